@@ -1,0 +1,102 @@
+"""Catalog: the handle that every verb takes.
+
+A catalog is a folder with `catalog.toml` in it; the database lies where that file says, by default beside it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, Engine
+
+from thresher.catalog import config, database, paths
+from thresher.errors import CatalogError
+
+
+class Catalog:
+    """An open catalog; close it, or use it in a `with` block.
+
+    `file` is its catalog.toml, `root` that file's folder, `settings` what the file says. `backup` is the copy
+    that was made where opening it meant an upgrade, else None.
+    """
+
+    def __init__(
+        self, file: Path, settings: config.Settings, engine: Engine, backup: Path | None = None
+    ) -> None:
+        self.file = file
+        self.root = file.parent
+        self.settings = settings
+        self.backup = backup
+        self._engine = engine
+
+    @classmethod
+    def create(cls, folder: str | os.PathLike[str]) -> Self:
+        """Start a catalog in `folder`, made if needed; refuses to touch an existing one (CatalogError)."""
+        root = Path(os.path.abspath(folder))
+        file = root / "catalog.toml"
+        if file.exists():
+            raise CatalogError(f"{file} exists already; `thresher ingest PATH` adds to its catalog")
+        settings = config.Settings()
+        target = database.database_file(settings.catalog.database, root)
+        if target.exists():
+            raise CatalogError(f"{target} exists already, without a catalog.toml; move one of them away")
+        root.mkdir(parents=True, exist_ok=True)
+        database.create(target, settings.catalog.busy_timeout)
+        file.write_text(config.STARTER, encoding="utf-8")
+        return cls.open(file)
+
+    @classmethod
+    def open(
+        cls,
+        file: str | os.PathLike[str] | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        start: str | os.PathLike[str] | None = None,
+    ) -> Self:
+        """Open the catalog of `file`, else of $THRESHER_CATALOG, else of the nearest catalog.toml upwards.
+
+        A catalog of an older thresher is upgraded after a backup; a newer one is refused (CatalogError).
+        """
+        found = config.find_catalog(
+            None if file is None else Path(file),
+            os.environ if environ is None else environ,
+            Path.cwd() if start is None else Path(start),
+        )
+        found = Path(os.path.abspath(found))
+        settings = config.load_settings(found)
+        target = database.database_file(settings.catalog.database, found.parent)
+        engine, backup = database.open_current(target, settings.catalog.busy_timeout)
+        return cls(found, settings, engine, backup)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A transaction that sees the catalog as it is at this moment."""
+        return database.reading(self._engine)
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """A transaction that owns the catalog; commits at the end of the block, rolls back on any error."""
+        return database.writing(self._engine)
+
+    def stored(self, path: str | bytes | os.PathLike[str]) -> paths.StoredPath:
+        """A path of the file system in the catalog's two forms."""
+        return paths.to_stored(paths.absolute(path), self.root)
+
+    def absolute(self, stored: bytes) -> bytes:
+        """Where a location's `path` lies in the file system now."""
+        return paths.from_stored(stored, self.root)

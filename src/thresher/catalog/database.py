@@ -1,0 +1,263 @@
+"""The engine under a catalog: pragmas, transactions, creation, upgrade.
+
+The program begins its own transactions. Python's sqlite3 would commit DDL behind a rollback, and a deferred
+transaction that starts to write fails at once where `BEGIN IMMEDIATE` waits its turn; so the driver runs in
+autocommit mode and every block begins by name, to read or to write.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.pool import NullPool
+
+from thresher.catalog import schema
+from thresher.errors import CatalogError
+
+SQLITE_MAGIC = b"SQLite format 3\x00"
+FIXED_WAL_RESET = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+"""First releases, by line, of SQLite whose WAL mode can't lose commits (sqlite.org/wal.html#walresetbug)."""
+
+
+def wal_is_safe(version: tuple[int, ...]) -> bool:
+    """Whether this SQLite may use write-ahead logging: newer than the fix, or a patch release that has it."""
+    newest, *patched = FIXED_WAL_RESET
+    return version >= newest or any(version[:2] == fix[:2] and version >= fix for fix in patched)
+
+
+def database_file(url: str, folder: Path) -> Path:
+    """The file that a `sqlite:///` URL names, relative to the catalog's folder."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        raise CatalogError(
+            f'[catalog] database: "{url}" is not a SQLite file; write "sqlite:///catalog.db" in catalog.toml'
+        )
+    return folder / parsed.database
+
+
+def connect(file: Path, busy_timeout: float) -> Engine:
+    """An engine on `file` whose connections wait `busy_timeout` seconds for a lock."""
+    # mode=rw: opening must never create; only `create` does, by name
+    engine = create_engine(
+        URL.create("sqlite", database=str(file)),
+        creator=lambda: sqlite3.connect(
+            f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=busy_timeout, check_same_thread=False
+        ),
+        poolclass=NullPool,
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None
+        # one round trip; a listing pays for each of them
+        connection.executescript(
+            f"PRAGMA busy_timeout={int(busy_timeout * 1000)};"
+            "PRAGMA foreign_keys=ON; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
+        )
+        wanted = "wal" if wal_is_safe(sqlite3.sqlite_version_info) else "delete"
+        if connection.execute("PRAGMA journal_mode").fetchone()[0] != wanted:
+            connection.execute(f"PRAGMA journal_mode={wanted}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One transaction that sees the catalog as it is at this moment."""
+    with _in_one_sentence(engine), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction that owns the catalog until it commits; nothing of it stays when it fails."""
+    with (
+        _in_one_sentence(engine),
+        engine.connect().execution_options(writes=True) as connection,
+        connection.begin(),
+    ):
+        yield connection
+
+
+@contextmanager
+def _in_one_sentence(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except DatabaseError as error:
+        raise _translated(error, Path(str(engine.url.database))) from error
+
+
+def _translated(error: DatabaseError, file: Path) -> Exception:
+    words = str(error.orig)
+    if "locked" in words or "busy" in words:
+        holders = lock_holders(file)
+        who = f" by {', '.join(holders)}" if holders else " by another program"
+        return CatalogError(
+            f"{file} is locked{who}; wait until it ends, or stop it, and run the command again"
+        )
+    if "full" in words:
+        return CatalogError(f"no space left on the disk of {file}; free some and run the command again")
+    if "readonly" in words or "unable to open" in words:
+        return CatalogError(f"{file} can't be written ({words}); give its folder back its write permission")
+    if "malformed" in words or "not a database" in words:
+        return CatalogError(
+            f"{file} is damaged ({words}); go back to a backup beside it or a copy of your own"
+        )
+    return error
+
+
+def lock_holders(file: Path) -> list[str]:
+    """Programs that hold a lock on `file`, as "name (process 123)"; empty where the system doesn't tell."""
+    holders = []
+    with suppress(OSError, ValueError, IndexError):
+        inode = str(file.stat().st_ino)
+        for line in Path("/proc/locks").read_text().splitlines():
+            fields = line.split()
+            if "->" in fields:  # a waiter, not a holder
+                continue
+            process, place = fields[4], fields[5]
+            if place.rsplit(":", 1)[-1] == inode and int(process) not in (os.getpid(), -1):
+                name = Path(f"/proc/{process}/comm").read_text().strip()
+                holders.append(f"{name} (process {process})")
+    return sorted(set(holders))
+
+
+def check_file(file: Path) -> None:
+    """Refuse what is no catalog, before anything is opened for writing."""
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(len(SQLITE_MAGIC))
+    except FileNotFoundError:
+        raise CatalogError(
+            f"{file} is not there; put it back, or run `thresher init` to start a new catalog"
+        ) from None
+    except OSError as error:
+        raise CatalogError(f"{file} can't be read: {error.strerror}") from error
+    if head != SQLITE_MAGIC:
+        what = "is empty" if not head else "is not a SQLite database"
+        raise CatalogError(f"{file} {what}; it was left as it is: move it away and run `thresher init`")
+
+
+def create(file: Path, busy_timeout: float) -> None:
+    """A new catalog database at `file`, which must not exist; it appears there whole or not at all."""
+    partial = file.with_name(f"{file.name}.part")
+    partial.unlink(missing_ok=True)
+    partial.touch()
+    engine = connect(partial, busy_timeout)
+    run_migrations(engine)
+    engine.dispose()
+    if file.exists():
+        partial.unlink()
+        raise CatalogError(f"{file} exists already; it was left as it is")
+    partial.rename(file)
+
+
+def open_current(file: Path, busy_timeout: float) -> tuple[Engine, Path | None]:
+    """An engine on an existing catalog at this program's revision, and the backup if it was upgraded."""
+    check_file(file)
+    engine = connect(file, busy_timeout)
+    revision = current_revision(engine)
+    if revision == schema.HEAD:
+        return engine, None
+    if revision is None:
+        raise CatalogError(f"{file} is a SQLite database but not a catalog; it was left as it is")
+    if revision not in known_revisions():
+        raise CatalogError(
+            f"{file} was written by a newer thresher (revision {revision}; this one knows {schema.HEAD}); "
+            "it was left as it is: `pip install --upgrade thresher`"
+        )
+    copy = backup(file, revision)
+    run_migrations(engine)
+    return engine, copy
+
+
+def current_revision(engine: Engine) -> str | None:
+    """The revision of an open database; None where it is no catalog."""
+    with reading(engine) as connection:
+        try:
+            found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one_or_none()
+        except OperationalError as error:
+            if "no such table" in str(error.orig):
+                return None
+            raise
+    return None if found is None else str(found)
+
+
+def backup(file: Path, revision: str) -> Path:
+    """Copy the catalog beside itself by SQLite's backup API, check the copy, and say where it is."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    copy = file.with_name(f"{file.stem}-{revision}-{stamp}.backup.db")
+    number = 1
+    while copy.exists():
+        number += 1
+        copy = file.with_name(f"{file.stem}-{revision}-{stamp}-{number}.backup.db")
+    partial = copy.with_suffix(".part")
+    source, target = (
+        sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True),
+        sqlite3.connect(partial),
+    )
+    try:
+        source.backup(target)
+        verdict = target.execute("PRAGMA integrity_check").fetchone()[0]
+    finally:
+        source.close()
+        target.close()
+    if verdict != "ok":
+        partial.unlink()
+        raise CatalogError(f"the backup of {file} is not sound ({verdict}); nothing was upgraded")
+    partial.rename(copy)
+    return copy
+
+
+def migrations_folder() -> Path:
+    """Where the migrations lie: inside the installed package, or at the top of a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "migrations", package.parents[1] / "migrations"):
+        if (folder / "env.py").is_file():
+            return folder
+    raise CatalogError(f"no migrations beside {package}; install thresher again")
+
+
+def known_revisions(folder: Path | None = None) -> list[str]:
+    """All revisions that this program can read, the newest first."""
+    from alembic.script import ScriptDirectory
+
+    return [
+        script.revision for script in ScriptDirectory(str(folder or migrations_folder())).walk_revisions()
+    ]
+
+
+def run_migrations(engine: Engine, folder: Path | None = None, revision: str = "head") -> None:
+    """Bring the database to `revision`, all of it in one transaction or not at all.
+
+    Foreign keys are off while tables are rebuilt: a rebuilt parent with ON DELETE CASCADE would otherwise
+    empty its children. They have to be switched before BEGIN, and are checked before COMMIT.
+    """
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(folder or migrations_folder()).replace("%", "%%"))
+    with _in_one_sentence(engine), engine.connect() as raw:
+        raw.connection.dbapi_connection.execute("PRAGMA foreign_keys=OFF")  # type: ignore[union-attr]
+        connection = raw.execution_options(writes=True)
+        with connection.begin():
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+            broken: list[Any] = list(connection.exec_driver_sql("PRAGMA foreign_key_check"))
+            if broken:
+                raise CatalogError(f"the upgrade would break {len(broken)} references; nothing was changed")
+        raw.connection.dbapi_connection.execute("PRAGMA foreign_keys=ON")  # type: ignore[union-attr]

@@ -1,0 +1,292 @@
+"""The tables of the catalog, and only them.
+
+Times are seconds since 1970 (UTC, float). Positions in audio are frames (int) at the recording's own sample
+rate. Blobs are little-endian arrays – fingerprints `<u4`, scores `<f4` – each beside its CRC-32, because no
+database check sees a flipped byte inside a blob. Ids are never used twice: a decision or a rendering that
+names a clip names that clip for ever.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+
+HEAD = "0001"
+"""The revision of the schema that this program reads and writes: the head of migrations/."""
+
+STATUSES = ("ok", "silent", "too_short", "unreadable", "truncated", "empty", "non_finite")
+USABLE_STATUSES = ("ok", "too_short", "truncated")
+FAILED_STATUSES = ("unreadable", "truncated", "empty", "non_finite")
+ROLES = ("generated", "reference")
+CLIP_KINDS = ("whole", "part", "marked")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+batch = Table(
+    "batch",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("started_at", Float, nullable=False),
+    Column("finished_at", Float),  # NULL: interrupted, or still running
+    Column("paths", Text, nullable=False),  # JSON list of path_text
+    Column("options", Text, nullable=False),  # JSON object: what the command set
+    # What the scan found. Log entries, not state: none of them is updated by a later batch.
+    Column("files", Integer, nullable=False, server_default="0"),
+    Column("unchanged", Integer, nullable=False, server_default="0"),
+    Column("added", Integer, nullable=False, server_default="0"),
+    Column("copies", Integer, nullable=False, server_default="0"),
+    Column("moved", Integer, nullable=False, server_default="0"),
+    Column("missing", Integer, nullable=False, server_default="0"),
+    Column("reanalysed", Integer, nullable=False, server_default="0"),
+    Column("failed", Integer, nullable=False, server_default="0"),
+    sqlite_autoincrement=True,
+)
+
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run", Text),
+    Column("epoch", Integer),
+    Column("step", Integer),
+    sqlite_autoincrement=True,
+)
+Index(
+    "uq_checkpoint",
+    func.coalesce(checkpoint.c.run, ""),
+    func.coalesce(checkpoint.c.epoch, -1),
+    func.coalesce(checkpoint.c.step, -1),
+    unique=True,
+)
+
+recording = Table(
+    "recording",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sha256", Text, nullable=False, unique=True),
+    Column("batch_id", ForeignKey("batch.id"), nullable=False, index=True),
+    Column("role", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reason", Text),
+    Column("container", Text),
+    Column("subtype", Text),
+    Column("sample_rate", Integer),
+    Column("channels", Integer),
+    Column("frames", Integer),
+    Column("mono_channel", Integer),  # NULL: mono is the mean of the channels
+    # The pinned correction, else that of the earliest location that names one (provenance of `modify`).
+    Column("checkpoint_id", ForeignKey("checkpoint.id"), index=True),
+    Column("checkpoint_pinned", Boolean(create_constraint=False), nullable=False, server_default="0"),
+    _one_of("role", ROLES),
+    _one_of("status", STATUSES),
+    sqlite_autoincrement=True,
+)
+
+location = Table(
+    "location",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("recording_id", ForeignKey("recording.id", ondelete="CASCADE"), index=True),
+    Column("batch_id", ForeignKey("batch.id"), nullable=False, index=True),
+    Column("checkpoint_id", ForeignKey("checkpoint.id"), index=True),
+    Column("path", LargeBinary, nullable=False),
+    Column("path_text", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("mtime_ns", Integer, nullable=False),
+    Column("reason", Text),  # why there is no recording
+    Column("missing_since", Float),
+    CheckConstraint("recording_id IS NOT NULL OR reason IS NOT NULL", name="recording_or_reason"),
+    sqlite_autoincrement=True,
+)
+Index("uq_location_present", location.c.path, unique=True, sqlite_where=location.c.missing_since.is_(None))
+Index("ix_location_path_text", location.c.path_text)
+
+attribute = Table(
+    "attribute",
+    metadata,
+    Column("location_id", ForeignKey("location.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("number", Float),
+    Column("pinned", Boolean(create_constraint=False), nullable=False, server_default="0"),
+)
+Index("ix_attribute_key", attribute.c.key)
+
+clip = Table(
+    "clip",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("recording_id", ForeignKey("recording.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("start_frame", Integer, nullable=False),
+    Column("end_frame", Integer, nullable=False),
+    Column("trim", Text, nullable=False),  # the settings the span came from, as canonical JSON
+    Column("fingerprint", LargeBinary),
+    Column("fingerprint_crc32", Integer),
+    Column("fingerprint_backend", Text),
+    Column("fingerprint_version", Text),
+    Column("loudness", Float),  # integrated, LUFS
+    Column("peak", Float),  # largest |sample| of any channel
+    Column("rating", Integer),
+    Column("rejected", Boolean(create_constraint=False), nullable=False, server_default="0"),
+    Column("note", Text),
+    UniqueConstraint("recording_id", "kind", "ordinal"),
+    _one_of("kind", CLIP_KINDS),
+    CheckConstraint("0 <= start_frame AND start_frame <= end_frame", name="span"),
+    CheckConstraint("rating BETWEEN 1 AND 5", name="rating"),
+    sqlite_autoincrement=True,
+)
+
+clip_tag = Table(
+    "clip_tag",
+    metadata,
+    Column("clip_id", ForeignKey("clip.id", ondelete="CASCADE"), primary_key=True),
+    Column("tag", Text, primary_key=True),
+)
+Index("ix_clip_tag_tag", clip_tag.c.tag)
+
+metric = Table(
+    "metric",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("generation", Integer, nullable=False, server_default="0"),  # counts compactions
+    UniqueConstraint("name", "version"),
+    sqlite_autoincrement=True,
+)
+
+score_row = Table(
+    "score_row",
+    metadata,
+    Column("metric_id", ForeignKey("metric.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    # NULL once the clip was forgotten; its row is retired then
+    Column("clip_id", ForeignKey("clip.id", ondelete="SET NULL")),
+    Column("scores", LargeBinary, nullable=False),
+    Column("crc32", Integer, nullable=False),
+    Column("retired", Boolean(create_constraint=False), nullable=False, server_default="0"),
+    CheckConstraint("clip_id IS NOT NULL OR retired", name="forgotten"),
+)
+Index(
+    "uq_score_row_live",
+    score_row.c.metric_id,
+    score_row.c.clip_id,
+    unique=True,
+    sqlite_where=text("NOT retired"),
+)
+Index("ix_score_row_clip_id", score_row.c.clip_id)
+
+nearest = Table(
+    "nearest",
+    metadata,
+    Column("metric_id", ForeignKey("metric.id"), primary_key=True),
+    Column("clip_id", ForeignKey("clip.id", ondelete="CASCADE"), primary_key=True),
+    Column("other_id", ForeignKey("clip.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("score", Float, nullable=False),
+)
+Index("ix_nearest_score", nearest.c.metric_id, nearest.c.score)
+
+song = Table(
+    "song",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("ordering", Text, nullable=False),
+    Column("metric", Text, nullable=False),
+    Column("length", Float),  # seconds; NULL: no limit
+    Column("clips", Integer),  # NULL: no limit
+    Column("sample_rate", Integer),  # NULL: the highest among the clips
+    Column("channels", Integer),  # NULL: stereo if any clip is
+    Column("fade", Float, nullable=False),  # seconds
+    Column("created_at", Float, nullable=False),
+    Column("deleted", Boolean(create_constraint=False), nullable=False, server_default="0"),
+    sqlite_autoincrement=True,
+)
+Index("uq_song_name", song.c.name, unique=True, sqlite_where=text("NOT deleted"))
+
+rendering = Table(
+    "rendering",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("song_id", ForeignKey("song.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("plan_sha256", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("ordering", Text, nullable=False),
+    Column("metric", Text, nullable=False),
+    Column("path_text", Text, nullable=False),
+    Column("container", Text, nullable=False),
+    Column("subtype", Text, nullable=False),
+    Column("sample_rate", Integer, nullable=False),
+    Column("channels", Integer, nullable=False),
+    Column("frames", Integer, nullable=False),
+    Column("sha256", Text, nullable=False),  # of the file; for OGG, whose bytes vary, of its decoded samples
+    Column("versions", Text, nullable=False),  # JSON object: program and libraries
+    UniqueConstraint("song_id", "number"),
+    UniqueConstraint("song_id", "plan_sha256"),
+    sqlite_autoincrement=True,
+)
+
+rendering_clip = Table(
+    "rendering_clip",
+    metadata,
+    Column("rendering_id", ForeignKey("rendering.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("clip_id", Integer, nullable=False),  # no foreign key: history outlives a forgotten clip
+    Column("recording_sha256", Text, nullable=False),
+    Column("path_text", Text, nullable=False),
+    Column("start_frame", Integer, nullable=False),
+    Column("end_frame", Integer, nullable=False),
+    Column("sample_rate", Integer, nullable=False),
+    Column("mono_channel", Integer),
+    Column("gain", Float, nullable=False),
+    Column("fade_frames", Integer, nullable=False),
+    Column("output_start", Integer, nullable=False),
+    Column("output_frames", Integer, nullable=False),
+    Column("seam", Float),  # score with the clip before; NULL where there is none
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("made_at", Float, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("changes", Text, nullable=False),  # JSON list of [entity, id, field, before, after]
+    Column("undoes_id", ForeignKey("decision.id")),  # set where this decision is an undo
+    Column("undone_by_id", ForeignKey("decision.id")),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,135 @@
+"""What stands behind the colon of a query's term: text → numbers, seconds, instants, ranges.
+
+Lengths are seconds. Instants are seconds since 1970 (UTC, float); dates are read in local time, and are whole
+days unless they name an hour. What is not understood raises UnfitError, to which the query adds the place.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+import warnings
+from calendar import monthrange
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from thresher.catalog.config import parse_duration
+
+Bounds = tuple[float | None, float | None]
+Reader = Callable[[str], float]
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,5})?")
+_DATE = re.compile(
+    r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2})(?:[T ]([0-9]{1,2})(?::([0-9]{1,2})(?::([0-9]{1,2}))?)?)?)?)?"
+)
+_AGO = re.compile(r"([+-])([0-9]{1,6})([hdwmy])")
+
+
+class UnfitError(Exception):
+    """A value is not what its field takes; the message is a whole clause and shows the value."""
+
+
+def checked_regex(pattern: str) -> re.Pattern[str]:
+    """The compiled pattern; UnfitError with what is wrong with it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise UnfitError(f'"{pattern}" is not a regular expression: {error}') from None
+
+
+def number_of(text: str) -> float:
+    """The number that `text` is."""
+    if _NUMBER.fullmatch(text) is None:
+        raise UnfitError(f'"{text}" is not a number')
+    # float() would round ids above 2**53
+    return int(text) if len(text) <= 19 and text.lstrip("+-").isdigit() else float(text)
+
+
+def seconds_of(text: str) -> float:
+    """The seconds that a length such as 7.5 or 1:30 is."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UnfitError(str(error)) from None
+
+
+def bounds_of(value: str, what: str, read: Reader, read_end: Reader | None = None) -> Bounds:
+    """The two ends of `80..120`, `4..`, `..7` or `..`, or those of one value; `what` is what was expected.
+
+    `read_end` reads an upper end where that differs from a lower: a day's is the midnight behind it.
+    """
+    read_end = read_end or read
+    low_text, dots, high_text = value.partition("..")
+    try:
+        if not dots:
+            return read(value), read_end(value)
+        low = read(low_text) if low_text else None
+        high = read_end(high_text) if high_text else None
+    except UnfitError:
+        raise UnfitError(f'"{value}" is not {what}{comma_hint(value)}') from None
+    if low is not None and high is not None and low > high:
+        raise UnfitError(f'the range "{value}" is empty; did you mean {high_text}..{low_text}?')
+    return low, high
+
+
+def period_of(text: str, now: float) -> tuple[float, float]:
+    """The first instant of a date, or of a day so long ago, and the first instant behind it.
+
+    `-2d` is the day before yesterday, whole; `-2h` the hour that began two hours ago.
+    """
+    try:
+        if (ago := _AGO.fullmatch(text)) is not None:
+            return _relative_period(int(ago[1] + ago[2]), ago[3], datetime.fromtimestamp(now))
+        if (date := _DATE.fullmatch(text)) is not None:
+            return _calendar_period([int(part) for part in date.groups() if part is not None])
+    except (ValueError, OverflowError, OSError):
+        pass  # a 13th month, a year that no clock reaches
+    raise UnfitError(f'"{text}" is not a date')
+
+
+def _relative_period(count: int, unit: str, now: datetime) -> tuple[float, float]:
+    if unit == "h":
+        # an hour is always 3600 s, also in the night when the clocks change
+        start = now.timestamp() + 3600 * count
+        return start, start + 3600
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if unit in "dw":
+        first = today + timedelta(days=count * (7 if unit == "w" else 1))
+    else:
+        first = _day_of_month(
+            today.year * 12 + today.month - 1 + count * (12 if unit == "y" else 1), today.day
+        )
+    return first.timestamp(), (first + timedelta(days=1)).timestamp()
+
+
+def _calendar_period(given: list[int]) -> tuple[float, float]:
+    year, month, day, hour, minute, second = given + [1, 1, 0, 0, 0][len(given) - 1 :]
+    start = datetime(year, month, day, hour, minute, second)
+    if len(given) <= 2:
+        end = _day_of_month(year * 12 + month - 1 + (12 if len(given) == 1 else 1), 1)
+    else:
+        unit = ("days", "hours", "minutes", "seconds")[len(given) - 3]
+        end = start + timedelta(**{unit: 1})
+    return start.timestamp(), end.timestamp()
+
+
+def _day_of_month(months: int, day: int) -> datetime:
+    """That day of a month counted from the year 0, or the month's last where it is shorter."""
+    year, month = divmod(months, 12)
+    return datetime(year, month + 1, min(day, monthrange(year, month + 1)[1]))
+
+
+def as_float32(value: float) -> float:
+    """`value` rounded as scores are when they are stored."""
+    try:
+        return float(struct.unpack("<f", struct.pack("<f", value))[0])
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
+def comma_hint(value: str) -> str:
+    """What to say about a value that a comma was glued to."""
+    return "; put a blank before a comma that means OR" if value.endswith(",") else ""

@@ -1,0 +1,217 @@
+"""What a worker does with one new file: decode once, measure, fingerprint.
+
+A pure function of a path and settings to plain data, so that it can run in another process whose crash costs
+one file. A file that fits in `MEMORY_FRAMES` is decoded once and kept; a longer one is decoded again for each
+pass, so that memory stays bounded whatever the length.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thresher.catalog.audio import AudioFormat, AudioReader
+from thresher.catalog.config import Settings, format_duration
+from thresher.catalog.recordings import Content, WholeClip
+from thresher.errors import AudioError
+from thresher.signal.descriptors import LoudnessMeter
+from thresher.signal.fingerprint import find_backend, to_pcm
+from thresher.signal.trim import LevelMeter, Levels, Span, TrimSettings, to_mono
+
+MEMORY_FRAMES = 16_000_000
+"""Samples of all channels together that are kept decoded: 64 MB, four minutes of 44.1 kHz stereo and more."""
+
+DECODER_CRASHED = "decoder crashed"
+
+
+@dataclass(frozen=True)
+class AnalysisTask:
+    """One file to analyse; `size` and `mtime_ns` are those it was hashed at."""
+
+    path: bytes
+    size: int
+    mtime_ns: int
+    trim: TrimSettings
+    backend: str
+    max_length: float
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """All that the catalog keeps of one recording and its whole clip.
+
+    `status` is one of schema.STATUSES with its `reason` in words. `span` is in frames; `fingerprint` holds
+    uint32 words, shape (words,), or None; `loudness` is in LUFS, `peak` linear.
+    """
+
+    status: str
+    reason: str | None = None
+    format: AudioFormat | None = None
+    mono_channel: int | None = None
+    span: Span = Span(0, 0)
+    fingerprint: NDArray[np.uint32] | None = None
+    backend: str | None = None
+    backend_version: str | None = None
+    loudness: float | None = None
+    peak: float | None = None
+
+
+@dataclass(frozen=True)
+class Unsettled:
+    """The file changed between hashing and the end of its analysis: somebody is still writing it."""
+
+
+@dataclass(frozen=True)
+class Unopened:
+    """The file could not be opened; `reason` in words, `vanished` where it is no longer there."""
+
+    reason: str
+    vanished: bool = False
+
+
+def trim_settings(settings: Settings) -> TrimSettings:
+    """The `[trim]` section of catalog.toml as the signal's settings."""
+    trim = settings.trim
+    return TrimSettings(trim.top_db, trim.frame_length, trim.hop_length, trim.floor_db)
+
+
+def content_of(analysis: Analysis, trim: str) -> Content:
+    """An analysis as the columns of the catalog; `trim` is the key of the settings it was made with."""
+    form, words = analysis.format, analysis.fingerprint
+    return Content(
+        status=analysis.status,
+        reason=analysis.reason,
+        container=form.container if form else None,
+        subtype=form.subtype if form else None,
+        sample_rate=form.sample_rate if form else None,
+        channels=form.channels if form else None,
+        frames=form.frames if form else None,
+        mono_channel=analysis.mono_channel,
+        whole=WholeClip(
+            start_frame=analysis.span.start,
+            end_frame=analysis.span.end,
+            trim=trim,
+            fingerprint=None if words is None else words.astype("<u4").tobytes(),
+            fingerprint_backend=analysis.backend,
+            fingerprint_version=analysis.backend_version,
+            loudness=analysis.loudness,
+            peak=analysis.peak,
+        ),
+    )
+
+
+def analyse(task: AnalysisTask) -> Analysis | Unsettled | Unopened:
+    """Analyse one file; never raises for what a file may hold."""
+    try:
+        analysis = _analyse_audio(task)
+        now = os.stat(task.path)
+    except FileNotFoundError:
+        return Unopened("is no longer there", vanished=True)
+    except OSError as error:
+        return Unopened(error.strerror or str(error))
+    if (now.st_size, now.st_mtime_ns) != (task.size, task.mtime_ns):
+        return Unsettled()
+    return analysis
+
+
+def _analyse_audio(task: AnalysisTask) -> Analysis:
+    try:
+        with AudioReader(task.path) as reader:
+            return _analyse_open(reader, task)
+    except AudioError as error:
+        return Analysis("unreadable", str(error))
+
+
+def _analyse_open(reader: AudioReader, task: AnalysisTask) -> Analysis:
+    form = reader.format
+    source = _Source(reader, round(task.max_length * form.sample_rate))
+    meter = LevelMeter(form.channels, task.trim)
+    for block in source.blocks(0, None):
+        meter.update(block)
+    levels = meter.result()
+    shortfall = None if source.capped else reader.shortfall(levels.frames)
+    if levels.frames == 0:
+        return Analysis("empty", shortfall or "header without audio", form)
+    if not levels.finite:
+        return Analysis("non_finite", "holds samples that are NaN or infinite", form)
+    reason = shortfall
+    if source.capped:
+        reason = f"analysed up to {format_duration(task.max_length)} of {format_duration(source.length)}"
+    if levels.silent:
+        status = "truncated" if shortfall else "silent"
+        reason = reason or f"no frame exceeds {task.trim.floor_db:g} dBFS"
+        return Analysis(status, reason, form, levels.mono_channel)
+    return _measured(source, levels, task, reason, truncated=shortfall is not None)
+
+
+def _measured(
+    source: _Source, levels: Levels, task: AnalysisTask, reason: str | None, *, truncated: bool
+) -> Analysis:
+    form, span = source.reader.format, levels.span
+    loudness = LoudnessMeter(form.sample_rate, form.channels)
+    peak = 0.0
+    for block in source.blocks(span.start, span.end):
+        loudness.update(block)
+        peak = max(peak, float(np.abs(block).max()))
+    backend = find_backend(task.backend)
+    words = backend.fingerprint(
+        (to_pcm(to_mono(block, levels.mono_channel), peak) for block in source.blocks(span.start, span.end)),
+        form.sample_rate,
+    )
+    status = "ok" if len(words) else "too_short"
+    if truncated:
+        status = "truncated"
+    elif status == "too_short":
+        reason = f"{span.frames / form.sample_rate:.2f} s after trimming: too short for a fingerprint"
+    return Analysis(
+        status,
+        reason,
+        form,
+        levels.mono_channel,
+        span,
+        words if len(words) else None,
+        backend.name if len(words) else None,
+        backend.version if len(words) else None,
+        loudness.integrated(),
+        peak,
+    )
+
+
+class _Source:
+    """The decoded blocks of a recording, up to `cap` frames, kept in memory where they fit."""
+
+    def __init__(self, reader: AudioReader, cap: int) -> None:
+        self.reader = reader
+        frames = reader.format.frames
+        self.capped = frames > cap
+        self.length = frames / reader.format.sample_rate
+        self._end = min(frames, cap)
+        self._keeps = self._end * reader.format.channels <= MEMORY_FRAMES
+        self._kept: list[NDArray[np.float32]] | None = None
+
+    def blocks(self, start: int, end: int | None) -> Iterator[NDArray[np.float32]]:
+        """Blocks of frames `start` to `end`, each of shape (frames, channels)."""
+        stop = self._end if end is None else end
+        if self._kept is not None:
+            yield from _within(self._kept, start, stop)
+            return
+        kept: list[NDArray[np.float32]] = []
+        for block in self.reader.blocks(start, stop):
+            if self._keeps:
+                kept.append(block)
+            yield block
+        if self._keeps:
+            self._kept = kept
+
+
+def _within(blocks: list[NDArray[np.float32]], start: int, stop: int) -> Iterator[NDArray[np.float32]]:
+    first = 0
+    for block in blocks:
+        last = first + len(block)
+        if first < stop and last > start:
+            yield block[max(0, start - first) : min(len(block), stop - first)]
+        first = last

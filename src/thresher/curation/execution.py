@@ -1,0 +1,184 @@
+"""Where work runs: in this process, on threads, or in worker processes that may crash.
+
+One word says it: `serial`, `threads[:N]` or `processes[:N]`, N being the workers (default: one a core). Tasks
+are pure functions of plain data. A sliding window keeps few of them in flight, so memory does not grow with the
+work, and results come in the order of the items, so that ids don't depend on who finished first.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self, TypeVar
+
+from thresher.errors import UsageError
+
+K = TypeVar("K")
+T = TypeVar("T")
+R = TypeVar("R")
+
+KINDS = ("serial", "threads", "processes")
+AHEAD = 4
+"""Tasks in flight for each worker: enough that none waits, few enough that memory stays flat."""
+
+GROUP_SECONDS = 2.0
+"""A group is committed after this long even if it is not full: no more than that is ever lost."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is (0: not known yet)."""
+
+
+def no_progress(_stage: str, _done: int, _total: int) -> None:
+    """For callers that don't watch."""
+
+
+@dataclass(frozen=True)
+class WorkerDied:
+    """In place of a result: this task took its worker process down, twice, the second time alone."""
+
+
+def cores() -> int:
+    """Processors this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def grouped(items: Iterable[T], size: int, seconds: float) -> Iterator[list[T]]:
+    """Items in groups of one transaction each: `size` of them, or what came within `seconds`."""
+    group: list[T] = []
+    begun = time.monotonic()
+    for item in items:
+        group.append(item)
+        if len(group) >= size or time.monotonic() - begun > seconds:
+            yield group
+            group, begun = [], time.monotonic()
+    if group:
+        yield group
+
+
+def parse_executor(word: str) -> tuple[str, int]:
+    """Kind and number of workers of an executor's word; UsageError where it is none."""
+    kind, colon, number = word.partition(":")
+    if kind not in KINDS or (colon and not (number.isdecimal() and int(number) > 0)):
+        raise UsageError(
+            f'"{word}" is no executor; write serial, threads, threads:4, processes or processes:4'
+        )
+    return kind, 1 if kind == "serial" else int(number or cores())
+
+
+class Workers:
+    """An executor as a context manager, with a `map` that survives its workers."""
+
+    def __init__(self, word: str, *, preload: str | None = None) -> None:
+        self.kind, self.count = parse_executor(word)
+        self._preload = preload
+        self._executor: Executor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._executor is None:
+            return
+        if kind is not None and isinstance(self._executor, ProcessPoolExecutor):
+            # an interrupted user must not wait for the decoding of an hour of audio
+            for process in list((self._executor._processes or {}).values()):
+                process.terminate()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._executor = None
+
+    def map(
+        self, task: Callable[[T], R], items: Iterable[tuple[K, T | None]]
+    ) -> Iterator[tuple[K, R | WorkerDied | None]]:
+        """Results of `task` over (key, argument) pairs, in their order.
+
+        An argument of None means no work: the key comes back in its place with None. What a task raises is
+        raised here, at its turn.
+        """
+        if self.kind == "serial":
+            for key, argument in items:
+                yield key, None if argument is None else task(argument)
+            return
+        window: deque[tuple[K, T | None, Future[R] | None]] = deque()
+        for key, argument in items:
+            window.append((key, argument, None if argument is None else self._submit(task, argument)))
+            if len(window) >= self.count * AHEAD:
+                yield self._take(task, window)
+        while window:
+            yield self._take(task, window)
+
+    def _take(
+        self, task: Callable[[T], R], window: deque[tuple[K, T | None, Future[R] | None]]
+    ) -> tuple[K, R | WorkerDied | None]:
+        key, argument, future = window.popleft()
+        if argument is None or future is None:
+            return key, None
+        try:
+            return key, future.result()
+        except BrokenExecutor:
+            # one worker's death fails every task in flight; each is tried again with none beside it
+            self._drop()
+            result = self._alone(task, argument)
+            for place, (other_key, other, other_future) in enumerate(window):
+                if other is not None and other_future is not None and _is_broken(other_future):
+                    window[place] = (other_key, other, _finished(self._alone(task, other)))
+            return key, result
+
+    def _alone(self, task: Callable[[T], R], argument: T) -> R | WorkerDied:
+        try:
+            return self._submit(task, argument).result()
+        except BrokenExecutor:
+            self._drop()
+            return WorkerDied()
+
+    def _submit(self, task: Callable[[T], R], argument: T) -> Future[R]:
+        try:
+            return self._running().submit(task, argument)
+        except BrokenExecutor:
+            self._drop()
+            return self._running().submit(task, argument)
+
+    def _running(self) -> Executor:
+        if self._executor is None:
+            self._executor = self._start()
+        return self._executor
+
+    def _drop(self) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+            self._executor = None
+
+    def _start(self) -> Executor:
+        if self.kind == "threads":
+            return ThreadPoolExecutor(self.count)
+        # never fork: this process holds SQLite, and libraries that start threads
+        forkserver = "forkserver" in multiprocessing.get_all_start_methods()
+        context = multiprocessing.get_context("forkserver" if forkserver else "spawn")
+        if forkserver and self._preload:
+            context.set_forkserver_preload([self._preload])
+        return ProcessPoolExecutor(self.count, mp_context=context, initializer=_leave_interrupts_to_parent)
+
+
+def _leave_interrupts_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _is_broken(future: Future[R]) -> bool:
+    return future.cancelled() or (future.done() and isinstance(future.exception(), BrokenExecutor))
+
+
+def _finished(result: R | WorkerDied) -> Future[R]:
+    future: Future[R] = Future()
+    future.set_result(result)  # type: ignore[arg-type]  # the reader of the window takes either
+    return future

@@ -1,0 +1,498 @@
+"""Ingest: point the catalog at files; only content it does not know costs anything.
+
+Scan → unchanged by path, size and time? done → hash → known content? a location → new content: analyse in the
+workers → store, one transaction a group. Interrupted at any instant, what was committed stays and the next
+ingest goes on from there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import Connection, insert, select, update
+
+from thresher.catalog import recordings
+from thresher.catalog.audio import sha256_file
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.paths import to_text
+from thresher.catalog.provenance import BUILT_IN, Provenance, infer, read_sidecar
+from thresher.catalog.recordings import Arrival, Sighting
+from thresher.catalog.schema import FAILED_STATUSES, ROLES, batch, clip, location, recording
+from thresher.catalog.scores import retire
+from thresher.curation.analysis import (
+    DECODER_CRASHED,
+    Analysis,
+    AnalysisTask,
+    Unopened,
+    Unsettled,
+    analyse,
+    content_of,
+    trim_settings,
+)
+from thresher.curation.execution import (
+    GROUP_SECONDS,
+    Progress,
+    WorkerDied,
+    Workers,
+    grouped,
+    no_progress,
+)
+from thresher.curation.scan import FoundFile, Scan, scan
+from thresher.curation.scoring import ScoreReport, score
+from thresher.errors import UsageError
+from thresher.signal.fingerprint import find_backend
+
+FEWEST_GONE = 10
+"""So many files have to be gone, and more than half of a folder, before an unplugged drive is suspected."""
+
+
+@dataclass(frozen=True)
+class IngestOptions:
+    """What the command sets for every file of an ingest; None leaves it to the files' names.
+
+    `attributes` are added to each file. `executor` overrides the configured one. `mark_missing` agrees to
+    marking most of a folder missing; `dry_run` changes nothing and says what would change.
+    """
+
+    run: str | None = None
+    epoch: int | None = None
+    step: int | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    role: str = "generated"
+    executor: str | None = None
+    dry_run: bool = False
+    score: bool = True
+    mark_missing: bool = False
+
+    def stated(self) -> Provenance:
+        """What the flags say of every file."""
+        return Provenance(self.run, self.epoch, self.step, self.attributes)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file or folder that could not be used, what became of it, and why."""
+
+    path: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What an ingest found and changed; counts are files.
+
+    `findings` counts silent and too short files; `failures` are the newly found files that can't be used and
+    the folders that can't be read. `held_back` counts files that are gone and were not marked missing, because
+    most of a folder was gone with them. `warnings` are sentences about names and sidecars.
+    """
+
+    batch: int | None
+    files: int
+    ignored: int
+    unchanged: int
+    added: int
+    copies: int
+    moved: int
+    missing: int
+    reanalysed: int
+    findings: Mapping[str, int]
+    failures: tuple[Failure, ...]
+    held_back: int
+    warnings: tuple[str, ...]
+    seconds: float
+    dry_run: bool
+    scoring: ScoreReport | None = None
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """One file on its way through: hashed, and analysed where its content was new."""
+
+    found: FoundFile
+    sha256: str | None
+    result: Analysis | Unsettled | Unopened | WorkerDied | None = None
+
+
+def ingest(
+    catalog: Catalog,
+    paths: Sequence[str | bytes | os.PathLike[str]],
+    options: IngestOptions = IngestOptions(),  # noqa: B008  frozen, so sharing the default is safe
+    progress: Progress = no_progress,
+) -> IngestReport:
+    """Take files, or all audio files under folders, into the catalog, and score what is new.
+
+    Raises NotFoundError for a path that is not there, UsageError for options that make no sense.
+    """
+    if options.role not in ROLES:
+        raise UsageError(f'"{options.role}" is no role; write generated or reference')
+    begun = time.monotonic()
+    find_backend(catalog.settings.fingerprint.backend)  # its absence is said before anything is done
+    progress("scanning", 0, 0)
+    seen = scan(paths)
+    work = _Ingest(catalog, seen, options, progress)
+    work.everything()
+    scoring = score(catalog, progress=progress) if options.score and not options.dry_run else None
+    return work.report(time.monotonic() - begun, scoring)
+
+
+@dataclass
+class _Tally:
+    """What one group changed; added to the whole only once the group is committed."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    findings: Counter[str] = field(default_factory=Counter)
+    failures: list[Failure] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    unsettled: list[FoundFile] = field(default_factory=list)
+
+    def add(self, other: _Tally) -> None:
+        self.counts += other.counts
+        self.findings += other.findings
+        self.failures += other.failures
+        self.warnings += other.warnings
+        self.unsettled += other.unsettled
+
+
+class _DryRunEnds(Exception):  # noqa: N818  a signal, not an error
+    """Rolls back the one transaction of a dry run."""
+
+
+class _Ingest:
+    """One run of `ingest`, with its counts."""
+
+    def __init__(self, catalog: Catalog, seen: Scan, options: IngestOptions, progress: Progress) -> None:
+        self.catalog = catalog
+        self.settings = catalog.settings
+        self.seen = seen
+        self.options = options
+        self.progress = progress
+        self.tally = _Tally()
+        self.held_back = 0
+        self.batch_id: int | None = None
+        self.trim = trim_settings(catalog.settings)
+        self.trim_key = recordings.trim_key(self.trim)
+
+    def everything(self) -> None:
+        """From the scan to the last commit – or, for a dry run, through one transaction and back."""
+        with self.catalog.reading() as connection:
+            to_read, unchanged = self._classified(connection)
+        self.tally.counts["unchanged"] = len(unchanged)
+        stated = [] if self.options.stated() == Provenance() else unchanged
+        if self.options.dry_run:
+            outcomes = list(self._outcomes(to_read))
+            try:
+                with self.catalog.writing() as connection:
+                    self._store(connection, outcomes, self.tally)
+                    self._close(connection, stated)
+                    raise _DryRunEnds
+            except _DryRunEnds:
+                return
+        self._read_and_store(to_read)
+        if self.tally.unsettled:
+            self._try_again()
+        with self.catalog.writing() as connection:
+            self._close(connection, stated)
+
+    def report(self, seconds: float, scoring: ScoreReport | None) -> IngestReport:
+        """The counts as plain data."""
+        tally = self.tally
+        counted = ("unchanged", "added", "copies", "moved", "missing", "reanalysed")
+        return IngestReport(
+            batch=None if self.options.dry_run else self.batch_id,
+            files=len(self.seen.files) + sum(not problem.is_folder for problem in self.seen.problems),
+            ignored=self.seen.ignored,
+            **{name: tally.counts[name] for name in counted},
+            findings=dict(tally.findings),
+            failures=tuple(tally.failures),
+            held_back=self.held_back,
+            warnings=tuple(tally.warnings),
+            seconds=seconds,
+            dry_run=self.options.dry_run,
+            scoring=scoring,
+        )
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    def _classified(self, connection: Connection) -> tuple[list[FoundFile], list[int]]:
+        """Files to read, and the locations of those that are as the catalog knows them."""
+        known = {
+            row.path: row
+            for row in connection.execute(
+                select(
+                    location.c.id,
+                    location.c.path,
+                    location.c.size,
+                    location.c.mtime_ns,
+                    location.c.recording_id,
+                    clip.c.trim,
+                )
+                .outerjoin_from(
+                    location,
+                    clip,
+                    (clip.c.recording_id == location.c.recording_id) & (clip.c.kind == "whole"),
+                )
+                .where(location.c.missing_since.is_(None))
+            )
+        }
+        to_read, unchanged = [], []
+        for found in self.seen.files:
+            row = known.get(self.catalog.stored(found.path).path)
+            wanted = (found.size, found.mtime_ns, self.trim_key)
+            if row is not None and row.recording_id and (row.size, row.mtime_ns, row.trim) == wanted:
+                unchanged.append(int(row.id))
+            else:
+                to_read.append(found)
+        return to_read, unchanged
+
+    def _outcomes(self, files: Sequence[FoundFile]) -> Iterator[_Outcome]:
+        """Hash each file, and analyse those whose content needs it; in the order of the files."""
+        with self.catalog.reading() as connection:
+            trimmed_by = dict(
+                connection.execute(
+                    select(recording.c.sha256, clip.c.trim)
+                    .join(clip, clip.c.recording_id == recording.c.id)
+                    .where(clip.c.kind == "whole")
+                )
+                .tuples()
+                .all()
+            )
+        word = self.options.executor or self.settings.ingest.executor
+        with Workers("threads:2") as hashers, Workers(word, preload=analyse.__module__) as workers:
+
+            def tasks() -> Iterator[tuple[_Outcome, AnalysisTask | None]]:
+                for found, digest in hashers.map(_hash, ((found, found) for found in files)):
+                    if not isinstance(digest, str):
+                        yield _Outcome(found, None, digest), None
+                        continue
+                    needed = trimmed_by.get(digest) != self.trim_key and not self.options.dry_run
+                    trimmed_by[digest] = self.trim_key
+                    yield _Outcome(found, digest), self._task(found) if needed else None
+
+            for done, (outcome, result) in enumerate(workers.map(analyse, tasks()), start=1):
+                self.progress("analysing", done, len(files))
+                yield outcome if result is None else replace(outcome, result=result)
+
+    def _task(self, found: FoundFile) -> AnalysisTask:
+        return AnalysisTask(
+            found.path,
+            found.size,
+            found.mtime_ns,
+            self.trim,
+            self.settings.fingerprint.backend,
+            self.settings.audio.max_length,
+        )
+
+    # -- storing -------------------------------------------------------------------------------------------
+
+    def _read_and_store(self, files: Sequence[FoundFile]) -> None:
+        for group in grouped(self._outcomes(files), self.settings.ingest.group, GROUP_SECONDS):
+            tally = _Tally()
+            with self.catalog.writing() as connection:
+                self._store(connection, group, tally)
+            self.tally.add(tally)
+
+    def _try_again(self) -> None:
+        """Files that somebody was writing are read once more, after a while."""
+        waiting, self.tally.unsettled = self.tally.unsettled, []
+        time.sleep(self.settings.ingest.settle)
+        self._read_and_store([_seen_now(found) for found in waiting])
+        for found in self.tally.unsettled:
+            reason = "is still being written; the next ingest takes it"
+            self.tally.failures.append(Failure(to_text(found.path), "unsettled", reason))
+
+    def _store(self, connection: Connection, outcomes: Iterable[_Outcome], tally: _Tally) -> None:
+        stale: list[int] = []
+        for outcome in outcomes:
+            match outcome.result:
+                case Unopened(vanished=True):
+                    reason = "was removed while the ingest ran"
+                    tally.failures.append(Failure(to_text(outcome.found.path), "missing", reason))
+                case Unopened(reason=reason):
+                    self._note_unopened(connection, outcome.found, reason, tally)
+                case Unsettled():
+                    tally.unsettled.append(outcome.found)
+                case WorkerDied():
+                    crashed = Analysis("unreadable", DECODER_CRASHED)
+                    stale += self._store_content(connection, outcome, crashed, tally)
+                case Analysis() | None:
+                    stale += self._store_content(connection, outcome, outcome.result, tally)
+        retire(connection, stale)
+
+    def _store_content(
+        self, connection: Connection, outcome: _Outcome, analysis: Analysis | None, tally: _Tally
+    ) -> list[int]:
+        """Store one file's content and location; the clips whose score rows this makes stale."""
+        assert outcome.sha256 is not None
+        if analysis is None and self.options.dry_run:
+            analysis = Analysis("ok")  # a stand-in: what is new has to be counted, and is rolled back
+        stale: list[int] = []
+        recording_id = recordings.find_recording(connection, outcome.sha256)
+        is_new = recording_id is None
+        if recording_id is None:
+            if analysis is None:  # its twin of this ingest was not settled, so neither is this
+                tally.unsettled.append(outcome.found)
+                return []
+            content = content_of(analysis, self.trim_key)
+            recording_id = recordings.add_recording(
+                connection, self._batch(connection), outcome.sha256, self.options.role, content
+            )
+            self._judge(outcome.found, analysis, tally)
+        elif analysis is not None and not self.options.dry_run:
+            content = content_of(analysis, self.trim_key)
+            stale = recordings.replace_content(connection, recording_id, content)
+            tally.counts["reanalysed"] += 1
+        sighting = self._sighting(outcome.found, tally)
+        arrival = recordings.arrive(
+            connection, self.catalog.root, self._batch(connection), recording_id, sighting, time.time()
+        )
+        tally.counts[Arrival.ADDED.value if is_new else arrival.value] += 1
+        return stale
+
+    def _note_unopened(self, connection: Connection, found: FoundFile, reason: str, tally: _Tally) -> None:
+        sighting = self._sighting(found, tally)
+        if recordings.note_unopened(connection, self._batch(connection), sighting, reason, time.time()):
+            tally.failures.append(Failure(sighting.stored.path_text, "unreadable", reason))
+
+    def _judge(self, found: FoundFile, analysis: Analysis, tally: _Tally) -> None:
+        path = self.catalog.stored(found.path).path_text
+        if analysis.status in FAILED_STATUSES:
+            tally.failures.append(Failure(path, analysis.status, analysis.reason or ""))
+        elif analysis.status != "ok":
+            tally.findings[analysis.status] += 1
+        elif analysis.reason:
+            tally.warnings.append(f"{path}: {analysis.reason}")
+
+    def _sighting(self, found: FoundFile, tally: _Tally) -> Sighting:
+        sidecar, warning = read_sidecar(found.path)
+        if warning:
+            tally.warnings.append(warning)
+        inference = infer(
+            found.path,
+            root=b"",
+            patterns=(*self.settings.provenance, *BUILT_IN),
+            sidecar=sidecar,
+            overrides=self.options.stated(),
+        )
+        folder_run = to_text(os.path.basename(found.root)) or None
+        return Sighting(
+            self.catalog.stored(found.path), found.size, found.mtime_ns, inference.provenance, folder_run
+        )
+
+    def _batch(self, connection: Connection) -> int:
+        """The batch of this ingest; it begins when there is first something to write."""
+        if self.batch_id is None:
+            options = {
+                name: value
+                for name, value in (
+                    ("run", self.options.run),
+                    ("epoch", self.options.epoch),
+                    ("step", self.options.step),
+                    ("set", dict(self.options.attributes)),
+                    ("role", self.options.role),
+                )
+                if value not in (None, {})
+            }
+            given = [self.catalog.stored(path).path_text for path in self.seen.given]
+            created = connection.execute(
+                insert(batch).values(
+                    started_at=time.time(), paths=json.dumps(given), options=json.dumps(options)
+                )
+            )
+            self.batch_id = int(created.inserted_primary_key[0])
+        return self.batch_id
+
+    # -- after the last file -------------------------------------------------------------------------------
+
+    def _close(self, connection: Connection, stated: Sequence[int]) -> None:
+        """What only the whole scan can tell: what is gone, what could not be looked at; then the end."""
+        for location_id in stated:
+            recordings.correct_provenance(connection, location_id, self.options.stated())
+        for problem in self.seen.problems:
+            if problem.is_folder:
+                failure = Failure(to_text(problem.path), "unreadable folder", problem.reason)
+                self.tally.failures.append(failure)
+            else:
+                found = FoundFile(problem.path, os.path.dirname(problem.path), 0, 0)
+                self._note_unopened(connection, found, problem.reason, self.tally)
+        gone = self._gone(connection)
+        if gone:
+            self._batch(connection)
+            recordings.mark_missing(connection, gone, time.time())
+            self.tally.counts["missing"] = len(gone)
+        if self.batch_id is not None:
+            counts = {
+                name: self.tally.counts[name]
+                for name in ("unchanged", "added", "copies", "moved", "missing", "reanalysed")
+            }
+            connection.execute(
+                update(batch)
+                .where(batch.c.id == self.batch_id)
+                .values(
+                    finished_at=time.time(),
+                    files=len(self.seen.files),
+                    failed=len(self.tally.failures),
+                    **counts,
+                )
+            )
+
+    def _gone(self, connection: Connection) -> list[int]:
+        """Locations under the scanned folders where nothing is any more, but for a suspected unplugged drive."""
+        present = {found.path for found in self.seen.files}
+        known = [
+            (int(row.id), self.catalog.absolute(row.path))
+            for row in connection.execute(
+                select(location.c.id, location.c.path).where(location.c.missing_since.is_(None))
+            )
+        ]
+        gone: set[int] = set()
+        for folder in self.seen.folders:
+            prefix = folder.rstrip(b"/") + b"/"
+            here = [(location_id, path) for location_id, path in known if path.startswith(prefix)]
+            gone_here = [
+                location_id for location_id, path in here if path not in present and not _exists(path)
+            ]
+            suspicious = len(gone_here) >= FEWEST_GONE and 2 * (len(here) - len(gone_here)) < len(here)
+            if suspicious and not self.options.mark_missing:
+                self.held_back += len(gone_here)
+            else:
+                gone.update(gone_here)
+        return sorted(gone)
+
+
+def _hash(found: FoundFile) -> str | Unsettled | Unopened:
+    """SHA-256 of a file that is as it was when it was found."""
+    try:
+        digest = sha256_file(found.path)
+        now = os.stat(found.path)
+    except FileNotFoundError:
+        return Unopened("is no longer there", vanished=True)
+    except OSError as error:
+        return Unopened(error.strerror or str(error))
+    if (now.st_size, now.st_mtime_ns) != (found.size, found.mtime_ns):
+        return Unsettled()
+    return digest
+
+
+def _seen_now(found: FoundFile) -> FoundFile:
+    try:
+        now = os.stat(found.path)
+    except OSError:  # reading it will say why
+        return found
+    return replace(found, size=now.st_size, mtime_ns=now.st_mtime_ns)
+
+
+def _exists(path: bytes) -> bool:
+    """Whether something may be at `path`: only a clear "no such file" counts as gone."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,197 @@
+"""What the curator decides about clips: ratings, rejections, tags, notes and corrected provenance.
+
+Each function is one decision over the clips that its terms find; it returns what changed, or None where
+everything was so already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from thresher.catalog import decisions
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.decisions import Decision, Wish
+from thresher.catalog.fields import FIELDS
+from thresher.catalog.provenance import check_key
+from thresher.catalog.query import to_text
+from thresher.catalog.schema import ROLES, clip
+from thresher.curation.listing import select_ids
+from thresher.errors import NotFoundError, UsageError
+
+RATINGS = range(1, 6)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a decision touched: `found` clips its terms named, and the decision, None where nothing changed."""
+
+    found: int
+    decision: Decision | None
+
+
+def rate(catalog: Catalog, terms: Sequence[str], rating: int | None, *, dry_run: bool = False) -> Judgement:
+    """Rate clips from 1 to 5; None takes the rating away."""
+    if rating is not None and rating not in RATINGS:
+        raise UsageError(f'"{rating}" is no rating; give 1 to 5, or none')
+    said = "unrate" if rating is None else f"rate {rating}"
+    return _judge(catalog, "rate", said, terms, _same("rating", rating), dry_run=dry_run)
+
+
+def reject(catalog: Catalog, terms: Sequence[str], *, dry_run: bool = False) -> Judgement:
+    """Keep clips out of listings and songs; their files are not touched."""
+    return _judge(catalog, "reject", "reject", terms, _same("rejected", True), dry_run=dry_run)
+
+
+def unreject(catalog: Catalog, terms: Sequence[str], *, dry_run: bool = False) -> Judgement:
+    """Let rejected clips back in; terms range over the rejected ones too."""
+    return _judge(catalog, "unreject", "unreject", terms, _same("rejected", False), dry_run=dry_run)
+
+
+def note(catalog: Catalog, terms: Sequence[str], text: str | None, *, dry_run: bool = False) -> Judgement:
+    """Write a note on clips, replacing the one there; None or blank takes it away."""
+    kept = text.strip() or None if text is not None else None
+    return _judge(catalog, "note", "note", terms, _same("note", kept), dry_run=dry_run)
+
+
+def tag(
+    catalog: Catalog,
+    terms: Sequence[str],
+    *,
+    add: Iterable[str] = (),
+    remove: Iterable[str] = (),
+    dry_run: bool = False,
+) -> Judgement:
+    """Add and remove tags."""
+    added, removed = set(map(_tag, add)), set(map(_tag, remove))
+    if not added and not removed:
+        raise UsageError("no tag was given; write --add TAG or --remove TAG")
+    if added & removed:
+        raise UsageError(f'tag "{min(added & removed)}" can\'t be both added and removed')
+
+    def wishes(connection: Connection, ids: Sequence[int]) -> Iterable[Wish]:
+        for clip_id in ids:
+            has = set(decisions.current_tags(connection, clip_id))
+            yield Wish("clip", clip_id, "tags", sorted((has | added) - removed))
+
+    said = " ".join(
+        ["tag", *(f"+{name}" for name in sorted(added)), *(f"-{name}" for name in sorted(removed))]
+    )
+    return _judge(catalog, "tag", said, terms, wishes, dry_run=dry_run)
+
+
+def modify(
+    catalog: Catalog, terms: Sequence[str], values: Mapping[str, str], *, dry_run: bool = False
+) -> Judgement:
+    """Correct what names said: run, epoch, step, role, or any attribute; no later ingest overwrites it.
+
+    Empty text takes run, epoch or step away.
+    """
+    if not values:
+        raise UsageError("nothing to modify was given; write field=value, as in epoch=40")
+    checkpoint = {key: _checkpoint_value(key, text) for key, text in values.items() if key in _CHECKPOINT}
+    role = values.get("role")
+    if role is not None and role not in ROLES:
+        raise UsageError(f'"{role}" is no role; write role=generated or role=reference')
+    attributes = {key: text for key, text in values.items() if key not in {*_CHECKPOINT, "role"}}
+    for key in attributes:
+        _check_attribute(key)
+
+    def wishes(connection: Connection, ids: Sequence[int]) -> Iterable[Wish]:
+        for recording_id in _recordings(connection, ids):
+            if checkpoint:
+                now = decisions.current_checkpoint(connection, recording_id)
+                yield Wish("recording", recording_id, "checkpoint", {**now, **checkpoint})
+            if role is not None:
+                yield Wish("recording", recording_id, "role", role)
+            for key, text in attributes.items():
+                pinned = decisions.pinned_attribute(connection, recording_id, text)
+                yield Wish("recording", recording_id, f"attribute {key}", pinned)
+
+    said = " ".join(["modify", *(f"{key}={text}" for key, text in values.items())])
+    return _judge(catalog, "modify", said, terms, wishes, dry_run=dry_run)
+
+
+def undo(catalog: Catalog, number: int | None = None) -> Decision:
+    """Revert a decision, by default the latest that stands."""
+    with catalog.writing() as connection:
+        return decisions.undo(connection, number)
+
+
+def history(catalog: Catalog, limit: int | None = None) -> list[Decision]:
+    """What was decided, the latest first."""
+    with catalog.reading() as connection:
+        return decisions.history(connection, limit)
+
+
+_CHECKPOINT = ("run", "epoch", "step")
+
+Wishes = Callable[[Connection, Sequence[int]], Iterable[Wish]]
+
+
+class _DryRunEnds(Exception):  # noqa: N818  a signal, not an error
+    """Rolls a dry run back."""
+
+
+def _judge(
+    catalog: Catalog,
+    verb: str,
+    said: str,
+    terms: Sequence[str],
+    wishes: Wishes,
+    *,
+    dry_run: bool,
+) -> Judgement:
+    made: Decision | None = None
+    ids: list[int] = []
+    try:
+        with catalog.writing() as connection:
+            ids = select_ids(catalog, connection, terms, defaults=False)
+            if not ids:
+                raise NotFoundError(f"no clip matches {to_text(terms)}; `thresher list` shows what there is")
+            made = decisions.decide(connection, verb, f"{said}: {to_text(terms)}", wishes(connection, ids))
+            if dry_run:
+                raise _DryRunEnds
+    except _DryRunEnds:
+        pass
+    return Judgement(len(ids), made)
+
+
+def _same(field: str, value: object) -> Wishes:
+    return lambda _connection, ids: (Wish("clip", clip_id, field, value) for clip_id in ids)
+
+
+def _recordings(connection: Connection, ids: Sequence[int]) -> list[int]:
+    found: set[int] = set()
+    for start in range(0, len(ids), 500):
+        chunk = ids[start : start + 500]
+        found.update(connection.scalars(select(clip.c.recording_id).where(clip.c.id.in_(chunk))))
+    return sorted(found)
+
+
+def _tag(name: str) -> str:
+    tidy = name.strip()
+    if not tidy or not tidy.isprintable() or "," in tidy:
+        raise UsageError(f"{name!r} is no tag; use printable characters other than a comma")
+    return tidy
+
+
+def _checkpoint_value(key: str, text: str) -> str | int | None:
+    if key == "run" or not text:
+        return text or None
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise UsageError(f'{key}="{text}" is no whole number')
+    return int(text)
+
+
+def _check_attribute(key: str) -> None:
+    if key in FIELDS:
+        raise UsageError(
+            f'"{key}" can\'t be modified; what can is run, epoch, step, role and attributes of your own'
+        )
+    try:
+        check_key(key)
+    except ValueError as error:
+        raise UsageError(f"field {error}") from error

@@ -1,0 +1,164 @@
+"""Analyse recordings again: with today's trim settings, or because what is stored is damaged.
+
+A clip keeps its id, rating and tags; where its span or fingerprint changes, its score rows are retired and
+scoring gives it new ones.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from thresher.catalog import recordings, scores
+from thresher.catalog.audio import sha256_file
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import clip, location, recording
+from thresher.curation.analysis import (
+    DECODER_CRASHED,
+    Analysis,
+    AnalysisTask,
+    analyse,
+    content_of,
+    trim_settings,
+)
+from thresher.curation.execution import (
+    GROUP_SECONDS,
+    Progress,
+    WorkerDied,
+    Workers,
+    grouped,
+    no_progress,
+)
+from thresher.curation.listing import select_ids
+from thresher.curation.scoring import ScoreReport, score
+from thresher.errors import AudioError
+from thresher.signal.fingerprint import find_backend
+
+
+@dataclass(frozen=True)
+class ReanalysisReport:
+    """What was done: `analysed` recordings, `changed` clips whose span or fingerprint is another now, and
+    `without_file` recordings that could not be read because no file holds their content any more."""
+
+    analysed: int
+    changed: int
+    without_file: tuple[int, ...]
+    seconds: float
+    scoring: ScoreReport | None
+
+
+@dataclass(frozen=True)
+class _Known:
+    id: int
+    sha256: str
+
+
+def reanalyse(
+    catalog: Catalog,
+    terms: Sequence[str] = (),
+    *,
+    executor: str | None = None,
+    rescore: bool = True,
+    progress: Progress = no_progress,
+) -> ReanalysisReport:
+    """Analyse the recordings of the clips that `terms` find (all, where there are none) from their files."""
+    begun = time.monotonic()
+    with catalog.reading() as connection:
+        clip_ids = select_ids(catalog, connection, terms, defaults=False)
+    return reanalyse_clips(
+        catalog, clip_ids, executor=executor, rescore=rescore, progress=progress, begun=begun
+    )
+
+
+def reanalyse_clips(
+    catalog: Catalog,
+    clip_ids: Sequence[int],
+    *,
+    executor: str | None = None,
+    rescore: bool = True,
+    progress: Progress = no_progress,
+    begun: float | None = None,
+) -> ReanalysisReport:
+    """Analyse the recordings of these clips from their files."""
+    begun = time.monotonic() if begun is None else begun
+    find_backend(catalog.settings.fingerprint.backend)
+    trim_key = recordings.trim_key(trim_settings(catalog.settings))
+    wanted = _recordings(catalog, clip_ids)
+    without_file: list[int] = []
+    analysed = changed = 0
+    with Workers(executor or catalog.settings.ingest.executor, preload=analyse.__module__) as workers:
+        results = workers.map(analyse, _tasks(catalog, wanted))
+        for group in grouped(results, catalog.settings.ingest.group, GROUP_SECONDS):
+            with catalog.writing() as connection:
+                stale: list[int] = []
+                for known, result in group:
+                    if isinstance(result, WorkerDied):
+                        result = Analysis("unreadable", DECODER_CRASHED)
+                    if isinstance(result, Analysis):
+                        content = content_of(result, trim_key)
+                        stale += recordings.replace_content(connection, known.id, content)
+                        analysed += 1
+                    else:
+                        without_file.append(known.id)
+                scores.retire(connection, stale)
+            changed += len(stale)
+            progress("analysing", analysed + len(without_file), len(wanted))
+    scoring = score(catalog, progress=progress) if rescore else None
+    return ReanalysisReport(analysed, changed, tuple(without_file), time.monotonic() - begun, scoring)
+
+
+def _recordings(catalog: Catalog, clip_ids: Sequence[int]) -> list[_Known]:
+    found: dict[int, _Known] = {}
+    with catalog.reading() as connection:
+        for start in range(0, len(clip_ids), 500):
+            chunk = list(clip_ids[start : start + 500])
+            for row in connection.execute(
+                select(recording.c.id, recording.c.sha256)
+                .join(clip, clip.c.recording_id == recording.c.id)
+                .where(clip.c.id.in_(chunk))
+            ):
+                found[row.id] = _Known(row.id, row.sha256)
+    return [found[recording_id] for recording_id in sorted(found)]
+
+
+def _tasks(catalog: Catalog, wanted: Sequence[_Known]) -> Iterator[tuple[_Known, AnalysisTask | None]]:
+    settings = catalog.settings
+    for known in wanted:
+        file = content_file(catalog, known.id, known.sha256)
+        if file is None:
+            yield known, None
+            continue
+        now = os.stat(file)
+        yield (
+            known,
+            AnalysisTask(
+                file,
+                now.st_size,
+                now.st_mtime_ns,
+                trim_settings(settings),
+                settings.fingerprint.backend,
+                settings.audio.max_length,
+            ),
+        )
+
+
+def content_file(catalog: Catalog, recording_id: int, sha256: str) -> bytes | None:
+    """A file that holds this content now, by its hash; None where there is none."""
+    with catalog.reading() as connection:
+        paths = connection.scalars(
+            select(location.c.path)
+            .where(location.c.recording_id == recording_id)
+            .order_by(location.c.missing_since.is_not(None), location.c.id)
+        ).all()
+    for stored in paths:
+        path = catalog.absolute(stored)
+        try:
+            if sha256_file(path) == sha256:
+                return path
+        except (OSError, AudioError):
+            continue
+    return None

@@ -1,0 +1,447 @@
+"""Render a song: stream its clips into one file, and freeze what made it as a numbered rendering.
+
+Clips are decoded, cut, resampled, down-mixed and faded a few ahead of the writer; memory depends on the longest
+clip, not on the song. The file is written beside its place and renamed there once it is on the disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, func, insert, select
+
+from thresher.catalog.audio import (
+    OUTPUT_FORMATS,
+    AudioReader,
+    AudioWriter,
+    OutputFormat,
+    sha256_file,
+)
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import location, recording, rendering, rendering_clip
+from thresher.curation.execution import Progress, WorkerDied, Workers, no_progress
+from thresher.curation.tracklist import Track, Tracklist, tracklist
+from thresher.errors import AudioError, CatalogError, NotFoundError, UsageError
+from thresher.signal.mix import Resampler, downmix, fade_edges
+
+AHEAD_FRAMES = 8_000_000
+"""Clips up to this many samples are prepared ahead of the writer; longer ones are streamed when their turn is."""
+
+Block = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class RenderReport:
+    """What a render made, or for a dry run would make.
+
+    `number` is the rendering's; `is_new` tells whether the plan was new, `same_bytes` whether an earlier
+    rendering of the same plan had the same audio (None where there was none to compare with).
+    """
+
+    song: str
+    number: int | None
+    path: str
+    container: str
+    subtype: str
+    sample_rate: int
+    channels: int
+    frames: int
+    clips: int
+    left_out: int
+    missing: tuple[str, ...]
+    sha256: str | None
+    is_new: bool
+    same_bytes: bool | None
+    seconds: float
+    dry_run: bool
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A track and the file that holds its content now."""
+
+    track: Track
+    file: bytes
+
+
+@dataclass(frozen=True)
+class _Mixdown:
+    """How every track is brought to the song's form."""
+
+    sample_rate: int
+    channels: int
+    fade_frames: int
+
+
+def render(
+    catalog: Catalog,
+    name: str,
+    output: str | os.PathLike[str] | None = None,
+    *,
+    dry_run: bool = False,
+    without_missing: bool = False,
+    overwrite: bool = False,
+    progress: Progress = no_progress,
+) -> RenderReport:
+    """Write the song of that name to `output` (default: its name, as WAV, in the current folder).
+
+    Clips whose files are missing stop it (NotFoundError lists them) unless `without_missing`; a file that is
+    no rendering of this song is not replaced unless `overwrite`.
+    """
+    begun = time.monotonic()
+    plan = tracklist(catalog, name)
+    target = Path(os.path.abspath(output if output is not None else f"{name.replace('/', '_')}.wav"))
+    form = _output_format(target)
+    sources, missing = _sources(catalog, plan)
+    if missing and without_missing:
+        plan = _without(plan, {track.clip for track in missing})
+        sources = {track.clip: sources[track.clip] for track in plan.tracks}
+    elif missing and not dry_run:
+        raise NotFoundError(_missing_sentence(name, missing))
+    if not plan.tracks:
+        raise NotFoundError(
+            f'song "{name}" has no clips to render; `thresher song show "{name}"` shows its query'
+        )
+    subtype = form.default_subtype(track.subtype for track in plan.tracks)
+    digest = _plan_sha256(plan, form.container, subtype)
+    _check_target(catalog, plan, target, overwrite=overwrite)
+    number, sha256, same = None, None, None
+    if not dry_run:
+        _write(plan, sources, target, form, subtype, progress)
+        sha256 = _audio_sha256(target, form)
+        number, same = _record(catalog, plan, target, form, subtype, digest, sha256)
+    else:
+        number = _number_of_plan(catalog, plan, digest)
+    return RenderReport(
+        name,
+        number,
+        str(target),
+        form.container,
+        subtype,
+        plan.sample_rate,
+        plan.channels,
+        plan.frames,
+        len(plan.tracks),
+        plan.left_out,
+        tuple(track.path for track in missing),
+        sha256,
+        number is None if dry_run else same is None,
+        same,
+        time.monotonic() - begun,
+        dry_run,
+    )
+
+
+# -- where the clips' content lies -------------------------------------------------------------------------
+
+
+def _sources(catalog: Catalog, plan: Tracklist) -> tuple[dict[int, _Source], list[Track]]:
+    """A file with the right content for each track, and the tracks that have none."""
+    wanted = {track.recording_sha256 for track in plan.tracks}
+    places: dict[str, list[Any]] = {}
+    with catalog.reading() as connection:
+        statement = (
+            select(recording.c.sha256, location.c.path, location.c.size, location.c.mtime_ns)
+            .join(location, location.c.recording_id == recording.c.id)
+            .order_by(location.c.missing_since.is_not(None), location.c.id)
+        )
+        for row in connection.execute(statement):
+            if row.sha256 in wanted:
+                places.setdefault(row.sha256, []).append(row)
+    files = {sha256: _unchanged_file(catalog, sha256, places.get(sha256, [])) for sha256 in wanted}
+    found: dict[int, _Source] = {}
+    missing = []
+    for track in plan.tracks:
+        file = files[track.recording_sha256]
+        if file is None:
+            missing.append(track)
+        else:
+            found[track.clip] = _Source(track, file)
+    return found, missing
+
+
+def _unchanged_file(catalog: Catalog, sha256: str, places: list[Any]) -> bytes | None:
+    """A file whose content is still `sha256`; one that was touched since is hashed to be sure."""
+    for place in places:
+        path = catalog.absolute(place.path)
+        try:
+            now = os.stat(path)
+            same = (now.st_size, now.st_mtime_ns) == (place.size, place.mtime_ns)
+            if same or sha256_file(path) == sha256:
+                return path
+        except (OSError, AudioError):
+            continue
+    return None
+
+
+def _missing_sentence(name: str, missing: list[Track]) -> str:
+    shown = ", ".join(track.path for track in missing[:5])
+    more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+    return (
+        f'song "{name}" needs {len(missing)} clips whose files are missing ({shown}{more}); put them back and '
+        "`thresher ingest` their folder, or render what is there with --without-missing"
+    )
+
+
+def _without(plan: Tracklist, gone: set[int]) -> Tracklist:
+    from dataclasses import replace
+
+    kept, start = [], 0
+    for track in plan.tracks:
+        if track.clip not in gone:
+            kept.append(replace(track, output_start=start))
+            start += track.output_frames
+    return replace(plan, tracks=tuple(kept))
+
+
+# -- the output --------------------------------------------------------------------------------------------
+
+
+def _output_format(target: Path) -> OutputFormat:
+    suffix = target.suffix.lower()
+    if suffix not in OUTPUT_FORMATS:
+        raise UsageError(
+            f'"{target.name}" ends in no format that can be written; use {", ".join(OUTPUT_FORMATS)}'
+        )
+    return OUTPUT_FORMATS[suffix]
+
+
+def _check_target(catalog: Catalog, plan: Tracklist, target: Path, *, overwrite: bool) -> None:
+    if not target.parent.is_dir():
+        raise NotFoundError(f"there is no folder {target.parent} to write to; make it first")
+    stored = catalog.stored(target)
+    with catalog.reading() as connection:
+        source = connection.scalar(
+            select(func.count()).where(location.c.path == stored.path, location.c.missing_since.is_(None))
+        )
+        own = connection.scalar(
+            select(func.count()).where(
+                rendering.c.song_id == plan.song.id, rendering.c.path_text == stored.path_text
+            )
+        )
+    if source:
+        raise UsageError(f"{target} is a clip of the catalog and is not overwritten; give another -o FILE")
+    if target.exists() and not own and not overwrite:
+        raise UsageError(
+            f'{target} exists and is no rendering of "{plan.song.name}"; give another -o FILE or --overwrite'
+        )
+
+
+def _write(
+    plan: Tracklist,
+    sources: dict[int, _Source],
+    target: Path,
+    form: OutputFormat,
+    subtype: str,
+    progress: Progress,
+) -> None:
+    partial = target.with_name(f"{target.name}.part")
+    try:
+        writer = AudioWriter(
+            os.fsencode(partial),
+            plan.sample_rate,
+            plan.channels,
+            form.container,
+            subtype,
+            _tags(plan),
+            frames=plan.frames,
+        )
+        with writer:
+            for block in _mixed(plan, sources, progress):
+                writer.write(block)
+        os.replace(partial, target)
+    except OSError as error:
+        raise CatalogError(
+            f"{target} could not be written: {error.strerror}; the old file, if any, stays"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut, where the system can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _tags(plan: Tracklist) -> dict[str, str]:
+    return {"title": plan.song.name, "comment": plan.song.settings.query}
+
+
+def _mixed(plan: Tracklist, sources: dict[int, _Source], progress: Progress) -> Iterator[Block]:
+    """The song's blocks in order, shape (frames, channels) each."""
+    mixdown = _Mixdown(plan.sample_rate, plan.channels, plan.fade_frames)
+
+    def tasks() -> Iterator[tuple[_Source, tuple[_Source, _Mixdown] | None]]:
+        for track in plan.tracks:
+            source = sources[track.clip]
+            size = (track.end_frame - track.start_frame) * track.channels
+            yield source, (source, mixdown) if size <= AHEAD_FRAMES else None
+
+    with Workers("threads") as workers:
+        for done, (source, prepared) in enumerate(workers.map(_prepared, tasks()), start=1):
+            assert not isinstance(prepared, WorkerDied)
+            yield from _track_blocks(source, mixdown) if prepared is None else prepared
+            progress("rendering", done, len(plan.tracks))
+
+
+def _prepared(argument: tuple[_Source, _Mixdown]) -> list[Block]:
+    return list(_track_blocks(*argument))
+
+
+def _track_blocks(source: _Source, mixdown: _Mixdown) -> Iterator[Block]:
+    """One clip as the song wants it: gain, channels, rate, fades; exactly `output_frames` frames."""
+    track = source.track
+    total, position = track.output_frames, 0
+    fade = min(mixdown.fade_frames, total // 2)
+    with AudioReader(source.file) as reader:
+        for block in _resampled(reader, track, mixdown):
+            yield fade_edges(block, position, total, fade, fade)
+            position += len(block)
+    if position != total:
+        raise AudioError(
+            f"clip {track.clip} gave {position} of {total} frames; `thresher ingest` {track.path} again"
+        )
+
+
+def _resampled(reader: AudioReader, track: Track, mixdown: _Mixdown) -> Iterator[Block]:
+    resampler = None
+    if track.sample_rate != mixdown.sample_rate:
+        resampler = Resampler(track.sample_rate, mixdown.sample_rate, mixdown.channels)
+    for block in reader.blocks(track.start_frame, track.end_frame):
+        mixed = downmix(block, mixdown.channels, track.mono_channel)
+        if track.gain != 1:
+            mixed = mixed * np.float32(track.gain)
+        yield mixed if resampler is None else resampler.process(mixed)
+    if resampler is not None:
+        yield resampler.process(np.empty((0, mixdown.channels), np.float32), last=True)
+
+
+# -- the rendering as history ------------------------------------------------------------------------------
+
+
+def _plan_sha256(plan: Tracklist, container: str, subtype: str) -> str:
+    """What makes two renderings the same one: everything that reaches the file, and no paths or dates."""
+    tracks = [
+        [track.recording_sha256, track.start_frame, track.end_frame, track.gain, track.mono_channel]
+        for track in plan.tracks
+    ]
+    form = [plan.sample_rate, plan.channels, plan.fade_frames, container, subtype]
+    text = json.dumps([form, _tags(plan), tracks], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _audio_sha256(target: Path, form: OutputFormat) -> str:
+    """The file's SHA-256; for OGG, whose serial numbers are random, that of its decoded samples."""
+    path = os.fsencode(target)
+    if form.container != "OGG":
+        return sha256_file(path)
+    digest = hashlib.sha256()
+    with AudioReader(path) as reader:
+        for block in reader.blocks():
+            digest.update(block.astype("<f4", copy=False).tobytes())
+    return digest.hexdigest()
+
+
+def _number_of_plan(catalog: Catalog, plan: Tracklist, digest: str) -> int | None:
+    with catalog.reading() as connection:
+        same = _same_plan(connection, plan, digest)
+    return None if same is None else int(same.number)
+
+
+def _same_plan(connection: Connection, plan: Tracklist, digest: str) -> Any:
+    return connection.execute(
+        select(rendering).where(rendering.c.song_id == plan.song.id, rendering.c.plan_sha256 == digest)
+    ).one_or_none()
+
+
+def _record(
+    catalog: Catalog,
+    plan: Tracklist,
+    target: Path,
+    form: OutputFormat,
+    subtype: str,
+    digest: str,
+    sha256: str,
+) -> tuple[int, bool | None]:
+    """Number of the rendering, and whether an earlier one of the same plan had the same audio."""
+    settings = plan.song.settings
+    with catalog.writing() as connection:
+        same = _same_plan(connection, plan, digest)
+        if same is not None:
+            return int(same.number), bool(same.sha256 == sha256)
+        last = connection.scalar(
+            select(func.max(rendering.c.number)).where(rendering.c.song_id == plan.song.id)
+        )
+        number = int(last or 0) + 1
+        created = connection.execute(
+            insert(rendering).values(
+                song_id=plan.song.id,
+                number=number,
+                created_at=time.time(),
+                plan_sha256=digest,
+                query=settings.query,
+                ordering=settings.ordering,
+                metric=settings.metric,
+                path_text=catalog.stored(target).path_text,
+                container=form.container,
+                subtype=subtype,
+                sample_rate=plan.sample_rate,
+                channels=plan.channels,
+                frames=plan.frames,
+                sha256=sha256,
+                versions=json.dumps(_versions(), sort_keys=True),
+            )
+        )
+        connection.execute(
+            insert(rendering_clip),
+            [
+                {
+                    "rendering_id": int(created.inserted_primary_key[0]),
+                    "position": position,
+                    "clip_id": track.clip,
+                    "recording_sha256": track.recording_sha256,
+                    "path_text": track.path,
+                    "start_frame": track.start_frame,
+                    "end_frame": track.end_frame,
+                    "sample_rate": track.sample_rate,
+                    "mono_channel": track.mono_channel,
+                    "gain": track.gain,
+                    "fade_frames": min(plan.fade_frames, track.output_frames // 2),
+                    "output_start": track.output_start,
+                    "output_frames": track.output_frames,
+                    "seam": track.seam,
+                }
+                for position, track in enumerate(plan.tracks)
+            ],
+        )
+    return number, None
+
+
+def _versions() -> dict[str, str]:
+    import soundfile
+    import soxr
+
+    from thresher import __version__
+
+    return {
+        "thresher": __version__,
+        "libsndfile": soundfile.__libsndfile_version__,
+        "soxr": soxr.__libsoxr_version__,
+        "numpy": np.__version__,
+    }

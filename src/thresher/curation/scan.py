@@ -1,0 +1,126 @@
+"""Which files lie under the paths of an ingest, in byte order of their paths.
+
+Nothing is opened here: a FIFO named `.wav` would wait for ever. Symlinks are followed, each folder once.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from thresher.catalog.audio import SUFFIXES
+from thresher.catalog.paths import absolute, to_text
+from thresher.catalog.provenance import is_skipped
+from thresher.errors import NotFoundError
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """An audio file: where it lies (absolute), under which of the given folders, size and time of change."""
+
+    path: bytes
+    root: bytes
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file or folder that could not be looked at, and why."""
+
+    path: bytes
+    reason: str
+    is_folder: bool = False
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a scan of `given` saw: `files` and `problems` in byte order; `ignored` counts what is not audio."""
+
+    given: tuple[bytes, ...]
+    folders: tuple[bytes, ...]
+    files: tuple[FoundFile, ...]
+    problems: tuple[Problem, ...]
+    ignored: int
+
+
+def scan(given: Iterable[str | bytes | os.PathLike[str]]) -> Scan:
+    """Look at `given` files and folders, recursively; NotFoundError for one that is not there."""
+    folders: list[bytes] = []
+    seen: dict[bytes, FoundFile | Problem] = {}
+    ignored = 0
+    visited: set[tuple[int, int]] = set()
+    asked = tuple(map(absolute, given))
+    for path in asked:
+        try:
+            mode = os.stat(path).st_mode
+        except OSError as error:
+            raise NotFoundError(f'"{to_text(path)}" can\'t be ingested: {error.strerror}') from error
+        if stat.S_ISDIR(mode):
+            folders.append(path)
+            for entry in _walk(path, path, visited):
+                if entry is None:
+                    ignored += 1
+                else:
+                    seen.setdefault(entry.path, entry)
+        else:
+            seen.setdefault(path, _look(path, os.path.dirname(path)))
+    entries = [seen[path] for path in sorted(seen)]
+    return Scan(
+        asked,
+        tuple(folders),
+        tuple(entry for entry in entries if isinstance(entry, FoundFile)),
+        tuple(entry for entry in entries if isinstance(entry, Problem)),
+        ignored,
+    )
+
+
+def _walk(folder: bytes, root: bytes, visited: set[tuple[int, int]]) -> Iterator[FoundFile | Problem | None]:
+    try:
+        here = os.stat(folder)
+        if (here.st_dev, here.st_ino) in visited:
+            return
+        visited.add((here.st_dev, here.st_ino))
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except OSError as error:
+        yield Problem(folder, error.strerror or str(error), is_folder=True)
+        return
+    for entry in entries:
+        if entry.name.startswith(b"."):
+            yield None
+        elif _is_folder(entry):
+            yield from _walk(entry.path, root, visited)
+        elif os.path.splitext(entry.name)[1].lower().decode("ascii", "replace") not in SUFFIXES:
+            yield None
+        elif is_skipped(to_text(entry.path)):
+            yield None
+        else:
+            yield _look(entry.path, root)
+
+
+def _is_folder(entry: os.DirEntry[bytes]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a symlink that can't be followed: looking at it will say so
+        return False
+
+
+def _look(path: bytes, root: bytes) -> FoundFile | Problem:
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        return Problem(path, error.strerror or str(error))
+    if not stat.S_ISREG(status.st_mode):
+        return Problem(path, f"is {_kind(status.st_mode)}, not a file; it was not opened")
+    return FoundFile(path, root, status.st_size, status.st_mtime_ns)
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISFIFO(mode):
+        return "a FIFO"
+    if stat.S_ISSOCK(mode):
+        return "a socket"
+    return "a device"

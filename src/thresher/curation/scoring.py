@@ -1,0 +1,111 @@
+"""Scoring: compare each clip that has no live row with all that have one, and with the others that have none.
+
+A batch of m clips on n live ones costs m·n + m(m − 1)/2 pairs. Blocks are computed outside any transaction and
+appended in one each; where another scorer was faster, the block is dropped and the matrix read again.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from thresher.catalog import scores
+from thresher.catalog.catalog import Catalog
+from thresher.curation.execution import Progress, no_progress
+from thresher.errors import NotFoundError
+from thresher.signal.similarity import METRICS, Metric
+
+BLOCK_VALUES = 4_000_000
+"""Scores in one block at most (16 MB), so that memory does not grow with the catalog."""
+
+BLOCK_ROWS = 512
+
+
+@dataclass(frozen=True)
+class ScoreReport:
+    """What scoring did: `clips` new rows at the cost of `pairs` comparisons; `live` rows stand now."""
+
+    metric: str
+    clips: int
+    pairs: int
+    live: int
+    compacted: bool
+    seconds: float
+
+
+def find_metric(name: str) -> Metric[Any]:
+    """The metric of that name; NotFoundError names those that exist."""
+    if name not in METRICS:
+        raise NotFoundError(f'no metric is called "{name}"; there is {", ".join(METRICS)}')
+    return METRICS[name]
+
+
+def score(catalog: Catalog, metric: str | None = None, progress: Progress = no_progress) -> ScoreReport:
+    """Bring the matrix of a metric (default: the configured one) up to date."""
+    begun = time.monotonic()
+    chosen = find_metric(metric or catalog.settings.metrics.default)
+    compacted = _prepare(catalog, chosen)
+    clips = pairs = 0
+    fresh: _Fresh | None = None
+    while True:
+        if fresh is None:
+            fresh = _Fresh(catalog, chosen)
+        if not fresh.open_ids:
+            return ScoreReport(
+                chosen.name, clips, pairs, fresh.matrix.state.live, compacted, time.monotonic() - begun
+            )
+        progress("scoring", clips, clips + len(fresh.open_ids))
+        appended = fresh.append_block()
+        pairs += fresh.pairs
+        if appended:
+            clips += appended
+        else:
+            fresh = None
+
+
+def _prepare(catalog: Catalog, metric: Metric[Any]) -> bool:
+    """Retire rows that should not be, and compact where more than half are retired; whether it did."""
+    with catalog.writing() as connection:
+        metric_id = scores.register_metric(connection, metric.name, metric.version)
+        scores.retire(connection, scores.disqualified_clips(connection, metric_id))
+        state = scores.read_state(connection, metric_id)
+        if 2 * state.live >= state.rows:
+            return False
+        scores.compact(connection, metric_id)
+        return True
+
+
+class _Fresh:
+    """A matrix as it was read, with the fingerprints of its live clips, extended block by block."""
+
+    def __init__(self, catalog: Catalog, metric: Metric[Any]) -> None:
+        self._catalog = catalog
+        self._metric = metric
+        self.pairs = 0
+        with catalog.reading() as connection:
+            metric_id = scores.metric_id(connection, metric.name, metric.version)
+            self.matrix = scores.read_matrix(connection, metric_id)
+            self.open_ids = scores.open_clips(connection, metric_id)
+            kept = scores.read_fingerprints(connection, self.matrix.clip_ids.tolist())
+            self._live = metric.pack(kept if self.open_ids else ())
+
+    def append_block(self) -> int:
+        """Score the next open clips and append their rows; how many, or 0 where the matrix has moved on.
+
+        `pairs` counts what was computed for it, kept or not.
+        """
+        room = BLOCK_VALUES // max(1, self.matrix.state.rows)
+        ids = self.open_ids[: max(1, min(BLOCK_ROWS, room))]
+        with self._catalog.reading() as connection:
+            new = self._metric.pack(scores.read_fingerprints(connection, ids))
+        to_live = self._metric.scores(new, self._live)
+        triangle = self._metric.triangle(new)
+        self.pairs = to_live.size + len(ids) * (len(ids) - 1) // 2
+        with self._catalog.writing() as connection:
+            if not scores.append(connection, self.matrix, ids, to_live, triangle):
+                return 0
+        self.matrix = self.matrix.extended(ids)
+        self._live = self._live.joined(new)
+        self.open_ids = self.open_ids[len(ids) :]
+        return len(ids)

@@ -1,0 +1,199 @@
+"""Songs as things that are kept: a name, a query, an ordering and render settings.
+
+A song is live – its clips are whatever its query finds today; `tracklist` lays them out. Saving, renaming and
+deleting are decisions: journalled and undoable.
+"""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.decisions import Wish, decide
+from thresher.catalog.query import METRIC_NAMES, to_text
+from thresher.catalog.schema import rendering, song
+from thresher.curation.listing import select_ids
+from thresher.errors import NotFoundError, UsageError
+
+SAMPLE_RATES = (1_000, 384_000)
+LONGEST_NAME = 200
+
+
+@dataclass(frozen=True)
+class SongSettings:
+    """What makes a song, by the names of the table's columns.
+
+    `length` and `fade` are seconds, `clips` a number of clips, `sample_rate` Hz, `channels` 1 or 2; None sets
+    no limit, or leaves rate and channels to the clips.
+    """
+
+    query: str
+    ordering: str
+    metric: str
+    length: float | None = None
+    clips: int | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
+    fade: float = 0.005
+
+
+@dataclass(frozen=True)
+class Song:
+    """A saved song. `created_at` is in seconds since 1970, UTC."""
+
+    id: int
+    name: str
+    settings: SongSettings
+    created_at: float
+
+
+@dataclass(frozen=True)
+class SongRow:
+    """A song as a list shows it: clips its query finds today, and how often it was rendered."""
+
+    name: str
+    clips: int
+    renderings: int
+    settings: SongSettings
+
+
+def save_song(
+    catalog: Catalog, name: str, terms: Sequence[str] | None, changes: dict[str, Any] | None = None
+) -> Song:
+    """Save a new song, or edit the one of that name: its query where given, and the settings in `changes`.
+
+    Raises QueryError for a bad query, UsageError for settings that can't be, NotFoundError for a new song
+    without a query.
+    """
+    _check_name(name)
+    wanted = dict(changes or {})
+    with catalog.writing() as connection:
+        old = _find(connection, name)
+        if terms is not None:
+            select_ids(catalog, connection, terms, song=True)  # a query that can't be read is not saved
+            wanted["query"] = to_text(terms)
+        if old is None:
+            return _create(connection, catalog, name, wanted)
+        settings = SongSettings(**{**asdict(old.settings), **wanted})
+        _check(settings)
+        wishes = [Wish("song", old.id, key, getattr(settings, key)) for key in wanted]
+        decide(connection, "song save", f'edit song "{name}"', wishes)
+        return find_song(connection, name)
+
+
+def _create(connection: Connection, catalog: Catalog, name: str, wanted: dict[str, Any]) -> Song:
+    if "query" not in wanted:
+        raise NotFoundError(f'no song is called "{name}" yet; `thresher song save "{name}" QUERY` makes it')
+    defaults = catalog.settings
+    settings = SongSettings(
+        **{
+            "ordering": defaults.song.order,
+            "metric": defaults.metrics.default,
+            "fade": defaults.song.fade,
+            **wanted,
+        }
+    )
+    _check(settings)
+    # It comes to be deleted and is then decided to be there, so that undoing its making deletes it again.
+    values = {**asdict(settings), "name": name, "created_at": time.time(), "deleted": True}
+    created = connection.execute(insert(song).values(values))
+    song_id = int(created.inserted_primary_key[0])
+    decide(connection, "song save", f'make song "{name}"', [Wish("song", song_id, "deleted", False)])
+    return find_song(connection, name)
+
+
+def songs(catalog: Catalog) -> list[SongRow]:
+    """All songs, by name."""
+    with catalog.reading() as connection:
+        made = dict(
+            connection.execute(select(rendering.c.song_id, func.count()).group_by(rendering.c.song_id))
+            .tuples()
+            .all()
+        )
+        return [
+            SongRow(
+                found.name,
+                len(select_ids(catalog, connection, [found.settings.query], song=True)),
+                made.get(found.id, 0),
+                found.settings,
+            )
+            for found in _all(connection)
+        ]
+
+
+def find_song(connection: Connection, name: str) -> Song:
+    """The song of that name; NotFoundError names the nearest."""
+    found = _find(connection, name)
+    if found is not None:
+        return found
+    names = [each.name for each in _all(connection)]
+    nearest = difflib.get_close_matches(name.lower(), [each.lower() for each in names], n=1)
+    meant = next((each for each in names if nearest and each.lower() == nearest[0]), None)
+    hint = f'; did you mean "{meant}"?' if meant else ";"
+    raise NotFoundError(f'no song is called "{name}"{hint} `thresher song list` shows all {len(names)}')
+
+
+def rename_song(catalog: Catalog, old: str, new: str) -> Song:
+    """Give a song another name, which no other song may have."""
+    _check_name(new)
+    with catalog.writing() as connection:
+        found = find_song(connection, old)
+        if old != new and _find(connection, new) is not None:
+            raise UsageError(f'a song called "{new}" exists already; `thresher song delete "{new}"` first')
+        wishes = [Wish("song", found.id, "name", new)]
+        decide(connection, "song rename", f'rename song "{old}" to "{new}"', wishes)
+        return find_song(connection, new)
+
+
+def delete_song(catalog: Catalog, name: str) -> None:
+    """Take a song out of sight; its renderings are kept, and `undo` brings it back."""
+    with catalog.writing() as connection:
+        found = find_song(connection, name)
+        decide(connection, "song delete", f'delete song "{name}"', [Wish("song", found.id, "deleted", True)])
+
+
+def _find(connection: Connection, name: str) -> Song | None:
+    row = connection.execute(select(song).where(song.c.name == name, ~song.c.deleted)).one_or_none()
+    return None if row is None else _song(row)
+
+
+def _all(connection: Connection) -> list[Song]:
+    rows = connection.execute(select(song).where(~song.c.deleted).order_by(song.c.name))
+    return [_song(row) for row in rows]
+
+
+def _song(row: Any) -> Song:
+    values = {each.name: getattr(row, each.name) for each in fields(SongSettings)}
+    return Song(row.id, row.name, SongSettings(**values), row.created_at)
+
+
+def _check_name(name: str) -> None:
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+        raise UsageError(
+            f"{name!r} can't name a song; use 1 to {LONGEST_NAME} printable characters, not only blanks"
+        )
+
+
+def _check(settings: SongSettings) -> None:
+    from thresher.signal.ordering import parse_ordering
+
+    parse_ordering(settings.ordering)
+    lowest, highest = SAMPLE_RATES
+    if settings.metric not in METRIC_NAMES:
+        raise UsageError(f'no metric is called "{settings.metric}"; there is {", ".join(METRIC_NAMES)}')
+    if settings.length is not None and settings.length <= 0:
+        raise UsageError(f"a song's length of {settings.length:g} s is not above 0")
+    if settings.clips is not None and settings.clips < 1:
+        raise UsageError(f"{settings.clips} clips make no song; give at least 1")
+    if settings.sample_rate is not None and not lowest <= settings.sample_rate <= highest:
+        raise UsageError(f"a rate of {settings.sample_rate} Hz is not from {lowest} to {highest}")
+    if settings.channels not in (None, 1, 2):
+        raise UsageError(f"{settings.channels} channels can't be rendered; give 1 or 2")
+    if settings.fade < 0:
+        raise UsageError(f"a fade of {settings.fade:g} s is below 0")

@@ -1,0 +1,274 @@
+"""The tracklist: a song's clips as they lie on the timeline today, and how that differs from a rendering.
+
+Everything a rendering needs is decided here – spans, gains, places to the frame – and nothing is opened:
+the same tracklist is the same rendering.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, select
+
+from thresher.catalog import scores
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import checkpoint, clip, location, recording, rendering, rendering_clip
+from thresher.curation.listing import select_ids
+from thresher.curation.scoring import find_metric
+from thresher.curation.songs import Song, find_song
+from thresher.errors import NotFoundError
+from thresher.signal import ordering
+from thresher.signal.mix import peak_gain, resampled_frames
+
+
+@dataclass(frozen=True)
+class Track:
+    """One clip in a song.
+
+    The span is in frames at the clip's own `sample_rate`, `output_start` and `output_frames` in frames of the
+    song. `gain` is linear; `seam` is the score with the clip before, None where there is none. `path` is a
+    location where the file was last seen, `missing` whether none of its locations holds a file now.
+    """
+
+    clip: int
+    recording_sha256: str
+    path: str
+    missing: bool
+    run: str | None
+    epoch: int | None
+    step: int | None
+    start_frame: int
+    end_frame: int
+    sample_rate: int
+    channels: int
+    mono_channel: int | None
+    subtype: str
+    gain: float
+    output_start: int = 0
+    output_frames: int = 0
+    seam: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it plays."""
+        return (self.end_frame - self.start_frame) / self.sample_rate
+
+
+@dataclass(frozen=True)
+class Tracklist:
+    """A song laid out: `tracks` in order; `left_out` clips were found but lie beyond its limits."""
+
+    song: Song
+    tracks: tuple[Track, ...]
+    left_out: int
+    sample_rate: int
+    channels: int
+    fade_frames: int
+
+    @property
+    def frames(self) -> int:
+        """The song's length in frames of its own rate."""
+        return sum(track.output_frames for track in self.tracks)
+
+    @property
+    def seconds(self) -> float:
+        """The song's length."""
+        return self.frames / self.sample_rate
+
+    @property
+    def seams(self) -> tuple[float, ...]:
+        """The scores of consecutive clips that have one."""
+        return tuple(track.seam for track in self.tracks if track.seam is not None)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What today's song has against rendering `number`: ids of clips new, gone, at another place, re-trimmed."""
+
+    number: int
+    new: tuple[int, ...]
+    gone: tuple[int, ...]
+    moved: tuple[int, ...]
+    retrimmed: tuple[int, ...]
+
+    @property
+    def is_none(self) -> bool:
+        """Whether the song is as it was rendered."""
+        return not (self.new or self.gone or self.moved or self.retrimmed)
+
+
+def tracklist(catalog: Catalog, name: str) -> Tracklist:
+    """Lay out a song as it is today; NotFoundError where there is no such song."""
+    with catalog.reading() as connection:
+        found = find_song(connection, name)
+        ids = _ordered(catalog, connection, found)
+        tracks = _tracks(catalog, connection, ids)
+        kept = _within_limits(tracks, found)
+        seams = _seams(connection, found, [track.clip for track in kept])
+    rate = found.settings.sample_rate or max((track.sample_rate for track in kept), default=44_100)
+    widest = max((track.channels for track in kept), default=1)
+    placed, start = [], 0
+    for track, seam in zip(kept, seams, strict=True):
+        frames = resampled_frames(track.end_frame - track.start_frame, track.sample_rate, rate)
+        placed.append(replace(track, output_start=start, output_frames=frames, seam=seam))
+        start += frames
+    return Tracklist(
+        found,
+        tuple(placed),
+        len(tracks) - len(kept),
+        rate,
+        found.settings.channels or (2 if widest > 1 else 1),
+        round(found.settings.fade * rate),
+    )
+
+
+def track_of_clip(catalog: Catalog, clip_id: int) -> Track:
+    """One clip as a track, to be played or rendered alone."""
+    with catalog.reading() as connection:
+        tracks = _tracks(catalog, connection, [clip_id])
+    if not tracks or tracks[0].end_frame == tracks[0].start_frame:
+        raise NotFoundError(f"clip {clip_id} holds nothing to hear; `thresher show {clip_id}` says why")
+    return tracks[0]
+
+
+def difference(catalog: Catalog, today: Tracklist) -> Difference | None:
+    """How a song differs from its last rendering; None where it was never rendered."""
+    with catalog.reading() as connection:
+        last = connection.execute(
+            select(rendering.c.id, rendering.c.number)
+            .where(rendering.c.song_id == today.song.id)
+            .order_by(rendering.c.number.desc())
+            .limit(1)
+        ).one_or_none()
+        if last is None:
+            return None
+        then = connection.execute(
+            select(rendering_clip)
+            .where(rendering_clip.c.rendering_id == last.id)
+            .order_by(rendering_clip.c.position)
+        ).all()
+    now_spans = {track.clip: (track.start_frame, track.end_frame) for track in today.tracks}
+    then_spans = {row.clip_id: (row.start_frame, row.end_frame) for row in then}
+    both = now_spans.keys() & then_spans.keys()
+    was = [row.clip_id for row in then if row.clip_id in both]
+    stayed = _longest_common([track.clip for track in today.tracks if track.clip in both], was)
+    return Difference(
+        last.number,
+        tuple(clip_id for clip_id in now_spans if clip_id not in both),
+        tuple(clip_id for clip_id in then_spans if clip_id not in both),
+        tuple(clip_id for clip_id in now_spans if clip_id in both and clip_id not in stayed),
+        tuple(
+            clip_id for clip_id in now_spans if clip_id in both and now_spans[clip_id] != then_spans[clip_id]
+        ),
+    )
+
+
+def _longest_common(now: Sequence[int], then: Sequence[int]) -> set[int]:
+    """The clips that keep their order: a longest increasing run of old places in the new order."""
+    from bisect import bisect_left
+
+    place = {clip_id: index for index, clip_id in enumerate(then)}
+    tails: list[int] = []  # smallest last old place of an increasing run of each length
+    at: list[int] = []  # which entry of `now` that place is
+    before: list[int | None] = []
+    for index, clip_id in enumerate(now):
+        length = bisect_left(tails, place[clip_id])
+        tails[length : length + 1] = [place[clip_id]]
+        at[length : length + 1] = [index]
+        before.append(at[length - 1] if length else None)
+    kept: set[int] = set()
+    step: int | None = at[-1] if at else None
+    while step is not None:
+        kept.add(now[step])
+        step = before[step]
+    return kept
+
+
+def _ordered(catalog: Catalog, connection: Connection, found: Song) -> list[int]:
+    chosen = ordering.parse_ordering(found.settings.ordering)
+    terms = [found.settings.query]
+    if chosen.name == "field":
+        return select_ids(catalog, connection, terms, song=True, sort=str(chosen))
+    ids = sorted(select_ids(catalog, connection, terms, song=True))
+    array = np.array(ids, dtype=np.int64)
+    if chosen.name == "shuffle":
+        order = ordering.shuffle(array, chosen.seed)
+    else:
+        order = ordering.pairs(_between(connection, found, ids), array)
+    return [ids[place] for place in order]
+
+
+def _between(connection: Connection, found: Song, ids: Sequence[int]) -> Any:
+    metric = find_metric(found.settings.metric)
+    return scores.between(connection, scores.metric_id(connection, metric.name, metric.version), ids)
+
+
+def _seams(connection: Connection, found: Song, ids: Sequence[int]) -> list[float | None]:
+    if not ids:
+        return []
+    order = np.arange(len(ids))
+    found_seams = ordering.seams(order, _between(connection, found, ids))
+    return [None, *(None if np.isnan(seam) else float(seam) for seam in found_seams)]
+
+
+def _within_limits(tracks: Sequence[Track], found: Song) -> list[Track]:
+    """Clips in order while they fit; none is cut."""
+    kept: list[Track] = []
+    length = 0.0
+    for track in tracks:
+        length += track.seconds
+        if found.settings.length is not None and length > found.settings.length:
+            break
+        if found.settings.clips is not None and len(kept) == found.settings.clips:
+            break
+        kept.append(track)
+    return kept
+
+
+def _tracks(catalog: Catalog, connection: Connection, ids: Sequence[int]) -> list[Track]:
+    """Clips as tracks in the order of `ids`, not placed yet."""
+    found: dict[int, Any] = {}
+    places: dict[int, list[Any]] = {}
+    for start in range(0, len(ids), 500):
+        chunk = list(ids[start : start + 500])
+        rows = connection.execute(
+            select(clip, recording, checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)
+            .join(recording, recording.c.id == clip.c.recording_id)
+            .outerjoin(checkpoint, checkpoint.c.id == recording.c.checkpoint_id)
+            .where(clip.c.id.in_(chunk))
+        )
+        found.update((row._mapping[clip.c.id], row._mapping) for row in rows)
+        for row in connection.execute(
+            select(location.c.recording_id, location.c.path, location.c.path_text, location.c.missing_since)
+            .join(clip, clip.c.recording_id == location.c.recording_id)
+            .where(clip.c.id.in_(chunk))
+            .order_by(location.c.missing_since.is_not(None), location.c.id)
+        ):
+            places.setdefault(row.recording_id, []).append(row)
+    return [_track(catalog, found[clip_id], places) for clip_id in ids if clip_id in found]
+
+
+def _track(catalog: Catalog, row: Any, places: dict[int, list[Any]]) -> Track:
+    here = places.get(row[recording.c.id], [])
+    present = [place for place in here if os.path.exists(catalog.absolute(place.path))]
+    shown = (present or here or [None])[0]
+    return Track(
+        clip=row[clip.c.id],
+        recording_sha256=row[recording.c.sha256],
+        path="" if shown is None else shown.path_text,
+        missing=not present,
+        run=row[checkpoint.c.run],
+        epoch=row[checkpoint.c.epoch],
+        step=row[checkpoint.c.step],
+        start_frame=row[clip.c.start_frame],
+        end_frame=row[clip.c.end_frame],
+        sample_rate=row[recording.c.sample_rate] or 1,
+        channels=row[recording.c.channels] or 1,
+        mono_channel=row[recording.c.mono_channel],
+        subtype=row[recording.c.subtype] or "",
+        gain=peak_gain(row[clip.c.peak] or 0.0),
+    )

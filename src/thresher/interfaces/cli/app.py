@@ -1,0 +1,91 @@
+"""The command line: parse arguments, call one verb, print what it returns.
+
+Verbs are imported inside the commands, so that `--help` and `list` don't pay for audio and numbers.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from thresher.catalog.catalog import Catalog
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Keep what generative models write: compare only what is new, keep what is good, make songs.",
+)
+song_app = typer.Typer(no_args_is_help=True, help="Save, show and render songs.")
+
+
+@dataclass
+class Context:
+    """What the options before the command say."""
+
+    catalog: Path | None = None
+    debug: bool = False
+
+
+context = Context()
+
+
+def open_catalog() -> Catalog:
+    """The catalog that the command line, the environment or the current folder names."""
+    from thresher.catalog.catalog import Catalog
+    from thresher.interfaces.cli.output import say
+
+    catalog = Catalog.open(context.catalog)
+    if catalog.backup is not None:
+        say(f"the catalog was upgraded; as it was before, it is in {catalog.backup}")
+    return catalog
+
+
+def terms_of(catalog: Catalog, arguments: list[str]) -> list[str]:
+    """Arguments as query terms: files and folders that exist here become `path:` terms, the rest is a query."""
+    from thresher.catalog.query import normalise
+
+    if not any(_is_path(argument) for argument in arguments):
+        return normalise(arguments)
+    return [
+        f"path:{catalog.stored(argument).path_text}" if _is_path(argument) else argument
+        for argument in arguments
+    ]
+
+
+def _is_path(argument: str) -> bool:
+    # digits alone are an id, even where a file is called so
+    return not argument.isdecimal() and (os.sep in argument or "." in argument) and os.path.exists(argument)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from thresher import __version__
+
+        typer.echo(f"thresher {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def before_any_command(
+    catalog: Annotated[
+        Path | None,
+        typer.Option(
+            "--catalog",
+            metavar="FILE",
+            help="The catalog.toml to use; else $THRESHER_CATALOG, else the nearest one upwards from here.",
+        ),
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options that hold for every command."""
+    context.catalog = catalog
+    context.debug = debug

@@ -1,0 +1,169 @@
+"""What a clip goes through on its way into a song: channels, sample rate, gain, fades.
+
+Blocks are float32, shape (frames, channels), full scale ±1; rates are in Hz, positions and lengths
+in frames. Everything works block by block, and the result does not depend on how the audio was
+divided into blocks. No input is modified; a block that needs no change is returned as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Block = NDArray[np.float32]
+
+# ITU-R BS.775-3, table 2: what each channel adds to the left side, and to the right one. Channels are
+# in the order of WAVE and FLAC; the low-frequency channel adds nothing. L/R front, C centre, B back,
+# S side, M the single back channel of 6.1.
+_C = math.sqrt(0.5)
+_STEREO_COEFFICIENTS: dict[int, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    # L R C
+    3: ((1, 0, _C), (0, 1, _C)),
+    # L R BL BR
+    4: ((1, 0, _C, 0), (0, 1, 0, _C)),
+    # L R C BL BR
+    5: ((1, 0, _C, _C, 0), (0, 1, _C, 0, _C)),
+    # L R C LFE BL BR
+    6: ((1, 0, _C, 0, _C, 0), (0, 1, _C, 0, 0, _C)),
+    # L R C LFE M SL SR
+    7: ((1, 0, _C, 0, 0.5, _C, 0), (0, 1, _C, 0, 0.5, 0, _C)),
+    # L R C LFE BL BR SL SR
+    8: ((1, 0, _C, 0, _C, 0, _C, 0), (0, 1, _C, 0, 0, _C, 0, _C)),
+}
+
+
+def stereo_coefficients(channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The weight of each channel in the left and in the right side of a stereo down-mix.
+
+    The weights of a side sum to 1, so that no side exceeds the loudest channel. One channel goes to
+    both sides, two stay as they are, three to eight follow ITU-R BS.775 by the channel order of WAVE
+    and FLAC, and of more the mean goes to both sides.
+    """
+    if channels < 1:
+        raise ValueError(f"{channels} channels cannot be mixed")
+    if channels == 2:
+        return (1.0, 0.0), (0.0, 1.0)
+    if channels not in _STEREO_COEFFICIENTS:
+        return (1 / channels,) * channels, (1 / channels,) * channels
+    left, right = _STEREO_COEFFICIENTS[channels]
+    return tuple(weight / sum(left) for weight in left), tuple(weight / sum(right) for weight in right)
+
+
+def downmix(block: Block, channels_out: int, mono_channel: int | None = None) -> Block:
+    """The block with one or two channels.
+
+    One: the mean of the channels, or the channel `mono_channel` alone where it is given (the loudest,
+    where the mean cancels). Two: by `stereo_coefficients`; `mono_channel` then has no meaning.
+    """
+    if block.ndim != 2:
+        raise ValueError(f"a block has the shape (frames, channels), not {block.shape}")
+    channels = block.shape[1]
+    if channels_out not in (1, 2):
+        raise ValueError(f"a song has 1 or 2 channels, not {channels_out}")
+    if channels_out == channels:
+        return block
+    if channels_out == 2:
+        return np.stack([_weighted_sum(block, side) for side in stereo_coefficients(channels)], axis=1)
+    if mono_channel is None:
+        return (_weighted_sum(block, (1.0,) * channels) / np.float32(channels))[:, np.newaxis]
+    if not 0 <= mono_channel < channels:
+        raise ValueError(f"channel {mono_channel} is not one of 0 to {channels - 1}")
+    return np.ascontiguousarray(block[:, mono_channel : mono_channel + 1])
+
+
+def _weighted_sum(block: Block, weights: tuple[float, ...]) -> Block:
+    """Channel by channel: a matrix product would round by the block's size."""
+    total = np.zeros(len(block), np.float32)
+    for channel, weight in enumerate(weights):
+        if weight:
+            total += block[:, channel] * np.float32(weight)
+    return total
+
+
+def fade_edges(block: Block, position: int, total: int, fade_in: int, fade_out: int) -> Block:
+    """The block with its share of the raised-cosine fades at both ends of a clip.
+
+    `block` begins at frame `position` of a clip of `total` frames. Frame i of the first `fade_in` is
+    multiplied by `(1 - cos(π(i + ½) / fade_in)) / 2`, the last `fade_out` by the same from the end;
+    where the fades of a short clip overlap, by both.
+    """
+    if min(position, fade_in, fade_out) < 0 or position + len(block) > total:
+        raise ValueError(
+            f"frames {position} to {position + len(block)} of {total} with fades of {fade_in} and {fade_out}"
+        )
+    rising = min(len(block), max(0, fade_in - position))
+    falling = min(len(block), max(0, position + len(block) - (total - fade_out)))
+    if rising == 0 and falling == 0:
+        return block
+    faded = block.copy()
+    if rising:
+        faded[:rising] *= _raised_cosine(np.arange(position, position + rising), fade_in)
+    if falling:
+        end = position + len(block)
+        faded[len(block) - falling :] *= _raised_cosine(total - 1 - np.arange(end - falling, end), fade_out)
+    return faded
+
+
+def _raised_cosine(index: NDArray[np.int64], length: int) -> Block:
+    gain = 0.5 - 0.5 * np.cos(np.pi * (index + 0.5) / length)
+    return gain.astype(np.float32)[:, np.newaxis]
+
+
+def peak_gain(peak: float) -> float:
+    """The gain that keeps a clip of this absolute peak within full scale: 1, or 1/peak above 1."""
+    if not 0 <= peak < math.inf:
+        raise ValueError(f"{peak} is not a peak")
+    return 1.0 if peak <= 1 else 1 / peak
+
+
+def resampled_frames(frames: int, sr_in: int, sr_out: int) -> int:
+    """How many frames `frames` become at another sample rate: `frames · sr_out / sr_in`, halves up."""
+    if frames < 0 or sr_in < 1 or sr_out < 1:
+        raise ValueError(f"{frames} frames cannot go from {sr_in} Hz to {sr_out} Hz")
+    return (2 * frames * sr_out + sr_in) // (2 * sr_in)
+
+
+class Resampler:
+    """Changes the sample rate of one clip, block by block, with soxr at its "HQ" quality.
+
+    All output together has `resampled_frames` of all input; soxr's own count differs by a frame at
+    times, and is cut or filled with silence at the end. At equal rates nothing is changed.
+    """
+
+    def __init__(self, sr_in: int, sr_out: int, channels: int) -> None:
+        if sr_in < 1 or sr_out < 1 or channels < 1:
+            raise ValueError(f"{channels} channels cannot go from {sr_in} Hz to {sr_out} Hz")
+        self._sr_in = sr_in
+        self._sr_out = sr_out
+        self._frames_in = 0
+        self._frames_out = 0
+        self._finished = False
+        self._stream: Any = None
+        if sr_in != sr_out:
+            import soxr  # type: ignore[import-untyped]
+
+            self._stream = soxr.ResampleStream(sr_in, sr_out, channels, dtype="float32", quality="HQ")
+
+    def process(self, block: Block, last: bool = False) -> Block:
+        """What comes out for this block, which may be nothing yet; all the rest where it is the `last`."""
+        if self._finished:
+            raise ValueError("the last block has been resampled already")
+        self._finished = last
+        if self._stream is None:
+            return block
+        self._frames_in += len(block)
+        output: Block = self._stream.resample_chunk(np.ascontiguousarray(block, np.float32), last=last)
+        if last:
+            output = self._fitted(output)
+        self._frames_out += len(output)
+        return output
+
+    def _fitted(self, output: Block) -> Block:
+        """The last output, cut or filled so that the whole has its length."""
+        wanted = resampled_frames(self._frames_in, self._sr_in, self._sr_out) - self._frames_out
+        if len(output) >= wanted:
+            return output[:wanted]
+        return np.concatenate([output, np.zeros((wanted - len(output), output.shape[1]), np.float32)])

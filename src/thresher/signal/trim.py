@@ -1,0 +1,247 @@
+"""Where sound starts and ends in a recording, and whether there is any; in one pass, block by block.
+
+Blocks are float32, shape (frames, channels), full scale ±1.0; spans are half open, in frames; levels
+are in decibels of RMS: relative to the loudest frame (`top_db`) or to full scale (`floor_db`).
+
+An analysis frame is a whole number of hops and is centred on one, so its energy is the sum of the
+energies of the hops in it. Only those hop sums are kept: memory is 16 bytes a hop for each channel
+(and for their mean), whatever the length of the blocks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# librosa.amplitude_to_db lifts every amplitude to 1e-5 before it compares; this is its square.
+MINIMUM_POWER = 1e-10
+
+# The mean of the channels cancels where it holds less than this part (-60 dB) of their mean energy.
+CANCELLED_ENERGY_RATIO = 1e-6
+
+# Samples turned to float64 at a time: few enough to stay in a core's cache.
+CHUNK_SAMPLES = 32_768
+
+
+@dataclass(frozen=True)
+class TrimSettings:
+    """What counts as silence.
+
+    `top_db`: decibels under the loudest frame, > 0. `floor_db`: dBFS, < 0, under which everything is
+    silence. `frame_length` and `hop_length`: frames; `frame_length` is a multiple of 2 · `hop_length`.
+    Raises ValueError otherwise.
+    """
+
+    top_db: float = 50.0
+    frame_length: int = 256
+    hop_length: int = 64
+    floor_db: float = -72.0
+
+    def __post_init__(self) -> None:
+        # Each comparison is written so that NaN fails it.
+        if not self.hop_length > 0:
+            raise ValueError(f"hop_length must be above 0 frames, not {self.hop_length!r}")
+        if not self.frame_length > 0 or self.frame_length % (2 * self.hop_length):
+            raise ValueError(
+                f"frame_length must be a multiple of 2 x hop_length = {2 * self.hop_length} frames, "
+                f"not {self.frame_length!r}"
+            )
+        if not 0 < self.top_db < np.inf:
+            raise ValueError(f"top_db must be above 0 decibels, not {self.top_db!r}")
+        if not -np.inf < self.floor_db < 0:
+            raise ValueError(f"floor_db must be below 0 dBFS, not {self.floor_db!r}")
+
+
+@dataclass(frozen=True)
+class Span:
+    """The frames `start` … `end` - 1 of a recording."""
+
+    start: int
+    end: int
+
+    @property
+    def frames(self) -> int:
+        """How many frames lie in the span."""
+        return self.end - self.start
+
+
+NOTHING = Span(0, 0)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """What one pass over a recording tells.
+
+    `span` is where sound is: empty where the recording is `silent` or not `finite`. `mono_channel` is
+    what `to_mono` wants: None for the mean of the channels, or the index of the loudest channel where
+    the mean cancels.
+    """
+
+    frames: int
+    span: Span
+    silent: bool
+    mono_channel: int | None
+    finite: bool
+
+
+class LevelMeter:
+    """Measures a recording that arrives in blocks of any size; `result` may be asked at any time.
+
+    Silent: in every channel, with that channel's mean subtracted, no frame's RMS exceeds `floor_db`.
+
+    The mean of the channels cancels where it is silent and a channel is not, or where its energy is
+    60 dB or more under the mean of the channels' energies (all about their own means). Then the channel
+    with the most energy stands for the recording, the first of equals.
+    """
+
+    def __init__(self, channels: int, settings: TrimSettings) -> None:
+        if channels < 1:
+            raise ValueError(f"a recording has at least one channel, not {channels!r}")
+        self._channels = channels
+        self._settings = settings
+        # Rows are the channels and, where there are several, their mean after them.
+        rows = channels if channels == 1 else channels + 1
+        self._begun_hop: NDArray[np.float32] = np.empty((rows, 0), np.float32)
+        self._sums: list[NDArray[np.float64]] = []
+        self._energies: list[NDArray[np.float64]] = []
+        self._frames = 0
+        self._finite = True
+
+    def update(self, block: NDArray[np.float32]) -> None:
+        """Take the next `block`, shape (frames, channels)."""
+        if block.ndim != 2 or block.shape[1] != self._channels:
+            raise ValueError(f"a block must have shape (frames, {self._channels}), not {tuple(block.shape)}")
+        self._frames += block.shape[0]
+        if not self._finite:
+            return
+        hop = self._settings.hop_length
+        step = max(1, CHUNK_SAMPLES // (hop * self._channels)) * hop
+        for start in range(0, block.shape[0], step):
+            rows = self._begun_hop_with(block[start : start + step])
+            whole = rows.shape[1] // hop * hop
+            self._begun_hop = rows[:, whole:].copy()
+            if whole:
+                self._keep(*hop_sums(rows[:, :whole].reshape(len(rows), -1, hop)))
+
+    def result(self) -> Levels:
+        """The levels of everything taken so far."""
+        sums, energies = self._all_hops()
+        if not np.isfinite(energies).all():
+            return Levels(self._frames, NOTHING, silent=False, mono_channel=None, finite=False)
+        if self._frames == 0:
+            return Levels(0, NOTHING, silent=True, mono_channel=None, finite=True)
+        silent_rows = [self._is_silent(*row) for row in zip(sums, energies, strict=True)]
+        silent = all(silent_rows[: self._channels])
+        mono_channel = None if silent else self._mono_channel(sums, energies, silent_rows)
+        span = NOTHING if silent else self._span(energies[-1 if mono_channel is None else mono_channel])
+        return Levels(self._frames, span, silent, mono_channel, finite=True)
+
+    def _begun_hop_with(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The frames left over from before and `block`, by row: shape (rows, frames)."""
+        left_over = self._begun_hop.shape[1]
+        if self._channels == 1 and not left_over:
+            return block.T
+        rows = np.empty((len(self._begun_hop), left_over + block.shape[0]), np.float32)
+        rows[:, :left_over] = self._begun_hop
+        rows[: self._channels, left_over:] = block.T
+        if self._channels > 1:
+            rows[self._channels, left_over:] = to_mono(block, None)
+        return rows
+
+    def _keep(self, sums: NDArray[np.float64], energies: NDArray[np.float64]) -> None:
+        self._sums.append(sums)
+        self._energies.append(energies)
+        # Squares of float32 cannot overflow float64, so an energy is finite exactly if its samples are.
+        self._finite = bool(np.isfinite(energies).all())
+
+    def _all_hops(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Sums and energies of all hops, the begun one included; each of shape (rows, hops)."""
+        begun = hop_sums(self._begun_hop[:, None, :]) if self._begun_hop.shape[1] else None
+        # Joined, so that asking again does not join again.
+        for kept in (self._sums, self._energies):
+            kept[:] = [np.concatenate(kept, axis=1) if kept else np.empty((len(self._begun_hop), 0))]
+        sums, energies = self._sums[0], self._energies[0]
+        if begun is None:
+            return sums, energies
+        return np.concatenate((sums, begun[0]), axis=1), np.concatenate((energies, begun[1]), axis=1)
+
+    def _is_silent(self, sums: NDArray[np.float64], energies: NDArray[np.float64]) -> bool:
+        """Whether one row never exceeds the floor about its mean; `sums`, `energies`: (hops,)."""
+        mean = sums.sum() / self._frames
+        samples = np.full(len(sums), self._settings.hop_length, np.float64)
+        samples[-1] = self._frames - (len(sums) - 1) * self._settings.hop_length
+        about_mean = energies - 2.0 * mean * sums + mean * mean * samples
+        loudest = self._frame_powers(about_mean).max()
+        return bool(loudest <= 10.0 ** (self._settings.floor_db / 10.0))
+
+    def _mono_channel(
+        self, sums: NDArray[np.float64], energies: NDArray[np.float64], silent_rows: list[bool]
+    ) -> int | None:
+        if self._channels == 1:
+            return None
+        totals = energies.sum(axis=1) - sums.sum(axis=1) ** 2 / self._frames
+        channels, mean = totals[:-1], totals[-1]
+        cancels = silent_rows[-1] or mean <= CANCELLED_ENERGY_RATIO * channels.mean()
+        return int(channels.argmax()) if cancels else None
+
+    def _span(self, energies: NDArray[np.float64]) -> Span:
+        """librosa's bounds for a row of hop energies; `energies`: (hops,)."""
+        powers = np.maximum(self._frame_powers(energies), MINIMUM_POWER)
+        loud = np.flatnonzero(powers > powers.max() * 10.0 ** (-self._settings.top_db / 10.0))
+        hop = self._settings.hop_length
+        return Span(int(loud[0]) * hop, min(self._frames, (int(loud[-1]) + 1) * hop))
+
+    def _frame_powers(self, energies: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Mean square of each analysis frame, zeros beyond both ends; (hops,) → (frames // hop + 1,).
+
+        Added hop by hop: differences of a running sum would drown a quiet end after a loud middle.
+        """
+        hops_in_half = self._settings.frame_length // (2 * self._settings.hop_length)
+        padded = np.pad(energies, hops_in_half)
+        count = self._frames // self._settings.hop_length + 1
+        powers = np.zeros(count)
+        for offset in range(2 * hops_in_half):
+            powers += padded[offset : offset + count]
+        return powers / self._settings.frame_length
+
+
+def hop_sums(hops: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sums of samples and of their squares; (rows, hops, frames) → two of (rows, hops).
+
+    In float64: float32 cannot tell a constant near full scale from noise at -72 dBFS.
+    """
+    exact = hops.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        return exact @ np.ones(exact.shape[-1]), np.einsum("rhf,rhf->rh", exact, exact)
+
+
+def to_mono(block: NDArray[np.float32], mono_channel: int | None) -> NDArray[np.float32]:
+    """One channel from many: the mean, or the one called `mono_channel`; (frames, channels) → (frames,).
+
+    Equal channels give back their own samples. A single channel is returned as a view.
+    """
+    if mono_channel is not None:
+        return block[:, mono_channel]
+    if block.shape[1] == 1:
+        return block[:, 0]
+    total = block[:, 0].astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        for channel in range(1, block.shape[1]):
+            total += block[:, channel]
+    total /= block.shape[1]
+    return total.astype(np.float32)
+
+
+def trim_bounds(y: NDArray[np.float32], settings: TrimSettings) -> Span:
+    """Where sound starts and ends in a mono signal.
+
+    `y` is float32, shape (frames,). The span is half open, in frames; it is empty where no frame, the
+    mean of `y` subtracted, exceeds `settings.floor_db` (dBFS), and where `y` holds NaN or infinity.
+    Otherwise the bounds equal those of `librosa.effects.trim` for the same `top_db`, `frame_length` and
+    `hop_length`.
+    """
+    meter = LevelMeter(1, settings)
+    meter.update(y[:, None])
+    return meter.result().span

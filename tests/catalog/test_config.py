@@ -1,0 +1,334 @@
+"""catalog.toml: its defaults, every key read, every mistake named; where it lies; how lengths are read."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from thresher.catalog import config
+from thresher.catalog.config import (
+    SECTIONS,
+    STARTER,
+    Settings,
+    find_catalog,
+    format_duration,
+    load_settings,
+    parse_duration,
+)
+from thresher.catalog.provenance import BUILT_IN, Provenance, infer
+from thresher.errors import CatalogError, ConfigError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+EXAMPLE = REPOSITORY / "catalog.example.toml"
+
+
+def written(folder: Path, content: str | bytes) -> Path:
+    path = folder / "catalog.toml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def message_for(folder: Path, content: str | bytes) -> str:
+    with pytest.raises(ConfigError) as error:
+        load_settings(written(folder, content))
+    return str(error.value)
+
+
+def without_patterns(loaded: Settings) -> dict[str, object]:
+    return {section: getattr(loaded, section) for section in SECTIONS}
+
+
+def test_defaults() -> None:
+    found = {
+        f"{section}.{key.name}": getattr(getattr(Settings(), section), key.name)
+        for section, keys in SECTIONS.items()
+        for key in fields(keys)
+    }
+    assert found == {
+        "catalog.database": "sqlite:///catalog.db",
+        "catalog.busy_timeout": 10.0,
+        "trim.top_db": 50.0,
+        "trim.frame_length": 256,
+        "trim.hop_length": 64,
+        "trim.floor_db": -72.0,
+        "fingerprint.backend": "auto",
+        "audio.max_length": 7200.0,
+        "metrics.default": "prefix",
+        "ingest.executor": "processes",
+        "ingest.group": 64,
+        "ingest.settle": 2.0,
+        "song.order": "pairs",
+        "song.fade": 0.005,
+    }
+    assert Settings().provenance == ()
+
+
+def test_every_default_is_itself_allowed() -> None:
+    for keys in SECTIONS.values():
+        for key in fields(keys):
+            assert key.metadata["read"](key.default) == key.default
+
+
+@pytest.mark.parametrize("content", ["", STARTER, "[trim]\n[song]\n"], ids=["empty", "starter", "sections"])
+def test_what_is_not_said_has_its_default(tmp_path: Path, content: str) -> None:
+    assert load_settings(written(tmp_path, content)) == Settings()
+
+
+def test_the_starters_comments_load_once_uncommented(tmp_path: Path) -> None:
+    lines = [
+        line.removeprefix("# ") if "=" in line or "[[" in line else line for line in STARTER.splitlines()
+    ]
+    loaded = load_settings(written(tmp_path, "\n".join(lines)))
+    assert without_patterns(loaded) == without_patterns(Settings())
+    assert [pattern.name for pattern in loaded.provenance] == ["my network"]
+
+
+def test_the_example_has_every_key_with_its_default() -> None:
+    loaded = load_settings(EXAMPLE)
+    assert without_patterns(loaded) == without_patterns(Settings())
+    document = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
+    assert document.keys() == SECTIONS.keys() | {"provenance"}
+    for section, keys in SECTIONS.items():
+        assert list(document[section]) == [key.name for key in fields(keys)]
+
+
+def test_the_examples_pattern_reads_the_name_beside_it() -> None:
+    patterns = (*load_settings(EXAMPLE).provenance, *BUILT_IN)
+    name = "night_ep12_it30000_z7.wav"
+    assert name in EXAMPLE.read_text(encoding="utf-8")
+    result = infer(f"/data/{name}".encode(), root=b"/data", patterns=patterns)
+    assert result.pattern == "my network"
+    assert result.provenance == Provenance("night", 12, 30000, {"seed": "7"})
+
+
+def test_every_key_is_read(tmp_path: Path) -> None:
+    values = {
+        "catalog": {"database": "sqlite:////data/a.db", "busy_timeout": 1},
+        "trim": {"top_db": 40, "frame_length": 512, "hop_length": 128, "floor_db": -60.5},
+        "fingerprint": {"backend": "fpcalc"},
+        "audio": {"max_length": "5:00"},
+        "metrics": {"default": "prefix"},
+        "ingest": {"executor": "threads:4", "group": 1, "settle": 0},
+        "song": {"order": "epoch+", "fade": 0},
+    }
+    assert values.keys() == SECTIONS.keys()
+    text = "".join(
+        f"[{section}]\n" + "".join(f"{key} = {value!r}\n" for key, value in keys.items())
+        for section, keys in values.items()
+    )
+    loaded = load_settings(written(tmp_path, text))
+    values["audio"]["max_length"] = 300.0
+    for section, keys in values.items():
+        assert {key.name for key in fields(SECTIONS[section])} == keys.keys()
+        for key, value in keys.items():
+            assert getattr(getattr(loaded, section), key) == value
+    assert isinstance(loaded.trim.top_db, float)
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Settings().trim.top_db = 1.0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("executor", ["serial", "threads", "threads:1", "processes:16"])
+def test_executors(tmp_path: Path, executor: str) -> None:
+    assert load_settings(written(tmp_path, f'[ingest]\nexecutor = "{executor}"')).ingest.executor == executor
+
+
+@pytest.mark.parametrize("order", ["pairs", "chain", "shuffle:7", "epoch+", "valid_loss-"])
+def test_orders(tmp_path: Path, order: str) -> None:
+    assert load_settings(written(tmp_path, f'[song]\norder = "{order}"')).song.order == order
+
+
+MISTAKES = [
+    ('[trim]\ntop_db = "fifty"', '[trim] top_db: "fifty" is not a number of decibels'),
+    ("[trim]\ntop_db = true", "[trim] top_db: true is not a number of decibels"),
+    ("[trim]\ntop_db = nan", "[trim] top_db: NaN is not a number of decibels from 0 to 1000"),
+    ("[trim]\nfloor_db = 72.0", "[trim] floor_db: 72.0 is not a number of decibels from -1000 to 0"),
+    ("[trim]\nhop_length = 0", "[trim] hop_length: 0 is not a number of samples from 1 to 524,288"),
+    ("[trim]\nhop_length = 64.0", "[trim] hop_length: 64.0 is not a whole number of samples"),
+    (
+        "[trim]\nhop_length = 100",
+        "[trim] frame_length: 256 is not a multiple of twice the hop_length, which is 100",
+    ),
+    ("[trim]\nframe_length = 192", "192 is not a multiple of twice the hop_length, which is 64"),
+    ("[trim]\ntop_bd = 50", '[trim] top_bd: no such key; did you mean "top_db"?'),
+    ("[audio]\nfloor_db = 50", "[audio] floor_db: no such key; it belongs below [trim]"),
+    ("[audio]\nxyzzy = 50", "[audio] xyzzy: no such key; there is max_length"),
+    ("[tirm]\ntop_db = 50", '"tirm"; did you mean "trim"?'),
+    ("top_db = 50", '"top_db" belongs below [trim]'),
+    ("trim = 50", "trim: 50 is not a section; write [trim] and its keys below it"),
+    ("[[trim]]\ntop_db = 50", "write [trim]"),
+    ('[catalog]\ndatabase = "catalog.db"', '"catalog.db" is not the address of a database'),
+    ("[catalog]\nbusy_timeout = -1", "-1 is not a number of seconds from 0"),
+    (
+        '[fingerprint]\nbackend = "fpclac"',
+        '"fpclac" is not auto, libchromaprint, ffmpeg or fpcalc; did you mean',
+    ),
+    ("[fingerprint]\nbackend = []", "[fingerprint] backend: [] is not auto"),
+    ('[metrics]\ndefault = "aligned"', '[metrics] default: "aligned" is not prefix'),
+    ('[audio]\nmax_length = "2 hours"', '"2 hours" is not a length such as "2:00:00"'),
+    ("[audio]\nmax_length = 0", "0 is not a length"),
+    ("[audio]\nmax_length = inf", "Infinity is not a length"),
+    ("[audio]\nmax_length = 2024-01-01", '"2024-01-01" is not a length'),
+    ('[ingest]\nexecutor = "threads:0"', '"threads:0" is not serial, threads[:N] or processes[:N]'),
+    ("[ingest]\ngroup = 0", "0 is not a number of files from 1"),
+    (f"[ingest]\nsettle = 1{'0' * 400}", "is not a number of seconds from 0"),
+    ('[song]\norder = "par"', '"par" is not an ordering: pairs'),
+    ("[song]\nfade = 61", "61 is not a number of seconds from 0 to 60"),
+    ('[provenance]\nname = "a"', "provenance: write [[provenance]]"),
+    ("provenance = 3", "provenance: write [[provenance]]"),
+    ("[[provenance]]\npattern = '(?P<run>x)'", "[[provenance]] number 1: name is missing"),
+    ("[[provenance]]\nname = 'a'", '[[provenance]] "a": pattern is missing'),
+    ("[[provenance]]\nname = 'a'\npattern = 3", '[[provenance]] "a", pattern: 3 is not text'),
+    (
+        "[[provenance]]\nname = 'a'\npatern = 'x'",
+        '[[provenance]] "a", patern: no such key; did you mean "pattern"?',
+    ),
+    (
+        "[[provenance]]\nname = 'a'\npattern = '(?P<run>x'",
+        '"a", pattern: "(?P<run>x": not a regular expression',
+    ),
+    ("[[provenance]]\nname = 'a'\npattern = 'x'", '"a", pattern: "x": it names nothing'),
+    (
+        "[[provenance]]\nname = 'a'\npattern = '(?P<Epoch>x)'",
+        'group "Epoch" may hold only a to z and _; did you mean "epoch"?',
+    ),
+    ("[[provenance]]\nname = 'a'\npattern = '(?P<rating>x)'", 'group "rating" is a query field already'),
+    (
+        "[trim\ntop_db = 50",
+        "is not valid TOML: Expected ']' at the end of a table declaration (at line 1, column 6)",
+    ),
+    (b"[trim]\n# \xff", "is not UTF-8 text (at line 2, column 3)"),
+    ("a = " + "[" * 20_000, "is not valid TOML"),
+]
+
+
+@pytest.mark.parametrize(("content", "expected"), MISTAKES, ids=[words[:60] for _, words in MISTAKES])
+def test_mistakes_name_file_section_key_value_and_remedy(
+    tmp_path: Path, content: str | bytes, expected: str
+) -> None:
+    message = message_for(tmp_path, content)
+    assert message.startswith("catalog.toml")
+    assert expected in message
+    assert "\n" not in message
+    assert len(message) < 300
+
+
+def test_the_exact_words_of_a_mistake(tmp_path: Path) -> None:
+    assert (
+        message_for(tmp_path, '[trim]\ntop_db = "fifty"')
+        == 'catalog.toml, [trim] top_db: "fifty" is not a number of decibels'
+    )
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match="thresher init"):
+        load_settings(tmp_path / "catalog.toml")
+    (tmp_path / "catalog.toml").mkdir()
+    with pytest.raises(ConfigError, match="could not be read"):
+        load_settings(tmp_path / "catalog.toml")
+
+
+def test_settings_load_without_heavy_imports() -> None:
+    program = (
+        "import sys; from pathlib import Path; from thresher.catalog.config import load_settings;"
+        f"load_settings(Path({str(EXAMPLE)!r}));"
+        "print(*sorted({'pydantic', 'numpy', 'sqlalchemy', 'librosa', 'scipy'} & sys.modules.keys()))"
+    )
+    environ = os.environ | {"PYTHONPATH": str(Path(config.__file__).parents[2])}
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environ
+    )
+    assert run.stdout.strip() == ""
+
+
+# --- finding the catalog ---
+
+
+def test_the_order_in_which_a_catalog_is_looked_for(tmp_path: Path) -> None:
+    explicit, named = tmp_path / "explicit.toml", tmp_path / "named.toml"
+    deep = tmp_path / "a" / "b"
+    deep.mkdir(parents=True)
+    for path in (explicit, named, tmp_path / "catalog.toml"):
+        path.touch()
+    environ = {"THRESHER_CATALOG": str(named)}
+    assert find_catalog(explicit, environ, deep) == explicit
+    assert find_catalog(None, environ, deep) == named
+    assert find_catalog(None, {"THRESHER_CATALOG": ""}, deep) == tmp_path / "catalog.toml"
+    (tmp_path / "a" / "catalog.toml").touch()
+    assert find_catalog(None, {}, deep) == tmp_path / "a" / "catalog.toml"
+    assert find_catalog(None, {}, tmp_path) == tmp_path / "catalog.toml"
+
+
+def test_a_catalog_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "catalog.toml").touch()
+    gone = tmp_path / "gone.toml"
+    with pytest.raises(CatalogError, match=r"--catalog: .*gone\.toml.*thresher init"):
+        find_catalog(gone, {}, tmp_path)
+    with pytest.raises(CatalogError, match=r"\$THRESHER_CATALOG: .*gone\.toml.*thresher init"):
+        find_catalog(None, {"THRESHER_CATALOG": str(gone)}, tmp_path)
+
+
+def test_no_catalog_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "FILE_NAME", "nowhere-catalog.toml")
+    with pytest.raises(CatalogError, match="thresher init") as error:
+        find_catalog(None, {}, tmp_path)
+    assert str(tmp_path) in str(error.value)
+
+
+# --- lengths ---
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0:30", 30),
+        ("12:40", 760),
+        ("1:02:03", 3723),
+        ("90", 90),
+        ("90:00", 5400),
+        ("1.5", 1.5),
+        (" 0:00.25 ", 0.25),
+        ("100:00:00", 360000),
+    ],
+)
+def test_parse_duration(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "12:99", "1:60:00", "1:2:3:4", "-1", "+1", "1:", ":30", "1e3", "nan", "٣", "9" * 400]
+)
+def test_no_duration(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a length such as") as error:
+        parse_duration(text)
+    assert f'"{text}"' in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0:00"), (7, "0:07"), (59.5, "1:00"), (760, "12:40"), (3599.4, "59:59"), (3723, "1:02:03")],
+)
+def test_format_duration(seconds: float, text: str) -> None:
+    assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
+def test_no_length_to_format(seconds: float) -> None:
+    with pytest.raises(ValueError, match="is not a length"):
+        format_duration(seconds)
+
+
+@given(st.integers(0, 10**7))
+@settings(max_examples=50, deadline=None)
+def test_a_formatted_duration_is_read_back(seconds: int) -> None:
+    assert parse_duration(format_duration(seconds)) == seconds

@@ -1,0 +1,463 @@
+"""What names, sidecars and flags say: each generator's names, whose word counts, what must not be claimed."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from thresher.catalog.provenance import (
+    BUILT_IN,
+    LARGEST_SIDECAR,
+    MOST_SIDECAR_KEYS,
+    RESERVED_KEYS,
+    Inference,
+    Provenance,
+    check_key,
+    compile_pattern,
+    infer,
+    is_skipped,
+    path_text,
+    read_sidecar,
+)
+
+NEURAL = Path(__file__).resolve().parents[2] / "../shared/corpus/neural"
+
+SAMPLERNN_FOLDER = (
+    "models-three_tier-expskeletal-domain_experiment-n_frames64-frame_size16"
+    "-which_setskeletal-domain-lr0.001/samples"
+)
+UUID = "0f8fad5bd9cb469fa16570867728950e"
+
+
+def inferred(path: str, root: str = "/data/inbox", **options: object) -> Inference:
+    return infer(f"/data/inbox/{path}".encode(), root=root.encode(), **options)  # type: ignore[arg-type]
+
+
+# Every row of the table of generators' names: path, pattern, run, epoch, step, attributes.
+NAMES = [
+    (
+        "sample_e10_i220001_20_17:19:52_0.wav",
+        "dadabots SampleRNN",
+        ("inbox", 10, 220001, {"seconds": "20", "clock": "17:19:52", "index": "0"}),
+    ),
+    (
+        "sample_e10_i220001_20_7_9_2_199.flac",
+        "dadabots SampleRNN",
+        ("inbox", 10, 220001, {"seconds": "20", "clock": "7_9_2", "index": "199"}),
+    ),
+    (
+        "sample_e10_i220001_20_17-19-52_0.mp3",
+        "dadabots SampleRNN",
+        ("inbox", 10, 220001, {"seconds": "20", "clock": "17-19-52", "index": "0"}),
+    ),
+    (
+        "sample_e29_i79751_t44.10_tr1.2345_v1.3456_best_3.wav",
+        "SampleRNN training",
+        (
+            "inbox",
+            29,
+            79751,
+            {"hours": "44.10", "train_loss": "1.2345", "valid_loss": "1.3456", "index": "3"},
+        ),
+    ),
+    (
+        f"{SAMPLERNN_FOLDER}/sample_e1_i1_t0.10_trnan_vinf_0.wav",
+        "SampleRNN training",
+        (
+            "skeletal-domain_experiment",
+            1,
+            1,
+            {"hours": "0.10", "train_loss": "nan", "valid_loss": "inf", "index": "0"},
+        ),
+    ),
+    (
+        f"{SAMPLERNN_FOLDER}/sample_e10_i220001_20_17:19:52_0.wav",
+        "dadabots SampleRNN",
+        ("skeletal-domain_experiment", 10, 220001, {"seconds": "20", "clock": "17:19:52", "index": "0"}),
+    ),
+    ("default_e=10_t=0.95.wav", "PRiSM SampleRNN", ("default", 10, None, {"temperature": "0.95"})),
+    ("id_e=25(3)_t=0.95.wav", "PRiSM SampleRNN", ("id", 25, None, {"temperature": "0.95", "index": "3"})),
+    ("my_id_e=10.index_t=0.9.wav", "PRiSM SampleRNN", ("my_id", 10, None, {"temperature": "0.9"})),
+    ("id_e=3_t=1.ogg", "PRiSM SampleRNN", ("id", 3, None, {"temperature": "1"})),
+    ("aamgen_epoch_45.wav", "PRiSM SampleRNN 2020, training", ("aamgen", 45, None, {})),
+    ("aamgen_epoch_45_2.wav", "PRiSM SampleRNN 2020, training", ("aamgen", 45, None, {"index": "2"})),
+    (
+        "periphery_epoch_83_linear.wav",
+        "PRiSM SampleRNN 2020, training",
+        ("periphery", 83, None, {"variant": "linear"}),
+    ),
+    (
+        "periphery_only_epoch_230.ogg",
+        "PRiSM SampleRNN 2020, training",
+        ("periphery_only", 230, None, {}),
+    ),
+    (
+        "to-curate-periphery-epoch-83-2/gen_64.wav",
+        "PRiSM SampleRNN 2020",
+        ("to-curate-periphery", 83, None, {"part": "2", "index": "64"}),
+    ),
+    ("mestiphery-epoch-92/gen_0.wav", "PRiSM SampleRNN 2020", ("mestiphery", 92, None, {"index": "0"})),
+    (
+        "exp:TEST-frame_size:16-dim:208/samples/ep12-s1.wav",
+        "samplernn-pytorch",
+        ("exp:TEST-frame_size:16-dim:208", 12, None, {"index": "1"}),
+    ),
+    (
+        "exp:TEST-frame_size:16/kept/ep12-s1.wav",
+        "samplernn-pytorch",
+        ("exp:TEST-frame_size:16", 12, None, {"index": "1"}),
+    ),
+    ("jazz/samples/ep1-s1.wav", "samplernn-pytorch", ("jazz", 1, None, {"index": "1"})),
+    ("ep12-s1.wav", "samplernn-pytorch", ("inbox", 12, None, {"index": "1"})),
+    (f"xps/9357d0f2/samples/40/noinput_{UUID}.wav", "audiocraft", ("9357d0f2", 40, None, {})),
+    ("demo_00002001.wav", "Dance Diffusion", ("inbox", None, 2001, {})),
+    ("demo_cfg_7_00002001.wav", "Dance Diffusion", ("inbox", None, 2001, {"cfg": "7"})),
+    (
+        "demo_drums_cfg_4.5_123456789.wav",
+        "Dance Diffusion",
+        ("inbox", None, 123456789, {"condition": "drums", "cfg": "4.5"}),
+    ),
+    ("train/preview/00012345.wav", "WaveGAN", ("train", None, 12345, {})),
+    ("sample_5b/level_0/item_3.wav", "Jukebox", ("sample_5b", None, None, {"level": "0", "index": "3"})),
+    (
+        "sample_5b_rank_2/level_1/item_3.wav",
+        "Jukebox",
+        ("sample_5b", None, None, {"level": "1", "index": "3"}),
+    ),
+    ("level_2/item_0.wav", "Jukebox", ("inbox", None, None, {"level": "2", "index": "0"})),
+    ("wgan_epochs/epoch_100.wav", "epoch", ("inbox", 100, None, {})),
+    ("epoch_400_demo_07.mp3", "epoch", ("inbox", 400, None, {"variant": "demo", "index": "07"})),
+]
+
+
+@pytest.mark.parametrize(("path", "pattern", "expected"), NAMES, ids=[name for name, *_ in NAMES])
+def test_generators_names(
+    path: str, pattern: str, expected: tuple[str, int | None, int | None, dict[str, str]]
+) -> None:
+    assert inferred(path) == Inference(Provenance(*expected), pattern)
+
+
+def test_every_pattern_has_an_example() -> None:
+    claimed = set()
+    for path, *_ in NAMES:
+        stem = f"data/inbox/{path}".rpartition(".")[0]
+        ends = [stem] + [stem[i + 1 :] for i, letter in enumerate(stem) if letter == "/"]
+        claimed.add(next(p for p in BUILT_IN if any(p.regex.fullmatch(end) for end in ends)))
+    assert claimed == set(BUILT_IN)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "song_2020.wav",
+        "demo_12.wav",
+        "best_of_e10.wav",
+        "sample_e10.wav",
+        "my_sample_e10_i220001_20_17:19:52_0.wav",
+        "sample_e10_i220001_20_17:19:52_0_edit.wav",
+        "step1-s1.wav",
+        "256_200_1000k_0.wav",
+        "9357d0f2/samples/prompt.wav",
+        "9357d0fg/samples/40/a.wav",
+        "gen_64.wav",
+        "periphery-epoch-83/sub/gen_64.wav",
+        "preview/00012345/kept.wav",
+        "an_epoch_of_jazz.wav",
+        "samples.ep1-s1/x.wav",
+    ],
+)
+def test_other_names_are_not_claimed(path: str) -> None:
+    assert inferred(path) == Inference(Provenance("inbox", None, None, {}), None)
+
+
+def test_real_names() -> None:
+    if not NEURAL.is_dir():
+        pytest.skip("the shared corpus is not here")
+    root = os.fsencode(NEURAL.resolve())
+    patterns: dict[str, set[str | None]] = {}
+    for file in NEURAL.resolve().rglob("*.*"):
+        if file.is_file():
+            top = file.relative_to(NEURAL.resolve()).parts[0]
+            patterns.setdefault(top, set()).add(infer(os.fsencode(file), root=root).pattern)
+    assert patterns == {
+        "jazz_samplernn": {"samplernn-pytorch", None},  # jazz_rnn.wav is a song
+        "1000sharks": {"PRiSM SampleRNN 2020, training", None},
+        "noise2music": {None},
+        "odd": {"epoch", None},
+        "mrcqtdiff": {None},
+        "samplernn_checkpoints": {"samplernn-pytorch"},
+    }
+
+
+def test_the_path_is_searched_above_the_ingested_folder() -> None:
+    expected = Provenance("jazz", 1, None, {"index": "1"})
+    assert inferred("jazz/samples/ep1-s1.wav", root="/data/inbox/jazz/samples").provenance == expected
+    assert (
+        inferred(f"{SAMPLERNN_FOLDER}/x.wav", root="/data/inbox/x/samples").provenance.run
+        == "skeletal-domain_experiment"
+    )
+
+
+def test_the_run_is_at_last_the_ingested_folder() -> None:
+    assert inferred("a.wav", root="/data/inbox/").provenance.run == "inbox"
+    assert inferred("a.wav", root="/").provenance.run is None
+    assert infer(b"/r\xffn/a.wav", root=b"/r\xffn").provenance.run == "r\\xffn"
+
+
+def test_a_nearer_run_folder_counts() -> None:
+    assert inferred("exp:far/exp:near-x/a.wav").provenance.run == "exp:near-x"
+
+
+def test_flags_before_names_before_sidecar() -> None:
+    name = "default_e=10_t=0.95.wav"
+    sidecar = {
+        "run": "beside",
+        "epoch": "7",
+        "step": "300",
+        "temperature": "0.5",
+        "prompt": "rain",
+    }
+    assert inferred(name, sidecar=sidecar).provenance == Provenance(
+        "default", 10, 300, {"temperature": "0.95", "prompt": "rain"}
+    )
+    overrides = Provenance("flag", 0, None, {"prompt": "snow"})
+    assert inferred(name, sidecar=sidecar, overrides=overrides).provenance == Provenance(
+        "flag", 0, 300, {"temperature": "0.95", "prompt": "snow"}
+    )
+    assert inferred("a.wav", sidecar=sidecar).provenance.run == "beside"
+    assert inferred("exp:x/a.wav", sidecar=sidecar).provenance.run == "exp:x"
+
+
+def test_a_users_pattern_comes_first() -> None:
+    mine = compile_pattern("mine", r"default_e=(?P<step>\d+)_t=(?P<heat>.+)")
+    result = inferred("default_e=10_t=0.95.wav", patterns=(mine, *BUILT_IN))
+    assert result == Inference(Provenance("inbox", None, 10, {"heat": "0.95"}), "mine")
+
+
+@pytest.mark.parametrize(
+    "regex",
+    [
+        r"(?P<run>.+)-ep(?P<epoch>\d+)",
+        r"^(?P<run>.+)-ep(?P<epoch>\d+)$",
+        r"(?P<run>.+)-ep(?P<epoch>\d+)\.wav",
+        r"(?i)(?P<run>.+)-EP(?P<epoch>\d+)",
+        r"(?:(?P<other>nothing)|(?P<run>.+)-ep(?P<epoch>\d+))",
+        r"nights/(?P<run>.+)-ep(?P<epoch>\d+)",
+    ],
+)
+def test_how_a_users_pattern_may_be_written(regex: str) -> None:
+    pattern = compile_pattern("mine", regex)
+    result = inferred("nights/night.two-ep3.wav", patterns=[pattern])
+    assert result == Inference(Provenance("night.two", 3, None, {}), "mine")
+
+
+@pytest.mark.parametrize(
+    ("regex", "message"),
+    [
+        (r"(?P<epoch>\d+", "not a regular expression"),
+        (r"epoch_\d+", "it names nothing"),
+        (r"(?P<Epoch>\d+)", 'group "Epoch" may hold only a to z and _; did you mean "epoch"?'),
+        (r"(?P<epoch2>\d+)", 'did you mean "epoch"?'),
+        (r"(?P<temperatur_1>\d+)", 'did you mean "temperature"?'),
+        (r"(?P<xyzzy9>\d+)", 'did you mean "xyzzy_"?'),
+        (r"(?P<epoch>\d+)(?P<length>\d+)", 'group "length" is a query field already; "file_length" is free'),
+    ],
+)
+def test_a_users_pattern_that_is_refused(regex: str, message: str) -> None:
+    with pytest.raises(ValueError, match=r"regular|names|group") as error:
+        compile_pattern("mine", regex)
+    assert message in str(error.value)
+
+
+def test_reserved_keys_are_refused_and_built_in_groups_are_not_reserved() -> None:
+    for key in RESERVED_KEYS:
+        with pytest.raises(ValueError, match=key):
+            check_key(key)
+    for pattern in BUILT_IN:
+        for group in pattern.regex.groupindex:
+            check_key(group)
+
+
+def test_numbers_too_large_or_none_at_all_stay_as_text() -> None:
+    assert inferred(f"a_epoch_{2**63 - 1}.wav").provenance.epoch == 2**63 - 1
+    assert inferred(f"a_epoch_{2**63}.wav").provenance == Provenance("a", None, None, {"epoch": str(2**63)})
+    assert inferred(f"a_epoch_{'9' * 5000}.wav").provenance.attributes == {"epoch": "9" * 5000}
+    assert inferred(f"a_epoch_{'0' * 5000}1.wav").provenance.epoch == 1
+    steps = compile_pattern("mine", r"a_(?P<step>\w+)")
+    assert inferred("a_1000k.wav", patterns=[steps]).provenance.attributes == {"step": "1000k"}
+    assert inferred("a_1000k.wav", patterns=[steps], overrides=Provenance(step=5)).provenance == Provenance(
+        "inbox", None, 5, {}
+    )
+
+
+def test_what_workers_return_can_be_pickled() -> None:
+    result = inferred("default_e=10_t=0.95.wav")
+    assert pickle.loads(pickle.dumps(result)) == result
+    assert pickle.loads(pickle.dumps(BUILT_IN)) == BUILT_IN
+
+
+@pytest.mark.parametrize(
+    ("path", "skipped"),
+    [
+        ("/x/9357d0f2/samples/40/prompt/a.wav", True),
+        ("9357d0f2/samples/40/reference/a.wav", True),
+        ("/x/9357d0f2/samples/reference/a.wav", True),  # where audiocraft really writes them
+        ("/x/9357d0f2/samples/40/a.wav", False),
+        ("/x/9357d0f2/samples/40/prompt.wav", False),
+        ("/x/jazz/samples/40/prompt/a.wav", False),
+        ("/x/prompt/a.wav", False),
+    ],
+)
+def test_audio_that_no_checkpoint_wrote_is_skipped(path: str, skipped: bool) -> None:
+    assert is_skipped(path) is skipped
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (b"/a/b.wav", "/a/b.wav"),
+        ("/a/ü🎵.wav".encode(), "/a/ü🎵.wav"),
+        (b"/a/\xff.wav", "/a/\\xff.wav"),
+        (b"/a/x\ny\x7f.wav", "/a/x\\x0ay\\x7f.wav"),
+    ],
+)
+def test_path_text(path: bytes, text: str) -> None:
+    assert path_text(path) == text
+
+
+@given(st.binary(max_size=40).filter(lambda name: b"\0" not in name))
+@settings(max_examples=50, deadline=None)
+def test_any_path_can_be_read_and_stored(name: bytes) -> None:
+    provenance = infer(b"/data/" + name + b"x_epoch_3.wav", root=b"/data").provenance
+    assert provenance.epoch == 3
+    assert "\n" not in (provenance.run or "")
+    (provenance.run or "").encode("utf-8")
+
+
+# --- sidecars ---
+
+
+def audio_with_sidecar(folder: Path, content: object, name: str = "a.json") -> bytes:
+    data = content if isinstance(content, bytes) else json.dumps(content).encode()
+    (folder / name).write_bytes(data)
+    return os.fsencode(folder / "a.wav")
+
+
+def test_an_audiocraft_sidecar(tmp_path: Path) -> None:
+    path = audio_with_sidecar(
+        tmp_path,
+        {
+            "id": f"noinput_{UUID}",
+            "path": "xps/9357d0f2/samples/40/a.wav",
+            "epoch": 40,
+            "duration": 30.0,
+            "conditioning": {"description": "slow rain, bass", "bpm": None},
+            "prompt": {"id": "ab12", "path": "samples/40/prompt/ab12.wav", "duration": 7.5},
+            "reference": None,
+            "generation_args": {
+                "classifier_free_guidance_inference_coef": 3.0,
+                "use_sampling": True,
+                "temp": 0.95,
+                "top_k": 250,
+            },
+        },
+    )
+    assert read_sidecar(path) == (
+        {
+            "sidecar_id": f"noinput_{UUID}",
+            "sidecar_path": "xps/9357d0f2/samples/40/a.wav",
+            "epoch": "40",
+            "duration": "30.0",
+            "description": "slow rain, bass",
+            "prompt_id": "ab12",
+            "prompt_path": "samples/40/prompt/ab12.wav",
+            "prompt_duration": "7.5",
+            "cfg": "3.0",
+            "use_sampling": "true",
+            "temperature": "0.95",
+            "top_k": "250",
+        },
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ({}, {}),
+        ({"prompt": "a\nb"}, {"prompt": "a\nb"}),
+        ({"Top-K2": 5, "": 1}, {"top_k_": "5", "_": "1"}),
+        ({"a": {"b": {"c": 1}}}, {"a_b_c": "1"}),
+        ({"list": [1, 2], "none": None, "empty": ""}, {}),
+        ({"lr1": 1, "lr2": 2}, {"lr_": "1"}),
+        ({"rating": 5}, {"sidecar_rating": "5"}),
+        (b'{"loss": NaN, "worst": -Infinity}', {"loss": "nan", "worst": "-inf"}),
+        (b'\xef\xbb\xbf{"seed": 3}', {"seed": "3"}),
+        (b'{"x": "\\ud800\\u0000"}', {"x": "\\ud800\\x00"}),
+    ],
+)
+def test_sidecars(tmp_path: Path, content: object, expected: dict[str, str]) -> None:
+    assert read_sidecar(audio_with_sidecar(tmp_path, content)) == (expected, None)
+
+
+def test_a_sidecars_numbers_are_provenance(tmp_path: Path) -> None:
+    path = audio_with_sidecar(tmp_path, {"run": "night", "epoch": 4.0, "step": "-1", "seed": 3})
+    sidecar, _ = read_sidecar(path)
+    assert infer(path, root=os.fsencode(tmp_path), sidecar=sidecar).provenance == Provenance(
+        "night", 4, None, {"step": "-1", "seed": "3"}
+    )
+
+
+def test_the_sidecar_with_the_whole_name_comes_first(tmp_path: Path) -> None:
+    audio_with_sidecar(tmp_path, {"seed": 1})
+    path = audio_with_sidecar(tmp_path, {"seed": 2}, "a.wav.json")
+    assert read_sidecar(path) == ({"seed": "2"}, None)
+
+
+def test_no_sidecar(tmp_path: Path) -> None:
+    assert read_sidecar(os.fsencode(tmp_path / "a.wav")) == ({}, None)
+    longest = "x" * 251 + ".wav"  # its sidecar's name would be longer than a name can be
+    assert read_sidecar(os.fsencode(tmp_path / longest)) == ({}, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "not valid JSON"),
+        (b'{"a": ', "not valid JSON"),
+        (b'{"a": "\xff"}', "not valid JSON"),
+        (b"[" * 200_000, "not valid JSON"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "not valid JSON"),
+        (b"[1]", "no JSON object"),
+        (b" " * (LARGEST_SIDECAR + 1), "larger than 1,000,000 bytes"),
+    ],
+)
+def test_a_broken_sidecar_is_a_warning(tmp_path: Path, content: bytes, words: str) -> None:
+    attributes, warning = read_sidecar(audio_with_sidecar(tmp_path, content))
+    assert attributes == {}
+    assert warning is not None
+    assert words in warning
+    assert '"a.json"' in warning
+
+
+def test_a_sidecar_that_is_no_file_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.json")
+    assert read_sidecar(os.fsencode(tmp_path / "a.wav")) == (
+        {},
+        'sidecar "a.json" is left out: it is not a regular file',
+    )
+
+
+def test_a_sidecar_with_a_flood_of_keys_is_cut(tmp_path: Path) -> None:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    flood = {first + second: 1 for first in letters for second in letters}
+    attributes, warning = read_sidecar(audio_with_sidecar(tmp_path, flood))
+    assert len(attributes) == MOST_SIDECAR_KEYS
+    assert warning is not None
+    assert str(MOST_SIDECAR_KEYS) in warning
