@@ -1,7 +1,71 @@
 """A persistent catalog for the audio that generative models write.
 
-`from thresher import Catalog` and the verbs – `ingest`, `score`, `select`, `save_song`, `render` … – are
-loaded when first used, so that importing the package costs nothing.
+`from thresher import Catalog`, open one, and hand it to the verbs: everything that the command line does is
+here. Names are loaded when they are first used, so importing the package costs nothing.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from thresher.catalog.catalog import Catalog as Catalog
+    from thresher.curation.forget import forget as forget
+    from thresher.curation.ingest import IngestOptions as IngestOptions
+    from thresher.curation.ingest import ingest as ingest
+    from thresher.curation.judging import history as history
+    from thresher.curation.judging import modify as modify
+    from thresher.curation.judging import note as note
+    from thresher.curation.judging import rate as rate
+    from thresher.curation.judging import reject as reject
+    from thresher.curation.judging import tag as tag
+    from thresher.curation.judging import undo as undo
+    from thresher.curation.judging import unreject as unreject
+    from thresher.curation.listing import batches as batches
+    from thresher.curation.listing import checkpoints as checkpoints
+    from thresher.curation.listing import fields as fields
+    from thresher.curation.listing import list_clips as list_clips
+    from thresher.curation.listing import show_clip as show_clip
+    from thresher.curation.listing import stats as stats
+    from thresher.curation.playback import play_clip as play_clip
+    from thresher.curation.playback import play_song as play_song
+    from thresher.curation.reanalyse import reanalyse as reanalyse
+    from thresher.curation.render import render as render
+    from thresher.curation.scoring import score as score
+    from thresher.curation.songs import delete_song as delete_song
+    from thresher.curation.songs import rename_song as rename_song
+    from thresher.curation.songs import save_song as save_song
+    from thresher.curation.songs import songs as songs
+    from thresher.curation.tracklist import difference as difference
+    from thresher.curation.tracklist import tracklist as tracklist
+    from thresher.curation.verify import verify as verify
+    from thresher.errors import ThresherError as ThresherError
+
+_HOMES = {
+    "catalog.catalog": ("Catalog",),
+    "curation.forget": ("forget",),
+    "curation.ingest": ("IngestOptions", "ingest"),
+    "curation.judging": ("history", "modify", "note", "rate", "reject", "tag", "undo", "unreject"),
+    "curation.listing": ("batches", "checkpoints", "fields", "list_clips", "show_clip", "stats"),
+    "curation.playback": ("play_clip", "play_song"),
+    "curation.reanalyse": ("reanalyse",),
+    "curation.render": ("render",),
+    "curation.scoring": ("score",),
+    "curation.songs": ("delete_song", "rename_song", "save_song", "songs"),
+    "curation.tracklist": ("difference", "tracklist"),
+    "curation.verify": ("verify",),
+    "errors": ("ThresherError",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = ["__version__", *sorted(_HOME_OF)]  # noqa: PLE0604  all of them are text
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)

@@ -50,8 +50,3 @@ class NotFoundError(ThresherError):
 class AudioError(ThresherError):
     """A file's audio could not be decoded; the message holds the decoder's words."""
 
-
-class Interrupted(ThresherError):
-    """The user stopped a long command; what was committed stays."""
-
-    exit_code = 130

@@ -65,6 +65,11 @@ class AudioFormat:
     subtype: str
 
 
+def library_version() -> str:
+    """The version of libsndfile, which decides what bytes a rendering has."""
+    return str(soundfile.__libsndfile_version__)
+
+
 # Reading
 
 

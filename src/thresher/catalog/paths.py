@@ -1,7 +1,7 @@
 """The two forms in which the catalog holds a path.
 
-`path` is bytes as the file system knows them, relative to the catalog's folder where it lies under it: identity
-and opening. `path_text` is the same as text that can be searched, sorted, shown and put in JSON.
+`path` is bytes as the file system knows them, relative to the catalog's folder where it lies under it: for
+identity and opening. `path_text` is the same as text that can be searched, sorted, shown and put in JSON.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Render a song: stream its clips into one file, and freeze what made it as a numbered rendering.
 
-Clips are decoded, cut, resampled, down-mixed and faded a few ahead of the writer; memory depends on the longest
-clip, not on the song. The file is written beside its place and renamed there once it is on the disk.
+Clips are decoded, cut, resampled, down-mixed and faded a few ahead of the writer; memory depends on the
+longest clip, not on the song. The file is written beside its place and renamed there once it is on the disk.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +24,19 @@ from thresher.catalog.audio import (
     AudioReader,
     AudioWriter,
     OutputFormat,
+    library_version,
     sha256_file,
 )
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import insert_row
 from thresher.catalog.schema import location, recording, rendering, rendering_clip
 from thresher.curation.execution import Progress, WorkerDied, Workers, no_progress
 from thresher.curation.tracklist import Track, Tracklist, tracklist
 from thresher.errors import AudioError, CatalogError, NotFoundError, UsageError
-from thresher.signal.mix import Resampler, downmix, fade_edges
+from thresher.signal.mix import Resampler, downmix, fade_edges, resampler_version
 
 AHEAD_FRAMES = 8_000_000
-"""Clips up to this many samples are prepared ahead of the writer; longer ones are streamed when their turn is."""
+"""Clips up to this many samples are prepared ahead of the writer; longer ones are streamed in their turn."""
 
 Block = NDArray[np.float32]
 
@@ -109,7 +111,7 @@ def render(
         raise NotFoundError(_missing_sentence(name, missing))
     if not plan.tracks:
         raise NotFoundError(
-            f'song "{name}" has no clips to render; `thresher song show "{name}"` shows its query'
+            f'song "{name}" has no clips to render; `thresher song show "{name}"` tells its query'
         )
     subtype = form.default_subtype(track.subtype for track in plan.tracks)
     digest = _plan_sha256(plan, form.container, subtype)
@@ -193,8 +195,6 @@ def _missing_sentence(name: str, missing: list[Track]) -> str:
 
 
 def _without(plan: Tracklist, gone: set[int]) -> Tracklist:
-    from dataclasses import replace
-
     kept, start = [], 0
     for track in plan.tracks:
         if track.clip not in gone:
@@ -389,30 +389,29 @@ def _record(
             select(func.max(rendering.c.number)).where(rendering.c.song_id == plan.song.id)
         )
         number = int(last or 0) + 1
-        created = connection.execute(
-            insert(rendering).values(
-                song_id=plan.song.id,
-                number=number,
-                created_at=time.time(),
-                plan_sha256=digest,
-                query=settings.query,
-                ordering=settings.ordering,
-                metric=settings.metric,
-                path_text=catalog.stored(target).path_text,
-                container=form.container,
-                subtype=subtype,
-                sample_rate=plan.sample_rate,
-                channels=plan.channels,
-                frames=plan.frames,
-                sha256=sha256,
-                versions=json.dumps(_versions(), sort_keys=True),
-            )
-        )
+        values = {
+            "song_id": plan.song.id,
+            "number": number,
+            "created_at": time.time(),
+            "plan_sha256": digest,
+            "query": settings.query,
+            "ordering": settings.ordering,
+            "metric": settings.metric,
+            "path_text": catalog.stored(target).path_text,
+            "container": form.container,
+            "subtype": subtype,
+            "sample_rate": plan.sample_rate,
+            "channels": plan.channels,
+            "frames": plan.frames,
+            "sha256": sha256,
+            "versions": json.dumps(_versions(), sort_keys=True),
+        }
+        rendering_id = insert_row(connection, rendering, values)
         connection.execute(
             insert(rendering_clip),
             [
                 {
-                    "rendering_id": int(created.inserted_primary_key[0]),
+                    "rendering_id": rendering_id,
                     "position": position,
                     "clip_id": track.clip,
                     "recording_sha256": track.recording_sha256,
@@ -434,14 +433,11 @@ def _record(
 
 
 def _versions() -> dict[str, str]:
-    import soundfile
-    import soxr
-
     from thresher import __version__
 
     return {
         "thresher": __version__,
-        "libsndfile": soundfile.__libsndfile_version__,
-        "soxr": soxr.__libsoxr_version__,
+        "libsndfile": library_version(),
+        "soxr": resampler_version(),
         "numpy": np.__version__,
     }

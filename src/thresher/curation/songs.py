@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, select
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import insert_row
 from thresher.catalog.decisions import Wish, decide
 from thresher.catalog.query import METRIC_NAMES, to_text
 from thresher.catalog.schema import rendering, song
@@ -102,8 +103,7 @@ def _create(connection: Connection, catalog: Catalog, name: str, wanted: dict[st
     _check(settings)
     # It comes to be deleted and is then decided to be there, so that undoing its making deletes it again.
     values = {**asdict(settings), "name": name, "created_at": time.time(), "deleted": True}
-    created = connection.execute(insert(song).values(values))
-    song_id = int(created.inserted_primary_key[0])
+    song_id = insert_row(connection, song, values)
     decide(connection, "song save", f'make song "{name}"', [Wish("song", song_id, "deleted", False)])
     return find_song(connection, name)
 
@@ -111,20 +111,23 @@ def _create(connection: Connection, catalog: Catalog, name: str, wanted: dict[st
 def songs(catalog: Catalog) -> list[SongRow]:
     """All songs, by name."""
     with catalog.reading() as connection:
-        made = dict(
-            connection.execute(select(rendering.c.song_id, func.count()).group_by(rendering.c.song_id))
-            .tuples()
-            .all()
-        )
+        counts = select(rendering.c.song_id, func.count()).group_by(rendering.c.song_id)
+        made = {song_id: count for song_id, count in connection.execute(counts)}
         return [
             SongRow(
                 found.name,
-                len(select_ids(catalog, connection, [found.settings.query], song=True)),
+                len(select_ids(catalog, connection, found.settings.query, song=True)),
                 made.get(found.id, 0),
                 found.settings,
             )
             for found in _all(connection)
         ]
+
+
+def has_song(catalog: Catalog, name: str) -> bool:
+    """Whether there is a song of that name."""
+    with catalog.reading() as connection:
+        return _find(connection, name) is not None
 
 
 def find_song(connection: Connection, name: str) -> Song:

@@ -7,6 +7,7 @@ the same tracklist is the same rendering.
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -87,7 +88,7 @@ class Tracklist:
 
 @dataclass(frozen=True)
 class Difference:
-    """What today's song has against rendering `number`: ids of clips new, gone, at another place, re-trimmed."""
+    """Today's song against rendering `number`: ids of clips new, gone, at another place, trimmed otherwise."""
 
     number: int
     new: tuple[int, ...]
@@ -169,8 +170,6 @@ def difference(catalog: Catalog, today: Tracklist) -> Difference | None:
 
 def _longest_common(now: Sequence[int], then: Sequence[int]) -> set[int]:
     """The clips that keep their order: a longest increasing run of old places in the new order."""
-    from bisect import bisect_left
-
     place = {clip_id: index for index, clip_id in enumerate(then)}
     tails: list[int] = []  # smallest last old place of an increasing run of each length
     at: list[int] = []  # which entry of `now` that place is
@@ -190,13 +189,13 @@ def _longest_common(now: Sequence[int], then: Sequence[int]) -> set[int]:
 
 def _ordered(catalog: Catalog, connection: Connection, found: Song) -> list[int]:
     chosen = ordering.parse_ordering(found.settings.ordering)
-    terms = [found.settings.query]
+    terms = found.settings.query
     if chosen.name == "field":
         return select_ids(catalog, connection, terms, song=True, sort=str(chosen))
     ids = sorted(select_ids(catalog, connection, terms, song=True))
     array = np.array(ids, dtype=np.int64)
     if chosen.name == "shuffle":
-        order = ordering.shuffle(array, chosen.seed)
+        order = ordering.shuffle(array, chosen.seed or 0)
     else:
         order = ordering.pairs(_between(connection, found, ids), array)
     return [ids[place] for place in order]

@@ -126,6 +126,13 @@ def resampled_frames(frames: int, sr_in: int, sr_out: int) -> int:
     return (2 * frames * sr_out + sr_in) // (2 * sr_in)
 
 
+def resampler_version() -> str:
+    """The version of soxr, which decides what samples a change of rate gives."""
+    import soxr
+
+    return str(soxr.__libsoxr_version__)
+
+
 class Resampler:
     """Changes the sample rate of one clip, block by block, with soxr at its "HQ" quality.
 
@@ -143,7 +150,7 @@ class Resampler:
         self._finished = False
         self._stream: Any = None
         if sr_in != sr_out:
-            import soxr  # type: ignore[import-untyped]
+            import soxr
 
             self._stream = soxr.ResampleStream(sr_in, sr_out, channels, dtype="float32", quality="HQ")
 

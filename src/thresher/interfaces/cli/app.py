@@ -47,15 +47,20 @@ def open_catalog() -> Catalog:
 
 
 def terms_of(catalog: Catalog, arguments: list[str]) -> list[str]:
-    """Arguments as query terms: files and folders that exist here become `path:` terms, the rest is a query."""
+    """Arguments as query terms.
+
+    Files and folders that exist here become `path:` terms. Where every argument names clips by id or path,
+    any of them is meant, not all at once.
+    """
     from thresher.catalog.query import normalise
 
-    if not any(_is_path(argument) for argument in arguments):
-        return normalise(arguments)
-    return [
+    terms = [
         f"path:{catalog.stored(argument).path_text}" if _is_path(argument) else argument
         for argument in arguments
     ]
+    if len(terms) > 1 and all(argument.isdecimal() or _is_path(argument) for argument in arguments):
+        return [part for term in terms for part in (",", term)][1:]
+    return terms if any(map(_is_path, arguments)) else normalise(terms)
 
 
 def _is_path(argument: str) -> bool:
@@ -82,7 +87,7 @@ def before_any_command(
         ),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
-    version: Annotated[
+    _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:

@@ -10,7 +10,8 @@ from thresher.errors import ThresherError
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command line; the exit code (0 done, 1 failed, 2 usage, 3 catalog, 4 not found, 5 in part, 130)."""
+    """Run a command line; its exit code: 1 failed, 2 usage, 3 catalog, 4 not found, 5 done in part, 130."""
+    from thresher.interfaces.cli import demo, finding, ingesting, judging, songs  # noqa: F401  they register
     from thresher.interfaces.cli.app import app, context
 
     try:

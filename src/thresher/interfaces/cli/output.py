@@ -9,6 +9,7 @@ import csv
 import enum
 import json
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
@@ -39,6 +40,9 @@ def emit(rows: Sequence[Any], columns: Sequence[Column], form: Format, *, more: 
     """Write rows in the form asked for; `more` is how many there are beyond them."""
     if form is Format.TABLE:
         hidden = more + max(0, len(rows) - TABLE_ROWS)
+        if not rows:
+            say("nothing found")
+            return
         print_table(rows[:TABLE_ROWS], columns)
         if hidden:
             say(f"… and {hidden} more; --format jsonl shows all, --limit and queries show fewer")
@@ -80,7 +84,10 @@ def print_table(rows: Iterable[Any], columns: Sequence[Column], *, title: str | 
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
     for column in columns:
         table.add_column(
-            column.title, justify="right" if column.is_number else "left", overflow="fold", no_wrap=column.is_number
+            column.title,
+            justify="right" if column.is_number else "left",
+            overflow="fold",
+            no_wrap=column.is_number,
         )
     for row in rows:
         table.add_row(*(Text(_cell(column.show(row))) for column in columns))
@@ -94,6 +101,11 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
         print(f"{name:<{width}}  {value}")  # noqa: T201
+
+
+def tell(sentence: str) -> None:
+    """A sentence that is the answer, on stdout."""
+    print(sentence)  # noqa: T201
 
 
 def say(sentence: str) -> None:
@@ -124,3 +136,8 @@ def _csv_cell(value: Any) -> Any:
     if isinstance(value, list):
         return ";".join(map(str, value))
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
+
+
+def local_time(seconds: float | None) -> str:
+    """A time in seconds since 1970 as people here write it, to the minute."""
+    return "" if seconds is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

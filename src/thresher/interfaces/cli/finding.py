@@ -1,0 +1,254 @@
+"""Commands that look: list, show, fields, stats, checkpoints, play."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from thresher.interfaces.cli.app import app, open_catalog, terms_of
+from thresher.interfaces.cli.options import Form, Json, OptionalQuery, form_of
+from thresher.interfaces.cli.output import (
+    TABLE_ROWS,
+    Column,
+    Format,
+    emit,
+    local_time,
+    print_facts,
+    print_json,
+    say,
+)
+
+if TYPE_CHECKING:
+    from thresher.curation.listing import ClipDetail
+
+PANEL = "Find"
+
+
+def clock(seconds: float | None) -> str:
+    """Seconds as m:ss.s, for lengths of clips."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds, 1), 60)
+    return f"{int(minutes)}:{rest:04.1f}"
+
+
+def score_text(score: float | None) -> str:
+    """A score to three places."""
+    return "" if score is None else f"{score:.3f}"
+
+
+def checkpoint_text(row: Any) -> str:
+    """Run, epoch and step as people write them."""
+    parts = [
+        row.run or "",
+        f"e{row.epoch}" if row.epoch is not None else "",
+        f"i{row.step}" if row.step is not None else "",
+    ]
+    return " ".join(part for part in parts if part)
+
+
+CLIP_COLUMNS = (
+    Column("id", lambda row: row.id, is_number=True),
+    Column("run", lambda row: row.run),
+    Column("epoch", lambda row: row.epoch, is_number=True),
+    Column("step", lambda row: row.step, is_number=True),
+    Column("length", lambda row: clock(row.seconds), is_number=True),
+    Column("status", lambda row: ", ".join([row.status, *(["rejected"] if row.rejected else [])])),
+    Column("rating", lambda row: "★" * (row.rating or 0)),
+    Column("score", lambda row: score_text(row.score), is_number=True),
+    Column("tags", lambda row: row.tags),
+    Column("path", lambda row: f"{row.path or ''}{' (missing)' if row.missing else ''}"),
+)
+
+
+@app.command("list", rich_help_panel=PANEL)
+def list_clips(
+    query: OptionalQuery = None,
+    limit: Annotated[int | None, typer.Option(min=0, help="At most so many clips.")] = None,
+    form: Form = Format.TABLE,
+    json: Json = False,
+    paths0: Annotated[
+        bool, typer.Option("--paths0", help="Only the files' paths, each ended by NUL, for xargs -0.")
+    ] = False,
+) -> None:
+    """List clips: all that are usable and not rejected, or those that a query finds."""
+    from thresher.curation import listing
+
+    with open_catalog() as catalog:
+        terms = terms_of(catalog, query or [])
+        if paths0:
+            for path in listing.clip_paths(catalog, terms)[:limit]:
+                sys.stdout.buffer.write(path + b"\0")
+            return
+        chosen = form_of(form, json)
+        shown = TABLE_ROWS if chosen is Format.TABLE and limit is None else limit
+        rows = listing.list_clips(catalog, terms, limit=shown)
+        more = 0
+        if chosen is Format.TABLE and shown is not None and len(rows) == shown:
+            more = listing.count_clips(catalog, terms) - len(rows)
+    emit(rows, CLIP_COLUMNS, chosen, more=more)
+
+
+@app.command(rich_help_panel=PANEL)
+def show(
+    clip: Annotated[str, typer.Argument(help="An id, a file, or a query that finds one clip.")],
+    json: Json = False,
+) -> None:
+    """Show everything about one clip."""
+    from thresher.curation.listing import show_clip
+
+    with open_catalog() as catalog:
+        detail = show_clip(catalog, clip)
+    if json:
+        print_json(detail)
+    else:
+        _print_clip(detail)
+
+
+def _print_clip(detail: ClipDetail) -> None:
+    row = detail.clip
+    pinned = " (corrected)" if detail.checkpoint_pinned else ""
+    span = None if row.start is None else f"{row.start:.3f} s to {detail.end:.3f} s ({clock(row.seconds)})"
+    form = None
+    if row.sample_rate:
+        form = f"{detail.container} {detail.subtype}, {row.sample_rate} Hz, {row.channels} channels"
+    print_facts(
+        [
+            ("clip", row.id),
+            ("status", f"{row.status}{', rejected' if row.rejected else ''}"),
+            ("reason", detail.reason),
+            ("checkpoint", f"{checkpoint_text(row)}{pinned}" or None),
+            ("role", row.role),
+            ("span", span),
+            ("format", form),
+            ("loudness", None if row.loudness is None else f"{row.loudness:.1f} LUFS"),
+            ("peak", None if row.peak is None else f"{row.peak:.3f}"),
+            ("rating", None if row.rating is None else f"{row.rating} of 5"),
+            ("tags", row.tags or None),
+            ("note", row.note),
+            (
+                "fingerprint",
+                f"{detail.fingerprint_words} words ({detail.fingerprint_backend} {detail.fingerprint_version})"
+                if detail.fingerprint_words
+                else None,
+            ),
+            ("trim", detail.trim),
+            ("batch", f"{row.batch}, {local_time(detail.added)}"),
+            ("sha256", detail.sha256),
+            *(
+                ("nearest", f"{near.score:.3f} {near.metric}: clip {near.clip} {near.path or ''}")
+                for near in detail.nearest
+            ),
+        ]
+    )
+    for place in detail.locations:
+        gone = f" (missing since {local_time(place.missing_since)})" if place.missing_since else ""
+        print_facts([("at", f"{place.path}{gone}")])
+        said = {**{name: getattr(place, name) for name in ("run", "epoch", "step")}, **place.attributes}
+        print_facts(
+            [("  said", ", ".join(f"{key}={text}" for key, text in said.items() if text is not None))]
+        )
+    if detail.checkpoints_disagree:
+        say("note: its locations name different checkpoints; `thresher modify` settles which one counts")
+
+
+@app.command(rich_help_panel=PANEL)
+def fields(form: Form = Format.TABLE, json: Json = False) -> None:
+    """List the fields that a query may name."""
+    from thresher.curation.listing import fields as list_fields
+
+    with open_catalog() as catalog:
+        rows = list_fields(catalog)
+    columns = (
+        Column("field", lambda row: row.name),
+        Column("kind", lambda row: row.kind),
+        Column("what it is", lambda row: row.description),
+        Column("known", lambda row: row.count, is_number=True),
+        Column("from … to", lambda row: " … ".join(row.examples)),
+    )
+    emit(rows, columns, form_of(form, json))
+    if form_of(form, json) is Format.TABLE:
+        say("field:value · field:4..7 · field::regex · ^term is not · a , b is or · field+ and field- sort")
+
+
+@app.command(rich_help_panel=PANEL)
+def stats(json: Json = False) -> None:
+    """Show the catalog in numbers."""
+    from thresher.curation.listing import stats as count
+
+    with open_catalog() as catalog:
+        found = count(catalog)
+    if json:
+        print_json(found)
+        return
+    by_status = ", ".join(f"{count} {status}" for status, count in found.recordings.items())
+    print_facts(
+        [
+            ("recordings", f"{sum(found.recordings.values())} ({by_status})" if by_status else "0"),
+            ("reference", found.references or None),
+            ("clips", f"{found.clips}, {found.rated} rated, {found.rejected} rejected"),
+            ("files", f"{found.present} present, {found.missing} missing, {found.unread} unread"),
+            ("generated", f"{found.minutes_generated:.1f} minutes"),
+            ("kept", f"{found.minutes_kept:.1f} minutes after trimming"),
+            ("runs", f"{found.runs}, {found.checkpoints} checkpoints"),
+            ("batches", found.batches),
+            ("songs", found.songs),
+            *((f"{row.name}", f"{row.live} clips scored, {row.open} open") for row in found.metrics),
+            ("database", f"{found.database_bytes / 1e6:.1f} MB"),
+        ]
+    )
+    if found.trimmed_otherwise:
+        say(
+            f"{found.trimmed_otherwise} clips were trimmed with other settings; "
+            "`thresher reanalyse` trims them anew"
+        )
+    if any(row.open for row in found.metrics):
+        say("`thresher score` scores what is open")
+
+
+@app.command(rich_help_panel=PANEL)
+def checkpoints(form: Form = Format.TABLE, json: Json = False) -> None:
+    """Show what each checkpoint wrote and how much of it is worth keeping."""
+    from thresher.curation.listing import checkpoints as list_checkpoints
+
+    with open_catalog() as catalog:
+        rows = list_checkpoints(catalog)
+    columns = (
+        Column("run", lambda row: row.run),
+        Column("epoch", lambda row: row.epoch, is_number=True),
+        Column("step", lambda row: row.step, is_number=True),
+        Column("clips", lambda row: row.files, is_number=True),
+        Column("minutes", lambda row: f"{row.minutes_generated:.1f}", is_number=True),
+        Column("kept", lambda row: f"{row.minutes_kept:.1f}", is_number=True),
+        Column(
+            "status", lambda row: ", ".join(f"{name} {share:.0%}" for name, share in row.statuses.items())
+        ),
+        Column("rated", lambda row: row.ratings or "", is_number=True),
+        Column(
+            "mean", lambda row: "" if row.mean_rating is None else f"{row.mean_rating:.1f}", is_number=True
+        ),
+        Column("rejected", lambda row: row.rejected or "", is_number=True),
+        Column("missing", lambda row: row.missing or "", is_number=True),
+    )
+    emit(rows, columns, form_of(form, json))
+
+
+@app.command(rich_help_panel=PANEL)
+def play(
+    what: Annotated[str, typer.Argument(metavar="CLIP|SONG", help="A clip's id, file or query, or a song.")],
+) -> None:
+    """Play a clip's trimmed span, or a song's last rendering, through the system's player."""
+    from thresher.curation.listing import find_clip
+    from thresher.curation.playback import play_clip, play_song
+    from thresher.curation.songs import has_song
+
+    with open_catalog() as catalog:
+        if has_song(catalog, what):
+            played = play_song(catalog, what)
+        else:
+            with catalog.reading() as connection:
+                clip_id = find_clip(catalog, connection, what)
+            played = play_clip(catalog, clip_id)
+    say(f"played {played.file} with {played.player}")

@@ -1,0 +1,315 @@
+"""Commands that fill and keep the catalog, from init to verify."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from thresher.errors import UsageError
+from thresher.interfaces.cli.app import app, open_catalog, terms_of
+from thresher.interfaces.cli.options import DryRun, Form, Json, Yes, form_of
+from thresher.interfaces.cli.output import Column, Format, emit, print_facts, print_json, say, tell
+from thresher.interfaces.cli.progress import ProgressBar
+
+if TYPE_CHECKING:
+    from thresher.curation.ingest import IngestReport
+    from thresher.curation.scoring import ScoreReport
+
+PANEL = "Fill the catalog"
+KEEP_PANEL = "Keep the catalog"
+DONE_IN_PART = 5
+
+
+@app.command(rich_help_panel=PANEL)
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where the catalog shall be; made if needed.")] = Path(),
+) -> None:
+    """Start a catalog: catalog.toml and catalog.db in a folder."""
+    from thresher.catalog.catalog import Catalog
+
+    with Catalog.create(folder) as catalog:
+        say(f"a new catalog is in {catalog.root}; next: thresher ingest PATH")
+
+
+@app.command(rich_help_panel=KEEP_PANEL)
+def config(json: Json = False) -> None:
+    """Show the settings in use, where they come from, and what makes fingerprints."""
+    from thresher.interfaces.cli.output import plain
+    from thresher.signal.fingerprint import find_backend
+
+    with open_catalog() as catalog:
+        backend = find_backend(catalog.settings.fingerprint.backend)
+        settings = plain(catalog.settings)
+        settings["provenance"] = [
+            {"name": pattern.name, "pattern": pattern.regex.pattern}
+            for pattern in catalog.settings.provenance
+        ]
+        found = {
+            "file": str(catalog.file),
+            "fingerprints": {"backend": backend.name, "version": backend.version},
+            **settings,
+        }
+        if json:
+            print_json(found)
+            return
+        say(f"settings of {catalog.file}; catalog.example.toml explains every key")
+        print_facts(_flat(found))
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, object]]:
+    facts: list[tuple[str, object]] = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            facts += _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, list):
+            facts += [(f"{prefix}{name}", f"{entry['name']}: {entry['pattern']}") for entry in value]
+        else:
+            facts.append((f"{prefix}{name}", value))
+    return facts
+
+
+@app.command(rich_help_panel=PANEL)
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders with all below them.")],
+    run: Annotated[str | None, typer.Option(help="The run that wrote them; else names tell.")] = None,
+    epoch: Annotated[int | None, typer.Option(min=0, help="The epoch; else names tell.")] = None,
+    step: Annotated[int | None, typer.Option(min=0, help="The step or iteration; else names tell.")] = None,
+    attributes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An attribute; may be repeated.")
+    ] = None,
+    role: Annotated[
+        str, typer.Option(help="generated, or reference for audio the network was trained on.")
+    ] = "generated",
+    jobs: Annotated[int | None, typer.Option(min=1, help="Workers; default one a core.")] = None,
+    dry_run: DryRun = False,
+    no_score: Annotated[
+        bool, typer.Option("--no-score", help="Leave the new clips unscored for now.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Mark files missing even if most of a folder is gone.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Take audio files into the catalog; only content it does not know costs anything."""
+    from thresher.curation.ingest import IngestOptions
+    from thresher.curation.ingest import ingest as run_ingest
+
+    with open_catalog() as catalog, ProgressBar("files") as progress:
+        options = IngestOptions(
+            run=run,
+            epoch=epoch,
+            step=step,
+            attributes=assignments(attributes or [], "--set"),
+            role=role,
+            executor=with_jobs(catalog.settings.ingest.executor, jobs),
+            dry_run=dry_run,
+            score=not no_score,
+            mark_missing=yes,
+        )
+        report = run_ingest(catalog, paths, options, progress)
+    if json:
+        print_json(report)
+    else:
+        _tell_ingest(report)
+    if report.failures:
+        raise typer.Exit(DONE_IN_PART)
+
+
+def with_jobs(executor: str, jobs: int | None) -> str:
+    """An executor's word with another number of workers."""
+    kind = executor.partition(":")[0]
+    if jobs is None or kind == "serial":
+        return executor
+    return f"{kind}:{jobs}"
+
+
+def assignments(texts: list[str], option: str) -> dict[str, str]:
+    """`key=value` texts as a dictionary; UsageError for one that is none, or whose key can't be a field."""
+    from thresher.catalog.provenance import check_key
+
+    values = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not value:
+            raise UsageError(f'{option} "{text}" is not key=value, as in temperature=0.95')
+        try:
+            check_key(key)
+        except ValueError as error:
+            raise UsageError(f"{option} {error}") from error
+        values[key] = value
+    return values
+
+
+def _tell_ingest(report: IngestReport) -> None:
+    would = "would be " if report.dry_run else ""
+    parts = [
+        (report.added, "new"),
+        (report.copies, "copies of known content"),
+        (report.moved, "moved"),
+        (report.reanalysed, "analysed again"),
+        (report.unchanged, "unchanged"),
+        (report.missing, f"{would}marked missing"),
+    ]
+    told = ", ".join(f"{count} {what}" for count, what in parts if count) or "nothing to do"
+    head = "dry run, nothing was changed: " if report.dry_run else ""
+    name = "" if report.batch is None else f"batch {report.batch}: "
+    speed = f" ({report.files / report.seconds:.0f} files/s)" if report.added and report.seconds > 0 else ""
+    tell(f"{head}{name}{report.files} files in {report.seconds:.1f} s{speed}: {told}")
+    for status, count in sorted(report.findings.items()):
+        what = "silent" if status == "silent" else "too short for a fingerprint"
+        tell(f"{count} are {what} (thresher list status:{status})")
+    if report.scoring is not None:
+        tell_scoring(report.scoring)
+    if report.held_back:
+        say(
+            f"{report.held_back} known files are gone, more than half of their folder: is a drive unplugged? "
+            "nothing was marked missing; `thresher ingest --yes` marks them"
+        )
+    for warning in report.warnings:
+        say(f"note: {warning}")
+    if report.failures:
+        say(f"{len(report.failures)} could not be used:")
+        for failure in report.failures:
+            say(f"  {failure.path}: {failure.status}: {failure.reason}")
+
+
+def tell_scoring(report: ScoreReport) -> None:
+    """What scoring cost, for people."""
+    compacted = ", after compacting the matrix" if report.compacted else ""
+    tell(
+        f"{report.metric}: {report.clips} clips scored in {report.pairs:,} comparisons "
+        f"({report.seconds:.2f} s); {report.live} have scores{compacted}"
+    )
+
+
+@app.command(rich_help_panel=KEEP_PANEL)
+def reanalyse(
+    query: Annotated[list[str] | None, typer.Argument(help="Which clips; default all.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Workers; default one a core.")] = None,
+    json: Json = False,
+) -> None:
+    """Analyse known files again with today's settings; ratings, tags and ids stay."""
+    from thresher.curation.reanalyse import reanalyse as run
+
+    with open_catalog() as catalog, ProgressBar("files") as progress:
+        terms = terms_of(catalog, query or [])
+        executor = with_jobs(catalog.settings.ingest.executor, jobs)
+        report = run(catalog, terms, executor=executor, progress=progress)
+    if json:
+        print_json(report)
+        return
+    tell(f"{report.analysed} analysed in {report.seconds:.1f} s, {report.changed} clips changed")
+    if report.scoring is not None:
+        tell_scoring(report.scoring)
+    if report.without_file:
+        say(
+            f"{len(report.without_file)} recordings have no file now and stay as they are; "
+            "`thresher list missing:yes` shows them"
+        )
+
+
+@app.command(rich_help_panel=KEEP_PANEL)
+def score(
+    metric: Annotated[str | None, typer.Option(help="Default: the configured one.")] = None,
+    json: Json = False,
+) -> None:
+    """Compare clips that have no scores yet with all that have."""
+    from thresher.curation.scoring import score as run
+
+    with open_catalog() as catalog, ProgressBar() as progress:
+        report = run(catalog, metric, progress)
+    if json:
+        print_json(report)
+    else:
+        tell_scoring(report)
+
+
+@app.command(rich_help_panel=KEEP_PANEL)
+def batches(form: Form = Format.TABLE, json: Json = False) -> None:
+    """What came when: one line for each ingest that changed something."""
+    from thresher.curation.listing import batches as list_batches
+    from thresher.interfaces.cli.output import local_time
+
+    with open_catalog() as catalog:
+        rows = list_batches(catalog)
+    columns = [
+        Column("batch", lambda row: row.id, is_number=True),
+        Column("when", lambda row: local_time(row.started_at)),
+        *(
+            Column(name, lambda row, name=name: getattr(row, name), is_number=True)  # type: ignore[misc]
+            for name in ("files", "added", "copies", "moved", "missing", "reanalysed", "failed")
+        ),
+        Column("from", lambda row: row.paths),
+        Column("", lambda row: "interrupted" if row.finished_at is None else ""),
+    ]
+    emit(rows, columns, form_of(form, json))
+
+
+@app.command(rich_help_panel=KEEP_PANEL)
+def forget(
+    target: Annotated[str, typer.Argument(metavar="PATH|batch:N", help="A file, a folder, or a batch.")],
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Take back an ingest of the wrong folder; files are not touched, and what you judged stays."""
+    from thresher.curation.forget import forget as run
+
+    with open_catalog() as catalog:
+        report = run(catalog, target, dry_run=True)
+        if not dry_run:
+            if not yes:
+                _ask(f"forget {report.locations} files and {report.recordings} recordings?")
+            report = run(catalog, target)
+    if json:
+        print_json(report)
+        return
+    done = "would be forgotten" if dry_run else "forgotten"
+    tell(f"{report.locations} files and {report.recordings} recordings {done}")
+    if report.kept:
+        say(f"{report.kept} recordings stay, as missing: they were judged, corrected or rendered")
+
+
+def _ask(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question} there is no terminal to answer at; say --yes")
+    typer.confirm(question, abort=True, err=True)
+
+
+@app.command(rich_help_panel=KEEP_PANEL)
+def verify(
+    repair: Annotated[bool, typer.Option("--repair", help="Make again what is damaged.")] = False,
+    json: Json = False,
+) -> None:
+    """Check the database and every checksum in it."""
+    from thresher.curation.verify import verify as run
+
+    with open_catalog() as catalog, ProgressBar() as progress:
+        report = run(catalog, repair=repair, progress=progress)
+    if json:
+        print_json(report)
+    elif report.is_sound:
+        tell("all is sound")
+    else:
+        print_facts(
+            [
+                ("database", "; ".join(report.database) or None),
+                ("damaged fingerprints of clips", ", ".join(map(str, report.fingerprints)) or None),
+                *(
+                    (f"damaged score rows of {name}", ", ".join(map(str, rows)) or None)
+                    for name, rows in report.score_rows.items()
+                ),
+                ("incomplete matrix", ", ".join(report.incomplete) or None),
+            ]
+        )
+        if report.repair is not None:
+            tell(f"{report.repair.analysed} analysed again")
+            if report.repair.scoring is not None:
+                tell_scoring(report.repair.scoring)
+        else:
+            say("thresher verify --repair makes fingerprints and scores again from the files")
+    if not report.is_sound and report.repair is None:
+        raise typer.Exit(1)

@@ -1,0 +1,27 @@
+"""Options that many commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from thresher.interfaces.cli.output import Format
+
+Form = Annotated[Format, typer.Option("--format", help="How to write the listing.")]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would change.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+Query = Annotated[
+    list[str],
+    typer.Argument(help="Clips: ids, files, or a query such as epoch:20.. rating:4.. (thresher fields)."),
+]
+OptionalQuery = Annotated[
+    list[str] | None,
+    typer.Argument(help="A query such as epoch:20.. rating:4.. (thresher fields); default all."),
+]
+
+
+def form_of(form: Format, json: bool) -> Format:
+    """`--json` is short for `--format json`."""
+    return Format.JSON if json else form

@@ -1,0 +1,274 @@
+"""Commands for songs: song save, list, show, render, rename, delete."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from thresher.errors import UsageError
+from thresher.interfaces.cli.app import app, open_catalog, song_app, terms_of
+from thresher.interfaces.cli.finding import checkpoint_text, clock, score_text
+from thresher.interfaces.cli.options import DryRun, Form, Json, form_of
+from thresher.interfaces.cli.output import Column, Format, emit, print_facts, print_json, say, tell
+from thresher.interfaces.cli.progress import ProgressBar
+
+if TYPE_CHECKING:
+    from thresher.curation.render import RenderReport
+    from thresher.curation.songs import SongSettings
+    from thresher.curation.tracklist import Difference, Tracklist
+
+app.add_typer(song_app, name="song", rich_help_panel="Make songs")
+
+Name = Annotated[str, typer.Argument(help="The song's name.")]
+
+
+@song_app.command()
+def save(
+    name: Name,
+    query: Annotated[list[str] | None, typer.Argument(help="Which clips; as in thresher list.")] = None,
+    order: Annotated[
+        str | None, typer.Option(help="pairs, FIELD+, FIELD- (as epoch+), or shuffle:SEED.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="The metric that orders it: prefix.")] = None,
+    length: Annotated[str | None, typer.Option(help="At most so long, as 24:00; none for no limit.")] = None,
+    clips: Annotated[str | None, typer.Option(help="At most so many clips; none for no limit.")] = None,
+    rate: Annotated[
+        str | None, typer.Option(help="Sample rate in Hz; auto for the highest among the clips.")
+    ] = None,
+    channels: Annotated[str | None, typer.Option(help="1 or 2; auto for stereo if any clip is.")] = None,
+    json: Json = False,
+) -> None:
+    """Save a song, or change the one of that name: only what is given changes."""
+    from thresher.curation.songs import save_song
+    from thresher.curation.tracklist import tracklist
+
+    changes = _changes(order=order, metric=metric, length=length, clips=clips, rate=rate, channels=channels)
+    with open_catalog() as catalog:
+        terms = terms_of(catalog, query) if query else None
+        song = save_song(catalog, name, terms, changes)
+        plan = tracklist(catalog, name)
+    if json:
+        print_json(song)
+        return
+    tell(f'song "{name}": {len(plan.tracks)} clips, {_song_clock(plan.seconds)}, {_described(song.settings)}')
+    say(f'next: thresher song render "{name}"')
+
+
+def _changes(
+    *,
+    order: str | None,
+    metric: str | None,
+    length: str | None,
+    clips: str | None,
+    rate: str | None,
+    channels: str | None,
+) -> dict[str, Any]:
+    from thresher.catalog.config import parse_duration
+
+    changes: dict[str, Any] = {}
+    if order is not None:
+        changes["ordering"] = order
+    if metric is not None:
+        changes["metric"] = metric
+    if length is not None:
+        try:
+            changes["length"] = None if length == "none" else parse_duration(length)
+        except ValueError as error:
+            raise UsageError(f"--length {error}") from error
+    for option, column, text in (
+        ("--clips", "clips", clips),
+        ("--rate", "sample_rate", rate),
+        ("--channels", "channels", channels),
+    ):
+        if text is not None:
+            changes[column] = _whole_number(option, text)
+    return changes
+
+
+def _whole_number(option: str, text: str) -> int | None:
+    if text in ("none", "auto"):
+        return None
+    if not text.isdecimal():
+        raise UsageError(f'{option} "{text}" is not a whole number')
+    return int(text)
+
+
+def _song_clock(seconds: float) -> str:
+    from thresher.catalog.config import format_duration
+
+    return format_duration(seconds)
+
+
+def _described(settings: SongSettings) -> str:
+    parts = [settings.query or "all clips", f"order {settings.ordering} by {settings.metric}"]
+    if settings.length is not None:
+        parts.append(f"at most {_song_clock(settings.length)}")
+    if settings.clips is not None:
+        parts.append(f"at most {settings.clips} clips")
+    if settings.sample_rate is not None:
+        parts.append(f"{settings.sample_rate} Hz")
+    if settings.channels is not None:
+        parts.append("mono" if settings.channels == 1 else "stereo")
+    return ", ".join(parts)
+
+
+@song_app.command("list")
+def list_songs(form: Form = Format.TABLE, json: Json = False) -> None:
+    """List all songs."""
+    from thresher.curation.songs import songs
+
+    with open_catalog() as catalog:
+        rows = songs(catalog)
+    columns = (
+        Column("song", lambda row: row.name),
+        Column("clips", lambda row: row.clips, is_number=True),
+        Column("rendered", lambda row: row.renderings, is_number=True),
+        Column("made of", lambda row: _described(row.settings)),
+    )
+    emit(rows, columns, form_of(form, json))
+
+
+@song_app.command()
+def show(name: Name, form: Form = Format.TABLE, json: Json = False) -> None:
+    """Show the tracklist, its seams, and how today's song differs from its last rendering."""
+    from thresher.curation.tracklist import difference, tracklist
+
+    with open_catalog() as catalog:
+        plan = tracklist(catalog, name)
+        changed = difference(catalog, plan)
+    chosen = form_of(form, json)
+    if chosen is Format.JSON:
+        print_json({"tracklist": plan, "difference": changed})
+        return
+    columns = (
+        Column("at", lambda track: clock(track.output_start / plan.sample_rate), is_number=True),
+        Column("length", lambda track: clock(track.output_frames / plan.sample_rate), is_number=True),
+        Column("clip", lambda track: track.clip, is_number=True),
+        Column("checkpoint", checkpoint_text),
+        Column("seam", lambda track: score_text(track.seam), is_number=True),
+        Column("gain", lambda track: "" if track.gain == 1 else f"{track.gain:.3f}", is_number=True),
+        Column("file", lambda track: f"{track.path}{' (missing)' if track.missing else ''}"),
+    )
+    emit(plan.tracks, columns, chosen)
+    if chosen is Format.TABLE:
+        _summarise(plan, changed)
+
+
+def _summarise(plan: Tracklist, changed: Difference | None) -> None:
+    channels = "mono" if plan.channels == 1 else "stereo"
+    seams = plan.seams
+    print_facts(
+        [
+            ("song", f"{plan.song.name}: {_described(plan.song.settings)}"),
+            (
+                "length",
+                f"{_song_clock(plan.seconds)}, {len(plan.tracks)} clips, {plan.sample_rate} Hz {channels}",
+            ),
+            ("seams", f"mean {sum(seams) / len(seams):.3f}, lowest {min(seams):.3f}" if seams else None),
+            ("left out", f"{plan.left_out} clips beyond its limits" if plan.left_out else None),
+            ("since rendering", _difference_text(changed)),
+        ]
+    )
+    if any(track.missing for track in plan.tracks):
+        say("files are missing; put them back and `thresher ingest` their folder")
+
+
+def _difference_text(changed: Difference | None) -> str:
+    if changed is None:
+        return "never rendered"
+    if changed.is_none:
+        return f"{changed.number}: nothing changed"
+    parts = [
+        f"{len(clips)} {what} ({', '.join(map(str, clips[:10]))}{', …' if len(clips) > 10 else ''})"
+        for what, clips in (
+            ("new", changed.new),
+            ("gone", changed.gone),
+            ("moved", changed.moved),
+            ("trimmed otherwise", changed.retrimmed),
+        )
+        if clips
+    ]
+    return f"{changed.number}: {'; '.join(parts)}"
+
+
+@song_app.command()
+def render(
+    name: Name,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="WAV, FLAC, OGG or MP3 by suffix; default NAME.wav here."),
+    ] = None,
+    dry_run: DryRun = False,
+    without_missing: Annotated[
+        bool, typer.Option("--without-missing", help="Render what is there though files are missing.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file that is no rendering of this song.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Render a song to a file, and keep what made it as a numbered rendering."""
+    from thresher.curation.render import render as run
+
+    with open_catalog() as catalog, ProgressBar() as progress:
+        report = run(
+            catalog,
+            name,
+            output,
+            dry_run=dry_run,
+            without_missing=without_missing,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    if json:
+        print_json(report)
+    else:
+        _tell_render(report)
+
+
+def _tell_render(report: RenderReport) -> None:
+    channels = "mono" if report.channels == 1 else "stereo"
+    form = f"{report.container} {report.subtype}, {report.sample_rate} Hz {channels}"
+    length = _song_clock(report.frames / report.sample_rate)
+    what = f"{report.clips} clips, {length}, {form}"
+    if report.dry_run:
+        known = "a new rendering" if report.number is None else f"rendering {report.number} again"
+        tell(f"dry run: {report.path} would be {known}: {what}")
+    else:
+        tell(f"{report.path}: rendering {report.number}, {what}, {report.seconds:.1f} s")
+        if report.same_bytes is not None:
+            equal = "the same as" if report.same_bytes else "NOT the same as"
+            tell(f"its audio is {equal} when rendering {report.number} was first made")
+    if report.missing:
+        verb = "would be" if report.dry_run else "were"
+        say(f"{len(report.missing)} clips {verb} left out: their files are missing")
+        for path in report.missing:
+            say(f"  {path}")
+
+
+@song_app.command()
+def rename(name: Name, new: Annotated[str, typer.Argument(help="Its new name.")], json: Json = False) -> None:
+    """Give a song another name."""
+    from thresher.curation.songs import rename_song
+
+    with open_catalog() as catalog:
+        song = rename_song(catalog, name, new)
+    if json:
+        print_json(song)
+    else:
+        tell(f'"{name}" is "{song.name}" now')
+
+
+@song_app.command()
+def delete(name: Name, json: Json = False) -> None:
+    """Take a song away; its renderings are kept, and undo brings it back."""
+    from thresher.curation.songs import delete_song
+
+    with open_catalog() as catalog:
+        delete_song(catalog, name)
+    if json:
+        print_json({"deleted": name})
+    else:
+        tell(f'song "{name}" is deleted; `thresher undo` brings it back')

@@ -1,0 +1,287 @@
+"""The command line as a user meets it: real processes and files, exit codes, what lands on which stream."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+RATE = 16_000
+
+
+def riff(seed: int, seconds: float = 4.0) -> np.ndarray:
+    """A seeded run of tones, each of another pitch, at half of full scale."""
+    generator = np.random.default_rng(seed)
+    pitches = generator.uniform(80, 1200, size=16)
+    per_note = int(seconds * RATE / len(pitches))
+    time = np.arange(per_note) / RATE
+    notes = [np.sin(2 * np.pi * pitch * time) for pitch in pitches]
+    return (0.4 * np.concatenate(notes) + 0.05 * generator.normal(size=per_note * 16)).astype(np.float32)
+
+
+def thresher(*arguments: str | Path, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "200", **variables}
+    environment.pop("THRESHER_CATALOG", None)
+    return subprocess.run(
+        [sys.executable, "-m", "thresher", *map(str, arguments)],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a catalog of six clips of three checkpoints, one silent, one broken."""
+    folder = tmp_path_factory.mktemp("home")
+    clips = folder / "clips"
+    clips.mkdir()
+    for epoch in (10, 20, 30):
+        for index in range(2):
+            soundfile.write(clips / f"death_epoch_{epoch}_{index}.wav", riff(epoch + index), RATE)
+    soundfile.write(clips / "death_epoch_01_0.wav", np.zeros(4 * RATE, np.float32), RATE)
+    (clips / "death_epoch_02_0.wav").write_text("this is no audio")
+    assert thresher("init", cwd=folder).returncode == 0
+    done = thresher("ingest", "clips", "--jobs", "1", cwd=folder)
+    assert done.returncode == 5, done.stderr
+    assert "death_epoch_02_0.wav: unreadable" in done.stderr
+    assert "7 new" not in done.stdout
+    assert "8 new" in done.stdout
+    assert "15 comparisons" in done.stdout
+    return folder
+
+
+def test_without_a_catalog_every_command_names_init(tmp_path: Path) -> None:
+    done = thresher("list", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "thresher init" in done.stderr
+    assert done.stdout == ""
+
+
+def test_init_refuses_to_start_twice(home: Path) -> None:
+    before = (home / "catalog.toml").read_bytes()
+    done = thresher("init", cwd=home)
+    assert done.returncode == 3
+    assert "exists already" in done.stderr
+    assert (home / "catalog.toml").read_bytes() == before
+
+
+def test_a_known_failure_is_reported_once(home: Path) -> None:
+    done = thresher("ingest", "clips", cwd=home)
+    assert done.returncode == 0, done.stderr
+    assert "8 unchanged" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ids"),
+    [
+        ([], [3, 4, 5, 6, 7, 8]),
+        (["epoch:20.."], [5, 6, 7, 8]),
+        (["epoch:20.. ^epoch:30"], [5, 6]),
+        (["3", "5"], [3, 5]),
+        (["clips/death_epoch_30_0.wav"], [7]),
+        (["clips/death_epoch_30_0.wav", "4"], [4, 7]),
+        (["status:silent"], [1]),
+        (["epoch-", "--limit", "1"], [7]),
+    ],
+)
+def test_list_finds_by_query_id_and_path(home: Path, arguments: list[str], ids: list[int]) -> None:
+    done = thresher("list", *arguments, "--format", "jsonl", cwd=home)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ids
+
+
+def test_every_format_holds_the_same_clips(home: Path) -> None:
+    rows = json.loads(thresher("list", "--json", cwd=home).stdout)
+    lines = [json.loads(line) for line in thresher("list", "--format", "jsonl", cwd=home).stdout.splitlines()]
+    table = thresher("list", cwd=home).stdout
+    csv = thresher("list", "--format", "csv", cwd=home).stdout.splitlines()
+    assert rows == lines
+    assert len(csv) == len(rows) + 1
+    for row in rows:
+        assert row["path"] in table
+        assert any(row["path"] in line for line in csv)
+
+
+def test_paths0_lists_files_that_exist(home: Path) -> None:
+    done = thresher("list", "epoch:10", "--paths0", cwd=home)
+    found = done.stdout.split("\0")
+    assert found.pop() == ""
+    assert [Path(path).name for path in found] == ["death_epoch_10_0.wav", "death_epoch_10_1.wav"]
+    assert all(Path(path).is_file() for path in found)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["list", "epoc:3"], 2, "epoch"),
+        (["list", "epoch:x"], 2, "epoch"),
+        (["list", "note::("], 2, "character"),
+        (["list", "'open x"], 2, "quote"),
+        (["show", "999"], 4, "thresher list"),
+        (["show", "nowhere.wav"], 4, "thresher list"),
+        (["ingest", "nowhere"], 4, "nowhere"),
+        (["rate", "3", "9"], 2, "1 to 5"),
+        (["rate", "3", "good"], 2, "1 to 5"),
+        (["rate", "epoch:999", "3"], 4, "no clip matches"),
+        (["tag", "3"], 2, "--add"),
+        (["modify", "3", "id=4"], 2, "id"),
+        (["modify", "3", "epoch=x"], 2, "epoch"),
+        (["ingest", "clips", "--set", "rating=4"], 2, "rating"),
+        (["ingest", "clips", "--role", "dog"], 2, "reference"),
+        (["undo", "999"], 4, "thresher history"),
+        (["song", "show", "NOTHING"], 4, "thresher song list"),
+        (["song", "save", "NOTHING"], 4, "QUERY"),
+        (["song", "save", "A", "epoch:20..", "--order", "sorted"], 2, "pairs"),
+        (["song", "save", "A", "epoch:20..", "--length", "long"], 2, "length"),
+        (["song", "save", "A", "epoch:20..", "--channels", "3"], 2, "1 or 2"),
+        (["score", "--metric", "ears"], 4, "prefix"),
+        (["forget", "batch:99"], 4, "thresher batches"),
+        (["forget", "clips"], 2, "--yes"),
+        (["--catalog", "no.toml", "list"], 3, "no.toml"),
+        (["nonsense"], 2, "nonsense"),
+    ],
+)
+def test_errors_are_one_sentence_with_the_right_code(
+    home: Path, arguments: list[str], code: int, words: str
+) -> None:
+    done = thresher(*arguments, cwd=home)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_debug_shows_the_traceback(home: Path) -> None:
+    done = thresher("--debug", "show", "999", cwd=home)
+    assert "Traceback" in done.stderr
+
+
+def test_a_broken_setting_names_file_key_and_value(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "catalog.toml"
+    file.write_text('[trim]\ntop_db = "fifty"\n')
+    done = thresher("--catalog", file, "list", cwd=home)
+    assert done.returncode == 3
+    assert "catalog.toml" in done.stderr
+    assert "top_db" in done.stderr
+    assert "fifty" in done.stderr
+
+
+def test_judging_and_undoing(home: Path) -> None:
+    def rating() -> object:
+        return json.loads(thresher("show", "3", "--json", cwd=home).stdout)["clip"]["rating"]
+
+    assert thresher("rate", "3", "4", "--dry-run", cwd=home).stdout.startswith("dry run: 1 of 1")
+    assert rating() is None
+    assert thresher("rate", "3", "4", cwd=home).returncode == 0
+    assert rating() == 4
+    assert "★★★★" in thresher("list", "3", cwd=home).stdout
+    assert thresher("undo", cwd=home).returncode == 0
+    assert rating() is None
+    history = json.loads(thresher("history", "--json", cwd=home).stdout)
+    assert [row["verb"] for row in history[:2]] == ["undo", "rate"]
+
+
+def test_markup_and_html_in_notes_and_tags_are_data(home: Path) -> None:
+    text = "[red]loud[/red] <script>alert(1)</script>"
+    assert thresher("note", "4", text, cwd=home).returncode == 0
+    assert thresher("tag", "4", "--add", "[bold]riff", cwd=home).returncode == 0
+    shown = thresher("show", "4", cwd=home).stdout
+    assert text in shown
+    assert "[bold]riff" in thresher("list", "4", cwd=home).stdout
+    assert thresher("undo", cwd=home).returncode == 0
+    assert thresher("undo", cwd=home).returncode == 0
+
+
+def test_checkpoints_stats_batches_and_fields(home: Path) -> None:
+    rows = json.loads(thresher("checkpoints", "--json", cwd=home).stdout)
+    assert [(row["run"], row["epoch"], row["files"]) for row in rows] == [
+        ("death", 1, 1),
+        ("death", 2, 1),
+        ("death", 10, 2),
+        ("death", 20, 2),
+        ("death", 30, 2),
+    ]
+    assert rows[0]["statuses"] == {"silent": 1.0}
+    assert json.loads(thresher("stats", "--json", cwd=home).stdout)["recordings"]["ok"] == 6
+    assert json.loads(thresher("batches", "--json", cwd=home).stdout)[0]["added"] == 8
+    fields = json.loads(thresher("fields", "--json", cwd=home).stdout)
+    assert {"epoch", "rating", "score", "index"} <= {row["name"] for row in fields}
+
+
+def test_a_song_from_saving_to_deleting(home: Path) -> None:
+    assert thresher("song", "save", "DOMAINAL SKELETON", "epoch:10..", cwd=home).returncode == 0
+    dry = thresher("song", "render", "DOMAINAL SKELETON", "--dry-run", cwd=home)
+    assert "would be a new rendering" in dry.stdout
+    assert not (home / "DOMAINAL SKELETON.wav").exists()
+    first = thresher("song", "render", "DOMAINAL SKELETON", cwd=home)
+    assert "rendering 1" in first.stdout, first.stderr
+    before = (home / "DOMAINAL SKELETON.wav").read_bytes()
+    again = thresher("song", "render", "DOMAINAL SKELETON", cwd=home)
+    assert "the same as when rendering 1 was first made" in again.stdout
+    assert (home / "DOMAINAL SKELETON.wav").read_bytes() == before
+    shown = thresher("song", "show", "DOMAINAL SKELETON", cwd=home).stdout
+    assert "death e30" in shown
+    assert "1: nothing changed" in shown
+    assert thresher("song", "rename", "DOMAINAL SKELETON", "ANIMATRONICS", cwd=home).returncode == 0
+    listed = json.loads(thresher("song", "list", "--json", cwd=home).stdout)
+    assert [(row["name"], row["clips"], row["renderings"]) for row in listed] == [("ANIMATRONICS", 6, 1)]
+    assert thresher("song", "delete", "ANIMATRONICS", cwd=home).returncode == 0
+    assert json.loads(thresher("song", "list", "--json", cwd=home).stdout) == []
+    assert thresher("undo", cwd=home).returncode == 0
+    assert len(json.loads(thresher("song", "list", "--json", cwd=home).stdout)) == 1
+
+
+def test_play_without_a_player_says_what_to_install(home: Path) -> None:
+    done = thresher("play", "3", cwd=home, PATH="/nonexistent")
+    assert done.returncode == 1
+    assert "install" in done.stderr
+
+
+def test_play_hands_the_trimmed_span_to_the_player(home: Path, tmp_path: Path) -> None:
+    player = tmp_path / "aplay"
+    player.write_text(f'#!/bin/sh\nfor last; do :; done\n/bin/cp "$last" {tmp_path}/heard.wav\n')
+    player.chmod(0o755)
+    done = thresher("play", "3", cwd=home, PATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    heard, rate = soundfile.read(tmp_path / "heard.wav")
+    clip = json.loads(thresher("show", "3", "--json", cwd=home).stdout)["clip"]
+    assert rate == RATE
+    assert len(heard) == round(clip["seconds"] * RATE)
+
+
+def test_the_catalog_is_found_from_below_and_by_the_environment(home: Path, tmp_path: Path) -> None:
+    assert thresher("stats", cwd=home / "clips").returncode == 0
+    environment = {**os.environ, "THRESHER_CATALOG": str(home / "catalog.toml")}
+    done = subprocess.run(
+        [sys.executable, "-m", "thresher", "stats"], cwd=tmp_path, env=environment, capture_output=True
+    )
+    assert done.returncode == 0
+
+
+def test_a_closed_pipe_is_no_failure(home: Path) -> None:
+    command = f"{sys.executable} -m thresher list --format jsonl | head -n 1"
+    done = subprocess.run(command, shell=True, cwd=home, capture_output=True, text=True)
+    assert json.loads(done.stdout)["id"] == 3
+    assert done.stderr == ""
+
+
+def test_forget_takes_back_an_ingest(home: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong"
+    wrong.mkdir()
+    soundfile.write(wrong / "a.wav", riff(99), RATE)
+    assert thresher("ingest", wrong, cwd=home).returncode == 0
+    assert json.loads(thresher("list", "--json", cwd=home).stdout)[-1]["path"].endswith("a.wav")
+    assert "would be" in thresher("forget", wrong, "--dry-run", cwd=home).stdout
+    assert thresher("forget", wrong, "--yes", cwd=home).returncode == 0
+    assert (wrong / "a.wav").exists()
+    assert len(json.loads(thresher("list", "--json", cwd=home).stdout)) == 6
