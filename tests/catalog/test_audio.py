@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import hashlib
 import os
 import struct
@@ -18,15 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from thresher.catalog.audio import (
-    OUTPUT_FORMATS,
-    SUFFIXES,
-    AudioFormat,
-    AudioReader,
-    AudioWriter,
-    sha256_file,
-    wav_container,
-)
+from thresher.catalog.audio import SUFFIXES, AudioFormat, AudioReader, sha256_file
+from thresher.catalog.containers import audio_start
+from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, wav_container
 from thresher.errors import AudioError
 
 CORPUS = Path(__file__).resolve().parents[2] / "../shared/corpus"
@@ -274,13 +270,31 @@ def test_a_flipped_bit_in_flac_raises(tmp_path: Path, kinds: dict[str, Path]) ->
 
 
 @pytest.mark.parametrize("opened", [AudioReader, sha256_file])
-def test_only_regular_files_are_opened(tmp_path: Path, opened: Callable[[bytes], object]) -> None:
+def test_only_regular_files_are_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Callable[[bytes], object]
+) -> None:
+    def forbidden(*_arguments: object) -> int:
+        raise AssertionError("opening a device can already do something")
+
     os.mkfifo(tmp_path / "fifo.wav")
     (tmp_path / "folder.wav").mkdir()
     (tmp_path / "link.wav").symlink_to("fifo.wav")
+    monkeypatch.setattr(os, "open", forbidden)
     for path in (tmp_path / "fifo.wav", tmp_path / "folder.wav", tmp_path / "link.wav", Path("/dev/null")):
         with pytest.raises(AudioError, match=r"^not a regular file$"):
             opened(os.fsencode(path))
+
+
+@pytest.mark.parametrize("opened", [AudioReader, sha256_file])
+def test_a_fifo_that_takes_a_file_s_name_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Callable[[bytes], object]
+) -> None:
+    (tmp_path / "a.wav").write_bytes(b"")
+    before = (tmp_path / "a.wav").stat()
+    os.mkfifo(tmp_path / "b.wav")
+    monkeypatch.setattr(os, "stat", lambda _path: before)
+    with pytest.raises(AudioError, match=r"^not a regular file$"):
+        opened(os.fsencode(tmp_path / "b.wav"))
 
 
 @pytest.mark.parametrize("opened", [AudioReader, sha256_file])
@@ -362,6 +376,55 @@ def test_one_missing_frame_is_seen_and_half_a_one_is_too(tmp_path: Path) -> None
         assert shortfall(tmp_path / "b.wav") == "ends at 1.00 s of 1.00 s"
 
 
+@pytest.mark.parametrize(
+    ("container", "subtype", "width"),
+    [
+        ("WAV", "PCM_24", 3),
+        ("RF64", "FLOAT", 4),
+        ("W64", "DOUBLE", 8),
+        ("AIFF", "PCM_16", 2),
+        ("AU", "ULAW", 1),
+    ],
+)
+def test_the_promised_length_is_exact(tmp_path: Path, container: str, subtype: str, width: int) -> None:
+    content = write(tmp_path / "a", tones(200), container, subtype, 100).read_bytes()
+    (tmp_path / "a").write_bytes(content[: -100 * width])
+    assert shortfall(tmp_path / "a") == "ends at 1.00 s of 2.00 s"
+
+
+def test_chunks_of_odd_length_are_passed(tmp_path: Path) -> None:
+    header = wav_header(1, 1000)
+    content = header[:36] + b"note" + struct.pack("<I", 3) + b"odd\0" + header[36:] + bytes(4000)
+    (tmp_path / "a.wav").write_bytes(content)
+    assert shortfall(tmp_path / "a.wav") is None
+    (tmp_path / "a.wav").write_bytes(content[:-1000])
+    assert shortfall(tmp_path / "a.wav") == "ends at 1.50 s of 2.00 s"
+
+
+def test_id3_tags_in_front_are_passed(tmp_path: Path, kinds: dict[str, Path]) -> None:
+    tag = b"ID3\x04\x00\x00\x00\x00\x02\x05" + bytes(2 * 128 + 5)
+    (tmp_path / "a.mp3").write_bytes(tag + kinds["a.mp3"].read_bytes())
+    assert shortfall(tmp_path / "a.mp3") is None
+    (tmp_path / "a.mp3").write_bytes(tag + kinds["a.mp3"].read_bytes()[:-5000])
+    assert shortfall(tmp_path / "a.mp3") is not None
+    descriptor = os.open(tmp_path / "a.mp3", os.O_RDONLY)
+    try:
+        assert audio_start(descriptor) == len(tag)
+    finally:
+        os.close(descriptor)
+
+
+def test_an_mp3_without_its_last_frames_is_short_whatever_tag_follows(
+    tmp_path: Path, kinds: dict[str, Path]
+) -> None:
+    content = kinds["a.mp3"].read_bytes()
+    for _ in range(2):  # the frame that holds the Xing header makes up for one
+        content = content[: content.rindex(content[:2])]
+    for tag in (b"", *TAGS_BEHIND.values()):
+        (tmp_path / "a.mp3").write_bytes(content + tag)
+        assert shortfall(tmp_path / "a.mp3") is not None
+
+
 def test_a_header_whose_audio_is_gone_is_short(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(wav_header(1, 1000))
     assert shortfall(tmp_path / "a.wav") == "ends at 0.00 s of 2.00 s"
@@ -408,6 +471,17 @@ def test_an_ogg_without_its_end_is_short(tmp_path: Path, kinds: dict[str, Path])
     reason = shortfall(tmp_path / "a.ogg")
     assert reason is not None
     assert reason.endswith("where its last Ogg page is cut off")
+
+
+@pytest.mark.parametrize("hidden", range(6))
+def test_the_last_ogg_page_is_found_wherever_it_is(
+    tmp_path: Path, kinds: dict[str, Path], hidden: int
+) -> None:
+    content = kinds["a.ogg"].read_bytes()
+    page = len(content) - content.rindex(b"OggS")
+    # The end is searched in windows as long as the longest page; here one begins inside the signature.
+    (tmp_path / "a.ogg").write_bytes(content + bytes(27 + 255 + 255 * 255 + hidden - page))
+    assert shortfall(tmp_path / "a.ogg") is None
 
 
 def test_chained_ogg_streams_are_whole(tmp_path: Path, kinds: dict[str, Path]) -> None:
@@ -697,6 +771,7 @@ def test_a_block_of_another_shape_or_type_is_refused(tmp_path: Path, block: NDAr
         writer.write(block)
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(("suffix", "container", "subtype"), OUTPUTS)
 def test_a_full_disk_is_the_system_s_error(suffix: str, container: str, subtype: str) -> None:
     if not Path("/dev/full").exists():
@@ -707,13 +782,29 @@ def test_a_full_disk_is_the_system_s_error(suffix: str, container: str, subtype:
         AudioWriter(b"/dev/full", SR, 1, container, subtype, {"title": suffix}) as writer,
     ):
         writer.write(noise)
+    gc.collect()  # what the encoder still wants to write has nowhere to complain but here
 
 
-def test_an_exception_in_between_is_the_one_that_is_heard(tmp_path: Path) -> None:
-    with (
-        pytest.raises(KeyError, match="mine"),
-        AudioWriter(os.fsencode(tmp_path / "a.flac"), SR, 1, "FLAC", "PCM_16"),
-    ):
+def full(*_arguments: object) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize(("suffix", "container", "subtype"), OUTPUTS)
+def test_a_disk_that_is_full_at_the_end_is_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, container: str, subtype: str
+) -> None:
+    writer = AudioWriter(os.fsencode(tmp_path / f"a{suffix}"), SR, 1, container, subtype)
+    writer.write(tones(100))
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(OSError, match="No space left"):
+        writer.close()
+    writer.close()
+
+
+def test_the_first_failure_is_the_one_that_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = AudioWriter(os.fsencode(tmp_path / "a.wav"), SR, 1, "WAV", "PCM_16")
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(KeyError, match="mine"), writer:
         raise KeyError("mine")
 
 

@@ -431,7 +431,7 @@ def test_killed_in_the_middle_the_old_file_stays_and_the_next_render_sweeps(
     code = (
         "import os, signal, sys\n"
         "from thresher import Catalog\n"
-        "from thresher.catalog.audio import AudioWriter\n"
+        "from thresher.catalog.encoding import AudioWriter\n"
         "from thresher.curation.render import render\n"
         "write = AudioWriter.write\n"
         "def once(self, block):\n"

@@ -177,7 +177,9 @@ def test_a_block_outside_its_clip_is_refused(position: int, fade_in: int, fade_o
         fade_edges(noise(10, 1), position, 100, fade_in, fade_out)
 
 
-@pytest.mark.parametrize(("peak", "gain"), [(0.0, 1.0), (0.5, 1.0), (1.0, 1.0), (4.0, 0.25), (1.25, 0.8)])
+@pytest.mark.parametrize(
+    ("peak", "gain"), [(0.0, 1.0), (0.5, 1.0), (1.0, 1.0), (1.125, 1 / 1.125), (1.25, 0.8), (4.0, 0.25)]
+)
 def test_peak_gain(peak: float, gain: float) -> None:
     assert peak_gain(peak) == gain
 
@@ -225,6 +227,11 @@ def test_length_is_exact_and_blocks_do_not_matter(
     assert result.shape == (resampled_frames(frames, sr_in, sr_out), 2)
     assert result.dtype == np.float32
     np.testing.assert_array_equal(result, resampled(block, sr_in, sr_out, [4000]))
+
+
+@pytest.mark.parametrize(("frames", "expected"), [(80, 74), (240, 221), (50000, 45938), (1, 1)])
+def test_half_a_frame_more_than_soxr_gives_is_filled(frames: int, expected: int) -> None:
+    assert len(resampled(noise(frames, 1), 48000, 44100, [1000])) == expected
 
 
 @pytest.mark.parametrize(

@@ -314,25 +314,19 @@ def attribute_field(key: str) -> Field:
     """What file names, sidecars and `--set` said under `key`: numbers where they are numbers, else text."""
 
     def test(match: Match, _scope: Scope) -> Condition:
-        return (
-            exists()
-            .where(
-                location.c.recording_id == clip.c.recording_id,
-                attribute.c.location_id == location.c.id,
-                attribute.c.key == key,
-                _attribute_condition(match),
-            )
-            .correlate(clip)
+        # asked once for all clips: by clip, SQLite would go through the key's whole index for each of them
+        said = (
+            select(location.c.recording_id)
+            .join(attribute, attribute.c.location_id == location.c.id)
+            .where(attribute.c.key == key, location.c.recording_id.is_not(None), _attribute_condition(match))
         )
+        return clip.c.recording_id.in_(said)
 
     def smallest(column: ColumnElement[Any]) -> ColumnElement[Any]:
+        seen = select(location.c.id).where(location.c.recording_id == clip.c.recording_id).correlate(clip)
         return (
             select(func.min(column))
-            .where(
-                location.c.recording_id == clip.c.recording_id,
-                attribute.c.location_id == location.c.id,
-                attribute.c.key == key,
-            )
+            .where(attribute.c.key == key, attribute.c.location_id.in_(seen))
             .correlate(clip)
             .scalar_subquery()
         )
@@ -473,7 +467,7 @@ def close_names(word: str, known: Iterable[str]) -> list[str]:
     """Known names that resemble `word`, the nearest first."""
     from difflib import get_close_matches
 
-    return get_close_matches(word, list(known), n=3, cutoff=0.5)
+    return get_close_matches(word, list(known), n=3, cutoff=0.6)
 
 
 def find_field(name: str, attribute_keys: Callable[[], Collection[str]]) -> Field | None:

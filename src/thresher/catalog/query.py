@@ -58,8 +58,10 @@ MOST_SONGS = 20  # that select one another in a chain
 _GROUP = 60  # SQLite refuses expressions that are nested deeper than 1000, and n terms nest n deep
 
 _BLANKS = " \t\r\n"
-_FIELD = re.compile(r"([a-z_]+(?:@[a-z_]+)?)(::|:=|:)(.*)", re.DOTALL)
-_SORT = re.compile(r"([a-z_]+(?:@[a-z_]+)?)([+-])")
+# sha256 has digits in it, which no other name may have: pasted file names hold clocks such as 17:19:52
+_NAME = r"([a-z_]+(?:@[a-z_]+)?|sha256)"
+_FIELD = re.compile(_NAME + r"(::|:=|:)(.*)", re.DOTALL)
+_SORT = re.compile(_NAME + r"([+-])")
 _ID = re.compile(r"[0-9]+")
 _SPECIAL = re.compile(r"""[\s'"\\]""")
 
@@ -135,7 +137,7 @@ def _open_position(text: str) -> int:
 
 
 def normalise(query: str | Sequence[str]) -> list[str]:
-    """The terms of query text, or of a command's arguments: one each, but one alone with blanks in it is text."""
+    """The terms of query text or of arguments: one each, but one alone that has blanks in it is text."""
     if isinstance(query, str):
         return split_text(query)
     if len(query) == 1 and any(blank in query[0] for blank in _BLANKS):
@@ -162,9 +164,7 @@ def parse_sort(term: str, context: Context) -> tuple[ColumnElement[Any], ...]:
     keys = _Parser(context, _Budget(), songs=()).sort_keys(term, 0)
     if keys is None:
         near = _did_you_mean(close_names(term.rstrip("+-"), FIELDS))
-        raise _error(
-            0, f'"{term}" is not a sort, such as epoch+ or score-{near}; `thresher fields` lists all'
-        )
+        raise _error(0, f'"{term}" is not a sort such as epoch+ or score-; {near}`thresher fields` lists all')
     return (*keys, clip.c.id.asc())
 
 
@@ -245,7 +245,7 @@ class _Parser:
         if name not in queries:
             near = _did_you_mean([f'"{known}"' for known in close_names(name, queries)])
             raise NotFoundError(
-                f'no song is called "{name}"{near}; `thresher song list` shows all {len(queries)}'
+                f'no song is called "{name}"; {near}`thresher song list` shows all {len(queries)}'
             )
         parser = _Parser(self._context, self._budget, (*self._songs, name))
         try:
@@ -302,7 +302,7 @@ class _Parser:
                 f'no metric is called "{metric_name}"; there is {", ".join(METRIC_NAMES)}',
             )
         near = _did_you_mean(close_names(name, {*FIELDS, *_looked_up(self._context.attribute_keys)}))
-        raise _error(position, f'no field is called "{name}"{near}; `thresher fields` lists all')
+        raise _error(position, f'no field is called "{name}"; {near}`thresher fields` lists all')
 
 
 def _looked_up(known: Any) -> Any:
@@ -310,7 +310,7 @@ def _looked_up(known: Any) -> Any:
 
 
 def _did_you_mean(near: Sequence[str]) -> str:
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+    return f"did you mean {' or '.join(near)}? " if near else ""
 
 
 def _readable(term: str, position: int) -> str:

@@ -1,7 +1,7 @@
 """What there is: clips as rows, one clip in full, the fields to ask by.
 
-Lengths and places in audio are seconds; instants are seconds since 1970 (UTC). Nothing heavy is imported here:
-a listing of ten thousand clips costs hardly more than starting the program.
+Lengths and places in audio are seconds; instants are seconds since 1970 (UTC). Nothing heavy is imported
+here: a listing of ten thousand clips costs hardly more than starting the program.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, and_, func, select
 
@@ -23,7 +23,7 @@ from thresher.catalog.query import (
     parse,
     parse_sort,
     select_clips,
-    to_text,
+    split_text,
     with_defaults,
 )
 from thresher.catalog.schema import (
@@ -71,18 +71,17 @@ __all__ = [
 ]
 
 Terms = str | Sequence[str]
-"""Query text, or a command's arguments (see `query.normalise`)."""
+"""Query text, or its terms; what a command was given becomes terms by `query.normalise`."""
 
 _TAG_SEPARATOR = "\x1f"
 _MOST_SHOWN = 5  # ids named in an error
 
 
-@dataclass(frozen=True, slots=True)
-class ClipRow:
+class ClipRow(NamedTuple):
     """One clip as a listing shows it.
 
-    `path` is the earliest place where its recording is present, else the earliest where it was, `missing` being
-    true then; None where nothing is known of any. `score` is the best under the configured metric.
+    `path` is the earliest place where its recording is present, else the earliest where it was, `missing`
+    being true then; None where nothing is known of any. `score` is the best under the configured metric.
     """
 
     id: int
@@ -107,6 +106,9 @@ class ClipRow:
     channels: int | None
     batch: int
     recording: int
+
+
+_TAGS = ClipRow._fields.index("tags")
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,7 @@ def select_ids(
     song may hold. Raises QueryError.
     """
     context = context_of(catalog, connection)
-    found = parse(normalise(terms), context)
+    found = parse(_split(terms), context)
     if song or defaults:
         found = with_defaults(found, song=song)
     statement = select_clips(found, clip.c.id)
@@ -315,7 +317,11 @@ def _attribute_row(
 
 
 def _query(catalog: Catalog, connection: Connection, terms: Terms) -> Query:
-    return with_defaults(parse(normalise(terms), context_of(catalog, connection)), song=False)
+    return with_defaults(parse(_split(terms), context_of(catalog, connection)), song=False)
+
+
+def _split(terms: Terms) -> Sequence[str]:
+    return split_text(terms) if isinstance(terms, str) else terms
 
 
 def _row_statement(catalog: Catalog, found: Query) -> Select[Any]:
@@ -331,7 +337,7 @@ def _row_statement(catalog: Catalog, found: Query) -> Select[Any]:
         found,
         clip.c.id,
         shown.c.path_text,
-        shown.c.missing_since,
+        shown.c.id.is_(None) | shown.c.missing_since.is_not(None),
         checkpoint.c.run,
         checkpoint.c.epoch,
         checkpoint.c.step,
@@ -361,35 +367,13 @@ def _row_statement(catalog: Catalog, found: Query) -> Select[Any]:
 
 def _rows(connection: Connection, statement: Select[Any]) -> list[ClipRow]:
     return [
-        ClipRow(
-            clip_id,
-            path,
-            path is None or missing_since is not None,
-            run,
-            epoch,
-            step,
-            seconds,
-            status,
-            rating,
-            rejected,
-            tuple(sorted(tags.split(_TAG_SEPARATOR))) if tags else (),
-            *others,
-        )
-        for (
-            clip_id,
-            path,
-            missing_since,
-            run,
-            epoch,
-            step,
-            seconds,
-            status,
-            rating,
-            rejected,
-            tags,
-            *others,
-        ) in connection.execute(statement)
+        ClipRow._make((*row[:_TAGS], _tags(row[_TAGS]), *row[_TAGS + 1 :]))
+        for row in connection.execute(statement)
     ]
+
+
+def _tags(joined: str | None) -> tuple[str, ...]:
+    return tuple(sorted(joined.split(_TAG_SEPARATOR))) if joined else ()
 
 
 def _clips_at(catalog: Catalog, connection: Connection, term: str) -> list[int]:
@@ -459,4 +443,4 @@ def _neighbours(connection: Connection, clip_id: int) -> tuple[NeighbourRow, ...
 
 def _shown(term: str) -> str:
     """`term` as text that can be printed."""
-    return paths.to_text(term.encode("utf-8", "surrogateescape")) if term.isprintable() is False else term
+    return paths.to_text(term.encode("utf-8", "surrogateescape"))

@@ -162,8 +162,8 @@ def stats(catalog: Catalog) -> Stats:
 def checkpoints(catalog: Catalog) -> list[CheckpointRow]:
     """What each checkpoint wrote, by run, epoch and step; files of no checkpoint come last.
 
-    A file counts under the checkpoint that its own location names, except where its recording's was corrected.
-    Reference audio is left out: no checkpoint wrote it.
+    A file counts under the checkpoint that its own location names, except where that of its recording was
+    corrected. Reference audio is left out: no checkpoint wrote it.
     """
     wrote = case((recording.c.checkpoint_pinned, recording.c.checkpoint_id), else_=location.c.checkpoint_id)
     files = (

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from thresher.catalog.audio import AudioReader, AudioWriter
+from thresher.catalog.audio import AudioReader
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.encoding import AudioWriter
 from thresher.curation.reanalyse import content_file
 from thresher.curation.tracklist import track_of_clip
 from thresher.errors import NotFoundError, ThresherError

@@ -19,16 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, func, insert, select
 
-from thresher.catalog.audio import (
-    OUTPUT_FORMATS,
-    AudioReader,
-    AudioWriter,
-    OutputFormat,
-    library_version,
-    sha256_file,
-)
+from thresher.catalog.audio import AudioReader, library_version, sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import insert_row
+from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, OutputFormat
 from thresher.catalog.schema import location, recording, rendering, rendering_clip
 from thresher.curation.execution import Progress, WorkerDied, Workers, no_progress
 from thresher.curation.tracklist import Track, Tracklist, tracklist

@@ -47,7 +47,7 @@ NO_WORDS.flags.writeable = False
 NO_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 INSTALL = {
-    "linux": ("Linux", "pip install 'imageio-ffmpeg>=0.8'"),
+    "linux": ("Linux", "pip install 'imageio-ffmpeg>=0.8'` or `apt install libchromaprint1"),
     "darwin": ("macOS", "brew install chromaprint"),
     "win32": ("Windows", "winget install Gyan.FFmpeg"),
 }
@@ -217,9 +217,10 @@ def find_backend(preferred: str = "auto") -> Backend:
             return BACKENDS[name]()
         except BackendMissingError as error:
             reasons.append(str(error))
+    instead = "" if preferred == "auto" else ', or set the backend to "auto"'
     raise BackendMissingError(
-        f"Chromaprint, which makes the fingerprints, is not on this machine ({'; '.join(reasons)}): "
-        f"{install_commands()}"
+        f"Chromaprint, which makes the fingerprints, cannot be used here ({'; '.join(reasons)}): "
+        f"{install_commands()}{instead}"
     )
 
 
@@ -308,6 +309,8 @@ def pipe(command: Sequence[str], blocks: Iterable[NDArray[np.int16]]) -> Answer:
             samples = send(process.stdin, blocks)
         except BaseException:
             process.kill()
+            # What is still buffered has no reader; left to `process`, its error would hide this one.
+            attempt(process.stdin.close)
             raise
         return Answer(process.wait(), output.result(), errors.result(), samples)
 

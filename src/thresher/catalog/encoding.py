@@ -1,0 +1,254 @@
+"""Audio files out: what can be written, and writing it so that the same samples give the same bytes.
+
+Audio is float32 at full scale ±1, or int16, shape (frames, channels). Encoding is libsndfile's, through soundfile; one command is taken from soundfile's private
+layer: it leaves the PEAK chunk, which holds a time stamp, out of float WAV.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from thresher.catalog.audio import SAMPLE_BYTES, decoder_words
+from thresher.catalog.containers import id3_tag
+from thresher.errors import AudioError
+
+_library: Any = soundfile._snd
+_ffi: Any = soundfile._ffi
+
+_SET_ADD_PEAK_CHUNK = 0x1050
+
+
+@dataclass(frozen=True)
+class OutputFormat:
+    """A container that can be rendered to, and what it may hold; the first subtype is the default."""
+
+    container: str
+    subtypes: tuple[str, ...]
+
+    def default_subtype(self, sources: Iterable[str]) -> str:
+        """The first subtype; PCM_24 instead of PCM_16 where a source's subtype holds more than 16 bits."""
+        fine = any(source in _MORE_THAN_16_BITS for source in sources)
+        return "PCM_24" if fine and "PCM_24" in self.subtypes else self.subtypes[0]
+
+
+_MORE_THAN_16_BITS = {"PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAC_20", "ALAC_24", "ALAC_32"}
+_WAV = OutputFormat("WAV", ("PCM_16", "PCM_24", "FLOAT"))
+
+OUTPUT_FORMATS: Mapping[str, OutputFormat] = {
+    ".wav": _WAV,
+    ".wave": _WAV,
+    ".flac": OutputFormat("FLAC", ("PCM_16", "PCM_24")),
+    ".ogg": OutputFormat("OGG", ("VORBIS",)),
+    ".mp3": OutputFormat("MP3", ("MPEG_LAYER_III",)),
+}
+
+_WAV_HEADER_ROOM = 1 << 20
+_OGG_BLOCK_FRAMES = 16384
+_MAXIMAL_TAG = 12_000  # bytes; beyond about 32 KB of them libsndfile writes a WAV that nobody can read
+_OGG_LIMITS = (192_000, 8)  # Hz and channels; far beyond, libsndfile crashes instead of refusing
+
+
+def wav_container(frames: int, channels: int, subtype: str) -> str:
+    """ "WAV", or "RF64" where so many frames would pass the 4 GB that a WAV header can count."""
+    audio = frames * channels * SAMPLE_BYTES[subtype]
+    return "RF64" if audio + _WAV_HEADER_ROOM >= 1 << 32 else "WAV"
+
+
+class AudioWriter:
+    """An audio file, open for writing; a context manager. An existing file is overwritten.
+
+    `container` and `subtype` are those of OUTPUT_FORMATS; `frames` is how many will be written, which
+    decides between WAV and RF64. `tags` may hold "title" and "comment", of 12,000 bytes each at most.
+    The same samples, tags and libraries give the same bytes, but for OGG, whose serial number is random.
+
+    Raises AudioError for what the encoder refuses and OSError where the disk does.
+    """
+
+    def __init__(
+        self,
+        path: bytes | str,
+        sample_rate: int,
+        channels: int,
+        container: str,
+        subtype: str,
+        tags: Mapping[str, str] | None = None,
+        *,
+        frames: int = 0,
+    ) -> None:
+        _check_output(sample_rate, channels, container, subtype)
+        tags = {name: text for name, value in (tags or {}).items() if (text := _tag_text(value))}
+        if unknown := sorted(set(tags) - {"title", "comment"}):
+            raise ValueError(f"the tag {unknown[0]!r} is neither title nor comment")
+        self.container = wav_container(frames, channels, subtype) if container == "WAV" else container
+        self.subtype = subtype
+        self.channels = channels
+        self._piece_frames = min(sample_rate, _OGG_BLOCK_FRAMES) if container == "OGG" else 1 << 22
+        # libsndfile garbles what is not ASCII in the tags of an MP3.
+        prefix = id3_tag(tags) if container == "MP3" and tags else b""
+        self._sink = _Sink(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666), prefix)
+        self._file: soundfile.SoundFile | None = None
+        try:
+            self._file = soundfile.SoundFile(
+                self._sink, "w", sample_rate, channels, subtype, format=self.container
+            )
+            _library.sf_command(self._file._file, _SET_ADD_PEAK_CHUNK, _ffi.NULL, 0)
+            for name, text in tags.items() if container != "MP3" else ():
+                setattr(self._file, name, text)
+            self._sink.check()
+        except soundfile.LibsndfileError as error:
+            self._sink.close()
+            self._sink.check()
+            held = f"{channels} channels at {sample_rate} Hz"
+            raise AudioError(f"{container} {subtype} cannot hold {held}: {decoder_words(error)}") from error
+        except BaseException:
+            if self._file is not None:
+                self._file.close()
+            self._sink.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except (OSError, AudioError):
+            if kind is None:  # else the first failure is the one to hear about
+                raise
+
+    def write(self, block: NDArray[np.float32] | NDArray[np.int16]) -> None:
+        """Append frames: float32 at full scale ±1, or int16; shape (frames, channels).
+
+        A float becomes an integer sample by one rule: `rint(x · 2^(bits-1))`, clipped. A 16-bit file's
+        own samples so survive unchanged.
+        """
+        if block.ndim != 2 or block.shape[1] != self.channels:
+            raise ValueError(f"a block of shape {block.shape} does not have {self.channels} channels")
+        if block.dtype not in (np.float32, np.int16):
+            raise ValueError(f"a block is float32 or int16, not {block.dtype}")
+        for start in range(0, len(block), self._piece_frames):
+            self._write_piece(_samples(block[start : start + self._piece_frames], self.subtype))
+
+    def close(self) -> None:
+        """Finish the file and have the system put it on the disk; harmless when repeated."""
+        if self._file is None:
+            return
+        try:
+            self._file.close()
+            self._sink.check()
+            self._sink.sync()
+        except soundfile.LibsndfileError as error:
+            self._sink.check()
+            raise AudioError(decoder_words(error)) from error
+        finally:
+            self._file = None
+            self._sink.close()
+
+    def _write_piece(self, samples: NDArray[Any]) -> None:
+        if self._file is None:
+            raise ValueError("the audio file is closed")
+        name = {"int16": "short", "int32": "int", "float32": "float"}[samples.dtype.name]
+        pointer = _ffi.cast(f"{name} *", samples.ctypes.data)
+        count = getattr(_library, f"sf_writef_{name}")(self._file._file, pointer, len(samples))
+        self._sink.check()
+        if code := _library.sf_error(self._file._file):
+            raise AudioError(decoder_words(soundfile.LibsndfileError(code)))
+        if count != len(samples):
+            raise AudioError(f"the encoder took {count} of {len(samples)} frames")
+
+
+def _check_output(sample_rate: int, channels: int, container: str, subtype: str) -> None:
+    if not any(
+        container == known.container and subtype in known.subtypes for known in OUTPUT_FORMATS.values()
+    ):
+        raise AudioError(f"{container} {subtype} is not a format that can be written")
+    rate_limit, channel_limit = _OGG_LIMITS
+    if container == "OGG" and (sample_rate > rate_limit or channels > channel_limit):
+        raise AudioError(
+            f"OGG VORBIS cannot hold {channels} channels at {sample_rate} Hz: "
+            f"its limits are {channel_limit} channels and {rate_limit} Hz"
+        )
+
+
+def _samples(block: NDArray[Any], subtype: str) -> NDArray[Any]:
+    """The block as the integers or floats that go to libsndfile, C-contiguous."""
+    if subtype == "PCM_16":
+        return np.ascontiguousarray(block if block.dtype == np.int16 else _quantised(block, 16), np.int16)
+    if subtype == "PCM_24":
+        if block.dtype == np.int16:
+            return np.ascontiguousarray(block.astype(np.int32) << 16)
+        return np.ascontiguousarray(_quantised(block, 24).astype(np.int32) << 8)
+    if block.dtype == np.int16:
+        return np.ascontiguousarray(block) * np.float32(1 / 32768)
+    return np.ascontiguousarray(block)
+
+
+def _quantised(block: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
+    scale = np.float32(1 << (bits - 1))
+    # 2**23 - 1 is still a float32, so the clip is exact in both widths.
+    quantised: NDArray[np.float32] = np.clip(np.rint(block * scale), -scale, scale - 1)
+    return quantised
+
+
+def _tag_text(value: str) -> str:
+    """What a tag can hold: UTF-8 without NUL, and no more than a WAV header has room for."""
+    return value.replace("\0", "").encode("utf-8", "replace")[:_MAXIMAL_TAG].decode("utf-8", "ignore")
+
+
+class _Sink:
+    """The file that libsndfile writes to: begins behind `prefix`, and remembers what went wrong.
+
+    libsndfile reports a full disk late or not at all, and an exception in one of its callbacks is
+    lost; so the first one is kept here, for `check` to raise.
+    """
+
+    def __init__(self, fd: int, prefix: bytes) -> None:
+        self._fd = fd
+        self._start = len(prefix)
+        self._position = -len(prefix)
+        self._failure: OSError | None = None
+        self.write(prefix)
+
+    def write(self, data: bytes) -> int:
+        written = 0
+        try:
+            while self._failure is None and written < len(data):
+                count = os.pwrite(self._fd, memoryview(data)[written:], self._start + self._position)
+                written += count
+                self._position += count
+        except OSError as failure:
+            self._failure = failure
+        return written
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_CUR:
+            offset += self._position
+        if whence == os.SEEK_END:
+            offset += os.fstat(self._fd).st_size - self._start
+        self._position = offset
+        return offset
+
+    def tell(self) -> int:
+        return self._position
+
+    def check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def sync(self) -> None:
+        os.fsync(self._fd)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1

@@ -1,0 +1,641 @@
+"""The query language as tables over one small catalog, then its laws."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, event, select
+
+from thresher.catalog import database, schema
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.config import Settings
+from thresher.catalog.fields import FIELDS
+from thresher.catalog.query import (
+    MOST_TERMS,
+    Context,
+    context_of,
+    normalise,
+    parse,
+    parse_sort,
+    select_clips,
+    split_text,
+    to_text,
+    with_defaults,
+)
+from thresher.errors import NotFoundError, QueryError, ThresherError
+
+ALL = [1, 2, 3, 4, 5, 6, 7, 8, 9]
+PASTED = "sample_e10_i220001_20_17:19:52_0.wav"
+
+Sample = tuple[Catalog, Connection, Context]
+
+
+def local(*parts: int) -> float:
+    return datetime(*parts).timestamp()  # type: ignore[arg-type,misc]  # local time is what is tested
+
+
+NOW = (2026, 11, 22, 15, 30)
+
+CHECKPOINTS = [
+    {"id": 1, "run": "skeletal", "epoch": 10, "step": 220001},
+    {"id": 2, "run": "skeletal", "epoch": 80, "step": 900000},
+    {"id": 3, "run": "Periphery_1", "epoch": 120, "step": None},
+    {"id": 4, "run": None, "epoch": 7, "step": None},
+]
+RECORDINGS: list[dict[str, Any]] = [
+    # id, status, reason, batch, checkpoint, role, container, subtype, rate, channels
+    (1, "ok", None, 1, 1, "generated", "WAV", "PCM_16", 16000, 1),
+    (2, "ok", None, 1, 2, "generated", "OGG", "VORBIS", 44100, 2),
+    (3, "silent", "no frame exceeds -72 dBFS", 2, 1, "generated", "WAV", "PCM_16", 16000, 1),
+    (4, "ok", None, 2, 3, "generated", "WAV", "FLOAT", 16000, 1),
+    (5, "unreadable", "decoder crashed", 2, None, "generated", None, None, None, None),
+    (6, "too_short", None, 3, 4, "generated", "FLAC", "PCM_24", 16000, 1),
+    (7, "ok", None, 3, None, "reference", "WAV", "PCM_16", 48000, 2),
+    (8, "truncated", "header says 20 s", 3, None, "generated", "WAV", "PCM_16", 16000, 1),
+]
+LOCATIONS = [
+    # recording, path, missing
+    (1, f"out/skeletal/{PASTED}", False),
+    (2, "gone/b.ogg", True),
+    (2, "out/skeletal/b.ogg", False),
+    (3, "silence/e1.wav", False),
+    (3, "silence/e2.wav", False),
+    (3, "silence/e3.wav", True),
+    (4, "Out/c_1.wav", False),
+    (5, "bad/x.wav", False),
+    (6, "gone/y.flac", True),
+    (7, "/data/train/z.wav", False),
+    (8, "out2/parts\\x0a.wav", False),
+    (None, "bad/locked.wav", False),
+]
+CLIPS = [
+    # id, recording, kind, ordinal, start, end, loudness, peak, rating, rejected, note
+    (1, 1, "whole", 0, 0, 160000, -14.0, 0.9, 5, False, "Great riff"),
+    (2, 2, "whole", 0, 0, 44100 * 90, -20.5, 1.5, 3, False, None),
+    (3, 3, "whole", 0, 0, 0, None, 0.0, None, False, None),
+    (4, 4, "whole", 0, 8000, 488000, -9.0, 1.0, 1, True, "100% noise_floor"),
+    (5, 5, "whole", 0, 0, 0, None, None, None, False, None),
+    (6, 6, "whole", 0, 0, 32000, -30.0, 0.2, None, False, None),
+    (7, 7, "whole", 0, 0, 4800000, -16.0, 0.8, None, False, "it's it"),
+    (8, 8, "part", 0, 0, 48000, -14.0, 0.5, None, False, "Été"),
+    (9, 8, "part", 1, 64000, 144000, -15.0, 0.6, 4, False, None),
+]
+TAGS = [(1, "riff"), (2, "riff"), (2, "slow"), (4, "Riffraff"), (9, "two words")]
+ATTRIBUTES = [
+    # location, key, text, number
+    (1, "temperature", "0.95", 0.95),
+    (3, "temperature", "1.1", 1.1),
+    (7, "temperature", "hot", None),
+    (3, "prompt", "80s Synth", None),
+    (11, "prompt", "80", 80.0),
+    (10, "prompt", "180", 180.0),
+    (12, "prompt", "of no recording", None),
+    (1, "rate", "shadowed", None),
+]
+SCORES = [(1, 0.7), (2, 0.5), (9, 0.9)]
+SONGS = [
+    ("good", "rating:3.. score-"),
+    ("TWO WORDS", "tag:'two words' , tag:riff"),
+    ("every one", "rejected:yes , rejected:no , status:silent"),
+    ("nested", "song:good ^2"),
+    ("loop", "song:'loop b'"),
+    ("loop b", "song:loop"),
+    ("broken", "rating:best"),
+]
+
+
+def as_float32(value: float) -> float:
+    import struct
+
+    return float(struct.unpack("<f", struct.pack("<f", value))[0])
+
+
+def fill(connection: Connection) -> None:
+    def add(table: Any, names: str, rows: Sequence[Sequence[Any]]) -> None:
+        connection.execute(table.insert(), [dict(zip(names.split(), row, strict=True)) for row in rows])
+
+    starts = [local(2026, 11, 1, 12), local(2026, 11, 15, 23, 30), local(2026, 11, 22, 13, 15)]
+    add(schema.batch, "id started_at paths options", [(n, at, "[]", "{}") for n, at in enumerate(starts, 1)])
+    connection.execute(schema.checkpoint.insert(), CHECKPOINTS)
+    names = "id status reason batch_id checkpoint_id role container subtype sample_rate channels sha256"
+    add(schema.recording, names, [(*row, f"{row[0]:x}ab{row[0]:061x}") for row in RECORDINGS])
+    add(
+        schema.location,
+        "recording_id path_text missing_since batch_id path size mtime_ns reason",
+        [
+            (of, path, 1.0 if gone else None, 1, path.encode(), 1, 1, None if of else "permission denied")
+            for of, path, gone in LOCATIONS
+        ],
+    )
+    names = "id recording_id kind ordinal start_frame end_frame loudness peak rating rejected note trim"
+    add(schema.clip, names, [(*row, "{}") for row in CLIPS])
+    add(schema.clip_tag, "clip_id tag", TAGS)
+    add(schema.attribute, "location_id key text number", ATTRIBUTES)
+    add(schema.metric, "id name version", [(1, "prefix", 1), (2, "prefix", 2)])
+    add(schema.nearest, "metric_id clip_id other_id score", [(1, 4, 1, as_float32(0.99))])
+    add(schema.nearest, "metric_id clip_id other_id score", [(2, of, 3, as_float32(s)) for of, s in SCORES])
+    names = "name query ordering metric fade created_at"
+    add(schema.song, names, [(name, query, "pairs", "prefix", 0.005, 1.0) for name, query in SONGS])
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sample]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        root = tmp_path_factory.mktemp("cat_alog")
+        database.create(root / "catalog.db", 1.0)
+        catalog = Catalog(root / "catalog.toml", Settings(), database.connect(root / "catalog.db", 1.0))
+        with catalog.writing() as connection:
+            fill(connection)
+        with catalog.reading() as connection:
+            yield catalog, connection, replace(context_of(catalog, connection), now=local(*NOW))
+        catalog.close()
+    time.tzset()
+
+
+def ids(sample: Sample, *terms: str) -> list[int]:
+    _, connection, context = sample
+    return list(connection.scalars(select_clips(parse(terms, context), schema.clip.c.id)))
+
+
+TABLE: list[tuple[str, list[int]]] = [
+    # nothing, words, ids
+    ("", ALL),
+    ("skeletal", [1, 2, 3]),
+    ("SKELETAL", [1, 2, 3]),
+    ("riff", [1, 2, 4]),
+    ("synth", []),
+    ("locked", []),
+    (PASTED, [1]),
+    ("17:19:52", [1]),
+    ("e3.wav", [3]),
+    ("100%", [4]),
+    ("noise_floor", [4]),
+    ("noise.floor", []),
+    ("ery_1", [4]),
+    ("ÉTÉ", [8]),
+    ("été", [8]),
+    ("out/skeletal", [1, 2]),
+    ("out/", [1, 2, 4]),
+    ("x/y", []),
+    ("2", [2]),
+    ("0002", [2]),
+    ("10", []),
+    ("99999999999999999999999", []),
+    # terms together
+    ("riff slow", [2]),
+    ("riff , 9", [1, 2, 4, 9]),
+    ("riff slow , 9 , 3", [2, 3, 9]),
+    ("^riff", [3, 5, 6, 7, 8, 9]),
+    ("^riff ^skeletal", [5, 6, 7, 8, 9]),
+    ("^^riff", [1, 2, 4]),
+    ("^2", [1, 3, 4, 5, 6, 7, 8, 9]),
+    ("^rating:4..", [2, 3, 4, 5, 6, 7, 8]),
+    ("^epoch:10", [2, 4, 5, 6, 7, 8, 9]),
+    ("^score:..", [3, 4, 5, 6, 7, 8]),
+    ("^length:..5", [1, 2, 4, 5, 7]),
+    ("c++", []),
+    ("foo-", []),
+    ("a,b", []),
+    ("-riff", []),
+    # numbers
+    ("id:2", [2]),
+    ("id:2..4", [2, 3, 4]),
+    ("epoch:10", [1, 3]),
+    ("epoch:=10", [1, 3]),
+    ("epoch:10.0", [1, 3]),
+    ("epoch:10.5", []),
+    ("epoch:80..120", [2, 4]),
+    ("epoch:79.5..119.5", [2]),
+    ("epoch:80..", [2, 4]),
+    ("epoch:..10", [1, 3, 6]),
+    ("epoch:..", [1, 2, 3, 4, 6]),
+    ("epoch:-5..7", [6]),
+    ("epoch:..1e30", [1, 2, 3, 4, 6]),
+    ("epoch:1e999..", []),
+    ("epoch:-1e999..", [1, 2, 3, 4, 6]),
+    ("id:9223372036854775807", []),
+    ("id:9223372036854775808..", []),
+    ("step:220001", [1, 3]),
+    ("step:220002..", [2]),
+    ("rating:4..", [1, 9]),
+    ("rating:1..3", [2, 4]),
+    ("rate:44100..", [2, 7]),
+    ("channels:2", [2, 7]),
+    ("loudness:-14", [1, 8]),
+    ("loudness:-15..-9", [1, 4, 8, 9]),
+    ("peak:1..", [2, 4]),
+    ("peak:..0.25", [3, 6]),
+    ("batch:2", [3, 4, 5]),
+    ("batch:last", [6, 7, 8, 9]),
+    ("batch:..2", [1, 2, 3, 4, 5]),
+    ("copies:0", [6]),
+    ("copies:2..", [3]),
+    ("recording:8", [8, 9]),
+    ("score:0.7..", [1, 9]),
+    ("score:0.7", [1]),
+    ("score:..0.7", [1, 2]),
+    ("score:1e999..", []),
+    ("score@prefix:0.8..", [9]),
+    # lengths
+    ("length:10", [1]),
+    ("length:0:10", [1]),
+    ("length:..0:10", [1, 3, 6, 8, 9]),
+    ("length:0:30..1:30", [2, 4]),
+    ("length:1:30", [2]),
+    ("length:0:01:40..", [7]),
+    ("length:0", [3]),
+    ("start:0.5", [4]),
+    ("start:1..", [9]),
+    ("end:30.5", [4]),
+    ("end:9..10", [1, 9]),
+    # text
+    ("run:skel", [1, 2, 3]),
+    ("run:SKEL", [1, 2, 3]),
+    ("run:y_1", [4]),
+    ("run:l_1", []),
+    ("run:=skeletal", [1, 2, 3]),
+    ("run:=Skeletal", []),
+    ("run:=skel", []),
+    ("run::^skel.*l$", [1, 2, 3]),
+    ("run::^SKEL", []),
+    ("run::(?i)^SKEL", [1, 2, 3]),
+    ("^run:skel", [4, 5, 6, 7, 8, 9]),
+    ("run:", [1, 2, 3, 4]),
+    ("reason:crash", [5]),
+    ("note:", [1, 4, 7, 8]),
+    ("note:RIFF", [1]),
+    ("'note:great riff'", [1]),
+    ('"note:it\'s it"', [7]),
+    ("note:0%", [4]),
+    ("format:ogg", [2]),
+    ("subtype:pcm", [1, 3, 6, 7, 8, 9]),
+    ("sha256:2ab", [2]),
+    ("sha256:2AB", [2]),
+    ("sha256:ab", []),
+    ("sha256- id:1..3", [3, 2, 1]),
+    # one of several words
+    ("status:silent", [3]),
+    ("status:OK", [1, 2, 4, 7]),
+    ("status:un", [5, 8, 9]),
+    ("status:unreadable", [5]),
+    ("status:=ok", [1, 2, 4, 7]),
+    ("status::^t", [6, 8, 9]),
+    ("status::nothing", []),
+    ("role:reference", [7]),
+    ("kind:part", [8, 9]),
+    # flags
+    ("rejected:yes", [4]),
+    ("rejected:no", [1, 2, 3, 5, 6, 7, 8, 9]),
+    ("rated:true", [1, 2, 4, 9]),
+    ("rated:0", [3, 5, 6, 7, 8]),
+    ("missing:1", [6]),
+    ("missing:FALSE", [1, 2, 3, 4, 5, 7, 8, 9]),
+    # tags
+    ("tag:riff", [1, 2]),
+    ("tag:Riff", []),
+    ("tag::(?i)^riff", [1, 2, 4]),
+    ("'tag:two words'", [9]),
+    ("tag:", [1, 2, 4, 9]),
+    ("^tag:riff tag:", [4, 9]),
+    # paths
+    ("path:out", [1, 2]),
+    ("path:out/", [1, 2]),
+    ("path:./out/../out/skeletal", [1, 2]),
+    ("path:Out", [4]),
+    ("path:ou", []),
+    ("path:gone", [2, 6]),
+    ("path:gone/b.ogg", [2]),
+    ("path:silence/e3.wav", [3]),
+    ("path:", [1, 2, 3, 4, 5, 6, 8, 9]),
+    ("path:.", [1, 2, 3, 4, 5, 6, 8, 9]),
+    ("path:/data", [7]),
+    ("path:/data/train/z.wav", [7]),
+    ("path:/dat", []),
+    ("path:/", ALL),
+    ("path:=gone/b.ogg", [2]),
+    ("path:=gone", []),
+    ("path::e[12].wav", [3]),
+    ("path:out2", [8, 9]),
+    # dates
+    ("added:2026", ALL),
+    ("added:2026-11", ALL),
+    ("added:2026-10", []),
+    ("added:2026-11-15", [3, 4, 5]),
+    ("added:2026-11-1", [1, 2]),
+    ("added:2026-11-01..2026-11-15", [1, 2, 3, 4, 5]),
+    ("added:2026-11-02..2026-11-14", []),
+    ("added:2026-11-15..", [3, 4, 5, 6, 7, 8, 9]),
+    ("added:..2026-11-14", [1, 2]),
+    ("added:..", ALL),
+    ("added:2026-11-22T13", [6, 7, 8, 9]),
+    ("added:2026-11-22T13:15", [6, 7, 8, 9]),
+    ("added:2026-11-22T13:16..", []),
+    ("'added:2026-11-22 12'", []),
+    ("added:2026-11..2026", ALL),
+    ("added:-1w..", [3, 4, 5, 6, 7, 8, 9]),
+    ("added:-6d..", [6, 7, 8, 9]),
+    ("added:-7d", [3, 4, 5]),
+    ("added:..-1w", [1, 2, 3, 4, 5]),
+    ("added:-3h..", [6, 7, 8, 9]),
+    ("added:-2h..", []),
+    ("added:-1m..", ALL),
+    ("added:..-1y", []),
+    ("added:-21d", [1, 2]),
+    # what files said of themselves
+    ("temperature:0.95", [1]),
+    ("temperature:1..", [2]),
+    ("temperature:..", [1, 2, 4]),
+    ("temperature:ho", [4]),
+    ("temperature:=hot", [4]),
+    ("temperature::^[01]", [1, 2]),
+    ("^temperature:0.95", [2, 3, 4, 5, 6, 7, 8, 9]),
+    ("prompt:80", [2, 8, 9]),
+    ("prompt:synth", [2]),
+    ("prompt:80..200", [7, 8, 9]),
+    ("prompt:=80", [8, 9]),
+    ("^prompt:80", [1, 3, 4, 5, 6, 7]),
+    ("rate:16000 10", []),
+    # songs
+    ("song:good", [1, 2, 9]),
+    ("^song:good", [3, 4, 5, 6, 7, 8]),
+    ("'song:TWO WORDS'", [1, 2, 9]),
+    ("'song:every one'", [1, 2, 4, 6, 8, 9]),
+    ("song:nested", [1, 9]),
+    # sorts
+    ("id-", [9, 8, 7, 6, 5, 4, 3, 2, 1]),
+    ("epoch+", [6, 1, 3, 2, 4, 5, 7, 8, 9]),
+    ("epoch-", [4, 2, 1, 3, 6, 5, 7, 8, 9]),
+    ("epoch- id-", [4, 2, 3, 1, 6, 9, 8, 7, 5]),
+    ("score- tag:riff", [1, 2]),
+    ("riff rating+ , 9", [4, 2, 9, 1]),
+    ("score@prefix+", [2, 1, 9, 3, 4, 5, 6, 7, 8]),
+    ("length- status:ok", [7, 2, 4, 1]),
+    ("run+ epoch-", [4, 2, 1, 3, 6, 5, 7, 8, 9]),
+    ("temperature-", [2, 1, 4, 3, 5, 6, 7, 8, 9]),
+    ("temperature+ temperature:..", [1, 2, 4]),
+    ("path+", [7, 4, 5, 6, 2, 1, 8, 9, 3]),
+    ("tag+", [1, 2, 4, 9, 3, 5, 6, 7, 8]),
+    ("added- id:1..4", [3, 4, 1, 2]),
+    ("missing-", [6, 1, 2, 3, 4, 5, 7, 8, 9]),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), TABLE, ids=[text for text, _ in TABLE])
+def test_query_finds(sample: Sample, text: str, expected: list[int]) -> None:
+    assert ids(sample, *split_text(text)) == expected
+
+
+def test_every_field_is_in_the_table() -> None:
+    named = " ".join(text for text, _ in TABLE)
+    assert [name for name in FIELDS if f"{name}:" not in named] == []
+
+
+def test_absolute_path_of_the_catalog(sample: Sample) -> None:
+    root = sample[0].root
+    assert ids(sample, f"path:{root}/out") == [1, 2]
+    assert ids(sample, f"path:{root}") == [1, 2, 3, 4, 5, 6, 8, 9]
+    assert ids(sample, f"path:{root.parent}") == [1, 2, 3, 4, 5, 6, 8, 9]
+    assert ids(sample, f"{root}/out/skeletal/b.ogg") == [2]
+    assert ids(sample, f"path:{root}/out", f"path:{root}/gone") == [2]
+
+
+def test_bytes_that_are_not_utf8_are_looked_for_as_they_are_shown(sample: Sample) -> None:
+    assert ids(sample, "parts\n.wav") == []
+    assert ids(sample, "parts\\x0a") == [8, 9]
+    assert ids(sample, "caf\udce9") == []
+
+
+ERRORS: list[tuple[list[str], int, str]] = [
+    ([","], 0, "before the comma"),
+    (["riff", ","], 5, "after the comma"),
+    (["riff", ",", ",", "slow"], 7, "before the comma"),
+    (["riff", ",", "epoch+"], 5, "after the comma"),
+    (["riff", "epoch:ten"], 11, '"ten" is not a number or a range such as'),
+    (["epoch:"], 6, "a number or a range"),
+    (["epoch:1..2..3"], 6, '"1..2..3" is not a number'),
+    (["epoch:nan"], 6, '"nan"'),
+    (["epoch:٣"], 6, '"٣"'),
+    (["epoch:80..,", "slow"], 6, "put a blank before a comma"),
+    (["epoch:120..80"], 6, "did you mean 80..120?"),
+    (["epoch::1"], 7, "regular expression"),
+    (["^^rating:x"], 9, '"x" is not a number'),
+    (["length:0:75"], 7, '"0:75" is not a length or a range'),
+    (["length:long.."], 7, "0:30"),
+    (["added:2026-13"], 6, '"2026-13" is not a date'),
+    (["added:yesterday"], 6, "-1w.."),
+    (["added:9999"], 6, "is not a date"),
+    (["added:-999999y.."], 6, "is not a date"),
+    (["added:2026-11-15..2026-11-01"], 6, "did you mean 2026-11-01..2026-11-15?"),
+    (["rejected:maybe"], 9, "neither yes nor no"),
+    (["rejected:"], 9, "neither yes nor no"),
+    (["status:slient"], 7, "expected ok or silent or"),
+    (["run::("], 5, '"(" is not a regular expression'),
+    (["note::a{99999999999999999999}"], 6, "is not a regular expression"),
+    (["epok:7"], 0, "did you mean epoch?"),
+    (["riff", "temprature:1"], 5, "did you mean temperature?"),
+    (["qqqqqqqq:1"], 0, 'no field is called "qqqqqqqq"; `thresher fields`'),
+    (["http://x"], 0, 'no field is called "http"'),
+    (["score@likenes:1"], 6, "there is prefix"),
+    (["epoch@prefix:1"], 0, 'no field is called "epoch@prefix"'),
+    (["song+"], 0, "nothing can be sorted"),
+    (["song:loop"], 5, "loop → loop b → loop"),
+    (["song:broken"], 5, 'song "broken": query, character 8: rating: "best" is not a number'),
+    (["song::g"], 6, "regular expression"),
+    (["^"], 1, "an empty term"),
+    (["riff", ""], 5, "an empty term"),
+    (["x" * 10_001], 0, "10,001 characters"),
+    (["a\ud800"], 1, "half a character"),
+    (["1", ","] * MOST_TERMS + ["1"], 0, "more than 5,000 terms"),
+]
+
+
+@pytest.mark.parametrize(("terms", "position", "words"), ERRORS, ids=[" ".join(e[0])[:30] for e in ERRORS])
+def test_error_says_where_and_what(sample: Sample, terms: list[str], position: int, words: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        ids(sample, *terms)
+    assert words in str(caught.value)
+    assert caught.value.position == position
+    assert f"character {position + 1}:" in str(caught.value)
+
+
+def test_unknown_song_names_the_nearest(sample: Sample) -> None:
+    with pytest.raises(NotFoundError, match=r'no song is called "nestd"; did you mean "nested"\?.*all 7'):
+        ids(sample, "song:nestd")
+
+
+OPEN_QUOTES = [("note:'a b", 5, "the quote '"), ('a "b" "c', 6, 'the quote "'), ("a\\", 1, "backslash")]
+
+
+@pytest.mark.parametrize(("text", "position", "words"), [*OPEN_QUOTES, ("it\\'s \"", 6, 'the quote "')])
+def test_open_quote(text: str, position: int, words: str) -> None:
+    with pytest.raises(QueryError, match="query, character") as caught:
+        split_text(text)
+    assert words in str(caught.value)
+    assert caught.value.position == position
+
+
+@pytest.mark.parametrize(
+    ("arguments", "terms"),
+    [
+        ([], []),
+        (["riff"], ["riff"]),
+        (["note:it's"], ["note:it's"]),
+        (["riff epoch:10"], ["riff", "epoch:10"]),
+        (["'two words'"], ["two words"]),
+        (["two words", "riff"], ["two words", "riff"]),
+        ("note:'a b' riff", ["note:a b", "riff"]),
+        ("'^riff'", ["^riff"]),
+        ("", []),
+    ],
+)
+def test_normalise(arguments: str | list[str], terms: list[str]) -> None:
+    assert normalise(arguments) == terms
+
+
+def test_text_is_quoted_only_where_needed() -> None:
+    assert to_text(["^tag:riff", ",", "epoch:80..120", "note:a b"]) == "^tag:riff , epoch:80..120 'note:a b'"
+
+
+@pytest.mark.parametrize(
+    ("text", "song", "expected"),
+    [
+        ("", False, [1, 2, 6, 7, 8, 9]),
+        ("rejected:yes", False, [4]),
+        ("rejected+", False, [1, 2, 6, 7, 8, 9, 4]),
+        ("status:silent", False, [3]),
+        ("^status:ok", False, [3, 5, 6, 8, 9]),
+        ("3", False, []),
+        ("", True, [1, 2, 6, 8, 9]),
+        ("status:silent", True, []),
+        ("role:reference", True, []),
+        ("^status:ok rejected:yes , status:ok", True, [1, 2, 4]),
+    ],
+)
+def test_defaults(sample: Sample, text: str, song: bool, expected: list[int]) -> None:
+    _, connection, context = sample
+    query = with_defaults(parse(split_text(text), context), song=song)
+    assert list(connection.scalars(select_clips(query, schema.clip.c.id))) == expected
+
+
+def test_names_in_a_query(sample: Sample) -> None:
+    query = parse(split_text("riff ^epoch:10 rating- 3 song:good temperature:1"), sample[2])
+    assert query.named == {"epoch", "rating", "id", "song", "temperature"}
+    assert query.text == "riff ^epoch:10 rating- 3 song:good temperature:1"
+
+
+def test_sort_alone(sample: Sample) -> None:
+    _, connection, context = sample
+    statement = select_clips(parse(["riff"], context), schema.clip.c.id).order_by(None)
+    assert list(connection.scalars(statement.order_by(*parse_sort("rating-", context)))) == [1, 2, 4]
+    with pytest.raises(QueryError, match=r'"ratng-" is not a sort.*did you mean rating'):
+        parse_sort("ratng-", context)
+
+
+def test_built_in_name_wins_over_an_attribute(sample: Sample) -> None:
+    with pytest.raises(QueryError, match="shadowed"):
+        ids(sample, "rate:shadowed")
+
+
+def test_thousands_of_terms(sample: Sample) -> None:
+    many = [term for number in range(1, 2000) for term in (str(number), ",")]
+    assert ids(sample, *many, "3") == ALL
+    assert ids(sample, *[f"^{number}" for number in range(3, 2000)]) == [1, 2]
+
+
+def test_songs_that_grow_without_end_are_refused(sample: Sample) -> None:
+    queries = {f"s{n}": f"song:s{n + 1} , song:s{n + 1}" for n in range(15)} | {"s15": "riff"}
+    with pytest.raises(QueryError, match="more than 5,000 terms"):
+        parse(["song:s0"], replace(sample[2], song_queries=queries))
+    chain = {f"s{n}": f"song:s{n + 1}" for n in range(50)} | {"s50": "riff"}
+    with pytest.raises(QueryError, match="more than 20 songs"):
+        parse(["song:s0"], replace(sample[2], song_queries=chain))
+    assert parse(["song:s40"], replace(sample[2], song_queries=chain)).named == {"song"}
+
+
+def test_plain_values_do_for_a_context(tmp_path: Path) -> None:
+    context = Context(frozenset({"temperature"}), {"a": "riff"}, "prefix", tmp_path, 0.0)
+    assert parse(["temperature:1", "song:a"], context).named == {"temperature", "song"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("riff epoch:10.. ^tag:slow path:out score-", 1), ("temperature:1", 2), ("song:good", 2), ("c++", 1)],
+)
+def test_one_statement_and_names_only_where_needed(sample: Sample, text: str, expected: int) -> None:
+    catalog = sample[0]
+    seen: list[str] = []
+    with catalog.reading() as connection:
+        event.listen(connection, "before_cursor_execute", lambda *args: seen.append(args[2]))
+        query = parse(split_text(text), context_of(catalog, connection))
+        connection.execute(select_clips(query, schema.clip.c.id)).all()
+    assert len([statement for statement in seen if statement.startswith("SELECT")]) == expected
+
+
+# Laws. Conditions of the table's terms stand for all others.
+
+TERMS = sorted(
+    {
+        term
+        for text, _ in TABLE
+        for term in split_text(text)
+        if term not in (",", "c++") and not term.endswith(("+", "-"))
+    }
+)
+terms = st.sampled_from(TERMS)
+
+
+@pytest.mark.parametrize("text", [text for text, _ in TABLE])
+def test_conditions_are_never_null(sample: Sample, text: str) -> None:
+    _, connection, context = sample
+    condition = parse(split_text(text), context).condition
+    statement = select_clips(parse([], context), condition)
+    assert set(connection.scalars(statement)) <= {True, False}
+
+
+@settings(max_examples=60, deadline=None)
+@given(one=terms, other=terms)
+def test_and_or_not_are_set_algebra(sample: Sample, one: str, other: str) -> None:
+    first, second = set(ids(sample, one)), set(ids(sample, other))
+    assert set(ids(sample, one, other)) == first & second
+    assert set(ids(sample, one, ",", other)) == first | second
+    assert set(ids(sample, f"^{one}")) == set(ALL) - first
+    assert set(ids(sample, one, ",", other, f"^{one}")) == first | (second - first)
+
+
+NAMES = st.sampled_from([*FIELDS, "temperature", "nothing", ""])
+VALUES = st.text(max_size=8) | st.text("0123456789.-:+dwmyh", max_size=8)
+LIKELY = st.builds(
+    "{}{}{}{}".format, st.sampled_from(["", "^"]), NAMES, st.sampled_from([":", ":=", "::"]), VALUES
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=LIKELY | st.text(max_size=30))
+def test_any_text_is_a_query_or_an_error_of_ours(sample: Sample, text: str) -> None:
+    for arguments in ([text], text):
+        try:
+            found = ids(sample, *normalise(arguments))
+        except ThresherError:
+            continue
+        assert set(found) <= set(ALL)
+
+
+@given(st.lists(st.text(max_size=10), max_size=5))
+def test_text_round_trip(terms: list[str]) -> None:
+    assert split_text(to_text(terms)) == terms
+
+
+def test_statement_reads_each_clip_once(sample: Sample) -> None:
+    _, connection, _ = sample
+    assert ids(sample) == list(connection.scalars(select(schema.clip.c.id)))
+    assert len(ids(sample, "silence")) == 1
