@@ -3,8 +3,8 @@
 Decoding is libsndfile's, through soundfile. Audio is float32, shape (frames, channels), full scale ±1;
 positions are frames, half open, from 0. Paths are bytes, or text that is encoded as the file system does.
 
-Reads are taken from soundfile's private layer, because `SoundFile.read` seeks after each of them, and a seek in
-MP3 and Ogg Vorbis is not exact.
+Reads are taken from soundfile's private layer, because `SoundFile.read` seeks after each of them, and a seek
+in MP3 and Ogg Vorbis is not exact.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Audio files out: what can be written, and writing it so that the same samples give the same bytes.
 
-Audio is float32 at full scale ±1, or int16, shape (frames, channels). Encoding is libsndfile's, through soundfile; one command is taken from soundfile's private
-layer: it leaves the PEAK chunk, which holds a time stamp, out of float WAV.
+Audio is float32 at full scale ±1, or int16, shape (frames, channels). Encoding is libsndfile's, through
+soundfile; one command is taken from soundfile's private layer: it leaves the PEAK chunk, which holds a time
+stamp, out of float WAV.
 """
 
 from __future__ import annotations

@@ -183,8 +183,8 @@ def _missing_sentence(name: str, missing: list[Track]) -> str:
     shown = ", ".join(track.path for track in missing[:5])
     more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
     return (
-        f'song "{name}" needs {len(missing)} clips whose files are missing ({shown}{more}); put them back and '
-        "`thresher ingest` their folder, or render what is there with --without-missing"
+        f'song "{name}" needs {len(missing)} clips whose files are missing ({shown}{more}); put them back '
+        "and `thresher ingest` their folder, or render what is there with --without-missing"
     )
 
 

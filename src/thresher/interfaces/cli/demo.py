@@ -1,1 +1,68 @@
-"""The demo command: a small training run, from first ingest to the rendered song."""
+"""The demo command: a small training run, from its first ingest to the rendered song."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from thresher.errors import CatalogError
+from thresher.interfaces.cli.app import app, context
+from thresher.interfaces.cli.finding import checkpoints
+from thresher.interfaces.cli.ingesting import ingest_and_tell, init
+from thresher.interfaces.cli.output import say, tell
+from thresher.interfaces.cli.songs import render, save
+
+
+@app.command(rich_help_panel="Try it")
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("thresher-demo"),
+) -> None:
+    """Write a small training run, ingest it in two batches, and make a song of it."""
+    from thresher.curation.demo import QUERY, SONG, write_part
+
+    home = folder.absolute()
+    file = home / "catalog.toml"
+    if home.exists() and any(home.iterdir()) and not file.exists():
+        raise CatalogError(f"{home} holds other things; name a new folder: thresher demo DIR")
+    output = home / f"{SONG}.wav"
+    quoted = shlex.quote(SONG)
+
+    say("A network learns death metal; its first three checkpoints arrive.")
+    if not file.exists():
+        _show(f"thresher init {shlex.quote(str(folder))}")
+        init(home)
+    context.catalog = file
+    _show(f"cd {shlex.quote(str(folder))}")
+    write_part(home / "run", 1)
+    _show("thresher ingest run")
+    ingest_and_tell([home / "run"])
+
+    say("\nDays later: two more. Only they cost anything.")
+    write_part(home / "run", 2)
+    _show("thresher ingest run")
+    ingest_and_tell([home / "run"])
+
+    say("\nWhich checkpoint is worth listening to?")
+    _show("thresher checkpoints")
+    checkpoints()
+
+    say("From epoch 20 on it plays. That is a song.")
+    _show(f"thresher song save {quoted} {QUERY}")
+    save(SONG, [QUERY])
+    _show(f"thresher song render {quoted}")
+    render(SONG, output)
+    tell(f"\nListen to {output}, and go on there:")
+    for command in (
+        "thresher list score-",
+        f"thresher song show {quoted}",
+        "thresher rate 30 5",
+        "thresher --help",
+    ):
+        tell(f"  {command}")
+
+
+def _show(command: str) -> None:
+    tell(f"$ {command}")

@@ -114,6 +114,10 @@ def _print_clip(detail: ClipDetail) -> None:
     form = None
     if row.sample_rate:
         form = f"{detail.container} {detail.subtype}, {row.sample_rate} Hz, {row.channels} channels"
+    words = None
+    if detail.fingerprint_words:
+        backend = f"{detail.fingerprint_backend} {detail.fingerprint_version}"
+        words = f"{detail.fingerprint_words} words ({backend})"
     print_facts(
         [
             ("clip", row.id),
@@ -128,12 +132,7 @@ def _print_clip(detail: ClipDetail) -> None:
             ("rating", None if row.rating is None else f"{row.rating} of 5"),
             ("tags", row.tags or None),
             ("note", row.note),
-            (
-                "fingerprint",
-                f"{detail.fingerprint_words} words ({detail.fingerprint_backend} {detail.fingerprint_version})"
-                if detail.fingerprint_words
-                else None,
-            ),
+            ("fingerprint", words),
             ("trim", detail.trim),
             ("batch", f"{row.batch}, {local_time(detail.added)}"),
             ("sha256", detail.sha256),

@@ -15,7 +15,8 @@ from thresher.interfaces.cli.output import Column, Format, emit, print_facts, pr
 from thresher.interfaces.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
-    from thresher.curation.ingest import IngestReport
+    from thresher.catalog.catalog import Catalog
+    from thresher.curation.ingest import IngestOptions, IngestReport
     from thresher.curation.scoring import ScoreReport
 
 PANEL = "Fill the catalog"
@@ -95,9 +96,8 @@ def ingest(
 ) -> None:
     """Take audio files into the catalog; only content it does not know costs anything."""
     from thresher.curation.ingest import IngestOptions
-    from thresher.curation.ingest import ingest as run_ingest
 
-    with open_catalog() as catalog, ProgressBar("files") as progress:
+    with open_catalog() as catalog:
         options = IngestOptions(
             run=run,
             epoch=epoch,
@@ -109,13 +109,28 @@ def ingest(
             score=not no_score,
             mark_missing=yes,
         )
-        report = run_ingest(catalog, paths, options, progress)
+        report = _run_ingest(catalog, paths, options)
     if json:
         print_json(report)
     else:
         _tell_ingest(report)
     if report.failures:
         raise typer.Exit(DONE_IN_PART)
+
+
+def ingest_and_tell(paths: list[Path]) -> None:
+    """`thresher ingest` as it is without options, but without its exit code."""
+    from thresher.curation.ingest import IngestOptions
+
+    with open_catalog() as catalog:
+        _tell_ingest(_run_ingest(catalog, paths, IngestOptions()))
+
+
+def _run_ingest(catalog: Catalog, paths: list[Path], options: IngestOptions) -> IngestReport:
+    from thresher.curation.ingest import ingest as run
+
+    with ProgressBar("files") as progress:
+        return run(catalog, paths, options, progress)
 
 
 def with_jobs(executor: str, jobs: int | None) -> str:
@@ -160,7 +175,7 @@ def _tell_ingest(report: IngestReport) -> None:
     tell(f"{head}{name}{report.files} files in {report.seconds:.1f} s{speed}: {told}")
     for status, count in sorted(report.findings.items()):
         what = "silent" if status == "silent" else "too short for a fingerprint"
-        tell(f"{count} are {what} (thresher list status:{status})")
+        tell(f"{what}: {count} (thresher list status:{status})")
     if report.scoring is not None:
         tell_scoring(report.scoring)
     if report.held_back:
