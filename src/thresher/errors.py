@@ -49,4 +49,3 @@ class NotFoundError(ThresherError):
 
 class AudioError(ThresherError):
     """A file's audio could not be decoded; the message holds the decoder's words."""
-

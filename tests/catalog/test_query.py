@@ -142,8 +142,9 @@ def fill(connection: Connection) -> None:
     add(schema.metric, "id name version", [(1, "prefix", 1), (2, "prefix", 2)])
     add(schema.nearest, "metric_id clip_id other_id score", [(1, 4, 1, as_float32(0.99))])
     add(schema.nearest, "metric_id clip_id other_id score", [(2, of, 3, as_float32(s)) for of, s in SCORES])
-    names = "name query ordering metric fade created_at"
-    add(schema.song, names, [(name, query, "pairs", "prefix", 0.005, 1.0) for name, query in SONGS])
+    names = "name query deleted ordering metric fade created_at"
+    songs = [*((*song, False) for song in SONGS), ("good", "riff slow", True), ("former", "riff", True)]
+    add(schema.song, names, [(*song, "pairs", "prefix", 0.005, 1.0) for song in songs])
 
 
 @pytest.fixture(scope="module")
@@ -277,6 +278,8 @@ TABLE: list[tuple[str, list[int]]] = [
     ("'note:great riff'", [1]),
     ('"note:it\'s it"', [7]),
     ("note:0%", [4]),
+    ("note:1%r", []),
+    ("note:gr_at", []),
     ("format:ogg", [2]),
     ("subtype:pcm", [1, 3, 6, 7, 8, 9]),
     ("sha256:2ab", [2]),
@@ -361,6 +364,8 @@ TABLE: list[tuple[str, list[int]]] = [
     ("^temperature:0.95", [2, 3, 4, 5, 6, 7, 8, 9]),
     ("prompt:80", [2, 8, 9]),
     ("prompt:synth", [2]),
+    ("prompt:of", []),
+    ("^prompt:of", ALL),
     ("prompt:80..200", [7, 8, 9]),
     ("prompt:=80", [8, 9]),
     ("^prompt:80", [1, 3, 4, 5, 6, 7]),
@@ -471,6 +476,8 @@ def test_error_says_where_and_what(sample: Sample, terms: list[str], position: i
 def test_unknown_song_names_the_nearest(sample: Sample) -> None:
     with pytest.raises(NotFoundError, match=r'no song is called "nestd"; did you mean "nested"\?.*all 7'):
         ids(sample, "song:nestd")
+    with pytest.raises(NotFoundError, match='"former"'):
+        ids(sample, "song:former")
 
 
 OPEN_QUOTES = [("note:'a b", 5, "the quote '"), ('a "b" "c', 6, 'the quote "'), ("a\\", 1, "backslash")]
@@ -504,6 +511,7 @@ def test_normalise(arguments: str | list[str], terms: list[str]) -> None:
 
 def test_text_is_quoted_only_where_needed() -> None:
     assert to_text(["^tag:riff", ",", "epoch:80..120", "note:a b"]) == "^tag:riff , epoch:80..120 'note:a b'"
+    assert to_text("note:'a b' riff") == "note:'a b' riff"
 
 
 @pytest.mark.parametrize(

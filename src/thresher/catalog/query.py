@@ -145,8 +145,10 @@ def normalise(query: str | Sequence[str]) -> list[str]:
     return list(query)
 
 
-def to_text(terms: Sequence[str]) -> str:
+def to_text(terms: str | Sequence[str]) -> str:
     """Terms as one text that `split_text` takes apart again; only what needs quotes gets them."""
+    if isinstance(terms, str):
+        return terms
     return " ".join(shlex.quote(term) if not term or _SPECIAL.search(term) else term for term in terms)
 
 

@@ -22,7 +22,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.paths import to_text
 from thresher.catalog.provenance import BUILT_IN, Provenance, infer, read_sidecar
 from thresher.catalog.recordings import Arrival, Sighting
-from thresher.catalog.schema import FAILED_STATUSES, ROLES, batch, clip, location, recording
+from thresher.catalog.schema import FAILED_STATUSES, ROLES, batch, clip, location, recording, rendering
 from thresher.catalog.scores import retire
 from thresher.curation.analysis import (
     DECODER_CRASHED,
@@ -89,7 +89,8 @@ class IngestReport:
 
     `findings` counts silent and too short files; `failures` are the newly found files that can't be used and
     the folders that can't be read. `held_back` counts files that are gone and were not marked missing, because
-    most of a folder was gone with them. `warnings` are sentences about names and sidecars.
+    most of a folder was gone with them, `renderings` songs of this catalog among the clips, which are no clips.
+    `warnings` are sentences about names and sidecars.
     """
 
     batch: int | None
@@ -104,6 +105,7 @@ class IngestReport:
     findings: Mapping[str, int]
     failures: tuple[Failure, ...]
     held_back: int
+    renderings: int
     warnings: tuple[str, ...]
     seconds: float
     dry_run: bool
@@ -175,6 +177,7 @@ class _Ingest:
         self.tally = _Tally()
         self.held_back = 0
         self.batch_id: int | None = None
+        self.rendered: set[str] = set()
         self.trim = trim_settings(catalog.settings)
         self.trim_key = recordings.trim_key(self.trim)
 
@@ -182,6 +185,7 @@ class _Ingest:
         """From the scan to the last commit – or, for a dry run, through one transaction and back."""
         with self.catalog.reading() as connection:
             to_read, unchanged = self._classified(connection)
+            self.rendered = set(connection.scalars(select(rendering.c.sha256)))
         self.tally.counts["unchanged"] = len(unchanged)
         stated = [] if self.options.stated() == Provenance() else unchanged
         if self.options.dry_run:
@@ -211,6 +215,7 @@ class _Ingest:
             findings=dict(tally.findings),
             failures=tuple(tally.failures),
             held_back=self.held_back,
+            renderings=tally.counts["renderings"],
             warnings=tuple(tally.warnings),
             seconds=seconds,
             dry_run=self.options.dry_run,
@@ -253,15 +258,12 @@ class _Ingest:
     def _outcomes(self, files: Sequence[FoundFile]) -> Iterator[_Outcome]:
         """Hash each file, and analyse those whose content needs it; in the order of the files."""
         with self.catalog.reading() as connection:
-            trimmed_by = dict(
-                connection.execute(
-                    select(recording.c.sha256, clip.c.trim)
-                    .join(clip, clip.c.recording_id == recording.c.id)
-                    .where(clip.c.kind == "whole")
-                )
-                .tuples()
-                .all()
+            statement = (
+                select(recording.c.sha256, clip.c.trim)
+                .join(clip, clip.c.recording_id == recording.c.id)
+                .where(clip.c.kind == "whole")
             )
+            trimmed_by = {sha256: trim for sha256, trim in connection.execute(statement)}
         word = self.options.executor or self.settings.ingest.executor
         with Workers("threads:2") as hashers, Workers(word, preload=analyse.__module__) as workers:
 
@@ -270,7 +272,8 @@ class _Ingest:
                     if not isinstance(digest, str):
                         yield _Outcome(found, None, digest), None
                         continue
-                    needed = trimmed_by.get(digest) != self.trim_key and not self.options.dry_run
+                    known = trimmed_by.get(digest) == self.trim_key or digest in self.rendered
+                    needed = not known and not self.options.dry_run
                     trimmed_by[digest] = self.trim_key
                     yield _Outcome(found, digest), self._task(found) if needed else None
 
@@ -317,6 +320,8 @@ class _Ingest:
                     self._note_unopened(connection, outcome.found, reason, tally)
                 case Unsettled():
                     tally.unsettled.append(outcome.found)
+                case _ if outcome.sha256 in self.rendered:
+                    tally.counts["renderings"] += 1
                 case WorkerDied():
                     crashed = Analysis("unreadable", DECODER_CRASHED)
                     stale += self._store_content(connection, outcome, crashed, tally)

@@ -270,9 +270,8 @@ def find_clip(catalog: Catalog, connection: Connection, term: str) -> int:
         if not found:
             raise NotFoundError(f"no clip has the id {term}; `thresher list` shows what there is")
     else:
-        found = _clips_at(catalog, connection, term) or select_ids(
-            catalog, connection, [term], defaults=False
-        )
+        found = _clips_at(catalog, connection, term)
+        found = found or select_ids(catalog, connection, normalise([term]), defaults=False)
     if not found:
         if os.path.lexists(term):
             raise NotFoundError(f'"{_shown(term)}" is not in the catalog; `thresher ingest` adds it')

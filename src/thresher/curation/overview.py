@@ -126,13 +126,10 @@ def stats(catalog: Catalog) -> Stats:
 
     with catalog.reading() as connection:
         count = _counter(connection)
-        by_status = dict(
-            connection.execute(select(recording.c.status, func.count()).group_by(recording.c.status))
-            .tuples()
-            .all()
-        )
+        statuses = connection.execute(select(recording.c.status, func.count()).group_by(recording.c.status))
+        by_status = {row.status: row[1] for row in statuses}
         rated = select(clip.c.rating, func.count()).where(clip.c.rating.is_not(None)).group_by(clip.c.rating)
-        ratings = dict(connection.execute(rated.order_by(clip.c.rating)).tuples().all())
+        ratings = {row.rating: row[1] for row in connection.execute(rated.order_by(clip.c.rating))}
         generated = connection.scalar(select(func.sum(_RECORDED)).where(_GENERATED))
         kept = connection.scalar(select(func.sum(_KEPT)).select_from(_CLIPS).where(_GENERATED))
         is_present = location.c.missing_since.is_(None)
@@ -144,8 +141,8 @@ def stats(catalog: Catalog) -> Stats:
             present=count(location, is_present),
             missing=count(location, ~is_present),
             unread=count(location, is_present, location.c.recording_id.is_(None)),
-            minutes_generated=(generated or 0.0) / 60,
-            minutes_kept=(kept or 0.0) / 60,
+            minutes_generated=float(generated or 0) / 60,
+            minutes_kept=float(kept or 0) / 60,
             batches=count(batch),
             runs=int(connection.scalar(select(func.count(distinct(checkpoint.c.run)))) or 0),
             checkpoints=count(checkpoint),

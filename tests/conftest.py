@@ -1,0 +1,79 @@
+"""Audio made from seeds, catalogs in temporary folders, and the corpus where it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from thresher.catalog.catalog import Catalog
+from thresher.curation.ingest import IngestOptions
+
+RATE = 16_000
+CORPUS = Path(__file__).resolve().parents[1] / "../shared/corpus"
+
+MakeSound = Callable[..., NDArray[np.float32]]
+WriteClip = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def sound() -> MakeSound:
+    """Music of a seed: a run of tones under a little noise, float32, shape (frames, channels)."""
+
+    def make(seed: int, seconds: float = 4.0, *, rate: int = RATE, channels: int = 1) -> NDArray[np.float32]:
+        generator = np.random.default_rng(seed)
+        frames = round(seconds * rate)
+        pitches = 110 * 2 ** (generator.integers(0, 36, size=64) / 12)
+        time = np.arange(frames) / rate
+        steps = np.minimum((time / 0.17).astype(int), 63)
+        phase = 2 * np.pi * np.cumsum(pitches[steps]) / rate
+        tones = 0.4 * np.sin(phase) + 0.2 * np.sin(3 * phase)
+        columns = [tones + 0.03 * generator.normal(size=frames) for _ in range(channels)]
+        return np.column_stack(columns).astype(np.float32)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def write_clip(sound: MakeSound) -> WriteClip:
+    """Write the sound of a seed to a path, whose folder is made."""
+
+    def write(
+        path: Path,
+        seed: int,
+        seconds: float = 4.0,
+        *,
+        rate: int = RATE,
+        channels: int = 1,
+        subtype: str | None = None,
+    ) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, sound(seed, seconds, rate=rate, channels=channels), rate, subtype)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    """A new catalog in the test's folder."""
+    with Catalog.create(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def serial() -> IngestOptions:
+    """Ingest in this process."""
+    return IngestOptions(executor="serial")
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder of real neural audio, beside the checkout."""
+    if not CORPUS.is_dir():
+        pytest.skip("the corpus of real audio is not beside this checkout")
+    return CORPUS
