@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from thresher.catalog.database import insert_row
 from thresher.catalog.recordings import checkpoint_id, refresh_checkpoint, set_attributes
 from thresher.catalog.schema import attribute, checkpoint, clip, clip_tag, decision, location, recording, song
 from thresher.errors import NotFoundError, UsageError
@@ -137,16 +138,14 @@ def _journal(
 ) -> Decision:
     made_at = time.time()
     listed = [[*change.place, change.before, change.after] for change in changes]
-    created = connection.execute(
-        insert(decision).values(
-            made_at=made_at,
-            verb=verb,
-            summary=summary,
-            changes=json.dumps(listed, ensure_ascii=False, separators=(",", ":")),
-            undoes_id=undoes,
-        )
-    )
-    number = int(created.inserted_primary_key[0])
+    values = {
+        "made_at": made_at,
+        "verb": verb,
+        "summary": summary,
+        "changes": json.dumps(listed, ensure_ascii=False, separators=(",", ":")),
+        "undoes_id": undoes,
+    }
+    number = insert_row(connection, decision, values)
     return Decision(number, made_at, verb, summary, tuple(changes), undoes, None)
 
 

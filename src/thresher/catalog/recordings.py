@@ -15,9 +15,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from thresher.catalog.database import insert_row
 from thresher.catalog.paths import StoredPath, from_stored
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.schema import attribute, checkpoint, clip, location, recording
@@ -81,8 +82,7 @@ class Content:
 
     def columns(self) -> dict[str, Any]:
         """Values by column name."""
-        values = {key: value for key, value in asdict(self).items() if key != "whole"}
-        return values
+        return {key: value for key, value in asdict(self).items() if key != "whole"}
 
 
 def trim_key(settings: object) -> str:
@@ -99,7 +99,7 @@ def find_recording(connection: Connection, sha256: str) -> int | None:
 def add_recording(connection: Connection, batch_id: int, sha256: str, role: str, content: Content) -> int:
     """A new recording with its whole clip; its id."""
     values = {"sha256": sha256, "batch_id": batch_id, "role": role, **content.columns()}
-    recording_id = int(connection.execute(insert(recording).values(values)).inserted_primary_key[0])
+    recording_id = insert_row(connection, recording, values)
     connection.execute(
         insert(clip).values(recording_id=recording_id, kind="whole", ordinal=0, **content.whole.columns())
     )
@@ -148,7 +148,7 @@ def arrive(
     return arrival
 
 
-def note_unopened(connection: Connection, batch_id: int, sighting: Sighting, reason: str, now: float) -> bool:
+def note_unopened(connection: Connection, batch_id: int, sighting: Sighting, reason: str) -> bool:
     """Record a file that could not be read; whether that is news."""
     here = connection.execute(
         select(location).where(location.c.path == sighting.stored.path, location.c.missing_since.is_(None))
@@ -214,8 +214,7 @@ def checkpoint_id(connection: Connection, run: str | None, epoch: int | None, st
     found = connection.scalar(select(checkpoint.c.id).where(*same))
     if found is not None:
         return int(found)
-    created = connection.execute(insert(checkpoint).values(run=run or None, epoch=epoch, step=step))
-    return int(created.inserted_primary_key[0])
+    return insert_row(connection, checkpoint, {"run": run or None, "epoch": epoch, "step": step})
 
 
 def set_attributes(
@@ -271,18 +270,16 @@ def _add_location(connection: Connection, batch_id: int, recording_id: int, sigh
         .join(location, location.c.id == attribute.c.location_id)
         .where(location.c.recording_id == recording_id, attribute.c.pinned)
     ).all()
-    created = connection.execute(
-        insert(location).values(
-            recording_id=recording_id,
-            batch_id=batch_id,
-            path=sighting.stored.path,
-            path_text=sighting.stored.path_text,
-            size=sighting.size,
-            mtime_ns=sighting.mtime_ns,
-        )
-    )
-    location_id = int(created.inserted_primary_key[0])
-    set_attributes(connection, location_id, {key: text for key, text in pins}, pinned=True)
+    values = {
+        "recording_id": recording_id,
+        "batch_id": batch_id,
+        "path": sighting.stored.path,
+        "path_text": sighting.stored.path_text,
+        "size": sighting.size,
+        "mtime_ns": sighting.mtime_ns,
+    }
+    location_id = insert_row(connection, location, values)
+    set_attributes(connection, location_id, {row.key: row.text for row in pins}, pinned=True)
     return location_id
 
 
@@ -303,7 +300,7 @@ def _keep_provenance(
     connection: Connection, location_id: int, stated: Provenance, folder_run: str | None
 ) -> None:
     """What is stated now stands; what is not stated stays as it was known."""
-    old: Row[Any] | None = connection.execute(
+    old: Any = connection.execute(
         select(checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)
         .join(location, location.c.checkpoint_id == checkpoint.c.id)
         .where(location.c.id == location_id)

@@ -10,11 +10,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, insert, or_, select, update
 
+from thresher.catalog.database import insert_row
 from thresher.catalog.schema import clip, metric, nearest, recording, score_row
 from thresher.errors import CatalogError
 
@@ -76,7 +78,7 @@ def register_metric(connection: Connection, name: str, version: int) -> int:
     found = metric_id(connection, name, version)
     if found:
         return found
-    return int(connection.execute(insert(metric).values(name=name, version=version)).inserted_primary_key[0])
+    return insert_row(connection, metric, {"name": name, "version": version})
 
 
 def read_state(connection: Connection, of_metric: int) -> MatrixState:
@@ -123,7 +125,7 @@ def disqualified_clips(connection: Connection, of_metric: int) -> list[int]:
     return [int(clip_id) for clip_id in connection.scalars(statement)]
 
 
-def _is_scored():  # type: ignore[no-untyped-def]  # SQLAlchemy's own type for this is private
+def _is_scored() -> ColumnElement[bool]:
     return and_(clip.c.fingerprint.is_not(None), recording.c.role == "generated")
 
 
@@ -299,7 +301,7 @@ def between(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> 
     """The score matrix of some clips, float32, shape (n, n); NaN on the diagonal and where there is none."""
     scores = np.full((len(clip_ids), len(clip_ids)), np.nan, dtype=np.float32)
     place = {clip_id: index for index, clip_id in enumerate(clip_ids)}
-    rows = []
+    rows: list[Any] = []
     for chunk in _chunks(list(clip_ids)):
         rows += connection.execute(
             select(score_row).where(
@@ -328,7 +330,7 @@ def coverage(connection: Connection, of_metric: int) -> Coverage:
             func.coalesce(func.sum(func.abs(values - score_row.c.position)), 0).label("off"),
         ).where(score_row.c.metric_id == of_metric)
     ).one()
-    return Coverage(row.rows, row.live, row.held, row.last + 1 == row.rows and row.off == 0)
+    return Coverage(row.rows, row.live, int(row.held), row.last + 1 == row.rows and row.off == 0)
 
 
 def compact(connection: Connection, of_metric: int) -> None:

@@ -28,6 +28,9 @@ MEMORY_FRAMES = 16_000_000
 DECODER_CRASHED = "decoder crashed"
 
 
+NOTHING = Span(0, 0)
+
+
 @dataclass(frozen=True)
 class AnalysisTask:
     """One file to analyse; `size` and `mtime_ns` are those it was hashed at."""
@@ -52,7 +55,7 @@ class Analysis:
     reason: str | None = None
     format: AudioFormat | None = None
     mono_channel: int | None = None
-    span: Span = Span(0, 0)
+    span: Span = NOTHING
     fingerprint: NDArray[np.uint32] | None = None
     backend: str | None = None
     backend_version: str | None = None

@@ -188,14 +188,16 @@ def _drums(generator: np.random.Generator, steps: int, length: int) -> Signal:
     return out[: steps * length].astype(np.float32)
 
 
-def _saw(pitch: NDArray[np.floating]) -> Signal:
+def _saw(pitch: NDArray[np.floating]) -> NDArray[np.floating]:
     """A saw wave of the given pitch (Hz, one value a frame), ten harmonics of it."""
     phase = 2 * np.pi * np.cumsum(pitch) / RATE
-    return sum(np.sin(harmonic * phase) / harmonic for harmonic in range(1, 11))  # type: ignore[return-value]
+    harmonics = np.arange(1, 11)[:, np.newaxis]
+    saw: NDArray[np.floating] = (np.sin(harmonics * phase) / harmonics).sum(axis=0)
+    return saw
 
 
 def _distorted(signal: NDArray[np.floating], drive: float) -> Signal:
-    return np.tanh(drive * signal).astype(np.float32)
+    return np.asarray(np.tanh(drive * signal), dtype=np.float32)
 
 
 def _coloured(generator: np.random.Generator, seconds: float, *, tilt: float) -> Signal:
@@ -205,14 +207,14 @@ def _coloured(generator: np.random.Generator, seconds: float, *, tilt: float) ->
     spectrum[1:] /= np.arange(1, len(spectrum)) ** tilt
     spectrum[0] = 0
     noise = np.fft.irfft(spectrum, frames)
-    return (noise / noise.std()).astype(np.float32)
+    return np.asarray(noise / noise.std(), dtype=np.float32)
 
 
 def _levelled(signal: NDArray[np.floating], level: float) -> Signal:
     """The signal without DC, at an RMS of `level` dBFS, its peaks rounded off below full scale."""
     centred = signal - signal.mean()
     scaled = centred * (10 ** (level / 20) / np.sqrt(np.mean(centred**2)))
-    return (0.98 * np.tanh(scaled / 0.98)).astype(np.float32)
+    return np.asarray(0.98 * np.tanh(scaled / 0.98), dtype=np.float32)
 
 
 def _with_silence(generator: np.random.Generator, signal: Signal) -> Signal:

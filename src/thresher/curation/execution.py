@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from thresher.errors import UsageError
 
@@ -110,7 +110,7 @@ class Workers:
             for key, argument in items:
                 yield key, None if argument is None else task(argument)
             return
-        window: deque[tuple[K, T | None, Future[R] | None]] = deque()
+        window: deque[tuple[K, T | None, Future[Any] | None]] = deque()
         for key, argument in items:
             window.append((key, argument, None if argument is None else self._submit(task, argument)))
             if len(window) >= self.count * AHEAD:
@@ -119,7 +119,7 @@ class Workers:
             yield self._take(task, window)
 
     def _take(
-        self, task: Callable[[T], R], window: deque[tuple[K, T | None, Future[R] | None]]
+        self, task: Callable[[T], R], window: deque[tuple[K, T | None, Future[Any] | None]]
     ) -> tuple[K, R | WorkerDied | None]:
         key, argument, future = window.popleft()
         if argument is None or future is None:
@@ -142,7 +142,7 @@ class Workers:
             self._drop()
             return WorkerDied()
 
-    def _submit(self, task: Callable[[T], R], argument: T) -> Future[R]:
+    def _submit(self, task: Callable[[T], R | WorkerDied], argument: T) -> Future[R | WorkerDied]:
         try:
             return self._running().submit(task, argument)
         except BrokenExecutor:
@@ -167,18 +167,20 @@ class Workers:
         context = multiprocessing.get_context("forkserver" if forkserver else "spawn")
         if forkserver and self._preload:
             context.set_forkserver_preload([self._preload])
-        return ProcessPoolExecutor(self.count, mp_context=context, initializer=_leave_interrupts_to_parent)
+        return ProcessPoolExecutor(self.count, mp_context=context, initializer=_begin_worker)
 
 
-def _leave_interrupts_to_parent() -> None:
+def _begin_worker() -> None:
+    """Leave interrupts to the parent, and keep decoders' warnings off the user's terminal."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _is_broken(future: Future[R]) -> bool:
     return future.cancelled() or (future.done() and isinstance(future.exception(), BrokenExecutor))
 
 
-def _finished(result: R | WorkerDied) -> Future[R]:
-    future: Future[R] = Future()
-    future.set_result(result)  # type: ignore[arg-type]  # the reader of the window takes either
+def _finished(result: R | WorkerDied) -> Future[R | WorkerDied]:
+    future: Future[R | WorkerDied] = Future()
+    future.set_result(result)
     return future

@@ -14,11 +14,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from thresher.catalog import recordings
 from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import insert_row
 from thresher.catalog.paths import to_text
 from thresher.catalog.provenance import BUILT_IN, Provenance, infer, read_sidecar
 from thresher.catalog.recordings import Arrival, Sighting
@@ -124,7 +125,7 @@ class _Outcome:
 def ingest(
     catalog: Catalog,
     paths: Sequence[str | bytes | os.PathLike[str]],
-    options: IngestOptions = IngestOptions(),  # noqa: B008  frozen, so sharing the default is safe
+    options: IngestOptions = IngestOptions(),
     progress: Progress = no_progress,
 ) -> IngestReport:
     """Take files, or all audio files under folders, into the catalog, and score what is new.
@@ -263,7 +264,7 @@ class _Ingest:
                 .join(clip, clip.c.recording_id == recording.c.id)
                 .where(clip.c.kind == "whole")
             )
-            trimmed_by = {sha256: trim for sha256, trim in connection.execute(statement)}
+            trimmed_by = {row.sha256: row.trim for row in connection.execute(statement)}
         word = self.options.executor or self.settings.ingest.executor
         with Workers("threads:2") as hashers, Workers(word, preload=analyse.__module__) as workers:
 
@@ -361,7 +362,7 @@ class _Ingest:
 
     def _note_unopened(self, connection: Connection, found: FoundFile, reason: str, tally: _Tally) -> None:
         sighting = self._sighting(found, tally)
-        if recordings.note_unopened(connection, self._batch(connection), sighting, reason, time.time()):
+        if recordings.note_unopened(connection, self._batch(connection), sighting, reason):
             tally.failures.append(Failure(sighting.stored.path_text, "unreadable", reason))
 
     def _judge(self, found: FoundFile, analysis: Analysis, tally: _Tally) -> None:
@@ -404,12 +405,12 @@ class _Ingest:
                 if value not in (None, {})
             }
             given = [self.catalog.stored(path).path_text for path in self.seen.given]
-            created = connection.execute(
-                insert(batch).values(
-                    started_at=time.time(), paths=json.dumps(given), options=json.dumps(options)
-                )
-            )
-            self.batch_id = int(created.inserted_primary_key[0])
+            values = {
+                "started_at": time.time(),
+                "paths": json.dumps(given),
+                "options": json.dumps(options),
+            }
+            self.batch_id = insert_row(connection, batch, values)
         return self.batch_id
 
     # -- after the last file -------------------------------------------------------------------------------
@@ -447,7 +448,7 @@ class _Ingest:
             )
 
     def _gone(self, connection: Connection) -> list[int]:
-        """Locations under the scanned folders where nothing is any more, but for a suspected unplugged drive."""
+        """Locations under the scanned folders where nothing is any more, unless a drive seems unplugged."""
         present = {found.path for found in self.seen.files}
         known = [
             (int(row.id), self.catalog.absolute(row.path))

@@ -47,7 +47,9 @@ def reject(catalog: Catalog, terms: Sequence[str], *, dry_run: bool = False) -> 
 
 def unreject(catalog: Catalog, terms: Sequence[str], *, dry_run: bool = False) -> Judgement:
     """Let rejected clips back in; terms range over the rejected ones too."""
-    return _judge(catalog, "unreject", "unreject", terms, _same("rejected", False), dry_run=dry_run)
+    return _judge(
+        catalog, "unreject", "unreject", terms, _same("rejected", False), dry_run=dry_run, defaults=False
+    )
 
 
 def note(catalog: Catalog, terms: Sequence[str], text: str | None, *, dry_run: bool = False) -> Judgement:
@@ -111,7 +113,7 @@ def modify(
                 yield Wish("recording", recording_id, f"attribute {key}", pinned)
 
     said = " ".join(["modify", *(f"{key}={text}" for key, text in values.items())])
-    return _judge(catalog, "modify", said, terms, wishes, dry_run=dry_run)
+    return _judge(catalog, "modify", said, terms, wishes, dry_run=dry_run, defaults=False)
 
 
 def undo(catalog: Catalog, number: int | None = None) -> Decision:
@@ -143,12 +145,14 @@ def _judge(
     wishes: Wishes,
     *,
     dry_run: bool,
+    defaults: bool = True,
 ) -> Judgement:
+    """One decision over the clips that a listing of `terms` shows – or, without `defaults`, over all of them."""
     made: Decision | None = None
     ids: list[int] = []
     try:
         with catalog.writing() as connection:
-            ids = select_ids(catalog, connection, terms, defaults=False)
+            ids = select_ids(catalog, connection, terms, defaults=defaults and not _names_ids(terms))
             if not ids:
                 raise NotFoundError(f"no clip matches {to_text(terms)}; `thresher list` shows what there is")
             made = decisions.decide(connection, verb, f"{said}: {to_text(terms)}", wishes(connection, ids))
@@ -157,6 +161,11 @@ def _judge(
     except _DryRunEnds:
         pass
     return Judgement(len(ids), made)
+
+
+def _names_ids(terms: Sequence[str]) -> bool:
+    """Whether a clip is asked for by its id: it is meant then, rejected, silent or not."""
+    return any(term.isdecimal() or term.startswith("id:") for term in terms)
 
 
 def _same(field: str, value: object) -> Wishes:

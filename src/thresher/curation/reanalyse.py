@@ -96,10 +96,10 @@ def reanalyse_clips(
             with catalog.writing() as connection:
                 stale: list[int] = []
                 for known, result in group:
-                    if isinstance(result, WorkerDied):
-                        result = Analysis("unreadable", DECODER_CRASHED)
-                    if isinstance(result, Analysis):
-                        content = content_of(result, trim_key)
+                    died = isinstance(result, WorkerDied)
+                    analysis = Analysis("unreadable", DECODER_CRASHED) if died else result
+                    if isinstance(analysis, Analysis):
+                        content = content_of(analysis, trim_key)
                         stale += recordings.replace_content(connection, known.id, content)
                         analysed += 1
                     else:

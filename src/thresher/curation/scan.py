@@ -93,9 +93,9 @@ def _walk(folder: bytes, root: bytes, visited: set[tuple[int, int]]) -> Iterator
             yield None
         elif _is_folder(entry):
             yield from _walk(entry.path, root, visited)
-        elif os.path.splitext(entry.name)[1].lower().decode("ascii", "replace") not in SUFFIXES:
-            yield None
-        elif is_skipped(to_text(entry.path)):
+        elif os.path.splitext(entry.name)[1].lower().decode("ascii", "replace") not in SUFFIXES or is_skipped(
+            to_text(entry.path)
+        ):
             yield None
         else:
             yield _look(entry.path, root)

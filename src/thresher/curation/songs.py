@@ -112,7 +112,7 @@ def songs(catalog: Catalog) -> list[SongRow]:
     """All songs, by name."""
     with catalog.reading() as connection:
         counts = select(rendering.c.song_id, func.count()).group_by(rendering.c.song_id)
-        made = {song_id: count for song_id, count in connection.execute(counts)}
+        made = {row.song_id: int(row[1]) for row in connection.execute(counts)}
         return [
             SongRow(
                 found.name,
