@@ -179,10 +179,9 @@ class AudioReader:
             return None, False
         if mpeg.promised is None:
             return None, mpeg.cut
-        if mpeg.followed:
-            # Some encoders count the frame with the header itself, others do not.
-            missing = mpeg.whole < mpeg.promised
-        else:
+        # Some encoders count the frame with the header itself, others do not.
+        missing = mpeg.whole < mpeg.promised
+        if not mpeg.followed:
             # The encoder's and the decoder's delay, about three frames, may have been taken off.
             missing = frames_read < (mpeg.promised - 4) * mpeg.samples
         return mpeg.promised * mpeg.samples if missing else None, mpeg.cut

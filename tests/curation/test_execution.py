@@ -1,0 +1,84 @@
+"""Workers: results in order, and a death that costs one task."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from thresher.curation.execution import WorkerDied, Workers, grouped, parse_executor
+from thresher.errors import UsageError
+
+KINDS = ["serial", "threads:2", "processes:2"]
+
+
+def slow_square(number: int) -> int:
+    time.sleep(0.02 if number % 3 == 0 else 0)
+    return number * number
+
+
+def deadly(number: int) -> int:
+    if number in (3, 4, 11):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return number * number
+
+
+def failing(number: int) -> int:
+    raise ValueError(f"no {number}")
+
+
+@pytest.mark.parametrize("word", KINDS)
+def test_results_come_in_the_order_of_the_items(word: str) -> None:
+    with Workers(word) as workers:
+        found = list(workers.map(slow_square, ((str(n), n if n % 5 else None) for n in range(30))))
+    assert found == [(str(n), n * n if n % 5 else None) for n in range(30)]
+
+
+def test_a_death_costs_its_task_and_no_other() -> None:
+    with Workers("processes:2") as workers:
+        found = dict(workers.map(deadly, ((n, n) for n in range(20))))
+    assert list(found) == list(range(20))
+    assert {n for n, result in found.items() if isinstance(result, WorkerDied)} == {3, 4, 11}
+    assert all(found[n] == n * n for n in found if n not in (3, 4, 11))
+
+
+@pytest.mark.parametrize("word", KINDS)
+def test_what_a_task_raises_is_raised_at_its_turn(word: str) -> None:
+    with Workers(word) as workers, pytest.raises(ValueError, match="no 0"):
+        list(workers.map(failing, [(0, 0)]))
+
+
+def test_few_items_are_taken_ahead() -> None:
+    taken = 0
+
+    def items() -> object:
+        nonlocal taken
+        for number in range(1_000):
+            taken += 1
+            yield number, number
+
+    with Workers("threads:2") as workers:
+        results = workers.map(slow_square, items())  # type: ignore[arg-type]
+        next(results)
+        assert taken <= 20
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("serial", ("serial", 1)), ("threads:3", ("threads", 3)), ("processes:2", ("processes", 2))],
+)
+def test_an_executor_is_one_word(word: str, expected: tuple[str, int]) -> None:
+    assert parse_executor(word) == expected
+
+
+@pytest.mark.parametrize("word", ["", "fork", "threads:", "threads:0", "threads:x", "serial:"])
+def test_what_is_no_executor(word: str) -> None:
+    with pytest.raises(UsageError, match="executor"):
+        parse_executor(word)
+
+
+def test_groups_by_size() -> None:
+    assert list(grouped(range(7), 3, 60)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert list(grouped(range(3), 100, -1)) == [[0], [1], [2]]

@@ -1,0 +1,442 @@
+"""Bad input, row by row of what each gets: a status and a reason, the rest carried on, nothing lost."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from thresher.catalog.catalog import Catalog
+from thresher.curation import analysis, judging
+from thresher.curation.ingest import IngestOptions, IngestReport, ingest
+from thresher.curation.listing import list_clips, show_clip
+from thresher.curation.render import render
+from thresher.curation.songs import save_song
+from thresher.errors import BackendMissingError, CatalogError, ConfigError, QueryError
+from thresher.signal import fingerprint
+
+RATE = 16_000
+
+
+@pytest.fixture
+def folder(tmp_path: Path, write_clip: Any) -> Path:
+    """A folder with one good clip, beside which a bad file is put."""
+    write_clip(tmp_path / "clips" / "good.wav", 1)
+    return tmp_path / "clips"
+
+
+def status_of(catalog: Catalog, name: str) -> tuple[str, str]:
+    found = show_clip(catalog, f"clips/{name}")
+    return found.clip.status, found.reason or ""
+
+
+def good_is_there(catalog: Catalog) -> bool:
+    return [row.path for row in list_clips(catalog, "status:ok")] == ["clips/good.wav"]
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".ogg", ".mp3"])
+def test_row_1_truncated(
+    catalog: Catalog, folder: Path, sound: Any, serial: IngestOptions, suffix: str
+) -> None:
+    path = folder / f"cut{suffix}"
+    soundfile.write(path, sound(2, 12.0)[:, 0], RATE)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * 0.6)])
+    report = ingest(catalog, [folder], serial)
+    assert [failure.status for failure in report.failures] == ["truncated"]
+    assert status_of(catalog, f"cut{suffix}")[0] == "truncated"
+    found = show_clip(catalog, f"clips/cut{suffix}")
+    assert found.fingerprint_words > 10
+    assert found.clip.seconds is not None
+    assert 4 < found.clip.seconds < 9
+    assert good_is_there(catalog)
+
+
+def flipped_flac(path: Path, y: np.ndarray) -> None:
+    soundfile.write(path, y, RATE)
+    content = bytearray(path.read_bytes())
+    for place in range(len(content) // 2, len(content) // 2 + 4_000):
+        content[place] ^= 0xFF
+    path.write_bytes(content)
+
+
+def header(channels: int, rate: int, data: bytes = b"") -> bytes:
+    form = struct.pack("<HHIIHH", 1, channels, rate, rate * 2 * max(1, channels) % 2**32, 2, 16)
+    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("zero.wav", b""),
+        ("text.wav", b"Dear diary, today I trained a network."),
+        ("half.wav", header(1, RATE)[:20]),
+        ("channels.wav", header(65_535, RATE, bytes(8_000))),
+        ("nochannels.wav", header(0, RATE, bytes(8_000))),
+        ("norate.wav", header(1, 0, bytes(8_000))),
+    ],
+)
+def test_rows_3_and_6_unreadable(
+    catalog: Catalog, folder: Path, serial: IngestOptions, name: str, content: bytes
+) -> None:
+    (folder / name).write_bytes(content)
+    report = ingest(catalog, [folder], serial)
+    assert [failure.status for failure in report.failures] == ["unreadable"]
+    status, reason = status_of(catalog, name)
+    assert status == "unreadable"
+    assert reason
+    assert good_is_there(catalog)
+    assert ingest(catalog, [folder], serial).failures == ()
+
+
+def test_row_2_a_flipped_flac(catalog: Catalog, folder: Path, sound: Any, serial: IngestOptions) -> None:
+    flipped_flac(folder / "flipped.flac", sound(2, 4.0)[:, 0])
+    ingest(catalog, [folder], serial)
+    assert status_of(catalog, "flipped.flac")[0] == "unreadable"
+
+
+def test_row_4_no_audio(catalog: Catalog, folder: Path, serial: IngestOptions) -> None:
+    (folder / "empty.wav").write_bytes(header(1, RATE))
+    report = ingest(catalog, [folder], serial)
+    assert [failure.status for failure in report.failures] == ["empty"]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_row_5_not_finite(
+    catalog: Catalog, folder: Path, sound: Any, serial: IngestOptions, value: float
+) -> None:
+    y = sound(2, 4.0)[:, 0]
+    y[20_000] = value
+    soundfile.write(folder / "nan.wav", y, RATE, "FLOAT")
+    report = ingest(catalog, [folder], serial)
+    assert [failure.status for failure in report.failures] == ["non_finite"]
+    found = show_clip(catalog, "clips/nan.wav")
+    assert (found.fingerprint_words, found.nearest) == (0, ())
+    save_song(catalog, "S", ["path:clips"])
+    assert render(catalog, "S", folder.parent / "s.wav").clips == 1
+
+
+@pytest.mark.parametrize("channels", [3, 4, 5, 6, 7, 8])
+def test_row_7_many_channels(
+    catalog: Catalog, folder: Path, sound: Any, serial: IngestOptions, channels: int
+) -> None:
+    soundfile.write(folder / "many.wav", sound(3, 4.0, channels=channels), RATE)
+    ingest(catalog, [folder], serial)
+    found = show_clip(catalog, "clips/many.wav")
+    assert (found.clip.status, found.clip.channels) == ("ok", channels)
+
+
+def test_row_7_channels_that_cancel(
+    catalog: Catalog, folder: Path, sound: Any, serial: IngestOptions
+) -> None:
+    y = sound(3, 4.0)[:, 0]
+    soundfile.write(folder / "cancel.wav", np.column_stack([0.5 * y, -0.5 * y]), RATE)
+    soundfile.write(folder / "mono.wav", 0.5 * y, RATE)
+    ingest(catalog, [folder], serial)
+    assert show_clip(catalog, "clips/cancel.wav").mono_channel in (0, 1)
+    assert show_clip(catalog, "clips/cancel.wav").nearest[0].score > 0.95
+
+
+@pytest.mark.parametrize("rate", [2_000, 192_000])
+def test_row_8_odd_rates(
+    catalog: Catalog, folder: Path, sound: Any, serial: IngestOptions, rate: int
+) -> None:
+    soundfile.write(folder / "odd.wav", sound(4, 5.0, rate=rate), rate, "FLOAT")
+    ingest(catalog, [folder], serial)
+    found = show_clip(catalog, "clips/odd.wav")
+    assert found.clip.status == "ok"
+    assert found.fingerprint_words >= 15
+
+
+def test_row_8_long_files_are_cut_at_the_cap_and_say_so(
+    tmp_path: Path, sound: Any, serial: IngestOptions
+) -> None:
+    Catalog.create(tmp_path).close()
+    (tmp_path / "catalog.toml").write_text('[audio]\nmax_length = "0:05"\n')
+    soundfile.write(tmp_path / "long.wav", sound(4, 9.0), RATE)
+    with Catalog.open(tmp_path / "catalog.toml") as catalog:
+        report = ingest(catalog, [tmp_path / "long.wav"], serial)
+        found = show_clip(catalog, "1")
+    assert found.clip.status == "ok"
+    assert found.reason == "analysed up to 0:05 of 0:09"
+    assert report.warnings == ("long.wav: analysed up to 0:05 of 0:09",)
+    assert found.end is not None
+    assert found.end <= 5.0
+
+
+def test_row_8_what_does_not_fit_in_memory_is_read_again_to_the_same_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = os.fsencode(folder / "good.wav")
+    status = os.stat(path)
+    task = analysis.AnalysisTask(
+        path, status.st_size, status.st_mtime_ns, analysis.TrimSettings(), "auto", 7200.0
+    )
+    kept = analysis.analyse(task)
+    monkeypatch.setattr(analysis, "MEMORY_FRAMES", 10)
+    again = analysis.analyse(task)
+    assert isinstance(kept, analysis.Analysis)
+    assert isinstance(again, analysis.Analysis)
+    np.testing.assert_array_equal(kept.fingerprint, again.fingerprint)
+    assert replace(kept, fingerprint=None) == replace(again, fingerprint=None)
+
+
+@pytest.mark.parametrize("kind", ["zero", "dc", "lsb"])
+def test_row_9_silence(catalog: Catalog, folder: Path, serial: IngestOptions, kind: str) -> None:
+    generator = np.random.default_rng(0)
+    y = {
+        "zero": np.zeros(5 * RATE, np.int16),
+        "dc": np.full(5 * RATE, 12_000, np.int16),
+        "lsb": generator.integers(-1, 2, size=5 * RATE).astype(np.int16),
+    }[kind]
+    soundfile.write(folder / "quiet.wav", y, RATE)
+    report = ingest(catalog, [folder], serial)
+    assert report.findings == {"silent": 1}
+    assert report.failures == ()
+    assert report.scoring is not None
+    assert report.scoring.clips == 1
+    assert [row.path for row in list_clips(catalog, "status:silent")] == ["clips/quiet.wav"]
+    save_song(catalog, "S", [])
+    assert render(catalog, "S", folder.parent / "s.wav").clips == 1
+
+
+def test_row_10_too_short(catalog: Catalog, folder: Path, write_clip: Any, serial: IngestOptions) -> None:
+    write_clip(folder / "short.wav", 5, 2.0)
+    report = ingest(catalog, [folder], serial)
+    assert report.findings == {"too_short": 1}
+    judging.rate(catalog, ["path:clips/short.wav"], 5)
+    assert [row.rating for row in list_clips(catalog, "rating:5")] == [5]
+    save_song(catalog, "S", [])
+    assert render(catalog, "S", folder.parent / "s.wav").clips == 2
+
+
+def test_row_11_unrelated_noises_are_no_copies(catalog: Catalog, folder: Path, serial: IngestOptions) -> None:
+    for seed in (1, 2):
+        noise = np.random.default_rng(seed).normal(scale=0.1, size=12 * RATE)
+        soundfile.write(folder / f"noise{seed}.wav", noise, RATE)
+    ingest(catalog, [folder], serial)
+    assert show_clip(catalog, "clips/noise1.wav").nearest[0].score < 0.95
+
+
+NAMES = [
+    b"not-utf8-\xff\xfe.wav",
+    b"new\nline.wav",
+    b"quo'te\".wav",
+    b"20:17:59_0.wav",
+    "🦈 emoji.wav".encode(),
+    b"x" * 251 + b".wav",
+    b"<script>alert(1)</script>"[:24].replace(b"/", b"") + b".wav",
+    b"[red]markup.wav",
+    b" -rf.wav",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_12_and_35_names(catalog: Catalog, folder: Path, serial: IngestOptions, name: bytes) -> None:
+    target = os.path.join(os.fsencode(folder), name)
+    os.rename(folder / "good.wav", target)
+    assert ingest(catalog, [folder], serial).added == 1
+    (row,) = list_clips(catalog)
+    assert row.path is not None
+    assert row.path.isprintable()
+    row.path.encode("utf-8")
+    save_song(catalog, "S", [])
+    assert render(catalog, "S", folder.parent / "s.wav").clips == 1
+
+
+def test_row_13_a_symlink_loop_is_visited_once(catalog: Catalog, folder: Path, serial: IngestOptions) -> None:
+    (folder / "loop").symlink_to(folder, target_is_directory=True)
+    (folder / "sub").mkdir()
+    (folder / "sub" / "up").symlink_to(folder.parent, target_is_directory=True)
+    report = ingest(catalog, [folder], serial)
+    assert (report.added, report.copies, report.failures) == (1, 0, ())
+
+
+def test_row_14_what_cannot_be_read_is_reported(
+    catalog: Catalog, folder: Path, write_clip: Any, serial: IngestOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_clip(folder / "locked" / "hidden.wav", 7)
+    ingest(catalog, [folder], serial)
+    real = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if os.fsencode(path).endswith(b"locked"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    def lstat(path: Any, *arguments: Any, **keywords: Any) -> Any:
+        if b"hidden" in os.fsencode(path):
+            raise PermissionError(13, "Permission denied")
+        return real_lstat(path, *arguments, **keywords)
+
+    real_lstat = os.lstat
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(os, "lstat", lstat)
+    report = ingest(catalog, [folder], serial)
+    assert [(failure.status, failure.reason) for failure in report.failures] == [
+        ("unreadable folder", "Permission denied")
+    ]
+    assert report.missing == 0
+
+
+def test_row_14_a_file_that_cannot_be_opened(
+    catalog: Catalog, folder: Path, write_clip: Any, serial: IngestOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_clip(folder / "secret.wav", 8)
+    real = os.open
+
+    def refuse(path: Any, *arguments: Any, **keywords: Any) -> int:
+        if b"secret" in os.fsencode(path):
+            raise PermissionError(13, "Permission denied")
+        return real(path, *arguments, **keywords)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        report = ingest(catalog, [folder], serial)
+        assert [failure.reason for failure in report.failures] == ["Permission denied"]
+        assert report.added == 1
+        assert ingest(catalog, [folder], serial).failures == ()
+    assert ingest(catalog, [folder], serial).failures == ()
+    assert status_of(catalog, "secret.wav")[0] == "ok"
+
+
+def test_row_15_what_is_no_file_is_not_opened(catalog: Catalog, folder: Path, serial: IngestOptions) -> None:
+    os.mkfifo(folder / "pipe.wav")
+    listener = socket.socket(socket.AF_UNIX)
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        listener.bind("socket.wav")
+    finally:
+        os.chdir(here)
+    (folder / "device.wav").symlink_to("/dev/zero")
+    report = ingest(catalog, [folder], serial)
+    listener.close()
+    assert report.added == 1
+    assert [Path(failure.path).name for failure in report.failures] == [
+        "device.wav",
+        "pipe.wav",
+        "socket.wav",
+    ]
+    assert "FIFO" in report.failures[1].reason
+
+
+def grow_between(monkeypatch: pytest.MonkeyPatch, path: Path, times: int) -> None:
+    """Let a file grow each time it has been hashed, so many times."""
+    from thresher.curation import ingest as module
+
+    real, left = module.sha256_file, [times]
+
+    def hashed(given: bytes) -> str:
+        digest = real(given)
+        if os.fsdecode(given) == str(path) and left[0] > 0:
+            left[0] -= 1
+            with path.open("ab") as stream:
+                stream.write(bytes(64))
+        return digest
+
+    monkeypatch.setattr(module, "sha256_file", hashed)
+
+
+@pytest.mark.parametrize(("times", "taken"), [(1, True), (5, False)])
+def test_row_16_a_file_still_being_written(
+    catalog: Catalog,
+    folder: Path,
+    write_clip: Any,
+    serial: IngestOptions,
+    monkeypatch: pytest.MonkeyPatch,
+    times: int,
+    taken: bool,
+) -> None:
+    catalog.file.write_text("[ingest]\nsettle = 0.05\n")
+    path = write_clip(folder / "writing.wav", 9)
+    with Catalog.open(catalog.file) as quick:
+        with monkeypatch.context() as patch:
+            grow_between(patch, path, times)
+            report = ingest(quick, [folder], serial)
+        assert report.added == (2 if taken else 1)
+        assert [failure.status for failure in report.failures] == ([] if taken else ["unsettled"])
+        ingest(quick, [folder], serial)
+        assert len(list_clips(quick)) == 2
+
+
+def test_row_17_removed_while_the_ingest_runs(
+    catalog: Catalog, folder: Path, write_clip: Any, serial: IngestOptions
+) -> None:
+    path = write_clip(folder / "gone.wav", 10)
+
+    def remove(stage: str, _done: int, _total: int) -> None:
+        if stage == "scanning":
+            return
+        path.unlink(missing_ok=True)
+
+    write_clip(folder / "a.wav", 11)
+    report: IngestReport = ingest(catalog, [folder], serial, remove)
+    assert report.added == 2
+    assert [failure.status for failure in report.failures] == ["missing"]
+
+
+def test_row_31_a_flipped_byte_is_found(
+    catalog: Catalog, folder: Path, write_clip: Any, serial: IngestOptions
+) -> None:
+    from sqlalchemy import text
+
+    from thresher.curation.verify import verify
+
+    for index in range(3):
+        write_clip(folder / f"more{index}.wav", 20 + index)
+    ingest(catalog, [folder], serial)
+    assert verify(catalog).is_sound
+    with catalog.writing() as connection:
+        connection.execute(text("UPDATE clip SET fingerprint = zeroblob(length(fingerprint)) WHERE id = 2"))
+        connection.execute(text("UPDATE score_row SET scores = zeroblob(length(scores)) WHERE position = 3"))
+    found = verify(catalog)
+    assert (found.fingerprints, found.score_rows) == ((2,), {"prefix": (3,)})
+    save_song(catalog, "S", [])
+    with pytest.raises(CatalogError, match="thresher verify --repair"):
+        render(catalog, "S", folder.parent / "s.wav")
+    catalog.file.write_text('[ingest]\nexecutor = "serial"\n')
+    with Catalog.open(catalog.file) as serial_catalog:
+        assert verify(serial_catalog, repair=True).repair is not None
+        assert verify(serial_catalog).is_sound
+    assert render(catalog, "S", folder.parent / "s.wav").clips == 4
+
+
+def test_row_39_settings(catalog: Catalog) -> None:
+    for content, words in (
+        ("[trim]\ntop = 3\n", "top_db"),
+        ('[trim]\ntop_db = "fifty"\n', "fifty"),
+        ("[trimm]\ntop_db = 3\n", "trim"),
+        ("[[provenance]]\nname = 'x'\npattern = '(?P<Epoch>1)'\n", "epoch"),
+        ("[trim\n", "line"),
+    ):
+        catalog.file.write_text(content)
+        with pytest.raises(ConfigError, match=words):
+            Catalog.open(catalog.file)
+
+
+def test_row_40_queries(catalog: Catalog) -> None:
+    with pytest.raises(QueryError, match="did you mean epoch") as caught:
+        list_clips(catalog, "run:a epock:3")
+    assert caught.value.position == 6
+
+
+def test_no_backend_names_what_to_install(
+    catalog: Catalog, folder: Path, serial: IngestOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(_preferred: str) -> Any:
+        raise BackendMissingError("nothing here")
+
+    monkeypatch.setattr("thresher.curation.ingest.find_backend", none)
+    with pytest.raises(BackendMissingError):
+        ingest(catalog, [folder], serial)
+    assert list_clips(catalog) == []
+    assert fingerprint.BACKENDS

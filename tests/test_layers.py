@@ -1,0 +1,109 @@
+"""Imports run interfaces → curation → catalog → signal and never back; listings import nothing heavy."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "src/thresher"
+LAYERS = ("signal", "catalog", "curation", "interfaces")
+HEAVY = {"numpy", "scipy", "librosa", "numba", "sklearn", "alembic", "soundfile", "soxr", "rich", "pydantic"}
+NOT_IN_SIGNAL = {
+    "os",
+    "pathlib",
+    "time",
+    "datetime",
+    "sqlalchemy",
+    "sqlite3",
+    "soundfile",
+    "subprocess",
+    "tempfile",
+}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports by a relative name"
+            found.add(node.module or "")
+            found |= {f"{node.module}.{name.name}" for name in node.names}
+    return found
+
+
+def layer_of(name: str) -> int | None:
+    parts = name.split(".")
+    return (
+        LAYERS.index(parts[1]) if len(parts) > 1 and parts[0] == "thresher" and parts[1] in LAYERS else None
+    )
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_layer_imports_one_above_it(path: Path) -> None:
+    own = layer_of("thresher." + ".".join(path.relative_to(PACKAGE).with_suffix("").parts))
+    if own is None:
+        return
+    above = [name for name in imports(path) if (other := layer_of(name)) is not None and other > own]
+    assert above == []
+
+
+def test_the_errors_import_nothing_of_the_package() -> None:
+    assert not [name for name in imports(PACKAGE / "errors.py") if name.startswith("thresher")]
+
+
+def test_siblings_import_each_other_without_a_circle() -> None:
+    names = {
+        "thresher." + ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in modules()
+    }
+    edges = {name: {other for other in imports(path) if other in names} for name, path in names.items()}
+    edges = {name: targets for name, targets in edges.items() if name != "thresher.__init__"}
+    finished: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " → ".join([*way, name])
+        if name not in finished:
+            for target in sorted(edges.get(name, ())):
+                visit(target, (*way, name))
+            finished.add(name)
+
+    for name in sorted(edges):
+        visit(name, ())
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "signal").glob("*.py")), ids=lambda path: path.name)
+def test_signals_know_no_file_no_database_and_no_clock(path: Path) -> None:
+    # fingerprints may be made by another program, which is reached through pipes
+    allowed = {"subprocess", "os", "pathlib"} if path.name == "fingerprint.py" else set()
+    roots = {name.split(".")[0] for name in imports(path)}
+    assert not (roots & NOT_IN_SIGNAL) - allowed
+
+
+def test_only_two_modules_open_audio_files() -> None:
+    users = {path.name for path in modules() if "soundfile" in imports(path)}
+    assert users == {"audio.py", "encoding.py"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import thresher",
+        "import thresher.curation.listing",
+        "import thresher.curation.songs",
+        "from thresher.interfaces.cli import demo, finding, ingesting, judging, songs",
+    ],
+)
+def test_what_listings_import_is_light(statement: str) -> None:
+    code = f"import sys\n{statement}\nprint(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & HEAVY
