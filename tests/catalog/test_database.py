@@ -1,0 +1,323 @@
+"""The engine: pragmas, transactions, refusals, upgrades with a backup – and a golden catalog per revision."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from thresher.catalog import database, schema, scores
+from thresher.catalog.catalog import Catalog
+from thresher.curation.judging import history, rate
+from thresher.curation.listing import list_clips
+from thresher.curation.scoring import score
+from thresher.curation.songs import songs
+from thresher.curation.tracklist import tracklist
+from thresher.curation.verify import verify
+from thresher.errors import CatalogError
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = sorted((ROOT / "tests/golden").glob("catalog-*.sql"))
+
+
+@pytest.mark.parametrize(
+    ("version", "safe"),
+    [
+        ((3, 40, 1), False),
+        ((3, 44, 5), False),
+        ((3, 44, 6), True),
+        ((3, 45, 0), False),
+        ((3, 50, 6), False),
+        ((3, 50, 7), True),
+        ((3, 51, 2), False),
+        ((3, 51, 3), True),
+        ((3, 52, 0), True),
+        ((4, 0, 0), True),
+    ],
+)
+def test_write_ahead_logging_only_where_it_cannot_lose_commits(version: tuple[int, ...], safe: bool) -> None:
+    assert database.wal_is_safe(version) is safe
+
+
+def test_pragmas_on_every_connection(catalog: Catalog) -> None:
+    def pragma(name: str) -> object:
+        with catalog.reading() as connection:
+            return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+
+    assert pragma("foreign_keys") == 1
+    assert pragma("synchronous") == 2
+    assert pragma("busy_timeout") == 10_000
+    wanted = "wal" if database.wal_is_safe(sqlite3.sqlite_version_info) else "delete"
+    assert pragma("journal_mode") == wanted
+
+
+def test_a_failing_block_leaves_nothing_not_even_tables(catalog: Catalog) -> None:
+    with pytest.raises(ZeroDivisionError), catalog.writing() as connection:
+        connection.execute(text("CREATE TABLE extra (x)"))
+        connection.execute(text("INSERT INTO batch (started_at, paths, options) VALUES (0, '', '')"))
+        raise ZeroDivisionError
+    with catalog.reading() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM sqlite_master WHERE name = 'extra'")) == 0
+        assert connection.scalar(text("SELECT count(*) FROM batch")) == 0
+
+
+def test_a_second_writer_waits_then_says_who(catalog: Catalog) -> None:
+    catalog.file.write_text("[catalog]\nbusy_timeout = 0.1\n")
+    with Catalog.open(catalog.file) as impatient:
+        with catalog.writing(), pytest.raises(CatalogError, match="locked"), impatient.writing():
+            pass
+
+        def hold() -> None:
+            with catalog.writing():
+                time.sleep(0.05)
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        with Catalog.open(catalog.file) as patient, patient.writing():
+            pass
+        holder.join()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system tells who holds a lock on Linux only")
+def test_who_holds_a_lock_is_named(catalog: Catalog) -> None:
+    file = catalog.root / "catalog.db"
+    code = (
+        "import sqlite3, sys, time\n"
+        "held = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "held.execute('BEGIN EXCLUSIVE')\n"
+        "print('held', flush=True)\n"
+        "time.sleep(30)\n"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code, file], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        if not database.lock_holders(file):
+            pytest.skip("this kernel does not list the lock")
+        assert str(holder.pid) in database.lock_holders(file)[0]
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+@pytest.mark.parametrize("content", [b"", b"SQLite", b"this is a diary" * 100])
+def test_what_is_no_catalog_is_refused_and_left_alone(catalog: Catalog, content: bytes) -> None:
+    catalog.close()
+    file = catalog.root / "catalog.db"
+    file.write_bytes(content)
+    with pytest.raises(CatalogError, match="thresher init"):
+        Catalog.open(catalog.file)
+    assert file.read_bytes() == content
+
+
+def test_another_programs_database_is_refused(catalog: Catalog) -> None:
+    file = catalog.root / "catalog.db"
+    file.unlink()
+    other = sqlite3.connect(file)
+    other.execute("CREATE TABLE mine (x)")
+    other.commit()
+    other.close()
+    before = file.read_bytes()
+    with pytest.raises(CatalogError, match="not a catalog"):
+        Catalog.open(catalog.file)
+    assert file.read_bytes() == before
+
+
+def test_a_database_that_is_gone_is_not_made_anew(catalog: Catalog) -> None:
+    (catalog.root / "catalog.db").unlink()
+    with pytest.raises(CatalogError, match="not there"):
+        Catalog.open(catalog.file)
+    assert not (catalog.root / "catalog.db").exists()
+
+
+def test_a_newer_catalog_is_refused_untouched(catalog: Catalog) -> None:
+    with catalog.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    file = catalog.root / "catalog.db"
+    before = (file.read_bytes(), file.stat().st_mtime_ns)
+    with pytest.raises(CatalogError, match=r"newer thresher \(revision 9999"):
+        Catalog.open(catalog.file)
+    assert (file.read_bytes(), file.stat().st_mtime_ns) == before
+
+
+def test_a_full_disk_is_one_sentence_and_rolls_back(catalog: Catalog) -> None:
+    with pytest.raises(CatalogError, match="no space left"), catalog.writing() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        for _ in range(200):
+            connection.execute(
+                text("INSERT INTO batch (started_at, paths, options) VALUES (0, :big, '')"),
+                {"big": "x" * 4_000},
+            )
+    assert verify(catalog).is_sound
+
+
+@pytest.mark.parametrize("name", ["plain", "what? #1 100%", "ü 🦈"])
+def test_a_catalog_in_any_folder(tmp_path: Path, name: str) -> None:
+    with Catalog.create(tmp_path / name) as catalog:
+        assert list_clips(catalog) == []
+    assert sorted(path.name for path in (tmp_path / name).iterdir()) == ["catalog.db", "catalog.toml"]
+
+
+# -- migrations --------------------------------------------------------------------------------------------
+
+NEXT = '''"""A revision of the future: rebuilds a parent whose children cascade."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("recording") as recording:
+        recording.add_column(sa.Column("mood", sa.Text()))
+        recording.alter_column("reason", existing_type=sa.Text(), type_=sa.String())
+    {then}
+'''
+
+
+@pytest.fixture
+def future(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Migrations with one more revision, which the program takes for its own."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(ROOT / "migrations", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "versions" / "0002_future.py").write_text(NEXT.format(then="pass"))
+    monkeypatch.setattr(database, "migrations_folder", lambda: folder)
+    monkeypatch.setattr(schema, "HEAD", "0002")
+    return folder
+
+
+def golden(path: Path, folder: Path) -> Path:
+    """A catalog made from a dump; its catalog.toml."""
+    folder.mkdir()
+    made = sqlite3.connect(folder / "catalog.db")
+    made.executescript(path.read_text(encoding="utf-8"))
+    made.close()
+    (folder / "catalog.toml").write_text("")
+    return folder / "catalog.toml"
+
+
+def rows(file: Path) -> dict[str, int]:
+    opened = sqlite3.connect(file)
+    names = [name for (name,) in opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    found = {name: opened.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in names}
+    opened.close()
+    return found
+
+
+def test_the_head_is_the_one_the_program_names() -> None:
+    assert database.known_revisions()[0] == schema.HEAD
+
+
+def test_the_migrated_schema_is_the_tables(catalog: Catalog) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    with catalog.reading() as connection, warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # Alembic can't compare the index over expressions; the next line does
+        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
+        index = connection.scalar(text("SELECT sql FROM sqlite_master WHERE name = 'uq_checkpoint'"))
+    assert index == (
+        "CREATE UNIQUE INDEX uq_checkpoint ON checkpoint "
+        "(coalesce(run, ''), coalesce(epoch, -1), coalesce(step, -1))"
+    )
+
+
+@pytest.mark.parametrize("dump", GOLDEN, ids=lambda path: path.stem)
+def test_a_golden_catalog_is_opened_and_used(dump: Path, tmp_path: Path) -> None:
+    with Catalog.open(golden(dump, tmp_path / "old")) as catalog:
+        assert [(row.id, row.epoch, row.rating, row.tags, row.note) for row in list_clips(catalog)] == [
+            (1, 10, 5, ("riff",), None),
+            (2, 11, None, ("riff",), "good bridge"),
+            (3, 20, None, (), None),
+        ]
+        assert [row.id for row in list_clips(catalog, "temperature:0.9..1 rejected:no")] == [1, 2, 3]
+        assert score(catalog).pairs == 0
+        with catalog.reading() as connection:
+            assert scores.coverage(connection, 1).complete
+        assert [(row.name, row.clips, row.renderings) for row in songs(catalog)] == [
+            ("DOMAINAL SKELETON", 3, 1)
+        ]
+        assert len(tracklist(catalog, "DOMAINAL SKELETON").tracks) == 3
+        assert [decision.verb for decision in history(catalog)][:2] == ["song save", "undo"]
+        assert rate(catalog, ["3"], 2).decision is not None
+        assert verify(catalog).is_sound
+
+
+def test_there_is_a_golden_catalog_of_every_revision() -> None:
+    assert {path.stem.removeprefix("catalog-") for path in GOLDEN} == set(database.known_revisions())
+
+
+@pytest.mark.usefixtures("future")
+def test_an_older_catalog_is_upgraded_after_a_backup(tmp_path: Path) -> None:
+    file = golden(GOLDEN[0], tmp_path / "old")
+    before = rows(file.parent / "catalog.db")
+    with Catalog.open(file) as catalog:
+        assert catalog.backup is not None
+        assert rows(catalog.backup) == before
+        with catalog.reading() as connection:
+            assert connection.scalar(text("SELECT count(mood) FROM recording")) == 0
+            assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+    # children of the rebuilt table are all there
+    assert rows(file.parent / "catalog.db") == before
+    old = sqlite3.connect(catalog.backup)
+    assert old.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+    assert old.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    old.close()
+    with Catalog.open(file) as again:
+        assert again.backup is None
+
+
+def test_a_failing_upgrade_leaves_the_old_catalog(tmp_path: Path, future: Path) -> None:
+    revision = future / "versions" / "0002_future.py"
+    good = revision.read_text()
+    revision.write_text(NEXT.format(then="raise RuntimeError('power cut')"))
+    file = golden(GOLDEN[0], tmp_path / "old")
+    with pytest.raises(RuntimeError, match="power cut"):
+        Catalog.open(file)
+    opened = sqlite3.connect(file.parent / "catalog.db")
+    assert opened.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+    assert "mood" not in [row[1] for row in opened.execute("PRAGMA table_info(recording)")]
+    opened.close()
+    revision.write_text(good)
+    shutil.rmtree(future / "versions" / "__pycache__", ignore_errors=True)
+    with Catalog.open(file) as catalog:
+        assert len(list_clips(catalog)) == 3
+
+
+def test_killed_in_the_middle_of_an_upgrade(tmp_path: Path, future: Path) -> None:
+    revision = future / "versions" / "0002_future.py"
+    good = revision.read_text()
+    revision.write_text(NEXT.format(then="import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
+    file = golden(GOLDEN[0], tmp_path / "old")
+    before = rows(file.parent / "catalog.db")
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from thresher.catalog import database, schema\n"
+        "from thresher.catalog.catalog import Catalog\n"
+        "database.migrations_folder = lambda: Path(sys.argv[2])\n"
+        "schema.HEAD = '0002'\n"
+        "Catalog.open(sys.argv[1])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, file, future], capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert list(file.parent.glob("*.backup.db"))
+    revision.write_text(good)
+    shutil.rmtree(future / "versions" / "__pycache__", ignore_errors=True)
+    with Catalog.open(file) as catalog:
+        assert len(list_clips(catalog)) == 3
+    assert rows(file.parent / "catalog.db") == before

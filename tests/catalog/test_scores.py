@@ -1,0 +1,340 @@
+"""The score rows: complete, exact, append-only, whatever happens in between."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import event, insert, select, text, update
+
+from thresher.catalog import scores
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import batch, clip, nearest, recording, score_row
+from thresher.curation import judging, scoring
+from thresher.curation.ingest import IngestOptions, ingest
+from thresher.curation.scoring import score
+from thresher.errors import CatalogError, NotFoundError
+from thresher.signal import similarity
+
+
+def words(seed: int) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    return generator.integers(0, 2**32, size=int(generator.integers(1, 30)), dtype=np.uint32)
+
+
+def add_clips(catalog: Catalog, seeds: Sequence[int]) -> list[int]:
+    """Clips with the fingerprints of these seeds, by plain inserts; their ids."""
+    ids = []
+    with catalog.writing() as connection:
+        connection.execute(insert(batch).values(started_at=0.0, paths="[]", options="{}"))
+        for seed in seeds:
+            blob = words(seed).astype("<u4").tobytes()
+            count = connection.execute(select(recording.c.id)).all()
+            key = connection.execute(
+                insert(recording).values(
+                    sha256=f"{len(count)}-{seed}",
+                    batch_id=1,
+                    role="generated",
+                    status="ok",
+                    sample_rate=16_000,
+                )
+            ).inserted_primary_key
+            assert key is not None
+            made = connection.execute(
+                insert(clip).values(
+                    recording_id=key[0],
+                    kind="whole",
+                    ordinal=0,
+                    start_frame=0,
+                    end_frame=16_000,
+                    trim="{}",
+                    fingerprint=blob,
+                    fingerprint_crc32=zlib.crc32(blob),
+                )
+            ).inserted_primary_key
+            assert made is not None
+            ids.append(int(made[0]))
+    return ids
+
+
+def change_fingerprint(catalog: Catalog, clip_id: int, seed: int) -> None:
+    """What a re-analysis does to a clip whose span is another now."""
+    blob = words(seed).astype("<u4").tobytes()
+    with catalog.writing() as connection:
+        connection.execute(
+            update(clip)
+            .where(clip.c.id == clip_id)
+            .values(fingerprint=blob, fingerprint_crc32=zlib.crc32(blob))
+        )
+        scores.retire(connection, [clip_id])
+
+
+def by_the_formula(first: np.ndarray, second: np.ndarray) -> np.float32:
+    length = min(len(first), len(second))
+    equal = [(32 - (int(a) ^ int(b)).bit_count()) / 32 for a, b in zip(first, second, strict=False)]
+    return np.float32(sum(equal[:length]) / length)
+
+
+def oracle(catalog: Catalog) -> tuple[list[int], np.ndarray]:
+    """All eligible clips and their scores, pair by pair, from the stored fingerprints."""
+    with catalog.reading() as connection:
+        rows = connection.execute(
+            select(clip.c.id, clip.c.fingerprint)
+            .join(recording)
+            .where(recording.c.role == "generated", clip.c.fingerprint.is_not(None))
+            .order_by(clip.c.id)
+        ).all()
+    prints = [np.frombuffer(row.fingerprint, "<u4") for row in rows]
+    matrix = np.full((len(rows), len(rows)), np.nan, np.float32)
+    for i, first in enumerate(prints):
+        for j in range(i):
+            matrix[i, j] = matrix[j, i] = by_the_formula(first, prints[j])
+    return [row.id for row in rows], matrix
+
+
+def check(catalog: Catalog) -> None:
+    """The stored matrix equals the oracle's, is provably complete, and `nearest` is the matrix's."""
+    ids, expected = oracle(catalog)
+    with catalog.reading() as connection:
+        metric = scores.metric_id(connection, "prefix", 1)
+        np.testing.assert_array_equal(scores.between(connection, metric, ids), expected)
+        proof = scores.coverage(connection, metric)
+        best = {row.clip_id: (row.other_id, row.score) for row in connection.execute(select(nearest))}
+    assert proof.complete
+    assert proof.live == len(ids)
+    assert isinstance(proof.values, int)
+    wanted = {}
+    for row, clip_id in enumerate(ids):
+        if len(ids) > 1:
+            highest = np.nanmax(expected[row])
+            wanted[clip_id] = (ids[int(np.flatnonzero(expected[row] == highest)[0])], float(highest))
+    assert best == wanted
+
+
+def test_a_batch_costs_new_times_all_and_no_pair_more(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed = 0
+    metric = similarity.METRICS["prefix"]
+
+    def counting(rows: Any, columns: Any) -> Any:
+        nonlocal computed
+        computed += rows.count * columns.count
+        return metric.scores(rows, columns)
+
+    def counting_triangle(kept: Any) -> Any:
+        nonlocal computed
+        computed += kept.count * (kept.count - 1) // 2
+        return metric.small_triangle(kept)
+
+    counted = replace(metric, scores=counting, small_triangle=counting_triangle)
+    monkeypatch.setattr(scoring, "METRICS", {"prefix": counted})
+    monkeypatch.setattr(scoring, "BLOCK_ROWS", 70)
+    live = 0
+    for new in (1, 150, 7, 0, 90):
+        add_clips(catalog, range(1_000 * live, 1_000 * live + new))
+        computed = 0
+        report = score(catalog)
+        assert report.pairs == computed == new * live + new * (new - 1) // 2
+        live += new
+        assert report.live == live
+    check(catalog)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("add"), st.lists(st.integers(0, 6), min_size=1, max_size=5)),
+            st.tuples(st.just("change"), st.integers(0, 1_000)),
+            st.tuples(st.just("score"), st.none()),
+        ),
+        min_size=2,
+        max_size=12,
+    )
+)
+def test_any_history_ends_in_the_right_matrix(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[Any]
+) -> None:
+    """Few seeds, so equal fingerprints and ties abound; enough changes, so compactions happen."""
+    with Catalog.create(tmp_path_factory.mktemp("catalog")) as catalog:
+        for what, value in steps:
+            if what == "add":
+                add_clips(catalog, value)
+            elif what == "change":
+                ids, _ = oracle(catalog)
+                if ids:
+                    change_fingerprint(catalog, ids[value % len(ids)], value)
+            else:
+                score(catalog)
+        score(catalog)
+        if oracle(catalog)[0]:
+            check(catalog)
+
+
+def test_compaction_copies_and_computes_nothing(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = add_clips(catalog, range(10))
+    score(catalog)
+    for clip_id in ids[:6]:
+        change_fingerprint(catalog, clip_id, 100 + clip_id)
+    with catalog.writing() as connection:  # the changed ones stay out, so nothing is to be computed
+        connection.execute(update(clip).where(clip.c.id.in_(ids[:6])).values(fingerprint=None))
+    monkeypatch.setattr(similarity, "prefix_scores", None)
+    report = score(catalog)
+    assert (report.compacted, report.pairs, report.live) == (True, 0, 4)
+    with catalog.reading() as connection:
+        assert scores.coverage(connection, 1).rows == 4
+    check(catalog)
+
+
+def test_retired_positions_hold_no_score(catalog: Catalog) -> None:
+    ids = add_clips(catalog, range(6))
+    score(catalog)
+    change_fingerprint(catalog, ids[2], 77)
+    score(catalog)
+    with catalog.reading() as connection:
+        rows = connection.execute(select(score_row).order_by(score_row.c.position)).all()
+    assert [row.retired for row in rows] == [False, False, True, False, False, False, False]
+    last = np.frombuffer(rows[-1].scores, "<f4")
+    assert np.isnan(last).tolist() == [False, False, True, False, False, False]
+    check(catalog)
+
+
+def test_one_live_row_a_clip(catalog: Catalog) -> None:
+    add_clips(catalog, range(3))
+    score(catalog)
+    with pytest.raises(Exception, match="UNIQUE"), catalog.writing() as connection:
+        connection.execute(insert(score_row).values(metric_id=1, position=3, clip_id=1, scores=b"", crc32=0))
+
+
+def test_the_loser_of_two_scorers_reads_again(catalog: Catalog) -> None:
+    ids = add_clips(catalog, range(8))
+    with catalog.writing() as connection:
+        scores.register_metric(connection, "prefix", 1)
+    loser = scoring._Fresh(catalog, scoring.find_metric("prefix"))
+    score(catalog)
+    assert loser.append_block() == 0
+    with catalog.reading() as connection:
+        assert scores.coverage(connection, 1).rows == len(ids)
+    check(catalog)
+
+
+def test_two_scorers_at_once_leave_a_correct_matrix(catalog: Catalog) -> None:
+    add_clips(catalog, range(300))
+    command = [sys.executable, "-m", "thresher", "--catalog", str(catalog.file), "score", "--json"]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)]
+    for process in running:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+    check(catalog)
+
+
+@pytest.mark.parametrize("survives", [0, 1, 3])
+def test_a_kill_leaves_a_correct_shorter_matrix(catalog: Catalog, survives: int) -> None:
+    """Killed inside the transaction of a block, after so many committed ones."""
+    add_clips(catalog, range(50))
+    code = (
+        "import os, signal, sys\n"
+        "from thresher import Catalog, score\n"
+        "from thresher.catalog import scores\n"
+        "from thresher.curation import scoring\n"
+        "scoring.BLOCK_ROWS = 10\n"
+        "append, left = scores.append, [int(sys.argv[2])]\n"
+        "def killing(*arguments):\n"
+        "    done = append(*arguments)\n"
+        "    left[0] -= 1\n"
+        "    if left[0] < 0:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return done\n"
+        "scores.append = killing\n"
+        "with Catalog.open(sys.argv[1]) as catalog:\n"
+        "    score(catalog)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(catalog.file), str(survives)], capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    with catalog.reading() as connection:
+        proof = scores.coverage(connection, 1)
+    assert (proof.rows, proof.complete) == (10 * survives, True)
+    assert score(catalog).clips == 50 - 10 * survives
+    check(catalog)
+
+
+def test_coverage_is_one_query_and_fails_when_a_row_is_cut(catalog: Catalog) -> None:
+    add_clips(catalog, range(5))
+    score(catalog)
+    said: list[str] = []
+    event.listen(catalog._engine, "before_cursor_execute", lambda *given: said.append(given[2]))
+    with catalog.reading() as connection:
+        said.clear()
+        assert scores.coverage(connection, 1).complete
+    assert len(said) == 1
+    for damage in (
+        "UPDATE score_row SET scores = substr(scores, 1, 4) WHERE position = 3",
+        "DELETE FROM score_row WHERE position = 2",
+    ):
+        with catalog.writing() as connection:
+            connection.execute(text(damage))
+        with catalog.reading() as connection:
+            assert not scores.coverage(connection, 1).complete
+
+
+def test_a_flipped_byte_is_seen_on_reading(catalog: Catalog) -> None:
+    ids = add_clips(catalog, range(4))
+    score(catalog)
+    with catalog.writing() as connection:
+        connection.execute(text("UPDATE score_row SET scores = zeroblob(length(scores)) WHERE position = 2"))
+    with catalog.reading() as connection, pytest.raises(CatalogError, match="verify --repair"):
+        scores.between(connection, 1, ids)
+
+
+def test_a_clip_that_becomes_reference_leaves_and_comes_back(catalog: Catalog) -> None:
+    add_clips(catalog, range(5))
+    score(catalog)
+    judging.modify(catalog, ["2"], {"role": "reference"})
+    assert score(catalog).live == 4
+    check(catalog)
+    judging.undo(catalog)
+    assert score(catalog).live == 5
+    check(catalog)
+
+
+def test_an_unknown_metric(catalog: Catalog) -> None:
+    with pytest.raises(NotFoundError, match="prefix"):
+        score(catalog, "ears")
+
+
+def test_the_whole_corpus_equals_the_oracle(tmp_path: Path, corpus: Path) -> None:
+    with Catalog.create(tmp_path) as catalog:
+        ingest(
+            catalog,
+            [corpus / "neural" / "mrcqtdiff", corpus / "neural" / "odd"],
+            IngestOptions(executor="threads"),
+        )
+        ingest(catalog, [corpus / "neural"], IngestOptions(executor="threads"))
+        with catalog.reading() as connection:
+            rows = connection.execute(
+                select(clip.c.id, clip.c.fingerprint)
+                .where(clip.c.fingerprint.is_not(None))
+                .order_by(clip.c.id)
+            ).all()
+            stored = scores.between(connection, 1, [row.id for row in rows])
+            assert scores.coverage(connection, 1).complete
+    assert len(rows) == 350
+    # pure Python: one big integer a clip, cut to the shorter
+    numbers = [(int.from_bytes(row.fingerprint, "little"), len(row.fingerprint) // 4) for row in rows]
+    for i, (first, long) in enumerate(numbers):
+        for j in range(i):
+            second, other = numbers[j]
+            bits = 32 * min(long, other)
+            different = ((first ^ second) & ((1 << bits) - 1)).bit_count()
+            assert stored[i, j] == np.float32((bits - different) / bits)
