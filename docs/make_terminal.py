@@ -30,13 +30,19 @@ def main() -> None:
             shown = " ".join(f'"{word}"' if " " in word else word for word in command)
             console.print(Text(f"$ thresher {shown}", style="bold green"))
             done = subprocess.run(
-                [sys.executable, "-m", "thresher", *command], cwd=folder, capture_output=True, text=True, check=True
+                [sys.executable, "-m", "thresher", *command],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=True,
             )
             for line in done.stdout.replace(folder + "/", "").splitlines():
                 if line.strip():
                     console.print(Text(line.rstrip()), no_wrap=True, overflow="ellipsis")
             console.print()
-    Path(__file__).with_name("terminal.svg").write_text(console.export_svg(title="thresher"), encoding="utf-8")
+    Path(__file__).with_name("terminal.svg").write_text(
+        console.export_svg(title="thresher"), encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

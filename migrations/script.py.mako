@@ -1,4 +1,8 @@
-"""${message}."""
+"""${message}.
+
+A table that is rebuilt needs table_kwargs={"sqlite_autoincrement": True}, or it gives ids of forgotten rows again;
+the index over expressions of `checkpoint` has to be made again by hand.
+"""
 
 from __future__ import annotations
 

@@ -180,7 +180,8 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("recording") as recording:
+    # without this the rebuilt table would give ids of forgotten rows again
+    with op.batch_alter_table("recording", table_kwargs={{"sqlite_autoincrement": True}}) as recording:
         recording.add_column(sa.Column("mood", sa.Text()))
         recording.alter_column("reason", existing_type=sa.Text(), type_=sa.String())
     {then}
