@@ -143,7 +143,7 @@ def test_executors(tmp_path: Path, executor: str) -> None:
     assert load_settings(written(tmp_path, f'[ingest]\nexecutor = "{executor}"')).ingest.executor == executor
 
 
-@pytest.mark.parametrize("order", ["pairs", "chain", "shuffle:7", "epoch+", "valid_loss-"])
+@pytest.mark.parametrize("order", ["pairs", "shuffle:7", "epoch+", "valid_loss-"])
 def test_orders(tmp_path: Path, order: str) -> None:
     assert load_settings(written(tmp_path, f'[song]\norder = "{order}"')).song.order == order
 

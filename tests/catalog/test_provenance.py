@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from thresher.catalog.paths import to_text
 from thresher.catalog.provenance import (
     BUILT_IN,
+    CHECKPOINT_KEYS,
     LARGEST_SIDECAR,
     MOST_SIDECAR_KEYS,
     RESERVED_KEYS,
@@ -22,7 +24,6 @@ from thresher.catalog.provenance import (
     compile_pattern,
     infer,
     is_skipped,
-    path_text,
     read_sidecar,
 )
 
@@ -327,8 +328,8 @@ def test_audio_that_no_checkpoint_wrote_is_skipped(path: str, skipped: bool) -> 
         (b"/a/x\ny\x7f.wav", "/a/x\\x0ay\\x7f.wav"),
     ],
 )
-def test_path_text(path: bytes, text: str) -> None:
-    assert path_text(path) == text
+def test_to_text(path: bytes, text: str) -> None:
+    assert to_text(path) == text
 
 
 @given(st.binary(max_size=40).filter(lambda name: b"\0" not in name))
@@ -461,3 +462,10 @@ def test_a_sidecar_with_a_flood_of_keys_is_cut(tmp_path: Path) -> None:
     assert len(attributes) == MOST_SIDECAR_KEYS
     assert warning is not None
     assert str(MOST_SIDECAR_KEYS) in warning
+
+
+def test_no_attribute_hides_behind_a_field() -> None:
+    from thresher.catalog.fields import FIELDS
+
+    possible = {name for name in FIELDS if name.replace("_", "").isalpha()}
+    assert possible - set(CHECKPOINT_KEYS) <= RESERVED_KEYS

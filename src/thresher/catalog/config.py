@@ -174,8 +174,8 @@ class SongSection:
     order: str = _key(
         "pairs",
         _shaped(
-            r"pairs|chain|shuffle:[0-9]+|[a-z_]+[+-]",
-            "an ordering: pairs, chain, shuffle:SEED, FIELD+ or FIELD-",
+            r"pairs|shuffle:[0-9]+|[a-z_]+[+-]",
+            "an ordering: pairs, shuffle:SEED, FIELD+ or FIELD-",
         ),
     )
     fade: float = _key(0.005, _number(0, 60, "a number of seconds"))

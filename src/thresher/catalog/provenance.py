@@ -16,11 +16,14 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from thresher.catalog.paths import to_text
+
 CHECKPOINT_KEYS = ("run", "epoch", "step")
 
 RESERVED_KEYS = frozenset(
-    {"id", "path", "rating", "rejected", "tag", "status", "note", "length", "added", "batch", "song", "score"}
-    | {"near", "role"}
+    {"id", "path", "rating", "rated", "rejected", "tag", "status", "reason", "note", "added", "batch", "song"}
+    | {"score", "near", "role", "length", "start", "end", "rate", "channels", "format", "subtype", "loudness"}
+    | {"peak", "kind", "missing", "copies", "recording"}
 )
 """Query fields that mean something else already: no attribute may go by these names."""
 
@@ -115,11 +118,6 @@ RUN_FOLDERS: tuple[Pattern, ...] = (
 _SKIPPED = re.compile(r"(?:^|/)[0-9a-f]{8}/samples/(?:\d+/)?(?:prompt|reference)/")
 
 
-def path_text(path: bytes) -> str:
-    r"""A path as text to show, search and store: undecodable bytes and control characters become `\xNN`."""
-    return _without_controls(path.decode("utf-8", "backslashreplace"))
-
-
 def check_key(key: str) -> None:
     """Raise ValueError where `key` cannot name an attribute, saying why and what would do."""
     if _KEY.fullmatch(key) is None:
@@ -161,7 +159,7 @@ def is_skipped(text: str) -> bool:
 def infer(
     path: bytes,
     *,
-    root: bytes,
+    root: bytes = b"",
     patterns: Sequence[Pattern] = BUILT_IN,
     sidecar: Mapping[str, str] | None = None,
     overrides: Provenance | None = None,
@@ -174,7 +172,7 @@ def infer(
     """
     overrides = overrides or Provenance()
     sidecar = sidecar or {}
-    text = path_text(path)
+    text = to_text(path)
     pattern, named = _claim(text, patterns)
     known = {**sidecar, **named}
     epoch = _first(overrides.epoch, _whole_number(named.get("epoch")), _whole_number(sidecar.get("epoch")))
@@ -187,7 +185,7 @@ def infer(
             or named.get("run")
             or _run_of_folders(text)
             or sidecar.get("run")
-            or path_text(os.path.basename(root.rstrip(b"/")))
+            or to_text(os.path.basename(root.rstrip(b"/")))
             or None
         ),
         epoch=epoch,
@@ -206,7 +204,7 @@ def read_sidecar(path: bytes) -> tuple[dict[str, str], str | None]:
     their keys without a prefix. Lists and nulls are left out. No sidecar is an empty answer, not a warning.
     """
     for candidate in (path + b".json", os.path.splitext(path)[0] + b".json"):
-        name = path_text(os.path.basename(candidate))
+        name = to_text(os.path.basename(candidate))
         try:
             data = _read_small_file(candidate)
         except FileNotFoundError:

@@ -27,6 +27,9 @@ MEMORY_FRAMES = 16_000_000
 
 DECODER_CRASHED = "decoder crashed"
 
+WORKER_MODULES = (__name__, "scipy.signal", "chromaprint", "soxr")
+"""What every analysis needs; those that a machine lacks are passed over."""
+
 
 NOTHING = Span(0, 0)
 

@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
@@ -76,9 +76,12 @@ def parse_executor(word: str) -> tuple[str, int]:
 
 
 class Workers:
-    """An executor as a context manager, with a `map` that survives its workers."""
+    """An executor as a context manager, with a `map` that survives its workers.
 
-    def __init__(self, word: str, *, preload: str | None = None) -> None:
+    `preload` names modules that worker processes will need: they are imported once, for all of them.
+    """
+
+    def __init__(self, word: str, *, preload: Sequence[str] = ()) -> None:
         self.kind, self.count = parse_executor(word)
         self._preload = preload
         self._executor: Executor | None = None
@@ -166,7 +169,7 @@ class Workers:
         forkserver = "forkserver" in multiprocessing.get_all_start_methods()
         context = multiprocessing.get_context("forkserver" if forkserver else "spawn")
         if forkserver and self._preload:
-            context.set_forkserver_preload([self._preload])
+            context.set_forkserver_preload(list(self._preload))
         return ProcessPoolExecutor(self.count, mp_context=context, initializer=_begin_worker)
 
 

@@ -27,6 +27,7 @@ from thresher.catalog.schema import FAILED_STATUSES, ROLES, batch, clip, locatio
 from thresher.catalog.scores import retire
 from thresher.curation.analysis import (
     DECODER_CRASHED,
+    WORKER_MODULES,
     Analysis,
     AnalysisTask,
     Unopened,
@@ -266,7 +267,7 @@ class _Ingest:
             )
             trimmed_by = {row.sha256: row.trim for row in connection.execute(statement)}
         word = self.options.executor or self.settings.ingest.executor
-        with Workers("threads:2") as hashers, Workers(word, preload=analyse.__module__) as workers:
+        with Workers("threads:2") as hashers, Workers(word, preload=WORKER_MODULES) as workers:
 
             def tasks() -> Iterator[tuple[_Outcome, AnalysisTask | None]]:
                 for found, digest in hashers.map(_hash, ((found, found) for found in files)):
@@ -380,7 +381,6 @@ class _Ingest:
             tally.warnings.append(warning)
         inference = infer(
             found.path,
-            root=b"",
             patterns=(*self.settings.provenance, *BUILT_IN),
             sidecar=sidecar,
             overrides=self.options.stated(),

@@ -19,6 +19,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, location, recording
 from thresher.curation.analysis import (
     DECODER_CRASHED,
+    WORKER_MODULES,
     Analysis,
     AnalysisTask,
     analyse,
@@ -90,7 +91,7 @@ def reanalyse_clips(
     wanted = _recordings(catalog, clip_ids)
     without_file: list[int] = []
     analysed = changed = 0
-    with Workers(executor or catalog.settings.ingest.executor, preload=analyse.__module__) as workers:
+    with Workers(executor or catalog.settings.ingest.executor, preload=WORKER_MODULES) as workers:
         results = workers.map(analyse, _tasks(catalog, wanted))
         for group in grouped(results, catalog.settings.ingest.group, GROUP_SECONDS):
             with catalog.writing() as connection:

@@ -1,0 +1,192 @@
+"""How long a listing and the help take, beside what they can't be faster than.
+
+`thresher list --format jsonl` of 10,000 clips against `python -c "import sqlalchemy"`, and `thresher --help`
+against the help of a Typer application with two empty commands; in turn, A B A B …, whole processes, medians. The
+package is compiled first, as it is where it was installed.
+
+Run `python benchmarks/bench_startup.py [--clips N] [--runs N]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import compileall
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import insert
+
+import thresher
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import (
+    attribute,
+    batch,
+    checkpoint,
+    clip,
+    clip_tag,
+    location,
+    metric,
+    nearest,
+    recording,
+)
+
+EMPTY_APP = """
+import typer
+app = typer.Typer()
+@app.command()
+def a(): pass
+@app.command()
+def b(): pass
+app()
+"""
+
+
+def fill(catalog: Catalog, clips: int) -> None:
+    """A catalog of so many clips by plain inserts, with all that a listing shows."""
+    generator = np.random.default_rng(0)
+    ids = range(1, clips + 1)
+    blob = bytes(400)
+    with catalog.writing() as connection:
+        connection.execute(insert(batch).values(started_at=time.time(), paths="[]", options="{}"))
+        connection.execute(insert(metric).values(name="prefix", version=1))
+        connection.execute(
+            insert(checkpoint),
+            [{"run": "night", "epoch": epoch, "step": epoch * 2_500} for epoch in range(50)],
+        )
+        connection.execute(
+            insert(recording),
+            [
+                {
+                    "sha256": f"{n:064x}",
+                    "batch_id": 1,
+                    "role": "generated",
+                    "status": "ok",
+                    "container": "WAV",
+                    "subtype": "PCM_16",
+                    "sample_rate": 16_000,
+                    "channels": 1,
+                    "frames": 320_000,
+                    "checkpoint_id": 1 + n % 50,
+                }
+                for n in ids
+            ],
+        )
+        connection.execute(
+            insert(location),
+            [
+                {
+                    "recording_id": n,
+                    "batch_id": 1,
+                    "checkpoint_id": 1 + n % 50,
+                    "path": f"runs/night/samples/sample_e{n % 50}_i{n}_20_17:19:52_{n}.wav".encode(),
+                    "path_text": f"runs/night/samples/sample_e{n % 50}_i{n}_20_17:19:52_{n}.wav",
+                    "size": 640_044,
+                    "mtime_ns": n,
+                }
+                for n in ids
+            ],
+        )
+        connection.execute(
+            insert(attribute), [{"location_id": n, "key": "index", "text": str(n), "number": n} for n in ids]
+        )
+        connection.execute(
+            insert(clip),
+            [
+                {
+                    "recording_id": n,
+                    "kind": "whole",
+                    "ordinal": 0,
+                    "start_frame": 64,
+                    "end_frame": 319_000,
+                    "trim": "{}",
+                    "fingerprint": blob,
+                    "fingerprint_crc32": zlib.crc32(blob),
+                    "loudness": -14.0,
+                    "peak": 0.9,
+                    "rating": n % 5 + 1 if n % 3 == 0 else None,
+                }
+                for n in ids
+            ],
+        )
+        connection.execute(insert(clip_tag), [{"clip_id": n, "tag": "riff"} for n in ids if n % 10 == 0])
+        connection.execute(
+            insert(nearest),
+            [
+                {
+                    "metric_id": 1,
+                    "clip_id": n,
+                    "other_id": n % clips + 1,
+                    "score": float(generator.uniform(0.4, 1)),
+                }
+                for n in ids
+            ],
+        )
+
+
+def seconds(command: list[str], environment: dict[str, str]) -> float:
+    """How long a whole process takes."""
+    begun = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    return time.perf_counter() - begun
+
+
+def compare(name: str, ours: list[str], peer: list[str], runs: int, environment: dict[str, str]) -> None:
+    """Run both in turn, and print medians and their ratio."""
+    seconds(ours, environment), seconds(peer, environment)
+    pairs = [(seconds(ours, environment), seconds(peer, environment)) for _ in range(runs)]
+    mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
+    ratio = statistics.median(a / b for a, b in pairs)
+    print(f"{name}: {mine:.3f} s, peer {other:.3f} s, ratio {ratio:.2f} (wanted at most 2)")
+
+
+def main() -> None:
+    """Print both comparisons."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--clips", type=int, default=10_000)
+    parser.add_argument("--runs", type=int, default=11)
+    options = parser.parse_args()
+    compileall.compile_dir(str(Path(thresher.__file__).parent), quiet=1)
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    python = sys.executable
+    with tempfile.TemporaryDirectory() as folder:
+        with Catalog.create(folder) as catalog:
+            fill(catalog, options.clips)
+        command = [
+            python,
+            "-m",
+            "thresher",
+            "--catalog",
+            f"{folder}/catalog.toml",
+            "list",
+            "--format",
+            "jsonl",
+        ]
+        compare(
+            f"list of {options.clips:,} clips as jsonl, against import sqlalchemy",
+            command,
+            [python, "-c", "import sqlalchemy"],
+            options.runs,
+            environment,
+        )
+        empty = Path(folder, "empty.py")
+        empty.write_text(EMPTY_APP)
+        compare(
+            "--help, against an empty Typer application's",
+            [python, "-m", "thresher", "--help"],
+            [python, str(empty), "--help"],
+            options.runs,
+            environment,
+        )
+
+
+if __name__ == "__main__":
+    main()
