@@ -221,22 +221,27 @@ def set_attributes(
     connection: Connection, location_id: int, values: Mapping[str, str], *, pinned: bool
 ) -> None:
     """Store attributes of a location; a pinned one gives way only to another pin."""
-    for key, text in values.items():
-        row = {
-            "location_id": location_id,
-            "key": key,
-            "text": text,
-            "number": as_number(text),
-            "pinned": pinned,
-        }
-        statement = upsert(attribute).values(row)
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["location_id", "key"],
-                set_={"text": text, "number": row["number"], "pinned": pinned},
-                where=None if pinned else ~attribute.c.pinned,
-            )
-        )
+    if not values:
+        return
+    statement = upsert(attribute)
+    given = statement.excluded
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["location_id", "key"],
+            set_={"text": given.text, "number": given.number, "pinned": given.pinned},
+            where=None if pinned else ~attribute.c.pinned,
+        ),
+        [
+            {
+                "location_id": location_id,
+                "key": key,
+                "text": text,
+                "number": as_number(text),
+                "pinned": pinned,
+            }
+            for key, text in values.items()
+        ],
+    )
 
 
 def as_number(text: str) -> float | None:
