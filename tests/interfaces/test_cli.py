@@ -285,3 +285,22 @@ def test_forget_takes_back_an_ingest(home: Path, tmp_path: Path) -> None:
     assert thresher("forget", wrong, "--yes", cwd=home).returncode == 0
     assert (wrong / "a.wav").exists()
     assert len(json.loads(thresher("list", "--json", cwd=home).stdout)) == 6
+
+
+def test_the_demo_keeps_out_of_a_catalog_that_is_not_its_own(home: Path) -> None:
+    before = thresher("list", "--json", cwd=home).stdout
+    done = thresher("demo", ".", cwd=home)
+    assert done.returncode == 3
+    assert "holds other things" in done.stderr
+    assert thresher("list", "--json", cwd=home).stdout == before
+    assert not (home / "run").exists()
+
+
+def test_the_demo_runs_twice_to_the_same_song(tmp_path: Path) -> None:
+    first = thresher("demo", "d", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    song = (tmp_path / "d" / "DOMAINAL SKELETON.wav").read_bytes()
+    again = thresher("demo", "d", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "43 unchanged" in again.stdout
+    assert (tmp_path / "d" / "DOMAINAL SKELETON.wav").read_bytes() == song

@@ -4,40 +4,93 @@ Nothing is recorded: every clip is synthesised from a seed. The names are those 
 clips are what such training writes – hiss first, then drones, then loops that never leave their bar, then
 riffs – with the silences, near-copies and broken files that come with it.
 
-Signals are float32, mono, 16 kHz, full scale ±1.
+Signals are mono, full scale ±1, at 16 kHz; the guitars are played at 48 kHz, so that distortion does not
+alias. A tab is a text, a character a sixteenth: a base-36 digit strikes a note so many semitones above the
+low string, `.` strikes the muted low string, `-` lets ring, `_` stops. In a drum's line `x` is a hit.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thresher.catalog.encoding import AudioWriter
+from thresher.errors import CatalogError
 
-Signal = NDArray[np.float32]
+Signal = NDArray[np.float64]
+T = TypeVar("T")
+Curve = tuple[tuple[float, float], ...]
 
 RATE = 16_000
-RUN = "expskeletal-domain"
-FOLDER = f"three_tier-{RUN}-n_frames64-frame_size16-which_setdeathmetal-lr0.001/samples"
+OVERSAMPLING = 3
+RUN = "skeletal-domain"
+FOLDER = f"three_tier-exp{RUN}-n_frames64-frame_size16-which_setdeathmetal-lr0.001/samples"
 SONG = "DOMAINAL SKELETON"
 QUERY = "epoch:20.."
+ORDER = "pairs"
 CLIPS_PER_CHECKPOINT = 8
+PEAK_OF_THE_LOUD = 1.25
 
-TEMPO = 168  # beats a minute
-SIXTEENTH = 60 / TEMPO / 4  # seconds
-LOW_E = 82.41  # Hz
+MARKER = "DEMO.txt"
+"""The file that tells a demo's folder from one in which people keep things."""
+
+_MARK = "`thresher demo` made this folder and writes here again when it is repeated; `rm -r` it when done.\n"
+
+LOW_D = 73.42  # Hz
 RIFFS = (
-    (0, 0, 12, 0, 0, 11, 0, 8, 0, 0, 12, 0, 7, 0, 6, 3),
-    (0, 0, 0, 3, 0, 0, 5, 0, 6, 6, 5, 3, 0, 0, 1, 0),
-    (12, 0, 11, 0, 8, 0, 7, 0, 6, 0, 3, 0, 1, 0, 0, 0),
-    (0, 1, 0, 6, 0, 1, 0, 7, 0, 1, 0, 8, 7, 6, 3, 1),
+    "0..1-..0..3-..1-",
+    "0...6-5-0...3-1-",
+    "c.b.8.7.6.5.3.1.",
+    "0-..0-..1-..6-7-",
+    "0.0.0.1.0.0.7.6.",
+    "3---1---0-------",
 )
-"""Semitones above the low E, a sixteenth each."""
+BREAKDOWN = "0__0____0_00__1-"
+LEADS = ("vvvvttttrrrrqqqq", "oooorrrrvvvvwwww", "vvwwvvttrrttqqoo", "orvrorvrptwtptwt")
+FORMS = ("AABA", "AABL", "ABAL", "AALC", "ALBC", "AACC")
+"""Bars of a song: its two riffs A and B, the first one under a lead, and the breakdown C."""
+
+
+@dataclass(frozen=True)
+class Beat:
+    """A bar of drums."""
+
+    kick: str
+    snare: str
+    hat: str
+
+
+BLAST = Beat("x.x.x.x.x.x.x.x.", ".x.x.x.x.x.x.x.x", "x.x.x.x.x.x.x.x.")
+THRASH = Beat("x.x...x.x.x...x.", "....x.......x...", "x.x.x.x.x.x.x.x.")
+DOUBLE_BASS = Beat("xxxxxxxxxxxxxxxx", "....x.......x...", "x...x...x...x...")
+HALF_TIME = Beat("x..x....x.xx....", "........x.......", "x...x...x...x...")
+BEATS = (BLAST, THRASH, DOUBLE_BASS, HALF_TIME)
+
+# What a speaker lets through: frequency (Hz) and gain (dB).
+GUITAR_CABINET: Curve = (
+    *((40, -30), (90, -4), (130, 0), (400, -2), (800, 0)),
+    *((2500, 9), (4200, 3), (5500, -16), (8000, -45)),
+)
+BASS_CABINET: Curve = ((20, -30), (40, 0), (160, 0), (700, -12), (3000, -30), (8000, -60))
+
+_HARMONICS = np.arange(1, 25)[:, np.newaxis]
+_SAW: Signal = np.sum(np.sin(2 * np.pi * _HARMONICS * np.arange(4096) / 4096) / _HARMONICS, axis=0) / 1.8
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What the band plays for sixteen sixteenths."""
+
+    riff: str
+    beat: Beat
+    lead: str = "_" * 16
 
 
 @dataclass(frozen=True)
@@ -53,16 +106,34 @@ class Checkpoint:
     clip: Callable[[np.random.Generator], Signal]
 
 
+def claim(folder: Path) -> None:
+    """Make `folder` the demo's; an empty or missing one, or a demo's that was made before.
+
+    Raises CatalogError where it holds anything else, so that nobody's files or catalog are written to.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise CatalogError(f"{folder} is a file; name a new folder: thresher demo DIR")
+    marker = folder / MARKER
+    if marker.is_file():
+        return
+    if folder.is_dir() and any(folder.iterdir()):
+        raise CatalogError(f"{folder} holds other things; name a new folder: thresher demo DIR")
+    folder.mkdir(parents=True, exist_ok=True)
+    marker.write_text(_MARK, encoding="utf-8")
+
+
 def write_part(folder: Path, part: int) -> Path:
     """Write the files of part 1 (epochs 1, 5 and 10) or 2 (20 and 40) below `folder`; the folder of the clips.
 
     Files that are there already with the same content are left alone, and nothing else is touched.
     """
+    chosen = [checkpoint for checkpoint in CHECKPOINTS if checkpoint.part == part]
+    if not chosen:
+        raise ValueError(f"the demo has parts 1 and 2, not {part}")
     samples = folder / FOLDER
     samples.mkdir(parents=True, exist_ok=True)
-    for checkpoint in CHECKPOINTS:
-        if checkpoint.part == part:
-            _write_checkpoint(samples, checkpoint)
+    for checkpoint in chosen:
+        _write_checkpoint(samples, checkpoint)
     return samples
 
 
@@ -74,153 +145,266 @@ def clip_name(checkpoint: Checkpoint, index: int) -> str:
     )
 
 
+# -- the files ---------------------------------------------------------------------------------------------
+
+
 def _write_checkpoint(samples: Path, checkpoint: Checkpoint) -> None:
+    names = [samples / clip_name(checkpoint, index) for index in range(CLIPS_PER_CHECKPOINT + 2)]
     seeds = [[checkpoint.epoch, index] for index in range(CLIPS_PER_CHECKPOINT)]
     clips = [checkpoint.clip(np.random.default_rng(seed)) for seed in seeds]
-    if checkpoint.epoch == 1:  # a network that has learnt nothing may write nothing
-        clips[3] = np.zeros(4 * RATE, np.float32)
-    if checkpoint.epoch == 5:
-        clips[6] = clips[6][: int(1.4 * RATE)]
-    if checkpoint.epoch == 20:  # the same loop again, a little quieter
-        clips[5] = (clips[2] * np.float32(0.8)).astype(np.float32)
+    loud: set[int] = set()
+    match checkpoint.epoch:
+        case 1:  # a network that has learnt nothing may write nothing
+            clips[3] = np.zeros(4 * RATE)
+        case 5:  # too short for a fingerprint
+            clips[6] = _shortened(clips[6], 1.4)
+        case 10:
+            _write_bytes(names[8], b"Traceback (most recent call last):\n")
+        case 20:  # the same clip again, a little quieter; and one too short that is worth a place in a song
+            clips[5] = 0.85 * clips[2]
+            clips[7] = _shortened(clips[7], 2.2)
+        case (
+            40
+        ):  # the same clip again, in 8 bits; and one above full scale, as generators that write float do
+            clips[6] = np.rint(clips[2] * 128) / 128
+            clips[1] *= PEAK_OF_THE_LOUD / np.abs(clips[1]).max()
+            loud = {1}
     for index, clip in enumerate(clips):
-        path = samples / clip_name(checkpoint, index)
-        if checkpoint.epoch == 40 and index == 1:  # some generators write float, above full scale
-            _write(path, clip * np.float32(1.6), "FLOAT")
-        else:
-            _write(path, clip, "PCM_16")
-    if checkpoint.epoch == 40:  # the same clip again under another name, and one whose disk filled up
-        original = (samples / clip_name(checkpoint, 4)).read_bytes()
-        _write_bytes(samples / clip_name(checkpoint, CLIPS_PER_CHECKPOINT), original)
-        _write_bytes(
-            samples / clip_name(checkpoint, CLIPS_PER_CHECKPOINT + 1), original[: len(original) // 3]
-        )
-    if checkpoint.epoch == 10:
-        _write_bytes(
-            samples / clip_name(checkpoint, CLIPS_PER_CHECKPOINT), b"Traceback (most recent call last):"
-        )
+        _write(names[index], clip, "FLOAT" if index in loud else "PCM_16")
+    if checkpoint.epoch == 40:  # a copy under another name, and one that a full disk cut short
+        content = names[4].read_bytes()
+        _write_bytes(names[8], content)
+        _write_bytes(names[9], content[: len(content) // 3])
 
 
 def _write(path: Path, clip: Signal, subtype: str) -> None:
-    partial = path.with_name(f".{path.name}.part")
+    partial = _partial(path)
     with AudioWriter(os.fsencode(partial), RATE, 1, "WAV", subtype, frames=len(clip)) as writer:
-        writer.write(clip[:, np.newaxis])
-    content = partial.read_bytes()
-    partial.unlink()
-    _write_bytes(path, content)
+        writer.write(clip[:, np.newaxis].astype(np.float32))
+    _settle(partial, path)
 
 
 def _write_bytes(path: Path, content: bytes) -> None:
-    if not path.exists() or path.read_bytes() != content:
-        path.write_bytes(content)
+    partial = _partial(path)
+    partial.write_bytes(content)
+    _settle(partial, path)
 
 
-# -- what it sounds like -----------------------------------------------------------------------------------
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
+
+
+def _settle(partial: Path, path: Path) -> None:
+    """Put a file in its place, unless what is there is the same: a rewritten file is hashed again."""
+    if path.is_file() and path.read_bytes() == partial.read_bytes():
+        partial.unlink()
+    else:
+        partial.replace(path)
+
+
+# -- what each checkpoint plays ----------------------------------------------------------------------------
 
 
 def _hiss(generator: np.random.Generator) -> Signal:
     """Epoch 1: noise that comes and goes, most of it hardly there."""
-    noise = _coloured(generator, 5.0, tilt=generator.uniform(0.0, 0.6))
-    swell = np.sin(np.linspace(0, np.pi, len(noise))) ** generator.uniform(1, 6)
-    return _levelled(noise * swell, generator.uniform(-40, -28))
+    noise = _noise(generator, round(generator.uniform(4, 6) * RATE), tilt=generator.uniform(0.0, 0.4))
+    swell = np.sin(np.linspace(0, np.pi, len(noise))) ** generator.uniform(1, 5)
+    return _levelled(noise * swell, generator.uniform(-42, -28))
 
 
 def _drone(generator: np.random.Generator) -> Signal:
     """Epoch 5: the spectrum of a guitar, but no time in it."""
-    pitch = LOW_E * 2 ** (generator.integers(0, 8) / 12)
-    time = np.arange(int(5.5 * RATE)) / RATE
-    wobble = 1 + 0.006 * np.sin(2 * np.pi * generator.uniform(0.2, 2.0) * time)
-    tone = _saw(pitch * wobble) + 0.6 * _saw(1.5 * pitch * wobble)
-    noise = _coloured(generator, 5.5, tilt=1.0)
-    return _levelled(_distorted(tone, 3.0) + 0.8 * noise, generator.uniform(-24, -20))
+    frames = round(generator.uniform(4.5, 6.5) * RATE)
+    time = np.arange(frames * OVERSAMPLING) / (RATE * OVERSAMPLING)
+    drift = 1 + 0.008 * np.sin(2 * np.pi * generator.uniform(0.1, 0.6) * time + generator.uniform(0, 6))
+    pitch = LOW_D * 2 ** (generator.integers(0, 13) / 12) * drift
+    tone = _filtered(np.tanh(3 * (_saw(pitch) + 0.6 * _saw(1.4983 * pitch))), GUITAR_CABINET)
+    swell = 0.7 + 0.3 * np.sin(2 * np.pi * generator.uniform(0.3, 1.5) * np.arange(frames) / RATE)
+    noise = _noise(generator, frames, tilt=0.3)
+    return _levelled(_unit(tone) * swell + 0.8 * noise, generator.uniform(-24, -20))
 
 
 def _trapped(generator: np.random.Generator) -> Signal:
-    """Epoch 10: a bar that it can't leave, under hiss."""
-    bar = _bar(generator, RIFFS[int(generator.integers(len(RIFFS)))][:8], drive=4.0)
-    loop = np.tile(bar, 5)
-    hiss = _coloured(generator, len(loop) / RATE, tilt=0.4)
-    return _levelled(loop + 0.25 * hiss * np.abs(loop).max(), generator.uniform(-21, -17))
+    """Epoch 10: half a bar that it can't leave, under hiss."""
+    riff, beat = _any(generator, RIFFS[:5]), _any(generator, BEATS[1:])
+    bar = _band(generator, [Bar(riff, beat)], tempo=_tempo(generator), key=_key(generator), drive=4)
+    half = bar[: len(bar) // 2]
+    loop = np.tile(half, int(np.ceil(generator.uniform(4.2, 5.6) * RATE / len(half))))
+    return _levelled(_unit(loop) + 0.3 * _noise(generator, len(loop), tilt=0.1), generator.uniform(-20, -17))
 
 
 def _riffing(generator: np.random.Generator) -> Signal:
-    """Epoch 20: riffs, though it forgets what it was playing."""
-    bars = [_bar(generator, RIFFS[int(generator.integers(len(RIFFS)))], drive=6.0) for _ in range(3)]
-    song = np.concatenate(bars)
-    hiss = _coloured(generator, len(song) / RATE, tilt=0.5)
-    return _with_silence(generator, _levelled(song + 0.06 * hiss * np.abs(song).max(), -17))
+    """Epoch 20: riffs, though every half bar it forgets what it was playing."""
+    halves = [_any(generator, RIFFS)[8 * (place % 2) :][:8] for place in range(6)]
+    beats = [_any(generator, BEATS) for _ in range(3)]
+    bars = [
+        Bar(first + second, beat)
+        for first, second, beat in zip(halves[::2], halves[1::2], beats, strict=True)
+    ]
+    played = _band(generator, bars, tempo=_tempo(generator), key=_key(generator), drive=5)
+    played = _unit(_in_a_room(generator, played))
+    played += 0.08 * _noise(generator, len(played), tilt=0.1)
+    return _with_silence(generator, _levelled(played, generator.uniform(-17, -15)))
 
 
 def _song(generator: np.random.Generator) -> Signal:
-    """Epoch 40: a riff, its answer, the riff again, and drums that know where they are."""
-    first, second = generator.permutation(len(RIFFS))[:2]
-    shift = int(generator.integers(0, 6))
-    order = (first, first, second, first)
-    bars = [_bar(generator, tuple(note + shift for note in RIFFS[riff]), drive=8.0) for riff in order]
-    return _with_silence(generator, _levelled(np.concatenate(bars), -15))
+    """Epoch 40: a riff, its answer, a lead over it, and drums that know where they are."""
+    first, second = (RIFFS[index] for index in generator.permutation(len(RIFFS))[:2])
+    steady, other = (BEATS[index] for index in generator.permutation(3)[:2])
+    parts = {
+        "A": Bar(first, steady),
+        "B": Bar(second, other),
+        "C": Bar(BREAKDOWN, HALF_TIME),
+        "L": Bar(first, other, _any(generator, LEADS)),
+    }
+    bars = [parts[name] for name in _any(generator, FORMS)]
+    played = _band(generator, bars, tempo=_tempo(generator), key=_key(generator), drive=7)
+    played = _in_a_room(generator, played)
+    return _with_silence(generator, _levelled(played, generator.uniform(-16, -14)))
 
 
-def _bar(generator: np.random.Generator, riff: tuple[int, ...], *, drive: float) -> Signal:
-    """Guitar and drums over one riff, a sixteenth a note."""
-    length = round(SIXTEENTH * RATE)
-    pitch = np.repeat(LOW_E * 2 ** (np.array(riff) / 12), length)
-    attack = np.exp(-np.arange(length) / (0.09 * RATE))
-    picked = np.tile(0.35 + 0.65 * attack, len(riff))
-    guitar = _distorted((_saw(pitch) + 0.7 * _saw(1.498 * pitch)) * picked, drive)
-    return (0.6 * guitar + _drums(generator, len(riff), length)).astype(np.float32)
+def _any(generator: np.random.Generator, choices: Sequence[T]) -> T:
+    return choices[int(generator.integers(len(choices)))]
 
 
-def _drums(generator: np.random.Generator, steps: int, length: int) -> Signal:
-    """A kick on most sixteenths, a snare on two and four, a hat on the eighths."""
-    out = np.zeros(steps * length + RATE)
+def _tempo(generator: np.random.Generator) -> float:
+    return float(generator.integers(148, 186))
+
+
+def _key(generator: np.random.Generator) -> float:
+    return LOW_D * 2 ** (int(generator.integers(0, 6)) / 12)
+
+
+# -- the band ----------------------------------------------------------------------------------------------
+
+
+def _band(
+    generator: np.random.Generator, bars: Sequence[Bar], *, tempo: float, key: float, drive: float
+) -> Signal:
+    """Two rhythm guitars, bass, drums and, where there is one, a lead; `tempo` in beats a minute, `key` in Hz."""
+    step = round(RATE * 15 / tempo)
+    riff, lead = "".join(bar.riff for bar in bars), "".join(bar.lead for bar in bars)
+    power_chord = (1.0, 1.4983, 2.0)
+    left, right = (_plucked(riff, step, detune * key, power_chord, drive) for detune in (0.998, 1.002))
+    bass = _filtered(_plucked(riff, step, key / 2, (1.0,), 1.5), BASS_CABINET)
+    mix = _unit(_filtered(left + right, GUITAR_CABINET)) * 0.26 + _unit(bass) * 0.11
+    if lead.strip("_"):
+        mix = mix + 0.3 * _filtered(_plucked(lead, step, key, (1.0, 1.003), 2.5), GUITAR_CABINET)
+    return mix + _drums(generator, bars, step)
+
+
+def _plucked(tab: str, step: int, key: float, chord: tuple[float, ...], drive: float) -> Signal:
+    """A distorted string instrument at 48 kHz; `step` is a sixteenth in frames of 16 kHz, `chord` ratios."""
+    length = step * OVERSAMPLING
+    onset, struck = _last_change(tab, "-"), _last_change(tab, "-_")
+    semitones = np.array([int(tab[place], 36) if tab[place].isalnum() else 0 for place in struck])
+    pitch = key * 2 ** (semitones / 12)
+    decay = np.array([{".": 0.05, "_": 0.006}.get(tab[place], 0.9) for place in onset])
+    time = (np.arange(len(tab) * length) - np.repeat(onset, length) * length) / (RATE * OVERSAMPLING)
+    envelope = np.exp(-time / np.repeat(decay, length)) * (1 - np.exp(-time / 0.0015))
+    string = np.sum([_saw(np.repeat(ratio * pitch, length)) for ratio in chord], axis=0)
+    sound: Signal = np.tanh(drive * envelope * string) * np.sqrt(envelope)
+    return sound
+
+
+def _last_change(tab: str, lasting: str) -> NDArray[np.int64]:
+    """For each sixteenth the last one, itself included, whose mark is none of `lasting`."""
+    places = (0 if mark in lasting else place for place, mark in enumerate(tab))
+    return np.fromiter(accumulate(places, max), np.int64)
+
+
+def _drums(generator: np.random.Generator, bars: Sequence[Bar], step: int) -> Signal:
+    """Kick, snare, hat, and a crash where the beat changes."""
     time = np.arange(RATE // 4) / RATE
-    kick = np.sin(2 * np.pi * 55 * time + 6 * np.exp(-time * 60)) * np.exp(-time * 30)
-    snare = (generator.normal(size=time.size) * 0.5 + np.sin(2 * np.pi * 190 * time)) * np.exp(-time * 22)
-    hat = np.diff(generator.normal(size=time.size + 1)) * np.exp(-time * 90)
-    for step in range(steps):
-        start = step * length
-        if step % 8 == 4:
-            out[start : start + time.size] += 0.7 * snare
-        elif generator.uniform() < 0.8:
-            out[start : start + time.size] += 0.9 * kick
-        if step % 2 == 0:
-            out[start : start + time.size] += 0.15 * hat
-    return out[: steps * length].astype(np.float32)
+    ringing = np.arange(RATE) / RATE
+    kick = np.sin(2 * np.pi * 50 * time - 14 * np.exp(-time * 45)) * np.exp(-time * 22)
+    body = np.sin(2 * np.pi * 185 * time) + 0.5 * np.sin(2 * np.pi * 330 * time)
+    snare = (0.25 * generator.normal(size=time.size) + 0.6 * body * np.exp(-time * 20)) * np.exp(-time * 18)
+    hat = np.diff(generator.normal(size=time.size + 1)) * np.exp(-time * 70)
+    crash = np.diff(generator.normal(size=ringing.size + 1)) * np.exp(-ringing * 4)
+    crashes = (
+        "x" if place == 0 or bar.beat != bars[place - 1].beat else "_" for place, bar in enumerate(bars)
+    )
+    lines = (
+        (0.7 * kick, "".join(bar.beat.kick for bar in bars)),
+        (0.8 * snare, "".join(bar.beat.snare for bar in bars)),
+        (0.06 * hat, "".join(bar.beat.hat for bar in bars)),
+        (0.08 * crash, "".join(f"{mark:_<16}" for mark in crashes)),
+    )
+    frames = 16 * len(bars) * step
+    out = np.zeros(frames + RATE)
+    for sound, line in lines:
+        for place, mark in enumerate(line):
+            if mark == "x":
+                out[place * step :][: sound.size] += generator.uniform(0.8, 1.0) * sound
+    return out[:frames]
 
 
-def _saw(pitch: NDArray[np.floating]) -> NDArray[np.floating]:
-    """A saw wave of the given pitch (Hz, one value a frame), ten harmonics of it."""
-    phase = 2 * np.pi * np.cumsum(pitch) / RATE
-    harmonics = np.arange(1, 11)[:, np.newaxis]
-    saw: NDArray[np.floating] = (np.sin(harmonics * phase) / harmonics).sum(axis=0)
+def _saw(pitch: Signal) -> Signal:
+    """A saw wave at 48 kHz of the given pitch (Hz, one value a frame), 24 harmonics of it."""
+    phase = np.cumsum(pitch) / (RATE * OVERSAMPLING)
+    saw: Signal = _SAW[(phase * 4096).astype(np.int64) & 4095]
     return saw
 
 
-def _distorted(signal: NDArray[np.floating], drive: float) -> Signal:
-    return np.asarray(np.tanh(drive * signal), dtype=np.float32)
+def _filtered(signal: Signal, curve: Curve) -> Signal:
+    """A signal at 48 kHz through `curve`, at 16 kHz."""
+    frames = len(signal) // OVERSAMPLING
+    padded = _quick_length(frames)
+    spectrum = np.fft.rfft(signal, padded * OVERSAMPLING)[: padded // 2 + 1]
+    hertz, decibels = np.array(curve).T
+    spectrum *= 10 ** (np.interp(np.fft.rfftfreq(padded, 1 / RATE), hertz, decibels) / 20)
+    return np.fft.irfft(spectrum, padded)[:frames] / OVERSAMPLING
 
 
-def _coloured(generator: np.random.Generator, seconds: float, *, tilt: float) -> Signal:
-    """Noise whose amplitude falls with frequency to the power of `tilt`."""
-    frames = round(seconds * RATE)
-    spectrum = np.fft.rfft(generator.normal(size=frames))
+def _in_a_room(generator: np.random.Generator, signal: Signal) -> Signal:
+    """The signal with a third of a second of room around it."""
+    time = np.arange(RATE // 3) / RATE
+    room = generator.normal(size=time.size) * np.exp(-time * 18)
+    room *= 0.25 / np.sqrt(np.sum(room**2))
+    room[0] += 1
+    frames = len(signal) + len(room)
+    padded = _quick_length(frames)
+    spectrum = np.fft.rfft(signal, padded) * np.fft.rfft(room, padded)
+    return np.fft.irfft(spectrum, padded)[:frames]
+
+
+def _noise(generator: np.random.Generator, frames: int, *, tilt: float) -> Signal:
+    """Noise at an RMS of 1 whose amplitude falls with frequency to the power of `tilt`."""
+    spectrum = np.fft.rfft(generator.normal(size=_quick_length(frames)))
     spectrum[1:] /= np.arange(1, len(spectrum)) ** tilt
-    spectrum[0] = 0
-    noise = np.fft.irfft(spectrum, frames)
-    return np.asarray(noise / noise.std(), dtype=np.float32)
+    return _unit(np.fft.irfft(spectrum)[:frames])
 
 
-def _levelled(signal: NDArray[np.floating], level: float) -> Signal:
-    """The signal without DC, at an RMS of `level` dBFS, its peaks rounded off below full scale."""
+def _quick_length(frames: int) -> int:
+    """An even number, at least `frames`, whose Fourier transform is quick: 2, 3 or 5 times a power of 2."""
+    power = 1 << max(0, frames.bit_length() - 3)
+    return next(2 * power * factor for factor in (1, 2, 3, 4, 5, 8) if 2 * power * factor >= frames)
+
+
+def _unit(signal: Signal) -> Signal:
+    """The signal without DC, at an RMS of 1."""
     centred = signal - signal.mean()
-    scaled = centred * (10 ** (level / 20) / np.sqrt(np.mean(centred**2)))
-    return np.asarray(0.98 * np.tanh(scaled / 0.98), dtype=np.float32)
+    unit: Signal = centred / np.sqrt(np.mean(centred**2))
+    return unit
+
+
+def _levelled(signal: Signal, level: float) -> Signal:
+    """The signal at an RMS of `level` dBFS, its peaks rounded off below full scale."""
+    levelled: Signal = 0.95 * np.tanh(_unit(signal) * 10 ** (level / 20) / 0.95)
+    return levelled
+
+
+def _shortened(clip: Signal, seconds: float) -> Signal:
+    part = clip[: round(seconds * RATE)]
+    centred: Signal = part - part.mean()
+    return centred
 
 
 def _with_silence(generator: np.random.Generator, signal: Signal) -> Signal:
-    """Silence before and after, as a network leaves it that starts and ends where it likes."""
-    before, after = (np.zeros(round(generator.uniform(0.1, 0.8) * RATE), np.float32) for _ in range(2))
-    return np.concatenate([before, signal, after])
+    """Next to nothing before and after, as a network leaves it that starts and ends where it likes."""
+    before, after = (round(generator.uniform(0.1, 0.6) * RATE) for _ in range(2))
+    return np.pad(signal, (before, after)) + 5e-5 * generator.normal(size=before + len(signal) + after)
 
 
 CHECKPOINTS = (

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from thresher.errors import CatalogError
 from thresher.interfaces.cli.app import app, context
 from thresher.interfaces.cli.finding import checkpoints
 from thresher.interfaces.cli.ingesting import ingest_and_tell, init
@@ -21,12 +20,11 @@ def demo(
     folder: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("thresher-demo"),
 ) -> None:
     """Write a small training run, ingest it in two batches, and make a song of it."""
-    from thresher.curation.demo import QUERY, SONG, write_part
+    from thresher.curation.demo import ORDER, QUERY, SONG, claim, write_part
 
     home = folder.absolute()
     file = home / "catalog.toml"
-    if home.exists() and any(home.iterdir()) and not file.exists():
-        raise CatalogError(f"{home} holds other things; name a new folder: thresher demo DIR")
+    claim(home)
     output = home / f"{SONG}.wav"
     quoted = shlex.quote(SONG)
 
@@ -50,8 +48,8 @@ def demo(
     checkpoints()
 
     say("From epoch 20 on it plays. That is a song.")
-    _show(f"thresher song save {quoted} {QUERY}")
-    save(SONG, [QUERY])
+    _show(f"thresher song save {quoted} {QUERY} --order {ORDER}")
+    save(SONG, [QUERY], order=ORDER)
     _show(f"thresher song render {quoted}")
     render(SONG, output)
     tell(f"\nListen to {output}, and go on there:")
