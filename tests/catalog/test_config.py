@@ -6,12 +6,13 @@ import os
 import subprocess
 import sys
 import tomllib
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, asdict, fields
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from thresher.catalog import config
 from thresher.catalog.config import (
@@ -24,7 +25,8 @@ from thresher.catalog.config import (
     parse_duration,
 )
 from thresher.catalog.provenance import BUILT_IN, Provenance, infer
-from thresher.errors import CatalogError, ConfigError
+from thresher.errors import CatalogError, ConfigError, UsageError
+from thresher.signal.ordering import parse_ordering
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLE = REPOSITORY / "catalog.example.toml"
@@ -72,9 +74,9 @@ def test_defaults() -> None:
 
 
 def test_every_default_is_itself_allowed() -> None:
-    for keys in SECTIONS.values():
-        for key in fields(keys):
-            assert key.metadata["read"](key.default) == key.default
+    for name, section in SECTIONS.items():
+        default = getattr(Settings(), name)
+        assert TypeAdapter(section).validate_python(asdict(default)) == default
 
 
 @pytest.mark.parametrize("content", ["", STARTER, "[trim]\n[song]\n"], ids=["empty", "starter", "sections"])
@@ -104,7 +106,7 @@ def test_the_examples_pattern_reads_the_name_beside_it() -> None:
     patterns = (*load_settings(EXAMPLE).provenance, *BUILT_IN)
     name = "night_ep12_it30000_z7.wav"
     assert name in EXAMPLE.read_text(encoding="utf-8")
-    result = infer(f"/data/{name}".encode(), root=b"/data", patterns=patterns)
+    result = infer(f"/data/{name}".encode(), patterns=patterns)
     assert result.pattern == "my network"
     assert result.provenance == Provenance("night", 12, 30000, {"seed": "7"})
 
@@ -143,9 +145,34 @@ def test_executors(tmp_path: Path, executor: str) -> None:
     assert load_settings(written(tmp_path, f'[ingest]\nexecutor = "{executor}"')).ingest.executor == executor
 
 
-@pytest.mark.parametrize("order", ["pairs", "shuffle:7", "epoch+", "valid_loss-"])
+@pytest.mark.parametrize(
+    "order", ["pairs", "shuffle:7", "shuffle:-7", "epoch+", "valid_loss-", "score@prefix-"]
+)
 def test_orders(tmp_path: Path, order: str) -> None:
     assert load_settings(written(tmp_path, f'[song]\norder = "{order}"')).song.order == order
+    assert str(parse_ordering(order)) == order
+
+
+@pytest.mark.parametrize(
+    "order",
+    ["chain", "manual", "shuffle", "shuffle:", "shuffle:x", "shuffle:٣", "epoch", "+", "a@+", "pairs\\n"],
+)
+def test_no_orders(tmp_path: Path, order: str) -> None:
+    message = message_for(tmp_path, f'[song]\norder = "{order}"')
+    assert message.endswith("is not an ordering: pairs, shuffle:SEED, FIELD+ or FIELD-")
+    with pytest.raises(UsageError):
+        parse_ordering(order)
+
+
+@pytest.mark.parametrize("key", ["[trim]\ntop_db", "[trim]\nframe_length", "[audio]\nmax_length"])
+@pytest.mark.parametrize("value", ["true", "nan", "-inf", '"fifty"', "[1]", "{ a = 1 }", "2024-01-01"])
+def test_what_is_no_number_is_never_made_one(tmp_path: Path, key: str, value: str) -> None:
+    assert " is not a " in message_for(tmp_path, f"{key} = {value}")
+
+
+def test_a_number_in_quotes_is_a_number_only_as_a_length(tmp_path: Path) -> None:
+    assert load_settings(written(tmp_path, '[audio]\nmax_length = "90"')).audio.max_length == 90
+    assert '"90" is not a number of seconds' in message_for(tmp_path, '[ingest]\nsettle = "90"')
 
 
 MISTAKES = [
@@ -160,6 +187,8 @@ MISTAKES = [
         "[trim] frame_length: 256 is not a multiple of twice the hop_length, which is 100",
     ),
     ("[trim]\nframe_length = 192", "192 is not a multiple of twice the hop_length, which is 64"),
+    ("[trim]\nhop_length = true", "[trim] hop_length: true is not a whole number of samples"),
+    ('[trim]\nhop_length = "64"', '[trim] hop_length: "64" is not a whole number of samples'),
     ("[trim]\ntop_bd = 50", '[trim] top_bd: no such key; did you mean "top_db"?'),
     ("[audio]\nfloor_db = 50", "[audio] floor_db: no such key; it belongs below [trim]"),
     ("[audio]\nxyzzy = 50", "[audio] xyzzy: no such key; there is max_length"),
@@ -197,6 +226,7 @@ MISTAKES = [
         "[[provenance]]\nname = 'a'\npattern = '(?P<run>x'",
         '"a", pattern: "(?P<run>x": not a regular expression',
     ),
+    ("[[provenance]]\nname = ''\npattern = '(?P<run>x)'", '[[provenance]] number 1, name: "" is not text'),
     ("[[provenance]]\nname = 'a'\npattern = 'x'", '"a", pattern: "x": it names nothing'),
     (
         "[[provenance]]\nname = 'a'\npattern = '(?P<Epoch>x)'",
@@ -238,17 +268,34 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         load_settings(tmp_path / "catalog.toml")
 
 
-def test_settings_load_without_heavy_imports() -> None:
+@pytest.mark.parametrize(
+    ("content", "imported"),
+    [
+        ("", ""),
+        (STARTER, ""),
+        ("[trim]\n[song]\n", ""),
+        ("[trim]\ntop_db = 40\n", "pydantic"),
+        (EXAMPLE.read_text(encoding="utf-8"), "pydantic"),
+    ],
+    ids=["empty", "starter", "sections", "one key", "example"],
+)
+def test_only_a_file_that_sets_a_key_pays_for_its_validation(
+    tmp_path: Path, content: str, imported: str
+) -> None:
     program = (
         "import sys; from pathlib import Path; from thresher.catalog.config import load_settings;"
-        f"load_settings(Path({str(EXAMPLE)!r}));"
+        "load_settings(Path(sys.argv[1]));"
         "print(*sorted({'pydantic', 'numpy', 'sqlalchemy', 'librosa', 'scipy'} & sys.modules.keys()))"
     )
     environ = os.environ | {"PYTHONPATH": str(Path(config.__file__).parents[2])}
     run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environ
+        [sys.executable, "-c", program, str(written(tmp_path, content))],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environ,
     )
-    assert run.stdout.strip() == ""
+    assert run.stdout.strip() == imported
 
 
 # --- finding the catalog ---

@@ -135,7 +135,7 @@ def test_there_are_two_parts(tmp_path: Path) -> None:
 def test_names_say_what_they_are_meant_to(samples: Path) -> None:
     losses = {}
     for path in samples.iterdir():
-        found = infer(bytes(path), root=bytes(samples.parents[1]))
+        found = infer(bytes(path))
         assert found.pattern == "SampleRNN training"
         known = found.provenance
         assert known.run == demo.RUN

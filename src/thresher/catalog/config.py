@@ -1,7 +1,7 @@
 """`catalog.toml` → validated settings, and where to find that file.
 
-Settings are frozen dataclasses; every key knows its default and how to read what a user wrote. No library
-validates them because each listing would pay for its import: pydantic costs 0.25 s before the first key.
+Settings are frozen dataclasses; beside the type of each key stands what a file may say there. pydantic checks
+it, and is imported only for a file that sets a key: every listing would pay for it otherwise.
 Times and lengths are seconds, levels are decibels relative to full scale, frames and hops are in samples.
 """
 
@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_type_hints
 
 from thresher.errors import CatalogError, ConfigError
 
@@ -22,19 +22,12 @@ if TYPE_CHECKING:
 FILE_NAME = "catalog.toml"
 ENVIRONMENT_VARIABLE = "THRESHER_CATALOG"
 
-BACKENDS = ("auto", "libchromaprint", "ffmpeg", "fpcalc")
-METRICS = ("prefix",)
+Backend = Literal["auto", "libchromaprint", "ffmpeg", "fpcalc"]
+MetricName = Literal["prefix"]
+METRICS: tuple[str, ...] = get_args(MetricName)
 
-_Value = TypeVar("_Value")
-_Reader = Callable[[object], _Value]
-
-
-class _UnfitError(Exception):
-    """A value is not what its key takes; the message goes on after the value: "is not a number of …"."""
-
-
-def _key(default: _Value, read: _Reader[_Value]) -> Any:
-    return field(default=default, metadata={"read": read})
+_Keys = TypeVar("_Keys")
+_UNKNOWN_KEY = "unexpected_keyword_argument"  # pydantic's word
 
 
 def parse_duration(text: str) -> float:
@@ -57,128 +50,130 @@ def format_duration(seconds: float) -> str:
     return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
 
 
-def _number(low: float, high: float, what: str) -> _Reader[float]:
-    def read(value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise _UnfitError(f"is not {what}")
-        if not low <= value <= high:  # also where it is nan
-            raise _UnfitError(f"is not {what} from {low:g} to {high:g}")
-        return float(value)
-
-    return read
-
-
-def _whole_number(low: int, high: int, what: str) -> _Reader[int]:
-    def read(value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise _UnfitError(f"is not a whole number of {what}")
-        if not low <= value <= high:
-            raise _UnfitError(f"is not a number of {what} from {low:,} to {high:,}")
-        return value
-
-    return read
-
-
-def _one_of(choices: tuple[str, ...]) -> _Reader[str]:
-    def read(value: object) -> str:
-        if value not in choices:
-            nearest = _nearest(value, choices)
-            raise _UnfitError(
-                f"is not {_any_of(choices)}" + (f'; did you mean "{nearest}"?' if nearest else "")
-            )
-        return str(value)
-
-    return read
-
-
-def _shaped(shape: str, what: str) -> _Reader[str]:
-    def read(value: object) -> str:
-        if not isinstance(value, str) or re.fullmatch(shape, value) is None:
-            raise _UnfitError(f"is not {what}")
-        return value
-
-    return read
-
-
-def _length(value: object) -> float:
-    try:
-        seconds = parse_duration(value) if isinstance(value, str) else _seconds(value)
-    except (ValueError, _UnfitError):
-        seconds = 0.0
-    if seconds <= 0:
-        raise _UnfitError('is not a length such as "2:00:00", "5:00" or 90 (seconds)')
-    return seconds
-
-
-_seconds = _number(0, 1e9, "a number of seconds")
+def _seconds(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
 
 
 @dataclass(frozen=True)
-class CatalogSection:
+class _Takes:
+    """What a key takes: in words, and as constraints with the names that `pydantic.Field` gives them.
+
+    The attribute makes it grouped metadata in the sense of annotated_types, which pydantic iterates over.
+    """
+
+    what: str
+    ge: float | None = None
+    gt: float | None = None
+    le: float | None = None
+    pattern: str | None = None
+    read: Callable[[object], object] | None = None
+
+    __is_annotated_types_grouped_metadata__: ClassVar[bool] = True
+
+    def __iter__(self) -> Iterator[object]:
+        from pydantic import BeforeValidator, Field
+
+        if self.read is not None:
+            yield BeforeValidator(self.read)
+        yield from Field(strict=True, ge=self.ge, gt=self.gt, le=self.le, pattern=self.pattern).metadata
+
+    def instead_of(self, value: object, kind: type) -> str:
+        """What is expected where `value` does not fit a key of this kind."""
+        if self.ge is None:
+            return self.what
+        if type(value) not in (int, kind):
+            return self.what.replace("a ", "a whole ", 1) if kind is int else self.what
+        style = "," if kind is int else "g"
+        return f"{self.what} from {self.ge:{style}} to {self.le:{style}}"
+
+
+class _Section:
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True)
+class CatalogSection(_Section):
     """Where the tables are; `database` is relative to the folder of `catalog.toml`."""
 
-    database: str = _key(
-        "sqlite:///catalog.db",
-        _shaped(r"sqlite:///.+", "the address of a database such as sqlite:///catalog.db"),
-    )
-    busy_timeout: float = _key(10.0, _number(0, 86400, "a number of seconds"))
+    database: Annotated[
+        str, _Takes("the address of a database such as sqlite:///catalog.db", pattern="^sqlite:///.+$")
+    ] = "sqlite:///catalog.db"
+    busy_timeout: Annotated[float, _Takes("a number of seconds", ge=0, le=86400)] = 10.0
 
 
 @dataclass(frozen=True)
-class TrimSection:
+class TrimSection(_Section):
     """What counts as silence: the words of `librosa.effects.trim`, and `floor_db`, silent in itself."""
 
-    top_db: float = _key(50.0, _number(0, 1000, "a number of decibels"))
-    frame_length: int = _key(256, _whole_number(2, 1 << 20, "samples"))
-    hop_length: int = _key(64, _whole_number(1, 1 << 19, "samples"))
-    floor_db: float = _key(-72.0, _number(-1000, 0, "a number of decibels"))
+    top_db: Annotated[float, _Takes("a number of decibels", ge=0, le=1000)] = 50.0
+    frame_length: Annotated[int, _Takes("a number of samples", ge=2, le=1 << 20)] = 256
+    hop_length: Annotated[int, _Takes("a number of samples", ge=1, le=1 << 19)] = 64
+    floor_db: Annotated[float, _Takes("a number of decibels", ge=-1000, le=0)] = -72.0
+
+    def __post_init__(self) -> None:
+        if self.frame_length % (2 * self.hop_length):
+            raise ValueError(
+                f"frame_length: {self.frame_length} is not a multiple of twice the hop_length, "
+                f"which is {self.hop_length}"
+            )
 
 
 @dataclass(frozen=True)
-class FingerprintSection:
+class FingerprintSection(_Section):
     """Which library makes fingerprints."""
 
-    backend: str = _key("auto", _one_of(BACKENDS))
+    backend: Backend = "auto"
 
 
 @dataclass(frozen=True)
-class AudioSection:
+class AudioSection(_Section):
     """How much of a file is analysed, in seconds."""
 
-    max_length: float = _key(7200.0, _length)
+    max_length: Annotated[
+        float, _Takes('a length such as "2:00:00", "5:00" or 90 (seconds)', gt=0, le=1e9, read=_seconds)
+    ] = 7200.0
 
 
 @dataclass(frozen=True)
-class MetricsSection:
+class MetricsSection(_Section):
     """What a score means where nothing else is asked for."""
 
-    default: str = _key("prefix", _one_of(METRICS))
+    default: MetricName = "prefix"
 
 
 @dataclass(frozen=True)
-class IngestSection:
+class IngestSection(_Section):
     """Where the work runs, how many files a transaction holds, how many seconds a file has to lie still."""
 
-    executor: str = _key(
-        "processes",
-        _shaped(r"serial|(?:threads|processes)(?::[1-9][0-9]{0,3})?", "serial, threads[:N] or processes[:N]"),
-    )
-    group: int = _key(64, _whole_number(1, 100_000, "files"))
-    settle: float = _key(2.0, _number(0, 3600, "a number of seconds"))
+    executor: Annotated[
+        str,
+        _Takes(
+            "serial, threads[:N] or processes[:N]",
+            pattern="^(?:serial|(?:threads|processes)(?::[1-9][0-9]{0,3})?)$",
+        ),
+    ] = "processes"
+    group: Annotated[int, _Takes("a number of files", ge=1, le=100_000)] = 64
+    settle: Annotated[float, _Takes("a number of seconds", ge=0, le=3600)] = 2.0
 
 
 @dataclass(frozen=True)
-class SongSection:
+class SongSection(_Section):
     """What a new song is made with; `fade` is in seconds."""
 
-    order: str = _key(
-        "pairs",
-        _shaped(
-            r"pairs|shuffle:[0-9]+|[a-z_]+[+-]",
+    order: Annotated[
+        str,
+        _Takes(
             "an ordering: pairs, shuffle:SEED, FIELD+ or FIELD-",
+            pattern="^(?:pairs|shuffle:-?[0-9]{1,18}|[a-z_]+(?:@[a-z_]+)?[+-])$",
         ),
-    )
-    fade: float = _key(0.005, _number(0, 60, "a number of seconds"))
+    ] = "pairs"
+    fade: Annotated[float, _Takes("a number of seconds", ge=0, le=60)] = 0.005
+
+
+@dataclass(frozen=True)
+class _PatternEntry(_Section):
+    name: Annotated[str, _Takes("text", pattern=".")]
+    pattern: Annotated[str, _Takes("text", pattern=".")]
 
 
 @dataclass(frozen=True)
@@ -196,13 +191,7 @@ class Settings:
 
 
 SECTIONS: dict[str, type] = {
-    "catalog": CatalogSection,
-    "trim": TrimSection,
-    "fingerprint": FingerprintSection,
-    "audio": AudioSection,
-    "metrics": MetricsSection,
-    "ingest": IngestSection,
-    "song": SongSection,
+    name: type(section) for name, section in vars(Settings()).items() if isinstance(section, _Section)
 }
 
 STARTER = """\
@@ -283,32 +272,11 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _section(file: str, name: str, content: object) -> Any:
-    section = SECTIONS[name]
     if not isinstance(content, dict):
         raise ConfigError(
             f"{file}, {name}: {_shown(content)} is not a section; write [{name}] and its keys below it"
         )
-    readers: dict[str, _Reader[Any]] = {key.name: key.metadata["read"] for key in fields(section)}
-    values = {}
-    for key, value in content.items():
-        if key not in readers:
-            raise ConfigError(f"{file}, [{name}] {key}: {_no_key(key, tuple(readers))}")
-        try:
-            values[key] = readers[key](value)
-        except _UnfitError as error:
-            raise ConfigError(f"{file}, [{name}] {key}: {_shown(value)} {error}") from None
-    settings = section(**values)
-    if isinstance(settings, TrimSection):
-        _check_frames(file, settings)
-    return settings
-
-
-def _check_frames(file: str, trim: TrimSection) -> None:
-    if trim.frame_length % (2 * trim.hop_length):
-        raise ConfigError(
-            f"{file}, [trim] frame_length: {trim.frame_length} is not a multiple of twice the hop_length, "
-            f"which is {trim.hop_length}"
-        )
+    return _validated(SECTIONS[name], content, f"{file}, [{name}]") if content else SECTIONS[name]()
 
 
 def _patterns(file: str, content: object) -> tuple[Pattern, ...]:
@@ -317,23 +285,48 @@ def _patterns(file: str, content: object) -> tuple[Pattern, ...]:
     return tuple(_pattern(file, number, entry) for number, entry in enumerate(content, 1))
 
 
-def _pattern(file: str, number: int, entry: Mapping[str, object]) -> Pattern:
+def _pattern(file: str, number: int, content: Mapping[str, object]) -> Pattern:
     from thresher.catalog.provenance import compile_pattern
 
-    name = entry.get("name")
+    name = content.get("name")
     where = f"{file}, [[provenance]] {_shown(name) if isinstance(name, str) and name else f'number {number}'}"
-    for key in entry:
-        if key not in ("name", "pattern"):
-            raise ConfigError(f"{where}, {key}: {_no_key(key, ('name', 'pattern'))}")
-    for key in ("name", "pattern"):
-        if key not in entry:
-            raise ConfigError(f"{where}: {key} is missing")
-        if not isinstance(entry[key], str) or not entry[key]:
-            raise ConfigError(f"{where}, {key}: {_shown(entry[key])} is not text")
+    entry = _validated(_PatternEntry, content, f"{where},")
     try:
-        return compile_pattern(str(name), str(entry["pattern"]))
+        return compile_pattern(entry.name, entry.pattern)
     except ValueError as error:
-        raise ConfigError(f"{where}, pattern: {_shown(entry['pattern'])}: {error}") from error
+        raise ConfigError(f"{where}, pattern: {_shown(entry.pattern)}: {error}") from error
+
+
+def _validated(section: type[_Keys], content: Mapping[str, object], where: str) -> _Keys:
+    """The section that `content` describes; ConfigError for the first key that does not fit."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(section).validate_python(content)
+    except ValidationError as error:
+        # An unknown key comes first: a misspelt one is why another is missing.
+        mistake = min(error.errors(), key=lambda mistake: mistake["type"] != _UNKNOWN_KEY)
+        raise ConfigError(_complaint(section, content, where, mistake)) from error
+
+
+def _complaint(
+    section: type[Any], content: Mapping[str, object], where: str, mistake: Mapping[str, Any]
+) -> str:
+    if not mistake["loc"]:  # a section's own check, which names the key itself
+        return f"{where} {mistake['ctx']['error']}"
+    key = mistake["loc"][0]
+    if mistake["type"] == "missing":
+        return f"{where.rstrip(',')}: {key} is missing"
+    if mistake["type"] == _UNKNOWN_KEY:
+        return f"{where} {key}: {_no_key(key, tuple(one.name for one in fields(section)))}"
+    value = content[key]
+    kind = get_type_hints(section, include_extras=True)[key]
+    if mistake["type"] == "literal_error":
+        nearest = _nearest(value, get_args(kind))
+        expected = _any_of(get_args(kind)) + (f'; did you mean "{nearest}"?' if nearest else "")
+    else:
+        expected = kind.__metadata__[0].instead_of(value, kind.__origin__)
+    return f"{where} {key}: {_shown(value)} is not {expected}"
 
 
 def _no_section(name: str) -> str:

@@ -21,11 +21,12 @@ from thresher.catalog.paths import to_text
 CHECKPOINT_KEYS = ("run", "epoch", "step")
 
 RESERVED_KEYS = frozenset(
-    {"id", "path", "rating", "rated", "rejected", "tag", "status", "reason", "note", "added", "batch", "song"}
-    | {"score", "near", "role", "length", "start", "end", "rate", "channels", "format", "subtype", "loudness"}
-    | {"peak", "kind", "missing", "copies", "recording"}
+    {"id", "path", "status", "reason", "role", "rating", "rejected", "rated", "tag", "tags", "note", "length"}
+    | {"start", "end", "rate", "channels", "format", "subtype", "loudness", "peak", "kind", "batch", "added"}
+    | {"missing", "copies", "recording", "sha_", "song", "score", "near", "heard", "suspect", "cluster"}
+    | {"verdict", "loop", "noise", "silence"}
 )
-"""Query fields that mean something else already: no attribute may go by these names."""
+"""What queries mean something else by, or may come to: no attribute may go by these names."""
 
 LARGEST_INTEGER = 2**63 - 1  # what a database column holds
 LARGEST_SIDECAR = 1_000_000  # bytes
@@ -151,7 +152,7 @@ def compile_pattern(name: str, regex_text: str) -> Pattern:
 def is_skipped(text: str) -> bool:
     """Whether a file is audiocraft's prompt or reference audio, which no checkpoint wrote.
 
-    `text` is the `path_text` of its absolute path.
+    `text` is its absolute path as `paths.to_text` gives it.
     """
     return _SKIPPED.search(text) is not None
 
@@ -159,16 +160,15 @@ def is_skipped(text: str) -> bool:
 def infer(
     path: bytes,
     *,
-    root: bytes = b"",
     patterns: Sequence[Pattern] = BUILT_IN,
     sidecar: Mapping[str, str] | None = None,
     overrides: Provenance | None = None,
 ) -> Inference:
-    """Which checkpoint wrote the file at `path`, and what else is known of it.
+    """Which checkpoint wrote the file at the absolute `path`, and what else is known of it.
 
-    `path` and `root`, the folder that was ingested, are absolute. The first of `patterns` that matches claims
-    the path. For each of run, epoch, step and every attribute the first that names it counts: `overrides`
-    (flags), the claimed name, a run folder above the file, the sidecar; for the run at last `root`'s name.
+    The first of `patterns` that matches claims the path. For each of run, epoch, step and every attribute the
+    first that names it counts: `overrides` (flags), the claimed name, a run folder above the file, the
+    sidecar. What none of them names is None, the run too: the ingested folder's name is for the caller.
     """
     overrides = overrides or Provenance()
     sidecar = sidecar or {}
@@ -180,14 +180,7 @@ def infer(
     # What is no number stays as it was written, as an attribute: "1000k" is better than nothing.
     said = {"run"} | ({"epoch"} if epoch is not None else set()) | ({"step"} if step is not None else set())
     provenance = Provenance(
-        run=(
-            overrides.run
-            or named.get("run")
-            or _run_of_folders(text)
-            or sidecar.get("run")
-            or to_text(os.path.basename(root.rstrip(b"/")))
-            or None
-        ),
+        run=overrides.run or named.get("run") or _run_of_folders(text) or sidecar.get("run") or None,
         epoch=epoch,
         step=step,
         attributes={key: value for key, value in known.items() if key not in said}
@@ -313,20 +306,12 @@ def _plain_key(key: str) -> str:
     return re.sub(r"[^a-z_]", "_", key.lower()) or "_"
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
 def _storable(text: str) -> str:
-    """Text that UTF-8 can hold, without control characters other than line breaks and tabs."""
+    """Text that UTF-8 can hold, without control characters other than line feeds and tabs."""
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return (
-        "".join(_without_controls(c) if c not in "\n\t" else c for c in text)
-        if _CONTROL.search(text)
-        else text
-    )
-
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-
-
-def _without_controls(text: str) -> str:
     return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 

@@ -1,0 +1,75 @@
+"""The two forms of a path: what its text shows, and that its bytes lead back to the file."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from thresher.catalog.paths import StoredPath, absolute, from_stored, to_stored, to_text
+
+NAMES = st.lists(st.binary(min_size=1, max_size=12).filter(lambda name: not {0, 47} & {*name}), min_size=1)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (b"", ""),
+        (b"/a/b.wav", "/a/b.wav"),
+        ("/a/ü🎵.wav".encode(), "/a/ü🎵.wav"),
+        (b"/a/\xff.wav", "/a/\\xff.wav"),
+        (b"/a/\xc3.wav", "/a/\\xc3.wav"),
+        (b"/a/\xed\xa0\x80.wav", "/a/\\xed\\xa0\\x80.wav"),  # a surrogate is no UTF-8
+        (b"/a/x\ny\tz\x1b\x7f.wav", "/a/x\\x0ay\\x09z\\x1b\\x7f.wav"),
+        ("/a/x\x85y\x9b.wav".encode(), "/a/x\\xc2\\x85y\\xc2\\x9b.wav"),
+        ("/a/x\u2028y\u2029.wav".encode(), "/a/x\\xe2\\x80\\xa8y\\xe2\\x80\\xa9.wav"),
+        (b"/a/<b> 'c' \"d\".wav", "/a/<b> 'c' \"d\".wav"),
+    ],
+)
+def test_to_text(path: bytes, text: str) -> None:
+    assert to_text(path) == text
+
+
+@given(st.binary(max_size=40) | st.text(max_size=20).map(lambda name: name.encode("utf-8", "replace")))
+@settings(max_examples=100, deadline=None)
+def test_text_is_one_line_that_can_be_stored(path: bytes) -> None:
+    text = to_text(path)
+    text.encode("utf-8")
+    assert len(text.splitlines()) <= 1
+    assert not any(unicodedata.category(letter) == "Cc" for letter in text)
+    assert to_text(text.encode()) == text
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "stored"),
+    [
+        (b"/data/in/a.wav", "/data", b"in/a.wav"),
+        (b"/data", "/data", b"."),
+        (b"/database/a.wav", "/data", b"/database/a.wav"),
+        (b"/other/a.wav", "/data", b"/other/a.wav"),
+        (b"/a.wav", "/", b"a.wav"),
+        (b"/data/\xff.wav", "/data", b"\xff.wav"),
+    ],
+)
+def test_a_path_is_relative_where_it_lies_under_the_catalog(path: bytes, root: str, stored: bytes) -> None:
+    assert to_stored(path, Path(root)) == StoredPath(stored, to_text(stored))
+
+
+@given(NAMES, st.booleans())
+@settings(max_examples=50, deadline=None)
+def test_the_stored_bytes_lead_back(names: list[bytes], inside: bool) -> None:
+    path = os.path.normpath((b"/data/" if inside else b"/other/") + b"/".join(names))
+    root = Path("/data")
+    assert os.path.normpath(from_stored(to_stored(path, root).path, root)) == path
+
+
+def test_an_absolute_path_keeps_its_symlinks(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    expected = os.fsencode(tmp_path) + b"/link/a.wav"
+    assert absolute(tmp_path / "link" / "x" / ".." / "a.wav") == expected
+    assert absolute(expected) == expected
