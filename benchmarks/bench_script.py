@@ -1,16 +1,22 @@
 """thresher beside the script it grows out of: clips of 20 s at 16 kHz, first all, then twenty more.
 
-The peer is the script's algorithm written anew, honest and unimproved: decode each file, trim with librosa,
-fingerprint, score every ordered pair in pure Python, keep the scores in a dictionary by score, sort, take pairs of
-unused clips, append them by concatenation, write float32. When more clips come it does all of it again. thresher
-ingests, saves the song in the order of pairs and renders it; when more clips come, it ingests those and renders the
-song again. Both use the same fingerprint backend, in one run; each side runs in a process of its own that has
-imported everything and warmed up librosa before the clock starts. Whole commands and the peak memory of their
-process trees are printed beside.
+The peer is the algorithm of 1000sharks' curation.py written anew, honest and unimproved: decode each file,
+trim it with librosa, fingerprint it, score every ordered pair in pure Python, keep the scores in a dictionary
+by score, sort it, append pairs of unused clips by concatenation and let go of them, write one WAV. When more
+clips come it does all of it again. What it is spared is the script's line of output for every pair. thresher
+ingests, saves the song in the order of pairs and renders it; when more clips come, it ingests those and
+renders the whole song again. Both read the same files, use the same fingerprint backend and write PCM16.
 
-Clips are cut from the corpus beside the checkout, at overlapping places; without it, from noise.
+Each side runs in turn in a process of its own that has done the whole job on two clips before its clock
+starts, so that neither imports nor librosa's compiling count; thresher's worker processes begin inside its
+time. Whole commands are beside it: the peer's process from its start, and `thresher init`, `ingest`, `song
+save` and `song render`. The peak memory of a command is that of its process tree, looked at every 20 ms
+(Linux): resident, and proportional where several processes share it. Medians are of the repetitions; the
+stages are those of the median run.
 
-Run `python benchmarks/bench_script.py [--clips 200 1000] [--more 20] [--backend auto]`.
+Clips are cut from the corpus beside the checkout at even, overlapping distances; without it, from made riffs.
+
+Run `python benchmarks/bench_script.py [--clips 200 1000] [--more 20] [--backend auto] [--quick]`.
 """
 
 from __future__ import annotations
@@ -19,54 +25,78 @@ import argparse
 import json
 import math
 import os
-import shutil
+import signal
+import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import soundfile
+# numpy and soundfile are imported where they are used: what this process has loaded too would be taken off
+# the proportional memory of those it measures.
 
 CORPUS = Path(__file__).resolve().parents[1] / "../shared/corpus"
 RATE = 16_000
 SECONDS = 20
+WANTED = {200: (3, 8), 1_000: (8, 25)}
+"""How many times faster thresher shall be at so many clips: at first, and when more come."""
+
+WANTED_MEMORY = {1_000: 1 / 3}
+SAMPLING = 0.02
+STAGES = ("analysis", "scores", "song")
 
 
 # -- the clips ---------------------------------------------------------------------------------------------
 
 
-def cut_clips(folder: Path, count: int) -> str:
-    """Write `count` different clips; where they come from, in words."""
+def cut_clips(folder: Path, count: int, corpus: Path = CORPUS) -> str:
+    """Write `count` different clips, named as SampleRNN names them; where they come from, in words."""
+    import numpy as np
+    import soundfile
     import soxr
 
     folder.mkdir()
     tape = []
-    for path in sorted(CORPUS.glob("neural/**/*.*")) + sorted(CORPUS.glob("music/**/*.*")):
+    for path in sorted(corpus.glob("neural/**/*.*")) + sorted(corpus.glob("music/**/*.*")):
         if path.suffix in (".wav", ".ogg", ".flac", ".mp3"):
             y, rate = soundfile.read(path, dtype="float32", always_2d=True)
             mono = np.clip(y.mean(axis=1), -1, 1)
             tape.append(soxr.resample(mono, rate, RATE) if rate != RATE else mono)
     source = "the corpus"
     if not tape:
-        source = "noise, as the corpus is not there"
-        tape = [np.random.default_rng(0).normal(scale=0.1, size=RATE * 3_600).astype(np.float32)]
+        source = "made riffs, as there is no corpus"
+        tape = [made_riffs(minutes=30)]
     joined = np.concatenate(tape)
     length = RATE * SECONDS
-    for index, start in enumerate(np.linspace(0, len(joined) - length, count).astype(int)):
-        name = folder / f"sample_e{index % 50}_i220001_20_17:19:52_{index}.wav"
+    starts = np.linspace(0, len(joined) - length, count).astype(int)
+    for index, start in enumerate(starts):
+        name = folder / f"sample_e{index % 50}_i220001_20_17-19-52_{index}.wav"
         soundfile.write(name, joined[start : start + length], RATE, "PCM_16")
-    return f"{count} clips cut from {len(joined) / RATE / 60:.0f} minutes of {source}"
+    apart = (starts[1] - starts[0]) / RATE
+    return f"{count} clips cut every {apart:.1f} s from {len(joined) / RATE / 60:.0f} minutes of {source}"
 
 
-# -- the two sides, each in a process of its own -----------------------------------------------------------
+def made_riffs(minutes: int) -> Any:
+    """Bursts of noise and tone, four a second, float32 at RATE."""
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    at = np.arange(RATE // 4) / RATE
+    bursts = minutes * 240
+    pitch = 110 * 2 ** (generator.integers(0, 36, (bursts, 1)) / 12)
+    riffs = np.sin(2 * np.pi * pitch * at) + generator.normal(scale=0.3, size=(bursts, at.size))
+    return (0.4 * riffs * np.exp(-at * generator.uniform(4, 20, (bursts, 1)))).astype(np.float32).ravel()
+
+
+# -- the two sides -----------------------------------------------------------------------------------------
 
 
 def correlation(first: list[int], second: list[int]) -> float:
-    """The script's score of two fingerprints: the share of equal bits over the shorter's words."""
+    """The script's score of two fingerprints: the share of equal bits, word by word, over the shorter one."""
     if len(first) > len(second):
         first = first[: len(second)]
     elif len(first) < len(second):
@@ -74,67 +104,72 @@ def correlation(first: list[int], second: list[int]) -> float:
     total = 0
     for index in range(len(first)):
         total += 32 - bin(first[index] ^ second[index]).count("1")
-    return total / len(first) / 32
+    return total / float(len(first)) / 32
 
 
 def run_script(folder: Path, output: Path, backend: str) -> dict[str, Any]:
     """The peer: everything from the files to the song."""
     import librosa
+    import numpy as np
+    import soundfile
 
     from thresher.signal.fingerprint import find_backend, to_pcm
 
-    librosa.effects.trim(np.ones(RATE, np.float32), top_db=50, frame_length=256, hop_length=64)
     fingerprinter = find_backend(backend)
     begun = time.perf_counter()
-    clips, prints = {}, {}
+    clips = {}
     for name in sorted(os.listdir(folder)):
         y, rate = soundfile.read(folder / name, dtype="float32")
         trimmed, _ = librosa.effects.trim(y, top_db=50, frame_length=256, hop_length=64)
-        words = fingerprinter.fingerprint(
-            [to_pcm(trimmed, float(np.abs(trimmed).max(initial=0)))], rate
-        ).tolist()
-        if words:
-            clips[name], prints[name] = trimmed, words
+        pcm = to_pcm(trimmed, float(np.abs(trimmed).max()))
+        clips[name] = (trimmed, fingerprinter.fingerprint([pcm], rate).tolist())
     analysed = time.perf_counter()
-    scores: dict[float, tuple[str, str]] = {}
-    for first in prints:
-        for second in prints:
-            if first != second:
-                scores[correlation(prints[first], prints[second])] = (first, second)
+    scores = {}
+    for first, (_, first_words) in clips.items():
+        for second, (_, second_words) in clips.items():
+            if first == second or not first_words or not second_words:
+                continue
+            scores[correlation(first_words, second_words)] = (first, second)
     scored = time.perf_counter()
-    used: set[str] = set()
-    song = np.empty(0, np.float32)
-    for score in sorted(scores, reverse=True):
-        first, second = scores[score]
-        if first not in used and second not in used:
-            song = np.concatenate((song, clips[first]))
-            song = np.concatenate((song, clips[second]))
-            used |= {first, second}
-    soundfile.write(output, song, RATE, "FLOAT")
+    count = len(clips)
+    song = None
+    for first, second in dict(sorted(scores.items(), reverse=True)).values():
+        if first in clips and second in clips:
+            song = clips[first][0] if song is None else np.concatenate((song, clips[first][0]))
+            song = np.concatenate((song, clips[second][0]))
+            del clips[first], clips[second]
+    soundfile.write(output, song, RATE)
     ended = time.perf_counter()
     return {
         "seconds": ended - begun,
         "analysis": analysed - begun,
         "scores": scored - analysed,
         "song": ended - scored,
-        "clips": len(used),
+        "clips": count - len(clips),
     }
 
 
-def run_thresher(folder: Path, home: Path, backend: str) -> dict[str, Any]:
+def settings(backend: str, executor: str | None) -> str:
+    """catalog.toml: the defaults but for the backend, and the executor where one is given."""
+    ingest = f'[ingest]\nexecutor = "{executor}"\n' if executor else ""
+    return f'[fingerprint]\nbackend = "{backend}"\n{ingest}'
+
+
+def run_thresher(folder: Path, home: Path, backend: str, executor: str | None) -> dict[str, Any]:
     """thresher: the first time, or again when more clips have come."""
     from thresher import Catalog, ingest, render, save_song
-    from thresher.signal.fingerprint import find_backend
 
-    find_backend(backend)
+    file = home / "catalog.toml"
     begun = time.perf_counter()
-    if not (home / "catalog.toml").exists():
+    is_new = not file.exists()
+    if is_new:
         Catalog.create(home).close()
-        (home / "catalog.toml").write_text(f'[fingerprint]\nbackend = "{backend}"\n')
-    with Catalog.open(home / "catalog.toml") as catalog:
+        file.write_text(settings(backend, executor))
+    with Catalog.open(file) as catalog:
         report = ingest(catalog, [folder])
         ingested = time.perf_counter()
-        save_song(catalog, "S", [], {"ordering": "pairs"})
+        if is_new:
+            save_song(catalog, "S", [], {"ordering": "pairs"})
         done = render(catalog, "S", home / "song.wav")
     ended = time.perf_counter()
     assert report.scoring is not None
@@ -148,69 +183,225 @@ def run_thresher(folder: Path, home: Path, backend: str) -> dict[str, Any]:
     }
 
 
+def run_side(side: str, folder: Path, target: Path, backend: str, executor: str | None) -> dict[str, Any]:
+    """One side, after it has done everything once on two short clips."""
+    import numpy as np
+    import soundfile
+
+    with tempfile.TemporaryDirectory() as name:
+        few = Path(name, "clips")
+        few.mkdir()
+        for seed in (0, 1):
+            noise = np.random.default_rng(seed).normal(scale=0.1, size=5 * RATE)
+            soundfile.write(few / f"{seed}.wav", noise, RATE)
+        if side == "script":
+            run_script(few, Path(name, "song.wav"), backend)
+            return run_script(folder, target, backend)
+        # serial: it imports what an analysis needs, but starts no worker
+        run_thresher(few, Path(name, "home"), backend, "serial")
+    return run_thresher(folder, target, backend, executor)
+
+
 # -- running and measuring them ----------------------------------------------------------------------------
 
 
-def tree_memory(root: int) -> int:
-    """Proportional memory of a process and all below it, bytes (Linux; 0 elsewhere)."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
+class PeakMemory:
+    """The greatest memory, bytes, of a session's processes while the block runs; 0 where /proc is not."""
+
+    def __init__(self, session: int) -> None:
+        self.bytes = 0
+        self._session = session
+        self._over = threading.Event()
+        self._watcher = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> PeakMemory:
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watcher.join()
+
+    def _watch(self) -> None:
+        pause = 0.0
+        while not self._over.wait(pause):
+            begun = time.perf_counter()
+            self.bytes = max(self.bytes, self._now())
+            # adding up the pages of a process stops it for a while: never for more than a sixth of the time
+            pause = max(SAMPLING, 5 * (time.perf_counter() - begun))
+
+    def _now(self) -> int:
+        processes = [number for number in self._numbers() if self._is_ours(number)]
+        measure = proportional if len(processes) > 1 else resident
+        return sum(measure(number) for number in processes)
+
+    def _numbers(self) -> list[int]:
+        if not os.path.isdir("/proc"):
+            return []
+        # a process is younger than its session's first
+        return [int(name) for name in os.listdir("/proc") if name.isdecimal() and int(name) >= self._session]
+
+    def _is_ours(self, process: int) -> bool:
         try:
-            fields = entry.read_text().rsplit(")", 1)[1].split()
+            fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
         except OSError:
-            continue
-        children.setdefault(int(fields[1]), []).append(int(entry.parent.name))
-    total, waiting = 0, [root]
-    while waiting:
-        process = waiting.pop()
-        waiting += children.get(process, [])
-        try:
-            for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1]) * 1024
-        except OSError:
-            continue
-    return total
+            return False
+        return int(fields[3]) == self._session
 
 
-def measured(side: str, *arguments: str | Path) -> dict[str, Any]:
-    """Run one side as a command; what it says of itself, its whole time and the peak of its process tree."""
+def resident(process: int) -> int:
+    """Bytes of memory a process has, those it shares with others included."""
+    try:
+        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def proportional(process: int) -> int:
+    """Bytes of memory a process has, a page shared by k counted 1/k; resident where that is secret."""
+    try:
+        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        return resident(process)
+    return 0
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A whole command: its output, how long it took (s), and the peak memory of its process tree (bytes)."""
+
+    output: str
+    seconds: float
+    peak: int
+
+
+def run(*command: str | Path) -> Ran:
+    """Run a command in a session of its own; a failure ends the benchmark, and an interrupt the command."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     begun = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, __file__, "--side", side, *map(str, arguments)], stdout=subprocess.PIPE, text=True
+        [sys.executable, *map(str, command)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        text=True,
+        start_new_session=True,
     )
-    peak, running = 0, True
-
-    def watch() -> None:
-        nonlocal peak
-        while running:
-            peak = max(peak, tree_memory(process.pid))
-            time.sleep(0.05)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    answer, _ = process.communicate()
-    running = False
-    watcher.join()
+    try:
+        with PeakMemory(process.pid) as memory:
+            output, errors = process.communicate()
+            seconds = time.perf_counter() - begun
+    except BaseException:
+        os.killpg(process.pid, signal.SIGTERM)
+        raise
     if process.returncode != 0:
-        raise SystemExit(f"{side} failed")
-    return {**json.loads(answer.splitlines()[-1]), "command": time.perf_counter() - begun, "peak": peak}
+        raise SystemExit(f"{' '.join(map(str, command))}: exit code {process.returncode}\n{errors}")
+    return Ran(output, seconds, memory.bytes)
 
 
-def show(title: str, peer: dict[str, Any], ours: dict[str, Any], wanted: float) -> None:
-    """Two lines of the table, and the ratio."""
+def run_job(side: str, *arguments: str | Path) -> dict[str, Any]:
+    """One side's own account of its run, with the time and memory of its process as a whole."""
+    ran = run(__file__, "--side", side, *arguments)
+    return {**json.loads(ran.output.splitlines()[-1]), "command": ran.seconds, "peak": ran.peak}
+
+
+def run_commands(folder: Path, home: Path, backend: str, executor: str | None) -> dict[str, float]:
+    """The same job by the command line: all commands' time, and the greatest peak."""
+    thresher = ("-m", "thresher", "--catalog", home / "catalog.toml")
+    ran = []
+    is_new = not home.exists()
+    if is_new:
+        ran.append(run("-m", "thresher", "init", home))
+        (home / "catalog.toml").write_text(settings(backend, executor))
+    ran.append(run(*thresher, "ingest", folder))
+    if is_new:
+        ran.append(run(*thresher, "song", "save", "S", "role:generated", "--order", "pairs"))
+    ran.append(run(*thresher, "song", "render", "S", "-o", home / "song.wav"))
+    return {"command": sum(each.seconds for each in ran), "peak": max(each.peak for each in ran)}
+
+
+class Trial:
+    """One number of clips: both sides, at first and when more come, some times over."""
+
+    def __init__(self, here: Path, options: argparse.Namespace, clips: int) -> None:
+        self._here = here
+        self._backend = options.backend
+        self._executor = f"processes:{options.jobs}" if options.jobs else None
+        self._folder = here / "clips"
+        cut = run(__file__, "--side", "cut", self._folder, str(clips + options.more), options.corpus)
+        print(cut.output.strip(), flush=True)
+        files = sorted(self._folder.iterdir(), key=lambda path: int(path.stem.rsplit("_", 1)[1]))
+        # every so many-th comes later, so that what comes is like what is there
+        self._late = files[:: max(1, len(files) // max(1, options.more))][: options.more]
+        self.first: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        self.later: list[tuple[dict[str, Any], dict[str, Any]]] = []
+
+    def repeat(self, number: int) -> None:
+        """Both sides once more, each beginning from nothing."""
+        away = self._here / "away"
+        away.mkdir()
+        for path in self._late:
+            path.rename(away / path.name)
+        self.first.append(self._both(number))
+        for path in self._late:
+            (away / path.name).rename(path)
+        away.rmdir()
+        self.later.append(self._both(number))
+
+    def _both(self, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        home = self._here / f"home{number}"
+        peer = run_job("script", self._folder, self._here / "peer.wav", self._backend, "")
+        ours = run_job("thresher", self._folder, home, self._backend, self._executor or "")
+        commands = run_commands(self._folder, self._here / f"commands{number}", self._backend, self._executor)
+        return peer, {**ours, **commands}
+
+
+def median_run(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The run of median time (the faster of the middle two), with the median command and greatest peak."""
+    middle = sorted(runs, key=lambda each: each["seconds"])[(len(runs) - 1) // 2]
+    command = statistics.median(each["command"] for each in runs)
+    return {**middle, "command": command, "peak": max(each["peak"] for each in runs)}
+
+
+def show(
+    title: str, runs: list[tuple[dict[str, Any], dict[str, Any]]], wanted: float | None, memory: float | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Two lines of the table and the ratios; both sides' median runs."""
+    peer, ours = (median_run(list(side)) for side in zip(*runs, strict=True))
     print(f"\n{title}")
     for name, side in (("script", peer), ("thresher", ours)):
+        stages = " + ".join(f"{stage} {side[stage]:.2f}" for stage in STAGES)
         print(
-            f"  {name:<9} {side['seconds']:8.2f} s = analysis {side['analysis']:.2f} + scores {side['scores']:.2f}"
-            f" + song {side['song']:.2f}; command {side['command']:.2f} s, peak {side['peak'] / 1e6:.0f} MB,"
-            f" {side['clips']} clips in the song"
+            f"  {name:<9}{side['seconds']:8.2f} s = {stages}; command {side['command']:.2f} s,"
+            f" peak {side['peak'] / 1e6:.0f} MB, {side['clips']} clips in the song"
         )
+    ratios = [first["seconds"] / second["seconds"] for first, second in runs]
+    range_ = f", {min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} runs" if len(ratios) > 1 else ""
     print(
-        f"  ratio     {peer['seconds'] / ours['seconds']:8.2f} (wanted at least {wanted:g});"
-        f" command {peer['command'] / ours['command']:.2f},"
-        f" peak memory {ours['peak'] / peer['peak']:.2f} of the script's"
+        f"  ratio    {peer['seconds'] / ours['seconds']:8.2f}"
+        f"{f' (wanted: at least {wanted:g})' if wanted else ''}{range_};"
+        f" commands {peer['command'] / ours['command']:.2f};"
+        f" memory {ours['peak'] / max(1, peer['peak']):.2f} of the script's"
+        f"{f' (wanted: at most {memory:.2f})' if memory else ''}",
+        flush=True,
     )
+    return peer, ours
+
+
+def show_growth(found: dict[int, tuple[dict[str, Any], dict[str, Any]]]) -> None:
+    """The exponents of time and memory between the smallest and the greatest number of clips."""
+    low, high = min(found), max(found)
+    print(f"\ngrowth from {low} to {high} clips, as exponents of their number")
+    for place, name in enumerate(("script", "thresher")):
+        grown = (
+            (key, math.log(found[high][place][key] / found[low][place][key]) / math.log(high / low))
+            for key in ("seconds", *STAGES, "peak")
+            if found[low][place][key]
+        )
+        print(f"  {name:<9}", ", ".join(f"{key} {exponent:.2f}" for key, exponent in grown))
 
 
 def main() -> None:
@@ -219,40 +410,36 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--clips", type=int, nargs="+", default=[200, 1_000])
-    parser.add_argument("--more", type=int, default=20)
-    parser.add_argument("--backend", default="auto")
-    parser.add_argument("--side", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--more", type=int, default=20, help="clips that come later")
+    parser.add_argument("--backend", default="auto", help="what makes fingerprints, for both sides")
+    parser.add_argument("--jobs", type=int, help="thresher's worker processes (default: one a core)")
+    parser.add_argument("--repeat", type=int, help="runs of each size (default: 3, from 500 clips on 1)")
+    parser.add_argument("--corpus", type=Path, default=CORPUS)
+    parser.add_argument("--quick", action="store_true", help="40 clips once, to see that it runs")
+    parser.add_argument("--side", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.side:
-        side, folder, target, backend = options.side
-        run = run_script if side == "script" else run_thresher
-        print(json.dumps(run(Path(folder), Path(target), backend)))
+    if options.side and options.side[0] == "cut":
+        _, folder, count, corpus = options.side
+        print(cut_clips(Path(folder), int(count), Path(corpus)))
         return
-    wanted = {200: (3, 8), 1_000: (8, 25)}
-    first: dict[int, tuple[float, float]] = {}
-    for clips in options.clips:
+    if options.side:
+        side, folder, target, backend, executor = options.side
+        print(json.dumps(run_side(side, Path(folder), Path(target), backend, executor or None)))
+        return
+    sizes = [40] if options.quick else options.clips
+    print(f"backend {options.backend}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    found = {}
+    for clips in sizes:
+        repeats = options.repeat or (1 if options.quick or clips >= 500 else 3)
         with tempfile.TemporaryDirectory() as name:
-            here = Path(name)
-            print(cut_clips(here / "all", clips + options.more), "| backend", options.backend)
-            (here / "clips").mkdir()
-            files = sorted((here / "all").iterdir(), key=lambda path: int(path.stem.rsplit("_", 1)[1]))
-            for path in files[:clips]:
-                shutil.move(path, here / "clips")
-            at_first, later = wanted.get(clips, (0, 0))
-            peer = measured("script", here / "clips", here / "peer.wav", options.backend)
-            ours = measured("thresher", here / "clips", here / "home", options.backend)
-            show(f"{clips} clips", peer, ours, at_first)
-            first[clips] = (peer["seconds"], ours["seconds"])
-            for path in files[clips:]:
-                shutil.move(path, here / "clips")
-            peer = measured("script", here / "clips", here / "peer.wav", options.backend)
-            ours = measured("thresher", here / "clips", here / "home", options.backend)
-            show(f"{options.more} more", peer, ours, later)
-    if len(first) > 1:
-        (low, (peer_low, ours_low)), *_, (high, (peer_high, ours_high)) = sorted(first.items())
-        step = math.log(high / low)
-        script, own = math.log(peer_high / peer_low) / step, math.log(ours_high / ours_low) / step
-        print(f"\ngrowth from {low} to {high} clips: the script as n^{script:.2f}, thresher as n^{own:.2f}")
+            trial = Trial(Path(name), options, clips)
+            for number in range(repeats):
+                trial.repeat(number)
+        at_first, later = WANTED.get(clips, (None, None))
+        found[clips] = show(f"{clips} clips", trial.first, at_first, WANTED_MEMORY.get(clips))
+        show(f"{options.more} more, {clips + options.more} in all", trial.later, later, None)
+    if len(found) > 1:
+        show_growth(found)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
 """How long a listing and the help take, beside what they can't be faster than.
 
 `thresher list --format jsonl` of 10,000 clips against `python -c "import sqlalchemy"`, and `thresher --help`
-against the help of a Typer application with two empty commands; in turn, A B A B …, whole processes, medians. The
-package is compiled first, as it is where it was installed.
+against the help of a Typer application with two empty commands; in turn, A B A B …, whole processes, medians;
+the ratio is the median of those of neighbouring runs.
+
+An installed wheel has its bytecode; a checkout has none where PYTHONDONTWRITEBYTECODE is set. So the package
+is compiled first, and the variable kept from the children.
 
 Run `python benchmarks/bench_startup.py [--clips N] [--runs N]`.
 """
@@ -170,6 +173,9 @@ def main() -> None:
             "--format",
             "jsonl",
         ]
+        listed = subprocess.run(command, check=True, capture_output=True, env=environment).stdout.count(b"\n")
+        if listed != options.clips:
+            raise SystemExit(f"the listing has {listed} lines, not {options.clips}")
         compare(
             f"list of {options.clips:,} clips as jsonl, against import sqlalchemy",
             command,
