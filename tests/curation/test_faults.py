@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
 import struct
+import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from sqlalchemy import Engine, event, text
 
 from thresher.catalog.catalog import Catalog
 from thresher.curation import analysis, judging
@@ -384,11 +389,137 @@ def test_row_17_removed_while_the_ingest_runs(
     assert [failure.status for failure in report.failures] == ["missing"]
 
 
+POISON = """
+import signal
+
+from thresher.curation import analysis
+
+
+def analyse(task):
+    if b"poison" in task.path:
+        signal.raise_signal(signal.SIGSEGV)
+    return analysis.analyse(task)
+"""
+
+
+def test_row_21_a_decoder_that_crashes(
+    catalog: Catalog, folder: Path, write_clip: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for index in range(6):
+        write_clip(folder / f"{'poison' if index in (1, 4) else 'clip'}{index}.wav", 30 + index, 0.4)
+    (tmp_path / "poisonous.py").write_text(POISON)
+    monkeypatch.syspath_prepend(tmp_path)  # workers look for modules where their parent does
+    poisonous = importlib.import_module("poisonous")
+    monkeypatch.setattr("thresher.curation.ingest.analyse", poisonous.analyse)
+    report = ingest(catalog, [folder], IngestOptions(executor="processes:2"))
+    assert [(Path(one.path).name, one.status, one.reason) for one in report.failures] == [
+        ("poison1.wav", "unreadable", "decoder crashed"),
+        ("poison4.wav", "unreadable", "decoder crashed"),
+    ]
+    assert report.added == 7
+    crashed = [(row.id, row.path) for row in list_clips(catalog, "status:unreadable")]
+    assert crashed == [(6, "clips/poison1.wav"), (7, "clips/poison4.wav")]
+    assert len(list_clips(catalog, "status:too_short")) == 4
+    again = ingest(catalog, [folder], IngestOptions(executor="processes:2"))
+    assert (again.unchanged, again.failures) == (7, ())
+
+
+@pytest.fixture
+def small_disk() -> Iterator[list[int]]:
+    """Let no database grow beyond so many bytes more than it has."""
+    limit: list[int] = []
+
+    def configure(connection: Any, _record: object) -> None:
+        if limit:
+            size, pages = (
+                connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "page_count")
+            )
+            connection.execute(f"PRAGMA max_page_count={pages + limit[0] // size}")
+
+    event.listen(Engine, "connect", configure)
+    yield limit
+    event.remove(Engine, "connect", configure)
+
+
+def test_row_26_a_full_disk(
+    catalog: Catalog, folder: Path, write_clip: Any, serial: IngestOptions, small_disk: list[int]
+) -> None:
+    ingest(catalog, [folder], serial)
+    for index in range(40):
+        write_clip(folder / f"new{index}.wav", 40 + index, 3.0 if index < 5 else 0.3)
+    before = [(row.id, row.path) for row in list_clips(catalog)]
+    with catalog.reading() as connection:
+        batches = connection.execute(text("SELECT id, added FROM batch")).all()
+    small_disk.append(8_192)
+    with pytest.raises(CatalogError, match="no space left on the disk") as caught:
+        ingest(catalog, [folder], serial)
+    assert "\n" not in str(caught.value)
+    small_disk.clear()
+    assert [(row.id, row.path) for row in list_clips(catalog)] == before
+    with catalog.reading() as connection:
+        assert connection.scalar(text("PRAGMA integrity_check")) == "ok"
+        assert connection.execute(text("SELECT id, added FROM batch")).all() == batches
+    assert ingest(catalog, [folder], serial).added == 40
+
+
+def test_row_28_a_locked_catalog(catalog: Catalog, folder: Path, serial: IngestOptions) -> None:
+    catalog.file.write_text("[catalog]\nbusy_timeout = 0.1\n")
+    code = (
+        "import sqlite3, sys\n"
+        "connection = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "connection.execute('BEGIN IMMEDIATE')\n"
+        "print('locked', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(catalog.root / "catalog.db")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdin is not None
+    assert holder.stdout is not None
+    with Catalog.open(catalog.file) as impatient:
+        holder.stdout.readline()
+        with pytest.raises(CatalogError, match=r"is locked by .*; wait until it ends, or stop it"):
+            ingest(impatient, [folder], serial)
+        holder.stdin.close()
+        holder.wait()
+        holder.stdout.close()
+        assert ingest(impatient, [folder], serial).added == 1
+
+
+def test_a_file_whose_name_a_fifo_took_meanwhile(
+    catalog: Catalog, folder: Path, write_clip: Any, serial: IngestOptions
+) -> None:
+    path = write_clip(folder / "later.wav", 10)
+
+    def take(stage: str, _done: int, _total: int) -> None:
+        if stage == "analysing" and path.is_file():
+            path.unlink()
+            os.mkfifo(path)
+
+    write_clip(folder / "a.wav", 11)
+    report = ingest(catalog, [folder], serial, take)
+    assert report.added == 2
+    assert [(Path(one.path).name, one.reason) for one in report.failures] == [
+        ("later.wav", "not a regular file")
+    ]
+
+
+def test_a_file_that_cannot_be_used_is_told_of_once(
+    catalog: Catalog, folder: Path, serial: IngestOptions
+) -> None:
+    os.mkfifo(folder / "pipe.wav")
+    (folder / "lost.wav").symlink_to(folder / "nowhere.wav")
+    (folder / "text.wav").write_text("no audio")
+    assert len(ingest(catalog, [folder], serial).failures) == 3
+    again = ingest(catalog, [folder], serial)
+    assert (again.failures, again.batch, again.files) == ((), None, 4)
+
+
 def test_row_31_a_flipped_byte_is_found(
     catalog: Catalog, folder: Path, write_clip: Any, serial: IngestOptions
 ) -> None:
-    from sqlalchemy import text
-
     from thresher.curation.verify import verify
 
     for index in range(3):

@@ -268,6 +268,50 @@ def test_a_song_rendered_among_the_clips_is_no_clip(
     assert ingest(catalog, [clips], replace(serial, dry_run=True)).renderings == 1
 
 
+def test_a_rendering_over_a_clip_leaves_the_clip_missing(
+    catalog: Catalog, clips: Path, serial: IngestOptions
+) -> None:
+    from thresher.curation.render import render
+    from thresher.curation.songs import save_song
+
+    ingest(catalog, [clips], serial)
+    save_song(catalog, "S", ["epoch:10.."])
+    render(catalog, "S", clips / "song.wav")
+    (clips / "song.wav").replace(clips / "death_epoch_10_0.wav")
+    report = ingest(catalog, [clips], serial)
+    assert (report.renderings, report.added, report.unchanged) == (1, 0, 5)
+    assert show_clip(catalog, "1").clip.missing
+
+
+def test_an_unplugged_drive_is_suspected_whatever_lies_there_now(
+    catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions
+) -> None:
+    folder = tmp_path / "drive"
+    for epoch in range(12):
+        write_clip(folder / "sub" / f"a_epoch_{epoch}_0.wav", epoch, 0.3)
+    ingest(catalog, [folder], serial)
+    shutil.rmtree(folder / "sub")
+    for epoch in range(30):
+        write_clip(folder / "sub" / f"b_epoch_{epoch}_0.wav", 100 + epoch, 0.3)
+    report = ingest(catalog, [folder, folder / "sub"], serial)
+    assert (report.added, report.missing, report.held_back) == (30, 0, 12)
+    dry = ingest(catalog, [folder], replace(serial, dry_run=True, mark_missing=True))
+    assert (dry.missing, dry.held_back) == (12, 0)
+
+
+def test_nine_files_are_no_drive(
+    catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions
+) -> None:
+    folder = tmp_path / "drive"
+    for epoch in range(9):
+        write_clip(folder / f"a_epoch_{epoch}_0.wav", epoch, 0.3)
+    ingest(catalog, [folder], serial)
+    shutil.rmtree(folder)
+    folder.mkdir()
+    assert ingest(catalog, [folder], replace(serial, dry_run=True)).missing == 9
+    assert ingest(catalog, [folder], serial).missing == 9
+
+
 # -- provenance --------------------------------------------------------------------------------------------
 
 
@@ -464,6 +508,45 @@ def test_a_dry_run_tells_what_the_real_run_does(
     real = ingest(catalog, [clips], serial)
     assert counts(dry) == counts(real)
     assert counts(real) == {"added": 2, "copies": 2, "moved": 1, "missing": 1, "unchanged": 3}
+
+
+def test_a_dry_run_tells_of_files_that_are_being_written(
+    catalog: Catalog, clips: Path, serial: IngestOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from thresher.curation import ingest as module
+
+    real = module.sha256_file
+
+    def hashed(path: bytes) -> str:
+        if b"epoch_20" in path:
+            with Path(os.fsdecode(path)).open("ab") as stream:
+                stream.write(bytes(64))
+        return real(path)
+
+    monkeypatch.setattr(module, "sha256_file", hashed)
+    dry = ingest(catalog, [clips], replace(serial, dry_run=True))
+    assert dry.added == 4
+    assert [failure.status for failure in dry.failures] == ["unsettled", "unsettled"]
+
+
+def test_the_slower_of_two_reanalyses_counts_nothing(
+    catalog: Catalog, clips: Path, serial: IngestOptions
+) -> None:
+    ingest(catalog, [clips], serial)
+
+    def overtaken(stage: str, done: int, _total: int) -> None:
+        if stage == "analysing" and done == 6:
+            with Catalog.open(catalog.file) as faster:
+                assert ingest(faster, [clips], serial).reanalysed == 6
+
+    with with_trim(catalog, "top_db = 30.0") as slower:
+        before = dump(slower)
+        report = ingest(slower, [clips], serial, overtaken)
+        assert counts(report) == {"unchanged": 6}
+        assert [row.reanalysed for row in batches(slower)] == [0, 6]
+        assert dump(slower, without=("batch", "clip")) == {
+            name: rows for name, rows in before.items() if name not in ("batch", "clip")
+        }
 
 
 def test_stopping_keeps_what_was_committed(

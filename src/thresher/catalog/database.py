@@ -7,12 +7,13 @@ autocommit mode and every block begins by name, to read or to write.
 
 from __future__ import annotations
 
+import itertools
 import os
 import sqlite3
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,6 @@ def connect(file: Path, busy_timeout: float) -> Engine:
             f"PRAGMA busy_timeout={int(busy_timeout * 1000)};"
             "PRAGMA foreign_keys=ON; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
         )
-        wanted = "wal" if wal_is_safe(sqlite3.sqlite_version_info) else "delete"
-        if connection.execute("PRAGMA journal_mode").fetchone()[0] != wanted:
-            connection.execute(f"PRAGMA journal_mode={wanted}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -78,7 +76,7 @@ def connect(file: Path, busy_timeout: float) -> Engine:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One transaction that sees the catalog as it is at this moment."""
-    with _in_one_sentence(engine), engine.begin() as connection:
+    with _in_one_sentence(_file(engine)), engine.begin() as connection:
         yield connection
 
 
@@ -86,23 +84,27 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def writing(engine: Engine) -> Iterator[Connection]:
     """One transaction that owns the catalog until it commits; nothing of it stays when it fails."""
     with (
-        _in_one_sentence(engine),
+        _in_one_sentence(_file(engine)),
         engine.connect().execution_options(writes=True) as connection,
         connection.begin(),
     ):
         yield connection
 
 
+def _file(engine: Engine) -> Path:
+    return Path(str(engine.url.database))
+
+
 @contextmanager
-def _in_one_sentence(engine: Engine) -> Iterator[None]:
+def _in_one_sentence(file: Path) -> Iterator[None]:
     try:
         yield
-    except DatabaseError as error:
-        raise _translated(error, Path(str(engine.url.database))) from error
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        raise _translated(error, file) from error
 
 
-def _translated(error: DatabaseError, file: Path) -> Exception:
-    words = str(error.orig)
+def _translated(error: DatabaseError | sqlite3.DatabaseError, file: Path) -> Exception:
+    words = str(error.orig if isinstance(error, DatabaseError) else error)
     if "locked" in words or "busy" in words:
         holders = lock_holders(file)
         who = f" by {', '.join(holders)}" if holders else " by another program"
@@ -111,6 +113,8 @@ def _translated(error: DatabaseError, file: Path) -> Exception:
         )
     if "full" in words:
         return CatalogError(f"no space left on the disk of {file}; free some and run the command again")
+    if "I/O error" in words:
+        return CatalogError(f"the disk of {file} fails ({words}); check it, then run `thresher verify`")
     if "readonly" in words or "unable to open" in words:
         return CatalogError(f"{file} can't be written ({words}); give its folder back its write permission")
     if "malformed" in words or "not a database" in words:
@@ -124,13 +128,15 @@ def lock_holders(file: Path) -> list[str]:
     """Programs that hold a lock on `file`, as "name (process 123)"; empty where the system doesn't tell."""
     holders = []
     with suppress(OSError, ValueError, IndexError):
-        inode = str(file.stat().st_ino)
+        # in write-ahead mode the locks are on the index beside the file
+        files = [each for each in (file, file.with_name(f"{file.name}-shm")) if each.exists()]
+        inodes = {str(each.stat().st_ino) for each in files}
         for line in Path("/proc/locks").read_text().splitlines():
             fields = line.split()
             if "->" in fields:  # a waiter, not a holder
                 continue
             process, place = fields[4], fields[5]
-            if place.rsplit(":", 1)[-1] == inode and int(process) not in (os.getpid(), -1):
+            if place.rsplit(":", 1)[-1] in inodes and int(process) not in (os.getpid(), -1):
                 name = Path(f"/proc/{process}/comm").read_text().strip()
                 holders.append(f"{name} (process {process})")
     return sorted(set(holders))
@@ -166,6 +172,7 @@ def create(file: Path, busy_timeout: float) -> None:
     partial.touch()
     engine = connect(partial, busy_timeout)
     run_migrations(engine)
+    _settle_journal(engine)
     engine.dispose()
     if file.exists():
         partial.unlink()
@@ -178,18 +185,35 @@ def open_current(file: Path, busy_timeout: float) -> tuple[Engine, Path | None]:
     check_file(file)
     engine = connect(file, busy_timeout)
     revision = current_revision(engine)
-    if revision == schema.HEAD:
-        return engine, None
     if revision is None:
         raise CatalogError(f"{file} is a SQLite database but not a catalog; it was left as it is")
-    if revision not in known_revisions():
-        raise CatalogError(
-            f"{file} was written by a newer thresher (revision {revision}; this one knows {schema.HEAD}); "
-            "it was left as it is: `pip install --upgrade thresher`"
-        )
-    copy = backup(file, revision)
-    run_migrations(engine)
+    copy = None
+    if revision != schema.HEAD:
+        if revision not in known_revisions():
+            raise CatalogError(
+                f"{file} was written by a newer thresher (revision {revision}; this one knows {schema.HEAD}); "
+                "it was left as it is: `pip install --upgrade thresher`"
+            )
+        copy = backup(file, revision)
+        run_migrations(engine)
+    _settle_journal(engine)
     return engine, copy
+
+
+def _settle_journal(engine: Engine) -> None:
+    """Use write-ahead logging where it is safe, and leave it where it is not.
+
+    The mode is kept in the file, so it is not touched before the file is known to be this program's.
+    """
+    is_safe = wal_is_safe(sqlite3.sqlite_version_info)
+    wanted = "wal" if is_safe else "delete"
+    with _in_one_sentence(_file(engine)), engine.connect() as connection:
+        raw: Any = connection.connection.dbapi_connection
+        if raw.execute("PRAGMA journal_mode").fetchone()[0] == wanted:
+            return
+        # a file that is read-only or in use keeps its journal, which is as safe as the log
+        with suppress(sqlite3.OperationalError) if is_safe else nullcontext():
+            raw.execute(f"PRAGMA journal_mode={wanted}")
 
 
 def current_revision(engine: Engine) -> str | None:
@@ -206,28 +230,41 @@ def current_revision(engine: Engine) -> str | None:
 
 def backup(file: Path, revision: str) -> Path:
     """Copy the catalog beside itself by SQLite's backup API, check the copy, and say where it is."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    copy = file.with_name(f"{file.stem}-{revision}-{stamp}.backup.db")
-    number = 1
-    while copy.exists():
-        number += 1
-        copy = file.with_name(f"{file.stem}-{revision}-{stamp}-{number}.backup.db")
-    partial = copy.with_suffix(".part")
-    source, target = (
-        sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True),
-        sqlite3.connect(partial),
-    )
+    copy, partial = _backup_place(file, revision)
     try:
-        source.backup(target)
-        verdict = target.execute("PRAGMA integrity_check").fetchone()[0]
-    finally:
-        source.close()
-        target.close()
-    if verdict != "ok":
+        with (
+            _in_one_sentence(file),
+            closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(partial.absolute().as_uri(), uri=True)) as target,
+        ):
+            source.backup(target)
+            verdict = target.execute("PRAGMA integrity_check").fetchone()[0]
+        if verdict != "ok":
+            raise CatalogError(f"the backup of {file} is not sound ({verdict}); nothing was upgraded")
+    except BaseException:
         partial.unlink()
-        raise CatalogError(f"the backup of {file} is not sound ({verdict}); nothing was upgraded")
+        raise
     partial.rename(copy)
     return copy
+
+
+def _backup_place(file: Path, revision: str) -> tuple[Path, Path]:
+    """Where a backup goes, and the empty file to write it to, which no other program has taken."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    for number in itertools.count(1):
+        again = f"-{number}" if number > 1 else ""
+        copy = file.with_name(f"{file.stem}-{revision}-{stamp}{again}.backup.db")
+        partial = copy.with_suffix(".part")
+        if copy.exists():
+            continue
+        try:
+            partial.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise CatalogError(f"no backup can be written beside {file}: {error.strerror}") from error
+        return copy, partial
+    raise AssertionError("there is always another number")
 
 
 def migrations_folder() -> Path:
@@ -251,6 +288,8 @@ def known_revisions(folder: Path | None = None) -> list[str]:
 def run_migrations(engine: Engine, folder: Path | None = None, revision: str = "head") -> None:
     """Bring the database to `revision`, all of it in one transaction or not at all.
 
+    Ids go on where they were: a rebuilt table would begin again behind the last that is left.
+
     Foreign keys are off while tables are rebuilt: a rebuilt parent with ON DELETE CASCADE would otherwise
     empty its children. They have to be switched before BEGIN, and are checked before COMMIT.
     """
@@ -259,17 +298,39 @@ def run_migrations(engine: Engine, folder: Path | None = None, revision: str = "
 
     config = Config()
     config.set_main_option("script_location", str(folder or migrations_folder()).replace("%", "%%"))
-    with _in_one_sentence(engine), engine.connect() as raw:
+    with _in_one_sentence(_file(engine)), engine.connect() as raw:
         raw.connection.dbapi_connection.execute("PRAGMA foreign_keys=OFF")  # type: ignore[union-attr]
         connection = raw.execution_options(writes=True)
         with connection.begin():
             config.attributes["connection"] = connection
+            last_ids = _last_ids(connection)
             with warnings.catch_warnings():
                 # a rebuild reflects its neighbours, and SQLAlchemy can't reflect checkpoint's index over
                 # expressions: a revision that rebuilds that table has to make the index again
                 warnings.filterwarnings("ignore", message="Skipped unsupported reflection")
                 command.upgrade(config, revision)
+            _go_on_after(connection, last_ids)
             broken: list[Any] = list(connection.exec_driver_sql("PRAGMA foreign_key_check"))
             if broken:
                 raise CatalogError(f"the upgrade would break {len(broken)} references; nothing was changed")
         raw.connection.dbapi_connection.execute("PRAGMA foreign_keys=ON")  # type: ignore[union-attr]
+
+
+def _last_ids(connection: Connection) -> dict[str, int]:
+    """The highest id that each table ever gave."""
+    if "sqlite_sequence" not in _table_names(connection):
+        return {}
+    return {row.name: row.seq for row in connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence")}
+
+
+def _go_on_after(connection: Connection, last_ids: Mapping[str, int]) -> None:
+    now = _last_ids(connection)
+    for name in last_ids.keys() & _table_names(connection):
+        last_id = max(last_ids[name], now.get(name, 0))
+        connection.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
+        connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, last_id))
+
+
+def _table_names(connection: Connection) -> set[str]:
+    rows = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")
+    return {str(row.name) for row in rows}

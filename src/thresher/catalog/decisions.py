@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
 from thresher.catalog.database import insert_row
 from thresher.catalog.recordings import checkpoint_id, refresh_checkpoint, set_attributes
@@ -175,11 +175,15 @@ def _latest(connection: Connection) -> Decision:
 
 
 def _later_on_same_fields(connection: Connection, target: Decision) -> Decision | None:
-    """The latest standing decision after `target` that touched a field of it, undos left out."""
+    """The latest standing decision after `target` that touched a field of it.
+
+    An undo of something later than `target` only took back what came in between, and does not count.
+    """
     places = {change.place for change in target.changes}
+    is_change = or_(decision.c.undoes_id.is_(None), decision.c.undoes_id < target.id)
     statement = (
         select(decision)
-        .where(decision.c.id > target.id, decision.c.undone_by_id.is_(None), decision.c.undoes_id.is_(None))
+        .where(decision.c.id > target.id, decision.c.undone_by_id.is_(None), is_change)
         .order_by(decision.c.id.desc())
     )
     for row in connection.execute(statement):
@@ -301,6 +305,13 @@ def _read_song(connection: Connection, song_id: int, name: str) -> Value:
 
 
 def _write_song(connection: Connection, song_id: int, name: str, value: Value) -> None:
+    row = connection.execute(select(song.c.name, song.c.deleted).where(song.c.id == song_id)).one()
+    wanted = {**row._mapping, name: value}
+    taken = select(song.c.id).where(song.c.name == wanted["name"], ~song.c.deleted, song.c.id != song_id)
+    if not wanted["deleted"] and connection.scalar(taken) is not None:
+        raise UsageError(
+            f'another song is called "{wanted["name"]}" now; `thresher song rename` or delete that one first'
+        )
     connection.execute(update(song).where(song.c.id == song_id).values({name: value}))
 
 

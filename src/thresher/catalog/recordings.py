@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
@@ -19,9 +19,10 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from thresher.catalog.database import insert_row
-from thresher.catalog.paths import StoredPath, from_stored
+from thresher.catalog.paths import StoredPath, from_stored, to_text
 from thresher.catalog.provenance import Provenance
-from thresher.catalog.schema import attribute, checkpoint, clip, location, recording
+from thresher.catalog.schema import USABLE_STATUSES, attribute, checkpoint, clip, location, recording
+from thresher.errors import AudioError
 
 
 class Arrival(Enum):
@@ -35,15 +36,17 @@ class Arrival(Enum):
 
 @dataclass(frozen=True)
 class Sighting:
-    """One file as it was seen: where, how large, when changed (nanoseconds), and what its name says.
+    """One file as it was seen: where, how large, when changed (nanoseconds), and what is said of it.
 
-    `folder_run` is the run where nothing ever said one: the name of the folder that was ingested.
+    `provenance` is what its name, its sidecar and the command's flags say together, `stated` what the flags
+    say alone. `folder_run` is the run where nothing ever said one: the name of the folder that was ingested.
     """
 
     stored: StoredPath
     size: int
     mtime_ns: int
     provenance: Provenance
+    stated: Provenance
     folder_run: str | None
 
 
@@ -96,6 +99,16 @@ def find_recording(connection: Connection, sha256: str) -> int | None:
     return connection.scalar(select(recording.c.id).where(recording.c.sha256 == sha256))
 
 
+def status_and_trim(connection: Connection, recording_id: int) -> tuple[str, str]:
+    """A recording's status, and the trim settings that its whole clip came from."""
+    row = connection.execute(
+        select(recording.c.status, clip.c.trim)
+        .join(clip, clip.c.recording_id == recording.c.id)
+        .where(recording.c.id == recording_id, clip.c.kind == "whole")
+    ).one()
+    return row.status, row.trim
+
+
 def add_recording(connection: Connection, batch_id: int, sha256: str, role: str, content: Content) -> int:
     """A new recording with its whole clip; its id."""
     values = {"sha256": sha256, "batch_id": batch_id, "role": role, **content.columns()}
@@ -123,53 +136,71 @@ def replace_content(connection: Connection, recording_id: int, content: Content)
 
 
 def arrive(
-    connection: Connection, root: Path, batch_id: int, recording_id: int, sighting: Sighting, now: float
+    connection: Connection,
+    root: Path,
+    new_batch: Callable[[], int],
+    recording_id: int,
+    sighting: Sighting,
+    now: float,
 ) -> Arrival:
-    """Record that known content was seen at a path: there already, moved there, or one more copy."""
-    here = connection.execute(
-        select(location).where(location.c.path == sighting.stored.path, location.c.missing_since.is_(None))
-    ).one_or_none()
-    if here is not None and here.recording_id in (recording_id, None):
+    """Record that known content was seen at a path: there already, moved there, or one more copy.
+
+    `new_batch` is asked for the batch of this ingest where something changes but size and time.
+    """
+    here = _present_at(connection, sighting.stored.path)
+    if here is not None and here.recording_id == recording_id:
         _touch(connection, here.id, sighting, recording_id)
-        known = here.recording_id is not None
-        _keep_provenance(connection, here.id, sighting.provenance, sighting.folder_run)
+        _fill_provenance(connection, here.id, sighting)
         refresh_checkpoint(connection, recording_id)
-        return Arrival.UNCHANGED if known else Arrival.COPY
-    if here is not None:  # other content at a known path: the old recording is missing, its history stays
+        return Arrival.UNCHANGED
+    batch_id = new_batch()
+    if here is not None and here.recording_id is not None:
+        # other content at a known path: the old recording is missing, its history stays
         mark_missing(connection, [here.id], now)
     former = _place_left(connection, root, recording_id, sighting.stored.path)
     if former is not None:
-        _touch(connection, former, sighting, recording_id)
-        location_id, arrival = former, Arrival.MOVED
+        if here is not None and here.recording_id is None:
+            forget_locations(connection, [here.id])
+        _touch(connection, former.id, sighting, recording_id)
+        if former.path == sighting.stored.path:
+            _fill_provenance(connection, former.id, sighting)
+        else:
+            _keep_provenance(connection, former.id, sighting.provenance, sighting.folder_run)
+    elif here is not None and here.recording_id is None:  # what could not be read now can
+        _touch(connection, here.id, sighting, recording_id)
+        _keep_pins(connection, here.id, recording_id)
+        _fill_provenance(connection, here.id, sighting)
     else:
-        location_id, arrival = _add_location(connection, batch_id, recording_id, sighting), Arrival.COPY
-    _keep_provenance(connection, location_id, sighting.provenance, sighting.folder_run)
+        location_id = _add_location(connection, batch_id, recording_id, sighting)
+        _keep_pins(connection, location_id, recording_id)
+        _keep_provenance(connection, location_id, sighting.provenance, sighting.folder_run)
     refresh_checkpoint(connection, recording_id)
-    return arrival
+    return Arrival.COPY if former is None else Arrival.MOVED
 
 
-def note_unopened(connection: Connection, batch_id: int, sighting: Sighting, reason: str) -> bool:
+def note_unopened(
+    connection: Connection, new_batch: Callable[[], int], sighting: Sighting, reason: str
+) -> bool:
     """Record a file that could not be read; whether that is news."""
-    here = connection.execute(
-        select(location).where(location.c.path == sighting.stored.path, location.c.missing_since.is_(None))
-    ).one_or_none()
-    if here is not None and here.recording_id is None:
-        connection.execute(update(location).where(location.c.id == here.id).values(reason=reason))
-        return bool(here.reason != reason)
-    if here is not None:
+    here = _present_at(connection, sighting.stored.path)
+    if here is not None and here.recording_id is not None:
         # what was there may still be there behind its permissions: its location stays as it was
         return True
-    connection.execute(
-        insert(location).values(
-            batch_id=batch_id,
-            path=sighting.stored.path,
-            path_text=sighting.stored.path_text,
-            size=sighting.size,
-            mtime_ns=sighting.mtime_ns,
-            reason=reason,
-        )
-    )
+    if here is not None:
+        if here.reason == reason:
+            return False
+        connection.execute(update(location).where(location.c.id == here.id).values(reason=reason))
+        return True
+    location_id = _add_location(connection, new_batch(), None, sighting, reason)
+    _keep_provenance(connection, location_id, sighting.provenance, sighting.folder_run)
     return True
+
+
+def leave(connection: Connection, path: bytes, now: float) -> None:
+    """Note that what was known at a stored path is not there: something that is no clip took its place."""
+    here = _present_at(connection, path)
+    if here is not None:
+        mark_missing(connection, [here.id], now)
 
 
 def mark_missing(connection: Connection, location_ids: Iterable[int], now: float) -> None:
@@ -178,12 +209,39 @@ def mark_missing(connection: Connection, location_ids: Iterable[int], now: float
         connection.execute(update(location).where(location.c.id == location_id).values(missing_since=now))
 
 
-def correct_provenance(connection: Connection, location_id: int, stated: Provenance) -> None:
-    """Let what a command's flags state stand over what the location's name said."""
-    _keep_provenance(connection, location_id, stated, None)
-    recording_id = connection.scalar(select(location.c.recording_id).where(location.c.id == location_id))
-    if recording_id is not None:
-        refresh_checkpoint(connection, recording_id)
+def correct_provenance(connection: Connection, location_ids: Sequence[int], stated: Provenance) -> int:
+    """Let what a command's flags state stand over what locations said before; how many that changed."""
+    changed = 0
+    for location_id in list(_disagreeing(connection, location_ids, stated)):
+        _keep_provenance(connection, location_id, stated, None)
+        recording_id = connection.scalar(select(location.c.recording_id).where(location.c.id == location_id))
+        if recording_id is not None:
+            refresh_checkpoint(connection, recording_id)
+        changed += 1
+    return changed
+
+
+def _disagreeing(connection: Connection, location_ids: Sequence[int], stated: Provenance) -> Iterator[int]:
+    """Those of the locations that say anything else than what is stated, found without a query for each."""
+    for start in range(0, len(location_ids), 500):
+        here = location.c.id.in_(location_ids[start : start + 500])
+        said: dict[int, dict[str, str]] = {}
+        for row in connection.execute(
+            select(attribute.c.location_id, attribute.c.key, attribute.c.text, attribute.c.pinned)
+            .join(location, location.c.id == attribute.c.location_id)
+            .where(here, attribute.c.key.in_(list(stated.attributes)))
+        ):
+            text = stated.attributes[row.key] if row.pinned else row.text  # a pin gives way to none of these
+            said.setdefault(row.location_id, {})[row.key] = text
+        for row in connection.execute(
+            select(location.c.id, checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)
+            .outerjoin_from(location, checkpoint, checkpoint.c.id == location.c.checkpoint_id)
+            .where(here)
+        ):
+            names = ((stated.run, row.run), (stated.epoch, row.epoch), (stated.step, row.step))
+            agrees = all(wanted in (None, known) for wanted, known in names)
+            if not agrees or said.get(row.id, {}) != dict(stated.attributes):
+                yield int(row.id)
 
 
 def refresh_checkpoint(connection: Connection, recording_id: int) -> None:
@@ -231,17 +289,15 @@ def set_attributes(
             set_={"text": given.text, "number": given.number, "pinned": given.pinned},
             where=None if pinned else ~attribute.c.pinned,
         ),
-        [
-            {
-                "location_id": location_id,
-                "key": key,
-                "text": text,
-                "number": as_number(text),
-                "pinned": pinned,
-            }
-            for key, text in values.items()
-        ],
+        _attribute_rows(location_id, values, pinned=pinned),
     )
+
+
+def _attribute_rows(location_id: int, values: Mapping[str, str], *, pinned: bool) -> list[dict[str, Any]]:
+    return [
+        {"location_id": location_id, "key": key, "text": text, "number": as_number(text), "pinned": pinned}
+        for key, text in values.items()
+    ]
 
 
 def as_number(text: str) -> float | None:
@@ -269,12 +325,13 @@ def _touch(connection: Connection, location_id: int, sighting: Sighting, recordi
     )
 
 
-def _add_location(connection: Connection, batch_id: int, recording_id: int, sighting: Sighting) -> int:
-    pins = connection.execute(
-        select(attribute.c.key, attribute.c.text)
-        .join(location, location.c.id == attribute.c.location_id)
-        .where(location.c.recording_id == recording_id, attribute.c.pinned)
-    ).all()
+def _add_location(
+    connection: Connection,
+    batch_id: int,
+    recording_id: int | None,
+    sighting: Sighting,
+    reason: str | None = None,
+) -> int:
     values = {
         "recording_id": recording_id,
         "batch_id": batch_id,
@@ -282,42 +339,117 @@ def _add_location(connection: Connection, batch_id: int, recording_id: int, sigh
         "path_text": sighting.stored.path_text,
         "size": sighting.size,
         "mtime_ns": sighting.mtime_ns,
+        "reason": reason,
     }
-    location_id = insert_row(connection, location, values)
-    set_attributes(connection, location_id, {row.key: row.text for row in pins}, pinned=True)
-    return location_id
+    return insert_row(connection, location, values)
 
 
-def _place_left(connection: Connection, root: Path, recording_id: int, path: bytes) -> int | None:
-    """The location that this recording left: the one at the same path, else the earliest with no file now."""
-    known = connection.execute(
-        select(location.c.id, location.c.path, location.c.missing_since)
-        .where(location.c.recording_id == recording_id)
-        .order_by(location.c.path != path, location.c.id)
+def _keep_pins(connection: Connection, location_id: int, recording_id: int) -> None:
+    """What was corrected of a recording holds at each of its locations, the new one too."""
+    pins = connection.execute(
+        select(attribute.c.key, attribute.c.text)
+        .join(location, location.c.id == attribute.c.location_id)
+        .where(location.c.recording_id == recording_id, attribute.c.pinned)
     ).all()
-    for row in known:
-        if row.missing_since is not None or not os.path.lexists(from_stored(row.path, root)):
-            return int(row.id)
-    return None
+    set_attributes(connection, location_id, {row.key: row.text for row in pins}, pinned=True)
+
+
+def _present_at(connection: Connection, path: bytes) -> Any:
+    """The location at a stored path where something is said to be now, or None."""
+    return connection.execute(
+        select(location).where(location.c.path == path, location.c.missing_since.is_(None))
+    ).one_or_none()
+
+
+def _place_left(connection: Connection, root: Path, recording_id: int, path: bytes) -> Any:
+    """The location that this recording left, or None: the one at the same path, else one whose file was
+    called the same, else the earliest.
+
+    Silence is the same wherever it comes from, and so is all that can't be used: that content was seen
+    elsewhere once is no sign that a file of another name was moved.
+    """
+    name = os.path.basename(path)
+    statement = (
+        select(location, recording.c.sha256, recording.c.status)
+        .join(recording, recording.c.id == location.c.recording_id)
+        .where(
+            location.c.recording_id == recording_id,
+            recording.c.status.in_(USABLE_STATUSES)
+            | location.c.path_text.endswith(to_text(name), autoescape=True),
+        )
+        .order_by(location.c.id)
+    )
+    known = sorted(
+        (
+            row
+            for row in connection.execute(statement)
+            if row.status in USABLE_STATUSES or os.path.basename(row.path) == name
+        ),
+        key=lambda row: (row.path != path, os.path.basename(row.path) != name),
+    )
+    return next((row for row in known if row.missing_since is not None or _has_left(row, root)), None)
+
+
+def _has_left(row: Any, root: Path) -> bool:
+    """Whether a location's content is clearly not at its path any more, though nobody has noted it."""
+    from thresher.catalog.audio import sha256_file  # loads what listings and decisions don't need
+
+    path = from_stored(row.path, root)
+    try:
+        now = os.stat(path)
+        if (now.st_size, now.st_mtime_ns) == (row.size, row.mtime_ns):
+            return False
+        return sha256_file(path) != str(row.sha256)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, AudioError):
+        return False
+
+
+def _checkpoint_of(connection: Connection, location_id: int) -> Provenance:
+    row = connection.execute(
+        select(checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)
+        .join(location, location.c.checkpoint_id == checkpoint.c.id)
+        .where(location.c.id == location_id)
+    ).one_or_none()
+    return Provenance() if row is None else Provenance(row.run, row.epoch, row.step)
 
 
 def _keep_provenance(
     connection: Connection, location_id: int, stated: Provenance, folder_run: str | None
 ) -> None:
     """What is stated now stands; what is not stated stays as it was known."""
-    old: Any = connection.execute(
-        select(checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)
-        .join(location, location.c.checkpoint_id == checkpoint.c.id)
-        .where(location.c.id == location_id)
-    ).one_or_none()
-    run, epoch, step = stated.run, stated.epoch, stated.step
-    if old is not None:
-        run = old.run if run is None else run
-        epoch = old.epoch if epoch is None else epoch
-        step = old.step if step is None else step
-    found = checkpoint_id(connection, folder_run if run is None else run, epoch, step)
-    connection.execute(update(location).where(location.c.id == location_id).values(checkpoint_id=found))
+    _name_checkpoint(connection, location_id, stated, _checkpoint_of(connection, location_id), folder_run)
     set_attributes(connection, location_id, stated.attributes, pinned=False)
+
+
+def _fill_provenance(connection: Connection, location_id: int, sighting: Sighting) -> None:
+    """What was known of a file at this path stays – the same name says nothing new – but for the flags."""
+    known, said = _checkpoint_of(connection, location_id), sighting.provenance
+    first = _either(sighting.stated, known)
+    _name_checkpoint(connection, location_id, first, said, sighting.folder_run)
+    rows = _attribute_rows(location_id, said.attributes, pinned=False)
+    if rows:
+        connection.execute(upsert(attribute).on_conflict_do_nothing(), rows)
+    set_attributes(connection, location_id, sighting.stated.attributes, pinned=False)
+
+
+def _name_checkpoint(
+    connection: Connection, location_id: int, first: Provenance, second: Provenance, folder_run: str | None
+) -> None:
+    named = _either(first, second)
+    run = folder_run if named.run is None else named.run
+    found = checkpoint_id(connection, run, named.epoch, named.step)
+    connection.execute(update(location).where(location.c.id == location_id).values(checkpoint_id=found))
+
+
+def _either(first: Provenance, second: Provenance) -> Provenance:
+    """Run, epoch and step of the first, and where it names none, of the second."""
+    return Provenance(
+        second.run if first.run is None else first.run,
+        second.epoch if first.epoch is None else first.epoch,
+        second.step if first.step is None else first.step,
+    )
 
 
 def forget_locations(connection: Connection, location_ids: Iterable[int]) -> None:

@@ -8,9 +8,8 @@ retirement hold NaN at the retired positions, and NaN is never a score.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,6 +128,20 @@ def _is_scored() -> ColumnElement[bool]:
     return and_(clip.c.fingerprint.is_not(None), recording.c.role == "generated")
 
 
+def checksums(connection: Connection, clip_ids: Iterable[int]) -> dict[int, int]:
+    """CRC-32 of the fingerprint of each clip, in the order asked; clips that are not to be scored left out."""
+    wanted = [int(clip_id) for clip_id in clip_ids]
+    found: dict[int, int] = {}
+    for chunk in _chunks(wanted):
+        statement = (
+            select(clip.c.id, clip.c.fingerprint_crc32)
+            .join(recording, recording.c.id == clip.c.recording_id)
+            .where(_is_scored(), clip.c.id.in_(chunk))
+        )
+        found.update((row.id, row.fingerprint_crc32) for row in connection.execute(statement))
+    return {clip_id: found[clip_id] for clip_id in wanted if clip_id in found}
+
+
 def read_fingerprints(connection: Connection, clip_ids: Iterable[int]) -> Iterator[NDArray[np.uint32]]:
     """The words of each clip, shape (words,), in the order asked; CatalogError where a byte has flipped."""
     for chunk in _chunks([int(clip_id) for clip_id in clip_ids]):
@@ -149,15 +162,17 @@ def read_fingerprints(connection: Connection, clip_ids: Iterable[int]) -> Iterat
 
 
 def append(
-    connection: Connection, matrix: Matrix, clip_ids: Sequence[int], to_live: Scores, triangle: Scores
+    connection: Connection, matrix: Matrix, clips: Mapping[int, int], to_live: Scores, triangle: Scores
 ) -> bool:
-    """Add rows for new clips, in one transaction with `nearest`; False where the matrix has moved on.
+    """Add rows for new clips, in one transaction with `nearest`; False where the catalog has moved on.
 
-    `to_live`, shape (new, live), holds their scores against the live clips of `matrix`; `triangle`, shape
-    (new, new), those among themselves, of which only what lies below the diagonal is read.
+    `clips` maps their ids to the checksums of the fingerprints that were scored. `to_live`, shape (new, live),
+    holds their scores against the live clips of `matrix`; `triangle`, shape (new, new), those among themselves,
+    of which only what lies below the diagonal is read.
     """
-    if read_state(connection, matrix.metric_id) != matrix.state:
+    if read_state(connection, matrix.metric_id) != matrix.state or checksums(connection, clips) != clips:
         return False
+    clip_ids = list(clips)
     first = matrix.state.rows
     full = np.full((len(clip_ids), first + len(clip_ids)), np.nan, dtype=ROW_DTYPE)
     full[:, matrix.positions] = to_live
@@ -233,60 +248,66 @@ def _replace_nearest(connection: Connection, of_metric: int, found: Sequence[tup
 
 def retire(connection: Connection, clip_ids: Sequence[int]) -> None:
     """Take clips out of every matrix: their rows are retired, and others' nearest found anew without them."""
+    affected: set[tuple[int, int]] = set()
     for chunk in _chunks(list(clip_ids)):
-        affected = connection.execute(
-            select(nearest.c.metric_id, nearest.c.clip_id).where(
-                nearest.c.other_id.in_(chunk), nearest.c.clip_id.not_in(chunk)
-            )
-        ).all()
+        bereft = select(nearest.c.metric_id, nearest.c.clip_id).where(nearest.c.other_id.in_(chunk))
+        affected.update((row.metric_id, row.clip_id) for row in connection.execute(bereft))
         connection.execute(update(score_row).where(score_row.c.clip_id.in_(chunk)).values(retired=True))
         connection.execute(
             delete(nearest).where(or_(nearest.c.clip_id.in_(chunk), nearest.c.other_id.in_(chunk)))
         )
-        for of_metric in sorted({row.metric_id for row in affected}):
-            wanted = [row.clip_id for row in affected if row.metric_id == of_metric]
-            _find_nearest(connection, of_metric, wanted)
+    for of_metric in sorted({scored_by for scored_by, _ in affected}):
+        _find_nearest(connection, of_metric, [clip_id for by, clip_id in affected if by == of_metric])
 
 
-def retire_damaged(connection: Connection, of_metric: int, positions: Sequence[int]) -> None:
+def retire_damaged(connection: Connection, positions: Mapping[int, Sequence[int]]) -> None:
     """Retire rows whose values can't be trusted and empty them, so that coverage is provable again.
 
-    Damaged values are worth nothing: NaN stands in for them, under a checksum that is right.
+    `positions` holds those of each metric, by its id. Damaged values are worth nothing: NaN stands in for them,
+    under a checksum that is right.
     """
-    clip_ids = []
-    for position in positions:
+    live = set()
+    for of_metric, position in [(key, each) for key, found in positions.items() for each in found]:
         of_row = and_(score_row.c.metric_id == of_metric, score_row.c.position == position)
+        row = connection.execute(select(score_row.c.clip_id, score_row.c.retired).where(of_row)).one()
+        if not row.retired:
+            live.add(row.clip_id)
         blob = np.full(position, np.nan, dtype=ROW_DTYPE).tobytes()
-        clip_ids.append(connection.scalar(select(score_row.c.clip_id).where(of_row)))
         connection.execute(update(score_row).where(of_row).values(scores=blob, crc32=zlib.crc32(blob)))
-    retire(connection, [clip_id for clip_id in clip_ids if clip_id is not None])
+    # not before all are empty: finding `nearest` anew reads the rows of every metric
+    retire(connection, sorted(live))
 
 
-def _find_nearest(connection: Connection, of_metric: int, wanted: Sequence[int]) -> None:
-    """Find the best other live clip of `wanted` clips again, from the stored rows alone."""
+def _find_nearest(connection: Connection, of_metric: int, wanted: Iterable[int]) -> None:
+    """Find the best other live clip of `wanted` clips again, from the stored rows, one in memory at a time."""
     matrix = read_matrix(connection, of_metric)
-    place = {int(clip_id): index for index, clip_id in enumerate(matrix.clip_ids)}
-    rows = np.array([place[clip_id] for clip_id in wanted if clip_id in place], dtype=np.int64)
-    scores = np.full((rows.size, matrix.clip_ids.size), np.nan, dtype=np.float32)
-    own = {int(index): row for row, index in enumerate(rows)}
-    for index, values in enumerate(_rows(connection, matrix)):
-        live = values[matrix.positions[:index]]
-        if index in own:
-            scores[own[index], :index] = live
-        before = rows < index
-        scores[before, index] = live[rows[before]]
-    _replace_nearest(connection, of_metric, _best(matrix.clip_ids[rows], matrix.clip_ids, scores))
+    ids, positions = matrix.clip_ids, matrix.positions
+    places = np.flatnonzero(np.isin(ids, list(wanted)))
+    best = np.full(ids.size, -np.inf, dtype=np.float32)
+    other = np.full(ids.size, np.iinfo(np.int64).max)
+    for place, values in enumerate(_rows(connection, of_metric, positions)):
+        earlier = places[: np.searchsorted(places, place)]
+        scores = values[positions[earlier]]
+        nearer = (scores > best[earlier]) | ((scores == best[earlier]) & (ids[place] < other[earlier]))
+        best[earlier[nearer]], other[earlier[nearer]] = scores[nearer], ids[place]
+        if place and earlier.size < places.size and places[earlier.size] == place:
+            own = values[positions[:place]]
+            best[place] = own.max()
+            other[place] = ids[:place][own == best[place]].min()
+    found = [(int(ids[place]), int(other[place]), float(best[place])) for place in places if best[place] >= 0]
+    _replace_nearest(connection, of_metric, found)
 
 
-def _rows(connection: Connection, matrix: Matrix) -> Iterator[Scores]:
-    """The stored values of every live row, by position, each of shape (position,)."""
-    statement = (
-        select(score_row.c.position, score_row.c.scores, score_row.c.crc32)
-        .where(score_row.c.metric_id == matrix.metric_id, ~score_row.c.retired)
-        .order_by(score_row.c.position)
-    )
-    for row in connection.execute(statement.execution_options(yield_per=64)):
-        yield _values(row.position, row.scores, row.crc32)
+def _rows(connection: Connection, of_metric: int, positions: NDArray[np.int64]) -> Iterator[Scores]:
+    """The stored values of the rows at ascending `positions`, each of shape (position,)."""
+    for chunk in _chunks(positions.tolist(), size=64):
+        rows = connection.execute(
+            select(score_row.c.position, score_row.c.scores, score_row.c.crc32)
+            .where(score_row.c.metric_id == of_metric, score_row.c.position.in_(chunk))
+            .order_by(score_row.c.position)
+        )
+        for row in rows:
+            yield _values(row.position, row.scores, row.crc32)
 
 
 def _values(position: int, blob: bytes, crc32: int) -> Scores:
@@ -300,19 +321,16 @@ def _values(position: int, blob: bytes, crc32: int) -> Scores:
 def between(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> Scores:
     """The score matrix of some clips, float32, shape (n, n); NaN on the diagonal and where there is none."""
     scores = np.full((len(clip_ids), len(clip_ids)), np.nan, dtype=np.float32)
-    place = {clip_id: index for index, clip_id in enumerate(clip_ids)}
-    rows: list[Any] = []
+    place_of = {clip_id: place for place, clip_id in enumerate(clip_ids)}
+    found: list[tuple[int, int]] = []
     for chunk in _chunks(list(clip_ids)):
-        rows += connection.execute(
-            select(score_row).where(
-                score_row.c.metric_id == of_metric, ~score_row.c.retired, score_row.c.clip_id.in_(chunk)
-            )
-        ).all()
-    rows.sort(key=lambda row: row.position)
-    positions = np.array([row.position for row in rows], dtype=np.int64)
-    places = np.array([place[row.clip_id] for row in rows], dtype=np.int64)
-    for index, row in enumerate(rows):
-        values = _values(row.position, row.scores, row.crc32)[positions[:index]]
+        live = select(score_row.c.position, score_row.c.clip_id).where(
+            score_row.c.metric_id == of_metric, ~score_row.c.retired, score_row.c.clip_id.in_(chunk)
+        )
+        found += [(row.position, place_of[row.clip_id]) for row in connection.execute(live)]
+    positions, places = np.array(sorted(found), dtype=np.int64).reshape(len(found), 2).T
+    for index, row in enumerate(_rows(connection, of_metric, positions)):
+        values = row[positions[:index]]
         scores[places[index], places[:index]] = values
         scores[places[:index], places[index]] = values
     return scores
@@ -337,13 +355,23 @@ def compact(connection: Connection, of_metric: int) -> None:
     """Give the live rows new positions 0 … n − 1 and drop the retired ones: values copied, none recomputed."""
     matrix = read_matrix(connection, of_metric)
     of_row = score_row.c.metric_id == of_metric
-    for new, old in enumerate(matrix.positions.tolist()):
-        # rows move down in order, so the place a row moves to holds a retired row, itself, or none
-        row = connection.execute(select(score_row).where(of_row, score_row.c.position == old)).one()
-        kept = _values(old, row.scores, row.crc32)[matrix.positions[:new]]
-        connection.execute(delete(score_row).where(of_row, score_row.c.position.in_([old, new])))
-        values = _row_values(of_metric, new, row.clip_id, kept.tobytes())
-        connection.execute(insert(score_row).values(values))
+    first = 0
+    for old in _chunks(matrix.positions.tolist(), size=64):
+        new = range(first, first + len(old))
+        rows = [
+            _row_values(of_metric, position, clip_id, values[matrix.positions[:position]].tobytes())
+            for position, clip_id, values in zip(
+                new,
+                matrix.clip_ids[first : new.stop].tolist(),
+                _rows(connection, of_metric, np.array(old)),
+                strict=True,
+            )
+        ]
+        # rows move down in order, so the places they move to hold retired rows, themselves, or none
+        of_places = or_(score_row.c.position.in_(old), score_row.c.position.between(first, new.stop - 1))
+        connection.execute(delete(score_row).where(of_row, of_places))
+        connection.execute(insert(score_row), rows)
+        first = new.stop
     connection.execute(delete(score_row).where(of_row, score_row.c.position >= matrix.clip_ids.size))
     connection.execute(
         update(metric).where(metric.c.id == of_metric).values(generation=metric.c.generation + 1)

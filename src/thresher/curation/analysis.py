@@ -25,6 +25,9 @@ from thresher.signal.trim import LevelMeter, Levels, Span, TrimSettings, to_mono
 MEMORY_FRAMES = 16_000_000
 """Samples of all channels together that are kept decoded: 64 MB, four minutes of 44.1 kHz stereo and more."""
 
+HIGHEST_RATE = 1_000_000
+"""Hz; Chromaprint reads beyond its buffer somewhere above, and never ends far above. No audio is there."""
+
 DECODER_CRASHED = "decoder crashed"
 
 WORKER_MODULES = (__name__, "scipy.signal", "chromaprint", "soxr")
@@ -126,7 +129,8 @@ def analyse(task: AnalysisTask) -> Analysis | Unsettled | Unopened:
 
 def _analyse_audio(task: AnalysisTask) -> Analysis:
     try:
-        with AudioReader(task.path) as reader:
+        # values that are no numbers become a status, not a warning on somebody's terminal
+        with AudioReader(task.path) as reader, np.errstate(invalid="ignore", over="ignore"):
             return _analyse_open(reader, task)
     except AudioError as error:
         return Analysis("unreadable", str(error))
@@ -134,6 +138,9 @@ def _analyse_audio(task: AnalysisTask) -> Analysis:
 
 def _analyse_open(reader: AudioReader, task: AnalysisTask) -> Analysis:
     form = reader.format
+    if form.sample_rate > HIGHEST_RATE:
+        claim = f"claims {form.sample_rate:,} Hz; up to {HIGHEST_RATE:,} Hz can be analysed"
+        return Analysis("unreadable", claim, form)
     source = _Source(reader, round(task.max_length * form.sample_rate))
     meter = LevelMeter(form.channels, task.trim)
     for block in source.blocks(0, None):

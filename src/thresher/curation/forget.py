@@ -1,12 +1,13 @@
 """Forget: take back an ingest of the wrong folder. Files are never touched.
 
-Locations go; a recording goes with its last location, unless the curator has said something about its clips or
-a rendering holds it: then it stays, as missing, so that nothing anybody did is lost.
+Locations go; a recording goes with its last location, unless the curator has said something about it or its
+clips, or a rendering holds it: then both stay, as missing, so that nothing anybody did is lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select, update
@@ -14,13 +15,18 @@ from sqlalchemy import Connection, delete, select, update
 from thresher.catalog import recordings, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import judged_clips
-from thresher.catalog.schema import clip, location, recording, rendering_clip, score_row
+from thresher.catalog.paths import absolute
+from thresher.catalog.provenance import LARGEST_INTEGER
+from thresher.catalog.schema import attribute, clip, location, recording, rendering_clip, score_row
 from thresher.errors import NotFoundError, UsageError
 
 
 @dataclass(frozen=True)
 class ForgetReport:
-    """What forgetting takes: locations, recordings that go with them, and those kept because of what was said."""
+    """What forgetting takes: locations, recordings that go with them, and those kept because of what was said.
+
+    `locations` counts those of kept recordings too, which become missing.
+    """
 
     locations: int
     recordings: int
@@ -35,8 +41,10 @@ class _DryRunEnds(Exception):  # noqa: N818  a signal, not an error
 def forget(catalog: Catalog, target: str, *, dry_run: bool = False) -> ForgetReport:
     """Forget all locations at or under a path, or those that `batch:N` brought.
 
-    NotFoundError where the catalog knows nothing there.
+    NotFoundError where the catalog knows nothing there, UsageError where nothing is named.
     """
+    if not target:
+        raise UsageError("nothing is named to forget; write a path, or batch:N")
     report = ForgetReport(0, 0, 0, dry_run)
     try:
         with catalog.writing() as connection:
@@ -54,10 +62,10 @@ def _locations(catalog: Catalog, connection: Connection, target: str) -> list[in
     if kind == "batch" and colon:
         if not number.isdecimal():
             raise UsageError(f'"{target}" names no batch; `thresher batches` shows their numbers')
-        batch_id = int(number)
+        batch_id = min(int(number), LARGEST_INTEGER)
         found = list(connection.scalars(select(location.c.id).where(location.c.batch_id == batch_id)))
     else:
-        path = catalog.absolute(catalog.stored(target).path)
+        path = absolute(target)
         prefix = path.rstrip(b"/") + b"/"
         found = [
             row.id
@@ -72,43 +80,89 @@ def _locations(catalog: Catalog, connection: Connection, target: str) -> list[in
 
 
 def _forget(connection: Connection, location_ids: Sequence[int], *, dry_run: bool) -> ForgetReport:
-    touched: set[int] = set()
-    for start in range(0, len(location_ids), 500):
-        chunk = location_ids[start : start + 500]
-        touched.update(
-            connection.scalars(
-                select(location.c.recording_id).where(
-                    location.c.id.in_(chunk), location.c.recording_id.is_not(None)
-                )
+    touched = sorted(_recordings_at(connection, location_ids))
+    places = _places(connection, touched)
+    named = set(location_ids)
+    bereft = [recording_id for recording_id in touched if named.issuperset(places[recording_id])]
+    history = _history(connection, bereft)
+    gone = [recording_id for recording_id in bereft if recording_id not in history]
+    for recording_id in bereft:
+        named.difference_update(places[recording_id])
+    _leave(connection, [place for recording_id in sorted(history) for place in places[recording_id]])
+    _forget_recordings(connection, gone)
+    recordings.forget_locations(connection, sorted(named))
+    for recording_id in sorted(set(touched).difference(bereft)):
+        recordings.refresh_checkpoint(connection, recording_id)
+    return ForgetReport(len(location_ids), len(gone), len(history), dry_run)
+
+
+def _recordings_at(connection: Connection, location_ids: Sequence[int]) -> set[int]:
+    found: set[int] = set()
+    for chunk in _chunks(location_ids):
+        is_here = location.c.id.in_(chunk) & location.c.recording_id.is_not(None)
+        found.update(connection.scalars(select(location.c.recording_id).where(is_here)))
+    return found
+
+
+def _places(connection: Connection, recording_ids: Sequence[int]) -> dict[int, list[int]]:
+    """All locations of each recording."""
+    places: dict[int, list[int]] = {recording_id: [] for recording_id in recording_ids}
+    for chunk in _chunks(recording_ids):
+        statement = select(location.c.recording_id, location.c.id).where(location.c.recording_id.in_(chunk))
+        for row in connection.execute(statement):
+            places[row.recording_id].append(row.id)
+    return places
+
+
+def _history(connection: Connection, recording_ids: Sequence[int]) -> set[int]:
+    """Those of the recordings that were judged, corrected or rendered."""
+    history: set[int] = set()
+    for chunk in _chunks(recording_ids):
+        of_clip = {
+            row.id: row.recording_id
+            for row in connection.execute(
+                select(clip.c.id, clip.c.recording_id).where(clip.c.recording_id.in_(chunk))
             )
+        }
+        history.update(of_clip[clip_id] for clip_id in judged_clips(connection, list(of_clip)))
+        for statement in (
+            select(clip.c.recording_id)
+            .join(rendering_clip, rendering_clip.c.clip_id == clip.c.id)
+            .where(clip.c.recording_id.in_(chunk)),
+            select(recording.c.id).where(recording.c.id.in_(chunk), recording.c.checkpoint_pinned),
+            select(location.c.recording_id)
+            .join(attribute, attribute.c.location_id == location.c.id)
+            .where(location.c.recording_id.in_(chunk), attribute.c.pinned),
+        ):
+            history.update(connection.scalars(statement))
+    return history
+
+
+def _leave(connection: Connection, location_ids: Sequence[int]) -> None:
+    """The locations of what stays become missing, those that were not missing before."""
+    present = [
+        place
+        for chunk in _chunks(location_ids)
+        for place in connection.scalars(
+            select(location.c.id).where(location.c.id.in_(chunk), location.c.missing_since.is_(None))
         )
-    recordings.forget_locations(connection, location_ids)
-    gone = kept = 0
-    for recording_id in sorted(touched):
-        left = connection.scalar(
-            select(location.c.id).where(location.c.recording_id == recording_id).limit(1)
-        )
-        if left is not None:
-            recordings.refresh_checkpoint(connection, recording_id)
-        elif _is_history(connection, recording_id):
-            kept += 1
-        else:
-            _forget_recording(connection, recording_id)
-            gone += 1
-    return ForgetReport(len(location_ids), gone, kept, dry_run)
+    ]
+    recordings.mark_missing(connection, present, time.time())
 
 
-def _is_history(connection: Connection, recording_id: int) -> bool:
-    clip_ids = list(connection.scalars(select(clip.c.id).where(clip.c.recording_id == recording_id)))
-    if judged_clips(connection, clip_ids):
-        return True
-    pinned = connection.scalar(select(recording.c.checkpoint_pinned).where(recording.c.id == recording_id))
-    rendered = select(rendering_clip.c.clip_id).where(rendering_clip.c.clip_id.in_(clip_ids)).limit(1)
-    return bool(pinned) or connection.scalar(rendered) is not None
+def _forget_recordings(connection: Connection, recording_ids: Sequence[int]) -> None:
+    clip_ids = [
+        int(clip_id)
+        for chunk in _chunks(recording_ids)
+        for clip_id in connection.scalars(select(clip.c.id).where(clip.c.recording_id.in_(chunk)))
+    ]
+    scores.retire(connection, clip_ids)  # all at once: each time it looks through the matrix
+    for chunk in _chunks(clip_ids):
+        connection.execute(update(score_row).where(score_row.c.clip_id.in_(chunk)).values(clip_id=None))
+    for chunk in _chunks(recording_ids):
+        connection.execute(delete(recording).where(recording.c.id.in_(chunk)))
 
 
-def _forget_recording(connection: Connection, recording_id: int) -> None:
-    clip_ids = list(connection.scalars(select(clip.c.id).where(clip.c.recording_id == recording_id)))
-    scores.retire(connection, clip_ids)
-    connection.execute(update(score_row).where(score_row.c.clip_id.in_(clip_ids)).values(clip_id=None))
-    connection.execute(delete(recording).where(recording.c.id == recording_id))
+def _chunks(ids: Sequence[int], size: int = 500) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from sqlalchemy import Connection, select, update
 
@@ -21,7 +22,14 @@ from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import insert_row
 from thresher.catalog.paths import to_text
-from thresher.catalog.provenance import BUILT_IN, Provenance, infer, read_sidecar
+from thresher.catalog.provenance import (
+    BUILT_IN,
+    LARGEST_INTEGER,
+    Provenance,
+    check_key,
+    infer,
+    read_sidecar,
+)
 from thresher.catalog.recordings import Arrival, Sighting
 from thresher.catalog.schema import FAILED_STATUSES, ROLES, batch, clip, location, recording, rendering
 from thresher.catalog.scores import retire
@@ -46,7 +54,7 @@ from thresher.curation.execution import (
 )
 from thresher.curation.scan import FoundFile, Scan, scan
 from thresher.curation.scoring import ScoreReport, score
-from thresher.errors import UsageError
+from thresher.errors import AudioError, UsageError
 from thresher.signal.fingerprint import find_backend
 
 FEWEST_GONE = 10
@@ -116,10 +124,11 @@ class IngestReport:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """One file on its way through: hashed, and analysed where its content was new."""
+    """One file on its way through: hashed, and analysed where its content needed it and this is no dry run."""
 
     found: FoundFile
     sha256: str | None
+    needed: bool = False
     result: Analysis | Unsettled | Unopened | WorkerDied | None = None
 
 
@@ -133,8 +142,7 @@ def ingest(
 
     Raises NotFoundError for a path that is not there, UsageError for options that make no sense.
     """
-    if options.role not in ROLES:
-        raise UsageError(f'"{options.role}" is no role; write generated or reference')
+    _check(options)
     begun = time.monotonic()
     find_backend(catalog.settings.fingerprint.backend)  # its absence is said before anything is done
     progress("scanning", 0, 0)
@@ -143,6 +151,23 @@ def ingest(
     work.everything()
     scoring = score(catalog, progress=progress) if options.score and not options.dry_run else None
     return work.report(time.monotonic() - begun, scoring)
+
+
+def _check(options: IngestOptions) -> None:
+    if options.role not in ROLES:
+        raise UsageError(f'"{options.role}" is no role; write generated or reference')
+    for name, number in (("epoch", options.epoch), ("step", options.step)):
+        if number is not None and not 0 <= number <= LARGEST_INTEGER:
+            raise UsageError(f"{number} is no {name}; write a whole number from 0 to {LARGEST_INTEGER}")
+    for key, text in {"run": options.run or "", **options.attributes}.items():
+        try:
+            text.encode("utf-8")
+            if key != "run":
+                check_key(key)
+        except UnicodeEncodeError as error:
+            raise UsageError(f'{key} "{to_text(os.fsencode(text))}" is not UTF-8 text') from error
+        except ValueError as error:
+            raise UsageError(str(error)) from error
 
 
 @dataclass
@@ -177,7 +202,7 @@ class _Ingest:
         self.options = options
         self.progress = progress
         self.tally = _Tally()
-        self.held_back = 0
+        self.held_back: set[int] = set()
         self.batch_id: int | None = None
         self.rendered: set[str] = set()
         self.trim = trim_settings(catalog.settings)
@@ -195,6 +220,7 @@ class _Ingest:
             try:
                 with self.catalog.writing() as connection:
                     self._store(connection, outcomes, self.tally)
+                    self._report_unsettled()
                     self._close(connection, stated)
                     raise _DryRunEnds
             except _DryRunEnds:
@@ -216,7 +242,7 @@ class _Ingest:
             **{name: tally.counts[name] for name in counted},
             findings=dict(tally.findings),
             failures=tuple(tally.failures),
-            held_back=self.held_back,
+            held_back=len(self.held_back),
             renderings=tally.counts["renderings"],
             warnings=tuple(tally.warnings),
             seconds=seconds,
@@ -272,12 +298,12 @@ class _Ingest:
             def tasks() -> Iterator[tuple[_Outcome, AnalysisTask | None]]:
                 for found, digest in hashers.map(_hash, ((found, found) for found in files)):
                     if not isinstance(digest, str):
-                        yield _Outcome(found, None, digest), None
+                        yield _Outcome(found, None, result=digest), None
                         continue
                     known = trimmed_by.get(digest) == self.trim_key or digest in self.rendered
-                    needed = not known and not self.options.dry_run
                     trimmed_by[digest] = self.trim_key
-                    yield _Outcome(found, digest), self._task(found) if needed else None
+                    works = not known and not self.options.dry_run
+                    yield _Outcome(found, digest, not known), self._task(found) if works else None
 
             for done, (outcome, result) in enumerate(workers.map(analyse, tasks()), start=1):
                 self.progress("analysing", done, len(files))
@@ -307,6 +333,9 @@ class _Ingest:
         waiting, self.tally.unsettled = self.tally.unsettled, []
         time.sleep(self.settings.ingest.settle)
         self._read_and_store([_seen_now(found) for found in waiting])
+        self._report_unsettled()
+
+    def _report_unsettled(self) -> None:
         for found in self.tally.unsettled:
             reason = "is still being written; the next ingest takes it"
             self.tally.failures.append(Failure(to_text(found.path), "unsettled", reason))
@@ -323,6 +352,7 @@ class _Ingest:
                 case Unsettled():
                     tally.unsettled.append(outcome.found)
                 case _ if outcome.sha256 in self.rendered:
+                    recordings.leave(connection, self.catalog.stored(outcome.found.path).path, time.time())
                     tally.counts["renderings"] += 1
                 case WorkerDied():
                     crashed = Analysis("unreadable", DECODER_CRASHED)
@@ -336,12 +366,12 @@ class _Ingest:
     ) -> list[int]:
         """Store one file's content and location; the clips whose score rows this makes stale."""
         assert outcome.sha256 is not None
-        if analysis is None and self.options.dry_run:
-            analysis = Analysis("ok")  # a stand-in: what is new has to be counted, and is rolled back
         stale: list[int] = []
         recording_id = recordings.find_recording(connection, outcome.sha256)
         is_new = recording_id is None
         if recording_id is None:
+            if self.options.dry_run:
+                analysis = Analysis("ok")  # a stand-in: what is new has to be counted, and is rolled back
             if analysis is None:  # its twin of this ingest was not settled, so neither is this
                 tally.unsettled.append(outcome.found)
                 return []
@@ -350,20 +380,42 @@ class _Ingest:
                 connection, self._batch(connection), outcome.sha256, self.options.role, content
             )
             self._judge(outcome.found, analysis, tally)
-        elif analysis is not None and not self.options.dry_run:
-            content = content_of(analysis, self.trim_key)
-            stale = recordings.replace_content(connection, recording_id, content)
-            tally.counts["reanalysed"] += 1
-        sighting = self._sighting(outcome.found, tally)
+        elif outcome.needed:
+            stale = self._store_again(connection, outcome.found, recording_id, analysis, tally)
         arrival = recordings.arrive(
-            connection, self.catalog.root, self._batch(connection), recording_id, sighting, time.time()
+            connection,
+            self.catalog.root,
+            partial(self._batch, connection),
+            recording_id,
+            self._sighting(outcome.found, tally),
+            time.time(),
         )
         tally.counts[Arrival.ADDED.value if is_new else arrival.value] += 1
         return stale
 
+    def _store_again(
+        self,
+        connection: Connection,
+        found: FoundFile,
+        recording_id: int,
+        analysis: Analysis | None,
+        tally: _Tally,
+    ) -> list[int]:
+        """Store a new analysis of known content, unless another ingest has done so meanwhile."""
+        status, trim = recordings.status_and_trim(connection, recording_id)
+        if trim == self.trim_key:
+            return []
+        self._batch(connection)
+        tally.counts["reanalysed"] += 1
+        if analysis is None:
+            return []
+        if analysis.status != status:
+            self._judge(found, analysis, tally)
+        return recordings.replace_content(connection, recording_id, content_of(analysis, self.trim_key))
+
     def _note_unopened(self, connection: Connection, found: FoundFile, reason: str, tally: _Tally) -> None:
         sighting = self._sighting(found, tally)
-        if recordings.note_unopened(connection, self._batch(connection), sighting, reason):
+        if recordings.note_unopened(connection, partial(self._batch, connection), sighting, reason):
             tally.failures.append(Failure(sighting.stored.path_text, "unreadable", reason))
 
     def _judge(self, found: FoundFile, analysis: Analysis, tally: _Tally) -> None:
@@ -387,7 +439,12 @@ class _Ingest:
         )
         folder_run = to_text(os.path.basename(found.root)) or None
         return Sighting(
-            self.catalog.stored(found.path), found.size, found.mtime_ns, inference.provenance, folder_run
+            self.catalog.stored(found.path),
+            found.size,
+            found.mtime_ns,
+            inference.provenance,
+            self.options.stated(),
+            folder_run,
         )
 
     def _batch(self, connection: Connection) -> int:
@@ -417,14 +474,14 @@ class _Ingest:
 
     def _close(self, connection: Connection, stated: Sequence[int]) -> None:
         """What only the whole scan can tell: what is gone, what could not be looked at; then the end."""
-        for location_id in stated:
-            recordings.correct_provenance(connection, location_id, self.options.stated())
+        if stated and recordings.correct_provenance(connection, stated, self.options.stated()):
+            self._batch(connection)
         for problem in self.seen.problems:
             if problem.is_folder:
                 failure = Failure(to_text(problem.path), "unreadable folder", problem.reason)
                 self.tally.failures.append(failure)
             else:
-                found = FoundFile(problem.path, os.path.dirname(problem.path), 0, 0)
+                found = FoundFile(problem.path, problem.root, 0, 0)
                 self._note_unopened(connection, found, problem.reason, self.tally)
         gone = self._gone(connection)
         if gone:
@@ -450,10 +507,12 @@ class _Ingest:
     def _gone(self, connection: Connection) -> list[int]:
         """Locations under the scanned folders where nothing is any more, unless a drive seems unplugged."""
         present = {found.path for found in self.seen.files}
+        # what came by this very ingest says nothing about what it could not find
+        before = location.c.batch_id != (self.batch_id or 0)
         known = [
             (int(row.id), self.catalog.absolute(row.path))
             for row in connection.execute(
-                select(location.c.id, location.c.path).where(location.c.missing_since.is_(None))
+                select(location.c.id, location.c.path).where(location.c.missing_since.is_(None), before)
             )
         ]
         gone: set[int] = set()
@@ -465,10 +524,10 @@ class _Ingest:
             ]
             suspicious = len(gone_here) >= FEWEST_GONE and 2 * (len(here) - len(gone_here)) < len(here)
             if suspicious and not self.options.mark_missing:
-                self.held_back += len(gone_here)
+                self.held_back.update(gone_here)
             else:
                 gone.update(gone_here)
-        return sorted(gone)
+        return sorted(gone - self.held_back)
 
 
 def _hash(found: FoundFile) -> str | Unsettled | Unopened:
@@ -480,6 +539,8 @@ def _hash(found: FoundFile) -> str | Unsettled | Unopened:
         return Unopened("is no longer there", vanished=True)
     except OSError as error:
         return Unopened(error.strerror or str(error))
+    except AudioError as error:  # something that is no file has taken its name since the scan
+        return Unopened(str(error))
     if (now.st_size, now.st_mtime_ns) != (found.size, found.mtime_ns):
         return Unsettled()
     return digest

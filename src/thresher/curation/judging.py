@@ -1,11 +1,13 @@
 """What the curator decides about clips: ratings, rejections, tags, notes and corrected provenance.
 
-Each function is one decision over the clips that its terms find; it returns what changed, or None where
-everything was so already.
+Each function is one decision over the clips that a listing of its terms shows, and over those asked for by
+their id, whatever they are; `unreject` ranges over rejected clips, `modify` over all. It returns what changed,
+or None where everything was so already. Terms are query text, or a sequence of terms.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,12 +18,13 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import Decision, Wish
 from thresher.catalog.fields import FIELDS
 from thresher.catalog.provenance import check_key
-from thresher.catalog.query import to_text
+from thresher.catalog.query import split_text, to_text
 from thresher.catalog.schema import ROLES, clip
-from thresher.curation.listing import select_ids
+from thresher.curation.listing import Terms, select_ids
 from thresher.errors import NotFoundError, UsageError
 
 RATINGS = range(1, 6)
+_ID = re.compile(r"[0-9]+|id:.*")
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Judgement:
     decision: Decision | None
 
 
-def rate(catalog: Catalog, terms: Sequence[str], rating: int | None, *, dry_run: bool = False) -> Judgement:
+def rate(catalog: Catalog, terms: Terms, rating: int | None, *, dry_run: bool = False) -> Judgement:
     """Rate clips from 1 to 5; None takes the rating away."""
     if rating is not None and rating not in RATINGS:
         raise UsageError(f'"{rating}" is no rating; give 1 to 5, or none')
@@ -40,27 +43,26 @@ def rate(catalog: Catalog, terms: Sequence[str], rating: int | None, *, dry_run:
     return _judge(catalog, "rate", said, terms, _same("rating", rating), dry_run=dry_run)
 
 
-def reject(catalog: Catalog, terms: Sequence[str], *, dry_run: bool = False) -> Judgement:
+def reject(catalog: Catalog, terms: Terms, *, dry_run: bool = False) -> Judgement:
     """Keep clips out of listings and songs; their files are not touched."""
     return _judge(catalog, "reject", "reject", terms, _same("rejected", True), dry_run=dry_run)
 
 
-def unreject(catalog: Catalog, terms: Sequence[str], *, dry_run: bool = False) -> Judgement:
-    """Let rejected clips back in; terms range over the rejected ones too."""
-    return _judge(
-        catalog, "unreject", "unreject", terms, _same("rejected", False), dry_run=dry_run, defaults=False
-    )
+def unreject(catalog: Catalog, terms: Terms, *, dry_run: bool = False) -> Judgement:
+    """Let rejected clips back in."""
+    wishes = _same("rejected", False)
+    return _judge(catalog, "unreject", "unreject", terms, wishes, dry_run=dry_run, ids_of=_rejected)
 
 
-def note(catalog: Catalog, terms: Sequence[str], text: str | None, *, dry_run: bool = False) -> Judgement:
+def note(catalog: Catalog, terms: Terms, text: str | None, *, dry_run: bool = False) -> Judgement:
     """Write a note on clips, replacing the one there; None or blank takes it away."""
-    kept = text.strip() or None if text is not None else None
+    kept = _readable(text).strip() or None if text is not None else None
     return _judge(catalog, "note", "note", terms, _same("note", kept), dry_run=dry_run)
 
 
 def tag(
     catalog: Catalog,
-    terms: Sequence[str],
+    terms: Terms,
     *,
     add: Iterable[str] = (),
     remove: Iterable[str] = (),
@@ -84,15 +86,14 @@ def tag(
     return _judge(catalog, "tag", said, terms, wishes, dry_run=dry_run)
 
 
-def modify(
-    catalog: Catalog, terms: Sequence[str], values: Mapping[str, str], *, dry_run: bool = False
-) -> Judgement:
+def modify(catalog: Catalog, terms: Terms, values: Mapping[str, str], *, dry_run: bool = False) -> Judgement:
     """Correct what names said: run, epoch, step, role, or any attribute; no later ingest overwrites it.
 
     Empty text takes run, epoch or step away.
     """
     if not values:
         raise UsageError("nothing to modify was given; write field=value, as in epoch=40")
+    values = {key: _readable(text) for key, text in values.items()}
     checkpoint = {key: _checkpoint_value(key, text) for key, text in values.items() if key in _CHECKPOINT}
     role = values.get("role")
     if role is not None and role not in ROLES:
@@ -113,7 +114,7 @@ def modify(
                 yield Wish("recording", recording_id, f"attribute {key}", pinned)
 
     said = " ".join(["modify", *(f"{key}={text}" for key, text in values.items())])
-    return _judge(catalog, "modify", said, terms, wishes, dry_run=dry_run, defaults=False)
+    return _judge(catalog, "modify", said, terms, wishes, dry_run=dry_run, ids_of=_all)
 
 
 def undo(catalog: Catalog, number: int | None = None) -> Decision:
@@ -131,31 +132,65 @@ def history(catalog: Catalog, limit: int | None = None) -> list[Decision]:
 _CHECKPOINT = ("run", "epoch", "step")
 
 Wishes = Callable[[Connection, Sequence[int]], Iterable[Wish]]
+Ids = Callable[[Catalog, Connection, Sequence[str]], list[int]]
 
 
 class _DryRunEnds(Exception):  # noqa: N818  a signal, not an error
     """Rolls a dry run back."""
 
 
+def _shown(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> list[int]:
+    """What a listing of the terms shows, and what they ask for by id: that is meant, rejected, silent or not."""
+    return sorted({*select_ids(catalog, connection, terms), *_by_id(catalog, connection, terms)})
+
+
+def _rejected(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> list[int]:
+    """What the terms find among the rejected clips, and what they ask for by id."""
+    found = set(select_ids(catalog, connection, terms, defaults=False))
+    rejected = select_ids(catalog, connection, ["rejected:yes"], defaults=False)
+    return sorted(found.intersection(rejected).union(_by_id(catalog, connection, terms)))
+
+
+def _all(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> list[int]:
+    return select_ids(catalog, connection, terms, defaults=False)
+
+
+def _by_id(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> list[int]:
+    """What those of the alternatives between commas find that name a clip by its id."""
+    alternatives: list[list[str]] = [[]]
+    for term in terms:
+        if term == ",":
+            alternatives.append([])
+        else:
+            alternatives[-1].append(term)
+    found: list[int] = []
+    for alternative in alternatives:
+        if any(_ID.fullmatch(term) for term in alternative):
+            found += select_ids(catalog, connection, alternative, defaults=False)
+    return found
+
+
 def _judge(
     catalog: Catalog,
     verb: str,
     said: str,
-    terms: Sequence[str],
+    terms: Terms,
     wishes: Wishes,
     *,
     dry_run: bool,
-    defaults: bool = True,
+    ids_of: Ids = _shown,
 ) -> Judgement:
-    """One decision over the clips that a listing of `terms` shows – or, without `defaults`, over all of them."""
     made: Decision | None = None
     ids: list[int] = []
+    asked = split_text(terms) if isinstance(terms, str) else list(terms)
+    text = _readable(to_text(asked))
     try:
         with catalog.writing() as connection:
-            ids = select_ids(catalog, connection, terms, defaults=defaults and not _names_ids(terms))
+            ids = ids_of(catalog, connection, asked)
             if not ids:
-                raise NotFoundError(f"no clip matches {to_text(terms)}; `thresher list` shows what there is")
-            made = decisions.decide(connection, verb, f"{said}: {to_text(terms)}", wishes(connection, ids))
+                which = "rejected clip" if ids_of is _rejected else "clip"
+                raise NotFoundError(f"no {which} matches {text}; `thresher list` shows what there is")
+            made = decisions.decide(connection, verb, f"{said}: {text}", wishes(connection, ids))
             if dry_run:
                 raise _DryRunEnds
     except _DryRunEnds:
@@ -163,9 +198,12 @@ def _judge(
     return Judgement(len(ids), made)
 
 
-def _names_ids(terms: Sequence[str]) -> bool:
-    """Whether a clip is asked for by its id: it is meant then, rejected, silent or not."""
-    return any(term.isdecimal() or term.startswith("id:") for term in terms)
+def _readable(text: str) -> str:
+    """`text` with bytes that are not UTF-8, as a command line may hold them, written as `\\xNN`."""
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{text!r} holds half a character, which no text can") from error
 
 
 def _same(field: str, value: object) -> Wishes:

@@ -129,17 +129,17 @@ def _recordings(catalog: Catalog, clip_ids: Sequence[int]) -> list[_Known]:
 def _tasks(catalog: Catalog, wanted: Sequence[_Known]) -> Iterator[tuple[_Known, AnalysisTask | None]]:
     settings = catalog.settings
     for known in wanted:
-        file = content_file(catalog, known.id, known.sha256)
-        if file is None:
+        found = _find_content(catalog, known.id, known.sha256)
+        if found is None:
             yield known, None
             continue
-        now = os.stat(file)
+        file, seen = found
         yield (
             known,
             AnalysisTask(
                 file,
-                now.st_size,
-                now.st_mtime_ns,
+                seen.st_size,
+                seen.st_mtime_ns,
                 trim_settings(settings),
                 settings.fingerprint.backend,
                 settings.audio.max_length,
@@ -149,6 +149,12 @@ def _tasks(catalog: Catalog, wanted: Sequence[_Known]) -> Iterator[tuple[_Known,
 
 def content_file(catalog: Catalog, recording_id: int, sha256: str) -> bytes | None:
     """A file that holds this content now, by its hash; None where there is none."""
+    found = _find_content(catalog, recording_id, sha256)
+    return None if found is None else found[0]
+
+
+def _find_content(catalog: Catalog, recording_id: int, sha256: str) -> tuple[bytes, os.stat_result] | None:
+    """A file that holds this content, and its state before it was hashed: a change since then will show."""
     with catalog.reading() as connection:
         paths = connection.scalars(
             select(location.c.path)
@@ -158,8 +164,9 @@ def content_file(catalog: Catalog, recording_id: int, sha256: str) -> bytes | No
     for stored in paths:
         path = catalog.absolute(stored)
         try:
+            seen = os.stat(path)
             if sha256_file(path) == sha256:
-                return path
+                return path, seen
         except (OSError, AudioError):
             continue
     return None

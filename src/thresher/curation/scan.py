@@ -28,9 +28,10 @@ class FoundFile:
 
 @dataclass(frozen=True)
 class Problem:
-    """A file or folder that could not be looked at, and why."""
+    """A file or folder that could not be looked at, under which of the given folders it lies, and why."""
 
     path: bytes
+    root: bytes
     reason: str
     is_folder: bool = False
 
@@ -60,7 +61,7 @@ def scan(given: Iterable[str | bytes | os.PathLike[str]]) -> Scan:
             raise NotFoundError(f'"{to_text(path)}" can\'t be ingested: {error.strerror}') from error
         if stat.S_ISDIR(mode):
             folders.append(path)
-            for entry in _walk(path, path, visited):
+            for entry in _walk(path, visited):
                 if entry is None:
                     ignored += 1
                 else:
@@ -77,28 +78,37 @@ def scan(given: Iterable[str | bytes | os.PathLike[str]]) -> Scan:
     )
 
 
-def _walk(folder: bytes, root: bytes, visited: set[tuple[int, int]]) -> Iterator[FoundFile | Problem | None]:
-    try:
-        here = os.stat(folder)
-        if (here.st_dev, here.st_ino) in visited:
-            return
-        visited.add((here.st_dev, here.st_ino))
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
-    except OSError as error:
-        yield Problem(folder, error.strerror or str(error), is_folder=True)
-        return
-    for entry in entries:
-        if entry.name.startswith(b"."):
-            yield None
-        elif _is_folder(entry):
-            yield from _walk(entry.path, root, visited)
-        elif os.path.splitext(entry.name)[1].lower().decode("ascii", "replace") not in SUFFIXES or is_skipped(
-            to_text(entry.path)
-        ):
-            yield None
-        else:
-            yield _look(entry.path, root)
+def _walk(given: bytes, visited: set[tuple[int, int]]) -> Iterator[FoundFile | Problem | None]:
+    """What lies below a folder; None for each entry that is no audio file."""
+    waiting = [given]  # not a recursion: folders may be nested deeper than Python's stack
+    while waiting:
+        folder = waiting.pop()
+        try:
+            here = os.stat(folder)
+            if (here.st_dev, here.st_ino) in visited:
+                continue
+            visited.add((here.st_dev, here.st_ino))
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+        except OSError as error:
+            yield Problem(folder, given, error.strerror or str(error), is_folder=True)
+            continue
+        below = []
+        for entry in entries:
+            if entry.name.startswith(b"."):
+                yield None
+            elif _is_folder(entry):
+                below.append(entry.path)
+            elif _is_audio(entry):
+                yield _look(entry.path, given)
+            else:
+                yield None
+        waiting += reversed(below)
+
+
+def _is_audio(entry: os.DirEntry[bytes]) -> bool:
+    suffix = os.path.splitext(entry.name)[1].lower().decode("ascii", "replace")
+    return suffix in SUFFIXES and not is_skipped(to_text(entry.path))
 
 
 def _is_folder(entry: os.DirEntry[bytes]) -> bool:
@@ -112,9 +122,9 @@ def _look(path: bytes, root: bytes) -> FoundFile | Problem:
     try:
         status = os.stat(path)
     except OSError as error:
-        return Problem(path, error.strerror or str(error))
+        return Problem(path, root, error.strerror or str(error))
     if not stat.S_ISREG(status.st_mode):
-        return Problem(path, f"is {_kind(status.st_mode)}, not a file; it was not opened")
+        return Problem(path, root, f"is {_kind(status.st_mode)}, not a file; it was not opened")
     return FoundFile(path, root, status.st_size, status.st_mtime_ns)
 
 

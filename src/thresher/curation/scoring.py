@@ -91,19 +91,23 @@ class _Fresh:
             self._live = metric.pack(kept if self.open_ids else ())
 
     def append_block(self) -> int:
-        """Score the next open clips and append their rows; how many, or 0 where the matrix has moved on.
+        """Score the next open clips and append their rows; how many, or 0 where the catalog has moved on.
 
         `pairs` counts what was computed for it, kept or not.
         """
         room = BLOCK_VALUES // max(1, self.matrix.state.rows)
         ids = self.open_ids[: max(1, min(BLOCK_ROWS, room))]
+        self.pairs = 0
         with self._catalog.reading() as connection:
+            clips = scores.checksums(connection, ids)
+            if len(clips) < len(ids):  # forgotten since, or a reference now
+                return 0
             new = self._metric.pack(scores.read_fingerprints(connection, ids))
         to_live = self._metric.scores(new, self._live)
         triangle = self._metric.triangle(new)
         self.pairs = to_live.size + len(ids) * (len(ids) - 1) // 2
         with self._catalog.writing() as connection:
-            if not scores.append(connection, self.matrix, ids, to_live, triangle):
+            if not scores.append(connection, self.matrix, clips, to_live, triangle):
                 return 0
         self.matrix = self.matrix.extended(ids)
         self._live = self._live.joined(new)

@@ -6,22 +6,28 @@ What is damaged can be made again: a fingerprint from its file, a score row from
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, metric, score_row
 from thresher.curation.execution import Progress, no_progress
 from thresher.curation.reanalyse import ReanalysisReport, reanalyse_clips
+from thresher.curation.scoring import score
+
+UNKNOWN_TRIM = "{}"
+"""Trim settings equal to nobody's, so that the next ingest of the file analyses it."""
 
 
 @dataclass(frozen=True)
 class VerifyReport:
     """What is wrong: the database's words, clips with a damaged fingerprint, damaged score rows by metric.
 
-    `incomplete` names metrics whose rows don't prove their matrix complete. `repair` is what was done about it.
+    `incomplete` names metrics whose rows don't prove their matrix complete. `repair` is what was done about it;
+    clips in its `without_file` have no fingerprint now, and get one when an ingest finds their file again.
     """
 
     database: tuple[str, ...]
@@ -45,25 +51,33 @@ def verify(catalog: Catalog, *, repair: bool = False, progress: Progress = no_pr
         if broken:
             database.append(f"{len(broken)} references lead nowhere")
         fingerprints = _damaged_fingerprints(connection)
-        rows = {
-            name: _damaged_rows(connection, metric_id)
-            for metric_id, name in connection.execute(select(metric.c.id, metric.c.name))
-        }
+        names = _metric_names(connection)
+        rows = {metric_id: _damaged_rows(connection, metric_id) for metric_id in names}
         incomplete = [
             name
-            for metric_id, name in connection.execute(select(metric.c.id, metric.c.name))
-            if not rows[name] and not scores.coverage(connection, metric_id).complete
+            for metric_id, name in names.items()
+            if not rows[metric_id] and not scores.coverage(connection, metric_id).complete
         ]
     done = None
-    if repair and (fingerprints or any(rows.values())):
+    if repair and (fingerprints or any(rows.values()) or incomplete):
         done = _repair(catalog, fingerprints, rows, progress)
     return VerifyReport(
         tuple(database),
         tuple(fingerprints),
-        {name: tuple(damaged) for name, damaged in rows.items()},
+        {names[metric_id]: tuple(damaged) for metric_id, damaged in rows.items()},
         tuple(incomplete),
         done,
     )
+
+
+def _metric_names(connection: Connection) -> dict[int, str]:
+    """What to call each metric, by id: its name, with the version where it is not the only one."""
+    known = connection.execute(select(metric).order_by(metric.c.id)).all()
+    all_names = [row.name for row in known]
+    return {
+        row.id: row.name if all_names.count(row.name) == 1 else f"{row.name}, version {row.version}"
+        for row in known
+    }
 
 
 def _damaged_fingerprints(connection: Connection) -> list[int]:
@@ -85,11 +99,32 @@ def _damaged_rows(connection: Connection, metric_id: int) -> list[int]:
 
 
 def _repair(
-    catalog: Catalog, fingerprints: list[int], rows: dict[str, list[int]], progress: Progress
+    catalog: Catalog, fingerprints: Sequence[int], rows: Mapping[int, Sequence[int]], progress: Progress
 ) -> ReanalysisReport:
-    """Retire what is damaged, then analyse and score anew; a retired row is never read again."""
+    """Retire what is damaged, close gaps, then analyse and score anew; a retired row is never read again."""
     with catalog.writing() as connection:
-        for name, damaged in rows.items():
-            for metric_id in connection.scalars(select(metric.c.id).where(metric.c.name == name)).all():
-                scores.retire_damaged(connection, metric_id, damaged)
-    return reanalyse_clips(catalog, fingerprints, progress=progress)
+        scores.retire_damaged(connection, rows)
+        for metric_id in rows:
+            if not scores.coverage(connection, metric_id).complete:
+                scores.compact(connection, metric_id)
+    done = reanalyse_clips(catalog, fingerprints, rescore=False, progress=progress)
+    with catalog.writing() as connection:
+        _forget_damaged(connection, fingerprints)
+    return replace(done, scoring=score(catalog, progress=progress))
+
+
+def _forget_damaged(connection: Connection, fingerprints: Sequence[int]) -> None:
+    """Take away the fingerprints that no file was left to make again: none can be scored with them."""
+    damaged = set(_damaged_fingerprints(connection)) & set(fingerprints)
+    for clip_id in sorted(damaged):
+        connection.execute(
+            update(clip)
+            .where(clip.c.id == clip_id)
+            .values(
+                fingerprint=None,
+                fingerprint_crc32=None,
+                fingerprint_backend=None,
+                fingerprint_version=None,
+                trim=UNKNOWN_TRIM,
+            )
+        )

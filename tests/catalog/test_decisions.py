@@ -1,0 +1,424 @@
+"""The journal: any way of doing and undoing leaves what the standing decisions say, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, insert, select, update
+
+from thresher.catalog import decisions
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.decisions import Decision, Wish
+from thresher.catalog.schema import (
+    attribute,
+    batch,
+    checkpoint,
+    clip,
+    clip_tag,
+    decision,
+    location,
+    metadata,
+    recording,
+)
+from thresher.curation import judging
+from thresher.curation.listing import list_clips, show_clip
+from thresher.curation.songs import delete_song, rename_song, save_song, songs
+from thresher.errors import NotFoundError, UsageError
+
+CLIPS = 4
+SILENT = 4
+SPAN = {"kind": "whole", "ordinal": 0, "start_frame": 0, "end_frame": 16_000, "trim": "{}"}
+
+
+@pytest.fixture
+def judged(catalog: Catalog) -> Catalog:
+    """Four clips, each at a place of its own and of a checkpoint of its own; the last is silent."""
+    with catalog.writing() as connection:
+        connection.execute(insert(batch).values(started_at=0.0, paths="[]", options="{}"))
+        for key in range(1, CLIPS + 1):
+            status = "silent" if key == SILENT else "ok"
+            connection.execute(insert(checkpoint).values(run="night", epoch=key, step=None))
+            connection.execute(
+                insert(recording).values(
+                    sha256=str(key),
+                    batch_id=1,
+                    role="generated",
+                    status=status,
+                    sample_rate=16_000,
+                    checkpoint_id=key,
+                )
+            )
+            connection.execute(insert(clip).values(recording_id=key, **SPAN))
+            add_location(connection, key, f"{key}.wav", key)
+    return catalog
+
+
+def add_location(connection: Any, recording_id: int, path: str, checkpoint_id: int | None) -> None:
+    connection.execute(
+        insert(location).values(
+            recording_id=recording_id,
+            batch_id=1,
+            checkpoint_id=checkpoint_id,
+            path=path.encode(),
+            path_text=path,
+            size=1,
+            mtime_ns=1,
+        )
+    )
+
+
+def dump(catalog: Catalog) -> dict[str, list[str]]:
+    """All rows of all tables but the journal; a checkpoint counts only where something names it."""
+    with catalog.reading() as connection:
+        rows = {
+            table.name: sorted(map(repr, connection.execute(select(table))))
+            for table in metadata.sorted_tables
+            if table.name not in ("decision", "checkpoint")
+        }
+        named = connection.execute(
+            select(recording.c.id, checkpoint).outerjoin(
+                checkpoint, checkpoint.c.id == recording.c.checkpoint_id
+            )
+        )
+        return {**rows, "named": sorted(map(repr, named))}
+
+
+@pytest.fixture
+def restored(judged: Catalog) -> Iterator[Catalog]:
+    """The catalog, with its first dump to be compared with."""
+    before = dump(judged)
+    yield judged
+    while True:
+        try:
+            judging.undo(judged)
+        except NotFoundError:
+            break
+    assert dump(judged) == before
+
+
+def standing(catalog: Catalog) -> list[Decision]:
+    """Decisions that are in force, the earliest first."""
+    made = judging.history(catalog)
+    return [each for each in reversed(made) if each.undoes is None and each.undone_by is None]
+
+
+def rating(catalog: Catalog, clip_id: int = 1) -> int | None:
+    return show_clip(catalog, str(clip_id)).clip.rating
+
+
+# -- doing and undoing in any order ------------------------------------------------------------------------
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("rate"), st.integers(1, 2), st.sampled_from([None, 1, 5])),
+        st.tuples(st.just("note"), st.integers(1, 2), st.sampled_from(["a", ""])),
+        st.tuples(st.just("tag"), st.integers(1, 2), st.sampled_from(["x", "y"])),
+        st.tuples(st.just("modify"), st.integers(1, 2), st.sampled_from(["epoch=3", "epoch=", "mood=x"])),
+        st.tuples(st.just("rate both"), st.just(0), st.sampled_from([2, 3])),
+        st.tuples(st.just("undo"), st.integers(1, 12), st.none()),
+        st.tuples(st.just("undo"), st.just(0), st.none()),
+    ),
+    max_size=14,
+)
+
+
+def take(catalog: Catalog, what: str, number: int, value: Any) -> None:
+    if what == "undo":
+        judging.undo(catalog, number or None)
+    elif what == "rate both":
+        judging.rate(catalog, ["1", ",", "2"], value)
+    elif what == "tag":
+        judging.tag(catalog, [str(number)], add=[value])
+    elif what == "modify":
+        key, _, text = value.partition("=")
+        judging.modify(catalog, [str(number)], {key: text})
+    else:
+        getattr(judging, what)(catalog, [str(number)], value)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(STEPS)
+def test_what_stands_is_what_holds(judged: Catalog, steps: list[Any]) -> None:
+    """Whatever was done, undone and redone: each field has the value of the last standing decision on it."""
+    before = dump(judged)
+    with judged.writing() as connection:  # the journal of the example before
+        connection.execute(update(decision).values(undone_by_id=None, undoes_id=None))
+        connection.execute(delete(decision))
+    for step in steps:
+        what, number, value = step
+        if what == "undo" and number:
+            made = judging.history(judged)
+            number = 0 if not made else made[-1].id + number - 1
+        try:
+            take(judged, what, number, value)
+        except (UsageError, NotFoundError):
+            assert what == "undo"
+        wanted: dict[Any, Any] = {}
+        for made_one in reversed(judging.history(judged)):
+            for change in made_one.changes:
+                wanted.setdefault(change.place, change.before)
+        for made_one in standing(judged):
+            wanted |= {change.place: change.after for change in made_one.changes}
+        with judged.reading() as connection:
+            for (entity, key, name), value in wanted.items():
+                kind = decisions._field(entity, name)
+                assert kind.read(connection, key, name) == value, (step, standing(judged))
+    while standing(judged):
+        judging.undo(judged)  # the latest that stands is never refused
+    assert dump(judged) == before
+
+
+def test_an_undo_is_refused_after_a_redo_that_came_between(judged: Catalog) -> None:
+    judging.rate(judged, ["1"], 4)
+    judging.undo(judged)  # 2
+    judging.rate(judged, ["1"], 5)
+    judging.undo(judged)  # 4
+    judging.undo(judged, 2)  # 5: four stars again
+    with pytest.raises(UsageError, match=r"decision 5 \(undo 2: .*`thresher undo 5` first"):
+        judging.undo(judged, 4)
+    assert rating(judged) == 4
+    judging.undo(judged)
+    assert rating(judged) is None
+
+
+def test_undo_undoes_the_latest_and_never_an_undo(restored: Catalog) -> None:
+    for stars in (1, 2, 3):
+        judging.rate(restored, ["1"], stars)
+    assert [judging.undo(restored).undoes for _ in range(3)] == [3, 2, 1]
+    assert rating(restored) is None
+    assert [made.verb for made in judging.history(restored)] == ["undo"] * 3 + ["rate"] * 3
+    assert len(judging.history(restored, 2)) == 2
+
+
+def test_redo_is_the_undo_of_an_undo(restored: Catalog) -> None:
+    judging.rate(restored, ["1"], 4)
+    for redo in range(3):
+        undone = judging.undo(restored, 1)
+        assert rating(restored) is None
+        assert judging.undo(restored, undone.id).undoes == undone.id
+        assert rating(restored) == 4
+        assert len(standing(restored)) == 1, redo
+
+
+def test_other_clips_and_other_fields_do_not_stand_in_the_way(restored: Catalog) -> None:
+    judging.rate(restored, ["1"], 4)
+    judging.rate(restored, ["2"], 3)
+    judging.note(restored, ["1"], "later")
+    judging.undo(restored, 1)
+    assert (rating(restored, 1), rating(restored, 2)) == (None, 3)
+
+
+def test_what_changes_nothing_is_not_journalled(judged: Catalog) -> None:
+    judging.rate(judged, ["1", ",", "2"], 4)
+    done = judging.rate(judged, ["1", ",", "2", ",", "3"], 4)
+    assert done.found == 3
+    assert done.decision is not None
+    assert [change.id for change in done.decision.changes] == [3]
+    judging.undo(judged)
+    assert (rating(judged, 1), rating(judged, 3)) == (4, None)
+
+
+def test_a_decision_on_a_clip_that_was_forgotten(judged: Catalog) -> None:
+    judging.rate(judged, ["1", ",", "2"], 4)
+    with judged.writing() as connection:
+        connection.execute(delete(recording).where(recording.c.id == 1))
+    undone = judging.undo(judged)
+    assert [change.id for change in undone.changes] == [2]
+    assert rating(judged, 2) is None
+
+
+def test_a_failing_decision_leaves_nothing(judged: Catalog) -> None:
+    before = dump(judged)
+    with pytest.raises(KeyError), judged.writing() as connection:
+        decisions.decide(
+            connection, "rate", "", [Wish("clip", 1, "rating", 4), Wish("clip", 99, "rating", 4)]
+        )
+    assert dump(judged) == before
+    assert judging.history(judged) == []
+
+
+# -- which clips are meant ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("terms", "meant"),
+    [
+        (["run:night"], [1, 3]),  # 2 is rejected, 4 silent
+        ([], [1, 3]),
+        (["2"], [2]),
+        (["4"], [4]),
+        (["id:2..4"], [2, 3, 4]),
+        (["4", ",", "epoch:1..3"], [1, 3, 4]),  # the id is for its own alternative only
+        (["^1"], [3]),
+        (["rejected:yes"], [2]),
+        (["status:silent"], [4]),
+        (["status:silent", ",", "epoch:2"], [4]),
+        (["2", "epoch:3"], []),
+        ("run:night", [1, 3]),
+        ("id:4 , epoch:3", [3, 4]),
+    ],
+)
+def test_what_a_listing_shows_is_meant_and_an_id_always(
+    restored: Catalog, terms: Any, meant: list[int]
+) -> None:
+    judging.reject(restored, ["2"])
+    for judge in (
+        lambda: judging.rate(restored, terms, 3, dry_run=True),
+        lambda: judging.note(restored, terms, "x", dry_run=True),
+        lambda: judging.tag(restored, terms, add=["x"], dry_run=True),
+    ):
+        if meant:
+            done = judge()
+            assert done.decision is not None
+            assert [change.id for change in done.decision.changes] == meant
+        else:
+            with pytest.raises(NotFoundError, match="no clip matches"):
+                judge()
+
+
+def test_unreject_ranges_over_the_rejected(restored: Catalog) -> None:
+    with pytest.raises(NotFoundError, match="no rejected clip matches run:night"):
+        judging.unreject(restored, ["run:night"])
+    judging.reject(restored, ["2", ",", "4"])
+    assert judging.unreject(restored, ["run:night"], dry_run=True).found == 2
+    assert judging.unreject(restored, ["epoch:1..2"]).found == 1
+    assert [row.id for row in list_clips(restored)] == [1, 2, 3]
+    assert judging.unreject(restored, ["2"]).decision is None
+    assert judging.unreject(restored, []).found == 1
+
+
+def test_modify_ranges_over_all(restored: Catalog) -> None:
+    judging.reject(restored, ["2"])
+    assert judging.modify(restored, ["run:night"], {"run": "day"}).found == CLIPS
+    assert [row.id for row in list_clips(restored, "run:day rejected:yes")] == [2]
+
+
+@pytest.mark.parametrize("verb", ["reject", "unreject"])
+def test_no_match(judged: Catalog, verb: str) -> None:
+    with pytest.raises(NotFoundError, match="epoch:99"):
+        getattr(judging, verb)(judged, ["epoch:99"])
+
+
+def test_a_folder_with_a_blank_is_one_term(judged: Catalog) -> None:
+    with judged.writing() as connection:
+        add_location(connection, 3, "my clips/a.wav", 3)
+    assert judging.rate(judged, ["path:my clips"], 4).found == 1
+
+
+# -- corrections are pinned --------------------------------------------------------------------------------
+
+
+def test_a_corrected_attribute_is_pinned_and_its_undo_lets_go_of_it(judged: Catalog) -> None:
+    with judged.writing() as connection:
+        connection.execute(insert(attribute).values(location_id=1, key="mood", text="calm"))
+    judging.modify(judged, ["1"], {"mood": "wild"})
+    with judged.reading() as connection:
+        rows = connection.execute(select(attribute.c.text, attribute.c.pinned)).all()
+    assert [tuple(row) for row in rows] == [("wild", True)]
+    judging.undo(judged)
+    with judged.reading() as connection:
+        rows = connection.execute(select(attribute.c.text, attribute.c.pinned)).all()
+    assert [tuple(row) for row in rows] == [("calm", False)]
+
+
+def test_a_corrected_checkpoint_stands_until_it_is_undone(judged: Catalog) -> None:
+    judging.modify(judged, ["1"], {"epoch": "40"})
+    with judged.writing() as connection:
+        decisions.refresh_checkpoint(connection, 1)
+    found = show_clip(judged, "1")
+    assert (found.clip.run, found.clip.epoch, found.checkpoint_pinned) == ("night", 40, True)
+    judging.undo(judged)
+    found = show_clip(judged, "1")
+    assert (found.clip.run, found.clip.epoch, found.checkpoint_pinned) == ("night", 1, False)
+
+
+# -- any text ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", ["<b onclick=alert(1)>&amp;</b>", "é 🦈 \x00 \x1b[31m", "two\nlines", "'; DROP TABLE clip; --"]
+)
+def test_a_note_is_kept_as_it_is(restored: Catalog, text: str) -> None:
+    judging.note(restored, ["1"], text)
+    assert show_clip(restored, "1").clip.note == text
+    made = judging.history(restored)[0].changes[0]
+    assert (made.before, made.after) == (None, text)
+
+
+def test_bytes_of_a_command_line_that_are_no_utf8(restored: Catalog) -> None:
+    judging.note(restored, ["1"], "caf\udce9")
+    assert show_clip(restored, "1").clip.note == "caf\\xe9"
+    judging.modify(restored, ["1"], {"mood": "\udcff", "run": "n\udcff"})
+    assert [row.id for row in list_clips(restored, r"mood:=\\xff")] == [1]
+    with restored.writing() as connection:
+        connection.execute(
+            update(location).where(location.c.id == 1).values(path=b"\xff.wav", path_text="\\xff.wav")
+        )
+    assert judging.rate(restored, ["\udcff.wav"], 4).found == 1
+    assert judging.history(restored)[0].summary == "rate 4: \\xff.wav"
+    with restored.writing() as connection:
+        connection.execute(
+            update(location).where(location.c.id == 1).values(path=b"1.wav", path_text="1.wav")
+        )
+    with pytest.raises(UsageError, match="half a character"):
+        judging.note(restored, ["1"], "\ud800")
+
+
+# -- songs -------------------------------------------------------------------------------------------------
+
+
+def names(catalog: Catalog) -> list[str]:
+    return [row.name for row in songs(catalog)]
+
+
+def test_song_edits_are_decisions(judged: Catalog) -> None:
+    save_song(judged, "A", ["epoch:1.."])
+    save_song(judged, "A", ["epoch:2.."], {"fade": 0.5, "ordering": "epoch+"})
+    rename_song(judged, "A", "B")
+    delete_song(judged, "B")
+    assert names(judged) == []
+    seen = []
+    for _ in range(4):
+        judging.undo(judged)
+        seen.append([(row.name, row.settings.query) for row in songs(judged)])
+    assert seen == [[("B", "epoch:2..")], [("A", "epoch:2..")], [("A", "epoch:1..")], []]
+
+
+def test_a_song_does_not_come_back_under_a_name_that_is_taken(judged: Catalog) -> None:
+    save_song(judged, "A", ["epoch:1"])
+    rename_song(judged, "A", "B")
+    save_song(judged, "A", ["epoch:2"])
+    with pytest.raises(UsageError, match='another song is called "A" now'):
+        judging.undo(judged, 2)
+    delete_song(judged, "B")
+    save_song(judged, "B", ["epoch:3"])
+    with pytest.raises(UsageError, match='another song is called "B" now'):
+        judging.undo(judged, 4)
+    assert names(judged) == ["A", "B"]
+    delete_song(judged, "B")
+    judging.undo(judged, 4)
+    assert {row.name: row.settings.query for row in songs(judged)} == {"A": "epoch:2", "B": "epoch:1"}
+
+
+# -- many --------------------------------------------------------------------------------------------------
+
+
+def test_a_large_decision_in_one(judged: Catalog) -> None:
+    """More clips than one statement takes ids."""
+    with judged.writing() as connection:
+        ids = range(100, 700)
+        common = {"batch_id": 1, "role": "generated", "status": "ok", "sample_rate": 16_000}
+        connection.execute(insert(recording), [{**common, "id": key, "sha256": str(key)} for key in ids])
+        connection.execute(insert(clip), [{**SPAN, "id": key, "recording_id": key} for key in ids])
+    before = dump(judged)
+    assert judging.tag(judged, ["id:100.."], add=["riff"]).found == 600
+    assert judging.modify(judged, ["tag:riff"], {"run": "day"}).found == 600
+    with judged.reading() as connection:
+        assert len(connection.execute(select(clip_tag)).all()) == 600
+    judging.undo(judged)
+    judging.undo(judged)
+    assert dump(judged) == before

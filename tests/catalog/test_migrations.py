@@ -1,0 +1,416 @@
+"""Schema and upgrades: what the revisions make is what schema.py says, and nothing is lost on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, delete, insert, inspect, select, text
+
+from thresher.catalog import database, schema
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import batch, clip, recording
+from thresher.curation.judging import history, rate
+from thresher.curation.listing import list_clips
+from thresher.curation.verify import verify
+from thresher.errors import CatalogError
+
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+HEAD = schema.HEAD
+NEXT = "9001"
+
+REBUILD = '''"""A revision to come: rebuilds a parent whose children cascade."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{revision}"
+down_revision = "{head}"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table(
+        "recording", recreate="always", table_kwargs={{"sqlite_autoincrement": True}}
+    ) as table:
+        table.add_column(sa.Column("mood", sa.Text()))
+    {then}
+'''
+
+
+def write_next(folder: Path, then: str = "pass") -> None:
+    """Put the revision to come into a folder of migrations."""
+    revision = folder / "versions" / "next.py"
+    revision.write_text(REBUILD.format(revision=NEXT, head=HEAD, then=then))
+    shutil.rmtree(folder / "versions" / "__pycache__", ignore_errors=True)
+
+
+@pytest.fixture
+def filled(catalog: Catalog) -> Catalog:
+    """A catalog of three recordings, of which the last is forgotten."""
+    with catalog.writing() as connection:
+        connection.execute(insert(batch).values(started_at=0.0, paths="[]", options="{}"))
+        for key in (1, 2, 3):
+            connection.execute(
+                insert(recording).values(
+                    sha256=str(key), batch_id=1, role="generated", status="ok", sample_rate=16_000
+                )
+            )
+            connection.execute(
+                insert(clip).values(
+                    recording_id=key, kind="whole", ordinal=0, start_frame=0, end_frame=16_000, trim="{}"
+                )
+            )
+    rate(catalog, ["2"], 4)
+    with catalog.writing() as connection:
+        connection.execute(delete(recording).where(recording.c.id == 3))
+    catalog.close()
+    return catalog
+
+
+@pytest.fixture
+def future(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, filled: Catalog
+) -> Path:
+    """Migrations with one more revision, which the program takes for its own."""
+    folder = tmp_path_factory.mktemp("migrations") / "migrations"
+    shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    write_next(folder)
+    monkeypatch.setattr(database, "migrations_folder", lambda: folder)
+    monkeypatch.setattr(schema, "HEAD", NEXT)
+    assert filled.file.exists()
+    return folder
+
+
+def backups(catalog: Catalog) -> list[Path]:
+    return sorted(catalog.root.glob("*.backup.db"))
+
+
+def revision_of(file: Path) -> str:
+    opened = sqlite3.connect(file)
+    (found,) = opened.execute("SELECT version_num FROM alembic_version").fetchone()
+    opened.close()
+    return str(found)
+
+
+def content(file: Path) -> list[str]:
+    opened = sqlite3.connect(file)
+    lines = list(opened.iterdump())
+    opened.close()
+    return lines
+
+
+# -- the schema --------------------------------------------------------------------------------------------
+
+
+def described(url: str) -> dict[str, Any]:
+    """Everything SQLite can say of a schema, in the words of SQLAlchemy's inspector."""
+    engine = create_engine(url)
+    found = inspect(engine)
+    with engine.connect() as connection:
+        statements = dict(
+            connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")).all()
+        )
+    engine.dispose()
+    tables = {}
+    for name in sorted(set(found.get_table_names()) - {"alembic_version", "sqlite_sequence"}):
+        tables[name] = {
+            "columns": [{**column, "type": str(column["type"])} for column in found.get_columns(name)],
+            "key": found.get_pk_constraint(name),
+            "foreign": sorted(map(repr, found.get_foreign_keys(name))),
+            "checks": sorted(map(repr, found.get_check_constraints(name))),
+            "unique": sorted(map(repr, found.get_unique_constraints(name))),
+            "autoincrement": "AUTOINCREMENT" in statements[name],
+        }
+    indexes = {
+        name: " ".join(sql.lower().replace('"', "").split())
+        for name, sql in statements.items()
+        if sql.startswith("CREATE") and "INDEX" in sql[:20]
+    }
+    return {**tables, "indexes": indexes}
+
+
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection")
+def test_the_revisions_make_what_schema_py_says(tmp_path: Path) -> None:
+    """To the last check, partial index and AUTOINCREMENT, which Alembic does not compare."""
+    database.create(tmp_path / "migrated.db", 1.0)
+    engine = create_engine(f"sqlite:///{tmp_path}/created.db")
+    schema.metadata.create_all(engine)
+    engine.dispose()
+    migrated, created = (described(f"sqlite:///{tmp_path}/{name}.db") for name in ("migrated", "created"))
+    assert migrated == created
+    assert set(migrated) - {"indexes"} == set(schema.metadata.tables)
+
+
+def test_every_table_with_an_id_of_its_own_never_gives_one_twice() -> None:
+    for table in schema.metadata.sorted_tables:
+        if [column.name for column in table.primary_key] == ["id"]:
+            assert table.dialect_options["sqlite"]["autoincrement"], table.name
+
+
+@pytest.mark.parametrize(
+    ("kept", "refused"),
+    [
+        (
+            "INSERT INTO checkpoint (run, epoch, step) VALUES ('a', 1, 2)",
+            "INSERT INTO checkpoint (run, epoch, step) VALUES ('a', 1, 2)",
+        ),
+        (
+            "INSERT INTO checkpoint (run, epoch) VALUES (NULL, 7)",
+            "INSERT INTO checkpoint (run, epoch) VALUES (NULL, 7)",
+        ),
+        (
+            "INSERT INTO checkpoint (run, epoch) VALUES ('', 8)",
+            "INSERT INTO checkpoint (run, epoch) VALUES (NULL, 8)",
+        ),
+        ("UPDATE clip SET rating = 5", "UPDATE clip SET rating = 6"),
+        ("UPDATE clip SET rating = NULL", "UPDATE clip SET rating = 0"),
+        ("UPDATE clip SET end_frame = start_frame", "UPDATE clip SET end_frame = start_frame - 1"),
+        ("UPDATE recording SET status = 'silent'", "UPDATE recording SET status = 'loud'"),
+        ("UPDATE recording SET role = 'reference'", "UPDATE recording SET role = 'drummer'"),
+        ("SELECT 1", "UPDATE recording SET batch_id = 77"),
+    ],
+)
+def test_what_the_database_itself_refuses(filled: Catalog, kept: str, refused: str) -> None:
+    with filled.writing() as connection:
+        connection.execute(text(kept))
+    with pytest.raises(Exception, match="constraint failed"), filled.writing() as connection:
+        connection.execute(text(refused))
+
+
+# -- upgrades ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("future")
+def test_children_survive_the_rebuild_of_their_parent(filled: Catalog) -> None:
+    with Catalog.open(filled.file) as catalog:
+        assert [(row.id, row.rating) for row in list_clips(catalog)] == [(1, None), (2, 4)]
+        assert verify(catalog).is_sound
+        assert len(history(catalog)) == 1
+
+
+@pytest.mark.parametrize("left", [[1, 2], []])
+@pytest.mark.usefixtures("future")
+def test_an_upgrade_never_gives_an_id_again(filled: Catalog, left: list[int]) -> None:
+    """SQLite forgets the highest id of a rebuilt table but for those rows that are left."""
+    with sqlite3.connect(filled.root / "catalog.db") as opened:
+        opened.execute("PRAGMA foreign_keys = ON")
+        if not left:
+            opened.execute("DELETE FROM recording")
+    opened.close()
+    with Catalog.open(filled.file) as catalog:
+        with catalog.writing() as connection:
+            added = connection.execute(
+                insert(recording).values(sha256="new", batch_id=1, role="generated", status="ok")
+            )
+            assert added.inserted_primary_key == (4,)
+        with catalog.reading() as connection:
+            assert list(connection.scalars(select(recording.c.id))) == [*left, 4]
+
+
+def test_a_revision_that_breaks_references_is_refused(filled: Catalog, future: Path) -> None:
+    write_next(future, 'op.execute("DELETE FROM recording WHERE id = 1")')
+    before = content(filled.root / "catalog.db")
+    with pytest.raises(CatalogError, match="would break 1 references; nothing was changed"):
+        Catalog.open(filled.file)
+    assert content(filled.root / "catalog.db") == before
+    assert len(backups(filled)) == 1
+
+
+@pytest.mark.usefixtures("future")
+def test_the_backup_is_what_was_there(filled: Catalog) -> None:
+    before = content(filled.root / "catalog.db")
+    with Catalog.open(filled.file) as catalog:
+        assert catalog.backup is not None
+        assert content(catalog.backup) == before
+        assert backups(filled) == [catalog.backup]
+    assert revision_of(filled.root / "catalog.db") == NEXT
+    assert not list(filled.root.glob("*.part*"))
+
+
+def test_backups_of_the_same_second_have_names_of_their_own(filled: Catalog) -> None:
+    file = filled.root / "catalog.db"
+    made = [database.backup(file, HEAD) for _ in range(3)]
+    assert len(set(made)) == 3
+    assert backups(filled) == sorted(made)
+    threads = [threading.Thread(target=database.backup, args=(file, HEAD)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(backups(filled)) == 7
+    assert {len(content(copy)) for copy in backups(filled)} == {len(content(file))}
+
+
+@pytest.mark.usefixtures("future")
+def test_without_a_backup_nothing_is_upgraded(filled: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = filled.root / "catalog.db"
+    before = file.read_bytes()
+
+    class Full(sqlite3.Connection):
+        def backup(self, *_arguments: Any, **_options: Any) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    real = sqlite3.connect
+
+    def connect(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        return real(*arguments, **{"factory": Full, **options})
+
+    with monkeypatch.context() as patched:
+        patched.setattr(database.sqlite3, "connect", connect)
+        with pytest.raises(CatalogError, match="no space left"):
+            Catalog.open(filled.file)
+    assert file.read_bytes() == before
+    assert sorted(path.name for path in filled.root.iterdir()) == ["catalog.db", "catalog.toml"]
+    with Catalog.open(filled.file) as catalog:
+        assert catalog.backup is not None
+
+
+@pytest.mark.usefixtures("future")
+def test_two_programs_that_open_an_old_catalog_at_once(filled: Catalog) -> None:
+    opened: list[Catalog] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            opened.append(Catalog.open(filled.file))
+        except BaseException as error:  # noqa: BLE001  shown below
+            failed.append(error)
+
+    # the first comes to the lock, the second waits there with a backup of its own
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    for catalog in opened:
+        assert [row.id for row in list_clips(catalog)] == [1, 2]
+        catalog.close()
+    assert revision_of(filled.root / "catalog.db") == NEXT
+
+
+# -- the journal, and what is left untouched ---------------------------------------------------------------
+
+
+def journal_mode(file: Path) -> str:
+    opened = sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)
+    (mode,) = opened.execute("PRAGMA journal_mode").fetchone()
+    opened.close()
+    return str(mode)
+
+
+def set_journal_mode(file: Path, mode: str) -> None:
+    opened = sqlite3.connect(file)
+    opened.execute(f"PRAGMA journal_mode = {mode}")
+    opened.close()
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+@pytest.mark.parametrize("is_safe", [True, False])
+def test_the_journal_is_the_safe_one_whatever_it_was(
+    filled: Catalog, monkeypatch: pytest.MonkeyPatch, mode: str, is_safe: bool
+) -> None:
+    file = filled.root / "catalog.db"
+    set_journal_mode(file, mode)
+    monkeypatch.setattr(database, "wal_is_safe", lambda _version: is_safe)
+    with Catalog.open(filled.file) as catalog:
+        assert rate(catalog, ["1"], 3).decision is not None
+    assert journal_mode(file) == ("wal" if is_safe else "delete")
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+@pytest.mark.parametrize("is_safe", [True, False])
+def test_a_newer_catalog_keeps_every_byte(
+    filled: Catalog, monkeypatch: pytest.MonkeyPatch, mode: str, is_safe: bool
+) -> None:
+    file = filled.root / "catalog.db"
+    with sqlite3.connect(file) as opened:
+        opened.execute("UPDATE alembic_version SET version_num = '9999'")
+    opened.close()
+    set_journal_mode(file, mode)
+    monkeypatch.setattr(database, "wal_is_safe", lambda _version: is_safe)
+    before = (file.read_bytes(), file.stat().st_mtime_ns)
+    with pytest.raises(CatalogError, match="9999"):
+        Catalog.open(filled.file)
+    assert (file.read_bytes(), file.stat().st_mtime_ns) == before
+    assert sorted(path.name for path in filled.root.iterdir()) == ["catalog.db", "catalog.toml"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="bytes that are not UTF-8 are names on POSIX only")
+@pytest.mark.usefixtures("future")
+def test_a_folder_that_is_no_utf8_is_upgraded_too(filled: Catalog) -> None:
+    folder = Path(os.fsdecode(os.fsencode(filled.root) + b"/n\xff?#%41 x"))
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    for name in ("catalog.db", "catalog.toml"):
+        (filled.root / name).rename(folder / name)
+    with Catalog.open(folder / "catalog.toml") as catalog:
+        assert catalog.backup is not None
+        assert catalog.backup.parent == folder
+        assert [row.id for row in list_clips(catalog)] == [1, 2]
+
+
+def test_a_damaged_database_is_one_sentence(filled: Catalog) -> None:
+    file = filled.root / "catalog.db"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:100] + bytes(len(whole) - 100))
+    with pytest.raises(CatalogError, match=r"catalog\.db is damaged .*backup"):
+        Catalog.open(filled.file)
+
+
+def as_another_user(run: Callable[[], list[str]]) -> list[str]:
+    """What `run` returns in a copy of this process that is not root, to whom permissions mean nothing."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.geteuid() == 0:
+                os.setgid(65534)
+                os.setuid(65534)
+            said = run()
+        except BaseException as error:  # noqa: BLE001  told to the parent
+            said = [repr(error)]
+        os.write(writer, json.dumps(said).encode())
+        os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with os.fdopen(reader, "rb") as stream:
+        return list(json.load(stream))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="permissions are those of POSIX")
+@pytest.mark.parametrize("mode", [0o444, 0o644])
+def test_a_folder_without_write_permission(filled: Catalog, mode: int) -> None:
+    """It can be listed; what would be written says what to do."""
+
+    def use(folder: Path, rating: int) -> list[str]:
+        said = []
+        with Catalog.open(folder / "catalog.toml") as catalog:
+            said.append(str([row.id for row in list_clips(catalog)]))
+            try:
+                rate(catalog, ["1"], rating)
+            except CatalogError as error:
+                said.append(str(error))
+        return said
+
+    assert use(filled.root, 2) == ["[1, 2]"]  # and all is imported
+    with tempfile.TemporaryDirectory() as name:  # not the test's own folder, which is for one user only
+        folder = Path(name)
+        for each in filled.root.iterdir():
+            shutil.copy(each, folder)
+        (folder / "catalog.db").chmod(mode)
+        folder.chmod(0o555)
+        said = as_another_user(lambda: use(folder, 3))
+        folder.chmod(0o755)
+    assert said[0] == "[1, 2]"
+    assert "catalog.db can't be written" in said[1]
