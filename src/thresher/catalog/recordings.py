@@ -15,7 +15,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from thresher.catalog.database import insert_row
@@ -23,6 +23,27 @@ from thresher.catalog.paths import StoredPath, from_stored, to_text
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.schema import USABLE_STATUSES, attribute, checkpoint, clip, location, recording
 from thresher.errors import AudioError
+
+# Statements that run for every new file are built once: building them costs more than running them.
+_FIND_RECORDING = select(recording.c.id).where(recording.c.sha256 == bindparam("sha256"))
+_PRESENT_AT = select(location).where(location.c.path == bindparam("path"), location.c.missing_since.is_(None))
+_FIND_CHECKPOINT = select(checkpoint.c.id).where(
+    func.coalesce(checkpoint.c.run, "") == bindparam("run"),
+    func.coalesce(checkpoint.c.epoch, -1) == bindparam("epoch"),
+    func.coalesce(checkpoint.c.step, -1) == bindparam("step"),
+)
+_SET_CHECKPOINT = (
+    update(recording).where(recording.c.id == bindparam("recording")).values(checkpoint_id=bindparam("found"))
+)
+_ADD_ATTRIBUTES = upsert(attribute)
+_SET_ATTRIBUTES = {
+    pinned: _ADD_ATTRIBUTES.on_conflict_do_update(
+        index_elements=["location_id", "key"],
+        set_={name: _ADD_ATTRIBUTES.excluded[name] for name in ("text", "number", "pinned")},
+        where=None if pinned else ~attribute.c.pinned,
+    )
+    for pinned in (False, True)
+}
 
 
 class Arrival(Enum):
@@ -96,7 +117,7 @@ def trim_key(settings: object) -> str:
 
 def find_recording(connection: Connection, sha256: str) -> int | None:
     """Id of the recording with this content, if the catalog knows it."""
-    return connection.scalar(select(recording.c.id).where(recording.c.sha256 == sha256))
+    return connection.scalar(_FIND_RECORDING, {"sha256": sha256})
 
 
 def status_and_trim(connection: Connection, recording_id: int) -> tuple[str, str]:
@@ -113,9 +134,8 @@ def add_recording(connection: Connection, batch_id: int, sha256: str, role: str,
     """A new recording with its whole clip; its id."""
     values = {"sha256": sha256, "batch_id": batch_id, "role": role, **content.columns()}
     recording_id = insert_row(connection, recording, values)
-    connection.execute(
-        insert(clip).values(recording_id=recording_id, kind="whole", ordinal=0, **content.whole.columns())
-    )
+    whole = {"recording_id": recording_id, "kind": "whole", "ordinal": 0, **content.whole.columns()}
+    connection.execute(insert(clip), whole)
     return recording_id
 
 
@@ -133,6 +153,31 @@ def replace_content(connection: Connection, recording_id: int, content: Content)
         whole.fingerprint,
     )
     return [] if same else [old.id]
+
+
+def first_seen(
+    connection: Connection,
+    root: Path,
+    new_batch: Callable[[], int],
+    recording_id: int,
+    sighting: Sighting,
+    now: float,
+) -> Arrival:
+    """Record where content was seen that the catalog did not know: `arrive`, without what can't be.
+
+    A new recording has left no place, holds no corrections, and counts under the checkpoint of its one location.
+    """
+    here = _present_at(connection, sighting.stored.path)
+    if here is not None and here.recording_id is None:
+        arrive(connection, root, new_batch, recording_id, sighting, now)
+        return Arrival.ADDED
+    if here is not None:
+        mark_missing(connection, [here.id], now)
+    found = _find_checkpoint(connection, sighting.provenance, sighting.folder_run)
+    location_id = _add_location(connection, new_batch(), recording_id, sighting, checkpoint_id=found)
+    set_attributes(connection, location_id, sighting.provenance.attributes, pinned=False)
+    connection.execute(_SET_CHECKPOINT, {"recording": recording_id, "found": found})
+    return Arrival.ADDED
 
 
 def arrive(
@@ -264,12 +309,12 @@ def checkpoint_id(connection: Connection, run: str | None, epoch: int | None, st
     """Id of a checkpoint, made if it is new; None where nothing names one."""
     if run is None and epoch is None and step is None:
         return None
-    same = (
-        func.coalesce(checkpoint.c.run, "") == (run or ""),
-        func.coalesce(checkpoint.c.epoch, -1) == (-1 if epoch is None else epoch),
-        func.coalesce(checkpoint.c.step, -1) == (-1 if step is None else step),
-    )
-    found = connection.scalar(select(checkpoint.c.id).where(*same))
+    same = {
+        "run": run or "",
+        "epoch": -1 if epoch is None else epoch,
+        "step": -1 if step is None else step,
+    }
+    found = connection.scalar(_FIND_CHECKPOINT, same)
     if found is not None:
         return int(found)
     return insert_row(connection, checkpoint, {"run": run or None, "epoch": epoch, "step": step})
@@ -281,16 +326,7 @@ def set_attributes(
     """Store attributes of a location; a pinned one gives way only to another pin."""
     if not values:
         return
-    statement = upsert(attribute)
-    given = statement.excluded
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["location_id", "key"],
-            set_={"text": given.text, "number": given.number, "pinned": given.pinned},
-            where=None if pinned else ~attribute.c.pinned,
-        ),
-        _attribute_rows(location_id, values, pinned=pinned),
-    )
+    connection.execute(_SET_ATTRIBUTES[pinned], _attribute_rows(location_id, values, pinned=pinned))
 
 
 def _attribute_rows(location_id: int, values: Mapping[str, str], *, pinned: bool) -> list[dict[str, Any]]:
@@ -331,8 +367,10 @@ def _add_location(
     recording_id: int | None,
     sighting: Sighting,
     reason: str | None = None,
+    checkpoint_id: int | None = None,
 ) -> int:
     values = {
+        "checkpoint_id": checkpoint_id,
         "recording_id": recording_id,
         "batch_id": batch_id,
         "path": sighting.stored.path,
@@ -356,9 +394,7 @@ def _keep_pins(connection: Connection, location_id: int, recording_id: int) -> N
 
 def _present_at(connection: Connection, path: bytes) -> Any:
     """The location at a stored path where something is said to be now, or None."""
-    return connection.execute(
-        select(location).where(location.c.path == path, location.c.missing_since.is_(None))
-    ).one_or_none()
+    return connection.execute(_PRESENT_AT, {"path": path}).one_or_none()
 
 
 def _place_left(connection: Connection, root: Path, recording_id: int, path: bytes) -> Any:
@@ -437,10 +473,13 @@ def _fill_provenance(connection: Connection, location_id: int, sighting: Sightin
 def _name_checkpoint(
     connection: Connection, location_id: int, first: Provenance, second: Provenance, folder_run: str | None
 ) -> None:
-    named = _either(first, second)
-    run = folder_run if named.run is None else named.run
-    found = checkpoint_id(connection, run, named.epoch, named.step)
+    found = _find_checkpoint(connection, _either(first, second), folder_run)
     connection.execute(update(location).where(location.c.id == location_id).values(checkpoint_id=found))
+
+
+def _find_checkpoint(connection: Connection, named: Provenance, folder_run: str | None) -> int | None:
+    run = folder_run if named.run is None else named.run
+    return checkpoint_id(connection, run, named.epoch, named.step)
 
 
 def _either(first: Provenance, second: Provenance) -> Provenance:

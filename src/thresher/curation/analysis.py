@@ -10,17 +10,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thresher.catalog.audio import AudioFormat, AudioReader
 from thresher.catalog.config import Settings, format_duration
-from thresher.catalog.recordings import Content, WholeClip
 from thresher.errors import AudioError
 from thresher.signal.descriptors import LoudnessMeter
 from thresher.signal.fingerprint import find_backend, to_pcm
 from thresher.signal.trim import LevelMeter, Levels, Span, TrimSettings, to_mono
+
+if TYPE_CHECKING:
+    from thresher.catalog.recordings import Content
 
 MEMORY_FRAMES = 16_000_000
 """Samples of all channels together that are kept decoded: 64 MB, four minutes of 44.1 kHz stereo and more."""
@@ -30,7 +33,7 @@ HIGHEST_RATE = 1_000_000
 
 DECODER_CRASHED = "decoder crashed"
 
-WORKER_MODULES = (__name__, "scipy.signal", "chromaprint", "soxr")
+WORKER_MODULES = (__name__, "chromaprint")
 """What every analysis needs; those that a machine lacks are passed over."""
 
 
@@ -90,6 +93,8 @@ def trim_settings(settings: Settings) -> TrimSettings:
 
 def content_of(analysis: Analysis, trim: str) -> Content:
     """An analysis as the columns of the catalog; `trim` is the key of the settings it was made with."""
+    from thresher.catalog.recordings import Content, WholeClip  # loads SQLAlchemy, which no worker needs
+
     form, words = analysis.format, analysis.fingerprint
     return Content(
         status=analysis.status,

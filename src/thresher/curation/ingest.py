@@ -30,7 +30,7 @@ from thresher.catalog.provenance import (
     infer,
     read_sidecar,
 )
-from thresher.catalog.recordings import Arrival, Sighting
+from thresher.catalog.recordings import Sighting
 from thresher.catalog.schema import FAILED_STATUSES, ROLES, batch, clip, location, recording, rendering
 from thresher.catalog.scores import retire
 from thresher.curation.analysis import (
@@ -382,15 +382,10 @@ class _Ingest:
             self._judge(outcome.found, analysis, tally)
         elif outcome.needed:
             stale = self._store_again(connection, outcome.found, recording_id, analysis, tally)
-        arrival = recordings.arrive(
-            connection,
-            self.catalog.root,
-            partial(self._batch, connection),
-            recording_id,
-            self._sighting(outcome.found, tally),
-            time.time(),
-        )
-        tally.counts[Arrival.ADDED.value if is_new else arrival.value] += 1
+        sighting, batch = self._sighting(outcome.found, tally), partial(self._batch, connection)
+        see = recordings.first_seen if is_new else recordings.arrive
+        arrival = see(connection, self.catalog.root, batch, recording_id, sighting, time.time())
+        tally.counts[arrival.value] += 1
         return stale
 
     def _store_again(
