@@ -127,18 +127,15 @@ class AudioWriter:
             if kind is None:  # else the first failure is the one to hear about
                 raise
 
-    def write(self, block: NDArray[np.float32] | NDArray[np.int16]) -> None:
-        """Append frames: float32 at full scale ±1, or int16; shape (frames, channels).
-
-        A float becomes an integer sample by one rule: `rint(x · 2^(bits-1))`, clipped. A 16-bit file's
-        own samples so survive unchanged.
-        """
+    def write(self, block: NDArray[Any]) -> None:
+        """Append frames: float32 at full scale ±1, int16, or what `encoder_samples` made; (frames, channels)."""
         if block.ndim != 2 or block.shape[1] != self.channels:
             raise ValueError(f"a block of shape {block.shape} does not have {self.channels} channels")
-        if block.dtype not in (np.float32, np.int16):
+        ready = np.int32 if self.subtype == "PCM_24" else np.int16
+        if block.dtype not in (np.float32, np.int16, ready):
             raise ValueError(f"a block is float32 or int16, not {block.dtype}")
         for start in range(0, len(block), self._piece_frames):
-            self._write_piece(_samples(block[start : start + self._piece_frames], self.subtype))
+            self._write_piece(encoder_samples(block[start : start + self._piece_frames], self.subtype))
 
     def close(self) -> None:
         """Finish the file and have the system put it on the disk; harmless when repeated."""
@@ -181,11 +178,17 @@ def _check_output(sample_rate: int, channels: int, container: str, subtype: str)
         )
 
 
-def _samples(block: NDArray[Any], subtype: str) -> NDArray[Any]:
-    """The block as the integers or floats that go to libsndfile, C-contiguous."""
+def encoder_samples(block: NDArray[Any], subtype: str) -> NDArray[Any]:
+    """The block as the integers or floats that go to the encoder, C-contiguous; itself where it is so already.
+
+    A float becomes an integer sample by one rule: `rint(x · 2^(bits-1))`, clipped. A 16-bit file's own samples
+    so survive unchanged. Samples of 24 bits are the upper ones of an int32.
+    """
     if subtype == "PCM_16":
         return np.ascontiguousarray(block if block.dtype == np.int16 else _quantised(block, 16), np.int16)
     if subtype == "PCM_24":
+        if block.dtype == np.int32:
+            return np.ascontiguousarray(block)
         if block.dtype == np.int16:
             return np.ascontiguousarray(block.astype(np.int32) << 16)
         return np.ascontiguousarray(_quantised(block, 24).astype(np.int32) << 8)
@@ -197,8 +200,9 @@ def _samples(block: NDArray[Any], subtype: str) -> NDArray[Any]:
 def _quantised(block: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
     scale = np.float32(1 << (bits - 1))
     # 2**23 - 1 is still a float32, so the clip is exact in both widths.
-    quantised: NDArray[np.float32] = np.clip(np.rint(block * scale), -scale, scale - 1)
-    return quantised
+    quantised: NDArray[np.float32] = block * scale
+    np.rint(quantised, out=quantised)
+    return np.clip(quantised, -scale, scale - 1, out=quantised)
 
 
 def _tag_text(value: str) -> str:

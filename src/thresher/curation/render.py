@@ -22,7 +22,7 @@ from sqlalchemy import Connection, func, insert, select
 from thresher.catalog.audio import AudioReader, library_version, sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import insert_row
-from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, OutputFormat
+from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, OutputFormat, encoder_samples
 from thresher.catalog.schema import location, recording, rendering, rendering_clip
 from thresher.curation.execution import Progress, WorkerDied, Workers, no_progress
 from thresher.curation.tracklist import Track, Tracklist, tracklist
@@ -76,6 +76,7 @@ class _Mixdown:
     sample_rate: int
     channels: int
     fade_frames: int
+    subtype: str
 
 
 def render(
@@ -250,7 +251,7 @@ def _write(
             frames=plan.frames,
         )
         with writer:
-            for block in _mixed(plan, sources, progress):
+            for block in _mixed(plan, sources, subtype, progress):
                 writer.write(block)
         os.replace(partial, target)
     except OSError as error:
@@ -277,9 +278,11 @@ def _tags(plan: Tracklist) -> dict[str, str]:
     return {"title": plan.song.name, "comment": plan.song.settings.query}
 
 
-def _mixed(plan: Tracklist, sources: dict[int, _Source], progress: Progress) -> Iterator[Block]:
-    """The song's blocks in order, shape (frames, channels) each."""
-    mixdown = _Mixdown(plan.sample_rate, plan.channels, plan.fade_frames)
+def _mixed(
+    plan: Tracklist, sources: dict[int, _Source], subtype: str, progress: Progress
+) -> Iterator[NDArray[Any]]:
+    """The song's blocks in order, shape (frames, channels) each, as its encoder takes them."""
+    mixdown = _Mixdown(plan.sample_rate, plan.channels, plan.fade_frames, subtype)
 
     def tasks() -> Iterator[tuple[_Source, tuple[_Source, _Mixdown] | None]]:
         for track in plan.tracks:
@@ -294,18 +297,18 @@ def _mixed(plan: Tracklist, sources: dict[int, _Source], progress: Progress) -> 
             progress("rendering", done, len(plan.tracks))
 
 
-def _prepared(argument: tuple[_Source, _Mixdown]) -> list[Block]:
+def _prepared(argument: tuple[_Source, _Mixdown]) -> list[NDArray[Any]]:
     return list(_track_blocks(*argument))
 
 
-def _track_blocks(source: _Source, mixdown: _Mixdown) -> Iterator[Block]:
+def _track_blocks(source: _Source, mixdown: _Mixdown) -> Iterator[NDArray[Any]]:
     """One clip as the song wants it: gain, channels, rate, fades; exactly `output_frames` frames."""
     track = source.track
     total, position = track.output_frames, 0
     fade = min(mixdown.fade_frames, total // 2)
     with AudioReader(source.file) as reader:
         for block in _resampled(reader, track, mixdown):
-            yield fade_edges(block, position, total, fade, fade)
+            yield encoder_samples(fade_edges(block, position, total, fade, fade), mixdown.subtype)
             position += len(block)
     if position != total:
         raise AudioError(

@@ -36,7 +36,10 @@ MINIMUM_RATE = 100
 RESPONSE_SECONDS = 0.1
 
 # A transform is so many times as long as the response, so that most of what it yields is output.
-TRANSFORM_RESPONSES = 16
+TRANSFORM_RESPONSES = 8
+
+# Samples weighted at a time: many transforms in one call, in memory that is used again.
+CHUNK_SAMPLES = 1 << 17
 
 # Weights of the channels by their number, where these are a surround layout in the order of WAV files:
 # left, right, centre, (low frequency effects, which BS.1770 leaves out,) left and right surround.
@@ -142,7 +145,7 @@ class LoudnessMeter:
             raise ValueError(f"a block must have shape (frames, {channels}), not {tuple(block.shape)}")
         if self._sr < MINIMUM_RATE:
             return
-        step = self._response.size - self._response.taps + 1 if self._response else max(1, block.shape[0])
+        step = max(1, CHUNK_SAMPLES // channels)
         for start in range(0, block.shape[0], step):
             self._add(self._weighted(block[start : start + step]))
 
@@ -167,17 +170,26 @@ class LoudnessMeter:
     def _weighted(self, block: NDArray[np.float32]) -> NDArray[np.float64]:
         """The K-weighted `block`; (frames, channels) → (channels, frames)."""
         rows: NDArray[np.float64] = np.ascontiguousarray(block.T, dtype=np.float64)
-        if self._response is None:
+        if self._response is None or not rows.size:
             return rows
-        frames, taps = rows.shape[1], self._response.taps
+        channels, frames = rows.shape
+        taps = self._response.taps
         # a short block needs a short transform, of which the response's spectrum holds every n-th value
-        size = max(1 << math.ceil(math.log2(frames + taps - 1)), 2)
+        size = min(self._response.size, 1 << math.ceil(math.log2(frames + taps)))
         spectrum = self._response.spectrum[:: self._response.size // size]
+        length = size - taps + 1
+        count = -(-frames // length)
+        padded = np.zeros((channels, count * length))
+        padded[:, :frames] = rows
         with np.errstate(invalid="ignore"):  # infinity becomes NaN, and no loudness
-            weighted: NDArray[np.float64] = np.fft.irfft(np.fft.rfft(rows, size) * spectrum, size)
-        weighted[:, : taps - 1] += self._tail
-        self._tail = weighted[:, frames : frames + taps - 1].copy()
-        return weighted[:, :frames]
+            pieces = np.fft.irfft(np.fft.rfft(padded.reshape(channels, count, length), size) * spectrum, size)
+        # what each piece owes to the next is added there; the last one's is kept for the next block
+        pieces[:, 0, : taps - 1] += self._tail
+        pieces[:, 1:, : taps - 1] += pieces[:, :-1, length:]
+        rest = frames - (count - 1) * length
+        self._tail = pieces[:, -1, rest : rest + taps - 1].copy()
+        weighted: NDArray[np.float64] = pieces[:, :, :length].reshape(channels, count * length)[:, :frames]
+        return weighted
 
     def _add(self, rows: NDArray[np.float64]) -> None:
         """Add the energy of K-weighted `rows`, shape (channels, frames), to the steps they lie in."""
