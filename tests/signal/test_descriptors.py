@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from thresher.signal.descriptors import LoudnessMeter, integrated_loudness, k_weighting, step_at
+from thresher.signal.descriptors import (
+    BLOCK_FRAMES,
+    TILE_FRAMES,
+    LoudnessMeter,
+    integrated_loudness,
+    k_filter,
+    k_weighting,
+    step_at,
+)
 
 CORPUS = Path(__file__).resolve().parents[2] / "../shared/corpus"
 RATES = [8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000, 192_000]
@@ -140,6 +148,28 @@ def test_real_clips_equal_pyloudnorm() -> None:
         assert ours == pytest.approx(de_man, abs=0.02), path
         compared += 1
     assert compared >= 20
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.5])
+@pytest.mark.parametrize("sr", RATES)
+def test_the_filter_by_blocks_is_the_recursion(sr: int, offset: float) -> None:
+    """Within the rounding of single precision, also where a constant is five hundred times the sound."""
+    scipy_signal = pytest.importorskip("scipy.signal")
+    noise = np.random.default_rng(sr).standard_normal((2, 3 * TILE_FRAMES + 777)) * 1e-3
+    rows = (noise + offset).astype(np.float32)
+    expected = scipy_signal.sosfilt(k_weighting(sr), rows.astype(np.float64))
+    filtered, _ = k_filter(sr)(rows, np.zeros((2, 4)))
+    np.testing.assert_allclose(filtered, expected, atol=1e-7 if offset == 0 else 2e-5)
+
+
+@pytest.mark.parametrize("frames", [1, 63, 64, 65, TILE_FRAMES - 1, TILE_FRAMES, TILE_FRAMES + BLOCK_FRAMES])
+def test_the_filter_goes_on_where_it_stopped(frames: int) -> None:
+    rows = np.random.default_rng(3).standard_normal((1, 3 * TILE_FRAMES)).astype(np.float32)
+    whole, end = k_filter(16_000)(rows, np.zeros((1, 4)))
+    first, state = k_filter(16_000)(rows[:, :frames], np.zeros((1, 4)))
+    second, state = k_filter(16_000)(rows[:, frames:], state)
+    np.testing.assert_allclose(np.hstack([first, second]), whole, atol=1e-5)
+    np.testing.assert_allclose(state, end, atol=1e-4)
 
 
 @pytest.mark.parametrize("sr", [1_000, 2_000, 3_000, 3_363, 3_364, 3_400, 4_000, 6_000])

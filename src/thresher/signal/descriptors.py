@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,17 +30,18 @@ STEPS_IN_A_BLOCK = 4
 # Under this sample rate a step has too few frames to speak of loudness.
 MINIMUM_RATE = 100
 
-# The impulse response of the weighting is over after this many seconds: its slowest pole, at 38 Hz and
-# critically damped, has fallen by 200 dB. Convolved through the FFT it needs no library that takes a second
-# to import, as scipy.signal does, and it costs about what the recursion does.
-RESPONSE_SECONDS = 0.1
+# The recursion of the weighting goes block by block of so many frames, and a tile of so many blocks is one
+# product of matrices: all in the innermost cache, and too small for BLAS to start threads, which would only
+# fight with the other workers for their cores.
+BLOCK_FRAMES = 64
+TILE_BLOCKS = 64
+TILE_FRAMES = BLOCK_FRAMES * TILE_BLOCKS
 
-# A transform is so many times as long as the response, so that most of what it yields is output.
-TRANSFORM_RESPONSES = 8
+# What a state still holds of an older one is left out where it has fallen below this.
+NEGLIGIBLE = 1e-9
 
-# Samples weighted at a time: several transforms in one call, in memory that stays in the caches. They are in
-# single precision, which is worth a millionth of a LU.
-CHUNK_SAMPLES = 1 << 16
+# Samples weighted at a time, in whole tiles, so that memory does not grow with the blocks.
+CHUNK_SAMPLES = 16 * TILE_FRAMES
 
 # Weights of the channels by their number, where these are a surround layout in the order of WAV files:
 # left, right, centre, (low frequency effects, which BS.1770 leaves out,) left and right surround.
@@ -93,30 +93,93 @@ def k_weighting(sr: int) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, eq=False)
-class KResponse:
-    """The K weighting at one sample rate, ready for convolution through the FFT.
+class BlockFilter:
+    """A recursive filter that takes BLOCK_FRAMES frames in one step, as products with four matrices.
 
-    `taps` is the length of its impulse response in frames, `size` that of a transform; `spectrum` is
-    complex64, shape (size / 2 + 1,).
+    With u the frames of a block as a row and s its state before it, shape (order,), the block's output is
+    u `direct` + s `free`, and the state behind it s `powers[0]` + u `driven`; `powers[k]` takes a state
+    over 2^k blocks and ends where hardly anything is left of it. `direct` and `driven` are float32, shapes
+    (BLOCK_FRAMES, BLOCK_FRAMES) and (BLOCK_FRAMES, order), `free` float32, (order, BLOCK_FRAMES). `advance`
+    is float64, shape (BLOCK_FRAMES + 1, order, order): `advance[n]` takes a state over n frames.
+
+    Formulas: W. Sung and S. Mitra, "Efficient Multi-Processor Implementation of Recursive Digital Filters",
+    ICASSP 1986; the states of all blocks are found in log2(blocks) steps, as Hillis and Steele's prefix sums.
     """
 
-    taps: int
-    size: int
-    spectrum: NDArray[np.complex64]
+    direct: NDArray[np.float32]
+    free: NDArray[np.float32]
+    driven: NDArray[np.float32]
+    powers: tuple[NDArray[np.float64], ...]
+    advance: NDArray[np.float64]
+
+    @property
+    def order(self) -> int:
+        """How many numbers a state holds."""
+        return len(self.free)
+
+    def __call__(
+        self, rows: NDArray[np.float32], state: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Filter `rows`, shape (channels, frames), from `state`, shape (channels, order): output and new state."""
+        channels, frames = rows.shape
+        tiles = -(-frames // TILE_FRAMES)
+        padded = np.zeros((channels, tiles * TILE_FRAMES), np.float32)
+        padded[:, :frames] = rows
+        tiled = padded.reshape(channels, tiles, TILE_BLOCKS, BLOCK_FRAMES)
+        driven = (tiled @ self.driven).reshape(channels, tiles * TILE_BLOCKS, self.order)
+        # in double precision: the slow poles lie so near the unit circle that errors would add up
+        states = np.empty(driven.shape)
+        states[:, 0] = state
+        states[:, 1:] = driven[:, :-1]
+        for step, power in enumerate(self.powers):
+            states[:, 1 << step :] += states[:, : -(1 << step)] @ power
+        output: NDArray[np.float32] = tiled @ self.direct
+        output += states.astype(np.float32).reshape(*tiled.shape[:3], self.order) @ self.free
+        block, rest = divmod(frames, BLOCK_FRAMES)
+        behind = states[:, block] if rest else states[:, block - 1]
+        last = rest or BLOCK_FRAMES
+        fed = padded[:, frames - last : frames] @ self.driven[BLOCK_FRAMES - last :]
+        return output.reshape(channels, -1)[:, :frames], behind @ self.advance[last] + fed
 
 
 @cache
-def k_response(sr: int) -> KResponse:
-    """The impulse response of `k_weighting(sr)`, cut where it is over."""
-    taps = max(64, math.ceil(RESPONSE_SECONDS * sr))
-    size = 1 << math.ceil(math.log2(TRANSFORM_RESPONSES * taps))
-    z = np.exp(-2j * np.pi * np.arange(size // 2 + 1) / size)
-    response = np.ones(size // 2 + 1, dtype=np.complex128)
-    for b0, b1, b2, a0, a1, a2 in k_weighting(sr):
-        response *= (b0 + b1 * z + b2 * z * z) / (a0 + a1 * z + a2 * z * z)
-    # in time, what lies beyond `taps` is the rounding of the transform
-    impulse = np.fft.irfft(response, size)[:taps]
-    return KResponse(taps, size, np.fft.rfft(impulse, size).astype(np.complex64))
+def k_filter(sr: int) -> BlockFilter:
+    """`k_weighting(sr)` by blocks."""
+    transition, entry, out, through = _state_space(k_weighting(sr))
+    advance = [np.eye(len(transition))]
+    for _ in range(BLOCK_FRAMES):
+        advance.append(transition @ advance[-1])
+    impulse = [through, *((out @ power @ entry).item() for power in advance[: BLOCK_FRAMES - 1])]
+    lags = np.arange(BLOCK_FRAMES) - np.arange(BLOCK_FRAMES)[:, np.newaxis]
+    direct = np.where(lags >= 0, np.array(impulse)[lags], 0.0)
+    free = np.vstack([out @ power for power in advance[:BLOCK_FRAMES]])
+    driven = np.hstack([power @ entry for power in advance[BLOCK_FRAMES - 1 :: -1]])
+    powers, power = [], advance[BLOCK_FRAMES]
+    while np.abs(power).max(initial=0.0) > NEGLIGIBLE:
+        powers.append(power.T)
+        power = power @ power
+    return BlockFilter(
+        direct=np.ascontiguousarray(direct, np.float32),
+        free=np.ascontiguousarray(free.T, np.float32),
+        driven=np.ascontiguousarray(driven.T, np.float32),
+        powers=tuple(powers),
+        advance=np.array([power.T for power in advance]),
+    )
+
+
+def _state_space(
+    sections: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
+    """Second-order sections in series as A, B, C, D: s' = A s + B u and y = C s + D u."""
+    transition, entry, out, through = np.zeros((0, 0)), np.zeros((0, 1)), np.zeros((1, 0)), 1.0
+    for b0, b1, b2, _, a1, a2 in sections:
+        own_entry = np.array([[b1 - a1 * b0], [b2 - a2 * b0]])
+        own = np.array([[-a1, 1.0], [-a2, 0.0]])
+        transition = np.block([[transition, np.zeros((len(transition), 2))], [own_entry @ out, own]])
+        entry = np.vstack([entry, own_entry * through])
+        out = np.hstack([b0 * out, [[1.0, 0.0]]])
+        through *= b0
+    return transition, entry, out, through
 
 
 class LoudnessMeter:
@@ -133,9 +196,8 @@ class LoudnessMeter:
             raise ValueError(f"a recording has at least one channel, not {channels!r}")
         self._sr = sr
         self._weights = np.array(SURROUND_WEIGHTS.get(channels, (1.0,) * channels))
-        self._response = k_response(sr) if len(k_weighting(sr)) else None
-        # What the response still owes to the frames behind those that were taken.
-        self._tail = np.zeros((channels, self._response.taps - 1 if self._response else 0), np.float32)
+        self._filter = k_filter(sr)
+        self._state = np.zeros((channels, self._filter.order))
         self._frames = 0
         # Energy of each step over all channels, weighted; the last one may be incomplete.
         self._energies: list[float] = []
@@ -149,7 +211,9 @@ class LoudnessMeter:
             return
         step = max(1, CHUNK_SAMPLES // channels)
         for start in range(0, block.shape[0], step):
-            self._add(self._weighted(block[start : start + step]))
+            with np.errstate(invalid="ignore"):  # infinity becomes NaN, and no loudness
+                weighted, self._state = self._filter(block[start : start + step].T, self._state)
+            self._add(weighted)
 
     def integrated(self) -> float | None:
         """The loudness so far in LUFS; None where it is undefined.
@@ -168,32 +232,6 @@ class LoudnessMeter:
             return None
         powers = powers[powers > powers.mean() * 10.0 ** (RELATIVE_GATE / 10.0)]
         return LOUDNESS_OFFSET + 10.0 * math.log10(powers.mean())
-
-    def _weighted(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The K-weighted `block`; (frames, channels) → (channels, frames)."""
-        rows: NDArray[np.float32] = np.ascontiguousarray(block.T)
-        if self._response is None or not rows.size:
-            return rows
-        channels, frames = rows.shape
-        taps = self._response.taps
-        # a short block needs a short transform, of which the response's spectrum holds every n-th value
-        size = min(self._response.size, 1 << math.ceil(math.log2(frames + taps)))
-        spectrum = self._response.spectrum[:: self._response.size // size]
-        length = size - taps + 1
-        count = -(-frames // length)
-        padded = np.zeros((channels, count * length), np.float32)
-        padded[:, :frames] = rows
-        with np.errstate(invalid="ignore"):  # infinity becomes NaN, and no loudness
-            pieces: NDArray[Any] = np.fft.irfft(
-                np.fft.rfft(padded.reshape(channels, count, length), size) * spectrum, size
-            )
-        # what each piece owes to the next is added there; the last one's is kept for the next block
-        pieces[:, 0, : taps - 1] += self._tail
-        pieces[:, 1:, : taps - 1] += pieces[:, :-1, length:]
-        rest = frames - (count - 1) * length
-        self._tail = pieces[:, -1, rest : rest + taps - 1].copy()
-        weighted: NDArray[np.float32] = pieces[:, :, :length].reshape(channels, count * length)[:, :frames]
-        return weighted
 
     def _add(self, rows: NDArray[np.float32]) -> None:
         """Add the energy of K-weighted `rows`, shape (channels, frames), to the steps they lie in."""
