@@ -492,11 +492,12 @@ def test_a_file_whose_name_a_fifo_took_meanwhile(
     catalog: Catalog, folder: Path, write_clip: Any, serial: IngestOptions
 ) -> None:
     path = write_clip(folder / "later.wav", 10)
+    fifo = folder.parent / "fifo"
+    os.mkfifo(fifo)
 
     def take(stage: str, _done: int, _total: int) -> None:
         if stage == "analysing" and path.is_file():
-            path.unlink()
-            os.mkfifo(path)
+            fifo.replace(path)  # at once: a hash may be under way
 
     write_clip(folder / "a.wav", 11)
     report = ingest(catalog, [folder], serial, take)

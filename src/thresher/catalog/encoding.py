@@ -137,19 +137,25 @@ class AudioWriter:
         for start in range(0, len(block), self._piece_frames):
             self._write_piece(encoder_samples(block[start : start + self._piece_frames], self.subtype))
 
-    def close(self) -> None:
-        """Finish the file and have the system put it on the disk; harmless when repeated."""
+    def finish(self) -> None:
+        """Encode to the end: the file can be read, though it may not be on the disk yet. Harmless when repeated."""
         if self._file is None:
             return
         try:
             self._file.close()
-            self._sink.check()
-            self._sink.sync()
         except soundfile.LibsndfileError as error:
             self._sink.check()
             raise AudioError(decoder_words(error)) from error
         finally:
             self._file = None
+        self._sink.check()
+
+    def close(self) -> None:
+        """Finish the file and have the system put it on the disk; harmless when repeated."""
+        try:
+            self.finish()
+            self._sink.sync()
+        finally:
             self._sink.close()
 
     def _write_piece(self, samples: NDArray[Any]) -> None:
@@ -251,7 +257,8 @@ class _Sink:
             raise self._failure
 
     def sync(self) -> None:
-        os.fsync(self._fd)
+        if self._fd >= 0:
+            os.fsync(self._fd)
 
     def close(self) -> None:
         if self._fd >= 0:

@@ -10,7 +10,7 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,6 @@ _FIND_CHECKPOINT = select(checkpoint.c.id).where(
     func.coalesce(checkpoint.c.epoch, -1) == bindparam("epoch"),
     func.coalesce(checkpoint.c.step, -1) == bindparam("step"),
 )
-_SET_CHECKPOINT = (
-    update(recording).where(recording.c.id == bindparam("recording")).values(checkpoint_id=bindparam("found"))
-)
 _ADD_ATTRIBUTES = upsert(attribute)
 _SET_ATTRIBUTES = {
     pinned: _ADD_ATTRIBUTES.on_conflict_do_update(
@@ -49,7 +46,6 @@ _SET_ATTRIBUTES = {
 class Arrival(Enum):
     """What a file meant to the catalog when it was seen."""
 
-    ADDED = "added"
     COPY = "copies"
     MOVED = "moved"
     UNCHANGED = "unchanged"
@@ -87,7 +83,7 @@ class WholeClip:
     def columns(self) -> dict[str, Any]:
         """Values by column name, the checksum included."""
         crc32 = None if self.fingerprint is None else zlib.crc32(self.fingerprint)
-        return {**asdict(self), "fingerprint_crc32": crc32}
+        return {**vars(self), "fingerprint_crc32": crc32}
 
 
 @dataclass(frozen=True)
@@ -106,7 +102,7 @@ class Content:
 
     def columns(self) -> dict[str, Any]:
         """Values by column name."""
-        return {key: value for key, value in asdict(self).items() if key != "whole"}
+        return {key: value for key, value in vars(self).items() if key != "whole"}
 
 
 def trim_key(settings: object) -> str:
@@ -130,9 +126,22 @@ def status_and_trim(connection: Connection, recording_id: int) -> tuple[str, str
     return row.status, row.trim
 
 
-def add_recording(connection: Connection, batch_id: int, sha256: str, role: str, content: Content) -> int:
+def add_recording(
+    connection: Connection,
+    batch_id: int,
+    sha256: str,
+    role: str,
+    content: Content,
+    checkpoint_id: int | None = None,
+) -> int:
     """A new recording with its whole clip; its id."""
-    values = {"sha256": sha256, "batch_id": batch_id, "role": role, **content.columns()}
+    values = {
+        "sha256": sha256,
+        "batch_id": batch_id,
+        "role": role,
+        "checkpoint_id": checkpoint_id,
+        **content.columns(),
+    }
     recording_id = insert_row(connection, recording, values)
     whole = {"recording_id": recording_id, "kind": "whole", "ordinal": 0, **content.whole.columns()}
     connection.execute(insert(clip), whole)
@@ -159,25 +168,29 @@ def first_seen(
     connection: Connection,
     root: Path,
     new_batch: Callable[[], int],
-    recording_id: int,
+    sha256: str,
+    role: str,
+    content: Content,
     sighting: Sighting,
     now: float,
-) -> Arrival:
-    """Record where content was seen that the catalog did not know: `arrive`, without what can't be.
+) -> None:
+    """Record content that the catalog did not know, and where it was seen.
 
-    A new recording has left no place, holds no corrections, and counts under the checkpoint of its one location.
+    As `add_recording` and `arrive`, without what can't be: a new recording has left no place, holds no
+    corrections, and counts under the checkpoint of its one location.
     """
+    batch_id = new_batch()
     here = _present_at(connection, sighting.stored.path)
     if here is not None and here.recording_id is None:
+        recording_id = add_recording(connection, batch_id, sha256, role, content)
         arrive(connection, root, new_batch, recording_id, sighting, now)
-        return Arrival.ADDED
+        return
     if here is not None:
         mark_missing(connection, [here.id], now)
     found = _find_checkpoint(connection, sighting.provenance, sighting.folder_run)
-    location_id = _add_location(connection, new_batch(), recording_id, sighting, checkpoint_id=found)
+    recording_id = add_recording(connection, batch_id, sha256, role, content, found)
+    location_id = _add_location(connection, batch_id, recording_id, sighting, checkpoint_id=found)
     set_attributes(connection, location_id, sighting.provenance.attributes, pinned=False)
-    connection.execute(_SET_CHECKPOINT, {"recording": recording_id, "found": found})
-    return Arrival.ADDED
 
 
 def arrive(

@@ -366,25 +366,34 @@ class _Ingest:
     ) -> list[int]:
         """Store one file's content and location; the clips whose score rows this makes stale."""
         assert outcome.sha256 is not None
-        stale: list[int] = []
         recording_id = recordings.find_recording(connection, outcome.sha256)
-        is_new = recording_id is None
+        new_batch = partial(self._batch, connection)
         if recording_id is None:
             if self.options.dry_run:
                 analysis = Analysis("ok")  # a stand-in: what is new has to be counted, and is rolled back
             if analysis is None:  # its twin of this ingest was not settled, so neither is this
                 tally.unsettled.append(outcome.found)
                 return []
-            content = content_of(analysis, self.trim_key)
-            recording_id = recordings.add_recording(
-                connection, self._batch(connection), outcome.sha256, self.options.role, content
+            recordings.first_seen(
+                connection,
+                self.catalog.root,
+                new_batch,
+                outcome.sha256,
+                self.options.role,
+                content_of(analysis, self.trim_key),
+                self._sighting(outcome.found, tally),
+                time.time(),
             )
             self._judge(outcome.found, analysis, tally)
-        elif outcome.needed:
+            tally.counts["added"] += 1
+            return []
+        stale: list[int] = []
+        if outcome.needed:
             stale = self._store_again(connection, outcome.found, recording_id, analysis, tally)
-        sighting, batch = self._sighting(outcome.found, tally), partial(self._batch, connection)
-        see = recordings.first_seen if is_new else recordings.arrive
-        arrival = see(connection, self.catalog.root, batch, recording_id, sighting, time.time())
+        sighting = self._sighting(outcome.found, tally)
+        arrival = recordings.arrive(
+            connection, self.catalog.root, new_batch, recording_id, sighting, time.time()
+        )
         tally.counts[arrival.value] += 1
         return stale
 

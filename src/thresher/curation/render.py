@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -113,8 +114,7 @@ def render(
     _check_target(catalog, plan, target, overwrite=overwrite)
     number, sha256, same = None, None, None
     if not dry_run:
-        _write(plan, sources, target, form, subtype, progress)
-        sha256 = _audio_sha256(target, form)
+        sha256 = _write(plan, sources, target, form, subtype, progress)
         number, same = _record(catalog, plan, target, form, subtype, digest, sha256)
     else:
         number = _number_of_plan(catalog, plan, digest)
@@ -238,7 +238,8 @@ def _write(
     form: OutputFormat,
     subtype: str,
     progress: Progress,
-) -> None:
+) -> str:
+    """Write the song's file, whole or not at all; its hash (see `_audio_sha256`)."""
     partial = target.with_name(f"{target.name}.part")
     try:
         writer = AudioWriter(
@@ -253,6 +254,11 @@ def _write(
         with writer:
             for block in _mixed(plan, sources, subtype, progress):
                 writer.write(block)
+            writer.finish()
+            with ThreadPoolExecutor(1) as hasher:  # while the disk takes what is written
+                digest = hasher.submit(_audio_sha256, partial, form)
+                writer.close()
+                sha256 = digest.result()
         os.replace(partial, target)
     except OSError as error:
         raise CatalogError(
@@ -261,6 +267,7 @@ def _write(
     finally:
         partial.unlink(missing_ok=True)
     _sync_folder(target.parent)
+    return sha256
 
 
 def _sync_folder(folder: Path) -> None:
@@ -307,13 +314,29 @@ def _track_blocks(source: _Source, mixdown: _Mixdown) -> Iterator[NDArray[Any]]:
     total, position = track.output_frames, 0
     fade = min(mixdown.fade_frames, total // 2)
     with AudioReader(source.file) as reader:
-        for block in _resampled(reader, track, mixdown):
+        as_it_is = _needs_no_change(track, mixdown)
+        blocks = _copied(reader, track, fade) if as_it_is else _resampled(reader, track, mixdown)
+        for block in blocks:
             yield encoder_samples(fade_edges(block, position, total, fade, fade), mixdown.subtype)
             position += len(block)
     if position != total:
         raise AudioError(
             f"clip {track.clip} gave {position} of {total} frames; `thresher ingest` {track.path} again"
         )
+
+
+def _needs_no_change(track: Track, mixdown: _Mixdown) -> bool:
+    """Whether a clip's own 16-bit samples are those of the song, but for the fades."""
+    theirs = (track.subtype, track.sample_rate, track.channels, track.gain)
+    return theirs == ("PCM_16", mixdown.sample_rate, mixdown.channels, 1) and mixdown.subtype == "PCM_16"
+
+
+def _copied(reader: AudioReader, track: Track, fade: int) -> Iterator[NDArray[Any]]:
+    """The span as floats where it fades, and as the file's own samples in between."""
+    start, end = track.start_frame, track.end_frame
+    yield from reader.blocks(start, start + fade)
+    yield from reader.pcm16_blocks(start + fade, end - fade)
+    yield from reader.blocks(end - fade, end)
 
 
 def _resampled(reader: AudioReader, track: Track, mixdown: _Mixdown) -> Iterator[Block]:
@@ -343,9 +366,9 @@ def _plan_sha256(plan: Tracklist, container: str, subtype: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _audio_sha256(target: Path, form: OutputFormat) -> str:
+def _audio_sha256(file: Path, form: OutputFormat) -> str:
     """The file's SHA-256; for OGG, whose serial numbers are random, that of its decoded samples."""
-    path = os.fsencode(target)
+    path = os.fsencode(file)
     if form.container != "OGG":
         return sha256_file(path)
     digest = hashlib.sha256()
