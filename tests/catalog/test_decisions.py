@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, update
 
@@ -141,6 +141,7 @@ def take(catalog: Catalog, what: str, number: int, value: Any) -> None:
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example([("rate", 1, 5), ("undo", 0, None), ("undo", 2, None), ("undo", 3, None), ("undo", 0, None)])
 @given(STEPS)
 def test_what_stands_is_what_holds(judged: Catalog, steps: list[Any]) -> None:
     """Whatever was done, undone and redone: each field has the value of the last standing decision on it."""
@@ -202,6 +203,16 @@ def test_redo_is_the_undo_of_an_undo(restored: Catalog) -> None:
         assert judging.undo(restored, undone.id).undoes == undone.id
         assert rating(restored) == 4
         assert len(standing(restored)) == 1, redo
+
+
+def test_undoing_a_redo_is_an_undo_again_however_often(restored: Catalog) -> None:
+    judging.rate(restored, ["1"], 4)
+    for number in range(1, 8):
+        judging.undo(restored, number)
+        assert rating(restored) == (None if number % 2 else 4)
+        assert len(standing(restored)) == (0 if number % 2 else 1)
+    with pytest.raises(NotFoundError, match="nothing to undo"):
+        judging.undo(restored)
 
 
 def test_other_clips_and_other_fields_do_not_stand_in_the_way(restored: Catalog) -> None:

@@ -254,15 +254,16 @@ def test_only_what_was_scanned_can_be_missing(
     assert ingest(catalog, [tmp_path / "other"], serial).missing == 0
 
 
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3"])
 def test_a_song_rendered_among_the_clips_is_no_clip(
-    catalog: Catalog, clips: Path, serial: IngestOptions
+    catalog: Catalog, clips: Path, serial: IngestOptions, suffix: str
 ) -> None:
     from thresher.curation.render import render
     from thresher.curation.songs import save_song
 
     ingest(catalog, [clips], serial)
     save_song(catalog, "S", ["epoch:10.."])
-    render(catalog, "S", clips / "song.wav")
+    render(catalog, "S", clips / f"song{suffix}")
     report = ingest(catalog, [clips], serial)
     assert (report.renderings, report.added) == (1, 0)
     assert ingest(catalog, [clips], replace(serial, dry_run=True)).renderings == 1

@@ -21,6 +21,7 @@ from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, rendering, rendering_clip, song
 from thresher.curation import judging
+from thresher.curation.forget import forget
 from thresher.curation.ingest import IngestOptions, ingest
 from thresher.curation.render import render
 from thresher.curation.songs import delete_song, rename_song, save_song, songs
@@ -66,6 +67,57 @@ def catalog(tmp_path: Path, folder: Path) -> Iterator[Catalog]:
 
 def clips_of(catalog: Catalog, name: str) -> list[int]:
     return [track.clip for track in tracklist(catalog, name).tracks]
+
+
+# -- songs that can't be read --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("terms", "changes"),
+    [
+        (["song:A"], {}),
+        (["song:B"], {}),
+        (None, {"ordering": "ecore-"}),
+        (None, {"ordering": "score@foo-"}),
+        (["epoch:10..."], {}),
+    ],
+)
+def test_what_cannot_be_laid_out_is_not_saved(
+    catalog: Catalog, terms: list[str] | None, changes: dict[str, object]
+) -> None:
+    save_song(catalog, "A", ["epoch:10.."])
+    save_song(catalog, "B", ["song:A"])
+    before = songs(catalog), judging.history(catalog)
+    with pytest.raises(QueryError):
+        save_song(catalog, "A", terms, changes)
+    with pytest.raises((QueryError, NotFoundError)):
+        save_song(catalog, "C", terms or ["epoch:10.."], changes or {"ordering": "nonsense+"})
+    assert (songs(catalog), judging.history(catalog)) == before
+
+
+def test_a_song_that_others_select_from_stays(catalog: Catalog) -> None:
+    save_song(catalog, "A", ["epoch:10.."])
+    save_song(catalog, "B", ["song:A"])
+    with pytest.raises(UsageError, match='song "B" selects from "A"'):
+        delete_song(catalog, "A")
+    with pytest.raises(UsageError, match='song "B" selects from "A"'):
+        rename_song(catalog, "A", "Z")
+    rename_song(catalog, "B", "Y")
+    delete_song(catalog, "Y")
+    delete_song(catalog, "A")
+    assert songs(catalog) == []
+
+
+def test_a_song_whose_field_was_forgotten_does_not_hide_the_others(catalog: Catalog, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "other.wav", tones(99, 4), RATE)
+    ingest(catalog, [tmp_path / "other.wav"], IngestOptions(executor="serial", attributes={"mood": "calm"}))
+    save_song(catalog, "A", ["epoch:10.."])
+    save_song(catalog, "B", ["mood:calm"])
+    forget(catalog, str(tmp_path / "other.wav"))
+    first, second = songs(catalog)
+    assert (first.clips, first.problem) == (7, None)
+    assert second.problem is not None
+    assert 'no field is called "mood"' in second.problem
 
 
 # -- saving ------------------------------------------------------------------------------------------------
@@ -267,8 +319,7 @@ def test_the_same_song_renders_the_same(catalog: Catalog, tmp_path: Path, suffix
     second = render(catalog, "DOMAINAL SKELETON", tmp_path / f"a{suffix}")
     assert (first.number, first.is_new, first.same_bytes) == (1, True, None)
     assert (second.number, second.is_new, second.same_bytes) == (1, False, True)
-    if suffix != ".ogg":
-        assert (tmp_path / f"a{suffix}").read_bytes() == before
+    assert (tmp_path / f"a{suffix}").read_bytes() == before
     heard, _ = soundfile.read(tmp_path / f"a{suffix}")
     assert len(heard) >= first.frames
     with soundfile.SoundFile(tmp_path / f"a{suffix}") as made:
@@ -313,6 +364,39 @@ def test_how_today_differs_from_the_last_rendering(catalog: Catalog, folder: Pat
     assert (changed.new, changed.gone, changed.moved) == ((8,), (2,), (1,))
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"sample_rate": 8_000}, "16000 Hz is 8000 Hz"),
+        ({"channels": 2}, "mono is stereo"),
+        ({"fade": 0.5}, "the fade is another"),
+    ],
+)
+def test_settings_that_make_another_rendering_are_a_difference(
+    catalog: Catalog, tmp_path: Path, changes: dict[str, object], sentence: str
+) -> None:
+    save_song(catalog, "S", ["epoch:10..13"])
+    render(catalog, "S", tmp_path / "s.wav")
+    save_song(catalog, "S", None, changes)
+    changed = difference(catalog, tracklist(catalog, "S"))
+    assert changed is not None
+    assert changed.settings == (sentence,)
+    assert not changed.is_none
+    assert render(catalog, "S", tmp_path / "s.wav").number == 2
+
+
+def test_the_worst_seams_are_told_with_their_places(catalog: Catalog) -> None:
+    save_song(catalog, "S", ["epoch:10.."], {"ordering": "epoch+"})
+    plan = tracklist(catalog, "S")
+    worst = plan.worst
+    scores = [seam.score for seam in worst]
+    assert scores == sorted(plan.seams)[:5]
+    for seam in worst:
+        place = [track.clip for track in plan.tracks].index(seam.after)
+        assert plan.tracks[place - 1].clip == seam.before
+        assert seam.at == sum(track.output_frames for track in plan.tracks[:place]) / plan.sample_rate
+
+
 def test_files_moved_elsewhere_render_the_same(catalog: Catalog, folder: Path, tmp_path: Path) -> None:
     save_song(catalog, "S", ["epoch:10.."])
     before = render(catalog, "S", tmp_path / "s.wav")
@@ -332,11 +416,28 @@ def test_missing_files_are_listed_and_nothing_is_rendered_unasked(
         render(catalog, "S", tmp_path / "s.wav")
     assert "--without-missing" in str(caught.value)
     assert not (tmp_path / "s.wav").exists()
-    report = render(catalog, "S", tmp_path / "s.wav", dry_run=True)
-    assert report.missing == ("clips/run_epoch_11_0.wav",)
+    with pytest.raises(NotFoundError, match=r"run_epoch_11_0\.wav"):
+        render(catalog, "S", tmp_path / "s.wav", dry_run=True)
+    dry = render(catalog, "S", tmp_path / "s.wav", dry_run=True, without_missing=True)
     done = render(catalog, "S", tmp_path / "s.wav", without_missing=True)
-    assert done.clips == 3
+    assert done.missing == dry.missing == ("clips/run_epoch_11_0.wav",)
+    assert done.clips == dry.clips == 3
     assert len(soundfile.read(tmp_path / "s.wav")[0]) == done.frames
+
+
+def test_without_what_is_missing_the_rest_closes_up(catalog: Catalog, folder: Path, tmp_path: Path) -> None:
+    """Seams are those that are heard, and a clip that is not there has no say in rate and channels."""
+    save_song(catalog, "S", ["epoch:10..20"], {"ordering": "epoch+"})
+    for name in ("run_epoch_10_0.wav", "run_epoch_12_0.wav", "run_epoch_20_0.wav"):
+        (folder / name).unlink()
+    done = render(catalog, "S", tmp_path / "s.wav", without_missing=True)
+    assert (done.clips, done.sample_rate, done.channels) == (2, RATE, 1)
+    save_song(catalog, "T", ["2", ",", "4"], {"ordering": "epoch+"})
+    with catalog.reading() as connection:
+        seams = connection.scalars(select(rendering_clip.c.seam).order_by(rendering_clip.c.position)).all()
+    assert tuple(seams) == tuple(track.seam for track in tracklist(catalog, "T").tracks)
+    assert seams[0] is None
+    assert seams[1] is not None
 
 
 def test_other_content_at_the_path_is_a_missing_file(catalog: Catalog, folder: Path, tmp_path: Path) -> None:
@@ -419,7 +520,7 @@ def test_a_full_disk_leaves_the_old_output(
     with pytest.raises(CatalogError, match="No space left"):
         render(catalog, "S", tmp_path / "s.wav")
     assert (tmp_path / "s.wav").read_bytes() == before
-    assert not (tmp_path / "s.wav.part").exists()
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_killed_in_the_middle_the_old_file_stays_and_the_next_render_sweeps(
@@ -446,9 +547,50 @@ def test_killed_in_the_middle_the_old_file_stays_and_the_next_render_sweeps(
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert (tmp_path / "s.wav").read_bytes() == before
-    assert (tmp_path / "s.wav.part").exists()
+    assert len(list(tmp_path.glob("s.wav.*.part"))) == 1
+    own = tmp_path / f"s.wav.{os.getppid()}.part"  # of a program that runs
+    own.touch()
     assert render(catalog, "S", tmp_path / "s.wav").same_bytes is True
-    assert not (tmp_path / "s.wav.part").exists()
+    assert list(tmp_path.glob("*.part")) == [own]
+
+
+def test_two_renders_to_one_file_at_once_leave_it_whole(catalog: Catalog, tmp_path: Path) -> None:
+    save_song(catalog, "S", ["epoch:10..13"])
+    sha256 = render(catalog, "S", tmp_path / "other.wav").sha256
+    code = (
+        "import sys, time\n"
+        "from thresher import Catalog\n"
+        "from thresher.catalog.encoding import AudioWriter\n"
+        "from thresher.curation.render import render\n"
+        "write = AudioWriter.write\n"
+        "def slowly(self, block):\n"
+        "    time.sleep(0.1)\n"
+        "    write(self, block)\n"
+        "AudioWriter.write = slowly\n"
+        "with Catalog.open(sys.argv[1]) as catalog:\n"
+        "    render(catalog, 'S', sys.argv[2], overwrite=True)\n"
+    )
+    command = [sys.executable, "-c", code, str(catalog.file), str(tmp_path / "s.wav")]
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(2)]
+    assert [(each.communicate()[1], each.returncode) for each in both] == [(b"", 0), (b"", 0)]
+    assert sha256_file(str(tmp_path / "s.wav")) == sha256
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_name_as_long_as_they_get(catalog: Catalog, tmp_path: Path) -> None:
+    save_song(catalog, "S", ["epoch:10..13"])
+    target = tmp_path / f"{'ä' * 125}.wav"
+    assert render(catalog, "S", target).path == str(target)
+    assert target.is_file()
+
+
+def test_a_rendering_may_lie_in_several_places(catalog: Catalog, tmp_path: Path) -> None:
+    save_song(catalog, "S", ["epoch:10..13"])
+    for name in ("a.ogg", "b.ogg", "b.ogg", "a.ogg"):
+        assert render(catalog, "S", tmp_path / name).number == 1
+    save_song(catalog, "T", ["epoch:10..12"])
+    with pytest.raises(UsageError, match='no rendering of "T"'):
+        render(catalog, "T", tmp_path / "b.ogg")
 
 
 def test_more_than_two_channels_and_channels_that_cancel_are_heard(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 """What an audio file's container promises, read from its own bytes and held against the file's size;
-and the one container part that libsndfile cannot write, the ID3 tag of an MP3.
+and the container parts that libsndfile cannot write as wanted: the ID3 tag of an MP3, the serial number of an OGG.
 
 libsndfile quietly corrects a header that promises more audio than the file holds, so that a
 truncated file reads short without an error. The functions here parse just enough of each container
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import struct
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -276,7 +277,36 @@ def _promised_frames(fd: int, offset: int, header: int) -> int | None:
     return None
 
 
-# ID3
+# Parts that are written
+
+
+def set_ogg_serial(fd: int, size: int, serial: int) -> None:
+    """Give every page of an OGG file of one stream this serial number (32 bits), and its checksum anew.
+
+    libsndfile draws the number by chance, and with it the same samples would never give the same bytes. `fd`
+    is open for reading and writing. Pages are those of RFC 3533; ValueError where something else stands.
+    """
+    offset = 0
+    while offset < size:
+        page = bytearray(os.pread(fd, _MAXIMAL_OGG_PAGE, offset))
+        if page[:4] != b"OggS":
+            raise ValueError(f"there is no OGG page at byte {offset}")
+        segments = page[26]
+        del page[27 + segments + sum(page[27 : 27 + segments]) :]
+        page[14:18] = serial.to_bytes(4, "little")
+        page[22:26] = bytes(4)
+        page[22:26] = _ogg_checksum(page).to_bytes(4, "little")
+        os.pwrite(fd, page[14:26], offset + 14)
+        offset += len(page)
+
+
+def _ogg_checksum(page: bytes | bytearray) -> int:
+    """RFC 3533's CRC-32: zlib's polynomial with the bits of bytes and result the other way round, from 0."""
+    mirrored = zlib.crc32(page.translate(_MIRRORED_BYTES), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{mirrored:032b}"[::-1], 2)
+
+
+_MIRRORED_BYTES = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def id3_tag(tags: Mapping[str, str]) -> bytes:

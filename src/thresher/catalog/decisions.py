@@ -110,10 +110,18 @@ def undo(connection: Connection, number: int | None = None) -> Decision:
         kind.write(connection, change.id, change.field, change.before)
         reverted.append(Change(change.entity, change.id, change.field, current, change.before))
     done = _journal(connection, "undo", f"undo {target.id}: {target.summary}", reverted, target.id)
-    connection.execute(update(decision).where(decision.c.id == target.id).values(undone_by_id=done.id))
-    if target.undoes is not None:  # what was undone stands again
-        connection.execute(update(decision).where(decision.c.id == target.undoes).values(undone_by_id=None))
+    _mark_undone(connection, target, done.id)
     return done
+
+
+def _mark_undone(connection: Connection, target: Decision, by: int) -> None:
+    """`target` is undone `by` a decision: what it had undone stands again, what that had undone does not, …"""
+    undone: Decision | None = target
+    undone_by: int | None = by
+    while undone is not None:
+        connection.execute(update(decision).where(decision.c.id == undone.id).values(undone_by_id=undone_by))
+        undone_by = undone.id if undone_by is None else None
+        undone = None if undone.undoes is None else _get(connection, undone.undoes)
 
 
 def history(connection: Connection, limit: int | None = None) -> list[Decision]:

@@ -8,6 +8,7 @@ stamp, out of float WAV.
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -18,7 +19,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from thresher.catalog.audio import SAMPLE_BYTES, decoder_words
-from thresher.catalog.containers import id3_tag
+from thresher.catalog.containers import id3_tag, set_ogg_serial
 from thresher.errors import AudioError
 
 _library: Any = soundfile._snd
@@ -68,7 +69,7 @@ class AudioWriter:
 
     `container` and `subtype` are those of OUTPUT_FORMATS; `frames` is how many will be written, which
     decides between WAV and RF64. `tags` may hold "title" and "comment", of 12,000 bytes each at most.
-    The same samples, tags and libraries give the same bytes, but for OGG, whose serial number is random.
+    The same samples, tags and libraries give the same bytes.
 
     Raises AudioError for what the encoder refuses and OSError where the disk does.
     """
@@ -94,6 +95,7 @@ class AudioWriter:
         self._piece_frames = min(sample_rate, _OGG_BLOCK_FRAMES) if container == "OGG" else 1 << 22
         # libsndfile garbles what is not ASCII in the tags of an MP3.
         prefix = id3_tag(tags) if container == "MP3" and tags else b""
+        self._serial = zlib.crc32("\0".join(tags.values()).encode())
         self._sink = _Sink(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666), prefix)
         self._file: soundfile.SoundFile | None = None
         try:
@@ -149,6 +151,8 @@ class AudioWriter:
         finally:
             self._file = None
         self._sink.check()
+        if self.container == "OGG":
+            self._sink.set_ogg_serial(self._serial)
 
     def close(self) -> None:
         """Finish the file and have the system put it on the disk; harmless when repeated."""
@@ -255,6 +259,9 @@ class _Sink:
     def check(self) -> None:
         if self._failure is not None:
             raise self._failure
+
+    def set_ogg_serial(self, serial: int) -> None:
+        set_ogg_serial(self._fd, os.fstat(self._fd).st_size, serial)
 
     def sync(self) -> None:
         if self._fd >= 0:

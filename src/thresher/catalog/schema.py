@@ -252,7 +252,7 @@ rendering = Table(
     Column("sample_rate", Integer, nullable=False),
     Column("channels", Integer, nullable=False),
     Column("frames", Integer, nullable=False),
-    Column("sha256", Text, nullable=False),  # of the file; for OGG, whose bytes vary, of its decoded samples
+    Column("sha256", Text, nullable=False),
     Column("versions", Text, nullable=False),  # JSON object: program and libraries
     UniqueConstraint("song_id", "number"),
     UniqueConstraint("song_id", "plan_sha256"),

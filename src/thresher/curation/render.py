@@ -10,9 +10,9 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,14 @@ from thresher.catalog.database import insert_row
 from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, OutputFormat, encoder_samples
 from thresher.catalog.schema import location, recording, rendering, rendering_clip
 from thresher.curation.execution import Progress, WorkerDied, Workers, no_progress
-from thresher.curation.tracklist import Track, Tracklist, tracklist
+from thresher.curation.tracklist import Track, Tracklist, tracklist, without
 from thresher.errors import AudioError, CatalogError, NotFoundError, UsageError
 from thresher.signal.mix import Resampler, downmix, fade_edges, resampler_version
 
 AHEAD_FRAMES = 8_000_000
 """Clips up to this many samples are prepared ahead of the writer; longer ones are streamed in their turn."""
+
+_LONGEST_PREFIX = 230  # bytes of a target's name in that of its partial file, of the 255 a name may have
 
 Block = NDArray[np.float32]
 
@@ -93,17 +95,16 @@ def render(
     """Write the song of that name to `output` (default: its name, as WAV, in the current folder).
 
     Clips whose files are missing stop it (NotFoundError lists them) unless `without_missing`; a file that is
-    no rendering of this song is not replaced unless `overwrite`.
+    no rendering of this song is not replaced unless `overwrite`. A dry run stops where the render would.
     """
     begun = time.monotonic()
     plan = tracklist(catalog, name)
     target = Path(os.path.abspath(output if output is not None else f"{name.replace('/', '_')}.wav"))
     form = _output_format(target)
-    sources, missing = _sources(catalog, plan)
+    files, missing = _files(catalog, plan)
     if missing and without_missing:
-        plan = _without(plan, {track.clip for track in missing})
-        sources = {track.clip: sources[track.clip] for track in plan.tracks}
-    elif missing and not dry_run:
+        plan = without(catalog, plan, {track.clip for track in missing})
+    elif missing:
         raise NotFoundError(_missing_sentence(name, missing))
     if not plan.tracks:
         raise NotFoundError(
@@ -114,7 +115,7 @@ def render(
     _check_target(catalog, plan, target, overwrite=overwrite)
     number, sha256, same = None, None, None
     if not dry_run:
-        sha256 = _write(plan, sources, target, form, subtype, progress)
+        sha256 = _write(plan, files, target, form, subtype, progress)
         number, same = _record(catalog, plan, target, form, subtype, digest, sha256)
     else:
         number = _number_of_plan(catalog, plan, digest)
@@ -141,8 +142,8 @@ def render(
 # -- where the clips' content lies -------------------------------------------------------------------------
 
 
-def _sources(catalog: Catalog, plan: Tracklist) -> tuple[dict[int, _Source], list[Track]]:
-    """A file with the right content for each track, and the tracks that have none."""
+def _files(catalog: Catalog, plan: Tracklist) -> tuple[dict[str, bytes], list[Track]]:
+    """A file for each content of the song, by its SHA-256, and the tracks that have none."""
     wanted = {track.recording_sha256 for track in plan.tracks}
     places: dict[str, list[Any]] = {}
     with catalog.reading() as connection:
@@ -154,16 +155,9 @@ def _sources(catalog: Catalog, plan: Tracklist) -> tuple[dict[int, _Source], lis
         for row in connection.execute(statement):
             if row.sha256 in wanted:
                 places.setdefault(row.sha256, []).append(row)
-    files = {sha256: _unchanged_file(catalog, sha256, places.get(sha256, [])) for sha256 in wanted}
-    found: dict[int, _Source] = {}
-    missing = []
-    for track in plan.tracks:
-        file = files[track.recording_sha256]
-        if file is None:
-            missing.append(track)
-        else:
-            found[track.clip] = _Source(track, file)
-    return found, missing
+    found = {sha256: _unchanged_file(catalog, sha256, places.get(sha256, [])) for sha256 in wanted}
+    files = {sha256: file for sha256, file in found.items() if file is not None}
+    return files, [track for track in plan.tracks if track.recording_sha256 not in files]
 
 
 def _unchanged_file(catalog: Catalog, sha256: str, places: list[Any]) -> bytes | None:
@@ -189,15 +183,6 @@ def _missing_sentence(name: str, missing: list[Track]) -> str:
     )
 
 
-def _without(plan: Tracklist, gone: set[int]) -> Tracklist:
-    kept, start = [], 0
-    for track in plan.tracks:
-        if track.clip not in gone:
-            kept.append(replace(track, output_start=start))
-            start += track.output_frames
-    return replace(plan, tracks=tuple(kept))
-
-
 # -- the output --------------------------------------------------------------------------------------------
 
 
@@ -218,14 +203,18 @@ def _check_target(catalog: Catalog, plan: Tracklist, target: Path, *, overwrite:
         source = connection.scalar(
             select(func.count()).where(location.c.path == stored.path, location.c.missing_since.is_(None))
         )
-        own = connection.scalar(
-            select(func.count()).where(
-                rendering.c.song_id == plan.song.id, rendering.c.path_text == stored.path_text
+        own = {
+            row.path_text: row.sha256
+            for row in connection.execute(
+                select(rendering.c.path_text, rendering.c.sha256).where(rendering.c.song_id == plan.song.id)
             )
-        )
+        }
     if source:
         raise UsageError(f"{target} is a clip of the catalog and is not overwritten; give another -o FILE")
-    if target.exists() and not own and not overwrite:
+    if overwrite or not target.exists() or stored.path_text in own:
+        return
+    # a rendering may be written to several places, of which the first is remembered
+    if sha256_file(os.fsencode(target)) not in own.values():
         raise UsageError(
             f'{target} exists and is no rendering of "{plan.song.name}"; give another -o FILE or --overwrite'
         )
@@ -233,14 +222,15 @@ def _check_target(catalog: Catalog, plan: Tracklist, target: Path, *, overwrite:
 
 def _write(
     plan: Tracklist,
-    sources: dict[int, _Source],
+    files: Mapping[str, bytes],
     target: Path,
     form: OutputFormat,
     subtype: str,
     progress: Progress,
 ) -> str:
-    """Write the song's file, whole or not at all; its hash (see `_audio_sha256`)."""
-    partial = target.with_name(f"{target.name}.part")
+    """Write the song's file, whole or not at all; its SHA-256."""
+    _sweep(target)
+    partial = target.with_name(f"{_partial_prefix(target)}{os.getpid()}.part")
     try:
         writer = AudioWriter(
             os.fsencode(partial),
@@ -252,11 +242,11 @@ def _write(
             frames=plan.frames,
         )
         with writer:
-            for block in _mixed(plan, sources, subtype, progress):
+            for block in _mixed(plan, files, subtype, progress):
                 writer.write(block)
             writer.finish()
             with ThreadPoolExecutor(1) as hasher:  # while the disk takes what is written
-                digest = hasher.submit(_audio_sha256, partial, form)
+                digest = hasher.submit(sha256_file, os.fsencode(partial))
                 writer.close()
                 sha256 = digest.result()
         os.replace(partial, target)
@@ -268,6 +258,37 @@ def _write(
         partial.unlink(missing_ok=True)
     _sync_folder(target.parent)
     return sha256
+
+
+def _partial_prefix(target: Path) -> str:
+    """What the names of files on their way to `target` begin with; the process follows, so that two don't meet."""
+    return f"{os.fsdecode(os.fsencode(target.name)[:_LONGEST_PREFIX])}."
+
+
+def _sweep(target: Path) -> None:
+    """Take away what renders to `target` left that were killed."""
+    prefix = _partial_prefix(target)
+    for name in os.listdir(target.parent):
+        process, _, suffix = name.removeprefix(prefix).partition(".")
+        if (
+            name.startswith(prefix)
+            and process.isdecimal()
+            and suffix == "part"
+            and not _is_running(int(process))
+        ):
+            target.with_name(name).unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    if os.name != "posix":  # elsewhere asking would end it
+        return process != os.getpid()
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()
 
 
 def _sync_folder(folder: Path) -> None:
@@ -286,14 +307,14 @@ def _tags(plan: Tracklist) -> dict[str, str]:
 
 
 def _mixed(
-    plan: Tracklist, sources: dict[int, _Source], subtype: str, progress: Progress
+    plan: Tracklist, files: Mapping[str, bytes], subtype: str, progress: Progress
 ) -> Iterator[NDArray[Any]]:
     """The song's blocks in order, shape (frames, channels) each, as its encoder takes them."""
     mixdown = _Mixdown(plan.sample_rate, plan.channels, plan.fade_frames, subtype)
 
     def tasks() -> Iterator[tuple[_Source, tuple[_Source, _Mixdown] | None]]:
         for track in plan.tracks:
-            source = sources[track.clip]
+            source = _Source(track, files[track.recording_sha256])
             size = (track.end_frame - track.start_frame) * track.channels
             yield source, (source, mixdown) if size <= AHEAD_FRAMES else None
 
@@ -364,18 +385,6 @@ def _plan_sha256(plan: Tracklist, container: str, subtype: str) -> str:
     form = [plan.sample_rate, plan.channels, plan.fade_frames, container, subtype]
     text = json.dumps([form, _tags(plan), tracks], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _audio_sha256(file: Path, form: OutputFormat) -> str:
-    """The file's SHA-256; for OGG, whose serial numbers are random, that of its decoded samples."""
-    path = os.fsencode(file)
-    if form.container != "OGG":
-        return sha256_file(path)
-    digest = hashlib.sha256()
-    with AudioReader(path) as reader:
-        for block in reader.blocks():
-            digest.update(block.astype("<f4", copy=False).tobytes())
-    return digest.hexdigest()
 
 
 def _number_of_plan(catalog: Catalog, plan: Tracklist, digest: str) -> int | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -20,7 +21,7 @@ from thresher.catalog.decisions import Wish, decide
 from thresher.catalog.query import METRIC_NAMES, to_text
 from thresher.catalog.schema import rendering, song
 from thresher.curation.listing import select_ids
-from thresher.errors import NotFoundError, UsageError
+from thresher.errors import NotFoundError, QueryError, UsageError
 
 SAMPLE_RATES = (1_000, 384_000)
 LONGEST_NAME = 200
@@ -56,12 +57,16 @@ class Song:
 
 @dataclass(frozen=True)
 class SongRow:
-    """A song as a list shows it: clips its query finds today, and how often it was rendered."""
+    """A song as a list shows it: clips its query finds today, and how often it was rendered.
+
+    `problem` says why it can't be read any more, as when a field that it names was forgotten.
+    """
 
     name: str
     clips: int
     renderings: int
     settings: SongSettings
+    problem: str | None = None
 
 
 def save_song(
@@ -77,18 +82,36 @@ def save_song(
     with catalog.writing() as connection:
         old = _find(connection, name)
         if terms is not None:
-            select_ids(catalog, connection, terms, song=True)  # a query that can't be read is not saved
+            select_ids(catalog, connection, terms, song=True)  # says where in these terms it is wrong
             wanted["query"] = to_text(terms)
         if old is None:
-            return _create(connection, catalog, name, wanted)
-        settings = SongSettings(**{**asdict(old.settings), **wanted})
-        _check(settings)
-        wishes = [Wish("song", old.id, key, getattr(settings, key)) for key in wanted]
-        decide(connection, "song save", f'edit song "{name}"', wishes)
-        return find_song(connection, name)
+            _create(connection, catalog, name, wanted)
+        else:
+            _edit(connection, old, wanted)
+        saved = find_song(connection, name)
+        _clips(catalog, connection, saved)  # what can't be laid out is not saved
+        return saved
 
 
-def _create(connection: Connection, catalog: Catalog, name: str, wanted: dict[str, Any]) -> Song:
+def _edit(connection: Connection, old: Song, wanted: dict[str, Any]) -> None:
+    settings = SongSettings(**{**asdict(old.settings), **wanted})
+    _check(settings)
+    wishes = [Wish("song", old.id, key, getattr(settings, key)) for key in wanted]
+    said = ", ".join(f"{key} {'none' if value is None else value}" for key, value in wanted.items())
+    decide(connection, "song save", f'edit song "{old.name}": {said}', wishes)
+
+
+def _clips(catalog: Catalog, connection: Connection, found: Song) -> int:
+    """How many clips a song finds; QueryError where its query or ordering can't be read as things are."""
+    from thresher.signal.ordering import parse_ordering
+
+    chosen = parse_ordering(found.settings.ordering)
+    sort = str(chosen) if chosen.name == "field" else None
+    # by its name, so that one that would select from itself is noticed
+    return len(select_ids(catalog, connection, [f"song:={found.name}"], song=True, sort=sort))
+
+
+def _create(connection: Connection, catalog: Catalog, name: str, wanted: dict[str, Any]) -> None:
     if "query" not in wanted:
         raise NotFoundError(f'no song is called "{name}" yet; `thresher song save "{name}" QUERY` makes it')
     defaults = catalog.settings
@@ -105,7 +128,6 @@ def _create(connection: Connection, catalog: Catalog, name: str, wanted: dict[st
     values = {**asdict(settings), "name": name, "created_at": time.time(), "deleted": True}
     song_id = insert_row(connection, song, values)
     decide(connection, "song save", f'make song "{name}"', [Wish("song", song_id, "deleted", False)])
-    return find_song(connection, name)
 
 
 def songs(catalog: Catalog) -> list[SongRow]:
@@ -113,15 +135,16 @@ def songs(catalog: Catalog) -> list[SongRow]:
     with catalog.reading() as connection:
         counts = select(rendering.c.song_id, func.count()).group_by(rendering.c.song_id)
         made = {row.song_id: int(row[1]) for row in connection.execute(counts)}
-        return [
-            SongRow(
-                found.name,
-                len(select_ids(catalog, connection, found.settings.query, song=True)),
-                made.get(found.id, 0),
-                found.settings,
-            )
-            for found in _all(connection)
-        ]
+        return [_row(catalog, connection, found, made.get(found.id, 0)) for found in _all(connection)]
+
+
+def _row(catalog: Catalog, connection: Connection, found: Song, renderings: int) -> SongRow:
+    clips, problem = 0, None
+    try:
+        clips = _clips(catalog, connection, found)
+    except (QueryError, NotFoundError) as error:
+        problem = str(error)
+    return SongRow(found.name, clips, renderings, found.settings, problem)
 
 
 def has_song(catalog: Catalog, name: str) -> bool:
@@ -150,7 +173,8 @@ def rename_song(catalog: Catalog, old: str, new: str) -> Song:
         if old != new and _find(connection, new) is not None:
             raise UsageError(f'a song called "{new}" exists already; `thresher song delete "{new}"` first')
         wishes = [Wish("song", found.id, "name", new)]
-        decide(connection, "song rename", f'rename song "{old}" to "{new}"', wishes)
+        with _keeping_others_readable(catalog, connection, old):
+            decide(connection, "song rename", f'rename song "{old}" to "{new}"', wishes)
         return find_song(connection, new)
 
 
@@ -158,7 +182,24 @@ def delete_song(catalog: Catalog, name: str) -> None:
     """Take a song out of sight; its renderings are kept, and `undo` brings it back."""
     with catalog.writing() as connection:
         found = find_song(connection, name)
-        decide(connection, "song delete", f'delete song "{name}"', [Wish("song", found.id, "deleted", True)])
+        wishes = [Wish("song", found.id, "deleted", True)]
+        with _keeping_others_readable(catalog, connection, name):
+            decide(connection, "song delete", f'delete song "{name}"', wishes)
+
+
+@contextmanager
+def _keeping_others_readable(catalog: Catalog, connection: Connection, name: str) -> Iterator[None]:
+    """UsageError, which rolls back, where the block leaves another song without one it selects from."""
+    readable = {
+        found.name for found in _all(connection) if _row(catalog, connection, found, 0).problem is None
+    }
+    yield
+    for found in _all(connection):
+        if found.name in readable and _row(catalog, connection, found, 0).problem is not None:
+            raise UsageError(
+                f'song "{found.name}" selects from "{name}"; give it another query first: '
+                f'thresher song save "{found.name}" QUERY'
+            )
 
 
 def _find(connection: Connection, name: str) -> Song | None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
@@ -24,6 +25,8 @@ from thresher.curation.songs import Song, find_song
 from thresher.errors import NotFoundError
 from thresher.signal import ordering
 from thresher.signal.mix import peak_gain, resampled_frames
+
+WORST_SEAMS = 5
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,16 @@ class Track:
 
 
 @dataclass(frozen=True)
+class Seam:
+    """Where one clip follows another: `at` seconds into the song, with the score of the two."""
+
+    at: float
+    before: int
+    after: int
+    score: float
+
+
+@dataclass(frozen=True)
 class Tracklist:
     """A song laid out: `tracks` in order; `left_out` clips were found but lie beyond its limits."""
 
@@ -85,21 +98,35 @@ class Tracklist:
         """The scores of consecutive clips that have one."""
         return tuple(track.seam for track in self.tracks if track.seam is not None)
 
+    @property
+    def worst(self) -> tuple[Seam, ...]:
+        """The five seams of the lowest scores, the worst first."""
+        found = [
+            Seam(track.output_start / self.sample_rate, before.clip, track.clip, track.seam)
+            for before, track in pairwise(self.tracks)
+            if track.seam is not None
+        ]
+        return tuple(sorted(found, key=lambda seam: (seam.score, seam.at))[:WORST_SEAMS])
+
 
 @dataclass(frozen=True)
 class Difference:
-    """Today's song against rendering `number`: ids of clips new, gone, at another place, trimmed otherwise."""
+    """Today's song against rendering `number`: ids of clips new, gone, at another place, trimmed otherwise.
+
+    `settings` are sentences about what else would make another rendering.
+    """
 
     number: int
     new: tuple[int, ...]
     gone: tuple[int, ...]
     moved: tuple[int, ...]
     retrimmed: tuple[int, ...]
+    settings: tuple[str, ...]
 
     @property
     def is_none(self) -> bool:
         """Whether the song is as it was rendered."""
-        return not (self.new or self.gone or self.moved or self.retrimmed)
+        return not (self.new or self.gone or self.moved or self.retrimmed or self.settings)
 
 
 def tracklist(catalog: Catalog, name: str) -> Tracklist:
@@ -109,7 +136,18 @@ def tracklist(catalog: Catalog, name: str) -> Tracklist:
         ids = _ordered(catalog, connection, found)
         tracks = _tracks(catalog, connection, ids)
         kept = _within_limits(tracks, found)
-        seams = _seams(connection, found, [track.clip for track in kept])
+        return _laid_out(connection, found, kept, len(tracks) - len(kept))
+
+
+def without(catalog: Catalog, plan: Tracklist, clips: Collection[int]) -> Tracklist:
+    """`plan` without some of its clips; what is left closes up."""
+    kept = [track for track in plan.tracks if track.clip not in clips]
+    with catalog.reading() as connection:
+        return _laid_out(connection, plan.song, kept, plan.left_out)
+
+
+def _laid_out(connection: Connection, found: Song, kept: Sequence[Track], left_out: int) -> Tracklist:
+    seams = _seams(connection, found, [track.clip for track in kept])
     rate = found.settings.sample_rate or max((track.sample_rate for track in kept), default=44_100)
     widest = max((track.channels for track in kept), default=1)
     placed, start = [], 0
@@ -120,7 +158,7 @@ def tracklist(catalog: Catalog, name: str) -> Tracklist:
     return Tracklist(
         found,
         tuple(placed),
-        len(tracks) - len(kept),
+        left_out,
         rate,
         found.settings.channels or (2 if widest > 1 else 1),
         round(found.settings.fade * rate),
@@ -140,7 +178,7 @@ def difference(catalog: Catalog, today: Tracklist) -> Difference | None:
     """How a song differs from its last rendering; None where it was never rendered."""
     with catalog.reading() as connection:
         last = connection.execute(
-            select(rendering.c.id, rendering.c.number)
+            select(rendering)
             .where(rendering.c.song_id == today.song.id)
             .order_by(rendering.c.number.desc())
             .limit(1)
@@ -165,7 +203,27 @@ def difference(catalog: Catalog, today: Tracklist) -> Difference | None:
         tuple(
             clip_id for clip_id in now_spans if clip_id in both and now_spans[clip_id] != then_spans[clip_id]
         ),
+        tuple(_other_settings(today, last, then)),
     )
+
+
+def _other_settings(today: Tracklist, last: Row[Any], then: Sequence[Row[Any]]) -> Iterator[str]:
+    """What reaches the file besides the clips and their spans, where it is another now."""
+    if today.sample_rate != last.sample_rate:
+        yield f"{last.sample_rate} Hz is {today.sample_rate} Hz"
+    if today.channels != last.channels:
+        yield f"{_layout(last.channels)} is {_layout(today.channels)}"
+    if then and today.fade_frames / today.sample_rate != then[0].fade_frames / last.sample_rate:
+        yield "the fade is another"
+    if today.song.settings.query != last.query:
+        yield "the query, which is in the tags, is another"
+    gains = {track.clip: track.gain for track in today.tracks}
+    if any(gains.get(row.clip_id, row.gain) != row.gain for row in then):
+        yield "gains are others"
+
+
+def _layout(channels: int) -> str:
+    return "mono" if channels == 1 else "stereo"
 
 
 def _longest_common(now: Sequence[int], then: Sequence[int]) -> set[int]:

@@ -17,7 +17,7 @@ from thresher.interfaces.cli.progress import ProgressBar
 if TYPE_CHECKING:
     from thresher.curation.render import RenderReport
     from thresher.curation.songs import SongSettings
-    from thresher.curation.tracklist import Difference, Tracklist
+    from thresher.curation.tracklist import Difference, Seam, Tracklist
 
 app.add_typer(song_app, name="song", rich_help_panel="Make songs")
 
@@ -53,7 +53,10 @@ def save(
         print_json(song)
         return
     tell(f'song "{name}": {len(plan.tracks)} clips, {_song_clock(plan.seconds)}, {_described(song.settings)}')
-    say(f'next: thresher song render "{name}"')
+    if plan.tracks:
+        say(f'next: thresher song render "{name}"')
+    else:
+        say("no clip is in it yet; `thresher list` with its query shows why, or wait for the next ingest")
 
 
 def _changes(
@@ -125,7 +128,7 @@ def list_songs(form: Form = Format.TABLE, json: Json = False) -> None:
         Column("song", lambda row: row.name),
         Column("clips", lambda row: row.clips, is_number=True),
         Column("rendered", lambda row: row.renderings, is_number=True),
-        Column("made of", lambda row: _described(row.settings)),
+        Column("made of", lambda row: row.problem or _described(row.settings)),
     )
     emit(rows, columns, form_of(form, json))
 
@@ -167,12 +170,17 @@ def _summarise(plan: Tracklist, changed: Difference | None) -> None:
                 f"{_song_clock(plan.seconds)}, {len(plan.tracks)} clips, {plan.sample_rate} Hz {channels}",
             ),
             ("seams", f"mean {sum(seams) / len(seams):.3f}, lowest {min(seams):.3f}" if seams else None),
+            ("worst seams", ", ".join(map(_seam_text, plan.worst)) or None),
             ("left out", f"{plan.left_out} clips beyond its limits" if plan.left_out else None),
             ("since rendering", _difference_text(changed)),
         ]
     )
     if any(track.missing for track in plan.tracks):
         say("files are missing; put them back and `thresher ingest` their folder")
+
+
+def _seam_text(seam: Seam) -> str:
+    return f"{seam.score:.3f} at {_song_clock(seam.at)} ({seam.before} → {seam.after})"
 
 
 def _difference_text(changed: Difference | None) -> str:
@@ -190,6 +198,7 @@ def _difference_text(changed: Difference | None) -> str:
         )
         if clips
     ]
+    parts += changed.settings
     return f"{changed.number}: {'; '.join(parts)}"
 
 
