@@ -67,9 +67,12 @@ def test_the_stored_bytes_lead_back(names: list[bytes], inside: bool) -> None:
     assert os.path.normpath(from_stored(to_stored(path, root).path, root)) == path
 
 
-def test_an_absolute_path_keeps_its_symlinks(tmp_path: Path) -> None:
+def test_whichever_way_leads_to_a_file_it_has_one_absolute_path(tmp_path: Path) -> None:
+    """Links to folders are followed; one to a file is a name of its own."""
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
-    expected = os.fsencode(tmp_path) + b"/link/a.wav"
+    (tmp_path / "real" / "a.wav").symlink_to("b.wav")
+    expected = os.fsencode(tmp_path) + b"/real/a.wav"
+    assert absolute(tmp_path / "link") == os.fsencode(tmp_path / "real")
     assert absolute(tmp_path / "link" / "x" / ".." / "a.wav") == expected
     assert absolute(expected) == expected

@@ -79,7 +79,7 @@ class Shelf:
     def arrive(self, which: int, path: int, epoch: int | None) -> None:
         stored = self.catalog.stored(self.catalog.root / f"{path}.wav")
         said = Provenance(None, epoch)
-        sighting = Sighting(stored, 1, 1, said, Provenance(), "folder" if epoch == 0 else None)
+        sighting = Sighting(stored, 1, 1, said, Provenance(), None, "folder" if epoch == 0 else None)
         with self.catalog.writing() as connection:
             recordings.arrive(
                 connection, self.catalog.root, lambda: self.batch, self.known[which], sighting, 1.0
@@ -92,7 +92,7 @@ class Shelf:
     def correct(self, path: int, epoch: int) -> None:
         with self.catalog.writing() as connection:
             found = connection.scalars(select(location.c.id).where(location.c.path == f"{path}.wav".encode()))
-            recordings.correct_provenance(connection, found.all(), Provenance(epoch=epoch))
+            recordings.correct(connection, found.all(), Provenance(epoch=epoch), None)
 
     def assert_rule(self) -> None:
         """A recording's checkpoint is that of its earliest location that names one."""
@@ -147,7 +147,16 @@ def test_a_checkpoint_is_found_again_whatever_it_lacks(catalog: Catalog) -> None
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("1", 1.0), (" 2.5 ", 2.5), ("1e3", 1000.0), ("nan", None), ("inf", None), ("1e999", None), ("x", None)],
+    [
+        ("1", 1.0),
+        (" 2.5 ", 2.5),
+        ("1e3", 1000.0),
+        ("nan", None),
+        ("inf", None),
+        ("1e999", None),
+        ("x", None),
+        ("17_19_52", None),
+    ],
 )
 def test_numbers_in_text(text: str, number: float | None) -> None:
     assert recordings.as_number(text) == number
@@ -486,7 +495,7 @@ def test_arrivals(catalog: Catalog) -> None:
     path.write_bytes(b"")
     state = path.stat()
     sighting = Sighting(
-        catalog.stored(path), state.st_size, state.st_mtime_ns, Provenance(), Provenance(), "f"
+        catalog.stored(path), state.st_size, state.st_mtime_ns, Provenance(), Provenance(), None, "f"
     )
 
     def arrive(which: int, seen: Sighting) -> Arrival:

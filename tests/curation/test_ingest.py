@@ -51,7 +51,7 @@ def dump(catalog: Catalog, *, without: tuple[str, ...] = ()) -> dict[str, list[t
 
 
 def counts(report: IngestReport) -> dict[str, int]:
-    names = ("added", "copies", "moved", "missing", "reanalysed", "unchanged")
+    names = ("added", "copies", "moved", "missing", "reanalysed", "corrected", "unchanged")
     return {name: value for name in names if (value := getattr(report, name))}
 
 
@@ -321,12 +321,125 @@ def test_flags_stand_over_names_and_reach_unchanged_files(
 ) -> None:
     ingest(catalog, [clips], serial)
     flags = replace(serial, epoch=77, attributes={"temperature": "0.95"})
+    assert counts(ingest(catalog, [clips], replace(flags, dry_run=True))) == {"corrected": 6}
+    assert 77 not in {row.epoch for row in list_clips(catalog)}
+    assert counts(ingest(catalog, [clips], flags)) == {"corrected": 6}
     assert counts(ingest(catalog, [clips], flags)) == {"unchanged": 6}
+    os.utime(clips / "death_epoch_10_0.wav")
+    assert counts(ingest(catalog, [clips], replace(flags, epoch=78))) == {"corrected": 6}
+    assert counts(ingest(catalog, [clips], flags)) == {"corrected": 6}
     assert {row.epoch for row in list_clips(catalog)} == {77}
     assert {row.run for row in list_clips(catalog)} == {"death"}
     assert len(list_clips(catalog, "temperature:0.9..1")) == 6
     ingest(catalog, [clips], serial)
     assert {row.epoch for row in list_clips(catalog)} == {77}
+
+
+def test_a_role_reaches_known_files_and_their_scores(
+    catalog: Catalog, clips: Path, serial: IngestOptions
+) -> None:
+    ingest(catalog, [clips], serial)
+    one = clips / "death_epoch_10_0.wav"
+    report = ingest(catalog, [one], replace(serial, role="reference"))
+    assert counts(report) == {"corrected": 1}
+    assert report.scoring is not None
+    assert report.scoring.live == 5
+    assert [row.id for row in list_clips(catalog, "role:reference")] == [1]
+    assert counts(ingest(catalog, [clips], serial)) == {"unchanged": 6}
+    assert [row.id for row in list_clips(catalog, "role:reference")] == [1]
+    shutil.copy(one, clips / "copy.wav")
+    again = ingest(catalog, [clips], replace(serial, role="generated"))
+    assert counts(again) == {"copies": 1, "unchanged": 6}
+    assert again.scoring is not None
+    assert again.scoring.live == 6
+
+
+@pytest.mark.parametrize("key", ["run", "epoch", "step"])
+def test_a_checkpoint_is_no_attribute(catalog: Catalog, clips: Path, serial: IngestOptions, key: str) -> None:
+    with pytest.raises(UsageError, match=f"--{key} 7"):
+        ingest(catalog, [clips], replace(serial, attributes={key: "7"}))
+
+
+def test_a_folder_that_moves_changes_nothing_that_is_known(
+    catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions
+) -> None:
+    """Its name was the run, of some files by their pattern and of others for want of one."""
+    write_clip(tmp_path / "jazz" / "samples" / "ep1-s1.wav", 1)
+    write_clip(tmp_path / "jazz" / "song.wav", 2)
+    ingest(catalog, [tmp_path / "jazz"], serial)
+    (tmp_path / "jazz").rename(tmp_path / "blues")
+    assert ingest(catalog, [tmp_path / "blues"], serial).moved == 2
+    assert {row.run for row in list_clips(catalog)} == {"jazz"}
+    report = ingest(catalog, [tmp_path / "blues"], replace(serial, reread=True))
+    assert counts(report) == {"corrected": 1, "unchanged": 1}
+    assert [row.run for row in list_clips(catalog, "path+")] == ["blues", "jazz"]
+
+
+def test_names_and_sidecars_are_read_again_when_asked(
+    catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions
+) -> None:
+    """As after the first look at a catalog shows that a pattern is missing."""
+    clip = write_clip(tmp_path / "c" / "take7of12.wav", 1)
+    write_clip(tmp_path / "c" / "other.wav", 2)
+    ingest(catalog, [tmp_path / "c"], serial)
+    pattern = r"take(?P<index>\d+)of(?P<epoch>\d+)"
+    catalog.file.write_text(f"[[provenance]]\nname = 'takes'\npattern = '{pattern}'\n")
+    clip.with_suffix(".json").write_text('{"mood": "grim"}')
+    with Catalog.open(catalog.file) as taught:
+        assert counts(ingest(taught, [tmp_path / "c"], serial)) == {"unchanged": 2}
+        asked = replace(serial, reread=True)
+        dry = ingest(taught, [tmp_path / "c"], replace(asked, dry_run=True))
+        assert (
+            counts(dry) == counts(ingest(taught, [tmp_path / "c"], asked)) == {"corrected": 1, "unchanged": 1}
+        )
+        assert [row.id for row in list_clips(taught, "epoch:12 index:7 mood:grim run:c")] == [2]
+        judging.modify(taught, ["2"], {"epoch": "13"})
+        assert counts(ingest(taught, [tmp_path / "c"], asked)) == {"unchanged": 2}
+        assert [row.id for row in list_clips(taught, "epoch:13")] == [2]
+
+
+def test_every_file_is_counted_once(catalog: Catalog, clips: Path, serial: IngestOptions) -> None:
+    (clips / "broken.wav").write_text("no audio")
+    (clips / "dangling.wav").symlink_to("nothing")
+    shutil.copy(clips / "death_epoch_10_0.wav", clips / "copy.wav")
+    for dry_run in (True, False, True, False):
+        report = ingest(catalog, [clips], replace(serial, dry_run=dry_run))
+        unread = sum(failure.path.endswith("dangling.wav") for failure in report.failures)
+        assert sum(counts(report).values()) + unread == report.files == 9
+    assert counts(report) == {"unchanged": 9}
+
+
+def test_a_damaged_fingerprint_stops_the_scoring_but_hides_nothing(
+    catalog: Catalog, clips: Path, write_clip: Any, serial: IngestOptions
+) -> None:
+    ingest(catalog, [clips], serial)
+    with catalog.writing() as connection:
+        connection.execute(text("UPDATE clip SET fingerprint = zeroblob(length(fingerprint)) WHERE id = 2"))
+    write_clip(clips / "new.wav", 99)
+    report = ingest(catalog, [clips], serial)
+    assert report.added == 1
+    assert report.scoring is None
+    assert report.scoring_failure is not None
+    assert "clip 2" in report.scoring_failure
+    assert "verify --repair" in report.scoring_failure
+
+
+@pytest.mark.parametrize("which", ["catalog", "folder", "both"])
+def test_whichever_way_leads_to_a_file_it_is_one(
+    catalog: Catalog, clips: Path, tmp_path: Path, serial: IngestOptions, which: str
+) -> None:
+    ingest(catalog, [clips], serial)
+    link = tmp_path.with_name(f"{tmp_path.name} by another way")
+    link.symlink_to(tmp_path)
+    home = link if which in ("catalog", "both") else tmp_path
+    folder = (link if which in ("folder", "both") else tmp_path) / clips.name
+    with Catalog.open(home / "catalog.toml") as found:
+        assert counts(ingest(found, [folder], serial)) == {"unchanged": 6}
+        (clips / "more").mkdir()
+        (clips / "looped").symlink_to("more")
+        shutil.copy(clips / "death_epoch_10_0.wav", clips / "more" / "a.wav")
+        assert counts(ingest(found, [folder / "looped"], serial)) == {"copies": 1}
+        assert counts(ingest(found, [folder], serial)) == {"unchanged": 7}
 
 
 def test_the_folder_names_the_run_where_nothing_else_does(
@@ -466,7 +579,7 @@ def test_other_trim_settings_analyse_again_and_keep_what_was_said(
     start = show_clip(catalog, "1").clip.start
     with with_trim(catalog, "top_db = 20.0") as other:
         report = ingest(other, [folder], serial)
-        assert counts(report) == {"reanalysed": 2, "unchanged": 2}
+        assert counts(report) == {"reanalysed": 2}
         assert report.scoring is not None
         assert (report.scoring.clips, report.scoring.live) == (1, 2)
         found = show_clip(other, "1").clip

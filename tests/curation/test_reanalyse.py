@@ -115,8 +115,27 @@ def test_a_dry_run_counts_what_would_be_analysed_again(
         dry = ingest(other, [clips], replace(serial, dry_run=True))
         assert dump(other) == before
         real = ingest(other, [clips], serial)
-        assert (dry.reanalysed, dry.copies, dry.unchanged) == (3, 1, 3)
-        assert (real.reanalysed, real.copies, real.unchanged) == (3, 1, 3)
+        assert (dry.reanalysed, dry.copies, dry.unchanged) == (3, 1, 0)
+        assert (real.reanalysed, real.copies, real.unchanged) == (3, 1, 0)
+
+
+def test_a_recording_forgotten_meanwhile_stays_forgotten(
+    catalog: Catalog, clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from thresher.curation import reanalyse as module
+    from thresher.curation.forget import forget
+
+    analyse, before = module.analyse, {row.id for row in list_clips(catalog)}
+
+    def meanwhile(task: Any) -> Any:
+        if task.path.endswith(b"r_epoch_2_0.wav"):
+            forget(catalog, str(clips / "r_epoch_2_0.wav"))
+        return analyse(task)
+
+    monkeypatch.setattr(module, "analyse", meanwhile)
+    with retrimmed(catalog) as other:
+        reanalyse(other, executor="serial")
+        assert {row.id for row in list_clips(other)} == before - {3}
 
 
 def test_by_query_and_from_any_copy(catalog: Catalog, clips: Path, serial: IngestOptions) -> None:

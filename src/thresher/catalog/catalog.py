@@ -36,18 +36,28 @@ class Catalog:
 
     @classmethod
     def create(cls, folder: str | os.PathLike[str]) -> Self:
-        """Start a catalog in `folder`, made if needed; refuses to touch an existing one (CatalogError)."""
-        root = Path(os.path.abspath(folder))
-        file = root / "catalog.toml"
-        if file.exists():
-            raise CatalogError(f"{file} exists already; `thresher ingest PATH` adds to its catalog")
-        settings = config.Settings()
+        """Start a catalog in `folder`, made if needed; refuses to touch an existing one (CatalogError).
+
+        Settings that lie there without their database are kept, and get a new one.
+        """
+        root = Path(os.path.realpath(folder))
+        file = root / config.FILE_NAME
+        has_settings = file.exists()
+        settings = config.load_settings(file) if has_settings else config.Settings()
         target = database.database_file(settings.catalog.database, root)
+        if target.exists() and has_settings:
+            raise CatalogError(f"{file} exists already; `thresher ingest PATH` adds to its catalog")
         if target.exists():
             raise CatalogError(f"{target} exists already, without a catalog.toml; move one of them away")
-        root.mkdir(parents=True, exist_ok=True)
-        database.create(target, settings.catalog.busy_timeout)
-        file.write_text(config.STARTER, encoding="utf-8")
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            database.create(target, settings.catalog.busy_timeout)
+            if not has_settings:
+                file.write_text(config.STARTER, encoding="utf-8")
+        except OSError as error:
+            raise CatalogError(
+                f"no catalog can be made in {root}: {error.strerror}; name another folder: thresher init FOLDER"
+            ) from error
         return cls.open(file)
 
     @classmethod
@@ -67,7 +77,8 @@ class Catalog:
             os.environ if environ is None else environ,
             Path.cwd() if start is None else Path(start),
         )
-        found = Path(os.path.abspath(found))
+        # by its real name: files are the same ones whichever way leads to them
+        found = Path(os.path.realpath(found))
         settings = config.load_settings(found)
         target = database.database_file(settings.catalog.database, found.parent)
         engine, backup = database.open_current(target, settings.catalog.busy_timeout)

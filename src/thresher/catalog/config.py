@@ -215,7 +215,8 @@ STARTER = """\
 def find_catalog(explicit: Path | None, environ: Mapping[str, str], start: Path) -> Path:
     """The catalog's file: `explicit`, else $THRESHER_CATALOG, else the nearest `catalog.toml` above `start`.
 
-    Raises CatalogError where there is none; a file that was named but is not there has no substitute.
+    A folder stands for the catalog.toml in it. Raises CatalogError where there is none; a file that was named
+    but is not there has no substitute.
     """
     named = environ.get(ENVIRONMENT_VARIABLE)
     for source, given in (
@@ -223,6 +224,8 @@ def find_catalog(explicit: Path | None, environ: Mapping[str, str], start: Path)
         (f"${ENVIRONMENT_VARIABLE}", Path(named) if named else None),
     ):
         if given is not None:
+            if os.path.isfile(given / FILE_NAME):
+                return given / FILE_NAME
             if not os.path.isfile(given):
                 raise CatalogError(
                     f'{source}: there is no file "{given}"; `thresher init` makes a new catalog'

@@ -32,8 +32,15 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def absolute(path: str | bytes | os.PathLike[str]) -> bytes:
-    """`path` as absolute bytes, with `.` and `..` resolved by name and symlinks left as they are."""
-    return os.path.abspath(os.fsencode(path))
+    """`path` as absolute bytes by way of real folders, so that a file has one path whichever way leads to it.
+
+    A link to a file stays one: what it is called there is what it is called.
+    """
+    given = os.path.abspath(os.fsencode(path))
+    if os.path.isdir(given):
+        return os.path.realpath(given)
+    folder, name = os.path.split(given)
+    return os.path.join(os.path.realpath(folder), name)
 
 
 def to_stored(path: bytes, root: Path) -> StoredPath:

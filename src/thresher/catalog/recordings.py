@@ -22,6 +22,7 @@ from thresher.catalog.database import insert_row
 from thresher.catalog.paths import StoredPath, from_stored, to_text
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.schema import USABLE_STATUSES, attribute, checkpoint, clip, location, recording
+from thresher.catalog.values import UnfitError, number_of
 from thresher.errors import AudioError
 
 # Statements that run for every new file are built once: building them costs more than running them.
@@ -48,6 +49,7 @@ class Arrival(Enum):
 
     COPY = "copies"
     MOVED = "moved"
+    CORRECTED = "corrected"
     UNCHANGED = "unchanged"
 
 
@@ -55,8 +57,9 @@ class Arrival(Enum):
 class Sighting:
     """One file as it was seen: where, how large, when changed (nanoseconds), and what is said of it.
 
-    `provenance` is what its name, its sidecar and the command's flags say together, `stated` what the flags
-    say alone. `folder_run` is the run where nothing ever said one: the name of the folder that was ingested.
+    `provenance` is what its name, its sidecar and the command's flags say together, `stated` what of it stands
+    over all that was said before: the flags alone, as a rule. `role` is what the flags say, or None.
+    `folder_run` is the run where nothing ever said one: the name of the folder that was ingested.
     """
 
     stored: StoredPath
@@ -64,6 +67,7 @@ class Sighting:
     mtime_ns: int
     provenance: Provenance
     stated: Provenance
+    role: str | None
     folder_run: str | None
 
 
@@ -149,10 +153,15 @@ def add_recording(
 
 
 def replace_content(connection: Connection, recording_id: int, content: Content) -> list[int]:
-    """Store a new analysis of a known recording; ids of the clips whose span or fingerprint changed by it."""
+    """Store a new analysis of a known recording; ids of the clips whose span or fingerprint changed by it.
+
+    A recording that was forgotten meanwhile stays so.
+    """
     old = connection.execute(
         select(clip).where(clip.c.recording_id == recording_id, clip.c.kind == "whole")
-    ).one()
+    ).one_or_none()
+    if old is None:
+        return []
     connection.execute(update(recording).where(recording.c.id == recording_id).values(content.columns()))
     connection.execute(update(clip).where(clip.c.id == old.id).values(content.whole.columns()))
     whole = content.whole
@@ -169,7 +178,6 @@ def first_seen(
     root: Path,
     new_batch: Callable[[], int],
     sha256: str,
-    role: str,
     content: Content,
     sighting: Sighting,
     now: float,
@@ -179,7 +187,7 @@ def first_seen(
     As `add_recording` and `arrive`, without what can't be: a new recording has left no place, holds no
     corrections, and counts under the checkpoint of its one location.
     """
-    batch_id = new_batch()
+    batch_id, role = new_batch(), sighting.role or "generated"
     here = _present_at(connection, sighting.stored.path)
     if here is not None and here.recording_id is None:
         recording_id = add_recording(connection, batch_id, sha256, role, content)
@@ -203,14 +211,19 @@ def arrive(
 ) -> Arrival:
     """Record that known content was seen at a path: there already, moved there, or one more copy.
 
-    `new_batch` is asked for the batch of this ingest where something changes but size and time.
+    A file that moves with its folder stays what it is known to be, whatever that is called now; one that gets
+    another name is what this says. `new_batch` is asked for the batch of this ingest where something changes
+    but size and time.
     """
     here = _present_at(connection, sighting.stored.path)
     if here is not None and here.recording_id == recording_id:
+        corrected = correct(connection, [here.id], sighting.stated, sighting.role)
         _touch(connection, here.id, sighting, recording_id)
         _fill_provenance(connection, here.id, sighting)
         refresh_checkpoint(connection, recording_id)
-        return Arrival.UNCHANGED
+        if corrected:
+            new_batch()
+        return Arrival.CORRECTED if corrected else Arrival.UNCHANGED
     batch_id = new_batch()
     if here is not None and here.recording_id is not None:
         # other content at a known path: the old recording is missing, its history stays
@@ -220,7 +233,7 @@ def arrive(
         if here is not None and here.recording_id is None:
             forget_locations(connection, [here.id])
         _touch(connection, former.id, sighting, recording_id)
-        if former.path == sighting.stored.path:
+        if os.path.basename(former.path) == os.path.basename(sighting.stored.path):
             _fill_provenance(connection, former.id, sighting)
         else:
             _keep_provenance(connection, former.id, sighting.provenance, sighting.folder_run)
@@ -232,6 +245,8 @@ def arrive(
         location_id = _add_location(connection, batch_id, recording_id, sighting)
         _keep_pins(connection, location_id, recording_id)
         _keep_provenance(connection, location_id, sighting.provenance, sighting.folder_run)
+    if sighting.role is not None:
+        _set_role(connection, [recording_id], sighting.role)
     refresh_checkpoint(connection, recording_id)
     return Arrival.COPY if former is None else Arrival.MOVED
 
@@ -267,20 +282,41 @@ def mark_missing(connection: Connection, location_ids: Iterable[int], now: float
         connection.execute(update(location).where(location.c.id == location_id).values(missing_since=now))
 
 
-def correct_provenance(connection: Connection, location_ids: Sequence[int], stated: Provenance) -> int:
-    """Let what a command's flags state stand over what locations said before; how many that changed."""
-    changed = 0
-    for location_id in list(_disagreeing(connection, location_ids, stated)):
+def correct(
+    connection: Connection, location_ids: Sequence[int], stated: Provenance, role: str | None
+) -> set[int]:
+    """Let what is stated stand over what locations said before, and over their recordings' role; which changed."""
+    changed = set(_disagreeing(connection, location_ids, stated))
+    for location_id in sorted(changed):
         _keep_provenance(connection, location_id, stated, None)
         recording_id = connection.scalar(select(location.c.recording_id).where(location.c.id == location_id))
         if recording_id is not None:
             refresh_checkpoint(connection, recording_id)
-        changed += 1
-    return changed
+    return changed if role is None else changed | _correct_role(connection, location_ids, role)
+
+
+def _correct_role(connection: Connection, location_ids: Sequence[int], role: str) -> set[int]:
+    changed: dict[int, int] = {}
+    for start in range(0, len(location_ids), 500):
+        statement = (
+            select(location.c.id, recording.c.id.label("recording_id"))
+            .join(recording, recording.c.id == location.c.recording_id)
+            .where(location.c.id.in_(location_ids[start : start + 500]), recording.c.role != role)
+        )
+        changed.update((row.id, row.recording_id) for row in connection.execute(statement))
+    _set_role(connection, sorted(set(changed.values())), role)
+    return set(changed)
+
+
+def _set_role(connection: Connection, recording_ids: Sequence[int], role: str) -> None:
+    for recording_id in recording_ids:
+        connection.execute(update(recording).where(recording.c.id == recording_id).values(role=role))
 
 
 def _disagreeing(connection: Connection, location_ids: Sequence[int], stated: Provenance) -> Iterator[int]:
     """Those of the locations that say anything else than what is stated, found without a query for each."""
+    if stated == Provenance():
+        return
     for start in range(0, len(location_ids), 500):
         here = location.c.id.in_(location_ids[start : start + 500])
         said: dict[int, dict[str, str]] = {}
@@ -352,10 +388,10 @@ def _attribute_rows(location_id: int, values: Mapping[str, str], *, pinned: bool
 def as_number(text: str) -> float | None:
     """The finite number that `text` is, if it is one."""
     try:
-        number = float(text)
-    except ValueError:
+        number = number_of(text.strip())
+    except UnfitError:
         return None
-    return number if abs(number) < float("inf") else None
+    return float(number) if abs(number) < float("inf") else None
 
 
 def _touch(connection: Connection, location_id: int, sighting: Sighting, recording_id: int) -> None:

@@ -62,6 +62,8 @@ def bounds_of(value: str, what: str, read: Reader, read_end: Reader | None = Non
     `read_end` reads an upper end where that differs from a lower: a day's is the midnight behind it.
     """
     read_end = read_end or read
+    if "..." in value:
+        raise UnfitError(f'"{value}" has too many dots; a range has two')
     low_text, dots, high_text = value.partition("..")
     try:
         if not dots:

@@ -24,13 +24,14 @@ from thresher.catalog.database import insert_row
 from thresher.catalog.paths import to_text
 from thresher.catalog.provenance import (
     BUILT_IN,
+    CHECKPOINT_KEYS,
     LARGEST_INTEGER,
     Provenance,
     check_key,
     infer,
     read_sidecar,
 )
-from thresher.catalog.recordings import Sighting
+from thresher.catalog.recordings import Arrival, Sighting
 from thresher.catalog.schema import FAILED_STATUSES, ROLES, batch, clip, location, recording, rendering
 from thresher.catalog.scores import retire
 from thresher.curation.analysis import (
@@ -54,8 +55,11 @@ from thresher.curation.execution import (
 )
 from thresher.curation.scan import FoundFile, Scan, scan
 from thresher.curation.scoring import ScoreReport, score
-from thresher.errors import AudioError, UsageError
+from thresher.errors import AudioError, CatalogError, UsageError
 from thresher.signal.fingerprint import find_backend
+
+BATCH_COUNTS = ("unchanged", "added", "copies", "moved", "missing", "reanalysed")
+"""What a batch counts, by the names of the table's columns."""
 
 FEWEST_GONE = 10
 """So many files have to be gone, and more than half of a folder, before an unplugged drive is suspected."""
@@ -65,16 +69,19 @@ FEWEST_GONE = 10
 class IngestOptions:
     """What the command sets for every file of an ingest; None leaves it to the files' names.
 
-    `attributes` are added to each file. `executor` overrides the configured one. `mark_missing` agrees to
-    marking most of a folder missing; `dry_run` changes nothing and says what would change.
+    `attributes` are added to each file; `role` is generated where nobody ever said another. `executor` overrides
+    the configured one. `reread` lets what names and sidecars say now stand over what they said before, as after
+    a change of `[[provenance]]`. `mark_missing` agrees to marking most of a folder missing; `dry_run` changes
+    nothing and says what would change.
     """
 
     run: str | None = None
     epoch: int | None = None
     step: int | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
-    role: str = "generated"
+    role: str | None = None
     executor: str | None = None
+    reread: bool = False
     dry_run: bool = False
     score: bool = True
     mark_missing: bool = False
@@ -97,10 +104,12 @@ class Failure:
 class IngestReport:
     """What an ingest found and changed; counts are files.
 
-    `findings` counts silent and too short files; `failures` are the newly found files that can't be used and
-    the folders that can't be read. `held_back` counts files that are gone and were not marked missing, because
-    most of a folder was gone with them, `renderings` songs of this catalog among the clips, which are no clips.
-    `warnings` are sentences about names and sidecars.
+    Each file is counted once, but for `reanalysed` ones, which may have moved as well. `corrected` were known,
+    and flags or their names said something new of them. `findings` counts silent and too short files; `failures`
+    are the newly found files that can't be used and the folders that can't be read. `held_back` counts files that
+    are gone and were not marked missing, because most of a folder was gone with them, `renderings` songs of this
+    catalog among the clips, which are no clips. `warnings` are sentences about names and sidecars;
+    `scoring_failure` says why scoring stopped, where it did.
     """
 
     batch: int | None
@@ -112,6 +121,7 @@ class IngestReport:
     moved: int
     missing: int
     reanalysed: int
+    corrected: int
     findings: Mapping[str, int]
     failures: tuple[Failure, ...]
     held_back: int
@@ -120,6 +130,7 @@ class IngestReport:
     seconds: float
     dry_run: bool
     scoring: ScoreReport | None = None
+    scoring_failure: str | None = None
 
 
 @dataclass(frozen=True)
@@ -149,12 +160,17 @@ def ingest(
     seen = scan(paths)
     work = _Ingest(catalog, seen, options, progress)
     work.everything()
-    scoring = score(catalog, progress=progress) if options.score and not options.dry_run else None
-    return work.report(time.monotonic() - begun, scoring)
+    scoring, failure = None, None
+    if options.score and not options.dry_run:
+        try:
+            scoring = score(catalog, progress=progress)
+        except CatalogError as error:  # what was ingested is committed, and is told all the same
+            failure = str(error)
+    return work.report(time.monotonic() - begun, scoring, failure)
 
 
 def _check(options: IngestOptions) -> None:
-    if options.role not in ROLES:
+    if options.role is not None and options.role not in ROLES:
         raise UsageError(f'"{options.role}" is no role; write generated or reference')
     for name, number in (("epoch", options.epoch), ("step", options.step)):
         if number is not None and not 0 <= number <= LARGEST_INTEGER:
@@ -162,6 +178,8 @@ def _check(options: IngestOptions) -> None:
     for key, text in {"run": options.run or "", **options.attributes}.items():
         try:
             text.encode("utf-8")
+            if key in CHECKPOINT_KEYS and key in options.attributes:
+                raise UsageError(f"{key} is no attribute; state it with --{key} {text}")
             if key != "run":
                 check_key(key)
         except UnicodeEncodeError as error:
@@ -214,14 +232,13 @@ class _Ingest:
             to_read, unchanged = self._classified(connection)
             self.rendered = set(connection.scalars(select(rendering.c.sha256)))
         self.tally.counts["unchanged"] = len(unchanged)
-        stated = [] if self.options.stated() == Provenance() else unchanged
         if self.options.dry_run:
             outcomes = list(self._outcomes(to_read))
             try:
                 with self.catalog.writing() as connection:
                     self._store(connection, outcomes, self.tally)
                     self._report_unsettled()
-                    self._close(connection, stated)
+                    self._close(connection, unchanged)
                     raise _DryRunEnds
             except _DryRunEnds:
                 return
@@ -229,17 +246,16 @@ class _Ingest:
         if self.tally.unsettled:
             self._try_again()
         with self.catalog.writing() as connection:
-            self._close(connection, stated)
+            self._close(connection, unchanged)
 
-    def report(self, seconds: float, scoring: ScoreReport | None) -> IngestReport:
+    def report(self, seconds: float, scoring: ScoreReport | None, failure: str | None) -> IngestReport:
         """The counts as plain data."""
         tally = self.tally
-        counted = ("unchanged", "added", "copies", "moved", "missing", "reanalysed")
         return IngestReport(
             batch=None if self.options.dry_run else self.batch_id,
             files=len(self.seen.files) + sum(not problem.is_folder for problem in self.seen.problems),
             ignored=self.seen.ignored,
-            **{name: tally.counts[name] for name in counted},
+            **{name: tally.counts[name] for name in (*BATCH_COUNTS, "corrected")},
             findings=dict(tally.findings),
             failures=tuple(tally.failures),
             held_back=len(self.held_back),
@@ -248,12 +264,13 @@ class _Ingest:
             seconds=seconds,
             dry_run=self.options.dry_run,
             scoring=scoring,
+            scoring_failure=failure,
         )
 
     # -- reading -------------------------------------------------------------------------------------------
 
-    def _classified(self, connection: Connection) -> tuple[list[FoundFile], list[int]]:
-        """Files to read, and the locations of those that are as the catalog knows them."""
+    def _classified(self, connection: Connection) -> tuple[list[FoundFile], dict[int, FoundFile]]:
+        """Files to read, and those that are as the catalog knows them, by their locations."""
         known = {
             row.path: row
             for row in connection.execute(
@@ -273,12 +290,13 @@ class _Ingest:
                 .where(location.c.missing_since.is_(None))
             )
         }
-        to_read, unchanged = [], []
+        to_read: list[FoundFile] = []
+        unchanged: dict[int, FoundFile] = {}
         for found in self.seen.files:
             row = known.get(self.catalog.stored(found.path).path)
             wanted = (found.size, found.mtime_ns, self.trim_key)
             if row is not None and row.recording_id and (row.size, row.mtime_ns, row.trim) == wanted:
-                unchanged.append(int(row.id))
+                unchanged[int(row.id)] = found
             else:
                 to_read.append(found)
         return to_read, unchanged
@@ -326,6 +344,7 @@ class _Ingest:
             tally = _Tally()
             with self.catalog.writing() as connection:
                 self._store(connection, group, tally)
+                self._count(connection, self.tally.counts + tally.counts)
             self.tally.add(tally)
 
     def _try_again(self) -> None:
@@ -379,7 +398,6 @@ class _Ingest:
                 self.catalog.root,
                 new_batch,
                 outcome.sha256,
-                self.options.role,
                 content_of(analysis, self.trim_key),
                 self._sighting(outcome.found, tally),
                 time.time(),
@@ -387,15 +405,16 @@ class _Ingest:
             self._judge(outcome.found, analysis, tally)
             tally.counts["added"] += 1
             return []
-        stale: list[int] = []
+        stale, again = None, tally.counts["reanalysed"]
         if outcome.needed:
             stale = self._store_again(connection, outcome.found, recording_id, analysis, tally)
         sighting = self._sighting(outcome.found, tally)
         arrival = recordings.arrive(
             connection, self.catalog.root, new_batch, recording_id, sighting, time.time()
         )
-        tally.counts[arrival.value] += 1
-        return stale
+        if arrival is not Arrival.UNCHANGED or tally.counts["reanalysed"] == again:
+            tally.counts[arrival.value] += 1
+        return stale or []
 
     def _store_again(
         self,
@@ -421,6 +440,8 @@ class _Ingest:
         sighting = self._sighting(found, tally)
         if recordings.note_unopened(connection, partial(self._batch, connection), sighting, reason):
             tally.failures.append(Failure(sighting.stored.path_text, "unreadable", reason))
+        else:
+            tally.counts["unchanged"] += 1
 
     def _judge(self, found: FoundFile, analysis: Analysis, tally: _Tally) -> None:
         path = self.catalog.stored(found.path).path_text
@@ -447,7 +468,8 @@ class _Ingest:
             found.size,
             found.mtime_ns,
             inference.provenance,
-            self.options.stated(),
+            inference.provenance if self.options.reread else self.options.stated(),
+            self.options.role,
             folder_run,
         )
 
@@ -462,6 +484,7 @@ class _Ingest:
                     ("step", self.options.step),
                     ("set", dict(self.options.attributes)),
                     ("role", self.options.role),
+                    ("reread", self.options.reread or None),
                 )
                 if value not in (None, {})
             }
@@ -476,10 +499,9 @@ class _Ingest:
 
     # -- after the last file -------------------------------------------------------------------------------
 
-    def _close(self, connection: Connection, stated: Sequence[int]) -> None:
+    def _close(self, connection: Connection, unchanged: Mapping[int, FoundFile]) -> None:
         """What only the whole scan can tell: what is gone, what could not be looked at; then the end."""
-        if stated and recordings.correct_provenance(connection, stated, self.options.stated()):
-            self._batch(connection)
+        self._correct(connection, unchanged)
         for problem in self.seen.problems:
             if problem.is_folder:
                 failure = Failure(to_text(problem.path), "unreadable folder", problem.reason)
@@ -492,21 +514,28 @@ class _Ingest:
             self._batch(connection)
             recordings.mark_missing(connection, gone, time.time())
             self.tally.counts["missing"] = len(gone)
+        self._count(connection, self.tally.counts, finished_at=time.time(), failed=len(self.tally.failures))
+
+    def _count(self, connection: Connection, counts: Mapping[str, int], **more: float) -> None:
+        """Write what came so far into the batch, so that an interrupted one tells it too."""
         if self.batch_id is not None:
-            counts = {
-                name: self.tally.counts[name]
-                for name in ("unchanged", "added", "copies", "moved", "missing", "reanalysed")
-            }
-            connection.execute(
-                update(batch)
-                .where(batch.c.id == self.batch_id)
-                .values(
-                    finished_at=time.time(),
-                    files=len(self.seen.files),
-                    failed=len(self.tally.failures),
-                    **counts,
-                )
-            )
+            values = {"files": len(self.seen.files), **{name: counts[name] for name in BATCH_COUNTS}, **more}
+            connection.execute(update(batch).where(batch.c.id == self.batch_id).values(values))
+
+    def _correct(self, connection: Connection, unchanged: Mapping[int, FoundFile]) -> None:
+        """What flags, or names that are read again, say of files that are as they were."""
+        options = self.options
+        changed: set[int] = set()
+        if options.reread:
+            for location_id, found in unchanged.items():
+                sighting = self._sighting(found, self.tally)
+                changed |= recordings.correct(connection, [location_id], sighting.stated, options.role)
+        elif options.role is not None or options.stated() != Provenance():
+            changed = recordings.correct(connection, list(unchanged), options.stated(), options.role)
+        if changed:
+            self._batch(connection)
+        self.tally.counts["corrected"] += len(changed)
+        self.tally.counts["unchanged"] -= len(changed)
 
     def _gone(self, connection: Connection) -> list[int]:
         """Locations under the scanned folders where nothing is any more, unless a drive seems unplugged."""

@@ -98,7 +98,7 @@ def _walk(given: bytes, visited: set[tuple[int, int]]) -> Iterator[FoundFile | P
             if entry.name.startswith(b"."):
                 yield None
             elif _is_folder(entry):
-                below.append(entry.path)
+                below.append(os.path.realpath(entry.path) if entry.is_symlink() else entry.path)
             elif _is_audio(entry):
                 yield _look(entry.path, given)
             else:

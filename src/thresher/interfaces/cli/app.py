@@ -8,14 +8,37 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import typer.core
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
 
+
+class Interrupted(Exception):  # noqa: N818  the user's wish, not an error
+    """The user pressed Ctrl-C."""
+
+
+class ReaderLeftError(Exception):
+    """`thresher list | head`: who was reading has seen enough."""
+
+
+class _Commands(typer.core.TyperGroup):
+    """All commands; Typer would make exit codes of its own, without a word, of what is raised here."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise Interrupted from error
+        except BrokenPipeError as error:
+            raise ReaderLeftError from error
+
+
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

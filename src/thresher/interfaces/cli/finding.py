@@ -11,7 +11,6 @@ from thresher.interfaces.cli.app import app, open_catalog, terms_of
 from thresher.interfaces.cli.options import Form, Json, OptionalQuery, form_of
 from thresher.interfaces.cli.output import (
     TABLE_ROWS,
-    Column,
     Format,
     emit,
     local_time,
@@ -19,6 +18,7 @@ from thresher.interfaces.cli.output import (
     print_json,
     say,
 )
+from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
     from thresher.curation.listing import ClipDetail
@@ -51,15 +51,15 @@ def checkpoint_text(row: Any) -> str:
 
 CLIP_COLUMNS = (
     Column("id", lambda row: row.id, is_number=True),
-    Column("run", lambda row: row.run),
+    Column("run", lambda row: row.run, keep=Keep.START, rank=3),
     Column("epoch", lambda row: row.epoch, is_number=True),
-    Column("step", lambda row: row.step, is_number=True),
+    Column("step", lambda row: row.step, is_number=True, rank=4),
     Column("length", lambda row: clock(row.seconds), is_number=True),
     Column("status", lambda row: ", ".join([row.status, *(["rejected"] if row.rejected else [])])),
     Column("rating", lambda row: "★" * (row.rating or 0)),
-    Column("score", lambda row: score_text(row.score), is_number=True),
-    Column("tags", lambda row: row.tags),
-    Column("path", lambda row: f"{row.path or ''}{' (missing)' if row.missing else ''}"),
+    Column("score", lambda row: score_text(row.score), is_number=True, rank=1),
+    Column("tags", lambda row: row.tags, keep=Keep.START, rank=2),
+    Column("path", lambda row: f"{row.path or ''}{' (missing)' if row.missing else ''}", keep=Keep.END),
 )
 
 
@@ -163,9 +163,9 @@ def fields(form: Form = Format.TABLE, json: Json = False) -> None:
     columns = (
         Column("field", lambda row: row.name),
         Column("kind", lambda row: row.kind),
-        Column("what it is", lambda row: row.description),
-        Column("known", lambda row: row.count, is_number=True),
-        Column("from … to", lambda row: " … ".join(row.examples)),
+        Column("what it is", lambda row: row.description, keep=Keep.LINES),
+        Column("known", lambda row: row.count, is_number=True, rank=1),
+        Column("from … to", lambda row: " … ".join(row.examples), keep=Keep.START, rank=2),
     )
     emit(rows, columns, form_of(form, json))
     if form_of(form, json) is Format.TABLE:
@@ -215,21 +215,26 @@ def checkpoints(form: Form = Format.TABLE, json: Json = False) -> None:
     with open_catalog() as catalog:
         rows = list_checkpoints(catalog)
     columns = (
-        Column("run", lambda row: row.run),
+        Column("run", lambda row: row.run, keep=Keep.START),
         Column("epoch", lambda row: row.epoch, is_number=True),
-        Column("step", lambda row: row.step, is_number=True),
+        Column("step", lambda row: row.step, is_number=True, rank=4),
         Column("clips", lambda row: row.files, is_number=True),
-        Column("minutes", lambda row: f"{row.minutes_generated:.1f}", is_number=True),
-        Column("kept", lambda row: f"{row.minutes_kept:.1f}", is_number=True),
+        Column("length", lambda row: clock(60 * row.minutes_generated), is_number=True, rank=1),
+        Column("kept", lambda row: clock(60 * row.minutes_kept), is_number=True),
         Column(
-            "status", lambda row: ", ".join(f"{name} {share:.0%}" for name, share in row.statuses.items())
+            "status",
+            lambda row: ", ".join(f"{name} {share:.0%}" for name, share in row.statuses.items()),
+            keep=Keep.START,
         ),
-        Column("rated", lambda row: row.ratings or "", is_number=True),
+        Column("rated", lambda row: row.ratings or "", is_number=True, rank=2),
         Column(
-            "mean", lambda row: "" if row.mean_rating is None else f"{row.mean_rating:.1f}", is_number=True
+            "mean",
+            lambda row: "" if row.mean_rating is None else f"{row.mean_rating:.1f}",
+            is_number=True,
+            rank=2,
         ),
-        Column("rejected", lambda row: row.rejected or "", is_number=True),
-        Column("missing", lambda row: row.missing or "", is_number=True),
+        Column("rejected", lambda row: row.rejected or "", is_number=True, rank=3),
+        Column("missing", lambda row: row.missing or "", is_number=True, rank=3),
     )
     emit(rows, columns, form_of(form, json))
 

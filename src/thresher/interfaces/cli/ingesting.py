@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from thresher.errors import UsageError
+from thresher.errors import CatalogError, ThresherError, UsageError
 from thresher.interfaces.cli.app import app, open_catalog, terms_of
 from thresher.interfaces.cli.options import DryRun, Form, Json, Yes, form_of
-from thresher.interfaces.cli.output import Column, Format, emit, print_facts, print_json, say, tell
+from thresher.interfaces.cli.output import Format, emit, print_facts, print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
+from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
@@ -82,9 +83,14 @@ def ingest(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An attribute; may be repeated.")
     ] = None,
     role: Annotated[
-        str, typer.Option(help="generated, or reference for audio the network was trained on.")
-    ] = "generated",
+        str | None,
+        typer.Option(help="generated, as new files are, or reference for audio the network was trained on."),
+    ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Workers; default one a core.")] = None,
+    reread: Annotated[
+        bool,
+        typer.Option("--reread", help="Let names and sidecars say anew what known files are."),
+    ] = False,
     dry_run: DryRun = False,
     no_score: Annotated[
         bool, typer.Option("--no-score", help="Leave the new clips unscored for now.")
@@ -105,6 +111,7 @@ def ingest(
             attributes=assignments(attributes or [], "--set"),
             role=role,
             executor=with_jobs(catalog.settings.ingest.executor, jobs),
+            reread=reread,
             dry_run=dry_run,
             score=not no_score,
             mark_missing=yes,
@@ -114,6 +121,8 @@ def ingest(
         print_json(report)
     else:
         _tell_ingest(report)
+    if report.scoring_failure:
+        raise CatalogError(report.scoring_failure)
     if report.failures:
         raise typer.Exit(DONE_IN_PART)
 
@@ -165,7 +174,9 @@ def _tell_ingest(report: IngestReport) -> None:
         (report.copies, "copies of known content"),
         (report.moved, "moved"),
         (report.reanalysed, "analysed again"),
+        (report.corrected, "known files corrected"),
         (report.unchanged, "unchanged"),
+        (report.renderings, "renderings of songs, which are no clips"),
         (report.missing, f"{would}marked missing"),
     ]
     told = ", ".join(f"{count} {what}" for count, what in parts if count) or "nothing to do"
@@ -254,10 +265,18 @@ def batches(form: Form = Format.TABLE, json: Json = False) -> None:
         Column("batch", lambda row: row.id, is_number=True),
         Column("when", lambda row: local_time(row.started_at)),
         *(
-            Column(name, lambda row, name=name: getattr(row, name), is_number=True)  # type: ignore[misc]
-            for name in ("files", "added", "copies", "moved", "missing", "reanalysed", "failed")
+            Column(name, lambda row, name=name: getattr(row, name), is_number=True, rank=rank)  # type: ignore[misc]
+            for name, rank in (
+                ("files", 4),
+                ("added", 0),
+                ("copies", 2),
+                ("moved", 2),
+                ("missing", 2),
+                ("reanalysed", 3),
+                ("failed", 1),
+            )
         ),
-        Column("from", lambda row: row.paths),
+        Column("from", lambda row: row.paths, keep=Keep.END),
         Column("", lambda row: "interrupted" if row.finished_at is None else ""),
     ]
     emit(rows, columns, form_of(form, json))
@@ -291,7 +310,12 @@ def forget(
 def _ask(question: str) -> None:
     if not sys.stdin.isatty():
         raise UsageError(f"{question} there is no terminal to answer at; say --yes")
-    typer.confirm(question, abort=True, err=True)
+    try:
+        agreed = typer.confirm(question, err=True)
+    except typer.Abort as error:  # Ctrl-C, or the end of the input
+        raise KeyboardInterrupt from error
+    if not agreed:
+        raise ThresherError("nothing was forgotten")
 
 
 @app.command(rich_help_panel=KEEP_PANEL)

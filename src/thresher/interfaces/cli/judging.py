@@ -9,7 +9,8 @@ import typer
 from thresher.errors import UsageError
 from thresher.interfaces.cli.app import app, open_catalog, terms_of
 from thresher.interfaces.cli.options import DryRun, Form, Json, Query, form_of
-from thresher.interfaces.cli.output import Column, Format, emit, local_time, print_json, say, tell
+from thresher.interfaces.cli.output import Format, emit, local_time, print_json, say, tell
+from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
     from thresher.curation.judging import Judgement
@@ -175,7 +176,7 @@ def history(
     columns = (
         Column("decision", lambda row: row.id, is_number=True),
         Column("when", lambda row: local_time(row.made_at)),
-        Column("what", lambda row: row.summary),
+        Column("what", lambda row: row.summary, keep=Keep.LINES),
         Column("changed", lambda row: len(row.changes), is_number=True),
         Column("", lambda row: f"undone by {row.undone_by}" if row.undone_by else ""),
     )

@@ -10,9 +10,11 @@ import enum
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any
+
+from thresher.interfaces.cli.table import Column, print_table
 
 TABLE_ROWS = 200
 """A table is for reading; past this many rows it says how many more there are."""
@@ -27,15 +29,6 @@ class Format(enum.StrEnum):
     CSV = "csv"
 
 
-@dataclass(frozen=True)
-class Column:
-    """One column of a table: its title, and what it shows of a row."""
-
-    title: str
-    show: Callable[[Any], object]
-    is_number: bool = False
-
-
 def emit(rows: Sequence[Any], columns: Sequence[Column], form: Format, *, more: int = 0) -> None:
     """Write rows in the form asked for; `more` is how many there are beyond them."""
     if form is Format.TABLE:
@@ -43,7 +36,9 @@ def emit(rows: Sequence[Any], columns: Sequence[Column], form: Format, *, more: 
         if not rows:
             say("nothing found")
             return
-        print_table(rows[:TABLE_ROWS], columns)
+        left_out = print_table(rows[:TABLE_ROWS], columns, _cell)
+        if left_out:
+            say(f"no room for {', '.join(left_out)}; a wider terminal or --format jsonl shows all columns")
         if hidden:
             say(f"… and {hidden} more; --format jsonl shows all, --limit and queries show fewer")
     elif form is Format.CSV:
@@ -78,27 +73,6 @@ def print_json(value: Any) -> None:
     print(json.dumps(plain(value), ensure_ascii=False, indent=2))  # noqa: T201
 
 
-def print_table(rows: Iterable[Any], columns: Sequence[Column], *, title: str | None = None) -> None:
-    """A table as wide as the terminal, or as wide as it needs to be where there is none."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
-    for column in columns:
-        table.add_column(
-            column.title,
-            justify="right" if column.is_number else "left",
-            overflow="fold",
-            no_wrap=column.is_number,
-        )
-    for row in rows:
-        table.add_row(*(Text(_cell(column.show(row))) for column in columns))
-    console = Console(width=None if sys.stdout.isatty() else 2_000, highlight=False)
-    console.print(table)
-
-
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     """Names and values, one a line; what is None is left out."""
     shown = [(name, _cell(value)) for name, value in facts if value is not None]
@@ -109,12 +83,20 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
 
 def tell(sentence: str) -> None:
     """A sentence that is the answer, on stdout."""
-    print(sentence)  # noqa: T201
+    print(printable(sentence))  # noqa: T201
 
 
 def say(sentence: str) -> None:
     """A sentence about the work, on stderr."""
-    print(sentence, file=sys.stderr)  # noqa: T201
+    print(printable(sentence), file=sys.stderr)  # noqa: T201
+
+
+def printable(text: str) -> str:
+    """`text` as it can be shown: names, tags and notes may hold anything, and what would move the cursor or
+    change its colours is written out. Lines stay lines."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
 def _cell(value: object) -> str:
@@ -123,8 +105,8 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return str(value)
+        return ", ".join(map(_cell, value))
+    return printable(str(value)).replace("\n", "\\n")
 
 
 def _write_csv(rows: Sequence[Any]) -> None:

@@ -11,8 +11,9 @@ from thresher.errors import UsageError
 from thresher.interfaces.cli.app import app, open_catalog, song_app, terms_of
 from thresher.interfaces.cli.finding import checkpoint_text, clock, score_text
 from thresher.interfaces.cli.options import DryRun, Form, Json, form_of
-from thresher.interfaces.cli.output import Column, Format, emit, print_facts, print_json, say, tell
+from thresher.interfaces.cli.output import Format, emit, print_facts, print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
+from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
     from thresher.curation.render import RenderReport
@@ -128,7 +129,7 @@ def list_songs(form: Form = Format.TABLE, json: Json = False) -> None:
         Column("song", lambda row: row.name),
         Column("clips", lambda row: row.clips, is_number=True),
         Column("rendered", lambda row: row.renderings, is_number=True),
-        Column("made of", lambda row: row.problem or _described(row.settings)),
+        Column("made of", lambda row: row.problem or _described(row.settings), keep=Keep.LINES),
     )
     emit(rows, columns, form_of(form, json))
 
@@ -147,12 +148,12 @@ def show(name: Name, form: Form = Format.TABLE, json: Json = False) -> None:
         return
     columns = (
         Column("at", lambda track: clock(track.output_start / plan.sample_rate), is_number=True),
-        Column("length", lambda track: clock(track.output_frames / plan.sample_rate), is_number=True),
+        Column("length", lambda track: clock(track.output_frames / plan.sample_rate), is_number=True, rank=1),
         Column("clip", lambda track: track.clip, is_number=True),
-        Column("checkpoint", checkpoint_text),
+        Column("checkpoint", checkpoint_text, keep=Keep.START),
         Column("seam", lambda track: score_text(track.seam), is_number=True),
-        Column("gain", lambda track: "" if track.gain == 1 else f"{track.gain:.3f}", is_number=True),
-        Column("file", lambda track: f"{track.path}{' (missing)' if track.missing else ''}"),
+        Column("gain", lambda track: "" if track.gain == 1 else f"{track.gain:.3f}", is_number=True, rank=2),
+        Column("file", lambda track: f"{track.path}{' (missing)' if track.missing else ''}", keep=Keep.END),
     )
     emit(plan.tracks, columns, chosen)
     if chosen is Format.TABLE:

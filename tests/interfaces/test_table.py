@@ -1,0 +1,76 @@
+"""Tables in terminals of any width: nothing overflows, nothing that counts is lost silently."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from thresher.interfaces.cli.table import GAP, NARROWEST, Column, Keep, cut, fitted
+
+
+def column(title: str, keep: Keep = Keep.ALL, rank: int = 0) -> Column:
+    return Column(title, lambda row: row, keep=keep, rank=rank)
+
+
+COLUMNS = st.lists(
+    st.tuples(st.sampled_from(list(Keep)), st.integers(0, 3), st.integers(1, 90)), min_size=1, max_size=9
+)
+
+
+@given(COLUMNS, st.integers(20, 200))
+def test_what_can_fit_fits(given_columns: list[tuple[Keep, int, int]], width: int) -> None:
+    columns = [
+        (column(f"c{number}", keep, rank), max(2, natural))
+        for number, (keep, rank, natural) in enumerate(given_columns)
+    ]
+    widths, left_out = fitted(columns, width)
+    assert {*widths, *left_out} == {each.title for each, _ in columns}
+    natural = {each.title: size for each, size in columns}
+    total = sum(size + GAP for size in widths.values()) - GAP
+    for each, size in columns:
+        if each.title in widths:
+            least = size if each.keep is Keep.ALL else min(size, NARROWEST)
+            assert least <= widths[each.title] <= size
+            assert each.rank == 0 or total <= width  # none that could be left out stays in a table too wide
+        else:
+            assert each.rank > 0
+    if any(size < natural[title] for title, size in widths.items()):
+        assert total >= min(width, total)
+        assert total <= width or all(each.rank == 0 for each, _ in columns if each.title in widths)
+
+
+def test_the_highest_rank_goes_first_and_no_more_than_needed() -> None:
+    columns = [(column("id"), 4), (column("step", rank=4), 10), (column("run", rank=2), 10)]
+    assert fitted(columns, 30) == ({"id": 4, "step": 10, "run": 10}, [])
+    assert fitted(columns, 29) == ({"id": 4, "run": 10}, ["step"])
+    assert fitted(columns, 16) == ({"id": 4}, ["step", "run"])
+
+
+def test_long_texts_share_what_is_left() -> None:
+    columns = [(column("path", Keep.END), 100), (column("run", Keep.START), 20), (column("id"), 4)]
+    assert fitted(columns, 80)[0] == {"path": 50, "run": 20, "id": 4}
+    assert fitted(columns, 40)[0] == {"path": 15, "run": 15, "id": 4}
+    assert fitted(columns, 400)[0] == {"path": 100, "run": 20, "id": 4}
+
+
+@pytest.mark.parametrize(
+    ("keep", "shown"), [(Keep.START, "runs/night…"), (Keep.END, "…ep12-s1.wa"), (Keep.ALL, None)]
+)
+def test_a_cut_keeps_the_end_that_counts(keep: Keep, shown: str | None) -> None:
+    text = "runs/night/samples/ep12-s1.wa"
+    assert cut(text, 11, keep) == (shown or text)
+
+
+@given(
+    st.text(st.characters(exclude_categories=["C"]), max_size=40),
+    st.integers(2, 30),
+    st.sampled_from(list(Keep)),
+)
+def test_a_cut_is_never_wider(text: str, width: int, keep: Keep) -> None:
+    done: Any = cut(text, width, keep)
+    assert keep in (Keep.ALL, Keep.LINES) or cell_len(done) <= width
+    assert cell_len(text) > width or done == text
