@@ -7,6 +7,11 @@ Everything in it may come from a file name, so whoever prints it escapes it.
 from __future__ import annotations
 
 
+def counted(number: int, noun: str) -> str:
+    """How many of what: "1 clip", "2,000 clips"; the noun's plural ends in s."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 class ThresherError(Exception):
     """Something the user can act on; the root of every error raised on purpose."""
 

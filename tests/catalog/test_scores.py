@@ -23,7 +23,7 @@ from thresher.catalog.schema import batch, clip, nearest, recording, score_row
 from thresher.curation import judging, scoring
 from thresher.curation.ingest import IngestOptions, ingest
 from thresher.curation.scoring import score
-from thresher.errors import CatalogError, NotFoundError
+from thresher.errors import CatalogError, UsageError
 from thresher.signal import similarity
 
 
@@ -309,7 +309,7 @@ def test_a_clip_that_becomes_reference_leaves_and_comes_back(catalog: Catalog) -
 
 
 def test_an_unknown_metric(catalog: Catalog) -> None:
-    with pytest.raises(NotFoundError, match="prefix"):
+    with pytest.raises(UsageError, match="prefix"):
         score(catalog, "ears")
 
 

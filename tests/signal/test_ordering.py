@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from thresher.errors import UsageError
-from thresher.signal.ordering import Ordering, by_field, pairs, parse_ordering, seams, shuffle
+from thresher.signal.ordering import Ordering, pairs, parse_ordering, seams, shuffle
 
 CORPUS = Path(__file__).resolve().parents[2] / "../shared/corpus/neural"
 NAN = float("nan")
@@ -181,51 +181,6 @@ def test_a_shuffle_loses_nothing_and_keeps_the_others_order(
     some = data.draw(st.permutations(ids)) if ids else []
     some = some[: len(some) // 2]
     assert [some[position] for position in shuffle(some, seed)] == [id for id in everything if id in some]
-
-
-@pytest.mark.parametrize(
-    ("values", "descending", "expected"),
-    [
-        ([], False, []),
-        ([3, 1, 2], False, [11, 12, 10]),
-        ([3, 1, 2], True, [10, 12, 11]),
-        ([None, 1, None, 2], False, [11, 13, 10, 12]),
-        ([None, 1, None, 2], True, [13, 11, 10, 12]),
-        ([NAN, 1.5, 0.5, None], True, [11, 12, 10, 13]),
-        (["b", "B", "a", "10", "9"], False, [13, 14, 11, 12, 10]),
-        ([5, 5, 4, 5], False, [12, 10, 11, 13]),
-        ([5, 5, 4, 5], True, [10, 11, 13, 12]),
-        (["x", 2, "", 1], False, [13, 11, 12, 10]),
-        (["x", 2, "", 1], True, [10, 12, 11, 13]),
-        ([2**60 + 1, 2**60, 1.5], False, [12, 11, 10]),
-    ],
-)
-def test_sorting_by_a_field(
-    values: list[float | int | str | None], descending: bool, expected: list[int]
-) -> None:
-    ids = np.arange(10, 10 + len(values))
-    assert ids[by_field(values, ids, descending=descending)].tolist() == expected
-
-
-def test_ties_go_by_id_however_the_clips_are_listed() -> None:
-    for descending in (False, True):
-        assert by_field([1, 1, None, None], [4, 3, 2, 1], descending=descending).tolist() == [1, 0, 3, 2]
-
-
-@given(
-    values=st.lists(st.none() | st.integers() | st.floats() | st.text(max_size=3), max_size=12),
-    descending=st.booleans(),
-    seed=st.integers(0, 2**32),
-)
-@settings(max_examples=80, deadline=None)
-def test_sorting_loses_nothing(values: list[float | int | str | None], descending: bool, seed: int) -> None:
-    ids = np.random.default_rng(seed).permutation(len(values))
-    assert sorted(by_field(values, ids, descending=descending).tolist()) == list(range(len(values)))
-
-
-def test_sorting_refuses_values_of_other_clips() -> None:
-    with pytest.raises(ValueError, match="2 values were given for 3 clips"):
-        by_field([1, 2], [1, 2, 3], descending=False)
 
 
 @pytest.mark.parametrize(

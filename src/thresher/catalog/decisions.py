@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
 from thresher.catalog.database import insert_row
+from thresher.catalog.provenance import LARGEST_INTEGER
 from thresher.catalog.recordings import checkpoint_id, refresh_checkpoint, set_attributes
 from thresher.catalog.schema import attribute, checkpoint, clip, clip_tag, decision, location, recording, song
 from thresher.errors import NotFoundError, UsageError
@@ -163,7 +164,8 @@ def _decision(row: Row[Any]) -> Decision:
 
 
 def _get(connection: Connection, number: int) -> Decision:
-    row = connection.execute(select(decision).where(decision.c.id == number)).one_or_none()
+    of_number = select(decision).where(decision.c.id == min(number, LARGEST_INTEGER))
+    row = connection.execute(of_number).one_or_none()
     if row is None:
         raise NotFoundError(f"there is no decision {number}; `thresher history` lists them")
     return _decision(row)

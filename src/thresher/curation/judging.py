@@ -57,7 +57,8 @@ def unreject(catalog: Catalog, terms: Terms, *, dry_run: bool = False) -> Judgem
 def note(catalog: Catalog, terms: Terms, text: str | None, *, dry_run: bool = False) -> Judgement:
     """Write a note on clips, replacing the one there; None or blank takes it away."""
     kept = _readable(text).strip() or None if text is not None else None
-    return _judge(catalog, "note", "note", terms, _same("note", kept), dry_run=dry_run)
+    said = "unnote" if kept is None else f'note "{kept if len(kept) <= 40 else kept[:39] + "…"}"'
+    return _judge(catalog, "note", said, terms, _same("note", kept), dry_run=dry_run)
 
 
 def tag(

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Select, and_, func, select
 from thresher.catalog import paths
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.fields import END, FIELDS, SECONDS, SOURCE, START, latest_metric, shown_location
+from thresher.catalog.provenance import LARGEST_INTEGER
 from thresher.catalog.query import (
     Query,
     context_of,
@@ -175,17 +176,19 @@ class FieldRow:
 
 def list_clips(catalog: Catalog, terms: Terms = (), *, limit: int | None = None) -> list[ClipRow]:
     """The clips that the terms find, without rejected and unusable ones unless they name those fields."""
-    if limit is not None and limit < 0:
-        raise UsageError(f"a limit of {limit} clips makes no sense; write 0 or more")
+    if limit is not None and not 0 <= limit <= LARGEST_INTEGER:
+        raise UsageError(f"a limit of {limit} clips makes no sense; write 0 to {LARGEST_INTEGER}")
     with catalog.reading() as connection:
         found = _query(catalog, connection, terms)
         return _rows(connection, _row_statement(catalog, found).limit(limit))
 
 
-def count_clips(catalog: Catalog, terms: Terms = ()) -> int:
-    """How many clips `list_clips` finds without a limit."""
+def count_clips(catalog: Catalog, terms: Terms = (), *, defaults: bool = True) -> int:
+    """How many clips `list_clips` finds without a limit; without `defaults`, rejected and unusable ones too."""
     with catalog.reading() as connection:
-        found = _query(catalog, connection, terms)
+        found = parse(_split(terms), context_of(catalog, connection))
+        if defaults:
+            found = with_defaults(found, song=False)
         statement = select(func.count()).select_from(SOURCE).where(found.condition)
         return int(connection.scalar(statement) or 0)
 

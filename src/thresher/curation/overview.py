@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Float, case, distinct, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Float, Subquery, case, distinct, func, literal, select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import METRICS
@@ -132,6 +132,12 @@ def stats(catalog: Catalog) -> Stats:
         ratings = {row.rating: row[1] for row in connection.execute(rated.order_by(clip.c.rating))}
         generated = connection.scalar(select(func.sum(_RECORDED)).where(_GENERATED))
         kept = connection.scalar(select(func.sum(_KEPT)).select_from(_CLIPS).where(_GENERATED))
+        files = _files()
+        runs, written = connection.execute(
+            select(func.count(distinct(checkpoint.c.run)), func.count(distinct(checkpoint.c.id))).select_from(
+                files.join(checkpoint, checkpoint.c.id == files.c.checkpoint_id)
+            )
+        ).one()
         is_present = location.c.missing_since.is_(None)
         other_trim = (clip.c.trim != trim_key(catalog.settings.trim), clip.c.kind != "marked")
         return Stats(
@@ -144,8 +150,8 @@ def stats(catalog: Catalog) -> Stats:
             minutes_generated=float(generated or 0) / 60,
             minutes_kept=float(kept or 0) / 60,
             batches=count(batch),
-            runs=int(connection.scalar(select(func.count(distinct(checkpoint.c.run)))) or 0),
-            checkpoints=count(checkpoint),
+            runs=runs,
+            checkpoints=written,
             ratings=ratings,
             rated=sum(ratings.values()),
             rejected=count(clip, clip.c.rejected),
@@ -162,20 +168,7 @@ def checkpoints(catalog: Catalog) -> list[CheckpointRow]:
     A file counts under the checkpoint that its own location names, except where that of its recording was
     corrected. Reference audio is left out: no checkpoint wrote it.
     """
-    wrote = case((recording.c.checkpoint_pinned, recording.c.checkpoint_id), else_=location.c.checkpoint_id)
-    files = (
-        select(
-            location.c.recording_id,
-            location.c.missing_since,
-            wrote.label("checkpoint_id"),
-            # a file that could not even be read has no recording
-            func.coalesce(recording.c.status, literal("unreadable")).label("status"),
-            _RECORDED.label("seconds"),
-        )
-        .select_from(location.outerjoin(recording, recording.c.id == location.c.recording_id))
-        .where(func.coalesce(recording.c.role, literal("generated")) == "generated")
-        .subquery()
-    )
+    files = _files()
     kept = (
         select(clip.c.recording_id, func.sum(_KEPT).label("seconds"))
         .select_from(_CLIPS)
@@ -217,6 +210,24 @@ def checkpoints(catalog: Catalog) -> list[CheckpointRow]:
         for found, by_status in by_checkpoint.items()
     ]
     return sorted(rows, key=_checkpoint_order)
+
+
+def _files() -> Subquery:
+    """Every generated file, missing ones included, with the checkpoint that wrote it."""
+    wrote = case((recording.c.checkpoint_pinned, recording.c.checkpoint_id), else_=location.c.checkpoint_id)
+    return (
+        select(
+            location.c.recording_id,
+            location.c.missing_since,
+            wrote.label("checkpoint_id"),
+            # a file that could not even be read has no recording
+            func.coalesce(recording.c.status, literal("unreadable")).label("status"),
+            _RECORDED.label("seconds"),
+        )
+        .select_from(location.outerjoin(recording, recording.c.id == location.c.recording_id))
+        .where(func.coalesce(recording.c.role, literal("generated")) == "generated")
+        .subquery()
+    )
 
 
 def batches(catalog: Catalog) -> list[BatchRow]:

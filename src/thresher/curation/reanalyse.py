@@ -16,6 +16,7 @@ from sqlalchemy import select
 from thresher.catalog import recordings, scores
 from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.query import to_text
 from thresher.catalog.schema import clip, location, recording
 from thresher.curation.analysis import (
     DECODER_CRASHED,
@@ -36,7 +37,7 @@ from thresher.curation.execution import (
 )
 from thresher.curation.listing import select_ids
 from thresher.curation.scoring import ScoreReport, score
-from thresher.errors import AudioError
+from thresher.errors import AudioError, NotFoundError
 from thresher.signal.fingerprint import find_backend
 
 
@@ -64,12 +65,24 @@ def reanalyse(
     *,
     executor: str | None = None,
     rescore: bool = True,
+    dry_run: bool = False,
     progress: Progress = no_progress,
 ) -> ReanalysisReport:
-    """Analyse the recordings of the clips that `terms` find (all, where there are none) from their files."""
+    """Analyse the recordings of the clips that `terms` find (all, where there are none) from their files.
+
+    NotFoundError where terms find none. A dry run says which have a file, and leaves `changed` at 0: only the
+    analysis can tell.
+    """
     begun = time.monotonic()
     with catalog.reading() as connection:
         clip_ids = select_ids(catalog, connection, terms, defaults=False)
+    if terms and not clip_ids:
+        raise NotFoundError(f"no clip matches {to_text(terms)}; `thresher list` shows what there is")
+    if dry_run:
+        wanted = _recordings(catalog, clip_ids)
+        lost = [known.id for known in wanted if _find_content(catalog, known.id, known.sha256) is None]
+        seconds = time.monotonic() - begun
+        return ReanalysisReport(len(wanted) - len(lost), 0, tuple(lost), seconds, None)
     return reanalyse_clips(
         catalog, clip_ids, executor=executor, rescore=rescore, progress=progress, begun=begun
     )

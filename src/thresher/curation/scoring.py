@@ -13,7 +13,7 @@ from typing import Any
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.curation.execution import Progress, no_progress
-from thresher.errors import NotFoundError
+from thresher.errors import UsageError
 from thresher.signal.similarity import METRICS, Metric
 
 BLOCK_VALUES = 4_000_000
@@ -35,9 +35,9 @@ class ScoreReport:
 
 
 def find_metric(name: str) -> Metric[Any]:
-    """The metric of that name; NotFoundError names those that exist."""
+    """The metric of that name; UsageError names those that exist."""
     if name not in METRICS:
-        raise NotFoundError(f'no metric is called "{name}"; there is {", ".join(METRICS)}')
+        raise UsageError(f'no metric is called "{name}"; write --metric {" or ".join(METRICS)}')
     return METRICS[name]
 
 
@@ -62,6 +62,22 @@ def score(catalog: Catalog, metric: str | None = None, progress: Progress = no_p
             clips += appended
         else:
             fresh = None
+
+
+def open_work(catalog: Catalog, metric: str | None = None) -> ScoreReport:
+    """What `score` would do now, in clips and pairs; nothing is computed."""
+    begun = time.monotonic()
+    chosen = find_metric(metric or catalog.settings.metrics.default)
+    with catalog.reading() as connection:
+        metric_id = scores.metric_id(connection, chosen.name, chosen.version)
+        clips = len(scores.open_clips(connection, metric_id))
+        leaving = len(scores.disqualified_clips(connection, metric_id))
+        state = scores.read_state(connection, metric_id)
+    live = state.live - leaving
+    pairs = clips * live + clips * (clips - 1) // 2
+    return ScoreReport(
+        chosen.name, clips, pairs, live + clips, 2 * live < state.rows, time.monotonic() - begun
+    )
 
 
 def _prepare(catalog: Catalog, metric: Metric[Any]) -> bool:

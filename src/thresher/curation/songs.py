@@ -18,6 +18,7 @@ from sqlalchemy import Connection, func, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import insert_row
 from thresher.catalog.decisions import Wish, decide
+from thresher.catalog.provenance import LARGEST_INTEGER
 from thresher.catalog.query import METRIC_NAMES, to_text
 from thresher.catalog.schema import rendering, song
 from thresher.curation.listing import select_ids
@@ -233,8 +234,8 @@ def _check(settings: SongSettings) -> None:
         raise UsageError(f'no metric is called "{settings.metric}"; there is {", ".join(METRIC_NAMES)}')
     if settings.length is not None and settings.length <= 0:
         raise UsageError(f"a song's length of {settings.length:g} s is not above 0")
-    if settings.clips is not None and settings.clips < 1:
-        raise UsageError(f"{settings.clips} clips make no song; give at least 1")
+    if settings.clips is not None and not 1 <= settings.clips <= LARGEST_INTEGER:
+        raise UsageError(f"{settings.clips} clips make no song; give 1 to {LARGEST_INTEGER}")
     if settings.sample_rate is not None and not lowest <= settings.sample_rate <= highest:
         raise UsageError(f"a rate of {settings.sample_rate} Hz is not from {lowest} to {highest}")
     if settings.channels not in (None, 1, 2):

@@ -41,6 +41,11 @@ class VerifyReport:
         """Whether nothing is wrong."""
         return not (self.database or self.fingerprints or any(self.score_rows.values()) or self.incomplete)
 
+    @property
+    def is_mended(self) -> bool:
+        """Whether all that was wrong has been made again."""
+        return not self.database and self.repair is not None and not self.repair.without_file
+
 
 def verify(catalog: Catalog, *, repair: bool = False, progress: Progress = no_progress) -> VerifyReport:
     """Check everything that is stored; with `repair`, make again what is damaged."""

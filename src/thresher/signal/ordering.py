@@ -1,4 +1,4 @@
-"""Clips → sequence: scores or field values in, positions out.
+"""Clips → sequence: scores or ids in, positions out; the orders by fields are SQL's.
 
 Everywhere n clips are given in some order, and the answer is int64 positions into that order, a
 permutation of 0 … n - 1: no ordering loses a clip or shows one twice. `ids` is int64, shape (n,),
@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -147,31 +147,6 @@ def shuffle(ids: ArrayLike, seed: int) -> Positions:
     checked = _checked_ids(ids)
     keys = [(hashlib.blake2b(f"{seed}:{id}".encode(), digest_size=8).digest(), id) for id in checked.tolist()]
     return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
-
-
-def by_field(values: Sequence[float | int | str | None], ids: ArrayLike, *, descending: bool) -> Positions:
-    """Sort by a field's values, shape (n,); equal values by id, whichever the direction.
-
-    Numbers come before texts (behind them when descending), texts by code point. None and NaN come
-    last in both directions.
-    """
-    checked = _checked_ids(ids)
-    if len(values) != checked.size:
-        raise ValueError(f"{len(values)} values were given for {checked.size} clips")
-    by_id = np.argsort(checked, kind="stable").tolist()
-    known = [position for position in by_id if not _is_null(values[position])]
-    unknown = [position for position in by_id if _is_null(values[position])]
-    # Python's sort is stable when reversed, too: ties stay in order of id.
-    known.sort(key=lambda position: _sort_key(values[position]), reverse=descending)
-    return np.array(known + unknown, dtype=np.int64)
-
-
-def _is_null(value: float | int | str | None) -> bool:
-    return value is None or value != value
-
-
-def _sort_key(value: float | int | str | None) -> tuple[bool, float | int | str | None]:
-    return isinstance(value, str), value
 
 
 def seams(order: ArrayLike, scores: Scores) -> Scores:

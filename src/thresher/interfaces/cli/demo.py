@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -28,8 +30,10 @@ def demo(
     output = home / f"{SONG}.wav"
     quoted = shlex.quote(SONG)
 
-    say("A network learns death metal; its first three checkpoints arrive.")
-    if not file.exists():
+    if file.exists():
+        say("This demo was here before: nothing in it is new, and so nothing costs anything.")
+    else:
+        say("A network learns death metal; its first three checkpoints arrive.")
         _show(f"thresher init {shlex.quote(str(folder))}")
         init(home)
     context.catalog = file
@@ -53,6 +57,9 @@ def demo(
     _show(f"thresher song render {quoted}")
     render(SONG, output)
     tell(f"\nListen to {output}, and go on there:")
+    if shutil.which("thresher") is None:  # as in `make demo`, whose environment is nobody's yet
+        tell(f'  export PATH="{Path(sys.argv[0]).absolute().parent}:$PATH"')
+    tell(f"  cd {shlex.quote(str(folder))}")
     for command in (
         "thresher list score-",
         f"thresher song show {quoted}",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from thresher.errors import UsageError, counted
 from thresher.interfaces.cli.app import app, open_catalog, terms_of
 from thresher.interfaces.cli.options import Form, Json, OptionalQuery, form_of
 from thresher.interfaces.cli.output import (
@@ -73,11 +74,13 @@ def list_clips(
         bool, typer.Option("--paths0", help="Only the files' paths, each ended by NUL, for xargs -0.")
     ] = False,
 ) -> None:
-    """List clips: all that are usable and not rejected, or those that a query finds."""
+    """List clips: all that are usable and not rejected, or those that a query finds; a table stops at 200."""
     from thresher.curation import listing
 
     with open_catalog() as catalog:
         terms = terms_of(catalog, query or [])
+        if paths0 and (json or form is not Format.TABLE):
+            raise UsageError("--paths0 writes paths alone; leave --json and --format away")
         if paths0:
             for path in listing.clip_paths(catalog, terms)[:limit]:
                 sys.stdout.buffer.write(path + b"\0")
@@ -88,7 +91,11 @@ def list_clips(
         more = 0
         if chosen is Format.TABLE and shown is not None and len(rows) == shown:
             more = listing.count_clips(catalog, terms) - len(rows)
+        hidden = listing.count_clips(catalog, terms, defaults=False) if not rows and limit != 0 else 0
     emit(rows, CLIP_COLUMNS, chosen, more=more)
+    if hidden:
+        found = f"{counted(hidden, 'clip')} found that listings leave out"
+        say(f"{found}: rejected (rejected:yes) or with nothing to hear (status:silent and others)")
 
 
 @app.command(rich_help_panel=PANEL)
@@ -113,7 +120,7 @@ def _print_clip(detail: ClipDetail) -> None:
     span = None if row.start is None else f"{row.start:.3f} s to {detail.end:.3f} s ({clock(row.seconds)})"
     form = None
     if row.sample_rate:
-        form = f"{detail.container} {detail.subtype}, {row.sample_rate} Hz, {row.channels} channels"
+        form = f"{detail.container} {detail.subtype}, {row.sample_rate} Hz, {counted(row.channels or 0, 'channel')}"
     words = None
     if detail.fingerprint_words:
         backend = f"{detail.fingerprint_backend} {detail.fingerprint_version}"
@@ -194,14 +201,17 @@ def stats(json: Json = False) -> None:
             ("runs", f"{found.runs}, {found.checkpoints} checkpoints"),
             ("batches", found.batches),
             ("songs", found.songs),
-            *((f"{row.name}", f"{row.live} clips scored, {row.open} open") for row in found.metrics),
+            *(
+                (f"{row.name}", f"{counted(row.live, 'clip')} scored, {row.open} open")
+                for row in found.metrics
+            ),
             ("database", f"{found.database_bytes / 1e6:.1f} MB"),
         ]
     )
     if found.trimmed_otherwise:
         say(
-            f"{found.trimmed_otherwise} clips were trimmed with other settings; "
-            "`thresher reanalyse` trims them anew"
+            f"{counted(found.trimmed_otherwise, 'clip')} trimmed with other settings; "
+            "`thresher reanalyse` trims anew"
         )
     if any(row.open for row in found.metrics):
         say("`thresher score` scores what is open")

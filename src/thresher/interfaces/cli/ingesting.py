@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from thresher.errors import CatalogError, ThresherError, UsageError
+from thresher.errors import CatalogError, ThresherError, UsageError, counted
 from thresher.interfaces.cli.app import app, open_catalog, terms_of
 from thresher.interfaces.cli.options import DryRun, Form, Json, Yes, form_of
 from thresher.interfaces.cli.output import Format, emit, print_facts, print_json, say, tell
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PANEL = "Fill the catalog"
 KEEP_PANEL = "Keep the catalog"
 DONE_IN_PART = 5
+NEEDS_ACTION = 3
 
 
 @app.command(rich_help_panel=PANEL)
@@ -183,7 +184,7 @@ def _tell_ingest(report: IngestReport) -> None:
     head = "dry run, nothing was changed: " if report.dry_run else ""
     name = "" if report.batch is None else f"batch {report.batch}: "
     speed = f" ({report.files / report.seconds:.0f} files/s)" if report.added and report.seconds > 0 else ""
-    tell(f"{head}{name}{report.files} files in {report.seconds:.1f} s{speed}: {told}")
+    tell(f"{head}{name}{counted(report.files, 'file')} in {report.seconds:.1f} s{speed}: {told}")
     for status, count in sorted(report.findings.items()):
         what = "silent" if status == "silent" else "too short for a fingerprint"
         tell(f"{what}: {count} (thresher list status:{status})")
@@ -206,7 +207,7 @@ def tell_scoring(report: ScoreReport) -> None:
     """What scoring cost, for people."""
     compacted = ", after compacting the matrix" if report.compacted else ""
     tell(
-        f"{report.metric}: {report.clips} clips scored in {report.pairs:,} comparisons "
+        f"{report.metric}: {counted(report.clips, 'clip')} scored in {counted(report.pairs, 'comparison')} "
         f"({report.seconds:.2f} s); {report.live} have scores{compacted}"
     )
 
@@ -215,6 +216,7 @@ def tell_scoring(report: ScoreReport) -> None:
 def reanalyse(
     query: Annotated[list[str] | None, typer.Argument(help="Which clips; default all.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Workers; default one a core.")] = None,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Analyse known files again with today's settings; ratings, tags and ids stay."""
@@ -223,16 +225,19 @@ def reanalyse(
     with open_catalog() as catalog, ProgressBar("files") as progress:
         terms = terms_of(catalog, query or [])
         executor = with_jobs(catalog.settings.ingest.executor, jobs)
-        report = run(catalog, terms, executor=executor, progress=progress)
+        report = run(catalog, terms, executor=executor, dry_run=dry_run, progress=progress)
     if json:
         print_json(report)
         return
-    tell(f"{report.analysed} analysed in {report.seconds:.1f} s, {report.changed} clips changed")
+    if dry_run:
+        tell(f"dry run: {counted(report.analysed, 'recording')} would be analysed")
+        return
+    tell(f"{report.analysed} analysed in {report.seconds:.1f} s, {counted(report.changed, 'clip')} changed")
     if report.scoring is not None:
         tell_scoring(report.scoring)
     if report.without_file:
         say(
-            f"{len(report.without_file)} recordings have no file now and stay as they are; "
+            f"{counted(len(report.without_file), 'recording')} without a file now, left as before; "
             "`thresher list missing:yes` shows them"
         )
 
@@ -240,15 +245,20 @@ def reanalyse(
 @app.command(rich_help_panel=KEEP_PANEL)
 def score(
     metric: Annotated[str | None, typer.Option(help="Default: the configured one.")] = None,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Compare clips that have no scores yet with all that have."""
+    from thresher.curation.scoring import open_work
     from thresher.curation.scoring import score as run
 
     with open_catalog() as catalog, ProgressBar() as progress:
-        report = run(catalog, metric, progress)
+        report = open_work(catalog, metric) if dry_run else run(catalog, metric, progress)
     if json:
         print_json(report)
+    elif dry_run:
+        clips, pairs = counted(report.clips, "clip"), counted(report.pairs, "comparison")
+        tell(f"dry run: {clips} would be scored in {pairs}")
     else:
         tell_scoring(report)
 
@@ -294,17 +304,18 @@ def forget(
 
     with open_catalog() as catalog:
         report = run(catalog, target, dry_run=True)
+        what = f"{counted(report.locations, 'file')} and {counted(report.recordings, 'recording')}"
         if not dry_run:
             if not yes:
-                _ask(f"forget {report.locations} files and {report.recordings} recordings?")
+                _ask(f"forget {what}? (the files stay, and `thresher ingest` takes them in again; no undo)")
             report = run(catalog, target)
     if json:
         print_json(report)
         return
     done = "would be forgotten" if dry_run else "forgotten"
-    tell(f"{report.locations} files and {report.recordings} recordings {done}")
+    tell(f"{what} {done}")
     if report.kept:
-        say(f"{report.kept} recordings stay, as missing: they were judged, corrected or rendered")
+        say(f"{counted(report.kept, 'recording')} kept, as missing: judged, corrected or rendered")
 
 
 def _ask(question: str) -> None:
@@ -348,7 +359,10 @@ def verify(
             tell(f"{report.repair.analysed} analysed again")
             if report.repair.scoring is not None:
                 tell_scoring(report.repair.scoring)
+            if report.repair.without_file:
+                lost = ", ".join(map(str, report.repair.without_file))
+                say(f"no file is left of recordings {lost}; put them back and `thresher ingest` their folder")
         else:
             say("thresher verify --repair makes fingerprints and scores again from the files")
-    if not report.is_sound and report.repair is None:
-        raise typer.Exit(1)
+    if not report.is_sound and not report.is_mended:
+        raise typer.Exit(NEEDS_ACTION)

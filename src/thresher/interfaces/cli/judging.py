@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from thresher.errors import UsageError
+from thresher.errors import UsageError, counted
 from thresher.interfaces.cli.app import app, open_catalog, terms_of
 from thresher.interfaces.cli.options import DryRun, Form, Json, Query, form_of
 from thresher.interfaces.cli.output import Format, emit, local_time, print_json, say, tell
@@ -24,7 +25,7 @@ def _tell(judgement: Judgement, *, dry_run: bool, json: bool) -> None:
         return
     decision = judgement.decision
     if decision is None:
-        tell(f"{judgement.found} clips found, nothing to change")
+        tell(f"{counted(judgement.found, 'clip')} found, nothing to change")
         return
     changed = len({change.id for change in decision.changes})
     if dry_run:
@@ -122,19 +123,30 @@ def modify(
     json: Json = False,
 ) -> None:
     """Correct what file names said; no later ingest overwrites it."""
+    from thresher.catalog.fields import close_names
     from thresher.curation.judging import modify as run
+    from thresher.curation.listing import fields
 
-    values = dict(_assignment(argument) for argument in arguments if _is_assignment(argument))
+    assigned = [_assignment(argument) for argument in arguments if _is_assignment(argument)]
+    values = dict(assigned)
+    if len(values) < len(assigned):
+        raise UsageError(f"a field is given twice: {' '.join(f'{key}={value}' for key, value in assigned)}")
     query = [argument for argument in arguments if not _is_assignment(argument)]
     if not values or not query:
         raise UsageError("write clips, then what is right: thresher modify path:old/ epoch=40")
     with open_catalog() as catalog:
+        known = {row.name for row in fields(catalog)}
         judgement = run(catalog, terms_of(catalog, query), values, dry_run=dry_run)
     _tell(judgement, dry_run=dry_run, json=json)
+    for key in values.keys() - known:
+        near = close_names(key, known)
+        say(f'"{key}" is a new field{f" (there is {near[0]})" if near else ""}')
 
 
 def _is_assignment(argument: str) -> bool:
     key, equals, _ = argument.partition("=")
+    if os.path.exists(argument):  # as default_e=10_t=0.95.wav
+        return False
     return bool(equals) and key.replace("_", "").isalpha() and key.islower()
 
 
@@ -158,7 +170,7 @@ def undo(
     if json:
         print_json(done)
         return
-    tell(f"decision {done.id}: {done.summary} ({len(done.changes)} values back)")
+    tell(f"decision {done.id}: {done.summary} ({counted(len(done.changes), 'value')} back)")
     say(f"thresher undo {done.id} brings it back")
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from thresher.errors import UsageError
 from thresher.interfaces.cli.output import Format
 
 Form = Annotated[Format, typer.Option("--format", help="How to write the listing.")]
@@ -23,5 +24,7 @@ OptionalQuery = Annotated[
 
 
 def form_of(form: Format, json: bool) -> Format:
-    """`--json` is short for `--format json`."""
+    """`--json` is short for `--format json`; UsageError where both say something else."""
+    if json and form not in (Format.TABLE, Format.JSON):
+        raise UsageError(f"--json and --format {form} contradict each other; write one of them")
     return Format.JSON if json else form

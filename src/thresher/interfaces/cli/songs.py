@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from thresher.errors import UsageError
+from thresher.errors import UsageError, counted
 from thresher.interfaces.cli.app import app, open_catalog, song_app, terms_of
 from thresher.interfaces.cli.finding import checkpoint_text, clock, score_text
 from thresher.interfaces.cli.options import DryRun, Form, Json, form_of
@@ -53,7 +53,8 @@ def save(
     if json:
         print_json(song)
         return
-    tell(f'song "{name}": {len(plan.tracks)} clips, {_song_clock(plan.seconds)}, {_described(song.settings)}')
+    size = f"{counted(len(plan.tracks), 'clip')}, {_song_clock(plan.seconds)}"
+    tell(f'song "{name}": {size}, {_described(song.settings)}')
     if plan.tracks:
         say(f'next: thresher song render "{name}"')
     else:
@@ -110,7 +111,7 @@ def _described(settings: SongSettings) -> str:
     if settings.length is not None:
         parts.append(f"at most {_song_clock(settings.length)}")
     if settings.clips is not None:
-        parts.append(f"at most {settings.clips} clips")
+        parts.append(f"at most {counted(settings.clips, 'clip')}")
     if settings.sample_rate is not None:
         parts.append(f"{settings.sample_rate} Hz")
     if settings.channels is not None:
@@ -162,17 +163,17 @@ def show(name: Name, form: Form = Format.TABLE, json: Json = False) -> None:
 
 def _summarise(plan: Tracklist, changed: Difference | None) -> None:
     channels = "mono" if plan.channels == 1 else "stereo"
-    seams = plan.seams
+    seams, clips = plan.seams, counted(len(plan.tracks), "clip")
     print_facts(
         [
             ("song", f"{plan.song.name}: {_described(plan.song.settings)}"),
             (
                 "length",
-                f"{_song_clock(plan.seconds)}, {len(plan.tracks)} clips, {plan.sample_rate} Hz {channels}",
+                f"{_song_clock(plan.seconds)}, {clips}, {plan.sample_rate} Hz {channels}",
             ),
             ("seams", f"mean {sum(seams) / len(seams):.3f}, lowest {min(seams):.3f}" if seams else None),
             ("worst seams", ", ".join(map(_seam_text, plan.worst)) or None),
-            ("left out", f"{plan.left_out} clips beyond its limits" if plan.left_out else None),
+            ("left out", f"{counted(plan.left_out, 'clip')} beyond its limits" if plan.left_out else None),
             ("since rendering", _difference_text(changed)),
         ]
     )
@@ -242,7 +243,7 @@ def _tell_render(report: RenderReport) -> None:
     channels = "mono" if report.channels == 1 else "stereo"
     form = f"{report.container} {report.subtype}, {report.sample_rate} Hz {channels}"
     length = _song_clock(report.frames / report.sample_rate)
-    what = f"{report.clips} clips, {length}, {form}"
+    what = f"{counted(report.clips, 'clip')}, {length}, {form}"
     if report.dry_run:
         known = "a new rendering" if report.number is None else f"rendering {report.number} again"
         tell(f"dry run: {report.path} would be {known}: {what}")
@@ -252,8 +253,8 @@ def _tell_render(report: RenderReport) -> None:
             equal = "the same as" if report.same_bytes else "NOT the same as"
             tell(f"its audio is {equal} when rendering {report.number} was first made")
     if report.missing:
-        verb = "would be" if report.dry_run else "were"
-        say(f"{len(report.missing)} clips {verb} left out: their files are missing")
+        verb = "would be left out" if report.dry_run else "left out"
+        say(f"{counted(len(report.missing), 'clip')} {verb} for want of a file:")
         for path in report.missing:
             say(f"  {path}")
 
