@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from thresher.curation.judging import tag as tag
     from thresher.curation.judging import undo as undo
     from thresher.curation.judging import unreject as unreject
-    from thresher.curation.listing import batches as batches
-    from thresher.curation.listing import checkpoints as checkpoints
     from thresher.curation.listing import fields as fields
     from thresher.curation.listing import list_clips as list_clips
     from thresher.curation.listing import show_clip as show_clip
-    from thresher.curation.listing import stats as stats
+    from thresher.curation.overview import batches as batches
+    from thresher.curation.overview import checkpoints as checkpoints
+    from thresher.curation.overview import stats as stats
     from thresher.curation.playback import play_clip as play_clip
     from thresher.curation.playback import play_song as play_song
     from thresher.curation.reanalyse import reanalyse as reanalyse
@@ -48,7 +48,8 @@ _HOMES = {
     "curation.forget": ("forget",),
     "curation.ingest": ("IngestOptions", "ingest"),
     "curation.judging": ("history", "modify", "note", "rate", "reject", "tag", "undo", "unreject"),
-    "curation.listing": ("batches", "checkpoints", "fields", "list_clips", "show_clip", "stats"),
+    "curation.listing": ("fields", "list_clips", "show_clip"),
+    "curation.overview": ("batches", "checkpoints", "stats"),
     "curation.playback": ("play_clip", "play_song"),
     "curation.reanalyse": ("reanalyse",),
     "curation.render": ("render",),

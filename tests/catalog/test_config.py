@@ -15,16 +15,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from thresher.catalog import config
-from thresher.catalog.config import (
-    SECTIONS,
-    STARTER,
-    Settings,
-    find_catalog,
-    format_duration,
-    load_settings,
-    parse_duration,
-)
+from thresher.catalog.config import SECTIONS, STARTER, Settings, find_catalog, load_settings
 from thresher.catalog.provenance import BUILT_IN, Provenance, infer
+from thresher.catalog.values import format_duration, parse_duration
 from thresher.errors import CatalogError, ConfigError, UsageError
 from thresher.signal.ordering import parse_ordering
 

@@ -19,8 +19,6 @@ from thresher.catalog.fields import FIELDS
 from thresher.catalog.recordings import trim_key
 from thresher.curation.listing import (
     ClipRow,
-    batches,
-    checkpoints,
     clip_paths,
     count_clips,
     fields,
@@ -28,8 +26,8 @@ from thresher.curation.listing import (
     list_clips,
     select_ids,
     show_clip,
-    stats,
 )
+from thresher.curation.overview import batches, checkpoints, stats
 from thresher.errors import NotFoundError, QueryError, UsageError
 
 TODAY = trim_key(Settings().trim)

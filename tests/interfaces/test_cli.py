@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from thresher.interfaces.cli.main import HOMES
+
 RATE = 16_000
 
 
@@ -278,6 +280,41 @@ def test_the_catalog_is_found_from_below_and_by_the_environment(home: Path, tmp_
         [sys.executable, "-m", "thresher", "stats"], cwd=tmp_path, env=environment, capture_output=True
     )
     assert done.returncode == 0
+
+
+def test_each_command_lies_where_the_program_looks_for_it() -> None:
+    """In a process each, which sees what one module registers."""
+    code = (
+        "import sys\n"
+        "from importlib import import_module\n"
+        "from thresher.interfaces.cli.app import app\n"
+        "import_module(f'thresher.interfaces.cli.{sys.argv[1]}')\n"
+        "from typer.main import get_command\n"
+        "print(*get_command(app).commands)\n"
+    )
+    registered = {
+        home: set(
+            subprocess.run([sys.executable, "-c", code, home], capture_output=True, text=True).stdout.split()
+        )
+        for home in HOMES
+    }
+    # the demo shows others' commands
+    others = set().union(*(commands for home, commands in registered.items() if home != "demo"))
+    assert registered.pop("demo") - others == {"demo"}
+    assert registered == {home: set(commands) for home, commands in HOMES.items() if home != "demo"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], [], ["nonsense"], ["--catalog", "list", "nonsense"], ["--catalog", "x", "--debug"]],
+)
+def test_where_no_command_is_named_all_are_known(tmp_path: Path, arguments: list[str]) -> None:
+    done = thresher(*arguments, "--help", cwd=tmp_path)
+    shown = done.stdout + done.stderr
+    if "nonsense" in arguments:
+        assert "No such command 'nonsense'" in shown
+    else:
+        assert all(command in shown for commands in HOMES.values() for command in commands)
 
 
 @pytest.mark.parametrize("repeated", [1, 400])

@@ -8,12 +8,12 @@ Times and lengths are seconds, levels are decibels relative to full scale, frame
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_type_hints
 
+from thresher.catalog.values import parse_duration
 from thresher.errors import CatalogError, ConfigError
 
 if TYPE_CHECKING:
@@ -28,26 +28,6 @@ METRICS: tuple[str, ...] = get_args(MetricName)
 
 _Keys = TypeVar("_Keys")
 _UNKNOWN_KEY = "unexpected_keyword_argument"  # pydantic's word
-
-
-def parse_duration(text: str) -> float:
-    """Seconds from "90", "12:40" or "1:02:03.5"; raises ValueError, showing what is not a length."""
-    match = re.fullmatch(r"(?:(?:([0-9]+):)?([0-9]+):)?([0-9]+(?:\.[0-9]+)?)", text.strip())
-    if match is not None and len(text) <= 32:
-        hours, minutes, seconds = (float(part or 0) for part in match.groups())
-        # Only what comes first may be larger than a clock shows: "90:00" is an hour and a half.
-        if (match[2] is None or seconds < 60) and (match[1] is None or minutes < 60):
-            return hours * 3600 + minutes * 60 + seconds
-    raise ValueError(f'"{text}" is not a length such as 90, 1:30 or 2:00:00')
-
-
-def format_duration(seconds: float) -> str:
-    """A length to the nearest second, as "0:07", "12:40" or "1:02:03"; raises ValueError where it is none."""
-    if not 0 <= seconds < float("inf"):
-        raise ValueError(f"{seconds} is not a length in seconds")
-    minutes, second = divmod(int(seconds + 0.5), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
 
 
 def _seconds(value: object) -> object:

@@ -16,9 +16,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
 from thresher.catalog.database import insert_row
-from thresher.catalog.provenance import LARGEST_INTEGER
 from thresher.catalog.recordings import checkpoint_id, refresh_checkpoint, set_attributes
 from thresher.catalog.schema import attribute, checkpoint, clip, clip_tag, decision, location, recording, song
+from thresher.catalog.values import LARGEST_INTEGER
 from thresher.errors import NotFoundError, UsageError
 
 Value = Any

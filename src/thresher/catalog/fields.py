@@ -32,6 +32,7 @@ from thresher.catalog.schema import (
     recording,
 )
 from thresher.catalog.values import (
+    LARGEST_INTEGER,
     Bounds,
     UnfitError,
     as_float32,
@@ -53,7 +54,6 @@ SOURCE = (
 """What every query is read from: one row for each clip."""
 
 METRIC_NAMES = METRICS
-LARGEST_INTEGER = 2**63 - 1  # what a database column holds
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from thresher.catalog.paths import to_text
+from thresher.catalog.values import LARGEST_INTEGER
 
 CHECKPOINT_KEYS = ("run", "epoch", "step")
 
@@ -28,7 +29,6 @@ RESERVED_KEYS = frozenset(
 )
 """What queries mean something else by, or may come to: no attribute may go by these names."""
 
-LARGEST_INTEGER = 2**63 - 1  # what a database column holds
 LARGEST_SIDECAR = 1_000_000  # bytes
 MOST_SIDECAR_KEYS = 256
 

@@ -14,7 +14,8 @@ from calendar import monthrange
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from thresher.catalog.config import parse_duration
+LARGEST_INTEGER = 2**63 - 1
+"""What a database column holds."""
 
 Bounds = tuple[float | None, float | None]
 Reader = Callable[[str], float]
@@ -54,6 +55,26 @@ def seconds_of(text: str) -> float:
         return parse_duration(text)
     except ValueError as error:
         raise UnfitError(str(error)) from None
+
+
+def parse_duration(text: str) -> float:
+    """Seconds from "90", "12:40" or "1:02:03.5"; raises ValueError, showing what is not a length."""
+    match = re.fullmatch(r"(?:(?:([0-9]+):)?([0-9]+):)?([0-9]+(?:\.[0-9]+)?)", text.strip())
+    if match is not None and len(text) <= 32:
+        hours, minutes, seconds = (float(part or 0) for part in match.groups())
+        # Only what comes first may be larger than a clock shows: "90:00" is an hour and a half.
+        if (match[2] is None or seconds < 60) and (match[1] is None or minutes < 60):
+            return hours * 3600 + minutes * 60 + seconds
+    raise ValueError(f'"{text}" is not a length such as 90, 1:30 or 2:00:00')
+
+
+def format_duration(seconds: float) -> str:
+    """A length to the nearest second, as "0:07", "12:40" or "1:02:03"; raises ValueError where it is none."""
+    if not 0 <= seconds < float("inf"):
+        raise ValueError(f"{seconds} is not a length in seconds")
+    minutes, second = divmod(int(seconds + 0.5), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
 
 
 def bounds_of(value: str, what: str, read: Reader, read_end: Reader | None = None) -> Bounds:

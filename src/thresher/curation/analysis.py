@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thresher.catalog.audio import AudioFormat, AudioReader
-from thresher.catalog.config import Settings, format_duration
+from thresher.catalog.config import Settings
+from thresher.catalog.values import format_duration
 from thresher.errors import AudioError
 from thresher.signal.descriptors import LoudnessMeter
 from thresher.signal.fingerprint import find_backend, to_pcm

@@ -16,8 +16,8 @@ from thresher.catalog import recordings, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import judged_clips
 from thresher.catalog.paths import absolute
-from thresher.catalog.provenance import LARGEST_INTEGER
 from thresher.catalog.schema import attribute, clip, location, recording, rendering_clip, score_row
+from thresher.catalog.values import LARGEST_INTEGER
 from thresher.errors import NotFoundError, UsageError
 
 

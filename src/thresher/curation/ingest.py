@@ -25,7 +25,6 @@ from thresher.catalog.paths import to_text
 from thresher.catalog.provenance import (
     BUILT_IN,
     CHECKPOINT_KEYS,
-    LARGEST_INTEGER,
     Provenance,
     check_key,
     infer,
@@ -34,6 +33,7 @@ from thresher.catalog.provenance import (
 from thresher.catalog.recordings import Arrival, Sighting
 from thresher.catalog.schema import FAILED_STATUSES, ROLES, batch, clip, location, recording, rendering
 from thresher.catalog.scores import retire
+from thresher.catalog.values import LARGEST_INTEGER
 from thresher.curation.analysis import (
     DECODER_CRASHED,
     WORKER_MODULES,

@@ -16,7 +16,6 @@ from sqlalchemy import Connection, Select, and_, func, select
 from thresher.catalog import paths
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.fields import END, FIELDS, SECONDS, SOURCE, START, latest_metric, shown_location
-from thresher.catalog.provenance import LARGEST_INTEGER
 from thresher.catalog.query import (
     Query,
     context_of,
@@ -38,38 +37,8 @@ from thresher.catalog.schema import (
     nearest,
     recording,
 )
-from thresher.curation.overview import (
-    BatchRow,
-    CheckpointRow,
-    MetricRow,
-    Stats,
-    batches,
-    checkpoints,
-    stats,
-)
+from thresher.catalog.values import LARGEST_INTEGER
 from thresher.errors import NotFoundError, UsageError
-
-__all__ = [
-    "BatchRow",
-    "CheckpointRow",
-    "ClipDetail",
-    "ClipRow",
-    "FieldRow",
-    "LocationRow",
-    "MetricRow",
-    "NeighbourRow",
-    "Stats",
-    "batches",
-    "checkpoints",
-    "clip_paths",
-    "count_clips",
-    "fields",
-    "find_clip",
-    "list_clips",
-    "select_ids",
-    "show_clip",
-    "stats",
-]
 
 Terms = str | Sequence[str]
 """Query text, or its terms; what a command was given becomes terms by `query.normalise`."""

@@ -18,9 +18,9 @@ from sqlalchemy import Connection, func, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import insert_row
 from thresher.catalog.decisions import Wish, decide
-from thresher.catalog.provenance import LARGEST_INTEGER
 from thresher.catalog.query import METRIC_NAMES, to_text
 from thresher.catalog.schema import rendering, song
+from thresher.catalog.values import LARGEST_INTEGER
 from thresher.curation.listing import select_ids
 from thresher.errors import NotFoundError, QueryError, UsageError
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,11 +13,14 @@ from thresher.interfaces.cli.options import Form, Json, OptionalQuery, form_of
 from thresher.interfaces.cli.output import (
     TABLE_ROWS,
     Format,
+    checkpoint_text,
+    clock,
     emit,
     local_time,
     print_facts,
     print_json,
     say,
+    score_text,
 )
 from thresher.interfaces.cli.table import Column, Keep
 
@@ -25,29 +28,6 @@ if TYPE_CHECKING:
     from thresher.curation.listing import ClipDetail
 
 PANEL = "Find"
-
-
-def clock(seconds: float | None) -> str:
-    """Seconds as m:ss.s, for lengths of clips."""
-    if seconds is None:
-        return ""
-    minutes, rest = divmod(round(seconds, 1), 60)
-    return f"{int(minutes)}:{rest:04.1f}"
-
-
-def score_text(score: float | None) -> str:
-    """A score to three places."""
-    return "" if score is None else f"{score:.3f}"
-
-
-def checkpoint_text(row: Any) -> str:
-    """Run, epoch and step as people write them."""
-    parts = [
-        row.run or "",
-        f"e{row.epoch}" if row.epoch is not None else "",
-        f"i{row.step}" if row.step is not None else "",
-    ]
-    return " ".join(part for part in parts if part)
 
 
 CLIP_COLUMNS = (
@@ -182,7 +162,7 @@ def fields(form: Form = Format.TABLE, json: Json = False) -> None:
 @app.command(rich_help_panel=PANEL)
 def stats(json: Json = False) -> None:
     """Show the catalog in numbers."""
-    from thresher.curation.listing import stats as count
+    from thresher.curation.overview import stats as count
 
     with open_catalog() as catalog:
         found = count(catalog)
@@ -220,7 +200,7 @@ def stats(json: Json = False) -> None:
 @app.command(rich_help_panel=PANEL)
 def checkpoints(form: Form = Format.TABLE, json: Json = False) -> None:
     """Show what each checkpoint wrote and how much of it is worth keeping."""
-    from thresher.curation.listing import checkpoints as list_checkpoints
+    from thresher.curation.overview import checkpoints as list_checkpoints
 
     with open_catalog() as catalog:
         rows = list_checkpoints(catalog)

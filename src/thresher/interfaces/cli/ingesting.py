@@ -266,7 +266,7 @@ def score(
 @app.command(rich_help_panel=KEEP_PANEL)
 def batches(form: Form = Format.TABLE, json: Json = False) -> None:
     """What came when: one line for each ingest that changed something."""
-    from thresher.curation.listing import batches as list_batches
+    from thresher.curation.overview import batches as list_batches
     from thresher.interfaces.cli.output import local_time
 
     with open_catalog() as catalog:

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 
 from thresher.errors import ThresherError
+
+HOMES: Mapping[str, tuple[str, ...]] = {
+    "demo": ("demo",),
+    "finding": ("list", "show", "fields", "stats", "checkpoints", "play"),
+    "ingesting": ("init", "ingest", "batches", "forget", "score", "reanalyse", "verify", "config"),
+    "judging": ("rate", "reject", "unreject", "tag", "note", "modify", "undo", "history"),
+    "songs": ("song",),
+}
+"""The module that each command lies in. Only the one that is run is loaded: preparing all costs as much as a
+listing of some thousand clips."""
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line; its exit code: 1 failed, 2 usage, 3 catalog, 4 not found, 5 done in part, 130."""
-    from thresher.interfaces.cli import demo, finding, ingesting, judging, songs  # noqa: F401  they register
+    _register(arguments)
     from thresher.interfaces.cli.app import Interrupted, ReaderLeftError, app, context
     from thresher.interfaces.cli.output import say
 
@@ -37,6 +48,22 @@ def run(arguments: Sequence[str]) -> int:
         say(f"error: unexpected {type(error).__name__}: {error}; run again with --debug before the command")
         return 1
     return 0
+
+
+def _register(arguments: Sequence[str]) -> None:
+    """Load the module of the command that is asked for; all, where that is help, completion or a mistake."""
+    words = iter(arguments)
+    command = next((word for word in words if not _is_option(word, words)), None)
+    homes = [home for home, commands in HOMES.items() if command in commands] or list(HOMES)
+    for home in homes:
+        import_module(f"thresher.interfaces.cli.{home}")
+
+
+def _is_option(word: str, following: Iterator[str]) -> bool:
+    """Whether a word before the command is an option; the value of one that takes it is passed over."""
+    if word == "--catalog":
+        next(following, None)
+    return word.startswith("-")
 
 
 def _flushed() -> bool:

@@ -47,7 +47,7 @@ def emit(rows: Sequence[Any], columns: Sequence[Column], form: Format, *, more: 
         print_json([plain(row) for row in rows])
     else:
         encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=plain).encode
-        sys.stdout.writelines(f"{encode(_object(row))}\n" for row in rows)
+        sys.stdout.write("".join([f"{encode(_object(row))}\n" for row in rows]))
 
 
 def _object(row: Any) -> Any:
@@ -127,3 +127,26 @@ def _csv_cell(value: Any) -> Any:
 def local_time(seconds: float | None) -> str:
     """A time in seconds since 1970 as people here write it, to the minute."""
     return "" if seconds is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+
+
+def clock(seconds: float | None) -> str:
+    """Seconds as m:ss.s, for lengths of clips."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds, 1), 60)
+    return f"{int(minutes)}:{rest:04.1f}"
+
+
+def score_text(score: float | None) -> str:
+    """A score to three places."""
+    return "" if score is None else f"{score:.3f}"
+
+
+def checkpoint_text(row: Any) -> str:
+    """Run, epoch and step as people write them."""
+    parts = [
+        row.run or "",
+        f"e{row.epoch}" if row.epoch is not None else "",
+        f"i{row.step}" if row.step is not None else "",
+    ]
+    return " ".join(part for part in parts if part)

@@ -9,9 +9,18 @@ import typer
 
 from thresher.errors import UsageError, counted
 from thresher.interfaces.cli.app import app, open_catalog, song_app, terms_of
-from thresher.interfaces.cli.finding import checkpoint_text, clock, score_text
 from thresher.interfaces.cli.options import DryRun, Form, Json, form_of
-from thresher.interfaces.cli.output import Format, emit, print_facts, print_json, say, tell
+from thresher.interfaces.cli.output import (
+    Format,
+    checkpoint_text,
+    clock,
+    emit,
+    print_facts,
+    print_json,
+    say,
+    score_text,
+    tell,
+)
 from thresher.interfaces.cli.progress import ProgressBar
 from thresher.interfaces.cli.table import Column, Keep
 
@@ -70,7 +79,7 @@ def _changes(
     rate: str | None,
     channels: str | None,
 ) -> dict[str, Any]:
-    from thresher.catalog.config import parse_duration
+    from thresher.catalog.values import parse_duration
 
     changes: dict[str, Any] = {}
     if order is not None:
@@ -101,7 +110,7 @@ def _whole_number(option: str, text: str) -> int | None:
 
 
 def _song_clock(seconds: float) -> str:
-    from thresher.catalog.config import format_duration
+    from thresher.catalog.values import format_duration
 
     return format_duration(seconds)
 
