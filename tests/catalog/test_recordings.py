@@ -13,13 +13,13 @@ import pytest
 import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event, func, select
+from sqlalchemy import event, func, insert, select
 
 from thresher.catalog import recordings
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.recordings import Arrival, Content, Sighting, WholeClip
-from thresher.catalog.schema import attribute, batch, checkpoint, location, recording
+from thresher.catalog.schema import attribute, batch, checkpoint, clip, location, recording
 from thresher.curation import judging
 from thresher.curation.forget import forget
 from thresher.curation.ingest import IngestOptions, ingest
@@ -71,10 +71,16 @@ class Shelf:
                     batch.insert().values(started_at=0.0, paths="[]", options="{}").returning(batch.c.id)
                 ).scalar_one()
             )
-            self.known = [
-                recordings.add_recording(connection, self.batch, f"{number:064x}", "generated", content())
-                for number in range(3)
-            ]
+            self.known = []
+            for number in range(3):
+                values = {"sha256": f"{number:064x}", "batch_id": self.batch, "role": "generated"}
+                found = connection.scalar(
+                    insert(recording).values({**values, **content().columns()}).returning(recording.c.id)
+                )
+                assert found is not None
+                self.known.append(found)
+                whole = {"recording_id": found, "kind": "whole", "ordinal": 0}
+                connection.execute(insert(clip).values({**whole, **content().whole.columns()}))
 
     def arrive(self, which: int, path: int, epoch: int | None) -> None:
         stored = self.catalog.stored(self.catalog.root / f"{path}.wav")

@@ -26,7 +26,6 @@ from thresher.catalog.values import UnfitError, number_of
 from thresher.errors import AudioError
 
 # Statements that run for every new file are built once: building them costs more than running them.
-_FIND_RECORDING = select(recording.c.id).where(recording.c.sha256 == bindparam("sha256"))
 _PRESENT_AT = select(location).where(location.c.path == bindparam("path"), location.c.missing_since.is_(None))
 _FIND_CHECKPOINT = select(checkpoint.c.id).where(
     func.coalesce(checkpoint.c.run, "") == bindparam("run"),
@@ -115,9 +114,15 @@ def trim_key(settings: object) -> str:
     return json.dumps(values, sort_keys=True, separators=(",", ":"))
 
 
-def find_recording(connection: Connection, sha256: str) -> int | None:
-    """Id of the recording with this content, if the catalog knows it."""
-    return connection.scalar(_FIND_RECORDING, {"sha256": sha256})
+def find_recordings(connection: Connection, sha256s: Iterable[str]) -> dict[str, int]:
+    """Ids of the recordings with these contents, of those that the catalog knows."""
+    wanted = list(sha256s)
+    found: dict[str, int] = {}
+    for start in range(0, len(wanted), 500):
+        of_content = recording.c.sha256.in_(wanted[start : start + 500])
+        rows = connection.execute(select(recording.c.sha256, recording.c.id).where(of_content))
+        found.update((row.sha256, row.id) for row in rows)
+    return found
 
 
 def status_and_trim(connection: Connection, recording_id: int) -> tuple[str, str]:
@@ -128,28 +133,6 @@ def status_and_trim(connection: Connection, recording_id: int) -> tuple[str, str
         .where(recording.c.id == recording_id, clip.c.kind == "whole")
     ).one()
     return row.status, row.trim
-
-
-def add_recording(
-    connection: Connection,
-    batch_id: int,
-    sha256: str,
-    role: str,
-    content: Content,
-    checkpoint_id: int | None = None,
-) -> int:
-    """A new recording with its whole clip; its id."""
-    values = {
-        "sha256": sha256,
-        "batch_id": batch_id,
-        "role": role,
-        "checkpoint_id": checkpoint_id,
-        **content.columns(),
-    }
-    recording_id = insert_row(connection, recording, values)
-    whole = {"recording_id": recording_id, "kind": "whole", "ordinal": 0, **content.whole.columns()}
-    connection.execute(insert(clip), whole)
-    return recording_id
 
 
 def replace_content(connection: Connection, recording_id: int, content: Content) -> list[int]:
@@ -173,32 +156,97 @@ def replace_content(connection: Connection, recording_id: int, content: Content)
     return [] if same else [old.id]
 
 
-def first_seen(
-    connection: Connection,
-    root: Path,
-    new_batch: Callable[[], int],
-    sha256: str,
-    content: Content,
-    sighting: Sighting,
-    now: float,
-) -> None:
-    """Record content that the catalog did not know, and where it was seen.
+@dataclass(frozen=True)
+class FirstSight:
+    """Content that the catalog does not know yet, and where it was seen."""
 
-    As `add_recording` and `arrive`, without what can't be: a new recording has left no place, holds no
-    corrections, and counts under the checkpoint of its one location.
+    sha256: str
+    content: Content
+    sighting: Sighting
+
+
+def add_first_seen(
+    connection: Connection, batch_id: int, seen: Sequence[FirstSight], now: float
+) -> list[int]:
+    """Record new content at the places where it was seen, all in a few statements; ids, in the order given.
+
+    The contents are distinct, and so are the places. As `add_recording` and `arrive`, without what can't be: a
+    new recording has left no place, holds no corrections, and counts under the checkpoint of its one location.
     """
-    batch_id, role = new_batch(), sighting.role or "generated"
-    here = _present_at(connection, sighting.stored.path)
-    if here is not None and here.recording_id is None:
-        recording_id = add_recording(connection, batch_id, sha256, role, content)
-        arrive(connection, root, new_batch, recording_id, sighting, now)
+    here = _present_among(connection, [each.sighting.stored.path for each in seen])
+    mark_missing(connection, [row.id for row in here.values() if row.recording_id is not None], now)
+    checkpoints = {
+        names: checkpoint_id(connection, *names)
+        for names in dict.fromkeys(_named(each.sighting) for each in seen)
+    }
+    recording_ids = connection.scalars(
+        insert(recording).returning(recording.c.id, sort_by_parameter_order=True),
+        [
+            {
+                "sha256": each.sha256,
+                "batch_id": batch_id,
+                "role": each.sighting.role or "generated",
+                "checkpoint_id": checkpoints[_named(each.sighting)],
+                **each.content.columns(),
+            }
+            for each in seen
+        ],
+    ).all()
+    connection.execute(
+        insert(clip),
+        [
+            {"recording_id": recording_id, "kind": "whole", "ordinal": 0, **each.content.whole.columns()}
+            for recording_id, each in zip(recording_ids, seen, strict=True)
+        ],
+    )
+    _add_locations(connection, batch_id, recording_ids, seen, checkpoints, here)
+    return list(recording_ids)
+
+
+def _add_locations(
+    connection: Connection,
+    batch_id: int,
+    recording_ids: Sequence[int],
+    seen: Sequence[FirstSight],
+    checkpoints: Mapping[_Names, int | None],
+    here: Mapping[bytes, Any],
+) -> None:
+    """Locations of new recordings; one that could not be read before, and so had none, becomes its own."""
+    fresh = []
+    for recording_id, each in zip(recording_ids, seen, strict=True):
+        known = here.get(each.sighting.stored.path)
+        if known is not None and known.recording_id is None:
+            _touch(connection, known.id, each.sighting, recording_id)
+            _fill_provenance(connection, known.id, each.sighting)
+            refresh_checkpoint(connection, recording_id)
+        else:
+            fresh.append((recording_id, each.sighting))
+    if not fresh:
         return
-    if here is not None:
-        mark_missing(connection, [here.id], now)
-    found = _find_checkpoint(connection, sighting.provenance, sighting.folder_run)
-    recording_id = add_recording(connection, batch_id, sha256, role, content, found)
-    location_id = _add_location(connection, batch_id, recording_id, sighting, checkpoint_id=found)
-    set_attributes(connection, location_id, sighting.provenance.attributes, pinned=False)
+    location_ids = connection.scalars(
+        insert(location).returning(location.c.id, sort_by_parameter_order=True),
+        [
+            _location_values(batch_id, recording_id, sighting, None, checkpoints[_named(sighting)])
+            for recording_id, sighting in fresh
+        ],
+    ).all()
+    attributes = [
+        row
+        for location_id, (_, sighting) in zip(location_ids, fresh, strict=True)
+        for row in _attribute_rows(location_id, sighting.provenance.attributes, pinned=False)
+    ]
+    if attributes:
+        connection.execute(insert(attribute), attributes)
+
+
+def _present_among(connection: Connection, paths: Sequence[bytes]) -> dict[bytes, Any]:
+    """The locations at these stored paths where something is said to be now."""
+    found: dict[bytes, Any] = {}
+    for start in range(0, len(paths), 500):
+        at = location.c.path.in_(paths[start : start + 500])
+        statement = select(location).where(at, location.c.missing_since.is_(None))
+        found.update((row.path, row) for row in connection.execute(statement))
+    return found
 
 
 def arrive(
@@ -416,9 +464,14 @@ def _add_location(
     recording_id: int | None,
     sighting: Sighting,
     reason: str | None = None,
-    checkpoint_id: int | None = None,
 ) -> int:
-    values = {
+    return insert_row(connection, location, _location_values(batch_id, recording_id, sighting, reason, None))
+
+
+def _location_values(
+    batch_id: int, recording_id: int | None, sighting: Sighting, reason: str | None, checkpoint_id: int | None
+) -> dict[str, Any]:
+    return {
         "checkpoint_id": checkpoint_id,
         "recording_id": recording_id,
         "batch_id": batch_id,
@@ -428,7 +481,6 @@ def _add_location(
         "mtime_ns": sighting.mtime_ns,
         "reason": reason,
     }
-    return insert_row(connection, location, values)
 
 
 def _keep_pins(connection: Connection, location_id: int, recording_id: int) -> None:
@@ -522,13 +574,19 @@ def _fill_provenance(connection: Connection, location_id: int, sighting: Sightin
 def _name_checkpoint(
     connection: Connection, location_id: int, first: Provenance, second: Provenance, folder_run: str | None
 ) -> None:
-    found = _find_checkpoint(connection, _either(first, second), folder_run)
+    named = _either(first, second)
+    run = folder_run if named.run is None else named.run
+    found = checkpoint_id(connection, run, named.epoch, named.step)
     connection.execute(update(location).where(location.c.id == location_id).values(checkpoint_id=found))
 
 
-def _find_checkpoint(connection: Connection, named: Provenance, folder_run: str | None) -> int | None:
-    run = folder_run if named.run is None else named.run
-    return checkpoint_id(connection, run, named.epoch, named.step)
+_Names = tuple[str | None, int | None, int | None]
+
+
+def _named(sighting: Sighting) -> _Names:
+    """Run, epoch and step of what was seen."""
+    said = sighting.provenance
+    return sighting.folder_run if said.run is None else said.run, said.epoch, said.step
 
 
 def _either(first: Provenance, second: Provenance) -> Provenance:

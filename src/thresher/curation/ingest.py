@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -30,7 +30,7 @@ from thresher.catalog.provenance import (
     infer,
     read_sidecar,
 )
-from thresher.catalog.recordings import Arrival, Sighting
+from thresher.catalog.recordings import Arrival, FirstSight, Sighting
 from thresher.catalog.schema import FAILED_STATUSES, ROLES, batch, clip, location, recording, rendering
 from thresher.catalog.scores import retire
 from thresher.catalog.values import LARGEST_INTEGER
@@ -359,9 +359,13 @@ class _Ingest:
             reason = "is still being written; the next ingest takes it"
             self.tally.failures.append(Failure(to_text(found.path), "unsettled", reason))
 
-    def _store(self, connection: Connection, outcomes: Iterable[_Outcome], tally: _Tally) -> None:
+    def _store(self, connection: Connection, outcomes: Sequence[_Outcome], tally: _Tally) -> None:
+        known = recordings.find_recordings(connection, (each.sha256 for each in outcomes if each.sha256))
+        new: list[FirstSight] = []  # added together: one by one it would cost several times as much
         stale: list[int] = []
         for outcome in outcomes:
+            if any(outcome.sha256 == first.sha256 for first in new):  # a twin finds what it is a twin of
+                self._add(connection, new, known)
             match outcome.result:
                 case Unopened(vanished=True):
                     reason = "was removed while the ingest ran"
@@ -373,44 +377,48 @@ class _Ingest:
                 case _ if outcome.sha256 in self.rendered:
                     recordings.leave(connection, self.catalog.stored(outcome.found.path).path, time.time())
                     tally.counts["renderings"] += 1
-                case WorkerDied():
-                    crashed = Analysis("unreadable", DECODER_CRASHED)
-                    stale += self._store_content(connection, outcome, crashed, tally)
-                case Analysis() | None:
-                    stale += self._store_content(connection, outcome, outcome.result, tally)
+                case _ if outcome.sha256 in known:
+                    stale += self._store_known(connection, outcome, known[outcome.sha256], tally)
+                case None if not self.options.dry_run:
+                    # its twin of this ingest was not settled, so neither is this
+                    tally.unsettled.append(outcome.found)
+                case _:
+                    new.append(self._first_sight(outcome, tally))
+        self._add(connection, new, known)
         retire(connection, stale)
 
-    def _store_content(
-        self, connection: Connection, outcome: _Outcome, analysis: Analysis | None, tally: _Tally
-    ) -> list[int]:
-        """Store one file's content and location; the clips whose score rows this makes stale."""
+    def _add(self, connection: Connection, new: list[FirstSight], known: dict[str, int]) -> None:
+        """Add what is new, and let it be known."""
+        if new:
+            ids = recordings.add_first_seen(connection, self._batch(connection), new, time.time())
+            known.update(zip((first.sha256 for first in new), ids, strict=True))
+            new.clear()
+
+    def _first_sight(self, outcome: _Outcome, tally: _Tally) -> FirstSight:
+        """A file of new content as the catalog will know it."""
         assert outcome.sha256 is not None
-        recording_id = recordings.find_recording(connection, outcome.sha256)
-        new_batch = partial(self._batch, connection)
-        if recording_id is None:
-            if self.options.dry_run:
-                analysis = Analysis("ok")  # a stand-in: what is new has to be counted, and is rolled back
-            if analysis is None:  # its twin of this ingest was not settled, so neither is this
-                tally.unsettled.append(outcome.found)
-                return []
-            recordings.first_seen(
-                connection,
-                self.catalog.root,
-                new_batch,
-                outcome.sha256,
-                content_of(analysis, self.trim_key),
-                self._sighting(outcome.found, tally),
-                time.time(),
-            )
-            self._judge(outcome.found, analysis, tally)
-            tally.counts["added"] += 1
-            return []
+        analysis = _analysis(outcome)
+        if analysis is None:
+            analysis = Analysis("ok")  # in a dry run: what is new has to be counted, and is rolled back
+        sighting = self._sighting(outcome.found, tally)
+        self._judge(outcome.found, analysis, tally)
+        tally.counts["added"] += 1
+        return FirstSight(outcome.sha256, content_of(analysis, self.trim_key), sighting)
+
+    def _store_known(
+        self, connection: Connection, outcome: _Outcome, recording_id: int, tally: _Tally
+    ) -> list[int]:
+        """Store where known content was seen, and its new analysis; the clips whose score rows this makes stale."""
         stale, again = None, tally.counts["reanalysed"]
         if outcome.needed:
-            stale = self._store_again(connection, outcome.found, recording_id, analysis, tally)
-        sighting = self._sighting(outcome.found, tally)
+            stale = self._store_again(connection, outcome.found, recording_id, _analysis(outcome), tally)
         arrival = recordings.arrive(
-            connection, self.catalog.root, new_batch, recording_id, sighting, time.time()
+            connection,
+            self.catalog.root,
+            partial(self._batch, connection),
+            recording_id,
+            self._sighting(outcome.found, tally),
+            time.time(),
         )
         if arrival is not Arrival.UNCHANGED or tally.counts["reanalysed"] == again:
             tally.counts[arrival.value] += 1
@@ -561,6 +569,12 @@ class _Ingest:
             else:
                 gone.update(gone_here)
         return sorted(gone - self.held_back)
+
+
+def _analysis(outcome: _Outcome) -> Analysis | None:
+    if isinstance(outcome.result, WorkerDied):
+        return Analysis("unreadable", DECODER_CRASHED)
+    return outcome.result if isinstance(outcome.result, Analysis) else None
 
 
 def _hash(found: FoundFile) -> str | Unsettled | Unopened:

@@ -107,10 +107,10 @@ def play_file(file: str, player: Sequence[str], *, shown: str) -> Played:
 
 
 def _content(catalog: Catalog, sha256: str) -> bytes:
-    from thresher.catalog.recordings import find_recording
+    from thresher.catalog.recordings import find_recordings
 
     with catalog.reading() as connection:
-        recording_id = find_recording(connection, sha256)
+        recording_id = find_recordings(connection, [sha256]).get(sha256)
     file = None if recording_id is None else content_file(catalog, recording_id, sha256)
     if file is None:
         raise NotFoundError("the clip's file is missing; put it back and `thresher ingest` its folder")
