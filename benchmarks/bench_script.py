@@ -10,8 +10,9 @@ renders the whole song again. Both read the same files, use the same fingerprint
 Each side runs in turn in a process of its own that has done the whole job on two clips before its clock
 starts, so that neither imports nor librosa's compiling count; thresher's worker processes begin inside its
 time. Whole commands are beside it: the peer's process from its start, and `thresher init`, `ingest`, `song
-save` and `song render`. The peak memory of a command is that of its process tree, looked at every 20 ms
-(Linux): resident, and proportional where several processes share it. Medians are of the repetitions; the
+save` and `song render`. The peak memory is that of a command's process tree, looked at every 20 ms (Linux):
+resident, and proportional where several processes share it; thresher's is that of the whole commands, whose
+times therefore are a little too long. Medians are of the repetitions; the
 stages are those of the median run.
 
 Clips are cut from the corpus beside the checkout at even, overlapping distances; without it, from made riffs.
@@ -32,6 +33,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -278,8 +280,11 @@ class Ran:
     peak: int
 
 
-def run(*command: str | Path) -> Ran:
-    """Run a command in a session of its own; a failure ends the benchmark, and an interrupt the command."""
+def run(*command: str | Path, watch: bool = True) -> Ran:
+    """Run a command in a session of its own; a failure ends the benchmark, and an interrupt the command.
+
+    Without `watch` its memory is not looked at, which takes time from a tree of processes; `peak` is 0 then.
+    """
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     begun = time.perf_counter()
     process = subprocess.Popen(
@@ -291,7 +296,7 @@ def run(*command: str | Path) -> Ran:
         start_new_session=True,
     )
     try:
-        with PeakMemory(process.pid) as memory:
+        with PeakMemory(process.pid) if watch else nullcontext() as memory:
             output, errors = process.communicate()
             seconds = time.perf_counter() - begun
     except BaseException:
@@ -299,12 +304,16 @@ def run(*command: str | Path) -> Ran:
         raise
     if process.returncode != 0:
         raise SystemExit(f"{' '.join(map(str, command))}: exit code {process.returncode}\n{errors}")
-    return Ran(output, seconds, memory.bytes)
+    return Ran(output, seconds, memory.bytes if memory else 0)
 
 
 def run_job(side: str, *arguments: str | Path) -> dict[str, Any]:
-    """One side's own account of its run, with the time and memory of its process as a whole."""
-    ran = run(__file__, "--side", side, *arguments)
+    """One side's own account of its run, with the time of its process as a whole.
+
+    The memory too of the script, a single process; to add up a tree's pages stops it for a while, so thresher's is
+    that of the whole commands.
+    """
+    ran = run(__file__, "--side", side, *arguments, watch=side == "script")
     return {**json.loads(ran.output.splitlines()[-1]), "command": ran.seconds, "peak": ran.peak}
 
 

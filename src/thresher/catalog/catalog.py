@@ -106,7 +106,11 @@ class Catalog:
 
     def stored(self, path: str | bytes | os.PathLike[str]) -> paths.StoredPath:
         """A path of the file system in the catalog's two forms."""
-        return paths.to_stored(paths.absolute(path), self.root)
+        return self.stored_absolute(paths.absolute(path))
+
+    def stored_absolute(self, path: bytes) -> paths.StoredPath:
+        """A path that `paths.absolute` made, as those of a scan are, in the catalog's two forms."""
+        return paths.to_stored(path, self.root)
 
     def absolute(self, stored: bytes) -> bytes:
         """Where a location's `path` lies in the file system now."""

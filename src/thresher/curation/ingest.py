@@ -293,7 +293,7 @@ class _Ingest:
         to_read: list[FoundFile] = []
         unchanged: dict[int, FoundFile] = {}
         for found in self.seen.files:
-            row = known.get(self.catalog.stored(found.path).path)
+            row = known.get(self.catalog.stored_absolute(found.path).path)
             wanted = (found.size, found.mtime_ns, self.trim_key)
             if row is not None and row.recording_id and (row.size, row.mtime_ns, row.trim) == wanted:
                 unchanged[int(row.id)] = found
@@ -375,7 +375,9 @@ class _Ingest:
                 case Unsettled():
                     tally.unsettled.append(outcome.found)
                 case _ if outcome.sha256 in self.rendered:
-                    recordings.leave(connection, self.catalog.stored(outcome.found.path).path, time.time())
+                    recordings.leave(
+                        connection, self.catalog.stored_absolute(outcome.found.path).path, time.time()
+                    )
                     tally.counts["renderings"] += 1
                 case _ if outcome.sha256 in known:
                     stale += self._store_known(connection, outcome, known[outcome.sha256], tally)
@@ -452,12 +454,14 @@ class _Ingest:
             tally.counts["unchanged"] += 1
 
     def _judge(self, found: FoundFile, analysis: Analysis, tally: _Tally) -> None:
-        path = self.catalog.stored(found.path).path_text
+        if analysis.status == "ok" and not analysis.reason:
+            return
+        path = self.catalog.stored_absolute(found.path).path_text
         if analysis.status in FAILED_STATUSES:
             tally.failures.append(Failure(path, analysis.status, analysis.reason or ""))
         elif analysis.status != "ok":
             tally.findings[analysis.status] += 1
-        elif analysis.reason:
+        else:
             tally.warnings.append(f"{path}: {analysis.reason}")
 
     def _sighting(self, found: FoundFile, tally: _Tally) -> Sighting:
@@ -472,7 +476,7 @@ class _Ingest:
         )
         folder_run = to_text(os.path.basename(found.root)) or None
         return Sighting(
-            self.catalog.stored(found.path),
+            self.catalog.stored_absolute(found.path),
             found.size,
             found.mtime_ns,
             inference.provenance,
