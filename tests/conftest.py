@@ -60,8 +60,10 @@ def write_clip(sound: MakeSound) -> WriteClip:
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    """A new catalog in the test's folder."""
-    with Catalog.create(tmp_path) as made:
+    """A new catalog in the test's folder, which keeps scores by the script's metric alone."""
+    Catalog.create(tmp_path).close()
+    (tmp_path / "catalog.toml").write_text('[metrics]\nuse = ["prefix"]\n')
+    with Catalog.open(tmp_path / "catalog.toml") as made:
         yield made
 
 

@@ -56,6 +56,7 @@ def test_defaults() -> None:
         "trim.floor_db": -72.0,
         "fingerprint.backend": "auto",
         "audio.max_length": 7200.0,
+        "metrics.use": ("prefix", "aligned", "likeness"),
         "metrics.default": "prefix",
         "ingest.executor": "processes",
         "ingest.group": 64,
@@ -110,7 +111,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         "trim": {"top_db": 40, "frame_length": 512, "hop_length": 128, "floor_db": -60.5},
         "fingerprint": {"backend": "fpcalc"},
         "audio": {"max_length": "5:00"},
-        "metrics": {"default": "prefix"},
+        "metrics": {"use": ["likeness", "aligned"], "default": "aligned"},
         "ingest": {"executor": "threads:4", "group": 1, "settle": 0},
         "song": {"order": "epoch+", "fade": 0},
     }
@@ -121,6 +122,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     )
     loaded = load_settings(written(tmp_path, text))
     values["audio"]["max_length"] = 300.0
+    values["metrics"]["use"] = ("likeness", "aligned")
     for section, keys in values.items():
         assert {key.name for key in fields(SECTIONS[section])} == keys.keys()
         for key, value in keys.items():
@@ -196,7 +198,11 @@ MISTAKES = [
         '"fpclac" is not auto, libchromaprint, ffmpeg or fpcalc; did you mean',
     ),
     ("[fingerprint]\nbackend = []", "[fingerprint] backend: [] is not auto"),
-    ('[metrics]\ndefault = "aligned"', '[metrics] default: "aligned" is not prefix'),
+    (
+        '[metrics]\nuse = ["prefix"]\ndefault = "aligned"',
+        '[metrics] default: "aligned" is not among those in use: prefix',
+    ),
+    ('[metrics]\ndefault = "ears"', '[metrics] default: "ears" is not prefix, aligned or likeness'),
     ('[audio]\nmax_length = "2 hours"', '"2 hours" is not a length such as "2:00:00"'),
     ("[audio]\nmax_length = 0", "0 is not a length"),
     ("[audio]\nmax_length = inf", "Infinity is not a length"),

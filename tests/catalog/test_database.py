@@ -175,8 +175,8 @@ NEXT = '''"""A revision of the future: rebuilds a parent whose children cascade.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -193,9 +193,9 @@ def future(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Migrations with one more revision, which the program takes for its own."""
     folder = tmp_path / "migrations"
     shutil.copytree(ROOT / "migrations", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "0002_future.py").write_text(NEXT.format(then="pass"))
+    (folder / "versions" / "0003_future.py").write_text(NEXT.format(then="pass"))
     monkeypatch.setattr(database, "migrations_folder", lambda: folder)
-    monkeypatch.setattr(schema, "HEAD", "0002")
+    monkeypatch.setattr(schema, "HEAD", "0003")
     return folder
 
 
@@ -283,7 +283,7 @@ def test_an_older_catalog_is_upgraded_after_a_backup(tmp_path: Path) -> None:
 
 
 def test_a_failing_upgrade_leaves_the_old_catalog(tmp_path: Path, future: Path) -> None:
-    revision = future / "versions" / "0002_future.py"
+    revision = future / "versions" / "0003_future.py"
     good = revision.read_text()
     revision.write_text(NEXT.format(then="raise RuntimeError('power cut')"))
     file = golden(GOLDEN[0], tmp_path / "old")
@@ -300,7 +300,7 @@ def test_a_failing_upgrade_leaves_the_old_catalog(tmp_path: Path, future: Path) 
 
 
 def test_killed_in_the_middle_of_an_upgrade(tmp_path: Path, future: Path) -> None:
-    revision = future / "versions" / "0002_future.py"
+    revision = future / "versions" / "0003_future.py"
     good = revision.read_text()
     revision.write_text(NEXT.format(then="import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
     file = golden(GOLDEN[0], tmp_path / "old")
@@ -311,7 +311,7 @@ def test_killed_in_the_middle_of_an_upgrade(tmp_path: Path, future: Path) -> Non
         "from thresher.catalog import database, schema\n"
         "from thresher.catalog.catalog import Catalog\n"
         "database.migrations_folder = lambda: Path(sys.argv[2])\n"
-        "schema.HEAD = '0002'\n"
+        "schema.HEAD = '0003'\n"
         "Catalog.open(sys.argv[1])\n"
     )
     done = subprocess.run([sys.executable, "-c", code, file, future], capture_output=True)

@@ -247,6 +247,8 @@ TABLE: list[tuple[str, list[int]]] = [
     ("score:..0.7", [1, 2]),
     ("score:1e999..", []),
     ("score@prefix:0.8..", [9]),
+    ("score@aligned:0..", []),
+    ("score@likeness:0..", []),
     # lengths
     ("length:10", [1]),
     ("length:0:10", [1]),
@@ -450,7 +452,7 @@ ERRORS: list[tuple[list[str], int, str]] = [
     (["riff", "temprature:1"], 5, "did you mean temperature?"),
     (["qqqqqqqq:1"], 0, 'no field is called "qqqqqqqq"; `thresher fields`'),
     (["http://x"], 0, 'no field is called "http"'),
-    (["score@likenes:1"], 6, "there is prefix"),
+    (["score@likenes:1"], 6, "there is prefix, aligned, likeness"),
     (["epoch@prefix:1"], 0, 'no field is called "epoch@prefix"'),
     (["song+"], 0, "nothing can be sorted"),
     (["song:loop"], 5, "loop → loop b → loop"),

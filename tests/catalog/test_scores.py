@@ -127,10 +127,10 @@ def test_a_batch_costs_new_times_all_and_no_pair_more(
     computed = 0
     metric = similarity.METRICS["prefix"]
 
-    def counting(rows: Any, columns: Any) -> Any:
+    def counting(rows: Any, columns: Any, *, threads: int = 1) -> Any:
         nonlocal computed
         computed += rows.count * columns.count
-        return metric.scores(rows, columns)
+        return metric.scores(rows, columns, threads=threads)
 
     def counting_triangle(kept: Any) -> Any:
         nonlocal computed
@@ -189,7 +189,8 @@ def test_compaction_copies_and_computes_nothing(catalog: Catalog, monkeypatch: p
         change_fingerprint(catalog, clip_id, 100 + clip_id)
     with catalog.writing() as connection:  # the changed ones stay out, so nothing is to be computed
         connection.execute(update(clip).where(clip.c.id.in_(ids[:6])).values(fingerprint=None))
-    monkeypatch.setattr(similarity, "prefix_scores", None)
+    nothing = replace(similarity.METRICS["prefix"], scores=None, small_triangle=None)  # type: ignore[arg-type]
+    monkeypatch.setattr(scoring, "METRICS", {"prefix": nothing})
     report = score(catalog)
     assert (report.compacted, report.pairs, report.live) == (True, 0, 4)
     with catalog.reading() as connection:

@@ -561,7 +561,7 @@ def test_reference_audio_has_no_scores(catalog: Catalog, clips: Path, serial: In
 
 
 def with_trim(catalog: Catalog, setting: str) -> Catalog:
-    catalog.file.write_text(f"[trim]\n{setting}\n")
+    catalog.file.write_text(f'[trim]\n{setting}\n[metrics]\nuse = ["prefix"]\n')
     return Catalog.open(catalog.file)
 
 

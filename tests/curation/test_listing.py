@@ -340,7 +340,8 @@ def test_stats(catalog: Catalog) -> None:
     assert found.minutes_kept == pytest.approx(21 / 60)
     assert (found.runs, found.checkpoints) == (2, 3)  # that of the reference wrote nothing
     assert (found.ratings, found.rated, found.rejected) == ({1: 1, 3: 1, 4: 1, 5: 1}, 4, 1)
-    (prefix,) = found.metrics
+    prefix, *others = found.metrics
+    assert [(row.name, row.live) for row in others] == [("aligned", 0), ("likeness", 0)]
     assert (prefix.name, prefix.version, prefix.live, prefix.open) == ("prefix", 1, 2, 1)
     assert found.trimmed_otherwise == 1
     assert found.database_bytes == (catalog.root / "catalog.db").stat().st_size

@@ -40,7 +40,7 @@ def clips(catalog: Catalog, tmp_path: Path, sound: Any, serial: IngestOptions) -
 
 
 def retrimmed(catalog: Catalog, top_db: float = 20.0) -> Catalog:
-    catalog.file.write_text(f"[trim]\ntop_db = {top_db}\n")
+    catalog.file.write_text(f'[trim]\ntop_db = {top_db}\n[metrics]\nuse = ["prefix"]\n')
     return Catalog.open(catalog.file)
 
 
@@ -210,7 +210,7 @@ def test_marked_and_judged_clips_of_no_file_keep_all(catalog: Catalog, clips: Pa
 def test_a_file_newly_found_unusable_is_reported_by_ingest(
     catalog: Catalog, clips: Path, serial: IngestOptions
 ) -> None:
-    catalog.file.write_text("[trim]\nfloor_db = -1.0\n")
+    catalog.file.write_text('[trim]\nfloor_db = -1.0\n[metrics]\nuse = ["prefix"]\n')
     with Catalog.open(catalog.file) as deaf:
         report = ingest(deaf, [clips], serial)
         assert (report.reanalysed, dict(report.findings)) == (3, {"silent": 3})

@@ -153,9 +153,9 @@ def meanwhile(catalog: Catalog, what: Any) -> scoring._Fresh:
     fresh = scoring._Fresh(catalog, scoring.find_metric("prefix"))
     metric = fresh._metric
 
-    def compute(rows: Any, columns: Any) -> Any:
+    def compute(rows: Any, columns: Any, *, threads: int = 1) -> Any:
         what()
-        return metric.scores(rows, columns)
+        return metric.scores(rows, columns, threads=threads)
 
     fresh._metric = replace(metric, scores=compute)
     return fresh

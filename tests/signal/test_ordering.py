@@ -143,7 +143,9 @@ def test_real_clips_are_paired_as_the_rule_says() -> None:
         pytest.skip("needs the real clips of ../shared/corpus")
     soundfile = pytest.importorskip("soundfile")
     backend = pytest.importorskip("thresher.signal.fingerprint").find_backend("auto")
-    similarity = pytest.importorskip("thresher.signal.similarity")
+    from thresher.signal.metric import Fingerprints
+    from thresher.signal.prefix import prefix_scores
+
     fingerprints = []
     for path in sorted(CORPUS.rglob("*.wav"))[::2]:
         with soundfile.SoundFile(path) as file:
@@ -153,8 +155,8 @@ def test_real_clips_are_paired_as_the_rule_says() -> None:
         words = np.asarray(backend.fingerprint([pcm], sr), dtype=np.uint32)
         if words.size:
             fingerprints.append(words)
-    packed = similarity.Fingerprints.pack(fingerprints)
-    scores = similarity.prefix_scores(packed, packed)
+    packed = Fingerprints.pack(fingerprints)
+    scores = prefix_scores(packed, packed)
     ids = np.random.default_rng(3).permutation(packed.count).astype(np.int64)
     assert packed.count > 50
     assert pairs(scores, ids).tolist() == oracle_pairs(scores, ids)

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from thresher.signal import similarity
-from thresher.signal.similarity import METRICS, PREFIX, Fingerprints, prefix_scores
+from thresher.signal import prefix as kernel
+from thresher.signal.metric import Fingerprints
+from thresher.signal.prefix import PREFIX, prefix_scores
+from thresher.signal.similarity import METRICS
 
 CORPUS = Path(__file__).resolve().parents[2] / "../shared/corpus/neural"
 Words = NDArray[np.uint32]
@@ -103,9 +105,9 @@ def test_the_size_of_the_tiles_changes_no_score(
 ) -> None:
     fingerprints = random_fingerprints(lengths, seed=2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(similarity, "TILE_PAIRS", pairs)
-        patch.setattr(similarity, "TILE_COLUMNS", columns)
-        patch.setattr(similarity, "TILE_BYTES", 8 * depth)
+        patch.setattr(kernel, "TILE_PAIRS", pairs)
+        patch.setattr(kernel, "TILE_COLUMNS", columns)
+        patch.setattr(kernel, "TILE_BYTES", 8 * depth)
         scores = scores_of(fingerprints, fingerprints)
     assert np.array_equal(scores, oracle_scores(fingerprints, fingerprints))
 

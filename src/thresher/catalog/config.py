@@ -23,7 +23,7 @@ FILE_NAME = "catalog.toml"
 ENVIRONMENT_VARIABLE = "THRESHER_CATALOG"
 
 Backend = Literal["auto", "libchromaprint", "ffmpeg", "fpcalc"]
-MetricName = Literal["prefix"]
+MetricName = Literal["prefix", "aligned", "likeness"]
 METRICS: tuple[str, ...] = get_args(MetricName)
 
 _Keys = TypeVar("_Keys")
@@ -116,9 +116,14 @@ class AudioSection(_Section):
 
 @dataclass(frozen=True)
 class MetricsSection(_Section):
-    """What a score means where nothing else is asked for."""
+    """Which scores are kept, and what a score means where nothing else is asked for."""
 
+    use: tuple[MetricName, ...] = METRICS  # type: ignore[assignment]
     default: MetricName = "prefix"
+
+    def __post_init__(self) -> None:
+        if self.default not in self.use:
+            raise ValueError(f'default: "{self.default}" is not among those in use: {", ".join(self.use)}')
 
 
 @dataclass(frozen=True)

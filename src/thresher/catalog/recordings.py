@@ -10,7 +10,7 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -82,11 +82,16 @@ class WholeClip:
     fingerprint_version: str | None
     loudness: float | None
     peak: float | None
+    descriptor: bytes | None = None
+    descriptor_version: int | None = None
 
     def columns(self) -> dict[str, Any]:
-        """Values by column name, the checksum included."""
-        crc32 = None if self.fingerprint is None else zlib.crc32(self.fingerprint)
-        return {**vars(self), "fingerprint_crc32": crc32}
+        """Values by column name, the checksums included."""
+        return {
+            **vars(self),
+            "fingerprint_crc32": None if self.fingerprint is None else zlib.crc32(self.fingerprint),
+            "descriptor_crc32": None if self.descriptor is None else zlib.crc32(self.descriptor),
+        }
 
 
 @dataclass(frozen=True)
@@ -136,9 +141,11 @@ def status_and_trim(connection: Connection, recording_id: int) -> tuple[str, str
 
 
 def replace_content(connection: Connection, recording_id: int, content: Content) -> list[int]:
-    """Store a new analysis of a known recording; ids of the clips whose span or fingerprint changed by it.
+    """Store a new analysis of a known recording; ids of the clips by which other scores come out now: those whose
+    span, fingerprint or descriptor changed.
 
-    A recording that was forgotten meanwhile stays so.
+    A descriptor that was not made this time stays while the span is the same. A recording that was forgotten
+    meanwhile stays so.
     """
     old = connection.execute(
         select(clip).where(clip.c.recording_id == recording_id, clip.c.kind == "whole")
@@ -146,13 +153,12 @@ def replace_content(connection: Connection, recording_id: int, content: Content)
     if old is None:
         return []
     connection.execute(update(recording).where(recording.c.id == recording_id).values(content.columns()))
-    connection.execute(update(clip).where(clip.c.id == old.id).values(content.whole.columns()))
     whole = content.whole
-    same = (old.start_frame, old.end_frame, old.fingerprint) == (
-        whole.start_frame,
-        whole.end_frame,
-        whole.fingerprint,
-    )
+    same_span = (old.start_frame, old.end_frame) == (whole.start_frame, whole.end_frame)
+    if same_span and whole.descriptor is None:
+        whole = replace(whole, descriptor=old.descriptor, descriptor_version=old.descriptor_version)
+    connection.execute(update(clip).where(clip.c.id == old.id).values(whole.columns()))
+    same = same_span and old.fingerprint == whole.fingerprint and old.descriptor in (None, whole.descriptor)
     return [] if same else [old.id]
 
 

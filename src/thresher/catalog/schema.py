@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """The revision of the schema that this program reads and writes: the head of migrations/."""
 
 STATUSES = ("ok", "silent", "too_short", "unreadable", "truncated", "empty", "non_finite")
@@ -159,6 +159,9 @@ clip = Table(
     Column("rating", Integer),
     Column("rejected", Boolean(create_constraint=False), nullable=False, server_default="0"),
     Column("note", Text),
+    Column("descriptor", LargeBinary),  # <f4; made by the version of signal/descriptors.py that is named
+    Column("descriptor_crc32", Integer),
+    Column("descriptor_version", Integer),
     UniqueConstraint("recording_id", "kind", "ordinal"),
     _one_of("kind", CLIP_KINDS),
     CheckConstraint("0 <= start_frame AND start_frame <= end_frame", name="span"),

@@ -10,14 +10,17 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, insert, or_, select, true, update
 
 from thresher.catalog.database import insert_row
 from thresher.catalog.schema import clip, metric, nearest, recording, score_row
 from thresher.errors import CatalogError
+from thresher.signal.descriptors import VERSION as DESCRIPTOR_VERSION
+from thresher.signal.metric import Kind
 
 Scores = NDArray[np.float32]
 
@@ -101,76 +104,108 @@ def read_matrix(connection: Connection, of_metric: int) -> Matrix:
     return Matrix(of_metric, read_state(connection, of_metric), table[:, 0], table[:, 1])
 
 
-def open_clips(connection: Connection, of_metric: int) -> list[int]:
+def open_clips(connection: Connection, of_metric: int, kind: Kind) -> list[int]:
     """Clips that should have a live row and have none, by id."""
     has_row = select(score_row.c.clip_id).where(score_row.c.metric_id == of_metric, ~score_row.c.retired)
     statement = (
         select(clip.c.id)
         .join(recording, recording.c.id == clip.c.recording_id)
-        .where(_is_scored(), clip.c.id.not_in(has_row))
+        .where(_is_scored(kind), clip.c.id.not_in(has_row))
         .order_by(clip.c.id)
     )
     return [int(clip_id) for clip_id in connection.scalars(statement)]
 
 
-def disqualified_clips(connection: Connection, of_metric: int) -> list[int]:
-    """Clips that have a live row and should have none any more: become reference, or without fingerprint."""
+def disqualified_clips(connection: Connection, of_metric: int, kind: Kind) -> list[int]:
+    """Clips that have a live row and should have none any more: become reference, or without what is compared."""
     statement = (
         select(clip.c.id)
         .join(recording, recording.c.id == clip.c.recording_id)
         .join(score_row, score_row.c.clip_id == clip.c.id)
-        .where(score_row.c.metric_id == of_metric, ~score_row.c.retired, ~_is_scored())
+        .where(score_row.c.metric_id == of_metric, ~score_row.c.retired, ~_is_scored(kind))
     )
     return [int(clip_id) for clip_id in connection.scalars(statement)]
 
 
-def _is_scored() -> ColumnElement[bool]:
-    return and_(clip.c.fingerprint.is_not(None), recording.c.role == "generated")
+def _is_scored(kind: Kind) -> ColumnElement[bool]:
+    return and_(_KEPT[kind].is_there, recording.c.role == "generated")
 
 
-def checksums(connection: Connection, clip_ids: Iterable[int]) -> dict[int, int]:
-    """CRC-32 of the fingerprint of each clip, in the order asked; clips that are not to be scored left out."""
+@dataclass(frozen=True)
+class _Kept:
+    """Where a clip keeps what a metric compares: the column, its checksum, its type, and when it can be used."""
+
+    blob: ColumnElement[Any]
+    crc32: ColumnElement[Any]
+    dtype: str
+    is_there: ColumnElement[bool]
+
+
+_KEPT: Mapping[Kind, _Kept] = {
+    "fingerprint": _Kept(
+        clip.c.fingerprint, clip.c.fingerprint_crc32, "<u4", clip.c.fingerprint.is_not(None)
+    ),
+    "descriptor": _Kept(
+        clip.c.descriptor,
+        clip.c.descriptor_crc32,
+        "<f4",
+        func.coalesce(clip.c.descriptor_version, 0) == DESCRIPTOR_VERSION,
+    ),
+}
+
+
+def checksums(connection: Connection, clip_ids: Iterable[int], kind: Kind) -> dict[int, int]:
+    """CRC-32 of what is kept of each clip, in the order asked; clips that are not to be scored left out."""
     wanted = [int(clip_id) for clip_id in clip_ids]
     found: dict[int, int] = {}
     for chunk in _chunks(wanted):
         statement = (
-            select(clip.c.id, clip.c.fingerprint_crc32)
+            select(clip.c.id, _KEPT[kind].crc32)
             .join(recording, recording.c.id == clip.c.recording_id)
-            .where(_is_scored(), clip.c.id.in_(chunk))
+            .where(_is_scored(kind), clip.c.id.in_(chunk))
         )
-        found.update((row.id, row.fingerprint_crc32) for row in connection.execute(statement))
+        found.update((row.id, row[1]) for row in connection.execute(statement))
     return {clip_id: found[clip_id] for clip_id in wanted if clip_id in found}
 
 
-def read_fingerprints(connection: Connection, clip_ids: Iterable[int]) -> Iterator[NDArray[np.uint32]]:
-    """The words of each clip, shape (words,), in the order asked; CatalogError where a byte has flipped."""
+def read_kept(connection: Connection, clip_ids: Iterable[int], kind: Kind) -> Iterator[NDArray[Any]]:
+    """The fingerprint (uint32, shape (words,)) or descriptor (float32) of each clip, in the order asked.
+
+    CatalogError where a byte has flipped.
+    """
+    kept = _KEPT[kind]
     for chunk in _chunks([int(clip_id) for clip_id in clip_ids]):
-        found = {
-            row.id: row
-            for row in connection.execute(
-                select(clip.c.id, clip.c.fingerprint, clip.c.fingerprint_crc32).where(clip.c.id.in_(chunk))
-            )
-        }
+        statement = select(clip.c.id, kept.blob, kept.crc32).where(clip.c.id.in_(chunk))
+        found = {row.id: (row[1], row[2]) for row in connection.execute(statement)}
         for clip_id in chunk:
-            blob = found[clip_id].fingerprint
-            if zlib.crc32(blob) != found[clip_id].fingerprint_crc32:
+            blob, crc32 = found[clip_id]
+            if zlib.crc32(blob) != crc32:
                 raise CatalogError(
-                    f"the fingerprint of clip {clip_id} is damaged in the catalog; "
+                    f"the {kind} of clip {clip_id} is damaged in the catalog; "
                     "`thresher verify --repair` makes it again from its file"
                 )
-            yield np.frombuffer(blob, dtype="<u4").astype(np.uint32, copy=False)
+            array = np.frombuffer(blob, dtype=kept.dtype)
+            yield array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def append(
-    connection: Connection, matrix: Matrix, clips: Mapping[int, int], to_live: Scores, triangle: Scores
+    connection: Connection,
+    matrix: Matrix,
+    clips: Mapping[int, int],
+    to_live: Scores,
+    triangle: Scores,
+    kind: Kind,
 ) -> bool:
     """Add rows for new clips, in one transaction with `nearest`; False where the catalog has moved on.
 
-    `clips` maps their ids to the checksums of the fingerprints that were scored. `to_live`, shape (new, live),
-    holds their scores against the live clips of `matrix`; `triangle`, shape (new, new), those among themselves,
-    of which only what lies below the diagonal is read.
+    `clips` maps their ids to the checksums of what was compared, which is of that `kind`. `to_live`, shape
+    (new, live), holds their scores against the live clips of `matrix`; `triangle`, shape (new, new), those among
+    themselves, of which only what lies below the diagonal is read.
     """
-    if read_state(connection, matrix.metric_id) != matrix.state or checksums(connection, clips) != clips:
+    if (
+        read_state(connection, matrix.metric_id) != matrix.state
+        or checksums(connection, clips, kind) != clips
+    ):
         return False
     clip_ids = list(clips)
     first = matrix.state.rows
@@ -246,15 +281,17 @@ def _replace_nearest(connection: Connection, of_metric: int, found: Sequence[tup
         )
 
 
-def retire(connection: Connection, clip_ids: Sequence[int]) -> None:
-    """Take clips out of every matrix: their rows are retired, and others' nearest found anew without them."""
+def retire(connection: Connection, clip_ids: Sequence[int], *, only: int | None = None) -> None:
+    """Take clips out of every matrix, or `only` that of one metric: their rows are retired, and others' nearest
+    found anew without them."""
+    rows, best = (true() if only is None else table.c.metric_id == only for table in (score_row, nearest))
     affected: set[tuple[int, int]] = set()
     for chunk in _chunks(list(clip_ids)):
-        bereft = select(nearest.c.metric_id, nearest.c.clip_id).where(nearest.c.other_id.in_(chunk))
+        bereft = select(nearest.c.metric_id, nearest.c.clip_id).where(best, nearest.c.other_id.in_(chunk))
         affected.update((row.metric_id, row.clip_id) for row in connection.execute(bereft))
-        connection.execute(update(score_row).where(score_row.c.clip_id.in_(chunk)).values(retired=True))
+        connection.execute(update(score_row).where(rows, score_row.c.clip_id.in_(chunk)).values(retired=True))
         connection.execute(
-            delete(nearest).where(or_(nearest.c.clip_id.in_(chunk), nearest.c.other_id.in_(chunk)))
+            delete(nearest).where(best, or_(nearest.c.clip_id.in_(chunk), nearest.c.other_id.in_(chunk)))
         )
     for of_metric in sorted({scored_by for scored_by, _ in affected}):
         _find_nearest(connection, of_metric, [clip_id for by, clip_id in affected if by == of_metric])

@@ -19,8 +19,10 @@ from thresher.catalog.audio import AudioFormat, AudioReader
 from thresher.catalog.config import Settings
 from thresher.catalog.values import format_duration
 from thresher.errors import AudioError
-from thresher.signal.descriptors import LoudnessMeter
+from thresher.signal import descriptors
 from thresher.signal.fingerprint import find_backend, to_pcm
+from thresher.signal.loudness import LoudnessMeter
+from thresher.signal.similarity import METRICS
 from thresher.signal.trim import LevelMeter, Levels, Span, TrimSettings, to_mono
 
 if TYPE_CHECKING:
@@ -34,16 +36,13 @@ HIGHEST_RATE = 1_000_000
 
 DECODER_CRASHED = "decoder crashed"
 
-WORKER_MODULES = (__name__, "chromaprint")
-"""What every analysis needs; those that a machine lacks are passed over."""
-
 
 NOTHING = Span(0, 0)
 
 
 @dataclass(frozen=True)
 class AnalysisTask:
-    """One file to analyse; `size` and `mtime_ns` are those it was hashed at."""
+    """One file to analyse; `size` and `mtime_ns` are those it was hashed at. `describe`: make a descriptor too."""
 
     path: bytes
     size: int
@@ -51,6 +50,7 @@ class AnalysisTask:
     trim: TrimSettings
     backend: str
     max_length: float
+    describe: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Analysis:
     """All that the catalog keeps of one recording and its whole clip.
 
     `status` is one of schema.STATUSES with its `reason` in words. `span` is in frames; `fingerprint` holds
-    uint32 words, shape (words,), or None; `loudness` is in LUFS, `peak` linear.
+    uint32 words, shape (words,), or None; `loudness` is in LUFS, `peak` linear; `descriptor` is float32.
     """
 
     status: str
@@ -71,6 +71,7 @@ class Analysis:
     backend_version: str | None = None
     loudness: float | None = None
     peak: float | None = None
+    descriptor: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,16 @@ class Unopened:
 
     reason: str
     vanished: bool = False
+
+
+def worker_modules(settings: Settings) -> tuple[str, ...]:
+    """What every analysis needs; those that a machine lacks are passed over."""
+    return (__name__, "chromaprint", *(("scipy.fft",) if makes_descriptors(settings) else ()))
+
+
+def makes_descriptors(settings: Settings) -> bool:
+    """Whether a metric in use compares descriptors."""
+    return any(METRICS[name].keeps == "descriptor" for name in settings.metrics.use)
 
 
 def trim_settings(settings: Settings) -> TrimSettings:
@@ -115,7 +126,22 @@ def content_of(analysis: Analysis, trim: str) -> Content:
             fingerprint_version=analysis.backend_version,
             loudness=analysis.loudness,
             peak=analysis.peak,
+            descriptor=None if analysis.descriptor is None else analysis.descriptor.astype("<f4").tobytes(),
+            descriptor_version=None if analysis.descriptor is None else descriptors.VERSION,
         ),
+    )
+
+
+def task_for(path: bytes, size: int, mtime_ns: int, settings: Settings) -> AnalysisTask:
+    """The analysis of a file under a catalog's settings."""
+    return AnalysisTask(
+        path,
+        size,
+        mtime_ns,
+        trim_settings(settings),
+        settings.fingerprint.backend,
+        settings.audio.max_length,
+        makes_descriptors(settings),
     )
 
 
@@ -197,7 +223,19 @@ def _measured(
         backend.version if len(words) else None,
         loudness.integrated(),
         peak,
+        _described(source, levels) if task.describe else None,
     )
+
+
+def _described(source: _Source, levels: Levels) -> NDArray[np.float32]:
+    sr = source.reader.format.sample_rate
+    spans = descriptors.analysed_spans(levels.span.frames, sr)
+    parts = [
+        to_mono(block, levels.mono_channel)
+        for start, end in spans
+        for block in source.blocks(levels.span.start + start, levels.span.start + end)
+    ]
+    return descriptors.descriptor(np.concatenate(parts), sr)
 
 
 class _Source:

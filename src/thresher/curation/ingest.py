@@ -36,14 +36,15 @@ from thresher.catalog.scores import retire
 from thresher.catalog.values import LARGEST_INTEGER
 from thresher.curation.analysis import (
     DECODER_CRASHED,
-    WORKER_MODULES,
     Analysis,
     AnalysisTask,
     Unopened,
     Unsettled,
     analyse,
     content_of,
+    task_for,
     trim_settings,
+    worker_modules,
 )
 from thresher.curation.execution import (
     GROUP_SECONDS,
@@ -54,7 +55,8 @@ from thresher.curation.execution import (
     no_progress,
 )
 from thresher.curation.scan import FoundFile, Scan, scan
-from thresher.curation.scoring import ScoreReport, score
+from thresher.curation.scoring import ScoreReport
+from thresher.curation.upkeep import keep_scores
 from thresher.errors import AudioError, CatalogError, UsageError
 from thresher.signal.fingerprint import find_backend
 
@@ -129,8 +131,13 @@ class IngestReport:
     warnings: tuple[str, ...]
     seconds: float
     dry_run: bool
-    scoring: ScoreReport | None = None
+    scores: tuple[ScoreReport, ...] = ()
     scoring_failure: str | None = None
+
+    @property
+    def scoring(self) -> ScoreReport | None:
+        """What scoring by the first metric in use did."""
+        return self.scores[0] if self.scores else None
 
 
 @dataclass(frozen=True)
@@ -160,10 +167,11 @@ def ingest(
     seen = scan(paths)
     work = _Ingest(catalog, seen, options, progress)
     work.everything()
-    scoring, failure = None, None
+    scoring: tuple[ScoreReport, ...] = ()
+    failure = None
     if options.score and not options.dry_run:
         try:
-            scoring = score(catalog, progress=progress)
+            scoring = keep_scores(catalog, executor=options.executor, progress=progress)
         except CatalogError as error:  # what was ingested is committed, and is told all the same
             failure = str(error)
     return work.report(time.monotonic() - begun, scoring, failure)
@@ -248,7 +256,7 @@ class _Ingest:
         with self.catalog.writing() as connection:
             self._close(connection, unchanged)
 
-    def report(self, seconds: float, scoring: ScoreReport | None, failure: str | None) -> IngestReport:
+    def report(self, seconds: float, scoring: tuple[ScoreReport, ...], failure: str | None) -> IngestReport:
         """The counts as plain data."""
         tally = self.tally
         return IngestReport(
@@ -263,7 +271,7 @@ class _Ingest:
             warnings=tuple(tally.warnings),
             seconds=seconds,
             dry_run=self.options.dry_run,
-            scoring=scoring,
+            scores=scoring,
             scoring_failure=failure,
         )
 
@@ -311,7 +319,7 @@ class _Ingest:
             )
             trimmed_by = {row.sha256: row.trim for row in connection.execute(statement)}
         word = self.options.executor or self.settings.ingest.executor
-        with Workers("threads:2") as hashers, Workers(word, preload=WORKER_MODULES) as workers:
+        with Workers("threads:2") as hashers, Workers(word, preload=worker_modules(self.settings)) as workers:
 
             def tasks() -> Iterator[tuple[_Outcome, AnalysisTask | None]]:
                 for found, digest in hashers.map(_hash, ((found, found) for found in files)):
@@ -328,14 +336,7 @@ class _Ingest:
                 yield outcome if result is None else replace(outcome, result=result)
 
     def _task(self, found: FoundFile) -> AnalysisTask:
-        return AnalysisTask(
-            found.path,
-            found.size,
-            found.mtime_ns,
-            self.trim,
-            self.settings.fingerprint.backend,
-            self.settings.audio.max_length,
-        )
+        return task_for(found.path, found.size, found.mtime_ns, self.settings)
 
     # -- storing -------------------------------------------------------------------------------------------
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Float, Subquery, case, distinct, func, literal, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.config import METRICS
 from thresher.catalog.fields import SECONDS
 from thresher.catalog.schema import (
     STATUSES,
@@ -156,7 +155,7 @@ def stats(catalog: Catalog) -> Stats:
             rated=sum(ratings.values()),
             rejected=count(clip, clip.c.rejected),
             songs=count(song, ~song.c.deleted),
-            metrics=_metrics(connection),
+            metrics=_metrics(connection, catalog.settings.metrics.use),
             trimmed_otherwise=count(clip, *other_trim),
             database_bytes=_database_bytes(connection),
         )
@@ -279,16 +278,17 @@ def _counter(connection: Connection) -> Any:
     return count
 
 
-def _metrics(connection: Connection) -> tuple[MetricRow, ...]:
+def _metrics(connection: Connection, in_use: Sequence[str]) -> tuple[MetricRow, ...]:
     from thresher.catalog import scores
     from thresher.signal import similarity
 
     rows = []
-    for name in METRICS:
-        version = similarity.METRICS[name].version
-        metric_id = scores.metric_id(connection, name, version)
+    for name in in_use:
+        metric = similarity.METRICS[name]
+        metric_id = scores.metric_id(connection, name, metric.version)
         live = scores.read_state(connection, metric_id).live
-        rows.append(MetricRow(name, version, live, len(scores.open_clips(connection, metric_id))))
+        waiting = len(scores.open_clips(connection, metric_id, metric.keeps))
+        rows.append(MetricRow(name, metric.version, live, waiting))
     return tuple(rows)
 
 

@@ -20,12 +20,13 @@ from thresher.catalog.query import to_text
 from thresher.catalog.schema import clip, location, recording
 from thresher.curation.analysis import (
     DECODER_CRASHED,
-    WORKER_MODULES,
     Analysis,
     AnalysisTask,
     analyse,
     content_of,
+    task_for,
     trim_settings,
+    worker_modules,
 )
 from thresher.curation.execution import (
     GROUP_SECONDS,
@@ -36,21 +37,26 @@ from thresher.curation.execution import (
     no_progress,
 )
 from thresher.curation.listing import select_ids
-from thresher.curation.scoring import ScoreReport, score
+from thresher.curation.scoring import ScoreReport, score_all
 from thresher.errors import AudioError, NotFoundError
 from thresher.signal.fingerprint import find_backend
 
 
 @dataclass(frozen=True)
 class ReanalysisReport:
-    """What was done: `analysed` recordings, `changed` clips whose span or fingerprint is another now, and
-    `without_file` recordings that could not be read because no file holds their content any more."""
+    """What was done: `analysed` recordings, `changed` clips whose span, fingerprint or descriptor is another now,
+    and `without_file` recordings that could not be read because no file holds their content any more."""
 
     analysed: int
     changed: int
     without_file: tuple[int, ...]
     seconds: float
-    scoring: ScoreReport | None
+    scores: tuple[ScoreReport, ...]
+
+    @property
+    def scoring(self) -> ScoreReport | None:
+        """What scoring by the first metric in use did."""
+        return self.scores[0] if self.scores else None
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ def reanalyse(
         wanted = _recordings(catalog, clip_ids)
         lost = [known.id for known in wanted if _find_content(catalog, known.id, known.sha256) is None]
         seconds = time.monotonic() - begun
-        return ReanalysisReport(len(wanted) - len(lost), 0, tuple(lost), seconds, None)
+        return ReanalysisReport(len(wanted) - len(lost), 0, tuple(lost), seconds, ())
     return reanalyse_clips(
         catalog, clip_ids, executor=executor, rescore=rescore, progress=progress, begun=begun
     )
@@ -104,7 +110,9 @@ def reanalyse_clips(
     wanted = _recordings(catalog, clip_ids)
     without_file: list[int] = []
     analysed = changed = 0
-    with Workers(executor or catalog.settings.ingest.executor, preload=WORKER_MODULES) as workers:
+    with Workers(
+        executor or catalog.settings.ingest.executor, preload=worker_modules(catalog.settings)
+    ) as workers:
         results = workers.map(analyse, _tasks(catalog, wanted))
         for group in grouped(results, catalog.settings.ingest.group, GROUP_SECONDS):
             with catalog.writing() as connection:
@@ -121,8 +129,8 @@ def reanalyse_clips(
                 scores.retire(connection, stale)
             changed += len(stale)
             progress("analysing", analysed + len(without_file), len(wanted))
-    scoring = score(catalog, progress=progress) if rescore else None
-    return ReanalysisReport(analysed, changed, tuple(without_file), time.monotonic() - begun, scoring)
+    done = score_all(catalog, progress) if rescore else ()
+    return ReanalysisReport(analysed, changed, tuple(without_file), time.monotonic() - begun, done)
 
 
 def _recordings(catalog: Catalog, clip_ids: Sequence[int]) -> list[_Known]:
@@ -149,14 +157,7 @@ def _tasks(catalog: Catalog, wanted: Sequence[_Known]) -> Iterator[tuple[_Known,
         file, seen = found
         yield (
             known,
-            AnalysisTask(
-                file,
-                seen.st_size,
-                seen.st_mtime_ns,
-                trim_settings(settings),
-                settings.fingerprint.backend,
-                settings.audio.max_length,
-            ),
+            task_for(file, seen.st_size, seen.st_mtime_ns, settings),
         )
 
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
-from thresher.curation.execution import Progress, no_progress
+from thresher.curation.execution import Progress, cores, no_progress
 from thresher.errors import UsageError
-from thresher.signal.similarity import METRICS, Metric
+from thresher.signal.metric import Metric
+from thresher.signal.similarity import METRICS
 
 BLOCK_VALUES = 4_000_000
 """Scores in one block at most (16 MB), so that memory does not grow with the catalog."""
@@ -55,7 +56,7 @@ def score(catalog: Catalog, metric: str | None = None, progress: Progress = no_p
             return ScoreReport(
                 chosen.name, clips, pairs, fresh.matrix.state.live, compacted, time.monotonic() - begun
             )
-        progress("scoring", clips, clips + len(fresh.open_ids))
+        progress(f"scoring {chosen.name}", clips, clips + len(fresh.open_ids))
         appended = fresh.append_block()
         pairs += fresh.pairs
         if appended:
@@ -64,14 +65,19 @@ def score(catalog: Catalog, metric: str | None = None, progress: Progress = no_p
             fresh = None
 
 
+def score_all(catalog: Catalog, progress: Progress = no_progress) -> tuple[ScoreReport, ...]:
+    """Bring the matrices of all metrics in use up to date, in the order of the settings."""
+    return tuple(score(catalog, name, progress) for name in catalog.settings.metrics.use)
+
+
 def open_work(catalog: Catalog, metric: str | None = None) -> ScoreReport:
     """What `score` would do now, in clips and pairs; nothing is computed."""
     begun = time.monotonic()
     chosen = find_metric(metric or catalog.settings.metrics.default)
     with catalog.reading() as connection:
         metric_id = scores.metric_id(connection, chosen.name, chosen.version)
-        clips = len(scores.open_clips(connection, metric_id))
-        leaving = len(scores.disqualified_clips(connection, metric_id))
+        clips = len(scores.open_clips(connection, metric_id, chosen.keeps))
+        leaving = len(scores.disqualified_clips(connection, metric_id, chosen.keeps))
         state = scores.read_state(connection, metric_id)
     live = state.live - leaving
     pairs = clips * live + clips * (clips - 1) // 2
@@ -84,7 +90,8 @@ def _prepare(catalog: Catalog, metric: Metric[Any]) -> bool:
     """Retire rows that should not be, and compact where more than half are retired; whether it did."""
     with catalog.writing() as connection:
         metric_id = scores.register_metric(connection, metric.name, metric.version)
-        scores.retire(connection, scores.disqualified_clips(connection, metric_id))
+        disqualified = scores.disqualified_clips(connection, metric_id, metric.keeps)
+        scores.retire(connection, disqualified, only=metric_id)
         state = scores.read_state(connection, metric_id)
         if 2 * state.live >= state.rows:
             return False
@@ -93,7 +100,7 @@ def _prepare(catalog: Catalog, metric: Metric[Any]) -> bool:
 
 
 class _Fresh:
-    """A matrix as it was read, with the fingerprints of its live clips, extended block by block."""
+    """A matrix as it was read, with what is kept of its live clips, extended block by block."""
 
     def __init__(self, catalog: Catalog, metric: Metric[Any]) -> None:
         self._catalog = catalog
@@ -102,8 +109,8 @@ class _Fresh:
         with catalog.reading() as connection:
             metric_id = scores.metric_id(connection, metric.name, metric.version)
             self.matrix = scores.read_matrix(connection, metric_id)
-            self.open_ids = scores.open_clips(connection, metric_id)
-            kept = scores.read_fingerprints(connection, self.matrix.clip_ids.tolist())
+            self.open_ids = scores.open_clips(connection, metric_id, metric.keeps)
+            kept = scores.read_kept(connection, self.matrix.clip_ids.tolist(), metric.keeps)
             self._live = metric.pack(kept if self.open_ids else ())
 
     def append_block(self) -> int:
@@ -115,15 +122,15 @@ class _Fresh:
         ids = self.open_ids[: max(1, min(BLOCK_ROWS, room))]
         self.pairs = 0
         with self._catalog.reading() as connection:
-            clips = scores.checksums(connection, ids)
+            clips = scores.checksums(connection, ids, self._metric.keeps)
             if len(clips) < len(ids):  # forgotten since, or a reference now
                 return 0
-            new = self._metric.pack(scores.read_fingerprints(connection, ids))
-        to_live = self._metric.scores(new, self._live)
-        triangle = self._metric.triangle(new)
+            new = self._metric.pack(scores.read_kept(connection, ids, self._metric.keeps))
+        to_live = self._metric.scores(new, self._live, threads=cores())
+        triangle = self._metric.triangle(new, threads=cores())
         self.pairs = to_live.size + len(ids) * (len(ids) - 1) // 2
         with self._catalog.writing() as connection:
-            if not scores.append(connection, self.matrix, clips, to_live, triangle):
+            if not scores.append(connection, self.matrix, clips, to_live, triangle, self._metric.keeps):
                 return 0
         self.matrix = self.matrix.extended(ids)
         self._live = self._live.joined(new)

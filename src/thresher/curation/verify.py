@@ -16,7 +16,9 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, metric, score_row
 from thresher.curation.execution import Progress, no_progress
 from thresher.curation.reanalyse import ReanalysisReport, reanalyse_clips
-from thresher.curation.scoring import score
+from thresher.curation.scoring import score_all
+
+KINDS = ("fingerprint", "descriptor")
 
 UNKNOWN_TRIM = "{}"
 """Trim settings equal to nobody's, so that the next ingest of the file analyses it."""
@@ -24,7 +26,8 @@ UNKNOWN_TRIM = "{}"
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What is wrong: the database's words, clips with a damaged fingerprint, damaged score rows by metric.
+    """What is wrong: the database's words, clips with a damaged fingerprint or descriptor, damaged score rows by
+    metric.
 
     `incomplete` names metrics whose rows don't prove their matrix complete. `repair` is what was done about it;
     clips in its `without_file` have no fingerprint now, and get one when an ingest finds their file again.
@@ -32,6 +35,7 @@ class VerifyReport:
 
     database: tuple[str, ...]
     fingerprints: tuple[int, ...]
+    descriptors: tuple[int, ...]
     score_rows: dict[str, tuple[int, ...]]
     incomplete: tuple[str, ...]
     repair: ReanalysisReport | None
@@ -39,7 +43,8 @@ class VerifyReport:
     @property
     def is_sound(self) -> bool:
         """Whether nothing is wrong."""
-        return not (self.database or self.fingerprints or any(self.score_rows.values()) or self.incomplete)
+        clips = self.fingerprints or self.descriptors
+        return not (self.database or clips or any(self.score_rows.values()) or self.incomplete)
 
     @property
     def is_mended(self) -> bool:
@@ -55,7 +60,7 @@ def verify(catalog: Catalog, *, repair: bool = False, progress: Progress = no_pr
         database = [word for word in words if word != "ok"]
         if broken:
             database.append(f"{len(broken)} references lead nowhere")
-        fingerprints = _damaged_fingerprints(connection)
+        fingerprints, descriptors = (_damaged(connection, kind) for kind in KINDS)
         names = _metric_names(connection)
         rows = {metric_id: _damaged_rows(connection, metric_id) for metric_id in names}
         incomplete = [
@@ -64,11 +69,12 @@ def verify(catalog: Catalog, *, repair: bool = False, progress: Progress = no_pr
             if not rows[metric_id] and not scores.coverage(connection, metric_id).complete
         ]
     done = None
-    if repair and (fingerprints or any(rows.values()) or incomplete):
-        done = _repair(catalog, fingerprints, rows, progress)
+    if repair and (fingerprints or descriptors or any(rows.values()) or incomplete):
+        done = _repair(catalog, sorted({*fingerprints, *descriptors}), rows, progress)
     return VerifyReport(
         tuple(database),
         tuple(fingerprints),
+        tuple(descriptors),
         {names[metric_id]: tuple(damaged) for metric_id, damaged in rows.items()},
         tuple(incomplete),
         done,
@@ -85,11 +91,10 @@ def _metric_names(connection: Connection) -> dict[int, str]:
     }
 
 
-def _damaged_fingerprints(connection: Connection) -> list[int]:
-    statement = select(clip.c.id, clip.c.fingerprint, clip.c.fingerprint_crc32).where(
-        clip.c.fingerprint.is_not(None)
-    )
-    return [row.id for row in connection.execute(statement) if zlib.crc32(row.fingerprint) != row[2]]
+def _damaged(connection: Connection, kind: str) -> list[int]:
+    blob, crc32 = clip.c[kind], clip.c[f"{kind}_crc32"]
+    rows = connection.execute(select(clip.c.id, blob, crc32).where(blob.is_not(None)))
+    return [row.id for row in rows if zlib.crc32(row[1]) != row[2]]
 
 
 def _damaged_rows(connection: Connection, metric_id: int) -> list[int]:
@@ -104,7 +109,7 @@ def _damaged_rows(connection: Connection, metric_id: int) -> list[int]:
 
 
 def _repair(
-    catalog: Catalog, fingerprints: Sequence[int], rows: Mapping[int, Sequence[int]], progress: Progress
+    catalog: Catalog, clip_ids: Sequence[int], rows: Mapping[int, Sequence[int]], progress: Progress
 ) -> ReanalysisReport:
     """Retire what is damaged, close gaps, then analyse and score anew; a retired row is never read again."""
     with catalog.writing() as connection:
@@ -112,24 +117,16 @@ def _repair(
         for metric_id in rows:
             if not scores.coverage(connection, metric_id).complete:
                 scores.compact(connection, metric_id)
-    done = reanalyse_clips(catalog, fingerprints, rescore=False, progress=progress)
+    done = reanalyse_clips(catalog, clip_ids, rescore=False, progress=progress)
     with catalog.writing() as connection:
-        _forget_damaged(connection, fingerprints)
-    return replace(done, scoring=score(catalog, progress=progress))
+        for kind in KINDS:
+            _forget_damaged(connection, kind)
+    return replace(done, scores=score_all(catalog, progress))
 
 
-def _forget_damaged(connection: Connection, fingerprints: Sequence[int]) -> None:
-    """Take away the fingerprints that no file was left to make again: none can be scored with them."""
-    damaged = set(_damaged_fingerprints(connection)) & set(fingerprints)
-    for clip_id in sorted(damaged):
-        connection.execute(
-            update(clip)
-            .where(clip.c.id == clip_id)
-            .values(
-                fingerprint=None,
-                fingerprint_crc32=None,
-                fingerprint_backend=None,
-                fingerprint_version=None,
-                trim=UNKNOWN_TRIM,
-            )
-        )
+def _forget_damaged(connection: Connection, kind: str) -> None:
+    """Take away what no file was left to make again: nothing can be scored with it."""
+    names = [column.name for column in clip.c if column.name.startswith(kind)]
+    for clip_id in _damaged(connection, kind):
+        values = {**dict.fromkeys(names), "trim": UNKNOWN_TRIM}
+        connection.execute(update(clip).where(clip.c.id == clip_id).values(values))

@@ -1,264 +1,227 @@
-"""What is measured of a signal besides its fingerprint: integrated loudness after ITU-R BS.1770-4.
+"""What a clip sounds like, as one vector: timbre, movement, rhythm and harmony, from one shared STFT.
 
-Blocks are float32, shape (frames, channels), full scale ±1.0, of any length; loudness is in LUFS.
+A signal `y` is float32, shape (frames,), mono, at `sr` Hz, of any gain; a descriptor is float32, shape
+(DESCRIPTOR_SIZE,), its parts named by PARTS. It is made of spectra every 32 ms ("steps" below) that look no higher
+than 7.2 kHz, so that exports of one clip at 16 kHz and at 44.1 kHz have nearly the same. Levels are decibels
+relative to the clip's own mean power, with a soft floor: gain cancels, and bands that a low sample rate leaves
+empty lie on the floor.
 
-The recording passes the K weighting (a high shelf, then a high pass), and its power is averaged over
-400 ms, every 100 ms; the quiet ones of these averages are left out by two gates. Only one number is kept
-for each 100 ms.
+| part | what it is |
+|---|---|
+| timbre | how the spectral envelope (CEPSTRA mel cepstra) is distributed: mean and covariance as one Gaussian |
+| changes | how it moves from step to step: the covariance of its differences |
+| contrast | in octave bands, how far peaks stand above valleys: mean, then standard deviation |
+| modulation | how strongly the loudness of CONTOURS bands moves at each speed, 0.2 to 15.7 Hz |
+| persistence | how alike the chroma is to itself 1, 2, 4 … 64 steps later: held or changing harmony |
+| periods | autocorrelation of the onsets at lags from 0.19 to 4.1 s: tempo and metre |
+| chroma | mean strength of the twelve pitch classes, from C on |
+| intervals | how often pitch classes 0 … 6 semitones apart sound together, whatever the key |
+
+Nothing here is learned from audio: what weighs these numbers against each other is in `likeness.py`.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from functools import cache
+import itertools
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Under the first gate (LUFS), or this much (LU) under the mean of what passed it, a block does not count.
-ABSOLUTE_GATE = -70.0
-RELATIVE_GATE = -10.0
+from thresher.signal.spectra import (
+    CONTRAST_EDGES,
+    HOP,
+    LOWEST_MIDI,
+    MEL_BANDS,
+    WORKING_RATE,
+    at_working_rate,
+    spectra,
+)
 
-# BS.1770-4, equation 2: what makes a full-scale sine of 997 Hz in one front channel -3.01 LUFS.
-LOUDNESS_OFFSET = -0.691
+Floats = NDArray[np.float32]
 
-# A gating block is four steps of a tenth of a second.
-STEPS_IN_A_SECOND = 10
-STEPS_IN_A_BLOCK = 4
+VERSION = 1
+"""Changes whenever a descriptor of the same sound would."""
 
-# Under this sample rate a step has too few frames to speak of loudness.
-MINIMUM_RATE = 100
+# Of a clip longer than EXCERPTS * EXCERPT_SECONDS so many pieces of that length are looked at, evenly spread.
+EXCERPTS = 4
+EXCERPT_SECONDS = 30
 
-# The recursion of the weighting goes block by block of so many frames, and a tile of so many blocks is one
-# product of matrices: all in the innermost cache, and too small for BLAS to start threads, which would only
-# fight with the other workers for their cores.
-BLOCK_FRAMES = 64
-TILE_BLOCKS = 64
-TILE_FRAMES = BLOCK_FRAMES * TILE_BLOCKS
+CEPSTRA = 16
+FLOOR = 1e-7  # of the mean power: -70 dB
 
-# What a state still holds of an older one is left out where it has fallen below this.
-NEGLIGIBLE = 1e-9
+# What cepstra are about, and by how much they usually differ, in dB: brings them to one scale.
+CEPSTRA_CENTRES = np.array([-60.0, 40.0] + [0.0] * (CEPSTRA - 2))
+CEPSTRA_SCALES = np.maximum(3.0, 30.0 / np.sqrt(1.0 + np.arange(CEPSTRA)))
 
-# Samples weighted at a time, in whole tiles, so that memory does not grow with the blocks.
-CHUNK_SAMPLES = 16 * TILE_FRAMES
+# A covariance is drawn towards PRIOR_VARIANCE (dB²) as if PRIOR_STEPS steps had shown it: matters to short clips.
+PRIOR_VARIANCE = 4.0
+PRIOR_STEPS = 4.0
 
-# Weights of the channels by their number, where these are a surround layout in the order of WAV files:
-# left, right, centre, (low frequency effects, which BS.1770 leaves out,) left and right surround.
-SURROUND_WEIGHTS = {5: (1.0, 1.0, 1.0, 1.41, 1.41), 6: (1.0, 1.0, 1.0, 0.0, 1.41, 1.41)}
+CONTOURS = 12
+BLOCK = 128  # steps, 4.1 s; blocks overlap by half
+MODULATION_EDGES = (0.2, 0.4, 0.8, 1.2, 1.7, 2.4, 3.4, 4.8, 6.8, 9.6, 15.7)
+
+PERIODS = np.geomspace(6.0, 128.0, 25)  # lags in steps
+MINIMUM_OVERLAP = 0.25  # of the clip: where less overlaps, its autocorrelation is not raised further
+
+# A pitch sounds where it stands out of the AROUND semitones it is the middle of.
+AROUND = 13
+CHROMA_LAGS = (1, 2, 4, 8, 16, 32, 64)
+INTERVALS = 7
+
+_PART_SIZES = {
+    "timbre": (CEPSTRA + 1) * (CEPSTRA + 2) // 2,
+    "changes": CEPSTRA * (CEPSTRA + 1) // 2,
+    "contrast": 2 * (len(CONTRAST_EDGES) - 1),
+    "modulation": CONTOURS * (len(MODULATION_EDGES) - 1),
+    "persistence": len(CHROMA_LAGS),
+    "periods": len(PERIODS),
+    "chroma": 12,
+    "intervals": INTERVALS,
+}
+_ENDS = list(itertools.accumulate(_PART_SIZES.values()))
+PARTS = {name: slice(end - size, end) for (name, size), end in zip(_PART_SIZES.items(), _ENDS, strict=True)}
+DESCRIPTOR_SIZE = _ENDS[-1]
 
 
-@dataclass(frozen=True)
-class Stage:
-    """A second-order analogue filter: `high` s² + `band` s / `q` + `low` over s² + s / `q` + 1.
+def analysed_spans(frames: int, sr: int) -> list[tuple[int, int]]:
+    """Which frames of a clip its descriptor is made of: half-open spans, in order, at most two minutes in all.
 
-    s is in units of `frequency`, in Hz.
+    A caller that reads only these, one behind the other, gets the descriptor of the whole.
     """
-
-    frequency: float
-    q: float
-    high: float
-    band: float
-    low: float
-
-    def section(self, sr: int) -> NDArray[np.float64]:
-        """Its bilinear transform, exact at 0 Hz and at `frequency`: scipy's (b0, b1, b2, 1, a1, a2)."""
-        k = math.tan(math.pi * self.frequency / sr)
-        numerator = (
-            self.high + self.band * k / self.q + self.low * k * k,
-            2.0 * (self.low * k * k - self.high),
-            self.high - self.band * k / self.q + self.low * k * k,
-        )
-        denominator = (1.0 + k / self.q + k * k, 2.0 * (k * k - 1.0), 1.0 - k / self.q + k * k)
-        return np.array(numerator + denominator) / denominator[0]
+    length = EXCERPT_SECONDS * sr
+    if frames <= EXCERPTS * length:
+        return [(0, frames)]
+    starts = [(frames - length) * index // (EXCERPTS - 1) for index in range(EXCERPTS)]
+    return [(start, start + length) for start in starts]
 
 
-# The prototypes behind the coefficients that BS.1770-4 prints for 48 kHz: B. De Man, "Evaluation of
-# Implementations of the EBU R128 Loudness Measurement", AES 145 (2018). The printed high pass has the
-# numerator 1, -2, 1, so its pass band lies 0.04 dB above unity; that gain is part of the prototype here,
-# because the standard wants the response of 48 kHz at every rate (repeating 1, -2, 1 adds 0.09 dB at 16 kHz).
-HIGH_SHELF = Stage(1681.974450955533, 0.7071752369554196, 1.584864701130855, 1.258720930232562, 1.0)
-HIGH_PASS = Stage(38.13547087602444, 0.5003270373238773, 1.0049948987146884, 0.0, 0.0)
+def descriptor(y: Floats, sr: int) -> Floats:
+    """The descriptor of a mono signal, float32, shape (DESCRIPTOR_SIZE,), finite.
 
-
-def k_weighting(sr: int) -> NDArray[np.float64]:
-    """The K weighting at `sr` Hz as second-order sections, shape (0 … 2, 6).
-
-    At 48 kHz these are the coefficients of BS.1770-4, tables 1 and 2. A stage whose frequency lies at or
-    above half the sample rate is left out: that is what its bilinear transform tends to there. For the
-    shelf this happens at 3,363 Hz and below, where it would add 2 dB at most (0.7 dB under 1 kHz).
+    `y` is float32, shape (frames,), finite, at least one frame; `sr` is in Hz. Costs no more time and
+    memory than two minutes of sound do.
     """
-    stages = [stage.section(sr) for stage in (HIGH_SHELF, HIGH_PASS) if 2.0 * stage.frequency < sr]
-    return np.array(stages).reshape(-1, 6)
+    if y.ndim != 1 or not y.size:
+        raise ValueError(f"a signal must have shape (frames,) and a frame at least, not {tuple(y.shape)}")
+    if sr < 1:
+        raise ValueError(f"the sample rate must be at least 1 Hz, not {sr!r}")
+    spans = analysed_spans(y.size, sr)
+    if len(spans) > 1:
+        y = np.concatenate([y[start:end] for start, end in spans])
+    bands, pitches, contrast = spectra(at_working_rate(y, sr))
+    levels = _decibels(bands, FLOOR)
+    parts = {
+        **_timbre(levels),
+        "contrast": np.concatenate([contrast.mean(axis=0), contrast.std(axis=0)]),
+        "modulation": _modulation(levels),
+        "periods": _periods(levels),
+        **_harmony(pitches),
+    }
+    return np.concatenate([parts[name] for name in PARTS], dtype=np.float32, casting="same_kind")
 
 
-@dataclass(frozen=True, eq=False)
-class BlockFilter:
-    """A recursive filter that takes BLOCK_FRAMES frames in one step, as products with four matrices.
+def _decibels(powers: Floats, floor: float) -> Floats:
+    """Levels relative to the mean of all of `powers`, in dB, none below `floor`."""
+    mean = float(powers.mean())
+    levels: Floats = np.float32(10.0) * np.log10(powers / np.float32(mean or 1.0) + np.float32(floor))
+    return levels
 
-    With u the frames of a block as a row and s its state before it, shape (order,), the block's output is
-    u `direct` + s `free`, and the state behind it s `powers[0]` + u `driven`; `powers[k]` takes a state
-    over 2^k blocks and ends where hardly anything is left of it. `direct` and `driven` are float32, shapes
-    (BLOCK_FRAMES, BLOCK_FRAMES) and (BLOCK_FRAMES, order), `free` float32, (order, BLOCK_FRAMES). `advance`
-    is float64, shape (BLOCK_FRAMES + 1, order, order): `advance[n]` takes a state over n frames.
 
-    Formulas: W. Sung and S. Mitra, "Efficient Multi-Processor Implementation of Recursive Digital Filters",
-    ICASSP 1986; the states of all blocks are found in log2(blocks) steps, as Hillis and Steele's prefix sums.
+def _timbre(levels: Floats) -> dict[str, NDArray[np.float64]]:
+    """The parts `timbre` and `changes` of mel levels in dB, shape (steps, MEL_BANDS).
+
+    A Gaussian of mean m and covariance C is the matrix [[C + m mᵀ, m], [mᵀ, 1]], and Gaussians are compared
+    by its logarithm: M. Lovric et al., "Multivariate normal distributions parametrized as a Riemannian
+    symmetric space", J. Multivar. Anal. 74 (2000); V. Arsigny et al., "Log-Euclidean metrics", MRM 56 (2006).
+    One Gaussian a clip: M. Mandel and D. Ellis, ISMIR 2005.
     """
+    from scipy.fft import dct
 
-    direct: NDArray[np.float32]
-    free: NDArray[np.float32]
-    driven: NDArray[np.float32]
-    powers: tuple[NDArray[np.float64], ...]
-    advance: NDArray[np.float64]
-
-    @property
-    def order(self) -> int:
-        """How many numbers a state holds."""
-        return len(self.free)
-
-    def __call__(
-        self, rows: NDArray[np.float32], state: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Filter `rows`, shape (channels, frames), from `state`, shape (channels, order): output and new state."""
-        channels, frames = rows.shape
-        tiles = -(-frames // TILE_FRAMES)
-        padded = np.zeros((channels, tiles * TILE_FRAMES), np.float32)
-        padded[:, :frames] = rows
-        tiled = padded.reshape(channels, tiles, TILE_BLOCKS, BLOCK_FRAMES)
-        driven = (tiled @ self.driven).reshape(channels, tiles * TILE_BLOCKS, self.order)
-        # in double precision: the slow poles lie so near the unit circle that errors would add up
-        states = np.empty(driven.shape)
-        states[:, 0] = state
-        states[:, 1:] = driven[:, :-1]
-        for step, power in enumerate(self.powers):
-            states[:, 1 << step :] += states[:, : -(1 << step)] @ power
-        output: NDArray[np.float32] = tiled @ self.direct
-        output += states.astype(np.float32).reshape(*tiled.shape[:3], self.order) @ self.free
-        block, rest = divmod(frames, BLOCK_FRAMES)
-        behind = states[:, block] if rest else states[:, block - 1]
-        last = rest or BLOCK_FRAMES
-        fed = padded[:, frames - last : frames] @ self.driven[BLOCK_FRAMES - last :]
-        return output.reshape(channels, -1)[:, :frames], behind @ self.advance[last] + fed
+    cepstra = dct(levels, norm="ortho", axis=1, workers=1)[:, :CEPSTRA].astype(np.float64)
+    steps, mean = len(cepstra), cepstra.mean(axis=0)
+    about_mean = cepstra - mean
+    covariance = _with_prior(about_mean.T @ about_mean, steps) / np.outer(CEPSTRA_SCALES, CEPSTRA_SCALES)
+    differences = cepstra[2:] - cepstra[:-2]
+    place = np.append((mean - CEPSTRA_CENTRES) / CEPSTRA_SCALES, 1.0)
+    gaussian = np.outer(place, place)
+    gaussian[:CEPSTRA, :CEPSTRA] += covariance
+    changes = _with_prior(differences.T @ differences, len(differences))
+    return {"timbre": _logarithm(gaussian), "changes": _logarithm(changes)}
 
 
-@cache
-def k_filter(sr: int) -> BlockFilter:
-    """`k_weighting(sr)` by blocks."""
-    transition, entry, out, through = _state_space(k_weighting(sr))
-    advance = [np.eye(len(transition))]
-    for _ in range(BLOCK_FRAMES):
-        advance.append(transition @ advance[-1])
-    impulse = [through, *((out @ power @ entry).item() for power in advance[: BLOCK_FRAMES - 1])]
-    lags = np.arange(BLOCK_FRAMES) - np.arange(BLOCK_FRAMES)[:, np.newaxis]
-    direct = np.where(lags >= 0, np.array(impulse)[lags], 0.0)
-    free = np.vstack([out @ power for power in advance[:BLOCK_FRAMES]])
-    driven = np.hstack([power @ entry for power in advance[BLOCK_FRAMES - 1 :: -1]])
-    powers, power = [], advance[BLOCK_FRAMES]
-    while np.abs(power).max(initial=0.0) > NEGLIGIBLE:
-        powers.append(power.T)
-        power = power @ power
-    return BlockFilter(
-        direct=np.ascontiguousarray(direct, np.float32),
-        free=np.ascontiguousarray(free.T, np.float32),
-        driven=np.ascontiguousarray(driven.T, np.float32),
-        powers=tuple(powers),
-        advance=np.array([power.T for power in advance]),
+def _with_prior(scatter: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
+    return (scatter + PRIOR_STEPS * PRIOR_VARIANCE * np.eye(len(scatter))) / (steps + PRIOR_STEPS)
+
+
+def _logarithm(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The upper triangle of log(`matrix`), what lies off the diagonal times √2: distances stay Frobenius'."""
+    values, vectors = np.linalg.eigh(matrix)
+    logarithm = (vectors * np.log(np.maximum(values, 1e-9))) @ vectors.T
+    rows, columns = np.triu_indices(len(matrix))
+    triangle: NDArray[np.float64] = logarithm[rows, columns] * np.where(rows == columns, 1.0, np.sqrt(2.0))
+    return triangle
+
+
+def _modulation(levels: Floats) -> Floats:
+    """Log power of the loudness contours' movement, shape (CONTOURS · bands,), contour by contour.
+
+    As the fluctuation patterns of E. Pampalk, "Computational Models of Music Similarity" (2006).
+    """
+    from scipy.fft import rfft
+
+    steps = len(levels)
+    edges = np.rint(np.linspace(0, MEL_BANDS, CONTOURS + 1)).astype(int)
+    contours = np.add.reduceat(levels, edges[:-1], axis=1) / np.diff(edges).astype(np.float32)
+    contours = np.pad(contours - contours.mean(axis=0), ((0, max(0, BLOCK - steps)), (0, 0)))
+    blocks = np.lib.stride_tricks.sliding_window_view(contours, BLOCK, axis=0)[:: BLOCK // 2]
+    spectra = rfft(blocks * np.hanning(BLOCK).astype(np.float32), axis=-1, workers=1)
+    powers = (spectra.real**2 + spectra.imag**2).mean(axis=0) * np.float32(BLOCK / min(BLOCK, steps))
+    bins = np.arange(BLOCK // 2 + 1) * WORKING_RATE / (HOP * BLOCK)
+    starts = np.searchsorted(bins, MODULATION_EDGES)
+    sums = np.add.reduceat(powers, starts[:-1], axis=1)
+    sums[:, -1] = powers[:, starts[-2] : starts[-1]].sum(axis=1)
+    return np.log1p(sums / np.diff(starts).astype(np.float32)).ravel()
+
+
+def _periods(levels: Floats) -> NDArray[np.float64]:
+    """Autocorrelation of the onset strength at PERIODS, 1 at lag 0; zeros where nothing starts.
+
+    Onset strength is the mean rise of the mel levels: S. Böck and G. Widmer, DAFx 2013 (without its filter).
+    """
+    from scipy.fft import irfft, next_fast_len, rfft
+
+    longest = int(PERIODS[-1]) + 2
+    onsets = np.maximum(np.diff(levels, axis=0), 0.0).mean(axis=1) if len(levels) > 1 else np.zeros(1)
+    onsets = onsets - onsets.mean()
+    size = next_fast_len(len(onsets) + longest, real=True)
+    spectrum = rfft(onsets, size, workers=1)
+    correlation = irfft(spectrum.real**2 + spectrum.imag**2, size, workers=1)[:longest]
+    overlap = np.maximum(1.0 - np.arange(longest) / len(onsets), MINIMUM_OVERLAP)
+    periods: NDArray[np.float64] = np.interp(
+        PERIODS, np.arange(longest), correlation / overlap / (correlation[0] + 1e-3)
     )
+    return periods
 
 
-def _state_space(
-    sections: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
-    """Second-order sections in series as A, B, C, D: s' = A s + B u and y = C s + D u."""
-    transition, entry, out, through = np.zeros((0, 0)), np.zeros((0, 1)), np.zeros((1, 0)), 1.0
-    for b0, b1, b2, _, a1, a2 in sections:
-        own_entry = np.array([[b1 - a1 * b0], [b2 - a2 * b0]])
-        own = np.array([[-a1, 1.0], [-a2, 0.0]])
-        transition = np.block([[transition, np.zeros((len(transition), 2))], [own_entry @ out, own]])
-        entry = np.vstack([entry, own_entry * through])
-        out = np.hstack([b0 * out, [[1.0, 0.0]]])
-        through *= b0
-    return transition, entry, out, through
-
-
-class LoudnessMeter:
-    """Integrated loudness of a recording that arrives in blocks; `integrated` may be asked at any time.
-
-    All channels weigh 1, but those of the surround layouts of five channels (L R C Ls Rs) and six
-    (L R C LFE Ls Rs).
-    """
-
-    def __init__(self, sr: int, channels: int) -> None:
-        if sr < 1:
-            raise ValueError(f"the sample rate must be at least 1 Hz, not {sr!r}")
-        if channels < 1:
-            raise ValueError(f"a recording has at least one channel, not {channels!r}")
-        self._sr = sr
-        self._weights = np.array(SURROUND_WEIGHTS.get(channels, (1.0,) * channels))
-        self._filter = k_filter(sr)
-        self._state = np.zeros((channels, self._filter.order))
-        self._frames = 0
-        # Energy of each step over all channels, weighted; the last one may be incomplete.
-        self._energies: list[float] = []
-
-    def update(self, block: NDArray[np.float32]) -> None:
-        """Take the next `block`, shape (frames, channels)."""
-        channels = len(self._weights)
-        if block.ndim != 2 or block.shape[1] != channels:
-            raise ValueError(f"a block must have shape (frames, {channels}), not {tuple(block.shape)}")
-        if self._sr < MINIMUM_RATE:
-            return
-        step = max(1, CHUNK_SAMPLES // channels)
-        for start in range(0, block.shape[0], step):
-            with np.errstate(invalid="ignore"):  # infinity becomes NaN, and no loudness
-                weighted, self._state = self._filter(block[start : start + step].T, self._state)
-            self._add(weighted)
-
-    def integrated(self) -> float | None:
-        """The loudness so far in LUFS; None where it is undefined.
-
-        That is under 0.4 s, where every block lies under the absolute gate, and where a sample is NaN or
-        infinite. An incomplete block at the end does not count.
-        """
-        complete = step_at(self._frames, self._sr)
-        steps = np.array(self._energies[:complete])
-        if steps.size < STEPS_IN_A_BLOCK or not np.isfinite(steps).all():
-            return None
-        blocks = np.convolve(steps, np.ones(STEPS_IN_A_BLOCK), mode="valid")
-        powers = blocks * STEPS_IN_A_SECOND / (STEPS_IN_A_BLOCK * self._sr)
-        powers = powers[powers > 10.0 ** ((ABSOLUTE_GATE - LOUDNESS_OFFSET) / 10.0)]
-        if not powers.size:
-            return None
-        powers = powers[powers > powers.mean() * 10.0 ** (RELATIVE_GATE / 10.0)]
-        return LOUDNESS_OFFSET + 10.0 * math.log10(powers.mean())
-
-    def _add(self, rows: NDArray[np.float32]) -> None:
-        """Add the energy of K-weighted `rows`, shape (channels, frames), to the steps they lie in."""
-        frames = rows.shape[1]
-        first, last = step_at(self._frames, self._sr), step_at(self._frames + frames - 1, self._sr)
-        # Steps start at whole frames; the first one may have started in an earlier block.
-        starts = np.arange(first, last + 1) * self._sr // STEPS_IN_A_SECOND - self._frames
-        with np.errstate(invalid="ignore"):
-            sums = np.add.reduceat(rows * rows, np.maximum(starts, 0), axis=1, dtype=np.float64)
-            energies: list[float] = (self._weights @ sums).tolist()
-        if first < len(self._energies):
-            self._energies[first] += energies.pop(0)
-        self._energies += energies
-        self._frames += frames
-
-
-def step_at(frame: int, sr: int) -> int:
-    """Which step of a tenth of a second `frame` lies in; step n starts at frame ⌊n · `sr` / 10⌋."""
-    return (STEPS_IN_A_SECOND * (frame + 1) - 1) // sr
-
-
-def integrated_loudness(y: NDArray[np.float32], sr: int) -> float | None:
-    """Integrated loudness of `y` in LUFS, None where it is undefined (see `LoudnessMeter.integrated`).
-
-    `y` is float32, shape (frames,) or (frames, channels); `sr` is in Hz.
-    """
-    block = y[:, None] if y.ndim == 1 else y
-    meter = LoudnessMeter(sr, block.shape[1])
-    meter.update(block)
-    return meter.integrated()
+def _harmony(pitches: Floats) -> dict[str, Floats]:
+    """The parts `persistence`, `chroma` and `intervals` of the powers of semitones, shape (steps, SEMITONES)."""
+    nepers = _decibels(pitches, FLOOR) * np.float32(np.log(10.0) / 20.0)
+    sums = np.cumsum(np.pad(nepers, ((0, 0), (AROUND // 2 + 1, AROUND // 2)), mode="edge"), axis=1)
+    peaks = np.maximum(nepers - (sums[:, AROUND:] - sums[:, :-AROUND]) / np.float32(AROUND), 0.0)
+    # The first semitone is an E, the fourth above C: turned so that C comes first.
+    classes = np.roll(peaks.reshape(len(peaks), -1, 12).sum(axis=1), LOWEST_MIDI % 12, axis=1)
+    chroma = classes / (np.linalg.norm(classes, axis=1, keepdims=True) + np.float32(0.5))
+    together = chroma.T @ chroma / np.float32(len(chroma))
+    turned = (np.arange(12) + np.arange(INTERVALS)[:, None]) % 12
+    # A clip shorter than a lag has nothing to say of it: as if it went on unchanged.
+    itself = float(np.trace(together))
+    persistence = [
+        float(np.vdot(chroma[lag:], chroma[:-lag])) / (len(chroma) - lag) if len(chroma) > lag else itself
+        for lag in CHROMA_LAGS
+    ]
+    return {
+        "persistence": np.array(persistence, np.float32),
+        "chroma": chroma.mean(axis=0),
+        "intervals": together[np.arange(12), turned].mean(axis=1),
+    }

@@ -67,8 +67,8 @@ def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, object]]:
     for name, value in values.items():
         if isinstance(value, dict):
             facts += _flat(value, f"{prefix}{name}.")
-        elif isinstance(value, list):
-            facts += [(f"{prefix}{name}", f"{entry['name']}: {entry['pattern']}") for entry in value]
+        elif name == "provenance":
+            facts += [(name, f"{entry['name']}: {entry['pattern']}") for entry in value]
         else:
             facts.append((f"{prefix}{name}", value))
     return facts
@@ -188,8 +188,8 @@ def _tell_ingest(report: IngestReport) -> None:
     for status, count in sorted(report.findings.items()):
         what = "silent" if status == "silent" else "too short for a fingerprint"
         tell(f"{what}: {count} (thresher list status:{status})")
-    if report.scoring is not None:
-        tell_scoring(report.scoring)
+    for scoring in report.scores:
+        tell_scoring(scoring)
     if report.held_back:
         say(
             f"{report.held_back} known files are gone, more than half of their folder: is a drive unplugged? "
@@ -233,8 +233,8 @@ def reanalyse(
         tell(f"dry run: {counted(report.analysed, 'recording')} would be analysed")
         return
     tell(f"{report.analysed} analysed in {report.seconds:.1f} s, {counted(report.changed, 'clip')} changed")
-    if report.scoring is not None:
-        tell_scoring(report.scoring)
+    for scoring in report.scores:
+        tell_scoring(scoring)
     if report.without_file:
         say(
             f"{counted(len(report.without_file), 'recording')} without a file now, left as before; "
@@ -244,23 +244,32 @@ def reanalyse(
 
 @app.command(rich_help_panel=KEEP_PANEL)
 def score(
-    metric: Annotated[str | None, typer.Option(help="Default: the configured one.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Default: all in use.")] = None,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Compare clips that have no scores yet with all that have."""
     from thresher.curation.scoring import open_work
     from thresher.curation.scoring import score as run
+    from thresher.curation.upkeep import keep_scores
 
     with open_catalog() as catalog, ProgressBar() as progress:
-        report = open_work(catalog, metric) if dry_run else run(catalog, metric, progress)
+        if dry_run:
+            names = [metric] if metric else catalog.settings.metrics.use
+            reports = tuple(open_work(catalog, name) for name in names)
+        elif metric:
+            reports = (run(catalog, metric, progress),)
+        else:
+            reports = keep_scores(catalog, progress=progress)
     if json:
-        print_json(report)
-    elif dry_run:
-        clips, pairs = counted(report.clips, "clip"), counted(report.pairs, "comparison")
-        tell(f"dry run: {clips} would be scored in {pairs}")
-    else:
-        tell_scoring(report)
+        print_json(reports)
+        return
+    for report in reports:
+        if dry_run:
+            clips, pairs = counted(report.clips, "clip"), counted(report.pairs, "comparison")
+            tell(f"dry run, {report.metric}: {clips} would be scored in {pairs}")
+        else:
+            tell_scoring(report)
 
 
 @app.command(rich_help_panel=KEEP_PANEL)
@@ -348,6 +357,7 @@ def verify(
             [
                 ("database", "; ".join(report.database) or None),
                 ("damaged fingerprints of clips", ", ".join(map(str, report.fingerprints)) or None),
+                ("damaged descriptors of clips", ", ".join(map(str, report.descriptors)) or None),
                 *(
                     (f"damaged score rows of {name}", ", ".join(map(str, rows)) or None)
                     for name, rows in report.score_rows.items()
@@ -357,8 +367,8 @@ def verify(
         )
         if report.repair is not None:
             tell(f"{report.repair.analysed} analysed again")
-            if report.repair.scoring is not None:
-                tell_scoring(report.repair.scoring)
+            for scoring in report.repair.scores:
+                tell_scoring(scoring)
             if report.repair.without_file:
                 lost = ", ".join(map(str, report.repair.without_file))
                 say(f"no file is left of recordings {lost}; put them back and `thresher ingest` their folder")

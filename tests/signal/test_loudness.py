@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from thresher.signal.descriptors import (
+from thresher.signal.loudness import (
     BLOCK_FRAMES,
     TILE_FRAMES,
     LoudnessMeter,

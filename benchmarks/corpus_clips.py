@@ -1,0 +1,69 @@
+"""The corpus as clips: what `make_likeness.py` and `bench_likeness.py` both read.
+
+Audio is float32, shape (frames,), mono, trimmed as thresher trims; of a recording longer than 30 s, its middle.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from thresher.signal.trim import LevelMeter, TrimSettings, to_mono
+
+CORPUS = Path(__file__).resolve().parents[1] / "../shared/corpus"
+LONGEST_SECONDS = 30
+SHORTEST_SECONDS = 2
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One distinct recording of the corpus; `group` and `kind` as in groups.tsv."""
+
+    path: str
+    group: str
+    kind: str
+
+    @property
+    def family(self) -> str:
+        """Which independent part of the corpus it is from: for constants made without the files judged."""
+        folders = self.path.split("/")
+        return folders[0] if folders[0] == "music" else folders[1]
+
+
+def clips(corpus: Path) -> list[Clip]:
+    """All distinct recordings named by groups.tsv, by path; of byte copies the first."""
+    with open(corpus / "groups.tsv", newline="", encoding="utf-8") as file:
+        rows = sorted(
+            (row["path"], row["group"], row["kind"]) for row in csv.DictReader(file, delimiter="\t")
+        )
+    distinct: dict[bytes, Clip] = {}
+    for row in rows:
+        digest = hashlib.sha256((corpus / row[0]).read_bytes()).digest()
+        distinct.setdefault(digest, Clip(*row))
+    return list(distinct.values())
+
+
+def audio(corpus: Path, clip: Clip) -> tuple[NDArray[np.float32], int]:
+    """The clip's signal and its sample rate."""
+    y, sr = soundfile.read(corpus / clip.path, dtype="float32", always_2d=True)
+    meter = LevelMeter(y.shape[1], TrimSettings())
+    meter.update(y)
+    levels = meter.result()
+    y = to_mono(y, levels.mono_channel)[levels.span.start : levels.span.end]
+    start = max(0, (len(y) - LONGEST_SECONDS * sr) // 2)
+    return np.ascontiguousarray(y[start : start + LONGEST_SECONDS * sr]), sr
+
+
+def long_enough(corpus: Path) -> Iterator[tuple[Clip, NDArray[np.float32], int]]:
+    """The clips that have at least SHORTEST_SECONDS of sound, with it and its rate."""
+    for clip in clips(corpus):
+        y, sr = audio(corpus, clip)
+        if len(y) >= SHORTEST_SECONDS * sr:
+            yield clip, y, sr

@@ -1,0 +1,290 @@
+"""`likeness`: how alike two clips sound, from their descriptors; made of four aspects.
+
+What is kept of a clip is its descriptor, float32, shape (DESCRIPTOR_SIZE,). Scores are float32, shape (m, n), in
+[0, 1]; computed in float64, rounded once.
+
+1. Each aspect of a descriptor is projected to coordinates in which the parts of one clip lie about as far
+   apart in every direction (within-class covariance normalisation: A. Hatch et al., Interspeech 2006), so that
+   what varies inside of a clip counts little and what sets clips apart counts much; distances are Euclidean.
+2. Mutual proximity (D. Schnitzer et al., "Local and global scaling reduce hubs in space", JMLR 13, 2012): a
+   distance counts as many standard deviations as it lies under the mean distance of either clip to the
+   references. First in each aspect, which makes aspects comparable, then for their weighted sum; the
+   product of the two probabilities that a reference is farther away is the score.
+
+Projections and references belong to the metric's version; they come from benchmarks/make_likeness.py,
+never from a catalog. Two clips' score depends on nothing but their descriptors and these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import resources
+from types import MappingProxyType
+from typing import IO, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thresher.signal.descriptors import DESCRIPTOR_SIZE, PARTS
+from thresher.signal.metric import Metric, Scores
+
+Exact = NDArray[np.float64]
+
+CONSTANTS = "likeness-1.npz"
+"""The file beside this module; benchmarks/make_likeness.py makes it, and names what it comes from."""
+
+# The pairs of one tile: its arrays of float64 stay in the caches.
+TILE_ROWS, TILE_COLUMNS = 64, 1_024
+
+# A farness so little above that of equal descriptors is rounding.
+SAME = 1e-5
+
+# Clips packed at a time: bounds the memory of their distances to the references.
+PACK_CLIPS = 4_096
+
+# The logistic curve that is nearest to the normal distribution's (to 0.01). Its longer tails keep apart in
+# float32 what is nearly the same.
+LOGISTIC = 1.702
+
+
+@dataclass(frozen=True)
+class Aspect:
+    """A side of a clip's sound: which parts of the descriptor tell it, and how much it counts."""
+
+    parts: tuple[str, ...]
+    weight: float
+
+    @property
+    def columns(self) -> NDArray[np.intp]:
+        """Where its parts lie in a descriptor."""
+        return np.concatenate([np.arange(PARTS[part].start, PARTS[part].stop) for part in self.parts])
+
+
+ASPECTS: Mapping[str, Aspect] = MappingProxyType(
+    {
+        "timbre": Aspect(("timbre", "changes", "contrast"), 1.0),
+        "movement": Aspect(("modulation", "persistence"), 0.5),
+        "rhythm": Aspect(("periods",), 0.25),
+        "harmony": Aspect(("chroma", "intervals"), 0.25),
+    }
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """What distances from each of n clips count.
+
+    `slopes`, float64, shape (n, aspects), and `shifts`, shape (n,): of a pair with the distances d the farness
+    is Σ d · (slope + slope') - shift - shift'. That is the weighted sum over aspects of (d - mean) / deviation,
+    half by the one clip's mean and deviation over the references, half by the other's.
+    """
+
+    slopes: Exact
+    shifts: Exact
+
+    @classmethod
+    def of(cls, distances: tuple[Exact, ...], aspects: tuple[Aspect, ...]) -> Self:
+        """From the distances to the references in each aspect, (n, references); NaN does not count."""
+        weights = np.array([aspect.weight for aspect in aspects])
+        means = np.stack([np.nanmean(aspect, axis=1) for aspect in distances], axis=1)
+        deviations = np.stack([np.nanstd(aspect, axis=1) for aspect in distances], axis=1)
+        slopes = 0.5 * weights / deviations
+        return cls(slopes, (slopes * means).sum(axis=1))
+
+
+@dataclass(frozen=True, eq=False)
+class Constants:
+    """What the metric knows beforehand, in the order of `aspects`; all float64.
+
+    With k the columns of an aspect, which has as many coordinates: `projections[a]`, lower triangular, shape
+    (k, k); `centres[a]`, shape (k,), the projected mean; `references[a]`, shape (references, k).
+    """
+
+    aspects: tuple[Aspect, ...]
+    projections: tuple[Exact, ...]
+    centres: tuple[Exact, ...]
+    references: tuple[Exact, ...]
+
+    @classmethod
+    def load(cls, stream: IO[bytes]) -> Self:
+        """Read what benchmarks/make_likeness.py wrote: the triangles of projections by row, all as float16."""
+        with np.load(stream) as file:
+
+            def arrays(what: str) -> tuple[Exact, ...]:
+                return tuple(file[f"{name}_{what}"].astype(np.float64) for name in ASPECTS)
+
+            triangles, centres, references = arrays("projection"), arrays("centre"), arrays("references")
+        projections = tuple(np.zeros((len(centre), len(centre))) for centre in centres)
+        for projection, triangle in zip(projections, triangles, strict=True):
+            projection[np.tril_indices(len(projection))] = triangle
+        return cls(tuple(ASPECTS.values()), projections, centres, references)
+
+    def project(self, descriptors: NDArray[np.float32]) -> tuple[Exact, ...]:
+        """Coordinates of descriptors, (clips, DESCRIPTOR_SIZE) → for each aspect (clips, coordinates)."""
+        return tuple(
+            descriptors[:, aspect.columns].astype(np.float64) @ projection - centre
+            for aspect, projection, centre in zip(self.aspects, self.projections, self.centres, strict=True)
+        )
+
+    @cached_property
+    def reference_scale(self) -> Scale:
+        """What distances from the references count; none is compared with itself."""
+        distances = tuple(_distances(aspect, aspect) for aspect in self.references)
+        for aspect in distances:
+            np.fill_diagonal(aspect, np.nan)
+        return Scale.of(distances, self.aspects)
+
+
+@cache
+def shipped_constants() -> Constants:
+    """The constants of this version."""
+    with resources.files(__package__).joinpath(CONSTANTS).open("rb") as stream:
+        return Constants.load(stream)
+
+
+@dataclass(frozen=True, eq=False)
+class Likenesses:
+    """What is kept of `count` clips, ready for the kernel; all float64. Build it with `pack`.
+
+    `coordinates[a]`, shape (count, coordinates of aspect a); `scale`, see there; `means` and `deviations`, shape
+    (count,): those of each clip's farness from the references.
+    """
+
+    coordinates: tuple[Exact, ...]
+    scale: Scale
+    means: Exact
+    deviations: Exact
+
+    @classmethod
+    def pack(cls, descriptors: Iterable[NDArray[Any]], constants: Constants | None = None) -> Self:
+        """Pack descriptors, each float32, shape (DESCRIPTOR_SIZE,), under `constants` (None: those shipped).
+
+        Raises ValueError for another dtype or shape, and for one that is not finite.
+        """
+        known = constants or shipped_constants()
+        arrays = list(descriptors)
+        for index, array in enumerate(arrays):
+            _check_descriptor(index, array)
+        stacked = np.array(arrays, np.float32).reshape(-1, DESCRIPTOR_SIZE)
+        kept = cls._packed(stacked[:PACK_CLIPS], known)
+        for start in range(PACK_CLIPS, len(stacked), PACK_CLIPS):
+            kept = kept.joined(cls._packed(stacked[start : start + PACK_CLIPS], known))
+        return kept
+
+    @classmethod
+    def _packed(cls, descriptors: NDArray[np.float32], known: Constants) -> Self:
+        coordinates = known.project(descriptors)
+        distances = tuple(map(_distances, coordinates, known.references))
+        scale = Scale.of(distances, known.aspects)
+        farness = _farness(distances, scale, known.reference_scale)
+        return cls(coordinates, scale, farness.mean(axis=1), farness.std(axis=1))
+
+    @property
+    def count(self) -> int:
+        """How many clips."""
+        return len(self.means)
+
+    def part(self, start: int, stop: int) -> Self:
+        """The clips `start` … `stop` - 1 (both within 0 … count), sharing memory."""
+        if not 0 <= start <= stop <= self.count:
+            raise ValueError(f"descriptors {start} to {stop} were asked of {self.count}")
+        clips = slice(start, stop)
+        return type(self)(
+            tuple(aspect[clips] for aspect in self.coordinates),
+            Scale(self.scale.slopes[clips], self.scale.shifts[clips]),
+            self.means[clips],
+            self.deviations[clips],
+        )
+
+    def joined(self, other: Self) -> Self:
+        """These clips, then those of `other`."""
+        return type(self)(
+            tuple(map(_behind, self.coordinates, other.coordinates)),
+            Scale(
+                _behind(self.scale.slopes, other.scale.slopes), _behind(self.scale.shifts, other.scale.shifts)
+            ),
+            _behind(self.means, other.means),
+            _behind(self.deviations, other.deviations),
+        )
+
+
+def _behind(first: Exact, second: Exact) -> Exact:
+    return np.concatenate([first, second])
+
+
+def _check_descriptor(index: int, array: NDArray[Any]) -> None:
+    if array.dtype.newbyteorder("=") != np.dtype(np.float32) or array.shape != (DESCRIPTOR_SIZE,):
+        raise ValueError(
+            f"descriptor {index} is {array.dtype} of shape {array.shape}, "
+            f"not float32 of shape ({DESCRIPTOR_SIZE},)"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"descriptor {index} holds NaN or infinity")
+
+
+def likeness_scores(rows: Likenesses, columns: Likenesses, *, threads: int = 1) -> Scores:  # noqa: ARG001
+    """How alike each pair sounds: float32, shape (rows.count, columns.count), in [0, 1].
+
+    Symmetric; 1 for equal descriptors. Beside the result, memory stays below 5 MB. `threads` are not used: the
+    products of matrices are the least of it, and one thread makes 17 million pairs a second.
+    """
+    scores = np.empty((rows.count, columns.count), np.float32)
+    for top in range(0, rows.count, TILE_ROWS):
+        tall = rows.part(top, min(rows.count, top + TILE_ROWS))
+        for left in range(0, columns.count, TILE_COLUMNS):
+            wide = columns.part(left, min(columns.count, left + TILE_COLUMNS))
+            scores[top : top + TILE_ROWS, left : left + TILE_COLUMNS] = _tile_scores(tall, wide)
+    return scores
+
+
+def likeness_triangle(kept: Likenesses) -> Scores:
+    """`likeness_scores` of few clips among themselves: float32, shape (n, n), NaN but below the diagonal."""
+    scores = np.full((kept.count, kept.count), np.nan, np.float32)
+    below = np.tril_indices(kept.count, k=-1)
+    scores[below] = likeness_scores(kept, kept)[below]
+    return scores
+
+
+def _tile_scores(rows: Likenesses, columns: Likenesses) -> Exact:
+    distances = map(_distances, rows.coordinates, columns.coordinates)
+    farness = _farness(distances, rows.scale, columns.scale)
+    # Equal descriptors are as near as can be; what is left of their distance is rounding.
+    nearest = -(rows.scale.shifts[:, None] + columns.scale.shifts)
+    same = farness - nearest < SAME
+    by_rows = _share_farther(farness, rows.means[:, None], rows.deviations[:, None])
+    by_columns = _share_farther(farness, columns.means, columns.deviations)
+    by_rows *= by_columns
+    by_rows[same] = 1.0
+    return by_rows
+
+
+def _share_farther(farness: Exact, means: Exact, deviations: Exact) -> Exact:
+    """The probability that a reference is farther away than `farness`."""
+    share = (farness - means) * (LOGISTIC / deviations)
+    np.exp(share, out=share)
+    share += 1.0
+    return np.reciprocal(share, out=share)
+
+
+def _distances(rows: Exact, columns: Exact) -> Exact:
+    """Euclidean distances, (m, coordinates) and (n, coordinates) → (m, n)."""
+    squares = rows @ columns.T
+    squares *= -2.0
+    squares += np.einsum("ij,ij->i", rows, rows)[:, None]
+    squares += np.einsum("ij,ij->i", columns, columns)
+    return np.sqrt(np.maximum(squares, 0.0, out=squares), out=squares)
+
+
+def _farness(distances: Iterable[Exact], rows: Scale, columns: Scale) -> Exact:
+    """See `Scale`: the distances of m and n clips in each aspect, (m, n) → (m, n)."""
+    farness = -(rows.shifts[:, None] + columns.shifts)
+    for aspect, row, column in zip(distances, rows.slopes.T, columns.slopes.T, strict=True):
+        farness += aspect * (row[:, None] + column)
+    return farness
+
+
+LIKENESS: Metric[Likenesses] = Metric(
+    "likeness", 1, "descriptor", Likenesses.pack, likeness_scores, likeness_triangle
+)
