@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog as Catalog
+    from thresher.curation.dupes import dupes as dupes
     from thresher.curation.forget import forget as forget
     from thresher.curation.ingest import IngestOptions as IngestOptions
     from thresher.curation.ingest import ingest as ingest
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from thresher.curation.listing import fields as fields
     from thresher.curation.listing import list_clips as list_clips
     from thresher.curation.listing import show_clip as show_clip
+    from thresher.curation.near import near as near
     from thresher.curation.overview import batches as batches
     from thresher.curation.overview import checkpoints as checkpoints
     from thresher.curation.overview import stats as stats
@@ -45,10 +47,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "catalog.catalog": ("Catalog",),
+    "curation.dupes": ("dupes",),
     "curation.forget": ("forget",),
     "curation.ingest": ("IngestOptions", "ingest"),
     "curation.judging": ("history", "modify", "note", "rate", "reject", "tag", "undo", "unreject"),
     "curation.listing": ("fields", "list_clips", "show_clip"),
+    "curation.near": ("near",),
     "curation.overview": ("batches", "checkpoints", "stats"),
     "curation.playback": ("play_clip", "play_song"),
     "curation.reanalyse": ("reanalyse",),

@@ -58,6 +58,9 @@ def test_defaults() -> None:
         "audio.max_length": 7200.0,
         "metrics.use": ("prefix", "aligned", "likeness"),
         "metrics.default": "prefix",
+        "dupes.score": 0.85,
+        "dupes.words": 12,
+        "dupes.cover": 0.9,
         "ingest.executor": "processes",
         "ingest.group": 64,
         "ingest.settle": 2.0,
@@ -112,6 +115,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         "fingerprint": {"backend": "fpcalc"},
         "audio": {"max_length": "5:00"},
         "metrics": {"use": ["likeness", "aligned"], "default": "aligned"},
+        "dupes": {"score": 0.9, "words": 20, "cover": 1},
         "ingest": {"executor": "threads:4", "group": 1, "settle": 0},
         "song": {"order": "epoch+", "fade": 0},
     }

@@ -404,7 +404,8 @@ def test_query_finds(sample: Sample, text: str, expected: list[int]) -> None:
 
 def test_every_field_is_in_the_table() -> None:
     named = " ".join(text for text, _ in TABLE)
-    assert [name for name in FIELDS if f"{name}:" not in named] == []
+    # `near` needs numbers: tests/curation/test_near.py
+    assert [name for name in FIELDS if f"{name}:" not in named and not name.startswith("near")] == []
 
 
 def test_absolute_path_of_the_catalog(sample: Sample) -> None:

@@ -127,6 +127,15 @@ class MetricsSection(_Section):
 
 
 @dataclass(frozen=True)
+class DupesSection(_Section):
+    """What counts as the same sound: the score by `aligned`, over how many words, covering which share of both."""
+
+    score: Annotated[float, _Takes("a number", ge=0, le=1)] = 0.85
+    words: Annotated[int, _Takes("a number of words", ge=1, le=1 << 20)] = 12
+    cover: Annotated[float, _Takes("a number", ge=0, le=1)] = 0.9
+
+
+@dataclass(frozen=True)
 class IngestSection(_Section):
     """Where the work runs, how many files a transaction holds, how many seconds a file has to lie still."""
 
@@ -170,6 +179,7 @@ class Settings:
     fingerprint: FingerprintSection = field(default_factory=FingerprintSection)
     audio: AudioSection = field(default_factory=AudioSection)
     metrics: MetricsSection = field(default_factory=MetricsSection)
+    dupes: DupesSection = field(default_factory=DupesSection)
     ingest: IngestSection = field(default_factory=IngestSection)
     song: SongSection = field(default_factory=SongSection)
     provenance: tuple[Pattern, ...] = ()

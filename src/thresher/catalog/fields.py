@@ -54,6 +54,8 @@ SOURCE = (
 """What every query is read from: one row for each clip."""
 
 METRIC_NAMES = METRICS
+NEAREST = 20
+_NEAR = "a clip's id such as 12, or one with a range such as 12:0.8.."
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,9 @@ class Scope(Protocol):
 
     def song(self, name: str) -> Condition:
         """Whether a clip is selected by the song of that name."""
+
+    def near(self, clip_id: int, metric: str) -> Sequence[tuple[int, float]]:
+        """Other clips with their scores against one under a metric, the nearest first."""
 
 
 Test = Callable[[Match, Scope], Condition]
@@ -368,6 +373,30 @@ def bare_word(word: str, scope: Scope) -> Condition:
     return or_(*places)
 
 
+def near_field(metric_name: str | None) -> Field:
+    """The clips that are like a given one, under one metric, or else under the configured one."""
+
+    def test(match: Match, scope: Scope) -> Condition:
+        number, colon, limits = _plain(match, _NEAR).partition(":")
+        if not (number.isascii() and number.isdigit()) or int(number) > LARGEST_INTEGER:
+            raise UnfitError(f'"{match.value}" is not {_NEAR}')
+        found = scope.near(int(number), metric_name or scope.metric)
+        if not colon:
+            ids = [clip_id for clip_id, _ in found[:NEAREST]]
+        else:
+            low, high = bounds_of(limits, _RANGE, number_of)
+            lowest = -math.inf if low is None else as_float32(low)
+            highest = math.inf if high is None else as_float32(high)
+            ids = [clip_id for clip_id, score in found if lowest <= score <= highest]
+        # SQLite takes so many values in a statement
+        return or_(false(), *(clip.c.id.in_(ids[start : start + 500]) for start in range(0, len(ids), 500)))
+
+    name = "near" if metric_name is None else f"near@{metric_name}"
+    under = "the configured metric" if metric_name is None else metric_name
+    described = f"the {NEAREST} clips most like this one under {under}, or with a score in a range: 12:0.8.."
+    return Field(name, "clip", described, test, None)
+
+
 def _song_test(match: Match, scope: Scope) -> Condition:
     return scope.song(_plain(match, "a song's name"))
 
@@ -457,6 +486,8 @@ _BUILT_IN: tuple[Field, ...] = (
     Field("song", "song", "selected by the query of this song", _song_test, None),
     score_field(None),
     *(score_field(name) for name in METRIC_NAMES),
+    near_field(None),
+    *(near_field(name) for name in METRIC_NAMES),
 )
 
 FIELDS: Mapping[str, Field] = {field.name: field for field in _BUILT_IN}

@@ -70,7 +70,8 @@ _SPECIAL = re.compile(r"""[\s'"\\]""")
 class Context:
     """What a query has to know of its catalog; names are looked up only if the query needs them.
 
-    `metric` is what `score:` means, `root` the catalog's folder, `now` seconds since 1970.
+    `metric` is what `score:` means, `root` the catalog's folder, `now` seconds since 1970; `near` gives the other
+    clips with their scores against one under a metric, the nearest first.
     """
 
     attribute_keys: Collection[str] | Callable[[], Collection[str]]
@@ -78,6 +79,7 @@ class Context:
     metric: str
     root: Path
     now: float
+    near: Callable[[int, str], Sequence[tuple[int, float]]] = lambda _clip, _metric: ()
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,20 @@ def context_of(catalog: Catalog, connection: Connection) -> Context:
         rows = connection.execute(select(song.c.name, song.c.query).where(~song.c.deleted))
         return {row.name: row.query for row in rows}
 
-    return Context(attribute_keys, song_queries, catalog.settings.metrics.default, catalog.root, time.time())
+    def near(clip_id: int, metric_name: str) -> Sequence[tuple[int, float]]:
+        from thresher.catalog import scores  # numbers, which other queries do without
+        from thresher.signal.similarity import METRICS
+
+        by = METRICS[metric_name]
+        if not scores.checksums(connection, [clip_id], by.keeps):
+            raise UnfitError(f"clip {clip_id} is not there, or has no {by.keeps}")
+        (kept,) = scores.read_kept(connection, [clip_id], by.keeps)
+        return [
+            pair for pair in scores.nearest_first(*scores.compare(connection, by, kept)) if pair[0] != clip_id
+        ]
+
+    default = catalog.settings.metrics.default
+    return Context(attribute_keys, song_queries, default, catalog.root, time.time(), near)
 
 
 def split_text(text: str) -> list[str]:
@@ -235,6 +250,10 @@ class _Parser:
             raise _error(last_comma, "expected a term after the comma, which means OR")
         condition = _joined([_joined(group, and_) for group in groups], or_)
         return Query(to_text(terms), condition, (*sort, clip.c.id.asc()), frozenset(self._named))
+
+    def near(self, clip_id: int, metric: str) -> Sequence[tuple[int, float]]:
+        """Other clips with their scores against one under a metric, the nearest first."""
+        return self._context.near(clip_id, metric)
 
     def song(self, name: str) -> Condition:
         """Whether a clip is selected by the song of that name, with the defaults of songs."""

@@ -20,7 +20,7 @@ from thresher.catalog.database import insert_row
 from thresher.catalog.schema import clip, metric, nearest, recording, score_row
 from thresher.errors import CatalogError
 from thresher.signal.descriptors import VERSION as DESCRIPTOR_VERSION
-from thresher.signal.metric import Kind
+from thresher.signal.metric import Kind, Metric
 
 Scores = NDArray[np.float32]
 
@@ -186,6 +186,22 @@ def read_kept(connection: Connection, clip_ids: Iterable[int], kind: Kind) -> It
                 )
             array = np.frombuffer(blob, dtype=kept.dtype)
             yield array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def compare(connection: Connection, by: Metric[Any], one: NDArray[Any]) -> tuple[NDArray[np.int64], Scores]:
+    """What `one` fingerprint or descriptor scores against every live clip: ids and scores, shape (live,) each.
+
+    Computed, not read: a clip's scores lie in as many rows as there are later clips.
+    """
+    ids = read_matrix(connection, metric_id(connection, by.name, by.version)).clip_ids
+    live = by.pack(read_kept(connection, ids.tolist(), by.keeps))
+    return ids, by.scores(by.pack([one]), live)[0]
+
+
+def nearest_first(ids: NDArray[np.int64], found: Scores) -> list[tuple[int, float]]:
+    """Ids with their scores, the highest first, of equals the smallest id."""
+    order = np.lexsort((ids, -found))
+    return list(zip(ids[order].tolist(), found[order].tolist(), strict=True))
 
 
 def append(
@@ -358,6 +374,17 @@ def _values(position: int, blob: bytes, crc32: int) -> Scores:
 def between(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> Scores:
     """The score matrix of some clips, float32, shape (n, n); NaN on the diagonal and where there is none."""
     scores = np.full((len(clip_ids), len(clip_ids)), np.nan, dtype=np.float32)
+    found = _live_places(connection, of_metric, clip_ids)
+    positions, places = np.array(found, dtype=np.int64).reshape(len(found), 2).T
+    for index, row in enumerate(_rows(connection, of_metric, positions)):
+        values = row[positions[:index]]
+        scores[places[index], places[:index]] = values
+        scores[places[:index], places[index]] = values
+    return scores
+
+
+def _live_places(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Position of each clip that has a live row, ascending, with its place among `clip_ids`."""
     place_of = {clip_id: place for place, clip_id in enumerate(clip_ids)}
     found: list[tuple[int, int]] = []
     for chunk in _chunks(list(clip_ids)):
@@ -365,12 +392,20 @@ def between(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> 
             score_row.c.metric_id == of_metric, ~score_row.c.retired, score_row.c.clip_id.in_(chunk)
         )
         found += [(row.position, place_of[row.clip_id]) for row in connection.execute(live)]
-    positions, places = np.array(sorted(found), dtype=np.int64).reshape(len(found), 2).T
+    return sorted(found)
+
+
+def pairs_above(
+    connection: Connection, of_metric: int, clip_ids: Sequence[int], threshold: float
+) -> list[tuple[int, int]]:
+    """The pairs of these clips that score `threshold` or more, read row by row: memory does not grow with them."""
+    live = _live_places(connection, of_metric, clip_ids)
+    positions = np.array([position for position, _ in live], dtype=np.int64)
+    found = []
     for index, row in enumerate(_rows(connection, of_metric, positions)):
-        values = row[positions[:index]]
-        scores[places[index], places[:index]] = values
-        scores[places[:index], places[index]] = values
-    return scores
+        close = np.flatnonzero(row[positions[:index]] >= np.float32(threshold))
+        found += [(clip_ids[live[other][1]], clip_ids[live[index][1]]) for other in close.tolist()]
+    return found
 
 
 def coverage(connection: Connection, of_metric: int) -> Coverage:

@@ -96,13 +96,17 @@ class LocationRow:
 
 @dataclass(frozen=True)
 class NeighbourRow:
-    """The clip most like another one under a metric."""
+    """The clip most like another one under a metric.
+
+    `offset` is where it begins in that one, in seconds, as the metric `aligned` finds it; None under others.
+    """
 
     metric: str
     version: int
     clip: int
     path: str | None
     score: float
+    offset: float | None = None
 
 
 @dataclass(frozen=True)
@@ -409,7 +413,20 @@ def _neighbours(connection: Connection, clip_id: int) -> tuple[NeighbourRow, ...
         .where(nearest.c.clip_id == clip_id)
         .order_by(metric.c.name, metric.c.version)
     )
-    return tuple(NeighbourRow(*row) for row in rows)
+    return tuple(
+        NeighbourRow(*row, offset=_offset(connection, clip_id, row.id) if row.name == "aligned" else None)
+        for row in rows.all()
+    )
+
+
+def _offset(connection: Connection, clip_id: int, other_id: int) -> float:
+    """Where the other clip begins in this one, in seconds."""
+    from thresher.catalog.scores import read_kept
+    from thresher.signal.aligned import align
+    from thresher.signal.fingerprint import WORD_SECONDS
+
+    one, other = read_kept(connection, [clip_id, other_id], "fingerprint")
+    return align(one, other).offset * WORD_SECONDS
 
 
 def _shown(term: str) -> str:

@@ -44,15 +44,31 @@ def align(first: Words, second: Words) -> Alignment:
     Of equal scores (in float32) the smallest |offset| counts, then the negative one. So exchanging the clips
     changes the offset's sign and nothing else, but where +d and −d tie: then both ways say −d.
     """
+    offsets, overlaps, scores = _all_offsets(first, second)
+    tied = np.flatnonzero(scores == scores.max())
+    best = tied[np.argmin(np.abs(offsets[tied]))]  # offsets ascend: of two equally near, the negative
+    return Alignment(float(scores[best]), int(offsets[best]), int(overlaps[best]))
+
+
+def standing_out(first: Words, second: Words) -> float:
+    """How far the best offset's score lies on the way from the median of all offsets' scores to 1: 0 … 1.
+
+    0 where no offset is better than another, as of two unrelated noises, whose words are much alike; 1 where the
+    best one is perfect. Of identical constants, which match at every offset, it is 1.
+    """
+    _, _, scores = _all_offsets(first, second)
+    typical = float(np.median(scores))
+    return 1.0 if typical == 1.0 else (float(scores.max()) - typical) / (1.0 - typical)
+
+
+def _all_offsets(first: Words, second: Words) -> tuple[NDArray[np.int64], NDArray[np.int64], Scores]:
+    """Every offset with enough overlap, ascending, how much that is, and the score there (float32)."""
     least = least_overlap(first.size, second.size)
     offsets = np.arange(least - second.size, first.size - least + 1)
     starts, stops = np.maximum(0, -offsets), np.minimum(second.size, first.size - offsets)
     bits = WORD_BITS * (stops - starts)
     equal = bits - _different_bits(first, second, starts, stops)
-    scores = (equal / bits).astype(np.float32)
-    tied = np.flatnonzero(scores == scores.max())
-    best = tied[np.argmin(np.abs(offsets[tied]))]  # offsets ascend: of two equally near, the negative
-    return Alignment(float(scores[best]), int(offsets[best]), int(stops[best] - starts[best]))
+    return offsets, stops - starts, (equal / bits).astype(np.float32)
 
 
 def _different_bits(

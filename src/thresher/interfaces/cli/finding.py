@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,11 +22,12 @@ from thresher.interfaces.cli.output import (
     print_json,
     say,
     score_text,
+    tell,
 )
 from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
-    from thresher.curation.listing import ClipDetail
+    from thresher.curation.listing import ClipDetail, ClipRow, NeighbourRow
 
 PANEL = "Find"
 
@@ -124,7 +126,7 @@ def _print_clip(detail: ClipDetail) -> None:
             ("batch", f"{row.batch}, {local_time(detail.added)}"),
             ("sha256", detail.sha256),
             *(
-                ("nearest", f"{near.score:.3f} {near.metric}: clip {near.clip} {near.path or ''}")
+                ("nearest", f"{near.score:.3f} {near.metric}: clip {near.clip} {near.path or ''}{_at(near)}")
                 for near in detail.nearest
             ),
         ]
@@ -138,6 +140,10 @@ def _print_clip(detail: ClipDetail) -> None:
         )
     if detail.checkpoints_disagree:
         say("note: its locations name different checkpoints; `thresher modify` settles which one counts")
+
+
+def _at(near: NeighbourRow) -> str:
+    return "" if near.offset is None else f", {near.offset:+.1f} s"
 
 
 @app.command(rich_help_panel=PANEL)
@@ -227,6 +233,76 @@ def checkpoints(form: Form = Format.TABLE, json: Json = False) -> None:
         Column("missing", lambda row: row.missing or "", is_number=True, rank=3),
     )
     emit(rows, columns, form_of(form, json))
+
+
+@app.command(rich_help_panel=PANEL)
+def near(
+    clip: Annotated[str, typer.Argument(help="An id, a query that finds one clip, or any audio file.")],
+    metric: Annotated[str | None, typer.Option(help="prefix, aligned or likeness.")] = None,
+    limit: Annotated[int, typer.Option(help="At most so many clips.")] = 20,
+    form: Form = Format.TABLE,
+    json: Json = False,
+) -> None:
+    """List the clips most like one clip or file, the nearest first."""
+    from thresher.curation.near import near as find
+
+    with open_catalog() as catalog:
+        rows = find(catalog, clip, metric, limit=limit)
+    columns = (
+        Column("score", lambda row: score_text(row.score), is_number=True),
+        Column("offset", lambda row: "" if row.offset is None else f"{row.offset:+.1f} s", is_number=True),
+        *(_of_clip(column) for column in CLIP_COLUMNS if column.title != "score"),
+    )
+    emit(rows, columns, form_of(form, json))
+
+
+def _of_clip(column: Column) -> Column:
+    return replace(column, show=lambda row: column.show(row.clip))
+
+
+@app.command(rich_help_panel=PANEL)
+def dupes(
+    query: OptionalQuery = None,
+    reject_others: Annotated[
+        bool, typer.Option("--reject-others", help="Reject the copies; what only contains or shares stays.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Find the same sound in several clips: copies, parts, and files that lie in several places."""
+    from thresher.curation.dupes import dupes as find
+    from thresher.curation.judging import reject
+    from thresher.interfaces.cli.progress import ProgressBar
+
+    with open_catalog() as catalog, ProgressBar() as progress:
+        found = find(catalog, terms_of(catalog, query or []), progress)
+        others = [part for clip_id in found.others for part in (",", f"id:{clip_id}")][1:]
+        judgement = reject(catalog, others) if reject_others and others else None
+    if json:
+        print_json(found)
+        return
+    for group in found.groups:
+        tell(f"{_clip_text(group.kept)}")
+        for match in group.copies:
+            tell(f"  copy {match.score:.3f}  {_clip_text(match.clip)}{_offset_text(match.offset)}")
+    for part in found.parts:
+        how = "contains" if part.is_contained else "shares"
+        tell(f"{_clip_text(part.whole)}")
+        length = clock(part.part.seconds)
+        tell(f"  {how} {length} of  {_clip_text(part.part.clip)}{_offset_text(part.part.offset)}")
+    for same in found.byte_copies:
+        tell(f"{same.clip.id}: one file in {len(same.paths)} places: {', '.join(same.paths)}")
+    copies, parts = counted(len(found.others), "copy"), counted(len(found.parts), "part")
+    say(f"{copies.replace('copys', 'copies')} of {counted(len(found.groups), 'clip')}, {parts}")
+    if judgement is not None and judgement.decision is not None:
+        say(f"decision {judgement.decision.id}: the copies are rejected; `thresher undo` takes it back")
+
+
+def _clip_text(row: ClipRow) -> str:
+    return f"{row.id} ({clock(row.seconds)}) {row.path or ''}"
+
+
+def _offset_text(offset: float) -> str:
+    return "" if offset == 0 else f", at {offset:+.1f} s"
 
 
 @app.command(rich_help_panel=PANEL)

@@ -11,7 +11,7 @@ from thresher.errors import ThresherError
 
 HOMES: Mapping[str, tuple[str, ...]] = {
     "demo": ("demo",),
-    "finding": ("list", "show", "fields", "stats", "checkpoints", "play"),
+    "finding": ("list", "show", "fields", "stats", "checkpoints", "near", "dupes", "play"),
     "ingesting": ("init", "ingest", "batches", "forget", "score", "reanalyse", "verify", "config"),
     "judging": ("rate", "reject", "unreject", "tag", "note", "modify", "undo", "history"),
     "songs": ("song",),
