@@ -64,7 +64,8 @@ def test_defaults() -> None:
         "ingest.executor": "processes",
         "ingest.group": 64,
         "ingest.settle": 2.0,
-        "song.order": "pairs",
+        "song.order": "chain",
+        "song.metric": "likeness",
         "song.fade": 0.005,
     }
     assert Settings().provenance == ()
@@ -117,7 +118,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         "metrics": {"use": ["likeness", "aligned"], "default": "aligned"},
         "dupes": {"score": 0.9, "words": 20, "cover": 1},
         "ingest": {"executor": "threads:4", "group": 1, "settle": 0},
-        "song": {"order": "epoch+", "fade": 0},
+        "song": {"order": "epoch+", "metric": "aligned", "fade": 0},
     }
     assert values.keys() == SECTIONS.keys()
     text = "".join(
@@ -145,7 +146,7 @@ def test_executors(tmp_path: Path, executor: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "order", ["pairs", "shuffle:7", "shuffle:-7", "epoch+", "valid_loss-", "score@prefix-"]
+    "order", ["pairs", "chain", "shuffle:7", "shuffle:-7", "epoch+", "valid_loss-", "score@prefix-"]
 )
 def test_orders(tmp_path: Path, order: str) -> None:
     assert load_settings(written(tmp_path, f'[song]\norder = "{order}"')).song.order == order
@@ -154,11 +155,11 @@ def test_orders(tmp_path: Path, order: str) -> None:
 
 @pytest.mark.parametrize(
     "order",
-    ["chain", "manual", "shuffle", "shuffle:", "shuffle:x", "shuffle:٣", "epoch", "+", "a@+", "pairs\\n"],
+    ["chain:", "manual", "shuffle", "shuffle:", "shuffle:x", "shuffle:٣", "epoch", "+", "a@+", "pairs\\n"],
 )
 def test_no_orders(tmp_path: Path, order: str) -> None:
     message = message_for(tmp_path, f'[song]\norder = "{order}"')
-    assert message.endswith("is not an ordering: pairs, shuffle:SEED, FIELD+ or FIELD-")
+    assert message.endswith("is not an ordering: pairs, chain, shuffle:SEED, FIELD+ or FIELD-")
     with pytest.raises(UsageError):
         parse_ordering(order)
 

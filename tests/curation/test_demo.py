@@ -60,7 +60,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
             for part in (1, 2):
                 demo.write_part(home / "run", part)
                 reports.append(ingest(catalog, [home / "run"], SERIAL))
-            save_song(catalog, demo.SONG, [demo.QUERY], {"ordering": demo.ORDER})
+            save_song(catalog, demo.SONG, [demo.QUERY])
             renders.append(render(catalog, demo.SONG, home / f"{demo.SONG}.wav"))
         yield Walk(home, catalog, tuple(reports), tracklist(catalog, demo.SONG), tuple(renders))
 
@@ -270,8 +270,8 @@ def test_the_song_holds_what_is_usable_from_epoch_20_on(walk: Walk, samples: Pat
     files = [track.path.rsplit("/", 1)[1] for track in walk.song.tracks]
     good = {path.name for path in samples.iterdir() if path.name.startswith(("sample_e20_", "sample_e40_"))}
     assert sorted(files) == sorted(good - {COPY})
-    near = {frozenset(files[place : place + 2]) for place in (0, 2)}
-    assert near == {frozenset({name(20, 2), name(20, 5)}), frozenset({name(40, 2), name(40, 6)})}
+    beside = {frozenset(files[place : place + 2]) for place in range(len(files))}
+    assert beside >= {frozenset({name(20, 2), name(20, 5)}), frozenset({name(40, 2), name(40, 6)})}
     (loud,) = [track for track in walk.song.tracks if track.path.endswith(LOUD)]
     assert loud.gain == pytest.approx(1 / demo.PEAK_OF_THE_LOUD)
 

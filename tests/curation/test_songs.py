@@ -25,7 +25,7 @@ from thresher.curation.forget import forget
 from thresher.curation.ingest import IngestOptions, ingest
 from thresher.curation.render import render
 from thresher.curation.songs import delete_song, rename_song, save_song, songs
-from thresher.curation.tracklist import difference, tracklist
+from thresher.curation.tracklist import compare, difference, tracklist
 from thresher.errors import CatalogError, NotFoundError, QueryError, UsageError
 
 RATE = 16_000
@@ -67,6 +67,51 @@ def catalog(tmp_path: Path, folder: Path) -> Iterator[Catalog]:
 
 def clips_of(catalog: Catalog, name: str) -> list[int]:
     return [track.clip for track in tracklist(catalog, name).tracks]
+
+
+# -- chains ------------------------------------------------------------------------------------------------
+
+
+def seam_sum(catalog: Catalog, name: str) -> float:
+    return sum(tracklist(catalog, name).seams)
+
+
+@pytest.mark.parametrize("metric", ["prefix", "aligned", "likeness"])
+def test_a_chain_has_the_best_seams_and_loses_no_clip(catalog: Catalog, metric: str) -> None:
+    sums = {}
+    for order in ("chain", "pairs", "epoch+", "shuffle:3"):
+        save_song(catalog, order, ["epoch:10.."], {"ordering": order, "metric": metric})
+        assert sorted(clips_of(catalog, order)) == [1, 2, 3, 4, 5, 6, 7]
+        sums[order] = seam_sum(catalog, order)
+    assert max(sums.values()) == sums["chain"]
+
+
+def test_a_chain_begins_and_ends_where_it_is_asked_to(catalog: Catalog, tmp_path: Path) -> None:
+    save_song(catalog, "S", ["epoch:10.."], {"ordering": "chain:4..2", "metric": "likeness"})
+    clips = clips_of(catalog, "S")
+    assert (clips[0], clips[-1]) == (4, 2)
+    render(catalog, "S", tmp_path / "s.wav")
+    judging.reject(catalog, ["4"])
+    assert clips_of(catalog, "S")[-1] == 2
+    for ordering, words in (
+        ("chain:4..", "clip 4 is not in song"),
+        ("chain:2..2", "both the start and the end"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            save_song(catalog, "S", None, {"ordering": ordering})
+
+
+def test_orderings_side_by_side(catalog: Catalog) -> None:
+    save_song(catalog, "S", ["epoch:10.."], {"ordering": "epoch+"})
+    before = songs(catalog), judging.history(catalog)
+    plans = compare(catalog, "S", ["chain", "pairs", "epoch+"], "likeness")
+    assert (songs(catalog), judging.history(catalog)) == before
+    assert [plan.song.settings.ordering for plan in plans] == ["chain", "pairs", "epoch+"]
+    assert {plan.song.settings.metric for plan in plans} == {"likeness"}
+    assert sum(plans[0].seams) >= max(sum(plan.seams) for plan in plans)
+    assert plans[2].tracks[0].clip == tracklist(catalog, "S").tracks[0].clip
+    with pytest.raises(UsageError, match="is not an ordering"):
+        compare(catalog, "S", ["sorted"])
 
 
 # -- songs that can't be read --------------------------------------------------------------------------------
@@ -233,7 +278,7 @@ def pairs_by_the_rule(scores: dict[tuple[int, int], float], ids: list[int]) -> l
 
 
 def test_pairs_follow_the_rule(catalog: Catalog) -> None:
-    save_song(catalog, "S", ["epoch:10.."], {"ordering": "pairs"})
+    save_song(catalog, "S", ["epoch:10.."], {"ordering": "pairs", "metric": "prefix"})
     ids = list(range(1, 8))
     assert clips_of(catalog, "S") == pairs_by_the_rule(scores_of(catalog, ids), ids)
 
@@ -242,7 +287,7 @@ def test_pairs_follow_the_rule(catalog: Catalog) -> None:
 def test_pairs_follow_the_rule_on_real_clips(tmp_path: Path) -> None:
     with Catalog.create(tmp_path) as catalog:
         ingest(catalog, [CORPUS / "jazz_samplernn", CORPUS / "mrcqtdiff"], IngestOptions(executor="threads"))
-        save_song(catalog, "S", [], {"ordering": "pairs"})
+        save_song(catalog, "S", [], {"ordering": "pairs", "metric": "prefix"})
         order = clips_of(catalog, "S")
         ids = sorted(order)
         assert len(ids) > 80

@@ -227,7 +227,7 @@ def test_orderings_as_text(text: str, ordering: Ordering) -> None:
 def test_what_is_no_ordering_is_refused_with_those_that_are(text: str, hint: str) -> None:
     with pytest.raises(UsageError, match=hint) as refused:
         parse_ordering(text)
-    assert "pairs, shuffle:SEED, FIELD+, FIELD-" in str(refused.value)
+    assert "pairs, chain, shuffle:SEED, FIELD+, FIELD-" in str(refused.value)
 
 
 @given(

@@ -152,15 +152,16 @@ class IngestSection(_Section):
 
 @dataclass(frozen=True)
 class SongSection(_Section):
-    """What a new song is made with; `fade` is in seconds."""
+    """What a new song is made with; `fade` is in seconds. A metric not in use gives way to the default one."""
 
     order: Annotated[
         str,
         _Takes(
-            "an ordering: pairs, shuffle:SEED, FIELD+ or FIELD-",
-            pattern="^(?:pairs|shuffle:-?[0-9]{1,18}|[a-z_]+(?:@[a-z_]+)?[+-])$",
+            "an ordering: pairs, chain, shuffle:SEED, FIELD+ or FIELD-",
+            pattern="^(?:pairs|chain|shuffle:-?[0-9]{1,18}|[a-z_]+(?:@[a-z_]+)?[+-])$",
         ),
-    ] = "pairs"
+    ] = "chain"
+    metric: MetricName = "likeness"
     fade: Annotated[float, _Takes("a number of seconds", ge=0, le=60)] = 0.005
 
 

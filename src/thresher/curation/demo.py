@@ -34,7 +34,6 @@ RUN = "skeletal-domain"
 FOLDER = f"three_tier-exp{RUN}-n_frames64-frame_size16-which_setdeathmetal-lr0.001/samples"
 SONG = "DOMAINAL SKELETON"
 QUERY = "epoch:20.."
-ORDER = "pairs"
 CLIPS_PER_CHECKPOINT = 8
 PEAK_OF_THE_LOUD = 1.25
 

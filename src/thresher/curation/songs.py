@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.config import Settings
 from thresher.catalog.database import insert_row
 from thresher.catalog.decisions import Wish, decide
 from thresher.catalog.query import METRIC_NAMES, to_text
@@ -90,8 +91,19 @@ def save_song(
         else:
             _edit(connection, old, wanted)
         saved = find_song(connection, name)
-        _clips(catalog, connection, saved)  # what can't be laid out is not saved
+        _check_pins(saved, _clips(catalog, connection, saved))  # what can't be laid out is not saved
         return saved
+
+
+def _check_pins(saved: Song, clips: Sequence[int]) -> None:
+    from thresher.signal.ordering import parse_ordering
+
+    chosen = parse_ordering(saved.settings.ordering)
+    for place, pin in (("start", chosen.start), ("end", chosen.end)):
+        if pin is not None and pin not in clips:
+            raise UsageError(f'clip {pin} is not in song "{saved.name}", which can\'t {place} with it')
+    if chosen.start is not None and chosen.start == chosen.end and len(clips) > 1:
+        raise UsageError(f"clip {chosen.start} can't be both the start and the end of {len(clips)} clips")
 
 
 def _edit(connection: Connection, old: Song, wanted: dict[str, Any]) -> None:
@@ -102,14 +114,20 @@ def _edit(connection: Connection, old: Song, wanted: dict[str, Any]) -> None:
     decide(connection, "song save", f'edit song "{old.name}": {said}', wishes)
 
 
-def _clips(catalog: Catalog, connection: Connection, found: Song) -> int:
-    """How many clips a song finds; QueryError where its query or ordering can't be read as things are."""
+def _clips(catalog: Catalog, connection: Connection, found: Song) -> list[int]:
+    """The clips that a song finds; QueryError where its query or ordering can't be read as things are."""
     from thresher.signal.ordering import parse_ordering
 
     chosen = parse_ordering(found.settings.ordering)
     sort = str(chosen) if chosen.name == "field" else None
     # by its name, so that one that would select from itself is noticed
-    return len(select_ids(catalog, connection, [f"song:={found.name}"], song=True, sort=sort))
+    return select_ids(catalog, connection, [f"song:={found.name}"], song=True, sort=sort)
+
+
+def song_metric(settings: Settings) -> str:
+    """The metric that orders a new song: the configured one, where its scores are kept."""
+    wanted = settings.song.metric
+    return wanted if wanted in settings.metrics.use else settings.metrics.default
 
 
 def _create(connection: Connection, catalog: Catalog, name: str, wanted: dict[str, Any]) -> None:
@@ -119,7 +137,7 @@ def _create(connection: Connection, catalog: Catalog, name: str, wanted: dict[st
     settings = SongSettings(
         **{
             "ordering": defaults.song.order,
-            "metric": defaults.metrics.default,
+            "metric": song_metric(defaults),
             "fade": defaults.song.fade,
             **wanted,
         }
@@ -142,7 +160,7 @@ def songs(catalog: Catalog) -> list[SongRow]:
 def _row(catalog: Catalog, connection: Connection, found: Song, renderings: int) -> SongRow:
     clips, problem = 0, None
     try:
-        clips = _clips(catalog, connection, found)
+        clips = len(_clips(catalog, connection, found))
     except (QueryError, NotFoundError) as error:
         problem = str(error)
     return SongRow(found.name, clips, renderings, found.settings, problem)

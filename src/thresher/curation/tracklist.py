@@ -24,6 +24,7 @@ from thresher.curation.scoring import find_metric
 from thresher.curation.songs import Song, find_song
 from thresher.errors import NotFoundError
 from thresher.signal import ordering
+from thresher.signal.chain import chain
 from thresher.signal.mix import peak_gain, resampled_frames
 
 WORST_SEAMS = 5
@@ -132,11 +133,31 @@ class Difference:
 def tracklist(catalog: Catalog, name: str) -> Tracklist:
     """Lay out a song as it is today; NotFoundError where there is no such song."""
     with catalog.reading() as connection:
+        return _planned(catalog, connection, find_song(connection, name))
+
+
+def compare(
+    catalog: Catalog, name: str, orderings: Sequence[str], metric: str | None = None
+) -> list[Tracklist]:
+    """A song laid out in each of several orderings, nothing saved; seams are by `metric`, or else by the song's."""
+    with catalog.reading() as connection:
         found = find_song(connection, name)
-        ids = _ordered(catalog, connection, found)
-        tracks = _tracks(catalog, connection, ids)
-        kept = _within_limits(tracks, found)
-        return _laid_out(connection, found, kept, len(tracks) - len(kept))
+        by = found.settings.metric if metric is None else find_metric(metric).name
+        return [
+            _planned(
+                catalog,
+                connection,
+                replace(found, settings=replace(found.settings, ordering=text, metric=by)),
+            )
+            for text in orderings
+        ]
+
+
+def _planned(catalog: Catalog, connection: Connection, found: Song) -> Tracklist:
+    ids = _ordered(catalog, connection, found)
+    tracks = _tracks(catalog, connection, ids)
+    kept = _within_limits(tracks, found)
+    return _laid_out(connection, found, kept, len(tracks) - len(kept))
 
 
 def without(catalog: Catalog, plan: Tracklist, clips: Collection[int]) -> Tracklist:
@@ -254,8 +275,12 @@ def _ordered(catalog: Catalog, connection: Connection, found: Song) -> list[int]
     array = np.array(ids, dtype=np.int64)
     if chosen.name == "shuffle":
         order = ordering.shuffle(array, chosen.seed or 0)
-    else:
+    elif chosen.name == "pairs":
         order = ordering.pairs(_between(connection, found, ids), array)
+    else:
+        # a clip that is pinned and gone pins nothing
+        start, end = (ids.index(pin) if pin in ids else None for pin in (chosen.start, chosen.end))
+        order = chain(_between(connection, found, ids), array, start, end)
     return [ids[place] for place in order]
 
 

@@ -25,7 +25,8 @@ Scores = NDArray[np.float32]
 
 FIELD_PATTERN = re.compile(r"[a-z_]+(?:@[a-z_]+)?")
 SEED_PATTERN = re.compile(r"-?[0-9]{1,18}")
-FORMS = ("pairs", "shuffle:SEED", "FIELD+", "FIELD-")
+CHAIN_PATTERN = re.compile(r"chain(?::([0-9]{1,18})?\.\.([0-9]{1,18})?)?")
+FORMS = ("pairs", "chain", "shuffle:SEED", "FIELD+", "FIELD-")
 
 
 def pairs(scores: Scores, ids: Ids) -> Positions:
@@ -172,27 +173,36 @@ def _checked_ids(ids: ArrayLike) -> Ids:
 class Ordering:
     """How a song's clips are put in sequence; `str()` gives the text that `parse_ordering` reads.
 
-    `name` is "pairs", "field" (with `field` and `descending`) or "shuffle" (with `seed`).
+    `name` is "pairs", "chain" (with `start` and `end`, the ids of clips it shall begin and end with), "field" (with
+    `field` and `descending`) or "shuffle" (with `seed`).
     """
 
     name: str
     field: str | None = None
     descending: bool = False
     seed: int | None = None
+    start: int | None = None
+    end: int | None = None
 
     def __str__(self) -> str:
+        if self.start is not None or self.end is not None:
+            return f"chain:{'' if self.start is None else self.start}..{'' if self.end is None else self.end}"
         if self.name == "field":
             return f"{self.field}{'-' if self.descending else '+'}"
         return f"shuffle:{self.seed}" if self.name == "shuffle" else self.name
 
 
 def parse_ordering(text: str) -> Ordering:
-    """Read "pairs", "epoch+", "score-", "score@prefix-" or "shuffle:7".
+    """Read "pairs", "chain", "chain:12..40", "epoch+", "score-", "score@prefix-" or "shuffle:7".
 
     Whether a field exists is for the catalog to say. Raises UsageError for anything else.
     """
     if text == "pairs":
         return Ordering("pairs")
+    chained = CHAIN_PATTERN.fullmatch(text)
+    if chained is not None:
+        start, end = (None if clip is None else int(clip) for clip in chained.groups())
+        return Ordering("chain", start=start, end=end)
     name, _, seed = text.partition(":")
     if name == "shuffle" and SEED_PATTERN.fullmatch(seed):
         return Ordering("shuffle", seed=int(seed))
@@ -204,10 +214,10 @@ def parse_ordering(text: str) -> Ordering:
 def _hint(text: str) -> str:
     """What was probably meant; empty where there is no telling."""
     word = text.partition(":")[0].rstrip("+-").strip().lower()
-    nearest = difflib.get_close_matches(word, ["pairs", "shuffle"], n=1)
+    examples = {"pairs": "pairs", "chain": "chain:12..40", "shuffle": "shuffle:7"}
+    nearest = difflib.get_close_matches(word, examples, n=1)
     if nearest:
-        meant = "pairs" if nearest == ["pairs"] else "shuffle:7"
-        return f'; did you mean "{meant}"?'
+        return f'; did you mean "{examples[nearest[0]]}"?'
     if FIELD_PATTERN.fullmatch(word) and ":" not in text:
         return f'; did you mean "{word}+" or "{word}-"?'
     return ""

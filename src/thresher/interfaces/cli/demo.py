@@ -22,7 +22,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("thresher-demo"),
 ) -> None:
     """Write a small training run, ingest it in two batches, and make a song of it."""
-    from thresher.curation.demo import ORDER, QUERY, SONG, claim, write_part
+    from thresher.curation.demo import QUERY, SONG, claim, write_part
 
     home = folder.absolute()
     file = home / "catalog.toml"
@@ -52,8 +52,8 @@ def demo(
     checkpoints()
 
     say("From epoch 20 on it plays. That is a song.")
-    _show(f"thresher song save {quoted} {QUERY} --order {ORDER}")
-    save(SONG, [QUERY], order=ORDER)
+    _show(f"thresher song save {quoted} {QUERY}")
+    save(SONG, [QUERY])
     _show(f"thresher song render {quoted}")
     render(SONG, output)
     tell(f"\nListen to {output}, and go on there:")

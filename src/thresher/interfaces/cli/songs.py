@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,9 +40,13 @@ def save(
     name: Name,
     query: Annotated[list[str] | None, typer.Argument(help="Which clips; as in thresher list.")] = None,
     order: Annotated[
-        str | None, typer.Option(help="pairs, FIELD+, FIELD- (as epoch+), or shuffle:SEED.")
+        str | None, typer.Option(help="chain, pairs, FIELD+, FIELD- (as epoch+), or shuffle:SEED.")
     ] = None,
-    metric: Annotated[str | None, typer.Option(help="The metric that orders it: prefix.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="The metric that orders it: prefix, aligned or likeness.")
+    ] = None,
+    start: Annotated[int | None, typer.Option(help="The clip that a chain begins with.")] = None,
+    end: Annotated[int | None, typer.Option(help="The clip that a chain ends with.")] = None,
     length: Annotated[str | None, typer.Option(help="At most so long, as 24:00; none for no limit.")] = None,
     clips: Annotated[str | None, typer.Option(help="At most so many clips; none for no limit.")] = None,
     rate: Annotated[
@@ -54,6 +59,8 @@ def save(
     from thresher.curation.songs import save_song
     from thresher.curation.tracklist import tracklist
 
+    if start is not None or end is not None:
+        order = _pinned_chain(order, start, end)
     changes = _changes(order=order, metric=metric, length=length, clips=clips, rate=rate, channels=channels)
     with open_catalog() as catalog:
         terms = terms_of(catalog, query) if query else None
@@ -68,6 +75,12 @@ def save(
         say(f'next: thresher song render "{name}"')
     else:
         say("no clip is in it yet; `thresher list` with its query shows why, or wait for the next ingest")
+
+
+def _pinned_chain(order: str | None, start: int | None, end: int | None) -> str:
+    if order not in (None, "chain"):
+        raise UsageError(f"--start and --end are for --order chain, not for {order}")
+    return f"chain:{'' if start is None else start}..{'' if end is None else end}"
 
 
 def _changes(
@@ -168,6 +181,42 @@ def show(name: Name, form: Form = Format.TABLE, json: Json = False) -> None:
     emit(plan.tracks, columns, chosen)
     if chosen is Format.TABLE:
         _summarise(plan, changed)
+
+
+@song_app.command()
+def compare(
+    name: Name,
+    others: Annotated[list[str] | None, typer.Argument(metavar="[ORDER]…", help="More orderings.")] = None,
+    order: Annotated[list[str] | None, typer.Option(help="An ordering; more may follow.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="What seams are measured by; default the song's.")
+    ] = None,
+    form: Form = Format.TABLE,
+    json: Json = False,
+) -> None:
+    """Set orderings of a song side by side: song compare NAME --order chain pairs."""
+    from thresher.curation.tracklist import compare as run
+
+    with open_catalog() as catalog:
+        plans = run(catalog, name, [*(order or []), *(others or [])] or ["chain", "pairs", "id+"], metric)
+    chosen = form_of(form, json)
+    if chosen is Format.JSON:
+        print_json(plans)
+        return
+    columns = (
+        Column("order", lambda plan: plan.song.settings.ordering),
+        Column("by", lambda plan: plan.song.settings.metric),
+        Column("clips", lambda plan: len(plan.tracks), is_number=True),
+        Column("length", lambda plan: _song_clock(plan.seconds), is_number=True),
+        Column("mean seam", lambda plan: score_text(_mean(plan.seams)), is_number=True),
+        Column("lowest", lambda plan: score_text(min(plan.seams, default=None)), is_number=True),
+        Column("worst seams", lambda plan: ", ".join(map(_seam_text, plan.worst[:3])), keep=Keep.START),
+    )
+    emit(plans, columns, chosen)
+
+
+def _mean(seams: Sequence[float]) -> float | None:
+    return sum(seams) / len(seams) if seams else None
 
 
 def _summarise(plan: Tracklist, changed: Difference | None) -> None:
