@@ -189,7 +189,7 @@ def test_compaction_copies_and_computes_nothing(catalog: Catalog, monkeypatch: p
         change_fingerprint(catalog, clip_id, 100 + clip_id)
     with catalog.writing() as connection:  # the changed ones stay out, so nothing is to be computed
         connection.execute(update(clip).where(clip.c.id.in_(ids[:6])).values(fingerprint=None))
-    nothing = replace(similarity.METRICS["prefix"], scores=None, small_triangle=None)  # type: ignore[arg-type]
+    nothing = replace(similarity.METRICS["prefix"], scores=None, small_triangle=None)
     monkeypatch.setattr(scoring, "METRICS", {"prefix": nothing})
     report = score(catalog)
     assert (report.compacted, report.pairs, report.live) == (True, 0, 4)
