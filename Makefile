@@ -22,6 +22,7 @@ unit: .venv/developing
 	$(BIN)/pytest -n auto
 
 bench: .venv/developing
+	$(BIN)/python -m pip install --quiet --group bench
 	for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
 
 .venv/installed: pyproject.toml

@@ -215,7 +215,7 @@ def cold(metric: str, sides: list[int], words: int, runs: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("metric", choices=("prefix", "aligned"))
+    parser.add_argument("metric", nargs="?", choices=("prefix", "aligned"), default="prefix")
     parser.add_argument("-n", "--clips", type=int, nargs="+", default=[1_000, 10_000])
     parser.add_argument("--words", type=int)
     parser.add_argument("--mixed", action="store_true", help="lengths from 0.6 to 1.4 times --words")
