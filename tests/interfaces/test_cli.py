@@ -349,9 +349,10 @@ def test_ctrl_c_says_what_stays_and_the_next_ingest_goes_on(tmp_path: Path) -> N
         "import sys, time\n"
         "from thresher.curation import ingest\n"
         "from thresher.interfaces.cli import main\n"
-        "analyse = ingest.analyse\n"
+        "analyse, begun = ingest.analyse, []\n"
         "def slowly(task):\n"
-        "    time.sleep(0.1)\n"
+        "    begun.append(task)\n"
+        "    time.sleep(0.1 if len(begun) < 12 else 120)\n"  # the signal comes before the end, however late
         "    return analyse(task)\n"
         "ingest.analyse = slowly\n"
         "sys.exit(main.run(['ingest', 'clips']))\n"

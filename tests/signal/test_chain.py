@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -147,6 +148,27 @@ def test_another_process_finds_the_same_chain() -> None:
     assert run[0] == run[1]
     first, second = (chain(alike(count, 4), np.arange(count)).tolist() for count in (60, 300))
     assert run[0].strip() == f"{first} {second}"
+
+
+@pytest.mark.parametrize("damaged", ["*.nbi", "*.nbc", "*settle*"])
+def test_a_damaged_cache_is_worth_no_failure(tmp_path: Path, damaged: str) -> None:
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import numpy as np; from test_chain import alike, chain\n"
+        "print(chain(alike(260, 4), np.arange(260)).tolist())"
+    )
+    command = [sys.executable, "-c", script, str(Path(__file__).parent)]
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    whole = subprocess.check_output(command, text=True, env=environment)
+    if damaged == "*settle*":  # what `improve` calls, while it is compiled itself
+        for file in tmp_path.rglob("*improve*"):
+            file.unlink()
+    files = list(tmp_path.rglob(damaged))
+    assert files
+    for file in files:
+        if file.is_file():
+            file.write_bytes(file.read_bytes()[:40])
+    assert subprocess.check_output(command, text=True, env=environment) == whole
 
 
 def test_a_sum_never_falls_below_that_of_the_greedy_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,12 +85,16 @@ def register_metric(connection: Connection, name: str, version: int) -> int:
 
 def read_state(connection: Connection, of_metric: int) -> MatrixState:
     """The state of a matrix, from its indexes alone."""
-    generation = connection.scalar(select(metric.c.generation).where(metric.c.id == of_metric))
-    last = connection.scalar(select(func.max(score_row.c.position)).where(score_row.c.metric_id == of_metric))
     live = connection.scalar(
         select(func.count()).where(score_row.c.metric_id == of_metric, ~score_row.c.retired)
     )
-    return MatrixState(int(generation or 0), 0 if last is None else last + 1, int(live or 0))
+    return _state(connection, of_metric, int(live or 0))
+
+
+def _state(connection: Connection, of_metric: int, live: int) -> MatrixState:
+    generation = connection.scalar(select(metric.c.generation).where(metric.c.id == of_metric))
+    last = connection.scalar(select(func.max(score_row.c.position)).where(score_row.c.metric_id == of_metric))
+    return MatrixState(int(generation or 0), 0 if last is None else last + 1, live)
 
 
 def read_matrix(connection: Connection, of_metric: int) -> Matrix:
@@ -101,7 +105,7 @@ def read_matrix(connection: Connection, of_metric: int) -> Matrix:
         .order_by(score_row.c.position)
     ).all()
     table = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(len(rows), 2)
-    return Matrix(of_metric, read_state(connection, of_metric), table[:, 0], table[:, 1])
+    return Matrix(of_metric, _state(connection, of_metric, len(rows)), table[:, 0], table[:, 1])
 
 
 def open_clips(connection: Connection, of_metric: int, kind: Kind) -> list[int]:

@@ -9,7 +9,6 @@ changes nothing but the time. Memory beside the scores: one float32 copy of them
 from __future__ import annotations
 
 import itertools
-import pickle
 from collections.abc import Callable
 from functools import cache
 from types import FunctionType
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from thresher.signal import chain_kernels
 from thresher.signal.chain_kernels import HEAT, LOG_ROOM, NEAR
+from thresher.signal.compiling import with_cache
 
 Ids = NDArray[np.int64]
 Positions = NDArray[np.int64]
@@ -153,22 +153,24 @@ def _searched(seams: Scores, ends: list[int | None]) -> Positions:
 
 @cache
 def compiled() -> Callable[..., None]:
-    """`improve`, compiled by numba with all that it calls; the first call of what this returns takes seconds.
+    """`improve`, compiled by numba with all that it calls, or read from its cache; compiling takes seconds."""
+    return with_cache(_compiled)
 
-    The copies share one namespace, so that each calls the others' compiled form.
-    """
+
+def _compiled(cached: bool) -> Callable[..., None]:
+    """The copies share one namespace, so that each calls the others' compiled form."""
     import numba
 
     namespace: dict[str, Any] = dict(vars(chain_kernels))
     for name, function in vars(chain_kernels).items():
         if isinstance(function, FunctionType):
             copied = FunctionType(function.__code__, namespace, name)
-            try:
-                namespace[name] = numba.njit(cache=True, nogil=True, error_model="numpy")(copied)
-            except (RuntimeError, OSError, EOFError, pickle.UnpicklingError):  # no place for it, or damaged
-                namespace[name] = numba.njit(nogil=True, error_model="numpy")(copied)
-    improve: Callable[..., None] = namespace["improve"]
-    return improve
+            namespace[name] = numba.njit(cache=cached, nogil=True, error_model="numpy")(copied)
+    improve = namespace["improve"]
+    integers, numbers = numba.int64[::1], numba.float64[::1]
+    # at once, so that a cache that does not work is found here
+    improve.compile((numba.float32[::1], integers, numbers, *[integers] * 6, numba.int64, numba.float64))
+    return improve  # type: ignore[no-any-return]
 
 
 def _nearest(seams: Scores) -> tuple[Positions, NDArray[np.float64]]:

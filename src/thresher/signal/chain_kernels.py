@@ -85,7 +85,7 @@ def take_back(tour: Numbers, place: Numbers, log: Numbers, sizes: Numbers) -> No
     sizes[LOGGED] = 0
 
 
-def turned(
+def two_opt(
     seams: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, place: Numbers, log: Numbers, sizes: Numbers,
     clip: int, step: int,
 ) -> Any:  # fmt: skip
@@ -106,7 +106,7 @@ def turned(
     return 0.0
 
 
-def moved(
+def or_opt(
     seams: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, place: Numbers, log: Numbers, sizes: Numbers,
     clip: int, step: int,
 ) -> Any:  # fmt: skip
@@ -143,7 +143,7 @@ def moved(
     return 0.0
 
 
-def turned_twice(
+def three_opt(
     seams: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, place: Numbers, log: Numbers, sizes: Numbers,
     clip: int, step: int,
 ) -> Any:  # fmt: skip
@@ -193,13 +193,13 @@ def settle(
             gain = 0.0
             for step in (1, -1):
                 if gain == 0:
-                    gain = turned(seams, near, nearness, tour, place, log, sizes, clip, step)
+                    gain = two_opt(seams, near, nearness, tour, place, log, sizes, clip, step)
             for step in (1, -1):
                 if gain == 0:
-                    gain = moved(seams, near, nearness, tour, place, log, sizes, clip, step)
+                    gain = or_opt(seams, near, nearness, tour, place, log, sizes, clip, step)
             for step in (1, -1):
                 if gain == 0:
-                    gain = turned_twice(seams, near, nearness, tour, place, log, sizes, clip, step)
+                    gain = three_opt(seams, near, nearness, tour, place, log, sizes, clip, step)
             carry_out(tour, place, waiting, queued, log, sizes, start)
             gained += gain
     return gained

@@ -18,7 +18,6 @@ one instruction); bytes are widened to words every `BYTE_SUMS` steps, before 8 b
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -30,6 +29,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic, register_jitable
 
+from thresher.signal.compiling import with_cache
 from thresher.signal.layout import LANES, ROWS
 
 BYTE_SUMS = 31
@@ -247,12 +247,11 @@ Kernel = Callable[..., None]
 
 def _compiled(function: Kernel) -> Kernel:
     """Machine code, from numba's cache on disk where there is one that works."""
-    compiler = numba.njit(_SIGNATURE, nogil=True, cache=True, error_model="numpy")
-    try:
-        return compiler(function)  # type: ignore[no-any-return]
-    # Nowhere to write (RuntimeError), a full disk, a cache file cut short: a cache is not worth a failure.
-    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError):
-        return numba.njit(_SIGNATURE, nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
+
+    def compiled(cached: bool) -> Kernel:
+        return numba.njit(_SIGNATURE, nogil=True, cache=cached, error_model="numpy")(function)  # type: ignore[no-any-return]
+
+    return with_cache(compiled)
 
 
 @cache

@@ -34,7 +34,7 @@ LOWEST_MIDI, SEMITONES = 40, 60
 
 
 def at_working_rate(y: Floats, sr: int) -> Floats:
-    """`y` at WORKING_RATE, zeros behind it where it is shorter than a window."""
+    """Mono `y`, float32, shape (frames,), at WORKING_RATE instead of `sr` Hz; zeros make up a window."""
     if sr != WORKING_RATE:
         import soxr  # type: ignore[import-untyped, unused-ignore]
 
@@ -113,9 +113,10 @@ def _strips(filters: Callable[[], Floats]) -> tuple[Strip, ...]:
 
 
 def mel_filters() -> Floats:
-    """Triangular mel bands as columns over the bins of a spectrum up to HIGHEST_HZ; each peaks at 1.
+    """Triangular mel bands over the bins of a spectrum up to HIGHEST_HZ: float32, shape (bins, MEL_BANDS).
 
-    The mel scale is that of M. Slaney, "Auditory Toolbox" (1998): linear to 1 kHz, then logarithmic.
+    Each peaks at 1. The mel scale is that of M. Slaney, "Auditory Toolbox" (1998): linear to 1 kHz, then
+    logarithmic.
     """
     hz = np.arange(int(HIGHEST_HZ * WINDOW / WORKING_RATE) + 1) * WORKING_RATE / WINDOW
     highest = 15.0 + 27.0 * np.log(HIGHEST_HZ / 1_000.0) / np.log(6.4)
@@ -128,7 +129,10 @@ def mel_filters() -> Floats:
 
 
 def semitone_filters() -> Floats:
-    """Triangular semitones as columns over the bins of a spectrum up to the highest; each peaks at 1."""
+    """Triangular semitones over the bins of a spectrum up to the highest: float32, shape (bins, SEMITONES).
+
+    Each peaks at 1 at its own pitch, where A4 is 440 Hz.
+    """
     midi = LOWEST_MIDI + np.arange(SEMITONES)
     highest = 440.0 * 2.0 ** ((midi[-1] + 1 - 69) / 12.0)
     hz = np.arange(int(highest * WINDOW / WORKING_RATE) + 1) * WORKING_RATE / WINDOW
