@@ -140,6 +140,7 @@ def test_a_batch_costs_new_times_all_and_no_pair_more(
     counted = replace(metric, scores=counting, small_triangle=counting_triangle)
     monkeypatch.setattr(scoring, "METRICS", {"prefix": counted})
     monkeypatch.setattr(scoring, "BLOCK_ROWS", 70)
+    monkeypatch.setattr(scoring, "PART_CLIPS", 150)
     live = 0
     for new in (1, 150, 7, 0, 90):
         add_clips(catalog, range(1_000 * live, 1_000 * live + new))

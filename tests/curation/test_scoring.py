@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sqlalchemy import delete, func, insert, select, text, update
 
-from thresher.catalog import scores
+from thresher.catalog import nearest, scores
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import batch, clip, nearest, recording, score_row
+from thresher.catalog.schema import batch, clip, recording, score_row
+from thresher.catalog.schema import nearest as nearest_table
 from thresher.curation import judging, scoring
 from thresher.curation.scoring import score
 from thresher.errors import CatalogError
@@ -97,7 +98,7 @@ def oracle(catalog: Catalog) -> tuple[list[int], NDArray[np.float32]]:
 
 def stored_nearest(catalog: Catalog) -> dict[int, tuple[int, float]]:
     with catalog.reading() as connection:
-        return {row.clip_id: (row.other_id, row.score) for row in connection.execute(select(nearest))}
+        return {row.clip_id: (row.other_id, row.score) for row in connection.execute(select(nearest_table))}
 
 
 def check(catalog: Catalog) -> None:
@@ -237,6 +238,7 @@ def _retired(position: int) -> dict[str, Any]:
 
 def test_two_threads_at_once(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(scoring, "PART_CLIPS", 20)
     fill(catalog, range(60))
     reports = []
     threads = [threading.Thread(target=lambda: reports.append(score(catalog))) for _ in range(3)]
@@ -251,14 +253,16 @@ def test_two_threads_at_once(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) 
 # -- kills -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("place", ["_nearer", "_replace_nearest", "_row_values"])
+@pytest.mark.parametrize(
+    ("owner", "place"), [(nearest.Nearest, "extended"), (nearest, "write"), (scores, "_row_values")]
+)
 def test_an_error_inside_the_transaction_leaves_no_half_block(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch, place: str
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch, owner: Any, place: str
 ) -> None:
     monkeypatch.setattr(scoring, "BLOCK_ROWS", 5)
     fill(catalog, range(20))
     calls = 0
-    real = getattr(scores, place)
+    real = getattr(owner, place)
 
     def failing(*arguments: Any) -> Any:
         nonlocal calls
@@ -268,7 +272,7 @@ def test_an_error_inside_the_transaction_leaves_no_half_block(
         return real(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(scores, place, failing)
+        patched.setattr(owner, place, failing)
         with pytest.raises(KeyboardInterrupt):
             score(catalog)
     assert live_count(catalog) == 10

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select, text, update
 
-from thresher.catalog import scores
+from thresher.catalog import compared, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip
 from thresher.curation.ingest import IngestOptions, ingest
@@ -63,7 +63,7 @@ def check(catalog: Catalog, name: str) -> int:
         assert scores.coverage(connection, metric_id).complete
         matrix = scores.read_matrix(connection, metric_id)
         ids = matrix.clip_ids.tolist()
-        kept = metric.pack(scores.read_kept(connection, ids, metric.keeps))
+        kept = metric.pack(compared.read(connection, ids, metric.keeps))
         found = scores.between(connection, metric_id, ids)
     expected = metric.scores(kept, kept)
     below = np.tri(len(ids), k=-1, dtype=bool)

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
-from thresher.catalog.database import insert_row
+from thresher.catalog.database import chunks, insert_row
 from thresher.catalog.recordings import checkpoint_id, refresh_checkpoint, set_attributes
 from thresher.catalog.schema import attribute, checkpoint, clip, clip_tag, decision, location, recording, song
 from thresher.catalog.values import LARGEST_INTEGER
@@ -134,8 +134,7 @@ def history(connection: Connection, limit: int | None = None) -> list[Decision]:
 def judged_clips(connection: Connection, clip_ids: Sequence[int]) -> set[int]:
     """Those of `clip_ids` that the curator said something about: rated, rejected, noted or tagged."""
     judged: set[int] = set()
-    for start in range(0, len(clip_ids), 500):
-        chunk = clip_ids[start : start + 500]
+    for chunk in chunks(clip_ids):
         said = clip.c.rating.is_not(None) | clip.c.rejected | clip.c.note.is_not(None)
         judged.update(connection.scalars(select(clip.c.id).where(clip.c.id.in_(chunk), said)))
         judged.update(connection.scalars(select(clip_tag.c.clip_id).where(clip_tag.c.clip_id.in_(chunk))))

@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, Float, Integer, and_, exists, false, func,
 
 from thresher.catalog import paths, schema
 from thresher.catalog.config import METRICS
+from thresher.catalog.database import chunks
 from thresher.catalog.schema import (
     attribute,
     batch,
@@ -388,8 +389,7 @@ def near_field(metric_name: str | None) -> Field:
             lowest = -math.inf if low is None else as_float32(low)
             highest = math.inf if high is None else as_float32(high)
             ids = [clip_id for clip_id, score in found if lowest <= score <= highest]
-        # SQLite takes so many values in a statement
-        return or_(false(), *(clip.c.id.in_(ids[start : start + 500]) for start in range(0, len(ids), 500)))
+        return or_(false(), *(clip.c.id.in_(chunk) for chunk in chunks(ids)))
 
     name = "near" if metric_name is None else f"near@{metric_name}"
     under = "the configured metric" if metric_name is None else metric_name

@@ -108,13 +108,13 @@ def context_of(catalog: Catalog, connection: Connection) -> Context:
         return {row.name: row.query for row in rows}
 
     def near(clip_id: int, metric_name: str) -> Sequence[tuple[int, float]]:
-        from thresher.catalog import scores  # numbers, which other queries do without
+        from thresher.catalog import compared, scores  # numbers, which other queries do without
         from thresher.signal.similarity import METRICS
 
         by = METRICS[metric_name]
-        if not scores.checksums(connection, [clip_id], by.keeps):
+        if not compared.checksums(connection, [clip_id], by.keeps):
             raise UnfitError(f"clip {clip_id} is not there, or has no {by.keeps}")
-        (kept,) = scores.read_kept(connection, [clip_id], by.keeps)
+        (kept,) = compared.read(connection, [clip_id], by.keeps)
         return [
             pair for pair in scores.nearest_first(*scores.compare(connection, by, kept)) if pair[0] != clip_id
         ]

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from thresher.catalog.database import insert_row
+from thresher.catalog.database import chunks, insert_row
 from thresher.catalog.paths import StoredPath, from_stored, to_text
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.schema import USABLE_STATUSES, attribute, checkpoint, clip, location, recording
@@ -123,8 +123,8 @@ def find_recordings(connection: Connection, sha256s: Iterable[str]) -> dict[str,
     """Ids of the recordings with these contents, of those that the catalog knows."""
     wanted = list(sha256s)
     found: dict[str, int] = {}
-    for start in range(0, len(wanted), 500):
-        of_content = recording.c.sha256.in_(wanted[start : start + 500])
+    for chunk in chunks(wanted):
+        of_content = recording.c.sha256.in_(chunk)
         rows = connection.execute(select(recording.c.sha256, recording.c.id).where(of_content))
         found.update((row.sha256, row.id) for row in rows)
     return found
@@ -248,8 +248,8 @@ def _add_locations(
 def _present_among(connection: Connection, paths: Sequence[bytes]) -> dict[bytes, Any]:
     """The locations at these stored paths where something is said to be now."""
     found: dict[bytes, Any] = {}
-    for start in range(0, len(paths), 500):
-        at = location.c.path.in_(paths[start : start + 500])
+    for chunk in chunks(paths):
+        at = location.c.path.in_(chunk)
         statement = select(location).where(at, location.c.missing_since.is_(None))
         found.update((row.path, row) for row in connection.execute(statement))
     return found
@@ -351,11 +351,11 @@ def correct(
 
 def _correct_role(connection: Connection, location_ids: Sequence[int], role: str) -> set[int]:
     changed: dict[int, int] = {}
-    for start in range(0, len(location_ids), 500):
+    for chunk in chunks(location_ids):
         statement = (
             select(location.c.id, recording.c.id.label("recording_id"))
             .join(recording, recording.c.id == location.c.recording_id)
-            .where(location.c.id.in_(location_ids[start : start + 500]), recording.c.role != role)
+            .where(location.c.id.in_(chunk), recording.c.role != role)
         )
         changed.update((row.id, row.recording_id) for row in connection.execute(statement))
     _set_role(connection, sorted(set(changed.values())), role)
@@ -371,8 +371,8 @@ def _disagreeing(connection: Connection, location_ids: Sequence[int], stated: Pr
     """Those of the locations that say anything else than what is stated, found without a query for each."""
     if stated == Provenance():
         return
-    for start in range(0, len(location_ids), 500):
-        here = location.c.id.in_(location_ids[start : start + 500])
+    for chunk in chunks(location_ids):
+        here = location.c.id.in_(chunk)
         said: dict[int, dict[str, str]] = {}
         for row in connection.execute(
             select(attribute.c.location_id, attribute.c.key, attribute.c.text, attribute.c.pinned)

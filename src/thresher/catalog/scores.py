@@ -8,23 +8,40 @@ retirement hold NaN at the retired positions, and NaN is never a score.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, insert, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
 
-from thresher.catalog.database import insert_row
-from thresher.catalog.schema import clip, metric, nearest, recording, score_row
+from thresher.catalog import compared, nearest
+from thresher.catalog.database import chunks, insert_row, plain_rows
+from thresher.catalog.nearest import Nearest
+from thresher.catalog.schema import clip, metric, recording, score_row
 from thresher.errors import CatalogError
-from thresher.signal.descriptors import VERSION as DESCRIPTOR_VERSION
 from thresher.signal.metric import Kind, Metric
 
 Scores = NDArray[np.float32]
 
 ROW_DTYPE = np.dtype("<f4")
+
+# Word for word as in the index of live rows, or SQLite looks each of them up in the table.
+_LIVE = text("NOT score_row.retired")
 
 
 @dataclass(frozen=True)
@@ -86,7 +103,7 @@ def register_metric(connection: Connection, name: str, version: int) -> int:
 def read_state(connection: Connection, of_metric: int) -> MatrixState:
     """The state of a matrix, from its indexes alone."""
     live = connection.scalar(
-        select(func.count()).where(score_row.c.metric_id == of_metric, ~score_row.c.retired)
+        select(func.count()).select_from(score_row).where(score_row.c.metric_id == of_metric, _LIVE)
     )
     return _state(connection, of_metric, int(live or 0))
 
@@ -99,97 +116,71 @@ def _state(connection: Connection, of_metric: int, live: int) -> MatrixState:
 
 def read_matrix(connection: Connection, of_metric: int) -> Matrix:
     """Which clips have a live row, and where."""
-    rows = connection.execute(
+    rows = plain_rows(
+        connection,
         select(score_row.c.clip_id, score_row.c.position)
-        .where(score_row.c.metric_id == of_metric, ~score_row.c.retired)
-        .order_by(score_row.c.position)
-    ).all()
-    table = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(len(rows), 2)
+        .where(score_row.c.metric_id == of_metric, _LIVE)
+        .order_by(score_row.c.position),
+    )
+    table = np.array(rows, dtype=np.int64).reshape(len(rows), 2)
     return Matrix(of_metric, _state(connection, of_metric, len(rows)), table[:, 0], table[:, 1])
 
 
-def open_clips(connection: Connection, of_metric: int, kind: Kind) -> list[int]:
-    """Clips that should have a live row and have none, by id."""
-    has_row = select(score_row.c.clip_id).where(score_row.c.metric_id == of_metric, ~score_row.c.retired)
-    statement = (
-        select(clip.c.id)
-        .join(recording, recording.c.id == clip.c.recording_id)
-        .where(_is_scored(kind), clip.c.id.not_in(has_row))
-        .order_by(clip.c.id)
-    )
-    return [int(clip_id) for clip_id in connection.scalars(statement)]
-
-
-def disqualified_clips(connection: Connection, of_metric: int, kind: Kind) -> list[int]:
-    """Clips that have a live row and should have none any more: become reference, or without what is compared."""
-    statement = (
-        select(clip.c.id)
-        .join(recording, recording.c.id == clip.c.recording_id)
-        .join(score_row, score_row.c.clip_id == clip.c.id)
-        .where(score_row.c.metric_id == of_metric, ~score_row.c.retired, ~_is_scored(kind))
-    )
-    return [int(clip_id) for clip_id in connection.scalars(statement)]
-
-
-def _is_scored(kind: Kind) -> ColumnElement[bool]:
-    return and_(_KEPT[kind].is_there, recording.c.role == "generated")
-
-
 @dataclass(frozen=True)
-class _Kept:
-    """Where a clip keeps what a metric compares: the column, its checksum, its type, and when it can be used."""
+class Survey:
+    """How the clips of a catalog stand with a metric: by id, ascending.
 
-    blob: ColumnElement[Any]
-    crc32: ColumnElement[Any]
-    dtype: str
-    is_there: ColumnElement[bool]
-
-
-_KEPT: Mapping[Kind, _Kept] = {
-    "fingerprint": _Kept(
-        clip.c.fingerprint, clip.c.fingerprint_crc32, "<u4", clip.c.fingerprint.is_not(None)
-    ),
-    "descriptor": _Kept(
-        clip.c.descriptor,
-        clip.c.descriptor_crc32,
-        "<f4",
-        func.coalesce(clip.c.descriptor_version, 0) == DESCRIPTOR_VERSION,
-    ),
-}
-
-
-def checksums(connection: Connection, clip_ids: Iterable[int], kind: Kind) -> dict[int, int]:
-    """CRC-32 of what is kept of each clip, in the order asked; clips that are not to be scored left out."""
-    wanted = [int(clip_id) for clip_id in clip_ids]
-    found: dict[int, int] = {}
-    for chunk in _chunks(wanted):
-        statement = (
-            select(clip.c.id, _KEPT[kind].crc32)
-            .join(recording, recording.c.id == clip.c.recording_id)
-            .where(_is_scored(kind), clip.c.id.in_(chunk))
-        )
-        found.update((row.id, row[1]) for row in connection.execute(statement))
-    return {clip_id: found[clip_id] for clip_id in wanted if clip_id in found}
-
-
-def read_kept(connection: Connection, clip_ids: Iterable[int], kind: Kind) -> Iterator[NDArray[Any]]:
-    """The fingerprint (uint32, shape (words,)) or descriptor (float32) of each clip, in the order asked.
-
-    CatalogError where a byte has flipped.
+    `matrix` holds those that have a live row and should; `open_ids` should have one and have none;
+    `disqualified` have one and should have none any more: become reference, or without what is compared.
     """
-    kept = _KEPT[kind]
-    for chunk in _chunks([int(clip_id) for clip_id in clip_ids]):
-        statement = select(clip.c.id, kept.blob, kept.crc32).where(clip.c.id.in_(chunk))
-        found = {row.id: (row[1], row[2]) for row in connection.execute(statement)}
-        for clip_id in chunk:
-            blob, crc32 = found[clip_id]
-            if zlib.crc32(blob) != crc32:
-                raise CatalogError(
-                    f"the {kind} of clip {clip_id} is damaged in the catalog; "
-                    "`thresher verify --repair` makes it again from its file"
-                )
-            array = np.frombuffer(blob, dtype=kept.dtype)
-            yield array.astype(array.dtype.newbyteorder("="), copy=False)
+
+    matrix: Matrix
+    open_ids: list[int]
+    disqualified: list[int]
+
+
+def survey(connection: Connection, of_metric: int, kind: Kind) -> Survey:
+    """How the clips stand with a metric that compares that `kind`."""
+    return _survey(connection, of_metric, kind)[0]
+
+
+def survey_kept(connection: Connection, of_metric: int, kind: Kind) -> tuple[Survey, Iterator[NDArray[Any]]]:
+    """`survey`, and in the same pass what is kept of each clip of its matrix; see `compared.read`."""
+    columns = compared.COLUMNS[kind]
+    found, rows = _survey(connection, of_metric, kind, columns.blob, columns.crc32)
+    return found, _unpacked(kind, rows)
+
+
+def _unpacked(kind: Kind, rows: list[Any]) -> Iterator[NDArray[Any]]:
+    """What is kept in rows of a survey, each dropped in its turn."""
+    rows.reverse()
+    while rows:
+        clip_id, _, _, blob, crc32 = rows.pop()
+        yield compared.unpack(kind, clip_id, blob, crc32)
+
+
+def _survey(
+    connection: Connection, of_metric: int, kind: Kind, *columns: ColumnElement[Any]
+) -> tuple[Survey, list[Any]]:
+    """The survey, and the rows of its matrix: clip, position, 1, and those columns."""
+    has_row = and_(score_row.c.clip_id == clip.c.id, score_row.c.metric_id == of_metric, _LIVE)
+    rows = plain_rows(
+        connection,
+        select(clip.c.id, score_row.c.position, compared.is_scored(kind), *columns)
+        .join(recording, recording.c.id == clip.c.recording_id)
+        .outerjoin(score_row, has_row)
+        .order_by(clip.c.id),
+    )
+    live = [row for row in rows if row[1] is not None]
+    scored = [row for row in live if row[2]]
+    matrix = Matrix(
+        of_metric,
+        _state(connection, of_metric, len(live)),
+        np.array([row[0] for row in scored], dtype=np.int64),
+        np.array([row[1] for row in scored], dtype=np.int64),
+    )
+    open_ids = [row[0] for row in rows if row[1] is None and row[2]]
+    return Survey(matrix, open_ids, [row[0] for row in live if not row[2]]), scored
 
 
 def compare(connection: Connection, by: Metric[Any], one: NDArray[Any]) -> tuple[NDArray[np.int64], Scores]:
@@ -198,7 +189,7 @@ def compare(connection: Connection, by: Metric[Any], one: NDArray[Any]) -> tuple
     Computed, not read: a clip's scores lie in as many rows as there are later clips.
     """
     ids = read_matrix(connection, metric_id(connection, by.name, by.version)).clip_ids
-    live = by.pack(read_kept(connection, ids.tolist(), by.keeps))
+    live = by.pack(compared.read(connection, ids.tolist(), by.keeps))
     return ids, by.scores(by.pack([one]), live)[0]
 
 
@@ -211,22 +202,25 @@ def nearest_first(ids: NDArray[np.int64], found: Scores) -> list[tuple[int, floa
 def append(
     connection: Connection,
     matrix: Matrix,
+    best: Nearest,
     clips: Mapping[int, int],
     to_live: Scores,
     triangle: Scores,
     kind: Kind,
-) -> bool:
-    """Add rows for new clips, in one transaction with `nearest`; False where the catalog has moved on.
+) -> Nearest | None:
+    """Add rows for new clips, in one transaction with `nearest`; what is nearest now, or None where the catalog
+    has moved on.
 
-    `clips` maps their ids to the checksums of what was compared, which is of that `kind`. `to_live`, shape
-    (new, live), holds their scores against the live clips of `matrix`; `triangle`, shape (new, new), those among
-    themselves, of which only what lies below the diagonal is read.
+    `best` is what was nearest to the live clips of `matrix`. `clips` maps the ids of the new ones to the checksums
+    of what was compared, which is of that `kind`. `to_live`, shape (new, live), holds their scores against the
+    live clips; `triangle`, shape (new, new), those among themselves, of which only what lies below the diagonal
+    is read.
     """
     if (
         read_state(connection, matrix.metric_id) != matrix.state
-        or checksums(connection, clips, kind) != clips
+        or compared.checksums(connection, clips, kind) != clips
     ):
-        return False
+        return None
     clip_ids = list(clips)
     first = matrix.state.rows
     full = np.full((len(clip_ids), first + len(clip_ids)), np.nan, dtype=ROW_DTYPE)
@@ -239,8 +233,9 @@ def append(
             for place, clip_id in enumerate(clip_ids)
         ],
     )
-    _nearer(connection, matrix, clip_ids, to_live, triangle)
-    return True
+    best, changed = best.extended(clip_ids, to_live, triangle)
+    nearest.write(connection, matrix.metric_id, changed)
+    return best
 
 
 def _row_values(of_metric: int, position: int, clip_id: int, blob: bytes) -> dict[str, object]:
@@ -253,68 +248,18 @@ def _row_values(of_metric: int, position: int, clip_id: int, blob: bytes) -> dic
     }
 
 
-def _nearer(
-    connection: Connection, matrix: Matrix, clip_ids: Sequence[int], to_live: Scores, triangle: Scores
-) -> None:
-    """Keep `nearest` as rows are added: each new clip's best, and old clips that a new one comes nearer to."""
-    new = np.array(clip_ids, dtype=np.int64)
-    among = np.where(np.tri(len(new), k=-1, dtype=bool), triangle, np.nan)
-    among = np.where(np.isnan(among), among.T, among)
-    ids = np.concatenate([matrix.clip_ids, new])
-    changed = _best(new, ids, np.concatenate([to_live, among], axis=1))
-    old = {
-        row.clip_id: (row.score, -row.other_id)
-        for row in connection.execute(select(nearest).where(nearest.c.metric_id == matrix.metric_id))
-    }
-    for clip_id, other, score in _best(matrix.clip_ids, new, to_live.T):
-        if clip_id not in old or (score, -other) > old[clip_id]:
-            changed.append((clip_id, other, score))
-    _replace_nearest(connection, matrix.metric_id, changed)
-
-
-def _best(
-    clip_ids: NDArray[np.int64], others: NDArray[np.int64], scores: Scores
-) -> list[tuple[int, int, float]]:
-    """(clip, best other, score) of each row that has a score; of equals, the smallest id."""
-    if not others.size or not clip_ids.size:
-        return []
-    by_id = np.argsort(others, kind="stable")
-    ordered = np.where(np.isnan(scores), -np.inf, scores)[:, by_id]
-    best = ordered.argmax(axis=1)
-    value = ordered[np.arange(len(clip_ids)), best]
-    found = np.flatnonzero(value > -np.inf)
-    return [(int(clip_ids[row]), int(others[by_id[best[row]]]), float(value[row])) for row in found]
-
-
-def _replace_nearest(connection: Connection, of_metric: int, found: Sequence[tuple[int, int, float]]) -> None:
-    for chunk in _chunks([clip_id for clip_id, _, _ in found]):
-        connection.execute(
-            delete(nearest).where(nearest.c.metric_id == of_metric, nearest.c.clip_id.in_(chunk))
-        )
-    if found:
-        connection.execute(
-            insert(nearest),
-            [
-                {"metric_id": of_metric, "clip_id": clip_id, "other_id": other, "score": score}
-                for clip_id, other, score in found
-            ],
-        )
-
-
 def retire(connection: Connection, clip_ids: Sequence[int], *, only: int | None = None) -> None:
     """Take clips out of every matrix, or `only` that of one metric: their rows are retired, and others' nearest
     found anew without them."""
-    rows, best = (true() if only is None else table.c.metric_id == only for table in (score_row, nearest))
-    affected: set[tuple[int, int]] = set()
-    for chunk in _chunks(list(clip_ids)):
-        bereft = select(nearest.c.metric_id, nearest.c.clip_id).where(best, nearest.c.other_id.in_(chunk))
-        affected.update((row.metric_id, row.clip_id) for row in connection.execute(bereft))
+    rows = true() if only is None else score_row.c.metric_id == only
+    for chunk in chunks(list(clip_ids)):
         connection.execute(update(score_row).where(rows, score_row.c.clip_id.in_(chunk)).values(retired=True))
-        connection.execute(
-            delete(nearest).where(best, or_(nearest.c.clip_id.in_(chunk), nearest.c.other_id.in_(chunk)))
+    for of_metric, bereft in nearest.forget(connection, clip_ids, only).items():
+        matrix = read_matrix(connection, of_metric)
+        values = _rows(connection, of_metric, matrix.positions)
+        nearest.write(
+            connection, of_metric, nearest.search(matrix.clip_ids, matrix.positions, values, bereft)
         )
-    for of_metric in sorted({scored_by for scored_by, _ in affected}):
-        _find_nearest(connection, of_metric, [clip_id for by, clip_id in affected if by == of_metric])
 
 
 def retire_damaged(connection: Connection, positions: Mapping[int, Sequence[int]]) -> None:
@@ -335,29 +280,9 @@ def retire_damaged(connection: Connection, positions: Mapping[int, Sequence[int]
     retire(connection, sorted(live))
 
 
-def _find_nearest(connection: Connection, of_metric: int, wanted: Iterable[int]) -> None:
-    """Find the best other live clip of `wanted` clips again, from the stored rows, one in memory at a time."""
-    matrix = read_matrix(connection, of_metric)
-    ids, positions = matrix.clip_ids, matrix.positions
-    places = np.flatnonzero(np.isin(ids, list(wanted)))
-    best = np.full(ids.size, -np.inf, dtype=np.float32)
-    other = np.full(ids.size, np.iinfo(np.int64).max)
-    for place, values in enumerate(_rows(connection, of_metric, positions)):
-        earlier = places[: np.searchsorted(places, place)]
-        scores = values[positions[earlier]]
-        nearer = (scores > best[earlier]) | ((scores == best[earlier]) & (ids[place] < other[earlier]))
-        best[earlier[nearer]], other[earlier[nearer]] = scores[nearer], ids[place]
-        if place and earlier.size < places.size and places[earlier.size] == place:
-            own = values[positions[:place]]
-            best[place] = own.max()
-            other[place] = ids[:place][own == best[place]].min()
-    found = [(int(ids[place]), int(other[place]), float(best[place])) for place in places if best[place] >= 0]
-    _replace_nearest(connection, of_metric, found)
-
-
 def _rows(connection: Connection, of_metric: int, positions: NDArray[np.int64]) -> Iterator[Scores]:
     """The stored values of the rows at ascending `positions`, each of shape (position,)."""
-    for chunk in _chunks(positions.tolist(), size=64):
+    for chunk in chunks(positions.tolist(), size=64):
         rows = connection.execute(
             select(score_row.c.position, score_row.c.scores, score_row.c.crc32)
             .where(score_row.c.metric_id == of_metric, score_row.c.position.in_(chunk))
@@ -391,9 +316,9 @@ def _live_places(connection: Connection, of_metric: int, clip_ids: Sequence[int]
     """Position of each clip that has a live row, ascending, with its place among `clip_ids`."""
     place_of = {clip_id: place for place, clip_id in enumerate(clip_ids)}
     found: list[tuple[int, int]] = []
-    for chunk in _chunks(list(clip_ids)):
+    for chunk in chunks(list(clip_ids)):
         live = select(score_row.c.position, score_row.c.clip_id).where(
-            score_row.c.metric_id == of_metric, ~score_row.c.retired, score_row.c.clip_id.in_(chunk)
+            score_row.c.metric_id == of_metric, _LIVE, score_row.c.clip_id.in_(chunk)
         )
         found += [(row.position, place_of[row.clip_id]) for row in connection.execute(live)]
     return sorted(found)
@@ -432,7 +357,7 @@ def compact(connection: Connection, of_metric: int) -> None:
     matrix = read_matrix(connection, of_metric)
     of_row = score_row.c.metric_id == of_metric
     first = 0
-    for old in _chunks(matrix.positions.tolist(), size=64):
+    for old in chunks(matrix.positions.tolist(), size=64):
         new = range(first, first + len(old))
         rows = [
             _row_values(of_metric, position, clip_id, values[matrix.positions[:position]].tobytes())
@@ -452,8 +377,3 @@ def compact(connection: Connection, of_metric: int) -> None:
     connection.execute(
         update(metric).where(metric.c.id == of_metric).values(generation=metric.c.generation + 1)
     )
-
-
-def _chunks(ids: Sequence[int], size: int = 500) -> Iterator[list[int]]:
-    for start in range(0, len(ids), size):
-        yield list(ids[start : start + size])

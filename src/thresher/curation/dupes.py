@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from thresher.catalog import scores
+from thresher.catalog import compared, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import DupesSection
 from thresher.catalog.schema import clip, location
@@ -125,7 +125,7 @@ def _pairs(connection: Connection, place: dict[int, int], settings: DupesSection
     ordered = sorted(tuple(sorted((place[one], place[other]))) for one, other in found)
     ids = list(place)
     wanted = sorted({number for pair in ordered for number in pair})
-    kept = scores.read_kept(connection, [ids[number] for number in wanted], by.keeps)
+    kept = compared.read(connection, [ids[number] for number in wanted], by.keeps)
     words: dict[int, Words] = dict(zip(wanted, kept, strict=True))
     for first, second in ordered:
         one, other = words[first], words[second]

@@ -421,11 +421,11 @@ def _neighbours(connection: Connection, clip_id: int) -> tuple[NeighbourRow, ...
 
 def _offset(connection: Connection, clip_id: int, other_id: int) -> float:
     """Where the other clip begins in this one, in seconds."""
-    from thresher.catalog.scores import read_kept
+    from thresher.catalog import compared
     from thresher.signal.aligned import align
     from thresher.signal.fingerprint import WORD_SECONDS
 
-    one, other = read_kept(connection, [clip_id, other_id], "fingerprint")
+    one, other = compared.read(connection, [clip_id, other_id], "fingerprint")
     return align(one, other).offset * WORD_SECONDS
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from thresher.catalog import paths, scores
+from thresher.catalog import compared, paths, scores
 from thresher.catalog.catalog import Catalog
 from thresher.curation.analysis import Analysis, analyse, task_for, worker_modules
 from thresher.curation.execution import Workers
@@ -67,11 +67,11 @@ def _asked_for(
         if not os.path.isfile(term):
             raise
         return None, _analysed(catalog, term, by)
-    if not scores.checksums(connection, [clip_id], by.keeps):
+    if not compared.checksums(connection, [clip_id], by.keeps):
         raise NotFoundError(
             f"clip {clip_id} has no {by.keeps}, which {by.name} compares; `thresher show {clip_id}` says why"
         )
-    (kept,) = scores.read_kept(connection, [clip_id], by.keeps)
+    (kept,) = compared.read(connection, [clip_id], by.keeps)
     return clip_id, kept
 
 
@@ -97,5 +97,5 @@ def _offsets(
     from thresher.signal.aligned import align
     from thresher.signal.fingerprint import WORD_SECONDS
 
-    others = scores.read_kept(connection, clip_ids, by.keeps)
+    others = compared.read(connection, clip_ids, by.keeps)
     return [align(kept, other).offset * WORD_SECONDS for other in others]

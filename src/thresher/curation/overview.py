@@ -286,9 +286,8 @@ def _metrics(connection: Connection, in_use: Sequence[str]) -> tuple[MetricRow, 
     for name in in_use:
         metric = similarity.METRICS[name]
         metric_id = scores.metric_id(connection, name, metric.version)
-        live = scores.read_state(connection, metric_id).live
-        waiting = len(scores.open_clips(connection, metric_id, metric.keeps))
-        rows.append(MetricRow(name, metric.version, live, waiting))
+        found = scores.survey(connection, metric_id, metric.keeps)
+        rows.append(MetricRow(name, metric.version, found.matrix.state.live, len(found.open_ids)))
     return tuple(rows)
 
 

@@ -7,10 +7,13 @@ appended in one each; where another scorer was faster, the block is dropped and 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
-from thresher.catalog import scores
+import numpy as np
+
+from thresher.catalog import compared, nearest, scores
 from thresher.catalog.catalog import Catalog
 from thresher.curation.execution import Progress, cores, no_progress
 from thresher.errors import UsageError
@@ -21,6 +24,9 @@ BLOCK_VALUES = 4_000_000
 """Scores in one block at most (16 MB), so that memory does not grow with the catalog."""
 
 BLOCK_ROWS = 512
+
+PART_CLIPS = 16_384
+"""Live clips compared at a time; what is kept of more is never copied into one piece."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +52,16 @@ def score(catalog: Catalog, metric: str | None = None, progress: Progress = no_p
     """Bring the matrix of a metric (default: the configured one) up to date."""
     begun = time.monotonic()
     chosen = find_metric(metric or catalog.settings.metrics.default)
-    compacted = _prepare(catalog, chosen)
     clips = pairs = 0
+    compacted = False
     fresh: _Fresh | None = None
     while True:
         if fresh is None:
             fresh = _Fresh(catalog, chosen)
+        if fresh.is_unsound:
+            compacted |= _mend(catalog, chosen)
+            fresh = None
+            continue
         if not fresh.open_ids:
             return ScoreReport(
                 chosen.name, clips, pairs, fresh.matrix.state.live, compacted, time.monotonic() - begun
@@ -76,31 +86,39 @@ def open_work(catalog: Catalog, metric: str | None = None) -> ScoreReport:
     chosen = find_metric(metric or catalog.settings.metrics.default)
     with catalog.reading() as connection:
         metric_id = scores.metric_id(connection, chosen.name, chosen.version)
-        clips = len(scores.open_clips(connection, metric_id, chosen.keeps))
-        leaving = len(scores.disqualified_clips(connection, metric_id, chosen.keeps))
-        state = scores.read_state(connection, metric_id)
-    live = state.live - leaving
+        found = scores.survey(connection, metric_id, chosen.keeps)
+    clips, live, state = len(found.open_ids), found.matrix.clip_ids.size, found.matrix.state
     pairs = clips * live + clips * (clips - 1) // 2
     return ScoreReport(
-        chosen.name, clips, pairs, live + clips, 2 * live < state.rows, time.monotonic() - begun
+        chosen.name,
+        clips,
+        pairs,
+        live + clips,
+        _has_room(replace(state, live=live)),
+        time.monotonic() - begun,
     )
 
 
-def _prepare(catalog: Catalog, metric: Metric[Any]) -> bool:
+def _mend(catalog: Catalog, metric: Metric[Any]) -> bool:
     """Retire rows that should not be, and compact where more than half are retired; whether it did."""
     with catalog.writing() as connection:
         metric_id = scores.register_metric(connection, metric.name, metric.version)
-        disqualified = scores.disqualified_clips(connection, metric_id, metric.keeps)
-        scores.retire(connection, disqualified, only=metric_id)
-        state = scores.read_state(connection, metric_id)
-        if 2 * state.live >= state.rows:
+        leaving = scores.survey(connection, metric_id, metric.keeps).disqualified
+        scores.retire(connection, leaving, only=metric_id)
+        if not _has_room(scores.read_state(connection, metric_id)):
             return False
         scores.compact(connection, metric_id)
         return True
 
 
+def _has_room(state: scores.MatrixState) -> bool:
+    """Whether more than half of the rows are retired."""
+    return 2 * state.live < state.rows
+
+
 class _Fresh:
-    """A matrix as it was read, with what is kept of its live clips, extended block by block."""
+    """A matrix as it was read, with what is kept of its live clips and what is nearest to each, extended block by
+    block."""
 
     def __init__(self, catalog: Catalog, metric: Metric[Any]) -> None:
         self._catalog = catalog
@@ -108,10 +126,13 @@ class _Fresh:
         self.pairs = 0
         with catalog.reading() as connection:
             metric_id = scores.metric_id(connection, metric.name, metric.version)
-            self.matrix = scores.read_matrix(connection, metric_id)
-            self.open_ids = scores.open_clips(connection, metric_id, metric.keeps)
-            kept = scores.read_kept(connection, self.matrix.clip_ids.tolist(), metric.keeps)
-            self._live = metric.pack(kept if self.open_ids else ())
+            found, kept_of_live = scores.survey_kept(connection, metric_id, metric.keeps)
+            self.matrix, self.open_ids = found.matrix, found.open_ids
+            self.is_unsound = bool(not metric_id or found.disqualified) or _has_room(self.matrix.state)
+            self._nearest = nearest.read(connection, metric_id, self.matrix.clip_ids)
+        self._live = []
+        while self.open_ids and (some := list(islice(kept_of_live, PART_CLIPS))):
+            self._live.append(metric.pack(some))
 
     def append_block(self) -> int:
         """Score the next open clips and append their rows; how many, or 0 where the catalog has moved on.
@@ -122,17 +143,28 @@ class _Fresh:
         ids = self.open_ids[: max(1, min(BLOCK_ROWS, room))]
         self.pairs = 0
         with self._catalog.reading() as connection:
-            clips = scores.checksums(connection, ids, self._metric.keeps)
+            clips = compared.checksums(connection, ids, self._metric.keeps)
             if len(clips) < len(ids):  # forgotten since, or a reference now
                 return 0
-            new = self._metric.pack(scores.read_kept(connection, ids, self._metric.keeps))
-        to_live = self._metric.scores(new, self._live, threads=cores())
+            new = self._metric.pack(compared.read(connection, ids, self._metric.keeps))
+        to_live = np.empty((len(ids), self.matrix.clip_ids.size), np.float32)
+        first = 0
+        for part in self._live:
+            to_live[:, first : first + part.count] = self._metric.scores(new, part, threads=cores())
+            first += part.count
         triangle = self._metric.triangle(new, threads=cores())
         self.pairs = to_live.size + len(ids) * (len(ids) - 1) // 2
         with self._catalog.writing() as connection:
-            if not scores.append(connection, self.matrix, clips, to_live, triangle, self._metric.keeps):
-                return 0
+            best = scores.append(
+                connection, self.matrix, self._nearest, clips, to_live, triangle, self._metric.keeps
+            )
+        if best is None:
+            return 0
+        self._nearest = best
         self.matrix = self.matrix.extended(ids)
-        self._live = self._live.joined(new)
+        if self._live and self._live[-1].count + new.count <= PART_CLIPS:
+            self._live[-1] = self._live[-1].joined(new)
+        else:
+            self._live.append(new)
         self.open_ids = self.open_ids[len(ids) :]
         return len(ids)

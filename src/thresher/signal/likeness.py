@@ -17,10 +17,11 @@ never from a catalog. Two clips' score depends on nothing but their descriptors 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
+from itertools import islice
 from types import MappingProxyType
 from typing import IO, Any, Self
 
@@ -38,11 +39,14 @@ CONSTANTS = "likeness-1.npz"
 # The pairs of one tile: its arrays of float64 stay in the caches.
 TILE_ROWS, TILE_COLUMNS = 64, 1_024
 
+# Columns of a triangular matrix multiplied at a time.
+BAND = 64
+
 # A farness so little above that of equal descriptors is rounding.
 SAME = 1e-5
 
-# Clips packed at a time: bounds the memory of their distances to the references.
-PACK_CLIPS = 4_096
+# Clips packed at a time: their distances to the references stay in the caches.
+PACK_CLIPS = 512
 
 # The logistic curve that is nearest to the normal distribution's (to 0.01). Its longer tails keep apart in
 # float32 what is nearly the same.
@@ -51,15 +55,15 @@ LOGISTIC = 1.702
 
 @dataclass(frozen=True)
 class Aspect:
-    """A side of a clip's sound: which parts of the descriptor tell it, and how much it counts."""
+    """A side of a clip's sound: which parts of the descriptor tell it, neighbours there, and how much it counts."""
 
     parts: tuple[str, ...]
     weight: float
 
     @property
-    def columns(self) -> NDArray[np.intp]:
+    def columns(self) -> slice:
         """Where its parts lie in a descriptor."""
-        return np.concatenate([np.arange(PARTS[part].start, PARTS[part].stop) for part in self.parts])
+        return slice(PARTS[self.parts[0]].start, PARTS[self.parts[-1]].stop)
 
 
 ASPECTS: Mapping[str, Aspect] = MappingProxyType(
@@ -86,10 +90,9 @@ class Scale:
 
     @classmethod
     def of(cls, distances: tuple[Exact, ...], aspects: tuple[Aspect, ...]) -> Self:
-        """From the distances to the references in each aspect, (n, references); NaN does not count."""
+        """From the distances to the references in each aspect, (n, references)."""
         weights = np.array([aspect.weight for aspect in aspects])
-        means = np.stack([np.nanmean(aspect, axis=1) for aspect in distances], axis=1)
-        deviations = np.stack([np.nanstd(aspect, axis=1) for aspect in distances], axis=1)
+        means, deviations = np.stack([_mean_and_deviation(aspect) for aspect in distances], axis=-1)
         slopes = 0.5 * weights / deviations
         return cls(slopes, (slopes * means).sum(axis=1))
 
@@ -123,17 +126,19 @@ class Constants:
 
     def project(self, descriptors: NDArray[np.float32]) -> tuple[Exact, ...]:
         """Coordinates of descriptors, (clips, DESCRIPTOR_SIZE) → for each aspect (clips, coordinates)."""
+        exact = _exact(descriptors)
         return tuple(
-            descriptors[:, aspect.columns].astype(np.float64) @ projection - centre
+            _times_triangle(exact[:, aspect.columns], projection) - centre
             for aspect, projection, centre in zip(self.aspects, self.projections, self.centres, strict=True)
         )
 
     @cached_property
     def reference_scale(self) -> Scale:
         """What distances from the references count; none is compared with itself."""
-        distances = tuple(_distances(aspect, aspect) for aspect in self.references)
-        for aspect in distances:
-            np.fill_diagonal(aspect, np.nan)
+        others = ~np.eye(len(self.references[0]), dtype=bool)
+        distances = tuple(
+            _distances(aspect, aspect)[others].reshape(len(aspect), -1) for aspect in self.references
+        )
         return Scale.of(distances, self.aspects)
 
 
@@ -146,13 +151,13 @@ def shipped_constants() -> Constants:
 
 @dataclass(frozen=True, eq=False)
 class Likenesses:
-    """What is kept of `count` clips, ready for the kernel; all float64. Build it with `pack`.
+    """What is kept of `count` clips, ready for the kernel. Build it with `pack`.
 
-    `coordinates[a]`, shape (count, coordinates of aspect a); `scale`, see there; `means` and `deviations`, shape
-    (count,): those of each clip's farness from the references.
+    `coordinates[a]`, float32, shape (count, coordinates of aspect a); `scale`, see there; `means` and `deviations`,
+    float64, shape (count,): those of each clip's farness from the references.
     """
 
-    coordinates: tuple[Exact, ...]
+    coordinates: tuple[NDArray[np.float32], ...]
     scale: Scale
     means: Exact
     deviations: Exact
@@ -161,25 +166,23 @@ class Likenesses:
     def pack(cls, descriptors: Iterable[NDArray[Any]], constants: Constants | None = None) -> Self:
         """Pack descriptors, each float32, shape (DESCRIPTOR_SIZE,), under `constants` (None: those shipped).
 
-        Raises ValueError for another dtype or shape, and for one that is not finite.
+        Raises ValueError for another dtype or shape, and for one that is not finite. Few are in memory at once.
         """
         known = constants or shipped_constants()
-        arrays = list(descriptors)
-        for index, array in enumerate(arrays):
-            _check_descriptor(index, array)
-        stacked = np.array(arrays, np.float32).reshape(-1, DESCRIPTOR_SIZE)
-        kept = cls._packed(stacked[:PACK_CLIPS], known)
-        for start in range(PACK_CLIPS, len(stacked), PACK_CLIPS):
-            kept = kept.joined(cls._packed(stacked[start : start + PACK_CLIPS], known))
-        return kept
+        rest = iter(descriptors)
+        packed: list[Self] = []
+        while arrays := list(islice(rest, PACK_CLIPS)):
+            packed.append(cls._packed(_stacked(arrays, PACK_CLIPS * len(packed)), known))
+        return cls._joined(packed or [cls._packed(np.empty((0, DESCRIPTOR_SIZE), np.float32), known)])
 
     @classmethod
     def _packed(cls, descriptors: NDArray[np.float32], known: Constants) -> Self:
-        coordinates = known.project(descriptors)
-        distances = tuple(map(_distances, coordinates, known.references))
+        coordinates = tuple(aspect.astype(np.float32) for aspect in known.project(descriptors))
+        distances = tuple(map(_distances, map(_exact, coordinates), known.references))
         scale = Scale.of(distances, known.aspects)
-        farness = _farness(distances, scale, known.reference_scale)
-        return cls(coordinates, scale, farness.mean(axis=1), farness.std(axis=1))
+        return cls(
+            coordinates, scale, *_mean_and_deviation(_farness(distances, scale, known.reference_scale))
+        )
 
     @property
     def count(self) -> int:
@@ -200,28 +203,55 @@ class Likenesses:
 
     def joined(self, other: Self) -> Self:
         """These clips, then those of `other`."""
-        return type(self)(
-            tuple(map(_behind, self.coordinates, other.coordinates)),
+        return self._joined([self, other])
+
+    @classmethod
+    def _joined(cls, parts: Sequence[Self]) -> Self:
+        return cls(
+            tuple(map(np.concatenate, zip(*(part.coordinates for part in parts), strict=True))),
             Scale(
-                _behind(self.scale.slopes, other.scale.slopes), _behind(self.scale.shifts, other.scale.shifts)
+                np.concatenate([part.scale.slopes for part in parts]),
+                np.concatenate([part.scale.shifts for part in parts]),
             ),
-            _behind(self.means, other.means),
-            _behind(self.deviations, other.deviations),
+            np.concatenate([part.means for part in parts]),
+            np.concatenate([part.deviations for part in parts]),
         )
 
+    def exact_coordinates(self) -> tuple[Exact, ...]:
+        """The coordinates in float64: sums of their squares are taken in it."""
+        return tuple(map(_exact, self.coordinates))
 
-def _behind(first: Exact, second: Exact) -> Exact:
-    return np.concatenate([first, second])
+
+def _times_triangle(values: Exact, triangle: Exact) -> Exact:
+    """`values` @ `triangle`, (n, k) and (k, k), by bands of columns: above the diagonal there is nothing to add."""
+    bands = [slice(start, start + BAND) for start in range(0, len(triangle), BAND)]
+    return np.hstack([values[:, band.start :] @ triangle[band.start :, band] for band in bands])
 
 
-def _check_descriptor(index: int, array: NDArray[Any]) -> None:
-    if array.dtype.newbyteorder("=") != np.dtype(np.float32) or array.shape != (DESCRIPTOR_SIZE,):
-        raise ValueError(
-            f"descriptor {index} is {array.dtype} of shape {array.shape}, "
-            f"not float32 of shape ({DESCRIPTOR_SIZE},)"
-        )
-    if not np.isfinite(array).all():
-        raise ValueError(f"descriptor {index} holds NaN or infinity")
+def _exact(values: NDArray[np.float32]) -> Exact:
+    return values.astype(np.float64)
+
+
+def _mean_and_deviation(values: Exact) -> tuple[Exact, Exact]:
+    """Of each row: (n, k) → (n,) and (n,)."""
+    means = values.mean(axis=1)
+    squares = np.einsum("ij,ij->i", values, values) / values.shape[1]
+    return means, np.sqrt(np.maximum(squares - means**2, 0.0))
+
+
+def _stacked(arrays: Sequence[NDArray[Any]], first: int) -> NDArray[np.float32]:
+    """Descriptors, of which the first has the number `first`, as one array: (n, DESCRIPTOR_SIZE)."""
+    for index, array in enumerate(arrays, first):
+        if array.dtype.type is not np.float32 or array.shape != (DESCRIPTOR_SIZE,):
+            raise ValueError(
+                f"descriptor {index} is {array.dtype} of shape {array.shape}, "
+                f"not float32 of shape ({DESCRIPTOR_SIZE},)"
+            )
+    stacked = np.array(arrays, np.float32)
+    finite = np.isfinite(stacked).all(axis=1)
+    if not finite.all():
+        raise ValueError(f"descriptor {first + int(finite.argmin())} holds NaN or infinity")
+    return stacked
 
 
 def likeness_scores(rows: Likenesses, columns: Likenesses, *, threads: int = 1) -> Scores:  # noqa: ARG001
@@ -231,11 +261,13 @@ def likeness_scores(rows: Likenesses, columns: Likenesses, *, threads: int = 1) 
     products of matrices are the least of it, and one thread makes 17 million pairs a second.
     """
     scores = np.empty((rows.count, columns.count), np.float32)
-    for top in range(0, rows.count, TILE_ROWS):
-        tall = rows.part(top, min(rows.count, top + TILE_ROWS))
-        for left in range(0, columns.count, TILE_COLUMNS):
-            wide = columns.part(left, min(columns.count, left + TILE_COLUMNS))
-            scores[top : top + TILE_ROWS, left : left + TILE_COLUMNS] = _tile_scores(tall, wide)
+    for left in range(0, columns.count, TILE_COLUMNS):
+        wide = columns.part(left, min(columns.count, left + TILE_COLUMNS))
+        across = wide.exact_coordinates()
+        for top in range(0, rows.count, TILE_ROWS):
+            tall = rows.part(top, min(rows.count, top + TILE_ROWS))
+            distances = map(_distances, tall.exact_coordinates(), across)
+            scores[top : top + TILE_ROWS, left : left + TILE_COLUMNS] = _nearness(distances, tall, wide)
     return scores
 
 
@@ -247,8 +279,8 @@ def likeness_triangle(kept: Likenesses) -> Scores:
     return scores
 
 
-def _tile_scores(rows: Likenesses, columns: Likenesses) -> Exact:
-    distances = map(_distances, rows.coordinates, columns.coordinates)
+def _nearness(distances: Iterable[Exact], rows: Likenesses, columns: Likenesses) -> Exact:
+    """The scores of m and n clips, (m, n), from their distances in each aspect."""
     farness = _farness(distances, rows.scale, columns.scale)
     # Equal descriptors are as near as can be; what is left of their distance is rounding.
     nearest = -(rows.scale.shifts[:, None] + columns.scale.shifts)

@@ -1,0 +1,148 @@
+"""The nearest other clip of each, by each metric: kept beside the score rows, so that a listing need not read them.
+
+Of equal scores the smallest id is nearest. A clip that is alone has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, delete, or_, select, true
+from sqlalchemy.dialects.sqlite import insert
+
+from thresher.catalog.database import chunks, plain_rows
+from thresher.catalog.schema import nearest
+
+Scores = NDArray[np.float32]
+Ids = NDArray[np.int64]
+Row = tuple[int, int, float]
+"""A clip, the nearest other, and their score."""
+
+NO_ID = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, eq=False)
+class Nearest:
+    """Of n clips the id of the nearest other, and the score with it; `NO_ID` and -inf where there is none.
+
+    `clip_ids` and `others` are int64, `scores` float32, shape (n,) each.
+    """
+
+    clip_ids: Ids
+    others: Ids
+    scores: Scores
+
+    @classmethod
+    def none(cls, clip_ids: Ids) -> Self:
+        """Of clips that have not been compared with any."""
+        n = clip_ids.size
+        return cls(clip_ids, np.full(n, NO_ID), np.full(n, -np.inf, np.float32))
+
+    def extended(self, new_ids: Sequence[int], to_these: Scores, triangle: Scores) -> tuple[Self, list[Row]]:
+        """Of these clips and m new ones, and the rows that are not as they were.
+
+        `to_these`, shape (m, n), holds what the new ones score against these; `triangle`, shape (m, m), among
+        themselves, of which only what lies below the diagonal is read.
+        """
+        ids = np.array(new_ids, dtype=np.int64)
+        below = np.where(np.tri(ids.size, k=-1, dtype=bool), triangle, np.float32(-np.inf))
+        of_new = self.none(ids)
+        for others, scores in ((self.clip_ids, to_these), (ids, below), (ids, below.T)):
+            of_new = of_new._or_best(others, scores)
+        of_these = self._or_best(ids, to_these.T)
+        changed = of_these.others != self.others
+        rows = [*of_these._rows(changed), *of_new._rows(of_new.others < NO_ID)]
+        joined = type(self)(
+            np.concatenate([of_these.clip_ids, of_new.clip_ids]),
+            np.concatenate([of_these.others, of_new.others]),
+            np.concatenate([of_these.scores, of_new.scores]),
+        )
+        return joined, rows
+
+    def _or_best(self, others: Ids, scores: Scores) -> Self:
+        """After each was compared with all `others`, shape (k,): `scores`, shape (n, k)."""
+        highest = scores.max(axis=1, initial=-np.inf)
+        found_others, found_scores = self.others.copy(), self.scores.copy()
+        for place in np.flatnonzero((highest >= self.scores) & (highest > -np.inf)).tolist():
+            other = others[scores[place] == highest[place]].min()
+            if highest[place] > self.scores[place] or other < self.others[place]:
+                found_others[place], found_scores[place] = other, highest[place]
+        return type(self)(self.clip_ids, found_others, found_scores)
+
+    def _rows(self, which: NDArray[np.bool_]) -> Iterator[Row]:
+        return zip(*(array[which].tolist() for array in self._arrays()), strict=True)
+
+    def _arrays(self) -> tuple[Ids, Ids, Scores]:
+        return self.clip_ids, self.others, self.scores
+
+
+def read(connection: Connection, of_metric: int, clip_ids: Ids) -> Nearest:
+    """What is kept of the nearest to these clips, whose ids ascend."""
+    columns = (nearest.c.clip_id, nearest.c.other_id, nearest.c.score)
+    found = plain_rows(connection, select(*columns).where(nearest.c.metric_id == of_metric))
+    stored = Nearest.none(clip_ids)
+    if found:
+        ids, others, scores = map(np.array, zip(*found, strict=True))
+        known = np.isin(ids, clip_ids, assume_unique=True)
+        places = np.searchsorted(clip_ids, ids[known])
+        stored.others[places], stored.scores[places] = others[known], scores[known]
+    return stored
+
+
+def write(connection: Connection, of_metric: int, rows: Sequence[Row]) -> None:
+    """Keep what is nearest to some clips, in the place of what was."""
+    if not rows:
+        return
+    statement = insert(nearest)
+    values = {"other_id": statement.excluded.other_id, "score": statement.excluded.score}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["metric_id", "clip_id"], set_=values),
+        [
+            {"metric_id": of_metric, "clip_id": clip_id, "other_id": other, "score": score}
+            for clip_id, other, score in rows
+        ],
+    )
+
+
+def forget(connection: Connection, clip_ids: Sequence[int], only: int | None) -> Mapping[int, list[int]]:
+    """Forget what concerns clips that leave all metrics, or the `only` one; by metric, the clips left without."""
+    by_metric = true() if only is None else nearest.c.metric_id == only
+    bereft: dict[int, set[int]] = {}
+    for chunk in chunks(list(clip_ids)):
+        to_them = select(nearest.c.metric_id, nearest.c.clip_id).where(
+            by_metric, nearest.c.other_id.in_(chunk)
+        )
+        for of_metric, clip_id in connection.execute(to_them):
+            bereft.setdefault(of_metric, set()).add(clip_id)
+        concerned = or_(nearest.c.clip_id.in_(chunk), nearest.c.other_id.in_(chunk))
+        connection.execute(delete(nearest).where(by_metric, concerned))
+    return {of_metric: sorted(found) for of_metric, found in sorted(bereft.items())}
+
+
+def search(ids: Ids, positions: Ids, rows: Iterable[Scores], wanted: Sequence[int]) -> list[Row]:
+    """The nearest of `wanted` clips again, from the stored rows of the live ones, one in memory at a time.
+
+    `ids` and `positions`, shape (live,), are in the order of `rows`, each of shape (position,).
+    """
+    places = np.flatnonzero(np.isin(ids, wanted))
+    best = Nearest.none(ids)
+    for place, values in enumerate(rows):
+        earlier = places[: np.searchsorted(places, place)]
+        scores = values[positions[earlier]]
+        closer = (scores > best.scores[earlier]) | (
+            (scores == best.scores[earlier]) & (ids[place] < best.others[earlier])
+        )
+        best.scores[earlier[closer]], best.others[earlier[closer]] = scores[closer], ids[place]
+        if place and earlier.size < places.size and places[earlier.size] == place:
+            own = values[positions[:place]]
+            best.scores[place] = own.max()
+            best.others[place] = ids[:place][own == best.scores[place]].min()
+    return [
+        (int(ids[place]), int(best.others[place]), float(best.scores[place]))
+        for place in places
+        if best.scores[place] >= 0
+    ]
