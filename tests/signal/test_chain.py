@@ -130,7 +130,6 @@ def test_the_search_finds_a_line_hidden_in_the_listing() -> None:
 @pytest.mark.parametrize("count", [8, 9, 40, 90])
 def test_compiled_and_plain_make_the_same_moves(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     for scores in (alike(count, 5), symmetric(np.random.default_rng(2).integers(0, 4, (count, count)) / 3)):
-        monkeypatch.setattr(module, "ROUNDS_COMPILED", module.ROUNDS_PLAIN)
         plain = chain(scores, np.arange(count), 3)
         monkeypatch.setattr(module, "FEW", 0)
         assert chain(scores, np.arange(count), 3).tolist() == plain.tolist()

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from thresher.signal import chain_kernels
 from thresher.signal.chain_kernels import HEAT, LOG_ROOM, NEAR
 from thresher.signal.compiling import with_cache
+from thresher.signal.potentials import potentials
 
 Ids = NDArray[np.int64]
 Positions = NDArray[np.int64]
@@ -27,7 +28,7 @@ Scores = NDArray[np.float32]
 
 TRIED = 7  # so few clips are put in every order there is
 FEW = 250
-ROUNDS_PLAIN, ROUNDS_COMPILED = 7, 24  # for each clip
+ROUNDS = 4  # for each clip
 MOST_ROUNDS = 100_000
 
 
@@ -118,8 +119,9 @@ def _best_of_all(seams: Scores, ends: list[int | None]) -> Positions:
 
 
 def _searched(seams: Scores, ends: list[int | None]) -> Positions:
-    """The path that the search finds from a greedy start; `seams` gets high ones from gap to pins."""
+    """The path that the search finds from a greedy start; `seams` are levelled, and get high ones to pins."""
     count = len(seams) - 1
+    _level(seams)
     near, nearness = _nearest(seams)
     pinned = [pin for pin in ends if pin is not None]
     # No sum of moves can gain so much: a search that begins with the pins at the gap leaves them there.
@@ -144,10 +146,10 @@ def _searched(seams: Scores, ends: list[int | None]) -> Positions:
     if count <= FEW:
         lists: list[Any] = [array.tolist() for array in arrays]
         plain: Callable[..., None] = chain_kernels.improve
-        plain(*lists, ROUNDS_PLAIN * count, heat)
+        plain(*lists, ROUNDS * count, heat)
         tour = np.array(lists[3], dtype=np.int64)
     else:
-        compiled()(*arrays, min(ROUNDS_COMPILED * count, MOST_ROUNDS), heat)
+        compiled()(*arrays, min(ROUNDS * count, MOST_ROUNDS), heat)
     return np.roll(tour, -int(np.flatnonzero(tour == count)[0]))[1:]
 
 
@@ -171,6 +173,14 @@ def _compiled(cached: bool) -> Callable[..., None]:
     # at once, so that a cache that does not work is found here
     improve.compile((numba.float32[::1], integers, numbers, *[integers] * 6, numba.int64, numba.float64))
     return improve  # type: ignore[no-any-return]
+
+
+def _level(seams: Scores) -> None:
+    """Take their potentials from the seams of all clips: no path is better or worse for it, see `potentials`."""
+    taken = np.append(potentials(seams[:-1, :-1]), 0.0)
+    for clip in range(len(seams)):
+        seams[clip] = seams[clip] - (taken + taken[clip])  # rounded once, so that seams stay symmetric
+        seams[clip, clip] = 0
 
 
 def _nearest(seams: Scores) -> tuple[Positions, NDArray[np.float64]]:
