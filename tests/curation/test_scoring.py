@@ -428,6 +428,20 @@ def test_coverage_sees_every_gap(catalog: Catalog, damage: str) -> None:
         assert not scores.coverage(connection, 1).complete
 
 
+@pytest.mark.parametrize("place", [0, 3, 7])
+def test_a_clip_in_the_open_is_found_wherever_it_is(catalog: Catalog, place: int) -> None:
+    ids = fill(catalog, range(8))
+    score(catalog)
+    with catalog.reading() as connection:
+        assert not scores.has_open(connection, 1, "fingerprint")
+    with catalog.writing() as connection:
+        scores.retire(connection, [ids[place]])
+    with catalog.reading() as connection:
+        assert scores.has_open(connection, 1, "fingerprint")
+        assert scores.survey(connection, 1, "fingerprint").open_ids == [ids[place]]
+        assert scores.survey(connection, 1, "fingerprint").matrix.clip_ids.size == 7
+
+
 def test_scoring_stops_at_a_damaged_fingerprint(catalog: Catalog) -> None:
     fill(catalog, range(4))
     score(catalog)

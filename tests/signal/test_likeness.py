@@ -109,6 +109,28 @@ def test_blocks_do_not_change_a_score():
     np.testing.assert_allclose(likeness_scores(again.part(0, 100), again), whole, rtol=1e-6)
 
 
+def test_threads_change_nothing_and_leave_blas_as_it_was():
+    from threadpoolctl import threadpool_info
+
+    many = np.array(CLIPS * 200, np.float32) + RNG.standard_normal((2_400, DESCRIPTOR_SIZE)).astype(
+        np.float32
+    )
+    before = [pool["num_threads"] for pool in threadpool_info()]
+    one, two = Likenesses.pack(many), Likenesses.pack(iter(many), threads=2)
+    assert (likeness_scores(one.part(0, 70), one) == likeness_scores(two.part(0, 70), two, threads=2)).all()
+    assert [pool["num_threads"] for pool in threadpool_info()] == before
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_descriptor_far_behind_is_refused_by_its_number(threads):
+    def many():
+        yield from CLIPS * 200
+        yield np.full(DESCRIPTOR_SIZE, np.inf, np.float32)
+
+    with pytest.raises(ValueError, match="descriptor 2400 holds"):
+        Likenesses.pack(many(), threads=threads)
+
+
 def test_no_clips():
     none = Likenesses.pack([])
     assert none.count == 0

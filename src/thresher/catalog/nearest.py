@@ -66,11 +66,12 @@ class Nearest:
     def _or_best(self, others: Ids, scores: Scores) -> Self:
         """After each was compared with all `others`, shape (k,): `scores`, shape (n, k)."""
         highest = scores.max(axis=1, initial=-np.inf)
+        places = np.flatnonzero((highest >= self.scores) & (highest > -np.inf))
+        best = np.where(scores[places] == highest[places, None], others, NO_ID).min(axis=1, initial=NO_ID)
+        nearer = (highest[places] > self.scores[places]) | (best < self.others[places])
+        places, best = places[nearer], best[nearer]
         found_others, found_scores = self.others.copy(), self.scores.copy()
-        for place in np.flatnonzero((highest >= self.scores) & (highest > -np.inf)).tolist():
-            other = others[scores[place] == highest[place]].min()
-            if highest[place] > self.scores[place] or other < self.others[place]:
-                found_others[place], found_scores[place] = other, highest[place]
+        found_others[places], found_scores[places] = best, highest[places]
         return type(self)(self.clip_ids, found_others, found_scores)
 
     def _rows(self, which: NDArray[np.bool_]) -> Iterator[Row]:

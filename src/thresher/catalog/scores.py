@@ -8,15 +8,16 @@ retirement hold NaN at the retired positions, and NaN is never a score.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     and_,
     case,
     delete,
@@ -30,13 +31,14 @@ from sqlalchemy import (
 )
 
 from thresher.catalog import compared, nearest
-from thresher.catalog.database import chunks, insert_row, plain_rows
+from thresher.catalog.database import chunks, insert_row, plain_rows, plain_stream
 from thresher.catalog.nearest import Nearest
 from thresher.catalog.schema import clip, metric, recording, score_row
 from thresher.errors import CatalogError
 from thresher.signal.metric import Kind, Metric
 
 Scores = NDArray[np.float32]
+T = TypeVar("T")
 
 ROW_DTYPE = np.dtype("<f4")
 
@@ -139,48 +141,68 @@ class Survey:
     disqualified: list[int]
 
 
+def has_open(connection: Connection, of_metric: int, kind: Kind) -> bool:
+    """Whether a clip should have a live row and has none: at once where the last one that came has none."""
+    last = _standing(of_metric, kind).where(score_row.c.position.is_(None), compared.is_scored(kind))
+    return connection.execute(last.order_by(clip.c.id.desc()).limit(1)).first() is not None
+
+
 def survey(connection: Connection, of_metric: int, kind: Kind) -> Survey:
     """How the clips stand with a metric that compares that `kind`."""
-    return _survey(connection, of_metric, kind)[0]
+    found = _Stand()
+    for _ in found.sort(plain_rows(connection, _standing(of_metric, kind).order_by(clip.c.id))):
+        pass
+    return found.survey(connection, of_metric)
 
 
-def survey_kept(connection: Connection, of_metric: int, kind: Kind) -> tuple[Survey, Iterator[NDArray[Any]]]:
-    """`survey`, and in the same pass what is kept of each clip of its matrix; see `compared.read`."""
+def survey_kept(
+    connection: Connection, of_metric: int, kind: Kind, pack: Callable[[Iterator[NDArray[Any]]], T]
+) -> tuple[Survey, T]:
+    """`survey`, and what `pack` makes of what is kept of the clips of its matrix, given to it as it is read."""
     columns = compared.COLUMNS[kind]
-    found, rows = _survey(connection, of_metric, kind, columns.blob, columns.crc32)
-    return found, _unpacked(kind, rows)
+    statement = _standing(of_metric, kind, columns.blob, columns.crc32).order_by(clip.c.id)
+    found = _Stand()
+    rows = found.sort(plain_stream(connection, statement))
+    packed = pack(compared.unpack(kind, clip_id, blob, crc32) for clip_id, _, _, blob, crc32 in rows)
+    return found.survey(connection, of_metric), packed
 
 
-def _unpacked(kind: Kind, rows: list[Any]) -> Iterator[NDArray[Any]]:
-    """What is kept in rows of a survey, each dropped in its turn."""
-    rows.reverse()
-    while rows:
-        clip_id, _, _, blob, crc32 = rows.pop()
-        yield compared.unpack(kind, clip_id, blob, crc32)
-
-
-def _survey(
-    connection: Connection, of_metric: int, kind: Kind, *columns: ColumnElement[Any]
-) -> tuple[Survey, list[Any]]:
-    """The survey, and the rows of its matrix: clip, position, 1, and those columns."""
+def _standing(of_metric: int, kind: Kind, *columns: ColumnElement[Any]) -> Select[Any]:
+    """Every clip, with the position of its live row, whether it should have one, and those columns."""
     has_row = and_(score_row.c.clip_id == clip.c.id, score_row.c.metric_id == of_metric, _LIVE)
-    rows = plain_rows(
-        connection,
+    return (
         select(clip.c.id, score_row.c.position, compared.is_scored(kind), *columns)
         .join(recording, recording.c.id == clip.c.recording_id)
         .outerjoin(score_row, has_row)
-        .order_by(clip.c.id),
     )
-    live = [row for row in rows if row[1] is not None]
-    scored = [row for row in live if row[2]]
-    matrix = Matrix(
-        of_metric,
-        _state(connection, of_metric, len(live)),
-        np.array([row[0] for row in scored], dtype=np.int64),
-        np.array([row[1] for row in scored], dtype=np.int64),
-    )
-    open_ids = [row[0] for row in rows if row[1] is None and row[2]]
-    return Survey(matrix, open_ids, [row[0] for row in live if not row[2]]), scored
+
+
+class _Stand:
+    """Sorts the rows of `_standing`."""
+
+    def __init__(self) -> None:
+        self._scored: list[tuple[int, int]] = []
+        self._open: list[int] = []
+        self._disqualified: list[int] = []
+
+    def sort(self, rows: Iterable[Any]) -> Iterator[Any]:
+        """The rows of clips that have a live row and should; the others are taken note of."""
+        for row in rows:
+            clip_id, position, is_scored = row[:3]
+            if position is None:
+                if is_scored:
+                    self._open.append(clip_id)
+            elif is_scored:
+                self._scored.append((clip_id, position))
+                yield row
+            else:
+                self._disqualified.append(clip_id)
+
+    def survey(self, connection: Connection, of_metric: int) -> Survey:
+        """What was found, once all rows are sorted."""
+        scored = np.array(self._scored, dtype=np.int64).reshape(-1, 2)
+        state = _state(connection, of_metric, len(self._scored) + len(self._disqualified))
+        return Survey(Matrix(of_metric, state, scored[:, 0], scored[:, 1]), self._open, self._disqualified)
 
 
 def compare(connection: Connection, by: Metric[Any], one: NDArray[Any]) -> tuple[NDArray[np.int64], Scores]:

@@ -7,11 +7,13 @@ appended in one each; where another scorer was faster, the block is dropped and 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from thresher.catalog import compared, nearest, scores
 from thresher.catalog.catalog import Catalog
@@ -126,13 +128,19 @@ class _Fresh:
         self.pairs = 0
         with catalog.reading() as connection:
             metric_id = scores.metric_id(connection, metric.name, metric.version)
-            found, kept_of_live = scores.survey_kept(connection, metric_id, metric.keeps)
+            if scores.has_open(connection, metric_id, metric.keeps):
+                found, self._live = scores.survey_kept(connection, metric_id, metric.keeps, self._packed)
+            else:
+                found, self._live = scores.survey(connection, metric_id, metric.keeps), []
             self.matrix, self.open_ids = found.matrix, found.open_ids
             self.is_unsound = bool(not metric_id or found.disqualified) or _has_room(self.matrix.state)
             self._nearest = nearest.read(connection, metric_id, self.matrix.clip_ids)
-        self._live = []
-        while self.open_ids and (some := list(islice(kept_of_live, PART_CLIPS))):
-            self._live.append(metric.pack(some))
+
+    def _packed(self, kept: Iterator[NDArray[Any]]) -> list[Any]:
+        parts = []
+        while first := list(islice(kept, 1)):
+            parts.append(self._metric.pack(chain(first, islice(kept, PART_CLIPS - 1)), threads=cores()))
+        return parts
 
     def append_block(self) -> int:
         """Score the next open clips and append their rows; how many, or 0 where the catalog has moved on.

@@ -7,9 +7,9 @@ that time, or where this process has compiled the kernel already.
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy as np
 
 from thresher.signal.layout import Columns, Rows
 from thresher.signal.metric import Fingerprints, Scores
+from thresher.signal.threads import in_threads
 
 KERNELS = "thresher.signal.kernels"
 
@@ -99,13 +100,5 @@ def _run_in_parts(part: Callable[[int, int], None], groups: int, work: int, thre
     """Call `part` on ranges that cover 0 … `groups`, on so many threads."""
     wanted = max(1 if threads == 1 else CHUNKS_PER_THREAD * threads, work // CHUNK_WORK)
     edges = np.unique(np.linspace(0, groups, min(groups, wanted) + 1).astype(int)).tolist()
-    starts, stops = edges[-2::-1], edges[:0:-1]  # the longest clips first
-    if threads == 1:
-        for start, stop in zip(starts, stops, strict=True):
-            part(start, stop)
-        return
-    pool = ThreadPoolExecutor(threads)
-    try:
-        any(pool.map(part, starts, stops))  # waits for all, and raises what one of them raised
-    finally:
-        pool.shutdown(cancel_futures=True)
+    ranges = list(itertools.pairwise(edges))[::-1]  # the longest clips first
+    in_threads(lambda ends: part(*ends), ranges, threads)

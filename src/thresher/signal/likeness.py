@@ -17,7 +17,8 @@ never from a catalog. Two clips' score depends on nothing but their descriptors 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
@@ -30,6 +31,7 @@ from numpy.typing import NDArray
 
 from thresher.signal.descriptors import DESCRIPTOR_SIZE, PARTS
 from thresher.signal.metric import Metric, Scores
+from thresher.signal.threads import in_threads
 
 Exact = NDArray[np.float64]
 
@@ -163,17 +165,18 @@ class Likenesses:
     deviations: Exact
 
     @classmethod
-    def pack(cls, descriptors: Iterable[NDArray[Any]], constants: Constants | None = None) -> Self:
+    def pack(
+        cls, descriptors: Iterable[NDArray[Any]], *, threads: int = 1, constants: Constants | None = None
+    ) -> Self:
         """Pack descriptors, each float32, shape (DESCRIPTOR_SIZE,), under `constants` (None: those shipped).
 
-        Raises ValueError for another dtype or shape, and for one that is not finite. Few are in memory at once.
+        Raises ValueError for another dtype or shape, and for one that is not finite.
         """
         known = constants or shipped_constants()
-        rest = iter(descriptors)
-        packed: list[Self] = []
-        while arrays := list(islice(rest, PACK_CLIPS)):
-            packed.append(cls._packed(_stacked(arrays, PACK_CLIPS * len(packed)), known))
-        return cls._joined(packed or [cls._packed(np.empty((0, DESCRIPTOR_SIZE), np.float32), known)])
+        with _one_blas_thread():
+            return cls._joined(
+                in_threads(lambda stack: cls._packed(stack, known), _stacks(descriptors), threads)
+            )
 
     @classmethod
     def _packed(cls, descriptors: NDArray[np.float32], known: Constants) -> Self:
@@ -222,6 +225,15 @@ class Likenesses:
         return tuple(map(_exact, self.coordinates))
 
 
+def _one_blas_thread() -> AbstractContextManager[object]:
+    """A while in which products of matrices take one thread each: such small ones gain nothing by two, and threads
+    of BLAS spin where other programs want the cores – a tenth of the speed was left."""
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[object] = threadpool_limits(1, "blas")
+    return limits
+
+
 def _times_triangle(values: Exact, triangle: Exact) -> Exact:
     """`values` @ `triangle`, (n, k) and (k, k), by bands of columns: above the diagonal there is nothing to add."""
     bands = [slice(start, start + BAND) for start in range(0, len(triangle), BAND)]
@@ -239,6 +251,15 @@ def _mean_and_deviation(values: Exact) -> tuple[Exact, Exact]:
     return means, np.sqrt(np.maximum(squares - means**2, 0.0))
 
 
+def _stacks(descriptors: Iterable[NDArray[Any]]) -> Iterator[NDArray[np.float32]]:
+    """Descriptors in arrays of PACK_CLIPS and the rest, (n, DESCRIPTOR_SIZE); the rest may be none."""
+    rest, first = iter(descriptors), 0
+    while len(arrays := list(islice(rest, PACK_CLIPS))) == PACK_CLIPS:
+        yield _stacked(arrays, first)
+        first += PACK_CLIPS
+    yield _stacked(arrays, first)
+
+
 def _stacked(arrays: Sequence[NDArray[Any]], first: int) -> NDArray[np.float32]:
     """Descriptors, of which the first has the number `first`, as one array: (n, DESCRIPTOR_SIZE)."""
     for index, array in enumerate(arrays, first):
@@ -247,27 +268,32 @@ def _stacked(arrays: Sequence[NDArray[Any]], first: int) -> NDArray[np.float32]:
                 f"descriptor {index} is {array.dtype} of shape {array.shape}, "
                 f"not float32 of shape ({DESCRIPTOR_SIZE},)"
             )
-    stacked = np.array(arrays, np.float32)
+    stacked = np.array(arrays, np.float32).reshape(len(arrays), DESCRIPTOR_SIZE)
     finite = np.isfinite(stacked).all(axis=1)
     if not finite.all():
         raise ValueError(f"descriptor {first + int(finite.argmin())} holds NaN or infinity")
     return stacked
 
 
-def likeness_scores(rows: Likenesses, columns: Likenesses, *, threads: int = 1) -> Scores:  # noqa: ARG001
+def likeness_scores(rows: Likenesses, columns: Likenesses, *, threads: int = 1) -> Scores:
     """How alike each pair sounds: float32, shape (rows.count, columns.count), in [0, 1].
 
-    Symmetric; 1 for equal descriptors. Beside the result, memory stays below 5 MB. `threads` are not used: the
-    products of matrices are the least of it, and one thread makes 17 million pairs a second.
+    Symmetric; 1 for equal descriptors. Beside the result, memory stays below 5 MB a thread.
     """
     scores = np.empty((rows.count, columns.count), np.float32)
-    for left in range(0, columns.count, TILE_COLUMNS):
+
+    def fill(left: int) -> None:
         wide = columns.part(left, min(columns.count, left + TILE_COLUMNS))
         across = wide.exact_coordinates()
         for top in range(0, rows.count, TILE_ROWS):
             tall = rows.part(top, min(rows.count, top + TILE_ROWS))
             distances = map(_distances, tall.exact_coordinates(), across)
             scores[top : top + TILE_ROWS, left : left + TILE_COLUMNS] = _nearness(distances, tall, wide)
+
+    with _one_blas_thread():
+        in_threads(
+            fill, range(0, columns.count, TILE_COLUMNS), threads if columns.count > TILE_COLUMNS else 1
+        )
     return scores
 
 

@@ -45,6 +45,7 @@ class Packed(Protocol):
 
 Kept = TypeVar("Kept", bound=Packed)
 Taken = TypeVar("Taken", bound=Packed, contravariant=True)
+Made = TypeVar("Made", bound=Packed, covariant=True)
 Kind = Literal["fingerprint", "descriptor"]
 
 
@@ -60,8 +61,8 @@ class Fingerprints:
     lengths: NDArray[np.int64]
 
     @classmethod
-    def pack(cls, fingerprints: Iterable[NDArray[Any]]) -> Self:
-        """Pack fingerprints, each of shape (words,), uint32, at least one word long.
+    def pack(cls, fingerprints: Iterable[NDArray[Any]], *, threads: int = 1) -> Self:  # noqa: ARG003
+        """Pack fingerprints, each of shape (words,), uint32, at least one word long; one thread does it.
 
         Raises ValueError for another dtype or shape, and for an empty fingerprint: a clip without
         one has no score.
@@ -107,6 +108,14 @@ def _check_fingerprint(index: int, array: NDArray[Any]) -> None:
         raise ValueError(f"fingerprint {index} is empty; a clip without a fingerprint has no score by it")
 
 
+class Pack(Protocol[Made]):
+    """What makes ready for the kernel what is kept of clips, on up to so many threads."""
+
+    def __call__(self, kept: Iterable[NDArray[Any]], /, *, threads: int = 1) -> Made:
+        """The fingerprints or descriptors, packed in their order."""
+        ...
+
+
 class BlockScores(Protocol[Taken]):
     """What maps blocks of m and n clips → their scores, float32, shape (m, n), on up to so many threads."""
 
@@ -127,7 +136,7 @@ class Metric(Generic[Kept]):
     name: str
     version: int
     keeps: Kind
-    pack: Callable[[Iterable[NDArray[Any]]], Kept]
+    pack: Pack[Kept]
     scores: BlockScores[Kept]
     small_triangle: Callable[[Kept], Scores]
 
