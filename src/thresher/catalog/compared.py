@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
-from thresher.catalog.database import chunks
+from thresher.catalog.database import chunks, plain_rows
 from thresher.catalog.schema import clip, recording
 from thresher.errors import CatalogError
 from thresher.signal.descriptors import VERSION as DESCRIPTOR_VERSION
@@ -68,18 +68,18 @@ def read(connection: Connection, clip_ids: Iterable[int], kind: Kind) -> Iterato
     columns = COLUMNS[kind]
     for chunk in chunks([int(clip_id) for clip_id in clip_ids]):
         statement = select(clip.c.id, columns.blob, columns.crc32).where(clip.c.id.in_(chunk))
-        found = {row.id: (row[1], row[2]) for row in connection.execute(statement)}
-        for clip_id in chunk:
-            yield unpack(kind, clip_id, *found[clip_id])
+        found = {row[0]: row for row in plain_rows(connection, statement)}
+        yield from unpacked(kind, map(found.__getitem__, chunk))
 
 
-def unpack(kind: Kind, clip_id: int, blob: bytes, crc32: int) -> NDArray[Any]:
-    """What a row holds of a clip, as an array; CatalogError where it does not fit its checksum."""
-    if zlib.crc32(blob) != crc32:
-        raise CatalogError(
-            f"the {kind} of clip {clip_id} is damaged in the catalog; "
-            "`thresher verify --repair` makes it again from its file"
-        )
-    dtype = COLUMNS[kind].dtype
-    array = np.frombuffer(blob, dtype=dtype)
-    return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
+def unpacked(kind: Kind, rows: Iterable[tuple[int, bytes, int]]) -> Iterator[NDArray[Any]]:
+    """What rows – clip, what is kept of it, its checksum – hold, as arrays; CatalogError where one does not fit."""
+    dtype, native = COLUMNS[kind].dtype, COLUMNS[kind].dtype.newbyteorder("=")
+    for clip_id, blob, crc32 in rows:
+        if zlib.crc32(blob) != crc32:
+            raise CatalogError(
+                f"the {kind} of clip {clip_id} is damaged in the catalog; "
+                "`thresher verify --repair` makes it again from its file"
+            )
+        array = np.frombuffer(blob, dtype)
+        yield array if dtype == native else array.astype(native)

@@ -84,13 +84,11 @@ class Nearest:
 def read(connection: Connection, of_metric: int, clip_ids: Ids) -> Nearest:
     """What is kept of the nearest to these clips, whose ids ascend."""
     columns = (nearest.c.clip_id, nearest.c.other_id, nearest.c.score)
-    found = plain_rows(connection, select(*columns).where(nearest.c.metric_id == of_metric))
-    stored = Nearest.none(clip_ids)
-    if found:
-        ids, others, scores = map(np.array, zip(*found, strict=True))
-        known = np.isin(ids, clip_ids, assume_unique=True)
-        places = np.searchsorted(clip_ids, ids[known])
-        stored.others[places], stored.scores[places] = others[known], scores[known]
+    rows = plain_rows(connection, select(*columns).where(nearest.c.metric_id == of_metric))
+    kept = np.fromiter(rows, dtype=[("clip", np.int64), ("other", np.int64), ("score", np.float32)])
+    kept = kept[np.isin(kept["clip"], clip_ids, assume_unique=True)]
+    stored, places = Nearest.none(clip_ids), np.searchsorted(clip_ids, kept["clip"])
+    stored.others[places], stored.scores[places] = kept["other"], kept["score"]
     return stored
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    ScalarSelect,
     Select,
     and_,
     case,
@@ -31,7 +32,7 @@ from sqlalchemy import (
 )
 
 from thresher.catalog import compared, nearest
-from thresher.catalog.database import chunks, insert_row, plain_rows, plain_stream
+from thresher.catalog.database import chunks, insert_row, plain_rows
 from thresher.catalog.nearest import Nearest
 from thresher.catalog.schema import clip, metric, recording, score_row
 from thresher.errors import CatalogError
@@ -124,8 +125,8 @@ def read_matrix(connection: Connection, of_metric: int) -> Matrix:
         .where(score_row.c.metric_id == of_metric, _LIVE)
         .order_by(score_row.c.position),
     )
-    table = np.array(rows, dtype=np.int64).reshape(len(rows), 2)
-    return Matrix(of_metric, _state(connection, of_metric, len(rows)), table[:, 0], table[:, 1])
+    table = np.fromiter(rows, dtype=[("clip", np.int64), ("position", np.int64)])
+    return Matrix(of_metric, _state(connection, of_metric, len(table)), table["clip"], table["position"])
 
 
 @dataclass(frozen=True)
@@ -142,15 +143,16 @@ class Survey:
 
 
 def has_open(connection: Connection, of_metric: int, kind: Kind) -> bool:
-    """Whether a clip should have a live row and has none: at once where the last one that came has none."""
-    last = _standing(of_metric, kind).where(score_row.c.position.is_(None), compared.is_scored(kind))
-    return connection.execute(last.order_by(clip.c.id.desc()).limit(1)).first() is not None
+    """Whether a clip should have a live row and has none: known at once where it is the last one that came."""
+    without = select(clip.c.id).where(compared.is_scored(kind), _position(of_metric).is_(None))
+    of_recording = without.join(recording, recording.c.id == clip.c.recording_id)
+    return connection.scalar(of_recording.order_by(clip.c.id.desc()).limit(1)) is not None
 
 
 def survey(connection: Connection, of_metric: int, kind: Kind) -> Survey:
     """How the clips stand with a metric that compares that `kind`."""
     found = _Stand()
-    for _ in found.sort(plain_rows(connection, _standing(of_metric, kind).order_by(clip.c.id))):
+    for _ in found.sort(plain_rows(connection, _standing(of_metric, kind))):
         pass
     return found.survey(connection, of_metric)
 
@@ -160,49 +162,55 @@ def survey_kept(
 ) -> tuple[Survey, T]:
     """`survey`, and what `pack` makes of what is kept of the clips of its matrix, given to it as it is read."""
     columns = compared.COLUMNS[kind]
-    statement = _standing(of_metric, kind, columns.blob, columns.crc32).order_by(clip.c.id)
+    statement = _standing(of_metric, kind, columns.blob, columns.crc32)
     found = _Stand()
-    rows = found.sort(plain_stream(connection, statement))
-    packed = pack(compared.unpack(kind, clip_id, blob, crc32) for clip_id, _, _, blob, crc32 in rows)
+    rows = found.sort(plain_rows(connection, statement))
+    packed = pack(compared.unpacked(kind, ((row[0], row[3], row[4]) for row in rows)))
     return found.survey(connection, of_metric), packed
 
 
 def _standing(of_metric: int, kind: Kind, *columns: ColumnElement[Any]) -> Select[Any]:
-    """Every clip, with the position of its live row, whether it should have one, and those columns."""
-    has_row = and_(score_row.c.clip_id == clip.c.id, score_row.c.metric_id == of_metric, _LIVE)
+    """Every clip by id, with the position of its live row, whether it should have one, and those columns."""
     return (
-        select(clip.c.id, score_row.c.position, compared.is_scored(kind), *columns)
+        select(clip.c.id, _position(of_metric), compared.is_scored(kind), *columns)
         .join(recording, recording.c.id == clip.c.recording_id)
-        .outerjoin(score_row, has_row)
+        .order_by(clip.c.id)
     )
+
+
+def _position(of_metric: int) -> ScalarSelect[Any]:
+    """Where a clip has its live row; NULL where it has none. As a join it would be a worse plan."""
+    of_clip = and_(score_row.c.metric_id == of_metric, score_row.c.clip_id == clip.c.id, _LIVE)
+    return select(score_row.c.position).where(of_clip).correlate(clip).scalar_subquery()
 
 
 class _Stand:
     """Sorts the rows of `_standing`."""
 
     def __init__(self) -> None:
-        self._scored: list[tuple[int, int]] = []
+        self._scored: list[int] = []
+        self._positions: list[int] = []
         self._open: list[int] = []
         self._disqualified: list[int] = []
 
     def sort(self, rows: Iterable[Any]) -> Iterator[Any]:
         """The rows of clips that have a live row and should; the others are taken note of."""
         for row in rows:
-            clip_id, position, is_scored = row[:3]
-            if position is None:
-                if is_scored:
-                    self._open.append(clip_id)
-            elif is_scored:
-                self._scored.append((clip_id, position))
+            if row[1] is None:
+                if row[2]:
+                    self._open.append(row[0])
+            elif row[2]:
+                self._scored.append(row[0])
+                self._positions.append(row[1])
                 yield row
             else:
-                self._disqualified.append(clip_id)
+                self._disqualified.append(row[0])
 
     def survey(self, connection: Connection, of_metric: int) -> Survey:
         """What was found, once all rows are sorted."""
-        scored = np.array(self._scored, dtype=np.int64).reshape(-1, 2)
         state = _state(connection, of_metric, len(self._scored) + len(self._disqualified))
-        return Survey(Matrix(of_metric, state, scored[:, 0], scored[:, 1]), self._open, self._disqualified)
+        scored, positions = (np.array(each, dtype=np.int64) for each in (self._scored, self._positions))
+        return Survey(Matrix(of_metric, state, scored, positions), self._open, self._disqualified)
 
 
 def compare(connection: Connection, by: Metric[Any], one: NDArray[Any]) -> tuple[NDArray[np.int64], Scores]:

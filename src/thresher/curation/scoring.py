@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -138,8 +138,8 @@ class _Fresh:
 
     def _packed(self, kept: Iterator[NDArray[Any]]) -> list[Any]:
         parts = []
-        while first := list(islice(kept, 1)):
-            parts.append(self._metric.pack(chain(first, islice(kept, PART_CLIPS - 1)), threads=cores()))
+        while some := list(islice(kept, PART_CLIPS)):
+            parts.append(self._metric.pack(some, threads=cores()))
         return parts
 
     def append_block(self) -> int:

@@ -100,7 +100,7 @@ class Fingerprints:
 
 
 def _check_fingerprint(index: int, array: NDArray[Any]) -> None:
-    if array.dtype.newbyteorder("=") != np.dtype(np.uint32) or array.ndim != 1:
+    if array.dtype.type is not np.uint32 or array.ndim != 1:
         raise ValueError(
             f"fingerprint {index} is {array.dtype} of shape {array.shape}, not uint32 of shape (words,)"
         )
