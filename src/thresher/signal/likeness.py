@@ -17,12 +17,11 @@ never from a catalog. Two clips' score depends on nothing but their descriptors 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
-from itertools import islice
 from types import MappingProxyType
 from typing import IO, Any, Self
 
@@ -173,19 +172,31 @@ class Likenesses:
         Raises ValueError for another dtype or shape, and for one that is not finite.
         """
         known = constants or shipped_constants()
+        arrays = list(descriptors)
+        kept = cls._empty(len(arrays), known)
+
+        def fill(start: int) -> None:
+            stop = min(len(arrays), start + PACK_CLIPS)
+            kept.part(start, stop)._fill(_stacked(arrays[start:stop], start), known)
+
         with _one_blas_thread():
-            return cls._joined(
-                in_threads(lambda stack: cls._packed(stack, known), _stacks(descriptors), threads)
-            )
+            in_threads(fill, range(0, len(arrays), PACK_CLIPS), threads)
+        return kept
 
     @classmethod
-    def _packed(cls, descriptors: NDArray[np.float32], known: Constants) -> Self:
-        coordinates = tuple(aspect.astype(np.float32) for aspect in known.project(descriptors))
-        distances = tuple(map(_distances, map(_exact, coordinates), known.references))
+    def _empty(cls, count: int, known: Constants) -> Self:
+        coordinates = tuple(np.empty((count, centre.size), np.float32) for centre in known.centres)
+        scale = Scale(np.empty((count, len(known.aspects))), np.empty(count))
+        return cls(coordinates, scale, np.empty(count), np.empty(count))
+
+    def _fill(self, descriptors: NDArray[np.float32], known: Constants) -> None:
+        for aspect, found in zip(self.coordinates, known.project(descriptors), strict=True):
+            aspect[:] = found
+        distances = tuple(map(_distances, self.exact_coordinates(), known.references))
         scale = Scale.of(distances, known.aspects)
-        return cls(
-            coordinates, scale, *_mean_and_deviation(_farness(distances, scale, known.reference_scale))
-        )
+        self.scale.slopes[:], self.scale.shifts[:] = scale.slopes, scale.shifts
+        farness = _farness(distances, scale, known.reference_scale)
+        self.means[:], self.deviations[:] = _mean_and_deviation(farness)
 
     @property
     def count(self) -> int:
@@ -206,18 +217,13 @@ class Likenesses:
 
     def joined(self, other: Self) -> Self:
         """These clips, then those of `other`."""
-        return self._joined([self, other])
-
-    @classmethod
-    def _joined(cls, parts: Sequence[Self]) -> Self:
-        return cls(
-            tuple(map(np.concatenate, zip(*(part.coordinates for part in parts), strict=True))),
+        return type(self)(
+            tuple(map(_behind, self.coordinates, other.coordinates)),
             Scale(
-                np.concatenate([part.scale.slopes for part in parts]),
-                np.concatenate([part.scale.shifts for part in parts]),
+                _behind(self.scale.slopes, other.scale.slopes), _behind(self.scale.shifts, other.scale.shifts)
             ),
-            np.concatenate([part.means for part in parts]),
-            np.concatenate([part.deviations for part in parts]),
+            _behind(self.means, other.means),
+            _behind(self.deviations, other.deviations),
         )
 
     def exact_coordinates(self) -> tuple[Exact, ...]:
@@ -240,6 +246,10 @@ def _times_triangle(values: Exact, triangle: Exact) -> Exact:
     return np.hstack([values[:, band.start :] @ triangle[band.start :, band] for band in bands])
 
 
+def _behind(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
+    return np.concatenate([first, second])
+
+
 def _exact(values: NDArray[np.float32]) -> Exact:
     return values.astype(np.float64)
 
@@ -249,15 +259,6 @@ def _mean_and_deviation(values: Exact) -> tuple[Exact, Exact]:
     means = values.mean(axis=1)
     squares = np.einsum("ij,ij->i", values, values) / values.shape[1]
     return means, np.sqrt(np.maximum(squares - means**2, 0.0))
-
-
-def _stacks(descriptors: Iterable[NDArray[Any]]) -> Iterator[NDArray[np.float32]]:
-    """Descriptors in arrays of PACK_CLIPS and the rest, (n, DESCRIPTOR_SIZE); the rest may be none."""
-    rest, first = iter(descriptors), 0
-    while len(arrays := list(islice(rest, PACK_CLIPS))) == PACK_CLIPS:
-        yield _stacked(arrays, first)
-        first += PACK_CLIPS
-    yield _stacked(arrays, first)
 
 
 def _stacked(arrays: Sequence[NDArray[Any]], first: int) -> NDArray[np.float32]:
