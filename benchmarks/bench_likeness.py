@@ -151,7 +151,7 @@ def upper(size: int) -> Mask:
 
 
 def likeness(sounds: Sounds, constants: Constants) -> Matrix:
-    kept = Likenesses.pack(sounds.descriptors, constants)
+    kept = Likenesses.pack(sounds.descriptors, constants=constants)
     return likeness_scores(kept, kept).astype(np.float64)
 
 

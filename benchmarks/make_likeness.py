@@ -133,14 +133,14 @@ def part_units(whole: NDArray[np.float32], part: str) -> NDArray[np.float64]:
 
 
 def within_covariance(
-    material: Material, columns: NDArray[np.intp], units: NDArray[np.float64], altered: float
+    material: Material, columns: slice | NDArray[np.intp], units: NDArray[np.float64], altered: float
 ) -> NDArray[np.float64]:
     """How quarters of a clip vary about their mean, and what alterations add."""
     quarters = material.quarters[:, :, columns] * units
-    about_mean = (quarters - quarters.mean(axis=1, keepdims=True)).reshape(-1, len(columns))
+    about_mean = (quarters - quarters.mean(axis=1, keepdims=True)).reshape(-1, units.size)
     covariance: NDArray[np.float64] = about_mean.T @ about_mean / ((QUARTERS - 1) * len(quarters))
     changed = (material.altered[:, :, columns] - material.whole[:, None, columns]) * units
-    changed = changed.reshape(-1, len(columns))
+    changed = changed.reshape(-1, units.size)
     # A difference varies twice as much as either of the two.
     covariance += altered * (changed.T @ changed) / (2 * len(quarters))
     return covariance

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import t as student
 
 from thresher.signal.descriptors import DESCRIPTOR_SIZE, PARTS, analysed_spans, descriptor
 from thresher.signal.likeness import Likenesses, likeness_scores, likeness_triangle
@@ -131,6 +132,18 @@ def test_a_descriptor_far_behind_is_refused_by_its_number(threads):
         Likenesses.pack(many(), threads=threads)
 
 
+def test_sounds_unlike_all_references_are_kept_apart():
+    """Pure tones are far from any music; of each pair the one with the same noise behind it is nearer."""
+    noises = [10.0**-power * RNG.standard_normal(64_000) for power in (1, 2, 3)]
+    tones = [np.sin(2 * np.pi * pitch * np.arange(64_000) / 16_000) for pitch in (440, 445)]
+    kept = Likenesses.pack(
+        [descriptor((tone + noise).astype(np.float32), 16_000) for noise in noises for tone in tones]
+    )
+    scores = likeness_scores(kept, kept) - np.eye(6, dtype=np.float32)
+    assert scores.max() < 1
+    assert scores.argmax(axis=1).tolist() == [1, 0, 3, 2, 5, 4]
+
+
 def test_no_clips():
     none = Likenesses.pack([])
     assert none.count == 0
@@ -156,7 +169,7 @@ def test_what_is_no_descriptor_is_refused(wrong):
 
 def test_scores_equal_a_plain_computation():
     """Oracle: mutual proximity written out pair by pair from `shipped_constants`."""
-    from thresher.signal.likeness import LOGISTIC, shipped_constants
+    from thresher.signal.likeness import LEAST_DEVIATION, shipped_constants
 
     known = shipped_constants()
     here = known.project(np.array(CLIPS))
@@ -170,8 +183,12 @@ def test_scores_equal_a_plain_computation():
         rows = [np.linalg.norm(ref - point, axis=1) for ref, point in zip(refs, points, strict=True)]
         return rows if drop is None else [np.delete(row, drop) for row in rows]
 
-    clip = [[stats(d) for d in to_refs([x[i] for x in here])] for i in range(len(CLIPS))]
-    ref = [[stats(d) for d in to_refs([x[r] for x in refs], r)] for r in range(len(refs[0]))]
+    def floored(distances):
+        mean, deviation = stats(distances)
+        return mean, np.sqrt(deviation**2 + (LEAST_DEVIATION * mean) ** 2)
+
+    clip = [[floored(d) for d in to_refs([x[i] for x in here])] for i in range(len(CLIPS))]
+    ref = [[floored(d) for d in to_refs([x[r] for x in refs], r)] for r in range(len(refs[0]))]
 
     def farness(d, a, b):
         return sum(
@@ -182,9 +199,13 @@ def test_scores_equal_a_plain_computation():
     def share(value, i):
         rows = np.array(to_refs([x[i] for x in here])).T
         mean, deviation = stats(np.array([farness(d, clip[i], r) for d, r in zip(rows, ref, strict=True)]))
-        return 1 / (1 + np.exp(LOGISTIC * (value - mean) / deviation))
+        return student.sf((value - mean) / deviation, df=2)
+
+    def highest(i):
+        return share(farness([0.0] * len(weights), clip[i], clip[i]), i)
 
     scores = likeness_scores(Likenesses.pack(CLIPS), Likenesses.pack(CLIPS))
     for i, j in ((0, 1), (2, 9), (5, 11)):
         value = farness([np.linalg.norm(x[i] - x[j]) for x in here], clip[i], clip[j])
-        assert scores[i, j] == pytest.approx(share(value, i) * share(value, j), rel=1e-5)
+        expected = share(value, i) * share(value, j) / (highest(i) * highest(j))
+        assert scores[i, j] == pytest.approx(expected, rel=1e-5)

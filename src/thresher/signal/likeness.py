@@ -8,8 +8,9 @@ What is kept of a clip is its descriptor, float32, shape (DESCRIPTOR_SIZE,). Sco
    what varies inside of a clip counts little and what sets clips apart counts much; distances are Euclidean.
 2. Mutual proximity (D. Schnitzer et al., "Local and global scaling reduce hubs in space", JMLR 13, 2012): a
    distance counts as many standard deviations as it lies under the mean distance of either clip to the
-   references. First in each aspect, which makes aspects comparable, then for their weighted sum; the
-   product of the two probabilities that a reference is farther away is the score.
+   references. First in each aspect, which makes aspects comparable, then for their weighted sum; the score
+   is the product of the two probabilities that a reference is farther away, in parts of what it would be of
+   equal clips.
 
 Projections and references belong to the metric's version; they come from benchmarks/make_likeness.py,
 never from a catalog. Two clips' score depends on nothing but their descriptors and these.
@@ -34,7 +35,7 @@ from thresher.signal.threads import in_threads
 
 Exact = NDArray[np.float64]
 
-CONSTANTS = "likeness-1.npz"
+CONSTANTS = "likeness-2.npz"
 """The file beside this module; benchmarks/make_likeness.py makes it, and names what it comes from."""
 
 # The pairs of one tile: its arrays of float64 stay in the caches.
@@ -49,22 +50,24 @@ SAME = 1e-5
 # Clips packed at a time: their distances to the references stay in the caches.
 PACK_CLIPS = 512
 
-# The logistic curve that is nearest to the normal distribution's (to 0.01). Its longer tails keep apart in
-# float32 what is nearly the same.
-LOGISTIC = 1.702
+# A clip far from all references is about as far from each: so much of the mean counts as deviation at least (the
+# two are added as squares), or such clips would all seem the same.
+LEAST_DEVIATION = 1 / 8
 
 
 @dataclass(frozen=True)
 class Aspect:
-    """A side of a clip's sound: which parts of the descriptor tell it, neighbours there, and how much it counts."""
+    """A side of a clip's sound: which parts of the descriptor tell it, and how much it counts."""
 
     parts: tuple[str, ...]
     weight: float
 
-    @property
-    def columns(self) -> slice:
-        """Where its parts lie in a descriptor."""
-        return slice(PARTS[self.parts[0]].start, PARTS[self.parts[-1]].stop)
+    @cached_property
+    def columns(self) -> slice | NDArray[np.intp]:
+        """Where its parts lie in a descriptor: a slice where they are neighbours, for no copy is made then."""
+        columns = np.concatenate([np.arange(PARTS[part].start, PARTS[part].stop) for part in self.parts])
+        adjacent = (np.diff(columns) == 1).all()
+        return slice(int(columns[0]), int(columns[-1]) + 1) if adjacent else columns
 
 
 ASPECTS: Mapping[str, Aspect] = MappingProxyType(
@@ -94,7 +97,7 @@ class Scale:
         """From the distances to the references in each aspect, (n, references)."""
         weights = np.array([aspect.weight for aspect in aspects])
         means, deviations = np.stack([_mean_and_deviation(aspect) for aspect in distances], axis=-1)
-        slopes = 0.5 * weights / deviations
+        slopes = 0.5 * weights / np.hypot(deviations, LEAST_DEVIATION * means)
         return cls(slopes, (slopes * means).sum(axis=1))
 
 
@@ -155,13 +158,15 @@ class Likenesses:
     """What is kept of `count` clips, ready for the kernel. Build it with `pack`.
 
     `coordinates[a]`, float32, shape (count, coordinates of aspect a); `scale`, see there; `means` and `deviations`,
-    float64, shape (count,): those of each clip's farness from the references.
+    float64, shape (count,): those of each clip's farness from the references; `highest`, float64, shape (count,):
+    the probability that a reference is farther from the clip than an equal one.
     """
 
     coordinates: tuple[NDArray[np.float32], ...]
     scale: Scale
     means: Exact
     deviations: Exact
+    highest: Exact
 
     @classmethod
     def pack(
@@ -187,7 +192,7 @@ class Likenesses:
     def _empty(cls, count: int, known: Constants) -> Self:
         coordinates = tuple(np.empty((count, centre.size), np.float32) for centre in known.centres)
         scale = Scale(np.empty((count, len(known.aspects))), np.empty(count))
-        return cls(coordinates, scale, np.empty(count), np.empty(count))
+        return cls(coordinates, scale, *(np.empty(count) for _ in range(3)))
 
     def _fill(self, descriptors: NDArray[np.float32], known: Constants) -> None:
         for aspect, found in zip(self.coordinates, known.project(descriptors), strict=True):
@@ -197,6 +202,7 @@ class Likenesses:
         self.scale.slopes[:], self.scale.shifts[:] = scale.slopes, scale.shifts
         farness = _farness(distances, scale, known.reference_scale)
         self.means[:], self.deviations[:] = _mean_and_deviation(farness)
+        self.highest[:] = _share_farther(-2.0 * scale.shifts, self.means, self.deviations)
 
     @property
     def count(self) -> int:
@@ -213,6 +219,7 @@ class Likenesses:
             Scale(self.scale.slopes[clips], self.scale.shifts[clips]),
             self.means[clips],
             self.deviations[clips],
+            self.highest[clips],
         )
 
     def joined(self, other: Self) -> Self:
@@ -224,6 +231,7 @@ class Likenesses:
             ),
             _behind(self.means, other.means),
             _behind(self.deviations, other.deviations),
+            _behind(self.highest, other.highest),
         )
 
     def exact_coordinates(self) -> tuple[Exact, ...]:
@@ -315,16 +323,25 @@ def _nearness(distances: Iterable[Exact], rows: Likenesses, columns: Likenesses)
     by_rows = _share_farther(farness, rows.means[:, None], rows.deviations[:, None])
     by_columns = _share_farther(farness, columns.means, columns.deviations)
     by_rows *= by_columns
+    by_rows /= rows.highest[:, None] * columns.highest
+    np.minimum(by_rows, 1.0, out=by_rows)
     by_rows[same] = 1.0
     return by_rows
 
 
 def _share_farther(farness: Exact, means: Exact, deviations: Exact) -> Exact:
-    """The probability that a reference is farther away than `farness`."""
-    share = (farness - means) * (LOGISTIC / deviations)
-    np.exp(share, out=share)
-    share += 1.0
-    return np.reciprocal(share, out=share)
+    """The probability that a reference is farther away than `farness`, as of Student's t, two degrees of freedom.
+
+    Its long tails keep apart in float32 what is nearly the same: under a normal distribution all that would be 1.
+    """
+    nearer = (means - farness) / deviations
+    length = nearer * nearer
+    length += 2.0
+    np.sqrt(length, out=length)
+    nearer /= length
+    nearer += 1.0
+    nearer *= 0.5
+    return nearer
 
 
 def _distances(rows: Exact, columns: Exact) -> Exact:
@@ -345,5 +362,5 @@ def _farness(distances: Iterable[Exact], rows: Scale, columns: Scale) -> Exact:
 
 
 LIKENESS: Metric[Likenesses] = Metric(
-    "likeness", 1, "descriptor", Likenesses.pack, likeness_scores, likeness_triangle
+    "likeness", 2, "descriptor", Likenesses.pack, likeness_scores, likeness_triangle
 )
