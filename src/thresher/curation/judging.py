@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 
 from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import chunks
 from thresher.catalog.decisions import Decision, Wish
 from thresher.catalog.fields import FIELDS
 from thresher.catalog.provenance import check_key
@@ -213,8 +214,7 @@ def _same(field: str, value: object) -> Wishes:
 
 def _recordings(connection: Connection, ids: Sequence[int]) -> list[int]:
     found: set[int] = set()
-    for start in range(0, len(ids), 500):
-        chunk = ids[start : start + 500]
+    for chunk in chunks(ids):
         found.update(connection.scalars(select(clip.c.recording_id).where(clip.c.id.in_(chunk))))
     return sorted(found)
 

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from thresher.catalog import recordings, scores
 from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import chunks
 from thresher.catalog.query import to_text
 from thresher.catalog.schema import clip, location, recording
 from thresher.curation.analysis import (
@@ -136,8 +137,7 @@ def reanalyse_clips(
 def _recordings(catalog: Catalog, clip_ids: Sequence[int]) -> list[_Known]:
     found: dict[int, _Known] = {}
     with catalog.reading() as connection:
-        for start in range(0, len(clip_ids), 500):
-            chunk = list(clip_ids[start : start + 500])
+        for chunk in chunks(clip_ids):
             for row in connection.execute(
                 select(recording.c.id, recording.c.sha256)
                 .join(clip, clip.c.recording_id == recording.c.id)

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Row, select
 
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import chunks
 from thresher.catalog.schema import checkpoint, clip, location, recording, rendering, rendering_clip
 from thresher.curation.listing import select_ids
 from thresher.curation.scoring import find_metric
@@ -315,8 +316,7 @@ def _tracks(catalog: Catalog, connection: Connection, ids: Sequence[int]) -> lis
     """Clips as tracks in the order of `ids`, not placed yet."""
     found: dict[int, Any] = {}
     places: dict[int, list[Any]] = {}
-    for start in range(0, len(ids), 500):
-        chunk = list(ids[start : start + 500])
+    for chunk in chunks(ids):
         rows = connection.execute(
             select(clip, recording, checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)
             .join(recording, recording.c.id == clip.c.recording_id)
