@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from thresher.curation.playback import play_song as play_song
     from thresher.curation.reanalyse import reanalyse as reanalyse
     from thresher.curation.render import render as render
+    from thresher.curation.renderings import renderings as renderings
     from thresher.curation.scoring import score as score
     from thresher.curation.songs import delete_song as delete_song
     from thresher.curation.songs import rename_song as rename_song
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from thresher.curation.tracklist import difference as difference
     from thresher.curation.tracklist import tracklist as tracklist
     from thresher.curation.verify import verify as verify
+    from thresher.curation.verify_song import verify_song as verify_song
     from thresher.errors import ThresherError as ThresherError
 
 _HOMES = {
@@ -57,10 +59,12 @@ _HOMES = {
     "curation.playback": ("play_clip", "play_song"),
     "curation.reanalyse": ("reanalyse",),
     "curation.render": ("render",),
+    "curation.renderings": ("renderings",),
     "curation.scoring": ("score",),
     "curation.songs": ("delete_song", "rename_song", "save_song", "songs"),
     "curation.tracklist": ("difference", "tracklist"),
     "curation.verify": ("verify",),
+    "curation.verify_song": ("verify_song",),
     "errors": ("ThresherError",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -58,6 +58,11 @@ _MAXIMAL_TAG = 12_000  # bytes; beyond about 32 KB of them libsndfile writes a W
 _OGG_LIMITS = (192_000, 8)  # Hz and channels; far beyond, libsndfile crashes instead of refusing
 
 
+def suffix_of(container: str) -> str:
+    """What the names of files of that container end in."""
+    return next(suffix for suffix, form in OUTPUT_FORMATS.items() if form.container == container)
+
+
 def wav_container(frames: int, channels: int, subtype: str) -> str:
     """ "WAV", or "RF64" where so many frames would pass the 4 GB that a WAV header can count."""
     audio = frames * channels * SAMPLE_BYTES[subtype]

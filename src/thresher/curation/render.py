@@ -6,7 +6,6 @@ longest clip, not on the song. The file is written beside its place and renamed 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -23,9 +22,11 @@ from sqlalchemy import Connection, func, insert, select
 from thresher.catalog.audio import AudioReader, library_version, sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import insert_row
-from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, OutputFormat, encoder_samples
-from thresher.catalog.schema import location, recording, rendering, rendering_clip
+from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, OutputFormat, encoder_samples, suffix_of
+from thresher.catalog.schema import location, recording, rendering_clip
+from thresher.catalog.schema import rendering as rendering_table
 from thresher.curation.execution import Progress, WorkerDied, Workers, no_progress
+from thresher.curation.renderings import frozen, plan_sha256, tags
 from thresher.curation.tracklist import Track, Tracklist, tracklist, without
 from thresher.errors import AudioError, CatalogError, NotFoundError, UsageError
 from thresher.signal.mix import Resampler, downmix, fade_edges, resampler_version
@@ -43,7 +44,8 @@ class RenderReport:
     """What a render made, or for a dry run would make.
 
     `number` is the rendering's; `is_new` tells whether the plan was new, `same_bytes` whether an earlier
-    rendering of the same plan had the same audio (None where there was none to compare with).
+    rendering of the same plan had the same audio (None where there was none to compare with). Where it had not,
+    `largest_difference` is that of two samples, full scale being 1, if the earlier file is still there as it was.
     """
 
     song: str
@@ -60,6 +62,7 @@ class RenderReport:
     sha256: str | None
     is_new: bool
     same_bytes: bool | None
+    largest_difference: float | None
     seconds: float
     dry_run: bool
 
@@ -87,6 +90,7 @@ def render(
     name: str,
     output: str | os.PathLike[str] | None = None,
     *,
+    rendering: int | None = None,
     dry_run: bool = False,
     without_missing: bool = False,
     overwrite: bool = False,
@@ -94,13 +98,26 @@ def render(
 ) -> RenderReport:
     """Write the song of that name to `output` (default: its name, as WAV, in the current folder).
 
-    Clips whose files are missing stop it (NotFoundError lists them) unless `without_missing`; a file that is
-    no rendering of this song is not replaced unless `overwrite`. A dry run stops where the render would.
+    With the number of a `rendering` that one again, from the same content wherever it lies now, whatever the song
+    is today (default: its name and number). Clips whose files are missing stop it (NotFoundError lists them) unless
+    `without_missing`; a file that is no rendering of this song is not replaced unless `overwrite`. A dry run stops
+    where the render would.
     """
     begun = time.monotonic()
-    plan = tracklist(catalog, name)
-    target = Path(os.path.abspath(output if output is not None else f"{name.replace('/', '_')}.wav"))
+    then = None
+    if rendering is None:
+        plan = tracklist(catalog, name)
+        target = _target(output, f"{name}.wav")
+    else:
+        plan, then = frozen(catalog, name, rendering)
+        target = _target(output, f"{name} {rendering}{suffix_of(then.container)}")
+        if without_missing:
+            raise UsageError("a rendering is made again whole or not at all; leave out --without-missing")
     form = _output_format(target)
+    if then is not None and form.container != then.container:
+        raise UsageError(
+            f"rendering {then.number} is {then.container}; give -o FILE{suffix_of(then.container)}"
+        )
     files, missing = _files(catalog, plan)
     if missing and without_missing:
         plan = without(catalog, plan, {track.clip for track in missing})
@@ -110,15 +127,15 @@ def render(
         raise NotFoundError(
             f'song "{name}" has no clips to render; `thresher song show "{name}"` tells its query'
         )
-    subtype = form.default_subtype(track.subtype for track in plan.tracks)
-    digest = _plan_sha256(plan, form.container, subtype)
+    subtype = then.subtype if then else form.default_subtype(track.subtype for track in plan.tracks)
+    digest = then.plan_sha256 if then else plan_sha256(plan, form.container, subtype)
     _check_target(catalog, plan, target, overwrite=overwrite)
-    number, sha256, same = None, None, None
+    earlier = _earlier(catalog, plan, digest)
+    number = None if earlier is None else earlier.number
+    sha256, same, difference = None, None, None
     if not dry_run:
-        sha256 = _write(plan, files, target, form, subtype, progress)
+        sha256, difference = _write(plan, files, target, form, subtype, earlier, progress)
         number, same = _record(catalog, plan, target, form, subtype, digest, sha256)
-    else:
-        number = _number_of_plan(catalog, plan, digest)
     return RenderReport(
         name,
         number,
@@ -134,6 +151,7 @@ def render(
         sha256,
         number is None if dry_run else same is None,
         same,
+        difference,
         time.monotonic() - begun,
         dry_run,
     )
@@ -186,6 +204,10 @@ def _missing_sentence(name: str, missing: list[Track]) -> str:
 # -- the output --------------------------------------------------------------------------------------------
 
 
+def _target(output: str | os.PathLike[str] | None, default: str) -> Path:
+    return Path(os.path.abspath(output if output is not None else default.replace("/", "_")))
+
+
 def _output_format(target: Path) -> OutputFormat:
     suffix = target.suffix.lower()
     if suffix not in OUTPUT_FORMATS:
@@ -206,7 +228,9 @@ def _check_target(catalog: Catalog, plan: Tracklist, target: Path, *, overwrite:
         own = {
             row.path_text: row.sha256
             for row in connection.execute(
-                select(rendering.c.path_text, rendering.c.sha256).where(rendering.c.song_id == plan.song.id)
+                select(rendering_table.c.path_text, rendering_table.c.sha256).where(
+                    rendering_table.c.song_id == plan.song.id
+                )
             )
         }
     if source:
@@ -226,9 +250,11 @@ def _write(
     target: Path,
     form: OutputFormat,
     subtype: str,
+    earlier: _Earlier | None,
     progress: Progress,
-) -> str:
-    """Write the song's file, whole or not at all; its SHA-256."""
+) -> tuple[str, float | None]:
+    """Write the song's file, whole or not at all: its SHA-256, and how far it is from the `earlier` rendering's,
+    looked at before that one might be replaced."""
     _sweep(target)
     partial = target.with_name(f"{_partial_prefix(target)}{os.getpid()}.part")
     try:
@@ -238,7 +264,7 @@ def _write(
             plan.channels,
             form.container,
             subtype,
-            _tags(plan),
+            tags(plan),
             frames=plan.frames,
         )
         with writer:
@@ -249,6 +275,9 @@ def _write(
                 digest = hasher.submit(sha256_file, os.fsencode(partial))
                 writer.close()
                 sha256 = digest.result()
+        difference = None
+        if earlier is not None and sha256 != earlier.sha256:
+            difference = _largest_difference(earlier, os.fsencode(partial))
         os.replace(partial, target)
     except OSError as error:
         raise CatalogError(
@@ -257,7 +286,19 @@ def _write(
     finally:
         partial.unlink(missing_ok=True)
     _sync_folder(target.parent)
-    return sha256
+    return sha256, difference
+
+
+def _largest_difference(earlier: _Earlier, file: bytes) -> float | None:
+    """Of two samples of the earlier rendering's file and this one; None where that one is gone or another now."""
+    try:
+        if sha256_file(earlier.file) != earlier.sha256:
+            return None
+        with AudioReader(earlier.file) as old, AudioReader(file) as new:
+            blocks = zip(old.blocks(), new.blocks(), strict=False)
+            return max((float(np.abs(a[: len(b)] - b[: len(a)]).max()) for a, b in blocks), default=None)
+    except (OSError, AudioError):
+        return None
 
 
 def _partial_prefix(target: Path) -> str:
@@ -300,10 +341,6 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _tags(plan: Tracklist) -> dict[str, str]:
-    return {"title": plan.song.name, "comment": plan.song.settings.query}
 
 
 def _mixed(
@@ -376,26 +413,28 @@ def _resampled(reader: AudioReader, track: Track, mixdown: _Mixdown) -> Iterator
 # -- the rendering as history ------------------------------------------------------------------------------
 
 
-def _plan_sha256(plan: Tracklist, container: str, subtype: str) -> str:
-    """What makes two renderings the same one: everything that reaches the file, and no paths or dates."""
-    tracks = [
-        [track.recording_sha256, track.start_frame, track.end_frame, track.gain, track.mono_channel]
-        for track in plan.tracks
-    ]
-    form = [plan.sample_rate, plan.channels, plan.fade_frames, container, subtype]
-    text = json.dumps([form, _tags(plan), tracks], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+@dataclass(frozen=True)
+class _Earlier:
+    """The first rendering of the same plan, and where its file was written."""
+
+    number: int
+    sha256: str
+    file: bytes
 
 
-def _number_of_plan(catalog: Catalog, plan: Tracklist, digest: str) -> int | None:
+def _earlier(catalog: Catalog, plan: Tracklist, digest: str) -> _Earlier | None:
     with catalog.reading() as connection:
         same = _same_plan(connection, plan, digest)
-    return None if same is None else int(same.number)
+    if same is None:
+        return None
+    return _Earlier(same.number, same.sha256, catalog.absolute(os.fsencode(same.path_text)))
 
 
 def _same_plan(connection: Connection, plan: Tracklist, digest: str) -> Any:
     return connection.execute(
-        select(rendering).where(rendering.c.song_id == plan.song.id, rendering.c.plan_sha256 == digest)
+        select(rendering_table).where(
+            rendering_table.c.song_id == plan.song.id, rendering_table.c.plan_sha256 == digest
+        )
     ).one_or_none()
 
 
@@ -415,7 +454,7 @@ def _record(
         if same is not None:
             return int(same.number), bool(same.sha256 == sha256)
         last = connection.scalar(
-            select(func.max(rendering.c.number)).where(rendering.c.song_id == plan.song.id)
+            select(func.max(rendering_table.c.number)).where(rendering_table.c.song_id == plan.song.id)
         )
         number = int(last or 0) + 1
         values = {
@@ -435,7 +474,7 @@ def _record(
             "sha256": sha256,
             "versions": json.dumps(_versions(), sort_keys=True),
         }
-        rendering_id = insert_row(connection, rendering, values)
+        rendering_id = insert_row(connection, rendering_table, values)
         connection.execute(
             insert(rendering_clip),
             [

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
 
 
+# Exit codes that are no error's; those of errors are in errors.py.
+NEEDS_ACTION, DONE_IN_PART = 3, 5
+
+
 class Interrupted(Exception):  # noqa: N818  the user's wish, not an error
     """The user pressed Ctrl-C."""
 

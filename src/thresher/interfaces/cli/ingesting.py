@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from thresher.errors import CatalogError, ThresherError, UsageError, counted
-from thresher.interfaces.cli.app import app, open_catalog, terms_of
+from thresher.interfaces.cli.app import DONE_IN_PART, NEEDS_ACTION, app, open_catalog, terms_of
 from thresher.interfaces.cli.options import DryRun, Form, Json, Yes, form_of
 from thresher.interfaces.cli.output import Format, emit, print_facts, print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 PANEL = "Fill the catalog"
 KEEP_PANEL = "Keep the catalog"
-DONE_IN_PART = 5
-NEEDS_ACTION = 3
 
 
 @app.command(rich_help_panel=PANEL)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from thresher.errors import UsageError, counted
-from thresher.interfaces.cli.app import app, open_catalog, song_app, terms_of
+from thresher.interfaces.cli.app import NEEDS_ACTION, app, open_catalog, song_app, terms_of
 from thresher.interfaces.cli.options import DryRun, Form, Json, form_of
 from thresher.interfaces.cli.output import (
     Format,
     checkpoint_text,
     clock,
     emit,
+    local_time,
     print_facts,
     print_json,
     say,
@@ -269,6 +270,9 @@ def render(
         Path | None,
         typer.Option("-o", "--output", help="WAV, FLAC, OGG or MP3 by suffix; default NAME.wav here."),
     ] = None,
+    rendering: Annotated[
+        int | None, typer.Option(help="Make the rendering of that number again, whatever the song is today.")
+    ] = None,
     dry_run: DryRun = False,
     without_missing: Annotated[
         bool, typer.Option("--without-missing", help="Render what is there though files are missing.")
@@ -286,6 +290,7 @@ def render(
             catalog,
             name,
             output,
+            rendering=rendering,
             dry_run=dry_run,
             without_missing=without_missing,
             overwrite=overwrite,
@@ -309,12 +314,76 @@ def _tell_render(report: RenderReport) -> None:
         tell(f"{report.path}: rendering {report.number}, {what}, {report.seconds:.1f} s")
         if report.same_bytes is not None:
             equal = "the same as" if report.same_bytes else "NOT the same as"
-            tell(f"its audio is {equal} when rendering {report.number} was first made")
+            tell(f"its audio is {equal} when rendering {report.number} was first made{_by_how_much(report)}")
     if report.missing:
         verb = "would be left out" if report.dry_run else "left out"
         say(f"{counted(len(report.missing), 'clip')} {verb} for want of a file:")
         for path in report.missing:
             say(f"  {path}")
+
+
+def _by_how_much(report: RenderReport) -> str:
+    if report.same_bytes:
+        return ""
+    if report.largest_difference is None:
+        return ", and that file is gone, so by how much can't be told"
+    return f"; samples differ by {report.largest_difference:.2g} of full scale at most"
+
+
+@song_app.command("renderings")
+def list_renderings(name: Name, form: Form = Format.TABLE, json: Json = False) -> None:
+    """List what a song was each time it was rendered; song render NAME --rendering N makes one again."""
+    from thresher.curation.renderings import renderings
+
+    with open_catalog() as catalog:
+        rows = renderings(catalog, name)
+    columns = (
+        Column("number", lambda row: row.number, is_number=True),
+        Column("made", lambda row: local_time(row.created_at)),
+        Column("clips", lambda row: row.clips, is_number=True),
+        Column("length", lambda row: _song_clock(row.seconds), is_number=True),
+        Column("form", lambda row: f"{row.container} {row.subtype}", rank=1),
+        Column(
+            "made of",
+            lambda row: f"{row.query or 'all clips'}, {row.ordering} by {row.metric}",
+            keep=Keep.LINES,
+        ),
+        Column("file", lambda row: row.path, keep=Keep.END),
+    )
+    emit(rows, columns, form_of(form, json))
+
+
+@song_app.command()
+def verify(
+    name: Name,
+    number: Annotated[int | None, typer.Argument(help="Which rendering; default the last.")] = None,
+    json: Json = False,
+) -> None:
+    """Check a rendering: its sources, its file, and that what was frozen adds up; reads every file."""
+    from thresher.curation.verify_song import verify_song
+
+    with open_catalog() as catalog, ProgressBar() as progress:
+        report = verify_song(catalog, name, number, progress)
+    if json:
+        print_json(report)
+    elif report.is_sound:
+        tell(f"rendering {report.number}: {counted(report.clips, 'clip')} and {report.path} are unchanged")
+    else:
+        tell(f"rendering {report.number} of {counted(report.clips, 'clip')}")
+        print_facts(
+            [
+                ("missing", ", ".join(report.missing) or None),
+                ("changed", ", ".join(report.changed) or None),
+                ("file", f"{report.path} is {report.file}" if report.file != "unchanged" else None),
+                ("account", "; ".join(report.account) or None),
+            ]
+        )
+        if report.missing or report.changed:
+            say("put the files back and `thresher ingest` their folder")
+        else:
+            say(f'thresher song render "{name}" --rendering {report.number} makes the file again')
+    if not report.is_sound:
+        raise typer.Exit(NEEDS_ACTION)
 
 
 @song_app.command()
