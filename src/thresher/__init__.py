@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog as Catalog
+    from thresher.curation.difference import difference as difference
     from thresher.curation.dupes import dupes as dupes
     from thresher.curation.forget import forget as forget
     from thresher.curation.ingest import IngestOptions as IngestOptions
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from thresher.curation.songs import rename_song as rename_song
     from thresher.curation.songs import save_song as save_song
     from thresher.curation.songs import songs as songs
-    from thresher.curation.tracklist import difference as difference
     from thresher.curation.tracklist import tracklist as tracklist
     from thresher.curation.verify import verify as verify
     from thresher.curation.verify_song import verify_song as verify_song
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "catalog.catalog": ("Catalog",),
+    "curation.difference": ("difference",),
     "curation.dupes": ("dupes",),
     "curation.forget": ("forget",),
     "curation.ingest": ("IngestOptions", "ingest"),
@@ -62,7 +63,7 @@ _HOMES = {
     "curation.renderings": ("renderings",),
     "curation.scoring": ("score",),
     "curation.songs": ("delete_song", "rename_song", "save_song", "songs"),
-    "curation.tracklist": ("difference", "tracklist"),
+    "curation.tracklist": ("tracklist",),
     "curation.verify": ("verify",),
     "curation.verify_song": ("verify_song",),
     "errors": ("ThresherError",),

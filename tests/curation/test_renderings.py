@@ -14,8 +14,9 @@ from sqlalchemy import delete, update
 
 from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import rendering, rendering_clip
+from thresher.catalog.schema import clip, rendering, rendering_clip
 from thresher.curation import judging
+from thresher.curation.difference import difference
 from thresher.curation.ingest import IngestOptions, ingest
 from thresher.curation.render import RenderReport, render
 from thresher.curation.renderings import renderings
@@ -87,8 +88,6 @@ def test_it_comes_again_whatever_the_song_is_now(catalog: Catalog, tmp_path: Pat
     elif change == "settings":
         save_song(catalog, "Bone", None, {"sample_rate": 8_000, "channels": 1, "fade": 0.2})
     elif change == "retrimmed":
-        from thresher.catalog.schema import clip
-
         with catalog.writing() as connection:
             connection.execute(update(clip).values(start_frame=clip.c.start_frame + 400))
     if change == "renamed":  # the title in the file is of its time
@@ -223,3 +222,68 @@ def test_what_was_never_rendered_says_how_to(catalog: Catalog) -> None:
     save_song(catalog, "Skull", [])
     with pytest.raises(NotFoundError, match='never rendered; `thresher song render "Skull"`'):
         verify_song(catalog, "Skull")
+
+
+# -- compared ----------------------------------------------------------------------------------------------
+
+
+def test_nothing_changed(catalog: Catalog) -> None:
+    found = difference(catalog, "Bone")
+    assert found.is_none
+    assert (found.number, found.other, found.reasons) == (1, None, {})
+    assert found.seconds[0] == found.seconds[1]
+
+
+def test_every_clip_that_came_or_went_has_its_reason(catalog: Catalog, tmp_path: Path) -> None:
+    """Clips 1 to 5 in order of epochs; 6 comes, 1 is rejected, 2 another epoch's, 3 trimmed anew."""
+    save_song(catalog, "Bone", ["epoch:..8"])
+    render(catalog, "Bone", tmp_path / "bone.wav")
+    noise = np.random.default_rng(9).normal(scale=0.1, size=4 * RATE)
+    soundfile.write(tmp_path / "clips" / "run_epoch_8_0.wav", noise, RATE)
+    ingest(catalog, [tmp_path / "clips"], SERIAL)
+    judging.reject(catalog, ["1"])
+    judging.modify(catalog, ["2"], {"epoch": "90"})
+    with catalog.writing() as connection:
+        connection.execute(update(clip).where(clip.c.id == 3).values(start_frame=clip.c.start_frame + 441))
+    found = difference(catalog, "Bone", 2)
+    assert (found.new, found.gone, found.moved, found.retrimmed) == ((6,), (1, 2), (), (3,))
+    assert found.reasons == {
+        6: "ingested since",
+        1: "rejected",
+        2: "the query finds it no more",
+        3: "analysed again, with another span",
+    }
+    assert found.seconds == pytest.approx((18.3, 18.3 + 4 - 4 - 3.5 - 0.02), abs=0.01)
+    assert difference(catalog, "Bone", 1, 2).settings == ("the query, which is in the tags, is another",)
+
+
+def test_an_edited_query_and_limits_are_reasons(catalog: Catalog, tmp_path: Path) -> None:
+    save_song(catalog, "Bone", ["epoch:2.."], {"clips": 2})
+    render(catalog, "Bone", tmp_path / "two.wav")
+    now = difference(catalog, "Bone", 1)
+    assert now.reasons == {
+        1: "the query was edited",
+        2: "the query was edited",
+        5: "beyond the song's limits",
+    }
+    assert difference(catalog, "Bone", 1, 2).gone == now.gone
+    back = difference(catalog, "Bone", 2, 1)
+    assert back.new == now.gone
+    assert set(back.reasons.values()) == {
+        "the query was edited",
+        "judged or changed since, or within the limits now",
+    }
+
+
+def test_another_order_moves_clips(catalog: Catalog) -> None:
+    save_song(catalog, "Bone", None, {"ordering": "epoch-"})
+    found = difference(catalog, "Bone")
+    assert len(found.moved) == 4  # one of them may be said to have stayed
+    assert set(found.reasons.values()) == {"the order is another"}
+
+
+def test_missing_files_are_a_reason(catalog: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "clips" / "run_epoch_1_0.wav").unlink()
+    ingest(catalog, [tmp_path / "clips"], SERIAL)
+    render(catalog, "Bone", tmp_path / "rest.wav", without_missing=True)
+    assert difference(catalog, "Bone", 1, 2).reasons == {2: "its file is missing"}

@@ -21,11 +21,12 @@ from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, rendering, rendering_clip, song
 from thresher.curation import judging
+from thresher.curation.difference import since_rendering
 from thresher.curation.forget import forget
 from thresher.curation.ingest import IngestOptions, ingest
 from thresher.curation.render import render
 from thresher.curation.songs import delete_song, rename_song, save_song, songs
-from thresher.curation.tracklist import compare, difference, tracklist
+from thresher.curation.tracklist import compare, tracklist
 from thresher.errors import CatalogError, NotFoundError, QueryError, UsageError
 
 RATE = 16_000
@@ -395,16 +396,16 @@ def test_another_plan_is_another_rendering(catalog: Catalog, tmp_path: Path) -> 
 
 def test_how_today_differs_from_the_last_rendering(catalog: Catalog, folder: Path, tmp_path: Path) -> None:
     save_song(catalog, "S", ["epoch:10..14"], {"ordering": "epoch+"})
-    assert difference(catalog, tracklist(catalog, "S")) is None
+    assert since_rendering(catalog, tracklist(catalog, "S")) is None
     render(catalog, "S", tmp_path / "s.wav")
-    same = difference(catalog, tracklist(catalog, "S"))
+    same = since_rendering(catalog, tracklist(catalog, "S"))
     assert same is not None
     assert same.is_none
     judging.reject(catalog, ["2"])
     judging.modify(catalog, ["1"], {"epoch": "14"})
     soundfile.write(folder / "run_epoch_12_1.wav", tones(78, 4), RATE)
     ingest(catalog, [folder], SERIAL)
-    changed = difference(catalog, tracklist(catalog, "S"))
+    changed = since_rendering(catalog, tracklist(catalog, "S"))
     assert changed is not None
     assert (changed.new, changed.gone, changed.moved) == ((8,), (2,), (1,))
 
@@ -423,7 +424,7 @@ def test_settings_that_make_another_rendering_are_a_difference(
     save_song(catalog, "S", ["epoch:10..13"])
     render(catalog, "S", tmp_path / "s.wav")
     save_song(catalog, "S", None, changes)
-    changed = difference(catalog, tracklist(catalog, "S"))
+    changed = since_rendering(catalog, tracklist(catalog, "S"))
     assert changed is not None
     assert changed.settings == (sentence,)
     assert not changed.is_none

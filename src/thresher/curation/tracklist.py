@@ -1,4 +1,4 @@
-"""The tracklist: a song's clips as they lie on the timeline today, and how that differs from a rendering.
+"""The tracklist: a song's clips as they lie on the timeline today.
 
 Everything a rendering needs is decided here – spans, gains, places to the frame – and nothing is opened:
 the same tracklist is the same rendering.
@@ -7,19 +7,18 @@ the same tracklist is the same rendering.
 from __future__ import annotations
 
 import os
-from bisect import bisect_left
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
-from thresher.catalog.schema import checkpoint, clip, location, recording, rendering, rendering_clip
+from thresher.catalog.schema import checkpoint, clip, location, recording
 from thresher.curation.listing import select_ids
 from thresher.curation.scoring import find_metric
 from thresher.curation.songs import Song, find_song
@@ -111,26 +110,6 @@ class Tracklist:
         return tuple(sorted(found, key=lambda seam: (seam.score, seam.at))[:WORST_SEAMS])
 
 
-@dataclass(frozen=True)
-class Difference:
-    """Today's song against rendering `number`: ids of clips new, gone, at another place, trimmed otherwise.
-
-    `settings` are sentences about what else would make another rendering.
-    """
-
-    number: int
-    new: tuple[int, ...]
-    gone: tuple[int, ...]
-    moved: tuple[int, ...]
-    retrimmed: tuple[int, ...]
-    settings: tuple[str, ...]
-
-    @property
-    def is_none(self) -> bool:
-        """Whether the song is as it was rendered."""
-        return not (self.new or self.gone or self.moved or self.retrimmed or self.settings)
-
-
 def tracklist(catalog: Catalog, name: str) -> Tracklist:
     """Lay out a song as it is today; NotFoundError where there is no such song."""
     with catalog.reading() as connection:
@@ -194,77 +173,6 @@ def track_of_clip(catalog: Catalog, clip_id: int) -> Track:
     if not tracks or tracks[0].end_frame == tracks[0].start_frame:
         raise NotFoundError(f"clip {clip_id} holds nothing to hear; `thresher show {clip_id}` says why")
     return tracks[0]
-
-
-def difference(catalog: Catalog, today: Tracklist) -> Difference | None:
-    """How a song differs from its last rendering; None where it was never rendered."""
-    with catalog.reading() as connection:
-        last = connection.execute(
-            select(rendering)
-            .where(rendering.c.song_id == today.song.id)
-            .order_by(rendering.c.number.desc())
-            .limit(1)
-        ).one_or_none()
-        if last is None:
-            return None
-        then = connection.execute(
-            select(rendering_clip)
-            .where(rendering_clip.c.rendering_id == last.id)
-            .order_by(rendering_clip.c.position)
-        ).all()
-    now_spans = {track.clip: (track.start_frame, track.end_frame) for track in today.tracks}
-    then_spans = {row.clip_id: (row.start_frame, row.end_frame) for row in then}
-    both = now_spans.keys() & then_spans.keys()
-    was = [row.clip_id for row in then if row.clip_id in both]
-    stayed = _longest_common([track.clip for track in today.tracks if track.clip in both], was)
-    return Difference(
-        last.number,
-        tuple(clip_id for clip_id in now_spans if clip_id not in both),
-        tuple(clip_id for clip_id in then_spans if clip_id not in both),
-        tuple(clip_id for clip_id in now_spans if clip_id in both and clip_id not in stayed),
-        tuple(
-            clip_id for clip_id in now_spans if clip_id in both and now_spans[clip_id] != then_spans[clip_id]
-        ),
-        tuple(_other_settings(today, last, then)),
-    )
-
-
-def _other_settings(today: Tracklist, last: Row[Any], then: Sequence[Row[Any]]) -> Iterator[str]:
-    """What reaches the file besides the clips and their spans, where it is another now."""
-    if today.sample_rate != last.sample_rate:
-        yield f"{last.sample_rate} Hz is {today.sample_rate} Hz"
-    if today.channels != last.channels:
-        yield f"{_layout(last.channels)} is {_layout(today.channels)}"
-    if then and today.fade_frames / today.sample_rate != then[0].fade_frames / last.sample_rate:
-        yield "the fade is another"
-    if today.song.settings.query != last.query:
-        yield "the query, which is in the tags, is another"
-    gains = {track.clip: track.gain for track in today.tracks}
-    if any(gains.get(row.clip_id, row.gain) != row.gain for row in then):
-        yield "gains are others"
-
-
-def _layout(channels: int) -> str:
-    return "mono" if channels == 1 else "stereo"
-
-
-def _longest_common(now: Sequence[int], then: Sequence[int]) -> set[int]:
-    """The clips that keep their order: a longest increasing run of old places in the new order."""
-    place = {clip_id: index for index, clip_id in enumerate(then)}
-    tails: list[int] = []  # smallest last old place of an increasing run of each length
-    at: list[int] = []  # which entry of `now` that place is
-    before: list[int | None] = []
-    for index, clip_id in enumerate(now):
-        length = bisect_left(tails, place[clip_id])
-        tails[length : length + 1] = [place[clip_id]]
-        at[length : length + 1] = [index]
-        before.append(at[length - 1] if length else None)
-    kept: set[int] = set()
-    step: int | None = at[-1] if at else None
-    while step is not None:
-        kept.add(now[step])
-        step = before[step]
-    return kept
 
 
 def _ordered(catalog: Catalog, connection: Connection, found: Song) -> list[int]:

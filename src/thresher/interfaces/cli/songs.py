@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,9 +28,10 @@ from thresher.interfaces.cli.progress import ProgressBar
 from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
+    from thresher.curation.difference import Difference
     from thresher.curation.render import RenderReport
     from thresher.curation.songs import SongSettings
-    from thresher.curation.tracklist import Difference, Seam, Tracklist
+    from thresher.curation.tracklist import Seam, Tracklist
 
 app.add_typer(song_app, name="song", rich_help_panel="Make songs")
 
@@ -161,11 +163,12 @@ def list_songs(form: Form = Format.TABLE, json: Json = False) -> None:
 @song_app.command()
 def show(name: Name, form: Form = Format.TABLE, json: Json = False) -> None:
     """Show the tracklist, its seams, and how today's song differs from its last rendering."""
-    from thresher.curation.tracklist import difference, tracklist
+    from thresher.curation.difference import since_rendering
+    from thresher.curation.tracklist import tracklist
 
     with open_catalog() as catalog:
         plan = tracklist(catalog, name)
-        changed = difference(catalog, plan)
+        changed = since_rendering(catalog, plan)
     chosen = form_of(form, json)
     if chosen is Format.JSON:
         print_json({"tracklist": plan, "difference": changed})
@@ -328,6 +331,60 @@ def _by_how_much(report: RenderReport) -> str:
     if report.largest_difference is None:
         return ", and that file is gone, so by how much can't be told"
     return f"; samples differ by {report.largest_difference:.2g} of full scale at most"
+
+
+@song_app.command()
+def diff(
+    name: Name,
+    number: Annotated[int | None, typer.Argument(help="Against which rendering; default the last.")] = None,
+    other: Annotated[int | None, typer.Argument(help="Which rendering; default the song of today.")] = None,
+    form: Form = Format.TABLE,
+    json: Json = False,
+) -> None:
+    """Tell how today's song, or a rendering, differs from a rendering: which clips, and why."""
+    from thresher.curation.difference import difference
+
+    with open_catalog() as catalog:
+        changed = difference(catalog, name, number, other)
+    chosen = form_of(form, json)
+    if chosen is Format.JSON:
+        print_json(changed)
+        return
+    rows = [
+        _ChangeRow(what, clip, changed.tracks[clip].seconds, changed.reasons[clip], changed.tracks[clip].path)
+        for what, clips in (
+            ("new", changed.new),
+            ("gone", changed.gone),
+            ("moved", changed.moved),
+            ("trimmed", changed.retrimmed),
+        )
+        for clip in clips
+    ]
+    columns = (
+        Column("change", lambda row: row.change),
+        Column("clip", lambda row: row.clip, is_number=True),
+        Column("length", lambda row: clock(row.seconds), is_number=True, rank=1),
+        Column("why", lambda row: row.why),
+        Column("file", lambda row: row.path, keep=Keep.END),
+    )
+    emit(rows, columns, chosen)
+    if chosen is Format.TABLE:
+        now = "today" if changed.other is None else f"rendering {changed.other}"
+        before, after = map(_song_clock, changed.seconds)
+        tell(f"rendering {changed.number}: {before}; {now}: {after}")
+        for sentence in changed.settings or () if not changed.is_none else ("nothing changed",):
+            tell(sentence)
+
+
+@dataclass(frozen=True)
+class _ChangeRow:
+    """A clip that came, went or changed."""
+
+    change: str
+    clip: int
+    seconds: float
+    why: str
+    path: str
 
 
 @song_app.command("renderings")
