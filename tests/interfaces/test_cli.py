@@ -346,7 +346,8 @@ def test_ctrl_c_says_what_stays_and_the_next_ingest_goes_on(tmp_path: Path) -> N
     assert thresher("init", cwd=tmp_path).returncode == 0
     (tmp_path / "catalog.toml").write_text('[ingest]\nexecutor = "serial"\ngroup = 4\n')
     code = (
-        "import sys, time\n"
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
         "from thresher.curation import ingest\n"
         "from thresher.interfaces.cli import main\n"
         "analyse, begun = ingest.analyse, []\n"
