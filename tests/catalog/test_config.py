@@ -207,6 +207,13 @@ MISTAKES = [
         '[metrics]\nuse = ["prefix"]\ndefault = "aligned"',
         '[metrics] default: "aligned" is not among those in use: prefix',
     ),
+    ('[metrics]\nuse = ["ears"]', '[metrics] use: "ears" is not prefix, aligned or likeness'),
+    ("[metrics]\nuse = [7]", "[metrics] use: 7 is not prefix, aligned or likeness"),
+    (
+        '[metrics]\nuse = "prefix"',
+        '[metrics] use: "prefix" is not a list of prefix, aligned or likeness, such as ["prefix"]',
+    ),
+    ('[metrics]\nuse = ["prefix", "prefix"]', '[metrics] use: "prefix" is listed twice'),
     ('[metrics]\ndefault = "ears"', '[metrics] default: "ears" is not prefix, aligned or likeness'),
     ('[audio]\nmax_length = "2 hours"', '"2 hours" is not a length such as "2:00:00"'),
     ("[audio]\nmax_length = 0", "0 is not a length"),

@@ -339,6 +339,20 @@ def test_a_closed_pipe_is_no_failure(home: Path, repeated: int) -> None:
     assert process.wait() == 0
 
 
+def test_a_pin_that_is_not_given_stays(home: Path) -> None:
+    def order(*options: str) -> str:
+        done = thresher("song", "save", "S", *options, "--json", cwd=home)
+        assert done.returncode == 0, done.stderr
+        return str(json.loads(done.stdout)["settings"]["ordering"])
+
+    assert order("id:3..8", "--start", "3", "--end", "4") == "chain:3..4"
+    assert order("--start", "5") == "chain:5..4"
+    assert order("--end", "6") == "chain:5..6"
+    assert order("--order", "chain", "--end", "3") == "chain:..3"
+    assert order("--order", "pairs") == "pairs"
+    assert order("--start", "5") == "chain:5.."
+
+
 def test_ctrl_c_says_what_stays_and_the_next_ingest_goes_on(tmp_path: Path) -> None:
     (tmp_path / "clips").mkdir()
     for number in range(24):

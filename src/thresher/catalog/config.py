@@ -11,7 +11,17 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from thresher.catalog.values import parse_duration
 from thresher.errors import CatalogError, ConfigError
@@ -122,6 +132,9 @@ class MetricsSection(_Section):
     default: MetricName = "prefix"
 
     def __post_init__(self) -> None:
+        twice = [name for name in self.use if self.use.count(name) > 1]
+        if twice:
+            raise ValueError(f'use: "{twice[0]}" is listed twice')
         if self.default not in self.use:
             raise ValueError(f'default: "{self.default}" is not among those in use: {", ".join(self.use)}')
 
@@ -320,7 +333,12 @@ def _complaint(
         return f"{where} {key}: {_no_key(key, tuple(one.name for one in fields(section)))}"
     value = content[key]
     kind = get_type_hints(section, include_extras=True)[key]
-    if mistake["type"] == "literal_error":
+    if get_origin(kind) is tuple:  # a list of words
+        words = get_args(get_args(kind)[0])
+        if mistake["type"] == "literal_error":
+            return f"{where} {key}: {_shown(value[mistake['loc'][1]])} is not {_any_of(words)}"  # type: ignore[index]
+        expected = f"a list of {_any_of(words)}, such as {_shown(list(words[:1]))}"
+    elif mistake["type"] == "literal_error":
         nearest = _nearest(value, get_args(kind))
         expected = _any_of(get_args(kind)) + (f'; did you mean "{nearest}"?' if nearest else "")
     else:

@@ -28,6 +28,7 @@ from thresher.interfaces.cli.progress import ProgressBar
 from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
+    from thresher.catalog.catalog import Catalog
     from thresher.curation.difference import Difference
     from thresher.curation.render import RenderReport
     from thresher.curation.songs import SongSettings
@@ -62,10 +63,12 @@ def save(
     from thresher.curation.songs import save_song
     from thresher.curation.tracklist import tracklist
 
-    if start is not None or end is not None:
-        order = _pinned_chain(order, start, end)
-    changes = _changes(order=order, metric=metric, length=length, clips=clips, rate=rate, channels=channels)
     with open_catalog() as catalog:
+        if start is not None or end is not None:
+            order = _pinned_chain(order, start, end, _ordering_of(catalog, name))
+        changes = _changes(
+            order=order, metric=metric, length=length, clips=clips, rate=rate, channels=channels
+        )
         terms = terms_of(catalog, query) if query else None
         song = save_song(catalog, name, terms, changes)
         plan = tracklist(catalog, name)
@@ -80,9 +83,22 @@ def save(
         say("no clip is in it yet; `thresher list` with its query shows why, or wait for the next ingest")
 
 
-def _pinned_chain(order: str | None, start: int | None, end: int | None) -> str:
+def _ordering_of(catalog: Catalog, name: str) -> str | None:
+    """How the song of that name is ordered; None for a new one."""
+    from thresher.curation.songs import songs
+
+    return next((row.settings.ordering for row in songs(catalog) if row.name == name), None)
+
+
+def _pinned_chain(order: str | None, start: int | None, end: int | None, old: str | None) -> str:
+    """The chain with these ends; one that is not given stays as it was."""
+    from thresher.signal.ordering import parse_ordering
+
     if order not in (None, "chain"):
         raise UsageError(f"--start and --end are for --order chain, not for {order}")
+    was = parse_ordering(old) if old and order is None else None
+    if was is not None and was.name == "chain":
+        start, end = was.start if start is None else start, was.end if end is None else end
     return f"chain:{'' if start is None else start}..{'' if end is None else end}"
 
 
