@@ -268,7 +268,11 @@ def dupes(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Find the same sound in several clips: copies, parts, and files that lie in several places."""
+    """Find the same sound in several clips of a query: copies, parts, and files that lie in several places.
+
+    Kept is the clip that is whole, then of the higher rate, the longer one, the earlier one; ratings don't count.
+    Clips of fewer words than catalog.toml asks of duplicates – 12, or some 4 s – are not judged.
+    """
     from thresher.curation.dupes import dupes as find
     from thresher.curation.judging import reject
     from thresher.interfaces.cli.progress import ProgressBar
