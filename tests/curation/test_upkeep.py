@@ -17,7 +17,7 @@ from thresher.curation.ingest import IngestOptions, ingest
 from thresher.curation.listing import list_clips, show_clip
 from thresher.curation.overview import stats
 from thresher.curation.scoring import score_all
-from thresher.curation.upkeep import keep_scores
+from thresher.curation.upkeep import keep_scores, planned_scores
 from thresher.curation.verify import verify
 from thresher.signal.descriptors import DESCRIPTOR_SIZE, VERSION
 from thresher.signal.metric import Metric
@@ -100,8 +100,12 @@ def test_a_metric_that_is_added_later_is_made_up_for(
     with catalog.reading() as connection:
         assert not connection.scalars(select(clip.c.descriptor_version).distinct()).one()
     with with_metrics(catalog, "prefix", "likeness") as more:
+        planned = planned_scores(more)
         done = keep_scores(more, executor="serial")
         assert [(each.metric, each.clips) for each in done] == [("prefix", 0), ("likeness", 5)]
+        assert [(each.clips, each.pairs, each.live) for each in planned] == [
+            (each.clips, each.pairs, each.live) for each in done
+        ]
         check(more, "likeness")
         before = [show_clip(more, str(row.id)) for row in list_clips(more)]
         assert [each.clips for each in keep_scores(more, executor="serial")] == [0, 0]

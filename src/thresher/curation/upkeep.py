@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from dataclasses import replace
+
+from sqlalchemy import ColumnElement, func, select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import USABLE_STATUSES, clip, recording
 from thresher.curation.analysis import makes_descriptors
 from thresher.curation.execution import Progress, no_progress
 from thresher.curation.reanalyse import reanalyse_clips
-from thresher.curation.scoring import ScoreReport, score_all
+from thresher.curation.scoring import ScoreReport, find_metric, open_work, score_all
 from thresher.signal.descriptors import VERSION
 
 
@@ -22,7 +24,21 @@ def keep_scores(
     return score_all(catalog, progress)
 
 
-def _undescribed(catalog: Catalog) -> list[int]:
+def planned_scores(catalog: Catalog) -> tuple[ScoreReport, ...]:
+    """What `keep_scores` would do now, if the files of the clips that are to be described are there."""
+    undescribed = len(_undescribed(catalog, recording.c.role == "generated"))
+    planned = []
+    for name in catalog.settings.metrics.use:
+        report = open_work(catalog, name)
+        if find_metric(name).keeps == "descriptor":
+            before, clips = report.live - report.clips, report.clips + undescribed
+            pairs = clips * before + clips * (clips - 1) // 2
+            report = replace(report, clips=clips, pairs=pairs, live=before + clips)
+        planned.append(report)
+    return tuple(planned)
+
+
+def _undescribed(catalog: Catalog, *conditions: ColumnElement[bool]) -> list[int]:
     """Clips with something to hear that came before there were descriptors, or under another version of them."""
     with catalog.reading() as connection:
         statement = (
@@ -32,6 +48,7 @@ def _undescribed(catalog: Catalog) -> list[int]:
                 recording.c.status.in_(USABLE_STATUSES),
                 clip.c.end_frame > clip.c.start_frame,
                 func.coalesce(clip.c.descriptor_version, 0) != VERSION,
+                *conditions,
             )
         )
         return list(connection.scalars(statement))

@@ -249,12 +249,11 @@ def score(
     """Compare clips that have no scores yet with all that have."""
     from thresher.curation.scoring import open_work
     from thresher.curation.scoring import score as run
-    from thresher.curation.upkeep import keep_scores
+    from thresher.curation.upkeep import keep_scores, planned_scores
 
     with open_catalog() as catalog, ProgressBar() as progress:
         if dry_run:
-            names = [metric] if metric else catalog.settings.metrics.use
-            reports = tuple(open_work(catalog, name) for name in names)
+            reports = (open_work(catalog, metric),) if metric else planned_scores(catalog)
         elif metric:
             reports = (run(catalog, metric, progress),)
         else:
