@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog as Catalog
     from thresher.curation.difference import difference as difference
     from thresher.curation.dupes import dupes as dupes
+    from thresher.curation.export_clips import export_clips as export_clips
     from thresher.curation.forget import forget as forget
     from thresher.curation.ingest import IngestOptions as IngestOptions
     from thresher.curation.ingest import ingest as ingest
@@ -51,6 +52,7 @@ _HOMES = {
     "catalog.catalog": ("Catalog",),
     "curation.difference": ("difference",),
     "curation.dupes": ("dupes",),
+    "curation.export_clips": ("export_clips",),
     "curation.forget": ("forget",),
     "curation.ingest": ("IngestOptions", "ingest"),
     "curation.judging": ("history", "modify", "note", "rate", "reject", "tag", "undo", "unreject"),

@@ -155,13 +155,17 @@ def test_orders(tmp_path: Path, order: str) -> None:
 
 @pytest.mark.parametrize(
     "order",
-    ["chain:", "manual", "shuffle", "shuffle:", "shuffle:x", "shuffle:٣", "epoch", "+", "a@+", "pairs\\n"],
+    ["chain:", "manual+-", "shuffle", "shuffle:", "shuffle:x", "shuffle:٣", "epoch", "+", "a@+", "pairs\\n"],
 )
 def test_no_orders(tmp_path: Path, order: str) -> None:
     message = message_for(tmp_path, f'[song]\norder = "{order}"')
     assert message.endswith("is not an ordering: pairs, chain, shuffle:SEED, FIELD+ or FIELD-")
     with pytest.raises(UsageError):
         parse_ordering(order)
+
+
+def test_an_order_that_needs_a_sequence_is_no_default(tmp_path: Path) -> None:
+    assert "is not an ordering" in message_for(tmp_path, '[song]\norder = "manual"')
 
 
 @pytest.mark.parametrize("key", ["[trim]\ntop_db", "[trim]\nframe_length", "[audio]\nmax_length"])

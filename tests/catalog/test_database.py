@@ -17,12 +17,15 @@ from sqlalchemy import text
 
 from thresher.catalog import database, schema, scores
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.edits import Edits
 from thresher.curation.judging import history, rate
 from thresher.curation.listing import list_clips
+from thresher.curation.renderings import frozen
 from thresher.curation.scoring import score
 from thresher.curation.songs import songs
 from thresher.curation.tracklist import tracklist
 from thresher.curation.verify import verify
+from thresher.curation.verify_song import verify_song
 from thresher.errors import CatalogError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -175,8 +178,8 @@ NEXT = '''"""A revision of the future: rebuilds a parent whose children cascade.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "9001"
+down_revision = "0003"
 
 
 def upgrade() -> None:
@@ -193,9 +196,9 @@ def future(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Migrations with one more revision, which the program takes for its own."""
     folder = tmp_path / "migrations"
     shutil.copytree(ROOT / "migrations", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "0003_future.py").write_text(NEXT.format(then="pass"))
+    (folder / "versions" / "9001_future.py").write_text(NEXT.format(then="pass"))
     monkeypatch.setattr(database, "migrations_folder", lambda: folder)
-    monkeypatch.setattr(schema, "HEAD", "0003")
+    monkeypatch.setattr(schema, "HEAD", "9001")
     return folder
 
 
@@ -258,6 +261,25 @@ def test_a_golden_catalog_is_opened_and_used(dump: Path, tmp_path: Path) -> None
         assert verify(catalog).is_sound
 
 
+@pytest.mark.parametrize("dump", GOLDEN, ids=lambda path: path.stem)
+def test_a_golden_rendering_is_whole(dump: Path, tmp_path: Path) -> None:
+    """What was frozen by any revision is still what it was, to the digest; its files are not here."""
+    with Catalog.open(golden(dump, tmp_path / "old")) as catalog:
+        report = verify_song(catalog, "DOMAINAL SKELETON", 1)
+        assert (report.account, report.file, report.clips) == ((), "missing", 3)
+
+
+def test_the_golden_song_keeps_its_sound_and_edits(tmp_path: Path) -> None:
+    with Catalog.open(golden(GOLDEN[2], tmp_path / "old")) as catalog:
+        plan, then = frozen(catalog, "DOMAINAL SKELETON", 1)
+        settings = tracklist(catalog, "DOMAINAL SKELETON").song.settings
+        assert then.settings == settings
+        assert (settings.crossfade, settings.lufs) == (0.5, -20.0)
+        assert settings.edits == Edits(dropped=(4,), pins=((2, 1),))
+        assert [track.clip for track in plan.tracks] == [2, 3, 1]
+        assert [track.crossfade for track in plan.tracks] == [0, 4_000, 4_000]
+
+
 def test_there_is_a_golden_catalog_of_every_revision() -> None:
     assert {path.stem.removeprefix("catalog-") for path in GOLDEN} == set(database.known_revisions())
 
@@ -283,7 +305,7 @@ def test_an_older_catalog_is_upgraded_after_a_backup(tmp_path: Path) -> None:
 
 
 def test_a_failing_upgrade_leaves_the_old_catalog(tmp_path: Path, future: Path) -> None:
-    revision = future / "versions" / "0003_future.py"
+    revision = future / "versions" / "9001_future.py"
     good = revision.read_text()
     revision.write_text(NEXT.format(then="raise RuntimeError('power cut')"))
     file = golden(GOLDEN[0], tmp_path / "old")
@@ -300,7 +322,7 @@ def test_a_failing_upgrade_leaves_the_old_catalog(tmp_path: Path, future: Path) 
 
 
 def test_killed_in_the_middle_of_an_upgrade(tmp_path: Path, future: Path) -> None:
-    revision = future / "versions" / "0003_future.py"
+    revision = future / "versions" / "9001_future.py"
     good = revision.read_text()
     revision.write_text(NEXT.format(then="import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
     file = golden(GOLDEN[0], tmp_path / "old")
@@ -311,7 +333,7 @@ def test_killed_in_the_middle_of_an_upgrade(tmp_path: Path, future: Path) -> Non
         "from thresher.catalog import database, schema\n"
         "from thresher.catalog.catalog import Catalog\n"
         "database.migrations_folder = lambda: Path(sys.argv[2])\n"
-        "schema.HEAD = '0003'\n"
+        "schema.HEAD = '9001'\n"
         "Catalog.open(sys.argv[1])\n"
     )
     done = subprocess.run([sys.executable, "-c", code, file, future], capture_output=True)

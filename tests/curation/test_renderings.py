@@ -201,7 +201,10 @@ def test_what_became_of_files_is_told(catalog: Catalog, tmp_path: Path, touched:
 @pytest.mark.parametrize(
     ("damage", "fault"),
     [
-        (delete(rendering_clip).where(rendering_clip.c.position == 2), "do not lie end to end"),
+        (
+            delete(rendering_clip).where(rendering_clip.c.position == 2),
+            "does not lie at the end of the one before",
+        ),
         (delete(rendering_clip).where(rendering_clip.c.position == 4), "frames long, and its file"),
         (delete(rendering_clip), "lists no clip"),
         (update(rendering_clip).values(gain=0.5), "digest is that of other clips, gains or settings"),

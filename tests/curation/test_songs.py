@@ -662,6 +662,6 @@ def test_a_very_long_song_streams(catalog: Catalog, tmp_path: Path, monkeypatch:
     """Clips too long to be prepared ahead are streamed, to the same bytes."""
     save_song(catalog, "S", ["epoch:10.."])
     ahead = render(catalog, "S", tmp_path / "a.wav")
-    monkeypatch.setattr("thresher.curation.render.AHEAD_FRAMES", 1_000)
+    monkeypatch.setattr("thresher.curation.mixing.AHEAD_FRAMES", 1_000)
     streamed = render(catalog, "S", tmp_path / "b.wav")
     assert streamed.sha256 == ahead.sha256

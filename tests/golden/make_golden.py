@@ -13,11 +13,12 @@ import numpy as np
 import soundfile
 
 from thresher import Catalog, IngestOptions, ingest, modify, note, rate, reject, render, save_song, tag, undo
+from thresher.catalog.edits import Edits
 from thresher.catalog.schema import HEAD
 
 
 def main() -> None:
-    """Four clips of two epochs, one silent, judged, and a song rendered once."""
+    """Four clips of two epochs, one silent, judged, and a song with edits and a sound, rendered once."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for index in range(4):
@@ -31,7 +32,8 @@ def main() -> None:
             modify(catalog, ["2"], {"epoch": "11"})
             reject(catalog, ["3"])
             undo(catalog)
-            save_song(catalog, "DOMAINAL SKELETON", ["epoch:10.."], {"ordering": "pairs"})
+            sound = {"crossfade": 0.5, "lufs": -20.0, "edits": Edits(dropped=(4,), pins=((2, 1),))}
+            save_song(catalog, "DOMAINAL SKELETON", ["epoch:10.."], {"ordering": "pairs", **sound})
             render(catalog, "DOMAINAL SKELETON", folder / "song.wav")
         database = sqlite3.connect(folder / "catalog.db")
         dump = "\n".join(database.iterdump())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from thresher.signal.mix import (
+    Fade,
     Resampler,
     downmix,
     fade_edges,
+    join,
     peak_gain,
     resampled_frames,
     stereo_coefficients,
@@ -120,16 +123,16 @@ def test_channels_that_are_not_there_are_refused(channels_out: int, mono_channel
 
 def test_no_fade_is_the_block_itself() -> None:
     block = noise(10, 2)
-    assert fade_edges(block, 0, 10, 0, 0) is block
+    assert fade_edges(block, 0, 10, Fade(0), Fade(0)) is block
 
 
 def test_the_middle_of_a_clip_is_the_block_itself() -> None:
     block = noise(10, 2)
-    assert fade_edges(block, 50, 100, 50, 40) is block
+    assert fade_edges(block, 50, 100, Fade(50), Fade(40)) is block
 
 
 def test_a_fade_is_a_raised_cosine() -> None:
-    faded = fade_edges(np.ones((100, 1), np.float32), 0, 100, 40, 20)[:, 0]
+    faded = fade_edges(np.ones((100, 1), np.float32), 0, 100, Fade(40), Fade(20))[:, 0]
     rising = (1 - np.cos(np.pi * (np.arange(40) + 0.5) / 40)) / 2
     falling = (1 + np.cos(np.pi * (np.arange(20) + 0.5) / 20)) / 2
     np.testing.assert_allclose(faded, np.concatenate([rising, np.ones(40), falling]), atol=1e-6)
@@ -137,19 +140,21 @@ def test_a_fade_is_a_raised_cosine() -> None:
 
 def test_fade_out_is_fade_in_backwards() -> None:
     ones = np.ones((64, 1), np.float32)
-    np.testing.assert_array_equal(fade_edges(ones, 0, 64, 48, 0)[::-1], fade_edges(ones, 0, 64, 0, 48))
+    np.testing.assert_array_equal(
+        fade_edges(ones, 0, 64, Fade(48), Fade(0))[::-1], fade_edges(ones, 0, 64, Fade(0), Fade(48))
+    )
 
 
 def test_fades_of_equal_length_add_up_to_one() -> None:
     ones = np.ones((64, 1), np.float32)
-    both = fade_edges(ones, 0, 64, 64, 0) + fade_edges(ones, 0, 64, 0, 64)
+    both = fade_edges(ones, 0, 64, Fade(64), Fade(0)) + fade_edges(ones, 0, 64, Fade(0), Fade(64))
     np.testing.assert_allclose(both, 1, atol=1e-6)
 
 
 def test_a_fade_leaves_its_input_alone() -> None:
     block = noise(10, 2)
     before = block.copy()
-    fade_edges(block, 0, 10, 5, 5)
+    fade_edges(block, 0, 10, Fade(5), Fade(5))
     np.testing.assert_array_equal(block, before)
 
 
@@ -164,17 +169,79 @@ def test_fades_do_not_depend_on_the_blocks(total: int, fade_in: int, fade_out: i
     clip = noise(total, 2)
     position, pieces = 0, []
     for piece in divided(clip, sizes):
-        pieces.append(fade_edges(piece, position, total, fade_in, fade_out))
+        pieces.append(fade_edges(piece, position, total, Fade(fade_in), Fade(fade_out)))
         position += len(piece)
-    np.testing.assert_array_equal(np.concatenate(pieces), fade_edges(clip, 0, total, fade_in, fade_out))
+    np.testing.assert_array_equal(
+        np.concatenate(pieces), fade_edges(clip, 0, total, Fade(fade_in), Fade(fade_out))
+    )
 
 
 @pytest.mark.parametrize(
     ("position", "fade_in", "fade_out"), [(-1, 0, 0), (95, 0, 0), (0, -1, 0), (0, 0, -1)]
 )
 def test_a_block_outside_its_clip_is_refused(position: int, fade_in: int, fade_out: int) -> None:
-    with pytest.raises(ValueError, match="of 100 with fades"):
-        fade_edges(noise(10, 1), position, 100, fade_in, fade_out)
+    with pytest.raises(ValueError, match="of 100 with Fade"):
+        fade_edges(noise(10, 1), position, 100, Fade(fade_in), Fade(fade_out))
+
+
+def test_a_crossfade_is_the_root_of_a_fade() -> None:
+    ones = np.ones((64, 1), np.float32)
+    alone, shared = (fade_edges(ones, 0, 64, Fade(64, is_crossfade=kind), Fade(0)) for kind in (False, True))
+    np.testing.assert_allclose(shared, np.sqrt(alone), atol=1e-6)
+
+
+def test_the_powers_of_a_crossfade_add_up_to_one() -> None:
+    ones = np.ones((64, 1), np.float32)
+    rising = fade_edges(ones, 0, 64, Fade(64, is_crossfade=True), Fade(0))
+    falling = fade_edges(ones, 0, 64, Fade(0), Fade(64, is_crossfade=True))
+    np.testing.assert_allclose(rising**2 + falling**2, 1, atol=1e-6)
+
+
+# On one timeline
+
+
+@st.composite
+def timelines(draw: st.DrawFn) -> list[tuple[int, int]]:
+    """Spans of which at most two overlap at a time."""
+    spans: list[tuple[int, int]] = []
+    for _ in range(draw(st.integers(1, 6))):
+        earliest = max(spans[-1][0], spans[-2][1] if len(spans) > 1 else 0) if spans else 0
+        start = 0 if not spans else draw(st.integers(earliest, spans[-1][1] + 20))
+        end = start + draw(st.integers(1, 60))
+        spans.append((start, max(end, spans[-1][1] if spans else end)))
+    return spans
+
+
+@settings(max_examples=200, deadline=None)
+@given(spans=timelines(), sizes=st.lists(st.integers(1, 40), min_size=1, max_size=4))
+def test_what_lies_on_a_timeline_is_added(spans: list[tuple[int, int]], sizes: list[int]) -> None:
+    clips = [noise(end - start, 2, seed=number) for number, (start, end) in enumerate(spans)]
+    expected = np.zeros((spans[-1][1], 2), np.float32)
+    for (start, end), clip in zip(spans, clips, strict=True):
+        expected[start:end] += clip
+    joined = list(join(spans, (divided(clip, sizes) for clip in clips), 2))
+    np.testing.assert_array_equal(np.concatenate(joined), expected)
+
+
+def test_clips_end_to_end_pass_as_they_are() -> None:
+    clips = [np.arange(6, dtype=np.int16).reshape(3, 2), np.ones((2, 2), np.int16)]
+    joined = list(join([(0, 3), (3, 5)], ([clip] for clip in clips), 2))
+    assert [block.dtype for block in joined if len(block)] == [np.int16, np.int16]
+    np.testing.assert_array_equal(
+        np.concatenate([block for block in joined if len(block)]), np.concatenate(clips)
+    )
+
+
+def test_of_a_clip_no_more_is_held_back_than_the_next_one_overlaps() -> None:
+    def blocks(count: int) -> Iterator[NDArray[np.float32]]:
+        for number in range(count):
+            taken.append(number)
+            yield np.ones((10, 1), np.float32)
+
+    taken: list[int] = []
+    joined = join([(0, 100), (95, 195)], (blocks(10) for _ in range(2)), 1)
+    assert len(next(joined)) == 10
+    assert taken == [0]
 
 
 @pytest.mark.parametrize(

@@ -342,6 +342,13 @@ FIELDS: Mapping[tuple[str, str], _Field] = {
             "sample_rate",
             "channels",
             "fade",
+            "crossfade",
+            "gap",
+            "lufs",
+            "subtype",
+            "dither",
+            "edits",
+            "manual",
             "deleted",
         )
     },

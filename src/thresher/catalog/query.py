@@ -9,6 +9,7 @@ mean is in `fields.py`. Positions in errors count characters from 0 in the terms
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import time
@@ -22,6 +23,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, tru
 
 from thresher.catalog import schema
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.edits import Edits
 from thresher.catalog.fields import (
     FIELDS,
     METRIC_NAMES,
@@ -43,6 +45,7 @@ __all__ = [
     "Context",
     "Query",
     "context_of",
+    "edited",
     "normalise",
     "parse",
     "parse_sort",
@@ -71,7 +74,7 @@ class Context:
     """What a query has to know of its catalog; names are looked up only if the query needs them.
 
     `metric` is what `score:` means, `root` the catalog's folder, `now` seconds since 1970; `near` gives the other
-    clips with their scores against one under a metric, the nearest first.
+    clips with their scores against one under a metric, the nearest first; `song_edits` what is edited in songs.
     """
 
     attribute_keys: Collection[str] | Callable[[], Collection[str]]
@@ -80,6 +83,7 @@ class Context:
     root: Path
     now: float
     near: Callable[[int, str], Sequence[tuple[int, float]]] = lambda _clip, _metric: ()
+    song_edits: Callable[[], Mapping[str, Edits]] = dict
 
 
 @dataclass(frozen=True)
@@ -103,9 +107,15 @@ def context_of(catalog: Catalog, connection: Connection) -> Context:
         return frozenset(connection.scalars(select(attribute.c.key).distinct()))
 
     @cache
+    def saved_songs() -> Mapping[str, tuple[str, str]]:
+        rows = connection.execute(select(song.c.name, song.c.query, song.c.edits).where(~song.c.deleted))
+        return {row.name: (row.query, row.edits) for row in rows}
+
     def song_queries() -> Mapping[str, str]:
-        rows = connection.execute(select(song.c.name, song.c.query).where(~song.c.deleted))
-        return {row.name: row.query for row in rows}
+        return {name: query for name, (query, _) in saved_songs().items()}
+
+    def song_edits() -> Mapping[str, Edits]:
+        return {name: Edits.from_plain(json.loads(edits)) for name, (_, edits) in saved_songs().items()}
 
     def near(clip_id: int, metric_name: str) -> Sequence[tuple[int, float]]:
         from thresher.catalog import compared, scores  # numbers, which other queries do without
@@ -120,7 +130,7 @@ def context_of(catalog: Catalog, connection: Connection) -> Context:
         ]
 
     default = catalog.settings.metrics.default
-    return Context(attribute_keys, song_queries, default, catalog.root, time.time(), near)
+    return Context(attribute_keys, song_queries, default, catalog.root, time.time(), near, song_edits)
 
 
 def split_text(text: str) -> list[str]:
@@ -195,6 +205,16 @@ def with_defaults(query: Query, *, song: bool) -> Query:
     if song:
         conditions += [recording.c.role == "generated", clip.c.end_frame > clip.c.start_frame]
     return replace(query, condition=and_(*conditions))
+
+
+def edited(query: Query, edits: Edits | None) -> Query:
+    """`query` with the clips that were added to a song, and without those dropped."""
+    condition = query.condition
+    if edits is not None and edits.added:
+        condition = or_(condition, clip.c.id.in_(edits.added))
+    if edits is not None and edits.dropped:
+        condition = and_(condition, clip.c.id.not_in(edits.dropped))
+    return replace(query, condition=condition)
 
 
 def select_clips(query: Query, *columns: ColumnElement[Any]) -> Select[Any]:
@@ -273,7 +293,7 @@ class _Parser:
             found = parser.parse(split_text(queries[name]))
         except QueryError as error:
             raise UnfitError(f'song "{name}": {error}') from error
-        return with_defaults(found, song=True).condition
+        return with_defaults(edited(found, self._context.song_edits().get(name)), song=True).condition
 
     def sort_keys(self, term: str, position: int) -> list[ColumnElement[Any]] | None:
         """What a term sorts by; None where it is not a sort."""

@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 """The revision of the schema that this program reads and writes: the head of migrations/."""
 
 STATUSES = ("ok", "silent", "too_short", "unreadable", "truncated", "empty", "non_finite")
@@ -234,6 +234,13 @@ song = Table(
     Column("fade", Float, nullable=False),  # seconds
     Column("created_at", Float, nullable=False),
     Column("deleted", Boolean(create_constraint=False), nullable=False, server_default="0"),
+    Column("crossfade", Float, nullable=False, server_default="0"),  # seconds
+    Column("gap", Float, nullable=False, server_default="0"),  # seconds
+    Column("lufs", Float),  # integrated loudness of each clip; NULL: as it is
+    Column("subtype", Text),  # NULL: by the clips
+    Column("dither", Boolean(create_constraint=False), nullable=False, server_default="0"),
+    Column("edits", Text, nullable=False, server_default="{}"),  # JSON object, see curation/edits.py
+    Column("manual", Text),  # JSON list of clip ids, of the ordering "manual"
     sqlite_autoincrement=True,
 )
 Index("uq_song_name", song.c.name, unique=True, sqlite_where=text("NOT deleted"))
@@ -257,6 +264,7 @@ rendering = Table(
     Column("frames", Integer, nullable=False),
     Column("sha256", Text, nullable=False),
     Column("versions", Text, nullable=False),  # JSON object: program and libraries
+    Column("settings", Text, nullable=False, server_default="{}"),  # JSON object: all of the song at the time
     UniqueConstraint("song_id", "number"),
     UniqueConstraint("song_id", "plan_sha256"),
     sqlite_autoincrement=True,
@@ -279,6 +287,7 @@ rendering_clip = Table(
     Column("output_start", Integer, nullable=False),
     Column("output_frames", Integer, nullable=False),
     Column("seam", Float),  # score with the clip before; NULL where there is none
+    Column("crossfade_frames", Integer, nullable=False, server_default="0"),  # shared with the clip before
 )
 
 decision = Table(

@@ -342,6 +342,22 @@ def between(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> 
     return scores
 
 
+def consecutive(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> Scores:
+    """The score of each clip with the next one, float32, shape (n - 1,); NaN where there is none.
+
+    Row by row: memory does not grow with the square of the clips.
+    """
+    seams = np.full(max(0, len(clip_ids) - 1), np.nan, dtype=np.float32)
+    found = _live_places(connection, of_metric, clip_ids)
+    position_of = {place: position for position, place in found}
+    positions = np.array([position for position, _ in found], dtype=np.int64)
+    for (position, place), row in zip(found, _rows(connection, of_metric, positions), strict=True):
+        for neighbour, seam in ((place - 1, place - 1), (place + 1, place)):
+            if position_of.get(neighbour, position) < position:
+                seams[seam] = row[position_of[neighbour]]
+    return seams
+
+
 def _live_places(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> list[tuple[int, int]]:
     """Position of each clip that has a live row, ascending, with its place among `clip_ids`."""
     place_of = {clip_id: place for place, clip_id in enumerate(clip_ids)}

@@ -77,6 +77,12 @@ def format_duration(seconds: float) -> str:
     return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
 
 
+def checkpoint_text(run: str | None, epoch: int | None, step: int | None) -> str:
+    """A checkpoint as people write it, such as "night e20 i4000"; empty where nothing is known of it."""
+    parts = [run or "", "" if epoch is None else f"e{epoch}", "" if step is None else f"i{step}"]
+    return " ".join(part for part in parts if part)
+
+
 def bounds_of(value: str, what: str, read: Reader, read_end: Reader | None = None) -> Bounds:
     """The two ends of `80..120`, `4..`, `..7` or `..`, or those of one value; `what` is what was expected.
 

@@ -123,20 +123,23 @@ class _Reasons:
 
     def moved(self) -> str:
         """Of clips at another place among those that stayed."""
-        orders = ((each.ordering, each.metric) for each in (self._then, self._now))
-        return (
-            "the order is the same, but others came or went"
-            if len(set(orders)) == 1
-            else "the order is another"
-        )
+        then, now = self._then, self._now
+        if (then.ordering, then.metric, then.manual) != (now.ordering, now.metric, now.manual):
+            return "the order is another"
+        if (then.edits.pins, then.edits.together) != (now.edits.pins, now.edits.together):
+            return "places were edited by hand"
+        return "the order is the same, but others came or went"
 
     def new(self, clip_ids: Sequence[int]) -> dict[int, str]:
         """Of clips that were not in it."""
         ingested = self._ingested(clip_ids)
         found_then = self._found(self._then.query) if clip_ids and self._is_edited else frozenset()
+        by_hand = {*self._now.edits.added, *self._then.edits.dropped}
         reasons = {}
         for each in clip_ids:
-            if ingested.get(each, 0.0) > self._rendered.created_at:
+            if each in by_hand:
+                reasons[each] = "added by hand"
+            elif ingested.get(each, 0.0) > self._rendered.created_at:
                 reasons[each] = "ingested since"
             elif self._is_edited and each not in found_then:
                 reasons[each] = "the query was edited"
@@ -155,6 +158,8 @@ class _Reasons:
     def _why_gone(self, clip_id: int, row: Any, found: frozenset[int], found_then: frozenset[int]) -> str:
         if row is None:
             return "forgotten"
+        if clip_id in self._now.edits.dropped:
+            return "dropped by hand"
         if row.rejected:
             return "rejected"
         if self._is_edited and clip_id in found_then and clip_id not in found:
@@ -204,13 +209,32 @@ def _other_settings(then: Tracklist, now: Tracklist) -> Iterator[str]:
         yield f"{then.sample_rate} Hz is {now.sample_rate} Hz"
     if now.channels != then.channels:
         yield f"{_layout(then.channels)} is {_layout(now.channels)}"
+    was, is_now = then.song.settings, now.song.settings
     if then.tracks and now.fade_frames / now.sample_rate != then.fade_frames / then.sample_rate:
         yield "the fade is another"
-    if now.song.settings.query != then.song.settings.query:
+    for what, one, other in (
+        ("crossfade", _seconds(was.crossfade), _seconds(is_now.crossfade)),
+        ("gap", _seconds(was.gap), _seconds(is_now.gap)),
+        ("loudness", _lufs(was.lufs), _lufs(is_now.lufs)),
+        ("subtype", was.subtype or "that of the clips", is_now.subtype or "that of the clips"),
+        ("dither", "on" if was.dither else "off", "on" if is_now.dither else "off"),
+    ):
+        if one != other:
+            yield f"the {what} was {one} and is {other}"
+    if is_now.query != was.query:
         yield "the query, which is in the tags, is another"
     gains = {track.clip: track.gain for track in now.tracks}
-    if any(gains.get(track.clip, track.gain) != track.gain for track in then.tracks):
+    has_other_gains = any(gains.get(track.clip, track.gain) != track.gain for track in then.tracks)
+    if has_other_gains and is_now.lufs == was.lufs:
         yield "gains are others"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:g} s"
+
+
+def _lufs(lufs: float | None) -> str:
+    return "that of each clip" if lufs is None else f"{lufs:g} LUFS"
 
 
 def _layout(channels: int) -> str:

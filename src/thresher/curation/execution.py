@@ -85,12 +85,14 @@ def parse_executor(word: str) -> tuple[str, int]:
 class Workers:
     """An executor as a context manager, with a `map` that survives its workers.
 
-    `preload` names modules that worker processes will need: they are imported once, for all of them.
+    `preload` names modules that worker processes will need: they are imported once, for all of them. `ahead` is how
+    many tasks are in flight for each worker.
     """
 
-    def __init__(self, word: str, *, preload: Sequence[str] = ()) -> None:
+    def __init__(self, word: str, *, preload: Sequence[str] = (), ahead: int = AHEAD) -> None:
         self.kind, self.count = parse_executor(word)
         self._preload = preload
+        self._ahead = ahead
         self._executor: Executor | None = None
 
     def __enter__(self) -> Self:
@@ -123,7 +125,7 @@ class Workers:
         window: deque[tuple[K, T | None, Future[Any] | None]] = deque()
         for key, argument in items:
             window.append((key, argument, None if argument is None else self._submit(task, argument)))
-            if len(window) >= self.count * AHEAD:
+            if len(window) >= self.count * self._ahead:
                 yield self._take(task, window)
         while window:
             yield self._take(task, window)

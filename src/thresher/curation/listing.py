@@ -15,10 +15,12 @@ from sqlalchemy import Connection, Select, and_, func, select
 
 from thresher.catalog import paths
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.edits import Edits
 from thresher.catalog.fields import END, FIELDS, SECONDS, SOURCE, START, latest_metric, shown_location
 from thresher.catalog.query import (
     Query,
     context_of,
+    edited,
     normalise,
     parse,
     parse_sort,
@@ -185,14 +187,15 @@ def select_ids(
     song: bool = False,
     defaults: bool = True,
     sort: str | None = None,
+    edits: Edits | None = None,
 ) -> list[int]:
     """Ids of the clips that the terms find, in their order or in that of `sort`, such as "epoch+".
 
     `defaults` leaves out rejected and unusable clips unless the terms name those fields; `song` also what no
-    song may hold. Raises QueryError.
+    song may hold; `edits` add and drop clips. Raises QueryError.
     """
     context = context_of(catalog, connection)
-    found = parse(_split(terms), context)
+    found = edited(parse(_split(terms), context), edits)
     if song or defaults:
         found = with_defaults(found, song=song)
     statement = select_clips(found, clip.c.id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,10 +17,11 @@ from sqlalchemy import Connection, Select, func, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
 from thresher.catalog.decisions import history
-from thresher.catalog.schema import location, recording, rendering, rendering_clip
-from thresher.curation.songs import Song, find_song
-from thresher.curation.tracklist import Track, Tracklist
+from thresher.catalog.schema import checkpoint, location, recording, rendering, rendering_clip
+from thresher.curation.songs import Song, SongSettings, find_song
+from thresher.curation.tracklist import TRUE_PEAK_CEILING, Track, Tracklist
 from thresher.errors import NotFoundError
+from thresher.signal.mix import resampled_frames
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Rendering:
     """One rendering of a song, as it was first made. `created_at` is in seconds since 1970, UTC.
 
     `path` is where its file was first written, `sha256` that file's; `frames` are at `sample_rate` Hz; `versions`
-    are those of the program and of the libraries that reach the audio.
+    are those of the program and of the libraries that reach the audio, `settings` all that the song was at the time
+    (None in renderings of catalogs that did not keep them).
     """
 
     id: int
@@ -47,6 +49,7 @@ class Rendering:
     sha256: str
     plan_sha256: str
     versions: Mapping[str, str]
+    settings: SongSettings | None = None
 
     @property
     def seconds(self) -> float:
@@ -88,9 +91,10 @@ def frozen(catalog: Catalog, name: str, number: int | None = None) -> tuple[Trac
         then = find_rendering(connection, found, number)
         plan = _laid_out(connection, found, then)
         names = _names(connection, found)
-    # Of clips all shorter than two fades the setting is not known: that of today may have been that of the time.
+    # Older renderings kept the fades only as they were; of clips all shorter than two of them the setting is not
+    # known: that of today may have been that of the time.
     fades = (plan.fade_frames, round(found.settings.fade * plan.sample_rate))
-    for title, fade in itertools.product(names, fades):
+    for title, fade in itertools.product(names, fades if then.settings is None else fades[:1]):
         again = replace(plan, song=replace(plan.song, name=title), fade_frames=fade)
         if is_whole(again, then):
             return again, then
@@ -109,8 +113,48 @@ def plan_sha256(plan: Tracklist, container: str, subtype: str) -> str:
         for track in plan.tracks
     ]
     form = [plan.sample_rate, plan.channels, plan.fade_frames, container, subtype]
-    text = json.dumps([form, tags(plan), tracks], sort_keys=True, separators=(",", ":"))
+    parts = [form, tags(plan), tracks, *filter(None, [_more(plan, subtype)])]
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _more(plan: Tracklist, subtype: str) -> dict[str, Any]:
+    """What reaches the file besides; nothing for clips end to end as they are, whose digests are older than
+    this."""
+    more: dict[str, Any] = {}
+    ends = [0, *(track.output_start + track.output_frames for track in plan.tracks[:-1])]
+    if ends != [track.output_start for track in plan.tracks]:
+        more["places"] = [[track.output_start, track.crossfade] for track in plan.tracks]
+    if plan.song.settings.lufs is not None:
+        more["ceiling"] = TRUE_PEAK_CEILING
+    if plan.song.settings.dither and subtype == "PCM_16":
+        more["dither"] = True
+    return more
+
+
+def faults(plan: Tracklist, then: Rendering) -> Iterator[str]:
+    """What does not add up in what was frozen, in sentences."""
+    if not plan.tracks:
+        yield "it lists no clip"
+    gap = round(plan.song.settings.gap * plan.sample_rate)
+    end = 0
+    for number, track in enumerate(plan.tracks):
+        if track.output_start != end - track.crossfade + (gap if number else 0):
+            yield f"clip {track.clip} does not lie at the end of the one before"
+            break
+        end = track.output_start + track.output_frames
+    if plan.frames != then.frames:
+        yield f"its clips are {plan.frames} frames long, and its file {then.frames}"
+    wrong = [track.clip for track in plan.tracks if not _fits(track, plan)]
+    if wrong:
+        yield f"the places of clips {', '.join(map(str, wrong))} do not fit their spans"
+    if not is_whole(plan, then):
+        yield "its digest is that of other clips, gains or settings"
+
+
+def _fits(track: Track, plan: Tracklist) -> bool:
+    frames = track.end_frame - track.start_frame
+    return frames > 0 and track.output_frames == resampled_frames(frames, track.sample_rate, plan.sample_rate)
 
 
 def tags(plan: Tracklist) -> dict[str, str]:
@@ -126,17 +170,12 @@ def _laid_out(connection: Connection, found: Song, then: Rendering) -> Tracklist
     ).all()
     known = _known(connection, sorted({row.recording_sha256 for row in rows}))
     fade = max((row.fade_frames for row in rows), default=0)
-    settings = replace(
-        found.settings,
-        query=then.query,
-        ordering=then.ordering,
-        metric=then.metric,
-        length=None,
-        clips=None,
-        sample_rate=then.sample_rate,
-        channels=then.channels,
-        fade=fade / then.sample_rate,
-    )
+    settings = then.settings
+    if settings is None:
+        settings = SongSettings(then.query, then.ordering, then.metric, fade=fade / then.sample_rate)
+    else:
+        settings = replace(settings, query=then.query, ordering=then.ordering, metric=then.metric)
+        fade = round(settings.fade * then.sample_rate)
     tracks = tuple(_track(row, known.get(row.recording_sha256)) for row in rows)
     song = replace(found, settings=settings)
     return Tracklist(song, tracks, 0, then.sample_rate, then.channels, fade)
@@ -181,6 +220,7 @@ def _rendering(row: Any) -> Rendering:
         row.sha256,
         row.plan_sha256,
         json.loads(row.versions),
+        SongSettings.from_plain(settings) if (settings := json.loads(row.settings)) else None,
     )
 
 
@@ -193,9 +233,13 @@ def _known(connection: Connection, sha256s: list[str]) -> dict[str, Any]:
                 recording.c.sha256,
                 recording.c.channels,
                 recording.c.subtype,
+                checkpoint.c.run,
+                checkpoint.c.epoch,
+                checkpoint.c.step,
                 location.c.path_text,
                 location.c.missing_since,
             )
+            .outerjoin(checkpoint, checkpoint.c.id == recording.c.checkpoint_id)
             .outerjoin(location, location.c.recording_id == recording.c.id)
             .where(recording.c.sha256.in_(chunk))
             .order_by(location.c.missing_since.is_not(None).desc(), location.c.id.desc())
@@ -211,9 +255,9 @@ def _track(row: Any, known: Any) -> Track:
         recording_sha256=row.recording_sha256,
         path=known.path_text if here else row.path_text,
         missing=not here or known.missing_since is not None,
-        run=None,
-        epoch=None,
-        step=None,
+        run=None if known is None else known.run,
+        epoch=None if known is None else known.epoch,
+        step=None if known is None else known.step,
         start_frame=row.start_frame,
         end_frame=row.end_frame,
         sample_rate=row.sample_rate,
@@ -223,5 +267,6 @@ def _track(row: Any, known: Any) -> Track:
         gain=row.gain,
         output_start=row.output_start,
         output_frames=row.output_frames,
+        crossfade=row.crossfade_frames,
         seam=row.seam,
     )

@@ -1,16 +1,17 @@
-"""Songs as things that are kept: a name, a query, an ordering and render settings.
+"""Songs as things that are kept: a name, a query, an ordering, what was edited by hand, and how it sounds.
 
-A song is live – its clips are whatever its query finds today; `tracklist` lays them out. Saving, renaming and
-deleting are decisions: journalled and undoable.
+A song is live – its clips are whatever its query finds today; `tracklist` lays them out. Saving, copying, renaming
+and deleting are decisions: journalled and undoable.
 """
 
 from __future__ import annotations
 
 import difflib
+import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -18,7 +19,9 @@ from sqlalchemy import Connection, func, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import Settings
 from thresher.catalog.database import insert_row
-from thresher.catalog.decisions import Wish, decide
+from thresher.catalog.decisions import Decision, Wish, decide
+from thresher.catalog.decisions import history as all_decisions
+from thresher.catalog.edits import Edits
 from thresher.catalog.query import METRIC_NAMES, to_text
 from thresher.catalog.schema import rendering, song
 from thresher.catalog.values import LARGEST_INTEGER
@@ -26,15 +29,21 @@ from thresher.curation.listing import select_ids
 from thresher.errors import NotFoundError, QueryError, UsageError
 
 SAMPLE_RATES = (1_000, 384_000)
+SUBTYPES = ("PCM_16", "PCM_24", "FLOAT")
+LOUDNESSES = (-70.0, 0.0)
 LONGEST_NAME = 200
+LONGEST_JOIN = 60.0  # seconds of fades, crossfades and gaps
 
 
 @dataclass(frozen=True)
 class SongSettings:
     """What makes a song, by the names of the table's columns.
 
-    `length` and `fade` are seconds, `clips` a number of clips, `sample_rate` Hz, `channels` 1 or 2; None sets
-    no limit, or leaves rate and channels to the clips.
+    `length` is in seconds, `clips` a number of clips, `sample_rate` in Hz, `channels` 1 or 2; None sets no
+    limit, or leaves rate, channels and subtype to the clips. `fade` is how long each clip fades in and out,
+    `crossfade` how long it overlaps with the next, `gap` the silence between them, all in seconds; `lufs` is the
+    loudness that every clip gets, None leaving them as they are. `manual` is the sequence of clips for the
+    ordering of that name.
     """
 
     query: str
@@ -45,6 +54,38 @@ class SongSettings:
     sample_rate: int | None = None
     channels: int | None = None
     fade: float = 0.005
+    crossfade: float = 0.0
+    gap: float = 0.0
+    lufs: float | None = None
+    subtype: str | None = None
+    dither: bool = False
+    edits: Edits = Edits()  # noqa: RUF009  frozen
+    manual: tuple[int, ...] | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """These settings as what JSON can hold."""
+        return {**vars(self), "edits": self.edits.plain(), "manual": self.manual and list(self.manual)}
+
+    @classmethod
+    def from_plain(cls, values: Mapping[str, Any]) -> SongSettings:
+        """The settings that `plain` gave; defaults for what they do not name, as those of an older program."""
+        known = {each.name: values[each.name] for each in fields(cls) if each.name in values}
+        known["edits"] = Edits.from_plain(known.get("edits", {}))
+        known["manual"] = None if known.get("manual") is None else tuple(known["manual"])
+        return cls(**known)
+
+    def columns(self) -> dict[str, Any]:
+        """These settings as the columns of the table."""
+        plain = self.plain()
+        for name in ("edits", "manual"):
+            plain[name] = None if plain[name] is None else json.dumps(plain[name], separators=(",", ":"))
+        return plain
+
+    @classmethod
+    def from_columns(cls, row: Mapping[str, Any]) -> SongSettings:
+        """The settings that a row of the table holds."""
+        texts = {name: None if row[name] is None else json.loads(row[name]) for name in ("edits", "manual")}
+        return cls.from_plain({**row, **texts})
 
 
 @dataclass(frozen=True)
@@ -107,11 +148,42 @@ def _check_pins(saved: Song, clips: Sequence[int]) -> None:
 
 
 def _edit(connection: Connection, old: Song, wanted: dict[str, Any]) -> None:
-    settings = SongSettings(**{**asdict(old.settings), **wanted})
+    settings = replace(old.settings, **wanted)
     _check(settings)
-    wishes = [Wish("song", old.id, key, getattr(settings, key)) for key in wanted]
-    said = ", ".join(f"{key} {'none' if value is None else value}" for key, value in wanted.items())
+    columns = settings.columns()
+    wishes = [Wish("song", old.id, key, columns[key]) for key in wanted]
+    said = ", ".join(f"{key} {_said(value)}" for key, value in wanted.items())
     decide(connection, "song save", f'edit song "{old.name}": {said}', wishes)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return f"{len(value)} clips"
+    return "none" if value is None else str(value)
+
+
+def copy_song(catalog: Catalog, name: str, new: str) -> Song:
+    """Make a song of another name that is like this one today; its renderings stay with the old one."""
+    _check_name(new)
+    with catalog.writing() as connection:
+        found = find_song(connection, name)
+        if _find(connection, new) is not None:
+            raise UsageError(f'a song called "{new}" exists already; `thresher song delete "{new}"` first')
+        _insert(connection, new, found.settings, "song copy", f'copy song "{name}" to "{new}"')
+        return find_song(connection, new)
+
+
+def song_history(catalog: Catalog, name: str) -> list[Decision]:
+    """Every decision that changed the song of that name, under whatever name it had, the latest first."""
+    with catalog.reading() as connection:
+        found = find_song(connection, name)
+        return [
+            each
+            for each in all_decisions(connection)
+            if any((change.entity, change.id) == ("song", found.id) for change in each.changes)
+        ]
 
 
 def _clips(catalog: Catalog, connection: Connection, found: Song) -> list[int]:
@@ -143,10 +215,14 @@ def _create(connection: Connection, catalog: Catalog, name: str, wanted: dict[st
         }
     )
     _check(settings)
+    _insert(connection, name, settings, "song save", f'make song "{name}"')
+
+
+def _insert(connection: Connection, name: str, settings: SongSettings, verb: str, summary: str) -> None:
     # It comes to be deleted and is then decided to be there, so that undoing its making deletes it again.
-    values = {**asdict(settings), "name": name, "created_at": time.time(), "deleted": True}
+    values = {**settings.columns(), "name": name, "created_at": time.time(), "deleted": True}
     song_id = insert_row(connection, song, values)
-    decide(connection, "song save", f'make song "{name}"', [Wish("song", song_id, "deleted", False)])
+    decide(connection, verb, summary, [Wish("song", song_id, "deleted", False)])
 
 
 def songs(catalog: Catalog) -> list[SongRow]:
@@ -232,8 +308,7 @@ def _all(connection: Connection) -> list[Song]:
 
 
 def _song(row: Any) -> Song:
-    values = {each.name: getattr(row, each.name) for each in fields(SongSettings)}
-    return Song(row.id, row.name, SongSettings(**values), row.created_at)
+    return Song(row.id, row.name, SongSettings.from_columns(row._mapping), row.created_at)
 
 
 def _check_name(name: str) -> None:
@@ -246,7 +321,6 @@ def _check_name(name: str) -> None:
 def _check(settings: SongSettings) -> None:
     from thresher.signal.ordering import parse_ordering
 
-    parse_ordering(settings.ordering)
     lowest, highest = SAMPLE_RATES
     if settings.metric not in METRIC_NAMES:
         raise UsageError(f'no metric is called "{settings.metric}"; there is {", ".join(METRIC_NAMES)}')
@@ -258,5 +332,18 @@ def _check(settings: SongSettings) -> None:
         raise UsageError(f"a rate of {settings.sample_rate} Hz is not from {lowest} to {highest}")
     if settings.channels not in (None, 1, 2):
         raise UsageError(f"{settings.channels} channels can't be rendered; give 1 or 2")
-    if settings.fade < 0:
-        raise UsageError(f"a fade of {settings.fade:g} s is below 0")
+    for what, seconds in (("fade", settings.fade), ("crossfade", settings.crossfade), ("gap", settings.gap)):
+        if not 0 <= seconds <= LONGEST_JOIN:
+            raise UsageError(f"a {what} of {seconds:g} s is not from 0 to {LONGEST_JOIN:g}")
+    if settings.crossfade and settings.gap:
+        raise UsageError(
+            f"clips can't overlap by {settings.crossfade:g} s and have {settings.gap:g} s of silence between them; "
+            "set --crossfade 0 or --gap 0"
+        )
+    if settings.lufs is not None and not LOUDNESSES[0] <= settings.lufs <= LOUDNESSES[1]:
+        raise UsageError(f"{settings.lufs:g} LUFS is not from {LOUDNESSES[0]:g} to {LOUDNESSES[1]:g}")
+    if settings.subtype not in (None, *SUBTYPES):
+        raise UsageError(f'"{settings.subtype}" is not one of {", ".join(SUBTYPES)}')
+    chosen = parse_ordering(settings.ordering)
+    if chosen.name == "manual" and settings.manual is None:
+        raise UsageError("the order manual takes its clips from a file; give --from FILE")

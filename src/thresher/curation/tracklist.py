@@ -6,8 +6,9 @@ the same tracklist is the same rendering.
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -18,25 +19,32 @@ from sqlalchemy import Connection, select
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
-from thresher.catalog.schema import checkpoint, clip, location, recording
+from thresher.catalog.edits import LAST
+from thresher.catalog.schema import USABLE_STATUSES, checkpoint, clip, location, recording
+from thresher.curation.levels import Sound, song_loudness
 from thresher.curation.listing import select_ids
 from thresher.curation.scoring import find_metric
-from thresher.curation.songs import Song, find_song
+from thresher.curation.songs import Song, SongSettings, find_song
 from thresher.errors import NotFoundError
 from thresher.signal import ordering
 from thresher.signal.chain import chain
-from thresher.signal.mix import peak_gain, resampled_frames
+from thresher.signal.mix import Fade, peak_gain, resampled_frames
+from thresher.signal.placing import place
 
 WORST_SEAMS = 5
+
+TRUE_PEAK_CEILING = -1.0
+"""In dBTP: what a song whose clips are brought to a loudness is held under, as EBU R 128 recommends."""
 
 
 @dataclass(frozen=True)
 class Track:
     """One clip in a song.
 
-    The span is in frames at the clip's own `sample_rate`, `output_start` and `output_frames` in frames of the
-    song. `gain` is linear; `seam` is the score with the clip before, None where there is none. `path` is a
-    location where the file was last seen, `missing` whether none of its locations holds a file now.
+    The span is in frames at the clip's own `sample_rate`; `output_start`, `output_frames` and `crossfade`, which it
+    shares with the clip before, in frames of the song. `gain` is linear, `loudness` that of the clip alone in LUFS;
+    `seam` is the score with the clip before, None where there is none. `path` is a location where the file was last
+    seen, `missing` whether none of its locations holds a file now.
     """
 
     clip: int
@@ -53,8 +61,10 @@ class Track:
     mono_channel: int | None
     subtype: str
     gain: float
+    loudness: float | None = None
     output_start: int = 0
     output_frames: int = 0
+    crossfade: int = 0
     seam: float | None = None
 
     @property
@@ -75,7 +85,11 @@ class Seam:
 
 @dataclass(frozen=True)
 class Tracklist:
-    """A song laid out: `tracks` in order; `left_out` clips were found but lie beyond its limits."""
+    """A song laid out: `tracks` in order, at most two of which sound at a time.
+
+    `left_out` clips were found but lie beyond its limits; `unmet` says in sentences which of its edits can't be
+    had.
+    """
 
     song: Song
     tracks: tuple[Track, ...]
@@ -83,11 +97,23 @@ class Tracklist:
     sample_rate: int
     channels: int
     fade_frames: int
+    unmet: tuple[str, ...] = ()
 
     @property
     def frames(self) -> int:
         """The song's length in frames of its own rate."""
-        return sum(track.output_frames for track in self.tracks)
+        return self.tracks[-1].output_start + self.tracks[-1].output_frames if self.tracks else 0
+
+    @property
+    def fades(self) -> tuple[tuple[Fade, Fade], ...]:
+        """How each track comes and goes: in a crossfade with its neighbour, or else by itself."""
+        shared = [*(track.crossfade for track in self.tracks), 0]
+        alone = [Fade(min(self.fade_frames, track.output_frames // 2)) for track in self.tracks]
+        ends = pairwise(Fade(frames, is_crossfade=True) for frames in shared)
+        return tuple(
+            (rising if rising.frames else fade, falling if falling.frames else fade)
+            for (rising, falling), fade in zip(ends, alone, strict=True)
+        )
 
     @property
     def seconds(self) -> float:
@@ -113,7 +139,7 @@ class Tracklist:
 def tracklist(catalog: Catalog, name: str) -> Tracklist:
     """Lay out a song as it is today; NotFoundError where there is no such song."""
     with catalog.reading() as connection:
-        return _planned(catalog, connection, find_song(connection, name))
+        return lay_out(catalog, connection, find_song(connection, name))
 
 
 def compare(
@@ -124,7 +150,7 @@ def compare(
         found = find_song(connection, name)
         by = found.settings.metric if metric is None else find_metric(metric).name
         return [
-            _planned(
+            lay_out(
                 catalog,
                 connection,
                 replace(found, settings=replace(found.settings, ordering=text, metric=by)),
@@ -133,37 +159,81 @@ def compare(
         ]
 
 
-def _planned(catalog: Catalog, connection: Connection, found: Song) -> Tracklist:
-    ids = _ordered(catalog, connection, found)
-    tracks = _tracks(catalog, connection, ids)
-    kept = _within_limits(tracks, found)
-    return _laid_out(connection, found, kept, len(tracks) - len(kept))
+def lay_out(catalog: Catalog, connection: Connection, found: Song) -> Tracklist:
+    """A song with whatever settings it is given, as it would be today."""
+    arranged = _arranged(catalog, connection, found)
+    tracks = _tracks(catalog, connection, [*arranged.body, *arranged.final])
+    body, final = tracks[: len(arranged.body)], tracks[len(arranged.body) :]
+    kept = _within_limits(body, final, found.settings)
+    missed = _missed(arranged, [track.clip for track in kept], found.settings)
+    return _laid_out(catalog, connection, found, kept, len(tracks) - len(kept), (*arranged.unmet, *missed))
 
 
 def without(catalog: Catalog, plan: Tracklist, clips: Collection[int]) -> Tracklist:
     """`plan` without some of its clips; what is left closes up."""
     kept = [track for track in plan.tracks if track.clip not in clips]
     with catalog.reading() as connection:
-        return _laid_out(connection, plan.song, kept, plan.left_out)
+        return _laid_out(catalog, connection, plan.song, kept, plan.left_out, plan.unmet)
 
 
-def _laid_out(connection: Connection, found: Song, kept: Sequence[Track], left_out: int) -> Tracklist:
+def _laid_out(
+    catalog: Catalog,
+    connection: Connection,
+    found: Song,
+    kept: Sequence[Track],
+    left_out: int,
+    unmet: tuple[str, ...],
+) -> Tracklist:
+    settings = found.settings
     seams = _seams(connection, found, [track.clip for track in kept])
-    rate = found.settings.sample_rate or max((track.sample_rate for track in kept), default=44_100)
+    rate = settings.sample_rate or max((track.sample_rate for track in kept), default=44_100)
     widest = max((track.channels for track in kept), default=1)
+    channels = settings.channels or (2 if widest > 1 else 1)
+    lengths = [
+        resampled_frames(track.end_frame - track.start_frame, track.sample_rate, rate) for track in kept
+    ]
+    crossfade, gap = round(settings.crossfade * rate), round(settings.gap * rate)
+    gains = _gains(catalog, kept, channels, settings.lufs)
     placed, start = [], 0
-    for track, seam in zip(kept, seams, strict=True):
-        frames = resampled_frames(track.end_frame - track.start_frame, track.sample_rate, rate)
-        placed.append(replace(track, output_start=start, output_frames=frames, seam=seam))
-        start += frames
-    return Tracklist(
-        found,
-        tuple(placed),
-        left_out,
-        rate,
-        found.settings.channels or (2 if widest > 1 else 1),
-        round(found.settings.fade * rate),
+    for n, track in enumerate(kept):
+        # two crossfades never meet inside of a clip
+        shared = min(crossfade, lengths[n - 1] // 2, lengths[n] // 2) if n else 0
+        start = start - shared if shared else start + gap * bool(n)
+        placed.append(
+            replace(
+                track,
+                gain=gains[n],
+                output_start=start,
+                output_frames=lengths[n],
+                crossfade=shared,
+                seam=seams[n],
+            )
+        )
+        start += lengths[n]
+    return Tracklist(found, tuple(placed), left_out, rate, channels, round(settings.fade * rate), unmet)
+
+
+def _gains(catalog: Catalog, tracks: Sequence[Track], channels: int, lufs: float | None) -> list[float]:
+    """What brings each clip to a loudness; where none is wanted, or a clip has none, its own gain."""
+    if lufs is None:
+        return [track.gain for track in tracks]
+    sounds = (
+        Sound(
+            None if track.missing else catalog.absolute(os.fsencode(track.path)),
+            track.start_frame,
+            track.end_frame,
+            track.sample_rate,
+            track.channels,
+            track.mono_channel,
+            track.loudness,
+        )
+        for track in tracks
     )
+    loudnesses = song_loudness(sounds, channels)
+    return [
+        track.gain if loudness is None else float(10 ** ((lufs - loudness) / 20))
+        for track, loudness in zip(tracks, loudnesses, strict=True)
+    ]
 
 
 def track_of_clip(catalog: Catalog, clip_id: int) -> Track:
@@ -175,22 +245,117 @@ def track_of_clip(catalog: Catalog, clip_id: int) -> Track:
     return tracks[0]
 
 
+# -- the sequence ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Arranged:
+    """Ids of a song's clips in sequence: its `body`, and what has to be the end of it, wherever its limits cut."""
+
+    body: tuple[int, ...]
+    final: tuple[int, ...]
+    unmet: tuple[str, ...]
+
+
+def _arranged(catalog: Catalog, connection: Connection, found: Song) -> _Arranged:
+    """The song's clips in its ordering, with what was edited by hand."""
+    edits, chosen = found.settings.edits, ordering.parse_ordering(found.settings.ordering)
+    order = _ordered(catalog, connection, found)
+    known = set(order)
+    places = {clip_id: at - 1 for clip_id, at in edits.pins if at != LAST}
+    last = next((clip_id for clip_id, at in edits.pins if at == LAST), chosen.end)
+    final = _group_before(last, edits.together, known) if last in known else []
+    placed = place([each for each in order if each not in final], places, edits.together)
+    manual = found.settings.manual or () if chosen.name == "manual" else ()
+    named = {*places, *(each for pair in edits.together for each in pair), *edits.added, *manual}
+    named |= set() if last is None else {last}
+    unmet = [
+        f"clip {clip_id} {why}, and is not in the song"
+        for clip_id, why in _why_absent(connection, sorted(named - known - set(edits.dropped))).items()
+    ]
+    unmet += [
+        f"clip {clip_id} can't be at {places[clip_id] + 1}: "
+        + ("the song is shorter" if places[clip_id] >= len(order) else "another is kept there")
+        for clip_id in placed.off_place
+    ]
+    unmet += [
+        f"clips {one} and {other} can't stay together: a pin is between them" for one, other in placed.apart
+    ]
+    return _Arranged(placed.order, tuple(final), tuple(unmet))
+
+
+def _group_before(last: int | None, together: Sequence[tuple[int, int]], known: Collection[int]) -> list[int]:
+    """The clips that have to come right before the last one, and it."""
+    before = {other: one for one, other in together if one in known and other in known}
+    group = [] if last is None else [last]
+    while group and group[0] in before:
+        group.insert(0, before[group[0]])
+    return group
+
+
+def _why_absent(connection: Connection, clip_ids: Sequence[int]) -> dict[int, str]:
+    """Why clips that a song's edits name are not in it."""
+    known: dict[int, Any] = {}
+    for chunk in chunks(clip_ids):
+        rows = connection.execute(
+            select(clip.c.id, clip.c.rejected, recording.c.status)
+            .join(recording, recording.c.id == clip.c.recording_id)
+            .where(clip.c.id.in_(chunk))
+        )
+        known.update((row.id, row) for row in rows)
+    reasons = {}
+    for clip_id in clip_ids:
+        row = known.get(clip_id)
+        if row is None:
+            reasons[clip_id] = "was forgotten"
+        elif row.rejected:
+            reasons[clip_id] = "is rejected"
+        elif row.status not in USABLE_STATUSES:
+            reasons[clip_id] = f"is {row.status}"
+        else:
+            reasons[clip_id] = "is not what the query finds"
+    return reasons
+
+
+def _missed(arranged: _Arranged, kept: Sequence[int], settings: SongSettings) -> Iterator[str]:
+    """What was edited, but lies beyond the song's limits."""
+    cut = {*arranged.body, *arranged.final} - set(kept)
+    named = {*settings.edits.places, *settings.edits.added}
+    for clip_id in sorted(cut & named):
+        yield f"clip {clip_id} lies beyond the song's limits"
+
+
 def _ordered(catalog: Catalog, connection: Connection, found: Song) -> list[int]:
-    chosen = ordering.parse_ordering(found.settings.ordering)
-    terms = found.settings.query
+    """What the query finds and the edits add, in the song's ordering."""
+    settings = found.settings
+    chosen = ordering.parse_ordering(settings.ordering)
     if chosen.name == "field":
-        return select_ids(catalog, connection, terms, song=True, sort=str(chosen))
-    ids = sorted(select_ids(catalog, connection, terms, song=True))
+        return select_ids(
+            catalog, connection, settings.query, song=True, sort=str(chosen), edits=settings.edits
+        )
+    ids = sorted(select_ids(catalog, connection, settings.query, song=True, edits=settings.edits))
     array = np.array(ids, dtype=np.int64)
+    if chosen.name == "manual":
+        known = set(ids)
+        listed = [clip_id for clip_id in settings.manual or () if clip_id in known]
+        return [*listed, *sorted(known - set(listed))]
     if chosen.name == "shuffle":
         order = ordering.shuffle(array, chosen.seed or 0)
     elif chosen.name == "pairs":
         order = ordering.pairs(_between(connection, found, ids), array)
     else:
         # a clip that is pinned and gone pins nothing
-        start, end = (ids.index(pin) if pin in ids else None for pin in (chosen.start, chosen.end))
+        start, end = (ids.index(pin) if pin in ids else None for pin in _ends(settings))
         order = chain(_between(connection, found, ids), array, start, end)
-    return [ids[place] for place in order]
+    return [ids[at] for at in order]
+
+
+def _ends(settings: SongSettings) -> tuple[int | None, int | None]:
+    """The clips that a chain has to begin and end with: by its ordering, else by hand."""
+    chosen, places = ordering.parse_ordering(settings.ordering), settings.edits.places
+    first = next((clip_id for clip_id, at in places.items() if at == 1), chosen.start)
+    last = next((clip_id for clip_id, at in places.items() if at == LAST), chosen.end)
+    return first, (None if last == first else last)
 
 
 def _between(connection: Connection, found: Song, ids: Sequence[int]) -> Any:
@@ -199,25 +364,37 @@ def _between(connection: Connection, found: Song, ids: Sequence[int]) -> Any:
 
 
 def _seams(connection: Connection, found: Song, ids: Sequence[int]) -> list[float | None]:
-    if not ids:
-        return []
-    order = np.arange(len(ids))
-    found_seams = ordering.seams(order, _between(connection, found, ids))
-    return [None, *(None if np.isnan(seam) else float(seam) for seam in found_seams)]
+    """The score of each clip with the one before; None for the first, and where there is none."""
+    metric = find_metric(found.settings.metric)
+    seams = scores.consecutive(connection, scores.metric_id(connection, metric.name, metric.version), ids)
+    return [None, *(None if np.isnan(seam) else float(seam) for seam in seams)][: len(ids)]
 
 
-def _within_limits(tracks: Sequence[Track], found: Song) -> list[Track]:
-    """Clips in order while they fit; none is cut."""
+def _within_limits(body: Sequence[Track], final: Sequence[Track], settings: SongSettings) -> list[Track]:
+    """Clips in order while they fit before the final ones; none is cut."""
+    longest = math.inf if settings.length is None else settings.length
+    most = math.inf if settings.clips is None else settings.clips
+    ending = sum(_adds(before, track, settings) for before, track in pairwise([None, *final]) if track)
+    if ending > longest or len(final) > most:
+        return _within_limits(body, (), settings)
     kept: list[Track] = []
-    length = 0.0
-    for track in tracks:
-        length += track.seconds
-        if found.settings.length is not None and length > found.settings.length:
-            break
-        if found.settings.clips is not None and len(kept) == found.settings.clips:
+    length, before = 0.0, None
+    for track in body:
+        length += _adds(before, track, settings)
+        joined = _adds(track, final[0], settings) - final[0].seconds if final else 0.0
+        if length + joined + ending > longest or len(kept) + len(final) >= most:
             break
         kept.append(track)
-    return kept
+        before = track
+    return [*kept, *final]
+
+
+def _adds(before: Track | None, track: Track, settings: SongSettings) -> float:
+    """How many seconds a clip adds to a song behind another one."""
+    if before is None:
+        return track.seconds
+    shared = min(settings.crossfade, before.seconds / 2, track.seconds / 2)
+    return track.seconds + settings.gap - shared
 
 
 def _tracks(catalog: Catalog, connection: Connection, ids: Sequence[int]) -> list[Track]:
@@ -261,4 +438,5 @@ def _track(catalog: Catalog, row: Any, places: dict[int, list[Any]]) -> Track:
         mono_channel=row[recording.c.mono_channel],
         subtype=row[recording.c.subtype] or "",
         gain=peak_gain(row[clip.c.peak] or 0.0),
+        loudness=row[clip.c.loudness],
     )

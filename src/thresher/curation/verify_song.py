@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Literal
 
 from sqlalchemy import select
@@ -14,10 +13,8 @@ from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import location, recording
 from thresher.curation.execution import Progress, no_progress
-from thresher.curation.renderings import Rendering, frozen, is_whole
-from thresher.curation.tracklist import Track, Tracklist
+from thresher.curation.renderings import faults, frozen
 from thresher.errors import AudioError
-from thresher.signal.mix import resampled_frames
 
 State = Literal["unchanged", "changed", "missing"]
 
@@ -60,7 +57,7 @@ def verify_song(
         tuple(states["changed"]),
         then.path,
         _state([catalog.absolute(os.fsencode(then.path))], then.sha256),
-        tuple(_faults(plan, then)),
+        tuple(faults(plan, then)),
     )
 
 
@@ -92,24 +89,3 @@ def _state(places: Sequence[bytes], sha256: str) -> State:
             pass
         state = "changed"
     return state
-
-
-def _faults(plan: Tracklist, then: Rendering) -> Iterator[str]:
-    """What does not add up in what was frozen."""
-    lengths = [track.output_frames for track in plan.tracks]
-    if not lengths:
-        yield "it lists no clip"
-    if [track.output_start for track in plan.tracks] != list(accumulate(lengths, initial=0))[:-1]:
-        yield "its clips do not lie end to end"
-    if sum(lengths) != then.frames:
-        yield f"its clips are {sum(lengths)} frames long, and its file {then.frames}"
-    wrong = [track.clip for track in plan.tracks if not _fits(track, plan)]
-    if wrong:
-        yield f"the places of clips {', '.join(map(str, wrong))} do not fit their spans"
-    if not is_whole(plan, then):
-        yield "its digest is that of other clips, gains or settings"
-
-
-def _fits(track: Track, plan: Tracklist) -> bool:
-    frames = track.end_frame - track.start_frame
-    return frames > 0 and track.output_frames == resampled_frames(frames, track.sample_rate, plan.sample_rate)

@@ -1,4 +1,4 @@
-"""What a clip goes through on its way into a song: channels, sample rate, gain, fades.
+"""What a clip goes through on its way into a song: channels, sample rate, gain, fades, its place.
 
 Blocks are float32, shape (frames, channels), full scale ±1; rates are in Hz, positions and lengths
 in frames. Everything works block by block, and the result does not depend on how the audio was
@@ -8,6 +8,8 @@ divided into blocks. No input is modified; a block that needs no change is retur
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -83,33 +85,76 @@ def _weighted_sum(block: Block, weights: tuple[float, ...]) -> Block:
     return total
 
 
-def fade_edges(block: Block, position: int, total: int, fade_in: int, fade_out: int) -> Block:
-    """The block with its share of the raised-cosine fades at both ends of a clip.
+@dataclass(frozen=True)
+class Fade:
+    """How a clip comes or goes: over so many frames, alone or, with `is_crossfade`, while another goes or comes."""
 
-    `block` begins at frame `position` of a clip of `total` frames. Frame i of the first `fade_in` is
-    multiplied by `(1 - cos(π(i + ½) / fade_in)) / 2`, the last `fade_out` by the same from the end;
-    where the fades of a short clip overlap, by both.
+    frames: int
+    is_crossfade: bool = False
+
+    def gains(self, index: NDArray[np.int64]) -> Block:
+        """The gains of its frames of these indices, counted from silence, shape (frames, 1).
+
+        Alone a raised cosine, `(1 - cos(π(i + ½) / frames)) / 2`, which has no corners; in a crossfade its square
+        root, `sin(π(i + ½) / 2 frames)`, so that the powers of the two clips sum to 1 all along.
+        """
+        angle = np.pi * (index + 0.5) / self.frames
+        gains = np.sin(angle / 2) if self.is_crossfade else 0.5 - 0.5 * np.cos(angle)
+        return gains.astype(np.float32)[:, np.newaxis]
+
+
+def fade_edges(block: Block, position: int, total: int, fade_in: Fade, fade_out: Fade) -> Block:
+    """The block with its share of the fades at both ends of a clip.
+
+    `block` begins at frame `position` of a clip of `total` frames. The first frames are multiplied by the gains of
+    `fade_in`, the last ones by those of `fade_out` from the end; where the fades of a short clip overlap, by both.
     """
-    if min(position, fade_in, fade_out) < 0 or position + len(block) > total:
+    if min(position, fade_in.frames, fade_out.frames) < 0 or position + len(block) > total:
         raise ValueError(
-            f"frames {position} to {position + len(block)} of {total} with fades of {fade_in} and {fade_out}"
+            f"frames {position} to {position + len(block)} of {total} with {fade_in} and {fade_out}"
         )
-    rising = min(len(block), max(0, fade_in - position))
-    falling = min(len(block), max(0, position + len(block) - (total - fade_out)))
+    rising = min(len(block), max(0, fade_in.frames - position))
+    falling = min(len(block), max(0, position + len(block) - (total - fade_out.frames)))
     if rising == 0 and falling == 0:
         return block
     faded = block.copy()
     if rising:
-        faded[:rising] *= _raised_cosine(np.arange(position, position + rising), fade_in)
+        faded[:rising] *= fade_in.gains(np.arange(position, position + rising))
     if falling:
         end = position + len(block)
-        faded[len(block) - falling :] *= _raised_cosine(total - 1 - np.arange(end - falling, end), fade_out)
+        faded[len(block) - falling :] *= fade_out.gains(total - 1 - np.arange(end - falling, end))
     return faded
 
 
-def _raised_cosine(index: NDArray[np.int64], length: int) -> Block:
-    gain = 0.5 - 0.5 * np.cos(np.pi * (index + 0.5) / length)
-    return gain.astype(np.float32)[:, np.newaxis]
+def join(
+    spans: Sequence[tuple[int, int]], clips: Iterable[Iterable[Block]], channels: int
+) -> Iterator[Block]:
+    """The frames of all clips on one timeline, in blocks: where two overlap they are added, between others is
+    silence.
+
+    Each clip comes as its blocks, and lies at its span `[start, end)` of the timeline, whose first starts at 0;
+    spans are in the order of their starts, and none starts before the last but one has ended. Of a clip no more
+    is held back than what the next one overlaps.
+    """
+    held = np.zeros((0, channels), np.float32)
+    reached = 0
+    for number, ((start, end), blocks) in enumerate(zip(spans, clips, strict=True)):
+        following = spans[number + 1][0] if number + 1 < len(spans) else end
+        if start > reached:
+            yield np.zeros((start - reached, channels), np.float32)
+        position, tail = start, []
+        for block in blocks:
+            mixed, shared = block, min(len(held), len(block))
+            if shared:
+                mixed = block.copy()
+                mixed[:shared] += held[:shared]
+                held = held[shared:]
+            position += len(mixed)
+            done = len(mixed) - min(len(mixed), max(0, position - following))
+            yield mixed[:done]
+            tail.append(mixed[done:])
+        held = np.concatenate([held, *(block for block in tail if len(block))])
+        reached = min(end, following)
 
 
 def peak_gain(peak: float) -> float:

@@ -26,7 +26,7 @@ Scores = NDArray[np.float32]
 FIELD_PATTERN = re.compile(r"[a-z_]+(?:@[a-z_]+)?")
 SEED_PATTERN = re.compile(r"-?[0-9]{1,18}")
 CHAIN_PATTERN = re.compile(r"chain(?::([0-9]{1,18})?\.\.([0-9]{1,18})?)?")
-FORMS = ("pairs", "chain", "shuffle:SEED", "FIELD+", "FIELD-")
+FORMS = ("pairs", "chain", "shuffle:SEED", "FIELD+", "FIELD-", "manual")
 
 
 def pairs(scores: Scores, ids: Ids) -> Positions:
@@ -174,7 +174,7 @@ class Ordering:
     """How a song's clips are put in sequence; `str()` gives the text that `parse_ordering` reads.
 
     `name` is "pairs", "chain" (with `start` and `end`, the ids of clips it shall begin and end with), "field" (with
-    `field` and `descending`) or "shuffle" (with `seed`).
+    `field` and `descending`), "shuffle" (with `seed`) or "manual" (whose sequence is kept elsewhere).
     """
 
     name: str
@@ -193,12 +193,12 @@ class Ordering:
 
 
 def parse_ordering(text: str) -> Ordering:
-    """Read "pairs", "chain", "chain:12..40", "epoch+", "score-", "score@prefix-" or "shuffle:7".
+    """Read "pairs", "chain", "chain:12..40", "epoch+", "score-", "score@prefix-", "shuffle:7" or "manual".
 
     Whether a field exists is for the catalog to say. Raises UsageError for anything else.
     """
-    if text == "pairs":
-        return Ordering("pairs")
+    if text in ("pairs", "manual"):
+        return Ordering(text)
     chained = CHAIN_PATTERN.fullmatch(text)
     if chained is not None:
         start, end = (None if clip is None else int(clip) for clip in chained.groups())
@@ -214,7 +214,7 @@ def parse_ordering(text: str) -> Ordering:
 def _hint(text: str) -> str:
     """What was probably meant; empty where there is no telling."""
     word = text.partition(":")[0].rstrip("+-").strip().lower()
-    examples = {"pairs": "pairs", "chain": "chain:12..40", "shuffle": "shuffle:7"}
+    examples = {"pairs": "pairs", "manual": "manual", "chain": "chain:12..40", "shuffle": "shuffle:7"}
     nearest = difflib.get_close_matches(word, examples, n=1)
     if nearest:
         return f'; did you mean "{examples[nearest[0]]}"?'

@@ -14,7 +14,8 @@ from thresher.interfaces.cli.app import app, context
 from thresher.interfaces.cli.finding import checkpoints
 from thresher.interfaces.cli.ingesting import ingest_and_tell, init
 from thresher.interfaces.cli.output import say, tell
-from thresher.interfaces.cli.songs import render, save
+from thresher.interfaces.cli.renderings import render
+from thresher.interfaces.cli.songs import save
 
 
 @app.command(rich_help_panel="Try it")

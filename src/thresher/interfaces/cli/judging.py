@@ -10,8 +10,7 @@ import typer
 from thresher.errors import UsageError, counted
 from thresher.interfaces.cli.app import app, open_catalog, terms_of
 from thresher.interfaces.cli.options import DryRun, Form, Json, Query, form_of
-from thresher.interfaces.cli.output import Format, emit, local_time, print_json, say, tell
-from thresher.interfaces.cli.table import Column, Keep
+from thresher.interfaces.cli.output import DECISION_COLUMNS, Format, emit, print_json, say, tell
 
 if TYPE_CHECKING:
     from thresher.curation.judging import Judgement
@@ -185,11 +184,4 @@ def history(
 
     with open_catalog() as catalog:
         rows = run(catalog, limit)
-    columns = (
-        Column("decision", lambda row: row.id, is_number=True),
-        Column("when", lambda row: local_time(row.made_at)),
-        Column("what", lambda row: row.summary, keep=Keep.LINES),
-        Column("changed", lambda row: len(row.changes), is_number=True),
-        Column("", lambda row: f"undone by {row.undone_by}" if row.undone_by else ""),
-    )
-    emit(rows, columns, form_of(form, json))
+    emit(rows, DECISION_COLUMNS, form_of(form, json))

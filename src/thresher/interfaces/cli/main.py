@@ -11,6 +11,7 @@ from thresher.errors import ThresherError
 
 HOMES: Mapping[str, tuple[str, ...]] = {
     "demo": ("demo",),
+    "exporting": ("export",),
     "finding": ("list", "show", "fields", "stats", "checkpoints", "near", "dupes", "play"),
     "ingesting": ("init", "ingest", "batches", "forget", "score", "reanalyse", "verify", "config"),
     "judging": ("rate", "reject", "unreject", "tag", "note", "modify", "undo", "history"),

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from thresher.interfaces.cli.table import Column, print_table
+from thresher.interfaces.cli.table import Column, Keep, print_table
 
 TABLE_ROWS = 200
 """A table is for reading; past this many rows it says how many more there are."""
@@ -137,16 +137,29 @@ def clock(seconds: float | None) -> str:
     return f"{int(minutes)}:{rest:04.1f}"
 
 
+def length_text(seconds: float) -> str:
+    """Seconds as m:ss or h:mm:ss, for lengths of songs."""
+    from thresher.catalog.values import format_duration
+
+    return format_duration(seconds)
+
+
 def score_text(score: float | None) -> str:
     """A score to three places."""
     return "" if score is None else f"{score:.3f}"
 
 
 def checkpoint_text(row: Any) -> str:
-    """Run, epoch and step as people write them."""
-    parts = [
-        row.run or "",
-        f"e{row.epoch}" if row.epoch is not None else "",
-        f"i{row.step}" if row.step is not None else "",
-    ]
-    return " ".join(part for part in parts if part)
+    """Run, epoch and step of a row as people write them."""
+    from thresher.catalog import values
+
+    return values.checkpoint_text(row.run, row.epoch, row.step)
+
+
+DECISION_COLUMNS = (
+    Column("decision", lambda row: row.id, is_number=True),
+    Column("when", lambda row: local_time(row.made_at)),
+    Column("what", lambda row: row.summary, keep=Keep.LINES),
+    Column("changed", lambda row: len(row.changes), is_number=True),
+    Column("", lambda row: f"undone by {row.undone_by}" if row.undone_by else ""),
+)

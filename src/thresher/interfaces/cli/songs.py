@@ -1,47 +1,44 @@
-"""Commands for songs: song save, list, show, render, rename, delete."""
+"""Commands for songs: song save, list, show, compare, edit, copy, history, rename, delete."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from thresher.errors import UsageError, counted
-from thresher.interfaces.cli.app import NEEDS_ACTION, app, open_catalog, song_app, terms_of
-from thresher.interfaces.cli.options import DryRun, Form, Json, form_of
+from thresher.interfaces.cli import renderings as _renderings  # noqa: F401  its commands are songs', too
+from thresher.interfaces.cli.app import app, open_catalog, song_app, terms_of
+from thresher.interfaces.cli.options import DryRun, Form, Json, SongName, form_of
 from thresher.interfaces.cli.output import (
+    DECISION_COLUMNS,
     Format,
     checkpoint_text,
     clock,
     emit,
-    local_time,
+    length_text,
     print_facts,
     print_json,
     say,
     score_text,
     tell,
 )
-from thresher.interfaces.cli.progress import ProgressBar
 from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
     from thresher.curation.difference import Difference
-    from thresher.curation.render import RenderReport
     from thresher.curation.songs import SongSettings
     from thresher.curation.tracklist import Seam, Tracklist
 
 app.add_typer(song_app, name="song", rich_help_panel="Make songs")
 
-Name = Annotated[str, typer.Argument(help="The song's name.")]
-
 
 @song_app.command()
 def save(
-    name: Name,
+    name: SongName,
     query: Annotated[list[str] | None, typer.Argument(help="Which clips; as in thresher list.")] = None,
     order: Annotated[
         str | None, typer.Option(help="chain, pairs, FIELD+, FIELD- (as epoch+), or shuffle:SEED.")
@@ -57,25 +54,65 @@ def save(
         str | None, typer.Option(help="Sample rate in Hz; auto for the highest among the clips.")
     ] = None,
     channels: Annotated[str | None, typer.Option(help="1 or 2; auto for stereo if any clip is.")] = None,
+    subtype: Annotated[
+        str | None, typer.Option(help="PCM_16, PCM_24 or FLOAT; auto for that of the clips.")
+    ] = None,
+    dither: Annotated[
+        bool | None, typer.Option("--dither/--no-dither", help="Add triangular dither to 16-bit samples.")
+    ] = None,
+    lufs: Annotated[
+        str | None,
+        typer.Option(help="Bring every clip to that loudness, as -14, under -1 dBTP; none leaves it."),
+    ] = None,
+    fade: Annotated[
+        str | None, typer.Option(help="Seconds that a clip fades in and out, where it is alone.")
+    ] = None,
+    crossfade: Annotated[
+        str | None, typer.Option(help="Seconds that clips overlap, in equal power; 0 for none.")
+    ] = None,
+    gap: Annotated[str | None, typer.Option(help="Seconds of silence between clips; 0 for none.")] = None,
+    sequence: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="For --order manual: ids or paths, or an m3u8."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Save a song, or change the one of that name: only what is given changes."""
-    from thresher.curation.songs import save_song
+    from thresher.curation.editing import read_sequence
+    from thresher.curation.songs import has_song, save_song
     from thresher.curation.tracklist import tracklist
 
     with open_catalog() as catalog:
         if start is not None or end is not None:
             order = _pinned_chain(order, start, end, _ordering_of(catalog, name))
         changes = _changes(
-            order=order, metric=metric, length=length, clips=clips, rate=rate, channels=channels
+            {
+                "ordering": order,
+                "metric": metric,
+                "length": length,
+                "clips": clips,
+                "sample_rate": rate,
+                "channels": channels,
+                "subtype": subtype,
+                "lufs": lufs,
+                "fade": fade,
+                "crossfade": crossfade,
+                "gap": gap,
+            }
         )
+        if dither is not None:
+            changes["dither"] = dither
         terms = terms_of(catalog, query) if query else None
+        if sequence is not None:
+            changes |= _in_sequence(order, read_sequence(catalog, sequence))
+            if terms is None and not has_song(catalog, name):
+                terms = [part for clip in changes["manual"] for part in (",", str(clip))][1:]
         song = save_song(catalog, name, terms, changes)
         plan = tracklist(catalog, name)
     if json:
         print_json(song)
         return
-    size = f"{counted(len(plan.tracks), 'clip')}, {_song_clock(plan.seconds)}"
+    size = f"{counted(len(plan.tracks), 'clip')}, {length_text(plan.seconds)}"
     tell(f'song "{name}": {size}, {_described(song.settings)}')
     if plan.tracks:
         say(f'next: thresher song render "{name}"')
@@ -102,35 +139,23 @@ def _pinned_chain(order: str | None, start: int | None, end: int | None, old: st
     return f"chain:{'' if start is None else start}..{'' if end is None else end}"
 
 
-def _changes(
-    *,
-    order: str | None,
-    metric: str | None,
-    length: str | None,
-    clips: str | None,
-    rate: str | None,
-    channels: str | None,
-) -> dict[str, Any]:
-    from thresher.catalog.values import parse_duration
+def _in_sequence(order: str | None, clips: tuple[int, ...]) -> dict[str, Any]:
+    if order not in (None, "manual"):
+        raise UsageError(f"--from is for --order manual, not for {order}")
+    return {"ordering": "manual", "manual": clips}
 
-    changes: dict[str, Any] = {}
-    if order is not None:
-        changes["ordering"] = order
-    if metric is not None:
-        changes["metric"] = metric
-    if length is not None:
-        try:
-            changes["length"] = None if length == "none" else parse_duration(length)
-        except ValueError as error:
-            raise UsageError(f"--length {error}") from error
-    for option, column, text in (
-        ("--clips", "clips", clips),
-        ("--rate", "sample_rate", rate),
-        ("--channels", "channels", channels),
-    ):
-        if text is not None:
-            changes[column] = _whole_number(option, text)
-    return changes
+
+def _changes(given: Mapping[str, str | None]) -> dict[str, Any]:
+    """The settings that options name, by their columns; UsageError for what is no number where one is wanted."""
+    return {
+        column: _READERS[column](f"--{_OPTIONS.get(column, column)}", text)
+        for column, text in given.items()
+        if text is not None
+    }
+
+
+def _text(_option: str, text: str) -> str | None:
+    return None if text == "auto" else text
 
 
 def _whole_number(option: str, text: str) -> int | None:
@@ -141,22 +166,59 @@ def _whole_number(option: str, text: str) -> int | None:
     return int(text)
 
 
-def _song_clock(seconds: float) -> str:
-    from thresher.catalog.values import format_duration
+def _number(option: str, text: str) -> float | None:
+    if text == "none":
+        return None
+    try:
+        return float(text)
+    except ValueError as error:
+        raise UsageError(f'{option} "{text}" is not a number') from error
 
-    return format_duration(seconds)
+
+def _duration(option: str, text: str) -> float | None:
+    from thresher.catalog.values import parse_duration
+
+    try:
+        return None if text == "none" else parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {error}") from error
+
+
+def _seconds(option: str, text: str) -> float:
+    return _duration(option, text) or 0.0
+
+
+_OPTIONS = {"ordering": "order", "sample_rate": "rate"}
+_READERS: Mapping[str, Callable[[str, str], Any]] = {
+    **dict.fromkeys(("ordering", "metric"), lambda _option, text: text),
+    "subtype": _text,
+    **dict.fromkeys(("clips", "sample_rate", "channels"), _whole_number),
+    "length": _duration,
+    "lufs": _number,
+    **dict.fromkeys(("fade", "crossfade", "gap"), _seconds),
+}
 
 
 def _described(settings: SongSettings) -> str:
     parts = [settings.query or "all clips", f"order {settings.ordering} by {settings.metric}"]
     if settings.length is not None:
-        parts.append(f"at most {_song_clock(settings.length)}")
+        parts.append(f"at most {length_text(settings.length)}")
     if settings.clips is not None:
         parts.append(f"at most {counted(settings.clips, 'clip')}")
     if settings.sample_rate is not None:
         parts.append(f"{settings.sample_rate} Hz")
     if settings.channels is not None:
         parts.append("mono" if settings.channels == 1 else "stereo")
+    if settings.subtype is not None:
+        parts.append(settings.subtype)
+    if settings.lufs is not None:
+        parts.append(f"{settings.lufs:g} LUFS")
+    if settings.crossfade:
+        parts.append(f"crossfades of {settings.crossfade:g} s")
+    if settings.gap:
+        parts.append(f"gaps of {settings.gap:g} s")
+    if settings.dither:
+        parts.append("dithered")
     return ", ".join(parts)
 
 
@@ -177,7 +239,7 @@ def list_songs(form: Form = Format.TABLE, json: Json = False) -> None:
 
 
 @song_app.command()
-def show(name: Name, form: Form = Format.TABLE, json: Json = False) -> None:
+def show(name: SongName, form: Form = Format.TABLE, json: Json = False) -> None:
     """Show the tracklist, its seams, and how today's song differs from its last rendering."""
     from thresher.curation.difference import since_rendering
     from thresher.curation.tracklist import tracklist
@@ -205,7 +267,7 @@ def show(name: Name, form: Form = Format.TABLE, json: Json = False) -> None:
 
 @song_app.command()
 def compare(
-    name: Name,
+    name: SongName,
     others: Annotated[list[str] | None, typer.Argument(metavar="[ORDER]…", help="More orderings.")] = None,
     order: Annotated[list[str] | None, typer.Option(help="An ordering; more may follow.")] = None,
     metric: Annotated[
@@ -227,7 +289,7 @@ def compare(
         Column("order", lambda plan: plan.song.settings.ordering),
         Column("by", lambda plan: plan.song.settings.metric),
         Column("clips", lambda plan: len(plan.tracks), is_number=True),
-        Column("length", lambda plan: _song_clock(plan.seconds), is_number=True),
+        Column("length", lambda plan: length_text(plan.seconds), is_number=True),
         Column("mean seam", lambda plan: score_text(_mean(plan.seams)), is_number=True),
         Column("lowest", lambda plan: score_text(min(plan.seams, default=None)), is_number=True),
         Column("worst seams", lambda plan: ", ".join(map(_seam_text, plan.worst[:3])), keep=Keep.START),
@@ -247,10 +309,12 @@ def _summarise(plan: Tracklist, changed: Difference | None) -> None:
             ("song", f"{plan.song.name}: {_described(plan.song.settings)}"),
             (
                 "length",
-                f"{_song_clock(plan.seconds)}, {clips}, {plan.sample_rate} Hz {channels}",
+                f"{length_text(plan.seconds)}, {clips}, {plan.sample_rate} Hz {channels}",
             ),
             ("seams", f"mean {sum(seams) / len(seams):.3f}, lowest {min(seams):.3f}" if seams else None),
             ("worst seams", ", ".join(map(_seam_text, plan.worst)) or None),
+            ("edited", "; ".join(plan.song.settings.edits.sentences()) or None),
+            ("not had", "; ".join(plan.unmet) or None),
             ("left out", f"{counted(plan.left_out, 'clip')} beyond its limits" if plan.left_out else None),
             ("since rendering", _difference_text(changed)),
         ]
@@ -260,7 +324,7 @@ def _summarise(plan: Tracklist, changed: Difference | None) -> None:
 
 
 def _seam_text(seam: Seam) -> str:
-    return f"{seam.score:.3f} at {_song_clock(seam.at)} ({seam.before} → {seam.after})"
+    return f"{seam.score:.3f} at {length_text(seam.at)} ({seam.before} → {seam.after})"
 
 
 def _difference_text(changed: Difference | None) -> str:
@@ -283,184 +347,92 @@ def _difference_text(changed: Difference | None) -> str:
 
 
 @song_app.command()
-def render(
-    name: Name,
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", help="WAV, FLAC, OGG or MP3 by suffix; default NAME.wav here."),
+def edit(
+    name: SongName,
+    pin: Annotated[
+        list[str] | None, typer.Option(metavar="CLIP@N", help="Put a clip at place N; may be repeated.")
     ] = None,
-    rendering: Annotated[
-        int | None, typer.Option(help="Make the rendering of that number again, whatever the song is today.")
+    first: Annotated[str | None, typer.Option(metavar="CLIP", help="Begin with a clip.")] = None,
+    last: Annotated[str | None, typer.Option(metavar="CLIP", help="End with a clip.")] = None,
+    swap: Annotated[
+        tuple[str, str] | None, typer.Option(metavar="A B", help="Exchange the places of two clips.")
+    ] = None,
+    keep_together: Annotated[
+        tuple[str, str] | None, typer.Option(metavar="A B", help="Keep clip B right behind clip A.")
+    ] = None,
+    add: Annotated[
+        list[str] | None, typer.Option(metavar="CLIP", help="Add a clip that the query does not find.")
+    ] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(metavar="CLIP", help="Leave a clip out, whatever the query finds.")
+    ] = None,
+    release: Annotated[
+        list[str] | None, typer.Option(metavar="CLIP", help="Take back all that was edited of a clip.")
     ] = None,
     dry_run: DryRun = False,
-    without_missing: Annotated[
-        bool, typer.Option("--without-missing", help="Render what is there though files are missing.")
-    ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a file that is no rendering of this song.")
-    ] = False,
     json: Json = False,
 ) -> None:
-    """Render a song to a file, and keep what made it as a numbered rendering."""
-    from thresher.curation.render import render as run
+    """Edit a song by hand; edits stay when its query finds other clips, and in every order."""
+    from thresher.curation.editing import SongEdit, edit_song
 
-    with open_catalog() as catalog, ProgressBar() as progress:
-        report = run(
-            catalog,
-            name,
-            output,
-            rendering=rendering,
-            dry_run=dry_run,
-            without_missing=without_missing,
-            overwrite=overwrite,
-            progress=progress,
-        )
-    if json:
-        print_json(report)
-    else:
-        _tell_render(report)
-
-
-def _tell_render(report: RenderReport) -> None:
-    channels = "mono" if report.channels == 1 else "stereo"
-    form = f"{report.container} {report.subtype}, {report.sample_rate} Hz {channels}"
-    length = _song_clock(report.frames / report.sample_rate)
-    what = f"{counted(report.clips, 'clip')}, {length}, {form}"
-    if report.dry_run:
-        known = "a new rendering" if report.number is None else f"rendering {report.number} again"
-        tell(f"dry run: {report.path} would be {known}: {what}")
-    else:
-        tell(f"{report.path}: rendering {report.number}, {what}, {report.seconds:.1f} s")
-        if report.same_bytes is not None:
-            equal = "the same as" if report.same_bytes else "NOT the same as"
-            tell(f"its audio is {equal} when rendering {report.number} was first made{_by_how_much(report)}")
-    if report.missing:
-        verb = "would be left out" if report.dry_run else "left out"
-        say(f"{counted(len(report.missing), 'clip')} {verb} for want of a file:")
-        for path in report.missing:
-            say(f"  {path}")
-
-
-def _by_how_much(report: RenderReport) -> str:
-    if report.same_bytes:
-        return ""
-    if report.largest_difference is None:
-        return ", and that file is gone, so by how much can't be told"
-    return f"; samples differ by {report.largest_difference:.2g} of full scale at most"
-
-
-@song_app.command()
-def diff(
-    name: Name,
-    number: Annotated[int | None, typer.Argument(help="Against which rendering; default the last.")] = None,
-    other: Annotated[int | None, typer.Argument(help="Which rendering; default the song of today.")] = None,
-    form: Form = Format.TABLE,
-    json: Json = False,
-) -> None:
-    """Tell how today's song, or a rendering, differs from a rendering: which clips, and why."""
-    from thresher.curation.difference import difference
-
+    changes = SongEdit(
+        release=tuple(release or ()),
+        add=tuple(add or ()),
+        drop=tuple(drop or ()),
+        together=() if keep_together is None else (keep_together,),
+        pins=tuple(map(_pin, pin or ())),
+        first=first,
+        last=last,
+        swap=swap,
+    )
     with open_catalog() as catalog:
-        changed = difference(catalog, name, number, other)
-    chosen = form_of(form, json)
-    if chosen is Format.JSON:
-        print_json(changed)
+        plan = edit_song(catalog, name, changes, dry_run=dry_run)
+    if json:
+        print_json(plan)
         return
-    rows = [
-        _ChangeRow(what, clip, changed.tracks[clip].seconds, changed.reasons[clip], changed.tracks[clip].path)
-        for what, clips in (
-            ("new", changed.new),
-            ("gone", changed.gone),
-            ("moved", changed.moved),
-            ("trimmed", changed.retrimmed),
-        )
-        for clip in clips
-    ]
-    columns = (
-        Column("change", lambda row: row.change),
-        Column("clip", lambda row: row.clip, is_number=True),
-        Column("length", lambda row: clock(row.seconds), is_number=True, rank=1),
-        Column("why", lambda row: row.why),
-        Column("file", lambda row: row.path, keep=Keep.END),
-    )
-    emit(rows, columns, chosen)
-    if chosen is Format.TABLE:
-        now = "today" if changed.other is None else f"rendering {changed.other}"
-        before, after = map(_song_clock, changed.seconds)
-        tell(f"rendering {changed.number}: {before}; {now}: {after}")
-        for sentence in changed.settings or () if not changed.is_none else ("nothing changed",):
-            tell(sentence)
+    edits = "; ".join(plan.song.settings.edits.sentences()) or "no edits"
+    would = "dry run: " if dry_run else ""
+    tell(f'{would}song "{name}": {counted(len(plan.tracks), "clip")}, {length_text(plan.seconds)}; {edits}')
+    for sentence in plan.unmet:
+        say(sentence)
 
 
-@dataclass(frozen=True)
-class _ChangeRow:
-    """A clip that came, went or changed."""
-
-    change: str
-    clip: int
-    seconds: float
-    why: str
-    path: str
+def _pin(text: str) -> tuple[str, int]:
+    clip, at, place = text.rpartition("@")
+    if not at or not clip or not place.isdecimal():
+        raise UsageError(f'--pin "{text}" is not a clip and a place, as 12@3')
+    return clip, int(place)
 
 
-@song_app.command("renderings")
-def list_renderings(name: Name, form: Form = Format.TABLE, json: Json = False) -> None:
-    """List what a song was each time it was rendered; song render NAME --rendering N makes one again."""
-    from thresher.curation.renderings import renderings
+@song_app.command()
+def copy(
+    name: SongName, new: Annotated[str, typer.Argument(help="Name of the copy.")], json: Json = False
+) -> None:
+    """Make another song like this one, edits and all; renderings stay with the old one."""
+    from thresher.curation.songs import copy_song
 
     with open_catalog() as catalog:
-        rows = renderings(catalog, name)
-    columns = (
-        Column("number", lambda row: row.number, is_number=True),
-        Column("made", lambda row: local_time(row.created_at)),
-        Column("clips", lambda row: row.clips, is_number=True),
-        Column("length", lambda row: _song_clock(row.seconds), is_number=True),
-        Column("form", lambda row: f"{row.container} {row.subtype}", rank=1),
-        Column(
-            "made of",
-            lambda row: f"{row.query or 'all clips'}, {row.ordering} by {row.metric}",
-            keep=Keep.LINES,
-        ),
-        Column("file", lambda row: row.path, keep=Keep.END),
-    )
-    emit(rows, columns, form_of(form, json))
-
-
-@song_app.command()
-def verify(
-    name: Name,
-    number: Annotated[int | None, typer.Argument(help="Which rendering; default the last.")] = None,
-    json: Json = False,
-) -> None:
-    """Check a rendering: its sources, its file, and that what was frozen adds up; reads every file."""
-    from thresher.curation.verify_song import verify_song
-
-    with open_catalog() as catalog, ProgressBar() as progress:
-        report = verify_song(catalog, name, number, progress)
+        song = copy_song(catalog, name, new)
     if json:
-        print_json(report)
-    elif report.is_sound:
-        tell(f"rendering {report.number}: {counted(report.clips, 'clip')} and {report.path} are unchanged")
+        print_json(song)
     else:
-        tell(f"rendering {report.number} of {counted(report.clips, 'clip')}")
-        print_facts(
-            [
-                ("missing", ", ".join(report.missing) or None),
-                ("changed", ", ".join(report.changed) or None),
-                ("file", f"{report.path} is {report.file}" if report.file != "unchanged" else None),
-                ("account", "; ".join(report.account) or None),
-            ]
-        )
-        if report.missing or report.changed:
-            say("put the files back and `thresher ingest` their folder")
-        else:
-            say(f'thresher song render "{name}" --rendering {report.number} makes the file again')
-    if not report.is_sound:
-        raise typer.Exit(NEEDS_ACTION)
+        tell(f'"{song.name}" is a copy of "{name}"')
 
 
 @song_app.command()
-def rename(name: Name, new: Annotated[str, typer.Argument(help="Its new name.")], json: Json = False) -> None:
+def history(name: SongName, form: Form = Format.TABLE, json: Json = False) -> None:
+    """List every change of a song, the latest first; thresher undo NUMBER reverts one."""
+    from thresher.curation.songs import song_history
+
+    with open_catalog() as catalog:
+        rows = song_history(catalog, name)
+    emit(rows, DECISION_COLUMNS, form_of(form, json))
+
+
+@song_app.command()
+def rename(
+    name: SongName, new: Annotated[str, typer.Argument(help="Its new name.")], json: Json = False
+) -> None:
     """Give a song another name."""
     from thresher.curation.songs import rename_song
 
@@ -473,7 +445,7 @@ def rename(name: Name, new: Annotated[str, typer.Argument(help="Its new name.")]
 
 
 @song_app.command()
-def delete(name: Name, json: Json = False) -> None:
+def delete(name: SongName, json: Json = False) -> None:
     """Take a song away; its renderings are kept, and undo brings it back."""
     from thresher.curation.songs import delete_song
 

@@ -1,0 +1,596 @@
+"""Export: clips as files in a folder, for a DAW or a friend; as they are, their spans alone, or links to them.
+
+Positions are frames at the recording's own rate. Paths and names are bytes, as the file system has them; reports
+hold them as text. What is to be done is settled before anything is written: each file is written beside its place
+and renamed there once it is on the disk, and what is something else there is left alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import stat
+import tempfile
+import time
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple, get_args
+
+from sqlalchemy import Connection, select
+
+from thresher.catalog.audio import SUFFIXES, AudioReader, sha256_file
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import chunks
+from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, suffix_of
+from thresher.catalog.paths import absolute, to_text
+from thresher.catalog.query import to_text as query_text
+from thresher.catalog.schema import checkpoint, clip, location, recording
+from thresher.curation.execution import Progress, no_progress
+from thresher.curation.listing import Terms, select_ids
+from thresher.errors import AudioError, CatalogError, NotFoundError, ThresherError, UsageError, counted
+
+Form = Literal["copy", "trimmed", "link"]
+State = Literal["written", "there already", "refused", "missing", "failed"]
+
+LONGEST_NAME = 255
+"""Bytes that a file's name may have."""
+
+_LONGEST_PREFIX = 230  # bytes of a name in that of its partial file
+_MOST_SHOWN = 3  # names in an error
+_COPY_BYTES = 1 << 20
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # what the next file would meet, too
+_OTHER = "another file is there"
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """One file of an export, whose clip is the first of those it is for.
+
+    `path` is where it is, None where it is not; `bytes` its size, 0 for a link; `reason` tells why it is refused,
+    missing or failed.
+    """
+
+    clip: int
+    source: str
+    path: str | None
+    state: State
+    bytes: int = 0
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export wrote, or for a dry run would write; `files` are in the query's order.
+
+    `bytes` are those of the files written. `refusal` is why nothing at all would be written, in a sentence: only a
+    dry run has one.
+    """
+
+    folder: str
+    form: Form
+    files: tuple[ExportedFile, ...]
+    written: int
+    there_already: int
+    refused: int
+    missing: int
+    failed: int
+    bytes: int
+    refusal: str | None
+    seconds: float
+    dry_run: bool
+
+
+class _Place(NamedTuple):
+    """Where a recording was seen, and the file's state then."""
+
+    path: bytes
+    path_text: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A file to be written; `source` holds the recording's content now, None where nothing does.
+
+    The span, the format and the comment are those of a trimmed one.
+    """
+
+    clip: int
+    sha256: str
+    places: tuple[_Place, ...]
+    start: int
+    end: int
+    container: str
+    subtype: str
+    comment: str
+    form: Form
+    source: _Place | None = None
+    target: bytes = b""
+
+    def told(self, state: State, size: int = 0, reason: str | None = None) -> ExportedFile:
+        """What the report says of it."""
+        shown = self.source or (self.places[0] if self.places else None)
+        path = to_text(self.target) if state in ("written", "there already", "refused") else None
+        return ExportedFile(self.clip, shown.path_text if shown else "", path, state, size, reason)
+
+
+def export_clips(
+    catalog: Catalog,
+    terms: Terms,
+    folder: str | bytes | os.PathLike[str],
+    *,
+    form: Form = "copy",
+    dry_run: bool = False,
+    overwrite: bool = False,
+    progress: Progress = no_progress,
+) -> ExportReport:
+    """Write the clips that the terms find, as `list_clips` finds them, to a folder, which is made if its parent is
+    there.
+
+    "copy" writes each recording's file once, byte for byte; "link" a symbolic link to it. "trimmed" writes each
+    clip's span alone, in the container and subtype it has if that is WAV or FLAC of 16 or 24 bits or float, else as
+    WAV of float32: decoded samples as they are, but for the bits beyond 24 of PCM_32 and DOUBLE.
+
+    Files keep their names; those whose names would meet have their clip's id in them. A file that is there already
+    as it would be written stays; where something else is, nothing is written (UsageError) unless `overwrite`, and a
+    clip of the catalog is never replaced. Raises NotFoundError where no clip is found or no file is there, and
+    CatalogError where the disk is full; what was written until then stays.
+    """
+    begun = time.monotonic()
+    if form not in get_args(Form):
+        raise UsageError(f'"{form}" is no form of an export; it is one of {", ".join(get_args(Form))}')
+    where = _checked_folder(folder)
+    with catalog.reading() as connection:
+        items = _items(catalog, connection, terms, form)
+        clips = _clips_in(catalog, connection, where)
+    if not items:
+        asked = query_text(terms) or "at all"
+        raise NotFoundError(f"no clip matches {asked}; `thresher list` shows what there is")
+    items = [replace(item, target=os.path.join(where, name)) for item, name in _named(items)]
+    settled = list(_settled(items, clips, overwrite=overwrite, dry_run=dry_run, progress=progress))
+    if all(file.state == "missing" for _, file in settled):
+        names = _listed([file.source for _, file in settled])
+        raise NotFoundError(
+            f"of {counted(len(items), 'file')} none is there as it was ({names}); put them back and "
+            "`thresher ingest` their folder"
+        )
+    refusal = _refusal(where, [(item, file) for item, file in settled if file.state == "refused"])
+    if refusal is not None and not dry_run:
+        raise UsageError(refusal)
+    if any(file.state == "written" for _, file in settled):
+        _check_writable(where)
+    files = (
+        [file for _, file in settled] if dry_run else _write(where, settled, progress, overwrite=overwrite)
+    )
+    count = Counter(file.state for file in files)
+    return ExportReport(
+        to_text(where),
+        form,
+        tuple(files),
+        count["written"],
+        count["there already"],
+        count["refused"],
+        count["missing"],
+        count["failed"],
+        sum(file.bytes for file in files if file.state == "written"),
+        refusal,
+        time.monotonic() - begun,
+        dry_run,
+    )
+
+
+# -- what is to be written ---------------------------------------------------------------------------------
+
+
+def _items(catalog: Catalog, connection: Connection, terms: Terms, form: Form) -> list[_Item]:
+    """The files of an export, in the query's order; their sources and targets are not settled yet."""
+    ids = select_ids(catalog, connection, terms)
+    known: dict[int, Any] = {}
+    places: dict[int, list[_Place]] = {}
+    for chunk in chunks(ids):
+        rows = connection.execute(
+            select(clip, recording, checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)
+            .join(recording, recording.c.id == clip.c.recording_id)
+            .outerjoin(checkpoint, checkpoint.c.id == recording.c.checkpoint_id)
+            .where(clip.c.id.in_(chunk))
+        )
+        known.update((row._mapping[clip.c.id], row._mapping) for row in rows)
+    for chunk in chunks(sorted({row[recording.c.id] for row in known.values()})):
+        for at in connection.execute(
+            select(location)
+            .where(location.c.recording_id.in_(chunk))
+            .order_by(location.c.missing_since.is_not(None), location.c.id)
+        ):
+            place = _Place(catalog.absolute(at.path), at.path_text, at.size, at.mtime_ns)
+            places.setdefault(at.recording_id, []).append(place)
+    items: dict[int, _Item] = {}
+    for row in (known[clip_id] for clip_id in ids):
+        clip_id, recording_id = row[clip.c.id], row[recording.c.id]
+        whole = items.get(recording_id)
+        if form != "trimmed" and whole is not None:
+            items[recording_id] = replace(whole, clip=min(whole.clip, clip_id))
+            continue
+        container, subtype = _output_format(row[recording.c.container], row[recording.c.subtype])
+        items[clip_id if form == "trimmed" else recording_id] = _Item(
+            clip_id,
+            row[recording.c.sha256],
+            tuple(places.get(recording_id, ())),
+            row[clip.c.start_frame],
+            row[clip.c.end_frame],
+            container,
+            subtype,
+            _comment(row),
+            form,
+        )
+    return list(items.values())
+
+
+def _output_format(container: str | None, subtype: str | None) -> tuple[str, str]:
+    """Container and subtype of a trimmed clip: its own where they can be written, else what holds any samples."""
+    own = "FLAC" if container == "FLAC" else "WAV"
+    if subtype is not None and subtype in OUTPUT_FORMATS[suffix_of(own)].subtypes:
+        return own, subtype
+    return "WAV", "FLOAT"
+
+
+def _comment(row: Any) -> str:
+    """The checkpoint in words."""
+    said = [
+        ("", row[checkpoint.c.run]),
+        ("epoch ", row[checkpoint.c.epoch]),
+        ("step ", row[checkpoint.c.step]),
+    ]
+    return " ".join(f"{name}{value}" for name, value in said if value is not None)
+
+
+# -- what the files are called -----------------------------------------------------------------------------
+
+
+def _named(items: Sequence[_Item]) -> list[tuple[_Item, bytes]]:
+    """Each item with a name that no other has, upper and lower case being the same.
+
+    Where names meet, all that would have one get their clips' ids; such a name may meet another's own in turn. Two
+    with ids never do. What is on the disk has no part in it: the same query gives the same names.
+    """
+    numbered: set[int] = set()
+    while True:
+        names = [_name(item, with_id=item.clip in numbered) for item in items]
+        keys = [_key(name) for name in names]
+        count = Counter(keys)
+        meeting = {item.clip for item, key in zip(items, keys, strict=True) if count[key] > 1}
+        if meeting <= numbered:
+            return list(zip(items, names, strict=True))
+        numbered |= meeting
+
+
+def _name(item: _Item, *, with_id: bool) -> bytes:
+    own = os.path.basename(item.places[0].path) if item.places else b"clip"
+    stem, suffix = os.path.splitext(own)
+    is_audio = os.fsdecode(suffix).lower() in SUFFIXES
+    if not is_audio:
+        stem, suffix = own, b""
+    if item.form == "trimmed":
+        form = OUTPUT_FORMATS.get(os.fsdecode(suffix).lower())
+        if form is None or form.container != item.container:
+            suffix = suffix_of(item.container).encode()
+    mark = b"-%d" % item.clip if with_id else b""
+    return _cut(stem, LONGEST_NAME - len(mark) - len(suffix)) + mark + suffix
+
+
+def _key(name: bytes) -> str:
+    """What is equal for names that are one on some file system."""
+    text = unicodedata.normalize("NFD", name.decode("utf-8", "surrogateescape"))
+    return unicodedata.normalize("NFD", text.casefold())
+
+
+def _cut(name: bytes, most: int) -> bytes:
+    """The beginning of a name, of so many bytes or up to three fewer: no character is cut in the middle."""
+    end = most
+    while most < len(name) and end > most - 3 and name[end] & 0xC0 == 0x80:
+        end -= 1
+    return name[:end]
+
+
+# -- what is there -----------------------------------------------------------------------------------------
+
+
+def _checked_folder(folder: str | bytes | os.PathLike[str]) -> bytes:
+    """The folder's absolute path; it is there, or can be made."""
+    where = absolute(os.fsencode(folder))
+    parent, name = os.path.split(where)
+    if not os.path.isdir(where):
+        if os.path.lexists(where):
+            raise UsageError(f"{to_text(where)} is no folder; give another --to DIR")
+        if not os.path.isdir(parent):
+            raise NotFoundError(
+                f"there is no folder {to_text(parent)} to make {to_text(name)} in; make it first"
+            )
+    return where
+
+
+def _check_writable(where: bytes) -> None:
+    folder = where if os.path.isdir(where) else os.path.dirname(where)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise CatalogError(f"nothing can be written to {to_text(folder)}; give another --to DIR")
+
+
+def _clips_in(catalog: Catalog, connection: Connection, folder: bytes) -> set[tuple[int, int]]:
+    """The files of the folder itself that are the catalog's, by device and number: names may differ in case."""
+    prefix = catalog.stored_absolute(os.path.join(folder, b"x")).path[:-1]
+    inside = location.c.path >= prefix
+    if prefix:
+        inside &= location.c.path < prefix[:-1] + b"0"  # which comes after "/"
+    paths = connection.scalars(select(location.c.path).where(inside, location.c.missing_since.is_(None)))
+    return _identities([catalog.absolute(path) for path in paths if b"/" not in path[len(prefix) :]])
+
+
+def _identities(paths: Collection[bytes]) -> set[tuple[int, int]]:
+    """Device and number of the files at these paths, and of those that links there lead to."""
+    found = set()
+    for path in paths:
+        for look in (os.lstat, os.stat):
+            with suppress(OSError):
+                status = look(path)
+                found.add((status.st_dev, status.st_ino))
+    return found
+
+
+def _status(path: bytes) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _settled(
+    items: Sequence[_Item],
+    clips: set[tuple[int, int]],
+    *,
+    overwrite: bool,
+    dry_run: bool,
+    progress: Progress,
+) -> Iterator[tuple[_Item, ExportedFile]]:
+    """Each item with what becomes of it; "written" is what is to be written."""
+    sources: dict[str, _Place | None] = {}
+    for done, item in enumerate(items, start=1):
+        if item.sha256 not in sources:
+            sources[item.sha256] = _unchanged(item.sha256, item.places)
+        progress("looking", done, len(items))
+    # a file may be back where the catalog holds it for missing
+    clips = clips | _identities([place.path for place in sources.values() if place is not None])
+    with tempfile.TemporaryDirectory(prefix="thresher-") as scratch:
+        for done, plain in enumerate(items, start=1):
+            item = replace(plain, source=sources[plain.sha256])
+            try:
+                file = _judged(item, clips, os.fsencode(scratch), overwrite=overwrite, dry_run=dry_run)
+            except (ThresherError, OSError) as error:
+                advice = "set TMPDIR to a folder with more room"
+                file = item.told("failed", reason=_reason(error, os.fsencode(scratch), advice))
+            yield item, file
+            progress("comparing", done, len(items))
+
+
+def _unchanged(sha256: str, places: Sequence[_Place]) -> _Place | None:
+    """A place whose file still has that content; one that was touched since is hashed to be sure."""
+    for place in places:
+        try:
+            now = os.stat(place.path)
+            same = (now.st_size, now.st_mtime_ns) == (place.size, place.mtime_ns)
+            if same or sha256_file(place.path) == sha256:
+                return place
+        except (OSError, AudioError):
+            continue
+    return None
+
+
+def _judged(
+    item: _Item, clips: set[tuple[int, int]], scratch: bytes, *, overwrite: bool, dry_run: bool
+) -> ExportedFile:
+    if item.source is None:
+        return item.told("missing", reason="the file is gone or has changed")
+    if item.form == "trimmed" and item.start == item.end:
+        return item.told("failed", reason="there is nothing to hear in it")
+    there = _status(item.target)
+    size = 0 if item.form == "link" else os.stat(item.source.path).st_size
+    encoded = None
+    if item.form == "trimmed" and (there is not None or dry_run):
+        # what the encoder makes of it is known once it has
+        encoded = os.path.join(scratch, b"clip")
+        size = _encode(item, encoded)
+    if there is None:
+        return item.told("written", size)
+    if _is_same(item, there, encoded):
+        return item.told("there already", 0 if stat.S_ISLNK(there.st_mode) else there.st_size)
+    if (there.st_dev, there.st_ino) in clips:
+        return item.told("refused", reason="a clip of the catalog is there")
+    if not (stat.S_ISREG(there.st_mode) or stat.S_ISLNK(there.st_mode)):
+        return item.told("refused", reason="something is there that is no file")
+    return item.told("written", size) if overwrite else item.told("refused", reason=_OTHER)
+
+
+def _is_same(item: _Item, there: os.stat_result, encoded: bytes | None) -> bool:
+    """Whether what is at the target is what would be written. A link is no copy: who gets the folder may not
+    have what it leads to; but where links are wanted, the content itself does as well."""
+    if stat.S_ISLNK(there.st_mode) and item.form != "link":
+        return False
+    try:
+        return sha256_file(item.target) == (item.sha256 if encoded is None else sha256_file(encoded))
+    except (OSError, AudioError):
+        return False
+
+
+def _refusal(where: bytes, refused: Sequence[tuple[_Item, ExportedFile]]) -> str | None:
+    """Why nothing is written; None where nothing is in the way."""
+    if not refused:
+        return None
+    for_good = [(item, file) for item, file in refused if file.reason != _OTHER]
+    shown = for_good or refused
+    names = _listed([to_text(os.path.basename(item.target)) for item, _ in shown])
+    if for_good:
+        return (
+            f"{counted(len(shown), 'name')} in {to_text(where)} can't be used ({names}): {shown[0][1].reason}, "
+            "which is never replaced; give another --to DIR"
+        )
+    return (
+        f"{to_text(where)} holds something else under {counted(len(shown), 'name')} ({names}); "
+        "give another --to DIR, or replace it with --overwrite"
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - _MOST_SHOWN:,} more" if len(names) > _MOST_SHOWN else ""
+    return ", ".join(names[:_MOST_SHOWN]) + rest
+
+
+# -- writing -----------------------------------------------------------------------------------------------
+
+
+def _write(
+    where: bytes, settled: Sequence[tuple[_Item, ExportedFile]], progress: Progress, *, overwrite: bool
+) -> list[ExportedFile]:
+    """Write what is to be written; a file that can't be is told, and the rest is done."""
+    wanted = sum(file.state == "written" for _, file in settled)
+    if not wanted:
+        return [file for _, file in settled]
+    try:
+        if not os.path.isdir(where):
+            os.mkdir(where)
+            _sync_folder(os.path.dirname(where))
+        _sweep(where, [item.target for item, _ in settled])
+    except OSError as error:
+        raise CatalogError(
+            f"nothing can be written to {to_text(where)}: {error.strerror}; give another --to DIR"
+        ) from error
+    files, done = [], 0
+    try:
+        for item, planned in settled:
+            file = planned
+            if planned.state == "written":
+                try:
+                    file = replace(planned, bytes=_put(item, overwrite=overwrite))
+                except (ThresherError, OSError) as error:
+                    kept = (
+                        f"{done:,} of {counted(wanted, 'file')} done, and the same command goes on from there"
+                    )
+                    file = item.told("failed", reason=_reason(error, item.target, kept))
+                done += 1
+                progress("exporting", done, wanted)
+            files.append(file)
+    finally:
+        _sync_folder(where)
+    return files
+
+
+def _reason(error: Exception, path: bytes, advice: str) -> str:
+    """Why one file can't be written; CatalogError where no other could be, either."""
+    if not isinstance(error, OSError):
+        return str(error)
+    words = error.strerror or str(error)
+    if error.errno in _NO_ROOM:
+        raise CatalogError(f"{to_text(path)} could not be written: {words}; {advice}") from error
+    return words
+
+
+def _put(item: _Item, *, overwrite: bool) -> int:
+    """Write one file, whole or not at all; its size."""
+    assert item.source is not None
+    partial = _partial_prefix(item.target) + b"%d.part" % os.getpid()
+    try:
+        if item.form == "link":
+            os.symlink(item.source.path, partial)
+            size = 0
+        else:
+            size = _encode(item, partial) if item.form == "trimmed" else _copy(item, partial)
+        if not overwrite and _status(item.target) is not None:
+            raise UsageError("another file has come there meanwhile")
+        os.replace(partial, item.target)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(partial)
+    return size
+
+
+def _copy(item: _Item, file: bytes) -> int:
+    """Copy the source; what is written is hashed on its way, so that it is what the catalog knows."""
+    assert item.source is not None
+    digest, size = hashlib.sha256(), 0
+    with open(item.source.path, "rb", buffering=0) as source, open(file, "wb") as copy:
+        while block := source.read(_COPY_BYTES):
+            digest.update(block)
+            size += copy.write(block)
+        copy.flush()
+        os.fsync(copy.fileno())
+    if digest.hexdigest() != item.sha256:
+        raise NotFoundError("the file has changed; `thresher ingest` its folder")
+    return size
+
+
+def _encode(item: _Item, file: bytes) -> int:
+    """Write the clip's span alone; the size of the file."""
+    assert item.source is not None
+    position = item.start
+    with AudioReader(item.source.path) as reader:
+        form = reader.format
+        unchanged = form.subtype == item.subtype == "PCM_16"
+        tags = {"title": to_text(os.path.basename(item.target)), "comment": item.comment}
+        with AudioWriter(
+            file,
+            form.sample_rate,
+            form.channels,
+            item.container,
+            item.subtype,
+            tags,
+            frames=item.end - item.start,
+        ) as writer:
+            blocks = reader.pcm16_blocks if unchanged else reader.blocks
+            for block in blocks(item.start, item.end):
+                writer.write(block)
+                position += len(block)
+    if position != item.end:
+        raise AudioError(f"it ends at frame {position} of {item.end}; `thresher ingest` its folder")
+    return os.stat(file).st_size
+
+
+def _partial_prefix(target: bytes) -> bytes:
+    """What the paths of files on their way to `target` begin with; the process follows, so that two don't meet."""
+    folder, name = os.path.split(target)
+    return os.path.join(folder, _cut(name, _LONGEST_PREFIX) + b".")
+
+
+def _sweep(folder: bytes, targets: Sequence[bytes]) -> None:
+    """Take away what exports to these targets left that were killed."""
+    prefixes = {_partial_prefix(target) for target in targets}
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        match = re.fullmatch(rb"(.+\.)(\d+)\.part", path, re.DOTALL)
+        if match and match[1] in prefixes and not _is_running(int(match[2])):
+            os.unlink(path)
+
+
+def _is_running(process: int) -> bool:
+    """Whether another process of that number runs."""
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _sync_folder(folder: bytes) -> None:
+    """Make a rename survive a power cut."""
+    with suppress(OSError):  # not every system can, and not every folder may be read
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,75 @@
+"""Commands that hand clips to other programs: export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from thresher.errors import UsageError, counted
+from thresher.interfaces.cli.app import DONE_IN_PART, app, open_catalog, terms_of
+from thresher.interfaces.cli.options import DryRun, Json, Query
+from thresher.interfaces.cli.output import print_json, say, tell
+from thresher.interfaces.cli.progress import ProgressBar
+
+if TYPE_CHECKING:
+    from thresher.curation.export_clips import ExportReport, Form
+
+PANEL = "Find"
+
+
+@app.command(rich_help_panel=PANEL)
+def export(
+    query: Query,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder; made if its parent is there.")],
+    trimmed: Annotated[
+        bool, typer.Option("--trimmed", help="Only what trimming kept of each clip, as WAV or FLAC.")
+    ] = False,
+    link: Annotated[bool, typer.Option("--link", help="Symbolic links to the files, not copies.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace other files of the same names, but no clip.")
+    ] = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Copy the files of clips to a folder, for a DAW or a friend; what is there already is not written again."""
+    from thresher.curation.export_clips import export_clips
+
+    if trimmed and link:
+        raise UsageError("--trimmed and --link contradict each other: a link leads to the whole file")
+    form: Form = "trimmed" if trimmed else "link" if link else "copy"
+    with open_catalog() as catalog, ProgressBar("files") as progress:
+        report = export_clips(
+            catalog,
+            terms_of(catalog, query),
+            to,
+            form=form,
+            dry_run=dry_run,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    if json:
+        print_json(report)
+    else:
+        _tell_export(report)
+    if report.refusal is not None:
+        raise UsageError(report.refusal)
+    if report.missing or report.failed:
+        raise typer.Exit(DONE_IN_PART)
+
+
+def _tell_export(report: ExportReport) -> None:
+    if report.refusal is None:
+        what = counted(report.written, "link" if report.form == "link" else "file")
+        size = "" if report.form == "link" else f" ({report.bytes / 1e6:.1f} MB)"
+        there = f", {report.there_already:,} there already" if report.there_already else ""
+        head, would = ("dry run: ", "would be ") if report.dry_run else ("", "")
+        tell(f"{head}{what}{size} {would}written to {report.folder}{there}")
+    else:
+        tell("dry run: nothing would be written")
+    left = [file for file in report.files if file.state in ("refused", "missing", "failed")]
+    if left:
+        say(f"{counted(len(left), 'file')} not written:" if not report.dry_run else "not to be written:")
+        for file in left:
+            say(f"  {file.path or file.source}: {file.state}: {file.reason}")

@@ -1,0 +1,93 @@
+"""Edits of songs: what each does to what holds, and what can't be had."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thresher.catalog.edits import LAST, Edits
+from thresher.errors import UsageError
+
+SOME = Edits(added=(7,), dropped=(9,), pins=((1, 1), (2, 3), (3, LAST)), together=((4, 5), (5, 6)))
+
+
+@pytest.mark.parametrize("edits", [Edits(), SOME])
+def test_what_is_kept_comes_back(edits: Edits) -> None:
+    assert Edits.from_plain(json.loads(json.dumps(edits.plain()))) == edits
+
+
+def test_no_edits_are_kept_as_nothing() -> None:
+    assert Edits().plain() == {}
+    assert Edits().sentences() == []
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "field", "expected"),
+    [
+        ("add", (8,), "added", (7, 8)),
+        ("add", (7,), "added", (7,)),
+        ("add", (9,), "dropped", ()),
+        ("drop", (8,), "dropped", (9, 8)),
+        ("drop", (7,), "added", ()),
+        ("drop", (2,), "pins", ((1, 1), (3, LAST))),
+        ("drop", (5,), "together", ()),
+        ("pin", (8, 2), "pins", ((1, 1), (8, 2), (2, 3), (3, LAST))),
+        ("pin", (2, 4), "pins", ((1, 1), (2, 4), (3, LAST))),
+        ("keep_together", (1, 2), "together", ((4, 5), (5, 6), (1, 2))),
+        ("keep_together", (4, 5), "together", ((5, 6), (4, 5))),
+        ("release", (2,), "pins", ((1, 1), (3, LAST))),
+        ("release", (9,), "dropped", ()),
+        ("release", (5,), "together", ()),
+        ("swap", (1, 1, 2, 3), "pins", ((2, 1), (1, 3), (3, LAST))),
+        ("swap", (1, 1, 8, 5), "pins", ((8, 1), (2, 3), (1, 5), (3, LAST))),
+        ("swap", (3, 9, 8, 5), "pins", ((1, 1), (2, 3), (3, 5), (8, LAST))),
+        ("swap", (5, 4, 8, 6), "together", ((4, 8), (8, 6))),
+    ],
+)
+def test_table(method: str, arguments: tuple[int, ...], field: str, expected: Any) -> None:
+    assert getattr(getattr(SOME, method)(*arguments), field) == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "message"),
+    [
+        ("pin", (8, 3), "place 3 is that of clip 2; --release 2 first"),
+        ("pin", (8, LAST), "the end is that of clip 3"),
+        ("pin", (8, 0), "0 is not a place"),
+        ("pin", (9, 7), "clip 9 was dropped; --add 9 first"),
+        ("keep_together", (9, 1), "clip 9 was dropped"),
+        ("keep_together", (4, 1), "clip 5 stays behind clip 4 already; --release 5 first"),
+        ("keep_together", (1, 6), "clip 6 stays behind clip 5 already; --release 5 first"),
+        ("keep_together", (6, 4), "clip 6 stays somewhere behind clip 4 already"),
+    ],
+)
+def test_what_can_not_be_had_is_refused(method: str, arguments: tuple[int, ...], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        getattr(SOME, method)(*arguments)
+
+
+def test_sentences_name_every_edit() -> None:
+    assert SOME.sentences() == [
+        "clip 1 is at 1",
+        "clip 2 is at 3",
+        "clip 3 is last",
+        "clip 5 stays behind clip 4",
+        "clip 6 stays behind clip 5",
+        "added 7",
+        "dropped 9",
+    ]
+
+
+@given(st.permutations(range(8)), st.integers(0, 7), st.integers(0, 7))
+def test_swapping_twice_is_as_before(order: list[int], one: int, other: int) -> None:
+    """Once places are pinned, two clips can go to and fro."""
+    if one == other:
+        return
+    first, second = order[one], order[other]
+    once = Edits().swap(first, one + 1, second, other + 1)
+    assert once.places == {first: other + 1, second: one + 1}
+    assert once.swap(first, other + 1, second, one + 1).places == {first: one + 1, second: other + 1}

@@ -1,0 +1,174 @@
+"""Manifests: what a rendering was, as a file; and its audio again from the same contents, without a catalog."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from thresher.catalog.audio import sha256_file
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.edits import Edits
+from thresher.curation.ingest import IngestOptions, ingest
+from thresher.curation.manifest import manifest_text, read_manifest
+from thresher.curation.render import render
+from thresher.curation.render_manifest import render_manifest
+from thresher.curation.renderings import frozen, is_whole
+from thresher.curation.songs import save_song
+from thresher.errors import NotFoundError, ThresherError, UsageError
+
+SOUNDS: list[dict[str, Any]] = [
+    {},
+    {"crossfade": 0.4},
+    {"gap": 0.25, "fade": 0.1},
+    {"lufs": -20.0, "channels": 2},
+    {"sample_rate": 22_050, "channels": 1, "dither": True},
+    {"subtype": "FLOAT", "crossfade": 1.0, "lufs": -16.0},
+    {"edits": Edits(pins=((3, 1),)), "ordering": "manual", "manual": (2, 1, 3)},
+]
+
+
+@pytest.fixture
+def catalog(catalog: Catalog, write_clip: Any, serial: IngestOptions, tmp_path: Path) -> Iterator[Catalog]:
+    """Three clips, one in stereo at another rate, and the song "Bone"."""
+    write_clip(tmp_path / "clips/run_epoch_0_0.wav", 0)
+    write_clip(tmp_path / "clips/run_epoch_1_0.wav", 1, rate=22_050, channels=2)
+    write_clip(tmp_path / "clips/run_epoch_2_0.wav", 2, 3.3, subtype="FLOAT")
+    ingest(catalog, [tmp_path / "clips"], serial)
+    save_song(catalog, "Bone", [], {"ordering": "epoch+"})
+    return catalog
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """Where the same contents lie under other names, among others."""
+    return tmp_path / "elsewhere"
+
+
+def moved_away(catalog: Catalog, tmp_path: Path, elsewhere: Path) -> None:
+    """The catalog is gone, and of the clips only renamed copies are left."""
+    catalog.close()
+    (elsewhere / "deep").mkdir(parents=True)
+    for number, file in enumerate(sorted((tmp_path / "clips").iterdir())):
+        shutil.copy(file, elsewhere / "deep" / f"{number}.wav")
+    (elsewhere / "noise.wav").write_bytes(b"no audio at all")
+    shutil.rmtree(tmp_path / "clips")
+    (tmp_path / "catalog.db").unlink()
+    (tmp_path / "catalog.toml").unlink()
+
+
+@pytest.mark.parametrize("changes", SOUNDS, ids=str)
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg"])
+def test_its_audio_comes_again_without_a_catalog(
+    catalog: Catalog, tmp_path: Path, elsewhere: Path, changes: dict[str, Any], suffix: str
+) -> None:
+    if changes.get("subtype") == "FLOAT" and suffix == ".flac":
+        return
+    save_song(catalog, "Bone", None, changes)
+    made = render(catalog, "Bone", tmp_path / f"bone{suffix}", manifest=True)
+    assert made.manifest == str(tmp_path / "bone.manifest.json")
+    moved_away(catalog, tmp_path, elsewhere)
+    again = render_manifest(tmp_path / "bone.manifest.json", elsewhere, tmp_path / f"again{suffix}")
+    assert (again.same_bytes, again.sha256, again.number) == (True, made.sha256, 1)
+    assert again.limited == made.limited
+    assert sha256_file(str(tmp_path / f"again{suffix}")) == made.sha256
+
+
+@pytest.mark.parametrize("changes", SOUNDS, ids=str)
+def test_what_is_written_is_what_is_read(catalog: Catalog, tmp_path: Path, changes: dict[str, Any]) -> None:
+    save_song(catalog, "Bone", None, changes)
+    render(catalog, "Bone", tmp_path / "bone.wav", manifest=tmp_path / "m.json")
+    plan, then = frozen(catalog, "Bone", 1)
+    read, again = read_manifest(tmp_path / "m.json")
+    assert is_whole(read, again)
+    assert (read.fades, read.frames, read.song.settings) == (plan.fades, plan.frames, plan.song.settings)
+    assert (again.sha256, again.plan_sha256, again.versions) == (then.sha256, then.plan_sha256, then.versions)
+    assert manifest_text(read, again) == (tmp_path / "m.json").read_text()
+
+
+def test_the_document_describes_every_key(catalog: Catalog, tmp_path: Path) -> None:
+    render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
+    document = (Path(__file__).resolve().parents[2] / "docs/manifest.md").read_text(encoding="utf-8")
+    content = json.loads((tmp_path / "bone.manifest.json").read_text())
+    keys = {*content, *content["output"], *content["clips"][0], *content["settings"]}
+    assert sorted(key for key in keys if f"`{key}`" not in document) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": "playlist"}, "is no manifest of a song"),
+        ({"version": 2}, "is a manifest of version 2, and this program reads version 1"),
+        ({"clips": [{"clip": 1}]}, r"clips\.0\.sha256: field required"),
+        ({"fade_frames": "long"}, "fade_frames: input should be a valid integer"),
+        ({"song": "Marrow"}, None),
+        ({"fade_frames": 9}, "was changed or is not whole: its digest"),
+        ({"clips": []}, "was changed or is not whole: it lists no clip"),
+    ],
+)
+def test_what_is_no_whole_manifest_is_refused(
+    catalog: Catalog, tmp_path: Path, change: dict[str, Any], message: str | None
+) -> None:
+    render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
+    file = tmp_path / "bone.manifest.json"
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps({**content, **change}))
+    with pytest.raises(ThresherError, match=message or "its digest is that of other clips"):
+        render_manifest(file, tmp_path / "clips", tmp_path / "again.wav")
+    assert not (tmp_path / "again.wav").exists()
+
+
+def test_what_is_no_json_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_text("{")
+    with pytest.raises(ThresherError, match="can't be read as JSON"):
+        read_manifest(tmp_path / "m.json")
+    with pytest.raises(NotFoundError, match="--manifest` writes one"):
+        read_manifest(tmp_path / "none.json")
+
+
+def test_contents_that_are_not_there_are_listed(catalog: Catalog, tmp_path: Path) -> None:
+    render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
+    (tmp_path / "clips/run_epoch_1_0.wav").write_bytes(b"another content")
+    with pytest.raises(NotFoundError, match=r"1 clips .*run_epoch_1_0\.wav"):
+        render_manifest(tmp_path / "bone.manifest.json", tmp_path / "clips", tmp_path / "again.wav")
+    with pytest.raises(NotFoundError, match="there is no folder"):
+        render_manifest(tmp_path / "bone.manifest.json", tmp_path / "nowhere", tmp_path / "again.wav")
+
+
+def test_another_file_is_not_replaced(catalog: Catalog, tmp_path: Path) -> None:
+    render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
+    (tmp_path / "again.wav").write_bytes(b"mine")
+    manifest = tmp_path / "bone.manifest.json"
+    with pytest.raises(UsageError, match="is not what the manifest makes"):
+        render_manifest(manifest, tmp_path / "clips", tmp_path / "again.wav")
+    with pytest.raises(UsageError, match=r"give -o FILE\.wav"):
+        render_manifest(manifest, tmp_path / "clips", tmp_path / "again.flac")
+    assert (tmp_path / "again.wav").read_bytes() == b"mine"
+    dry = render_manifest(manifest, tmp_path / "clips", tmp_path / "again.wav", dry_run=True, overwrite=True)
+    assert (dry.dry_run, dry.sha256, (tmp_path / "again.wav").read_bytes()) == (True, None, b"mine")
+    assert render_manifest(manifest, tmp_path / "clips", tmp_path / "again.wav", overwrite=True).same_bytes
+    assert render_manifest(manifest, tmp_path / "clips", tmp_path / "bone.wav").same_bytes
+
+
+def test_other_bytes_are_told(catalog: Catalog, tmp_path: Path) -> None:
+    """As by another version of a library: here the manifest says other bytes than its plan makes."""
+    render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
+    file = tmp_path / "bone.manifest.json"
+    content = json.loads(file.read_text())
+    content["output"]["sha256"] = "0" * 64
+    file.write_text(json.dumps(content))
+    assert render_manifest(file, tmp_path / "clips", tmp_path / "again.wav").same_bytes is False
+
+
+def test_a_manifest_of_its_own_name(catalog: Catalog, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"does not end in \.json"):
+        render(catalog, "Bone", tmp_path / "bone.wav", manifest=tmp_path / "m.txt")
+    assert not (tmp_path / "bone.wav").exists()
+    report = render(catalog, "Bone", tmp_path / "bone.wav", manifest=True, dry_run=True)
+    assert sorted(os.listdir(tmp_path)) == ["catalog.db", "catalog.toml", "clips"]
+    assert report.dry_run
