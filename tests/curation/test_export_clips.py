@@ -628,8 +628,8 @@ def test_what_one_file_meets_is_its_own(
     assert clips
     rename = os.replace
 
-    def picky(source: bytes, target: bytes) -> None:
-        if target.endswith(b"_1.wav"):
+    def picky(source: Path, target: Path) -> None:
+        if target.name.endswith("_1.wav"):
             raise OSError(errno.EINVAL, "Invalid argument")
         rename(source, target)
 

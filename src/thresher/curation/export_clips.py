@@ -10,37 +10,35 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
 import stat
 import tempfile
 import time
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple, get_args
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 from sqlalchemy import Connection, select
 
-from thresher.catalog.audio import SUFFIXES, AudioReader, sha256_file
+from thresher.catalog.audio import AudioReader, sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
 from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, suffix_of
 from thresher.catalog.paths import absolute, to_text
 from thresher.catalog.query import to_text as query_text
 from thresher.catalog.schema import checkpoint, clip, location, recording
+from thresher.curation.contents import Place, places_of, unchanged
 from thresher.curation.execution import Progress, no_progress
+from thresher.curation.export_names import Wanted, distinct_names
 from thresher.curation.listing import Terms, select_ids
+from thresher.curation.output import beside, sweep, sync_folder
 from thresher.errors import AudioError, CatalogError, NotFoundError, ThresherError, UsageError, counted
 
 Form = Literal["copy", "trimmed", "link"]
 State = Literal["written", "there already", "refused", "missing", "failed"]
 
-LONGEST_NAME = 255
-"""Bytes that a file's name may have."""
-
-_LONGEST_PREFIX = 230  # bytes of a name in that of its partial file
 _MOST_SHOWN = 3  # names in an error
 _COPY_BYTES = 1 << 20
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # what the next file would meet, too
@@ -85,15 +83,6 @@ class ExportReport:
     dry_run: bool
 
 
-class _Place(NamedTuple):
-    """Where a recording was seen, and the file's state then."""
-
-    path: bytes
-    path_text: str
-    size: int
-    mtime_ns: int
-
-
 @dataclass(frozen=True)
 class _Item:
     """A file to be written; `source` holds the recording's content now, None where nothing does.
@@ -103,15 +92,23 @@ class _Item:
 
     clip: int
     sha256: str
-    places: tuple[_Place, ...]
+    places: tuple[Place, ...]
     start: int
     end: int
     container: str
     subtype: str
     comment: str
     form: Form
-    source: _Place | None = None
+    source: Place | None = None
     target: bytes = b""
+
+    @property
+    def wanted_name(self) -> Wanted:
+        """Its source's name; a trimmed one may be of another format."""
+        own = os.path.basename(self.places[0].path) if self.places else b"clip"
+        form = OUTPUT_FORMATS.get(os.fsdecode(os.path.splitext(own)[1]).lower())
+        has_own = self.form != "trimmed" or (form is not None and form.container == self.container)
+        return Wanted(own, self.clip, None if has_own else suffix_of(self.container).encode())
 
     def told(self, state: State, size: int = 0, reason: str | None = None) -> ExportedFile:
         """What the report says of it."""
@@ -152,12 +149,13 @@ def export_clips(
     if not items:
         asked = query_text(terms) or "at all"
         raise NotFoundError(f"no clip matches {asked}; `thresher list` shows what there is")
-    items = [replace(item, target=os.path.join(where, name)) for item, name in _named(items)]
+    names = distinct_names([item.wanted_name for item in items])
+    items = [replace(item, target=os.path.join(where, name)) for item, name in zip(items, names, strict=True)]
     settled = list(_settled(items, clips, overwrite=overwrite, dry_run=dry_run, progress=progress))
     if all(file.state == "missing" for _, file in settled):
-        names = _listed([file.source for _, file in settled])
+        sources = _listed([file.source for _, file in settled])
         raise NotFoundError(
-            f"of {counted(len(items), 'file')} none is there as it was ({names}); put them back and "
+            f"of {counted(len(items), 'file')} none is there as it was ({sources}); put them back and "
             "`thresher ingest` their folder"
         )
     refusal = _refusal(where, [(item, file) for item, file in settled if file.state == "refused"])
@@ -192,7 +190,6 @@ def _items(catalog: Catalog, connection: Connection, terms: Terms, form: Form) -
     """The files of an export, in the query's order; their sources and targets are not settled yet."""
     ids = select_ids(catalog, connection, terms)
     known: dict[int, Any] = {}
-    places: dict[int, list[_Place]] = {}
     for chunk in chunks(ids):
         rows = connection.execute(
             select(clip, recording, checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)
@@ -201,14 +198,7 @@ def _items(catalog: Catalog, connection: Connection, terms: Terms, form: Form) -
             .where(clip.c.id.in_(chunk))
         )
         known.update((row._mapping[clip.c.id], row._mapping) for row in rows)
-    for chunk in chunks(sorted({row[recording.c.id] for row in known.values()})):
-        for at in connection.execute(
-            select(location)
-            .where(location.c.recording_id.in_(chunk))
-            .order_by(location.c.missing_since.is_not(None), location.c.id)
-        ):
-            place = _Place(catalog.absolute(at.path), at.path_text, at.size, at.mtime_ns)
-            places.setdefault(at.recording_id, []).append(place)
+    places = places_of(catalog, {row[recording.c.sha256] for row in known.values()})
     items: dict[int, _Item] = {}
     for row in (known[clip_id] for clip_id in ids):
         clip_id, recording_id = row[clip.c.id], row[recording.c.id]
@@ -220,7 +210,7 @@ def _items(catalog: Catalog, connection: Connection, terms: Terms, form: Form) -
         items[clip_id if form == "trimmed" else recording_id] = _Item(
             clip_id,
             row[recording.c.sha256],
-            tuple(places.get(recording_id, ())),
+            tuple(places[row[recording.c.sha256]]),
             row[clip.c.start_frame],
             row[clip.c.end_frame],
             container,
@@ -247,54 +237,6 @@ def _comment(row: Any) -> str:
         ("step ", row[checkpoint.c.step]),
     ]
     return " ".join(f"{name}{value}" for name, value in said if value is not None)
-
-
-# -- what the files are called -----------------------------------------------------------------------------
-
-
-def _named(items: Sequence[_Item]) -> list[tuple[_Item, bytes]]:
-    """Each item with a name that no other has, upper and lower case being the same.
-
-    Where names meet, all that would have one get their clips' ids; such a name may meet another's own in turn. Two
-    with ids never do. What is on the disk has no part in it: the same query gives the same names.
-    """
-    numbered: set[int] = set()
-    while True:
-        names = [_name(item, with_id=item.clip in numbered) for item in items]
-        keys = [_key(name) for name in names]
-        count = Counter(keys)
-        meeting = {item.clip for item, key in zip(items, keys, strict=True) if count[key] > 1}
-        if meeting <= numbered:
-            return list(zip(items, names, strict=True))
-        numbered |= meeting
-
-
-def _name(item: _Item, *, with_id: bool) -> bytes:
-    own = os.path.basename(item.places[0].path) if item.places else b"clip"
-    stem, suffix = os.path.splitext(own)
-    is_audio = os.fsdecode(suffix).lower() in SUFFIXES
-    if not is_audio:
-        stem, suffix = own, b""
-    if item.form == "trimmed":
-        form = OUTPUT_FORMATS.get(os.fsdecode(suffix).lower())
-        if form is None or form.container != item.container:
-            suffix = suffix_of(item.container).encode()
-    mark = b"-%d" % item.clip if with_id else b""
-    return _cut(stem, LONGEST_NAME - len(mark) - len(suffix)) + mark + suffix
-
-
-def _key(name: bytes) -> str:
-    """What is equal for names that are one on some file system."""
-    text = unicodedata.normalize("NFD", name.decode("utf-8", "surrogateescape"))
-    return unicodedata.normalize("NFD", text.casefold())
-
-
-def _cut(name: bytes, most: int) -> bytes:
-    """The beginning of a name, of so many bytes or up to three fewer: no character is cut in the middle."""
-    end = most
-    while most < len(name) and end > most - 3 and name[end] & 0xC0 == 0x80:
-        end -= 1
-    return name[:end]
 
 
 # -- what is there -----------------------------------------------------------------------------------------
@@ -357,10 +299,10 @@ def _settled(
     progress: Progress,
 ) -> Iterator[tuple[_Item, ExportedFile]]:
     """Each item with what becomes of it; "written" is what is to be written."""
-    sources: dict[str, _Place | None] = {}
+    sources: dict[str, Place | None] = {}
     for done, item in enumerate(items, start=1):
         if item.sha256 not in sources:
-            sources[item.sha256] = _unchanged(item.sha256, item.places)
+            sources[item.sha256] = unchanged(item.sha256, item.places)
         progress("looking", done, len(items))
     # a file may be back where the catalog holds it for missing
     clips = clips | _identities([place.path for place in sources.values() if place is not None])
@@ -374,19 +316,6 @@ def _settled(
                 file = item.told("failed", reason=_reason(error, os.fsencode(scratch), advice))
             yield item, file
             progress("comparing", done, len(items))
-
-
-def _unchanged(sha256: str, places: Sequence[_Place]) -> _Place | None:
-    """A place whose file still has that content; one that was touched since is hashed to be sure."""
-    for place in places:
-        try:
-            now = os.stat(place.path)
-            same = (now.st_size, now.st_mtime_ns) == (place.size, place.mtime_ns)
-            if same or sha256_file(place.path) == sha256:
-                return place
-        except (OSError, AudioError):
-            continue
-    return None
 
 
 def _judged(
@@ -455,14 +384,15 @@ def _write(
     where: bytes, settled: Sequence[tuple[_Item, ExportedFile]], progress: Progress, *, overwrite: bool
 ) -> list[ExportedFile]:
     """Write what is to be written; a file that can't be is told, and the rest is done."""
+    folder = Path(os.fsdecode(where))
     wanted = sum(file.state == "written" for _, file in settled)
     if not wanted:
         return [file for _, file in settled]
     try:
         if not os.path.isdir(where):
             os.mkdir(where)
-            _sync_folder(os.path.dirname(where))
-        _sweep(where, [item.target for item, _ in settled])
+            sync_folder(folder.parent)
+        sweep(folder, [Path(os.fsdecode(item.target)) for item, _ in settled])
     except OSError as error:
         raise CatalogError(
             f"nothing can be written to {to_text(where)}: {error.strerror}; give another --to DIR"
@@ -483,7 +413,7 @@ def _write(
                 progress("exporting", done, wanted)
             files.append(file)
     finally:
-        _sync_folder(where)
+        sync_folder(folder)
     return files
 
 
@@ -500,19 +430,15 @@ def _reason(error: Exception, path: bytes, advice: str) -> str:
 def _put(item: _Item, *, overwrite: bool) -> int:
     """Write one file, whole or not at all; its size."""
     assert item.source is not None
-    partial = _partial_prefix(item.target) + b"%d.part" % os.getpid()
-    try:
+    with beside(Path(os.fsdecode(item.target))) as partial:
+        file = os.fsencode(partial)
         if item.form == "link":
-            os.symlink(item.source.path, partial)
+            os.symlink(item.source.path, file)
             size = 0
         else:
-            size = _encode(item, partial) if item.form == "trimmed" else _copy(item, partial)
+            size = _encode(item, file) if item.form == "trimmed" else _copy(item, file)
         if not overwrite and _status(item.target) is not None:
             raise UsageError("another file has come there meanwhile")
-        os.replace(partial, item.target)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(partial)
     return size
 
 
@@ -555,42 +481,3 @@ def _encode(item: _Item, file: bytes) -> int:
     if position != item.end:
         raise AudioError(f"it ends at frame {position} of {item.end}; `thresher ingest` its folder")
     return os.stat(file).st_size
-
-
-def _partial_prefix(target: bytes) -> bytes:
-    """What the paths of files on their way to `target` begin with; the process follows, so that two don't meet."""
-    folder, name = os.path.split(target)
-    return os.path.join(folder, _cut(name, _LONGEST_PREFIX) + b".")
-
-
-def _sweep(folder: bytes, targets: Sequence[bytes]) -> None:
-    """Take away what exports to these targets left that were killed."""
-    prefixes = {_partial_prefix(target) for target in targets}
-    for name in os.listdir(folder):
-        path = os.path.join(folder, name)
-        match = re.fullmatch(rb"(.+\.)(\d+)\.part", path, re.DOTALL)
-        if match and match[1] in prefixes and not _is_running(int(match[2])):
-            os.unlink(path)
-
-
-def _is_running(process: int) -> bool:
-    """Whether another process of that number runs."""
-    if process == os.getpid():
-        return False
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _sync_folder(folder: bytes) -> None:
-    """Make a rename survive a power cut."""
-    with suppress(OSError):  # not every system can, and not every folder may be read
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -19,7 +19,7 @@ from thresher.curation.exports.sheet import Entry, Sheet
 from thresher.curation.manifest import manifest_text, unrendered
 from thresher.curation.mixing import Mix, is_limited
 from thresher.curation.output import whole_file, write_text
-from thresher.curation.render import content_files
+from thresher.curation.render import source_files
 from thresher.curation.renderings import Rendering, frozen, is_whole, renderings
 from thresher.curation.song_file import format_of, subtype_of, target_of
 from thresher.curation.tracklist import Track, Tracklist, tracklist
@@ -70,7 +70,7 @@ def export_song(
     if os.path.lexists(target) and not overwrite:
         raise UsageError(f"{target} exists; give another file, or --overwrite")
     plan, then = _chosen(catalog, name, rendering, target.parent)
-    files, missing = content_files(catalog, plan)
+    files, missing = source_files(catalog, plan)
     sheet = _sheet(catalog, plan, then, files)
     write_text(target, form.text(sheet, os.fsencode(target.parent)))
     return _export(catalog, plan, then, target, form.suffix, missing)
@@ -97,7 +97,7 @@ def export_stems(
     if target.is_dir() and any(target.iterdir()) and not overwrite:
         raise UsageError(f"{target} is not empty; give another --stems DIR, or --overwrite")
     plan, then = _chosen(catalog, name, rendering, target.parent)
-    files, missing = content_files(catalog, plan)
+    files, missing = source_files(catalog, plan)
     if missing:
         names = f"{missing[0].path}{', …' if missing[1:] else ''}"
         raise NotFoundError(

@@ -6,8 +6,9 @@ A kill at any instant leaves the old file or the new one; what it leaves beside 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from thresher.errors import CatalogError
@@ -21,18 +22,26 @@ def whole_file(target: Path) -> Iterator[Path]:
 
     Raises CatalogError where the system can't write.
     """
-    _sweep(target)
-    partial = target.with_name(f"{_partial_prefix(target)}{os.getpid()}.part")
+    sweep(target.parent, [target])
     try:
-        yield partial
-        os.replace(partial, target)
+        with beside(target) as partial:
+            yield partial
     except OSError as error:
         raise CatalogError(
             f"{target} could not be written: {error.strerror}; the old file, if any, stays"
         ) from error
+    sync_folder(target.parent)
+
+
+@contextmanager
+def beside(target: Path) -> Iterator[Path]:
+    """The same without sweeping before, without syncing the folder behind, and with the system's own errors."""
+    partial = target.with_name(f"{_partial_prefix(target)}{os.getpid()}.part")
+    try:
+        yield partial
+        os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
-    _sync_folder(target.parent)
 
 
 def write_text(target: Path, text: str) -> None:
@@ -48,18 +57,13 @@ def _partial_prefix(target: Path) -> str:
     return f"{os.fsdecode(os.fsencode(target.name)[:_LONGEST_PREFIX])}."
 
 
-def _sweep(target: Path) -> None:
-    """Take away what writers of `target` left that were killed."""
-    prefix = _partial_prefix(target)
-    for name in os.listdir(target.parent):
-        process, _, suffix = name.removeprefix(prefix).partition(".")
-        if (
-            name.startswith(prefix)
-            and process.isdecimal()
-            and suffix == "part"
-            and not _is_running(int(process))
-        ):
-            target.with_name(name).unlink(missing_ok=True)
+def sweep(folder: Path, targets: Iterable[Path]) -> None:
+    """Take away what writers of these targets in a folder left that were killed."""
+    prefixes = {_partial_prefix(target) for target in targets}
+    for name in os.listdir(folder):
+        match = re.fullmatch(r"(.+\.)([0-9]+)\.part", name, re.DOTALL)
+        if match and match[1] in prefixes and not _is_running(int(match[2])):
+            Path(folder, name).unlink(missing_ok=True)
 
 
 def _is_running(process: int) -> bool:
@@ -67,19 +71,18 @@ def _is_running(process: int) -> bool:
         return process != os.getpid()
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True
     return process != os.getpid()
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename survive a power cut, where the system can."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with suppress(OSError):  # not every system can, and not every folder may be read
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

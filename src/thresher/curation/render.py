@@ -15,8 +15,9 @@ from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import insert_row
 from thresher.catalog.encoding import suffix_of
-from thresher.catalog.schema import location, recording, rendering_clip
+from thresher.catalog.schema import location, rendering_clip
 from thresher.catalog.schema import rendering as rendering_table
+from thresher.curation.contents import content_files
 from thresher.curation.execution import Progress, no_progress
 from thresher.curation.manifest import manifest_text
 from thresher.curation.mixing import Limiting
@@ -33,7 +34,7 @@ from thresher.curation.song_file import (
     write_song,
 )
 from thresher.curation.tracklist import Track, Tracklist, tracklist, without
-from thresher.errors import AudioError, NotFoundError, UsageError
+from thresher.errors import NotFoundError, UsageError
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def render(
         raise UsageError(
             f"rendering {then.number} is {then.container}; give -o FILE{suffix_of(then.container)}"
         )
-    files, missing = content_files(catalog, plan)
+    files, missing = source_files(catalog, plan)
     if missing and without_missing:
         plan = without(catalog, plan, {track.clip for track in missing})
     elif missing:
@@ -136,6 +137,12 @@ def render(
         same_bytes=same,
         manifest=beside,
     )
+
+
+def source_files(catalog: Catalog, plan: Tracklist) -> tuple[dict[str, bytes], list[Track]]:
+    """A file for each content of a song, by its SHA-256, and the tracks that have none."""
+    files = content_files(catalog, {track.recording_sha256 for track in plan.tracks})
+    return files, [track for track in plan.tracks if track.recording_sha256 not in files]
 
 
 def report_of(
@@ -177,39 +184,7 @@ def report_of(
     )
 
 
-# -- where the clips' content lies -------------------------------------------------------------------------
-
-
-def content_files(catalog: Catalog, plan: Tracklist) -> tuple[dict[str, bytes], list[Track]]:
-    """A file for each content of a song, by its SHA-256, and the tracks that have none."""
-    wanted = {track.recording_sha256 for track in plan.tracks}
-    places: dict[str, list[Any]] = {}
-    with catalog.reading() as connection:
-        statement = (
-            select(recording.c.sha256, location.c.path, location.c.size, location.c.mtime_ns)
-            .join(location, location.c.recording_id == recording.c.id)
-            .order_by(location.c.missing_since.is_not(None), location.c.id)
-        )
-        for row in connection.execute(statement):
-            if row.sha256 in wanted:
-                places.setdefault(row.sha256, []).append(row)
-    found = {sha256: _unchanged_file(catalog, sha256, places.get(sha256, [])) for sha256 in wanted}
-    files = {sha256: file for sha256, file in found.items() if file is not None}
-    return files, [track for track in plan.tracks if track.recording_sha256 not in files]
-
-
-def _unchanged_file(catalog: Catalog, sha256: str, places: list[Any]) -> bytes | None:
-    """A file whose content is still `sha256`; one that was touched since is hashed to be sure."""
-    for place in places:
-        path = catalog.absolute(place.path)
-        try:
-            now = os.stat(path)
-            same = (now.st_size, now.st_mtime_ns) == (place.size, place.mtime_ns)
-            if same or sha256_file(path) == sha256:
-                return path
-        except (OSError, AudioError):
-            continue
-    return None
+# -- the output --------------------------------------------------------------------------------------------
 
 
 def _missing_sentence(name: str, missing: list[Track]) -> str:
@@ -219,9 +194,6 @@ def _missing_sentence(name: str, missing: list[Track]) -> str:
         f'song "{name}" needs {len(missing)} clips whose files are missing ({shown}{more}); put them back '
         "and `thresher ingest` their folder, or render what is there with --without-missing"
     )
-
-
-# -- the output --------------------------------------------------------------------------------------------
 
 
 def _check_target(catalog: Catalog, plan: Tracklist, target: Path, *, overwrite: bool) -> None:

@@ -19,17 +19,13 @@ from sqlalchemy import Connection, select
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
-from thresher.catalog.edits import LAST
-from thresher.catalog.schema import USABLE_STATUSES, checkpoint, clip, location, recording
+from thresher.catalog.schema import checkpoint, clip, location, recording
 from thresher.curation.levels import Sound, song_loudness
-from thresher.curation.listing import select_ids
 from thresher.curation.scoring import find_metric
+from thresher.curation.sequence import Arranged, arranged
 from thresher.curation.songs import Song, SongSettings, find_song
 from thresher.errors import NotFoundError
-from thresher.signal import ordering
-from thresher.signal.chain import chain
 from thresher.signal.mix import Fade, peak_gain, resampled_frames
-from thresher.signal.placing import place
 
 WORST_SEAMS = 5
 
@@ -161,12 +157,12 @@ def compare(
 
 def lay_out(catalog: Catalog, connection: Connection, found: Song) -> Tracklist:
     """A song with whatever settings it is given, as it would be today."""
-    arranged = _arranged(catalog, connection, found)
-    tracks = _tracks(catalog, connection, [*arranged.body, *arranged.final])
-    body, final = tracks[: len(arranged.body)], tracks[len(arranged.body) :]
+    sequence = arranged(catalog, connection, found)
+    tracks = _tracks(catalog, connection, [*sequence.body, *sequence.final])
+    body, final = tracks[: len(sequence.body)], tracks[len(sequence.body) :]
     kept = _within_limits(body, final, found.settings)
-    missed = _missed(arranged, [track.clip for track in kept], found.settings)
-    return _laid_out(catalog, connection, found, kept, len(tracks) - len(kept), (*arranged.unmet, *missed))
+    missed = _missed(sequence, [track.clip for track in kept], found.settings)
+    return _laid_out(catalog, connection, found, kept, len(tracks) - len(kept), (*sequence.unmet, *missed))
 
 
 def without(catalog: Catalog, plan: Tracklist, clips: Collection[int]) -> Tracklist:
@@ -245,122 +241,12 @@ def track_of_clip(catalog: Catalog, clip_id: int) -> Track:
     return tracks[0]
 
 
-# -- the sequence ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Arranged:
-    """Ids of a song's clips in sequence: its `body`, and what has to be the end of it, wherever its limits cut."""
-
-    body: tuple[int, ...]
-    final: tuple[int, ...]
-    unmet: tuple[str, ...]
-
-
-def _arranged(catalog: Catalog, connection: Connection, found: Song) -> _Arranged:
-    """The song's clips in its ordering, with what was edited by hand."""
-    edits, chosen = found.settings.edits, ordering.parse_ordering(found.settings.ordering)
-    order = _ordered(catalog, connection, found)
-    known = set(order)
-    places = {clip_id: at - 1 for clip_id, at in edits.pins if at != LAST}
-    last = next((clip_id for clip_id, at in edits.pins if at == LAST), chosen.end)
-    final = _group_before(last, edits.together, known) if last in known else []
-    placed = place([each for each in order if each not in final], places, edits.together)
-    manual = found.settings.manual or () if chosen.name == "manual" else ()
-    named = {*places, *(each for pair in edits.together for each in pair), *edits.added, *manual}
-    named |= set() if last is None else {last}
-    unmet = [
-        f"clip {clip_id} {why}, and is not in the song"
-        for clip_id, why in _why_absent(connection, sorted(named - known - set(edits.dropped))).items()
-    ]
-    unmet += [
-        f"clip {clip_id} can't be at {places[clip_id] + 1}: "
-        + ("the song is shorter" if places[clip_id] >= len(order) else "another is kept there")
-        for clip_id in placed.off_place
-    ]
-    unmet += [
-        f"clips {one} and {other} can't stay together: a pin is between them" for one, other in placed.apart
-    ]
-    return _Arranged(placed.order, tuple(final), tuple(unmet))
-
-
-def _group_before(last: int | None, together: Sequence[tuple[int, int]], known: Collection[int]) -> list[int]:
-    """The clips that have to come right before the last one, and it."""
-    before = {other: one for one, other in together if one in known and other in known}
-    group = [] if last is None else [last]
-    while group and group[0] in before:
-        group.insert(0, before[group[0]])
-    return group
-
-
-def _why_absent(connection: Connection, clip_ids: Sequence[int]) -> dict[int, str]:
-    """Why clips that a song's edits name are not in it."""
-    known: dict[int, Any] = {}
-    for chunk in chunks(clip_ids):
-        rows = connection.execute(
-            select(clip.c.id, clip.c.rejected, recording.c.status)
-            .join(recording, recording.c.id == clip.c.recording_id)
-            .where(clip.c.id.in_(chunk))
-        )
-        known.update((row.id, row) for row in rows)
-    reasons = {}
-    for clip_id in clip_ids:
-        row = known.get(clip_id)
-        if row is None:
-            reasons[clip_id] = "was forgotten"
-        elif row.rejected:
-            reasons[clip_id] = "is rejected"
-        elif row.status not in USABLE_STATUSES:
-            reasons[clip_id] = f"is {row.status}"
-        else:
-            reasons[clip_id] = "is not what the query finds"
-    return reasons
-
-
-def _missed(arranged: _Arranged, kept: Sequence[int], settings: SongSettings) -> Iterator[str]:
+def _missed(sequence: Arranged, kept: Sequence[int], settings: SongSettings) -> Iterator[str]:
     """What was edited, but lies beyond the song's limits."""
-    cut = {*arranged.body, *arranged.final} - set(kept)
+    cut = {*sequence.body, *sequence.final} - set(kept)
     named = {*settings.edits.places, *settings.edits.added}
     for clip_id in sorted(cut & named):
         yield f"clip {clip_id} lies beyond the song's limits"
-
-
-def _ordered(catalog: Catalog, connection: Connection, found: Song) -> list[int]:
-    """What the query finds and the edits add, in the song's ordering."""
-    settings = found.settings
-    chosen = ordering.parse_ordering(settings.ordering)
-    if chosen.name == "field":
-        return select_ids(
-            catalog, connection, settings.query, song=True, sort=str(chosen), edits=settings.edits
-        )
-    ids = sorted(select_ids(catalog, connection, settings.query, song=True, edits=settings.edits))
-    array = np.array(ids, dtype=np.int64)
-    if chosen.name == "manual":
-        known = set(ids)
-        listed = [clip_id for clip_id in settings.manual or () if clip_id in known]
-        return [*listed, *sorted(known - set(listed))]
-    if chosen.name == "shuffle":
-        order = ordering.shuffle(array, chosen.seed or 0)
-    elif chosen.name == "pairs":
-        order = ordering.pairs(_between(connection, found, ids), array)
-    else:
-        # a clip that is pinned and gone pins nothing
-        start, end = (ids.index(pin) if pin in ids else None for pin in _ends(settings))
-        order = chain(_between(connection, found, ids), array, start, end)
-    return [ids[at] for at in order]
-
-
-def _ends(settings: SongSettings) -> tuple[int | None, int | None]:
-    """The clips that a chain has to begin and end with: by its ordering, else by hand."""
-    chosen, places = ordering.parse_ordering(settings.ordering), settings.edits.places
-    first = next((clip_id for clip_id, at in places.items() if at == 1), chosen.start)
-    last = next((clip_id for clip_id, at in places.items() if at == LAST), chosen.end)
-    return first, (None if last == first else last)
-
-
-def _between(connection: Connection, found: Song, ids: Sequence[int]) -> Any:
-    metric = find_metric(found.settings.metric)
-    return scores.between(connection, scores.metric_id(connection, metric.name, metric.version), ids)
 
 
 def _seams(connection: Connection, found: Song, ids: Sequence[int]) -> list[float | None]:

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import select
-
 from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import location, recording
+from thresher.curation.contents import places_of
 from thresher.curation.execution import Progress, no_progress
 from thresher.curation.renderings import faults, frozen
 from thresher.errors import AudioError
@@ -46,8 +44,8 @@ def verify_song(
     plan, then = frozen(catalog, name, number)
     sources = {track.recording_sha256: track for track in plan.tracks}
     states: dict[State, list[str]] = {"unchanged": [], "changed": [], "missing": []}
-    for done, (sha256, places) in enumerate(_places(catalog, list(sources)).items(), start=1):
-        states[_state(places, sha256)].append(sources[sha256].path)
+    for done, (sha256, places) in enumerate(places_of(catalog, list(sources)).items(), start=1):
+        states[_state([place.path for place in places], sha256)].append(sources[sha256].path)
         progress("verifying", done, len(sources))
     return SongReport(
         name,
@@ -59,21 +57,6 @@ def verify_song(
         _state([catalog.absolute(os.fsencode(then.path))], then.sha256),
         tuple(faults(plan, then)),
     )
-
-
-def _places(catalog: Catalog, sha256s: Sequence[str]) -> dict[str, list[bytes]]:
-    """Where each content was seen, the places where it is said to be now first."""
-    places: dict[str, list[bytes]] = {sha256: [] for sha256 in sha256s}
-    with catalog.reading() as connection:
-        statement = (
-            select(recording.c.sha256, location.c.path)
-            .join(location, location.c.recording_id == recording.c.id)
-            .order_by(location.c.missing_since.is_not(None), location.c.id)
-        )
-        for row in connection.execute(statement):
-            if row.sha256 in places:
-                places[row.sha256].append(catalog.absolute(row.path))
-    return places
 
 
 def _state(places: Sequence[bytes], sha256: str) -> State:
