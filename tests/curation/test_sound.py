@@ -148,6 +148,7 @@ def test_every_clip_has_the_loudness_asked_for(made: Make, lufs: float, channels
     for number in range(len(sounds)):
         assert loudness(y[number * 64_000 : (number + 1) * 64_000]) == pytest.approx(lufs, abs=0.5)
     assert true_peak(y) <= -1
+    assert report.loudness == pytest.approx(lufs, abs=0.5)
 
 
 def test_peaks_are_held_and_told(made: Make) -> None:
@@ -161,6 +162,7 @@ def test_peaks_are_held_and_told(made: Make) -> None:
     assert 4 < report.limited.at < 8
     assert report.limited.most == min(report.limited.clips.values()) < -6
     assert 0 < report.limited.seconds < 0.5
+    assert report.loudness == pytest.approx(loudness(y), abs=0.1)
 
 
 def test_what_overlaps_at_full_scale_does_not_clip(made: Make) -> None:
@@ -179,6 +181,7 @@ def test_what_resampling_overshoots_does_not_clip(made: Make) -> None:
     assert np.abs(y).max() <= 1
     assert report.limited is not None
     assert 1 in report.limited.clips
+    assert report.loudness is None
 
 
 def test_clips_as_they_are_are_never_limited(made: Make) -> None:

@@ -6,7 +6,6 @@ Clips are prepared a few ahead of the writer; memory depends on the longest clip
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,10 +20,15 @@ from thresher.curation.tracklist import TRUE_PEAK_CEILING, Track, Tracklist
 from thresher.errors import AudioError
 from thresher.signal.dither import Dither
 from thresher.signal.limiter import Limiter
+from thresher.signal.loudness import LoudnessMeter
 from thresher.signal.mix import Block, Fade, Resampler, downmix, fade_edges, join
 
 AHEAD_FRAMES = 8_000_000
 """Clips up to this many samples are prepared ahead of the writer; longer ones are streamed in their turn."""
+
+
+HEARD = 10 ** (-0.1 / 20)
+"""A gain that is nearer to 1 is not worth telling: 0.1 dB."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +47,18 @@ class Limiting:
 
 @dataclass
 class Mix:
-    """A song's sound: `blocks` may be taken once, and when they are, `limiting` tells what was limited, if any."""
+    """A song's sound: `blocks` may be taken once.
+
+    When they are, `limiting` tells what was limited, if anything, and `loudness` how loud the whole has come
+    out, in LUFS, where clips are brought to a loudness.
+    """
 
     plan: Tracklist
     files: Mapping[str, bytes]
     subtype: str
     progress: Progress
     limiting: Limiting | None = field(default=None, init=False)
+    loudness: float | None = field(default=None, init=False)
 
     def blocks(self) -> Iterator[NDArray[Any]]:
         """The song's blocks in order, shape (frames, channels) each, as its encoder takes them."""
@@ -64,10 +73,16 @@ class Mix:
             joined = _limited(joined, limiter, plan.channels)
         if is_dithered:
             joined = map(Dither(plan.channels).process, joined)
+        meter = None
+        if plan.song.settings.lufs is not None:
+            meter = LoudnessMeter(plan.sample_rate, plan.channels)
         for block in joined:
+            if meter is not None:
+                meter.update(block)
             yield encoder_samples(block, self.subtype)
-        if limiter is not None and limiter.reductions:
-            self.limiting = _limiting(plan, limiter.reductions)
+        self.loudness = None if meter is None else meter.integrated()
+        if limiter is not None:
+            self.limiting = _limiting(plan, limiter)
 
     def clips(self, subtype: str) -> Iterator[Iterable[NDArray[Any]]]:
         """The blocks of each clip, as the encoder takes samples of a subtype, or as floats for none."""
@@ -108,20 +123,18 @@ def _limited(blocks: Iterator[Block], limiter: Limiter, channels: int) -> Iterat
     yield limiter.process(np.zeros((0, channels), np.float32), last=True)
 
 
-def _limiting(plan: Tracklist, reductions: list[tuple[int, int, float]]) -> Limiting:
-    starts = [track.output_start for track in plan.tracks]
-    lowest: dict[int, float] = {}
-    for start, end, gain in reductions:
-        first = max(0, bisect_right(starts, start) - 1)
-        for track in plan.tracks[first : bisect_right(starts, end - 1)]:
-            lowest[track.clip] = min(gain, lowest.get(track.clip, 1.0))
-    frames = sum(end - start for start, end, _ in reductions)
-    worst = min(reductions, key=lambda reduction: reduction[2])
+def _limiting(plan: Tracklist, limiter: Limiter) -> Limiting | None:
+    """What a limiter did to the clips of a song; None where that can't be heard."""
+    lowest, at = limiter.lowest_gain(0, plan.frames)
+    if lowest > HEARD:
+        return None
+    spans = ((track, track.output_start, track.output_start + track.output_frames) for track in plan.tracks)
+    gains = {track.clip: limiter.lowest_gain(start, end)[0] for track, start, end in spans}
     return Limiting(
-        frames / plan.sample_rate,
-        _decibels(worst[2]),
-        worst[0] / plan.sample_rate,
-        {clip: _decibels(gain) for clip, gain in lowest.items()},
+        limiter.reduced_frames(HEARD) / plan.sample_rate,
+        _decibels(lowest),
+        at / plan.sample_rate,
+        {clip: _decibels(gain) for clip, gain in gains.items() if gain <= HEARD},
     )
 
 

@@ -45,7 +45,8 @@ class RenderReport:
     `same_bytes` whether an earlier rendering of the same plan had the same audio (None where there was none to
     compare with). Where it had not, `largest_difference` is that of two samples, full scale being 1, if the
     earlier file is still there as it was. `limited` tells what was turned down to keep the sum of clips under
-    full scale, if anything. `manifest` is where that was written.
+    full scale, if anything. `loudness` is that of the whole in LUFS, where clips are brought to one. `manifest`
+    is where that was written.
     """
 
     song: str
@@ -65,6 +66,7 @@ class RenderReport:
     same_bytes: bool | None
     largest_difference: float | None
     limited: Limiting | None
+    loudness: float | None
     manifest: str | None
     seconds: float
     dry_run: bool
@@ -178,6 +180,7 @@ def report_of(
         same_bytes,
         None if written is None else written.largest_difference,
         None if written is None else written.limiting,
+        None if written is None else written.loudness,
         None if manifest is None else str(manifest),
         time.monotonic() - begun,
         written is None,

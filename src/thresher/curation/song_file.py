@@ -44,12 +44,14 @@ class Earlier:
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: its SHA-256, how far its samples are at most from those of an earlier file whose bytes are
-    others (None where that can't be told), and what was limited."""
+    """What was written: its SHA-256, how far its samples are at most from those of an earlier file whose bytes
+    are others (None where that can't be told), what was limited, and how loud it is (None where that was not
+    asked for)."""
 
     sha256: str
     largest_difference: float | None
     limiting: Limiting | None
+    loudness: float | None
 
 
 def target_of(output: str | os.PathLike[str] | None, default: str) -> Path:
@@ -116,7 +118,7 @@ def write_song(
         difference = None
         if earlier is not None and sha256 != earlier.sha256:
             difference = _largest_difference(earlier, os.fsencode(partial))
-    return Written(sha256, difference, mix.limiting)
+    return Written(sha256, difference, mix.limiting, mix.loudness)
 
 
 def _largest_difference(earlier: Earlier, file: bytes) -> float | None:

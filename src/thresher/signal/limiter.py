@@ -13,6 +13,7 @@ gain is never too high; it has no corners; and as both steps are symmetric, noth
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from functools import cache
 
 import numpy as np
@@ -59,8 +60,7 @@ class Limiter:
     it. Frames further than 2 · `REACH_SECONDS` from any that exceeds it are not changed. NaN and infinity are not
     expected.
 
-    `reductions` lists where the gain was below 1 in what has come out: stretches (start, end, lowest gain), half
-    open, in frames from the first one, in order, with full gain between any two.
+    What was turned down so far is in `reductions`, `lowest_gain` and `reduced_frames`.
     """
 
     def __init__(self, sr: int, channels: int, ceiling: float, *, true_peak: bool) -> None:
@@ -68,7 +68,8 @@ class Limiter:
             raise ValueError(f"{channels} channels at {sr} Hz cannot be limited")
         if not 0 < ceiling < math.inf:
             raise ValueError(f"{ceiling} is not a ceiling")
-        self.reductions: list[tuple[int, int, float]] = []
+        # where each stretch starts and ends, and the lowest gain of each `_reach` frames of it
+        self._turned_down: list[tuple[int, int, NDArray[np.float32]]] = []
         self._channels = channels
         self._has_true_peaks = true_peak
         self._ceiling = _float32_below(ceiling * 10 ** (-MARGIN / 20) if true_peak else ceiling)
@@ -133,14 +134,39 @@ class Limiter:
             # the ceiling is a float32 itself, so that nothing below it is rounded to above it
             quieter = (louder * gain[:, np.newaxis]).astype(np.float32)
             limited.append((position + start, quieter))
-            self._record(position + start, position + end, float(gain.min()))
+            lowest = np.minimum.reduceat(gain, np.arange(0, len(gain), self._reach)).astype(np.float32)
+            self._turned_down.append((position + start, position + end, lowest))
         return limited
 
-    def _record(self, start: int, end: int, lowest: float) -> None:
-        if self.reductions and self.reductions[-1][1] == start:
-            start, _, before = self.reductions.pop()
-            lowest = min(lowest, before)
-        self.reductions.append((start, end, lowest))
+    @property
+    def reductions(self) -> list[tuple[int, int, float]]:
+        """Where the gain was below 1 in what has come out: stretches (start, end, lowest gain), half open, in
+        frames from the first one, in order, with full gain between any two."""
+        merged: list[tuple[int, int, float]] = []
+        for start, end, gains in self._turned_down:
+            first, lowest = start, float(gains.min())
+            if merged and merged[-1][1] == start:
+                first, _, before = merged.pop()
+                lowest = min(lowest, before)
+            merged.append((first, end, lowest))
+        return merged
+
+    def lowest_gain(self, start: int, end: int) -> tuple[float, int]:
+        """The lowest gain among the frames `[start, end)`, and where it is, both to `REACH_SECONDS`; 1 and
+        `start` where nothing was turned down."""
+        first = bisect_right(self._turned_down, start, key=lambda piece: piece[1])
+        found = (1.0, start)
+        for begun, ended, gains in self._turned_down[first:]:
+            if begun >= end:
+                break
+            low, high = max(0, start - begun) // self._reach, -(-(min(end, ended) - begun) // self._reach)
+            at = low + int(gains[low:high].argmin())
+            found = min(found, (float(gains[at]), begun + at * self._reach), key=lambda gain: gain[0])
+        return found
+
+    def reduced_frames(self, gain: float) -> int:
+        """How many frames were turned down to `gain` or less, to `REACH_SECONDS`."""
+        return sum(int(np.count_nonzero(gains <= gain)) for *_, gains in self._turned_down) * self._reach
 
 
 def true_peak(y: Block) -> float:

@@ -141,6 +141,8 @@ def _tell_render(report: RenderReport, *, json: bool) -> None:
             tell(f"its audio is {equal} when {known} was first made{_by_how_much(report)}")
         if report.limited is not None:
             tell(_limiting_text(report.limited))
+        if report.loudness is not None:
+            tell(f"the whole has {report.loudness:.1f} LUFS")
         if report.manifest is not None:
             tell(f"{report.manifest}: its manifest")
     for sentence in report.unmet:
@@ -164,9 +166,8 @@ def _limiting_text(limited: Limiting) -> str:
     clips = sorted(limited.clips, key=lambda clip: limited.clips[clip])
     named = ", ".join(f"{clip} by {-limited.clips[clip]:.1f} dB" for clip in clips[:5])
     return (
-        f"peaks were limited in {counted(len(clips), 'clip')}, over {limited.seconds:.1f} s, by "
-        f"{-limited.most:.1f} dB at most, at {length_text(limited.at)} "
-        f"(clip {named}{', …' if len(clips) > 5 else ''})"
+        f"peaks were limited in {counted(len(clips), 'clip')}, for {limited.seconds:.1f} s in all, at most by "
+        f"{-limited.most:.1f} dB at {length_text(limited.at)}: {named}{', …' if len(clips) > 5 else ''}"
     )
 
 
