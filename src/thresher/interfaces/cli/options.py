@@ -13,7 +13,7 @@ Form = Annotated[Format, typer.Option("--format", help="How to write the listing
 Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would change.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
-SongName = Annotated[str, typer.Argument(metavar="NAME", help="The song's name.")]
+SongName = Annotated[str, typer.Argument(help="The song's name.")]
 Query = Annotated[
     list[str],
     typer.Argument(help="Clips: ids, files, or a query such as epoch:20.. rating:4.. (thresher fields)."),

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from thresher.errors import UsageError, counted
-from thresher.interfaces.cli import renderings as _renderings  # noqa: F401  its commands are songs', too
 from thresher.interfaces.cli.app import app, open_catalog, song_app, terms_of
 from thresher.interfaces.cli.options import DryRun, Form, Json, SongName, form_of
 from thresher.interfaces.cli.output import (
@@ -41,7 +40,7 @@ def save(
     name: SongName,
     query: Annotated[list[str] | None, typer.Argument(help="Which clips; as in thresher list.")] = None,
     order: Annotated[
-        str | None, typer.Option(help="chain, pairs, FIELD+, FIELD- (as epoch+), or shuffle:SEED.")
+        str | None, typer.Option(help="chain, pairs, FIELD+, FIELD- (as epoch+), shuffle:SEED, or manual.")
     ] = None,
     metric: Annotated[
         str | None, typer.Option(help="The metric that orders it: prefix, aligned or likeness.")
@@ -455,3 +454,7 @@ def delete(name: SongName, json: Json = False) -> None:
         print_json({"deleted": name})
     else:
         tell(f'song "{name}" is deleted; `thresher undo` brings it back')
+
+
+# what is song's, too, and comes behind these in its help
+from thresher.interfaces.cli import renderings as _renderings  # noqa: E402, F401
