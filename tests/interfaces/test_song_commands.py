@@ -141,13 +141,9 @@ def test_a_song_edited_by_hand(thresher: Command) -> None:
         "song", "edit", "Bone", "--pin", "3@1", "--last", "2", "--swap", "4", "6", "--keep-together", "5", "4"
     )
     assert code == 0
-    assert (
-        out
-        == (
-            'song "Bone": 5 clips, 0:20; clip 3 is at 1; clip 6 is at 3; clip 4 is at 2; clip 2 is last; '
-            "clip 6 stays behind clip 5\n"
-        )
-        or "clip 3 is at 1" in out
+    assert out == (
+        'song "Bone": 5 clips, 0:20; clip 3 is at 1; clip 6 is at 3; clip 4 is at 4; clip 2 is last; '
+        "clip 6 stays behind clip 5\n"
     )
     shown = thresher("song", "show", "Bone")[1]
     assert "edited" in shown
