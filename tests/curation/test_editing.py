@@ -315,3 +315,11 @@ def test_what_a_list_names_and_the_song_lacks_is_told(catalog: Catalog) -> None:
     plan = tracklist(catalog, "Bone")
     assert ids(plan) == [8, 3, 4, 5, 6, 7]
     assert plan.unmet == ("clip 1 is not what the query finds, and is not in the song",)
+
+
+def test_a_pin_in_the_way_of_the_last_clip_is_told(catalog: Catalog) -> None:
+    edited(catalog, together=(("5", "6"),), last="6")
+    edited(catalog, pins=(("5", 2),))
+    plan = tracklist(catalog, "Bone")
+    assert ids(plan) == [3, 4, 7, 8, 5, 6]
+    assert plan.unmet == ("clip 5 can't be at 2: another edit is in its way",)

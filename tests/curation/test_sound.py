@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -290,3 +291,14 @@ def test_long_clips_are_streamed_to_the_same_bytes(
     monkeypatch.setattr("thresher.curation.mixing.AHEAD_FRAMES", 1_000)
     streamed = render(catalog, "Bone", tmp_path / "streamed.wav")
     assert (streamed.sha256, streamed.limited) == (report.sha256, report.limited)
+
+
+def test_a_clip_whose_name_is_no_text_is_as_loud_as_the_others(catalog: Catalog, tmp_path: Path) -> None:
+    """It has to be read to know how loud its two sides are as one."""
+    sides = np.hstack([noise(4, 4, 0.02), noise(5, 4, 0.2)])
+    soundfile.write(tmp_path / "odd.wav", sides, RATE, "FLOAT")
+    os.rename(tmp_path / "odd.wav", os.fsencode(tmp_path) + b"/od\xffd\n.wav")
+    ingest(catalog, [tmp_path], SERIAL)
+    save_song(catalog, "Odd", [], {"lufs": -20.0, "channels": 1, "subtype": "FLOAT"})
+    render(catalog, "Odd", tmp_path / "out.wav")
+    assert loudness(soundfile.read(tmp_path / "out.wav", always_2d=True)[0]) == pytest.approx(-20, abs=0.2)

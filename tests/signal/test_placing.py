@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thresher.signal.placing import place
+from thresher.signal.placing import place, unmet
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from thresher.signal.placing import place
     ],
 )
 def test_table(places: dict[int, int], together: list[tuple[int, int]], expected: list[int]) -> None:
-    assert list(place([1, 2, 3, 4, 5], places, together).order) == expected
+    assert list(place([1, 2, 3, 4, 5], places, together)) == expected
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,9 @@ def test_what_can_not_be_had_is_told(
     off_place: tuple[int, ...],
     apart: tuple[tuple[int, int], ...],
 ) -> None:
-    placed = place([1, 2, 3, 4, 5], places, together)
-    assert (placed.off_place, placed.apart) == (off_place, apart)
-    assert sorted(placed.order) == [1, 2, 3, 4, 5]
+    order = place([1, 2, 3, 4, 5], places, together)
+    assert unmet(order, places, together) == ([*off_place], [*apart])
+    assert sorted(order) == [1, 2, 3, 4, 5]
 
 
 @st.composite
@@ -66,10 +66,10 @@ def test_pins_that_can_be_had_are_had_and_the_others_keep_their_order(
     drawn: tuple[list[int], dict[int, int]],
 ) -> None:
     clips, places = drawn
-    placed = place(clips, places)
-    assert {clip: placed.order.index(clip) for clip in places} == places
-    assert [clip for clip in placed.order if clip not in places] == [c for c in clips if c not in places]
-    assert placed.off_place == ()
+    order = place(clips, places)
+    assert {clip: order.index(clip) for clip in places} == places
+    assert [clip for clip in order if clip not in places] == [c for c in clips if c not in places]
+    assert unmet(order, places) == ([], [])
 
 
 @given(
@@ -82,7 +82,10 @@ def test_pins_that_can_be_had_are_had_and_the_others_keep_their_order(
 def test_whatever_is_asked_no_clip_is_lost(
     clips: list[int], places: dict[int, int], together: list[tuple[int, int]]
 ) -> None:
-    placed = place(clips, places, together)
-    assert sorted(placed.order) == sorted(clips)
-    for clip in set(places) & set(clips) - set(placed.off_place):
-        assert placed.order.index(clip) == places[clip]
+    order = place(clips, places, together)
+    assert sorted(order) == sorted(clips)
+    off_place, apart = unmet(order, places, together)
+    for clip in set(places) & set(clips) - set(off_place):
+        assert order.index(clip) == places[clip]
+    for one, other in set(together) - set(apart):
+        assert not {one, other} <= set(clips) or order.index(other) == order.index(one) + 1

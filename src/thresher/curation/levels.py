@@ -18,7 +18,7 @@ BOTH_SIDES = 10 * math.log10(2)
 
 @dataclass(frozen=True)
 class Sound:
-    """A clip's span, in frames, of a file that may be missing, and its loudness alone in LUFS, if it has one."""
+    """A clip's span, in frames, and its loudness alone in LUFS, if it has one; `file` is for those to be read."""
 
     file: bytes | None
     start_frame: int

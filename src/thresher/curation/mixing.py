@@ -26,7 +26,6 @@ from thresher.signal.mix import Block, Fade, Resampler, downmix, fade_edges, joi
 AHEAD_FRAMES = 8_000_000
 """Clips up to this many samples are prepared ahead of the writer; longer ones are streamed in their turn."""
 
-
 HEARD = 10 ** (-0.1 / 20)
 """A gain that is nearer to 1 is not worth telling: 0.1 dB."""
 
@@ -94,7 +93,8 @@ class Mix:
                     track, self.files[track.recording_sha256], fades, plan.sample_rate, plan.channels, subtype
                 )
                 size = (track.end_frame - track.start_frame) * track.channels
-                yield clip, clip if size <= AHEAD_FRAMES else None
+                # there is nothing to prepare in samples that are only copied
+                yield clip, None if clip.needs_no_change or size > AHEAD_FRAMES else clip
 
         with Workers("threads", ahead=2) as workers:  # more would only hold more clips
             for done, (clip, prepared) in enumerate(workers.map(_prepared, tasks()), start=1):
@@ -158,7 +158,7 @@ class _Clip:
         track = self.track
         total, position = track.output_frames, 0
         with AudioReader(self.file) as reader:
-            for block in self._copied(reader) if self._needs_no_change() else self._resampled(reader):
+            for block in self._copied(reader) if self.needs_no_change else self._resampled(reader):
                 faded = fade_edges(block, position, total, *self.fades)
                 yield encoder_samples(faded, self.subtype) if self.subtype else faded
                 position += len(block)
@@ -167,7 +167,8 @@ class _Clip:
                 f"clip {track.clip} gave {position} of {total} frames; `thresher ingest` {track.path} again"
             )
 
-    def _needs_no_change(self) -> bool:
+    @property
+    def needs_no_change(self) -> bool:
         """Whether the clip's own 16-bit samples are those of the song, but for the fades."""
         track = self.track
         theirs = (track.subtype, track.sample_rate, track.channels, track.gain)

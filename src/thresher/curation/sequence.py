@@ -19,7 +19,7 @@ from thresher.curation.scoring import find_metric
 from thresher.curation.songs import Song, SongSettings
 from thresher.signal import ordering
 from thresher.signal.chain import chain
-from thresher.signal.placing import place
+from thresher.signal.placing import place, unmet
 
 
 @dataclass(frozen=True)
@@ -39,23 +39,24 @@ def arranged(catalog: Catalog, connection: Connection, found: Song) -> Arranged:
     places = {clip_id: at - 1 for clip_id, at in edits.pins if at != LAST}
     last = next((clip_id for clip_id, at in edits.pins if at == LAST), chosen.end)
     final = _group_before(last, edits.together, known) if last in known else []
-    placed = place([each for each in order if each not in final], places, edits.together)
+    body = place([each for each in order if each not in final], places, edits.together)
     manual = found.settings.manual or () if chosen.name == "manual" else ()
     named = {*places, *(each for pair in edits.together for each in pair), *edits.added, *manual}
     named |= set() if last is None else {last}
-    unmet = [
+    off_place, apart = unmet((*body, *final), places, edits.together)
+    sentences = [
         f"clip {clip_id} {why}, and is not in the song"
         for clip_id, why in _why_absent(connection, sorted(named - known - set(edits.dropped))).items()
     ]
-    unmet += [
+    sentences += [
         f"clip {clip_id} can't be at {places[clip_id] + 1}: "
-        + ("the song is shorter" if places[clip_id] >= len(order) else "another is kept there")
-        for clip_id in placed.off_place
+        + ("the song is shorter" if places[clip_id] >= len(order) else "another edit is in its way")
+        for clip_id in off_place
     ]
-    unmet += [
-        f"clips {one} and {other} can't stay together: a pin is between them" for one, other in placed.apart
+    sentences += [
+        f"clips {one} and {other} can't stay together: another edit is between them" for one, other in apart
     ]
-    return Arranged(placed.order, tuple(final), tuple(unmet))
+    return Arranged(body, tuple(final), tuple(sentences))
 
 
 def _group_before(last: int | None, together: Sequence[tuple[int, int]], known: Collection[int]) -> list[int]:

@@ -20,6 +20,7 @@ from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
 from thresher.catalog.schema import checkpoint, clip, location, recording
+from thresher.curation.contents import content_files
 from thresher.curation.levels import Sound, song_loudness
 from thresher.curation.scoring import find_metric
 from thresher.curation.sequence import Arranged, arranged
@@ -213,9 +214,11 @@ def _gains(catalog: Catalog, tracks: Sequence[Track], channels: int, lufs: float
     """What brings each clip to a loudness; where none is wanted, or a clip has none, its own gain."""
     if lufs is None:
         return [track.gain for track in tracks]
+    mixed = {track.recording_sha256 for track in tracks if track.channels not in (1, channels)}
+    files = content_files(catalog, mixed)
     sounds = (
         Sound(
-            None if track.missing else catalog.absolute(os.fsencode(track.path)),
+            files.get(track.recording_sha256),
             track.start_frame,
             track.end_frame,
             track.sample_rate,

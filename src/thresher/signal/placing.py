@@ -9,23 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
-@dataclass(frozen=True)
-class Placed:
-    """The sequence, and what could not be had: clips that are not at their places, and pairs that are apart."""
-
-    order: tuple[int, ...]
-    off_place: tuple[int, ...]
-    apart: tuple[tuple[int, int], ...]
-
-
 def place(
     order: Sequence[int], places: Mapping[int, int], together: Sequence[tuple[int, int]] = ()
-) -> Placed:
+) -> tuple[int, ...]:
     """The clips of `order` with those in `places` at their places, and the second of each pair behind the first.
 
     All others keep the order that they have, and flow around. Clips that belong together lie where the first of
-    them would, or where one of them is pinned. Of pins that can't all be had the smaller places win; a group
-    that fits nowhere between pins is taken apart. What `order` does not hold is passed over.
+    them would, or where one of them is pinned. Of pins that can't all be had the smaller places win; a group that
+    fits nowhere between pins is taken apart. What `order` does not hold is passed over.
     """
     board = _Board(len(order))
     groups = _groups(order, together)
@@ -37,14 +28,18 @@ def place(
             free.append(group)
     rank = {clip: at for at, clip in enumerate(order)}
     board.fill(sorted(free, key=lambda group: rank[group[0]]))
-    found = [clip for clip in board.slots if clip is not None]
-    at = {clip: index for index, clip in enumerate(found)}
-    return Placed(
-        tuple(found),
-        tuple(clip for clip in places if clip in at and at[clip] != places[clip]),
-        tuple(
-            (one, other) for one, other in together if one in at and other in at and at[other] != at[one] + 1
-        ),
+    return tuple(clip for clip in board.slots if clip is not None)
+
+
+def unmet(
+    order: Sequence[int], places: Mapping[int, int], together: Sequence[tuple[int, int]] = ()
+) -> tuple[list[int], list[tuple[int, int]]]:
+    """The clips of `order` that are not at their places, and the pairs of which the second is not behind the
+    first."""
+    at = {clip: index for index, clip in enumerate(order)}
+    return (
+        [clip for clip in places if clip in at and at[clip] != places[clip]],
+        [pair for pair in together if pair[0] in at and pair[1] in at and at[pair[1]] != at[pair[0]] + 1],
     )
 
 
