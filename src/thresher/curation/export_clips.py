@@ -8,7 +8,6 @@ and renamed there once it is on the disk, and what is something else there is le
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 import tempfile
@@ -18,47 +17,28 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from sqlalchemy import Connection, select
 
-from thresher.catalog.audio import AudioReader, sha256_file
+from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
-from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, suffix_of
+from thresher.catalog.encoding import OUTPUT_FORMATS, suffix_of
 from thresher.catalog.paths import absolute, to_text
 from thresher.catalog.query import to_text as query_text
 from thresher.catalog.schema import checkpoint, clip, location, recording
 from thresher.curation.contents import Place, places_of, unchanged
 from thresher.curation.execution import Progress, no_progress
-from thresher.curation.export_names import Wanted, distinct_names
+from thresher.curation.export_file import ExportedFile, Form, Item, encode, put
+from thresher.curation.export_names import distinct_names
 from thresher.curation.listing import Terms, select_ids
-from thresher.curation.output import beside, sweep, sync_folder
+from thresher.curation.output import sweep, sync_folder
 from thresher.errors import AudioError, CatalogError, NotFoundError, ThresherError, UsageError, counted
 
-Form = Literal["copy", "trimmed", "link"]
-State = Literal["written", "there already", "refused", "missing", "failed"]
-
 _MOST_SHOWN = 3  # names in an error
-_COPY_BYTES = 1 << 20
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # what the next file would meet, too
 _OTHER = "another file is there"
-
-
-@dataclass(frozen=True)
-class ExportedFile:
-    """One file of an export, whose clip is the first of those it is for.
-
-    `path` is where it is, None where it is not; `bytes` its size, 0 for a link; `reason` tells why it is refused,
-    missing or failed.
-    """
-
-    clip: int
-    source: str
-    path: str | None
-    state: State
-    bytes: int = 0
-    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,40 +61,6 @@ class ExportReport:
     refusal: str | None
     seconds: float
     dry_run: bool
-
-
-@dataclass(frozen=True)
-class _Item:
-    """A file to be written; `source` holds the recording's content now, None where nothing does.
-
-    The span, the format and the comment are those of a trimmed one.
-    """
-
-    clip: int
-    sha256: str
-    places: tuple[Place, ...]
-    start: int
-    end: int
-    container: str
-    subtype: str
-    comment: str
-    form: Form
-    source: Place | None = None
-    target: bytes = b""
-
-    @property
-    def wanted_name(self) -> Wanted:
-        """Its source's name; a trimmed one may be of another format."""
-        own = os.path.basename(self.places[0].path) if self.places else b"clip"
-        form = OUTPUT_FORMATS.get(os.fsdecode(os.path.splitext(own)[1]).lower())
-        has_own = self.form != "trimmed" or (form is not None and form.container == self.container)
-        return Wanted(own, self.clip, None if has_own else suffix_of(self.container).encode())
-
-    def told(self, state: State, size: int = 0, reason: str | None = None) -> ExportedFile:
-        """What the report says of it."""
-        shown = self.source or (self.places[0] if self.places else None)
-        path = to_text(self.target) if state in ("written", "there already", "refused") else None
-        return ExportedFile(self.clip, shown.path_text if shown else "", path, state, size, reason)
 
 
 def export_clips(
@@ -186,7 +132,7 @@ def export_clips(
 # -- what is to be written ---------------------------------------------------------------------------------
 
 
-def _items(catalog: Catalog, connection: Connection, terms: Terms, form: Form) -> list[_Item]:
+def _items(catalog: Catalog, connection: Connection, terms: Terms, form: Form) -> list[Item]:
     """The files of an export, in the query's order; their sources and targets are not settled yet."""
     ids = select_ids(catalog, connection, terms)
     known: dict[int, Any] = {}
@@ -199,7 +145,7 @@ def _items(catalog: Catalog, connection: Connection, terms: Terms, form: Form) -
         )
         known.update((row._mapping[clip.c.id], row._mapping) for row in rows)
     places = places_of(catalog, {row[recording.c.sha256] for row in known.values()})
-    items: dict[int, _Item] = {}
+    items: dict[int, Item] = {}
     for row in (known[clip_id] for clip_id in ids):
         clip_id, recording_id = row[clip.c.id], row[recording.c.id]
         whole = items.get(recording_id)
@@ -207,7 +153,7 @@ def _items(catalog: Catalog, connection: Connection, terms: Terms, form: Form) -
             items[recording_id] = replace(whole, clip=min(whole.clip, clip_id))
             continue
         container, subtype = _output_format(row[recording.c.container], row[recording.c.subtype])
-        items[clip_id if form == "trimmed" else recording_id] = _Item(
+        items[clip_id if form == "trimmed" else recording_id] = Item(
             clip_id,
             row[recording.c.sha256],
             tuple(places[row[recording.c.sha256]]),
@@ -291,13 +237,13 @@ def _status(path: bytes) -> os.stat_result | None:
 
 
 def _settled(
-    items: Sequence[_Item],
+    items: Sequence[Item],
     clips: set[tuple[int, int]],
     *,
     overwrite: bool,
     dry_run: bool,
     progress: Progress,
-) -> Iterator[tuple[_Item, ExportedFile]]:
+) -> Iterator[tuple[Item, ExportedFile]]:
     """Each item with what becomes of it; "written" is what is to be written."""
     sources: dict[str, Place | None] = {}
     for done, item in enumerate(items, start=1):
@@ -319,7 +265,7 @@ def _settled(
 
 
 def _judged(
-    item: _Item, clips: set[tuple[int, int]], scratch: bytes, *, overwrite: bool, dry_run: bool
+    item: Item, clips: set[tuple[int, int]], scratch: bytes, *, overwrite: bool, dry_run: bool
 ) -> ExportedFile:
     if item.source is None:
         return item.told("missing", reason="the file is gone or has changed")
@@ -331,7 +277,7 @@ def _judged(
     if item.form == "trimmed" and (there is not None or dry_run):
         # what the encoder makes of it is known once it has
         encoded = os.path.join(scratch, b"clip")
-        size = _encode(item, encoded)
+        size = encode(item, encoded)
     if there is None:
         return item.told("written", size)
     if _is_same(item, there, encoded):
@@ -343,7 +289,7 @@ def _judged(
     return item.told("written", size) if overwrite else item.told("refused", reason=_OTHER)
 
 
-def _is_same(item: _Item, there: os.stat_result, encoded: bytes | None) -> bool:
+def _is_same(item: Item, there: os.stat_result, encoded: bytes | None) -> bool:
     """Whether what is at the target is what would be written. A link is no copy: who gets the folder may not
     have what it leads to; but where links are wanted, the content itself does as well."""
     if stat.S_ISLNK(there.st_mode) and item.form != "link":
@@ -354,7 +300,7 @@ def _is_same(item: _Item, there: os.stat_result, encoded: bytes | None) -> bool:
         return False
 
 
-def _refusal(where: bytes, refused: Sequence[tuple[_Item, ExportedFile]]) -> str | None:
+def _refusal(where: bytes, refused: Sequence[tuple[Item, ExportedFile]]) -> str | None:
     """Why nothing is written; None where nothing is in the way."""
     if not refused:
         return None
@@ -381,7 +327,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _write(
-    where: bytes, settled: Sequence[tuple[_Item, ExportedFile]], progress: Progress, *, overwrite: bool
+    where: bytes, settled: Sequence[tuple[Item, ExportedFile]], progress: Progress, *, overwrite: bool
 ) -> list[ExportedFile]:
     """Write what is to be written; a file that can't be is told, and the rest is done."""
     folder = Path(os.fsdecode(where))
@@ -403,7 +349,7 @@ def _write(
             file = planned
             if planned.state == "written":
                 try:
-                    file = replace(planned, bytes=_put(item, overwrite=overwrite))
+                    file = replace(planned, bytes=put(item, overwrite=overwrite))
                 except (ThresherError, OSError) as error:
                     kept = (
                         f"{done:,} of {counted(wanted, 'file')} done, and the same command goes on from there"
@@ -425,59 +371,3 @@ def _reason(error: Exception, path: bytes, advice: str) -> str:
     if error.errno in _NO_ROOM:
         raise CatalogError(f"{to_text(path)} could not be written: {words}; {advice}") from error
     return words
-
-
-def _put(item: _Item, *, overwrite: bool) -> int:
-    """Write one file, whole or not at all; its size."""
-    assert item.source is not None
-    with beside(Path(os.fsdecode(item.target))) as partial:
-        file = os.fsencode(partial)
-        if item.form == "link":
-            os.symlink(item.source.path, file)
-            size = 0
-        else:
-            size = _encode(item, file) if item.form == "trimmed" else _copy(item, file)
-        if not overwrite and _status(item.target) is not None:
-            raise UsageError("another file has come there meanwhile")
-    return size
-
-
-def _copy(item: _Item, file: bytes) -> int:
-    """Copy the source; what is written is hashed on its way, so that it is what the catalog knows."""
-    assert item.source is not None
-    digest, size = hashlib.sha256(), 0
-    with open(item.source.path, "rb", buffering=0) as source, open(file, "wb") as copy:
-        while block := source.read(_COPY_BYTES):
-            digest.update(block)
-            size += copy.write(block)
-        copy.flush()
-        os.fsync(copy.fileno())
-    if digest.hexdigest() != item.sha256:
-        raise NotFoundError("the file has changed; `thresher ingest` its folder")
-    return size
-
-
-def _encode(item: _Item, file: bytes) -> int:
-    """Write the clip's span alone; the size of the file."""
-    assert item.source is not None
-    position = item.start
-    with AudioReader(item.source.path) as reader:
-        form = reader.format
-        unchanged = form.subtype == item.subtype == "PCM_16"
-        tags = {"title": to_text(os.path.basename(item.target)), "comment": item.comment}
-        with AudioWriter(
-            file,
-            form.sample_rate,
-            form.channels,
-            item.container,
-            item.subtype,
-            tags,
-            frames=item.end - item.start,
-        ) as writer:
-            blocks = reader.pcm16_blocks if unchanged else reader.blocks
-            for block in blocks(item.start, item.end):
-                writer.write(block)
-                position += len(block)
-    if position != item.end:
-        raise AudioError(f"it ends at frame {position} of {item.end}; `thresher ingest` its folder")
-    return os.stat(file).st_size

@@ -14,7 +14,8 @@ from thresher.interfaces.cli.output import print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
-    from thresher.curation.export_clips import ExportReport, Form
+    from thresher.curation.export_clips import ExportReport
+    from thresher.curation.export_file import Form
 
 PANEL = "Find"
 
