@@ -323,3 +323,23 @@ def test_a_pin_in_the_way_of_the_last_clip_is_told(catalog: Catalog) -> None:
     plan = tracklist(catalog, "Bone")
     assert ids(plan) == [3, 4, 7, 8, 5, 6]
     assert plan.unmet == ("clip 5 can't be at 2: another edit is in its way",)
+
+
+def test_a_last_clip_that_alone_is_too_long_is_told(catalog: Catalog) -> None:
+    edited(catalog, last="8")
+    save_song(catalog, "Bone", None, {"length": 4.2})
+    plan = tracklist(catalog, "Bone")
+    assert ids(plan) == [3]
+    assert plan.unmet == ("clip 8 lies beyond the song's limits",)
+
+
+def test_a_last_clip_that_is_gone_is_told(catalog: Catalog) -> None:
+    edited(catalog, last="8")
+    reject(catalog, ["8"])
+    assert tracklist(catalog, "Bone").unmet == ("clip 8 is rejected, and is not in the song",)
+
+
+def test_of_a_clip_that_was_dropped_by_hand_nothing_is_missed(catalog: Catalog) -> None:
+    save_song(catalog, "Bone", None, {"ordering": "manual", "manual": (8, 5, 3)})
+    assert edited(catalog, drop=("5",)) == [8, 3, 4, 6, 7]
+    assert tracklist(catalog, "Bone").unmet == ()

@@ -302,3 +302,18 @@ def test_a_clip_whose_name_is_no_text_is_as_loud_as_the_others(catalog: Catalog,
     save_song(catalog, "Odd", [], {"lufs": -20.0, "channels": 1, "subtype": "FLOAT"})
     render(catalog, "Odd", tmp_path / "out.wav")
     assert loudness(soundfile.read(tmp_path / "out.wav", always_2d=True)[0]) == pytest.approx(-20, abs=0.2)
+
+
+def test_of_sides_that_cancel_the_loudest_is_as_loud_as_asked_for(made: Make) -> None:
+    side = noise(0)
+    y, _ = made([np.hstack([side, -side])], {"lufs": -20.0, "channels": 1})
+    assert loudness(y) == pytest.approx(-20, abs=0.2)
+
+
+def test_a_ceiling_alone_makes_another_rendering(made: Make, catalog: Catalog, tmp_path: Path) -> None:
+    """A clip too short for a loudness keeps its gain, but not its peaks."""
+    made([tone(0.3, 441, 1.0)], {"lufs": None})
+    save_song(catalog, "Bone", None, {"lufs": -20.0})
+    report = render(catalog, "Bone", tmp_path / "held.wav")
+    assert (report.number, report.same_bytes) == (2, None)
+    assert report.limited is not None

@@ -154,7 +154,7 @@ def join(
             yield mixed[:done]
             tail.append(mixed[done:])
         held = np.concatenate([held, *(block for block in tail if len(block))])
-        reached = min(end, following)
+        reached = end
 
 
 def peak_gain(peak: float) -> float:
