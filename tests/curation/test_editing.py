@@ -343,3 +343,12 @@ def test_of_a_clip_that_was_dropped_by_hand_nothing_is_missed(catalog: Catalog) 
     save_song(catalog, "Bone", None, {"ordering": "manual", "manual": (8, 5, 3)})
     assert edited(catalog, drop=("5",)) == [8, 3, 4, 6, 7]
     assert tracklist(catalog, "Bone").unmet == ()
+
+
+def test_an_end_of_a_chain_that_is_gone_is_told(catalog: Catalog) -> None:
+    save_song(catalog, "Bone", None, {"ordering": "chain:5..6"})
+    reject(catalog, ["5", ",", "6"])
+    assert tracklist(catalog, "Bone").unmet == (
+        "clip 5 is rejected, and is not in the song",
+        "clip 6 is rejected, and is not in the song",
+    )

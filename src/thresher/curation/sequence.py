@@ -42,7 +42,7 @@ def arranged(catalog: Catalog, connection: Connection, found: Song) -> Arranged:
     body = place([each for each in order if each not in final], places, edits.together)
     manual = found.settings.manual or () if chosen.name == "manual" else ()
     named = {*places, *(each for pair in edits.together for each in pair), *edits.added, *manual}
-    named |= set() if last is None else {last}
+    named |= {clip_id for clip_id in (chosen.start, last) if clip_id is not None}
     off_place, apart = unmet((*body, *final), places, edits.together)
     sentences = [
         f"clip {clip_id} {why}, and is not in the song"
