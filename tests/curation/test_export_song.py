@@ -15,7 +15,9 @@ import soundfile
 
 from thresher.catalog.catalog import Catalog
 from thresher.curation.export_song import export_song, export_stems
+from thresher.curation.exports.export_format import ExportFormat
 from thresher.curation.exports.registry import FORMATS
+from thresher.curation.exports.sheet import Sheet
 from thresher.curation.ingest import IngestOptions, ingest
 from thresher.curation.manifest import read_manifest
 from thresher.curation.render import render
@@ -59,6 +61,32 @@ def test_places_and_trims_are_those_of_the_tracklist(catalog: Catalog, tmp_path:
         assert item["NAME"][0].startswith(f"run e{track.epoch} ")
     kinds = [source.attrib[0] for source in project.findall(".//SOURCE")]
     assert kinds == ["WAVE", "WAVE", "FLAC"]
+
+
+def test_the_sheet_says_what_the_tracklist_says(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheets: list[Sheet] = []
+
+    def text(sheet: Sheet, folder: bytes) -> str:
+        sheets.append(sheet)
+        return ""
+
+    monkeypatch.setattr("thresher.curation.export_song.FORMATS", {".txt": ExportFormat(".txt", "", text)})
+    save_song(catalog, "Bone / Marrow", None, {"lufs": -20.0})
+    export_song(catalog, "Bone / Marrow", tmp_path / "song.txt")
+    plan, (sheet,) = tracklist(catalog, "Bone / Marrow"), sheets
+    rate = plan.sample_rate
+    assert (sheet.title, sheet.sample_rate, sheet.channels) == ("Bone / Marrow", rate, plan.channels)
+    assert sheet.seconds == pytest.approx(plan.seconds)
+    for entry, track in zip(sheet.entries, plan.tracks, strict=True):
+        assert (entry.clip, entry.gain, entry.seam) == (track.clip, track.gain, track.seam)
+        assert entry.path == os.fsencode(tmp_path / track.path)
+        assert entry.start == pytest.approx(track.output_start / rate)
+        assert entry.crossfade == pytest.approx(track.crossfade / rate)
+    # where it crossfades a clip has no fade of its own
+    assert [entry.fade_in > 0 for entry in sheet.entries] == [True, False, False]
+    assert [entry.fade_out > 0 for entry in sheet.entries] == [False, False, True]
 
 
 def test_a_rendering_is_handed_on_as_it_was(catalog: Catalog, tmp_path: Path) -> None:
