@@ -68,7 +68,7 @@ def test_the_sheet_says_what_the_tracklist_says(
 ) -> None:
     sheets: list[Sheet] = []
 
-    def text(sheet: Sheet, folder: bytes) -> str:
+    def text(sheet: Sheet, _folder: bytes) -> str:
         sheets.append(sheet)
         return ""
 
