@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog as Catalog
     from thresher.curation.difference import difference as difference
     from thresher.curation.dupes import dupes as dupes
+    from thresher.curation.editing import SongEdit as SongEdit
+    from thresher.curation.editing import edit_song as edit_song
+    from thresher.curation.editing import read_sequence as read_sequence
     from thresher.curation.export_clips import export_clips as export_clips
+    from thresher.curation.export_song import export_song as export_song
+    from thresher.curation.export_song import export_stems as export_stems
     from thresher.curation.forget import forget as forget
     from thresher.curation.ingest import IngestOptions as IngestOptions
     from thresher.curation.ingest import ingest as ingest
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
     from thresher.curation.listing import fields as fields
     from thresher.curation.listing import list_clips as list_clips
     from thresher.curation.listing import show_clip as show_clip
+    from thresher.curation.manifest import read_manifest as read_manifest
     from thresher.curation.near import near as near
     from thresher.curation.overview import batches as batches
     from thresher.curation.overview import checkpoints as checkpoints
@@ -37,11 +43,14 @@ if TYPE_CHECKING:
     from thresher.curation.playback import play_song as play_song
     from thresher.curation.reanalyse import reanalyse as reanalyse
     from thresher.curation.render import render as render
+    from thresher.curation.render_manifest import render_manifest as render_manifest
     from thresher.curation.renderings import renderings as renderings
     from thresher.curation.scoring import score as score
+    from thresher.curation.songs import copy_song as copy_song
     from thresher.curation.songs import delete_song as delete_song
     from thresher.curation.songs import rename_song as rename_song
     from thresher.curation.songs import save_song as save_song
+    from thresher.curation.songs import song_history as song_history
     from thresher.curation.songs import songs as songs
     from thresher.curation.tracklist import tracklist as tracklist
     from thresher.curation.verify import verify as verify
@@ -52,19 +61,23 @@ _HOMES = {
     "catalog.catalog": ("Catalog",),
     "curation.difference": ("difference",),
     "curation.dupes": ("dupes",),
+    "curation.editing": ("SongEdit", "edit_song", "read_sequence"),
     "curation.export_clips": ("export_clips",),
+    "curation.export_song": ("export_song", "export_stems"),
     "curation.forget": ("forget",),
     "curation.ingest": ("IngestOptions", "ingest"),
     "curation.judging": ("history", "modify", "note", "rate", "reject", "tag", "undo", "unreject"),
     "curation.listing": ("fields", "list_clips", "show_clip"),
+    "curation.manifest": ("read_manifest",),
     "curation.near": ("near",),
     "curation.overview": ("batches", "checkpoints", "stats"),
     "curation.playback": ("play_clip", "play_song"),
     "curation.reanalyse": ("reanalyse",),
     "curation.render": ("render",),
+    "curation.render_manifest": ("render_manifest",),
     "curation.renderings": ("renderings",),
     "curation.scoring": ("score",),
-    "curation.songs": ("delete_song", "rename_song", "save_song", "songs"),
+    "curation.songs": ("copy_song", "delete_song", "rename_song", "save_song", "song_history", "songs"),
     "curation.tracklist": ("tracklist",),
     "curation.verify": ("verify",),
     "curation.verify_song": ("verify_song",),
