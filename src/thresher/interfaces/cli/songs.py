@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from thresher.errors import UsageError, counted
+from thresher.errors import counted
 from thresher.interfaces.cli.app import app, open_catalog, song_app, terms_of
 from thresher.interfaces.cli.options import DryRun, Form, Json, SongName, form_of
 from thresher.interfaces.cli.output import (
@@ -24,12 +24,12 @@ from thresher.interfaces.cli.output import (
     score_text,
     tell,
 )
+from thresher.interfaces.cli.song_options import changes_of, described, in_sequence, pin_of, pinned_chain
 from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
     from thresher.curation.difference import Difference
-    from thresher.curation.songs import SongSettings
     from thresher.curation.tracklist import Seam, Tracklist
 
 app.add_typer(song_app, name="song", rich_help_panel="Make songs")
@@ -83,8 +83,8 @@ def save(
 
     with open_catalog() as catalog:
         if start is not None or end is not None:
-            order = _pinned_chain(order, start, end, _ordering_of(catalog, name))
-        changes = _changes(
+            order = pinned_chain(order, start, end, _ordering_of(catalog, name))
+        changes = changes_of(
             {
                 "ordering": order,
                 "metric": metric,
@@ -103,7 +103,7 @@ def save(
             changes["dither"] = dither
         terms = terms_of(catalog, query) if query else None
         if sequence is not None:
-            changes |= _in_sequence(order, read_sequence(catalog, sequence))
+            changes |= in_sequence(order, read_sequence(catalog, sequence))
             if terms is None and not has_song(catalog, name):
                 terms = [part for clip in changes["manual"] for part in (",", str(clip))][1:]
         song = save_song(catalog, name, terms, changes)
@@ -112,7 +112,7 @@ def save(
         print_json(song)
         return
     size = f"{counted(len(plan.tracks), 'clip')}, {length_text(plan.seconds)}"
-    tell(f'song "{name}": {size}, {_described(song.settings)}')
+    tell(f'song "{name}": {size}, {described(song.settings)}')
     if plan.tracks:
         say(f'next: thresher song render "{name}"')
     else:
@@ -126,101 +126,6 @@ def _ordering_of(catalog: Catalog, name: str) -> str | None:
     return next((row.settings.ordering for row in songs(catalog) if row.name == name), None)
 
 
-def _pinned_chain(order: str | None, start: int | None, end: int | None, old: str | None) -> str:
-    """The chain with these ends; one that is not given stays as it was."""
-    from thresher.signal.ordering import parse_ordering
-
-    if order not in (None, "chain"):
-        raise UsageError(f"--start and --end are for --order chain, not for {order}")
-    was = parse_ordering(old) if old and order is None else None
-    if was is not None and was.name == "chain":
-        start, end = was.start if start is None else start, was.end if end is None else end
-    return f"chain:{'' if start is None else start}..{'' if end is None else end}"
-
-
-def _in_sequence(order: str | None, clips: tuple[int, ...]) -> dict[str, Any]:
-    if order not in (None, "manual"):
-        raise UsageError(f"--from is for --order manual, not for {order}")
-    return {"ordering": "manual", "manual": clips}
-
-
-def _changes(given: Mapping[str, str | None]) -> dict[str, Any]:
-    """The settings that options name, by their columns; UsageError for what is no number where one is wanted."""
-    return {
-        column: _READERS[column](f"--{_OPTIONS.get(column, column)}", text)
-        for column, text in given.items()
-        if text is not None
-    }
-
-
-def _text(_option: str, text: str) -> str | None:
-    return None if text == "auto" else text
-
-
-def _whole_number(option: str, text: str) -> int | None:
-    if text in ("none", "auto"):
-        return None
-    if not text.isdecimal():
-        raise UsageError(f'{option} "{text}" is not a whole number')
-    return int(text)
-
-
-def _number(option: str, text: str) -> float | None:
-    if text == "none":
-        return None
-    try:
-        return float(text)
-    except ValueError as error:
-        raise UsageError(f'{option} "{text}" is not a number') from error
-
-
-def _duration(option: str, text: str) -> float | None:
-    from thresher.catalog.values import parse_duration
-
-    try:
-        return None if text == "none" else parse_duration(text)
-    except ValueError as error:
-        raise UsageError(f"{option} {error}") from error
-
-
-def _seconds(option: str, text: str) -> float:
-    return _duration(option, text) or 0.0
-
-
-_OPTIONS = {"ordering": "order", "sample_rate": "rate"}
-_READERS: Mapping[str, Callable[[str, str], Any]] = {
-    **dict.fromkeys(("ordering", "metric"), lambda _option, text: text),
-    "subtype": _text,
-    **dict.fromkeys(("clips", "sample_rate", "channels"), _whole_number),
-    "length": _duration,
-    "lufs": _number,
-    **dict.fromkeys(("fade", "crossfade", "gap"), _seconds),
-}
-
-
-def _described(settings: SongSettings) -> str:
-    parts = [settings.query or "all clips", f"order {settings.ordering} by {settings.metric}"]
-    if settings.length is not None:
-        parts.append(f"at most {length_text(settings.length)}")
-    if settings.clips is not None:
-        parts.append(f"at most {counted(settings.clips, 'clip')}")
-    if settings.sample_rate is not None:
-        parts.append(f"{settings.sample_rate} Hz")
-    if settings.channels is not None:
-        parts.append("mono" if settings.channels == 1 else "stereo")
-    if settings.subtype is not None:
-        parts.append(settings.subtype)
-    if settings.lufs is not None:
-        parts.append(f"{settings.lufs:g} LUFS")
-    if settings.crossfade:
-        parts.append(f"crossfades of {settings.crossfade:g} s")
-    if settings.gap:
-        parts.append(f"gaps of {settings.gap:g} s")
-    if settings.dither:
-        parts.append("dithered")
-    return ", ".join(parts)
-
-
 @song_app.command("list")
 def list_songs(form: Form = Format.TABLE, json: Json = False) -> None:
     """List all songs."""
@@ -232,7 +137,7 @@ def list_songs(form: Form = Format.TABLE, json: Json = False) -> None:
         Column("song", lambda row: row.name),
         Column("clips", lambda row: row.clips, is_number=True),
         Column("rendered", lambda row: row.renderings, is_number=True),
-        Column("made of", lambda row: row.problem or _described(row.settings), keep=Keep.LINES),
+        Column("made of", lambda row: row.problem or described(row.settings), keep=Keep.LINES),
     )
     emit(rows, columns, form_of(form, json))
 
@@ -305,7 +210,7 @@ def _summarise(plan: Tracklist, changed: Difference | None) -> None:
     seams, clips = plan.seams, counted(len(plan.tracks), "clip")
     print_facts(
         [
-            ("song", f"{plan.song.name}: {_described(plan.song.settings)}"),
+            ("song", f"{plan.song.name}: {described(plan.song.settings)}"),
             (
                 "length",
                 f"{length_text(plan.seconds)}, {clips}, {plan.sample_rate} Hz {channels}",
@@ -379,7 +284,7 @@ def edit(
         add=tuple(add or ()),
         drop=tuple(drop or ()),
         together=() if keep_together is None else (keep_together,),
-        pins=tuple(map(_pin, pin or ())),
+        pins=tuple(map(pin_of, pin or ())),
         first=first,
         last=last,
         swap=swap,
@@ -394,13 +299,6 @@ def edit(
     tell(f'{would}song "{name}": {counted(len(plan.tracks), "clip")}, {length_text(plan.seconds)}; {edits}')
     for sentence in plan.unmet:
         say(sentence)
-
-
-def _pin(text: str) -> tuple[str, int]:
-    clip, at, place = text.rpartition("@")
-    if not at or not clip or not place.isdecimal():
-        raise UsageError(f'--pin "{text}" is not a clip and a place, as 12@3')
-    return clip, int(place)
 
 
 @song_app.command()
