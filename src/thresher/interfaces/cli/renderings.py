@@ -24,6 +24,7 @@ from thresher.interfaces.cli.output import (
     tell,
 )
 from thresher.interfaces.cli.progress import ProgressBar
+from thresher.interfaces.cli.song_options import described
 from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
@@ -229,6 +230,7 @@ class _ChangeRow:
 def list_renderings(name: SongName, form: Form = Format.TABLE, json: Json = False) -> None:
     """List what a song was each time it was rendered; song render NAME --rendering N makes one again."""
     from thresher.curation.renderings import renderings
+    from thresher.curation.songs import SongSettings
 
     with open_catalog() as catalog:
         rows = renderings(catalog, name)
@@ -240,7 +242,7 @@ def list_renderings(name: SongName, form: Form = Format.TABLE, json: Json = Fals
         Column("form", lambda row: f"{row.container} {row.subtype}", rank=1),
         Column(
             "made of",
-            lambda row: f"{row.query or 'all clips'}, {row.ordering} by {row.metric}",
+            lambda row: described(row.settings or SongSettings(row.query, row.ordering, row.metric)),
             keep=Keep.LINES,
         ),
         Column("file", lambda row: row.path, keep=Keep.END),
