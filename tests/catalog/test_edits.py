@@ -44,7 +44,7 @@ def test_no_edits_are_kept_as_nothing() -> None:
         ("release", (5,), "together", ()),
         ("swap", (1, 1, 2, 3), "pins", ((2, 1), (1, 3), (3, LAST))),
         ("swap", (1, 1, 8, 5), "pins", ((8, 1), (2, 3), (1, 5), (3, LAST))),
-        ("swap", (3, 9, 8, 5), "pins", ((1, 1), (2, 3), (3, 5), (8, LAST))),
+        ("swap", (3, LAST, 8, 5), "pins", ((1, 1), (2, 3), (3, 5), (8, LAST))),
         ("swap", (5, 4, 8, 6), "together", ((4, 8), (8, 6))),
     ],
 )

@@ -352,3 +352,38 @@ def test_an_end_of_a_chain_that_is_gone_is_told(catalog: Catalog) -> None:
         "clip 5 is rejected, and is not in the song",
         "clip 6 is rejected, and is not in the song",
     )
+
+
+def test_a_clip_beyond_the_limits_can_be_last(catalog: Catalog) -> None:
+    save_song(catalog, "Bone", None, {"clips": 2})
+    assert edited(catalog, last="8") == [3, 8]
+    assert edited(catalog, first="7") == [7, 8]
+    assert edited(catalog, swap=("7", "8")) == [8, 7]
+
+
+def test_a_swap_is_of_the_places_that_clips_have(catalog: Catalog) -> None:
+    """One is pinned where it can't be: 4 is at 2 because it stays behind 3."""
+    edited(catalog, pins=(("3", 1),), together=(("3", "4"),))
+    edited(catalog, pins=(("8", 2),))
+    assert ids(tracklist(catalog, "Bone"))[:3] == [3, 4, 5]
+    before = ids(tracklist(catalog, "Bone"))
+    after = edited(catalog, swap=("4", "8"))
+    assert (after.index(8), after.index(4)) == (before.index(4), before.index(8))
+
+
+@pytest.mark.parametrize("edit", [{"first": "7", "last": "7"}, {"pins": (("7", 2),), "last": "7"}])
+def test_one_command_gives_a_clip_one_place(catalog: Catalog, edit: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="clip 7 can't be at two places"):
+        edited(catalog, **edit)
+
+
+def test_the_history_tells_only_what_changed(catalog: Catalog) -> None:
+    save_song(catalog, "Bone", None, {"dither": True})
+    save_song(catalog, "Bone", None, {"dither": True, "gap": 0.5})
+    assert song_history(catalog, "Bone")[0].summary == 'edit song "Bone": gap 0.5'
+
+
+def test_without_any_file_nothing_is_rendered_without_missing(catalog: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "clips").rename(tmp_path.parent / f"{tmp_path.name}-away")
+    with pytest.raises(NotFoundError, match="needs 6 clips whose files are missing"):
+        render(catalog, "Bone", tmp_path / "bone.wav", without_missing=True)

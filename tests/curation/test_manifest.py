@@ -134,7 +134,7 @@ def test_what_is_no_json_is_refused(tmp_path: Path) -> None:
 def test_contents_that_are_not_there_are_listed(catalog: Catalog, tmp_path: Path) -> None:
     render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
     (tmp_path / "clips/run_epoch_1_0.wav").write_bytes(b"another content")
-    with pytest.raises(NotFoundError, match=r"1 clips .*run_epoch_1_0\.wav"):
+    with pytest.raises(NotFoundError, match=r"1 clip of the manifest not found .*run_epoch_1_0\.wav"):
         render_manifest(tmp_path / "bone.manifest.json", tmp_path / "clips", tmp_path / "again.wav")
     with pytest.raises(NotFoundError, match="there is no folder"):
         render_manifest(tmp_path / "bone.manifest.json", tmp_path / "nowhere", tmp_path / "again.wav")
@@ -172,3 +172,31 @@ def test_a_manifest_of_its_own_name(catalog: Catalog, tmp_path: Path) -> None:
     report = render(catalog, "Bone", tmp_path / "bone.wav", manifest=True, dry_run=True)
     assert sorted(os.listdir(tmp_path)) == ["catalog.db", "catalog.toml", "clips"]
     assert report.dry_run
+
+
+def test_a_clip_is_never_replaced(catalog: Catalog, tmp_path: Path, elsewhere: Path) -> None:
+    """Neither one of the manifest's own, nor another of a catalog that lies there."""
+    save_song(catalog, "Bone", ["1", ",", "2"])
+    render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
+    clips = {path: path.read_bytes() for path in (tmp_path / "clips").iterdir()}
+    manifest = tmp_path / "bone.manifest.json"
+    for path in clips:
+        with pytest.raises(UsageError, match="is a clip and is not overwritten"):
+            render_manifest(manifest, tmp_path / "clips", path, overwrite=True)
+    elsewhere.mkdir()
+    copied = elsewhere / "copy.wav"
+    copied.write_bytes((tmp_path / "clips/run_epoch_0_0.wav").read_bytes())
+    with pytest.raises(UsageError, match="is a clip and is not overwritten"):
+        shutil.copy(tmp_path / "clips/run_epoch_1_0.wav", elsewhere / "other.wav")
+        render_manifest(manifest, elsewhere, copied, overwrite=True)
+    assert {path: path.read_bytes() for path in clips} == clips
+
+
+def test_what_is_no_manifest_is_not_replaced_by_one(catalog: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "bone.manifest.json").write_text('{"mine": 1}')
+    with pytest.raises(UsageError, match="exists and is no manifest"):
+        render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
+    assert not (tmp_path / "bone.wav").exists()
+    for _ in range(2):
+        render(catalog, "Bone", tmp_path / "bone.wav", manifest=True, overwrite=True)
+    render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)

@@ -87,13 +87,11 @@ class Edits:
 
     def swap(self, one: int, its: int, other: int, others: int) -> Self:
         """With two clips at each other's places, `its` being that of `one` now, `others` that of `other`."""
-        known = self.places
-        to_one, to_other = known.get(other, others), known.get(one, its)
         pins = tuple(pin for pin in self.pins if pin[0] not in (one, other))
         # whoever was kept beside one of them is kept beside the clip that takes its place
         new = {one: other, other: one}
         together = tuple((new.get(a, a), new.get(b, b)) for a, b in self.together)
-        return replace(self, pins=pins, together=together).pin(one, to_one).pin(other, to_other)
+        return replace(self, pins=pins, together=together).pin(one, others).pin(other, its)
 
     def release(self, clip_id: int) -> Self:
         """Without all that was edited of a clip."""

@@ -64,3 +64,10 @@ def content_files(catalog: Catalog, sha256s: Collection[str]) -> dict[str, bytes
     """A file for each content, by its SHA-256; those that are nowhere are left out."""
     found = {sha256: unchanged(sha256, places) for sha256, places in places_of(catalog, sha256s).items()}
     return {sha256: place.path for sha256, place in found.items() if place is not None}
+
+
+def is_present(catalog: Catalog, path: str | os.PathLike[str]) -> bool:
+    """Whether a file is one of the catalog's, where it knows it to be now."""
+    here = (location.c.path == catalog.stored(path).path) & location.c.missing_since.is_(None)
+    with catalog.reading() as connection:
+        return connection.scalar(select(location.c.id).where(here).limit(1)) is not None

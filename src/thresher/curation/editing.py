@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -15,6 +15,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import Wish, decide
 from thresher.catalog.edits import LAST, Edits
 from thresher.curation.listing import find_clip, select_ids
+from thresher.curation.sequence import arranged
 from thresher.curation.songs import find_song
 from thresher.curation.tracklist import Tracklist, lay_out
 from thresher.errors import NotFoundError, ThresherError, UsageError
@@ -64,6 +65,7 @@ class _Editor:
         self.song = find_song(connection, name)
         self.edits: Edits = self.song.settings.edits
         self.said: list[str] = []
+        self._pinned: set[int] = set()
 
     def laid_out(self) -> Tracklist:
         """The song with the edits so far."""
@@ -104,36 +106,47 @@ class _Editor:
             )
         return clip_id
 
-    def _present(self, term: str, found: Tracklist) -> int:
+    def _found(self) -> list[int]:
+        """All clips of the song in sequence, those beyond its limits, too."""
+        settings = replace(self.song.settings, edits=self.edits)
+        sequence = arranged(self._catalog, self._connection, replace(self.song, settings=settings))
+        return [*sequence.body, *sequence.final]
+
+    def _present(self, term: str, found: Sequence[int]) -> int:
         """A clip that is in the song."""
         clip_id = self._clip(term)
-        if clip_id not in {track.clip for track in found.tracks}:
+        if clip_id not in found:
             raise UsageError(
                 f'clip {clip_id} is not in song "{self.song.name}"; --add {clip_id} puts it there'
             )
         return clip_id
 
     def _keep_together(self, one: str, other: str) -> None:
-        found = self.laid_out()
+        found = self._found()
         before, after = self._present(one, found), self._present(other, found)
         if before == after:
             raise UsageError(f"clip {before} can't stay behind itself; name two clips")
         self._change(f"keep {before} and {after} together", self.edits.keep_together(before, after))
 
     def _pin(self, term: str, at: int) -> None:
-        found = self.laid_out()
+        found = self._found()
         clip_id = self._present(term, found)
-        if at > len(found.tracks):
-            raise UsageError(f'song "{self.song.name}" has {len(found.tracks)} clips, and no place {at}')
+        if at > len(found):
+            raise UsageError(f'song "{self.song.name}" has {len(found)} clips, and no place {at}')
+        if clip_id in self._pinned:
+            raise UsageError(f"clip {clip_id} can't be at two places; name one")
+        self._pinned.add(clip_id)
         where = "last" if at == LAST else f"at {at}"
         self._change(f"pin {clip_id} {where}", self.edits.pin(clip_id, at))
 
     def _swap(self, one: str, other: str) -> None:
-        found = self.laid_out()
+        found = self._found()
         first, second = self._present(one, found), self._present(other, found)
         if first == second:
             raise UsageError(f"clip {first} can't change places with itself; name two clips")
-        at = {track.clip: number for number, track in enumerate(found.tracks, start=1)}
+        at = {clip_id: number for number, clip_id in enumerate(found, start=1)}
+        if self.edits.places.get(found[-1]) == LAST:
+            at[found[-1]] = LAST
         self._change(f"swap {first} and {second}", self.edits.swap(first, at[first], second, at[second]))
 
     def _check_ends(self) -> None:

@@ -164,7 +164,7 @@ def _export(
     return SongExport(
         plan.song.name,
         then.number or None,
-        str(target),
+        to_text(os.fsencode(target)),
         form,
         len(plan.tracks),
         stems,

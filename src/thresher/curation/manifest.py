@@ -211,6 +211,15 @@ def read_manifest(file: str | os.PathLike[str]) -> tuple[Tracklist, Rendering]:
     return plan, then
 
 
+def is_manifest(file: Path) -> bool:
+    """Whether a file says that it is one, whole or not."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("format") == FORMAT
+
+
 def _checked(file: Path) -> Manifest:
     from pydantic import TypeAdapter, ValidationError
 

@@ -15,11 +15,12 @@ from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import insert_row
 from thresher.catalog.encoding import suffix_of
-from thresher.catalog.schema import location, rendering_clip
+from thresher.catalog.paths import to_text
 from thresher.catalog.schema import rendering as rendering_table
-from thresher.curation.contents import content_files
+from thresher.catalog.schema import rendering_clip
+from thresher.curation.contents import content_files, is_present
 from thresher.curation.execution import Progress, no_progress
-from thresher.curation.manifest import manifest_text
+from thresher.curation.manifest import is_manifest, manifest_text
 from thresher.curation.mixing import Limiting
 from thresher.curation.output import write_text
 from thresher.curation.renderings import frozen, plan_sha256
@@ -107,6 +108,8 @@ def render(
             f"rendering {then.number} is {then.container}; give -o FILE{suffix_of(then.container)}"
         )
     files, missing = source_files(catalog, plan)
+    if missing and without_missing and len(missing) == len(plan.tracks):
+        raise NotFoundError(_missing_sentence(name, missing, instead=""))
     if missing and without_missing:
         plan = without(catalog, plan, {track.clip for track in missing})
     elif missing:
@@ -119,7 +122,7 @@ def render(
     song_file = SongFile(target, form.container, subtype)
     digest = then.plan_sha256 if then else plan_sha256(plan, form.container, subtype)
     _check_target(catalog, plan, target, overwrite=overwrite)
-    beside = _manifest_target(target, manifest)
+    beside = _manifest_target(target, manifest, overwrite=overwrite)
     earlier = _earlier(catalog, plan, digest)
     number, written, same = (None if earlier is None else earlier.number), None, None
     if not dry_run:
@@ -165,7 +168,7 @@ def report_of(
     return RenderReport(
         name,
         number,
-        str(song_file.target),
+        to_text(os.fsencode(song_file.target)),
         song_file.container,
         song_file.subtype,
         plan.sample_rate,
@@ -181,7 +184,7 @@ def report_of(
         None if written is None else written.largest_difference,
         None if written is None else written.limiting,
         None if written is None else written.loudness,
-        None if manifest is None else str(manifest),
+        None if manifest is None else to_text(os.fsencode(manifest)),
         time.monotonic() - begun,
         written is None,
     )
@@ -190,21 +193,21 @@ def report_of(
 # -- the output --------------------------------------------------------------------------------------------
 
 
-def _missing_sentence(name: str, missing: list[Track]) -> str:
+def _missing_sentence(
+    name: str, missing: list[Track], instead: str = ", or render what is there with --without-missing"
+) -> str:
     shown = ", ".join(track.path for track in missing[:5])
     more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+    which = "clip whose file is" if len(missing) == 1 else "clips whose files are"
     return (
-        f'song "{name}" needs {len(missing)} clips whose files are missing ({shown}{more}); put them back '
-        "and `thresher ingest` their folder, or render what is there with --without-missing"
+        f'song "{name}" needs {len(missing)} {which} missing ({shown}{more}); put '
+        f"{'it' if len(missing) == 1 else 'them'} back and `thresher ingest` the folder{instead}"
     )
 
 
 def _check_target(catalog: Catalog, plan: Tracklist, target: Path, *, overwrite: bool) -> None:
     stored = catalog.stored(target)
     with catalog.reading() as connection:
-        source = connection.scalar(
-            select(func.count()).where(location.c.path == stored.path, location.c.missing_since.is_(None))
-        )
         own = {
             row.path_text: row.sha256
             for row in connection.execute(
@@ -213,7 +216,7 @@ def _check_target(catalog: Catalog, plan: Tracklist, target: Path, *, overwrite:
                 )
             )
         }
-    if source:
+    if is_present(catalog, target):
         raise UsageError(f"{target} is a clip of the catalog and is not overwritten; give another -o FILE")
     if overwrite or not target.exists() or stored.path_text in own:
         return
@@ -224,13 +227,15 @@ def _check_target(catalog: Catalog, plan: Tracklist, target: Path, *, overwrite:
         )
 
 
-def _manifest_target(target: Path, wanted: str | os.PathLike[str] | bool) -> Path | None:
-    """Where a manifest goes; UsageError where that is no file of its own."""
+def _manifest_target(target: Path, wanted: str | os.PathLike[str] | bool, *, overwrite: bool) -> Path | None:
+    """Where a manifest goes; UsageError where that is no file of its own, or another one is there."""
     if wanted is False:
         return None
     beside = target.with_suffix(".manifest.json") if wanted is True else target_of(wanted, "")
     if beside.suffix.lower() != ".json":
         raise UsageError(f'"{beside.name}" does not end in .json, as a manifest does')
+    if os.path.lexists(beside) and not overwrite and not is_manifest(beside):
+        raise UsageError(f"{beside} exists and is no manifest; give another --manifest FILE or --overwrite")
     return beside
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from thresher.catalog.audio import SUFFIXES, sha256_file
+from thresher.catalog.catalog import Catalog
 from thresher.catalog.encoding import suffix_of
+from thresher.curation.contents import is_present
 from thresher.curation.execution import Progress, no_progress
 from thresher.curation.manifest import read_manifest
 from thresher.curation.render import RenderReport, report_of
 from thresher.curation.song_file import SongFile, format_of, target_of, write_song
 from thresher.curation.tracklist import Tracklist
-from thresher.errors import AudioError, NotFoundError, UsageError
+from thresher.errors import AudioError, NotFoundError, ThresherError, UsageError, counted
 
 
 def render_manifest(
@@ -42,9 +44,9 @@ def render_manifest(
     if missing:
         shown = ", ".join(track.path for track in missing[:5])
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-        raise NotFoundError(
-            f"{len(missing)} clips of the manifest are not under {folder} ({shown}{more}); give --files DIR"
-        )
+        clips = f"{counted(len(missing), 'clip')} of the manifest"
+        raise NotFoundError(f"{clips} not found under {folder} ({shown}{more}); give --files DIR")
+    _check_clips(target, files)
     if target.exists() and not overwrite and sha256_file(os.fsencode(target)) != then.sha256:
         raise UsageError(
             f"{target} exists and is not what the manifest makes; give another -o FILE or --overwrite"
@@ -64,6 +66,21 @@ def render_manifest(
         same_bytes=written.sha256 == then.sha256 if written and then.sha256 else None,
         manifest=None,
     )
+
+
+def _check_clips(target: Path, files: Mapping[str, bytes]) -> None:
+    """UsageError where the target is one of the clips, or one of a catalog that lies there."""
+    if not target.exists():
+        return
+    is_clip = any(os.path.samefile(file, target) for file in files.values())
+    if not is_clip:
+        try:
+            with Catalog.open(environ={}, start=target.parent) as catalog:
+                is_clip = is_present(catalog, target)
+        except ThresherError:  # none is there, or not one that this program can read
+            return
+    if is_clip:
+        raise UsageError(f"{target} is a clip and is not overwritten; give another -o FILE")
 
 
 def _found(plan: Tracklist, folder: Path, progress: Progress) -> dict[str, bytes]:

@@ -24,11 +24,14 @@ from thresher.signal.placing import place, unmet
 
 @dataclass(frozen=True)
 class Arranged:
-    """Ids of a song's clips in sequence: its `body`, and what has to be the end of it, wherever its limits cut."""
+    """Ids of a song's clips in sequence: its `body`, and what has to be the end of it, wherever its limits cut.
+
+    `unmet` are clips whose edits can't be had, with a sentence that says why.
+    """
 
     body: tuple[int, ...]
     final: tuple[int, ...]
-    unmet: tuple[str, ...]
+    unmet: tuple[tuple[int, str], ...]
 
 
 def arranged(catalog: Catalog, connection: Connection, found: Song) -> Arranged:
@@ -45,16 +48,20 @@ def arranged(catalog: Catalog, connection: Connection, found: Song) -> Arranged:
     named |= {clip_id for clip_id in (chosen.start, last) if clip_id is not None}
     off_place, apart = unmet((*body, *final), places, edits.together)
     sentences = [
-        f"clip {clip_id} {why}, and is not in the song"
+        (clip_id, f"clip {clip_id} {why}, and is not in the song")
         for clip_id, why in _why_absent(connection, sorted(named - known - set(edits.dropped))).items()
     ]
     sentences += [
-        f"clip {clip_id} can't be at {places[clip_id] + 1}: "
-        + ("the song is shorter" if places[clip_id] >= len(order) else "another edit is in its way")
+        (
+            clip_id,
+            f"clip {clip_id} can't be at {places[clip_id] + 1}: "
+            + ("the song is shorter" if places[clip_id] >= len(order) else "another edit is in its way"),
+        )
         for clip_id in off_place
     ]
     sentences += [
-        f"clips {one} and {other} can't stay together: another edit is between them" for one, other in apart
+        (one, f"clips {one} and {other} can't stay together: another edit is between them")
+        for one, other in apart
     ]
     return Arranged(body, tuple(final), tuple(sentences))
 

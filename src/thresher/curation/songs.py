@@ -152,7 +152,8 @@ def _edit(connection: Connection, old: Song, wanted: dict[str, Any]) -> None:
     _check(settings)
     columns = settings.columns()
     wishes = [Wish("song", old.id, key, columns[key]) for key in wanted]
-    said = ", ".join(f"{key} {_said(value)}" for key, value in wanted.items())
+    others = {key: value for key, value in wanted.items() if value != getattr(old.settings, key)}
+    said = ", ".join(f"{key} {_said(value)}" for key, value in others.items())
     decide(connection, "song save", f'edit song "{old.name}": {said}', wishes)
 
 

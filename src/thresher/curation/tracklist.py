@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -162,8 +162,8 @@ def lay_out(catalog: Catalog, connection: Connection, found: Song) -> Tracklist:
     tracks = _tracks(catalog, connection, [*sequence.body, *sequence.final])
     body, final = tracks[: len(sequence.body)], tracks[len(sequence.body) :]
     kept = _within_limits(body, final, found.settings)
-    missed = _missed(sequence, [track.clip for track in kept], found.settings)
-    return _laid_out(catalog, connection, found, kept, len(tracks) - len(kept), (*sequence.unmet, *missed))
+    unmet = _unmet(sequence, [track.clip for track in kept], found.settings)
+    return _laid_out(catalog, connection, found, kept, len(tracks) - len(kept), unmet)
 
 
 def without(catalog: Catalog, plan: Tracklist, clips: Collection[int]) -> Tracklist:
@@ -244,12 +244,12 @@ def track_of_clip(catalog: Catalog, clip_id: int) -> Track:
     return tracks[0]
 
 
-def _missed(sequence: Arranged, kept: Sequence[int], settings: SongSettings) -> Iterator[str]:
-    """What was edited, but lies beyond the song's limits."""
+def _unmet(sequence: Arranged, kept: Sequence[int], settings: SongSettings) -> tuple[str, ...]:
+    """What was edited and can't be had: in the sequence, or because it lies beyond the song's limits."""
     cut = {*sequence.body, *sequence.final} - set(kept)
     named = {*settings.edits.places, *settings.edits.added}
-    for clip_id in sorted(cut & named):
-        yield f"clip {clip_id} lies beyond the song's limits"
+    beyond = [f"clip {clip_id} lies beyond the song's limits" for clip_id in sorted(cut & named)]
+    return (*(text for clip_id, text in sequence.unmet if clip_id not in cut), *beyond)
 
 
 def _seams(connection: Connection, found: Song, ids: Sequence[int]) -> list[float | None]:

@@ -113,6 +113,8 @@ def save(
         return
     size = f"{counted(len(plan.tracks), 'clip')}, {length_text(plan.seconds)}"
     tell(f'song "{name}": {size}, {described(song.settings)}')
+    for sentence in plan.unmet:
+        say(sentence)
     if plan.tracks:
         say(f'next: thresher song render "{name}"')
     else:
