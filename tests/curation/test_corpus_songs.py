@@ -63,7 +63,7 @@ def test_from_the_first_epochs_to_a_release(catalog: Catalog, tmp_path: Path, se
         assert export_song(catalog, "JAZZ", tmp_path / f"jazz{suffix}").clips == 31
     assert len(export_stems(catalog, "JAZZ", tmp_path / "stems").stems) == 31
     elsewhere = render_manifest(
-        tmp_path / "first.manifest.json", tmp_path / "moved", tmp_path / "elsewhere.wav"
+        tmp_path / "first.wav.manifest.json", tmp_path / "moved", tmp_path / "elsewhere.wav"
     )
     assert elsewhere.same_bytes
 

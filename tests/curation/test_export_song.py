@@ -181,8 +181,12 @@ def test_stems_go_to_a_folder_of_their_own(catalog: Catalog, tmp_path: Path) -> 
     with pytest.raises(UsageError, match="is no folder"):
         export_stems(catalog, "Bone / Marrow", tmp_path / "catalog.toml")
     export_stems(catalog, "Bone / Marrow", tmp_path / "stems")
-    assert len(export_stems(catalog, "Bone / Marrow", tmp_path / "stems", overwrite=True).stems) == 3
-    assert len(os.listdir(tmp_path / "stems")) == 3
+    (tmp_path / "stems/mine.wav").write_bytes(b"mine")
+    save_song(catalog, "Bone / Marrow", ["epoch:1.."])
+    report = export_stems(catalog, "Bone / Marrow", tmp_path / "stems", overwrite=True)
+    # older stems are replaced, other files are not
+    assert sorted(os.listdir(tmp_path / "stems")) == [*report.stems, "mine.wav"]
+    assert len(report.stems) == 2
 
 
 def test_odd_names_are_handed_on(

@@ -71,9 +71,9 @@ def test_its_audio_comes_again_without_a_catalog(
         return
     save_song(catalog, "Bone", None, changes)
     made = render(catalog, "Bone", tmp_path / f"bone{suffix}", manifest=True)
-    assert made.manifest == str(tmp_path / "bone.manifest.json")
+    assert made.manifest == str(tmp_path / f"bone{suffix}.manifest.json")
     moved_away(catalog, tmp_path, elsewhere)
-    again = render_manifest(tmp_path / "bone.manifest.json", elsewhere, tmp_path / f"again{suffix}")
+    again = render_manifest(tmp_path / f"bone{suffix}.manifest.json", elsewhere, tmp_path / f"again{suffix}")
     assert (again.same_bytes, again.sha256, again.number) == (True, made.sha256, 1)
     assert again.limited == made.limited
     assert sha256_file(str(tmp_path / f"again{suffix}")) == made.sha256
@@ -94,7 +94,7 @@ def test_what_is_written_is_what_is_read(catalog: Catalog, tmp_path: Path, chang
 def test_the_document_describes_every_key(catalog: Catalog, tmp_path: Path) -> None:
     render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
     document = (Path(__file__).resolve().parents[2] / "docs/manifest.md").read_text(encoding="utf-8")
-    content = json.loads((tmp_path / "bone.manifest.json").read_text())
+    content = json.loads((tmp_path / "bone.wav.manifest.json").read_text())
     keys = {*content, *content["output"], *content["clips"][0], *content["settings"]}
     assert sorted(key for key in keys if f"`{key}`" not in document) == []
 
@@ -115,7 +115,7 @@ def test_what_is_no_whole_manifest_is_refused(
     catalog: Catalog, tmp_path: Path, change: dict[str, Any], message: str | None
 ) -> None:
     render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
-    file = tmp_path / "bone.manifest.json"
+    file = tmp_path / "bone.wav.manifest.json"
     content = json.loads(file.read_text())
     file.write_text(json.dumps({**content, **change}))
     with pytest.raises(ThresherError, match=message or "its digest is that of other clips"):
@@ -135,15 +135,15 @@ def test_contents_that_are_not_there_are_listed(catalog: Catalog, tmp_path: Path
     render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
     (tmp_path / "clips/run_epoch_1_0.wav").write_bytes(b"another content")
     with pytest.raises(NotFoundError, match=r"1 clip of the manifest not found .*run_epoch_1_0\.wav"):
-        render_manifest(tmp_path / "bone.manifest.json", tmp_path / "clips", tmp_path / "again.wav")
+        render_manifest(tmp_path / "bone.wav.manifest.json", tmp_path / "clips", tmp_path / "again.wav")
     with pytest.raises(NotFoundError, match="there is no folder"):
-        render_manifest(tmp_path / "bone.manifest.json", tmp_path / "nowhere", tmp_path / "again.wav")
+        render_manifest(tmp_path / "bone.wav.manifest.json", tmp_path / "nowhere", tmp_path / "again.wav")
 
 
 def test_another_file_is_not_replaced(catalog: Catalog, tmp_path: Path) -> None:
     render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
     (tmp_path / "again.wav").write_bytes(b"mine")
-    manifest = tmp_path / "bone.manifest.json"
+    manifest = tmp_path / "bone.wav.manifest.json"
     with pytest.raises(UsageError, match="is not what the manifest makes"):
         render_manifest(manifest, tmp_path / "clips", tmp_path / "again.wav")
     with pytest.raises(UsageError, match=r"give -o FILE\.wav"):
@@ -158,7 +158,7 @@ def test_another_file_is_not_replaced(catalog: Catalog, tmp_path: Path) -> None:
 def test_other_bytes_are_told(catalog: Catalog, tmp_path: Path) -> None:
     """As by another version of a library: here the manifest says other bytes than its plan makes."""
     render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
-    file = tmp_path / "bone.manifest.json"
+    file = tmp_path / "bone.wav.manifest.json"
     content = json.loads(file.read_text())
     content["output"]["sha256"] = "0" * 64
     file.write_text(json.dumps(content))
@@ -179,7 +179,7 @@ def test_a_clip_is_never_replaced(catalog: Catalog, tmp_path: Path, elsewhere: P
     save_song(catalog, "Bone", ["1", ",", "2"])
     render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
     clips = {path: path.read_bytes() for path in (tmp_path / "clips").iterdir()}
-    manifest = tmp_path / "bone.manifest.json"
+    manifest = tmp_path / "bone.wav.manifest.json"
     for path in clips:
         with pytest.raises(UsageError, match="is a clip and is not overwritten"):
             render_manifest(manifest, tmp_path / "clips", path, overwrite=True)
@@ -193,10 +193,22 @@ def test_a_clip_is_never_replaced(catalog: Catalog, tmp_path: Path, elsewhere: P
 
 
 def test_what_is_no_manifest_is_not_replaced_by_one(catalog: Catalog, tmp_path: Path) -> None:
-    (tmp_path / "bone.manifest.json").write_text('{"mine": 1}')
-    with pytest.raises(UsageError, match="exists and is no manifest"):
+    (tmp_path / "bone.wav.manifest.json").write_text('{"mine": 1}')
+    with pytest.raises(UsageError, match="exists and is no manifest of"):
         render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
     assert not (tmp_path / "bone.wav").exists()
     for _ in range(2):
         render(catalog, "Bone", tmp_path / "bone.wav", manifest=True, overwrite=True)
     render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
+
+
+def test_each_form_has_a_manifest_of_its_own(catalog: Catalog, tmp_path: Path) -> None:
+    for suffix in (".wav", ".flac"):
+        render(catalog, "Bone", tmp_path / f"bone{suffix}", manifest=True)
+    containers = [
+        read_manifest(tmp_path / f"bone{suffix}.manifest.json")[1].container for suffix in (".wav", ".flac")
+    ]
+    assert containers == ["WAV", "FLAC"]
+    save_song(catalog, "Other", ["epoch:1"])
+    with pytest.raises(UsageError, match='is no manifest of "Other"'):
+        render(catalog, "Other", tmp_path / "other.wav", manifest=tmp_path / "bone.wav.manifest.json")

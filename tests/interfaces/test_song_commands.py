@@ -110,7 +110,7 @@ def test_every_sound_is_kept_edited_and_shown(thresher: Command) -> None:
         (["song", "render"], 2, "--manifest FILE --files DIR"),
         (["song", "render", "--manifest", "none.json"], 4, "there is no manifest none.json"),
         (["song", "render", "Bone", "--files", "run"], 2, "--files is for a manifest"),
-        (["song", "export", "Bone"], 2, "give a FILE to export to, or --stems DIR"),
+        (["song", "export", "Bone"], 2, "give a FILE to export to or --stems DIR, one of the two"),
         (["song", "export", "Bone", "bone.als"], 2, ".rpp"),
         (["song", "export", "Bone", "bone.cue", "--rendering", "3"], 4, "thresher song renderings"),
     ],
@@ -187,12 +187,12 @@ def test_a_copy(thresher: Command) -> None:
 def test_a_manifest_beside_the_output_and_back(thresher: Command, tmp_path: Path) -> None:
     code, out, _ = thresher("song", "render", "Bone", "--manifest", "-o", "bone.wav")
     assert code == 0
-    assert "bone.manifest.json: its manifest" in out
+    assert "bone.wav.manifest.json: its manifest" in out
     assert thresher("song", "render", "Bone", "-o", "bone.wav", "--manifest", "other.json")[0] == 0
-    assert (tmp_path / "other.json").read_text() == (tmp_path / "bone.manifest.json").read_text()
+    assert (tmp_path / "other.json").read_text() == (tmp_path / "bone.wav.manifest.json").read_text()
     away = tmp_path.parent / f"{tmp_path.name}-away"
     away.mkdir()
-    (tmp_path / "bone.manifest.json").rename(away / "m.json")
+    (tmp_path / "bone.wav.manifest.json").rename(away / "m.json")
     (tmp_path / "run").rename(away / "clips")
     os.chdir(away)
     code, out, _ = thresher("song", "render", "--manifest", "m.json", "--files", "clips", "-o", "again.wav")

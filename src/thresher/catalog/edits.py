@@ -62,7 +62,7 @@ class Edits:
         taken = next((other for other, its in self.pins if its == place and other != clip_id), None)
         if taken is not None:
             where = "the end" if place == LAST else f"place {place}"
-            raise UsageError(f"{where} is that of clip {taken}; --release {taken} first, or --swap the two")
+            raise UsageError(f"{where} is that of clip {taken}; --release {taken} first")
         pins = (*((other, its) for other, its in self.pins if other != clip_id), (clip_id, place))
         return replace(self, pins=tuple(sorted(pins, key=lambda pin: (pin[1] == LAST, pin[1]))))
 

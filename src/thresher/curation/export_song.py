@@ -4,6 +4,7 @@ stems."""
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,9 @@ from thresher.errors import AudioError, NotFoundError, UsageError
 
 LONGEST_STEM_NAME = 150  # bytes, beside the number and the suffix
 
+_UNWANTED = '/\\:*?"<>|'  # what some file system can't hold in a name
+_STEM = re.compile(r"[0-9]{3,} .*#[0-9]+\.wav", re.DOTALL)
+
 
 @dataclass(frozen=True)
 class SongExport:
@@ -34,7 +38,7 @@ class SongExport:
 
     `path` is the file written, or the folder of `stems`, whose names are in order; `missing` clips' files are
     named in it by where they were. `is_rendered` tells whether the song's own file, which some formats name, was
-    rendered.
+    rendered, `is_limited` whether a limiter, which no format hands on, keeps it under full scale.
     """
 
     song: str
@@ -46,6 +50,7 @@ class SongExport:
     missing: tuple[str, ...]
     audio: str
     is_rendered: bool
+    is_limited: bool
     unmet: tuple[str, ...]
 
 
@@ -128,6 +133,9 @@ def export_stems(
             for block in blocks:
                 writer.write(block)
         stems.append(stem.name)
+    for old in target.iterdir() if overwrite else ():
+        if old.name not in stems and _STEM.fullmatch(old.name):
+            old.unlink()
     return _export(catalog, plan, then, target, "stems", [], tuple(stems))
 
 
@@ -171,6 +179,7 @@ def _export(
         tuple(track.path for track in missing),
         to_text(_audio(catalog, plan, then)),
         then.number > 0,
+        is_limited(plan),
         plan.unmet,
     )
 
@@ -230,5 +239,5 @@ def _title(track: Track) -> str:
 
 def _file_name(title: str) -> str:
     """A title as a file may be called."""
-    plain = "".join("_" if char == "/" or not char.isprintable() else char for char in title)
+    plain = "".join("_" if char in _UNWANTED or not char.isprintable() else char for char in title)
     return plain.encode("utf-8", "replace")[:LONGEST_STEM_NAME].decode("utf-8", "ignore").strip()

@@ -211,13 +211,14 @@ def read_manifest(file: str | os.PathLike[str]) -> tuple[Tracklist, Rendering]:
     return plan, then
 
 
-def is_manifest(file: Path) -> bool:
-    """Whether a file says that it is one, whole or not."""
+def manifest_song(file: Path) -> str | None:
+    """The song whose manifest a file says that it is, whole or not; None where it is none."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
-    return isinstance(content, dict) and content.get("format") == FORMAT
+        return None
+    is_one = isinstance(content, dict) and content.get("format") == FORMAT
+    return str(content.get("song")) if is_one else None
 
 
 def _checked(file: Path) -> Manifest:

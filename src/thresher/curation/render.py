@@ -20,7 +20,7 @@ from thresher.catalog.schema import rendering as rendering_table
 from thresher.catalog.schema import rendering_clip
 from thresher.curation.contents import content_files, is_present
 from thresher.curation.execution import Progress, no_progress
-from thresher.curation.manifest import is_manifest, manifest_text
+from thresher.curation.manifest import manifest_song, manifest_text
 from thresher.curation.mixing import Limiting
 from thresher.curation.output import write_text
 from thresher.curation.renderings import frozen, plan_sha256
@@ -122,7 +122,7 @@ def render(
     song_file = SongFile(target, form.container, subtype)
     digest = then.plan_sha256 if then else plan_sha256(plan, form.container, subtype)
     _check_target(catalog, plan, target, overwrite=overwrite)
-    beside = _manifest_target(target, manifest, overwrite=overwrite)
+    beside = _manifest_target(name, target, manifest, overwrite=overwrite)
     earlier = _earlier(catalog, plan, digest)
     number, written, same = (None if earlier is None else earlier.number), None, None
     if not dry_run:
@@ -227,15 +227,19 @@ def _check_target(catalog: Catalog, plan: Tracklist, target: Path, *, overwrite:
         )
 
 
-def _manifest_target(target: Path, wanted: str | os.PathLike[str] | bool, *, overwrite: bool) -> Path | None:
+def _manifest_target(
+    name: str, target: Path, wanted: str | os.PathLike[str] | bool, *, overwrite: bool
+) -> Path | None:
     """Where a manifest goes; UsageError where that is no file of its own, or another one is there."""
     if wanted is False:
         return None
-    beside = target.with_suffix(".manifest.json") if wanted is True else target_of(wanted, "")
+    beside = target.with_name(f"{target.name}.manifest.json") if wanted is True else target_of(wanted, "")
     if beside.suffix.lower() != ".json":
         raise UsageError(f'"{beside.name}" does not end in .json, as a manifest does')
-    if os.path.lexists(beside) and not overwrite and not is_manifest(beside):
-        raise UsageError(f"{beside} exists and is no manifest; give another --manifest FILE or --overwrite")
+    if os.path.lexists(beside) and not overwrite and manifest_song(beside) != name:
+        raise UsageError(
+            f'{beside} exists and is no manifest of "{name}"; give another --manifest FILE or --overwrite'
+        )
     return beside
 
 

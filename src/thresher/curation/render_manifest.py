@@ -45,7 +45,7 @@ def render_manifest(
         shown = ", ".join(track.path for track in missing[:5])
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         clips = f"{counted(len(missing), 'clip')} of the manifest"
-        raise NotFoundError(f"{clips} not found under {folder} ({shown}{more}); give --files DIR")
+        raise NotFoundError(f"{clips} not found under {folder} ({shown}{more}); give another --files DIR")
     _check_clips(target, files)
     if target.exists() and not overwrite and sha256_file(os.fsencode(target)) != then.sha256:
         raise UsageError(

@@ -171,7 +171,7 @@ def copy_song(catalog: Catalog, name: str, new: str) -> Song:
     with catalog.writing() as connection:
         found = find_song(connection, name)
         if _find(connection, new) is not None:
-            raise UsageError(f'a song called "{new}" exists already; `thresher song delete "{new}"` first')
+            raise UsageError(f'a song called "{new}" exists already; give another name')
         _insert(connection, new, found.settings, "song copy", f'copy song "{name}" to "{new}"')
         return find_song(connection, new)
 
@@ -267,7 +267,7 @@ def rename_song(catalog: Catalog, old: str, new: str) -> Song:
     with catalog.writing() as connection:
         found = find_song(connection, old)
         if old != new and _find(connection, new) is not None:
-            raise UsageError(f'a song called "{new}" exists already; `thresher song delete "{new}"` first')
+            raise UsageError(f'a song called "{new}" exists already; give another name')
         wishes = [Wish("song", found.id, "name", new)]
         with _keeping_others_readable(catalog, connection, old):
             decide(connection, "song rename", f'rename song "{old}" to "{new}"', wishes)

@@ -206,7 +206,8 @@ def diff(
         Column("why", lambda row: row.why),
         Column("file", lambda row: row.path, keep=Keep.END),
     )
-    emit(rows, columns, chosen)
+    if rows or chosen is not Format.TABLE:
+        emit(rows, columns, chosen)
     if chosen is Format.TABLE:
         now = "today" if changed.other is None else f"rendering {changed.other}"
         before, after = map(length_text, changed.seconds)
@@ -278,7 +279,8 @@ def verify(
         if report.missing or report.changed:
             say("put the files back and `thresher ingest` their folder")
         else:
-            say(f'thresher song render "{name}" --rendering {report.number} makes the file again')
+            again = f'thresher song render "{name}" --rendering {report.number} -o "{report.path}"'
+            say(f"{again} makes the file again")
     if not report.is_sound:
         raise typer.Exit(NEEDS_ACTION)
 
@@ -305,7 +307,7 @@ def export(
     from thresher.curation.export_song import export_song, export_stems
 
     if (file is None) == (stems is None):
-        raise UsageError("give a FILE to export to, or --stems DIR")
+        raise UsageError("give a FILE to export to or --stems DIR, one of the two")
     with open_catalog() as catalog, ProgressBar() as progress:
         if stems is not None:
             report = export_stems(
@@ -321,5 +323,9 @@ def export(
     tell(f"{report.path}: {what} of {of}")
     if report.format == ".cue" and not report.is_rendered:
         say(f'it names {report.audio}; thresher song render "{name}" -o writes it')
+    if report.is_limited and report.format in (".rpp", "stems"):
+        say("the limiter that keeps the song under full scale is not in it; watch the levels")
     for sentence in (*report.unmet, *(f"missing: {path}" for path in report.missing)):
         say(sentence)
+    if report.missing:
+        say("put them back and `thresher ingest` their folder")
