@@ -159,6 +159,15 @@ def test_a_pin_whose_clip_is_gone_is_told(catalog: Catalog, how: str, why: str, 
     assert plan.unmet == (why,)
 
 
+def test_a_pin_of_a_forgotten_clip_is_released(catalog: Catalog, tmp_path: Path) -> None:
+    edited(catalog, pins=(("5", 3),))
+    (tmp_path / "clips/run_epoch_4_0.wav").unlink()
+    ingest(catalog, [tmp_path / "clips"], IngestOptions(executor="serial"))
+    forget(catalog, str(tmp_path / "clips/run_epoch_4_0.wav"))
+    edited(catalog, release=("5",))
+    assert tracklist(catalog, "Bone").unmet == ()
+
+
 def test_a_pin_beyond_the_song_is_told(catalog: Catalog) -> None:
     edited(catalog, pins=(("5", 6),))
     save_song(catalog, "Bone", ["epoch:2..5"])

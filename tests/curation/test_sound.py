@@ -13,11 +13,14 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
+from sqlalchemy import update
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import rendering
 from thresher.curation.difference import difference
 from thresher.curation.ingest import IngestOptions, ingest
 from thresher.curation.render import RenderReport, render
+from thresher.curation.renderings import frozen, plan_sha256
 from thresher.curation.songs import save_song
 from thresher.curation.tracklist import tracklist
 from thresher.curation.verify_song import verify_song
@@ -183,6 +186,21 @@ def test_what_resampling_overshoots_does_not_clip(made: Make) -> None:
     assert report.limited is not None
     assert 1 in report.limited.clips
     assert report.loudness is None
+
+
+def test_a_rendering_from_before_there_was_a_limiter_is_made_without_one(
+    made: Make, catalog: Catalog, tmp_path: Path
+) -> None:
+    """Its settings were not kept, and what overshot was cut off."""
+    square = np.sign(tone(4, 100, 1.0, 22_050))
+    made([square], {"sample_rate": 16_000, "subtype": "PCM_16"}, rates=[22_050])
+    with catalog.writing() as connection:
+        connection.execute(update(rendering).values(settings="{}"))
+    plan, then = frozen(catalog, "Bone", 1)
+    assert not plan.is_limited
+    assert plan_sha256(plan, then.container, then.subtype) != then.plan_sha256
+    again = render(catalog, "Bone", tmp_path / "again.wav", rendering=1)
+    assert (again.limited, again.same_bytes) == (None, False)
 
 
 def test_clips_as_they_are_are_never_limited(made: Make) -> None:

@@ -75,7 +75,9 @@ class _Editor:
     def apply(self, edit: SongEdit) -> None:
         """Make the changes; UsageError for one that can't be had."""
         for term in edit.release:
-            self._change(f"release {term}", self.edits.release(self._clip(term)))
+            # of a clip that was forgotten only the number is left
+            clip_id = int(term) if term.isascii() and term.isdigit() else self._clip(term)
+            self._change(f"release {term}", self.edits.release(clip_id))
         for term in edit.add:
             self._change(f"add {term}", self.edits.add(self._playable(term)))
         for term in edit.drop:

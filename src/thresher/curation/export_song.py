@@ -18,7 +18,7 @@ from thresher.curation.execution import Progress, no_progress
 from thresher.curation.exports.registry import FORMATS
 from thresher.curation.exports.sheet import Entry, Sheet
 from thresher.curation.manifest import manifest_text, unrendered
-from thresher.curation.mixing import Mix, is_limited
+from thresher.curation.mixing import Mix
 from thresher.curation.output import whole_file, write_text
 from thresher.curation.render import source_files
 from thresher.curation.renderings import Rendering, frozen, is_whole, renderings
@@ -108,7 +108,7 @@ def export_stems(
         raise NotFoundError(
             f"{len(missing)} clips' files are missing ({names}); put them back and `thresher ingest` their folder"
         )
-    subtype = then.subtype if then.subtype in ("PCM_16", "PCM_24") and not is_limited(plan) else "FLOAT"
+    subtype = then.subtype if then.subtype in ("PCM_16", "PCM_24") and not plan.is_limited else "FLOAT"
     target.mkdir(exist_ok=True)
     width = max(3, len(str(len(plan.tracks))))
     stems = []
@@ -179,7 +179,7 @@ def _export(
         tuple(track.path for track in missing),
         to_text(_audio(catalog, plan, then)),
         then.number > 0,
-        is_limited(plan),
+        plan.is_limited,
         plan.unmet,
     )
 

@@ -103,14 +103,8 @@ class Mix:
                 self.progress("rendering", done, len(plan.tracks))
 
 
-def is_limited(plan: Tracklist) -> bool:
-    """Whether something keeps a song under full scale, because not every clip stays there by itself."""
-    has_others = any(track.crossfade or track.sample_rate != plan.sample_rate for track in plan.tracks)
-    return has_others or plan.song.settings.lufs is not None
-
-
 def _limiter(plan: Tracklist) -> Limiter | None:
-    if not is_limited(plan):
+    if not plan.is_limited:
         return None
     if plan.song.settings.lufs is None:
         return Limiter(plan.sample_rate, plan.channels, 1.0, true_peak=False)

@@ -127,6 +127,8 @@ def _more(plan: Tracklist, subtype: str) -> dict[str, Any]:
         more["places"] = [[track.output_start, track.crossfade] for track in plan.tracks]
     if plan.song.settings.lufs is not None:
         more["ceiling"] = TRUE_PEAK_CEILING
+    elif plan.is_limited:
+        more["ceiling"] = 0.0
     if plan.song.settings.dither and subtype == "PCM_16":
         more["dither"] = True
     return more
@@ -178,7 +180,8 @@ def _laid_out(connection: Connection, found: Song, then: Rendering) -> Tracklist
         fade = round(settings.fade * then.sample_rate)
     tracks = tuple(_track(row, known.get(row.recording_sha256)) for row in rows)
     song = replace(found, settings=settings)
-    return Tracklist(song, tracks, 0, then.sample_rate, then.channels, fade)
+    may_limit = then.settings is not None  # programs that did not keep them had no limiter
+    return Tracklist(song, tracks, 0, then.sample_rate, then.channels, fade, may_limit=may_limit)
 
 
 def _names(connection: Connection, found: Song) -> list[str]:

@@ -95,6 +95,13 @@ class Tracklist:
     channels: int
     fade_frames: int
     unmet: tuple[str, ...] = ()
+    may_limit: bool = True  # False in renderings of programs that had no limiter
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether something keeps the song under full scale, because not every clip stays there by itself."""
+        has_others = any(track.crossfade or track.sample_rate != self.sample_rate for track in self.tracks)
+        return self.may_limit and (has_others or self.song.settings.lufs is not None)
 
     @property
     def frames(self) -> int:
