@@ -130,6 +130,13 @@ def test_no_seam_jumps_more_than_the_signal_does(made: Make, settings: dict[str,
     assert np.abs(np.diff(y, axis=0, prepend=0, append=0)).max() <= own * both + steepest < 0.12
 
 
+def test_a_crossfade_beside_a_clip_of_a_few_frames_does_not_click(made: Make) -> None:
+    at = np.arange(4 * RATE) / RATE
+    steady = 0.5 * np.cos(2 * np.pi * 220 * at)[:, np.newaxis]
+    y, _ = made([steady, noise(1, 0.0005, 0.3), 0.9 * steady], {"crossfade": 2.0})
+    assert np.abs(y[len(steady) - 2]).max() < 0.01
+
+
 def test_a_limit_of_length_counts_what_overlaps(made: Make, catalog: Catalog) -> None:
     made([noise(seed) for seed in range(4)], {"crossfade": 1.0, "length": 10.0})
     assert [track.output_start / RATE for track in tracklist(catalog, "Bone").tracks] == [0, 3, 6]

@@ -31,6 +31,11 @@ def test_table(places: dict[int, int], together: list[tuple[int, int]], expected
     assert list(place([1, 2, 3, 4, 5], places, together)) == expected
 
 
+def test_a_group_goes_first_to_the_only_gap_that_holds_it() -> None:
+    assert place([1, 2, 3, 4], {3: 2}, [(4, 1)]) == (4, 1, 3, 2)
+    assert place([1, 4, 3, 2], {3: 2}, [(2, 1)]) == (2, 1, 3, 4)
+
+
 @pytest.mark.parametrize(
     ("places", "together", "off_place", "apart"),
     [

@@ -196,12 +196,15 @@ def _laid_out(
     lengths = [
         resampled_frames(track.end_frame - track.start_frame, track.sample_rate, rate) for track in kept
     ]
-    crossfade, gap = round(settings.crossfade * rate), round(settings.gap * rate)
+    crossfade, gap, fade = (
+        round(seconds * rate) for seconds in (settings.crossfade, settings.gap, settings.fade)
+    )
     gains = _gains(catalog, kept, channels, settings.lufs)
     placed, start = [], 0
     for n, track in enumerate(kept):
-        # two crossfades never meet inside of a clip
+        # two crossfades never meet inside of a clip; beside one too short for a fade, a fade is smoother
         shared = min(crossfade, lengths[n - 1] // 2, lengths[n] // 2) if n else 0
+        shared = 0 if shared < min(crossfade, fade) else shared
         start = start - shared if shared else start + gap * bool(n)
         placed.append(
             replace(
@@ -214,7 +217,7 @@ def _laid_out(
             )
         )
         start += lengths[n]
-    return Tracklist(found, tuple(placed), left_out, rate, channels, round(settings.fade * rate), unmet)
+    return Tracklist(found, tuple(placed), left_out, rate, channels, fade, unmet)
 
 
 def _gains(catalog: Catalog, tracks: Sequence[Track], channels: int, lufs: float | None) -> list[float]:
@@ -290,6 +293,7 @@ def _adds(before: Track | None, track: Track, settings: SongSettings) -> float:
     if before is None:
         return track.seconds
     shared = min(settings.crossfade, before.seconds / 2, track.seconds / 2)
+    shared = 0.0 if shared < min(settings.crossfade, settings.fade) else shared
     return track.seconds + settings.gap - shared
 
 

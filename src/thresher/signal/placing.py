@@ -27,8 +27,16 @@ def place(
         if not board.put(group, places[anchor] - first):
             free.append(group)
     rank = {clip: at for at, clip in enumerate(order)}
-    board.fill(sorted(free, key=lambda group: rank[group[0]]))
-    return tuple(clip for clip in board.slots if clip is not None)
+    free.sort(key=lambda group: rank[group[0]])
+    taken = list(board.slots)
+    board.fill(list(free))
+    if unmet(board.clips, {}, together)[1]:
+        # others came first to the gaps that hold them: now the longest groups choose first
+        board.slots = taken
+        long = sorted((group for group in free if len(group) > 1), key=len, reverse=True)
+        left = [group for group in long if not any(board.put(group, at) for at in range(board.size))]
+        board.fill([group for group in free if len(group) == 1 or group in left])
+    return board.clips
 
 
 def unmet(
@@ -67,6 +75,11 @@ class _Board:
 
     def __post_init__(self) -> None:
         self.slots = [None] * self.size
+
+    @property
+    def clips(self) -> tuple[int, ...]:
+        """What is there, in order."""
+        return tuple(clip for clip in self.slots if clip is not None)
 
     def put(self, group: Sequence[int], start: int) -> bool:
         """Take the places from `start` on for a group, if they are free."""
