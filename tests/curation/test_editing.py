@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -33,10 +34,10 @@ ORDERS = ["chain", "chain:4..", "pairs", "epoch+", "epoch-", "shuffle:3", "id-"]
 
 
 @pytest.fixture
-def catalog(catalog: Catalog, write_clip: object, serial: IngestOptions, tmp_path: Path) -> Iterator[Catalog]:
+def catalog(catalog: Catalog, write_clip: Any, serial: IngestOptions, tmp_path: Path) -> Iterator[Catalog]:
     """Eight clips of epochs 0 to 7, of which the song "Bone" has those from epoch 2 on: ids 3 to 8."""
     for epoch in range(8):
-        write_clip(tmp_path / "clips" / f"run_epoch_{epoch}_0.wav", epoch, 3 + 0.2 * epoch)  # type: ignore[operator]
+        write_clip(tmp_path / "clips" / f"run_epoch_{epoch}_0.wav", epoch, 3 + 0.2 * epoch)
     ingest(catalog, [tmp_path / "clips"], serial)
     save_song(catalog, "Bone", ["epoch:2.."], {"ordering": "epoch+"})
     return catalog
@@ -46,8 +47,8 @@ def ids(plan: Tracklist) -> list[int]:
     return [track.clip for track in plan.tracks]
 
 
-def edited(catalog: Catalog, **edit: object) -> list[int]:
-    return ids(edit_song(catalog, "Bone", SongEdit(**edit)))  # type: ignore[arg-type]
+def edited(catalog: Catalog, **edit: Any) -> list[int]:
+    return ids(edit_song(catalog, "Bone", SongEdit(**edit)))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def edited(catalog: Catalog, **edit: object) -> list[int]:
         ({"last": "4", "together": (("8", "4"),)}, [3, 5, 6, 7, 8, 4]),
     ],
 )
-def test_table(catalog: Catalog, edit: dict[str, object], expected: list[int]) -> None:
+def test_table(catalog: Catalog, edit: dict[str, Any], expected: list[int]) -> None:
     assert edited(catalog, **edit) == expected
     assert ids(tracklist(catalog, "Bone")) == expected
 
@@ -76,7 +77,7 @@ def test_clips_are_named_by_path_and_query_too(catalog: Catalog, tmp_path: Path)
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_edits_hold_in_every_order_and_when_more_is_found(
-    catalog: Catalog, order: str, write_clip: object, serial: IngestOptions, tmp_path: Path
+    catalog: Catalog, order: str, write_clip: Any, serial: IngestOptions, tmp_path: Path
 ) -> None:
     edited(catalog, pins=(("5", 3),), last="3", drop=("4",), add=("1",), together=(("8", "6"),))
     for _ in range(2):
@@ -87,7 +88,7 @@ def test_edits_hold_in_every_order_and_when_more_is_found(
         assert 4 not in found
         assert found.index(6) == found.index(8) + 1
         assert tracklist(catalog, "Bone").unmet == ()
-        write_clip(tmp_path / "clips" / "run_epoch_9_0.wav", 9)  # type: ignore[operator]
+        write_clip(tmp_path / "clips" / "run_epoch_9_0.wav", 9)
         ingest(catalog, [tmp_path / "clips"], serial)
     assert 9 in found
 
@@ -115,7 +116,7 @@ def test_a_song_of_a_song_has_its_edits(catalog: Catalog) -> None:
     ],
 )
 def test_what_can_not_be_had_today_is_refused_and_changes_nothing(
-    catalog: Catalog, edit: dict[str, object], message: str
+    catalog: Catalog, edit: dict[str, Any], message: str
 ) -> None:
     before = song_history(catalog, "Bone")
     with pytest.raises(UsageError, match=message):
@@ -282,10 +283,10 @@ def test_a_sequence_from_a_file(catalog: Catalog, tmp_path: Path) -> None:
 
 
 def test_names_that_are_no_text_are_read_from_a_list(
-    catalog: Catalog, write_clip: object, serial: IngestOptions, tmp_path: Path
+    catalog: Catalog, write_clip: Any, serial: IngestOptions, tmp_path: Path
 ) -> None:
     odd = os.fsencode(tmp_path / "clips") + b"/gen_\xff_1.wav"
-    write_clip(tmp_path / "clips" / "gen.wav", 50)  # type: ignore[operator]
+    write_clip(tmp_path / "clips" / "gen.wav", 50)
     os.rename(tmp_path / "clips" / "gen.wav", odd)
     ingest(catalog, [tmp_path / "clips"], serial)
     listed = tmp_path / "list"
@@ -381,7 +382,7 @@ def test_a_swap_is_of_the_places_that_clips_have(catalog: Catalog) -> None:
 
 
 @pytest.mark.parametrize("edit", [{"first": "7", "last": "7"}, {"pins": (("7", 2),), "last": "7"}])
-def test_one_command_gives_a_clip_one_place(catalog: Catalog, edit: dict[str, object]) -> None:
+def test_one_command_gives_a_clip_one_place(catalog: Catalog, edit: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="clip 7 can't be at two places"):
         edited(catalog, **edit)
 
