@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +36,17 @@ def test_table(places: dict[int, int], together: list[tuple[int, int]], expected
 def test_a_group_goes_first_to_the_only_gap_that_holds_it() -> None:
     assert place([1, 2, 3, 4], {3: 2}, [(4, 1)]) == (4, 1, 3, 2)
     assert place([1, 4, 3, 2], {3: 2}, [(2, 1)]) == (2, 1, 3, 4)
+
+
+@given(st.permutations(range(6)), st.data())
+def test_what_can_be_had_is_had(clips: list[int], data: st.DataObject) -> None:
+    places = data.draw(st.dictionaries(st.integers(0, 5), st.integers(0, 5), max_size=2))
+    pair = st.tuples(st.integers(0, 5), st.integers(0, 5)).filter(lambda drawn: drawn[0] != drawn[1])
+    first = data.draw(pair)
+    second = data.draw(pair.filter(lambda drawn: not {*drawn} & {*first}))
+    ways = (unmet(order, places, [first, second]) for order in itertools.permutations(clips))
+    if ([], []) in ways:
+        assert unmet(place(clips, places, [first, second]), places, [first, second]) == ([], [])
 
 
 @pytest.mark.parametrize(

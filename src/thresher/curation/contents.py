@@ -1,4 +1,4 @@
-"""Where contents lie now: files by the SHA-256 that they have, wherever the catalog saw them."""
+"""Clips and their contents: what is known of them, and where files with the same SHA-256 lie now."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import Connection, RowMapping, select
 
 from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
-from thresher.catalog.schema import location, recording
+from thresher.catalog.schema import checkpoint, clip, location, recording
 from thresher.errors import AudioError
 
 
@@ -71,3 +71,17 @@ def is_present(catalog: Catalog, path: str | os.PathLike[str]) -> bool:
     here = (location.c.path == catalog.stored(path).path) & location.c.missing_since.is_(None)
     with catalog.reading() as connection:
         return connection.scalar(select(location.c.id).where(here).limit(1)) is not None
+
+
+def whole_rows(connection: Connection, clip_ids: Sequence[int]) -> dict[int, RowMapping]:
+    """Clips with their recordings and the run, epoch and step of these, by the columns of the tables."""
+    found: dict[int, RowMapping] = {}
+    for chunk in chunks(clip_ids):
+        rows = connection.execute(
+            select(clip, recording, checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)
+            .join(recording, recording.c.id == clip.c.recording_id)
+            .outerjoin(checkpoint, checkpoint.c.id == recording.c.checkpoint_id)
+            .where(clip.c.id.in_(chunk))
+        )
+        found.update((row._mapping[clip.c.id], row._mapping) for row in rows)
+    return found

@@ -16,9 +16,10 @@ from thresher.catalog.decisions import Wish, decide
 from thresher.catalog.edits import LAST, Edits
 from thresher.curation.listing import find_clip, select_ids
 from thresher.curation.sequence import arranged
-from thresher.curation.songs import find_song
+from thresher.curation.songs import Song, find_song
 from thresher.curation.tracklist import Tracklist, lay_out
 from thresher.errors import NotFoundError, ThresherError, UsageError
+from thresher.signal.ordering import parse_ordering
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ def edit_song(catalog: Catalog, name: str, edit: SongEdit, *, dry_run: bool = Fa
             text = json.dumps(editor.edits.plain(), separators=(",", ":"))
             summary = f'edit song "{name}": {", ".join(editor.said)}'
             decide(connection, "song edit", summary, [Wish("song", editor.song.id, "edits", text)])
-        return editor.laid_out()
+    # laying out may read clips, for which no other program should wait
+    with catalog.reading() as connection:
+        return lay_out(catalog, connection, editor.edited)
 
 
 class _Editor:
@@ -67,10 +70,10 @@ class _Editor:
         self.said: list[str] = []
         self._pinned: set[int] = set()
 
-    def laid_out(self) -> Tracklist:
+    @property
+    def edited(self) -> Song:
         """The song with the edits so far."""
-        settings = replace(self.song.settings, edits=self.edits)
-        return lay_out(self._catalog, self._connection, replace(self.song, settings=settings))
+        return replace(self.song, settings=replace(self.song.settings, edits=self.edits))
 
     def apply(self, edit: SongEdit) -> None:
         """Make the changes; UsageError for one that can't be had."""
@@ -110,8 +113,7 @@ class _Editor:
 
     def _found(self) -> list[int]:
         """All clips of the song in sequence, those beyond its limits, too."""
-        settings = replace(self.song.settings, edits=self.edits)
-        sequence = arranged(self._catalog, self._connection, replace(self.song, settings=settings))
+        sequence = arranged(self._catalog, self._connection, self.edited)
         return [*sequence.body, *sequence.final]
 
     def _present(self, term: str, found: Sequence[int]) -> int:
@@ -153,13 +155,14 @@ class _Editor:
 
     def _check_ends(self) -> None:
         """UsageError where a clip that others follow is last, or one that follows another is first."""
-        ends = {at: clip_id for clip_id, at in self.edits.pins}
+        chosen = parse_ordering(self.song.settings.ordering)
+        ends = {1: chosen.start, LAST: chosen.end, **{at: clip_id for clip_id, at in self.edits.pins}}
         for before, after in self.edits.together:
             for clip_id, other, where in ((ends.get(LAST), before, "last"), (ends.get(1), after, "first")):
                 if clip_id == other:
                     raise UsageError(
                         f"clip {clip_id} can't be {where}: clips {before} and {after} stay together; "
-                        f"--release one of them first"
+                        "--release one of them, or give the song another --start or --end"
                     )
 
 

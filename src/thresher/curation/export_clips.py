@@ -23,12 +23,11 @@ from sqlalchemy import Connection, select
 
 from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.database import chunks
 from thresher.catalog.encoding import OUTPUT_FORMATS, suffix_of
 from thresher.catalog.paths import absolute, to_text
 from thresher.catalog.query import to_text as query_text
 from thresher.catalog.schema import checkpoint, clip, location, recording
-from thresher.curation.contents import Place, places_of, unchanged
+from thresher.curation.contents import Place, places_of, unchanged, whole_rows
 from thresher.curation.execution import Progress, no_progress
 from thresher.curation.export_file import ExportedFile, Form, Item, encode, put
 from thresher.curation.export_names import distinct_names
@@ -135,15 +134,7 @@ def export_clips(
 def _items(catalog: Catalog, connection: Connection, terms: Terms, form: Form) -> list[Item]:
     """The files of an export, in the query's order; their sources and targets are not settled yet."""
     ids = select_ids(catalog, connection, terms)
-    known: dict[int, Any] = {}
-    for chunk in chunks(ids):
-        rows = connection.execute(
-            select(clip, recording, checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)
-            .join(recording, recording.c.id == clip.c.recording_id)
-            .outerjoin(checkpoint, checkpoint.c.id == recording.c.checkpoint_id)
-            .where(clip.c.id.in_(chunk))
-        )
-        known.update((row._mapping[clip.c.id], row._mapping) for row in rows)
+    known = whole_rows(connection, ids)
     places = places_of(catalog, {row[recording.c.sha256] for row in known.values()})
     items: dict[int, Item] = {}
     for row in (known[clip_id] for clip_id in ids):

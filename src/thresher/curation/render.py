@@ -28,6 +28,7 @@ from thresher.curation.song_file import (
     Earlier,
     SongFile,
     Written,
+    audio_target,
     format_of,
     subtype_of,
     target_of,
@@ -96,10 +97,10 @@ def render(
     then = None
     if rendering is None:
         plan = tracklist(catalog, name)
-        target = target_of(output, f"{name}.wav")
+        target = audio_target(output, f"{name}.wav")
     else:
         plan, then = frozen(catalog, name, rendering)
-        target = target_of(output, f"{name} {rendering}{suffix_of(then.container)}")
+        target = audio_target(output, f"{name} {rendering}{suffix_of(then.container)}")
         if without_missing:
             raise UsageError("a rendering is made again whole or not at all; leave out --without-missing")
     form = format_of(target)

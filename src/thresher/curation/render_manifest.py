@@ -14,7 +14,7 @@ from thresher.curation.contents import is_present
 from thresher.curation.execution import Progress, no_progress
 from thresher.curation.manifest import read_manifest
 from thresher.curation.render import RenderReport, report_of
-from thresher.curation.song_file import SongFile, format_of, target_of, write_song
+from thresher.curation.song_file import SongFile, audio_target, format_of, write_song
 from thresher.curation.tracklist import Tracklist
 from thresher.errors import AudioError, NotFoundError, ThresherError, UsageError, counted
 
@@ -35,7 +35,7 @@ def render_manifest(
     """
     begun = time.monotonic()
     plan, then = read_manifest(file)
-    target = target_of(output, f"{plan.song.name}{suffix_of(then.container)}")
+    target = audio_target(output, f"{plan.song.name}{suffix_of(then.container)}")
     form = format_of(target)
     if form.container != then.container:
         raise UsageError(f"the manifest is of {then.container}; give -o FILE{suffix_of(then.container)}")

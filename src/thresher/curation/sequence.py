@@ -119,16 +119,16 @@ def _ordered(catalog: Catalog, connection: Connection, found: Song) -> list[int]
         order = ordering.pairs(_between(connection, found, ids), array)
     else:
         # a clip that is pinned and gone pins nothing
-        start, end = (ids.index(pin) if pin in ids else None for pin in _ends(settings))
+        start, end = (ids.index(pin) if pin in ids else None for pin in _ends(settings, ids))
         order = chain(_between(connection, found, ids), array, start, end)
     return [ids[at] for at in order]
 
 
-def _ends(settings: SongSettings) -> tuple[int | None, int | None]:
-    """The clips that a chain has to begin and end with: by its ordering, else by hand."""
-    chosen, places = ordering.parse_ordering(settings.ordering), settings.edits.places
-    first = next((clip_id for clip_id, at in places.items() if at == 1), chosen.start)
-    last = next((clip_id for clip_id, at in places.items() if at == LAST), chosen.end)
+def _ends(settings: SongSettings, ids: Sequence[int]) -> tuple[int | None, int | None]:
+    """The clips that a chain has to begin and end with: by hand, else by its ordering."""
+    chosen = ordering.parse_ordering(settings.ordering)
+    by_hand = {at: clip_id for clip_id, at in settings.edits.pins if clip_id in ids}
+    first, last = by_hand.get(1, chosen.start), by_hand.get(LAST, chosen.end)
     return first, (None if last == first else last)
 
 

@@ -62,6 +62,14 @@ def target_of(output: str | os.PathLike[str] | None, default: str) -> Path:
     return target
 
 
+def audio_target(output: str | os.PathLike[str] | None, default: str) -> Path:
+    """The same for a song's audio; UsageError where that is a folder."""
+    target = target_of(output, default)
+    if target.is_dir():
+        raise UsageError(f"{target} is a folder; give -o a file in it")
+    return target
+
+
 def format_of(target: Path) -> OutputFormat:
     """The format that a target's suffix names; UsageError where it names none."""
     suffix = target.suffix.lower()

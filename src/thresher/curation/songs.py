@@ -149,7 +149,7 @@ def _check_pins(saved: Song, clips: Sequence[int]) -> None:
 
 def _edit(connection: Connection, old: Song, wanted: dict[str, Any]) -> None:
     settings = replace(old.settings, **wanted)
-    _check(settings)
+    check_settings(settings)
     columns = settings.columns()
     wishes = [Wish("song", old.id, key, columns[key]) for key in wanted]
     others = {key: value for key, value in wanted.items() if value != getattr(old.settings, key)}
@@ -215,7 +215,7 @@ def _create(connection: Connection, catalog: Catalog, name: str, wanted: dict[st
             **wanted,
         }
     )
-    _check(settings)
+    check_settings(settings)
     _insert(connection, name, settings, "song save", f'make song "{name}"')
 
 
@@ -319,7 +319,8 @@ def _check_name(name: str) -> None:
         )
 
 
-def _check(settings: SongSettings) -> None:
+def check_settings(settings: SongSettings) -> None:
+    """UsageError for settings that can't be."""
     from thresher.signal.ordering import parse_ordering
 
     lowest, highest = SAMPLE_RATES

@@ -20,7 +20,7 @@ from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
 from thresher.catalog.schema import checkpoint, clip, location, recording
-from thresher.curation.contents import content_files
+from thresher.curation.contents import content_files, whole_rows
 from thresher.curation.levels import Sound, song_loudness
 from thresher.curation.scoring import find_metric
 from thresher.curation.sequence import Arranged, arranged
@@ -299,16 +299,9 @@ def _adds(before: Track | None, track: Track, settings: SongSettings) -> float:
 
 def _tracks(catalog: Catalog, connection: Connection, ids: Sequence[int]) -> list[Track]:
     """Clips as tracks in the order of `ids`, not placed yet."""
-    found: dict[int, Any] = {}
+    found = whole_rows(connection, ids)
     places: dict[int, list[Any]] = {}
     for chunk in chunks(ids):
-        rows = connection.execute(
-            select(clip, recording, checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)
-            .join(recording, recording.c.id == clip.c.recording_id)
-            .outerjoin(checkpoint, checkpoint.c.id == recording.c.checkpoint_id)
-            .where(clip.c.id.in_(chunk))
-        )
-        found.update((row._mapping[clip.c.id], row._mapping) for row in rows)
         for row in connection.execute(
             select(location.c.recording_id, location.c.path, location.c.path_text, location.c.missing_since)
             .join(clip, clip.c.recording_id == location.c.recording_id)

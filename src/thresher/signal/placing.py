@@ -31,10 +31,10 @@ def place(
     taken = list(board.slots)
     board.fill(list(free))
     if unmet(board.clips, {}, together)[1]:
-        # others came first to the gaps that hold them: now the longest groups choose first
+        # others came first to the gaps that hold them: now the longest groups choose first, the smallest that does
         board.slots = taken
         long = sorted((group for group in free if len(group) > 1), key=len, reverse=True)
-        left = [group for group in long if not any(board.put(group, at) for at in range(board.size))]
+        left = [group for group in long if not board.put_in_a_gap(group)]
         board.fill([group for group in free if len(group) == 1 or group in left])
     return board.clips
 
@@ -88,6 +88,11 @@ class _Board:
             return False
         self.slots[start:end] = group
         return True
+
+    def put_in_a_gap(self, group: Sequence[int]) -> bool:
+        """Take the first places of the smallest gap that holds a group, if one does."""
+        gaps = sorted((end - start, start) for start, end in self._gaps() if end - start >= len(group))
+        return bool(gaps) and self.put(group, gaps[0][1])
 
     def fill(self, groups: list[list[int]]) -> None:
         """Take the free places for groups in their order; one that is too long for a gap comes in a later one."""
