@@ -27,7 +27,7 @@ from thresher.curation.songs import (
     song_history,
     songs,
 )
-from thresher.curation.tracklist import Tracklist, tracklist
+from thresher.curation.tracklist import Tracklist, compare, tracklist
 from thresher.errors import NotFoundError, ThresherError, UsageError
 
 ORDERS = ["chain", "chain:4..", "pairs", "epoch+", "epoch-", "shuffle:3", "id-"]
@@ -397,3 +397,23 @@ def test_without_any_file_nothing_is_rendered_without_missing(catalog: Catalog, 
     (tmp_path / "clips").rename(tmp_path.parent / f"{tmp_path.name}-away")
     with pytest.raises(NotFoundError, match="needs 6 clips whose files are missing"):
         render(catalog, "Bone", tmp_path / "bone.wav", without_missing=True)
+
+
+def test_a_chain_begins_with_its_own_clip_where_that_pinned_by_hand_is_gone(catalog: Catalog) -> None:
+    save_song(catalog, "Bone", None, {"ordering": "chain:5.."})
+    edited(catalog, first="8")
+    assert ids(tracklist(catalog, "Bone"))[0] == 8
+    reject(catalog, ["8"])
+    assert ids(tracklist(catalog, "Bone"))[0] == 5
+
+
+def test_who_is_followed_is_not_the_end_of_a_chain(catalog: Catalog) -> None:
+    save_song(catalog, "Bone", None, {"ordering": "chain:..3"})
+    with pytest.raises(UsageError, match="clip 3 can't be last: clips 3 and 4 stay together"):
+        edited(catalog, together=(("3", "4"),))
+
+
+def test_the_order_manual_is_not_compared_without_its_list(catalog: Catalog) -> None:
+    assert len(compare(catalog, "Bone", ["id+", "chain"])) == 2
+    with pytest.raises(UsageError, match="give --from FILE"):
+        compare(catalog, "Bone", ["manual"])

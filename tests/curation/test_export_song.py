@@ -40,7 +40,8 @@ def catalog(catalog: Catalog, write_clip: Any, serial: IngestOptions, tmp_path: 
 @pytest.mark.parametrize("suffix", sorted(FORMATS))
 def test_every_format_is_written_whole(catalog: Catalog, tmp_path: Path, suffix: str) -> None:
     report = export_song(catalog, "Bone / Marrow", tmp_path / f"song{suffix}")
-    assert (report.format, report.clips, report.rendering, report.is_rendered) == (suffix, 3, None, False)
+    assert (report.format, report.clips, report.rendering) == (suffix, 3, None)
+    assert report.has_audio is (False if suffix == ".cue" else None)
     text = (tmp_path / f"song{suffix}").read_text(encoding="utf-8")
     assert text.count("run_epoch_") >= 3
     assert sorted(os.listdir(tmp_path)) == sorted(["catalog.db", "catalog.toml", "clips", f"song{suffix}"])
@@ -104,7 +105,7 @@ def test_a_rendering_is_handed_on_as_it_was(catalog: Catalog, tmp_path: Path) ->
 def test_a_song_that_is_as_it_was_rendered_is_that_rendering(catalog: Catalog, tmp_path: Path) -> None:
     render(catalog, "Bone / Marrow", tmp_path / "bone.flac")
     report = export_song(catalog, "Bone / Marrow", tmp_path / "song.cue")
-    assert (report.rendering, report.is_rendered) == (1, True)
+    assert (report.rendering, report.has_audio) == (1, True)
     assert 'FILE "bone.flac"' in (tmp_path / "song.cue").read_text()
 
 
@@ -203,3 +204,11 @@ def test_odd_names_are_handed_on(
     assert "file://" in (tmp_path / "odd.m3u8").read_text()
     assert json.loads((tmp_path / "odd.json").read_text())["clips"][0]["path"] == 'clips/a"\\x0a\\xff#.wav'
     assert len(export_stems(catalog, "Odd", tmp_path / "stems").stems) == 1
+
+
+def test_a_cue_sheet_tells_where_its_audio_is_another(catalog: Catalog, tmp_path: Path) -> None:
+    render(catalog, "Bone / Marrow", tmp_path / "bone.wav")
+    save_song(catalog, "Bone / Marrow", ["epoch:1.."])
+    render(catalog, "Bone / Marrow", tmp_path / "bone.wav")
+    assert export_song(catalog, "Bone / Marrow", tmp_path / "new.cue").has_audio
+    assert export_song(catalog, "Bone / Marrow", tmp_path / "old.cue", rendering=1).has_audio is False

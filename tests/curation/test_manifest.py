@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -212,3 +213,53 @@ def test_each_form_has_a_manifest_of_its_own(catalog: Catalog, tmp_path: Path) -
     save_song(catalog, "Other", ["epoch:1"])
     with pytest.raises(UsageError, match='is no manifest of "Other"'):
         render(catalog, "Other", tmp_path / "other.wav", manifest=tmp_path / "bone.wav.manifest.json")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (("settings", "gap"), "x", "settings.gap"),
+        (("settings", "manual"), 5, "settings.manual"),
+        (("settings", "edits"), {"pins": [1]}, "settings.edits.pins"),
+        (("settings", "lufs"), 7, "7 LUFS is not from"),
+        (("settings",), {}, "settings.query: field required"),
+        (("output", "sample_rate"), 0, "a rate, a number or the channels"),
+        (("output", "channels"), 7, "a rate, a number or the channels"),
+        (("clips", 0, "sample_rate"), 0, "a rate, a number or the channels"),
+        (("clips", 0, "gain"), "1", "clips.0.gain"),
+        (("clips", 0, "fade_in"), 9, "fades are others"),
+        (("rendering",), -3, "a rate, a number or the channels"),
+    ],
+)
+def test_nonsense_is_told_in_a_sentence(
+    catalog: Catalog, tmp_path: Path, place: tuple[Any, ...], value: Any, message: str
+) -> None:
+    render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
+    file = tmp_path / "bone.wav.manifest.json"
+    content = json.loads(file.read_text())
+    at = content
+    for key in place[:-1]:
+        at = at[key]
+    at[place[-1]] = value
+    file.write_text(json.dumps(content))
+    with pytest.raises(ThresherError, match=re.escape(message)):
+        read_manifest(file)
+
+
+def test_contents_are_found_whatever_they_are_called(
+    catalog: Catalog, tmp_path: Path, elsewhere: Path
+) -> None:
+    made = render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
+    moved_away(catalog, tmp_path, elsewhere)
+    for file in (elsewhere / "deep").iterdir():
+        file.rename(file.with_suffix(".bin"))
+    os.mkfifo(elsewhere / "fifo.wav")
+    again = render_manifest(tmp_path / "bone.wav.manifest.json", elsewhere, tmp_path / "again.wav")
+    assert again.sha256 == made.sha256
+
+
+def test_an_output_is_no_folder(catalog: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "folder.wav").mkdir()
+    for overwrite in (False, True):
+        with pytest.raises(UsageError, match=r"folder\.wav is a folder"):
+            render(catalog, "Bone", tmp_path / "folder.wav", overwrite=overwrite)

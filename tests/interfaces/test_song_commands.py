@@ -71,7 +71,7 @@ def test_every_sound_is_kept_edited_and_shown(thresher: Command) -> None:
     }
     assert expected.items() <= saved["settings"].items()
     said = thresher("song", "show", "Bone")[1]
-    assert "8000 Hz, stereo, PCM_24, -14 LUFS, crossfades of 0.5 s, dithered" in said
+    assert "8000 Hz, stereo, PCM_24, -14 LUFS, fades of 0.01 s, crossfades of 0.5 s, dithered" in said
     changed = [
         "--crossfade",
         "0",
@@ -216,7 +216,7 @@ def test_what_was_limited_is_told(thresher: Command) -> None:
 def test_a_song_handed_on(thresher: Command, tmp_path: Path) -> None:
     code, out, err = thresher("song", "export", "Bone", "bone.cue")
     assert (code, "5 clips of today's song, which is not rendered" in out) == (0, True)
-    assert 'thresher song render "Bone" -o' in err
+    assert 'thresher song render "Bone" -o "' in err
     assert thresher("song", "render", "Bone")[0] == 0
     assert "5 clips of rendering 1" in thresher("song", "export", "Bone", "bone.rpp")[1]
     assert thresher("song", "export", "Bone", "bone.rpp")[0] == 2

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from thresher.catalog.audio import AudioReader
+from thresher.catalog.audio import AudioReader, sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.encoding import AudioWriter
 from thresher.catalog.paths import to_text
@@ -37,8 +37,9 @@ class SongExport:
     """What was handed on: of `rendering`, or of the song today where that is None.
 
     `path` is the file written, or the folder of `stems`, whose names are in order; `missing` clips' files are
-    named in it by where they were. `is_rendered` tells whether the song's own file, which some formats name, was
-    rendered, `is_limited` whether a limiter, which no format hands on, keeps it under full scale.
+    named in it by where they were. `has_audio` tells whether the song's own file is at `audio` as it was rendered,
+    None for formats that do not name it; `is_limited` whether a limiter, which no format hands on, keeps the song
+    under full scale.
     """
 
     song: str
@@ -49,7 +50,7 @@ class SongExport:
     stems: tuple[str, ...]
     missing: tuple[str, ...]
     audio: str
-    is_rendered: bool
+    has_audio: bool | None
     is_limited: bool
     unmet: tuple[str, ...]
 
@@ -78,7 +79,7 @@ def export_song(
     files, missing = source_files(catalog, plan)
     sheet = _sheet(catalog, plan, then, files)
     write_text(target, form.text(sheet, os.fsencode(target.parent)))
-    return _export(catalog, plan, then, target, form.suffix, missing)
+    return _export(catalog, plan, then, target, form.suffix, missing, looks_for_audio=form.names_audio)
 
 
 def export_stems(
@@ -168,7 +169,10 @@ def _export(
     form: str,
     missing: list[Track],
     stems: tuple[str, ...] = (),
+    *,
+    looks_for_audio: bool = False,
 ) -> SongExport:
+    audio = _audio(catalog, plan, then)
     return SongExport(
         plan.song.name,
         then.number or None,
@@ -177,11 +181,18 @@ def _export(
         len(plan.tracks),
         stems,
         tuple(track.path for track in missing),
-        to_text(_audio(catalog, plan, then)),
-        then.number > 0,
+        to_text(audio),
+        _holds(audio, then.sha256) if looks_for_audio else None,
         plan.is_limited,
         plan.unmet,
     )
+
+
+def _holds(file: bytes, sha256: str) -> bool:
+    try:
+        return sha256_file(file) == sha256
+    except (OSError, AudioError):
+        return False
 
 
 def _sheet(catalog: Catalog, plan: Tracklist, then: Rendering, files: Mapping[str, bytes]) -> Sheet:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from thresher.curation.renderings import Rendering, faults, plan_sha256, tags
 from thresher.curation.song_file import versions
-from thresher.curation.songs import Song, SongSettings
+from thresher.curation.songs import Song, SongSettings, check_settings
 from thresher.curation.tracklist import Track, Tracklist
-from thresher.errors import NotFoundError, ThresherError
+from thresher.errors import NotFoundError, ThresherError, UsageError
 
 FORMAT = "thresher manifest"
 VERSION = 1
@@ -74,7 +74,7 @@ class Manifest:
     query: str
     ordering: str
     metric: str
-    settings: dict[str, Any]
+    settings: SongSettings
     versions: dict[str, str]
     tags: dict[str, str]
     output: ManifestOutput
@@ -87,128 +87,154 @@ def manifest_text(plan: Tracklist, then: Rendering) -> str:
     """The manifest of a rendering, or of a song as `unrendered` describes it, as JSON."""
     settings = plan.song.settings
     manifest = Manifest(
-        FORMAT,
-        VERSION,
-        plan.song.name,
-        then.number or None,
-        then.created_at,
-        settings.query,
-        settings.ordering,
-        settings.metric,
-        settings.plain(),
-        dict(then.versions),
-        tags(plan),
-        ManifestOutput(
-            then.container, then.subtype, plan.sample_rate, plan.channels, plan.frames, then.sha256 or None
+        format=FORMAT,
+        version=VERSION,
+        song=plan.song.name,
+        rendering=then.number or None,
+        created_at=then.created_at,
+        query=settings.query,
+        ordering=settings.ordering,
+        metric=settings.metric,
+        settings=settings,
+        versions=dict(then.versions),
+        tags=tags(plan),
+        output=ManifestOutput(
+            container=then.container,
+            subtype=then.subtype,
+            sample_rate=plan.sample_rate,
+            channels=plan.channels,
+            frames=plan.frames,
+            sha256=then.sha256 or None,
         ),
-        plan.fade_frames,
-        then.plan_sha256,
-        tuple(
-            ManifestClip(
-                track.clip,
-                track.recording_sha256,
-                track.path,
-                track.run,
-                track.epoch,
-                track.step,
-                track.start_frame,
-                track.end_frame,
-                track.sample_rate,
-                track.channels,
-                track.subtype,
-                track.mono_channel,
-                track.gain,
-                fade_in.frames,
-                fade_out.frames,
-                track.crossfade,
-                track.output_start,
-                track.output_frames,
-                track.seam,
-            )
-            for track, (fade_in, fade_out) in zip(plan.tracks, plan.fades, strict=True)
-        ),
+        fade_frames=plan.fade_frames,
+        plan_sha256=then.plan_sha256,
+        clips=_clips(plan),
     )
     return json.dumps(asdict(manifest), ensure_ascii=False, indent=1) + "\n"
 
 
+def _clips(plan: Tracklist) -> tuple[ManifestClip, ...]:
+    return tuple(
+        ManifestClip(
+            clip=track.clip,
+            sha256=track.recording_sha256,
+            path=track.path,
+            run=track.run,
+            epoch=track.epoch,
+            step=track.step,
+            start_frame=track.start_frame,
+            end_frame=track.end_frame,
+            sample_rate=track.sample_rate,
+            channels=track.channels,
+            subtype=track.subtype,
+            mono_channel=track.mono_channel,
+            gain=track.gain,
+            fade_in=fade_in.frames,
+            fade_out=fade_out.frames,
+            crossfade=track.crossfade,
+            output_start=track.output_start,
+            output_frames=track.output_frames,
+            seam=track.seam,
+        )
+        for track, (fade_in, fade_out) in zip(plan.tracks, plan.fades, strict=True)
+    )
+
+
 def unrendered(plan: Tracklist, container: str, subtype: str) -> Rendering:
     """A song of today as the rendering it would be, of number 0 and without a file."""
-    settings = plan.song.settings
+    output = ManifestOutput(container, subtype, plan.sample_rate, plan.channels, plan.frames, sha256=None)
+    digest = plan_sha256(plan, container, subtype)
+    return _rendering(plan.song.settings, len(plan.tracks), output, 0, time.time(), digest, versions())
+
+
+def _rendering(
+    settings: SongSettings,
+    clips: int,
+    output: ManifestOutput,
+    number: int,
+    created_at: float,
+    digest: str,
+    made_with: Mapping[str, str],
+) -> Rendering:
+    """A rendering that no catalog knows."""
     return Rendering(
-        0,
-        0,
-        time.time(),
-        len(plan.tracks),
-        settings.query,
-        settings.ordering,
-        settings.metric,
-        "",
-        container,
-        subtype,
-        plan.sample_rate,
-        plan.channels,
-        plan.frames,
-        "",
-        plan_sha256(plan, container, subtype),
-        versions(),
-        settings,
+        id=0,
+        number=number,
+        created_at=created_at,
+        clips=clips,
+        query=settings.query,
+        ordering=settings.ordering,
+        metric=settings.metric,
+        path="",
+        container=output.container,
+        subtype=output.subtype,
+        sample_rate=output.sample_rate,
+        channels=output.channels,
+        frames=output.frames,
+        sha256=output.sha256 or "",
+        plan_sha256=digest,
+        versions=made_with,
+        settings=settings,
     )
 
 
 def read_manifest(file: str | os.PathLike[str]) -> tuple[Tracklist, Rendering]:
     """What a manifest describes; ThresherError where it is none, or does not add up."""
     manifest = _checked(Path(file))
-    settings = SongSettings.from_plain(manifest.settings)
-    song = Song(0, manifest.song, settings, manifest.created_at)
+    output, settings = manifest.output, manifest.settings
     tracks = tuple(
         Track(
-            each.clip,
-            each.sha256,
-            each.path,
-            False,
-            each.run,
-            each.epoch,
-            each.step,
-            each.start_frame,
-            each.end_frame,
-            each.sample_rate,
-            each.channels,
-            each.mono_channel,
-            each.subtype,
-            each.gain,
-            None,
-            each.output_start,
-            each.output_frames,
-            each.crossfade,
-            each.seam,
+            clip=each.clip,
+            recording_sha256=each.sha256,
+            path=each.path,
+            missing=False,
+            run=each.run,
+            epoch=each.epoch,
+            step=each.step,
+            start_frame=each.start_frame,
+            end_frame=each.end_frame,
+            sample_rate=each.sample_rate,
+            channels=each.channels,
+            mono_channel=each.mono_channel,
+            subtype=each.subtype,
+            gain=each.gain,
+            output_start=each.output_start,
+            output_frames=each.output_frames,
+            crossfade=each.crossfade,
+            seam=each.seam,
         )
         for each in manifest.clips
     )
-    output = manifest.output
+    song = Song(0, manifest.song, settings, manifest.created_at)
     plan = Tracklist(song, tracks, 0, output.sample_rate, output.channels, manifest.fade_frames)
-    then = Rendering(
-        0,
+    then = _rendering(
+        settings,
+        len(tracks),
+        output,
         manifest.rendering or 0,
         manifest.created_at,
-        len(tracks),
-        manifest.query,
-        manifest.ordering,
-        manifest.metric,
-        "",
-        output.container,
-        output.subtype,
-        output.sample_rate,
-        output.channels,
-        output.frames,
-        output.sha256 or "",
         manifest.plan_sha256,
         manifest.versions,
-        settings,
     )
-    wrong = next(faults(plan, then), None)
+    wrong = next(_faults(manifest, plan, then), None)
     if wrong:
         raise ThresherError(f"{file} was changed or is not whole: {wrong}; write it again with --manifest")
     return plan, then
+
+
+def _faults(manifest: Manifest, plan: Tracklist, then: Rendering) -> Iterator[str]:
+    """What does not add up in a manifest, in sentences; what would keep the rest from being looked at first."""
+    rates = [manifest.output.sample_rate, *(each.sample_rate for each in manifest.clips)]
+    if min(rates) < 1 or manifest.output.channels not in (1, 2) or then.number < 0:
+        yield "a rate, a number or the channels of its output can't be"
+        return
+    try:
+        check_settings(manifest.settings)
+    except UsageError as error:
+        yield f"its settings can't be: {error}"
+    yield from faults(plan, then)
+    if _clips(plan) != manifest.clips:
+        yield "its fades are others than those of its places"
 
 
 def manifest_song(file: Path) -> str | None:
@@ -225,7 +251,8 @@ def _checked(file: Path) -> Manifest:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        content = json.loads(text)
     except FileNotFoundError as error:
         raise NotFoundError(
             f"there is no manifest {file}; `thresher song render NAME --manifest` writes one"
@@ -242,7 +269,7 @@ def _checked(file: Path) -> Manifest:
             "a newer thresher may read it"
         )
     try:
-        return TypeAdapter(Manifest).validate_python(content)
+        return TypeAdapter(Manifest).validate_json(text, strict=True)
     except ValidationError as error:
         mistake = error.errors()[0]
         where = ".".join(map(str, mistake["loc"]))

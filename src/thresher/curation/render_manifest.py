@@ -84,13 +84,16 @@ def _check_clips(target: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _found(plan: Tracklist, folder: Path, progress: Progress) -> dict[str, bytes]:
-    """Files under a folder by their SHA-256, as far as the plan needs them; those of a wanted name are tried
-    first."""
+    """Files under a folder by their SHA-256, as far as the plan needs them; those of a wanted name are tried first,
+    then what is called like audio."""
     if not folder.is_dir():
         raise NotFoundError(f"there is no folder {folder}; give --files DIR")
     wanted = {track.recording_sha256 for track in plan.tracks}
     names = {os.path.basename(track.path) for track in plan.tracks}
-    candidates = sorted(_audio_files(folder), key=lambda path: (path.name not in names, os.fsencode(path)))
+    candidates = sorted(
+        _files(folder),
+        key=lambda path: (path.name not in names, path.suffix.lower() not in SUFFIXES, os.fsencode(path)),
+    )
     found: dict[str, bytes] = {}
     for done, path in enumerate(candidates, start=1):
         if len(found) == len(wanted):
@@ -105,8 +108,6 @@ def _found(plan: Tracklist, folder: Path, progress: Progress) -> dict[str, bytes
     return found
 
 
-def _audio_files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path) -> Iterator[Path]:
     for parent, _, names in os.walk(folder):
-        for name in names:
-            if os.path.splitext(name)[1].lower() in SUFFIXES:
-                yield Path(parent, name)
+        yield from (Path(parent, name) for name in names)

@@ -24,7 +24,7 @@ from thresher.curation.contents import content_files, whole_rows
 from thresher.curation.levels import Sound, song_loudness
 from thresher.curation.scoring import find_metric
 from thresher.curation.sequence import Arranged, arranged
-from thresher.curation.songs import Song, SongSettings, find_song
+from thresher.curation.songs import Song, SongSettings, check_settings, find_song
 from thresher.errors import NotFoundError
 from thresher.signal.mix import Fade, peak_gain, resampled_frames
 
@@ -153,14 +153,11 @@ def compare(
     with catalog.reading() as connection:
         found = find_song(connection, name)
         by = found.settings.metric if metric is None else find_metric(metric).name
-        return [
-            lay_out(
-                catalog,
-                connection,
-                replace(found, settings=replace(found.settings, ordering=text, metric=by)),
-            )
-            for text in orderings
-        ]
+        # gains are not compared, and may take long to find
+        ways = [replace(found.settings, ordering=text, metric=by, lufs=None) for text in orderings]
+        for settings in ways:
+            check_settings(settings)
+        return [lay_out(catalog, connection, replace(found, settings=settings)) for settings in ways]
 
 
 def lay_out(catalog: Catalog, connection: Connection, found: Song) -> Tracklist:

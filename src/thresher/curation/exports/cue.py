@@ -69,4 +69,4 @@ def _quoted(text: str) -> str:
     return '"' + text.replace('"', "'") + end + '"'
 
 
-FORMAT = ExportFormat(".cue", "cue sheet of the song's file, up to 99 clips", _text)
+FORMAT = ExportFormat(".cue", "cue sheet of the song's file, up to 99 clips", _text, names_audio=True)

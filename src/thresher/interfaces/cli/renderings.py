@@ -159,7 +159,7 @@ def _by_how_much(report: RenderReport) -> str:
     if report.same_bytes:
         return ""
     if report.largest_difference is None:
-        return ", and that file is gone, so by how much can't be told"
+        return "; by how much can't be told without the first file"
     return f"; samples differ by {report.largest_difference:.2g} of full scale at most"
 
 
@@ -321,8 +321,12 @@ def export(
     of = f"rendering {report.rendering}" if report.rendering else "today's song, which is not rendered"
     what = f"{counted(len(report.stems), 'stem')}" if report.stems else counted(report.clips, "clip")
     tell(f"{report.path}: {what} of {of}")
-    if report.format == ".cue" and not report.is_rendered:
-        say(f'it names {report.audio}; thresher song render "{name}" -o writes it')
+    if report.has_audio is False:
+        number = f" --rendering {report.rendering}" if report.rendering else ""
+        say(
+            f"it names {report.audio}, which is not there as it was rendered; "
+            f'`thresher song render "{name}"{number} -o "{report.audio}"` writes it'
+        )
     if report.is_limited and report.format in (".rpp", "stems"):
         say("the limiter that keeps the song under full scale is not in it; watch the levels")
     for sentence in (*report.unmet, *(f"missing: {path}" for path in report.missing)):

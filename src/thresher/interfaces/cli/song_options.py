@@ -100,6 +100,8 @@ def described(settings: SongSettings) -> str:
         parts.append(settings.subtype)
     if settings.lufs is not None:
         parts.append(f"{settings.lufs:g} LUFS")
+    if settings.fade != type(settings).fade:
+        parts.append(f"fades of {settings.fade:g} s")
     if settings.crossfade:
         parts.append(f"crossfades of {settings.crossfade:g} s")
     if settings.gap:
