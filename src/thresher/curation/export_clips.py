@@ -33,7 +33,15 @@ from thresher.curation.export_file import ExportedFile, Form, Item, encode, put
 from thresher.curation.export_names import distinct_names
 from thresher.curation.listing import Terms, select_ids
 from thresher.curation.output import sweep, sync_folder
-from thresher.errors import AudioError, CatalogError, NotFoundError, ThresherError, UsageError, counted
+from thresher.errors import (
+    AudioError,
+    CatalogError,
+    NotFoundError,
+    ThresherError,
+    UsageError,
+    counted,
+    listed,
+)
 
 _MOST_SHOWN = 3  # names in an error
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # what the next file would meet, too
@@ -98,7 +106,7 @@ def export_clips(
     items = [replace(item, target=os.path.join(where, name)) for item, name in zip(items, names, strict=True)]
     settled = list(_settled(items, clips, overwrite=overwrite, dry_run=dry_run, progress=progress))
     if all(file.state == "missing" for _, file in settled):
-        sources = _listed([file.source for _, file in settled])
+        sources = listed([file.source for _, file in settled], _MOST_SHOWN)
         raise NotFoundError(
             f"of {counted(len(items), 'file')} none is there as it was ({sources}); put them back and "
             "`thresher ingest` their folder"
@@ -297,7 +305,7 @@ def _refusal(where: bytes, refused: Sequence[tuple[Item, ExportedFile]]) -> str 
         return None
     for_good = [(item, file) for item, file in refused if file.reason != _OTHER]
     shown = for_good or refused
-    names = _listed([to_text(os.path.basename(item.target)) for item, _ in shown])
+    names = listed([to_text(os.path.basename(item.target)) for item, _ in shown], _MOST_SHOWN)
     if for_good:
         return (
             f"{counted(len(shown), 'name')} in {to_text(where)} can't be used ({names}): {shown[0][1].reason}, "
@@ -307,11 +315,6 @@ def _refusal(where: bytes, refused: Sequence[tuple[Item, ExportedFile]]) -> str 
         f"{to_text(where)} holds something else under {counted(len(shown), 'name')} ({names}); "
         "give another --to DIR, or replace it with --overwrite"
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    rest = f" and {len(names) - _MOST_SHOWN:,} more" if len(names) > _MOST_SHOWN else ""
-    return ", ".join(names[:_MOST_SHOWN]) + rest
 
 
 # -- writing -----------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from thresher.curation.render import source_files
 from thresher.curation.renderings import Rendering, frozen, is_whole, renderings
 from thresher.curation.song_file import format_of, subtype_of, target_of
 from thresher.curation.tracklist import Track, Tracklist, tracklist
-from thresher.errors import AudioError, NotFoundError, UsageError
+from thresher.errors import AudioError, NotFoundError, UsageError, listed
 
 LONGEST_STEM_NAME = 150  # bytes, beside the number and the suffix
 
@@ -105,7 +105,7 @@ def export_stems(
     plan, then = _chosen(catalog, name, rendering, target.parent)
     files, missing = source_files(catalog, plan)
     if missing:
-        names = f"{missing[0].path}{', …' if missing[1:] else ''}"
+        names = listed([track.path for track in missing])
         raise NotFoundError(
             f"{len(missing)} clips' files are missing ({names}); put them back and `thresher ingest` their folder"
         )

@@ -36,7 +36,7 @@ from thresher.curation.song_file import (
     write_song,
 )
 from thresher.curation.tracklist import Track, Tracklist, tracklist, without
-from thresher.errors import NotFoundError, UsageError
+from thresher.errors import NotFoundError, UsageError, listed
 
 
 @dataclass(frozen=True)
@@ -197,11 +197,10 @@ def report_of(
 def _missing_sentence(
     name: str, missing: list[Track], instead: str = ", or render what is there with --without-missing"
 ) -> str:
-    shown = ", ".join(track.path for track in missing[:5])
-    more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+    names = listed([track.path for track in missing])
     which = "clip whose file is" if len(missing) == 1 else "clips whose files are"
     return (
-        f'song "{name}" needs {len(missing)} {which} missing ({shown}{more}); put '
+        f'song "{name}" needs {len(missing)} {which} missing ({names}); put '
         f"{'it' if len(missing) == 1 else 'them'} back and `thresher ingest` the folder{instead}"
     )
 

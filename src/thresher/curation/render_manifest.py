@@ -16,7 +16,7 @@ from thresher.curation.manifest import read_manifest
 from thresher.curation.render import RenderReport, report_of
 from thresher.curation.song_file import SongFile, audio_target, format_of, write_song
 from thresher.curation.tracklist import Tracklist
-from thresher.errors import AudioError, NotFoundError, ThresherError, UsageError, counted
+from thresher.errors import AudioError, NotFoundError, ThresherError, UsageError, counted, listed
 
 
 def render_manifest(
@@ -42,10 +42,9 @@ def render_manifest(
     files = _found(plan, Path(folder), progress)
     missing = [track for track in plan.tracks if track.recording_sha256 not in files]
     if missing:
-        shown = ", ".join(track.path for track in missing[:5])
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        names = listed([track.path for track in missing])
         clips = f"{counted(len(missing), 'clip')} of the manifest"
-        raise NotFoundError(f"{clips} not found under {folder} ({shown}{more}); give another --files DIR")
+        raise NotFoundError(f"{clips} not found under {folder} ({names}); give another --files DIR")
     _check_clips(target, files)
     if target.exists() and not overwrite and sha256_file(os.fsencode(target)) != then.sha256:
         raise UsageError(
