@@ -29,7 +29,10 @@ def shown_commands() -> list[str]:
 def all_commands() -> set[str]:
     from typer.main import get_command
 
-    from thresher.interfaces.cli import app, demo, exporting, finding, ingesting, judging, songs  # noqa: F401
+    from thresher.interfaces.cli import app
+    from thresher.interfaces.cli.main import load_commands
+
+    load_commands()
 
     root = get_command(app.app)
     names = set()

@@ -12,6 +12,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog as Catalog
+    from thresher.curation.checkpoint_differences import compare_checkpoints as compare_checkpoints
+    from thresher.curation.checkpoints import checkpoints as checkpoints
     from thresher.curation.difference import difference as difference
     from thresher.curation.dupes import dupes as dupes
     from thresher.curation.editing import SongEdit as SongEdit
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from thresher.curation.judging import rate as rate
     from thresher.curation.judging import reject as reject
     from thresher.curation.judging import tag as tag
+    from thresher.curation.judging import trust as trust
     from thresher.curation.judging import undo as undo
     from thresher.curation.judging import unreject as unreject
     from thresher.curation.listing import fields as fields
@@ -37,10 +40,11 @@ if TYPE_CHECKING:
     from thresher.curation.manifest import read_manifest as read_manifest
     from thresher.curation.near import near as near
     from thresher.curation.overview import batches as batches
-    from thresher.curation.overview import checkpoints as checkpoints
     from thresher.curation.overview import stats as stats
     from thresher.curation.playback import play_clip as play_clip
     from thresher.curation.playback import play_song as play_song
+    from thresher.curation.prune import plan_prune as plan_prune
+    from thresher.curation.prune import prune as prune
     from thresher.curation.reanalyse import reanalyse as reanalyse
     from thresher.curation.render import render as render
     from thresher.curation.render_manifest import render_manifest as render_manifest
@@ -53,12 +57,17 @@ if TYPE_CHECKING:
     from thresher.curation.songs import song_history as song_history
     from thresher.curation.songs import songs as songs
     from thresher.curation.tracklist import tracklist as tracklist
+    from thresher.curation.verdicts import judge_checkpoint as judge_checkpoint
     from thresher.curation.verify import verify as verify
     from thresher.curation.verify_song import verify_song as verify_song
+    from thresher.curation.watch import WatchOptions as WatchOptions
+    from thresher.curation.watch import watch as watch
     from thresher.errors import ThresherError as ThresherError
 
 _HOMES = {
     "catalog.catalog": ("Catalog",),
+    "curation.checkpoint_differences": ("compare_checkpoints",),
+    "curation.checkpoints": ("checkpoints",),
     "curation.difference": ("difference",),
     "curation.dupes": ("dupes",),
     "curation.editing": ("SongEdit", "edit_song", "read_sequence"),
@@ -66,12 +75,13 @@ _HOMES = {
     "curation.export_song": ("export_song", "export_stems"),
     "curation.forget": ("forget",),
     "curation.ingest": ("IngestOptions", "ingest"),
-    "curation.judging": ("history", "modify", "note", "rate", "reject", "tag", "undo", "unreject"),
+    "curation.judging": ("history", "modify", "note", "rate", "reject", "tag", "trust", "undo", "unreject"),
     "curation.listing": ("fields", "list_clips", "show_clip"),
     "curation.manifest": ("read_manifest",),
     "curation.near": ("near",),
-    "curation.overview": ("batches", "checkpoints", "stats"),
+    "curation.overview": ("batches", "stats"),
     "curation.playback": ("play_clip", "play_song"),
+    "curation.prune": ("plan_prune", "prune"),
     "curation.reanalyse": ("reanalyse",),
     "curation.render": ("render",),
     "curation.render_manifest": ("render_manifest",),
@@ -79,8 +89,10 @@ _HOMES = {
     "curation.scoring": ("score",),
     "curation.songs": ("copy_song", "delete_song", "rename_song", "save_song", "song_history", "songs"),
     "curation.tracklist": ("tracklist",),
+    "curation.verdicts": ("judge_checkpoint",),
     "curation.verify": ("verify",),
     "curation.verify_song": ("verify_song",),
+    "curation.watch": ("WatchOptions", "watch"),
     "errors": ("ThresherError",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

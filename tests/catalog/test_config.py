@@ -61,6 +61,7 @@ def test_defaults() -> None:
         "dupes.score": 0.85,
         "dupes.words": 12,
         "dupes.cover": 0.9,
+        "suspect.likeness": 0.9,
         "ingest.executor": "processes",
         "ingest.group": 64,
         "ingest.settle": 2.0,
@@ -117,6 +118,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         "audio": {"max_length": "5:00"},
         "metrics": {"use": ["likeness", "aligned"], "default": "aligned"},
         "dupes": {"score": 0.9, "words": 20, "cover": 1},
+        "suspect": {"likeness": 0.8},
         "ingest": {"executor": "threads:4", "group": 1, "settle": 0},
         "song": {"order": "epoch+", "metric": "aligned", "fade": 0},
     }

@@ -45,10 +45,10 @@ def local(*parts: int) -> float:
 NOW = (2026, 11, 22, 15, 30)
 
 CHECKPOINTS = [
-    {"id": 1, "run": "skeletal", "epoch": 10, "step": 220001},
-    {"id": 2, "run": "skeletal", "epoch": 80, "step": 900000},
-    {"id": 3, "run": "Periphery_1", "epoch": 120, "step": None},
-    {"id": 4, "run": None, "epoch": 7, "step": None},
+    {"id": 1, "run": "skeletal", "epoch": 10, "step": 220001, "verdict": "keep"},
+    {"id": 2, "run": "skeletal", "epoch": 80, "step": 900000, "verdict": "drop"},
+    {"id": 3, "run": "Periphery_1", "epoch": 120, "step": None, "verdict": None},
+    {"id": 4, "run": None, "epoch": 7, "step": None, "verdict": None},
 ]
 RECORDINGS: list[dict[str, Any]] = [
     # id, status, reason, batch, checkpoint, role, container, subtype, rate, channels
@@ -100,6 +100,21 @@ ATTRIBUTES = [
     (12, "prompt", "of no recording", None),
     (1, "rate", "shadowed", None),
 ]
+MEASURE_NAMES = "version silence loudness_range clipping noise dc_offset loop loop_period onset_rate tempo"
+MEASURED = {
+    1: (1, 0.0, 3.5, 0.0, 0.1, 0.001, 0.9, 2.0, 4.5, 120.0),
+    2: (1, 0.4, None, 0.25, 0.7, 0.2, 0.3, None, 0.0, None),
+    8: (1, 0.2, 12.0, 0.01, None, 0.0, None, None, None, None),
+}
+# of 4, which is rejected, and of clips that are not
+SUSPICIONS = [
+    (6, 4, "aligned", 0.9),
+    (8, 4, "likeness", 0.99),
+    (8, 1, "likeness", 0.99),
+    (8, 2, "likeness", 0.99),
+    (2, 1, "aligned", 1.0),
+    (9, 4, "aligned", 1.0),
+]
 SCORES = [(1, 0.7), (2, 0.5), (9, 0.9)]
 SONGS = [
     ("good", "rating:3.. score-"),
@@ -142,6 +157,13 @@ def fill(connection: Connection) -> None:
     add(schema.metric, "id name version", [(1, "prefix", 1), (2, "prefix", 2)])
     add(schema.nearest, "metric_id clip_id other_id score", [(1, 4, 1, as_float32(0.99))])
     add(schema.nearest, "metric_id clip_id other_id score", [(2, of, 3, as_float32(s)) for of, s in SCORES])
+    add(schema.measure, "clip_id " + MEASURE_NAMES, [(of, *values) for of, values in MEASURED.items()])
+    connection.execute(schema.clip.update().where(schema.clip.c.id == 6).values(heard_at=1.0))
+    connection.execute(schema.clip.update().where(schema.clip.c.id == 9).values(trusted=True))
+    add(schema.suspicion, "clip_id other_id metric score", SUSPICIONS)
+    add(schema.cluster, "number medoid_id", [(1, 2), (7, 8)])
+    clusters = [(1, 1, 0.5), (2, 1, 1.0), (8, 7, 1.0), (6, None, 0.0)]
+    add(schema.cluster_clip, "clip_id number probability", clusters)
     names = "name query deleted ordering metric fade created_at"
     songs = [*((*song, False) for song in SONGS), ("good", "riff slow", True), ("former", "riff", True)]
     add(schema.song, names, [(*song, "pairs", "prefix", 0.005, 1.0) for song in songs])
@@ -249,6 +271,22 @@ TABLE: list[tuple[str, list[int]]] = [
     ("score@prefix:0.8..", [9]),
     ("score@aligned:0..", []),
     ("score@likeness:0..", []),
+    ("silence:..0.2", [1, 8]),
+    ("loop:..0.3 noise:..0.5", []),
+    ("loop:0.3..", [1, 2]),
+    ("^loop:0.3..", [3, 4, 5, 6, 7, 8, 9]),
+    ("noise:..0.5", [1]),
+    ("loudness_range:10..", [8]),
+    ("clipping:0.005..", [2, 8]),
+    ("dc_offset:0.1..", [2]),
+    ("loop_period:1..3", [1]),
+    ("onset_rate:..4", [2]),
+    ("tempo:100..140", [1]),
+    ("loop- noise:..", [1, 2]),
+    ("cluster:1", [1, 2]),
+    ("cluster:7", [8]),
+    ("cluster:..", [1, 2, 8]),
+    ("^cluster:..", [3, 4, 5, 6, 7, 9]),
     # lengths
     ("length:10", [1]),
     ("length:0:10", [1]),
@@ -298,6 +336,14 @@ TABLE: list[tuple[str, list[int]]] = [
     ("status::nothing", []),
     ("role:reference", [7]),
     ("kind:part", [8, 9]),
+    ("verdict:keep", [1, 3]),
+    ("verdict:drop", [2]),
+    ("verdict:none", [4, 5, 6, 7, 8, 9]),
+    ("^verdict:keep ^verdict:none", [2]),
+    ("heard:yes", [1, 2, 4, 6, 9]),
+    ("heard:no", [3, 5, 7, 8]),
+    ("suspect:yes", [6]),
+    ("suspect:no", [1, 2, 3, 4, 5, 7, 8, 9]),
     # flags
     ("rejected:yes", [4]),
     ("rejected:no", [1, 2, 3, 5, 6, 7, 8, 9]),
@@ -449,7 +495,7 @@ ERRORS: list[tuple[list[str], int, str]] = [
     (["status:slient"], 7, "expected ok or silent or"),
     (["run::("], 5, '"(" is not a regular expression'),
     (["note::a{99999999999999999999}"], 6, "is not a regular expression"),
-    (["epok:7"], 0, "did you mean epoch?"),
+    (["epok:7"], 0, "did you mean tempo or epoch?"),
     (["riff", "temprature:1"], 5, "did you mean temperature?"),
     (["qqqqqqqq:1"], 0, 'no field is called "qqqqqqqq"; `thresher fields`'),
     (["http://x"], 0, 'no field is called "http"'),

@@ -21,10 +21,11 @@ from thresher.catalog.provenance import Provenance
 from thresher.catalog.recordings import Arrival, Content, Sighting, WholeClip
 from thresher.catalog.schema import attribute, batch, checkpoint, clip, location, recording
 from thresher.curation import judging
+from thresher.curation.checkpoints import checkpoints
 from thresher.curation.forget import forget
 from thresher.curation.ingest import IngestOptions, ingest
 from thresher.curation.listing import list_clips, show_clip
-from thresher.curation.overview import batches, checkpoints
+from thresher.curation.overview import batches
 from thresher.errors import UsageError
 
 RATE = 16_000

@@ -95,7 +95,7 @@ def test_what_is_kept_is_decoded_once(tmp_path: Path, sound: Any, monkeypatch: p
     assert len(asked) == 1
     monkeypatch.setattr(analysis, "MEMORY_FRAMES", 1)
     analysed(tmp_path / "a.wav")
-    assert len(asked) == 4
+    assert len(asked) == 5
 
 
 def test_the_fingerprint_is_that_of_the_clip_alone(tmp_path: Path, sound: Any) -> None:

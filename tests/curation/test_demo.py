@@ -17,8 +17,8 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.provenance import infer
 from thresher.catalog.schema import checkpoint, location, recording, rendering
 from thresher.curation import demo
+from thresher.curation.checkpoints import checkpoints
 from thresher.curation.ingest import IngestOptions, IngestReport, ingest
-from thresher.curation.overview import checkpoints
 from thresher.curation.render import RenderReport, render
 from thresher.curation.songs import save_song
 from thresher.curation.tracklist import Tracklist, tracklist

@@ -15,10 +15,10 @@ from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, location, metadata, nearest, recording, score_row
 from thresher.curation import judging
+from thresher.curation.checkpoints import checkpoints
 from thresher.curation.forget import ForgetReport, forget
 from thresher.curation.ingest import IngestOptions, ingest
 from thresher.curation.listing import list_clips, show_clip
-from thresher.curation.overview import checkpoints
 from thresher.curation.render import render
 from thresher.curation.scoring import score
 from thresher.curation.songs import save_song

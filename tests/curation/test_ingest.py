@@ -27,10 +27,11 @@ from thresher.catalog.schema import (
     recording,
 )
 from thresher.curation import judging
+from thresher.curation.checkpoints import checkpoints
 from thresher.curation.forget import forget
 from thresher.curation.ingest import IngestOptions, IngestReport, ingest
 from thresher.curation.listing import list_clips, show_clip
-from thresher.curation.overview import batches, checkpoints
+from thresher.curation.overview import batches
 from thresher.curation.reanalyse import reanalyse
 from thresher.errors import NotFoundError, UsageError
 

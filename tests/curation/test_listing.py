@@ -17,6 +17,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import Settings
 from thresher.catalog.fields import FIELDS
 from thresher.catalog.recordings import trim_key
+from thresher.curation.checkpoints import checkpoints
 from thresher.curation.listing import (
     ClipRow,
     clip_paths,
@@ -27,7 +28,7 @@ from thresher.curation.listing import (
     select_ids,
     show_clip,
 )
-from thresher.curation.overview import batches, checkpoints, stats
+from thresher.curation.overview import batches, stats
 from thresher.errors import NotFoundError, QueryError, UsageError
 
 TODAY = trim_key(Settings().trim)
@@ -162,6 +163,8 @@ def test_row_of_a_clip(catalog: Catalog) -> None:
             channels=1,
             batch=1,
             recording=1,
+            heard=True,
+            suspect=False,
         )
     ]
 

@@ -12,7 +12,20 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from thresher import Catalog, IngestOptions, ingest, modify, note, rate, reject, render, save_song, tag, undo
+from thresher import (
+    Catalog,
+    IngestOptions,
+    ingest,
+    judge_checkpoint,
+    modify,
+    note,
+    rate,
+    reject,
+    render,
+    save_song,
+    tag,
+    undo,
+)
 from thresher.catalog.edits import Edits
 from thresher.catalog.schema import HEAD
 
@@ -35,6 +48,7 @@ def main() -> None:
             sound = {"crossfade": 0.5, "lufs": -20.0, "edits": Edits(dropped=(4,), pins=((2, 1),))}
             save_song(catalog, "DOMAINAL SKELETON", ["epoch:10.."], {"ordering": "pairs", **sound})
             render(catalog, "DOMAINAL SKELETON", folder / "song.wav")
+            judge_checkpoint(catalog, "night e20", "keep", "found its riffs")
         database = sqlite3.connect(folder / "catalog.db")
         dump = "\n".join(database.iterdump())
         database.close()

@@ -238,3 +238,58 @@ def test_wrong_shapes_and_numbers_are_shown() -> None:
         LoudnessMeter(0, 1)
     with pytest.raises(ValueError, match="not -1"):
         LoudnessMeter(16_000, -1)
+
+
+def two_tones(levels: list[float], seconds: float = 20.0, sr: int = 48_000) -> NDArray[np.float32]:
+    """Stereo sines of 1 kHz, each of so many dBFS, one after another."""
+    sine = np.sin(2 * np.pi * 1_000 * np.arange(round(seconds * sr)) / sr)
+    y = np.concatenate([10 ** (level / 20) * sine for level in levels]).astype(np.float32)
+    return np.column_stack([y, y])
+
+
+# EBU Tech 3342, table 1: minimum requirements test signals 1 to 4.
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        ([-20.0, -30.0], 10.0),
+        ([-20.0, -15.0], 5.0),
+        ([-40.0, -20.0], 20.0),
+        ([-50.0, -35.0, -20.0, -35.0, -50.0], 15.0),
+    ],
+)
+def test_loudness_range_of_the_standards_test_signals(levels: list[float], expected: float) -> None:
+    y = two_tones(levels)
+    meter = LoudnessMeter(48_000, 2)
+    for start in range(0, len(y), 10_007):
+        meter.update(y[start : start + 10_007])
+    assert meter.range() == pytest.approx(expected, abs=0.3)
+
+
+def test_loudness_range_is_undefined_where_two_windows_do_not_pass() -> None:
+    for seconds, gain, defined in [(3.05, 1.0, False), (3.2, 1.0, True), (10.0, 1e-5, False)]:
+        meter = LoudnessMeter(48_000, 2)
+        meter.update(np.float32(gain) * two_tones([-20.0], seconds))
+        assert (meter.range() is not None) == defined
+    meter.update(np.full((48_000, 2), np.nan, np.float32))
+    assert meter.range() is None
+
+
+@pytest.mark.parametrize("gain", [0.1, 0.5, 2.0])
+def test_loudness_range_is_that_of_any_gain(gain: float) -> None:
+    y = two_tones([-20.0, -31.0, -25.0], 6.0)
+    found = []
+    for factor in (1.0, gain):
+        meter = LoudnessMeter(48_000, 2)
+        meter.update(np.float32(factor) * y)
+        found.append(meter.range())
+    assert found[1] == pytest.approx(found[0], abs=1e-3)
+
+
+def test_loudness_range_is_near_pyloudnorms() -> None:
+    """It lets the windows at the end reach into silence, which here is little of the whole."""
+    pyloudnorm = pytest.importorskip("pyloudnorm")
+    y = two_tones([-20.0, -31.0, -25.0, -23.0, -28.0], 24.0)
+    meter = LoudnessMeter(48_000, 2)
+    meter.update(y)
+    theirs = pyloudnorm.Meter(48_000).loudness_range(y.astype(np.float64))
+    assert meter.range() == pytest.approx(theirs, abs=0.2)

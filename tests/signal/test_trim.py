@@ -270,3 +270,42 @@ def test_blocks_of_another_shape_are_shown() -> None:
         meter.update(np.zeros((10, 3), np.float32))
     with pytest.raises(ValueError, match="not 0"):
         LevelMeter(0, SETTINGS[0])
+
+
+def levels_of(y: NDArray[np.float32], **settings: float) -> Levels:
+    meter = LevelMeter(1, TrimSettings(**settings))  # type: ignore[arg-type]  # all of these are numbers
+    meter.update(y[:, None])
+    return meter.result()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("offset", [0.0, 0.2])
+def test_silence_is_the_share_of_silent_frames_between_the_ends(share: float, offset: float) -> None:
+    y = (0.3 * np.random.default_rng(0).normal(size=64_000)).astype(np.float32)
+    start = 5_000
+    y[start : start + round(share * 50_000)] *= 1e-4
+    expected = share * 50_000 / 64_000
+    assert levels_of(y + np.float32(offset)).silence == pytest.approx(expected, abs=0.006)
+
+
+def test_an_offset_of_the_sound_alone_does_not_make_silence_loud() -> None:
+    y = (0.3 + 0.1 * np.random.default_rng(0).normal(size=64_000)).astype(np.float32)
+    y[10_000:42_000] = 0
+    assert levels_of(y).silence == pytest.approx(0.5, abs=0.006)
+
+
+def test_silence_is_under_the_loudest_frame_or_under_the_floor() -> None:
+    y = np.full(64_000, 0.5, np.float32) * np.sign(np.sin(np.arange(64_000))).astype(np.float32)
+    y[16_000:32_000] *= 10 ** (-40 / 20)
+    assert levels_of(y).silence == 0.0
+    assert levels_of(y, top_db=35.0).silence == pytest.approx(0.25, abs=0.006)
+    assert levels_of(0.1 * y, floor_db=-60.0).silence == pytest.approx(0.25, abs=0.006)
+    assert levels_of(0.1 * y, floor_db=-70.0).silence == 0.0
+
+
+def test_offset_is_of_the_span() -> None:
+    y = np.full(64_000, 0.0, np.float32)
+    y[16_000:48_000] = 0.2 + 0.1 * np.sin(np.arange(32_000))
+    levels = levels_of(y)
+    assert levels.span.frames < 33_000
+    assert levels.dc_offset == pytest.approx(0.2 * 32_000 / levels.span.frames, rel=1e-3)

@@ -149,6 +149,13 @@ class DupesSection(_Section):
 
 
 @dataclass(frozen=True)
+class SuspectSection(_Section):
+    """How like a new clip must be to several rejected ones to arrive suspect."""
+
+    likeness: Annotated[float, _Takes("a number", ge=0, le=1)] = 0.9
+
+
+@dataclass(frozen=True)
 class IngestSection(_Section):
     """Where the work runs, how many files a transaction holds, how many seconds a file has to lie still."""
 
@@ -194,6 +201,7 @@ class Settings:
     audio: AudioSection = field(default_factory=AudioSection)
     metrics: MetricsSection = field(default_factory=MetricsSection)
     dupes: DupesSection = field(default_factory=DupesSection)
+    suspect: SuspectSection = field(default_factory=SuspectSection)
     ingest: IngestSection = field(default_factory=IngestSection)
     song: SongSection = field(default_factory=SongSection)
     provenance: tuple[Pattern, ...] = ()

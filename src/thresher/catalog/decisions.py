@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, Table, delete, insert, or_, select, update
 
 from thresher.catalog.database import chunks, insert_row
 from thresher.catalog.recordings import checkpoint_id, refresh_checkpoint, set_attributes
@@ -205,15 +205,22 @@ def _later_on_same_fields(connection: Connection, target: Decision) -> Decision 
 # -- the fields that can be decided ------------------------------------------------------------------------
 
 
-def _read_clip(connection: Connection, clip_id: int, name: str) -> Value:
-    row = connection.execute(select(clip.c[name]).where(clip.c.id == clip_id)).one_or_none()
-    if row is None:
-        raise KeyError(clip_id)
-    return row[0]
+def _column_of(table: Table) -> _Field:
+    """A field that is a column of a table."""
+
+    def read(connection: Connection, row_id: int, name: str) -> Value:
+        row = connection.execute(select(table.c[name]).where(table.c.id == row_id)).one_or_none()
+        if row is None:
+            raise KeyError(row_id)
+        return row[0]
+
+    def write(connection: Connection, row_id: int, name: str, value: Value) -> None:
+        connection.execute(update(table).where(table.c.id == row_id).values({name: value}))
+
+    return _Field(read, write)
 
 
-def _write_clip(connection: Connection, clip_id: int, name: str, value: Value) -> None:
-    connection.execute(update(clip).where(clip.c.id == clip_id).values({name: value}))
+_CLIP, _RECORDING, _CHECKPOINT, _SONG = map(_column_of, (clip, recording, checkpoint, song))
 
 
 def current_tags(connection: Connection, clip_id: int) -> list[str]:
@@ -222,7 +229,7 @@ def current_tags(connection: Connection, clip_id: int) -> list[str]:
 
 
 def _read_tags(connection: Connection, clip_id: int, _name: str) -> Value:
-    _read_clip(connection, clip_id, "id")
+    _CLIP.read(connection, clip_id, "id")
     return current_tags(connection, clip_id)
 
 
@@ -232,19 +239,8 @@ def _write_tags(connection: Connection, clip_id: int, _name: str, value: Value) 
         connection.execute(insert(clip_tag), [{"clip_id": clip_id, "tag": tag} for tag in value])
 
 
-def _read_recording(connection: Connection, recording_id: int, name: str) -> Value:
-    row = connection.execute(select(recording.c[name]).where(recording.c.id == recording_id)).one_or_none()
-    if row is None:
-        raise KeyError(recording_id)
-    return row[0]
-
-
-def _write_recording(connection: Connection, recording_id: int, name: str, value: Value) -> None:
-    connection.execute(update(recording).where(recording.c.id == recording_id).values({name: value}))
-
-
 def _read_pinned_checkpoint(connection: Connection, recording_id: int, _name: str) -> Value:
-    if not _read_recording(connection, recording_id, "checkpoint_pinned"):
+    if not _RECORDING.read(connection, recording_id, "checkpoint_pinned"):
         return None
     return current_checkpoint(connection, recording_id)
 
@@ -275,7 +271,7 @@ def _write_pinned_checkpoint(connection: Connection, recording_id: int, _name: s
 
 def _read_attribute(connection: Connection, recording_id: int, name: str) -> Value:
     """The attribute at each location of a recording, as [location, text, pinned]."""
-    _read_recording(connection, recording_id, "id")
+    _RECORDING.read(connection, recording_id, "id")
     rows = connection.execute(
         select(attribute.c.location_id, attribute.c.text, attribute.c.pinned)
         .join(location, location.c.id == attribute.c.location_id)
@@ -306,13 +302,6 @@ def _attribute_key(name: str) -> str:
     return name.removeprefix("attribute ")
 
 
-def _read_song(connection: Connection, song_id: int, name: str) -> Value:
-    row = connection.execute(select(song.c[name]).where(song.c.id == song_id)).one_or_none()
-    if row is None:
-        raise KeyError(song_id)
-    return row[0]
-
-
 def _write_song(connection: Connection, song_id: int, name: str, value: Value) -> None:
     row = connection.execute(select(song.c.name, song.c.deleted).where(song.c.id == song_id)).one()
     wanted = {**row._mapping, name: value}
@@ -321,17 +310,18 @@ def _write_song(connection: Connection, song_id: int, name: str, value: Value) -
         raise UsageError(
             f'another song is called "{wanted["name"]}" now; `thresher song rename` or delete that one first'
         )
-    connection.execute(update(song).where(song.c.id == song_id).values({name: value}))
+    _SONG.write(connection, song_id, name, value)
 
 
 FIELDS: Mapping[tuple[str, str], _Field] = {
-    **{("clip", name): _Field(_read_clip, _write_clip) for name in ("rating", "rejected", "note")},
+    **{("clip", name): _CLIP for name in ("rating", "rejected", "note", "heard_at", "trusted")},
     ("clip", "tags"): _Field(_read_tags, _write_tags),
-    ("recording", "role"): _Field(_read_recording, _write_recording),
+    **{("checkpoint", name): _CHECKPOINT for name in ("verdict", "note")},
+    ("recording", "role"): _RECORDING,
     ("recording", "checkpoint"): _Field(_read_pinned_checkpoint, _write_pinned_checkpoint),
     ("recording", "attribute"): _Field(_read_attribute, _write_attribute),
     **{
-        ("song", name): _Field(_read_song, _write_song)
+        ("song", name): _Field(_SONG.read, _write_song)
         for name in (
             "name",
             "query",

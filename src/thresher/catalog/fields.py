@@ -27,11 +27,14 @@ from thresher.catalog.schema import (
     checkpoint,
     clip,
     clip_tag,
+    cluster_clip,
     location,
+    measure,
     metric,
     nearest,
     recording,
 )
+from thresher.catalog.suspicion import IS_SUSPECT
 from thresher.catalog.values import (
     LARGEST_INTEGER,
     Bounds,
@@ -51,6 +54,7 @@ SOURCE = (
     clip.join(recording, recording.c.id == clip.c.recording_id)
     .outerjoin(batch, batch.c.id == recording.c.batch_id)
     .outerjoin(checkpoint, checkpoint.c.id == recording.c.checkpoint_id)
+    .outerjoin(measure, measure.c.clip_id == clip.c.id)
 )
 """What every query is read from: one row for each clip."""
 
@@ -418,6 +422,9 @@ _COPIES = (
     .correlate(clip)
     .scalar_subquery()
 )
+_CLUSTER = (
+    select(cluster_clip.c.number).where(cluster_clip.c.clip_id == clip.c.id).correlate(clip).scalar_subquery()
+)
 _FIRST_TAG = (
     select(func.min(func.lower(clip_tag.c.tag)))
     .where(clip_tag.c.clip_id == clip.c.id)
@@ -428,6 +435,21 @@ SECONDS = _frames_as_seconds(clip.c.end_frame - clip.c.start_frame)
 """How long a clip is; NULL where its recording has no sample rate."""
 START = _frames_as_seconds(clip.c.start_frame)
 END = _frames_as_seconds(clip.c.end_frame)
+IS_HEARD = clip.c.heard_at.is_not(None) | clip.c.rating.is_not(None)
+"""Who rated a clip has heard it, wherever that was."""
+
+MEASURES: Mapping[str, str] = {
+    "silence": "share of the clip in which nothing sounds, 0 to 1",
+    "loudness_range": "how far loudness varies, in LU",
+    "clipping": "share of samples at full scale or in flat tops, 0 to 1",
+    "noise": "spectral flatness, 0 for tones to 1 for noise",
+    "dc_offset": "mean of the samples; 1 is full scale",
+    "loop": "how much the clip repeats itself, 0 to 1",
+    "loop_period": "after how many seconds it does",
+    "onset_rate": "how many sounds start, per second",
+    "tempo": "beats per minute, where there is a clear pulse",
+}
+"""What single numbers say of a clip, by the columns of `measure`; docs/measures.md tells how each is made."""
 
 _BUILT_IN: tuple[Field, ...] = (
     _number("id", clip.c.id, "the clip's number; digits alone mean it"),
@@ -441,12 +463,20 @@ _BUILT_IN: tuple[Field, ...] = (
     _text("run", checkpoint.c.run, "the training run that the network comes from"),
     _number("epoch", checkpoint.c.epoch, "the network's epoch"),
     _number("step", checkpoint.c.step, "the network's training step or iteration"),
+    _choice(
+        "verdict",
+        func.coalesce(checkpoint.c.verdict, "none"),
+        (*schema.VERDICTS, "none"),
+        "what was said of the checkpoint that wrote it",
+    ),
     _choice("status", recording.c.status, schema.STATUSES, "what analysis found"),
     _text("reason", recording.c.reason, "why the status is not ok"),
     _choice("role", recording.c.role, schema.ROLES, "who made it"),
     _number("rating", clip.c.rating, "1 to 5; `rated:no` where there is none"),
     _flag("rejected", clip.c.rejected == true(), "thrown out; listings and songs leave it out unless named"),
     _flag("rated", clip.c.rating.is_not(None), "has a rating"),
+    _flag("heard", IS_HEARD, "played by `listen` or `play`, or rated"),
+    _flag("suspect", IS_SUSPECT, "like what was rejected before it came; `thresher trust` lifts it"),
     _text("note", clip.c.note, "the note on the clip; `note:` finds all that have one"),
     Field(
         "tag",
@@ -464,7 +494,9 @@ _BUILT_IN: tuple[Field, ...] = (
     _text("subtype", recording.c.subtype, "encoding, such as PCM_16 or VORBIS"),
     _number("loudness", clip.c.loudness, "integrated loudness, in LUFS"),
     _number("peak", clip.c.peak, "largest absolute sample; 1 is full scale"),
+    *(_number(name, measure.c[name], description) for name, description in MEASURES.items()),
     _choice("kind", clip.c.kind, schema.CLIP_KINDS, "how the span was found"),
+    _number("cluster", _CLUSTER, "the group of kindred clips, as `thresher clusters` numbers them"),
     Field(
         "batch",
         "number",

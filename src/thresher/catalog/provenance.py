@@ -25,7 +25,8 @@ RESERVED_KEYS = frozenset(
     {"id", "path", "status", "reason", "role", "rating", "rejected", "rated", "tag", "tags", "note", "length"}
     | {"start", "end", "rate", "channels", "format", "subtype", "loudness", "peak", "kind", "batch", "added"}
     | {"missing", "copies", "recording", "sha_", "song", "score", "near", "heard", "suspect", "cluster"}
-    | {"verdict", "loop", "noise", "silence"}
+    | {"verdict", "silence", "loudness_range", "clipping", "noise", "dc_offset", "loop", "loop_period"}
+    | {"onset_rate", "tempo"}
 )
 """What queries mean something else by, or may come to: no attribute may go by these names."""
 

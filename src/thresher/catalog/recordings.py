@@ -21,7 +21,15 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from thresher.catalog.database import chunks, insert_row
 from thresher.catalog.paths import StoredPath, from_stored, to_text
 from thresher.catalog.provenance import Provenance
-from thresher.catalog.schema import USABLE_STATUSES, attribute, checkpoint, clip, location, recording
+from thresher.catalog.schema import (
+    USABLE_STATUSES,
+    attribute,
+    checkpoint,
+    clip,
+    location,
+    measure,
+    recording,
+)
 from thresher.catalog.values import UnfitError, number_of
 from thresher.errors import AudioError
 
@@ -72,7 +80,8 @@ class Sighting:
 
 @dataclass(frozen=True)
 class WholeClip:
-    """What the catalog keeps of a recording's whole clip; fields as the columns of `clip`."""
+    """What the catalog keeps of a recording's whole clip; fields as the columns of `clip`, `measures` as those of
+    `measure`, None where nothing can be measured."""
 
     start_frame: int
     end_frame: int
@@ -84,11 +93,12 @@ class WholeClip:
     peak: float | None
     descriptor: bytes | None = None
     descriptor_version: int | None = None
+    measures: Mapping[str, Any] | None = None
 
     def columns(self) -> dict[str, Any]:
-        """Values by column name, the checksums included."""
+        """Values by column name of `clip`, the checksums included."""
         return {
-            **vars(self),
+            **{name: value for name, value in vars(self).items() if name != "measures"},
             "fingerprint_crc32": None if self.fingerprint is None else zlib.crc32(self.fingerprint),
             "descriptor_crc32": None if self.descriptor is None else zlib.crc32(self.descriptor),
         }
@@ -158,6 +168,8 @@ def replace_content(connection: Connection, recording_id: int, content: Content)
     if same_span and whole.descriptor is None:
         whole = replace(whole, descriptor=old.descriptor, descriptor_version=old.descriptor_version)
     connection.execute(update(clip).where(clip.c.id == old.id).values(whole.columns()))
+    connection.execute(delete(measure).where(measure.c.clip_id == old.id))
+    _add_measures(connection, [(old.id, whole)])
     same = same_span and old.fingerprint == whole.fingerprint and old.descriptor in (None, whole.descriptor)
     return [] if same else [old.id]
 
@@ -198,15 +210,22 @@ def add_first_seen(
             for each in seen
         ],
     ).all()
-    connection.execute(
-        insert(clip),
+    clip_ids = connection.scalars(
+        insert(clip).returning(clip.c.id, sort_by_parameter_order=True),
         [
             {"recording_id": recording_id, "kind": "whole", "ordinal": 0, **each.content.whole.columns()}
             for recording_id, each in zip(recording_ids, seen, strict=True)
         ],
-    )
+    ).all()
+    _add_measures(connection, zip(clip_ids, (each.content.whole for each in seen), strict=True))
     _add_locations(connection, batch_id, recording_ids, seen, checkpoints, here)
     return list(recording_ids)
+
+
+def _add_measures(connection: Connection, clips: Iterable[tuple[int, WholeClip]]) -> None:
+    rows = [{"clip_id": clip_id, **whole.measures} for clip_id, whole in clips if whole.measures is not None]
+    if rows:
+        connection.execute(insert(measure), rows)
 
 
 def _add_locations(

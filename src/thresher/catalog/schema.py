@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0003"
+HEAD = "0004"
 """The revision of the schema that this program reads and writes: the head of migrations/."""
 
 STATUSES = ("ok", "silent", "too_short", "unreadable", "truncated", "empty", "non_finite")
@@ -33,6 +33,7 @@ USABLE_STATUSES = ("ok", "too_short", "truncated")
 FAILED_STATUSES = ("unreadable", "truncated", "empty", "non_finite")
 ROLES = ("generated", "reference")
 CLIP_KINDS = ("whole", "part", "marked")
+VERDICTS = ("keep", "drop", "gone")
 
 metadata = MetaData(
     naming_convention={
@@ -77,6 +78,8 @@ checkpoint = Table(
     Column("run", Text),
     Column("epoch", Integer),
     Column("step", Integer),
+    Column("verdict", Text),  # one of VERDICTS; NULL: none yet
+    Column("note", Text),
     sqlite_autoincrement=True,
 )
 Index(
@@ -162,12 +165,18 @@ clip = Table(
     Column("descriptor", LargeBinary),  # <f4; made by the version of signal/descriptors.py that is named
     Column("descriptor_crc32", Integer),
     Column("descriptor_version", Integer),
+    Column("heard_at", Float),  # when it was last played; NULL: never
+    # Whether it was held against what was rejected before it came, and whether suspicion of it was lifted.
+    Column("examined", Boolean(create_constraint=False), nullable=False, server_default="0"),
+    Column("trusted", Boolean(create_constraint=False), nullable=False, server_default="0"),
     UniqueConstraint("recording_id", "kind", "ordinal"),
     _one_of("kind", CLIP_KINDS),
     CheckConstraint("0 <= start_frame AND start_frame <= end_frame", name="span"),
     CheckConstraint("rating BETWEEN 1 AND 5", name="rating"),
     sqlite_autoincrement=True,
 )
+
+Index("ix_clip_unexamined", clip.c.id, sqlite_where=text("NOT examined"))
 
 clip_tag = Table(
     "clip_tag",
@@ -176,6 +185,75 @@ clip_tag = Table(
     Column("tag", Text, primary_key=True),
 )
 Index("ix_clip_tag_tag", clip_tag.c.tag)
+
+measure = Table(  # what a clip is like in single numbers; columns as signal/measures.py names them
+    "measure",
+    metadata,
+    Column("clip_id", ForeignKey("clip.id", ondelete="CASCADE"), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("silence", Float, nullable=False),
+    Column("loudness_range", Float),
+    Column("clipping", Float, nullable=False),
+    Column("noise", Float),
+    Column("dc_offset", Float, nullable=False),
+    Column("loop", Float),
+    Column("loop_period", Float),
+    Column("onset_rate", Float),
+    Column("tempo", Float),
+)
+
+suspicion = Table(  # a rejected clip that another one was like when it came
+    "suspicion",
+    metadata,
+    Column("clip_id", ForeignKey("clip.id", ondelete="CASCADE"), primary_key=True),
+    Column("other_id", ForeignKey("clip.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("metric", Text, primary_key=True),
+    Column("score", Float, nullable=False),
+)
+
+listening = Table(  # a queue of clips to hear
+    "listening",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("started_at", Float, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("minutes", Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+listening_clip = Table(
+    "listening_clip",
+    metadata,
+    Column("listening_id", ForeignKey("listening.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("clip_id", ForeignKey("clip.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("is_done", Boolean(create_constraint=False), nullable=False, server_default="0"),
+)
+
+clustering = Table(  # one fit; at most one is kept
+    "clustering",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("fitted_at", Float, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("smallest", Integer, nullable=False),  # clips that make a cluster at least
+    sqlite_autoincrement=True,
+)
+
+cluster = Table(
+    "cluster",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("medoid_id", ForeignKey("clip.id", ondelete="SET NULL"), index=True),
+)
+
+cluster_clip = Table(  # every clip that was there when clusters were fitted
+    "cluster_clip",
+    metadata,
+    Column("clip_id", ForeignKey("clip.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", ForeignKey("cluster.number", ondelete="CASCADE"), index=True),  # NULL: kin to none
+    Column("probability", Float, nullable=False),  # how surely it belongs there, 0 to 1
+)
 
 metric = Table(
     "metric",

@@ -383,6 +383,24 @@ def pairs_above(
     return found
 
 
+def mean_among(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> float | None:
+    """The mean score of all pairs of these clips, read row by row; None where no two of them have one."""
+    positions = np.array(
+        [position for position, _ in _live_places(connection, of_metric, clip_ids)], np.int64
+    )
+    total, pairs = 0.0, 0
+    for index, row in enumerate(_rows(connection, of_metric, positions)):
+        total += float(row[positions[:index]].sum(dtype=np.float64))
+        pairs += index
+    return total / pairs if pairs else None
+
+
+def live_rows(connection: Connection, matrix: Matrix) -> Iterator[Scores]:
+    """Of each live clip, in the order of `matrix`, its scores against those before it: row i has the shape (i,)."""
+    for index, row in enumerate(_rows(connection, matrix.metric_id, matrix.positions)):
+        yield row[matrix.positions[:index]]
+
+
 def coverage(connection: Connection, of_metric: int) -> Coverage:
     """Prove a matrix complete, in one query."""
     values = func.length(score_row.c.scores) / ROW_DTYPE.itemsize

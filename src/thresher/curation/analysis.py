@@ -19,10 +19,12 @@ from thresher.catalog.audio import AudioFormat, AudioReader
 from thresher.catalog.config import Settings
 from thresher.catalog.values import format_duration
 from thresher.errors import AudioError
-from thresher.signal import descriptors
+from thresher.signal import descriptors, measures
 from thresher.signal.fingerprint import find_backend, to_pcm
 from thresher.signal.loudness import LoudnessMeter
+from thresher.signal.measures import Measures
 from thresher.signal.similarity import METRICS
+from thresher.signal.spectra import DescribedSpectra, at_working_rate, described_spectra, spectra
 from thresher.signal.trim import LevelMeter, Levels, Span, TrimSettings, to_mono
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ class Analysis:
 
     `status` is one of schema.STATUSES with its `reason` in words. `span` is in frames; `fingerprint` holds
     uint32 words, shape (words,), or None; `loudness` is in LUFS, `peak` linear; `descriptor` is float32.
+    `measures` are those of the span, None where it is empty.
     """
 
     status: str
@@ -72,6 +75,7 @@ class Analysis:
     loudness: float | None = None
     peak: float | None = None
     descriptor: NDArray[np.float32] | None = None
+    measures: Measures | None = None
 
 
 @dataclass(frozen=True)
@@ -87,9 +91,8 @@ class Unopened:
     vanished: bool = False
 
 
-def worker_modules(settings: Settings) -> tuple[str, ...]:
-    """What every analysis needs; those that a machine lacks are passed over."""
-    return (__name__, "chromaprint", *(("scipy.fft",) if makes_descriptors(settings) else ()))
+WORKER_MODULES = (__name__, "chromaprint", "scipy.fft")
+"""What every analysis needs; those that a machine lacks are passed over."""
 
 
 def makes_descriptors(settings: Settings) -> bool:
@@ -128,6 +131,9 @@ def content_of(analysis: Analysis, trim: str) -> Content:
             peak=analysis.peak,
             descriptor=None if analysis.descriptor is None else analysis.descriptor.astype("<f4").tobytes(),
             descriptor_version=None if analysis.descriptor is None else descriptors.VERSION,
+            measures=None
+            if analysis.measures is None
+            else {"version": measures.VERSION, **vars(analysis.measures)},
         ),
     )
 
@@ -203,15 +209,14 @@ def _measured(
         loudness.update(block)
         peak = max(peak, float(np.abs(block).max()))
     backend = find_backend(task.backend)
-    words = backend.fingerprint(
-        (to_pcm(to_mono(block, levels.mono_channel), peak) for block in source.blocks(span.start, span.end)),
-        form.sample_rate,
-    )
+    mono = _Mono(source, levels)
+    words = backend.fingerprint((to_pcm(y, peak) for y in mono.blocks()), form.sample_rate)
     status = "ok" if len(words) else "too_short"
     if truncated:
         status = "truncated"
     elif status == "too_short":
         reason = f"{span.frames / form.sample_rate:.2f} s after trimming: too short for a fingerprint"
+    descriptor, measured = _described(source, levels, mono, loudness.range(), describe=task.describe)
     return Analysis(
         status,
         reason,
@@ -223,19 +228,54 @@ def _measured(
         backend.version if len(words) else None,
         loudness.integrated(),
         peak,
-        _described(source, levels) if task.describe else None,
+        descriptor,
+        measured,
     )
 
 
-def _described(source: _Source, levels: Levels) -> NDArray[np.float32]:
+def _described(
+    source: _Source, levels: Levels, mono: _Mono, loudness_range: float | None, *, describe: bool
+) -> tuple[NDArray[np.float32] | None, Measures]:
+    """What the spectra of the span's excerpts tell: its descriptor where one is wanted, and its measures."""
     sr = source.reader.format.sample_rate
-    spans = descriptors.analysed_spans(levels.span.frames, sr)
-    parts = [
-        to_mono(block, levels.mono_channel)
-        for start, end in spans
-        for block in source.blocks(levels.span.start + start, levels.span.start + end)
-    ]
-    return descriptors.descriptor(np.concatenate(parts), sr)
+    y = at_working_rate(mono.excerpts(), sr)
+    found = described_spectra(y) if describe else spectra(y)
+    mel_levels = descriptors.mel_levels(found)
+    blocks = [block for excerpt in mono.spans for block in source.blocks(excerpt.start, excerpt.end)]
+    measured = measures.measure(blocks, sr, found, mel_levels, len(mono.spans), levels, loudness_range)
+    if isinstance(found, DescribedSpectra):
+        return descriptors.descriptor_of(found, mel_levels), measured
+    return None, measured
+
+
+class _Mono:
+    """One channel made of the blocks of a span, and kept where its descriptor looks at all of it."""
+
+    def __init__(self, source: _Source, levels: Levels) -> None:
+        self._source = source
+        self._levels = levels
+        self._kept: list[NDArray[np.float32]] = []
+        first, sr = levels.span.start, source.reader.format.sample_rate
+        excerpts = descriptors.analysed_spans(levels.span.frames, sr)
+        self.spans = [Span(first + start, first + end) for start, end in excerpts]
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """The whole span, block by block."""
+        self._kept = []
+        for y in self._within(self._levels.span):
+            if len(self.spans) == 1:
+                self._kept.append(y)
+            yield y
+
+    def excerpts(self) -> NDArray[np.float32]:
+        """What its descriptor looks at, one excerpt behind the other."""
+        if sum(map(len, self._kept)) == self._levels.span.frames:
+            return np.concatenate(self._kept)
+        return np.concatenate([y for span in self.spans for y in self._within(span)])
+
+    def _within(self, span: Span) -> Iterator[NDArray[np.float32]]:
+        for block in self._source.blocks(span.start, span.end):
+            yield to_mono(block, self._levels.mono_channel)
 
 
 class _Source:

@@ -129,11 +129,45 @@ def _pairs(connection: Connection, place: dict[int, int], settings: DupesSection
     words: dict[int, Words] = dict(zip(wanted, kept, strict=True))
     for first, second in ordered:
         one, other = words[first], words[second]
-        alignment = align(one, other)
-        if alignment.overlap >= settings.words and standing_out(one, other) >= STANDS_OUT:
+        alignment = _matching(one, other, settings)
+        if alignment is not None:
             yield _Pair(
                 first, second, alignment, alignment.overlap / one.size, alignment.overlap / other.size
             )
+
+
+def copies_among(connection: Connection, clip_ids: Sequence[int], settings: DupesSection) -> set[int]:
+    """Which of these clips are a copy of another of them, as far as `aligned` has scored them.
+
+    Most alike pairs are looked at only until both are known to be copies: where all are, that is once a clip.
+    """
+    by = find_metric("aligned")
+    metric_id = scores.metric_id(connection, by.name, by.version)
+    close = scores.pairs_above(connection, metric_id, sorted(clip_ids), settings.score)
+    wanted = sorted({clip_id for pair in close for clip_id in pair})
+    words = dict(zip(wanted, compared.read(connection, wanted, by.keeps), strict=True))
+    found: set[int] = set()
+    for one, other in close:
+        if not {one, other} <= found and is_copy(words[one], words[other], settings):
+            found |= {one, other}
+    return found
+
+
+def is_copy(one: Words, other: Words, settings: DupesSection) -> bool:
+    """Whether two fingerprints are of the same sound, each covering the other."""
+    alignment = _matching(one, other, settings)
+    return alignment is not None and alignment.overlap >= settings.cover * max(one.size, other.size)
+
+
+def _matching(one: Words, other: Words, settings: DupesSection) -> Alignment | None:
+    """How two fingerprints lie on each other, where that is a match."""
+    alignment = align(one, other)
+    matches = (
+        alignment.score >= settings.score
+        and alignment.overlap >= settings.words
+        and standing_out(one, other) >= STANDS_OUT
+    )
+    return alignment if matches else None
 
 
 def _is_copy(pair: _Pair, settings: DupesSection) -> bool:

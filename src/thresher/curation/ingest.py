@@ -36,6 +36,7 @@ from thresher.catalog.scores import retire
 from thresher.catalog.values import LARGEST_INTEGER
 from thresher.curation.analysis import (
     DECODER_CRASHED,
+    WORKER_MODULES,
     Analysis,
     AnalysisTask,
     Unopened,
@@ -44,7 +45,6 @@ from thresher.curation.analysis import (
     content_of,
     task_for,
     trim_settings,
-    worker_modules,
 )
 from thresher.curation.execution import (
     GROUP_SECONDS,
@@ -56,6 +56,7 @@ from thresher.curation.execution import (
 )
 from thresher.curation.scan import FoundFile, Scan, scan
 from thresher.curation.scoring import ScoreReport
+from thresher.curation.suspecting import examine
 from thresher.curation.upkeep import keep_scores
 from thresher.errors import AudioError, CatalogError, UsageError
 from thresher.signal.fingerprint import find_backend
@@ -111,7 +112,8 @@ class IngestReport:
     are the newly found files that can't be used and the folders that can't be read. `held_back` counts files that
     are gone and were not marked missing, because most of a folder was gone with them, `renderings` songs of this
     catalog among the clips, which are no clips. `warnings` are sentences about names and sidecars;
-    `scoring_failure` says why scoring stopped, where it did.
+    `scoring_failure` says why scoring stopped, where it did; `suspects` are the new clips that are like what was
+    rejected before.
     """
 
     batch: int | None
@@ -133,6 +135,7 @@ class IngestReport:
     dry_run: bool
     scores: tuple[ScoreReport, ...] = ()
     scoring_failure: str | None = None
+    suspects: tuple[int, ...] = ()
 
     @property
     def scoring(self) -> ScoreReport | None:
@@ -160,24 +163,53 @@ def ingest(
 
     Raises NotFoundError for a path that is not there, UsageError for options that make no sense.
     """
-    _check(options)
+    check_possible(catalog, options)
     begun = time.monotonic()
-    find_backend(catalog.settings.fingerprint.backend)  # its absence is said before anything is done
     progress("scanning", 0, 0)
-    seen = scan(paths)
-    work = _Ingest(catalog, seen, options, progress)
+    return _ingest(catalog, scan(paths), options, progress, begun=begun)
+
+
+def ingest_seen(
+    catalog: Catalog, seen: Scan, options: IngestOptions = IngestOptions(), progress: Progress = no_progress
+) -> IngestReport:
+    """Take into the catalog, of what a scan saw, the files that are still as it saw them.
+
+    A file that has changed since is reported as unsettled and not read again: whoever scanned knows when to
+    look next. Only what is gone from the scan's `folders` is marked missing. Raises as `ingest` does.
+    """
+    check_possible(catalog, options)
+    return _ingest(catalog, seen, options, progress, begun=time.monotonic(), retry=False)
+
+
+def _ingest(
+    catalog: Catalog,
+    seen: Scan,
+    options: IngestOptions,
+    progress: Progress,
+    *,
+    begun: float,
+    retry: bool = True,
+) -> IngestReport:
+    work = _Ingest(catalog, seen, options, progress, retry=retry)
     work.everything()
     scoring: tuple[ScoreReport, ...] = ()
+    suspects: tuple[int, ...] = ()
     failure = None
     if options.score and not options.dry_run:
         try:
             scoring = keep_scores(catalog, executor=options.executor, progress=progress)
+            suspects = examine(catalog)
         except CatalogError as error:  # what was ingested is committed, and is told all the same
             failure = str(error)
-    return work.report(time.monotonic() - begun, scoring, failure)
+    return work.report(time.monotonic() - begun, scoring, failure, suspects)
 
 
-def _check(options: IngestOptions) -> None:
+def check_possible(catalog: Catalog, options: IngestOptions) -> None:
+    """UsageError for options that make no sense, CatalogError where nothing makes fingerprints.
+
+    Both are said before anything is done.
+    """
+    find_backend(catalog.settings.fingerprint.backend)
     if options.role is not None and options.role not in ROLES:
         raise UsageError(f'"{options.role}" is no role; write generated or reference')
     for name, number in (("epoch", options.epoch), ("step", options.step)):
@@ -221,8 +253,11 @@ class _DryRunEnds(Exception):  # noqa: N818  a signal, not an error
 class _Ingest:
     """One run of `ingest`, with its counts."""
 
-    def __init__(self, catalog: Catalog, seen: Scan, options: IngestOptions, progress: Progress) -> None:
+    def __init__(
+        self, catalog: Catalog, seen: Scan, options: IngestOptions, progress: Progress, *, retry: bool
+    ) -> None:
         self.catalog = catalog
+        self.retry = retry
         self.settings = catalog.settings
         self.seen = seen
         self.options = options
@@ -251,12 +286,20 @@ class _Ingest:
             except _DryRunEnds:
                 return
         self._read_and_store(to_read)
-        if self.tally.unsettled:
+        if self.tally.unsettled and self.retry:
             self._try_again()
+        else:
+            self._report_unsettled()
         with self.catalog.writing() as connection:
             self._close(connection, unchanged)
 
-    def report(self, seconds: float, scoring: tuple[ScoreReport, ...], failure: str | None) -> IngestReport:
+    def report(
+        self,
+        seconds: float,
+        scoring: tuple[ScoreReport, ...],
+        failure: str | None,
+        suspects: tuple[int, ...],
+    ) -> IngestReport:
         """The counts as plain data."""
         tally = self.tally
         return IngestReport(
@@ -273,6 +316,7 @@ class _Ingest:
             dry_run=self.options.dry_run,
             scores=scoring,
             scoring_failure=failure,
+            suspects=suspects,
         )
 
     # -- reading -------------------------------------------------------------------------------------------
@@ -319,7 +363,7 @@ class _Ingest:
             )
             trimmed_by = {row.sha256: row.trim for row in connection.execute(statement)}
         word = self.options.executor or self.settings.ingest.executor
-        with Workers("threads:2") as hashers, Workers(word, preload=worker_modules(self.settings)) as workers:
+        with Workers("threads:2") as hashers, Workers(word, preload=WORKER_MODULES) as workers:
 
             def tasks() -> Iterator[tuple[_Outcome, AnalysisTask | None]]:
                 for found, digest in hashers.map(_hash, ((found, found) for found in files)):

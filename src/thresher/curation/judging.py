@@ -55,6 +55,12 @@ def unreject(catalog: Catalog, terms: Terms, *, dry_run: bool = False) -> Judgem
     return _judge(catalog, "unreject", "unreject", terms, wishes, dry_run=dry_run, ids_of=_rejected)
 
 
+def trust(catalog: Catalog, terms: Terms, *, dry_run: bool = False) -> Judgement:
+    """Lift the suspicion of clips that are like what was rejected, for good."""
+    wishes = _same("trusted", True)
+    return _judge(catalog, "trust", "trust", terms, wishes, dry_run=dry_run, ids_of=_suspect)
+
+
 def note(catalog: Catalog, terms: Terms, text: str | None, *, dry_run: bool = False) -> Judgement:
     """Write a note on clips, replacing the one there; None or blank takes it away."""
     kept = _readable(text).strip() or None if text is not None else None
@@ -147,10 +153,18 @@ def _shown(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> li
 
 
 def _rejected(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> list[int]:
-    """What the terms find among the rejected clips, and what they ask for by id."""
+    return _among(catalog, connection, terms, "rejected:yes")
+
+
+def _suspect(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> list[int]:
+    return _among(catalog, connection, terms, "suspect:yes")
+
+
+def _among(catalog: Catalog, connection: Connection, terms: Sequence[str], term: str) -> list[int]:
+    """What the terms find among the clips that `term` finds, and what they ask for by id."""
     found = set(select_ids(catalog, connection, terms, defaults=False))
-    rejected = select_ids(catalog, connection, ["rejected:yes"], defaults=False)
-    return sorted(found.intersection(rejected).union(_by_id(catalog, connection, terms)))
+    wanted = select_ids(catalog, connection, [term], defaults=False)
+    return sorted(found.intersection(wanted).union(_by_id(catalog, connection, terms)))
 
 
 def _all(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> list[int]:
@@ -190,8 +204,8 @@ def _judge(
         with catalog.writing() as connection:
             ids = ids_of(catalog, connection, asked)
             if not ids:
-                which = "rejected clip" if ids_of is _rejected else "clip"
-                raise NotFoundError(f"no {which} matches {text}; `thresher list` shows what there is")
+                kind = "rejected " if ids_of is _rejected else "suspect " if ids_of is _suspect else ""
+                raise NotFoundError(f"no {kind}clip matches {text}; `thresher list` shows what there is")
             made = decisions.decide(connection, verb, f"{said}: {text}", wishes(connection, ids))
             if dry_run:
                 raise _DryRunEnds

@@ -13,10 +13,20 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, and_, func, select
 
-from thresher.catalog import paths
+from thresher.catalog import paths, suspicion
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.edits import Edits
-from thresher.catalog.fields import END, FIELDS, SECONDS, SOURCE, START, latest_metric, shown_location
+from thresher.catalog.fields import (
+    END,
+    FIELDS,
+    IS_HEARD,
+    MEASURES,
+    SECONDS,
+    SOURCE,
+    START,
+    latest_metric,
+    shown_location,
+)
 from thresher.catalog.query import (
     Query,
     context_of,
@@ -35,10 +45,12 @@ from thresher.catalog.schema import (
     clip,
     clip_tag,
     location,
+    measure,
     metric,
     nearest,
     recording,
 )
+from thresher.catalog.suspicion import IS_SUSPECT, Suspicion
 from thresher.catalog.values import LARGEST_INTEGER
 from thresher.errors import NotFoundError, UsageError
 
@@ -53,7 +65,8 @@ class ClipRow(NamedTuple):
     """One clip as a listing shows it.
 
     `path` is the earliest place where its recording is present, else the earliest where it was, `missing`
-    being true then; None where nothing is known of any. `score` is the best under the configured metric.
+    being true then; None where nothing is known of any. `score` is the best under the configured metric. `heard`:
+    played or rated; `suspect`: like what was rejected before it came.
     """
 
     id: int
@@ -78,6 +91,8 @@ class ClipRow(NamedTuple):
     channels: int | None
     batch: int
     recording: int
+    heard: bool
+    suspect: bool
 
 
 _TAGS = ClipRow._fields.index("tags")
@@ -116,7 +131,9 @@ class ClipDetail:
     """Everything about one clip.
 
     `checkpoint_pinned` says that a correction stands over what its locations say; `checkpoints_disagree` that
-    they name more than one checkpoint. `trim` is the settings its span came from, as JSON.
+    they name more than one checkpoint. `trim` is the settings its span came from, as JSON. `measures` are those of
+    fields.MEASURES, none where nothing was measured; `suspicions` the rejected clips that this one was like when
+    it came.
     """
 
     clip: ClipRow
@@ -136,6 +153,8 @@ class ClipDetail:
     checkpoints_disagree: bool
     locations: tuple[LocationRow, ...]
     nearest: tuple[NeighbourRow, ...]
+    measures: Mapping[str, float | None]
+    suspicions: tuple[Suspicion, ...]
 
 
 @dataclass(frozen=True)
@@ -235,6 +254,8 @@ def show_clip(catalog: Catalog, term: str) -> ClipDetail:
             checkpoints_disagree=len(said) > 1,
             locations=locations,
             nearest=_neighbours(connection, clip_id),
+            measures=_measures(connection, clip_id),
+            suspicions=tuple(suspicion.read(connection, clip_id)),
         )
 
 
@@ -335,6 +356,8 @@ def _row_statement(catalog: Catalog, found: Query) -> Select[Any]:
         recording.c.channels,
         recording.c.batch_id,
         recording.c.id,
+        IS_HEARD,
+        IS_SUSPECT,
     )
     return statement.select_from(
         SOURCE.outerjoin(shown, shown.c.id == shown_location(location.c.id)).outerjoin(
@@ -420,6 +443,12 @@ def _neighbours(connection: Connection, clip_id: int) -> tuple[NeighbourRow, ...
         NeighbourRow(*row, offset=_offset(connection, clip_id, row.id) if row.name == "aligned" else None)
         for row in rows.all()
     )
+
+
+def _measures(connection: Connection, clip_id: int) -> dict[str, float | None]:
+    columns = [measure.c[name] for name in MEASURES]
+    row = connection.execute(select(*columns).where(measure.c.clip_id == clip_id)).one_or_none()
+    return {} if row is None else dict(row._mapping)
 
 
 def _offset(connection: Connection, clip_id: int, other_id: int) -> float:

@@ -1,25 +1,21 @@
-"""What there is, in sums: the whole catalog, its checkpoints, its batches.
+"""What there is, in sums: the whole catalog, its batches.
 
-Counts per checkpoint go over locations, missing ones included: a network that wrote the same silent file five
-times wrote five files. Minutes are minutes of audio; instants are seconds since 1970 (UTC).
+Minutes are minutes of audio; instants are seconds since 1970 (UTC).
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Float, Subquery, case, distinct, func, literal, select
+from sqlalchemy import ColumnElement, Connection, distinct, func, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.fields import SECONDS
 from thresher.catalog.schema import (
     STATUSES,
-    USABLE_STATUSES,
     batch,
     checkpoint,
     clip,
@@ -27,6 +23,7 @@ from thresher.catalog.schema import (
     recording,
     song,
 )
+from thresher.curation.checkpoints import CLIPS, IS_GENERATED, KEPT, RECORDED, generated_files
 
 
 @dataclass(frozen=True)
@@ -69,28 +66,6 @@ class Stats:
 
 
 @dataclass(frozen=True)
-class CheckpointRow:
-    """What one checkpoint wrote; all three names None for files that say nothing.
-
-    `files` are the locations, `recordings` the distinct contents among them; minutes and `statuses` (shares
-    that sum to 1) go over files. `ratings`, their mean, and `rejected` go over distinct clips.
-    """
-
-    run: str | None
-    epoch: int | None
-    step: int | None
-    files: int
-    recordings: int
-    missing: int
-    minutes_generated: float
-    minutes_kept: float
-    statuses: Mapping[str, float]
-    ratings: int
-    mean_rating: float | None
-    rejected: int
-
-
-@dataclass(frozen=True)
 class BatchRow:
     """One ingest: when, from where, what it found; `finished_at` is None where it was interrupted."""
 
@@ -109,16 +84,6 @@ class BatchRow:
     failed: int
 
 
-_RECORDED = recording.c.frames / func.nullif(recording.c.sample_rate, 0, type_=Float())
-_GENERATED = recording.c.role == "generated"
-# marked spans lie over the others
-_KEPT = case(
-    (recording.c.status.in_(USABLE_STATUSES) & (clip.c.kind != "marked"), SECONDS),
-    else_=0.0,
-)
-_CLIPS = clip.join(recording, recording.c.id == clip.c.recording_id)
-
-
 def stats(catalog: Catalog) -> Stats:
     """The catalog in numbers."""
     from thresher.catalog.recordings import trim_key  # loads every pattern for file names
@@ -129,9 +94,9 @@ def stats(catalog: Catalog) -> Stats:
         by_status = {row.status: row[1] for row in statuses}
         rated = select(clip.c.rating, func.count()).where(clip.c.rating.is_not(None)).group_by(clip.c.rating)
         ratings = {row.rating: row[1] for row in connection.execute(rated.order_by(clip.c.rating))}
-        generated = connection.scalar(select(func.sum(_RECORDED)).where(_GENERATED))
-        kept = connection.scalar(select(func.sum(_KEPT)).select_from(_CLIPS).where(_GENERATED))
-        files = _files()
+        generated = connection.scalar(select(func.sum(RECORDED)).where(IS_GENERATED))
+        kept = connection.scalar(select(func.sum(KEPT)).select_from(CLIPS).where(IS_GENERATED))
+        files = generated_files()
         runs, written = connection.execute(
             select(func.count(distinct(checkpoint.c.run)), func.count(distinct(checkpoint.c.id))).select_from(
                 files.join(checkpoint, checkpoint.c.id == files.c.checkpoint_id)
@@ -141,7 +106,7 @@ def stats(catalog: Catalog) -> Stats:
         other_trim = (clip.c.trim != trim_key(catalog.settings.trim), clip.c.kind != "marked")
         return Stats(
             recordings={status: by_status[status] for status in STATUSES if status in by_status},
-            references=count(recording, ~_GENERATED),
+            references=count(recording, ~IS_GENERATED),
             clips=count(clip),
             present=count(location, is_present),
             missing=count(location, ~is_present),
@@ -161,74 +126,6 @@ def stats(catalog: Catalog) -> Stats:
         )
 
 
-def checkpoints(catalog: Catalog) -> list[CheckpointRow]:
-    """What each checkpoint wrote, by run, epoch and step; files of no checkpoint come last.
-
-    A file counts under the checkpoint that its own location names, except where that of its recording was
-    corrected. Reference audio is left out: no checkpoint wrote it.
-    """
-    files = _files()
-    kept = (
-        select(clip.c.recording_id, func.sum(_KEPT).label("seconds"))
-        .select_from(_CLIPS)
-        .group_by(clip.c.recording_id)
-        .subquery()
-    )
-    with catalog.reading() as connection:
-        names = {row.id: row for row in connection.execute(select(checkpoint))}
-        sums = connection.execute(
-            select(
-                files.c.checkpoint_id,
-                files.c.status,
-                func.count().label("files"),
-                func.count(distinct(files.c.recording_id)).label("recordings"),
-                func.count(files.c.missing_since).label("missing"),
-                func.coalesce(func.sum(files.c.seconds), 0.0).label("generated"),
-                func.coalesce(func.sum(kept.c.seconds), 0.0).label("kept"),
-            )
-            .select_from(files.outerjoin(kept, kept.c.recording_id == files.c.recording_id))
-            .group_by(files.c.checkpoint_id, files.c.status)
-        ).all()
-        pairs = select(files.c.checkpoint_id, files.c.recording_id).distinct().subquery()
-        judged = connection.execute(
-            select(
-                pairs.c.checkpoint_id,
-                func.count(clip.c.rating).label("ratings"),
-                func.avg(clip.c.rating).label("mean"),
-                func.sum(case((clip.c.rejected, 1), else_=0)).label("rejected"),
-            )
-            .select_from(pairs.join(clip, clip.c.recording_id == pairs.c.recording_id))
-            .group_by(pairs.c.checkpoint_id)
-        ).all()
-    by_checkpoint: defaultdict[int | None, list[Any]] = defaultdict(list)
-    for row in sums:
-        by_checkpoint[row.checkpoint_id].append(row)
-    judgements = {row.checkpoint_id: row for row in judged}
-    rows = [
-        _checkpoint_row(names.get(found), by_status, judgements.get(found))
-        for found, by_status in by_checkpoint.items()
-    ]
-    return sorted(rows, key=_checkpoint_order)
-
-
-def _files() -> Subquery:
-    """Every generated file, missing ones included, with the checkpoint that wrote it."""
-    wrote = case((recording.c.checkpoint_pinned, recording.c.checkpoint_id), else_=location.c.checkpoint_id)
-    return (
-        select(
-            location.c.recording_id,
-            location.c.missing_since,
-            wrote.label("checkpoint_id"),
-            # a file that could not even be read has no recording
-            func.coalesce(recording.c.status, literal("unreadable")).label("status"),
-            _RECORDED.label("seconds"),
-        )
-        .select_from(location.outerjoin(recording, recording.c.id == location.c.recording_id))
-        .where(func.coalesce(recording.c.role, literal("generated")) == "generated")
-        .subquery()
-    )
-
-
 def batches(catalog: Catalog) -> list[BatchRow]:
     """Every ingest, the first one first."""
     with catalog.reading() as connection:
@@ -237,38 +134,6 @@ def batches(catalog: Catalog) -> list[BatchRow]:
         BatchRow(**{**row, "paths": tuple(json.loads(row["paths"])), "options": json.loads(row["options"])})
         for row in found
     ]
-
-
-def _checkpoint_row(names: Any, by_status: list[Any], judged: Any) -> CheckpointRow:
-    files = sum(row.files for row in by_status)
-    shares = Counter({row.status: row.files for row in by_status})
-    return CheckpointRow(
-        run=names.run if names else None,
-        epoch=names.epoch if names else None,
-        step=names.step if names else None,
-        files=files,
-        recordings=sum(row.recordings for row in by_status),
-        missing=sum(row.missing for row in by_status),
-        minutes_generated=sum(row.generated for row in by_status) / 60,
-        minutes_kept=sum(row.kept for row in by_status) / 60,
-        statuses={status: shares[status] / files for status in STATUSES if status in shares},
-        ratings=judged.ratings if judged else 0,
-        mean_rating=judged.mean if judged else None,
-        rejected=judged.rejected if judged else 0,
-    )
-
-
-def _checkpoint_order(row: CheckpointRow) -> tuple[Any, ...]:
-    """By run, epoch, step; what is not named comes after what is, and no name at all last."""
-    return (
-        row.run is None and row.epoch is None and row.step is None,
-        row.run is None,
-        row.run or "",
-        row.epoch is None,
-        row.epoch or 0,
-        row.step is None,
-        row.step or 0,
-    )
 
 
 def _counter(connection: Connection) -> Any:

@@ -33,8 +33,11 @@ from thresher.signal.spectra import (
     LOWEST_MIDI,
     MEL_BANDS,
     WORKING_RATE,
+    DescribedSpectra,
+    Spectra,
     at_working_rate,
-    spectra,
+    decibels,
+    described_spectra,
 )
 
 Floats = NDArray[np.float32]
@@ -109,23 +112,26 @@ def descriptor(y: Floats, sr: int) -> Floats:
     spans = analysed_spans(y.size, sr)
     if len(spans) > 1:
         y = np.concatenate([y[start:end] for start, end in spans])
-    bands, pitches, contrast = spectra(at_working_rate(y, sr))
-    levels = _decibels(bands, FLOOR)
+    spectra = described_spectra(at_working_rate(y, sr))
+    return descriptor_of(spectra, mel_levels(spectra))
+
+
+def mel_levels(spectra: Spectra) -> Floats:
+    """Levels of the mel bands relative to their mean power, in dB, on a soft floor; shape (steps, MEL_BANDS)."""
+    return decibels(spectra.mel, FLOOR)
+
+
+def descriptor_of(spectra: DescribedSpectra, levels: Floats) -> Floats:
+    """The descriptor of a signal of these `spectra`, whose `mel_levels` are `levels`."""
+    contrast = spectra.contrast
     parts = {
         **_timbre(levels),
         "contrast": np.concatenate([contrast.mean(axis=0), contrast.std(axis=0)]),
         "modulation": _modulation(levels),
         "periods": _periods(levels),
-        **_harmony(pitches),
+        **_harmony(spectra.semitones),
     }
     return np.concatenate([parts[name] for name in PARTS], dtype=np.float32, casting="same_kind")
-
-
-def _decibels(powers: Floats, floor: float) -> Floats:
-    """Levels relative to the mean of all of `powers`, in dB, none below `floor`."""
-    mean = float(powers.mean())
-    levels: Floats = np.float32(10.0) * np.log10(powers / np.float32(mean or 1.0) + np.float32(floor))
-    return levels
 
 
 def _timbre(levels: Floats) -> dict[str, NDArray[np.float64]]:
@@ -206,7 +212,7 @@ def _periods(levels: Floats) -> NDArray[np.float64]:
 
 def _harmony(pitches: Floats) -> dict[str, Floats]:
     """The parts `persistence`, `chroma` and `intervals` of the powers of semitones, shape (steps, SEMITONES)."""
-    nepers = _decibels(pitches, FLOOR) * np.float32(np.log(10.0) / 20.0)
+    nepers = decibels(pitches, FLOOR) * np.float32(np.log(10.0) / 20.0)
     sums = np.cumsum(np.pad(nepers, ((0, 0), (AROUND // 2 + 1, AROUND // 2)), mode="edge"), axis=1)
     peaks = np.maximum(nepers - (sums[:, AROUND:] - sums[:, :-AROUND]) / np.float32(AROUND), 0.0)
     # The first semitone is an E, the fourth above C: turned so that C comes first.

@@ -1,4 +1,4 @@
-"""What is measured of a signal besides its fingerprint: integrated loudness after ITU-R BS.1770-4.
+"""How loud a signal is: integrated loudness after ITU-R BS.1770-4, loudness range after EBU Tech 3342.
 
 Blocks are float32, shape (frames, channels), full scale ±1.0, of any length; loudness is in LUFS.
 
@@ -26,6 +26,12 @@ LOUDNESS_OFFSET = -0.691
 # A gating block is four steps of a tenth of a second.
 STEPS_IN_A_SECOND = 10
 STEPS_IN_A_BLOCK = 4
+
+# EBU Tech 3342: loudness range is that of short-term loudness (3 s), whose windows count from this much (LU) under
+# their mean on, between these percentiles.
+STEPS_IN_A_WINDOW = 30
+RANGE_GATE = -20.0
+RANGE_PERCENTILES = (10.0, 95.0)
 
 # Under this sample rate a step has too few frames to speak of loudness.
 MINIMUM_RATE = 100
@@ -221,17 +227,33 @@ class LoudnessMeter:
         That is under 0.4 s, where every block lies under the absolute gate, and where a sample is NaN or
         infinite. An incomplete block at the end does not count.
         """
+        powers = self._gated_powers(STEPS_IN_A_BLOCK, RELATIVE_GATE)
+        return LOUDNESS_OFFSET + 10.0 * math.log10(powers.mean()) if powers.size else None
+
+    def range(self) -> float | None:
+        """The loudness range so far in LU, 0 and more; None where it is undefined.
+
+        That is where `integrated` is, and where fewer than two windows of 3 s, one every 100 ms, pass both gates.
+        EBU Tech 3342 (2016).
+        """
+        powers = self._gated_powers(STEPS_IN_A_WINDOW, RANGE_GATE)
+        if powers.size < 2:
+            return None
+        low, high = np.percentile(powers, RANGE_PERCENTILES)
+        return 10.0 * math.log10(high / low)
+
+    def _gated_powers(self, steps_in_a_block: int, relative_gate: float) -> NDArray[np.float64]:
+        """Mean powers of blocks of so many steps, one every step, that pass both gates; empty where undefined."""
         complete = step_at(self._frames, self._sr)
         steps = np.array(self._energies[:complete])
-        if steps.size < STEPS_IN_A_BLOCK or not np.isfinite(steps).all():
-            return None
-        blocks = np.convolve(steps, np.ones(STEPS_IN_A_BLOCK), mode="valid")
-        powers = blocks * STEPS_IN_A_SECOND / (STEPS_IN_A_BLOCK * self._sr)
+        if steps.size < steps_in_a_block or not np.isfinite(steps).all():
+            return np.empty(0)
+        blocks = np.convolve(steps, np.ones(steps_in_a_block), mode="valid")
+        powers: NDArray[np.float64] = blocks * STEPS_IN_A_SECOND / (steps_in_a_block * self._sr)
         powers = powers[powers > 10.0 ** ((ABSOLUTE_GATE - LOUDNESS_OFFSET) / 10.0)]
-        if not powers.size:
-            return None
-        powers = powers[powers > powers.mean() * 10.0 ** (RELATIVE_GATE / 10.0)]
-        return LOUDNESS_OFFSET + 10.0 * math.log10(powers.mean())
+        if powers.size:
+            powers = powers[powers > powers.mean() * 10.0 ** (relative_gate / 10.0)]
+        return powers
 
     def _add(self, rows: NDArray[np.float32]) -> None:
         """Add the energy of K-weighted `rows`, shape (channels, frames), to the steps they lie in."""

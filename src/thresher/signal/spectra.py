@@ -1,4 +1,4 @@
-"""The one short-time Fourier transform behind a descriptor, and what is summed out of it.
+"""The one short-time Fourier transform behind descriptor and measures, and what is summed out of it.
 
 `y` is float32, shape (frames,), mono, at WORKING_RATE; windows of WINDOW samples every HOP samples (32 ms) are the
 steps. Powers are those of `y` with its variance brought to 1, so that gain and constant offset cancel.
@@ -7,7 +7,7 @@ steps. Powers are those of `y` with its variance brought to 1, so that gain and 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -29,6 +29,12 @@ CONTRAST_EDGES = (LOWEST_HZ, 200.0, 400.0, 800.0, 1_600.0, 3_200.0, HIGHEST_HZ)
 CONTRAST_SHARE = 0.1  # of a band's bins are its peaks, as many its valleys
 CONTRAST_FLOOR = 1e-8
 
+# Octaves: narrow enough for the colour of noise not to matter, wide enough at the bottom for some bins. Finer at
+# the top, so that where a sample rate or a codec ends all sound it does so within a band of little weight.
+FLATNESS_EDGES = (LOWEST_HZ, 90.0, 200.0, 400.0, 800.0, 1.6e3, 2.4e3, 3.2e3, 4e3, 5e3, 6e3, HIGHEST_HZ)
+
+LOG_FLOOR = 1e-12  # added to powers before their logarithm is taken
+
 # Semitones from E2 (82 Hz) on; a pitch sounds where it stands out of the AROUND semitones it is the middle of.
 LOWEST_MIDI, SEMITONES = 40, 60
 
@@ -42,33 +48,106 @@ def at_working_rate(y: Floats, sr: int) -> Floats:
     return np.pad(y, (0, WINDOW - y.size)) if y.size < WINDOW else y
 
 
-def spectra(y: Floats) -> tuple[Floats, Floats, Floats]:
-    """Power in mel bands and in semitones, and, of every other step, contrast in dB.
+@dataclass(frozen=True, eq=False)
+class Spectra:
+    """What every analysis sums out of the transform; powers are those of a signal with its variance brought to 1.
 
-    Each is float32, shape (steps, bands); powers are those of `y` with its variance brought to 1.
+    `mel`: float32, shape (steps, MEL_BANDS), power in mel bands. Of every other step, in the bands between
+    FLATNESS_EDGES, float32, shape (ceil(steps / 2), bands): `means`, the mean power of a band's bins, and
+    `log_means`, the mean of their natural logarithms.
     """
+
+    mel: Floats
+    means: Floats
+    log_means: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class DescribedSpectra(Spectra):
+    """What a descriptor needs besides: power in `semitones`, shape (steps, SEMITONES), and of every other step the
+    `contrast` of the bands between CONTRAST_EDGES in dB; float32."""
+
+    semitones: Floats
+    contrast: Floats
+
+
+def spectra(y: Floats) -> Spectra:
+    """The spectra of `y`, float32, shape (frames,), at WORKING_RATE, at least one window."""
+    bands = _Banded(y)
+    for chunk, powers in _transformed(y):
+        bands.take(chunk, powers)
+    return Spectra(bands.mel, np.concatenate(bands.means), np.concatenate(bands.log_means))
+
+
+def described_spectra(y: Floats) -> DescribedSpectra:
+    """The spectra of `y`, as `spectra` gives them, and what only a descriptor needs."""
+    bands, strips = _Banded(y), _strips(semitone_filters)
+    semitones = np.empty((len(bands.mel), SEMITONES), np.float32)
+    contrast = []
+    for chunk, powers in _transformed(y):
+        bands.take(chunk, powers)
+        for strip in strips:
+            semitones[chunk, strip.bands] = powers[:, strip.bins] @ strip.weights
+        # Windows overlap by three quarters: every other one will do for what costs a sort.
+        contrast.append(_contrast(powers[::2]))
+    means, log_means = np.concatenate(bands.means), np.concatenate(bands.log_means)
+    return DescribedSpectra(bands.mel, means, log_means, semitones, np.concatenate(contrast))
+
+
+def decibels(powers: Floats, floor: float) -> Floats:
+    """Levels relative to the mean of all of `powers`, in dB, none below `floor`."""
+    mean = float(powers.mean())
+    levels: Floats = np.float32(10.0) * np.log10(powers / np.float32(mean or 1.0) + np.float32(floor))
+    return levels
+
+
+def _windows(y: Floats) -> Floats:
+    return np.lib.stride_tricks.sliding_window_view(y, WINDOW)[::HOP]
+
+
+def _transformed(y: Floats) -> Iterator[tuple[slice, Floats]]:
+    """Power spectra of `y`, its variance brought to 1, by CHUNK_STEPS: which steps, and powers (steps, bins)."""
     from scipy.fft import rfft
 
-    windows = np.lib.stride_tricks.sliding_window_view(y, WINDOW)[::HOP]
+    windows = _windows(y)
     power = float(np.dot(y, y)) / y.size - float(y.mean()) ** 2
     gain = 1.0 / np.sqrt(power) if 0.0 < power < np.inf else 0.0
     window = (gain * np.hanning(WINDOW + 1)[:-1]).astype(np.float32)
-    mel, semitones = _strips(mel_filters), _strips(semitone_filters)
-    bands = np.empty((len(windows), MEL_BANDS), np.float32)
-    pitches = np.empty((len(windows), SEMITONES), np.float32)
-    contrast = []
     for start in range(0, len(windows), CHUNK_STEPS):
         chunk = slice(start, start + CHUNK_STEPS)
         transforms = rfft(windows[chunk] * window, axis=1, workers=1, overwrite_x=True)
         powers = transforms.real**2
         powers += transforms.imag**2
-        for strip in mel:
-            bands[chunk, strip.bands] = powers[:, strip.bins] @ strip.weights
-        for strip in semitones:
-            pitches[chunk, strip.bands] = powers[:, strip.bins] @ strip.weights
-        # Windows overlap by three quarters: every other one will do for what costs a sort.
-        contrast.append(_contrast(powers[::2]))
-    return bands, pitches, np.concatenate(contrast)
+        yield chunk, powers
+
+
+class _Banded:
+    """Collects what `Spectra` holds, chunk by chunk."""
+
+    def __init__(self, y: Floats) -> None:
+        self.mel = np.empty((len(_windows(y)), MEL_BANDS), np.float32)
+        self.means: list[Floats] = []
+        self.log_means: list[Floats] = []
+        self._strips = _strips(mel_filters)
+        self._edges = np.array(_bins(FLATNESS_EDGES))
+        self._widths = np.diff(self._edges).astype(np.float32)
+
+    def take(self, chunk: slice, powers: Floats) -> None:
+        """Take the power spectra, shape (steps, bins), of the steps in `chunk`."""
+        for strip in self._strips:
+            self.mel[chunk, strip.bands] = powers[:, strip.bins] @ strip.weights
+        first, last = self._edges[0], self._edges[-1]
+        used = powers[::2, first:last]
+        starts = self._edges[:-1] - first
+        logs = np.log(used + np.float32(LOG_FLOOR))
+        for kept, values in ((self.means, used), (self.log_means, logs)):
+            sums: Floats = np.add.reduceat(values, starts, axis=1)
+            kept.append(sums / self._widths)
+
+
+def _bins(edges: tuple[float, ...]) -> list[int]:
+    """Edges of bands in Hz as bins of a spectrum."""
+    return [round(edge * WINDOW / WORKING_RATE) for edge in edges]
 
 
 def _contrast(powers: Floats) -> Floats:
@@ -77,7 +156,7 @@ def _contrast(powers: Floats) -> Floats:
     D. Jiang et al., "Music type classification by spectral contrast feature", ICME 2002.
     """
     floor = np.float32(CONTRAST_FLOOR * WINDOW * WINDOW)
-    edges = [round(edge * WINDOW / WORKING_RATE) for edge in CONTRAST_EDGES]
+    edges = _bins(CONTRAST_EDGES)
     bands = np.empty((len(powers), len(edges) - 1), np.float32)
     for band, (low, high) in enumerate(itertools.pairwise(edges)):
         ordered = np.sort(powers[:, low:high], axis=1)

@@ -76,7 +76,8 @@ class Levels:
 
     `span` is where sound is: empty where the recording is `silent` or not `finite`. `mono_channel` is
     what `to_mono` wants: None for the mean of the channels, or the index of the loudest channel where
-    the mean cancels.
+    the mean cancels. Of the span: `silence`, the share of its analysis frames that are silent, 0 … 1, and
+    `dc_offset`, the mean of the channel whose mean is farthest from zero, without its sign, full scale 1.
     """
 
     frames: int
@@ -84,6 +85,8 @@ class Levels:
     silent: bool
     mono_channel: int | None
     finite: bool
+    silence: float = 0.0
+    dc_offset: float = 0.0
 
 
 class LevelMeter:
@@ -135,8 +138,14 @@ class LevelMeter:
         silent_rows = [self._is_silent(*row) for row in zip(sums, energies, strict=True)]
         silent = all(silent_rows[: self._channels])
         mono_channel = None if silent else self._mono_channel(sums, energies, silent_rows)
-        span = NOTHING if silent else self._span(energies[-1 if mono_channel is None else mono_channel])
-        return Levels(self._frames, span, silent, mono_channel, finite=True)
+        if silent:
+            return Levels(self._frames, NOTHING, silent, mono_channel, finite=True)
+        row = -1 if mono_channel is None else mono_channel
+        powers = np.maximum(self._frame_powers(energies[row]), MINIMUM_POWER)
+        span = self._span(powers)
+        silence = self._silence(powers, sums[row], span)
+        offset = self._dc_offset(sums[: self._channels], span)
+        return Levels(self._frames, span, silent, mono_channel, True, silence, offset)
 
     def _begun_hop_with(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """The frames left over from before and `block`, by row: shape (rows, frames)."""
@@ -186,12 +195,35 @@ class LevelMeter:
         cancels = silent_rows[-1] or mean <= CANCELLED_ENERGY_RATIO * channels.mean()
         return int(channels.argmax()) if cancels else None
 
-    def _span(self, energies: NDArray[np.float64]) -> Span:
-        """librosa's bounds for a row of hop energies; `energies`: (hops,)."""
-        powers = np.maximum(self._frame_powers(energies), MINIMUM_POWER)
+    def _span(self, powers: NDArray[np.float64]) -> Span:
+        """librosa's bounds for the powers of a row's analysis frames, (hops,)."""
         loud = np.flatnonzero(powers > powers.max() * 10.0 ** (-self._settings.top_db / 10.0))
         hop = self._settings.hop_length
         return Span(int(loud[0]) * hop, min(self._frames, (int(loud[-1]) + 1) * hop))
+
+    def _silence(self, powers: NDArray[np.float64], sums: NDArray[np.float64], span: Span) -> float:
+        """Share of the analysis frames in `span` that are silent; `powers`, `sums`: (hops,) of the row.
+
+        A frame is silent at `top_db` under the loudest or under `floor_db`, as it is or about the mean of the span:
+        neither an offset of the whole nor one that only the sound has makes silence loud.
+        """
+        inside = self._hops(span)
+        mean = sums[inside].sum() / span.frames
+        # without the energy of an offset, whose product with the frames' own sums is added hop by hop as well
+        moved = self._frame_powers(2.0 * mean * sums)[inside] - mean * mean
+        heard = np.minimum(powers[inside], powers[inside] - moved)
+        threshold = max(
+            heard.max() * 10.0 ** (-self._settings.top_db / 10.0), 10.0 ** (self._settings.floor_db / 10.0)
+        )
+        return float(np.count_nonzero(heard <= threshold) / len(heard))
+
+    def _dc_offset(self, sums: NDArray[np.float64], span: Span) -> float:
+        """The largest mean over `span` of all channels, without sign; `sums`: (channels, hops)."""
+        return float(np.abs(sums[:, self._hops(span)].sum(axis=1)).max() / span.frames)
+
+    def _hops(self, span: Span) -> slice:
+        hop = self._settings.hop_length
+        return slice(span.start // hop, -(-span.end // hop))
 
     def _frame_powers(self, energies: NDArray[np.float64]) -> NDArray[np.float64]:
         """Mean square of each analysis frame, zeros beyond both ends; (hops,) → (frames // hop + 1,).

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from thresher.interfaces.cli.app import app, context
-from thresher.interfaces.cli.finding import checkpoints
+from thresher.interfaces.cli.checkpoints import checkpoints
 from thresher.interfaces.cli.ingesting import ingest_and_tell, init
 from thresher.interfaces.cli.output import say, tell
 from thresher.interfaces.cli.renderings import render

@@ -1,4 +1,4 @@
-"""Commands that look: list, show, fields, stats, checkpoints, play."""
+"""Commands that look: list, show, fields, stats, near, dupes, play."""
 
 from __future__ import annotations
 
@@ -118,6 +118,9 @@ def _print_clip(detail: ClipDetail) -> None:
             ("format", form),
             ("loudness", None if row.loudness is None else f"{row.loudness:.1f} LUFS"),
             ("peak", None if row.peak is None else f"{row.peak:.3f}"),
+            *((name.replace("_", " "), measure_text(name, value)) for name, value in detail.measures.items()),
+            ("heard", "yes" if row.heard else "not yet"),
+            ("suspect", _suspicion_text(detail) if row.suspect else None),
             ("rating", None if row.rating is None else f"{row.rating} of 5"),
             ("tags", row.tags or None),
             ("note", row.note),
@@ -140,6 +143,22 @@ def _print_clip(detail: ClipDetail) -> None:
         )
     if detail.checkpoints_disagree:
         say("note: its locations name different checkpoints; `thresher modify` settles which one counts")
+
+
+def _suspicion_text(detail: ClipDetail) -> str:
+    said = {"aligned": "a copy of", "likeness": "very like"}
+    listed = (f"{said[each.metric]} clip {each.other_id} ({each.score:.3f})" for each in detail.suspicions)
+    return f"{', '.join(listed)}, which you rejected; `thresher trust {detail.clip.id}` lifts it"
+
+
+def measure_text(name: str, value: float | None) -> str | None:
+    """One of fields.MEASURES for people, with its unit."""
+    if value is None:
+        return None
+    if name == "tempo":
+        return f"{value:.0f} BPM"
+    unit = {"loudness_range": " LU", "loop_period": " s", "onset_rate": " per second"}.get(name, "")
+    return f"{value:.1f}{unit}" if unit else f"{value:.3f}"
 
 
 def _at(near: NeighbourRow) -> str:
@@ -201,38 +220,6 @@ def stats(json: Json = False) -> None:
         )
     if any(row.open for row in found.metrics):
         say("`thresher score` scores what is open")
-
-
-@app.command(rich_help_panel=PANEL)
-def checkpoints(form: Form = Format.TABLE, json: Json = False) -> None:
-    """Show what each checkpoint wrote and how much of it is worth keeping."""
-    from thresher.curation.overview import checkpoints as list_checkpoints
-
-    with open_catalog() as catalog:
-        rows = list_checkpoints(catalog)
-    columns = (
-        Column("run", lambda row: row.run, keep=Keep.START),
-        Column("epoch", lambda row: row.epoch, is_number=True),
-        Column("step", lambda row: row.step, is_number=True, rank=4),
-        Column("clips", lambda row: row.files, is_number=True),
-        Column("length", lambda row: clock(60 * row.minutes_generated), is_number=True, rank=1),
-        Column("kept", lambda row: clock(60 * row.minutes_kept), is_number=True),
-        Column(
-            "status",
-            lambda row: ", ".join(f"{name} {share:.0%}" for name, share in row.statuses.items()),
-            keep=Keep.START,
-        ),
-        Column("rated", lambda row: row.ratings or "", is_number=True, rank=2),
-        Column(
-            "mean",
-            lambda row: "" if row.mean_rating is None else f"{row.mean_rating:.1f}",
-            is_number=True,
-            rank=2,
-        ),
-        Column("rejected", lambda row: row.rejected or "", is_number=True, rank=3),
-        Column("missing", lambda row: row.missing or "", is_number=True, rank=3),
-    )
-    emit(rows, columns, form_of(form, json))
 
 
 @app.command(rich_help_panel=PANEL)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from thresher.errors import CatalogError, ThresherError, UsageError, counted
+from thresher.errors import CatalogError, counted
 from thresher.interfaces.cli.app import DONE_IN_PART, NEEDS_ACTION, app, open_catalog, terms_of
+from thresher.interfaces.cli.asking import ask
+from thresher.interfaces.cli.ingest_words import (
+    KEEP_PANEL,
+    assignments,
+    tell_counts,
+    tell_scoring,
+    tell_suspects,
+    tell_troubles,
+    with_jobs,
+)
 from thresher.interfaces.cli.options import DryRun, Form, Json, Yes, form_of
 from thresher.interfaces.cli.output import Format, emit, print_facts, print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
@@ -18,10 +27,8 @@ from thresher.interfaces.cli.table import Column, Keep
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
     from thresher.curation.ingest import IngestOptions, IngestReport
-    from thresher.curation.scoring import ScoreReport
 
 PANEL = "Fill the catalog"
-KEEP_PANEL = "Keep the catalog"
 
 
 @app.command(rich_help_panel=PANEL)
@@ -141,51 +148,8 @@ def _run_ingest(catalog: Catalog, paths: list[Path], options: IngestOptions) -> 
         return run(catalog, paths, options, progress)
 
 
-def with_jobs(executor: str, jobs: int | None) -> str:
-    """An executor's word with another number of workers."""
-    kind = executor.partition(":")[0]
-    if jobs is None or kind == "serial":
-        return executor
-    return f"{kind}:{jobs}"
-
-
-def assignments(texts: list[str], option: str) -> dict[str, str]:
-    """`key=value` texts as a dictionary; UsageError for one that is none, or whose key can't be a field."""
-    from thresher.catalog.provenance import check_key
-
-    values = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals or not value:
-            raise UsageError(f'{option} "{text}" is not key=value, as in temperature=0.95')
-        try:
-            check_key(key)
-        except ValueError as error:
-            raise UsageError(f"{option} {error}") from error
-        values[key] = value
-    return values
-
-
 def _tell_ingest(report: IngestReport) -> None:
-    would = "would be " if report.dry_run else ""
-    parts = [
-        (report.added, "new"),
-        (report.copies, "copies of known content"),
-        (report.moved, "moved"),
-        (report.reanalysed, "analysed again"),
-        (report.corrected, "known files corrected"),
-        (report.unchanged, "unchanged"),
-        (report.renderings, "renderings of songs, which are no clips"),
-        (report.missing, f"{would}marked missing"),
-    ]
-    told = ", ".join(f"{count} {what}" for count, what in parts if count) or "nothing to do"
-    head = "dry run, nothing was changed: " if report.dry_run else ""
-    name = "" if report.batch is None else f"batch {report.batch}: "
-    speed = f" ({report.files / report.seconds:.0f} files/s)" if report.added and report.seconds > 0 else ""
-    tell(f"{head}{name}{counted(report.files, 'file')} in {report.seconds:.1f} s{speed}: {told}")
-    for status, count in sorted(report.findings.items()):
-        what = "silent" if status == "silent" else "too short for a fingerprint"
-        tell(f"{what}: {count} (thresher list status:{status})")
+    tell_counts(report)
     for scoring in report.scores:
         tell_scoring(scoring)
     if report.held_back:
@@ -193,21 +157,7 @@ def _tell_ingest(report: IngestReport) -> None:
             f"{report.held_back} known files are gone, more than half of their folder: is a drive unplugged? "
             "nothing was marked missing; `thresher ingest --yes` marks them"
         )
-    for warning in report.warnings:
-        say(f"note: {warning}")
-    if report.failures:
-        say(f"{len(report.failures)} could not be used:")
-        for failure in report.failures:
-            say(f"  {failure.path}: {failure.status}: {failure.reason}")
-
-
-def tell_scoring(report: ScoreReport) -> None:
-    """What scoring cost, for people."""
-    compacted = ", after compacting the matrix" if report.compacted else ""
-    tell(
-        f"{report.metric}: {counted(report.clips, 'clip')} scored in {counted(report.pairs, 'comparison')} "
-        f"({report.seconds:.2f} s); {report.live} have scores{compacted}"
-    )
+    tell_troubles(report)
 
 
 @app.command(rich_help_panel=KEEP_PANEL)
@@ -249,8 +199,10 @@ def score(
     """Compare clips that have no scores yet with all that have."""
     from thresher.curation.scoring import open_work
     from thresher.curation.scoring import score as run
+    from thresher.curation.suspecting import examine
     from thresher.curation.upkeep import keep_scores, planned_scores
 
+    suspects: tuple[int, ...] = ()
     with open_catalog() as catalog, ProgressBar() as progress:
         if dry_run:
             reports = (open_work(catalog, metric),) if metric else planned_scores(catalog)
@@ -258,6 +210,7 @@ def score(
             reports = (run(catalog, metric, progress),)
         else:
             reports = keep_scores(catalog, progress=progress)
+            suspects = examine(catalog)
     if json:
         print_json(reports)
         return
@@ -267,6 +220,7 @@ def score(
             tell(f"dry run, {report.metric}: {clips} would be scored in {pairs}")
         else:
             tell_scoring(report)
+    tell_suspects(len(suspects))
 
 
 @app.command(rich_help_panel=KEEP_PANEL)
@@ -313,7 +267,10 @@ def forget(
         what = f"{counted(report.locations, 'file')} and {counted(report.recordings, 'recording')}"
         if not dry_run:
             if not yes:
-                _ask(f"forget {what}? (the files stay, and `thresher ingest` takes them in again; no undo)")
+                ask(
+                    f"forget {what}? (the files stay, and `thresher ingest` takes them in again; no undo)",
+                    otherwise="nothing was forgotten",
+                )
             report = run(catalog, target)
     if json:
         print_json(report)
@@ -322,17 +279,6 @@ def forget(
     tell(f"{what} {done}")
     if report.kept:
         say(f"{counted(report.kept, 'recording')} kept, as missing: judged, corrected or rendered")
-
-
-def _ask(question: str) -> None:
-    if not sys.stdin.isatty():
-        raise UsageError(f"{question} there is no terminal to answer at; say --yes")
-    try:
-        agreed = typer.confirm(question, err=True)
-    except typer.Abort as error:  # Ctrl-C, or the end of the input
-        raise KeyboardInterrupt from error
-    if not agreed:
-        raise ThresherError("nothing was forgotten")
 
 
 @app.command(rich_help_panel=KEEP_PANEL)

@@ -1,4 +1,4 @@
-"""Commands that decide: rate, reject, unreject, tag, note, modify, undo, history."""
+"""Commands that decide: rate, reject, unreject, trust, tag, note, modify, undo, history."""
 
 from __future__ import annotations
 
@@ -68,6 +68,16 @@ def reject(query: Query, dry_run: DryRun = False, json: Json = False) -> None:
 def unreject(query: Query, dry_run: DryRun = False, json: Json = False) -> None:
     """Let rejected clips back in."""
     from thresher.curation.judging import unreject as run
+
+    with open_catalog() as catalog:
+        judgement = run(catalog, terms_of(catalog, query), dry_run=dry_run)
+    _tell(judgement, dry_run=dry_run, json=json)
+
+
+@app.command(rich_help_panel=PANEL)
+def trust(query: Query, dry_run: DryRun = False, json: Json = False) -> None:
+    """Lift the suspicion of clips that are like what you rejected."""
+    from thresher.curation.judging import trust as run
 
     with open_catalog() as catalog:
         judgement = run(catalog, terms_of(catalog, query), dry_run=dry_run)

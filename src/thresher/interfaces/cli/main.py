@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 
 from thresher.errors import ThresherError
 
 HOMES: Mapping[str, tuple[str, ...]] = {
+    "checkpoints": ("checkpoints", "checkpoint"),
     "demo": ("demo",),
     "exporting": ("export",),
-    "finding": ("list", "show", "fields", "stats", "checkpoints", "near", "dupes", "play"),
+    "finding": ("list", "show", "fields", "stats", "near", "dupes", "play"),
     "ingesting": ("init", "ingest", "batches", "forget", "score", "reanalyse", "verify", "config"),
-    "judging": ("rate", "reject", "unreject", "tag", "note", "modify", "undo", "history"),
+    "judging": ("rate", "reject", "unreject", "trust", "tag", "note", "modify", "undo", "history"),
+    "keeping": ("prune", "watch"),
     "songs": ("song",),
 }
 """The module that each command lies in. Only the one that is run is loaded: preparing all costs as much as a
@@ -55,7 +57,11 @@ def _register(arguments: Sequence[str]) -> None:
     """Load the module of the command that is asked for; all, where that is help, completion or a mistake."""
     words = iter(arguments)
     command = next((word for word in words if not _is_option(word, words)), None)
-    homes = [home for home, commands in HOMES.items() if command in commands] or list(HOMES)
+    load_commands([home for home, commands in HOMES.items() if command in commands] or HOMES)
+
+
+def load_commands(homes: Iterable[str] = HOMES) -> None:
+    """Make the commands of these modules known to the command line."""
     for home in homes:
         import_module(f"thresher.interfaces.cli.{home}")
 

@@ -1,0 +1,85 @@
+"""Hold what is new against what was rejected: copies of it, and clips that are very like several, arrive suspect.
+
+Each clip is examined once, after it came; what `catalog/suspicion.py` keeps of that says which are suspect. A
+clip is no suspect by likeness where it is as like to as many clips that were heard and kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, TextClause, select, text
+
+from thresher.catalog import compared, suspicion
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.fields import IS_HEARD
+from thresher.catalog.schema import clip, recording
+from thresher.catalog.suspicion import COPY_METRIC, KIN_METRIC, SEVERAL, Suspicion
+from thresher.curation.dupes import is_copy
+from thresher.curation.execution import cores
+from thresher.curation.scoring import find_metric
+
+BLOCK_CLIPS = 512
+"""New clips compared at a time, so that memory does not grow with their number."""
+
+# Word for word as in the index of these clips, or SQLite reads the whole table.
+_UNEXAMINED = text("NOT clip.examined")
+
+
+def examine(catalog: Catalog) -> tuple[int, ...]:
+    """Examine the clips that no one has examined yet; ids of those that are suspect now."""
+    with catalog.reading() as connection:
+        new = _ids(connection, _UNEXAMINED)
+        if not new:
+            return ()
+        rejected = _ids(connection, clip.c.rejected)
+        fresh = sorted(set(new) - set(rejected))
+        found = [*_copies(catalog, connection, fresh, rejected), *_kin(catalog, connection, fresh, rejected)]
+    with catalog.writing() as connection:
+        suspicion.record(connection, new, found)
+        return suspicion.suspects_among(connection, sorted({each.clip_id for each in found}))
+
+
+def _ids(connection: Connection, *conditions: ColumnElement[bool] | TextClause) -> list[int]:
+    statement = select(clip.c.id).join(recording, recording.c.id == clip.c.recording_id)
+    return list(connection.scalars(statement.where(recording.c.role == "generated", *conditions)))
+
+
+def _copies(
+    catalog: Catalog, connection: Connection, new: Sequence[int], rejected: Sequence[int]
+) -> Iterator[Suspicion]:
+    """The rejected clips that each new one is a copy of, by the settings of duplicates."""
+    by, settings = find_metric(COPY_METRIC), catalog.settings.dupes
+    ours, theirs = (list(compared.checksums(connection, ids, by.keeps)) for ids in (new, rejected))
+    if not ours or not theirs:
+        return
+    known = list(compared.read(connection, theirs, by.keeps))
+    columns = by.pack(known)
+    for start in range(0, len(ours), BLOCK_CLIPS):
+        block = ours[start : start + BLOCK_CLIPS]
+        words = list(compared.read(connection, block, by.keeps))
+        close = by.scores(by.pack(words), columns, threads=cores())
+        for row, column in np.argwhere(close >= np.float32(settings.score)).tolist():
+            if is_copy(words[row], known[column], settings):
+                yield Suspicion(block[row], theirs[column], by.name, float(close[row, column]))
+
+
+def _kin(
+    catalog: Catalog, connection: Connection, new: Sequence[int], rejected: Sequence[int]
+) -> Iterator[Suspicion]:
+    """The rejected clips that each new one is very like, where these are several, and more than those kept."""
+    by, least = find_metric(KIN_METRIC), np.float32(catalog.settings.suspect.likeness)
+    ours, theirs = (list(compared.checksums(connection, ids, by.keeps)) for ids in (new, rejected))
+    if not ours or len(theirs) < SEVERAL:
+        return
+    kept = list(compared.checksums(connection, _ids(connection, IS_HEARD, ~clip.c.rejected), by.keeps))
+    columns = by.pack(compared.read(connection, [*theirs, *kept], by.keeps))
+    for start in range(0, len(ours), BLOCK_CLIPS):
+        block = ours[start : start + BLOCK_CLIPS]
+        likeness = by.scores(by.pack(compared.read(connection, block, by.keeps)), columns, threads=cores())
+        close = likeness >= least
+        bad, good = close[:, : len(theirs)], close[:, len(theirs) :]
+        is_bad = (bad.sum(axis=1) >= SEVERAL) & (bad.sum(axis=1) > good.sum(axis=1))
+        for row, column in np.argwhere(bad & is_bad[:, None]).tolist():
+            yield Suspicion(block[row], theirs[column], by.name, float(likeness[row, column]))

@@ -1,0 +1,270 @@
+"""Commands about checkpoints: what each wrote, how two differ, and what you say of one."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from thresher.errors import UsageError
+from thresher.interfaces.cli.app import app, open_catalog
+from thresher.interfaces.cli.options import Form, Json, form_of
+from thresher.interfaces.cli.output import (
+    Format,
+    checkpoint_text,
+    clock,
+    emit,
+    print_json,
+    say,
+    score_text,
+    tell,
+)
+from thresher.interfaces.cli.progress import ProgressBar
+from thresher.interfaces.cli.table import Column, Keep
+
+if TYPE_CHECKING:
+    from thresher.curation.checkpoint_differences import Difference
+    from thresher.curation.checkpoints import CheckpointRow
+
+PANEL = "Find"
+BARS = "▁▂▃▄▅▆▇█"
+
+FEWEST = 3
+"""A run of fewer checkpoints has no course that could be drawn."""
+
+WIDEST = 48
+"""Of a run with more checkpoints, neighbours share a bar."""
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.0%}"
+
+
+_MEASURES: dict[str, Callable[[CheckpointRow], float | None]] = {
+    "kept": lambda row: row.minutes_kept / row.minutes_generated if row.minutes_generated else None,
+    "silence": lambda row: row.silence,
+    "loudness": lambda row: row.loudness,
+    "loop": lambda row: row.loop,
+    "noise": lambda row: row.noise,
+    "collapse": lambda row: row.collapse,
+    "copies": lambda row: row.copies,
+    "novelty": lambda row: row.novelty,
+    "rating": lambda row: row.mean_rating,
+}
+"""What is drawn over training."""
+
+_SORTS: dict[str, Callable[[CheckpointRow], Any]] = {
+    "run": lambda row: row.run,
+    "epoch": lambda row: row.epoch,
+    "step": lambda row: row.step,
+    "clips": lambda row: row.files,
+    "length": lambda row: row.minutes_generated,
+    "heard": lambda row: row.heard,
+    "rejected": lambda row: row.rejected,
+    "verdict": lambda row: row.verdict,
+    **_MEASURES,
+    "kept": lambda row: row.minutes_kept,
+}
+
+
+def _unusable(row: CheckpointRow) -> str:
+    return ", ".join(f"{name} {share:.0%}" for name, share in row.statuses.items() if name != "ok")
+
+
+_COLUMNS = (
+    Column("run", lambda row: row.run, keep=Keep.START),
+    Column("epoch", lambda row: row.epoch, is_number=True),
+    Column("step", lambda row: row.step, is_number=True, rank=4),
+    Column("clips", lambda row: row.files, is_number=True),
+    Column("length", lambda row: clock(60 * row.minutes_generated), is_number=True, rank=7),
+    Column("kept", lambda row: clock(60 * row.minutes_kept), is_number=True, rank=2),
+    Column("silence", lambda row: _share(row.silence), is_number=True),
+    Column("LUFS", lambda row: "" if row.loudness is None else f"{row.loudness:.1f}", is_number=True, rank=5),
+    Column("loop", lambda row: "" if row.loop is None else f"{row.loop:.2f}", is_number=True),
+    Column("noise", lambda row: "" if row.noise is None else f"{row.noise:.2f}", is_number=True),
+    Column("collapse", lambda row: score_text(row.collapse), is_number=True),
+    Column("copies", lambda row: _share(row.copies), is_number=True, rank=1),
+    Column("novelty", lambda row: score_text(row.novelty), is_number=True),
+    Column(
+        "rating",
+        lambda row: "" if row.mean_rating is None else f"{row.mean_rating:.1f} ({row.ratings})",
+        is_number=True,
+    ),
+    Column("heard", lambda row: row.heard or "", is_number=True, rank=6),
+    Column("rejected", lambda row: row.rejected or "", is_number=True, rank=6),
+    Column("missing", lambda row: row.missing or "", is_number=True, rank=6),
+    Column("unusable", _unusable, keep=Keep.START, rank=3),
+    Column("verdict", lambda row: row.verdict),
+    Column("note", lambda row: row.note, keep=Keep.START, rank=8),
+)
+
+
+@app.command(rich_help_panel=PANEL)
+def checkpoints(
+    sort: Annotated[
+        str | None, typer.Option(metavar="COLUMN[+|-]", help="By a column, up (+) or down (-): novelty-.")
+    ] = None,
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="A B", help='What changed from one to another: "night e20" "night e40".'),
+    ] = None,
+    form: Form = Format.TABLE,
+    json: Json = False,
+) -> None:
+    """Show what each checkpoint wrote, and how much of it is silent, loops, is noise, says the same, or is new.
+
+    collapse is the mean likeness of a checkpoint's clips among themselves, copies the share that are the same
+    sound, novelty the mean distance from whatever is nearest of all that came before.
+    """
+    if compare is not None:
+        if sort is not None:
+            raise UsageError("--compare shows two checkpoints; leave --sort away")
+        _compare(*compare, form_of(form, json))
+        return
+    from thresher.curation.checkpoints import checkpoints as list_checkpoints
+
+    order = None if sort is None else _order(sort)
+    with open_catalog() as catalog, ProgressBar("checkpoints") as progress:
+        rows = list_checkpoints(catalog, progress)
+    emit(rows if order is None else order(rows), _COLUMNS, form_of(form, json))
+    if form_of(form, json) is Format.TABLE:
+        _draw(rows)
+
+
+def _order(sort: str) -> Callable[[Sequence[CheckpointRow]], list[CheckpointRow]]:
+    """What sorts by a column; those in which it holds nothing come last."""
+    name = sort.rstrip("+-")
+    if name not in _SORTS or len(sort) - len(name) > 1:
+        raise UsageError(f'"{sort}" is no order; write {", ".join(_SORTS)}, with + or - behind it')
+    key = _SORTS[name]
+
+    def ordered(rows: Sequence[CheckpointRow]) -> list[CheckpointRow]:
+        known = [row for row in rows if key(row) is not None]
+        rest = [row for row in rows if key(row) is None]
+        return [*sorted(known, key=key, reverse=sort.endswith("-")), *rest]
+
+    return ordered
+
+
+def _draw(rows: Sequence[CheckpointRow]) -> None:
+    """A line of bars for each measure of each run that has a course."""
+    runs: dict[str | None, list[CheckpointRow]] = {}
+    for row in rows:
+        if row.id is not None:
+            runs.setdefault(row.run, []).append(row)
+    for run, course in runs.items():
+        if len(course) < FEWEST:
+            continue
+        first, last = (checkpoint_text(course[place]).removeprefix(run or "").strip() for place in (0, -1))
+        tell(f"{run or 'no run'}, {first} to {last}:")
+        for name, read in _MEASURES.items():
+            values = [read(row) for row in course]
+            known = [value for value in values if value is not None]
+            if known:
+                ends = (
+                    f"{min(known):.3g} … {max(known):.3g}" if min(known) < max(known) else f"{known[0]:.3g}"
+                )
+                tell(f"  {name:<9} {sparkline(values)}  {ends}")
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """Values as bars from the lowest to the highest of them, a blank for None; neighbours share one of WIDEST."""
+    shown = [_mean(part) for part in _parts(values)]
+    known = [value for value in shown if value is not None]
+    low, span = min(known, default=0.0), max(known, default=0.0) - min(known, default=0.0)
+    top = len(BARS) - 1
+    return "".join(
+        " " if value is None else BARS[round((value - low) / span * top) if span else 0] for value in shown
+    )
+
+
+def _parts(values: Sequence[float | None]) -> list[Sequence[float | None]]:
+    count = min(len(values), WIDEST)
+    ends = [len(values) * place // count for place in range(count + 1)] if count else [0]
+    return [values[start:end] for start, end in itertools.pairwise(ends)]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _compare(first: str, second: str, form: Format) -> None:
+    from thresher.curation.checkpoint_differences import compare_checkpoints
+
+    with open_catalog() as catalog:
+        found = compare_checkpoints(catalog, first, second)
+    if form is Format.JSON:
+        print_json(found)
+        return
+    columns = (
+        Column("", lambda row: row.figure.replace("_", " ")),
+        Column(found.first, lambda row: _number(row.first), is_number=True),
+        Column(found.second, lambda row: _number(row.second), is_number=True),
+        Column("clips", lambda row: f"{row.clips_first}, {row.clips_second}", is_number=True, rank=1),
+        Column("difference", lambda row: _number(row.difference, sign="+"), is_number=True),
+        Column("95 % interval", _interval, is_number=True),
+        Column("", _meaning),
+    )
+    emit(found.differences, columns, form)
+    if form is Format.TABLE:
+        say("of twenty figures that did not change, one is called a change by chance")
+
+
+def _number(value: float | None, sign: str = "") -> str:
+    return "" if value is None else f"{value:{sign}.3g}"
+
+
+def _interval(row: Difference) -> str:
+    return "" if row.low is None or row.high is None else f"{row.low:+.3g} … {row.high:+.3g}"
+
+
+def _meaning(row: Difference) -> str:
+    if row.difference is None:
+        return ""
+    if row.is_chance is None:
+        return "too few clips to say"
+    if row.is_chance:
+        return "may be chance"
+    return "more" if row.difference > 0 else "less"
+
+
+@app.command(rich_help_panel="Judge")
+def checkpoint(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="CKPT", help='As checkpoints lists it: "night e20 i4000", or as much as tells it apart.'
+        ),
+    ],
+    keep: Annotated[bool, typer.Option("--keep", help="Worth keeping.")] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Not worth keeping.")] = False,
+    gone: Annotated[
+        bool, typer.Option("--gone", help="Its weights are deleted: no more clips come.")
+    ] = False,
+    none: Annotated[bool, typer.Option("--none", help="Take the verdict away.")] = False,
+    note: Annotated[str | None, typer.Option(help='Why; "" takes the note away.')] = None,
+    json: Json = False,
+) -> None:
+    """Say of a checkpoint that it is kept, dropped or gone; queries ask for it by verdict:keep."""
+    from thresher.curation.verdicts import judge_checkpoint
+
+    said = [
+        word
+        for word, is_said in zip(("keep", "drop", "gone", "none"), (keep, drop, gone, none), strict=True)
+        if is_said
+    ]
+    if len(said) > 1:
+        raise UsageError(f"--{' and --'.join(said)} contradict each other; write one of them")
+    with open_catalog() as catalog:
+        called, decision = judge_checkpoint(catalog, name, said[0] if said else None, note)
+    if json:
+        print_json({"checkpoint": called, "decision": decision})
+        return
+    if decision is None:
+        tell(f"{called}: nothing to change")
+        return
+    tell(f"decision {decision.id}: {decision.summary}")
+    say(f"thresher undo {decision.id} takes it back")

@@ -1,0 +1,127 @@
+"""The commands about checkpoints: what they show, in which order, drawn how, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from thresher.interfaces.cli.checkpoints import WIDEST, sparkline
+from thresher.interfaces.cli.main import run
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def thresher(
+    tmp_path: Path, write_clip: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """Run a command in a folder with a catalog of three epochs of one, two and three clips."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("THRESHER_CATALOG", raising=False)
+    for epoch in (1, 2, 3):
+        for index in range(epoch):
+            write_clip(tmp_path / "run" / f"night_epoch_{epoch}_{index}.wav", 10 * epoch + index)
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        code = run(arguments)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    for line in (["init"], ["ingest", "run", "--jobs", "1"]):
+        assert command(*line)[0] == 0
+    return command
+
+
+@pytest.mark.parametrize(
+    ("values", "drawn"),
+    [
+        ([], ""),
+        ([None], " "),
+        ([0.3], "▁"),
+        ([0.0, 1.0], "▁█"),
+        ([1.0, None, 0.0, 0.5], "█ ▁▅"),
+        ([-8.0, -7.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0], "▁▂▃▄▅▆▇█"),
+        ([2.0, 2.0, 2.0], "▁▁▁"),
+    ],
+)
+def test_sparklines(values: list[float | None], drawn: str) -> None:
+    assert sparkline(values) == drawn
+
+
+def test_a_long_training_shares_bars() -> None:
+    drawn = sparkline([float(place) for place in range(10 * WIDEST + 3)])
+    assert len(drawn) == WIDEST
+    assert drawn == "".join(sorted(drawn))
+    assert (drawn[0], drawn[-1]) == ("▁", "█")
+
+
+def test_the_table_and_what_is_drawn_below_it(thresher: Command) -> None:
+    code, out, err = thresher("checkpoints")
+    assert (code, err) == (0, "")
+    for title in ("silence", "loop", "noise", "collapse", "copies", "novelty"):
+        assert title in out.splitlines()[0]
+    assert "night, e1 to e3:" in out
+    (drawn,) = [line.split() for line in out.splitlines() if line.strip().startswith("novelty")]
+    assert len(drawn[1]) == 2  # none for the first epoch, before which there is nothing
+
+
+@pytest.mark.parametrize(
+    ("sort", "epochs"), [("clips-", [3, 2, 1]), ("clips+", [1, 2, 3]), ("epoch-", [3, 2, 1])]
+)
+def test_sorting(thresher: Command, sort: str, epochs: list[int]) -> None:
+    _, out, _ = thresher("checkpoints", "--sort", sort, "--json")
+    assert [row["epoch"] for row in json.loads(out)] == epochs
+
+
+@pytest.mark.parametrize("direction", ["+", "-"])
+def test_what_has_no_value_comes_last(thresher: Command, direction: str) -> None:
+    _, out, _ = thresher("checkpoints", "--sort", f"novelty{direction}", "--json")
+    rows = json.loads(out)
+    assert [row["epoch"] for row in rows][-1] == 1
+    values = [row["novelty"] for row in rows[:-1]]
+    assert values == sorted(values, reverse=direction == "-")
+
+
+def test_a_verdict_is_shown_and_asked_for(thresher: Command) -> None:
+    code, out, err = thresher("checkpoint", "e2", "--keep", "--note", "riffs")
+    assert (code, out) == (0, 'decision 1: checkpoint night e2: keep note "riffs"\n')
+    assert "thresher undo 1" in err
+    assert thresher("checkpoint", "e2", "--keep")[1] == "night e2: nothing to change\n"
+    rows = {row["epoch"]: row for row in json.loads(thresher("checkpoints", "--json")[1])}
+    assert (rows[2]["verdict"], rows[2]["note"]) == ("keep", "riffs")
+    listed = json.loads(thresher("list", "verdict:keep", "--json")[1])
+    assert {row["epoch"] for row in listed} == {2}
+
+
+def test_a_comparison_in_both_forms(thresher: Command) -> None:
+    code, out, err = thresher("checkpoints", "--compare", "e2", "e3")
+    assert code == 0
+    assert "night e2" in out.splitlines()[0]
+    assert "too few clips to say" in out
+    assert "by chance" in err
+    found = json.loads(thresher("checkpoints", "--compare", "e2", "e3", "--json")[1])
+    assert (found["first"], found["second"]) == ("night e2", "night e3")
+    assert {each["clips_first"] for each in found["differences"] if each["figure"] == "loudness"} == {2}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["checkpoints", "--sort", "beauty-"], 2, '"beauty-" is no order; write run, epoch'),
+        (["checkpoints", "--sort", "loop+-"], 2, '"loop+-" is no order'),
+        (["checkpoints", "--sort", "loop-", "--compare", "e1", "e2"], 2, "leave --sort away"),
+        (["checkpoints", "--compare", "e1", "e9"], 4, 'no checkpoint is called "e9"'),
+        (["checkpoint", "e1", "--keep", "--drop"], 2, "--keep and --drop contradict each other"),
+        (["checkpoint", "e1"], 2, "nothing was said of e1"),
+        (["checkpoint", "day", "--keep"], 4, "`thresher checkpoints` lists them"),
+    ],
+)
+def test_what_is_refused(thresher: Command, arguments: list[str], code: int, words: str) -> None:
+    given, _, err = thresher(*arguments)
+    assert given == code
+    assert words in err

@@ -1,0 +1,203 @@
+"""`prune` and `watch` as a user meets them: real processes, a real trash, signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DEADLINE = 120.0
+"""Seconds after which what was waited for counts as never coming, however loaded the machine is."""
+
+
+def environment(home: Path) -> dict[str, str]:
+    """A user whose trash is the test's own."""
+    known = {**os.environ, "COLUMNS": "200", "HOME": str(home), "XDG_DATA_HOME": str(home / ".data")}
+    known.pop("THRESHER_CATALOG", None)
+    return known
+
+
+def thresher(*arguments: str, cwd: Path, stdin: int = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "thresher", *arguments],
+        cwd=cwd,
+        env=environment(cwd),
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=stdin,
+    )
+
+
+@pytest.fixture
+def home(tmp_path: Path, write_clip: Any) -> Path:
+    """A catalog of three clips, of which 1 and 2 are rejected."""
+    if sys.platform != "linux":
+        pytest.skip("only there can a test have a trash of its own")
+    for index in range(3):
+        write_clip(tmp_path / f"clips/r_epoch_1_{index}.wav", index, 3.0)
+    thresher("init", cwd=tmp_path)
+    (tmp_path / "catalog.toml").write_text('[metrics]\nuse = ["prefix"]\n')
+    assert thresher("ingest", "clips", "--jobs", "1", cwd=tmp_path).returncode == 0
+    assert thresher("reject", "1", "2", cwd=tmp_path).returncode == 0
+    return tmp_path
+
+
+def test_prune_says_what_it_takes(home: Path) -> None:
+    done = thresher("prune", cwd=home)
+    assert done.returncode == 2
+    assert "thresher prune --rejected" in done.stderr
+    done = thresher("prune", "--rejected", cwd=home)
+    assert done.returncode == 2
+    assert "move 2 files of 2 rejected recordings to the trash, which frees 0.2 MB of disk?" in done.stderr
+    assert "--yes" in done.stderr
+    assert len(list((home / "clips").iterdir())) == 3
+
+
+def test_prune_plans_moves_and_reports(home: Path) -> None:
+    done = thresher("prune", "--rejected", "--dry-run", cwd=home)
+    assert done.returncode == 0
+    assert done.stdout.startswith("dry run: 2 files of 2 rejected recordings would be moved")
+    planned = json.loads(thresher("prune", "--rejected", "--dry-run", "--json", cwd=home).stdout)
+    done = thresher("prune", "--rejected", "--yes", "--json", cwd=home)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {**planned, "dry_run": False}
+    assert len(list((home / ".data/Trash/files").iterdir())) == 2
+    done = thresher("prune", "--rejected", cwd=home)
+    assert (done.returncode, done.stdout) == (0, "no rejected clip has a file to move\n")
+    assert "r_epoch_1_0.wav (missing)" in thresher("list", "rejected:yes", cwd=home).stdout
+
+
+def test_prune_takes_no_for_an_answer(home: Path) -> None:
+    for answer, code, left in (("n", 1, 3), ("y", 0, 1)):
+        ours, its = pty.openpty()
+        os.write(ours, f"{answer}\n".encode())
+        done = thresher("prune", "--rejected", cwd=home, stdin=its)
+        os.close(its)
+        os.close(ours)
+        assert done.returncode == code, done.stderr
+        assert len(list((home / "clips").iterdir())) == left
+        assert ("nothing was moved" in done.stderr) is (answer == "n")
+    assert "once the trash is emptied" in done.stdout
+
+
+def test_prune_ends_with_5_where_the_trash_takes_nothing(home: Path) -> None:
+    (home / ".data").mkdir()
+    (home / ".data/Trash").write_text("no folder")
+    done = thresher("prune", "--rejected", "--yes", cwd=home)
+    assert done.returncode == 5
+    assert done.stdout == "no file was moved\n"
+    assert "2 files could not be moved:" in done.stderr
+    assert done.stderr.count("r_epoch_1_") == 2
+    assert len(list((home / "clips").iterdir())) == 3
+
+
+class Watching:
+    """A running `thresher watch` whose output goes to files."""
+
+    def __init__(self, home: Path, *arguments: str) -> None:
+        self.out, self.err = home / "watch.out", home / "watch.err"
+        with self.out.open("w") as out, self.err.open("w") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "thresher", "watch", *arguments],
+                cwd=home,
+                env=environment(home),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+            )
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for something; fail where the process ends first, or it never comes."""
+        end = time.monotonic() + DEADLINE
+        while not condition():
+            assert self.process.poll() is None, self.err.read_text()
+            assert time.monotonic() < end, self.out.read_text() + self.err.read_text()
+            time.sleep(0.05)
+
+    def stop(self, by: signal.Signals) -> int:
+        self.process.send_signal(by)
+        return self.process.wait(DEADLINE)
+
+
+@pytest.fixture
+def watching(home: Path) -> Iterator[Callable[..., Watching]]:
+    started: list[Watching] = []
+
+    def start(*arguments: str) -> Watching:
+        started.append(Watching(home, *arguments))
+        return started[-1]
+
+    yield start
+    for each in started:
+        if each.process.poll() is None:
+            each.process.kill()
+            each.process.wait()
+
+
+def test_watch_takes_what_is_written_until_it_is_stopped(
+    home: Path, watching: Callable[..., Watching], write_clip: Any
+) -> None:
+    whole = write_clip(home / "elsewhere/whole.wav", 7, 20.0).read_bytes()
+    first = write_clip(home / "elsewhere/first.wav", 8, 3.0).read_bytes()
+    watch = watching("clips", "--every", "0.1", "--quiet", "3", "--jobs", "1")
+    (home / "clips/first.wav").write_bytes(first)
+    watch.until(lambda: "batch 2: 1 file" in watch.out.read_text())
+
+    step = len(whole) // 80
+    with (home / "clips/grown.wav").open("wb", buffering=0) as file:  # for longer than a quiet period
+        for start in range(0, len(whole), step):
+            file.write(whole[start : start + step])
+            time.sleep(0.05)
+    watch.until(lambda: "batch 3: 1 file" in watch.out.read_text())
+
+    (home / "clips").rename(home / "away")
+    watch.until(lambda: "nothing is marked missing" in watch.err.read_text())
+    (home / "away").rename(home / "clips")
+    watch.until(lambda: "clips is back" in watch.err.read_text())
+    assert thresher("rate", "5", "4", cwd=home).returncode == 0  # nobody is locked out
+    assert watch.stop(signal.SIGTERM) == 0
+    assert watch.out.read_text().splitlines()[-1] == "watched: 2 batches, 2 new clips, 0 copies"
+    assert len(watch.err.read_text().splitlines()) == 2
+
+    rows = json.loads(thresher("list", "batch:3", "--json", cwd=home).stdout)
+    assert [(row["path"], row["status"]) for row in rows] == [("clips/grown.wav", "ok")]
+    assert round(rows[0]["seconds"]) == 20
+    assert thresher("list", "status:truncated", cwd=home).stdout == ""
+    assert thresher("list", "missing:yes", "rejected:", cwd=home).stdout == ""
+    done = thresher("ingest", "clips", cwd=home)
+    assert "5 unchanged" in done.stdout
+
+
+def test_ctrl_c_ends_a_watch_well(home: Path, watching: Callable[..., Watching]) -> None:
+    (home / "clips/text.wav").write_text("no audio")
+    watch = watching("clips", "--every", "0.05", "--quiet", "0.1", "--jobs", "1", "--run", "night")
+    watch.until(lambda: "text.wav: unreadable" in watch.err.read_text())
+    assert watch.stop(signal.SIGINT) == 0
+    assert watch.out.read_text().splitlines()[-1].startswith("watched: 1 batch, 1 new clip, 0 copies, 1 file")
+
+
+def test_watch_once_is_for_clocks(home: Path, write_clip: Any) -> None:
+    options = ("--once", "--every", "0.05", "--quiet", "0.1", "--jobs", "1")
+    assert (
+        thresher("watch", "clips", *options, cwd=home).stdout == "watched: 0 batches, 0 new clips, 0 copies\n"
+    )
+    write_clip(home / "clips/a.wav", 9, 3.0)
+    done = thresher("watch", "clips", *options, "--epoch", "7", "--set", "heat=0.9", cwd=home)
+    assert done.returncode == 0, done.stderr
+    assert "batch 2: 1 file" in done.stdout
+    assert "a.wav" in thresher("list", "epoch:7", "heat:0.9", cwd=home).stdout
+    (home / "clips/text.wav").write_text("no audio")
+    assert thresher("watch", "clips", *options, cwd=home).returncode == 5
+    assert thresher("watch", "nowhere", cwd=home).returncode == 4
+    assert thresher("watch", "clips/a.wav", cwd=home).returncode == 2
+    assert thresher("watch", "clips", "--quiet", "0", cwd=home).returncode == 2
