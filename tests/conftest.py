@@ -79,3 +79,26 @@ def corpus() -> Path:
     if not CORPUS.is_dir():
         pytest.skip("the corpus of real audio is not beside this checkout")
     return CORPUS
+
+
+@pytest.fixture(scope="session")
+def family() -> MakeSound:
+    """Sounds of one of four families – hiss, drone, beats, sweeps – that differ a little by seed: 2 s, float32."""
+
+    def make(kind: int, seed: int) -> NDArray[np.float32]:
+        generator = np.random.default_rng([kind, seed])
+        time = np.arange(2 * RATE) / RATE
+        noise = generator.normal(size=time.size)
+        if kind == 0:
+            y = 0.2 * noise
+        elif kind == 1:
+            y = sum(
+                0.2 * np.sin(2 * np.pi * 110 * k * (1 + 0.01 * generator.random()) * time) for k in (1, 2, 3)
+            )
+        elif kind == 2:
+            y = 0.5 * noise * np.exp(-30 * (time * (4 + 0.2 * generator.random()) % 1))
+        else:
+            y = 0.4 * np.sin(2 * np.pi * (300 * time + (900 + 50 * generator.random()) * (2 * time % 1) ** 2))
+        return (y + 0.002 * noise).astype(np.float32)
+
+    return make

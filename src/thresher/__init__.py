@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog as Catalog
     from thresher.curation.checkpoint_differences import compare_checkpoints as compare_checkpoints
     from thresher.curation.checkpoints import checkpoints as checkpoints
+    from thresher.curation.clip_map import MapPoint as MapPoint
+    from thresher.curation.clip_map import clip_map as clip_map
+    from thresher.curation.clustering import fit_clusters as fit_clusters
+    from thresher.curation.clusters import clusters as clusters
     from thresher.curation.difference import difference as difference
     from thresher.curation.dupes import dupes as dupes
     from thresher.curation.editing import SongEdit as SongEdit
@@ -68,6 +72,9 @@ _HOMES = {
     "catalog.catalog": ("Catalog",),
     "curation.checkpoint_differences": ("compare_checkpoints",),
     "curation.checkpoints": ("checkpoints",),
+    "curation.clip_map": ("MapPoint", "clip_map"),
+    "curation.clustering": ("fit_clusters",),
+    "curation.clusters": ("clusters",),
     "curation.difference": ("difference",),
     "curation.dupes": ("dupes",),
     "curation.editing": ("SongEdit", "edit_song", "read_sequence"),

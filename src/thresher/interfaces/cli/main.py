@@ -11,6 +11,7 @@ from thresher.errors import ThresherError
 
 HOMES: Mapping[str, tuple[str, ...]] = {
     "checkpoints": ("checkpoints", "checkpoint"),
+    "clustering": ("clusters",),
     "demo": ("demo",),
     "exporting": ("export",),
     "finding": ("list", "show", "fields", "stats", "near", "dupes", "play"),

@@ -1,0 +1,102 @@
+"""The command that groups kindred clips: clusters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from thresher.errors import counted, listed
+from thresher.interfaces.cli.app import app, open_catalog, terms_of
+from thresher.interfaces.cli.options import Form, Json, OptionalQuery, form_of
+from thresher.interfaces.cli.output import (
+    Format,
+    checkpoint_text,
+    emit,
+    local_time,
+    print_json,
+    say,
+    score_text,
+)
+from thresher.interfaces.cli.table import Column, Keep
+
+if TYPE_CHECKING:
+    from thresher.curation.clusters import Clustering, ClusterRow
+
+PANEL = "Find"
+
+
+def _checkpoint(row: ClusterRow) -> str:
+    """The checkpoint that wrote most of a cluster, with its share where it is not all."""
+    name = checkpoint_text(row)
+    return name if not name or row.share == 1.0 else f"{row.share:.0%} {name}"
+
+
+COLUMNS = (
+    Column("cluster", lambda row: row.number, is_number=True),
+    Column("clips", lambda row: row.size, is_number=True),
+    Column("likeness", lambda row: score_text(row.likeness), is_number=True),
+    Column("checkpoint", _checkpoint, keep=Keep.START, rank=2),
+    Column(
+        "rating",
+        lambda row: "" if row.mean_rating is None else f"{row.mean_rating:.1f}",
+        is_number=True,
+        rank=3,
+    ),
+    Column("heard", lambda row: f"{row.heard:.0%}" if row.heard else "", is_number=True, rank=4),
+    Column("medoid", lambda row: row.medoid, is_number=True),
+    Column("path", lambda row: row.path, keep=Keep.END, rank=1),
+)
+
+
+@app.command(rich_help_panel=PANEL)
+def clusters(
+    query: OptionalQuery = None,
+    refit: Annotated[bool, typer.Option("--refit", help="Group the query's clips anew.")] = False,
+    smallest: Annotated[
+        int | None, typer.Option(min=2, help="So many clips make a cluster at least; 4 if not said.")
+    ] = None,
+    form: Form = Format.TABLE,
+    json: Json = False,
+) -> None:
+    """Group clips that sound alike; `cluster:7` then finds those of one group.
+
+    Clips are grouped the first time, and again with --refit: until then, new ones are in no cluster. A group whose
+    clips mostly stay together keeps its number. The medoid is the clip that is most like all others of its group.
+    """
+    from thresher.curation.clusters import clusters as group
+    from thresher.interfaces.cli.progress import ProgressBar
+
+    with open_catalog() as catalog, ProgressBar() as progress:
+        found = group(
+            catalog, terms_of(catalog, query or []), refit=refit, smallest=smallest, progress=progress
+        )
+    chosen = form_of(form, json)
+    if chosen is Format.JSON:
+        print_json(found)
+        return
+    emit(found.clusters, COLUMNS, chosen)
+    _say_about(found)
+
+
+def _say_about(found: Clustering) -> None:
+    within = sum(row.size for row in found.clusters)
+    of_query = f" of {found.query}" if found.query else ""
+    say(
+        f"{counted(within, 'clip')} in {counted(len(found.clusters), 'cluster')}, {found.alone:,} kin to none "
+        f"(fitted {local_time(found.fitted_at)}{of_query})"
+    )
+    if found.change is not None and (found.change.kept or found.change.gone):
+        kept, new, gone = found.change.kept, found.change.new, found.change.gone
+        say(f"{len(kept)} kept their numbers; new: {_numbers(new)}; gone: {_numbers(gone)}")
+    if found.unfitted:
+        say(
+            f"{counted(found.unfitted, 'clip')} not in that fit, newer or not of its query; "
+            f"`{found.refit_command}` groups anew"
+        )
+    if found.undescribed:
+        say(f"{counted(found.undescribed, 'clip')} without a descriptor; `thresher reanalyse` makes it")
+
+
+def _numbers(numbers: tuple[int, ...]) -> str:
+    return listed([str(number) for number in numbers], 10) or "none"
