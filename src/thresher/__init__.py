@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from thresher.curation.export_song import export_song as export_song
     from thresher.curation.export_song import export_stems as export_stems
     from thresher.curation.forget import forget as forget
+    from thresher.curation.hearing import mark_heard as mark_heard
     from thresher.curation.ingest import IngestOptions as IngestOptions
     from thresher.curation.ingest import ingest as ingest
     from thresher.curation.judging import history as history
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
     from thresher.curation.judging import trust as trust
     from thresher.curation.judging import undo as undo
     from thresher.curation.judging import unreject as unreject
+    from thresher.curation.listening import finish_listening as finish_listening
+    from thresher.curation.listening import plan_listening as plan_listening
+    from thresher.curation.listening import resume_listening as resume_listening
+    from thresher.curation.listening_playlist import write_playlist as write_playlist
     from thresher.curation.listing import fields as fields
     from thresher.curation.listing import list_clips as list_clips
     from thresher.curation.listing import show_clip as show_clip
@@ -81,8 +86,11 @@ _HOMES = {
     "curation.export_clips": ("export_clips",),
     "curation.export_song": ("export_song", "export_stems"),
     "curation.forget": ("forget",),
+    "curation.hearing": ("mark_heard",),
     "curation.ingest": ("IngestOptions", "ingest"),
     "curation.judging": ("history", "modify", "note", "rate", "reject", "tag", "trust", "undo", "unreject"),
+    "curation.listening": ("finish_listening", "plan_listening", "resume_listening"),
+    "curation.listening_playlist": ("write_playlist",),
     "curation.listing": ("fields", "list_clips", "show_clip"),
     "curation.manifest": ("read_manifest",),
     "curation.near": ("near",),

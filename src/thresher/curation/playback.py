@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from thresher.catalog.audio import AudioReader
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.encoding import AudioWriter
+from thresher.curation.hearing import mark_heard
 from thresher.curation.reanalyse import content_file
 from thresher.curation.tracklist import track_of_clip
 from thresher.errors import NotFoundError, ThresherError
@@ -30,13 +36,31 @@ PLAYERS: tuple[tuple[str, ...], ...] = (
 )
 """Commands that play a WAV file to its end, in the order in which they are looked for."""
 
+STOP_SECONDS = 1.0
+"""How long a player may take to end when asked to."""
+
 
 @dataclass(frozen=True)
 class Played:
-    """What was played: a file, by which program."""
+    """What was played: a file, by which program, and for a clip the decision that remembers it."""
 
     file: str
     player: str
+    decision: int | None = None
+
+
+@dataclass(frozen=True)
+class ClipAudio:
+    """A clip's span in a file for a player; `shown` is where the clip itself lies."""
+
+    file: str
+    shown: str
+    seconds: float
+
+
+def has_player() -> bool:
+    """Whether this system can play at all."""
+    return any(shutil.which(player[0]) for player in PLAYERS)
 
 
 def find_player() -> tuple[str, ...]:
@@ -52,8 +76,20 @@ def find_player() -> tuple[str, ...]:
 
 
 def play_clip(catalog: Catalog, clip_id: int) -> Played:
-    """Play the trimmed span of a clip."""
+    """Play the trimmed span of a clip, and remember that it was heard: a decision, as `listen` makes them."""
     player = find_player()
+    with clip_audio(catalog, clip_id) as audio:
+        played = play_file(audio.file, player, shown=audio.shown)
+    made = mark_heard(catalog, [clip_id], verb="play")
+    return Played(played.file, played.player, None if made is None else made.id)
+
+
+@contextmanager
+def clip_audio(catalog: Catalog, clip_id: int) -> Iterator[ClipAudio]:
+    """The trimmed span of a clip as a WAV file of its own, which is gone behind the block.
+
+    NotFoundError where the clip's file is nowhere, or holds nothing to hear.
+    """
     track = track_of_clip(catalog, clip_id)
     source = _content(catalog, track.recording_sha256)
     handle, name = tempfile.mkstemp(prefix="thresher-", suffix=".wav")
@@ -67,9 +103,64 @@ def play_clip(catalog: Catalog, clip_id: int) -> Played:
         ):
             for block in reader.blocks(track.start_frame, track.end_frame):
                 writer.write((downmix(block, channels, track.mono_channel) * track.gain).astype("f4"))
-        return play_file(name, player, shown=track.path)
+        yield ClipAudio(name, track.path, track.seconds)
     finally:
         os.unlink(name)
+
+
+class Playing:
+    """A file that plays while the program goes on; leaving the block stops it, and all that the player started."""
+
+    def __init__(self, audio: ClipAudio, player: Sequence[str]) -> None:
+        self._audio, self._player = audio, player
+        self._begun = time.monotonic()
+        # a session of its own: Ctrl-C is for this program, and a player that is a script ends with its children
+        self._process = subprocess.Popen(
+            [*player, audio.file],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self._begun
+
+    @property
+    def share(self) -> float:
+        """How much of the file was played, 0 to 1: all where the player ended, else by the clock."""
+        if self._process.poll() == 0 or not self._audio.seconds:
+            return 1.0
+        return min(1.0, self.elapsed / self._audio.seconds)
+
+    def has_ended(self, within: float = 0.0) -> bool:
+        """Whether it played to its end, waiting so many seconds for it; ThresherError where the player failed."""
+        try:
+            code = self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            return False
+        if code != 0:
+            raise ThresherError(f"{self._player[0]} could not play {self._audio.shown} (exit code {code})")
+        return True
+
+    def stop(self) -> None:
+        """End the player, if it still plays."""
+        for kind in (signal.SIGTERM, signal.SIGKILL):
+            if self._process.poll() is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, kind)
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(STOP_SECONDS)
 
 
 def play_song(catalog: Catalog, name: str) -> Played:

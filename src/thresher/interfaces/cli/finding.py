@@ -300,7 +300,7 @@ def _offset_text(offset: float) -> str:
 def play(
     what: Annotated[str, typer.Argument(metavar="CLIP|SONG", help="A clip's id, file or query, or a song.")],
 ) -> None:
-    """Play a clip's trimmed span, or a song's last rendering, through the system's player."""
+    """Play a clip's trimmed span, which counts as heard then, or a song's last rendering."""
     from thresher.curation.listing import find_clip
     from thresher.curation.playback import play_clip, play_song
     from thresher.curation.songs import has_song
@@ -312,4 +312,5 @@ def play(
             with catalog.reading() as connection:
                 clip_id = find_clip(catalog, connection, what)
             played = play_clip(catalog, clip_id)
-    say(f"played {played.file} with {played.player}")
+    remembered = "" if played.decision is None else f"; heard (thresher undo {played.decision} takes it back)"
+    say(f"played {played.file} with {played.player}{remembered}")

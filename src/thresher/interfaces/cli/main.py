@@ -18,6 +18,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "ingesting": ("init", "ingest", "batches", "forget", "score", "reanalyse", "verify", "config"),
     "judging": ("rate", "reject", "unreject", "trust", "tag", "note", "modify", "undo", "history"),
     "keeping": ("prune", "watch"),
+    "listening": ("listen",),
     "songs": ("song",),
 }
 """The module that each command lies in. Only the one that is run is loaded: preparing all costs as much as a
