@@ -11,7 +11,20 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src/thresher"
 LAYERS = ("signal", "catalog", "curation", "interfaces")
-HEAVY = {"numpy", "scipy", "librosa", "numba", "sklearn", "alembic", "soundfile", "soxr", "rich", "pydantic"}
+HEAVY = {
+    "numpy",
+    "scipy",
+    "librosa",
+    "numba",
+    "sklearn",
+    "alembic",
+    "soundfile",
+    "soxr",
+    "rich",
+    "pydantic",
+    "matplotlib",
+    "jinja2",
+}
 NOT_IN_SIGNAL = {
     "os",
     "pathlib",

@@ -32,6 +32,12 @@ def test_the_wheel_holds_the_package_and_its_migrations(wheel: Path) -> None:
     }
     assert revisions
     assert revisions | {"thresher/migrations/env.py", "thresher/py.typed", "thresher/__main__.py"} <= names
+    beside = [
+        path.name for path in (ROOT / "src/thresher/interfaces/report").iterdir() if path.suffix != ".pyc"
+    ]
+    page = {f"thresher/interfaces/report/{name}" for name in beside if name.startswith("page.")}
+    assert len(page) == 4
+    assert page <= names
     assert not [name for name in names if "test" in name or name.endswith((".pyc", ".db"))]
 
 

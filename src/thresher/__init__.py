@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from thresher.curation.watch import WatchOptions as WatchOptions
     from thresher.curation.watch import watch as watch
     from thresher.errors import ThresherError as ThresherError
+    from thresher.interfaces.report.page import write_report as write_report
 
 _HOMES = {
     "catalog.catalog": ("Catalog",),
@@ -109,6 +110,7 @@ _HOMES = {
     "curation.verify_song": ("verify_song",),
     "curation.watch": ("WatchOptions", "watch"),
     "errors": ("ThresherError",),
+    "interfaces.report.page": ("write_report",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -52,6 +52,14 @@ def write_text(target: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
+def write_bytes(target: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    with whole_file(target) as partial, open(partial, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def _partial_prefix(target: Path) -> str:
     """What the names of files on their way to `target` begin with; the process follows, so that two don't meet."""
     return f"{os.fsdecode(os.fsencode(target.name)[:_LONGEST_PREFIX])}."

@@ -19,6 +19,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "judging": ("rate", "reject", "unreject", "trust", "tag", "note", "modify", "undo", "history"),
     "keeping": ("prune", "watch"),
     "listening": ("listen",),
+    "reporting": ("report",),
     "songs": ("song",),
 }
 """The module that each command lies in. Only the one that is run is loaded: preparing all costs as much as a

@@ -1,0 +1,58 @@
+"""Commands that write what there is to see: report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from thresher.errors import counted
+from thresher.interfaces.cli.app import app, open_catalog, terms_of
+from thresher.interfaces.cli.options import Json, OptionalQuery
+from thresher.interfaces.cli.output import print_json, say, tell
+from thresher.interfaces.cli.progress import ProgressBar
+
+PANEL = "Find"
+
+
+@app.command(rich_help_panel=PANEL)
+def report(
+    query: OptionalQuery = None,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The page to write.")] = Path(
+        "report.html"
+    ),
+    png: Annotated[
+        Path | None, typer.Option("--png", metavar="DIR", help="Write the figures as PNG files, too.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that are not of a report, but no clip.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Write a page to look at and listen to: checkpoints over training, a map of clips, the best and the oddest.
+
+    The page needs no network; it plays audio from where it lies, by links relative to the page.
+    """
+    from thresher.interfaces.report.page import write_report
+
+    with open_catalog() as catalog, ProgressBar() as progress:
+        files = write_report(
+            catalog,
+            output,
+            terms=terms_of(catalog, query or []),
+            png=png,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    if json:
+        print_json(files)
+        return
+    found = f"{counted(files.checkpoints, 'checkpoint')}, {counted(files.clips, 'clip')}"
+    tell(f"{files.path}: {found}, {counted(files.players, 'player')}; open it in a browser")
+    for picture in files.png:
+        tell(picture)
+    if files.silent:
+        say(
+            f"{files.silent:,} of what is shown can't be played: missing, or of a format that no browser knows"
+        )

@@ -1,0 +1,365 @@
+"""What a report's page says: every text and link of it, made from the data and the folder that the page lies in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from thresher.catalog.schema import USABLE_STATUSES
+from thresher.catalog.values import checkpoint_text, format_duration
+from thresher.curation.checkpoints import CheckpointRow
+from thresher.curation.picks import WORTH_HEARING, Pick
+from thresher.curation.report import RenderedFile, ReportCheckpoint, ReportClip, ReportData
+from thresher.errors import counted
+from thresher.interfaces.report.charts import Chart
+from thresher.interfaces.report.links import relative_url, span_fragment, why_silent
+
+MOST_READY = 60
+"""Up to so many players, all sections stand open and each player loads the length of its clip; else none does."""
+
+MOST_SECTIONS = 300
+"""Sections with players on a page: of checkpoints that are kept, then of the latest of each run."""
+
+MOST_GROUPS = 40
+"""Groups of copies, and of parts, that are listed."""
+
+
+@dataclass(frozen=True)
+class Player:
+    """A clip or a rendering that can be played: `url`, or the `reason` why not.
+
+    `name` is short, `length` how long it plays, `path` where it lies; `why` says what it is here for.
+    """
+
+    name: str
+    length: str
+    path: str
+    why: str
+    url: str | None
+    reason: str | None
+    clip: int | None = None
+    tags: tuple[str, ...] = ()
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """A checkpoint with its best and oddest clips."""
+
+    anchor: str
+    title: str
+    summary: str
+    verdict: str | None
+    note: str | None
+    best_title: str
+    best: tuple[Player, ...]
+    oddest: tuple[Player, ...]
+    left_out: int
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it holds so little that several fit beside each other."""
+        return len(self.best) + len(self.oddest) + self.left_out <= 1 and self.note is None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of the table: its column, its text, and a share from 0 to 1 that is drawn as a bar."""
+
+    title: str
+    text: str
+    bar: float | None = None
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A checkpoint in the table."""
+
+    run: str
+    name: str
+    anchor: str | None
+    verdict: str | None
+    note: str | None
+    cells: tuple[Cell, ...]
+
+
+@dataclass
+class Speaker:
+    """Makes players for a page in a folder, and counts them."""
+
+    folder: bytes
+    made: Counter[str] = field(default_factory=Counter)
+
+    def clip(self, clip: ReportClip, why: str) -> Player:
+        """The player of a clip's span."""
+        reason = why_silent(clip.container, clip.subtype, clip.sample_rate)
+        if clip.file is None:
+            reason = "its file is missing"
+        url = None
+        if clip.file is not None and reason is None:
+            fragment = span_fragment(clip.start or 0.0, clip.end or 0.0, clip.recorded or 0.0)
+            url = relative_url(clip.file, self.folder) + fragment
+        self.made["players" if url else "silent"] += 1
+        length = "" if clip.seconds is None else f"{clip.seconds:.1f} s"
+        path = clip.path or "nowhere"
+        return Player(f"{clip.id}", length, path, why, url, reason, clip.id, clip_flags(clip), clip.note)
+
+    def rendering(self, made: RenderedFile) -> Player:
+        """The player of a song's rendering."""
+        reason = why_silent(made.container, made.subtype, made.sample_rate)
+        if made.file is None:
+            reason = "its file is not there any more"
+        url = relative_url(made.file, self.folder) if made.file is not None and reason is None else None
+        self.made["players" if url else "silent"] += 1
+        return Player(f"rendering {made.number}", format_duration(made.seconds), made.path, "", url, reason)
+
+    def url(self, clip: ReportClip) -> str | None:
+        """Where a clip's span is heard, None where it can't be."""
+        if clip.file is None or why_silent(clip.container, clip.subtype, clip.sample_rate):
+            return None
+        fragment = span_fragment(clip.start or 0.0, clip.end or 0.0, clip.recorded or 0.0)
+        return relative_url(clip.file, self.folder) + fragment
+
+
+def clip_flags(clip: ReportClip) -> tuple[str, ...]:
+    """What there is to know of a clip in a word each."""
+    flags = [] if clip.rating is None else [f"{'★' * clip.rating}{'☆' * (5 - clip.rating)}"]
+    flags += [name for name in ("rejected", "suspect") if getattr(clip, name)]
+    if clip.status != "ok":
+        flags.append(clip.status.replace("_", " "))
+    return tuple(flags)
+
+
+def clip_title(clip: ReportClip) -> str:
+    """A clip in one line: id, checkpoint, path."""
+    of = checkpoint_text(clip.run, clip.epoch, clip.step) or "no checkpoint"
+    return f"clip {clip.id} · {of} · {clip.path or 'nowhere'}"
+
+
+def checkpoint_name(row: CheckpointRow) -> str:
+    """Epoch and step, as a heading says them."""
+    parts = [
+        "" if row.epoch is None else f"epoch {row.epoch}",
+        "" if row.step is None else f"step {row.step:,}",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def anchor_of(row: CheckpointRow) -> str:
+    """The page's identifier of a checkpoint's section."""
+    return "checkpoint-none" if row.id is None else f"checkpoint-{row.id}"
+
+
+def summary(data: ReportData) -> list[tuple[str, str]]:
+    """The catalog in a few numbers, each with what it counts."""
+    found = data.stats
+    named = [each.row for each in data.checkpoints if each.row.id is not None]
+    minutes = format_duration(60 * found.minutes_kept)
+    return [
+        _counted(len(data.clips), "clip"),
+        _counted(len(named), "checkpoint"),
+        _counted(len({row.run for row in named}), "run"),
+        (minutes, f"kept of {format_duration(60 * found.minutes_generated)}"),
+        (f"{found.rated:,}", "rated"),
+        (f"{found.rejected:,}", "rejected"),
+        _counted(found.songs, "song"),
+    ]
+
+
+def _counted(number: int, noun: str) -> tuple[str, str]:
+    count, _, name = counted(number, noun).partition(" ")
+    return count, name
+
+
+def table(found: Sequence[ReportCheckpoint], shown: Mapping[str, Section]) -> list[TableRow]:
+    """Every checkpoint with its numbers; what is known of none has no column."""
+    rows = [each.row for each in found]
+    columns = [
+        (title, cell)
+        for title, cell in _COLUMNS.items()
+        if title in _ALWAYS or any(cell(row).text for row in rows)
+    ]
+    return [
+        TableRow(
+            run=row.run or ("no run" if row.id is not None else "no checkpoint"),
+            name=checkpoint_name(row),
+            anchor=anchor_of(row) if anchor_of(row) in shown else None,
+            verdict=row.verdict,
+            note=row.note,
+            cells=tuple(Cell(title, cell(row).text, cell(row).bar) for title, cell in columns),
+        )
+        for row in rows
+    ]
+
+
+def sections(data: ReportData, speaker: Speaker) -> list[Section]:
+    """The checkpoints that have clips to hear; of very many those kept, then the latest of each run."""
+    heard = [each for each in data.checkpoints if each.clips]
+    later: Counter[str | None] = Counter()
+    ranks = {}
+    for each in reversed(heard):
+        ranks[each.row.id] = (each.row.verdict != "keep", later[each.row.run])
+        later[each.row.run] += 1
+    chosen = {each.row.id for each in sorted(heard, key=lambda each: ranks[each.row.id])[:MOST_SECTIONS]}
+    return [_section(data, each, speaker) for each in heard if each.row.id in chosen]
+
+
+def _section(data: ReportData, each: ReportCheckpoint, speaker: Speaker) -> Section:
+    row = each.row
+    run = row.run or ("no run" if row.id is not None else "no checkpoint")
+    kept = format_duration(60 * row.minutes_kept)
+    said = [counted(each.clips, "clip"), f"{kept} kept of {format_duration(60 * row.minutes_generated)}"]
+    if row.ratings:
+        said.append(f"{row.ratings} rated, mean {row.mean_rating:.1f}")
+    return Section(
+        anchor=anchor_of(row),
+        title=" · ".join(part for part in (run, checkpoint_name(row)) if part),
+        summary=", ".join(said),
+        verdict=row.verdict,
+        note=row.note,
+        best_title=_best_title(each),
+        best=tuple(speaker.clip(data.clips[chosen.clip], _why(chosen)) for chosen in each.best),
+        oddest=tuple(speaker.clip(data.clips[chosen.clip], _why(chosen)) for chosen in each.oddest),
+        left_out=each.clips - len(each.best) - len(each.oddest),
+    )
+
+
+def _best_title(each: ReportCheckpoint) -> str:
+    reasons = {chosen.reason for chosen in each.best}
+    if each.clips == 1:
+        return "Its only clip"
+    if "rated" in reasons:
+        return "Best" if reasons == {"rated"} else "Best, then most typical"
+    unrated = f"none is rated {WORTH_HEARING} or more" if each.row.ratings else "none is rated"
+    return (
+        f"Most typical, as {unrated}"
+        if "typical" in reasons
+        else f"The first, as {unrated} and none compared"
+    )
+
+
+def _why(chosen: Pick) -> str:
+    if chosen.reason == "rated" or chosen.value is None:
+        return ""  # stars say it, or there is nothing to say
+    how = "likeness to its nearest" if chosen.reason == "odd" else "likeness to the others"
+    return f"{how}: {chosen.value:.2f}"
+
+
+def _share(value: float | None) -> Cell:
+    return Cell("", "" if value is None else f"{value:.0%}", value)
+
+
+def _score(value: float | None) -> Cell:
+    return Cell("", "" if value is None else f"{value:.2f}", value)
+
+
+_ALWAYS = ("clips", "kept", "usable")
+_COLUMNS: Mapping[str, Callable[[CheckpointRow], Cell]] = {
+    "clips": lambda row: Cell("", f"{row.files:,}"),
+    "kept": lambda row: Cell("", format_duration(60 * row.minutes_kept)),
+    "usable": lambda row: Cell("", f"{sum(row.statuses.get(name, 0.0) for name in USABLE_STATUSES):.0%}"),
+    "rating": lambda row: Cell(
+        "", "" if row.mean_rating is None else f"{row.mean_rating:.1f} ({row.ratings})"
+    ),
+    "rejected": lambda row: Cell("", f"{row.rejected}" if row.rejected else ""),
+    "silence": lambda row: _share(row.silence),
+    "loudness": lambda row: Cell("", "" if row.loudness is None else f"{row.loudness:.0f}".replace("-", "−")),
+    "loop": lambda row: _score(row.loop),
+    "noise": lambda row: _score(row.noise),
+    "collapse": lambda row: _score(row.collapse),
+    "copies": lambda row: _share(row.copies),
+    "novelty": lambda row: _score(row.novelty),
+    "missing": lambda row: Cell("", f"{row.missing}" if row.missing else ""),
+}
+
+
+@dataclass(frozen=True)
+class CopyGroup:
+    """The same sound several times: what to keep, and the others with how much alike they are."""
+
+    kept: str
+    others: tuple[str, ...]
+    player: Player | None
+
+
+@dataclass(frozen=True)
+class CopiesView:
+    """What there is more than once; `left_out` lines are not listed."""
+
+    groups: tuple[CopyGroup, ...]
+    parts: tuple[str, ...]
+    places: tuple[str, ...]
+    left_out: int
+
+
+@dataclass(frozen=True)
+class SongView:
+    """A song, its latest rendering, and how many more there are."""
+
+    name: str
+    facts: str
+    query: str
+    problem: str | None
+    player: Player | None
+
+
+def copies(data: ReportData, speaker: Speaker) -> CopiesView | None:
+    """The duplicates in sentences; None where they are not known."""
+    found = data.duplicates
+    if found is None:
+        return None
+    groups = tuple(
+        CopyGroup(
+            _named(group.kept.id, group.kept.path),
+            tuple(f"{_named(match.clip.id, match.clip.path)} ({match.score:.2f})" for match in group.copies),
+            speaker.clip(data.clips[group.kept.id], "") if group.kept.id in data.clips else None,
+        )
+        for group in found.groups[:MOST_GROUPS]
+    )
+    parts = tuple(
+        f"{_named(part.whole.id, part.whole.path)} {'contains' if part.is_contained else 'shares'} "
+        f"{part.part.seconds:.1f} s of {_named(part.part.clip.id, part.part.clip.path)}"
+        for part in found.parts[:MOST_GROUPS]
+    )
+    places = tuple(
+        f"clip {same.clip.id} lies in {len(same.paths)} places: {', '.join(same.paths)}"
+        for same in found.byte_copies[:MOST_GROUPS]
+    )
+    lists = (found.groups, found.parts, found.byte_copies)
+    return CopiesView(groups, parts, places, sum(max(0, len(each) - MOST_GROUPS) for each in lists))
+
+
+def songs(data: ReportData, speaker: Speaker) -> list[SongView]:
+    """Every song with its latest rendering that is there, else the latest."""
+    shown = []
+    for song in data.songs:
+        settings = song.row.settings
+        facts = [counted(song.row.clips, "clip"), f"in order {settings.ordering}"]
+        facts.append(counted(len(song.renderings), "rendering") if song.renderings else "never rendered")
+        there = [made for made in song.renderings if made.file is not None] or list(song.renderings)
+        player = speaker.rendering(there[0]) if there else None
+        shown.append(SongView(song.row.name, ", ".join(facts), settings.query, song.row.problem, player))
+    return shown
+
+
+def run_legend(drawn: Sequence[Chart]) -> list[tuple[str, str]]:
+    """The runs that have a colour, and its name; nothing where there is only one run to draw."""
+    lines = {(line.label, line.colour) for chart in drawn for line in chart.lines}
+    named = sorted(
+        ((label, colour) for label, colour in lines if label is not None), key=lambda pair: pair[1]
+    )
+    others = any(label is None for label, _ in lines)
+    return [*named, *([("all other runs", "faint")] if others else [])] if len(lines) > 1 else []
+
+
+def _named(clip_id: int, path: str | None) -> str:
+    return f"clip {clip_id}, {path or 'nowhere'}"
+
+
+def by_run(rows: Sequence[TableRow]) -> list[tuple[str, list[TableRow]]]:
+    """Rows under their runs, both in the order in which they come."""
+    found: dict[str, list[TableRow]] = {}
+    for row in rows:
+        found.setdefault(row.run, []).append(row)
+    return list(found.items())
