@@ -13,10 +13,10 @@ from rich.text import Text
 COMMANDS = (
     ["ingest", "run"],
     ["checkpoints"],
-    ["list", "epoch:20..", "score-", "--limit", "6", "--format", "table"],
+    ["list", "loop:..0.5", "noise:..0.8", "score-", "--limit", "6", "--format", "table"],
     ["song", "render", "DOMAINAL SKELETON"],
 )
-WIDTH = 118
+WIDTH = 128
 
 
 def main() -> None:
