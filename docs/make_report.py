@@ -30,7 +30,7 @@ FLAGS = (
     "--disable-background-networking",
 )
 PICTURES = {"report.png": (1280, 3100), "report-narrow.png": (400, 2600)}
-COLOURS = 128
+COLOURS = 256
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ COMMANDS = (
     ["list", "loop:..0.5", "noise:..0.8", "score-", "--limit", "6", "--format", "table"],
     ["song", "render", "DOMAINAL SKELETON"],
 )
-WIDTH = 128
+WIDTH = 144
 
 
 def main() -> None:

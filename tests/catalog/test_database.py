@@ -18,6 +18,7 @@ from sqlalchemy import text
 from thresher.catalog import database, schema, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.edits import Edits
+from thresher.curation.clusters import clusters
 from thresher.curation.judging import history, rate
 from thresher.curation.listing import list_clips
 from thresher.curation.renderings import frozen
@@ -261,7 +262,9 @@ def test_a_golden_catalog_is_opened_and_used(dump: Path, tmp_path: Path) -> None
             ("DOMAINAL SKELETON", 3, 1)
         ]
         assert len(tracklist(catalog, "DOMAINAL SKELETON").tracks) == 3
-        verbs = [decision.verb for decision in history(catalog) if decision.verb != "checkpoint"]
+        verbs = [
+            decision.verb for decision in history(catalog) if decision.verb not in ("checkpoint", "listen")
+        ]
         assert verbs[:2] == ["song save", "undo"]
         assert rate(catalog, ["3"], 2).decision is not None
         assert verify(catalog).is_sound
@@ -286,8 +289,14 @@ def test_the_golden_song_keeps_its_sound_and_edits(tmp_path: Path) -> None:
         assert [track.crossfade for track in plan.tracks] == [0, 4_000, 4_000]
 
 
-def test_the_golden_measures_and_verdict_stay(tmp_path: Path) -> None:
+def test_the_golden_measures_verdict_queue_and_clusters_stay(tmp_path: Path) -> None:
     with Catalog.open(golden(GOLDEN[3], tmp_path / "old")) as catalog:
+        assert [row.id for row in list_clips(catalog, "heard:yes")] == [1, 3]  # one is rated
+        fit = clusters(catalog)
+        assert (fit.smallest, fit.unfitted) == (2, 0)
+        with catalog.reading() as connection:
+            queue = connection.execute(text("SELECT clip_id, is_done FROM listening_clip ORDER BY position"))
+            assert len(queue.all()) == 2
         assert [row.id for row in list_clips(catalog, "verdict:keep")] == [3]
         assert [row.id for row in list_clips(catalog, "noise:0.9.. loop:..0.2")] == [1, 2, 3]
         with catalog.reading() as connection:

@@ -15,10 +15,13 @@ import soundfile
 from thresher import (
     Catalog,
     IngestOptions,
+    fit_clusters,
     ingest,
     judge_checkpoint,
+    mark_heard,
     modify,
     note,
+    plan_listening,
     rate,
     reject,
     render,
@@ -49,6 +52,9 @@ def main() -> None:
             save_song(catalog, "DOMAINAL SKELETON", ["epoch:10.."], {"ordering": "pairs", **sound})
             render(catalog, "DOMAINAL SKELETON", folder / "song.wav")
             judge_checkpoint(catalog, "night e20", "keep", "found its riffs")
+            plan_listening(catalog, minutes=0.15)
+            mark_heard(catalog, [3])
+            fit_clusters(catalog, smallest=2)
         database = sqlite3.connect(folder / "catalog.db")
         dump = "\n".join(database.iterdump())
         database.close()

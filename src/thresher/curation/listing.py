@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Select, and_, func, select
 
 from thresher.catalog import paths, suspicion
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import chunks
 from thresher.catalog.edits import Edits
 from thresher.catalog.fields import (
     END,
@@ -177,6 +178,12 @@ def list_clips(catalog: Catalog, terms: Terms = (), *, limit: int | None = None)
         return _rows(connection, _row_statement(catalog, found).limit(limit))
 
 
+def list_measures(catalog: Catalog, clip_ids: Sequence[int]) -> dict[int, dict[str, float | None]]:
+    """What clips are like, by fields.MEASURES; those that were not measured are left out."""
+    with catalog.reading() as connection:
+        return _measures(connection, clip_ids)
+
+
 def count_clips(catalog: Catalog, terms: Terms = (), *, defaults: bool = True) -> int:
     """How many clips `list_clips` finds without a limit; without `defaults`, rejected and unusable ones too."""
     with catalog.reading() as connection:
@@ -254,7 +261,7 @@ def show_clip(catalog: Catalog, term: str) -> ClipDetail:
             checkpoints_disagree=len(said) > 1,
             locations=locations,
             nearest=_neighbours(connection, clip_id),
-            measures=_measures(connection, clip_id),
+            measures=_measures(connection, [clip_id]).get(clip_id, {}),
             suspicions=tuple(suspicion.read(connection, clip_id)),
         )
 
@@ -445,10 +452,14 @@ def _neighbours(connection: Connection, clip_id: int) -> tuple[NeighbourRow, ...
     )
 
 
-def _measures(connection: Connection, clip_id: int) -> dict[str, float | None]:
+def _measures(connection: Connection, clip_ids: Sequence[int]) -> dict[int, dict[str, float | None]]:
     columns = [measure.c[name] for name in MEASURES]
-    row = connection.execute(select(*columns).where(measure.c.clip_id == clip_id)).one_or_none()
-    return {} if row is None else dict(row._mapping)
+    found: dict[int, dict[str, float | None]] = {}
+    for chunk in chunks(clip_ids):
+        statement = select(measure.c.clip_id, *columns).where(measure.c.clip_id.in_(chunk))
+        for clip_id, *values in connection.execute(statement):
+            found[clip_id] = dict(zip(MEASURES, values, strict=True))
+    return found
 
 
 def _offset(connection: Connection, clip_id: int, other_id: int) -> float:

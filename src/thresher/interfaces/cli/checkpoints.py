@@ -208,7 +208,11 @@ def _compare(first: str, second: str, form: Format) -> None:
         Column("95 % interval", _interval, is_number=True),
         Column("", _meaning),
     )
-    emit(found.differences, columns, form)
+    # a table is for reading: figures that neither has are left out of it
+    is_known = [
+        row for row in found.differences if form is not Format.TABLE or row.clips_first or row.clips_second
+    ]
+    emit(is_known, columns, form)
     if form is Format.TABLE:
         say("of twenty figures that did not change, one is called a change by chance")
 

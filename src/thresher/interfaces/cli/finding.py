@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,6 +46,32 @@ CLIP_COLUMNS = (
 )
 
 
+def _measured(title: str, name: str, digits: int, rank: int = 0) -> Column:
+    def shown(row: dict[str, Any]) -> str:
+        return "" if row[name] is None else f"{row[name]:.{digits}f}"
+
+    return Column(title, shown, is_number=True, rank=rank)
+
+
+MEASURED_COLUMNS = (
+    Column("id", lambda row: row["id"], is_number=True),
+    Column("epoch", lambda row: row["epoch"], is_number=True),
+    Column("length", lambda row: clock(row["seconds"]), is_number=True, rank=6),
+    _measured("LUFS", "loudness", 1, 5),
+    _measured("range", "loudness_range", 1, 5),
+    _measured("silence", "silence", 2),
+    _measured("loop", "loop", 2),
+    _measured("period", "loop_period", 2, 1),
+    _measured("noise", "noise", 2),
+    _measured("onsets/s", "onset_rate", 1, 2),
+    _measured("tempo", "tempo", 0, 2),
+    _measured("clipping", "clipping", 3, 3),
+    _measured("offset", "dc_offset", 3, 4),
+    Column("rating", lambda row: "★" * (row["rating"] or 0), rank=7),
+    Column("path", lambda row: row["path"], keep=Keep.END),
+)
+
+
 @app.command("list", rich_help_panel=PANEL)
 def list_clips(
     query: OptionalQuery = None,
@@ -55,14 +81,18 @@ def list_clips(
     paths0: Annotated[
         bool, typer.Option("--paths0", help="Only the files' paths, each ended by NUL, for xargs -0.")
     ] = False,
+    measures: Annotated[
+        bool, typer.Option("--measures", help="What each clip is like: silence, loop, noise and so on.")
+    ] = False,
 ) -> None:
     """List clips: all that are usable and not rejected, or those that a query finds; a table stops at 200."""
+    from thresher.catalog.fields import MEASURES
     from thresher.curation import listing
 
     with open_catalog() as catalog:
         terms = terms_of(catalog, query or [])
-        if paths0 and (json or form is not Format.TABLE):
-            raise UsageError("--paths0 writes paths alone; leave --json and --format away")
+        if paths0 and (json or measures or form is not Format.TABLE):
+            raise UsageError("--paths0 writes paths alone; leave --json, --format and --measures away")
         if paths0:
             for path in listing.clip_paths(catalog, terms)[:limit]:
                 sys.stdout.buffer.write(path + b"\0")
@@ -74,10 +104,20 @@ def list_clips(
         if chosen is Format.TABLE and shown is not None and len(rows) == shown:
             more = listing.count_clips(catalog, terms) - len(rows)
         hidden = listing.count_clips(catalog, terms, defaults=False) if not rows and limit != 0 else 0
-    emit(rows, CLIP_COLUMNS, chosen, more=more)
+        found = listing.list_measures(catalog, [row.id for row in rows]) if measures else {}
+    if measures:
+        unknown = dict.fromkeys(MEASURES)
+        emit(
+            [{**row._asdict(), **found.get(row.id, unknown)} for row in rows],
+            MEASURED_COLUMNS,
+            chosen,
+            more=more,
+        )
+    else:
+        emit(rows, CLIP_COLUMNS, chosen, more=more)
     if hidden:
-        found = f"{counted(hidden, 'clip')} found that listings leave out"
-        say(f"{found}: rejected (rejected:yes) or with nothing to hear (status:silent and others)")
+        left_out = f"{counted(hidden, 'clip')} found that listings leave out"
+        say(f"{left_out}: rejected (rejected:yes) or with nothing to hear (status:silent and others)")
 
 
 @app.command(rich_help_panel=PANEL)

@@ -1,0 +1,83 @@
+"""`thresher list --measures` and what `show` says of measures and of suspicion."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from thresher.catalog.fields import MEASURES
+from thresher.interfaces.cli.main import run
+
+from ..conftest import RATE
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def thresher(
+    tmp_path: Path, write_clip: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """Run a command in a folder with a catalog of music, of noise, and of silence."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("THRESHER_CATALOG", raising=False)
+    write_clip(tmp_path / "a_music.wav", 1, 6.0)
+    noise = np.random.default_rng(1).normal(scale=0.1, size=4 * RATE)
+    soundfile.write(tmp_path / "b_noise.wav", noise, RATE)
+    soundfile.write(tmp_path / "c_nothing.wav", np.zeros(RATE), RATE)
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        code = run(arguments)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    for line in (["init"], ["ingest", ".", "--jobs", "1"]):
+        assert command(*line)[0] == 0
+    return command
+
+
+def test_a_listing_with_measures_in_every_form(thresher: Command) -> None:
+    code, out, _ = thresher("list", "--measures")
+    assert code == 0
+    assert "noise" in out.splitlines()[0]
+    rows = json.loads(thresher("list", "--measures", "status:", "--json")[1])
+    assert [set(MEASURES) <= set(row) for row in rows] == [True] * 3
+    assert rows[0]["noise"] < 0.5 < 0.9 < rows[1]["noise"]
+    assert rows[2]["noise"] is None
+    (first, second) = csv.DictReader(io.StringIO(thresher("list", "--measures", "--format", "csv")[1]))
+    assert float(first["noise"]) == pytest.approx(rows[0]["noise"])
+    assert second["path"] == "b_noise.wav"
+    assert "noise" not in json.loads(thresher("list", "--json")[1])[0]
+
+
+def test_paths_alone_have_no_measures(thresher: Command) -> None:
+    code, _, err = thresher("list", "--paths0", "--measures")
+    assert code == 2
+    assert "leave --json, --format and --measures away" in err
+
+
+def test_show_tells_measures_with_their_units(thresher: Command) -> None:
+    out = thresher("show", "2")[1]
+    assert "noise           1.0" in out or "noise           0.99" in out
+    assert "per second" in out
+    assert "heard           not yet" in out
+    assert "suspect" not in out
+
+
+def test_show_tells_why_a_clip_is_suspect(thresher: Command, tmp_path: Path) -> None:
+    thresher("reject", "1")
+    y, _ = soundfile.read(tmp_path / "a_music.wav", dtype="float32")
+    soundfile.write(tmp_path / "d_again.wav", 0.5 * y, RATE)
+    _, out, _ = thresher("ingest", ".", "--jobs", "1")
+    assert "1 clip is like what you rejected (thresher list suspect:yes" in out
+    assert "a copy of clip 1 (" in thresher("show", "4")[1]
+    assert thresher("trust", "4")[0] == 0
+    assert "suspect" not in thresher("show", "4")[1]
