@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from thresher import Catalog, IngestOptions, history, ingest, list_clips, rate, undo
+from thresher import Catalog, IngestOptions, history, ingest, list_clips, modify, rate, undo
 from thresher.catalog import scores
 from thresher.curation.checkpoint_differences import CLIP_FIGURES, compare_checkpoints
 from thresher.curation.checkpoints import CheckpointRow, checkpoints
@@ -54,7 +55,9 @@ def trained(catalog: Catalog, write_clip: WriteClip) -> Catalog:
     write_clip(root / "out/day_epoch_1_7.wav", 7)
     write_clip(root / "out/day_epoch_1_8.wav", 8)
     ingest(catalog, [root / "out"], SERIAL)
-    write_clip(root / "out/night_epoch_3_9.wav", 9)
+    # nearly what epoch 4 wrote, though it comes later
+    y, _ = soundfile.read(root / "out/night_epoch_4_6.wav")
+    soundfile.write(root / "out/night_epoch_3_9.wav", 0.5 * y[2_000:], RATE)
     ingest(catalog, [root / "out"], SERIAL)
     return catalog
 
@@ -88,6 +91,14 @@ def test_novelty_is_the_mean_distance_from_the_nearest_earlier(trained: Catalog)
     assert row_of(trained, "day", 1).novelty == pytest.approx(
         np.mean([distance(name, ours) for name in day]), abs=1e-6
     )
+
+
+def test_what_became_reference_is_nothing_that_a_checkpoint_wrote(trained: Catalog) -> None:
+    """Its score rows stand until the next scoring."""
+    before = row_of(trained, "day", 1).novelty
+    modify(trained, "run:night", {"role": "reference"})
+    assert before is not None
+    assert row_of(trained, "day", 1).novelty is None
 
 
 def test_what_an_earlier_checkpoint_wrote_to_the_byte_is_no_news(
@@ -175,6 +186,14 @@ def test_a_verdict_is_a_decision_that_queries_ask_for(trained: Catalog) -> None:
 )
 def test_as_much_of_a_name_as_tells_it_apart(trained: Catalog, name: str, called: str) -> None:
     assert judge_checkpoint(trained, name, "drop")[0] == called
+
+
+def test_a_run_may_be_called_like_a_number(catalog: Catalog, write_clip: WriteClip) -> None:
+    write_clip(catalog.root / "a.wav", 1)
+    ingest(catalog, [catalog.root], replace(SERIAL, run="take 5", epoch=1))
+    write_clip(catalog.root / "b.wav", 2)
+    ingest(catalog, [catalog.root / "b.wav"], replace(SERIAL, run="take 5", epoch=5))
+    assert judge_checkpoint(catalog, "take 5 e1", "keep")[0] == "take 5 e1"
 
 
 @pytest.mark.parametrize(

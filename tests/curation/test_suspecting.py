@@ -87,6 +87,34 @@ def test_trust_lifts_it_and_undo_brings_it_back(catalog: Catalog, sound: MakeSou
     assert suspects(catalog) == [2]
 
 
+def test_a_part_of_a_rejected_clip_is_suspect_and_what_contains_one_is_not(
+    catalog: Catalog, sound: MakeSound
+) -> None:
+    take(catalog, a=sound(1, 16.0), b=sound(2, 8.0))
+    reject(catalog, "1 , 2")
+    part, whole = sound(1, 16.0)[4 * RATE : 14 * RATE], np.concatenate([sound(2, 8.0), sound(3, 8.0)])
+    report = take(catalog, c=part, d=whole)
+    assert [show_clip(catalog, str(found)).clip.path for found in report.suspects] == ["c.wav"]
+
+
+def test_unrelated_noises_are_no_copies(catalog: Catalog) -> None:
+    """Their fingerprints match at 85 % everywhere, and nowhere better than elsewhere."""
+    noises = [np.random.default_rng(seed).normal(scale=0.1, size=20 * RATE) for seed in range(2)]
+    take(catalog, a=noises[0])
+    reject(catalog, "1")
+    assert take(catalog, b=noises[1]).suspects == ()
+
+
+def test_a_clip_that_was_rejected_before_its_examination_is_not_held_against_itself(
+    catalog: Catalog, sound: MakeSound
+) -> None:
+    soundfile.write(catalog.root / "a.wav", sound(1, 6.0), RATE)
+    ingest(catalog, [catalog.root], replace(SERIAL, score=False))
+    reject(catalog, "1")
+    assert examine(catalog) == ()
+    assert show_clip(catalog, "1").suspicions == ()
+
+
 def test_only_what_comes_afterwards_is_suspected(catalog: Catalog, sound: MakeSound) -> None:
     take(catalog, a=sound(1, 6.0), b=0.5 * sound(1, 6.0))
     reject(catalog, "1")
@@ -117,6 +145,7 @@ def test_very_like_several_rejected_ones_is_suspect(catalog: Catalog, sound: Mak
     take(catalog, **{f"a{seed}": hiss(seed, 0.9) for seed in range(3)}, music=sound(1, 6.0))
     reject(catalog, "1 , 2")
     assert take(catalog, b=hiss(10, 0.9)).suspects == ()  # two are not several
+    assert show_clip(catalog, "5").suspicions == ()
     reject(catalog, "3")
     report = take(catalog, c=hiss(11, 0.9), d=sound(2, 6.0))
     (found,) = report.suspects

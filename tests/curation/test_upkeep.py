@@ -162,3 +162,22 @@ def test_a_copy_that_begins_later_is_the_same_sound(
     assert nearest["aligned"].score > 0.95
     assert nearest["aligned"].path == "whole.wav"
     assert nearest["prefix"].score < 0.8
+
+
+@pytest.mark.parametrize("names", [("prefix",), NAMES])
+def test_what_was_not_measured_yet_is_by_the_next_ingest(
+    full: Catalog, folder: Path, serial: IngestOptions, names: tuple[str, ...]
+) -> None:
+    """As in a catalog that an older program made: the measures come, and nothing else changes."""
+    with with_metrics(full, *names) as catalog:
+        ingest(catalog, [folder], serial)
+        before = list_clips(catalog, "noise:.. loop+")
+        with catalog.writing() as connection:
+            connection.execute(text("DELETE FROM measure WHERE clip_id <= 2"))
+            connection.execute(text("UPDATE measure SET version = 0, noise = 7 WHERE clip_id = 3"))
+        assert len(before) == 5
+        assert len(list_clips(catalog, "noise:..1")) == 2
+        report = ingest(catalog, [folder], serial)
+        assert [scoring.pairs for scoring in report.scores] == [0] * len(names)
+        assert list_clips(catalog, "noise:.. loop+") == before
+        assert len(list_clips(catalog, "noise:..1.1")) == 5

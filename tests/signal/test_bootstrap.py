@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from thresher.signal import bootstrap
 from thresher.signal.bootstrap import Interval, mean_difference, pair_mean, pair_mean_difference
 
 
@@ -72,6 +73,18 @@ def test_intervals_of_pairs_are_right_about_as_often() -> None:
     ]
     wrong = sum(not interval.holds_zero for interval in found if interval)
     assert wrong <= 14
+
+
+def test_pairs_of_a_draw_are_those_of_different_clips() -> None:
+    """Against loops over the same draws: a clip drawn twice is no pair with itself."""
+    scores = alike(3, 5, 0.5)
+    found = bootstrap._pair_means(scores, np.random.default_rng(1))
+    generator = np.random.default_rng(1)
+    weights = generator.multinomial(5, np.full(5, 0.2), size=bootstrap.BLOCK)
+    for mean, drawn in zip(found[:20], weights, strict=False):
+        clips = np.repeat(np.arange(5), drawn)
+        pairs = [scores[one, other] for one in clips for other in clips if one != other]
+        assert mean == pytest.approx(np.mean(pairs))
 
 
 def test_the_mean_of_pairs() -> None:

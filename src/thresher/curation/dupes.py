@@ -155,8 +155,13 @@ def copies_among(connection: Connection, clip_ids: Sequence[int], settings: Dupe
 
 def is_copy(one: Words, other: Words, settings: DupesSection) -> bool:
     """Whether two fingerprints are of the same sound, each covering the other."""
-    alignment = _matching(one, other, settings)
-    return alignment is not None and alignment.overlap >= settings.cover * max(one.size, other.size)
+    return lies_in(one, other, settings) and lies_in(other, one, settings)
+
+
+def lies_in(part: Words, whole: Words, settings: DupesSection) -> bool:
+    """Whether the sound of one fingerprint is all in another: as a copy, or as a part of it."""
+    alignment = _matching(part, whole, settings)
+    return alignment is not None and alignment.overlap >= settings.cover * part.size
 
 
 def _matching(one: Words, other: Words, settings: DupesSection) -> Alignment | None:

@@ -1,4 +1,4 @@
-"""Hold what is new against what was rejected: copies of it, and clips that are very like several, arrive suspect.
+"""Hold what is new against what was rejected: copies and parts of it, and what is very like several, are suspect.
 
 Each clip is examined once, after it came; what `catalog/suspicion.py` keeps of that says which are suspect. A
 clip is no suspect by likeness where it is as like to as many clips that were heard and kept.
@@ -16,7 +16,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.fields import IS_HEARD
 from thresher.catalog.schema import clip, recording
 from thresher.catalog.suspicion import COPY_METRIC, KIN_METRIC, SEVERAL, Suspicion
-from thresher.curation.dupes import is_copy
+from thresher.curation.dupes import lies_in
 from thresher.curation.execution import cores
 from thresher.curation.scoring import find_metric
 
@@ -49,7 +49,7 @@ def _ids(connection: Connection, *conditions: ColumnElement[bool] | TextClause) 
 def _copies(
     catalog: Catalog, connection: Connection, new: Sequence[int], rejected: Sequence[int]
 ) -> Iterator[Suspicion]:
-    """The rejected clips that each new one is a copy of, by the settings of duplicates."""
+    """The rejected clips that each new one is a copy or a part of, by the settings of duplicates."""
     by, settings = find_metric(COPY_METRIC), catalog.settings.dupes
     ours, theirs = (list(compared.checksums(connection, ids, by.keeps)) for ids in (new, rejected))
     if not ours or not theirs:
@@ -61,7 +61,7 @@ def _copies(
         words = list(compared.read(connection, block, by.keeps))
         close = by.scores(by.pack(words), columns, threads=cores())
         for row, column in np.argwhere(close >= np.float32(settings.score)).tolist():
-            if is_copy(words[row], known[column], settings):
+            if lies_in(words[row], known[column], settings):
                 yield Suspicion(block[row], theirs[column], by.name, float(close[row, column]))
 
 
