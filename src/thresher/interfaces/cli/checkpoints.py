@@ -152,7 +152,7 @@ def _draw(rows: Sequence[CheckpointRow]) -> None:
     """A line of bars for each measure of each run that has a course."""
     runs: dict[str | None, list[CheckpointRow]] = {}
     for row in rows:
-        if row.id is not None:
+        if row.epoch is not None or row.step is not None:
             runs.setdefault(row.run, []).append(row)
     for run, course in runs.items():
         if len(course) < FEWEST:
@@ -200,7 +200,7 @@ def _compare(first: str, second: str, form: Format) -> None:
         print_json(found)
         return
     columns = (
-        Column("", lambda row: row.figure.replace("_", " ")),
+        Column("figure", lambda row: row.figure.replace("_", " ")),
         Column(found.first, lambda row: _number(row.first), is_number=True),
         Column(found.second, lambda row: _number(row.second), is_number=True),
         Column("clips", lambda row: f"{row.clips_first}, {row.clips_second}", is_number=True, rank=1),
@@ -230,6 +230,8 @@ def _meaning(row: Difference) -> str:
         return ""
     if row.is_chance is None:
         return "too few clips to say"
+    if row.low == row.high == 0:
+        return "the same"
     if row.is_chance:
         return "may be chance"
     return "more" if row.difference > 0 else "less"
