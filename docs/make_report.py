@@ -1,6 +1,6 @@
-"""Make docs/report.png and report-narrow.png, a report of real clips in a browser: `python docs/make_report.py`.
+"""Make docs/report.png and report-narrow.png: a report of real clips, as a browser shows it.
 
-It takes the corpus of real audio beside the checkout, Chromium and its driver.
+Run `python docs/make_report.py`. It takes the corpus of real audio beside the checkout, Chromium and its driver.
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
 import pytest
 
 from thresher.curation.execution import WorkerDied, Workers, grouped, parse_executor
@@ -75,3 +78,19 @@ def test_what_is_no_executor(word: str) -> None:
 def test_groups_by_size() -> None:
     assert list(grouped(range(7), 3, 60)) == [[0, 1, 2], [3, 4, 5], [6]]
     assert list(grouped(range(3), 100, -1)) == [[0], [1], [2]]
+
+
+def test_a_death_while_another_worker_starts_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sent to the new worker then goes into a closed pipe."""
+    starts = ProcessPoolExecutor.submit
+    failing = [OSError(9, "Bad file descriptor")]
+
+    def submit(self: ProcessPoolExecutor, *arguments: Any, **options: Any) -> Any:
+        if failing:
+            raise failing.pop()
+        return starts(self, *arguments, **options)
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", submit)
+    with Workers("processes:2") as workers:
+        assert dict(workers.map(eval, ((n, square(n)) for n in range(3)))) == {0: 0, 1: 1, 2: 4}
+    assert not failing

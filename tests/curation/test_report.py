@@ -133,6 +133,10 @@ def test_an_empty_catalog_has_an_empty_report(full: Catalog) -> None:
     assert data.duplicates is not None
 
 
+def test_an_empty_catalog_that_does_not_keep_aligned_knows_no_copies(catalog: Catalog) -> None:
+    assert report_data(catalog).duplicates is None
+
+
 def test_rejected_clips_are_left_out_unless_the_query_names_them(
     full: Catalog, tmp_path: Path, write_clip, serial: IngestOptions
 ) -> None:

@@ -236,6 +236,7 @@ def test_a_point_of_the_map_plays_its_clip(browser: Any, address: str) -> None:
     assert told == point.get_attribute("aria-label")
     page.execute_script("document.querySelector('.player audio').play()")
     wait_for(page, "document.querySelector('#map-player').paused")  # one sound at a time
+    assert not page.execute_script("return document.querySelector('#map-player').ended")
     assert complaints(page) == []
 
 

@@ -157,7 +157,8 @@ class Workers:
     def _submit(self, task: Callable[[T], R | WorkerDied], argument: T) -> Future[R | WorkerDied]:
         try:
             return self._running().submit(task, argument)
-        except BrokenExecutor:
+        except (BrokenExecutor, OSError):
+            # OSError: a worker's death closed the pipes while another was being started
             self._drop()
             return self._running().submit(task, argument)
 
