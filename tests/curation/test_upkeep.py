@@ -177,7 +177,9 @@ def test_what_was_not_measured_yet_is_by_the_next_ingest(
             connection.execute(text("UPDATE measure SET version = 0, noise = 7 WHERE clip_id = 3"))
         assert len(before) == 5
         assert len(list_clips(catalog, "noise:..1")) == 2
+        assert stats(catalog).unmeasured == 3
         report = ingest(catalog, [folder], serial)
         assert [scoring.pairs for scoring in report.scores] == [0] * len(names)
         assert list_clips(catalog, "noise:.. loop+") == before
         assert len(list_clips(catalog, "noise:..1.1")) == 5
+        assert stats(catalog).unmeasured == 0

@@ -16,10 +16,12 @@ from sqlalchemy import ColumnElement, Connection, distinct, func, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import (
     STATUSES,
+    USABLE_STATUSES,
     batch,
     checkpoint,
     clip,
     location,
+    measure,
     recording,
     song,
 )
@@ -42,7 +44,8 @@ class Stats:
 
     `minutes_generated` is what networks wrote, by recording, `minutes_kept` what is left of it after trimming
     in those that are usable. `unread` are files there that could not even be read; `trimmed_otherwise` are
-    clips whose span came from other settings than today's, which `thresher reanalyse` brings up to date.
+    clips whose span came from other settings than today's, which `thresher reanalyse` brings up to date;
+    `unmeasured` are usable clips of which no measures of this version are known, which the next scoring makes.
     """
 
     recordings: Mapping[str, int]
@@ -62,6 +65,7 @@ class Stats:
     songs: int
     metrics: tuple[MetricRow, ...]
     trimmed_otherwise: int
+    unmeasured: int
     database_bytes: int
 
 
@@ -122,6 +126,7 @@ def stats(catalog: Catalog) -> Stats:
             songs=count(song, ~song.c.deleted),
             metrics=_metrics(connection, catalog.settings.metrics.use),
             trimmed_otherwise=count(clip, *other_trim),
+            unmeasured=_unmeasured(connection),
             database_bytes=_database_bytes(connection),
         )
 
@@ -154,6 +159,19 @@ def _metrics(connection: Connection, in_use: Sequence[str]) -> tuple[MetricRow, 
         found = scores.survey(connection, metric_id, metric.keeps)
         rows.append(MetricRow(name, metric.version, found.matrix.state.live, len(found.open_ids)))
     return tuple(rows)
+
+
+def _unmeasured(connection: Connection) -> int:
+    from thresher.signal import measures
+
+    statement = (
+        select(func.count())
+        .select_from(CLIPS.outerjoin(measure, measure.c.clip_id == clip.c.id))
+        .where(
+            recording.c.status.in_(USABLE_STATUSES), func.coalesce(measure.c.version, 0) != measures.VERSION
+        )
+    )
+    return int(connection.scalar(statement) or 0)
 
 
 def _database_bytes(connection: Connection) -> int:

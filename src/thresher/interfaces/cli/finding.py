@@ -258,6 +258,10 @@ def stats(json: Json = False) -> None:
             f"{counted(found.trimmed_otherwise, 'clip')} trimmed with other settings; "
             "`thresher reanalyse` trims anew"
         )
+    if found.unmeasured:
+        say(
+            f"{counted(found.unmeasured, 'clip')} not measured yet; `thresher score` does it where files are there"
+        )
     if any(row.open for row in found.metrics):
         say("`thresher score` scores what is open")
 
