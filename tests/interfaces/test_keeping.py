@@ -101,6 +101,11 @@ def test_prune_ends_with_5_where_the_trash_takes_nothing(home: Path) -> None:
     assert len(list((home / "clips").iterdir())) == 3
 
 
+def _mind_interrupts() -> None:
+    """A shell's background jobs, as these tests may be run by, ignore Ctrl-C, and so would what they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Watching:
     """A running `thresher watch` whose output goes to files."""
 
@@ -114,6 +119,7 @@ class Watching:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
+                preexec_fn=_mind_interrupts,  # noqa: PLW1509  it sets a signal, and takes no lock
             )
 
     def until(self, condition: Callable[[], bool]) -> None:
