@@ -79,5 +79,7 @@ def test_show_tells_why_a_clip_is_suspect(thresher: Command, tmp_path: Path) -> 
     _, out, _ = thresher("ingest", ".", "--jobs", "1")
     assert "1 clip is like what you rejected (thresher list suspect:yes" in out
     assert "a copy of clip 1 (" in thresher("show", "4")[1]
+    (line,) = [line for line in thresher("list")[1].splitlines() if "d_again.wav" in line]
+    assert "ok, suspect" in line
     assert thresher("trust", "4")[0] == 0
     assert "suspect" not in thresher("show", "4")[1]

@@ -32,13 +32,18 @@ if TYPE_CHECKING:
 PANEL = "Find"
 
 
+def _status(row: ClipRow) -> str:
+    said = {"rejected": row.rejected, "suspect": row.suspect and not row.rejected}
+    return ", ".join([row.status, *(word for word, is_so in said.items() if is_so)])
+
+
 CLIP_COLUMNS = (
     Column("id", lambda row: row.id, is_number=True),
     Column("run", lambda row: row.run, keep=Keep.START, rank=3),
     Column("epoch", lambda row: row.epoch, is_number=True),
     Column("step", lambda row: row.step, is_number=True, rank=4),
     Column("length", lambda row: clock(row.seconds), is_number=True),
-    Column("status", lambda row: ", ".join([row.status, *(["rejected"] if row.rejected else [])])),
+    Column("status", _status),
     Column("rating", lambda row: "★" * (row.rating or 0)),
     Column("score", lambda row: score_text(row.score), is_number=True, rank=1),
     Column("tags", lambda row: row.tags, keep=Keep.START, rank=2),
