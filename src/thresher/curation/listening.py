@@ -110,8 +110,10 @@ def plan_listening(
     with catalog.reading() as connection:
         ids = sorted(select_ids(catalog, connection, asked, song=True))
         if not ids:
-            which = to_text(asked) or "at all"
-            raise NotFoundError(f"no generated clip matches {which}; `thresher list` shows what there is")
+            which = f"no generated clip matches {to_text(asked)}" if asked else "there is nothing to hear"
+            raise NotFoundError(
+                f"{which}; `thresher list` shows what there is, `thresher ingest` brings more"
+            )
         chosen, reach = _chosen(connection, ids, minutes * 60)
     query = _readable(to_text(asked))
     number = None if dry_run else _store(catalog, now, query, minutes, chosen)

@@ -80,6 +80,8 @@ def listen(
         raise UsageError("--done is about the latest queue; give it alone")
     if chosen_form is not Format.TABLE and not (show or dry_run):
         raise UsageError("--json and --format go with --list and --dry-run")
+    from thresher.curation.playback import has_player
+
     with open_catalog() as catalog:
         if done:
             from thresher.curation.listening import finish_listening
@@ -88,7 +90,7 @@ def listen(
             tell(f"decision {made.id}: {made.summary}")
             say(f"thresher undo {made.id} takes it back")
             return
-        writes = not (show or dry_run) and (output is not None or not _plays())
+        writes = not (show or dry_run) and (output is not None or not has_player())
         if writes:  # before a queue is stored
             from thresher.curation.listening_playlist import playlist_target
 
@@ -149,18 +151,11 @@ def _tell_plan(queue: Queue) -> None:
         )
 
 
-def _plays() -> bool:
-    from thresher.curation.playback import has_player
-
-    if not has_player():
-        say("no player was found (`thresher play` names some); a playlist is written instead")
-        return False
-    return True
-
-
 def _write(catalog: Catalog, queue: Queue, output: Path | None, *, overwrite: bool) -> None:
     from thresher.curation.listening_playlist import write_playlist
 
+    if output is None:
+        say("no player was found (`thresher play` names some); a playlist is written instead")
     written = write_playlist(catalog, queue, output, overwrite=overwrite)
     tell(f"{counted(written.clips, 'clip')} ({length_text(written.seconds)}) in {written.path}")
     for path in written.missing:
