@@ -155,6 +155,13 @@ def test_very_like_several_rejected_ones_is_suspect(catalog: Catalog, sound: Mak
     assert len(detail.suspicions) == 3
 
 
+def test_one_of_several_rejected_ones_is_not_several(catalog: Catalog, sound: MakeSound) -> None:
+    take(catalog, a=hiss(1, 0.9), **{f"music{seed}": sound(seed, 6.0) for seed in range(3)})
+    reject(catalog, "1 , 2 , 3 , 4")
+    assert take(catalog, b=hiss(2, 0.9)).suspects == ()
+    assert show_clip(catalog, "5").suspicions == ()
+
+
 def test_not_where_as_many_like_it_were_kept(catalog: Catalog) -> None:
     take(catalog, **{f"a{seed}": hiss(seed, 0.9) for seed in range(6)})
     reject(catalog, "1 , 2 , 3")
