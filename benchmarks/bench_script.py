@@ -152,9 +152,9 @@ def run_script(folder: Path, output: Path, backend: str) -> dict[str, Any]:
 
 
 def settings(backend: str, executor: str | None) -> str:
-    """catalog.toml: the defaults, but the script's metric alone, the backend, and the executor if given."""
-    ingest = f'[ingest]\nexecutor = "{executor}"\n' if executor else ""
-    return f'[fingerprint]\nbackend = "{backend}"\n[metrics]\nuse = ["prefix"]\n{ingest}'
+    """catalog.toml for the script's job: its metric alone, no measures, the backend, and the executor if given."""
+    work = f'executor = "{executor}"\n' if executor else ""
+    return f'[fingerprint]\nbackend = "{backend}"\n[metrics]\nuse = ["prefix"]\n[ingest]\nmeasure = false\n{work}'
 
 
 def run_thresher(folder: Path, home: Path, backend: str, executor: str | None) -> dict[str, Any]:

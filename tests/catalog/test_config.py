@@ -65,6 +65,7 @@ def test_defaults() -> None:
         "ingest.executor": "processes",
         "ingest.group": 64,
         "ingest.settle": 2.0,
+        "ingest.measure": True,
         "song.order": "chain",
         "song.metric": "likeness",
         "song.fade": 0.005,
@@ -119,12 +120,16 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         "metrics": {"use": ["likeness", "aligned"], "default": "aligned"},
         "dupes": {"score": 0.9, "words": 20, "cover": 1},
         "suspect": {"likeness": 0.8},
-        "ingest": {"executor": "threads:4", "group": 1, "settle": 0},
+        "ingest": {"executor": "threads:4", "group": 1, "settle": 0, "measure": False},
         "song": {"order": "epoch+", "metric": "aligned", "fade": 0},
     }
     assert values.keys() == SECTIONS.keys()
     text = "".join(
-        f"[{section}]\n" + "".join(f"{key} = {value!r}\n" for key, value in keys.items())
+        f"[{section}]\n"
+        + "".join(
+            f"{key} = {str(value).lower() if value is False else repr(value)}\n"
+            for key, value in keys.items()
+        )
         for section, keys in values.items()
     )
     loaded = load_settings(written(tmp_path, text))

@@ -16,6 +16,7 @@ from thresher.catalog.schema import clip
 from thresher.curation.ingest import IngestOptions, ingest
 from thresher.curation.listing import list_clips, show_clip
 from thresher.curation.overview import stats
+from thresher.curation.reanalyse import reanalyse
 from thresher.curation.scoring import score_all
 from thresher.curation.upkeep import keep_scores, planned_scores
 from thresher.curation.verify import verify
@@ -183,3 +184,25 @@ def test_what_was_not_measured_yet_is_by_the_next_ingest(
         assert list_clips(catalog, "noise:.. loop+") == before
         assert len(list_clips(catalog, "noise:..1.1")) == 5
         assert stats(catalog).unmeasured == 0
+
+
+@pytest.mark.parametrize("names", [("prefix",), NAMES])
+def test_who_wants_no_measures_has_none_and_they_can_be_made_up_for(
+    full: Catalog, folder: Path, serial: IngestOptions, names: tuple[str, ...]
+) -> None:
+    text_of = f"[metrics]\nuse = {list(names)}\n[ingest]\nmeasure = {{}}\n"
+    full.file.write_text(text_of.format("false"))
+    with Catalog.open(full.file) as catalog:
+        ingest(catalog, [folder], serial)
+        assert (len(list_clips(catalog)), list_clips(catalog, "noise:..")) == (5, [])
+        assert stats(catalog).unmeasured == 0
+    full.file.write_text(text_of.format("true"))
+    with Catalog.open(full.file) as catalog:
+        assert stats(catalog).unmeasured == 5
+        ingest(catalog, [folder], serial)
+        measured = list_clips(catalog, "noise:.. noise+")
+        assert len(measured) == 5
+    full.file.write_text(text_of.format("false"))
+    with Catalog.open(full.file) as catalog:  # what was measured stays, an analysis without measures or not
+        reanalyse(catalog, executor="serial")
+        assert list_clips(catalog, "noise:.. noise+") == measured

@@ -157,7 +157,8 @@ class SuspectSection(_Section):
 
 @dataclass(frozen=True)
 class IngestSection(_Section):
-    """Where the work runs, how many files a transaction holds, how many seconds a file has to lie still."""
+    """Where the work runs, how many files a transaction holds, how many seconds a file has to lie still, and
+    whether clips are measured."""
 
     executor: Annotated[
         str,
@@ -168,6 +169,7 @@ class IngestSection(_Section):
     ] = "processes"
     group: Annotated[int, _Takes("a number of files", ge=1, le=100_000)] = 64
     settle: Annotated[float, _Takes("a number of seconds", ge=0, le=3600)] = 2.0
+    measure: Annotated[bool, _Takes("true or false")] = True
 
 
 @dataclass(frozen=True)

@@ -154,8 +154,8 @@ def replace_content(connection: Connection, recording_id: int, content: Content)
     """Store a new analysis of a known recording; ids of the clips by which other scores come out now: those whose
     span, fingerprint or descriptor changed.
 
-    A descriptor that was not made this time stays while the span is the same. A recording that was forgotten
-    meanwhile stays so.
+    A descriptor and measures that were not made this time stay while the span is the same. A recording that was
+    forgotten meanwhile stays so.
     """
     old = connection.execute(
         select(clip).where(clip.c.recording_id == recording_id, clip.c.kind == "whole")
@@ -168,7 +168,8 @@ def replace_content(connection: Connection, recording_id: int, content: Content)
     if same_span and whole.descriptor is None:
         whole = replace(whole, descriptor=old.descriptor, descriptor_version=old.descriptor_version)
     connection.execute(update(clip).where(clip.c.id == old.id).values(whole.columns()))
-    connection.execute(delete(measure).where(measure.c.clip_id == old.id))
+    if whole.measures is not None or not same_span:
+        connection.execute(delete(measure).where(measure.c.clip_id == old.id))
     _add_measures(connection, [(old.id, whole)])
     same = same_span and old.fingerprint == whole.fingerprint and old.descriptor in (None, whole.descriptor)
     return [] if same else [old.id]

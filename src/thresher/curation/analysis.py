@@ -44,7 +44,10 @@ NOTHING = Span(0, 0)
 
 @dataclass(frozen=True)
 class AnalysisTask:
-    """One file to analyse; `size` and `mtime_ns` are those it was hashed at. `describe`: make a descriptor too."""
+    """One file to analyse; `size` and `mtime_ns` are those it was hashed at.
+
+    `describe`: make a descriptor too; `measure`: make measures too.
+    """
 
     path: bytes
     size: int
@@ -53,6 +56,7 @@ class AnalysisTask:
     backend: str
     max_length: float
     describe: bool = False
+    measure: bool = True
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Analysis:
 
     `status` is one of schema.STATUSES with its `reason` in words. `span` is in frames; `fingerprint` holds
     uint32 words, shape (words,), or None; `loudness` is in LUFS, `peak` linear; `descriptor` is float32.
-    `measures` are those of the span, None where it is empty.
+    `measures` are those of the span, None where it is empty or they were not asked for.
     """
 
     status: str
@@ -148,6 +152,7 @@ def task_for(path: bytes, size: int, mtime_ns: int, settings: Settings) -> Analy
         settings.fingerprint.backend,
         settings.audio.max_length,
         makes_descriptors(settings),
+        settings.ingest.measure,
     )
 
 
@@ -216,7 +221,9 @@ def _measured(
         status = "truncated"
     elif status == "too_short":
         reason = f"{span.frames / form.sample_rate:.2f} s after trimming: too short for a fingerprint"
-    descriptor, measured = _described(source, levels, mono, loudness.range(), describe=task.describe)
+    descriptor, measured = None, None
+    if task.describe or task.measure:
+        descriptor, measured = _described(source, levels, mono, loudness.range(), task)
     return Analysis(
         status,
         reason,
@@ -234,18 +241,20 @@ def _measured(
 
 
 def _described(
-    source: _Source, levels: Levels, mono: _Mono, loudness_range: float | None, *, describe: bool
-) -> tuple[NDArray[np.float32] | None, Measures]:
-    """What the spectra of the span's excerpts tell: its descriptor where one is wanted, and its measures."""
+    source: _Source, levels: Levels, mono: _Mono, loudness_range: float | None, task: AnalysisTask
+) -> tuple[NDArray[np.float32] | None, Measures | None]:
+    """What the spectra of the span's excerpts tell: its descriptor and its measures, where they are wanted."""
     sr = source.reader.format.sample_rate
     y = at_working_rate(mono.excerpts(), sr)
-    found = described_spectra(y) if describe else spectra(y)
+    found = described_spectra(y) if task.describe else spectra(y)
     mel_levels = descriptors.mel_levels(found)
-    blocks = [block for excerpt in mono.spans for block in source.blocks(excerpt.start, excerpt.end)]
-    measured = measures.measure(blocks, sr, found, mel_levels, len(mono.spans), levels, loudness_range)
+    descriptor = measured = None
     if isinstance(found, DescribedSpectra):
-        return descriptors.descriptor_of(found, mel_levels), measured
-    return None, measured
+        descriptor = descriptors.descriptor_of(found, mel_levels)
+    if task.measure:
+        blocks = [block for excerpt in mono.spans for block in source.blocks(excerpt.start, excerpt.end)]
+        measured = measures.measure(blocks, sr, found, mel_levels, len(mono.spans), levels, loudness_range)
+    return descriptor, measured
 
 
 class _Mono:

@@ -45,7 +45,8 @@ class Stats:
     `minutes_generated` is what networks wrote, by recording, `minutes_kept` what is left of it after trimming
     in those that are usable. `unread` are files there that could not even be read; `trimmed_otherwise` are
     clips whose span came from other settings than today's, which `thresher reanalyse` brings up to date;
-    `unmeasured` are usable clips of which no measures of this version are known, which the next scoring makes.
+    `unmeasured` are usable clips of which no measures of this version are known, which the next scoring makes
+    where the settings want them.
     """
 
     recordings: Mapping[str, int]
@@ -126,7 +127,7 @@ def stats(catalog: Catalog) -> Stats:
             songs=count(song, ~song.c.deleted),
             metrics=_metrics(connection, catalog.settings.metrics.use),
             trimmed_otherwise=count(clip, *other_trim),
-            unmeasured=_unmeasured(connection),
+            unmeasured=_unmeasured(connection) if catalog.settings.ingest.measure else 0,
             database_bytes=_database_bytes(connection),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, false, func, select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import USABLE_STATUSES, clip, measure, recording
@@ -19,7 +19,9 @@ def keep_scores(
     catalog: Catalog, *, executor: str | None = None, progress: Progress = no_progress
 ) -> tuple[ScoreReport, ...]:
     """Measure and describe what has not been by this version, and score what is open, metric by metric."""
-    lacking = _IS_UNMEASURED
+    lacking: ColumnElement[bool] = false()
+    if catalog.settings.ingest.measure:
+        lacking |= _IS_UNMEASURED
     if makes_descriptors(catalog.settings):
         lacking |= _IS_UNDESCRIBED
     reanalyse_clips(catalog, _audible(catalog, lacking), executor=executor, rescore=False, progress=progress)
