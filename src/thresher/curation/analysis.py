@@ -95,8 +95,10 @@ class Unopened:
     vanished: bool = False
 
 
-WORKER_MODULES = (__name__, "chromaprint", "scipy.fft")
-"""What every analysis needs; those that a machine lacks are passed over."""
+def worker_modules(settings: Settings) -> tuple[str, ...]:
+    """What every analysis needs; those that a machine lacks are passed over."""
+    needs_spectra = settings.ingest.measure or makes_descriptors(settings)
+    return (__name__, "chromaprint", *(("scipy.fft",) if needs_spectra else ()))
 
 
 def makes_descriptors(settings: Settings) -> bool:

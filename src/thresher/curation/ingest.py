@@ -36,7 +36,6 @@ from thresher.catalog.scores import retire
 from thresher.catalog.values import LARGEST_INTEGER
 from thresher.curation.analysis import (
     DECODER_CRASHED,
-    WORKER_MODULES,
     Analysis,
     AnalysisTask,
     Unopened,
@@ -45,6 +44,7 @@ from thresher.curation.analysis import (
     content_of,
     task_for,
     trim_settings,
+    worker_modules,
 )
 from thresher.curation.execution import (
     GROUP_SECONDS,
@@ -363,7 +363,7 @@ class _Ingest:
             )
             trimmed_by = {row.sha256: row.trim for row in connection.execute(statement)}
         word = self.options.executor or self.settings.ingest.executor
-        with Workers("threads:2") as hashers, Workers(word, preload=WORKER_MODULES) as workers:
+        with Workers("threads:2") as hashers, Workers(word, preload=worker_modules(self.settings)) as workers:
 
             def tasks() -> Iterator[tuple[_Outcome, AnalysisTask | None]]:
                 for found, digest in hashers.map(_hash, ((found, found) for found in files)):

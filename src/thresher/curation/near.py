@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from thresher.catalog import compared, paths, scores
 from thresher.catalog.catalog import Catalog
-from thresher.curation.analysis import WORKER_MODULES, Analysis, analyse, task_for
+from thresher.curation.analysis import Analysis, analyse, task_for, worker_modules
 from thresher.curation.execution import Workers
 from thresher.curation.listing import ClipRow, find_clip, list_clips
 from thresher.curation.scoring import find_metric
@@ -79,7 +79,7 @@ def _analysed(catalog: Catalog, path: str, by: Metric[Any]) -> NDArray[Any]:
     """What is compared of a file, analysed as an ingest would."""
     state, settings = os.stat(path), catalog.settings
     task = task_for(paths.absolute(path), state.st_size, state.st_mtime_ns, settings)
-    with Workers(settings.ingest.executor, preload=WORKER_MODULES) as workers:
+    with Workers(settings.ingest.executor, preload=worker_modules(settings)) as workers:
         ((_, found),) = workers.map(analyse, [(None, task)])
     kept = getattr(found, by.keeps) if isinstance(found, Analysis) else None
     if kept is None:

@@ -21,13 +21,13 @@ from thresher.catalog.query import to_text
 from thresher.catalog.schema import clip, location, recording
 from thresher.curation.analysis import (
     DECODER_CRASHED,
-    WORKER_MODULES,
     Analysis,
     AnalysisTask,
     analyse,
     content_of,
     task_for,
     trim_settings,
+    worker_modules,
 )
 from thresher.curation.execution import (
     GROUP_SECONDS,
@@ -111,7 +111,9 @@ def reanalyse_clips(
     wanted = _recordings(catalog, clip_ids)
     without_file: list[int] = []
     analysed = changed = 0
-    with Workers(executor or catalog.settings.ingest.executor, preload=WORKER_MODULES) as workers:
+    with Workers(
+        executor or catalog.settings.ingest.executor, preload=worker_modules(catalog.settings)
+    ) as workers:
         results = workers.map(analyse, _tasks(catalog, wanted))
         for group in grouped(results, catalog.settings.ingest.group, GROUP_SECONDS):
             with catalog.writing() as connection:
