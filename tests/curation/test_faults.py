@@ -572,3 +572,16 @@ def test_no_backend_names_what_to_install(
         ingest(catalog, [folder], serial)
     assert list_clips(catalog) == []
     assert fingerprint.BACKENDS
+
+
+def test_samples_too_large_for_any_number_cost_their_file(catalog: Catalog, serial: IngestOptions) -> None:
+    """Their powers are infinite in single precision."""
+    catalog.file.write_text("")
+    with Catalog.open(catalog.file) as full:
+        huge = np.random.default_rng(0).normal(size=40_000) * 1e37
+        soundfile.write(catalog.root / "huge.wav", huge.astype(np.float32), 44_100, "FLOAT")
+        soundfile.write(catalog.root / "good.wav", np.random.default_rng(1).normal(size=40_000) * 0.1, 44_100)
+        report = ingest(full, [catalog.root], serial)
+        assert report.added == 2
+        assert [clip.status for clip in list_clips(full, "path:good.wav")] == ["too_short"]
+        assert len(list_clips(full, "path:huge.wav status:")) == 1

@@ -83,6 +83,8 @@ def test_trust_lifts_it_and_undo_brings_it_back(catalog: Catalog, sound: MakeSou
     assert suspects(catalog) == []
     with pytest.raises(NotFoundError, match="no suspect clip matches"):
         trust(catalog, "path:b.wav")
+    with pytest.raises(NotFoundError, match="no suspect clip matches"):
+        trust(catalog, "1")  # by its id: never suspect
     undo(catalog)
     assert suspects(catalog) == [2]
 

@@ -498,3 +498,20 @@ def test_only_folders_that_are_there_are_watched(scene: Scene, tmp_path: Path) -
     ):
         with pytest.raises(error):
             watch(scene.catalog, folders, WatchOptions(), wait=lambda _: False, tell=print)
+
+
+def test_a_file_that_was_marked_missing_is_found_again(
+    scene: Scene, sounds: list[bytes], tmp_path: Path
+) -> None:
+    """As after `prune` and a restore from the trash: it comes back as it was, time of change included."""
+    here, away = scene.folder / "one.wav", tmp_path / "one.wav"
+    here.write_bytes(sounds[0])
+    (scene.folder / "two.wav").write_bytes(sounds[1])
+
+    def go() -> None:
+        here.rename(away)
+        ingest(scene.catalog, [scene.folder], scene.options)
+        assert [row.path for row in list_clips(scene.catalog, "missing:yes")] == ["run/one.wav"]
+
+    scene.play({100.0: go, 200.0: lambda: away.rename(here)}, until=300.0)
+    assert list_clips(scene.catalog, "missing:yes") == []

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from thresher.interfaces.cli.checkpoints import WIDEST, sparkline
+from thresher.interfaces.cli.checkpoints import WIDEST, _short, sparkline
 from thresher.interfaces.cli.main import run
 
 Command = Callable[..., tuple[int, str, str]]
@@ -101,9 +101,9 @@ def test_a_verdict_is_shown_and_asked_for(thresher: Command) -> None:
 def test_a_comparison_in_both_forms(thresher: Command) -> None:
     code, out, err = thresher("checkpoints", "--compare", "e2", "e3")
     assert code == 0
-    assert "night e2" in out.splitlines()[0]
+    assert out.split()[:3] == ["figure", "e2", "e3"]
     assert "too few clips to say" in out
-    assert "by chance" in err
+    assert err == "night e2 and night e3:\n"  # and nothing of chance where nothing can be said
     found = json.loads(thresher("checkpoints", "--compare", "e2", "e3", "--json")[1])
     assert (found["first"], found["second"]) == ("night e2", "night e3")
     assert {each["clips_first"] for each in found["differences"] if each["figure"] == "loudness"} == {2}
@@ -125,3 +125,17 @@ def test_what_is_refused(thresher: Command, arguments: list[str], code: int, wor
     given, _, err = thresher(*arguments)
     assert given == code
     assert words in err
+
+
+@pytest.mark.parametrize(
+    ("names", "titles"),
+    [
+        (("night e1", "night e2"), ("e1", "e2")),
+        (("night e1", "day e1"), ("night e1", "day e1")),
+        (("a long night e1 i5", "a long night e1 i6"), ("i5", "i6")),
+        (("x" * 30 + " e1", "y e1"), ("…" + "x" * 20 + " e1", "y e1")),
+        (("night", "night e1"), ("night", "e1")),
+    ],
+)
+def test_titles_of_two_checkpoints_are_short(names: tuple[str, str], titles: tuple[str, str]) -> None:
+    assert _short(*names) == titles

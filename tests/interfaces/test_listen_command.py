@@ -323,6 +323,38 @@ def test_the_terminal_and_the_player_are_left_in_order(home: Home, way: signal.S
     assert home.history() == []
 
 
+@pytest.mark.parametrize("command", [["listen", "--minutes", "1"], ["play", "1"]], ids=" ".join)
+def test_the_player_is_left_in_order_without_a_terminal(home: Home, command: list[str]) -> None:
+    home.put_player()
+    home.hold.touch()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "thresher", *command],
+        cwd=home.folder,
+        env=home.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    pid = home.folder / "pid"
+    deadline = time.monotonic() + PATIENCE
+    while not (pid.exists() and pid.read_text().strip()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.terminate()
+    assert process.wait(PATIENCE) == 143
+    assert home.leftovers() == []
+    assert is_gone(int(pid.read_text()))
+
+
+def test_another_query_is_shown_beside_the_queue_that_there_is(home: Home) -> None:
+    """Looking at what another queue would be does not take the place of one that is not heard yet."""
+    kept = home.queue()
+    done = home.run("listen", "epoch:1", "--list", "--json")
+    assert len(json.loads(done.stdout)) < len(kept)
+    assert "not stored" in done.stderr
+    assert home.queue() == kept
+
+
 def test_a_player_that_fails_marks_nothing(home: Home) -> None:
     home.put_player(code=3)
     with Terminal(home, "listen", "--minutes", "1") as terminal:
@@ -383,9 +415,9 @@ def test_which_queue_goes_on(
     assert "continuing" not in told("epoch:2..", "--minutes", "1", "--list")
     for same in ([], ["epoch:2.."], ["--minutes", "1"], ["epoch:2..", "--minutes", "1"]):
         assert told(*same, "--list") == "continuing: 4 of 4 clips left, 0:16\n"
-    assert "a new queue; 4 clips of the one before were not heard" in told("epoch:3", "--list")
-    assert "a new queue; 2 clips" in told("--minutes", "0.1", "--list")
-    assert "continuing: 1 of 1 clip left" in told("--list")
+    assert "not stored: the queue that there is has 4 clips left" in told("epoch:3", "--list")
+    assert "not stored" in told("--minutes", "0.1", "--list")
+    assert "continuing: 4 of 4 clips left" in told("--list")
     assert "continuing" not in told("--new", "--list")
     assert "6 clips of 3 checkpoints" in told("--new", "--dry-run")
     assert "--list" in told("--json", expect=2)

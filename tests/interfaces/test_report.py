@@ -399,7 +399,7 @@ def test_x_is_the_epoch_else_the_step_else_the_place() -> None:
                 "novelty",
             ):
                 setattr(row, name, None)
-        drawn, unknown = charts([SimpleNamespace(row=row, spreads={}) for row in rows])  # type: ignore[misc]
+        drawn, unknown = charts([SimpleNamespace(row=row, spreads={}) for row in rows])  # type: ignore[misc]  # what charts look at is there
         assert len(unknown) == len(MEASURES) - 1
         xs = [point.x for line in drawn[0].lines for point in line.points]
         assert drawn[0].x_range == (min(xs), max(xs))

@@ -179,6 +179,8 @@ def _analyse_audio(task: AnalysisTask) -> Analysis:
             return _analyse_open(reader, task)
     except AudioError as error:
         return Analysis("unreadable", str(error))
+    except np.linalg.LinAlgError:
+        return Analysis("unreadable", "holds samples too large to be analysed")
 
 
 def _analyse_open(reader: AudioReader, task: AnalysisTask) -> Analysis:

@@ -63,7 +63,7 @@ def trust(catalog: Catalog, terms: Terms, *, dry_run: bool = False) -> Judgement
 
 def note(catalog: Catalog, terms: Terms, text: str | None, *, dry_run: bool = False) -> Judgement:
     """Write a note on clips, replacing the one there; None or blank takes it away."""
-    kept = _readable(text).strip() or None if text is not None else None
+    kept = readable(text).strip() or None if text is not None else None
     said = "unnote" if kept is None else f'note "{kept if len(kept) <= 40 else kept[:39] + "…"}"'
     return _judge(catalog, "note", said, terms, _same("note", kept), dry_run=dry_run)
 
@@ -101,7 +101,7 @@ def modify(catalog: Catalog, terms: Terms, values: Mapping[str, str], *, dry_run
     """
     if not values:
         raise UsageError("nothing to modify was given; write field=value, as in epoch=40")
-    values = {key: _readable(text) for key, text in values.items()}
+    values = {key: readable(text) for key, text in values.items()}
     checkpoint = {key: _checkpoint_value(key, text) for key, text in values.items() if key in _CHECKPOINT}
     role = values.get("role")
     if role is not None and role not in ROLES:
@@ -153,18 +153,18 @@ def _shown(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> li
 
 
 def _rejected(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> list[int]:
-    return _among(catalog, connection, terms, "rejected:yes")
+    """What the terms find among the rejected clips, and what they ask for by id."""
+    return sorted({*_among(catalog, connection, terms, "rejected:yes"), *_by_id(catalog, connection, terms)})
 
 
 def _suspect(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> list[int]:
-    return _among(catalog, connection, terms, "suspect:yes")
+    return sorted(_among(catalog, connection, terms, "suspect:yes"))
 
 
-def _among(catalog: Catalog, connection: Connection, terms: Sequence[str], term: str) -> list[int]:
-    """What the terms find among the clips that `term` finds, and what they ask for by id."""
+def _among(catalog: Catalog, connection: Connection, terms: Sequence[str], term: str) -> set[int]:
+    """What the terms find among the clips that `term` finds."""
     found = set(select_ids(catalog, connection, terms, defaults=False))
-    wanted = select_ids(catalog, connection, [term], defaults=False)
-    return sorted(found.intersection(wanted).union(_by_id(catalog, connection, terms)))
+    return found.intersection(select_ids(catalog, connection, [term], defaults=False))
 
 
 def _all(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> list[int]:
@@ -199,7 +199,7 @@ def _judge(
     made: Decision | None = None
     ids: list[int] = []
     asked = split_text(terms) if isinstance(terms, str) else list(terms)
-    text = _readable(to_text(asked))
+    text = readable(to_text(asked))
     try:
         with catalog.writing() as connection:
             ids = ids_of(catalog, connection, asked)
@@ -214,7 +214,7 @@ def _judge(
     return Judgement(len(ids), made)
 
 
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
     """`text` with bytes that are not UTF-8, as a command line may hold them, written as `\\xNN`."""
     try:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -28,6 +28,8 @@ from thresher.errors import NotFoundError, UsageError
 MINUTES = 20.0
 MOST_MINUTES = 100_000.0
 
+_ASKS_FOR_REJECTED = {"rejected:yes", "rejected:true", "rejected:1", "^rejected:no", "^rejected:false"}
+
 LONGEST_SHARE = 0.25
 """Clips that take more of the time than this come behind the shorter ones: one of them costs too many others."""
 
@@ -256,13 +258,14 @@ def _rows(
     found = _full_rows(connection, ids)
     files = content_files(catalog, {row.sha256 for row in found.values()})
     before = _heard(connection, started_at)
+    asks_for_rejected = not _ASKS_FOR_REJECTED.isdisjoint(split_text(query))
     gaps = _gaps(connection, ids, before)
     reasons = _reasons(connection, [found[clip_id] for clip_id in ids], before)
     rows = []
     for position, ((clip_id, passed), gap, why) in enumerate(zip(clips, gaps, reasons, strict=True)):
         row = found[clip_id]
         heard_since = row.heard_at is not None and row.heard_at >= started_at
-        rejected_since = row.rejected and "rejected" not in query
+        rejected_since = row.rejected and not asks_for_rejected
         rows.append(
             ListenRow(
                 position=position,

@@ -46,7 +46,7 @@ class PruneReport:
     are. `frees` counts bytes once for each inode, and only where no other name of it stays; `shared` files have
     such a name. `in_songs` recordings stay because a rendering needs them, `in_part` because not all their clips
     are rejected, `references` because they are one. `changed` files hold something else now and stay; `failures`
-    could not be read or moved.
+    could not be read or moved. `paths` are those of `files`.
     """
 
     recordings: int
@@ -59,6 +59,7 @@ class PruneReport:
     references: int
     changed: tuple[str, ...]
     failures: tuple[Unmoved, ...]
+    paths: tuple[str, ...]
     dry_run: bool
 
 
@@ -397,6 +398,7 @@ def _report(
         references=len(standing.references),
         changed=tuple(changed),
         failures=tuple(failures),
+        paths=tuple(paths.to_text(file.path) for file in files),
         dry_run=dry_run,
     )
 

@@ -12,6 +12,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import Decision, Wish
 from thresher.catalog.schema import VERDICTS, checkpoint
 from thresher.catalog.values import checkpoint_text
+from thresher.curation.judging import readable
 from thresher.errors import NotFoundError, UsageError, listed
 
 NOTHING = "none"
@@ -34,6 +35,7 @@ def judge_checkpoint(
         raise UsageError(f"nothing was said of {name}; write --{', --'.join(VERDICTS)} or --note TEXT")
     if verdict not in (None, NOTHING, *VERDICTS):
         raise UsageError(f'"{verdict}" is no verdict; write {", ".join(VERDICTS)} or {NOTHING}')
+    note = None if note is None else readable(note).strip()
     with catalog.writing() as connection:
         found = find_checkpoint(connection, name)
         text = text_of(found)
@@ -41,8 +43,8 @@ def judge_checkpoint(
         if verdict is not None:
             wishes.append(Wish("checkpoint", found.id, "verdict", None if verdict == NOTHING else verdict))
         if note is not None:
-            wishes.append(Wish("checkpoint", found.id, "note", note.strip() or None))
-        said = " ".join(filter(None, [verdict, None if note is None else f'note "{note.strip()}"']))
+            wishes.append(Wish("checkpoint", found.id, "note", note or None))
+        said = " ".join(filter(None, [verdict, None if note is None else f'note "{note}"']))
         return text, decisions.decide(connection, "checkpoint", f"checkpoint {text}: {said}", wishes)
 
 

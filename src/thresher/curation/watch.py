@@ -211,7 +211,16 @@ class _Watcher:
                 self._is_gone(folder, "is empty all of a sudden")
             else:
                 self._is_back(folder)
+        self._forget_gone({entry.path for entry in entries}, [roots[folder] for folder in here])
         self._compare(entries, now)
+
+    def _forget_gone(self, seen: set[bytes], roots: Sequence[bytes]) -> None:
+        """What is not in a folder that is there is looked at again when it comes back, unchanged or not."""
+        away = {os.path.join(absolute(folder), b"") for folder in self._away}
+        inside = tuple(prefix for root in roots if (prefix := os.path.join(root, b"")) not in away)
+        for path in [path for path in self._done if path.startswith(inside) and path not in seen]:
+            del self._done[path]
+            self._unopened.discard(path)
 
     def _is_listable(self, folder: bytes) -> bool:
         try:

@@ -6,6 +6,8 @@ Verbs are imported inside the commands, so that `--help` and `list` don't pay fo
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -60,6 +62,11 @@ class Context:
 
 
 context = Context()
+
+
+def end_on_sigterm() -> None:
+    """Have SIGTERM end the program as an exception does: what plays is stopped, and what is temporary goes."""
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
 
 
 def open_catalog() -> Catalog:

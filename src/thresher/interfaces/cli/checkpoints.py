@@ -34,6 +34,8 @@ BARS = "▁▂▃▄▅▆▇█"
 FEWEST = 3
 """A run of fewer checkpoints has no course that could be drawn."""
 
+LONGEST_TITLE = 24
+
 WIDEST = 48
 """Of a run with more checkpoints, neighbours share a bar."""
 
@@ -69,7 +71,7 @@ _SORTS: dict[str, Callable[[CheckpointRow], Any]] = {
 }
 
 
-def _unusable(row: CheckpointRow) -> str:
+def _not_ok(row: CheckpointRow) -> str:
     return ", ".join(f"{name} {share:.0%}" for name, share in row.statuses.items() if name != "ok")
 
 
@@ -77,13 +79,13 @@ _COLUMNS = (
     Column("run", lambda row: row.run, keep=Keep.START),
     Column("epoch", lambda row: row.epoch, is_number=True),
     Column("step", lambda row: row.step, is_number=True, rank=4),
-    Column("clips", lambda row: row.files, is_number=True),
+    Column("clips", lambda row: row.files, is_number=True, rank=1),
     Column("length", lambda row: clock(60 * row.minutes_generated), is_number=True, rank=7),
     Column("kept", lambda row: clock(60 * row.minutes_kept), is_number=True, rank=2),
     Column("silence", lambda row: _share(row.silence), is_number=True),
     Column("LUFS", lambda row: "" if row.loudness is None else f"{row.loudness:.1f}", is_number=True, rank=5),
-    Column("loop", lambda row: "" if row.loop is None else f"{row.loop:.2f}", is_number=True),
-    Column("noise", lambda row: "" if row.noise is None else f"{row.noise:.2f}", is_number=True),
+    Column("loop", lambda row: "" if row.loop is None else f"{row.loop:.2f}", is_number=True, rank=1),
+    Column("noise", lambda row: "" if row.noise is None else f"{row.noise:.2f}", is_number=True, rank=1),
     Column("collapse", lambda row: score_text(row.collapse), is_number=True),
     Column("copies", lambda row: _share(row.copies), is_number=True, rank=1),
     Column("novelty", lambda row: score_text(row.novelty), is_number=True),
@@ -95,7 +97,7 @@ _COLUMNS = (
     Column("heard", lambda row: row.heard or "", is_number=True, rank=6),
     Column("rejected", lambda row: row.rejected or "", is_number=True, rank=6),
     Column("missing", lambda row: row.missing or "", is_number=True, rank=6),
-    Column("unusable", _unusable, keep=Keep.START, rank=3),
+    Column("not ok", _not_ok, keep=Keep.START, rank=3),
     Column("verdict", lambda row: row.verdict),
     Column("note", lambda row: row.note, keep=Keep.START, rank=8),
 )
@@ -191,6 +193,17 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
+def _short(first: str, second: str) -> tuple[str, str]:
+    """Two checkpoints as titles: without the words that both begin with, and cut where they are long."""
+    words, other_words = first.split(), second.split()
+    shared = sum(
+        1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(words, other_words, strict=False))
+    )
+    kept = (" ".join(each[shared:]) or " ".join(each) for each in (words, other_words))
+    one, other = (name if len(name) <= LONGEST_TITLE else f"…{name[1 - LONGEST_TITLE :]}" for name in kept)
+    return one, other
+
+
 def _compare(first: str, second: str, form: Format) -> None:
     from thresher.curation.checkpoint_differences import compare_checkpoints
 
@@ -199,10 +212,13 @@ def _compare(first: str, second: str, form: Format) -> None:
     if form is Format.JSON:
         print_json(found)
         return
+    first, second = _short(found.first, found.second)
+    if form is Format.TABLE and (first, second) != (found.first, found.second):
+        say(f"{found.first} and {found.second}:")
     columns = (
         Column("figure", lambda row: row.figure.replace("_", " ")),
-        Column(found.first, lambda row: _number(row.first), is_number=True),
-        Column(found.second, lambda row: _number(row.second), is_number=True),
+        Column(first, lambda row: _number(row.first), is_number=True),
+        Column(second, lambda row: _number(row.second), is_number=True),
         Column("clips", lambda row: f"{row.clips_first}, {row.clips_second}", is_number=True, rank=1),
         Column("difference", lambda row: _number(row.difference, sign="+"), is_number=True),
         Column("95 % interval", _interval, is_number=True),
@@ -213,7 +229,7 @@ def _compare(first: str, second: str, form: Format) -> None:
         row for row in found.differences if form is not Format.TABLE or row.clips_first or row.clips_second
     ]
     emit(is_known, columns, form)
-    if form is Format.TABLE:
+    if form is Format.TABLE and any(row.is_chance is not None for row in is_known):
         say("of twenty figures that did not change, one is called a change by chance")
 
 
@@ -222,7 +238,7 @@ def _number(value: float | None, sign: str = "") -> str:
 
 
 def _interval(row: Difference) -> str:
-    return "" if row.low is None or row.high is None else f"{row.low:+.3g} … {row.high:+.3g}"
+    return "" if row.low is None or row.high is None else f"{row.low:+.2g} … {row.high:+.2g}"
 
 
 def _meaning(row: Difference) -> str:

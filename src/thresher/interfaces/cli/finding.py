@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from thresher.errors import UsageError, counted
-from thresher.interfaces.cli.app import app, open_catalog, terms_of
+from thresher.interfaces.cli.app import app, end_on_sigterm, open_catalog, terms_of
 from thresher.interfaces.cli.options import Form, Json, OptionalQuery, form_of
 from thresher.interfaces.cli.output import (
     TABLE_ROWS,
@@ -354,6 +354,7 @@ def play(
     from thresher.curation.playback import play_clip, play_song
     from thresher.curation.songs import has_song
 
+    end_on_sigterm()
     with open_catalog() as catalog:
         if has_song(catalog, what):
             played = play_song(catalog, what)

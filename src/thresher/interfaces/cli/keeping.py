@@ -88,6 +88,8 @@ def _tell_prune(report: PruneReport, *, dry_run: bool) -> None:
         )
     elif dry_run:
         tell(f"dry run: {_pruned(report)} would be moved to the trash, which frees {_size(report)}")
+        for path in report.paths:
+            say(f"  {path}")
     else:
         tell(f"{_pruned(report)} moved to the trash, which frees {_size(report)} once the trash is emptied")
     if report.shared:

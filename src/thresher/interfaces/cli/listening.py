@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from thresher.errors import UsageError, counted
-from thresher.interfaces.cli.app import app, open_catalog, terms_of
+from thresher.interfaces.cli.app import app, end_on_sigterm, open_catalog, terms_of
 from thresher.interfaces.cli.options import DryRun, Form, Json, OptionalQuery, form_of
 from thresher.interfaces.cli.output import (
     Format,
@@ -95,7 +95,7 @@ def listen(
             from thresher.curation.listening_playlist import playlist_target
 
             playlist_target(catalog, output, overwrite=overwrite)
-        queue = _queue(catalog, query, minutes, new=new, dry_run=dry_run)
+        queue = _queue(catalog, query, minutes, new=new, dry_run=dry_run, keeps=show)
         if show or dry_run:
             emit(queue.clips, LISTEN_COLUMNS, chosen_form)
         elif writes:
@@ -105,9 +105,15 @@ def listen(
 
 
 def _queue(
-    catalog: Catalog, query: list[str] | None, minutes: float | None, *, new: bool, dry_run: bool
+    catalog: Catalog,
+    query: list[str] | None,
+    minutes: float | None,
+    *,
+    new: bool,
+    dry_run: bool,
+    keeps: bool,
 ) -> Queue:
-    """The queue to go on with, or else a new one."""
+    """The queue to go on with, or else a new one; where it `keeps` the one that there is, that stays the latest."""
     from thresher.catalog.query import to_text
     from thresher.curation.listening import MINUTES, plan_listening, resume_listening
 
@@ -120,8 +126,12 @@ def _queue(
             of = counted(len(going_on.clips), "clip")
             say(f"continuing: {len(going_on.left):,} of {of} left, {length_text(left)}")
             return going_on
-        say(f"a new queue; {counted(len(going_on.left), 'clip')} of the one before were not heard")
+        dry_run |= keeps
     queue = plan_listening(catalog, terms, MINUTES if minutes is None else minutes, dry_run=dry_run)
+    if going_on is not None:
+        unheard = counted(len(going_on.left), "clip")
+        what = "not stored: the queue that there is has" if dry_run else "a new queue; the one before had"
+        say(f"{what} {unheard} left")
     _tell_plan(queue)
     return queue
 
@@ -173,6 +183,7 @@ def _play(catalog: Catalog, queue: Queue, pause: float) -> None:
     from thresher.interfaces.cli.listening_session import Session
 
     player = find_player()
+    end_on_sigterm()
     with Keyboard() if has_keyboard() else nullcontext() as keys:
         sitting = Session(catalog, queue, player, keys, pause).run()
     rest = resume_listening(catalog)

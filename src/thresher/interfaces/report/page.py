@@ -66,6 +66,8 @@ def write_report(
     target = _target(catalog, output, overwrite=overwrite)
     folder = None if png is None else _folder(png)
     data = report_data(catalog, terms, progress)
+    if data.query and not data.clips:
+        raise NotFoundError(f"no clip matches {data.query}; `thresher list` shows what there is")
     with plots.drawing():
         drawn, unknown = charts(data.checkpoints)
         speaker = view.Speaker(os.fsencode(target.parent))
@@ -77,7 +79,12 @@ def write_report(
         _check_picture(picture, overwrite=overwrite)
     write_text(target, text)
     if folder is not None:
-        folder.mkdir(exist_ok=True)
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise CatalogError(
+                f"{folder} can't be made: {error.strerror}; give --png another folder"
+            ) from error
     for picture, content in pictures.items():
         write_bytes(picture, content)
     return ReportFiles(
