@@ -206,3 +206,26 @@ def test_who_wants_no_measures_has_none_and_they_can_be_made_up_for(
     with Catalog.open(full.file) as catalog:  # what was measured stays, an analysis without measures or not
         reanalyse(catalog, executor="serial")
         assert list_clips(catalog, "noise:.. noise+") == measured
+
+
+@pytest.mark.parametrize("names", [("prefix",), NAMES])
+def test_what_is_made_up_for_keeps_its_spans(
+    full: Catalog, folder: Path, serial: IngestOptions, write_clip: Any, names: tuple[str, ...]
+) -> None:
+    """Other trim settings are for `reanalyse`, not for whatever is ingested next, elsewhere."""
+    with with_metrics(full, *names) as catalog:
+        ingest(catalog, [folder], serial)
+        before = list_clips(catalog, "rejected:no status:")
+        with catalog.writing() as connection:
+            connection.execute(text("DELETE FROM measure"))
+    full.file.write_text(full.file.read_text() + "[trim]\ntop_db = 6\n")
+    with Catalog.open(full.file) as catalog:
+        write_clip(full.root / "elsewhere" / "b_epoch_1.wav", 50)
+        report = ingest(catalog, [full.root / "elsewhere"], serial)
+        assert [scoring.clips for scoring in report.scores] == [1] * len(names)
+        known = list_clips(catalog, "rejected:no status: ^path:elsewhere")
+        assert [(row.id, row.start, row.seconds, row.status) for row in known] == [
+            (row.id, row.start, row.seconds, row.status) for row in before
+        ]
+        assert len(list_clips(catalog, "noise:..")) == 6
+        assert stats(catalog).trimmed_otherwise == len(before)

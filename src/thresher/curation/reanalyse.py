@@ -6,10 +6,11 @@ scoring gives it new ones.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 
@@ -41,6 +42,7 @@ from thresher.curation.listing import select_ids
 from thresher.curation.scoring import ScoreReport, score_all
 from thresher.errors import AudioError, NotFoundError
 from thresher.signal.fingerprint import find_backend
+from thresher.signal.trim import TrimSettings
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class ReanalysisReport:
 class _Known:
     id: int
     sha256: str
+    trim: str
 
 
 def reanalyse(
@@ -101,10 +104,14 @@ def reanalyse_clips(
     *,
     executor: str | None = None,
     rescore: bool = True,
+    retrim: bool = True,
     progress: Progress = no_progress,
     begun: float | None = None,
 ) -> ReanalysisReport:
-    """Analyse the recordings of these clips from their files."""
+    """Analyse the recordings of these clips from their files.
+
+    With today's trim settings, or, without `retrim`, with those that each span came from: then it stays what it is.
+    """
     begun = time.monotonic() if begun is None else begun
     find_backend(catalog.settings.fingerprint.backend)
     trim_key = recordings.trim_key(trim_settings(catalog.settings))
@@ -114,7 +121,7 @@ def reanalyse_clips(
     with Workers(
         executor or catalog.settings.ingest.executor, preload=worker_modules(catalog.settings)
     ) as workers:
-        results = workers.map(analyse, _tasks(catalog, wanted))
+        results = workers.map(analyse, _tasks(catalog, wanted, retrim=retrim))
         for group in grouped(results, catalog.settings.ingest.group, GROUP_SECONDS):
             with catalog.writing() as connection:
                 stale: list[int] = []
@@ -122,7 +129,7 @@ def reanalyse_clips(
                     died = isinstance(result, WorkerDied)
                     analysis = Analysis("unreadable", DECODER_CRASHED) if died else result
                     if isinstance(analysis, Analysis):
-                        content = content_of(analysis, trim_key)
+                        content = content_of(analysis, trim_key if retrim else known.trim)
                         stale += recordings.replace_content(connection, known.id, content)
                         analysed += 1
                     else:
@@ -139,15 +146,17 @@ def _recordings(catalog: Catalog, clip_ids: Sequence[int]) -> list[_Known]:
     with catalog.reading() as connection:
         for chunk in chunks(clip_ids):
             for row in connection.execute(
-                select(recording.c.id, recording.c.sha256)
+                select(recording.c.id, recording.c.sha256, clip.c.trim)
                 .join(clip, clip.c.recording_id == recording.c.id)
                 .where(clip.c.id.in_(chunk))
             ):
-                found[row.id] = _Known(row.id, row.sha256)
+                found[row.id] = _Known(row.id, row.sha256, row.trim)
     return [found[recording_id] for recording_id in sorted(found)]
 
 
-def _tasks(catalog: Catalog, wanted: Sequence[_Known]) -> Iterator[tuple[_Known, AnalysisTask | None]]:
+def _tasks(
+    catalog: Catalog, wanted: Sequence[_Known], *, retrim: bool
+) -> Iterator[tuple[_Known, AnalysisTask | None]]:
     settings = catalog.settings
     for known in wanted:
         found = _find_content(catalog, known.id, known.sha256)
@@ -155,10 +164,8 @@ def _tasks(catalog: Catalog, wanted: Sequence[_Known]) -> Iterator[tuple[_Known,
             yield known, None
             continue
         file, seen = found
-        yield (
-            known,
-            task_for(file, seen.st_size, seen.st_mtime_ns, settings),
-        )
+        task = task_for(file, seen.st_size, seen.st_mtime_ns, settings)
+        yield known, task if retrim else replace(task, trim=TrimSettings(**json.loads(known.trim)))
 
 
 def content_file(catalog: Catalog, recording_id: int, sha256: str) -> bytes | None:

@@ -18,13 +18,17 @@ from thresher.signal import descriptors, measures
 def keep_scores(
     catalog: Catalog, *, executor: str | None = None, progress: Progress = no_progress
 ) -> tuple[ScoreReport, ...]:
-    """Measure and describe what has not been by this version, and score what is open, metric by metric."""
+    """Measure and describe what has not been by this version, and score what is open, metric by metric.
+
+    Spans stay as they are, whatever the trim settings have become: `ingest` of their folder and `reanalyse` trim.
+    """
     lacking: ColumnElement[bool] = false()
     if catalog.settings.ingest.measure:
         lacking |= _IS_UNMEASURED
     if makes_descriptors(catalog.settings):
         lacking |= _IS_UNDESCRIBED
-    reanalyse_clips(catalog, _audible(catalog, lacking), executor=executor, rescore=False, progress=progress)
+    behind = _audible(catalog, lacking)
+    reanalyse_clips(catalog, behind, executor=executor, rescore=False, retrim=False, progress=progress)
     return score_all(catalog, progress)
 
 

@@ -18,8 +18,9 @@ CONFIDENCE = 0.95
 RESAMPLES = 4_000
 SEED = 0
 
-FEWEST = 3
-"""Of fewer clips on either side there is no interval: nothing is known of how they spread."""
+FEWEST = 6
+"""Of fewer clips on either side there is no interval: it would be far too narrow, for little is known of how they
+spread."""
 
 # Resamples of pairs at a time: their weights, float64, shape (so many, n), stay small.
 BLOCK = 500

@@ -230,7 +230,7 @@ def _compare(first: str, second: str, form: Format) -> None:
     ]
     emit(is_known, columns, form)
     if form is Format.TABLE and any(row.is_chance is not None for row in is_known):
-        say("of twenty figures that did not change, one is called a change by chance")
+        say("of twenty figures that did not change, one or two are called a change by chance")
 
 
 def _number(value: float | None, sign: str = "") -> str:
