@@ -197,3 +197,19 @@ def test_many_at_once_are_examined_by_blocks(
     assert len(report.suspects) == 5
     with catalog.reading() as connection:
         assert not connection.scalars(clip.select().where(~clip.c.examined)).all()
+
+
+def test_of_many_rejected_copies_the_most_like_are_kept(
+    catalog: Catalog, sound: MakeSound, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is the same but for its gain; the others begin later and later."""
+    monkeypatch.setattr("thresher.curation.suspecting.MOST_OTHERS", 3)
+    y = sound(1, 8.0)
+    take(catalog, **{f"a{late}": y[700 * late :] for late in range(6)})
+    reject(catalog, "path:.")
+    assert take(catalog, b=0.5 * y).suspects == (7,)
+    found = show_clip(catalog, "7").suspicions
+    copies = [each for each in found if each.metric == "aligned"]
+    assert len(copies) == 3
+    assert copies[0].other_id == 1
+    assert len(found) - len(copies) in (0, 3)

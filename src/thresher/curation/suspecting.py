@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, TextClause, select, text
 
 from thresher.catalog import compared, suspicion
@@ -22,6 +23,9 @@ from thresher.curation.scoring import find_metric
 
 BLOCK_CLIPS = 512
 """New clips compared at a time, so that memory does not grow with their number."""
+
+MOST_OTHERS = 20
+"""So many rejected clips at most, the most like, are kept of each: of a collapsed network all are like all."""
 
 # Word for word as in the index of these clips, or SQLite reads the whole table.
 _UNEXAMINED = text("NOT clip.examined")
@@ -60,7 +64,7 @@ def _copies(
         block = ours[start : start + BLOCK_CLIPS]
         words = list(compared.read(connection, block, by.keeps))
         close = by.scores(by.pack(words), columns, threads=cores())
-        for row, column in np.argwhere(close >= np.float32(settings.score)).tolist():
+        for row, column in _most_like(close, close >= np.float32(settings.score)):
             if lies_in(words[row], known[column], settings):
                 yield Suspicion(block[row], theirs[column], by.name, float(close[row, column]))
 
@@ -81,5 +85,13 @@ def _kin(
         close = likeness >= least
         bad, good = close[:, : len(theirs)], close[:, len(theirs) :]
         is_bad = (bad.sum(axis=1) >= SEVERAL) & (bad.sum(axis=1) > good.sum(axis=1))
-        for row, column in np.argwhere(bad & is_bad[:, None]).tolist():
+        for row, column in _most_like(likeness[:, : len(theirs)], bad & is_bad[:, None]):
             yield Suspicion(block[row], theirs[column], by.name, float(likeness[row, column]))
+
+
+def _most_like(scores: NDArray[np.float32], which: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """Rows and columns of `scores`, (m, n), that are in `which`: of each row the MOST_OTHERS highest."""
+    for row in np.flatnonzero(which.any(axis=1)).tolist():
+        columns = np.flatnonzero(which[row])
+        best = columns[np.argsort(-scores[row, columns], kind="stable")[:MOST_OTHERS]]
+        yield from ((row, column) for column in best.tolist())
