@@ -23,7 +23,7 @@ KIN_METRIC, COPY_METRIC = "likeness", "aligned"
 
 @dataclass(frozen=True)
 class Written:
-    """The clips of one checkpoint: `place` is its rank among those of its `run`, in the order of training.
+    """The clips of one checkpoint: `place` is its rank in the order of training, which is by run first.
 
     `batches` holds the ingest that brought each clip. `run` is None for files that name no checkpoint at all.
     """

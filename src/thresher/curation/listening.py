@@ -22,6 +22,7 @@ from thresher.catalog.query import split_text, to_text
 from thresher.catalog.schema import checkpoint, clip, listening, listening_clip, location, measure, recording
 from thresher.curation.contents import content_files
 from thresher.curation.hearing import mark_heard
+from thresher.curation.judging import readable
 from thresher.curation.listing import Terms, select_ids
 from thresher.errors import NotFoundError, UsageError
 
@@ -117,7 +118,7 @@ def plan_listening(
                 f"{which}; `thresher list` shows what there is, `thresher ingest` brings more"
             )
         chosen, reach = _chosen(connection, ids, minutes * 60)
-    query = _readable(to_text(asked))
+    query = readable(to_text(asked))
     number = None if dry_run else _store(catalog, now, query, minutes, chosen)
     with catalog.reading() as connection:
         rows = _rows(catalog, connection, now, query, [(clip_id, False) for clip_id in chosen])
@@ -210,11 +211,6 @@ def _heard(connection: Connection, before: float | None = None) -> list[int]:
 
 def _checkpoints_of(connection: Connection, ids: Sequence[int]) -> set[int | None]:
     return {row.checkpoint_id for row in _facts(connection, ids).values()}
-
-
-def _readable(text: str) -> str:
-    """`text` as it can be stored: bytes of names that are not UTF-8 are escaped as in stored paths."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 # -- keeping -----------------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ def count_onsets(strength: Floats) -> int:
 
 
 def find_tempo(strengths: list[Floats]) -> float | None:
-    """Beats per minute; None where no beat is clear or the clip is shorter than four slow ones.
+    """Beats per minute; None where no beat is clear or the clip is too short to have a fast one twice.
 
     The lag at which onset strength is most like itself, weighted by a log-normal preference about CENTRE: D. Ellis,
     "Beat Tracking by Dynamic Programming", Journal of New Music Research 36 (2007).
