@@ -1,11 +1,10 @@
 """How good and how fast `chain` is, beside simpler orders and the package fast-tsp, which gets five seconds.
 
-On matrices of 200 and of 2,000 clips: scores drawn by chance, and scores of points in eight dimensions, e to the
-minus distance, which are as correlated as likeness is. fast-tsp solves closed tours: a node that is equally far
-from all opens them. Sums of seams, their share of fast-tsp's, and seconds; chain's also in a fresh process, without
-numba's cache (cold) and with it.
-
-Run `pip install --group bench`, then `python benchmarks/bench_chain.py [--clips 200 2000]`.
+On matrices of 200 and of 2,000 clips: scores drawn by chance, and scores of points in eight dimensions, e to
+the minus distance, which are as correlated as likeness is. fast-tsp solves closed tours: a node that is equally
+far from all opens them. Sums of transitions, their share of fast-tsp's, and seconds; chain's also in a fresh
+process, without numba's cache (cold) and with it. Run `pip install --group bench`, then `python
+benchmarks/bench_chain.py [--clips 200 2000]`.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ import fast_tsp
 import numpy as np
 from numpy.typing import NDArray
 
-from thresher.signal.chain import chain
-from thresher.signal.ordering import pairs
+from thresher.signal.ordering.chain import chain
+from thresher.signal.ordering.orderings import pairs
 
 Scores = NDArray[np.float32]
 Order = NDArray[np.int64]
@@ -31,7 +30,7 @@ Order = NDArray[np.int64]
 CHILD = """
 import sys, time
 import numpy as np
-from thresher.signal.chain import chain
+from thresher.signal.ordering.chain import chain
 scores = np.load(sys.argv[1])
 begun = time.perf_counter()
 chain(scores, np.arange(len(scores)))
@@ -53,7 +52,7 @@ def by_distance(count: int) -> Scores:
 
 
 def total(scores: Scores, order: Order) -> float:
-    """The sum of seams."""
+    """The sum of transitions."""
     return float(scores[order[:-1], order[1:]].astype(np.float64).sum())
 
 
@@ -113,8 +112,10 @@ def main() -> None:
                 begun = time.perf_counter()
                 order = method(scores, np.arange(count))
                 found.append((name, total(scores, order), time.perf_counter() - begun))
-            for name, seams, seconds in found:
-                print(f"  {name:20}{seams:12.4f}{100 * seams / found[-1][1]:10.3f} %{seconds:8.2f} s")
+            for name, transitions, seconds in found:
+                print(
+                    f"  {name:20}{transitions:12.4f}{100 * transitions / found[-1][1]:10.3f} %{seconds:8.2f} s"
+                )
             with tempfile.TemporaryDirectory() as cache:
                 cold, warm = (in_a_fresh_process(scores, cache) for _ in range(2))
             print(

@@ -104,7 +104,7 @@ def main() -> None:
         print(
             f"ingest {ours:.0f} clips/s (wanted {WANTED_CLIPS}), librosa's features {peer:.0f}, {ratio:.2f} times"
         )
-        from thresher.signal.descriptors import descriptor
+        from thresher.signal.features.descriptors import descriptor
 
         paths = sorted(folder.iterdir())[:60]
         first, each = milliseconds(descriptor, paths)

@@ -26,11 +26,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from thresher.signal import aligned, prefix
-from thresher.signal.aligned import aligned_scores
-from thresher.signal.blocks import Threshold
-from thresher.signal.metric import Fingerprints, Scores
-from thresher.signal.prefix import prefix_scores, vectorised_prefix_scores
+from thresher.signal.metrics import aligned, prefix
+from thresher.signal.metrics.aligned import aligned_scores
+from thresher.signal.metrics.blocks import Threshold
+from thresher.signal.metrics.metric import Fingerprints, Scores
+from thresher.signal.metrics.prefix import prefix_scores, vectorised_prefix_scores
 
 ROWS = 512
 ALWAYS, NEVER = Threshold(-1, -1), Threshold(1 << 62, 1 << 62)
@@ -177,9 +177,9 @@ def table(metric: str, clips: int, words: int, runs: int, *, mixed: bool) -> Non
 COLD = """
 import sys, time
 import numpy as np
-from thresher.signal import aligned, prefix
-from thresher.signal.blocks import Threshold
-from thresher.signal.metric import Fingerprints
+from thresher.signal.metrics import aligned, prefix
+from thresher.signal.metrics.blocks import Threshold
+from thresher.signal.metrics.metric import Fingerprints
 metric, threshold, count, words = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 if threshold: prefix.PREFIX_WORK = aligned.ALIGNED_WORK = Threshold(threshold, threshold)
 clips = Fingerprints.pack(np.random.default_rng(1).integers(0, 2**32, (count, words), dtype=np.uint32))

@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 import likeness_peers
 from corpus_clips import CORPUS, Clip, audio
 from make_likeness import Material, Recipe, make
-from thresher.signal.descriptors import descriptor
-from thresher.signal.likeness import ASPECTS, Aspect, Constants, Likenesses, likeness_scores
+from thresher.signal.features.descriptors import descriptor
+from thresher.signal.metrics.likeness import ASPECTS, Aspect, Constants, Likenesses, likeness_scores
 
 RESAMPLES = 500
 Mask = NDArray[np.bool_]

@@ -16,10 +16,10 @@ from sklearn.metrics import adjusted_rand_score, homogeneity_score
 from threadpoolctl import threadpool_limits
 
 from corpus_clips import CORPUS, long_enough
-from thresher.signal.clustering import find_clusters
-from thresher.signal.descriptors import descriptor
-from thresher.signal.embedding import positions, scaled
-from thresher.signal.likeness import ASPECTS, Likenesses, likeness_scores
+from thresher.signal.features.descriptors import descriptor
+from thresher.signal.metrics.likeness import ASPECTS, Likenesses, likeness_scores
+from thresher.signal.statistics.clustering import find_clusters
+from thresher.signal.statistics.embedding import positions, scaled
 
 CLIPS = [(clip, descriptor(y, sr)) for clip, y, sr in long_enough(CORPUS)]
 VECTORS = [vector for _, vector in CLIPS]

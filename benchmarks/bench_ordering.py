@@ -1,9 +1,9 @@
-"""Which ordering, under which metric, puts kindred clips beside each other?
+"""Which ordering, under which metric, puts similar clips next to each other?
 
-The measure knows nothing of the metrics: of the seams of a song, how many join two clips of one prompt or one track
-(groups.tsv of the corpus beside the checkout). Songs are made of random subsets of the corpus, half of it clips of
-prompts, half of tracks, every group with two clips or more; the mean over subsets with its 95 % interval
-(bootstrap over subsets), beside what chance gives and the most that any order could.
+The measure is independent of the metrics: of the transitions of a song, how many join two clips of one prompt
+or one track (groups.tsv of the corpus beside the checkout)? Songs are made of random subsets of the corpus, half of
+it clips of prompts, half of tracks, every group with two clips or more; the mean over subsets with its 95 %
+interval (bootstrap over subsets), beside what chance gives and the most that any order could.
 
 Run `python benchmarks/bench_ordering.py [--subsets N] [--clips N]`; it takes a minute.
 """
@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpus_clips import CORPUS, Clip, audio, clips
-from thresher.signal.chain import chain
-from thresher.signal.descriptors import descriptor
-from thresher.signal.fingerprint import find_backend, to_pcm
-from thresher.signal.ordering import pairs, shuffle
-from thresher.signal.similarity import METRICS
+from thresher.signal.features.descriptors import descriptor
+from thresher.signal.features.fingerprint import find_backend, to_pcm
+from thresher.signal.metrics.registry import METRICS
+from thresher.signal.ordering.chain import chain
+from thresher.signal.ordering.orderings import pairs, shuffle
 
 Order = Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.int64]]
 
@@ -56,7 +56,7 @@ def matrices(corpus: Path, wanted: list[Clip]) -> tuple[list[Clip], dict[str, ND
 
 
 def share(order: NDArray[np.int64], groups: NDArray[np.str_]) -> float:
-    """The share of seams that join two clips of one group."""
+    """The share of transitions that join two clips of one group."""
     return float(np.mean(groups[order[1:]] == groups[order[:-1]]))
 
 
@@ -100,7 +100,9 @@ def main() -> None:
             for name, ordering in ORDERINGS.items():
                 order = ordering(matrix[np.ix_(chosen, chosen)], ids)
                 found.setdefault(f"{name} by {metric}", []).append(share(order, here))
-    print(f"{len(usable)} clips, {options.subsets} songs of {options.clips}: seams that join kindred clips")
+    print(
+        f"{len(usable)} clips, {options.subsets} songs of {options.clips}: transitions that join kindred clips"
+    )
     for name, values in found.items():
         print(f"  {name:24} {interval(values)}")
 

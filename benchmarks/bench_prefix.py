@@ -19,8 +19,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from numpy.typing import NDArray
 
-from thresher.signal.metric import Fingerprints
-from thresher.signal.prefix import vectorised_prefix_scores as prefix_scores
+from thresher.signal.metrics.metric import Fingerprints
+from thresher.signal.metrics.prefix import vectorised_prefix_scores as prefix_scores
 
 Rows = list[NDArray[np.uint32]]
 

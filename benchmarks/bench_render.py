@@ -59,8 +59,8 @@ def prepare(home: Path, clips: int, corpus: Path) -> None:
 def render(home: Path, output: Path, sound: dict[str, float]) -> None:
     """Ours, from within; with a sound of its own where one is given."""
     from thresher import Catalog, save_song
-    from thresher.curation.render import render
-    from thresher.curation.tracklist import tracklist
+    from thresher.curation.renderings.render import render
+    from thresher.curation.songs.tracklist import tracklist
 
     with Catalog.open(home / "catalog.toml") as catalog:
         if sound:

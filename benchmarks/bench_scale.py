@@ -47,9 +47,9 @@ from bench_startup import compare
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import batch, clip, location, recording
-from thresher.curation.scoring import find_metric, score
-from thresher.signal import descriptors
-from thresher.signal.similarity import METRICS
+from thresher.curation.comparison.score import find_metric, score
+from thresher.signal.features import descriptors
+from thresher.signal.metrics.registry import METRICS
 
 RATE = 16_000
 SOUNDS = 48
@@ -187,11 +187,11 @@ def peak_memory() -> int:
 def load(metric: str) -> None:
     """Bring in what a process loads once: the compiled kernel, or the constants."""
     if METRICS[metric].keeps == "fingerprint":
-        from thresher.signal import kernels
+        from thresher.signal.metrics import kernels
 
         getattr(kernels, f"{metric}_block")()
     else:
-        from thresher.signal.likeness import shipped_constants
+        from thresher.signal.metrics.likeness import shipped_constants
 
         _ = shipped_constants().reference_scale
 

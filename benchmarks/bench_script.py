@@ -115,7 +115,7 @@ def run_script(folder: Path, output: Path, backend: str) -> dict[str, Any]:
     import numpy as np
     import soundfile
 
-    from thresher.signal.fingerprint import find_backend, to_pcm
+    from thresher.signal.features.fingerprint import find_backend, to_pcm
 
     fingerprinter = find_backend(backend)
     begun = time.perf_counter()

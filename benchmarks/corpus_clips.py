@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from thresher.signal.trim import LevelMeter, TrimSettings, to_mono
+from thresher.signal.features.trim import LevelMeter, TrimSettings, to_mono
 
 CORPUS = Path(__file__).resolve().parents[1] / "../shared/corpus"
 LONGEST_SECONDS = 30

@@ -11,9 +11,9 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from thresher.signal.fingerprint import find_backend, to_pcm
-from thresher.signal.metric import Fingerprints
-from thresher.signal.prefix import prefix_scores
+from thresher.signal.features.fingerprint import find_backend, to_pcm
+from thresher.signal.metrics.metric import Fingerprints
+from thresher.signal.metrics.prefix import prefix_scores
 
 Signals = list[tuple[NDArray[np.float32], int]]
 Matrix = NDArray[np.float64]

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 import thresher
 from corpus_clips import CORPUS, Clip, long_enough
-from thresher.signal.descriptors import PARTS, descriptor
-from thresher.signal.likeness import ASPECTS, CONSTANTS, Aspect, Constants
+from thresher.signal.features.descriptors import PARTS, descriptor
+from thresher.signal.metrics.likeness import ASPECTS, CONSTANTS, Aspect, Constants
 
 QUARTERS = 4
 LOW_RATES = (8_000, 11_025)

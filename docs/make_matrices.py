@@ -1,7 +1,8 @@
 """Make docs/matrices.svg: the scores of one song's clips, in given order, in pairs, and as a chain.
 
 Run `python docs/make_matrices.py [--corpus DIR]`: it ingests part of the corpus beside the checkout into a
-temporary catalog, and draws the likeness of every two clips; light is alike. Along the diagonal lie the seams.
+temporary catalog, and draws the likeness of every two clips; light means
+similar. The transitions are along the diagonal.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from numpy.typing import NDArray
 
 from thresher import Catalog, ingest, save_song
 from thresher.catalog import scores
-from thresher.curation.tracklist import compare
-from thresher.signal.similarity import METRICS
+from thresher.curation.songs.tracklist import compare
+from thresher.signal.metrics.registry import METRICS
 
 CORPUS = Path(__file__).resolve().parents[1] / "../shared/corpus"
 ORDERS = {"id+": "given order", "pairs": "pairs", "chain": "chain"}
@@ -62,11 +63,11 @@ def main() -> None:
             shades = (255 * np.nan_to_num(found, nan=1.0)).astype(np.uint8)
             picture = base64.b64encode(png(shades)).decode()
             left = 20 + place * (SIDE + 20)
-            mean = sum(plan.seams) / len(plan.seams)
+            mean = sum(plan.transitions) / len(plan.transitions)
             parts.append(
                 f'<image x="{left}" y="40" width="{SIDE}" height="{SIDE}" style="image-rendering:pixelated" '
                 f'href="data:image/png;base64,{picture}"/>'
-                f'<text x="{left}" y="28">{ORDERS[plan.song.settings.ordering]}: mean seam {mean:.3f}</text>'
+                f'<text x="{left}" y="28">{ORDERS[plan.song.settings.ordering]}: mean transition {mean:.3f}</text>'
             )
     width = 20 + len(ORDERS) * (SIDE + 20)
     Path(__file__).with_name("matrices.svg").write_text(

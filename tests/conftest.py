@@ -11,7 +11,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from thresher.catalog.catalog import Catalog
-from thresher.curation.ingest import IngestOptions
+from thresher.curation.ingest.ingest import IngestOptions
 
 RATE = 16_000
 CORPUS = Path(__file__).resolve().parents[1] / "../shared/corpus"

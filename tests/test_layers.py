@@ -1,4 +1,5 @@
-"""Imports run interfaces → curation → catalog → signal and never back; listings import nothing heavy."""
+"""Imports run interfaces → curation → catalog → signal and never back, and so do the packages inside of signal and
+curation; listings import nothing heavy."""
 
 from __future__ import annotations
 
@@ -11,6 +12,22 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src/thresher"
 LAYERS = ("signal", "catalog", "curation", "interfaces")
+PACKAGES = {  # the packages and modules of a layer, from the bottom up; the rest of a layer stands beside them
+    "signal": ("threads", "compiling", "features", "metrics", "statistics"),
+    "curation": (
+        "workers",
+        "analysis",
+        "clips",
+        "comparison",
+        "checkpoints",
+        "songs",
+        "renderings",
+        "exports",
+        "ingest",
+        "listening",
+        "report",
+    ),
+}
 HEAVY = {
     "numpy",
     "scipy",
@@ -38,8 +55,10 @@ NOT_IN_SIGNAL = {
 }
 
 
-# fingerprints may be made by another program, which is reached through pipes; what was compiled lies on the disk
-ALLOWED_IN_SIGNAL = {"fingerprint.py": {"subprocess", "os", "pathlib"}, "blocks.py": {"pathlib"}}
+ALLOWED_IN_SIGNAL = {
+    "features/fingerprint.py": {"subprocess", "os", "pathlib"},  # another program may make the fingerprint
+    "metrics/blocks.py": {"pathlib"},  # numba keeps compiled kernels on the disk
+}
 
 
 def modules() -> list[Path]:
@@ -59,6 +78,10 @@ def imports(path: Path) -> set[str]:
     return found
 
 
+def name_of(path: Path) -> str:
+    return "thresher." + ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
 def layer_of(name: str) -> int | None:
     parts = name.split(".")
     return (
@@ -66,13 +89,41 @@ def layer_of(name: str) -> int | None:
     )
 
 
+def package_of(name: str) -> tuple[str, int] | None:
+    """The layer of a module, and the height of its package inside of it."""
+    parts = name.split(".")
+    if len(parts) < 3 or parts[0] != "thresher" or parts[2] not in PACKAGES.get(parts[1], ()):
+        return None
+    return parts[1], PACKAGES[parts[1]].index(parts[2])
+
+
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_no_layer_imports_one_above_it(path: Path) -> None:
-    own = layer_of("thresher." + ".".join(path.relative_to(PACKAGE).with_suffix("").parts))
+    own = layer_of(name_of(path))
     if own is None:
         return
     above = [name for name in imports(path) if (other := layer_of(name)) is not None and other > own]
     assert above == []
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_package_of_a_layer_imports_one_above_it(path: Path) -> None:
+    own = package_of(name_of(path))
+    if own is None:
+        return
+    found = [(name, package_of(name)) for name in imports(path)]
+    assert [name for name, other in found if other and other[0] == own[0] and other[1] > own[1]] == []
+
+
+@pytest.mark.parametrize("layer", sorted(PACKAGES))
+def test_every_package_has_its_height(layer: str) -> None:
+    beside = {"signal": {"ordering", "mixing"}, "curation": set()}[
+        layer
+    ]  # signal's use nothing of each other
+    there = {
+        path.stem for path in (PACKAGE / layer).iterdir() if path.stem.strip("_") not in ("init", "pycache")
+    }
+    assert there == {*PACKAGES[layer], *beside}
 
 
 def test_the_errors_import_nothing_of_the_package() -> None:
@@ -80,9 +131,7 @@ def test_the_errors_import_nothing_of_the_package() -> None:
 
 
 def test_siblings_import_each_other_without_a_circle() -> None:
-    names = {
-        "thresher." + ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in modules()
-    }
+    names = {name_of(path): path for path in modules()}
     edges = {name: {other for other in imports(path) if other in names} for name, path in names.items()}
     edges = {name: targets for name, targets in edges.items() if name != "thresher.__init__"}
     finished: set[str] = set()
@@ -98,9 +147,9 @@ def test_siblings_import_each_other_without_a_circle() -> None:
         visit(name, ())
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "signal").glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((PACKAGE / "signal").rglob("*.py")), ids=lambda path: path.name)
 def test_signals_know_no_file_no_database_and_no_clock(path: Path) -> None:
-    allowed = ALLOWED_IN_SIGNAL.get(path.name, set())
+    allowed = ALLOWED_IN_SIGNAL.get(str(path.relative_to(PACKAGE / "signal")), set())
     roots = {name.split(".")[0] for name in imports(path)}
     assert not (roots & NOT_IN_SIGNAL) - allowed
 
@@ -114,8 +163,8 @@ def test_only_two_modules_open_audio_files() -> None:
     "statement",
     [
         "import thresher",
-        "import thresher.curation.listing",
-        "import thresher.curation.songs",
+        "import thresher.curation.clips.listing",
+        "import thresher.curation.songs.songs",
         "from thresher.interfaces.cli import main; main.load_commands()",
     ],
 )

@@ -19,7 +19,7 @@ from thresher.catalog.config import SECTIONS, STARTER, Settings, find_catalog, l
 from thresher.catalog.provenance import BUILT_IN, Provenance, infer
 from thresher.catalog.values import format_duration, parse_duration
 from thresher.errors import CatalogError, ConfigError, UsageError
-from thresher.signal.ordering import parse_ordering
+from thresher.signal.ordering.orderings import parse_ordering
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLE = REPOSITORY / "catalog.example.toml"

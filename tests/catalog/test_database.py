@@ -18,15 +18,15 @@ from sqlalchemy import text
 from thresher.catalog import database, schema, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.edits import Edits
-from thresher.curation.clusters import clusters
-from thresher.curation.judging import history, rate
-from thresher.curation.listing import list_clips
-from thresher.curation.renderings import frozen
-from thresher.curation.scoring import score
-from thresher.curation.songs import songs
-from thresher.curation.tracklist import tracklist
-from thresher.curation.verify import verify
-from thresher.curation.verify_song import verify_song
+from thresher.curation.clips.decisions import history, rate
+from thresher.curation.clips.listing import list_clips
+from thresher.curation.comparison.clusters import clusters
+from thresher.curation.comparison.score import score
+from thresher.curation.ingest.verify import verify
+from thresher.curation.renderings.history import frozen
+from thresher.curation.renderings.verify import verify_song
+from thresher.curation.songs.songs import songs
+from thresher.curation.songs.tracklist import tracklist
 from thresher.errors import CatalogError
 
 ROOT = Path(__file__).resolve().parents[2]

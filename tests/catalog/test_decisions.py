@@ -24,9 +24,9 @@ from thresher.catalog.schema import (
     metadata,
     recording,
 )
-from thresher.curation import judging
-from thresher.curation.listing import list_clips, show_clip
-from thresher.curation.songs import delete_song, rename_song, save_song, songs
+from thresher.curation.clips import decisions as judging
+from thresher.curation.clips.listing import list_clips, show_clip
+from thresher.curation.songs.songs import delete_song, rename_song, save_song, songs
 from thresher.errors import NotFoundError, UsageError
 
 CLIPS = 4

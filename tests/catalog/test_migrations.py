@@ -18,9 +18,9 @@ from sqlalchemy import create_engine, delete, insert, inspect, select, text
 from thresher.catalog import database, schema
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import batch, clip, recording
-from thresher.curation.judging import history, rate
-from thresher.curation.listing import list_clips
-from thresher.curation.verify import verify
+from thresher.curation.clips.decisions import history, rate
+from thresher.curation.clips.listing import list_clips
+from thresher.curation.ingest.verify import verify
 from thresher.errors import CatalogError
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"

@@ -20,12 +20,12 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.recordings import Arrival, Content, Sighting, WholeClip
 from thresher.catalog.schema import attribute, batch, checkpoint, clip, location, recording
-from thresher.curation import judging
-from thresher.curation.checkpoints import checkpoints
-from thresher.curation.forget import forget
-from thresher.curation.ingest import IngestOptions, ingest
-from thresher.curation.listing import list_clips, show_clip
-from thresher.curation.overview import batches
+from thresher.curation.checkpoints.summary import checkpoints
+from thresher.curation.clips import decisions as judging
+from thresher.curation.clips.listing import list_clips, show_clip
+from thresher.curation.ingest.batches import batches
+from thresher.curation.ingest.forget import forget
+from thresher.curation.ingest.ingest import IngestOptions, ingest
 from thresher.errors import UsageError
 
 RATE = 16_000

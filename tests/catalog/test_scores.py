@@ -20,11 +20,12 @@ from sqlalchemy import event, insert, select, text, update
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import batch, clip, nearest, recording, score_row
-from thresher.curation import judging, scoring
-from thresher.curation.ingest import IngestOptions, ingest
-from thresher.curation.scoring import score
+from thresher.curation.clips import decisions as judging
+from thresher.curation.comparison import score as scoring
+from thresher.curation.comparison.score import score
+from thresher.curation.ingest.ingest import IngestOptions, ingest
 from thresher.errors import CatalogError, UsageError
-from thresher.signal import similarity
+from thresher.signal.metrics import registry as similarity
 
 
 def words(seed: int) -> np.ndarray:

@@ -19,13 +19,14 @@ import soundfile
 from sqlalchemy import Engine, event, text
 
 from thresher.catalog.catalog import Catalog
-from thresher.curation import analysis, judging
-from thresher.curation.ingest import IngestOptions, IngestReport, ingest
-from thresher.curation.listing import list_clips, show_clip
-from thresher.curation.render import render
-from thresher.curation.songs import save_song
+from thresher.curation.analysis import analyse as analysis
+from thresher.curation.clips import decisions as judging
+from thresher.curation.clips.listing import list_clips, show_clip
+from thresher.curation.ingest.ingest import IngestOptions, IngestReport, ingest
+from thresher.curation.renderings.render import render
+from thresher.curation.songs.songs import save_song
 from thresher.errors import BackendMissingError, CatalogError, ConfigError, QueryError
-from thresher.signal import fingerprint
+from thresher.signal.features import fingerprint
 
 RATE = 16_000
 
@@ -336,7 +337,7 @@ def test_row_15_what_is_no_file_is_not_opened(catalog: Catalog, folder: Path, se
 
 def grow_between(monkeypatch: pytest.MonkeyPatch, path: Path, times: int) -> None:
     """Let a file grow each time it has been hashed, so many times."""
-    from thresher.curation import ingest as module
+    from thresher.curation.ingest import ingest as module
 
     real, left = module.sha256_file, [times]
 
@@ -392,7 +393,7 @@ def test_row_17_removed_while_the_ingest_runs(
 POISON = """
 import signal
 
-from thresher.curation import analysis
+from thresher.curation.analysis import analyse as analysis
 
 
 def analyse(task):
@@ -410,7 +411,7 @@ def test_row_21_a_decoder_that_crashes(
     (tmp_path / "poisonous.py").write_text(POISON)
     monkeypatch.syspath_prepend(tmp_path)  # workers look for modules where their parent does
     poisonous = importlib.import_module("poisonous")
-    monkeypatch.setattr("thresher.curation.ingest.analyse", poisonous.analyse)
+    monkeypatch.setattr("thresher.curation.ingest.ingest.analyse", poisonous.analyse)
     report = ingest(catalog, [folder], IngestOptions(executor="processes:2"))
     assert [(Path(one.path).name, one.status, one.reason) for one in report.failures] == [
         ("poison1.wav", "unreadable", "decoder crashed"),
@@ -521,7 +522,7 @@ def test_a_file_that_cannot_be_used_is_told_of_once(
 def test_row_31_a_flipped_byte_is_found(
     catalog: Catalog, folder: Path, write_clip: Any, serial: IngestOptions
 ) -> None:
-    from thresher.curation.verify import verify
+    from thresher.curation.ingest.verify import verify
 
     for index in range(3):
         write_clip(folder / f"more{index}.wav", 20 + index)
@@ -567,7 +568,7 @@ def test_no_backend_names_what_to_install(
     def none(_preferred: str) -> Any:
         raise BackendMissingError("nothing here")
 
-    monkeypatch.setattr("thresher.curation.ingest.find_backend", none)
+    monkeypatch.setattr("thresher.curation.ingest.ingest.find_backend", none)
     with pytest.raises(BackendMissingError):
         ingest(catalog, [folder], serial)
     assert list_clips(catalog) == []

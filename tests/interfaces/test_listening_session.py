@@ -8,8 +8,8 @@ from typing import cast
 import pytest
 
 from thresher.catalog.catalog import Catalog
-from thresher.curation.listening import Queue
-from thresher.curation.playback import Playing
+from thresher.curation.listening.player import Playing
+from thresher.curation.listening.queue import Queue
 from thresher.interfaces.cli.listening_session import GRACE, KEYS, Session
 
 

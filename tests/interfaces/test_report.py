@@ -15,9 +15,9 @@ import pytest
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import checkpoint
-from thresher.curation.ingest import IngestOptions, ingest
-from thresher.curation.judging import note, rate, tag
-from thresher.curation.songs import save_song
+from thresher.curation.clips.decisions import note, rate, tag
+from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.songs.songs import save_song
 from thresher.errors import NotFoundError, UsageError
 from thresher.interfaces.cli import main
 from thresher.interfaces.report import plots, view
@@ -119,7 +119,7 @@ def test_every_link_of_the_page_leads_somewhere(trained: Catalog, tmp_path: Path
 
 
 def trained_ids(catalog: Catalog) -> list[int]:
-    from thresher.curation.listing import list_clips
+    from thresher.curation.clips.listing import list_clips
 
     return [row.id for row in list_clips(catalog)]
 

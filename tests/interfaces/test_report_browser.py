@@ -18,10 +18,10 @@ import pytest
 import soundfile
 
 from thresher.catalog.catalog import Catalog
-from thresher.curation.ingest import IngestOptions, ingest
-from thresher.curation.judging import note, rate
-from thresher.curation.render import render
-from thresher.curation.songs import save_song
+from thresher.curation.clips.decisions import note, rate
+from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.renderings.render import render
+from thresher.curation.songs.songs import save_song
 from thresher.interfaces.report.page import write_report
 
 selenium = pytest.importorskip("selenium", reason="selenium drives the browser, and is not installed")

@@ -118,8 +118,9 @@ def context_of(catalog: Catalog, connection: Connection) -> Context:
         return {name: Edits.from_plain(json.loads(edits)) for name, (_, edits) in saved_songs().items()}
 
     def near(clip_id: int, metric_name: str) -> Sequence[tuple[int, float]]:
-        from thresher.catalog import compared, scores  # numbers, which other queries do without
-        from thresher.signal.similarity import METRICS
+        from thresher.catalog import features as compared
+        from thresher.catalog import scores  # numbers, which other queries do without
+        from thresher.signal.metrics.registry import METRICS
 
         by = METRICS[metric_name]
         if not compared.checksums(connection, [clip_id], by.keeps):

@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0004"
+HEAD = "0005"
 """The revision of the schema that this program reads and writes: the head of migrations/."""
 
 STATUSES = ("ok", "silent", "too_short", "unreadable", "truncated", "empty", "non_finite")
@@ -364,7 +364,7 @@ rendering_clip = Table(
     Column("fade_frames", Integer, nullable=False),
     Column("output_start", Integer, nullable=False),
     Column("output_frames", Integer, nullable=False),
-    Column("seam", Float),  # score with the clip before; NULL where there is none
+    Column("transition", Float),  # score with the clip before; NULL where there is none
     Column("crossfade_frames", Integer, nullable=False, server_default="0"),  # shared with the clip before
 )
 

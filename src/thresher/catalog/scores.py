@@ -31,12 +31,13 @@ from sqlalchemy import (
     update,
 )
 
-from thresher.catalog import compared, nearest
+from thresher.catalog import features as compared
+from thresher.catalog import nearest
 from thresher.catalog.database import chunks, insert_row, plain_rows
 from thresher.catalog.nearest import Nearest
 from thresher.catalog.schema import clip, metric, recording, score_row
 from thresher.errors import CatalogError
-from thresher.signal.metric import Kind, Metric
+from thresher.signal.metrics.metric import Kind, Metric
 
 Scores = NDArray[np.float32]
 T = TypeVar("T")
@@ -347,15 +348,15 @@ def consecutive(connection: Connection, of_metric: int, clip_ids: Sequence[int])
 
     Row by row: memory does not grow with the square of the clips.
     """
-    seams = np.full(max(0, len(clip_ids) - 1), np.nan, dtype=np.float32)
+    transitions = np.full(max(0, len(clip_ids) - 1), np.nan, dtype=np.float32)
     found = _live_places(connection, of_metric, clip_ids)
     position_of = {place: position for position, place in found}
     positions = np.array([position for position, _ in found], dtype=np.int64)
     for (position, place), row in zip(found, _rows(connection, of_metric, positions), strict=True):
-        for neighbour, seam in ((place - 1, place - 1), (place + 1, place)):
+        for neighbour, transition in ((place - 1, place - 1), (place + 1, place)):
             if position_of.get(neighbour, position) < position:
-                seams[seam] = row[position_of[neighbour]]
-    return seams
+                transitions[transition] = row[position_of[neighbour]]
+    return transitions
 
 
 def _live_places(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> list[tuple[int, int]]:

@@ -104,7 +104,7 @@ def _is_path(argument: str) -> bool:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from thresher import __version__
+        from thresher.version import __version__
 
         typer.echo(f"thresher {__version__}")
         raise typer.Exit

@@ -25,8 +25,8 @@ from thresher.interfaces.cli.progress import ProgressBar
 from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
-    from thresher.curation.checkpoint_differences import Difference
-    from thresher.curation.checkpoints import CheckpointRow
+    from thresher.curation.checkpoints.comparison import Difference
+    from thresher.curation.checkpoints.summary import CheckpointRow
 
 PANEL = "Find"
 BARS = "▁▂▃▄▅▆▇█"
@@ -125,7 +125,7 @@ def checkpoints(
             raise UsageError("--compare shows two checkpoints; leave --sort away")
         _compare(*compare, form_of(form, json))
         return
-    from thresher.curation.checkpoints import checkpoints as list_checkpoints
+    from thresher.curation.checkpoints.summary import checkpoints as list_checkpoints
 
     order = None if sort is None else _order(sort)
     with open_catalog() as catalog, ProgressBar("checkpoints") as progress:
@@ -205,7 +205,7 @@ def _short(first: str, second: str) -> tuple[str, str]:
 
 
 def _compare(first: str, second: str, form: Format) -> None:
-    from thresher.curation.checkpoint_differences import compare_checkpoints
+    from thresher.curation.checkpoints.comparison import compare_checkpoints
 
     with open_catalog() as catalog:
         found = compare_checkpoints(catalog, first, second)
@@ -271,7 +271,7 @@ def checkpoint(
     json: Json = False,
 ) -> None:
     """Say of a checkpoint that it is kept, dropped or gone; queries ask for it by verdict:keep."""
-    from thresher.curation.verdicts import judge_checkpoint
+    from thresher.curation.checkpoints.verdicts import judge_checkpoint
 
     said = [
         word

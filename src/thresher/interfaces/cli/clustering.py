@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from thresher.errors import counted, listed
+from thresher.formatting import counted, listed
 from thresher.interfaces.cli.app import app, open_catalog, terms_of
 from thresher.interfaces.cli.options import Form, Json, OptionalQuery, form_of
 from thresher.interfaces.cli.output import (
@@ -21,7 +21,7 @@ from thresher.interfaces.cli.output import (
 from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
-    from thresher.curation.clusters import Clustering, ClusterRow
+    from thresher.curation.comparison.clusters import Clustering, ClusterRow
 
 PANEL = "Find"
 
@@ -64,7 +64,7 @@ def clusters(
     Clips are grouped the first time, and again with --refit: until then, new ones are in no cluster. A group whose
     clips mostly stay together keeps its number. The medoid is the clip that is most like all others of its group.
     """
-    from thresher.curation.clusters import clusters as group
+    from thresher.curation.comparison.clusters import clusters as group
     from thresher.interfaces.cli.progress import ProgressBar
 
     with open_catalog() as catalog, ProgressBar() as progress:

@@ -23,7 +23,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("thresher-demo"),
 ) -> None:
     """Write a small training run, ingest it in two batches, and make a song of it."""
-    from thresher.curation.demo import QUERY, SONG, claim, write_part
+    from thresher.demo.synth import QUERY, SONG, claim, write_part
 
     home = folder.absolute()
     file = home / "catalog.toml"

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from thresher.errors import UsageError, counted
+from thresher.errors import UsageError
+from thresher.formatting import counted
 from thresher.interfaces.cli.app import DONE_IN_PART, app, open_catalog, terms_of
 from thresher.interfaces.cli.options import DryRun, Json, Query
 from thresher.interfaces.cli.output import print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
-    from thresher.curation.export_clips import ExportReport
-    from thresher.curation.export_file import Form
+    from thresher.curation.exports.clip_file import Form
+    from thresher.curation.exports.clips import ExportReport
 
 PANEL = "Find"
 
@@ -35,7 +36,7 @@ def export(
     json: Json = False,
 ) -> None:
     """Copy the files of clips to a folder, for a DAW or a friend; what is there already is not written again."""
-    from thresher.curation.export_clips import export_clips
+    from thresher.curation.exports.clips import export_clips
 
     if trimmed and link:
         raise UsageError("--trimmed and --link contradict each other: a link leads to the whole file")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from thresher.errors import UsageError, counted
+from thresher.errors import UsageError
+from thresher.formatting import counted
 from thresher.interfaces.cli.app import app, end_on_sigterm, open_catalog, terms_of
 from thresher.interfaces.cli.options import Form, Json, OptionalQuery, form_of
 from thresher.interfaces.cli.output import (
@@ -27,7 +28,7 @@ from thresher.interfaces.cli.output import (
 from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
-    from thresher.curation.listing import ClipDetail, ClipRow, NeighbourRow
+    from thresher.curation.clips.listing import ClipDetail, ClipRow, NeighbourRow
 
 PANEL = "Find"
 
@@ -92,7 +93,7 @@ def list_clips(
 ) -> None:
     """List clips: all that are usable and not rejected, or those that a query finds; a table stops at 200."""
     from thresher.catalog.fields import MEASURES
-    from thresher.curation import listing
+    from thresher.curation.clips import listing
 
     with open_catalog() as catalog:
         terms = terms_of(catalog, query or [])
@@ -131,7 +132,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Show everything about one clip."""
-    from thresher.curation.listing import show_clip
+    from thresher.curation.clips.listing import show_clip
 
     with open_catalog() as catalog:
         detail = show_clip(catalog, clip)
@@ -213,7 +214,7 @@ def _at(near: NeighbourRow) -> str:
 @app.command(rich_help_panel=PANEL)
 def fields(form: Form = Format.TABLE, json: Json = False) -> None:
     """List the fields that a query may name."""
-    from thresher.curation.listing import fields as list_fields
+    from thresher.curation.clips.listing import fields as list_fields
 
     with open_catalog() as catalog:
         rows = list_fields(catalog)
@@ -232,7 +233,7 @@ def fields(form: Form = Format.TABLE, json: Json = False) -> None:
 @app.command(rich_help_panel=PANEL)
 def stats(json: Json = False) -> None:
     """Show the catalog in numbers."""
-    from thresher.curation.overview import stats as count
+    from thresher.curation.ingest.batches import stats as count
 
     with open_catalog() as catalog:
         found = count(catalog)
@@ -280,7 +281,7 @@ def near(
     json: Json = False,
 ) -> None:
     """List the clips most like one clip or file, the nearest first."""
-    from thresher.curation.near import near as find
+    from thresher.curation.comparison.neighbours import near as find
 
     with open_catalog() as catalog:
         rows = find(catalog, clip, metric, limit=limit)
@@ -309,8 +310,8 @@ def dupes(
     Kept is the clip that is whole, then of the higher rate, the longer one, the earlier one; ratings don't count.
     Clips of fewer words than catalog.toml asks of duplicates – 12, or some 4 s – are not judged.
     """
-    from thresher.curation.dupes import dupes as find
-    from thresher.curation.judging import reject
+    from thresher.curation.clips.decisions import reject
+    from thresher.curation.comparison.duplicates import dupes as find
     from thresher.interfaces.cli.progress import ProgressBar
 
     with open_catalog() as catalog, ProgressBar() as progress:
@@ -350,9 +351,9 @@ def play(
     what: Annotated[str, typer.Argument(metavar="CLIP|SONG", help="A clip's id, file or query, or a song.")],
 ) -> None:
     """Play a clip's trimmed span, which counts as heard then, or a song's last rendering."""
-    from thresher.curation.listing import find_clip
-    from thresher.curation.playback import play_clip, play_song
-    from thresher.curation.songs import has_song
+    from thresher.curation.clips.listing import find_clip
+    from thresher.curation.listening.player import play_clip, play_song
+    from thresher.curation.songs.songs import has_song
 
     end_on_sigterm()
     with open_catalog() as catalog:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from thresher.errors import UsageError, counted
+from thresher.errors import UsageError
+from thresher.formatting import counted
 from thresher.interfaces.cli.output import say, tell
 
 if TYPE_CHECKING:
-    from thresher.curation.ingest import IngestReport
-    from thresher.curation.scoring import ScoreReport
+    from thresher.curation.comparison.score import ScoreReport
+    from thresher.curation.ingest.ingest import IngestReport
 
 KEEP_PANEL = "Keep the catalog"
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from thresher.errors import CatalogError, counted
+from thresher.errors import CatalogError
+from thresher.formatting import counted
 from thresher.interfaces.cli.app import DONE_IN_PART, NEEDS_ACTION, app, open_catalog, terms_of
 from thresher.interfaces.cli.asking import ask
 from thresher.interfaces.cli.ingest_words import (
@@ -26,7 +27,7 @@ from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
-    from thresher.curation.ingest import IngestOptions, IngestReport
+    from thresher.curation.ingest.ingest import IngestOptions, IngestReport
 
 PANEL = "Fill the catalog"
 
@@ -46,7 +47,7 @@ def init(
 def config(json: Json = False) -> None:
     """Show the settings in use, where they come from, and what makes fingerprints."""
     from thresher.interfaces.cli.output import plain
-    from thresher.signal.fingerprint import find_backend
+    from thresher.signal.features.fingerprint import find_backend
 
     with open_catalog() as catalog:
         backend = find_backend(catalog.settings.fingerprint.backend)
@@ -107,7 +108,7 @@ def ingest(
     json: Json = False,
 ) -> None:
     """Take audio files into the catalog; only content it does not know costs anything."""
-    from thresher.curation.ingest import IngestOptions
+    from thresher.curation.ingest.ingest import IngestOptions
 
     with open_catalog() as catalog:
         options = IngestOptions(
@@ -135,14 +136,14 @@ def ingest(
 
 def ingest_and_tell(paths: list[Path]) -> None:
     """`thresher ingest` as it is without options, but without its exit code."""
-    from thresher.curation.ingest import IngestOptions
+    from thresher.curation.ingest.ingest import IngestOptions
 
     with open_catalog() as catalog:
         _tell_ingest(_run_ingest(catalog, paths, IngestOptions()))
 
 
 def _run_ingest(catalog: Catalog, paths: list[Path], options: IngestOptions) -> IngestReport:
-    from thresher.curation.ingest import ingest as run
+    from thresher.curation.ingest.ingest import ingest as run
 
     with ProgressBar("files") as progress:
         return run(catalog, paths, options, progress)
@@ -168,7 +169,7 @@ def reanalyse(
     json: Json = False,
 ) -> None:
     """Analyse known files again with today's settings; ratings, tags and ids stay."""
-    from thresher.curation.reanalyse import reanalyse as run
+    from thresher.curation.ingest.reanalyse import reanalyse as run
 
     with open_catalog() as catalog, ProgressBar("files") as progress:
         terms = terms_of(catalog, query or [])
@@ -197,10 +198,10 @@ def score(
     json: Json = False,
 ) -> None:
     """Compare clips that have no scores yet with all that have."""
-    from thresher.curation.scoring import open_work
-    from thresher.curation.scoring import score as run
-    from thresher.curation.suspecting import examine
-    from thresher.curation.upkeep import keep_scores, planned_scores
+    from thresher.curation.comparison.score import open_work
+    from thresher.curation.comparison.score import score as run
+    from thresher.curation.comparison.suspects import examine
+    from thresher.curation.ingest.catch_up import keep_scores, planned_scores
 
     suspects: tuple[int, ...] = ()
     with open_catalog() as catalog, ProgressBar() as progress:
@@ -226,7 +227,7 @@ def score(
 @app.command(rich_help_panel=KEEP_PANEL)
 def batches(form: Form = Format.TABLE, json: Json = False) -> None:
     """What came when: one line for each ingest that changed something."""
-    from thresher.curation.overview import batches as list_batches
+    from thresher.curation.ingest.batches import batches as list_batches
     from thresher.interfaces.cli.output import local_time
 
     with open_catalog() as catalog:
@@ -260,7 +261,7 @@ def forget(
     json: Json = False,
 ) -> None:
     """Take back an ingest of the wrong folder; files are not touched, and what you judged stays."""
-    from thresher.curation.forget import forget as run
+    from thresher.curation.ingest.forget import forget as run
 
     with open_catalog() as catalog:
         report = run(catalog, target, dry_run=True)
@@ -287,7 +288,7 @@ def verify(
     json: Json = False,
 ) -> None:
     """Check the database and every checksum in it."""
-    from thresher.curation.verify import verify as run
+    from thresher.curation.ingest.verify import verify as run
 
     with open_catalog() as catalog, ProgressBar() as progress:
         report = run(catalog, repair=repair, progress=progress)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from thresher.errors import UsageError, counted
+from thresher.errors import UsageError
+from thresher.formatting import counted
 from thresher.interfaces.cli.app import app, open_catalog, terms_of
 from thresher.interfaces.cli.options import DryRun, Form, Json, Query, form_of
 from thresher.interfaces.cli.output import DECISION_COLUMNS, Format, emit, print_json, say, tell
 
 if TYPE_CHECKING:
-    from thresher.curation.judging import Judgement
+    from thresher.curation.clips.decisions import Judgement
 
 PANEL = "Judge"
 
@@ -43,7 +44,7 @@ def rate(
     json: Json = False,
 ) -> None:
     """Rate clips from 1 to 5."""
-    from thresher.curation.judging import rate as run
+    from thresher.curation.clips.decisions import rate as run
 
     *query, rating = arguments
     if not query or not (rating == "none" or rating.isdecimal()):
@@ -57,7 +58,7 @@ def rate(
 @app.command(rich_help_panel=PANEL)
 def reject(query: Query, dry_run: DryRun = False, json: Json = False) -> None:
     """Keep clips out of listings and songs; their files are not touched."""
-    from thresher.curation.judging import reject as run
+    from thresher.curation.clips.decisions import reject as run
 
     with open_catalog() as catalog:
         judgement = run(catalog, terms_of(catalog, query), dry_run=dry_run)
@@ -67,7 +68,7 @@ def reject(query: Query, dry_run: DryRun = False, json: Json = False) -> None:
 @app.command(rich_help_panel=PANEL)
 def unreject(query: Query, dry_run: DryRun = False, json: Json = False) -> None:
     """Let rejected clips back in."""
-    from thresher.curation.judging import unreject as run
+    from thresher.curation.clips.decisions import unreject as run
 
     with open_catalog() as catalog:
         judgement = run(catalog, terms_of(catalog, query), dry_run=dry_run)
@@ -77,7 +78,7 @@ def unreject(query: Query, dry_run: DryRun = False, json: Json = False) -> None:
 @app.command(rich_help_panel=PANEL)
 def trust(query: Query, dry_run: DryRun = False, json: Json = False) -> None:
     """Lift the suspicion of clips that are like what you rejected."""
-    from thresher.curation.judging import trust as run
+    from thresher.curation.clips.decisions import trust as run
 
     with open_catalog() as catalog:
         judgement = run(catalog, terms_of(catalog, query), dry_run=dry_run)
@@ -93,7 +94,7 @@ def tag(
     json: Json = False,
 ) -> None:
     """Add and remove tags."""
-    from thresher.curation.judging import tag as run
+    from thresher.curation.clips.decisions import tag as run
 
     with open_catalog() as catalog:
         terms = terms_of(catalog, query)
@@ -110,7 +111,7 @@ def note(
     json: Json = False,
 ) -> None:
     """Write a note on clips."""
-    from thresher.curation.judging import note as run
+    from thresher.curation.clips.decisions import note as run
 
     *query, text = arguments
     if not query:
@@ -133,8 +134,8 @@ def modify(
 ) -> None:
     """Correct what file names said; no later ingest overwrites it."""
     from thresher.catalog.fields import close_names
-    from thresher.curation.judging import modify as run
-    from thresher.curation.listing import fields
+    from thresher.curation.clips.decisions import modify as run
+    from thresher.curation.clips.listing import fields
 
     assigned = [_assignment(argument) for argument in arguments if _is_assignment(argument)]
     values = dict(assigned)
@@ -172,7 +173,7 @@ def undo(
     json: Json = False,
 ) -> None:
     """Take a decision back; the undo is itself a decision."""
-    from thresher.curation.judging import undo as run
+    from thresher.curation.clips.decisions import undo as run
 
     with open_catalog() as catalog:
         done = run(catalog, number)
@@ -190,7 +191,7 @@ def history(
     json: Json = False,
 ) -> None:
     """List what was decided, the latest first."""
-    from thresher.curation.judging import history as run
+    from thresher.curation.clips.decisions import history as run
 
     with open_catalog() as catalog:
         rows = run(catalog, limit)

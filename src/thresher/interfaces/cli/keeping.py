@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from thresher.errors import UsageError, counted
+from thresher.errors import UsageError
+from thresher.formatting import counted
 from thresher.interfaces.cli.app import DONE_IN_PART, app, open_catalog, terms_of
 from thresher.interfaces.cli.asking import ask
 from thresher.interfaces.cli.ingest_words import (
@@ -26,8 +27,8 @@ from thresher.interfaces.cli.output import print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
-    from thresher.curation.prune import PruneReport
-    from thresher.curation.watch import WatchEvent
+    from thresher.curation.clips.prune import PruneReport
+    from thresher.curation.ingest.watch import WatchEvent
 
 
 @app.command(rich_help_panel=KEEP_PANEL)
@@ -45,8 +46,8 @@ def prune(
     json: Json = False,
 ) -> None:
     """Move the files of rejected clips to the system's trash; ratings, scores and history stay."""
-    from thresher.curation.prune import plan_prune
-    from thresher.curation.prune import prune as run
+    from thresher.curation.clips.prune import plan_prune
+    from thresher.curation.clips.prune import prune as run
 
     if not rejected:
         raise UsageError(
@@ -130,9 +131,9 @@ def watch(
     jobs: Annotated[int | None, typer.Option(min=1, help="Workers; default one a core.")] = None,
 ) -> None:
     """Ingest new files as a training run writes them, until Ctrl-C; nothing is ever marked missing."""
-    from thresher.curation.ingest import IngestOptions
-    from thresher.curation.watch import WatchOptions
-    from thresher.curation.watch import watch as watch_folders
+    from thresher.curation.ingest.ingest import IngestOptions
+    from thresher.curation.ingest.watch import WatchOptions
+    from thresher.curation.ingest.watch import watch as watch_folders
 
     signal.signal(signal.SIGTERM, _stop)
     with open_catalog() as catalog:
@@ -166,7 +167,7 @@ def _wait(seconds: float) -> bool:
 
 
 def _tell_news(event: WatchEvent) -> None:
-    from thresher.curation.watch import WatchNews
+    from thresher.curation.ingest.watch import WatchNews
 
     match event.news:
         case WatchNews.BATCH if event.report is not None:

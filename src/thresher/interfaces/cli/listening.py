@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from thresher.errors import UsageError, counted
+from thresher.errors import UsageError
+from thresher.formatting import counted
 from thresher.interfaces.cli.app import app, end_on_sigterm, open_catalog, terms_of
 from thresher.interfaces.cli.options import DryRun, Form, Json, OptionalQuery, form_of
 from thresher.interfaces.cli.output import (
@@ -26,7 +27,7 @@ from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
-    from thresher.curation.listening import Queue
+    from thresher.curation.listening.queue import Queue
 
 PANEL = "Judge"
 
@@ -80,11 +81,11 @@ def listen(
         raise UsageError("--done is about the latest queue; give it alone")
     if chosen_form is not Format.TABLE and not (show or dry_run):
         raise UsageError("--json and --format go with --list and --dry-run")
-    from thresher.curation.playback import has_player
+    from thresher.curation.listening.player import has_player
 
     with open_catalog() as catalog:
         if done:
-            from thresher.curation.listening import finish_listening
+            from thresher.curation.listening.queue import finish_listening
 
             made = finish_listening(catalog)
             tell(f"decision {made.id}: {made.summary}")
@@ -92,7 +93,7 @@ def listen(
             return
         writes = not (show or dry_run) and (output is not None or not has_player())
         if writes:  # before a queue is stored
-            from thresher.curation.listening_playlist import playlist_target
+            from thresher.curation.listening.playlist import playlist_target
 
             playlist_target(catalog, output, overwrite=overwrite)
         queue = _queue(catalog, query, minutes, new=new, dry_run=dry_run, keeps=show)
@@ -115,7 +116,7 @@ def _queue(
 ) -> Queue:
     """The queue to go on with, or else a new one; where it `keeps` the one that there is, that stays the latest."""
     from thresher.catalog.query import to_text
-    from thresher.curation.listening import MINUTES, plan_listening, resume_listening
+    from thresher.curation.listening.queue import MINUTES, plan_listening, resume_listening
 
     terms = terms_of(catalog, query) if query else []
     going_on = None if new else resume_listening(catalog)
@@ -162,7 +163,7 @@ def _tell_plan(queue: Queue) -> None:
 
 
 def _write(catalog: Catalog, queue: Queue, output: Path | None, *, overwrite: bool) -> None:
-    from thresher.curation.listening_playlist import write_playlist
+    from thresher.curation.listening.playlist import write_playlist
 
     if output is None:
         say("no player was found (`thresher play` names some); a playlist is written instead")
@@ -177,8 +178,8 @@ def _write(catalog: Catalog, queue: Queue, output: Path | None, *, overwrite: bo
 
 
 def _play(catalog: Catalog, queue: Queue, pause: float) -> None:
-    from thresher.curation.listening import resume_listening
-    from thresher.curation.playback import find_player
+    from thresher.curation.listening.player import find_player
+    from thresher.curation.listening.queue import resume_listening
     from thresher.interfaces.cli.keyboard import Keyboard, has_keyboard
     from thresher.interfaces.cli.listening_session import Session
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from thresher.catalog.catalog import Catalog
-from thresher.curation.hearing import mark_heard
-from thresher.curation.judging import undo
-from thresher.curation.listening import ListenRow, Queue, pass_over
-from thresher.curation.playback import ClipAudio, Playing, clip_audio
-from thresher.errors import NotFoundError, ThresherError, counted
+from thresher.curation.clips.decisions import undo
+from thresher.curation.listening.heard import mark_heard
+from thresher.curation.listening.player import ClipAudio, Playing, clip_audio
+from thresher.curation.listening.queue import ListenRow, Queue, pass_over
+from thresher.errors import NotFoundError, ThresherError
+from thresher.formatting import counted
 from thresher.interfaces.cli.output import checkpoint_text, clock, length_text, say
 
 HEARD_SHARE = 0.5

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
-from thresher.errors import UsageError, counted
+from thresher.errors import UsageError
+from thresher.formatting import counted
 from thresher.interfaces.cli.app import NEEDS_ACTION, open_catalog, song_app
 from thresher.interfaces.cli.options import DryRun, Form, Json, SongName, form_of
 from thresher.interfaces.cli.output import (
@@ -28,8 +29,8 @@ from thresher.interfaces.cli.song_options import described
 from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
-    from thresher.curation.mixing import Limiting
-    from thresher.curation.render import RenderReport
+    from thresher.curation.renderings.mixdown import Limiting
+    from thresher.curation.renderings.render import RenderReport
 
 
 class _ManifestMayStandAlone(typer.core.TyperCommand):
@@ -78,7 +79,7 @@ def render(
     if name is None:
         _render_manifest(manifest, files, output, dry_run=dry_run, overwrite=overwrite, json=json)
         return
-    from thresher.curation.render import render as run
+    from thresher.curation.renderings.render import render as run
 
     if files is not None:
         raise UsageError("--files is for a manifest without a catalog; leave out the song's name, or --files")
@@ -106,7 +107,7 @@ def _render_manifest(
     overwrite: bool,
     json: bool,
 ) -> None:
-    from thresher.curation.render_manifest import render_manifest
+    from thresher.curation.renderings.render_manifest import render_manifest
 
     if not manifest:
         raise UsageError(
@@ -181,7 +182,7 @@ def diff(
     json: Json = False,
 ) -> None:
     """Tell how today's song, or a rendering, differs from a rendering: which clips, and why."""
-    from thresher.curation.difference import difference
+    from thresher.curation.renderings.diff import difference
 
     with open_catalog() as catalog:
         changed = difference(catalog, name, number, other)
@@ -230,8 +231,8 @@ class _ChangeRow:
 @song_app.command("renderings")
 def list_renderings(name: SongName, form: Form = Format.TABLE, json: Json = False) -> None:
     """List what a song was each time it was rendered; song render NAME --rendering N makes one again."""
-    from thresher.curation.renderings import renderings
-    from thresher.curation.songs import SongSettings
+    from thresher.curation.renderings.history import renderings
+    from thresher.curation.songs.songs import SongSettings
 
     with open_catalog() as catalog:
         rows = renderings(catalog, name)
@@ -258,7 +259,7 @@ def verify(
     json: Json = False,
 ) -> None:
     """Check a rendering: its sources, its file, and that what was frozen adds up; reads every file."""
-    from thresher.curation.verify_song import verify_song
+    from thresher.curation.renderings.verify import verify_song
 
     with open_catalog() as catalog, ProgressBar() as progress:
         report = verify_song(catalog, name, number, progress)
@@ -304,7 +305,7 @@ def export(
     json: Json = False,
 ) -> None:
     """Hand a song on: to a player, a CD, Audacity, REAPER, another machine; or as numbered stems."""
-    from thresher.curation.export_song import export_song, export_stems
+    from thresher.curation.exports.songs import export_song, export_stems
 
     if (file is None) == (stems is None):
         raise UsageError("give a FILE to export to or --stems DIR, one of the two")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from thresher.errors import counted
+from thresher.formatting import counted
 from thresher.interfaces.cli.app import app, open_catalog, terms_of
 from thresher.interfaces.cli.options import Json, OptionalQuery
 from thresher.interfaces.cli.output import print_json, say, tell

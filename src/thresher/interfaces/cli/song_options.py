@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from thresher.errors import UsageError, counted
+from thresher.errors import UsageError
+from thresher.formatting import counted
 from thresher.interfaces.cli.output import length_text
 
 if TYPE_CHECKING:
-    from thresher.curation.songs import SongSettings
+    from thresher.curation.songs.songs import SongSettings
 
 
 def pinned_chain(order: str | None, start: int | None, end: int | None, old: str | None) -> str:
     """The chain with these ends; one that is not given stays as it was."""
-    from thresher.signal.ordering import parse_ordering
+    from thresher.signal.ordering.orderings import parse_ordering
 
     if order not in (None, "chain"):
         raise UsageError(f"--start and --end are for --order chain, not for {order}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from thresher.errors import counted
+from thresher.formatting import counted
 from thresher.interfaces.cli.app import app, open_catalog, song_app, terms_of
 from thresher.interfaces.cli.options import DryRun, Form, Json, SongName, form_of
 from thresher.interfaces.cli.output import (
@@ -29,8 +29,8 @@ from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
-    from thresher.curation.difference import Difference
-    from thresher.curation.tracklist import Seam, Tracklist
+    from thresher.curation.renderings.diff import Difference
+    from thresher.curation.songs.tracklist import Tracklist, Transition
 
 app.add_typer(song_app, name="song", rich_help_panel="Make songs")
 
@@ -77,9 +77,9 @@ def save(
     json: Json = False,
 ) -> None:
     """Save a song, or change the one of that name: only what is given changes."""
-    from thresher.curation.editing import read_sequence
-    from thresher.curation.songs import has_song, save_song
-    from thresher.curation.tracklist import tracklist
+    from thresher.curation.songs.edit import read_sequence
+    from thresher.curation.songs.songs import has_song, save_song
+    from thresher.curation.songs.tracklist import tracklist
 
     with open_catalog() as catalog:
         if start is not None or end is not None:
@@ -123,7 +123,7 @@ def save(
 
 def _ordering_of(catalog: Catalog, name: str) -> str | None:
     """How the song of that name is ordered; None for a new one."""
-    from thresher.curation.songs import songs
+    from thresher.curation.songs.songs import songs
 
     return next((row.settings.ordering for row in songs(catalog) if row.name == name), None)
 
@@ -131,7 +131,7 @@ def _ordering_of(catalog: Catalog, name: str) -> str | None:
 @song_app.command("list")
 def list_songs(form: Form = Format.TABLE, json: Json = False) -> None:
     """List all songs."""
-    from thresher.curation.songs import songs
+    from thresher.curation.songs.songs import songs
 
     with open_catalog() as catalog:
         rows = songs(catalog)
@@ -146,9 +146,9 @@ def list_songs(form: Form = Format.TABLE, json: Json = False) -> None:
 
 @song_app.command()
 def show(name: SongName, form: Form = Format.TABLE, json: Json = False) -> None:
-    """Show the tracklist, its seams, and how today's song differs from its last rendering."""
-    from thresher.curation.difference import since_rendering
-    from thresher.curation.tracklist import tracklist
+    """Show the tracklist, its transitions, and how today's song differs from its last rendering."""
+    from thresher.curation.renderings.diff import since_rendering
+    from thresher.curation.songs.tracklist import tracklist
 
     with open_catalog() as catalog:
         plan = tracklist(catalog, name)
@@ -162,7 +162,7 @@ def show(name: SongName, form: Form = Format.TABLE, json: Json = False) -> None:
         Column("length", lambda track: clock(track.output_frames / plan.sample_rate), is_number=True, rank=1),
         Column("clip", lambda track: track.clip, is_number=True),
         Column("checkpoint", checkpoint_text, keep=Keep.START),
-        Column("seam", lambda track: score_text(track.seam), is_number=True),
+        Column("transition", lambda track: score_text(track.transition), is_number=True),
         Column("gain", lambda track: "" if track.gain == 1 else f"{track.gain:.3f}", is_number=True, rank=2),
         Column("file", lambda track: f"{track.path}{' (missing)' if track.missing else ''}", keep=Keep.END),
     )
@@ -177,13 +177,13 @@ def compare(
     others: Annotated[list[str] | None, typer.Argument(metavar="[ORDER]…", help="More orderings.")] = None,
     order: Annotated[list[str] | None, typer.Option(help="An ordering; more may follow.")] = None,
     metric: Annotated[
-        str | None, typer.Option(help="What seams are measured by; default the song's.")
+        str | None, typer.Option(help="What transitions are measured by; default the song's.")
     ] = None,
     form: Form = Format.TABLE,
     json: Json = False,
 ) -> None:
     """Set orderings of a song side by side: song compare NAME --order chain pairs."""
-    from thresher.curation.tracklist import compare as run
+    from thresher.curation.songs.tracklist import compare as run
 
     with open_catalog() as catalog:
         plans = run(catalog, name, [*(order or []), *(others or [])] or ["chain", "pairs", "id+"], metric)
@@ -196,20 +196,24 @@ def compare(
         Column("by", lambda plan: plan.song.settings.metric),
         Column("clips", lambda plan: len(plan.tracks), is_number=True),
         Column("length", lambda plan: length_text(plan.seconds), is_number=True),
-        Column("mean seam", lambda plan: score_text(_mean(plan.seams)), is_number=True),
-        Column("lowest", lambda plan: score_text(min(plan.seams, default=None)), is_number=True),
-        Column("worst seams", lambda plan: ", ".join(map(_seam_text, plan.worst[:3])), keep=Keep.START),
+        Column("mean transition", lambda plan: score_text(_mean(plan.transitions)), is_number=True),
+        Column("lowest", lambda plan: score_text(min(plan.transitions, default=None)), is_number=True),
+        Column(
+            "worst transitions",
+            lambda plan: ", ".join(map(_transition_text, plan.worst[:3])),
+            keep=Keep.START,
+        ),
     )
     emit(plans, columns, chosen)
 
 
-def _mean(seams: Sequence[float]) -> float | None:
-    return sum(seams) / len(seams) if seams else None
+def _mean(transitions: Sequence[float]) -> float | None:
+    return sum(transitions) / len(transitions) if transitions else None
 
 
 def _summarise(plan: Tracklist, changed: Difference | None) -> None:
     channels = "mono" if plan.channels == 1 else "stereo"
-    seams, clips = plan.seams, counted(len(plan.tracks), "clip")
+    transitions, clips = plan.transitions, counted(len(plan.tracks), "clip")
     print_facts(
         [
             ("song", f"{plan.song.name}: {described(plan.song.settings)}"),
@@ -217,8 +221,13 @@ def _summarise(plan: Tracklist, changed: Difference | None) -> None:
                 "length",
                 f"{length_text(plan.seconds)}, {clips}, {plan.sample_rate} Hz {channels}",
             ),
-            ("seams", f"mean {sum(seams) / len(seams):.3f}, lowest {min(seams):.3f}" if seams else None),
-            ("worst seams", ", ".join(map(_seam_text, plan.worst)) or None),
+            (
+                "transitions",
+                f"mean {sum(transitions) / len(transitions):.3f}, lowest {min(transitions):.3f}"
+                if transitions
+                else None,
+            ),
+            ("worst transitions", ", ".join(map(_transition_text, plan.worst)) or None),
             ("edited", "; ".join(plan.song.settings.edits.sentences()) or None),
             ("not had", "; ".join(plan.unmet) or None),
             ("left out", f"{counted(plan.left_out, 'clip')} beyond its limits" if plan.left_out else None),
@@ -229,8 +238,10 @@ def _summarise(plan: Tracklist, changed: Difference | None) -> None:
         say("files are missing; put them back and `thresher ingest` their folder")
 
 
-def _seam_text(seam: Seam) -> str:
-    return f"{seam.score:.3f} at {length_text(seam.at)} ({seam.before} → {seam.after})"
+def _transition_text(transition: Transition) -> str:
+    return (
+        f"{transition.score:.3f} at {length_text(transition.at)} ({transition.before} → {transition.after})"
+    )
 
 
 def _difference_text(changed: Difference | None) -> str:
@@ -279,7 +290,7 @@ def edit(
     json: Json = False,
 ) -> None:
     """Edit a song by hand; edits stay when its query finds other clips, and in every order."""
-    from thresher.curation.editing import SongEdit, edit_song
+    from thresher.curation.songs.edit import SongEdit, edit_song
 
     changes = SongEdit(
         release=tuple(release or ()),
@@ -308,7 +319,7 @@ def copy(
     name: SongName, new: Annotated[str, typer.Argument(help="Name of the copy.")], json: Json = False
 ) -> None:
     """Make another song like this one, edits and all; renderings stay with the old one."""
-    from thresher.curation.songs import copy_song
+    from thresher.curation.songs.songs import copy_song
 
     with open_catalog() as catalog:
         song = copy_song(catalog, name, new)
@@ -321,7 +332,7 @@ def copy(
 @song_app.command()
 def history(name: SongName, form: Form = Format.TABLE, json: Json = False) -> None:
     """List every change of a song, the latest first; thresher undo NUMBER reverts one."""
-    from thresher.curation.songs import song_history
+    from thresher.curation.songs.songs import song_history
 
     with open_catalog() as catalog:
         rows = song_history(catalog, name)
@@ -333,7 +344,7 @@ def rename(
     name: SongName, new: Annotated[str, typer.Argument(help="Its new name.")], json: Json = False
 ) -> None:
     """Give a song another name."""
-    from thresher.curation.songs import rename_song
+    from thresher.curation.songs.songs import rename_song
 
     with open_catalog() as catalog:
         song = rename_song(catalog, name, new)
@@ -346,7 +357,7 @@ def rename(
 @song_app.command()
 def delete(name: SongName, json: Json = False) -> None:
     """Take a song away; its renderings are kept, and undo brings it back."""
-    from thresher.curation.songs import delete_song
+    from thresher.curation.songs.songs import delete_song
 
     with open_catalog() as catalog:
         delete_song(catalog, name)

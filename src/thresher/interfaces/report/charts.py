@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from thresher.curation.checkpoints import CheckpointRow
-from thresher.curation.report import ReportCheckpoint
+from thresher.curation.checkpoints.summary import CheckpointRow
+from thresher.curation.report.report import ReportCheckpoint
 from thresher.interfaces.report.colours import RUNS
 
 Unit = Literal["share", "minutes", "stars", "LUFS", "score"]

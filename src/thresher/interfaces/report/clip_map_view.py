@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from thresher.curation.report import ReportClip, ReportData
+from thresher.curation.report.report import ReportClip, ReportData
 from thresher.interfaces.report.charts import run_colours
 from thresher.interfaces.report.colours import LIGHT, RATINGS, UNKNOWN, sequential
 

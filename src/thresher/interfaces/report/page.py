@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from thresher import __version__
 from thresher.catalog import paths
+from thresher.catalog.atomic_files import write_bytes, write_text
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import location
-from thresher.curation.execution import Progress, no_progress
-from thresher.curation.listing import Terms
-from thresher.curation.output import write_bytes, write_text
-from thresher.curation.report import BEST, ODDEST, ReportData, report_data
+from thresher.curation.clips.listing import Terms
+from thresher.curation.report.report import BEST, ODDEST, ReportData, report_data
+from thresher.curation.workers import Progress, no_progress
 from thresher.errors import CatalogError, NotFoundError, UsageError
 from thresher.interfaces.report import plots, view
 from thresher.interfaces.report.charts import Chart, charts
 from thresher.interfaces.report.clip_map_view import Colouring, colourings, shown_on_page
 from thresher.interfaces.report.colours import DARK, LIGHT, gradient
+from thresher.version import __version__
 
 DEFAULT_NAME = "report.html"
 GENERATOR = f"thresher {__version__}"

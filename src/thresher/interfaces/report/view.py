@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from thresher.catalog.schema import USABLE_STATUSES
 from thresher.catalog.values import checkpoint_text, format_duration
-from thresher.curation.checkpoints import CheckpointRow
-from thresher.curation.picks import WORTH_HEARING, Pick
-from thresher.curation.report import RenderedFile, ReportCheckpoint, ReportClip, ReportData
-from thresher.errors import counted
+from thresher.curation.checkpoints.highlights import WORTH_HEARING, Pick
+from thresher.curation.checkpoints.summary import CheckpointRow
+from thresher.curation.report.report import RenderedFile, ReportCheckpoint, ReportClip, ReportData
+from thresher.formatting import counted
 from thresher.interfaces.report.charts import Chart
 from thresher.interfaces.report.links import relative_url, span_fragment, why_silent
 

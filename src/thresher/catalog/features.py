@@ -1,0 +1,85 @@
+"""What metrics compare of clips: fingerprints and descriptors as the catalog keeps them, under checksums."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Connection, and_, func, select
+
+from thresher.catalog.database import chunks, plain_rows
+from thresher.catalog.schema import clip, recording
+from thresher.errors import CatalogError
+from thresher.signal.features.descriptors import VERSION as DESCRIPTOR_VERSION
+from thresher.signal.metrics.metric import Kind
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where a clip keeps what a metric compares: the column, its checksum, its type, and when it can be used."""
+
+    blob: ColumnElement[Any]
+    crc32: ColumnElement[Any]
+    dtype: np.dtype[Any]
+    is_there: ColumnElement[bool]
+
+
+COLUMNS: Mapping[Kind, Columns] = {
+    "fingerprint": Columns(
+        clip.c.fingerprint, clip.c.fingerprint_crc32, np.dtype("<u4"), clip.c.fingerprint.is_not(None)
+    ),
+    "descriptor": Columns(
+        clip.c.descriptor,
+        clip.c.descriptor_crc32,
+        np.dtype("<f4"),
+        func.coalesce(clip.c.descriptor_version, 0) == DESCRIPTOR_VERSION,
+    ),
+}
+
+
+def is_scored(kind: Kind) -> ColumnElement[bool]:
+    """Whether a clip, joined to its recording, is to be scored by metrics that compare that `kind`."""
+    return and_(COLUMNS[kind].is_there, recording.c.role == "generated")
+
+
+def checksums(connection: Connection, clip_ids: Iterable[int], kind: Kind) -> dict[int, int]:
+    """CRC-32 of what is kept of each clip, in the order asked; clips that are not to be scored left out."""
+    wanted = [int(clip_id) for clip_id in clip_ids]
+    found: dict[int, int] = {}
+    for chunk in chunks(wanted):
+        statement = (
+            select(clip.c.id, COLUMNS[kind].crc32)
+            .join(recording, recording.c.id == clip.c.recording_id)
+            .where(is_scored(kind), clip.c.id.in_(chunk))
+        )
+        found.update((row.id, row[1]) for row in connection.execute(statement))
+    return {clip_id: found[clip_id] for clip_id in wanted if clip_id in found}
+
+
+def read(connection: Connection, clip_ids: Iterable[int], kind: Kind) -> Iterator[NDArray[Any]]:
+    """The fingerprint (uint32, shape (words,)) or descriptor (float32) of each clip, in the order asked.
+
+    CatalogError where a byte has flipped.
+    """
+    columns = COLUMNS[kind]
+    for chunk in chunks([int(clip_id) for clip_id in clip_ids]):
+        statement = select(clip.c.id, columns.blob, columns.crc32).where(clip.c.id.in_(chunk))
+        found = {row[0]: row for row in plain_rows(connection, statement)}
+        yield from unpacked(kind, map(found.__getitem__, chunk))
+
+
+def unpacked(kind: Kind, rows: Iterable[tuple[int, bytes, int]]) -> Iterator[NDArray[Any]]:
+    """What rows – clip, what is kept of it, its checksum – hold, as arrays; CatalogError where one does not fit."""
+    dtype, native = COLUMNS[kind].dtype, COLUMNS[kind].dtype.newbyteorder("=")
+    for clip_id, blob, crc32 in rows:
+        if zlib.crc32(blob) != crc32:
+            raise CatalogError(
+                f"the {kind} of clip {clip_id} is damaged in the catalog; "
+                "`thresher verify --repair` makes it again from its file"
+            )
+        array = np.frombuffer(blob, dtype)
+        yield array if dtype == native else array.astype(native)

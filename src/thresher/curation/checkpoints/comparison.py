@@ -1,0 +1,168 @@
+"""What changed from one checkpoint to another, and which of the differences may be chance.
+
+Every figure has an interval by bootstrap over the clips (`signal/bootstrap.py`): six clips of a checkpoint say
+little, and the interval says how little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, func, select
+
+from thresher.catalog import scores
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import chunks
+from thresher.catalog.fields import MEASURES, SECONDS
+from thresher.catalog.schema import checkpoint, clip, measure, recording
+from thresher.curation.checkpoints.summary import generated_files, in_training_order, sounding, written_by
+from thresher.curation.checkpoints.verdicts import find_checkpoint, text_of
+from thresher.curation.comparison.checkpoint_scores import KIN_METRIC, Written, nearest_earlier
+from thresher.curation.comparison.score import find_metric
+from thresher.errors import UsageError
+from thresher.signal.statistics.bootstrap import Interval, mean_difference, pair_mean, pair_mean_difference
+
+Values = NDArray[np.float64]
+
+MOST_CLIPS = 1_000
+"""Of a checkpoint with more clips, so many, evenly spread, stand for the likeness of all pairs."""
+
+CLIP_FIGURES = ("seconds", "loudness", *(name for name in MEASURES if name != "silence"), "rating")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One figure of two checkpoints: its means over so many clips of each, and how `second` differs from `first`.
+
+    `low` and `high` are the 95 % interval of the difference; None where one side has too few clips.
+    """
+
+    figure: str
+    first: float | None
+    second: float | None
+    clips_first: int
+    clips_second: int
+    difference: float | None
+    low: float | None
+    high: float | None
+
+    @property
+    def is_chance(self) -> bool | None:
+        """Whether there may be no difference at all: the interval holds 0. None where there is no interval."""
+        if self.low is None or self.high is None:
+            return None
+        return Interval(self.low, self.high).holds_zero
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two checkpoints, as they are called, and how they differ."""
+
+    first: str
+    second: str
+    differences: tuple[Difference, ...]
+
+
+def compare_checkpoints(catalog: Catalog, first: str, second: str) -> Comparison:
+    """How the clips of two checkpoints differ; names as for `find_checkpoint`.
+
+    `silence` goes over files and counts silent ones and trimmed ends, as in `checkpoints`; all else over usable
+    clips. NotFoundError or UsageError where a name fits none or several.
+    """
+    with catalog.reading() as connection:
+        rows = [find_checkpoint(connection, name) for name in (first, second)]
+        if rows[0].id == rows[1].id:
+            raise UsageError(f"{text_of(rows[0])} is compared with itself; name two checkpoints")
+        names = {row.id: row for row in connection.execute(select(checkpoint))}
+        order = in_training_order(names)
+        written = dict(zip(order, written_by(connection, order, names), strict=True))
+        sides = [written[row.id] for row in rows]
+        kin = scores.metric_id(connection, KIN_METRIC, find_metric(KIN_METRIC).version)
+        nearest = nearest_earlier(connection, kin, list(written.values()))
+        figures = [_figures(connection, side.clip_ids) for side in sides]
+        silence = [_silence(connection, row.id) for row in rows]
+        novelty = [
+            1.0 - np.array([score for (place, _), score in nearest.items() if place == side.place])
+            for side in sides
+        ]
+        alike = [scores.between(connection, kin, _some(side)).astype(np.float64) for side in sides]
+    return Comparison(
+        text_of(rows[0]),
+        text_of(rows[1]),
+        (
+            _difference("silence", *silence),
+            *(_difference(name, figures[0][name], figures[1][name]) for name in CLIP_FIGURES),
+            _difference("novelty", *novelty),
+            _of_pairs("collapse", *map(_known, alike)),
+        ),
+    )
+
+
+def _figures(connection: Connection, clip_ids: Sequence[int]) -> Mapping[str, Values]:
+    """Figures of each clip by name; clips of which one is not known are left out of it."""
+    known: dict[str, list[float]] = {name: [] for name in CLIP_FIGURES}
+    columns: dict[str, Any] = {"seconds": SECONDS, "loudness": clip.c.loudness, "rating": clip.c.rating}
+    columns |= {name: measure.c[name] for name in MEASURES}
+    statement = select(*(columns[name].label(name) for name in CLIP_FIGURES)).select_from(
+        clip.join(recording, recording.c.id == clip.c.recording_id).outerjoin(
+            measure, measure.c.clip_id == clip.c.id
+        )
+    )
+    for chunk in chunks(clip_ids):
+        for row in connection.execute(statement.where(clip.c.id.in_(chunk)).order_by(clip.c.id)):
+            for name, value in row._mapping.items():
+                if value is not None:
+                    known[name].append(value)
+    return {name: np.array(values, np.float64) for name, values in known.items()}
+
+
+def _silence(connection: Connection, checkpoint_id: int) -> Values:
+    files, kept = generated_files(), sounding()
+    statement = (
+        select(1.0 - func.coalesce(kept.c.sounding, 0.0) / files.c.seconds)
+        .select_from(files.outerjoin(kept, kept.c.recording_id == files.c.recording_id))
+        .where(files.c.checkpoint_id == checkpoint_id, files.c.seconds > 0)
+    )
+    return np.array(connection.scalars(statement).all(), np.float64)
+
+
+def _some(written: Written) -> list[int]:
+    count = len(written.clip_ids)
+    places = np.linspace(0, count - 1, min(count, MOST_CLIPS)).astype(int)
+    return [written.clip_ids[place] for place in places.tolist()]
+
+
+def _known(matrix: Values) -> Values:
+    """The scores of those clips that have any; the diagonal is not looked at."""
+    here = np.flatnonzero(np.isfinite(matrix).any(axis=1))
+    return np.nan_to_num(matrix[np.ix_(here, here)])
+
+
+def _difference(figure: str, first: Values, second: Values) -> Difference:
+    means = [float(values.mean()) if values.size else None for values in (first, second)]
+    return _as_difference(figure, means, (first.size, second.size), mean_difference(first, second))
+
+
+def _of_pairs(figure: str, first: Values, second: Values) -> Difference:
+    means = [pair_mean(first), pair_mean(second)]
+    return _as_difference(figure, means, (len(first), len(second)), pair_mean_difference(first, second))
+
+
+def _as_difference(
+    figure: str, means: Sequence[float | None], clips: tuple[int, int], interval: Interval | None
+) -> Difference:
+    first, second = means
+    return Difference(
+        figure=figure,
+        first=first,
+        second=second,
+        clips_first=clips[0],
+        clips_second=clips[1],
+        difference=None if first is None or second is None else second - first,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+    )

@@ -1,0 +1,247 @@
+"""What each checkpoint wrote, and how much of it is worth keeping.
+
+Counts go over locations, missing ones included: a network that wrote the same silent file five times wrote five
+files. Minutes are minutes of audio; shares, likeness and novelty are in [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Float, Subquery, case, distinct, func, literal, select
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.fields import IS_HEARD, SECONDS
+from thresher.catalog.schema import (
+    STATUSES,
+    USABLE_STATUSES,
+    checkpoint,
+    clip,
+    location,
+    measure,
+    recording,
+)
+from thresher.curation.comparison.checkpoint_scores import Kinship, Written, kinship
+from thresher.curation.workers import Progress, no_progress
+
+
+@dataclass(frozen=True)
+class CheckpointRow:
+    """What one checkpoint wrote; all three names and the id None for files that say nothing.
+
+    `files` are the locations, `recordings` the distinct contents among them; minutes and `statuses` (shares
+    that sum to 1) go over files. `ratings`, their mean, `rejected` and `heard` go over distinct clips, and so do
+    the means `loudness` (LUFS), `loop` and `noise`. `silence` is the share of the generated minutes in which
+    nothing sounds: files that hold nothing, ends that were trimmed, and pauses.
+
+    `collapse` is the mean likeness of its clips among themselves, `copies` the share of them that are the same
+    sound as another of them, `novelty` the mean distance, 1 - likeness, of its clips from whatever is nearest to
+    them among those of all earlier checkpoints; None where there is nothing to compare.
+    """
+
+    id: int | None
+    run: str | None
+    epoch: int | None
+    step: int | None
+    verdict: str | None
+    note: str | None
+    files: int
+    recordings: int
+    missing: int
+    minutes_generated: float
+    minutes_kept: float
+    statuses: Mapping[str, float]
+    ratings: int
+    mean_rating: float | None
+    rejected: int
+    heard: int
+    silence: float | None
+    loudness: float | None
+    loop: float | None
+    noise: float | None
+    collapse: float | None
+    copies: float | None
+    novelty: float | None
+
+
+RECORDED = recording.c.frames / func.nullif(recording.c.sample_rate, 0, type_=Float())
+IS_GENERATED = recording.c.role == "generated"
+# marked spans lie over the others
+KEPT = case(
+    (recording.c.status.in_(USABLE_STATUSES) & (clip.c.kind != "marked"), SECONDS),
+    else_=0.0,
+)
+CLIPS = clip.join(recording, recording.c.id == clip.c.recording_id)
+
+
+def checkpoints(catalog: Catalog, progress: Progress = no_progress) -> list[CheckpointRow]:
+    """What each checkpoint wrote, by run, epoch and step; files of no checkpoint come last.
+
+    A file counts under the checkpoint that its own location names, except where that of its recording was
+    corrected. Reference audio is left out: no checkpoint wrote it.
+    """
+    files = generated_files()
+    kept = sounding()
+    with catalog.reading() as connection:
+        names = {row.id: row for row in connection.execute(select(checkpoint))}
+        sums = connection.execute(
+            select(
+                files.c.checkpoint_id,
+                files.c.status,
+                func.count().label("files"),
+                func.count(distinct(files.c.recording_id)).label("recordings"),
+                func.count(files.c.missing_since).label("missing"),
+                func.coalesce(func.sum(files.c.seconds), 0.0).label("generated"),
+                func.coalesce(func.sum(kept.c.seconds), 0.0).label("kept"),
+                func.coalesce(func.sum(kept.c.sounding), 0.0).label("sounding"),
+            )
+            .select_from(files.outerjoin(kept, kept.c.recording_id == files.c.recording_id))
+            .group_by(files.c.checkpoint_id, files.c.status)
+        ).all()
+        pairs = select(files.c.checkpoint_id, files.c.recording_id).distinct().subquery()
+        of_clips = connection.execute(
+            select(
+                pairs.c.checkpoint_id,
+                func.count(clip.c.rating).label("ratings"),
+                func.avg(clip.c.rating).label("mean"),
+                func.sum(case((clip.c.rejected, 1), else_=0)).label("rejected"),
+                func.sum(case((IS_HEARD, 1), else_=0)).label("heard"),
+                func.avg(clip.c.loudness).label("loudness"),
+                func.avg(measure.c.loop).label("loop"),
+                func.avg(measure.c.noise).label("noise"),
+            )
+            .select_from(
+                pairs.join(clip, clip.c.recording_id == pairs.c.recording_id).outerjoin(
+                    measure, measure.c.clip_id == clip.c.id
+                )
+            )
+            .group_by(pairs.c.checkpoint_id)
+        ).all()
+        by_checkpoint: defaultdict[int | None, list[Any]] = defaultdict(list)
+        for row in sums:
+            by_checkpoint[row.checkpoint_id].append(row)
+        found = in_training_order(names, by_checkpoint)
+        kin = kinship(catalog, connection, written_by(connection, found, names), progress)
+    clips = {row.checkpoint_id: row for row in of_clips}
+    return [
+        _checkpoint_row(names.get(number), by_checkpoint[number], clips.get(number), kinds)
+        for number, kinds in zip(found, kin, strict=True)
+    ]
+
+
+def in_training_order(
+    names: Mapping[int, Any], wanted: Iterable[int | None] | None = None
+) -> list[int | None]:
+    """Ids of checkpoints (all of `names`, or those `wanted`) by run, epoch and step, none at all last."""
+    ids = names if wanted is None else wanted
+    return sorted(ids, key=lambda number: _order(None if number is None else names[number]))
+
+
+def written_by(
+    connection: Connection, numbers: Sequence[int | None], names: Mapping[int, Any]
+) -> list[Written]:
+    """What the checkpoints of these ids, in the order of training, wrote that can be scored."""
+    files = generated_files()
+    rows = connection.execute(
+        select(files.c.checkpoint_id, clip.c.id, recording.c.batch_id)
+        .distinct()
+        .select_from(
+            files.join(recording, recording.c.id == files.c.recording_id).join(
+                clip, clip.c.recording_id == recording.c.id
+            )
+        )
+        .where(recording.c.status.in_(USABLE_STATUSES))
+        .order_by(clip.c.id)
+    )
+    clips: defaultdict[int | None, list[tuple[int, int]]] = defaultdict(list)
+    for row in rows:
+        clips[row.checkpoint_id].append((row.id, row.batch_id))
+    return [
+        Written(
+            run=None if number is None else names[number].run or "",
+            place=place,
+            clip_ids=tuple(clip_id for clip_id, _ in clips[number]),
+            batches=tuple(batch for _, batch in clips[number]),
+        )
+        for place, number in enumerate(numbers)
+    ]
+
+
+def sounding() -> Subquery:
+    """By recording: the seconds that were kept of it, and those of them in which something sounds."""
+    return (
+        select(
+            clip.c.recording_id,
+            func.sum(KEPT).label("seconds"),
+            func.sum(KEPT * (1.0 - func.coalesce(measure.c.silence, 0.0))).label("sounding"),
+        )
+        .select_from(CLIPS.outerjoin(measure, measure.c.clip_id == clip.c.id))
+        .group_by(clip.c.recording_id)
+        .subquery()
+    )
+
+
+def generated_files() -> Subquery:
+    """Every generated file, missing ones included, with the checkpoint that wrote it."""
+    wrote = case((recording.c.checkpoint_pinned, recording.c.checkpoint_id), else_=location.c.checkpoint_id)
+    return (
+        select(
+            location.c.recording_id,
+            location.c.missing_since,
+            wrote.label("checkpoint_id"),
+            # a file that could not even be read has no recording
+            func.coalesce(recording.c.status, literal("unreadable")).label("status"),
+            RECORDED.label("seconds"),
+        )
+        .select_from(location.outerjoin(recording, recording.c.id == location.c.recording_id))
+        .where(func.coalesce(recording.c.role, literal("generated")) == "generated")
+        .subquery()
+    )
+
+
+def _checkpoint_row(names: Any, by_status: list[Any], of_clips: Any, kin: Kinship) -> CheckpointRow:
+    files = sum(row.files for row in by_status)
+    shares = Counter({row.status: row.files for row in by_status})
+    generated = sum(row.generated for row in by_status)
+    return CheckpointRow(
+        id=names.id if names else None,
+        run=names.run if names else None,
+        epoch=names.epoch if names else None,
+        step=names.step if names else None,
+        verdict=names.verdict if names else None,
+        note=names.note if names else None,
+        files=files,
+        recordings=sum(row.recordings for row in by_status),
+        missing=sum(row.missing for row in by_status),
+        minutes_generated=generated / 60,
+        minutes_kept=sum(row.kept for row in by_status) / 60,
+        statuses={status: shares[status] / files for status in STATUSES if status in shares},
+        ratings=of_clips.ratings if of_clips else 0,
+        mean_rating=of_clips.mean if of_clips else None,
+        rejected=of_clips.rejected if of_clips else 0,
+        heard=of_clips.heard if of_clips else 0,
+        silence=1.0 - sum(row.sounding for row in by_status) / generated if generated else None,
+        loudness=of_clips.loudness if of_clips else None,
+        loop=of_clips.loop if of_clips else None,
+        noise=of_clips.noise if of_clips else None,
+        collapse=kin.collapse,
+        copies=kin.copies,
+        novelty=kin.novelty,
+    )
+
+
+def _order(names: Any) -> tuple[Any, ...]:
+    """By run, epoch, step; what is not named comes after what is, and no name at all last."""
+    run, epoch, step = (None, None, None) if names is None else (names.run, names.epoch, names.step)
+    return (
+        run is None and epoch is None and step is None,
+        run is None,
+        run or "",
+        epoch is None,
+        epoch or 0,
+        step is None,
+        step or 0,
+    )

@@ -1,0 +1,131 @@
+"""One file of an export: what it is to be, and writing it, whole or not at all.
+
+Positions are frames at the recording's own rate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from thresher.catalog.atomic_files import beside
+from thresher.catalog.audio import AudioReader
+from thresher.catalog.content_files import Place
+from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, suffix_of
+from thresher.catalog.paths import to_text
+from thresher.curation.exports.file_names import Wanted
+from thresher.errors import AudioError, NotFoundError, UsageError
+
+Form = Literal["copy", "trimmed", "link"]
+State = Literal["written", "there already", "refused", "missing", "failed"]
+
+_COPY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """One file of an export, whose clip is the first of those it is for.
+
+    `path` is where it is, None where it is not; `bytes` its size, 0 for a link; `reason` tells why it is refused,
+    missing or failed.
+    """
+
+    clip: int
+    source: str
+    path: str | None
+    state: State
+    bytes: int = 0
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Item:
+    """A file to be written; `source` holds the recording's content now, None where nothing does.
+
+    The span, the format and the comment are those of a trimmed one.
+    """
+
+    clip: int
+    sha256: str
+    places: tuple[Place, ...]
+    start: int
+    end: int
+    container: str
+    subtype: str
+    comment: str
+    form: Form
+    source: Place | None = None
+    target: bytes = b""
+
+    @property
+    def wanted_name(self) -> Wanted:
+        """Its source's name; a trimmed one may be of another format."""
+        own = os.path.basename(self.places[0].path) if self.places else b"clip"
+        form = OUTPUT_FORMATS.get(os.fsdecode(os.path.splitext(own)[1]).lower())
+        has_own = self.form != "trimmed" or (form is not None and form.container == self.container)
+        return Wanted(own, self.clip, None if has_own else suffix_of(self.container).encode())
+
+    def told(self, state: State, size: int = 0, reason: str | None = None) -> ExportedFile:
+        """What the report says of it."""
+        shown = self.source or (self.places[0] if self.places else None)
+        path = to_text(self.target) if state in ("written", "there already", "refused") else None
+        return ExportedFile(self.clip, shown.path_text if shown else "", path, state, size, reason)
+
+
+def put(item: Item, *, overwrite: bool) -> int:
+    """Write one file, whole or not at all; its size."""
+    assert item.source is not None
+    with beside(Path(os.fsdecode(item.target))) as partial:
+        file = os.fsencode(partial)
+        if item.form == "link":
+            os.symlink(item.source.path, file)
+            size = 0
+        else:
+            size = encode(item, file) if item.form == "trimmed" else _copy(item, file)
+        if not overwrite and os.path.lexists(item.target):
+            raise UsageError("another file has come there meanwhile")
+    return size
+
+
+def _copy(item: Item, file: bytes) -> int:
+    """Copy the source; what is written is hashed on its way, so that it is what the catalog knows."""
+    assert item.source is not None
+    digest, size = hashlib.sha256(), 0
+    with open(item.source.path, "rb", buffering=0) as source, open(file, "wb") as copy:
+        while block := source.read(_COPY_BYTES):
+            digest.update(block)
+            size += copy.write(block)
+        copy.flush()
+        os.fsync(copy.fileno())
+    if digest.hexdigest() != item.sha256:
+        raise NotFoundError("the file has changed; `thresher ingest` its folder")
+    return size
+
+
+def encode(item: Item, file: bytes) -> int:
+    """Write the clip's span alone; the size of the file."""
+    assert item.source is not None
+    position = item.start
+    with AudioReader(item.source.path) as reader:
+        form = reader.format
+        unchanged = form.subtype == item.subtype == "PCM_16"
+        tags = {"title": to_text(os.path.basename(item.target)), "comment": item.comment}
+        with AudioWriter(
+            file,
+            form.sample_rate,
+            form.channels,
+            item.container,
+            item.subtype,
+            tags,
+            frames=item.end - item.start,
+        ) as writer:
+            blocks = reader.pcm16_blocks if unchanged else reader.blocks
+            for block in blocks(item.start, item.end):
+                writer.write(block)
+                position += len(block)
+    if position != item.end:
+        raise AudioError(f"it ends at frame {position} of {item.end}; `thresher ingest` its folder")
+    return os.stat(file).st_size

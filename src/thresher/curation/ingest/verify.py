@@ -1,0 +1,132 @@
+"""Verify a catalog: the database's own checks, and the checksums that it can't see.
+
+What is damaged can be made again: a fingerprint from its file, a score row from the fingerprints.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection, select, update
+
+from thresher.catalog import scores
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import clip, metric, score_row
+from thresher.curation.comparison.score import score_all
+from thresher.curation.ingest.reanalyse import ReanalysisReport, reanalyse_clips
+from thresher.curation.workers import Progress, no_progress
+
+KINDS = ("fingerprint", "descriptor")
+
+UNKNOWN_TRIM = "{}"
+"""Trim settings equal to nobody's, so that the next ingest of the file analyses it."""
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What is wrong: the database's words, clips with a damaged fingerprint or descriptor, damaged score rows by
+    metric.
+
+    `incomplete` names metrics whose rows don't prove their matrix complete. `repair` is what was done about it;
+    clips in its `without_file` have no fingerprint now, and get one when an ingest finds their file again.
+    """
+
+    database: tuple[str, ...]
+    fingerprints: tuple[int, ...]
+    descriptors: tuple[int, ...]
+    score_rows: dict[str, tuple[int, ...]]
+    incomplete: tuple[str, ...]
+    repair: ReanalysisReport | None
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is wrong."""
+        clips = self.fingerprints or self.descriptors
+        return not (self.database or clips or any(self.score_rows.values()) or self.incomplete)
+
+    @property
+    def is_mended(self) -> bool:
+        """Whether all that was wrong has been made again."""
+        return not self.database and self.repair is not None and not self.repair.without_file
+
+
+def verify(catalog: Catalog, *, repair: bool = False, progress: Progress = no_progress) -> VerifyReport:
+    """Check everything that is stored; with `repair`, make again what is damaged."""
+    with catalog.reading() as connection:
+        words = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+        broken = list(connection.exec_driver_sql("PRAGMA foreign_key_check"))
+        database = [word for word in words if word != "ok"]
+        if broken:
+            database.append(f"{len(broken)} references lead nowhere")
+        fingerprints, descriptors = (_damaged(connection, kind) for kind in KINDS)
+        names = _metric_names(connection)
+        rows = {metric_id: _damaged_rows(connection, metric_id) for metric_id in names}
+        incomplete = [
+            name
+            for metric_id, name in names.items()
+            if not rows[metric_id] and not scores.coverage(connection, metric_id).complete
+        ]
+    done = None
+    if repair and (fingerprints or descriptors or any(rows.values()) or incomplete):
+        done = _repair(catalog, sorted({*fingerprints, *descriptors}), rows, progress)
+    return VerifyReport(
+        tuple(database),
+        tuple(fingerprints),
+        tuple(descriptors),
+        {names[metric_id]: tuple(damaged) for metric_id, damaged in rows.items()},
+        tuple(incomplete),
+        done,
+    )
+
+
+def _metric_names(connection: Connection) -> dict[int, str]:
+    """What to call each metric, by id: its name, with the version where it is not the only one."""
+    known = connection.execute(select(metric).order_by(metric.c.id)).all()
+    all_names = [row.name for row in known]
+    return {
+        row.id: row.name if all_names.count(row.name) == 1 else f"{row.name}, version {row.version}"
+        for row in known
+    }
+
+
+def _damaged(connection: Connection, kind: str) -> list[int]:
+    blob, crc32 = clip.c[kind], clip.c[f"{kind}_crc32"]
+    rows = connection.execute(select(clip.c.id, blob, crc32).where(blob.is_not(None)))
+    return [row.id for row in rows if zlib.crc32(row[1]) != row[2]]
+
+
+def _damaged_rows(connection: Connection, metric_id: int) -> list[int]:
+    statement = select(score_row.c.position, score_row.c.scores, score_row.c.crc32).where(
+        score_row.c.metric_id == metric_id
+    )
+    return [
+        row.position
+        for row in connection.execute(statement.execution_options(yield_per=64))
+        if zlib.crc32(row.scores) != row.crc32 or len(row.scores) != 4 * row.position
+    ]
+
+
+def _repair(
+    catalog: Catalog, clip_ids: Sequence[int], rows: Mapping[int, Sequence[int]], progress: Progress
+) -> ReanalysisReport:
+    """Retire what is damaged, close gaps, then analyse and score anew; a retired row is never read again."""
+    with catalog.writing() as connection:
+        scores.retire_damaged(connection, rows)
+        for metric_id in rows:
+            if not scores.coverage(connection, metric_id).complete:
+                scores.compact(connection, metric_id)
+    done = reanalyse_clips(catalog, clip_ids, rescore=False, progress=progress)
+    with catalog.writing() as connection:
+        for kind in KINDS:
+            _forget_damaged(connection, kind)
+    return replace(done, scores=score_all(catalog, progress))
+
+
+def _forget_damaged(connection: Connection, kind: str) -> None:
+    """Take away what no file was left to make again: nothing can be scored with it."""
+    names = [column.name for column in clip.c if column.name.startswith(kind)]
+    for clip_id in _damaged(connection, kind):
+        values = {**dict.fromkeys(names), "trim": UNKNOWN_TRIM}
+        connection.execute(update(clip).where(clip.c.id == clip_id).values(values))

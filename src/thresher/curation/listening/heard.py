@@ -1,0 +1,61 @@
+"""What was heard is remembered: a decision like any other, so that undoing it takes it back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, select
+
+from thresher.catalog import decisions
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import chunks
+from thresher.catalog.decisions import Decision, Wish
+from thresher.catalog.schema import clip
+from thresher.curation.clips.decisions import RATINGS
+from thresher.errors import NotFoundError, UsageError
+from thresher.formatting import counted
+
+
+def mark_heard(
+    catalog: Catalog,
+    clip_ids: Sequence[int],
+    *,
+    verb: str = "listen",
+    rating: int | None = None,
+    reject: bool = False,
+    not_before: float = 0.0,
+) -> Decision | None:
+    """Remember that clips were heard now, with the rating or the rejection they got, as one decision.
+
+    A rating given here takes a rejection back: who rates what plays wants to keep it. The time is at least
+    `not_before`, seconds since 1970, for clocks are set back. None where all was so already; NotFoundError where no
+    such clip is left.
+    """
+    if rating is not None and (rating not in RATINGS or reject):
+        raise UsageError(f'"{rating}" is no rating; give 1 to 5, and no rejection with it')
+    judged = {} if rating is None else {"rating": rating, "rejected": False}
+    judged |= {"rejected": True} if reject else {}
+    with catalog.writing() as connection:
+        known = _known(connection, clip_ids)
+        if not known:
+            raise NotFoundError(
+                "the clip is not in the catalog any more; `thresher list` shows what there is"
+            )
+        values = {"heard_at": max(time.time(), not_before), **judged}
+        wishes = (Wish("clip", clip_id, name, value) for clip_id in known for name, value in values.items())
+        said = _summary(verb, known, rating, reject=reject)
+        return decisions.decide(connection, verb, said, wishes)
+
+
+def _known(connection: Connection, clip_ids: Iterable[int]) -> list[int]:
+    known: set[int] = set()
+    for chunk in chunks(list(clip_ids)):
+        known.update(connection.scalars(select(clip.c.id).where(clip.c.id.in_(chunk))))
+    return sorted(known)
+
+
+def _summary(verb: str, known: Sequence[int], rating: int | None, *, reject: bool) -> str:
+    said = " reject" if reject else "" if rating is None else f" rate {rating}"
+    which = str(known[0]) if len(known) == 1 else counted(len(known), "clip")
+    return f"{verb}{said}: {which}"

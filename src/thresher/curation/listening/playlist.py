@@ -1,0 +1,109 @@
+"""A listening queue as a playlist, for systems without a player, or with a better one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from thresher.catalog.atomic_files import write_text
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.content_files import content_files
+from thresher.catalog.paths import to_text
+from thresher.catalog.values import checkpoint_text
+from thresher.curation.exports.formats import m3u8
+from thresher.curation.exports.formats.timeline import Entry, Sheet
+from thresher.curation.listening.queue import ListenRow, Queue
+from thresher.curation.renderings.audio_file import target_of
+from thresher.errors import NotFoundError, UsageError
+
+FILE_NAME = "listen.m3u8"
+TITLE = "thresher listen"
+_OURS = f"#EXTM3U\n#PLAYLIST:{TITLE}\n"
+
+
+@dataclass(frozen=True)
+class Playlist:
+    """What was written: `clips` in `path`, `missing` being those whose files are nowhere.
+
+    They play `seconds` where the player knows where clips start and stop within their files, as VLC does, and
+    `file_seconds` where it plays whole files.
+    """
+
+    path: str
+    clips: int
+    missing: tuple[str, ...]
+    seconds: float
+    file_seconds: float
+
+
+def write_playlist(
+    catalog: Catalog,
+    queue: Queue,
+    file: str | os.PathLike[str] | None = None,
+    *,
+    overwrite: bool = False,
+) -> Playlist:
+    """Write what is left of a queue as extended M3U, by default to listen.m3u8 in the catalog's folder.
+
+    An earlier playlist of a queue is replaced, any other file only to `overwrite` (UsageError). NotFoundError where
+    no file is there.
+    """
+    target = playlist_target(catalog, file, overwrite=overwrite)
+    files = content_files(catalog, {row.sha256 for row in queue.left})
+    rows = [row for row in queue.left if row.sha256 in files]
+    if not rows:
+        raise NotFoundError("no file of the queue is there; put them back and `thresher ingest` their folder")
+    seconds = sum(row.seconds for row in rows)
+    entries = tuple(_entry(row, files[row.sha256]) for row in rows)
+    sheet = Sheet(TITLE, queue.query, b"", 1, 1, seconds, entries, "")
+    write_text(target, m3u8.FORMAT.text(sheet, os.fsencode(target.parent)))
+    missing = tuple(row.path or f"clip {row.id}" for row in queue.clips if row.missing and not row.done)
+    return Playlist(
+        to_text(os.fsencode(target)), len(rows), missing, seconds, sum(row.file_seconds for row in rows)
+    )
+
+
+def playlist_target(
+    catalog: Catalog, file: str | os.PathLike[str] | None = None, *, overwrite: bool = False
+) -> Path:
+    """Where a playlist goes, checked; see `write_playlist`."""
+    target = target_of(catalog.root / FILE_NAME if file is None else file, "")
+    if target.suffix.lower() not in (".m3u8", ".m3u"):
+        raise UsageError(f'"{target.name}" is no playlist; give a name that ends in .m3u8')
+    if os.path.lexists(target) and not overwrite and not _is_ours(target):
+        raise UsageError(
+            f"{target} exists and is no playlist of a queue; give another -o FILE, or --overwrite"
+        )
+    return target
+
+
+def _is_ours(target: Path) -> bool:
+    try:
+        with open(target, encoding="utf-8", newline="") as file:
+            return file.read(len(_OURS)) == _OURS
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _entry(row: ListenRow, path: bytes) -> Entry:
+    """A clip by itself: only its name, its place and its span are carried."""
+    name = checkpoint_text(row.run, row.epoch, row.step)
+    return Entry(
+        clip=row.id,
+        title=" · ".join(part for part in (name, f"clip {row.id}") if part),
+        path=path,
+        container="",
+        channels=1,
+        run=row.run,
+        epoch=row.epoch,
+        step=row.step,
+        start=0.0,
+        seconds=row.seconds,
+        offset=row.start,
+        gain=1.0,
+        crossfade=0.0,
+        fade_in=0.0,
+        fade_out=0.0,
+        transition=None,
+    )

@@ -1,0 +1,260 @@
+"""How a song differs from one of its renderings, or two of them from each other: which clips, why, how long."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import chunks
+from thresher.catalog.schema import batch, clip, location, recording
+from thresher.curation.clips.listing import select_ids
+from thresher.curation.renderings.history import Rendering, frozen
+from thresher.curation.songs.tracklist import Track, Tracklist, tracklist
+from thresher.errors import NotFoundError, QueryError
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Today's song, or rendering `other`, against rendering `number`: ids of clips new, gone, at another place,
+    trimmed otherwise.
+
+    `settings` are sentences about what else would make another rendering. `reasons` say of each clip named why;
+    `tracks` are these clips as they lay last. `seconds` are the lengths before and after.
+    """
+
+    number: int
+    other: int | None
+    new: tuple[int, ...]
+    gone: tuple[int, ...]
+    moved: tuple[int, ...]
+    retrimmed: tuple[int, ...]
+    settings: tuple[str, ...]
+    reasons: Mapping[int, str]
+    tracks: Mapping[int, Track]
+    seconds: tuple[float, float]
+
+    @property
+    def is_none(self) -> bool:
+        """Whether the song is as it was rendered."""
+        return not (self.new or self.gone or self.moved or self.retrimmed or self.settings)
+
+
+def since_rendering(catalog: Catalog, today: Tracklist) -> Difference | None:
+    """How a song as it is laid out today differs from its last rendering; None where it was never rendered."""
+    try:
+        then, rendered = frozen(catalog, today.song.name)
+    except NotFoundError:
+        return None
+    return _difference(catalog, then, rendered, today, None)
+
+
+def difference(
+    catalog: Catalog, name: str, number: int | None = None, other: int | None = None
+) -> Difference:
+    """How rendering `other` of a song, or else the song today, differs from rendering `number`, or else the last.
+
+    Raises NotFoundError where one of them is not there.
+    """
+    then, rendered = frozen(catalog, name, number)
+    if other is None:
+        return _difference(catalog, then, rendered, tracklist(catalog, name), None)
+    return _difference(catalog, then, rendered, *frozen(catalog, name, other))
+
+
+def _difference(
+    catalog: Catalog, then: Tracklist, rendered: Rendering, now: Tracklist, again: Rendering | None
+) -> Difference:
+    was, is_now = ({track.clip: track for track in plan.tracks} for plan in (then, now))
+    both = was.keys() & is_now.keys()
+    stayed = _longest_common(
+        [each for each in is_now if each in both], [each for each in was if each in both]
+    )
+    new = tuple(each for each in is_now if each not in both)
+    gone = tuple(each for each in was if each not in both)
+    moved = tuple(each for each in is_now if each in both and each not in stayed)
+    retrimmed = tuple(each for each in is_now if each in both and _span(is_now[each]) != _span(was[each]))
+    with catalog.reading() as connection:
+        why = _Reasons(catalog, connection, then, rendered, now, again)
+        reasons = {
+            **dict.fromkeys(moved, why.moved()),
+            **dict.fromkeys(retrimmed, "analysed again, with another span"),
+            **why.new(new),
+            **why.gone(gone),
+        }
+    return Difference(
+        rendered.number,
+        None if again is None else again.number,
+        new,
+        gone,
+        moved,
+        retrimmed,
+        tuple(_other_settings(then, now)),
+        reasons,
+        {each: is_now.get(each) or was[each] for each in reasons},
+        (then.seconds, now.seconds),
+    )
+
+
+def _span(track: Track) -> tuple[int, int]:
+    return track.start_frame, track.end_frame
+
+
+class _Reasons:
+    """Why clips came and went between a rendering and today, or a later one."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        connection: Connection,
+        then: Tracklist,
+        rendered: Rendering,
+        now: Tracklist,
+        again: Rendering | None,
+    ) -> None:
+        self._catalog, self._connection = catalog, connection
+        self._rendered, self._again = rendered, again
+        self._then, self._now = then.song.settings, now.song.settings
+        self._is_edited = self._then.query != self._now.query
+
+    def moved(self) -> str:
+        """Of clips at another place among those that stayed."""
+        then, now = self._then, self._now
+        if (then.ordering, then.metric, then.manual) != (now.ordering, now.metric, now.manual):
+            return "the order is another"
+        if (then.edits.pins, then.edits.together) != (now.edits.pins, now.edits.together):
+            return "places were edited by hand"
+        return "the order is the same, but others came or went"
+
+    def new(self, clip_ids: Sequence[int]) -> dict[int, str]:
+        """Of clips that were not in it."""
+        ingested = self._ingested(clip_ids)
+        found_then = self._found(self._then.query) if clip_ids and self._is_edited else frozenset()
+        by_hand = {*self._now.edits.added, *self._then.edits.dropped}
+        reasons = {}
+        for each in clip_ids:
+            if each in by_hand:
+                reasons[each] = "added by hand"
+            elif ingested.get(each, 0.0) > self._rendered.created_at:
+                reasons[each] = "ingested since"
+            elif self._is_edited and each not in found_then:
+                reasons[each] = "the query was edited"
+            else:
+                reasons[each] = "judged or changed since, or within the limits now"
+        return reasons
+
+    def gone(self, clip_ids: Sequence[int]) -> dict[int, str]:
+        """Of clips that were in it."""
+        if not clip_ids:
+            return {}
+        known, found = self._known(clip_ids), self._found(self._now.query)
+        found_then = self._found(self._then.query) if self._is_edited else found
+        return {each: self._why_gone(each, known.get(each), found, found_then) for each in clip_ids}
+
+    def _why_gone(self, clip_id: int, row: Any, found: frozenset[int], found_then: frozenset[int]) -> str:
+        if row is None:
+            return "forgotten"
+        if clip_id in self._now.edits.dropped:
+            return "dropped by hand"
+        if row.rejected:
+            return "rejected"
+        if self._is_edited and clip_id in found_then and clip_id not in found:
+            return "the query was edited"
+        if row.is_missing:
+            return "its file is missing"
+        if clip_id in found:
+            return "beyond the song's limits"
+        return "the query finds it no more"
+
+    def _found(self, query: str) -> frozenset[int]:
+        try:
+            return frozenset(select_ids(self._catalog, self._connection, query, song=True))
+        except (QueryError, NotFoundError):  # it names what is not there any more
+            return frozenset()
+
+    def _ingested(self, clip_ids: Sequence[int]) -> dict[int, float]:
+        found: dict[int, float] = {}
+        for chunk in chunks(clip_ids):
+            statement = (
+                select(clip.c.id, batch.c.started_at)
+                .join(recording, recording.c.id == clip.c.recording_id)
+                .join(batch, batch.c.id == recording.c.batch_id)
+                .where(clip.c.id.in_(chunk))
+            )
+            found.update((row.id, row.started_at) for row in self._connection.execute(statement))
+        return found
+
+    def _known(self, clip_ids: Sequence[int]) -> dict[int, Any]:
+        present = (
+            select(location.c.id)
+            .where(location.c.recording_id == clip.c.recording_id, location.c.missing_since.is_(None))
+            .correlate(clip)
+            .exists()
+        )
+        found: dict[int, Any] = {}
+        for chunk in chunks(clip_ids):
+            statement = select(clip.c.id, clip.c.rejected, (~present).label("is_missing"))
+            rows = self._connection.execute(statement.where(clip.c.id.in_(chunk)))
+            found.update((row.id, row) for row in rows)
+        return found
+
+
+def _other_settings(then: Tracklist, now: Tracklist) -> Iterator[str]:
+    """What reaches the file besides the clips and their spans, where it is another now."""
+    if now.sample_rate != then.sample_rate:
+        yield f"{then.sample_rate} Hz is {now.sample_rate} Hz"
+    if now.channels != then.channels:
+        yield f"{_layout(then.channels)} is {_layout(now.channels)}"
+    was, is_now = then.song.settings, now.song.settings
+    if then.tracks and now.fade_frames / now.sample_rate != then.fade_frames / then.sample_rate:
+        yield "the fade is another"
+    for what, one, other in (
+        ("crossfade", _seconds(was.crossfade), _seconds(is_now.crossfade)),
+        ("gap", _seconds(was.gap), _seconds(is_now.gap)),
+        ("loudness", _lufs(was.lufs), _lufs(is_now.lufs)),
+        ("subtype", was.subtype or "that of the clips", is_now.subtype or "that of the clips"),
+        ("dither", "on" if was.dither else "off", "on" if is_now.dither else "off"),
+    ):
+        if one != other:
+            yield f"the {what} was {one} and is {other}"
+    if is_now.query != was.query:
+        yield "the query, which is in the tags, is another"
+    gains = {track.clip: track.gain for track in now.tracks}
+    has_other_gains = any(gains.get(track.clip, track.gain) != track.gain for track in then.tracks)
+    if has_other_gains and is_now.lufs == was.lufs:
+        yield "gains are others"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:g} s"
+
+
+def _lufs(lufs: float | None) -> str:
+    return "that of each clip" if lufs is None else f"{lufs:g} LUFS"
+
+
+def _layout(channels: int) -> str:
+    return "mono" if channels == 1 else "stereo"
+
+
+def _longest_common(now: Sequence[int], then: Sequence[int]) -> set[int]:
+    """The clips that keep their order: a longest increasing run of old places in the new order."""
+    place = {clip_id: index for index, clip_id in enumerate(then)}
+    tails: list[int] = []  # smallest last old place of an increasing run of each length
+    at: list[int] = []  # which entry of `now` that place is
+    before: list[int | None] = []
+    for index, clip_id in enumerate(now):
+        length = bisect_left(tails, place[clip_id])
+        tails[length : length + 1] = [place[clip_id]]
+        at[length : length + 1] = [index]
+        before.append(at[length - 1] if length else None)
+    kept: set[int] = set()
+    step: int | None = at[-1] if at else None
+    while step is not None:
+        kept.add(now[step])
+        step = before[step]
+    return kept

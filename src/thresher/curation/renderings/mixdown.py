@@ -1,0 +1,193 @@
+"""A tracklist as sound: clips decoded, cut, resampled, mixed down, faded, joined and held under full scale.
+
+Clips are prepared a few ahead of the writer; memory depends on the longest clip, not on the song. Blocks are as in
+`signal/mix.py`, and leave as the samples that the encoder takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thresher.catalog.audio import AudioReader
+from thresher.catalog.encoding import encoder_samples
+from thresher.curation.songs.tracklist import TRUE_PEAK_CEILING, Track, Tracklist
+from thresher.curation.workers import Progress, WorkerDied, Workers
+from thresher.errors import AudioError
+from thresher.signal.features.loudness import LoudnessMeter
+from thresher.signal.mixing.dither import Dither
+from thresher.signal.mixing.limiter import Limiter
+from thresher.signal.mixing.mix import Block, Fade, Resampler, downmix, fade_edges, join
+
+AHEAD_FRAMES = 8_000_000
+"""Clips up to this many samples are prepared ahead of the writer; longer ones are streamed in their turn."""
+
+HEARD = 10 ** (-0.1 / 20)
+"""A gain that is nearer to 1 is not worth telling: 0.1 dB."""
+
+
+@dataclass(frozen=True)
+class Limiting:
+    """What was turned down so that the sum of the clips would not clip: `clips` with the most of each, in dB
+    below 0.
+
+    `seconds` were touched in all, by `most` dB at the worst, `at` seconds into the song.
+    """
+
+    seconds: float
+    most: float
+    at: float
+    clips: Mapping[int, float]
+
+
+@dataclass
+class Mix:
+    """A song's sound: `blocks` may be taken once.
+
+    When they are, `limiting` tells what was limited, if anything, and `loudness` how loud the whole has come
+    out, in LUFS, where clips are brought to a loudness.
+    """
+
+    plan: Tracklist
+    files: Mapping[str, bytes]
+    subtype: str
+    progress: Progress
+    limiting: Limiting | None = field(default=None, init=False)
+    loudness: float | None = field(default=None, init=False)
+
+    def blocks(self) -> Iterator[NDArray[Any]]:
+        """The song's blocks in order, shape (frames, channels) each, as its encoder takes them."""
+        plan = self.plan
+        spans = [(track.output_start, track.output_start + track.output_frames) for track in plan.tracks]
+        limiter = _limiter(plan)
+        is_dithered = plan.song.settings.dither and self.subtype == "PCM_16"
+        is_plain = limiter is None and not is_dithered
+        prepared = self.clips(self.subtype if is_plain else "")
+        joined: Iterator[NDArray[Any]] = join(spans, prepared, plan.channels)
+        if limiter is not None:
+            joined = _limited(joined, limiter, plan.channels)
+        if is_dithered:
+            joined = map(Dither(plan.channels).process, joined)
+        meter = None
+        if plan.song.settings.lufs is not None:
+            meter = LoudnessMeter(plan.sample_rate, plan.channels)
+        for block in joined:
+            if meter is not None:
+                meter.update(block)
+            yield encoder_samples(block, self.subtype)
+        self.loudness = None if meter is None else meter.integrated()
+        if limiter is not None:
+            self.limiting = _limiting(plan, limiter)
+
+    def clips(self, subtype: str) -> Iterator[Iterable[NDArray[Any]]]:
+        """The blocks of each clip, as the encoder takes samples of a subtype, or as floats for none."""
+        plan = self.plan
+
+        def tasks() -> Iterator[tuple[_Clip, _Clip | None]]:
+            for track, fades in zip(plan.tracks, plan.fades, strict=True):
+                clip = _Clip(
+                    track, self.files[track.recording_sha256], fades, plan.sample_rate, plan.channels, subtype
+                )
+                size = (track.end_frame - track.start_frame) * track.channels
+                # there is nothing to prepare in samples that are only copied
+                yield clip, None if clip.needs_no_change or size > AHEAD_FRAMES else clip
+
+        with Workers("threads", ahead=2) as workers:  # more would only hold more clips
+            for done, (clip, prepared) in enumerate(workers.map(_prepared, tasks()), start=1):
+                assert not isinstance(prepared, WorkerDied)
+                yield clip.blocks() if prepared is None else prepared
+                self.progress("rendering", done, len(plan.tracks))
+
+
+def _limiter(plan: Tracklist) -> Limiter | None:
+    if not plan.is_limited:
+        return None
+    if plan.song.settings.lufs is None:
+        return Limiter(plan.sample_rate, plan.channels, 1.0, true_peak=False)
+    return Limiter(plan.sample_rate, plan.channels, 10 ** (TRUE_PEAK_CEILING / 20), true_peak=True)
+
+
+def _limited(blocks: Iterator[Block], limiter: Limiter, channels: int) -> Iterator[Block]:
+    for block in blocks:
+        yield limiter.process(block)
+    yield limiter.process(np.zeros((0, channels), np.float32), last=True)
+
+
+def _limiting(plan: Tracklist, limiter: Limiter) -> Limiting | None:
+    """What a limiter did to the clips of a song; None where that can't be heard."""
+    lowest, at = limiter.lowest_gain(0, plan.frames)
+    if lowest > HEARD:
+        return None
+    spans = ((track, track.output_start, track.output_start + track.output_frames) for track in plan.tracks)
+    gains = {track.clip: limiter.lowest_gain(start, end)[0] for track, start, end in spans}
+    return Limiting(
+        limiter.reduced_frames(HEARD) / plan.sample_rate,
+        _decibels(lowest),
+        at / plan.sample_rate,
+        {clip: _decibels(gain) for clip, gain in gains.items() if gain <= HEARD},
+    )
+
+
+def _decibels(gain: float) -> float:
+    return float(20 * np.log10(gain))
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """A track, the file that holds its content now, and how the song wants it."""
+
+    track: Track
+    file: bytes
+    fades: tuple[Fade, Fade]
+    sample_rate: int
+    channels: int
+    subtype: str
+
+    def blocks(self) -> Iterator[NDArray[Any]]:
+        """Gain, channels, rate, fades; exactly `output_frames` frames."""
+        track = self.track
+        total, position = track.output_frames, 0
+        with AudioReader(self.file) as reader:
+            for block in self._copied(reader) if self.needs_no_change else self._resampled(reader):
+                faded = fade_edges(block, position, total, *self.fades)
+                yield encoder_samples(faded, self.subtype) if self.subtype else faded
+                position += len(block)
+        if position != total:
+            raise AudioError(
+                f"clip {track.clip} gave {position} of {total} frames; `thresher ingest` {track.path} again"
+            )
+
+    @property
+    def needs_no_change(self) -> bool:
+        """Whether the clip's own 16-bit samples are those of the song, but for the fades."""
+        track = self.track
+        theirs = (track.subtype, track.sample_rate, track.channels, track.gain)
+        return theirs == ("PCM_16", self.sample_rate, self.channels, 1) and self.subtype == "PCM_16"
+
+    def _copied(self, reader: AudioReader) -> Iterator[NDArray[Any]]:
+        """The span as floats where it fades, and as the file's own samples in between."""
+        start, end = self.track.start_frame, self.track.end_frame
+        rising, falling = (fade.frames for fade in self.fades)
+        yield from reader.blocks(start, start + rising)
+        yield from reader.pcm16_blocks(start + rising, end - falling)
+        yield from reader.blocks(end - falling, end)
+
+    def _resampled(self, reader: AudioReader) -> Iterator[Block]:
+        track, resampler = self.track, None
+        if track.sample_rate != self.sample_rate:
+            resampler = Resampler(track.sample_rate, self.sample_rate, self.channels)
+        for block in reader.blocks(track.start_frame, track.end_frame):
+            mixed = downmix(block, self.channels, track.mono_channel)
+            if track.gain != 1:
+                mixed = mixed * np.float32(track.gain)
+            yield mixed if resampler is None else resampler.process(mixed)
+        if resampler is not None:
+            yield resampler.process(np.empty((0, self.channels), np.float32), last=True)
+
+
+def _prepared(clip: _Clip) -> list[NDArray[Any]]:
+    return list(clip.blocks())

@@ -1,0 +1,273 @@
+"""What a report shows of a catalog: its checkpoints, clips, duplicates and songs, gathered as plain data.
+
+Lengths are seconds, shares and scores in [0, 1]. Nothing in it depends on the day or the machine, so that the same
+catalog gives the same report. Where a query is given, checkpoints that have no clip among what it finds are left
+out; the numbers of the others are those of all their clips.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, select
+
+from thresher.catalog import scores
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.fields import END, IS_HEARD, SECONDS, START, shown_location
+from thresher.catalog.query import context_of, normalise, parse, select_clips, to_text, with_defaults
+from thresher.catalog.schema import checkpoint, clip, location, measure, recording
+from thresher.catalog.suspicion import IS_SUSPECT
+from thresher.curation.checkpoints.highlights import Pick, Picks, pick
+from thresher.curation.checkpoints.summary import RECORDED, CheckpointRow, checkpoints, generated_files
+from thresher.curation.clips.listing import Terms
+from thresher.curation.comparison.clip_map import MapPoint, clip_map
+from thresher.curation.comparison.duplicates import Duplicates, dupes
+from thresher.curation.comparison.score import find_metric
+from thresher.curation.ingest.batches import Stats, stats
+from thresher.curation.renderings.history import renderings
+from thresher.curation.songs.songs import SongRow, songs
+from thresher.curation.workers import Progress, no_progress
+
+BEST, ODDEST = 3, 2
+"""How many clips of a checkpoint have a player."""
+
+SPREADS = ("loudness", "silence", "loop", "noise")
+"""What is told of the clips of a checkpoint by its quartiles."""
+
+
+@dataclass(frozen=True)
+class ReportClip:
+    """One clip as a report shows it.
+
+    `file` is where its recording lies now, absolute, None where it is missing; `path` that place as text, known
+    even then. `recorded` is the length of the whole file, `start` and `end` the clip's place in it. `checkpoint` is
+    None where nothing names one.
+    """
+
+    id: int
+    file: bytes | None
+    path: str | None
+    checkpoint: int | None
+    run: str | None
+    epoch: int | None
+    step: int | None
+    role: str
+    status: str
+    container: str | None
+    subtype: str | None
+    sample_rate: int | None
+    seconds: float | None
+    start: float | None
+    end: float | None
+    recorded: float | None
+    rating: int | None
+    rejected: bool
+    suspect: bool
+    heard: bool
+    note: str | None
+    loudness: float | None
+    silence: float | None
+    loop: float | None
+    noise: float | None
+
+
+@dataclass(frozen=True)
+class ReportCheckpoint:
+    """A checkpoint, how many clips of it were found, which to hear first, and the quartiles of its clips.
+
+    `spreads` holds the first and third quartile of each of SPREADS that is known of two clips or more.
+    """
+
+    row: CheckpointRow
+    clips: int
+    best: tuple[Pick, ...]
+    oddest: tuple[Pick, ...]
+    spreads: Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class RenderedFile:
+    """A rendering of a song; `file` is where it lies now, absolute, None where it does not."""
+
+    number: int
+    seconds: float
+    container: str
+    subtype: str
+    sample_rate: int
+    path: str
+    file: bytes | None
+
+
+@dataclass(frozen=True)
+class ReportSong:
+    """A song and its renderings, the latest first."""
+
+    row: SongRow
+    renderings: tuple[RenderedFile, ...]
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """All that a report shows.
+
+    `name` is that of the catalog's folder, `query` the text of what was asked for. `has_likeness` says whether
+    clips were compared by `likeness`; `duplicates` is None where `aligned` is not in use and was not scored.
+    """
+
+    name: str
+    query: str
+    stats: Stats
+    clips: Mapping[int, ReportClip]
+    checkpoints: tuple[ReportCheckpoint, ...]
+    points: tuple[MapPoint, ...]
+    has_likeness: bool
+    duplicates: Duplicates | None
+    songs: tuple[ReportSong, ...]
+
+
+def report_data(catalog: Catalog, terms: Terms = (), progress: Progress = no_progress) -> ReportData:
+    """What a report shows of the clips that the terms find.
+
+    Rejected and unusable clips are left out unless the terms name those fields, as in listings. What `aligned` has
+    not scored yet is scored first where it is in use. Raises QueryError.
+    """
+    words = normalise(terms)
+    found_dupes = dupes(catalog, words, progress) if _knows_copies(catalog) else None
+    with catalog.reading() as connection:
+        clips = _clips(catalog, connection, words)
+        of_checkpoint: defaultdict[int | None, list[ReportClip]] = defaultdict(list)
+        for each in clips.values():
+            if each.role == "generated":
+                of_checkpoint[each.checkpoint].append(each)
+        picks = {key: pick(connection, found, BEST, ODDEST) for key, found in of_checkpoint.items()}
+        spreads = _spreads(connection)
+        likeness = find_metric("likeness")
+        matrix = scores.read_matrix(connection, scores.metric_id(connection, likeness.name, likeness.version))
+    rows = [row for row in checkpoints(catalog) if not words or row.id in of_checkpoint]
+    nothing = Picks((), ())
+    return ReportData(
+        name=catalog.root.name,
+        query=to_text(words),
+        stats=stats(catalog),
+        clips=clips,
+        checkpoints=tuple(
+            ReportCheckpoint(
+                row,
+                len(of_checkpoint.get(row.id, ())),
+                picks.get(row.id, nothing).best,
+                picks.get(row.id, nothing).oddest,
+                spreads.get(row.id, {}),
+            )
+            for row in rows
+        ),
+        points=tuple(point for point in clip_map(catalog, words, progress) if point.clip in clips),
+        has_likeness=matrix.clip_ids.size > 1,
+        duplicates=found_dupes,
+        songs=tuple(_song(catalog, row) for row in songs(catalog)),
+    )
+
+
+def _knows_copies(catalog: Catalog) -> bool:
+    """Whether copies can be told without scoring under a metric that nobody asked for."""
+    if "aligned" in catalog.settings.metrics.use:
+        return True
+    by = find_metric("aligned")
+    with catalog.reading() as connection:
+        of_metric = scores.metric_id(connection, by.name, by.version)
+        return of_metric != 0 and not scores.has_open(connection, of_metric, by.keeps)
+
+
+def _clips(catalog: Catalog, connection: Connection, words: list[str]) -> dict[int, ReportClip]:
+    found = with_defaults(parse(words, context_of(catalog, connection)), song=False)
+    statement = select_clips(
+        found,
+        clip.c.id,
+        shown_location(location.c.path).label("stored"),
+        shown_location(location.c.path_text).label("path"),
+        shown_location(location.c.missing_since).label("missing_since"),
+        checkpoint.c.id.label("checkpoint"),
+        checkpoint.c.run,
+        checkpoint.c.epoch,
+        checkpoint.c.step,
+        recording.c.role,
+        recording.c.status,
+        recording.c.container,
+        recording.c.subtype,
+        recording.c.sample_rate,
+        SECONDS.label("seconds"),
+        START.label("start"),
+        END.label("end"),
+        RECORDED.label("recorded"),
+        clip.c.rating,
+        clip.c.rejected,
+        IS_SUSPECT.label("suspect"),
+        IS_HEARD.label("heard"),
+        clip.c.note,
+        clip.c.loudness,
+        measure.c.silence,
+        measure.c.loop,
+        measure.c.noise,
+    )
+    return {row["id"]: _clip(catalog, dict(row)) for row in connection.execute(statement).mappings()}
+
+
+def _clip(catalog: Catalog, row: dict[str, Any]) -> ReportClip:
+    stored, missing_since = row.pop("stored"), row.pop("missing_since")
+    file = None
+    if stored is not None and missing_since is None:
+        file = _present(catalog.absolute(stored))
+    # what an expression says is a number in SQLite
+    row |= {name: bool(row[name]) for name in ("rejected", "suspect", "heard")}
+    return ReportClip(file=file, **row)
+
+
+def _present(file: bytes) -> bytes | None:
+    return file if os.path.isfile(file) else None
+
+
+def _spreads(connection: Connection) -> dict[int | None, dict[str, tuple[float, float]]]:
+    """The quartiles of each checkpoint's clips; a clip counts for each checkpoint that wrote its content."""
+    files = generated_files()
+    pairs = select(files.c.checkpoint_id, files.c.recording_id).distinct().subquery()
+    columns = (clip.c.loudness, measure.c.silence, measure.c.loop, measure.c.noise)
+    statement = select(pairs.c.checkpoint_id, *columns).select_from(
+        pairs.join(clip, clip.c.recording_id == pairs.c.recording_id).outerjoin(
+            measure, measure.c.clip_id == clip.c.id
+        )
+    )
+    values: defaultdict[int | None, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row in connection.execute(statement):
+        for name in SPREADS:
+            value = getattr(row, name)
+            if value is not None:
+                values[row.checkpoint_id][name].append(value)
+    return {
+        key: {name: _quartiles(known) for name, known in by_name.items() if len(known) > 1}
+        for key, by_name in values.items()
+    }
+
+
+def _quartiles(values: list[float]) -> tuple[float, float]:
+    low, high = np.quantile(np.array(values, dtype=np.float64), (0.25, 0.75))
+    return float(low), float(high)
+
+
+def _song(catalog: Catalog, row: SongRow) -> ReportSong:
+    made = [
+        RenderedFile(
+            each.number,
+            each.seconds,
+            each.container,
+            each.subtype,
+            each.sample_rate,
+            each.path,
+            _present(os.fsencode(catalog.root / each.path)),
+        )
+        for each in renderings(catalog, row.name)
+    ]
+    return ReportSong(row, tuple(reversed(made)))

@@ -1,0 +1,16 @@
+"""Pieces of sentences that messages and tables share: counts with their noun, lists cut to a length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def counted(number: int, noun: str) -> str:
+    """How many of what: "1 clip", "2,000 clips"; the noun's plural ends in s."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first names of what a sentence is about, and how many more there are."""
+    rest = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest

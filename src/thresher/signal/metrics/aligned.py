@@ -1,0 +1,116 @@
+"""`aligned`: the best `prefix` of two fingerprints over all offsets with enough overlap.
+
+It finds the same sound again: copies, crops and shifts. Offsets are in words (0.1238 s each) and positive
+where the second clip begins after the first: word t of the second lies on word t + offset of the first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from thresher.signal.metrics.blocks import Threshold, compiled_scores, worth_compiling
+from thresher.signal.metrics.metric import WORD_BITS, Fingerprints, Metric, Scores, Words
+
+LEAST_WORDS = 12
+"""The least overlap of clips that have so many words: shorter ones match by chance."""
+
+# Work is a bound on the words that are compared: of each pair the product of both lengths. In a fresh process
+# numpy compares so many in the time that compiling takes, or loading what was compiled before.
+ALIGNED_WORK = Threshold(cold=448 << 20, cached=160 << 20)
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How two fingerprints lie on each other best: `score` in [0, 1], `offset` and `overlap` in words."""
+
+    score: float
+    offset: int
+    overlap: int
+
+
+def least_overlap(one: int, other: int) -> int:
+    """Words that clips of these lengths must share: a third of the shorter, and 12 where it has them."""
+    shorter = min(one, other)
+    return max(-(-shorter // 3), min(LEAST_WORDS, shorter))
+
+
+def align(first: Words, second: Words) -> Alignment:
+    """The best offset of two fingerprints, each uint32, shape (words,), at least one word long.
+
+    Of equal scores (in float32) the smallest |offset| counts, then the negative one. So exchanging the clips
+    changes the offset's sign and nothing else, but where +d and −d tie: then both ways say −d.
+    """
+    offsets, overlaps, scores = _all_offsets(first, second)
+    tied = np.flatnonzero(scores == scores.max())
+    best = tied[np.argmin(np.abs(offsets[tied]))]  # offsets ascend: of two equally near, the negative
+    return Alignment(float(scores[best]), int(offsets[best]), int(overlaps[best]))
+
+
+def standing_out(first: Words, second: Words) -> float:
+    """How far the best offset's score lies on the way from the median of all offsets' scores to 1: 0 … 1.
+
+    0 where no offset is better than another, as of two unrelated noises, whose words are much alike; 1 where the
+    best one is perfect. Of identical constants, which match at every offset, it is 1.
+    """
+    _, _, scores = _all_offsets(first, second)
+    typical = float(np.median(scores))
+    return 1.0 if typical == 1.0 else (float(scores.max()) - typical) / (1.0 - typical)
+
+
+def _all_offsets(first: Words, second: Words) -> tuple[NDArray[np.int64], NDArray[np.int64], Scores]:
+    """Every offset with enough overlap, ascending, how much that is, and the score there (float32)."""
+    least = least_overlap(first.size, second.size)
+    offsets = np.arange(least - second.size, first.size - least + 1)
+    starts, stops = np.maximum(0, -offsets), np.minimum(second.size, first.size - offsets)
+    bits = WORD_BITS * (stops - starts)
+    equal = bits - _different_bits(first, second, starts, stops)
+    return offsets, stops - starts, (equal / bits).astype(np.float32)
+
+
+def _different_bits(
+    first: Words, second: Words, starts: NDArray[np.int64], stops: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """popcount(first ^ second) at each offset, over words `starts` to `stops` of the second."""
+    # The second lies on every window of the first, which is drawn out with zeros: where these are,
+    # the second's own bits are counted, and taken off again.
+    before = int(starts[0])
+    padded = np.zeros(starts.size + second.size - 1, np.uint32)
+    padded[before : before + first.size] = first[: padded.size - before]
+    differences = np.bitwise_count(sliding_window_view(padded, second.size) ^ second)
+    own = np.concatenate([[0], np.cumsum(np.bitwise_count(second), dtype=np.int64)])
+    alone = own[-1] - (own[stops] - own[starts])
+    counts: NDArray[np.int64] = differences.sum(axis=1, dtype=np.uint32) - alone
+    return counts
+
+
+def aligned_scores(rows: Fingerprints, columns: Fingerprints, *, threads: int = 1) -> Scores:
+    """The best score over all offsets of each pair: float32, shape (rows.count, columns.count). Symmetric."""
+    work = rows.words.size * columns.words.size
+    if worth_compiling("aligned_block", work, ALIGNED_WORK):
+        longest = int(max(rows.lengths.max(initial=0), columns.lengths.max(initial=0)))
+        return compiled_scores("aligned_block", rows, columns, longest=longest, work=work, threads=threads)
+    scores = [[align(row, column).score for column in columns] for row in rows]
+    return np.array(scores, np.float32).reshape(rows.count, columns.count)
+
+
+def aligned_triangle(fingerprints: Fingerprints) -> Scores:
+    """`aligned_scores` of few clips among themselves: float32, shape (n, n), NaN but below the diagonal."""
+    count = fingerprints.count
+    below = np.tri(count, k=-1, dtype=bool)
+    # Compiled, the few pairs above the diagonal cost less than leaving them out would.
+    if worth_compiling("aligned_block", 0, ALIGNED_WORK):
+        return np.where(below, aligned_scores(fingerprints, fingerprints), np.float32(np.nan))
+    scores = np.full((count, count), np.nan, np.float32)
+    clips = list(fingerprints)
+    for row, column in zip(*np.nonzero(below), strict=True):
+        scores[row, column] = align(clips[row], clips[column]).score
+    return scores
+
+
+ALIGNED: Metric[Fingerprints] = Metric(
+    "aligned", 1, "fingerprint", Fingerprints.pack, aligned_scores, aligned_triangle
+)

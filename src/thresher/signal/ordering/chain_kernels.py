@@ -1,0 +1,273 @@
+"""The search behind `chain`: plain Python that numba compiles, as it is, to the same moves.
+
+A path is searched as a closed tour through the clips and one node more, the gap, where the path
+begins and ends. Nodes are 0 … n - 1 for the clips, n for the gap. Arguments are all lists or all arrays
+of one dimension:
+
+- `scores`: of nodes a and b at a * nodes + b; float32 where it is an array
+- `near`, `nearness`: the NEAR nodes with the best scores with clip a at a * NEAR …, and those scores
+- `tour`, `place`: the nodes in order, and where in it each is
+- `waiting`, `queued`: a stack of nodes to look at, and whether a node is on it
+- `log`: four nodes of each exchange, see `exchange`
+- `sizes`: how much of `waiting` and of `log` is used, and the state of the counter
+
+Gains are float64 sums of few terms in an order that the code fixes: compiled or not, here or elsewhere,
+the tour is the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Numbers = Any
+
+NEAR = 10
+LONGEST_MOVED = 3
+LOG_ROOM = 4_000
+LEAST_GAIN = 1e-9  # far above what rounding can feign in a sum of eight float32 transitions
+HEAT = 0.1  # of the mean fall from the best to the last near transition; 0.4 finds less
+WAITING, LOGGED, STATE = 0, 1, 2
+
+
+def exchange(tour: Numbers, place: Numbers, one: int, next_one: int, other: int, next_other: int) -> None:
+    """Replace the transitions one–next_one and other–next_other by one–other and next_one–next_other.
+
+    Either both `next_` follow or both precede, in the tour as it lies. Turns the shorter way round.
+    """
+    nodes = len(tour)
+    first, last = place[next_one], place[other]
+    if tour[(place[one] + 1) % nodes] != next_one:
+        first, last = place[one], place[next_other]
+    inside = (last - first) % nodes + 1
+    if 2 * inside > nodes:
+        first, last, inside = (last + 1) % nodes, (first - 1) % nodes, nodes - inside
+    for _ in range(inside // 2):
+        here, there = tour[first], tour[last]
+        tour[first] = there
+        tour[last] = here
+        place[there] = first
+        place[here] = last
+        first += 1
+        if first == nodes:
+            first = 0
+        last -= 1
+        if last < 0:
+            last = nodes - 1
+
+
+def plan(log: Numbers, sizes: Numbers, one: int, next_one: int, other: int, next_other: int) -> None:
+    used = sizes[LOGGED]
+    log[used] = one
+    log[used + 1] = next_one
+    log[used + 2] = other
+    log[used + 3] = next_other
+    sizes[LOGGED] = used + 4
+
+
+def carry_out(
+    tour: Numbers, place: Numbers, waiting: Numbers, queued: Numbers, log: Numbers, sizes: Numbers, start: int
+) -> None:
+    """Make the exchanges logged from `start` on; their nodes are to be looked at again."""
+    for at in range(start, sizes[LOGGED], 4):
+        exchange(tour, place, log[at], log[at + 1], log[at + 2], log[at + 3])
+    for at in range(sizes[LOGGED] - 1, start - 1, -1):
+        node = log[at]
+        if not queued[node]:
+            queued[node] = 1
+            waiting[sizes[WAITING]] = node
+            sizes[WAITING] += 1
+
+
+def take_back(tour: Numbers, place: Numbers, log: Numbers, sizes: Numbers) -> None:
+    """Undo every exchange in the log, the last one first."""
+    for at in range(sizes[LOGGED] - 4, -1, -4):
+        exchange(tour, place, log[at], log[at + 2], log[at + 1], log[at + 3])
+    sizes[LOGGED] = 0
+
+
+def two_opt(
+    scores: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, place: Numbers, log: Numbers, sizes: Numbers,
+    clip: int, step: int,
+) -> Any:  # fmt: skip
+    """2-opt: join `clip` to a near one instead of to its neighbour; the gain, 0 where there is none."""
+    nodes = len(tour)
+    neighbour = tour[(place[clip] + step) % nodes]
+    lost = 0.0 + scores[clip * nodes + neighbour]
+    for k in range(clip * NEAR, clip * NEAR + NEAR):
+        gain = nearness[k] - lost
+        if gain <= LEAST_GAIN:
+            break
+        other = near[k]
+        beyond = tour[(place[other] + step) % nodes]
+        gain = gain + scores[neighbour * nodes + beyond] - scores[other * nodes + beyond]
+        if gain > LEAST_GAIN:
+            plan(log, sizes, clip, neighbour, other, beyond)
+            return gain
+    return 0.0
+
+
+def or_opt(
+    scores: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, place: Numbers, log: Numbers, sizes: Numbers,
+    clip: int, step: int,
+) -> Any:  # fmt: skip
+    """Or-opt: take out up to three nodes from `clip` on, put them in beside a near one; the gain, or 0."""
+    nodes = len(tour)
+    start = place[clip]
+    before = tour[(start - step) % nodes]
+    lost = 0.0 + scores[before * nodes + clip]
+    if nearness[clip * NEAR] - lost <= LEAST_GAIN:
+        return 0.0
+    for length in range(LONGEST_MOVED):
+        last = tour[(start + length * step) % nodes]
+        behind = tour[(start + (length + 1) * step) % nodes]
+        closed = scores[before * nodes + behind] - lost - scores[last * nodes + behind]
+        for k in range(clip * NEAR, clip * NEAR + NEAR):
+            if nearness[k] - lost <= LEAST_GAIN:
+                break
+            other = near[k]
+            if (place[other] - start) * step % nodes <= length:
+                continue
+            for side in (step, -step):
+                beyond = tour[(place[other] + side) % nodes]
+                gain = closed + nearness[k] + scores[last * nodes + beyond] - scores[other * nodes + beyond]
+                if gain > LEAST_GAIN and beyond != clip and beyond != last:
+                    # before–clip…last–behind becomes before–behind and other–clip…last–beyond
+                    if side == step:
+                        plan(log, sizes, before, clip, other, beyond)
+                        plan(log, sizes, before, other, behind, last)
+                        plan(log, sizes, other, last, clip, beyond)
+                    else:
+                        plan(log, sizes, before, clip, beyond, other)
+                        plan(log, sizes, before, beyond, behind, last)
+                    return gain
+    return 0.0
+
+
+def three_opt(
+    scores: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, place: Numbers, log: Numbers, sizes: Numbers,
+    clip: int, step: int,
+) -> Any:  # fmt: skip
+    """3-opt: two exchanges of which the first need not gain by itself; the gain of both, or 0."""
+    nodes = len(tour)
+    neighbour = tour[(place[clip] + step) % nodes]
+    start = place[neighbour]
+    lost = 0.0 + scores[clip * nodes + neighbour]
+    for k in range(clip * NEAR, clip * NEAR + NEAR):
+        if nearness[k] - lost <= LEAST_GAIN:
+            break
+        other = near[k]
+        beyond = tour[(place[other] + step) % nodes]
+        if beyond == nodes - 1 or other == neighbour:
+            continue
+        held = nearness[k] - lost - scores[other * nodes + beyond]
+        inside = (place[other] - start) * step % nodes
+        for j in range(beyond * NEAR, beyond * NEAR + NEAR):
+            gain = held + nearness[j]
+            if gain <= LEAST_GAIN:
+                break
+            third = near[j]
+            # The first exchange turns round what lies from `neighbour` to `other`.
+            turns = (place[third] - start) * step % nodes <= inside
+            last = tour[(place[third] + (step if turns else -step)) % nodes]
+            gain = gain - scores[third * nodes + last] + scores[last * nodes + neighbour]
+            if gain > LEAST_GAIN and third != neighbour and third != other:
+                plan(log, sizes, clip, neighbour, other, beyond)
+                plan(log, sizes, beyond, neighbour, third, last)
+                return gain
+    return 0.0
+
+
+def settle(
+    scores: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, place: Numbers,
+    waiting: Numbers, queued: Numbers, log: Numbers, sizes: Numbers,
+) -> Any:  # fmt: skip
+    """Improve round the nodes that wait until nothing does, or the log is full; the gain of it all."""
+    gained = 0.0
+    while sizes[WAITING] > 0:
+        sizes[WAITING] -= 1
+        clip = waiting[sizes[WAITING]]
+        queued[clip] = 0
+        gain = 1.0 if clip < len(tour) - 1 else 0.0
+        while gain > 0 and sizes[LOGGED] <= LOG_ROOM - 12:
+            start = sizes[LOGGED]
+            gain = 0.0
+            for step in (1, -1):
+                if gain == 0:
+                    gain = two_opt(scores, near, nearness, tour, place, log, sizes, clip, step)
+            for step in (1, -1):
+                if gain == 0:
+                    gain = or_opt(scores, near, nearness, tour, place, log, sizes, clip, step)
+            for step in (1, -1):
+                if gain == 0:
+                    gain = three_opt(scores, near, nearness, tour, place, log, sizes, clip, step)
+            carry_out(tour, place, waiting, queued, log, sizes, start)
+            gained += gain
+    return gained
+
+
+def drawn(sizes: Numbers, below: int) -> Any:
+    """The next number of a fixed sequence (Lehmer's, modulo the prime 2³¹ - 1), brought below `below`."""
+    sizes[STATE] = sizes[STATE] * 48271 % 2147483647
+    return sizes[STATE] % below
+
+
+def swap(scores: Numbers, near: Numbers, tour: Numbers, place: Numbers, log: Numbers, sizes: Numbers) -> Any:
+    """Plan to swap the two stretches between three clips near each other; the gain, as a rule a loss."""
+    nodes = len(tour)
+    clip = drawn(sizes, nodes)
+    clip = tour[clip] if tour[clip] < nodes - 1 else tour[clip - 1]
+    first = place[clip]
+    clip = near[clip * NEAR + drawn(sizes, NEAR)]
+    middle = place[clip]
+    end = place[near[clip * NEAR + drawn(sizes, NEAR)]]
+    if first > middle:
+        first, middle = middle, first
+    if middle > end:
+        middle, end = end, middle
+    if first > middle:
+        first, middle = middle, first
+    if first == middle or middle == end or (end + 1) % nodes == first:
+        return 0.0
+    before, one, one_last = tour[first], tour[first + 1], tour[middle]
+    other, other_last, behind = tour[middle + 1], tour[end], tour[(end + 1) % nodes]
+    plan(log, sizes, before, one, other_last, behind)
+    plan(log, sizes, before, other_last, other, one_last)
+    plan(log, sizes, other_last, one_last, one, behind)
+    gain = (
+        0.0
+        + scores[before * nodes + other]
+        + scores[other_last * nodes + one]
+        + scores[one_last * nodes + behind]
+    )
+    gain = gain - scores[before * nodes + one] - scores[one_last * nodes + other]
+    return gain - scores[other_last * nodes + behind]
+
+
+def improve(
+    scores: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, place: Numbers,
+    waiting: Numbers, queued: Numbers, log: Numbers, sizes: Numbers, rounds: int, heat: float,
+) -> None:  # fmt: skip
+    """Settle from all nodes; then swap and settle `rounds` times, and take back what costs too much.
+
+    What may be lost in a round sinks from `heat` to nothing (threshold accepting). The first round swaps nothing.
+    """
+    nodes = len(tour)
+    for at in range(nodes):
+        waiting[at] = tour[nodes - 1 - at]
+        queued[at] = 1
+    sizes[WAITING] = nodes
+    for left in range(rounds, -1, -1):
+        gain = 0.0
+        start = sizes[LOGGED]  # 0, but numba would compile `carry_out` anew for a literal
+        if left < rounds:
+            gain = swap(scores, near, tour, place, log, sizes)
+            carry_out(tour, place, waiting, queued, log, sizes, start)
+        while sizes[WAITING] > 0:
+            if left == rounds:
+                sizes[LOGGED] = 0
+            gain += settle(scores, near, nearness, tour, place, waiting, queued, log, sizes)
+            if left < rounds:
+                break
+        if gain < 0.0 - heat * left / (rounds + 1) * drawn(sizes, 1000) / 1000:
+            take_back(tour, place, log, sizes)
+        sizes[LOGGED] = 0

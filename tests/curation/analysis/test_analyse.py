@@ -1,0 +1,253 @@
+"""The analysis of one file: what is measured, what a file may hold, and that memory decides nothing."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import struct
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from thresher.curation.analysis import analyse as analysis
+from thresher.curation.analysis.analyse import (
+    Analysis,
+    AnalysisTask,
+    Unopened,
+    Unsettled,
+    analyse,
+    content_of,
+)
+from thresher.signal.features.trim import Span, TrimSettings
+
+RATE = 16_000
+
+
+def task_of(path: Path, **changes: Any) -> AnalysisTask:
+    state = path.stat()
+    task = AnalysisTask(os.fsencode(path), state.st_size, state.st_mtime_ns, TrimSettings(), "auto", 7200.0)
+    return replace(task, **changes)
+
+
+def analysed(path: Path, **changes: Any) -> Analysis:
+    found = analyse(task_of(path, **changes))
+    assert isinstance(found, Analysis)
+    return found
+
+
+def between_silences(y: NDArray[np.float32], seconds: float = 1.0) -> NDArray[np.float32]:
+    silence = np.zeros((round(seconds * RATE), y.shape[1]), np.float32)
+    return np.concatenate([silence, y, silence])
+
+
+def wav(channels: int, rate: int, data: bytes) -> bytes:
+    form = struct.pack("<HHIIHH", 1, channels, rate, rate * 2 * channels % 2**32, 2 * channels, 16)
+    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def test_a_good_file_is_measured(tmp_path: Path, sound: Any) -> None:
+    y = between_silences(0.5 * sound(1, 5.0, channels=2))
+    path = tmp_path / "a.wav"
+    soundfile.write(path, y, RATE, "FLOAT")
+    found = analysed(path)
+    assert (found.status, found.reason, found.mono_channel) == ("ok", None, None)
+    assert found.format is not None
+    assert (found.format.sample_rate, found.format.channels, found.format.frames) == (RATE, 2, len(y))
+    assert abs(found.span.start - RATE) <= 2048
+    assert abs(found.span.end - 6 * RATE) <= 2048
+    assert found.peak == pytest.approx(float(np.abs(y).max()), abs=1e-7)
+    assert found.fingerprint is not None
+    assert (found.fingerprint.dtype, found.fingerprint.ndim) == (np.uint32, 1)
+    assert abs(len(found.fingerprint) - (5.0 - 2.6) / 0.1238) < 3
+    assert found.backend
+    assert found.backend_version
+    assert found.loudness is not None
+    assert -30 < found.loudness < 0
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3", "a.aiff"])
+@pytest.mark.parametrize("max_length", [7200.0, 4.0])
+def test_what_is_decoded_again_gives_the_same(
+    tmp_path: Path, sound: Any, monkeypatch: pytest.MonkeyPatch, name: str, max_length: float
+) -> None:
+    path = tmp_path / name
+    soundfile.write(path, between_silences(0.4 * sound(2, 4.5, channels=2), 0.7), RATE)
+    kept = analysed(path, max_length=max_length)
+    monkeypatch.setattr(analysis, "MEMORY_FRAMES", 1)
+    again = analysed(path, max_length=max_length)
+    assert kept.fingerprint is not None
+    np.testing.assert_array_equal(kept.fingerprint, again.fingerprint)
+    assert replace(kept, fingerprint=None) == replace(again, fingerprint=None)
+    assert 0 < kept.span.start < kept.span.end <= max_length * RATE
+
+
+def test_what_is_kept_is_decoded_once(tmp_path: Path, sound: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    soundfile.write(tmp_path / "a.wav", sound(3, 4.0), RATE)
+    asked = []
+    real = analysis.AudioReader.blocks
+
+    def blocks(self: Any, *arguments: Any) -> Any:
+        asked.append(arguments)
+        return real(self, *arguments)
+
+    monkeypatch.setattr(analysis.AudioReader, "blocks", blocks)
+    analysed(tmp_path / "a.wav")
+    assert len(asked) == 1
+    monkeypatch.setattr(analysis, "MEMORY_FRAMES", 1)
+    analysed(tmp_path / "a.wav")
+    assert len(asked) == 5
+
+
+def test_the_fingerprint_is_that_of_the_clip_alone(tmp_path: Path, sound: Any) -> None:
+    y = 0.5 * sound(4, 5.0)
+    soundfile.write(tmp_path / "wide.wav", between_silences(y), RATE)
+    wide = analysed(tmp_path / "wide.wav")
+    soundfile.write(tmp_path / "cut.wav", between_silences(y)[wide.span.start : wide.span.end], RATE)
+    cut = analysed(tmp_path / "cut.wav")
+    assert cut.span == Span(0, wide.span.frames)
+    np.testing.assert_array_equal(wide.fingerprint, cut.fingerprint)
+    assert (cut.loudness, cut.peak) == (wide.loudness, wide.peak)
+
+
+@pytest.mark.parametrize("rate", [1_000_001, 48_000_000, 200_000_000, 2**31 - 1])
+def test_a_rate_beyond_all_audio_is_unreadable(tmp_path: Path, rate: int) -> None:
+    """Chromaprint reads beyond its buffer at such rates, and never ends at the highest."""
+    data = np.random.default_rng(0).integers(-9_000, 9_000, size=200_000).astype("<i2").tobytes()
+    (tmp_path / "a.wav").write_bytes(wav(1, rate, data))
+    found = analysed(tmp_path / "a.wav")
+    assert (found.status, found.span) == ("unreadable", Span(0, 0))
+    assert f"{rate:,} Hz" in str(found.reason)
+
+
+@pytest.mark.parametrize("rate", [1, 99, 768_000, 1_000_000])
+def test_a_rate_within_reason_is_analysed(tmp_path: Path, rate: int) -> None:
+    frames = min(4 * rate, 300_000) + 20
+    data = np.random.default_rng(0).integers(-9_000, 9_000, size=frames).astype("<i2").tobytes()
+    (tmp_path / "a.wav").write_bytes(wav(1, rate, data))
+    assert analysed(tmp_path / "a.wav").status in ("ok", "too_short")
+
+
+def test_values_beyond_full_scale_are_audio(tmp_path: Path, sound: Any) -> None:
+    soundfile.write(tmp_path / "a.wav", 1e30 * sound(5, 4.0), RATE, "FLOAT")
+    found = analysed(tmp_path / "a.wav")
+    assert (found.status, found.mono_channel) == ("ok", None)
+    assert found.peak is not None
+    assert found.peak > 1e29
+
+
+@pytest.mark.parametrize("status", ["truncated", "truncated short", "truncated silent"])
+def test_a_truncated_file_is_one_whatever_is_left(tmp_path: Path, sound: Any, status: str) -> None:
+    y = 0.5 * sound(6, 10.0)
+    if status == "truncated silent":
+        y[: 5 * RATE] = 0
+    path = tmp_path / "a.wav"
+    soundfile.write(path, y, RATE)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // (8 if status == "truncated short" else 2)])
+    found = analysed(path)
+    assert found.status == "truncated"
+    assert "of 10.00 s" in str(found.reason)
+    assert (found.fingerprint is not None) == (status == "truncated")
+
+
+def test_a_long_file_is_not_called_truncated_where_the_cap_ends_it(tmp_path: Path, sound: Any) -> None:
+    soundfile.write(tmp_path / "a.wav", sound(7, 9.0), RATE)
+    found = analysed(tmp_path / "a.wav", max_length=5.0)
+    assert (found.status, found.reason) == ("ok", "analysed up to 0:05 of 0:09")
+    assert found.span.end == 5 * RATE
+    exact = analysed(tmp_path / "a.wav", max_length=9.0)
+    assert (exact.reason, exact.span.end) == (None, 9 * RATE)
+
+
+def test_a_file_that_changes_meanwhile_is_not_settled(tmp_path: Path, write_clip: Any) -> None:
+    path = write_clip(tmp_path / "a.wav", 8, 0.5)
+    task = task_of(path)
+    assert isinstance(analyse(replace(task, size=task.size + 1)), Unsettled)
+    assert isinstance(analyse(replace(task, mtime_ns=task.mtime_ns - 1)), Unsettled)
+
+
+def test_a_file_that_is_gone_or_locked(
+    tmp_path: Path, write_clip: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_clip(tmp_path / "a.wav", 8, 0.5)
+    task = task_of(path)
+    path.unlink()
+    assert analyse(task) == Unopened("is no longer there", vanished=True)
+    path.mkdir()
+    assert isinstance(analyse(task), Unsettled)
+
+    def refuse(*_arguments: Any, **_keywords: Any) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    write_clip(tmp_path / "b.wav", 8, 0.5)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        assert analyse(task_of(tmp_path / "b.wav")) == Unopened("Permission denied")
+
+
+def test_tasks_and_results_travel_between_processes(tmp_path: Path, write_clip: Any) -> None:
+    path = write_clip(tmp_path / "a.wav", 9)
+    task = task_of(path)
+    assert pickle.loads(pickle.dumps(task)) == task
+    found = analysed(path)
+    again = pickle.loads(pickle.dumps(found))
+    np.testing.assert_array_equal(found.fingerprint, again.fingerprint)
+    assert replace(again, fingerprint=None) == replace(found, fingerprint=None)
+
+
+def test_content_holds_little_endian_words_beside_their_checksum(tmp_path: Path, write_clip: Any) -> None:
+    found = analysed(write_clip(tmp_path / "a.wav", 9))
+    assert found.fingerprint is not None
+    content = content_of(found, "KEY")
+    columns = content.whole.columns()
+    np.testing.assert_array_equal(np.frombuffer(columns["fingerprint"], "<u4"), found.fingerprint)
+    assert columns["fingerprint_crc32"] == zlib.crc32(columns["fingerprint"])
+    assert (columns["trim"], columns["start_frame"], columns["end_frame"]) == ("KEY", 0, 4 * RATE)
+    assert content.columns()["sample_rate"] == RATE
+    nothing = content_of(Analysis("unreadable", "why"), "KEY")
+    assert (nothing.sample_rate, nothing.whole.fingerprint, nothing.reason) == (None, None, "why")
+    assert nothing.whole.columns()["fingerprint_crc32"] is None
+
+
+KINDS = [("wav", "PCM_16"), ("wav", "FLOAT"), ("flac", None), ("ogg", None), ("mp3", None), ("aiff", None)]
+
+
+def damaged(content: bytes, generator: np.random.Generator) -> bytes:
+    """The content after a few bytes were changed, most of them near its head."""
+    changed = bytearray(content)
+    for _ in range(generator.integers(1, 6)):
+        near = generator.uniform() < 0.7
+        at = int(generator.integers(min(len(changed), 200) if near else len(changed)))
+        match generator.integers(4):
+            case 0:
+                changed[at] = int(generator.integers(256))
+            case 1:
+                extremes = (b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f")
+                changed[at : at + 4] = extremes[generator.integers(len(extremes))]
+            case 2:
+                del changed[at : at + int(generator.integers(1, 40))]
+            case _:
+                changed[at:at] = generator.bytes(int(generator.integers(1, 20)))
+    return bytes(changed)
+
+
+@pytest.mark.parametrize(("suffix", "subtype"), KINDS)
+def test_no_damage_raises(tmp_path: Path, suffix: str, subtype: str | None) -> None:
+    generator = np.random.default_rng(len(suffix) + len(subtype or ""))
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, 0.1 * generator.normal(size=(6_000, 2)), 8_000, subtype)
+    content = path.read_bytes()
+    seen = set()
+    for _ in range(60):
+        path.write_bytes(damaged(content, generator))
+        found = analysed(path, max_length=60.0)
+        assert found.status == "ok" or found.reason
+        seen.add(found.status)
+    assert "unreadable" in seen

@@ -1,0 +1,190 @@
+"""Decisions: done, journalled, undone – and nothing else changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import metadata
+from thresher.curation.clips import decisions as judging
+from thresher.curation.clips.listing import list_clips, show_clip
+from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.errors import NotFoundError, UsageError
+
+
+def dump(catalog: Catalog) -> dict[str, list[Any]]:
+    with catalog.reading() as connection:
+        return {
+            table.name: sorted(map(repr, connection.execute(select(table))))
+            for table in metadata.sorted_tables
+            if table.name not in ("decision", "checkpoint")
+        }
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalog of four clips, the last silent."""
+    folder = tmp_path_factory.mktemp("template")
+    for index in range(3):
+        y = np.random.default_rng(index).normal(scale=0.1, size=4_000)
+        soundfile.write(folder / f"run_epoch_{index}_0.wav", y, 16_000)
+    soundfile.write(folder / "run_epoch_9_0.wav", np.zeros(4_000), 16_000)
+    with Catalog.create(folder) as catalog:
+        ingest(catalog, [folder], replace(IngestOptions(), executor="serial"))
+    return folder
+
+
+@pytest.fixture
+def judged(template: Path) -> Iterator[Catalog]:
+    """The template, and at the end as it was."""
+    content = (template / "catalog.db").read_bytes()
+    with Catalog.open(template / "catalog.toml") as catalog:
+        yield catalog
+    (template / "catalog.db").write_bytes(content)
+
+
+def test_a_decision_is_one_command(judged: Catalog) -> None:
+    done = judging.rate(judged, ["epoch:0..1"], 4)
+    assert done.found == 2
+    assert done.decision is not None
+    assert [change.place for change in done.decision.changes] == [
+        ("clip", 1, "rating"),
+        ("clip", 2, "rating"),
+    ]
+    assert judging.rate(judged, ["epoch:0..1"], 4).decision is None
+    assert len(judging.history(judged)) == 1
+
+
+def test_what_a_listing_shows_is_judged_and_an_id_always(judged: Catalog) -> None:
+    judging.reject(judged, ["1"])
+    assert judging.rate(judged, ["run:run"], 3).found == 2
+    assert judging.rate(judged, ["1"], 2).found == 1
+    assert judging.rate(judged, ["4"], 1).found == 1
+    assert judging.unreject(judged, ["run:run"]).found == 1
+    assert not show_clip(judged, "1").clip.rejected
+    assert judging.modify(judged, ["run:run"], {"epoch": "7"}).found == 4
+
+
+def test_tags_are_added_and_removed(judged: Catalog) -> None:
+    judging.tag(judged, ["1"], add=["riff", "loud"])
+    judging.tag(judged, ["1", ",", "2"], add=["calm"], remove=["loud"])
+    assert show_clip(judged, "1").clip.tags == ("calm", "riff")
+    assert show_clip(judged, "2").clip.tags == ("calm",)
+    judging.undo(judged)
+    assert show_clip(judged, "1").clip.tags == ("loud", "riff")
+    for bad in ("", " ", "a,b", "a\nb"):
+        with pytest.raises(UsageError, match="tag"):
+            judging.tag(judged, ["1"], add=[bad])
+
+
+def test_a_note_holds_any_text(judged: Catalog) -> None:
+    text = "<script>alert('☠')</script>\nsecond line"
+    judging.note(judged, ["1"], text)
+    assert show_clip(judged, "1").clip.note == text
+    judging.note(judged, ["1"], " ")
+    assert show_clip(judged, "1").clip.note is None
+
+
+def test_corrections(judged: Catalog) -> None:
+    judging.modify(judged, ["1"], {"run": "night", "epoch": "40", "temperature": "0.9"})
+    found = show_clip(judged, "1")
+    assert (found.clip.run, found.clip.epoch, found.checkpoint_pinned) == ("night", 40, True)
+    assert [row.id for row in list_clips(judged, "temperature:0.9")] == [1]
+    judging.modify(judged, ["1"], {"epoch": ""})
+    assert show_clip(judged, "1").clip.epoch is None
+    judging.undo(judged)
+    judging.undo(judged)
+    found = show_clip(judged, "1")
+    assert (found.clip.run, found.clip.epoch, found.checkpoint_pinned) == ("run", 0, False)
+    assert list_clips(judged, "index:0 1") != []
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"id": "4"}, {"epoch": "x"}, {"epoch": "-1"}, {"role": "dog"}, {"Temperature": "1"}, {"tag": "x"}],
+)
+def test_what_cannot_be_corrected(judged: Catalog, values: dict[str, str]) -> None:
+    with pytest.raises(UsageError):
+        judging.modify(judged, ["1"], values)
+
+
+def test_undo_by_number_redo_and_refusal(judged: Catalog) -> None:
+    judging.rate(judged, ["1"], 2)
+    judging.rate(judged, ["2"], 3)
+    judging.rate(judged, ["1"], 4)
+    with pytest.raises(UsageError, match=r"decision 3 \(rate 4: 1\)"):
+        judging.undo(judged, 1)
+    judging.undo(judged, 2)
+    assert show_clip(judged, "2").clip.rating is None
+    with pytest.raises(UsageError, match="undone by 4"):
+        judging.undo(judged, 2)
+    judging.undo(judged, 4)
+    assert show_clip(judged, "2").clip.rating == 3
+    judging.undo(judged)
+    judging.undo(judged, 1)
+    assert show_clip(judged, "1").clip.rating is None
+    with pytest.raises(NotFoundError, match="thresher history"):
+        judging.undo(judged, 99)
+
+
+def test_nothing_to_undo(judged: Catalog) -> None:
+    with pytest.raises(NotFoundError, match="nothing to undo"):
+        judging.undo(judged)
+
+
+def test_a_dry_run_changes_nothing_and_says_what_would(judged: Catalog) -> None:
+    before = dump(judged)
+    done = judging.rate(judged, ["run:run"], 5, dry_run=True)
+    assert done.decision is not None
+    assert len(done.decision.changes) == 3
+    assert dump(judged) == before
+    assert judging.history(judged) == []
+
+
+def test_no_clip_found(judged: Catalog) -> None:
+    with pytest.raises(NotFoundError, match="epoch:999"):
+        judging.reject(judged, ["epoch:999"])
+
+
+ONE_DECISION = st.one_of(
+    st.tuples(st.just("rate"), st.integers(1, 4), st.one_of(st.none(), st.integers(1, 5))),
+    st.tuples(st.just("reject"), st.integers(1, 4), st.none()),
+    st.tuples(st.just("unreject"), st.integers(1, 4), st.none()),
+    st.tuples(st.just("tag"), st.integers(1, 4), st.sampled_from(["riff", "noise"])),
+    st.tuples(st.just("note"), st.integers(1, 4), st.sampled_from(["a", "b", ""])),
+    st.tuples(st.just("modify"), st.integers(1, 4), st.sampled_from(["epoch=3", "role=reference", "mood=x"])),
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(ONE_DECISION, max_size=8))
+def test_undoing_all_restores_everything(judged: Catalog, made: list[Any]) -> None:
+    before = dump(judged)
+    standing = 0
+    for verb, clip_id, value in made:
+        terms = [str(clip_id)]
+        if verb == "tag":
+            done = judging.tag(judged, terms, add=[value])
+        elif verb == "modify":
+            key, _, text = value.partition("=")
+            done = judging.modify(judged, terms, {key: text})
+        elif verb in ("rate", "note"):
+            done = getattr(judging, verb)(judged, terms, value)
+        else:
+            done = getattr(judging, verb)(judged, terms)
+        standing += done.decision is not None
+    for _ in range(standing):
+        judging.undo(judged)
+    assert dump(judged) == before
+    with pytest.raises(NotFoundError):
+        judging.undo(judged)

@@ -1,0 +1,357 @@
+"""Pruning: rejected files go to a real trash, whole and once; nothing else moves, and nothing is forgotten."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from sqlalchemy import insert, select
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import clip, location
+from thresher.curation.clips import decisions as judging
+from thresher.curation.clips import prune as prune_module
+from thresher.curation.clips.listing import show_clip
+from thresher.curation.clips.prune import PruneReport, plan_prune, prune
+from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.renderings.render import render
+from thresher.curation.songs.songs import save_song
+
+
+@pytest.fixture(autouse=True)
+def trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The trash folder of this test alone, by the freedesktop.org rules."""
+    if sys.platform != "linux":
+        pytest.skip("only there can a test have a trash of its own")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / ".data"))
+    monkeypatch.setitem(sys.modules, "gi", None)  # GLib asks for its folders once in a process
+    for name in [name for name in sys.modules if name.partition(".")[0] == "send2trash"]:
+        monkeypatch.delitem(sys.modules, name)
+    return tmp_path / ".data/Trash"
+
+
+@pytest.fixture
+def clips(catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions) -> Path:
+    """Clips 1 to 4 in `a`."""
+    for index in range(4):
+        write_clip(tmp_path / "a" / f"r_epoch_1_{index}.wav", index, 3.0)
+    ingest(catalog, [tmp_path / "a"], serial)
+    return tmp_path / "a"
+
+
+def pruned(catalog: Catalog, terms: Any = (), **options: Any) -> PruneReport:
+    return prune(catalog, plan_prune(catalog, terms, **options))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder)) if folder.exists() else []
+
+
+def missing(catalog: Catalog) -> list[str]:
+    with catalog.reading() as connection:
+        gone = select(location.c.path_text).where(location.c.missing_since.is_not(None))
+        return sorted(connection.scalars(gone))
+
+
+def occupied(*files: Path) -> int:
+    return sum(file.stat().st_blocks * 512 for file in files)
+
+
+def test_rejected_files_go_to_the_trash_and_nothing_else(catalog: Catalog, clips: Path, trash: Path) -> None:
+    judging.reject(catalog, "1 , 3")
+    contents = (clips / "r_epoch_1_0.wav").read_bytes()
+    plan = plan_prune(catalog)
+    expected = occupied(clips / "r_epoch_1_0.wav", clips / "r_epoch_1_2.wav")
+    assert (plan.report.files, plan.report.recordings, plan.report.frees) == (2, 2, expected)
+    assert plan.report.dry_run
+    assert len(names(clips)) == 4
+    assert missing(catalog) == []
+    assert not trash.exists()
+    report = prune(catalog, plan)
+    assert (report.files, report.recordings, report.frees, report.dry_run) == (2, 2, expected, False)
+    assert report.failures == ()
+    assert names(clips) == ["r_epoch_1_1.wav", "r_epoch_1_3.wav"]
+    assert names(trash / "files") == ["r_epoch_1_0.wav", "r_epoch_1_2.wav"]
+    assert (trash / "files/r_epoch_1_0.wav").read_bytes() == contents
+    info = (trash / "info/r_epoch_1_0.wav.trashinfo").read_text().splitlines()
+    assert info[0] == "[Trash Info]"
+    assert unquote(info[1]) == f"Path={clips / 'r_epoch_1_0.wav'}"
+    assert missing(catalog) == ["a/r_epoch_1_0.wav", "a/r_epoch_1_2.wav"]
+    assert pruned(catalog).files == 0
+
+
+def test_a_file_that_is_put_back_is_known_again(
+    catalog: Catalog, clips: Path, trash: Path, serial: IngestOptions
+) -> None:
+    judging.rate(catalog, "2", 2)
+    judging.note(catalog, "2", "hum")
+    judging.reject(catalog, "2")
+    pruned(catalog)
+    shutil.move(trash / "files/r_epoch_1_1.wav", clips)
+    assert plan_prune(catalog).report.files == 0  # nobody has said that it is back
+    report = ingest(catalog, [clips], serial)
+    assert (report.added, report.moved, report.missing) == (0, 1, 0)
+    shown = show_clip(catalog, "2")
+    assert (shown.clip.rating, shown.clip.note, shown.clip.rejected) == (2, "hum", True)
+    assert missing(catalog) == []
+
+
+def test_the_terms_say_which_rejected_clips(catalog: Catalog, clips: Path, trash: Path) -> None:
+    judging.reject(catalog, "1 , 2 , 3")
+    assert plan_prune(catalog, "1 , 4").report.files == 1  # 4 is not rejected
+    assert plan_prune(catalog, "^id:1").report.files == 2
+    assert plan_prune(catalog, "rejected:no").report.files == 0
+    assert pruned(catalog, "epoch:2").files == 0
+    assert len(names(clips)) == 4
+    assert not trash.exists()
+
+
+def test_all_places_of_a_recording_go_and_each_file_counts_once(
+    catalog: Catalog, clips: Path, trash: Path, serial: IngestOptions
+) -> None:
+    first = clips / "r_epoch_1_0.wav"
+    shutil.copy(first, clips / "copy.wav")
+    os.link(first, clips / "hard.wav")
+    ingest(catalog, [clips], serial)
+    judging.reject(catalog, "1")
+    expected = occupied(first, clips / "copy.wav")
+    report = pruned(catalog)
+    assert (report.files, report.recordings, report.frees, report.shared) == (3, 1, expected, 0)
+    assert names(trash / "files") == ["copy.wav", "hard.wav", "r_epoch_1_0.wav"]
+    assert len(missing(catalog)) == 3
+
+
+def test_a_name_that_stays_elsewhere_keeps_the_disk(
+    catalog: Catalog, clips: Path, tmp_path: Path, trash: Path
+) -> None:
+    os.link(clips / "r_epoch_1_0.wav", tmp_path / "elsewhere.wav")
+    judging.reject(catalog, "1 , 2")
+    expected = occupied(clips / "r_epoch_1_1.wav")
+    report = pruned(catalog)
+    assert (report.files, report.frees, report.shared) == (2, expected, 1)
+    assert (tmp_path / "elsewhere.wav").exists()
+    assert len(names(trash / "files")) == 2
+
+
+@pytest.mark.parametrize("name", ["0_link.wav", "z_link.wav"])
+def test_a_link_goes_itself_before_what_it_leads_to(
+    catalog: Catalog, clips: Path, trash: Path, serial: IngestOptions, name: str
+) -> None:
+    (clips / name).symlink_to("r_epoch_1_0.wav")
+    (clips / f"{name[0]}_again.wav").symlink_to(name)
+    ingest(catalog, [clips], serial)
+    judging.reject(catalog, "1")
+    expected = occupied(clips / "r_epoch_1_0.wav")
+    report = pruned(catalog)
+    assert (report.files, report.links, report.frees, report.failures) == (3, 2, expected, ())
+    assert (trash / "files" / name).is_symlink()
+    assert (trash / "files" / name).readlink() == Path("r_epoch_1_0.wav")
+    assert not (trash / "files/r_epoch_1_0.wav").is_symlink()
+    assert len(names(clips)) == 3
+    assert len(missing(catalog)) == 3
+
+
+def test_what_a_link_leads_to_stays_where_only_the_link_is_known(
+    catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions
+) -> None:
+    target = write_clip(tmp_path / "outside/t.wav", 5, 3.0)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/link.wav").symlink_to(target)
+    ingest(catalog, [tmp_path / "b"], serial)
+    judging.reject(catalog, "1")
+    report = pruned(catalog)
+    assert (report.files, report.links, report.frees) == (1, 1, 0)
+    assert target.exists()
+    assert names(tmp_path / "b") == []
+
+
+def test_folders_that_have_become_one_give_up_a_file_once(
+    catalog: Catalog, clips: Path, tmp_path: Path, trash: Path, serial: IngestOptions
+) -> None:
+    shutil.copytree(clips, tmp_path / "b")
+    ingest(catalog, [tmp_path / "b"], serial)
+    shutil.rmtree(tmp_path / "b")
+    (tmp_path / "b").symlink_to(clips)
+    judging.reject(catalog, "1")
+    expected = occupied(clips / "r_epoch_1_0.wav")
+    report = pruned(catalog)
+    assert (report.files, report.frees, report.failures) == (1, expected, ())
+    assert len(names(trash / "files")) == 1
+    assert missing(catalog) == ["a/r_epoch_1_0.wav", "b/r_epoch_1_0.wav"]
+
+
+def test_what_changed_stays_and_what_is_gone_does_not_count(
+    catalog: Catalog, clips: Path, trash: Path, write_clip: Any
+) -> None:
+    judging.reject(catalog, "1 , 2 , 3")
+    write_clip(clips / "r_epoch_1_0.wav", 99, 3.0)
+    (clips / "r_epoch_1_1.wav").unlink()
+    report = pruned(catalog)
+    assert (report.files, report.failures) == (1, ())
+    assert report.changed == (str(clips / "r_epoch_1_0.wav"),)
+    assert names(trash / "files") == ["r_epoch_1_2.wav"]
+    assert (clips / "r_epoch_1_0.wav").exists()
+
+
+def test_what_changes_after_the_plan_stays(
+    catalog: Catalog, clips: Path, trash: Path, write_clip: Any
+) -> None:
+    judging.reject(catalog, "1 , 2 , 3")
+    plan = plan_prune(catalog)
+    write_clip(clips / "r_epoch_1_0.wav", 99, 3.5)
+    judging.unreject(catalog, "2")
+    report = prune(catalog, plan)
+    assert report.changed == (str(clips / "r_epoch_1_0.wav"),)
+    assert report.in_part == 1
+    assert names(trash / "files") == ["r_epoch_1_2.wav"]
+
+
+def test_only_what_is_rejected_whole_and_generated_goes(catalog: Catalog, clips: Path, trash: Path) -> None:
+    with catalog.writing() as connection:
+        marked = {
+            "recording_id": 1,
+            "kind": "marked",
+            "ordinal": 1,
+            "start_frame": 0,
+            "end_frame": 9,
+            "trim": "",
+        }
+        connection.execute(insert(clip), marked)
+    judging.reject(catalog, "1 , 2 , 3")
+    judging.modify(catalog, "2", {"role": "reference"})
+    report = pruned(catalog)
+    assert (report.files, report.in_part, report.references) == (1, 1, 1)
+    assert names(trash / "files") == ["r_epoch_1_2.wav"]
+    judging.reject(catalog, "id:5")
+    assert pruned(catalog).files == 1
+    assert names(clips) == ["r_epoch_1_1.wav", "r_epoch_1_3.wav"]
+
+
+def test_what_a_song_needs_to_be_rendered_again_stays(
+    catalog: Catalog, clips: Path, tmp_path: Path, trash: Path
+) -> None:
+    save_song(catalog, "S", "1 , 2")
+    render(catalog, "S", tmp_path / "s.wav")
+    judging.reject(catalog, "1 , 2 , 3")
+    report = pruned(catalog)
+    assert (report.files, report.in_songs) == (1, 2)
+    assert names(trash / "files") == ["r_epoch_1_2.wav"]
+    render(catalog, "S", tmp_path / "again.wav", rendering=1)
+    assert (tmp_path / "again.wav").read_bytes() == (tmp_path / "s.wav").read_bytes()
+    report = pruned(catalog, rendered=True)
+    assert (report.files, report.in_songs) == (2, 0)
+    assert names(clips) == ["r_epoch_1_3.wav"]
+
+
+def test_names_that_are_no_text_are_moved(
+    catalog: Catalog, tmp_path: Path, trash: Path, write_clip: Any, serial: IngestOptions
+) -> None:
+    plain = write_clip(tmp_path / "b/plain.wav", 7, 3.0)
+    odd = os.fsencode(tmp_path) + b"/b/\xff 'new\nline'.wav"
+    os.rename(plain, odd)
+    ingest(catalog, [tmp_path / "b"], serial)
+    judging.reject(catalog, "1")
+    assert pruned(catalog).files == 1
+    assert not os.path.exists(odd)
+    assert len(names(trash / "files")) == 1
+
+
+def blocked_trash(trash: Path) -> Callable[[], None]:
+    trash.parent.mkdir(parents=True)
+    trash.write_text("no folder")
+    return trash.unlink
+
+
+def test_a_trash_that_takes_nothing_fails_file_by_file(catalog: Catalog, clips: Path, trash: Path) -> None:
+    unblock = blocked_trash(trash)
+    judging.reject(catalog, "1 , 2")
+    report = pruned(catalog)
+    assert report.files == 0
+    assert report.frees == 0
+    assert [each.path for each in report.failures] == [
+        str(clips / "r_epoch_1_0.wav"),
+        str(clips / "r_epoch_1_1.wav"),
+    ]
+    assert all(each.reason for each in report.failures)
+    assert len(names(clips)) == 4
+    assert missing(catalog) == []
+    unblock()
+    assert pruned(catalog).files == 2
+
+
+def test_one_file_that_can_not_be_moved_stops_no_other(
+    catalog: Catalog, clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judging.reject(catalog, "1 , 2 , 3")
+    access = os.access
+    if os.geteuid() == 0:  # whom no permission stops
+        denied = os.fsencode(clips / "r_epoch_1_1.wav")
+        monkeypatch.setattr(
+            os, "access", lambda path, mode: os.fsencode(path) != denied and access(path, mode)
+        )
+    else:
+        (clips / "r_epoch_1_1.wav").chmod(0o444)
+    report = pruned(catalog)
+    assert [each.path for each in report.failures] == [str(clips / "r_epoch_1_1.wav")]
+    assert "ermission" in report.failures[0].reason
+    assert report.files == 2
+    assert missing(catalog) == ["a/r_epoch_1_0.wav", "a/r_epoch_1_2.wav"]
+
+
+def test_a_folder_that_can_not_be_written_leaves_no_trace_in_the_trash(
+    catalog: Catalog, clips: Path, trash: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judging.reject(catalog, "1")
+    access = os.access
+    if os.geteuid() == 0:
+        monkeypatch.setattr(
+            os, "access", lambda path, mode: os.fsencode(path) != os.fsencode(clips) and access(path, mode)
+        )
+    else:
+        clips.chmod(0o555)
+    report = pruned(catalog)
+    clips.chmod(0o755)
+    assert "can't be written" in report.failures[0].reason
+    assert names(trash / "info") == []
+    assert len(names(clips)) == 4
+
+
+@pytest.mark.usefixtures("clips")
+def test_an_interruption_leaves_a_catalog_that_knows_what_went(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judging.reject(catalog, "1 , 2 , 3")
+    plan = plan_prune(catalog)
+    move, moved = prune_module._move, []
+
+    def interrupted(file: Any) -> bool:
+        if len(moved) == 2:
+            raise KeyboardInterrupt
+        moved.append(file)
+        return move(file)
+
+    monkeypatch.setattr(prune_module, "_move", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        prune(catalog, plan)
+    assert missing(catalog) == ["a/r_epoch_1_0.wav", "a/r_epoch_1_1.wav"]
+
+
+def test_a_kill_between_move_and_note_is_put_right_by_ingest(
+    catalog: Catalog, clips: Path, serial: IngestOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judging.rate(catalog, "1", 1)
+    judging.reject(catalog, "1 , 2")
+    monkeypatch.setattr(prune_module, "_note", lambda *_: None)
+    pruned(catalog)
+    assert missing(catalog) == []
+    assert names(clips) == ["r_epoch_1_2.wav", "r_epoch_1_3.wav"]
+    assert ingest(catalog, [clips], serial).missing == 2
+    assert missing(catalog) == ["a/r_epoch_1_0.wav", "a/r_epoch_1_1.wav"]
+    assert show_clip(catalog, "1").clip.rating == 1

@@ -1,0 +1,167 @@
+"""Duplicates: copies grouped about the one to keep, parts told with their places, noise left alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from thresher.catalog.catalog import Catalog
+from thresher.curation.clips import decisions as judging
+from thresher.curation.clips.listing import list_clips
+from thresher.curation.comparison.duplicates import Duplicates, dupes
+from thresher.curation.ingest.ingest import IngestOptions, ingest
+
+RATE = 16_000
+SERIAL = IngestOptions(executor="serial")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "clips").mkdir()
+    return tmp_path / "clips"
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    Catalog.create(tmp_path).close()
+    (tmp_path / "catalog.toml").write_text('[metrics]\nuse = ["prefix", "aligned"]\n')
+    with Catalog.open(tmp_path / "catalog.toml") as made:
+        yield made
+
+
+def write(folder: Path, name: str, y: np.ndarray, subtype: str = "PCM_16", rate: int = RATE) -> None:
+    soundfile.write(folder / name, y, rate, subtype)
+
+
+def names(found: Duplicates) -> dict[str, set[str]]:
+    """The kept clip of each group → its copies, by file name."""
+    return {
+        os.path.basename(group.kept.path or ""): {
+            os.path.basename(match.clip.path or "") for match in group.copies
+        }
+        for group in found.groups
+    }
+
+
+def test_copies_are_grouped_about_the_one_to_keep(catalog: Catalog, folder: Path, sound: Any) -> None:
+    import soxr
+
+    y = sound(1, 8.0)
+    write(folder, "a.wav", y)
+    write(folder, "b_quiet.wav", 0.2 * y)
+    write(folder, "c_hifi.wav", soxr.resample(y, RATE, 44_100), rate=44_100)
+    write(folder, "d_lossy.ogg", y, "VORBIS")
+    write(folder, "e_late.wav", y[4_000:])
+    write(folder, "f_other.wav", sound(2, 8.0))
+    (folder / "g_cut.wav").write_bytes((folder / "a.wav").read_bytes()[:-8_000])
+    shutil.copy(folder / "f_other.wav", folder / "h_same_bytes.wav")
+    ingest(catalog, [folder], SERIAL)
+    found = dupes(catalog)
+    assert names(found) == {"c_hifi.wav": {"a.wav", "b_quiet.wav", "d_lossy.ogg", "e_late.wav", "g_cut.wav"}}
+    late = next(match for match in found.groups[0].copies if (match.clip.path or "").endswith("e_late.wav"))
+    assert late.offset == pytest.approx(0.25, abs=0.13)
+    assert [each.paths for each in found.byte_copies] == [("clips/f_other.wav", "clips/h_same_bytes.wav")]
+    assert found.others == [1, 2, 4, 5, 7]
+
+
+def test_there_are_no_chains(catalog: Catalog, folder: Path, sound: Any) -> None:
+    """Each is a copy of the next, a twelfth later; the first and the last are not copies of each other."""
+    y = sound(3, 16.0)
+    for step in range(4):
+        write(folder, f"{step}.wav", y[step * 12_000 : step * 12_000 + 8 * RATE])
+    ingest(catalog, [folder], SERIAL)
+    found = dupes(catalog)
+    by_kept = names(found)
+    for kept, copies in by_kept.items():
+        assert all(abs(int(kept[0]) - int(copy[0])) == 1 for copy in copies)
+    assert sum(len(copies) for copies in by_kept.values()) <= 2
+
+
+def test_parts_are_told_with_their_places_and_never_rejected(
+    catalog: Catalog, folder: Path, sound: Any
+) -> None:
+    song, other = np.concatenate([sound(seed, 10.0) for seed in (41, 42, 43)]), sound(5, 8.0)
+    write(folder, "a_song.wav", song)
+    write(folder, "b_inside.wav", song[10 * RATE : 16 * RATE])
+    write(folder, "c_across.wav", np.concatenate([song[23 * RATE :], other[: 4 * RATE]]))
+    ingest(catalog, [folder], SERIAL)
+    found = dupes(catalog)
+    assert found.groups == ()
+    assert found.others == []
+    told = {os.path.basename(part.part.clip.path or ""): part for part in found.parts}
+    assert told.keys() == {"b_inside.wav", "c_across.wav"}
+    assert told["b_inside.wav"].is_contained
+    assert told["b_inside.wav"].part.offset == pytest.approx(10, abs=0.13)
+    assert told["b_inside.wav"].part.seconds == pytest.approx(6, abs=0.4)
+    assert not told["c_across.wav"].is_contained
+    assert told["c_across.wav"].part.offset == pytest.approx(23, abs=0.13)
+    assert {os.path.basename(part.whole.path or "") for part in found.parts} == {"a_song.wav"}
+
+
+def test_row_11_unrelated_noises_are_no_copies(catalog: Catalog, folder: Path) -> None:
+    """Though their fingerprints score 0.85 and more."""
+    for seed in range(6):
+        noise = np.random.default_rng(seed).normal(scale=0.1, size=(20 * RATE, 1)).astype(np.float32)
+        write(folder, f"{seed}.wav", noise)
+    write(folder, "copy.ogg", np.random.default_rng(0).normal(scale=0.1, size=20 * RATE), "VORBIS")
+    ingest(catalog, [folder], SERIAL)
+    scores = [row.score for row in list_clips(catalog, "score@aligned:0.85..")]
+    assert len(scores) == 7
+    found = dupes(catalog)
+    assert names(found) == {"0.wav": {"copy.ogg"}}
+    assert found.parts == ()
+
+
+def test_thresholds_are_settings(catalog: Catalog, folder: Path, sound: Any) -> None:
+    y = sound(6, 8.0)
+    write(folder, "a.wav", y)
+    write(folder, "b.wav", y[2 * RATE :])
+    ingest(catalog, [folder], SERIAL)
+    assert dupes(catalog).groups == ()
+    assert len(dupes(catalog).parts) == 1
+    catalog.file.write_text("[dupes]\ncover = 0.5\n")
+    with Catalog.open(catalog.file) as loose:
+        assert names(dupes(loose)) == {"a.wav": {"b.wav"}}
+    catalog.file.write_text("[dupes]\nwords = 300\n")
+    with Catalog.open(catalog.file) as strict:
+        assert dupes(strict) == replace(dupes(strict), groups=(), parts=())
+
+
+def test_only_among_the_clips_asked_for(catalog: Catalog, folder: Path, sound: Any) -> None:
+    for name in ("a.wav", "b.wav", "c.wav"):
+        write(folder, name, sound(7, 6.0) * {"a.wav": 1, "b.wav": 0.5, "c.wav": 0.25}[name])
+    ingest(catalog, [folder], replace(SERIAL, score=False))
+    assert names(dupes(catalog, "1 , 3")) == {"a.wav": {"c.wav"}}
+    judging.reject(catalog, ["2"])
+    assert names(dupes(catalog)) == {"a.wav": {"c.wav"}}
+
+
+def test_on_the_corpus_nothing_unrelated_is_grouped(tmp_path: Path, corpus: Path) -> None:
+    """Re-exports and twins have the same name there; the curated song contains two of its clips."""
+    Catalog.create(tmp_path).close()
+    (tmp_path / "catalog.toml").write_text('[metrics]\nuse = ["prefix", "aligned"]\n')
+    with Catalog.open(tmp_path / "catalog.toml") as catalog:
+        ingest(catalog, [corpus / "neural"], IngestOptions(executor="threads"))
+        found = dupes(catalog)
+    pairs = [(group.kept.path, match.clip.path) for group in found.groups for match in group.copies]
+    assert len(pairs) > 60
+    assert {stem(kept) == stem(copy) for kept, copy in pairs} == {True}
+    inside = {
+        stem(part.part.clip.path): part
+        for part in found.parts
+        if stem(part.whole.path) == "ambiance_as_leaders" and part.is_contained
+    }
+    assert inside["aamgen_prism2t_dadabots_pre_0"].part.offset == pytest.approx(192.97, abs=0.2)
+    assert inside["aamgen_prism2t_dadabots_pre_1"].part.offset == pytest.approx(280.21, abs=0.2)
+
+
+def stem(path: str | None) -> str:
+    return Path(path or "").stem

@@ -1,0 +1,129 @@
+"""Near a clip, or a file outside the catalog, by every metric; and the same in queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from thresher.catalog.catalog import Catalog
+from thresher.curation.clips import decisions as judging
+from thresher.curation.clips.listing import list_clips, show_clip
+from thresher.curation.comparison.neighbours import near
+from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.errors import NotFoundError, QueryError, UsageError
+
+RATE = 16_000
+
+
+@pytest.fixture
+def full(tmp_path: Path, sound: Any, serial: IngestOptions) -> Iterator[Catalog]:
+    """A sound, the same 2.5 s later, a quieter one, three others, one too short for a fingerprint, and silence."""
+    y = sound(1, 8.0)
+    sounds = {
+        "1_whole": y,
+        "2_later": y[40_000:],
+        "3_quiet": 0.3 * y,
+        **{f"{number}_other": sound(number, 8.0) for number in (4, 5, 6)},
+        "7_short": sound(7, 1.0),
+        "8_silent": np.zeros(64_000, np.float32),
+    }
+    (tmp_path / "clips").mkdir()
+    for name, samples in sounds.items():
+        soundfile.write(tmp_path / "clips" / f"{name}.wav", samples, RATE)
+    with Catalog.create(tmp_path) as catalog:
+        (tmp_path / "catalog.toml").write_text('[ingest]\nexecutor = "serial"\n')
+        ingest(catalog, [tmp_path / "clips"], serial)
+    with Catalog.open(tmp_path / "catalog.toml") as catalog:
+        yield catalog
+
+
+@pytest.mark.parametrize("metric", ["prefix", "aligned", "likeness"])
+def test_the_nearest_first_and_never_the_clip_itself(full: Catalog, metric: str) -> None:
+    found = near(full, "1", metric)
+    scores = [each.score for each in found]
+    assert scores == sorted(scores, reverse=True)
+    assert {each.clip.id for each in found} == {2, 3, 4, 5, 6} | ({7} if metric == "likeness" else set())
+    quiet = next(each for each in found if each.clip.id == 3)
+    assert quiet.score == scores[0] == pytest.approx(1, abs=0.01)  # made tones sound all alike
+    best = {nearest.metric: nearest for nearest in show_clip(full, "1").nearest}[metric]
+    assert (best.clip, best.score) == (found[0].clip.id, found[0].score)
+    assert [each.clip.id for each in near(full, "1", metric, limit=2)] == [each.clip.id for each in found[:2]]
+
+
+def test_offsets_are_where_the_other_begins(full: Catalog) -> None:
+    later = next(each for each in near(full, "1", "aligned") if each.clip.id == 2)
+    assert later.score > 0.9
+    assert later.offset == pytest.approx(2.5, abs=0.13)
+    back = next(each for each in near(full, "2", "aligned") if each.clip.id == 1)
+    assert back.offset == pytest.approx(-2.5, abs=0.13)
+    assert all(each.offset is None for each in near(full, "1", "likeness"))
+    shown = {each.metric: each for each in show_clip(full, "2").nearest}
+    assert shown["aligned"].offset == pytest.approx(-2.5, abs=0.13)
+    assert shown["prefix"].offset is None
+
+
+@pytest.mark.parametrize("metric", ["prefix", "aligned", "likeness"])
+def test_a_file_outside_the_catalog(full: Catalog, tmp_path: Path, sound: Any, metric: str) -> None:
+    soundfile.write(tmp_path / "new.flac", np.repeat(sound(4, 8.0), 2, axis=1), RATE)
+    before = list_clips(full, "status::.")
+    found = near(full, str(tmp_path / "new.flac"), metric)
+    same = next(each for each in found if each.clip.id == 4)
+    assert same.score == found[0].score > 0.97
+    assert list_clips(full, "status::.") == before
+
+
+def test_what_cannot_be_compared_says_why(full: Catalog, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="clip 7 has no fingerprint, which aligned compares"):
+        near(full, "7", "aligned")
+    assert len(near(full, "7", "likeness")) == 6
+    with pytest.raises(NotFoundError, match="clip 8 has no descriptor"):
+        near(full, "8", "likeness")
+    (tmp_path / "text.wav").write_text("no audio")
+    with pytest.raises(NotFoundError, match="Format not recognised"):
+        near(full, str(tmp_path / "text.wav"))
+    with pytest.raises(UsageError, match="--metric prefix or aligned or likeness"):
+        near(full, "1", "ears")
+    with pytest.raises(UsageError, match="limit"):
+        near(full, "1", limit=0)
+
+
+def test_rejected_neighbours_are_shown_as_what_they_are(full: Catalog) -> None:
+    judging.reject(full, ["3"])
+    first = near(full, "1", "aligned")[0]
+    assert (first.clip.id, first.clip.rejected) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("near@aligned:1:0.9..", [2, 3]),
+        ("near:1:0.99..", [3]),
+        ("near:1:..0", []),
+        ("near:1", [2, 3, 4, 5, 6]),
+        ("near@likeness:7", [1, 2, 3, 4, 5, 6]),
+        ("^near@aligned:1:0.9.. path:clips", [1, 4, 5, 6, 7]),
+        ("near@aligned:1:0.9.. , 5", [2, 3, 5]),
+    ],
+)
+def test_queries(full: Catalog, query: str, ids: list[int]) -> None:
+    assert [row.id for row in list_clips(full, query)] == ids
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("near:x", "is not a clip's id such as 12"),
+        ("near:1:x", "is not"),
+        ("near:99", "clip 99 is not there"),
+        ("near@aligned:7", "or has no fingerprint"),
+        ("near+", "nothing can be sorted by"),
+    ],
+)
+def test_bad_queries(full: Catalog, query: str, words: str) -> None:
+    with pytest.raises(QueryError, match=words):
+        list_clips(full, query)

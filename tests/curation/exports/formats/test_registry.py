@@ -1,0 +1,99 @@
+"""The registry: every format is found, and whatever it is given, it writes text that is UTF-8."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+
+import pytest
+
+from thresher.curation import exports
+from thresher.curation.exports.formats.registry import FORMATS, ExportFormat
+from thresher.curation.exports.formats.timeline import Sheet
+
+PACKAGE = Path(exports.__path__[0])
+SUFFIXES = {".cue", ".json", ".m3u8", ".rpp", ".txt"}
+HEAVY = {"numpy", "sqlalchemy", "rich", "typer", "soundfile", "thresher.catalog", "thresher.signal"}
+
+
+@pytest.fixture(params=sorted(SUFFIXES))
+def form(request: pytest.FixtureRequest) -> ExportFormat:
+    return FORMATS[request.param]
+
+
+def test_every_module_with_a_format_is_in_it() -> None:
+    assert set(FORMATS) == SUFFIXES
+    modules = [path for path in PACKAGE.glob("*.py") if "\nFORMAT = " in path.read_text(encoding="utf-8")]
+    assert len(modules) == len(FORMATS)
+    assert all(suffix == form.suffix for suffix, form in FORMATS.items())
+
+
+def test_a_description_is_a_short_phrase(form: ExportFormat) -> None:
+    assert 0 < len(form.description) <= 60
+    assert not form.description.endswith(".")
+    assert "\n" not in form.description
+
+
+def test_neither_the_registry_nor_a_format_changes(form: ExportFormat) -> None:
+    with pytest.raises(TypeError):
+        FORMATS[".x"] = form  # type: ignore[index]  that it can not be set is what is tried
+    with pytest.raises(FrozenInstanceError):
+        form.suffix = ".x"  # type: ignore[misc]  that it is frozen is what is tried
+
+
+def test_what_it_imports_is_light() -> None:
+    code = "import sys, thresher.curation.exports.formats.registry; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & HEAVY
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.name)
+def test_exports_know_nothing_of_the_rest_of_the_package(path: Path) -> None:
+    allowed = ("thresher.curation.exports", "thresher.curation", "thresher.errors")
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            assert (
+                module.startswith(allowed[0])
+                or module in allowed
+                or module
+                in sys.stdlib_module_names
+                | {
+                    "collections.abc",
+                    "urllib.parse",
+                }
+            )
+            assert module != allowed[1] or [name.name for name in node.names] == ["exports"]
+        elif isinstance(node, ast.Import):
+            assert all(name.name in sys.stdlib_module_names for name in node.names)
+
+
+def test_a_song_of_no_clips_can_be_written(
+    form: ExportFormat, clips: Callable[..., Sheet], folder: bytes
+) -> None:
+    assert isinstance(form.text(clips(0), folder), str)
+
+
+def test_any_text_can_be_written_as_utf8(
+    form: ExportFormat, nasty_text: str, clips: Callable[..., Sheet], folder: bytes
+) -> None:
+    song = replace(clips(2, title=nasty_text, run=nasty_text), title=nasty_text, comment=nasty_text)
+    assert form.text(song, folder).encode("utf-8")
+
+
+def test_any_path_can_be_written_as_utf8(
+    form: ExportFormat, nasty_path: bytes, clips: Callable[..., Sheet], folder: bytes
+) -> None:
+    song = replace(clips(2, path=nasty_path), audio=nasty_path)
+    assert form.text(song, folder).encode("utf-8")
+
+
+def test_json_is_the_manifest(song: Sheet, folder: bytes) -> None:
+    text = FORMATS[".json"].text(song, folder)
+    assert text == song.manifest
+    assert json.loads(text) == {"song": "DOMAINAL SKELETON"}

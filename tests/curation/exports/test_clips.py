@@ -1,0 +1,730 @@
+"""Export: what lands in the folder is what the catalog holds, and nothing else is ever lost."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from sqlalchemy import insert, select, update
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import clip, recording
+from thresher.curation.clips import decisions as judging
+from thresher.curation.clips.listing import list_clips, show_clip
+from thresher.curation.exports.clips import ExportReport, Form, export_clips
+from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.errors import CatalogError, NotFoundError, UsageError
+
+RATE = 16_000
+FORMS: tuple[Form, ...] = ("copy", "trimmed", "link")
+
+Take = Callable[..., None]
+
+
+@pytest.fixture
+def take(catalog: Catalog, serial: IngestOptions) -> Take:
+    """Ingest paths without scoring them."""
+
+    def run(*paths: Path | bytes) -> None:
+        ingest(catalog, [os.fsdecode(path) for path in paths], replace(serial, score=False))
+
+    return run
+
+
+@pytest.fixture
+def clips(tmp_path: Path, write_clip: Any, take: Take) -> Path:
+    """Clips 1 to 4: three files, and one in another folder."""
+    for index in range(3):
+        write_clip(tmp_path / "a" / f"r_epoch_1_{index}.wav", index, 1.0)
+    write_clip(tmp_path / "b" / "r_epoch_2_0.flac", 9, 1.0)
+    take(tmp_path / "a", tmp_path / "b")
+    return tmp_path
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Where exports go; not made yet."""
+    return tmp_path / "out"
+
+
+def states(report: ExportReport) -> list[str]:
+    return [file.state for file in report.files]
+
+
+def counts(report: ExportReport) -> tuple[int, ...]:
+    return (
+        report.written,
+        report.there_already,
+        report.refused,
+        report.missing,
+        report.failed,
+        report.bytes,
+    )
+
+
+def dump(folder: Path) -> dict[bytes, tuple[int, int, bytes]]:
+    """Names, kinds, times and contents of all below a folder, what a catalog writes aside left out."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if not path.name.startswith("catalog."):
+            status = path.lstat()
+            content = (
+                os.fsencode(os.readlink(path))
+                if path.is_symlink()
+                else path.read_bytes()
+                if path.is_file()
+                else b""
+            )
+            found[os.fsencode(path)] = (status.st_ino, status.st_mtime_ns, content)
+    return found
+
+
+def files_of(folder: Path) -> dict[bytes, tuple[int, int, bytes]]:
+    """As `dump`, without the folders themselves, whose times a file that came and went changes."""
+    return {path: state for path, state in dump(folder).items() if not os.path.isdir(path)}
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder))
+
+
+def cut(catalog: Catalog, clip_id: int, start: int, end: int) -> None:
+    """Give a clip another span."""
+    with catalog.writing() as connection:
+        connection.execute(update(clip).where(clip.c.id == clip_id).values(start_frame=start, end_frame=end))
+
+
+def decoded(path: Path) -> np.ndarray:
+    """All of a file as soundfile reads it, from its beginning: `soundfile.read` seeks there first, after which an
+    MP3 has other samples."""
+    with soundfile.SoundFile(path) as file:
+        return np.asarray(file.read(dtype="float32", always_2d=True))
+
+
+def add_part(catalog: Catalog, of: int, start: int, end: int) -> None:
+    """One more clip of the recording of a clip."""
+    with catalog.writing() as connection:
+        row = connection.execute(select(clip).where(clip.c.id == of)).one()
+        connection.execute(
+            insert(clip).values(
+                recording_id=row.recording_id,
+                kind="part",
+                ordinal=1,
+                start_frame=start,
+                end_frame=end,
+                trim=row.trim,
+            )
+        )
+
+
+# -- what is written ---------------------------------------------------------------------------------------
+
+
+def test_copies_are_the_files_byte_for_byte(catalog: Catalog, clips: Path, out: Path) -> None:
+    before = dump(clips)
+    report = export_clips(catalog, (), out)
+    originals = [*sorted((clips / "a").iterdir()), clips / "b" / "r_epoch_2_0.flac"]
+    assert names(out) == [path.name for path in originals]
+    for file, original in zip(report.files, originals, strict=True):
+        assert file.path == str(out / original.name)
+        assert (out / original.name).read_bytes() == original.read_bytes()
+        assert file.bytes == original.stat().st_size
+        assert file.source == str(original.relative_to(clips))
+    assert [file.clip for file in report.files] == [1, 2, 3, 4]
+    assert counts(report) == (4, 0, 0, 0, 0, sum(path.stat().st_size for path in originals))
+    assert {
+        path: state for path, state in dump(clips).items() if not path.startswith(os.fsencode(out))
+    } == before
+
+
+def test_rejected_and_unusable_clips_are_left_out(
+    catalog: Catalog, clips: Path, out: Path, take: Take
+) -> None:
+    soundfile.write(clips / "a" / "silent.wav", np.zeros(RATE), RATE)
+    take(clips / "a")
+    judging.reject(catalog, ["1"])
+    export_clips(catalog, (), out)
+    assert names(out) == ["r_epoch_1_1.wav", "r_epoch_1_2.wav", "r_epoch_2_0.flac"]
+    export_clips(catalog, ["rejected:yes"], clips / "no")
+    assert names(clips / "no") == ["r_epoch_1_0.wav"]
+
+
+def test_files_come_in_the_querys_order(catalog: Catalog, clips: Path, out: Path) -> None:
+    assert clips
+    assert [file.clip for file in export_clips(catalog, "id-", out).files] == [4, 3, 2, 1]
+
+
+def test_a_recording_of_several_clips_is_copied_once(catalog: Catalog, clips: Path, out: Path) -> None:
+    assert clips
+    add_part(catalog, 1, 100, 900)
+    for sort, state in (("id-", "written"), ("id+", "there already")):
+        report = export_clips(catalog, ["1", ",", "5", sort], out)
+        assert [(file.clip, file.state) for file in report.files] == [(1, state)]
+    report = export_clips(catalog, ["1", ",", "5"], clips / "parts", form="trimmed")
+    assert names(clips / "parts") == ["r_epoch_1_0-1.wav", "r_epoch_1_0-5.wav"]
+    assert soundfile.info(clips / "parts" / "r_epoch_1_0-5.wav").frames == 800
+
+
+SOURCES = [
+    ("a.wav", "PCM_16", "a.wav", "WAV", "PCM_16"),
+    ("a.WAVE", "PCM_24", "a.WAVE", "WAV", "PCM_24"),
+    ("a.wav", "FLOAT", "a.wav", "WAV", "FLOAT"),
+    ("a.wav", "PCM_U8", "a.wav", "WAV", "FLOAT"),
+    ("a.flac", "PCM_16", "a.flac", "FLAC", "PCM_16"),
+    ("a.flac", "PCM_24", "a.flac", "FLAC", "PCM_24"),
+    ("a.aiff", "PCM_16", "a.wav", "WAV", "PCM_16"),
+    ("a.ogg", "VORBIS", "a.wav", "WAV", "FLOAT"),
+    ("a.mp3", "MPEG_LAYER_III", "a.wav", "WAV", "FLOAT"),
+]
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize(("name", "subtype", "written", "container", "as_subtype"), SOURCES)
+def test_a_trimmed_clip_is_its_span_to_the_sample(
+    catalog: Catalog,
+    tmp_path: Path,
+    out: Path,
+    sound: Any,
+    take: Take,
+    name: str,
+    subtype: str,
+    written: str,
+    container: str,
+    as_subtype: str,
+    channels: int,
+) -> None:
+    y = sound(3, 2.0, rate=22_050, channels=channels)
+    path = tmp_path / "in" / name
+    path.parent.mkdir()
+    # soundfile's suffixes are fewer
+    kind = {".WAVE": "WAV"}.get(path.suffix)
+    soundfile.write(path, y * (1.7 if subtype == "FLOAT" else 1.0), 22_050, subtype, format=kind)
+    take(path)
+    cut(catalog, 1, 5_001, 31_339)
+    report = export_clips(catalog, (), out, form="trimmed")
+    assert states(report) == ["written"]
+    assert names(out) == [written]
+    info = soundfile.info(out / written)
+    assert (info.format, info.subtype, info.samplerate) == (container, as_subtype, 22_050)
+    whole = decoded(path)
+    span, _ = soundfile.read(out / written, always_2d=True, dtype="float32")
+    np.testing.assert_array_equal(span, whole[5_001:31_339])
+    if as_subtype == "PCM_16":
+        whole, _ = soundfile.read(path, always_2d=True, dtype="int16")
+        span, _ = soundfile.read(out / written, always_2d=True, dtype="int16")
+        np.testing.assert_array_equal(span, whole[5_001:31_339])
+    assert report.bytes == (out / written).stat().st_size
+
+
+def test_what_a_decoder_gives_beyond_full_scale_is_not_clipped(
+    catalog: Catalog, tmp_path: Path, out: Path, take: Take
+) -> None:
+    generator = np.random.default_rng(0)
+    loud = np.sign(generator.normal(size=2 * RATE)) * 0.99
+    soundfile.write(tmp_path / "loud.ogg", loud, RATE)
+    take(tmp_path / "loud.ogg")
+    assert np.abs(soundfile.read(tmp_path / "loud.ogg")[0]).max() > 1.1
+    cut(catalog, 1, 0, 2 * RATE)
+    export_clips(catalog, (), out, form="trimmed")
+    expected = decoded(tmp_path / "loud.ogg")[:, 0]
+    np.testing.assert_array_equal(soundfile.read(out / "loud.wav", dtype="float32")[0], expected)
+
+
+def test_a_trimmed_clip_says_what_it_is(catalog: Catalog, clips: Path, out: Path) -> None:
+    assert clips
+    judging.modify(catalog, ["1"], {"run": "nächtlich", "step": "300"})
+    export_clips(catalog, (), out, form="trimmed")
+    with soundfile.SoundFile(out / "r_epoch_1_0.wav") as file:
+        assert (file.title, file.comment) == ("r_epoch_1_0.wav", "nächtlich epoch 1 step 300")
+    with soundfile.SoundFile(out / "r_epoch_2_0.flac") as file:
+        assert (file.title, file.comment) == ("r_epoch_2_0.flac", "r epoch 2")
+
+
+def test_a_clip_with_nothing_to_hear_fails_and_the_rest_is_done(
+    catalog: Catalog, clips: Path, out: Path
+) -> None:
+    assert clips
+    cut(catalog, 2, 7, 7)
+    cut(catalog, 3, 0, 99_999)
+    report = export_clips(catalog, (), out, form="trimmed")
+    assert states(report) == ["written", "failed", "failed", "written"]
+    assert report.files[1].reason == "there is nothing to hear in it"
+    assert "16000 of 99999" in str(report.files[2].reason)
+    assert names(out) == ["r_epoch_1_0.wav", "r_epoch_2_0.flac"]
+    assert counts(export_clips(catalog, (), clips / "dry", form="trimmed", dry_run=True)) == counts(report)
+
+
+def test_links_lead_to_the_files(catalog: Catalog, clips: Path, out: Path) -> None:
+    report = export_clips(catalog, ["epoch:1"], out, form="link")
+    assert counts(report) == (3, 0, 0, 0, 0, 0)
+    for original in (clips / "a").iterdir():
+        link = out / original.name
+        assert link.is_symlink()
+        assert os.readlink(link) == str(original)
+        assert link.read_bytes() == original.read_bytes()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_second_run_writes_nothing(catalog: Catalog, clips: Path, out: Path, form: Form) -> None:
+    first = export_clips(catalog, (), out, form=form)
+    before = dump(clips)
+    for overwrite in (False, True):
+        again = export_clips(catalog, (), out, form=form, overwrite=overwrite)
+        assert counts(again) == (0, first.written, 0, 0, 0, 0)
+        assert [file.bytes for file in again.files] == [file.bytes for file in first.files]
+        assert dump(clips) == before
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_dry_run_changes_nothing_and_tells_what_the_run_does(
+    catalog: Catalog, clips: Path, out: Path, form: Form
+) -> None:
+    (clips / "a" / "r_epoch_1_1.wav").unlink()
+    before = dump(clips)
+    dry = export_clips(catalog, (), out, form=form, dry_run=True)
+    assert dump(clips) == before
+    assert not out.exists()
+    export_clips(catalog, ["1"], out, form=form)
+    partly = dump(clips)
+    dry_again = export_clips(catalog, (), out, form=form, dry_run=True)
+    assert dump(clips) == partly
+    real = export_clips(catalog, (), out, form=form)
+    assert counts(dry_again) == counts(real)
+    assert (dry.written, dry.there_already, dry.missing) == (3, 0, 1)
+    assert (real.written, real.there_already, real.missing) == (2, 1, 1)
+    assert [replace(file, state="written") for file in dry.files] == [
+        replace(file, state="written") for file in real.files
+    ]
+    assert (dry.dry_run, real.dry_run) == (True, False)
+
+
+# -- names -------------------------------------------------------------------------------------------------
+
+
+def test_names_that_meet_all_get_ids(
+    catalog: Catalog, tmp_path: Path, out: Path, write_clip: Any, take: Take
+) -> None:
+    for seed, path in enumerate(["a/x.wav", "b/X.wav", "c/x.WAV", "d/x-1.wav", "d/y.wav"]):
+        write_clip(tmp_path / path, seed, 0.5)
+        take(tmp_path / path)
+    export_clips(catalog, (), out)
+    assert names(out) == ["X-2.wav", "x-1-4.wav", "x-1.wav", "x-3.WAV", "y.wav"]
+    assert (out / "x-1.wav").read_bytes() == (tmp_path / "a" / "x.wav").read_bytes()
+    assert (out / "x-1-4.wav").read_bytes() == (tmp_path / "d" / "x-1.wav").read_bytes()
+    assert export_clips(catalog, ["id-"], out).there_already == 5
+
+
+def test_one_letter_in_two_encodings_is_one_name(
+    catalog: Catalog, tmp_path: Path, out: Path, write_clip: Any, take: Take
+) -> None:
+    write_clip(tmp_path / "a" / "\u00e9.wav", 1, 0.5)
+    write_clip(tmp_path / "b" / "E\u0301.wav", 2, 0.5)
+    take(tmp_path / "a", tmp_path / "b")
+    export_clips(catalog, (), out)
+    assert names(out) == ["E\u0301-2.wav", "\u00e9-1.wav"]
+
+
+def test_names_that_meet_by_their_new_suffix(
+    catalog: Catalog, tmp_path: Path, out: Path, write_clip: Any, take: Take
+) -> None:
+    write_clip(tmp_path / "a" / "x.ogg", 1, 0.5)
+    write_clip(tmp_path / "a" / "x.wav", 2, 0.5)
+    take(tmp_path / "a" / "x.ogg", tmp_path / "a" / "x.wav")
+    export_clips(catalog, (), out)
+    assert names(out) == ["x.ogg", "x.wav"]
+    export_clips(catalog, (), tmp_path / "spans", form="trimmed")
+    assert names(tmp_path / "spans") == ["x-1.wav", "x-2.wav"]
+
+
+ODD_NAMES = {
+    "not UTF-8": b"caf\xe9 \xff.wav",
+    "newline": b"two\nlines\t.wav",
+    "255 bytes": b"a" * 251 + b".wav",
+    "255 bytes of letters of two": "ä".encode() * 125 + b"x.wav",
+    "255 bytes not UTF-8": b"\x80" * 251 + b".wav",
+    "option": b"-rf.wav",
+    "blank": b" .wav",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ODD_NAMES.values(), ids=list(ODD_NAMES))
+def test_odd_names(
+    catalog: Catalog, tmp_path: Path, out: Path, write_clip: Any, take: Take, form: Form, name: bytes
+) -> None:
+    for seed, folder in enumerate(("a", "b")):
+        path = os.fsencode(write_clip(tmp_path / folder / "new.wav", seed, 0.5))
+        os.rename(path, os.path.join(os.path.dirname(path), name))
+    take(tmp_path / "a")
+    export_clips(catalog, (), out, form=form)
+    assert os.listdir(os.fsencode(out)) == [name]
+    take(tmp_path / "b")
+    report = export_clips(catalog, (), tmp_path / "both", form=form)
+    assert states(report) == ["written"] * 2
+    found = sorted(os.listdir(os.fsencode(tmp_path / "both")))
+    assert [one.endswith(b"-%d.wav" % at) for at, one in enumerate(found, start=1)] == [True, True]
+    assert all(len(one) <= 255 for one in found)
+    if name == ODD_NAMES["255 bytes of letters of two"]:
+        assert found[0] == "ä".encode() * 124 + b"-1.wav"
+    if form != "trimmed":
+        assert (tmp_path / "both" / os.fsdecode(found[1])).read_bytes() == (
+            tmp_path / "b" / os.fsdecode(name)
+        ).read_bytes()
+    assert counts(export_clips(catalog, (), tmp_path / "both", form=form))[:2] == (0, 2)
+
+
+def test_a_longer_suffix_fits_too(
+    catalog: Catalog, tmp_path: Path, out: Path, write_clip: Any, take: Take
+) -> None:
+    path = write_clip(tmp_path / "a" / "new.au", 1, 0.5, subtype="ULAW").rename(
+        tmp_path / "a" / ("a" * 252 + ".au")
+    )
+    take(path)
+    export_clips(catalog, (), out, form="trimmed")
+    assert names(out) == ["a" * 251 + ".wav"]
+
+
+def test_what_is_no_suffix_of_audio_stays(
+    catalog: Catalog, tmp_path: Path, out: Path, write_clip: Any, take: Take
+) -> None:
+    path = write_clip(tmp_path / "a" / "new.wav", 1, 0.5).rename(tmp_path / "a" / "take.v2")
+    take(path)
+    export_clips(catalog, (), out, form="trimmed")
+    assert names(out) == ["take.v2.wav"]
+
+
+# -- what is there already ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_something_else_is_refused_before_anything_is_written(
+    catalog: Catalog, clips: Path, out: Path, form: Form
+) -> None:
+    out.mkdir()
+    (out / "r_epoch_1_2.wav").write_text("my own")
+    before = dump(clips)
+    dry = export_clips(catalog, (), out, form=form, dry_run=True)
+    assert states(dry) == ["written", "written", "refused", "written"]
+    with pytest.raises(UsageError, match=r"r_epoch_1_2\.wav.*--overwrite") as caught:
+        export_clips(catalog, (), out, form=form)
+    assert str(caught.value) == dry.refusal
+    assert dump(clips) == before
+    report = export_clips(catalog, (), out, form=form, overwrite=True)
+    assert counts(report)[:3] == (4, 0, 0)
+    assert (out / "r_epoch_1_2.wav").read_bytes() != b"my own"
+    assert (out / "r_epoch_1_2.wav").is_symlink() == (form == "link")
+    assert counts(export_clips(catalog, (), out, form=form))[:3] == (0, 4, 0)
+
+
+def test_many_are_refused_in_one_sentence(catalog: Catalog, clips: Path, out: Path) -> None:
+    out.mkdir()
+    for name in [*names(clips / "a"), *names(clips / "b")]:
+        (out / name).touch()
+    with pytest.raises(UsageError) as caught:
+        export_clips(catalog, (), out)
+    assert "4 names" in str(caught.value)
+    assert "r_epoch_1_0.wav, r_epoch_1_1.wav, r_epoch_1_2.wav and 1 more" in str(caught.value)
+
+
+def test_a_link_is_no_copy_but_a_copy_does_for_a_link(catalog: Catalog, clips: Path, out: Path) -> None:
+    export_clips(catalog, ["1"], out, form="link")
+    with pytest.raises(UsageError, match="--overwrite"):
+        export_clips(catalog, ["1"], out)
+    before = (clips / "a" / "r_epoch_1_0.wav").lstat()
+    assert export_clips(catalog, ["1"], out, overwrite=True).written == 1
+    assert not (out / "r_epoch_1_0.wav").is_symlink()
+    assert (clips / "a" / "r_epoch_1_0.wav").lstat() == before
+    assert counts(export_clips(catalog, ["1"], out, form="link"))[:2] == (0, 1)
+
+
+def test_a_link_to_nowhere_is_something_else(catalog: Catalog, clips: Path, out: Path) -> None:
+    out.mkdir()
+    (out / "r_epoch_1_0.wav").symlink_to(clips / "nowhere")
+    for form in FORMS:
+        with pytest.raises(UsageError, match="--overwrite"):
+            export_clips(catalog, ["1"], out, form=form)
+    export_clips(catalog, ["1"], out, form="link", overwrite=True)
+    assert (out / "r_epoch_1_0.wav").is_file()
+    assert not (clips / "nowhere").exists()
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_into_the_folder_of_the_files_themselves(catalog: Catalog, clips: Path, overwrite: bool) -> None:
+    before = dump(clips)
+    forms: tuple[Form, ...] = ("copy", "link")
+    for form in forms:
+        report = export_clips(catalog, ["epoch:1"], clips / "a", form=form, overwrite=overwrite)
+        assert counts(report) == (0, 3, 0, 0, 0, 0)
+    cut(catalog, 1, 10, 200)
+    with pytest.raises(UsageError, match="a clip of the catalog is there, which is never replaced"):
+        export_clips(catalog, ["1"], clips / "a", form="trimmed", overwrite=overwrite)
+    assert dump(clips) == before
+
+
+def test_a_clip_of_the_catalog_is_never_replaced(
+    catalog: Catalog, clips: Path, write_clip: Any, take: Take
+) -> None:
+    write_clip(clips / "c" / "r_epoch_1_0.wav", 30, 0.5)
+    take(clips / "c")
+    before = dump(clips)
+    for form in FORMS:
+        with pytest.raises(UsageError, match="never replaced"):
+            export_clips(catalog, ["1"], clips / "c", form=form, overwrite=True)
+    assert export_clips(catalog, ["1"], clips / "c", overwrite=True, dry_run=True).refused == 1
+    assert dump(clips) == before
+
+
+def test_a_source_that_came_back_unknown_to_the_catalog_is_never_replaced(
+    catalog: Catalog, clips: Path, serial: IngestOptions
+) -> None:
+    path = clips / "a" / "r_epoch_1_0.wav"
+    path.rename(clips / "aside")
+    ingest(catalog, [clips / "a"], replace(serial, mark_missing=True))
+    assert show_clip(catalog, "1").clip.missing
+    (clips / "aside").rename(path)
+    cut(catalog, 1, 10, 200)
+    before = dump(clips)
+    with pytest.raises(UsageError, match="never replaced"):
+        export_clips(catalog, ["1"], clips / "a", form="trimmed", overwrite=True)
+    assert dump(clips) == before
+
+
+def test_what_is_no_file_is_never_replaced(catalog: Catalog, clips: Path, out: Path) -> None:
+    assert clips
+    (out / "r_epoch_1_0.wav").mkdir(parents=True)
+    os.mkfifo(out / "r_epoch_1_1.wav")
+    for form in FORMS:
+        with pytest.raises(UsageError, match=r"2 names .* never replaced"):
+            export_clips(catalog, (), out, form=form, overwrite=True)
+    assert names(out) == ["r_epoch_1_0.wav", "r_epoch_1_1.wav"]
+
+
+def test_a_file_that_comes_meanwhile_stays(catalog: Catalog, clips: Path, out: Path) -> None:
+    assert clips
+
+    def intrude(stage: str, done: int, _total: int) -> None:
+        if (stage, done) == ("exporting", 1):
+            (out / "r_epoch_1_1.wav").write_text("mine")
+
+    report = export_clips(catalog, (), out, progress=intrude)
+    assert states(report) == ["written", "failed", "written", "written"]
+    assert (out / "r_epoch_1_1.wav").read_text() == "mine"
+
+
+# -- files that are gone, and folders that are not there ---------------------------------------------------
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_missing_and_changed_files_are_told_and_the_rest_is_done(
+    catalog: Catalog, clips: Path, out: Path, write_clip: Any, form: Form
+) -> None:
+    (clips / "a" / "r_epoch_1_0.wav").unlink()
+    write_clip(clips / "a" / "r_epoch_1_1.wav", 50, 1.0)
+    os.utime(clips / "a" / "r_epoch_1_2.wav", (1, 1))
+    report = export_clips(catalog, (), out, form=form)
+    assert states(report) == ["missing", "missing", "written", "written"]
+    assert report.files[0].source == "a/r_epoch_1_0.wav"
+    assert report.files[0].path is None
+    assert names(out) == ["r_epoch_1_2.wav", "r_epoch_2_0.flac"]
+
+
+def test_a_copy_elsewhere_serves_under_the_same_name(
+    catalog: Catalog, clips: Path, out: Path, take: Take
+) -> None:
+    original = clips / "a" / "r_epoch_1_0.wav"
+    content = original.read_bytes()
+    (clips / "b" / "copy.wav").write_bytes(content)
+    take(clips / "b")
+    original.unlink()
+    report = export_clips(catalog, ["1"], out)
+    assert [(file.state, file.source) for file in report.files] == [("written", "b/copy.wav")]
+    assert (out / "r_epoch_1_0.wav").read_bytes() == content
+
+
+def test_a_change_that_no_time_shows_is_found_while_copying(catalog: Catalog, clips: Path, out: Path) -> None:
+    path = clips / "a" / "r_epoch_1_0.wav"
+    status, content = path.stat(), bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    report = export_clips(catalog, ["1", ",", "2"], out)
+    assert states(report) == ["failed", "written"]
+    assert "thresher ingest" in str(report.files[0].reason)
+    assert names(out) == ["r_epoch_1_1.wav"]
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_nothing_that_is_there_is_an_error(catalog: Catalog, clips: Path, out: Path, dry_run: bool) -> None:
+    for path in (clips / "a").iterdir():
+        path.unlink()
+    with pytest.raises(NotFoundError, match=r"3 files .*thresher ingest"):
+        export_clips(catalog, ["epoch:1"], out, dry_run=dry_run)
+    with pytest.raises(NotFoundError, match="no clip matches epoch:77"):
+        export_clips(catalog, ["epoch:77"], out, dry_run=dry_run)
+    assert not out.exists()
+
+
+def test_a_folder_that_cannot_be_made(catalog: Catalog, clips: Path, out: Path) -> None:
+    with pytest.raises(NotFoundError, match=f"there is no folder {out} to make deep in"):
+        export_clips(catalog, (), out / "deep")
+    (clips / "file").touch()
+    with pytest.raises(UsageError, match="is no folder"):
+        export_clips(catalog, (), clips / "file")
+    assert not out.exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written(catalog: Catalog, clips: Path, out: Path) -> None:
+    assert clips
+    out.mkdir(0o500)
+    for dry_run in (True, False):
+        with pytest.raises(CatalogError, match="nothing can be written"):
+            export_clips(catalog, (), out, dry_run=dry_run)
+
+
+def test_an_unknown_form(catalog: Catalog, clips: Path, out: Path) -> None:
+    assert clips
+    with pytest.raises(UsageError, match='"zip"'):
+        export_clips(catalog, (), out, form="zip")  # type: ignore[arg-type]  that it is none is what is tried
+
+
+# -- disks and crashes -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("form", "call"), [("copy", "fsync"), ("trimmed", "pwrite"), ("link", "symlink")])
+def test_a_full_disk(
+    catalog: Catalog, clips: Path, out: Path, monkeypatch: pytest.MonkeyPatch, form: Form, call: str
+) -> None:
+    def full(*_arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    export_clips(catalog, ["1"], out, form=form)
+    (out / "r_epoch_1_2.wav").write_text("old")
+    before = files_of(clips)
+
+    def fill(stage: str, done: int, total: int) -> None:
+        if stage == "comparing" and done == total:
+            monkeypatch.setattr(os, call, full)
+
+    with pytest.raises(CatalogError, match=r"No space left on device; 0 of 3 files done") as caught:
+        export_clips(catalog, (), out, form=form, overwrite=True, progress=fill)
+    assert "\n" not in str(caught.value)
+    assert files_of(clips) == before
+    monkeypatch.undo()
+    assert counts(export_clips(catalog, (), out, form=form, overwrite=True))[:2] == (3, 1)
+
+
+def test_what_one_file_meets_is_its_own(
+    catalog: Catalog, clips: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert clips
+    rename = os.replace
+
+    def picky(source: Path, target: Path) -> None:
+        if target.name.endswith("_1.wav"):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", picky)
+    report = export_clips(catalog, (), out)
+    assert states(report) == ["written", "failed", "written", "written"]
+    assert report.files[1].reason == "Invalid argument"
+    assert names(out) == ["r_epoch_1_0.wav", "r_epoch_1_2.wav", "r_epoch_2_0.flac"]
+
+
+def test_the_next_export_sweeps_what_a_killed_one_left(catalog: Catalog, clips: Path, out: Path) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "from thresher import Catalog, export_clips\n"
+        "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "with Catalog.open(sys.argv[1]) as catalog:\n"
+        "    export_clips(catalog, ['1'], sys.argv[2])\n"
+    )
+    out.mkdir()
+    done = subprocess.run([sys.executable, "-c", code, str(catalog.file), str(out)], capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert [name.endswith(".part") for name in names(out)] == [True]
+    others = [out / f"r_epoch_1_0.wav.{os.getppid()}.part", out / "song.wav.999999999.part"]
+    for path in others:
+        path.touch()
+    assert export_clips(catalog, ["1"], out).written == 1
+    assert names(out) == sorted(["r_epoch_1_0.wav", *(path.name for path in others)])
+    assert clips
+
+
+# -- the command -------------------------------------------------------------------------------------------
+
+
+def thresher(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "thresher", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def test_the_command(clips: Path, out: Path) -> None:
+    dry = thresher("export", "epoch:1..2", "--to", "out", "--dry-run", cwd=clips)
+    assert dry.returncode == 0, dry.stderr
+    assert dry.stdout.startswith("dry run: 4 files (0.1 MB) would be written to ")
+    assert not out.exists()
+    done = thresher("export", "epoch:1..2", "--to", "out", cwd=clips)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"4 files (0.1 MB) written to {out}\n"
+    done = thresher("export", "epoch:1..2", "--to", "out", "--json", cwd=clips)
+    found = json.loads(done.stdout)
+    assert (found["written"], found["there_already"], found["form"]) == (0, 4, "copy")
+    assert found["files"][0]["path"] == str(out / "r_epoch_1_0.wav")
+    done = thresher("export", "a/r_epoch_1_0.wav", "3", "--to", "links", "--link", cwd=clips)
+    assert done.stdout == f"2 links written to {clips / 'links'}\n"
+    done = thresher("export", "4", "--to", "spans", "--trimmed", cwd=clips)
+    assert done.returncode == 0, done.stderr
+    assert names(clips / "spans") == ["r_epoch_2_0.flac"]
+    with soundfile.SoundFile(clips / "spans" / "r_epoch_2_0.flac") as file:
+        assert file.title == "r_epoch_2_0.flac"
+
+
+def test_the_commands_exit_codes(clips: Path, out: Path) -> None:
+    done = thresher("export", "epoch:1", "--to", "out", "--trimmed", "--link", cwd=clips)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--trimmed and --link" in done.stderr
+    assert thresher("export", "epoch:1", cwd=clips).returncode == 2
+    assert thresher("export", "epoch:99", "--to", "out", cwd=clips).returncode == 4
+    assert thresher("export", "epoch:1", "--to", "out/deep", cwd=clips).returncode == 4
+    assert not out.exists()
+    (clips / "a" / "r_epoch_1_0.wav").unlink()
+    done = thresher("export", "epoch:1", "--to", "out", cwd=clips)
+    assert done.returncode == 5
+    assert "2 files" in done.stdout
+    assert "  a/r_epoch_1_0.wav: missing: the file is gone or has changed" in done.stderr
+    (out / "r_epoch_1_1.wav").write_text("other")
+    for more, code in ((["--dry-run"], 2), ([], 2), (["--overwrite"], 5)):
+        done = thresher("export", "epoch:1", "--to", "out", *more, cwd=clips)
+        assert done.returncode == code, done.stderr
+        assert ("--overwrite" in done.stderr) == (code == 2)
+        assert (done.stdout == "") == (more == [])
+    done = thresher("export", "1", "--to", "out", cwd=clips)
+    assert done.returncode == 4
+
+
+def test_the_kept_clips_are_what_list_shows(catalog: Catalog, clips: Path, out: Path) -> None:
+    assert clips
+    judging.reject(catalog, ["2"])
+    with catalog.writing() as connection:
+        connection.execute(update(recording).where(recording.c.id == 3).values(status="silent"))
+    report = export_clips(catalog, (), out, dry_run=True)
+    assert [file.clip for file in report.files] == [row.id for row in list_clips(catalog)] == [1, 4]

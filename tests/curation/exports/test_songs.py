@@ -1,0 +1,214 @@
+"""A song handed on: what each file says is what the tracklist says, of today or of a rendering."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rpp
+import soundfile
+
+from thresher.catalog.catalog import Catalog
+from thresher.curation.exports.formats.export_format import ExportFormat
+from thresher.curation.exports.formats.registry import FORMATS
+from thresher.curation.exports.formats.timeline import Sheet
+from thresher.curation.exports.songs import export_song, export_stems
+from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.renderings.manifest import read_manifest
+from thresher.curation.renderings.render import render
+from thresher.curation.songs.songs import save_song
+from thresher.curation.songs.tracklist import tracklist
+from thresher.errors import NotFoundError, UsageError
+
+
+@pytest.fixture
+def catalog(catalog: Catalog, write_clip: Any, serial: IngestOptions, tmp_path: Path) -> Iterator[Catalog]:
+    """Three clips, one in stereo at another rate, and the song "Bone / Marrow" with crossfades."""
+    write_clip(tmp_path / "clips/run_epoch_0_0.wav", 0)
+    write_clip(tmp_path / "clips/run_epoch_1_0.wav", 1, rate=22_050, channels=2)
+    write_clip(tmp_path / "clips/run_epoch_2_0.flac", 2, 3.3)
+    ingest(catalog, [tmp_path / "clips"], serial)
+    save_song(catalog, "Bone / Marrow", [], {"ordering": "epoch+", "crossfade": 0.5})
+    return catalog
+
+
+@pytest.mark.parametrize("suffix", sorted(FORMATS))
+def test_every_format_is_written_whole(catalog: Catalog, tmp_path: Path, suffix: str) -> None:
+    report = export_song(catalog, "Bone / Marrow", tmp_path / f"song{suffix}")
+    assert (report.format, report.clips, report.rendering) == (suffix, 3, None)
+    assert report.has_audio is (False if suffix == ".cue" else None)
+    text = (tmp_path / f"song{suffix}").read_text(encoding="utf-8")
+    assert text.count("run_epoch_") >= 3
+    assert sorted(os.listdir(tmp_path)) == sorted(["catalog.db", "catalog.toml", "clips", f"song{suffix}"])
+
+
+def test_places_and_trims_are_those_of_the_tracklist(catalog: Catalog, tmp_path: Path) -> None:
+    export_song(catalog, "Bone / Marrow", tmp_path / "song.rpp")
+    plan = tracklist(catalog, "Bone / Marrow")
+    project = rpp.loads((tmp_path / "song.rpp").read_text(encoding="utf-8"))
+    items = [
+        {row[0]: row[1:] for row in item if isinstance(row, list)} for item in project.findall(".//ITEM")
+    ]
+    for item, track in zip(items, plan.tracks, strict=True):
+        assert float(item["POSITION"][0]) == pytest.approx(track.output_start / plan.sample_rate)
+        assert float(item["LENGTH"][0]) == pytest.approx(track.output_frames / plan.sample_rate)
+        assert float(item["SOFFS"][0]) == pytest.approx(track.start_frame / track.sample_rate, abs=1e-6)
+        assert float(item["FADEIN"][2]) == pytest.approx(track.crossfade / plan.sample_rate)
+        assert item["NAME"][0].startswith(f"run e{track.epoch} ")
+    kinds = [source.attrib[0] for source in project.findall(".//SOURCE")]
+    assert kinds == ["WAVE", "WAVE", "FLAC"]
+
+
+def test_the_sheet_says_what_the_tracklist_says(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheets: list[Sheet] = []
+
+    def text(sheet: Sheet, _folder: bytes) -> str:
+        sheets.append(sheet)
+        return ""
+
+    monkeypatch.setattr("thresher.curation.exports.songs.FORMATS", {".txt": ExportFormat(".txt", "", text)})
+    save_song(catalog, "Bone / Marrow", None, {"lufs": -20.0})
+    export_song(catalog, "Bone / Marrow", tmp_path / "song.txt")
+    plan, (sheet,) = tracklist(catalog, "Bone / Marrow"), sheets
+    rate = plan.sample_rate
+    assert (sheet.title, sheet.sample_rate, sheet.channels) == ("Bone / Marrow", rate, plan.channels)
+    assert sheet.seconds == pytest.approx(plan.seconds)
+    for entry, track in zip(sheet.entries, plan.tracks, strict=True):
+        assert (entry.clip, entry.gain, entry.transition) == (track.clip, track.gain, track.transition)
+        assert entry.path == os.fsencode(tmp_path / track.path)
+        assert entry.start == pytest.approx(track.output_start / rate)
+        assert entry.crossfade == pytest.approx(track.crossfade / rate)
+    # where it crossfades a clip has no fade of its own
+    assert [entry.fade_in > 0 for entry in sheet.entries] == [True, False, False]
+    assert [entry.fade_out > 0 for entry in sheet.entries] == [False, False, True]
+
+
+def test_a_rendering_is_handed_on_as_it_was(catalog: Catalog, tmp_path: Path) -> None:
+    render(catalog, "Bone / Marrow", tmp_path / "bone.wav")
+    save_song(catalog, "Bone / Marrow", ["epoch:1.."], {"crossfade": 0.0})
+    today = export_song(catalog, "Bone / Marrow", tmp_path / "today.json")
+    then = export_song(catalog, "Bone / Marrow", tmp_path / "then.json", rendering=1)
+    assert (today.clips, today.rendering, then.clips, then.rendering) == (2, None, 3, 1)
+    plan, rendering = read_manifest(tmp_path / "then.json")
+    assert (len(plan.tracks), rendering.number) == (3, 1)
+    export_song(catalog, "Bone / Marrow", tmp_path / "then.cue", rendering=1)
+    assert 'FILE "bone.wav" WAVE' in (tmp_path / "then.cue").read_text()
+
+
+def test_a_song_that_is_as_it_was_rendered_is_that_rendering(catalog: Catalog, tmp_path: Path) -> None:
+    render(catalog, "Bone / Marrow", tmp_path / "bone.flac")
+    report = export_song(catalog, "Bone / Marrow", tmp_path / "song.cue")
+    assert (report.rendering, report.has_audio) == (1, True)
+    assert 'FILE "bone.flac"' in (tmp_path / "song.cue").read_text()
+
+
+def test_what_is_there_is_not_replaced(catalog: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "song.rpp").write_text("edited in REAPER")
+    with pytest.raises(UsageError, match="exists; give another file, or --overwrite"):
+        export_song(catalog, "Bone / Marrow", tmp_path / "song.rpp")
+    assert (tmp_path / "song.rpp").read_text() == "edited in REAPER"
+    export_song(catalog, "Bone / Marrow", tmp_path / "song.rpp", overwrite=True)
+    assert (tmp_path / "song.rpp").read_text().startswith("<REAPER_PROJECT")
+
+
+def test_a_format_that_is_none_names_those_that_are(catalog: Catalog, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"use \.cue, \.json, \.m3u8, \.rpp, \.txt"):
+        export_song(catalog, "Bone / Marrow", tmp_path / "song.als")
+    with pytest.raises(NotFoundError, match="there is no folder"):
+        export_song(catalog, "Bone / Marrow", tmp_path / "nowhere/song.cue")
+    save_song(catalog, "Skull", ["epoch:9.."])
+    with pytest.raises(NotFoundError, match='song "Skull" has no clips'):
+        export_song(catalog, "Skull", tmp_path / "song.cue")
+
+
+def test_missing_files_are_named_and_the_rest_is_written(catalog: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "clips/run_epoch_1_0.wav").unlink()
+    report = export_song(catalog, "Bone / Marrow", tmp_path / "song.m3u8")
+    assert report.missing == ("clips/run_epoch_1_0.wav",)
+    assert "run_epoch_1_0.wav" in (tmp_path / "song.m3u8").read_text()
+    with pytest.raises(NotFoundError, match=r"run_epoch_1_0\.wav"):
+        export_stems(catalog, "Bone / Marrow", tmp_path / "stems")
+
+
+# -- stems -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "settings", [{"crossfade": 0.0}, {"crossfade": 0.5}, {"crossfade": 0.0, "gap": 0.3}], ids=str
+)
+def test_the_stems_at_their_places_are_the_song(
+    catalog: Catalog, tmp_path: Path, settings: dict[str, float]
+) -> None:
+    save_song(catalog, "Bone / Marrow", None, {**settings, "subtype": "FLOAT"})
+    report = render(catalog, "Bone / Marrow", tmp_path / "bone.wav")
+    assert report.limited is None
+    stems = export_stems(catalog, "Bone / Marrow", tmp_path / "stems").stems
+    mixed = np.zeros((report.frames, report.channels), np.float32)
+    for stem, track in zip(stems, tracklist(catalog, "Bone / Marrow").tracks, strict=True):
+        y, rate = soundfile.read(tmp_path / "stems" / stem, dtype="float32", always_2d=True)
+        assert rate == report.sample_rate
+        mixed[track.output_start : track.output_start + len(y)] += y
+    song, _ = soundfile.read(tmp_path / "bone.wav", dtype="float32", always_2d=True)
+    np.testing.assert_allclose(mixed, song, atol=1e-7)
+
+
+def test_stems_are_numbered_named_and_tagged(catalog: Catalog, tmp_path: Path) -> None:
+    save_song(catalog, "Bone / Marrow", ["epoch:..0", ",", "epoch:2"], {"crossfade": 0.0})
+    report = export_stems(catalog, "Bone / Marrow", tmp_path / "stems")
+    assert report.stems == ("001 run e0 run_epoch_0_0 #1.wav", "002 run e2 run_epoch_2_0 #3.wav")
+    assert sorted(os.listdir(tmp_path / "stems")) == list(report.stems)
+    with soundfile.SoundFile(tmp_path / "stems" / report.stems[1]) as stem:
+        assert (stem.title, stem.comment) == ("run e2 run_epoch_2_0 #3", "2 of Bone / Marrow, at 0:04")
+        assert stem.subtype == "PCM_16"
+
+
+def test_stems_of_a_song_that_is_limited_are_floats(catalog: Catalog, tmp_path: Path) -> None:
+    save_song(catalog, "Bone / Marrow", None, {"lufs": 0.0})
+    report = export_stems(catalog, "Bone / Marrow", tmp_path / "stems")
+    y = [soundfile.read(tmp_path / "stems" / stem)[0] for stem in report.stems]
+    assert max(np.abs(each).max() for each in y) > 1
+
+
+def test_stems_go_to_a_folder_of_their_own(catalog: Catalog, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not empty"):
+        export_stems(catalog, "Bone / Marrow", tmp_path / "clips")
+    with pytest.raises(UsageError, match="is no folder"):
+        export_stems(catalog, "Bone / Marrow", tmp_path / "catalog.toml")
+    export_stems(catalog, "Bone / Marrow", tmp_path / "stems")
+    (tmp_path / "stems/mine.wav").write_bytes(b"mine")
+    save_song(catalog, "Bone / Marrow", ["epoch:1.."])
+    report = export_stems(catalog, "Bone / Marrow", tmp_path / "stems", overwrite=True)
+    # older stems are replaced, other files are not
+    assert sorted(os.listdir(tmp_path / "stems")) == [*report.stems, "mine.wav"]
+    assert len(report.stems) == 2
+
+
+def test_odd_names_are_handed_on(
+    catalog: Catalog, write_clip: Any, serial: IngestOptions, tmp_path: Path
+) -> None:
+    odd = os.fsencode(tmp_path / "clips") + b'/a"\n\xff#.wav'
+    write_clip(tmp_path / "clips" / "odd.wav", 50)
+    os.rename(tmp_path / "clips" / "odd.wav", odd)
+    ingest(catalog, [tmp_path / "clips"], serial)
+    save_song(catalog, "Odd", ["id:4"])
+    for suffix in FORMATS:
+        export_song(catalog, "Odd", tmp_path / f"odd{suffix}")
+        (tmp_path / f"odd{suffix}").read_text(encoding="utf-8")
+    assert "file://" in (tmp_path / "odd.m3u8").read_text()
+    assert json.loads((tmp_path / "odd.json").read_text())["clips"][0]["path"] == 'clips/a"\\x0a\\xff#.wav'
+    assert len(export_stems(catalog, "Odd", tmp_path / "stems").stems) == 1
+
+
+def test_a_cue_sheet_tells_where_its_audio_is_another(catalog: Catalog, tmp_path: Path) -> None:
+    render(catalog, "Bone / Marrow", tmp_path / "bone.wav")
+    save_song(catalog, "Bone / Marrow", ["epoch:1.."])
+    render(catalog, "Bone / Marrow", tmp_path / "bone.wav")
+    assert export_song(catalog, "Bone / Marrow", tmp_path / "new.cue").has_audio
+    assert export_song(catalog, "Bone / Marrow", tmp_path / "old.cue", rendering=1).has_audio is False

@@ -1,0 +1,217 @@
+"""Forgetting: locations go, what the curator said stays, files are never touched."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select
+
+from thresher.catalog import scores
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import clip, location, metadata, nearest, recording, score_row
+from thresher.curation.checkpoints.summary import checkpoints
+from thresher.curation.clips import decisions as judging
+from thresher.curation.clips.listing import list_clips, show_clip
+from thresher.curation.comparison.score import score
+from thresher.curation.ingest.forget import ForgetReport, forget
+from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.renderings.render import render
+from thresher.curation.songs.songs import save_song
+from thresher.errors import NotFoundError, UsageError
+
+
+@pytest.fixture
+def clips(catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions) -> Path:
+    """Two batches: clips 1 to 3 in `a`, 4 and 5 in `b`."""
+    for index in range(3):
+        write_clip(tmp_path / "a" / f"r_epoch_1_{index}.wav", index, 3.0)
+    for index in range(2):
+        write_clip(tmp_path / "b" / f"r_epoch_2_{index}.wav", 10 + index, 3.0)
+    ingest(catalog, [tmp_path / "a"], serial)
+    ingest(catalog, [tmp_path / "b"], serial)
+    return tmp_path
+
+
+def dump(catalog: Catalog) -> dict[str, list[tuple[Any, ...]]]:
+    with catalog.reading() as connection:
+        return {
+            table.name: [tuple(row) for row in connection.execute(select(table))]
+            for table in metadata.sorted_tables
+        }
+
+
+def counts(report: ForgetReport) -> tuple[int, int, int]:
+    return report.locations, report.recordings, report.kept
+
+
+def assert_nearest_is_of_the_matrix(catalog: Catalog) -> None:
+    with catalog.reading() as connection:
+        of_metric = int(connection.scalar(select(score_row.c.metric_id).limit(1)) or 0)
+        matrix = scores.read_matrix(connection, of_metric)
+        between = scores.between(connection, of_metric, matrix.clip_ids.tolist())
+        rows = connection.execute(
+            select(nearest.c.clip_id, nearest.c.score).where(nearest.c.metric_id == of_metric)
+        ).all()
+        stored = {row.clip_id: row.score for row in rows}
+        assert scores.coverage(connection, of_metric).complete
+    expected = {
+        int(clip_id): float(np.nanmax(row))
+        for clip_id, row in zip(matrix.clip_ids, between, strict=True)
+        if not np.isnan(row).all()
+    }
+    assert stored == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "left"),
+    [
+        ("a", [4, 5]),
+        ("a/", [4, 5]),
+        ("b/r_epoch_2_0.wav", [1, 2, 3, 5]),
+        ("batch:1", [4, 5]),
+        (".", []),
+    ],
+)
+def test_what_is_named_goes_and_nothing_else(
+    catalog: Catalog, clips: Path, target: str, left: list[int]
+) -> None:
+    before = {path: path.read_bytes() for path in clips.rglob("*.wav")}
+    named = target if target.startswith("batch") else str(clips / target)
+    untouched = dump(catalog)
+    dry = forget(catalog, named, dry_run=True)
+    assert dump(catalog) == untouched
+    report = forget(catalog, named)
+    assert counts(report) == counts(dry) == (5 - len(left), 5 - len(left), 0)
+    assert (dry.dry_run, report.dry_run) == (True, False)
+    assert [row.id for row in list_clips(catalog)] == left
+    assert {path: path.read_bytes() for path in clips.rglob("*.wav")} == before
+    with catalog.reading() as connection:
+        assert not list(connection.exec_driver_sql("PRAGMA foreign_key_check"))
+    assert_nearest_is_of_the_matrix(catalog)
+
+
+def test_a_folder_is_not_another_that_begins_like_it(
+    catalog: Catalog, clips: Path, write_clip: Any, serial: IngestOptions
+) -> None:
+    write_clip(clips / "a-more" / "x.wav", 20, 0.4)
+    ingest(catalog, [clips / "a-more"], serial)
+    forget(catalog, str(clips / "a"))
+    assert [row.id for row in list_clips(catalog)] == [4, 5, 6]
+
+
+def test_ids_are_never_used_twice(catalog: Catalog, clips: Path, serial: IngestOptions) -> None:
+    forget(catalog, str(clips))
+    assert list_clips(catalog) == []
+    assert ingest(catalog, [clips], serial).added == 5
+    assert [row.id for row in list_clips(catalog)] == [6, 7, 8, 9, 10]
+    assert score(catalog).live == 5
+
+
+JUDGEMENTS = {
+    "rated": lambda catalog: judging.rate(catalog, ["1"], 3),
+    "tagged": lambda catalog: judging.tag(catalog, ["1"], add=["riff"]),
+    "noted": lambda catalog: judging.note(catalog, ["1"], "wait"),
+    "rejected": lambda catalog: judging.reject(catalog, ["1"]),
+    "corrected": lambda catalog: judging.modify(catalog, ["1"], {"epoch": "9"}),
+    "attribute corrected": lambda catalog: judging.modify(catalog, ["1"], {"mood": "grim"}),
+}
+
+
+@pytest.mark.parametrize("said", JUDGEMENTS)
+def test_what_the_curator_said_stays_as_missing(
+    catalog: Catalog, clips: Path, serial: IngestOptions, said: str
+) -> None:
+    JUDGEMENTS[said](catalog)
+    before = show_clip(catalog, "1")
+    assert counts(forget(catalog, str(clips / "a"))) == (3, 2, 1)
+    after = show_clip(catalog, "1")
+    assert after.clip == before.clip._replace(missing=True)
+    assert [place.attributes for place in after.locations] == [place.attributes for place in before.locations]
+    assert counts(forget(catalog, str(clips / "a"))) == (1, 0, 1)
+    assert show_clip(catalog, "1") == after
+    report = ingest(catalog, [clips / "a"], serial)
+    assert (report.added, report.moved) == (2, 1)
+    assert show_clip(catalog, "1").clip == before.clip
+    assert show_clip(catalog, "1").locations == before.locations
+
+
+def test_a_clip_of_a_rendering_stays(catalog: Catalog, clips: Path) -> None:
+    save_song(catalog, "S", ["id:1..2"])
+    render(catalog, "S", clips / "s.wav")
+    assert counts(forget(catalog, str(clips / "a"))) == (3, 1, 2)
+
+
+def test_a_judgement_that_was_undone_holds_nothing(catalog: Catalog, clips: Path) -> None:
+    judging.rate(catalog, ["1"], 3)
+    judging.undo(catalog)
+    assert counts(forget(catalog, str(clips / "a"))) == (3, 3, 0)
+
+
+def test_a_copy_elsewhere_keeps_its_recording(catalog: Catalog, clips: Path, serial: IngestOptions) -> None:
+    shutil.copy(clips / "a" / "r_epoch_1_0.wav", clips / "b" / "r_epoch_7_0.wav")
+    ingest(catalog, [clips / "b"], serial)
+    judging.rate(catalog, ["1"], 5)
+    assert counts(forget(catalog, str(clips / "a"))) == (3, 2, 0)
+    found = show_clip(catalog, "1")
+    assert (found.clip.missing, found.clip.rating, found.clip.epoch) == (False, 5, 7)
+    assert [place.path for place in found.locations] == ["b/r_epoch_7_0.wav"]
+
+
+def test_missing_files_and_unread_ones_can_be_forgotten(
+    catalog: Catalog, clips: Path, serial: IngestOptions
+) -> None:
+    (clips / "a" / "r_epoch_1_0.wav").unlink()
+    (clips / "a" / "lost.wav").symlink_to(clips / "nowhere.wav")
+    assert len(ingest(catalog, [clips / "a"], serial).failures) == 1
+    assert counts(forget(catalog, str(clips / "a" / "lost.wav"))) == (1, 0, 0)
+    assert counts(forget(catalog, str(clips / "a"))) == (3, 3, 0)
+    assert [(row.epoch, row.files) for row in checkpoints(catalog)] == [(2, 2)]
+
+
+def test_many_at_once(catalog: Catalog, tmp_path: Path) -> None:
+    """More than fit in one statement, and without looking through the matrix for each."""
+    with catalog.writing() as connection:
+        connection.exec_driver_sql("INSERT INTO batch (started_at, paths, options) VALUES (0, '[]', '{}')")
+        numbers = [{"n": number} for number in range(1, 1_204)]
+        row = (
+            "INSERT INTO recording (id, sha256, batch_id, role, status) VALUES (:n, :n, 1, 'generated', 'ok')"
+        )
+        connection.exec_driver_sql(row, numbers)
+        row = "INSERT INTO location (recording_id, batch_id, path, path_text, size, mtime_ns) VALUES "
+        connection.exec_driver_sql(row + "(:n, 1, CAST('f/' || :n AS BLOB), 'f/' || :n, 1, 1)", numbers)
+        row = "INSERT INTO clip (recording_id, kind, ordinal, start_frame, end_frame, trim) VALUES "
+        connection.exec_driver_sql(row + "(:n, 'whole', 0, 0, 1, '{}')", numbers)
+    assert counts(forget(catalog, str(tmp_path / "f"))) == (1_203, 1_203, 0)
+    with catalog.reading() as connection:
+        for table in (recording, location, clip):
+            assert connection.scalar(select(func.count()).select_from(table)) == 0
+
+
+@pytest.mark.usefixtures("clips")
+@pytest.mark.parametrize("target", ["nowhere", "batch:3", "batch:99999999999999999999999"])
+def test_what_is_not_there(catalog: Catalog, target: str) -> None:
+    with pytest.raises(NotFoundError, match="thresher batches"):
+        forget(catalog, target)
+
+
+@pytest.mark.parametrize("target", ["", "batch:", "batch:last", "batch:-1"])
+def test_what_names_nothing(
+    catalog: Catalog, clips: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    monkeypatch.chdir(clips)
+    with pytest.raises(UsageError):
+        forget(catalog, target)
+    assert len(list_clips(catalog)) == 5
+
+
+def test_a_forgotten_folder_can_come_as_reference(
+    catalog: Catalog, clips: Path, serial: IngestOptions
+) -> None:
+    forget(catalog, str(clips / "a"))
+    ingest(catalog, [clips / "a"], replace(serial, role="reference"))
+    assert [row.role for row in list_clips(catalog)] == ["generated"] * 2 + ["reference"] * 3

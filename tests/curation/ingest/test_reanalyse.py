@@ -1,0 +1,222 @@
+"""Re-analysis: spans and fingerprints anew, ids and judgements as they were."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from sqlalchemy import select, update
+
+from thresher.catalog import scores
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import clip, metadata, score_row
+from thresher.curation.clips import decisions as judging
+from thresher.curation.clips.listing import list_clips, show_clip
+from thresher.curation.ingest import reanalyse as module
+from thresher.curation.ingest.batches import stats
+from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.reanalyse import content_file, reanalyse, reanalyse_clips
+
+RATE = 16_000
+
+
+@pytest.fixture
+def clips(catalog: Catalog, tmp_path: Path, sound: Any, serial: IngestOptions) -> Path:
+    """Clip 1 begins quietly, 30 dB below the rest of it; 2 and 3 are even."""
+    folder = tmp_path / "c"
+    folder.mkdir()
+    for index in range(3):
+        y = sound(index, 4.0)
+        if index == 0:
+            y = np.concatenate([0.02 * sound(9, 1.0), y])
+        soundfile.write(folder / f"r_epoch_{index}_0.wav", y, RATE)
+    ingest(catalog, [folder], serial)
+    return folder
+
+
+def retrimmed(catalog: Catalog, top_db: float = 20.0) -> Catalog:
+    catalog.file.write_text(f'[trim]\ntop_db = {top_db}\n[metrics]\nuse = ["prefix"]\n')
+    return Catalog.open(catalog.file)
+
+
+def dump(catalog: Catalog) -> dict[str, list[tuple[Any, ...]]]:
+    with catalog.reading() as connection:
+        return {
+            table.name: [tuple(row) for row in connection.execute(select(table))]
+            for table in metadata.sorted_tables
+        }
+
+
+@pytest.mark.usefixtures("clips")
+def test_the_same_settings_change_nothing(catalog: Catalog) -> None:
+    before = dump(catalog)
+    report = reanalyse(catalog, executor="serial")
+    assert (report.analysed, report.changed, report.without_file) == (3, 0, ())
+    assert report.scoring is not None
+    assert report.scoring.pairs == 0
+    assert dump(catalog) == before
+
+
+@pytest.mark.usefixtures("clips")
+def test_only_what_changed_is_scored_again(catalog: Catalog) -> None:
+    judging.rate(catalog, ["1"], 4)
+    judging.tag(catalog, ["1"], add=["riff"])
+    before = show_clip(catalog, "1").clip
+    with retrimmed(catalog) as other:
+        assert stats(other).trimmed_otherwise == 3
+        report = reanalyse(other, executor="serial")
+        assert (report.analysed, report.changed) == (3, 1)
+        assert report.scoring is not None
+        assert (report.scoring.clips, report.scoring.pairs, report.scoring.live) == (1, 2, 3)
+        assert stats(other).trimmed_otherwise == 0
+        after = show_clip(other, "1").clip
+        assert before.start is not None
+        assert after.start is not None
+        assert after.start > before.start + 0.9
+        assert (after.id, after.rating, after.tags) == (1, 4, ("riff",))
+        with other.reading() as connection:
+            rows = connection.execute(
+                select(score_row.c.position, score_row.c.clip_id, score_row.c.retired)
+            ).all()
+            assert scores.coverage(connection, 1).complete
+        assert sorted(map(tuple, rows)) == [(0, 1, True), (1, 2, False), (2, 3, False), (3, 1, False)]
+
+
+def test_it_ends_where_ingest_ends(catalog: Catalog, clips: Path, serial: IngestOptions) -> None:
+    def spans(of: Catalog) -> list[Any]:
+        with of.reading() as connection:
+            return [tuple(row) for row in connection.execute(select(clip).order_by(clip.c.id))]
+
+    with retrimmed(catalog) as other:
+        reanalyse(other, executor="serial")
+        by_command = spans(other)
+        report = ingest(other, [clips], serial)
+        assert (report.unchanged, report.reanalysed) == (3, 0)
+    with retrimmed(catalog, 50.0) as back:
+        ingest(back, [clips], serial)
+    with retrimmed(catalog) as again:
+        assert ingest(again, [clips], serial).reanalysed == 3
+        assert spans(again) == by_command
+
+
+def test_a_dry_run_counts_what_would_be_analysed_again(
+    catalog: Catalog, clips: Path, serial: IngestOptions
+) -> None:
+    from dataclasses import replace
+
+    shutil.copy(clips / "r_epoch_1_0.wav", clips / "x_epoch_9_0.wav")
+    with retrimmed(catalog) as other:
+        before = dump(other)
+        dry = ingest(other, [clips], replace(serial, dry_run=True))
+        assert dump(other) == before
+        real = ingest(other, [clips], serial)
+        assert (dry.reanalysed, dry.copies, dry.unchanged) == (3, 1, 0)
+        assert (real.reanalysed, real.copies, real.unchanged) == (3, 1, 0)
+
+
+def test_a_recording_forgotten_meanwhile_stays_forgotten(
+    catalog: Catalog, clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from thresher.curation.ingest import reanalyse as module
+    from thresher.curation.ingest.forget import forget
+
+    analyse, before = module.analyse, {row.id for row in list_clips(catalog)}
+
+    def meanwhile(task: Any) -> Any:
+        if task.path.endswith(b"r_epoch_2_0.wav"):
+            forget(catalog, str(clips / "r_epoch_2_0.wav"))
+        return analyse(task)
+
+    monkeypatch.setattr(module, "analyse", meanwhile)
+    with retrimmed(catalog) as other:
+        reanalyse(other, executor="serial")
+        assert {row.id for row in list_clips(other)} == before - {3}
+
+
+def test_by_query_and_from_any_copy(catalog: Catalog, clips: Path, serial: IngestOptions) -> None:
+    shutil.copy(clips / "r_epoch_1_0.wav", clips / "x_epoch_9_0.wav")
+    ingest(catalog, [clips], serial)
+    (clips / "r_epoch_1_0.wav").write_bytes(b"something else")
+    (clips / "r_epoch_2_0.wav").unlink()
+    with retrimmed(catalog) as other:
+        assert reanalyse(other, ["epoch:0"], executor="serial").analysed == 1
+        report = reanalyse(other, executor="serial")
+        assert (report.analysed, report.without_file) == (2, (3,))
+        assert [row.status for row in list_clips(other)] == ["ok"] * 3
+        assert content_file(other, 2, show_clip(other, "2").sha256) == os.fsencode(clips / "x_epoch_9_0.wav")
+        assert content_file(other, 3, show_clip(other, "3").sha256) is None
+
+
+def test_what_a_file_became_is_not_stored_under_what_it_was(
+    catalog: Catalog, clips: Path, sound: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file changes after it was recognised by its hash."""
+    path = clips / "r_epoch_1_0.wav"
+    before = dump(catalog)
+    real = module.sha256_file
+
+    def hashed(given: bytes) -> str:
+        digest = real(given)
+        if os.fsdecode(given) == str(path):
+            soundfile.write(path, sound(77, 6.0), RATE)
+        return digest
+
+    monkeypatch.setattr(module, "sha256_file", hashed)
+    report = reanalyse(catalog, ["2"], executor="serial")
+    assert (report.analysed, report.without_file) == (0, (2,))
+    assert dump(catalog) == before
+
+
+@pytest.mark.usefixtures("clips")
+def test_a_file_that_vanishes_once_it_was_hashed(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = module.sha256_file
+
+    def hashed(given: bytes) -> str:
+        digest = real(given)
+        os.unlink(given)
+        return digest
+
+    monkeypatch.setattr(module, "sha256_file", hashed)
+    report = reanalyse(catalog, executor="serial")
+    assert (report.analysed, report.without_file) == (0, (1, 2, 3))
+
+
+@pytest.mark.usefixtures("clips")
+def test_a_damaged_fingerprint_is_made_again(catalog: Catalog) -> None:
+    with catalog.reading() as connection:
+        whole = connection.scalar(select(clip.c.fingerprint).where(clip.c.id == 2))
+    with catalog.writing() as connection:
+        connection.execute(update(clip).where(clip.c.id == 2).values(fingerprint=bytes(len(whole or b""))))
+    report = reanalyse_clips(catalog, [2], executor="serial")
+    assert (report.analysed, report.changed) == (1, 1)
+    with catalog.reading() as connection:
+        assert connection.scalar(select(clip.c.fingerprint).where(clip.c.id == 2)) == whole
+
+
+def test_marked_and_judged_clips_of_no_file_keep_all(catalog: Catalog, clips: Path) -> None:
+    judging.rate(catalog, ["3"], 2)
+    (clips / "r_epoch_2_0.wav").unlink()
+    before = dump(catalog)
+    with retrimmed(catalog) as other:
+        assert reanalyse(other, ["3"], executor="serial").without_file == (3,)
+        assert dump(other) == before
+
+
+def test_a_file_newly_found_unusable_is_reported_by_ingest(
+    catalog: Catalog, clips: Path, serial: IngestOptions
+) -> None:
+    catalog.file.write_text('[trim]\nfloor_db = -1.0\n[metrics]\nuse = ["prefix"]\n')
+    with Catalog.open(catalog.file) as deaf:
+        report = ingest(deaf, [clips], serial)
+        assert (report.reanalysed, dict(report.findings)) == (3, {"silent": 3})
+        assert report.scoring is not None
+        assert report.scoring.live == 0
+    catalog.file.write_text("")
+    with Catalog.open(catalog.file) as again:
+        assert ingest(again, [clips], serial).reanalysed == 3
+        assert [row.status for row in list_clips(again)] == ["ok"] * 3

@@ -1,0 +1,203 @@
+"""Verify: what the database can't see is found, and made again from what is left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sqlalchemy import insert, select, text
+
+from thresher.catalog import scores
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import clip, nearest, score_row
+from thresher.curation.clips.listing import show_clip
+from thresher.curation.comparison.score import score
+from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.verify import verify
+from thresher.errors import CatalogError
+
+CLIPS = 5
+
+
+@pytest.fixture
+def scored(catalog: Catalog, write_clip: Any, serial: IngestOptions) -> Catalog:
+    """Five clips from real files, scored."""
+    for index in range(CLIPS):
+        write_clip(catalog.root / f"run_epoch_1_{index}.wav", index)
+    ingest(catalog, [catalog.root], serial)
+    return catalog
+
+
+def state(catalog: Catalog) -> tuple[NDArray[np.float32], list[Any], list[Any]]:
+    """The matrix, `nearest` and the fingerprints."""
+    with catalog.reading() as connection:
+        matrix = scores.between(connection, 1, range(1, CLIPS + 1))
+        best = connection.execute(select(nearest).order_by(nearest.c.clip_id)).all()
+        prints = list(connection.scalars(select(clip.c.fingerprint).order_by(clip.c.id)))
+    return matrix, list(best), prints
+
+
+def same(one: Any, two: Any) -> None:
+    np.testing.assert_array_equal(one[0], two[0])
+    assert one[1:] == two[1:]
+
+
+def run(catalog: Catalog, *statements: str) -> None:
+    with catalog.writing() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+def flip(column: str, where: str, table: str, place: int = 3) -> str:
+    """Another byte at one place of a blob, by SQL."""
+    return (
+        f"UPDATE {table} SET {column} = CAST(substr({column}, 1, {place}) || CASE substr({column}, "
+        f"{place + 1}, 1) WHEN x'41' THEN x'42' ELSE x'41' END || substr({column}, {place + 2}) AS BLOB) "
+        f"WHERE {where}"
+    )
+
+
+def test_a_new_catalog_is_sound(catalog: Catalog) -> None:
+    assert verify(catalog).is_sound
+
+
+def test_what_is_sound_is_left_alone(scored: Catalog) -> None:
+    before = state(scored)
+    report = verify(scored, repair=True)
+    assert report.is_sound
+    assert report.repair is None
+    same(state(scored), before)
+
+
+@pytest.mark.parametrize("position", range(1, CLIPS))
+def test_a_flipped_byte_in_a_score_row(scored: Catalog, position: int) -> None:
+    before = state(scored)
+    run(scored, flip("scores", f"position = {position}", "score_row", place=2))
+    with scored.reading() as connection, pytest.raises(CatalogError, match="verify --repair"):
+        scores.between(connection, 1, range(1, CLIPS + 1))
+    found = verify(scored)
+    assert (found.score_rows, found.fingerprints, found.repair) == ({"prefix": (position,)}, (), None)
+    repaired = verify(scored, repair=True).repair
+    assert repaired is not None
+    assert repaired.scoring is not None
+    assert repaired.scoring.clips == 1
+    assert verify(scored).is_sound
+    same(state(scored), before)
+
+
+def test_a_flipped_byte_in_a_fingerprint(scored: Catalog) -> None:
+    before = state(scored)
+    run(scored, flip("fingerprint", "id = 3", "clip"))
+    assert verify(scored).fingerprints == (3,)
+    repaired = verify(scored, repair=True).repair
+    assert repaired is not None
+    assert (repaired.analysed, repaired.without_file) == (1, ())
+    assert verify(scored).is_sound
+    same(state(scored), before)
+
+
+def test_everything_damaged_at_once(scored: Catalog) -> None:
+    before = state(scored)
+    run(
+        scored,
+        "UPDATE clip SET fingerprint = zeroblob(8)",
+        "UPDATE score_row SET scores = zeroblob(7), crc32 = 1",
+    )
+    found = verify(scored, repair=True)
+    assert found.fingerprints == tuple(range(1, CLIPS + 1))
+    assert found.score_rows == {"prefix": tuple(range(CLIPS))}
+    assert verify(scored).is_sound
+    same(state(scored), before)
+
+
+def test_a_fingerprint_whose_file_is_gone(scored: Catalog, write_clip: Any, serial: IngestOptions) -> None:
+    """It must not keep the others from being scored, and comes back with its file."""
+    before = state(scored)
+    file = scored.root / "run_epoch_1_2.wav"
+    content = file.read_bytes()
+    file.unlink()
+    run(scored, flip("fingerprint", "id = 3", "clip"))
+    repaired = verify(scored, repair=True).repair
+    assert repaired is not None
+    assert repaired.without_file == (3,)
+    assert verify(scored).is_sound
+    found = show_clip(scored, "3")
+    assert (found.fingerprint_words, found.nearest) == (0, ())
+    write_clip(scored.root / "run_epoch_2_0.wav", 77)
+    report = ingest(scored, [scored.root], serial)
+    assert report.scoring is not None
+    assert report.scoring.live == CLIPS
+    file.write_bytes(content)
+    (scored.root / "run_epoch_2_0.wav").unlink()
+    ingest(scored, [scored.root], serial)
+    np.testing.assert_array_equal(state(scored)[0], before[0])
+    assert state(scored)[2][:CLIPS] == before[2]
+
+
+@pytest.mark.parametrize("position", [0, 2])
+def test_a_row_that_is_gone(scored: Catalog, position: int) -> None:
+    before = state(scored)
+    run(scored, f"DELETE FROM score_row WHERE position = {position}")
+    assert verify(scored).incomplete == ("prefix",)
+    verify(scored, repair=True)
+    assert verify(scored).is_sound
+    same(state(scored), before)
+
+
+def test_versions_of_a_metric_are_told_apart(scored: Catalog) -> None:
+    before = state(scored)
+    with scored.writing() as connection:
+        assert scores.register_metric(connection, "prefix", 2) == 2
+        old = connection.execute(select(score_row)).all()
+        connection.execute(insert(score_row), [{**row._mapping, "metric_id": 2} for row in old])
+    run(
+        scored,
+        flip("scores", "position = 3 AND metric_id = 1", "score_row"),
+        flip("scores", "position = 2 AND metric_id = 2", "score_row"),
+    )
+    found = verify(scored, repair=True)
+    assert found.score_rows == {"prefix, version 1": (3,), "prefix, version 2": (2,)}
+    assert verify(scored).is_sound
+    np.testing.assert_array_equal(state(scored)[0], before[0])
+
+
+def test_a_damaged_row_that_was_retired_costs_no_comparison(scored: Catalog) -> None:
+    with scored.writing() as connection:
+        scores.retire(connection, [3])
+    score(scored)
+    before = state(scored)
+    run(scored, flip("scores", "position = 2", "score_row"))
+    repaired = verify(scored, repair=True).repair
+    assert repaired is not None
+    assert repaired.scoring is not None
+    assert repaired.scoring.pairs == 0
+    assert verify(scored).is_sound
+    same(state(scored), before)
+
+
+def test_references_that_lead_nowhere(scored: Catalog) -> None:
+    raw = scored.root / "catalog.db"
+    import sqlite3
+
+    opened = sqlite3.connect(raw)
+    opened.execute("INSERT INTO clip_tag (clip_id, tag) VALUES (999, 'ghost')")
+    opened.commit()
+    opened.close()
+    assert verify(scored).database == ("1 references lead nowhere",)
+
+
+def test_a_page_overwritten_in_the_file(scored: Catalog) -> None:
+    """The database's own check speaks, or refuses in one sentence."""
+    scored.close()
+    file = scored.root / "catalog.db"
+    content = bytearray(file.read_bytes())
+    content[4096 * 4 : 4096 * 5] = b"\xa5" * 4096
+    Path(file).write_bytes(content)
+    try:
+        with Catalog.open(scored.file) as catalog:
+            assert not verify(catalog).is_sound
+    except CatalogError as error:
+        assert "damaged" in str(error)  # noqa: PT017  either is right

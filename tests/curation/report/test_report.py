@@ -1,0 +1,207 @@
+"""What a report gathers: picks, spreads, what is missing, and catalogs that hold little."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from sqlalchemy import insert, select
+
+from thresher.catalog import scores
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import clip, measure
+from thresher.curation.checkpoints.highlights import mean_likeness, pick
+from thresher.curation.clips.decisions import rate, reject
+from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.renderings.render import render
+from thresher.curation.report.report import ReportCheckpoint, ReportData, report_data
+from thresher.curation.songs.songs import save_song
+
+EVERY_METRIC = '[metrics]\nuse = ["prefix", "aligned", "likeness"]\n'
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[Catalog]:
+    """A new catalog that keeps scores by every metric."""
+    Catalog.create(tmp_path).close()
+    (tmp_path / "catalog.toml").write_text(EVERY_METRIC)
+    with Catalog.open(tmp_path / "catalog.toml") as made:
+        yield made
+
+
+def of_epoch(data: ReportData, epoch: int | None) -> ReportCheckpoint:
+    (found,) = [each for each in data.checkpoints if each.row.epoch == epoch]
+    return found
+
+
+def ids_of(data: ReportData, epoch: int) -> list[int]:
+    return [found.id for found in data.clips.values() if found.epoch == epoch]
+
+
+@dataclass(frozen=True)
+class Clip:
+    id: int
+    rating: int | None = None
+    suspect: bool = False
+
+
+def test_the_best_are_the_highest_rated_then_the_most_typical_then_the_badly_rated(
+    full: Catalog, tmp_path: Path, write_clip, serial: IngestOptions
+) -> None:
+    for index in range(6):
+        write_clip(tmp_path / f"runs/night_e=1({index})_t=0.9.wav", index)
+    ingest(full, [tmp_path / "runs"], serial)
+    first, second, third, fourth, *_ = ids_of(report_data(full), 1)
+    rate(full, [str(first)], 2)
+    rate(full, [str(second)], 3)
+    rate(full, [str(third)], 5)
+    best = of_epoch(report_data(full), 1).best
+    assert [(each.clip, each.reason) for each in best[:2]] == [(third, "rated"), (second, "rated")]
+    assert (best[2].reason, best[2].clip >= fourth) == ("typical", True)
+
+
+def test_without_ratings_the_first_is_the_medoid_and_the_oddest_is_likest_to_none(
+    full: Catalog, tmp_path: Path, write_clip, serial: IngestOptions
+) -> None:
+    for index in range(7):
+        write_clip(tmp_path / f"runs/night_e=1({index})_t=0.9.wav", index)
+    ingest(full, [tmp_path / "runs"], serial)
+    data = report_data(full)
+    ids = ids_of(data, 1)
+    with full.reading() as connection:
+        from thresher.signal.metrics.likeness import LIKENESS
+
+        by = scores.metric_id(connection, LIKENESS.name, LIKENESS.version)
+        matrix = scores.between(connection, by, ids).astype(np.float64)
+    means, highest = np.nanmean(matrix, axis=1), np.nanmax(matrix, axis=1)
+    found = of_epoch(data, 1)
+    order = sorted(range(7), key=lambda at: (-means[at], ids[at]))
+    assert [each.clip for each in found.best] == [ids[at] for at in order[:3]]
+    assert [each.value for each in found.best] == pytest.approx([means[at] for at in order[:3]])
+    rest = sorted(order[3:], key=lambda at: (highest[at], ids[at]))
+    assert [each.clip for each in found.oddest] == [ids[at] for at in rest[:2]]
+    assert [each.value for each in found.oddest] == pytest.approx([highest[at] for at in rest[:2]])
+
+
+def test_among_equals_what_is_suspect_comes_last(catalog: Catalog) -> None:
+    with catalog.reading() as connection:
+        found = pick(connection, [Clip(1, suspect=True), Clip(2), Clip(3, rating=2), Clip(4, rating=3)], 4, 2)
+    assert [each.clip for each in found.best] == [4, 2, 1, 3]
+    assert found.oddest == ()
+
+
+def test_a_clip_alone_is_like_nothing(catalog: Catalog) -> None:
+    with catalog.reading() as connection:
+        assert mean_likeness(connection, 1, [1]) == {}
+        assert mean_likeness(connection, 1, [1, 2]) == {}
+
+
+def test_without_likeness_nothing_is_typical_or_odd_and_there_is_no_map(
+    catalog: Catalog, tmp_path: Path, write_clip, serial: IngestOptions
+) -> None:
+    for index in range(5):
+        write_clip(tmp_path / f"runs/night_e=1({index})_t=0.9.wav", index)
+    ingest(catalog, [tmp_path / "runs"], serial)
+    data = report_data(catalog)
+    found = of_epoch(data, 1)
+    assert ([each.reason for each in found.best], found.oddest) == (["first"] * 3, ())
+    assert (data.has_likeness, data.points, data.duplicates) == (False, (), None)
+
+
+def test_copies_are_told_without_being_in_use_once_they_were_scored(
+    catalog: Catalog, tmp_path: Path, write_clip, serial: IngestOptions
+) -> None:
+    from thresher.curation.comparison.duplicates import dupes
+
+    write_clip(tmp_path / "runs/a.wav", 1, 6.0)
+    soundfile.write(tmp_path / "runs/b.wav", soundfile.read(tmp_path / "runs/a.wav")[0] * 0.9, 16_000)
+    ingest(catalog, [tmp_path / "runs"], serial)
+    assert report_data(catalog).duplicates is None
+    dupes(catalog)
+    found = report_data(catalog).duplicates
+    assert found is not None
+    assert len(found.groups) == 1
+
+
+def test_an_empty_catalog_has_an_empty_report(full: Catalog) -> None:
+    data = report_data(full)
+    assert (data.clips, data.checkpoints, data.points, data.songs) == ({}, (), (), ())
+    assert data.duplicates is not None
+
+
+def test_an_empty_catalog_that_does_not_keep_aligned_knows_no_copies(catalog: Catalog) -> None:
+    assert report_data(catalog).duplicates is None
+
+
+def test_rejected_clips_are_left_out_unless_the_query_names_them(
+    full: Catalog, tmp_path: Path, write_clip, serial: IngestOptions
+) -> None:
+    for index in range(3):
+        write_clip(tmp_path / f"runs/night_e={index}_t=0.9.wav", index)
+    ingest(full, [tmp_path / "runs"], serial)
+    reject(full, ["1"])
+    data = report_data(full)
+    assert sorted(data.clips) == [2, 3]
+    assert {point.clip for point in data.points} == {2, 3}
+    assert of_epoch(data, 0).clips == 0
+    assert sorted(report_data(full, "rejected:yes").clips) == [1]
+
+
+def test_a_query_leaves_out_checkpoints_without_a_clip_and_keeps_the_numbers_of_the_others(
+    full: Catalog, tmp_path: Path, write_clip, serial: IngestOptions
+) -> None:
+    for index in range(4):
+        write_clip(tmp_path / f"runs/night_e={index // 2}({index})_t=0.9.wav", index)
+    ingest(full, [tmp_path / "runs"], serial)
+    rate(full, ["3"], 4)
+    data = report_data(full, ["rating:4.."])
+    (only,) = data.checkpoints
+    assert (only.row.epoch, only.row.files, only.clips, sorted(data.clips)) == (1, 2, 1, [3])
+
+
+def test_a_missing_file_has_no_place_and_a_present_one_its_absolute_path(
+    full: Catalog, tmp_path: Path, write_clip, serial: IngestOptions
+) -> None:
+    here = write_clip(tmp_path / "runs/night_e=1_t=0.9.wav", 1)
+    gone = write_clip(tmp_path / "runs/night_e=2_t=0.9.wav", 2)
+    ingest(full, [tmp_path / "runs"], serial)
+    gone.unlink()  # the catalog has not seen that yet
+    files = {found.epoch: found.file for found in report_data(full).clips.values()}
+    assert files == {1: bytes(here.resolve()), 2: None}
+
+
+def test_spreads_are_the_quartiles_of_the_clips_of_a_checkpoint(
+    full: Catalog, tmp_path: Path, write_clip, serial: IngestOptions
+) -> None:
+    for index in range(5):
+        write_clip(tmp_path / f"runs/night_e=1({index})_t=0.9.wav", index)
+    write_clip(tmp_path / "runs/night_e=2_t=0.9.wav", 9)
+    ingest(full, [tmp_path / "runs"], serial)
+    with full.writing() as connection:
+        connection.execute(measure.delete())
+        for place, clip_id in enumerate(connection.scalars(select(clip.c.id).order_by(clip.c.id)).all()):
+            known = {"version": 1, "silence": 0.0, "clipping": 0.0, "dc_offset": 0.0, "loop": place / 4}
+            connection.execute(insert(measure).values(clip_id=clip_id, **known))
+    data = report_data(full)
+    assert of_epoch(data, 1).spreads["loop"] == (0.25, 0.75)
+    assert "noise" not in of_epoch(data, 1).spreads
+    assert of_epoch(data, 2).spreads == {}
+
+
+def test_songs_come_with_their_renderings_the_latest_first(
+    full: Catalog, tmp_path: Path, write_clip, serial: IngestOptions
+) -> None:
+    for index in range(3):
+        write_clip(tmp_path / f"runs/night_e={index}_t=0.9.wav", index)
+    ingest(full, [tmp_path / "runs"], serial)
+    save_song(full, "SONG", ["epoch:0..1"])
+    render(full, "SONG", tmp_path / "one.wav")
+    save_song(full, "SONG", ["epoch:0..2"])
+    render(full, "SONG", tmp_path / "two.wav")
+    (tmp_path / "one.wav").unlink()
+    (song,) = report_data(full).songs
+    assert [(made.number, made.file is None) for made in song.renderings] == [(2, False), (1, True)]

@@ -1,0 +1,96 @@
+"""Workers: results in order, and a death that costs one task."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import pytest
+
+from thresher.curation.workers import WorkerDied, Workers, grouped, parse_executor
+from thresher.errors import UsageError
+
+KINDS = ["serial", "threads:2", "processes:2"]
+
+
+# Tasks are expressions, and `eval` the function: worker processes find it without knowing this file.
+
+
+def square(number: int) -> str:
+    """An expression that takes its time for every third number."""
+    return f"__import__('time').sleep({0.02 if number % 3 == 0 else 0}) or {number} * {number}"
+
+
+DEATH = "__import__('signal').raise_signal(11)"
+FAILURE = "int('no number')"
+
+
+@pytest.mark.parametrize("word", KINDS)
+def test_results_come_in_the_order_of_the_items(word: str) -> None:
+    with Workers(word) as workers:
+        found = list(workers.map(eval, ((str(n), square(n) if n % 5 else None) for n in range(30))))
+    assert found == [(str(n), n * n if n % 5 else None) for n in range(30)]
+
+
+def test_a_death_costs_its_task_and_no_other() -> None:
+    with Workers("processes:2") as workers:
+        found = dict(workers.map(eval, ((n, DEATH if n in (3, 4, 11) else square(n)) for n in range(20))))
+    assert list(found) == list(range(20))
+    assert {n for n, result in found.items() if isinstance(result, WorkerDied)} == {3, 4, 11}
+    assert all(found[n] == n * n for n in found if n not in (3, 4, 11))
+
+
+@pytest.mark.parametrize("word", KINDS)
+def test_what_a_task_raises_is_raised_at_its_turn(word: str) -> None:
+    with Workers(word) as workers, pytest.raises(ValueError, match="no number"):
+        list(workers.map(eval, [(0, FAILURE)]))
+
+
+def test_few_items_are_taken_ahead() -> None:
+    taken = 0
+
+    def items() -> object:
+        nonlocal taken
+        for number in range(1_000):
+            taken += 1
+            yield number, square(number)
+
+    with Workers("threads:2") as workers:
+        results = workers.map(eval, items())  # type: ignore[arg-type]
+        next(results)
+        assert taken <= 20
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("serial", ("serial", 1)), ("threads:3", ("threads", 3)), ("processes:2", ("processes", 2))],
+)
+def test_an_executor_is_one_word(word: str, expected: tuple[str, int]) -> None:
+    assert parse_executor(word) == expected
+
+
+@pytest.mark.parametrize("word", ["", "fork", "threads:", "threads:0", "threads:x", "serial:"])
+def test_what_is_no_executor(word: str) -> None:
+    with pytest.raises(UsageError, match="executor"):
+        parse_executor(word)
+
+
+def test_groups_by_size() -> None:
+    assert list(grouped(range(7), 3, 60)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert list(grouped(range(3), 100, -1)) == [[0], [1], [2]]
+
+
+def test_a_death_while_another_worker_starts_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sent to the new worker then goes into a closed pipe."""
+    starts = ProcessPoolExecutor.submit
+    failing = [OSError(9, "Bad file descriptor")]
+
+    def submit(self: ProcessPoolExecutor, *arguments: Any, **options: Any) -> Any:
+        if failing:
+            raise failing.pop()
+        return starts(self, *arguments, **options)
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", submit)
+    with Workers("processes:2") as workers:
+        assert dict(workers.map(eval, ((n, square(n)) for n in range(3)))) == {0: 0, 1: 1, 2: 4}
+    assert not failing

@@ -1,0 +1,329 @@
+"""Channels, gain, fades and sample rate: what each does to arrays, whatever the blocks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from thresher.signal.mixing.mix import (
+    Fade,
+    Resampler,
+    downmix,
+    fade_edges,
+    join,
+    peak_gain,
+    resampled_frames,
+    stereo_coefficients,
+)
+
+RATES = (2000, 8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 96000, 192000)
+
+
+def noise(frames: int, channels: int, seed: int = 0) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).uniform(-1, 1, (frames, channels)).astype(np.float32)
+
+
+def sine(frames: int, frequency: float, sr: int) -> NDArray[np.float32]:
+    return (0.5 * np.sin(2 * np.pi * frequency * np.arange(frames) / sr)).astype(np.float32)[:, np.newaxis]
+
+
+def divided(block: NDArray[np.float32], sizes: list[int]) -> list[NDArray[np.float32]]:
+    pieces: list[NDArray[np.float32]] = []
+    start = 0
+    while start < len(block):
+        size = sizes[len(pieces) % len(sizes)]
+        pieces.append(block[start : start + size])
+        start += size
+    return pieces
+
+
+# Channels
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_as_many_channels_out_as_in_is_the_block_itself(channels: int) -> None:
+    block = noise(10, channels)
+    assert downmix(block, channels, None) is block
+
+
+def test_mono_on_both_sides() -> None:
+    block = noise(10, 1)
+    np.testing.assert_array_equal(downmix(block, 2, None), np.repeat(block, 2, axis=1))
+
+
+@pytest.mark.parametrize("channels", [2, 3, 6, 11])
+def test_mono_is_the_mean(channels: int) -> None:
+    block = noise(100, channels)
+    mono = downmix(block, 1, None)
+    assert mono.shape == (100, 1)
+    assert mono.dtype == np.float32
+    np.testing.assert_allclose(mono[:, 0], block.astype(np.float64).mean(axis=1), atol=1e-6)
+
+
+def test_mono_of_equal_channels_is_the_channel() -> None:
+    block = noise(100, 1)
+    np.testing.assert_array_equal(downmix(np.repeat(block, 2, axis=1), 1, None), block)
+
+
+def test_mono_by_one_channel_where_the_mean_cancels() -> None:
+    block = noise(100, 1)
+    opposed = np.concatenate([block, -block], axis=1)
+    assert not downmix(opposed, 1, None).any()
+    np.testing.assert_array_equal(downmix(opposed, 1, 1), -block)
+
+
+C = math.sqrt(0.5)
+
+
+@pytest.mark.parametrize(
+    ("channels", "left"),
+    [
+        (3, (1, 0, C)),
+        (4, (1, 0, C, 0)),
+        (5, (1, 0, C, C, 0)),
+        (6, (1, 0, C, 0, C, 0)),
+        (7, (1, 0, C, 0, 0.5, C, 0)),
+        (8, (1, 0, C, 0, C, 0, C, 0)),
+        (9, (1,) * 9),
+    ],
+)
+def test_stereo_of_each_channel_alone(channels: int, left: tuple[float, ...]) -> None:
+    impulses = np.eye(channels, dtype=np.float32)
+    np.testing.assert_allclose(downmix(impulses, 2, None)[:, 0], np.array(left) / sum(left), atol=1e-6)
+
+
+@pytest.mark.parametrize("channels", range(3, 9))
+def test_the_sides_mirror_each_other(channels: int) -> None:
+    left, right = stereo_coefficients(channels)
+    assert sorted(left) == sorted(right)
+    assert left[0] == right[1]
+    assert left[1] == right[0] == 0
+
+
+@pytest.mark.parametrize("channels", range(1, 13))
+def test_no_side_exceeds_the_loudest_channel(channels: int) -> None:
+    loudest = np.ones((4, channels), np.float32)
+    assert np.abs(downmix(loudest, 2, None)).max() <= 1 + 1e-6
+
+
+@pytest.mark.parametrize(("channels_out", "mono_channel"), [(0, None), (3, None), (1, 2), (1, -1)])
+def test_channels_that_are_not_there_are_refused(channels_out: int, mono_channel: int | None) -> None:
+    with pytest.raises(ValueError, match=r"channel"):
+        downmix(noise(4, 2), channels_out, mono_channel)
+
+
+# Fades and gain
+
+
+def test_no_fade_is_the_block_itself() -> None:
+    block = noise(10, 2)
+    assert fade_edges(block, 0, 10, Fade(0), Fade(0)) is block
+
+
+def test_the_middle_of_a_clip_is_the_block_itself() -> None:
+    block = noise(10, 2)
+    assert fade_edges(block, 50, 100, Fade(50), Fade(40)) is block
+
+
+def test_a_fade_is_a_raised_cosine() -> None:
+    faded = fade_edges(np.ones((100, 1), np.float32), 0, 100, Fade(40), Fade(20))[:, 0]
+    rising = (1 - np.cos(np.pi * (np.arange(40) + 0.5) / 40)) / 2
+    falling = (1 + np.cos(np.pi * (np.arange(20) + 0.5) / 20)) / 2
+    np.testing.assert_allclose(faded, np.concatenate([rising, np.ones(40), falling]), atol=1e-6)
+
+
+def test_fade_out_is_fade_in_backwards() -> None:
+    ones = np.ones((64, 1), np.float32)
+    np.testing.assert_array_equal(
+        fade_edges(ones, 0, 64, Fade(48), Fade(0))[::-1], fade_edges(ones, 0, 64, Fade(0), Fade(48))
+    )
+
+
+def test_fades_of_equal_length_add_up_to_one() -> None:
+    ones = np.ones((64, 1), np.float32)
+    both = fade_edges(ones, 0, 64, Fade(64), Fade(0)) + fade_edges(ones, 0, 64, Fade(0), Fade(64))
+    np.testing.assert_allclose(both, 1, atol=1e-6)
+
+
+def test_a_fade_leaves_its_input_alone() -> None:
+    block = noise(10, 2)
+    before = block.copy()
+    fade_edges(block, 0, 10, Fade(5), Fade(5))
+    np.testing.assert_array_equal(block, before)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    total=st.integers(1, 400),
+    fade_in=st.integers(0, 500),
+    fade_out=st.integers(0, 500),
+    sizes=st.lists(st.integers(1, 120), min_size=1, max_size=5),
+)
+def test_fades_do_not_depend_on_the_blocks(total: int, fade_in: int, fade_out: int, sizes: list[int]) -> None:
+    clip = noise(total, 2)
+    position, pieces = 0, []
+    for piece in divided(clip, sizes):
+        pieces.append(fade_edges(piece, position, total, Fade(fade_in), Fade(fade_out)))
+        position += len(piece)
+    np.testing.assert_array_equal(
+        np.concatenate(pieces), fade_edges(clip, 0, total, Fade(fade_in), Fade(fade_out))
+    )
+
+
+@pytest.mark.parametrize(
+    ("position", "fade_in", "fade_out"), [(-1, 0, 0), (95, 0, 0), (0, -1, 0), (0, 0, -1)]
+)
+def test_a_block_outside_its_clip_is_refused(position: int, fade_in: int, fade_out: int) -> None:
+    with pytest.raises(ValueError, match="of 100 with Fade"):
+        fade_edges(noise(10, 1), position, 100, Fade(fade_in), Fade(fade_out))
+
+
+def test_a_crossfade_is_the_root_of_a_fade() -> None:
+    ones = np.ones((64, 1), np.float32)
+    alone, shared = (fade_edges(ones, 0, 64, Fade(64, is_crossfade=kind), Fade(0)) for kind in (False, True))
+    np.testing.assert_allclose(shared, np.sqrt(alone), atol=1e-6)
+
+
+def test_the_powers_of_a_crossfade_add_up_to_one() -> None:
+    ones = np.ones((64, 1), np.float32)
+    rising = fade_edges(ones, 0, 64, Fade(64, is_crossfade=True), Fade(0))
+    falling = fade_edges(ones, 0, 64, Fade(0), Fade(64, is_crossfade=True))
+    np.testing.assert_allclose(rising**2 + falling**2, 1, atol=1e-6)
+
+
+# On one timeline
+
+
+@st.composite
+def timelines(draw: st.DrawFn) -> list[tuple[int, int]]:
+    """Spans of which at most two overlap at a time."""
+    spans: list[tuple[int, int]] = []
+    for _ in range(draw(st.integers(1, 6))):
+        earliest = max(spans[-1][0], spans[-2][1] if len(spans) > 1 else 0) if spans else 0
+        start = 0 if not spans else draw(st.integers(earliest, spans[-1][1] + 20))
+        end = start + draw(st.integers(1, 60))
+        spans.append((start, max(end, spans[-1][1] if spans else end)))
+    return spans
+
+
+@settings(max_examples=200, deadline=None)
+@given(spans=timelines(), sizes=st.lists(st.integers(1, 40), min_size=1, max_size=4))
+def test_what_lies_on_a_timeline_is_added(spans: list[tuple[int, int]], sizes: list[int]) -> None:
+    clips = [noise(end - start, 2, seed=number) for number, (start, end) in enumerate(spans)]
+    expected = np.zeros((spans[-1][1], 2), np.float32)
+    for (start, end), clip in zip(spans, clips, strict=True):
+        expected[start:end] += clip
+    joined = list(join(spans, (divided(clip, sizes) for clip in clips), 2))
+    np.testing.assert_array_equal(np.concatenate(joined), expected)
+
+
+def test_clips_end_to_end_pass_as_they_are() -> None:
+    clips = [np.arange(6, dtype=np.int16).reshape(3, 2), np.ones((2, 2), np.int16)]
+    joined = list(join([(0, 3), (3, 5)], ([clip] for clip in clips), 2))
+    assert [block.dtype for block in joined if len(block)] == [np.int16, np.int16]
+    np.testing.assert_array_equal(
+        np.concatenate([block for block in joined if len(block)]), np.concatenate(clips)
+    )
+
+
+def test_of_a_clip_no_more_is_held_back_than_the_next_one_overlaps() -> None:
+    def blocks(count: int) -> Iterator[NDArray[np.float32]]:
+        for number in range(count):
+            taken.append(number)
+            yield np.ones((10, 1), np.float32)
+
+    taken: list[int] = []
+    joined = join([(0, 100), (95, 195)], (blocks(10) for _ in range(2)), 1)
+    assert len(next(joined)) == 10
+    assert taken == [0]
+
+
+@pytest.mark.parametrize(
+    ("peak", "gain"), [(0.0, 1.0), (0.5, 1.0), (1.0, 1.0), (1.125, 1 / 1.125), (1.25, 0.8), (4.0, 0.25)]
+)
+def test_peak_gain(peak: float, gain: float) -> None:
+    assert peak_gain(peak) == gain
+
+
+@pytest.mark.parametrize("peak", [-0.1, math.nan, math.inf])
+def test_what_is_no_peak_is_refused(peak: float) -> None:
+    with pytest.raises(ValueError, match="not a peak"):
+        peak_gain(peak)
+
+
+# Sample rate
+
+
+def resampled(block: NDArray[np.float32], sr_in: int, sr_out: int, sizes: list[int]) -> NDArray[np.float32]:
+    resampler = Resampler(sr_in, sr_out, block.shape[1])
+    pieces = divided(block, sizes) or [block]
+    return np.concatenate([resampler.process(piece, piece is pieces[-1]) for piece in pieces])
+
+
+@pytest.mark.parametrize(
+    ("frames", "sr_in", "sr_out", "expected"),
+    [(0, 1, 9, 0), (1, 2, 1, 1), (1, 3, 1, 0), (3, 2, 1, 2), (16000, 16000, 44100, 44100), (7, 5, 5, 7)],
+)
+def test_resampled_frames(frames: int, sr_in: int, sr_out: int, expected: int) -> None:
+    assert resampled_frames(frames, sr_in, sr_out) == expected
+
+
+def test_equal_rates_change_nothing() -> None:
+    block = noise(100, 2)
+    assert Resampler(44100, 44100, 2).process(block) is block
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    frames=st.integers(0, 3000),
+    sr_in=st.sampled_from(RATES),
+    sr_out=st.sampled_from(RATES),
+    sizes=st.lists(st.integers(1, 1000), min_size=1, max_size=4),
+)
+def test_length_is_exact_and_blocks_do_not_matter(
+    frames: int, sr_in: int, sr_out: int, sizes: list[int]
+) -> None:
+    block = noise(frames, 2)
+    result = resampled(block, sr_in, sr_out, sizes)
+    assert result.shape == (resampled_frames(frames, sr_in, sr_out), 2)
+    assert result.dtype == np.float32
+    np.testing.assert_array_equal(result, resampled(block, sr_in, sr_out, [4000]))
+
+
+@pytest.mark.parametrize(("frames", "expected"), [(80, 74), (240, 221), (50000, 45938), (1, 1)])
+def test_half_a_frame_more_than_soxr_gives_is_filled(frames: int, expected: int) -> None:
+    assert len(resampled(noise(frames, 1), 48000, 44100, [1000])) == expected
+
+
+@pytest.mark.parametrize(
+    ("sr_in", "sr_out"), [(16000, 44100), (44100, 16000), (22050, 48000), (96000, 44100)]
+)
+def test_a_sine_keeps_its_frequency_and_level(sr_in: int, sr_out: int) -> None:
+    result = resampled(sine(sr_in, 1000, sr_in), sr_in, sr_out, [4096])
+    expected = sine(sr_out, 1000, sr_out)
+    inner = slice(sr_out // 10, -sr_out // 10)  # the edges ring
+    np.testing.assert_allclose(result[inner], expected[inner], atol=1e-4)
+
+
+def test_what_the_new_rate_cannot_hold_is_gone() -> None:
+    result = resampled(sine(44100, 12000, 44100), 44100, 16000, [4096])
+    assert np.abs(result[1600:-1600]).max() < 1e-4
+
+
+def test_nothing_comes_after_the_last_block() -> None:
+    resampler = Resampler(16000, 8000, 1)
+    resampler.process(noise(10, 1), last=True)
+    with pytest.raises(ValueError, match="last block"):
+        resampler.process(noise(10, 1))
+
+
+@pytest.mark.parametrize(("sr_in", "sr_out", "channels"), [(0, 1, 1), (1, 0, 1), (1, 2, 0)])
+def test_rates_and_channels_of_zero_are_refused(sr_in: int, sr_out: int, channels: int) -> None:
+    with pytest.raises(ValueError, match="cannot go from"):
+        Resampler(sr_in, sr_out, channels)
