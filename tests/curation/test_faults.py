@@ -1,4 +1,4 @@
-"""Bad input, row by row of what each gets: a status and a reason, the rest carried on, nothing lost."""
+"""Damaged files, unusual input and failing systems: each gets a status and a reason, and the rest is ingested."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RATE = 16_000
 
 @pytest.fixture
 def folder(tmp_path: Path, write_clip: Any) -> Path:
-    """A folder with one good clip, beside which a bad file is put."""
+    """A folder with one good clip; the tests add bad files to it."""
     write_clip(tmp_path / "clips" / "good.wav", 1)
     return tmp_path / "clips"
 
@@ -48,7 +48,7 @@ def good_is_there(catalog: Catalog) -> bool:
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".ogg", ".mp3"])
-def test_row_1_truncated(
+def test_a_truncated_file_is_reported_and_what_decodes_is_kept(
     catalog: Catalog, folder: Path, sound: Any, serial: IngestOptions, suffix: str
 ) -> None:
     path = folder / f"cut{suffix}"
@@ -90,7 +90,7 @@ def header(channels: int, rate: int, data: bytes = b"") -> bytes:
         ("norate.wav", header(1, 0, bytes(8_000))),
     ],
 )
-def test_rows_3_and_6_unreadable(
+def test_a_file_without_usable_header_is_unreadable_and_reported_once(
     catalog: Catalog, folder: Path, serial: IngestOptions, name: str, content: bytes
 ) -> None:
     (folder / name).write_bytes(content)
@@ -103,20 +103,22 @@ def test_rows_3_and_6_unreadable(
     assert ingest(catalog, [folder], serial).failures == ()
 
 
-def test_row_2_a_flipped_flac(catalog: Catalog, folder: Path, sound: Any, serial: IngestOptions) -> None:
+def test_a_flac_with_flipped_bytes_is_unreadable(
+    catalog: Catalog, folder: Path, sound: Any, serial: IngestOptions
+) -> None:
     flipped_flac(folder / "flipped.flac", sound(2, 4.0)[:, 0])
     ingest(catalog, [folder], serial)
     assert status_of(catalog, "flipped.flac")[0] == "unreadable"
 
 
-def test_row_4_no_audio(catalog: Catalog, folder: Path, serial: IngestOptions) -> None:
+def test_a_header_without_audio_is_empty(catalog: Catalog, folder: Path, serial: IngestOptions) -> None:
     (folder / "empty.wav").write_bytes(header(1, RATE))
     report = ingest(catalog, [folder], serial)
     assert [failure.status for failure in report.failures] == ["empty"]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_row_5_not_finite(
+def test_a_file_with_nan_or_infinity_is_never_scored_or_rendered(
     catalog: Catalog, folder: Path, sound: Any, serial: IngestOptions, value: float
 ) -> None:
     y = sound(2, 4.0)[:, 0]
@@ -131,7 +133,7 @@ def test_row_5_not_finite(
 
 
 @pytest.mark.parametrize("channels", [3, 4, 5, 6, 7, 8])
-def test_row_7_many_channels(
+def test_three_to_eight_channels_are_analysed(
     catalog: Catalog, folder: Path, sound: Any, serial: IngestOptions, channels: int
 ) -> None:
     soundfile.write(folder / "many.wav", sound(3, 4.0, channels=channels), RATE)
@@ -140,7 +142,7 @@ def test_row_7_many_channels(
     assert (found.clip.status, found.clip.channels) == ("ok", channels)
 
 
-def test_row_7_channels_that_cancel(
+def test_channels_that_cancel_are_analysed_by_the_loudest_one(
     catalog: Catalog, folder: Path, sound: Any, serial: IngestOptions
 ) -> None:
     y = sound(3, 4.0)[:, 0]
@@ -152,7 +154,7 @@ def test_row_7_channels_that_cancel(
 
 
 @pytest.mark.parametrize("rate", [2_000, 192_000])
-def test_row_8_odd_rates(
+def test_very_low_and_high_sample_rates_are_analysed(
     catalog: Catalog, folder: Path, sound: Any, serial: IngestOptions, rate: int
 ) -> None:
     soundfile.write(folder / "odd.wav", sound(4, 5.0, rate=rate), rate, "FLOAT")
@@ -162,7 +164,7 @@ def test_row_8_odd_rates(
     assert found.fingerprint_words >= 15
 
 
-def test_row_8_long_files_are_cut_at_the_cap_and_say_so(
+def test_a_long_file_is_analysed_up_to_the_length_limit_with_a_warning(
     tmp_path: Path, sound: Any, serial: IngestOptions
 ) -> None:
     Catalog.create(tmp_path).close()
@@ -178,7 +180,7 @@ def test_row_8_long_files_are_cut_at_the_cap_and_say_so(
     assert found.end <= 5.0
 
 
-def test_row_8_what_does_not_fit_in_memory_is_read_again_to_the_same_end(
+def test_a_file_too_large_for_memory_gets_the_same_analysis(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = os.fsencode(folder / "good.wav")
@@ -196,7 +198,9 @@ def test_row_8_what_does_not_fit_in_memory_is_read_again_to_the_same_end(
 
 
 @pytest.mark.parametrize("kind", ["zero", "dc", "lsb"])
-def test_row_9_silence(catalog: Catalog, folder: Path, serial: IngestOptions, kind: str) -> None:
+def test_silence_is_not_scored_and_not_in_songs(
+    catalog: Catalog, folder: Path, serial: IngestOptions, kind: str
+) -> None:
     generator = np.random.default_rng(0)
     y = {
         "zero": np.zeros(5 * RATE, np.int16),
@@ -214,7 +218,9 @@ def test_row_9_silence(catalog: Catalog, folder: Path, serial: IngestOptions, ki
     assert render(catalog, "S", folder.parent / "s.wav").clips == 1
 
 
-def test_row_10_too_short(catalog: Catalog, folder: Path, write_clip: Any, serial: IngestOptions) -> None:
+def test_a_too_short_clip_can_be_rated_and_rendered(
+    catalog: Catalog, folder: Path, write_clip: Any, serial: IngestOptions
+) -> None:
     write_clip(folder / "short.wav", 5, 2.0)
     report = ingest(catalog, [folder], serial)
     assert report.findings == {"too_short": 1}
@@ -224,7 +230,9 @@ def test_row_10_too_short(catalog: Catalog, folder: Path, write_clip: Any, seria
     assert render(catalog, "S", folder.parent / "s.wav").clips == 2
 
 
-def test_row_11_unrelated_noises_are_no_copies(catalog: Catalog, folder: Path, serial: IngestOptions) -> None:
+def test_unrelated_noises_are_not_called_copies(
+    catalog: Catalog, folder: Path, serial: IngestOptions
+) -> None:
     for seed in (1, 2):
         noise = np.random.default_rng(seed).normal(scale=0.1, size=12 * RATE)
         soundfile.write(folder / f"noise{seed}.wav", noise, RATE)
@@ -246,7 +254,9 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_rows_12_and_35_names(catalog: Catalog, folder: Path, serial: IngestOptions, name: bytes) -> None:
+def test_unusual_file_names_are_catalogued_shown_and_rendered(
+    catalog: Catalog, folder: Path, serial: IngestOptions, name: bytes
+) -> None:
     target = os.path.join(os.fsencode(folder), name)
     os.rename(folder / "good.wav", target)
     assert ingest(catalog, [folder], serial).added == 1
@@ -258,7 +268,7 @@ def test_rows_12_and_35_names(catalog: Catalog, folder: Path, serial: IngestOpti
     assert render(catalog, "S", folder.parent / "s.wav").clips == 1
 
 
-def test_row_13_a_symlink_loop_is_visited_once(catalog: Catalog, folder: Path, serial: IngestOptions) -> None:
+def test_a_symlink_loop_is_visited_once(catalog: Catalog, folder: Path, serial: IngestOptions) -> None:
     (folder / "loop").symlink_to(folder, target_is_directory=True)
     (folder / "sub").mkdir()
     (folder / "sub" / "up").symlink_to(folder.parent, target_is_directory=True)
@@ -266,7 +276,7 @@ def test_row_13_a_symlink_loop_is_visited_once(catalog: Catalog, folder: Path, s
     assert (report.added, report.copies, report.failures) == (1, 0, ())
 
 
-def test_row_14_what_cannot_be_read_is_reported(
+def test_an_unreadable_folder_is_reported_and_its_files_stay_known(
     catalog: Catalog, folder: Path, write_clip: Any, serial: IngestOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_clip(folder / "locked" / "hidden.wav", 7)
@@ -293,7 +303,7 @@ def test_row_14_what_cannot_be_read_is_reported(
     assert report.missing == 0
 
 
-def test_row_14_a_file_that_cannot_be_opened(
+def test_a_file_without_read_permission_is_reported_once_and_ingested_later(
     catalog: Catalog, folder: Path, write_clip: Any, serial: IngestOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_clip(folder / "secret.wav", 8)
@@ -314,7 +324,9 @@ def test_row_14_a_file_that_cannot_be_opened(
     assert status_of(catalog, "secret.wav")[0] == "ok"
 
 
-def test_row_15_what_is_no_file_is_not_opened(catalog: Catalog, folder: Path, serial: IngestOptions) -> None:
+def test_fifos_sockets_and_devices_are_reported_but_not_opened(
+    catalog: Catalog, folder: Path, serial: IngestOptions
+) -> None:
     os.mkfifo(folder / "pipe.wav")
     listener = socket.socket(socket.AF_UNIX)
     here = Path.cwd()
@@ -336,7 +348,7 @@ def test_row_15_what_is_no_file_is_not_opened(catalog: Catalog, folder: Path, se
 
 
 def grow_between(monkeypatch: pytest.MonkeyPatch, path: Path, times: int) -> None:
-    """Let a file grow each time it has been hashed, so many times."""
+    """Append to a file after each of its first `times` hashes."""
     from thresher.curation.ingest import ingest as module
 
     real, left = module.sha256_file, [times]
@@ -353,7 +365,7 @@ def grow_between(monkeypatch: pytest.MonkeyPatch, path: Path, times: int) -> Non
 
 
 @pytest.mark.parametrize(("times", "taken"), [(1, True), (5, False)])
-def test_row_16_a_file_still_being_written(
+def test_a_file_still_being_written_is_retried_then_left_to_the_next_ingest(
     catalog: Catalog,
     folder: Path,
     write_clip: Any,
@@ -374,7 +386,7 @@ def test_row_16_a_file_still_being_written(
         assert len(list_clips(quick)) == 2
 
 
-def test_row_17_removed_while_the_ingest_runs(
+def test_a_file_removed_during_the_ingest_is_reported_as_missing(
     catalog: Catalog, folder: Path, write_clip: Any, serial: IngestOptions
 ) -> None:
     path = write_clip(folder / "gone.wav", 10)
@@ -403,13 +415,13 @@ def analyse(task):
 """
 
 
-def test_row_21_a_decoder_that_crashes(
+def test_a_decoder_crash_costs_only_the_file_that_causes_it(
     catalog: Catalog, folder: Path, write_clip: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for index in range(6):
         write_clip(folder / f"{'poison' if index in (1, 4) else 'clip'}{index}.wav", 30 + index, 0.4)
     (tmp_path / "poisonous.py").write_text(POISON)
-    monkeypatch.syspath_prepend(tmp_path)  # workers look for modules where their parent does
+    monkeypatch.syspath_prepend(tmp_path)  # workers search for modules on their parent's path
     poisonous = importlib.import_module("poisonous")
     monkeypatch.setattr("thresher.curation.ingest.ingest.analyse", poisonous.analyse)
     report = ingest(catalog, [folder], IngestOptions(executor="processes:2"))
@@ -427,7 +439,7 @@ def test_row_21_a_decoder_that_crashes(
 
 @pytest.fixture
 def small_disk() -> Iterator[list[int]]:
-    """Let no database grow beyond so many bytes more than it has."""
+    """Limit the growth of every database to the number of bytes in the list; no limit while it is empty."""
     limit: list[int] = []
 
     def configure(connection: Any, _record: object) -> None:
@@ -442,7 +454,7 @@ def small_disk() -> Iterator[list[int]]:
     event.remove(Engine, "connect", configure)
 
 
-def test_row_26_a_full_disk(
+def test_a_full_disk_rolls_back_and_the_next_ingest_completes(
     catalog: Catalog, folder: Path, write_clip: Any, serial: IngestOptions, small_disk: list[int]
 ) -> None:
     ingest(catalog, [folder], serial)
@@ -463,7 +475,9 @@ def test_row_26_a_full_disk(
     assert ingest(catalog, [folder], serial).added == 40
 
 
-def test_row_28_a_locked_catalog(catalog: Catalog, folder: Path, serial: IngestOptions) -> None:
+def test_a_locked_catalog_names_the_program_that_holds_it(
+    catalog: Catalog, folder: Path, serial: IngestOptions
+) -> None:
     catalog.file.write_text("[catalog]\nbusy_timeout = 0.1\n")
     code = (
         "import sqlite3, sys\n"
@@ -489,7 +503,7 @@ def test_row_28_a_locked_catalog(catalog: Catalog, folder: Path, serial: IngestO
         assert ingest(impatient, [folder], serial).added == 1
 
 
-def test_a_file_whose_name_a_fifo_took_meanwhile(
+def test_a_file_replaced_by_a_fifo_during_the_ingest_is_reported(
     catalog: Catalog, folder: Path, write_clip: Any, serial: IngestOptions
 ) -> None:
     path = write_clip(folder / "later.wav", 10)
@@ -498,7 +512,7 @@ def test_a_file_whose_name_a_fifo_took_meanwhile(
 
     def take(stage: str, _done: int, _total: int) -> None:
         if stage == "analysing" and path.is_file():
-            fifo.replace(path)  # at once: a hash may be under way
+            fifo.replace(path)  # in one step: the file may be open for hashing
 
     write_clip(folder / "a.wav", 11)
     report = ingest(catalog, [folder], serial, take)
@@ -508,9 +522,7 @@ def test_a_file_whose_name_a_fifo_took_meanwhile(
     ]
 
 
-def test_a_file_that_cannot_be_used_is_told_of_once(
-    catalog: Catalog, folder: Path, serial: IngestOptions
-) -> None:
+def test_an_unusable_file_is_reported_once(catalog: Catalog, folder: Path, serial: IngestOptions) -> None:
     os.mkfifo(folder / "pipe.wav")
     (folder / "lost.wav").symlink_to(folder / "nowhere.wav")
     (folder / "text.wav").write_text("no audio")
@@ -519,7 +531,7 @@ def test_a_file_that_cannot_be_used_is_told_of_once(
     assert (again.failures, again.batch, again.files) == ((), None, 4)
 
 
-def test_row_31_a_flipped_byte_is_found(
+def test_verify_finds_flipped_bytes_and_repairs_them(
     catalog: Catalog, folder: Path, write_clip: Any, serial: IngestOptions
 ) -> None:
     from thresher.curation.ingest.verify import verify
@@ -543,7 +555,7 @@ def test_row_31_a_flipped_byte_is_found(
     assert render(catalog, "S", folder.parent / "s.wav").clips == 4
 
 
-def test_row_39_settings(catalog: Catalog) -> None:
+def test_wrong_settings_are_refused_with_the_nearest_key(catalog: Catalog) -> None:
     for content, words in (
         ("[trim]\ntop = 3\n", "top_db"),
         ('[trim]\ntop_db = "fifty"\n', "fifty"),
@@ -556,13 +568,13 @@ def test_row_39_settings(catalog: Catalog) -> None:
             Catalog.open(catalog.file)
 
 
-def test_row_40_queries(catalog: Catalog) -> None:
+def test_an_unknown_query_field_is_refused_with_its_position(catalog: Catalog) -> None:
     with pytest.raises(QueryError, match="did you mean epoch") as caught:
         list_clips(catalog, "run:a epock:3")
     assert caught.value.position == 6
 
 
-def test_no_backend_names_what_to_install(
+def test_an_ingest_without_a_fingerprint_backend_changes_nothing(
     catalog: Catalog, folder: Path, serial: IngestOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def none(_preferred: str) -> Any:
@@ -575,8 +587,10 @@ def test_no_backend_names_what_to_install(
     assert fingerprint.BACKENDS
 
 
-def test_samples_too_large_for_any_number_cost_their_file(catalog: Catalog, serial: IngestOptions) -> None:
-    """Their powers are infinite in single precision."""
+def test_samples_too_large_for_float32_do_not_stop_the_ingest(
+    catalog: Catalog, serial: IngestOptions
+) -> None:
+    """The powers of these samples are infinite in single precision."""
     catalog.file.write_text("")
     with Catalog.open(catalog.file) as full:
         huge = np.random.default_rng(0).normal(size=40_000) * 1e37
