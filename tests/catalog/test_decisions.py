@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert, select, update
 
 from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.decisions import Decision, Wish
+from thresher.catalog.decisions import Assignment, Decision
 from thresher.catalog.schema import (
     attribute,
     batch,
@@ -246,7 +246,7 @@ def test_a_failing_decision_leaves_nothing(judged: Catalog) -> None:
     before = dump(judged)
     with pytest.raises(KeyError), judged.writing() as connection:
         decisions.decide(
-            connection, "rate", "", [Wish("clip", 1, "rating", 4), Wish("clip", 99, "rating", 4)]
+            connection, "rate", "", [Assignment("clip", 1, "rating", 4), Assignment("clip", 99, "rating", 4)]
         )
     assert dump(judged) == before
     assert judging.history(judged) == []

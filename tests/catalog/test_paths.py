@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thresher.catalog.paths import StoredPath, absolute, from_stored, to_stored, to_text
+from thresher.catalog.paths import StoredPath, absolute, display_text, from_stored, to_stored
 
 NAMES = st.lists(st.binary(min_size=1, max_size=12).filter(lambda name: not {0, 47} & {*name}), min_size=1)
 
@@ -31,17 +31,17 @@ NAMES = st.lists(st.binary(min_size=1, max_size=12).filter(lambda name: not {0, 
     ],
 )
 def test_to_text(path: bytes, text: str) -> None:
-    assert to_text(path) == text
+    assert display_text(path) == text
 
 
 @given(st.binary(max_size=40) | st.text(max_size=20).map(lambda name: name.encode("utf-8", "replace")))
 @settings(max_examples=100, deadline=None)
 def test_text_is_one_line_that_can_be_stored(path: bytes) -> None:
-    text = to_text(path)
+    text = display_text(path)
     text.encode("utf-8")
     assert len(text.splitlines()) <= 1
     assert not any(unicodedata.category(letter) == "Cc" for letter in text)
-    assert to_text(text.encode()) == text
+    assert display_text(text.encode()) == text
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_text_is_one_line_that_can_be_stored(path: bytes) -> None:
     ],
 )
 def test_a_path_is_relative_where_it_lies_under_the_catalog(path: bytes, root: str, stored: bytes) -> None:
-    assert to_stored(path, Path(root)) == StoredPath(stored, to_text(stored))
+    assert to_stored(path, Path(root)) == StoredPath(stored, display_text(stored))
 
 
 @given(NAMES, st.booleans())

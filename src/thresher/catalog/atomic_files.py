@@ -24,7 +24,7 @@ def whole_file(target: Path) -> Iterator[Path]:
     """
     sweep(target.parent, [target])
     try:
-        with beside(target) as partial:
+        with partial_file(target) as partial:
             yield partial
     except OSError as error:
         raise CatalogError(
@@ -34,7 +34,7 @@ def whole_file(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def beside(target: Path) -> Iterator[Path]:
+def partial_file(target: Path) -> Iterator[Path]:
     """The same without sweeping before, without syncing the folder behind, and with the system's own errors."""
     partial = target.with_name(f"{_partial_prefix(target)}{os.getpid()}.part")
     try:

@@ -2,7 +2,7 @@
 
 A decision is a list of changes, each one field of one thing with its value before and after. Doing applies
 the values after, undoing those before; so what can be decided can be undone, and a new kind of decision is one
-more entry in `FIELDS`.
+more entry in `DECISION_FIELDS`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Value = Any
 
 
 @dataclass(frozen=True)
-class Wish:
+class Assignment:
     """That `field` of the thing `entity` number `id` be `value`."""
 
     entity: str
@@ -72,7 +72,7 @@ class _Field:
     write: Callable[[Connection, int, str, Value], None]
 
 
-def decide(connection: Connection, verb: str, summary: str, wishes: Iterable[Wish]) -> Decision | None:
+def decide(connection: Connection, verb: str, summary: str, wishes: Iterable[Assignment]) -> Decision | None:
     """Grant wishes and journal what really changed by it; None where nothing did."""
     changes = []
     for wish in wishes:
@@ -313,7 +313,7 @@ def _write_song(connection: Connection, song_id: int, name: str, value: Value) -
     _SONG.write(connection, song_id, name, value)
 
 
-FIELDS: Mapping[tuple[str, str], _Field] = {
+DECISION_FIELDS: Mapping[tuple[str, str], _Field] = {
     **{("clip", name): _CLIP for name in ("rating", "rejected", "note", "heard_at", "trusted")},
     ("clip", "tags"): _Field(_read_tags, _write_tags),
     **{("checkpoint", name): _CHECKPOINT for name in ("verdict", "note")},
@@ -347,4 +347,4 @@ FIELDS: Mapping[tuple[str, str], _Field] = {
 
 
 def _field(entity: str, name: str) -> _Field:
-    return FIELDS[entity, name.split(" ", 1)[0]]
+    return DECISION_FIELDS[entity, name.split(" ", 1)[0]]

@@ -19,7 +19,7 @@ from thresher.signal.metrics.metric import Kind
 
 
 @dataclass(frozen=True)
-class Columns:
+class FeatureColumns:
     """Where a clip keeps what a metric compares: the column, its checksum, its type, and when it can be used."""
 
     blob: ColumnElement[Any]
@@ -28,11 +28,11 @@ class Columns:
     is_there: ColumnElement[bool]
 
 
-COLUMNS: Mapping[Kind, Columns] = {
-    "fingerprint": Columns(
+FEATURE_COLUMNS: Mapping[Kind, FeatureColumns] = {
+    "fingerprint": FeatureColumns(
         clip.c.fingerprint, clip.c.fingerprint_crc32, np.dtype("<u4"), clip.c.fingerprint.is_not(None)
     ),
-    "descriptor": Columns(
+    "descriptor": FeatureColumns(
         clip.c.descriptor,
         clip.c.descriptor_crc32,
         np.dtype("<f4"),
@@ -43,7 +43,7 @@ COLUMNS: Mapping[Kind, Columns] = {
 
 def is_scored(kind: Kind) -> ColumnElement[bool]:
     """Whether a clip, joined to its recording, is to be scored by metrics that compare that `kind`."""
-    return and_(COLUMNS[kind].is_there, recording.c.role == "generated")
+    return and_(FEATURE_COLUMNS[kind].is_there, recording.c.role == "generated")
 
 
 def checksums(connection: Connection, clip_ids: Iterable[int], kind: Kind) -> dict[int, int]:
@@ -52,7 +52,7 @@ def checksums(connection: Connection, clip_ids: Iterable[int], kind: Kind) -> di
     found: dict[int, int] = {}
     for chunk in chunks(wanted):
         statement = (
-            select(clip.c.id, COLUMNS[kind].crc32)
+            select(clip.c.id, FEATURE_COLUMNS[kind].crc32)
             .join(recording, recording.c.id == clip.c.recording_id)
             .where(is_scored(kind), clip.c.id.in_(chunk))
         )
@@ -65,7 +65,7 @@ def read(connection: Connection, clip_ids: Iterable[int], kind: Kind) -> Iterato
 
     CatalogError where a byte has flipped.
     """
-    columns = COLUMNS[kind]
+    columns = FEATURE_COLUMNS[kind]
     for chunk in chunks([int(clip_id) for clip_id in clip_ids]):
         statement = select(clip.c.id, columns.blob, columns.crc32).where(clip.c.id.in_(chunk))
         found = {row[0]: row for row in plain_rows(connection, statement)}
@@ -74,7 +74,7 @@ def read(connection: Connection, clip_ids: Iterable[int], kind: Kind) -> Iterato
 
 def unpacked(kind: Kind, rows: Iterable[tuple[int, bytes, int]]) -> Iterator[NDArray[Any]]:
     """What rows – clip, what is kept of it, its checksum – hold, as arrays; CatalogError where one does not fit."""
-    dtype, native = COLUMNS[kind].dtype, COLUMNS[kind].dtype.newbyteorder("=")
+    dtype, native = FEATURE_COLUMNS[kind].dtype, FEATURE_COLUMNS[kind].dtype.newbyteorder("=")
     for clip_id, blob, crc32 in rows:
         if zlib.crc32(blob) != crc32:
             raise CatalogError(

@@ -21,7 +21,7 @@ class StoredPath(NamedTuple):
     path_text: str
 
 
-def to_text(path: bytes) -> str:
+def display_text(path: bytes) -> str:
     """`path` as text: UTF-8, with other bytes and control characters as `\\xNN`."""
     return _UNPRINTABLE.sub(_escaped, path.decode("utf-8", "surrogateescape"))
 
@@ -50,7 +50,7 @@ def to_stored(path: bytes, root: Path) -> StoredPath:
     stored = path[len(prefix) :] if path.startswith(prefix) else path
     if path == folder:
         stored = b"."
-    return StoredPath(stored, to_text(stored))
+    return StoredPath(stored, display_text(stored))
 
 
 def from_stored(path: bytes, root: Path) -> bytes:

@@ -16,7 +16,7 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from thresher.catalog.paths import to_text
+from thresher.catalog.paths import display_text
 from thresher.catalog.values import LARGEST_INTEGER
 
 CHECKPOINT_KEYS = ("run", "epoch", "step")
@@ -153,7 +153,7 @@ def compile_pattern(name: str, regex_text: str) -> Pattern:
 def is_skipped(text: str) -> bool:
     """Whether a file is audiocraft's prompt or reference audio, which no checkpoint wrote.
 
-    `text` is its absolute path as `paths.to_text` gives it.
+    `text` is its absolute path as `paths.display_text` gives it.
     """
     return _SKIPPED.search(text) is not None
 
@@ -173,7 +173,7 @@ def infer(
     """
     overrides = overrides or Provenance()
     sidecar = sidecar or {}
-    text = to_text(path)
+    text = display_text(path)
     pattern, named = _claim(text, patterns)
     known = {**sidecar, **named}
     epoch = _first(overrides.epoch, _whole_number(named.get("epoch")), _whole_number(sidecar.get("epoch")))
@@ -198,7 +198,7 @@ def read_sidecar(path: bytes) -> tuple[dict[str, str], str | None]:
     their keys without a prefix. Lists and nulls are left out. No sidecar is an empty answer, not a warning.
     """
     for candidate in (path + b".json", os.path.splitext(path)[0] + b".json"):
-        name = to_text(os.path.basename(candidate))
+        name = display_text(os.path.basename(candidate))
         try:
             data = _read_small_file(candidate)
         except FileNotFoundError:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from thresher.catalog.database import chunks, insert_row
-from thresher.catalog.paths import StoredPath, from_stored, to_text
+from thresher.catalog.paths import StoredPath, display_text, from_stored
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.schema import (
     USABLE_STATUSES,
@@ -538,7 +538,7 @@ def _place_left(connection: Connection, root: Path, recording_id: int, path: byt
         .where(
             location.c.recording_id == recording_id,
             recording.c.status.in_(USABLE_STATUSES)
-            | location.c.path_text.endswith(to_text(name), autoescape=True),
+            | location.c.path_text.endswith(display_text(name), autoescape=True),
         )
         .order_by(location.c.id)
     )

@@ -162,7 +162,7 @@ def survey_kept(
     connection: Connection, of_metric: int, kind: Kind, pack: Callable[[Iterator[NDArray[Any]]], T]
 ) -> tuple[Survey, T]:
     """`survey`, and what `pack` makes of what is kept of the clips of its matrix, given to it as it is read."""
-    columns = compared.COLUMNS[kind]
+    columns = compared.FEATURE_COLUMNS[kind]
     statement = _standing(of_metric, kind, columns.blob, columns.crc32)
     found = _Stand()
     rows = found.sort(plain_rows(connection, statement))

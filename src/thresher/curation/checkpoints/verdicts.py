@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.decisions import Decision, Wish
+from thresher.catalog.decisions import Assignment, Decision
 from thresher.catalog.schema import VERDICTS, checkpoint
 from thresher.catalog.values import checkpoint_text
 from thresher.curation.clips.decisions import readable
@@ -42,9 +42,11 @@ def judge_checkpoint(
         text = text_of(found)
         wishes = []
         if verdict is not None:
-            wishes.append(Wish("checkpoint", found.id, "verdict", None if verdict == NOTHING else verdict))
+            wishes.append(
+                Assignment("checkpoint", found.id, "verdict", None if verdict == NOTHING else verdict)
+            )
         if note is not None:
-            wishes.append(Wish("checkpoint", found.id, "note", note or None))
+            wishes.append(Assignment("checkpoint", found.id, "note", note or None))
         said = " ".join(filter(None, [verdict, None if note is None else f'note "{note}"']))
         return text, decisions.decide(connection, "checkpoint", f"checkpoint {text}: {said}", wishes)
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
-from thresher.catalog.decisions import Decision, Wish
+from thresher.catalog.decisions import Assignment, Decision
 from thresher.catalog.fields import FIELDS
 from thresher.catalog.provenance import check_key
 from thresher.catalog.query import split_text, to_text
@@ -83,10 +83,10 @@ def tag(
     if added & removed:
         raise UsageError(f'tag "{min(added & removed)}" can\'t be both added and removed')
 
-    def wishes(connection: Connection, ids: Sequence[int]) -> Iterable[Wish]:
+    def wishes(connection: Connection, ids: Sequence[int]) -> Iterable[Assignment]:
         for clip_id in ids:
             has = set(decisions.current_tags(connection, clip_id))
-            yield Wish("clip", clip_id, "tags", sorted((has | added) - removed))
+            yield Assignment("clip", clip_id, "tags", sorted((has | added) - removed))
 
     said = " ".join(
         ["tag", *(f"+{name}" for name in sorted(added)), *(f"-{name}" for name in sorted(removed))]
@@ -110,16 +110,16 @@ def modify(catalog: Catalog, terms: Terms, values: Mapping[str, str], *, dry_run
     for key in attributes:
         _check_attribute(key)
 
-    def wishes(connection: Connection, ids: Sequence[int]) -> Iterable[Wish]:
+    def wishes(connection: Connection, ids: Sequence[int]) -> Iterable[Assignment]:
         for recording_id in _recordings(connection, ids):
             if checkpoint:
                 now = decisions.current_checkpoint(connection, recording_id)
-                yield Wish("recording", recording_id, "checkpoint", {**now, **checkpoint})
+                yield Assignment("recording", recording_id, "checkpoint", {**now, **checkpoint})
             if role is not None:
-                yield Wish("recording", recording_id, "role", role)
+                yield Assignment("recording", recording_id, "role", role)
             for key, text in attributes.items():
                 pinned = decisions.pinned_attribute(connection, recording_id, text)
-                yield Wish("recording", recording_id, f"attribute {key}", pinned)
+                yield Assignment("recording", recording_id, f"attribute {key}", pinned)
 
     said = " ".join(["modify", *(f"{key}={text}" for key, text in values.items())])
     return _judge(catalog, "modify", said, terms, wishes, dry_run=dry_run, ids_of=_all)
@@ -139,7 +139,7 @@ def history(catalog: Catalog, limit: int | None = None) -> list[Decision]:
 
 _CHECKPOINT = ("run", "epoch", "step")
 
-Wishes = Callable[[Connection, Sequence[int]], Iterable[Wish]]
+Wishes = Callable[[Connection, Sequence[int]], Iterable[Assignment]]
 Ids = Callable[[Catalog, Connection, Sequence[str]], list[int]]
 
 
@@ -223,7 +223,7 @@ def readable(text: str) -> str:
 
 
 def _same(field: str, value: object) -> Wishes:
-    return lambda _connection, ids: (Wish("clip", clip_id, field, value) for clip_id in ids)
+    return lambda _connection, ids: (Assignment("clip", clip_id, field, value) for clip_id in ids)
 
 
 def _recordings(connection: Connection, ids: Sequence[int]) -> list[int]:

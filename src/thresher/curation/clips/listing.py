@@ -390,7 +390,7 @@ def _clips_at(catalog: Catalog, connection: Connection, term: str) -> list[int]:
     except UnicodeEncodeError:
         return []
     same = location.c.path.in_([catalog.stored(term).path, given]) | (
-        location.c.path_text == paths.to_text(given)
+        location.c.path_text == paths.display_text(given)
     )
     seen = connection.execute(
         select(location.c.recording_id, location.c.reason)
@@ -474,4 +474,4 @@ def _offset(connection: Connection, clip_id: int, other_id: int) -> float:
 
 def _shown(term: str) -> str:
     """`term` as text that can be printed."""
-    return paths.to_text(term.encode("utf-8", "surrogateescape"))
+    return paths.display_text(term.encode("utf-8", "surrogateescape"))

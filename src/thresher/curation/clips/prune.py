@@ -140,9 +140,9 @@ def plan_prune(
         except (FileNotFoundError, NotADirectoryError):
             pass  # missing, though nobody has noted it yet; the next ingest does
         except _ChangedError:
-            changed.append(paths.to_text(place.path))
+            changed.append(paths.display_text(place.path))
         except (OSError, AudioError) as error:
-            failures.append(Unmoved(paths.to_text(place.path), _words(error)))
+            failures.append(Unmoved(paths.display_text(place.path), _words(error)))
         progress("reading", done, len(places))
     files = tuple(sorted(planned, key=lambda file: (file.recording_id, -_hops(file.path), file.path)))
     report = _report(files, standing, changed, failures, dry_run=True)
@@ -198,9 +198,9 @@ class _Moves:
                     self.moved.append(file)
                 self.gone.append(file)
             except _ChangedError:
-                self.changed.append(paths.to_text(file.path))
+                self.changed.append(paths.display_text(file.path))
             except (OSError, ValueError) as error:
-                self.failures.append(Unmoved(paths.to_text(file.path), _words(error)))
+                self.failures.append(Unmoved(paths.display_text(file.path), _words(error)))
             self._progress("moving", len(self.moved), self._total)
 
 
@@ -334,7 +334,7 @@ def _move(file: PlannedFile) -> bool:
         raise _ChangedError
     folder = os.path.dirname(file.path)
     if not os.access(folder, os.W_OK | os.X_OK):  # else an entry without a file would stay in the trash
-        raise PermissionError(f"its folder {paths.to_text(folder)} can't be written")
+        raise PermissionError(f"its folder {paths.display_text(folder)} can't be written")
     send2trash(os.fsdecode(file.path))
     if os.path.lexists(file.path):
         raise OSError("the system's trash did not take it")
@@ -398,7 +398,7 @@ def _report(
         references=len(standing.references),
         changed=tuple(changed),
         failures=tuple(failures),
-        paths=tuple(paths.to_text(file.path) for file in files),
+        paths=tuple(paths.display_text(file.path) for file in files),
         dry_run=dry_run,
     )
 
@@ -406,4 +406,4 @@ def _report(
 def _words(error: Exception) -> str:
     """What went wrong, in words that can be printed."""
     said = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-    return paths.to_text(said.encode("utf-8", "surrogateescape"))
+    return paths.display_text(said.encode("utf-8", "surrogateescape"))

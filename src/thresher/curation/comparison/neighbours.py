@@ -85,7 +85,9 @@ def _analysed(catalog: Catalog, path: str, by: Metric[Any]) -> NDArray[Any]:
     kept = getattr(found, by.keeps) if isinstance(found, Analysis) else None
     if kept is None:
         reason = getattr(found, "reason", None) or f"it has no {by.keeps}"
-        raise NotFoundError(f'"{paths.to_text(os.fsencode(path))}" can\'t be compared by {by.name}: {reason}')
+        raise NotFoundError(
+            f'"{paths.display_text(os.fsencode(path))}" can\'t be compared by {by.name}: {reason}'
+        )
     array: NDArray[Any] = kept
     return array
 

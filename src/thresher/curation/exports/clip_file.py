@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from thresher.catalog.atomic_files import beside
+from thresher.catalog.atomic_files import partial_file
 from thresher.catalog.audio import AudioReader
 from thresher.catalog.content_files import Place
 from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, suffix_of
-from thresher.catalog.paths import to_text
+from thresher.catalog.paths import display_text
 from thresher.curation.exports.file_names import Wanted
 from thresher.errors import AudioError, NotFoundError, UsageError
 
@@ -71,14 +71,14 @@ class Item:
     def told(self, state: State, size: int = 0, reason: str | None = None) -> ExportedFile:
         """What the report says of it."""
         shown = self.source or (self.places[0] if self.places else None)
-        path = to_text(self.target) if state in ("written", "there already", "refused") else None
+        path = display_text(self.target) if state in ("written", "there already", "refused") else None
         return ExportedFile(self.clip, shown.path_text if shown else "", path, state, size, reason)
 
 
 def put(item: Item, *, overwrite: bool) -> int:
     """Write one file, whole or not at all; its size."""
     assert item.source is not None
-    with beside(Path(os.fsdecode(item.target))) as partial:
+    with partial_file(Path(os.fsdecode(item.target))) as partial:
         file = os.fsencode(partial)
         if item.form == "link":
             os.symlink(item.source.path, file)
@@ -112,7 +112,7 @@ def encode(item: Item, file: bytes) -> int:
     with AudioReader(item.source.path) as reader:
         form = reader.format
         unchanged = form.subtype == item.subtype == "PCM_16"
-        tags = {"title": to_text(os.path.basename(item.target)), "comment": item.comment}
+        tags = {"title": display_text(os.path.basename(item.target)), "comment": item.comment}
         with AudioWriter(
             file,
             form.sample_rate,

@@ -26,7 +26,7 @@ from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import Place, places_of, unchanged, whole_rows
 from thresher.catalog.encoding import OUTPUT_FORMATS, suffix_of
-from thresher.catalog.paths import absolute, to_text
+from thresher.catalog.paths import absolute, display_text
 from thresher.catalog.query import to_text as query_text
 from thresher.catalog.schema import checkpoint, clip, location, recording
 from thresher.curation.clips.listing import Terms, select_ids
@@ -114,7 +114,7 @@ def export_clips(
     )
     count = Counter(file.state for file in files)
     return ExportReport(
-        to_text(where),
+        display_text(where),
         form,
         tuple(files),
         count["written"],
@@ -186,10 +186,10 @@ def _checked_folder(folder: str | bytes | os.PathLike[str]) -> bytes:
     parent, name = os.path.split(where)
     if not os.path.isdir(where):
         if os.path.lexists(where):
-            raise UsageError(f"{to_text(where)} is no folder; give another --to DIR")
+            raise UsageError(f"{display_text(where)} is no folder; give another --to DIR")
         if not os.path.isdir(parent):
             raise NotFoundError(
-                f"there is no folder {to_text(parent)} to make {to_text(name)} in; make it first"
+                f"there is no folder {display_text(parent)} to make {display_text(name)} in; make it first"
             )
     return where
 
@@ -197,7 +197,7 @@ def _checked_folder(folder: str | bytes | os.PathLike[str]) -> bytes:
 def _check_writable(where: bytes) -> None:
     folder = where if os.path.isdir(where) else os.path.dirname(where)
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise CatalogError(f"nothing can be written to {to_text(folder)}; give another --to DIR")
+        raise CatalogError(f"nothing can be written to {display_text(folder)}; give another --to DIR")
 
 
 def _clips_in(catalog: Catalog, connection: Connection, folder: bytes) -> set[tuple[int, int]]:
@@ -298,14 +298,14 @@ def _refusal(where: bytes, refused: Sequence[tuple[Item, ExportedFile]]) -> str 
         return None
     for_good = [(item, file) for item, file in refused if file.reason != _OTHER]
     shown = for_good or refused
-    names = listed([to_text(os.path.basename(item.target)) for item, _ in shown], _MOST_SHOWN)
+    names = listed([display_text(os.path.basename(item.target)) for item, _ in shown], _MOST_SHOWN)
     if for_good:
         return (
-            f"{counted(len(shown), 'name')} in {to_text(where)} can't be used ({names}): {shown[0][1].reason}, "
-            "which is never replaced; give another --to DIR"
+            f"{counted(len(shown), 'name')} in {display_text(where)} can't be used ({names}): "
+            f"{shown[0][1].reason}, which is never replaced; give another --to DIR"
         )
     return (
-        f"{to_text(where)} holds something else under {counted(len(shown), 'name')} ({names}); "
+        f"{display_text(where)} holds something else under {counted(len(shown), 'name')} ({names}); "
         "give another --to DIR, or replace it with --overwrite"
     )
 
@@ -328,7 +328,7 @@ def _write(
         sweep(folder, [Path(os.fsdecode(item.target)) for item, _ in settled])
     except OSError as error:
         raise CatalogError(
-            f"nothing can be written to {to_text(where)}: {error.strerror}; give another --to DIR"
+            f"nothing can be written to {display_text(where)}: {error.strerror}; give another --to DIR"
         ) from error
     files, done = [], 0
     try:
@@ -356,5 +356,5 @@ def _reason(error: Exception, path: bytes, advice: str) -> str:
         return str(error)
     words = error.strerror or str(error)
     if error.errno in _NO_ROOM:
-        raise CatalogError(f"{to_text(path)} could not be written: {words}; {advice}") from error
+        raise CatalogError(f"{display_text(path)} could not be written: {words}; {advice}") from error
     return words

@@ -13,7 +13,7 @@ from thresher.catalog.atomic_files import whole_file, write_text
 from thresher.catalog.audio import AudioReader, sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.encoding import AudioWriter
-from thresher.catalog.paths import to_text
+from thresher.catalog.paths import display_text
 from thresher.catalog.values import checkpoint_text, format_duration
 from thresher.curation.exports.formats.registry import FORMATS
 from thresher.curation.exports.formats.timeline import Entry, Sheet
@@ -177,12 +177,12 @@ def _export(
     return SongExport(
         plan.song.name,
         then.number or None,
-        to_text(os.fsencode(target)),
+        display_text(os.fsencode(target)),
         form,
         len(plan.tracks),
         stems,
         tuple(track.path for track in missing),
-        to_text(audio),
+        display_text(audio),
         _holds(audio, then.sha256) if looks_for_audio else None,
         plan.is_limited,
         plan.unmet,

@@ -21,7 +21,7 @@ from thresher.catalog import recordings
 from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import insert_row
-from thresher.catalog.paths import to_text
+from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import (
     BUILT_IN,
     CHECKPOINT_KEYS,
@@ -223,7 +223,7 @@ def check_possible(catalog: Catalog, options: IngestOptions) -> None:
             if key != "run":
                 check_key(key)
         except UnicodeEncodeError as error:
-            raise UsageError(f'{key} "{to_text(os.fsencode(text))}" is not UTF-8 text') from error
+            raise UsageError(f'{key} "{display_text(os.fsencode(text))}" is not UTF-8 text') from error
         except ValueError as error:
             raise UsageError(str(error)) from error
 
@@ -402,7 +402,7 @@ class _Ingest:
     def _report_unsettled(self) -> None:
         for found in self.tally.unsettled:
             reason = "is still being written; the next ingest takes it"
-            self.tally.failures.append(Failure(to_text(found.path), "unsettled", reason))
+            self.tally.failures.append(Failure(display_text(found.path), "unsettled", reason))
 
     def _store(self, connection: Connection, outcomes: Sequence[_Outcome], tally: _Tally) -> None:
         known = recordings.find_recordings(connection, (each.sha256 for each in outcomes if each.sha256))
@@ -414,7 +414,7 @@ class _Ingest:
             match outcome.result:
                 case Unopened(vanished=True):
                     reason = "was removed while the ingest ran"
-                    tally.failures.append(Failure(to_text(outcome.found.path), "missing", reason))
+                    tally.failures.append(Failure(display_text(outcome.found.path), "missing", reason))
                 case Unopened(reason=reason):
                     self._note_unopened(connection, outcome.found, reason, tally)
                 case Unsettled():
@@ -519,7 +519,7 @@ class _Ingest:
             sidecar=sidecar,
             overrides=self.options.stated(),
         )
-        folder_run = to_text(os.path.basename(found.root)) or None
+        folder_run = display_text(os.path.basename(found.root)) or None
         return Sighting(
             self.catalog.stored_absolute(found.path),
             found.size,
@@ -561,7 +561,7 @@ class _Ingest:
         self._correct(connection, unchanged)
         for problem in self.seen.problems:
             if problem.is_folder:
-                failure = Failure(to_text(problem.path), "unreadable folder", problem.reason)
+                failure = Failure(display_text(problem.path), "unreadable folder", problem.reason)
                 self.tally.failures.append(failure)
             else:
                 found = FoundFile(problem.path, problem.root, 0, 0)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from thresher.catalog.audio import SUFFIXES
-from thresher.catalog.paths import absolute, to_text
+from thresher.catalog.paths import absolute, display_text
 from thresher.catalog.provenance import is_skipped
 from thresher.errors import NotFoundError
 
@@ -58,7 +58,7 @@ def scan(given: Iterable[str | bytes | os.PathLike[str]]) -> Scan:
         try:
             mode = os.stat(path).st_mode
         except OSError as error:
-            raise NotFoundError(f'"{to_text(path)}" can\'t be ingested: {error.strerror}') from error
+            raise NotFoundError(f'"{display_text(path)}" can\'t be ingested: {error.strerror}') from error
         if stat.S_ISDIR(mode):
             folders.append(path)
             for entry in _walk(path, visited):
@@ -108,7 +108,7 @@ def _walk(given: bytes, visited: set[tuple[int, int]]) -> Iterator[FoundFile | P
 
 def _is_audio(entry: os.DirEntry[bytes]) -> bool:
     suffix = os.path.splitext(entry.name)[1].lower().decode("ascii", "replace")
-    return suffix in SUFFIXES and not is_skipped(to_text(entry.path))
+    return suffix in SUFFIXES and not is_skipped(display_text(entry.path))
 
 
 def _is_folder(entry: os.DirEntry[bytes]) -> bool:

@@ -17,7 +17,7 @@ from enum import Enum
 from sqlalchemy import select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.paths import absolute, to_text
+from thresher.catalog.paths import absolute, display_text
 from thresher.catalog.schema import location
 from thresher.curation.ingest.ingest import IngestOptions, IngestReport, check_possible, ingest_seen
 from thresher.curation.ingest.scan import FoundFile, Problem, Scan, scan
@@ -137,7 +137,7 @@ def _check(folders: Sequence[str | bytes | os.PathLike[str]], options: WatchOpti
     if options.ingest.dry_run or options.ingest.reread or options.ingest.mark_missing:
         raise UsageError("a watch takes in what is new; dry_run, reread and mark_missing are for ingest")
     for folder in folders:
-        shown = to_text(os.fsencode(folder))
+        shown = display_text(os.fsencode(folder))
         if not os.path.exists(folder):
             raise NotFoundError(f'"{shown}" can\'t be watched: there is no such folder')
         if not os.path.isdir(folder):
@@ -235,12 +235,12 @@ class _Watcher:
 
     def _is_gone(self, folder: bytes, reason: str) -> None:
         if folder not in self._away:
-            self._tell(WatchEvent(WatchNews.AWAY, folder=to_text(folder), reason=reason))
+            self._tell(WatchEvent(WatchNews.AWAY, folder=display_text(folder), reason=reason))
         self._away[folder] = reason
 
     def _is_back(self, folder: bytes) -> None:
         if self._away.pop(folder, None) is not None:
-            self._tell(WatchEvent(WatchNews.BACK, folder=to_text(folder)))
+            self._tell(WatchEvent(WatchNews.BACK, folder=display_text(folder)))
 
     def _compare(self, entries: Sequence[_Entry], now: float) -> None:
         before, self._pending = self._pending, {}
@@ -303,7 +303,7 @@ class _Watcher:
         status_of = {failure.path: failure.status for failure in report.failures}
         for each in ready:
             path = each.entry.path
-            names = (to_text(path), self._catalog.stored_absolute(path).path_text)
+            names = (display_text(path), self._catalog.stored_absolute(path).path_text)
             status = next((status_of[name] for name in names if name in status_of), None)
             if status in _NOT_TAKEN:
                 each.since = now

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
-from thresher.catalog.decisions import Decision, Wish
+from thresher.catalog.decisions import Assignment, Decision
 from thresher.catalog.schema import clip
 from thresher.curation.clips.decisions import RATINGS
 from thresher.errors import NotFoundError, UsageError
@@ -43,7 +43,9 @@ def mark_heard(
                 "the clip is not in the catalog any more; `thresher list` shows what there is"
             )
         values = {"heard_at": max(time.time(), not_before), **judged}
-        wishes = (Wish("clip", clip_id, name, value) for clip_id in known for name, value in values.items())
+        wishes = (
+            Assignment("clip", clip_id, name, value) for clip_id in known for name, value in values.items()
+        )
         said = _summary(verb, known, rating, reject=reject)
         return decisions.decide(connection, verb, said, wishes)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from thresher.catalog.atomic_files import write_text
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import content_files
-from thresher.catalog.paths import to_text
+from thresher.catalog.paths import display_text
 from thresher.catalog.values import checkpoint_text
 from thresher.curation.exports.formats import m3u8
 from thresher.curation.exports.formats.timeline import Entry, Sheet
@@ -60,7 +60,7 @@ def write_playlist(
     write_text(target, m3u8.FORMAT.text(sheet, os.fsencode(target.parent)))
     missing = tuple(row.path or f"clip {row.id}" for row in queue.clips if row.missing and not row.done)
     return Playlist(
-        to_text(os.fsencode(target)), len(rows), missing, seconds, sum(row.file_seconds for row in rows)
+        display_text(os.fsencode(target)), len(rows), missing, seconds, sum(row.file_seconds for row in rows)
     )
 
 

@@ -17,7 +17,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import content_files, is_present
 from thresher.catalog.database import insert_row
 from thresher.catalog.encoding import suffix_of
-from thresher.catalog.paths import to_text
+from thresher.catalog.paths import display_text
 from thresher.catalog.schema import rendering as rendering_table
 from thresher.catalog.schema import rendering_clip
 from thresher.curation.renderings.audio_file import (
@@ -170,7 +170,7 @@ def report_of(
     return RenderReport(
         name,
         number,
-        to_text(os.fsencode(song_file.target)),
+        display_text(os.fsencode(song_file.target)),
         song_file.container,
         song_file.subtype,
         plan.sample_rate,
@@ -186,7 +186,7 @@ def report_of(
         None if written is None else written.largest_difference,
         None if written is None else written.limiting,
         None if written is None else written.loudness,
-        None if manifest is None else to_text(os.fsencode(manifest)),
+        None if manifest is None else display_text(os.fsencode(manifest)),
         time.monotonic() - begun,
         written is None,
     )

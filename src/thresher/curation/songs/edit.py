@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 from sqlalchemy import Connection
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.decisions import Wish, decide
+from thresher.catalog.decisions import Assignment, decide
 from thresher.catalog.edits import LAST, Edits
 from thresher.curation.clips.listing import find_clip, select_ids
 from thresher.curation.songs.sequence import arranged
@@ -54,7 +54,7 @@ def edit_song(catalog: Catalog, name: str, edit: SongEdit, *, dry_run: bool = Fa
         if not dry_run:
             text = json.dumps(editor.edits.plain(), separators=(",", ":"))
             summary = f'edit song "{name}": {", ".join(editor.said)}'
-            decide(connection, "song edit", summary, [Wish("song", editor.song.id, "edits", text)])
+            decide(connection, "song edit", summary, [Assignment("song", editor.song.id, "edits", text)])
     # laying out may read clips, for which no other program should wait
     with catalog.reading() as connection:
         return lay_out(catalog, connection, editor.edited)

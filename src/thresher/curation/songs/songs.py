@@ -19,7 +19,7 @@ from sqlalchemy import Connection, func, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import Settings
 from thresher.catalog.database import insert_row
-from thresher.catalog.decisions import Decision, Wish, decide
+from thresher.catalog.decisions import Assignment, Decision, decide
 from thresher.catalog.decisions import history as all_decisions
 from thresher.catalog.edits import Edits
 from thresher.catalog.query import METRIC_NAMES, to_text
@@ -151,7 +151,7 @@ def _edit(connection: Connection, old: Song, wanted: dict[str, Any]) -> None:
     settings = replace(old.settings, **wanted)
     check_settings(settings)
     columns = settings.columns()
-    wishes = [Wish("song", old.id, key, columns[key]) for key in wanted]
+    wishes = [Assignment("song", old.id, key, columns[key]) for key in wanted]
     others = {key: value for key, value in wanted.items() if value != getattr(old.settings, key)}
     said = ", ".join(f"{key} {_said(value)}" for key, value in others.items())
     decide(connection, "song save", f'edit song "{old.name}": {said}', wishes)
@@ -223,7 +223,7 @@ def _insert(connection: Connection, name: str, settings: SongSettings, verb: str
     # It comes to be deleted and is then decided to be there, so that undoing its making deletes it again.
     values = {**settings.columns(), "name": name, "created_at": time.time(), "deleted": True}
     song_id = insert_row(connection, song, values)
-    decide(connection, verb, summary, [Wish("song", song_id, "deleted", False)])
+    decide(connection, verb, summary, [Assignment("song", song_id, "deleted", False)])
 
 
 def songs(catalog: Catalog) -> list[SongRow]:
@@ -268,7 +268,7 @@ def rename_song(catalog: Catalog, old: str, new: str) -> Song:
         found = find_song(connection, old)
         if old != new and _find(connection, new) is not None:
             raise UsageError(f'a song called "{new}" exists already; give another name')
-        wishes = [Wish("song", found.id, "name", new)]
+        wishes = [Assignment("song", found.id, "name", new)]
         with _keeping_others_readable(catalog, connection, old):
             decide(connection, "song rename", f'rename song "{old}" to "{new}"', wishes)
         return find_song(connection, new)
@@ -278,7 +278,7 @@ def delete_song(catalog: Catalog, name: str) -> None:
     """Take a song out of sight; its renderings are kept, and `undo` brings it back."""
     with catalog.writing() as connection:
         found = find_song(connection, name)
-        wishes = [Wish("song", found.id, "deleted", True)]
+        wishes = [Assignment("song", found.id, "deleted", True)]
         with _keeping_others_readable(catalog, connection, name):
             decide(connection, "song delete", f'delete song "{name}"', wishes)
 
