@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from corpus_clips import CORPUS, Clip, audio, clips
 from thresher.signal.features.descriptors import descriptor
 from thresher.signal.features.fingerprint import find_backend, to_pcm
-from thresher.signal.metrics.registry import METRICS
+from thresher.signal.metrics.registry import METRICS, find_metric
 from thresher.signal.ordering.chain import chain
 from thresher.signal.ordering.orderings import pairs, shuffle
 
@@ -49,7 +49,8 @@ def matrices(corpus: Path, wanted: list[Clip]) -> tuple[list[Clip], dict[str, ND
             kept["fingerprint"].append(words)
             kept["descriptor"].append(descriptor(y, sr))
     scores = {}
-    for name, metric in METRICS.items():
+    for name in METRICS:
+        metric = find_metric(name)
         packed = metric.pack(kept[metric.keeps])
         scores[name] = metric.scores(packed, packed, threads=2)
     return usable, scores

@@ -47,9 +47,9 @@ from bench_startup import compare
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import batch, clip, location, recording
-from thresher.curation.comparison.score import find_metric, score
+from thresher.curation.comparison.score import score
 from thresher.signal.features import descriptors
-from thresher.signal.metrics.registry import METRICS
+from thresher.signal.metrics.registry import METRICS, find_metric
 
 RATE = 16_000
 SOUNDS = 48
@@ -186,7 +186,7 @@ def peak_memory() -> int:
 
 def load(metric: str) -> None:
     """Bring in what a process loads once: the compiled kernel, or the constants."""
-    if METRICS[metric].keeps == "fingerprint":
+    if find_metric(metric).keeps == "fingerprint":
         from thresher.signal.metrics import kernels
 
         getattr(kernels, f"{metric}_block")()

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from thresher import Catalog, ingest, save_song
 from thresher.catalog import scores
 from thresher.curation.songs.tracklist import compare
-from thresher.signal.metrics.registry import METRICS
+from thresher.signal.metrics.registry import find_metric
 
 CORPUS = Path(__file__).resolve().parents[1] / "../shared/corpus"
 ORDERS = {"id+": "given order", "pairs": "pairs", "chain": "chain"}
@@ -58,7 +58,7 @@ def main() -> None:
         save_song(catalog, "S", [])
         for place, plan in enumerate(compare(catalog, "S", list(ORDERS), "likeness")):
             with catalog.reading() as connection:
-                metric = scores.metric_id(connection, "likeness", METRICS["likeness"].version)
+                metric = scores.metric_id(connection, "likeness", find_metric("likeness").version)
                 found = scores.between(connection, metric, [track.clip for track in plan.tracks])
             shades = (255 * np.nan_to_num(found, nan=1.0)).astype(np.uint8)
             picture = base64.b64encode(png(shades)).decode()

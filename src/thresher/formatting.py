@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 def counted(number: int, noun: str) -> str:
@@ -14,3 +14,14 @@ def listed(names: Sequence[str], most: int = 5) -> str:
     """The first names of what a sentence is about, and how many more there are."""
     rest = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + rest
+
+
+def any_of(words: Iterable[str]) -> str:
+    """The words as alternatives: "a", "a or b", "a, b or c"."""
+    *most, last = words
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def unknown(what: str, value: str, expected: Iterable[str]) -> str:
+    """Say that `value` is not one of the expected words: `unknown role "x" (expected generated or reference)`."""
+    return f'unknown {what} "{value}" (expected {any_of(expected)})'

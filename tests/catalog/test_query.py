@@ -22,12 +22,12 @@ from thresher.catalog.query import (
     MOST_TERMS,
     Context,
     context_of,
+    join_terms,
     normalise,
     parse,
     parse_sort,
     select_clips,
     split_text,
-    to_text,
     with_defaults,
 )
 from thresher.errors import NotFoundError, QueryError, ThresherError
@@ -499,7 +499,7 @@ ERRORS: list[tuple[list[str], int, str]] = [
     (["riff", "temprature:1"], 5, "did you mean temperature?"),
     (["qqqqqqqq:1"], 0, 'no field is called "qqqqqqqq"; `thresher fields`'),
     (["http://x"], 0, 'no field is called "http"'),
-    (["score@likenes:1"], 6, "there is prefix, aligned, likeness"),
+    (["score@likenes:1"], 6, "(expected prefix, aligned or likeness)"),
     (["epoch@prefix:1"], 0, 'no field is called "epoch@prefix"'),
     (["song+"], 0, "nothing can be sorted"),
     (["song:loop"], 5, "loop → loop b → loop"),
@@ -559,8 +559,10 @@ def test_normalise(arguments: str | list[str], terms: list[str]) -> None:
 
 
 def test_text_is_quoted_only_where_needed() -> None:
-    assert to_text(["^tag:riff", ",", "epoch:80..120", "note:a b"]) == "^tag:riff , epoch:80..120 'note:a b'"
-    assert to_text("note:'a b' riff") == "note:'a b' riff"
+    assert (
+        join_terms(["^tag:riff", ",", "epoch:80..120", "note:a b"]) == "^tag:riff , epoch:80..120 'note:a b'"
+    )
+    assert join_terms("note:'a b' riff") == "note:'a b' riff"
 
 
 @pytest.mark.parametrize(
@@ -689,7 +691,7 @@ def test_any_text_is_a_query_or_an_error_of_ours(sample: Sample, text: str) -> N
 
 @given(st.lists(st.text(max_size=10), max_size=5))
 def test_text_round_trip(terms: list[str]) -> None:
-    assert split_text(to_text(terms)) == terms
+    assert split_text(join_terms(terms)) == terms
 
 
 def test_statement_reads_each_clip_once(sample: Sample) -> None:

@@ -25,7 +25,7 @@ from thresher.curation.comparison import score as scoring
 from thresher.curation.comparison.score import score
 from thresher.curation.ingest.ingest import IngestOptions, ingest
 from thresher.errors import CatalogError, UsageError
-from thresher.signal.metrics import registry as similarity
+from thresher.signal.metrics.registry import find_metric
 
 
 def words(seed: int) -> np.ndarray:
@@ -126,7 +126,7 @@ def test_a_batch_costs_new_times_all_and_no_pair_more(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     computed = 0
-    metric = similarity.METRICS["prefix"]
+    metric = find_metric("prefix")
 
     def counting(rows: Any, columns: Any, *, threads: int = 1) -> Any:
         nonlocal computed
@@ -139,7 +139,7 @@ def test_a_batch_costs_new_times_all_and_no_pair_more(
         return metric.small_triangle(kept)
 
     counted = replace(metric, scores=counting, small_triangle=counting_triangle)
-    monkeypatch.setattr(scoring, "METRICS", {"prefix": counted})
+    monkeypatch.setattr(scoring, "find_metric", lambda _name: counted)
     monkeypatch.setattr(scoring, "BLOCK_ROWS", 70)
     monkeypatch.setattr(scoring, "PART_CLIPS", 150)
     live = 0
@@ -191,8 +191,8 @@ def test_compaction_copies_and_computes_nothing(catalog: Catalog, monkeypatch: p
         change_fingerprint(catalog, clip_id, 100 + clip_id)
     with catalog.writing() as connection:  # the changed ones stay out, so nothing is to be computed
         connection.execute(update(clip).where(clip.c.id.in_(ids[:6])).values(fingerprint=None))
-    nothing = replace(similarity.METRICS["prefix"], scores=None, small_triangle=None)
-    monkeypatch.setattr(scoring, "METRICS", {"prefix": nothing})
+    nothing = replace(find_metric("prefix"), scores=None, small_triangle=None)
+    monkeypatch.setattr(scoring, "find_metric", lambda _name: nothing)
     report = score(catalog)
     assert (report.compacted, report.pairs, report.live) == (True, 0, 4)
     with catalog.reading() as connection:
@@ -224,7 +224,7 @@ def test_the_loser_of_two_scorers_reads_again(catalog: Catalog) -> None:
     ids = add_clips(catalog, range(8))
     with catalog.writing() as connection:
         scores.register_metric(connection, "prefix", 1)
-    loser = scoring._Fresh(catalog, scoring.find_metric("prefix"))
+    loser = scoring._Fresh(catalog, find_metric("prefix"))
     score(catalog)
     assert loser.append_block() == 0
     with catalog.reading() as connection:

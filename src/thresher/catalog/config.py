@@ -25,6 +25,8 @@ from typing import (
 
 from thresher.catalog.values import parse_duration
 from thresher.errors import CatalogError, ConfigError
+from thresher.formatting import any_of
+from thresher.signal.metrics.registry import METRICS
 
 if TYPE_CHECKING:
     from thresher.catalog.provenance import Pattern
@@ -33,8 +35,14 @@ FILE_NAME = "catalog.toml"
 ENVIRONMENT_VARIABLE = "THRESHER_CATALOG"
 
 Backend = Literal["auto", "libchromaprint", "ffmpeg", "fpcalc"]
-MetricName = Literal["prefix", "aligned", "likeness"]
-METRICS: tuple[str, ...] = get_args(MetricName)
+if TYPE_CHECKING:
+    MetricName = str
+else:
+    MetricName = Literal[tuple(METRICS)]
+
+USED_AT_FIRST = ("prefix", "aligned", "likeness")
+"""Metrics in use where catalog.toml does not say. A new metric is not added by itself, because scoring every clip
+of an existing catalog under it may take hours."""
 
 _Keys = TypeVar("_Keys")
 _UNKNOWN_KEY = "unexpected_keyword_argument"  # pydantic's word
@@ -128,7 +136,7 @@ class AudioSection(_Section):
 class MetricsSection(_Section):
     """Which scores are kept, and what a score means where nothing else is asked for."""
 
-    use: tuple[MetricName, ...] = METRICS  # type: ignore[assignment]
+    use: tuple[MetricName, ...] = USED_AT_FIRST
     default: MetricName = "prefix"
 
     def __post_init__(self) -> None:
@@ -346,11 +354,11 @@ def _complaint(
     if get_origin(kind) is tuple:  # a list of words
         words = get_args(get_args(kind)[0])
         if mistake["type"] == "literal_error":
-            return f"{where} {key}: {_shown(value[mistake['loc'][1]])} is not {_any_of(words)}"  # type: ignore[index]
-        expected = f"a list of {_any_of(words)}, such as {_shown(list(words[:1]))}"
+            return f"{where} {key}: {_shown(value[mistake['loc'][1]])} is not {any_of(words)}"  # type: ignore[index]
+        expected = f"a list of {any_of(words)}, such as {_shown(list(words[:1]))}"
     elif mistake["type"] == "literal_error":
         nearest = _nearest(value, get_args(kind))
-        expected = _any_of(get_args(kind)) + (f'; did you mean "{nearest}"?' if nearest else "")
+        expected = any_of(get_args(kind)) + (f'; did you mean "{nearest}"?' if nearest else "")
     else:
         expected = kind.__metadata__[0].instead_of(value, kind.__origin__)
     return f"{where} {key}: {_shown(value)} is not {expected}"
@@ -363,7 +371,7 @@ def _no_section(name: str) -> str:
     known = (*SECTIONS, "provenance")
     nearest = _nearest(name, known)
     return f'there is no section "{name}"; ' + (
-        f'did you mean "{nearest}"?' if nearest else f"there is {_any_of(known)}"
+        f'did you mean "{nearest}"?' if nearest else f"there is {any_of(known)}"
     )
 
 
@@ -372,17 +380,13 @@ def _no_key(key: str, known: tuple[str, ...]) -> str:
     if nearest:
         return f'no such key; did you mean "{nearest}"?'
     homes = [name for name, section in SECTIONS.items() if key in {one.name for one in fields(section)}]
-    return "no such key; " + (f"it belongs below [{homes[0]}]" if homes else f"there is {_any_of(known)}")
+    return "no such key; " + (f"it belongs below [{homes[0]}]" if homes else f"there is {any_of(known)}")
 
 
 def _nearest(word: object, known: tuple[str, ...]) -> str | None:
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(str(word), known, n=1)), None)
-
-
-def _any_of(words: tuple[str, ...]) -> str:
-    return " or ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
 def _shown(value: object) -> str:

@@ -19,7 +19,6 @@ from typing import Any, Protocol
 from sqlalchemy import ColumnElement, Float, Integer, and_, exists, false, func, or_, select, true
 
 from thresher.catalog import paths, schema
-from thresher.catalog.config import METRICS
 from thresher.catalog.database import chunks
 from thresher.catalog.schema import (
     attribute,
@@ -47,6 +46,7 @@ from thresher.catalog.values import (
     period_of,
     seconds_of,
 )
+from thresher.signal.metrics.registry import METRICS
 
 Condition = ColumnElement[bool]
 
@@ -58,7 +58,6 @@ SOURCE = (
 )
 """What every query is read from: one row for each clip."""
 
-METRIC_NAMES = METRICS
 NEAREST = 20
 _NEAR = "a clip's id such as 12, or one with a range such as 12:0.8.."
 
@@ -517,9 +516,9 @@ _BUILT_IN: tuple[Field, ...] = (
     ),
     Field("song", "song", "selected by the query of this song", _song_test, None),
     score_field(None),
-    *(score_field(name) for name in METRIC_NAMES),
+    *(score_field(name) for name in METRICS),
     near_field(None),
-    *(near_field(name) for name in METRIC_NAMES),
+    *(near_field(name) for name in METRICS),
 )
 
 FIELDS: Mapping[str, Field] = {field.name: field for field in _BUILT_IN}

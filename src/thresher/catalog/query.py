@@ -26,7 +26,6 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.edits import Edits
 from thresher.catalog.fields import (
     FIELDS,
-    METRIC_NAMES,
     SOURCE,
     Condition,
     Field,
@@ -39,19 +38,20 @@ from thresher.catalog.fields import (
 from thresher.catalog.schema import attribute, clip, recording, song
 from thresher.catalog.values import UnfitError
 from thresher.errors import NotFoundError, QueryError
+from thresher.formatting import unknown
+from thresher.signal.metrics.registry import METRICS, find_metric
 
 __all__ = [
-    "METRIC_NAMES",
     "Context",
     "Query",
     "context_of",
     "edited",
+    "join_terms",
     "normalise",
     "parse",
     "parse_sort",
     "select_clips",
     "split_text",
-    "to_text",
     "with_defaults",
 ]
 
@@ -120,9 +120,8 @@ def context_of(catalog: Catalog, connection: Connection) -> Context:
     def near(clip_id: int, metric_name: str) -> Sequence[tuple[int, float]]:
         from thresher.catalog import features as compared
         from thresher.catalog import scores  # numbers, which other queries do without
-        from thresher.signal.metrics.registry import METRICS
 
-        by = METRICS[metric_name]
+        by = find_metric(metric_name)
         if not compared.checksums(connection, [clip_id], by.keeps):
             raise UnfitError(f"clip {clip_id} is not there, or has no {by.keeps}")
         (kept,) = compared.read(connection, [clip_id], by.keeps)
@@ -171,7 +170,7 @@ def normalise(query: str | Sequence[str]) -> list[str]:
     return list(query)
 
 
-def to_text(terms: str | Sequence[str]) -> str:
+def join_terms(terms: str | Sequence[str]) -> str:
     """Terms as one text that `split_text` takes apart again; only what needs quotes gets them."""
     if isinstance(terms, str):
         return terms
@@ -270,7 +269,7 @@ class _Parser:
         if last_comma is not None and not groups[-1]:
             raise _error(last_comma, "expected a term after the comma, which means OR")
         condition = _joined([_joined(group, and_) for group in groups], or_)
-        return Query(to_text(terms), condition, (*sort, clip.c.id.asc()), frozenset(self._named))
+        return Query(join_terms(terms), condition, (*sort, clip.c.id.asc()), frozenset(self._named))
 
     def near(self, clip_id: int, metric: str) -> Sequence[tuple[int, float]]:
         """Other clips with their scores against one under a metric, the nearest first."""
@@ -339,10 +338,7 @@ class _Parser:
             return found
         base, at, metric_name = name.partition("@")
         if at and base == "score":
-            raise _error(
-                position + len(base) + 1,
-                f'no metric is called "{metric_name}"; there is {", ".join(METRIC_NAMES)}',
-            )
+            raise _error(position + len(base) + 1, unknown("metric", metric_name, METRICS))
         near = _did_you_mean(close_names(name, {*FIELDS, *_looked_up(self._context.attribute_keys)}))
         raise _error(position, f'no field is called "{name}"; {near}`thresher fields` lists all')
 

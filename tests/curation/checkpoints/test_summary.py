@@ -16,7 +16,7 @@ from thresher.curation.checkpoints.comparison import CLIP_FIGURES, compare_check
 from thresher.curation.checkpoints.summary import CheckpointRow, checkpoints
 from thresher.curation.checkpoints.verdicts import judge_checkpoint
 from thresher.errors import NotFoundError, UsageError
-from thresher.signal.metrics.registry import METRICS
+from thresher.signal.metrics.registry import find_metric
 
 from ...conftest import RATE, MakeSound, WriteClip
 
@@ -38,7 +38,7 @@ def row_of(catalog: Catalog, run: str | None, epoch: int | None) -> CheckpointRo
 def likeness(catalog: Catalog, one: str, other: str) -> float:
     """The stored score of two clips by parts of their paths."""
     ids = [list_clips(catalog, [name])[0].id for name in (one, other)]
-    metric = METRICS["likeness"]
+    metric = find_metric("likeness")
     with catalog.reading() as connection:
         found = scores.between(connection, scores.metric_id(connection, metric.name, metric.version), ids)
     return float(found[0, 1])

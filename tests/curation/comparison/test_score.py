@@ -28,6 +28,7 @@ from thresher.curation.clips import decisions as judging
 from thresher.curation.comparison import score as scoring
 from thresher.curation.comparison.score import score
 from thresher.errors import CatalogError
+from thresher.signal.metrics.registry import find_metric
 
 LONGEST = 12  # words; short ones tie often
 
@@ -152,7 +153,7 @@ def test_nothing_to_score_costs_nothing(catalog: Catalog) -> None:
 
 def meanwhile(catalog: Catalog, what: Any) -> scoring._Fresh:
     """A scorer that has read the catalog; `what` happens while it computes."""
-    fresh = scoring._Fresh(catalog, scoring.find_metric("prefix"))
+    fresh = scoring._Fresh(catalog, find_metric("prefix"))
     metric = fresh._metric
 
     def compute(rows: Any, columns: Any, *, threads: int = 1) -> Any:
@@ -214,7 +215,7 @@ def test_who_read_before_a_compaction_is_refused(catalog: Catalog) -> None:
     score(catalog)
     for clip_id in ids[:5]:
         change_fingerprint(catalog, clip_id, 50 + clip_id)
-    late = scoring._Fresh(catalog, scoring.find_metric("prefix"))
+    late = scoring._Fresh(catalog, find_metric("prefix"))
     with catalog.writing() as connection:
         scores.compact(connection, 1)
         # as many rows, as many live ones: only the generation tells
@@ -363,7 +364,8 @@ def test_compaction_of_many_rows_keeps_every_value(catalog: Catalog, monkeypatch
     with catalog.writing() as connection:
         scores.retire(connection, gone)
         connection.execute(update(clip).where(clip.c.id.in_(gone)).values(fingerprint=None))
-    monkeypatch.setattr(scoring, "METRICS", {"prefix": replace(scoring.METRICS["prefix"], scores=None)})  # type: ignore[arg-type]
+    nothing = replace(find_metric("prefix"), scores=None)  # type: ignore[arg-type]
+    monkeypatch.setattr(scoring, "find_metric", lambda _name: nothing)
     report = score(catalog)
     assert (report.compacted, report.pairs, report.live) == (True, 0, len(set(kept)))
     with catalog.reading() as connection:

@@ -23,7 +23,7 @@ from thresher.curation.ingest.reanalyse import reanalyse
 from thresher.curation.ingest.verify import verify
 from thresher.signal.features.descriptors import DESCRIPTOR_SIZE, VERSION
 from thresher.signal.metrics.metric import Metric
-from thresher.signal.metrics.registry import METRICS
+from thresher.signal.metrics.registry import find_metric
 
 NAMES = ("prefix", "aligned", "likeness")
 
@@ -59,7 +59,7 @@ def with_metrics(catalog: Catalog, *names: str) -> Catalog:
 
 def check(catalog: Catalog, name: str) -> int:
     """The stored matrix is what the metric says of what is kept; how many clips it has."""
-    metric: Metric[Any] = METRICS[name]
+    metric: Metric[Any] = find_metric(name)
     with catalog.reading() as connection:
         metric_id = scores.metric_id(connection, name, metric.version)
         assert scores.coverage(connection, metric_id).complete

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from thresher.signal.metrics import prefix as kernel
 from thresher.signal.metrics.metric import Fingerprints
 from thresher.signal.metrics.prefix import PREFIX, prefix_scores
-from thresher.signal.metrics.registry import METRICS
+from thresher.signal.metrics.registry import METRICS, find_metric
 
 CORPUS = Path(__file__).resolve().parents[3] / "../shared/corpus/neural"
 Words = NDArray[np.uint32]
@@ -209,10 +209,11 @@ def test_a_part_outside_is_refused(start: int, stop: int) -> None:
 
 def test_metrics_are_registered_by_their_name() -> None:
     assert "prefix" in METRICS
-    for name, metric in METRICS.items():
-        assert metric.name == name
+    for name, entry in METRICS.items():
+        metric = find_metric(name)
+        assert metric.name == entry.name == name
         assert metric.version >= 1
-    prefix = METRICS["prefix"]
+    prefix = find_metric("prefix")
     assert prefix.keeps == "fingerprint"
     packed = prefix.pack(random_fingerprints([4, 5, 6], seed=13))
     assert np.array_equal(prefix.scores(packed, packed), prefix_scores(packed, packed))

@@ -25,7 +25,7 @@ from thresher.signal.features.loudness import LoudnessMeter
 from thresher.signal.features.measures import Measures
 from thresher.signal.features.spectra import DescribedSpectra, at_working_rate, described_spectra, spectra
 from thresher.signal.features.trim import LevelMeter, Levels, Span, TrimSettings, to_mono
-from thresher.signal.metrics.registry import METRICS
+from thresher.signal.metrics.registry import find_metric
 
 if TYPE_CHECKING:
     from thresher.catalog.recordings import Content
@@ -103,7 +103,7 @@ def worker_modules(settings: Settings) -> tuple[str, ...]:
 
 def makes_descriptors(settings: Settings) -> bool:
     """Whether a metric in use compares descriptors."""
-    return any(METRICS[name].keeps == "descriptor" for name in settings.metrics.use)
+    return any(find_metric(name).keeps == "descriptor" for name in settings.metrics.use)
 
 
 def trim_settings(settings: Settings) -> TrimSettings:

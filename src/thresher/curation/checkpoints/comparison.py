@@ -22,8 +22,8 @@ from thresher.catalog.schema import checkpoint, clip, measure, recording
 from thresher.curation.checkpoints.summary import generated_files, in_training_order, sounding, written_by
 from thresher.curation.checkpoints.verdicts import find_checkpoint, text_of
 from thresher.curation.comparison.checkpoint_scores import KIN_METRIC, Written, nearest_earlier
-from thresher.curation.comparison.score import find_metric
 from thresher.errors import UsageError
+from thresher.signal.metrics.registry import find_metric
 from thresher.signal.statistics.bootstrap import Interval, mean_difference, pair_mean, pair_mean_difference
 
 Values = NDArray[np.float64]

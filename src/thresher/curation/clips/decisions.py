@@ -19,7 +19,7 @@ from thresher.catalog.database import chunks
 from thresher.catalog.decisions import Assignment, Decision
 from thresher.catalog.fields import FIELDS
 from thresher.catalog.provenance import check_key
-from thresher.catalog.query import split_text, to_text
+from thresher.catalog.query import join_terms, split_text
 from thresher.catalog.schema import ROLES, clip
 from thresher.curation.clips.listing import Terms, select_ids
 from thresher.errors import NotFoundError, UsageError
@@ -199,7 +199,7 @@ def _judge(
     made: Decision | None = None
     ids: list[int] = []
     asked = split_text(terms) if isinstance(terms, str) else list(terms)
-    text = readable(to_text(asked))
+    text = readable(join_terms(asked))
     try:
         with catalog.writing() as connection:
             ids = ids_of(catalog, connection, asked)

@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.curation.comparison.duplicates import copies_among
-from thresher.curation.comparison.score import find_metric
 from thresher.curation.workers import Progress, no_progress
+from thresher.signal.metrics.registry import find_metric
 
 KIN_METRIC, COPY_METRIC = "likeness", "aligned"
 

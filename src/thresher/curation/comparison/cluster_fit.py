@@ -18,7 +18,7 @@ from sqlalchemy import Connection, delete, insert, select
 from thresher.catalog import features as compared
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
-from thresher.catalog.query import to_text
+from thresher.catalog.query import join_terms
 from thresher.catalog.schema import clip, cluster, cluster_clip, clustering
 from thresher.catalog.values import LARGEST_INTEGER
 from thresher.curation.clips.listing import Terms, select_ids
@@ -60,7 +60,7 @@ def fit_clusters(
         clip_ids, made.labels.tolist(), made.probabilities.tolist(), _medoids(descriptors, made.labels)
     )
     with catalog.writing() as connection:
-        return _store(connection, fit, to_text(terms), least)
+        return _store(connection, fit, join_terms(terms), least)
 
 
 def described(catalog: Catalog, connection: Connection, found: Sequence[int]) -> list[int]:

@@ -13,7 +13,7 @@ from thresher.catalog import features as compared
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
 from thresher.catalog.fields import IS_HEARD, SOURCE, shown_location
-from thresher.catalog.query import to_text
+from thresher.catalog.query import join_terms
 from thresher.catalog.schema import checkpoint, clip, cluster, cluster_clip, clustering, location
 from thresher.curation.clips.listing import Terms, select_ids
 from thresher.curation.comparison.cluster_fit import ClusterChange, fit_clusters
@@ -98,7 +98,7 @@ def clusters(
 
 def _shown(catalog: Catalog, connection: Connection, terms: Terms) -> Clustering:
     fit = connection.execute(select(clustering)).one()
-    found = select_ids(catalog, connection, terms if to_text(terms) else fit.query)
+    found = select_ids(catalog, connection, terms if join_terms(terms) else fit.query)
     has_descriptor = compared.checksums(connection, found, "descriptor")
     numbers: dict[int, int | None] = {
         row.clip_id: row.number

@@ -20,11 +20,12 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import DupesSection
 from thresher.catalog.schema import clip, location
 from thresher.curation.clips.listing import ClipRow, Terms, list_clips
-from thresher.curation.comparison.score import find_metric, score
+from thresher.curation.comparison.score import score
 from thresher.curation.workers import Progress, no_progress
 from thresher.signal.features.fingerprint import FIRST_WORD_SECONDS, WORD_SECONDS
 from thresher.signal.metrics.aligned import Alignment, align, standing_out
 from thresher.signal.metrics.metric import Words
+from thresher.signal.metrics.registry import find_metric
 
 STANDS_OUT = 0.5
 """A match lies at least this far of the way from what other offsets score to 1. Copies of any quality do, loops and

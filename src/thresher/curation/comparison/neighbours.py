@@ -14,10 +14,10 @@ from thresher.catalog import paths, scores
 from thresher.catalog.catalog import Catalog
 from thresher.curation.analysis.analyse import Analysis, analyse, task_for, worker_modules
 from thresher.curation.clips.listing import ClipRow, find_clip, list_clips
-from thresher.curation.comparison.score import find_metric
 from thresher.curation.workers import Workers
 from thresher.errors import NotFoundError, UsageError
 from thresher.signal.metrics.metric import Metric
+from thresher.signal.metrics.registry import find_metric
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,8 @@ from thresher.catalog import features as compared
 from thresher.catalog import nearest, scores
 from thresher.catalog.catalog import Catalog
 from thresher.curation.workers import Progress, cores, no_progress
-from thresher.errors import UsageError
 from thresher.signal.metrics.metric import Metric
-from thresher.signal.metrics.registry import METRICS
+from thresher.signal.metrics.registry import find_metric
 
 BLOCK_VALUES = 4_000_000
 """Scores in one block at most (16 MB), so that memory does not grow with the catalog."""
@@ -42,13 +41,6 @@ class ScoreReport:
     live: int
     compacted: bool
     seconds: float
-
-
-def find_metric(name: str) -> Metric[Any]:
-    """The metric of that name; UsageError names those that exist."""
-    if name not in METRICS:
-        raise UsageError(f'no metric is called "{name}"; write --metric {" or ".join(METRICS)}')
-    return METRICS[name]
 
 
 def score(catalog: Catalog, metric: str | None = None, progress: Progress = no_progress) -> ScoreReport:

@@ -19,8 +19,8 @@ from thresher.catalog.fields import IS_HEARD
 from thresher.catalog.schema import clip, recording
 from thresher.catalog.suspicion import COPY_METRIC, KIN_METRIC, SEVERAL, Suspicion
 from thresher.curation.comparison.duplicates import lies_in
-from thresher.curation.comparison.score import find_metric
 from thresher.curation.workers import cores
+from thresher.signal.metrics.registry import find_metric
 
 BLOCK_CLIPS = 512
 """New clips compared at a time, so that memory does not grow with their number."""

@@ -27,7 +27,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import Place, places_of, unchanged, whole_rows
 from thresher.catalog.encoding import OUTPUT_FORMATS, suffix_of
 from thresher.catalog.paths import absolute, display_text
-from thresher.catalog.query import to_text as query_text
+from thresher.catalog.query import join_terms
 from thresher.catalog.schema import checkpoint, clip, location, recording
 from thresher.curation.clips.listing import Terms, select_ids
 from thresher.curation.exports.clip_file import ExportedFile, Form, Item, encode, put
@@ -93,7 +93,7 @@ def export_clips(
         items = _items(catalog, connection, terms, form)
         clips = _clips_in(catalog, connection, where)
     if not items:
-        asked = query_text(terms) or "at all"
+        asked = join_terms(terms) or "at all"
         raise NotFoundError(f"no clip matches {asked}; `thresher list` shows what there is")
     names = distinct_names([item.wanted_name for item in items])
     items = [replace(item, target=os.path.join(where, name)) for item, name in zip(items, names, strict=True)]

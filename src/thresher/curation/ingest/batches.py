@@ -151,11 +151,11 @@ def _counter(connection: Connection) -> Any:
 
 def _metrics(connection: Connection, in_use: Sequence[str]) -> tuple[MetricRow, ...]:
     from thresher.catalog import scores
-    from thresher.signal.metrics import registry as similarity
+    from thresher.signal.metrics.registry import find_metric
 
     rows = []
     for name in in_use:
-        metric = similarity.METRICS[name]
+        metric = find_metric(name)
         metric_id = scores.metric_id(connection, name, metric.version)
         found = scores.survey(connection, metric_id, metric.keeps)
         rows.append(MetricRow(name, metric.version, found.matrix.state.live, len(found.open_ids)))

@@ -9,10 +9,11 @@ from sqlalchemy import ColumnElement, false, func, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import USABLE_STATUSES, clip, measure, recording
 from thresher.curation.analysis.analyse import makes_descriptors
-from thresher.curation.comparison.score import ScoreReport, find_metric, open_work, score_all
+from thresher.curation.comparison.score import ScoreReport, open_work, score_all
 from thresher.curation.ingest.reanalyse import reanalyse_clips
 from thresher.curation.workers import Progress, no_progress
 from thresher.signal.features import descriptors, measures
+from thresher.signal.metrics.registry import find_metric
 
 
 def keep_scores(

@@ -18,7 +18,7 @@ from thresher.catalog import recordings, scores
 from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
-from thresher.catalog.query import to_text
+from thresher.catalog.query import join_terms
 from thresher.catalog.schema import clip, location, recording
 from thresher.curation.analysis.analyse import (
     DECODER_CRASHED,
@@ -87,7 +87,7 @@ def reanalyse(
     with catalog.reading() as connection:
         clip_ids = select_ids(catalog, connection, terms, defaults=False)
     if terms and not clip_ids:
-        raise NotFoundError(f"no clip matches {to_text(terms)}; `thresher list` shows what there is")
+        raise NotFoundError(f"no clip matches {join_terms(terms)}; `thresher list` shows what there is")
     if dry_run:
         wanted = _recordings(catalog, clip_ids)
         lost = [known.id for known in wanted if _find_content(catalog, known.id, known.sha256) is None]

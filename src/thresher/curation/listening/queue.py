@@ -19,7 +19,7 @@ from thresher.catalog.content_files import content_files
 from thresher.catalog.database import chunks, insert_row
 from thresher.catalog.decisions import Decision
 from thresher.catalog.fields import IS_HEARD, SECONDS, SOURCE, shown_location
-from thresher.catalog.query import split_text, to_text
+from thresher.catalog.query import join_terms, split_text
 from thresher.catalog.schema import checkpoint, clip, listening, listening_clip, location, measure, recording
 from thresher.curation.clips.decisions import readable
 from thresher.curation.clips.listing import Terms, select_ids
@@ -113,12 +113,12 @@ def plan_listening(
     with catalog.reading() as connection:
         ids = sorted(select_ids(catalog, connection, asked, song=True))
         if not ids:
-            which = f"no generated clip matches {to_text(asked)}" if asked else "there is nothing to hear"
+            which = f"no generated clip matches {join_terms(asked)}" if asked else "there is nothing to hear"
             raise NotFoundError(
                 f"{which}; `thresher list` shows what there is, `thresher ingest` brings more"
             )
         chosen, reach = _chosen(connection, ids, minutes * 60)
-    query = readable(to_text(asked))
+    query = readable(join_terms(asked))
     number = None if dry_run else _store(catalog, now, query, minutes, chosen)
     with catalog.reading() as connection:
         rows = _rows(catalog, connection, now, query, [(clip_id, False) for clip_id in chosen])

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, select
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.fields import END, IS_HEARD, SECONDS, START, shown_location
-from thresher.catalog.query import context_of, normalise, parse, select_clips, to_text, with_defaults
+from thresher.catalog.query import context_of, join_terms, normalise, parse, select_clips, with_defaults
 from thresher.catalog.schema import checkpoint, clip, location, measure, recording
 from thresher.catalog.suspicion import IS_SUSPECT
 from thresher.curation.checkpoints.highlights import Pick, Picks, pick
@@ -27,11 +27,11 @@ from thresher.curation.checkpoints.summary import RECORDED, CheckpointRow, check
 from thresher.curation.clips.listing import Terms
 from thresher.curation.comparison.clip_map import MapPoint, clip_map
 from thresher.curation.comparison.duplicates import Duplicates, dupes
-from thresher.curation.comparison.score import find_metric
 from thresher.curation.ingest.batches import Stats, stats
 from thresher.curation.renderings.history import renderings
 from thresher.curation.songs.songs import SongRow, songs
 from thresher.curation.workers import Progress, no_progress
+from thresher.signal.metrics.registry import find_metric
 
 BEST, ODDEST = 3, 2
 """How many clips of a checkpoint have a player."""
@@ -152,7 +152,7 @@ def report_data(catalog: Catalog, terms: Terms = (), progress: Progress = no_pro
     nothing = Picks((), ())
     return ReportData(
         name=catalog.root.name,
-        query=to_text(words),
+        query=join_terms(words),
         stats=stats(catalog),
         clips=clips,
         checkpoints=tuple(

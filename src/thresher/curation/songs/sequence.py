@@ -15,8 +15,8 @@ from thresher.catalog.database import chunks
 from thresher.catalog.edits import LAST
 from thresher.catalog.schema import USABLE_STATUSES, clip, recording
 from thresher.curation.clips.listing import select_ids
-from thresher.curation.comparison.score import find_metric
 from thresher.curation.songs.songs import Song, SongSettings
+from thresher.signal.metrics.registry import find_metric
 from thresher.signal.ordering import orderings as ordering
 from thresher.signal.ordering.chain import chain
 from thresher.signal.ordering.pins import place, unmet

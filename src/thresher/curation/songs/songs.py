@@ -22,11 +22,12 @@ from thresher.catalog.database import insert_row
 from thresher.catalog.decisions import Assignment, Decision, decide
 from thresher.catalog.decisions import history as all_decisions
 from thresher.catalog.edits import Edits
-from thresher.catalog.query import METRIC_NAMES, to_text
+from thresher.catalog.query import join_terms
 from thresher.catalog.schema import rendering, song
 from thresher.catalog.values import LARGEST_INTEGER
 from thresher.curation.clips.listing import select_ids
 from thresher.errors import NotFoundError, QueryError, UsageError
+from thresher.signal.metrics.registry import metric_entry
 
 SAMPLE_RATES = (1_000, 384_000)
 SUBTYPES = ("PCM_16", "PCM_24", "FLOAT")
@@ -126,7 +127,7 @@ def save_song(
         old = _find(connection, name)
         if terms is not None:
             select_ids(catalog, connection, terms, song=True)  # says where in these terms it is wrong
-            wanted["query"] = to_text(terms)
+            wanted["query"] = join_terms(terms)
         if old is None:
             _create(connection, catalog, name, wanted)
         else:
@@ -324,8 +325,7 @@ def check_settings(settings: SongSettings) -> None:
     from thresher.signal.ordering.orderings import parse_ordering
 
     lowest, highest = SAMPLE_RATES
-    if settings.metric not in METRIC_NAMES:
-        raise UsageError(f'no metric is called "{settings.metric}"; there is {", ".join(METRIC_NAMES)}')
+    metric_entry(settings.metric)
     if settings.length is not None and settings.length <= 0:
         raise UsageError(f"a song's length of {settings.length:g} s is not above 0")
     if settings.clips is not None and not 1 <= settings.clips <= LARGEST_INTEGER:

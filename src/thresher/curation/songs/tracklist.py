@@ -21,11 +21,11 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import content_files, whole_rows
 from thresher.catalog.database import chunks
 from thresher.catalog.schema import checkpoint, clip, location, recording
-from thresher.curation.comparison.score import find_metric
 from thresher.curation.songs.clip_loudness import Sound, song_loudness
 from thresher.curation.songs.sequence import Arranged, arranged
 from thresher.curation.songs.songs import Song, SongSettings, check_settings, find_song
 from thresher.errors import NotFoundError
+from thresher.signal.metrics.registry import find_metric
 from thresher.signal.mixing.mix import Fade, peak_gain, resampled_frames
 
 WORST_TRANSITIONS = 5

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from thresher.errors import UsageError
-from thresher.formatting import counted
+from thresher.formatting import any_of, counted
 from thresher.interfaces.cli.app import app, end_on_sigterm, open_catalog, terms_of
 from thresher.interfaces.cli.options import Form, Json, OptionalQuery, form_of
 from thresher.interfaces.cli.output import (
@@ -26,6 +26,7 @@ from thresher.interfaces.cli.output import (
     tell,
 )
 from thresher.interfaces.cli.table import Column, Keep
+from thresher.signal.metrics.registry import METRICS
 
 if TYPE_CHECKING:
     from thresher.curation.clips.listing import ClipDetail, ClipRow, NeighbourRow
@@ -275,7 +276,7 @@ def stats(json: Json = False) -> None:
 @app.command(rich_help_panel=PANEL)
 def near(
     clip: Annotated[str, typer.Argument(help="An id, a query that finds one clip, or any audio file.")],
-    metric: Annotated[str | None, typer.Option(help="prefix, aligned or likeness.")] = None,
+    metric: Annotated[str | None, typer.Option(help=f"Compare by {any_of(METRICS)}.")] = None,
     limit: Annotated[int, typer.Option(help="At most so many clips.")] = 20,
     form: Form = Format.TABLE,
     json: Json = False,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from thresher.errors import CatalogError
-from thresher.formatting import counted
+from thresher.formatting import any_of, counted
 from thresher.interfaces.cli.app import DONE_IN_PART, NEEDS_ACTION, app, open_catalog, terms_of
 from thresher.interfaces.cli.asking import ask
 from thresher.interfaces.cli.ingest_words import (
@@ -24,6 +24,7 @@ from thresher.interfaces.cli.options import DryRun, Form, Json, Yes, form_of
 from thresher.interfaces.cli.output import Format, emit, print_facts, print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
 from thresher.interfaces.cli.table import Column, Keep
+from thresher.signal.metrics.registry import METRICS
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
@@ -193,7 +194,9 @@ def reanalyse(
 
 @app.command(rich_help_panel=KEEP_PANEL)
 def score(
-    metric: Annotated[str | None, typer.Option(help="Default: all in use.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help=f"Score by {any_of(METRICS)}; default: all in use.")
+    ] = None,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:

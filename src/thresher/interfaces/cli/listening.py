@@ -115,13 +115,13 @@ def _queue(
     keeps: bool,
 ) -> Queue:
     """The queue to go on with, or else a new one; where it `keeps` the one that there is, that stays the latest."""
-    from thresher.catalog.query import to_text
+    from thresher.catalog.query import join_terms
     from thresher.curation.listening.queue import MINUTES, plan_listening, resume_listening
 
     terms = terms_of(catalog, query) if query else []
     going_on = None if new else resume_listening(catalog)
     if going_on is not None:
-        same = not query or to_text(terms) == going_on.query
+        same = not query or join_terms(terms) == going_on.query
         if same and minutes in (None, going_on.minutes):
             left = sum(row.seconds for row in going_on.left)
             of = counted(len(going_on.clips), "clip")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from thresher.formatting import counted
+from thresher.formatting import any_of, counted
 from thresher.interfaces.cli.app import app, open_catalog, song_app, terms_of
 from thresher.interfaces.cli.options import DryRun, Form, Json, SongName, form_of
 from thresher.interfaces.cli.output import (
@@ -26,6 +26,7 @@ from thresher.interfaces.cli.output import (
 )
 from thresher.interfaces.cli.song_options import changes_of, described, in_sequence, pin_of, pinned_chain
 from thresher.interfaces.cli.table import Column, Keep
+from thresher.signal.metrics.registry import METRICS
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
@@ -43,7 +44,7 @@ def save(
         str | None, typer.Option(help="chain, pairs, FIELD+, FIELD- (as epoch+), shuffle:SEED, or manual.")
     ] = None,
     metric: Annotated[
-        str | None, typer.Option(help="The metric that orders it: prefix, aligned or likeness.")
+        str | None, typer.Option(help=f"Order the clips by this metric: {any_of(METRICS)}.")
     ] = None,
     start: Annotated[int | None, typer.Option(help="The clip that a chain begins with.")] = None,
     end: Annotated[int | None, typer.Option(help="The clip that a chain ends with.")] = None,

@@ -1,24 +1,63 @@
-"""The metrics: what there is to ask of two clips.
+"""The registry of metrics: one line each, with its name, what it measures, and where its code is.
 
-| metric | question | of |
-|---|---|---|
-| `prefix` | what the 1000sharks script asked: do they begin with the same sound? | fingerprints |
-| `aligned` | is this the same sound, wherever it begins? | fingerprints |
-| `likeness` | does this sound alike? | descriptors |
-
-Adding one is a module and a line here.
+Reading the registry loads no metric, so that help texts, query fields and settings can be derived from it.
+docs/extending.md lists the steps for adding a metric.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from thresher.signal.metrics.aligned import ALIGNED
-from thresher.signal.metrics.likeness import LIKENESS
-from thresher.signal.metrics.metric import Metric
-from thresher.signal.metrics.prefix import PREFIX
+from thresher.errors import UsageError
+from thresher.formatting import unknown
 
-_METRICS: Sequence[Metric[Any]] = (PREFIX, ALIGNED, LIKENESS)
-METRICS: Mapping[str, Metric[Any]] = MappingProxyType({metric.name: metric for metric in _METRICS})
+if TYPE_CHECKING:
+    from thresher.signal.metrics.metric import Metric
+
+
+@dataclass(frozen=True)
+class MetricEntry:
+    """One metric of the registry. `path` is "module:name" of its `Metric`."""
+
+    name: str
+    description: str
+    path: str
+
+
+_ENTRIES = (
+    MetricEntry(
+        "prefix",
+        "whether two clips start with the same sound; the score of the 1000sharks script",
+        "thresher.signal.metrics.prefix:PREFIX",
+    ),
+    MetricEntry(
+        "aligned",
+        "whether two clips contain the same sound, at any offset",
+        "thresher.signal.metrics.aligned:ALIGNED",
+    ),
+    MetricEntry(
+        "likeness",
+        "acoustic similarity (timbre, movement, rhythm, harmony)",
+        "thresher.signal.metrics.likeness:LIKENESS",
+    ),
+)
+
+METRICS: Mapping[str, MetricEntry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
+"""Every metric by its name."""
+
+
+def metric_entry(name: str) -> MetricEntry:
+    """Return the entry of the metric called `name`. Raises UsageError for an unknown name."""
+    if name not in METRICS:
+        raise UsageError(unknown("metric", name, METRICS))
+    return METRICS[name]
+
+
+def find_metric(name: str) -> Metric[Any]:
+    """Load the metric called `name`. Raises UsageError for an unknown name."""
+    metric: Metric[Any] = pkgutil.resolve_name(metric_entry(name).path)
+    return metric
