@@ -250,7 +250,7 @@ def test_a_kill_leaves_a_correct_shorter_matrix(catalog: Catalog, survives: int)
         "import os, signal, sys\n"
         "from thresher import Catalog, score\n"
         "from thresher.catalog import scores\n"
-        "from thresher.curation import scoring\n"
+        "from thresher.curation.comparison import score as scoring\n"
         "scoring.BLOCK_ROWS = 10\n"
         "append, left = scores.append, [int(sys.argv[2])]\n"
         "def killing(*arguments):\n"
