@@ -9,6 +9,7 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from thresher.curation.clips.decisions import history, rate
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.verify import verify
 from thresher.errors import CatalogError
+from thresher.signal.features.measure_registry import MEASURES
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 HEAD = schema.HEAD
@@ -295,6 +297,28 @@ def test_two_programs_that_open_an_old_catalog_at_once(filled: Catalog) -> None:
         assert [row.id for row in list_clips(catalog)] == [1, 2]
         catalog.close()
     assert revision_of(filled.root / "catalog.db") == NEXT
+
+
+def test_every_stored_measure_becomes_a_row_with_the_same_value(tmp_path: Path) -> None:
+    dump = (Path(__file__).resolve().parents[1] / "golden/catalog-0004.sql").read_text(encoding="utf-8")
+    (tmp_path / "catalog.toml").touch()
+    with closing(sqlite3.connect(tmp_path / "catalog.db")) as old:
+        old.executescript(dump)
+        old.execute("INSERT INTO measure VALUES (4, 7, 0.1, NULL, 1e-300, NULL, 0, NULL, NULL, NULL, 119.99)")
+        old.commit()
+        old.row_factory = sqlite3.Row
+        before = {
+            (row["clip_id"], name): (row["version"], row[name])
+            for row in old.execute("SELECT * FROM measure")
+            for name in MEASURES
+        }
+    Catalog.open(tmp_path / "catalog.toml").close()
+    with closing(sqlite3.connect(tmp_path / "catalog.db")) as new:
+        after = {(row[0], row[1]): row[2:] for row in new.execute("SELECT * FROM measure")}
+        tables = {name for (name,) in new.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert len(after) == 4 * 9
+    assert after == before
+    assert {name for name in tables if name.startswith("measure")} == {"measure"}
 
 
 # -- the journal, and what is left untouched ---------------------------------------------------------------

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event, select
 
-from thresher.catalog import database, schema
+from thresher.catalog import database, measures, schema
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import Settings
 from thresher.catalog.fields import FIELDS
@@ -100,11 +100,11 @@ ATTRIBUTES = [
     (12, "prompt", "of no recording", None),
     (1, "rate", "shadowed", None),
 ]
-MEASURE_NAMES = "version silence loudness_range clipping noise dc_offset loop loop_period onset_rate tempo"
+MEASURE_NAMES = "silence loudness_range clipping noise dc_offset loop loop_period onset_rate tempo"
 MEASURED = {
-    1: (1, 0.0, 3.5, 0.0, 0.1, 0.001, 0.9, 2.0, 4.5, 120.0),
-    2: (1, 0.4, None, 0.25, 0.7, 0.2, 0.3, None, 0.0, None),
-    8: (1, 0.2, 12.0, 0.01, None, 0.0, None, None, None, None),
+    1: (0.0, 3.5, 0.0, 0.1, 0.001, 0.9, 2.0, 4.5, 120.0),
+    2: (0.4, None, 0.25, 0.7, 0.2, 0.3, None, 0.0, None),
+    8: (0.2, 12.0, 0.01, None, 0.0, None, None, None, None),
 }
 # of 4, which is rejected, and of clips that are not
 SUSPICIONS = [
@@ -157,7 +157,8 @@ def fill(connection: Connection) -> None:
     add(schema.metric, "id name version", [(1, "prefix", 1), (2, "prefix", 2)])
     add(schema.nearest, "metric_id clip_id other_id score", [(1, 4, 1, as_float32(0.99))])
     add(schema.nearest, "metric_id clip_id other_id score", [(2, of, 3, as_float32(s)) for of, s in SCORES])
-    add(schema.measure, "clip_id " + MEASURE_NAMES, [(of, *values) for of, values in MEASURED.items()])
+    named = {of: dict(zip(MEASURE_NAMES.split(), values, strict=True)) for of, values in MEASURED.items()}
+    measures.store(connection, named.items())
     connection.execute(schema.clip.update().where(schema.clip.c.id == 6).values(heard_at=1.0))
     connection.execute(schema.clip.update().where(schema.clip.c.id == 9).values(trusted=True))
     add(schema.suspicion, "clip_id other_id metric score", SUSPICIONS)

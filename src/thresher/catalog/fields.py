@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, Float, Integer, and_, exists, false, func,
 
 from thresher.catalog import paths, schema
 from thresher.catalog.database import chunks
+from thresher.catalog.measures import measure_value
 from thresher.catalog.schema import (
     attribute,
     batch,
@@ -28,7 +29,6 @@ from thresher.catalog.schema import (
     clip_tag,
     cluster_clip,
     location,
-    measure,
     metric,
     nearest,
     recording,
@@ -46,6 +46,7 @@ from thresher.catalog.values import (
     period_of,
     seconds_of,
 )
+from thresher.signal.features.measure_registry import MEASURES
 from thresher.signal.metrics.registry import METRICS
 
 Condition = ColumnElement[bool]
@@ -54,7 +55,6 @@ SOURCE = (
     clip.join(recording, recording.c.id == clip.c.recording_id)
     .outerjoin(batch, batch.c.id == recording.c.batch_id)
     .outerjoin(checkpoint, checkpoint.c.id == recording.c.checkpoint_id)
-    .outerjoin(measure, measure.c.clip_id == clip.c.id)
 )
 """What every query is read from: one row for each clip."""
 
@@ -437,19 +437,6 @@ END = _frames_as_seconds(clip.c.end_frame)
 IS_HEARD = clip.c.heard_at.is_not(None) | clip.c.rating.is_not(None)
 """Who rated a clip has heard it, wherever that was."""
 
-MEASURES: Mapping[str, str] = {
-    "silence": "share of the clip in which nothing sounds, 0 to 1",
-    "loudness_range": "how far loudness varies, in LU",
-    "clipping": "share of samples at full scale or in flat tops, 0 to 1",
-    "noise": "spectral flatness, 0 for tones to 1 for noise",
-    "dc_offset": "mean of the samples; 1 is full scale",
-    "loop": "how much the clip repeats itself, 0 to 1",
-    "loop_period": "after how many seconds it does",
-    "onset_rate": "how many sounds start, per second",
-    "tempo": "beats per minute, where there is a clear pulse",
-}
-"""What single numbers say of a clip, by the columns of `measure`; docs/measures.md tells how each is made."""
-
 _BUILT_IN: tuple[Field, ...] = (
     _number("id", clip.c.id, "the clip's number; digits alone mean it"),
     Field(
@@ -493,7 +480,7 @@ _BUILT_IN: tuple[Field, ...] = (
     _text("subtype", recording.c.subtype, "encoding, such as PCM_16 or VORBIS"),
     _number("loudness", clip.c.loudness, "integrated loudness, in LUFS"),
     _number("peak", clip.c.peak, "largest absolute sample; 1 is full scale"),
-    *(_number(name, measure.c[name], description) for name, description in MEASURES.items()),
+    *(_number(name, measure_value(name), entry.description) for name, entry in MEASURES.items()),
     _choice("kind", clip.c.kind, schema.CLIP_KINDS, "how the span was found"),
     _number("cluster", _CLUSTER, "the group of kindred clips, as `thresher clusters` numbers them"),
     Field(

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from thresher.catalog import measures
 from thresher.catalog.database import chunks, insert_row
 from thresher.catalog.paths import StoredPath, display_text, from_stored
 from thresher.catalog.provenance import Provenance
@@ -27,7 +28,6 @@ from thresher.catalog.schema import (
     checkpoint,
     clip,
     location,
-    measure,
     recording,
 )
 from thresher.catalog.values import UnfitError, number_of
@@ -80,8 +80,8 @@ class Sighting:
 
 @dataclass(frozen=True)
 class WholeClip:
-    """What the catalog keeps of a recording's whole clip; fields as the columns of `clip`, `measures` as those of
-    `measure`, None where nothing can be measured."""
+    """What the catalog keeps of a recording's whole clip; fields as the columns of `clip`, `measures` by
+    name, None where nothing can be measured."""
 
     start_frame: int
     end_frame: int
@@ -93,7 +93,7 @@ class WholeClip:
     peak: float | None
     descriptor: bytes | None = None
     descriptor_version: int | None = None
-    measures: Mapping[str, Any] | None = None
+    measures: Mapping[str, float | None] | None = None
 
     def columns(self) -> dict[str, Any]:
         """Values by column name of `clip`, the checksums included."""
@@ -169,8 +169,8 @@ def replace_content(connection: Connection, recording_id: int, content: Content)
         whole = replace(whole, descriptor=old.descriptor, descriptor_version=old.descriptor_version)
     connection.execute(update(clip).where(clip.c.id == old.id).values(whole.columns()))
     if whole.measures is not None or not same_span:
-        connection.execute(delete(measure).where(measure.c.clip_id == old.id))
-    _add_measures(connection, [(old.id, whole)])
+        measures.remove(connection, old.id)
+    _store_measures(connection, [(old.id, whole)])
     same = same_span and old.fingerprint == whole.fingerprint and old.descriptor in (None, whole.descriptor)
     return [] if same else [old.id]
 
@@ -218,15 +218,14 @@ def add_first_seen(
             for recording_id, each in zip(recording_ids, seen, strict=True)
         ],
     ).all()
-    _add_measures(connection, zip(clip_ids, (each.content.whole for each in seen), strict=True))
+    _store_measures(connection, zip(clip_ids, (each.content.whole for each in seen), strict=True))
     _add_locations(connection, batch_id, recording_ids, seen, checkpoints, here)
     return list(recording_ids)
 
 
-def _add_measures(connection: Connection, clips: Iterable[tuple[int, WholeClip]]) -> None:
-    rows = [{"clip_id": clip_id, **whole.measures} for clip_id, whole in clips if whole.measures is not None]
-    if rows:
-        connection.execute(insert(measure), rows)
+def _store_measures(connection: Connection, clips: Iterable[tuple[int, WholeClip]]) -> None:
+    measured = ((clip_id, whole.measures) for clip_id, whole in clips)
+    measures.store(connection, ((clip_id, values) for clip_id, values in measured if values is not None))
 
 
 def _add_locations(

@@ -186,20 +186,14 @@ clip_tag = Table(
 )
 Index("ix_clip_tag_tag", clip_tag.c.tag)
 
-measure = Table(  # what a clip is like in single numbers; columns as signal/measures.py names them
+measure = Table(  # numbers that describe a clip; signal/features/measure_registry.py lists them
     "measure",
     metadata,
     Column("clip_id", ForeignKey("clip.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", Text, primary_key=True),
     Column("version", Integer, nullable=False),
-    Column("silence", Float, nullable=False),
-    Column("loudness_range", Float),
-    Column("clipping", Float, nullable=False),
-    Column("noise", Float),
-    Column("dc_offset", Float, nullable=False),
-    Column("loop", Float),
-    Column("loop_period", Float),
-    Column("onset_rate", Float),
-    Column("tempo", Float),
+    Column("value", Float),  # NULL: undefined for this clip
+    sqlite_with_rowid=False,
 )
 
 suspicion = Table(  # a rejected clip that another one was like when it came

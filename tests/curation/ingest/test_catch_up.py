@@ -176,7 +176,8 @@ def test_what_was_not_measured_yet_is_by_the_next_ingest(
         before = list_clips(catalog, "noise:.. loop+")
         with catalog.writing() as connection:
             connection.execute(text("DELETE FROM measure WHERE clip_id <= 2"))
-            connection.execute(text("UPDATE measure SET version = 0, noise = 7 WHERE clip_id = 3"))
+            connection.execute(text("UPDATE measure SET version = 0 WHERE clip_id = 3"))
+            connection.execute(text("UPDATE measure SET value = 7 WHERE clip_id = 3 AND name = 'noise'"))
         assert len(before) == 5
         assert len(list_clips(catalog, "noise:..1")) == 2
         assert stats(catalog).unmeasured == 3

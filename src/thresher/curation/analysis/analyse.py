@@ -8,7 +8,7 @@ pass, so that memory stays bounded whatever the length.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from thresher.errors import AudioError
 from thresher.signal.features import descriptors, measures
 from thresher.signal.features.fingerprint import find_backend, to_pcm
 from thresher.signal.features.loudness import LoudnessMeter
-from thresher.signal.features.measures import Measures
+from thresher.signal.features.measured_clip import MeasuredClip
 from thresher.signal.features.spectra import DescribedSpectra, at_working_rate, described_spectra, spectra
 from thresher.signal.features.trim import LevelMeter, Levels, Span, TrimSettings, to_mono
 from thresher.signal.metrics.registry import find_metric
@@ -79,7 +79,7 @@ class Analysis:
     loudness: float | None = None
     peak: float | None = None
     descriptor: NDArray[np.float32] | None = None
-    measures: Measures | None = None
+    measures: Mapping[str, float | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -137,9 +137,7 @@ def content_of(analysis: Analysis, trim: str) -> Content:
             peak=analysis.peak,
             descriptor=None if analysis.descriptor is None else analysis.descriptor.astype("<f4").tobytes(),
             descriptor_version=None if analysis.descriptor is None else descriptors.VERSION,
-            measures=None
-            if analysis.measures is None
-            else {"version": measures.VERSION, **vars(analysis.measures)},
+            measures=analysis.measures,
         ),
     )
 
@@ -246,7 +244,7 @@ def _measured(
 
 def _described(
     source: _Source, levels: Levels, mono: _Mono, loudness_range: float | None, task: AnalysisTask
-) -> tuple[NDArray[np.float32] | None, Measures | None]:
+) -> tuple[NDArray[np.float32] | None, dict[str, float | None] | None]:
     """What the spectra of the span's excerpts tell: its descriptor and its measures, where they are wanted."""
     sr = source.reader.format.sample_rate
     y = at_working_rate(mono.excerpts(), sr)
@@ -257,7 +255,8 @@ def _described(
         descriptor = descriptors.descriptor_of(found, mel_levels)
     if task.measure:
         blocks = [block for excerpt in mono.spans for block in source.blocks(excerpt.start, excerpt.end)]
-        measured = measures.measure(blocks, sr, found, mel_levels, len(mono.spans), levels, loudness_range)
+        clip = MeasuredClip(blocks, sr, found, mel_levels, len(mono.spans), levels, loudness_range)
+        measured = measures.measure(clip)
     return descriptor, measured
 
 

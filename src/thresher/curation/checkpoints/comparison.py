@@ -17,12 +17,14 @@ from sqlalchemy import Connection, func, select
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
-from thresher.catalog.fields import MEASURES, SECONDS
-from thresher.catalog.schema import checkpoint, clip, measure, recording
+from thresher.catalog.fields import SECONDS
+from thresher.catalog.measures import measure_value
+from thresher.catalog.schema import checkpoint, clip, recording
 from thresher.curation.checkpoints.summary import generated_files, in_training_order, sounding, written_by
 from thresher.curation.checkpoints.verdicts import find_checkpoint, text_of
 from thresher.curation.comparison.checkpoint_scores import KIN_METRIC, Written, nearest_earlier
 from thresher.errors import UsageError
+from thresher.signal.features.measure_registry import MEASURES
 from thresher.signal.metrics.registry import find_metric
 from thresher.signal.statistics.bootstrap import Interval, mean_difference, pair_mean, pair_mean_difference
 
@@ -106,11 +108,9 @@ def _figures(connection: Connection, clip_ids: Sequence[int]) -> Mapping[str, Va
     """Figures of each clip by name; clips of which one is not known are left out of it."""
     known: dict[str, list[float]] = {name: [] for name in CLIP_FIGURES}
     columns: dict[str, Any] = {"seconds": SECONDS, "loudness": clip.c.loudness, "rating": clip.c.rating}
-    columns |= {name: measure.c[name] for name in MEASURES}
+    columns |= {name: measure_value(name) for name in MEASURES}
     statement = select(*(columns[name].label(name) for name in CLIP_FIGURES)).select_from(
-        clip.join(recording, recording.c.id == clip.c.recording_id).outerjoin(
-            measure, measure.c.clip_id == clip.c.id
-        )
+        clip.join(recording, recording.c.id == clip.c.recording_id)
     )
     for chunk in chunks(clip_ids):
         for row in connection.execute(statement.where(clip.c.id.in_(chunk)).order_by(clip.c.id)):

@@ -15,13 +15,13 @@ from sqlalchemy import Connection, Float, Subquery, case, distinct, func, litera
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.fields import IS_HEARD, SECONDS
+from thresher.catalog.measures import measure_value
 from thresher.catalog.schema import (
     STATUSES,
     USABLE_STATUSES,
     checkpoint,
     clip,
     location,
-    measure,
     recording,
 )
 from thresher.curation.comparison.checkpoint_scores import Kinship, Written, kinship
@@ -110,14 +110,10 @@ def checkpoints(catalog: Catalog, progress: Progress = no_progress) -> list[Chec
                 func.sum(case((clip.c.rejected, 1), else_=0)).label("rejected"),
                 func.sum(case((IS_HEARD, 1), else_=0)).label("heard"),
                 func.avg(clip.c.loudness).label("loudness"),
-                func.avg(measure.c.loop).label("loop"),
-                func.avg(measure.c.noise).label("noise"),
+                func.avg(measure_value("loop")).label("loop"),
+                func.avg(measure_value("noise")).label("noise"),
             )
-            .select_from(
-                pairs.join(clip, clip.c.recording_id == pairs.c.recording_id).outerjoin(
-                    measure, measure.c.clip_id == clip.c.id
-                )
-            )
+            .select_from(pairs.join(clip, clip.c.recording_id == pairs.c.recording_id))
             .group_by(pairs.c.checkpoint_id)
         ).all()
         by_checkpoint: defaultdict[int | None, list[Any]] = defaultdict(list)
@@ -176,9 +172,9 @@ def sounding() -> Subquery:
         select(
             clip.c.recording_id,
             func.sum(KEPT).label("seconds"),
-            func.sum(KEPT * (1.0 - func.coalesce(measure.c.silence, 0.0))).label("sounding"),
+            func.sum(KEPT * (1.0 - func.coalesce(measure_value("silence"), 0.0))).label("sounding"),
         )
-        .select_from(CLIPS.outerjoin(measure, measure.c.clip_id == clip.c.id))
+        .select_from(CLIPS)
         .group_by(clip.c.recording_id)
         .subquery()
     )

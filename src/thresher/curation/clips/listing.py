@@ -13,15 +13,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, and_, func, select
 
-from thresher.catalog import paths, suspicion
+from thresher.catalog import measures, paths, suspicion
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.database import chunks
 from thresher.catalog.edits import Edits
 from thresher.catalog.fields import (
     END,
     FIELDS,
     IS_HEARD,
-    MEASURES,
     SECONDS,
     SOURCE,
     START,
@@ -46,7 +44,6 @@ from thresher.catalog.schema import (
     clip,
     clip_tag,
     location,
-    measure,
     metric,
     nearest,
     recording,
@@ -133,7 +130,7 @@ class ClipDetail:
 
     `checkpoint_pinned` says that a correction stands over what its locations say; `checkpoints_disagree` that
     they name more than one checkpoint. `trim` is the settings its span came from, as JSON. `measures` are those of
-    fields.MEASURES, none where nothing was measured; `suspicions` the rejected clips that this one was like when
+    the registry, none where nothing was measured; `suspicions` the rejected clips that this one was like when
     it came.
     """
 
@@ -179,9 +176,9 @@ def list_clips(catalog: Catalog, terms: Terms = (), *, limit: int | None = None)
 
 
 def list_measures(catalog: Catalog, clip_ids: Sequence[int]) -> dict[int, dict[str, float | None]]:
-    """What clips are like, by fields.MEASURES; those that were not measured are left out."""
+    """What clips are like, by the registry; those that were not measured are left out."""
     with catalog.reading() as connection:
-        return _measures(connection, clip_ids)
+        return measures.read(connection, clip_ids)
 
 
 def count_clips(catalog: Catalog, terms: Terms = (), *, defaults: bool = True) -> int:
@@ -261,7 +258,7 @@ def show_clip(catalog: Catalog, term: str) -> ClipDetail:
             checkpoints_disagree=len(said) > 1,
             locations=locations,
             nearest=_neighbours(connection, clip_id),
-            measures=_measures(connection, [clip_id]).get(clip_id, {}),
+            measures=measures.read(connection, [clip_id]).get(clip_id, {}),
             suspicions=tuple(suspicion.read(connection, clip_id)),
         )
 
@@ -450,16 +447,6 @@ def _neighbours(connection: Connection, clip_id: int) -> tuple[NeighbourRow, ...
         NeighbourRow(*row, offset=_offset(connection, clip_id, row.id) if row.name == "aligned" else None)
         for row in rows.all()
     )
-
-
-def _measures(connection: Connection, clip_ids: Sequence[int]) -> dict[int, dict[str, float | None]]:
-    columns = [measure.c[name] for name in MEASURES]
-    found: dict[int, dict[str, float | None]] = {}
-    for chunk in chunks(clip_ids):
-        statement = select(measure.c.clip_id, *columns).where(measure.c.clip_id.in_(chunk))
-        for clip_id, *values in connection.execute(statement):
-            found[clip_id] = dict(zip(MEASURES, values, strict=True))
-    return found
 
 
 def _offset(connection: Connection, clip_id: int, other_id: int) -> float:

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, distinct, func, select
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.measures import is_unmeasured
 from thresher.catalog.schema import (
     STATUSES,
     USABLE_STATUSES,
@@ -21,7 +22,6 @@ from thresher.catalog.schema import (
     checkpoint,
     clip,
     location,
-    measure,
     recording,
     song,
 )
@@ -163,14 +163,10 @@ def _metrics(connection: Connection, in_use: Sequence[str]) -> tuple[MetricRow, 
 
 
 def _unmeasured(connection: Connection) -> int:
-    from thresher.signal.features import measures
-
     statement = (
         select(func.count())
-        .select_from(CLIPS.outerjoin(measure, measure.c.clip_id == clip.c.id))
-        .where(
-            recording.c.status.in_(USABLE_STATUSES), func.coalesce(measure.c.version, 0) != measures.VERSION
-        )
+        .select_from(CLIPS)
+        .where(recording.c.status.in_(USABLE_STATUSES), is_unmeasured())
     )
     return int(connection.scalar(statement) or 0)
 

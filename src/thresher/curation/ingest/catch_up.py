@@ -7,12 +7,13 @@ from dataclasses import replace
 from sqlalchemy import ColumnElement, false, func, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import USABLE_STATUSES, clip, measure, recording
+from thresher.catalog.measures import is_unmeasured
+from thresher.catalog.schema import USABLE_STATUSES, clip, recording
 from thresher.curation.analysis.analyse import makes_descriptors
 from thresher.curation.comparison.score import ScoreReport, open_work, score_all
 from thresher.curation.ingest.reanalyse import reanalyse_clips
 from thresher.curation.workers import Progress, no_progress
-from thresher.signal.features import descriptors, measures
+from thresher.signal.features import descriptors
 from thresher.signal.metrics.registry import find_metric
 
 
@@ -25,7 +26,7 @@ def keep_scores(
     """
     lacking: ColumnElement[bool] = false()
     if catalog.settings.ingest.measure:
-        lacking |= _IS_UNMEASURED
+        lacking |= is_unmeasured()
     if makes_descriptors(catalog.settings):
         lacking |= _IS_UNDESCRIBED
     behind = _audible(catalog, lacking)
@@ -49,7 +50,6 @@ def planned_scores(catalog: Catalog) -> tuple[ScoreReport, ...]:
 
 # what came before there were any, or under another version
 _IS_UNDESCRIBED = func.coalesce(clip.c.descriptor_version, 0) != descriptors.VERSION
-_IS_UNMEASURED = func.coalesce(measure.c.version, 0) != measures.VERSION
 
 
 def _audible(catalog: Catalog, *conditions: ColumnElement[bool]) -> list[int]:
@@ -58,7 +58,6 @@ def _audible(catalog: Catalog, *conditions: ColumnElement[bool]) -> list[int]:
         statement = (
             select(clip.c.id)
             .join(recording, recording.c.id == clip.c.recording_id)
-            .outerjoin(measure, measure.c.clip_id == clip.c.id)
             .where(
                 recording.c.status.in_(USABLE_STATUSES), clip.c.end_frame > clip.c.start_frame, *conditions
             )

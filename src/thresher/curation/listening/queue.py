@@ -19,8 +19,9 @@ from thresher.catalog.content_files import content_files
 from thresher.catalog.database import chunks, insert_row
 from thresher.catalog.decisions import Decision
 from thresher.catalog.fields import IS_HEARD, SECONDS, SOURCE, shown_location
+from thresher.catalog.measures import measure_value
 from thresher.catalog.query import join_terms, split_text
-from thresher.catalog.schema import checkpoint, clip, listening, listening_clip, location, measure, recording
+from thresher.catalog.schema import checkpoint, clip, listening, listening_clip, location, recording
 from thresher.curation.clips.decisions import readable
 from thresher.curation.clips.listing import Terms, select_ids
 from thresher.curation.listening.heard import mark_heard
@@ -306,8 +307,8 @@ def _full_rows(connection: Connection, ids: Sequence[int]) -> dict[int, Any]:
                 checkpoint.c.run,
                 checkpoint.c.epoch,
                 checkpoint.c.step,
-                measure.c.loop,
-                measure.c.noise,
+                measure_value("loop").label("loop"),
+                measure_value("noise").label("noise"),
                 shown_location(location.c.path_text).label("path_text"),
             )
             .select_from(SOURCE)

@@ -19,8 +19,9 @@ from sqlalchemy import Connection, select
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.fields import END, IS_HEARD, SECONDS, START, shown_location
+from thresher.catalog.measures import measure_value
 from thresher.catalog.query import context_of, join_terms, normalise, parse, select_clips, with_defaults
-from thresher.catalog.schema import checkpoint, clip, location, measure, recording
+from thresher.catalog.schema import checkpoint, clip, location, recording
 from thresher.catalog.suspicion import IS_SUSPECT
 from thresher.curation.checkpoints.highlights import Pick, Picks, pick
 from thresher.curation.checkpoints.summary import RECORDED, CheckpointRow, checkpoints, generated_files
@@ -209,9 +210,7 @@ def _clips(catalog: Catalog, connection: Connection, words: list[str]) -> dict[i
         IS_HEARD.label("heard"),
         clip.c.note,
         clip.c.loudness,
-        measure.c.silence,
-        measure.c.loop,
-        measure.c.noise,
+        *(measure_value(name).label(name) for name in ("silence", "loop", "noise")),
     )
     return {row["id"]: _clip(catalog, dict(row)) for row in connection.execute(statement).mappings()}
 
@@ -234,11 +233,9 @@ def _spreads(connection: Connection) -> dict[int | None, dict[str, tuple[float, 
     """The quartiles of each checkpoint's clips; a clip counts for each checkpoint that wrote its content."""
     files = generated_files()
     pairs = select(files.c.checkpoint_id, files.c.recording_id).distinct().subquery()
-    columns = (clip.c.loudness, measure.c.silence, measure.c.loop, measure.c.noise)
-    statement = select(pairs.c.checkpoint_id, *columns).select_from(
-        pairs.join(clip, clip.c.recording_id == pairs.c.recording_id).outerjoin(
-            measure, measure.c.clip_id == clip.c.id
-        )
+    measures = (measure_value(name).label(name) for name in ("silence", "loop", "noise"))
+    statement = select(pairs.c.checkpoint_id, clip.c.loudness, *measures).select_from(
+        pairs.join(clip, clip.c.recording_id == pairs.c.recording_id)
     )
     values: defaultdict[int | None, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in connection.execute(statement):

@@ -26,6 +26,7 @@ from thresher.interfaces.cli.output import (
     tell,
 )
 from thresher.interfaces.cli.table import Column, Keep
+from thresher.signal.features.measure_registry import MEASURES
 from thresher.signal.metrics.registry import METRICS
 
 if TYPE_CHECKING:
@@ -65,15 +66,7 @@ MEASURED_COLUMNS = (
     Column("epoch", lambda row: row["epoch"], is_number=True),
     Column("length", lambda row: clock(row["seconds"]), is_number=True, rank=6),
     _measured("LUFS", "loudness", 1, 5),
-    _measured("range", "loudness_range", 1, 5),
-    _measured("silence", "silence", 2),
-    _measured("loop", "loop", 2),
-    _measured("period", "loop_period", 2, 1),
-    _measured("noise", "noise", 2),
-    _measured("onsets/s", "onset_rate", 1, 2),
-    _measured("tempo", "tempo", 0, 2),
-    _measured("clipping", "clipping", 3, 3),
-    _measured("offset", "dc_offset", 3, 4),
+    *(_measured(entry.title, entry.name, entry.digits, entry.rank) for entry in MEASURES.values()),
     Column("rating", lambda row: "★" * (row["rating"] or 0), rank=7),
     Column("path", lambda row: row["path"], keep=Keep.END),
 )
@@ -93,7 +86,6 @@ def list_clips(
     ] = False,
 ) -> None:
     """List clips: all that are usable and not rejected, or those that a query finds; a table stops at 200."""
-    from thresher.catalog.fields import MEASURES
     from thresher.curation.clips import listing
 
     with open_catalog() as catalog:
@@ -199,13 +191,11 @@ def _suspicion_text(detail: ClipDetail) -> str:
 
 
 def measure_text(name: str, value: float | None) -> str | None:
-    """One of fields.MEASURES for people, with its unit."""
+    """A measure of a clip for people, with its unit."""
     if value is None:
         return None
-    if name == "tempo":
-        return f"{value:.0f} BPM"
-    unit = {"loudness_range": " LU", "loop_period": " s", "onset_rate": " per second"}.get(name, "")
-    return f"{value:.1f}{unit}" if unit else f"{value:.3f}"
+    entry = MEASURES[name]
+    return f"{value:.{entry.digits}f} {entry.unit}" if entry.unit else f"{value:.3f}"
 
 
 def _at(near: NeighbourRow) -> str:
