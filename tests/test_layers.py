@@ -154,6 +154,25 @@ def test_signals_know_no_file_no_database_and_no_clock(path: Path) -> None:
     assert not (roots & NOT_IN_SIGNAL) - allowed
 
 
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE / "interfaces").rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE))
+)
+def test_interfaces_contain_no_sql(path: Path) -> None:
+    database = {name for name in imports(path) if name.split(".")[0] == "sqlalchemy"}
+    assert not database | {name for name in imports(path) if name.startswith("thresher.catalog.schema")}
+    calls = {
+        node.func.attr
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    assert not calls & {"reading", "writing"}, "interfaces call verbs and open no connection"
+
+
+def test_no_module_imports_the_package_root() -> None:
+    roots = {str(path.relative_to(PACKAGE)) for path in modules() if "thresher" in imports(path)}
+    assert roots == set()
+
+
 def test_only_two_modules_open_audio_files() -> None:
     users = {path.name for path in modules() if "soundfile" in imports(path)}
     assert users == {"audio.py", "encoding.py"}

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from thresher.interfaces.cli.main import HOMES
+from thresher.interfaces.cli.commands import MODULES
 
 RATE = 16_000
 
@@ -293,15 +293,20 @@ def test_each_command_lies_where_the_program_looks_for_it() -> None:
         "print(*get_command(app).commands)\n"
     )
     registered = {
-        home: set(
-            subprocess.run([sys.executable, "-c", code, home], capture_output=True, text=True).stdout.split()
+        module: set(
+            subprocess.run(
+                [sys.executable, "-c", code, module], capture_output=True, text=True
+            ).stdout.split()
         )
-        for home in HOMES
+        for module in set(MODULES.values())
     }
-    # the demo shows others' commands
-    others = set().union(*(commands for home, commands in registered.items() if home != "demo"))
-    assert registered.pop("demo") - others == {"demo"}
-    assert registered == {home: set(commands) for home, commands in HOMES.items() if home != "demo"}
+    # the demo also registers the commands that it runs
+    others = set().union(*(commands for module, commands in registered.items() if module != "demo"))
+    assert registered["demo"] - others == {"demo"}
+    registered["demo"] = {"demo"}
+    assert registered == {
+        module: {command for command in MODULES if MODULES[command] == module} for module in registered
+    }
 
 
 @pytest.mark.parametrize(
@@ -314,7 +319,7 @@ def test_where_no_command_is_named_all_are_known(tmp_path: Path, arguments: list
     if "nonsense" in arguments:
         assert "No such command 'nonsense'" in shown
     else:
-        assert all(command in shown for commands in HOMES.values() for command in commands)
+        assert all(command in shown for command in MODULES)
 
 
 @pytest.mark.parametrize("repeated", [1, 400])
@@ -322,8 +327,8 @@ def test_a_closed_pipe_is_no_failure(home: Path, repeated: int) -> None:
     """Whether the output fits into what Python and the system keep of it, or not."""
     code = (
         "import sys\n"
-        "from thresher.interfaces.cli import finding, main\n"
-        "from thresher.curation import listing\n"
+        "from thresher.interfaces.cli import main\n"
+        "from thresher.curation.clips import listing\n"
         "found = listing.list_clips\n"
         f"listing.list_clips = lambda *given, **options: found(*given, **options) * {repeated}\n"
         "sys.exit(main.run(['list', '--format', 'jsonl']))\n"
@@ -362,7 +367,7 @@ def test_ctrl_c_says_what_stays_and_the_next_ingest_goes_on(tmp_path: Path) -> N
     code = (
         "import signal, sys, time\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
-        "from thresher.curation import ingest\n"
+        "from thresher.curation.ingest import ingest\n"
         "from thresher.interfaces.cli import main\n"
         "analyse, begun = ingest.analyse, []\n"
         "def slowly(task):\n"
@@ -381,7 +386,7 @@ def test_ctrl_c_says_what_stays_and_the_next_ingest_goes_on(tmp_path: Path) -> N
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert errors == "interrupted; what was committed stays, and the same command goes on from there\n"
+    assert errors == "interrupted; finished work is saved, and the same command continues from there\n"
     assert output == ""
     (interrupted,) = json.loads(thresher("batches", "--json", cwd=tmp_path).stdout)
     stayed = len(json.loads(thresher("list", "--json", cwd=tmp_path).stdout))
@@ -422,7 +427,7 @@ def test_a_lost_database_is_made_anew_by_the_command_that_is_named(tmp_path: Pat
 
 
 def test_what_a_listing_leaves_out_is_hinted_at(home: Path) -> None:
-    assert "1 clip found that listings leave out" in thresher("list", "1", cwd=home).stderr
+    assert "1 matching clip hidden" in thresher("list", "1", cwd=home).stderr
     assert thresher("list", "epoch:999", cwd=home).stderr == "nothing found\n"
 
 

@@ -19,6 +19,7 @@ from typing import Self
 from thresher.catalog.audio import AudioReader
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.encoding import AudioWriter
+from thresher.curation.clips.listing import find_clip
 from thresher.curation.ingest.reanalyse import content_file
 from thresher.curation.listening.heard import mark_heard
 from thresher.curation.songs.tracklist import track_of_clip
@@ -75,8 +76,13 @@ def find_player() -> tuple[str, ...]:
     )
 
 
-def play_clip(catalog: Catalog, clip_id: int) -> Played:
-    """Play the trimmed span of a clip, and remember that it was heard: a decision, as `listen` makes them."""
+def play_clip(catalog: Catalog, term: str) -> Played:
+    """Play the trimmed span of the clip that an id, a path or a query names, and mark the clip as heard.
+
+    Marking is a decision that `undo` reverts. Raises NotFoundError if no clip matches, UsageError if several do.
+    """
+    with catalog.reading() as connection:
+        clip_id = find_clip(catalog, connection, term)
     player = find_player()
     with clip_audio(catalog, clip_id) as audio:
         played = play_file(audio.file, player, shown=audio.shown)

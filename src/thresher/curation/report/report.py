@@ -11,6 +11,7 @@ import os
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.fields import END, IS_HEARD, SECONDS, START, shown_location
 from thresher.catalog.measures import measure_value
 from thresher.catalog.query import context_of, join_terms, normalise, parse, select_clips, with_defaults
-from thresher.catalog.schema import checkpoint, clip, location, recording
+from thresher.catalog.schema import USABLE_STATUSES, checkpoint, clip, location, recording
 from thresher.catalog.suspicion import IS_SUSPECT
 from thresher.curation.checkpoints.highlights import Pick, Picks, pick
 from thresher.curation.checkpoints.summary import RECORDED, CheckpointRow, checkpoints, generated_files
@@ -171,6 +172,23 @@ def report_data(catalog: Catalog, terms: Terms = (), progress: Progress = no_pro
         duplicates=found_dupes,
         songs=tuple(_song(catalog, row) for row in songs(catalog)),
     )
+
+
+def usable_share(row: CheckpointRow) -> float:
+    """The share of a checkpoint's files, 0 to 1, whose status allows them in songs."""
+    return sum(row.statuses.get(status, 0.0) for status in USABLE_STATUSES)
+
+
+def belongs_to_catalog(catalog: Catalog, file: Path) -> bool:
+    """Whether a file is the catalog's own (settings or database), or a recording that it knows at this path."""
+    with catalog.reading() as connection:
+        own = [catalog.file, Path(str(connection.engine.url.database))]
+        known = connection.scalar(
+            select(location.c.id)
+            .where(location.c.path == catalog.stored(file).path, location.c.missing_since.is_(None))
+            .limit(1)
+        )
+    return known is not None or any(each.exists() and each.samefile(file) for each in own)
 
 
 def _knows_copies(catalog: Catalog) -> bool:

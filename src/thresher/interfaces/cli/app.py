@@ -1,6 +1,7 @@
-"""The command line: parse arguments, call one verb, print what it returns.
+"""The command-line application and what all its commands share.
 
-Verbs are imported inside the commands, so that `--help` and `list` don't pay for audio and numbers.
+A command parses its arguments, calls one verb and prints what the verb returns. Commands import their verb when
+they run, so that `--help` and `list` don't load the audio and numerical libraries.
 """
 
 from __future__ import annotations
@@ -15,24 +16,41 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
+from thresher.interfaces.cli.commands import MODULES
+
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
 
 
-# Exit codes that are no error's; those of errors are in errors.py.
+# Exit codes of commands that end without an error; errors.py has those of errors.
 NEEDS_ACTION, DONE_IN_PART = 3, 5
 
+# Panels of `thresher --help`, in their order.
+ADD = "Add audio"
+FIND = "Find clips"
+DECIDE = "Decide"
+SONGS = "Make songs"
+MAINTAIN = "Maintain the catalog"
+TRY = "Try it"
 
-class Interrupted(Exception):  # noqa: N818  the user's wish, not an error
+
+class Interrupted(Exception):  # noqa: N818  a request of the user, not an error
     """The user pressed Ctrl-C."""
 
 
 class ReaderLeftError(Exception):
-    """`thresher list | head`: who was reading has seen enough."""
+    """The program that reads our output has closed it, as `head` does in `thresher list | head`."""
 
 
 class _Commands(typer.core.TyperGroup):
-    """All commands; Typer would make exit codes of its own, without a word, of what is raised here."""
+    """The group of all commands.
+
+    It replaces two exceptions with our own, because Typer would end the program silently on them.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of the commands in the order of `--help`."""
+        return sorted(super().list_commands(ctx), key=list(MODULES).index)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -48,14 +66,14 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Keep what generative models write: compare only what is new, keep what is good, make songs.",
+    help="Catalog the audio that generative models write: compare new clips, keep the good ones, make songs.",
 )
 song_app = typer.Typer(no_args_is_help=True, help="Save, show and render songs.")
 
 
 @dataclass
 class Context:
-    """What the options before the command say."""
+    """The values of the options before the command."""
 
     catalog: Path | None = None
     debug: bool = False
@@ -65,26 +83,26 @@ context = Context()
 
 
 def end_on_sigterm() -> None:
-    """Have SIGTERM end the program as an exception does: what plays is stopped, and what is temporary goes."""
+    """Make SIGTERM raise SystemExit, so that a player is stopped and temporary files are removed."""
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
 
 
 def open_catalog() -> Catalog:
-    """The catalog that the command line, the environment or the current folder names."""
+    """Open the catalog that `--catalog`, the environment or the current folder names."""
     from thresher.catalog.catalog import Catalog
     from thresher.interfaces.cli.output import say
 
     catalog = Catalog.open(context.catalog)
     if catalog.backup is not None:
-        say(f"the catalog was upgraded; as it was before, it is in {catalog.backup}")
+        say(f"the catalog was upgraded; a copy of the old one is in {catalog.backup}")
     return catalog
 
 
 def terms_of(catalog: Catalog, arguments: list[str]) -> list[str]:
-    """Arguments as query terms.
+    """Turn command-line arguments into query terms.
 
-    Files and folders that exist here become `path:` terms. Where every argument names clips by id or path,
-    any of them is meant, not all at once.
+    Files and folders that exist become `path:` terms. If every argument is an id or a path, the terms are
+    joined by OR, because no clip has two ids.
     """
     from thresher.catalog.query import normalise
 
@@ -98,7 +116,7 @@ def terms_of(catalog: Catalog, arguments: list[str]) -> list[str]:
 
 
 def _is_path(argument: str) -> bool:
-    # digits alone are an id, even where a file is called so
+    # digits are always an id, even if a file has that name
     return not argument.isdecimal() and (os.sep in argument or "." in argument) and os.path.exists(argument)
 
 
@@ -117,14 +135,15 @@ def before_any_command(
         typer.Option(
             "--catalog",
             metavar="FILE",
-            help="The catalog.toml to use; else $THRESHER_CATALOG, else the nearest one upwards from here.",
+            help="Use this catalog.toml. Default: $THRESHER_CATALOG, else the first catalog.toml found in this "
+            "folder and those above it.",
         ),
     ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")] = False,
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Options that hold for every command."""
+    """Read the options that apply to every command."""
     context.catalog = catalog
     context.debug = debug

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from thresher.curation.checkpoints.comparison import Difference
     from thresher.curation.checkpoints.summary import CheckpointRow
 
-PANEL = "Find"
+PANEL = "Find clips"
 BARS = "▁▂▃▄▅▆▇█"
 
 FEWEST = 3
@@ -253,7 +253,7 @@ def _meaning(row: Difference) -> str:
     return "more" if row.difference > 0 else "less"
 
 
-@app.command(rich_help_panel="Judge")
+@app.command(rich_help_panel="Decide")
 def checkpoint(
     name: Annotated[
         str,

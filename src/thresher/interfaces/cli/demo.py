@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from thresher.interfaces.cli.app import app, context
+from thresher.interfaces.cli.app import TRY, app, context
 from thresher.interfaces.cli.checkpoints import checkpoints
 from thresher.interfaces.cli.ingesting import ingest_and_tell, init
 from thresher.interfaces.cli.output import say, tell
@@ -18,7 +18,7 @@ from thresher.interfaces.cli.renderings import render
 from thresher.interfaces.cli.songs import save
 
 
-@app.command(rich_help_panel="Try it")
+@app.command(rich_help_panel=TRY)
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("thresher-demo"),
 ) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from thresher.curation.exports.clip_file import Form
     from thresher.curation.exports.clips import ExportReport
 
-PANEL = "Find"
+PANEL = "Find clips"
 
 
 @app.command(rich_help_panel=PANEL)

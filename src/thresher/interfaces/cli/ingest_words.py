@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from thresher.curation.comparison.score import ScoreReport
     from thresher.curation.ingest.ingest import IngestReport
 
-KEEP_PANEL = "Keep the catalog"
+KEEP_PANEL = "Maintain the catalog"
 
 
 def with_jobs(executor: str, jobs: int | None) -> str:

@@ -10,7 +10,7 @@ import typer
 from thresher.errors import CatalogError
 from thresher.formatting import any_of, counted
 from thresher.interfaces.cli.app import DONE_IN_PART, NEEDS_ACTION, app, open_catalog, terms_of
-from thresher.interfaces.cli.asking import ask
+from thresher.interfaces.cli.confirm import ask
 from thresher.interfaces.cli.ingest_words import (
     KEEP_PANEL,
     assignments,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
     from thresher.curation.ingest.ingest import IngestOptions, IngestReport
 
-PANEL = "Fill the catalog"
+PANEL = "Add audio"
 
 
 @app.command(rich_help_panel=PANEL)

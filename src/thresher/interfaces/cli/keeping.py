@@ -14,7 +14,7 @@ import typer
 from thresher.errors import UsageError
 from thresher.formatting import counted
 from thresher.interfaces.cli.app import DONE_IN_PART, app, open_catalog, terms_of
-from thresher.interfaces.cli.asking import ask
+from thresher.interfaces.cli.confirm import ask
 from thresher.interfaces.cli.ingest_words import (
     KEEP_PANEL,
     assignments,

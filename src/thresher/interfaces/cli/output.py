@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from thresher.interfaces.cli.table import Column, Keep, print_table
+from thresher.interfaces.cli.table import Column, print_table
 
 TABLE_ROWS = 200
 """A table is for reading; past this many rows it says how many more there are."""
@@ -154,12 +154,3 @@ def checkpoint_text(row: Any) -> str:
     from thresher.catalog import values
 
     return values.checkpoint_text(row.run, row.epoch, row.step)
-
-
-DECISION_COLUMNS = (
-    Column("decision", lambda row: row.id, is_number=True),
-    Column("when", lambda row: local_time(row.made_at)),
-    Column("what", lambda row: row.summary, keep=Keep.LINES),
-    Column("changed", lambda row: len(row.changes), is_number=True),
-    Column("", lambda row: f"undone by {row.undone_by}" if row.undone_by else ""),
-)

@@ -10,9 +10,9 @@ import typer
 
 from thresher.formatting import any_of, counted
 from thresher.interfaces.cli.app import app, open_catalog, song_app, terms_of
+from thresher.interfaces.cli.decision_output import DECISION_COLUMNS
 from thresher.interfaces.cli.options import DryRun, Form, Json, SongName, form_of
 from thresher.interfaces.cli.output import (
-    DECISION_COLUMNS,
     Format,
     checkpoint_text,
     clock,

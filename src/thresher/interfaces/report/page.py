@@ -14,9 +14,8 @@ from typing import Any
 from thresher.catalog import paths
 from thresher.catalog.atomic_files import write_bytes, write_text
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import location
 from thresher.curation.clips.listing import Terms
-from thresher.curation.report.report import BEST, ODDEST, ReportData, report_data
+from thresher.curation.report.report import BEST, ODDEST, ReportData, belongs_to_catalog, report_data
 from thresher.curation.workers import Progress, no_progress
 from thresher.errors import CatalogError, NotFoundError, UsageError
 from thresher.interfaces.report import plots, view
@@ -106,27 +105,13 @@ def _target(catalog: Catalog, output: str | os.PathLike[str], *, overwrite: bool
         raise UsageError(f"{target} is a folder; give -o a file in it, such as {target / DEFAULT_NAME}")
     if not os.path.lexists(target):
         return target
-    if _is_of_the_catalog(catalog, target):
+    if belongs_to_catalog(catalog, target):
         raise UsageError(f"{target} belongs to the catalog; give -o another file")
     if not overwrite and not _is_report(target):
         raise UsageError(
             f"{target} is not a report of thresher; --overwrite replaces it, -o names another file"
         )
     return target
-
-
-def _is_of_the_catalog(catalog: Catalog, target: Path) -> bool:
-    from sqlalchemy import select
-
-    with catalog.reading() as connection:
-        own = [catalog.file, Path(str(connection.engine.url.database))]
-        stored = catalog.stored(target).path
-        known = connection.scalar(
-            select(location.c.id)
-            .where(location.c.path == stored, location.c.missing_since.is_(None))
-            .limit(1)
-        )
-    return known is not None or any(file.exists() and file.samefile(target) for file in own)
 
 
 def _is_report(file: Path) -> bool:

@@ -6,11 +6,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from thresher.catalog.schema import USABLE_STATUSES
 from thresher.catalog.values import checkpoint_text, format_duration
 from thresher.curation.checkpoints.highlights import WORTH_HEARING, Pick
 from thresher.curation.checkpoints.summary import CheckpointRow
-from thresher.curation.report.report import RenderedFile, ReportCheckpoint, ReportClip, ReportData
+from thresher.curation.report.report import (
+    RenderedFile,
+    ReportCheckpoint,
+    ReportClip,
+    ReportData,
+    usable_share,
+)
 from thresher.formatting import counted
 from thresher.interfaces.report.charts import Chart
 from thresher.interfaces.report.links import relative_url, span_fragment, why_silent
@@ -258,7 +263,7 @@ _ALWAYS = ("clips", "kept", "usable")
 _COLUMNS: Mapping[str, Callable[[CheckpointRow], Cell]] = {
     "clips": lambda row: Cell("", f"{row.files:,}"),
     "kept": lambda row: Cell("", format_duration(60 * row.minutes_kept)),
-    "usable": lambda row: Cell("", f"{sum(row.statuses.get(name, 0.0) for name in USABLE_STATUSES):.0%}"),
+    "usable": lambda row: Cell("", f"{usable_share(row):.0%}"),
     "rating": lambda row: Cell(
         "", "" if row.mean_rating is None else f"{row.mean_rating:.1f} ({row.ratings})"
     ),

@@ -8,15 +8,13 @@ from typing import Annotated
 import typer
 
 from thresher.formatting import counted
-from thresher.interfaces.cli.app import app, open_catalog, terms_of
+from thresher.interfaces.cli.app import FIND, app, open_catalog, terms_of
 from thresher.interfaces.cli.options import Json, OptionalQuery
 from thresher.interfaces.cli.output import print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
 
-PANEL = "Find"
 
-
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=FIND)
 def report(
     query: OptionalQuery = None,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The page to write.")] = Path(

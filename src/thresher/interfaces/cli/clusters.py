@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from thresher.formatting import counted, listed
-from thresher.interfaces.cli.app import app, open_catalog, terms_of
+from thresher.interfaces.cli.app import FIND, app, open_catalog, terms_of
 from thresher.interfaces.cli.options import Form, Json, OptionalQuery, form_of
 from thresher.interfaces.cli.output import (
     Format,
@@ -22,8 +22,6 @@ from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
     from thresher.curation.comparison.clusters import Clustering, ClusterRow
-
-PANEL = "Find"
 
 
 def _checkpoint(row: ClusterRow) -> str:
@@ -49,7 +47,7 @@ COLUMNS = (
 )
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=FIND)
 def clusters(
     query: OptionalQuery = None,
     refit: Annotated[bool, typer.Option("--refit", help="Group the query's clips anew.")] = False,

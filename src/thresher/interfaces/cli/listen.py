@@ -10,7 +10,7 @@ import typer
 
 from thresher.errors import UsageError
 from thresher.formatting import counted
-from thresher.interfaces.cli.app import app, end_on_sigterm, open_catalog, terms_of
+from thresher.interfaces.cli.app import DECIDE, app, end_on_sigterm, open_catalog, terms_of
 from thresher.interfaces.cli.options import DryRun, Form, Json, OptionalQuery, form_of
 from thresher.interfaces.cli.output import (
     Format,
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
     from thresher.curation.listening.queue import Queue
 
-PANEL = "Judge"
-
 LISTEN_COLUMNS = (
     Column("", lambda row: row.position + 1, is_number=True),
     Column("id", lambda row: row.id, is_number=True),
@@ -48,7 +46,7 @@ LISTEN_COLUMNS = (
 MUCH_LONGER = 1.2
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=DECIDE)
 def listen(
     query: OptionalQuery = None,
     minutes: Annotated[

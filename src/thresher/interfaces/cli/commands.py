@@ -1,0 +1,46 @@
+"""The table of commands: add a line here for each new command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+MODULES: Mapping[str, str] = {
+    "init": "ingesting",
+    "ingest": "ingesting",
+    "watch": "keeping",
+    "list": "list",
+    "show": "show",
+    "near": "near",
+    "dupes": "dupes",
+    "clusters": "clusters",
+    "checkpoints": "checkpoints",
+    "report": "report",
+    "stats": "stats",
+    "fields": "fields",
+    "play": "play",
+    "export": "exporting",
+    "listen": "listen",
+    "rate": "rate",
+    "reject": "reject",
+    "unreject": "reject",
+    "trust": "reject",
+    "tag": "tag",
+    "note": "note",
+    "modify": "modify",
+    "checkpoint": "checkpoints",
+    "undo": "history",
+    "history": "history",
+    "song": "songs",
+    "batches": "ingesting",
+    "score": "ingesting",
+    "reanalyse": "ingesting",
+    "verify": "ingesting",
+    "forget": "ingesting",
+    "prune": "keeping",
+    "config": "ingesting",
+    "demo": "demo",
+}
+"""The module of `thresher.interfaces.cli` that defines each command, in the order of `thresher --help`.
+
+Only the module of the requested command is loaded: loading all of them takes as long as listing thousands of clips.
+"""

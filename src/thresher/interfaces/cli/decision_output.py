@@ -1,0 +1,37 @@
+"""How the commands that change clips report the decision they made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from thresher.formatting import counted
+from thresher.interfaces.cli.output import local_time, print_json, say, tell
+from thresher.interfaces.cli.table import Column, Keep
+
+if TYPE_CHECKING:
+    from thresher.curation.clips.decisions import Judgement
+
+DECISION_COLUMNS = (
+    Column("decision", lambda row: row.id, is_number=True),
+    Column("when", lambda row: local_time(row.made_at)),
+    Column("what", lambda row: row.summary, keep=Keep.LINES),
+    Column("changed", lambda row: len(row.changes), is_number=True),
+    Column("", lambda row: f"undone by {row.undone_by}" if row.undone_by else ""),
+)
+
+
+def print_outcome(outcome: Judgement, *, dry_run: bool, json: bool) -> None:
+    """Print what a decision changed, and the command that reverts it."""
+    if json:
+        print_json(outcome)
+        return
+    decision = outcome.decision
+    if decision is None:
+        tell(f"{counted(outcome.found, 'clip')} found, nothing to change")
+        return
+    changed = len({change.id for change in decision.changes})
+    if dry_run:
+        tell(f"dry run: {changed} of {outcome.found} would change ({decision.summary})")
+        return
+    tell(f"decision {decision.id}: {changed} of {outcome.found} changed ({decision.summary})")
+    say(f"`thresher undo {decision.id}` reverts it")

@@ -1,0 +1,74 @@
+"""The `dupes` command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from thresher.formatting import counted
+from thresher.interfaces.cli.app import FIND, app, open_catalog, terms_of
+from thresher.interfaces.cli.options import Json, OptionalQuery
+from thresher.interfaces.cli.output import clock, print_json, say, tell
+
+if TYPE_CHECKING:
+    from thresher.curation.clips.listing import ClipRow
+    from thresher.curation.comparison.duplicates import Duplicates
+
+
+@app.command(rich_help_panel=FIND)
+def dupes(
+    query: OptionalQuery = None,
+    reject_others: Annotated[
+        bool,
+        typer.Option(
+            "--reject-others", help="Reject the copies. Clips that only share a part are not rejected."
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Find near-duplicate clips: copies, shared parts, and files stored more than once.
+
+    Of several copies, the complete clip is kept, then the one of the higher sample rate, the longer one, the
+    earlier one. Ratings are not considered. Clips with too few fingerprint words for a reliable answer (by default
+    under 12, about 4 s) are not compared.
+    """
+    from thresher.curation.clips.decisions import reject
+    from thresher.curation.comparison.duplicates import dupes as find
+    from thresher.interfaces.cli.progress import ProgressBar
+
+    with open_catalog() as catalog, ProgressBar() as progress:
+        found = find(catalog, terms_of(catalog, query or []), progress)
+        others = [part for clip_id in found.others for part in (",", f"id:{clip_id}")][1:]
+        rejected = reject(catalog, others) if reject_others and others else None
+    if json:
+        print_json(found)
+        return
+    _print_duplicates(found)
+    if rejected is not None and rejected.decision is not None:
+        number = rejected.decision.id
+        say(f"decision {number}: the copies are rejected; `thresher undo {number}` reverts it")
+
+
+def _print_duplicates(found: Duplicates) -> None:
+    for group in found.groups:
+        tell(_clip_text(group.kept))
+        for match in group.copies:
+            tell(f"  copy {match.score:.3f}  {_clip_text(match.clip)}{_offset_text(match.offset)}")
+    for pair in found.parts:
+        how = "contains" if pair.is_contained else "shares"
+        tell(_clip_text(pair.whole))
+        length = clock(pair.part.seconds)
+        tell(f"  {how} {length} of  {_clip_text(pair.part.clip)}{_offset_text(pair.part.offset)}")
+    for same in found.byte_copies:
+        tell(f"{same.clip.id}: identical files: {', '.join(same.paths)}")
+    copies = f"{len(found.others):,} {'copy' if len(found.others) == 1 else 'copies'}"
+    say(f"{copies} of {counted(len(found.groups), 'clip')}, {counted(len(found.parts), 'shared part')}")
+
+
+def _clip_text(row: ClipRow) -> str:
+    return f"{row.id} ({clock(row.seconds)}) {row.path or ''}"
+
+
+def _offset_text(offset: float) -> str:
+    return "" if offset == 0 else f", at {offset:+.1f} s"

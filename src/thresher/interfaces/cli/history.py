@@ -1,0 +1,47 @@
+"""The commands over decisions: undo, history."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from thresher.formatting import counted
+from thresher.interfaces.cli.app import DECIDE, app, open_catalog
+from thresher.interfaces.cli.decision_output import DECISION_COLUMNS
+from thresher.interfaces.cli.options import Form, Json, form_of
+from thresher.interfaces.cli.output import Format, emit, print_json, say, tell
+
+
+@app.command(rich_help_panel=DECIDE)
+def undo(
+    number: Annotated[
+        int | None,
+        typer.Argument(metavar="[N]", help="The decision's number (see history). Default: the latest."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Revert a decision. The undo is itself a decision, which undo can revert."""
+    from thresher.curation.clips.decisions import undo as run
+
+    with open_catalog() as catalog:
+        made = run(catalog, number)
+    if json:
+        print_json(made)
+        return
+    tell(f"decision {made.id}: {made.summary} ({counted(len(made.changes), 'value')} restored)")
+    say(f"`thresher undo {made.id}` reverts it")
+
+
+@app.command(rich_help_panel=DECIDE)
+def history(
+    limit: Annotated[int | None, typer.Option(min=1, help="Show at most this many decisions.")] = None,
+    form: Form = Format.TABLE,
+    json: Json = False,
+) -> None:
+    """List decisions, the latest first."""
+    from thresher.curation.clips.decisions import history as run
+
+    with open_catalog() as catalog:
+        rows = run(catalog, limit)
+    emit(rows, DECISION_COLUMNS, form_of(form, json))

@@ -1,0 +1,34 @@
+"""The `note` command."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from thresher.errors import UsageError
+from thresher.interfaces.cli.app import DECIDE, app, open_catalog, terms_of
+from thresher.interfaces.cli.decision_output import print_outcome
+from thresher.interfaces.cli.options import DryRun, Json
+
+
+@app.command(rich_help_panel=DECIDE)
+def note(
+    arguments: Annotated[
+        list[str],
+        typer.Argument(metavar="QUERY… TEXT", help='Clips, then the note\'s text; "" removes the note.'),
+    ],
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Write a note on clips. It replaces the note they have."""
+    from thresher.curation.clips.decisions import note as run
+
+    *query, text = arguments
+    if not query:
+        raise UsageError(
+            f'no clip given for the note "{text}"; write clips first: thresher note 12 "good bridge"'
+        )
+    with open_catalog() as catalog:
+        outcome = run(catalog, terms_of(catalog, query), text, dry_run=dry_run)
+    print_outcome(outcome, dry_run=dry_run, json=json)

@@ -1,0 +1,32 @@
+"""The `play` command."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from thresher.interfaces.cli.app import FIND, app, end_on_sigterm, open_catalog
+from thresher.interfaces.cli.output import say
+
+
+@app.command(rich_help_panel=FIND)
+def play(
+    what: Annotated[
+        str, typer.Argument(metavar="CLIP|SONG", help="A clip id, a file, a query, or a song's name.")
+    ],
+) -> None:
+    """Play a clip, or the latest rendering of a song.
+
+    Of a clip, the trimmed span is played, and the clip is marked as heard.
+    """
+    from thresher.curation.listening.player import play_clip, play_song
+    from thresher.curation.songs.songs import has_song
+
+    end_on_sigterm()
+    with open_catalog() as catalog:
+        played = play_song(catalog, what) if has_song(catalog, what) else play_clip(catalog, what)
+    undo = (
+        "" if played.decision is None else f"; marked as heard (`thresher undo {played.decision}` reverts it)"
+    )
+    say(f"played {played.file} with {played.player}{undo}")

@@ -1,0 +1,35 @@
+"""The `rate` command."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from thresher.errors import UsageError
+from thresher.interfaces.cli.app import DECIDE, app, open_catalog, terms_of
+from thresher.interfaces.cli.decision_output import print_outcome
+from thresher.interfaces.cli.options import DryRun, Json
+
+
+@app.command(rich_help_panel=DECIDE)
+def rate(
+    arguments: Annotated[
+        list[str],
+        typer.Argument(metavar="QUERY… RATING", help="Clips, then a rating: 1 to 5, or none to remove it."),
+    ],
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Rate clips from 1 to 5."""
+    from thresher.curation.clips.decisions import rate as run
+
+    *query, rating = arguments
+    if not query or not (rating == "none" or rating.isdecimal()):
+        raise UsageError(
+            f'"{rating}" is not a rating; write clips, then 1 to 5 or none, as in `thresher rate 12 4`'
+        )
+    with open_catalog() as catalog:
+        terms = terms_of(catalog, query)
+        outcome = run(catalog, terms, None if rating == "none" else int(rating), dry_run=dry_run)
+    print_outcome(outcome, dry_run=dry_run, json=json)
