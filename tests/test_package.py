@@ -32,6 +32,7 @@ def test_the_wheel_holds_the_package_and_its_migrations(wheel: Path) -> None:
     }
     assert revisions
     assert revisions | {"thresher/migrations/env.py", "thresher/py.typed", "thresher/__main__.py"} <= names
+    assert "thresher/__init__.pyi" in names  # type checkers and the lazy loader read the public names there
     beside = [
         path.name for path in (ROOT / "src/thresher/interfaces/report").iterdir() if path.suffix != ".pyc"
     ]
