@@ -1,8 +1,9 @@
-"""Audio made from seeds, catalogs in temporary folders, and the corpus where it is there."""
+"""Fixtures of all tests: audio made from seeds, catalogs in temporary folders, commands, and the corpus."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,9 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from tests.support import CORPUS, RATE, Command, MakeSound, WriteClip, run_command
 from thresher.catalog.catalog import Catalog
 from thresher.curation.ingest.ingest import IngestOptions
-
-RATE = 16_000
-CORPUS = Path(__file__).resolve().parents[1] / "../shared/corpus"
-
-MakeSound = Callable[..., NDArray[np.float32]]
-WriteClip = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +63,13 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
         yield made
 
 
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run thresher in this process, in the test's folder, which is also the current folder of the test."""
+    monkeypatch.chdir(tmp_path)
+    return partial(run_command, cwd=tmp_path)
+
+
 @pytest.fixture(scope="session")
 def serial() -> IngestOptions:
     """Ingest in this process."""
@@ -83,7 +86,7 @@ def corpus() -> Path:
 
 @pytest.fixture(scope="session")
 def family() -> MakeSound:
-    """Sounds of one of four families – hiss, drone, beats, sweeps – that differ a little by seed: 2 s, float32."""
+    """Sounds of four families (hiss, drone, beats, sweeps) that differ a little by seed: 2 s, float32."""
 
     def make(kind: int, seed: int) -> NDArray[np.float32]:
         generator = np.random.default_rng([kind, seed])
@@ -92,9 +95,10 @@ def family() -> MakeSound:
         if kind == 0:
             y = 0.2 * noise
         elif kind == 1:
-            y = sum(
+            partials = [
                 0.2 * np.sin(2 * np.pi * 110 * k * (1 + 0.01 * generator.random()) * time) for k in (1, 2, 3)
-            )
+            ]
+            y = np.sum(partials, axis=0)
         elif kind == 2:
             y = 0.5 * noise * np.exp(-30 * (time * (4 + 0.2 * generator.random()) % 1))
         else:

@@ -6,15 +6,16 @@ import re
 import shlex
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.support import RATE, ROOT, run_process
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-RATE = 16_000
 
 
 def blocks(language: str) -> list[str]:
@@ -51,7 +52,7 @@ def home(tmp_path: Path) -> Path:
     }.items():
         (tmp_path / folder).mkdir(parents=True)
         for name in names:
-            generator = np.random.default_rng(abs(hash(name)) % 2**32)
+            generator = np.random.default_rng(zlib.crc32(name.encode()))
             tones = generator.uniform(100, 2_000, size=12)
             y = np.concatenate([np.sin(2 * np.pi * tone * np.arange(RATE // 3) / RATE) for tone in tones])
             soundfile.write(tmp_path / folder / name, 0.4 * y, RATE)
@@ -63,9 +64,7 @@ def test_every_command_of_the_readme_runs(home: Path) -> None:
     assert len(commands) > 15
     for line in commands:
         arguments = shlex.split(line)[1:]
-        done = subprocess.run(
-            [sys.executable, "-m", "thresher", *arguments], cwd=home, capture_output=True, text=True
-        )
+        done = run_process(*arguments, cwd=home)
         # a machine may have no player
         expected = {0, 1} if arguments[0] == "play" else {0}
         assert done.returncode in expected, f"{line}: {done.stderr}"
@@ -74,7 +73,7 @@ def test_every_command_of_the_readme_runs(home: Path) -> None:
 
 def test_the_python_of_the_readme_runs(home: Path) -> None:
     (code,) = blocks("python")
-    subprocess.run([sys.executable, "-m", "thresher", "init"], cwd=home, check=True, capture_output=True)
+    assert run_process("init", cwd=home).returncode == 0
     (home / "example.py").write_text(code)
     done = subprocess.run([sys.executable, "example.py"], cwd=home, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

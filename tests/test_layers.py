@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parents[1] / "src/thresher"
+from tests.support import ROOT
+
+PACKAGE = ROOT / "src/thresher"
 LAYERS = ("signal", "catalog", "curation", "interfaces")
 PACKAGES = {  # the packages and modules of a layer, from the bottom up; the rest of a layer stands beside them
     "signal": ("threads", "compiling", "features", "metrics", "statistics"),

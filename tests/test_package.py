@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.support import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,9 @@ def test_an_installed_wheel_opens_a_catalog(wheel: Path, tmp_path: Path) -> None
     subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", wheel], check=True)
 
     def run(*arguments: str) -> str:
-        command = [python.with_name("thresher"), *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        command = [str(python.with_name("thresher")), *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout
 
     file = "import thresher; print(thresher.__file__)"
     found = subprocess.run([python, "-c", file], cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -21,12 +21,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.support import CORPUS
 from thresher.catalog.audio import SUFFIXES, AudioFormat, AudioReader, sha256_file
 from thresher.catalog.containers import audio_start, set_ogg_serial
 from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, wav_container
 from thresher.errors import AudioError
 
-CORPUS = Path(__file__).resolve().parents[2] / "../shared/corpus"
 SR = 16000
 
 

@@ -8,12 +8,14 @@ import sys
 import tomllib
 from dataclasses import FrozenInstanceError, asdict, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from tests.support import ROOT
 from thresher.catalog import config
 from thresher.catalog.config import SECTIONS, STARTER, Settings, find_catalog, load_settings
 from thresher.catalog.provenance import BUILT_IN, Provenance, infer
@@ -21,8 +23,7 @@ from thresher.catalog.values import format_duration, parse_duration
 from thresher.errors import CatalogError, ConfigError, UsageError
 from thresher.signal.ordering.orderings import parse_ordering
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-EXAMPLE = REPOSITORY / "catalog.example.toml"
+EXAMPLE = ROOT / "catalog.example.toml"
 
 
 def written(folder: Path, content: str | bytes) -> Path:
@@ -112,7 +113,7 @@ def test_the_examples_pattern_reads_the_name_beside_it() -> None:
 
 
 def test_every_key_is_read(tmp_path: Path) -> None:
-    values = {
+    values: dict[str, dict[str, Any]] = {
         "catalog": {"database": "sqlite:////data/a.db", "busy_timeout": 1},
         "trim": {"top_db": 40, "frame_length": 512, "hop_length": 128, "floor_db": -60.5},
         "fingerprint": {"backend": "fpcalc"},

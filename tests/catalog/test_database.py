@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from tests.support import ROOT
 from thresher.catalog import database, schema, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.edits import Edits
@@ -29,7 +30,6 @@ from thresher.curation.songs.songs import songs
 from thresher.curation.songs.tracklist import tracklist
 from thresher.errors import CatalogError
 
-ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = sorted((ROOT / "tests/golden").glob("catalog-*.sql"))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, update
 
+from tests.support import JOURNAL, dump
 from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import Assignment, Decision
@@ -21,7 +22,6 @@ from thresher.catalog.schema import (
     clip_tag,
     decision,
     location,
-    metadata,
     recording,
 )
 from thresher.curation.clips import decisions as judging
@@ -71,33 +71,17 @@ def add_location(connection: Any, recording_id: int, path: str, checkpoint_id: i
     )
 
 
-def dump(catalog: Catalog) -> dict[str, list[str]]:
-    """All rows of all tables but the journal; a checkpoint counts only where something names it."""
-    with catalog.reading() as connection:
-        rows = {
-            table.name: sorted(map(repr, connection.execute(select(table))))
-            for table in metadata.sorted_tables
-            if table.name not in ("decision", "checkpoint")
-        }
-        named = connection.execute(
-            select(recording.c.id, checkpoint).outerjoin(
-                checkpoint, checkpoint.c.id == recording.c.checkpoint_id
-            )
-        )
-        return {**rows, "named": sorted(map(repr, named))}
-
-
 @pytest.fixture
 def restored(judged: Catalog) -> Iterator[Catalog]:
     """The catalog, with its first dump to be compared with."""
-    before = dump(judged)
+    before = dump(judged, without=JOURNAL)
     yield judged
     while True:
         try:
             judging.undo(judged)
         except NotFoundError:
             break
-    assert dump(judged) == before
+    assert dump(judged, without=JOURNAL) == before
 
 
 def standing(catalog: Catalog) -> list[Decision]:
@@ -145,7 +129,7 @@ def take(catalog: Catalog, what: str, number: int, value: Any) -> None:
 @given(STEPS)
 def test_what_stands_is_what_holds(judged: Catalog, steps: list[Any]) -> None:
     """Whatever was done, undone and redone: each field has the value of the last standing decision on it."""
-    before = dump(judged)
+    before = dump(judged, without=JOURNAL)
     with judged.writing() as connection:  # the journal of the example before
         connection.execute(update(decision).values(undone_by_id=None, undoes_id=None))
         connection.execute(delete(decision))
@@ -170,7 +154,7 @@ def test_what_stands_is_what_holds(judged: Catalog, steps: list[Any]) -> None:
                 assert kind.read(connection, key, name) == value, (step, standing(judged))
     while standing(judged):
         judging.undo(judged)  # the latest that stands is never refused
-    assert dump(judged) == before
+    assert dump(judged, without=JOURNAL) == before
 
 
 def test_an_undo_is_refused_after_a_redo_that_came_between(judged: Catalog) -> None:
@@ -243,12 +227,12 @@ def test_a_decision_on_a_clip_that_was_forgotten(judged: Catalog) -> None:
 
 
 def test_a_failing_decision_leaves_nothing(judged: Catalog) -> None:
-    before = dump(judged)
+    before = dump(judged, without=JOURNAL)
     with pytest.raises(KeyError), judged.writing() as connection:
         decisions.decide(
             connection, "rate", "", [Assignment("clip", 1, "rating", 4), Assignment("clip", 99, "rating", 4)]
         )
-    assert dump(judged) == before
+    assert dump(judged, without=JOURNAL) == before
     assert judging.history(judged) == []
 
 
@@ -277,11 +261,12 @@ def test_what_a_listing_shows_is_meant_and_an_id_always(
     restored: Catalog, terms: Any, meant: list[int]
 ) -> None:
     judging.reject(restored, ["2"])
-    for judge in (
+    judges: tuple[Callable[[], judging.Judgement], ...] = (
         lambda: judging.rate(restored, terms, 3, dry_run=True),
         lambda: judging.note(restored, terms, "x", dry_run=True),
         lambda: judging.tag(restored, terms, add=["x"], dry_run=True),
-    ):
+    )
+    for judge in judges:
         if meant:
             done = judge()
             assert done.decision is not None
@@ -425,11 +410,11 @@ def test_a_large_decision_in_one(judged: Catalog) -> None:
         common = {"batch_id": 1, "role": "generated", "status": "ok", "sample_rate": 16_000}
         connection.execute(insert(recording), [{**common, "id": key, "sha256": str(key)} for key in ids])
         connection.execute(insert(clip), [{**SPAN, "id": key, "recording_id": key} for key in ids])
-    before = dump(judged)
+    before = dump(judged, without=JOURNAL)
     assert judging.tag(judged, ["id:100.."], add=["riff"]).found == 600
     assert judging.modify(judged, ["tag:riff"], {"run": "day"}).found == 600
     with judged.reading() as connection:
         assert len(connection.execute(select(clip_tag)).all()) == 600
     judging.undo(judged)
     judging.undo(judged)
-    assert dump(judged) == before
+    assert dump(judged, without=JOURNAL) == before

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, delete, insert, inspect, select, text
 
+from tests.support import ROOT
 from thresher.catalog import database, schema
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import batch, clip, recording
@@ -25,7 +26,7 @@ from thresher.curation.ingest.verify import verify
 from thresher.errors import CatalogError
 from thresher.signal.features.measure_registry import MEASURES
 
-MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+MIGRATIONS = ROOT / "migrations"
 HEAD = schema.HEAD
 NEXT = "9001"
 
@@ -117,8 +118,8 @@ def described(url: str) -> dict[str, Any]:
     engine = create_engine(url)
     found = inspect(engine)
     with engine.connect() as connection:
-        statements = dict(
-            connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")).all()
+        statements: dict[str, str] = dict(
+            map(tuple, connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")))
         )
     engine.dispose()
     tables = {}
@@ -260,7 +261,7 @@ def test_without_a_backup_nothing_is_upgraded(filled: Catalog, monkeypatch: pyte
         def backup(self, *_arguments: Any, **_options: Any) -> None:
             raise sqlite3.OperationalError("database or disk is full")
 
-    real = sqlite3.connect
+    real: Callable[..., sqlite3.Connection] = sqlite3.connect
 
     def connect(*arguments: Any, **options: Any) -> sqlite3.Connection:
         return real(*arguments, **{"factory": Full, **options})

@@ -21,7 +21,8 @@ def test_block_by_block_it_is_the_matrix(sizes: list[int], chance: object) -> No
     levels = [chance.choice((0, 0.25, 1)) for _ in range(count**2)]  # type: ignore[attr-defined]
     matrix = np.array(levels, np.float32).reshape(count, count)
     matrix = np.maximum(matrix, matrix.T)
-    kept, stored, first = Nearest.none(ids[:0]), {}, 0
+    kept, first = Nearest.none(ids[:0]), 0
+    stored: dict[int, tuple[int, float]] = {}
     for size in sizes:
         new = slice(first, first + size)
         kept, rows = kept.extended(ids[new].tolist(), matrix[new, :first], matrix[new, new])

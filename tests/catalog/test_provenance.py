@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support import CORPUS
 from thresher.catalog.fields import FIELDS
 from thresher.catalog.provenance import (
     BUILT_IN,
@@ -27,7 +28,7 @@ from thresher.catalog.provenance import (
     read_sidecar,
 )
 
-NEURAL = Path(__file__).resolve().parents[2] / "../shared/corpus/neural"
+NEURAL = CORPUS / "neural"
 
 SAMPLERNN_FOLDER = (
     "models-three_tier-expskeletal-domain_experiment-n_frames64-frame_size16"

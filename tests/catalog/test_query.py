@@ -39,18 +39,18 @@ Sample = tuple[Catalog, Connection, Context]
 
 
 def local(*parts: int) -> float:
-    return datetime(*parts).timestamp()  # type: ignore[arg-type,misc]  # local time is what is tested
+    return datetime(*parts).timestamp()  # type: ignore[arg-type]  # local time is what is tested
 
 
 NOW = (2026, 11, 22, 15, 30)
 
-CHECKPOINTS = [
+CHECKPOINTS: list[dict[str, Any]] = [
     {"id": 1, "run": "skeletal", "epoch": 10, "step": 220001, "verdict": "keep"},
     {"id": 2, "run": "skeletal", "epoch": 80, "step": 900000, "verdict": "drop"},
     {"id": 3, "run": "Periphery_1", "epoch": 120, "step": None, "verdict": None},
     {"id": 4, "run": None, "epoch": 7, "step": None, "verdict": None},
 ]
-RECORDINGS: list[dict[str, Any]] = [
+RECORDINGS: list[tuple[Any, ...]] = [
     # id, status, reason, batch, checkpoint, role, container, subtype, rate, channels
     (1, "ok", None, 1, 1, "generated", "WAV", "PCM_16", 16000, 1),
     (2, "ok", None, 1, 2, "generated", "OGG", "VORBIS", 44100, 2),

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, func, insert, select
 
+from tests.support import RATE
 from thresher.catalog import recordings
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.provenance import Provenance
@@ -27,8 +28,6 @@ from thresher.curation.ingest.batches import batches
 from thresher.curation.ingest.forget import forget
 from thresher.curation.ingest.ingest import IngestOptions, ingest
 from thresher.errors import UsageError
-
-RATE = 16_000
 
 
 def content(status: str = "ok") -> Content:

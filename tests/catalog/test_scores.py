@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, insert, select, text, update
 
+from tests.support import COMMAND
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import batch, clip, nearest, recording, score_row
@@ -191,7 +192,7 @@ def test_compaction_copies_and_computes_nothing(catalog: Catalog, monkeypatch: p
         change_fingerprint(catalog, clip_id, 100 + clip_id)
     with catalog.writing() as connection:  # the changed ones stay out, so nothing is to be computed
         connection.execute(update(clip).where(clip.c.id.in_(ids[:6])).values(fingerprint=None))
-    nothing = replace(find_metric("prefix"), scores=None, small_triangle=None)
+    nothing: Any = replace(find_metric("prefix"), scores=None, small_triangle=None)  # type: ignore[arg-type]
     monkeypatch.setattr(scoring, "find_metric", lambda _name: nothing)
     report = score(catalog)
     assert (report.compacted, report.pairs, report.live) == (True, 0, 4)
@@ -234,7 +235,7 @@ def test_the_loser_of_two_scorers_reads_again(catalog: Catalog) -> None:
 
 def test_two_scorers_at_once_leave_a_correct_matrix(catalog: Catalog) -> None:
     add_clips(catalog, range(300))
-    command = [sys.executable, "-m", "thresher", "--catalog", str(catalog.file), "score", "--json"]
+    command = [*COMMAND, "--catalog", str(catalog.file), "score", "--json"]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)]
     for process in running:
         _, errors = process.communicate(timeout=120)

@@ -18,6 +18,7 @@ import pytest
 import soundfile
 from sqlalchemy import Engine, event, text
 
+from tests.support import RATE
 from thresher.catalog.catalog import Catalog
 from thresher.curation.analysis import analyse as analysis
 from thresher.curation.clips import decisions as judging
@@ -27,8 +28,6 @@ from thresher.curation.renderings.render import render
 from thresher.curation.songs.songs import save_song
 from thresher.errors import BackendMissingError, CatalogError, ConfigError, QueryError
 from thresher.signal.features import fingerprint
-
-RATE = 16_000
 
 
 @pytest.fixture

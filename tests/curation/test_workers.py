@@ -56,7 +56,7 @@ def test_few_items_are_taken_ahead() -> None:
             yield number, square(number)
 
     with Workers("threads:2") as workers:
-        results = workers.map(eval, items())  # type: ignore[arg-type]
+        results: Any = workers.map(eval, items())  # type: ignore[arg-type]
         next(results)
         assert taken <= 20
 

@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.support import Command, WriteClip
 from thresher.interfaces.cli.checkpoints import WIDEST, _short, sparkline
-from thresher.interfaces.cli.main import run
-
-Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def thresher(
-    tmp_path: Path, write_clip: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
+def thresher(command: Command, tmp_path: Path, write_clip: WriteClip) -> Command:
     """Run a command in a folder with a catalog of three epochs of one, two and three clips."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.delenv("THRESHER_CATALOG", raising=False)
     for epoch in (1, 2, 3):
         for index in range(epoch):
             write_clip(tmp_path / "run" / f"night_epoch_{epoch}_{index}.wav", 10 * epoch + index)
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        code = run(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
 
     for line in (["init"], ["ingest", "run", "--jobs", "1"]):
         assert command(*line)[0] == 0

@@ -1,9 +1,11 @@
-"""The command line as a user meets it: real processes and files, exit codes, what lands on which stream."""
+"""The command line: what a command prints on which stream, and its exit code.
+
+Tests run a process of their own where signals, tracebacks, imports or a program on PATH matter.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,9 +16,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.support import RATE, run_command, run_process, run_python
 from thresher.interfaces.cli.commands import MODULES
-
-RATE = 16_000
 
 
 def riff(seed: int, seconds: float = 4.0) -> np.ndarray:
@@ -27,20 +28,6 @@ def riff(seed: int, seconds: float = 4.0) -> np.ndarray:
     time = np.arange(per_note) / RATE
     notes = [np.sin(2 * np.pi * pitch * time) for pitch in pitches]
     return (0.4 * np.concatenate(notes) + 0.05 * generator.normal(size=per_note * 16)).astype(np.float32)
-
-
-def thresher(*arguments: str | Path, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "COLUMNS": "200", **variables}
-    environment.pop("THRESHER_CATALOG", None)
-    return subprocess.run(
-        [sys.executable, "-m", "thresher", *map(str, arguments)],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +41,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             soundfile.write(clips / f"death_epoch_{epoch}_{index}.wav", riff(epoch + index), RATE)
     soundfile.write(clips / "death_epoch_01_0.wav", np.zeros(4 * RATE, np.float32), RATE)
     (clips / "death_epoch_02_0.wav").write_text("this is no audio")
-    assert thresher("init", cwd=folder).returncode == 0
-    done = thresher("ingest", "clips", "--jobs", "1", cwd=folder)
+    assert run_process("init", cwd=folder).returncode == 0
+    done = run_process("ingest", "clips", "--jobs", "1", cwd=folder)
     assert done.returncode == 5, done.stderr
     assert "death_epoch_02_0.wav: unreadable" in done.stderr
     assert "7 new" not in done.stdout
@@ -65,7 +52,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_without_a_catalog_every_command_names_init(tmp_path: Path) -> None:
-    done = thresher("list", cwd=tmp_path)
+    done = run_process("list", cwd=tmp_path)
     assert done.returncode == 3
     assert "thresher init" in done.stderr
     assert done.stdout == ""
@@ -73,14 +60,14 @@ def test_without_a_catalog_every_command_names_init(tmp_path: Path) -> None:
 
 def test_init_refuses_to_start_twice(home: Path) -> None:
     before = (home / "catalog.toml").read_bytes()
-    done = thresher("init", cwd=home)
+    done = run_command("init", cwd=home)
     assert done.returncode == 3
     assert "exists already" in done.stderr
     assert (home / "catalog.toml").read_bytes() == before
 
 
 def test_a_known_failure_is_reported_once(home: Path) -> None:
-    done = thresher("ingest", "clips", cwd=home)
+    done = run_command("ingest", "clips", cwd=home)
     assert done.returncode == 0, done.stderr
     assert "8 unchanged" in done.stdout
 
@@ -99,16 +86,18 @@ def test_a_known_failure_is_reported_once(home: Path) -> None:
     ],
 )
 def test_list_finds_by_query_id_and_path(home: Path, arguments: list[str], ids: list[int]) -> None:
-    done = thresher("list", *arguments, "--format", "jsonl", cwd=home)
+    done = run_command("list", *arguments, "--format", "jsonl", cwd=home)
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ids
 
 
 def test_every_format_holds_the_same_clips(home: Path) -> None:
-    rows = json.loads(thresher("list", "--json", cwd=home).stdout)
-    lines = [json.loads(line) for line in thresher("list", "--format", "jsonl", cwd=home).stdout.splitlines()]
-    table = thresher("list", cwd=home).stdout
-    csv = thresher("list", "--format", "csv", cwd=home).stdout.splitlines()
+    rows = json.loads(run_command("list", "--json", cwd=home).stdout)
+    lines = [
+        json.loads(line) for line in run_command("list", "--format", "jsonl", cwd=home).stdout.splitlines()
+    ]
+    table = run_command("list", cwd=home).stdout
+    csv = run_command("list", "--format", "csv", cwd=home).stdout.splitlines()
     assert rows == lines
     assert len(csv) == len(rows) + 1
     for row in rows:
@@ -117,7 +106,7 @@ def test_every_format_holds_the_same_clips(home: Path) -> None:
 
 
 def test_paths0_lists_files_that_exist(home: Path) -> None:
-    done = thresher("list", "epoch:10", "--paths0", cwd=home)
+    done = run_command("list", "epoch:10", "--paths0", cwd=home)
     found = done.stdout.split("\0")
     assert found.pop() == ""
     assert [Path(path).name for path in found] == ["death_epoch_10_0.wav", "death_epoch_10_1.wav"]
@@ -168,7 +157,7 @@ def test_paths0_lists_files_that_exist(home: Path) -> None:
 def test_errors_are_one_sentence_with_the_right_code(
     home: Path, arguments: list[str], code: int, words: str
 ) -> None:
-    done = thresher(*arguments, cwd=home)
+    done = run_command(*arguments, cwd=home)
     assert done.returncode == code, done.stderr
     assert words in done.stderr
     assert "Traceback" not in done.stderr
@@ -176,14 +165,14 @@ def test_errors_are_one_sentence_with_the_right_code(
 
 
 def test_debug_shows_the_traceback(home: Path) -> None:
-    done = thresher("--debug", "show", "999", cwd=home)
+    done = run_process("--debug", "show", "999", cwd=home)
     assert "Traceback" in done.stderr
 
 
 def test_a_broken_setting_names_file_key_and_value(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "catalog.toml"
     file.write_text('[trim]\ntop_db = "fifty"\n')
-    done = thresher("--catalog", file, "list", cwd=home)
+    done = run_command("--catalog", file, "list", cwd=home)
     assert done.returncode == 3
     assert "catalog.toml" in done.stderr
     assert "top_db" in done.stderr
@@ -192,32 +181,32 @@ def test_a_broken_setting_names_file_key_and_value(home: Path, tmp_path: Path) -
 
 def test_judging_and_undoing(home: Path) -> None:
     def rating() -> object:
-        return json.loads(thresher("show", "3", "--json", cwd=home).stdout)["clip"]["rating"]
+        return json.loads(run_command("show", "3", "--json", cwd=home).stdout)["clip"]["rating"]
 
-    assert thresher("rate", "3", "4", "--dry-run", cwd=home).stdout.startswith("dry run: 1 of 1")
+    assert run_command("rate", "3", "4", "--dry-run", cwd=home).stdout.startswith("dry run: 1 of 1")
     assert rating() is None
-    assert thresher("rate", "3", "4", cwd=home).returncode == 0
+    assert run_command("rate", "3", "4", cwd=home).returncode == 0
     assert rating() == 4
-    assert "★★★★" in thresher("list", "3", cwd=home).stdout
-    assert thresher("undo", cwd=home).returncode == 0
+    assert "★★★★" in run_command("list", "3", cwd=home).stdout
+    assert run_command("undo", cwd=home).returncode == 0
     assert rating() is None
-    history = json.loads(thresher("history", "--json", cwd=home).stdout)
+    history = json.loads(run_command("history", "--json", cwd=home).stdout)
     assert [row["verb"] for row in history[:2]] == ["undo", "rate"]
 
 
 def test_markup_and_html_in_notes_and_tags_are_data(home: Path) -> None:
     text = "[red]loud[/red] <script>alert(1)</script>"
-    assert thresher("note", "4", text, cwd=home).returncode == 0
-    assert thresher("tag", "4", "--add", "[bold]riff", cwd=home).returncode == 0
-    shown = thresher("show", "4", cwd=home).stdout
+    assert run_command("note", "4", text, cwd=home).returncode == 0
+    assert run_command("tag", "4", "--add", "[bold]riff", cwd=home).returncode == 0
+    shown = run_command("show", "4", cwd=home).stdout
     assert text in shown
-    assert "[bold]riff" in thresher("list", "4", cwd=home).stdout
-    assert thresher("undo", cwd=home).returncode == 0
-    assert thresher("undo", cwd=home).returncode == 0
+    assert "[bold]riff" in run_command("list", "4", cwd=home).stdout
+    assert run_command("undo", cwd=home).returncode == 0
+    assert run_command("undo", cwd=home).returncode == 0
 
 
 def test_checkpoints_stats_batches_and_fields(home: Path) -> None:
-    rows = json.loads(thresher("checkpoints", "--json", cwd=home).stdout)
+    rows = json.loads(run_command("checkpoints", "--json", cwd=home).stdout)
     assert [(row["run"], row["epoch"], row["files"]) for row in rows] == [
         ("death", 1, 1),
         ("death", 2, 1),
@@ -226,37 +215,37 @@ def test_checkpoints_stats_batches_and_fields(home: Path) -> None:
         ("death", 30, 2),
     ]
     assert rows[0]["statuses"] == {"silent": 1.0}
-    assert json.loads(thresher("stats", "--json", cwd=home).stdout)["recordings"]["ok"] == 6
-    assert json.loads(thresher("batches", "--json", cwd=home).stdout)[0]["added"] == 8
-    fields = json.loads(thresher("fields", "--json", cwd=home).stdout)
+    assert json.loads(run_command("stats", "--json", cwd=home).stdout)["recordings"]["ok"] == 6
+    assert json.loads(run_command("batches", "--json", cwd=home).stdout)[0]["added"] == 8
+    fields = json.loads(run_command("fields", "--json", cwd=home).stdout)
     assert {"epoch", "rating", "score", "index"} <= {row["name"] for row in fields}
 
 
 def test_a_song_from_saving_to_deleting(home: Path) -> None:
-    assert thresher("song", "save", "DOMAINAL SKELETON", "epoch:10..", cwd=home).returncode == 0
-    dry = thresher("song", "render", "DOMAINAL SKELETON", "--dry-run", cwd=home)
+    assert run_command("song", "save", "DOMAINAL SKELETON", "epoch:10..", cwd=home).returncode == 0
+    dry = run_command("song", "render", "DOMAINAL SKELETON", "--dry-run", cwd=home)
     assert "would be a new rendering" in dry.stdout
     assert not (home / "DOMAINAL SKELETON.wav").exists()
-    first = thresher("song", "render", "DOMAINAL SKELETON", cwd=home)
+    first = run_command("song", "render", "DOMAINAL SKELETON", cwd=home)
     assert "rendering 1" in first.stdout, first.stderr
     before = (home / "DOMAINAL SKELETON.wav").read_bytes()
-    again = thresher("song", "render", "DOMAINAL SKELETON", cwd=home)
+    again = run_command("song", "render", "DOMAINAL SKELETON", cwd=home)
     assert "the same as when rendering 1 was first made" in again.stdout
     assert (home / "DOMAINAL SKELETON.wav").read_bytes() == before
-    shown = thresher("song", "show", "DOMAINAL SKELETON", cwd=home).stdout
+    shown = run_command("song", "show", "DOMAINAL SKELETON", cwd=home).stdout
     assert "death e30" in shown
     assert "1: nothing changed" in shown
-    assert thresher("song", "rename", "DOMAINAL SKELETON", "ANIMATRONICS", cwd=home).returncode == 0
-    listed = json.loads(thresher("song", "list", "--json", cwd=home).stdout)
+    assert run_command("song", "rename", "DOMAINAL SKELETON", "ANIMATRONICS", cwd=home).returncode == 0
+    listed = json.loads(run_command("song", "list", "--json", cwd=home).stdout)
     assert [(row["name"], row["clips"], row["renderings"]) for row in listed] == [("ANIMATRONICS", 6, 1)]
-    assert thresher("song", "delete", "ANIMATRONICS", cwd=home).returncode == 0
-    assert json.loads(thresher("song", "list", "--json", cwd=home).stdout) == []
-    assert thresher("undo", cwd=home).returncode == 0
-    assert len(json.loads(thresher("song", "list", "--json", cwd=home).stdout)) == 1
+    assert run_command("song", "delete", "ANIMATRONICS", cwd=home).returncode == 0
+    assert json.loads(run_command("song", "list", "--json", cwd=home).stdout) == []
+    assert run_command("undo", cwd=home).returncode == 0
+    assert len(json.loads(run_command("song", "list", "--json", cwd=home).stdout)) == 1
 
 
 def test_play_without_a_player_says_what_to_install(home: Path) -> None:
-    done = thresher("play", "3", cwd=home, PATH="/nonexistent")
+    done = run_process("play", "3", cwd=home, variables={"PATH": "/nonexistent"})
     assert done.returncode == 1
     assert "install" in done.stderr
 
@@ -265,21 +254,17 @@ def test_play_hands_the_trimmed_span_to_the_player(home: Path, tmp_path: Path) -
     player = tmp_path / "aplay"
     player.write_text(f'#!/bin/sh\nfor last; do :; done\n/bin/cp "$last" {tmp_path}/heard.wav\n')
     player.chmod(0o755)
-    done = thresher("play", "3", cwd=home, PATH=str(tmp_path))
+    done = run_process("play", "3", cwd=home, variables={"PATH": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     heard, rate = soundfile.read(tmp_path / "heard.wav")
-    clip = json.loads(thresher("show", "3", "--json", cwd=home).stdout)["clip"]
+    clip = json.loads(run_process("show", "3", "--json", cwd=home).stdout)["clip"]
     assert rate == RATE
     assert len(heard) == round(clip["seconds"] * RATE)
 
 
 def test_the_catalog_is_found_from_below_and_by_the_environment(home: Path, tmp_path: Path) -> None:
-    assert thresher("stats", cwd=home / "clips").returncode == 0
-    environment = {**os.environ, "THRESHER_CATALOG": str(home / "catalog.toml")}
-    done = subprocess.run(
-        [sys.executable, "-m", "thresher", "stats"], cwd=tmp_path, env=environment, capture_output=True
-    )
-    assert done.returncode == 0
+    assert run_command("stats", cwd=home / "clips").returncode == 0
+    assert run_command("stats", cwd=tmp_path, THRESHER_CATALOG=str(home / "catalog.toml")).returncode == 0
 
 
 def test_each_command_lies_where_the_program_looks_for_it() -> None:
@@ -292,14 +277,7 @@ def test_each_command_lies_where_the_program_looks_for_it() -> None:
         "from typer.main import get_command\n"
         "print(*get_command(app).commands)\n"
     )
-    registered = {
-        module: set(
-            subprocess.run(
-                [sys.executable, "-c", code, module], capture_output=True, text=True
-            ).stdout.split()
-        )
-        for module in set(MODULES.values())
-    }
+    registered = {module: set(run_python(code, module).stdout.split()) for module in set(MODULES.values())}
     # the demo also registers the commands that it runs
     others = set().union(*(commands for module, commands in registered.items() if module != "demo"))
     assert registered["demo"] - others == {"demo"}
@@ -314,7 +292,7 @@ def test_each_command_lies_where_the_program_looks_for_it() -> None:
     [["--help"], [], ["nonsense"], ["--catalog", "list", "nonsense"], ["--catalog", "x", "--debug"]],
 )
 def test_where_no_command_is_named_all_are_known(tmp_path: Path, arguments: list[str]) -> None:
-    done = thresher(*arguments, "--help", cwd=tmp_path)
+    done = run_process(*arguments, "--help", cwd=tmp_path)
     shown = done.stdout + done.stderr
     if "nonsense" in arguments:
         assert "No such command 'nonsense'" in shown
@@ -346,7 +324,7 @@ def test_a_closed_pipe_is_no_failure(home: Path, repeated: int) -> None:
 
 def test_a_pin_that_is_not_given_stays(home: Path) -> None:
     def order(*options: str) -> str:
-        done = thresher("song", "save", "S", *options, "--json", cwd=home)
+        done = run_command("song", "save", "S", *options, "--json", cwd=home)
         assert done.returncode == 0, done.stderr
         return str(json.loads(done.stdout)["settings"]["ordering"])
 
@@ -362,7 +340,7 @@ def test_ctrl_c_says_what_stays_and_the_next_ingest_goes_on(tmp_path: Path) -> N
     (tmp_path / "clips").mkdir()
     for number in range(24):
         soundfile.write(tmp_path / "clips" / f"a_epoch_{number}.wav", riff(number), RATE)
-    assert thresher("init", cwd=tmp_path).returncode == 0
+    assert run_process("init", cwd=tmp_path).returncode == 0
     (tmp_path / "catalog.toml").write_text('[ingest]\nexecutor = "serial"\ngroup = 4\n')
     code = (
         "import signal, sys, time\n"
@@ -381,96 +359,96 @@ def test_ctrl_c_says_what_stays_and_the_next_ingest_goes_on(tmp_path: Path) -> N
         [sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not json.loads(thresher("list", "--json", cwd=tmp_path).stdout):
+    while time.monotonic() < deadline and not json.loads(run_process("list", "--json", cwd=tmp_path).stdout):
         pass
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert errors == "interrupted; finished work is saved, and the same command continues from there\n"
     assert output == ""
-    (interrupted,) = json.loads(thresher("batches", "--json", cwd=tmp_path).stdout)
-    stayed = len(json.loads(thresher("list", "--json", cwd=tmp_path).stdout))
+    (interrupted,) = json.loads(run_process("batches", "--json", cwd=tmp_path).stdout)
+    stayed = len(json.loads(run_process("list", "--json", cwd=tmp_path).stdout))
     assert 4 <= stayed < 24
     assert interrupted["added"] == stayed
     assert interrupted["finished_at"] is None
-    done = thresher("ingest", "clips", cwd=tmp_path)
+    done = run_process("ingest", "clips", cwd=tmp_path)
     assert f"{24 - stayed} new, {stayed} unchanged" in done.stdout
     assert "24 clips scored in 276 comparisons" in done.stdout
 
 
 def test_nothing_that_is_shown_moves_the_cursor(home: Path) -> None:
-    assert thresher("note", "4", "\x1b[2Jgone\nnext line", cwd=home).returncode == 0
-    shown = thresher("show", "4", cwd=home).stdout
+    assert run_command("note", "4", "\x1b[2Jgone\nnext line", cwd=home).returncode == 0
+    shown = run_command("show", "4", cwd=home).stdout
     assert "\\x1b[2Jgone\\nnext line" in shown
-    for done in (thresher("history", cwd=home), thresher("undo", cwd=home)):
+    for done in (run_command("history", cwd=home), run_command("undo", cwd=home)):
         assert done.returncode == 0
         assert "\x1b" not in done.stdout + done.stderr
 
 
 def test_a_catalog_may_be_named_by_its_folder(home: Path, tmp_path: Path) -> None:
-    done = thresher("--catalog", home, "list", "--json", cwd=tmp_path)
+    done = run_command("--catalog", home, "list", "--json", cwd=tmp_path)
     assert [row["id"] for row in json.loads(done.stdout)] == [3, 4, 5, 6, 7, 8]
-    done = thresher("--catalog", tmp_path, "list", cwd=home)
+    done = run_command("--catalog", tmp_path, "list", cwd=home)
     assert done.returncode == 3
     assert "there is no file" in done.stderr
 
 
 def test_a_lost_database_is_made_anew_by_the_command_that_is_named(tmp_path: Path) -> None:
-    assert thresher("init", cwd=tmp_path).returncode == 0
+    assert run_command("init", cwd=tmp_path).returncode == 0
     (tmp_path / "catalog.toml").write_text("[trim]\ntop_db = 33.0\n")
     (tmp_path / "catalog.db").rename(tmp_path / "moved.db")
-    lost = thresher("list", cwd=tmp_path)
+    lost = run_command("list", cwd=tmp_path)
     assert (lost.returncode, "`thresher init`" in lost.stderr) == (3, True)
-    assert thresher("init", cwd=tmp_path).returncode == 0
-    assert thresher("list", cwd=tmp_path).returncode == 0
-    assert "33" in thresher("config", cwd=tmp_path).stdout
+    assert run_command("init", cwd=tmp_path).returncode == 0
+    assert run_command("list", cwd=tmp_path).returncode == 0
+    assert "33" in run_command("config", cwd=tmp_path).stdout
 
 
 def test_what_a_listing_leaves_out_is_hinted_at(home: Path) -> None:
-    assert "1 matching clip hidden" in thresher("list", "1", cwd=home).stderr
-    assert thresher("list", "epoch:999", cwd=home).stderr == "nothing found\n"
+    assert "1 matching clip hidden" in run_command("list", "1", cwd=home).stderr
+    assert run_command("list", "epoch:999", cwd=home).stderr == "nothing found\n"
 
 
 def test_dry_runs_of_scoring_and_analysis_tell_and_change_nothing(home: Path, tmp_path: Path) -> None:
     def state() -> str:
-        return thresher("stats", "--json", cwd=home).stdout
+        return run_command("stats", "--json", cwd=home).stdout
 
     soundfile.write(tmp_path / "new.wav", riff(77), RATE)
-    assert thresher("ingest", tmp_path / "new.wav", "--no-score", cwd=home).returncode == 0
+    assert run_command("ingest", tmp_path / "new.wav", "--no-score", cwd=home).returncode == 0
     before = state()
-    assert "1 clip would be scored in 6 comparisons" in thresher("score", "--dry-run", cwd=home).stdout
-    assert "2 recordings would be" in thresher("reanalyse", "epoch:20", "--dry-run", cwd=home).stdout
+    assert "1 clip would be scored in 6 comparisons" in run_command("score", "--dry-run", cwd=home).stdout
+    assert "2 recordings would be" in run_command("reanalyse", "epoch:20", "--dry-run", cwd=home).stdout
     assert state() == before
-    assert "1 clip scored in 6 comparisons" in thresher("score", cwd=home).stdout
-    assert thresher("forget", tmp_path / "new.wav", "--yes", cwd=home).returncode == 0
+    assert "1 clip scored in 6 comparisons" in run_command("score", cwd=home).stdout
+    assert run_command("forget", tmp_path / "new.wav", "--yes", cwd=home).returncode == 0
 
 
 def test_forget_takes_back_an_ingest(home: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong"
     wrong.mkdir()
     soundfile.write(wrong / "a.wav", riff(99), RATE)
-    assert thresher("ingest", wrong, cwd=home).returncode == 0
-    assert json.loads(thresher("list", "--json", cwd=home).stdout)[-1]["path"].endswith("a.wav")
-    assert "would be" in thresher("forget", wrong, "--dry-run", cwd=home).stdout
-    assert thresher("forget", wrong, "--yes", cwd=home).returncode == 0
+    assert run_command("ingest", wrong, cwd=home).returncode == 0
+    assert json.loads(run_command("list", "--json", cwd=home).stdout)[-1]["path"].endswith("a.wav")
+    assert "would be" in run_command("forget", wrong, "--dry-run", cwd=home).stdout
+    assert run_command("forget", wrong, "--yes", cwd=home).returncode == 0
     assert (wrong / "a.wav").exists()
-    assert len(json.loads(thresher("list", "--json", cwd=home).stdout)) == 6
+    assert len(json.loads(run_command("list", "--json", cwd=home).stdout)) == 6
 
 
 def test_the_demo_keeps_out_of_a_catalog_that_is_not_its_own(home: Path) -> None:
-    before = thresher("list", "--json", cwd=home).stdout
-    done = thresher("demo", ".", cwd=home)
+    before = run_process("list", "--json", cwd=home).stdout
+    done = run_process("demo", ".", cwd=home)
     assert done.returncode == 3
     assert "holds other things" in done.stderr
-    assert thresher("list", "--json", cwd=home).stdout == before
+    assert run_process("list", "--json", cwd=home).stdout == before
     assert not (home / "run").exists()
 
 
 def test_the_demo_runs_twice_to_the_same_song(tmp_path: Path) -> None:
-    first = thresher("demo", "d", cwd=tmp_path)
+    first = run_process("demo", "d", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     song = (tmp_path / "d" / "DOMAINAL SKELETON.wav").read_bytes()
-    again = thresher("demo", "d", cwd=tmp_path)
+    again = run_process("demo", "d", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert "43 unchanged" in again.stdout
     assert (tmp_path / "d" / "DOMAINAL SKELETON.wav").read_bytes() == song

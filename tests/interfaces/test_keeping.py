@@ -15,27 +15,19 @@ from typing import Any
 
 import pytest
 
+from tests.support import COMMAND, Finished, environment, run_process
+
 DEADLINE = 120.0
 """Seconds after which what was waited for counts as never coming, however loaded the machine is."""
 
 
-def environment(home: Path) -> dict[str, str]:
-    """A user whose trash is the test's own."""
-    known = {**os.environ, "COLUMNS": "200", "HOME": str(home), "XDG_DATA_HOME": str(home / ".data")}
-    known.pop("THRESHER_CATALOG", None)
-    return known
+def at_home(home: Path) -> dict[str, str]:
+    """Return the variables of a user whose trash is the test's own."""
+    return {"HOME": str(home), "XDG_DATA_HOME": str(home / ".data")}
 
 
-def thresher(*arguments: str, cwd: Path, stdin: int = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "thresher", *arguments],
-        cwd=cwd,
-        env=environment(cwd),
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=stdin,
-    )
+def thresher(*arguments: str, cwd: Path, stdin: int = subprocess.DEVNULL) -> Finished:
+    return run_process(*arguments, cwd=cwd, stdin=stdin, variables=at_home(cwd))
 
 
 @pytest.fixture
@@ -113,9 +105,9 @@ class Watching:
         self.out, self.err = home / "watch.out", home / "watch.err"
         with self.out.open("w") as out, self.err.open("w") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "thresher", "watch", *arguments],
+                [*COMMAND, "watch", *arguments],
                 cwd=home,
-                env=environment(home),
+                env=environment(**at_home(home)),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,

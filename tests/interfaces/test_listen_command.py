@@ -13,7 +13,6 @@ import select
 import shutil
 import signal
 import subprocess
-import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from typing import Any, Self
 import pytest
 import soundfile
 
+from tests.support import COMMAND, Finished, environment, run_process
 from thresher.interfaces.cli import main
 
 PATIENCE = 60.0
@@ -53,12 +53,7 @@ class Home:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {
-            **os.environ,
-            "PATH": str(self.folder / "bin"),
-            "TMPDIR": str(self.folder / "tmp"),
-            "COLUMNS": "200",
-        }
+        return environment(PATH=str(self.folder / "bin"), TMPDIR=str(self.folder / "tmp"))
 
     def put_player(self, code: int = 0) -> None:
         """Put the stand-in in its place; it ends with that exit code."""
@@ -67,15 +62,8 @@ class Home:
         player.write_text(text)
         player.chmod(0o755)
 
-    def run(self, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "thresher", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-        )
+    def run(self, *arguments: str, expect: int = 0) -> Finished:
+        done = run_process(*arguments, cwd=self.folder, variables=self.environment)
         assert done.returncode == expect, done.stderr
         return done
 
@@ -105,9 +93,7 @@ def template(tmp_path_factory: pytest.TempPathFactory, write_clip: Callable[...,
     for each in ("bin", "tmp"):
         (folder / each).mkdir()
     for command in (["init"], ["ingest", "clips", "--jobs", "1"]):
-        subprocess.run(
-            [sys.executable, "-m", "thresher", *command], cwd=folder, check=True, capture_output=True
-        )
+        assert run_process(*command, cwd=folder).returncode == 0
     return folder
 
 
@@ -125,7 +111,7 @@ class Terminal:
         self._before = termios.tcgetattr(self._other)
         self._text = ""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "thresher", *arguments],
+            [*COMMAND, *arguments],
             cwd=home.folder,
             env=home.environment,
             stdin=self._other,
@@ -328,7 +314,7 @@ def test_the_player_is_left_in_order_without_a_terminal(home: Home, command: lis
     home.put_player()
     home.hold.touch()
     process = subprocess.Popen(
-        [sys.executable, "-m", "thresher", *command],
+        [*COMMAND, *command],
         cwd=home.folder,
         env=home.environment,
         stdin=subprocess.DEVNULL,

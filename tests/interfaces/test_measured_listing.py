@@ -5,39 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
+from tests.support import RATE, Command, WriteClip
 from thresher.catalog.fields import MEASURES
-from thresher.interfaces.cli.main import run
-
-from ..conftest import RATE
-
-Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def thresher(
-    tmp_path: Path, write_clip: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
+def thresher(command: Command, tmp_path: Path, write_clip: WriteClip) -> Command:
     """Run a command in a folder with a catalog of music, of noise, and of silence."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.delenv("THRESHER_CATALOG", raising=False)
     write_clip(tmp_path / "a_music.wav", 1, 6.0)
     noise = np.random.default_rng(1).normal(scale=0.1, size=4 * RATE)
     soundfile.write(tmp_path / "b_noise.wav", noise, RATE)
     soundfile.write(tmp_path / "c_nothing.wav", np.zeros(RATE), RATE)
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        code = run(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
 
     for line in (["init"], ["ingest", ".", "--jobs", "1"]):
         assert command(*line)[0] == 0

@@ -13,13 +13,13 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import pytest
 
+from tests.support import EVERY_METRIC, MakeSound, WriteClip, run_command
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import checkpoint
 from thresher.curation.clips.decisions import note, rate, tag
 from thresher.curation.ingest.ingest import IngestOptions, ingest
 from thresher.curation.songs.songs import save_song
 from thresher.errors import NotFoundError, UsageError
-from thresher.interfaces.cli import main
 from thresher.interfaces.report import plots, view
 from thresher.interfaces.report.charts import MEASURES, Chart, ChartPoint, Line, charts
 from thresher.interfaces.report.colours import DARK, LIGHT, RATINGS, RUNS, UNKNOWN, sequential
@@ -44,13 +44,13 @@ def full(tmp_path: Path) -> Iterator[Catalog]:
     """A new catalog that keeps scores by every metric."""
     home = tmp_path / "home"
     Catalog.create(home).close()
-    (home / "catalog.toml").write_text('[metrics]\nuse = ["prefix", "aligned", "likeness"]\n')
+    (home / "catalog.toml").write_text(EVERY_METRIC)
     with Catalog.open(home / "catalog.toml") as made:
         yield made
 
 
 @pytest.fixture
-def trained(full: Catalog, write_clip, serial: IngestOptions) -> Catalog:
+def trained(full: Catalog, write_clip: WriteClip, serial: IngestOptions) -> Catalog:
     """Three checkpoints of two clips each."""
     for index in range(6):
         write_clip(full.root / f"runs/night_e={index // 2}({index})_t=0.9.wav", index)
@@ -137,7 +137,7 @@ def test_nothing_is_asked_of_a_network(trained: Catalog, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", NAMES, ids=repr)
 def test_names_of_any_kind_are_linked(
-    full: Catalog, write_clip, serial: IngestOptions, tmp_path: Path, name: bytes
+    full: Catalog, write_clip: WriteClip, serial: IngestOptions, tmp_path: Path, name: bytes
 ) -> None:
     made = write_clip(full.root / "runs/plain.wav", 1)
     os.rename(made, os.path.join(os.fsencode(made.parent), name))
@@ -150,7 +150,7 @@ def test_names_of_any_kind_are_linked(
         (folder / "report.html").unlink()
 
 
-def test_html_in_names_tags_and_notes_is_text(full: Catalog, write_clip, tmp_path: Path) -> None:
+def test_html_in_names_tags_and_notes_is_text(full: Catalog, write_clip: WriteClip, tmp_path: Path) -> None:
     for index in range(2):
         write_clip(full.root / f"runs/{index}<b>x.wav", index)
     ingest(full, [full.root / "runs"], IngestOptions(executor="serial", run=NASTY, epoch=1))
@@ -164,7 +164,7 @@ def test_html_in_names_tags_and_notes_is_text(full: Catalog, write_clip, tmp_pat
     assert not [held for tag, held in page.tags if tag == "b" and held]
 
 
-def test_dollars_in_a_runs_name_are_no_formula(full: Catalog, write_clip, tmp_path: Path) -> None:
+def test_dollars_in_a_runs_name_are_no_formula(full: Catalog, write_clip: WriteClip, tmp_path: Path) -> None:
     for index, run in enumerate((r"$\frac{$", "b<&>")):
         write_clip(full.root / f"{index}/a.wav", index)
         ingest(full, [full.root / f"{index}"], IngestOptions(executor="serial", run=run, epoch=index))
@@ -221,7 +221,7 @@ def test_a_missing_file_gets_a_note_in_the_place_of_its_player(trained: Catalog,
 
 
 def test_a_trimmed_clip_is_played_from_where_it_sounds_to_where_it_ends(
-    full: Catalog, sound, serial: IngestOptions, tmp_path: Path
+    full: Catalog, sound: MakeSound, serial: IngestOptions, tmp_path: Path
 ) -> None:
     import numpy as np
     import soundfile
@@ -237,7 +237,7 @@ def test_a_trimmed_clip_is_played_from_where_it_sounds_to_where_it_ends(
 
 
 def test_empty_and_small_catalogs_have_pages(
-    full: Catalog, write_clip, serial: IngestOptions, tmp_path: Path
+    full: Catalog, write_clip: WriteClip, serial: IngestOptions, tmp_path: Path
 ) -> None:
     text = Path(write_report(full, tmp_path / "report.html", png=tmp_path / "png").path).read_text()
     for sentence in ("no training to draw", "no checkpoint to show", "There is no map", "no clip to hear"):
@@ -249,7 +249,7 @@ def test_empty_and_small_catalogs_have_pages(
 
 
 def test_without_likeness_the_page_says_so(
-    catalog: Catalog, write_clip, serial: IngestOptions, tmp_path: Path
+    catalog: Catalog, write_clip: WriteClip, serial: IngestOptions, tmp_path: Path
 ) -> None:
     for index in range(3):
         write_clip(tmp_path / f"runs/night_e={index // 2}({index})_t=0.9.wav", index)
@@ -414,15 +414,14 @@ def test_x_is_the_epoch_else_the_step_else_the_place() -> None:
 # the command
 
 
-def test_the_command_says_what_it_wrote(
-    trained: Catalog, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(trained.root)
-    assert main.run(["report", "epoch:0..1", "--png", "png"]) == 0
-    told = capsys.readouterr().out.splitlines()
+def test_the_command_says_what_it_wrote(trained: Catalog) -> None:
+    done = run_command("report", "epoch:0..1", "--png", "png", cwd=trained.root)
+    assert done.returncode == 0
+    told = done.stdout.splitlines()
     assert told[0] == f"{trained.root}/report.html: 2 checkpoints, 4 clips, 4 players; open it in a browser"
-    assert [Path(line).exists() for line in told[1:]] == [True] * (len(told) - 1)
-    assert main.run(["report", "-o", "other.html", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    assert [(trained.root / line).exists() for line in told[1:]] == [True] * (len(told) - 1)
+    done = run_command("report", "-o", "other.html", "--json", cwd=trained.root)
+    assert done.returncode == 0
+    found = json.loads(done.stdout)
     assert (found["path"], found["clips"], found["png"]) == (f"{trained.root}/other.html", 6, [])
-    assert main.run(["report", "epoch:frog"]) == 2
+    assert run_command("report", "epoch:frog", cwd=trained.root).returncode == 2

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 import soundfile
 
+from tests.support import EVERY_METRIC, MakeSound, WriteClip
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.decisions import note, rate
 from thresher.curation.ingest.ingest import IngestOptions, ingest
@@ -52,11 +53,11 @@ NAMES = ("a b#c?d%e.wav", "quo\"te's.wav", "12:40 <b>.wav", "sharp ♯ 🎸.wav"
 
 
 @pytest.fixture(scope="module")
-def reported(tmp_path_factory: pytest.TempPathFactory, write_clip, sound) -> Path:
+def reported(tmp_path_factory: pytest.TempPathFactory, write_clip: WriteClip, sound: MakeSound) -> Path:
     """A report of two runs, with all that is hard: names, HTML, a missing file, formats, a song."""
     home = tmp_path_factory.mktemp("home")
     Catalog.create(home).close()
-    (home / "catalog.toml").write_text('[metrics]\nuse = ["prefix", "aligned", "likeness"]\n')
+    (home / "catalog.toml").write_text(EVERY_METRIC)
     options = IngestOptions(executor="serial")
     for index in range(8):
         write_clip(home / f"night/night_e={index // 4}({index})_t=0.9.wav", index, subtype="FLOAT")

@@ -4,33 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import soundfile
 
-from thresher.interfaces.cli.main import run
-
-Command = Callable[..., tuple[int, str, str]]
+from tests.support import Command, WriteClip
 
 
 @pytest.fixture
-def thresher(
-    tmp_path: Path, write_clip: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
+def thresher(command: Command, tmp_path: Path, write_clip: WriteClip) -> Command:
     """Run a command in a folder with a catalog of six clips and the song "Bone": code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.delenv("THRESHER_CATALOG", raising=False)
     for epoch in range(6):
         write_clip(tmp_path / "run" / f"run_epoch_{epoch}_0.wav", epoch)
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        code = run(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
 
     for line in (
         ["init"],

@@ -15,6 +15,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from tests.support import RATE
 from thresher.curation.analysis import analyse as analysis
 from thresher.curation.analysis.analyse import (
     Analysis,
@@ -25,8 +26,6 @@ from thresher.curation.analysis.analyse import (
     content_of,
 )
 from thresher.signal.features.trim import Span, TrimSettings
-
-RATE = 16_000
 
 
 def task_of(path: Path, **changes: Any) -> AnalysisTask:
@@ -64,7 +63,8 @@ def test_a_good_file_is_measured(tmp_path: Path, sound: Any) -> None:
     assert abs(found.span.end - 6 * RATE) <= 2048
     assert found.peak == pytest.approx(float(np.abs(y).max()), abs=1e-7)
     assert found.fingerprint is not None
-    assert (found.fingerprint.dtype, found.fingerprint.ndim) == (np.uint32, 1)
+    assert found.fingerprint.dtype == np.uint32
+    assert found.fingerprint.ndim == 1
     assert abs(len(found.fingerprint) - (5.0 - 2.6) / 0.1238) < 3
     assert found.backend
     assert found.backend_version

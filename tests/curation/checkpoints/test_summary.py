@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.support import RATE, MakeSound, WriteClip
 from thresher import Catalog, IngestOptions, history, ingest, list_clips, modify, rate, undo
 from thresher.catalog import scores
 from thresher.curation.checkpoints.comparison import CLIP_FIGURES, compare_checkpoints
@@ -17,8 +18,6 @@ from thresher.curation.checkpoints.summary import CheckpointRow, checkpoints
 from thresher.curation.checkpoints.verdicts import judge_checkpoint
 from thresher.errors import NotFoundError, UsageError
 from thresher.signal.metrics.registry import find_metric
-
-from ...conftest import RATE, MakeSound, WriteClip
 
 SERIAL = IngestOptions(executor="serial")
 
@@ -239,6 +238,7 @@ def test_a_comparison_tells_change_from_chance(changed: Catalog) -> None:
     assert loudness.is_chance is False
     assert loudness.low is not None
     assert loudness.high is not None
+    assert loudness.difference is not None
     assert loudness.low <= loudness.difference <= loudness.high < 0
     assert by_name["silence"].is_chance is False
     assert by_name["clipping"].is_chance is True

@@ -12,23 +12,13 @@ import pytest
 import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
 
+from tests.support import JOURNAL, dump
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import metadata
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.listing import list_clips, show_clip
 from thresher.curation.ingest.ingest import IngestOptions, ingest
 from thresher.errors import NotFoundError, UsageError
-
-
-def dump(catalog: Catalog) -> dict[str, list[Any]]:
-    with catalog.reading() as connection:
-        return {
-            table.name: sorted(map(repr, connection.execute(select(table))))
-            for table in metadata.sorted_tables
-            if table.name not in ("decision", "checkpoint")
-        }
 
 
 @pytest.fixture(scope="module")
@@ -143,11 +133,11 @@ def test_nothing_to_undo(judged: Catalog) -> None:
 
 
 def test_a_dry_run_changes_nothing_and_says_what_would(judged: Catalog) -> None:
-    before = dump(judged)
+    before = dump(judged, without=JOURNAL)
     done = judging.rate(judged, ["run:run"], 5, dry_run=True)
     assert done.decision is not None
     assert len(done.decision.changes) == 3
-    assert dump(judged) == before
+    assert dump(judged, without=JOURNAL) == before
     assert judging.history(judged) == []
 
 
@@ -169,7 +159,7 @@ ONE_DECISION = st.one_of(
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(ONE_DECISION, max_size=8))
 def test_undoing_all_restores_everything(judged: Catalog, made: list[Any]) -> None:
-    before = dump(judged)
+    before = dump(judged, without=JOURNAL)
     standing = 0
     for verb, clip_id, value in made:
         terms = [str(clip_id)]
@@ -185,6 +175,6 @@ def test_undoing_all_restores_everything(judged: Catalog, made: list[Any]) -> No
         standing += done.decision is not None
     for _ in range(standing):
         judging.undo(judged)
-    assert dump(judged) == before
+    assert dump(judged, without=JOURNAL) == before
     with pytest.raises(NotFoundError):
         judging.undo(judged)

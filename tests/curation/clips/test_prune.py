@@ -329,7 +329,7 @@ def test_an_interruption_leaves_a_catalog_that_knows_what_went(
 ) -> None:
     judging.reject(catalog, "1 , 2 , 3")
     plan = plan_prune(catalog)
-    move, moved = prune_module._move, []
+    move, moved = prune_module._move, list[Any]()
 
     def interrupted(file: Any) -> bool:
         if len(moved) == 2:

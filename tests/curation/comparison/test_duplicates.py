@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.support import RATE
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.comparison.duplicates import Duplicates, dupes
 from thresher.curation.ingest.ingest import IngestOptions, ingest
 
-RATE = 16_000
 SERIAL = IngestOptions(executor="serial")
 
 

@@ -289,7 +289,7 @@ def test_a_kill_at_any_time(catalog: Catalog, seed: int) -> None:
     code = (
         "import sys\n"
         "from thresher import Catalog, score\n"
-        "from thresher.curation import scoring\n"
+        "from thresher.curation.comparison import score as scoring\n"
         "scoring.BLOCK_ROWS = 2\n"
         "with Catalog.open(sys.argv[1]) as catalog:\n"
         "    print('open', flush=True)\n"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.support import RATE, MakeSound
 from thresher import (
     Catalog,
     IngestOptions,
@@ -26,8 +27,6 @@ from thresher.catalog.schema import clip
 from thresher.curation.comparison.suspects import examine
 from thresher.curation.ingest.ingest import IngestReport
 from thresher.errors import NotFoundError
-
-from ...conftest import RATE, MakeSound
 
 SERIAL = IngestOptions(executor="serial")
 

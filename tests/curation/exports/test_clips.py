@@ -18,6 +18,7 @@ import pytest
 import soundfile
 from sqlalchemy import insert, select, update
 
+from tests.support import RATE, run_command
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, recording
 from thresher.curation.clips import decisions as judging
@@ -26,7 +27,6 @@ from thresher.curation.exports.clips import ExportReport, Form, export_clips
 from thresher.curation.ingest.ingest import IngestOptions, ingest
 from thresher.errors import CatalogError, NotFoundError, UsageError
 
-RATE = 16_000
 FORMS: tuple[Form, ...] = ("copy", "trimmed", "link")
 
 Take = Callable[..., None]
@@ -596,7 +596,7 @@ def test_a_folder_that_may_not_be_written(catalog: Catalog, clips: Path, out: Pa
 def test_an_unknown_form(catalog: Catalog, clips: Path, out: Path) -> None:
     assert clips
     with pytest.raises(UsageError, match='"zip"'):
-        export_clips(catalog, (), out, form="zip")  # type: ignore[arg-type]  that it is none is what is tried
+        export_clips(catalog, (), out, form="zip")  # type: ignore[arg-type]  # there is no such form
 
 
 # -- disks and crashes -------------------------------------------------------------------------------------
@@ -666,32 +666,21 @@ def test_the_next_export_sweeps_what_a_killed_one_left(catalog: Catalog, clips: 
 # -- the command -------------------------------------------------------------------------------------------
 
 
-def thresher(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "thresher", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-
-
 def test_the_command(clips: Path, out: Path) -> None:
-    dry = thresher("export", "epoch:1..2", "--to", "out", "--dry-run", cwd=clips)
+    dry = run_command("export", "epoch:1..2", "--to", "out", "--dry-run", cwd=clips)
     assert dry.returncode == 0, dry.stderr
     assert dry.stdout.startswith("dry run: 4 files (0.1 MB) would be written to ")
     assert not out.exists()
-    done = thresher("export", "epoch:1..2", "--to", "out", cwd=clips)
+    done = run_command("export", "epoch:1..2", "--to", "out", cwd=clips)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"4 files (0.1 MB) written to {out}\n"
-    done = thresher("export", "epoch:1..2", "--to", "out", "--json", cwd=clips)
+    done = run_command("export", "epoch:1..2", "--to", "out", "--json", cwd=clips)
     found = json.loads(done.stdout)
     assert (found["written"], found["there_already"], found["form"]) == (0, 4, "copy")
     assert found["files"][0]["path"] == str(out / "r_epoch_1_0.wav")
-    done = thresher("export", "a/r_epoch_1_0.wav", "3", "--to", "links", "--link", cwd=clips)
+    done = run_command("export", "a/r_epoch_1_0.wav", "3", "--to", "links", "--link", cwd=clips)
     assert done.stdout == f"2 links written to {clips / 'links'}\n"
-    done = thresher("export", "4", "--to", "spans", "--trimmed", cwd=clips)
+    done = run_command("export", "4", "--to", "spans", "--trimmed", cwd=clips)
     assert done.returncode == 0, done.stderr
     assert names(clips / "spans") == ["r_epoch_2_0.flac"]
     with soundfile.SoundFile(clips / "spans" / "r_epoch_2_0.flac") as file:
@@ -699,25 +688,25 @@ def test_the_command(clips: Path, out: Path) -> None:
 
 
 def test_the_commands_exit_codes(clips: Path, out: Path) -> None:
-    done = thresher("export", "epoch:1", "--to", "out", "--trimmed", "--link", cwd=clips)
+    done = run_command("export", "epoch:1", "--to", "out", "--trimmed", "--link", cwd=clips)
     assert (done.returncode, done.stdout) == (2, "")
     assert "--trimmed and --link" in done.stderr
-    assert thresher("export", "epoch:1", cwd=clips).returncode == 2
-    assert thresher("export", "epoch:99", "--to", "out", cwd=clips).returncode == 4
-    assert thresher("export", "epoch:1", "--to", "out/deep", cwd=clips).returncode == 4
+    assert run_command("export", "epoch:1", cwd=clips).returncode == 2
+    assert run_command("export", "epoch:99", "--to", "out", cwd=clips).returncode == 4
+    assert run_command("export", "epoch:1", "--to", "out/deep", cwd=clips).returncode == 4
     assert not out.exists()
     (clips / "a" / "r_epoch_1_0.wav").unlink()
-    done = thresher("export", "epoch:1", "--to", "out", cwd=clips)
+    done = run_command("export", "epoch:1", "--to", "out", cwd=clips)
     assert done.returncode == 5
     assert "2 files" in done.stdout
     assert "  a/r_epoch_1_0.wav: missing: the file is gone or has changed" in done.stderr
     (out / "r_epoch_1_1.wav").write_text("other")
     for more, code in ((["--dry-run"], 2), ([], 2), (["--overwrite"], 5)):
-        done = thresher("export", "epoch:1", "--to", "out", *more, cwd=clips)
+        done = run_command("export", "epoch:1", "--to", "out", *more, cwd=clips)
         assert done.returncode == code, done.stderr
         assert ("--overwrite" in done.stderr) == (code == 2)
         assert (done.stdout == "") == (more == [])
-    done = thresher("export", "1", "--to", "out", cwd=clips)
+    done = run_command("export", "1", "--to", "out", cwd=clips)
     assert done.returncode == 4
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from thresher.errors import NotFoundError, UsageError
 
 
 @pytest.fixture
-def catalog(catalog: Catalog, write_clip: Any, serial: IngestOptions, tmp_path: Path) -> Iterator[Catalog]:
+def catalog(catalog: Catalog, write_clip: Any, serial: IngestOptions, tmp_path: Path) -> Catalog:
     """Three clips, one in stereo at another rate, and the song "Bone / Marrow" with crossfades."""
     write_clip(tmp_path / "clips/run_epoch_0_0.wav", 0)
     write_clip(tmp_path / "clips/run_epoch_1_0.wav", 1, rate=22_050, channels=2)

@@ -12,6 +12,7 @@ import pytest
 import soundfile
 from sqlalchemy import select, update
 
+from tests.support import RATE
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, metadata, score_row
@@ -21,8 +22,6 @@ from thresher.curation.ingest import reanalyse as module
 from thresher.curation.ingest.batches import stats
 from thresher.curation.ingest.ingest import IngestOptions, ingest
 from thresher.curation.ingest.reanalyse import content_file, reanalyse, reanalyse_clips
-
-RATE = 16_000
 
 
 @pytest.fixture

@@ -188,7 +188,7 @@ def test_a_file_that_grows_while_it_is_read_waits_for_its_next_quiet(
     scene: Scene, sounds: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, data = scene.folder / "late.wav", sounds[0]
-    whole, read = ingest_module.sha256_file, []
+    whole, read = ingest_module.sha256_file, list[str]()
 
     def grows(name: bytes) -> str:
         digest = whole(name)
@@ -244,7 +244,12 @@ def test_what_is_known_costs_no_reading(
     ingest(scene.catalog, [scene.folder], scene.options)
     read: list[bytes] = []
     whole = ingest_module.sha256_file
-    monkeypatch.setattr(ingest_module, "sha256_file", lambda path: (read.append(path), whole(path))[1])
+
+    def counted(path: bytes) -> str:
+        read.append(path)
+        return whole(path)
+
+    monkeypatch.setattr(ingest_module, "sha256_file", counted)
     assert scene.play({}, until=200.0).batches == 0
     assert read == []
     assert scene.told == []
@@ -352,7 +357,7 @@ def test_a_locked_catalog_is_told_and_tried_again(scene: Scene, sounds: list[byt
 
 
 def test_nobody_is_locked_out_while_it_waits(scene: Scene, sounds: list[bytes]) -> None:
-    seen = []
+    seen: list[int | None] = []
 
     def rate() -> None:
         with Catalog.open(scene.catalog.file) as other:
@@ -366,7 +371,7 @@ def test_nobody_is_locked_out_while_it_waits(scene: Scene, sounds: list[bytes]) 
 def test_scores_that_failed_are_made_after_the_next_quiet(
     scene: Scene, sounds: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep, tries = ingest_module.keep_scores, []
+    keep, tries = ingest_module.keep_scores, list[float]()
 
     def fails_once(*arguments: Any, **options: Any) -> Any:
         tries.append(scene.now)

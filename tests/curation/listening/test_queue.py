@@ -12,6 +12,7 @@ import pytest
 import soundfile
 from sqlalchemy import func, select
 
+from tests.support import RATE
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, listening
 from thresher.curation.clips import decisions as judging
@@ -29,7 +30,6 @@ from thresher.curation.listening.queue import (
 )
 from thresher.errors import NotFoundError, UsageError
 
-RATE = 16_000
 SERIAL = IngestOptions(executor="serial")
 KINDS: tuple[Callable[[np.random.Generator, np.ndarray], np.ndarray], ...] = (
     lambda _random, time: 0.4 * np.sin(2 * np.pi * 220 * time),

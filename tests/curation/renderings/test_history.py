@@ -12,6 +12,7 @@ import pytest
 import soundfile
 from sqlalchemy import delete, update
 
+from tests.support import RATE
 from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, rendering, rendering_clip
@@ -24,7 +25,6 @@ from thresher.curation.renderings.verify import verify_song
 from thresher.curation.songs.songs import rename_song, save_song
 from thresher.errors import NotFoundError, UsageError
 
-RATE = 16_000
 SERIAL = IngestOptions(executor="serial")
 
 
@@ -45,7 +45,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
         yield made
 
 
-def again(catalog: Catalog, tmp_path: Path, number: int = 1, **options: bool) -> RenderReport:
+def again(catalog: Catalog, tmp_path: Path, number: int = 1, **options: Any) -> RenderReport:
     return render(catalog, "Bone", tmp_path / f"again{number}.wav", rendering=number, **options)
 
 

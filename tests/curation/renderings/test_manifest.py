@@ -6,12 +6,12 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support import ROOT
 from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.edits import Edits
@@ -35,7 +35,7 @@ SOUNDS: list[dict[str, Any]] = [
 
 
 @pytest.fixture
-def catalog(catalog: Catalog, write_clip: Any, serial: IngestOptions, tmp_path: Path) -> Iterator[Catalog]:
+def catalog(catalog: Catalog, write_clip: Any, serial: IngestOptions, tmp_path: Path) -> Catalog:
     """Three clips, one in stereo at another rate, and the song "Bone"."""
     write_clip(tmp_path / "clips/run_epoch_0_0.wav", 0)
     write_clip(tmp_path / "clips/run_epoch_1_0.wav", 1, rate=22_050, channels=2)
@@ -94,7 +94,7 @@ def test_what_is_written_is_what_is_read(catalog: Catalog, tmp_path: Path, chang
 
 def test_the_document_describes_every_key(catalog: Catalog, tmp_path: Path) -> None:
     render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
-    document = (Path(__file__).resolve().parents[3] / "docs/manifest.md").read_text(encoding="utf-8")
+    document = (ROOT / "docs/manifest.md").read_text(encoding="utf-8")
     content = json.loads((tmp_path / "bone.wav.manifest.json").read_text())
     keys = {*content, *content["output"], *content["clips"][0], *content["settings"]}
     assert sorted(key for key in keys if f"`{key}`" not in document) == []

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 from sqlalchemy import update
 
+from tests.support import RATE
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import rendering
 from thresher.curation.ingest.ingest import IngestOptions, ingest
@@ -26,7 +27,6 @@ from thresher.curation.songs.songs import save_song
 from thresher.curation.songs.tracklist import tracklist
 from thresher.errors import UsageError
 
-RATE = 16_000
 SERIAL = IngestOptions(executor="serial")
 
 Samples = NDArray[np.float64]

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 from sqlalchemy import insert, select
 
+from tests.support import EVERY_METRIC, WriteClip
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, measure
@@ -20,8 +21,6 @@ from thresher.curation.ingest.ingest import IngestOptions, ingest
 from thresher.curation.renderings.render import render
 from thresher.curation.report.report import ReportCheckpoint, ReportData, report_data
 from thresher.curation.songs.songs import save_song
-
-EVERY_METRIC = '[metrics]\nuse = ["prefix", "aligned", "likeness"]\n'
 
 
 @pytest.fixture
@@ -50,7 +49,7 @@ class Clip:
 
 
 def test_the_best_are_the_highest_rated_then_the_most_typical_then_the_badly_rated(
-    full: Catalog, tmp_path: Path, write_clip, serial: IngestOptions
+    full: Catalog, tmp_path: Path, write_clip: WriteClip, serial: IngestOptions
 ) -> None:
     for index in range(6):
         write_clip(tmp_path / f"runs/night_e=1({index})_t=0.9.wav", index)
@@ -65,7 +64,7 @@ def test_the_best_are_the_highest_rated_then_the_most_typical_then_the_badly_rat
 
 
 def test_without_ratings_the_first_is_the_medoid_and_the_oddest_is_likest_to_none(
-    full: Catalog, tmp_path: Path, write_clip, serial: IngestOptions
+    full: Catalog, tmp_path: Path, write_clip: WriteClip, serial: IngestOptions
 ) -> None:
     for index in range(7):
         write_clip(tmp_path / f"runs/night_e=1({index})_t=0.9.wav", index)
@@ -101,7 +100,7 @@ def test_a_clip_alone_is_like_nothing(catalog: Catalog) -> None:
 
 
 def test_without_likeness_nothing_is_typical_or_odd_and_there_is_no_map(
-    catalog: Catalog, tmp_path: Path, write_clip, serial: IngestOptions
+    catalog: Catalog, tmp_path: Path, write_clip: WriteClip, serial: IngestOptions
 ) -> None:
     for index in range(5):
         write_clip(tmp_path / f"runs/night_e=1({index})_t=0.9.wav", index)
@@ -113,7 +112,7 @@ def test_without_likeness_nothing_is_typical_or_odd_and_there_is_no_map(
 
 
 def test_copies_are_told_without_being_in_use_once_they_were_scored(
-    catalog: Catalog, tmp_path: Path, write_clip, serial: IngestOptions
+    catalog: Catalog, tmp_path: Path, write_clip: WriteClip, serial: IngestOptions
 ) -> None:
     from thresher.curation.comparison.duplicates import dupes
 
@@ -138,7 +137,7 @@ def test_an_empty_catalog_that_does_not_keep_aligned_knows_no_copies(catalog: Ca
 
 
 def test_rejected_clips_are_left_out_unless_the_query_names_them(
-    full: Catalog, tmp_path: Path, write_clip, serial: IngestOptions
+    full: Catalog, tmp_path: Path, write_clip: WriteClip, serial: IngestOptions
 ) -> None:
     for index in range(3):
         write_clip(tmp_path / f"runs/night_e={index}_t=0.9.wav", index)
@@ -152,7 +151,7 @@ def test_rejected_clips_are_left_out_unless_the_query_names_them(
 
 
 def test_a_query_leaves_out_checkpoints_without_a_clip_and_keeps_the_numbers_of_the_others(
-    full: Catalog, tmp_path: Path, write_clip, serial: IngestOptions
+    full: Catalog, tmp_path: Path, write_clip: WriteClip, serial: IngestOptions
 ) -> None:
     for index in range(4):
         write_clip(tmp_path / f"runs/night_e={index // 2}({index})_t=0.9.wav", index)
@@ -164,7 +163,7 @@ def test_a_query_leaves_out_checkpoints_without_a_clip_and_keeps_the_numbers_of_
 
 
 def test_a_missing_file_has_no_place_and_a_present_one_its_absolute_path(
-    full: Catalog, tmp_path: Path, write_clip, serial: IngestOptions
+    full: Catalog, tmp_path: Path, write_clip: WriteClip, serial: IngestOptions
 ) -> None:
     here = write_clip(tmp_path / "runs/night_e=1_t=0.9.wav", 1)
     gone = write_clip(tmp_path / "runs/night_e=2_t=0.9.wav", 2)
@@ -175,7 +174,7 @@ def test_a_missing_file_has_no_place_and_a_present_one_its_absolute_path(
 
 
 def test_spreads_are_the_quartiles_of_the_clips_of_a_checkpoint(
-    full: Catalog, tmp_path: Path, write_clip, serial: IngestOptions
+    full: Catalog, tmp_path: Path, write_clip: WriteClip, serial: IngestOptions
 ) -> None:
     for index in range(5):
         write_clip(tmp_path / f"runs/night_e=1({index})_t=0.9.wav", index)
@@ -193,7 +192,7 @@ def test_spreads_are_the_quartiles_of_the_clips_of_a_checkpoint(
 
 
 def test_songs_come_with_their_renderings_the_latest_first(
-    full: Catalog, tmp_path: Path, write_clip, serial: IngestOptions
+    full: Catalog, tmp_path: Path, write_clip: WriteClip, serial: IngestOptions
 ) -> None:
     for index in range(3):
         write_clip(tmp_path / f"runs/night_e={index}_t=0.9.wav", index)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,7 +30,7 @@ LATER = range(25, 33)
 
 
 @pytest.fixture
-def catalog(catalog: Catalog, corpus: Path, tmp_path: Path, serial: IngestOptions) -> Iterator[Catalog]:
+def catalog(catalog: Catalog, corpus: Path, tmp_path: Path, serial: IngestOptions) -> Catalog:
     """The first 24 of 32 epochs of a SampleRNN."""
     shutil.copytree(corpus / "neural/jazz_samplernn/samples", tmp_path / "run/samples")
     (tmp_path / "later").mkdir()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ ORDERS = ["chain", "chain:4..", "pairs", "epoch+", "epoch-", "shuffle:3", "id-"]
 
 
 @pytest.fixture
-def catalog(catalog: Catalog, write_clip: Any, serial: IngestOptions, tmp_path: Path) -> Iterator[Catalog]:
+def catalog(catalog: Catalog, write_clip: Any, serial: IngestOptions, tmp_path: Path) -> Catalog:
     """Eight clips of epochs 0 to 7, of which the song "Bone" has those from epoch 2 on: ids 3 to 8."""
     for epoch in range(8):
         write_clip(tmp_path / "clips" / f"run_epoch_{epoch}_0.wav", epoch, 3 + 0.2 * epoch)

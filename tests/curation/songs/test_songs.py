@@ -16,6 +16,7 @@ import pytest
 import soundfile
 from sqlalchemy import func, select
 
+from tests.support import CORPUS, RATE
 from thresher.catalog import decisions
 from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
@@ -29,9 +30,8 @@ from thresher.curation.songs.songs import delete_song, rename_song, save_song, s
 from thresher.curation.songs.tracklist import compare, tracklist
 from thresher.errors import CatalogError, NotFoundError, QueryError, UsageError
 
-RATE = 16_000
 SERIAL = IngestOptions(executor="serial")
-CORPUS = Path(__file__).resolve().parents[3] / "../shared/corpus/neural"
+NEURAL = CORPUS / "neural"
 
 
 def tones(seed: int, seconds: float, rate: int = RATE, channels: int = 1) -> np.ndarray:
@@ -284,10 +284,10 @@ def test_pairs_follow_the_rule(catalog: Catalog) -> None:
     assert clips_of(catalog, "S") == pairs_by_the_rule(scores_of(catalog, ids), ids)
 
 
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not beside this checkout")
+@pytest.mark.skipif(not NEURAL.is_dir(), reason="the corpus is not beside this checkout")
 def test_pairs_follow_the_rule_on_real_clips(tmp_path: Path) -> None:
     with Catalog.create(tmp_path) as catalog:
-        ingest(catalog, [CORPUS / "jazz_samplernn", CORPUS / "mrcqtdiff"], IngestOptions(executor="threads"))
+        ingest(catalog, [NEURAL / "jazz_samplernn", NEURAL / "mrcqtdiff"], IngestOptions(executor="threads"))
         save_song(catalog, "S", [], {"ordering": "pairs", "metric": "prefix"})
         order = clips_of(catalog, "S")
         ids = sorted(order)

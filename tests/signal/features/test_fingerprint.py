@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.support import CORPUS
 from thresher.errors import BackendMissingError, ConfigError, ThresherError
 from thresher.signal.features import fingerprint
 from thresher.signal.features.fingerprint import (
@@ -31,7 +32,6 @@ from thresher.signal.features.fingerprint import (
     word_count,
 )
 
-CORPUS = Path(__file__).resolve().parents[3] / "../shared/corpus"
 PYTHON = sys.executable
 
 

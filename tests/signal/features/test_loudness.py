@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.support import CORPUS
 from thresher.signal.features.loudness import (
     BLOCK_FRAMES,
     TILE_FRAMES,
@@ -21,7 +21,6 @@ from thresher.signal.features.loudness import (
     step_at,
 )
 
-CORPUS = Path(__file__).resolve().parents[3] / "../shared/corpus"
 RATES = [8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000, 192_000]
 
 

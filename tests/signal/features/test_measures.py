@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.support import RATE
 from thresher.curation.analysis import analyse as analysis
 from thresher.curation.analysis.analyse import Analysis, AnalysisTask, analyse
 from thresher.signal.features import descriptors
@@ -23,7 +24,6 @@ from thresher.signal.features.measures import measure
 from thresher.signal.features.spectra import at_working_rate, spectra
 from thresher.signal.features.trim import LevelMeter, TrimSettings, to_mono
 
-RATE = 16_000
 Values = Mapping[str, Any]
 
 
@@ -73,7 +73,8 @@ def test_an_offset_is_that_of_the_channel_farthest_from_zero(sound: Any) -> None
     y = 0.1 * sound(3, 4.0, channels=3)
     y -= y.mean(axis=0)
     assert measured(y)["dc_offset"] == pytest.approx(0.0, abs=1e-4)
-    assert measured(y + np.float32([0.05, -0.2, 0.1]))["dc_offset"] == pytest.approx(0.2, abs=1e-4)
+    shifted = y + np.array([0.05, -0.2, 0.1], np.float32)
+    assert measured(shifted)["dc_offset"] == pytest.approx(0.2, abs=1e-4)
 
 
 @settings(max_examples=25, deadline=None)

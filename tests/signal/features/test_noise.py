@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.support import RATE
 from thresher.signal.features.noise import noisiness
 from thresher.signal.features.spectra import at_working_rate, spectra
-
-RATE = 16_000
 
 
 def noise_of(y: NDArray[np.float64], sr: int = RATE) -> float:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.support import RATE
 from thresher.signal.features.descriptors import mel_levels
 from thresher.signal.features.onsets import Pulse, count_onsets, find_pulse
 from thresher.signal.features.spectra import at_working_rate, spectra
 
-RATE = 16_000
 Sound = NDArray[np.float64]
 
 

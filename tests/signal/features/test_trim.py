@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.support import CORPUS
 from thresher.signal.features.trim import LevelMeter, Levels, Span, TrimSettings, to_mono, trim_bounds
 
-CORPUS = Path(__file__).resolve().parents[3] / "../shared/corpus"
 LSB = np.float32(1 / 32768)
 
 SETTINGS = [

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import thresher
+from tests.support import CORPUS
 from thresher.signal.metrics import aligned, blocks, prefix
 from thresher.signal.metrics.aligned import (
     ALIGNED,
@@ -28,7 +29,6 @@ from thresher.signal.metrics.blocks import Threshold
 from thresher.signal.metrics.metric import Fingerprints, Scores, Words
 from thresher.signal.metrics.prefix import prefix_scores, vectorised_prefix_scores
 
-CORPUS = Path(__file__).resolve().parents[3] / "../shared/corpus"
 WORK = {"prefix": (prefix, "PREFIX_WORK"), "aligned": (aligned, "ALIGNED_WORK")}
 ALWAYS, NEVER = Threshold(-1, -1), Threshold(1 << 62, 1 << 62)
 Score = Callable[..., Scores]

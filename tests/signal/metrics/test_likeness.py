@@ -1,7 +1,12 @@
 """`likeness`: identities, what must not matter, what must, and an oracle written out pair by pair."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from thresher.signal.features.descriptors import DESCRIPTOR_SIZE, PARTS, analysed_spans, descriptor
@@ -9,25 +14,29 @@ from thresher.signal.metrics.likeness import Likenesses, likeness_scores, likene
 
 RNG = np.random.default_rng(20)
 
+Floats = NDArray[np.floating]
+Moments = tuple[float, float]
 
-def tone(hz, seconds=4.0, sr=16_000, beat=2.0):
+
+def tone(hz: float, seconds: float = 4.0, sr: int = 16_000, beat: float = 2.0) -> NDArray[np.float32]:
     t = np.arange(int(seconds * sr)) / sr
-    y = sum(np.sin(2 * np.pi * hz * k * t) / k for k in range(1, 6)) * np.exp(-4 * (t * beat % 1))
+    partials = [np.sin(2 * np.pi * hz * k * t) / k for k in range(1, 6)]
+    y: Floats = np.sum(partials, axis=0) * np.exp(-4 * (t * beat % 1))
     return (0.2 * y + 0.001 * np.random.default_rng(1).standard_normal(t.size)).astype(np.float32)
 
 
 CLIPS = [descriptor(tone(hz, beat=beat), 16_000) for hz in (110, 220, 330, 415) for beat in (1, 2, 3.3)]
 
 
-def score(a, b):
-    return likeness_scores(Likenesses.pack([a]), Likenesses.pack([b]))[0, 0]
+def score(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    return float(likeness_scores(Likenesses.pack([a]), Likenesses.pack([b]))[0, 0])
 
 
-def test_a_clip_is_like_itself():
+def test_a_clip_is_like_itself() -> None:
     assert all(score(clip, clip) == 1.0 for clip in CLIPS)
 
 
-def test_symmetric_and_in_range_and_largest_on_the_diagonal():
+def test_symmetric_and_in_range_and_largest_on_the_diagonal() -> None:
     kept = Likenesses.pack(CLIPS)
     scores = likeness_scores(kept, kept)
     assert (scores == scores.T).all()
@@ -36,57 +45,57 @@ def test_symmetric_and_in_range_and_largest_on_the_diagonal():
 
 
 @pytest.mark.parametrize("gain", [1e-6, 0.01, 4.5, 1e6])
-def test_gain_is_no_difference(gain):
+def test_gain_is_no_difference(gain: float) -> None:
     assert score(CLIPS[0], descriptor(tone(110, beat=1) * np.float32(gain), 16_000)) > 0.999
 
 
-def test_offset_is_no_difference():
+def test_offset_is_no_difference() -> None:
     assert score(CLIPS[0], descriptor(tone(110, beat=1) + np.float32(0.5), 16_000)) > 0.99
 
 
 @pytest.mark.parametrize("sr", [22_050, 44_100, 48_000, 96_000])
-def test_sample_rate_is_hardly_a_difference(sr):
+def test_sample_rate_is_hardly_a_difference(sr: int) -> None:
     import soxr
 
     assert score(CLIPS[4], descriptor(soxr.resample(tone(220, beat=2), 16_000, sr), sr)) > 0.99
 
 
 @pytest.mark.parametrize(("frames", "sr"), [(1, 16_000), (600, 2_000), (4_800, 16_000), (576_000, 192_000)])
-def test_any_length_and_rate_has_a_finite_descriptor(frames, sr):
+def test_any_length_and_rate_has_a_finite_descriptor(frames: int, sr: int) -> None:
     vector = descriptor((3 * RNG.standard_normal(frames)).astype(np.float32), sr)
     assert vector.dtype == np.float32
     assert vector.shape == (DESCRIPTOR_SIZE,)
     assert np.isfinite(vector).all()
 
 
-def test_silence_has_a_finite_descriptor():
+def test_silence_has_a_finite_descriptor() -> None:
     assert np.isfinite(descriptor(np.zeros(16_000, np.float32), 16_000)).all()
 
 
-def test_parts_cover_the_descriptor_once():
+def test_parts_cover_the_descriptor_once() -> None:
     assert sorted(i for part in PARTS.values() for i in range(part.start, part.stop)) == list(
         range(DESCRIPTOR_SIZE)
     )
 
 
-def test_a_faster_beat_shows_in_periods_and_a_transposition_in_chroma():
+def test_a_faster_beat_shows_in_periods_and_a_transposition_in_chroma() -> None:
     slow, fast, higher = (
         descriptor(tone(hz, beat=beat), 16_000) for hz, beat in ((220, 1), (220, 2), (311.13, 1))
     )
 
-    def apart(a, b, part):
+    def apart(a: Floats, b: Floats, part: str) -> np.floating:
         return np.linalg.norm(a[PARTS[part]] - b[PARTS[part]])
 
     assert apart(slow, fast, "periods") > 2 * apart(slow, higher, "periods")
     assert apart(slow, higher, "chroma") > 2 * apart(slow, fast, "chroma")
 
 
-def test_chroma_names_pitch_classes_from_c():
+def test_chroma_names_pitch_classes_from_c() -> None:
     assert descriptor(tone(261.63), 16_000)[PARTS["chroma"]].argmax() == 0
     assert descriptor(tone(220), 16_000)[PARTS["chroma"]].argmax() == 9
 
 
-def test_excerpts_read_alone_make_the_same_descriptor():
+def test_excerpts_read_alone_make_the_same_descriptor() -> None:
     y, sr = RNG.standard_normal(400 * 2_000).astype(np.float32), 2_000
     spans = analysed_spans(y.size, sr)
     assert sum(end - start for start, end in spans) == 120 * sr
@@ -96,7 +105,7 @@ def test_excerpts_read_alone_make_the_same_descriptor():
     assert (descriptor(joined, sr) == descriptor(y, sr)).all()
 
 
-def test_blocks_do_not_change_a_score():
+def test_blocks_do_not_change_a_score() -> None:
     many = (
         np.array(CLIPS * 100, np.float32)
         + RNG.standard_normal((1_200, DESCRIPTOR_SIZE)).astype(np.float32) * 0.1
@@ -110,7 +119,7 @@ def test_blocks_do_not_change_a_score():
     np.testing.assert_allclose(likeness_scores(again.part(0, 100), again), whole, rtol=1e-6)
 
 
-def test_threads_change_nothing_and_leave_blas_as_it_was():
+def test_threads_change_nothing_and_leave_blas_as_it_was() -> None:
     from threadpoolctl import threadpool_info
 
     many = np.array(CLIPS * 200, np.float32) + RNG.standard_normal((2_400, DESCRIPTOR_SIZE)).astype(
@@ -123,8 +132,8 @@ def test_threads_change_nothing_and_leave_blas_as_it_was():
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_descriptor_far_behind_is_refused_by_its_number(threads):
-    def many():
+def test_a_descriptor_far_behind_is_refused_by_its_number(threads: int) -> None:
+    def many() -> Iterator[NDArray[np.float32]]:
         yield from CLIPS * 200
         yield np.full(DESCRIPTOR_SIZE, np.inf, np.float32)
 
@@ -132,7 +141,7 @@ def test_a_descriptor_far_behind_is_refused_by_its_number(threads):
         Likenesses.pack(many(), threads=threads)
 
 
-def test_sounds_unlike_all_references_are_kept_apart():
+def test_sounds_unlike_all_references_are_kept_apart() -> None:
     """Pure tones are far from any music; of each pair the one with the same noise behind it is nearer."""
     noises = [10.0**-power * RNG.standard_normal(64_000) for power in (1, 2, 3)]
     tones = [np.sin(2 * np.pi * pitch * np.arange(64_000) / 16_000) for pitch in (440, 445)]
@@ -144,13 +153,13 @@ def test_sounds_unlike_all_references_are_kept_apart():
     assert scores.argmax(axis=1).tolist() == [1, 0, 3, 2, 5, 4]
 
 
-def test_no_clips():
+def test_no_clips() -> None:
     none = Likenesses.pack([])
     assert none.count == 0
     assert likeness_scores(none, Likenesses.pack(CLIPS)).shape == (0, len(CLIPS))
 
 
-def test_triangle_is_nan_but_below_the_diagonal():
+def test_triangle_is_nan_but_below_the_diagonal() -> None:
     kept = Likenesses.pack(CLIPS)
     triangle = likeness_triangle(kept)
     assert np.isnan(triangle[np.triu_indices(len(CLIPS))]).all()
@@ -162,12 +171,12 @@ def test_triangle_is_nan_but_below_the_diagonal():
     "wrong",
     [np.zeros(3, np.float32), np.zeros(DESCRIPTOR_SIZE), np.full(DESCRIPTOR_SIZE, np.nan, np.float32)],
 )
-def test_what_is_no_descriptor_is_refused(wrong):
+def test_what_is_no_descriptor_is_refused(wrong: NDArray[np.float32]) -> None:
     with pytest.raises(ValueError, match="descriptor 1"):
         Likenesses.pack([CLIPS[0], wrong])
 
 
-def test_scores_equal_a_plain_computation():
+def test_scores_equal_a_plain_computation() -> None:
     """Oracle: mutual proximity written out pair by pair from `shipped_constants`."""
     from thresher.signal.metrics.likeness import LEAST_DEVIATION, shipped_constants
 
@@ -176,36 +185,37 @@ def test_scores_equal_a_plain_computation():
     refs = known.references
     weights = [aspect.weight for aspect in known.aspects]
 
-    def stats(distances):
-        return distances.mean(), distances.std()
+    def stats(distances: Floats) -> Moments:
+        return float(distances.mean()), float(distances.std())
 
-    def to_refs(points, drop=None):
+    def to_refs(points: Sequence[Floats], drop: int | None = None) -> list[Floats]:
         rows = [np.linalg.norm(ref - point, axis=1) for ref, point in zip(refs, points, strict=True)]
         return rows if drop is None else [np.delete(row, drop) for row in rows]
 
-    def floored(distances):
+    def floored(distances: Floats) -> Moments:
         mean, deviation = stats(distances)
-        return mean, np.sqrt(deviation**2 + (LEAST_DEVIATION * mean) ** 2)
+        return mean, float(np.sqrt(deviation**2 + (LEAST_DEVIATION * mean) ** 2))
 
     clip = [[floored(d) for d in to_refs([x[i] for x in here])] for i in range(len(CLIPS))]
     ref = [[floored(d) for d in to_refs([x[r] for x in refs], r)] for r in range(len(refs[0]))]
 
-    def farness(d, a, b):
-        return sum(
+    def farness(d: Sequence[float] | Floats, a: Sequence[Moments], b: Sequence[Moments]) -> float:
+        each = [
             w * 0.5 * ((x - m) / s + (x - n) / t)
             for w, x, (m, s), (n, t) in zip(weights, d, a, b, strict=True)
-        )
+        ]
+        return float(sum(each))
 
-    def share(value, i):
+    def share(value: float, i: int) -> float:
         rows = np.array(to_refs([x[i] for x in here])).T
         mean, deviation = stats(np.array([farness(d, clip[i], r) for d, r in zip(rows, ref, strict=True)]))
-        return student.sf((value - mean) / deviation, df=2)
+        return float(student.sf((value - mean) / deviation, df=2))
 
-    def highest(i):
+    def highest(i: int) -> float:
         return share(farness([0.0] * len(weights), clip[i], clip[i]), i)
 
     scores = likeness_scores(Likenesses.pack(CLIPS), Likenesses.pack(CLIPS))
     for i, j in ((0, 1), (2, 9), (5, 11)):
-        value = farness([np.linalg.norm(x[i] - x[j]) for x in here], clip[i], clip[j])
+        value = farness([float(np.linalg.norm(x[i] - x[j])) for x in here], clip[i], clip[j])
         expected = share(value, i) * share(value, j) / (highest(i) * highest(j))
         assert scores[i, j] == pytest.approx(expected, rel=1e-5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.support import CORPUS
 from thresher.signal.metrics import prefix as kernel
 from thresher.signal.metrics.metric import Fingerprints
 from thresher.signal.metrics.prefix import PREFIX, prefix_scores
 from thresher.signal.metrics.registry import METRICS, find_metric
 
-CORPUS = Path(__file__).resolve().parents[3] / "../shared/corpus/neural"
+NEURAL = CORPUS / "neural"
 Words = NDArray[np.uint32]
 
 
@@ -221,12 +221,12 @@ def test_metrics_are_registered_by_their_name() -> None:
 
 def corpus_fingerprints(seconds: int) -> list[Words]:
     """Real fingerprints of the first `seconds` of every neural clip that has one."""
-    if not CORPUS.is_dir():
+    if not NEURAL.is_dir():
         pytest.skip("needs the real clips of ../shared/corpus")
     soundfile = pytest.importorskip("soundfile")
     backend = pytest.importorskip("thresher.signal.features.fingerprint").find_backend("auto")
     fingerprints = []
-    for path in sorted(CORPUS.rglob("*")):
+    for path in sorted(NEURAL.rglob("*")):
         if path.suffix not in {".wav", ".flac", ".ogg", ".mp3"}:
             continue
         try:

@@ -14,7 +14,9 @@ STEP = 1 / 32768
 
 def rounded(level: float, frames: int = 200_000) -> np.ndarray:
     """A constant of `level` steps with dither, in steps of 16 bits."""
-    return np.rint(Dither(1).process(np.full((frames, 1), level * STEP, np.float32)) / STEP)
+    y: np.ndarray = Dither(1).process(np.full((frames, 1), level * STEP, np.float32)) / STEP
+    steps: np.ndarray = np.rint(y)
+    return steps
 
 
 @pytest.mark.parametrize("level", [0.0, 0.1, 0.25, 0.5, 0.9, -3.3])
@@ -28,14 +30,15 @@ def test_mean_and_variance_of_the_error_are_the_same_at_every_level(level: float
 def test_what_is_smaller_than_a_step_survives() -> None:
     time = np.arange(160_000) / 16_000
     tone = 0.3 * np.sin(2 * np.pi * 500 * time)
-    y = np.rint(Dither(1).process((tone * STEP).astype(np.float32)[:, np.newaxis]) / STEP)[:, 0]
+    dithered = Dither(1).process((tone * STEP).astype(np.float32)[:, np.newaxis])
+    y: np.ndarray = np.rint(np.ravel(dithered) / STEP)
     assert 2 * np.dot(y, np.sin(2 * np.pi * 500 * time)) / len(y) == pytest.approx(0.3, abs=0.02)
 
 
 def test_the_noise_is_within_a_step_and_differs_between_channels() -> None:
     noise = Dither(2).process(np.zeros((50_000, 2), np.float32))
     assert np.abs(noise).max() < STEP
-    assert abs(np.corrcoef(noise.T)[0, 1]) < 0.02
+    assert abs(np.asarray(np.corrcoef(noise.T))[0, 1]) < 0.02
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=8))

@@ -48,15 +48,17 @@ def signal(kind: str, frames: int, channels: int, seed: int, peak: float) -> Sig
     rng = np.random.default_rng(seed)
     index = np.arange(frames)
     phase = index * rng.uniform(0.001, 0.45) + rng.uniform(0, 1)
-    y = {
+    shapes: dict[str, Callable[[], np.ndarray]] = {
         "noise": lambda: rng.uniform(-1, 1, frames),
         "impulses": lambda: (rng.random(frames) < 0.002) * rng.normal(0, 1, frames),
         "sine": lambda: np.sin(2 * np.pi * phase),
         "square": lambda: np.sign(np.sin(2 * np.pi * phase)),
         "bursts": lambda: rng.normal(0, 1, frames) * (np.sin(index / 500) > 0.8),
-    }[kind]()
+    }
+    y = shapes[kind]()
     y = np.stack([y, *([0.5 * np.roll(y, 100)] * (channels - 1))], axis=1)
-    return (peak * y / max(1e-9, np.abs(y).max(initial=0))).astype(np.float32)
+    scaled: Signal = (peak * y / max(1e-9, np.abs(y).max(initial=0))).astype(np.float32)
+    return scaled
 
 
 def measured_elsewhere(y: Signal) -> float:

@@ -59,7 +59,7 @@ def test_a_chain_loses_no_clip_and_keeps_its_pins(
 ) -> None:
     scores, ids = clips
     pins = data.draw(st.lists(st.integers(0, len(ids) - 1), unique=True, max_size=2)) if len(ids) else []
-    start = pins[0] if pins and data.draw(st.booleans()) else None
+    start = pins[0] if pins and bool(data.draw(st.booleans())) else None
     end = pins[-1] if pins and pins[-1] != start else None
     untouched = scores.copy()
     order = chain(scores, ids, start, end)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.support import CORPUS
 from thresher.errors import UsageError
 from thresher.signal.ordering.orderings import Ordering, pairs, parse_ordering, shuffle, transitions
 
-CORPUS = Path(__file__).resolve().parents[3] / "../shared/corpus/neural"
+NEURAL = CORPUS / "neural"
 NAN = float("nan")
 Scores = NDArray[np.float32]
 
@@ -139,7 +138,7 @@ def test_pairs_refuse_what_makes_no_sense(scores: Scores, ids: list[int], shown:
 
 
 def test_real_clips_are_paired_as_the_rule_says() -> None:
-    if not CORPUS.is_dir():
+    if not NEURAL.is_dir():
         pytest.skip("needs the real clips of ../shared/corpus")
     soundfile = pytest.importorskip("soundfile")
     backend = pytest.importorskip("thresher.signal.features.fingerprint").find_backend("auto")
@@ -147,7 +146,7 @@ def test_real_clips_are_paired_as_the_rule_says() -> None:
     from thresher.signal.metrics.prefix import prefix_scores
 
     fingerprints = []
-    for path in sorted(CORPUS.rglob("*.wav"))[::2]:
+    for path in sorted(NEURAL.rglob("*.wav"))[::2]:
         with soundfile.SoundFile(path) as file:
             y, sr = file.read(10 * file.samplerate, dtype="float32", always_2d=True), file.samplerate
         y = np.nan_to_num(y).mean(axis=1)

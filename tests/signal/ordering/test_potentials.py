@@ -16,7 +16,8 @@ def scores(count: int, seed: int) -> np.ndarray:
     """Scores of points with hubs, float32, symmetric: e to the minus distance."""
     points = np.random.default_rng(seed).standard_normal((count, 8))
     squares = ((points[:, None] - points) ** 2).sum(axis=2)
-    return np.exp(-np.sqrt(squares)).astype(np.float32)
+    similar: np.ndarray = np.exp(-np.sqrt(squares)).astype(np.float32)
+    return similar
 
 
 @given(st.integers(2, 30), st.integers(0, 99))

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from tests.support import RATE
 from thresher.signal.features.descriptors import descriptor
 from thresher.signal.metrics.likeness import Likenesses, likeness_scores
 from thresher.signal.statistics import clustering
 from thresher.signal.statistics.clustering import find_clusters, mean_likeness
 from thresher.signal.statistics.neighbours import nearest_among, nearest_others
 
-RATE = 16_000
 KINDS = np.array([0] * 9 + [1] * 8 + [2] * 7 + [3] * 6)
 
 

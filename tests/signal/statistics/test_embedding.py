@@ -12,13 +12,13 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from tests.support import RATE
 from thresher.signal.features.descriptors import DESCRIPTOR_SIZE, descriptor
 from thresher.signal.metrics.likeness import Likenesses, likeness_scores
 from thresher.signal.statistics import embedding
 from thresher.signal.statistics.embedding import positions
 from thresher.signal.statistics.neighbours import distinct, nearest_among, nearest_others
 
-RATE = 16_000
 KINDS = np.repeat(np.arange(4), 8)
 
 

@@ -151,13 +151,13 @@ def clips() -> Callable[..., Sheet]:
     return make
 
 
-@pytest.fixture(params=NASTY_TEXTS.values(), ids=NASTY_TEXTS.keys())
+@pytest.fixture(params=list(NASTY_TEXTS.values()), ids=list(NASTY_TEXTS))
 def nasty_text(request: pytest.FixtureRequest) -> str:
     """A title that some format cannot hold as it is."""
     return str(request.param)
 
 
-@pytest.fixture(params=NASTY_PATHS.values(), ids=NASTY_PATHS.keys())
+@pytest.fixture(params=list(NASTY_PATHS.values()), ids=list(NASTY_PATHS))
 def nasty_path(request: pytest.FixtureRequest) -> bytes:
     """A path that some format cannot hold as it is."""
     return bytes(request.param)

@@ -29,7 +29,7 @@ def by_libcue(text: str) -> list[tuple[str, str | None, str, tuple[int, int, int
     """Title, performer, file and start of each track."""
     return [
         (track.cdtext.title, track.cdtext.performer, track.filename, track.start)
-        for track in pylibcue.parse_str(text)
+        for track in pylibcue.parse_str(text)  # type: ignore[attr-defined]  # a Cd has __getitem__ and __len__
     ]
 
 

@@ -144,7 +144,8 @@ def test_a_colour_is_the_checkpoints(clips: Clips, folder: bytes) -> None:
 @pytest.mark.parametrize("field", ["run", "epoch", "step"])
 def test_each_part_of_a_checkpoint_counts(field: str, clips: Clips, folder: bytes) -> None:
     one, two = clips(2).entries
-    two = replace(two, **{field: None})
+    without: dict[str, Any] = {field: None}
+    two = replace(two, **without)
     first, second = items(replace(clips(2), entries=(one, two)), folder)
     assert first["COLOR"] != second["COLOR"]
 

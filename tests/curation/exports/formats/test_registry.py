@@ -41,9 +41,9 @@ def test_a_description_is_a_short_phrase(form: ExportFormat) -> None:
 
 def test_neither_the_registry_nor_a_format_changes(form: ExportFormat) -> None:
     with pytest.raises(TypeError):
-        FORMATS[".x"] = form  # type: ignore[index]  that it can not be set is what is tried
+        FORMATS[".x"] = form  # type: ignore[index]  # the registry refuses it
     with pytest.raises(FrozenInstanceError):
-        form.suffix = ".x"  # type: ignore[misc]  that it is frozen is what is tried
+        form.suffix = ".x"  # type: ignore[misc]  # a format is frozen
 
 
 def test_what_it_imports_is_light() -> None:

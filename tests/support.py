@@ -1,0 +1,143 @@
+"""What tests share that is not a fixture: constants, types of fixtures, command runners, the dump of a catalog."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Collection, Mapping
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+from unittest import mock
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import checkpoint, metadata, recording
+
+ROOT = Path(__file__).resolve().parents[1]
+"""The checkout."""
+
+CORPUS = ROOT / "../shared/corpus"
+"""Real neural audio, beside the checkout. Tests that need it take the fixture `corpus`, which skips without it."""
+
+RATE = 16_000
+"""The sample rate of made sounds, in Hz."""
+
+COMMAND = [sys.executable, "-m", "thresher"]
+"""The start of a command line that runs thresher in a process of its own."""
+
+EVERY_METRIC = '[metrics]\nuse = ["prefix", "aligned", "likeness"]\n'
+"""The settings of a catalog that keeps scores by every metric."""
+
+JOURNAL = ("decision", "checkpoint")
+"""Tables that `undo` adds to instead of restoring them."""
+
+MakeSound = Callable[..., NDArray[np.float32]]
+"""A fixture that makes a signal from a seed."""
+
+WriteClip = Callable[..., Path]
+"""A fixture that writes the sound of a seed to a path, and returns the path."""
+
+
+class Finished(NamedTuple):
+    """What a command returned and printed. The fields have the names of `subprocess.CompletedProcess`."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Command = Callable[..., Finished]
+"""A fixture that runs thresher with the given arguments."""
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Return the environment for a command: a wide terminal, no catalog from outside, and `variables`."""
+    base = {name: value for name, value in os.environ.items() if name != "THRESHER_CATALOG"}
+    return {**base, "COLUMNS": "200", **variables}
+
+
+def run_command(*arguments: str | Path, cwd: Path, **variables: str) -> Finished:
+    """Run thresher in this process, without a terminal. This saves the start of a Python process."""
+    from thresher.interfaces.cli.main import run
+
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    with (
+        mock.patch.dict(os.environ, environment(**variables), clear=True),
+        mock.patch.object(sys, "stdin", io.StringIO()),
+        chdir(cwd),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        code = run([str(argument) for argument in arguments])
+    return Finished(code, _content(out), _content(err))
+
+
+def run_process(
+    *arguments: str | Path,
+    cwd: Path,
+    stdin: int | IO[Any] = subprocess.DEVNULL,
+    variables: Mapping[str, str] | None = None,
+) -> Finished:
+    """Run thresher as a user's shell does: in a process of its own."""
+    done = subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(**(variables or {})),
+        stdin=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def run_python(
+    code: str, *arguments: str | Path, cwd: Path | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a Python program in a process of its own, for example one that kills itself."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def dump(catalog: Catalog, *, without: Collection[str] = (), times: bool = True) -> dict[str, list[str]]:
+    """Return all rows of all tables as text, sorted, and the checkpoint of each recording.
+
+    `without` names tables to leave out. Without `times`, columns that hold a time are left out.
+    """
+    with catalog.reading() as connection:
+        rows = {
+            table.name: sorted(
+                repr([value for name, value in row._mapping.items() if times or not name.endswith(TIMES)])
+                for row in connection.execute(select(table))
+            )
+            for table in metadata.sorted_tables
+            if table.name not in without
+        }
+        named = connection.execute(
+            select(recording.c.id, checkpoint).outerjoin(
+                checkpoint, checkpoint.c.id == recording.c.checkpoint_id
+            )
+        )
+        return {**rows, "checkpoints of recordings": sorted(map(repr, named))}
+
+
+TIMES = ("_at", "_since")
+"""How the names of columns end that hold a time."""
+
+
+def _content(stream: io.TextIOWrapper) -> str:
+    buffer = stream.buffer
+    assert isinstance(buffer, io.BytesIO)
+    return buffer.getvalue().decode("utf-8")
