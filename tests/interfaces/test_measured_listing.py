@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from tests.support import RATE, Command, WriteClip
-from thresher.catalog.fields import MEASURES
+from thresher.signal.features.measure_registry import MEASURES
 
 
 @pytest.fixture

@@ -307,7 +307,7 @@ def test_clip_by_query(catalog: Catalog) -> None:
         ("out/parts.wav", UsageError, "matches 3 clips; give one id of 7, 8, 9"),
         ("rejected:no", UsageError, "matches 8 clips; give one id of 1, 2, 4, 5, 6, …"),
         ("epok:1", QueryError, "epoch"),
-        ("a\ud800", QueryError, "half a character"),
+        ("a\ud800", QueryError, "half of a surrogate pair"),
     ],
 )
 def test_no_clip_or_several(catalog: Catalog, term: str, error: type[Exception], words: str) -> None:

@@ -85,7 +85,7 @@ def test_what_cannot_be_compared_says_why(full: Catalog, tmp_path: Path) -> None
     (tmp_path / "text.wav").write_text("no audio")
     with pytest.raises(NotFoundError, match="Format not recognised"):
         near(full, str(tmp_path / "text.wav"))
-    with pytest.raises(UsageError, match="--metric prefix or aligned or likeness"):
+    with pytest.raises(UsageError, match=r"\(expected prefix, aligned or likeness\)"):
         near(full, "1", "ears")
     with pytest.raises(UsageError, match="limit"):
         near(full, "1", limit=0)
@@ -116,11 +116,11 @@ def test_queries(full: Catalog, query: str, ids: list[int]) -> None:
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("near:x", "is not a clip's id such as 12"),
+        ("near:x", "is not the id of a clip such as 12"),
         ("near:1:x", "is not"),
-        ("near:99", "clip 99 is not there"),
+        ("near:99", "clip 99 does not exist"),
         ("near@aligned:7", "or has no fingerprint"),
-        ("near+", "nothing can be sorted by"),
+        ("near+", '"near" cannot be sorted by'),
     ],
 )
 def test_bad_queries(full: Catalog, query: str, words: str) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from tests.support import EVERY_METRIC, WriteClip
-from thresher.catalog import scores
+from thresher.catalog import measures, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, measure
 from thresher.curation.checkpoints.highlights import mean_likeness, pick
@@ -183,8 +183,8 @@ def test_spreads_are_the_quartiles_of_the_clips_of_a_checkpoint(
     with full.writing() as connection:
         connection.execute(measure.delete())
         for place, clip_id in enumerate(connection.scalars(select(clip.c.id).order_by(clip.c.id)).all()):
-            known = {"version": 1, "silence": 0.0, "clipping": 0.0, "dc_offset": 0.0, "loop": place / 4}
-            connection.execute(insert(measure).values(clip_id=clip_id, **known))
+            known = {"silence": 0.0, "clipping": 0.0, "dc_offset": 0.0, "loop": place / 4}
+            measures.store(connection, [(clip_id, known)])
     data = report_data(full)
     assert of_epoch(data, 1).spreads["loop"] == (0.25, 0.75)
     assert "noise" not in of_epoch(data, 1).spreads

@@ -163,7 +163,7 @@ def test_a_song_whose_field_was_forgotten_does_not_hide_the_others(catalog: Cata
     first, second = songs(catalog)
     assert (first.clips, first.problem) == (7, None)
     assert second.problem is not None
-    assert 'no field is called "mood"' in second.problem
+    assert 'unknown field "mood"' in second.problem
 
 
 # -- saving ------------------------------------------------------------------------------------------------

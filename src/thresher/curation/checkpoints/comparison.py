@@ -16,8 +16,8 @@ from sqlalchemy import Connection, func, select
 
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_source import SECONDS
 from thresher.catalog.database import chunks
-from thresher.catalog.fields import SECONDS
 from thresher.catalog.measures import measure_value
 from thresher.catalog.schema import checkpoint, clip, recording
 from thresher.curation.checkpoints.summary import generated_files, in_training_order, sounding, written_by

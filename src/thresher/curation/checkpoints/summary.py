@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Float, Subquery, case, distinct, func, literal, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.fields import IS_HEARD, SECONDS
+from thresher.catalog.clip_source import IS_HEARD, SECONDS
 from thresher.catalog.measures import measure_value
 from thresher.catalog.schema import (
     STATUSES,

@@ -15,17 +15,9 @@ from sqlalchemy import Connection, Select, and_, func, select
 
 from thresher.catalog import measures, paths, suspicion
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_source import END, IS_HEARD, SECONDS, SOURCE, START, latest_metric, shown_location
 from thresher.catalog.edits import Edits
-from thresher.catalog.fields import (
-    END,
-    FIELDS,
-    IS_HEARD,
-    SECONDS,
-    SOURCE,
-    START,
-    latest_metric,
-    shown_location,
-)
+from thresher.catalog.fields import FIELDS
 from thresher.catalog.query import (
     Query,
     context_of,

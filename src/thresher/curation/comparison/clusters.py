@@ -11,8 +11,8 @@ from sqlalchemy import Connection, select
 
 from thresher.catalog import features as compared
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_source import IS_HEARD, SOURCE, shown_location
 from thresher.catalog.database import chunks
-from thresher.catalog.fields import IS_HEARD, SOURCE, shown_location
 from thresher.catalog.query import join_terms
 from thresher.catalog.schema import checkpoint, clip, cluster, cluster_clip, clustering, location
 from thresher.curation.clips.listing import Terms, select_ids

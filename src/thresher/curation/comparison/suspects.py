@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, TextClause, select, text
 from thresher.catalog import features as compared
 from thresher.catalog import suspicion
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.fields import IS_HEARD
+from thresher.catalog.clip_source import IS_HEARD
 from thresher.catalog.schema import clip, recording
 from thresher.catalog.suspicion import COPY_METRIC, KIN_METRIC, SEVERAL, Suspicion
 from thresher.curation.comparison.duplicates import lies_in

@@ -15,10 +15,10 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_source import IS_HEARD, SECONDS, SOURCE, shown_location
 from thresher.catalog.content_files import content_files
 from thresher.catalog.database import chunks, insert_row
 from thresher.catalog.decisions import Decision
-from thresher.catalog.fields import IS_HEARD, SECONDS, SOURCE, shown_location
 from thresher.catalog.measures import measure_value
 from thresher.catalog.query import join_terms, split_text
 from thresher.catalog.schema import checkpoint, clip, listening, listening_clip, location, recording

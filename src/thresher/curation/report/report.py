@@ -19,7 +19,7 @@ from sqlalchemy import Connection, select
 
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.fields import END, IS_HEARD, SECONDS, START, shown_location
+from thresher.catalog.clip_source import END, IS_HEARD, SECONDS, START, shown_location
 from thresher.catalog.measures import measure_value
 from thresher.catalog.query import context_of, join_terms, normalise, parse, select_clips, with_defaults
 from thresher.catalog.schema import USABLE_STATUSES, checkpoint, clip, location, recording

@@ -1,0 +1,80 @@
+"""The joined tables that every query reads, and expressions over them that fields, listings and reports share.
+
+Lengths and positions in audio are seconds.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Float, exists, func, or_, select
+
+from thresher.catalog import paths
+from thresher.catalog.schema import batch, checkpoint, clip, location, metric, recording
+
+SOURCE = (
+    clip.join(recording, recording.c.id == clip.c.recording_id)
+    .outerjoin(batch, batch.c.id == recording.c.batch_id)
+    .outerjoin(checkpoint, checkpoint.c.id == recording.c.checkpoint_id)
+)
+"""The tables that a query reads: one row for each clip."""
+
+
+def _frames_as_seconds(frames: ColumnElement[Any]) -> ColumnElement[Any]:
+    return frames / func.nullif(recording.c.sample_rate, 0, type_=Float())
+
+
+SECONDS = _frames_as_seconds(clip.c.end_frame - clip.c.start_frame)
+"""The length of a clip; NULL if its recording has no sample rate."""
+START = _frames_as_seconds(clip.c.start_frame)
+"""Where a clip starts in its recording."""
+END = _frames_as_seconds(clip.c.end_frame)
+"""Where a clip ends in its recording."""
+IS_HEARD = clip.c.heard_at.is_not(None) | clip.c.rating.is_not(None)
+"""Whether a clip was played by thresher or rated. A rating means that the curator has heard the clip."""
+
+
+def has_location(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return whether a location of a clip's recording meets all conditions."""
+    return exists().where(location.c.recording_id == clip.c.recording_id, *conditions).correlate(clip)
+
+
+def shown_location(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return `column` of the location shown for a clip: the earliest present one, else the earliest."""
+    return (
+        select(column)
+        .where(location.c.recording_id == clip.c.recording_id)
+        .order_by(location.c.missing_since.is_not(None), location.c.id)
+        .limit(1)
+        .correlate(clip)
+        .scalar_subquery()
+    )
+
+
+def under_folder(folder: str, root: Path) -> ColumnElement[bool]:
+    """Return whether a location is `folder` (relative to the catalog's folder `root`) or lies under it."""
+    absolute = os.path.normpath(os.path.join(os.fsencode(root), os.fsencode(folder)))
+    stored = paths.to_stored(absolute, root).path_text
+    prefix = stored.rstrip("/") + "/"
+    conditions = [
+        location.c.path_text == stored,
+        # LIKE would ignore upper and lower case.
+        func.substr(location.c.path_text, 1, len(prefix)) == prefix,
+    ]
+    if os.path.join(os.fsencode(root), b"").startswith(os.path.join(absolute, b"")):
+        # The folder contains the catalog, and so every location that is stored relative to it.
+        conditions.append(func.substr(location.c.path_text, 1, 1) != "/")
+    return or_(*conditions)
+
+
+def latest_metric(name: str) -> ColumnElement[Any]:
+    """Return the id of the highest version of a metric in this catalog; NULL if nothing was scored under it."""
+    return (
+        select(metric.c.id)
+        .where(metric.c.name == name)
+        .order_by(metric.c.version.desc())
+        .limit(1)
+        .scalar_subquery()
+    )

@@ -1,0 +1,203 @@
+"""The kinds of query fields: what a term's value may be, and the SQL condition that it becomes.
+
+A condition is true or false for every clip and never NULL, so that NOT is the complement. It is evaluated in a
+statement over `clip_source.SOURCE`. Lengths are seconds. Instants are seconds since 1970 (UTC, float); dates are
+read in local time.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, and_, false, func
+
+from thresher.catalog.values import (
+    LARGEST_INTEGER,
+    Bounds,
+    UnfitError,
+    bounds_of,
+    checked_regex,
+    comma_hint,
+    number_of,
+    period_of,
+    seconds_of,
+)
+from thresher.formatting import unknown
+
+Condition = ColumnElement[bool]
+
+NUMBER_RANGE = "a number or a range such as 4, 80..120, 4.. or ..7"
+"""The values that number fields take, for error messages."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """The part of a term after the field's name: `operator` is ":", ":=" or "::"."""
+
+    operator: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The catalog that a query is for, as far as tests need it.
+
+    `metric` is the name of the metric that `score:` means, `root` the catalog's folder, `now` in seconds since
+    1970. `song` returns the condition that a song selects a clip. `near` returns the other clips with their scores
+    against one clip under a metric, the highest score first.
+    """
+
+    metric: str
+    root: Path
+    now: float
+    song: Callable[[str], Condition]
+    near: Callable[[int, str], Sequence[tuple[int, float]]]
+
+
+Test = Callable[[Match, Scope], Condition]
+Keys = Callable[[Scope], Sequence[ColumnElement[Any]]]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One name of the query language. `keys` are the expressions it sorts by; None if it cannot be sorted by."""
+
+    name: str
+    kind: str
+    description: str
+    test: Test
+    keys: Keys | None
+
+
+# Conditions.
+
+
+def never_null(condition: ColumnElement[Any]) -> Condition:
+    """Return `condition`, false where it would be NULL."""
+    return func.coalesce(condition, false())
+
+
+def contains(column: ColumnElement[Any], value: str) -> Condition:
+    """Return whether text contains `value`, ignoring case; NULL for NULL."""
+    if value.isascii():
+        return func.lower(column).contains(value.lower(), autoescape=True)
+    # SQLite's lower() converts ASCII letters only.
+    return column.regexp_match("(?i)" + re.escape(value))
+
+
+def text_condition(column: ColumnElement[Any], match: Match) -> Condition:
+    """Return whether text contains the value, equals it or matches it as a regular expression; NULL for NULL."""
+    if match.operator == "::":
+        return column.regexp_match(checked_regex(match.value).pattern)
+    if match.operator == ":=":
+        return column == match.value
+    return contains(column, match.value)
+
+
+def within(column: ColumnElement[Any], bounds: Bounds) -> Condition:
+    """Return whether a number lies within `bounds`, ends included; NULL for NULL unless the range is open."""
+    low, high = bounds
+    if isinstance(column.type, Integer):
+        if (low or 0) > LARGEST_INTEGER or (high or 0) < -LARGEST_INTEGER:
+            return false()
+        low = None if low is None else math.ceil(max(low, -LARGEST_INTEGER))
+        high = None if high is None else math.floor(min(high, LARGEST_INTEGER))
+    if low is not None and low == high:
+        return column == low
+    ends = [*([] if low is None else [column >= low]), *([] if high is None else [column <= high])]
+    return and_(*ends) if ends else column.is_not(None)
+
+
+def plain_value(match: Match, expected: str) -> str:
+    """Return the value of a field that takes no regular expression. Raises UnfitError for one."""
+    if match.operator == "::":
+        raise UnfitError(
+            f'"{match.value}" is a regular expression, which only text fields take, not {expected}'
+        )
+    return match.value
+
+
+# Makers of fields, one for each kind.
+
+
+def text(name: str, column: ColumnElement[Any], description: str) -> Field:
+    """Make a field of text, which ignores case."""
+    return Field(
+        name,
+        "text",
+        description,
+        lambda match, _scope: never_null(text_condition(column, match)),
+        lambda _scope: (func.lower(column),),
+    )
+
+
+def choice(name: str, column: ColumnElement[Any], choices: tuple[str, ...], description: str) -> Field:
+    """Make a field that has one of a few values; a part of a value is enough to find it."""
+
+    def test(match: Match, _scope: Scope) -> Condition:
+        if match.operator == "::":
+            regex = checked_regex(match.value)
+            return column.in_([choice for choice in choices if regex.search(choice)])
+        value = match.value.lower()
+        exact = match.operator == ":=" or value in choices
+        fitting = [choice for choice in choices if (choice == value if exact else value in choice)]
+        if not fitting:
+            raise UnfitError(f"{unknown(name, match.value, choices)}{comma_hint(match.value)}")
+        return column.in_(fitting)
+
+    return Field(name, "choice", f"{description}: {', '.join(choices)}", test, lambda _scope: (column,))
+
+
+def number(name: str, column: ColumnElement[Any], description: str) -> Field:
+    """Make a field of numbers."""
+
+    def test(match: Match, _scope: Scope) -> Condition:
+        return never_null(within(column, bounds_of(plain_value(match, "a number"), NUMBER_RANGE, number_of)))
+
+    return Field(name, "number", description, test, lambda _scope: (column,))
+
+
+def duration(name: str, column: ColumnElement[Any], description: str) -> Field:
+    """Make a field of lengths in seconds."""
+    expected = "a length or a range such as 7.5, 0:30, 1:02:03, 0:05..0:30 or ..2:00"
+
+    def test(match: Match, _scope: Scope) -> Condition:
+        return never_null(within(column, bounds_of(plain_value(match, "a length"), expected, seconds_of)))
+
+    return Field(name, "duration", description, test, lambda _scope: (column,))
+
+
+def flag(name: str, condition: Condition, description: str) -> Field:
+    """Make a field that is yes or no."""
+
+    def test(match: Match, _scope: Scope) -> Condition:
+        value = plain_value(match, "yes or no").lower()
+        if value in ("yes", "true", "1"):
+            return condition
+        if value in ("no", "false", "0"):
+            return ~condition
+        raise UnfitError(f'"{match.value}" is neither yes nor no{comma_hint(value)}')
+
+    return Field(name, "flag", description, test, lambda _scope: (condition,))
+
+
+def date(name: str, column: ColumnElement[Any], description: str) -> Field:
+    """Make a field of instants, which takes dates in local time."""
+    expected = "a date or a range such as 2026-11, 2026-11-22, 2026-11-01..2026-11-15, -1w.. or -3d.."
+
+    def test(match: Match, scope: Scope) -> Condition:
+        low, high = bounds_of(
+            plain_value(match, "a date"),
+            expected,
+            lambda text: period_of(text, scope.now)[0],
+            lambda text: period_of(text, scope.now)[1],
+        )
+        ends = [*([] if low is None else [column >= low]), *([] if high is None else [column < high])]
+        return never_null(and_(*ends) if ends else column.is_not(None))
+
+    return Field(name, "date", description, test, lambda _scope: (column,))

@@ -1,0 +1,202 @@
+"""Fields of the query language that are more than one column: path, tag, batch, song, sha256, scores, attributes.
+
+A clip has any number of locations, tags, attributes and scores, so these fields ask for them by EXISTS or IN, or
+by a scalar subquery where they sort.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, exists, false, func, or_, select, true
+
+from thresher.catalog.clip_source import has_location, latest_metric, shown_location, under_folder
+from thresher.catalog.database import chunks
+from thresher.catalog.field_kinds import (
+    NUMBER_RANGE,
+    Condition,
+    Field,
+    Match,
+    Scope,
+    contains,
+    never_null,
+    plain_value,
+    text_condition,
+    within,
+)
+from thresher.catalog.schema import attribute, batch, checkpoint, clip, clip_tag, location, nearest, recording
+from thresher.catalog.values import LARGEST_INTEGER, UnfitError, as_float32, bounds_of, number_of
+
+NEAREST = 20
+"""How many clips `near:12` finds."""
+
+_NEAR = "the id of a clip such as 12, or an id with a range of scores such as 12:0.8.."
+
+
+def path_field(name: str, description: str) -> Field:
+    """Make the field of a clip's locations."""
+
+    def test(match: Match, scope: Scope) -> Condition:
+        if match.operator == ":":
+            return has_location(under_folder(match.value, scope.root))
+        return has_location(text_condition(location.c.path_text, match))
+
+    return Field(name, "path", description, test, lambda _scope: (shown_location(location.c.path_text),))
+
+
+def tag_field(name: str, description: str) -> Field:
+    """Make the field of a clip's tags."""
+
+    def test(match: Match, _scope: Scope) -> Condition:
+        of_clip = exists().where(clip_tag.c.clip_id == clip.c.id).correlate(clip)
+        if match.operator == "::":
+            return of_clip.where(text_condition(clip_tag.c.tag, match))
+        return of_clip.where(clip_tag.c.tag == match.value) if match.value else of_clip
+
+    first = (
+        select(func.min(func.lower(clip_tag.c.tag)))
+        .where(clip_tag.c.clip_id == clip.c.id)
+        .correlate(clip)
+        .scalar_subquery()
+    )
+    return Field(name, "tag", description, test, lambda _scope: (first,))
+
+
+def batch_field(name: str, description: str) -> Field:
+    """Make the field of the ingest that added a clip's recording."""
+
+    def test(match: Match, _scope: Scope) -> Condition:
+        if plain_value(match, "a batch") == "last":
+            # Without an alias, the subquery would correlate with the batch of the statement around it.
+            every = batch.alias()
+            return recording.c.batch_id == select(func.max(every.c.id)).scalar_subquery()
+        return within(recording.c.batch_id, bounds_of(match.value, f'"last", {NUMBER_RANGE}', number_of))
+
+    return Field(name, "number", description, test, lambda _scope: (recording.c.batch_id,))
+
+
+def song_field(name: str, description: str) -> Field:
+    """Make the field of the songs that select a clip."""
+    return Field(
+        name,
+        "song",
+        description,
+        lambda match, scope: scope.song(plain_value(match, "a song's name")),
+        None,
+    )
+
+
+def sha256_field(name: str, description: str) -> Field:
+    """Make the field of a recording's SHA-256, found by its first digits."""
+
+    def test(match: Match, _scope: Scope) -> Condition:
+        if match.operator == ":":
+            return recording.c.sha256.startswith(match.value.lower(), autoescape=True)
+        return text_condition(recording.c.sha256, match)
+
+    return Field(name, "text", description, test, lambda _scope: (recording.c.sha256,))
+
+
+def score_field(metric: str | None) -> Field:
+    """Make the field of a clip's best score under one metric, or under the configured one if None."""
+
+    def of_clip(scope: Scope) -> tuple[Condition, Condition]:
+        return (nearest.c.metric_id == latest_metric(metric or scope.metric), nearest.c.clip_id == clip.c.id)
+
+    def test(match: Match, scope: Scope) -> Condition:
+        low, high = bounds_of(plain_value(match, "a number"), NUMBER_RANGE, number_of)
+        bounds = (None if low is None else as_float32(low), None if high is None else as_float32(high))
+        return exists().where(*of_clip(scope), within(nearest.c.score, bounds)).correlate(clip)
+
+    def keys(scope: Scope) -> Sequence[ColumnElement[Any]]:
+        return (select(nearest.c.score).where(*of_clip(scope)).correlate(clip).scalar_subquery(),)
+
+    description = f"best score against any other clip under {metric or 'the configured metric'}"
+    return Field(f"score@{metric}" if metric else "score", "number", description, test, keys)
+
+
+def near_field(metric: str | None) -> Field:
+    """Make the field of the clips nearest to a given one, under one metric or the configured one if None."""
+
+    def test(match: Match, scope: Scope) -> Condition:
+        number, colon, limits = plain_value(match, _NEAR).partition(":")
+        if not (number.isascii() and number.isdigit()) or int(number) > LARGEST_INTEGER:
+            raise UnfitError(f'"{match.value}" is not {_NEAR}')
+        found = scope.near(int(number), metric or scope.metric)
+        if not colon:
+            ids = [clip_id for clip_id, _ in found[:NEAREST]]
+        else:
+            low, high = bounds_of(limits, NUMBER_RANGE, number_of)
+            lowest = -math.inf if low is None else as_float32(low)
+            highest = math.inf if high is None else as_float32(high)
+            ids = [clip_id for clip_id, score in found if lowest <= score <= highest]
+        return or_(false(), *(clip.c.id.in_(chunk) for chunk in chunks(ids)))
+
+    under = metric or "the configured metric"
+    description = (
+        f"the {NEAREST} clips with the best scores against a clip under {under}; 12:0.8.. limits the score"
+    )
+    return Field(f"near@{metric}" if metric else "near", "clip", description, test, None)
+
+
+ATTRIBUTE_DESCRIPTION = "from a file name, a sidecar or --set"
+
+
+def attribute_field(key: str) -> Field:
+    """Make the field of an attribute. A value that is a number is compared as one, all others as text."""
+
+    def test(match: Match, _scope: Scope) -> Condition:
+        # One IN for all clips: with a subquery for each clip, SQLite would read the key's whole index each time.
+        having = (
+            select(location.c.recording_id)
+            .join(attribute, attribute.c.location_id == location.c.id)
+            .where(attribute.c.key == key, location.c.recording_id.is_not(None), _attribute_condition(match))
+        )
+        return clip.c.recording_id.in_(having)
+
+    def smallest(column: ColumnElement[Any]) -> ColumnElement[Any]:
+        seen = select(location.c.id).where(location.c.recording_id == clip.c.recording_id).correlate(clip)
+        return (
+            select(func.min(column))
+            .where(attribute.c.key == key, attribute.c.location_id.in_(seen))
+            .correlate(clip)
+            .scalar_subquery()
+        )
+
+    return Field(
+        key,
+        "attribute",
+        ATTRIBUTE_DESCRIPTION,
+        test,
+        lambda _scope: (smallest(attribute.c.number), smallest(func.lower(attribute.c.text))),
+    )
+
+
+def _attribute_condition(match: Match) -> Condition:
+    as_text = text_condition(attribute.c.text, match)
+    if match.operator == "::":
+        return as_text
+    try:
+        bounds = bounds_of(match.value, NUMBER_RANGE, number_of)
+    except UnfitError:
+        return as_text
+    if bounds == (None, None):
+        return true()
+    as_number = within(attribute.c.number, bounds)
+    # "80" is also found in a text such as "80s synth", but never in a number such as 180.
+    return as_number if ".." in match.value else or_(as_number, attribute.c.number.is_(None) & as_text)
+
+
+def bare_word(word: str, scope: Scope) -> Condition:
+    """Return whether the path, run, tags or note contain a word. A word with a slash may also name a folder."""
+    conditions = [
+        has_location(contains(location.c.path_text, word)),
+        never_null(contains(checkpoint.c.run, word)),
+        exists().where(clip_tag.c.clip_id == clip.c.id, contains(clip_tag.c.tag, word)).correlate(clip),
+        never_null(contains(clip.c.note, word)),
+    ]
+    if "/" in word:
+        conditions.append(has_location(under_folder(word, scope.root)))
+    return or_(*conditions)
