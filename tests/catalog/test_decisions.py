@@ -25,7 +25,8 @@ from thresher.catalog.schema import (
     recording,
 )
 from thresher.curation.clips import decisions as judging
-from thresher.curation.clips.listing import list_clips, show_clip
+from thresher.curation.clips.detail import show_clip
+from thresher.curation.clips.listing import list_clips
 from thresher.curation.songs.songs import delete_song, rename_song, save_song, songs
 from thresher.errors import NotFoundError, UsageError
 
@@ -261,7 +262,7 @@ def test_what_a_listing_shows_is_meant_and_an_id_always(
     restored: Catalog, terms: Any, meant: list[int]
 ) -> None:
     judging.reject(restored, ["2"])
-    judges: tuple[Callable[[], judging.Judgement], ...] = (
+    judges: tuple[Callable[[], judging.DecisionOutcome], ...] = (
         lambda: judging.rate(restored, terms, 3, dry_run=True),
         lambda: judging.note(restored, terms, "x", dry_run=True),
         lambda: judging.tag(restored, terms, add=["x"], dry_run=True),
@@ -360,7 +361,7 @@ def test_bytes_of_a_command_line_that_are_no_utf8(restored: Catalog) -> None:
         connection.execute(
             update(location).where(location.c.id == 1).values(path=b"1.wav", path_text="1.wav")
         )
-    with pytest.raises(UsageError, match="half a character"):
+    with pytest.raises(UsageError, match="half of a surrogate pair"):
         judging.note(restored, ["1"], "\ud800")
 
 

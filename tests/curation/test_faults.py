@@ -22,7 +22,8 @@ from tests.support import RATE
 from thresher.catalog.catalog import Catalog
 from thresher.curation.analysis import analyse as analysis
 from thresher.curation.clips import decisions as judging
-from thresher.curation.clips.listing import list_clips, show_clip
+from thresher.curation.clips.detail import show_clip
+from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.ingest import IngestOptions, IngestReport, ingest
 from thresher.curation.renderings.render import render
 from thresher.curation.songs.songs import save_song

@@ -261,3 +261,25 @@ def test_single_clips_say_nothing_of_their_spread(trained: Catalog) -> None:
     found = compare_checkpoints(trained, "night e3", "night e4")
     assert {each.is_chance for each in found.differences} == {None}
     assert all(each.first is not None for each in found.differences if each.figure == "loudness")
+
+
+def test_checkpoints_counts_a_recording_for_each_of_its_checkpoints(small_catalog: Catalog) -> None:
+    rows = checkpoints(small_catalog)
+    assert [(row.run, row.epoch, row.step) for row in rows] == [
+        ("a", 30, 7),
+        ("b", 10, 5),
+        ("b", 20, None),
+        (None, None, None),
+    ]
+    by_epoch = {row.epoch: row for row in rows}
+    counts = {epoch: (row.files, row.recordings, row.missing) for epoch, row in by_epoch.items()}
+    # recording 2 counts in each of its three; recording 3 under its correction, 30, and not under 20
+    assert counts == {30: (2, 2, 1), 10: (4, 3, 1), 20: (4, 3, 0), None: (2, 1, 2)}
+    assert by_epoch[10].statuses == {"ok": 0.75, "silent": 0.25}
+    assert by_epoch[20].statuses == {"ok": 0.25, "silent": 0.25, "unreadable": 0.5}
+    minutes = {epoch: (row.minutes_generated * 60, row.minutes_kept * 60) for epoch, row in by_epoch.items()}
+    expected = {30: (20, 10), 10: (40, 15), 20: (20, 5), None: (20, 2)}
+    assert minutes == {epoch: pytest.approx(pair) for epoch, pair in expected.items()}
+    judged = {epoch: (row.ratings, row.mean_rating, row.rejected) for epoch, row in by_epoch.items()}
+    # clip 1 is at two places of epoch 10, and rated once
+    assert judged == {30: (1, 1.0, 1), 10: (3, 4.0, 0), 20: (1, 4.0, 0), None: (0, None, 0)}

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from tests.support import JOURNAL, dump
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips import decisions as judging
-from thresher.curation.clips.listing import list_clips, show_clip
+from thresher.curation.clips.detail import show_clip
+from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.ingest import IngestOptions, ingest
 from thresher.errors import NotFoundError, UsageError
 

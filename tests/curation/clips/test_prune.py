@@ -17,7 +17,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, location
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips import prune as prune_module
-from thresher.curation.clips.listing import show_clip
+from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.prune import PruneReport, plan_prune, prune
 from thresher.curation.ingest.ingest import IngestOptions, ingest
 from thresher.curation.renderings.render import render
@@ -318,7 +318,7 @@ def test_a_folder_that_can_not_be_written_leaves_no_trace_in_the_trash(
         clips.chmod(0o555)
     report = pruned(catalog)
     clips.chmod(0o755)
-    assert "can't be written" in report.failures[0].reason
+    assert "is not writable" in report.failures[0].reason
     assert names(trash / "info") == []
     assert len(names(clips)) == 4
 
@@ -329,7 +329,7 @@ def test_an_interruption_leaves_a_catalog_that_knows_what_went(
 ) -> None:
     judging.reject(catalog, "1 , 2 , 3")
     plan = plan_prune(catalog)
-    move, moved = prune_module._move, list[Any]()
+    move, moved = prune_module.move_to_trash, list[Any]()
 
     def interrupted(file: Any) -> bool:
         if len(moved) == 2:
@@ -337,7 +337,7 @@ def test_an_interruption_leaves_a_catalog_that_knows_what_went(
         moved.append(file)
         return move(file)
 
-    monkeypatch.setattr(prune_module, "_move", interrupted)
+    monkeypatch.setattr(prune_module, "move_to_trash", interrupted)
     with pytest.raises(KeyboardInterrupt):
         prune(catalog, plan)
     assert missing(catalog) == ["a/r_epoch_1_0.wav", "a/r_epoch_1_1.wav"]
@@ -348,7 +348,7 @@ def test_a_kill_between_move_and_note_is_put_right_by_ingest(
 ) -> None:
     judging.rate(catalog, "1", 1)
     judging.reject(catalog, "1 , 2")
-    monkeypatch.setattr(prune_module, "_note", lambda *_: None)
+    monkeypatch.setattr(prune_module, "_mark_missing", lambda *_: None)
     pruned(catalog)
     assert missing(catalog) == []
     assert names(clips) == ["r_epoch_1_2.wav", "r_epoch_1_3.wav"]

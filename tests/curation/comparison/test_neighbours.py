@@ -13,7 +13,8 @@ import soundfile
 from tests.support import RATE
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips import decisions as judging
-from thresher.curation.clips.listing import list_clips, show_clip
+from thresher.curation.clips.detail import show_clip
+from thresher.curation.clips.listing import list_clips
 from thresher.curation.comparison.neighbours import near
 from thresher.curation.ingest.ingest import IngestOptions, ingest
 from thresher.errors import NotFoundError, QueryError, UsageError

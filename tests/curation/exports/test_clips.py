@@ -22,7 +22,8 @@ from tests.support import RATE, run_command
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, recording
 from thresher.curation.clips import decisions as judging
-from thresher.curation.clips.listing import list_clips, show_clip
+from thresher.curation.clips.detail import show_clip
+from thresher.curation.clips.listing import list_clips
 from thresher.curation.exports.clips import ExportReport, Form, export_clips
 from thresher.curation.ingest.ingest import IngestOptions, ingest
 from thresher.errors import CatalogError, NotFoundError, UsageError

@@ -14,7 +14,8 @@ from thresher.catalog import features as compared
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip
-from thresher.curation.clips.listing import list_clips, show_clip
+from thresher.curation.clips.detail import show_clip
+from thresher.curation.clips.listing import list_clips
 from thresher.curation.comparison.score import score_all
 from thresher.curation.ingest.batches import stats
 from thresher.curation.ingest.catch_up import keep_scores, planned_scores

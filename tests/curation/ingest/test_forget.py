@@ -16,7 +16,8 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, location, metadata, nearest, recording, score_row
 from thresher.curation.checkpoints.summary import checkpoints
 from thresher.curation.clips import decisions as judging
-from thresher.curation.clips.listing import list_clips, show_clip
+from thresher.curation.clips.detail import show_clip
+from thresher.curation.clips.listing import list_clips
 from thresher.curation.comparison.score import score
 from thresher.curation.ingest.forget import ForgetReport, forget
 from thresher.curation.ingest.ingest import IngestOptions, ingest

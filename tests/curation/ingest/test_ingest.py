@@ -28,7 +28,8 @@ from thresher.catalog.schema import (
 )
 from thresher.curation.checkpoints.summary import checkpoints
 from thresher.curation.clips import decisions as judging
-from thresher.curation.clips.listing import list_clips, show_clip
+from thresher.curation.clips.detail import show_clip
+from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.batches import batches
 from thresher.curation.ingest.forget import forget
 from thresher.curation.ingest.ingest import IngestOptions, IngestReport, ingest

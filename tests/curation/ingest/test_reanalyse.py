@@ -17,7 +17,8 @@ from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, metadata, score_row
 from thresher.curation.clips import decisions as judging
-from thresher.curation.clips.listing import list_clips, show_clip
+from thresher.curation.clips.detail import show_clip
+from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest import reanalyse as module
 from thresher.curation.ingest.batches import stats
 from thresher.curation.ingest.ingest import IngestOptions, ingest

@@ -13,7 +13,7 @@ from sqlalchemy import insert, select, text
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, nearest, score_row
-from thresher.curation.clips.listing import show_clip
+from thresher.curation.clips.detail import show_clip
 from thresher.curation.comparison.score import score
 from thresher.curation.ingest.ingest import IngestOptions, ingest
 from thresher.curation.ingest.verify import verify

@@ -19,7 +19,8 @@ from sqlalchemy import select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import location, recording
 from thresher.curation.clips import decisions as judging
-from thresher.curation.clips.listing import list_clips, show_clip
+from thresher.curation.clips.detail import show_clip
+from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest import ingest as ingest_module
 from thresher.curation.ingest.ingest import IngestOptions, ingest
 from thresher.curation.ingest.watch import PATIENCE, WatchEvent, WatchNews, WatchOptions, WatchReport, watch

@@ -12,7 +12,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import Assignment, Decision
 from thresher.catalog.schema import VERDICTS, checkpoint
 from thresher.catalog.values import checkpoint_text
-from thresher.curation.clips.decisions import readable
+from thresher.curation.clips.decisions import storable
 from thresher.errors import NotFoundError, UsageError
 from thresher.formatting import listed
 
@@ -36,7 +36,7 @@ def judge_checkpoint(
         raise UsageError(f"nothing was said of {name}; write --{', --'.join(VERDICTS)} or --note TEXT")
     if verdict not in (None, NOTHING, *VERDICTS):
         raise UsageError(f'"{verdict}" is no verdict; write {", ".join(VERDICTS)} or {NOTHING}')
-    note = None if note is None else readable(note).strip()
+    note = None if note is None else storable(note).strip()
     with catalog.writing() as connection:
         found = find_checkpoint(connection, name)
         text = text_of(found)

@@ -1,8 +1,8 @@
-"""What the curator decides about clips: ratings, rejections, tags, notes and corrected provenance.
+"""Decisions about clips: ratings, rejections, tags, notes and corrected provenance.
 
-Each function is one decision over the clips that a listing of its terms shows, and over those asked for by
-their id, whatever they are; `unreject` ranges over rejected clips, `modify` over all. It returns what changed,
-or None where everything was so already. Terms are query text, or a sequence of terms.
+Each function makes one decision about the clips that its terms match. Clips that listings leave out are included if
+the terms name them by id; `unreject` and `trust` look only among rejected and suspect clips, and `modify` includes
+all clips. Terms are a query as text, or a sequence of terms.
 """
 
 from __future__ import annotations
@@ -11,61 +11,61 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.database import chunks
 from thresher.catalog.decisions import Assignment, Decision
 from thresher.catalog.fields import FIELDS
 from thresher.catalog.provenance import check_key
-from thresher.catalog.query import join_terms, split_text
-from thresher.catalog.schema import ROLES, clip
-from thresher.curation.clips.listing import Terms, select_ids
+from thresher.catalog.query import join_terms
+from thresher.catalog.schema import ROLES
+from thresher.curation.clips.selection import Terms, recordings_of, select_ids, split_terms
 from thresher.errors import NotFoundError, UsageError
+from thresher.formatting import unknown
 
 RATINGS = range(1, 6)
 _ID = re.compile(r"[0-9]+|id:.*")
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """What a decision touched: `found` clips its terms named, and the decision, None where nothing changed."""
+class DecisionOutcome:
+    """The number of clips that the terms matched, and the decision; None if every clip already had the values."""
 
     found: int
     decision: Decision | None
 
 
-def rate(catalog: Catalog, terms: Terms, rating: int | None, *, dry_run: bool = False) -> Judgement:
-    """Rate clips from 1 to 5; None takes the rating away."""
+def rate(catalog: Catalog, terms: Terms, rating: int | None, *, dry_run: bool = False) -> DecisionOutcome:
+    """Rate clips from 1 to 5; None removes the rating."""
     if rating is not None and rating not in RATINGS:
-        raise UsageError(f'"{rating}" is no rating; give 1 to 5, or none')
-    said = "unrate" if rating is None else f"rate {rating}"
-    return _judge(catalog, "rate", said, terms, _same("rating", rating), dry_run=dry_run)
+        raise UsageError(f"invalid rating {rating} (expected 1 to 5, or none)")
+    summary = "unrate" if rating is None else f"rate {rating}"
+    return _decide(catalog, "rate", summary, terms, _assign_to_all("rating", rating), dry_run=dry_run)
 
 
-def reject(catalog: Catalog, terms: Terms, *, dry_run: bool = False) -> Judgement:
-    """Keep clips out of listings and songs; their files are not touched."""
-    return _judge(catalog, "reject", "reject", terms, _same("rejected", True), dry_run=dry_run)
+def reject(catalog: Catalog, terms: Terms, *, dry_run: bool = False) -> DecisionOutcome:
+    """Hide clips from listings and songs. Their files are not touched."""
+    return _decide(catalog, "reject", "reject", terms, _assign_to_all("rejected", True), dry_run=dry_run)
 
 
-def unreject(catalog: Catalog, terms: Terms, *, dry_run: bool = False) -> Judgement:
-    """Let rejected clips back in."""
-    wishes = _same("rejected", False)
-    return _judge(catalog, "unreject", "unreject", terms, wishes, dry_run=dry_run, ids_of=_rejected)
+def unreject(catalog: Catalog, terms: Terms, *, dry_run: bool = False) -> DecisionOutcome:
+    """Show rejected clips in listings and songs again."""
+    assign = _assign_to_all("rejected", False)
+    return _decide(catalog, "unreject", "unreject", terms, assign, dry_run=dry_run, among=_REJECTED)
 
 
-def trust(catalog: Catalog, terms: Terms, *, dry_run: bool = False) -> Judgement:
-    """Lift the suspicion of clips that are like what was rejected, for good."""
-    wishes = _same("trusted", True)
-    return _judge(catalog, "trust", "trust", terms, wishes, dry_run=dry_run, ids_of=_suspect)
+def trust(catalog: Catalog, terms: Terms, *, dry_run: bool = False) -> DecisionOutcome:
+    """Clear the suspect flag of clips that are similar to rejected ones, permanently."""
+    assign = _assign_to_all("trusted", True)
+    return _decide(catalog, "trust", "trust", terms, assign, dry_run=dry_run, among=_SUSPECT)
 
 
-def note(catalog: Catalog, terms: Terms, text: str | None, *, dry_run: bool = False) -> Judgement:
-    """Write a note on clips, replacing the one there; None or blank takes it away."""
-    kept = readable(text).strip() or None if text is not None else None
-    said = "unnote" if kept is None else f'note "{kept if len(kept) <= 40 else kept[:39] + "…"}"'
-    return _judge(catalog, "note", said, terms, _same("note", kept), dry_run=dry_run)
+def note(catalog: Catalog, terms: Terms, text: str | None, *, dry_run: bool = False) -> DecisionOutcome:
+    """Write a note on clips, replacing the note they have; None or blank text removes it."""
+    kept = storable(text).strip() or None if text is not None else None
+    summary = "unnote" if kept is None else f'note "{kept if len(kept) <= 40 else kept[:39] + "…"}"'
+    return _decide(catalog, "note", summary, terms, _assign_to_all("note", kept), dry_run=dry_run)
 
 
 def tag(
@@ -75,43 +75,45 @@ def tag(
     add: Iterable[str] = (),
     remove: Iterable[str] = (),
     dry_run: bool = False,
-) -> Judgement:
-    """Add and remove tags."""
+) -> DecisionOutcome:
+    """Add tags to clips, and remove tags from them."""
     added, removed = set(map(_tag, add)), set(map(_tag, remove))
     if not added and not removed:
-        raise UsageError("no tag was given; write --add TAG or --remove TAG")
+        raise UsageError("no tag given; write --add TAG or --remove TAG")
     if added & removed:
-        raise UsageError(f'tag "{min(added & removed)}" can\'t be both added and removed')
+        raise UsageError(f'cannot both add and remove tag "{min(added & removed)}"')
 
-    def wishes(connection: Connection, ids: Sequence[int]) -> Iterable[Assignment]:
+    def assign(connection: Connection, ids: Sequence[int]) -> Iterable[Assignment]:
         for clip_id in ids:
             has = set(decisions.current_tags(connection, clip_id))
             yield Assignment("clip", clip_id, "tags", sorted((has | added) - removed))
 
-    said = " ".join(
+    summary = " ".join(
         ["tag", *(f"+{name}" for name in sorted(added)), *(f"-{name}" for name in sorted(removed))]
     )
-    return _judge(catalog, "tag", said, terms, wishes, dry_run=dry_run)
+    return _decide(catalog, "tag", summary, terms, assign, dry_run=dry_run)
 
 
-def modify(catalog: Catalog, terms: Terms, values: Mapping[str, str], *, dry_run: bool = False) -> Judgement:
-    """Correct what names said: run, epoch, step, role, or any attribute; no later ingest overwrites it.
+def modify(
+    catalog: Catalog, terms: Terms, values: Mapping[str, str], *, dry_run: bool = False
+) -> DecisionOutcome:
+    """Correct the run, epoch, step, role or an attribute of clips. Later ingests don't overwrite a correction.
 
-    Empty text takes run, epoch or step away.
+    Empty text removes a run, epoch or step.
     """
     if not values:
-        raise UsageError("nothing to modify was given; write field=value, as in epoch=40")
-    values = {key: readable(text) for key, text in values.items()}
+        raise UsageError("no field given; write field=value, such as epoch=40")
+    values = {key: storable(text) for key, text in values.items()}
     checkpoint = {key: _checkpoint_value(key, text) for key, text in values.items() if key in _CHECKPOINT}
     role = values.get("role")
     if role is not None and role not in ROLES:
-        raise UsageError(f'"{role}" is no role; write role=generated or role=reference')
+        raise UsageError(unknown("role", role, ROLES))
     attributes = {key: text for key, text in values.items() if key not in {*_CHECKPOINT, "role"}}
     for key in attributes:
         _check_attribute(key)
 
-    def wishes(connection: Connection, ids: Sequence[int]) -> Iterable[Assignment]:
-        for recording_id in _recordings(connection, ids):
+    def assign(connection: Connection, ids: Sequence[int]) -> Iterable[Assignment]:
+        for recording_id in recordings_of(connection, ids):
             if checkpoint:
                 now = decisions.current_checkpoint(connection, recording_id)
                 yield Assignment("recording", recording_id, "checkpoint", {**now, **checkpoint})
@@ -121,58 +123,63 @@ def modify(catalog: Catalog, terms: Terms, values: Mapping[str, str], *, dry_run
                 pinned = decisions.pinned_attribute(connection, recording_id, text)
                 yield Assignment("recording", recording_id, f"attribute {key}", pinned)
 
-    said = " ".join(["modify", *(f"{key}={text}" for key, text in values.items())])
-    return _judge(catalog, "modify", said, terms, wishes, dry_run=dry_run, ids_of=_all)
+    summary = " ".join(["modify", *(f"{key}={text}" for key, text in values.items())])
+    return _decide(catalog, "modify", summary, terms, assign, dry_run=dry_run, among=_ALL)
 
 
 def undo(catalog: Catalog, number: int | None = None) -> Decision:
-    """Revert a decision, by default the latest that stands."""
+    """Revert a decision, by default the latest one that is not undone."""
     with catalog.writing() as connection:
         return decisions.undo(connection, number)
 
 
 def history(catalog: Catalog, limit: int | None = None) -> list[Decision]:
-    """What was decided, the latest first."""
+    """Return decisions, the latest first."""
     with catalog.reading() as connection:
         return decisions.history(connection, limit)
 
 
 _CHECKPOINT = ("run", "epoch", "step")
 
-Wishes = Callable[[Connection, Sequence[int]], Iterable[Assignment]]
-Ids = Callable[[Catalog, Connection, Sequence[str]], list[int]]
+Assign = Callable[[Connection, Sequence[int]], Iterable[Assignment]]
+"""The values that a decision gives to the clips of these ids."""
 
 
-class _DryRunEnds(Exception):  # noqa: N818  a signal, not an error
-    """Rolls a dry run back."""
+@dataclass(frozen=True)
+class _Among:
+    """The clips from which the terms of a decision select."""
+
+    word: str
+    select: Callable[[Catalog, Connection, Sequence[str]], Iterable[int]]
 
 
-def _shown(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> list[int]:
-    """What a listing of the terms shows, and what they ask for by id: that is meant, rejected, silent or not."""
-    return sorted({*select_ids(catalog, connection, terms), *_by_id(catalog, connection, terms)})
+def _select_listed(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> set[int]:
+    """Select the clips that a listing shows, and those that the terms name by id, even if listings hide them."""
+    return {*select_ids(catalog, connection, terms), *_select_by_id(catalog, connection, terms)}
 
 
-def _rejected(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> list[int]:
-    """What the terms find among the rejected clips, and what they ask for by id."""
-    return sorted({*_among(catalog, connection, terms, "rejected:yes"), *_by_id(catalog, connection, terms)})
+def _select_rejected(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> set[int]:
+    """Select among the rejected clips, and those that the terms name by id."""
+    rejected = _select_within(catalog, connection, terms, "rejected:yes")
+    return {*rejected, *_select_by_id(catalog, connection, terms)}
 
 
-def _suspect(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> list[int]:
-    return sorted(_among(catalog, connection, terms, "suspect:yes"))
+def _select_suspect(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> set[int]:
+    return _select_within(catalog, connection, terms, "suspect:yes")
 
 
-def _among(catalog: Catalog, connection: Connection, terms: Sequence[str], term: str) -> set[int]:
-    """What the terms find among the clips that `term` finds."""
+def _select_all(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> list[int]:
+    return select_ids(catalog, connection, terms, defaults=False)
+
+
+def _select_within(catalog: Catalog, connection: Connection, terms: Sequence[str], term: str) -> set[int]:
+    """Select the clips that match both the terms and `term`."""
     found = set(select_ids(catalog, connection, terms, defaults=False))
     return found.intersection(select_ids(catalog, connection, [term], defaults=False))
 
 
-def _all(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> list[int]:
-    return select_ids(catalog, connection, terms, defaults=False)
-
-
-def _by_id(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> list[int]:
-    """What those of the alternatives between commas find that name a clip by its id."""
+def _select_by_id(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> list[int]:
+    """Select by those alternatives (terms between commas) that name a clip by its id."""
     alternatives: list[list[str]] = [[]]
     for term in terms:
         if term == ",":
@@ -186,57 +193,63 @@ def _by_id(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> li
     return found
 
 
-def _judge(
+_LISTED = _Among("clip", _select_listed)
+_REJECTED = _Among("rejected clip", _select_rejected)
+_SUSPECT = _Among("suspect clip", _select_suspect)
+_ALL = _Among("clip", _select_all)
+
+
+class _DryRunEnds(Exception):  # noqa: N818  a signal, not an error
+    """Rolls the transaction of a dry run back."""
+
+
+def _decide(
     catalog: Catalog,
     verb: str,
-    said: str,
+    summary: str,
     terms: Terms,
-    wishes: Wishes,
+    assign: Assign,
     *,
     dry_run: bool,
-    ids_of: Ids = _shown,
-) -> Judgement:
+    among: _Among = _LISTED,
+) -> DecisionOutcome:
+    """Make one decision about the clips that the terms select, in one transaction."""
     made: Decision | None = None
     ids: list[int] = []
-    asked = split_text(terms) if isinstance(terms, str) else list(terms)
-    text = readable(join_terms(asked))
+    words = split_terms(terms)
+    query = storable(join_terms(words))
     try:
         with catalog.writing() as connection:
-            ids = ids_of(catalog, connection, asked)
+            ids = sorted(among.select(catalog, connection, words))
             if not ids:
-                kind = "rejected " if ids_of is _rejected else "suspect " if ids_of is _suspect else ""
-                raise NotFoundError(f"no {kind}clip matches {text}; `thresher list` shows what there is")
-            made = decisions.decide(connection, verb, f"{said}: {text}", wishes(connection, ids))
+                raise NotFoundError(f"no {among.word} matches {query}; `thresher list` shows all clips")
+            made = decisions.decide(connection, verb, f"{summary}: {query}", assign(connection, ids))
             if dry_run:
                 raise _DryRunEnds
     except _DryRunEnds:
         pass
-    return Judgement(len(ids), made)
+    return DecisionOutcome(len(ids), made)
 
 
-def readable(text: str) -> str:
-    """`text` with bytes that are not UTF-8, as a command line may hold them, written as `\\xNN`."""
+def storable(text: str) -> str:
+    """Return `text` with bytes that are not UTF-8, which a command line can contain, written as `\\xNN`.
+
+    Raises UsageError for half of a surrogate pair, which no database stores.
+    """
     try:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except UnicodeEncodeError as error:
-        raise UsageError(f"{text!r} holds half a character, which no text can") from error
+        raise UsageError(f"{text!r} contains half of a surrogate pair, which is not text") from error
 
 
-def _same(field: str, value: object) -> Wishes:
+def _assign_to_all(field: str, value: object) -> Assign:
     return lambda _connection, ids: (Assignment("clip", clip_id, field, value) for clip_id in ids)
-
-
-def _recordings(connection: Connection, ids: Sequence[int]) -> list[int]:
-    found: set[int] = set()
-    for chunk in chunks(ids):
-        found.update(connection.scalars(select(clip.c.recording_id).where(clip.c.id.in_(chunk))))
-    return sorted(found)
 
 
 def _tag(name: str) -> str:
     tidy = name.strip()
     if not tidy or not tidy.isprintable() or "," in tidy:
-        raise UsageError(f"{name!r} is no tag; use printable characters other than a comma")
+        raise UsageError(f"invalid tag {name!r}; use printable characters except commas")
     return tidy
 
 
@@ -244,15 +257,13 @@ def _checkpoint_value(key: str, text: str) -> str | int | None:
     if key == "run" or not text:
         return text or None
     if not text.isdecimal() or int(text) >= 2**63:
-        raise UsageError(f'{key}="{text}" is no whole number')
+        raise UsageError(f'{key}="{text}" is not a whole number (expected 0 or more)')
     return int(text)
 
 
 def _check_attribute(key: str) -> None:
     if key in FIELDS:
-        raise UsageError(
-            f'"{key}" can\'t be modified; what can is run, epoch, step, role and attributes of your own'
-        )
+        raise UsageError(f'"{key}" cannot be modified; run, epoch, step, role and attributes of your own can')
     try:
         check_key(key)
     except ValueError as error:

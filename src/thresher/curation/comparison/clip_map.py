@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from thresher.catalog import features as compared
 from thresher.catalog.catalog import Catalog
-from thresher.curation.clips.listing import Terms, select_ids
+from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.workers import Progress, cores, no_progress
 
 

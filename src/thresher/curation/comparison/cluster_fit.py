@@ -21,7 +21,7 @@ from thresher.catalog.database import chunks
 from thresher.catalog.query import join_terms
 from thresher.catalog.schema import clip, cluster, cluster_clip, clustering
 from thresher.catalog.values import LARGEST_INTEGER
-from thresher.curation.clips.listing import Terms, select_ids
+from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.workers import Progress, cores, no_progress
 from thresher.errors import CatalogError, NotFoundError, UsageError
 from thresher.formatting import counted

@@ -15,7 +15,7 @@ from thresher.catalog.clip_source import IS_HEARD, SOURCE, shown_location
 from thresher.catalog.database import chunks
 from thresher.catalog.query import join_terms
 from thresher.catalog.schema import checkpoint, clip, cluster, cluster_clip, clustering, location
-from thresher.curation.clips.listing import Terms, select_ids
+from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.comparison.cluster_fit import ClusterChange, fit_clusters
 from thresher.curation.workers import Progress, cores, no_progress
 from thresher.errors import UsageError

@@ -19,7 +19,8 @@ from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import DupesSection
 from thresher.catalog.schema import clip, location
-from thresher.curation.clips.listing import ClipRow, Terms, list_clips
+from thresher.curation.clips.listing import ClipRow, list_clips
+from thresher.curation.clips.selection import Terms
 from thresher.curation.comparison.score import score
 from thresher.curation.workers import Progress, no_progress
 from thresher.signal.features.fingerprint import FIRST_WORD_SECONDS, WORD_SECONDS

@@ -13,7 +13,8 @@ from thresher.catalog import features as compared
 from thresher.catalog import paths, scores
 from thresher.catalog.catalog import Catalog
 from thresher.curation.analysis.analyse import Analysis, analyse, task_for, worker_modules
-from thresher.curation.clips.listing import ClipRow, find_clip, list_clips
+from thresher.curation.clips.listing import ClipRow, list_clips
+from thresher.curation.clips.selection import find_clip
 from thresher.curation.workers import Workers
 from thresher.errors import NotFoundError, UsageError
 from thresher.signal.metrics.metric import Metric

@@ -29,7 +29,7 @@ from thresher.catalog.encoding import OUTPUT_FORMATS, suffix_of
 from thresher.catalog.paths import absolute, display_text
 from thresher.catalog.query import join_terms
 from thresher.catalog.schema import checkpoint, clip, location, recording
-from thresher.curation.clips.listing import Terms, select_ids
+from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.exports.clip_file import ExportedFile, Form, Item, encode, put
 from thresher.curation.exports.file_names import distinct_names
 from thresher.curation.workers import Progress, no_progress

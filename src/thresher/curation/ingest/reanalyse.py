@@ -30,7 +30,7 @@ from thresher.curation.analysis.analyse import (
     trim_settings,
     worker_modules,
 )
-from thresher.curation.clips.listing import select_ids
+from thresher.curation.clips.selection import select_ids
 from thresher.curation.comparison.score import ScoreReport, score_all
 from thresher.curation.workers import (
     GROUP_SECONDS,

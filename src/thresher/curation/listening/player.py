@@ -19,7 +19,7 @@ from typing import Self
 from thresher.catalog.audio import AudioReader
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.encoding import AudioWriter
-from thresher.curation.clips.listing import find_clip
+from thresher.curation.clips.selection import find_clip
 from thresher.curation.ingest.reanalyse import content_file
 from thresher.curation.listening.heard import mark_heard
 from thresher.curation.songs.tracklist import track_of_clip

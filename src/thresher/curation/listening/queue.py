@@ -22,8 +22,8 @@ from thresher.catalog.decisions import Decision
 from thresher.catalog.measures import measure_value
 from thresher.catalog.query import join_terms, split_text
 from thresher.catalog.schema import checkpoint, clip, listening, listening_clip, location, recording
-from thresher.curation.clips.decisions import readable
-from thresher.curation.clips.listing import Terms, select_ids
+from thresher.curation.clips.decisions import storable
+from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.listening.heard import mark_heard
 from thresher.errors import NotFoundError, UsageError
 
@@ -119,7 +119,7 @@ def plan_listening(
                 f"{which}; `thresher list` shows what there is, `thresher ingest` brings more"
             )
         chosen, reach = _chosen(connection, ids, minutes * 60)
-    query = readable(join_terms(asked))
+    query = storable(join_terms(asked))
     number = None if dry_run else _store(catalog, now, query, minutes, chosen)
     with catalog.reading() as connection:
         rows = _rows(catalog, connection, now, query, [(clip_id, False) for clip_id in chosen])

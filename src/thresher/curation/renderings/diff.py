@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
 from thresher.catalog.schema import batch, clip, location, recording
-from thresher.curation.clips.listing import select_ids
+from thresher.curation.clips.selection import select_ids
 from thresher.curation.renderings.history import Rendering, frozen
 from thresher.curation.songs.tracklist import Track, Tracklist, tracklist
 from thresher.errors import NotFoundError, QueryError

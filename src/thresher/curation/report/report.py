@@ -26,7 +26,7 @@ from thresher.catalog.schema import USABLE_STATUSES, checkpoint, clip, location,
 from thresher.catalog.suspicion import IS_SUSPECT
 from thresher.curation.checkpoints.highlights import Pick, Picks, pick
 from thresher.curation.checkpoints.summary import RECORDED, CheckpointRow, checkpoints, generated_files
-from thresher.curation.clips.listing import Terms
+from thresher.curation.clips.selection import Terms
 from thresher.curation.comparison.clip_map import MapPoint, clip_map
 from thresher.curation.comparison.duplicates import Duplicates, dupes
 from thresher.curation.ingest.batches import Stats, stats

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import Assignment, decide
 from thresher.catalog.edits import LAST, Edits
-from thresher.curation.clips.listing import find_clip, select_ids
+from thresher.curation.clips.selection import find_clip, select_ids
 from thresher.curation.songs.sequence import arranged
 from thresher.curation.songs.songs import Song, find_song
 from thresher.curation.songs.tracklist import Tracklist, lay_out

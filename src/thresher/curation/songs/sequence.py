@@ -14,7 +14,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
 from thresher.catalog.edits import LAST
 from thresher.catalog.schema import USABLE_STATUSES, clip, recording
-from thresher.curation.clips.listing import select_ids
+from thresher.curation.clips.selection import select_ids
 from thresher.curation.songs.songs import Song, SongSettings
 from thresher.signal.metrics.registry import find_metric
 from thresher.signal.ordering import orderings as ordering

@@ -25,7 +25,7 @@ from thresher.catalog.edits import Edits
 from thresher.catalog.query import join_terms
 from thresher.catalog.schema import rendering, song
 from thresher.catalog.values import LARGEST_INTEGER
-from thresher.curation.clips.listing import select_ids
+from thresher.curation.clips.selection import select_ids
 from thresher.errors import NotFoundError, QueryError, UsageError
 from thresher.signal.metrics.registry import metric_entry
 

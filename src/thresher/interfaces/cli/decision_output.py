@@ -9,7 +9,7 @@ from thresher.interfaces.cli.output import local_time, print_json, say, tell
 from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
-    from thresher.curation.clips.decisions import Judgement
+    from thresher.curation.clips.decisions import DecisionOutcome
 
 DECISION_COLUMNS = (
     Column("decision", lambda row: row.id, is_number=True),
@@ -20,7 +20,7 @@ DECISION_COLUMNS = (
 )
 
 
-def print_outcome(outcome: Judgement, *, dry_run: bool, json: bool) -> None:
+def print_outcome(outcome: DecisionOutcome, *, dry_run: bool, json: bool) -> None:
     """Print what a decision changed, and the command that reverts it."""
     if json:
         print_json(outcome)

@@ -23,7 +23,7 @@ COLUMNS = (
 @app.command(rich_help_panel=FIND)
 def fields(form: Form = Format.TABLE, json: Json = False) -> None:
     """List the fields that queries can use."""
-    from thresher.curation.clips.listing import fields as list_fields
+    from thresher.curation.clips.query_fields import fields as list_fields
 
     with open_catalog() as catalog:
         rows = list_fields(catalog)

@@ -32,7 +32,7 @@ def modify(
     """
     from thresher.catalog.fields import close_names
     from thresher.curation.clips.decisions import modify as run
-    from thresher.curation.clips.listing import fields
+    from thresher.curation.clips.query_fields import fields
 
     assigned = [_assignment(argument) for argument in arguments if _is_assignment(argument)]
     values = dict(assigned)

@@ -13,7 +13,7 @@ from thresher.interfaces.cli.output import checkpoint_text, clock, local_time, p
 from thresher.signal.features.measure_registry import MEASURES
 
 if TYPE_CHECKING:
-    from thresher.curation.clips.listing import ClipDetail, LocationRow, NeighbourRow
+    from thresher.curation.clips.detail import ClipDetail, LocationRow, NeighbourRow
 
 
 @app.command(rich_help_panel=FIND)
@@ -22,7 +22,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Show everything about one clip."""
-    from thresher.curation.clips.listing import show_clip
+    from thresher.curation.clips.detail import show_clip
 
     with open_catalog() as catalog:
         detail = show_clip(catalog, clip)

@@ -14,7 +14,7 @@ from typing import Any
 from thresher.catalog import paths
 from thresher.catalog.atomic_files import write_bytes, write_text
 from thresher.catalog.catalog import Catalog
-from thresher.curation.clips.listing import Terms
+from thresher.curation.clips.selection import Terms
 from thresher.curation.report.report import BEST, ODDEST, ReportData, belongs_to_catalog, report_data
 from thresher.curation.workers import Progress, no_progress
 from thresher.errors import CatalogError, NotFoundError, UsageError

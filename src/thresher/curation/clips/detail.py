@@ -1,0 +1,173 @@
+"""Show everything that the catalog knows of one clip.
+
+Lengths and positions in audio are seconds; times are seconds since 1970 (UTC).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from thresher.catalog import measures, suspicion
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_source import END, SOURCE, shown_location
+from thresher.catalog.schema import attribute, batch, checkpoint, clip, location, metric, nearest, recording
+from thresher.catalog.suspicion import Suspicion
+from thresher.curation.clips.listing import ClipRow, read_rows
+from thresher.curation.clips.selection import find_clip, parse_terms
+
+
+@dataclass(frozen=True)
+class LocationRow:
+    """A location of a recording, and the values that its path and sidecar file give."""
+
+    path: str
+    missing_since: float | None
+    batch: int
+    run: str | None
+    epoch: int | None
+    step: int | None
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class NeighbourRow:
+    """The clip most similar to a given clip under a metric.
+
+    `offset` is the position in the given clip, in seconds, at which this one begins. Only the metric `aligned`
+    finds it; it is None under other metrics.
+    """
+
+    metric: str
+    version: int
+    clip: int
+    path: str | None
+    score: float
+    offset: float | None = None
+
+
+@dataclass(frozen=True)
+class ClipDetail:
+    """Everything about one clip.
+
+    `checkpoint_pinned`: the curator corrected the checkpoint. `checkpoints_disagree`: the recording's locations
+    name more than one checkpoint. `trim` holds the settings that produced the span, as JSON. `measures` is
+    empty if the clip is not measured. `suspicions` are the rejected clips that this clip is similar to.
+    """
+
+    clip: ClipRow
+    end: float | None
+    reason: str | None
+    sha256: str
+    container: str | None
+    subtype: str | None
+    frames: int | None
+    mono_channel: int | None
+    added: float
+    trim: str
+    fingerprint_words: int
+    fingerprint_backend: str | None
+    fingerprint_version: str | None
+    checkpoint_pinned: bool
+    checkpoints_disagree: bool
+    locations: tuple[LocationRow, ...]
+    nearest: tuple[NeighbourRow, ...]
+    measures: Mapping[str, float | None]
+    suspicions: tuple[Suspicion, ...]
+
+
+def show_clip(catalog: Catalog, term: str) -> ClipDetail:
+    """Return everything about the clip that an id, a path or a query names.
+
+    Raises NotFoundError if no clip matches, UsageError if several do.
+    """
+    with catalog.reading() as connection:
+        clip_id = find_clip(catalog, connection, term)
+        query = parse_terms(catalog, connection, [str(clip_id)], defaults=False)
+        (row,) = read_rows(catalog, connection, query)
+        more = connection.execute(
+            select(clip, recording, batch.c.started_at, END.label("end"))
+            .select_from(SOURCE)
+            .where(clip.c.id == clip_id)
+        ).one()
+        locations = _locations(connection, row.recording)
+        named = {(at.run, at.epoch, at.step) for at in locations} - {(None, None, None)}
+        return ClipDetail(
+            clip=row,
+            end=more.end,
+            reason=more.reason,
+            sha256=more.sha256,
+            container=more.container,
+            subtype=more.subtype,
+            frames=more.frames,
+            mono_channel=more.mono_channel,
+            added=more.started_at,
+            trim=more.trim,
+            fingerprint_words=len(more.fingerprint or b"") // 4,
+            fingerprint_backend=more.fingerprint_backend,
+            fingerprint_version=more.fingerprint_version,
+            checkpoint_pinned=more.checkpoint_pinned,
+            checkpoints_disagree=len(named) > 1,
+            locations=locations,
+            nearest=_neighbours(connection, clip_id),
+            measures=measures.read(connection, [clip_id]).get(clip_id, {}),
+            suspicions=tuple(suspicion.read(connection, clip_id)),
+        )
+
+
+def _locations(connection: Connection, recording_id: int) -> tuple[LocationRow, ...]:
+    seen = connection.execute(
+        select(location, checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)
+        .select_from(location.outerjoin(checkpoint, checkpoint.c.id == location.c.checkpoint_id))
+        .where(location.c.recording_id == recording_id)
+        .order_by(location.c.id)
+    ).all()
+    stated = connection.execute(
+        select(attribute)
+        .join(location, location.c.id == attribute.c.location_id)
+        .where(location.c.recording_id == recording_id)
+        .order_by(attribute.c.key)
+    ).all()
+    return tuple(
+        LocationRow(
+            at.path_text,
+            at.missing_since,
+            at.batch_id,
+            at.run,
+            at.epoch,
+            at.step,
+            {one.key: one.text for one in stated if one.location_id == at.id},
+        )
+        for at in seen
+    )
+
+
+def _neighbours(connection: Connection, clip_id: int) -> tuple[NeighbourRow, ...]:
+    rows = connection.execute(
+        select(
+            metric.c.name, metric.c.version, clip.c.id, shown_location(location.c.path_text), nearest.c.score
+        )
+        .select_from(
+            nearest.join(metric, metric.c.id == nearest.c.metric_id).join(
+                clip, clip.c.id == nearest.c.other_id
+            )
+        )
+        .where(nearest.c.clip_id == clip_id)
+        .order_by(metric.c.name, metric.c.version)
+    )
+    return tuple(
+        NeighbourRow(*row, offset=_offset(connection, clip_id, row.id) if row.name == "aligned" else None)
+        for row in rows.all()
+    )
+
+
+def _offset(connection: Connection, clip_id: int, other_id: int) -> float:
+    """Return the position in the clip, in seconds, at which the other clip begins."""
+    from thresher.catalog import features
+    from thresher.signal.features.fingerprint import WORD_SECONDS
+    from thresher.signal.metrics.aligned import align
+
+    one, other = features.read(connection, [clip_id, other_id], "fingerprint")
+    return align(one, other).offset * WORD_SECONDS

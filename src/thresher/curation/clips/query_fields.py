@@ -1,0 +1,61 @@
+"""List the fields that queries can use: the built-in ones, and the attributes found in this catalog."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.fields import FIELDS
+from thresher.catalog.schema import attribute
+
+
+@dataclass(frozen=True)
+class FieldRow:
+    """A field of the query language.
+
+    For an attribute, `count` is the number of locations that have it, and `examples` are its lowest and highest
+    value.
+    """
+
+    name: str
+    kind: str
+    description: str
+    count: int | None
+    examples: tuple[str, ...]
+
+
+def fields(catalog: Catalog) -> list[FieldRow]:
+    """List all fields: the built-in ones, then the attributes that file names, sidecars and `--set` gave."""
+    with catalog.reading() as connection:
+        statement = (
+            select(
+                attribute.c.key,
+                func.count(),
+                func.count(attribute.c.number),
+                func.min(attribute.c.number),
+                func.max(attribute.c.number),
+                func.min(attribute.c.text),
+                func.max(attribute.c.text),
+            )
+            .group_by(attribute.c.key)
+            .order_by(attribute.c.key)
+        )
+        known = connection.execute(statement).all()
+    return [
+        *(FieldRow(field.name, field.kind, field.description, None, ()) for field in FIELDS.values()),
+        *(_attribute_row(*row) for row in known if row[0] not in FIELDS),
+    ]
+
+
+def _attribute_row(
+    key: str, count: int, numbers: int, low: Any, high: Any, first: str, last: str
+) -> FieldRow:
+    numeric = count == numbers
+    ends = (f"{low:g}", f"{high:g}") if numeric else (first, last)
+    kind = "number" if numeric else "text"
+    return FieldRow(
+        key, kind, "attribute from a file name, a sidecar file or --set", count, tuple(dict.fromkeys(ends))
+    )

@@ -1,0 +1,127 @@
+"""Select clips: the ids of all clips that a query matches, or the one clip that a term names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select
+
+from thresher.catalog import paths
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import chunks
+from thresher.catalog.edits import Edits
+from thresher.catalog.query import (
+    Query,
+    context_of,
+    edited,
+    normalise,
+    parse,
+    parse_sort,
+    select_clips,
+    split_text,
+    with_defaults,
+)
+from thresher.catalog.schema import clip, location
+from thresher.errors import NotFoundError, UsageError
+
+Terms = str | Sequence[str]
+"""A query as text, or split into terms. `catalog.query.normalise` makes terms of a command's arguments."""
+
+_IDS_IN_MESSAGE = 5
+
+
+def split_terms(terms: Terms) -> list[str]:
+    """Return the query as a list of terms. Raises QueryError for text with an open quote."""
+    return split_text(terms) if isinstance(terms, str) else list(terms)
+
+
+def parse_terms(catalog: Catalog, connection: Connection, terms: Terms, *, defaults: bool = True) -> Query:
+    """Parse a query; with `defaults`, leave out rejected and unusable clips unless it names those fields."""
+    query = parse(split_terms(terms), context_of(catalog, connection))
+    return with_defaults(query, song=False) if defaults else query
+
+
+def select_ids(
+    catalog: Catalog,
+    connection: Connection,
+    terms: Terms,
+    *,
+    song: bool = False,
+    defaults: bool = True,
+    sort: str | None = None,
+    edits: Edits | None = None,
+) -> list[int]:
+    """Return the ids of the clips that the terms match, in the order of the terms, or of `sort`, such as "epoch+".
+
+    `defaults` leaves out rejected and unusable clips unless the terms name those fields. `song` also leaves out
+    clips that no song may contain. `edits` add clips to the selection and drop clips from it. Raises QueryError.
+    """
+    context = context_of(catalog, connection)
+    query = edited(parse(split_terms(terms), context), edits)
+    if song or defaults:
+        query = with_defaults(query, song=song)
+    statement = select_clips(query, clip.c.id)
+    if sort is not None:
+        statement = statement.order_by(None).order_by(*parse_sort(sort, context))
+    return list(connection.scalars(statement))
+
+
+def recordings_of(connection: Connection, clip_ids: Sequence[int]) -> list[int]:
+    """Return the ids of the recordings that contain these clips, in ascending order."""
+    found: set[int] = set()
+    for chunk in chunks(clip_ids):
+        found.update(connection.scalars(select(clip.c.recording_id).where(clip.c.id.in_(chunk))))
+    return sorted(found)
+
+
+def find_clip(catalog: Catalog, connection: Connection, term: str) -> int:
+    """Return the id of the one clip that an id, a path or a query names.
+
+    A path is relative to the working folder, or as listings show it. Raises NotFoundError if no clip matches,
+    UsageError if several do.
+    """
+    if term.isascii() and term.isdigit():
+        found = select_ids(catalog, connection, [term], defaults=False)
+        if not found:
+            raise NotFoundError(f"no clip has the id {term}; `thresher list` shows all clips")
+    else:
+        found = _clips_at_path(catalog, connection, term)
+        found = found or select_ids(catalog, connection, normalise([term]), defaults=False)
+    if not found:
+        if os.path.lexists(term):
+            raise NotFoundError(f'"{_printable(term)}" is not in the catalog; `thresher ingest` adds it')
+        raise NotFoundError(f'no clip matches "{_printable(term)}"; `thresher list` shows all clips')
+    if len(found) > 1:
+        ids = ", ".join(str(clip_id) for clip_id in found[:_IDS_IN_MESSAGE])
+        rest = ", …" if len(found) > _IDS_IN_MESSAGE else ""
+        raise UsageError(f'"{_printable(term)}" matches {len(found):,} clips; give one id of {ids}{rest}')
+    return found[0]
+
+
+def _clips_at_path(catalog: Catalog, connection: Connection, term: str) -> list[int]:
+    """Return the clips of the recording at a path: the one present there, else the one seen there last."""
+    try:
+        given = os.fsencode(term)
+    except UnicodeEncodeError:
+        return []
+    is_same = location.c.path.in_([catalog.stored(term).path, given]) | (
+        location.c.path_text == paths.display_text(given)
+    )
+    seen = connection.execute(
+        select(location.c.recording_id, location.c.reason)
+        .where(is_same)
+        .order_by(location.c.missing_since.is_not(None), location.c.missing_since.desc(), location.c.id)
+        .limit(1)
+    ).one_or_none()
+    if seen is None:
+        return []
+    if seen.recording_id is None:
+        raise NotFoundError(f'"{_printable(term)}" could not be read: {seen.reason}')
+    ids = select(clip.c.id).where(clip.c.recording_id == seen.recording_id).order_by(clip.c.id)
+    return list(connection.scalars(ids))
+
+
+def _printable(term: str) -> str:
+    """Return a term with bytes that are not UTF-8 written as `\\xNN`."""
+    return paths.display_text(term.encode("utf-8", "surrogateescape"))

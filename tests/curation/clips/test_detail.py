@@ -1,0 +1,36 @@
+"""Showing everything about one clip."""
+
+from __future__ import annotations
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.config import Settings
+from thresher.catalog.recordings import trim_key
+from thresher.curation.clips.detail import show_clip
+from thresher.curation.clips.listing import list_clips
+
+TODAY = trim_key(Settings().trim)
+NEAR = 0.6999999880790710  # 0.7 as float32
+
+
+def test_show_returns_locations_neighbours_and_checkpoints(small_catalog: Catalog) -> None:
+    detail = show_clip(small_catalog, "1")
+    assert detail.clip == list_clips(small_catalog, "1")[0]
+    assert (detail.end, detail.fingerprint_words, detail.added, detail.trim) == (6.0, 10, 10.0, TODAY)
+    assert [(at.path, at.missing_since, at.epoch, at.attributes) for at in detail.locations] == [
+        ("out/a b.wav", 100.0, 10, {"epoch": "hidden", "rate": "hidden", "temperature": "0.9"}),
+        ("copy/a.wav", None, 10, {"prompt": "drums"}),
+        ("copy/z.wav", None, 20, {}),
+    ]
+    assert [(near.metric, near.version, near.clip, near.path, near.score) for near in detail.nearest] == [
+        ("other", 3, 3, "out/c.wav", 0.5),
+        ("prefix", 1, 7, "out/parts.wav", NEAR),
+    ]
+    assert (detail.checkpoints_disagree, detail.checkpoint_pinned) == (True, False)
+
+
+def test_show_tells_corrections_and_failed_clips(small_catalog: Catalog) -> None:
+    corrected = show_clip(small_catalog, "3")
+    assert (corrected.checkpoint_pinned, corrected.checkpoints_disagree) == (True, False)
+    assert (corrected.clip.run, corrected.locations[0].run) == ("a", "b")
+    failed = show_clip(small_catalog, "6")
+    assert (failed.end, failed.fingerprint_words, failed.nearest) == (None, 0, ())

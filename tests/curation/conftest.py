@@ -1,0 +1,116 @@
+"""A small catalog made by plain inserts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from thresher.catalog import database, schema
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.config import Settings
+from thresher.catalog.recordings import trim_key
+
+TODAY = trim_key(Settings().trim)
+FRAMES = 160_000  # of 16 kHz: 10 s
+NEAR = 0.6999999880790710  # 0.7 as float32
+
+RECORDINGS = [
+    # id, status, role, checkpoint, pinned
+    (1, "ok", "generated", 1, False),
+    (2, "silent", "generated", 1, False),  # at three locations of three checkpoints
+    (3, "ok", "generated", 3, True),  # corrected from checkpoint 2
+    (4, "ok", "reference", None, False),
+    (5, "too_short", "generated", None, False),
+    (6, "unreadable", "generated", 2, False),
+    (7, "ok", "generated", 1, False),  # split into two parts, one of them also marked
+]
+LOCATIONS = [
+    # recording, checkpoint, path, missing since
+    (1, 1, "out/a b.wav", 100.0),
+    (1, 1, "copy/a.wav", None),
+    (1, 2, "copy/z.wav", None),
+    (2, 1, "e10/s.wav", None),
+    (2, 2, "e20/s.wav", None),
+    (2, 3, "e30/s.wav", 200.0),
+    (3, 2, "out/c.wav", None),
+    (4, None, "/data/r.wav", None),
+    (5, None, "gone/early.wav", 300.0),
+    (5, None, "gone/late.wav", 400.0),
+    (6, 2, "out/broken.wav", None),
+    (7, 1, "out/parts.wav", None),
+    (None, 2, "out/locked.wav", None),
+]
+CLIPS = [
+    # id, recording, kind, ordinal, start, end, rating, rejected, note, trim, fingerprint
+    (1, 1, "whole", 0, 16_000, 96_000, 4, False, "first", TODAY, bytes(40)),
+    (2, 2, "whole", 0, 0, 0, None, False, None, TODAY, None),
+    (3, 3, "whole", 0, 0, 160_000, 1, True, None, "{}", bytes(40)),
+    (4, 4, "whole", 0, 0, 160_000, None, False, None, TODAY, bytes(40)),
+    (5, 5, "whole", 0, 0, 16_000, None, False, None, TODAY, None),
+    (6, 6, "whole", 0, 0, 0, None, False, None, TODAY, None),
+    (7, 7, "part", 0, 0, 48_000, 3, False, None, TODAY, bytes(40)),
+    (8, 7, "part", 1, 80_000, 112_000, None, False, None, TODAY, None),
+    (9, 7, "marked", 0, 0, 160_000, 5, False, None, "", None),
+]
+
+
+def fill(catalog: Catalog) -> None:
+    def add(table: Any, names: str, rows: Sequence[Sequence[Any]]) -> None:
+        connection.execute(table.insert(), [dict(zip(names.split(), row, strict=True)) for row in rows])
+
+    with catalog.writing() as connection:
+        add(
+            schema.batch,
+            "id started_at finished_at paths options files added failed",
+            [
+                (1, 10.0, 20.0, '["out"]', '{"role":"generated"}', 9, 7, 1),
+                (2, 30.0, None, "[]", "{}", 0, 0, 0),
+            ],
+        )
+        names = "id run epoch step"
+        add(schema.checkpoint, names, [(1, "b", 10, 5), (2, "b", 20, None), (3, "a", 30, 7), (4, "z", 1, 1)])
+        names = "id status role checkpoint_id checkpoint_pinned sha256 batch_id sample_rate channels frames"
+        rate = {"unreadable": (None, None, None)}
+        rows = [(*row, f"{row[0]:064}", 1, *rate.get(row[1], (16_000, 1, FRAMES))) for row in RECORDINGS]
+        add(schema.recording, names, rows)
+        names = "recording_id checkpoint_id path_text missing_since path batch_id size mtime_ns reason"
+        reason: dict[int | None, str] = {None: "permission denied"}
+        rows = [(*row, row[2].encode(), 1, 1, 1, reason.get(row[0])) for row in LOCATIONS]
+        add(schema.location, names, rows)
+        names = "id recording_id kind ordinal start_frame end_frame rating rejected note trim fingerprint"
+        add(schema.clip, names, CLIPS)
+        add(schema.clip_tag, "clip_id tag", [(1, "slow"), (1, "a b"), (1, "Riff"), (7, "riff")])
+        names = "location_id key text number"
+        rows = [(1, "temperature", "0.9", 0.9), (7, "temperature", "10", 10.0), (2, "prompt", "drums", None)]
+        add(schema.attribute, names, [*rows, (1, "rate", "hidden", None), (1, "epoch", "hidden", None)])
+        add(schema.metric, "id name version", [(1, "prefix", 1), (2, "other", 3)])
+        add(
+            schema.nearest,
+            "metric_id clip_id other_id score",
+            [(1, 1, 7, NEAR), (1, 7, 1, NEAR), (2, 1, 3, 0.5)],
+        )
+        add(
+            schema.score_row,
+            "metric_id position clip_id scores crc32 retired",
+            [(1, 0, 1, b"", 0, True), (1, 1, 1, b"", 0, False), (1, 2, 7, b"", 0, False)],
+        )
+        names = "name query ordering metric fade created_at deleted"
+        add(
+            schema.song,
+            names,
+            [("s", "rating:4..", "pairs", "prefix", 0.0, 1.0, old) for old in (False, True)],
+        )
+
+
+@pytest.fixture
+def small_catalog(tmp_path: Path) -> Iterator[Catalog]:
+    """A catalog of seven recordings of every status, nine clips, two batches and a song."""
+    database.create(tmp_path / "catalog.db", 1.0)
+    engine = database.connect(tmp_path / "catalog.db", 1.0)
+    catalog = Catalog(tmp_path / "catalog.toml", Settings(), engine)
+    fill(catalog)
+    yield catalog
+    catalog.close()

@@ -1,0 +1,25 @@
+"""The totals of a catalog."""
+
+from __future__ import annotations
+
+import pytest
+
+from thresher.catalog.catalog import Catalog
+from thresher.curation.ingest.batches import stats
+
+
+def test_stats_counts_what_the_catalog_holds(small_catalog: Catalog) -> None:
+    found = stats(small_catalog)
+    assert found.recordings == {"ok": 4, "silent": 1, "too_short": 1, "unreadable": 1}
+    assert (found.references, found.clips, found.batches, found.songs) == (1, 9, 2, 1)
+    assert (found.present, found.missing, found.unread) == (9, 4, 1)
+    assert found.minutes_generated == pytest.approx(50 / 60)
+    # 5 s, 10 s, 1 s, and parts of 3 s and 2 s; silence, references and marked spans are not kept
+    assert found.minutes_kept == pytest.approx(21 / 60)
+    assert (found.runs, found.checkpoints) == (2, 3)  # that of the reference wrote nothing
+    assert (found.ratings, found.rated, found.rejected) == ({1: 1, 3: 1, 4: 1, 5: 1}, 4, 1)
+    prefix, *others = found.metrics
+    assert [(row.name, row.live) for row in others] == [("aligned", 0), ("likeness", 0)]
+    assert (prefix.name, prefix.version, prefix.live, prefix.open) == ("prefix", 1, 2, 1)
+    assert found.trimmed_otherwise == 1
+    assert found.database_bytes == (small_catalog.root / "catalog.db").stat().st_size
