@@ -1,11 +1,9 @@
-"""What names, sidecars and flags say: each generator's names, whose word counts, what must not be claimed."""
+"""What is inferred from paths, sidecars and flags, which takes precedence, and which names match no pattern."""
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -13,11 +11,9 @@ from hypothesis import strategies as st
 
 from tests.support import CORPUS
 from thresher.catalog.fields import FIELDS
+from thresher.catalog.name_patterns import PATTERNS
 from thresher.catalog.provenance import (
-    BUILT_IN,
     CHECKPOINT_KEYS,
-    LARGEST_SIDECAR,
-    MOST_SIDECAR_KEYS,
     RESERVED_KEYS,
     Inference,
     Provenance,
@@ -25,7 +21,6 @@ from thresher.catalog.provenance import (
     compile_pattern,
     infer,
     is_skipped,
-    read_sidecar,
 )
 
 NEURAL = CORPUS / "neural"
@@ -145,15 +140,6 @@ def test_generators_names(
     assert inferred(path) == Inference(Provenance(*expected), pattern)
 
 
-def test_every_pattern_has_an_example() -> None:
-    claimed = set()
-    for path, *_ in NAMES:
-        stem = f"data/inbox/{path}".rpartition(".")[0]
-        ends = [stem] + [stem[i + 1 :] for i, letter in enumerate(stem) if letter == "/"]
-        claimed.add(next(p for p in BUILT_IN if any(p.regex.fullmatch(end) for end in ends)))
-    assert claimed == set(BUILT_IN)
-
-
 @pytest.mark.parametrize(
     "path",
     [
@@ -229,7 +215,7 @@ def test_flags_before_names_before_sidecar() -> None:
 
 def test_a_users_pattern_comes_first() -> None:
     mine = compile_pattern("mine", r"default_e=(?P<step>\d+)_t=(?P<heat>.+)")
-    result = inferred("default_e=10_t=0.95.wav", patterns=(mine, *BUILT_IN))
+    result = inferred("default_e=10_t=0.95.wav", patterns=(mine, *PATTERNS))
     assert result == Inference(Provenance(None, None, 10, {"heat": "0.95"}), "mine")
 
 
@@ -255,11 +241,11 @@ def test_how_a_users_pattern_may_be_written(regex: str) -> None:
     [
         (r"(?P<epoch>\d+", "not a regular expression"),
         (r"epoch_\d+", "it names nothing"),
-        (r"(?P<Epoch>\d+)", 'group "Epoch" may hold only a to z and _; did you mean "epoch"?'),
+        (r"(?P<Epoch>\d+)", 'group "Epoch" may contain only a to z and _; did you mean "epoch"?'),
         (r"(?P<epoch2>\d+)", 'did you mean "epoch"?'),
         (r"(?P<temperatur_1>\d+)", 'did you mean "temperature"?'),
         (r"(?P<xyzzy9>\d+)", 'did you mean "xyzzy_"?'),
-        (r"(?P<epoch>\d+)(?P<length>\d+)", 'group "length" is a query field already; "file_length" is free'),
+        (r"(?P<epoch>\d+)(?P<length>\d+)", 'group "length" is already a query field; "file_length" is free'),
     ],
 )
 def test_a_users_pattern_that_is_refused(regex: str, message: str) -> None:
@@ -272,7 +258,7 @@ def test_reserved_keys_are_refused_and_generators_words_are_free() -> None:
     for key in RESERVED_KEYS:
         with pytest.raises(ValueError, match=key):
             check_key(key)
-    groups = {group for pattern in BUILT_IN for group in pattern.regex.groupindex}
+    groups = {group for pattern in PATTERNS for group in pattern.regex.groupindex}
     words = "index temperature train_loss valid_loss clock seconds hours condition cfg level part variant"
     assert groups == {*words.split(), *CHECKPOINT_KEYS}
     for group in groups:
@@ -299,7 +285,7 @@ def test_numbers_too_large_or_none_at_all_stay_as_text() -> None:
 def test_what_workers_return_can_be_pickled() -> None:
     result = inferred("default_e=10_t=0.95.wav")
     assert pickle.loads(pickle.dumps(result)) == result
-    assert pickle.loads(pickle.dumps(BUILT_IN)) == BUILT_IN
+    assert pickle.loads(pickle.dumps(PATTERNS)) == PATTERNS
 
 
 @pytest.mark.parametrize(
@@ -325,128 +311,3 @@ def test_any_path_can_be_read_and_stored(name: bytes) -> None:
     assert provenance.epoch == 3
     assert "\n" not in (provenance.run or "")
     (provenance.run or "").encode("utf-8")
-
-
-# --- sidecars ---
-
-
-def audio_with_sidecar(folder: Path, content: object, name: str = "a.json") -> bytes:
-    data = content if isinstance(content, bytes) else json.dumps(content).encode()
-    (folder / name).write_bytes(data)
-    return os.fsencode(folder / "a.wav")
-
-
-def test_an_audiocraft_sidecar(tmp_path: Path) -> None:
-    path = audio_with_sidecar(
-        tmp_path,
-        {
-            "id": f"noinput_{UUID}",
-            "path": "xps/9357d0f2/samples/40/a.wav",
-            "epoch": 40,
-            "duration": 30.0,
-            "conditioning": {"description": "slow rain, bass", "bpm": None},
-            "prompt": {"id": "ab12", "path": "samples/40/prompt/ab12.wav", "duration": 7.5},
-            "reference": None,
-            "generation_args": {
-                "classifier_free_guidance_inference_coef": 3.0,
-                "use_sampling": True,
-                "temp": 0.95,
-                "top_k": 250,
-            },
-        },
-    )
-    assert read_sidecar(path) == (
-        {
-            "sidecar_id": f"noinput_{UUID}",
-            "sidecar_path": "xps/9357d0f2/samples/40/a.wav",
-            "epoch": "40",
-            "duration": "30.0",
-            "description": "slow rain, bass",
-            "prompt_id": "ab12",
-            "prompt_path": "samples/40/prompt/ab12.wav",
-            "prompt_duration": "7.5",
-            "cfg": "3.0",
-            "use_sampling": "true",
-            "temperature": "0.95",
-            "top_k": "250",
-        },
-        None,
-    )
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        ({}, {}),
-        ({"prompt": "a\nb"}, {"prompt": "a\nb"}),
-        ({"Top-K2": 5, "": 1}, {"top_k_": "5", "_": "1"}),
-        ({"a": {"b": {"c": 1}}}, {"a_b_c": "1"}),
-        ({"list": [1, 2], "none": None, "empty": ""}, {}),
-        ({"lr1": 1, "lr2": 2}, {"lr_": "1"}),
-        ({"rating": 5}, {"sidecar_rating": "5"}),
-        ({"start": 1.5, "sha_": "x"}, {"sidecar_start": "1.5", "sidecar_sha_": "x"}),
-        ({"clip": {"start": 1.5}}, {"clip_start": "1.5"}),
-        (b'{"loss": NaN, "worst": -Infinity}', {"loss": "nan", "worst": "-inf"}),
-        (b'\xef\xbb\xbf{"seed": 3}', {"seed": "3"}),
-        (b'{"x": "\\ud800\\u0000"}', {"x": "\\ud800\\x00"}),
-    ],
-)
-def test_sidecars(tmp_path: Path, content: object, expected: dict[str, str]) -> None:
-    assert read_sidecar(audio_with_sidecar(tmp_path, content)) == (expected, None)
-
-
-def test_a_sidecars_numbers_are_provenance(tmp_path: Path) -> None:
-    path = audio_with_sidecar(tmp_path, {"run": "night", "epoch": 4.0, "step": "-1", "seed": 3})
-    sidecar, _ = read_sidecar(path)
-    assert infer(path, sidecar=sidecar).provenance == Provenance(
-        "night", 4, None, {"step": "-1", "seed": "3"}
-    )
-
-
-def test_the_sidecar_with_the_whole_name_comes_first(tmp_path: Path) -> None:
-    audio_with_sidecar(tmp_path, {"seed": 1})
-    path = audio_with_sidecar(tmp_path, {"seed": 2}, "a.wav.json")
-    assert read_sidecar(path) == ({"seed": "2"}, None)
-
-
-def test_no_sidecar(tmp_path: Path) -> None:
-    assert read_sidecar(os.fsencode(tmp_path / "a.wav")) == ({}, None)
-    longest = "x" * 251 + ".wav"  # its sidecar's name would be longer than a name can be
-    assert read_sidecar(os.fsencode(tmp_path / longest)) == ({}, None)
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"", "not valid JSON"),
-        (b'{"a": ', "not valid JSON"),
-        (b'{"a": "\xff"}', "not valid JSON"),
-        (b"[" * 200_000, "not valid JSON"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "not valid JSON"),
-        (b"[1]", "no JSON object"),
-        (b" " * (LARGEST_SIDECAR + 1), "larger than 1,000,000 bytes"),
-    ],
-)
-def test_a_broken_sidecar_is_a_warning(tmp_path: Path, content: bytes, words: str) -> None:
-    attributes, warning = read_sidecar(audio_with_sidecar(tmp_path, content))
-    assert attributes == {}
-    assert warning is not None
-    assert words in warning
-    assert '"a.json"' in warning
-
-
-def test_a_sidecar_that_is_no_file_is_not_opened(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "a.json")
-    assert read_sidecar(os.fsencode(tmp_path / "a.wav")) == (
-        {},
-        'sidecar "a.json" is left out: it is not a regular file',
-    )
-
-
-def test_a_sidecar_with_a_flood_of_keys_is_cut(tmp_path: Path) -> None:
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    flood = {first + second: 1 for first in letters for second in letters}
-    attributes, warning = read_sidecar(audio_with_sidecar(tmp_path, flood))
-    assert len(attributes) == MOST_SIDECAR_KEYS
-    assert warning is not None
-    assert str(MOST_SIDECAR_KEYS) in warning

@@ -29,7 +29,7 @@ from thresher.formatting import any_of
 from thresher.signal.metrics.registry import METRICS
 
 if TYPE_CHECKING:
-    from thresher.catalog.provenance import Pattern
+    from thresher.catalog.name_patterns import Pattern
 
 FILE_NAME = "catalog.toml"
 ENVIRONMENT_VARIABLE = "THRESHER_CATALOG"

@@ -1,47 +1,35 @@
-r"""What a file's path, its sidecar and the command's flags say about the checkpoint that wrote it.
+"""Infer the checkpoint that wrote a file from its path, its sidecar and the command's flags.
 
-A pattern is a regular expression over text: the end of the path without its suffix, from the beginning of a
-file's or a folder's name, with `/` between names. Its named groups `run`, `epoch` and `step` make the
-checkpoint; every other group is an attribute, kept as the text that was written. Epochs and steps are whole
-numbers from 0. Names lie and repeat: what is inferred here informs, and people correct it.
+`name_patterns.py` lists the patterns of file names, `sidecars.py` reads sidecars. Epochs and steps are whole
+numbers from 0. Names can be wrong or repeat, so what is inferred here is a default that people correct.
 """
 
 from __future__ import annotations
 
-import errno
-import json
 import os
 import re
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from thresher.catalog.fields import FIELDS
+from thresher.catalog.name_patterns import PATTERNS, RUN_FOLDERS, Pattern
 from thresher.catalog.paths import display_text
 from thresher.catalog.values import LARGEST_INTEGER
 
 CHECKPOINT_KEYS = ("run", "epoch", "step")
 
-RESERVED_KEYS = frozenset(
-    {"id", "path", "status", "reason", "role", "rating", "rejected", "rated", "tag", "tags", "note", "length"}
-    | {"start", "end", "rate", "channels", "format", "subtype", "loudness", "peak", "kind", "batch", "added"}
-    | {"missing", "copies", "recording", "sha_", "song", "score", "near", "heard", "suspect", "cluster"}
-    | {"verdict", "silence", "loudness_range", "clipping", "noise", "dc_offset", "loop", "loop_period"}
-    | {"onset_rate", "tempo"}
-)
-"""What queries mean something else by, or may come to: no attribute may go by these names."""
-
-LARGEST_SIDECAR = 1_000_000  # bytes
-MOST_SIDECAR_KEYS = 256
-
 _KEY = re.compile(r"[a-z_]+")
 _WHOLE_NUMBER = re.compile(r"([0-9]+)(?:\.0+)?")
+
+RESERVED_KEYS = (frozenset(filter(_KEY.fullmatch, FIELDS)) - set(CHECKPOINT_KEYS)) | {"tags", "sha_"}
+"""Names that no attribute may have, because they are query fields or would be mistaken for one."""
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """The checkpoint that wrote a file, as far as known, and whatever else is known about the file.
+    """The checkpoint that wrote a file and the file's attributes, as far as known.
 
-    Keys of `attributes` match `[a-z_]+`; values are text, also where they look like numbers.
+    Keys of `attributes` match `[a-z_]+`; values are text, even if they look like numbers.
     """
 
     run: str | None = None
@@ -51,90 +39,37 @@ class Provenance:
 
 
 @dataclass(frozen=True)
-class Pattern:
-    """A way of naming files, called by the name of the generator that uses it."""
-
-    name: str
-    regex: re.Pattern[str]
-
-
-@dataclass(frozen=True)
 class Inference:
-    """What was inferred about a file, and the name of the pattern that claimed its path, if one did."""
+    """The inferred provenance of a file, and the name of the pattern that matched its path, if one did."""
 
     provenance: Provenance
     pattern: str | None
 
 
-_LOSS = r"[\d.]+|nan|inf"
-
-BUILT_IN: tuple[Pattern, ...] = tuple(
-    Pattern(name, re.compile(regex, re.ASCII))
-    # The order matters: what is spelled out most fully comes first.
-    for name, regex in (
-        (
-            "dadabots SampleRNN",
-            r"sample_e(?P<epoch>\d+)_i(?P<step>\d+)_(?P<seconds>\d+)"
-            r"_(?P<clock>\d{1,2}[:_-]\d{1,2}[:_-]\d{1,2})_(?P<index>\d+)",
-        ),
-        (
-            "SampleRNN training",
-            rf"sample_e(?P<epoch>\d+)_i(?P<step>\d+)_t(?P<hours>[\d.]+)"
-            rf"_tr(?P<train_loss>{_LOSS})_v(?P<valid_loss>{_LOSS})(?:_best)?_(?P<index>\d+)",
-        ),
-        (
-            "PRiSM SampleRNN",
-            r"(?P<run>[^/]+?)_e=(?P<epoch>\d+)(?:\.index)?(?:\((?P<index>\d+)\))?"
-            r"_t=(?P<temperature>\d+(?:\.\d+)?)",
-        ),
-        ("samplernn-pytorch", r"(?P<run>[^/]+)/samples/ep(?P<epoch>\d+)-s(?P<index>\d+)"),
-        ("samplernn-pytorch", r"ep(?P<epoch>\d+)-s(?P<index>\d+)"),
-        ("audiocraft", r"(?P<run>[0-9a-f]{8})/samples/(?P<epoch>\d+)/[^/]+"),
-        (
-            "Dance Diffusion",
-            r"demo(?:_(?!cfg_)(?P<condition>[^/]+?))?(?:_cfg_(?P<cfg>[\d.]+))?_(?P<step>\d{8,})",
-        ),
-        ("WaveGAN", r"(?P<run>[^/]+)/preview/(?P<step>\d{8,})"),
-        ("Jukebox", r"(?P<run>[^/]+?)(?:_rank_\d+)?/level_(?P<level>\d)/item_(?P<index>\d+)"),
-        (
-            "PRiSM SampleRNN 2020, training",
-            r"(?P<run>[^/]+?)_epoch_(?P<epoch>\d+)(?:_(?P<variant>[A-Za-z][^/]*?))?(?:_(?P<index>\d+))?",
-        ),
-        (
-            "PRiSM SampleRNN 2020",
-            r"(?P<run>[^/]+?)-epoch-(?P<epoch>\d+)(?:-(?P<part>\d+))?/[^/]+?_(?P<index>\d+)",
-        ),
-        # No generator's own: what people call files when the folder names the run.
-        ("epoch", r"epoch_(?P<epoch>\d+)(?:_(?P<variant>[A-Za-z][^/]*?))?(?:_(?P<index>\d+))?"),
-    )
-)
-"""The names that known generators give, in the order in which they are tried."""
-
-RUN_FOLDERS: tuple[Pattern, ...] = (
-    Pattern("SampleRNN training", re.compile(r"-exp(?P<run>.+?)-(?:n_frames|seq_len)\d+-")),
-    Pattern("samplernn-pytorch", re.compile(r"^(?P<run>exp:.+)$")),
-)
-"""Folder names, anywhere above a file, that name the run where the file's name does not."""
-
-# audiocraft keeps prompts below their epoch, the excerpts they were cut from beside the epochs.
+# audiocraft keeps prompts below their epoch, and the excerpts that they were cut from beside the epochs.
 _SKIPPED = re.compile(r"(?:^|/)[0-9a-f]{8}/samples/(?:\d+/)?(?:prompt|reference)/")
 
 
 def check_key(key: str) -> None:
-    """Raise ValueError where `key` cannot name an attribute, saying why and what would do."""
+    """Raise ValueError if `key` cannot name an attribute, with the reason and a name that can."""
     if _KEY.fullmatch(key) is None:
-        plain = _plain_key(key)
-        known = {group for pattern in BUILT_IN for group in pattern.regex.groupindex} | set(CHECKPOINT_KEYS)
+        plain = plain_key(key)
+        known = {group for pattern in PATTERNS for group in pattern.regex.groupindex} | set(CHECKPOINT_KEYS)
         nearest = next(iter(_close_matches(key.lower(), sorted(known))), plain)
-        raise ValueError(f'"{key}" may hold only a to z and _; did you mean "{nearest}"?')
+        raise ValueError(f'"{key}" may contain only a to z and _; did you mean "{nearest}"?')
     if key in RESERVED_KEYS:
-        raise ValueError(f'"{key}" is a query field already; "file_{key}" is free')
+        raise ValueError(f'"{key}" is already a query field; "file_{key}" is free')
+
+
+def plain_key(key: str) -> str:
+    """Return `key` in lower case, with every character other than a to z replaced by `_`."""
+    return re.sub(r"[^a-z_]", "_", key.lower()) or "_"
 
 
 def compile_pattern(name: str, regex_text: str) -> Pattern:
-    """A pattern from what a user wrote; it has to match the end of a path, with or without its suffix.
+    """Compile a user's pattern, which has to match the end of a path, with or without its suffix.
 
-    Raises ValueError where the expression is broken, names nothing, or has a group that cannot be a field.
+    Raises ValueError if the expression is invalid, has no named group, or has a group that cannot be a field.
     """
     try:
         regex = re.compile(regex_text)
@@ -151,9 +86,9 @@ def compile_pattern(name: str, regex_text: str) -> Pattern:
 
 
 def is_skipped(text: str) -> bool:
-    """Whether a file is audiocraft's prompt or reference audio, which no checkpoint wrote.
+    """Return whether a file is audiocraft's prompt or reference audio, which no checkpoint wrote.
 
-    `text` is its absolute path as `paths.display_text` gives it.
+    `text` is its absolute path as `paths.display_text` returns it.
     """
     return _SKIPPED.search(text) is not None
 
@@ -161,108 +96,37 @@ def is_skipped(text: str) -> bool:
 def infer(
     path: bytes,
     *,
-    patterns: Sequence[Pattern] = BUILT_IN,
+    patterns: Sequence[Pattern] = PATTERNS,
     sidecar: Mapping[str, str] | None = None,
     overrides: Provenance | None = None,
 ) -> Inference:
-    """Which checkpoint wrote the file at the absolute `path`, and what else is known of it.
+    """Infer the provenance of the file at the absolute `path`.
 
-    The first of `patterns` that matches claims the path. For each of run, epoch, step and every attribute the
-    first that names it counts: `overrides` (flags), the claimed name, a run folder above the file, the
-    sidecar. What none of them names is None, the run too: the ingested folder's name is for the caller.
+    The first of `patterns` that matches reads the path. For each of run, epoch, step and every attribute, the first
+    of these that has it counts: `overrides` (the flags), the path, a run folder above the file, the sidecar. What
+    none of them has is None. The run may then be the name of the ingested folder, which the caller knows.
     """
     overrides = overrides or Provenance()
     sidecar = sidecar or {}
     text = display_text(path)
-    pattern, named = _claim(text, patterns)
+    pattern, named = _match(text, patterns)
     known = {**sidecar, **named}
     epoch = _first(overrides.epoch, _whole_number(named.get("epoch")), _whole_number(sidecar.get("epoch")))
     step = _first(overrides.step, _whole_number(named.get("step")), _whole_number(sidecar.get("step")))
-    # What is no number stays as it was written, as an attribute: "1000k" is better than nothing.
-    said = {"run"} | ({"epoch"} if epoch is not None else set()) | ({"step"} if step is not None else set())
+    # An epoch or step that is not a whole number, such as "1000k", is kept as an attribute.
+    used = {"run"} | ({"epoch"} if epoch is not None else set()) | ({"step"} if step is not None else set())
     provenance = Provenance(
         run=overrides.run or named.get("run") or _run_of_folders(text) or sidecar.get("run") or None,
         epoch=epoch,
         step=step,
-        attributes={key: value for key, value in known.items() if key not in said}
+        attributes={key: value for key, value in known.items() if key not in used}
         | dict(overrides.attributes),
     )
     return Inference(provenance, pattern)
 
 
-def read_sidecar(path: bytes) -> tuple[dict[str, str], str | None]:
-    """What the JSON file beside an audio file says (`a.wav.json`, else `a.json`), and a warning if broken.
-
-    Nested values are flattened, `{"prompt": {"id": 1}}` to `prompt_id`; keys are made to fit `[a-z_]+`, and
-    `sidecar_` goes before those that are query fields. audiocraft's `generation_args` and `conditioning` give
-    their keys without a prefix. Lists and nulls are left out. No sidecar is an empty answer, not a warning.
-    """
-    for candidate in (path + b".json", os.path.splitext(path)[0] + b".json"):
-        name = display_text(os.path.basename(candidate))
-        try:
-            data = _read_small_file(candidate)
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            if (
-                error.errno == errno.ENAMETOOLONG
-            ):  # the audio file's own name fills it, so there is no such file
-                continue
-            return {}, f'sidecar "{name}" could not be read: {error.strerror or error}'
-        except ValueError as error:
-            return {}, f'sidecar "{name}" is left out: {error}'
-        try:
-            content = json.loads(data)
-        except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
-            return {}, f'sidecar "{name}" is not valid JSON: {error}'
-        if not isinstance(content, dict):
-            return {}, f'sidecar "{name}" is left out: it holds no JSON object'
-        return _attributes(content, name)
-    return {}, None
-
-
-_TRANSPARENT = frozenset({"generation_args", "conditioning"})
-# audiocraft's own words for what other generators' names and sidecars call so.
-_SYNONYMS = {"temp": "temperature", "classifier_free_guidance_inference_coef": "cfg", "cfg_coef": "cfg"}
-
-
-def _attributes(content: Mapping[str, object], name: str) -> tuple[dict[str, str], str | None]:
-    attributes: dict[str, str] = {}
-    try:
-        for key, value in _flat(content, ""):
-            if len(attributes) == MOST_SIDECAR_KEYS:
-                return attributes, f'sidecar "{name}": only the first {MOST_SIDECAR_KEYS} values are kept'
-            attributes.setdefault(f"sidecar_{key}" if key in RESERVED_KEYS else key, value)
-    except RecursionError:
-        return {}, f'sidecar "{name}" is left out: nested too deeply'
-    return attributes, None
-
-
-def _flat(content: Mapping[str, object], prefix: str) -> Iterator[tuple[str, str]]:
-    for raw_key, value in content.items():
-        key = prefix + _plain_key(raw_key)
-        if isinstance(value, dict):
-            yield from _flat(value, "" if key in _TRANSPARENT else f"{key}_")
-        elif isinstance(value, bool):
-            yield _SYNONYMS.get(key, key), "true" if value else "false"
-        elif isinstance(value, int | float | str) and value != "":
-            yield _SYNONYMS.get(key, key), _storable(str(value))
-
-
-def _read_small_file(path: bytes) -> bytes:
-    # A FIFO would block at open, so it must be seen first.
-    status = os.stat(path)
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError("it is not a regular file")
-    with open(path, "rb") as file:
-        data = file.read(LARGEST_SIDECAR + 1)
-    if len(data) > LARGEST_SIDECAR:
-        raise ValueError(f"it is larger than {LARGEST_SIDECAR:,} bytes")
-    return data
-
-
-def _claim(text: str, patterns: Sequence[Pattern]) -> tuple[str | None, dict[str, str]]:
-    """The name and the groups of the first pattern that matches an end of a path, shorter ends first."""
+def _match(text: str, patterns: Sequence[Pattern]) -> tuple[str | None, dict[str, str]]:
+    """Return the name and the groups of the first pattern that matches an end of a path, shorter ends first."""
     stem = os.path.splitext(text)[0]
     ends = [*_ends(stem), *_ends(text)] if stem != text else list(_ends(stem))
     for pattern in patterns:
@@ -274,7 +138,7 @@ def _claim(text: str, patterns: Sequence[Pattern]) -> tuple[str | None, dict[str
 
 
 def _ends(text: str) -> Iterator[str]:
-    """`a/b/c` → `c`, `b/c`, `a/b/c`."""
+    """Yield the ends of a path: `a/b/c` → `c`, `b/c`, `a/b/c`."""
     position = len(text)
     while (position := text.rfind("/", 0, position)) >= 0:
         yield text[position + 1 :]
@@ -301,19 +165,6 @@ def _whole_number(text: str | None) -> int | None:
         return None
     number = int(match[1].lstrip("0") or "0")
     return number if number <= LARGEST_INTEGER else None
-
-
-def _plain_key(key: str) -> str:
-    return re.sub(r"[^a-z_]", "_", key.lower()) or "_"
-
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-
-def _storable(text: str) -> str:
-    """Text that UTF-8 can hold, without control characters other than line feeds and tabs."""
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def _close_matches(word: str, known: Sequence[str]) -> list[str]:

@@ -21,18 +21,13 @@ from thresher.catalog import recordings
 from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import insert_row
+from thresher.catalog.name_patterns import PATTERNS
 from thresher.catalog.paths import display_text
-from thresher.catalog.provenance import (
-    BUILT_IN,
-    CHECKPOINT_KEYS,
-    Provenance,
-    check_key,
-    infer,
-    read_sidecar,
-)
+from thresher.catalog.provenance import CHECKPOINT_KEYS, Provenance, check_key, infer
 from thresher.catalog.recordings import Arrival, FirstSight, Sighting
 from thresher.catalog.schema import FAILED_STATUSES, ROLES, batch, clip, location, recording, rendering
 from thresher.catalog.scores import retire
+from thresher.catalog.sidecars import read_sidecar
 from thresher.catalog.values import LARGEST_INTEGER
 from thresher.curation.analysis.analyse import (
     DECODER_CRASHED,
@@ -515,7 +510,7 @@ class _Ingest:
             tally.warnings.append(warning)
         inference = infer(
             found.path,
-            patterns=(*self.settings.provenance, *BUILT_IN),
+            patterns=(*self.settings.provenance, *PATTERNS),
             sidecar=sidecar,
             overrides=self.options.stated(),
         )
