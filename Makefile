@@ -1,10 +1,10 @@
-# `make demo` and `make test` set up what they need: Python 3.11 or later and make are enough.
+# `make demo` and `make test` set up what they need. They require Python 3.11 or later and make.
 
 PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test lint types unit bench clean
+.PHONY: demo test test-quick slow lint types unit coverage api bench clean
 
 demo: .venv/installed
 	$(BIN)/thresher demo demo
@@ -14,12 +14,29 @@ test: lint types unit
 lint: .venv/developing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell .
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --quiet --no-progress --offline .github
 
 types: .venv/developing
 	$(BIN)/mypy
 
+# Tests go to the processes one by one, so that no process idles while another works through a long list.
 unit: .venv/developing
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
+
+# Most modules in less than two minutes: no processes, browsers, wheels or long searches.
+test-quick: .venv/developing
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow and not long"
+
+slow: .venv/developing
+	$(BIN)/pytest -n auto --dist worksteal -m slow
+
+coverage: .venv/developing
+	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term
+
+api: .venv/developing
+	$(BIN)/python docs/make_api.py
 
 bench: .venv/developing
 	$(BIN)/python -m pip install --quiet --group bench
@@ -37,4 +54,4 @@ bench: .venv/developing
 	@touch $@
 
 clean:
-	rm -rf .venv demo dist .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv demo dist .coverage* .hypothesis .pytest_cache .mypy_cache .ruff_cache

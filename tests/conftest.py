@@ -9,11 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import settings
 from numpy.typing import NDArray
 
 from tests.support import CORPUS, RATE, Command, MakeSound, WriteClip, run_command
 from thresher.catalog.catalog import Catalog
 from thresher.curation.ingest.ingest import IngestOptions
+
+# The same examples in each run. `--hypothesis-profile=default` tries new ones.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

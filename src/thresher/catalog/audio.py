@@ -315,4 +315,5 @@ class _Lengthened:
 
 
 def decoder_words(error: soundfile.LibsndfileError) -> str:
+    """Return libsndfile's message, without its prefix and final period."""
     return str(error.error_string).removeprefix("Error : ").rstrip(". ")

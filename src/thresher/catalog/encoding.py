@@ -64,7 +64,7 @@ def suffix_of(container: str) -> str:
 
 
 def wav_container(frames: int, channels: int, subtype: str) -> str:
-    """ "WAV", or "RF64" where so many frames would pass the 4 GB that a WAV header can count."""
+    """Return "WAV", or "RF64" if so many frames would exceed the 4 GB that a WAV header can count."""
     audio = frames * channels * SAMPLE_BYTES[subtype]
     return "RF64" if audio + _WAV_HEADER_ROOM >= 1 << 32 else "WAV"
 

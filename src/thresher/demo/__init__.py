@@ -1,0 +1,1 @@
+"""Synthetic clips for `thresher demo`."""

@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: features, metrics, orderings, mixing and statistics. Nothing here opens a file."""

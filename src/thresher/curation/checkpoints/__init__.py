@@ -1,0 +1,1 @@
+"""Checkpoints: their figures, comparison, verdicts and best clips."""

@@ -1,0 +1,1 @@
+"""Find, show, judge and prune clips."""

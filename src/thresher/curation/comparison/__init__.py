@@ -1,0 +1,1 @@
+"""Compare clips: score rows, neighbours, duplicates, suspects, clusters, the map of clips."""

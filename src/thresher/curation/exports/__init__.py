@@ -1,0 +1,1 @@
+"""Write songs and clips for other programs."""

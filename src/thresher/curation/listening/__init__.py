@@ -1,0 +1,1 @@
+"""Listening queues: choose clips to hear, play them, remember what was heard."""

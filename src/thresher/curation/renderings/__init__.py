@@ -1,0 +1,1 @@
+"""Renderings: render a song, keep its history, write and verify manifests."""

@@ -1,0 +1,1 @@
+"""Songs: settings, the sequence of clips, edits, the tracklist."""

@@ -1,0 +1,1 @@
+"""What is computed from one clip: trimming, spectra, descriptor, measures, fingerprint, loudness."""

@@ -1,0 +1,1 @@
+"""Scores of two clips: `prefix`, `aligned` and `likeness`."""

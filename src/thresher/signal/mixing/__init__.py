@@ -1,0 +1,1 @@
+"""The sound of a rendering: mixing clips with gains and fades, limiting, dithering."""

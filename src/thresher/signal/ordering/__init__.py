@@ -1,0 +1,1 @@
+"""Orderings: from clips and their scores to a sequence."""

@@ -56,6 +56,7 @@ def exchange(tour: Numbers, place: Numbers, one: int, next_one: int, other: int,
 
 
 def plan(log: Numbers, sizes: Numbers, one: int, next_one: int, other: int, next_other: int) -> None:
+    """Append one exchange of edges to the log."""
     used = sizes[LOGGED]
     log[used] = one
     log[used + 1] = next_one

@@ -1,0 +1,1 @@
+"""Statistics over many clips: neighbours, clusters, embedding, spread, confidence intervals."""

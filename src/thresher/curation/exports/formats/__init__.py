@@ -1,0 +1,1 @@
+"""The formats that a song is exported to, one module each."""
