@@ -18,7 +18,7 @@ from thresher.catalog.schema import clip, suspicion
 SEVERAL = 3
 """So many rejected clips that a clip is very like make it suspect; one that it is a copy of does."""
 
-COPY_METRIC, KIN_METRIC = "aligned", "likeness"
+COPY_METRIC, SIMILARITY_METRIC = "aligned", "likeness"
 
 _OTHER = clip.alias("other")
 
@@ -45,7 +45,7 @@ def _rejected_ones(metric: str) -> ColumnElement[int]:
 
 
 IS_SUSPECT: ColumnElement[bool] = ~clip.c.trusted & or_(
-    _rejected_ones(COPY_METRIC) > 0, _rejected_ones(KIN_METRIC) >= SEVERAL
+    _rejected_ones(COPY_METRIC) > 0, _rejected_ones(SIMILARITY_METRIC) >= SEVERAL
 )
 """Whether a clip is suspect: true or false, never NULL."""
 

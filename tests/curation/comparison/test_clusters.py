@@ -157,7 +157,7 @@ def test_a_fit_of_a_query_is_shown_for_that_query(grouped: Catalog) -> None:
 
 def test_another_smallest_needs_a_refit(grouped: Catalog) -> None:
     clusters(grouped)
-    with pytest.raises(UsageError, match=r"4 clips or more; --refit"):
+    with pytest.raises(UsageError, match=r"4 clips or more; add --refit"):
         clusters(grouped, smallest=6)
     assert [row.number for row in clusters(grouped, smallest=4).clusters] == [1, 2, 3]
     larger = clusters(grouped, smallest=6, refit=True)
@@ -309,7 +309,7 @@ def test_the_command_groups_shows_and_writes_json(command: Command) -> None:
     done = command("clusters")
     assert done.returncode == 0
     assert "medoid" in done.stdout
-    assert "18 clips in 3 clusters, 0 kin to none" in done.stderr
+    assert "18 clips in 3 clusters, 0 in no cluster" in done.stderr
     done = command("clusters", "epoch:1", "--json")
     assert done.returncode == 0
     answer = json.loads(done.stdout)

@@ -78,7 +78,7 @@ def test_a_file_outside_the_catalog(full: Catalog, tmp_path: Path, sound: Any, m
 
 
 def test_what_cannot_be_compared_says_why(full: Catalog, tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match="clip 7 has no fingerprint, which aligned compares"):
+    with pytest.raises(NotFoundError, match="clip 7 has no fingerprint for aligned to compare"):
         near(full, "7", "aligned")
     assert len(near(full, "7", "likeness")) == 6
     with pytest.raises(NotFoundError, match="clip 8 has no descriptor"):

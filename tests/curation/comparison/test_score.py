@@ -151,17 +151,17 @@ def test_nothing_to_score_costs_nothing(catalog: Catalog) -> None:
 # -- what may happen between reading and appending ---------------------------------------------------------
 
 
-def meanwhile(catalog: Catalog, what: Any) -> scoring._Fresh:
+def meanwhile(catalog: Catalog, what: Any) -> scoring._Snapshot:
     """A scorer that has read the catalog; `what` happens while it computes."""
-    fresh = scoring._Fresh(catalog, find_metric("prefix"))
-    metric = fresh._metric
+    snapshot = scoring._Snapshot(catalog, find_metric("prefix"))
+    metric = snapshot._metric
 
     def compute(rows: Any, columns: Any, *, threads: int = 1) -> Any:
         what()
         return metric.scores(rows, columns, threads=threads)
 
-    fresh._metric = replace(metric, scores=compute)
-    return fresh
+    snapshot._metric = replace(metric, scores=compute)
+    return snapshot
 
 
 def forget(catalog: Catalog, clip_id: int) -> None:
@@ -182,8 +182,8 @@ def test_a_clip_that_changes_while_it_is_scored(catalog: Catalog, how: str, touc
         "forgotten": lambda: forget(catalog, touched),
         "made reference": lambda: judging.modify(catalog, [str(touched)], {"role": "reference"}),
     }[how]
-    fresh = meanwhile(catalog, happen)
-    appended = fresh.append_block()
+    snapshot = meanwhile(catalog, happen)
+    appended = snapshot.append_block()
     if not (how == "made reference" and touched == 1):  # a live row leaves at the next scoring
         assert appended == 0
     score(catalog)
@@ -194,16 +194,16 @@ def test_a_clip_that_changes_while_it_is_scored(catalog: Catalog, how: str, touc
 def test_a_clip_forgotten_between_two_blocks(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "BLOCK_ROWS", 2)
     fill(catalog, range(6))
-    score_all = scoring._Fresh.append_block
+    score_all = scoring._Snapshot.append_block
     done: list[int] = []
 
-    def append_block(fresh: scoring._Fresh) -> int:
+    def append_block(snapshot: scoring._Snapshot) -> int:
         if len(done) == 1:
             forget(catalog, 4)
-        done.append(score_all(fresh))
+        done.append(score_all(snapshot))
         return done[-1]
 
-    monkeypatch.setattr(scoring._Fresh, "append_block", append_block)
+    monkeypatch.setattr(scoring._Snapshot, "append_block", append_block)
     report = score(catalog)
     assert (report.clips, report.live, done) == (5, 5, [2, 0, 2, 1])
     assert report.pairs == 10
@@ -215,7 +215,7 @@ def test_who_read_before_a_compaction_is_refused(catalog: Catalog) -> None:
     score(catalog)
     for clip_id in ids[:5]:
         change_fingerprint(catalog, clip_id, 50 + clip_id)
-    late = scoring._Fresh(catalog, find_metric("prefix"))
+    late = scoring._Snapshot(catalog, find_metric("prefix"))
     with catalog.writing() as connection:
         scores.compact(connection, 1)
         # as many rows, as many live ones: only the generation tells

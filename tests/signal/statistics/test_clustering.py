@@ -97,7 +97,7 @@ def test_equal_clips_are_kin(descriptors: Any) -> None:
 
 
 def test_one_clip_makes_no_cluster(descriptors: Any) -> None:
-    with pytest.raises(ValueError, match="cluster of 1 clips"):
+    with pytest.raises(ValueError, match="2 or more clips, not 1"):
         find_clusters(descriptors, 1)
 
 

@@ -122,11 +122,11 @@ def test_neighbours_are_those_of_the_whole_matrix(descriptors: Any, monkeypatch:
     seen = []
     found = nearest_others(kept, 3, watch=lambda *done: seen.append(done))
     assert found.distances == pytest.approx(1 - np.sort(scores, axis=1)[:, :-4:-1], abs=1e-6)
-    assert (np.take_along_axis(scores, found.places, axis=1)[:, 0] == scores.max(axis=1)).all()
+    assert (np.take_along_axis(scores, found.indices, axis=1)[:, 0] == scores.max(axis=1)).all()
     assert seen[0] == (0, 32)
     assert seen[-1] == (32, 32)
-    assert nearest_others(kept, 99).places.shape == (32, 31)
-    assert (nearest_among(kept, kept, 1).places[:, 0] == np.arange(32)).all()
+    assert nearest_others(kept, 99).indices.shape == (32, 31)
+    assert (nearest_among(kept, kept, 1).indices[:, 0] == np.arange(32)).all()
 
 
 def test_descriptors_that_are_none_are_refused() -> None:

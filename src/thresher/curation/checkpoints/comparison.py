@@ -22,7 +22,7 @@ from thresher.catalog.measures import measure_value
 from thresher.catalog.schema import checkpoint, clip, recording
 from thresher.curation.checkpoints.summary import generated_files, in_training_order, sounding, written_by
 from thresher.curation.checkpoints.verdicts import find_checkpoint, text_of
-from thresher.curation.comparison.checkpoint_scores import KIN_METRIC, Written, nearest_earlier
+from thresher.curation.comparison.checkpoint_scores import SIMILARITY_METRIC, CheckpointClips, nearest_earlier
 from thresher.errors import UsageError
 from thresher.signal.features.measure_registry import MEASURES
 from thresher.signal.metrics.registry import find_metric
@@ -83,15 +83,15 @@ def compare_checkpoints(catalog: Catalog, first: str, second: str) -> Comparison
         order = in_training_order(names)
         written = dict(zip(order, written_by(connection, order, names), strict=True))
         sides = [written[row.id] for row in rows]
-        kin = scores.metric_id(connection, KIN_METRIC, find_metric(KIN_METRIC).version)
-        nearest = nearest_earlier(connection, kin, list(written.values()))
+        by_likeness = scores.metric_id(connection, SIMILARITY_METRIC, find_metric(SIMILARITY_METRIC).version)
+        nearest = nearest_earlier(connection, by_likeness, list(written.values()))
         figures = [_figures(connection, side.clip_ids) for side in sides]
         silence = [_silence(connection, row.id) for row in rows]
         novelty = [
-            1.0 - np.array([score for (place, _), score in nearest.items() if place == side.place])
+            1.0 - np.array([score for (rank, _), score in nearest.items() if rank == side.rank])
             for side in sides
         ]
-        alike = [scores.between(connection, kin, _some(side)).astype(np.float64) for side in sides]
+        alike = [scores.between(connection, by_likeness, _some(side)).astype(np.float64) for side in sides]
     return Comparison(
         text_of(rows[0]),
         text_of(rows[1]),
@@ -130,7 +130,7 @@ def _silence(connection: Connection, checkpoint_id: int) -> Values:
     return np.array(connection.scalars(statement).all(), np.float64)
 
 
-def _some(written: Written) -> list[int]:
+def _some(written: CheckpointClips) -> list[int]:
     count = len(written.clip_ids)
     places = np.linspace(0, count - 1, min(count, MOST_CLIPS)).astype(int)
     return [written.clip_ids[place] for place in places.tolist()]

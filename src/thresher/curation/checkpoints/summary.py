@@ -24,7 +24,11 @@ from thresher.catalog.schema import (
     location,
     recording,
 )
-from thresher.curation.comparison.checkpoint_scores import Kinship, Written, kinship
+from thresher.curation.comparison.checkpoint_scores import (
+    CheckpointClips,
+    CheckpointScores,
+    checkpoint_scores,
+)
 from thresher.curation.workers import Progress, no_progress
 
 
@@ -120,11 +124,11 @@ def checkpoints(catalog: Catalog, progress: Progress = no_progress) -> list[Chec
         for row in sums:
             by_checkpoint[row.checkpoint_id].append(row)
         found = in_training_order(names, by_checkpoint)
-        kin = kinship(catalog, connection, written_by(connection, found, names), progress)
+        compared = checkpoint_scores(catalog, connection, written_by(connection, found, names), progress)
     clips = {row.checkpoint_id: row for row in of_clips}
     return [
-        _checkpoint_row(names.get(number), by_checkpoint[number], clips.get(number), kinds)
-        for number, kinds in zip(found, kin, strict=True)
+        _checkpoint_row(names.get(number), by_checkpoint[number], clips.get(number), own_scores)
+        for number, own_scores in zip(found, compared, strict=True)
     ]
 
 
@@ -138,7 +142,7 @@ def in_training_order(
 
 def written_by(
     connection: Connection, numbers: Sequence[int | None], names: Mapping[int, Any]
-) -> list[Written]:
+) -> list[CheckpointClips]:
     """What the checkpoints of these ids, in the order of training, wrote that can be scored."""
     files = generated_files()
     rows = connection.execute(
@@ -156,13 +160,13 @@ def written_by(
     for row in rows:
         clips[row.checkpoint_id].append((row.id, row.batch_id))
     return [
-        Written(
+        CheckpointClips(
             run=None if number is None else names[number].run or "",
-            place=place,
+            rank=rank,
             clip_ids=tuple(clip_id for clip_id, _ in clips[number]),
             batches=tuple(batch for _, batch in clips[number]),
         )
-        for place, number in enumerate(numbers)
+        for rank, number in enumerate(numbers)
     ]
 
 
@@ -198,7 +202,9 @@ def generated_files() -> Subquery:
     )
 
 
-def _checkpoint_row(names: Any, by_status: list[Any], of_clips: Any, kin: Kinship) -> CheckpointRow:
+def _checkpoint_row(
+    names: Any, by_status: list[Any], of_clips: Any, own_scores: CheckpointScores
+) -> CheckpointRow:
     files = sum(row.files for row in by_status)
     shares = Counter({row.status: row.files for row in by_status})
     generated = sum(row.generated for row in by_status)
@@ -223,9 +229,9 @@ def _checkpoint_row(names: Any, by_status: list[Any], of_clips: Any, kin: Kinshi
         loudness=of_clips.loudness if of_clips else None,
         loop=of_clips.loop if of_clips else None,
         noise=of_clips.noise if of_clips else None,
-        collapse=kin.collapse,
-        copies=kin.copies,
-        novelty=kin.novelty,
+        collapse=own_scores.collapse,
+        copies=own_scores.copies,
+        novelty=own_scores.novelty,
     )
 
 

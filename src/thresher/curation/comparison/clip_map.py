@@ -1,10 +1,10 @@
-"""The map of clips: a place in the plane for each, near where they sound alike. For pages and pictures."""
+"""The map of clips: a point in the plane for each clip, so that similar clips are near each other."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from thresher.catalog import features as compared
+from thresher.catalog import features
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.workers import Progress, cores, no_progress
@@ -12,7 +12,7 @@ from thresher.curation.workers import Progress, cores, no_progress
 
 @dataclass(frozen=True)
 class MapPoint:
-    """Where a clip lies: `x` and `y` in [0, 1], y upwards; both axes have one scale, so draw it square."""
+    """The position of a clip on the map: `x` and `y` in [0, 1], y upwards. Both axes have the same scale."""
 
     clip: int
     x: float
@@ -20,18 +20,21 @@ class MapPoint:
 
 
 def clip_map(catalog: Catalog, terms: Terms = (), progress: Progress = no_progress) -> list[MapPoint]:
-    """The map of the clips that the terms find, in their order, without those that have no descriptor.
+    """Return the map of the clips that match the terms, in the order of the query.
 
-    Those are references, and clips ingested without `likeness` in `[metrics] use` or analysed by an older program;
-    how many is the difference from `count_clips`. The same clips have the same map; more clips may move all.
+    Clips without a descriptor are left out: references, and clips that were analysed without `likeness` in
+    `[metrics] use` or by an older version. The same clips always give the same map; more clips may move all
+    points.
+
+    Raises CatalogError if a stored descriptor is damaged.
     """
     from thresher.signal.statistics.embedding import positions
 
     with catalog.reading() as connection:
         found = select_ids(catalog, connection, terms)
-        clip_ids = list(compared.checksums(connection, found, "descriptor"))
-        descriptors = list(compared.read(connection, clip_ids, "descriptor"))
-    places = positions(
+        clip_ids = list(features.checksums(connection, found, "descriptor"))
+        descriptors = list(features.read(connection, clip_ids, "descriptor"))
+    points = positions(
         descriptors, threads=cores(), watch=lambda done, total: progress("mapping", done, total)
     )
-    return [MapPoint(clip_id, *place) for clip_id, place in zip(clip_ids, places.tolist(), strict=True)]
+    return [MapPoint(clip_id, *point) for clip_id, point in zip(clip_ids, points.tolist(), strict=True)]

@@ -1,7 +1,7 @@
-"""Fitting clusters: group clips by how they sound, and keep each group's number where it is still the same one.
+"""Fit clusters: group similar clips, and keep the number of each group that still exists.
 
-One fit is kept. Songs and queries name clusters by number, so a number stays with a group as long as most of its
-clips stay together, and none is ever given to another group.
+The catalog stores one fit. Songs and queries refer to clusters by number. So a group keeps its number as long
+as most of its clips stay together, and the number is never reused for another group.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, insert, select
 
-from thresher.catalog import features as compared
+from thresher.catalog import features
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
 from thresher.catalog.query import join_terms
@@ -26,12 +26,12 @@ from thresher.curation.workers import Progress, cores, no_progress
 from thresher.errors import CatalogError, NotFoundError, UsageError
 from thresher.formatting import counted
 from thresher.signal.metrics.likeness import Likenesses
-from thresher.signal.statistics.clustering import SMALLEST, find_clusters, mean_likeness
+from thresher.signal.statistics.clustering import SMALLEST, find_clusters, find_medoid
 
 
 @dataclass(frozen=True)
 class ClusterChange:
-    """What a fit made of the numbers of the one before: those it `kept`, `new` ones, and those that are `gone`."""
+    """The cluster numbers that a fit `kept`, the `new` ones, and those that are `gone`; each ascending."""
 
     kept: tuple[int, ...]
     new: tuple[int, ...]
@@ -41,67 +41,73 @@ class ClusterChange:
 def fit_clusters(
     catalog: Catalog, terms: Terms = (), smallest: int | None = None, progress: Progress = no_progress
 ) -> ClusterChange:
-    """Group the clips that the terms find, `smallest` (None: 4) or more to a cluster, in place of any earlier fit.
+    """Group the clips that match the terms, and replace the stored fit.
 
-    Raises UsageError for a `smallest` under 2, NotFoundError where the terms find nothing, CatalogError where
-    no clip has a descriptor.
+    A cluster has at least `smallest` clips (default 4).
+
+    Raises UsageError for a `smallest` below 2, NotFoundError if no clip matches, CatalogError if no clip has a
+    descriptor.
     """
     least = SMALLEST if smallest is None else smallest
     if not 2 <= least <= LARGEST_INTEGER:
-        raise UsageError(f"a cluster of {counted(least, 'clip')} is none; give --smallest 2 or more")
+        raise UsageError(f"--smallest must be from 2 to {LARGEST_INTEGER}, not {least}")
     with catalog.reading() as connection:
         found = select_ids(catalog, connection, terms)
-        clip_ids = described(catalog, connection, found)
-        descriptors = list(compared.read(connection, clip_ids, "descriptor"))
-    made = find_clusters(
+        clip_ids = _described(catalog, connection, found)
+        descriptors = list(features.read(connection, clip_ids, "descriptor"))
+    found_clusters = find_clusters(
         descriptors, least, threads=cores(), watch=lambda done, total: progress("comparing", done, total)
     )
+    labels = found_clusters.labels
     fit = _Fit(
-        clip_ids, made.labels.tolist(), made.probabilities.tolist(), _medoids(descriptors, made.labels)
+        clip_ids, labels.tolist(), found_clusters.probabilities.tolist(), _medoids(descriptors, labels)
     )
     with catalog.writing() as connection:
         return _store(connection, fit, join_terms(terms), least)
 
 
-def described(catalog: Catalog, connection: Connection, found: Sequence[int]) -> list[int]:
-    """Those of the clips found that have a descriptor; raises where that is none, saying why."""
+def _described(catalog: Catalog, connection: Connection, found: Sequence[int]) -> list[int]:
+    """Return the clips that have a descriptor; if there are none, raise an error that says why."""
     if not found:
-        raise NotFoundError("the query finds no clip to group; `thresher list` shows what there is")
-    clip_ids = list(compared.checksums(connection, found, "descriptor"))
+        raise NotFoundError("the query matches no clip to group; `thresher list` shows all clips")
+    clip_ids = list(features.checksums(connection, found, "descriptor"))
     if clip_ids:
         return clip_ids
     if "likeness" not in catalog.settings.metrics.use:
         raise CatalogError(
-            'clusters are made of what "likeness" compares, which [metrics] use in catalog.toml leaves out; '
-            "add it there, then `thresher reanalyse`"
+            'clusters need the metric "likeness", which [metrics] use in catalog.toml does not list; '
+            "add it there, then run `thresher reanalyse`"
         )
     raise CatalogError(
-        f"none of {counted(len(found), 'clip')} has a descriptor to group by; `thresher reanalyse` makes them"
+        f"none of {counted(len(found), 'clip')} has a descriptor to group by; `thresher reanalyse` computes them"
     )
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """Clips, their labels (-1: none) and probabilities in the same order, and the medoid's clip of each label."""
+    """The clips of a fit, with the label (-1: no cluster) and probability of each, and the medoid of each label.
+
+    `medoids` holds indices into `clip_ids`.
+    """
 
     clip_ids: Sequence[int]
     labels: Sequence[int]
     probabilities: Sequence[float]
-    medoid_places: Sequence[int]
+    medoids: Sequence[int]
 
 
 def _medoids(descriptors: Sequence[NDArray[Any]], labels: NDArray[np.int64]) -> list[int]:
-    """The place of each label's medoid: the member that is most like the others in the mean."""
-    places = []
+    """Return the index of the medoid of each label."""
+    found = []
     for label in range(int(labels.max(initial=-1)) + 1):
         members = np.flatnonzero(labels == label)
-        kept = Likenesses.pack((descriptors[place] for place in members.tolist()), threads=cores())
-        places.append(int(members[mean_likeness(kept, threads=cores()).argmax()]))
-    return places
+        packed = Likenesses.pack((descriptors[index] for index in members.tolist()), threads=cores())
+        found.append(int(members[find_medoid(packed, threads=cores())[0]]))
+    return found
 
 
 def _store(connection: Connection, fit: _Fit, query: str, smallest: int) -> ClusterChange:
-    # clips may have been forgotten while they were compared
+    # Clips may have been forgotten while they were compared.
     present = {
         clip_id
         for chunk in chunks(fit.clip_ids)
@@ -109,12 +115,12 @@ def _store(connection: Connection, fit: _Fit, query: str, smallest: int) -> Clus
     }
     old = {row.clip_id: row.number for row in connection.execute(select(cluster_clip))}
     known = list(connection.scalars(select(cluster.c.number).order_by(cluster.c.number)))
-    # The id of a fit is the highest number given until then, and that of the only one is never lost.
+    # The id of the stored fit is the highest number ever given, so that no number is reused.
     highest = connection.scalar(select(clustering.c.id)) or 0
     new = dict(zip(fit.clip_ids, fit.labels, strict=True))
     kept = matched(old, new)
     numbers = []
-    for label in range(len(fit.medoid_places)):
+    for label in range(len(fit.medoids)):
         if label not in kept:
             highest += 1
         numbers.append(kept.get(label, highest))
@@ -125,7 +131,7 @@ def _store(connection: Connection, fit: _Fit, query: str, smallest: int) -> Clus
         insert(clustering).values(id=highest, fitted_at=time.time(), query=query, smallest=smallest)
     )
     if numbers:
-        medoids = [fit.clip_ids[place] for place in fit.medoid_places]
+        medoids = [fit.clip_ids[index] for index in fit.medoids]
         connection.execute(
             insert(cluster),
             [
@@ -149,11 +155,11 @@ def _store(connection: Connection, fit: _Fit, query: str, smallest: int) -> Clus
 
 
 def matched(old: Mapping[int, int | None], new: Mapping[int, int]) -> dict[int, int]:
-    """Which labels of a new fit are which numbers of the old one: label → number.
+    """Match the labels of a new fit to the cluster numbers of the old one; return label → number.
 
-    `old` has the number of each clip or None, `new` its label or -1. Of the clips in both fits, at least half of
-    the one group and half of the other have to be shared; among such pairs those are chosen that share most clips
-    in all.
+    `old` maps each clip to its number or None, `new` to its label or -1. Only clips in both fits count. A label
+    and a number can match if they share at least half of the clips of either. Of all such assignments, the one
+    that shares the most clips in total is chosen (Hungarian algorithm).
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -161,13 +167,13 @@ def matched(old: Mapping[int, int | None], new: Mapping[int, int]) -> dict[int, 
     numbers = sorted({number for clip_id in both if (number := old[clip_id]) is not None})
     if not numbers:
         return {}
-    place = {number: row for row, number in enumerate(numbers)}
+    row_of = {number: row for row, number in enumerate(numbers)}
     labels = max(new.values(), default=-1) + 1
-    # one row and one column more for clips in no cluster
+    # The last row and the last column count clips in no cluster.
     shared = np.zeros((len(numbers) + 1, labels + 1), np.int64)
     for clip_id in both:
         number = old[clip_id]
-        shared[-1 if number is None else place[number], new[clip_id]] += 1
+        shared[-1 if number is None else row_of[number], new[clip_id]] += 1
     larger = np.maximum(shared.sum(axis=1, keepdims=True), shared.sum(axis=0))[:-1, :-1]
     shared = shared[:-1, :-1]
     shared[2 * shared < larger] = 0

@@ -1,4 +1,4 @@
-"""What the clusters of a catalog are: those of the last fit, as far as a query's clips are in them."""
+"""Show the clusters of the last fit, restricted to the clips that match a query."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from thresher.catalog import features as compared
+from thresher.catalog import features
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import IS_HEARD, SOURCE, shown_location
 from thresher.catalog.database import chunks
@@ -20,16 +20,17 @@ from thresher.curation.comparison.cluster_fit import ClusterChange, fit_clusters
 from thresher.curation.workers import Progress, cores, no_progress
 from thresher.errors import UsageError
 from thresher.signal.metrics.likeness import Likenesses
-from thresher.signal.statistics.clustering import SMALLEST, mean_likeness
+from thresher.signal.statistics.clustering import SMALLEST, find_medoid
 
 
 @dataclass(frozen=True)
 class ClusterRow:
-    """A cluster, by those of its clips that are shown; `thresher list cluster:NUMBER` lists them.
+    """A cluster, described by those of its clips that are shown; `thresher list cluster:NUMBER` lists them.
 
-    `medoid` is the clip that is most like the others, with its `path`; `likeness` the mean likeness of the clips
-    among themselves, None for one alone. `run`, `epoch` and `step` name the checkpoint that wrote most of them,
-    `share` how many of them, in [0, 1]. `mean_rating` goes over those rated; `heard` is the share that was heard.
+    `medoid` is the id of the clip with the highest mean likeness to the others, and `path` its file. `likeness`
+    is the mean likeness of all pairs of clips; None for a single clip. `run`, `epoch` and `step` name the
+    checkpoint that wrote most of the clips, and `share` is the share of clips it wrote. `mean_rating` is the
+    mean over rated clips. `heard` is the share of clips that were heard. Likeness and shares are in [0, 1].
     """
 
     number: int
@@ -47,10 +48,12 @@ class ClusterRow:
 
 @dataclass(frozen=True)
 class Clustering:
-    """The last fit – of the clips of `query` at `fitted_at`, `smallest` to a cluster – and its clusters.
+    """The last fit and its clusters.
 
-    Counted are the clips shown: `alone` are kin to none, `unfitted` were not there at the fit or not in its query,
-    `undescribed` have nothing to group by. `change` is what a fit did just now; None where it was not asked for.
+    The fit grouped the clips that matched `query` at `fitted_at` (seconds since 1970), with at least `smallest`
+    clips in a cluster. Of the clips shown, `alone` are in no cluster, `unfitted` were not part of the fit
+    (added later, or outside its query), and `undescribed` have no descriptor. `change` is what a fit changed
+    just now, None if none was made.
     """
 
     query: str
@@ -64,7 +67,7 @@ class Clustering:
 
     @property
     def refit_command(self) -> str:
-        """The command that makes this fit again, over the clips that its query finds now."""
+        """The command that repeats this fit with the clips that match its query now."""
         smallest = "" if self.smallest == SMALLEST else f" --smallest {self.smallest}"
         return f"thresher clusters {self.query} --refit{smallest}".replace("  ", " ")
 
@@ -77,11 +80,12 @@ def clusters(
     smallest: int | None = None,
     progress: Progress = no_progress,
 ) -> Clustering:
-    """The clusters of the last fit, the largest first, restricted to the clips that the terms find.
+    """Return the clusters of the last fit, largest first, restricted to the clips that match the terms.
 
-    Without terms, those of the fit's own query. The first time, and with `refit`, the clips that the terms find are
-    grouped first. UsageError for a `smallest` that is not the last fit's, without `refit`; else raises what
-    `fit_clusters` does.
+    Without terms, the fit's own query is used. If there is no fit yet, or with `refit`, the clips that match
+    the terms are grouped first.
+
+    Raises UsageError for a `smallest` other than the last fit's without `refit`, and what `fit_clusters` raises.
     """
     with catalog.reading() as connection:
         last = connection.execute(select(clustering)).one_or_none()
@@ -90,7 +94,8 @@ def clusters(
         change = fit_clusters(catalog, terms, smallest, progress)
     elif smallest is not None and smallest != last.smallest:
         raise UsageError(
-            f"the clusters that there are have {last.smallest} clips or more; --refit makes new ones of {smallest}"
+            f"the current clusters have {last.smallest} clips or more; "
+            f"add --refit to group again with at least {smallest}"
         )
     with catalog.reading() as connection:
         return replace(_shown(catalog, connection, terms), change=change)
@@ -99,7 +104,7 @@ def clusters(
 def _shown(catalog: Catalog, connection: Connection, terms: Terms) -> Clustering:
     fit = connection.execute(select(clustering)).one()
     found = select_ids(catalog, connection, terms if join_terms(terms) else fit.query)
-    has_descriptor = compared.checksums(connection, found, "descriptor")
+    has_descriptor = features.checksums(connection, found, "descriptor")
     numbers: dict[int, int | None] = {
         row.clip_id: row.number
         for chunk in chunks(found)
@@ -143,8 +148,8 @@ def _cluster_row(connection: Connection, number: int, ids: Sequence[int]) -> Clu
         )
     }
     medoid, likeness = _medoid(connection, number, ids)
-    written = Counter((row.run, row.epoch, row.step) for row in (facts[clip_id] for clip_id in ids))
-    (run, epoch, step), most = written.most_common(1)[0]
+    checkpoints = Counter((row.run, row.epoch, row.step) for row in (facts[clip_id] for clip_id in ids))
+    (run, epoch, step), most = checkpoints.most_common(1)[0]
     ratings = [row.rating for row in facts.values() if row.rating is not None]
     return ClusterRow(
         number=number,
@@ -162,12 +167,15 @@ def _cluster_row(connection: Connection, number: int, ids: Sequence[int]) -> Clu
 
 
 def _medoid(connection: Connection, number: int, ids: Sequence[int]) -> tuple[int, float | None]:
-    """The medoid among the clips shown – the fit's own where it is among them – and their mean likeness."""
-    own: int | None = connection.scalar(select(cluster.c.medoid_id).where(cluster.c.number == number))
-    stays = own if own in ids else None
-    compared_ids = list(compared.checksums(connection, ids, "descriptor"))
-    if len(compared_ids) < 2:
-        return stays or ids[0], None
-    kept = Likenesses.pack(compared.read(connection, compared_ids, "descriptor"), threads=cores())
-    means = mean_likeness(kept, threads=cores())
-    return stays or compared_ids[int(means.argmax())], float(means.mean())
+    """Return the id of the medoid of the clips shown and their mean likeness.
+
+    The medoid of the fit is kept if it is among the clips shown.
+    """
+    fitted: int | None = connection.scalar(select(cluster.c.medoid_id).where(cluster.c.number == number))
+    shown = fitted if fitted in ids else None
+    described = list(features.checksums(connection, ids, "descriptor"))
+    if len(described) < 2:
+        return shown or ids[0], None
+    packed = Likenesses.pack(features.read(connection, described, "descriptor"), threads=cores())
+    index, likeness = find_medoid(packed, threads=cores())
+    return shown or described[index], likeness

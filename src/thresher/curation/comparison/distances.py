@@ -1,6 +1,6 @@
-"""How unlike clips are, 1 - likeness, a column at a time, computed from the descriptors that the catalog keeps.
+"""Distances between clips (1 - likeness), one column at a time, from the descriptors in the catalog.
 
-Nothing here needs score rows: a column of ten thousand clips takes milliseconds, and no matrix is held.
+No score rows are read and no matrix is held. A column of ten thousand clips takes milliseconds.
 """
 
 from __future__ import annotations
@@ -12,48 +12,62 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from thresher.catalog import features as compared
+from thresher.catalog import features
 from thresher.curation.workers import cores
 from thresher.signal.metrics.likeness import LIKENESS, Likenesses
 
-BLOCK = 256
-"""Clips compared with all others at a time."""
+BLOCK_CLIPS = 256
+"""Clips that are compared with all others at a time."""
 
 
 @dataclass(frozen=True, eq=False)
-class Unlikeness:
-    """`count` clips, of which those at `places` (ascending) have a descriptor, packed in `kept`."""
+class ClipDistances:
+    """Clips between which distances are computed.
+
+    The clips are numbered 0 … `count` - 1. `described`, int64, ascending, holds the numbers of those that have a
+    descriptor; `packed` holds these descriptors.
+    """
 
     count: int
-    places: NDArray[np.int64]
-    kept: Likenesses
+    described: NDArray[np.int64]
+    packed: Likenesses
 
     @classmethod
-    def read(cls, connection: Connection, clip_ids: Sequence[int]) -> Unlikeness:
-        """Of clips, in the order of their ids given; CatalogError where a descriptor is damaged."""
-        described = compared.checksums(connection, clip_ids, "descriptor")
-        places = [place for place, clip_id in enumerate(clip_ids) if clip_id in described]
-        found = compared.read(connection, [clip_ids[place] for place in places], "descriptor")
-        return cls(len(clip_ids), np.array(places, np.int64), LIKENESS.pack(found, threads=cores()))
+    def read(cls, connection: Connection, clip_ids: Sequence[int]) -> ClipDistances:
+        """Read the descriptors of clips, numbered in the order of `clip_ids`.
 
-    def unknown(self) -> NDArray[np.float64]:
-        """The gaps where nothing is covered: infinite, NaN for clips without a descriptor."""
+        Raises CatalogError if a descriptor is damaged.
+        """
+        has_descriptor = features.checksums(connection, clip_ids, "descriptor")
+        described = [number for number, clip_id in enumerate(clip_ids) if clip_id in has_descriptor]
+        found = features.read(connection, [clip_ids[number] for number in described], "descriptor")
+        return cls(len(clip_ids), np.array(described, np.int64), LIKENESS.pack(found, threads=cores()))
+
+    def infinite_gaps(self) -> NDArray[np.float64]:
+        """Return the gaps while nothing is covered: infinite, NaN for clips without a descriptor; shape
+        (count,)."""
         gaps = np.full(self.count, np.nan)
-        gaps[self.places] = np.inf
+        gaps[self.described] = np.inf
         return gaps
 
-    def column(self, place: int) -> NDArray[np.float64]:
-        """The distances of the clip at a place, which has a descriptor, from all; NaN from those without one."""
-        at = int(np.searchsorted(self.places, place))
+    def column(self, number: int) -> NDArray[np.float64]:
+        """Return the distances of one clip, which has a descriptor, from all clips; shape (count,).
+
+        They are NaN for clips without a descriptor.
+        """
+        index = int(np.searchsorted(self.described, number))
         distances = np.full(self.count, np.nan)
-        distances[self.places] = 1.0 - LIKENESS.scores(self.kept.part(at, at + 1), self.kept)[0]
+        distances[self.described] = 1.0 - LIKENESS.scores(self.packed.part(index, index + 1), self.packed)[0]
         return distances
 
-    def gaps(self, others: Unlikeness) -> NDArray[np.float64]:
-        """How far each clip is from the nearest of `others`; as `unknown` where none of those has a descriptor."""
-        gaps = self.unknown()
-        for start in range(0, others.kept.count, BLOCK):
-            block = others.kept.part(start, min(others.kept.count, start + BLOCK))
-            nearest = LIKENESS.scores(block, self.kept, threads=cores()).max(axis=0)
-            gaps[self.places] = np.minimum(gaps[self.places], 1.0 - nearest)
+    def gaps(self, others: ClipDistances) -> NDArray[np.float64]:
+        """Return the distance of each clip from the nearest of `others`; shape (count,).
+
+        As `infinite_gaps` if none of `others` has a descriptor.
+        """
+        gaps = self.infinite_gaps()
+        for start in range(0, others.packed.count, BLOCK_CLIPS):
+            block = others.packed.part(start, min(others.packed.count, start + BLOCK_CLIPS))
+            nearest = LIKENESS.scores(block, self.packed, threads=cores()).max(axis=0)
+            gaps[self.described] = np.minimum(gaps[self.described], 1.0 - nearest)
         return gaps

@@ -1,21 +1,22 @@
-"""Duplicates: the same sound more than once, told by `aligned`.
+"""Duplicates: clips that hold the same sound, found by the metric `aligned`.
 
-Two clips *match* where their best alignment scores at least `[dupes] score` over at least `words` words, and
-stands out of what any other offset of the two scores: unrelated noises match a little everywhere. A match is
-a *copy* where it covers both clips to the share `cover`, *contains* the one that it covers so, and is *shared*
-where it covers neither. A group is one kept clip and the copies of it – of that one: there are no chains.
+Two clips *match* if their best alignment scores at least `[dupes] score` over at least `[dupes] words` words
+and stands out from the scores of other offsets; unrelated noises score fairly high at every offset. A match
+that covers at least the share `[dupes] cover` of both clips is a *copy*. If it covers that share of one clip
+only, the other clip *contains* that one. If it covers that share of neither, the two clips *share* a passage.
+
+A group is one clip to keep and the copies of that clip. Copies of copies are not added: there are no chains.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from thresher.catalog import features as compared
-from thresher.catalog import scores
+from thresher.catalog import features, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import DupesSection
 from thresher.catalog.schema import clip, location
@@ -23,19 +24,22 @@ from thresher.curation.clips.listing import ClipRow, list_clips
 from thresher.curation.clips.selection import Terms
 from thresher.curation.comparison.score import score
 from thresher.curation.workers import Progress, no_progress
-from thresher.signal.features.fingerprint import FIRST_WORD_SECONDS, WORD_SECONDS
 from thresher.signal.metrics.aligned import Alignment, align, standing_out
 from thresher.signal.metrics.metric import Words
 from thresher.signal.metrics.registry import find_metric
 
 STANDS_OUT = 0.5
-"""A match lies at least this far of the way from what other offsets score to 1. Copies of any quality do, loops and
-drones too; of two white noises, whose words differ in only 15 % of their bits, no offset does."""
+"""The least `standing_out` of a match. Copies of any quality reach it, loops and drones included. Two white
+noises do not at any offset, although their words differ in only 15 % of the bits."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """A clip that matches another one: `offset` is where it begins in that one, `seconds` how long they share."""
+    """A clip that matches another clip.
+
+    `offset` is the time, in seconds, at which this clip begins in the other one. `seconds` is the length of the
+    sound that both share. `score` is that of the best alignment, in [0, 1].
+    """
 
     clip: ClipRow
     score: float
@@ -45,7 +49,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Group:
-    """A clip to keep, and its copies."""
+    """A clip to keep, and the clips that are copies of it."""
 
     kept: ClipRow
     copies: tuple[Match, ...]
@@ -53,7 +57,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Part:
-    """A clip that lies in another one whole (`is_contained`) or in part."""
+    """A clip, `part`, of which all (`is_contained`) or a passage is also in another clip, `whole`."""
 
     whole: ClipRow
     part: Match
@@ -62,7 +66,7 @@ class Part:
 
 @dataclass(frozen=True)
 class ByteCopies:
-    """A clip whose file lies in several places."""
+    """A clip whose file exists at several paths, byte for byte."""
 
     clip: ClipRow
     paths: tuple[str, ...]
@@ -70,7 +74,7 @@ class ByteCopies:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """What there is more than once."""
+    """The duplicates among some clips."""
 
     groups: tuple[Group, ...]
     parts: tuple[Part, ...]
@@ -78,13 +82,16 @@ class Duplicates:
 
     @property
     def others(self) -> list[int]:
-        """Ids of the copies: what could be rejected without losing a sound."""
+        """Ids of the copies, ascending. Rejecting them loses no sound."""
         return sorted(match.clip.id for group in self.groups for match in group.copies)
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """Two clips of which the first is the one to keep, by their places in that order."""
+    """Two clips that match, as indices into the clips sorted by `_preference`; `first` is the one to keep.
+
+    `cover_first` and `cover_second` are the shares of the two clips that the alignment covers.
+    """
 
     first: int
     second: int
@@ -94,13 +101,16 @@ class _Pair:
 
 
 def dupes(catalog: Catalog, terms: Terms = (), progress: Progress = no_progress) -> Duplicates:
-    """The duplicates among the clips that the terms find; what `aligned` has not scored yet is scored first."""
+    """Find the duplicates among the clips that match a query.
+
+    Clips without scores by `aligned` are scored first.
+    """
     score(catalog, "aligned", progress)
     rows = sorted(list_clips(catalog, terms), key=_preference)
-    place = {row.id: number for number, row in enumerate(rows)}
+    index_of = {row.id: index for index, row in enumerate(rows)}
     settings = catalog.settings.dupes
     with catalog.reading() as connection:
-        pairs = list(_pairs(connection, place, settings))
+        pairs = list(_pairs(connection, index_of, settings))
         byte_copies = _byte_copies(connection, rows)
     kept_by = _grouped([pair for pair in pairs if _is_copy(pair, settings)], len(rows))
     copies: dict[int, list[Match]] = {}
@@ -116,20 +126,20 @@ def dupes(catalog: Catalog, terms: Terms = (), progress: Progress = no_progress)
 
 
 def _preference(row: ClipRow) -> tuple[Any, ...]:
-    """What to keep comes first: untruncated, of the higher rate, longer, earlier."""
+    """Sort key: first the clip to keep, which is complete, has the higher sample rate, is longer, came earlier."""
     return row.status == "truncated", -(row.sample_rate or 0), -(row.seconds or 0.0), row.id
 
 
-def _pairs(connection: Connection, place: dict[int, int], settings: DupesSection) -> Iterator[_Pair]:
-    """The pairs that match, those of the clips to keep first."""
+def _pairs(connection: Connection, index_of: dict[int, int], settings: DupesSection) -> Iterator[_Pair]:
+    """Yield the pairs that match, sorted by the index of the clip to keep."""
     by = find_metric("aligned")
     metric_id = scores.metric_id(connection, by.name, by.version)
-    found = scores.pairs_above(connection, metric_id, sorted(place), settings.score)
-    ordered = sorted(tuple(sorted((place[one], place[other]))) for one, other in found)
-    ids = list(place)
-    wanted = sorted({number for pair in ordered for number in pair})
-    kept = compared.read(connection, [ids[number] for number in wanted], by.keeps)
-    words: dict[int, Words] = dict(zip(wanted, kept, strict=True))
+    found = scores.pairs_above(connection, metric_id, sorted(index_of), settings.score)
+    ordered = sorted(tuple(sorted((index_of[one], index_of[other]))) for one, other in found)
+    ids = list(index_of)
+    wanted = sorted({index for pair in ordered for index in pair})
+    fingerprints = features.read(connection, [ids[index] for index in wanted], by.keeps)
+    words: dict[int, Words] = dict(zip(wanted, fingerprints, strict=True))
     for first, second in ordered:
         one, other = words[first], words[second]
         alignment = _matching(one, other, settings)
@@ -140,35 +150,39 @@ def _pairs(connection: Connection, place: dict[int, int], settings: DupesSection
 
 
 def copies_among(connection: Connection, clip_ids: Sequence[int], settings: DupesSection) -> set[int]:
-    """Which of these clips are a copy of another of them, as far as `aligned` has scored them.
+    """Return which of these clips are a copy of another of them, among those that `aligned` has scored.
 
-    Most alike pairs are looked at only until both are known to be copies: where all are, that is once a clip.
+    A pair is aligned only while one of its clips is not known to be a copy. So a collapsed checkpoint, all of
+    whose clips are copies, costs about one alignment per clip.
     """
     by = find_metric("aligned")
     metric_id = scores.metric_id(connection, by.name, by.version)
     close = scores.pairs_above(connection, metric_id, sorted(clip_ids), settings.score)
     wanted = sorted({clip_id for pair in close for clip_id in pair})
-    words = dict(zip(wanted, compared.read(connection, wanted, by.keeps), strict=True))
+    words = dict(zip(wanted, features.read(connection, wanted, by.keeps), strict=True))
     found: set[int] = set()
     for one, other in close:
-        if not {one, other} <= found and is_copy(words[one], words[other], settings):
+        if not {one, other} <= found and _are_copies(words[one], words[other], settings):
             found |= {one, other}
     return found
 
 
-def is_copy(one: Words, other: Words, settings: DupesSection) -> bool:
-    """Whether two fingerprints are of the same sound, each covering the other."""
+def _are_copies(one: Words, other: Words, settings: DupesSection) -> bool:
+    """Return whether two fingerprints match and each covers the other."""
     return lies_in(one, other, settings) and lies_in(other, one, settings)
 
 
 def lies_in(part: Words, whole: Words, settings: DupesSection) -> bool:
-    """Whether the sound of one fingerprint is all in another: as a copy, or as a part of it."""
+    """Return whether one fingerprint matches another that covers it: as a copy or as a part.
+
+    Both are uint32, shape (words,).
+    """
     alignment = _matching(part, whole, settings)
     return alignment is not None and alignment.overlap >= settings.cover * part.size
 
 
 def _matching(one: Words, other: Words, settings: DupesSection) -> Alignment | None:
-    """How two fingerprints lie on each other, where that is a match."""
+    """Return the best alignment of two fingerprints if it is a match, else None."""
     alignment = align(one, other)
     matches = (
         alignment.score >= settings.score
@@ -183,9 +197,9 @@ def _is_copy(pair: _Pair, settings: DupesSection) -> bool:
 
 
 def _grouped(copies: Sequence[_Pair], count: int) -> list[int]:
-    """For each clip the one that is kept for it, itself where it is no copy of a kept one."""
+    """Return for each of `count` clips the index of the clip kept in its place: its own if it is no copy of one."""
     kept_by = list(range(count))
-    for pair in copies:  # in order of the first, so that it is settled whether that one is kept
+    for pair in copies:  # sorted by `first`, so it is already decided whether `first` is kept
         if kept_by[pair.first] == pair.first and kept_by[pair.second] == pair.second:
             kept_by[pair.second] = pair.first
     return kept_by
@@ -193,14 +207,13 @@ def _grouped(copies: Sequence[_Pair], count: int) -> list[int]:
 
 def _match(row: ClipRow, pair: _Pair, *, mirrored: bool = False) -> Match:
     found = pair.alignment
-    offset = -found.offset if mirrored else found.offset
-    # a word looks at more than it advances
-    seconds = FIRST_WORD_SECONDS + (found.overlap - 1) * WORD_SECONDS
-    return Match(row, found.score, offset * WORD_SECONDS, seconds)
+    if mirrored:
+        found = replace(found, offset=-found.offset)
+    return Match(row, found.score, found.offset_seconds, found.overlap_seconds)
 
 
 def _part(rows: Sequence[ClipRow], pair: _Pair, settings: DupesSection) -> Part:
-    """The clip that the match covers more of lies in the other one."""
+    """Return a matching pair as a part: the part is the clip of which the match covers the larger share."""
     is_contained = max(pair.cover_first, pair.cover_second) >= settings.cover
     if pair.cover_second >= pair.cover_first:
         return Part(rows[pair.first], _match(rows[pair.second], pair), is_contained)

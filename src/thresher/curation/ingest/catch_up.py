@@ -10,7 +10,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.measures import is_unmeasured
 from thresher.catalog.schema import USABLE_STATUSES, clip, recording
 from thresher.curation.analysis.analyse import makes_descriptors
-from thresher.curation.comparison.score import ScoreReport, open_work, score_all
+from thresher.curation.comparison.score import ScoreReport, open_work, pair_count, score_all
 from thresher.curation.ingest.reanalyse import reanalyse_clips
 from thresher.curation.workers import Progress, no_progress
 from thresher.signal.features import descriptors
@@ -42,7 +42,7 @@ def planned_scores(catalog: Catalog) -> tuple[ScoreReport, ...]:
         report = open_work(catalog, name)
         if find_metric(name).keeps == "descriptor":
             before, clips = report.live - report.clips, report.clips + undescribed
-            pairs = clips * before + clips * (clips - 1) // 2
+            pairs = pair_count(clips, before)
             report = replace(report, clips=clips, pairs=pairs, live=before + clips)
         planned.append(report)
     return tuple(planned)

@@ -155,20 +155,20 @@ def pass_over(catalog: Catalog, queue: Queue, clip_id: int) -> None:
 def _chosen(connection: Connection, ids: Sequence[int], seconds: float) -> tuple[list[int], Reach]:
     import numpy as np
 
-    from thresher.curation.comparison.distances import Unlikeness
+    from thresher.curation.comparison.distances import ClipDistances
     from thresher.signal.statistics.farthest_first import cover
 
     found = _facts(connection, ids)
     heard_ids = _heard(connection)
     heard = set(heard_ids)
     unheard = [clip_id for clip_id in ids if clip_id not in heard]
-    among = Unlikeness.read(connection, unheard)
+    among = ClipDistances.read(connection, unheard)
     # a checkpoint is numbered from 1; clips of none are a group of their own
     groups = np.array([found[clip_id].checkpoint_id or 0 for clip_id in unheard], np.int64)
     lengths = np.array([found[clip_id].seconds for clip_id in unheard], np.float64)
     covered = cover(
         among.column,
-        among.gaps(Unlikeness.read(connection, heard_ids)),
+        among.gaps(ClipDistances.read(connection, heard_ids)),
         groups,
         lengths,
         seconds,
@@ -177,7 +177,7 @@ def _chosen(connection: Connection, ids: Sequence[int], seconds: float) -> tuple
     )
     chosen = [unheard[choice.item] for choice in covered.choices]
     left_out = len(unheard) - len(chosen)
-    described = len(among.places)
+    described = len(among.described)
     radius = covered.radius if left_out and described and np.isfinite(covered.radius) else None
     left = seconds - sum(found[clip_id].seconds for clip_id in chosen)
     asked = set(ids)
@@ -322,11 +322,11 @@ def _gaps(connection: Connection, ids: Sequence[int], before: Sequence[int]) -> 
     """How far each clip is from the nearest of those in front of it and of those heard `before`."""
     import numpy as np
 
-    from thresher.curation.comparison.distances import Unlikeness
+    from thresher.curation.comparison.distances import ClipDistances
 
     own = set(ids)
-    among = Unlikeness.read(connection, ids)
-    gaps = among.gaps(Unlikeness.read(connection, [clip_id for clip_id in before if clip_id not in own]))
+    among = ClipDistances.read(connection, ids)
+    gaps = among.gaps(ClipDistances.read(connection, [clip_id for clip_id in before if clip_id not in own]))
     found: list[float | None] = []
     for place in range(len(ids)):
         gap = float(gaps[place])

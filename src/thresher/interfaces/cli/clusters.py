@@ -1,4 +1,4 @@
-"""The command that groups kindred clips: clusters."""
+"""The command `clusters`, which groups similar clips."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def _checkpoint(row: ClusterRow) -> str:
-    """The checkpoint that wrote most of a cluster, with its share where it is not all."""
+    """The checkpoint that wrote most of a cluster, with its share unless it wrote all."""
     name = checkpoint_text(row)
     return name if not name or row.share == 1.0 else f"{row.share:.0%} {name}"
 
@@ -50,23 +50,24 @@ COLUMNS = (
 @app.command(rich_help_panel=FIND)
 def clusters(
     query: OptionalQuery = None,
-    refit: Annotated[bool, typer.Option("--refit", help="Group the query's clips anew.")] = False,
+    refit: Annotated[bool, typer.Option("--refit", help="Group the clips of the query again.")] = False,
     smallest: Annotated[
-        int | None, typer.Option(min=2, help="So many clips make a cluster at least; 4 if not said.")
+        int | None, typer.Option(min=2, help="Least number of clips in a cluster (default 4).")
     ] = None,
     form: Form = Format.TABLE,
     json: Json = False,
 ) -> None:
-    """Group clips that sound alike; `cluster:7` then finds those of one group.
+    """Group similar clips and show the groups; the query `cluster:7` finds the clips of group 7.
 
-    Clips are grouped the first time, and again with --refit: until then, new ones are in no cluster. A group whose
-    clips mostly stay together keeps its number. The medoid is the clip that is most like all others of its group.
+    Clips are grouped the first time, and again with --refit. Clips added since are in no cluster until then. A
+    group keeps its number if most of its clips stay together. The medoid is the clip with the highest mean
+    likeness to the other clips of its group.
     """
-    from thresher.curation.comparison.clusters import clusters as group
+    from thresher.curation.comparison.clusters import clusters as group_clips
     from thresher.interfaces.cli.progress import ProgressBar
 
     with open_catalog() as catalog, ProgressBar() as progress:
-        found = group(
+        found = group_clips(
             catalog, terms_of(catalog, query or []), refit=refit, smallest=smallest, progress=progress
         )
     chosen = form_of(form, json)
@@ -74,14 +75,14 @@ def clusters(
         print_json(found)
         return
     emit(found.clusters, COLUMNS, chosen)
-    _say_about(found)
+    _say_summary(found)
 
 
-def _say_about(found: Clustering) -> None:
+def _say_summary(found: Clustering) -> None:
     within = sum(row.size for row in found.clusters)
     of_query = f" of {found.query}" if found.query else ""
     say(
-        f"{counted(within, 'clip')} in {counted(len(found.clusters), 'cluster')}, {found.alone:,} kin to none "
+        f"{counted(within, 'clip')} in {counted(len(found.clusters), 'cluster')}, {found.alone:,} in no cluster "
         f"(fitted {local_time(found.fitted_at)}{of_query})"
     )
     if found.change is not None and (found.change.kept or found.change.gone):
@@ -89,11 +90,11 @@ def _say_about(found: Clustering) -> None:
         say(f"{len(kept)} kept their numbers; new: {_numbers(new)}; gone: {_numbers(gone)}")
     if found.unfitted:
         say(
-            f"{counted(found.unfitted, 'clip')} not in that fit, newer or not of its query; "
-            f"`{found.refit_command}` groups anew"
+            f"{counted(found.unfitted, 'clip')} not in that fit (added later, or outside its query); "
+            f"`{found.refit_command}` groups them"
         )
     if found.undescribed:
-        say(f"{counted(found.undescribed, 'clip')} without a descriptor; `thresher reanalyse` makes it")
+        say(f"{counted(found.undescribed, 'clip')} without a descriptor; `thresher reanalyse` computes them")
 
 
 def _numbers(numbers: tuple[int, ...]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from thresher.signal.features.fingerprint import FIRST_WORD_SECONDS, WORD_SECONDS
 from thresher.signal.metrics.blocks import Threshold, compiled_scores, worth_compiling
 from thresher.signal.metrics.metric import WORD_BITS, Fingerprints, Metric, Scores, Words
 
@@ -30,6 +31,16 @@ class Alignment:
     score: float
     offset: int
     overlap: int
+
+    @property
+    def offset_seconds(self) -> float:
+        """The time in the first clip at which the second one begins."""
+        return self.offset * WORD_SECONDS
+
+    @property
+    def overlap_seconds(self) -> float:
+        """The length of the sound that both clips share. A word covers more sound than it advances."""
+        return FIRST_WORD_SECONDS + (self.overlap - 1) * WORD_SECONDS
 
 
 def least_overlap(one: int, other: int) -> int:
@@ -112,5 +123,5 @@ def aligned_triangle(fingerprints: Fingerprints) -> Scores:
 
 
 ALIGNED: Metric[Fingerprints] = Metric(
-    "aligned", 1, "fingerprint", Fingerprints.pack, aligned_scores, aligned_triangle
+    "aligned", 1, "fingerprint", Fingerprints, aligned_scores, aligned_triangle
 )

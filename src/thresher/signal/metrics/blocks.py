@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from thresher.signal.metrics.layout import Columns, Rows
+from thresher.signal.metrics.layout import ColumnLayout, RowLayout
 from thresher.signal.metrics.metric import Fingerprints, Scores
 from thresher.signal.threads import in_threads
 
@@ -75,7 +75,7 @@ def compiled_scores(
     strides = (columns.count, 1)
     if rows.count > columns.count:  # vectors run along the columns: the more of them, the fuller
         rows, columns, strides = columns, rows, (1, columns.count)
-    across, down = Columns.of(columns, longest), Rows.of(rows, longest)
+    across, down = ColumnLayout.of(columns, longest), RowLayout.of(rows, longest)
     run = _find_kernel(kernel)
 
     def part(first_group: int, last_group: int) -> None:

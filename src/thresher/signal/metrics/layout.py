@@ -1,8 +1,8 @@
-"""Fingerprints laid out for the compiled kernels: rows in time order, columns word-major, both by length.
+"""Lay fingerprints out for the compiled kernels: rows in time order, columns word by word, both shortest first.
 
-Both are padded to whole steps of the kernel by repeating the longest clip: its scores are then written more
-than once, with one value. Memory is about three times that of the fingerprints; where lengths differ within a
-step, each counts as its longest: at worst 16 clips of the longest length.
+Both are padded to whole steps of the kernel by repeating the longest clip. Its scores are then written more
+than once, with the same value. The layouts take about three times the memory of the fingerprints. If lengths
+differ within a step, each clip takes the space of the longest one: at worst 16 clips of the longest length.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from thresher.signal.metrics.metric import Fingerprints, Words
 LANES = 16
 ROWS = 4
 MARGIN = ROWS - 1
-"""Zero words before and after each row: `ROWS` offsets are compared at once, and not all end together."""
+"""Zero words before and after each row: the kernel compares `ROWS` offsets at once, and not all of them end
+together."""
 
 PRESENT = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """Fingerprints in time order, shortest first, `ROWS` of them at even distances.
+class RowLayout:
+    """Fingerprints in time order, shortest first, in steps of `ROWS` at equal distances.
 
-    `words` and `masks` are uint32 and flat: row r lies at `starts[r]` and is `lengths[r]` words long, with
-    at least `MARGIN` zeros on both sides; a mask has all bits set where its word is the clip's. `indices[r]`
-    is the clip's place in the block. The count is a multiple of `ROWS`.
+    `words` and `masks` are uint32 and flat. Row r begins at `starts[r]`, is `lengths[r]` words long and has at
+    least `MARGIN` zeros on both sides. A mask has all bits set where its word belongs to a clip. `indices[r]`
+    is the index of the clip in the block. The number of rows is a multiple of `ROWS`.
     """
 
     words: Words
@@ -38,7 +39,7 @@ class Rows:
     indices: NDArray[np.int64]
 
     @classmethod
-    def of(cls, fingerprints: Fingerprints, longest: int) -> Rows:
+    def of(cls, fingerprints: Fingerprints, longest: int) -> RowLayout:
         """Lay out at least one fingerprint, each cut to `longest` words."""
         indices, sources, lengths = _in_order(fingerprints, ROWS, longest)
         steps = np.repeat(lengths[ROWS - 1 :: ROWS] + 2 * MARGIN, ROWS)
@@ -52,11 +53,12 @@ class Rows:
 
 
 @dataclass(frozen=True, eq=False)
-class Columns:
-    """Fingerprints word-major, shortest first, in groups of `LANES`.
+class ColumnLayout:
+    """Fingerprints word by word, shortest first, in groups of `LANES`.
 
-    `words` is uint32 and flat: word t of lane l of group g lies at `starts[g]` + `LANES` t + l, zero past the
-    clip's end. Column `LANES` g + l is `lengths[…]` words long and its clip's place in the block `indices[…]`.
+    `words` is uint32 and flat. Word t of lane l of group g is at `starts[g]` + `LANES` t + l, zero after the
+    end of the clip. Column `LANES` g + l is `lengths[…]` words long; `indices[…]` is the index of its clip in
+    the block.
     """
 
     words: Words
@@ -65,7 +67,7 @@ class Columns:
     indices: NDArray[np.int64]
 
     @classmethod
-    def of(cls, fingerprints: Fingerprints, longest: int) -> Columns:
+    def of(cls, fingerprints: Fingerprints, longest: int) -> ColumnLayout:
         """Lay out at least one fingerprint, each cut to `longest` words."""
         indices, sources, lengths = _in_order(fingerprints, LANES, longest)
         sizes = LANES * lengths[LANES - 1 :: LANES]
@@ -78,14 +80,17 @@ class Columns:
 
     @property
     def groups(self) -> int:
-        """How many groups of `LANES`."""
+        """The number of groups."""
         return int(self.starts.size)
 
 
 def _in_order(
     fingerprints: Fingerprints, multiple: int, longest: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Indices, first words and (cut) lengths of the fingerprints, shortest first, the last repeated."""
+    """Return the indices, first words and cut lengths of fingerprints, shortest first.
+
+    The last one is repeated until their number is a multiple of `multiple`.
+    """
     order = np.argsort(fingerprints.lengths, kind="stable")
     indices = np.append(order, np.repeat(order[-1], -order.size % multiple))
     starts = np.cumsum(fingerprints.lengths) - fingerprints.lengths
@@ -93,7 +98,7 @@ def _in_order(
 
 
 def _interleaved(words: Words, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Words:
-    """Word-major words of some clips, flat, zero where a clip has ended."""
+    """Return the first words of all clips, then their second words and so on; zero after the end of a clip."""
     padded = np.zeros((starts.size, int(lengths[-1])), np.uint32)
     for row, start, length in zip(padded, starts.tolist(), lengths.tolist(), strict=True):
         row[:length] = words[start : start + length]

@@ -157,9 +157,9 @@ def shipped_constants() -> Constants:
 class Likenesses:
     """What is kept of `count` clips, ready for the kernel. Build it with `pack`.
 
-    `coordinates[a]`, float32, shape (count, coordinates of aspect a); `scale`, see there; `means` and `deviations`,
-    float64, shape (count,): those of each clip's farness from the references; `highest`, float64, shape (count,):
-    the probability that a reference is farther from the clip than an equal one.
+    `coordinates[a]`, float32, shape (count, coordinates of aspect a); `scale`, see there; `means` and
+    `deviations`, float64, shape (count,): those of each clip's farness from the references; `highest`, float64,
+    shape (count,): the probability that a reference is farther from the clip than an equal one.
     """
 
     coordinates: tuple[NDArray[np.float32], ...]
@@ -240,8 +240,8 @@ class Likenesses:
 
 
 def _one_blas_thread() -> AbstractContextManager[object]:
-    """A while in which products of matrices take one thread each: such small ones gain nothing by two, and threads
-    of BLAS spin where other programs want the cores – a tenth of the speed was left."""
+    """A while in which products of matrices take one thread each: such small ones gain nothing by two, and
+    threads of BLAS spin where other programs want the cores – a tenth of the speed was left."""
     from threadpoolctl import threadpool_limits
 
     limits: AbstractContextManager[object] = threadpool_limits(1, "blas")
@@ -362,5 +362,5 @@ def _farness(distances: Iterable[Exact], rows: Scale, columns: Scale) -> Exact:
 
 
 LIKENESS: Metric[Likenesses] = Metric(
-    "likeness", 2, "descriptor", Likenesses.pack, likeness_scores, likeness_triangle
+    "likeness", 2, "descriptor", Likenesses, likeness_scores, likeness_triangle
 )

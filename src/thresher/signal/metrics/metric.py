@@ -1,9 +1,9 @@
-"""What a metric is, and what it keeps of clips.
+"""The interface of a metric, and the fingerprints that two of the metrics compare.
 
-A metric maps blocks: what it keeps of m clips and of n clips → scores, float32, shape (m, n), in
-[0, 1], row i and column j being clip i of the first block and clip j of the second. A score is
-computed in float64 and rounded once to float32; no metric depends on anything but the two clips,
-so a score once stored stays true while its metric's version does.
+A metric maps the features of m clips and of n clips to scores: float32, shape (m, n), in [0, 1]. Row i, column
+j is the score of clip i of the first block with clip j of the second. A score is computed in float64 and
+rounded once to float32. It depends on the two clips and the metric's version only, so a stored score stays
+valid as long as the version does.
 
 A fingerprint is a uint32 array, shape (words,), one word per 0.1238 s, in order of time.
 """
@@ -19,42 +19,46 @@ from numpy.typing import NDArray
 
 Words = NDArray[np.uint32]
 Scores = NDArray[np.float32]
+Kind = Literal["fingerprint", "descriptor"]
 
 WORD_BITS = 32
 
-# Below so many clips a triangle is computed by the metric itself.
+# The most clips whose triangle is computed by the metric's own function.
 TRIANGLE_CLIPS = 64
 
 
 class Packed(Protocol):
-    """What a metric keeps of a sequence of clips, ready for its kernel."""
+    """The features of a sequence of clips, laid out for a metric's kernel."""
+
+    @classmethod
+    def pack(cls, features: Iterable[NDArray[Any]], /, *, threads: int = 1) -> Self:
+        """Pack the features of clips, in their order, on up to `threads` threads."""
+        ...
 
     @property
     def count(self) -> int:
-        """How many clips."""
+        """The number of clips."""
         ...
 
     def part(self, start: int, stop: int) -> Self:
-        """The clips `start` … `stop` - 1, sharing memory."""
+        """Return the clips `start` … `stop` - 1, sharing memory."""
         ...
 
     def joined(self, other: Self) -> Self:
-        """These clips, then those of `other`."""
+        """Return these clips followed by those of `other`."""
         ...
 
 
-Kept = TypeVar("Kept", bound=Packed)
-Taken = TypeVar("Taken", bound=Packed, contravariant=True)
-Made = TypeVar("Made", bound=Packed, covariant=True)
-Kind = Literal["fingerprint", "descriptor"]
+Features = TypeVar("Features", bound=Packed)
+Compared = TypeVar("Compared", bound=Packed, contravariant=True)
 
 
 @dataclass(frozen=True, eq=False)
 class Fingerprints:
-    """The fingerprints of `count` clips, one behind the other.
+    """The fingerprints of `count` clips, one after the other.
 
-    `words` is uint32, shape (sum of `lengths`,); `lengths` is int64, shape (count,), in words, each
-    at least 1. Build it with `pack`. A long clip costs its own words only: nothing is padded here.
+    `words` is uint32, shape (sum of `lengths`,); `lengths` is int64, shape (count,), in words, each at least 1.
+    Build it with `pack`. Nothing is padded, so a long clip takes no more memory than its own words.
     """
 
     words: Words
@@ -62,10 +66,10 @@ class Fingerprints:
 
     @classmethod
     def pack(cls, fingerprints: Iterable[NDArray[Any]], *, threads: int = 1) -> Self:  # noqa: ARG003
-        """Pack fingerprints, each of shape (words,), uint32, at least one word long; one thread does it.
+        """Pack fingerprints, each uint32, shape (words,), at least one word long. It takes one thread only.
 
-        Raises ValueError for another dtype or shape, and for an empty fingerprint: a clip without
-        one has no score.
+        Raises ValueError for another dtype or shape, and for an empty fingerprint: a clip without a fingerprint
+        has no score.
         """
         arrays = list(fingerprints)
         for index, array in enumerate(arrays):
@@ -75,24 +79,27 @@ class Fingerprints:
 
     @property
     def count(self) -> int:
-        """How many fingerprints."""
+        """The number of fingerprints."""
         return int(self.lengths.size)
 
     def part(self, start: int, stop: int) -> Self:
-        """The fingerprints `start` … `stop` - 1 (both within 0 … count), sharing memory."""
+        """Return the fingerprints `start` … `stop` - 1, sharing memory.
+
+        Raises ValueError unless 0 ≤ `start` ≤ `stop` ≤ `count`.
+        """
         if not 0 <= start <= stop <= self.count:
-            raise ValueError(f"fingerprints {start} to {stop} were asked of {self.count}")
+            raise ValueError(f"no part {start}:{stop} of {self.count} fingerprints")
         first = int(self.lengths[:start].sum())
         last = first + int(self.lengths[start:stop].sum())
         return type(self)(self.words[first:last], self.lengths[start:stop])
 
     def joined(self, other: Self) -> Self:
-        """These fingerprints, then those of `other`."""
+        """Return these fingerprints followed by those of `other`."""
         words = np.concatenate([self.words, other.words])
         return type(self)(words, np.concatenate([self.lengths, other.lengths]))
 
     def __iter__(self) -> Iterator[Words]:
-        """Each fingerprint in turn, sharing memory."""
+        """Yield each fingerprint, sharing memory."""
         start = 0
         for length in self.lengths.tolist():
             yield self.words[start : start + length]
@@ -102,55 +109,52 @@ class Fingerprints:
 def _check_fingerprint(index: int, array: NDArray[Any]) -> None:
     if array.dtype.type is not np.uint32 or array.ndim != 1:
         raise ValueError(
-            f"fingerprint {index} is {array.dtype} of shape {array.shape}, not uint32 of shape (words,)"
+            f"fingerprint {index} must be uint32 of shape (words,), not {array.dtype} of shape {array.shape}"
         )
     if array.size == 0:
-        raise ValueError(f"fingerprint {index} is empty; a clip without a fingerprint has no score by it")
+        raise ValueError(f"fingerprint {index} is empty; leave out clips without a fingerprint")
 
 
-class Pack(Protocol[Made]):
-    """What makes ready for the kernel what is kept of clips, on up to so many threads."""
+class BlockScores(Protocol[Compared]):
+    """A function that scores all pairs of two blocks of clips."""
 
-    def __call__(self, kept: Iterable[NDArray[Any]], /, *, threads: int = 1) -> Made:
-        """The fingerprints or descriptors, packed in their order."""
-        ...
-
-
-class BlockScores(Protocol[Taken]):
-    """What maps blocks of m and n clips → their scores, float32, shape (m, n), on up to so many threads."""
-
-    def __call__(self, rows: Taken, columns: Taken, *, threads: int = 1) -> Scores:
-        """The scores of each pair of a row's and a column's clip."""
+    def __call__(self, rows: Compared, columns: Compared, *, threads: int = 1) -> Scores:
+        """Return the scores of m and n clips: float32, shape (m, n), on up to `threads` threads."""
         ...
 
 
 @dataclass(frozen=True)
-class Metric(Generic[Kept]):
+class Metric(Generic[Features]):
     """A named, versioned function of two clips → score.
 
-    `keeps` says what is needed of a clip: "fingerprint" or "descriptor"; `pack` turns a sequence of those
-    arrays into what `scores` takes. `small_triangle` maps n clips, few of them, → float32, shape (n, n), filled
-    below the diagonal.
+    `keeps` names the feature of a clip that the catalog keeps for it: "fingerprint" or "descriptor". `packed`
+    is the type that holds these features for `scores`. `small_triangle` maps the features of n clips, at most
+    TRIANGLE_CLIPS, to float32, shape (n, n), filled below the diagonal and NaN elsewhere.
     """
 
     name: str
     version: int
     keeps: Kind
-    pack: Pack[Kept]
-    scores: BlockScores[Kept]
-    small_triangle: Callable[[Kept], Scores]
+    packed: type[Features]
+    scores: BlockScores[Features]
+    small_triangle: Callable[[Features], Scores]
 
-    def triangle(self, kept: Kept, *, threads: int = 1) -> Scores:
-        """The scores of n clips among themselves, float32, shape (n, n): below the diagonal, NaN elsewhere.
+    def pack(self, features: Iterable[NDArray[Any]], *, threads: int = 1) -> Features:
+        """Pack the features of clips for `scores` and `triangle`."""
+        return self.packed.pack(features, threads=threads)
 
-        n (n - 1) / 2 pairs: the rectangle between two halves – first, for it is the largest job and decides
-        whether compiled code is worth its start – and the halves.
+    def triangle(self, features: Features, *, threads: int = 1) -> Scores:
+        """Return the scores of n clips among themselves: float32, shape (n, n), NaN except below the diagonal.
+
+        It computes n (n - 1) / 2 pairs: the rectangle between the two halves of the clips, then the two halves.
+        The rectangle comes first because it is the largest job: it decides whether compiled code is worth
+        loading.
         """
-        if kept.count <= TRIANGLE_CLIPS:
-            return self.small_triangle(kept)
-        middle = kept.count // 2
-        first, second = kept.part(0, middle), kept.part(middle, kept.count)
-        scores = np.full((kept.count, kept.count), np.nan, dtype=np.float32)
+        if features.count <= TRIANGLE_CLIPS:
+            return self.small_triangle(features)
+        middle = features.count // 2
+        first, second = features.part(0, middle), features.part(middle, features.count)
+        scores = np.full((features.count, features.count), np.nan, dtype=np.float32)
         scores[middle:, :middle] = self.scores(second, first, threads=threads)
         scores[:middle, :middle] = self.triangle(first, threads=threads)
         scores[middle:, middle:] = self.triangle(second, threads=threads)

@@ -200,5 +200,5 @@ def prefix_triangle(fingerprints: Fingerprints) -> Scores:
 
 
 PREFIX: Metric[Fingerprints] = Metric(
-    "prefix", 1, "fingerprint", Fingerprints.pack, prefix_scores, prefix_triangle
+    "prefix", 1, "fingerprint", Fingerprints, prefix_scores, prefix_triangle
 )

@@ -55,7 +55,8 @@ START_SPREAD, START_NOISE = 1e-4, 1e-6
 
 
 def positions(descriptors: Sequence[NDArray[Any]], *, threads: int = 1, watch: Watch = unwatched) -> Exact:
-    """Where each clip lies on the map, from descriptors as `Likenesses.pack` takes them; equal ones share a place.
+    """Where each clip lies on the map, from descriptors as `Likenesses.pack` takes them; equal ones share a
+    place.
 
     Up to `threads` compare clips. Raises ValueError as that does.
     """
@@ -113,8 +114,8 @@ def _refined(start: Exact, nearest: Neighbours, perplexity: float) -> Exact:
     from threadpoolctl import threadpool_limits
 
     # it takes the first of each row for the clip itself, and leaves it out
-    count = len(nearest.places)
-    places = np.column_stack([np.arange(count), nearest.places])
+    count = len(nearest.indices)
+    places = np.column_stack([np.arange(count), nearest.indices])
     apart = np.column_stack([np.zeros(count), nearest.distances])
     pointers = np.arange(0, apart.size + 1, apart.shape[1])
     graph = csr_matrix((apart.ravel(), places.ravel(), pointers), shape=(count, count))
@@ -130,7 +131,7 @@ def _between(laid_out: Exact, nearest: Neighbours) -> Exact:
     """Weighted means of landmarks' positions."""
     weights = nearest.distances**-STEEPNESS
     weights /= weights.sum(axis=1, keepdims=True)
-    between: Exact = np.einsum("ij,ijk->ik", weights, laid_out[nearest.places])
+    between: Exact = np.einsum("ij,ijk->ik", weights, laid_out[nearest.indices])
     return between
 
 
