@@ -1,4 +1,4 @@
-"""numba's cache on disk, and what is done where it fails: a cache is not worth a failure."""
+"""Use numba's cache of compiled functions on the disk, and do without it if it fails."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ Compiled = TypeVar("Compiled")
 
 
 def with_cache(compiled: Callable[[bool], Compiled]) -> Compiled:
-    """`compiled(True)`, which is to use numba's cache; `compiled(False)`, which is not, where the cache fails.
+    """Return `compiled(True)`, which uses numba's cache, or `compiled(False)`, which does not, if the cache
+    fails.
 
-    It fails where there is nowhere to write (RuntimeError), the disk is full, or a cache file was cut short.
+    The cache fails if no folder is writable (RuntimeError), the disk is full, or a cache file is truncated.
     """
     try:
         return compiled(True)

@@ -1,4 +1,4 @@
-"""Work on several threads, for code that does without Python's lock."""
+"""Run a function on several threads. It pays for code that releases Python's global lock (numpy, numba)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ Result = TypeVar("Result")
 
 
 def in_threads(do: Callable[[Part], Result], parts: Iterable[Part], threads: int) -> list[Result]:
-    """What `do` makes of each of `parts`, in their order, on so many threads; raises what one of them raises.
+    """Return `do(part)` for each of `parts`, in their order, computed on `threads` threads.
 
-    `parts` are taken by this thread, as fast as they come, while the others work. One thread is this one.
+    The calling thread iterates over `parts` while the others work. With one thread everything runs in the calling
+    thread. An exception raised by a call is raised here.
     """
     if threads == 1:
         return [do(part) for part in parts]

@@ -291,10 +291,10 @@ def test_an_ffmpeg_without_chromaprint_is_passed_over(monkeypatch: pytest.Monkey
 def test_a_failing_program_is_quoted() -> None:
     backend = FFmpeg.__new__(FFmpeg)
     backend._program = shutil.which("false") or pytest.skip("no program that fails")
-    with pytest.raises(ThresherError, match="could not make a fingerprint: exit code 1"):
+    with pytest.raises(ThresherError, match="failed to compute a fingerprint: exit code 1"):
         backend.fingerprint([melody(80_000, 16_000)], 16_000)
     backend._program = "/nowhere/ffmpeg"
-    with pytest.raises(ThresherError, match=r"/nowhere/ffmpeg could not be started: .*No such file"):
+    with pytest.raises(ThresherError, match=r"cannot start /nowhere/ffmpeg: .*No such file"):
         backend.fingerprint([melody(80_000, 16_000)], 16_000)
 
 

@@ -15,13 +15,20 @@ from thresher.signal.features.loudness import (
     BLOCK_FRAMES,
     TILE_FRAMES,
     LoudnessMeter,
-    integrated_loudness,
     k_filter,
     k_weighting,
     step_at,
 )
 
 RATES = [8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000, 192_000]
+
+
+def integrated_loudness(y: NDArray[np.float32], sr: int) -> float | None:
+    """The loudness of a signal of shape (frames,) or (frames, channels), taken in one block."""
+    block = y[:, None] if y.ndim == 1 else y
+    meter = LoudnessMeter(sr, block.shape[1])
+    meter.update(block)
+    return meter.integrated()
 
 
 def sine(sr: int, seconds: float, frequency: float = 997.0, amplitude: float = 1.0) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.support import CORPUS
-from thresher.signal.features.trim import LevelMeter, Levels, Span, TrimSettings, to_mono, trim_bounds
+from thresher.signal.features.trim import LevelMeter, Levels, Span, TrimSettings, to_mono
 
 LSB = np.float32(1 / 32768)
 
@@ -94,7 +94,7 @@ def test_very_quiet_clips_are_bounded_as_by_librosa(gain: float) -> None:
     y = noise(20_000, seed=1)[:, 0] * np.float32(gain)
     y[:5_000] *= np.float32(1e-3)
     settings_without_floor = TrimSettings(floor_db=-200.0)
-    span = trim_bounds(y, settings_without_floor)
+    span = measure([y[:, None]], settings_without_floor).span
     assert span == librosa_bounds(y, settings_without_floor)
     assert (span.start == 0) == (gain <= 1e-2)
 
@@ -102,7 +102,7 @@ def test_very_quiet_clips_are_bounded_as_by_librosa(gain: float) -> None:
 @pytest.mark.parametrize("frames", [2, 31, 32, 63, 64, 65, 127, 128, 129, 255, 256, 257])
 def test_clips_shorter_than_a_frame_are_bounded_as_by_librosa(frames: int) -> None:
     y = noise(frames, seed=frames)[:, 0]
-    assert trim_bounds(y, SETTINGS[0]) == librosa_bounds(y, SETTINGS[0]) == Span(0, frames)
+    assert measure([y[:, None]]).span == librosa_bounds(y, SETTINGS[0]) == Span(0, frames)
 
 
 @settings(max_examples=40, deadline=None)
@@ -165,7 +165,7 @@ def test_the_floor_is_the_rms_of_a_frame(amplitude: float, silent: bool) -> None
 def test_a_click_at_the_edge_is_sound() -> None:
     y = np.zeros(10_000, np.float32)
     y[-1] = 0.5
-    span = trim_bounds(y, SETTINGS[0])
+    span = measure([y[:, None]]).span
     assert span == librosa_bounds(y, SETTINGS[0])
     assert span.frames > 0
 

@@ -325,7 +325,7 @@ print("done")
 
     def test_the_cache_is_beside_the_module_and_is_used(self, copy: Path) -> None:
         self.run(copy)
-        kept = sorted((copy / "thresher/signal/__pycache__").glob("*.nbc"))
+        kept = sorted((copy / "thresher/signal/metrics/__pycache__").glob("*.nbc"))
         assert len(kept) == 2
         times = [file.stat().st_mtime_ns for file in kept]
         self.run(copy)
@@ -333,12 +333,12 @@ print("done")
 
     def test_nowhere_to_keep_it(self, copy: Path) -> None:
         self.run(copy, NUMBA_CACHE_LOCATOR_CLASSES="UserProvidedCacheLocator")
-        assert not list((copy / "thresher/signal/__pycache__").glob("*.nb?"))
+        assert not list((copy / "thresher/signal/metrics/__pycache__").glob("*.nb?"))
 
     @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
     def test_a_damaged_cache(self, copy: Path, suffix: str) -> None:
         self.run(copy)
-        for file in (copy / "thresher/signal/__pycache__").glob(f"*.{suffix}"):
+        for file in (copy / "thresher/signal/metrics/__pycache__").glob(f"*.{suffix}"):
             file.write_bytes(file.read_bytes()[:100])
         self.run(copy)
 

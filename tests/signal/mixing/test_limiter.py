@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.signal import butter, resample_poly, sosfilt
 
-from thresher.signal.features.loudness import integrated_loudness
+from thresher.signal.features.loudness import LoudnessMeter
 from thresher.signal.mixing.limiter import CHUNK_FRAMES, MARGIN, Limiter, true_peak
 
 Signal = NDArray[np.float32]
@@ -315,7 +315,10 @@ def test_the_louder_channel_decides_whichever_it_is() -> None:
 
 def test_modest_overs_cost_little_loudness() -> None:
     y = np.random.default_rng(0).normal(0, 0.25, (4 * SR, 2)).astype(np.float32)
-    before, after = integrated_loudness(y, SR), integrated_loudness(limited(y), SR)
+    meters = LoudnessMeter(SR, 2), LoudnessMeter(SR, 2)
+    for meter, signal_of in zip(meters, (y, limited(y)), strict=True):
+        meter.update(signal_of)
+    before, after = (meter.integrated() for meter in meters)
     assert before is not None
     assert after is not None
     assert np.abs(y).max() > 1.05

@@ -1,6 +1,7 @@
-"""How much of a clip is clipped: at full scale, or in flat tops where it was clipped before it was made quieter.
+"""The share of a clip's samples that are clipped: at full scale, or in flat tops below it.
 
-A signal is float32, in blocks of shape (frames, channels), full scale ±1.0.
+Flat tops below full scale come from audio that was clipped first and made quieter afterwards. A signal is
+float32, in blocks of shape (frames, channels), full scale ±1.0.
 """
 
 from __future__ import annotations
@@ -17,16 +18,20 @@ FULL_SCALE = np.float32(1.0 - 2.0**-15)
 
 SHORTEST_RUN = 3  # equal samples in a row
 
-PIECE_FRAMES = 16_384  # looked at together: in a core's cache
+PIECE_FRAMES = 16_384  # frames searched at a time: they fit into a core's cache
 
-# The top of a smooth wave in few levels is flat too. But half its own length beyond such a run the wave has gone
-# down by 4.5 levels at most (9 of the finest, where those of µ-law halve), whereas one that was cut off goes on as
-# steeply as it came. In very few levels nothing falls so far.
+# The top of a smooth wave is also flat if the wave is quantised to few levels. But at a distance of half the run's
+# length beyond the run, such a wave has fallen by 4.5 levels at most (by 9 of the smallest levels of µ-law, whose
+# step sizes double). A clipped wave falls as steeply as it rose, so it has fallen further. With very few levels no
+# wave falls that far, and nothing is counted.
 LEVELS_BEYOND = 10.0
 
 
 def clipping(blocks: Sequence[Floats]) -> float:
-    """Share of the samples of a signal that are clipped, 0 … 1; `blocks` are all of it, in order, none empty."""
+    """Return the share of the samples of a signal that are clipped, in [0, 1].
+
+    `blocks` hold the whole signal, in order; none is empty.
+    """
     highest, lowest = np.empty((2, len(blocks), blocks[0].shape[1]), np.float32)
     for index, block in enumerate(blocks):
         for start in range(0, len(block), PIECE_FRAMES):
@@ -43,7 +48,10 @@ def clipping(blocks: Sequence[Floats]) -> float:
 
 
 def _clipped(pieces: list[Floats], sign: np.float32, extremes: Floats) -> int:
-    """How many samples of `sign` · `pieces` of a channel, (frames,), are clipped above; each has its extreme."""
+    """Count the samples of one channel, `sign` · `pieces`, that are clipped at the top.
+
+    `pieces` have the shape (frames,); `extremes` holds the highest sample of each.
+    """
     extreme = extremes.max()
     if not extreme > 0:
         return 0
@@ -54,7 +62,7 @@ def _clipped(pieces: list[Floats], sign: np.float32, extremes: Floats) -> int:
 
 
 def _in_flat_tops(pieces: list[Floats], sign: np.float32, extreme: np.float32, extremes: Floats) -> int:
-    """How many samples of `sign` · `pieces` lie in flat tops at `extreme`, the highest of `extremes`."""
+    """Count the samples of `sign` · `pieces` in flat tops at `extreme`, which is the highest of `extremes`."""
     firsts = np.cumsum([0] + [len(piece) for piece in pieces[:-1]])
     reaching = zip(firsts, pieces, extremes, strict=True)
     at = np.concatenate(
@@ -81,6 +89,6 @@ def _in_flat_tops(pieces: list[Floats], sign: np.float32, extreme: np.float32, e
 
 
 def _level(channel: Floats, extreme: np.float32) -> float:
-    """How far apart the levels of `channel` are near `extreme`."""
+    """Return the step between the quantisation levels of `channel` near `extreme`."""
     near = np.unique(channel[channel > np.float32(0.5) * extreme])
     return float(np.diff(near).min()) if len(near) > 1 else float(extreme)

@@ -1,23 +1,23 @@
-"""What a clip sounds like, as one vector: timbre, movement, rhythm and harmony, from one shared STFT.
+"""The descriptor of a clip: one vector that describes its timbre, movement, rhythm and harmony.
 
-A signal `y` is float32, shape (frames,), mono, at `sr` Hz, of any gain; a descriptor is float32, shape
-(DESCRIPTOR_SIZE,), its parts named by PARTS. It is made of spectra every 32 ms ("steps" below) that look no higher
-than 7.2 kHz, so that exports of one clip at 16 kHz and at 44.1 kHz have nearly the same. Levels are decibels
-relative to the clip's own mean power, with a soft floor: gain cancels, and bands that a low sample rate leaves
-empty lie on the floor.
+A signal `y` is float32, shape (frames,), mono, at `sr` Hz, of any gain. A descriptor is float32, shape
+(DESCRIPTOR_SIZE,); PARTS names its parts. It is computed from spectra every 32 ms ("steps") up to 7.2 kHz, so
+that exports of one clip at 16 kHz and at 44.1 kHz have nearly the same descriptor. Levels are decibels relative
+to the clip's mean power, with a soft floor. So they do not depend on gain, and bands above the Nyquist
+frequency of a low sample rate are at the floor.
 
-| part | what it is |
+| part | meaning |
 |---|---|
-| timbre | how the spectral envelope (CEPSTRA mel cepstra) is distributed: mean and covariance as one Gaussian |
-| changes | how it moves from step to step: the covariance of its differences |
-| contrast | in octave bands, how far peaks stand above valleys: mean, then standard deviation |
-| modulation | how strongly the loudness of CONTOURS bands moves at each speed, 0.2 to 15.7 Hz |
-| persistence | how alike the chroma is to itself 1, 2, 4 … 64 steps later: held or changing harmony |
+| timbre | distribution of the spectral envelope (CEPSTRA mel cepstra): mean and covariance as one Gaussian |
+| changes | movement of the envelope from step to step: covariance of its differences |
+| contrast | peaks above valleys in octave bands: mean, then standard deviation |
+| modulation | strength of the loudness changes of CONTOURS bands at each speed, 0.2 to 15.7 Hz |
+| persistence | similarity of the chroma to itself 1, 2, 4 … 64 steps later: held or changing harmony |
 | periods | autocorrelation of the onsets at lags from 0.19 to 4.1 s: tempo and metre |
 | chroma | mean strength of the twelve pitch classes, from C on |
-| intervals | how often pitch classes 0 … 6 semitones apart sound together, whatever the key |
+| intervals | how often pitch classes 0 … 6 semitones apart sound together, in any key |
 
-Nothing here is learned from audio: what weighs these numbers against each other is in `likeness.py`.
+Nothing in this module is learned from audio. `metrics/likeness.py` weighs these numbers against each other.
 """
 
 from __future__ import annotations
@@ -43,20 +43,21 @@ from thresher.signal.features.spectra import (
 Floats = NDArray[np.float32]
 
 VERSION = 1
-"""Changes whenever a descriptor of the same sound would."""
+"""Increase it with every change that changes the descriptor of a sound."""
 
-# Of a clip longer than EXCERPTS * EXCERPT_SECONDS so many pieces of that length are looked at, evenly spread.
+# A clip longer than EXCERPTS * EXCERPT_SECONDS is described by that many evenly spread excerpts of that length.
 EXCERPTS = 4
 EXCERPT_SECONDS = 30
 
 CEPSTRA = 16
-FLOOR = 1e-7  # of the mean power: -70 dB
+FLOOR = 1e-7  # relative to the mean power, -70 dB
 
-# What cepstra are about, and by how much they usually differ, in dB: brings them to one scale.
+# Typical means and deviations of cepstra, in dB, which normalise them to one scale.
 CEPSTRA_CENTRES = np.array([-60.0, 40.0] + [0.0] * (CEPSTRA - 2))
 CEPSTRA_SCALES = np.maximum(3.0, 30.0 / np.sqrt(1.0 + np.arange(CEPSTRA)))
 
-# A covariance is drawn towards PRIOR_VARIANCE (dB²) as if PRIOR_STEPS steps had shown it: matters to short clips.
+# Covariances are shrunk towards PRIOR_VARIANCE (dB²), as if PRIOR_STEPS more steps had that variance. This
+# matters for short clips.
 PRIOR_VARIANCE = 4.0
 PRIOR_STEPS = 4.0
 
@@ -65,9 +66,11 @@ BLOCK = 128  # steps, 4.1 s; blocks overlap by half
 MODULATION_EDGES = (0.2, 0.4, 0.8, 1.2, 1.7, 2.4, 3.4, 4.8, 6.8, 9.6, 15.7)
 
 PERIODS = np.geomspace(6.0, 128.0, 25)  # lags in steps
-MINIMUM_OVERLAP = 0.25  # of the clip: where less overlaps, its autocorrelation is not raised further
+MINIMUM_OVERLAP = (
+    0.25  # the autocorrelation is divided by the share of the clip that overlaps, but not by less
+)
 
-# A pitch sounds where it stands out of the AROUND semitones it is the middle of.
+# The strength of a pitch is its excess over the mean of the AROUND semitones centred on it.
 AROUND = 13
 CHROMA_LAGS = (1, 2, 4, 8, 16, 32, 64)
 INTERVALS = 7
@@ -88,9 +91,10 @@ DESCRIPTOR_SIZE = _ENDS[-1]
 
 
 def analysed_spans(frames: int, sr: int) -> list[tuple[int, int]]:
-    """Which frames of a clip its descriptor is made of: half-open spans, in order, at most two minutes in all.
+    """Return the spans of a clip that its descriptor uses: half open, in frames, in order, at most two minutes
+    in all.
 
-    A caller that reads only these, one behind the other, gets the descriptor of the whole.
+    The descriptor of these spans, one after the other, is the descriptor of the whole clip.
     """
     length = EXCERPT_SECONDS * sr
     if frames <= EXCERPTS * length:
@@ -100,13 +104,13 @@ def analysed_spans(frames: int, sr: int) -> list[tuple[int, int]]:
 
 
 def descriptor(y: Floats, sr: int) -> Floats:
-    """The descriptor of a mono signal, float32, shape (DESCRIPTOR_SIZE,), finite.
+    """Return the descriptor of a mono signal: float32, shape (DESCRIPTOR_SIZE,), finite.
 
-    `y` is float32, shape (frames,), finite, at least one frame; `sr` is in Hz. Costs no more time and
-    memory than two minutes of sound do.
+    `y` is float32, shape (frames,), finite, at least one frame; `sr` is in Hz. It takes no more time and memory
+    than two minutes of sound do. Raises ValueError for another shape and for a sample rate below 1.
     """
     if y.ndim != 1 or not y.size:
-        raise ValueError(f"a signal must have shape (frames,) and a frame at least, not {tuple(y.shape)}")
+        raise ValueError(f"a signal must have shape (frames,) and at least one frame, not {tuple(y.shape)}")
     if sr < 1:
         raise ValueError(f"the sample rate must be at least 1 Hz, not {sr!r}")
     spans = analysed_spans(y.size, sr)
@@ -117,12 +121,12 @@ def descriptor(y: Floats, sr: int) -> Floats:
 
 
 def mel_levels(spectra: Spectra) -> Floats:
-    """Levels of the mel bands relative to their mean power, in dB, on a soft floor; shape (steps, MEL_BANDS)."""
+    """Return the levels of the mel bands relative to their mean power, in dB: shape (steps, MEL_BANDS)."""
     return decibels(spectra.mel, FLOOR)
 
 
 def descriptor_of(spectra: DescribedSpectra, levels: Floats) -> Floats:
-    """The descriptor of a signal of these `spectra`, whose `mel_levels` are `levels`."""
+    """Return the descriptor of a signal from its spectra and its `mel_levels`."""
     contrast = spectra.contrast
     parts = {
         **_timbre(levels),
@@ -135,12 +139,13 @@ def descriptor_of(spectra: DescribedSpectra, levels: Floats) -> Floats:
 
 
 def _timbre(levels: Floats) -> dict[str, NDArray[np.float64]]:
-    """The parts `timbre` and `changes` of mel levels in dB, shape (steps, MEL_BANDS).
+    """Return the parts `timbre` and `changes` from mel levels in dB, shape (steps, MEL_BANDS).
 
-    A Gaussian of mean m and covariance C is the matrix [[C + m mᵀ, m], [mᵀ, 1]], and Gaussians are compared
-    by its logarithm: M. Lovric et al., "Multivariate normal distributions parametrized as a Riemannian
-    symmetric space", J. Multivar. Anal. 74 (2000); V. Arsigny et al., "Log-Euclidean metrics", MRM 56 (2006).
-    One Gaussian a clip: M. Mandel and D. Ellis, ISMIR 2005.
+    A Gaussian with mean m and covariance C is represented by the matrix [[C + m mᵀ, m], [mᵀ, 1]], and Gaussians
+    are compared by the logarithm of this matrix (M. Lovric et al., "Multivariate normal distributions
+    parametrized as a Riemannian symmetric space", J. Multivar. Anal. 74, 2000; V. Arsigny et al.,
+    "Log-Euclidean metrics", MRM 56, 2006). One Gaussian describes a clip as in M. Mandel and D. Ellis, ISMIR
+    2005.
     """
     from scipy.fft import dct
 
@@ -149,8 +154,8 @@ def _timbre(levels: Floats) -> dict[str, NDArray[np.float64]]:
     about_mean = cepstra - mean
     covariance = _with_prior(about_mean.T @ about_mean, steps) / np.outer(CEPSTRA_SCALES, CEPSTRA_SCALES)
     differences = cepstra[2:] - cepstra[:-2]
-    place = np.append((mean - CEPSTRA_CENTRES) / CEPSTRA_SCALES, 1.0)
-    gaussian = np.outer(place, place)
+    normalised = np.append((mean - CEPSTRA_CENTRES) / CEPSTRA_SCALES, 1.0)
+    gaussian = np.outer(normalised, normalised)
     gaussian[:CEPSTRA, :CEPSTRA] += covariance
     changes = _with_prior(differences.T @ differences, len(differences))
     return {"timbre": _logarithm(gaussian), "changes": _logarithm(changes)}
@@ -161,7 +166,10 @@ def _with_prior(scatter: NDArray[np.float64], steps: int) -> NDArray[np.float64]
 
 
 def _logarithm(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The upper triangle of log(`matrix`), what lies off the diagonal times √2: distances stay Frobenius'."""
+    """Return the upper triangle of log(`matrix`), with the elements off the diagonal multiplied by √2.
+
+    The Euclidean distance of two such vectors is the Frobenius distance of the matrices.
+    """
     values, vectors = np.linalg.eigh(matrix)
     logarithm = (vectors * np.log(np.maximum(values, 1e-9))) @ vectors.T
     rows, columns = np.triu_indices(len(matrix))
@@ -170,9 +178,10 @@ def _logarithm(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _modulation(levels: Floats) -> Floats:
-    """Log power of the loudness contours' movement, shape (CONTOURS · bands,), contour by contour.
+    """Return the log power of the changes of the loudness contours, shape (CONTOURS · bands,), contour by
+    contour.
 
-    As the fluctuation patterns of E. Pampalk, "Computational Models of Music Similarity" (2006).
+    They are like the fluctuation patterns of E. Pampalk, "Computational Models of Music Similarity" (2006).
     """
     from scipy.fft import rfft
 
@@ -191,9 +200,10 @@ def _modulation(levels: Floats) -> Floats:
 
 
 def _periods(levels: Floats) -> NDArray[np.float64]:
-    """Autocorrelation of the onset strength at PERIODS, 1 at lag 0; zeros where nothing starts.
+    """Return the autocorrelation of the onset strength at the lags PERIODS, relative to lag 0; zeros without
+    onsets.
 
-    Onset strength is the mean rise of the mel levels: S. Böck and G. Widmer, DAFx 2013 (without its filter).
+    Onset strength is the mean rise of the mel levels (S. Böck and G. Widmer, DAFx 2013, without the filter).
     """
     from scipy.fft import irfft, next_fast_len, rfft
 
@@ -211,19 +221,22 @@ def _periods(levels: Floats) -> NDArray[np.float64]:
 
 
 def _harmony(pitches: Floats) -> dict[str, Floats]:
-    """The parts `persistence`, `chroma` and `intervals` of the powers of semitones, shape (steps, SEMITONES)."""
+    """Return the parts `persistence`, `chroma` and `intervals` from powers of semitones, shape (steps,
+    SEMITONES)."""
     nepers = decibels(pitches, FLOOR) * np.float32(np.log(10.0) / 20.0)
     sums = np.cumsum(np.pad(nepers, ((0, 0), (AROUND // 2 + 1, AROUND // 2)), mode="edge"), axis=1)
     peaks = np.maximum(nepers - (sums[:, AROUND:] - sums[:, :-AROUND]) / np.float32(AROUND), 0.0)
-    # The first semitone is an E, the fourth above C: turned so that C comes first.
+    # The first semitone is an E, four semitones above C: rotate the pitch classes so that C comes first.
     classes = np.roll(peaks.reshape(len(peaks), -1, 12).sum(axis=1), LOWEST_MIDI % 12, axis=1)
     chroma = classes / (np.linalg.norm(classes, axis=1, keepdims=True) + np.float32(0.5))
     together = chroma.T @ chroma / np.float32(len(chroma))
     turned = (np.arange(12) + np.arange(INTERVALS)[:, None]) % 12
-    # A clip shorter than a lag has nothing to say of it: as if it went on unchanged.
-    itself = float(np.trace(together))
+    # A lag longer than the clip gets the value of lag 0, as if the clip went on unchanged.
+    at_zero_lag = float(np.trace(together))
     persistence = [
-        float(np.vdot(chroma[lag:], chroma[:-lag])) / (len(chroma) - lag) if len(chroma) > lag else itself
+        float(np.vdot(chroma[lag:], chroma[:-lag])) / (len(chroma) - lag)
+        if len(chroma) > lag
+        else at_zero_lag
         for lag in CHROMA_LAGS
     ]
     return {

@@ -1,10 +1,11 @@
-"""PCM → Chromaprint's words, through whichever backend this machine has.
+"""Chromaprint fingerprints of PCM audio, computed by whichever backend is installed.
 
-PCM is int16, shape (frames,), mono, in blocks of any length; a fingerprint is uint32, shape (words,).
-A word looks at 2.72 s of sound and there is one every 0.1238 s, so that a shorter signal has none.
+PCM is int16, shape (frames,), mono, in blocks of any length. A fingerprint is uint32, shape (words,). There is
+one word every 0.1238 s, and each covers 2.72 s of sound, so a shorter signal has no words.
 
-Every backend gets the same PCM. Rates under 11,025 Hz, where Chromaprint works, are brought there first:
-its own resampler fills a buffer of fixed size, and loses the end of what it has to make longer.
+Every backend gets the same PCM. Chromaprint works at 11,025 Hz. Lower rates are resampled to that rate here,
+because Chromaprint's own resampler has a buffer of fixed size and loses the end of a signal that becomes
+longer.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 
 from thresher.errors import BackendMissingError, ConfigError, ThresherError
 
-# Chromaprint's own rate, its analysis frame and hop, and the analysis frames that one word looks at.
+# Chromaprint's working rate, its analysis frame and hop, and the hops that one word covers.
 CHROMAPRINT_RATE = 11_025
 ANALYSIS_FRAME = 4096
 ANALYSIS_HOP = 1365
@@ -34,16 +35,16 @@ HOPS_IN_A_WORD = 19
 WORD_SECONDS = ANALYSIS_HOP / CHROMAPRINT_RATE
 FIRST_WORD_SECONDS = (ANALYSIS_FRAME + HOPS_IN_A_WORD * ANALYSIS_HOP) / CHROMAPRINT_RATE
 
-# The one word that silence, a constant and noise of one bit consist of.
+# The fingerprint of silence, of a constant and of one-bit noise consists of this word only.
 SILENCE_WORD = 627_964_279
 
-# What is handed to a backend at a time.
+# Samples passed to a backend at a time.
 BLOCK_SAMPLES = 1 << 20
 
 NO_WORDS: NDArray[np.uint32] = np.empty(0, np.uint32)
 NO_WORDS.flags.writeable = False
 
-# Keeps a console window from opening at every call on Windows.
+# On Windows this keeps a console window from opening at every call.
 NO_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 INSTALL = {
@@ -54,12 +55,12 @@ INSTALL = {
 
 
 def to_pcm(y: NDArray[np.float32], peak: float) -> NDArray[np.int16]:
-    """The int16 samples that every backend is given: rint(32768 · y / max(1, peak)), clipped.
+    """Convert samples to int16: rint(32768 · y / max(1, peak)), clipped.
 
-    `y` is float32, shape (frames,), finite; `peak` is the greatest |y| of the whole clip, so that its blocks
-    are scaled alike. Samples read from a PCM16 file come back as they were.
+    `y` is float32, shape (frames,), finite. `peak` is the greatest |y| of the whole clip, so that all its
+    blocks are scaled equally. Samples read from a 16-bit file are returned unchanged.
     """
-    # Divided first: 32768 · y could overflow. Scaling by a power of two rounds nothing.
+    # Divide first: 32768 · y could overflow. Scaling by a power of two does not round.
     scaled = y / np.float32(max(1.0, peak))
     scaled *= np.float32(32768.0)
     np.rint(scaled, out=scaled)
@@ -68,43 +69,43 @@ def to_pcm(y: NDArray[np.float32], peak: float) -> NDArray[np.int16]:
 
 
 def word_count(frames: int, sr: int) -> int:
-    """How many words `frames` frames at `sr` Hz have, whatever the backend."""
+    """Return the number of words of a signal of `frames` frames at `sr` Hz, for every backend."""
     resampled = resampled_frames(frames, sr)
     return max(0, (resampled - ANALYSIS_FRAME) // ANALYSIS_HOP + 1 - HOPS_IN_A_WORD)
 
 
 def resampled_frames(frames: int, sr: int) -> int:
-    """How many frames at 11,025 Hz come of `frames` frames at `sr` Hz.
+    """Return the number of frames at 11,025 Hz that `frames` frames at `sr` Hz become.
 
-    From a higher rate Chromaprint's resampler makes as many as have all `taps` of its filter inside the
-    signal, whose beginning it mirrors: 9 or 10 fewer than the ratio of the rates says.
+    From higher rates, Chromaprint's resampler makes only the frames for which all `taps` of its filter are
+    inside the signal, after mirroring its beginning. These are 9 or 10 fewer than the ratio of the rates gives.
     """
     if sr < CHROMAPRINT_RATE:
         return (2 * frames * CHROMAPRINT_RATE + sr) // (2 * sr)
     if sr == CHROMAPRINT_RATE:
         return frames
-    # 16 taps, stretched by the ratio of the rates to a cut-off of 0.8; in whole numbers: ⌈20 · sr / 11025⌉.
+    # 16 taps, stretched by the ratio of the rates and a cut-off of 0.8. In integers: ⌈20 · sr / 11025⌉.
     taps = -(-20 * sr // CHROMAPRINT_RATE)
     starts = frames - taps + 1 + (taps - 1) // 2
     return max(0, -(-starts * CHROMAPRINT_RATE // sr))
 
 
 class Backend(Protocol):
-    """Something that runs Chromaprint; `name` and `version` are kept with what it made."""
+    """A way to run Chromaprint. The catalog stores `name` and `version` with each fingerprint."""
 
     name: str
     version: str
 
     def fingerprint(self, blocks: Iterable[NDArray[np.int16]], sr: int) -> NDArray[np.uint32]:
-        """The words of a mono signal at `sr` Hz; none, and no error, where it is too short.
+        """Return the words of a mono signal at `sr` Hz; an empty array if it is too short.
 
-        Raises ThresherError where the backend fails.
+        Raises ThresherError if the backend fails, ValueError for a sample rate below 1.
         """
         ...
 
 
 class LibChromaprint:
-    """The library itself, loaded by pyacoustid's module `chromaprint`."""
+    """The library libchromaprint, loaded by pyacoustid's module `chromaprint`."""
 
     name = "libchromaprint"
 
@@ -127,34 +128,36 @@ class LibChromaprint:
             words, _ = self._chromaprint.decode_fingerprint(fingerprinter.finish())
         except self._chromaprint.FingerprintError as error:
             raise ThresherError(
-                f"libchromaprint {self.version} could not make a fingerprint at {rate} Hz"
+                f"libchromaprint {self.version} failed to compute a fingerprint at {rate} Hz"
             ) from error
         return np.array(words, np.uint32)
 
 
 class FFmpeg:
-    """The program `ffmpeg`: the one in the wheel `imageio-ffmpeg`, or else the machine's own."""
+    """The program `ffmpeg`: from the package `imageio-ffmpeg`, or else the installed one."""
 
     name = "ffmpeg"
 
     def __init__(self) -> None:
-        verdicts = []
+        problems = []
         for program in ffmpeg_programs():
-            # Prints its version on stderr and what it knows of the muxer on stdout.
+            # It prints its version on stderr and the options of the muxer on stdout.
             answer = ask([program, "-h", "muxer=chromaprint"])
             if b"fp_format" in answer.output:
                 self._program = program
                 self.version = version_in(answer.errors)
                 return
-            found = "was built without Chromaprint" if answer.code == 0 else f"does not run: {answer.reason}"
-            verdicts.append(f"{program} {found}")
-        raise BackendMissingError(f"ffmpeg: {'; '.join(verdicts) or 'not installed'}")
+            problem = (
+                "was built without Chromaprint" if answer.code == 0 else f"does not run: {answer.reason}"
+            )
+            problems.append(f"{program} {problem}")
+        raise BackendMissingError(f"ffmpeg: {'; '.join(problems) or 'not installed'}")
 
     def fingerprint(self, blocks: Iterable[NDArray[np.int16]], sr: int) -> NDArray[np.uint32]:
         """See `Backend.fingerprint`."""
         blocks, rate = at_working_rate(blocks, sr)
-        # Nothing to probe and nothing to convert: saying so halves what a short clip costs besides the
-        # start of the program. -nostdin only stops it from listening for keys.
+        # There is nothing to probe and nothing to convert. These options halve the time of a short clip, apart from
+        # the start of the program. -nostdin keeps ffmpeg from reading keys.
         quietly = ["-nostdin", "-hide_banner", "-loglevel", "error", "-threads", "1"]
         pcm = ["-f", "s16le", "-ar", str(rate), "-ac", "1", "-probesize", "32", "-analyzeduration", "0"]
         words = ["-c:a", "copy", "-f", "chromaprint", "-fp_format", "raw", "pipe:1"]
@@ -162,7 +165,7 @@ class FFmpeg:
         if not word_count(answer.samples, rate):
             return NO_WORDS
         if answer.code:
-            raise ThresherError(f"{self._program} could not make a fingerprint: {answer.reason}")
+            raise ThresherError(f"{self._program} failed to compute a fingerprint: {answer.reason}")
         return np.frombuffer(answer.output, np.uint32)
 
 
@@ -184,18 +187,18 @@ class FPCalc:
     def fingerprint(self, blocks: Iterable[NDArray[np.int16]], sr: int) -> NDArray[np.uint32]:
         """See `Backend.fingerprint`."""
         blocks, rate = at_working_rate(blocks, sr)
-        # Raw PCM is mono unless said otherwise; -channels is an option that newer versions refuse.
+        # Raw PCM is mono by default. Newer versions refuse the option -channels.
         pcm = ["-format", "s16le", "-rate", str(rate), "-"]
         answer = pipe([self._program, "-raw", "-json", "-length", "0", *pcm], blocks)
         if not word_count(answer.samples, rate):
             return NO_WORDS
-        # It exits with 3 where the input just ends, words and all.
+        # It exits with 3 at the end of piped input, although it prints the words.
         if answer.code not in (0, 3) or not answer.output:
-            raise ThresherError(f"{self._program} could not make a fingerprint: {answer.reason}")
+            raise ThresherError(f"{self._program} failed to compute a fingerprint: {answer.reason}")
         return np.array(json.loads(answer.output)["fingerprint"], np.uint32)
 
 
-# In the order in which they are tried.
+# The backends, in the order in which they are tried.
 BACKENDS: dict[str, Callable[[], Backend]] = {
     "libchromaprint": LibChromaprint,
     "ffmpeg": FFmpeg,
@@ -205,12 +208,13 @@ BACKENDS: dict[str, Callable[[], Backend]] = {
 
 @cache
 def find_backend(preferred: str = "auto") -> Backend:
-    """The backend called `preferred`, or with "auto" the first that is there; looked for once a process.
+    """Return the backend named `preferred`, or for "auto" the first that works; searched once per process.
 
-    Raises ConfigError where there is no such name, BackendMissingError where there is no such backend.
+    Raises ConfigError for an unknown name, BackendMissingError if the backend (or, for "auto", any) is not
+    installed.
     """
     if preferred != "auto" and preferred not in BACKENDS:
-        raise ConfigError(f'no fingerprint backend is called "{preferred}": use auto, {", ".join(BACKENDS)}')
+        raise ConfigError(f'unknown fingerprint backend "{preferred}" (expected auto, {", ".join(BACKENDS)})')
     reasons = []
     for name in BACKENDS if preferred == "auto" else [preferred]:
         try:
@@ -219,13 +223,12 @@ def find_backend(preferred: str = "auto") -> Backend:
             reasons.append(str(error))
     instead = "" if preferred == "auto" else ', or set the backend to "auto"'
     raise BackendMissingError(
-        f"Chromaprint, which makes the fingerprints, cannot be used here ({'; '.join(reasons)}): "
-        f"{install_commands()}{instead}"
+        f"no Chromaprint backend for fingerprints works ({'; '.join(reasons)}): {install_commands()}{instead}"
     )
 
 
 def install_commands() -> str:
-    """How to get a backend: the command for this system, then those for the others."""
+    """Return how to install a backend: the command for this system, then those for the others."""
     here = sys.platform if sys.platform in INSTALL else "linux"
     others = [system for system in INSTALL if system != here]
     return (
@@ -235,7 +238,7 @@ def install_commands() -> str:
 
 
 def at_working_rate(blocks: Iterable[NDArray[np.int16]], sr: int) -> tuple[Iterator[NDArray[np.int16]], int]:
-    """`blocks` in portions that a backend can take, at a rate of which it loses nothing; and that rate."""
+    """Cut `blocks` into portions for a backend, resampled if their rate is too low; return them and their rate."""
     if sr < 1:
         raise ValueError(f"the sample rate must be at least 1 Hz, not {sr!r}")
     portions = (
@@ -247,10 +250,10 @@ def at_working_rate(blocks: Iterable[NDArray[np.int16]], sr: int) -> tuple[Itera
 
 
 def resampled(blocks: Iterable[NDArray[np.int16]], sr: int) -> Iterator[NDArray[np.int16]]:
-    """`blocks` brought from `sr` to 11,025 Hz."""
+    """Resample `blocks` from `sr` to 11,025 Hz."""
     import soxr  # type: ignore[import-untyped, unused-ignore]
 
-    # In float32: with int16 soxr would add a dither of its own.
+    # float32, because soxr adds dither to int16.
     stream = soxr.ResampleStream(sr, CHROMAPRINT_RATE, 1, dtype="float32")
     for block in blocks:
         yield to_pcm(stream.resample_chunk(block.astype(np.float32) / np.float32(32768.0)), 1.0)
@@ -259,7 +262,7 @@ def resampled(blocks: Iterable[NDArray[np.int16]], sr: int) -> Iterator[NDArray[
 
 @dataclass(frozen=True)
 class Answer:
-    """What a program said: its exit code, its stdout and stderr, and how many samples it was sent."""
+    """The result of a program: its exit code, stdout and stderr, and the number of samples that it was sent."""
 
     code: int
     output: bytes
@@ -268,13 +271,13 @@ class Answer:
 
     @property
     def reason(self) -> str:
-        """Why it failed, in its own last words."""
+        """Why it failed: the last line of its stderr, or else its exit code."""
         lines = self.errors.decode(errors="replace").strip().splitlines()
         return lines[-1].strip() if lines else f"exit code {self.code}"
 
 
 def ask(command: Sequence[str]) -> Answer:
-    """Run a program that only tells about itself; one that cannot be run says so as its error."""
+    """Run a program that only prints information; if it cannot run, the system's error becomes its stderr."""
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, check=False, creationflags=NO_WINDOW
@@ -287,8 +290,9 @@ def ask(command: Sequence[str]) -> Answer:
 def pipe(command: Sequence[str], blocks: Iterable[NDArray[np.int16]]) -> Answer:
     """Run a program with `blocks` as little-endian bytes on its stdin.
 
-    Both of its outputs are read meanwhile, so that neither side waits for the other for ever. Where the
-    blocks raise, the program is ended and the error goes on.
+    Its stdout and stderr are read at the same time, so that neither side blocks the other. If iterating over
+    the blocks raises, the program is killed and the error is raised again. Raises ThresherError if the program
+    cannot be started.
     """
     try:
         process = subprocess.Popen(
@@ -299,7 +303,7 @@ def pipe(command: Sequence[str], blocks: Iterable[NDArray[np.int16]]) -> Answer:
             creationflags=NO_WINDOW,
         )
     except OSError as error:
-        raise ThresherError(f"{command[0]} could not be started: {error}") from error
+        raise ThresherError(f"cannot start {command[0]}: {error}") from error
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
@@ -309,25 +313,28 @@ def pipe(command: Sequence[str], blocks: Iterable[NDArray[np.int16]]) -> Answer:
             samples = send(process.stdin, blocks)
         except BaseException:
             process.kill()
-            # What is still buffered has no reader; left to `process`, its error would hide this one.
+            # The rest of the buffer has no reader. If `process` closed the pipe, that error would hide this one.
             attempt(process.stdin.close)
             raise
         return Answer(process.wait(), output.result(), errors.result(), samples)
 
 
 def send(stdin: IO[bytes], blocks: Iterable[NDArray[np.int16]]) -> int:
-    """Write `blocks`, close, and tell how many samples there were; a reader gone early is no error here."""
-    samples, listening = 0, True
+    """Write `blocks`, close the pipe and return the number of samples. It is no error if the reader has gone."""
+    samples, is_open = 0, True
     for block in blocks:
         samples += len(block)
-        if listening:
-            listening = attempt(stdin.write, block.astype("<i2", copy=False).tobytes())
+        if is_open:
+            is_open = attempt(stdin.write, block.astype("<i2", copy=False).tobytes())
     attempt(stdin.close)
     return samples
 
 
 def attempt(call: Callable[..., object], *arguments: object) -> bool:
-    """Whether `call` found its pipe open; Windows reports a closed one as an invalid argument."""
+    """Call a function that uses a pipe; return whether the pipe was open.
+
+    Windows reports a closed pipe as an invalid argument.
+    """
     try:
         call(*arguments)
     except OSError as error:
@@ -338,7 +345,7 @@ def attempt(call: Callable[..., object], *arguments: object) -> bool:
 
 
 def ffmpeg_programs() -> list[str]:
-    """Where an ffmpeg may be, the wheel's first."""
+    """Return the ffmpeg programs found, that of the package `imageio-ffmpeg` first."""
     programs = []
     try:
         import imageio_ffmpeg
@@ -351,6 +358,6 @@ def ffmpeg_programs() -> list[str]:
 
 
 def version_in(text: bytes) -> str:
-    """The word after "version" in what a program tells about itself."""
+    """Return the word after "version" in the output of a program."""
     words = text.decode(errors="replace").split()
     return words[words.index("version") + 1] if "version" in words[:-1] else "unknown"

@@ -1,8 +1,8 @@
-"""How much a clip repeats itself, and after how long: its mel levels laid over themselves at every lag.
+"""Find whether a clip loops, and with which period, by the autocorrelation of its mel levels.
 
-A network that is stuck says the same phrase again and again. Levels are those of `descriptors.mel_levels`: dB,
-float32, shape (steps, bands), a step every 32 ms; lags are in steps. What is compared is how each band departs
-from its own mean, so that what never changes (a drone, a colour of noise) is no repetition.
+A generator that is stuck repeats the same phrase. Levels are those of `descriptors.mel_levels`: dB, float32,
+shape (steps, bands), one step every 32 ms. Lags are in steps. Each band is compared relative to its own mean,
+so that constant sounds (a drone, stationary noise) do not count as loops.
 """
 
 from __future__ import annotations
@@ -16,42 +16,47 @@ from thresher.signal.features.spectra import HOP, WORKING_RATE
 
 Floats = NDArray[np.float32]
 
-SHORTEST = 8  # steps, 0.26 s: closer than that, windows overlap and every sound is like itself
-LONGEST_SHARE = 0.6  # of a passage: where still less of it overlaps, chance looks like likeness
+SHORTEST = (
+    8  # the shortest lag in steps, 0.26 s; at shorter ones the windows overlap, and every sound correlates
+)
+LONGEST_SHARE = (
+    0.6  # the longest lag as a share of a passage; at longer ones high correlations occur by chance
+)
 
-QUIETEST = -45.0  # dB: how the tail of a sound leaks into empty bands says nothing
+QUIETEST = -45.0  # levels are raised to this (dB), so that leakage into empty bands does not count
 
-# dB² a band and step: where levels move less than this, there is nothing that could come again.
+# Added to the variance, in dB² per band and step: smaller movements of the levels are not a pattern.
 LEAST_VARIANCE = 0.25
 
-# A shorter lag explains a repetition where it aligns nearly as well as the best one.
+# The period is the shortest lag that has at least this share of the highest strength.
 NEARLY = 0.85
 
-# Under this, likeness at one lag says nothing: steady beats, chords that come back.
+# Lower strengths are not a loop: steady beats or returning chords reach them.
 LEAST_LOOP = 0.3
 
 
 @dataclass(frozen=True)
 class Loop:
-    """How well a clip aligns with itself, 0 … 1, and at what lag in seconds; None where it hardly does."""
+    """How strongly a clip repeats itself, in [0, 1], and its period in seconds, None below LEAST_LOOP."""
 
     strength: float
     period: float | None
 
 
 def find_loop(passages: list[Floats]) -> Loop | None:
-    """The best alignment of a clip with itself; None where it is too short to tell.
+    """Find the strongest repetition in a clip; return None if the clip is too short.
 
-    `passages` are its mel levels, float32, shape (steps, bands), one for each excerpt that was looked at: none is
-    laid over another. The strength at a lag is the correlation there, less the lowest one before it where that is
-    above 0: what a slow drift or a long sound has at every lag is not repetition.
+    `passages` are its mel levels, float32, shape (steps, bands), one array for each analysed excerpt. Each is
+    compared with itself only. The strength of a lag is the correlation at that lag minus the lowest correlation
+    at shorter lags, if that is positive: slow drifts and long sounds correlate at all lags, which is not
+    repetition.
     """
     longest = int(LONGEST_SHARE * min(len(levels) for levels in passages))
     if longest < SHORTEST + 2:
         return None
-    heard = [np.maximum(levels, np.float32(QUIETEST)) for levels in passages]
-    mean = np.concatenate(heard).mean(axis=0)
-    correlation = autocorrelation([levels - mean for levels in heard], longest, LEAST_VARIANCE)
+    audible = [np.maximum(levels, np.float32(QUIETEST)) for levels in passages]
+    mean = np.concatenate(audible).mean(axis=0)
+    correlation = autocorrelation([levels - mean for levels in audible], longest, LEAST_VARIANCE)
     lags, heights = peaks(correlation, SHORTEST)
     if not lags.size:
         return Loop(0.0, None)
@@ -66,10 +71,11 @@ def find_loop(passages: list[Floats]) -> Loop | None:
 
 
 def autocorrelation(series: list[Floats], longest: int, least_variance: float) -> NDArray[np.float64]:
-    """Correlation of `series`, each of shape (steps, bands), with themselves at lags 0 … `longest`, pooled.
+    """Return the pooled autocorrelation of several series at the lags 0 … `longest`: shape (`longest` + 1,).
 
-    Products are divided by the energies of the two parts that lie over each other, and `least_variance` is added to
-    these for each value. Every one of `series` has more than `longest` steps.
+    Each of `series` has the shape (steps, bands) and more than `longest` steps. The products at a lag are
+    divided by the geometric mean of the energies of the two overlapping parts. `least_variance` is added to
+    these energies for each value.
     """
     from scipy.fft import irfft, next_fast_len, rfft
 
@@ -90,7 +96,10 @@ def autocorrelation(series: list[Floats], longest: int, least_variance: float) -
 
 
 def peaks(values: NDArray[np.float64], first: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Where `values`, shape (count,), peak from index `first` on, and how high: between samples, by parabolas."""
+    """Return the positions and heights of the local maxima of `values` from index `first` on.
+
+    `values` has the shape (count,). Positions and heights are interpolated by parabolas through three samples.
+    """
     left, middle, right = values[first - 1 : -2], values[first:-1], values[first + 1 :]
     at = np.flatnonzero((middle >= left) & (middle > right))
     left, middle, right = left[at], middle[at], right[at]

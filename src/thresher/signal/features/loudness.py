@@ -1,10 +1,9 @@
-"""How loud a signal is: integrated loudness after ITU-R BS.1770-4, loudness range after EBU Tech 3342.
+"""Integrated loudness (ITU-R BS.1770-4, LUFS) and loudness range (EBU Tech 3342, LU) of a recording.
 
-Blocks are float32, shape (frames, channels), full scale ±1.0, of any length; loudness is in LUFS.
+Blocks are float32, shape (frames, channels), full scale ±1.0, of any length.
 
-The recording passes the K weighting (a high shelf, then a high pass), and its power is averaged over
-400 ms, every 100 ms; the quiet ones of these averages are left out by two gates. Only one number is kept
-for each 100 ms.
+The K weighting (a high shelf, then a high pass) is applied to the recording, and its power is averaged over 400
+ms every 100 ms. Two gates leave out the quiet averages. Only one number is kept for each 100 ms.
 """
 
 from __future__ import annotations
@@ -16,41 +15,42 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-# Under the first gate (LUFS), or this much (LU) under the mean of what passed it, a block does not count.
+# A block does not count if it is below the absolute gate (LUFS) or below the relative one: this much (LU) under the
+# mean of the blocks that pass the absolute gate.
 ABSOLUTE_GATE = -70.0
 RELATIVE_GATE = -10.0
 
-# BS.1770-4, equation 2: what makes a full-scale sine of 997 Hz in one front channel -3.01 LUFS.
+# BS.1770-4, equation 2: with this offset a full-scale sine of 997 Hz in one front channel has -3.01 LUFS.
 LOUDNESS_OFFSET = -0.691
 
 # A gating block is four steps of a tenth of a second.
 STEPS_IN_A_SECOND = 10
 STEPS_IN_A_BLOCK = 4
 
-# EBU Tech 3342: loudness range is that of short-term loudness (3 s), whose windows count from this much (LU) under
-# their mean on, between these percentiles.
+# EBU Tech 3342: the loudness range is the difference between two percentiles of the short-term loudness (windows of
+# 3 s). Windows below this gate (LU, relative to their mean) do not count.
 STEPS_IN_A_WINDOW = 30
 RANGE_GATE = -20.0
 RANGE_PERCENTILES = (10.0, 95.0)
 
-# Under this sample rate a step has too few frames to speak of loudness.
+# Below this sample rate (Hz) a step has too few frames to measure loudness.
 MINIMUM_RATE = 100
 
-# The recursion of the weighting goes block by block of so many frames, and a tile of so many blocks is one
-# product of matrices: all in the innermost cache, and too small for BLAS to start threads, which would only
-# fight with the other workers for their cores.
+# The weighting filter runs in blocks of BLOCK_FRAMES frames, and a tile of TILE_BLOCKS blocks is one matrix
+# product. Such a product fits into the first-level cache and is too small for BLAS to start threads, which
+# would compete with the other workers for the cores.
 BLOCK_FRAMES = 64
 TILE_BLOCKS = 64
 TILE_FRAMES = BLOCK_FRAMES * TILE_BLOCKS
 
-# What a state still holds of an older one is left out where it has fallen below this.
+# The influence of an older filter state on a later one is neglected once it has decayed below this.
 NEGLIGIBLE = 1e-9
 
-# Samples weighted at a time, in whole tiles, so that memory does not grow with the blocks.
+# Samples weighted at a time, in whole tiles, so that memory does not grow with the length of the blocks.
 CHUNK_SAMPLES = 16 * TILE_FRAMES
 
-# Weights of the channels by their number, where these are a surround layout in the order of WAV files:
-# left, right, centre, (low frequency effects, which BS.1770 leaves out,) left and right surround.
+# Channel weights for five and six channels, which are taken as surround layouts in the order of WAV files: left,
+# right, centre, (low frequency effects, which BS.1770 leaves out,) left and right surround.
 SURROUND_WEIGHTS = {5: (1.0, 1.0, 1.0, 1.41, 1.41), 6: (1.0, 1.0, 1.0, 0.0, 1.41, 1.41)}
 
 
@@ -58,7 +58,7 @@ SURROUND_WEIGHTS = {5: (1.0, 1.0, 1.0, 1.41, 1.41), 6: (1.0, 1.0, 1.0, 0.0, 1.41
 class Stage:
     """A second-order analogue filter: `high` s² + `band` s / `q` + `low` over s² + s / `q` + 1.
 
-    s is in units of `frequency`, in Hz.
+    s is normalised to `frequency`, which is in Hz.
     """
 
     frequency: float
@@ -68,7 +68,7 @@ class Stage:
     low: float
 
     def section(self, sr: int) -> NDArray[np.float64]:
-        """Its bilinear transform, exact at 0 Hz and at `frequency`: scipy's (b0, b1, b2, 1, a1, a2)."""
+        """Return its bilinear transform, exact at 0 Hz and at `frequency`, as scipy's (b0, b1, b2, 1, a1, a2)."""
         k = math.tan(math.pi * self.frequency / sr)
         numerator = (
             self.high + self.band * k / self.q + self.low * k * k,
@@ -79,20 +79,20 @@ class Stage:
         return np.array(numerator + denominator) / denominator[0]
 
 
-# The prototypes behind the coefficients that BS.1770-4 prints for 48 kHz: B. De Man, "Evaluation of
-# Implementations of the EBU R128 Loudness Measurement", AES 145 (2018). The printed high pass has the
-# numerator 1, -2, 1, so its pass band lies 0.04 dB above unity; that gain is part of the prototype here,
-# because the standard wants the response of 48 kHz at every rate (repeating 1, -2, 1 adds 0.09 dB at 16 kHz).
+# The analogue prototypes of the coefficients that BS.1770-4 prints for 48 kHz: B. De Man, "Evaluation of
+# Implementations of the EBU R128 Loudness Measurement", AES 145 (2018). The printed high pass has the numerator
+# 1, -2, 1, so its pass band is 0.04 dB above unity. That gain is part of the prototype here, because the standard
+# asks for the response of 48 kHz at every rate. (The numerator 1, -2, 1 would add 0.09 dB at 16 kHz.)
 HIGH_SHELF = Stage(1681.974450955533, 0.7071752369554196, 1.584864701130855, 1.258720930232562, 1.0)
 HIGH_PASS = Stage(38.13547087602444, 0.5003270373238773, 1.0049948987146884, 0.0, 0.0)
 
 
 def k_weighting(sr: int) -> NDArray[np.float64]:
-    """The K weighting at `sr` Hz as second-order sections, shape (0 … 2, 6).
+    """Return the K weighting at `sr` Hz as second-order sections, shape (0 … 2, 6).
 
-    At 48 kHz these are the coefficients of BS.1770-4, tables 1 and 2. A stage whose frequency lies at or
-    above half the sample rate is left out: that is what its bilinear transform tends to there. For the
-    shelf this happens at 3,363 Hz and below, where it would add 2 dB at most (0.7 dB under 1 kHz).
+    At 48 kHz these are the coefficients of BS.1770-4, tables 1 and 2. A stage whose frequency is half the
+    sample rate or more is left out, because its bilinear transform tends to a gain of 1 there. The shelf is
+    left out at sample rates of 3,363 Hz and below, where it would add 2 dB at most (0.7 dB below 1 kHz).
     """
     stages = [stage.section(sr) for stage in (HIGH_SHELF, HIGH_PASS) if 2.0 * stage.frequency < sr]
     return np.array(stages).reshape(-1, 6)
@@ -100,16 +100,18 @@ def k_weighting(sr: int) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, eq=False)
 class BlockFilter:
-    """A recursive filter that takes BLOCK_FRAMES frames in one step, as products with four matrices.
+    """A recursive filter that processes BLOCK_FRAMES frames in one step, by products with four matrices.
 
-    With u the frames of a block as a row and s its state before it, shape (order,), the block's output is
-    u `direct` + s `free`, and the state behind it s `powers[0]` + u `driven`; `powers[k]` takes a state
-    over 2^k blocks and ends where hardly anything is left of it. `direct` and `driven` are float32, shapes
-    (BLOCK_FRAMES, BLOCK_FRAMES) and (BLOCK_FRAMES, order), `free` float32, (order, BLOCK_FRAMES). `advance`
-    is float64, shape (BLOCK_FRAMES + 1, order, order): `advance[n]` takes a state over n frames.
+    Let u be the frames of a block as a row, and s the state before it, shape (order,). The output of the block
+    is u `direct` + s `free`. The state after it is s `powers[0]` + u `driven`. `powers[k]` advances a state by
+    2^k blocks; the sequence ends where the result is negligible. `direct` is float32, shape (BLOCK_FRAMES,
+    BLOCK_FRAMES); `driven` is float32, shape (BLOCK_FRAMES, order); `free` is float32, shape (order,
+    BLOCK_FRAMES). `advance` is float64, shape (BLOCK_FRAMES + 1, order, order); `advance[n]` advances a state
+    by n frames.
 
     Formulas: W. Sung and S. Mitra, "Efficient Multi-Processor Implementation of Recursive Digital Filters",
-    ICASSP 1986; the states of all blocks are found in log2(blocks) steps, as Hillis and Steele's prefix sums.
+    ICASSP 1986. The states of all blocks are computed in log2(blocks) steps, like the prefix sums of W. Hillis
+    and G. Steele, "Data parallel algorithms", CACM 29 (1986).
     """
 
     direct: NDArray[np.float32]
@@ -120,20 +122,21 @@ class BlockFilter:
 
     @property
     def order(self) -> int:
-        """How many numbers a state holds."""
+        """The number of values in a state."""
         return len(self.free)
 
     def __call__(
         self, rows: NDArray[np.float32], state: NDArray[np.float64]
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Filter `rows`, shape (channels, frames), from `state`, shape (channels, order): output and new state."""
+        """Filter `rows`, shape (channels, frames), from `state`, shape (channels, order); return output and new
+        state."""
         channels, frames = rows.shape
         tiles = -(-frames // TILE_FRAMES)
         padded = np.zeros((channels, tiles * TILE_FRAMES), np.float32)
         padded[:, :frames] = rows
         tiled = padded.reshape(channels, tiles, TILE_BLOCKS, BLOCK_FRAMES)
         driven = (tiled @ self.driven).reshape(channels, tiles * TILE_BLOCKS, self.order)
-        # in double precision: the slow poles lie so near the unit circle that errors would add up
+        # States are float64: the slow poles are so near the unit circle that rounding errors would add up.
         states = np.empty(driven.shape)
         states[:, 0] = state
         states[:, 1:] = driven[:, :-1]
@@ -142,15 +145,15 @@ class BlockFilter:
         output: NDArray[np.float32] = tiled @ self.direct
         output += states.astype(np.float32).reshape(*tiled.shape[:3], self.order) @ self.free
         block, rest = divmod(frames, BLOCK_FRAMES)
-        behind = states[:, block] if rest else states[:, block - 1]
+        before_last = states[:, block] if rest else states[:, block - 1]
         last = rest or BLOCK_FRAMES
-        fed = padded[:, frames - last : frames] @ self.driven[BLOCK_FRAMES - last :]
-        return output.reshape(channels, -1)[:, :frames], behind @ self.advance[last] + fed
+        driven_last = padded[:, frames - last : frames] @ self.driven[BLOCK_FRAMES - last :]
+        return output.reshape(channels, -1)[:, :frames], before_last @ self.advance[last] + driven_last
 
 
 @cache
 def k_filter(sr: int) -> BlockFilter:
-    """`k_weighting(sr)` by blocks."""
+    """Return the K weighting at `sr` Hz as a block filter."""
     transition, entry, out, through = _state_space(k_weighting(sr))
     advance = [np.eye(len(transition))]
     for _ in range(BLOCK_FRAMES):
@@ -176,7 +179,7 @@ def k_filter(sr: int) -> BlockFilter:
 def _state_space(
     sections: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
-    """Second-order sections in series as A, B, C, D: s' = A s + B u and y = C s + D u."""
+    """Return second-order sections in series as the state space A, B, C, D: s' = A s + B u and y = C s + D u."""
     transition, entry, out, through = np.zeros((0, 0)), np.zeros((0, 1)), np.zeros((1, 0)), 1.0
     for b0, b1, b2, _, a1, a2 in sections:
         own_entry = np.array([[b1 - a1 * b0], [b2 - a2 * b0]])
@@ -189,10 +192,11 @@ def _state_space(
 
 
 class LoudnessMeter:
-    """Integrated loudness of a recording that arrives in blocks; `integrated` may be asked at any time.
+    """Measure the loudness of a recording that arrives in blocks; results can be read at any time.
 
-    All channels weigh 1, but those of the surround layouts of five channels (L R C Ls Rs) and six
-    (L R C LFE Ls Rs).
+    All channels have the weight 1, except in recordings of five (L R C Ls Rs) or six channels (L R C LFE Ls
+    Rs), which get the weights of BS.1770-4. Raises ValueError for a sample rate or a number of channels below
+    1.
     """
 
     def __init__(self, sr: int, channels: int) -> None:
@@ -205,7 +209,7 @@ class LoudnessMeter:
         self._filter = k_filter(sr)
         self._state = np.zeros((channels, self._filter.order))
         self._frames = 0
-        # Energy of each step over all channels, weighted; the last one may be incomplete.
+        # The weighted energy of each step, summed over channels. The last step may be incomplete.
         self._energies: list[float] = []
 
     def update(self, block: NDArray[np.float32]) -> None:
@@ -222,19 +226,19 @@ class LoudnessMeter:
             self._add(weighted)
 
     def integrated(self) -> float | None:
-        """The loudness so far in LUFS; None where it is undefined.
+        """Return the integrated loudness so far in LUFS; None if it is undefined.
 
-        That is under 0.4 s, where every block lies under the absolute gate, and where a sample is NaN or
-        infinite. An incomplete block at the end does not count.
+        It is undefined if the recording is shorter than 0.4 s, if all blocks are below the absolute gate, or if a
+        sample is NaN or infinite. An incomplete block at the end does not count.
         """
         powers = self._gated_powers(STEPS_IN_A_BLOCK, RELATIVE_GATE)
         return LOUDNESS_OFFSET + 10.0 * math.log10(powers.mean()) if powers.size else None
 
     def range(self) -> float | None:
-        """The loudness range so far in LU, 0 and more; None where it is undefined.
+        """Return the loudness range so far in LU, 0 or more, after EBU Tech 3342 (2016); None if it is undefined.
 
-        That is where `integrated` is, and where fewer than two windows of 3 s, one every 100 ms, pass both gates.
-        EBU Tech 3342 (2016).
+        It is undefined where `integrated` is, and if fewer than two windows of 3 s (one every 100 ms) pass both
+        gates.
         """
         powers = self._gated_powers(STEPS_IN_A_WINDOW, RANGE_GATE)
         if powers.size < 2:
@@ -243,7 +247,10 @@ class LoudnessMeter:
         return 10.0 * math.log10(high / low)
 
     def _gated_powers(self, steps_in_a_block: int, relative_gate: float) -> NDArray[np.float64]:
-        """Mean powers of blocks of so many steps, one every step, that pass both gates; empty where undefined."""
+        """Return the mean powers of the blocks that pass both gates; empty if undefined.
+
+        There is one block of `steps_in_a_block` steps at each step. `relative_gate` is in LU.
+        """
         complete = step_at(self._frames, self._sr)
         steps = np.array(self._energies[:complete])
         if steps.size < steps_in_a_block or not np.isfinite(steps).all():
@@ -256,10 +263,10 @@ class LoudnessMeter:
         return powers
 
     def _add(self, rows: NDArray[np.float32]) -> None:
-        """Add the energy of K-weighted `rows`, shape (channels, frames), to the steps they lie in."""
+        """Add the energy of K-weighted `rows`, shape (channels, frames), to the steps that contain them."""
         frames = rows.shape[1]
         first, last = step_at(self._frames, self._sr), step_at(self._frames + frames - 1, self._sr)
-        # Steps start at whole frames; the first one may have started in an earlier block.
+        # Steps start at whole frames. The first one may have started in an earlier block.
         starts = np.arange(first, last + 1) * self._sr // STEPS_IN_A_SECOND - self._frames
         with np.errstate(invalid="ignore"):
             sums = np.add.reduceat(rows * rows, np.maximum(starts, 0), axis=1, dtype=np.float64)
@@ -271,16 +278,5 @@ class LoudnessMeter:
 
 
 def step_at(frame: int, sr: int) -> int:
-    """Which step of a tenth of a second `frame` lies in; step n starts at frame ⌊n · `sr` / 10⌋."""
+    """Return the step of a tenth of a second that contains `frame`; step n starts at frame ⌊n · `sr` / 10⌋."""
     return (STEPS_IN_A_SECOND * (frame + 1) - 1) // sr
-
-
-def integrated_loudness(y: NDArray[np.float32], sr: int) -> float | None:
-    """Integrated loudness of `y` in LUFS, None where it is undefined (see `LoudnessMeter.integrated`).
-
-    `y` is float32, shape (frames,) or (frames, channels); `sr` is in Hz.
-    """
-    block = y[:, None] if y.ndim == 1 else y
-    meter = LoudnessMeter(sr, block.shape[1])
-    meter.update(block)
-    return meter.integrated()

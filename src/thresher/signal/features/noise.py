@@ -1,8 +1,8 @@
-"""How noisy a clip is: the flatness of its spectra, in bands of an octave.
+"""Spectral flatness of a clip, averaged over octave bands: about 1 for noise, near 0 for tones.
 
-Flatness is the geometric mean of a band's powers over their arithmetic mean: 1 where all are equal, near 0 where
-few hold everything (A. Gray and J. Markel, IEEE Trans. ASSP 22, 1974). In bands of an octave the colour of noise
-hardly matters.
+The flatness of a band is the geometric mean of its powers divided by their arithmetic mean (A. Gray and J.
+Markel, IEEE Trans. ASSP 22, 1974). It is 1 if all powers are equal, and near 0 if a few bins hold all the
+power. Octave bands make the result nearly independent of the colour of the noise.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ import numpy as np
 
 from thresher.signal.features.spectra import FLATNESS_EDGES, Spectra
 
-# Powers of white noise in one spectrum are exponentially distributed: the mean of their logarithms lies Euler's
-# constant below the logarithm of their mean.
+# The powers of white noise in one spectrum are exponentially distributed. The mean of their logarithms is the
+# logarithm of their mean minus Euler's constant.
 EXPECTED = float(np.exp(-np.euler_gamma))
 
-# Loudness grows as this power of power: S. S. Stevens, "On the psychophysical law", Psychological Review 64 (1957).
-# So weighs a band, and one that is empty counts for nothing.
+# Bands are weighted by their power raised to this exponent, which follows loudness (S. S. Stevens, "On the
+# psychophysical law", Psychological Review 64, 1957). An empty band has no weight.
 LOUDNESS_EXPONENT = 0.3
 
-SILENCE = 1e-5  # of the loudest spectrum's power, -50 dB: quieter ones do not count
+SILENCE = 1e-5  # relative to the power of the loudest spectrum, -50 dB; quieter spectra do not count
 
-
-# Of a sample rate; above, its filters leave less and less of what there was.
+# The highest frequency used, as a share of the sample rate: near the Nyquist frequency, resampling filters
+# attenuate.
 HIGHEST_SHARE = 0.45
 
 
 def noisiness(spectra: Spectra, sr: int) -> float | None:
-    """Mean flatness of the bands of all spectra, 0 … 1, of noise about 1; None where there is no power at all.
+    """Return the mean spectral flatness over bands and spectra, in [0, 1]; None if the signal has no power.
 
-    `sr` is the sample rate in Hz that the sound had before it was brought to the working rate.
+    `sr` is the sample rate in Hz before the signal was resampled to the working rate.
     """
     used = max(1, np.searchsorted(FLATNESS_EDGES, HIGHEST_SHARE * sr, side="right") - 1)
     means = spectra.means[:, :used].astype(np.float64)

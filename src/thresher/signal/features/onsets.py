@@ -1,8 +1,8 @@
-"""How often something starts in a clip, and at what tempo: from how the mel levels rise.
+"""Onset rate and tempo of a clip, from rises of its mel levels.
 
-Levels are those of `descriptors.mel_levels`: dB relative to the mean power, float32, shape (steps, bands), a step
-every 32 ms. Onset strength is the mean rise of the bands from step to step, in dB: S. Böck and G. Widmer, "Maximum
-filter vibrato suppression for onset detection", DAFx 2013 (without the filter).
+Levels are those of `descriptors.mel_levels`: dB relative to the mean power, float32, shape (steps, bands), one
+step every 32 ms. Onset strength is the mean rise of the bands from one step to the next, in dB (S. Böck and G.
+Widmer, "Maximum filter vibrato suppression for onset detection", DAFx 2013, without the filter).
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from thresher.signal.features.spectra import HOP, WORKING_RATE
 
 Floats = NDArray[np.float32]
 
-QUIETEST = -40.0  # dB: what happens below is not heard as a start
-AROUND = 31  # steps, 1 s, whose mean strength an onset stands out of
-LEAST_RISE = 2.0  # dB above that mean
-APART = 3  # steps, 96 ms between onsets at least
+QUIETEST = -40.0  # levels are raised to this (dB): changes below it are not heard as onsets
+AROUND = 31  # steps, 1 s: an onset exceeds the mean strength around it
+LEAST_RISE = 2.0  # the least excess over that mean, in dB
+APART = 3  # the least distance between onsets, in steps (96 ms)
 
 SLOWEST, FASTEST = 40.0, 240.0  # beats per minute
 CENTRE = 120.0
-OCTAVES = 0.9  # how wide preference of a tempo is about CENTRE
-LEAST_PULSE = 0.25  # correlation of the onset strength a beat later
-LEAST_RATE = 0.5  # onsets per second that make a pulse
-MULTIPLES = (2, 3, 4)  # of a beat, by which its length is made out more exactly
+OCTAVES = 0.9  # the standard deviation of the preference for tempi near CENTRE
+LEAST_PULSE = 0.25  # the least autocorrelation of the onset strength at the lag of a beat
+LEAST_RATE = 0.5  # the least onsets per second for a tempo
+MULTIPLES = (2, 3, 4)  # multiples of a beat whose peaks refine its length
 
 STEPS_PER_SECOND = WORKING_RATE / HOP
 
 
 @dataclass(frozen=True)
 class Pulse:
-    """Onsets per second, and beats per minute; None where there is no clear beat."""
+    """Onsets per second, and the tempo in beats per minute, None if no beat is clear."""
 
     onset_rate: float
     tempo: float | None
 
 
 def find_pulse(passages: list[Floats]) -> Pulse | None:
-    """Onsets and tempo of a clip; None where it is too short to have any.
+    """Find the onset rate and the tempo of a clip; return None if the clip is too short.
 
-    `passages` are its mel levels, float32, shape (steps, bands), one for each excerpt that was looked at.
+    `passages` are its mel levels, float32, shape (steps, bands), one array for each analysed excerpt.
     """
     strengths = [onset_strength(levels) for levels in passages if len(levels) > 1]
     steps = sum(map(len, strengths))
@@ -54,29 +54,33 @@ def find_pulse(passages: list[Floats]) -> Pulse | None:
 
 
 def onset_strength(levels: Floats) -> Floats:
-    """Mean rise of the bands in dB at each step but the first, shape (steps - 1,)."""
-    heard = np.maximum(levels, np.float32(QUIETEST))
-    rises: Floats = np.maximum(np.diff(heard, axis=0), np.float32(0.0)).mean(axis=1)
+    """Return the mean rise of the bands in dB at each step except the first, shape (steps - 1,)."""
+    audible = np.maximum(levels, np.float32(QUIETEST))
+    rises: Floats = np.maximum(np.diff(audible, axis=0), np.float32(0.0)).mean(axis=1)
     return rises
 
 
 def count_onsets(strength: Floats) -> int:
-    """How many onsets `strength`, (steps,), has: peaks that stand out by LEAST_RISE, APART from higher ones."""
+    """Count the onsets in `strength`, shape (steps,).
+
+    An onset is a peak that exceeds the mean around it by LEAST_RISE and has no higher peak within APART steps.
+    """
     half = AROUND // 2
     sums = np.cumsum(np.pad(strength, (half + 1, half)), dtype=np.float64)
     around = (sums[AROUND:] - sums[:-AROUND]) / AROUND
     near = np.lib.stride_tricks.sliding_window_view(np.pad(strength, APART - 1), 2 * APART - 1)
-    # the first of equal ones
+    # of several equal peaks, the first counts
     highest = near[:, : APART - 1].max(axis=1) < strength
     highest &= near[:, APART:].max(axis=1) <= strength
     return int(np.count_nonzero(highest & (strength > around + LEAST_RISE)))
 
 
 def find_tempo(strengths: list[Floats]) -> float | None:
-    """Beats per minute; None where no beat is clear or the clip is too short to have a fast one twice.
+    """Return the tempo in beats per minute; None if no beat is clear or the clip is too short for two fast beats.
 
-    The lag at which onset strength is most like itself, weighted by a log-normal preference about CENTRE: D. Ellis,
-    "Beat Tracking by Dynamic Programming", Journal of New Music Research 36 (2007).
+    The beat is the lag with the highest autocorrelation of the onset strength, weighted by a log-normal
+    preference for tempi near CENTRE (D. Ellis, "Beat Tracking by Dynamic Programming", Journal of New Music
+    Research 36, 2007).
     """
     longest = min(int(MULTIPLES[-1] * 60.0 / SLOWEST * STEPS_PER_SECOND), min(map(len, strengths)) // 2)
     mean = np.float32(np.concatenate(strengths).mean())

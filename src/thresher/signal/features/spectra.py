@@ -1,7 +1,8 @@
-"""The one short-time Fourier transform behind descriptor and measures, and what is summed out of it.
+"""The short-time Fourier transform shared by descriptor and measures, reduced to bands.
 
-`y` is float32, shape (frames,), mono, at WORKING_RATE; windows of WINDOW samples every HOP samples (32 ms) are the
-steps. Powers are those of `y` with its variance brought to 1, so that gain and constant offset cancel.
+The signal `y` is float32, shape (frames,), mono, at WORKING_RATE. There is a window of WINDOW samples every HOP
+samples (32 ms); these are the steps. Powers are those of `y` normalised to a variance of 1, so that they do not
+depend on gain or on a constant offset.
 """
 
 from __future__ import annotations
@@ -19,28 +20,30 @@ Floats = NDArray[np.float32]
 WORKING_RATE = 16_000
 WINDOW = 2_048
 HOP = 512
-CHUNK_STEPS = 64  # their spectra stay in a core's cache
+CHUNK_STEPS = 64  # steps transformed at a time: their spectra fit into a core's cache
 LOWEST_HZ, HIGHEST_HZ = 40.0, 7_200.0
 STRIP_BANDS = 8
 
 MEL_BANDS = 40
 
 CONTRAST_EDGES = (LOWEST_HZ, 200.0, 400.0, 800.0, 1_600.0, 3_200.0, HIGHEST_HZ)
-CONTRAST_SHARE = 0.1  # of a band's bins are its peaks, as many its valleys
+CONTRAST_SHARE = 0.1  # the share of a band's bins that are its peaks; the same number are its valleys
 CONTRAST_FLOOR = 1e-8
 
-# Octaves: narrow enough for the colour of noise not to matter, wide enough at the bottom for some bins. Finer at
-# the top, so that where a sample rate or a codec ends all sound it does so within a band of little weight.
+# Octaves are narrow enough that the colour of noise hardly matters, and wide enough to contain some bins at the
+# bottom. Bands are narrower at the top, so that the cut-off of a sample rate or a codec falls into a band of
+# little weight.
 FLATNESS_EDGES = (LOWEST_HZ, 90.0, 200.0, 400.0, 800.0, 1.6e3, 2.4e3, 3.2e3, 4e3, 5e3, 6e3, HIGHEST_HZ)
 
-LOG_FLOOR = 1e-12  # added to powers before their logarithm is taken
+LOG_FLOOR = 1e-12  # added to powers before taking their logarithm
 
-# Semitones from E2 (82 Hz) on; a pitch sounds where it stands out of the AROUND semitones it is the middle of.
+# The semitones start at E2 (82 Hz).
 LOWEST_MIDI, SEMITONES = 40, 60
 
 
 def at_working_rate(y: Floats, sr: int) -> Floats:
-    """Mono `y`, float32, shape (frames,), at WORKING_RATE instead of `sr` Hz; zeros make up a window."""
+    """Resample mono `y`, float32, shape (frames,), from `sr` Hz to WORKING_RATE; pad it with zeros to a whole
+    window."""
     if sr != WORKING_RATE:
         import soxr  # type: ignore[import-untyped, unused-ignore]
 
@@ -50,11 +53,11 @@ def at_working_rate(y: Floats, sr: int) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Spectra:
-    """What every analysis sums out of the transform; powers are those of a signal with its variance brought to 1.
+    """The spectra of a signal, reduced to the bands that every analysis needs; float32.
 
-    `mel`: float32, shape (steps, MEL_BANDS), power in mel bands. Of every other step, in the bands between
-    FLATNESS_EDGES, float32, shape (ceil(steps / 2), bands): `means`, the mean power of a band's bins, and
-    `log_means`, the mean of their natural logarithms.
+    `mel`, shape (steps, MEL_BANDS), is the power in mel bands. `means` and `log_means`, shape (ceil(steps / 2),
+    bands), cover every other step and the bands between FLATNESS_EDGES: the mean power of a band's bins, and
+    the mean of the natural logarithms of these powers.
     """
 
     mel: Floats
@@ -64,15 +67,18 @@ class Spectra:
 
 @dataclass(frozen=True, eq=False)
 class DescribedSpectra(Spectra):
-    """What a descriptor needs besides: power in `semitones`, shape (steps, SEMITONES), and of every other step the
-    `contrast` of the bands between CONTRAST_EDGES in dB; float32."""
+    """Spectra with what only a descriptor needs; float32.
+
+    `semitones`, shape (steps, SEMITONES), is the power in semitones. `contrast`, shape (ceil(steps / 2),
+    bands), is the contrast of every other step in the bands between CONTRAST_EDGES, in dB.
+    """
 
     semitones: Floats
     contrast: Floats
 
 
 def spectra(y: Floats) -> Spectra:
-    """The spectra of `y`, float32, shape (frames,), at WORKING_RATE, at least one window."""
+    """Return the spectra of `y`, float32, shape (frames,), at WORKING_RATE, at least one window long."""
     bands = _Banded(y)
     for chunk, powers in _transformed(y):
         bands.take(chunk, powers)
@@ -80,7 +86,7 @@ def spectra(y: Floats) -> Spectra:
 
 
 def described_spectra(y: Floats) -> DescribedSpectra:
-    """The spectra of `y`, as `spectra` gives them, and what only a descriptor needs."""
+    """Return the spectra of `y` as `spectra` does, with what a descriptor needs."""
     bands, strips = _Banded(y), _strips(semitone_filters)
     semitones = np.empty((len(bands.mel), SEMITONES), np.float32)
     contrast = []
@@ -88,14 +94,15 @@ def described_spectra(y: Floats) -> DescribedSpectra:
         bands.take(chunk, powers)
         for strip in strips:
             semitones[chunk, strip.bands] = powers[:, strip.bins] @ strip.weights
-        # Windows overlap by three quarters: every other one will do for what costs a sort.
+        # Windows overlap by three quarters, so every other one is enough for the contrast, which has to sort bins.
         contrast.append(_contrast(powers[::2]))
     means, log_means = np.concatenate(bands.means), np.concatenate(bands.log_means)
     return DescribedSpectra(bands.mel, means, log_means, semitones, np.concatenate(contrast))
 
 
 def decibels(powers: Floats, floor: float) -> Floats:
-    """Levels relative to the mean of all of `powers`, in dB, none below `floor`."""
+    """Return the levels of `powers` relative to their mean, in dB, with `floor` (a power ratio) added as a soft
+    floor."""
     mean = float(powers.mean())
     levels: Floats = np.float32(10.0) * np.log10(powers / np.float32(mean or 1.0) + np.float32(floor))
     return levels
@@ -106,7 +113,8 @@ def _windows(y: Floats) -> Floats:
 
 
 def _transformed(y: Floats) -> Iterator[tuple[slice, Floats]]:
-    """Power spectra of `y`, its variance brought to 1, by CHUNK_STEPS: which steps, and powers (steps, bins)."""
+    """Yield the power spectra of `y`, normalised to a variance of 1: a slice of steps and their powers, (steps,
+    bins)."""
     from scipy.fft import rfft
 
     windows = _windows(y)
@@ -122,7 +130,7 @@ def _transformed(y: Floats) -> Iterator[tuple[slice, Floats]]:
 
 
 class _Banded:
-    """Collects what `Spectra` holds, chunk by chunk."""
+    """Collect the bands of `Spectra`, chunk by chunk."""
 
     def __init__(self, y: Floats) -> None:
         self.mel = np.empty((len(_windows(y)), MEL_BANDS), np.float32)
@@ -146,12 +154,12 @@ class _Banded:
 
 
 def _bins(edges: tuple[float, ...]) -> list[int]:
-    """Edges of bands in Hz as bins of a spectrum."""
+    """Return band edges in Hz as bins of a spectrum."""
     return [round(edge * WINDOW / WORKING_RATE) for edge in edges]
 
 
 def _contrast(powers: Floats) -> Floats:
-    """How far the strongest bins of each band lie above its weakest, in dB; (steps, bins) → (steps, bands).
+    """Return by how many dB the strongest bins of each band exceed its weakest; (steps, bins) → (steps, bands).
 
     D. Jiang et al., "Music type classification by spectral contrast feature", ICME 2002.
     """
@@ -168,10 +176,10 @@ def _contrast(powers: Floats) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Strip:
-    """Neighbouring columns of a filter bank, and only the bins that they need.
+    """Adjacent columns of a filter bank, and only the bins that they need.
 
-    Products with these are faster than with the whole bank, and so small that BLAS starts no threads, which
-    would only fight with the other workers for their cores.
+    Products with strips are faster than with the whole bank. They are too small for BLAS to start threads,
+    which would compete with the other workers for the cores.
     """
 
     bins: slice
@@ -192,9 +200,9 @@ def _strips(filters: Callable[[], Floats]) -> tuple[Strip, ...]:
 
 
 def mel_filters() -> Floats:
-    """Triangular mel bands over the bins of a spectrum up to HIGHEST_HZ: float32, shape (bins, MEL_BANDS).
+    """Return triangular mel filters over the bins up to HIGHEST_HZ: float32, shape (bins, MEL_BANDS).
 
-    Each peaks at 1. The mel scale is that of M. Slaney, "Auditory Toolbox" (1998): linear to 1 kHz, then
+    Each has the peak 1. The mel scale is that of M. Slaney, "Auditory Toolbox" (1998): linear to 1 kHz, then
     logarithmic.
     """
     hz = np.arange(int(HIGHEST_HZ * WINDOW / WORKING_RATE) + 1) * WORKING_RATE / WINDOW
@@ -208,9 +216,9 @@ def mel_filters() -> Floats:
 
 
 def semitone_filters() -> Floats:
-    """Triangular semitones over the bins of a spectrum up to the highest: float32, shape (bins, SEMITONES).
+    """Return triangular semitone filters over the bins up to the highest one: float32, shape (bins, SEMITONES).
 
-    Each peaks at 1 at its own pitch, where A4 is 440 Hz.
+    Each has the peak 1 at its pitch. A4 is 440 Hz.
     """
     midi = LOWEST_MIDI + np.arange(SEMITONES)
     highest = 440.0 * 2.0 ** ((midi[-1] + 1 - 69) / 12.0)

@@ -1,11 +1,11 @@
-"""Where sound starts and ends in a recording, and whether there is any; in one pass, block by block.
+"""Find where sound starts and ends in a recording, and whether it is silent, in one pass over its blocks.
 
-Blocks are float32, shape (frames, channels), full scale ±1.0; spans are half open, in frames; levels
-are in decibels of RMS: relative to the loudest frame (`top_db`) or to full scale (`floor_db`).
+Blocks are float32, shape (frames, channels), full scale ±1.0. Spans are half open, in frames. Levels are in
+decibels of RMS, relative to the loudest analysis frame (`top_db`) or to full scale (`floor_db`).
 
-An analysis frame is a whole number of hops and is centred on one, so its energy is the sum of the
-energies of the hops in it. Only those hop sums are kept: memory is 16 bytes a hop for each channel
-(and for their mean), whatever the length of the blocks.
+An analysis frame is a whole number of hops long, so its energy is the sum of the energies of its hops. Only the
+sums of hops are kept: 16 bytes per hop for each channel and for the mean of the channels, whatever the block
+length.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# librosa.amplitude_to_db lifts every amplitude to 1e-5 before it compares; this is its square.
+# librosa.amplitude_to_db raises all amplitudes to at least 1e-5; this is the square of that.
 MINIMUM_POWER = 1e-10
 
-# The mean of the channels cancels where it holds less than this part (-60 dB) of their mean energy.
+# The channels cancel if their mean has less than this share (-60 dB) of their mean energy.
 CANCELLED_ENERGY_RATIO = 1e-6
 
-# Samples turned to float64 at a time: few enough to stay in a core's cache.
+# Samples converted to float64 at a time: they fit into a core's cache.
 CHUNK_SAMPLES = 32_768
 
 
@@ -29,9 +29,10 @@ CHUNK_SAMPLES = 32_768
 class TrimSettings:
     """What counts as silence.
 
-    `top_db`: decibels under the loudest frame, > 0. `floor_db`: dBFS, < 0, under which everything is
-    silence. `frame_length` and `hop_length`: frames; `frame_length` is a multiple of 2 · `hop_length`.
-    Raises ValueError otherwise.
+    `top_db` is in decibels below the loudest analysis frame, > 0. Everything below `floor_db` (dBFS, < 0) is
+    silence. `frame_length` and `hop_length` are in frames; `frame_length` is a multiple of 2 · `hop_length`.
+
+    Raises ValueError for other values.
     """
 
     top_db: float = 50.0
@@ -63,7 +64,7 @@ class Span:
 
     @property
     def frames(self) -> int:
-        """How many frames lie in the span."""
+        """The length of the span in frames."""
         return self.end - self.start
 
 
@@ -72,12 +73,12 @@ NOTHING = Span(0, 0)
 
 @dataclass(frozen=True)
 class Levels:
-    """What one pass over a recording tells.
+    """The levels of a recording.
 
-    `span` is where sound is: empty where the recording is `silent` or not `finite`. `mono_channel` is
-    what `to_mono` wants: None for the mean of the channels, or the index of the loudest channel where
-    the mean cancels. Of the span: `silence`, the share of its analysis frames that are silent, 0 … 1, and
-    `dc_offset`, the mean of the channel whose mean is farthest from zero, without its sign, full scale 1.
+    `frames` is its length. `span` is where sound is; it is empty if the recording is `silent` or not `finite`.
+    `mono_channel` is the argument for `to_mono`: None for the mean of the channels, or the index of the loudest
+    channel if the channels cancel. Two figures describe the span: `silence`, the share of its analysis frames
+    that are silent, in [0, 1], and `dc_offset`, the largest absolute mean of any channel, full scale 1.
     """
 
     frames: int
@@ -90,13 +91,14 @@ class Levels:
 
 
 class LevelMeter:
-    """Measures a recording that arrives in blocks of any size; `result` may be asked at any time.
+    """Measure a recording that arrives in blocks of any size; `result` can be called at any time.
 
-    Silent: in every channel, with that channel's mean subtracted, no frame's RMS exceeds `floor_db`.
+    A recording is silent if in every channel, after subtracting the channel's mean, no analysis frame's RMS
+    exceeds `floor_db`.
 
-    The mean of the channels cancels where it is silent and a channel is not, or where its energy is
-    60 dB or more under the mean of the channels' energies (all about their own means). Then the channel
-    with the most energy stands for the recording, the first of equals.
+    The channels cancel if their mean is silent and a channel is not, or if the energy of their mean is at least
+    60 dB below the mean energy of the channels (each after subtracting its own mean). Then the channel with the
+    most energy is used instead of the mean; among equals, the first.
     """
 
     def __init__(self, channels: int, settings: TrimSettings) -> None:
@@ -104,7 +106,7 @@ class LevelMeter:
             raise ValueError(f"a recording has at least one channel, not {channels!r}")
         self._channels = channels
         self._settings = settings
-        # Rows are the channels and, where there are several, their mean after them.
+        # Rows are the channels, followed by their mean if there are several.
         rows = channels if channels == 1 else channels + 1
         self._begun_hop: NDArray[np.float32] = np.empty((rows, 0), np.float32)
         self._sums: list[NDArray[np.float64]] = []
@@ -129,7 +131,7 @@ class LevelMeter:
                 self._keep(*hop_sums(rows[:, :whole].reshape(len(rows), -1, hop)))
 
     def result(self) -> Levels:
-        """The levels of everything taken so far."""
+        """Return the levels of all blocks taken so far."""
         sums, energies = self._all_hops()
         if not np.isfinite(energies).all():
             return Levels(self._frames, NOTHING, silent=False, mono_channel=None, finite=False)
@@ -148,7 +150,7 @@ class LevelMeter:
         return Levels(self._frames, span, silent, mono_channel, True, silence, offset)
 
     def _begun_hop_with(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The frames left over from before and `block`, by row: shape (rows, frames)."""
+        """Return the frames of the incomplete hop and of `block`, by row: shape (rows, frames)."""
         left_over = self._begun_hop.shape[1]
         if self._channels == 1 and not left_over:
             return block.T
@@ -162,13 +164,13 @@ class LevelMeter:
     def _keep(self, sums: NDArray[np.float64], energies: NDArray[np.float64]) -> None:
         self._sums.append(sums)
         self._energies.append(energies)
-        # Squares of float32 cannot overflow float64, so an energy is finite exactly if its samples are.
+        # Squares of float32 do not overflow float64, so an energy is finite if and only if its samples are.
         self._finite = bool(np.isfinite(energies).all())
 
     def _all_hops(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Sums and energies of all hops, the begun one included; each of shape (rows, hops)."""
+        """Return the sums and energies of all hops, including the incomplete one; each of shape (rows, hops)."""
         begun = hop_sums(self._begun_hop[:, None, :]) if self._begun_hop.shape[1] else None
-        # Joined, so that asking again does not join again.
+        # Keep the joined arrays, so that the next call does not join them again.
         for kept in (self._sums, self._energies):
             kept[:] = [np.concatenate(kept, axis=1) if kept else np.empty((len(self._begun_hop), 0))]
         sums, energies = self._sums[0], self._energies[0]
@@ -177,7 +179,7 @@ class LevelMeter:
         return np.concatenate((sums, begun[0]), axis=1), np.concatenate((energies, begun[1]), axis=1)
 
     def _is_silent(self, sums: NDArray[np.float64], energies: NDArray[np.float64]) -> bool:
-        """Whether one row never exceeds the floor about its mean; `sums`, `energies`: (hops,)."""
+        """Return whether a row, minus its mean, never exceeds the floor; `sums`, `energies`: (hops,)."""
         mean = sums.sum() / self._frames
         samples = np.full(len(sums), self._settings.hop_length, np.float64)
         samples[-1] = self._frames - (len(sums) - 1) * self._settings.hop_length
@@ -196,29 +198,31 @@ class LevelMeter:
         return int(channels.argmax()) if cancels else None
 
     def _span(self, powers: NDArray[np.float64]) -> Span:
-        """librosa's bounds for the powers of a row's analysis frames, (hops,)."""
+        """Return the bounds that librosa finds for the powers of a row's analysis frames, (hops,)."""
         loud = np.flatnonzero(powers > powers.max() * 10.0 ** (-self._settings.top_db / 10.0))
         hop = self._settings.hop_length
         return Span(int(loud[0]) * hop, min(self._frames, (int(loud[-1]) + 1) * hop))
 
     def _silence(self, powers: NDArray[np.float64], sums: NDArray[np.float64], span: Span) -> float:
-        """Share of the analysis frames in `span` that are silent; `powers`, `sums`: (hops,) of the row.
+        """Return the share of the analysis frames in `span` that are silent; `powers`, `sums`: (hops,) of the
+        row.
 
-        A frame is silent at `top_db` under the loudest or under `floor_db`, as it is or about the mean of the span:
-        neither an offset of the whole nor one that only the sound has makes silence loud.
+        A frame is silent if it is `top_db` below the loudest frame, or below `floor_db`. Each frame counts with
+        the lower of two powers: as it is, and after subtracting the mean of the span. So a constant offset does
+        not hide silence, whether the silence has the offset or only the sound has it.
         """
         inside = self._hops(span)
         mean = sums[inside].sum() / span.frames
-        # without the energy of an offset, whose product with the frames' own sums is added hop by hop as well
-        moved = self._frame_powers(2.0 * mean * sums)[inside] - mean * mean
-        heard = np.minimum(powers[inside], powers[inside] - moved)
+        # E[(y - mean)²] = E[y²] - 2 mean E[y] + mean²
+        removed = self._frame_powers(2.0 * mean * sums)[inside] - mean * mean
+        lower = np.minimum(powers[inside], powers[inside] - removed)
         threshold = max(
-            heard.max() * 10.0 ** (-self._settings.top_db / 10.0), 10.0 ** (self._settings.floor_db / 10.0)
+            lower.max() * 10.0 ** (-self._settings.top_db / 10.0), 10.0 ** (self._settings.floor_db / 10.0)
         )
-        return float(np.count_nonzero(heard <= threshold) / len(heard))
+        return float(np.count_nonzero(lower <= threshold) / len(lower))
 
     def _dc_offset(self, sums: NDArray[np.float64], span: Span) -> float:
-        """The largest mean over `span` of all channels, without sign; `sums`: (channels, hops)."""
+        """Return the largest absolute mean over `span` of any channel; `sums`: (channels, hops)."""
         return float(np.abs(sums[:, self._hops(span)].sum(axis=1)).max() / span.frames)
 
     def _hops(self, span: Span) -> slice:
@@ -226,9 +230,11 @@ class LevelMeter:
         return slice(span.start // hop, -(-span.end // hop))
 
     def _frame_powers(self, energies: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Mean square of each analysis frame, zeros beyond both ends; (hops,) → (frames // hop + 1,).
+        """Return the mean square of each analysis frame, with zeros beyond both ends; (hops,) → (frames // hop
+        + 1,).
 
-        Added hop by hop: differences of a running sum would drown a quiet end after a loud middle.
+        The hops of a frame are added one by one. Differences of a running sum would lose a quiet end after a loud
+        middle to rounding.
         """
         hops_in_half = self._settings.frame_length // (2 * self._settings.hop_length)
         padded = np.pad(energies, hops_in_half)
@@ -240,9 +246,10 @@ class LevelMeter:
 
 
 def hop_sums(hops: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sums of samples and of their squares; (rows, hops, frames) → two of (rows, hops).
+    """Return the sums of the samples and of their squares for each hop; (rows, hops, frames) → two of (rows,
+    hops).
 
-    In float64: float32 cannot tell a constant near full scale from noise at -72 dBFS.
+    They are float64: in float32 a constant near full scale would hide noise at -72 dBFS.
     """
     exact = hops.astype(np.float64)
     with np.errstate(invalid="ignore"):
@@ -250,9 +257,10 @@ def hop_sums(hops: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np
 
 
 def to_mono(block: NDArray[np.float32], mono_channel: int | None) -> NDArray[np.float32]:
-    """One channel from many: the mean, or the one called `mono_channel`; (frames, channels) → (frames,).
+    """Mix a block down to mono: (frames, channels) → (frames,), float32.
 
-    Equal channels give back their own samples. A single channel is returned as a view.
+    Returns the channel `mono_channel`, or the mean of all channels if that is None. The mean of equal channels
+    equals them exactly. A single channel is returned as a view.
     """
     if mono_channel is not None:
         return block[:, mono_channel]
@@ -264,16 +272,3 @@ def to_mono(block: NDArray[np.float32], mono_channel: int | None) -> NDArray[np.
             total += block[:, channel]
     total /= block.shape[1]
     return total.astype(np.float32)
-
-
-def trim_bounds(y: NDArray[np.float32], settings: TrimSettings) -> Span:
-    """Where sound starts and ends in a mono signal.
-
-    `y` is float32, shape (frames,). The span is half open, in frames; it is empty where no frame, the
-    mean of `y` subtracted, exceeds `settings.floor_db` (dBFS), and where `y` holds NaN or infinity.
-    Otherwise the bounds equal those of `librosa.effects.trim` for the same `top_db`, `frame_length` and
-    `hop_length`.
-    """
-    meter = LevelMeter(1, settings)
-    meter.update(y[:, None])
-    return meter.result().span

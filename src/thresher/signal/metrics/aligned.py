@@ -1,7 +1,8 @@
-"""`aligned`: the best `prefix` of two fingerprints over all offsets with enough overlap.
+"""The metric `aligned`: the share of equal bits of two fingerprints at their best offset.
 
-It finds the same sound again: copies, crops and shifts. Offsets are in words (0.1238 s each) and positive
-where the second clip begins after the first: word t of the second lies on word t + offset of the first.
+It finds copies of a sound, also cropped or shifted ones. Offsets are in words (0.1238 s each). An offset is
+positive if the second clip begins after the first: word t of the second clip is compared with word t + offset
+of the first.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from thresher.signal.metrics.blocks import Threshold, compiled_scores, worth_com
 from thresher.signal.metrics.metric import WORD_BITS, Fingerprints, Metric, Scores, Words
 
 LEAST_WORDS = 12
-"""The least overlap of clips that have so many words: shorter ones match by chance."""
+"""The least overlap in words, of clips that are long enough: shorter overlaps match by chance."""
 
-# Work is a bound on the words that are compared: of each pair the product of both lengths. In a fresh process
-# numpy compares so many in the time that compiling takes, or loading what was compiled before.
+# Work is an upper bound of the words compared: the product of both lengths for each pair. These thresholds are the
+# words that numpy compares in the time it takes a new process to compile the kernel, or to load it from the cache.
 ALIGNED_WORK = Threshold(cold=448 << 20, cached=160 << 20)
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """How two fingerprints lie on each other best: `score` in [0, 1], `offset` and `overlap` in words."""
+    """The best alignment of two fingerprints: `score` in [0, 1], `offset` and `overlap` in words."""
 
     score: float
     offset: int
@@ -44,28 +45,32 @@ class Alignment:
 
 
 def least_overlap(one: int, other: int) -> int:
-    """Words that clips of these lengths must share: a third of the shorter, and 12 where it has them."""
+    """Return the least overlap, in words, at which clips of these lengths are compared.
+
+    It is a third of the shorter clip, rounded up, but at least LEAST_WORDS or the whole shorter clip.
+    """
     shorter = min(one, other)
     return max(-(-shorter // 3), min(LEAST_WORDS, shorter))
 
 
 def align(first: Words, second: Words) -> Alignment:
-    """The best offset of two fingerprints, each uint32, shape (words,), at least one word long.
+    """Return the best alignment of two fingerprints, each uint32, shape (words,), at least one word long.
 
-    Of equal scores (in float32) the smallest |offset| counts, then the negative one. So exchanging the clips
-    changes the offset's sign and nothing else, but where +d and −d tie: then both ways say −d.
+    Among equal scores (in float32) the smallest |offset| wins, then the negative one. So exchanging the clips
+    only changes the sign of the offset, except that if +d and -d tie, both orders return -d.
     """
     offsets, overlaps, scores = _all_offsets(first, second)
     tied = np.flatnonzero(scores == scores.max())
-    best = tied[np.argmin(np.abs(offsets[tied]))]  # offsets ascend: of two equally near, the negative
+    best = tied[np.argmin(np.abs(offsets[tied]))]  # offsets ascend, so argmin prefers the negative one
     return Alignment(float(scores[best]), int(offsets[best]), int(overlaps[best]))
 
 
 def standing_out(first: Words, second: Words) -> float:
-    """How far the best offset's score lies on the way from the median of all offsets' scores to 1: 0 … 1.
+    """Return how far the best score exceeds the median over all offsets, relative to a perfect score; in [0, 1].
 
-    0 where no offset is better than another, as of two unrelated noises, whose words are much alike; 1 where the
-    best one is perfect. Of identical constants, which match at every offset, it is 1.
+    This is (best - median) / (1 - median). It is 0 if no offset is better than another, and small for two
+    unrelated noises, whose words are similar at every offset. It is 1 if the best score is perfect, also for
+    identical constants, which match at every offset.
     """
     _, _, scores = _all_offsets(first, second)
     typical = float(np.median(scores))
@@ -73,7 +78,7 @@ def standing_out(first: Words, second: Words) -> float:
 
 
 def _all_offsets(first: Words, second: Words) -> tuple[NDArray[np.int64], NDArray[np.int64], Scores]:
-    """Every offset with enough overlap, ascending, how much that is, and the score there (float32)."""
+    """Return all offsets with enough overlap, ascending, the overlap at each, and the score at each (float32)."""
     least = least_overlap(first.size, second.size)
     offsets = np.arange(least - second.size, first.size - least + 1)
     starts, stops = np.maximum(0, -offsets), np.minimum(second.size, first.size - offsets)
@@ -85,9 +90,9 @@ def _all_offsets(first: Words, second: Words) -> tuple[NDArray[np.int64], NDArra
 def _different_bits(
     first: Words, second: Words, starts: NDArray[np.int64], stops: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """popcount(first ^ second) at each offset, over words `starts` to `stops` of the second."""
-    # The second lies on every window of the first, which is drawn out with zeros: where these are,
-    # the second's own bits are counted, and taken off again.
+    """Return popcount(first ^ second) at each offset, over the words `starts` to `stops` of the second."""
+    # The first is padded with zeros and compared with the second in every window. Over the padding, this counts
+    # the second's own bits, which are then subtracted.
     before = int(starts[0])
     padded = np.zeros(starts.size + second.size - 1, np.uint32)
     padded[before : before + first.size] = first[: padded.size - before]
@@ -99,7 +104,8 @@ def _different_bits(
 
 
 def aligned_scores(rows: Fingerprints, columns: Fingerprints, *, threads: int = 1) -> Scores:
-    """The best score over all offsets of each pair: float32, shape (rows.count, columns.count). Symmetric."""
+    """Return the best score over all offsets of each pair: float32, shape (rows.count, columns.count).
+    Symmetric."""
     work = rows.words.size * columns.words.size
     if worth_compiling("aligned_block", work, ALIGNED_WORK):
         longest = int(max(rows.lengths.max(initial=0), columns.lengths.max(initial=0)))
@@ -109,10 +115,11 @@ def aligned_scores(rows: Fingerprints, columns: Fingerprints, *, threads: int = 
 
 
 def aligned_triangle(fingerprints: Fingerprints) -> Scores:
-    """`aligned_scores` of few clips among themselves: float32, shape (n, n), NaN but below the diagonal."""
+    """Return `aligned_scores` of few clips among themselves: float32, shape (n, n), NaN except below the
+    diagonal."""
     count = fingerprints.count
     below = np.tri(count, k=-1, dtype=bool)
-    # Compiled, the few pairs above the diagonal cost less than leaving them out would.
+    # In compiled code the pairs above the diagonal cost less than leaving them out would.
     if worth_compiling("aligned_block", 0, ALIGNED_WORK):
         return np.where(below, aligned_scores(fingerprints, fingerprints), np.float32(np.nan))
     scores = np.full((count, count), np.nan, np.float32)

@@ -1,8 +1,8 @@
-"""Blocks of pairs on compiled kernels: when they pay, and how the work is cut up for threads.
+"""Decide when compiled kernels are worth loading, and split their work among threads.
 
-Starting numba costs a process as much as scoring many pairs in numpy does. A job is therefore worth compiled
-kernels where its *work* – a bound on the words it compares, see each metric – exceeds what numpy does in
-that time, or where this process has compiled the kernel already.
+Starting numba takes a process as long as scoring many pairs in numpy. So a job uses a compiled kernel only if
+its *work* exceeds what numpy does in that time, or if the process has loaded the kernel already. Work is an
+upper bound of the words compared; each metric says how it is counted.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from thresher.signal.threads import in_threads
 
 KERNELS = "thresher.signal.metrics.kernels"
 
-# A call can't be interrupted: Ctrl-C waits for one chunk of every thread, a few tenths of a second.
+# A call cannot be interrupted: Ctrl-C waits until each thread has finished its chunk, a few tenths of a second.
 CHUNK_WORK = 1 << 32
-# Long clips come last and cost most: threads end together where the last chunks are small.
+# With several chunks per thread, the threads end at about the same time although chunks take different times.
 CHUNKS_PER_THREAD = 8
-# Starting threads costs about as much as this.
+# Starting threads takes about as long as this much work.
 THREAD_WORK = 1 << 24
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """Work that takes numpy as long as a fresh process takes to start numba and finish it there.
+    """The work that takes numpy as long as a new process takes to start numba and do it there.
 
-    `cold` where the kernel must be compiled, `cached` where numba finds it on disk.
+    `cold` applies if the kernel must be compiled, `cached` if numba finds it on the disk.
     """
 
     cold: int
@@ -42,7 +42,7 @@ class Threshold:
 
 
 def worth_compiling(kernel: str, work: int, threshold: Threshold) -> bool:
-    """Whether `work` is for the compiled kernel: it is large, or the kernel is there already."""
+    """Return whether to use the compiled kernel: the work is large, or the kernel is already loaded."""
     module = sys.modules.get(KERNELS)
     if module is not None and getattr(module, kernel).cache_info().currsize > 0:
         return True
@@ -50,30 +50,30 @@ def worth_compiling(kernel: str, work: int, threshold: Threshold) -> bool:
 
 
 def _is_on_disk(kernel: str) -> bool:
-    """Whether numba has kept this kernel beside its source, without asking numba.
+    """Return whether numba has cached this kernel beside its source, without importing numba.
 
-    Where it keeps it elsewhere, or what is kept turns out to be for another machine, only time is lost.
+    A wrong answer (a cache in another folder, or one made for another machine) only costs time.
     """
     source = Path(__file__).with_name("kernels.py")
     with suppress(OSError):
         changed = source.stat().st_mtime
-        kept = source.with_name("__pycache__").glob(f"kernels._{kernel}-*.nbi")
-        return any(file.stat().st_mtime > changed for file in kept)
+        cached = source.with_name("__pycache__").glob(f"kernels._{kernel}-*.nbi")
+        return any(file.stat().st_mtime > changed for file in cached)
     return False
 
 
 def compiled_scores(
     kernel: str, rows: Fingerprints, columns: Fingerprints, *, longest: int, work: int, threads: int
 ) -> Scores:
-    """Scores of a block by the kernel of that name, float32, shape (rows.count, columns.count).
+    """Return the scores of a block by the kernel of that name: float32, shape (rows.count, columns.count).
 
-    The kernel's score must be symmetric. Clips are cut to `longest` words; `work` is in pair-words.
+    The kernel's score must be symmetric. Clips are cut to `longest` words. `work` is in words compared.
     """
     scores = np.empty((rows.count, columns.count), np.float32)
     if scores.size == 0:
         return scores
     strides = (columns.count, 1)
-    if rows.count > columns.count:  # vectors run along the columns: the more of them, the fuller
+    if rows.count > columns.count:  # vectors run along the columns; more columns fill them better
         rows, columns, strides = columns, rows, (1, columns.count)
     across, down = ColumnLayout.of(columns, longest), RowLayout.of(rows, longest)
     run = _find_kernel(kernel)
@@ -97,8 +97,8 @@ def _find_kernel(name: str) -> Callable[..., None]:
 
 
 def _run_in_parts(part: Callable[[int, int], None], groups: int, work: int, threads: int) -> None:
-    """Call `part` on ranges that cover 0 … `groups`, on so many threads."""
+    """Call `part` on ranges that together cover 0 … `groups`, on `threads` threads."""
     wanted = max(1 if threads == 1 else CHUNKS_PER_THREAD * threads, work // CHUNK_WORK)
     edges = np.unique(np.linspace(0, groups, min(groups, wanted) + 1).astype(int)).tolist()
-    ranges = list(itertools.pairwise(edges))[::-1]  # the longest clips first
+    ranges = list(itertools.pairwise(edges))[::-1]  # the longest clips first: they take longest
     in_threads(lambda ends: part(*ends), ranges, threads)

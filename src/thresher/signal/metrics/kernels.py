@@ -1,17 +1,18 @@
-"""Compiled kernels that count different bits of many pairs of fingerprints at once.
+"""Compiled kernels that count the different bits of many pairs of fingerprints at once.
 
-Import this module only where its work pays for numba's start (see `blocks.py`): nothing else here imports it.
+Importing this module starts numba. Only `blocks.py` imports it, and only where the work is worth that.
 
-A kernel compares blocks. *Rows* lie in time order, `ROWS` of them together; *columns* are word-major, `LANES`
-of them side by side, so that one vector holds the same instant of `LANES` clips, and each step compares it with
-one word of each of `ROWS` rows. Nothing is summed across a vector, no load depends on an offset being even, and
-the columns' vector is loaded once for `ROWS` comparisons. All counts are whole numbers and exact.
+A kernel compares blocks. *Rows* are in time order, in steps of `ROWS`. *Columns* are stored word by word,
+`LANES` of them side by side. So one vector holds the same word of `LANES` clips, and each step compares it with
+one word of each of `ROWS` rows. No sum runs across a vector, no load needs an even offset, and each vector of
+the columns is loaded once for `ROWS` comparisons. All counts are integers and exact.
 
-Units: words (uint32, 0.1238 s each); offsets in words, positive where the column begins after the row does.
+Units: words (uint32, 0.1238 s each); offsets in words, positive if the column begins after the row.
 
-The vector operations are LLVM's generic ones on 64 bytes: it lowers them to AVX-512, two AVX2, or four SSE or
-NEON operations. Bits are counted byte by byte, because that is what all of these can do (a table look-up or
-one instruction); bytes are widened to words every `BYTE_SUMS` steps, before 8 bits a step could overflow them.
+The vector operations are LLVM's generic ones on 64 bytes, which it lowers to AVX-512, to two AVX2 operations,
+or to four SSE or NEON operations. Bits are counted per byte, because all of these processors can do that (by a
+table look-up or one instruction). Each step adds up to 8 to a byte, so bytes are widened to words every
+`BYTE_SUMS` steps, before they could overflow.
 """
 
 # ruff: noqa: ARG001 – the parameters of an intrinsic are read as a list
@@ -34,7 +35,7 @@ from thresher.signal.metrics.layout import LANES, ROWS
 
 BYTE_SUMS = 31
 TILE_ROWS = 64
-"""Rows of one tile of `prefix`: with one group of columns they fit the first cache."""
+"""The rows of one tile of `prefix`: together with one group of columns they fit into the first-level cache."""
 
 _BYTES = ir.VectorType(ir.IntType(8), 4 * LANES)
 _WORD = ir.IntType(32)
@@ -46,18 +47,18 @@ def _constant(value: int) -> ir.Constant:
 
 
 def _spread(builder: Any, word: Any) -> Any:
-    """A vector that holds one word in every lane."""
+    """Return a vector that holds one word in every lane."""
     single = builder.insert_element(ir.Constant(_WORDS, ir.Undefined), word, _WORD(0))
     return builder.shuffle_vector(single, ir.Constant(_WORDS, ir.Undefined), _constant(0))
 
 
 def _load(builder: Any, data: Any, index: Any) -> Any:
-    """`LANES` words from `index` on, which need not be aligned to more than a word."""
+    """Load `LANES` words from `index` on, aligned to a word only."""
     return builder.load(builder.bitcast(builder.gep(data, [index]), _WORDS.as_pointer()), align=4)
 
 
 def _widened(builder: Any, byte_sums: Any) -> Any:
-    """The four bytes of each lane, summed to a word."""
+    """Sum the four bytes of each lane to a word."""
     lanes = builder.bitcast(byte_sums, _WORDS)
     total = builder.and_(lanes, _constant(0xFF))
     for shift in (8, 16, 24):
@@ -68,7 +69,7 @@ def _widened(builder: Any, byte_sums: Any) -> Any:
 
 @contextmanager
 def _chunks(builder: Any, first: Any, last: Any) -> Iterator[tuple[Any, Any]]:
-    """A loop over [first, last) in chunks of `BYTE_SUMS`: where each starts and how long it is."""
+    """Emit a loop over [first, last) in chunks of `BYTE_SUMS`; yield the start and the length of a chunk."""
     begin, body, end = (
         builder.append_basic_block(name) for name in ("chunk.begin", "chunk.body", "chunk.end")
     )
@@ -87,7 +88,7 @@ def _chunks(builder: Any, first: Any, last: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    """The code of `_add_differences` and `_add_masked`, which differ by the masks alone."""
+    """Emit the code of `_add_differences` and `_add_masked`, which differ in the masks only."""
 
     def data(index: int) -> Any:
         return cgutils.create_struct_proxy(signature.args[index])(context, builder, arguments[index]).data
@@ -140,7 +141,8 @@ def _add_differences(_typing: Any, rows: Any, row: Any, step: Any, columns: Any,
 @intrinsic  # type: ignore[untyped-decorator]
 def _add_masked(_typing: Any, rows: Any, row: Any, step: Any, columns: Any, column: Any, first: Any, last: Any,
                 sums: Any, masks: Any, lengths: Any, length: Any) -> Any:  # fmt: skip
-    """`_add_differences` of what both have: where `masks` (as `rows`) is set and t < lengths[length + lane]."""
+    """`_add_differences` of words that both clips have: where `masks` (like `rows`) is set and t <
+    lengths[length + lane]."""
     index = types.intp
     signature = types.void(rows, index, index, columns, index, index, index, sums, masks, lengths, index)
     return signature, _emit
@@ -158,7 +160,8 @@ def _prefix_block(
     columns: Any, column_starts: Any, column_lengths: Any, column_indices: Any,
     first_group: int, last_group: int, scores: Any, row_stride: int, column_stride: int,
 ) -> None:  # fmt: skip
-    """`prefix` of all rows and the columns of some groups; arrays as in `layout.py`, `scores` flat."""
+    """Write the `prefix` scores of all rows with the columns of some groups; arrays as in `layout.py`, `scores`
+    flat."""
     sums = np.empty(ROWS * LANES, np.uint32)
     for tile in range(0, row_lengths.size, TILE_ROWS):
         for group in range(first_group, last_group):
@@ -186,7 +189,8 @@ def _aligned_block(
     columns: Any, column_starts: Any, column_lengths: Any, column_indices: Any,
     first_group: int, last_group: int, scores: Any, row_stride: int, column_stride: int,
 ) -> None:  # fmt: skip
-    """`aligned` of all rows and the columns of some groups; arrays as in `layout.py`, `scores` flat."""
+    """Write the `aligned` scores of all rows with the columns of some groups; arrays as in `layout.py`,
+    `scores` flat."""
     sums = np.empty(ROWS * LANES, np.uint32)
     best = np.empty(LANES, np.float64)
     enough = np.empty(LANES, np.int32)
@@ -199,12 +203,12 @@ def _aligned_block(
             best[:] = 0
             for lane in range(LANES):
                 enough[lane] = _least_overlap(length, lengths[lane])
-            # Of lengths in order, the longest column reaches furthest back, and the shortest furthest on.
+            # The columns are sorted by length: the longest has the first offset, the shortest the last one.
             first_offset = _least_overlap(length, longest) - longest
             last_offset = length - _least_overlap(length, shortest)
             for offset in range(first_offset, last_offset + 1, ROWS):
                 sums[:] = 0
-                # ROWS consecutive offsets at once: each row is the same clip, one word on.
+                # ROWS consecutive offsets at once: each "row" is the same clip, shifted by one word.
                 final = offset + ROWS - 1
                 start, end = max(0, -final), min(longest, length - offset)
                 common = max(0, -offset)
@@ -226,8 +230,8 @@ def _aligned_block(
 
 @register_jitable  # type: ignore[untyped-decorator]
 def _keep_best(best: Any, differences: Any, length: int, lengths: Any, enough: Any, offset: int) -> None:
-    """Raise each lane's best to its score at `offset`, where it has enough overlap there."""
-    # 32-bit integers, and no branch: so that all lanes are scored at once.
+    """Raise each lane's best score to its score at `offset`, if it has enough overlap there."""
+    # 32-bit integers and no branches, so that the compiler scores all lanes at once.
     before, after = np.int32(max(0, -offset)), np.int32(length - offset)
     for lane in range(LANES):
         overlap = np.int32(min(lengths[lane], after) - before)
@@ -246,7 +250,7 @@ Kernel = Callable[..., None]
 
 
 def _compiled(function: Kernel) -> Kernel:
-    """Machine code, from numba's cache on disk where there is one that works."""
+    """Compile a function, or load it from numba's cache on the disk if that works."""
 
     def compiled(cached: bool) -> Kernel:
         return numba.njit(_SIGNATURE, nogil=True, cache=cached, error_model="numpy")(function)  # type: ignore[no-any-return]
@@ -256,11 +260,11 @@ def _compiled(function: Kernel) -> Kernel:
 
 @cache
 def prefix_block() -> Kernel:
-    """The compiled kernel of `prefix`; the first call pays for it."""
+    """Return the compiled kernel of `prefix`. The first call compiles or loads it."""
     return _compiled(_prefix_block)
 
 
 @cache
 def aligned_block() -> Kernel:
-    """The compiled kernel of `aligned`; the first call pays for it."""
+    """Return the compiled kernel of `aligned`. The first call compiles or loads it."""
     return _compiled(_aligned_block)

@@ -1,19 +1,19 @@
-"""`likeness`: how alike two clips sound, from their descriptors; made of four aspects.
+"""The metric `likeness`: acoustic similarity of two clips (timbre, movement, rhythm, harmony).
 
-What is kept of a clip is its descriptor, float32, shape (DESCRIPTOR_SIZE,). Scores are float32, shape (m, n), in
-[0, 1]; computed in float64, rounded once.
+It compares descriptors, float32, shape (DESCRIPTOR_SIZE,). Scores are float32, shape (m, n), in [0, 1],
+computed in float64 and rounded once.
 
-1. Each aspect of a descriptor is projected to coordinates in which the parts of one clip lie about as far
-   apart in every direction (within-class covariance normalisation: A. Hatch et al., Interspeech 2006), so that
-   what varies inside of a clip counts little and what sets clips apart counts much; distances are Euclidean.
-2. Mutual proximity (D. Schnitzer et al., "Local and global scaling reduce hubs in space", JMLR 13, 2012): a
-   distance counts as many standard deviations as it lies under the mean distance of either clip to the
-   references. First in each aspect, which makes aspects comparable, then for their weighted sum; the score
-   is the product of the two probabilities that a reference is farther away, in parts of what it would be of
-   equal clips.
+1. Each aspect of a descriptor is projected to coordinates in which the parts of one clip vary equally in all
+   directions (within-class covariance normalisation: A. Hatch et al., Interspeech 2006). So variation within a clip
+   counts little, and differences between clips count much. Distances are Euclidean.
+2. Distances are normalised by mutual proximity (D. Schnitzer et al., "Local and global scaling reduce hubs in
+   space", JMLR 13, 2012): a distance becomes the number of standard deviations by which it is below the mean
+   distance of either clip from fixed references. This is done in each aspect, which makes aspects comparable, and
+   then for their weighted sum, the *farness*. The score is the product of two probabilities, one for each clip:
+   that a reference is farther away than the other clip. It is divided by its value for equal clips.
 
-Projections and references belong to the metric's version; they come from benchmarks/make_likeness.py,
-never from a catalog. Two clips' score depends on nothing but their descriptors and these.
+Projections and references belong to the metric's version. benchmarks/make_likeness.py computes them; they never
+come from a catalog. The score of two clips depends only on their descriptors and these constants.
 """
 
 from __future__ import annotations
@@ -36,35 +36,36 @@ from thresher.signal.threads import in_threads
 Exact = NDArray[np.float64]
 
 CONSTANTS = "likeness-2.npz"
-"""The file beside this module; benchmarks/make_likeness.py makes it, and names what it comes from."""
+"""The file of constants beside this module. benchmarks/make_likeness.py writes it, and a list of its sources
+(.tsv)."""
 
-# The pairs of one tile: its arrays of float64 stay in the caches.
+# The size of a tile, in pairs: its float64 arrays stay in the caches.
 TILE_ROWS, TILE_COLUMNS = 64, 1_024
 
 # Columns of a triangular matrix multiplied at a time.
 BAND = 64
 
-# A farness so little above that of equal descriptors is rounding.
+# A farness that exceeds that of equal descriptors by less than this is a rounding error.
 SAME = 1e-5
 
-# Clips packed at a time: their distances to the references stay in the caches.
+# Clips packed at a time: their distances from the references stay in the caches.
 PACK_CLIPS = 512
 
-# A clip far from all references is about as far from each: so much of the mean counts as deviation at least (the
-# two are added as squares), or such clips would all seem the same.
+# A clip far from all references is about equally far from each, so its deviation is small, and all such clips would
+# get nearly the same score. So this share of the mean distance is added to the deviation (as squares).
 LEAST_DEVIATION = 1 / 8
 
 
 @dataclass(frozen=True)
 class Aspect:
-    """A side of a clip's sound: which parts of the descriptor tell it, and how much it counts."""
+    """One aspect of similarity: the parts of the descriptor that describe it, and its weight in the sum."""
 
     parts: tuple[str, ...]
     weight: float
 
     @cached_property
     def columns(self) -> slice | NDArray[np.intp]:
-        """Where its parts lie in a descriptor: a slice where they are neighbours, for no copy is made then."""
+        """The columns of its parts in a descriptor: a slice if they are adjacent, because that needs no copy."""
         columns = np.concatenate([np.arange(PARTS[part].start, PARTS[part].stop) for part in self.parts])
         adjacent = (np.diff(columns) == 1).all()
         return slice(int(columns[0]), int(columns[-1]) + 1) if adjacent else columns
@@ -82,11 +83,12 @@ ASPECTS: Mapping[str, Aspect] = MappingProxyType(
 
 @dataclass(frozen=True, eq=False)
 class Scale:
-    """What distances from each of n clips count.
+    """How the distances of each of n clips are normalised.
 
-    `slopes`, float64, shape (n, aspects), and `shifts`, shape (n,): of a pair with the distances d the farness
-    is Σ d · (slope + slope') - shift - shift'. That is the weighted sum over aspects of (d - mean) / deviation,
-    half by the one clip's mean and deviation over the references, half by the other's.
+    `slopes`, float64, shape (n, aspects), and `shifts`, float64, shape (n,). The farness of two clips with the
+    distances d in each aspect is Σ d · (slope + slope') - shift - shift'. This is the weighted sum over aspects
+    of (d - mean) / deviation, averaged over the means and deviations of the two clips' distances from the
+    references.
     """
 
     slopes: Exact
@@ -94,7 +96,7 @@ class Scale:
 
     @classmethod
     def of(cls, distances: tuple[Exact, ...], aspects: tuple[Aspect, ...]) -> Self:
-        """From the distances to the references in each aspect, (n, references)."""
+        """Compute the scale of n clips from their distances from the references: (n, references) in each aspect."""
         weights = np.array([aspect.weight for aspect in aspects])
         means, deviations = np.stack([_mean_and_deviation(aspect) for aspect in distances], axis=-1)
         slopes = 0.5 * weights / np.hypot(deviations, LEAST_DEVIATION * means)
@@ -103,10 +105,10 @@ class Scale:
 
 @dataclass(frozen=True, eq=False)
 class Constants:
-    """What the metric knows beforehand, in the order of `aspects`; all float64.
+    """The constants of the metric, for each of `aspects`; float64.
 
-    With k the columns of an aspect, which has as many coordinates: `projections[a]`, lower triangular, shape
-    (k, k); `centres[a]`, shape (k,), the projected mean; `references[a]`, shape (references, k).
+    With k the number of columns (and coordinates) of an aspect a: `projections[a]` is lower triangular, shape
+    (k, k); `centres[a]`, shape (k,), is the projected mean descriptor; `references[a]`, shape (references, k).
     """
 
     aspects: tuple[Aspect, ...]
@@ -116,11 +118,12 @@ class Constants:
 
     @classmethod
     def load(cls, stream: IO[bytes]) -> Self:
-        """Read what benchmarks/make_likeness.py wrote: the triangles of projections by row, all as float16."""
+        """Read the file that benchmarks/make_likeness.py writes: float16, the lower triangles of projections by
+        row."""
         with np.load(stream) as file:
 
-            def arrays(what: str) -> tuple[Exact, ...]:
-                return tuple(file[f"{name}_{what}"].astype(np.float64) for name in ASPECTS)
+            def arrays(suffix: str) -> tuple[Exact, ...]:
+                return tuple(file[f"{name}_{suffix}"].astype(np.float64) for name in ASPECTS)
 
             triangles, centres, references = arrays("projection"), arrays("centre"), arrays("references")
         projections = tuple(np.zeros((len(centre), len(centre))) for centre in centres)
@@ -129,7 +132,7 @@ class Constants:
         return cls(tuple(ASPECTS.values()), projections, centres, references)
 
     def project(self, descriptors: NDArray[np.float32]) -> tuple[Exact, ...]:
-        """Coordinates of descriptors, (clips, DESCRIPTOR_SIZE) → for each aspect (clips, coordinates)."""
+        """Project descriptors to coordinates: (clips, DESCRIPTOR_SIZE) → (clips, coordinates) for each aspect."""
         exact = _exact(descriptors)
         return tuple(
             _times_triangle(exact[:, aspect.columns], projection) - centre
@@ -138,7 +141,7 @@ class Constants:
 
     @cached_property
     def reference_scale(self) -> Scale:
-        """What distances from the references count; none is compared with itself."""
+        """The scale of the references, from the distances between different references."""
         others = ~np.eye(len(self.references[0]), dtype=bool)
         distances = tuple(
             _distances(aspect, aspect)[others].reshape(len(aspect), -1) for aspect in self.references
@@ -148,18 +151,18 @@ class Constants:
 
 @cache
 def shipped_constants() -> Constants:
-    """The constants of this version."""
+    """Return the constants of this version."""
     with resources.files(__package__).joinpath(CONSTANTS).open("rb") as stream:
         return Constants.load(stream)
 
 
 @dataclass(frozen=True, eq=False)
 class Likenesses:
-    """What is kept of `count` clips, ready for the kernel. Build it with `pack`.
+    """The projected descriptors of `count` clips, ready for the kernel. Build it with `pack`.
 
-    `coordinates[a]`, float32, shape (count, coordinates of aspect a); `scale`, see there; `means` and
-    `deviations`, float64, shape (count,): those of each clip's farness from the references; `highest`, float64,
-    shape (count,): the probability that a reference is farther from the clip than an equal one.
+    `coordinates[a]` is float32, shape (count, coordinates of aspect a). `scale` normalises distances. `means`
+    and `deviations`, float64, shape (count,), are those of each clip's farness from the references. `highest`,
+    float64, shape (count,), is the probability that a reference is farther from the clip than an equal clip is.
     """
 
     coordinates: tuple[NDArray[np.float32], ...]
@@ -172,9 +175,9 @@ class Likenesses:
     def pack(
         cls, descriptors: Iterable[NDArray[Any]], *, threads: int = 1, constants: Constants | None = None
     ) -> Self:
-        """Pack descriptors, each float32, shape (DESCRIPTOR_SIZE,), under `constants` (None: those shipped).
+        """Pack descriptors, each float32, shape (DESCRIPTOR_SIZE,), with `constants` (default: those shipped).
 
-        Raises ValueError for another dtype or shape, and for one that is not finite.
+        Raises ValueError for another dtype or shape, and for NaN or infinity.
         """
         known = constants or shipped_constants()
         arrays = list(descriptors)
@@ -206,13 +209,16 @@ class Likenesses:
 
     @property
     def count(self) -> int:
-        """How many clips."""
+        """The number of clips."""
         return len(self.means)
 
     def part(self, start: int, stop: int) -> Self:
-        """The clips `start` … `stop` - 1 (both within 0 … count), sharing memory."""
+        """Return the clips `start` … `stop` - 1, sharing memory.
+
+        Raises ValueError unless 0 ≤ `start` ≤ `stop` ≤ `count`.
+        """
         if not 0 <= start <= stop <= self.count:
-            raise ValueError(f"descriptors {start} to {stop} were asked of {self.count}")
+            raise ValueError(f"no part {start}:{stop} of {self.count} descriptors")
         clips = slice(start, stop)
         return type(self)(
             tuple(aspect[clips] for aspect in self.coordinates),
@@ -223,25 +229,29 @@ class Likenesses:
         )
 
     def joined(self, other: Self) -> Self:
-        """These clips, then those of `other`."""
+        """Return these clips followed by those of `other`."""
         return type(self)(
-            tuple(map(_behind, self.coordinates, other.coordinates)),
+            tuple(map(_concatenated, self.coordinates, other.coordinates)),
             Scale(
-                _behind(self.scale.slopes, other.scale.slopes), _behind(self.scale.shifts, other.scale.shifts)
+                _concatenated(self.scale.slopes, other.scale.slopes),
+                _concatenated(self.scale.shifts, other.scale.shifts),
             ),
-            _behind(self.means, other.means),
-            _behind(self.deviations, other.deviations),
-            _behind(self.highest, other.highest),
+            _concatenated(self.means, other.means),
+            _concatenated(self.deviations, other.deviations),
+            _concatenated(self.highest, other.highest),
         )
 
     def exact_coordinates(self) -> tuple[Exact, ...]:
-        """The coordinates in float64: sums of their squares are taken in it."""
+        """Return the coordinates in float64, in which their squares are summed."""
         return tuple(map(_exact, self.coordinates))
 
 
 def _one_blas_thread() -> AbstractContextManager[object]:
-    """A while in which products of matrices take one thread each: such small ones gain nothing by two, and
-    threads of BLAS spin where other programs want the cores – a tenth of the speed was left."""
+    """Return a context in which matrix products use one thread.
+
+    Such small products gain nothing from several. Waiting BLAS threads spin, which takes the cores from other
+    programs: on a busy machine scoring ran at a tenth of its speed.
+    """
     from threadpoolctl import threadpool_limits
 
     limits: AbstractContextManager[object] = threadpool_limits(1, "blas")
@@ -249,12 +259,13 @@ def _one_blas_thread() -> AbstractContextManager[object]:
 
 
 def _times_triangle(values: Exact, triangle: Exact) -> Exact:
-    """`values` @ `triangle`, (n, k) and (k, k), by bands of columns: above the diagonal there is nothing to add."""
+    """Return `values` @ `triangle`, (n, k) and (k, k), by bands of columns, leaving out zeros above the
+    diagonal."""
     bands = [slice(start, start + BAND) for start in range(0, len(triangle), BAND)]
     return np.hstack([values[:, band.start :] @ triangle[band.start :, band] for band in bands])
 
 
-def _behind(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
+def _concatenated(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate([first, second])
 
 
@@ -263,19 +274,19 @@ def _exact(values: NDArray[np.float32]) -> Exact:
 
 
 def _mean_and_deviation(values: Exact) -> tuple[Exact, Exact]:
-    """Of each row: (n, k) → (n,) and (n,)."""
+    """Return the mean and the standard deviation of each row: (n, k) → (n,) and (n,)."""
     means = values.mean(axis=1)
     squares = np.einsum("ij,ij->i", values, values) / values.shape[1]
     return means, np.sqrt(np.maximum(squares - means**2, 0.0))
 
 
 def _stacked(arrays: Sequence[NDArray[Any]], first: int) -> NDArray[np.float32]:
-    """Descriptors, of which the first has the number `first`, as one array: (n, DESCRIPTOR_SIZE)."""
+    """Check descriptors and return them as one array, (n, DESCRIPTOR_SIZE). `first` is the number of the first."""
     for index, array in enumerate(arrays, first):
         if array.dtype.type is not np.float32 or array.shape != (DESCRIPTOR_SIZE,):
             raise ValueError(
-                f"descriptor {index} is {array.dtype} of shape {array.shape}, "
-                f"not float32 of shape ({DESCRIPTOR_SIZE},)"
+                f"descriptor {index} must be float32 of shape ({DESCRIPTOR_SIZE},), "
+                f"not {array.dtype} of shape {array.shape}"
             )
     stacked = np.array(arrays, np.float32).reshape(len(arrays), DESCRIPTOR_SIZE)
     finite = np.isfinite(stacked).all(axis=1)
@@ -285,9 +296,9 @@ def _stacked(arrays: Sequence[NDArray[Any]], first: int) -> NDArray[np.float32]:
 
 
 def likeness_scores(rows: Likenesses, columns: Likenesses, *, threads: int = 1) -> Scores:
-    """How alike each pair sounds: float32, shape (rows.count, columns.count), in [0, 1].
+    """Return the acoustic similarity of each pair: float32, shape (rows.count, columns.count), in [0, 1].
 
-    Symmetric; 1 for equal descriptors. Beside the result, memory stays below 5 MB a thread.
+    It is symmetric, and 1 for equal descriptors. Besides the result it uses less than 5 MB per thread.
     """
     scores = np.empty((rows.count, columns.count), np.float32)
 
@@ -307,7 +318,8 @@ def likeness_scores(rows: Likenesses, columns: Likenesses, *, threads: int = 1) 
 
 
 def likeness_triangle(kept: Likenesses) -> Scores:
-    """`likeness_scores` of few clips among themselves: float32, shape (n, n), NaN but below the diagonal."""
+    """Return `likeness_scores` of few clips among themselves: float32, shape (n, n), NaN except below the
+    diagonal."""
     scores = np.full((kept.count, kept.count), np.nan, np.float32)
     below = np.tril_indices(kept.count, k=-1)
     scores[below] = likeness_scores(kept, kept)[below]
@@ -315,9 +327,9 @@ def likeness_triangle(kept: Likenesses) -> Scores:
 
 
 def _nearness(distances: Iterable[Exact], rows: Likenesses, columns: Likenesses) -> Exact:
-    """The scores of m and n clips, (m, n), from their distances in each aspect."""
+    """Return the scores of m and n clips, (m, n), from their distances in each aspect."""
     farness = _farness(distances, rows.scale, columns.scale)
-    # Equal descriptors are as near as can be; what is left of their distance is rounding.
+    # Equal descriptors have the least farness possible; any distance left between them is a rounding error.
     nearest = -(rows.scale.shifts[:, None] + columns.scale.shifts)
     same = farness - nearest < SAME
     by_rows = _share_farther(farness, rows.means[:, None], rows.deviations[:, None])
@@ -330,9 +342,10 @@ def _nearness(distances: Iterable[Exact], rows: Likenesses, columns: Likenesses)
 
 
 def _share_farther(farness: Exact, means: Exact, deviations: Exact) -> Exact:
-    """The probability that a reference is farther away than `farness`, as of Student's t, two degrees of freedom.
+    """Return the probability that a reference is farther away than `farness`.
 
-    Its long tails keep apart in float32 what is nearly the same: under a normal distribution all that would be 1.
+    It follows Student's t distribution with two degrees of freedom. Under a normal distribution, whose tails are
+    short, all nearly equal clips would have the score 1 in float32.
     """
     nearer = (means - farness) / deviations
     length = nearer * nearer
@@ -345,7 +358,7 @@ def _share_farther(farness: Exact, means: Exact, deviations: Exact) -> Exact:
 
 
 def _distances(rows: Exact, columns: Exact) -> Exact:
-    """Euclidean distances, (m, coordinates) and (n, coordinates) → (m, n)."""
+    """Return Euclidean distances: (m, coordinates) and (n, coordinates) → (m, n)."""
     squares = rows @ columns.T
     squares *= -2.0
     squares += np.einsum("ij,ij->i", rows, rows)[:, None]
@@ -354,7 +367,7 @@ def _distances(rows: Exact, columns: Exact) -> Exact:
 
 
 def _farness(distances: Iterable[Exact], rows: Scale, columns: Scale) -> Exact:
-    """See `Scale`: the distances of m and n clips in each aspect, (m, n) → (m, n)."""
+    """Return the farness of m and n clips, (m, n), from their distances in each aspect, (m, n); see `Scale`."""
     farness = -(rows.shifts[:, None] + columns.shifts)
     for aspect, row, column in zip(distances, rows.slopes.T, columns.slopes.T, strict=True):
         farness += aspect * (row[:, None] + column)

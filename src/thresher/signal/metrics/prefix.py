@@ -1,7 +1,8 @@
-"""`prefix`: the share of equal bits of two fingerprints, both cut to the shorter; vectorised, or compiled.
+"""The metric `prefix`: the share of equal bits of two fingerprints, both cut to the length of the shorter.
 
-Exactly the score of curation.py in sevagh/1000sharks.xyz, so that its songs can be made again. The numpy kernel
-below and the compiled one give the same scores, bit for bit; which one runs is a matter of time only.
+It is the score of curation.py in sevagh/1000sharks.xyz, so that the songs made by that script can be
+reproduced. The numpy kernel in this module and the compiled one give the same scores, bit for bit. The faster
+one for the job runs: small jobs use numpy, because loading numba would take longer.
 """
 
 from __future__ import annotations
@@ -15,46 +16,51 @@ from numpy.typing import NDArray
 from thresher.signal.metrics.blocks import Threshold, compiled_scores, worth_compiling
 from thresher.signal.metrics.metric import WORD_BITS, Fingerprints, Metric, Scores
 
-# Work is a bound on the words that are compared: of each pair the shorter clip's, at most. In a fresh process
-# numpy compares so many in the time that compiling takes, or loading what was compiled before.
+# Work is an upper bound of the words compared: those of the shorter clip of each pair. These thresholds are the
+# words that numpy compares in the time it takes a new process to compile the kernel, or to load it from the
+# cache.
 PREFIX_WORK = Threshold(cold=3 << 30, cached=5 << 28)
 
-# The kernel works on tiles of about TILE_PAIRS pairs, wide in columns: the scratch arrays of one
-# tile (some 14 bytes a pair) stay in the caches, and numpy's cost per call is shared by many pairs.
-# TILE_BYTES bounds the words that are laid out for one tile, where clips are very long.
+# The kernel works on tiles of about TILE_PAIRS pairs with many columns. The scratch arrays of one tile (about
+# 14 bytes a pair) stay in the caches, and numpy's overhead per call is shared by many pairs. TILE_BYTES bounds
+# the memory of one tile's words if clips are very long.
 TILE_PAIRS = 65_536
 TILE_COLUMNS = 2_048
 TILE_BYTES = 2 << 20
-# Numpy copies a broadcast operand into its buffer wherever a row of the output is much shorter than
-# that buffer, which costs more than the XOR itself; a short buffer keeps it from doing so.
+# Numpy copies a broadcast operand into its buffer if a row of the output is much shorter than that buffer. The copy
+# takes longer than the XOR itself; a short buffer avoids it.
 UFUNC_BUFFER = 1_024
-# Counts of 64 bits are summed in a byte this often before they must move to a wider type.
+# The number of counts of up to 64 bits that fit into the sum of a byte.
 BYTE_SUMS = 3
-# A triangle of few clips is compared pair by pair, in chunks of about CHUNK_WORDS words.
+# A triangle of few clips is compared in chunks of about CHUNK_WORDS words.
 CHUNK_WORDS = 1 << 20
 FIRST_WORD = np.uint64(0xFFFFFFFF)
 
 
 def prefix_scores(rows: Fingerprints, columns: Fingerprints, *, threads: int = 1) -> Scores:
-    """The share of equal bits of each pair, both cut to the shorter of the two.
+    """Return the share of equal bits of each pair of fingerprints, both cut to the length of the shorter.
 
-    Returns float32, shape (rows.count, columns.count): with L the shorter length in words, the mean
-    over the first L words of (32 - popcount(a ^ b)) / 32. Symmetric, and 1 for equal beginnings.
+    Returns float32, shape (rows.count, columns.count), in [0, 1]. With L the shorter length in words, a score
+    is the mean over the first L words of (32 - popcount(a ^ b)) / 32. It is symmetric, and 1 for equal
+    beginnings.
 
-    The formula is the one of `correlation` in curation.py of sevagh/1000sharks.xyz.
+    Source: `correlation` in curation.py of sevagh/1000sharks.xyz.
     """
     work = min(rows.words.size * columns.count, columns.words.size * rows.count)
     if worth_compiling("prefix_block", work, PREFIX_WORK):
-        # What the longest clip of one side does not reach, no pair compares.
+        # No pair compares words beyond the longest clip of either side.
         longest = int(min(rows.lengths.max(initial=0), columns.lengths.max(initial=0)))
         return compiled_scores("prefix_block", rows, columns, longest=longest, work=work, threads=threads)
     return vectorised_prefix_scores(rows, columns)
 
 
 def vectorised_prefix_scores(rows: Fingerprints, columns: Fingerprints) -> Scores:
-    """`prefix_scores` by numpy. Beside the result, memory stays below 16 MB up to clips of a day and more."""
+    """Return `prefix_scores`, computed by numpy.
+
+    Besides the result it uses less than 16 MB, even for clips longer than a day.
+    """
     scores = np.empty((rows.count, columns.count), dtype=np.float32)
-    # Wide tiles are the fast ones, and the score is symmetric.
+    # Wide tiles are faster, and the score is symmetric.
     narrow, wide, target = (
         (rows, columns, scores) if rows.count <= columns.count else (columns, rows, scores.T)
     )
@@ -76,11 +82,11 @@ def vectorised_prefix_scores(rows: Fingerprints, columns: Fingerprints) -> Score
 
 @dataclass(frozen=True, eq=False)
 class _Tile:
-    """Some fingerprints of about one length, shortest first, laid out for the kernel.
+    """Fingerprints of similar length, shortest first, laid out for the kernel.
 
-    `double_words` is uint64, shape (depth, width): two words of time in one, the earlier in the low
-    half, zero past the end. `indices` and `lengths` are int64, shape (width,): where each came from,
-    and how many words it has. `longer_than[L]` is the first column with more than L words.
+    `double_words` is uint64, shape (depth, width): two consecutive words in one, the earlier in the low half,
+    zero after the end of a clip. `indices` and `lengths`, int64, shape (width,), are the index of each clip in
+    the block and its number of words. `longer_than[L]` is the first column with more than L words.
     """
 
     indices: NDArray[np.intp]
@@ -90,7 +96,7 @@ class _Tile:
 
 
 def _tiles(fingerprints: Fingerprints, width: int, longest: int) -> Iterator[_Tile]:
-    """Tiles of up to `width` fingerprints, longest first; no more than `longest` words are laid out."""
+    """Yield tiles of up to `width` fingerprints, longest first, with at most `longest` words of each."""
     starts = np.cumsum(fingerprints.lengths) - fingerprints.lengths
     order = np.argsort(fingerprints.lengths, kind="stable")
     stop = order.size
@@ -116,7 +122,7 @@ def _tile(
 
 @dataclass(frozen=True, eq=False)
 class _Scratch:
-    """The kernel's work arrays, flat, made once and used for every tile."""
+    """The kernel's work arrays, flat, allocated once and used for every tile."""
 
     differences: NDArray[np.uint64]
     counts: NDArray[np.uint8]
@@ -136,13 +142,14 @@ class _Scratch:
 def _tile_scores(rows: _Tile, columns: _Tile, scratch: _Scratch) -> Scores:
     bits = WORD_BITS * np.minimum(rows.lengths[:, None], columns.lengths[None, :])
     equal = bits - _different_bits(rows, columns, scratch)
-    # Both are whole numbers, exact in float64: the quotient is rounded once there, then to float32.
+    # Both are integers, exact in float64. The quotient is rounded once in float64, then to float32.
     scores: NDArray[np.float64] = equal / bits
     return scores.astype(np.float32)
 
 
 def _different_bits(rows: _Tile, columns: _Tile, scratch: _Scratch) -> NDArray[np.uint32]:
-    """popcount(a ^ b) over the shorter's length, shape (rows, columns); overwritten by the next call."""
+    """Return popcount(a ^ b) over the shorter length, shape (rows, columns). The next call overwrites the
+    result."""
     shape = (rows.lengths.size, columns.lengths.size)
     pairs = shape[0] * shape[1]
     byte_sums = scratch.byte_sums[:pairs].reshape(shape)
@@ -152,7 +159,7 @@ def _different_bits(rows: _Tile, columns: _Tile, scratch: _Scratch) -> NDArray[n
     for depth in range(min(len(rows.double_words), len(columns.double_words))):
         row, column = rows.longer_than[2 * depth], columns.longer_than[2 * depth]
         counts = _count_double_word(rows, columns, depth, scratch)
-        # Clips that are shorter than this take no further part: they lie above and left.
+        # Clips that have ended stand above and to the left, and are left out.
         byte_sums[row:, column:] += counts
         if depth % BYTE_SUMS == BYTE_SUMS - 1:
             sums += byte_sums
@@ -162,7 +169,7 @@ def _different_bits(rows: _Tile, columns: _Tile, scratch: _Scratch) -> NDArray[n
 
 
 def _count_double_word(rows: _Tile, columns: _Tile, depth: int, scratch: _Scratch) -> NDArray[np.uint8]:
-    """Different bits at words 2 · depth and 2 · depth + 1, of the clips that have the first of them."""
+    """Count the different bits at words 2 · depth and 2 · depth + 1, for the clips that have the first of them."""
     row, column = rows.longer_than[2 * depth], columns.longer_than[2 * depth]
     shape = (rows.lengths.size - row, columns.lengths.size - column)
     differences = scratch.differences[: shape[0] * shape[1]].reshape(shape)
@@ -170,7 +177,7 @@ def _count_double_word(rows: _Tile, columns: _Tile, depth: int, scratch: _Scratc
     np.bitwise_xor(
         rows.double_words[depth, row:, None], columns.double_words[depth, column:], out=differences
     )
-    # Where one clip ends after the first word, what the other has in the second does not count.
+    # If one clip ends after the first word, the second word of the other does not count.
     differences[: rows.longer_than[2 * depth + 1] - row] &= FIRST_WORD
     differences[:, : columns.longer_than[2 * depth + 1] - column] &= FIRST_WORD
     np.bitwise_count(differences, out=counts)
@@ -178,11 +185,12 @@ def _count_double_word(rows: _Tile, columns: _Tile, depth: int, scratch: _Scratc
 
 
 def prefix_triangle(fingerprints: Fingerprints) -> Scores:
-    """`prefix_scores` of few clips among themselves: float32, shape (n, n), NaN but below the diagonal."""
+    """Return `prefix_scores` of few clips among themselves: float32, shape (n, n), NaN except below the
+    diagonal."""
     scores = np.full((fingerprints.count, fingerprints.count), np.nan, dtype=np.float32)
     if fingerprints.count < 2:
         return scores
-    # Of the longest clip nothing counts that its longest partner does not reach.
+    # No pair compares more words than the second longest clip has.
     depth = int(np.sort(fingerprints.lengths)[-2])
     padded = np.zeros((fingerprints.count, depth), dtype=np.uint32)
     for row, words in zip(padded, fingerprints, strict=True):

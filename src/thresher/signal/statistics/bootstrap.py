@@ -1,7 +1,9 @@
-"""How sure a difference is: intervals by resampling, for the few clips of a checkpoint.
+"""Confidence intervals of differences between two groups of clips, by the bootstrap.
 
-Values are float64, shape (n,), one a clip; an interval holds the true difference in `CONFIDENCE` of all cases, and
-says nothing of a difference where it holds 0. Resampling is seeded: the same values give the same interval.
+Values are float64, shape (n,), one per clip. An interval contains the true difference in `CONFIDENCE` of all
+cases. If it contains 0, the difference may be due to chance. Resampling is seeded: the same values give the
+same interval.
+
 Source: B. Efron and R. Tibshirani, "An Introduction to the Bootstrap" (1993).
 """
 
@@ -19,31 +21,31 @@ RESAMPLES = 4_000
 SEED = 0
 
 FEWEST = 6
-"""Of fewer clips on either side there is no interval: it would be far too narrow, for little is known of how they
-spread."""
+"""With fewer clips on either side there is no interval: few clips say little about their spread, so the
+interval would be far too narrow."""
 
-# Resamples of pairs at a time: their weights, float64, shape (so many, n), stay small.
+# Resamples of pairs computed at a time: their weights are float64, shape (BLOCK, n).
 BLOCK = 500
 
 
 @dataclass(frozen=True)
 class Interval:
-    """From `low` to `high`, both included."""
+    """An interval that includes both `low` and `high`."""
 
     low: float
     high: float
 
     @property
     def holds_zero(self) -> bool:
-        """Whether there may be no difference at all."""
+        """Whether the interval contains 0, so that there may be no difference."""
         return self.low <= 0.0 <= self.high
 
 
 def mean_difference(first: Values, second: Values) -> Interval | None:
-    """Interval of the mean of `second` less that of `first`; None where either has fewer than FEWEST values.
+    """Return the interval of mean(`second`) - mean(`first`); None if either has fewer than FEWEST values.
 
-    Bias-corrected and accelerated (BCa); by percentiles where all values of a side are the same and BCa is
-    undefined.
+    The method is BCa (bias-corrected and accelerated). If all values of one side are equal, BCa is undefined, and
+    percentiles are used.
     """
     if min(first.size, second.size) < FEWEST:
         return None
@@ -66,10 +68,11 @@ def mean_difference(first: Values, second: Values) -> Interval | None:
 
 
 def pair_mean_difference(first: Values, second: Values) -> Interval | None:
-    """As `mean_difference`, of the mean over all pairs of different clips; each is a symmetric matrix (n, n).
+    """Return the interval of pair_mean(`second`) - pair_mean(`first`); None if either has fewer than FEWEST
+    clips.
 
-    Clips are drawn, not pairs, for pairs that share a clip depend on each other; a clip drawn twice is no pair. By
-    percentiles.
+    Both are symmetric matrices, shape (n, n). Clips are resampled, not pairs, because pairs that share a clip
+    depend on each other. A clip drawn twice does not form a pair with itself. The interval is by percentiles.
     """
     if min(len(first), len(second)) < FEWEST:
         return None
@@ -81,7 +84,7 @@ def pair_mean_difference(first: Values, second: Values) -> Interval | None:
 
 
 def pair_mean(scores: Values) -> float | None:
-    """The mean over all pairs of different clips of a symmetric matrix, shape (n, n); None where there is none."""
+    """Return the mean of a symmetric matrix, shape (n, n), over all pairs of different clips; None if n < 2."""
     count = len(scores)
     if count < 2:
         return None
@@ -89,7 +92,7 @@ def pair_mean(scores: Values) -> float | None:
 
 
 def _pair_means(scores: Values, generator: np.random.Generator) -> Values:
-    """`pair_mean` of RESAMPLES draws of as many clips; NaN where one clip was drawn alone."""
+    """Return the `pair_mean` of RESAMPLES draws of n clips; NaN for a draw of one clip only."""
     count = len(scores)
     apart = scores * (1.0 - np.eye(count))
     means = []

@@ -1,15 +1,18 @@
-"""A map of clips: positions in the plane at which clips that sound alike lie beside each other.
+"""Map clips to points in the plane so that similar clips are near each other.
 
-Positions are float64, shape (n, 2), in [0, 1], the longer side of the map filling it; along x it varies most.
+Points are float64, shape (n, 2), in [0, 1]. The longer side of the map has the length 1, and x is the direction
+in which the points vary most.
 
 1. Landmark multidimensional scaling (V. de Silva and J. Tenenbaum, "Sparse multidimensional scaling using
-   landmark points", 2004) of 1 - likeness gives a first layout – with few clips, that is classical scaling.
-2. t-SNE (L. van der Maaten and G. Hinton, JMLR 9, 2008; Barnes-Hut form) refines it from each clip's neighbours.
-3. Where there are more than LANDMARKS clips, so many are laid out, and the others lie between those of them that
-   are nearest.
+   landmark points", 2004) of the distances 1 - likeness gives a first layout. For up to SCALED clips this is
+   classical scaling.
+2. t-SNE (L. van der Maaten and G. Hinton, JMLR 9, 2008; Barnes-Hut form) refines the layout from the neighbours of
+   each clip.
+3. Of more than LANDMARKS clips only that many are laid out. Each of the others is placed between the laid-out clips
+   nearest to it.
 
-Everything goes in the canonical order of signal/neighbours.py, with one thread wherever sums would depend on
-their number: the same descriptors have the same map, whatever their order.
+Clips are sorted in the canonical order of `statistics/neighbours.py`, and whatever would depend on the number of
+threads runs on one. So the same descriptors have the same map, whatever their order.
 """
 
 from __future__ import annotations
@@ -33,48 +36,48 @@ from thresher.signal.statistics.neighbours import (
 )
 
 LANDMARKS = 4_000
-"""Clips laid out by t-SNE at most; it takes most of the time, and that grows faster than their number."""
+"""The most clips laid out by t-SNE, which takes most of the time; its time grows faster than their number."""
 
 PERPLEXITY = 15.0
-"""About how many neighbours of a clip count; docs/clusters.md has the figures for others."""
+"""The effective number of neighbours of a clip in t-SNE; docs/clusters.md has figures for other values."""
 
 ITERATIONS = 500
 
 FEWEST = 8
-"""Fewer clips have too few neighbours for t-SNE: the first layout is theirs."""
+"""With fewer clips there are too few neighbours for t-SNE, and the first layout is final."""
 
 BETWEEN, STEEPNESS = 3, 3.0
-"""A clip that is no landmark lies between so many of them, weighted by 1 / distance to this power."""
+"""Each further clip is placed between BETWEEN landmarks, weighted by 1 / distance ** STEEPNESS."""
 
-# Clips whose distances among themselves the first layout comes from: one matrix of 8 MB.
+# The clips whose distances determine the first layout: one matrix of 8 MB.
 SCALED = 1_000
 
-# How far the first layout spreads when t-SNE starts, as its authors advise, and the seeded noise upon it: points
-# on one line could never leave it.
+# The spread of the first layout when t-SNE starts, as its authors advise, and that of the seeded noise added to it:
+# without noise, points on one line would stay on it.
 START_SPREAD, START_NOISE = 1e-4, 1e-6
 
 
 def positions(descriptors: Sequence[NDArray[Any]], *, threads: int = 1, watch: Watch = unwatched) -> Exact:
-    """Where each clip lies on the map, from descriptors as `Likenesses.pack` takes them; equal ones share a
-    place.
+    """Return the point of each clip on the map, shape (n, 2); clips with equal descriptors share a point.
 
-    Up to `threads` compare clips. Raises ValueError as that does.
+    Descriptors are float32, shape (DESCRIPTOR_SIZE,). Up to `threads` threads compare clips. Raises what
+    `Likenesses.pack` raises.
     """
-    firsts, places = distinct(descriptors)
+    firsts, ranks = distinct(descriptors)
     if len(firsts) < 2:
         return np.full((len(descriptors), 2), 0.5)
-    kept = Likenesses.pack((descriptors[index] for index in firsts), threads=threads)
-    landmarks = kept.part(0, min(kept.count, LANDMARKS))
-    others = kept.part(landmarks.count, kept.count)
+    packed = Likenesses.pack((descriptors[index] for index in firsts), threads=threads)
+    landmarks = packed.part(0, min(packed.count, LANDMARKS))
+    others = packed.part(landmarks.count, packed.count)
     laid_out = _laid_out(landmarks, threads, watch)
     if others.count:
         nearest = nearest_among(others, landmarks, BETWEEN, threads=threads, watch=watch)
         laid_out = np.concatenate([laid_out, _between(laid_out, nearest)])
-    return _fitted(laid_out)[places]
+    return _fitted(laid_out)[ranks]
 
 
 def scaled(kept: Likenesses, *, threads: int = 1) -> Exact:
-    """The first layout: landmark multidimensional scaling in two dimensions, shape (n, 2)."""
+    """Return the first layout: landmark multidimensional scaling in two dimensions, shape (n, 2)."""
     from scipy.linalg import eigh
     from threadpoolctl import threadpool_limits
 
@@ -113,12 +116,12 @@ def _refined(start: Exact, nearest: Neighbours, perplexity: float) -> Exact:
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
-    # it takes the first of each row for the clip itself, and leaves it out
+    # scikit-learn takes the first entry of each row for the clip itself, and leaves it out.
     count = len(nearest.indices)
-    places = np.column_stack([np.arange(count), nearest.indices])
+    columns = np.column_stack([np.arange(count), nearest.indices])
     apart = np.column_stack([np.zeros(count), nearest.distances])
     pointers = np.arange(0, apart.size + 1, apart.shape[1])
-    graph = csr_matrix((apart.ravel(), places.ravel(), pointers), shape=(count, count))
+    graph = csr_matrix((apart.ravel(), columns.ravel(), pointers), shape=(count, count))
     layout = TSNE(
         metric="precomputed", perplexity=perplexity, init=start, max_iter=ITERATIONS, random_state=0, n_jobs=1
     )
@@ -128,7 +131,7 @@ def _refined(start: Exact, nearest: Neighbours, perplexity: float) -> Exact:
 
 
 def _between(laid_out: Exact, nearest: Neighbours) -> Exact:
-    """Weighted means of landmarks' positions."""
+    """Return weighted means of the points of the nearest landmarks."""
     weights = nearest.distances**-STEEPNESS
     weights /= weights.sum(axis=1, keepdims=True)
     between: Exact = np.einsum("ij,ijk->ik", weights, laid_out[nearest.indices])
@@ -136,9 +139,9 @@ def _between(laid_out: Exact, nearest: Neighbours) -> Exact:
 
 
 def _fitted(layout: Exact) -> Exact:
-    """Turned so that x varies most, and fitted into the unit square without distortion.
+    """Rotate a layout so that x varies most, and fit it into the unit square without distortion.
 
-    Either axis points to where the longer tail is.
+    Each axis points in the direction of positive skewness.
     """
     centred = layout - layout.mean(axis=0)
     (a, c), (_, b) = centred.T @ centred

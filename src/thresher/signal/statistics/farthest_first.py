@@ -1,12 +1,12 @@
-"""What to hear first: items that lie far from everything covered so far, so that a few of them cover all.
+"""Choose items to hear first: each as far as possible from those chosen before, so that a few items cover all.
 
-Greedy farthest-first traversal (T. Gonzalez, "Clustering to minimize the maximum intercluster distance",
-Theoretical Computer Science 38, 1985): wherever one stops, nothing is more than twice as far from what was taken as
-it would have to be with the best choice of as many, in a space where the triangle inequality holds.
+The method is greedy farthest-first traversal (T. Gonzalez, "Clustering to minimize the maximum intercluster
+distance", Theoretical Computer Science 38, 1985). If the triangle inequality holds, the largest distance of an
+item from the chosen ones is, after each step, at most twice that of the best choice of the same size.
 
-Items are numbered 0 … n - 1, and where two are as good the smaller number is taken. Distances are floats, shape
-(n,), NaN where they are unknown; an item's gap is its distance from the nearest covered one: infinite where nothing
-is covered, NaN for an item of which no distance is known. Lengths and times are in seconds.
+Items are numbered 0 … n - 1; among equally good items the smallest number is taken. Distances are floats, shape
+(n,), NaN where unknown. The *gap* of an item is its distance from the nearest covered item. It is infinite if
+nothing is covered, and NaN for an item without any known distance. Lengths and times are in seconds.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 Distances = NDArray[np.floating]
 
 SLACK = 1e-6
-"""Seconds by which a sum of lengths may exceed the time for rounding."""
+"""The seconds by which a sum of lengths may exceed the time because of rounding."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """An item, and its gap at the moment it was taken."""
+    """An item, and its gap when it was chosen."""
 
     item: int
     gap: float
@@ -34,14 +34,14 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class Cover:
-    """The items taken, in order, and every item's gap after that; those taken have none."""
+    """The chosen items, in order, and the gap of every item afterwards; chosen items have the gap 0."""
 
     choices: tuple[Choice, ...]
     gaps: NDArray[np.float64]
 
     @property
     def radius(self) -> float:
-        """The largest gap that is known; 0 where there is none."""
+        """The largest known gap; 0 if no gap is known."""
         known = self.gaps[~np.isnan(self.gaps)]
         return float(known.max()) if known.size else 0.0
 
@@ -56,24 +56,32 @@ def cover(
     familiar: Collection[int] = (),
     longest: float = math.inf,
 ) -> Cover:
-    """Take items, the farthest first, as long as they fit into `time`.
+    """Choose items, the farthest first, as long as they fit into `time` seconds.
 
-    `distances_from(i)` are the distances of item i from all; `gaps`, `groups` and `seconds`, shape (n,), are those
-    at the start, the group of each item (negative: none), and their lengths. Every group gets one of its items
-    before any gets a second: first those that are not `familiar`, then those that are. An item too long for what is
-    left of the time is passed over, and a shorter one taken; where none fits from the start, the shortest is all.
-    One of more than `longest` seconds waits until none is left that is shorter and as urgent.
+    Args:
+        distances_from: Returns the distances of an item from all items, shape (n,).
+        gaps: The gap of each item at the start, shape (n,).
+        groups: The group of each item, shape (n,); negative for no group.
+        seconds: The length of each item, shape (n,).
+        time: The total length of the chosen items, at most.
+        familiar: Groups of which an item was covered before.
+        longest: Items longer than this many seconds are chosen only when no shorter one is as urgent.
 
-    Items of unknown distance follow those that lie apart from what is covered, from the group that has had least;
-    after them come those that are just like something covered. One column of distances is held at a time.
+    One item of each group is chosen before a second of any group, and groups that are not `familiar` come
+    first. An item that does not fit into the remaining time is skipped. If no item fits at all, the shortest
+    one is chosen.
 
-    ValueError where the shapes differ.
+    Items with a gap above 0 come first, then those with an unknown gap (of the group with the fewest chosen
+    items), then those with the gap 0. One column of distances is held at a time.
+
+    Raises ValueError if the shapes differ.
     """
     if not gaps.shape == groups.shape == seconds.shape == (gaps.size,):
         raise ValueError(
-            f"gaps, groups and seconds are of shape {gaps.shape}, {groups.shape}, {seconds.shape}"
+            "gaps, groups and seconds must have one shape (n,), "
+            f"not {gaps.shape}, {groups.shape}, {seconds.shape}"
         )
-    now = gaps.astype(np.float64)
+    current = gaps.astype(np.float64)
     numbers, group_of = np.unique(groups, return_inverse=True)
     taken_of = np.zeros(numbers.size, dtype=np.int64)
     is_familiar = np.isin(numbers, list(familiar))
@@ -85,32 +93,32 @@ def cover(
         lacking = (taken_of == 0) & (numbers >= 0)
         urgency = 2 * (2 * (lacking & ~is_familiar) + (lacking & is_familiar))[group_of] + is_short
         most_urgent = fitting & (urgency == urgency[fitting].max())
-        item = _farthest(most_urgent, now, taken_of[group_of])
-        choices.append(Choice(item, float(now[item])))
+        item = _farthest(most_urgent, current, taken_of[group_of])
+        choices.append(Choice(item, float(current[item])))
         waiting[item] = False
         taken_of[group_of[item]] += 1
         left -= float(seconds[item])
-        _close(now, item, distances_from)
+        _close(current, item, distances_from)
     if not choices and gaps.size:
         shortest = int(seconds.argmin())
-        choices.append(Choice(shortest, float(now[shortest])))
-        _close(now, shortest, distances_from)
-    return Cover(tuple(choices), now)
+        choices.append(Choice(shortest, float(current[shortest])))
+        _close(current, shortest, distances_from)
+    return Cover(tuple(choices), current)
 
 
 def _farthest(candidates: NDArray[np.bool_], gaps: NDArray[np.float64], taken: NDArray[np.int64]) -> int:
-    """The candidate to take, one at least being there; `taken` is how many the group of each has had."""
-    places = candidates.nonzero()[0]
-    here = gaps[places]
-    unknown = np.isnan(here)
-    if unknown.any() and not (here[~unknown] > 0.0).any():
-        places = places[unknown]
-        return int(places[taken[places].argmin()])
-    return int(places[np.nanargmax(here)])
+    """Return the candidate to choose, of at least one; `taken` counts the chosen items of each item's group."""
+    items = candidates.nonzero()[0]
+    candidate_gaps = gaps[items]
+    unknown = np.isnan(candidate_gaps)
+    if unknown.any() and not (candidate_gaps[~unknown] > 0.0).any():
+        items = items[unknown]
+        return int(items[taken[items].argmin()])
+    return int(items[np.nanargmax(candidate_gaps)])
 
 
 def _close(gaps: NDArray[np.float64], item: int, distances_from: Callable[[int], Distances]) -> None:
-    """`gaps` once an item is covered too."""
+    """Update `gaps` in place for one more covered item."""
     if not np.isnan(gaps[item]):
         np.fmin(gaps, distances_from(item), out=gaps)
     gaps[item] = 0.0
