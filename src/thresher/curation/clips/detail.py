@@ -166,8 +166,7 @@ def _neighbours(connection: Connection, clip_id: int) -> tuple[NeighbourRow, ...
 def _offset(connection: Connection, clip_id: int, other_id: int) -> float:
     """Return the position in the clip, in seconds, at which the other clip begins."""
     from thresher.catalog import features
-    from thresher.signal.features.fingerprint import WORD_SECONDS
     from thresher.signal.metrics.aligned import align
 
     one, other = features.read(connection, [clip_id, other_id], "fingerprint")
-    return align(one, other).offset * WORD_SECONDS
+    return align(one, other).offset_seconds

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thresher.errors import BackendMissingError, ConfigError, ThresherError
+from thresher.formatting import unknown
 
 # Chromaprint's working rate, its analysis frame and hop, and the hops that one word covers.
 CHROMAPRINT_RATE = 11_025
@@ -214,7 +215,7 @@ def find_backend(preferred: str = "auto") -> Backend:
     installed.
     """
     if preferred != "auto" and preferred not in BACKENDS:
-        raise ConfigError(f'unknown fingerprint backend "{preferred}" (expected auto, {", ".join(BACKENDS)})')
+        raise ConfigError(unknown("fingerprint backend", preferred, ["auto", *BACKENDS]))
     reasons = []
     for name in BACKENDS if preferred == "auto" else [preferred]:
         try:
