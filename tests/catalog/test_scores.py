@@ -225,7 +225,7 @@ def test_the_loser_of_two_scorers_reads_again(catalog: Catalog) -> None:
     ids = add_clips(catalog, range(8))
     with catalog.writing() as connection:
         scores.register_metric(connection, "prefix", 1)
-    loser = scoring._Fresh(catalog, find_metric("prefix"))
+    loser = scoring._Snapshot(catalog, find_metric("prefix"))
     score(catalog)
     assert loser.append_block() == 0
     with catalog.reading() as connection:

@@ -245,7 +245,7 @@ cluster_clip = Table(  # every clip that was there when clusters were fitted
     "cluster_clip",
     metadata,
     Column("clip_id", ForeignKey("clip.id", ondelete="CASCADE"), primary_key=True),
-    Column("number", ForeignKey("cluster.number", ondelete="CASCADE"), index=True),  # NULL: kin to none
+    Column("number", ForeignKey("cluster.number", ondelete="CASCADE"), index=True),  # NULL: in no cluster
     Column("probability", Float, nullable=False),  # how surely it belongs there, 0 to 1
 )
 

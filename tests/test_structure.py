@@ -1,0 +1,68 @@
+"""docs/structure.md lists the packages that exist, and docs/design.md names tables and modules that exist."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from thresher.catalog.schema import metadata
+
+ROOT = Path(__file__).resolve().parents[1]
+DESIGN = (ROOT / "docs/design.md").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def structure() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_structure", ROOT / "docs/make_structure.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_lists_the_packages_of_the_code(structure: ModuleType) -> None:
+    listed = re.findall(r"^\| `([^`]+)`", (ROOT / "docs/structure.md").read_text("utf-8"), re.MULTILINE)
+    found = structure.packages(structure.read_sources(None))
+    assert sorted(listed) == sorted(each.name for each in found)
+
+
+def test_no_package_imports_one_that_imports_it(structure: ModuleType) -> None:
+    found = structure.packages(structure.read_sources(None))
+    assert [each.name for each in found if each.has_cycle] == []
+
+
+def test_packages_follow_those_they_import(structure: ModuleType) -> None:
+    sources = {
+        "__init__.py": "",
+        "signal/b/one.py": "from thresher.signal.a import two\n",
+        "signal/a/two.py": "import thresher.errors\n",
+        "errors.py": "",
+        "catalog/three.py": "def f():\n    from thresher.signal.b.one import g\n",
+    }
+    found = structure.packages(sources)
+    assert [each.name for each in found] == ["errors.py", "signal/a", "signal/b", "catalog", "__init__.py"]
+    assert [each.imports for each in found] == [(), (), ("signal/a",), ("signal/b",), ()]
+
+
+def test_lines_of_code_exclude_blank_lines_comments_and_docstrings(structure: ModuleType) -> None:
+    text = '"""Doc.\n\nMore.\n"""\n\n# comment\nx = 1  # one\n\n\ndef f():\n    """Doc."""\n    return """a\nb"""\n'
+    assert structure.code_lines(text) == 4
+
+
+def test_the_design_page_names_every_table() -> None:
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", DESIGN, re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert named == set(metadata.tables)
+
+
+def test_the_modules_named_on_the_design_page_exist() -> None:
+    named = re.findall(r"`((?:signal|catalog|curation|interfaces)/[\w/]+\.py)`", DESIGN)
+    assert len(named) > 3
+    assert [name for name in named if not (ROOT / "src/thresher" / name).is_file()] == []
