@@ -33,6 +33,8 @@ from thresher.catalog.query import (
     with_defaults,
 )
 from thresher.errors import NotFoundError, QueryError, ThresherError
+from thresher.signal.features.measure_registry import MEASURES
+from thresher.signal.metrics.registry import METRICS
 
 ALL = [1, 2, 3, 4, 5, 6, 7, 8, 9]
 PASTED = "sample_e10_i220001_20_17:19:52_0.wav"
@@ -453,8 +455,29 @@ def test_query_finds(sample: Sample, text: str, expected: list[int]) -> None:
 
 def test_every_field_is_in_the_table() -> None:
     named = " ".join(text for text, _ in TABLE)
-    # `near` needs numbers: tests/curation/test_near.py
-    assert [name for name in FIELDS if f"{name}:" not in named and not name.startswith("near")] == []
+    # `near` needs descriptors: tests/curation/comparison/test_neighbours.py
+    derived = {name for name in FIELDS if name.startswith("near") or name.startswith("score@")} | set(
+        MEASURES
+    )
+    assert [name for name in FIELDS if f"{name}:" not in named and name not in derived] == []
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_every_measure_is_a_field(sample: Sample, name: str) -> None:
+    columns = MEASURE_NAMES.split()
+    known = [
+        of for of, values in MEASURED.items() if name in columns and values[columns.index(name)] is not None
+    ]
+    assert ids(sample, f"{name}:..") == known
+    assert ids(sample, f"^{name}:..") == [of for of in ALL if of not in known]
+    assert ids(sample, f"{name}+")[: len(known)] == sorted(
+        known, key=lambda of: (MEASURED[of][columns.index(name)], of)
+    )
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_every_metric_has_a_field_of_scores(sample: Sample, metric: str) -> None:
+    assert ids(sample, f"score@{metric}:..") == ([1, 2, 9] if metric == "prefix" else [])
 
 
 def test_absolute_path_of_the_catalog(sample: Sample) -> None:

@@ -1,0 +1,222 @@
+"""One registry line is enough: a metric, a measure, a query field and a file-name pattern, added at run time.
+
+`PROGRAM` adds one entry to each registry and then runs commands. The tests find the new names in what the commands
+print, and do not find them in what the program prints without the entries.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import pkgutil
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT, Finished, WriteClip, environment, run_command, run_python
+from thresher.signal.features.measure_registry import MEASURES, MeasureEntry
+from thresher.signal.metrics.registry import METRICS, MetricEntry
+
+EXTENSION = """
+from dataclasses import replace
+
+from thresher.signal.metrics.prefix import PREFIX
+
+SAMENESS = replace(PREFIX, name="sameness")
+
+
+def length_in_frames(clip):
+    return float(sum(len(block) for block in clip.blocks))
+"""
+"""The module of a new metric and a new measure."""
+
+PROGRAM = r"""
+import json
+import re
+import sys
+from pathlib import Path
+
+from thresher.signal.features import measure_registry
+from thresher.signal.metrics import registry as metrics
+
+metrics.METRICS = {
+    **metrics.METRICS,
+    "sameness": metrics.MetricEntry("sameness", "whether two clips are the same", "extension:SAMENESS"),
+}
+measure_registry.MEASURES = {
+    **measure_registry.MEASURES,
+    "extent": measure_registry.MeasureEntry(
+        "extent", 1, "number of measured frames", "extension:length_in_frames", "extent", 0, 0, "frames"
+    ),
+}
+
+from thresher.catalog import fields, name_patterns
+from thresher.catalog.field_kinds import number
+from thresher.catalog.schema import clip
+
+fields.FIELDS = {**fields.FIELDS, "doubled": number("doubled", clip.c.id * 2, "twice the id")}
+name_patterns.PATTERNS = (
+    name_patterns.Pattern("extension", re.compile(r"x(?P<epoch>\d+)-(?P<mood>[a-z]+)"), "x7-calm.wav"),
+    *name_patterns.PATTERNS,
+)
+
+# An export format is added here in the same way, in one entry of curation/exports/formats/registry.py.
+
+from tests.support import run_command
+
+json.dump([run_command(*command, cwd=Path.cwd()) for command in json.load(sys.stdin)], sys.stdout)
+"""
+
+SETTINGS = '[metrics]\nuse = ["prefix", "sameness"]\n[ingest]\nexecutor = "serial"\n'
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, write_clip: WriteClip) -> Path:
+    """A folder with the extension and a catalog, of which one clip came before the extension."""
+    folder = tmp_path_factory.mktemp("extended")
+    (folder / "extension.py").write_text(EXTENSION)
+    (folder / "program.py").write_text(PROGRAM)
+    write_clip(folder / "old" / "night_epoch_1.wav", 1)
+    for seed, name in enumerate(("x7-calm.wav", "x8-loud.wav"), 2):
+        write_clip(folder / "new" / name, seed)
+    assert run_command("init", cwd=folder).returncode == 0
+    (folder / "catalog.toml").write_text(SETTINGS.replace(', "sameness"', ""))
+    assert run_command("ingest", "old", cwd=folder).returncode == 0
+    (folder / "catalog.toml").write_text(SETTINGS)
+    (ingested,) = extended(folder, "ingest new")
+    assert ingested.returncode == 0, ingested.stderr
+    return folder
+
+
+def extended(folder: Path, *commands: str) -> list[Finished]:
+    """Run commands by the extended program, all in one process."""
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        input=json.dumps([shlex.split(command) for command in commands]),
+        cwd=folder,
+        env=environment(PYTHONPATH=f"{ROOT / 'src'}:{ROOT}"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [Finished(*outcome) for outcome in json.loads(done.stdout)]
+
+
+def ids(done: Finished) -> list[int]:
+    """Return the ids of the clips that `list --json` printed."""
+    assert done.returncode == 0, done.stderr
+    return [row["id"] for row in json.loads(done.stdout)]
+
+
+def test_a_metric_is_in_help_settings_fields_scores_and_songs(home: Path) -> None:
+    helps = ["near --help", "score --help", "song save --help"]
+    *shown, scored, near, unknown, saved, stats = extended(
+        home,
+        *helps,
+        "list score@sameness:0.. score@sameness- --json",
+        "list near@sameness:1:0.. --json",
+        "list score@sameless:0..",
+        "song save S status:ok --order pairs --metric sameness",
+        "stats --json",
+    )
+    for command, done in zip(helps, shown, strict=True):
+        assert "sameness" in done.stdout
+        assert "sameness" not in run_command(*command.split(), cwd=home).stdout
+    refused = run_command("list", cwd=home)
+    assert '[metrics] use: "sameness" is not prefix, aligned or likeness' in refused.stderr
+    assert len(ids(scored)) == 3
+    assert len(ids(near)) == 2
+    assert 'unknown metric "sameless" (expected prefix, aligned, likeness or sameness)' in unknown.stderr
+    assert saved.returncode == 0, saved.stderr
+    metrics = [(row["name"], row["open"]) for row in json.loads(stats.stdout)["metrics"]]
+    assert metrics == [("prefix", 0), ("sameness", 0)]
+
+
+def test_a_measure_is_computed_caught_up_queried_and_listed(home: Path) -> None:
+    measured, found, shown, table, csv_table, compared, reserved = extended(
+        home,
+        "list extent+ --measures --json",
+        "list extent:1000.. --json",
+        "show 1",
+        "list --measures",
+        "list --measures --format csv",
+        "checkpoints --compare e7 e8 --json",
+        "ingest new --set extent=1",
+    )
+    rows = json.loads(measured.stdout)
+    assert len(rows) == 3
+    assert all(row["extent"] > 1_000 for row in rows), "the clip added before the measure is measured too"
+    assert len(ids(found)) == 3
+    assert re.search(r"extent +[0-9]+ frames", shown.stdout)
+    assert "extent" in table.stdout.splitlines()[0]
+    assert "extent" in next(csv.reader(io.StringIO(csv_table.stdout)))
+    assert "extent" in [row["figure"] for row in json.loads(compared.stdout)["differences"]]
+    assert '"extent" is already a query field' in reserved.stderr
+
+
+def test_a_query_field_is_found_and_sorted_by(home: Path) -> None:
+    found, ordered, misspelt, reserved = extended(
+        home,
+        "list doubled:4 --json",
+        "list doubled- --json",
+        "list doubld:4",
+        "ingest new --set doubled=1",
+    )
+    assert ids(found) == [2]
+    assert ids(ordered) == [3, 2, 1]
+    assert "did you mean doubled" in misspelt.stderr
+    assert '"doubled" is already a query field' in reserved.stderr
+
+
+def test_a_file_name_pattern_reads_the_checkpoint_and_adds_a_field(home: Path) -> None:
+    calm, loud = extended(home, "list epoch:7 mood:calm --json", "list epoch:8 mood:loud --json")
+    assert (ids(calm), ids(loud)) == ([2], [3])
+
+
+def test_the_fields_command_lists_every_new_name(home: Path) -> None:
+    (done,) = extended(home, "fields --json")
+    rows = {row["name"]: row for row in json.loads(done.stdout)}
+    new = {"extent", "doubled", "score@sameness", "near@sameness", "mood"}
+    assert new <= set(rows)
+    assert rows["extent"]["description"] == "number of measured frames"
+    assert rows["doubled"]["kind"] == "number"
+    (home / "plain").mkdir()
+    assert run_command("init", cwd=home / "plain").returncode == 0
+    known = {row["name"] for row in json.loads(run_command("fields", "--json", cwd=home / "plain").stdout)}
+    assert not known & new
+
+
+def test_the_recipes_name_files_that_exist() -> None:
+    recipes = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:src|tests|docs|migrations)/[\w/.]+)`", recipes))
+    assert len(named) > 12
+    for path in named:
+        place = ROOT / path
+        assert place.parent.is_dir() if "NAME" in path else place.exists(), path
+
+
+@pytest.mark.parametrize("entry", [*METRICS.values(), *MEASURES.values()], ids=lambda entry: entry.name)
+def test_every_path_of_a_registry_leads_to_code_of_that_name(entry: MetricEntry | MeasureEntry) -> None:
+    assert entry.description
+    found = pkgutil.resolve_name(entry.path)
+    assert getattr(found, "name", None) == entry.name or found.__name__ == entry.name
+
+
+@pytest.mark.parametrize(
+    "registry", ["thresher.signal.metrics.registry", "thresher.signal.features.measure_registry"]
+)
+def test_reading_a_registry_loads_nothing_heavy(registry: str) -> None:
+    done = run_python(f"import sys, {registry}; print(*sys.modules)")
+    assert done.returncode == 0, done.stderr
+    assert not set(done.stdout.split()) & {"numpy", "numba", "scipy", "sqlalchemy", "pydantic"}
+
+
+def test_the_page_on_measures_has_a_row_for_each_in_the_order_of_the_registry() -> None:
+    page = (ROOT / "docs/measures.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", page, flags=re.MULTILINE) == list(MEASURES)
