@@ -84,8 +84,8 @@ def git(*arguments: str) -> str:
 
 def packages(sources: Mapping[str, str]) -> list[Package]:
     """Return the packages of some sources, from the bottom up."""
-    # An empty __init__.py makes a folder importable, but it is no module to count.
-    modules = {path: text for path, text in sources.items() if text.strip() or "/" not in path}
+    # An __init__.py without code only makes a folder importable, so it does not count as a module.
+    modules = {path: text for path, text in sources.items() if code_lines(text) or "/" not in path}
     imports: defaultdict[str, set[str]] = defaultdict(set)
     counts, lines, code = Counter[str](), Counter[str](), Counter[str]()
     for path, text in modules.items():
