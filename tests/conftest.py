@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import soundfile
 from hypothesis import settings
 from numpy.typing import NDArray
 
-from tests.support import CORPUS, RATE, Command, MakeSound, WriteClip, run_command
+from tests.support import CORPUS, RATE, Command, MakeSound, WriteClip, copy_folder, run_command
 from thresher.catalog.catalog import Catalog
 from thresher.curation.ingest.ingest import IngestOptions
 
@@ -59,20 +58,28 @@ def write_clip(sound: MakeSound) -> WriteClip:
     return write
 
 
+@pytest.fixture(scope="session")
+def empty_catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a new catalog, to be copied. To create a catalog takes all migrations."""
+    folder = tmp_path_factory.mktemp("empty")
+    Catalog.create(folder).close()
+    (folder / "catalog.toml").write_text('[metrics]\nuse = ["prefix"]\n')
+    return folder
+
+
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    """A new catalog in the test's folder, which keeps scores by the script's metric alone."""
-    Catalog.create(tmp_path).close()
-    (tmp_path / "catalog.toml").write_text('[metrics]\nuse = ["prefix"]\n')
+def catalog(empty_catalog: Path, tmp_path: Path) -> Iterator[Catalog]:
+    """A new catalog in the test's folder, which keeps scores by the metric `prefix` only."""
+    copy_folder(empty_catalog, tmp_path)
     with Catalog.open(tmp_path / "catalog.toml") as made:
         yield made
 
 
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """Run thresher in this process, in the test's folder, which is also the current folder of the test."""
+    """Run thresher in this process, in the current folder, which at first is the test's folder."""
     monkeypatch.chdir(tmp_path)
-    return partial(run_command, cwd=tmp_path)
+    return run_command
 
 
 @pytest.fixture(scope="session")

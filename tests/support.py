@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping
@@ -62,7 +63,7 @@ def environment(**variables: str) -> dict[str, str]:
     return {**base, "COLUMNS": "200", **variables}
 
 
-def run_command(*arguments: str | Path, cwd: Path, **variables: str) -> Finished:
+def run_command(*arguments: str | Path, cwd: Path | None = None, **variables: str) -> Finished:
     """Run thresher in this process, without a terminal. This saves the start of a Python process."""
     from thresher.interfaces.cli.main import run
 
@@ -70,7 +71,7 @@ def run_command(*arguments: str | Path, cwd: Path, **variables: str) -> Finished
     with (
         mock.patch.dict(os.environ, environment(**variables), clear=True),
         mock.patch.object(sys, "stdin", io.StringIO()),
-        chdir(cwd),
+        chdir(cwd or Path.cwd()),
         redirect_stdout(out),
         redirect_stderr(err),
     ):
@@ -109,6 +110,14 @@ def run_python(
         text=True,
         check=False,
     )
+
+
+def copy_folder(template: Path, target: Path) -> None:
+    """Copy a folder, times of files included, so that a catalog in it finds its files unchanged.
+
+    Copying a catalog that a fixture of a wider scope made is much faster than making it again.
+    """
+    shutil.copytree(template, target, copy_function=shutil.copy2, dirs_exist_ok=True)
 
 
 def dump(catalog: Catalog, *, without: Collection[str] = (), times: bool = True) -> dict[str, list[str]]:

@@ -7,19 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import Command, WriteClip
+from tests.support import Command, WriteClip, copy_folder, run_command
 from thresher.interfaces.cli.checkpoints import WIDEST, _short, sparkline
 
 
-@pytest.fixture
-def thresher(command: Command, tmp_path: Path, write_clip: WriteClip) -> Command:
-    """Run a command in a folder with a catalog of three epochs of one, two and three clips."""
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, write_clip: WriteClip) -> Path:
+    """A folder with a catalog of three epochs of one, two and three clips."""
+    folder = tmp_path_factory.mktemp("template")
     for epoch in (1, 2, 3):
         for index in range(epoch):
-            write_clip(tmp_path / "run" / f"night_epoch_{epoch}_{index}.wav", 10 * epoch + index)
-
+            write_clip(folder / "run" / f"night_epoch_{epoch}_{index}.wav", 10 * epoch + index)
     for line in (["init"], ["ingest", "run", "--jobs", "1"]):
-        assert command(*line)[0] == 0
+        assert run_command(*line, cwd=folder).returncode == 0
+    return folder
+
+
+@pytest.fixture
+def thresher(command: Command, template: Path, tmp_path: Path) -> Command:
+    """Run a command in a copy of the template."""
+    copy_folder(template, tmp_path)
     return command
 
 

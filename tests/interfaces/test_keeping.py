@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import COMMAND, Finished, environment, run_process
+from tests.support import COMMAND, Finished, WriteClip, copy_folder, environment, run_command, run_process
 
 DEADLINE = 120.0
 """Seconds after which what was waited for counts as never coming, however loaded the machine is."""
@@ -30,17 +30,24 @@ def thresher(*arguments: str, cwd: Path, stdin: int = subprocess.DEVNULL) -> Fin
     return run_process(*arguments, cwd=cwd, stdin=stdin, variables=at_home(cwd))
 
 
-@pytest.fixture
-def home(tmp_path: Path, write_clip: Any) -> Path:
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, empty_catalog: Path, write_clip: WriteClip) -> Path:
     """A catalog of three clips, of which 1 and 2 are rejected."""
+    folder = tmp_path_factory.mktemp("template")
+    for index in range(3):
+        write_clip(folder / f"clips/r_epoch_1_{index}.wav", index, 3.0)
+    copy_folder(empty_catalog, folder)
+    assert run_command("ingest", "clips", "--jobs", "1", cwd=folder).returncode == 0
+    assert run_command("reject", "1", "2", cwd=folder).returncode == 0
+    return folder
+
+
+@pytest.fixture
+def home(template: Path, tmp_path: Path) -> Path:
+    """A copy of the template."""
     if sys.platform != "linux":
         pytest.skip("only there can a test have a trash of its own")
-    for index in range(3):
-        write_clip(tmp_path / f"clips/r_epoch_1_{index}.wav", index, 3.0)
-    thresher("init", cwd=tmp_path)
-    (tmp_path / "catalog.toml").write_text('[metrics]\nuse = ["prefix"]\n')
-    assert thresher("ingest", "clips", "--jobs", "1", cwd=tmp_path).returncode == 0
-    assert thresher("reject", "1", "2", cwd=tmp_path).returncode == 0
+    copy_folder(template, tmp_path)
     return tmp_path
 
 

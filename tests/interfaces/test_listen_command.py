@@ -10,7 +10,6 @@ import json
 import os
 import pty
 import select
-import shutil
 import signal
 import subprocess
 import termios
@@ -23,7 +22,7 @@ from typing import Any, Self
 import pytest
 import soundfile
 
-from tests.support import COMMAND, Finished, environment, run_process
+from tests.support import COMMAND, Finished, copy_folder, environment, run_process
 from thresher.interfaces.cli import main
 
 PATIENCE = 60.0
@@ -99,7 +98,7 @@ def template(tmp_path_factory: pytest.TempPathFactory, write_clip: Callable[...,
 
 @pytest.fixture
 def home(template: Path, tmp_path: Path) -> Home:
-    shutil.copytree(template, tmp_path / "home", copy_function=shutil.copy2)
+    copy_folder(template, tmp_path / "home")
     return Home(tmp_path / "home")
 
 

@@ -11,20 +11,27 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.support import RATE, Command, WriteClip
+from tests.support import RATE, Command, WriteClip, copy_folder, run_command
 from thresher.signal.features.measure_registry import MEASURES
 
 
-@pytest.fixture
-def thresher(command: Command, tmp_path: Path, write_clip: WriteClip) -> Command:
-    """Run a command in a folder with a catalog of music, of noise, and of silence."""
-    write_clip(tmp_path / "a_music.wav", 1, 6.0)
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, write_clip: WriteClip) -> Path:
+    """A folder with a catalog of music, of noise, and of silence."""
+    folder = tmp_path_factory.mktemp("template")
+    write_clip(folder / "a_music.wav", 1, 6.0)
     noise = np.random.default_rng(1).normal(scale=0.1, size=4 * RATE)
-    soundfile.write(tmp_path / "b_noise.wav", noise, RATE)
-    soundfile.write(tmp_path / "c_nothing.wav", np.zeros(RATE), RATE)
-
+    soundfile.write(folder / "b_noise.wav", noise, RATE)
+    soundfile.write(folder / "c_nothing.wav", np.zeros(RATE), RATE)
     for line in (["init"], ["ingest", ".", "--jobs", "1"]):
-        assert command(*line)[0] == 0
+        assert run_command(*line, cwd=folder).returncode == 0
+    return folder
+
+
+@pytest.fixture
+def thresher(command: Command, template: Path, tmp_path: Path) -> Command:
+    """Run a command in a copy of the template."""
+    copy_folder(template, tmp_path)
     return command
 
 

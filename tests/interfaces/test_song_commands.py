@@ -10,21 +10,28 @@ from typing import Any
 import pytest
 import soundfile
 
-from tests.support import Command, WriteClip
+from tests.support import Command, WriteClip, copy_folder, run_command
 
 
-@pytest.fixture
-def thresher(command: Command, tmp_path: Path, write_clip: WriteClip) -> Command:
-    """Run a command in a folder with a catalog of six clips and the song "Bone": code, stdout, stderr."""
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, write_clip: WriteClip) -> Path:
+    """A folder with a catalog of six clips and the song "Bone"."""
+    folder = tmp_path_factory.mktemp("template")
     for epoch in range(6):
-        write_clip(tmp_path / "run" / f"run_epoch_{epoch}_0.wav", epoch)
-
+        write_clip(folder / "run" / f"run_epoch_{epoch}_0.wav", epoch)
     for line in (
         ["init"],
         ["ingest", "run", "--jobs", "1"],
         ["song", "save", "Bone", "epoch:1..", "--order", "epoch+"],
     ):
-        assert command(*line)[0] == 0
+        assert run_command(*line, cwd=folder).returncode == 0
+    return folder
+
+
+@pytest.fixture
+def thresher(command: Command, template: Path, tmp_path: Path) -> Command:
+    """Run a command in a copy of the template: code, stdout, stderr."""
+    copy_folder(template, tmp_path)
     return command
 
 
