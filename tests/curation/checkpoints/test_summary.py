@@ -92,7 +92,7 @@ def test_novelty_is_the_mean_distance_from_the_nearest_earlier(trained: Catalog)
     )
 
 
-def test_what_became_reference_is_nothing_that_a_checkpoint_wrote(trained: Catalog) -> None:
+def test_reference_audio_counts_for_no_checkpoint(trained: Catalog) -> None:
     """Its score rows stand until the next scoring."""
     before = row_of(trained, "day", 1).novelty
     modify(trained, "run:night", {"role": "reference"})
@@ -100,7 +100,7 @@ def test_what_became_reference_is_nothing_that_a_checkpoint_wrote(trained: Catal
     assert row_of(trained, "day", 1).novelty is None
 
 
-def test_what_an_earlier_checkpoint_wrote_to_the_byte_is_no_news(
+def test_a_byte_identical_clip_of_an_earlier_checkpoint_has_no_novelty(
     catalog: Catalog, write_clip: WriteClip
 ) -> None:
     write_clip(catalog.root / "night_epoch_1_0.wav", 1)
@@ -122,7 +122,7 @@ def test_copies_are_counted_within_a_checkpoint(catalog: Catalog, sound: MakeSou
     assert row_of(catalog, "night", 2).copies == 0.0
 
 
-def test_silence_is_of_all_that_was_generated(catalog: Catalog, sound: MakeSound) -> None:
+def test_silence_is_a_share_of_the_generated_time(catalog: Catalog, sound: MakeSound) -> None:
     """A silent file, a trimmed end and a pause: of 12 s sound 4 s and 1 s + 1 s."""
     pause = np.concatenate([sound(1, 1.0), np.zeros((2 * RATE, 1), "f4"), sound(2, 1.0)])
     whole = np.concatenate([sound(3, 4.0), np.zeros((2 * RATE, 1), "f4")])
@@ -135,7 +135,9 @@ def test_silence_is_of_all_that_was_generated(catalog: Catalog, sound: MakeSound
     assert row.minutes_kept * 60 == pytest.approx(8, abs=0.02)
 
 
-def test_without_likeness_and_aligned_there_is_no_kinship(catalog: Catalog, write_clip: WriteClip) -> None:
+def test_without_likeness_and_aligned_there_are_no_comparisons(
+    catalog: Catalog, write_clip: WriteClip
+) -> None:
     catalog.file.write_text('[metrics]\nuse = ["prefix"]\n')
     with Catalog.open(catalog.file) as plain:
         for seed in (1, 2):
@@ -146,7 +148,7 @@ def test_without_likeness_and_aligned_there_is_no_kinship(catalog: Catalog, writ
             assert row.noise is not None
 
 
-def test_heard_is_rated_or_played(trained: Catalog) -> None:
+def test_a_clip_is_heard_if_it_was_rated_or_played(trained: Catalog) -> None:
     rate(trained, "epoch_2_3", 4)
     row = row_of(trained, "night", 2)
     assert (row.heard, row.ratings, row.mean_rating) == (1, 1, 4.0)
@@ -155,7 +157,7 @@ def test_heard_is_rated_or_played(trained: Catalog) -> None:
 # -- verdicts ----------------------------------------------------------------------------------------------
 
 
-def test_a_verdict_is_a_decision_that_queries_ask_for(trained: Catalog) -> None:
+def test_a_verdict_is_a_decision_and_a_query_field(trained: Catalog) -> None:
     called, decision = judge_checkpoint(trained, "night e2", "keep", "  best riffs ")
     assert called == "night e2"
     assert decision is not None
@@ -183,11 +185,11 @@ def test_a_verdict_is_a_decision_that_queries_ask_for(trained: Catalog) -> None:
         ("nig 4", "night e4"),
     ],
 )
-def test_as_much_of_a_name_as_tells_it_apart(trained: Catalog, name: str, called: str) -> None:
+def test_an_unambiguous_part_of_a_name_finds_the_checkpoint(trained: Catalog, name: str, called: str) -> None:
     assert judge_checkpoint(trained, name, "drop")[0] == called
 
 
-def test_a_run_may_be_called_like_a_number(catalog: Catalog, write_clip: WriteClip) -> None:
+def test_the_name_of_a_run_may_contain_a_number(catalog: Catalog, write_clip: WriteClip) -> None:
     write_clip(catalog.root / "a.wav", 1)
     ingest(catalog, [catalog.root], replace(SERIAL, run="take 5", epoch=1))
     write_clip(catalog.root / "b.wav", 2)
@@ -198,14 +200,14 @@ def test_a_run_may_be_called_like_a_number(catalog: Catalog, write_clip: WriteCl
 @pytest.mark.parametrize(
     ("name", "verdict", "error", "words"),
     [
-        ("e9", "keep", NotFoundError, 'no checkpoint is called "e9"'),
+        ("e9", "keep", NotFoundError, 'no checkpoint named "e9"'),
         ("", "keep", NotFoundError, "thresher checkpoints"),
-        ("e1", "keep", UsageError, 'fits 2 checkpoints; write one of "night e1", "day e1"'),
-        ("night e1", "best", UsageError, '"best" is no verdict'),
-        ("night e1", None, UsageError, "nothing was said of night e1"),
+        ("e1", "keep", UsageError, 'matches 2 checkpoints; give one of "night e1", "day e1"'),
+        ("night e1", "best", UsageError, 'unknown verdict "best"'),
+        ("night e1", None, UsageError, 'nothing to change for checkpoint "night e1"'),
     ],
 )
-def test_names_and_verdicts_that_are_none(
+def test_unknown_names_and_verdicts_are_refused(
     trained: Catalog, name: str, verdict: str | None, error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=words):
@@ -253,11 +255,11 @@ def test_a_comparison_tells_change_from_chance(changed: Catalog) -> None:
 
 
 def test_a_checkpoint_is_not_compared_with_itself(changed: Catalog) -> None:
-    with pytest.raises(UsageError, match="night e1 is compared with itself"):
+    with pytest.raises(UsageError, match="cannot compare night e1 with itself"):
         compare_checkpoints(changed, "e1", "night e1")
 
 
-def test_single_clips_say_nothing_of_their_spread(trained: Catalog) -> None:
+def test_single_clips_have_no_interval(trained: Catalog) -> None:
     found = compare_checkpoints(trained, "night e3", "night e4")
     assert {each.is_chance for each in found.differences} == {None}
     assert all(each.first is not None for each in found.differences if each.figure == "loudness")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from tests.support import EVERY_METRIC, WriteClip
 from thresher.catalog import measures, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, measure
-from thresher.curation.checkpoints.highlights import mean_likeness, pick
+from thresher.curation.checkpoints.highlights import JudgedClip, mean_likeness, pick
 from thresher.curation.clips.decisions import rate, reject
 from thresher.curation.ingest.ingest import IngestOptions, ingest
 from thresher.curation.renderings.render import render
@@ -39,13 +38,6 @@ def of_epoch(data: ReportData, epoch: int | None) -> ReportCheckpoint:
 
 def ids_of(data: ReportData, epoch: int) -> list[int]:
     return [found.id for found in data.clips.values() if found.epoch == epoch]
-
-
-@dataclass(frozen=True)
-class Clip:
-    id: int
-    rating: int | None = None
-    suspect: bool = False
 
 
 def test_the_best_are_the_highest_rated_then_the_most_typical_then_the_badly_rated(
@@ -88,7 +80,9 @@ def test_without_ratings_the_first_is_the_medoid_and_the_oddest_is_likest_to_non
 
 def test_among_equals_what_is_suspect_comes_last(catalog: Catalog) -> None:
     with catalog.reading() as connection:
-        found = pick(connection, [Clip(1, suspect=True), Clip(2), Clip(3, rating=2), Clip(4, rating=3)], 4, 2)
+        found = pick(
+            connection, [JudgedClip(1, suspect=True), JudgedClip(2), JudgedClip(3, 2), JudgedClip(4, 3)], 4, 2
+        )
     assert [each.clip for each in found.best] == [4, 2, 1, 3]
     assert found.oddest == ()
 

@@ -1,7 +1,7 @@
-"""What changed from one checkpoint to another, and which of the differences may be chance.
+"""Compare two checkpoints, and say which differences may be chance.
 
-Every figure has an interval by bootstrap over the clips (`signal/bootstrap.py`): six clips of a checkpoint say
-little, and the interval says how little.
+Every difference has an interval by bootstrap over the clips (`signal/statistics/bootstrap.py`): with few clips for
+each checkpoint it is wide.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from thresher.catalog.clip_source import SECONDS
 from thresher.catalog.database import chunks
 from thresher.catalog.measures import measure_value
 from thresher.catalog.schema import checkpoint, clip, recording
+from thresher.curation.checkpoints.highlights import evenly_spaced
 from thresher.curation.checkpoints.summary import generated_files, in_training_order, sounding, written_by
 from thresher.curation.checkpoints.verdicts import find_checkpoint, text_of
-from thresher.curation.comparison.checkpoint_scores import SIMILARITY_METRIC, CheckpointClips, nearest_earlier
+from thresher.curation.comparison.checkpoint_scores import SIMILARITY_METRIC, nearest_earlier
 from thresher.errors import UsageError
 from thresher.signal.features.measure_registry import MEASURES
 from thresher.signal.metrics.registry import find_metric
@@ -31,16 +32,17 @@ from thresher.signal.statistics.bootstrap import Interval, mean_difference, pair
 Values = NDArray[np.float64]
 
 MOST_CLIPS = 1_000
-"""Of a checkpoint with more clips, so many, evenly spread, stand for the likeness of all pairs."""
+"""The most clips of a checkpoint that are compared in pairs. Of more clips, an evenly spaced sample is taken."""
 
 CLIP_FIGURES = ("seconds", "loudness", *(name for name in MEASURES if name != "silence"), "rating")
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One figure of two checkpoints: its means over so many clips of each, and how `second` differs from `first`.
+    """One figure of two checkpoints: its mean for each, over how many clips, and the difference of the means.
 
-    `low` and `high` are the 95 % interval of the difference; None where one side has too few clips.
+    `difference` is `second` - `first`. `low` and `high` are its 95 % interval, None if one checkpoint has too few
+    clips.
     """
 
     figure: str
@@ -54,7 +56,7 @@ class Difference:
 
     @property
     def is_chance(self) -> bool | None:
-        """Whether there may be no difference at all: the interval holds 0. None where there is no interval."""
+        """Whether the difference may be chance: the interval contains 0. None without an interval."""
         if self.low is None or self.high is None:
             return None
         return Interval(self.low, self.high).holds_zero
@@ -62,7 +64,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two checkpoints, as they are called, and how they differ."""
+    """The names of two checkpoints and their differences."""
 
     first: str
     second: str
@@ -70,15 +72,15 @@ class Comparison:
 
 
 def compare_checkpoints(catalog: Catalog, first: str, second: str) -> Comparison:
-    """How the clips of two checkpoints differ; names as for `find_checkpoint`.
+    """Compare the clips of two checkpoints, whose names `find_checkpoint` resolves.
 
-    `silence` goes over files and counts silent ones and trimmed ends, as in `checkpoints`; all else over usable
-    clips. NotFoundError or UsageError where a name fits none or several.
+    `silence` is that of the files and counts silent files and trimmed ends, as in `checkpoints`. All other figures
+    are those of usable clips. Raises NotFoundError or UsageError if a name matches no checkpoint or several.
     """
     with catalog.reading() as connection:
         rows = [find_checkpoint(connection, name) for name in (first, second)]
         if rows[0].id == rows[1].id:
-            raise UsageError(f"{text_of(rows[0])} is compared with itself; name two checkpoints")
+            raise UsageError(f"cannot compare {text_of(rows[0])} with itself; name two different checkpoints")
         names = {row.id: row for row in connection.execute(select(checkpoint))}
         order = in_training_order(names)
         written = dict(zip(order, written_by(connection, order, names), strict=True))
@@ -91,7 +93,12 @@ def compare_checkpoints(catalog: Catalog, first: str, second: str) -> Comparison
             1.0 - np.array([score for (rank, _), score in nearest.items() if rank == side.rank])
             for side in sides
         ]
-        alike = [scores.between(connection, by_likeness, _some(side)).astype(np.float64) for side in sides]
+        likeness = [
+            scores.between(connection, by_likeness, evenly_spaced(side.clip_ids, MOST_CLIPS)).astype(
+                np.float64
+            )
+            for side in sides
+        ]
     return Comparison(
         text_of(rows[0]),
         text_of(rows[1]),
@@ -99,13 +106,13 @@ def compare_checkpoints(catalog: Catalog, first: str, second: str) -> Comparison
             _difference("silence", *silence),
             *(_difference(name, figures[0][name], figures[1][name]) for name in CLIP_FIGURES),
             _difference("novelty", *novelty),
-            _of_pairs("collapse", *map(_known, alike)),
+            _of_pairs("collapse", *map(_known, likeness)),
         ),
     )
 
 
 def _figures(connection: Connection, clip_ids: Sequence[int]) -> Mapping[str, Values]:
-    """Figures of each clip by name; clips of which one is not known are left out of it."""
+    """Return the known values of each figure; a clip without a value is left out of that figure."""
     known: dict[str, list[float]] = {name: [] for name in CLIP_FIGURES}
     columns: dict[str, Any] = {"seconds": SECONDS, "loudness": clip.c.loudness, "rating": clip.c.rating}
     columns |= {name: measure_value(name) for name in MEASURES}
@@ -130,14 +137,8 @@ def _silence(connection: Connection, checkpoint_id: int) -> Values:
     return np.array(connection.scalars(statement).all(), np.float64)
 
 
-def _some(written: CheckpointClips) -> list[int]:
-    count = len(written.clip_ids)
-    places = np.linspace(0, count - 1, min(count, MOST_CLIPS)).astype(int)
-    return [written.clip_ids[place] for place in places.tolist()]
-
-
 def _known(matrix: Values) -> Values:
-    """The scores of those clips that have any; the diagonal is not looked at."""
+    """Return the score matrix of the clips that have a score. The diagonal has no meaning."""
     here = np.flatnonzero(np.isfinite(matrix).any(axis=1))
     return np.nan_to_num(matrix[np.ix_(here, here)])
 

@@ -1,19 +1,20 @@
-"""Which clips of a checkpoint to hear first: the best, and the oddest.
+"""Choose which clips of a checkpoint to hear first: the best ones and the oddest ones.
 
-The best are those rated 3 or more, the highest rating first, then what nobody rated, then what was rated 1 or 2.
-Among equals come first those that are not suspect, then the most *typical*: those whose mean likeness to the other
-clips of the checkpoint is highest, so that without ratings the first one is its medoid. The oddest are those whose
-best likeness to any other clip of the catalog is lowest, among what is not shown as best.
+The best are the clips rated 3 or more, the highest rating first, then the unrated clips, then those rated 1 or
+2. Among equals, clips that are not suspect come first, then the most *typical* ones: those whose mean likeness
+to the checkpoint's other clips is highest. Without ratings, the first clip is therefore the medoid. The oddest
+are the clips whose best likeness to any other clip of the catalog is lowest, among the clips that are not shown
+as best.
 
-Likenesses are scores in [0, 1]; where `likeness` is not scored, the unrated follow in the order of their ids and
-nothing is called odd.
+Likeness is a score in [0, 1]. If clips have no `likeness` scores, unrated clips are ordered by id, and no clip
+is odd.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from sqlalchemy import Connection, select
@@ -24,28 +25,28 @@ from thresher.catalog.schema import nearest
 from thresher.signal.metrics.likeness import LIKENESS
 
 WORTH_HEARING = 3
-"""The lowest rating that puts a clip before what nobody rated."""
+"""The lowest rating that places a clip before unrated clips."""
 
 MOST_COMPARED = 2_000
-"""So many clips of one checkpoint are compared with each other at most, evenly chosen: n of them take n² scores."""
+"""The most clips of one checkpoint that are compared with each other, because n clips take n² scores. Of more
+clips, an evenly spaced sample is taken."""
 
 Reason = Literal["rated", "typical", "first", "odd"]
 
 
-class Candidate(Protocol):
-    """What of a clip decides."""
+@dataclass(frozen=True)
+class JudgedClip:
+    """A clip and the judgements that the choice depends on."""
 
-    @property
-    def id(self) -> int: ...
-    @property
-    def rating(self) -> int | None: ...
-    @property
-    def suspect(self) -> bool: ...
+    id: int
+    rating: int | None = None
+    suspect: bool = False
 
 
 @dataclass(frozen=True)
 class Pick:
-    """A clip and why it was picked: `value` is its rating, its mean likeness to the others, or its best to any."""
+    """A chosen clip and the reason. `value` is its rating, its mean likeness to the checkpoint's other clips,
+    or its best likeness to any clip of the catalog, depending on the reason."""
 
     clip: int
     reason: Reason
@@ -60,10 +61,10 @@ class Picks:
     oddest: tuple[Pick, ...]
 
 
-def pick(connection: Connection, clips: Sequence[Candidate], best: int, oddest: int) -> Picks:
-    """The first `best` and `oddest` clips of one checkpoint, as this module's text says."""
+def pick(connection: Connection, clips: Sequence[JudgedClip], best: int, oddest: int) -> Picks:
+    """Choose up to `best` best clips and up to `oddest` oddest clips of one checkpoint."""
     by = scores.metric_id(connection, LIKENESS.name, LIKENESS.version)
-    typicality = mean_likeness(connection, by, _evenly([clip.id for clip in clips]))
+    typicality = mean_likeness(connection, by, evenly_spaced([clip.id for clip in clips], MOST_COMPARED))
     ordered = sorted(clips, key=lambda clip: _preference(clip, typicality))
     chosen = tuple(_best(clip, typicality) for clip in ordered[:best])
     shown = {each.clip for each in chosen}
@@ -73,7 +74,7 @@ def pick(connection: Connection, clips: Sequence[Candidate], best: int, oddest: 
 
 
 def mean_likeness(connection: Connection, by: int, clip_ids: Sequence[int]) -> dict[int, float]:
-    """The mean score of each of these clips against the others of them; those without one are left out."""
+    """Return the mean score of each clip against the other clips; clips without a score are left out."""
     if len(clip_ids) < 2:
         return {}
     matrix = scores.between(connection, by, clip_ids).astype(np.float64)
@@ -87,7 +88,7 @@ def mean_likeness(connection: Connection, by: int, clip_ids: Sequence[int]) -> d
 
 
 def best_likeness(connection: Connection, by: int, clip_ids: Sequence[int]) -> dict[int, float]:
-    """The highest score of each of these clips against any other of the catalog."""
+    """Return the highest score of each clip against any other clip of the catalog."""
     found: dict[int, float] = {}
     for chunk in chunks(list(clip_ids)):
         statement = select(nearest.c.clip_id, nearest.c.score).where(
@@ -97,19 +98,18 @@ def best_likeness(connection: Connection, by: int, clip_ids: Sequence[int]) -> d
     return found
 
 
-def _evenly(clip_ids: Sequence[int]) -> list[int]:
-    if len(clip_ids) <= MOST_COMPARED:
-        return list(clip_ids)
-    places = np.linspace(0, len(clip_ids) - 1, MOST_COMPARED).astype(int)
-    return [clip_ids[place] for place in places]
+def evenly_spaced(clip_ids: Sequence[int], most: int) -> list[int]:
+    """Return at most `most` of the ids, evenly spaced, with the first and the last one."""
+    indices = np.linspace(0, len(clip_ids) - 1, min(len(clip_ids), most)).astype(int)
+    return [clip_ids[index] for index in indices.tolist()]
 
 
-def _preference(clip: Candidate, typicality: Mapping[int, float]) -> tuple[float, ...]:
+def _preference(clip: JudgedClip, typicality: Mapping[int, float]) -> tuple[float, ...]:
     rating = WORTH_HEARING - 0.5 if clip.rating is None else clip.rating
     return -rating, clip.suspect, -typicality.get(clip.id, 0.0), clip.id
 
 
-def _best(clip: Candidate, typicality: Mapping[int, float]) -> Pick:
+def _best(clip: JudgedClip, typicality: Mapping[int, float]) -> Pick:
     if clip.rating is not None:
         return Pick(clip.id, "rated", clip.rating)
     value = typicality.get(clip.id)

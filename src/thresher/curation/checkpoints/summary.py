@@ -1,7 +1,7 @@
-"""What each checkpoint wrote, and how much of it is worth keeping.
+"""Summarise what each checkpoint wrote, and how much of it is worth keeping.
 
-Counts go over locations, missing ones included: a network that wrote the same silent file five times wrote five
-files. Minutes are minutes of audio; shares, likeness and novelty are in [0, 1].
+Files are counted by location, missing ones included: a network that wrote the same silent file five times wrote
+five files. Minutes are minutes of audio. Shares, collapse and novelty are in [0, 1].
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from thresher.curation.workers import Progress, no_progress
 
 @dataclass(frozen=True)
 class CheckpointRow:
-    """What one checkpoint wrote; all three names and the id None for files that say nothing.
+    """What one checkpoint wrote. The id, run, epoch and step are None for files that name no checkpoint.
 
-    `files` are the locations, `recordings` the distinct contents among them; minutes and `statuses` (shares
-    that sum to 1) go over files. `ratings`, their mean, `rejected` and `heard` go over distinct clips, and so do
-    the means `loudness` (LUFS), `loop` and `noise`. `silence` is the share of the generated minutes in which
-    nothing sounds: files that hold nothing, ends that were trimmed, and pauses.
+    `files` counts locations, `recordings` the distinct contents among them. Minutes and `statuses` (shares that
+    sum to 1) are those of the files. `ratings` counts the rated clips; it, `mean_rating`, `rejected`, `heard`
+    and the means `loudness` (LUFS), `loop` and `noise` are those of the distinct clips. `silence` is the silent
+    share of the generated minutes: silent files, trimmed ends and pauses.
 
-    `collapse` is the mean likeness of its clips among themselves, `copies` the share of them that are the same
-    sound as another of them, `novelty` the mean distance, 1 - likeness, of its clips from whatever is nearest to
-    them among those of all earlier checkpoints; None where there is nothing to compare.
+    `collapse` is the mean likeness of the checkpoint's clips with each other, `copies` the share of them that have
+    the same sound as another one, and `novelty` the mean distance (1 - likeness) of its clips from the nearest clip
+    of all earlier checkpoints. They are None where there is nothing to compare.
     """
 
     id: int | None
@@ -73,7 +73,7 @@ class CheckpointRow:
 
 RECORDED = recording.c.frames / func.nullif(recording.c.sample_rate, 0, type_=Float())
 IS_GENERATED = recording.c.role == "generated"
-# marked spans lie over the others
+# Marked clips overlap whole clips and parts, so their seconds would count twice.
 KEPT = case(
     (recording.c.status.in_(USABLE_STATUSES) & (clip.c.kind != "marked"), SECONDS),
     else_=0.0,
@@ -82,10 +82,10 @@ CLIPS = clip.join(recording, recording.c.id == clip.c.recording_id)
 
 
 def checkpoints(catalog: Catalog, progress: Progress = no_progress) -> list[CheckpointRow]:
-    """What each checkpoint wrote, by run, epoch and step; files of no checkpoint come last.
+    """Summarise all checkpoints, sorted by run, epoch and step. Files that name no checkpoint come last.
 
-    A file counts under the checkpoint that its own location names, except where that of its recording was
-    corrected. Reference audio is left out: no checkpoint wrote it.
+    A file counts for the checkpoint that its location names, unless the checkpoint of its recording was corrected.
+    Reference audio is left out, because no checkpoint wrote it.
     """
     files = generated_files()
     kept = sounding()
@@ -135,7 +135,7 @@ def checkpoints(catalog: Catalog, progress: Progress = no_progress) -> list[Chec
 def in_training_order(
     names: Mapping[int, Any], wanted: Iterable[int | None] | None = None
 ) -> list[int | None]:
-    """Ids of checkpoints (all of `names`, or those `wanted`) by run, epoch and step, none at all last."""
+    """Sort the ids of checkpoints (all of `names`, or those `wanted`) by run, epoch and step; None comes last."""
     ids = names if wanted is None else wanted
     return sorted(ids, key=lambda number: _order(None if number is None else names[number]))
 
@@ -143,7 +143,7 @@ def in_training_order(
 def written_by(
     connection: Connection, numbers: Sequence[int | None], names: Mapping[int, Any]
 ) -> list[CheckpointClips]:
-    """What the checkpoints of these ids, in the order of training, wrote that can be scored."""
+    """Return the usable clips that each checkpoint wrote; `numbers` are the checkpoints' ids in training order."""
     files = generated_files()
     rows = connection.execute(
         select(files.c.checkpoint_id, clip.c.id, recording.c.batch_id)
@@ -171,7 +171,7 @@ def written_by(
 
 
 def sounding() -> Subquery:
-    """By recording: the seconds that were kept of it, and those of them in which something sounds."""
+    """Return a subquery of the kept seconds of each recording, and of those that are not silent."""
     return (
         select(
             clip.c.recording_id,
@@ -185,14 +185,14 @@ def sounding() -> Subquery:
 
 
 def generated_files() -> Subquery:
-    """Every generated file, missing ones included, with the checkpoint that wrote it."""
+    """Return a subquery of every generated file, missing ones included, with the checkpoint that wrote it."""
     wrote = case((recording.c.checkpoint_pinned, recording.c.checkpoint_id), else_=location.c.checkpoint_id)
     return (
         select(
             location.c.recording_id,
             location.c.missing_since,
             wrote.label("checkpoint_id"),
-            # a file that could not even be read has no recording
+            # A file that could not be read has no recording.
             func.coalesce(recording.c.status, literal("unreadable")).label("status"),
             RECORDED.label("seconds"),
         )
@@ -236,7 +236,7 @@ def _checkpoint_row(
 
 
 def _order(names: Any) -> tuple[Any, ...]:
-    """By run, epoch, step; what is not named comes after what is, and no name at all last."""
+    """Return the sort key by run, epoch and step. Unknown values come last, and so do files without any."""
     run, epoch, step = (None, None, None) if names is None else (names.run, names.epoch, names.step)
     return (
         run is None and epoch is None and step is None,

@@ -1,4 +1,4 @@
-"""What the curator says of whole checkpoints, and how one is named."""
+"""Record verdicts and notes on checkpoints, and find a checkpoint by its name."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from thresher.catalog.schema import VERDICTS, checkpoint
 from thresher.catalog.values import checkpoint_text
 from thresher.curation.clips.decisions import storable
 from thresher.errors import NotFoundError, UsageError
-from thresher.formatting import listed
+from thresher.formatting import listed, unknown
 
 NOTHING = "none"
-"""Takes a verdict away."""
+"""The word that removes a verdict."""
 
 _NUMBERED = re.compile(r"(?:e|epoch:)(?P<epoch>[0-9]+)|(?:i|step:)(?P<step>[0-9]+)|(?P<bare>[0-9]+)")
 _MOST_SHOWN = 5
@@ -26,16 +26,18 @@ _MOST_SHOWN = 5
 def judge_checkpoint(
     catalog: Catalog, name: str, verdict: str | None = None, note: str | None = None
 ) -> tuple[str, Decision | None]:
-    """Say `keep`, `drop`, `gone` (its weights are deleted) or `none` of a checkpoint, and note why; blank takes the
-    note away.
+    """Set the verdict on a checkpoint, the note, or both.
 
-    The checkpoint as it is called, and the decision, None where nothing changed. NotFoundError, or UsageError
-    where the name fits several.
+    The verdict is `keep`, `drop`, `gone` (its weights are deleted) or `none`, which removes it. A blank note
+    removes the note. Returns the checkpoint's full name and the decision, which is None if nothing changed.
+    Raises NotFoundError if no checkpoint matches the name, UsageError if several do.
     """
     if verdict is None and note is None:
-        raise UsageError(f"nothing was said of {name}; write --{', --'.join(VERDICTS)} or --note TEXT")
+        raise UsageError(
+            f'nothing to change for checkpoint "{name}"; give --{", --".join(VERDICTS)}, --none or --note TEXT'
+        )
     if verdict not in (None, NOTHING, *VERDICTS):
-        raise UsageError(f'"{verdict}" is no verdict; write {", ".join(VERDICTS)} or {NOTHING}')
+        raise UsageError(unknown("verdict", verdict, (*VERDICTS, NOTHING)))
     note = None if note is None else storable(note).strip()
     with catalog.writing() as connection:
         found = find_checkpoint(connection, name)
@@ -52,25 +54,25 @@ def judge_checkpoint(
 
 
 def find_checkpoint(connection: Connection, name: str) -> Any:
-    """The row of the one checkpoint that `name` fits: "night e20 i4000", or as much of it as tells it apart.
+    """Return the row of the checkpoint called `name`: "night e20 i4000", or any part of it that is unambiguous.
 
-    A number alone is an epoch; words are in the run, in any case.
+    A number alone is an epoch. All other words must be contained in the run; case is ignored.
     """
     rows = list(connection.execute(select(checkpoint).order_by(checkpoint.c.id)))
     exact = [row for row in rows if text_of(row) == name.strip()]
     fitting = exact or _fitting(rows, name.split())
     if not fitting:
-        raise NotFoundError(f'no checkpoint is called "{name}"; `thresher checkpoints` lists them')
+        raise NotFoundError(f'no checkpoint named "{name}"; `thresher checkpoints` lists them')
     if len(fitting) > 1:
         shown = [f'"{text_of(row)}"' for row in fitting]
         raise UsageError(
-            f'"{name}" fits {len(fitting)} checkpoints; write one of {listed(shown, _MOST_SHOWN)}'
+            f'"{name}" matches {len(fitting)} checkpoints; give one of {listed(shown, _MOST_SHOWN)}'
         )
     return fitting[0]
 
 
 def text_of(row: Any) -> str:
-    """A checkpoint as listings write it."""
+    """Return a checkpoint's name as listings show it."""
     return checkpoint_text(row.run, row.epoch, row.step)
 
 

@@ -24,7 +24,7 @@ from thresher.catalog.measures import measure_value
 from thresher.catalog.query import context_of, join_terms, normalise, parse, select_clips, with_defaults
 from thresher.catalog.schema import USABLE_STATUSES, checkpoint, clip, location, recording
 from thresher.catalog.suspicion import IS_SUSPECT
-from thresher.curation.checkpoints.highlights import Pick, Picks, pick
+from thresher.curation.checkpoints.highlights import JudgedClip, Pick, Picks, pick
 from thresher.curation.checkpoints.summary import RECORDED, CheckpointRow, checkpoints, generated_files
 from thresher.curation.clips.selection import Terms
 from thresher.curation.comparison.clip_map import MapPoint, clip_map
@@ -146,7 +146,10 @@ def report_data(catalog: Catalog, terms: Terms = (), progress: Progress = no_pro
         for each in clips.values():
             if each.role == "generated":
                 of_checkpoint[each.checkpoint].append(each)
-        picks = {key: pick(connection, found, BEST, ODDEST) for key, found in of_checkpoint.items()}
+        picks = {
+            key: pick(connection, [_judged(each) for each in found], BEST, ODDEST)
+            for key, found in of_checkpoint.items()
+        }
         spreads = _spreads(connection)
         likeness = find_metric("likeness")
         matrix = scores.read_matrix(connection, scores.metric_id(connection, likeness.name, likeness.version))
@@ -241,6 +244,10 @@ def _clip(catalog: Catalog, row: dict[str, Any]) -> ReportClip:
     # what an expression says is a number in SQLite
     row |= {name: bool(row[name]) for name in ("rejected", "suspect", "heard")}
     return ReportClip(file=file, **row)
+
+
+def _judged(each: ReportClip) -> JudgedClip:
+    return JudgedClip(each.id, each.rating, each.suspect)
 
 
 def _present(file: bytes) -> bytes | None:

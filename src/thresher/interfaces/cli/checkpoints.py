@@ -1,4 +1,4 @@
-"""Commands about checkpoints: what each wrote, how two differ, and what you say of one."""
+"""The commands `checkpoints` (show and compare) and `checkpoint` (record a verdict)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from thresher.errors import UsageError
+from thresher.formatting import unknown
 from thresher.interfaces.cli.app import app, open_catalog
 from thresher.interfaces.cli.options import Form, Json, form_of
 from thresher.interfaces.cli.output import (
@@ -32,19 +33,19 @@ PANEL = "Find clips"
 BARS = "▁▂▃▄▅▆▇█"
 
 FEWEST = 3
-"""A run of fewer checkpoints has no course that could be drawn."""
+"""The fewest checkpoints of a run for which lines of bars are drawn."""
 
 LONGEST_TITLE = 24
 
 WIDEST = 48
-"""Of a run with more checkpoints, neighbours share a bar."""
+"""The most bars in a line. In a run with more checkpoints, neighbours share a bar."""
 
 
 def _share(value: float | None) -> str:
     return "" if value is None else f"{value:.0%}"
 
 
-_MEASURES: dict[str, Callable[[CheckpointRow], float | None]] = {
+_FIGURES: dict[str, Callable[[CheckpointRow], float | None]] = {
     "kept": lambda row: row.minutes_kept / row.minutes_generated if row.minutes_generated else None,
     "silence": lambda row: row.silence,
     "loudness": lambda row: row.loudness,
@@ -55,7 +56,7 @@ _MEASURES: dict[str, Callable[[CheckpointRow], float | None]] = {
     "novelty": lambda row: row.novelty,
     "rating": lambda row: row.mean_rating,
 }
-"""What is drawn over training."""
+"""The figures that are drawn over training."""
 
 _SORTS: dict[str, Callable[[CheckpointRow], Any]] = {
     "run": lambda row: row.run,
@@ -66,7 +67,7 @@ _SORTS: dict[str, Callable[[CheckpointRow], Any]] = {
     "heard": lambda row: row.heard,
     "rejected": lambda row: row.rejected,
     "verdict": lambda row: row.verdict,
-    **_MEASURES,
+    **_FIGURES,
     "kept": lambda row: row.minutes_kept,
 }
 
@@ -106,23 +107,24 @@ _COLUMNS = (
 @app.command(rich_help_panel=PANEL)
 def checkpoints(
     sort: Annotated[
-        str | None, typer.Option(metavar="COLUMN[+|-]", help="By a column, up (+) or down (-): novelty-.")
+        str | None,
+        typer.Option(metavar="COLUMN[+|-]", help="Sort by a column, up (+) or down (-): novelty-."),
     ] = None,
     compare: Annotated[
         tuple[str, str] | None,
-        typer.Option(metavar="A B", help='What changed from one to another: "night e20" "night e40".'),
+        typer.Option(metavar="A B", help='Compare two checkpoints: "night e20" "night e40".'),
     ] = None,
     form: Form = Format.TABLE,
     json: Json = False,
 ) -> None:
-    """Show what each checkpoint wrote, and how much of it is silent, loops, is noise, says the same, or is new.
+    """Show what each checkpoint wrote: share of silence, looping, noise, repetition (collapse) and novelty.
 
-    collapse is the mean likeness of a checkpoint's clips among themselves, copies the share that are the same
-    sound, novelty the mean distance from whatever is nearest of all that came before.
+    collapse is the mean likeness of a checkpoint's clips with each other, copies the share of clips that have the
+    same sound as another, novelty the mean distance from the nearest clip of earlier checkpoints.
     """
     if compare is not None:
         if sort is not None:
-            raise UsageError("--compare shows two checkpoints; leave --sort away")
+            raise UsageError("--sort cannot be used with --compare")
         _compare(*compare, form_of(form, json))
         return
     from thresher.curation.checkpoints.summary import checkpoints as list_checkpoints
@@ -136,10 +138,10 @@ def checkpoints(
 
 
 def _order(sort: str) -> Callable[[Sequence[CheckpointRow]], list[CheckpointRow]]:
-    """What sorts by a column; those in which it holds nothing come last."""
+    """Return a function that sorts rows by a column. Rows without a value come last."""
     name = sort.rstrip("+-")
     if name not in _SORTS or len(sort) - len(name) > 1:
-        raise UsageError(f'"{sort}" is no order; write {", ".join(_SORTS)}, with + or - behind it')
+        raise UsageError(f"{unknown('sort', sort, _SORTS)}; end it with + or -")
     key = _SORTS[name]
 
     def ordered(rows: Sequence[CheckpointRow]) -> list[CheckpointRow]:
@@ -151,7 +153,7 @@ def _order(sort: str) -> Callable[[Sequence[CheckpointRow]], list[CheckpointRow]
 
 
 def _draw(rows: Sequence[CheckpointRow]) -> None:
-    """A line of bars for each measure of each run that has a course."""
+    """Draw each figure of each run over training, as a line of bars."""
     runs: dict[str | None, list[CheckpointRow]] = {}
     for row in rows:
         if row.epoch is not None or row.step is not None:
@@ -161,7 +163,7 @@ def _draw(rows: Sequence[CheckpointRow]) -> None:
             continue
         first, last = (checkpoint_text(course[place]).removeprefix(run or "").strip() for place in (0, -1))
         tell(f"{run or 'no run'}, {first} to {last}:")
-        for name, read in _MEASURES.items():
+        for name, read in _FIGURES.items():
             values = [read(row) for row in course]
             known = [value for value in values if value is not None]
             if known:
@@ -172,7 +174,7 @@ def _draw(rows: Sequence[CheckpointRow]) -> None:
 
 
 def sparkline(values: Sequence[float | None]) -> str:
-    """Values as bars from the lowest to the highest of them, a blank for None; neighbours share one of WIDEST."""
+    """Draw values as bars between their minimum and maximum, None as a blank, in at most WIDEST bars."""
     shown = [_mean(part) for part in _parts(values)]
     known = [value for value in shown if value is not None]
     low, span = min(known, default=0.0), max(known, default=0.0) - min(known, default=0.0)
@@ -194,7 +196,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _short(first: str, second: str) -> tuple[str, str]:
-    """Two checkpoints as titles: without the words that both begin with, and cut where they are long."""
+    """Shorten the names of two checkpoints: leave out the words that both start with, and cut long names."""
     words, other_words = first.split(), second.split()
     shared = sum(
         1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(words, other_words, strict=False))
@@ -224,13 +226,13 @@ def _compare(first: str, second: str, form: Format) -> None:
         Column("95 % interval", _interval, is_number=True),
         Column("", _meaning),
     )
-    # a table is for reading: figures that neither has are left out of it
+    # A table leaves out figures that neither checkpoint has.
     is_known = [
         row for row in found.differences if form is not Format.TABLE or row.clips_first or row.clips_second
     ]
     emit(is_known, columns, form)
     if form is Format.TABLE and any(row.is_chance is not None for row in is_known):
-        say("of twenty figures that did not change, one or two are called a change by chance")
+        say("of twenty figures without a real change, one or two are reported as changed by chance")
 
 
 def _number(value: float | None, sign: str = "") -> str:
@@ -245,9 +247,9 @@ def _meaning(row: Difference) -> str:
     if row.difference is None:
         return ""
     if row.is_chance is None:
-        return "too few clips to say"
+        return "too few clips"
     if row.low == row.high == 0:
-        return "the same"
+        return "no change"
     if row.is_chance:
         return "may be chance"
     return "more" if row.difference > 0 else "less"
@@ -258,19 +260,18 @@ def checkpoint(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="CKPT", help='As checkpoints lists it: "night e20 i4000", or as much as tells it apart.'
+            metavar="CKPT",
+            help='A name that `checkpoints` lists ("night e20 i4000"), or part of one.',
         ),
     ],
-    keep: Annotated[bool, typer.Option("--keep", help="Worth keeping.")] = False,
-    drop: Annotated[bool, typer.Option("--drop", help="Not worth keeping.")] = False,
-    gone: Annotated[
-        bool, typer.Option("--gone", help="Its weights are deleted: no more clips come.")
-    ] = False,
-    none: Annotated[bool, typer.Option("--none", help="Take the verdict away.")] = False,
-    note: Annotated[str | None, typer.Option(help='Why; "" takes the note away.')] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Mark it as worth keeping.")] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Mark it as not worth keeping.")] = False,
+    gone: Annotated[bool, typer.Option("--gone", help="Mark its weights as deleted.")] = False,
+    none: Annotated[bool, typer.Option("--none", help="Remove the verdict.")] = False,
+    note: Annotated[str | None, typer.Option(help='Set the note; "" removes it.')] = None,
     json: Json = False,
 ) -> None:
-    """Say of a checkpoint that it is kept, dropped or gone; queries ask for it by verdict:keep."""
+    """Record a verdict on a checkpoint: keep, drop or gone. The query field is verdict, as in verdict:keep."""
     from thresher.curation.checkpoints.verdicts import judge_checkpoint
 
     said = [
@@ -279,7 +280,7 @@ def checkpoint(
         if is_said
     ]
     if len(said) > 1:
-        raise UsageError(f"--{' and --'.join(said)} contradict each other; write one of them")
+        raise UsageError(f"--{' and --'.join(said)} exclude each other; give one of them")
     with open_catalog() as catalog:
         called, decision = judge_checkpoint(catalog, name, said[0] if said else None, note)
     if json:
@@ -289,4 +290,4 @@ def checkpoint(
         tell(f"{called}: nothing to change")
         return
     tell(f"decision {decision.id}: {decision.summary}")
-    say(f"thresher undo {decision.id} takes it back")
+    say(f"thresher undo {decision.id} reverts it")
