@@ -1,13 +1,14 @@
-"""How many clips a second `thresher ingest` takes in with everything on, beside librosa's usual features.
+"""Compare the clips per second of `thresher ingest` with everything on with those of librosa's usual features.
 
-Clips of 20 s at 16 kHz, mono, as bench_script.py cuts them. Ours is the whole command, process start included:
-read, hashed, trimmed, fingerprinted, described, and all scored by `prefix`, `aligned` and `likeness`. The peer
-reads the same files on as many processes, and asks librosa for what a descriptor is about – MFCC, spectral
-contrast, chroma, tempogram – at its defaults: nothing is kept, compared or measured. In turn, A B A B …; medians,
-and the median of the ratios of neighbouring runs.
+The clips are 20 s long, 16 kHz, mono, as bench_script.py cuts them. thresher runs as a whole command, including
+the start of the process: it reads, hashes, trims, fingerprints, describes and measures all clips, and scores
+them by `prefix`, `aligned` and `likeness`. The peer reads the same files in as many processes and computes
+features similar to a descriptor with librosa at its defaults: MFCC, spectral contrast, chroma and tempogram. It
+stores and compares nothing. Both run in turn, A B A B …; the figures are medians, and the median of the ratios
+of adjacent runs.
 
-Then a descriptor alone, in one thread, beside the same features: milliseconds a clip, the first apart, which pays
-for what is loaded once.
+Then a descriptor alone is compared with the same features in one thread: milliseconds per clip, with the first
+clip, which loads modules, shown separately.
 
 Run `python benchmarks/bench_ingest.py [--clips N] [--runs N] [--corpus DIR]`.
 """
@@ -35,7 +36,7 @@ WANTED_CLIPS, WANTED_MILLISECONDS = 50, 10
 
 
 def librosa_features(y: Any, sr: int) -> None:
-    """MFCC, spectral contrast, chroma and tempogram of a signal, at librosa's defaults."""
+    """Compute MFCC, spectral contrast, chroma and tempogram of a signal at librosa's defaults."""
     import warnings
 
     import librosa
@@ -48,12 +49,12 @@ def librosa_features(y: Any, sr: int) -> None:
 
 
 def librosa_file(path: str) -> None:
-    """The same of a file."""
+    """Compute the same features of a file."""
     librosa_features(*soundfile.read(path, dtype="float32"))
 
 
 def peer_seconds(folder: Path) -> float:
-    """How long the peer takes for all clips of a folder, starting its processes included."""
+    """Return the seconds of the peer for all clips of a folder, including the start of its processes."""
     begun = time.perf_counter()
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for _ in pool.map(librosa_file, map(str, sorted(folder.iterdir())), chunksize=4):
@@ -62,7 +63,7 @@ def peer_seconds(folder: Path) -> float:
 
 
 def ingest_seconds(clips: Path, home: Path) -> tuple[float, str]:
-    """How long `thresher ingest` takes in a new catalog, and what it says."""
+    """Return the seconds and the output of `thresher ingest` in a new catalog."""
     home.mkdir()
     run("-m", "thresher", "init", str(home), watch=False)
     catalog = str(home / "catalog.toml")
@@ -71,7 +72,7 @@ def ingest_seconds(clips: Path, home: Path) -> tuple[float, str]:
 
 
 def milliseconds(do: Callable[[Any, int], object], paths: list[Path]) -> tuple[float, float]:
-    """What one clip costs: the first, and the median of the others."""
+    """Return the milliseconds of the first clip and the median of the others."""
     found = []
     for path in paths:
         y, sr = soundfile.read(path, dtype="float32")
@@ -93,7 +94,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "clips"
         print(f"{cut_clips(folder, options.clips, options.corpus)}; {os.cpu_count()} cores")
-        ingest_seconds(folder, Path(temporary) / "warm")  # numba's cache, the files in memory
+        ingest_seconds(folder, Path(temporary) / "warm")  # fill numba's cache and the file cache
         pairs = []
         for number in range(options.runs):
             seconds, output = ingest_seconds(folder, Path(temporary) / f"home{number}")
@@ -102,14 +103,14 @@ def main() -> None:
         ours, peer = (options.clips / statistics.median(column) for column in zip(*pairs, strict=True))
         ratio = statistics.median(theirs / mine for mine, theirs in pairs)
         print(
-            f"ingest {ours:.0f} clips/s (wanted {WANTED_CLIPS}), librosa's features {peer:.0f}, {ratio:.2f} times"
+            f"ingest {ours:.0f} clips/s (target {WANTED_CLIPS}), librosa's features {peer:.0f}, {ratio:.2f} times"
         )
         from thresher.signal.features.descriptors import descriptor
 
         paths = sorted(folder.iterdir())[:60]
         first, each = milliseconds(descriptor, paths)
         print(
-            f"descriptor {each:.1f} ms a clip, the first {first:.0f} (wanted at most {WANTED_MILLISECONDS})"
+            f"descriptor {each:.1f} ms a clip, the first {first:.0f} (target: at most {WANTED_MILLISECONDS})"
         )
         first, each = milliseconds(librosa_features, paths)
         print(f"librosa's features {each:.1f} ms a clip, the first {first:.0f}")

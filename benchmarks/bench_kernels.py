@@ -1,9 +1,10 @@
-"""How fast `aligned` and `prefix` are, in million pairs per second, beside named peers on the same fingerprints.
+"""Compare the speed of `prefix` and `aligned` with other implementations, in million pairs per second.
 
-Each way scores blocks of up to 512 rows against n columns, as scoring does: laying out and writing the result
-are counted, compiling is not (`--cold` measures it, in processes of their own). Scores are held against the
-numpy way first. Slow peers get fewer rows. Runs of all ways alternate, so that a busy machine
-slows all of them; the median run counts, and the ratio to each peer is taken within a run.
+All implementations score the same fingerprints: blocks of up to 512 rows with n columns, as scoring does. The
+time includes laying out the fingerprints and writing the scores, but not compiling (`--cold` measures that, in
+new processes). All scores are first checked against numpy's. Slow peers get fewer rows. The implementations run
+in turn, so that other load slows all of them equally. The figures are medians; the ratio to each peer is taken
+within a run.
 
 Run `python benchmarks/bench_kernels.py prefix` or `… aligned`; `--cold` for starts.
 """
@@ -38,7 +39,7 @@ ALWAYS, NEVER = Threshold(-1, -1), Threshold(1 << 62, 1 << 62)
 
 @dataclass(frozen=True)
 class Way:
-    """One way to score `pairs_wanted` pairs or fewer."""
+    """One implementation, which scores up to `pairs_wanted` pairs."""
 
     name: str
     pairs_wanted: int
@@ -46,7 +47,7 @@ class Way:
 
 
 def plain_loops() -> dict[str, Callable[[Fingerprints, Fingerprints], Scores]]:
-    """What one writes first in numba: uint32 words, one after the other, one pair after the other."""
+    """Return the straightforward loops in numba: word by word, pair by pair."""
     import numba
 
     @numba.njit(nogil=True, inline="always")  # type: ignore[untyped-decorator]
@@ -169,7 +170,7 @@ def table(metric: str, clips: int, words: int, runs: int, *, mixed: bool) -> Non
         ratio = statistics.median(a / b for a, b in zip(seconds[way.name], fastest, strict=True))
         by_processor = 1e-6 / statistics.median(worked[way.name])
         print(
-            f"  {way.name:28}{rate:10.3f} M pairs/s{by_processor:10.3f} per processor second"
+            f"  {way.name:28}{rate:10.3f} M pairs/s{by_processor:10.3f} per CPU second"
             f"   compiled is {ratio:6.2f} × as fast"
         )
 
@@ -189,17 +190,16 @@ start = time.perf_counter(); score(clips, clips); print(time.perf_counter() - st
 
 
 def cold(metric: str, sides: list[int], words: int, runs: int) -> None:
-    """Seconds of one job in a fresh process: numpy, compiled with and without numba's cache, and as chosen."""
-    print(f"{metric}, fresh process, n × n pairs of {words} words, seconds: median of {runs}")
+    """Print the seconds of one job in a new process: numpy, compiled with and without numba's cache, and as
+    chosen."""
+    print(f"{metric}, new process, n × n pairs of {words} words, seconds: median of {runs}")
     print(f"  {'n':>6}{'numpy':>10}{'cached':>10}{'compiling':>12}{'chosen':>10}")
     for side in sides:
         line = f"  {side:6}"
         for threshold, fresh in ((1 << 62, False), (-1, False), (-1, True), (0, False)):
             seconds = []
             for _ in range(runs):
-                with (
-                    tempfile.TemporaryDirectory() as folder
-                ):  # numba looks there first: nothing is compiled yet
+                with tempfile.TemporaryDirectory() as folder:  # an empty cache for numba
                     environment = {**os.environ, **({"NUMBA_CACHE_DIR": folder} if fresh else {})}
                     done = subprocess.run(
                         [sys.executable, "-c", COLD, metric, str(threshold), str(side), str(words)],
@@ -220,7 +220,7 @@ def main() -> None:
     parser.add_argument("--words", type=int)
     parser.add_argument("--mixed", action="store_true", help="lengths from 0.6 to 1.4 times --words")
     parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--cold", action="store_true", help="start-up and break-even instead")
+    parser.add_argument("--cold", action="store_true", help="measure starts and break-even instead")
     options = parser.parse_args()
     words = options.words or (100 if options.metric == "prefix" else 150)
     if options.cold:

@@ -1,9 +1,10 @@
-"""How well `likeness` finds what belongs together, beside `prefix`, `aligned` and libmusly's `timbre`.
+"""Compare how well `likeness`, `prefix`, `aligned` and libmusly's `timbre` find clips that belong together.
 
-Every metric scores the same trimmed audio in the same run. Figures are areas under the ROC curve over pairs, and
-the share of clips whose nearest neighbour is of the same track; intervals are 95 % of a bootstrap over clips.
-"Left out" judges with constants made without the family of files that the row is about (noise2music, mrcqtdiff or
-music), "other half" with constants made from `neural/` only for the rows about `music/`, and the other way round.
+Every metric scores the same trimmed audio in the same run. The figures are areas under the ROC curve over
+pairs, and the share of clips whose nearest neighbour is of the same track, with 95 % intervals by a bootstrap
+over clips. "Left out" uses constants computed without the family of files that the row is about (noise2music,
+mrcqtdiff or music). "Other half" uses constants computed from `neural/` for the rows about `music/`, and the
+other way round.
 
 Run `pip install --group bench`, then `python benchmarks/bench_likeness.py`; it takes two minutes.
 """
@@ -37,7 +38,7 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Sounds:
-    """A set of clips to be scored among themselves, of one family of files."""
+    """Clips of one family of files, which are scored among themselves."""
 
     family: str
     clips: list[Clip]
@@ -47,9 +48,10 @@ class Sounds:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """A question: are the pairs `positive` scored above the pairs `negative`? Without these, is the nearest right?
+    """One row of the table: are the pairs `positive` scored above the pairs `negative`?
 
-    Masks are (n, n) over `sounds`. `unit`, shape (n,), is what the bootstrap draws: the clip each sound is of.
+    If `negative` is None: is the nearest clip of each a positive one? Masks have the shape (n, n) over `sounds`.
+    `unit`, shape (n,), is the clip that each sound belongs to; the bootstrap draws clips.
     """
 
     name: str
@@ -59,7 +61,7 @@ class Row:
     unit: NDArray[np.intp]
 
     def figure(self, scores: Matrix, weights: NDArray[np.float64]) -> float:
-        """The area under the curve, or the rate, with so much weight on each sound, shape (n,)."""
+        """Return the area under the curve, or the rate, for the weights of the sounds, shape (n,)."""
         if self.negative is None:
             others = scores.copy()
             np.fill_diagonal(others, -np.inf)
@@ -71,7 +73,7 @@ class Row:
         )
 
     def with_interval(self, scores: Matrix) -> tuple[float, float, float]:
-        """The figure and its 95 % interval."""
+        """Return the figure and its 95 % interval."""
         generator = np.random.default_rng(0)
         units = self.unit.max() + 1
         figures = []
@@ -83,7 +85,7 @@ class Row:
 
 
 def weighted_auc(positive: Matrix, weight: Matrix, negative: Matrix, negative_weight: Matrix) -> float:
-    """The weighted share of (positive, negative) that are in order; equal scores count half."""
+    """Return the weighted share of (positive, negative) pairs in the right order; equal scores count half."""
     values, places = np.unique(np.concatenate([positive, negative]), return_inverse=True)
     above = np.bincount(places[: len(positive)], weight, len(values))
     below = np.bincount(places[len(positive) :], negative_weight, len(values))
@@ -92,7 +94,7 @@ def weighted_auc(positive: Matrix, weight: Matrix, negative: Matrix, negative_we
 
 
 def rows(corpus: Path, material: Material) -> list[Row]:
-    """The questions that groups.tsv answers."""
+    """Return the rows of the table, from the groups of groups.tsv."""
 
     def sounds(wanted: Callable[[Clip], bool]) -> Sounds:
         found = [i for i, clip in enumerate(material.clips) if wanted(clip)]
@@ -130,14 +132,14 @@ def rows(corpus: Path, material: Material) -> list[Row]:
 
 
 def halves_of(whole: Sounds) -> Sounds:
-    """The first and the second half of each clip, one behind the other."""
+    """Return the first and the second half of each clip, one after the other."""
     clips = [clip for clip in whole.clips for _ in range(2)]
     signals = [(half, sr) for y, sr in whole.signals for half in (y[: len(y) // 2], y[len(y) // 2 :])]
     return Sounds(whole.family, clips, signals, [descriptor(y, sr) for y, sr in signals])
 
 
 def same(labels: list[str]) -> Mask:
-    """Which pairs have equal labels."""
+    """Return which pairs have equal labels."""
     return np.array(labels)[:, None] == np.array(labels)
 
 
@@ -146,7 +148,7 @@ def by_group(sounds: Sounds) -> Mask:
 
 
 def upper(size: int) -> Mask:
-    """Each pair once."""
+    """Return a mask that selects each pair once."""
     return np.triu(np.ones((size, size), bool), 1)
 
 
@@ -156,7 +158,7 @@ def likeness(sounds: Sounds, constants: Constants) -> Matrix:
 
 
 def plain_distance(sounds: Sounds, constants: Constants) -> Matrix:
-    """The weighted sum of distances, each aspect's mean distance between references brought to 1."""
+    """Return minus the weighted sum of distances, each relative to the mean distance of the references."""
     coordinates = constants.project(np.array(sounds.descriptors))
     total: Matrix = np.zeros((len(sounds.clips),) * 2)
     for aspect, here, there in zip(constants.aspects, coordinates, constants.references, strict=True):
@@ -166,7 +168,7 @@ def plain_distance(sounds: Sounds, constants: Constants) -> Matrix:
 
 
 def left_out(material: Material, recipe: Recipe) -> Callable[[str], Constants]:
-    """Constants for each family, made without it."""
+    """Return a function from a family to constants computed without it."""
     families = np.array([clip.family for clip in material.clips])
     made = {
         family: make(material.only(families != family), recipe)
@@ -176,14 +178,14 @@ def left_out(material: Material, recipe: Recipe) -> Callable[[str], Constants]:
 
 
 def other_half(material: Material, recipe: Recipe) -> Callable[[str], Constants]:
-    """Constants for each family, made from the other half of the corpus."""
+    """Return a function from a family to constants computed from the other half of the corpus."""
     music = np.array([clip.family == "music" for clip in material.clips])
     neural_only, music_only = make(material.only(~music), recipe), make(material.only(music), recipe)
     return lambda family: neural_only if family == "music" else music_only
 
 
 def recipes() -> Iterator[tuple[str, Recipe]]:
-    """What the ablation tries."""
+    """Yield the variants of the ablation."""
     yield "as shipped", Recipe()
     for name in ASPECTS:
         yield f"only {name}", Recipe({name: ASPECTS[name]})
@@ -193,15 +195,15 @@ def recipes() -> Iterator[tuple[str, Recipe]]:
         for part in aspect.parts if len(aspect.parts) > 1 else ():
             kept = Aspect(tuple(other for other in aspect.parts if other != part), aspect.weight)
             yield f"without part {part}", Recipe({**ASPECTS, name: kept})
-    yield "all weights equal", Recipe({name: Aspect(aspect.parts, 1.0) for name, aspect in ASPECTS.items()})
+    yield "equal weights", Recipe({name: Aspect(aspect.parts, 1.0) for name, aspect in ASPECTS.items()})
     yield (
         "one aspect of all parts",
         Recipe({"all": Aspect(sum((a.parts for a in ASPECTS.values()), ()), 1.0)}),
     )
-    yield "variance within clips not used", Recipe(whiten=False)
+    yield "without variance within clips", Recipe(whiten=False)
     yield "smoothing 0.1", Recipe(smoothing=0.1)
     yield "smoothing 1", Recipe(smoothing=1.0)
-    yield "alterations not used", Recipe(altered=0.0)
+    yield "without alterations", Recipe(altered=0.0)
 
 
 def print_table(questions: list[Row], metrics: dict[str, Callable[[Sounds], Matrix]]) -> None:
@@ -219,7 +221,7 @@ def print_table(questions: list[Row], metrics: dict[str, Callable[[Sounds], Matr
 
 
 def print_ablation(questions: list[Row], material: Material) -> None:
-    print("| left out |", " | ".join(row.name for row in questions), "|\n|---|" + "---|" * len(questions))
+    print("| variant |", " | ".join(row.name for row in questions), "|\n|---|" + "---|" * len(questions))
 
     def line(
         name: str, metric: Callable[[Sounds, Constants], Matrix], constants: Callable[[str], Constants]
@@ -232,9 +234,9 @@ def print_ablation(questions: list[Row], material: Material) -> None:
 
     for name, recipe in recipes():
         line(name, likeness, left_out(material, recipe))
-    line("no mutual proximity", plain_distance, left_out(material, Recipe()))
+    line("without mutual proximity", plain_distance, left_out(material, Recipe()))
     bare = left_out(material, dataclasses.replace(Recipe(), whiten=False))
-    line("neither it nor variance within clips", plain_distance, bare)
+    line("without both", plain_distance, bare)
 
 
 def main() -> None:

@@ -1,10 +1,14 @@
-"""The map and the clusters of the corpus beside scikit-learn's other methods: how true, how kindred, how fast.
+"""Compare the map and the clusters of the corpus with scikit-learn's methods.
 
-`true` is trustworthiness over 5 neighbours (J. Venna and S. Kaski, 2001); `kindred` the share of clips whose
-nearest is of their group in groups.tsv. Of clusters: adjusted Rand index, each clip kin to none being a group of
-its own, and homogeneity of those that are kin. One thread; peers get the whole matrix.
+For maps, it prints the trustworthiness over 5 neighbours (J. Venna and S. Kaski, 2001), the share of clips
+whose nearest clip on the map is of the same group of groups.tsv, and the time. For clusters, it prints the
+adjusted Rand index, for which each clip in no cluster is its own group, and the homogeneity of the clips in
+clusters. All run on one thread; peers get the whole distance matrix.
+
+Run `python benchmarks/bench_map.py`; it takes a minute.
 """
 
+import argparse
 import time
 from collections import Counter
 
@@ -21,19 +25,22 @@ from thresher.signal.metrics.likeness import ASPECTS, Likenesses, likeness_score
 from thresher.signal.statistics.clustering import find_clusters
 from thresher.signal.statistics.embedding import positions, scaled
 
+argparse.ArgumentParser(
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+).parse_args()
 CLIPS = [(clip, descriptor(y, sr)) for clip, y, sr in long_enough(CORPUS)]
 VECTORS = [vector for _, vector in CLIPS]
 GROUPS, KINDS = (np.array([getattr(clip, name) for clip, _ in CLIPS]) for name in ("group", "kind"))
-HAS_KIN = np.array([Counter(GROUPS.tolist())[group] > 1 for group in GROUPS.tolist()])
+HAS_COMPANY = np.array([Counter(GROUPS.tolist())[group] > 1 for group in GROUPS.tolist()])
 KEPT = Likenesses.pack(VECTORS)
 APART = 1.0 - likeness_scores(KEPT, KEPT).astype(np.float64)
 WEIGHTS = [np.sqrt(aspect.weight) for aspect in ASPECTS.values()]
 COORDINATES = np.hstack([w * at for w, at in zip(WEIGHTS, KEPT.exact_coordinates(), strict=True)])
 
 
-def kindred(apart):
+def same_group(apart):
     nearest = (apart + 1e9 * np.eye(len(apart))).argmin(axis=1)
-    return (GROUPS[nearest] == GROUPS)[HAS_KIN].mean()
+    return (GROUPS[nearest] == GROUPS)[HAS_COMPANY].mean()
 
 
 def tsne(perplexity):
@@ -43,25 +50,25 @@ def tsne(perplexity):
 
 def show_map(name, make):
     begun = time.perf_counter()
-    places = make()
+    points = make()
     seconds = time.perf_counter() - begun
-    true = trustworthiness(APART, places, n_neighbors=5, metric="precomputed")
-    found = kindred(np.linalg.norm(places[:, None] - places, axis=-1))
-    print(f"{name:<26} true {true:.3f}  kindred {found:.3f}  {seconds:5.2f} s")
+    trusted = trustworthiness(APART, points, n_neighbors=5, metric="precomputed")
+    found = same_group(np.linalg.norm(points[:, None] - points, axis=-1))
+    print(f"{name:<26} trustworthiness {trusted:.3f}  same group {found:.3f}  {seconds:5.2f} s")
 
 
 def show_clusters(name, labels):
     alone = np.where(labels < 0, labels.size + np.arange(labels.size), labels)
-    print(f"{name:<26} {labels.max() + 1:3} clusters, {(labels < 0).mean():4.0%} kin to none", end="")
+    print(f"{name:<26} {labels.max() + 1:3} clusters, {(labels < 0).mean():4.0%} in no cluster", end="")
     for kind in ("track", "model", "checkpoint"):
-        own, kin = kind == KINDS, (kind == KINDS) & (labels >= 0)
+        own, clustered = kind == KINDS, (kind == KINDS) & (labels >= 0)
         rand = adjusted_rand_score(GROUPS[own], alone[own])
-        print(f"  {kind} {rand:.2f}, {homogeneity_score(GROUPS[kin], labels[kin]):.2f}", end="")
+        print(f"  {kind} {rand:.2f}, {homogeneity_score(GROUPS[clustered], labels[clustered]):.2f}", end="")
     print()
 
 
 with threadpool_limits(1):
-    print(f"{len(CLIPS)} clips; kindred by likeness itself: {kindred(APART):.3f}")
+    print(f"{len(CLIPS)} clips; same group by likeness itself: {same_group(APART):.3f}")
     show_map("thresher", lambda: positions(VECTORS))
     for n in (5, 15, 30, 50):
         show_map(f"t-SNE, perplexity {n}", lambda n=n: tsne(n))

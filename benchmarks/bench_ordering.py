@@ -1,9 +1,9 @@
-"""Which ordering, under which metric, puts similar clips next to each other?
+"""Compare how often orderings, by each metric, put clips of the same group next to each other.
 
-The measure is independent of the metrics: of the transitions of a song, how many join two clips of one prompt
-or one track (groups.tsv of the corpus beside the checkout)? Songs are made of random subsets of the corpus, half of
-it clips of prompts, half of tracks, every group with two clips or more; the mean over subsets with its 95 %
-interval (bootstrap over subsets), beside what chance gives and the most that any order could.
+The measure does not depend on the metrics: the share of a song's transitions that join two clips of one prompt
+or one track, as named by groups.tsv of the corpus beside the checkout. Songs are random subsets of the clips
+whose group has two clips or more. The table shows the mean over subsets with its 95 % interval (bootstrap over
+subsets), next to the share of a random order and the most that any order can reach.
 
 Run `python benchmarks/bench_ordering.py [--subsets N] [--clips N]`; it takes a minute.
 """
@@ -29,15 +29,15 @@ Order = Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.int64]]
 ORDERINGS: dict[str, Order] = {"pairs": pairs, "chain": chain}
 
 
-def kindred(corpus: Path) -> list[Clip]:
-    """The clips of prompts and tracks that have company in their group."""
+def grouped_clips(corpus: Path) -> list[Clip]:
+    """Return the clips of prompts and tracks whose group has two clips or more."""
     found = [clip for clip in clips(corpus) if clip.kind in ("prompt", "track")]
     counts = {clip.group: sum(other.group == clip.group for other in found) for clip in found}
     return [clip for clip in found if counts[clip.group] > 1]
 
 
 def matrices(corpus: Path, wanted: list[Clip]) -> tuple[list[Clip], dict[str, NDArray[np.float32]]]:
-    """The clips that every metric can compare, and their scores under each."""
+    """Return the clips that every metric can compare, and their scores by each metric."""
     backend = find_backend()
     kept: dict[str, list[NDArray[np.generic]]] = {"fingerprint": [], "descriptor": []}
     usable = []
@@ -57,12 +57,12 @@ def matrices(corpus: Path, wanted: list[Clip]) -> tuple[list[Clip], dict[str, ND
 
 
 def share(order: NDArray[np.int64], groups: NDArray[np.str_]) -> float:
-    """The share of transitions that join two clips of one group."""
+    """Return the share of transitions that join two clips of one group."""
     return float(np.mean(groups[order[1:]] == groups[order[:-1]]))
 
 
 def subset(generator: np.random.Generator, groups: NDArray[np.str_], count: int) -> NDArray[np.int64]:
-    """Whole groups, drawn by chance, until there are `count` clips."""
+    """Return the indices of `count` clips from random whole groups (the last one cut)."""
     drawn: list[int] = []
     for group in generator.permutation(np.unique(groups)):
         drawn += np.flatnonzero(groups == group).tolist()
@@ -72,7 +72,7 @@ def subset(generator: np.random.Generator, groups: NDArray[np.str_], count: int)
 
 
 def interval(values: list[float]) -> str:
-    """The mean with the 95 % interval of a bootstrap."""
+    """Return the mean with its 95 % interval by a bootstrap, as text."""
     generator = np.random.default_rng(0)
     means = generator.choice(values, (1_000, len(values))).mean(axis=1)
     low, high = np.quantile(means, (0.025, 0.975))
@@ -88,21 +88,21 @@ def main() -> None:
     parser.add_argument("--subsets", type=int, default=40)
     parser.add_argument("--clips", type=int, default=60)
     options = parser.parse_args()
-    usable, scores = matrices(options.corpus, kindred(options.corpus))
+    usable, scores = matrices(options.corpus, grouped_clips(options.corpus))
     groups = np.array([clip.group for clip in usable])
     found: dict[str, list[float]] = {}
     for seed in range(options.subsets):
         chosen = subset(np.random.default_rng(seed), groups, options.clips)
         here, ids = groups[chosen], np.arange(1, len(chosen) + 1)
         most = (len(here) - len(np.unique(here))) / (len(here) - 1)
-        found.setdefault("the most there can be", []).append(most)
-        found.setdefault("chance (shuffle)", []).append(share(shuffle(ids, seed), here))
+        found.setdefault("the best possible order", []).append(most)
+        found.setdefault("random order (shuffle)", []).append(share(shuffle(ids, seed), here))
         for metric, matrix in scores.items():
             for name, ordering in ORDERINGS.items():
                 order = ordering(matrix[np.ix_(chosen, chosen)], ids)
                 found.setdefault(f"{name} by {metric}", []).append(share(order, here))
     print(
-        f"{len(usable)} clips, {options.subsets} songs of {options.clips}: transitions that join kindred clips"
+        f"{len(usable)} clips, {options.subsets} songs of {options.clips}: share of transitions within a group"
     )
     for name, values in found.items():
         print(f"  {name:24} {interval(values)}")

@@ -1,8 +1,10 @@
-"""How fast `prefix` is, in million pairs per second on one thread, beside named peers.
+"""Compare the speed of the numpy kernel of `prefix` with other implementations, in million pairs per second.
 
-Every peer scores the same fingerprints in the same run, and its scores are held against the
-kernel's first. Slow peers get a subset of the rows. `--mixed` draws lengths from 60 to 140 words,
-otherwise all clips have `--words`.
+Every implementation scores the same fingerprints in the same run on one thread, and its scores are first
+checked against the kernel's. Slow peers get a subset of the rows. `--mixed` draws lengths from 60 to 140 words;
+otherwise all clips have `--words` words.
+
+Run `python benchmarks/bench_prefix.py [-n CLIPS] [--words N] [--mixed] [--runs N]`.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ Rows = list[NDArray[np.uint32]]
 
 @dataclass(frozen=True)
 class Peer:
-    """One way to score `pairs_wanted` pairs or fewer; `score` maps two lists → (m, n)."""
+    """One implementation, which scores up to `pairs_wanted` pairs; `score` maps two lists → (m, n)."""
 
     name: str
     pairs_wanted: int
@@ -91,7 +93,7 @@ def random_fingerprints(clips: int, words: int, *, mixed: bool) -> Rows:
 
 
 def measure(peer: Peer, fingerprints: Rows, runs: int) -> tuple[float, float]:
-    """Million pairs per second of the median and of the fastest run, after one warm-up that is checked."""
+    """Return million pairs per second of the median and the fastest run, after a checked warm-up."""
     rows = fingerprints[: max(1, peer.pairs_wanted // len(fingerprints))]
     np.testing.assert_allclose(peer.score(rows, fingerprints), kernel(rows, fingerprints), atol=1e-6)
     seconds = []

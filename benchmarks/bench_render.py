@@ -1,11 +1,11 @@
-"""What `thresher song render` costs beside copying the same samples with soundfile in a plain loop.
+"""Compare `thresher song render` with a plain loop that copies the same samples with soundfile.
 
-Clips of 20 s at 16 kHz, mono, 16 bits, as bench_script.py cuts them, put end to end in one WAV. The peer reads
-each clip as float32 and writes it to the output: no fades, no history, nothing flushed to the disk. Ours is the
-whole command: it lays the song out, fades, writes, flushes, hashes and records it. Each side runs in a process
-of its own, in turn, A B A B …; medians, and the median of the ratios of neighbouring runs. Then the same from
-within, past both sides' imports, and what hashing the output alone costs. Other sounds of the same song are
-printed beside it.
+The clips are 20 s long, 16 kHz, mono, 16 bits, as bench_script.py cuts them; they are put end to end in one WAV
+file. The peer reads each clip as float32 and writes it to the output: it applies no fades, records no history
+and flushes nothing to the disk. thresher runs as a whole command: it plans the song, fades, writes, flushes,
+hashes and records it. Both run in new processes, in turn, A B A B …; the figures are medians, and the median of
+the ratios of adjacent runs. Then both are measured from within, without their imports, and hashing the output
+is measured alone. At the end, the same song is rendered with other sound settings.
 
 Run `python benchmarks/bench_render.py [--clips N] [--runs N] [--corpus DIR]`.
 """
@@ -33,7 +33,7 @@ SOUNDS = {
 
 
 def copy(clips: Path, output: Path) -> None:
-    """The peer: a plain loop."""
+    """Copy the clips in a plain loop: the peer."""
     import soundfile
 
     begun, before = time.perf_counter(), memory("VmRSS")
@@ -45,7 +45,7 @@ def copy(clips: Path, output: Path) -> None:
 
 
 def prepare(home: Path, clips: int, corpus: Path) -> None:
-    """A catalog of the clips, which are not trimmed, and the song of all of them."""
+    """Make a catalog of the clips, which are not trimmed, and a song of all of them."""
     from thresher import Catalog, ingest, save_song
 
     print(cut_clips(home / "clips", clips, corpus))
@@ -57,7 +57,7 @@ def prepare(home: Path, clips: int, corpus: Path) -> None:
 
 
 def render(home: Path, output: Path, sound: dict[str, float]) -> None:
-    """Ours, from within; with a sound of its own where one is given."""
+    """Render the song and report from within; `sound` holds settings other than the defaults."""
     from thresher import Catalog, save_song
     from thresher.curation.renderings.render import render
     from thresher.curation.songs.tracklist import tracklist
@@ -74,18 +74,18 @@ def render(home: Path, output: Path, sound: dict[str, float]) -> None:
 
 
 def memory(what: str) -> float:
-    """VmRSS, this process's memory now, or VmHWM, the most it was, in MB."""
+    """Return this process's memory in MB: VmRSS is the current, VmHWM the peak memory."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(what))
 
 
 def report(begun: float, before: float) -> None:
-    """Seconds since then, and how much memory beyond that before was taken at most, in MB."""
+    """Print the seconds since `begun` and the peak memory in MB beyond `before`."""
     print(time.perf_counter() - begun, memory("VmHWM") - before)
 
 
 def run(*command: str | Path) -> tuple[float, float, str]:
-    """Seconds and peak MB of a command in a process of its own, and what it printed."""
+    """Run a command in a new process; return its seconds, its peak memory in MB and its output."""
     begun = time.perf_counter()
     process = subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -99,13 +99,13 @@ def run(*command: str | Path) -> tuple[float, float, str]:
 
 
 def numbers(output: str) -> tuple[float, float]:
-    """What `report` printed."""
+    """Return the numbers that `report` printed."""
     seconds, memory = map(float, output.split())
     return seconds, memory
 
 
 def compared(what: str, ours: list[tuple[float, float]], peers: list[tuple[float, float]]) -> None:
-    """Print medians of (seconds, MB) and the medians of their ratios."""
+    """Print the medians of (seconds, MB) and the medians of their ratios."""
     times, memories = (
         statistics.median(mine[column] / theirs[column] for mine, theirs in zip(ours, peers, strict=True))
         for column in (0, 1)
@@ -115,8 +115,8 @@ def compared(what: str, ours: list[tuple[float, float]], peers: list[tuple[float
     ]
     print(
         f"{what}: thresher {said[0]} s, {said[1]} MB; soundfile {said[2]} s, {said[3]} MB; "
-        f"{times:.2f} times the time (wanted at most {WANTED_TIME}), "
-        f"{memories:.2f} times the memory (wanted at most {WANTED_MEMORY})"
+        f"{times:.2f} times the time (target: at most {WANTED_TIME}), "
+        f"{memories:.2f} times the memory (target: at most {WANTED_MEMORY})"
     )
 
 
@@ -141,7 +141,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
-        # a process starts with the memory of the one that started it, so that this one stays small
+        # A new process starts with the memory of its parent, so this process loads as little as possible.
         prepared = run(__file__, "--side", "prepare", home, options.corpus, "--clips", str(options.clips))
         print(f"{prepared[2].strip()}; {os.cpu_count()} cores")
         ours, song, peer = home / "catalog.toml", home / "song.wav", home / "copy.wav"

@@ -1,22 +1,23 @@
-"""How scoring, the catalog and what reads it grow with the number of clips, for each metric.
+"""Measure how the time and size of scoring grow with the number of clips, for each metric.
 
-Catalogs are filled by plain inserts: fingerprints of about 100 random words and descriptors mixed from those of
-48 made sounds, one clip in ten a near copy of another. Then, for each metric and each number of clips n:
+Synthetic catalogs are filled by plain inserts: fingerprints of about 100 random words, and descriptors mixed
+from those of 48 synthetic sounds; one clip in ten is a near copy of another. For each metric and each number of
+clips n it measures:
 
-- all n are scored, and m more that came later: pairs (asserted: n (n - 1) / 2 and m n + m (m - 1) / 2), time and
-  peak memory, each in a process of its own. Its start is left out of the time, and shown apart: the compiled
-  kernel or the constants are loaded, and three clips of another catalog scored.
-- bytes that scoring added to the catalog, by pair.
-- the score matrix of a song's clips, as many as came later, drawn from all: median of eleven, and the first.
-- `thresher list score:0.8.. --limit 20` by that metric against `python -c "import sqlalchemy"`, whole commands
-  in turn, medians; the ratio is the median of those of neighbouring runs.
+- scoring all n clips, then m more: the number of pairs (asserted: n (n - 1) / 2 and m n + m (m - 1) / 2), the time
+  and the peak memory, each in a new process. The time excludes the start, which is shown separately: loading the
+  compiled kernel or the constants, and scoring three clips of another catalog;
+- the bytes that scoring added to the catalog, per pair;
+- reading the score matrix of m random clips: the median of eleven, and the first;
+- `thresher list score:0.8.. --limit 20` by that metric relative to `python -c "import sqlalchemy"`: whole commands
+  in turn, medians, and the median of the ratios of adjacent runs.
 
-At last, exponents of n from the least to the greatest number of clips, and what 100,000 would take: by a n + b n²
-for scoring all and for the bytes, by a + b n for the rest, through the two greatest numbers of clips measured.
+Finally it prints the exponents of growth from the smallest to the largest n, and extrapolates to 100,000 clips:
+by a n + b n² for scoring all and for the bytes, by a + b n for the rest, through the two largest n.
 
-Run `python benchmarks/bench_scale.py [--clips N …] [--more M] [--metric NAME …] [--runs N] [--quick]`. The wanted
-figures are for 10,000 clips and 200 more. Files lie in the system's folder for temporary ones (TMPDIR chooses):
-230 MB at 10,000 clips.
+Run `python benchmarks/bench_scale.py [--clips N …] [--more M] [--metric NAME …] [--runs N] [--quick]`. The
+targets are for 10,000 clips and 200 more. Files are written to the system's temporary folder (TMPDIR): 230 MB
+for 10,000 clips.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ LAWS = {
     "bytes": (1, 2),
     "peak memory": (0, 1),
 }
-"""The two powers of the number of clips that each figure is made of."""
+"""The two powers of the number of clips whose weighted sum models each figure."""
 
 WANTED_RATIO, WANTED_BYTES, WANTED_PEAK, WANTED_READING = 0.08, 4.3, 500e6, 0.05
 
@@ -79,7 +80,7 @@ WANTED_RATIO, WANTED_BYTES, WANTED_PEAK, WANTED_READING = 0.08, 4.3, 500e6, 0.05
 
 
 def made_sound(generator: np.random.Generator) -> NDArray[np.float32]:
-    """Seconds of a chord and of noise in a band, both struck at some tempo."""
+    """Return SOUND_SECONDS of a chord and of band noise, both repeated at a random tempo."""
     frames = SOUND_SECONDS * RATE
     seconds = np.arange(frames) / RATE
     root = generator.uniform(55, 440)
@@ -99,7 +100,7 @@ def made_sound(generator: np.random.Generator) -> NDArray[np.float32]:
 
 
 def made_descriptors(generator: np.random.Generator, clips: int) -> NDArray[np.float32]:
-    """Descriptors of so many clips: each two sounds' mixed and disturbed, shape (clips, DESCRIPTOR_SIZE)."""
+    """Return descriptors of clips, each a noisy mixture of two sounds' descriptors: (clips, DESCRIPTOR_SIZE)."""
     sounds = np.random.default_rng(7)
     pure = np.stack([descriptors.descriptor(made_sound(sounds), RATE) for _ in range(SOUNDS)])
     first, second = generator.integers(SOUNDS, size=(2, clips))
@@ -110,14 +111,14 @@ def made_descriptors(generator: np.random.Generator, clips: int) -> NDArray[np.f
 
 
 def near_copies(generator: np.random.Generator, clips: int) -> Iterator[tuple[int, int]]:
-    """Which clips are near copies, each with the place of the earlier one."""
+    """Yield the index of each near copy and that of the earlier clip it copies."""
     for place in np.flatnonzero(generator.random(clips) < COPIES).tolist():
         if place:
             yield place, int(generator.integers(place))
 
 
 def add_clips(catalog: Catalog, clips: int, seed: int) -> None:
-    """So many more clips, not scored, with all that a metric or a listing looks at."""
+    """Add clips without scores, with everything that metrics and listings read."""
     generator = np.random.default_rng(seed)
     lengths = np.clip(generator.normal(WORDS, WORDS / 5, size=clips), 12, 3 * WORDS).astype(int)
     fingerprints = [generator.integers(1 << 32, size=size, dtype=np.uint32) for size in lengths]
@@ -142,21 +143,21 @@ def add_clips(catalog: Catalog, clips: int, seed: int) -> None:
 
 
 def recording_row(n: int, batch_id: int | None) -> dict[str, Any]:
-    """A clip's recording: 20 s at 16 kHz."""
+    """Return the row of a clip's recording: 20 s at 16 kHz."""
     kind = {"role": "generated", "status": "ok", "container": "WAV", "subtype": "PCM_16"}
     size = {"sample_rate": RATE, "channels": 1, "frames": 20 * RATE}
     return {"id": n, "sha256": f"{n:064x}", "batch_id": batch_id, **kind, **size}
 
 
 def location_row(n: int, batch_id: int | None) -> dict[str, Any]:
-    """Where it lies."""
+    """Return the row of a recording's location."""
     path = f"runs/night/samples/sample_{n}.wav"
     names = {"path": path.encode(), "path_text": path}
     return {"recording_id": n, "batch_id": batch_id, "size": 40 * RATE + 44, "mtime_ns": n, **names}
 
 
 def clip_row(n: int, fingerprint: bytes, described: bytes) -> dict[str, Any]:
-    """The clip itself, analysed."""
+    """Return the row of an analysed clip."""
     return {
         "id": n,
         "recording_id": n,
@@ -179,13 +180,13 @@ def clip_row(n: int, fingerprint: bytes, described: bytes) -> dict[str, Any]:
 
 
 def peak_memory() -> int:
-    """The greatest memory that this process had so far, in bytes."""
+    """Return the peak memory of this process so far, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def load(metric: str) -> None:
-    """Bring in what a process loads once: the compiled kernel, or the constants."""
+    """Load what a process loads once: the compiled kernel, or the constants."""
     if find_metric(metric).keeps == "fingerprint":
         from thresher.signal.metrics import kernels
 
@@ -197,15 +198,18 @@ def load(metric: str) -> None:
 
 
 def fill_job(file: Path, clips: int, seed: int) -> dict[str, float]:
-    """Add clips, apart from the parent: what a process needs at most counts as needed by its children, too."""
+    """Add clips in a process of its own: the peak memory of a process is also counted for its children."""
     with Catalog.open(file) as catalog:
         add_clips(catalog, clips, seed)
     return {}
 
 
 def score_job(file: Path, metric: str, scratch: Path) -> dict[str, float]:
-    """Score what is open, after that of `scratch`; pairs, seconds without and of the start, bytes at most before
-    and in all."""
+    """Score the open clips, after those of `scratch`.
+
+    Returns the pairs, the seconds without and of the start, and the peak memory in bytes before scoring and in
+    all.
+    """
     begun = time.perf_counter()
     load(metric)
     with Catalog.open(scratch) as catalog:
@@ -225,7 +229,7 @@ def score_job(file: Path, metric: str, scratch: Path) -> dict[str, float]:
 
 
 def read_job(file: Path, metric: str, clips: int) -> dict[str, float]:
-    """Read the matrix of so many clips, drawn from all: the first time, and the median."""
+    """Read the matrix of random clips several times; return the first and the median seconds."""
     with Catalog.open(file) as catalog, catalog.reading() as connection:
         of_metric = scores.metric_id(connection, metric, find_metric(metric).version)
         ids = scores.read_matrix(connection, of_metric).clip_ids
@@ -240,7 +244,7 @@ def read_job(file: Path, metric: str, clips: int) -> dict[str, float]:
 
 
 def do_job(job: str, file: str, *arguments: str) -> dict[str, float]:
-    """The job of that name."""
+    """Do the job of that name."""
     if job == "fill":
         clips, seed = map(int, arguments)
         return fill_job(Path(file), clips, seed)
@@ -252,7 +256,7 @@ def do_job(job: str, file: str, *arguments: str) -> dict[str, float]:
 
 
 def run_job(job: str, file: Path, *arguments: object) -> dict[str, float]:
-    """A job in a process of its own."""
+    """Run a job in a new process."""
     command = [sys.executable, __file__, "--job", job, str(file), *map(str, arguments)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, float] = json.loads(done.stdout)
@@ -264,7 +268,7 @@ def run_job(job: str, file: Path, *arguments: object) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Measured:
-    """One metric at one number of clips."""
+    """The measurements of one metric at one number of clips."""
 
     every: dict[str, float]
     more: dict[str, float]
@@ -272,7 +276,7 @@ class Measured:
     bytes_grown: int
 
     def figures(self) -> dict[str, float]:
-        """What grows, by name."""
+        """Return the figures whose growth is modelled, by name."""
         return {
             "scoring all": self.every["seconds"],
             "scoring more": self.more["seconds"],
@@ -283,7 +287,7 @@ class Measured:
 
 
 def made_catalog(folder: Path, metric: str) -> Path:
-    """An empty catalog that keeps one metric; its catalog.toml."""
+    """Make an empty catalog with one metric; return its catalog.toml."""
     folder.mkdir()
     file = folder / "catalog.toml"
     file.write_text(f'[metrics]\nuse = ["{metric}"]\ndefault = "{metric}"\n')
@@ -292,7 +296,7 @@ def made_catalog(folder: Path, metric: str) -> Path:
 
 
 def measure(folder: Path, metric: str, clips: int, more: int, runs: int) -> Measured:
-    """Everything for one metric and number of clips, printed as it comes."""
+    """Measure one metric at one number of clips, and print the figures."""
     scratch, file = made_catalog(folder / "scratch", metric), made_catalog(folder / "made", metric)
     database = file.with_name("catalog.db")
     run_job("fill", file, clips, clips)
@@ -309,12 +313,12 @@ def measure(folder: Path, metric: str, clips: int, more: int, runs: int) -> Meas
     assert later["pairs"] == more * clips + more * (more - 1) // 2, later
     show_scoring("more", later)
     ratio, each = later["seconds"] / every["seconds"], grown / every["pairs"]
-    print(f"  more / all {ratio:.1%} (wanted at most {WANTED_RATIO:.0%} of 10,000 for 200)")
-    print(f"  catalog {each:.3f} bytes a pair (wanted at most {WANTED_BYTES}), {grown / 1e6:,.0f} MB")
+    print(f"  more / all {ratio:.1%} (target: at most {WANTED_RATIO:.0%} for 200 more than 10,000)")
+    print(f"  catalog {each:.3f} bytes a pair (target: at most {WANTED_BYTES}), {grown / 1e6:,.0f} MB")
     reading = run_job("read", file, metric, more)
     print(
         f"  {more} × {more} matrix {reading['median']:.4f} s, the first {reading['first']:.4f} s"
-        f" (wanted at most {WANTED_READING})",
+        f" (target: at most {WANTED_READING})",
         flush=True,
     )
     compare_listing(file, runs)
@@ -322,18 +326,18 @@ def measure(folder: Path, metric: str, clips: int, more: int, runs: int) -> Meas
 
 
 def show_scoring(name: str, job: dict[str, float]) -> None:
-    """A line on one run of scoring."""
+    """Print one run of scoring."""
     print(
         f"  {name:<5}{int(job['pairs']):>13,} pairs in {job['seconds']:7.2f} s"
         f" ({job['pairs'] / job['seconds'] / 1e6:.2f} M/s; start {job['start']:.2f} s),"
         f" peak {job['peak'] / 1e6:.0f} MB, {job['before'] / 1e6:.0f} of them from the start"
-        f" (wanted at most {WANTED_PEAK / 1e6:.0f})",
+        f" (target: at most {WANTED_PEAK / 1e6:.0f})",
         flush=True,
     )
 
 
 def compare_listing(file: Path, runs: int) -> None:
-    """The listing by score beside an import."""
+    """Compare the listing by score with an import."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     listing = [sys.executable, "-m", "thresher", "--catalog", str(file)]
     listing += ["list", "score:0.8..", "--limit", "20"]
@@ -342,30 +346,35 @@ def compare_listing(file: Path, runs: int) -> None:
 
 
 def show_growth(metric: str, found: dict[int, Measured]) -> None:
-    """Exponents between the least and the greatest number of clips, and what FAR would take by the laws."""
+    """Print the exponents of growth, and the extrapolation to FAR clips."""
     sizes = sorted(found)
     low, near, high = sizes[0], sizes[-2], sizes[-1]
-    print(f"\n{metric}: growth from {low:,} to {high:,} clips, and what {FAR:,} would take")
+    print(f"\n{metric}: growth from {low:,} to {high:,} clips, and the extrapolation to {FAR:,}")
     for name, powers in LAWS.items():
         first, middle, last = (found[clips].figures()[name] for clips in (low, near, high))
         exponent = math.log(last / first) / math.log(high / low)
         by_clips = [[clips**power for power in powers] for clips in (near, high)]
         factors = np.linalg.solve(np.array(by_clips, float), [middle, last])
         far = float(factors @ [float(FAR) ** power for power in powers])
-        told = f"{far / 1e9:10,.2f} GB" if name in ("bytes", "peak memory") else f"{far:10,.2f} s"
-        print(f"  {name:<13} n^{exponent:.2f} {told}", flush=True)
+        shown = f"{far / 1e9:10,.2f} GB" if name in ("bytes", "peak memory") else f"{far:10,.2f} s"
+        print(f"  {name:<13} n^{exponent:.2f} {shown}", flush=True)
 
 
 def main() -> None:
-    """Each metric at each number of clips, and how it grows."""
+    """Measure each metric at each number of clips, and print how the figures grow."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--clips", type=int, nargs="+", default=[1_000, 10_000])
-    parser.add_argument("--more", type=int, default=200, help="clips that come later; also those of a song")
+    parser.add_argument(
+        "--more",
+        type=int,
+        default=200,
+        help="clips that are added later; also the size of the matrix that is read",
+    )
     parser.add_argument("--metric", nargs="+", choices=list(METRICS), default=list(METRICS))
-    parser.add_argument("--runs", type=int, default=7, help="of the listing and its peer")
-    parser.add_argument("--quick", action="store_true", help="100 and 300 clips, to see that it runs")
+    parser.add_argument("--runs", type=int, default=7, help="runs of the listing and its peer")
+    parser.add_argument("--quick", action="store_true", help="100 and 300 clips, to check that it runs")
     parser.add_argument("--job", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.job:

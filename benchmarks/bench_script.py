@@ -1,21 +1,22 @@
-"""thresher beside the script it grows out of: clips of 20 s at 16 kHz, first all, then twenty more.
+"""Compare thresher with the 1000sharks script on clips of 20 s at 16 kHz: all clips first, then twenty more.
 
-The peer is the algorithm of 1000sharks' curation.py written anew, honest and unimproved: decode each file,
-trim it with librosa, fingerprint it, score every ordered pair in pure Python, keep the scores in a dictionary
-by score, sort it, append pairs of unused clips by concatenation and let go of them, write one WAV. When more
-clips come it does all of it again. What it is spared is the script's line of output for every pair. thresher
-ingests, saves the song in the order of pairs and renders it; when more clips come, it ingests those and
-renders the whole song again. Both read the same files, use the same fingerprint backend and write PCM16.
+The peer reimplements the algorithm of curation.py of 1000sharks without improving it. It decodes each file,
+trims it with librosa and fingerprints it. It scores every ordered pair in pure Python, keeps the scores in a
+dictionary by score and sorts it. It appends pairs of unused clips by concatenation and writes one WAV file.
+When clips are added, it does everything again. Only the script's line of output for every pair is left out.
+thresher ingests the clips, saves the song with the ordering `pairs` and renders it. When clips are added, it
+ingests these and renders the whole song again. Both read the same files, use the same fingerprint backend and
+write PCM16.
 
-Each side runs in turn in a process of its own that has done the whole job on two clips before its clock
-starts, so that neither imports nor librosa's compiling count; thresher's worker processes begin inside its
-time. Whole commands are beside it: the peer's process from its start, and `thresher init`, `ingest`, `song
-save` and `song render`. The peak memory is that of a command's process tree, looked at every 20 ms (Linux):
-resident, and proportional where several processes share it; thresher's is that of the whole commands, whose
-times therefore are a little too long. Medians are of the repetitions; the
-stages are those of the median run.
+The two run in turn, each in a new process that has done the whole job on two clips before its clock starts. So
+neither imports nor librosa's compilation count; the start of thresher's worker processes does. Whole commands
+are measured as well: the peer's process from its start, and `thresher init`, `ingest`, `song save` and `song
+render`. The peak memory is that of a command's process tree, sampled every 20 ms (Linux only): resident memory,
+or proportional memory if there are several processes. thresher's is that of the whole commands; sampling makes
+their times a little too long. Times are medians of the repetitions, and the stages are those of the median run.
 
-Clips are cut from the corpus beside the checkout at even, overlapping distances; without it, from made riffs.
+The clips are cut from the corpus beside the checkout at equal, overlapping distances. Without a corpus they are
+cut from synthetic riffs.
 
 Run `python benchmarks/bench_script.py [--clips 200 1000] [--more 20] [--backend auto] [--quick]`.
 """
@@ -38,14 +39,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# numpy and soundfile are imported where they are used: what this process has loaded too would be taken off
-# the proportional memory of those it measures.
+# numpy and soundfile are imported inside functions: pages that this process shares with those it measures would
+# lower their proportional memory.
 
 CORPUS = Path(__file__).resolve().parents[1] / "../shared/corpus"
 RATE = 16_000
 SECONDS = 20
 WANTED = {200: (3, 8), 1_000: (8, 25)}
-"""How many times faster thresher shall be at so many clips: at first, and when more come."""
+"""The target speed-up by number of clips: for all clips, and for the clips added later."""
 
 WANTED_MEMORY = {1_000: 1 / 3}
 SAMPLING = 0.02
@@ -56,7 +57,7 @@ STAGES = ("analysis", "scores", "song")
 
 
 def cut_clips(folder: Path, count: int, corpus: Path = CORPUS) -> str:
-    """Write `count` different clips, named as SampleRNN names them; where they come from, in words."""
+    """Write `count` different clips, named as SampleRNN names them; return a description of their source."""
     import numpy as np
     import soundfile
     import soxr
@@ -70,7 +71,7 @@ def cut_clips(folder: Path, count: int, corpus: Path = CORPUS) -> str:
             tape.append(soxr.resample(mono, rate, RATE) if rate != RATE else mono)
     source = "the corpus"
     if not tape:
-        source = "made riffs, as there is no corpus"
+        source = "synthetic riffs (there is no corpus)"
         tape = [made_riffs(minutes=30)]
     joined = np.concatenate(tape)
     length = RATE * SECONDS
@@ -83,7 +84,7 @@ def cut_clips(folder: Path, count: int, corpus: Path = CORPUS) -> str:
 
 
 def made_riffs(minutes: int) -> Any:
-    """Bursts of noise and tone, four a second, float32 at RATE."""
+    """Return bursts of noise and tone, four a second, float32 at RATE."""
     import numpy as np
 
     generator = np.random.default_rng(0)
@@ -98,7 +99,7 @@ def made_riffs(minutes: int) -> Any:
 
 
 def correlation(first: list[int], second: list[int]) -> float:
-    """The script's score of two fingerprints: the share of equal bits, word by word, over the shorter one."""
+    """Return the script's score of two fingerprints: the share of equal bits over the shorter one."""
     if len(first) > len(second):
         first = first[: len(second)]
     elif len(first) < len(second):
@@ -110,7 +111,7 @@ def correlation(first: list[int], second: list[int]) -> float:
 
 
 def run_script(folder: Path, output: Path, backend: str) -> dict[str, Any]:
-    """The peer: everything from the files to the song."""
+    """Do the peer's whole job, from the files to the song."""
     import librosa
     import numpy as np
     import soundfile
@@ -152,13 +153,13 @@ def run_script(folder: Path, output: Path, backend: str) -> dict[str, Any]:
 
 
 def settings(backend: str, executor: str | None) -> str:
-    """catalog.toml for the script's job: its metric alone, no measures, the backend, and the executor if given."""
+    """Return a catalog.toml for the script's job: its metric only, no measures, the backend and the executor."""
     work = f'executor = "{executor}"\n' if executor else ""
     return f'[fingerprint]\nbackend = "{backend}"\n[metrics]\nuse = ["prefix"]\n[ingest]\nmeasure = false\n{work}'
 
 
 def run_thresher(folder: Path, home: Path, backend: str, executor: str | None) -> dict[str, Any]:
-    """thresher: the first time, or again when more clips have come."""
+    """Do thresher's whole job: for the first time, or again after clips were added."""
     from thresher import Catalog, ingest, render, save_song
 
     file = home / "catalog.toml"
@@ -186,7 +187,7 @@ def run_thresher(folder: Path, home: Path, backend: str, executor: str | None) -
 
 
 def run_side(side: str, folder: Path, target: Path, backend: str, executor: str | None) -> dict[str, Any]:
-    """One side, after it has done everything once on two short clips."""
+    """Run one side after it has done the whole job once on two short clips."""
     import numpy as np
     import soundfile
 
@@ -208,7 +209,7 @@ def run_side(side: str, folder: Path, target: Path, backend: str, executor: str 
 
 
 class PeakMemory:
-    """The greatest memory, bytes, of a session's processes while the block runs; 0 where /proc is not."""
+    """Measure the peak memory (bytes) of a session's processes while the block runs; 0 without /proc."""
 
     def __init__(self, session: int) -> None:
         self.bytes = 0
@@ -229,7 +230,7 @@ class PeakMemory:
         while not self._over.wait(pause):
             begun = time.perf_counter()
             self.bytes = max(self.bytes, self._now())
-            # adding up the pages of a process stops it for a while: never for more than a sixth of the time
+            # Reading the memory of a process stops it for a moment. This keeps it below a sixth of the time.
             pause = max(SAMPLING, 5 * (time.perf_counter() - begun))
 
     def _now(self) -> int:
@@ -240,7 +241,7 @@ class PeakMemory:
     def _numbers(self) -> list[int]:
         if not os.path.isdir("/proc"):
             return []
-        # a process is younger than its session's first
+        # process numbers ascend, and the session's first process is its oldest
         return [int(name) for name in os.listdir("/proc") if name.isdecimal() and int(name) >= self._session]
 
     def _is_ours(self, process: int) -> bool:
@@ -252,7 +253,7 @@ class PeakMemory:
 
 
 def resident(process: int) -> int:
-    """Bytes of memory a process has, those it shares with others included."""
+    """Return the resident memory of a process in bytes, including shared pages."""
     try:
         pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     except OSError:
@@ -261,7 +262,7 @@ def resident(process: int) -> int:
 
 
 def proportional(process: int) -> int:
-    """Bytes of memory a process has, a page shared by k counted 1/k; resident where that is secret."""
+    """Return the proportional memory of a process in bytes (a page shared by k counts 1/k), else the resident."""
     try:
         for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -273,7 +274,7 @@ def proportional(process: int) -> int:
 
 @dataclass(frozen=True)
 class Ran:
-    """A whole command: its output, how long it took (s), and the peak memory of its process tree (bytes)."""
+    """The result of a command: its output, its time (s) and the peak memory of its process tree (bytes)."""
 
     output: str
     seconds: float
@@ -281,9 +282,9 @@ class Ran:
 
 
 def run(*command: str | Path, watch: bool = True) -> Ran:
-    """Run a command in a session of its own; a failure ends the benchmark, and an interrupt the command.
+    """Run a command in a new session. If it fails, the benchmark ends; an interrupt ends the command.
 
-    Without `watch` its memory is not looked at, which takes time from a tree of processes; `peak` is 0 then.
+    Without `watch` its memory is not sampled, which would slow a tree of processes, and `peak` is 0.
     """
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     begun = time.perf_counter()
@@ -308,17 +309,17 @@ def run(*command: str | Path, watch: bool = True) -> Ran:
 
 
 def run_job(side: str, *arguments: str | Path) -> dict[str, Any]:
-    """One side's own account of its run, with the time of its process as a whole.
+    """Return what one side measured about itself, with the time of its whole process.
 
-    The memory too of the script, a single process; to add up a tree's pages stops it for a while, so thresher's is
-    that of the whole commands.
+    The memory of the script, a single process, is measured here too. Sampling would slow thresher's process
+    tree, so its memory is that of the whole commands.
     """
     ran = run(__file__, "--side", side, *arguments, watch=side == "script")
     return {**json.loads(ran.output.splitlines()[-1]), "command": ran.seconds, "peak": ran.peak}
 
 
 def run_commands(folder: Path, home: Path, backend: str, executor: str | None) -> dict[str, float]:
-    """The same job by the command line: all commands' time, and the greatest peak."""
+    """Do the same job by the command line; return the time of all commands and the largest peak."""
     thresher = ("-m", "thresher", "--catalog", home / "catalog.toml")
     ran = []
     is_new = not home.exists()
@@ -333,7 +334,7 @@ def run_commands(folder: Path, home: Path, backend: str, executor: str | None) -
 
 
 class Trial:
-    """One number of clips: both sides, at first and when more come, some times over."""
+    """Both sides at one number of clips, for all clips and after clips were added, several times."""
 
     def __init__(self, here: Path, options: argparse.Namespace, clips: int) -> None:
         self._here = here
@@ -343,13 +344,13 @@ class Trial:
         cut = run(__file__, "--side", "cut", self._folder, str(clips + options.more), options.corpus)
         print(cut.output.strip(), flush=True)
         files = sorted(self._folder.iterdir(), key=lambda path: int(path.stem.rsplit("_", 1)[1]))
-        # every so many-th comes later, so that what comes is like what is there
+        # The clips added later are evenly spread, so that they are like the others.
         self._late = files[:: max(1, len(files) // max(1, options.more))][: options.more]
         self.first: list[tuple[dict[str, Any], dict[str, Any]]] = []
         self.later: list[tuple[dict[str, Any], dict[str, Any]]] = []
 
     def repeat(self, number: int) -> None:
-        """Both sides once more, each beginning from nothing."""
+        """Run both sides once more, each in a new folder."""
         away = self._here / "away"
         away.mkdir()
         for path in self._late:
@@ -369,7 +370,7 @@ class Trial:
 
 
 def median_run(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """The run of median time (the faster of the middle two), with the median command and greatest peak."""
+    """Return the run of median time (the faster of the middle two), with the median command and largest peak."""
     middle = sorted(runs, key=lambda each: each["seconds"])[(len(runs) - 1) // 2]
     command = statistics.median(each["command"] for each in runs)
     return {**middle, "command": command, "peak": max(each["peak"] for each in runs)}
@@ -378,7 +379,7 @@ def median_run(runs: list[dict[str, Any]]) -> dict[str, Any]:
 def show(
     title: str, runs: list[tuple[dict[str, Any], dict[str, Any]]], wanted: float | None, memory: float | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Two lines of the table and the ratios; both sides' median runs."""
+    """Print two lines of the table and the ratios; return both sides' median runs."""
     peer, ours = (median_run(list(side)) for side in zip(*runs, strict=True))
     print(f"\n{title}")
     for name, side in (("script", peer), ("thresher", ours)):
@@ -391,17 +392,17 @@ def show(
     range_ = f", {min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} runs" if len(ratios) > 1 else ""
     print(
         f"  ratio    {peer['seconds'] / ours['seconds']:8.2f}"
-        f"{f' (wanted: at least {wanted:g})' if wanted else ''}{range_};"
+        f"{f' (target: at least {wanted:g})' if wanted else ''}{range_};"
         f" commands {peer['command'] / ours['command']:.2f};"
         f" memory {ours['peak'] / max(1, peer['peak']):.2f} of the script's"
-        f"{f' (wanted: at most {memory:.2f})' if memory else ''}",
+        f"{f' (target: at most {memory:.2f})' if memory else ''}",
         flush=True,
     )
     return peer, ours
 
 
 def show_growth(found: dict[int, tuple[dict[str, Any], dict[str, Any]]]) -> None:
-    """The exponents of time and memory between the smallest and the greatest number of clips."""
+    """Print the exponents of time and memory between the smallest and the largest number of clips."""
     low, high = min(found), max(found)
     print(f"\ngrowth from {low} to {high} clips, as exponents of their number")
     for place, name in enumerate(("script", "thresher")):
@@ -414,17 +415,17 @@ def show_growth(found: dict[int, tuple[dict[str, Any], dict[str, Any]]]) -> None
 
 
 def main() -> None:
-    """Both sides at each size, and how they grow."""
+    """Measure both sides at each size, and print how they grow."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--clips", type=int, nargs="+", default=[200, 1_000])
-    parser.add_argument("--more", type=int, default=20, help="clips that come later")
-    parser.add_argument("--backend", default="auto", help="what makes fingerprints, for both sides")
+    parser.add_argument("--more", type=int, default=20, help="clips that are added later")
+    parser.add_argument("--backend", default="auto", help="the fingerprint backend of both sides")
     parser.add_argument("--jobs", type=int, help="thresher's worker processes (default: one a core)")
     parser.add_argument("--repeat", type=int, help="runs of each size (default: 3, from 500 clips on 1)")
     parser.add_argument("--corpus", type=Path, default=CORPUS)
-    parser.add_argument("--quick", action="store_true", help="40 clips once, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="40 clips once, to check that it runs")
     parser.add_argument("--side", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side and options.side[0] == "cut":
@@ -446,7 +447,7 @@ def main() -> None:
                 trial.repeat(number)
         at_first, later = WANTED.get(clips, (None, None))
         found[clips] = show(f"{clips} clips", trial.first, at_first, WANTED_MEMORY.get(clips))
-        show(f"{options.more} more, {clips + options.more} in all", trial.later, later, None)
+        show(f"{options.more} more, {clips + options.more} in total", trial.later, later, None)
     if len(found) > 1:
         show_growth(found)
 

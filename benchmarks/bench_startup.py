@@ -1,11 +1,11 @@
-"""How long a listing and the help take, beside what they can't be faster than.
+"""Compare the time of a listing and of the help with their lower bounds.
 
-`thresher list --format jsonl` of 10,000 clips against `python -c "import sqlalchemy"`, and `thresher --help`
-against the help of a Typer application with two empty commands; in turn, A B A B …, whole processes, medians;
-the ratio is the median of those of neighbouring runs.
+`thresher list --format jsonl` of 10,000 clips is compared with `python -c "import sqlalchemy"`, and `thresher
+--help` with the help of a Typer application with two empty commands. Whole processes run in turn, A B A B …;
+the figures are medians, and the median of the ratios of adjacent runs.
 
-An installed wheel has its bytecode; a checkout has none where PYTHONDONTWRITEBYTECODE is set. So the package
-is compiled first, and the variable kept from the children.
+An installed wheel has bytecode; a checkout has none if PYTHONDONTWRITEBYTECODE is set. So the package is compiled
+first, and the variable is removed from the environment of the children.
 
 Run `python benchmarks/bench_startup.py [--clips N] [--runs N]`.
 """
@@ -52,7 +52,7 @@ app()
 
 
 def fill(catalog: Catalog, clips: int) -> None:
-    """A catalog of so many clips by plain inserts, with all that a listing shows."""
+    """Fill a catalog with clips by plain inserts, with everything that a listing shows."""
     generator = np.random.default_rng(0)
     ids = range(1, clips + 1)
     blob = bytes(400)
@@ -134,19 +134,19 @@ def fill(catalog: Catalog, clips: int) -> None:
 
 
 def seconds(command: list[str], environment: dict[str, str]) -> float:
-    """How long a whole process takes."""
+    """Return the seconds of a whole process."""
     begun = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
     return time.perf_counter() - begun
 
 
 def compare(name: str, ours: list[str], peer: list[str], runs: int, environment: dict[str, str]) -> None:
-    """Run both in turn, and print medians and their ratio."""
+    """Run both commands in turn, and print the medians and their ratio."""
     seconds(ours, environment), seconds(peer, environment)
     pairs = [(seconds(ours, environment), seconds(peer, environment)) for _ in range(runs)]
     mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
     ratio = statistics.median(a / b for a, b in pairs)
-    print(f"{name}: {mine:.3f} s, peer {other:.3f} s, ratio {ratio:.2f} (wanted at most 2)")
+    print(f"{name}: {mine:.3f} s, peer {other:.3f} s, ratio {ratio:.2f} (target: at most 2)")
 
 
 def main() -> None:
@@ -177,7 +177,7 @@ def main() -> None:
         if listed != options.clips:
             raise SystemExit(f"the listing has {listed} lines, not {options.clips}")
         compare(
-            f"list of {options.clips:,} clips as jsonl, against import sqlalchemy",
+            f"list of {options.clips:,} clips as jsonl, relative to import sqlalchemy",
             command,
             [python, "-c", "import sqlalchemy"],
             options.runs,
@@ -186,7 +186,7 @@ def main() -> None:
         empty = Path(folder, "empty.py")
         empty.write_text(EMPTY_APP)
         compare(
-            "--help, against an empty Typer application's",
+            "--help, relative to that of an empty Typer application",
             [python, "-m", "thresher", "--help"],
             [python, str(empty), "--help"],
             options.runs,

@@ -1,6 +1,7 @@
-"""The corpus as clips: what `make_likeness.py` and `bench_likeness.py` both read.
+"""Read the clips of the corpus, for the benchmarks that need them.
 
-Audio is float32, shape (frames,), mono, trimmed as thresher trims; of a recording longer than 30 s, its middle.
+Audio is float32, shape (frames,), mono, trimmed as thresher trims it. Of a recording longer than 30 s, the
+middle 30 s are used.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ class Clip:
 
     @property
     def family(self) -> str:
-        """Which independent part of the corpus it is from: for constants made without the files judged."""
+        """The independent part of the corpus that it is from; constants can be computed without one family."""
         folders = self.path.split("/")
         return folders[0] if folders[0] == "music" else folders[1]
 
 
 def clips(corpus: Path) -> list[Clip]:
-    """All distinct recordings named by groups.tsv, by path; of byte copies the first."""
+    """Return all distinct recordings named by groups.tsv, by path; of byte copies, the first."""
     with open(corpus / "groups.tsv", newline="", encoding="utf-8") as file:
         rows = sorted(
             (row["path"], row["group"], row["kind"]) for row in csv.DictReader(file, delimiter="\t")
@@ -51,7 +52,7 @@ def clips(corpus: Path) -> list[Clip]:
 
 
 def audio(corpus: Path, clip: Clip) -> tuple[NDArray[np.float32], int]:
-    """The clip's signal and its sample rate."""
+    """Return a clip's signal and its sample rate."""
     y, sr = soundfile.read(corpus / clip.path, dtype="float32", always_2d=True)
     meter = LevelMeter(y.shape[1], TrimSettings())
     meter.update(y)
@@ -62,7 +63,7 @@ def audio(corpus: Path, clip: Clip) -> tuple[NDArray[np.float32], int]:
 
 
 def long_enough(corpus: Path) -> Iterator[tuple[Clip, NDArray[np.float32], int]]:
-    """The clips that have at least SHORTEST_SECONDS of sound, with it and its rate."""
+    """Yield the clips with at least SHORTEST_SECONDS of sound, with their signal and its sample rate."""
     for clip in clips(corpus):
         y, sr = audio(corpus, clip)
         if len(y) >= SHORTEST_SECONDS * sr:

@@ -1,7 +1,8 @@
-"""The metrics that `likeness` is measured against; each maps n signals → scores, float64, shape (n, n).
+"""The metrics that `likeness` is compared with; each maps n signals → scores, float64, shape (n, n).
 
-A signal is float32, shape (frames,), mono, with its sample rate. libmusly gets the set judged as its own reference
-(`set_style`), which is the best it can have; it scales distances to the share of that set that is nearer.
+A signal is float32, shape (frames,), mono, with its sample rate. libmusly gets the signals judged as its
+reference set (`set_style`), which is the most favourable choice. It scales a distance to the share of that set
+that is nearer.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def aligned(signals: Signals) -> Matrix:
 
 @numba.njit
 def best_offset(a, b):  # type: ignore[no-untyped-def]
-    """The best share of equal bits over all offsets that overlap by a third of the shorter, plain and slow."""
+    """Return the best share of equal bits over all offsets with enough overlap, in plain and slow code."""
     shorter = min(len(a), len(b))
     least = max((shorter + 2) // 3, min(12, shorter))
     best = 0.0

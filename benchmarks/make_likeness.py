@@ -1,8 +1,11 @@
-"""Make the constants of `likeness`, and the list of the files they come from, beside its module.
+"""Compute the constants of `likeness`, and write them and the list of their source files beside its module.
 
-Three things are learned, all without labels: how the descriptor's numbers vary (from every clip), how they vary
-inside of a clip (from its quarters, and from what low sample rates and a length of one second change), and
-which clips stand for music at large (the first of each group of the corpus, by path).
+Three things are learned without labels: how the descriptor varies between clips (from all clips), how it varies
+within a clip (from its quarters, and from versions at low sample rates and of one second), and which clips
+serve as references (the first of each group of the corpus, by path).
+
+Run `python benchmarks/make_likeness.py [--corpus DIR] [--folder DIR]`. It overwrites the constants in `--folder`
+(default: those in the checkout, src/thresher/signal/metrics); changed constants need a new version of the metric.
 """
 
 from __future__ import annotations
@@ -26,16 +29,17 @@ QUARTERS = 4
 LOW_RATES = (8_000, 11_025)
 BRIEF_SECONDS = 1
 
-# Parts that are logarithms of matrices: their entries have one unit, and keep their proportions.
+# Parts that are logarithms of matrices: all their entries have the same unit, so they are scaled by one factor.
 LOGARITHMS = ("timbre", "changes")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How constants are made: the choices that the ablation varies.
+    """How constants are computed: the choices that the ablation varies.
 
-    `smoothing`: how much of their mean is added to all variances within clips; `altered`: which share of clips is
-    taken to be altered in each of the ways of `alterations`; `whiten`: whether it is used.
+    `smoothing` times their mean is added to all variances within clips. `altered` is the share of clips that
+    are assumed to be altered in each of the ways of `alterations`. `whiten`: whether the variance within clips
+    is used.
     """
 
     aspects: Mapping[str, Aspect] = field(default_factory=lambda: ASPECTS)
@@ -46,7 +50,7 @@ class Recipe:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What constants are made of: descriptors, float32, the last axis being DESCRIPTOR_SIZE long.
+    """The descriptors from which constants are computed: float32, the last axis is DESCRIPTOR_SIZE long.
 
     `whole`, shape (clips, …); `quarters`, shape (clips, QUARTERS, …); `altered`, shape (clips, ways, …).
     """
@@ -58,7 +62,7 @@ class Material:
 
     @classmethod
     def of(cls, corpus: Path) -> Material:
-        """From all clips of the corpus."""
+        """Compute the descriptors of all clips of the corpus."""
         clips, whole, quarters, altered = [], [], [], []
         for clip, y, sr in long_enough(corpus):
             clips.append(clip)
@@ -68,15 +72,15 @@ class Material:
         return cls(clips, np.array(whole), np.array(quarters), np.array(altered))
 
     def only(self, wanted: NDArray[np.bool_]) -> Material:
-        """The clips where `wanted`, shape (clips,), is true."""
+        """Return the clips for which `wanted`, shape (clips,), is true."""
         clips = [clip for clip, keep in zip(self.clips, wanted, strict=True) if keep]
         return Material(clips, self.whole[wanted], self.quarters[wanted], self.altered[wanted])
 
 
 def alterations(y: NDArray[np.float32], sr: int) -> list[tuple[NDArray[np.float32], int]]:
-    """What a clip might have been and still sound alike: at each of LOW_RATES, and only its middle second.
+    """Return versions of a clip that should count as similar: at each of LOW_RATES, and its middle second.
 
-    Where its own rate is not above, it is what it is.
+    A clip whose own rate is not higher is returned unchanged.
     """
     low = [(soxr.resample(y, sr, rate), rate) if sr > rate else (y, sr) for rate in LOW_RATES]
     start = (len(y) - BRIEF_SECONDS * sr) // 2
@@ -84,7 +88,7 @@ def alterations(y: NDArray[np.float32], sr: int) -> list[tuple[NDArray[np.float3
 
 
 def reference_indices(clips: list[Clip]) -> list[int]:
-    """The first clip of each group."""
+    """Return the index of the first clip of each group."""
     first: dict[str, int] = {}
     for index, clip in enumerate(clips):
         first.setdefault(clip.group, index)
@@ -92,7 +96,7 @@ def reference_indices(clips: list[Clip]) -> list[int]:
 
 
 def make(material: Material, recipe: Recipe) -> Constants:
-    """Constants by `recipe`."""
+    """Compute the constants by `recipe`."""
     references = material.whole[reference_indices(material.clips)].astype(np.float64)
     projections, centres, projected = [], [], []
     for aspect in recipe.aspects.values():
@@ -105,14 +109,14 @@ def make(material: Material, recipe: Recipe) -> Constants:
 
 
 def as_shipped(array: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rounded to what the file holds."""
+    """Round values to those that the file can hold."""
     return array.astype(np.float16).astype(np.float64)
 
 
 def aspect_projection(material: Material, aspect: Aspect, recipe: Recipe) -> NDArray[np.float64]:
-    """A lower triangular matrix that makes an aspect vary alike in all directions within clips.
+    """Return the projection of an aspect, after which clips vary equally in all directions within themselves.
 
-    float64, shape (columns of the aspect,) * 2.
+    It is lower triangular, float64, shape (k, k) for the k columns of the aspect.
     """
     columns = aspect.columns
     units = np.concatenate([part_units(material.whole[:, PARTS[part]], part) for part in aspect.parts])
@@ -120,12 +124,12 @@ def aspect_projection(material: Material, aspect: Aspect, recipe: Recipe) -> NDA
         return np.diag(units)
     within = within_covariance(material, columns, units, recipe.altered)
     within += recipe.smoothing * np.trace(within) / len(within) * np.eye(len(within))
-    # With L Lᵀ the inverse of the covariance, rows times L have the distances that it defines.
+    # With L Lᵀ the inverse of the covariance, distances of rows times L are the Mahalanobis distances.
     return units[:, None] * np.linalg.cholesky(np.linalg.inv(within))
 
 
 def part_units(whole: NDArray[np.float32], part: str) -> NDArray[np.float64]:
-    """What each number of a part is multiplied by, so that all parts spread equally."""
+    """Return the factor of each column of a part, so that all parts have the same spread."""
     deviations = whole.std(axis=0, dtype=np.float64)
     units = np.ones(len(deviations)) if part in LOGARITHMS else 1.0 / (deviations + 1e-6)
     spread: NDArray[np.float64] = units / np.sqrt(((deviations * units) ** 2).sum())
@@ -135,19 +139,19 @@ def part_units(whole: NDArray[np.float32], part: str) -> NDArray[np.float64]:
 def within_covariance(
     material: Material, columns: slice | NDArray[np.intp], units: NDArray[np.float64], altered: float
 ) -> NDArray[np.float64]:
-    """How quarters of a clip vary about their mean, and what alterations add."""
+    """Return the covariance of a clip's quarters about their mean, plus that of the alterations."""
     quarters = material.quarters[:, :, columns] * units
     about_mean = (quarters - quarters.mean(axis=1, keepdims=True)).reshape(-1, units.size)
     covariance: NDArray[np.float64] = about_mean.T @ about_mean / ((QUARTERS - 1) * len(quarters))
     changed = (material.altered[:, :, columns] - material.whole[:, None, columns]) * units
     changed = changed.reshape(-1, units.size)
-    # A difference varies twice as much as either of the two.
+    # The variance of a difference is twice that of either term.
     covariance += altered * (changed.T @ changed) / (2 * len(quarters))
     return covariance
 
 
 def save(constants: Constants, path: Path) -> None:
-    """Write what `Constants.load` reads."""
+    """Write the file that `Constants.load` reads."""
     arrays: dict[str, Any] = {}
     for index, name in enumerate(ASPECTS):
         projection = constants.projections[index]
@@ -158,10 +162,10 @@ def save(constants: Constants, path: Path) -> None:
 
 
 def main() -> None:
-    """Write the constants and the names of their sources beside `likeness.py`."""
+    """Write the constants and the list of their sources."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpus", type=Path, default=CORPUS)
-    parser.add_argument("--folder", type=Path, default=Path(thresher.__file__).parent / "signal")
+    parser.add_argument("--folder", type=Path, default=Path(thresher.__file__).parent / "signal" / "metrics")
     arguments = parser.parse_args()
     material = Material.of(arguments.corpus)
     constants = make(material, Recipe())

@@ -1,8 +1,8 @@
-"""Make docs/matrices.svg: the scores of one song's clips, in given order, in pairs, and as a chain.
+"""Make docs/matrices.svg: the score matrix of one song's clips in the order of ids, in pairs, and as a chain.
 
-Run `python docs/make_matrices.py [--corpus DIR]`: it ingests part of the corpus beside the checkout into a
-temporary catalog, and draws the likeness of every two clips; light means
-similar. The transitions are along the diagonal.
+Run `python docs/make_matrices.py [--corpus DIR]`. It ingests part of the corpus beside the checkout into a
+temporary catalog and draws the likeness of each pair of clips. Light means similar. The transitions are next to
+the diagonal.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SIDE = 260
 
 
 def png(shades: NDArray[np.uint8]) -> bytes:
-    """A greyscale PNG of `shades`, shape (rows, columns)."""
+    """Return a greyscale PNG of `shades`, uint8, shape (rows, columns)."""
     height, width = shades.shape
     rows = b"".join(b"\0" + row.tobytes() for row in shades)
 
@@ -45,7 +45,7 @@ def png(shades: NDArray[np.uint8]) -> bytes:
 
 
 def main() -> None:
-    """Ingest, order, draw."""
+    """Ingest the clips, order them and draw the matrices."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpus", type=Path, default=CORPUS)
     options = parser.parse_args()

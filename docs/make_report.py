@@ -1,6 +1,6 @@
-"""Make docs/report.png and report-narrow.png: a report of real clips, as a browser shows it.
+"""Make docs/report.png and docs/report-narrow.png: screenshots of a report of real clips in a browser.
 
-Run `python docs/make_report.py`. It takes the corpus of real audio beside the checkout, Chromium and its driver.
+Run `python docs/make_report.py`. It needs the corpus beside the checkout, Chromium and chromedriver.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ COLOURS = 256
 
 
 def main() -> None:
-    """Ingest two runs, judge some clips, and take the pictures."""
+    """Make a report and take its screenshots."""
     with tempfile.TemporaryDirectory() as folder:
         page = make_report(Path(folder, "night shift"))
         with tempfile.TemporaryDirectory() as profile:
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def make_report(home: Path) -> Path:
-    """A report of a catalog of two runs."""
+    """Ingest two runs, rate some clips, render a song, and write the report; return its path."""
     home.mkdir()
     for run, source in RUNS.items():
         shutil.copytree(CORPUS / source, home / run)
@@ -63,7 +63,7 @@ def make_report(home: Path) -> Path:
 
 
 def open_browser(profile: str) -> Any:
-    """Headless Chromium with a profile of its own."""
+    """Open headless Chromium with a new profile."""
     options = webdriver.ChromeOptions()
     for flag in (*FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
@@ -71,7 +71,7 @@ def open_browser(profile: str) -> Any:
 
 
 def take(browser: Any, page: Path, width: int, height: int) -> Image.Image:
-    """The upper part of the page in a window of that width."""
+    """Take a screenshot of the upper part of the page in a window of the given width."""
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     browser.get(page.as_uri())

@@ -1,6 +1,7 @@
-"""Make docs/terminal.svg, the demo as it looks in a terminal, and checkpoints.svg: `python docs/make_terminal.py`.
+"""Make docs/terminal.svg and docs/checkpoints.svg: pictures of commands and their output in a terminal.
 
-The second one is of real clips, and only made where the corpus of real audio lies beside the checkout.
+Run `python docs/make_terminal.py`. terminal.svg shows the demo. checkpoints.svg shows real clips, and is made
+only if the corpus is beside the checkout.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ WIDTH = 144
 
 
 def main() -> None:
-    """Record both in temporary folders."""
+    """Record both pictures in temporary folders."""
     with tempfile.TemporaryDirectory() as folder:
         thresher(folder, "demo", folder)
         long, short = next(Path(folder, "run").iterdir()), Path(folder, "run", "skeletal")
@@ -46,13 +47,13 @@ def main() -> None:
 
 
 def thresher(folder: str, *arguments: str) -> str:
-    """What a command says in a folder."""
+    """Run a command in a folder and return its output."""
     command = [sys.executable, "-m", "thresher", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
 def record(folder: str, commands: Sequence[Sequence[str]], name: str) -> None:
-    """Show commands and what they say as a picture of a terminal."""
+    """Draw commands and their output as a picture of a terminal."""
     console = Console(record=True, width=WIDTH, file=sys.stderr)
     for command in commands:
         shown = " ".join(f'"{word}"' if " " in word else word for word in command)
