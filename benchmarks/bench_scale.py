@@ -342,7 +342,7 @@ def compare_listing(file: Path, runs: int) -> None:
     listing = [sys.executable, "-m", "thresher", "--catalog", str(file)]
     listing += ["list", "score:0.8..", "--limit", "20"]
     peer = [sys.executable, "-c", "import sqlalchemy"]
-    compare("  list score:0.8.. --limit 20, against import sqlalchemy", listing, peer, runs, environment)
+    compare("  list score:0.8.. --limit 20, relative to import sqlalchemy", listing, peer, runs, environment)
 
 
 def show_growth(metric: str, found: dict[int, Measured]) -> None:
