@@ -45,7 +45,7 @@ from sqlalchemy import func, insert, select
 
 import thresher
 from bench_startup import compare
-from thresher.catalog import scores
+from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import batch, clip, location, recording
 from thresher.curation.comparison.score import score
@@ -237,7 +237,7 @@ def read_job(file: Path, metric: str, clips: int) -> dict[str, float]:
         found = []
         for _ in range(READINGS):
             begun = time.perf_counter()
-            matrix = scores.between(connection, of_metric, chosen)
+            matrix = score_reads.between(connection, of_metric, chosen)
             found.append(time.perf_counter() - begun)
     assert np.isfinite(matrix).sum() == len(chosen) * (len(chosen) - 1)
     return {"first": found[0], "median": statistics.median(found)}

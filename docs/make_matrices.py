@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thresher import Catalog, ingest, save_song
-from thresher.catalog import scores
+from thresher.catalog import score_reads, scores
 from thresher.curation.songs.tracklist import compare
 from thresher.signal.metrics.registry import find_metric
 
@@ -59,7 +59,7 @@ def main() -> None:
         for place, plan in enumerate(compare(catalog, "S", list(ORDERS), "likeness")):
             with catalog.reading() as connection:
                 metric = scores.metric_id(connection, "likeness", find_metric("likeness").version)
-                found = scores.between(connection, metric, [track.clip for track in plan.tracks])
+                found = score_reads.between(connection, metric, [track.clip for track in plan.tracks])
             shades = (255 * np.nan_to_num(found, nan=1.0)).astype(np.uint8)
             picture = base64.b64encode(png(shades)).decode()
             left = 20 + place * (SIDE + 20)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tests.support import CORPUS, RATE, Command, MakeSound, WriteClip, copy_folder, run_command
 from thresher.catalog.catalog import Catalog
-from thresher.curation.ingest.ingest import IngestOptions
+from thresher.curation.ingest.options import IngestOptions
 
 # The same examples in each run. `--hypothesis-profile=default` tries new ones.
 settings.register_profile("repeatable", derandomize=True)

@@ -48,16 +48,14 @@ from .curation.exports.songs import SongExport as SongExport
 from .curation.exports.songs import export_song as export_song
 from .curation.exports.songs import export_stems as export_stems
 from .curation.ingest.batches import BatchRow as BatchRow
-from .curation.ingest.batches import Stats as Stats
 from .curation.ingest.batches import batches as batches
-from .curation.ingest.batches import stats as stats
 from .curation.ingest.forget import ForgetReport as ForgetReport
 from .curation.ingest.forget import forget as forget
-from .curation.ingest.ingest import IngestOptions as IngestOptions
-from .curation.ingest.ingest import IngestReport as IngestReport
 from .curation.ingest.ingest import ingest as ingest
+from .curation.ingest.options import IngestOptions as IngestOptions
 from .curation.ingest.reanalyse import ReanalysisReport as ReanalysisReport
 from .curation.ingest.reanalyse import reanalyse as reanalyse
+from .curation.ingest.report import IngestReport as IngestReport
 from .curation.ingest.verify import VerifyReport as VerifyReport
 from .curation.ingest.verify import verify as verify
 from .curation.ingest.watch import WatchEvent as WatchEvent
@@ -84,6 +82,8 @@ from .curation.renderings.render import render as render
 from .curation.renderings.render_manifest import render_manifest as render_manifest
 from .curation.renderings.verify import SongReport as SongReport
 from .curation.renderings.verify import verify_song as verify_song
+from .curation.report.stats import Stats as Stats
+from .curation.report.stats import stats as stats
 from .curation.songs.edit import SongEdit as SongEdit
 from .curation.songs.edit import edit_song as edit_song
 from .curation.songs.edit import read_sequence as read_sequence

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from thresher.catalog.nearest import NO_ID, Nearest
 from thresher.catalog.schema import score_row
-from thresher.catalog.scores import _LIVE
+from thresher.catalog.scores import LIVE
 
 
 @given(
@@ -49,4 +49,4 @@ def test_block_by_block_it_is_the_matrix(sizes: list[int], chance: object) -> No
 
 def test_live_rows_are_asked_for_in_the_words_of_their_index() -> None:
     (index,) = [index for index in score_row.indexes if index.name == "uq_score_row_live"]
-    assert str(_LIVE) == str(index.dialect_options["sqlite"]["where"]).replace("retired", "score_row.retired")
+    assert str(LIVE) == str(index.dialect_options["sqlite"]["where"]).replace("retired", "score_row.retired")

@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from sqlalchemy import event, func, insert, select
 
 from tests.support import RATE
-from thresher.catalog import recordings
+from thresher.catalog import attribution, locations
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.content_files import vacated_locations
+from thresher.catalog.locations import Arrival, Sighting
 from thresher.catalog.provenance import Provenance
-from thresher.catalog.recordings import Arrival, Content, Sighting, WholeClip
+from thresher.catalog.recordings import Content, WholeClip
 from thresher.catalog.schema import attribute, batch, checkpoint, clip, location, recording
 from thresher.curation.checkpoints.summary import checkpoints
 from thresher.curation.clips import decisions as judging
@@ -27,7 +29,8 @@ from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.batches import batches
 from thresher.curation.ingest.forget import forget
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.errors import UsageError
 
 
@@ -87,19 +90,25 @@ class Shelf:
         stored = self.catalog.stored(self.catalog.root / f"{path}.wav")
         said = Provenance(None, epoch)
         sighting = Sighting(stored, 1, 1, said, Provenance(), None, "folder" if epoch == 0 else None)
+        vacated = vacated_locations(self.catalog, {stored.path: f"{which:064x}"})
         with self.catalog.writing() as connection:
-            recordings.arrive(
-                connection, self.catalog.root, lambda: self.batch, self.known[which], sighting, 1.0
+            locations.arrive(
+                connection,
+                self.known[which],
+                sighting,
+                vacated=vacated,
+                new_batch=lambda: self.batch,
+                now=1.0,
             )
 
     def leave(self, path: int) -> None:
         with self.catalog.writing() as connection:
-            recordings.leave(connection, f"{path}.wav".encode(), 2.0)
+            locations.mark_path_missing(connection, f"{path}.wav".encode(), 2.0)
 
     def correct(self, path: int, epoch: int) -> None:
         with self.catalog.writing() as connection:
             found = connection.scalars(select(location.c.id).where(location.c.path == f"{path}.wav".encode()))
-            recordings.correct(connection, found.all(), Provenance(epoch=epoch), None)
+            attribution.correct(connection, found.all(), Provenance(epoch=epoch), None)
 
     def assert_rule(self) -> None:
         """A recording's checkpoint is that of its earliest location that names one."""
@@ -145,11 +154,11 @@ def test_a_checkpoint_is_found_again_whatever_it_lacks(catalog: Catalog) -> None
         (None, 0, None),
     ]
     with catalog.writing() as connection:
-        made = [recordings.checkpoint_id(connection, *names) for names in named]
-        assert [recordings.checkpoint_id(connection, *names) for names in named] == made
+        made = [attribution.checkpoint_id(connection, *names) for names in named]
+        assert [attribution.checkpoint_id(connection, *names) for names in named] == made
         assert len(set(made)) == len(named)
-        assert recordings.checkpoint_id(connection, None, None, None) is None
-        assert recordings.checkpoint_id(connection, "", 1, None) == made[3]
+        assert attribution.checkpoint_id(connection, None, None, None) is None
+        assert attribution.checkpoint_id(connection, "", 1, None) == made[3]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +175,7 @@ def test_a_checkpoint_is_found_again_whatever_it_lacks(catalog: Catalog) -> None
     ],
 )
 def test_numbers_in_text(text: str, number: float | None) -> None:
-    assert recordings.as_number(text) == number
+    assert attribution.as_number(text) == number
 
 
 def test_a_pinned_attribute_gives_way_only_to_another_pin(catalog: Catalog) -> None:
@@ -174,10 +183,10 @@ def test_a_pinned_attribute_gives_way_only_to_another_pin(catalog: Catalog) -> N
     shelf.arrive(0, 0, 1)
     with catalog.writing() as connection:
         for text, pinned in (("1", False), ("2", True), ("3", False)):
-            recordings.set_attributes(connection, 1, {"temperature": text}, pinned=pinned)
+            attribution.set_attributes(connection, 1, {"temperature": text}, pinned=pinned)
         found = connection.execute(select(attribute.c.text, attribute.c.number, attribute.c.pinned)).one()
         assert tuple(found) == ("2", 2.0, True)
-        recordings.set_attributes(connection, 1, {"temperature": "4"}, pinned=True)
+        attribution.set_attributes(connection, 1, {"temperature": "4"}, pinned=True)
         assert connection.scalar(select(attribute.c.text)) == "4"
 
 
@@ -396,13 +405,13 @@ def test_flags_that_change_nothing_are_cheap_and_make_no_batch(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"epoch": -1}, "-1 is no epoch"),
-        ({"step": 2**63}, "9223372036854775808 is no step"),
+        ({"epoch": -1}, "epoch -1 is out of range"),
+        ({"step": 2**63}, "step 9223372036854775808 is out of range"),
         ({"attributes": {"Temperature": "1"}}, '"Temperature"'),
         ({"attributes": {"rating": "1"}}, '"rating" is a query field'),
         ({"attributes": {"mood": "\udcff"}}, r"mood \"\\xff\" is not UTF-8"),
         ({"run": "\udcff"}, r"run \"\\xff\" is not UTF-8"),
-        ({"role": "dog"}, '"dog" is no role'),
+        ({"role": "dog"}, r'unknown role "dog" \(expected generated or reference\)'),
     ],
 )
 def test_what_cannot_be_stated(
@@ -506,9 +515,15 @@ def test_arrivals(catalog: Catalog) -> None:
     )
 
     def arrive(which: int, seen: Sighting) -> Arrival:
+        vacated = vacated_locations(catalog, {seen.stored.path: f"{which:064x}"})
         with catalog.writing() as connection:
-            return recordings.arrive(
-                connection, catalog.root, lambda: shelf.batch, shelf.known[which], seen, 1.0
+            return locations.arrive(
+                connection,
+                shelf.known[which],
+                seen,
+                vacated=vacated,
+                new_batch=lambda: shelf.batch,
+                now=1.0,
             )
 
     assert arrive(0, sighting) is Arrival.COPY

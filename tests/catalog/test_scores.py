@@ -18,13 +18,14 @@ from hypothesis import strategies as st
 from sqlalchemy import event, insert, select, text, update
 
 from tests.support import COMMAND
-from thresher.catalog import scores
+from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import batch, clip, nearest, recording, score_row
 from thresher.curation.clips import decisions as judging
 from thresher.curation.comparison import score as scoring
 from thresher.curation.comparison.score import score
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.errors import CatalogError, UsageError
 from thresher.signal.metrics.registry import find_metric
 
@@ -109,7 +110,7 @@ def check(catalog: Catalog) -> None:
     ids, expected = oracle(catalog)
     with catalog.reading() as connection:
         metric = scores.metric_id(connection, "prefix", 1)
-        np.testing.assert_array_equal(scores.between(connection, metric, ids), expected)
+        np.testing.assert_array_equal(score_reads.between(connection, metric, ids), expected)
         proof = scores.coverage(connection, metric)
         best = {row.clip_id: (row.other_id, row.score) for row in connection.execute(select(nearest))}
     assert proof.complete
@@ -298,7 +299,7 @@ def test_a_flipped_byte_is_seen_on_reading(catalog: Catalog) -> None:
     with catalog.writing() as connection:
         connection.execute(text("UPDATE score_row SET scores = zeroblob(length(scores)) WHERE position = 2"))
     with catalog.reading() as connection, pytest.raises(CatalogError, match="verify --repair"):
-        scores.between(connection, 1, ids)
+        score_reads.between(connection, 1, ids)
 
 
 def test_a_clip_that_becomes_reference_leaves_and_comes_back(catalog: Catalog) -> None:
@@ -331,7 +332,7 @@ def test_the_whole_corpus_equals_the_oracle(tmp_path: Path, corpus: Path) -> Non
                 .where(clip.c.fingerprint.is_not(None))
                 .order_by(clip.c.id)
             ).all()
-            stored = scores.between(connection, 1, [row.id for row in rows])
+            stored = score_reads.between(connection, 1, [row.id for row in rows])
             assert scores.coverage(connection, 1).complete
     assert len(rows) == 350
     # pure Python: one big integer a clip, cut to the shorter

@@ -20,15 +20,20 @@ from sqlalchemy import Engine, event, text
 
 from tests.support import RATE
 from thresher.catalog.catalog import Catalog
-from thresher.curation.analysis import analyse as analysis
+from thresher.curation.analysis import decoded
+from thresher.curation.analysis.analyse import analyse
+from thresher.curation.analysis.task import Analysis, AnalysisTask
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
-from thresher.curation.ingest.ingest import IngestOptions, IngestReport, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.ingest.report import IngestReport
 from thresher.curation.renderings.render import render
 from thresher.curation.songs.songs import save_song
 from thresher.errors import BackendMissingError, CatalogError, ConfigError, QueryError
 from thresher.signal.features import fingerprint
+from thresher.signal.features.trim import TrimSettings
 
 
 @pytest.fixture
@@ -185,14 +190,12 @@ def test_a_file_too_large_for_memory_gets_the_same_analysis(
 ) -> None:
     path = os.fsencode(folder / "good.wav")
     status = os.stat(path)
-    task = analysis.AnalysisTask(
-        path, status.st_size, status.st_mtime_ns, analysis.TrimSettings(), "auto", 7200.0
-    )
-    kept = analysis.analyse(task)
-    monkeypatch.setattr(analysis, "MEMORY_FRAMES", 10)
-    again = analysis.analyse(task)
-    assert isinstance(kept, analysis.Analysis)
-    assert isinstance(again, analysis.Analysis)
+    task = AnalysisTask(path, status.st_size, status.st_mtime_ns, TrimSettings(), "auto", 7200.0)
+    kept = analyse(task)
+    monkeypatch.setattr(decoded, "MEMORY_FRAMES", 10)
+    again = analyse(task)
+    assert isinstance(kept, Analysis)
+    assert isinstance(again, Analysis)
     np.testing.assert_array_equal(kept.fingerprint, again.fingerprint)
     assert replace(kept, fingerprint=None) == replace(again, fingerprint=None)
 
@@ -349,7 +352,7 @@ def test_fifos_sockets_and_devices_are_reported_but_not_opened(
 
 def grow_between(monkeypatch: pytest.MonkeyPatch, path: Path, times: int) -> None:
     """Append to a file after each of its first `times` hashes."""
-    from thresher.curation.ingest import ingest as module
+    from thresher.curation.ingest import reading as module
 
     real, left = module.sha256_file, [times]
 
@@ -423,7 +426,7 @@ def test_a_decoder_crash_costs_only_the_file_that_causes_it(
     (tmp_path / "poisonous.py").write_text(POISON)
     monkeypatch.syspath_prepend(tmp_path)  # workers search for modules on their parent's path
     poisonous = importlib.import_module("poisonous")
-    monkeypatch.setattr("thresher.curation.ingest.ingest.analyse", poisonous.analyse)
+    monkeypatch.setattr("thresher.curation.ingest.reading.analyse", poisonous.analyse)
     report = ingest(catalog, [folder], IngestOptions(executor="processes:2"))
     assert [(Path(one.path).name, one.status, one.reason) for one in report.failures] == [
         ("poison1.wav", "unreadable", "decoder crashed"),
@@ -580,7 +583,7 @@ def test_an_ingest_without_a_fingerprint_backend_changes_nothing(
     def none(_preferred: str) -> Any:
         raise BackendMissingError("nothing here")
 
-    monkeypatch.setattr("thresher.curation.ingest.ingest.find_backend", none)
+    monkeypatch.setattr("thresher.curation.ingest.options.find_backend", none)
     with pytest.raises(BackendMissingError):
         ingest(catalog, [folder], serial)
     assert list_clips(catalog) == []

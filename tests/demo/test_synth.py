@@ -17,7 +17,9 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.provenance import infer
 from thresher.catalog.schema import checkpoint, location, recording, rendering
 from thresher.curation.checkpoints.summary import checkpoints
-from thresher.curation.ingest.ingest import IngestOptions, IngestReport, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.ingest.report import IngestReport
 from thresher.curation.renderings.render import RenderReport, render
 from thresher.curation.songs.songs import save_song
 from thresher.curation.songs.tracklist import Tracklist, tracklist

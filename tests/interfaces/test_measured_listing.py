@@ -68,7 +68,7 @@ def test_show_tells_why_a_clip_is_suspect(thresher: Command, tmp_path: Path) -> 
     y, _ = soundfile.read(tmp_path / "a_music.wav", dtype="float32")
     soundfile.write(tmp_path / "d_again.wav", 0.5 * y, RATE)
     _, out, _ = thresher("ingest", ".", "--jobs", "1")
-    assert "1 clip is like what you rejected (thresher list suspect:yes" in out
+    assert "1 clip resembles clips that you rejected (thresher list suspect:yes" in out
     assert "a copy of clip 1 (" in thresher("show", "4")[1]
     (line,) = [line for line in thresher("list")[1].splitlines() if "d_again.wav" in line]
     assert "ok, suspect" in line

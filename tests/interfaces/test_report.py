@@ -17,7 +17,8 @@ from tests.support import EVERY_METRIC, MakeSound, WriteClip, run_command
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import checkpoint
 from thresher.curation.clips.decisions import note, rate, tag
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.songs.songs import save_song
 from thresher.errors import NotFoundError, UsageError
 from thresher.interfaces.report import plots, view

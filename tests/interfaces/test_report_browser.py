@@ -20,7 +20,8 @@ import soundfile
 from tests.support import EVERY_METRIC, MakeSound, WriteClip
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.decisions import note, rate
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.render import render
 from thresher.curation.songs.songs import save_song
 from thresher.interfaces.report.page import write_report

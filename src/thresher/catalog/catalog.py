@@ -100,9 +100,12 @@ class Catalog:
         """A transaction that sees the catalog as it is at this moment."""
         return database.reading(self._engine)
 
-    def writing(self) -> AbstractContextManager[Connection]:
-        """A transaction that owns the catalog; commits at the end of the block, rolls back on any error."""
-        return database.writing(self._engine)
+    def writing(self, *, rollback: bool = False) -> AbstractContextManager[Connection]:
+        """Open a transaction that locks the catalog for writing.
+
+        It commits at the end of the block and rolls back on any error; with `rollback` it always rolls back.
+        """
+        return database.writing(self._engine, rollback=rollback)
 
     def stored(self, path: str | bytes | os.PathLike[str]) -> paths.StoredPath:
         """A path of the file system in the catalog's two forms."""

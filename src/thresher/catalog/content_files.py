@@ -1,23 +1,47 @@
-"""Clips and their contents: what is known of them, and where files with the same SHA-256 lie now."""
+"""Where a content is now: the files that hold it, by its SHA-256.
+
+A file whose size and time of change are as the catalog knows them is taken to be unchanged, unless the caller asks
+for a new hash. Paths are absolute. Never call these functions inside a write transaction: they read files.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import select
 
 from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
-from thresher.catalog.schema import checkpoint, clip, location, recording
+from thresher.catalog.locations import LocationState, may_have_moved
+from thresher.catalog.schema import location, recording
 from thresher.errors import AudioError
 
 
+class FileState(Enum):
+    """What became of a file that held a content; UNREADABLE files may still hold it."""
+
+    INTACT = "intact"
+    CHANGED = "changed"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+
+
+class FileCheck(NamedTuple):
+    """The state of a file, and its size and time of change before it was read (0 if it can't be looked at)."""
+
+    state: FileState
+    size: int = 0
+    mtime_ns: int = 0
+
+
 @dataclass(frozen=True)
-class Place:
-    """Where a content was seen, and the file's state then; `path` is absolute."""
+class KnownFile:
+    """A file that held a content when the catalog last saw it, with its size and time of change then."""
 
     path: bytes
     path_text: str
@@ -25,63 +49,106 @@ class Place:
     mtime_ns: int
 
 
-def places_of(catalog: Catalog, sha256s: Collection[str]) -> dict[str, list[Place]]:
-    """The places of each content, those where it is said to be now first."""
-    places: dict[str, list[Place]] = {sha256: [] for sha256 in sha256s}
+def check_file(path: bytes, sha256: str, unchanged: tuple[int, int] | None = None) -> FileCheck:
+    """Check whether the file at `path` holds a content.
+
+    If its size and time of change are `unchanged`, it is not read.
+    """
+    try:
+        now = os.stat(path)
+        stamp = now.st_size, now.st_mtime_ns
+        is_intact = stamp == unchanged or sha256_file(path) == sha256
+    except (FileNotFoundError, NotADirectoryError):
+        return FileCheck(FileState.MISSING)
+    except (OSError, AudioError):
+        return FileCheck(FileState.UNREADABLE)
+    return FileCheck(FileState.INTACT if is_intact else FileState.CHANGED, *stamp)
+
+
+def known_files(catalog: Catalog, sha256s: Collection[str]) -> dict[str, list[KnownFile]]:
+    """Return the known files of each content, those that are not marked missing first."""
+    found: dict[str, list[KnownFile]] = {sha256: [] for sha256 in sha256s}
+    columns = (location.c.path, location.c.path_text, location.c.size, location.c.mtime_ns)
     statement = (
-        select(
-            recording.c.sha256,
-            location.c.path,
-            location.c.path_text,
-            location.c.size,
-            location.c.mtime_ns,
-        )
+        select(recording.c.sha256, *columns)
         .join(location, location.c.recording_id == recording.c.id)
         .order_by(location.c.missing_since.is_not(None), location.c.id)
     )
     with catalog.reading() as connection:
-        for chunk in chunks(sorted(places)):
+        for chunk in chunks(sorted(found)):
             for row in connection.execute(statement.where(recording.c.sha256.in_(chunk))):
                 path = catalog.absolute(row.path)
-                places[row.sha256].append(Place(path, row.path_text, row.size, row.mtime_ns))
-    return places
+                found[row.sha256].append(KnownFile(path, row.path_text, row.size, row.mtime_ns))
+    return found
 
 
-def unchanged(sha256: str, places: Sequence[Place]) -> Place | None:
-    """A place whose file still has that content; one that was touched since is hashed to be sure."""
-    for place in places:
-        try:
-            now = os.stat(place.path)
-            same = (now.st_size, now.st_mtime_ns) == (place.size, place.mtime_ns)
-            if same or sha256_file(place.path) == sha256:
-                return place
-        except (OSError, AudioError):
-            continue
+def intact_file(sha256: str, files: Iterable[KnownFile], *, rehash: bool = False) -> KnownFile | None:
+    """Return the first of these files that still holds the content, with its present size and time of change.
+
+    With `rehash`, files are read even if they seem unchanged.
+    """
+    for file in files:
+        check = check_file(file.path, sha256, None if rehash else (file.size, file.mtime_ns))
+        if check.state is FileState.INTACT:
+            return replace(file, size=check.size, mtime_ns=check.mtime_ns)
     return None
 
 
+def find_content(catalog: Catalog, sha256: str) -> KnownFile | None:
+    """Return a file that holds a content now, proven by its hash, or None."""
+    return intact_file(sha256, known_files(catalog, [sha256])[sha256], rehash=True)
+
+
 def content_files(catalog: Catalog, sha256s: Collection[str]) -> dict[str, bytes]:
-    """A file for each content, by its SHA-256; those that are nowhere are left out."""
-    found = {sha256: unchanged(sha256, places) for sha256, places in places_of(catalog, sha256s).items()}
-    return {sha256: place.path for sha256, place in found.items() if place is not None}
+    """Return the path of a file for each content; contents that no file holds are left out."""
+    found = {sha256: intact_file(sha256, files) for sha256, files in known_files(catalog, sha256s).items()}
+    return {sha256: file.path for sha256, file in found.items() if file is not None}
+
+
+def vacated_locations(catalog: Catalog, seen: Mapping[bytes, str]) -> frozenset[LocationState]:
+    """Find the locations that contents have left, although the catalog does not know it yet.
+
+    `seen` maps the stored paths of files that were just hashed to their SHA-256. Only contents that appear at a new
+    path are looked for at their other locations. A file that can't be read counts as still there.
+    """
+    elsewhere: list[Any] = []
+    statement = (
+        select(
+            location.c.id,
+            location.c.path,
+            location.c.size,
+            location.c.mtime_ns,
+            recording.c.sha256,
+            recording.c.status,
+        )
+        .join(recording, recording.c.id == location.c.recording_id)
+        .where(location.c.missing_since.is_(None))
+    )
+    with catalog.reading() as connection:
+        for chunk in chunks(sorted(set(seen.values()))):
+            elsewhere += connection.execute(statement.where(recording.c.sha256.in_(chunk))).all()
+    known = {(row.path, row.sha256) for row in elsewhere}
+    new_paths: dict[str, list[bytes]] = {}
+    for path, sha256 in seen.items():
+        if (path, sha256) not in known:
+            new_paths.setdefault(sha256, []).append(path)
+
+    def has_left(row: Any) -> bool:
+        if row.path in seen:
+            return seen[row.path] != str(row.sha256)
+        check = check_file(catalog.absolute(row.path), row.sha256, (row.size, row.mtime_ns))
+        return check.state in (FileState.MISSING, FileState.CHANGED)
+
+    return frozenset(
+        LocationState(row.id, row.path, row.size, row.mtime_ns)
+        for row in elsewhere
+        if any(may_have_moved(row.status, row.path, path) for path in new_paths.get(row.sha256, ()))
+        and has_left(row)
+    )
 
 
 def is_present(catalog: Catalog, path: str | os.PathLike[str]) -> bool:
-    """Whether a file is one of the catalog's, where it knows it to be now."""
+    """Return whether a file is in the catalog and not marked missing."""
     here = (location.c.path == catalog.stored(path).path) & location.c.missing_since.is_(None)
     with catalog.reading() as connection:
         return connection.scalar(select(location.c.id).where(here).limit(1)) is not None
-
-
-def whole_rows(connection: Connection, clip_ids: Sequence[int]) -> dict[int, RowMapping]:
-    """Clips with their recordings and the run, epoch and step of these, by the columns of the tables."""
-    found: dict[int, RowMapping] = {}
-    for chunk in chunks(clip_ids):
-        rows = connection.execute(
-            select(clip, recording, checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)
-            .join(recording, recording.c.id == clip.c.recording_id)
-            .outerjoin(checkpoint, checkpoint.c.id == recording.c.checkpoint_id)
-            .where(clip.c.id.in_(chunk))
-        )
-        found.update((row._mapping[clip.c.id], row._mapping) for row in rows)
-    return found

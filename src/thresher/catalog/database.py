@@ -83,14 +83,19 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """One transaction that owns the catalog until it commits; nothing of it stays when it fails."""
+def writing(engine: Engine, *, rollback: bool = False) -> Iterator[Connection]:
+    """Open a transaction that locks the catalog for writing until it commits.
+
+    It is rolled back on any error and, with `rollback`, in any case: a dry run does the work and keeps nothing.
+    """
     with (
         _in_one_sentence(_file(engine)),
         engine.connect().execution_options(writes=True) as connection,
-        connection.begin(),
+        connection.begin() as transaction,
     ):
         yield connection
+        if rollback:
+            transaction.rollback()
 
 
 def _file(engine: Engine) -> Path:

@@ -15,8 +15,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, delete, insert, or_, select, update
 
+from thresher.catalog.attribution import checkpoint_id, refresh_checkpoint, set_attributes
 from thresher.catalog.database import chunks, insert_row
-from thresher.catalog.recordings import checkpoint_id, refresh_checkpoint, set_attributes
 from thresher.catalog.schema import attribute, checkpoint, clip, clip_tag, decision, location, recording, song
 from thresher.catalog.values import LARGEST_INTEGER
 from thresher.errors import NotFoundError, UsageError

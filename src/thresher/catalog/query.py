@@ -114,14 +114,16 @@ def context_of(catalog: Catalog, connection: Connection) -> Context:
 
     def near(clip_id: int, metric_name: str) -> Sequence[tuple[int, float]]:
         from thresher.catalog import features as compared
-        from thresher.catalog import scores  # loads numpy, which other queries do not need
+        from thresher.catalog import score_reads  # loads numpy, which other queries do not need
 
         by = find_metric(metric_name)
         if not compared.checksums(connection, [clip_id], by.keeps):
             raise UnfitError(f"clip {clip_id} does not exist or has no {by.keeps}")
         (kept,) = compared.read(connection, [clip_id], by.keeps)
         return [
-            pair for pair in scores.nearest_first(*scores.compare(connection, by, kept)) if pair[0] != clip_id
+            pair
+            for pair in score_reads.nearest_first(*score_reads.compare(connection, by, kept))
+            if pair[0] != clip_id
         ]
 
     default = catalog.settings.metrics.default

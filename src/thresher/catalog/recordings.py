@@ -1,87 +1,36 @@
-"""Recordings and the locations they were seen at: identity by content, history kept.
+"""Recordings: one for each distinct content, with its whole clip.
 
-The functions here run inside the caller's transaction and look at the catalog as it is there, so two ingests
-at once end where one after the other would.
+The functions run inside the caller's transaction.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, insert, select, update
 
 from thresher.catalog import measures
-from thresher.catalog.database import chunks, insert_row
-from thresher.catalog.paths import StoredPath, display_text, from_stored
-from thresher.catalog.provenance import Provenance
-from thresher.catalog.schema import (
-    USABLE_STATUSES,
-    attribute,
-    checkpoint,
-    clip,
-    location,
-    recording,
+from thresher.catalog.attribution import (
+    add_attributes,
+    checkpoint_id,
+    complete_provenance,
+    refresh_checkpoint,
 )
-from thresher.catalog.values import UnfitError, number_of
-from thresher.errors import AudioError
-
-# Statements that run for every new file are built once: building them costs more than running them.
-_PRESENT_AT = select(location).where(location.c.path == bindparam("path"), location.c.missing_since.is_(None))
-_FIND_CHECKPOINT = select(checkpoint.c.id).where(
-    func.coalesce(checkpoint.c.run, "") == bindparam("run"),
-    func.coalesce(checkpoint.c.epoch, -1) == bindparam("epoch"),
-    func.coalesce(checkpoint.c.step, -1) == bindparam("step"),
-)
-_ADD_ATTRIBUTES = upsert(attribute)
-_SET_ATTRIBUTES = {
-    pinned: _ADD_ATTRIBUTES.on_conflict_do_update(
-        index_elements=["location_id", "key"],
-        set_={name: _ADD_ATTRIBUTES.excluded[name] for name in ("text", "number", "pinned")},
-        where=None if pinned else ~attribute.c.pinned,
-    )
-    for pinned in (False, True)
-}
-
-
-class Arrival(Enum):
-    """What a file meant to the catalog when it was seen."""
-
-    COPY = "copies"
-    MOVED = "moved"
-    CORRECTED = "corrected"
-    UNCHANGED = "unchanged"
-
-
-@dataclass(frozen=True)
-class Sighting:
-    """One file as it was seen: where, how large, when changed (nanoseconds), and what is said of it.
-
-    `provenance` is what its name, its sidecar and the command's flags say together, `stated` what of it stands
-    over all that was said before: the flags alone, as a rule. `role` is what the flags say, or None.
-    `folder_run` is the run where nothing ever said one: the name of the folder that was ingested.
-    """
-
-    stored: StoredPath
-    size: int
-    mtime_ns: int
-    provenance: Provenance
-    stated: Provenance
-    role: str | None
-    folder_run: str | None
+from thresher.catalog.database import chunks
+from thresher.catalog.locations import Sighting, location_values, mark_missing, occupy, present_among
+from thresher.catalog.schema import clip, location, recording
 
 
 @dataclass(frozen=True)
 class WholeClip:
-    """What the catalog keeps of a recording's whole clip; fields as the columns of `clip`, `measures` by
-    name, None where nothing can be measured."""
+    """The stored analysis of a recording's whole clip; the fields are named like the columns of `clip`.
+
+    `measures` holds the measures by name, or is None if there is nothing to measure.
+    """
 
     start_frame: int
     end_frame: int
@@ -96,7 +45,7 @@ class WholeClip:
     measures: Mapping[str, float | None] | None = None
 
     def columns(self) -> dict[str, Any]:
-        """Values by column name of `clip`, the checksums included."""
+        """Return the values by column name of `clip`, with the checksums."""
         return {
             **{name: value for name, value in vars(self).items() if name != "measures"},
             "fingerprint_crc32": None if self.fingerprint is None else zlib.crc32(self.fingerprint),
@@ -106,7 +55,7 @@ class WholeClip:
 
 @dataclass(frozen=True)
 class Content:
-    """What the catalog keeps of a recording; fields as the columns of `recording`."""
+    """The stored analysis of a recording; the fields are named like the columns of `recording`."""
 
     status: str
     reason: str | None
@@ -119,18 +68,27 @@ class Content:
     whole: WholeClip
 
     def columns(self) -> dict[str, Any]:
-        """Values by column name."""
+        """Return the values by column name of `recording`."""
         return {key: value for key, value in vars(self).items() if key != "whole"}
 
 
+@dataclass(frozen=True)
+class NewRecording:
+    """Content that the catalog does not know yet, and the file in which it was seen."""
+
+    sha256: str
+    content: Content
+    sighting: Sighting
+
+
 def trim_key(settings: object) -> str:
-    """Trim settings as the canonical JSON that clips keep, so that equal settings are equal text."""
+    """Return trim settings as the canonical JSON that clips keep: equal settings give equal text."""
     values = {name: getattr(settings, name) for name in ("top_db", "frame_length", "hop_length", "floor_db")}
     return json.dumps(values, sort_keys=True, separators=(",", ":"))
 
 
 def find_recordings(connection: Connection, sha256s: Iterable[str]) -> dict[str, int]:
-    """Ids of the recordings with these contents, of those that the catalog knows."""
+    """Return the ids of the recordings with these contents, by SHA-256; unknown contents are left out."""
     wanted = list(sha256s)
     found: dict[str, int] = {}
     for chunk in chunks(wanted):
@@ -141,7 +99,7 @@ def find_recordings(connection: Connection, sha256s: Iterable[str]) -> dict[str,
 
 
 def status_and_trim(connection: Connection, recording_id: int) -> tuple[str, str]:
-    """A recording's status, and the trim settings that its whole clip came from."""
+    """Return a recording's status and the trim settings of its whole clip."""
     row = connection.execute(
         select(recording.c.status, clip.c.trim)
         .join(clip, clip.c.recording_id == recording.c.id)
@@ -151,11 +109,11 @@ def status_and_trim(connection: Connection, recording_id: int) -> tuple[str, str
 
 
 def replace_content(connection: Connection, recording_id: int, content: Content) -> list[int]:
-    """Store a new analysis of a known recording; ids of the clips by which other scores come out now: those whose
-    span, fingerprint or descriptor changed.
+    """Store a new analysis of a known recording.
 
-    A descriptor and measures that were not made this time stay while the span is the same. A recording that was
-    forgotten meanwhile stays so.
+    Return the ids of the clips whose scores it makes stale: those whose span, fingerprint or descriptor changed.
+    While the span stays the same, a descriptor and measures that the new analysis left out are kept. A recording
+    that was forgotten meanwhile is not added again.
     """
     old = connection.execute(
         select(clip).where(clip.c.recording_id == recording_id, clip.c.kind == "whole")
@@ -175,28 +133,18 @@ def replace_content(connection: Connection, recording_id: int, content: Content)
     return [] if same else [old.id]
 
 
-@dataclass(frozen=True)
-class FirstSight:
-    """Content that the catalog does not know yet, and where it was seen."""
-
-    sha256: str
-    content: Content
-    sighting: Sighting
-
-
-def add_first_seen(
-    connection: Connection, batch_id: int, seen: Sequence[FirstSight], now: float
+def add_recordings(
+    connection: Connection, batch_id: int, new: Sequence[NewRecording], now: float
 ) -> list[int]:
-    """Record new content at the places where it was seen, all in a few statements; ids, in the order given.
+    """Add new recordings with their clips and locations in a few statements; return their ids, in the same order.
 
-    The contents are distinct, and so are the places. As `add_recording` and `arrive`, without what can't be: a
-    new recording has left no place, holds no corrections, and counts under the checkpoint of its one location.
+    The contents must be distinct, and so must the paths.
     """
-    here = _present_among(connection, [each.sighting.stored.path for each in seen])
+    here = present_among(connection, [each.sighting.stored.path for each in new])
     mark_missing(connection, [row.id for row in here.values() if row.recording_id is not None], now)
     checkpoints = {
         names: checkpoint_id(connection, *names)
-        for names in dict.fromkeys(_named(each.sighting) for each in seen)
+        for names in dict.fromkeys(_named(each.sighting) for each in new)
     }
     recording_ids = connection.scalars(
         insert(recording).returning(recording.c.id, sort_by_parameter_order=True),
@@ -208,18 +156,18 @@ def add_first_seen(
                 "checkpoint_id": checkpoints[_named(each.sighting)],
                 **each.content.columns(),
             }
-            for each in seen
+            for each in new
         ],
     ).all()
     clip_ids = connection.scalars(
         insert(clip).returning(clip.c.id, sort_by_parameter_order=True),
         [
             {"recording_id": recording_id, "kind": "whole", "ordinal": 0, **each.content.whole.columns()}
-            for recording_id, each in zip(recording_ids, seen, strict=True)
+            for recording_id, each in zip(recording_ids, new, strict=True)
         ],
     ).all()
-    _store_measures(connection, zip(clip_ids, (each.content.whole for each in seen), strict=True))
-    _add_locations(connection, batch_id, recording_ids, seen, checkpoints, here)
+    _store_measures(connection, zip(clip_ids, (each.content.whole for each in new), strict=True))
+    _add_locations(connection, batch_id, recording_ids, new, checkpoints, here)
     return list(recording_ids)
 
 
@@ -232,398 +180,45 @@ def _add_locations(
     connection: Connection,
     batch_id: int,
     recording_ids: Sequence[int],
-    seen: Sequence[FirstSight],
+    new: Sequence[NewRecording],
     checkpoints: Mapping[_Names, int | None],
     here: Mapping[bytes, Any],
 ) -> None:
-    """Locations of new recordings; one that could not be read before, and so had none, becomes its own."""
+    """Add the locations of new recordings. A file that could not be read before has one, which is used."""
     fresh = []
-    for recording_id, each in zip(recording_ids, seen, strict=True):
-        known = here.get(each.sighting.stored.path)
+    for recording_id, each in zip(recording_ids, new, strict=True):
+        sighting = each.sighting
+        known = here.get(sighting.stored.path)
         if known is not None and known.recording_id is None:
-            _touch(connection, known.id, each.sighting, recording_id)
-            _fill_provenance(connection, known.id, each.sighting)
+            occupy(connection, known.id, sighting, recording_id)
+            complete_provenance(
+                connection, known.id, sighting.provenance, sighting.stated, sighting.folder_run
+            )
             refresh_checkpoint(connection, recording_id)
         else:
-            fresh.append((recording_id, each.sighting))
+            fresh.append((recording_id, sighting))
     if not fresh:
         return
     location_ids = connection.scalars(
         insert(location).returning(location.c.id, sort_by_parameter_order=True),
         [
-            _location_values(batch_id, recording_id, sighting, None, checkpoints[_named(sighting)])
+            location_values(batch_id, recording_id, sighting, checkpoint_id=checkpoints[_named(sighting)])
             for recording_id, sighting in fresh
         ],
     ).all()
-    attributes = [
-        row
-        for location_id, (_, sighting) in zip(location_ids, fresh, strict=True)
-        for row in _attribute_rows(location_id, sighting.provenance.attributes, pinned=False)
-    ]
-    if attributes:
-        connection.execute(insert(attribute), attributes)
-
-
-def _present_among(connection: Connection, paths: Sequence[bytes]) -> dict[bytes, Any]:
-    """The locations at these stored paths where something is said to be now."""
-    found: dict[bytes, Any] = {}
-    for chunk in chunks(paths):
-        at = location.c.path.in_(chunk)
-        statement = select(location).where(at, location.c.missing_since.is_(None))
-        found.update((row.path, row) for row in connection.execute(statement))
-    return found
-
-
-def arrive(
-    connection: Connection,
-    root: Path,
-    new_batch: Callable[[], int],
-    recording_id: int,
-    sighting: Sighting,
-    now: float,
-) -> Arrival:
-    """Record that known content was seen at a path: there already, moved there, or one more copy.
-
-    A file that moves with its folder stays what it is known to be, whatever that is called now; one that gets
-    another name is what this says. `new_batch` is asked for the batch of this ingest where something changes
-    but size and time.
-    """
-    here = _present_at(connection, sighting.stored.path)
-    if here is not None and here.recording_id == recording_id:
-        corrected = correct(connection, [here.id], sighting.stated, sighting.role)
-        _touch(connection, here.id, sighting, recording_id)
-        _fill_provenance(connection, here.id, sighting)
-        refresh_checkpoint(connection, recording_id)
-        if corrected:
-            new_batch()
-        return Arrival.CORRECTED if corrected else Arrival.UNCHANGED
-    batch_id = new_batch()
-    if here is not None and here.recording_id is not None:
-        # other content at a known path: the old recording is missing, its history stays
-        mark_missing(connection, [here.id], now)
-    former = _place_left(connection, root, recording_id, sighting.stored.path)
-    if former is not None:
-        if here is not None and here.recording_id is None:
-            forget_locations(connection, [here.id])
-        _touch(connection, former.id, sighting, recording_id)
-        if os.path.basename(former.path) == os.path.basename(sighting.stored.path):
-            _fill_provenance(connection, former.id, sighting)
-        else:
-            _keep_provenance(connection, former.id, sighting.provenance, sighting.folder_run)
-    elif here is not None and here.recording_id is None:  # what could not be read now can
-        _touch(connection, here.id, sighting, recording_id)
-        _keep_pins(connection, here.id, recording_id)
-        _fill_provenance(connection, here.id, sighting)
-    else:
-        location_id = _add_location(connection, batch_id, recording_id, sighting)
-        _keep_pins(connection, location_id, recording_id)
-        _keep_provenance(connection, location_id, sighting.provenance, sighting.folder_run)
-    if sighting.role is not None:
-        _set_role(connection, [recording_id], sighting.role)
-    refresh_checkpoint(connection, recording_id)
-    return Arrival.COPY if former is None else Arrival.MOVED
-
-
-def note_unopened(
-    connection: Connection, new_batch: Callable[[], int], sighting: Sighting, reason: str
-) -> bool:
-    """Record a file that could not be read; whether that is news."""
-    here = _present_at(connection, sighting.stored.path)
-    if here is not None and here.recording_id is not None:
-        # what was there may still be there behind its permissions: its location stays as it was
-        return True
-    if here is not None:
-        if here.reason == reason:
-            return False
-        connection.execute(update(location).where(location.c.id == here.id).values(reason=reason))
-        return True
-    location_id = _add_location(connection, new_batch(), None, sighting, reason)
-    _keep_provenance(connection, location_id, sighting.provenance, sighting.folder_run)
-    return True
-
-
-def leave(connection: Connection, path: bytes, now: float) -> None:
-    """Note that what was known at a stored path is not there: something that is no clip took its place."""
-    here = _present_at(connection, path)
-    if here is not None:
-        mark_missing(connection, [here.id], now)
-
-
-def mark_missing(connection: Connection, location_ids: Iterable[int], now: float) -> None:
-    """Note that nothing is at these locations any more; nothing else about them changes."""
-    for location_id in location_ids:
-        connection.execute(update(location).where(location.c.id == location_id).values(missing_since=now))
-
-
-def correct(
-    connection: Connection, location_ids: Sequence[int], stated: Provenance, role: str | None
-) -> set[int]:
-    """Let what is stated stand over what locations said before, and over their recordings' role; which changed."""
-    changed = set(_disagreeing(connection, location_ids, stated))
-    for location_id in sorted(changed):
-        _keep_provenance(connection, location_id, stated, None)
-        recording_id = connection.scalar(select(location.c.recording_id).where(location.c.id == location_id))
-        if recording_id is not None:
-            refresh_checkpoint(connection, recording_id)
-    return changed if role is None else changed | _correct_role(connection, location_ids, role)
-
-
-def _correct_role(connection: Connection, location_ids: Sequence[int], role: str) -> set[int]:
-    changed: dict[int, int] = {}
-    for chunk in chunks(location_ids):
-        statement = (
-            select(location.c.id, recording.c.id.label("recording_id"))
-            .join(recording, recording.c.id == location.c.recording_id)
-            .where(location.c.id.in_(chunk), recording.c.role != role)
-        )
-        changed.update((row.id, row.recording_id) for row in connection.execute(statement))
-    _set_role(connection, sorted(set(changed.values())), role)
-    return set(changed)
-
-
-def _set_role(connection: Connection, recording_ids: Sequence[int], role: str) -> None:
-    for recording_id in recording_ids:
-        connection.execute(update(recording).where(recording.c.id == recording_id).values(role=role))
-
-
-def _disagreeing(connection: Connection, location_ids: Sequence[int], stated: Provenance) -> Iterator[int]:
-    """Those of the locations that say anything else than what is stated, found without a query for each."""
-    if stated == Provenance():
-        return
-    for chunk in chunks(location_ids):
-        here = location.c.id.in_(chunk)
-        said: dict[int, dict[str, str]] = {}
-        for row in connection.execute(
-            select(attribute.c.location_id, attribute.c.key, attribute.c.text, attribute.c.pinned)
-            .join(location, location.c.id == attribute.c.location_id)
-            .where(here, attribute.c.key.in_(list(stated.attributes)))
-        ):
-            text = stated.attributes[row.key] if row.pinned else row.text  # a pin gives way to none of these
-            said.setdefault(row.location_id, {})[row.key] = text
-        for row in connection.execute(
-            select(location.c.id, checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)
-            .outerjoin_from(location, checkpoint, checkpoint.c.id == location.c.checkpoint_id)
-            .where(here)
-        ):
-            names = ((stated.run, row.run), (stated.epoch, row.epoch), (stated.step, row.step))
-            agrees = all(wanted in (None, known) for wanted, known in names)
-            if not agrees or said.get(row.id, {}) != dict(stated.attributes):
-                yield int(row.id)
-
-
-def refresh_checkpoint(connection: Connection, recording_id: int) -> None:
-    """Set a recording's checkpoint to that of its earliest location that names one, unless it is pinned."""
-    earliest = (
-        select(location.c.checkpoint_id)
-        .where(location.c.recording_id == recording_id, location.c.checkpoint_id.is_not(None))
-        .order_by(location.c.id)
-        .limit(1)
-        .scalar_subquery()
+    add_attributes(
+        connection,
+        {
+            location_id: sighting.provenance.attributes
+            for location_id, (_, sighting) in zip(location_ids, fresh, strict=True)
+        },
     )
-    connection.execute(
-        update(recording)
-        .where(recording.c.id == recording_id, ~recording.c.checkpoint_pinned)
-        .values(checkpoint_id=earliest)
-    )
-
-
-def checkpoint_id(connection: Connection, run: str | None, epoch: int | None, step: int | None) -> int | None:
-    """Id of a checkpoint, made if it is new; None where nothing names one."""
-    if run is None and epoch is None and step is None:
-        return None
-    same = {
-        "run": run or "",
-        "epoch": -1 if epoch is None else epoch,
-        "step": -1 if step is None else step,
-    }
-    found = connection.scalar(_FIND_CHECKPOINT, same)
-    if found is not None:
-        return int(found)
-    return insert_row(connection, checkpoint, {"run": run or None, "epoch": epoch, "step": step})
-
-
-def set_attributes(
-    connection: Connection, location_id: int, values: Mapping[str, str], *, pinned: bool
-) -> None:
-    """Store attributes of a location; a pinned one gives way only to another pin."""
-    if not values:
-        return
-    connection.execute(_SET_ATTRIBUTES[pinned], _attribute_rows(location_id, values, pinned=pinned))
-
-
-def _attribute_rows(location_id: int, values: Mapping[str, str], *, pinned: bool) -> list[dict[str, Any]]:
-    return [
-        {"location_id": location_id, "key": key, "text": text, "number": as_number(text), "pinned": pinned}
-        for key, text in values.items()
-    ]
-
-
-def as_number(text: str) -> float | None:
-    """The finite number that `text` is, if it is one."""
-    try:
-        number = number_of(text.strip())
-    except UnfitError:
-        return None
-    return float(number) if abs(number) < float("inf") else None
-
-
-def _touch(connection: Connection, location_id: int, sighting: Sighting, recording_id: int) -> None:
-    connection.execute(
-        update(location)
-        .where(location.c.id == location_id)
-        .values(
-            recording_id=recording_id,
-            path=sighting.stored.path,
-            path_text=sighting.stored.path_text,
-            size=sighting.size,
-            mtime_ns=sighting.mtime_ns,
-            reason=None,
-            missing_since=None,
-        )
-    )
-
-
-def _add_location(
-    connection: Connection,
-    batch_id: int,
-    recording_id: int | None,
-    sighting: Sighting,
-    reason: str | None = None,
-) -> int:
-    return insert_row(connection, location, _location_values(batch_id, recording_id, sighting, reason, None))
-
-
-def _location_values(
-    batch_id: int, recording_id: int | None, sighting: Sighting, reason: str | None, checkpoint_id: int | None
-) -> dict[str, Any]:
-    return {
-        "checkpoint_id": checkpoint_id,
-        "recording_id": recording_id,
-        "batch_id": batch_id,
-        "path": sighting.stored.path,
-        "path_text": sighting.stored.path_text,
-        "size": sighting.size,
-        "mtime_ns": sighting.mtime_ns,
-        "reason": reason,
-    }
-
-
-def _keep_pins(connection: Connection, location_id: int, recording_id: int) -> None:
-    """What was corrected of a recording holds at each of its locations, the new one too."""
-    pins = connection.execute(
-        select(attribute.c.key, attribute.c.text)
-        .join(location, location.c.id == attribute.c.location_id)
-        .where(location.c.recording_id == recording_id, attribute.c.pinned)
-    ).all()
-    set_attributes(connection, location_id, {row.key: row.text for row in pins}, pinned=True)
-
-
-def _present_at(connection: Connection, path: bytes) -> Any:
-    """The location at a stored path where something is said to be now, or None."""
-    return connection.execute(_PRESENT_AT, {"path": path}).one_or_none()
-
-
-def _place_left(connection: Connection, root: Path, recording_id: int, path: bytes) -> Any:
-    """The location that this recording left, or None: the one at the same path, else one whose file was
-    called the same, else the earliest.
-
-    Silence is the same wherever it comes from, and so is all that can't be used: that content was seen
-    elsewhere once is no sign that a file of another name was moved.
-    """
-    name = os.path.basename(path)
-    statement = (
-        select(location, recording.c.sha256, recording.c.status)
-        .join(recording, recording.c.id == location.c.recording_id)
-        .where(
-            location.c.recording_id == recording_id,
-            recording.c.status.in_(USABLE_STATUSES)
-            | location.c.path_text.endswith(display_text(name), autoescape=True),
-        )
-        .order_by(location.c.id)
-    )
-    known = sorted(
-        (
-            row
-            for row in connection.execute(statement)
-            if row.status in USABLE_STATUSES or os.path.basename(row.path) == name
-        ),
-        key=lambda row: (row.path != path, os.path.basename(row.path) != name),
-    )
-    return next((row for row in known if row.missing_since is not None or _has_left(row, root)), None)
-
-
-def _has_left(row: Any, root: Path) -> bool:
-    """Whether a location's content is clearly not at its path any more, though nobody has noted it."""
-    from thresher.catalog.audio import sha256_file  # loads what listings and decisions don't need
-
-    path = from_stored(row.path, root)
-    try:
-        now = os.stat(path)
-        if (now.st_size, now.st_mtime_ns) == (row.size, row.mtime_ns):
-            return False
-        return sha256_file(path) != str(row.sha256)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except (OSError, AudioError):
-        return False
-
-
-def _checkpoint_of(connection: Connection, location_id: int) -> Provenance:
-    row = connection.execute(
-        select(checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)
-        .join(location, location.c.checkpoint_id == checkpoint.c.id)
-        .where(location.c.id == location_id)
-    ).one_or_none()
-    return Provenance() if row is None else Provenance(row.run, row.epoch, row.step)
-
-
-def _keep_provenance(
-    connection: Connection, location_id: int, stated: Provenance, folder_run: str | None
-) -> None:
-    """What is stated now stands; what is not stated stays as it was known."""
-    _name_checkpoint(connection, location_id, stated, _checkpoint_of(connection, location_id), folder_run)
-    set_attributes(connection, location_id, stated.attributes, pinned=False)
-
-
-def _fill_provenance(connection: Connection, location_id: int, sighting: Sighting) -> None:
-    """What was known of a file at this path stays – the same name says nothing new – but for the flags."""
-    known, said = _checkpoint_of(connection, location_id), sighting.provenance
-    first = _either(sighting.stated, known)
-    _name_checkpoint(connection, location_id, first, said, sighting.folder_run)
-    rows = _attribute_rows(location_id, said.attributes, pinned=False)
-    if rows:
-        connection.execute(upsert(attribute).on_conflict_do_nothing(), rows)
-    set_attributes(connection, location_id, sighting.stated.attributes, pinned=False)
-
-
-def _name_checkpoint(
-    connection: Connection, location_id: int, first: Provenance, second: Provenance, folder_run: str | None
-) -> None:
-    named = _either(first, second)
-    run = folder_run if named.run is None else named.run
-    found = checkpoint_id(connection, run, named.epoch, named.step)
-    connection.execute(update(location).where(location.c.id == location_id).values(checkpoint_id=found))
 
 
 _Names = tuple[str | None, int | None, int | None]
 
 
 def _named(sighting: Sighting) -> _Names:
-    """Run, epoch and step of what was seen."""
+    """Return run, epoch and step of a file."""
     said = sighting.provenance
     return sighting.folder_run if said.run is None else said.run, said.epoch, said.step
-
-
-def _either(first: Provenance, second: Provenance) -> Provenance:
-    """Run, epoch and step of the first, and where it names none, of the second."""
-    return Provenance(
-        second.run if first.run is None else first.run,
-        second.epoch if first.epoch is None else first.epoch,
-        second.step if first.step is None else first.step,
-    )
-
-
-def forget_locations(connection: Connection, location_ids: Iterable[int]) -> None:
-    """Take locations out of the catalog, with their attributes."""
-    for location_id in location_ids:
-        connection.execute(delete(location).where(location.c.id == location_id))

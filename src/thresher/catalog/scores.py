@@ -31,13 +31,12 @@ from sqlalchemy import (
     update,
 )
 
-from thresher.catalog import features as compared
-from thresher.catalog import nearest
+from thresher.catalog import features, nearest
 from thresher.catalog.database import chunks, insert_row, plain_rows
 from thresher.catalog.nearest import Nearest
 from thresher.catalog.schema import clip, metric, recording, score_row
 from thresher.errors import CatalogError
-from thresher.signal.metrics.metric import Kind, Metric
+from thresher.signal.metrics.metric import Kind
 
 Scores = NDArray[np.float32]
 T = TypeVar("T")
@@ -45,7 +44,7 @@ T = TypeVar("T")
 ROW_DTYPE = np.dtype("<f4")
 
 # Word for word as in the index of live rows, or SQLite looks each of them up in the table.
-_LIVE = text("NOT score_row.retired")
+LIVE = text("NOT score_row.retired")
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def register_metric(connection: Connection, name: str, version: int) -> int:
 def read_state(connection: Connection, of_metric: int) -> MatrixState:
     """The state of a matrix, from its indexes alone."""
     live = connection.scalar(
-        select(func.count()).select_from(score_row).where(score_row.c.metric_id == of_metric, _LIVE)
+        select(func.count()).select_from(score_row).where(score_row.c.metric_id == of_metric, LIVE)
     )
     return _state(connection, of_metric, int(live or 0))
 
@@ -123,7 +122,7 @@ def read_matrix(connection: Connection, of_metric: int) -> Matrix:
     rows = plain_rows(
         connection,
         select(score_row.c.clip_id, score_row.c.position)
-        .where(score_row.c.metric_id == of_metric, _LIVE)
+        .where(score_row.c.metric_id == of_metric, LIVE)
         .order_by(score_row.c.position),
     )
     table = np.fromiter(rows, dtype=[("clip", np.int64), ("position", np.int64)])
@@ -135,7 +134,7 @@ class Survey:
     """How the clips of a catalog stand with a metric: by id, ascending.
 
     `matrix` holds those that have a live row and should; `open_ids` should have one and have none;
-    `disqualified` have one and should have none any more: become reference, or without what is compared.
+    `disqualified` have one and should have none any more: become reference, or without what is features.
     """
 
     matrix: Matrix
@@ -145,7 +144,7 @@ class Survey:
 
 def has_open(connection: Connection, of_metric: int, kind: Kind) -> bool:
     """Whether a clip should have a live row and has none: known at once where it is the last one that came."""
-    without = select(clip.c.id).where(compared.is_scored(kind), _position(of_metric).is_(None))
+    without = select(clip.c.id).where(features.is_scored(kind), _position(of_metric).is_(None))
     of_recording = without.join(recording, recording.c.id == clip.c.recording_id)
     return connection.scalar(of_recording.order_by(clip.c.id.desc()).limit(1)) is not None
 
@@ -162,18 +161,18 @@ def survey_kept(
     connection: Connection, of_metric: int, kind: Kind, pack: Callable[[Iterator[NDArray[Any]]], T]
 ) -> tuple[Survey, T]:
     """`survey`, and what `pack` makes of what is kept of the clips of its matrix, given to it as it is read."""
-    columns = compared.FEATURE_COLUMNS[kind]
+    columns = features.FEATURE_COLUMNS[kind]
     statement = _standing(of_metric, kind, columns.blob, columns.crc32)
     found = _Stand()
     rows = found.sort(plain_rows(connection, statement))
-    packed = pack(compared.unpacked(kind, ((row[0], row[3], row[4]) for row in rows)))
+    packed = pack(features.unpacked(kind, ((row[0], row[3], row[4]) for row in rows)))
     return found.survey(connection, of_metric), packed
 
 
 def _standing(of_metric: int, kind: Kind, *columns: ColumnElement[Any]) -> Select[Any]:
     """Every clip by id, with the position of its live row, whether it should have one, and those columns."""
     return (
-        select(clip.c.id, _position(of_metric), compared.is_scored(kind), *columns)
+        select(clip.c.id, _position(of_metric), features.is_scored(kind), *columns)
         .join(recording, recording.c.id == clip.c.recording_id)
         .order_by(clip.c.id)
     )
@@ -181,7 +180,7 @@ def _standing(of_metric: int, kind: Kind, *columns: ColumnElement[Any]) -> Selec
 
 def _position(of_metric: int) -> ScalarSelect[Any]:
     """Where a clip has its live row; NULL where it has none. As a join it would be a worse plan."""
-    of_clip = and_(score_row.c.metric_id == of_metric, score_row.c.clip_id == clip.c.id, _LIVE)
+    of_clip = and_(score_row.c.metric_id == of_metric, score_row.c.clip_id == clip.c.id, LIVE)
     return select(score_row.c.position).where(of_clip).correlate(clip).scalar_subquery()
 
 
@@ -214,22 +213,6 @@ class _Stand:
         return Survey(Matrix(of_metric, state, scored, positions), self._open, self._disqualified)
 
 
-def compare(connection: Connection, by: Metric[Any], one: NDArray[Any]) -> tuple[NDArray[np.int64], Scores]:
-    """What `one` fingerprint or descriptor scores against every live clip: ids and scores, shape (live,) each.
-
-    Computed, not read: a clip's scores lie in as many rows as there are later clips.
-    """
-    ids = read_matrix(connection, metric_id(connection, by.name, by.version)).clip_ids
-    live = by.pack(compared.read(connection, ids.tolist(), by.keeps))
-    return ids, by.scores(by.pack([one]), live)[0]
-
-
-def nearest_first(ids: NDArray[np.int64], found: Scores) -> list[tuple[int, float]]:
-    """Ids with their scores, the highest first, of equals the smallest id."""
-    order = np.lexsort((ids, -found))
-    return list(zip(ids[order].tolist(), found[order].tolist(), strict=True))
-
-
 def append(
     connection: Connection,
     matrix: Matrix,
@@ -243,13 +226,13 @@ def append(
     has moved on.
 
     `best` is what was nearest to the live clips of `matrix`. `clips` maps the ids of the new ones to the checksums
-    of what was compared, which is of that `kind`. `to_live`, shape (new, live), holds their scores against the
+    of what was features, which is of that `kind`. `to_live`, shape (new, live), holds their scores against the
     live clips; `triangle`, shape (new, new), those among themselves, of which only what lies below the diagonal
     is read.
     """
     if (
         read_state(connection, matrix.metric_id) != matrix.state
-        or compared.checksums(connection, clips, kind) != clips
+        or features.checksums(connection, clips, kind) != clips
     ):
         return None
     clip_ids = list(clips)
@@ -287,7 +270,7 @@ def retire(connection: Connection, clip_ids: Sequence[int], *, only: int | None 
         connection.execute(update(score_row).where(rows, score_row.c.clip_id.in_(chunk)).values(retired=True))
     for of_metric, bereft in nearest.forget(connection, clip_ids, only).items():
         matrix = read_matrix(connection, of_metric)
-        values = _rows(connection, of_metric, matrix.positions)
+        values = stored_rows(connection, of_metric, matrix.positions)
         nearest.write(
             connection, of_metric, nearest.search(matrix.clip_ids, matrix.positions, values, bereft)
         )
@@ -311,7 +294,7 @@ def retire_damaged(connection: Connection, positions: Mapping[int, Sequence[int]
     retire(connection, sorted(live))
 
 
-def _rows(connection: Connection, of_metric: int, positions: NDArray[np.int64]) -> Iterator[Scores]:
+def stored_rows(connection: Connection, of_metric: int, positions: NDArray[np.int64]) -> Iterator[Scores]:
     """The stored values of the rows at ascending `positions`, each of shape (position,)."""
     for chunk in chunks(positions.tolist(), size=64):
         rows = connection.execute(
@@ -329,77 +312,6 @@ def _values(position: int, blob: bytes, crc32: int) -> Scores:
             f"score row {position} is damaged in the catalog; `thresher verify --repair` computes it again"
         )
     return np.frombuffer(blob, dtype=ROW_DTYPE)
-
-
-def between(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> Scores:
-    """The score matrix of some clips, float32, shape (n, n); NaN on the diagonal and where there is none."""
-    scores = np.full((len(clip_ids), len(clip_ids)), np.nan, dtype=np.float32)
-    found = _live_places(connection, of_metric, clip_ids)
-    positions, places = np.array(found, dtype=np.int64).reshape(len(found), 2).T
-    for index, row in enumerate(_rows(connection, of_metric, positions)):
-        values = row[positions[:index]]
-        scores[places[index], places[:index]] = values
-        scores[places[:index], places[index]] = values
-    return scores
-
-
-def consecutive(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> Scores:
-    """The score of each clip with the next one, float32, shape (n - 1,); NaN where there is none.
-
-    Row by row: memory does not grow with the square of the clips.
-    """
-    transitions = np.full(max(0, len(clip_ids) - 1), np.nan, dtype=np.float32)
-    found = _live_places(connection, of_metric, clip_ids)
-    position_of = {place: position for position, place in found}
-    positions = np.array([position for position, _ in found], dtype=np.int64)
-    for (position, place), row in zip(found, _rows(connection, of_metric, positions), strict=True):
-        for neighbour, transition in ((place - 1, place - 1), (place + 1, place)):
-            if position_of.get(neighbour, position) < position:
-                transitions[transition] = row[position_of[neighbour]]
-    return transitions
-
-
-def _live_places(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> list[tuple[int, int]]:
-    """Position of each clip that has a live row, ascending, with its place among `clip_ids`."""
-    place_of = {clip_id: place for place, clip_id in enumerate(clip_ids)}
-    found: list[tuple[int, int]] = []
-    for chunk in chunks(list(clip_ids)):
-        live = select(score_row.c.position, score_row.c.clip_id).where(
-            score_row.c.metric_id == of_metric, _LIVE, score_row.c.clip_id.in_(chunk)
-        )
-        found += [(row.position, place_of[row.clip_id]) for row in connection.execute(live)]
-    return sorted(found)
-
-
-def pairs_above(
-    connection: Connection, of_metric: int, clip_ids: Sequence[int], threshold: float
-) -> list[tuple[int, int]]:
-    """The pairs of these clips that score `threshold` or more, read row by row: memory does not grow with them."""
-    live = _live_places(connection, of_metric, clip_ids)
-    positions = np.array([position for position, _ in live], dtype=np.int64)
-    found = []
-    for index, row in enumerate(_rows(connection, of_metric, positions)):
-        close = np.flatnonzero(row[positions[:index]] >= np.float32(threshold))
-        found += [(clip_ids[live[other][1]], clip_ids[live[index][1]]) for other in close.tolist()]
-    return found
-
-
-def mean_among(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> float | None:
-    """The mean score of all pairs of these clips, read row by row; None where no two of them have one."""
-    positions = np.array(
-        [position for position, _ in _live_places(connection, of_metric, clip_ids)], np.int64
-    )
-    total, pairs = 0.0, 0
-    for index, row in enumerate(_rows(connection, of_metric, positions)):
-        total += float(row[positions[:index]].sum(dtype=np.float64))
-        pairs += index
-    return total / pairs if pairs else None
-
-
-def live_rows(connection: Connection, matrix: Matrix) -> Iterator[Scores]:
-    """Of each live clip, in the order of `matrix`, its scores against those before it: row i has the shape (i,)."""
-    for index, row in enumerate(_rows(connection, matrix.metric_id, matrix.positions)):
-        yield row[matrix.positions[:index]]
 
 
 def coverage(connection: Connection, of_metric: int) -> Coverage:
@@ -429,7 +341,7 @@ def compact(connection: Connection, of_metric: int) -> None:
             for position, clip_id, values in zip(
                 new,
                 matrix.clip_ids[first : new.stop].tolist(),
-                _rows(connection, of_metric, np.array(old)),
+                stored_rows(connection, of_metric, np.array(old)),
                 strict=True,
             )
         ]

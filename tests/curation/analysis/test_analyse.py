@@ -1,11 +1,9 @@
-"""The analysis of one file: what is measured, what a file may hold, and that memory decides nothing."""
+"""The analysis of one file: what is measured, and what damaged files lead to."""
 
 from __future__ import annotations
 
 import os
-import pickle
 import struct
-import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,15 +14,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from tests.support import RATE
-from thresher.curation.analysis import analyse as analysis
-from thresher.curation.analysis.analyse import (
-    Analysis,
-    AnalysisTask,
-    Unopened,
-    Unsettled,
-    analyse,
-    content_of,
-)
+from thresher.curation.analysis.analyse import analyse
+from thresher.curation.analysis.task import Analysis, AnalysisTask, Unopened, Unsettled
 from thresher.signal.features.trim import Span, TrimSettings
 
 
@@ -70,39 +61,6 @@ def test_a_good_file_is_measured(tmp_path: Path, sound: Any) -> None:
     assert found.backend_version
     assert found.loudness is not None
     assert -30 < found.loudness < 0
-
-
-@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3", "a.aiff"])
-@pytest.mark.parametrize("max_length", [7200.0, 4.0])
-def test_what_is_decoded_again_gives_the_same(
-    tmp_path: Path, sound: Any, monkeypatch: pytest.MonkeyPatch, name: str, max_length: float
-) -> None:
-    path = tmp_path / name
-    soundfile.write(path, between_silences(0.4 * sound(2, 4.5, channels=2), 0.7), RATE)
-    kept = analysed(path, max_length=max_length)
-    monkeypatch.setattr(analysis, "MEMORY_FRAMES", 1)
-    again = analysed(path, max_length=max_length)
-    assert kept.fingerprint is not None
-    np.testing.assert_array_equal(kept.fingerprint, again.fingerprint)
-    assert replace(kept, fingerprint=None) == replace(again, fingerprint=None)
-    assert 0 < kept.span.start < kept.span.end <= max_length * RATE
-
-
-def test_what_is_kept_is_decoded_once(tmp_path: Path, sound: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    soundfile.write(tmp_path / "a.wav", sound(3, 4.0), RATE)
-    asked = []
-    real = analysis.AudioReader.blocks
-
-    def blocks(self: Any, *arguments: Any) -> Any:
-        asked.append(arguments)
-        return real(self, *arguments)
-
-    monkeypatch.setattr(analysis.AudioReader, "blocks", blocks)
-    analysed(tmp_path / "a.wav")
-    assert len(asked) == 1
-    monkeypatch.setattr(analysis, "MEMORY_FRAMES", 1)
-    analysed(tmp_path / "a.wav")
-    assert len(asked) == 5
 
 
 def test_the_fingerprint_is_that_of_the_clip_alone(tmp_path: Path, sound: Any) -> None:
@@ -190,30 +148,6 @@ def test_a_file_that_is_gone_or_locked(
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", refuse)
         assert analyse(task_of(tmp_path / "b.wav")) == Unopened("Permission denied")
-
-
-def test_tasks_and_results_travel_between_processes(tmp_path: Path, write_clip: Any) -> None:
-    path = write_clip(tmp_path / "a.wav", 9)
-    task = task_of(path)
-    assert pickle.loads(pickle.dumps(task)) == task
-    found = analysed(path)
-    again = pickle.loads(pickle.dumps(found))
-    np.testing.assert_array_equal(found.fingerprint, again.fingerprint)
-    assert replace(again, fingerprint=None) == replace(found, fingerprint=None)
-
-
-def test_content_holds_little_endian_words_beside_their_checksum(tmp_path: Path, write_clip: Any) -> None:
-    found = analysed(write_clip(tmp_path / "a.wav", 9))
-    assert found.fingerprint is not None
-    content = content_of(found, "KEY")
-    columns = content.whole.columns()
-    np.testing.assert_array_equal(np.frombuffer(columns["fingerprint"], "<u4"), found.fingerprint)
-    assert columns["fingerprint_crc32"] == zlib.crc32(columns["fingerprint"])
-    assert (columns["trim"], columns["start_frame"], columns["end_frame"]) == ("KEY", 0, 4 * RATE)
-    assert content.columns()["sample_rate"] == RATE
-    nothing = content_of(Analysis("unreadable", "why"), "KEY")
-    assert (nothing.sample_rate, nothing.whole.fingerprint, nothing.reason) == (None, None, "why")
-    assert nothing.whole.columns()["fingerprint_crc32"] is None
 
 
 KINDS = [("wav", "PCM_16"), ("wav", "FLOAT"), ("flac", None), ("ogg", None), ("mp3", None), ("aiff", None)]

@@ -12,7 +12,7 @@ import soundfile
 
 from tests.support import RATE, MakeSound, WriteClip
 from thresher import Catalog, IngestOptions, history, ingest, list_clips, modify, rate, undo
-from thresher.catalog import scores
+from thresher.catalog import score_reads, scores
 from thresher.curation.checkpoints.comparison import CLIP_FIGURES, compare_checkpoints
 from thresher.curation.checkpoints.summary import CheckpointRow, checkpoints
 from thresher.curation.checkpoints.verdicts import judge_checkpoint
@@ -39,7 +39,9 @@ def likeness(catalog: Catalog, one: str, other: str) -> float:
     ids = [list_clips(catalog, [name])[0].id for name in (one, other)]
     metric = find_metric("likeness")
     with catalog.reading() as connection:
-        found = scores.between(connection, scores.metric_id(connection, metric.name, metric.version), ids)
+        found = score_reads.between(
+            connection, scores.metric_id(connection, metric.name, metric.version), ids
+        )
     return float(found[0, 1])
 
 

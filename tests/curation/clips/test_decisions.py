@@ -18,7 +18,8 @@ from thresher.catalog.catalog import Catalog
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.errors import NotFoundError, UsageError
 
 

@@ -18,7 +18,8 @@ from thresher.curation.checkpoints.summary import checkpoints
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import ClipRow, clip_paths, count_clips, list_clips
 from thresher.curation.clips.query_fields import fields
-from thresher.curation.ingest.batches import batches, stats
+from thresher.curation.ingest.batches import batches
+from thresher.curation.report.stats import stats
 from thresher.errors import NotFoundError, QueryError, UsageError
 
 NEAR = 0.6999999880790710  # 0.7 as float32

@@ -19,7 +19,8 @@ from thresher.curation.clips import decisions as judging
 from thresher.curation.clips import prune as prune_module
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.prune import PruneReport, plan_prune, prune
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.render import render
 from thresher.curation.songs.songs import save_song
 

@@ -17,7 +17,8 @@ from thresher.catalog.catalog import Catalog
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.comparison.clip_map import clip_map
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 
 
 @pytest.fixture

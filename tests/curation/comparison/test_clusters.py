@@ -22,7 +22,8 @@ from thresher.curation.clips.listing import list_clips
 from thresher.curation.comparison.cluster_fit import ClusterChange, fit_clusters, matched
 from thresher.curation.comparison.clusters import clusters
 from thresher.curation.ingest.forget import forget
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.errors import CatalogError, NotFoundError, UsageError
 
 LIKENESS_ALONE = '[metrics]\nuse = ["likeness"]\ndefault = "likeness"\n'

@@ -16,7 +16,8 @@ from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.comparison.neighbours import near
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.errors import NotFoundError, QueryError, UsageError
 
 

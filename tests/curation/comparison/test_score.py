@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sqlalchemy import delete, func, insert, select, text, update
 
-from thresher.catalog import nearest, scores
+from thresher.catalog import nearest, score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import batch, clip, recording, score_row
 from thresher.catalog.schema import nearest as nearest_table
@@ -110,7 +110,7 @@ def check(catalog: Catalog) -> None:
         metric = scores.metric_id(connection, "prefix", 1)
         live = sorted(scores.read_matrix(connection, metric).clip_ids.tolist())
         assert scores.coverage(connection, metric).complete
-        stored = scores.between(connection, metric, live)
+        stored = score_reads.between(connection, metric, live)
     kept = [ids.index(clip_id) for clip_id in live]
     expected = expected[np.ix_(kept, kept)]
     np.testing.assert_array_equal(stored, expected)
@@ -359,7 +359,7 @@ def test_compaction_of_many_rows_keeps_every_value(catalog: Catalog, monkeypatch
     score(catalog)
     kept = ids[1::3] + ids[300:]
     with catalog.reading() as connection:
-        before = scores.between(connection, 1, kept)
+        before = score_reads.between(connection, 1, kept)
     gone = sorted(set(ids) - set(kept))
     with catalog.writing() as connection:
         scores.retire(connection, gone)
@@ -369,7 +369,7 @@ def test_compaction_of_many_rows_keeps_every_value(catalog: Catalog, monkeypatch
     report = score(catalog)
     assert (report.compacted, report.pairs, report.live) == (True, 0, len(set(kept)))
     with catalog.reading() as connection:
-        np.testing.assert_array_equal(scores.between(connection, 1, kept), before)
+        np.testing.assert_array_equal(score_reads.between(connection, 1, kept), before)
         proof = scores.coverage(connection, 1)
         assert (proof.rows, proof.complete) == (len(set(kept)), True)
     check(catalog)
@@ -400,7 +400,7 @@ def test_any_clips_in_any_order(catalog: Catalog, places: list[int]) -> None:
         score(catalog)
     ids, expected = oracle(catalog)
     with catalog.reading() as connection:
-        found = scores.between(connection, 1, [*(ids[place] for place in places), 999])
+        found = score_reads.between(connection, 1, [*(ids[place] for place in places), 999])
     np.testing.assert_array_equal(found[:-1, :-1], expected[np.ix_(places, places)])
     assert np.isnan(found[-1]).all()
     assert np.isnan(found[:, -1]).all()

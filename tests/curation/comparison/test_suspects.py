@@ -25,7 +25,7 @@ from thresher import (
 )
 from thresher.catalog.schema import clip
 from thresher.curation.comparison.suspects import examine
-from thresher.curation.ingest.ingest import IngestReport
+from thresher.curation.ingest.report import IngestReport
 from thresher.errors import NotFoundError
 
 SERIAL = IngestOptions(executor="serial")

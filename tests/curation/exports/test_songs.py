@@ -17,7 +17,8 @@ from thresher.curation.exports.formats.export_format import ExportFormat
 from thresher.curation.exports.formats.registry import FORMATS
 from thresher.curation.exports.formats.timeline import Sheet
 from thresher.curation.exports.songs import export_song, export_stems
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.manifest import read_manifest
 from thresher.curation.renderings.render import render
 from thresher.curation.songs.songs import save_song

@@ -11,17 +11,18 @@ import pytest
 from sqlalchemy import select, text, update
 
 from thresher.catalog import features as compared
-from thresher.catalog import scores
+from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.comparison.score import score_all
-from thresher.curation.ingest.batches import stats
-from thresher.curation.ingest.catch_up import keep_scores, planned_scores
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.catch_up import catch_up, planned_scores
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.reanalyse import reanalyse
 from thresher.curation.ingest.verify import verify
+from thresher.curation.report.stats import stats
 from thresher.signal.features.descriptors import DESCRIPTOR_SIZE, VERSION
 from thresher.signal.metrics.metric import Metric
 from thresher.signal.metrics.registry import find_metric
@@ -67,7 +68,7 @@ def check(catalog: Catalog, name: str) -> int:
         matrix = scores.read_matrix(connection, metric_id)
         ids = matrix.clip_ids.tolist()
         kept = metric.pack(compared.read(connection, ids, metric.keeps))
-        found = scores.between(connection, metric_id, ids)
+        found = score_reads.between(connection, metric_id, ids)
     expected = metric.scores(kept, kept)
     below = np.tri(len(ids), k=-1, dtype=bool)
     np.testing.assert_allclose(found[below], expected[below], rtol=0, atol=1e-6)
@@ -104,14 +105,14 @@ def test_a_metric_that_is_added_later_is_made_up_for(
         assert not connection.scalars(select(clip.c.descriptor_version).distinct()).one()
     with with_metrics(catalog, "prefix", "likeness") as more:
         planned = planned_scores(more)
-        done = keep_scores(more, executor="serial")
+        done = catch_up(more, executor="serial").scores
         assert [(each.metric, each.clips) for each in done] == [("prefix", 0), ("likeness", 5)]
         assert [(each.clips, each.pairs, each.live) for each in planned] == [
             (each.clips, each.pairs, each.live) for each in done
         ]
         check(more, "likeness")
         before = [show_clip(more, str(row.id)) for row in list_clips(more)]
-        assert [each.clips for each in keep_scores(more, executor="serial")] == [0, 0]
+        assert [each.clips for each in catch_up(more, executor="serial").scores] == [0, 0]
         assert [show_clip(more, str(row.id)) for row in list_clips(more)] == before
     with with_metrics(catalog, "aligned", "prefix") as other:
         assert [each.clips for each in ingest(other, [folder], serial).scores] == [4, 0]

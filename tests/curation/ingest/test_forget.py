@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from thresher.catalog import scores
+from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, location, metadata, nearest, recording, score_row
 from thresher.curation.checkpoints.summary import checkpoints
@@ -20,7 +20,8 @@ from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.comparison.score import score
 from thresher.curation.ingest.forget import ForgetReport, forget
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.render import render
 from thresher.curation.songs.songs import save_song
 from thresher.errors import NotFoundError, UsageError
@@ -54,7 +55,7 @@ def assert_nearest_is_of_the_matrix(catalog: Catalog) -> None:
     with catalog.reading() as connection:
         of_metric = int(connection.scalar(select(score_row.c.metric_id).limit(1)) or 0)
         matrix = scores.read_matrix(connection, of_metric)
-        between = scores.between(connection, of_metric, matrix.clip_ids.tolist())
+        between = score_reads.between(connection, of_metric, matrix.clip_ids.tolist())
         rows = connection.execute(
             select(nearest.c.clip_id, nearest.c.score).where(nearest.c.metric_id == of_metric)
         ).all()

@@ -13,16 +13,18 @@ import soundfile
 from sqlalchemy import select, update
 
 from tests.support import RATE
+from thresher.catalog import content_files as module
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.content_files import find_content
 from thresher.catalog.schema import clip, metadata, score_row
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
-from thresher.curation.ingest import reanalyse as module
-from thresher.curation.ingest.batches import stats
-from thresher.curation.ingest.ingest import IngestOptions, ingest
-from thresher.curation.ingest.reanalyse import content_file, reanalyse, reanalyse_clips
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.ingest.reanalyse import reanalyse, reanalyse_clips
+from thresher.curation.report.stats import stats
 
 
 @pytest.fixture
@@ -148,8 +150,10 @@ def test_by_query_and_from_any_copy(catalog: Catalog, clips: Path, serial: Inges
         report = reanalyse(other, executor="serial")
         assert (report.analysed, report.without_file) == (2, (3,))
         assert [row.status for row in list_clips(other)] == ["ok"] * 3
-        assert content_file(other, 2, show_clip(other, "2").sha256) == os.fsencode(clips / "x_epoch_9_0.wav")
-        assert content_file(other, 3, show_clip(other, "3").sha256) is None
+        found = find_content(other, show_clip(other, "2").sha256)
+        assert found is not None
+        assert found.path == os.fsencode(clips / "x_epoch_9_0.wav")
+        assert find_content(other, show_clip(other, "3").sha256) is None
 
 
 def test_what_a_file_became_is_not_stored_under_what_it_was(

@@ -10,12 +10,13 @@ import pytest
 from numpy.typing import NDArray
 from sqlalchemy import insert, select, text
 
-from thresher.catalog import scores
+from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, nearest, score_row
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.comparison.score import score
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.verify import verify
 from thresher.errors import CatalogError
 
@@ -34,7 +35,7 @@ def scored(catalog: Catalog, write_clip: Any, serial: IngestOptions) -> Catalog:
 def state(catalog: Catalog) -> tuple[NDArray[np.float32], list[Any], list[Any]]:
     """The matrix, `nearest` and the fingerprints."""
     with catalog.reading() as connection:
-        matrix = scores.between(connection, 1, range(1, CLIPS + 1))
+        matrix = score_reads.between(connection, 1, range(1, CLIPS + 1))
         best = connection.execute(select(nearest).order_by(nearest.c.clip_id)).all()
         prints = list(connection.scalars(select(clip.c.fingerprint).order_by(clip.c.id)))
     return matrix, list(best), prints
@@ -77,7 +78,7 @@ def test_a_flipped_byte_in_a_score_row(scored: Catalog, position: int) -> None:
     before = state(scored)
     run(scored, flip("scores", f"position = {position}", "score_row", place=2))
     with scored.reading() as connection, pytest.raises(CatalogError, match="verify --repair"):
-        scores.between(connection, 1, range(1, CLIPS + 1))
+        score_reads.between(connection, 1, range(1, CLIPS + 1))
     found = verify(scored)
     assert (found.score_rows, found.fingerprints, found.repair) == ({"prefix": (position,)}, (), None)
     repaired = verify(scored, repair=True).repair

@@ -22,7 +22,9 @@ from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest import ingest as ingest_module
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest import reading
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.watch import PATIENCE, WatchEvent, WatchNews, WatchOptions, WatchReport, watch
 from thresher.errors import CatalogError, NotFoundError, UsageError
 
@@ -189,7 +191,7 @@ def test_a_file_that_grows_while_it_is_read_waits_for_its_next_quiet(
     scene: Scene, sounds: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, data = scene.folder / "late.wav", sounds[0]
-    whole, read = ingest_module.sha256_file, list[str]()
+    whole, read = reading.sha256_file, list[str]()
 
     def grows(name: bytes) -> str:
         digest = whole(name)
@@ -198,7 +200,7 @@ def test_a_file_that_grows_while_it_is_read_waits_for_its_next_quiet(
         read.append(digest)
         return digest
 
-    monkeypatch.setattr(ingest_module, "sha256_file", grows)
+    monkeypatch.setattr(reading, "sha256_file", grows)
     monkeypatch.setattr(ingest_module.time, "sleep", lambda _: pytest.fail("it waited in the ingest"))
     report = scene.play({5.0: write(path, data[:20_000])}, until=200.0)
     assert len(read) == 2
@@ -209,14 +211,14 @@ def test_a_file_that_grows_while_it_is_read_waits_for_its_next_quiet(
 def test_a_file_whose_drive_goes_while_it_is_read_is_taken_when_it_is_back(
     scene: Scene, sounds: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    away, whole = tmp_path / "away", ingest_module.sha256_file
+    away, whole = tmp_path / "away", reading.sha256_file
 
     def goes(name: bytes) -> str:
         if not away.exists() and scene.now < 100:
             scene.folder.rename(away)
         return whole(name)
 
-    monkeypatch.setattr(ingest_module, "sha256_file", goes)
+    monkeypatch.setattr(reading, "sha256_file", goes)
     report = scene.play(
         {5.0: write(scene.folder / "a.wav", sounds[0]), 100.0: lambda: away.rename(scene.folder)}, until=200.0
     )
@@ -244,13 +246,13 @@ def test_what_is_known_costs_no_reading(
         (scene.folder / f"{number}.wav").write_bytes(sounds[number])
     ingest(scene.catalog, [scene.folder], scene.options)
     read: list[bytes] = []
-    whole = ingest_module.sha256_file
+    whole = reading.sha256_file
 
     def counted(path: bytes) -> str:
         read.append(path)
         return whole(path)
 
-    monkeypatch.setattr(ingest_module, "sha256_file", counted)
+    monkeypatch.setattr(reading, "sha256_file", counted)
     assert scene.play({}, until=200.0).batches == 0
     assert read == []
     assert scene.told == []
@@ -304,7 +306,7 @@ def test_a_drive_that_goes_and_comes_back_changes_nothing(
     assert scene.news == [WatchNews.AWAY, WatchNews.BACK, WatchNews.BATCH]
     assert scene.told[0][1].folder == str(scene.folder)
     assert scene.told[0][1].reason == (
-        "is empty all of a sudden" if emptied else "can't be read (No such file or directory)"
+        "is suddenly empty" if emptied else "can't be read (No such file or directory)"
     )
     assert (report.added, report.failed) == (1, 1)
     assert missing(scene.catalog) == 0
@@ -372,7 +374,7 @@ def test_nobody_is_locked_out_while_it_waits(scene: Scene, sounds: list[bytes]) 
 def test_scores_that_failed_are_made_after_the_next_quiet(
     scene: Scene, sounds: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep, tries = ingest_module.keep_scores, list[float]()
+    keep, tries = ingest_module.catch_up, list[float]()
 
     def fails_once(*arguments: Any, **options: Any) -> Any:
         tries.append(scene.now)
@@ -380,7 +382,7 @@ def test_scores_that_failed_are_made_after_the_next_quiet(
             raise CatalogError("the matrix is busy")
         return keep(*arguments, **options)
 
-    monkeypatch.setattr(ingest_module, "keep_scores", fails_once)
+    monkeypatch.setattr(ingest_module, "catch_up", fails_once)
     scene.play({5.0 + n: write(scene.folder / f"{n}.wav", sounds[n]) for n in range(2)}, until=200.0)
     assert tries == [40.0, 40.0 + QUIET]
     assert [event.report.scoring_failure for _, event in scene.told if event.report] == ["the matrix is busy"]
@@ -408,7 +410,7 @@ def test_a_file_that_could_not_be_opened_is_taken_when_it_can(
     from thresher.curation.ingest import watch as watch_module
 
     locked = os.fsencode(scene.folder / "secret.wav")
-    whole = ingest_module.sha256_file
+    whole = reading.sha256_file
     closed = [True]
 
     def refuses(path: bytes) -> str:
@@ -417,7 +419,7 @@ def test_a_file_that_could_not_be_opened_is_taken_when_it_can(
         return whole(path)
 
     # as permissions would, which don't hold for root
-    monkeypatch.setattr(ingest_module, "sha256_file", refuses)
+    monkeypatch.setattr(reading, "sha256_file", refuses)
     monkeypatch.setattr(watch_module, "_can_be_read", lambda path: not (closed[0] and path == locked))
     report = scene.play(
         {5.0: write(scene.folder / "secret.wav", sounds[0]), 150.0: lambda: closed.__setitem__(0, False)},
@@ -455,7 +457,7 @@ def test_an_interruption_ends_it_with_its_report(
 
     report = scene.play({5.0: write(scene.folder / "a.wav", sounds[0]), 100.0: stop}, until=1e9)
     assert report == WatchReport(batches=1, added=1, copies=0, failed=0, interrupted=False)
-    monkeypatch.setattr(ingest_module, "keep_scores", stop)
+    monkeypatch.setattr(ingest_module, "catch_up", stop)
     report = scene.play({5.0: write(scene.folder / "b.wav", sounds[1])}, until=1e9)
     assert report.interrupted
     assert len(list_clips(scene.catalog)) == 2  # what was committed stays

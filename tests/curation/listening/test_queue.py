@@ -18,7 +18,8 @@ from thresher.catalog.schema import clip, listening
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.forget import forget
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.listening import playlist as listening_playlist
 from thresher.curation.listening.heard import mark_heard
 from thresher.curation.listening.queue import (

@@ -17,7 +17,8 @@ from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, rendering, rendering_clip
 from thresher.curation.clips import decisions as judging
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.diff import difference
 from thresher.curation.renderings.history import renderings
 from thresher.curation.renderings.render import RenderReport, render

@@ -15,7 +15,8 @@ from tests.support import ROOT
 from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.edits import Edits
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.history import frozen, is_whole
 from thresher.curation.renderings.manifest import manifest_text, read_manifest
 from thresher.curation.renderings.render import render

@@ -18,7 +18,8 @@ from sqlalchemy import update
 from tests.support import RATE
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import rendering
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.diff import difference
 from thresher.curation.renderings.history import frozen, plan_sha256
 from thresher.curation.renderings.render import RenderReport, render

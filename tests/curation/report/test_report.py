@@ -11,12 +11,13 @@ import soundfile
 from sqlalchemy import select
 
 from tests.support import EVERY_METRIC, WriteClip
-from thresher.catalog import measures, scores
+from thresher.catalog import measures, score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, measure
 from thresher.curation.checkpoints.highlights import JudgedClip, mean_likeness, pick
 from thresher.curation.clips.decisions import rate, reject
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.render import render
 from thresher.curation.report.report import ReportCheckpoint, ReportData, report_data
 from thresher.curation.songs.songs import save_song
@@ -67,7 +68,7 @@ def test_without_ratings_the_first_is_the_medoid_and_the_oddest_is_likest_to_non
         from thresher.signal.metrics.likeness import LIKENESS
 
         by = scores.metric_id(connection, LIKENESS.name, LIKENESS.version)
-        matrix = scores.between(connection, by, ids).astype(np.float64)
+        matrix = score_reads.between(connection, by, ids).astype(np.float64)
     means, highest = np.nanmean(matrix, axis=1), np.nanmax(matrix, axis=1)
     found = of_epoch(data, 1)
     order = sorted(range(7), key=lambda at: (-means[at], ids[at]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from thresher.catalog.catalog import Catalog
-from thresher.curation.ingest.batches import stats
+from thresher.curation.report.stats import stats
 
 
 def test_stats_counts_what_the_catalog_holds(small_catalog: Catalog) -> None:

@@ -15,7 +15,8 @@ from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.exports.formats.registry import FORMATS
 from thresher.curation.exports.songs import export_song, export_stems
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.diff import difference
 from thresher.curation.renderings.render import render
 from thresher.curation.renderings.render_manifest import render_manifest

@@ -14,7 +14,8 @@ from thresher.catalog.schema import recording
 from thresher.curation.clips.decisions import reject, undo
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.forget import forget
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.diff import difference
 from thresher.curation.renderings.render import render
 from thresher.curation.songs.edit import SongEdit, edit_song, read_sequence

@@ -23,7 +23,8 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, rendering, rendering_clip, song
 from thresher.curation.clips import decisions as judging
 from thresher.curation.ingest.forget import forget
-from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.diff import since_rendering
 from thresher.curation.renderings.render import render
 from thresher.curation.songs.songs import delete_song, rename_song, save_song, songs

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.support import RATE
-from thresher.curation.analysis import analyse as analysis
-from thresher.curation.analysis.analyse import Analysis, AnalysisTask, analyse
+from thresher.curation.analysis import decoded
+from thresher.curation.analysis.analyse import analyse
+from thresher.curation.analysis.task import Analysis, AnalysisTask
 from thresher.signal.features import descriptors
 from thresher.signal.features.measured_clip import MeasuredClip
 from thresher.signal.features.measures import measure
@@ -110,15 +111,15 @@ def test_measures_are_the_same_from_blocks_of_any_size(
     y[7_000:9_000] = 0
     soundfile.write(tmp_path / "a.wav", y, 8_000, "FLOAT")
     usual = measures_of(tmp_path / "a.wav")
-    real = analysis.AudioReader.blocks
+    real = decoded.AudioReader.blocks
 
     def small(self: Any, *arguments: Any) -> Any:
         for block in real(self, *arguments):
             for start in range(0, len(block), 777):
                 yield block[start : start + 777]
 
-    monkeypatch.setattr(analysis.AudioReader, "blocks", small)
-    monkeypatch.setattr(analysis, "MEMORY_FRAMES", 1)
+    monkeypatch.setattr(decoded.AudioReader, "blocks", small)
+    monkeypatch.setattr(decoded, "MEMORY_FRAMES", 1)
     again = measures_of(tmp_path / "a.wav")
     assert usual is not None
     assert again is not None

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select
 
-from thresher.catalog import scores
+from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import SECONDS
 from thresher.catalog.database import chunks
@@ -94,7 +94,7 @@ def compare_checkpoints(catalog: Catalog, first: str, second: str) -> Comparison
             for side in sides
         ]
         likeness = [
-            scores.between(connection, by_likeness, evenly_spaced(side.clip_ids, MOST_CLIPS)).astype(
+            score_reads.between(connection, by_likeness, evenly_spaced(side.clip_ids, MOST_CLIPS)).astype(
                 np.float64
             )
             for side in sides

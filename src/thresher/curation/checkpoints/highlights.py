@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 from sqlalchemy import Connection, select
 
-from thresher.catalog import scores
+from thresher.catalog import score_reads, scores
 from thresher.catalog.database import chunks
 from thresher.catalog.schema import nearest
 from thresher.signal.metrics.likeness import LIKENESS
@@ -77,7 +77,7 @@ def mean_likeness(connection: Connection, by: int, clip_ids: Sequence[int]) -> d
     """Return the mean score of each clip against the other clips; clips without a score are left out."""
     if len(clip_ids) < 2:
         return {}
-    matrix = scores.between(connection, by, clip_ids).astype(np.float64)
+    matrix = score_reads.between(connection, by, clip_ids).astype(np.float64)
     counts = np.isfinite(matrix).sum(axis=1)
     sums = np.nansum(matrix, axis=1)
     return {

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select
 
-from thresher.catalog import paths, recordings
+from thresher.catalog import locations, paths
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
 from thresher.catalog.schema import clip, location, recording, rendering_clip
@@ -249,7 +249,7 @@ def _mark_missing(catalog: Catalog, files: Iterable[PlannedFile]) -> None:
                 # a location with another path has been found elsewhere in the meantime
                 if paths.absolute(catalog.absolute(row.path)) == gone[row.id]
             ]
-            recordings.mark_missing(connection, present, time.time())
+            locations.mark_missing(connection, present, time.time())
     except CatalogError as error:
         raise CatalogError(
             f"{error}; {len(gone)} files are already in the trash: run `thresher ingest` on their folder to mark "

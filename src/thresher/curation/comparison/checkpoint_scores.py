@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from thresher.catalog import scores
+from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.curation.comparison.duplicates import copies_among
 from thresher.curation.workers import Progress, no_progress
@@ -68,7 +68,7 @@ def checkpoint_scores(
             copies = len(copies_among(connection, each.clip_ids, catalog.settings.dupes)) / len(each.clip_ids)
         found.append(
             CheckpointScores(
-                collapse=scores.mean_among(connection, by_likeness, each.clip_ids),
+                collapse=score_reads.mean_among(connection, by_likeness, each.clip_ids),
                 copies=copies,
                 novelty=1.0 - float(np.mean(known)) if known else None,
             )
@@ -108,7 +108,7 @@ def nearest_earlier(
     rank_of = np.array([each.rank for each in checkpoints] + [-1], np.int64)[number_of]
     batches = np.array([batch_of.get(clip_id, -1) for clip_id in ids], np.int64)
     best = np.full(len(ids), -np.inf, np.float32)
-    for row, likeness in enumerate(scores.live_rows(connection, matrix)):
+    for row, likeness in enumerate(score_reads.live_rows(connection, matrix)):
         if number_of[row] < 0 or not row:
             continue
         same_run = run_of[:row] == run_of[row]

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from thresher.catalog import features, scores
+from thresher.catalog import features, score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import DupesSection
 from thresher.catalog.schema import clip, location
@@ -134,7 +134,7 @@ def _pairs(connection: Connection, index_of: dict[int, int], settings: DupesSect
     """Yield the pairs that match, sorted by the index of the clip to keep."""
     by = find_metric("aligned")
     metric_id = scores.metric_id(connection, by.name, by.version)
-    found = scores.pairs_above(connection, metric_id, sorted(index_of), settings.score)
+    found = score_reads.pairs_above(connection, metric_id, sorted(index_of), settings.score)
     ordered = sorted(tuple(sorted((index_of[one], index_of[other]))) for one, other in found)
     ids = list(index_of)
     wanted = sorted({index for pair in ordered for index in pair})
@@ -157,7 +157,7 @@ def copies_among(connection: Connection, clip_ids: Sequence[int], settings: Dupe
     """
     by = find_metric("aligned")
     metric_id = scores.metric_id(connection, by.name, by.version)
-    close = scores.pairs_above(connection, metric_id, sorted(clip_ids), settings.score)
+    close = score_reads.pairs_above(connection, metric_id, sorted(clip_ids), settings.score)
     wanted = sorted({clip_id for pair in close for clip_id in pair})
     words = dict(zip(wanted, features.read(connection, wanted, by.keeps), strict=True))
     found: set[int] = set()

@@ -9,9 +9,10 @@ from typing import Any
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from thresher.catalog import features, paths, scores
+from thresher.catalog import features, paths, score_reads
 from thresher.catalog.catalog import Catalog
-from thresher.curation.analysis.analyse import Analysis, analyse, task_for, worker_modules
+from thresher.curation.analysis.analyse import analyse
+from thresher.curation.analysis.task import Analysis, task_for, worker_modules
 from thresher.curation.clips.listing import ClipRow, list_clips
 from thresher.curation.clips.selection import find_clip
 from thresher.curation.workers import Workers
@@ -47,7 +48,7 @@ def near(catalog: Catalog, term: str, metric: str | None = None, *, limit: int =
     by = find_metric(metric or catalog.settings.metrics.default)
     with catalog.reading() as connection:
         own_id, feature = _asked_for(catalog, connection, term, by)
-        found = scores.nearest_first(*scores.compare(connection, by, feature))
+        found = score_reads.nearest_first(*score_reads.compare(connection, by, feature))
         nearest = [(clip_id, score) for clip_id, score in found if clip_id != own_id][:limit]
         offsets = _offsets(connection, by, feature, [clip_id for clip_id, _ in nearest])
     terms = [part for clip_id, _ in nearest for part in (",", f"id:{clip_id}")][1:]

@@ -13,7 +13,7 @@ from typing import Literal
 
 from thresher.catalog.atomic_files import partial_file
 from thresher.catalog.audio import AudioReader
-from thresher.catalog.content_files import Place
+from thresher.catalog.content_files import KnownFile
 from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, suffix_of
 from thresher.catalog.paths import display_text
 from thresher.curation.exports.file_names import Wanted
@@ -50,14 +50,14 @@ class Item:
 
     clip: int
     sha256: str
-    places: tuple[Place, ...]
+    places: tuple[KnownFile, ...]
     start: int
     end: int
     container: str
     subtype: str
     comment: str
     form: Form
-    source: Place | None = None
+    source: KnownFile | None = None
     target: bytes = b""
 
     @property

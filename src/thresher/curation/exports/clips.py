@@ -24,7 +24,8 @@ from sqlalchemy import Connection, select
 from thresher.catalog.atomic_files import sweep, sync_folder
 from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.content_files import Place, places_of, unchanged, whole_rows
+from thresher.catalog.clip_rows import clip_rows
+from thresher.catalog.content_files import KnownFile, intact_file, known_files
 from thresher.catalog.encoding import OUTPUT_FORMATS, suffix_of
 from thresher.catalog.paths import absolute, display_text
 from thresher.catalog.query import join_terms
@@ -135,8 +136,8 @@ def export_clips(
 def _items(catalog: Catalog, connection: Connection, terms: Terms, form: Form) -> list[Item]:
     """The files of an export, in the query's order; their sources and targets are not settled yet."""
     ids = select_ids(catalog, connection, terms)
-    known = whole_rows(connection, ids)
-    places = places_of(catalog, {row[recording.c.sha256] for row in known.values()})
+    known = clip_rows(connection, ids)
+    places = known_files(catalog, {row[recording.c.sha256] for row in known.values()})
     items: dict[int, Item] = {}
     for row in (known[clip_id] for clip_id in ids):
         clip_id, recording_id = row[clip.c.id], row[recording.c.id]
@@ -237,10 +238,10 @@ def _settled(
     progress: Progress,
 ) -> Iterator[tuple[Item, ExportedFile]]:
     """Each item with what becomes of it; "written" is what is to be written."""
-    sources: dict[str, Place | None] = {}
+    sources: dict[str, KnownFile | None] = {}
     for done, item in enumerate(items, start=1):
         if item.sha256 not in sources:
-            sources[item.sha256] = unchanged(item.sha256, item.places)
+            sources[item.sha256] = intact_file(item.sha256, item.places)
         progress("looking", done, len(items))
     # a file may be back where the catalog holds it for missing
     clips = clips | _identities([place.path for place in sources.values() if place is not None])

@@ -1,59 +1,73 @@
-"""Keep what is promised: measures, descriptors where a metric in use compares them, the scores of all in use."""
+"""Catch up: compute the measures, descriptors and scores that clips lack, then examine new clips.
+
+Clips lack them after an upgrade, after a change of the settings, or after an ingest. Spans stay as they are even if
+the trim settings have changed: only an ingest of the folder and `reanalyse` trim again.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, false, func, select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.measures import is_unmeasured
 from thresher.catalog.schema import USABLE_STATUSES, clip, recording
-from thresher.curation.analysis.analyse import makes_descriptors
+from thresher.curation.analysis.task import makes_descriptors
 from thresher.curation.comparison.score import ScoreReport, open_work, pair_count, score_all
+from thresher.curation.comparison.suspects import examine
 from thresher.curation.ingest.reanalyse import reanalyse_clips
 from thresher.curation.workers import Progress, no_progress
 from thresher.signal.features import descriptors
 from thresher.signal.metrics.registry import find_metric
 
+# clips that were analysed before there were descriptors, or under another version of them
+_LACKS_DESCRIPTOR = func.coalesce(clip.c.descriptor_version, 0) != descriptors.VERSION
 
-def keep_scores(
-    catalog: Catalog, *, executor: str | None = None, progress: Progress = no_progress
-) -> tuple[ScoreReport, ...]:
-    """Measure and describe what has not been by this version, and score what is open, metric by metric.
 
-    Spans stay as they are, whatever the trim settings have become: `ingest` of their folder and `reanalyse` trim.
+@dataclass(frozen=True)
+class CatchUpReport:
+    """What a catch-up did: a report for each metric in use, and the ids of new clips that resemble rejected clips.
+
+    `without_file` are the ids of the recordings that lack measures or descriptors and could not be analysed because
+    no file holds them now.
     """
+
+    scores: tuple[ScoreReport, ...] = ()
+    suspects: tuple[int, ...] = ()
+    without_file: tuple[int, ...] = ()
+
+
+def catch_up(
+    catalog: Catalog, *, executor: str | None = None, progress: Progress = no_progress
+) -> CatchUpReport:
+    """Compute missing measures and descriptors, score by all metrics in use, and examine new clips."""
     lacking: ColumnElement[bool] = false()
     if catalog.settings.ingest.measure:
         lacking |= is_unmeasured()
     if makes_descriptors(catalog.settings):
-        lacking |= _IS_UNDESCRIBED
+        lacking |= _LACKS_DESCRIPTOR
     behind = _audible(catalog, lacking)
-    reanalyse_clips(catalog, behind, executor=executor, rescore=False, retrim=False, progress=progress)
-    return score_all(catalog, progress)
+    done = reanalyse_clips(catalog, behind, executor=executor, rescore=False, retrim=False, progress=progress)
+    scores = score_all(catalog, progress)
+    return CatchUpReport(scores, examine(catalog), done.without_file)
 
 
 def planned_scores(catalog: Catalog) -> tuple[ScoreReport, ...]:
-    """What `keep_scores` would do now, if the files of the clips that are to be described are there."""
-    undescribed = len(_audible(catalog, _IS_UNDESCRIBED, recording.c.role == "generated"))
+    """Return what `catch_up` would score now, if the files of all clips that lack a descriptor are there."""
+    undescribed = len(_audible(catalog, _LACKS_DESCRIPTOR, recording.c.role == "generated"))
     planned = []
     for name in catalog.settings.metrics.use:
         report = open_work(catalog, name)
         if find_metric(name).keeps == "descriptor":
             before, clips = report.live - report.clips, report.clips + undescribed
-            pairs = pair_count(clips, before)
-            report = replace(report, clips=clips, pairs=pairs, live=before + clips)
+            report = replace(report, clips=clips, pairs=pair_count(clips, before), live=before + clips)
         planned.append(report)
     return tuple(planned)
 
 
-# what came before there were any, or under another version
-_IS_UNDESCRIBED = func.coalesce(clip.c.descriptor_version, 0) != descriptors.VERSION
-
-
 def _audible(catalog: Catalog, *conditions: ColumnElement[bool]) -> list[int]:
-    """Clips with something to hear that meet all conditions."""
+    """Return the clips that have a usable status, are not empty, and meet all conditions."""
     with catalog.reading() as connection:
         statement = (
             select(clip.c.id)

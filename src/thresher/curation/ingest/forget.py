@@ -1,19 +1,20 @@
-"""Forget: take back an ingest of the wrong folder. Files are never touched.
+"""Forget: undo the ingest of a wrong folder. Files are never touched.
 
-Locations go; a recording goes with its last location, unless the curator has said something about it or its
-clips, or a rendering holds it: then both stay, as missing, so that nothing anybody did is lost.
+Locations are deleted, and each recording with its last location. A recording about which there are decisions, or
+which a rendering contains, is kept, and its locations are marked missing: nobody's work is lost.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select, update
 
-from thresher.catalog import recordings, scores
+from thresher.catalog import attribution, locations, scores
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import chunks
 from thresher.catalog.decisions import judged_clips
 from thresher.catalog.paths import absolute
 from thresher.catalog.schema import attribute, clip, location, recording, rendering_clip, score_row
@@ -23,9 +24,9 @@ from thresher.errors import NotFoundError, UsageError
 
 @dataclass(frozen=True)
 class ForgetReport:
-    """What forgetting takes: locations, recordings that go with them, and those kept because of what was said.
+    """The numbers of forgotten locations, of recordings forgotten with them, and of recordings that were kept.
 
-    `locations` counts those of kept recordings too, which become missing.
+    `locations` includes those of kept recordings, which are marked missing.
     """
 
     locations: int
@@ -34,90 +35,85 @@ class ForgetReport:
     dry_run: bool
 
 
-class _DryRunEnds(Exception):  # noqa: N818  a signal, not an error
-    """Rolls a dry run back."""
-
-
 def forget(catalog: Catalog, target: str, *, dry_run: bool = False) -> ForgetReport:
-    """Forget all locations at or under a path, or those that `batch:N` brought.
+    """Forget all locations at or below a path, or those that `batch:N` added.
 
-    NotFoundError where the catalog knows nothing there, UsageError where nothing is named.
+    Raises NotFoundError if the catalog knows no file there, UsageError for an empty target or an invalid batch.
     """
     if not target:
-        raise UsageError("nothing is named to forget; write a path, or batch:N")
-    report = ForgetReport(0, 0, 0, dry_run)
-    try:
-        with catalog.writing() as connection:
-            found = _locations(catalog, connection, target)
-            report = _forget(connection, found, dry_run=dry_run)
-            if dry_run:
-                raise _DryRunEnds
-    except _DryRunEnds:
-        pass
-    return report
-
-
-def _locations(catalog: Catalog, connection: Connection, target: str) -> list[int]:
-    kind, colon, number = target.partition(":")
-    if kind == "batch" and colon:
-        if not number.isdecimal():
-            raise UsageError(f'"{target}" names no batch; `thresher batches` shows their numbers')
-        batch_id = min(int(number), LARGEST_INTEGER)
-        found = list(connection.scalars(select(location.c.id).where(location.c.batch_id == batch_id)))
-    else:
-        path = absolute(target)
-        prefix = path.rstrip(b"/") + b"/"
-        found = [
-            row.id
-            for row in connection.execute(select(location.c.id, location.c.path))
-            if (here := catalog.absolute(row.path)) == path or here.startswith(prefix)
-        ]
-    if not found:
-        raise NotFoundError(
-            f'the catalog knows no file of "{target}"; `thresher batches` shows what came when'
+        raise UsageError("no path or batch given (expected a path, or batch:N)")
+    path = None if target.startswith("batch:") else absolute(target)
+    with catalog.writing(rollback=dry_run) as connection:
+        found = (
+            _batch_locations(connection, target) if path is None else _locations(catalog, connection, path)
         )
-    return found
+        if not found:
+            raise NotFoundError(
+                f'no file of "{target}" is in the catalog; `thresher batches` lists the ingests'
+            )
+        return _forget(connection, found, dry_run=dry_run)
+
+
+def _batch_locations(connection: Connection, target: str) -> list[int]:
+    number = target.removeprefix("batch:")
+    if not number.isdecimal():
+        raise UsageError(f'"{target}" is not batch:N; `thresher batches` shows the numbers')
+    batch_id = min(int(number), LARGEST_INTEGER)
+    return list(connection.scalars(select(location.c.id).where(location.c.batch_id == batch_id)))
+
+
+def _locations(catalog: Catalog, connection: Connection, path: bytes) -> list[int]:
+    prefix = path.rstrip(b"/") + b"/"
+    return [
+        row.id
+        for row in connection.execute(select(location.c.id, location.c.path))
+        if (here := catalog.absolute(row.path)) == path or here.startswith(prefix)
+    ]
 
 
 def _forget(connection: Connection, location_ids: Sequence[int], *, dry_run: bool) -> ForgetReport:
     touched = sorted(_recordings_at(connection, location_ids))
-    places = _places(connection, touched)
+    all_locations = _all_locations(connection, touched)
     named = set(location_ids)
-    bereft = [recording_id for recording_id in touched if named.issuperset(places[recording_id])]
-    history = _history(connection, bereft)
-    gone = [recording_id for recording_id in bereft if recording_id not in history]
-    for recording_id in bereft:
-        named.difference_update(places[recording_id])
-    _leave(connection, [place for recording_id in sorted(history) for place in places[recording_id]])
-    _forget_recordings(connection, gone)
-    recordings.forget_locations(connection, sorted(named))
-    for recording_id in sorted(set(touched).difference(bereft)):
-        recordings.refresh_checkpoint(connection, recording_id)
-    return ForgetReport(len(location_ids), len(gone), len(history), dry_run)
+    without_location = [
+        recording_id for recording_id in touched if named.issuperset(all_locations[recording_id])
+    ]
+    history = _history(connection, without_location)
+    forgotten = [recording_id for recording_id in without_location if recording_id not in history]
+    for recording_id in without_location:
+        named.difference_update(all_locations[recording_id])
+    _mark_missing(
+        connection, [each for recording_id in sorted(history) for each in all_locations[recording_id]]
+    )
+    _forget_recordings(connection, forgotten)
+    locations.forget_locations(connection, sorted(named))
+    for recording_id in sorted(set(touched).difference(without_location)):
+        attribution.refresh_checkpoint(connection, recording_id)
+    return ForgetReport(len(location_ids), len(forgotten), len(history), dry_run)
 
 
 def _recordings_at(connection: Connection, location_ids: Sequence[int]) -> set[int]:
     found: set[int] = set()
-    for chunk in _chunks(location_ids):
+    for chunk in chunks(location_ids):
         is_here = location.c.id.in_(chunk) & location.c.recording_id.is_not(None)
         found.update(connection.scalars(select(location.c.recording_id).where(is_here)))
     return found
 
 
-def _places(connection: Connection, recording_ids: Sequence[int]) -> dict[int, list[int]]:
-    """All locations of each recording."""
-    places: dict[int, list[int]] = {recording_id: [] for recording_id in recording_ids}
-    for chunk in _chunks(recording_ids):
+def _all_locations(connection: Connection, recording_ids: Sequence[int]) -> dict[int, list[int]]:
+    """Return the ids of all locations of each recording."""
+    found: dict[int, list[int]] = {recording_id: [] for recording_id in recording_ids}
+    for chunk in chunks(recording_ids):
         statement = select(location.c.recording_id, location.c.id).where(location.c.recording_id.in_(chunk))
         for row in connection.execute(statement):
-            places[row.recording_id].append(row.id)
-    return places
+            found[row.recording_id].append(row.id)
+    return found
 
 
 def _history(connection: Connection, recording_ids: Sequence[int]) -> set[int]:
-    """Those of the recordings that were judged, corrected or rendered."""
+    """Return the recordings that decisions or renderings refer to."""
     history: set[int] = set()
-    for chunk in _chunks(recording_ids):
+    for chunk in chunks(recording_ids):
         of_clip = {
             row.id: row.recording_id
             for row in connection.execute(
@@ -138,31 +134,26 @@ def _history(connection: Connection, recording_ids: Sequence[int]) -> set[int]:
     return history
 
 
-def _leave(connection: Connection, location_ids: Sequence[int]) -> None:
-    """The locations of what stays become missing, those that were not missing before."""
+def _mark_missing(connection: Connection, location_ids: Sequence[int]) -> None:
+    """Mark those of the locations missing that are not missing already."""
     present = [
-        place
-        for chunk in _chunks(location_ids)
-        for place in connection.scalars(
+        location_id
+        for chunk in chunks(location_ids)
+        for location_id in connection.scalars(
             select(location.c.id).where(location.c.id.in_(chunk), location.c.missing_since.is_(None))
         )
     ]
-    recordings.mark_missing(connection, present, time.time())
+    locations.mark_missing(connection, present, time.time())
 
 
 def _forget_recordings(connection: Connection, recording_ids: Sequence[int]) -> None:
     clip_ids = [
         int(clip_id)
-        for chunk in _chunks(recording_ids)
+        for chunk in chunks(recording_ids)
         for clip_id in connection.scalars(select(clip.c.id).where(clip.c.recording_id.in_(chunk)))
     ]
-    scores.retire(connection, clip_ids)  # all at once: each time it looks through the matrix
-    for chunk in _chunks(clip_ids):
+    scores.retire(connection, clip_ids)  # all at once, because each call reads the whole matrix
+    for chunk in chunks(clip_ids):
         connection.execute(update(score_row).where(score_row.c.clip_id.in_(chunk)).values(clip_id=None))
-    for chunk in _chunks(recording_ids):
+    for chunk in chunks(recording_ids):
         connection.execute(delete(recording).where(recording.c.id.in_(chunk)))
-
-
-def _chunks(ids: Sequence[int], size: int = 500) -> Iterator[Sequence[int]]:
-    for start in range(0, len(ids), size):
-        yield ids[start : start + size]

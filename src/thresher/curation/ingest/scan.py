@@ -1,6 +1,7 @@
-"""Which files lie under the paths of an ingest, in byte order of their paths.
+"""Scan: find the audio files at and below the paths of an ingest, in byte order of their paths.
 
-Nothing is opened here: a FIFO named `.wav` would wait for ever. Symlinks are followed, each folder once.
+No file is opened: opening a FIFO named `.wav` would block forever. Symlinks are followed, but each folder is
+visited only once.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from thresher.errors import NotFoundError
 
 @dataclass(frozen=True)
 class FoundFile:
-    """An audio file: where it lies (absolute), under which of the given folders, size and time of change."""
+    """An audio file: its absolute path, the given folder that contains it, its size and time of change."""
 
     path: bytes
     root: bytes
@@ -28,7 +29,7 @@ class FoundFile:
 
 @dataclass(frozen=True)
 class Problem:
-    """A file or folder that could not be looked at, under which of the given folders it lies, and why."""
+    """A file or folder that could not be examined, the given folder that contains it, and the reason."""
 
     path: bytes
     root: bytes
@@ -38,7 +39,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Scan:
-    """What a scan of `given` saw: `files` and `problems` in byte order; `ignored` counts what is not audio."""
+    """The result of scanning `given`: files and problems in byte order, and the number of ignored entries."""
 
     given: tuple[bytes, ...]
     folders: tuple[bytes, ...]
@@ -48,7 +49,7 @@ class Scan:
 
 
 def scan(given: Iterable[str | bytes | os.PathLike[str]]) -> Scan:
-    """Look at `given` files and folders, recursively; NotFoundError for one that is not there."""
+    """Scan files and folders, recursively. Raises NotFoundError for a path that does not exist."""
     folders: list[bytes] = []
     seen: dict[bytes, FoundFile | Problem] = {}
     ignored = 0
@@ -79,8 +80,8 @@ def scan(given: Iterable[str | bytes | os.PathLike[str]]) -> Scan:
 
 
 def _walk(given: bytes, visited: set[tuple[int, int]]) -> Iterator[FoundFile | Problem | None]:
-    """What lies below a folder; None for each entry that is no audio file."""
-    waiting = [given]  # not a recursion: folders may be nested deeper than Python's stack
+    """Yield the files and problems below a folder, and None for each entry that is not an audio file."""
+    waiting = [given]  # no recursion: folders may be nested deeper than Python's stack
     while waiting:
         folder = waiting.pop()
         try:
@@ -114,7 +115,7 @@ def _is_audio(entry: os.DirEntry[bytes]) -> bool:
 def _is_folder(entry: os.DirEntry[bytes]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a symlink that can't be followed: looking at it will say so
+    except OSError:  # a symlink that can't be followed; `_look` reports the reason
         return False
 
 

@@ -1,6 +1,6 @@
-"""Verify a catalog: the database's own checks, and the checksums that it can't see.
+"""Verify a catalog: the checks of the database, and the checksums of what it stores as bytes.
 
-What is damaged can be made again: a fingerprint from its file, a score row from the fingerprints.
+Damage can be repaired: fingerprints and descriptors are computed again from the files, score rows from those.
 """
 
 from __future__ import annotations
@@ -21,16 +21,15 @@ from thresher.curation.workers import Progress, no_progress
 KINDS = ("fingerprint", "descriptor")
 
 UNKNOWN_TRIM = "{}"
-"""Trim settings equal to nobody's, so that the next ingest of the file analyses it."""
+"""Trim settings that equal no real ones, so that the next ingest of the file analyses it."""
 
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What is wrong: the database's words, clips with a damaged fingerprint or descriptor, damaged score rows by
-    metric.
+    """The damage: messages of the database, damaged fingerprints and descriptors by clip, score rows by metric.
 
-    `incomplete` names metrics whose rows don't prove their matrix complete. `repair` is what was done about it;
-    clips in its `without_file` have no fingerprint now, and get one when an ingest finds their file again.
+    `incomplete` names metrics with gaps in their matrix. `repair` reports the repair; the recordings in its
+    `without_file` have no fingerprint now, and get one when an ingest finds their file again.
     """
 
     database: tuple[str, ...]
@@ -42,24 +41,24 @@ class VerifyReport:
 
     @property
     def is_sound(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there is no damage."""
         clips = self.fingerprints or self.descriptors
         return not (self.database or clips or any(self.score_rows.values()) or self.incomplete)
 
     @property
-    def is_mended(self) -> bool:
-        """Whether all that was wrong has been made again."""
+    def is_repaired(self) -> bool:
+        """Whether all damage was repaired."""
         return not self.database and self.repair is not None and not self.repair.without_file
 
 
 def verify(catalog: Catalog, *, repair: bool = False, progress: Progress = no_progress) -> VerifyReport:
-    """Check everything that is stored; with `repair`, make again what is damaged."""
+    """Check everything that is stored; with `repair`, compute again what is damaged."""
     with catalog.reading() as connection:
         words = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
         broken = list(connection.exec_driver_sql("PRAGMA foreign_key_check"))
         database = [word for word in words if word != "ok"]
         if broken:
-            database.append(f"{len(broken)} references lead nowhere")
+            database.append(f"{len(broken)} references to missing rows")
         fingerprints, descriptors = (_damaged(connection, kind) for kind in KINDS)
         names = _metric_names(connection)
         rows = {metric_id: _damaged_rows(connection, metric_id) for metric_id in names}
@@ -82,7 +81,7 @@ def verify(catalog: Catalog, *, repair: bool = False, progress: Progress = no_pr
 
 
 def _metric_names(connection: Connection) -> dict[int, str]:
-    """What to call each metric, by id: its name, with the version where it is not the only one."""
+    """Return the name of each metric by id, with its version if several versions have scores."""
     known = connection.execute(select(metric).order_by(metric.c.id)).all()
     all_names = [row.name for row in known]
     return {
@@ -111,7 +110,7 @@ def _damaged_rows(connection: Connection, metric_id: int) -> list[int]:
 def _repair(
     catalog: Catalog, clip_ids: Sequence[int], rows: Mapping[int, Sequence[int]], progress: Progress
 ) -> ReanalysisReport:
-    """Retire what is damaged, close gaps, then analyse and score anew; a retired row is never read again."""
+    """Retire damaged rows and close gaps, then analyse and score again; retired rows are never read."""
     with catalog.writing() as connection:
         scores.retire_damaged(connection, rows)
         for metric_id in rows:
@@ -125,7 +124,7 @@ def _repair(
 
 
 def _forget_damaged(connection: Connection, kind: str) -> None:
-    """Take away what no file was left to make again: nothing can be scored with it."""
+    """Delete what is still damaged, because no file holds its content: nothing can be scored with it."""
     names = [column.name for column in clip.c if column.name.startswith(kind)]
     for clip_id in _damaged(connection, kind):
         values = {**dict.fromkeys(names), "trim": UNKNOWN_TRIM}

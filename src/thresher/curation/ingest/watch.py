@@ -1,9 +1,9 @@
-"""Watch: new files are ingested as a training run writes them.
+"""Watch: ingest new files while a training run writes them.
 
-Folders are scanned again and again, which works on network drives too. Whether a file stands still is told by
-the watcher's own clock between two scans, never by comparing times of change with the time here. Only files
-that stand still are handed to the ingest, so none is taken half written. A watch never marks anything missing:
-a drive that is away is no news about its files.
+Folders are scanned periodically, which works on network drives too. Whether a file is settled (has not changed
+for the quiet period) is measured by the watcher's own clock between two scans. Times of change are never
+compared with this machine's clock. Only settled files are ingested, so that no incomplete file is read. A watch
+never marks a file missing: an unplugged drive says nothing about its files.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ from sqlalchemy import select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.paths import absolute, display_text
 from thresher.catalog.schema import location
-from thresher.curation.ingest.ingest import IngestOptions, IngestReport, check_possible, ingest_seen
+from thresher.curation.ingest.ingest import ingest_scan
+from thresher.curation.ingest.options import IngestOptions, check_options
+from thresher.curation.ingest.report import IngestReport
 from thresher.curation.ingest.scan import FoundFile, Problem, Scan, scan
 from thresher.errors import CatalogError, NotFoundError, ThresherError, UsageError
 
 PATIENCE = 10
-"""Quiet periods that a file which stands still waits at most for others that don't."""
+"""Quiet periods that a settled file waits at most for files that still change."""
 
 
 @dataclass(frozen=True)
 class WatchOptions:
-    """How to watch: look `every` so many seconds; a file is ready that stood still for `quiet` seconds.
+    """How to watch: `every` and `quiet` are in seconds; a file is ready after `quiet` seconds without changes.
 
-    `once` ends when what is there is taken in. `ingest` is what each ingest is told; it holds for the files that
-    are taken in.
+    `once` ends the watch after the files that are there were ingested. `ingest` holds the options of each ingest.
     """
 
     every: float = 5.0
@@ -42,7 +43,7 @@ class WatchOptions:
 
 
 class WatchNews(Enum):
-    """What a watcher has to tell."""
+    """The kinds of events that a watch reports."""
 
     BATCH = "batch"
     AWAY = "away"
@@ -52,9 +53,9 @@ class WatchNews(Enum):
 
 @dataclass(frozen=True)
 class WatchEvent:
-    """One piece of news: a batch with its `report`, a `folder` that went away or is back, an ingest that failed.
+    """An event: a batch with its `report`, a `folder` that disappeared or is back, or an ingest that failed.
 
-    `reason` says in words why a folder is away or what failed.
+    `reason` says why a folder can't be scanned, or what failed.
     """
 
     news: WatchNews
@@ -65,9 +66,9 @@ class WatchEvent:
 
 @dataclass(frozen=True)
 class WatchReport:
-    """What a watch took in: ingests that changed something, new clips, copies, and files that can't be used.
+    """Totals of a watch: ingests that changed something, new clips, copies, and files that can't be used.
 
-    `interrupted` where it was stopped while an ingest ran, whose committed part is not counted here.
+    `interrupted` says that the watch was stopped during an ingest. What that ingest committed is not counted here.
     """
 
     batches: int
@@ -78,19 +79,19 @@ class WatchReport:
 
 
 Wait = Callable[[float], bool]
-"""Waits for so many seconds; False where the watch shall end."""
+"""Waits for a number of seconds; returns False to end the watch."""
 
 _NOT_TAKEN = ("unsettled", "missing")
-"""What an ingest says of files that somebody writes, or took away, while it runs."""
+"""Statuses of files that were changed or removed while the ingest ran."""
 
 _Entry = FoundFile | Problem
 _State = tuple[int, int] | str
-"""Size and time of change of a file; of what can't be looked at, the reason."""
+"""Size and time of change of a file, or the reason why it can't be examined."""
 
 
 @dataclass
 class _Pending:
-    """An entry that no ingest has taken yet, and since when it has been as it is."""
+    """An entry that was not ingested yet, its state, and the time since which it has not changed."""
 
     entry: _Entry
     state: _State
@@ -106,18 +107,18 @@ def watch(
     tell: Callable[[WatchEvent], None],
     clock: Callable[[], float] = time.monotonic,
 ) -> WatchReport:
-    """Ingest what is written into `folders` until `wait` says no, or KeyboardInterrupt is raised.
+    """Ingest what is written into `folders` until `wait` returns False or KeyboardInterrupt is raised.
 
-    One batch each time that everything new has stood still; what has stood still for `PATIENCE` quiet periods is
-    taken in though other files still change. The catalog is opened anew for each batch and held by none between
-    them. An ingest that fails is told, and tried again after a quiet period; with `once`, its error is raised.
-    Raises NotFoundError for a folder that is not there at the beginning, UsageError for what is no folder.
+    Each time that all new files are settled, one batch ingests them. A file that has been settled for
+    `PATIENCE` quiet periods is ingested even if other files still change. The catalog is opened for each batch
+    and closed after it. A failed ingest is reported and tried again after a quiet period; with `once`, its
+    error is raised. Raises NotFoundError for a folder that does not exist at the start, UsageError for a file.
     """
     _check(folders, options)
-    check_possible(catalog, options.ingest)
+    check_options(catalog, options.ingest)
     watcher = _Watcher(catalog, folders, options, tell)
     try:
-        watcher.learn_what_is_known()
+        watcher.learn_known_files()
         while True:
             watcher.look(clock())
             watcher.take(clock)
@@ -130,12 +131,14 @@ def watch(
 
 def _check(folders: Sequence[str | bytes | os.PathLike[str]], options: WatchOptions) -> None:
     if not folders:
-        raise UsageError("no folder is named to watch; write thresher watch FOLDER")
+        raise UsageError("no folder given; run `thresher watch FOLDER`")
     for name, seconds in (("every", options.every), ("quiet", options.quiet)):
         if not 0 < seconds < float("inf"):
-            raise UsageError(f"{seconds:g} is no number of seconds to look {name}; write more than 0")
+            raise UsageError(f"invalid {name} {seconds:g} (expected a number of seconds above 0)")
     if options.ingest.dry_run or options.ingest.reread or options.ingest.mark_missing:
-        raise UsageError("a watch takes in what is new; dry_run, reread and mark_missing are for ingest")
+        raise UsageError(
+            "a watch only ingests new files; dry_run, reread and mark_missing are options of ingest"
+        )
     for folder in folders:
         shown = display_text(os.fsencode(folder))
         if not os.path.exists(folder):
@@ -145,7 +148,7 @@ def _check(folders: Sequence[str | bytes | os.PathLike[str]], options: WatchOpti
 
 
 class _Watcher:
-    """What one watch knows of its folders."""
+    """The state of one watch."""
 
     def __init__(
         self,
@@ -159,10 +162,10 @@ class _Watcher:
         self._options = options
         self._tell = tell
         self._done: dict[bytes, _State] = {}
-        self._unopened: set[bytes] = set()  # done and told, as they could not be opened
+        self._unopened: set[bytes] = set()  # reported, because they could not be opened
         self._pending: dict[bytes, _Pending] = {}
         self._away: dict[bytes, str] = {}
-        self._held_files: set[bytes] = set()  # folders in which something was seen
+        self._held_files: set[bytes] = set()  # folders in which a file was seen
         self._not_before = float("-inf")
         self._owes_scores = False
         self._took_a_batch = False
@@ -171,15 +174,15 @@ class _Watcher:
 
     @property
     def is_done(self) -> bool:
-        """Whether what was there has been taken in."""
+        """Whether the files that were there have been ingested."""
         return self._took_a_batch or not self._pending
 
     def report(self) -> WatchReport:
-        """What was taken in so far."""
+        """Return the totals so far."""
         return replace(self._counts, interrupted=self._is_ingesting)
 
-    def learn_what_is_known(self) -> None:
-        """Files that are as the catalog knows them are never pending."""
+    def learn_known_files(self) -> None:
+        """Remember the state of the files in the catalog: unchanged files are never pending."""
         with self._catalog.reading() as connection:
             for row in connection.execute(
                 select(location.c.path, location.c.size, location.c.mtime_ns).where(
@@ -191,11 +194,11 @@ class _Watcher:
     # -- looking -------------------------------------------------------------------------------------------
 
     def look(self, now: float) -> None:
-        """Scan the folders that are there; what is new or has changed is pending from now on."""
+        """Scan the folders that exist; new and changed files become pending."""
         here = [folder for folder in self._folders if self._is_listable(folder)]
         try:
             seen = scan(here)
-        except NotFoundError:  # it went just now: the next look says so
+        except NotFoundError:  # a folder disappeared just now; the next scan reports it
             return
         entries: list[_Entry] = [
             *seen.files,
@@ -208,14 +211,14 @@ class _Watcher:
                 self._held_files.add(folder)
                 self._is_back(folder)
             elif folder in self._held_files:
-                self._is_gone(folder, "is empty all of a sudden")
+                self._is_gone(folder, "is suddenly empty")
             else:
                 self._is_back(folder)
         self._forget_gone({entry.path for entry in entries}, [roots[folder] for folder in here])
         self._compare(entries, now)
 
     def _forget_gone(self, seen: set[bytes], roots: Sequence[bytes]) -> None:
-        """What is not in a folder that is there is looked at again when it comes back, unchanged or not."""
+        """Forget files that were deleted, so that they are ingested again if they return, even unchanged."""
         away = {os.path.join(absolute(folder), b"") for folder in self._away}
         inside = tuple(prefix for root in roots if (prefix := os.path.join(root, b"")) not in away)
         for path in [path for path in self._done if path.startswith(inside) and path not in seen]:
@@ -257,10 +260,10 @@ class _Watcher:
             else:
                 self._pending[entry.path] = _Pending(entry, state, now)
 
-    # -- taking in -----------------------------------------------------------------------------------------
+    # -- ingesting -----------------------------------------------------------------------------------------
 
     def take(self, clock: Callable[[], float]) -> None:
-        """Ingest what is ready, if it is time."""
+        """Ingest the files that are ready, if it is time."""
         now = clock()
         quiet = self._options.quiet
         if now < self._not_before or not (self._pending or self._owes_scores):
@@ -279,19 +282,19 @@ class _Watcher:
             self._settle(ready, report, clock())
 
     def _ingest(self, ready: Sequence[_Pending]) -> IngestReport | None:
-        """Hand what is ready to an ingest; None where it failed, which is told."""
+        """Ingest entries; return None if that failed, which is reported."""
         entries = sorted((each.entry for each in ready), key=lambda entry: entry.path)
         seen = Scan(
             given=tuple(map(absolute, self._folders)),
-            folders=(),  # nothing is marked missing
+            folders=(),  # so that no file is marked missing
             files=tuple(entry for entry in entries if isinstance(entry, FoundFile)),
             problems=tuple(entry for entry in entries if isinstance(entry, Problem)),
             ignored=0,
         )
         try:
-            # anew: settings may have changed, and a newer program may have upgraded it
+            # opened for each ingest: its settings may have changed, or a newer program may have upgraded it
             with Catalog.open(self._catalog.file) as catalog:
-                return ingest_seen(catalog, seen, self._options.ingest)
+                return ingest_scan(catalog, seen, self._options.ingest)
         except (ThresherError, OSError) as error:
             if self._options.once:
                 raise
@@ -299,7 +302,7 @@ class _Watcher:
             return None
 
     def _settle(self, ready: Sequence[_Pending], report: IngestReport, now: float) -> None:
-        """Note what the ingest took; what it found being written, or gone, has to stand still once more."""
+        """Note which files were ingested; files that changed or vanished meanwhile have to settle again."""
         status_of = {failure.path: failure.status for failure in report.failures}
         for each in ready:
             path = each.entry.path
@@ -333,9 +336,11 @@ def _state_of(entry: _Entry) -> _State:
 
 
 def _can_be_read(path: bytes) -> bool:
-    """Whether the file at `path`, which a scan found to be one, lets itself be opened and read."""
+    """Return whether the file at `path` can be opened and read."""
     try:
-        opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a FIFO may have taken its name since
+        opened = os.open(
+            path, os.O_RDONLY | os.O_NONBLOCK
+        )  # a FIFO may have replaced the file since the scan
     except OSError:
         return False
     try:

@@ -18,9 +18,9 @@ from typing import Self
 
 from thresher.catalog.audio import AudioReader
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.content_files import find_content
 from thresher.catalog.encoding import AudioWriter
 from thresher.curation.clips.selection import find_clip
-from thresher.curation.ingest.reanalyse import content_file
 from thresher.curation.listening.heard import mark_heard
 from thresher.curation.songs.tracklist import track_of_clip
 from thresher.errors import NotFoundError, ThresherError
@@ -204,11 +204,7 @@ def play_file(file: str, player: Sequence[str], *, shown: str) -> Played:
 
 
 def _content(catalog: Catalog, sha256: str) -> bytes:
-    from thresher.catalog.recordings import find_recordings
-
-    with catalog.reading() as connection:
-        recording_id = find_recordings(connection, [sha256]).get(sha256)
-    file = None if recording_id is None else content_file(catalog, recording_id, sha256)
+    file = find_content(catalog, sha256)
     if file is None:
         raise NotFoundError("the clip's file is missing; put it back and `thresher ingest` its folder")
-    return file
+    return file.path

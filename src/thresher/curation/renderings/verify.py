@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.content_files import places_of
+from thresher.catalog.content_files import FileState, check_file, known_files
 from thresher.curation.renderings.history import faults, frozen
 from thresher.curation.workers import Progress, no_progress
-from thresher.errors import AudioError
 
 State = Literal["unchanged", "changed", "missing"]
 
@@ -44,7 +42,7 @@ def verify_song(
     plan, then = frozen(catalog, name, number)
     sources = {track.recording_sha256: track for track in plan.tracks}
     states: dict[State, list[str]] = {"unchanged": [], "changed": [], "missing": []}
-    for done, (sha256, places) in enumerate(places_of(catalog, list(sources)).items(), start=1):
+    for done, (sha256, places) in enumerate(known_files(catalog, list(sources)).items(), start=1):
         states[_state([place.path for place in places], sha256)].append(sources[sha256].path)
         progress("verifying", done, len(sources))
     return SongReport(
@@ -59,16 +57,9 @@ def verify_song(
     )
 
 
-def _state(places: Sequence[bytes], sha256: str) -> State:
+def _state(paths: Sequence[bytes], sha256: str) -> State:
     """Whether one of these files has that content, another one, or there is none."""
-    state: State = "missing"
-    for path in places:
-        try:
-            if sha256_file(path) == sha256:
-                return "unchanged"
-        except FileNotFoundError:
-            continue
-        except (OSError, AudioError):
-            pass
-        state = "changed"
-    return state
+    found = [check_file(path, sha256).state for path in paths]
+    if FileState.INTACT in found:
+        return "unchanged"
+    return "missing" if all(state is FileState.MISSING for state in found) else "changed"

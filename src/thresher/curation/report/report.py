@@ -29,8 +29,8 @@ from thresher.curation.checkpoints.summary import RECORDED, CheckpointRow, check
 from thresher.curation.clips.selection import Terms
 from thresher.curation.comparison.clip_map import MapPoint, clip_map
 from thresher.curation.comparison.duplicates import Duplicates, dupes
-from thresher.curation.ingest.batches import Stats, stats
 from thresher.curation.renderings.history import renderings
+from thresher.curation.report.stats import Stats, stats
 from thresher.curation.songs.songs import SongRow, songs
 from thresher.curation.workers import Progress, no_progress
 from thresher.signal.metrics.registry import find_metric

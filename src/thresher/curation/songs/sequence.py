@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from thresher.catalog import scores
+from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.database import chunks
+from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.edits import LAST
 from thresher.catalog.schema import USABLE_STATUSES, clip, recording
 from thresher.curation.clips.selection import select_ids
@@ -77,23 +77,16 @@ def _group_before(last: int | None, together: Sequence[tuple[int, int]], known: 
 
 def _why_absent(connection: Connection, clip_ids: Sequence[int]) -> dict[int, str]:
     """Why clips that a song's edits name are not in it."""
-    known: dict[int, Any] = {}
-    for chunk in chunks(clip_ids):
-        rows = connection.execute(
-            select(clip.c.id, clip.c.rejected, recording.c.status)
-            .join(recording, recording.c.id == clip.c.recording_id)
-            .where(clip.c.id.in_(chunk))
-        )
-        known.update((row.id, row) for row in rows)
+    known = clip_rows(connection, clip_ids)
     reasons = {}
     for clip_id in clip_ids:
         row = known.get(clip_id)
         if row is None:
             reasons[clip_id] = "was forgotten"
-        elif row.rejected:
+        elif row[clip.c.rejected]:
             reasons[clip_id] = "is rejected"
-        elif row.status not in USABLE_STATUSES:
-            reasons[clip_id] = f"is {row.status}"
+        elif row[recording.c.status] not in USABLE_STATUSES:
+            reasons[clip_id] = f"is {row[recording.c.status]}"
         else:
             reasons[clip_id] = "is not what the query finds"
     return reasons
@@ -134,4 +127,4 @@ def _ends(settings: SongSettings, ids: Sequence[int]) -> tuple[int | None, int |
 
 def _between(connection: Connection, found: Song, ids: Sequence[int]) -> Any:
     metric = find_metric(found.settings.metric)
-    return scores.between(connection, scores.metric_id(connection, metric.name, metric.version), ids)
+    return score_reads.between(connection, scores.metric_id(connection, metric.name, metric.version), ids)

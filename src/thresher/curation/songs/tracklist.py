@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, select
 
-from thresher.catalog import scores
+from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.content_files import content_files, whole_rows
+from thresher.catalog.clip_rows import clip_rows
+from thresher.catalog.content_files import content_files
 from thresher.catalog.database import chunks
 from thresher.catalog.schema import checkpoint, clip, location, recording
 from thresher.curation.songs.clip_loudness import Sound, song_loudness
@@ -264,7 +265,7 @@ def _unmet(sequence: Arranged, kept: Sequence[int], settings: SongSettings) -> t
 def _transitions(connection: Connection, found: Song, ids: Sequence[int]) -> list[float | None]:
     """The score of each clip with the one before; None for the first, and where there is none."""
     metric = find_metric(found.settings.metric)
-    transitions = scores.consecutive(
+    transitions = score_reads.consecutive(
         connection, scores.metric_id(connection, metric.name, metric.version), ids
     )
     return [None, *(None if np.isnan(transition) else float(transition) for transition in transitions)][
@@ -302,7 +303,7 @@ def _adds(before: Track | None, track: Track, settings: SongSettings) -> float:
 
 def _tracks(catalog: Catalog, connection: Connection, ids: Sequence[int]) -> list[Track]:
     """Clips as tracks in the order of `ids`, not placed yet."""
-    found = whole_rows(connection, ids)
+    found = clip_rows(connection, ids)
     places: dict[int, list[Any]] = {}
     for chunk in chunks(ids):
         for row in connection.execute(

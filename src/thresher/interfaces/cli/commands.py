@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 MODULES: Mapping[str, str] = {
-    "init": "ingesting",
-    "ingest": "ingesting",
-    "watch": "keeping",
+    "init": "init",
+    "ingest": "ingest",
+    "watch": "watch",
     "list": "list",
     "show": "show",
     "near": "near",
@@ -31,13 +31,13 @@ MODULES: Mapping[str, str] = {
     "undo": "history",
     "history": "history",
     "song": "songs",
-    "batches": "ingesting",
-    "score": "ingesting",
-    "reanalyse": "ingesting",
-    "verify": "ingesting",
-    "forget": "ingesting",
-    "prune": "keeping",
-    "config": "ingesting",
+    "batches": "batches",
+    "score": "score",
+    "reanalyse": "score",
+    "verify": "verify",
+    "forget": "batches",
+    "prune": "prune",
+    "config": "init",
     "demo": "demo",
 }
 """The module of `thresher.interfaces.cli` that defines each command, in the order of `thresher --help`.

@@ -12,7 +12,8 @@ import typer
 
 from thresher.interfaces.cli.app import TRY, app, context
 from thresher.interfaces.cli.checkpoints import checkpoints
-from thresher.interfaces.cli.ingesting import ingest_and_tell, init
+from thresher.interfaces.cli.ingest import ingest_and_tell
+from thresher.interfaces.cli.init import init
 from thresher.interfaces.cli.output import say, tell
 from thresher.interfaces.cli.renderings import render
 from thresher.interfaces.cli.songs import save

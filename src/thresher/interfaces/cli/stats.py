@@ -11,7 +11,7 @@ from thresher.interfaces.cli.output import print_facts, print_json, say
 @app.command(rich_help_panel=FIND)
 def stats(json: Json = False) -> None:
     """Show totals: recordings, clips, files, minutes, songs and scores."""
-    from thresher.curation.ingest.batches import stats as count
+    from thresher.curation.report.stats import stats as count
 
     with open_catalog() as catalog:
         found = count(catalog)

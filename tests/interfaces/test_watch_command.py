@@ -1,10 +1,8 @@
-"""`prune` and `watch` as a user meets them: real processes, a real trash, signals."""
+"""`thresher watch` in real processes, stopped by signals."""
 
 from __future__ import annotations
 
 import json
-import os
-import pty
 import signal
 import subprocess
 import sys
@@ -49,55 +47,6 @@ def home(template: Path, tmp_path: Path) -> Path:
         pytest.skip("only there can a test have a trash of its own")
     copy_folder(template, tmp_path)
     return tmp_path
-
-
-def test_prune_says_what_it_takes(home: Path) -> None:
-    done = thresher("prune", cwd=home)
-    assert done.returncode == 2
-    assert "thresher prune --rejected" in done.stderr
-    done = thresher("prune", "--rejected", cwd=home)
-    assert done.returncode == 2
-    assert "move 2 files of 2 rejected recordings to the trash, which frees 0.2 MB of disk?" in done.stderr
-    assert "--yes" in done.stderr
-    assert len(list((home / "clips").iterdir())) == 3
-
-
-def test_prune_plans_moves_and_reports(home: Path) -> None:
-    done = thresher("prune", "--rejected", "--dry-run", cwd=home)
-    assert done.returncode == 0
-    assert done.stdout.startswith("dry run: 2 files of 2 rejected recordings would be moved")
-    planned = json.loads(thresher("prune", "--rejected", "--dry-run", "--json", cwd=home).stdout)
-    done = thresher("prune", "--rejected", "--yes", "--json", cwd=home)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {**planned, "dry_run": False}
-    assert len(list((home / ".data/Trash/files").iterdir())) == 2
-    done = thresher("prune", "--rejected", cwd=home)
-    assert (done.returncode, done.stdout) == (0, "no rejected clip has a file to move\n")
-    assert "r_epoch_1_0.wav (missing)" in thresher("list", "rejected:yes", cwd=home).stdout
-
-
-def test_prune_takes_no_for_an_answer(home: Path) -> None:
-    for answer, code, left in (("n", 1, 3), ("y", 0, 1)):
-        ours, its = pty.openpty()
-        os.write(ours, f"{answer}\n".encode())
-        done = thresher("prune", "--rejected", cwd=home, stdin=its)
-        os.close(its)
-        os.close(ours)
-        assert done.returncode == code, done.stderr
-        assert len(list((home / "clips").iterdir())) == left
-        assert ("nothing was moved" in done.stderr) is (answer == "n")
-    assert "once the trash is emptied" in done.stdout
-
-
-def test_prune_ends_with_5_where_the_trash_takes_nothing(home: Path) -> None:
-    (home / ".data").mkdir()
-    (home / ".data/Trash").write_text("no folder")
-    done = thresher("prune", "--rejected", "--yes", cwd=home)
-    assert done.returncode == 5
-    assert done.stdout == "no file was moved\n"
-    assert "2 files could not be moved:" in done.stderr
-    assert done.stderr.count("r_epoch_1_") == 2
-    assert len(list((home / "clips").iterdir())) == 3
 
 
 def _mind_interrupts() -> None:

@@ -1,0 +1,30 @@
+"""Rows of clips together with their recordings and checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, RowMapping, select
+
+from thresher.catalog.database import chunks
+from thresher.catalog.schema import checkpoint, clip, recording
+
+_WITHOUT_BLOBS = [column for column in clip.c if column.name not in ("fingerprint", "descriptor")]
+
+
+def clip_rows(connection: Connection, clip_ids: Sequence[int]) -> dict[int, RowMapping]:
+    """Return the rows of clips by id; ids that the catalog does not know are left out.
+
+    A row maps the columns of `clip` (all but fingerprint and descriptor) and `recording`, and run, epoch and step
+    of `checkpoint`, to their values.
+    """
+    found: dict[int, RowMapping] = {}
+    for chunk in chunks(clip_ids):
+        rows = connection.execute(
+            select(*_WITHOUT_BLOBS, recording, checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)
+            .join_from(clip, recording, recording.c.id == clip.c.recording_id)
+            .outerjoin(checkpoint, checkpoint.c.id == recording.c.checkpoint_id)
+            .where(clip.c.id.in_(chunk))
+        )
+        found.update((row._mapping[clip.c.id], row._mapping) for row in rows)
+    return found

@@ -1,0 +1,272 @@
+"""Locations: the paths at which recordings were seen.
+
+The functions run inside the caller's transaction and decide by what the catalog holds at that moment, so that two
+ingests at once end like two ingests one after the other. They never touch the file system: the caller says which
+files are gone (`content_files.vacated_locations`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, delete, select, update
+
+from thresher.catalog.attribution import (
+    complete_provenance,
+    copy_pinned_attributes,
+    correct,
+    overwrite_provenance,
+    refresh_checkpoint,
+    set_role,
+)
+from thresher.catalog.database import chunks, insert_row
+from thresher.catalog.paths import StoredPath, display_text
+from thresher.catalog.provenance import Provenance
+from thresher.catalog.schema import USABLE_STATUSES, location, recording
+
+# This statement runs for every file and is built once: building it costs more than running it.
+_PRESENT_AT = select(location).where(location.c.path == bindparam("path"), location.c.missing_since.is_(None))
+
+
+class Arrival(Enum):
+    """How the catalog changed because known content was seen at a path."""
+
+    COPY = "copies"
+    MOVED = "moved"
+    CORRECTED = "corrected"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One file as an ingest saw it: its path, its size in bytes, its time of change (nanoseconds), its provenance.
+
+    `provenance` combines the file's name, its sidecar and the command's flags. `stated` is the part of it that
+    replaces known values: normally the flags alone. `role` comes from the flags, else it is None. `folder_run` is
+    the run if nothing else names one: the name of the ingested folder.
+    """
+
+    stored: StoredPath
+    size: int
+    mtime_ns: int
+    provenance: Provenance
+    stated: Provenance
+    role: str | None
+    folder_run: str | None
+
+
+class LocationState(NamedTuple):
+    """A location as it was read from the catalog; `path` is as stored. It differs after any change of the row."""
+
+    id: int
+    path: bytes
+    size: int
+    mtime_ns: int
+
+
+def arrive(
+    connection: Connection,
+    recording_id: int,
+    sighting: Sighting,
+    *,
+    vacated: Collection[LocationState],
+    new_batch: Callable[[], int],
+    now: float,
+) -> Arrival:
+    """Record that known content was seen at a path: where it was before, moved there, or as another copy.
+
+    `vacated` holds the locations whose files are known to hold their content no longer. A file that moves with
+    its folder keeps its provenance, whatever the folder is called now; a new file name adds what it says.
+    `new_batch` returns the id of this ingest's batch. It is called only if more than size and time change.
+    """
+    here = present_at(connection, sighting.stored.path)
+    if here is not None and here.recording_id == recording_id:
+        return _seen_again(connection, here.id, recording_id, sighting, new_batch)
+    batch_id = new_batch()
+    if here is not None and here.recording_id is not None:
+        # the path holds other content now: the old recording is missing, and its history stays
+        mark_missing(connection, [here.id], now)
+    former = _left_location(connection, recording_id, sighting.stored.path, vacated)
+    was_unreadable = here is not None and here.recording_id is None
+    if former is not None:
+        if was_unreadable:
+            forget_locations(connection, [here.id])
+        occupy(connection, former.id, sighting, recording_id)
+        if os.path.basename(former.path) == os.path.basename(sighting.stored.path):
+            _complete(connection, former.id, sighting)
+        else:
+            overwrite_provenance(connection, former.id, sighting.provenance, sighting.folder_run)
+    elif was_unreadable:
+        occupy(connection, here.id, sighting, recording_id)
+        copy_pinned_attributes(connection, here.id, recording_id)
+        _complete(connection, here.id, sighting)
+    else:
+        location_id = _add_location(connection, batch_id, recording_id, sighting)
+        copy_pinned_attributes(connection, location_id, recording_id)
+        overwrite_provenance(connection, location_id, sighting.provenance, sighting.folder_run)
+    if sighting.role is not None:
+        set_role(connection, [recording_id], sighting.role)
+    refresh_checkpoint(connection, recording_id)
+    return Arrival.COPY if former is None else Arrival.MOVED
+
+
+def _seen_again(
+    connection: Connection,
+    location_id: int,
+    recording_id: int,
+    sighting: Sighting,
+    new_batch: Callable[[], int],
+) -> Arrival:
+    """Update a location whose file still holds its recording."""
+    corrected = correct(connection, [location_id], sighting.stated, sighting.role)
+    occupy(connection, location_id, sighting, recording_id)
+    _complete(connection, location_id, sighting)
+    refresh_checkpoint(connection, recording_id)
+    if corrected:
+        new_batch()
+    return Arrival.CORRECTED if corrected else Arrival.UNCHANGED
+
+
+def _complete(connection: Connection, location_id: int, sighting: Sighting) -> None:
+    complete_provenance(connection, location_id, sighting.provenance, sighting.stated, sighting.folder_run)
+
+
+def note_unopened(
+    connection: Connection, sighting: Sighting, reason: str, *, new_batch: Callable[[], int]
+) -> bool:
+    """Record a file that could not be read; return whether the catalog did not know that already."""
+    here = present_at(connection, sighting.stored.path)
+    if here is not None and here.recording_id is not None:
+        # the known content may still be there behind its permissions: its location stays as it was
+        return True
+    if here is not None:
+        if here.reason == reason:
+            return False
+        connection.execute(update(location).where(location.c.id == here.id).values(reason=reason))
+        return True
+    location_id = _add_location(connection, new_batch(), None, sighting, reason)
+    overwrite_provenance(connection, location_id, sighting.provenance, sighting.folder_run)
+    return True
+
+
+def mark_path_missing(connection: Connection, path: bytes, now: float) -> None:
+    """Mark the location at a stored path missing: a file that is not a clip has replaced it."""
+    here = present_at(connection, path)
+    if here is not None:
+        mark_missing(connection, [here.id], now)
+
+
+def mark_missing(connection: Connection, location_ids: Iterable[int], now: float) -> None:
+    """Mark locations missing; nothing else about them changes."""
+    for location_id in location_ids:
+        connection.execute(update(location).where(location.c.id == location_id).values(missing_since=now))
+
+
+def forget_locations(connection: Connection, location_ids: Iterable[int]) -> None:
+    """Delete locations from the catalog, with their attributes."""
+    for location_id in location_ids:
+        connection.execute(delete(location).where(location.c.id == location_id))
+
+
+def present_at(connection: Connection, path: bytes) -> Any:
+    """Return the row of the location at a stored path that is not missing, or None."""
+    return connection.execute(_PRESENT_AT, {"path": path}).one_or_none()
+
+
+def present_among(connection: Connection, paths: Sequence[bytes]) -> dict[bytes, Any]:
+    """Return the rows of the locations at these stored paths that are not missing, by path."""
+    found: dict[bytes, Any] = {}
+    for chunk in chunks(paths):
+        at = location.c.path.in_(chunk)
+        statement = select(location).where(at, location.c.missing_since.is_(None))
+        found.update((row.path, row) for row in connection.execute(statement))
+    return found
+
+
+def occupy(connection: Connection, location_id: int, sighting: Sighting, recording_id: int) -> None:
+    """Make an existing location that of the file that was seen, with this recording as its content."""
+    connection.execute(
+        update(location)
+        .where(location.c.id == location_id)
+        .values(
+            recording_id=recording_id,
+            path=sighting.stored.path,
+            path_text=sighting.stored.path_text,
+            size=sighting.size,
+            mtime_ns=sighting.mtime_ns,
+            reason=None,
+            missing_since=None,
+        )
+    )
+
+
+def location_values(
+    batch_id: int,
+    recording_id: int | None,
+    sighting: Sighting,
+    reason: str | None = None,
+    checkpoint_id: int | None = None,
+) -> dict[str, Any]:
+    """Return the columns of a new location."""
+    return {
+        "checkpoint_id": checkpoint_id,
+        "recording_id": recording_id,
+        "batch_id": batch_id,
+        "path": sighting.stored.path,
+        "path_text": sighting.stored.path_text,
+        "size": sighting.size,
+        "mtime_ns": sighting.mtime_ns,
+        "reason": reason,
+    }
+
+
+def _add_location(
+    connection: Connection,
+    batch_id: int,
+    recording_id: int | None,
+    sighting: Sighting,
+    reason: str | None = None,
+) -> int:
+    return insert_row(connection, location, location_values(batch_id, recording_id, sighting, reason))
+
+
+def may_have_moved(status: str, former: bytes, path: bytes) -> bool:
+    """Return whether a file at `path` may be the one that was at `former`, both holding the same content.
+
+    Silence is the same whatever wrote it, and so are files that can't be used: there, only an equal file name
+    is a sign that the file was moved.
+    """
+    return status in USABLE_STATUSES or os.path.basename(former) == os.path.basename(path)
+
+
+def _left_location(
+    connection: Connection, recording_id: int, path: bytes, vacated: Collection[LocationState]
+) -> Any:
+    """Return the row of the location that this recording left, or None.
+
+    If it left several: the one at the same path, else one with the same file name, else the earliest.
+    """
+    name = os.path.basename(path)
+    statement = (
+        select(location, recording.c.status)
+        .join(recording, recording.c.id == location.c.recording_id)
+        .where(
+            location.c.recording_id == recording_id,
+            recording.c.status.in_(USABLE_STATUSES)
+            | location.c.path_text.endswith(display_text(name), autoescape=True),
+        )
+        .order_by(location.c.id)
+    )
+    known = sorted(
+        (row for row in connection.execute(statement) if may_have_moved(row.status, row.path, path)),
+        key=lambda row: (row.path != path, os.path.basename(row.path) != name),
+    )
+    return next((row for row in known if row.missing_since is not None or _state(row) in vacated), None)
+
+
+def _state(row: Any) -> LocationState:
+    return LocationState(row.id, row.path, row.size, row.mtime_ns)

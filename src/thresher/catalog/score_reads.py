@@ -1,0 +1,107 @@
+"""Reads of stored scores: between given clips, and of one clip against all others.
+
+All but `compare` read rows of the matrix that `scores` keeps. NaN stands for pairs without a score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, select
+
+from thresher.catalog import features
+from thresher.catalog.database import chunks
+from thresher.catalog.schema import score_row
+from thresher.catalog.scores import LIVE, Matrix, Scores, metric_id, read_matrix, stored_rows
+from thresher.signal.metrics.metric import Metric
+
+
+def between(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> Scores:
+    """Return the score matrix of clips, float32, shape (n, n); NaN on the diagonal and without a score."""
+    scores = np.full((len(clip_ids), len(clip_ids)), np.nan, dtype=np.float32)
+    found = _live_positions(connection, of_metric, clip_ids)
+    positions, places = np.array(found, dtype=np.int64).reshape(len(found), 2).T
+    for index, row in enumerate(stored_rows(connection, of_metric, positions)):
+        values = row[positions[:index]]
+        scores[places[index], places[:index]] = values
+        scores[places[:index], places[index]] = values
+    return scores
+
+
+def consecutive(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> Scores:
+    """Return the score of each clip with the next one, float32, shape (n - 1,); NaN for pairs without a score.
+
+    Rows are read one by one, so memory does not grow with the square of the number of clips.
+    """
+    transitions = np.full(max(0, len(clip_ids) - 1), np.nan, dtype=np.float32)
+    found = _live_positions(connection, of_metric, clip_ids)
+    position_of = {place: position for position, place in found}
+    positions = np.array([position for position, _ in found], dtype=np.int64)
+    for (position, place), row in zip(found, stored_rows(connection, of_metric, positions), strict=True):
+        for neighbour, transition in ((place - 1, place - 1), (place + 1, place)):
+            if position_of.get(neighbour, position) < position:
+                transitions[transition] = row[position_of[neighbour]]
+    return transitions
+
+
+def pairs_above(
+    connection: Connection, of_metric: int, clip_ids: Sequence[int], threshold: float
+) -> list[tuple[int, int]]:
+    """Return the pairs of these clips that score `threshold` or more, reading one row at a time."""
+    live = _live_positions(connection, of_metric, clip_ids)
+    positions = np.array([position for position, _ in live], dtype=np.int64)
+    found = []
+    for index, row in enumerate(stored_rows(connection, of_metric, positions)):
+        close = np.flatnonzero(row[positions[:index]] >= np.float32(threshold))
+        found += [(clip_ids[live[other][1]], clip_ids[live[index][1]]) for other in close.tolist()]
+    return found
+
+
+def mean_among(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> float | None:
+    """Return the mean score of all pairs of these clips, reading one row at a time; None if no pair has a score."""
+    positions = np.array(
+        [position for position, _ in _live_positions(connection, of_metric, clip_ids)], np.int64
+    )
+    total, pairs = 0.0, 0
+    for index, row in enumerate(stored_rows(connection, of_metric, positions)):
+        total += float(row[positions[:index]].sum(dtype=np.float64))
+        pairs += index
+    return total / pairs if pairs else None
+
+
+def live_rows(connection: Connection, matrix: Matrix) -> Iterator[Scores]:
+    """Yield the scores of each clip of `matrix` against the clips before it: row i has shape (i,)."""
+    for index, row in enumerate(stored_rows(connection, matrix.metric_id, matrix.positions)):
+        yield row[matrix.positions[:index]]
+
+
+def compare(connection: Connection, by: Metric[Any], one: NDArray[Any]) -> tuple[NDArray[np.int64], Scores]:
+    """Compute the scores of `one` fingerprint or descriptor against every live clip.
+
+    Return ids and scores, shape (live,) each. They are computed, not read: the scores of one clip are spread over
+    the rows of all later clips.
+    """
+    ids = read_matrix(connection, metric_id(connection, by.name, by.version)).clip_ids
+    live = by.pack(features.read(connection, ids.tolist(), by.keeps))
+    return ids, by.scores(by.pack([one]), live)[0]
+
+
+def nearest_first(ids: NDArray[np.int64], found: Scores) -> list[tuple[int, float]]:
+    """Sort ids by score, highest first; of equal scores, the smallest id comes first."""
+    order = np.lexsort((ids, -found))
+    return list(zip(ids[order].tolist(), found[order].tolist(), strict=True))
+
+
+def _live_positions(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Return (position in the matrix, index in `clip_ids`) of each clip with a live row, by ascending position."""
+    index_of = {clip_id: place for place, clip_id in enumerate(clip_ids)}
+    found: list[tuple[int, int]] = []
+    for chunk in chunks(list(clip_ids)):
+        live = select(score_row.c.position, score_row.c.clip_id).where(
+            score_row.c.metric_id == of_metric, LIVE, score_row.c.clip_id.in_(chunk)
+        )
+        found += [(row.position, index_of[row.clip_id]) for row in connection.execute(live)]
+    return sorted(found)

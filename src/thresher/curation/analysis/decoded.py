@@ -1,0 +1,93 @@
+"""Decoded audio for the passes of one analysis: as blocks of all channels, and as one channel.
+
+Audio is float32, full scale ±1; blocks have shape (frames, channels), mono blocks (frames,). A file that fits in
+`MEMORY_FRAMES` is decoded once and kept. A longer one is decoded again for each pass, so that memory stays bounded
+for any length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thresher.catalog.audio import AudioReader
+from thresher.signal.features import descriptors
+from thresher.signal.features.trim import Levels, Span, to_mono
+
+MEMORY_FRAMES = 16_000_000
+"""Samples, of all channels together, that are kept decoded: 64 MB, four minutes of 44.1 kHz stereo and more."""
+
+
+class DecodedBlocks:
+    """The decoded blocks of a recording, at most its first `cap` frames.
+
+    `is_capped` says that the recording is longer than that, `length` how long it is in seconds.
+    """
+
+    def __init__(self, reader: AudioReader, cap: int) -> None:
+        self.reader = reader
+        frames = reader.format.frames
+        self.is_capped = frames > cap
+        self.length = frames / reader.format.sample_rate
+        self._end = min(frames, cap)
+        self._keeps = self._end * reader.format.channels <= MEMORY_FRAMES
+        self._kept: list[NDArray[np.float32]] | None = None
+
+    def blocks(self, start: int, end: int | None) -> Iterator[NDArray[np.float32]]:
+        """Yield the frames from `start` to `end` (None: to the last one) in blocks."""
+        stop = self._end if end is None else end
+        if self._kept is not None:
+            yield from _within(self._kept, start, stop)
+            return
+        kept: list[NDArray[np.float32]] = []
+        for block in self.reader.blocks(start, stop):
+            if self._keeps:
+                kept.append(block)
+            yield block
+        if self._keeps:
+            self._kept = kept
+
+
+class MonoBlocks:
+    """The span of a recording as one channel.
+
+    `spans` are the excerpts that its descriptor and measures are computed from, in frames of the recording. If the
+    only excerpt is the whole span, its mono blocks are kept while they are read.
+    """
+
+    def __init__(self, source: DecodedBlocks, levels: Levels) -> None:
+        self._source = source
+        self._levels = levels
+        self._kept: list[NDArray[np.float32]] = []
+        first, sr = levels.span.start, source.reader.format.sample_rate
+        excerpts = descriptors.analysed_spans(levels.span.frames, sr)
+        self.spans = [Span(first + start, first + end) for start, end in excerpts]
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Yield the whole span, block by block."""
+        self._kept = []
+        for y in self._within(self._levels.span):
+            if len(self.spans) == 1:
+                self._kept.append(y)
+            yield y
+
+    def excerpts(self) -> NDArray[np.float32]:
+        """Return the excerpts, concatenated."""
+        if sum(map(len, self._kept)) == self._levels.span.frames:
+            return np.concatenate(self._kept)
+        return np.concatenate([y for span in self.spans for y in self._within(span)])
+
+    def _within(self, span: Span) -> Iterator[NDArray[np.float32]]:
+        for block in self._source.blocks(span.start, span.end):
+            yield to_mono(block, self._levels.mono_channel)
+
+
+def _within(blocks: list[NDArray[np.float32]], start: int, stop: int) -> Iterator[NDArray[np.float32]]:
+    first = 0
+    for block in blocks:
+        last = first + len(block)
+        if first < stop and last > start:
+            yield block[max(0, start - first) : min(len(block), stop - first)]
+        first = last

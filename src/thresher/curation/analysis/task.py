@@ -1,0 +1,138 @@
+"""The analysis of one file as plain data: the task for a worker, its possible results, and their stored form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thresher.catalog.audio import AudioFormat
+from thresher.catalog.config import Settings
+from thresher.signal.features import descriptors
+from thresher.signal.features.trim import Span, TrimSettings
+from thresher.signal.metrics.registry import find_metric
+
+if TYPE_CHECKING:
+    from thresher.catalog.recordings import Content
+
+DECODER_CRASHED = "decoder crashed"
+
+NOTHING = Span(0, 0)
+
+
+@dataclass(frozen=True)
+class AnalysisTask:
+    """One file to analyse; `size` and `mtime_ns` are those of the file when it was hashed.
+
+    `describe` asks for a descriptor, `measure` for measures.
+    """
+
+    path: bytes
+    size: int
+    mtime_ns: int
+    trim: TrimSettings
+    backend: str
+    max_length: float
+    describe: bool = False
+    measure: bool = True
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything that the catalog keeps of one recording and its whole clip.
+
+    `status` is one of schema.STATUSES, with its `reason` in words. `span` is in frames. `fingerprint` holds uint32
+    words, shape (words,), or is None. `loudness` is in LUFS, `peak` linear, `descriptor` float32. `measures` are
+    those of the span; they are None if the span is empty or if they were not asked for.
+    """
+
+    status: str
+    reason: str | None = None
+    format: AudioFormat | None = None
+    mono_channel: int | None = None
+    span: Span = NOTHING
+    fingerprint: NDArray[np.uint32] | None = None
+    backend: str | None = None
+    backend_version: str | None = None
+    loudness: float | None = None
+    peak: float | None = None
+    descriptor: NDArray[np.float32] | None = None
+    measures: Mapping[str, float | None] | None = None
+
+
+@dataclass(frozen=True)
+class Unsettled:
+    """The file changed between its hashing and the end of its analysis: another program is still writing it."""
+
+
+@dataclass(frozen=True)
+class Unopened:
+    """The file could not be opened; `vanished` if it no longer exists."""
+
+    reason: str
+    vanished: bool = False
+
+
+def task_for(path: bytes, size: int, mtime_ns: int, settings: Settings) -> AnalysisTask:
+    """Return the task of analysing a file under a catalog's settings."""
+    return AnalysisTask(
+        path,
+        size,
+        mtime_ns,
+        trim_settings(settings),
+        settings.fingerprint.backend,
+        settings.audio.max_length,
+        makes_descriptors(settings),
+        settings.ingest.measure,
+    )
+
+
+def trim_settings(settings: Settings) -> TrimSettings:
+    """Return the `[trim]` section of catalog.toml in the form that signal functions take."""
+    trim = settings.trim
+    return TrimSettings(trim.top_db, trim.frame_length, trim.hop_length, trim.floor_db)
+
+
+def makes_descriptors(settings: Settings) -> bool:
+    """Return whether a metric in use compares descriptors."""
+    return any(find_metric(name).keeps == "descriptor" for name in settings.metrics.use)
+
+
+def worker_modules(settings: Settings) -> tuple[str, ...]:
+    """Return the modules that every analysis imports, for preloading; missing modules are skipped."""
+    needs_spectra = settings.ingest.measure or makes_descriptors(settings)
+    analyse = f"{__package__}.analyse"
+    return (analyse, "chromaprint", *(("scipy.fft",) if needs_spectra else ()))
+
+
+def content_of(analysis: Analysis, trim: str) -> Content:
+    """Return an analysis as the columns of the catalog; `trim` is the key of the trim settings it was made with."""
+    from thresher.catalog.recordings import Content, WholeClip  # imports SQLAlchemy, which workers don't need
+
+    form, words = analysis.format, analysis.fingerprint
+    return Content(
+        status=analysis.status,
+        reason=analysis.reason,
+        container=form.container if form else None,
+        subtype=form.subtype if form else None,
+        sample_rate=form.sample_rate if form else None,
+        channels=form.channels if form else None,
+        frames=form.frames if form else None,
+        mono_channel=analysis.mono_channel,
+        whole=WholeClip(
+            start_frame=analysis.span.start,
+            end_frame=analysis.span.end,
+            trim=trim,
+            fingerprint=None if words is None else words.astype("<u4").tobytes(),
+            fingerprint_backend=analysis.backend,
+            fingerprint_version=analysis.backend_version,
+            loudness=analysis.loudness,
+            peak=analysis.peak,
+            descriptor=None if analysis.descriptor is None else analysis.descriptor.astype("<f4").tobytes(),
+            descriptor_version=None if analysis.descriptor is None else descriptors.VERSION,
+            measures=analysis.measures,
+        ),
+    )

@@ -1,0 +1,67 @@
+"""Classify scanned files: which are unchanged and which have to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.recordings import trim_key
+from thresher.catalog.schema import clip, location, recording, rendering
+from thresher.curation.ingest.scan import FoundFile
+
+
+@dataclass(frozen=True)
+class Classified:
+    """Scanned files, and the known contents against which the files `to_read` are compared.
+
+    `unchanged` maps location ids to files whose size, time of change and trim settings are as the catalog knows
+    them. `trims` maps the SHA-256 of each recording to the trim settings of its whole clip. `rendered` holds the
+    SHA-256 of this catalog's rendered songs.
+    """
+
+    to_read: Sequence[FoundFile]
+    unchanged: Mapping[int, FoundFile]
+    trims: dict[str, str]
+    rendered: frozenset[str]
+
+
+def classify(catalog: Catalog, files: Sequence[FoundFile]) -> Classified:
+    """Compare scanned files with the catalog by path, size and time of change; no file is opened."""
+    is_whole = clip.c.kind == "whole"
+    with catalog.reading() as connection:
+        known = {
+            row.path: row
+            for row in connection.execute(
+                select(
+                    location.c.id,
+                    location.c.path,
+                    location.c.size,
+                    location.c.mtime_ns,
+                    location.c.recording_id,
+                    clip.c.trim,
+                )
+                .outerjoin_from(location, clip, (clip.c.recording_id == location.c.recording_id) & is_whole)
+                .where(location.c.missing_since.is_(None))
+            )
+        }
+        rendered = frozenset(connection.scalars(select(rendering.c.sha256)))
+        wanted_trim = trim_key(catalog.settings.trim)
+        to_read: list[FoundFile] = []
+        unchanged: dict[int, FoundFile] = {}
+        for found in files:
+            row = known.get(catalog.stored_absolute(found.path).path)
+            wanted = (found.size, found.mtime_ns, wanted_trim)
+            if row is not None and row.recording_id and (row.size, row.mtime_ns, row.trim) == wanted:
+                unchanged[int(row.id)] = found
+            else:
+                to_read.append(found)
+        trims = {}
+        if to_read:
+            of_contents = select(recording.c.sha256, clip.c.trim).join(
+                clip, clip.c.recording_id == recording.c.id
+            )
+            trims = {row.sha256: row.trim for row in connection.execute(of_contents.where(is_whole))}
+    return Classified(to_read, unchanged, trims, rendered)

@@ -1,0 +1,144 @@
+"""Close an ingest: corrections of unchanged files, files that can't be opened, and files that are gone.
+
+`prepare` looks at the file system; `close` then writes, in one transaction, without touching a file.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from thresher.catalog import attribution, locations
+from thresher.catalog.paths import display_text
+from thresher.catalog.provenance import Provenance
+from thresher.catalog.schema import location
+from thresher.curation.ingest.reading import ReadFile, read_names
+from thresher.curation.ingest.report import Failure, Tally
+from thresher.curation.ingest.run import IngestRun
+from thresher.curation.ingest.scan import FoundFile
+from thresher.curation.ingest.storing import note_unopened, warn
+
+FEWEST_GONE = 10
+"""An unplugged drive is suspected if at least this many files, and more than half of a folder, are gone."""
+
+
+@dataclass(frozen=True)
+class Closing:
+    """What the last transaction of an ingest has to store.
+
+    `reread` maps the locations of unchanged files to what their names and sidecars say now. `unopened` are files
+    that can't be opened, with the reasons. `absent` are the stored paths below the scanned folders where a known
+    file is gone.
+    """
+
+    reread: Mapping[int, ReadFile]
+    unopened: Sequence[tuple[ReadFile, str]]
+    absent: frozenset[bytes]
+
+
+def prepare(run: IngestRun) -> Closing:
+    """Read the names and sidecars that matter, and find the known files that are gone."""
+    reread = {}
+    if run.options.reread:
+        reread = {location_id: read_names(run, found) for location_id, found in run.known.unchanged.items()}
+    unopened = [
+        (read_names(run, FoundFile(problem.path, problem.root, 0, 0)), problem.reason)
+        for problem in run.scan.problems
+        if not problem.is_folder
+    ]
+    return Closing(reread, unopened, _absent_paths(run))
+
+
+def close(run: IngestRun, connection: Connection, closing: Closing, tally: Tally) -> None:
+    """Store what `prepare` found, and finish the batch."""
+    changed = _correct(run, connection, closing, tally)
+    if changed:
+        run.batch.begin(connection)
+    tally.counts["corrected"] += len(changed)
+    tally.counts["unchanged"] -= len(changed)
+    for problem in run.scan.problems:
+        if problem.is_folder:
+            tally.failures.append(Failure(display_text(problem.path), "unreadable folder", problem.reason))
+    for file, reason in closing.unopened:
+        note_unopened(run, connection, file, reason, tally)
+    gone = _gone(run, connection, closing.absent, tally) if closing.absent else []
+    if gone:
+        run.batch.begin(connection)
+        locations.mark_missing(connection, gone, time.time())
+        tally.counts["missing"] = len(gone)
+    run.batch.record(connection, tally.counts, finished_at=time.time(), failed=len(tally.failures))
+
+
+def _absent_paths(run: IngestRun) -> frozenset[bytes]:
+    folders = tuple(map(_as_prefix, run.scan.folders))
+    if not folders:
+        return frozenset()
+    present = {found.path for found in run.scan.files}
+    with run.catalog.reading() as connection:
+        known = list(connection.scalars(select(location.c.path).where(location.c.missing_since.is_(None))))
+    return frozenset(
+        stored
+        for stored in known
+        if (path := run.catalog.absolute(stored)).startswith(folders)
+        and path not in present
+        and _is_gone(path)
+    )
+
+
+def _is_gone(path: bytes) -> bool:
+    """Return whether there is no file at `path`; an unreadable folder proves nothing."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _as_prefix(folder: bytes) -> bytes:
+    return folder.rstrip(b"/") + b"/"
+
+
+def _correct(run: IngestRun, connection: Connection, closing: Closing, tally: Tally) -> set[int]:
+    """Store what flags, or names that were read again, say about unchanged files; return the changed locations."""
+    options = run.options
+    if options.reread:
+        changed: set[int] = set()
+        for location_id, file in closing.reread.items():
+            warn(file, tally)
+            changed |= attribution.correct(connection, [location_id], file.sighting.stated, options.role)
+        return changed
+    if options.role is None and options.stated() == Provenance():
+        return set()
+    return attribution.correct(connection, list(run.known.unchanged), options.stated(), options.role)
+
+
+def _gone(run: IngestRun, connection: Connection, absent: frozenset[bytes], tally: Tally) -> list[int]:
+    """Return the locations at absent paths, without those of a folder that seems to be on an unplugged drive.
+
+    Locations that this ingest added say nothing about what it did not find.
+    """
+    is_older = location.c.batch_id != (run.batch.id or 0)
+    known = [
+        (int(row.id), row.path, run.catalog.absolute(row.path))
+        for row in connection.execute(
+            select(location.c.id, location.c.path).where(location.c.missing_since.is_(None), is_older)
+        )
+    ]
+    gone: set[int] = set()
+    held_back: set[int] = set()
+    for prefix in map(_as_prefix, run.scan.folders):
+        here = [(location_id, stored) for location_id, stored, path in known if path.startswith(prefix)]
+        gone_here = [location_id for location_id, stored in here if stored in absent]
+        most_are_gone = len(gone_here) >= FEWEST_GONE and 2 * (len(here) - len(gone_here)) < len(here)
+        if most_are_gone and not run.options.mark_missing:
+            held_back.update(gone_here)
+        else:
+            gone.update(gone_here)
+    tally.held_back = len(held_back)
+    return sorted(gone - held_back)

@@ -1,0 +1,84 @@
+"""What an ingest reports, and the tally that it keeps while it runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from thresher.curation.comparison.score import ScoreReport
+from thresher.curation.ingest.scan import FoundFile
+
+BATCH_COUNTS = ("unchanged", "added", "copies", "moved", "missing", "reanalysed")
+"""The counts of a batch, named like the columns of the table."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file or folder that could not be used, its status, and the reason."""
+
+    path: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What an ingest found and changed; counts are files.
+
+    Each file is counted once, except that a `reanalysed` file may also be counted as moved. `corrected` files were
+    known, and flags or their names changed what is known about them. `findings` counts silent and too short files.
+    `failures` are new files that can't be used, and folders that can't be read. `held_back` counts files that are
+    gone but were not marked missing, because most of their folder is gone. `renderings` counts files that are
+    rendered songs of this catalog. `warnings` are sentences about names and sidecars. `scoring_failure` says why
+    scoring stopped, if it did. `suspects` are new clips that resemble rejected clips. `without_file` are the ids of
+    recordings whose missing measures or descriptors could not be computed, because no file holds them now.
+    """
+
+    batch: int | None
+    files: int
+    ignored: int
+    unchanged: int
+    added: int
+    copies: int
+    moved: int
+    missing: int
+    reanalysed: int
+    corrected: int
+    findings: Mapping[str, int]
+    failures: tuple[Failure, ...]
+    held_back: int
+    renderings: int
+    warnings: tuple[str, ...]
+    seconds: float
+    dry_run: bool
+    scores: tuple[ScoreReport, ...] = ()
+    scoring_failure: str | None = None
+    suspects: tuple[int, ...] = ()
+    without_file: tuple[int, ...] = ()
+
+    @property
+    def scoring(self) -> ScoreReport | None:
+        """The report of the first metric in use."""
+        return self.scores[0] if self.scores else None
+
+
+@dataclass
+class Tally:
+    """What a part of an ingest changed; a group's tally is added to the total only after its commit."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    findings: Counter[str] = field(default_factory=Counter)
+    failures: list[Failure] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    unsettled: list[FoundFile] = field(default_factory=list)
+    held_back: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Add the tally of a committed group."""
+        self.counts += other.counts
+        self.findings += other.findings
+        self.failures += other.failures
+        self.warnings += other.warnings
+        self.unsettled += other.unsettled
+        self.held_back += other.held_back

@@ -1,0 +1,74 @@
+"""What the steps of one ingest share: the catalog, the options, the scanned files and the batch."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, update
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import insert_row
+from thresher.catalog.recordings import trim_key
+from thresher.catalog.schema import batch
+from thresher.curation.ingest.classify import Classified
+from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.ingest.report import BATCH_COUNTS
+from thresher.curation.ingest.scan import Scan
+
+
+class Batch:
+    """The batch of an ingest. Its row is added with the first change; without changes there is none."""
+
+    def __init__(self, catalog: Catalog, scan: Scan, options: IngestOptions) -> None:
+        self.id: int | None = None
+        self._files = len(scan.files)
+        self._given = [catalog.stored_absolute(path).path_text for path in scan.given]
+        self._options = options
+
+    def begin(self, connection: Connection) -> int:
+        """Return the id of the batch, whose row is added if there is none yet."""
+        if self.id is None:
+            values = {
+                "started_at": time.time(),
+                "paths": json.dumps(self._given),
+                "options": json.dumps(_recorded_options(self._options)),
+            }
+            self.id = insert_row(connection, batch, values)
+        return self.id
+
+    def record(self, connection: Connection, counts: Mapping[str, int], **more: float) -> None:
+        """Write the counts so far, if there is a row: an interrupted batch keeps them."""
+        if self.id is not None:
+            values = {"files": self._files, **{name: counts[name] for name in BATCH_COUNTS}, **more}
+            connection.execute(update(batch).where(batch.c.id == self.id).values(values))
+
+
+def _recorded_options(options: IngestOptions) -> dict[str, object]:
+    given = {
+        "run": options.run,
+        "epoch": options.epoch,
+        "step": options.step,
+        "set": dict(options.attributes),
+        "role": options.role,
+        "reread": options.reread or None,
+    }
+    return {name: value for name, value in given.items() if value not in (None, {})}
+
+
+@dataclass(frozen=True)
+class IngestRun:
+    """One run of an ingest."""
+
+    catalog: Catalog
+    options: IngestOptions
+    scan: Scan
+    known: Classified
+    batch: Batch
+
+    @property
+    def trim(self) -> str:
+        """Today's trim settings, as clips keep them."""
+        return trim_key(self.catalog.settings.trim)

@@ -1,0 +1,150 @@
+"""Store what an ingest has read: one group of files in one transaction.
+
+No file is touched here: what has to be read, hashed or looked up in the file system comes as an argument.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from functools import partial
+
+from sqlalchemy import Connection
+
+from thresher.catalog import locations, recordings
+from thresher.catalog.locations import Arrival, LocationState
+from thresher.catalog.paths import display_text
+from thresher.catalog.recordings import NewRecording
+from thresher.catalog.schema import FAILED_STATUSES
+from thresher.catalog.scores import retire
+from thresher.curation.analysis.task import DECODER_CRASHED, Analysis, Unopened, Unsettled, content_of
+from thresher.curation.ingest.reading import ReadFile
+from thresher.curation.ingest.report import Failure, Tally
+from thresher.curation.ingest.run import IngestRun
+from thresher.curation.workers import WorkerDied
+
+
+def store(
+    run: IngestRun,
+    connection: Connection,
+    files: Sequence[ReadFile],
+    vacated: Collection[LocationState],
+    tally: Tally,
+) -> None:
+    """Store a group of files and count them in `tally`; `vacated` are locations that lost their content."""
+    known = recordings.find_recordings(connection, (each.sha256 for each in files if each.sha256))
+    new: list[NewRecording] = []  # added together: one by one they would cost several times as much
+    stale: list[int] = []
+    for file in files:
+        if any(file.sha256 == each.sha256 for each in new):  # its twin has to be stored first
+            _add(run, connection, new, known)
+        match file.result:
+            case Unopened(vanished=True):
+                reason = "was removed while the ingest ran"
+                tally.failures.append(Failure(display_text(file.found.path), "missing", reason))
+            case Unopened(reason=reason):
+                note_unopened(run, connection, file, reason, tally)
+            case Unsettled():
+                tally.unsettled.append(file.found)
+            case _ if file.sha256 in run.known.rendered:
+                locations.mark_path_missing(connection, file.sighting.stored.path, time.time())
+                tally.counts["renderings"] += 1
+            case _ if file.sha256 in known:
+                stale += _store_known(run, connection, file, known[file.sha256], vacated, tally)
+            case None if not run.options.dry_run:
+                # not analysed because of a twin, and the twin was not settled
+                tally.unsettled.append(file.found)
+            case _:
+                new.append(_new_recording(run, file, tally))
+    _add(run, connection, new, known)
+    retire(connection, stale)
+
+
+def note_unopened(run: IngestRun, connection: Connection, file: ReadFile, reason: str, tally: Tally) -> None:
+    """Store a file that could not be read."""
+    warn(file, tally)
+    begin = partial(run.batch.begin, connection)
+    if locations.note_unopened(connection, file.sighting, reason, new_batch=begin):
+        tally.failures.append(Failure(file.sighting.stored.path_text, "unreadable", reason))
+    else:
+        tally.counts["unchanged"] += 1
+
+
+def _add(run: IngestRun, connection: Connection, new: list[NewRecording], known: dict[str, int]) -> None:
+    """Add the new recordings, and their ids to the known ones."""
+    if new:
+        ids = recordings.add_recordings(connection, run.batch.begin(connection), new, time.time())
+        known.update(zip((each.sha256 for each in new), ids, strict=True))
+        new.clear()
+
+
+def _new_recording(run: IngestRun, file: ReadFile, tally: Tally) -> NewRecording:
+    assert file.sha256 is not None
+    # a dry run analyses nothing; it counts the file, and its rows are rolled back
+    analysis = _analysis(file) or Analysis("ok")
+    warn(file, tally)
+    _report_status(file, analysis, tally)
+    tally.counts["added"] += 1
+    return NewRecording(file.sha256, content_of(analysis, run.trim), file.sighting)
+
+
+def _store_known(
+    run: IngestRun,
+    connection: Connection,
+    file: ReadFile,
+    recording_id: int,
+    vacated: Collection[LocationState],
+    tally: Tally,
+) -> list[int]:
+    """Store where known content was seen, and its new analysis; return the clips whose scores are stale."""
+    stale: list[int] = []
+    is_reanalysed = False
+    if file.needs_analysis:
+        status, trim = recordings.status_and_trim(connection, recording_id)
+        is_reanalysed = trim != run.trim  # else another ingest has done it meanwhile
+    if is_reanalysed:
+        run.batch.begin(connection)
+        tally.counts["reanalysed"] += 1
+        analysis = _analysis(file)
+        if analysis is not None:
+            if analysis.status != status:
+                _report_status(file, analysis, tally)
+            content = content_of(analysis, run.trim)
+            stale = recordings.replace_content(connection, recording_id, content)
+    warn(file, tally)
+    arrival = locations.arrive(
+        connection,
+        recording_id,
+        file.sighting,
+        vacated=vacated,
+        new_batch=partial(run.batch.begin, connection),
+        now=time.time(),
+    )
+    if arrival is not Arrival.UNCHANGED or not is_reanalysed:
+        tally.counts[arrival.value] += 1
+    return stale
+
+
+def _analysis(file: ReadFile) -> Analysis | None:
+    if isinstance(file.result, WorkerDied):
+        return Analysis("unreadable", DECODER_CRASHED)
+    return file.result if isinstance(file.result, Analysis) else None
+
+
+def warn(file: ReadFile, tally: Tally) -> None:
+    """Add the warning about a file's sidecar, if there is one."""
+    if file.warning:
+        tally.warnings.append(file.warning)
+
+
+def _report_status(file: ReadFile, analysis: Analysis, tally: Tally) -> None:
+    """Count a status other than ok, or warn that only a part of the file was analysed."""
+    if analysis.status == "ok" and not analysis.reason:
+        return
+    path = file.sighting.stored.path_text
+    if analysis.status in FAILED_STATUSES:
+        tally.failures.append(Failure(path, analysis.status, analysis.reason or ""))
+    elif analysis.status != "ok":
+        tally.findings[analysis.status] += 1
+    else:
+        tally.warnings.append(f"{path}: {analysis.reason}")

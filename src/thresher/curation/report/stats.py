@@ -1,0 +1,145 @@
+"""Totals of the whole catalog.
+
+Minutes are minutes of audio.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, distinct, func, select
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.measures import is_unmeasured
+from thresher.catalog.schema import (
+    STATUSES,
+    USABLE_STATUSES,
+    batch,
+    checkpoint,
+    clip,
+    location,
+    recording,
+    song,
+)
+from thresher.curation.checkpoints.summary import CLIPS, IS_GENERATED, KEPT, RECORDED, generated_files
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """The state of scoring by one metric: clips with a live score row, and clips that still need one."""
+
+    name: str
+    version: int
+    live: int
+    open: int
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Totals of the catalog.
+
+    `minutes_generated` is the length of all generated recordings, `minutes_kept` that of the usable ones after
+    trimming. `unread` counts files that are present but could not be read. `trimmed_otherwise` counts clips
+    that were trimmed with other settings than today's; `thresher reanalyse` trims them again. `unmeasured`
+    counts usable clips without measures of this version; the next scoring measures them, if the settings ask
+    for measures.
+    """
+
+    recordings: Mapping[str, int]
+    references: int
+    clips: int
+    present: int
+    missing: int
+    unread: int
+    minutes_generated: float
+    minutes_kept: float
+    batches: int
+    runs: int
+    checkpoints: int
+    ratings: Mapping[int, int]
+    rated: int
+    rejected: int
+    songs: int
+    metrics: tuple[MetricRow, ...]
+    trimmed_otherwise: int
+    unmeasured: int
+    database_bytes: int
+
+
+def stats(catalog: Catalog) -> Stats:
+    """Count the contents of the catalog."""
+    from thresher.catalog.recordings import trim_key  # compiles every pattern for file names
+
+    with catalog.reading() as connection:
+        count = _counter(connection)
+        statuses = connection.execute(select(recording.c.status, func.count()).group_by(recording.c.status))
+        by_status = {row.status: row[1] for row in statuses}
+        rated = select(clip.c.rating, func.count()).where(clip.c.rating.is_not(None)).group_by(clip.c.rating)
+        ratings = {row.rating: row[1] for row in connection.execute(rated.order_by(clip.c.rating))}
+        generated = connection.scalar(select(func.sum(RECORDED)).where(IS_GENERATED))
+        kept = connection.scalar(select(func.sum(KEPT)).select_from(CLIPS).where(IS_GENERATED))
+        files = generated_files()
+        runs, written = connection.execute(
+            select(func.count(distinct(checkpoint.c.run)), func.count(distinct(checkpoint.c.id))).select_from(
+                files.join(checkpoint, checkpoint.c.id == files.c.checkpoint_id)
+            )
+        ).one()
+        is_present = location.c.missing_since.is_(None)
+        other_trim = (clip.c.trim != trim_key(catalog.settings.trim), clip.c.kind != "marked")
+        return Stats(
+            recordings={status: by_status[status] for status in STATUSES if status in by_status},
+            references=count(recording, ~IS_GENERATED),
+            clips=count(clip),
+            present=count(location, is_present),
+            missing=count(location, ~is_present),
+            unread=count(location, is_present, location.c.recording_id.is_(None)),
+            minutes_generated=float(generated or 0) / 60,
+            minutes_kept=float(kept or 0) / 60,
+            batches=count(batch),
+            runs=runs,
+            checkpoints=written,
+            ratings=ratings,
+            rated=sum(ratings.values()),
+            rejected=count(clip, clip.c.rejected),
+            songs=count(song, ~song.c.deleted),
+            metrics=_metrics(connection, catalog.settings.metrics.use),
+            trimmed_otherwise=count(clip, *other_trim),
+            unmeasured=_unmeasured(connection) if catalog.settings.ingest.measure else 0,
+            database_bytes=_database_bytes(connection),
+        )
+
+
+def _counter(connection: Connection) -> Any:
+    def count(table: Any, *conditions: ColumnElement[Any]) -> int:
+        return int(connection.scalar(select(func.count()).select_from(table).where(*conditions)) or 0)
+
+    return count
+
+
+def _metrics(connection: Connection, in_use: Sequence[str]) -> tuple[MetricRow, ...]:
+    from thresher.catalog import scores
+    from thresher.signal.metrics.registry import find_metric
+
+    rows = []
+    for name in in_use:
+        metric = find_metric(name)
+        metric_id = scores.metric_id(connection, name, metric.version)
+        found = scores.survey(connection, metric_id, metric.keeps)
+        rows.append(MetricRow(name, metric.version, found.matrix.state.live, len(found.open_ids)))
+    return tuple(rows)
+
+
+def _unmeasured(connection: Connection) -> int:
+    statement = (
+        select(func.count())
+        .select_from(CLIPS)
+        .where(recording.c.status.in_(USABLE_STATUSES), is_unmeasured())
+    )
+    return int(connection.scalar(statement) or 0)
+
+
+def _database_bytes(connection: Connection) -> int:
+    return os.path.getsize(str(connection.engine.url.database))

@@ -1,0 +1,96 @@
+"""The `ingest` command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from thresher.errors import CatalogError
+from thresher.interfaces.cli.app import ADD, DONE_IN_PART, app, open_catalog
+from thresher.interfaces.cli.ingest_options import (
+    Attributes,
+    Epoch,
+    Jobs,
+    Run,
+    Step,
+    assignments,
+    with_jobs,
+)
+from thresher.interfaces.cli.ingest_output import tell_ingest
+from thresher.interfaces.cli.options import DryRun, Json
+from thresher.interfaces.cli.output import print_json
+from thresher.interfaces.cli.progress import ProgressBar
+
+if TYPE_CHECKING:
+    from thresher.catalog.catalog import Catalog
+    from thresher.curation.ingest.options import IngestOptions
+    from thresher.curation.ingest.report import IngestReport
+
+
+@app.command(rich_help_panel=ADD)
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders with everything below them.")],
+    run: Run = None,
+    epoch: Epoch = None,
+    step: Step = None,
+    attributes: Attributes = None,
+    role: Annotated[
+        str | None,
+        typer.Option(
+            help="generated, or reference for audio that the network was trained on. "
+            "Default: generated for new files."
+        ),
+    ] = None,
+    jobs: Jobs = None,
+    reread: Annotated[
+        bool, typer.Option("--reread", help="Re-read the metadata of files already in the catalog.")
+    ] = False,
+    dry_run: DryRun = False,
+    no_score: Annotated[bool, typer.Option("--no-score", help="Do not score the new clips now.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Mark files missing even if most of a folder is gone.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Add audio files to the catalog and score the new clips; unchanged files are skipped."""
+    from thresher.curation.ingest.options import IngestOptions
+
+    with open_catalog() as catalog:
+        options = IngestOptions(
+            run=run,
+            epoch=epoch,
+            step=step,
+            attributes=assignments(attributes or [], "--set"),
+            role=role,
+            executor=with_jobs(catalog.settings.ingest.executor, jobs),
+            reread=reread,
+            dry_run=dry_run,
+            score=not no_score,
+            mark_missing=yes,
+        )
+        report = _run_ingest(catalog, paths, options)
+    if json:
+        print_json(report)
+    else:
+        tell_ingest(report)
+    if report.scoring_failure:
+        raise CatalogError(report.scoring_failure)
+    if report.failures:
+        raise typer.Exit(DONE_IN_PART)
+
+
+def ingest_and_tell(paths: list[Path]) -> None:
+    """Run `thresher ingest` without options, and without its exit code."""
+    from thresher.curation.ingest.options import IngestOptions
+
+    with open_catalog() as catalog:
+        tell_ingest(_run_ingest(catalog, paths, IngestOptions()))
+
+
+def _run_ingest(catalog: Catalog, paths: list[Path], options: IngestOptions) -> IngestReport:
+    from thresher.curation.ingest.ingest import ingest as run
+
+    with ProgressBar("files") as progress:
+        return run(catalog, paths, options, progress)

@@ -1,0 +1,89 @@
+"""Reports of ingests and scoring in words, for all commands that ingest or score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from thresher.formatting import counted
+from thresher.interfaces.cli.output import say, tell
+
+if TYPE_CHECKING:
+    from thresher.curation.comparison.score import ScoreReport
+    from thresher.curation.ingest.report import IngestReport
+
+
+def tell_ingest(report: IngestReport) -> None:
+    """Print the whole report of an ingest."""
+    tell_counts(report)
+    for scoring in report.scores:
+        tell_scoring(scoring)
+    if report.held_back:
+        say(
+            f"{report.held_back} known files are gone, more than half of their folder: is a drive unplugged? "
+            "nothing was marked missing; `thresher ingest --yes` marks them"
+        )
+    tell_without_file(report.without_file)
+    tell_troubles(report)
+
+
+def tell_counts(report: IngestReport) -> None:
+    """Print what an ingest changed: one line, and one for each kind of finding."""
+    would = "would be " if report.dry_run else ""
+    parts = [
+        (report.added, "new"),
+        (report.copies, "copies of known content"),
+        (report.moved, "moved"),
+        (report.reanalysed, "analysed again"),
+        (report.corrected, "known files corrected"),
+        (report.unchanged, "unchanged"),
+        (report.renderings, "rendered songs, which are not added"),
+        (report.missing, f"{would}marked missing"),
+    ]
+    changes = ", ".join(f"{count} {what}" for count, what in parts if count) or "nothing to do"
+    head = "dry run, nothing was changed: " if report.dry_run else ""
+    name = "" if report.batch is None else f"batch {report.batch}: "
+    speed = f" ({report.files / report.seconds:.0f} files/s)" if report.added and report.seconds > 0 else ""
+    tell(f"{head}{name}{counted(report.files, 'file')} in {report.seconds:.1f} s{speed}: {changes}")
+    for status, count in sorted(report.findings.items()):
+        what = "silent" if status == "silent" else "too short for a fingerprint"
+        tell(f"{what}: {count} (thresher list status:{status})")
+    tell_suspects(len(report.suspects))
+
+
+def tell_scoring(report: ScoreReport) -> None:
+    """Print what scoring by one metric did."""
+    compacted = ", after compacting the matrix" if report.compacted else ""
+    tell(
+        f"{report.metric}: {counted(report.clips, 'clip')} scored in {counted(report.pairs, 'comparison')} "
+        f"({report.seconds:.2f} s); {report.live} have scores{compacted}"
+    )
+
+
+def tell_suspects(count: int) -> None:
+    """Print how many new clips resemble rejected clips."""
+    if count:
+        resemble = "resembles" if count == 1 else "resemble"
+        tell(
+            f"{counted(count, 'clip')} {resemble} clips that you rejected (thresher list suspect:yes; "
+            "thresher trust lifts the suspicion)"
+        )
+
+
+def tell_without_file(recordings: Sequence[int]) -> None:
+    """Report recordings whose measures or descriptors could not be computed."""
+    if recordings:
+        say(
+            f"{counted(len(recordings), 'recording')} can't be measured or described, because no file holds "
+            "them now; `thresher list missing:yes` shows them"
+        )
+
+
+def tell_troubles(report: IngestReport) -> None:
+    """Report warnings, and the files and folders that an ingest could not use."""
+    for warning in report.warnings:
+        say(f"note: {warning}")
+    if report.failures:
+        say(f"{len(report.failures)} could not be used:")
+        for failure in report.failures:
+            say(f"  {failure.path}: {failure.status}: {failure.reason}")

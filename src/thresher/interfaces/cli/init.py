@@ -1,0 +1,62 @@
+"""The `init` and `config` commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from thresher.interfaces.cli.app import ADD, MAINTAIN, app, open_catalog
+from thresher.interfaces.cli.options import Json
+from thresher.interfaces.cli.output import plain, print_facts, print_json, say
+
+
+@app.command(rich_help_panel=ADD)
+def init(
+    folder: Annotated[
+        Path, typer.Argument(help="The folder of the catalog; created if it does not exist.")
+    ] = Path(),
+) -> None:
+    """Create a catalog: catalog.toml and catalog.db in a folder."""
+    from thresher.catalog.catalog import Catalog
+
+    with Catalog.create(folder) as catalog:
+        say(f"created a catalog in {catalog.root}; next: thresher ingest PATH")
+
+
+@app.command(rich_help_panel=MAINTAIN)
+def config(json: Json = False) -> None:
+    """Show the settings in use, their file, and the program that makes fingerprints."""
+    from thresher.signal.features.fingerprint import find_backend
+
+    with open_catalog() as catalog:
+        backend = find_backend(catalog.settings.fingerprint.backend)
+        settings = plain(catalog.settings)
+        settings["provenance"] = [
+            {"name": pattern.name, "pattern": pattern.regex.pattern}
+            for pattern in catalog.settings.provenance
+        ]
+        found = {
+            "file": str(catalog.file),
+            "fingerprints": {"backend": backend.name, "version": backend.version},
+            **settings,
+        }
+        if json:
+            print_json(found)
+            return
+        say(f"settings of {catalog.file}; catalog.example.toml explains every key")
+        print_facts(_flat(found))
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, object]]:
+    """Turn nested settings into pairs of a dotted name and a value."""
+    facts: list[tuple[str, object]] = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            facts += _flat(value, f"{prefix}{name}.")
+        elif name == "provenance":
+            facts += [(name, f"{entry['name']}: {entry['pattern']}") for entry in value]
+        else:
+            facts.append((f"{prefix}{name}", value))
+    return facts

@@ -1,0 +1,82 @@
+"""The `score` and `reanalyse` commands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from thresher.formatting import any_of, counted
+from thresher.interfaces.cli.app import MAINTAIN, app, open_catalog, terms_of
+from thresher.interfaces.cli.ingest_options import Jobs, with_jobs
+from thresher.interfaces.cli.ingest_output import tell_scoring, tell_suspects, tell_without_file
+from thresher.interfaces.cli.options import DryRun, Json, OptionalQuery
+from thresher.interfaces.cli.output import print_json, say, tell
+from thresher.interfaces.cli.progress import ProgressBar
+from thresher.signal.metrics.registry import METRICS
+
+
+@app.command(rich_help_panel=MAINTAIN)
+def score(
+    metric: Annotated[
+        str | None, typer.Option(help=f"Score by {any_of(METRICS)}. Default: all metrics in use.")
+    ] = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Score clips that have no scores yet against all clips that have."""
+    from thresher.curation.comparison.score import open_work
+    from thresher.curation.comparison.score import score as run
+    from thresher.curation.ingest.catch_up import CatchUpReport, catch_up, planned_scores
+
+    done = CatchUpReport()
+    with open_catalog() as catalog, ProgressBar() as progress:
+        if dry_run:
+            reports = (open_work(catalog, metric),) if metric else planned_scores(catalog)
+        elif metric:
+            reports = (run(catalog, metric, progress),)
+        else:
+            done = catch_up(catalog, progress=progress)
+            reports = done.scores
+    if json:
+        print_json(reports)
+        tell_without_file(done.without_file)
+        return
+    for report in reports:
+        if dry_run:
+            clips, pairs = counted(report.clips, "clip"), counted(report.pairs, "comparison")
+            tell(f"dry run, {report.metric}: {clips} would be scored in {pairs}")
+        else:
+            tell_scoring(report)
+    tell_suspects(len(done.suspects))
+    tell_without_file(done.without_file)
+
+
+@app.command(rich_help_panel=MAINTAIN)
+def reanalyse(
+    query: OptionalQuery = None,
+    jobs: Jobs = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Analyse known files again with today's settings; ids, ratings and tags stay."""
+    from thresher.curation.ingest.reanalyse import reanalyse as run
+
+    with open_catalog() as catalog, ProgressBar("files") as progress:
+        terms = terms_of(catalog, query or [])
+        executor = with_jobs(catalog.settings.ingest.executor, jobs)
+        report = run(catalog, terms, executor=executor, dry_run=dry_run, progress=progress)
+    if json:
+        print_json(report)
+        return
+    if dry_run:
+        tell(f"dry run: {counted(report.analysed, 'recording')} would be analysed")
+        return
+    tell(f"{report.analysed} analysed in {report.seconds:.1f} s, {counted(report.changed, 'clip')} changed")
+    for scoring in report.scores:
+        tell_scoring(scoring)
+    if report.without_file:
+        say(
+            f"{counted(len(report.without_file), 'recording')} not analysed, because no file holds them now; "
+            "`thresher list missing:yes` shows them"
+        )

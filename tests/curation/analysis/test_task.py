@@ -1,0 +1,61 @@
+"""Tasks and results of an analysis: plain data that travels between processes, and its stored form."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import struct
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thresher.curation.analysis.analyse import analyse
+from thresher.curation.analysis.task import Analysis, AnalysisTask, content_of
+from thresher.signal.features.trim import TrimSettings
+
+RATE = 16_000
+
+
+def task_of(path: Path, **changes: Any) -> AnalysisTask:
+    state = path.stat()
+    task = AnalysisTask(os.fsencode(path), state.st_size, state.st_mtime_ns, TrimSettings(), "auto", 7200.0)
+    return replace(task, **changes)
+
+
+def analysed(path: Path, **changes: Any) -> Analysis:
+    found = analyse(task_of(path, **changes))
+    assert isinstance(found, Analysis)
+    return found
+
+
+def wav(channels: int, rate: int, data: bytes) -> bytes:
+    form = struct.pack("<HHIIHH", 1, channels, rate, rate * 2 * channels % 2**32, 2 * channels, 16)
+    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def test_tasks_and_results_travel_between_processes(tmp_path: Path, write_clip: Any) -> None:
+    path = write_clip(tmp_path / "a.wav", 9)
+    task = task_of(path)
+    assert pickle.loads(pickle.dumps(task)) == task
+    found = analysed(path)
+    again = pickle.loads(pickle.dumps(found))
+    np.testing.assert_array_equal(found.fingerprint, again.fingerprint)
+    assert replace(again, fingerprint=None) == replace(found, fingerprint=None)
+
+
+def test_content_holds_little_endian_words_beside_their_checksum(tmp_path: Path, write_clip: Any) -> None:
+    found = analysed(write_clip(tmp_path / "a.wav", 9))
+    assert found.fingerprint is not None
+    content = content_of(found, "KEY")
+    columns = content.whole.columns()
+    np.testing.assert_array_equal(np.frombuffer(columns["fingerprint"], "<u4"), found.fingerprint)
+    assert columns["fingerprint_crc32"] == zlib.crc32(columns["fingerprint"])
+    assert (columns["trim"], columns["start_frame"], columns["end_frame"]) == ("KEY", 0, 4 * RATE)
+    assert content.columns()["sample_rate"] == RATE
+    nothing = content_of(Analysis("unreadable", "why"), "KEY")
+    assert (nothing.sample_rate, nothing.whole.fingerprint, nothing.reason) == (None, None, "why")
+    assert nothing.whole.columns()["fingerprint_crc32"] is None
