@@ -1,6 +1,6 @@
-"""`thresher` and `python -m thresher`.
+"""The entry point of `thresher` and `python -m thresher`.
 
-Worker processes read this module again, so it imports nothing by itself.
+Worker processes import this module again, so it imports nothing at module level.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import sys
 
 
 def main() -> int:
-    """Run the command line; the exit code."""
-    # a command makes many objects that stay and few cycles: to look for those at every step is wasted
+    """Run the command line and return its exit code."""
+    # a command makes many long-lived objects and few cycles, so frequent collections waste time
     gc.set_threshold(50_000, 20, 20)
     from thresher.interfaces.cli.main import run
 
     code = run(sys.argv[1:])
-    gc.freeze()  # the process ends: to look through all that it made would take a tenth of a listing's time
+    gc.freeze()  # skip the last collection, which would take a tenth of the time of a listing
     return code
 
 

@@ -1,26 +1,26 @@
-"""The one family of errors a user can meet; each knows the exit code it ends a command with.
+"""The errors that users can see. Each class has the exit code with which the command line ends.
 
-A message is one sentence that names the thing, the value that was wrong and the next command.
-Everything in it may come from a file name, so whoever prints it escapes it.
+A message is one sentence: what is wrong, with the value, and the next command. Messages can contain file names, so
+code that prints them escapes them.
 """
 
 from __future__ import annotations
 
 
 class ThresherError(Exception):
-    """Something the user can act on; the root of every error raised on purpose."""
+    """The base class of all errors that thresher raises on purpose."""
 
     exit_code = 1
 
 
 class UsageError(ThresherError):
-    """The command was asked something that makes no sense."""
+    """An argument is invalid."""
 
     exit_code = 2
 
 
 class QueryError(UsageError):
-    """A query could not be understood; `position` is where, in characters from 0."""
+    """A query is invalid; `position` is the index of the first wrong character."""
 
     def __init__(self, message: str, position: int = 0) -> None:
         super().__init__(message)
@@ -28,24 +28,24 @@ class QueryError(UsageError):
 
 
 class CatalogError(ThresherError):
-    """The catalog or its settings need the user's action before anything can be done."""
+    """The catalog or its settings need an action of the user before the command can run."""
 
     exit_code = 3
 
 
 class ConfigError(CatalogError):
-    """`catalog.toml` holds something that is not a setting."""
+    """`catalog.toml` contains an unknown setting or an invalid value."""
 
 
 class BackendMissingError(CatalogError):
-    """Nothing on this machine can make fingerprints."""
+    """No fingerprint backend (Chromaprint library or program) is installed."""
 
 
 class NotFoundError(ThresherError):
-    """No clip, song, batch or file goes by that name."""
+    """No clip, song, batch or file has this name."""
 
     exit_code = 4
 
 
 class AudioError(ThresherError):
-    """A file's audio could not be decoded; the message holds the decoder's words."""
+    """The audio of a file could not be decoded; the message contains the decoder's message."""

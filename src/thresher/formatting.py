@@ -1,4 +1,4 @@
-"""Pieces of sentences that messages and tables share: counts with their noun, lists cut to a length."""
+"""Parts of messages: counts with a noun, shortened lists, alternatives."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Iterable, Sequence
 
 
 def counted(number: int, noun: str) -> str:
-    """How many of what: "1 clip", "2,000 clips"; the noun's plural ends in s."""
+    """Return a count with its noun: "1 clip", "2,000 clips". The plural must end in s."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:
-    """The first names of what a sentence is about, and how many more there are."""
+    """Return the first `most` names, and the number of further ones: "a, b and 3 more"."""
     rest = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + rest
 
 
 def any_of(words: Iterable[str]) -> str:
-    """The words as alternatives: "a", "a or b", "a, b or c"."""
+    """Return words as alternatives: "a", "a or b", "a, b or c"."""
     *most, last = words
     return f"{', '.join(most)} or {last}" if most else last
 

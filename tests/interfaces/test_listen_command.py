@@ -144,7 +144,7 @@ class Terminal:
         os.write(self._own, keys.encode())
 
     def at(self, place: int) -> str:
-        """Wait until a clip plays and keys count for it; what is told of it."""
+        """Wait until a clip plays and keys count for it; return the text shown for it."""
         self.until(f"\n{place} of ")
         return self.until("q quit")
 
@@ -177,7 +177,7 @@ def is_gone(pid: int) -> bool:
         return True
 
 
-def test_a_sitting_with_every_key(home: Home) -> None:
+def test_every_key_of_a_session_works(home: Home) -> None:
     home.put_player()
     home.hold.touch()
     with Terminal(home, "listen", "--minutes", "1") as terminal:
@@ -192,12 +192,12 @@ def test_a_sitting_with_every_key(home: Home) -> None:
         terminal.press("x")
         terminal.at(3)
         terminal.press("r")
-        terminal.until("again")
+        terminal.until("replay")
         terminal.until("q quit")
         terminal.press("b")
         terminal.at(2)
         terminal.press("?")
-        terminal.until("undo the last thing")
+        terminal.until("undo the last decision")
         terminal.press("u")
         terminal.until("undone")
         terminal.at(2)
@@ -236,7 +236,7 @@ def test_what_is_typed_ahead_judges_nothing(home: Home) -> None:
     assert home.history() == ["listen rate 4: 1"]
 
 
-def test_a_sitting_goes_on_where_it_stopped_and_plays_to_the_end(home: Home) -> None:
+def test_a_session_continues_where_the_last_one_stopped(home: Home) -> None:
     home.put_player()
     home.hold.touch()
     with Terminal(home, "listen", "--minutes", "1") as terminal:
@@ -248,7 +248,7 @@ def test_a_sitting_goes_on_where_it_stopped_and_plays_to_the_end(home: Home) -> 
     home.hold.unlink()
     with Terminal(home, "listen", "--pause", "0") as terminal:
         terminal.until("continuing: 5 of 6 clips left, 0:20")
-        terminal.until("5 clips heard; the queue is done")
+        terminal.until("5 clips heard; the queue is finished")
         assert terminal.ends() == 0
     assert len(home.played()) == 7
     assert len(home.history()) == 6
@@ -283,7 +283,7 @@ def test_half_a_clip_is_heard_when_it_is_left(home: Home, write_clip: Callable[.
     with Terminal(home, "listen", "epoch:4") as terminal:
         terminal.at(1)
         terminal.press("n")
-        terminal.until("1 clip heard; the queue is done")
+        terminal.until("1 clip heard; the queue is finished")
         assert terminal.ends() == 0
     assert home.history() == ["listen: 7"]
 
@@ -357,8 +357,8 @@ def test_without_a_terminal_all_is_played(home: Home) -> None:
     home.run("listen", "--list", "--minutes", "1")
     gone.unlink()
     done = home.run("listen")
-    assert "5 clips heard, 1 passed over for want of their files; the queue is done" in done.stdout
-    assert "clip 1 is passed over: the clip's file is missing" in done.stderr
+    assert "5 clips heard, 1 skipped because their files are missing; the queue is finished" in done.stdout
+    assert "clip 1 skipped: the clip's file is missing" in done.stderr
     assert len(home.played()) == 5
     assert {row["id"] for row in json.loads(home.run("list", "heard:no", "--json").stdout)} == {1}
 
@@ -400,7 +400,7 @@ def test_which_queue_goes_on(
     assert "continuing" not in told("epoch:2..", "--minutes", "1", "--list")
     for same in ([], ["epoch:2.."], ["--minutes", "1"], ["epoch:2..", "--minutes", "1"]):
         assert told(*same, "--list") == "continuing: 4 of 4 clips left, 0:16\n"
-    assert "not stored: the queue that there is has 4 clips left" in told("epoch:3", "--list")
+    assert "not stored: the current queue has 4 clips left" in told("epoch:3", "--list")
     assert "not stored" in told("--minutes", "0.1", "--list")
     assert "continuing: 4 of 4 clips left" in told("--list")
     assert "continuing" not in told("--new", "--list")
@@ -414,7 +414,7 @@ def test_which_queue_goes_on(
 def test_playing_one_clip_is_remembered_too(home: Home) -> None:
     home.put_player()
     done = home.run("play", "2")
-    assert "thresher undo 1 takes it back" in done.stderr
+    assert "`thresher undo 1` reverts it" in done.stderr
     assert home.history() == ["play: 2"]
     assert [row["id"] for row in json.loads(home.run("list", "heard:yes", "--json").stdout)] == [2]
     home.run("undo")

@@ -1,4 +1,4 @@
-"""Which keys count when: a sitting without a terminal, an audio device or a clock."""
+"""When each key takes effect, tested without a terminal, an audio device or a clock."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import pytest
 from thresher.catalog.catalog import Catalog
 from thresher.curation.listening.player import Playing
 from thresher.curation.listening.queue import Queue
+from thresher.interfaces.cli.keyboard import Keyboard
 from thresher.interfaces.cli.listening_session import GRACE, KEYS, Session
 
 
 class Played:
-    """What plays, and the keys pressed meanwhile: each at its second, None where there is none."""
+    """A player and a keyboard: each key is pressed at its second; None is no key."""
 
     def __init__(self, keys: Sequence[tuple[float, str | None]], length: float) -> None:
         self._keys, self._length = list(keys), length
@@ -39,8 +40,8 @@ def key_of(
 ) -> str | None:
     played = Played(keys, length)
     queue = Queue(1, 0.0, "", 1.0, ())
-    session = Session(cast(Catalog, None), queue, ("aplay",), played, pause)
-    key = session._key_while(cast(Playing, played))
+    session = Session(cast(Catalog, None), queue, ("aplay",), cast(Keyboard, played), pause)
+    key = session._wait_for_key(cast(Playing, played))
     assert played.forgotten == 1
     return key
 
@@ -49,32 +50,32 @@ LATER = GRACE + 0.1
 
 
 @pytest.mark.parametrize("key", [*"12345xn", " ", "\n", "\r"])
-def test_keys_that_judge_or_pass_count_after_a_moment(key: str) -> None:
+def test_keys_that_rate_reject_or_skip_work_after_the_first_moment(key: str) -> None:
     assert key_of([(0.0, key), (GRACE - 0.01, key), (LATER, "q")]) == "q"
     assert key_of([(0.0, None), (LATER, key)]) == key
 
 
 @pytest.mark.parametrize("key", "rbuq")
-def test_keys_that_judge_nothing_count_at_once(key: str) -> None:
+def test_other_keys_work_at_once(key: str) -> None:
     assert key_of([(0.0, key)]) == key
 
 
 @pytest.mark.parametrize("key", ["7", "0", "X", "é", "\x04", "\t"])
-def test_other_keys_do_nothing(key: str) -> None:
+def test_unknown_keys_do_nothing(key: str) -> None:
     assert key_of([(0.0, None), (LATER, key), (LATER, "q")]) == "q"
 
 
-def test_help_is_shown_and_the_clip_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_is_shown_while_the_clip_plays_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert key_of([(LATER, "?"), (LATER, None), (LATER, "3")]) == "3"
     told = capsys.readouterr().err
     assert told.count(KEYS) == 1
     assert "undo the last" in told
 
 
-def test_a_clip_ends_by_itself_or_waits_for_a_key() -> None:
+def test_a_clip_that_ends_waits_for_a_key_during_the_pause() -> None:
     assert key_of([(0.0, None), (LATER, None), (3.0, None)], length=2.0) is None
     assert key_of([(0.0, None), (3.0, None), (3.0, "4")], length=2.0, pause=600.0) == "4"
 
 
-def test_a_terminal_that_is_gone_ends_the_sitting() -> None:
+def test_a_lost_terminal_ends_the_session() -> None:
     assert key_of([(0.0, "")]) == "q"

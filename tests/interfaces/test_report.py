@@ -206,9 +206,9 @@ def test_a_picture_that_is_no_figure_is_not_replaced_and_nothing_is_written_then
 
 
 def test_folders_that_are_not_there_are_named(trained: Catalog, tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match=r"there is no folder .*nowhere"):
+    with pytest.raises(NotFoundError, match=r"folder .*nowhere.* does not exist"):
         write_report(trained, tmp_path / "nowhere/report.html")
-    with pytest.raises(NotFoundError, match=r"there is no folder .*nowhere"):
+    with pytest.raises(NotFoundError, match=r"folder .*nowhere.* does not exist"):
         write_report(trained, tmp_path / "report.html", png=tmp_path / "nowhere/png")
     with pytest.raises(UsageError, match="is a folder"):
         write_report(trained, tmp_path)
@@ -241,7 +241,7 @@ def test_empty_and_small_catalogs_have_pages(
     full: Catalog, write_clip: WriteClip, serial: IngestOptions, tmp_path: Path
 ) -> None:
     text = Path(write_report(full, tmp_path / "report.html", png=tmp_path / "png").path).read_text()
-    for sentence in ("no training to draw", "no checkpoint to show", "There is no map", "no clip to hear"):
+    for sentence in ("nothing to plot", "No checkpoint to show", "No map", "No clip to play"):
         assert sentence in text
     write_clip(full.root / "runs/alone.wav", 1)
     ingest(full, [full.root / "runs"], serial)
@@ -256,8 +256,8 @@ def test_without_likeness_the_page_says_so(
         write_clip(tmp_path / f"runs/night_e={index // 2}({index})_t=0.9.wav", index)
     ingest(catalog, [tmp_path / "runs"], serial)
     text = Path(write_report(catalog, tmp_path / "report.html").path).read_text()
-    assert "Clips are not compared by likeness" in text
-    assert "The first, as none is rated and none compared" in text
+    assert "This catalog has no likeness scores" in text
+    assert "First clips (no ratings, no likeness scores)" in text
     assert "thresher dupes" in text
 
 

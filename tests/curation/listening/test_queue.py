@@ -25,9 +25,9 @@ from thresher.curation.listening.heard import mark_heard
 from thresher.curation.listening.queue import (
     Queue,
     finish_listening,
-    pass_over,
     plan_listening,
     resume_listening,
+    skip,
 )
 from thresher.errors import NotFoundError, UsageError
 
@@ -85,14 +85,18 @@ def test_a_queue_has_one_of_each_checkpoint_then_what_is_unlike(fresh: Catalog) 
     queue = plan_listening(fresh, (), 5 * 3 / 60)
     assert len(queue.clips) == 5
     assert {row.epoch for row in queue.clips[:3]} == {1, 2, 3}
-    assert [row.why for row in queue.clips] == ["new checkpoint"] * 3 + ["unlike the others"] * 2
+    assert [row.why for row in queue.clips] == ["new checkpoint"] * 3 + ["different from the others"] * 2
     # of the third epoch, which has a tone, a hiss and a beat, all that is no tone
     assert {8, 9} <= set(ids(queue))
-    assert queue.clips[0].gap is None
-    assert all(row.gap is not None and 0 <= row.gap <= 1 for row in queue.clips[1:])
+    assert queue.clips[0].distance is None
+    assert all(row.distance is not None and 0 <= row.distance <= 1 for row in queue.clips[1:])
     assert queue.reach is not None
     assert (queue.reach.left_out, queue.reach.without_descriptor) == (4, 0)
-    others = [row.gap for row in plan_listening(fresh, (), 1, dry_run=True).clips[5:] if row.gap is not None]
+    others = [
+        row.distance
+        for row in plan_listening(fresh, (), 1, dry_run=True).clips[5:]
+        if row.distance is not None
+    ]
     assert queue.reach.radius == pytest.approx(max(others), abs=1e-5)
 
 
@@ -101,7 +105,10 @@ def test_a_plan_is_the_same_again_and_a_dry_run_leaves_nothing(fresh: Catalog) -
     assert dry.id is None
     assert resume_listening(fresh) is None
     real = plan_listening(fresh, (), 0.3)
-    assert (ids(real), [row.gap for row in real.clips]) == (ids(dry), [row.gap for row in dry.clips])
+    assert (ids(real), [row.distance for row in real.clips]) == (
+        ids(dry),
+        [row.distance for row in dry.clips],
+    )
     stored = resume_listening(fresh)
     assert stored is not None
     assert (stored.clips, stored.query, stored.minutes) == (real.clips, "", 0.3)
@@ -144,7 +151,7 @@ def test_going_on_where_one_stopped(fresh: Catalog) -> None:
     queue = plan_listening(fresh, ["epoch:2.."], 1)
     assert len(queue.clips) == 6
     mark_heard(fresh, ids(queue)[:2], not_before=queue.started_at)
-    pass_over(fresh, queue, ids(queue)[2])
+    skip(fresh, queue, ids(queue)[2])
     judging.reject(fresh, [str(ids(queue)[3])])
     assert left(fresh) == ids(queue)[4:]
     assert heard(fresh) == set(ids(queue)[:2])
@@ -193,9 +200,9 @@ def test_a_rating_takes_a_rejection_back(fresh: Catalog) -> None:
 
 def test_impossible_judgements_are_refused(fresh: Catalog) -> None:
     for wrong in (0, 6):
-        with pytest.raises(UsageError, match="no rating"):
+        with pytest.raises(UsageError, match="invalid rating"):
             mark_heard(fresh, [1], rating=wrong)
-    with pytest.raises(UsageError, match="no rejection"):
+    with pytest.raises(UsageError, match="without a rejection"):
         mark_heard(fresh, [1], rating=3, reject=True)
     with pytest.raises(NotFoundError, match="thresher list"):
         mark_heard(fresh, [99])
@@ -239,10 +246,10 @@ def test_new_clips_enter_a_new_queue_only(fresh: Catalog) -> None:
 def test_checkpoints_that_nobody_heard_come_first(fresh: Catalog) -> None:
     mark_heard(fresh, [1, 7])
     queue = plan_listening(fresh, (), 3 * 3 / 60)
-    assert [row.why for row in queue.clips] == ["new checkpoint", *["its checkpoint's first here"] * 2]
+    assert [row.why for row in queue.clips] == ["new checkpoint", *["first of its checkpoint"] * 2]
     assert queue.clips[0].epoch == 2
     assert {row.epoch for row in queue.clips[1:]} == {1, 3}
-    assert all(row.gap is not None for row in queue.clips)
+    assert all(row.distance is not None for row in queue.clips)
 
 
 def test_a_missing_file_is_told_and_comes_back(fresh: Catalog) -> None:
@@ -267,7 +274,7 @@ def test_without_descriptors_clips_are_spread_over_checkpoints(tmp_path: Path, t
         ingest(catalog, [template / "clips"], SERIAL)
         queue = plan_listening(catalog, (), 5 * 3 / 60)
         assert ids(queue) == [1, 4, 7, 2, 5]
-        assert {row.gap for row in queue.clips} == {None}
+        assert {row.distance for row in queue.clips} == {None}
         assert queue.reach is not None
         assert (queue.reach.without_descriptor, queue.reach.radius) == (9, None)
         finish_listening(catalog)

@@ -1,4 +1,4 @@
-"""What was heard is remembered: a decision like any other, so that undoing it takes it back."""
+"""Mark clips as heard. This is a decision, so `undo` reverts it."""
 
 from __future__ import annotations
 
@@ -26,28 +26,26 @@ def mark_heard(
     reject: bool = False,
     not_before: float = 0.0,
 ) -> Decision | None:
-    """Remember that clips were heard now, with the rating or the rejection they got, as one decision.
+    """Mark clips as heard now, with the rating or rejection they got, in one decision.
 
-    A rating given here takes a rejection back: who rates what plays wants to keep it. The time is at least
-    `not_before`, seconds since 1970, for clocks are set back. None where all was so already; NotFoundError where no
-    such clip is left.
+    A rating also takes back a rejection, because whoever rates a clip wants to keep it. The time is at least
+    `not_before` (seconds since 1970), in case the clock was set back. Returns None if nothing changed. Raises
+    NotFoundError if none of the clips is in the catalog.
     """
     if rating is not None and (rating not in RATINGS or reject):
-        raise UsageError(f'"{rating}" is no rating; give 1 to 5, and no rejection with it')
+        raise UsageError(f"invalid rating {rating} (expected 1 to 5, without a rejection)")
     judged = {} if rating is None else {"rating": rating, "rejected": False}
     judged |= {"rejected": True} if reject else {}
     with catalog.writing() as connection:
         known = _known(connection, clip_ids)
         if not known:
-            raise NotFoundError(
-                "the clip is not in the catalog any more; `thresher list` shows what there is"
-            )
+            raise NotFoundError("the clip is no longer in the catalog; `thresher list` shows all clips")
         values = {"heard_at": max(time.time(), not_before), **judged}
         wishes = (
             Assignment("clip", clip_id, name, value) for clip_id in known for name, value in values.items()
         )
-        said = _summary(verb, known, rating, reject=reject)
-        return decisions.decide(connection, verb, said, wishes)
+        summary = _summary(verb, known, rating, reject=reject)
+        return decisions.decide(connection, verb, summary, wishes)
 
 
 def _known(connection: Connection, clip_ids: Iterable[int]) -> list[int]:
@@ -58,6 +56,6 @@ def _known(connection: Connection, clip_ids: Iterable[int]) -> list[int]:
 
 
 def _summary(verb: str, known: Sequence[int], rating: int | None, *, reject: bool) -> str:
-    said = " reject" if reject else "" if rating is None else f" rate {rating}"
+    judgement = " reject" if reject else "" if rating is None else f" rate {rating}"
     which = str(known[0]) if len(known) == 1 else counted(len(known), "clip")
-    return f"{verb}{said}: {which}"
+    return f"{verb}{judgement}: {which}"

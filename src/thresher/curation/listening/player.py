@@ -1,4 +1,4 @@
-"""Play clips and songs through the system's own player, if there is one."""
+"""Play clips and songs with an audio player of the system."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ PLAYERS: tuple[tuple[str, ...], ...] = (
     ("play", "-q"),
     ("mpv", "--no-video", "--really-quiet"),
 )
-"""Commands that play a WAV file to its end, in the order in which they are looked for."""
+"""Commands that play a WAV file to its end; the first one installed is used."""
 
 STOP_SECONDS = 1.0
-"""How long a player may take to end when asked to."""
+"""Seconds that a player may take to end after SIGTERM; then it is killed."""
 
 
 @dataclass(frozen=True)
 class Played:
-    """What was played: a file, by which program, and for a clip the decision that remembers it."""
+    """The file that was played, the player, and the decision that marked the clip as heard."""
 
     file: str
     player: str
@@ -52,7 +52,7 @@ class Played:
 
 @dataclass(frozen=True)
 class ClipAudio:
-    """A clip's span in a file for a player; `shown` is where the clip itself lies."""
+    """A clip's span in a temporary WAV file for a player; `shown` is the path of the clip's own file."""
 
     file: str
     shown: str
@@ -60,17 +60,17 @@ class ClipAudio:
 
 
 def has_player() -> bool:
-    """Whether this system can play at all."""
+    """Whether a supported player is installed."""
     return any(shutil.which(player[0]) for player in PLAYERS)
 
 
 def find_player() -> tuple[str, ...]:
-    """The first player of this system; ThresherError names what to install where there is none."""
+    """Return the command of the first player installed. Raises ThresherError if there is none."""
     for player in PLAYERS:
         if shutil.which(player[0]):
             return player
     raise ThresherError(
-        "no player was found; install one of "
+        "no audio player found; install one of "
         + ", ".join(player[0] for player in PLAYERS)
         + (" (sudo apt install pipewire-bin)" if sys.platform == "linux" else "")
     )
@@ -92,9 +92,9 @@ def play_clip(catalog: Catalog, term: str) -> Played:
 
 @contextmanager
 def clip_audio(catalog: Catalog, clip_id: int) -> Iterator[ClipAudio]:
-    """The trimmed span of a clip as a WAV file of its own, which is gone behind the block.
+    """Write the trimmed span of a clip to a temporary WAV file, which is deleted at the end of the block.
 
-    NotFoundError where the clip's file is nowhere, or holds nothing to hear.
+    Raises NotFoundError if the clip's file is missing or its span is empty.
     """
     track = track_of_clip(catalog, clip_id)
     source = _content(catalog, track.recording_sha256)
@@ -115,12 +115,12 @@ def clip_audio(catalog: Catalog, clip_id: int) -> Iterator[ClipAudio]:
 
 
 class Playing:
-    """A file that plays while the program goes on; leaving the block stops it, and all that the player started."""
+    """A player that runs in the background. The end of the block stops it and its child processes."""
 
     def __init__(self, audio: ClipAudio, player: Sequence[str]) -> None:
         self._audio, self._player = audio, player
         self._begun = time.monotonic()
-        # a session of its own: Ctrl-C is for this program, and a player that is a script ends with its children
+        # a session of its own: Ctrl-C reaches only this program, and stop() ends a player script with its children
         self._process = subprocess.Popen(
             [*player, audio.file],
             stdin=subprocess.DEVNULL,
@@ -139,18 +139,18 @@ class Playing:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since it began."""
+        """Seconds since the player started."""
         return time.monotonic() - self._begun
 
     @property
     def share(self) -> float:
-        """How much of the file was played, 0 to 1: all where the player ended, else by the clock."""
+        """The share of the file that was played, 0 to 1; estimated from the time while the player runs."""
         if self._process.poll() == 0 or not self._audio.seconds:
             return 1.0
         return min(1.0, self.elapsed / self._audio.seconds)
 
     def has_ended(self, within: float = 0.0) -> bool:
-        """Whether it played to its end, waiting so many seconds for it; ThresherError where the player failed."""
+        """Whether the player has ended, after waiting up to `within` seconds. Raises ThresherError if it failed."""
         try:
             code = self._process.wait(within)
         except subprocess.TimeoutExpired:
@@ -160,7 +160,7 @@ class Playing:
         return True
 
     def stop(self) -> None:
-        """End the player, if it still plays."""
+        """End the player if it is still running."""
         for kind in (signal.SIGTERM, signal.SIGKILL):
             if self._process.poll() is None:
                 with suppress(ProcessLookupError):
@@ -170,7 +170,7 @@ class Playing:
 
 
 def play_song(catalog: Catalog, name: str) -> Played:
-    """Play the last rendering of a song that is still where it was written."""
+    """Play the latest rendering of a song whose file is present."""
     player = find_player()
     for path in rendered_files(catalog, name):
         if path.exists():
@@ -179,7 +179,7 @@ def play_song(catalog: Catalog, name: str) -> Played:
 
 
 def rendered_files(catalog: Catalog, name: str) -> list[Path]:
-    """Where the renderings of a song were written, the latest first."""
+    """Return the paths of a song's renderings, the latest first."""
     from sqlalchemy import select
 
     from thresher.catalog.schema import rendering
@@ -196,7 +196,7 @@ def rendered_files(catalog: Catalog, name: str) -> list[Path]:
 
 
 def play_file(file: str, player: Sequence[str], *, shown: str) -> Played:
-    """Run the player on a file and wait for its end."""
+    """Play a file and wait until the player ends. Raises ThresherError if it fails."""
     done = subprocess.run([*player, file], stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise ThresherError(f"{player[0]} could not play {shown} (exit code {done.returncode})")
@@ -206,5 +206,5 @@ def play_file(file: str, player: Sequence[str], *, shown: str) -> Played:
 def _content(catalog: Catalog, sha256: str) -> bytes:
     file = find_content(catalog, sha256)
     if file is None:
-        raise NotFoundError("the clip's file is missing; put it back and `thresher ingest` its folder")
+        raise NotFoundError("the clip's file is missing; restore it, then `thresher ingest` its folder")
     return file.path

@@ -1,4 +1,4 @@
-"""A listening queue as a playlist, for systems without a player, or with a better one."""
+"""Write a listening queue as an M3U playlist, for systems without a supported player."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _OURS = f"#EXTM3U\n#PLAYLIST:{TITLE}\n"
 
 @dataclass(frozen=True)
 class Playlist:
-    """What was written: `clips` in `path`, `missing` being those whose files are nowhere.
+    """The playlist written to `path`: its number of clips, and the clips left out because no file is present.
 
-    They play `seconds` where the player knows where clips start and stop within their files, as VLC does, and
-    `file_seconds` where it plays whole files.
+    `seconds` is its length in a player that plays each clip's span, as VLC does; `file_seconds` the length in a
+    player that plays whole files.
     """
 
     path: str
@@ -44,16 +44,18 @@ def write_playlist(
     *,
     overwrite: bool = False,
 ) -> Playlist:
-    """Write what is left of a queue as extended M3U, by default to listen.m3u8 in the catalog's folder.
+    """Write the clips of a queue that are not done as extended M3U, by default to listen.m3u8 beside the catalog.
 
-    An earlier playlist of a queue is replaced, any other file only to `overwrite` (UsageError). NotFoundError where
-    no file is there.
+    A playlist that this function wrote is replaced; any other file only with `overwrite` (else UsageError). Raises
+    NotFoundError if no file of the queue is present.
     """
     target = playlist_target(catalog, file, overwrite=overwrite)
     files = content_files(catalog, {row.sha256 for row in queue.left})
     rows = [row for row in queue.left if row.sha256 in files]
     if not rows:
-        raise NotFoundError("no file of the queue is there; put them back and `thresher ingest` their folder")
+        raise NotFoundError(
+            "no file of the queue is present; restore the files, then `thresher ingest` their folder"
+        )
     seconds = sum(row.seconds for row in rows)
     entries = tuple(_entry(row, files[row.sha256]) for row in rows)
     sheet = Sheet(TITLE, queue.query, b"", 1, 1, seconds, entries, "")
@@ -67,13 +69,13 @@ def write_playlist(
 def playlist_target(
     catalog: Catalog, file: str | os.PathLike[str] | None = None, *, overwrite: bool = False
 ) -> Path:
-    """Where a playlist goes, checked; see `write_playlist`."""
+    """Return the path to write a playlist to. Raises UsageError if `write_playlist` must not write there."""
     target = target_of(catalog.root / FILE_NAME if file is None else file, "")
     if target.suffix.lower() not in (".m3u8", ".m3u"):
-        raise UsageError(f'"{target.name}" is no playlist; give a name that ends in .m3u8')
+        raise UsageError(f'"{target.name}" is not a playlist name; give a name that ends in .m3u8')
     if os.path.lexists(target) and not overwrite and not _is_ours(target):
         raise UsageError(
-            f"{target} exists and is no playlist of a queue; give another -o FILE, or --overwrite"
+            f"{target} exists and is not a playlist of thresher; give another -o FILE, or --overwrite"
         )
     return target
 
@@ -87,7 +89,7 @@ def _is_ours(target: Path) -> bool:
 
 
 def _entry(row: ListenRow, path: bytes) -> Entry:
-    """A clip by itself: only its name, its place and its span are carried."""
+    """Return the playlist entry of a clip: its title, path and span."""
     name = checkpoint_text(row.run, row.epoch, row.step)
     return Entry(
         clip=row.id,

@@ -1,8 +1,8 @@
-"""What a report shows of a catalog: its checkpoints, clips, duplicates and songs, gathered as plain data.
+"""Gather the data of a report: the checkpoints, clips, duplicates and songs of a catalog.
 
-Lengths are seconds, shares and scores in [0, 1]. Nothing in it depends on the day or the machine, so that the same
-catalog gives the same report. Where a query is given, checkpoints that have no clip among what it finds are left
-out; the numbers of the others are those of all their clips.
+Lengths are seconds; shares and scores are in [0, 1]. The data does not depend on the date or the machine, so
+the same catalog gives the same report. With a query, checkpoints without a matching clip are left out; the
+figures of the others cover all their clips.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ from thresher.curation.workers import Progress, no_progress
 from thresher.signal.metrics.registry import find_metric
 
 BEST, ODDEST = 3, 2
-"""How many clips of a checkpoint have a player."""
+"""The most clips of a checkpoint that have a player: the best ones and the oddest ones."""
 
 SPREADS = ("loudness", "silence", "loop", "noise")
-"""What is told of the clips of a checkpoint by its quartiles."""
+"""The measures for which a checkpoint's quartiles are computed."""
 
 
 @dataclass(frozen=True)
 class ReportClip:
-    """One clip as a report shows it.
+    """One clip in a report.
 
-    `file` is where its recording lies now, absolute, None where it is missing; `path` that place as text, known
-    even then. `recorded` is the length of the whole file, `start` and `end` the clip's place in it. `checkpoint` is
-    None where nothing names one.
+    `file` is the absolute path of its recording, None if it is missing; `path` is the path as text, even if the
+    file is missing. `recorded` is the length of the whole file, `start` and `end` the clip's span in it.
+    `checkpoint` is None if the clip has none.
     """
 
     id: int
@@ -80,9 +80,9 @@ class ReportClip:
 
 @dataclass(frozen=True)
 class ReportCheckpoint:
-    """A checkpoint, how many clips of it were found, which to hear first, and the quartiles of its clips.
+    """A checkpoint, the number of its clips in the report, its best and oddest clips, and its quartiles.
 
-    `spreads` holds the first and third quartile of each of SPREADS that is known of two clips or more.
+    `spreads` holds the first and third quartile of each measure in SPREADS that at least two clips have.
     """
 
     row: CheckpointRow
@@ -94,7 +94,7 @@ class ReportCheckpoint:
 
 @dataclass(frozen=True)
 class RenderedFile:
-    """A rendering of a song; `file` is where it lies now, absolute, None where it does not."""
+    """A rendering of a song. `file` is its absolute path, None if the file is missing."""
 
     number: int
     seconds: float
@@ -115,10 +115,10 @@ class ReportSong:
 
 @dataclass(frozen=True)
 class ReportData:
-    """All that a report shows.
+    """The data of a report.
 
-    `name` is that of the catalog's folder, `query` the text of what was asked for. `has_likeness` says whether
-    clips were compared by `likeness`; `duplicates` is None where `aligned` is not in use and was not scored.
+    `name` is the name of the catalog's folder. `has_likeness`: the catalog has `likeness` scores. `duplicates`
+    is None if `aligned` is not in use and not scored.
     """
 
     name: str
@@ -133,13 +133,13 @@ class ReportData:
 
 
 def report_data(catalog: Catalog, terms: Terms = (), progress: Progress = no_progress) -> ReportData:
-    """What a report shows of the clips that the terms find.
+    """Gather the report of the clips that the terms match.
 
-    Rejected and unusable clips are left out unless the terms name those fields, as in listings. What `aligned` has
-    not scored yet is scored first where it is in use. Raises QueryError.
+    Rejected and unusable clips are left out unless the terms name those fields. If `aligned` is in use, missing
+    scores are computed first. Raises QueryError.
     """
     words = normalise(terms)
-    found_dupes = dupes(catalog, words, progress) if _knows_copies(catalog) else None
+    duplicates = dupes(catalog, words, progress) if _has_duplicates(catalog) else None
     with catalog.reading() as connection:
         clips = _clips(catalog, connection, words)
         of_checkpoint: defaultdict[int | None, list[ReportClip]] = defaultdict(list)
@@ -172,7 +172,7 @@ def report_data(catalog: Catalog, terms: Terms = (), progress: Progress = no_pro
         ),
         points=tuple(point for point in clip_map(catalog, words, progress) if point.clip in clips),
         has_likeness=matrix.clip_ids.size > 1,
-        duplicates=found_dupes,
+        duplicates=duplicates,
         songs=tuple(_song(catalog, row) for row in songs(catalog)),
     )
 
@@ -194,8 +194,8 @@ def belongs_to_catalog(catalog: Catalog, file: Path) -> bool:
     return known is not None or any(each.exists() and each.samefile(file) for each in own)
 
 
-def _knows_copies(catalog: Catalog) -> bool:
-    """Whether copies can be told without scoring under a metric that nobody asked for."""
+def _has_duplicates(catalog: Catalog) -> bool:
+    """Whether `aligned` is in use or fully scored, so that finding duplicates adds no unwanted scores."""
     if "aligned" in catalog.settings.metrics.use:
         return True
     by = find_metric("aligned")
@@ -241,7 +241,7 @@ def _clip(catalog: Catalog, row: dict[str, Any]) -> ReportClip:
     file = None
     if stored is not None and missing_since is None:
         file = _present(catalog.absolute(stored))
-    # what an expression says is a number in SQLite
+    # SQLite returns the value of a boolean expression as a number
     row |= {name: bool(row[name]) for name in ("rejected", "suspect", "heard")}
     return ReportClip(file=file, **row)
 
@@ -255,7 +255,7 @@ def _present(file: bytes) -> bytes | None:
 
 
 def _spreads(connection: Connection) -> dict[int | None, dict[str, tuple[float, float]]]:
-    """The quartiles of each checkpoint's clips; a clip counts for each checkpoint that wrote its content."""
+    """Return the quartiles of each checkpoint. A clip counts for every checkpoint that wrote its content."""
     files = generated_files()
     pairs = select(files.c.checkpoint_id, files.c.recording_id).distinct().subquery()
     measures = (measure_value(name).label(name) for name in ("silence", "loop", "noise"))

@@ -1,4 +1,4 @@
-"""The command `clusters`, which groups similar clips."""
+"""The `clusters` command."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def _checkpoint(row: ClusterRow) -> str:
-    """The checkpoint that wrote most of a cluster, with its share unless it wrote all."""
+    """Return the checkpoint that wrote most clips of a cluster, with its share if that is not all."""
     name = checkpoint_text(row)
     return name if not name or row.share == 1.0 else f"{row.share:.0%} {name}"
 
@@ -52,16 +52,16 @@ def clusters(
     query: OptionalQuery = None,
     refit: Annotated[bool, typer.Option("--refit", help="Group the clips of the query again.")] = False,
     smallest: Annotated[
-        int | None, typer.Option(min=2, help="Least number of clips in a cluster (default 4).")
+        int | None, typer.Option(min=2, help="The smallest number of clips in a cluster. Default: 4.")
     ] = None,
     form: Form = Format.TABLE,
     json: Json = False,
 ) -> None:
-    """Group similar clips and show the groups; the query `cluster:7` finds the clips of group 7.
+    """Group similar clips into clusters. The query `cluster:7` then matches the clips of cluster 7.
 
-    Clips are grouped the first time, and again with --refit. Clips added since are in no cluster until then. A
-    group keeps its number if most of its clips stay together. The medoid is the clip with the highest mean
-    likeness to the other clips of its group.
+    Similar means acoustic similarity (timbre, movement, rhythm, harmony), the metric likeness. Clips are
+    grouped at the first call, and again with --refit; until then, new clips are in no cluster. A cluster that
+    keeps most of its clips keeps its number. The medoid is the clip most similar to all others of its cluster.
     """
     from thresher.curation.comparison.clusters import clusters as group_clips
     from thresher.interfaces.cli.progress import ProgressBar
@@ -83,18 +83,18 @@ def _say_summary(found: Clustering) -> None:
     of_query = f" of {found.query}" if found.query else ""
     say(
         f"{counted(within, 'clip')} in {counted(len(found.clusters), 'cluster')}, {found.alone:,} in no cluster "
-        f"(fitted {local_time(found.fitted_at)}{of_query})"
+        f"(grouped {local_time(found.fitted_at)}{of_query})"
     )
     if found.change is not None and (found.change.kept or found.change.gone):
         kept, new, gone = found.change.kept, found.change.new, found.change.gone
         say(f"{len(kept)} kept their numbers; new: {_numbers(new)}; gone: {_numbers(gone)}")
     if found.unfitted:
         say(
-            f"{counted(found.unfitted, 'clip')} not in that fit (added later, or outside its query); "
+            f"{counted(found.unfitted, 'clip')} are newer than this grouping or outside its query; "
             f"`{found.refit_command}` groups them"
         )
     if found.undescribed:
-        say(f"{counted(found.undescribed, 'clip')} without a descriptor; `thresher reanalyse` computes them")
+        say(f"{counted(found.undescribed, 'clip')} without a descriptor; `thresher reanalyse` computes it")
 
 
 def _numbers(numbers: tuple[int, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Questions before what can't be undone: at a terminal, and nowhere else."""
+"""Ask for confirmation at a terminal, before actions that cannot be undone."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from thresher.errors import ThresherError, UsageError
 
 
 def ask(question: str, otherwise: str) -> None:
-    """Go on only where the user agrees; else a ThresherError says `otherwise`, what was not done."""
+    """Ask a yes/no question. Raises ThresherError with the text `otherwise` if the answer is no."""
     if not sys.stdin.isatty():
-        raise UsageError(f"{question} there is no terminal to answer at; say --yes")
+        raise UsageError(f"{question} (no terminal to ask at; use --yes to confirm)")
     try:
         agreed = typer.confirm(question, err=True)
     except typer.Abort as error:  # Ctrl-C, or the end of the input

@@ -1,4 +1,4 @@
-"""Single keys from a terminal, whose settings come back however the program ends, kill -9 apart."""
+"""Read single keys from a terminal, and restore its settings however the program ends (except by SIGKILL)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
 
 _SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|)")
-"""What arrows, function keys, Delete and the like send (ECMA-48, 5.4), or Escape alone."""
+"""The escape sequences of arrow keys, function keys and the like (ECMA-48, 5.4), or Escape alone."""
 
 _ENDING = ("SIGTERM", "SIGHUP")
 
 
 def has_keyboard() -> bool:
-    """Whether someone can press keys: stdin is a terminal, of a kind that gives them one by one."""
+    """Whether keys can be read one by one: stdin is a terminal and the system has termios."""
     try:
         import termios  # noqa: F401  Windows has none
     except ImportError:
@@ -26,7 +26,7 @@ def has_keyboard() -> bool:
 
 
 class Keyboard:
-    """A block in which keys come at once and unseen. What ends the program politely raises SystemExit in it."""
+    """A block in which keys are read without Enter and without echo. SIGTERM and SIGHUP raise SystemExit in it."""
 
     def __init__(self) -> None:
         self._file = sys.stdin.fileno()
@@ -43,7 +43,7 @@ class Keyboard:
         try:
             tty.setcbreak(self._file)
             changed = termios.tcgetattr(self._file)
-            # stopped by Ctrl-Z the player would go on, and the shell would find its terminal changed
+            # disable Ctrl-Z: the player would go on, and the shell would get a changed terminal
             changed[6][termios.VSUSP] = os.fpathconf(self._file, "PC_VDISABLE").to_bytes(1, "little")
             termios.tcsetattr(self._file, termios.TCSADRAIN, changed)
         except BaseException:
@@ -60,7 +60,7 @@ class Keyboard:
         import termios
 
         try:
-            # what was typed and not read is for no one: the shell would run it
+            # drop keys that were not read; the shell would run them
             termios.tcsetattr(self._file, termios.TCSAFLUSH, self._settings)
         except termios.error:  # the terminal is gone
             pass
@@ -69,10 +69,10 @@ class Keyboard:
                 signal.signal(number, handler)
 
     def read(self, timeout: float) -> str | None:
-        """The key pressed within so many seconds; None where there is none, "" where no more can come.
+        """Return the key pressed within `timeout` seconds: None if there is none, "" if the terminal is gone.
 
-        Of keys that came at once the first counts. Arrows and the like, which are an escape and letters and digits,
-        are none.
+        Of several keys that arrive together, the first is returned. Escape sequences, such as those of arrow keys,
+        are ignored.
         """
         ready, _, _ = select.select([self._file], [], [], timeout)
         if not ready:
@@ -86,7 +86,7 @@ class Keyboard:
         return _SEQUENCE.sub(b"", pressed).decode("utf-8", "replace")[:1] or None
 
     def forget(self) -> None:
-        """Drop what was typed ahead."""
+        """Drop the keys that were typed and not read yet."""
         import termios
 
         termios.tcflush(self._file, termios.TCIFLUSH)

@@ -1,4 +1,4 @@
-"""The command that plays what is worth hearing next: listen."""
+"""The `listen` command."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LISTEN_COLUMNS = (
     Column("id", lambda row: row.id, is_number=True),
     Column("checkpoint", checkpoint_text, keep=Keep.START),
     Column("length", lambda row: clock(row.seconds), is_number=True),
-    Column("away", lambda row: score_text(row.gap), is_number=True),
+    Column("distance", lambda row: score_text(row.distance), is_number=True),
     Column("why", lambda row: row.why, keep=Keep.START, rank=1),
     Column("done", lambda row: "missing" if row.missing and not row.done else "yes" if row.done else ""),
     Column("rating", lambda row: "★" * (row.rating or 0), rank=2),
@@ -42,43 +42,54 @@ LISTEN_COLUMNS = (
     Column("path", lambda row: row.path, keep=Keep.END, rank=3),
 )
 
-# Whole files that play so much longer than their clips are worth a word.
 MUCH_LONGER = 1.2
+"""If whole files play this many times longer than their clips, the user is told."""
 
 
 @app.command(rich_help_panel=DECIDE)
 def listen(
     query: OptionalQuery = None,
     minutes: Annotated[
-        float | None, typer.Option("--minutes", "-m", help="The time there is; 20 for a new queue.")
+        float | None, typer.Option("--minutes", "-m", help="The length of a new queue. Default: 20.")
     ] = None,
     new: Annotated[
-        bool, typer.Option("--new", help="Choose anew, even where a queue is not heard to its end.")
+        bool, typer.Option("--new", help="Make a new queue, even if the current one is not finished.")
     ] = False,
-    show: Annotated[bool, typer.Option("--list", help="Show the queue; play nothing.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="Show the queue instead of playing it.")] = False,
     done: Annotated[
-        bool, typer.Option("--done", help="The rest of the latest queue was heard elsewhere; remember it.")
+        bool, typer.Option("--done", help="Mark the rest of the current queue as heard.")
     ] = False,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE.m3u8", help="Write a playlist; play nothing."),
+        typer.Option(
+            "--output", "-o", metavar="FILE.m3u8", help="Write a playlist instead of playing the queue."
+        ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a file that is no playlist of a queue.")
+        bool, typer.Option("--overwrite", help="Replace FILE even if it is not a playlist of thresher.")
     ] = False,
     pause: Annotated[
-        float, typer.Option("--pause", min=0.0, help="Seconds behind a clip in which a key still judges it.")
+        float,
+        typer.Option(
+            "--pause",
+            min=0.0,
+            help="Seconds after a clip ends during which a rating key still applies to it.",
+        ),
     ] = 2.0,
     dry_run: DryRun = False,
     form: Form = Format.TABLE,
     json: Json = False,
 ) -> None:
-    """Hear what is new in the time there is: the clips that cover it best, at least one of every checkpoint."""
+    """Play unheard clips and rate each with one key.
+
+    A queue holds at least one clip of every checkpoint, then the clips that differ most from those heard. It is
+    continued until it is finished.
+    """
     chosen_form = form_of(form, json)
     if done and (query or minutes or new or show or output or dry_run):
-        raise UsageError("--done is about the latest queue; give it alone")
+        raise UsageError("--done applies to the current queue; use it without a query and other options")
     if chosen_form is not Format.TABLE and not (show or dry_run):
-        raise UsageError("--json and --format go with --list and --dry-run")
+        raise UsageError("--json and --format need --list or --dry-run")
     from thresher.curation.listening.player import has_player
 
     with open_catalog() as catalog:
@@ -87,14 +98,14 @@ def listen(
 
             made = finish_listening(catalog)
             tell(f"decision {made.id}: {made.summary}")
-            say(f"thresher undo {made.id} takes it back")
+            say(f"`thresher undo {made.id}` reverts it")
             return
         writes = not (show or dry_run) and (output is not None or not has_player())
-        if writes:  # before a queue is stored
+        if writes:  # check the target before a queue is stored
             from thresher.curation.listening.playlist import playlist_target
 
             playlist_target(catalog, output, overwrite=overwrite)
-        queue = _queue(catalog, query, minutes, new=new, dry_run=dry_run, keeps=show)
+        queue = _queue(catalog, query, minutes, new=new, dry_run=dry_run, only_show=show)
         if show or dry_run:
             emit(queue.clips, LISTEN_COLUMNS, chosen_form)
         elif writes:
@@ -110,53 +121,54 @@ def _queue(
     *,
     new: bool,
     dry_run: bool,
-    keeps: bool,
+    only_show: bool,
 ) -> Queue:
-    """The queue to go on with, or else a new one; where it `keeps` the one that there is, that stays the latest."""
+    """Return the current queue if the arguments match it, else a new one.
+
+    With `only_show`, a new queue does not replace a current one.
+    """
     from thresher.catalog.query import join_terms
     from thresher.curation.listening.queue import MINUTES, plan_listening, resume_listening
 
     terms = terms_of(catalog, query) if query else []
-    going_on = None if new else resume_listening(catalog)
-    if going_on is not None:
-        same = not query or join_terms(terms) == going_on.query
-        if same and minutes in (None, going_on.minutes):
-            left = sum(row.seconds for row in going_on.left)
-            of = counted(len(going_on.clips), "clip")
-            say(f"continuing: {len(going_on.left):,} of {of} left, {length_text(left)}")
-            return going_on
-        dry_run |= keeps
+    current = None if new else resume_listening(catalog)
+    if current is not None:
+        is_same_query = not query or join_terms(terms) == current.query
+        if is_same_query and minutes in (None, current.minutes):
+            left = sum(row.seconds for row in current.left)
+            of = counted(len(current.clips), "clip")
+            say(f"continuing: {len(current.left):,} of {of} left, {length_text(left)}")
+            return current
+        dry_run |= only_show
     queue = plan_listening(catalog, terms, MINUTES if minutes is None else minutes, dry_run=dry_run)
-    if going_on is not None:
-        unheard = counted(len(going_on.left), "clip")
-        what = "not stored: the queue that there is has" if dry_run else "a new queue; the one before had"
+    if current is not None:
+        unheard = counted(len(current.left), "clip")
+        what = "not stored: the current queue has" if dry_run else "a new queue; the previous one had"
         say(f"{what} {unheard} left")
-    _tell_plan(queue)
+    _print_plan(queue)
     return queue
 
 
-def _tell_plan(queue: Queue) -> None:
+def _print_plan(queue: Queue) -> None:
     checkpoints = len({(row.run, row.epoch, row.step) for row in queue.clips})
     say(
         f"{counted(len(queue.clips), 'clip')} of {counted(checkpoints, 'checkpoint')}, {length_text(queue.seconds)}"
     )
     if queue.seconds > queue.minutes * 60 + 1:
-        say(f"no clip is as short as {queue.minutes:g} minutes; the shortest is all")
+        say(f"no clip fits into {queue.minutes:g} minutes; the queue holds only the shortest")
     reach = queue.reach
     if reach is None:
         return
     if reach.left_out:
-        apart = ""
+        within = ""
         if reach.radius is not None:
-            apart = (
-                f"; none is farther than {reach.radius:.2f} (1 - likeness) from one that was heard by then"
-            )
-        say(f"{counted(reach.left_out, 'clip')} not heard yet found no place{apart}")
+            within = f"; each is within distance {reach.radius:.2f} of a clip that is heard or queued"
+        say(f"{counted(reach.left_out, 'unheard clip')} did not fit{within}")
     if reach.without_descriptor:
         clips = counted(reach.without_descriptor, "clip")
         say(
-            f"{clips} without a descriptor: chosen by checkpoint and order alone; with likeness in [metrics] use, "
-            "`thresher score` makes them"
+            f"{clips} without a descriptor: chosen by checkpoint and id only; add likeness to [metrics] use, then "
+            "`thresher score` computes descriptors"
         )
 
 
@@ -164,15 +176,15 @@ def _write(catalog: Catalog, queue: Queue, output: Path | None, *, overwrite: bo
     from thresher.curation.listening.playlist import write_playlist
 
     if output is None:
-        say("no player was found (`thresher play` names some); a playlist is written instead")
+        say("no audio player found (`thresher play` lists those supported); writing a playlist instead")
     written = write_playlist(catalog, queue, output, overwrite=overwrite)
     tell(f"{counted(written.clips, 'clip')} ({length_text(written.seconds)}) in {written.path}")
     for path in written.missing:
-        say(f"  left out, its file is missing: {path}")
+        say(f"  left out, because its file is missing: {path}")
     if written.file_seconds > MUCH_LONGER * written.seconds:
         whole = length_text(written.file_seconds)
-        say(f"players that don't know #EXTVLCOPT, as VLC does, play whole files: {whole}")
-    say("`thresher listen --done` remembers them as heard")
+        say(f"VLC plays only the clips; players that ignore #EXTVLCOPT play whole files, {whole} in all")
+    say("when you have heard them, `thresher listen --done` marks them as heard")
 
 
 def _play(catalog: Catalog, queue: Queue, pause: float) -> None:
@@ -184,9 +196,9 @@ def _play(catalog: Catalog, queue: Queue, pause: float) -> None:
     player = find_player()
     end_on_sigterm()
     with Keyboard() if has_keyboard() else nullcontext() as keys:
-        sitting = Session(catalog, queue, player, keys, pause).run()
+        outcome = Session(catalog, queue, player, keys, pause).run()
     rest = resume_listening(catalog)
     left = 0 if rest is None or rest.id != queue.id else len(rest.left)
-    goes_on = f"{left:,} left, `thresher listen` goes on" if left else "the queue is done"
-    missing = f", {sitting.missing:,} passed over for want of their files" if sitting.missing else ""
-    tell(f"{counted(sitting.heard, 'clip')} heard{missing}; {goes_on}")
+    goes_on = f"{left:,} left (`thresher listen` continues)" if left else "the queue is finished"
+    missing = f", {outcome.missing:,} skipped because their files are missing" if outcome.missing else ""
+    tell(f"{counted(outcome.heard, 'clip')} heard{missing}; {goes_on}")

@@ -1,4 +1,4 @@
-"""Options that many commands share."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import typer
 from thresher.errors import UsageError
 from thresher.interfaces.cli.output import Format
 
-Form = Annotated[Format, typer.Option("--format", help="How to write the listing.")]
+Form = Annotated[Format, typer.Option("--format", help="Output format.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would change.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, without changing anything.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 SongName = Annotated[str, typer.Argument(help="The song's name.")]
 Query = Annotated[
     list[str],
-    typer.Argument(help="Clips: ids, files, or a query such as epoch:20.. rating:4.. (thresher fields)."),
+    typer.Argument(help="Clips: ids, files, or a query such as epoch:20.. rating:4.. (see thresher fields)."),
 ]
 OptionalQuery = Annotated[
     list[str] | None,
-    typer.Argument(help="A query such as epoch:20.. rating:4.. (thresher fields); default all."),
+    typer.Argument(help="A query such as epoch:20.. rating:4.. (see thresher fields). Default: all clips."),
 ]
 
 
 def form_of(form: Format, json: bool) -> Format:
-    """`--json` is short for `--format json`; UsageError where both say something else."""
+    """Return the output format, of which `--json` is a short form. Raises UsageError if both options disagree."""
     if json and form not in (Format.TABLE, Format.JSON):
-        raise UsageError(f"--json and --format {form} contradict each other; write one of them")
+        raise UsageError(f"--json contradicts --format {form}; use one of them")
     return Format.JSON if json else form

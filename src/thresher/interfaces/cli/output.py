@@ -1,6 +1,6 @@
-"""Data on stdout: tables for people, JSON, JSON lines and CSV for programs.
+"""Write data to stdout: tables for people; JSON, JSON lines and CSV for programs.
 
-File names are data: they are never read as markup, and what would move a cursor was escaped by the catalog.
+File names are never interpreted as markup, and control characters in them are escaped.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any
 from thresher.interfaces.cli.table import Column, print_table
 
 TABLE_ROWS = 200
-"""A table is for reading; past this many rows it says how many more there are."""
+"""A table shows at most this many rows, then the number of further rows."""
 
 
 class Format(enum.StrEnum):
-    """How a listing is written."""
+    """The output format of a listing."""
 
     TABLE = "table"
     JSON = "json"
@@ -30,7 +30,7 @@ class Format(enum.StrEnum):
 
 
 def emit(rows: Sequence[Any], columns: Sequence[Column], form: Format, *, more: int = 0) -> None:
-    """Write rows in the form asked for; `more` is how many there are beyond them."""
+    """Write rows in a format; `more` is the number of further rows that exist."""
     if form is Format.TABLE:
         hidden = more + max(0, len(rows) - TABLE_ROWS)
         if not rows:
@@ -38,9 +38,9 @@ def emit(rows: Sequence[Any], columns: Sequence[Column], form: Format, *, more: 
             return
         left_out = print_table(rows[:TABLE_ROWS], columns, _cell)
         if left_out:
-            say(f"no room for {', '.join(left_out)}; a wider terminal or --format jsonl shows all columns")
+            say(f"columns not shown: {', '.join(left_out)}; use a wider terminal or --format jsonl")
         if hidden:
-            say(f"… and {hidden} more; --format jsonl shows all, --limit and queries show fewer")
+            say(f"… and {hidden} more rows; --format jsonl shows all, --limit and queries show fewer")
     elif form is Format.CSV:
         _write_csv(rows)
     elif form is Format.JSON:
@@ -51,12 +51,12 @@ def emit(rows: Sequence[Any], columns: Sequence[Column], form: Format, *, more: 
 
 
 def _object(row: Any) -> Any:
-    """A row as what JSON calls an object; for thousands of flat rows, without looking into each value."""
+    """Return a row as a JSON object; fast for flat rows, whose values are not converted one by one."""
     return row._asdict() if hasattr(row, "_asdict") else plain(row)
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses as dictionaries, all the way down."""
+    """Return dataclasses as dictionaries, recursively."""
     if is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -69,12 +69,12 @@ def plain(value: Any) -> Any:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document."""
+    """Write one JSON document."""
     print(json.dumps(plain(value), ensure_ascii=False, indent=2))  # noqa: T201
 
 
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:
-    """Names and values, one a line; what is None is left out."""
+    """Write names and values, one pair on each line, without values that are None."""
     shown = [(name, _cell(value)) for name, value in facts if value is not None]
     width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
@@ -82,18 +82,20 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
 
 
 def tell(sentence: str) -> None:
-    """A sentence that is the answer, on stdout."""
+    """Write a line of the result to stdout."""
     print(printable(sentence))  # noqa: T201
 
 
 def say(sentence: str) -> None:
-    """A sentence about the work, on stderr."""
+    """Write a line about the work to stderr: a hint, a warning, an error."""
     print(printable(sentence), file=sys.stderr)  # noqa: T201
 
 
 def printable(text: str) -> str:
-    """`text` as it can be shown: names, tags and notes may hold anything, and what would move the cursor or
-    change its colours is written out. Lines stay lines."""
+    """Return `text` with control characters escaped, except line breaks.
+
+    Names, tags and notes can contain characters that move the cursor or change colours.
+    """
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
@@ -125,12 +127,12 @@ def _csv_cell(value: Any) -> Any:
 
 
 def local_time(seconds: float | None) -> str:
-    """A time in seconds since 1970 as people here write it, to the minute."""
+    """Return seconds since 1970 as local time, to the minute."""
     return "" if seconds is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
 
 
 def clock(seconds: float | None) -> str:
-    """Seconds as m:ss.s, for lengths of clips."""
+    """Return seconds as m:ss.s, for lengths of clips."""
     if seconds is None:
         return ""
     minutes, rest = divmod(round(seconds, 1), 60)
@@ -138,19 +140,19 @@ def clock(seconds: float | None) -> str:
 
 
 def length_text(seconds: float) -> str:
-    """Seconds as m:ss or h:mm:ss, for lengths of songs."""
+    """Return seconds as m:ss or h:mm:ss, for lengths of songs."""
     from thresher.catalog.values import format_duration
 
     return format_duration(seconds)
 
 
 def score_text(score: float | None) -> str:
-    """A score to three places."""
+    """Return a score with three decimals."""
     return "" if score is None else f"{score:.3f}"
 
 
 def checkpoint_text(row: Any) -> str:
-    """Run, epoch and step of a row as people write them."""
+    """Return run, epoch and step of a row as text."""
     from thresher.catalog import values
 
     return values.checkpoint_text(row.run, row.epoch, row.step)

@@ -1,4 +1,4 @@
-"""Progress bars for work that takes longer than a second: on stderr, and only on a terminal."""
+"""Progress bars on stderr for work that takes longer than a second, only on a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATIENCE = 1.0
 
 
 class ProgressBar:
-    """A context manager that verbs can call with (stage, done, total)."""
+    """A context manager that verbs call with (stage, done, total)."""
 
     def __init__(self, unit: str = "clips") -> None:
         self._unit = unit
@@ -33,7 +33,7 @@ class ProgressBar:
             self._shown.stop()
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """Show that `done` of `total` (0: not known) are done."""
+        """Show that `done` of `total` are done; 0 means an unknown total."""
         if not sys.stderr.isatty() or time.monotonic() - self._begun < PATIENCE:
             return
         progress = self._running()

@@ -1,4 +1,4 @@
-"""Commands that write what there is to see: report."""
+"""The `report` command."""
 
 from __future__ import annotations
 
@@ -17,20 +17,25 @@ from thresher.interfaces.cli.progress import ProgressBar
 @app.command(rich_help_panel=FIND)
 def report(
     query: OptionalQuery = None,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The page to write.")] = Path(
-        "report.html"
-    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Write the page to this file.")
+    ] = Path("report.html"),
     png: Annotated[
-        Path | None, typer.Option("--png", metavar="DIR", help="Write the figures as PNG files, too.")
+        Path | None,
+        typer.Option("--png", metavar="DIR", help="Also write the figures to this folder, as PNG files."),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that are not of a report, but no clip.")
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace existing files even if they are not a report; clips are never replaced.",
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Write a page to look at and listen to: checkpoints over training, a map of clips, the best and the oddest.
+    """Write an HTML report: checkpoints over training, a map of clips, the best and the oddest clips.
 
-    The page needs no network; it plays audio from where it lies, by links relative to the page.
+    The page needs no network. It plays audio files from their own locations, by links relative to the page.
     """
     from thresher.interfaces.report.page import write_report
 
@@ -51,6 +56,4 @@ def report(
     for picture in files.png:
         tell(picture)
     if files.silent:
-        say(
-            f"{files.silent:,} of what is shown can't be played: missing, or of a format that no browser knows"
-        )
+        say(f"{files.silent:,} on the page cannot be played: file missing, or a format that browsers lack")

@@ -1,7 +1,7 @@
-"""Tables for people, as wide as their terminal.
+"""Tables that fit into the terminal.
 
-Where a table is too wide, long texts are cut first: a column says which end of its text counts. Where that is
-not enough, columns of the highest rank are left out. Columns in which nothing stands are never shown.
+If a table is too wide, long texts are shortened first; each column says which end of its text to keep. If that
+is not enough, columns are left out, the highest rank first. Empty columns are never shown.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from enum import Enum
 from typing import Any
 
 GAP = 3
-"""Blanks between columns: what rich puts there, a cell's padding on both sides and the divider of its box."""
+"""The number of blanks between columns in rich's tables: padding on both sides and the divider."""
 
 NARROWEST = 12
-"""Cells that are cut keep at least so many characters."""
+"""Shortened cells keep at least this many characters."""
 
 UNBOUNDED = 2_000
-"""The width where there is no terminal: nothing is cut for a program."""
+"""The width without a terminal, so that nothing is shortened for a program."""
 
 
 class Keep(Enum):
-    """What stays of a text that is too wide: all of it, all on several lines, its start, or its end."""
+    """The part of a wide text to keep: all, all on several lines, the start, or the end."""
 
     ALL = "all"
     LINES = "lines"
@@ -33,9 +33,9 @@ class Keep(Enum):
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its title, what it shows of a row, and what becomes of it in a narrow terminal.
+    """One column: its title, its value for a row, and how it adapts to a narrow terminal.
 
-    `rank` 0 is never left out; the highest goes first.
+    Columns of rank 0 are never left out; of the others, the highest rank is left out first.
     """
 
     title: str
@@ -48,7 +48,7 @@ class Column:
 def print_table(
     rows: Sequence[Any], columns: Sequence[Column], text_of: Callable[[object], str]
 ) -> list[str]:
-    """Write a table of `rows` to stdout, `text_of` making text of what columns show; titles left out."""
+    """Write a table to stdout and return the titles of columns left out. `text_of` converts values to text."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -79,14 +79,14 @@ def print_table(
 
 
 def natural_width(column: Column, cells: Sequence[str]) -> int:
-    """The width, in terminal cells, at which nothing of a column is cut."""
+    """Return the width, in terminal cells, at which no text of a column is shortened."""
     from rich.cells import cell_len
 
     return max(cell_len(text) for text in (column.title, *cells))
 
 
 def fitted(columns: Sequence[tuple[Column, int]], width: int) -> tuple[dict[str, int], list[str]]:
-    """The width of each column that is shown, by title, so that all fit into `width`; titles left out."""
+    """Return the widths of the columns to show, by title, so that they fit into `width`; and titles left out."""
     shown = list(columns)
     left_out = []
     while sum(_least(column, natural) + GAP for column, natural in shown) - GAP > width:
@@ -110,16 +110,16 @@ def _least(column: Column, natural: int) -> int:
 
 
 def _shares(wanted: dict[str, int], room: int) -> Iterator[tuple[str, int]]:
-    """Who gets how much of `room`: those that want least are satisfied first, the rest in equal parts."""
+    """Divide `room` among columns: small wishes are met first, the rest is shared equally."""
     waiting = sorted(wanted, key=lambda title: wanted[title])
-    for place, title in enumerate(waiting):
-        share = max(0, min(wanted[title], room // (len(waiting) - place)))
+    for position, title in enumerate(waiting):
+        share = max(0, min(wanted[title], room // (len(waiting) - position)))
         room -= share
         yield title, share
 
 
 def cut(text: str, width: int, keep: Keep) -> str:
-    """`text` in at most `width` terminal cells, with "…" for what is cut off."""
+    """Return `text` in at most `width` terminal cells, with "…" in place of what is cut off."""
     from rich.cells import cell_len
 
     if keep in (Keep.ALL, Keep.LINES) or cell_len(text) <= width:

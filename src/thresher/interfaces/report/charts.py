@@ -1,7 +1,7 @@
-"""What the plots over training show: for each measure a chart, in it a line for each run.
+"""The data of the plots over training: one chart for each measure, with one line for each run.
 
-The x of a point is the checkpoint's epoch where that tells a run's checkpoints apart, else its step, else its place
-among its run's.
+The x of a point is the checkpoint's epoch if epochs are unique within each run, else its step, else its position in
+its run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Unit = Literal["share", "minutes", "stars", "LUFS", "score"]
 
 @dataclass(frozen=True)
 class Measure:
-    """A number of each checkpoint: how it is called, what it says, in which unit."""
+    """A number that each checkpoint has: its name, title, meaning and unit."""
 
     name: str
     title: str
@@ -33,53 +33,51 @@ MEASURES: Sequence[Measure] = (
     Measure(
         "kept",
         "Minutes kept",
-        "minutes left after trimming, of usable files",
+        "minutes of usable files after trimming",
         "minutes",
         lambda row: row.minutes_kept,
     ),
-    Measure(
-        "rating", "Mean rating", "of the clips that were rated, 1 to 5", "stars", lambda row: row.mean_rating
-    ),
+    Measure("rating", "Mean rating", "of the rated clips, 1 to 5", "stars", lambda row: row.mean_rating),
     Measure(
         "silence",
         "Silence",
-        "share of the minutes generated in which nothing sounds",
+        "share of the generated minutes that is silent",
         "share",
         lambda row: row.silence,
     ),
     Measure(
         "loudness",
         "Loudness",
-        "mean of the clips, in LUFS; −70 is next to nothing",
+        "mean of the clips, in LUFS; −70 is almost silent",
         "LUFS",
         lambda row: row.loudness,
     ),
     Measure(
         "loop",
         "Loops",
-        "how much a clip repeats itself; 1 is a loop that never leaves its bar",
+        "how much the clips repeat themselves; 1 is an exact loop",
         "score",
         lambda row: row.loop,
     ),
-    Measure("noise", "Noise", "how flat the spectrum is; 1 is white noise", "score", lambda row: row.noise),
+    Measure("noise", "Noise", "spectral flatness; 1 is white noise", "score", lambda row: row.noise),
     Measure(
         "collapse",
         "Collapse",
-        "mean likeness of the clips among themselves; 1 is one sound over and over",
+        "mean likeness between the clips; 1 means that all are the same sound",
         "score",
         lambda row: row.collapse,
     ),
     Measure(
         "copies",
         "Copies",
-        "share of the clips that are the same sound as another of the checkpoint",
+        "share of the clips that duplicate another clip of the checkpoint",
         "share",
         lambda row: row.copies,
     ),
     Measure(
         "novelty",
         "Novelty",
-        "mean distance from the nearest clip of any earlier checkpoint",
+        "mean distance to the nearest clip of an earlier checkpoint",
         "score",
         lambda row: row.novelty,
     ),
@@ -100,7 +98,7 @@ class ChartPoint:
 
 @dataclass(frozen=True)
 class Line:
-    """A run; `colour` names one, `label` is None where it is one of too many."""
+    """A run. `label` is None for a run beyond the number of colours."""
 
     label: str | None
     colour: str
@@ -118,10 +116,10 @@ class Chart:
 
 
 def charts(found: Sequence[ReportCheckpoint]) -> tuple[list[Chart], list[Measure]]:
-    """A chart for each measure that is known of any named checkpoint, and the measures known of none."""
+    """Return a chart for each measure with data, and the measures without data."""
     named = [each for each in found if each.row.id is not None]
-    x_label, places = _places([each.row for each in named])
-    x_range = min(places.values(), default=0.0), max(places.values(), default=0.0)
+    x_label, x_values = _x_values([each.row for each in named])
+    x_range = min(x_values.values(), default=0.0), max(x_values.values(), default=0.0)
     colours = run_colours([each.row for each in named])
     runs: defaultdict[str | None, list[ReportCheckpoint]] = defaultdict(list)
     for each in named:
@@ -130,7 +128,7 @@ def charts(found: Sequence[ReportCheckpoint]) -> tuple[list[Chart], list[Measure
     for measure in MEASURES:
         lines = []
         for run, of_run in runs.items():
-            points = tuple(_points(measure, of_run, places))
+            points = tuple(_points(measure, of_run, x_values))
             if points:
                 colour = colours.get(run)
                 lines.append(Line((run or "no run") if colour else None, colour or "faint", points))
@@ -142,7 +140,7 @@ def charts(found: Sequence[ReportCheckpoint]) -> tuple[list[Chart], list[Measure
 
 
 def run_colours(rows: Sequence[CheckpointRow]) -> Mapping[str | None, str]:
-    """The colour's name of each run that has one: the largest runs, in the order in which they are listed."""
+    """Return the colour names of the largest runs, in the order of the rows."""
     files: Counter[str | None] = Counter()
     for row in rows:
         files[row.run] += row.files
@@ -152,34 +150,34 @@ def run_colours(rows: Sequence[CheckpointRow]) -> Mapping[str | None, str]:
     return dict(zip((run for run in files if run in largest), RUNS, strict=False))
 
 
-def _places(rows: Sequence[CheckpointRow]) -> tuple[str, dict[int | None, float]]:
-    """What x is called, and that of each checkpoint; those that don't have one are not drawn."""
+def _x_values(rows: Sequence[CheckpointRow]) -> tuple[str, dict[int | None, float]]:
+    """Return the label of the x axis and the x of each checkpoint. Checkpoints without x are not drawn."""
     for name in ("epoch", "step"):
         values = {row.id: getattr(row, name) for row in rows if getattr(row, name) is not None}
-        told_apart = {(row.run, values[row.id]) for row in rows if row.id in values}
-        if 2 * len(values) > len(rows) and len(told_apart) == len(values):
+        distinct = {(row.run, values[row.id]) for row in rows if row.id in values}
+        if 2 * len(values) > len(rows) and len(distinct) == len(values):
             return name, values
     counts: Counter[str | None] = Counter(row.run for row in rows)
-    if max(counts.values(), default=0) <= 1:  # each run's only one
-        return "checkpoint", {row.id: place for place, row in enumerate(rows, 1)}
+    if max(counts.values(), default=0) <= 1:  # one checkpoint for each run
+        return "checkpoint", {row.id: position for position, row in enumerate(rows, 1)}
     seen: Counter[str | None] = Counter()
-    places: dict[int | None, float] = {}
+    x_values: dict[int | None, float] = {}
     for row in rows:
         seen[row.run] += 1
-        places[row.id] = seen[row.run]
-    return "checkpoint of its run", places
+        x_values[row.id] = seen[row.run]
+    return "checkpoint of its run", x_values
 
 
 def _points(
-    measure: Measure, of_run: Sequence[ReportCheckpoint], places: Mapping[int | None, float]
+    measure: Measure, of_run: Sequence[ReportCheckpoint], x_values: Mapping[int | None, float]
 ) -> list[ChartPoint]:
     points = []
     for each in of_run:
         value = measure.value(each.row)
-        if value is not None and each.row.id is not None and each.row.id in places:
-            # the share of silent minutes goes over files, the clips' own silence only over what was kept
+        if value is not None and each.row.id is not None and each.row.id in x_values:
+            # the share of silent minutes covers whole files, the silence of clips only their trimmed spans
             spread = None if measure.name == "silence" else each.spreads.get(measure.name)
             low, high = spread or (None, None)
             is_kept = each.row.verdict == "keep"
-            points.append(ChartPoint(places[each.row.id], value, low, high, each.row.id, is_kept))
+            points.append(ChartPoint(x_values[each.row.id], value, low, high, each.row.id, is_kept))
     return sorted(points, key=lambda point: point.x)

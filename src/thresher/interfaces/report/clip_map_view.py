@@ -1,4 +1,4 @@
-"""The map of clips as a page and files show it: what its points are coloured by, and what the colours mean."""
+"""The colours of the clip map, and their legends."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from thresher.interfaces.report.charts import run_colours
 from thresher.interfaces.report.colours import LIGHT, RATINGS, UNKNOWN, sequential
 
 MOST_POINTS = 4_000
-"""Points of the page's map, each of which is a link; of more clips those rated and evenly chosen others."""
+"""The most points on the page's map. Of more clips, it shows the rated ones and an even selection of the others."""
 
 
 @dataclass(frozen=True)
 class Colouring:
-    """One way to colour the map: the colour of each clip, and what colours mean.
+    """One way to colour the map: the colour of each clip, and a legend.
 
-    `legend` is the names of colours, or the ends of the sequence from early to late.
+    `legend` holds colours by name, or the labels of both ends of a gradient.
     """
 
     name: str
@@ -27,20 +27,20 @@ class Colouring:
 
 
 def colourings(data: ReportData) -> list[Colouring]:
-    """By epoch (or step) and by run where they differ, and by rating; the first is shown first."""
+    """Return the ways to colour the map: by epoch or step, by rating, and by run if there are several."""
     clips = [data.clips[point.clip] for point in data.points]
     found = [_by_training(clips), _by_rating(clips), _by_run(data, clips)]
     return [each for each in found if each is not None]
 
 
 def shown_on_page(data: ReportData) -> list[int]:
-    """Places of the points that the page shows."""
-    places = list(range(len(data.points)))
-    if len(places) <= MOST_POINTS:
-        return places
-    step = len(places) / MOST_POINTS
+    """Return the indices of the points that the page shows."""
+    indices = list(range(len(data.points)))
+    if len(indices) <= MOST_POINTS:
+        return indices
+    step = len(indices) / MOST_POINTS
     even = {int(number * step) for number in range(MOST_POINTS)}
-    return [at for at in places if at in even or data.clips[data.points[at].clip].rating is not None]
+    return [at for at in indices if at in even or data.clips[data.points[at].clip].rating is not None]
 
 
 def _by_training(clips: Sequence[ReportClip]) -> Colouring | None:
@@ -50,7 +50,7 @@ def _by_training(clips: Sequence[ReportClip]) -> Colouring | None:
             break
     else:
         return None
-    # by rank, as training is saved in uneven steps
+    # by rank, because checkpoints are saved at uneven steps
     ranks = {value: rank for rank, value in enumerate(sorted(set(values.values())))}
     colours = {
         clip.id: sequential(ranks[values[clip.id]] / (len(ranks) - 1)) if clip.id in values else UNKNOWN

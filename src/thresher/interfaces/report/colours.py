@@ -1,7 +1,7 @@
-"""The colours of a report: by name, so that the page can give each another value on a dark ground.
+"""The colours of a report, by name, so that the page can use other values on a dark background.
 
-Runs have the hues of Okabe and Ito that read on white (https://jfly.uni-koeln.de/color/), ratings those of
-ColorBrewer's RdYlBu, epochs a stretch of viridis: all three can be told apart with any kind of colour vision.
+Runs have those hues of Okabe and Ito that are legible on white (https://jfly.uni-koeln.de/color/), ratings those of
+ColorBrewer's RdYlBu, epochs a part of viridis. All three are distinguishable with every kind of colour vision.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LIGHT: Mapping[str, str] = {
     "run-5": "#a37800",
     "run-6": "#3d9bd1",
 }
-"""What a figure is drawn in. No two are equal, so that a drawn colour tells its name."""
+"""The colours of figures. All values differ, so that a colour in a figure identifies its name."""
 
 DARK: Mapping[str, str] = {
     "paper": "#14171b",
@@ -36,10 +36,10 @@ DARK: Mapping[str, str] = {
     "run-5": "#d9ad33",
     "run-6": "#8fcdf0",
 }
-"""The same on a dark ground."""
+"""The same names on a dark background."""
 
 RUNS: Sequence[str] = tuple(name for name in LIGHT if name.startswith("run-"))
-"""Names of the colours of runs; further runs are drawn in `faint`."""
+"""The names of the colours for runs. Further runs are drawn in `faint`."""
 
 UNKNOWN = "#aab1ba"
 RATINGS: Mapping[int, str] = {1: "#d7301f", 2: "#fc9a52", 3: "#e2c044", 4: "#74b3d8", 5: "#2166ac"}
@@ -48,10 +48,10 @@ _VIRIDIS = ("#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#
 
 
 def sequential(share: float) -> str:
-    """The colour at a share from 0 to 1 of the way from the earliest to the latest."""
-    place = min(max(share, 0.0), 1.0) * (len(_VIRIDIS) - 1)
-    first = min(int(place), len(_VIRIDIS) - 2)
-    rest = place - first
+    """Return the colour at a position from 0 (earliest) to 1 (latest)."""
+    position = min(max(share, 0.0), 1.0) * (len(_VIRIDIS) - 1)
+    first = min(int(position), len(_VIRIDIS) - 2)
+    rest = position - first
     mixed = (
         round(
             (1 - rest) * int(_VIRIDIS[first][at : at + 2], 16)
@@ -63,5 +63,5 @@ def sequential(share: float) -> str:
 
 
 def gradient() -> str:
-    """All of `sequential` as a CSS gradient from left to right."""
+    """Return the colours of `sequential` as a CSS gradient from left to right."""
     return f"linear-gradient(to right, {', '.join(_VIRIDIS)})"

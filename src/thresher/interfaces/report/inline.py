@@ -1,7 +1,7 @@
-"""matplotlib's SVG made part of an HTML page.
+"""Turn the SVG that matplotlib writes into an element of an HTML page.
 
-Identifiers get a prefix, so that several figures can stand on a page; colours become the page's variables, so that
-they change with its ground; text takes the page's font; links become what the page wants.
+Identifiers get a prefix, so that a page can hold several figures. Colours become CSS variables, so that they follow
+the colour scheme. Text takes the page's font, and links become links of the page.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from markupsafe import Markup
 from thresher.interfaces.report.colours import LIGHT
 
 Link = Callable[[str, int], Markup]
-"""From what a figure links to, such as ("clip", 12), to the attributes and the title of an anchor's start tag."""
+"""Makes the attributes and the title of an anchor from the target of a link, such as ("clip", 12)."""
 
 _NAMES = {value: name for name, value in LIGHT.items()}
 _LINK = re.compile(r'<a xlink:href="([a-z]+):([0-9]+)" target="_blank">')
@@ -26,7 +26,7 @@ _USED = re.compile(r'(?:xlink:href="|url\()#([^")]+)')
 
 
 def inline_svg(svg: str, name: str, link: Link) -> Markup:
-    """The SVG document that matplotlib made as an element of an HTML page; `name` tells it from others there."""
+    """Return an SVG document of matplotlib as an element of an HTML page; `name` is unique on the page."""
     text = _NOT_WANTED.sub("", _OUTSIDE.sub("", svg))
     text = _EMPTY.sub("", text)
     used = set(_USED.findall(text))

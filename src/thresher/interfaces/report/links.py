@@ -1,4 +1,4 @@
-"""Links from a page to audio, and whether browsers play it."""
+"""Build links from a page to audio files, and tell whether browsers play a format."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _LOWEST_RATE = 3000  # Hz; Chromium's media/base/limits.h
 
 
 def relative_url(file: bytes, folder: bytes) -> str:
-    """The URL of an absolute path, relative to a page in the absolute `folder`; absolute on another drive.
+    """Return the URL of a file relative to a page in `folder`; an absolute URL if they are on different drives.
 
-    Whatever bytes a name holds are percent-encoded; a colon too, which would end a scheme.
+    Both paths are absolute. All special bytes are percent-encoded, also the colon, which would end a URL scheme.
     """
     try:
         relative = os.path.relpath(file, folder)
@@ -24,18 +24,18 @@ def relative_url(file: bytes, folder: bytes) -> str:
 
 
 def span_fragment(start: float, end: float, whole: float) -> str:
-    """What to add to a file's URL so that only seconds `start` to `end` of its `whole` length are played."""
+    """Return the URL fragment that limits playback to `start` … `end`; "" if that is the whole file. In seconds."""
     if start < 0.01 and end > whole - 0.01:
         return ""
     return f"#t={start:.3f},{end:.3f}"
 
 
 def why_silent(container: str | None, subtype: str | None, sample_rate: int | None) -> str | None:
-    """Why browsers don't play such a file; None where they do."""
+    """Return why browsers cannot play a file of this format; None if they can."""
     if container not in _CONTAINERS:
-        return f"browsers don't play {container or 'it'}"
+        return f"browsers cannot play {container or 'this format'}"
     if container in ("WAV", "WAVEX") and subtype not in _WAV_SUBTYPES:
-        return f"browsers don't play {subtype} in WAV"
+        return f"browsers cannot play {subtype} in WAV"
     if sample_rate is not None and sample_rate < _LOWEST_RATE:
-        return f"browsers don't play rates under {_LOWEST_RATE:,} Hz; this has {sample_rate:,}"
+        return f"browsers cannot play sample rates under {_LOWEST_RATE:,} Hz; this file has {sample_rate:,}"
     return None

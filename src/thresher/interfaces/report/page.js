@@ -1,19 +1,19 @@
 "use strict";
-// Without this script points are links, and every player is there: nothing here is needed to hear a clip.
+// Every clip can be played without this script: points of the map are links then.
 const one = (selector) => document.querySelector(selector);
 
-// one sound at a time
+// play one sound at a time
 document.addEventListener("play", (event) => {
   for (const other of document.querySelectorAll("audio")) if (other !== event.target) other.pause();
 }, true);
 
-// what does not load says so in its place
+// replace a player whose file does not load by a note
 document.addEventListener("error", (event) => {
   if (event.target.tagName !== "AUDIO" || event.target.dataset.failed) return;
   event.target.dataset.failed = "yes";
   const note = document.createElement("p");
   note.className = "silent";
-  note.textContent = "this browser can't play it, or it is not there any more";
+  note.textContent = "this browser cannot play the file, or the file is missing";
   event.target.after(note);
 }, true);
 

@@ -1,4 +1,4 @@
-"""Write a report: one HTML page that needs no network, and the same figures as PNG files if wanted."""
+"""Write a report: one self-contained HTML page, and optionally its figures as PNG files."""
 
 from __future__ import annotations
 
@@ -27,16 +27,17 @@ from thresher.version import __version__
 DEFAULT_NAME = "report.html"
 GENERATOR = f"thresher {__version__}"
 
-_OURS = re.compile(rb'<meta name="generator" content="thresher [^"]*">')
-_HEAD = 2_000  # bytes of a file within which a page of ours says so
+_REPORT_MARK = re.compile(rb'<meta name="generator" content="thresher [^"]*">')
+_HEAD = 2_000  # bytes at the start of a file that are searched for the mark of a report or figure
 _FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class ReportFiles:
-    """What was written: the page, and figures; how much it shows, and how many clips and renderings of it play.
+    """The files that were written, and the numbers of clips, checkpoints and players on the page.
 
-    `silent` counts those shown that can't be played: missing, or in a format that browsers don't know.
+    `silent` counts clips and renderings that the page cannot play: the file is missing, or browsers cannot play its
+    format.
     """
 
     path: str
@@ -57,16 +58,17 @@ def write_report(
     overwrite: bool = False,
     progress: Progress = no_progress,
 ) -> ReportFiles:
-    """Write a report of the clips that the terms find to an HTML file, and its figures to a folder `png`.
+    """Write a report of the clips that the terms match to an HTML file, and its figures to the folder `png`.
 
-    The page links to audio relative to its folder. Another report is replaced; UsageError where anything else is
-    there already, unless `overwrite` says so, NotFoundError where the folder to write to is not there.
+    The page links to audio files relative to its own folder. An existing report is replaced; any other file
+    only with `overwrite` (else UsageError). Raises NotFoundError if no clip matches or the target's folder does
+    not exist.
     """
     target = _target(catalog, output, overwrite=overwrite)
     folder = None if png is None else _folder(png)
     data = report_data(catalog, terms, progress)
     if data.query and not data.clips:
-        raise NotFoundError(f"no clip matches {data.query}; `thresher list` shows what there is")
+        raise NotFoundError(f"no clip matches {data.query}; `thresher list` shows all clips")
     with plots.drawing():
         drawn, unknown = charts(data.checkpoints)
         speaker = view.Speaker(os.fsencode(target.parent))
@@ -82,7 +84,7 @@ def write_report(
             folder.mkdir(exist_ok=True)
         except OSError as error:
             raise CatalogError(
-                f"{folder} can't be made: {error.strerror}; give --png another folder"
+                f"cannot create {folder}: {error.strerror}; give --png another folder"
             ) from error
     for picture, content in pictures.items():
         write_bytes(picture, content)
@@ -100,7 +102,7 @@ def write_report(
 def _target(catalog: Catalog, output: str | os.PathLike[str], *, overwrite: bool) -> Path:
     target = Path(os.fsdecode(paths.absolute(output)))
     if not target.parent.is_dir():
-        raise NotFoundError(f"there is no folder {target.parent} to write to; make it first")
+        raise NotFoundError(f"the folder {target.parent} does not exist; create it first")
     if target.is_dir():
         raise UsageError(f"{target} is a folder; give -o a file in it, such as {target / DEFAULT_NAME}")
     if not os.path.lexists(target):
@@ -117,7 +119,7 @@ def _target(catalog: Catalog, output: str | os.PathLike[str], *, overwrite: bool
 def _is_report(file: Path) -> bool:
     try:
         with open(file, "rb") as opened:
-            return _OURS.search(opened.read(_HEAD)) is not None
+            return _REPORT_MARK.search(opened.read(_HEAD)) is not None
     except OSError as error:
         raise CatalogError(f"{file} could not be read: {error.strerror}; give -o another file") from error
 
@@ -125,7 +127,7 @@ def _is_report(file: Path) -> bool:
 def _folder(png: str | os.PathLike[str]) -> Path:
     folder = Path(os.path.abspath(png))
     if not folder.parent.is_dir():
-        raise NotFoundError(f"there is no folder {folder.parent} to make {folder.name} in; make it first")
+        raise NotFoundError(f"the folder {folder.parent} does not exist; create it first")
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is not a folder; give --png another one")
     return folder
@@ -144,7 +146,7 @@ def _check_picture(picture: Path, *, overwrite: bool) -> None:
 
 
 def _pictures(data: ReportData, drawn: Sequence[Chart]) -> dict[str, bytes]:
-    """Every figure as a PNG file, by its name."""
+    """Return every figure as PNG, by file name."""
     made = {
         f"{chart.measure.name}.png": plots.as_png(plots.draw_chart(chart, with_title=True)) for chart in drawn
     }
@@ -165,7 +167,7 @@ def _page(data: ReportData, drawn: Sequence[Chart], unknown: Sequence[str], spea
     import jinja2
     from markupsafe import Markup
 
-    # the only texts that are not escaped: these files, and the figures, whose text matplotlib escapes
+    # only these files and the figures are not escaped; matplotlib escapes the text in figures
     css, script = ((_FOLDER / name).read_text(encoding="utf-8").strip() for name in ("page.css", "page.js"))
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
@@ -204,18 +206,18 @@ def _page(data: ReportData, drawn: Sequence[Chart], unknown: Sequence[str], spea
         copies=copies,
         songs=rendered,
     )
-    return text.encode("utf-8", "replace").decode()  # half characters, which no file holds
+    return text.encode("utf-8", "replace").decode()  # replaces surrogates, which UTF-8 cannot encode
 
 
 def _breakable(path: str) -> Any:
-    """A path that may break behind each slash."""
+    """Return a path that can wrap after each slash."""
     from markupsafe import Markup, escape
 
     return Markup("/<wbr>").join(escape(part) for part in path.split("/"))
 
 
 def _policy(script: str) -> str:
-    """Nothing is fetched but audio from where the page is; no script runs but the page's own."""
+    """Return a policy that lets the page fetch only audio from its own origin, and run only its own script."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         "default-src 'none'; media-src 'self' file:; img-src data:; style-src 'unsafe-inline'; "
@@ -246,7 +248,7 @@ def _chart_svg(chart: Chart, shown: Mapping[str, view.Section]) -> Any:
 
 @dataclass(frozen=True)
 class _Map:
-    """The map as the page shows it; `left_out` points are not on it."""
+    """The map on the page; `left_out` is the number of points not shown."""
 
     svg: Any
     colourings: Sequence[Colouring]
@@ -271,7 +273,7 @@ def _map(data: ReportData, speaker: view.Speaker) -> _Map | None:
         colours = ";".join(
             f"--{way.name}:{names.get(way.colours[number], way.colours[number])}" for way in ways
         )
-        title = view.clip_title(clip) + ("" if url else " · can't be played here")
+        title = view.clip_title(clip) + ("" if url else " · cannot be played here")
         return Markup('{} style="{}" aria-label="{}"><title>{}</title>').format(where, colours, title, title)
 
     places = shown_on_page(data)

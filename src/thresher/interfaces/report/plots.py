@@ -1,8 +1,8 @@
-"""Figures of a report: one drawing code for the page's SVG and for PNG files.
+"""Draw the figures of a report, as SVG for the page and as PNG files.
 
-A figure is drawn the same way wherever it is shown; nothing of the user's own matplotlib settings, and no date,
-reaches it, so that the same numbers give the same bytes with the same libraries. Sizes are inches of 72 units: in
-the page a chart's unit is about one CSS pixel, so that its text stays readable on a telephone.
+Figures ignore the user's matplotlib settings and contain no date, so the same data gives the same bytes with
+the same libraries. Sizes are inches of 72 units. On the page a unit is about one CSS pixel, so that text is
+legible on a phone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAP_WIDTH = 10.0
 FLATTEST = 0.36  # height of a map by its width, at least
 FONT_SIZE = 11.5
 MOST_MARKED = 60
-"""A line of more points shows none of them but those of checkpoints that are kept; so does one without a colour."""
+"""On lines with more points, and on grey lines, only checkpoints with the verdict keep are marked."""
 
 LONGEST_LABEL = 16
 LEGEND_HEIGHT = 0.5
@@ -56,17 +56,17 @@ class MapMark:
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Figures made in this block look as those of a report, whatever the user's own settings say."""
+    """Make figures in this block use the report's style, whatever the user's settings."""
     import matplotlib.style
 
     with matplotlib.style.context(["default", _STYLE]), warnings.catch_warnings():
-        # a name may hold characters that the font does not have: they become boxes in a PNG, text in the page
+        # a name can contain characters that the font lacks: boxes in a PNG, text on the page
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
         yield
 
 
 def draw_chart(chart: Chart, *, with_title: bool) -> Figure:
-    """A measure over training. Points link to `checkpoint:ID`."""
+    """Draw a measure over training. Points link to `checkpoint:ID`."""
     figure, axes = _figure(CHART_SIZE)
     labelled = [line for line in chart.lines if line.label is not None] if len(chart.lines) > 1 else []
     longest = max((len(shortened(line.label or "")) for line in labelled), default=0)
@@ -92,9 +92,9 @@ def draw_chart(chart: Chart, *, with_title: bool) -> Figure:
 
 
 def draw_map(marks: Sequence[MapMark]) -> Figure:
-    """The map of clips, without axes: only who lies beside whom means something. Points link to `clip:ID`.
+    """Draw the map of clips, without axes, because only distances on it have a meaning. Points link to `clip:ID`.
 
-    Both directions have one scale; the figure is as high as its points need.
+    Both directions have the same scale; the points determine the height of the figure.
     """
     left, right = _extent([mark.x for mark in marks])
     low, high = _extent([mark.y for mark in marks])
@@ -121,7 +121,7 @@ def draw_map(marks: Sequence[MapMark]) -> Figure:
 
 
 def add_map_legend(figure: Figure, title: str, entries: Mapping[str, str] | tuple[str, str]) -> None:
-    """Under a map what its colours mean: colours by what they stand for, or the ends of the sequence."""
+    """Add a legend under a map: the meaning of each colour, or both ends of a colour gradient."""
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.lines import Line2D
 
@@ -154,21 +154,21 @@ def add_map_legend(figure: Figure, title: str, entries: Mapping[str, str] | tupl
 
 
 def as_svg(figure: Figure) -> str:
-    """A figure as an SVG document."""
+    """Return a figure as an SVG document."""
     made = io.StringIO()
     figure.savefig(made, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     return made.getvalue()
 
 
 def as_png(figure: Figure) -> bytes:
-    """A figure as a PNG file."""
+    """Return a figure as the bytes of a PNG file."""
     made = io.BytesIO()
     figure.savefig(made, format="png", dpi=PNG_DPI, metadata={"Software": PNG_SOFTWARE})
     return made.getvalue()
 
 
 def shortened(name: str) -> str:
-    """A run's name as it fits beside its line."""
+    """Return a run's name, shortened to fit beside its line."""
     name = "".join(character if character.isprintable() else " " for character in name)
     return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…"
 
@@ -213,7 +213,7 @@ def _draw_line(axes: Axes, line: Line) -> None:
 
 
 def _stretches(points: Sequence[ChartPoint]) -> Iterator[list[tuple[float, float, float]]]:
-    """Places and quartiles of points that follow each other, where these are known."""
+    """Yield stretches of consecutive points with known quartiles, as (x, low, high)."""
     stretch: list[tuple[float, float, float]] = []
     for point in points:
         if point.low is not None and point.high is not None:
@@ -266,14 +266,14 @@ def _percent(value: float, _place: Any = None) -> str:
 
 
 def _whole(value: float, _place: Any = None) -> str:
-    """A step of training: 220000 is 220k."""
+    """Return a training step as text: 220000 is 220k."""
     if abs(value) >= 1_000_000:
         return f"{value / 1_000_000:g}M"
     return f"{value / 1000:g}k" if abs(value) >= 10_000 else f"{value:g}"
 
 
 def _label_places(axes: Axes, lines: Sequence[Line]) -> list[float]:
-    """Where the labels stand, as shares of the height: beside the end of each line, apart from one another."""
+    """Return the heights of the labels, as shares of the axes: at the ends of the lines, without overlap."""
     low, high = axes.get_ylim()
     height = CHART_SIZE[1] * 72 * axes.get_position().height
     apart = FONT_SIZE * 1.15 / height
@@ -292,12 +292,12 @@ def _label_places(axes: Axes, lines: Sequence[Line]) -> list[float]:
 
 
 def _extent(values: Sequence[float]) -> tuple[float, float]:
-    """From where to where points lie, with a margin."""
+    """Return the range of the points with a margin."""
     low, high = min(values, default=0.0), max(values, default=1.0)
     margin = 0.04 if high > low else 0.5
     return low - margin, high + margin
 
 
 def _area(count: int) -> float:
-    """How large a point of the map is, so that many don't hide one another."""
+    """Return the size of a point on the map, smaller for many points so that they don't hide one another."""
     return float(min(190.0, max(36.0, 14_000 / max(count, 1))))

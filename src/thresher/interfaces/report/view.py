@@ -1,4 +1,4 @@
-"""What a report's page says: every text and link of it, made from the data and the folder that the page lies in."""
+"""The texts, tables and players of a report's page, made from the report's data."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from thresher.interfaces.report.charts import Chart
 from thresher.interfaces.report.links import relative_url, span_fragment, why_silent
 
 MOST_READY = 60
-"""Up to so many players, all sections stand open and each player loads the length of its clip; else none does."""
+"""With at most this many players, all sections are open and players load the lengths of their clips at once."""
 
 MOST_SECTIONS = 300
-"""Sections with players on a page: of checkpoints that are kept, then of the latest of each run."""
+"""The most sections on a page: those of checkpoints with the verdict keep, then the latest of each run."""
 
 MOST_GROUPS = 40
-"""Groups of copies, and of parts, that are listed."""
+"""The most groups of copies, and of shared parts, that are listed."""
 
 
 @dataclass(frozen=True)
 class Player:
-    """A clip or a rendering that can be played: `url`, or the `reason` why not.
+    """A clip or a rendering with its player. `url` is None if it cannot be played; `reason` says why.
 
-    `name` is short, `length` how long it plays, `path` where it lies; `why` says what it is here for.
+    `why` says why the clip was picked.
     """
 
     name: str
@@ -64,13 +64,13 @@ class Section:
 
     @property
     def is_small(self) -> bool:
-        """Whether it holds so little that several fit beside each other."""
+        """Whether the section is so small that several fit in one row."""
         return len(self.best) + len(self.oddest) + self.left_out <= 1 and self.note is None
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of the table: its column, its text, and a share from 0 to 1 that is drawn as a bar."""
+    """A cell of the table: its column, its text, and a value from 0 to 1 to draw as a bar."""
 
     title: str
     text: str
@@ -91,13 +91,13 @@ class TableRow:
 
 @dataclass
 class Speaker:
-    """Makes players for a page in a folder, and counts them."""
+    """Makes the players of a page in `folder`, and counts them."""
 
     folder: bytes
     made: Counter[str] = field(default_factory=Counter)
 
     def clip(self, clip: ReportClip, why: str) -> Player:
-        """The player of a clip's span."""
+        """Return the player of a clip's span."""
         reason = why_silent(clip.container, clip.subtype, clip.sample_rate)
         if clip.file is None:
             reason = "its file is missing"
@@ -107,20 +107,20 @@ class Speaker:
             url = relative_url(clip.file, self.folder) + fragment
         self.made["players" if url else "silent"] += 1
         length = "" if clip.seconds is None else f"{clip.seconds:.1f} s"
-        path = clip.path or "nowhere"
+        path = clip.path or "no file"
         return Player(f"{clip.id}", length, path, why, url, reason, clip.id, clip_flags(clip), clip.note)
 
     def rendering(self, made: RenderedFile) -> Player:
-        """The player of a song's rendering."""
+        """Return the player of a song's rendering."""
         reason = why_silent(made.container, made.subtype, made.sample_rate)
         if made.file is None:
-            reason = "its file is not there any more"
+            reason = "its file is missing"
         url = relative_url(made.file, self.folder) if made.file is not None and reason is None else None
         self.made["players" if url else "silent"] += 1
         return Player(f"rendering {made.number}", format_duration(made.seconds), made.path, "", url, reason)
 
     def url(self, clip: ReportClip) -> str | None:
-        """Where a clip's span is heard, None where it can't be."""
+        """Return the URL of a clip's span; None if it cannot be played."""
         if clip.file is None or why_silent(clip.container, clip.subtype, clip.sample_rate):
             return None
         fragment = span_fragment(clip.start or 0.0, clip.end or 0.0, clip.recorded or 0.0)
@@ -128,7 +128,7 @@ class Speaker:
 
 
 def clip_flags(clip: ReportClip) -> tuple[str, ...]:
-    """What there is to know of a clip in a word each."""
+    """Return the flags of a clip: its stars, rejected, suspect, and a status other than ok."""
     flags = [] if clip.rating is None else [f"{'★' * clip.rating}{'☆' * (5 - clip.rating)}"]
     flags += [name for name in ("rejected", "suspect") if getattr(clip, name)]
     if clip.status != "ok":
@@ -137,13 +137,13 @@ def clip_flags(clip: ReportClip) -> tuple[str, ...]:
 
 
 def clip_title(clip: ReportClip) -> str:
-    """A clip in one line: id, checkpoint, path."""
+    """Return a clip as one line: id, checkpoint, path."""
     of = checkpoint_text(clip.run, clip.epoch, clip.step) or "no checkpoint"
-    return f"clip {clip.id} · {of} · {clip.path or 'nowhere'}"
+    return f"clip {clip.id} · {of} · {clip.path or 'no file'}"
 
 
 def checkpoint_name(row: CheckpointRow) -> str:
-    """Epoch and step, as a heading says them."""
+    """Return epoch and step as a heading."""
     parts = [
         "" if row.epoch is None else f"epoch {row.epoch}",
         "" if row.step is None else f"step {row.step:,}",
@@ -152,12 +152,12 @@ def checkpoint_name(row: CheckpointRow) -> str:
 
 
 def anchor_of(row: CheckpointRow) -> str:
-    """The page's identifier of a checkpoint's section."""
+    """Return the HTML id of a checkpoint's section."""
     return "checkpoint-none" if row.id is None else f"checkpoint-{row.id}"
 
 
 def summary(data: ReportData) -> list[tuple[str, str]]:
-    """The catalog in a few numbers, each with what it counts."""
+    """Return the totals of the catalog, each with its unit."""
     found = data.stats
     named = [each.row for each in data.checkpoints if each.row.id is not None]
     minutes = format_duration(60 * found.minutes_kept)
@@ -178,7 +178,7 @@ def _counted(number: int, noun: str) -> tuple[str, str]:
 
 
 def table(found: Sequence[ReportCheckpoint], shown: Mapping[str, Section]) -> list[TableRow]:
-    """Every checkpoint with its numbers; what is known of none has no column."""
+    """Return the table of checkpoints. A column without values is left out."""
     rows = [each.row for each in found]
     columns = [
         (title, cell)
@@ -199,7 +199,7 @@ def table(found: Sequence[ReportCheckpoint], shown: Mapping[str, Section]) -> li
 
 
 def sections(data: ReportData, speaker: Speaker) -> list[Section]:
-    """The checkpoints that have clips to hear; of very many those kept, then the latest of each run."""
+    """Return the sections of checkpoints with clips, at most MOST_SECTIONS."""
     heard = [each for each in data.checkpoints if each.clips]
     later: Counter[str | None] = Counter()
     ranks = {}
@@ -233,21 +233,21 @@ def _section(data: ReportData, each: ReportCheckpoint, speaker: Speaker) -> Sect
 def _best_title(each: ReportCheckpoint) -> str:
     reasons = {chosen.reason for chosen in each.best}
     if each.clips == 1:
-        return "Its only clip"
+        return "Only clip"
     if "rated" in reasons:
         return "Best" if reasons == {"rated"} else "Best, then most typical"
-    unrated = f"none is rated {WORTH_HEARING} or more" if each.row.ratings else "none is rated"
+    unrated = f"no rating of {WORTH_HEARING} or more" if each.row.ratings else "no ratings"
     return (
-        f"Most typical, as {unrated}"
+        f"Most typical ({unrated})"
         if "typical" in reasons
-        else f"The first, as {unrated} and none compared"
+        else f"First clips ({unrated}, no likeness scores)"
     )
 
 
 def _why(chosen: Pick) -> str:
     if chosen.reason == "rated" or chosen.value is None:
-        return ""  # stars say it, or there is nothing to say
-    how = "likeness to its nearest" if chosen.reason == "odd" else "likeness to the others"
+        return ""  # the stars show it, or there is no value
+    how = "likeness to the nearest clip" if chosen.reason == "odd" else "mean likeness to the others"
     return f"{how}: {chosen.value:.2f}"
 
 
@@ -281,7 +281,7 @@ _COLUMNS: Mapping[str, Callable[[CheckpointRow], Cell]] = {
 
 @dataclass(frozen=True)
 class CopyGroup:
-    """The same sound several times: what to keep, and the others with how much alike they are."""
+    """Copies of one clip: the clip to keep, and the others with their scores."""
 
     kept: str
     others: tuple[str, ...]
@@ -290,7 +290,7 @@ class CopyGroup:
 
 @dataclass(frozen=True)
 class CopiesView:
-    """What there is more than once; `left_out` lines are not listed."""
+    """The duplicates; `left_out` is the number of lines not shown."""
 
     groups: tuple[CopyGroup, ...]
     parts: tuple[str, ...]
@@ -300,7 +300,7 @@ class CopiesView:
 
 @dataclass(frozen=True)
 class SongView:
-    """A song, its latest rendering, and how many more there are."""
+    """A song with the player of its latest rendering."""
 
     name: str
     facts: str
@@ -310,7 +310,7 @@ class SongView:
 
 
 def copies(data: ReportData, speaker: Speaker) -> CopiesView | None:
-    """The duplicates in sentences; None where they are not known."""
+    """Return the duplicates as text; None if they are not known."""
     found = data.duplicates
     if found is None:
         return None
@@ -328,7 +328,7 @@ def copies(data: ReportData, speaker: Speaker) -> CopiesView | None:
         for part in found.parts[:MOST_GROUPS]
     )
     places = tuple(
-        f"clip {same.clip.id} lies in {len(same.paths)} places: {', '.join(same.paths)}"
+        f"clip {same.clip.id}: {len(same.paths)} identical files: {', '.join(same.paths)}"
         for same in found.byte_copies[:MOST_GROUPS]
     )
     lists = (found.groups, found.parts, found.byte_copies)
@@ -336,11 +336,11 @@ def copies(data: ReportData, speaker: Speaker) -> CopiesView | None:
 
 
 def songs(data: ReportData, speaker: Speaker) -> list[SongView]:
-    """Every song with its latest rendering that is there, else the latest."""
+    """Return every song with its latest rendering, of those whose file is present if there are any."""
     shown = []
     for song in data.songs:
         settings = song.row.settings
-        facts = [counted(song.row.clips, "clip"), f"in order {settings.ordering}"]
+        facts = [counted(song.row.clips, "clip"), f"ordering {settings.ordering}"]
         facts.append(counted(len(song.renderings), "rendering") if song.renderings else "never rendered")
         there = [made for made in song.renderings if made.file is not None] or list(song.renderings)
         player = speaker.rendering(there[0]) if there else None
@@ -349,7 +349,7 @@ def songs(data: ReportData, speaker: Speaker) -> list[SongView]:
 
 
 def run_legend(drawn: Sequence[Chart]) -> list[tuple[str, str]]:
-    """The runs that have a colour, and its name; nothing where there is only one run to draw."""
+    """Return the name and colour of each run; nothing if only one run is drawn."""
     lines = {(line.label, line.colour) for chart in drawn for line in chart.lines}
     named = sorted(
         ((label, colour) for label, colour in lines if label is not None), key=lambda pair: pair[1]
@@ -359,11 +359,11 @@ def run_legend(drawn: Sequence[Chart]) -> list[tuple[str, str]]:
 
 
 def _named(clip_id: int, path: str | None) -> str:
-    return f"clip {clip_id}, {path or 'nowhere'}"
+    return f"clip {clip_id}, {path or 'no file'}"
 
 
 def by_run(rows: Sequence[TableRow]) -> list[tuple[str, list[TableRow]]]:
-    """Rows under their runs, both in the order in which they come."""
+    """Group rows by run, in their order."""
     found: dict[str, list[TableRow]] = {}
     for row in rows:
         found.setdefault(row.run, []).append(row)

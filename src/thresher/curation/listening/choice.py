@@ -1,0 +1,99 @@
+"""Choose which clips to put in a listening queue.
+
+Distances are 1 - likeness, computed from descriptors. Lengths are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from thresher.catalog.clip_source import IS_HEARD, SECONDS
+from thresher.catalog.database import chunks
+from thresher.catalog.schema import clip, recording
+
+LONGEST_SHARE = 0.25
+"""Clips longer than this share of the queue are chosen last, because each displaces many shorter ones."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a new queue leaves out.
+
+    `left_out` counts the unheard clips that did not fit. `radius` is the largest distance from one of them to the
+    nearest clip that is heard or in the queue, None if unknown. `without_descriptor` counts the unheard clips that
+    have no descriptor.
+    """
+
+    left_out: int
+    radius: float | None
+    without_descriptor: int
+
+
+def choose(connection: Connection, ids: Sequence[int], seconds: float) -> tuple[list[int], Reach]:
+    """Choose among clips, in ascending order of ids, what to hear in `seconds`; and say what is left out."""
+    import numpy as np
+
+    from thresher.curation.comparison.distances import ClipDistances
+    from thresher.signal.statistics.farthest_first import cover
+
+    facts = _facts(connection, ids)
+    heard_ids = heard_clips(connection)
+    heard = set(heard_ids)
+    unheard = [clip_id for clip_id in ids if clip_id not in heard]
+    distances = ClipDistances.read(connection, unheard)
+    # checkpoint ids start at 1; clips without a checkpoint form a group of their own
+    groups = np.array([facts[clip_id].checkpoint_id or 0 for clip_id in unheard], np.int64)
+    lengths = np.array([facts[clip_id].seconds for clip_id in unheard], np.float64)
+    covered = cover(
+        distances.column,
+        distances.gaps(ClipDistances.read(connection, heard_ids)),
+        groups,
+        lengths,
+        seconds,
+        longest=LONGEST_SHARE * seconds,
+        familiar={number or 0 for number in checkpoints_of(connection, heard_ids)},
+    )
+    chosen = [unheard[choice.item] for choice in covered.choices]
+    left_out = len(unheard) - len(chosen)
+    described = len(distances.described)
+    radius = covered.radius if left_out and described and np.isfinite(covered.radius) else None
+    candidates = set(ids)
+    left = seconds - sum(facts[clip_id].seconds for clip_id in chosen)
+    for clip_id in (clip_id for clip_id in heard_ids if clip_id in candidates):
+        if facts[clip_id].seconds <= left or not chosen:
+            chosen.append(clip_id)
+            left -= facts[clip_id].seconds
+    return chosen, Reach(left_out, radius, len(unheard) - described)
+
+
+def heard_clips(connection: Connection, before: float | None = None) -> list[int]:
+    """Return the clips that were heard, the longest ago first; with `before`, only those heard before that time.
+
+    Clips that were only rated come first, because the time at which they were heard is unknown.
+    """
+    statement = select(clip.c.id).where(IS_HEARD)
+    if before is not None:
+        statement = statement.where(clip.c.heard_at.is_(None) | (clip.c.heard_at < before))
+    return list(connection.scalars(statement.order_by(clip.c.heard_at.nulls_first(), clip.c.id)))
+
+
+def checkpoints_of(connection: Connection, ids: Sequence[int]) -> set[int | None]:
+    """Return the ids of the checkpoints of clips; None stands for clips without a checkpoint."""
+    return {row.checkpoint_id for row in _facts(connection, ids).values()}
+
+
+def _facts(connection: Connection, ids: Sequence[int]) -> dict[int, Any]:
+    """Read the length and the checkpoint of clips."""
+    found: dict[int, Any] = {}
+    for chunk in chunks(list(ids)):
+        rows = connection.execute(
+            select(clip.c.id, SECONDS.label("seconds"), recording.c.checkpoint_id)
+            .select_from(clip.join(recording, recording.c.id == clip.c.recording_id))
+            .where(clip.c.id.in_(chunk))
+        )
+        found.update((row.id, row) for row in rows)
+    return found
