@@ -1,8 +1,9 @@
-"""`catalog.toml` → validated settings, and where to find that file.
+"""Find `catalog.toml` and read it into validated settings.
 
-Settings are frozen dataclasses; beside the type of each key stands what a file may say there. pydantic checks
-it, and is imported only for a file that sets a key: every listing would pay for it otherwise.
-Times and lengths are seconds, levels are decibels relative to full scale, frames and hops are in samples.
+Settings are frozen dataclasses. The type of each key is annotated with the values that a file may give it,
+which pydantic checks. pydantic is imported only for a file that sets a key, because it would slow every listing
+down. Times and lengths are seconds, levels are decibels relative to full scale, frame and hop lengths are
+samples.
 """
 
 from __future__ import annotations
@@ -54,9 +55,9 @@ def _seconds(value: object) -> object:
 
 @dataclass(frozen=True)
 class _Takes:
-    """What a key takes: in words, and as constraints with the names that `pydantic.Field` gives them.
+    """The values that a key takes: in words, and as constraints under the names of `pydantic.Field`.
 
-    The attribute makes it grouped metadata in the sense of annotated_types, which pydantic iterates over.
+    The last attribute makes this grouped metadata as defined by annotated_types, over which pydantic iterates.
     """
 
     what: str
@@ -76,7 +77,7 @@ class _Takes:
         yield from Field(strict=True, ge=self.ge, gt=self.gt, le=self.le, pattern=self.pattern).metadata
 
     def instead_of(self, value: object, kind: type) -> str:
-        """What is expected where `value` does not fit a key of this kind."""
+        """Describe the expected value, for a message that `value` is not valid for a key of this kind."""
         if self.ge is None:
             return self.what
         if type(value) not in (int, kind):
@@ -91,7 +92,7 @@ class _Section:
 
 @dataclass(frozen=True)
 class CatalogSection(_Section):
-    """Where the tables are; `database` is relative to the folder of `catalog.toml`."""
+    """The database; its path is relative to the folder of `catalog.toml`."""
 
     database: Annotated[
         str, _Takes("the address of a database such as sqlite:///catalog.db", pattern="^sqlite:///.+$")
@@ -101,7 +102,8 @@ class CatalogSection(_Section):
 
 @dataclass(frozen=True)
 class TrimSection(_Section):
-    """What counts as silence: the words of `librosa.effects.trim`, and `floor_db`, silent in itself."""
+    """The definition of silence: the parameters of `librosa.effects.trim`, and `floor_db`, below which all is
+    silent."""
 
     top_db: Annotated[float, _Takes("a number of decibels", ge=0, le=1000)] = 50.0
     frame_length: Annotated[int, _Takes("a number of samples", ge=2, le=1 << 20)] = 256
@@ -118,14 +120,14 @@ class TrimSection(_Section):
 
 @dataclass(frozen=True)
 class FingerprintSection(_Section):
-    """Which library makes fingerprints."""
+    """The program that computes fingerprints."""
 
     backend: Backend = "auto"
 
 
 @dataclass(frozen=True)
 class AudioSection(_Section):
-    """How much of a file is analysed, in seconds."""
+    """The longest part of a file that is analysed, in seconds."""
 
     max_length: Annotated[
         float, _Takes('a length such as "2:00:00", "5:00" or 90 (seconds)', gt=0, le=1e9, read=_seconds)
@@ -134,7 +136,7 @@ class AudioSection(_Section):
 
 @dataclass(frozen=True)
 class MetricsSection(_Section):
-    """Which scores are kept, and what a score means where nothing else is asked for."""
+    """The metrics by which clips are scored, and the one that commands use unless they name another."""
 
     use: tuple[MetricName, ...] = USED_AT_FIRST
     default: MetricName = "prefix"
@@ -149,7 +151,8 @@ class MetricsSection(_Section):
 
 @dataclass(frozen=True)
 class DupesSection(_Section):
-    """What counts as the same sound: the score by `aligned`, over how many words, covering which share of both."""
+    """The definition of the same sound: the score by `aligned`, the fewest words, and the share of both clips
+    covered."""
 
     score: Annotated[float, _Takes("a number", ge=0, le=1)] = 0.85
     words: Annotated[int, _Takes("a number of words", ge=1, le=1 << 20)] = 12
@@ -158,15 +161,15 @@ class DupesSection(_Section):
 
 @dataclass(frozen=True)
 class SuspectSection(_Section):
-    """How like a new clip must be to several rejected ones to arrive suspect."""
+    """The likeness to several rejected clips at which a new clip is marked suspect."""
 
     likeness: Annotated[float, _Takes("a number", ge=0, le=1)] = 0.9
 
 
 @dataclass(frozen=True)
 class IngestSection(_Section):
-    """Where the work runs, how many files a transaction holds, how many seconds a file has to lie still, and
-    whether clips are measured."""
+    """Where files are analysed, files per transaction, seconds before a changing file is read again, and whether
+    clips are measured."""
 
     executor: Annotated[
         str,
@@ -182,7 +185,7 @@ class IngestSection(_Section):
 
 @dataclass(frozen=True)
 class SongSection(_Section):
-    """What a new song is made with; `fade` is in seconds. A metric not in use gives way to the default one."""
+    """Defaults of new songs; `fade` is in seconds. The default metric replaces `metric` if that is not in use."""
 
     order: Annotated[
         str,
@@ -203,7 +206,7 @@ class _PatternEntry(_Section):
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything `catalog.toml` can say; `provenance` holds the user's patterns in the order of the file."""
+    """All settings of `catalog.toml`; `provenance` holds the user's patterns in the order of the file."""
 
     catalog: CatalogSection = field(default_factory=CatalogSection)
     trim: TrimSection = field(default_factory=TrimSection)
@@ -222,28 +225,28 @@ SECTIONS: dict[str, type] = {
 }
 
 STARTER = """\
-# Settings of a thresher catalog. This file marks the catalog's folder; what it does not say has its default.
+# Settings of a thresher catalog. This file marks the catalog's folder. Settings that are not here have defaults.
 # catalog.example.toml, in the project's folder and documentation, lists every key with its default.
 
 [catalog]
 # database = "sqlite:///catalog.db"    # relative to this file
 
 [trim]
-# top_db = 50.0                        # how far below a clip's own peak its silent ends lie, in decibels
+# top_db = 50.0                        # trim ends this many decibels below the clip's own peak
 
-# How your files are named, where thresher does not know. Groups run, epoch, step; others become attributes.
+# The names of your files, if thresher does not know them. Groups: run, epoch, step; others become attributes.
 # [[provenance]]
 # name = "my network"
 # pattern = '(?P<run>[^/]+)_ep(?P<epoch>\\d+)_it(?P<step>\\d+)'
 """
-"""What a new catalog's `catalog.toml` holds."""
+"""The content of a new catalog's `catalog.toml`."""
 
 
 def find_catalog(explicit: Path | None, environ: Mapping[str, str], start: Path) -> Path:
-    """The catalog's file: `explicit`, else $THRESHER_CATALOG, else the nearest `catalog.toml` above `start`.
+    """Return the catalog's file: `explicit`, else $THRESHER_CATALOG, else the nearest `catalog.toml` above `start`.
 
-    A folder stands for the catalog.toml in it. Raises CatalogError where there is none; a file that was named
-    but is not there has no substitute.
+    A folder means the catalog.toml in it. Raises CatalogError if there is none, or if the file that `explicit`
+    or the variable names does not exist.
     """
     named = environ.get(ENVIRONMENT_VARIABLE)
     for source, given in (
@@ -260,7 +263,7 @@ def find_catalog(explicit: Path | None, environ: Mapping[str, str], start: Path)
             return given
     start = Path(os.path.abspath(start))
     for folder in (start, *start.parents):
-        # Unlike Path.is_file, this says no where a folder may not be looked into.
+        # Unlike Path.is_file, this returns False for a folder without permission.
         if os.path.isfile(folder / FILE_NAME):
             return folder / FILE_NAME
     raise CatalogError(
@@ -269,9 +272,9 @@ def find_catalog(explicit: Path | None, environ: Mapping[str, str], start: Path)
 
 
 def load_settings(path: Path) -> Settings:
-    """The settings in the file at `path`; what it does not say has its default.
+    """Read the settings in the file at `path`; settings that are not in it have their defaults.
 
-    Raises ConfigError naming the file, the section, the key, the value and what is expected instead.
+    Raises ConfigError with the file, the section, the key, the value and the expected value.
     """
     document = _document(path)
     provenance = document.pop("provenance", [])
@@ -328,13 +331,13 @@ def _pattern(file: str, number: int, content: Mapping[str, object]) -> Pattern:
 
 
 def _validated(section: type[_Keys], content: Mapping[str, object], where: str) -> _Keys:
-    """The section that `content` describes; ConfigError for the first key that does not fit."""
+    """Return the section with this content. Raises ConfigError for the first invalid key."""
     from pydantic import TypeAdapter, ValidationError
 
     try:
         return TypeAdapter(section).validate_python(content)
     except ValidationError as error:
-        # An unknown key comes first: a misspelt one is why another is missing.
+        # An unknown key is reported first, because a misspelt key may be the reason why another is missing.
         mistake = min(error.errors(), key=lambda mistake: mistake["type"] != _UNKNOWN_KEY)
         raise ConfigError(_complaint(section, content, where, mistake)) from error
 

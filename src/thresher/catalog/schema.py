@@ -1,9 +1,9 @@
-"""The tables of the catalog, and only them.
+"""The tables of the catalog.
 
 Times are seconds since 1970 (UTC, float). Positions in audio are frames (int) at the recording's own sample
-rate. Blobs are little-endian arrays – fingerprints `<u4`, scores `<f4` – each beside its CRC-32, because no
-database check sees a flipped byte inside a blob. Ids are never used twice: a decision or a rendering that
-names a clip names that clip for ever.
+rate. Blobs are little-endian arrays (fingerprints `<u4`, scores `<f4`), each with its CRC-32, because no check of
+the database detects a flipped byte inside a blob. An id is never used twice, so that decisions and renderings keep
+naming the same clip.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 HEAD = "0005"
-"""The revision of the schema that this program reads and writes: the head of migrations/."""
+"""The revision of the schema that this program reads and writes: the newest one in migrations/."""
 
 STATUSES = ("ok", "silent", "too_short", "unreadable", "truncated", "empty", "non_finite")
 USABLE_STATUSES = ("ok", "too_short", "truncated")
@@ -59,7 +59,7 @@ batch = Table(
     Column("finished_at", Float),  # NULL: interrupted, or still running
     Column("paths", Text, nullable=False),  # JSON list of path_text
     Column("options", Text, nullable=False),  # JSON object: what the command set
-    # What the scan found. Log entries, not state: none of them is updated by a later batch.
+    # The result of the scan. These are log entries: a later batch never updates them.
     Column("files", Integer, nullable=False, server_default="0"),
     Column("unchanged", Integer, nullable=False, server_default="0"),
     Column("added", Integer, nullable=False, server_default="0"),
@@ -105,7 +105,7 @@ recording = Table(
     Column("channels", Integer),
     Column("frames", Integer),
     Column("mono_channel", Integer),  # NULL: mono is the mean of the channels
-    # The pinned correction, else that of the earliest location that names one (provenance of `modify`).
+    # The checkpoint set by `modify`, else that of the earliest location that names one.
     Column("checkpoint_id", ForeignKey("checkpoint.id"), index=True),
     Column("checkpoint_pinned", Boolean(create_constraint=False), nullable=False, server_default="0"),
     _one_of("role", ROLES),
@@ -124,7 +124,7 @@ location = Table(
     Column("path_text", Text, nullable=False),
     Column("size", Integer, nullable=False),
     Column("mtime_ns", Integer, nullable=False),
-    Column("reason", Text),  # why there is no recording
+    Column("reason", Text),  # why the file has no recording
     Column("missing_since", Float),
     CheckConstraint("recording_id IS NOT NULL OR reason IS NOT NULL", name="recording_or_reason"),
     sqlite_autoincrement=True,
@@ -152,7 +152,7 @@ clip = Table(
     Column("ordinal", Integer, nullable=False),
     Column("start_frame", Integer, nullable=False),
     Column("end_frame", Integer, nullable=False),
-    Column("trim", Text, nullable=False),  # the settings the span came from, as canonical JSON
+    Column("trim", Text, nullable=False),  # the trim settings of the span, as canonical JSON
     Column("fingerprint", LargeBinary),
     Column("fingerprint_crc32", Integer),
     Column("fingerprint_backend", Text),
@@ -162,11 +162,13 @@ clip = Table(
     Column("rating", Integer),
     Column("rejected", Boolean(create_constraint=False), nullable=False, server_default="0"),
     Column("note", Text),
-    Column("descriptor", LargeBinary),  # <f4; made by the version of signal/descriptors.py that is named
+    Column(
+        "descriptor", LargeBinary
+    ),  # <f4, computed by `descriptor_version` of signal/features/descriptors.py
     Column("descriptor_crc32", Integer),
     Column("descriptor_version", Integer),
     Column("heard_at", Float),  # when it was last played; NULL: never
-    # Whether it was held against what was rejected before it came, and whether suspicion of it was lifted.
+    # Whether the clip was compared with the clips rejected before it was added, and whether `trust` cleared it.
     Column("examined", Boolean(create_constraint=False), nullable=False, server_default="0"),
     Column("trusted", Boolean(create_constraint=False), nullable=False, server_default="0"),
     UniqueConstraint("recording_id", "kind", "ordinal"),
@@ -196,7 +198,7 @@ measure = Table(  # numbers that describe a clip; signal/features/measure_regist
     sqlite_with_rowid=False,
 )
 
-suspicion = Table(  # a rejected clip that another one was like when it came
+suspicion = Table(  # a rejected clip (other_id) that a new clip was similar to when it was added
     "suspicion",
     metadata,
     Column("clip_id", ForeignKey("clip.id", ondelete="CASCADE"), primary_key=True),
@@ -205,7 +207,7 @@ suspicion = Table(  # a rejected clip that another one was like when it came
     Column("score", Float, nullable=False),
 )
 
-listening = Table(  # a queue of clips to hear
+listening = Table(  # a queue of clips to listen to
     "listening",
     metadata,
     Column("id", Integer, primary_key=True),
@@ -224,13 +226,13 @@ listening_clip = Table(
     Column("is_done", Boolean(create_constraint=False), nullable=False, server_default="0"),
 )
 
-clustering = Table(  # one fit; at most one is kept
+clustering = Table(  # the latest fit of clusters; there is at most one row
     "clustering",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("fitted_at", Float, nullable=False),
     Column("query", Text, nullable=False),
-    Column("smallest", Integer, nullable=False),  # clips that make a cluster at least
+    Column("smallest", Integer, nullable=False),  # the fewest clips of a cluster
     sqlite_autoincrement=True,
 )
 
@@ -241,12 +243,12 @@ cluster = Table(
     Column("medoid_id", ForeignKey("clip.id", ondelete="SET NULL"), index=True),
 )
 
-cluster_clip = Table(  # every clip that was there when clusters were fitted
+cluster_clip = Table(  # every clip that the fit of clusters covered
     "cluster_clip",
     metadata,
     Column("clip_id", ForeignKey("clip.id", ondelete="CASCADE"), primary_key=True),
     Column("number", ForeignKey("cluster.number", ondelete="CASCADE"), index=True),  # NULL: in no cluster
-    Column("probability", Float, nullable=False),  # how surely it belongs there, 0 to 1
+    Column("probability", Float, nullable=False),  # probability of the assignment, 0 to 1
 )
 
 metric = Table(
@@ -265,7 +267,7 @@ score_row = Table(
     metadata,
     Column("metric_id", ForeignKey("metric.id"), primary_key=True),
     Column("position", Integer, primary_key=True),
-    # NULL once the clip was forgotten; its row is retired then
+    # NULL after the clip was forgotten; the row is then retired.
     Column("clip_id", ForeignKey("clip.id", ondelete="SET NULL")),
     Column("scores", LargeBinary, nullable=False),
     Column("crc32", Integer, nullable=False),
@@ -308,11 +310,11 @@ song = Table(
     Column("deleted", Boolean(create_constraint=False), nullable=False, server_default="0"),
     Column("crossfade", Float, nullable=False, server_default="0"),  # seconds
     Column("gap", Float, nullable=False, server_default="0"),  # seconds
-    Column("lufs", Float),  # integrated loudness of each clip; NULL: as it is
-    Column("subtype", Text),  # NULL: by the clips
+    Column("lufs", Float),  # target loudness of each clip; NULL: unchanged
+    Column("subtype", Text),  # NULL: derived from the clips
     Column("dither", Boolean(create_constraint=False), nullable=False, server_default="0"),
-    Column("edits", Text, nullable=False, server_default="{}"),  # JSON object, see curation/edits.py
-    Column("manual", Text),  # JSON list of clip ids, of the ordering "manual"
+    Column("edits", Text, nullable=False, server_default="{}"),  # JSON object, see catalog/edits.py
+    Column("manual", Text),  # JSON list of clip ids, for the ordering "manual"
     sqlite_autoincrement=True,
 )
 Index("uq_song_name", song.c.name, unique=True, sqlite_where=text("NOT deleted"))
@@ -335,8 +337,10 @@ rendering = Table(
     Column("channels", Integer, nullable=False),
     Column("frames", Integer, nullable=False),
     Column("sha256", Text, nullable=False),
-    Column("versions", Text, nullable=False),  # JSON object: program and libraries
-    Column("settings", Text, nullable=False, server_default="{}"),  # JSON object: all of the song at the time
+    Column("versions", Text, nullable=False),  # JSON object: versions of thresher and libraries
+    Column(
+        "settings", Text, nullable=False, server_default="{}"
+    ),  # JSON object: all settings of the song at the time
     UniqueConstraint("song_id", "number"),
     UniqueConstraint("song_id", "plan_sha256"),
     sqlite_autoincrement=True,
@@ -347,7 +351,7 @@ rendering_clip = Table(
     metadata,
     Column("rendering_id", ForeignKey("rendering.id"), primary_key=True),
     Column("position", Integer, primary_key=True),
-    Column("clip_id", Integer, nullable=False),  # no foreign key: history outlives a forgotten clip
+    Column("clip_id", Integer, nullable=False),  # no foreign key, because renderings outlive forgotten clips
     Column("recording_sha256", Text, nullable=False),
     Column("path_text", Text, nullable=False),
     Column("start_frame", Integer, nullable=False),
@@ -358,8 +362,8 @@ rendering_clip = Table(
     Column("fade_frames", Integer, nullable=False),
     Column("output_start", Integer, nullable=False),
     Column("output_frames", Integer, nullable=False),
-    Column("transition", Float),  # score with the clip before; NULL where there is none
-    Column("crossfade_frames", Integer, nullable=False, server_default="0"),  # shared with the clip before
+    Column("transition", Float),  # score with the previous clip; NULL without one
+    Column("crossfade_frames", Integer, nullable=False, server_default="0"),  # overlap with the previous clip
 )
 
 decision = Table(
@@ -370,7 +374,7 @@ decision = Table(
     Column("verb", Text, nullable=False),
     Column("summary", Text, nullable=False),
     Column("changes", Text, nullable=False),  # JSON list of [entity, id, field, before, after]
-    Column("undoes_id", ForeignKey("decision.id")),  # set where this decision is an undo
+    Column("undoes_id", ForeignKey("decision.id")),  # set if this decision is an undo
     Column("undone_by_id", ForeignKey("decision.id")),
     sqlite_autoincrement=True,
 )

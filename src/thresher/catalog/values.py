@@ -1,7 +1,7 @@
-"""What stands behind the colon of a query's term: text → numbers, seconds, instants, ranges.
+"""Parse the values of query terms: numbers, lengths, dates and ranges; and format lengths and checkpoints.
 
-Lengths are seconds. Instants are seconds since 1970 (UTC, float); dates are read in local time, and are whole
-days unless they name an hour. What is not understood raises UnfitError, to which the query adds the place.
+Lengths are seconds. Instants are seconds since 1970 (UTC, float). Dates are read in local time, and are whole days
+unless they name an hour. An invalid value raises UnfitError, to which the query adds the position.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 LARGEST_INTEGER = 2**63 - 1
-"""What a database column holds."""
+"""The largest integer that a database column can store."""
 
 Bounds = tuple[float | None, float | None]
 Reader = Callable[[str], float]
@@ -28,11 +28,11 @@ _AGO = re.compile(r"([+-])([0-9]{1,6})([hdwmy])")
 
 
 class UnfitError(Exception):
-    """A value is not what its field takes; the message is a whole clause and shows the value."""
+    """A value is invalid for its field. The message is a clause that shows the value."""
 
 
 def checked_regex(pattern: str) -> re.Pattern[str]:
-    """The compiled pattern; UnfitError with what is wrong with it."""
+    """Compile a pattern. Raises UnfitError with the mistake in it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -42,15 +42,15 @@ def checked_regex(pattern: str) -> re.Pattern[str]:
 
 
 def number_of(text: str) -> float:
-    """The number that `text` is."""
+    """Parse a number."""
     if _NUMBER.fullmatch(text) is None:
         raise UnfitError(f'"{text}" is not a number')
-    # float() would round ids above 2**53
+    # float() would round ids above 2**53.
     return int(text) if len(text) <= 19 and text.lstrip("+-").isdigit() else float(text)
 
 
 def seconds_of(text: str) -> float:
-    """The seconds that a length such as 7.5 or 1:30 is."""
+    """Parse a length such as 7.5 or 1:30 to seconds."""
     try:
         return parse_duration(text)
     except ValueError as error:
@@ -58,18 +58,19 @@ def seconds_of(text: str) -> float:
 
 
 def parse_duration(text: str) -> float:
-    """Seconds from "90", "12:40" or "1:02:03.5"; raises ValueError, showing what is not a length."""
+    """Parse "90", "12:40" or "1:02:03.5" to seconds. Raises ValueError, with the text, for anything else."""
     match = re.fullmatch(r"(?:(?:([0-9]+):)?([0-9]+):)?([0-9]+(?:\.[0-9]+)?)", text.strip())
     if match is not None and len(text) <= 32:
         hours, minutes, seconds = (float(part or 0) for part in match.groups())
-        # Only what comes first may be larger than a clock shows: "90:00" is an hour and a half.
+        # Only the first number may be 60 or more: "90:00" is an hour and a half.
         if (match[2] is None or seconds < 60) and (match[1] is None or minutes < 60):
             return hours * 3600 + minutes * 60 + seconds
     raise ValueError(f'"{text}" is not a length such as 90, 1:30 or 2:00:00')
 
 
 def format_duration(seconds: float) -> str:
-    """A length to the nearest second, as "0:07", "12:40" or "1:02:03"; raises ValueError where it is none."""
+    """Format a length to the nearest second: "0:07", "12:40", "1:02:03". Raises ValueError for a negative or
+    infinite one."""
     if not 0 <= seconds < float("inf"):
         raise ValueError(f"{seconds} is not a length in seconds")
     minutes, second = divmod(int(seconds + 0.5), 60)
@@ -78,15 +79,16 @@ def format_duration(seconds: float) -> str:
 
 
 def checkpoint_text(run: str | None, epoch: int | None, step: int | None) -> str:
-    """A checkpoint as people write it, such as "night e20 i4000"; empty where nothing is known of it."""
+    """Format a checkpoint, such as "night e20 i4000"; empty if run, epoch and step are unknown."""
     parts = [run or "", "" if epoch is None else f"e{epoch}", "" if step is None else f"i{step}"]
     return " ".join(part for part in parts if part)
 
 
 def bounds_of(value: str, what: str, read: Reader, read_end: Reader | None = None) -> Bounds:
-    """The two ends of `80..120`, `4..`, `..7` or `..`, or those of one value; `what` is what was expected.
+    """Parse the two ends of `80..120`, `4..`, `..7` or `..`, or of a single value; `what` describes what is
+    expected.
 
-    `read_end` reads an upper end where that differs from a lower: a day's is the midnight behind it.
+    `read_end` parses an upper end if that differs from a lower end: a day ends at the following midnight.
     """
     read_end = read_end or read
     if "..." in value:
@@ -105,9 +107,9 @@ def bounds_of(value: str, what: str, read: Reader, read_end: Reader | None = Non
 
 
 def period_of(text: str, now: float) -> tuple[float, float]:
-    """The first instant of a date, or of a day so long ago, and the first instant behind it.
+    """Return the start of a date or of a relative period, and the start of what follows it.
 
-    `-2d` is the day before yesterday, whole; `-2h` the hour that began two hours ago.
+    `-2d` is the whole day before yesterday, `-2h` the hour that started two hours ago.
     """
     try:
         if (ago := _AGO.fullmatch(text)) is not None:
@@ -115,13 +117,13 @@ def period_of(text: str, now: float) -> tuple[float, float]:
         if (date := _DATE.fullmatch(text)) is not None:
             return _calendar_period([int(part) for part in date.groups() if part is not None])
     except (ValueError, OverflowError, OSError):
-        pass  # a 13th month, a year that no clock reaches
+        pass  # a 13th month, or a year out of range
     raise UnfitError(f'"{text}" is not a date')
 
 
 def _relative_period(count: int, unit: str, now: datetime) -> tuple[float, float]:
     if unit == "h":
-        # an hour is always 3600 s, also in the night when the clocks change
+        # An hour is always 3600 s, even in the night when daylight saving time changes.
         start = now.timestamp() + 3600 * count
         return start, start + 3600
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -146,13 +148,13 @@ def _calendar_period(given: list[int]) -> tuple[float, float]:
 
 
 def _day_of_month(months: int, day: int) -> datetime:
-    """That day of a month counted from the year 0, or the month's last where it is shorter."""
+    """Return a day of a month, which is counted from the year 0, or the month's last day if it is shorter."""
     year, month = divmod(months, 12)
     return datetime(year, month + 1, min(day, monthrange(year, month + 1)[1]))
 
 
 def as_float32(value: float) -> float:
-    """`value` rounded as scores are when they are stored."""
+    """Round `value` as stored scores are rounded."""
     try:
         return float(struct.unpack("<f", struct.pack("<f", value))[0])
     except OverflowError:
@@ -160,5 +162,5 @@ def as_float32(value: float) -> float:
 
 
 def comma_hint(value: str) -> str:
-    """What to say about a value that a comma was glued to."""
+    """Return advice for a value that ends with a comma, else nothing."""
     return "; put a blank before a comma that means OR" if value.endswith(",") else ""
