@@ -307,7 +307,7 @@ def test_a_demo_takes_a_new_an_empty_and_its_own_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", ["catalog.toml", "notes.txt", ".hidden"])
 def test_a_demo_stays_out_of_other_folders(tmp_path: Path, file: str) -> None:
     (tmp_path / file).write_text("mine", encoding="utf-8")
-    with pytest.raises(CatalogError, match="holds other things"):
+    with pytest.raises(CatalogError, match="contains other files"):
         demo.claim(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [file]
     with pytest.raises(CatalogError, match="is a file"):

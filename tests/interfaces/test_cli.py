@@ -439,7 +439,7 @@ def test_the_demo_keeps_out_of_a_catalog_that_is_not_its_own(home: Path) -> None
     before = run_process("list", "--json", cwd=home).stdout
     done = run_process("demo", ".", cwd=home)
     assert done.returncode == 3
-    assert "holds other things" in done.stderr
+    assert "contains other files" in done.stderr
     assert run_process("list", "--json", cwd=home).stdout == before
     assert not (home / "run").exists()
 

@@ -1,12 +1,13 @@
-"""A small training run to try everything on: five checkpoints of a network that learns death metal.
+"""Synthesise a small training run for `thresher demo`: five checkpoints of a network that learns death metal.
 
-Nothing is recorded: every clip is synthesised from a seed. The names are those of SampleRNN's training; the
-clips are what such training writes – hiss first, then drones, then loops that never leave their bar, then
-riffs – with the silences, near-copies and broken files that come with it.
+Every clip is synthesised from a seed. The files have the names that SampleRNN gives them, and sound like the
+clips of such a training: first hiss, then drones, then loops of half a bar, then riffs. Some clips are silent,
+near-duplicates or broken files.
 
-Signals are mono, full scale ±1, at 16 kHz; the guitars are played at 48 kHz, so that distortion does not
-alias. A tab is a text, a character a sixteenth: a base-36 digit strikes a note so many semitones above the
-low string, `.` strikes the muted low string, `-` lets ring, `_` stops. In a drum's line `x` is a hit.
+Signals are mono, full scale ±1, at 16 kHz; guitars are synthesised at 48 kHz, so that distortion does not
+alias. A tab is a text with one character for each sixteenth note: a base-36 digit plays the note that many
+semitones above the low string, `.` plays the muted low string, `-` lets the note ring, `_` stops it. In a drum
+pattern, `x` is a hit.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ CLIPS_PER_CHECKPOINT = 8
 PEAK_OF_THE_LOUD = 1.25
 
 MARKER = "DEMO.txt"
-"""The file that tells a demo's folder from one in which people keep things."""
+"""The file that marks a folder as written by the demo."""
 
-_MARK = "`thresher demo` made this folder and writes here again when it is repeated; `rm -r` it when done.\n"
+_MARK = "`thresher demo` made this folder and writes to it again when it is repeated; `rm -r` it when done.\n"
 
 LOW_D = 73.42  # Hz
 RIFFS = (
@@ -54,7 +55,7 @@ RIFFS = (
 BREAKDOWN = "0__0____0_00__1-"
 LEADS = ("vvvvttttrrrrqqqq", "oooorrrrvvvvwwww", "vvwwvvttrrttqqoo", "orvrorvrptwtptwt")
 FORMS = ("AABA", "AABL", "ABAL", "AALC", "ALBC", "AACC")
-"""Bars of a song: its two riffs A and B, the first one under a lead, and the breakdown C."""
+"""The bars of a song: its riffs A and B, riff A under a lead (L), and the breakdown C."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ DOUBLE_BASS = Beat("xxxxxxxxxxxxxxxx", "....x.......x...", "x...x...x...x...")
 HALF_TIME = Beat("x..x....x.xx....", "........x.......", "x...x...x...x...")
 BEATS = (BLAST, THRASH, DOUBLE_BASS, HALF_TIME)
 
-# What a speaker lets through: frequency (Hz) and gain (dB).
+# Frequency responses of loudspeakers: frequency (Hz) and gain (dB).
 GUITAR_CABINET: Curve = (
     *((40, -30), (90, -4), (130, 0), (400, -2), (800, 0)),
     *((2500, 9), (4200, 3), (5500, -16), (8000, -45)),
@@ -85,7 +86,7 @@ _SAW: Signal = np.sum(np.sin(2 * np.pi * _HARMONICS * np.arange(4096) / 4096) / 
 
 @dataclass(frozen=True)
 class Bar:
-    """What the band plays for sixteen sixteenths."""
+    """One bar (sixteen sixteenths) of the band."""
 
     riff: str
     beat: Beat
@@ -94,7 +95,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One checkpoint of the run: its names' numbers, and how its clips sound."""
+    """One checkpoint of the run: the numbers in its file names, and the function that makes its clips."""
 
     epoch: int
     step: int
@@ -106,9 +107,9 @@ class Checkpoint:
 
 
 def claim(folder: Path) -> None:
-    """Make `folder` the demo's; an empty or missing one, or a demo's that was made before.
+    """Mark an empty or missing folder as the demo's; accept a folder that the demo made before.
 
-    Raises CatalogError where it holds anything else, so that nobody's files or catalog are written to.
+    Raises CatalogError if the folder contains anything else, so that the demo never changes other files.
     """
     if folder.exists() and not folder.is_dir():
         raise CatalogError(f"{folder} is a file; name a new folder: thresher demo DIR")
@@ -116,15 +117,15 @@ def claim(folder: Path) -> None:
     if marker.is_file():
         return
     if folder.is_dir() and any(folder.iterdir()):
-        raise CatalogError(f"{folder} holds other things; name a new folder: thresher demo DIR")
+        raise CatalogError(f"{folder} contains other files; name a new folder: thresher demo DIR")
     folder.mkdir(parents=True, exist_ok=True)
     marker.write_text(_MARK, encoding="utf-8")
 
 
 def write_part(folder: Path, part: int) -> Path:
-    """Write the files of part 1 (epochs 1, 5 and 10) or 2 (20 and 40) below `folder`; the folder of the clips.
+    """Write the files of part 1 (epochs 1, 5 and 10) or part 2 (20 and 40) below `folder`; return their folder.
 
-    Files that are there already with the same content are left alone, and nothing else is touched.
+    Files that exist with the same content are not rewritten. Other files are not changed.
     """
     chosen = [checkpoint for checkpoint in CHECKPOINTS if checkpoint.part == part]
     if not chosen:
@@ -137,7 +138,7 @@ def write_part(folder: Path, part: int) -> Path:
 
 
 def clip_name(checkpoint: Checkpoint, index: int) -> str:
-    """The name that SampleRNN gives to a clip of a checkpoint."""
+    """Return the name that SampleRNN gives to a clip of a checkpoint."""
     return (
         f"sample_e{checkpoint.epoch}_i{checkpoint.step}_t{checkpoint.hours:.2f}"
         f"_tr{checkpoint.train_loss:.4f}_v{checkpoint.valid_loss:.4f}_{index}.wav"
@@ -194,7 +195,7 @@ def _partial(path: Path) -> Path:
 
 
 def _settle(partial: Path, path: Path) -> None:
-    """Put a file in its place, unless what is there is the same: a rewritten file is hashed again."""
+    """Write a file unless it exists with the same content, because a rewritten file would be hashed again."""
     if path.is_file() and path.read_bytes() == partial.read_bytes():
         partial.unlink()
     else:
@@ -205,14 +206,14 @@ def _settle(partial: Path, path: Path) -> None:
 
 
 def _hiss(generator: np.random.Generator) -> Signal:
-    """Epoch 1: noise that comes and goes, most of it hardly there."""
+    """Epoch 1: quiet noise that fades in and out."""
     noise = _noise(generator, round(generator.uniform(4, 6) * RATE), tilt=generator.uniform(0.0, 0.4))
     swell = np.sin(np.linspace(0, np.pi, len(noise))) ** generator.uniform(1, 5)
     return _levelled(noise * swell, generator.uniform(-42, -28))
 
 
 def _drone(generator: np.random.Generator) -> Signal:
-    """Epoch 5: the spectrum of a guitar, but no time in it."""
+    """Epoch 5: drones with the spectrum of a guitar."""
     frames = round(generator.uniform(4.5, 6.5) * RATE)
     time = np.arange(frames * OVERSAMPLING) / (RATE * OVERSAMPLING)
     drift = 1 + 0.008 * np.sin(2 * np.pi * generator.uniform(0.1, 0.6) * time + generator.uniform(0, 6))
@@ -224,7 +225,7 @@ def _drone(generator: np.random.Generator) -> Signal:
 
 
 def _trapped(generator: np.random.Generator) -> Signal:
-    """Epoch 10: half a bar that it can't leave, under hiss."""
+    """Epoch 10: a loop of half a bar, under hiss."""
     riff, beat = _any(generator, RIFFS[:5]), _any(generator, BEATS[1:])
     bar = _band(generator, [Bar(riff, beat)], tempo=_tempo(generator), key=_key(generator), drive=4)
     half = bar[: len(bar) // 2]
@@ -233,7 +234,7 @@ def _trapped(generator: np.random.Generator) -> Signal:
 
 
 def _riffing(generator: np.random.Generator) -> Signal:
-    """Epoch 20: riffs, though every half bar it forgets what it was playing."""
+    """Epoch 20: riffs that change every half bar."""
     halves = [_any(generator, RIFFS)[8 * (place % 2) :][:8] for place in range(6)]
     beats = [_any(generator, BEATS) for _ in range(3)]
     bars = [
@@ -247,7 +248,7 @@ def _riffing(generator: np.random.Generator) -> Signal:
 
 
 def _song(generator: np.random.Generator) -> Signal:
-    """Epoch 40: a riff, its answer, a lead over it, and drums that know where they are."""
+    """Epoch 40: two riffs, a lead, and drums that keep the bar."""
     first, second = (RIFFS[index] for index in generator.permutation(len(RIFFS))[:2])
     steady, other = (BEATS[index] for index in generator.permutation(3)[:2])
     parts = {
@@ -280,7 +281,7 @@ def _key(generator: np.random.Generator) -> float:
 def _band(
     generator: np.random.Generator, bars: Sequence[Bar], *, tempo: float, key: float, drive: float
 ) -> Signal:
-    """Two rhythm guitars, bass, drums and, where there is one, a lead; `tempo` in beats a minute, `key` in Hz."""
+    """Mix two rhythm guitars, bass, drums and an optional lead; `tempo` is in beats per minute, `key` in Hz."""
     step = round(RATE * 15 / tempo)
     riff, lead = "".join(bar.riff for bar in bars), "".join(bar.lead for bar in bars)
     power_chord = (1.0, 1.4983, 2.0)
@@ -293,7 +294,10 @@ def _band(
 
 
 def _plucked(tab: str, step: int, key: float, chord: tuple[float, ...], drive: float) -> Signal:
-    """A distorted string instrument at 48 kHz; `step` is a sixteenth in frames of 16 kHz, `chord` ratios."""
+    """Synthesise a distorted string instrument at 48 kHz.
+
+    `step` is the length of a sixteenth in frames of 16 kHz; `chord` holds frequency ratios.
+    """
     length = step * OVERSAMPLING
     onset, struck = _last_change(tab, "-"), _last_change(tab, "-_")
     semitones = np.array([int(tab[place], 36) if tab[place].isalnum() else 0 for place in struck])
@@ -307,13 +311,13 @@ def _plucked(tab: str, step: int, key: float, chord: tuple[float, ...], drive: f
 
 
 def _last_change(tab: str, lasting: str) -> NDArray[np.int64]:
-    """For each sixteenth the last one, itself included, whose mark is none of `lasting`."""
+    """Return for each sixteenth the index of the last one, up to itself, whose mark is not in `lasting`."""
     places = (0 if mark in lasting else place for place, mark in enumerate(tab))
     return np.fromiter(accumulate(places, max), np.int64)
 
 
 def _drums(generator: np.random.Generator, bars: Sequence[Bar], step: int) -> Signal:
-    """Kick, snare, hat, and a crash where the beat changes."""
+    """Synthesise kick, snare, hat, and a crash where the beat changes."""
     time = np.arange(RATE // 4) / RATE
     ringing = np.arange(RATE) / RATE
     kick = np.sin(2 * np.pi * 50 * time - 14 * np.exp(-time * 45)) * np.exp(-time * 22)
@@ -340,14 +344,14 @@ def _drums(generator: np.random.Generator, bars: Sequence[Bar], step: int) -> Si
 
 
 def _saw(pitch: Signal) -> Signal:
-    """A saw wave at 48 kHz of the given pitch (Hz, one value a frame), 24 harmonics of it."""
+    """Return a saw wave with 24 harmonics at 48 kHz; `pitch` holds one value in Hz for each frame."""
     phase = np.cumsum(pitch) / (RATE * OVERSAMPLING)
     saw: Signal = _SAW[(phase * 4096).astype(np.int64) & 4095]
     return saw
 
 
 def _filtered(signal: Signal, curve: Curve) -> Signal:
-    """A signal at 48 kHz through `curve`, at 16 kHz."""
+    """Filter a signal at 48 kHz by a frequency response and return it at 16 kHz."""
     frames = len(signal) // OVERSAMPLING
     padded = _quick_length(frames)
     spectrum = np.fft.rfft(signal, padded * OVERSAMPLING)[: padded // 2 + 1]
@@ -357,7 +361,7 @@ def _filtered(signal: Signal, curve: Curve) -> Signal:
 
 
 def _in_a_room(generator: np.random.Generator, signal: Signal) -> Signal:
-    """The signal with a third of a second of room around it."""
+    """Add the reverberation of a room that decays within a third of a second."""
     time = np.arange(RATE // 3) / RATE
     room = generator.normal(size=time.size) * np.exp(-time * 18)
     room *= 0.25 / np.sqrt(np.sum(room**2))
@@ -369,27 +373,27 @@ def _in_a_room(generator: np.random.Generator, signal: Signal) -> Signal:
 
 
 def _noise(generator: np.random.Generator, frames: int, *, tilt: float) -> Signal:
-    """Noise at an RMS of 1 whose amplitude falls with frequency to the power of `tilt`."""
+    """Return noise with an RMS of 1 whose amplitude falls with frequency to the power of `tilt`."""
     spectrum = np.fft.rfft(generator.normal(size=_quick_length(frames)))
     spectrum[1:] /= np.arange(1, len(spectrum)) ** tilt
     return _unit(np.fft.irfft(spectrum)[:frames])
 
 
 def _quick_length(frames: int) -> int:
-    """An even number, at least `frames`, whose Fourier transform is quick: 2, 3 or 5 times a power of 2."""
+    """Return an even length of at least `frames` with a fast Fourier transform: 2, 3 or 5 times a power of 2."""
     power = 1 << max(0, frames.bit_length() - 3)
     return next(2 * power * factor for factor in (1, 2, 3, 4, 5, 8) if 2 * power * factor >= frames)
 
 
 def _unit(signal: Signal) -> Signal:
-    """The signal without DC, at an RMS of 1."""
+    """Return the signal without its mean, scaled to an RMS of 1."""
     centred = signal - signal.mean()
     unit: Signal = centred / np.sqrt(np.mean(centred**2))
     return unit
 
 
 def _levelled(signal: Signal, level: float) -> Signal:
-    """The signal at an RMS of `level` dBFS, its peaks rounded off below full scale."""
+    """Scale the signal to an RMS of `level` dBFS and compress peaks softly to stay below full scale."""
     levelled: Signal = 0.95 * np.tanh(_unit(signal) * 10 ** (level / 20) / 0.95)
     return levelled
 
@@ -401,7 +405,7 @@ def _shortened(clip: Signal, seconds: float) -> Signal:
 
 
 def _with_silence(generator: np.random.Generator, signal: Signal) -> Signal:
-    """Next to nothing before and after, as a network leaves it that starts and ends where it likes."""
+    """Add almost silent audio before and after the signal, as generated clips have it."""
     before, after = (round(generator.uniform(0.1, 0.6) * RATE) for _ in range(2))
     return np.pad(signal, (before, after)) + 5e-5 * generator.normal(size=before + len(signal) + after)
 

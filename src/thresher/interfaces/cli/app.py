@@ -7,6 +7,7 @@ they run, so that `--help` and `list` don't load the audio and numerical librari
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from dataclasses import dataclass
@@ -42,7 +43,18 @@ class ReaderLeftError(Exception):
     """The program that reads our output has closed it, as `head` does in `thresher list | head`."""
 
 
-class _Commands(typer.core.TyperGroup):
+class _Group(typer.core.TyperGroup):
+    """A group of commands whose help texts are wrapped to the terminal, not where the source code breaks lines."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command with one line for each paragraph of its help text."""
+        command = super().get_command(ctx, cmd_name)
+        if command is not None and command.help:
+            command.help = re.sub(r"(?<!\n)\n(?!\n)", " ", command.help)
+        return command
+
+
+class _Commands(_Group):
     """The group of all commands.
 
     It replaces two exceptions with our own, because Typer would end the program silently on them.
@@ -68,7 +80,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Catalog the audio that generative models write: compare new clips, keep the good ones, make songs.",
 )
-song_app = typer.Typer(no_args_is_help=True, help="Save, show and render songs.")
+song_app = typer.Typer(cls=_Group, no_args_is_help=True, help="Save, show and render songs.")
 
 
 @dataclass

@@ -10,7 +10,7 @@ import typer
 
 from thresher.errors import UsageError
 from thresher.formatting import unknown
-from thresher.interfaces.cli.app import app, open_catalog
+from thresher.interfaces.cli.app import DECIDE, FIND, app, open_catalog
 from thresher.interfaces.cli.options import Form, Json, form_of
 from thresher.interfaces.cli.output import (
     Format,
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from thresher.curation.checkpoints.comparison import Difference
     from thresher.curation.checkpoints.summary import CheckpointRow
 
-PANEL = "Find clips"
 BARS = "▁▂▃▄▅▆▇█"
 
 FEWEST = 3
@@ -104,7 +103,7 @@ _COLUMNS = (
 )
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=FIND)
 def checkpoints(
     sort: Annotated[
         str | None,
@@ -255,7 +254,7 @@ def _meaning(row: Difference) -> str:
     return "more" if row.difference > 0 else "less"
 
 
-@app.command(rich_help_panel="Decide")
+@app.command(rich_help_panel=DECIDE)
 def checkpoint(
     name: Annotated[
         str,

@@ -1,4 +1,4 @@
-"""The demo command: a small training run, from its first ingest to the rendered song."""
+"""The `demo` command."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ from thresher.interfaces.cli.songs import save
 
 @app.command(rich_help_panel=TRY)
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("thresher-demo"),
+    folder: Annotated[Path, typer.Argument(help="Write the demo to this folder.")] = Path("thresher-demo"),
 ) -> None:
-    """Write a small training run, ingest it in two batches, and make a song of it."""
+    """Synthesise a small training run, ingest it in two batches, and render a song.
+
+    The demo prints each command before it runs it.
+    """
     from thresher.demo.synth import QUERY, SONG, claim, write_part
 
     home = folder.absolute()
@@ -33,9 +36,11 @@ def demo(
     quoted = shlex.quote(SONG)
 
     if file.exists():
-        say("This demo was here before: nothing in it is new, and so nothing costs anything.")
+        say(
+            "The demo already exists in this folder. Its files are unchanged, so thresher analyses nothing again."
+        )
     else:
-        say("A network learns death metal; its first three checkpoints arrive.")
+        say("A network learns death metal. Ingest the files of its first three checkpoints:")
         _show(f"thresher init {shlex.quote(str(folder))}")
         init(home)
     context.catalog = file
@@ -44,22 +49,22 @@ def demo(
     _show("thresher ingest run")
     ingest_and_tell([home / "run"])
 
-    say("\nDays later: two more. Only they cost anything.")
+    say("\nDays later, two more checkpoints. Only the new files are analysed:")
     write_part(home / "run", 2)
     _show("thresher ingest run")
     ingest_and_tell([home / "run"])
 
-    say("\nWhich checkpoint is worth listening to?")
+    say("\nCompare the checkpoints:")
     _show("thresher checkpoints")
     checkpoints()
 
-    say("From epoch 20 on it plays. That is a song.")
+    say("\nFrom epoch 20 on, the clips are music. Make a song of them:")
     _show(f"thresher song save {quoted} {QUERY}")
     save(SONG, [QUERY])
     _show(f"thresher song render {quoted}")
     render(SONG, output)
-    tell(f"\nListen to {output}, and go on there:")
-    if shutil.which("thresher") is None:  # as in `make demo`, whose environment is nobody's yet
+    tell(f"\nListen to {output}, then try:")
+    if shutil.which("thresher") is None:  # `make demo` runs in an environment that is not on the PATH
         tell(f'  export PATH="{Path(sys.argv[0]).absolute().parent}:$PATH"')
     tell(f"  cd {shlex.quote(str(folder))}")
     for command in (

@@ -9,7 +9,7 @@ import typer
 
 from thresher.errors import UsageError
 from thresher.formatting import counted
-from thresher.interfaces.cli.app import DONE_IN_PART, app, open_catalog, terms_of
+from thresher.interfaces.cli.app import DONE_IN_PART, FIND, app, open_catalog, terms_of
 from thresher.interfaces.cli.options import DryRun, Json, Query
 from thresher.interfaces.cli.output import print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from thresher.curation.exports.clip_file import Form
     from thresher.curation.exports.clips import ExportReport
 
-PANEL = "Find clips"
 
-
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=FIND)
 def export(
     query: Query,
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder; made if its parent is there.")],
