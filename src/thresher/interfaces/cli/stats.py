@@ -24,7 +24,10 @@ def stats(json: Json = False) -> None:
             ("recordings", f"{sum(found.recordings.values())} ({by_status})" if by_status else "0"),
             ("reference", found.references or None),
             ("clips", f"{found.clips}, {found.rated} rated, {found.rejected} rejected"),
-            ("files", f"{found.present} present, {found.missing} missing, {found.unread} that could not be opened"),
+            (
+                "files",
+                f"{found.present} present, {found.missing} missing, {found.unread} that could not be opened",
+            ),
             ("generated", f"{found.minutes_generated:.1f} minutes"),
             ("kept", f"{found.minutes_kept:.1f} minutes after trimming"),
             ("runs", f"{found.runs}, {found.checkpoints} checkpoints"),
