@@ -26,7 +26,7 @@ from typing import (
 
 from thresher.catalog.values import parse_duration
 from thresher.errors import CatalogError, ConfigError
-from thresher.formatting import any_of
+from thresher.formatting import any_of, unknown
 from thresher.signal.metrics.registry import METRICS
 
 if TYPE_CHECKING:
@@ -258,7 +258,7 @@ def find_catalog(explicit: Path | None, environ: Mapping[str, str], start: Path)
                 return given / FILE_NAME
             if not os.path.isfile(given):
                 raise CatalogError(
-                    f'{source}: there is no file "{given}"; `thresher init` makes a new catalog'
+                    f'{source}: there is no file "{given}"; `thresher init` creates a new catalog'
                 )
             return given
     start = Path(os.path.abspath(start))
@@ -267,7 +267,7 @@ def find_catalog(explicit: Path | None, environ: Mapping[str, str], start: Path)
         if os.path.isfile(folder / FILE_NAME):
             return folder / FILE_NAME
     raise CatalogError(
-        f'there is no {FILE_NAME} in "{start}" or above; `thresher init` makes one, --catalog names another'
+        f'there is no {FILE_NAME} in "{start}" or above; `thresher init` creates one, --catalog FILE uses another'
     )
 
 
@@ -293,7 +293,7 @@ def _document(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8"))
     except FileNotFoundError as error:
-        raise CatalogError(f'there is no file "{path}"; `thresher init` makes a new catalog') from error
+        raise CatalogError(f'there is no file "{path}"; `thresher init` creates a new catalog') from error
     except OSError as error:
         raise ConfigError(f'"{path}" could not be read: {error.strerror or error}') from error
     except UnicodeDecodeError as error:
@@ -373,8 +373,8 @@ def _no_section(name: str) -> str:
         return f'"{name}" belongs below [{homes[0]}]'
     known = (*SECTIONS, "provenance")
     nearest = _nearest(name, known)
-    return f'there is no section "{name}"; ' + (
-        f'did you mean "{nearest}"?' if nearest else f"there is {any_of(known)}"
+    return (
+        f'unknown section "{name}"; did you mean "{nearest}"?' if nearest else unknown("section", name, known)
     )
 
 
@@ -383,7 +383,9 @@ def _no_key(key: str, known: tuple[str, ...]) -> str:
     if nearest:
         return f'no such key; did you mean "{nearest}"?'
     homes = [name for name, section in SECTIONS.items() if key in {one.name for one in fields(section)}]
-    return "no such key; " + (f"it belongs below [{homes[0]}]" if homes else f"there is {any_of(known)}")
+    return (
+        f"no such key; it belongs below [{homes[0]}]" if homes else f"no such key (expected {any_of(known)})"
+    )
 
 
 def _nearest(word: object, known: tuple[str, ...]) -> str | None:
