@@ -1,4 +1,4 @@
-"""The map of a catalog's clips: which are on it, and that it is the same again."""
+"""The map of a catalog: which clips are on it, and that it is reproducible."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_references_are_left_out(mapped: Catalog) -> None:
     assert 4 not in {point.clip for point in clip_map(mapped)}
 
 
-def test_clips_without_descriptors_are_on_no_map(
+def test_clips_without_descriptors_are_left_out(
     catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions
 ) -> None:
     write_clip(tmp_path / "clips/a.wav", 1)
@@ -63,7 +63,7 @@ def test_clips_without_descriptors_are_on_no_map(
     assert clip_map(catalog) == []
 
 
-def test_progress_is_told(mapped: Catalog) -> None:
+def test_progress_is_reported(mapped: Catalog) -> None:
     seen: list[tuple[str, int, int]] = []
     clip_map(mapped, progress=lambda *told: seen.append(told))
     assert seen[-1] == ("mapping", 12, 12)

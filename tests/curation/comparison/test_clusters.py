@@ -1,4 +1,4 @@
-"""Clusters of a catalog: fitted, kept, shown, and fitted again with the same numbers."""
+"""Clusters of a catalog: which are shown, for which clips, and what the command prints."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 import soundfile
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import select
 
 from tests.support import RATE, Command
@@ -19,7 +17,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import cluster, cluster_clip, clustering
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.listing import list_clips
-from thresher.curation.comparison.cluster_fit import ClusterChange, fit_clusters, matched
+from thresher.curation.comparison.cluster_fit import ClusterChange, fit_clusters
 from thresher.curation.comparison.clusters import clusters
 from thresher.curation.ingest.forget import forget
 from thresher.curation.ingest.ingest import ingest
@@ -51,7 +49,7 @@ def members(catalog: Catalog, number: int) -> list[int]:
     return [row.id for row in list_clips(catalog, [f"cluster:{number}"])]
 
 
-def test_the_first_time_all_clips_are_grouped_and_kept(grouped: Catalog) -> None:
+def test_the_first_call_groups_all_clips_and_stores_the_fit(grouped: Catalog) -> None:
     found = clusters(grouped)
     assert [(row.number, row.size, row.epoch) for row in found.clusters] == [(1, 7, 0), (2, 6, 1), (3, 5, 2)]
     assert found.change == ClusterChange(kept=(), new=(1, 2, 3), gone=())
@@ -62,7 +60,7 @@ def test_the_first_time_all_clips_are_grouped_and_kept(grouped: Catalog) -> None
     assert (again.clusters, again.fitted_at) == (found.clusters, found.fitted_at)
 
 
-def test_rows_tell_of_the_clips(grouped: Catalog) -> None:
+def test_rows_describe_the_clips_of_each_cluster(grouped: Catalog) -> None:
     judging.rate(grouped, ["id:1..2"], 4)
     judging.rate(grouped, ["id:3"], 1)
     judging.modify(grouped, ["id:7"], {"epoch": "9"})
@@ -75,7 +73,7 @@ def test_rows_tell_of_the_clips(grouped: Catalog) -> None:
     assert hiss.path.endswith(f"night_epoch_0_{hiss.medoid - 1}.wav")
 
 
-def test_the_medoid_is_most_like_the_others(grouped: Catalog) -> None:
+def test_the_medoid_has_the_highest_mean_likeness(grouped: Catalog) -> None:
     row = clusters(grouped).clusters[1]
     scores = {
         (one, other): list_scores(grouped, one)[other]
@@ -96,7 +94,7 @@ def list_scores(catalog: Catalog, clip_id: int) -> dict[int, float]:
     return {found.clip.id: found.score for found in near(catalog, str(clip_id), limit=50)}
 
 
-def test_a_query_shows_its_part_of_the_clusters_that_there_are(grouped: Catalog) -> None:
+def test_a_query_restricts_the_clusters_shown(grouped: Catalog) -> None:
     whole = clusters(grouped)
     part = clusters(grouped, ["id:6..10"])
     assert [(row.number, row.size) for row in part.clusters] == [(2, 3), (1, 2)]
@@ -126,7 +124,7 @@ def test_new_clips_are_in_no_cluster_until_a_refit(
     assert refitted.unfitted == 0
 
 
-def test_numbers_are_never_given_twice(grouped: Catalog) -> None:
+def test_numbers_are_never_reused(grouped: Catalog) -> None:
     clusters(grouped)
     assert fit_clusters(grouped, ["id:1..13"]) == ClusterChange(kept=(1, 2), new=(), gone=(3,))
     assert fit_clusters(grouped) == ClusterChange(kept=(1, 2), new=(4,), gone=())
@@ -213,22 +211,22 @@ def test_clips_forgotten_while_they_are_compared_are_left_out(
 
 
 @pytest.mark.parametrize("smallest", [1, 0, -3, 2**70])
-def test_no_cluster_is_that_small_or_large(grouped: Catalog, smallest: int) -> None:
+def test_a_smallest_size_out_of_range_is_refused(grouped: Catalog, smallest: int) -> None:
     with pytest.raises(UsageError, match="--smallest"):
         fit_clusters(grouped, smallest=smallest)
 
 
-def test_fewer_clips_than_a_cluster_are_kin_to_none(grouped: Catalog) -> None:
+def test_fewer_clips_than_a_cluster_are_in_no_cluster(grouped: Catalog) -> None:
     found = clusters(grouped, ["id:1..3"])
     assert (found.clusters, found.alone) == ((), 3)
 
 
-def test_nothing_found_is_nothing_to_group(grouped: Catalog) -> None:
+def test_a_query_without_clips_raises_an_error(grouped: Catalog) -> None:
     with pytest.raises(NotFoundError, match="no clip to group"):
         clusters(grouped, ["id:99"])
 
 
-def test_without_likeness_the_setting_is_named(
+def test_without_likeness_the_error_names_the_setting(
     catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions
 ) -> None:
     write_clip(tmp_path / "clips/a.wav", 1)
@@ -243,46 +241,6 @@ def test_references_are_in_no_cluster(grouped: Catalog) -> None:
     found = clusters(grouped)
     assert found.undescribed == 1
     assert sum(row.size for row in found.clusters) == 17
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "kept"),
-    [
-        ({}, {1: 0, 2: 0}, {}),
-        ({1: None, 2: None}, {1: 0, 2: 0}, {}),
-        ({1: 7, 2: 7}, {1: 0, 2: 0}, {0: 7}),
-        ({1: 7, 2: 7}, {1: -1, 2: -1}, {}),
-        # new clips and forgotten ones do not count
-        ({1: 7, 2: 7, 3: 7}, {1: 0, 2: 0, 4: 0, 5: 0, 6: 0}, {0: 7}),
-        # exactly half is enough, less is not
-        ({1: 7, 2: 7}, {1: 0, 2: -1}, {0: 7}),
-        ({1: 7, 2: 7, 3: 7}, {1: 0, 2: -1, 3: -1}, {}),
-        ({1: 7, 2: None, 3: None}, {1: 0, 2: 0, 3: 0}, {}),
-        # a cluster that falls apart keeps its number in the larger part, two that join in the larger one
-        ({1: 7, 2: 7, 3: 7, 4: 7, 5: 7}, {1: 1, 2: 1, 3: 0, 4: 0, 5: 0}, {0: 7}),
-        ({1: 2, 2: 2, 3: 9, 4: 9, 5: 9}, {1: 0, 2: 0, 3: 0, 4: 0, 5: 0}, {0: 9}),
-        # labels follow size, numbers follow clips
-        ({1: 1, 2: 1, 3: 2, 4: 2}, {1: 1, 2: 1, 3: 0, 4: 0, 5: 0}, {0: 2, 1: 1}),
-    ],
-)
-def test_numbers_follow_the_clips(
-    old: dict[int, int | None], new: dict[int, int], kept: dict[int, int]
-) -> None:
-    assert matched(old, new) == kept
-
-
-@given(
-    st.dictionaries(st.integers(0, 20), st.none() | st.integers(1, 6)),
-    st.dictionaries(st.integers(0, 20), st.integers(-1, 6)),
-)
-def test_matching_is_one_to_one_and_by_half(old: dict[int, int | None], new: dict[int, int]) -> None:
-    kept = matched(old, new)
-    assert len(set(kept.values())) == len(kept)
-    for label, number in kept.items():
-        both = set(old) & set(new)
-        one = {clip_id for clip_id in both if old[clip_id] == number}
-        other = {clip_id for clip_id in both if new[clip_id] == label}
-        assert 2 * len(one & other) >= max(len(one), len(other)) > 0
 
 
 def test_on_the_corpus_clusters_are_of_one_track(tmp_path: Path, corpus: Path, serial: IngestOptions) -> None:

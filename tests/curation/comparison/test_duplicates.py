@@ -1,4 +1,4 @@
-"""Duplicates: copies grouped about the one to keep, parts told with their places, noise left alone."""
+"""Duplicates: copies are grouped with the clip to keep, parts are reported with offsets, noise is not a copy."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def names(found: Duplicates) -> dict[str, set[str]]:
     }
 
 
-def test_copies_are_grouped_about_the_one_to_keep(catalog: Catalog, folder: Path, sound: Any) -> None:
+def test_copies_are_grouped_with_the_clip_to_keep(catalog: Catalog, folder: Path, sound: Any) -> None:
     import soxr
 
     y = sound(1, 8.0)
@@ -73,7 +73,7 @@ def test_copies_are_grouped_about_the_one_to_keep(catalog: Catalog, folder: Path
     assert found.others == [1, 2, 4, 5, 7]
 
 
-def test_there_are_no_chains(catalog: Catalog, folder: Path, sound: Any) -> None:
+def test_copies_of_copies_are_not_grouped(catalog: Catalog, folder: Path, sound: Any) -> None:
     """Each is a copy of the next, a twelfth later; the first and the last are not copies of each other."""
     y = sound(3, 16.0)
     for step in range(4):
@@ -86,7 +86,7 @@ def test_there_are_no_chains(catalog: Catalog, folder: Path, sound: Any) -> None
     assert sum(len(copies) for copies in by_kept.values()) <= 2
 
 
-def test_parts_are_told_with_their_places_and_never_rejected(
+def test_parts_are_reported_with_their_offsets_and_never_as_copies(
     catalog: Catalog, folder: Path, sound: Any
 ) -> None:
     song, other = np.concatenate([sound(seed, 10.0) for seed in (41, 42, 43)]), sound(5, 8.0)
@@ -121,7 +121,7 @@ def test_row_11_unrelated_noises_are_no_copies(catalog: Catalog, folder: Path) -
     assert found.parts == ()
 
 
-def test_thresholds_are_settings(catalog: Catalog, folder: Path, sound: Any) -> None:
+def test_thresholds_follow_the_settings(catalog: Catalog, folder: Path, sound: Any) -> None:
     y = sound(6, 8.0)
     write(folder, "a.wav", y)
     write(folder, "b.wav", y[2 * RATE :])
@@ -136,7 +136,7 @@ def test_thresholds_are_settings(catalog: Catalog, folder: Path, sound: Any) -> 
         assert dupes(strict) == replace(dupes(strict), groups=(), parts=())
 
 
-def test_only_among_the_clips_asked_for(catalog: Catalog, folder: Path, sound: Any) -> None:
+def test_only_clips_of_the_query_are_grouped(catalog: Catalog, folder: Path, sound: Any) -> None:
     for name in ("a.wav", "b.wav", "c.wav"):
         write(folder, name, sound(7, 6.0) * {"a.wav": 1, "b.wav": 0.5, "c.wav": 0.25}[name])
     ingest(catalog, [folder], replace(SERIAL, score=False))

@@ -1,4 +1,4 @@
-"""Near a clip, or a file outside the catalog, by every metric; and the same in queries."""
+"""The clips nearest to a clip or to a file outside the catalog, by every metric; and the same in queries."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def full(tmp_path: Path, sound: Any, serial: IngestOptions) -> Iterator[Catalog]
 
 
 @pytest.mark.parametrize("metric", ["prefix", "aligned", "likeness"])
-def test_the_nearest_first_and_never_the_clip_itself(full: Catalog, metric: str) -> None:
+def test_neighbours_are_sorted_by_score_without_the_clip_itself(full: Catalog, metric: str) -> None:
     found = near(full, "1", metric)
     scores = [each.score for each in found]
     assert scores == sorted(scores, reverse=True)
@@ -56,7 +56,7 @@ def test_the_nearest_first_and_never_the_clip_itself(full: Catalog, metric: str)
     assert [each.clip.id for each in near(full, "1", metric, limit=2)] == [each.clip.id for each in found[:2]]
 
 
-def test_offsets_are_where_the_other_begins(full: Catalog) -> None:
+def test_an_offset_is_the_time_at_which_the_other_clip_begins(full: Catalog) -> None:
     later = next(each for each in near(full, "1", "aligned") if each.clip.id == 2)
     assert later.score > 0.9
     assert later.offset == pytest.approx(2.5, abs=0.13)
@@ -69,7 +69,9 @@ def test_offsets_are_where_the_other_begins(full: Catalog) -> None:
 
 
 @pytest.mark.parametrize("metric", ["prefix", "aligned", "likeness"])
-def test_a_file_outside_the_catalog(full: Catalog, tmp_path: Path, sound: Any, metric: str) -> None:
+def test_a_file_outside_the_catalog_can_be_compared(
+    full: Catalog, tmp_path: Path, sound: Any, metric: str
+) -> None:
     soundfile.write(tmp_path / "new.flac", np.repeat(sound(4, 8.0), 2, axis=1), RATE)
     before = list_clips(full, "status::.")
     found = near(full, str(tmp_path / "new.flac"), metric)
@@ -78,7 +80,7 @@ def test_a_file_outside_the_catalog(full: Catalog, tmp_path: Path, sound: Any, m
     assert list_clips(full, "status::.") == before
 
 
-def test_what_cannot_be_compared_says_why(full: Catalog, tmp_path: Path) -> None:
+def test_errors_say_why_a_clip_cannot_be_compared(full: Catalog, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="clip 7 has no fingerprint for aligned to compare"):
         near(full, "7", "aligned")
     assert len(near(full, "7", "likeness")) == 6
@@ -93,7 +95,7 @@ def test_what_cannot_be_compared_says_why(full: Catalog, tmp_path: Path) -> None
         near(full, "1", limit=0)
 
 
-def test_rejected_neighbours_are_shown_as_what_they_are(full: Catalog) -> None:
+def test_rejected_neighbours_are_shown_as_rejected(full: Catalog) -> None:
     judging.reject(full, ["3"])
     first = near(full, "1", "aligned")[0]
     assert (first.clip.id, first.clip.rejected) == (3, True)

@@ -1,4 +1,4 @@
-"""Scoring while other things happen: other scorers, re-analyses, kills, compactions, damage."""
+"""Scoring while the catalog changes: other scorers, re-analyses, kills, compactions, damage."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def forget(catalog: Catalog, clip_id: int) -> None:
 
 @pytest.mark.parametrize("touched", [1, 4])
 @pytest.mark.parametrize("how", ["analysed again", "forgotten", "made reference"])
-def test_a_clip_that_changes_while_it_is_scored(catalog: Catalog, how: str, touched: int) -> None:
+def test_a_clip_that_changes_during_scoring_is_scored_again(catalog: Catalog, how: str, touched: int) -> None:
     fill(catalog, [1, 2, 3])
     score(catalog)
     fill(catalog, [4, 5])
@@ -191,7 +191,9 @@ def test_a_clip_that_changes_while_it_is_scored(catalog: Catalog, how: str, touc
     assert live_count(catalog) == (5 if how == "analysed again" else 4)
 
 
-def test_a_clip_forgotten_between_two_blocks(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clip_forgotten_between_two_blocks_gets_no_row(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(scoring, "BLOCK_ROWS", 2)
     fill(catalog, range(6))
     score_all = scoring._Snapshot.append_block
@@ -210,7 +212,7 @@ def test_a_clip_forgotten_between_two_blocks(catalog: Catalog, monkeypatch: pyte
     check(catalog)
 
 
-def test_who_read_before_a_compaction_is_refused(catalog: Catalog) -> None:
+def test_a_snapshot_from_before_a_compaction_cannot_append(catalog: Catalog) -> None:
     ids = fill(catalog, range(9))
     score(catalog)
     for clip_id in ids[:5]:
@@ -238,7 +240,7 @@ def _retired(position: int) -> dict[str, Any]:
     }
 
 
-def test_two_threads_at_once(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_threads_score_each_clip_once(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "BLOCK_ROWS", 7)
     monkeypatch.setattr(scoring, "PART_CLIPS", 20)
     fill(catalog, range(60))
@@ -284,7 +286,7 @@ def test_an_error_inside_the_transaction_leaves_no_half_block(
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_kill_at_any_time(catalog: Catalog, seed: int) -> None:
+def test_a_kill_at_any_time_leaves_a_complete_matrix(catalog: Catalog, seed: int) -> None:
     fill(catalog, [number % 40 for number in range(120)])
     code = (
         "import sys\n"
@@ -318,7 +320,7 @@ def test_a_kill_at_any_time(catalog: Catalog, seed: int) -> None:
     st.lists(st.lists(st.integers(0, 29), min_size=1, max_size=12, unique=True), max_size=4),
     st.randoms(use_true_random=False),
 )
-def test_nearest_is_the_matrix_after_any_retirements(
+def test_nearest_equals_the_matrix_after_any_retirements(
     tmp_path_factory: pytest.TempPathFactory, seeds: list[int], rounds: list[list[int]], chance: random.Random
 ) -> None:
     with Catalog.create(tmp_path_factory.mktemp("catalog")) as catalog:
@@ -344,7 +346,7 @@ def test_of_equals_the_smallest_id_is_nearest(catalog: Catalog, retired: list[in
     check(catalog)
 
 
-def test_retiring_more_than_fit_in_one_statement(catalog: Catalog) -> None:
+def test_more_clips_than_fit_in_one_statement_can_be_retired(catalog: Catalog) -> None:
     ids = fill(catalog, [number % 50 for number in range(600)])
     score(catalog)
     with catalog.writing() as connection:
@@ -392,7 +394,7 @@ def test_only_more_than_half_is_compacted(catalog: Catalog, retired: int, compac
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(0, 24), unique=True))
-def test_any_clips_in_any_order(catalog: Catalog, places: list[int]) -> None:
+def test_scores_between_any_clips_in_any_order_can_be_read(catalog: Catalog, places: list[int]) -> None:
     if not live_count(catalog):
         fill(catalog, range(25))
         score(catalog)
@@ -432,7 +434,7 @@ def test_coverage_sees_every_gap(catalog: Catalog, damage: str) -> None:
 
 
 @pytest.mark.parametrize("place", [0, 3, 7])
-def test_a_clip_in_the_open_is_found_wherever_it_is(catalog: Catalog, place: int) -> None:
+def test_an_open_clip_is_found_at_any_position(catalog: Catalog, place: int) -> None:
     ids = fill(catalog, range(8))
     score(catalog)
     with catalog.reading() as connection:

@@ -1,4 +1,4 @@
-"""What is like what was rejected arrives suspect, with the reason, and nothing is dropped."""
+"""New clips similar to rejected ones are flagged with the reason, and stay in the catalog."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_copy_of_a_rejected_clip_arrives_suspect(catalog: Catalog, sound: Make
     assert [row.id for row in list_clips(catalog)] == [2, 3, 4]
 
 
-def test_the_suspicion_falls_with_the_rejection(catalog: Catalog, sound: MakeSound) -> None:
+def test_taking_a_rejection_back_lifts_the_suspicion(catalog: Catalog, sound: MakeSound) -> None:
     take(catalog, a=sound(1, 6.0))
     reject(catalog, "1")
     take(catalog, b=0.5 * sound(1, 6.0))
@@ -74,7 +74,7 @@ def test_the_suspicion_falls_with_the_rejection(catalog: Catalog, sound: MakeSou
     assert suspects(catalog) == [2]
 
 
-def test_trust_lifts_it_and_undo_brings_it_back(catalog: Catalog, sound: MakeSound) -> None:
+def test_trust_lifts_the_suspicion_and_undo_restores_it(catalog: Catalog, sound: MakeSound) -> None:
     take(catalog, a=sound(1, 6.0))
     reject(catalog, "1")
     take(catalog, b=0.5 * sound(1, 6.0))
@@ -106,7 +106,7 @@ def test_unrelated_noises_are_no_copies(catalog: Catalog) -> None:
     assert take(catalog, b=noises[1]).suspects == ()
 
 
-def test_a_clip_that_was_rejected_before_its_examination_is_not_held_against_itself(
+def test_a_clip_rejected_before_its_examination_is_not_compared_with_itself(
     catalog: Catalog, sound: MakeSound
 ) -> None:
     soundfile.write(catalog.root / "a.wav", sound(1, 6.0), RATE)
@@ -116,7 +116,7 @@ def test_a_clip_that_was_rejected_before_its_examination_is_not_held_against_its
     assert show_clip(catalog, "1").suspicions == ()
 
 
-def test_only_what_comes_afterwards_is_suspected(catalog: Catalog, sound: MakeSound) -> None:
+def test_only_clips_added_after_the_rejection_are_suspect(catalog: Catalog, sound: MakeSound) -> None:
     take(catalog, a=sound(1, 6.0), b=0.5 * sound(1, 6.0))
     reject(catalog, "1")
     take(catalog, c=sound(2, 6.0))
@@ -124,7 +124,7 @@ def test_only_what_comes_afterwards_is_suspected(catalog: Catalog, sound: MakeSo
     assert examine(catalog) == ()
 
 
-def test_an_examination_that_was_missed_is_made_up_for(catalog: Catalog, sound: MakeSound) -> None:
+def test_a_missed_examination_is_caught_up(catalog: Catalog, sound: MakeSound) -> None:
     """As after a kill between the last commit and the examination, or with --no-score."""
     take(catalog, a=sound(1, 6.0))
     reject(catalog, "1")
@@ -142,7 +142,7 @@ def hiss(seed: int, colour: float) -> np.ndarray:
     return np.asarray(lfilter([1.0 - colour], [1.0, -colour], noise), np.float32)
 
 
-def test_very_like_several_rejected_ones_is_suspect(catalog: Catalog, sound: MakeSound) -> None:
+def test_a_clip_very_similar_to_several_rejected_clips_is_suspect(catalog: Catalog, sound: MakeSound) -> None:
     take(catalog, **{f"a{seed}": hiss(seed, 0.9) for seed in range(3)}, music=sound(1, 6.0))
     reject(catalog, "1 , 2")
     assert take(catalog, b=hiss(10, 0.9)).suspects == ()  # two are not several
@@ -156,21 +156,23 @@ def test_very_like_several_rejected_ones_is_suspect(catalog: Catalog, sound: Mak
     assert len(detail.suspicions) == 3
 
 
-def test_one_of_several_rejected_ones_is_not_several(catalog: Catalog, sound: MakeSound) -> None:
+def test_similarity_to_one_of_several_rejected_clips_is_not_enough(
+    catalog: Catalog, sound: MakeSound
+) -> None:
     take(catalog, a=hiss(1, 0.9), **{f"music{seed}": sound(seed, 6.0) for seed in range(3)})
     reject(catalog, "1 , 2 , 3 , 4")
     assert take(catalog, b=hiss(2, 0.9)).suspects == ()
     assert show_clip(catalog, "5").suspicions == ()
 
 
-def test_not_where_as_many_like_it_were_kept(catalog: Catalog) -> None:
+def test_a_clip_is_not_suspect_if_as_many_similar_clips_were_kept(catalog: Catalog) -> None:
     take(catalog, **{f"a{seed}": hiss(seed, 0.9) for seed in range(6)})
     reject(catalog, "1 , 2 , 3")
     rate(catalog, "4 , 5 , 6", 3)
     assert take(catalog, b=hiss(10, 0.9)).suspects == ()
 
 
-def test_how_like_is_a_setting(catalog: Catalog) -> None:
+def test_the_likeness_of_suspects_is_a_setting(catalog: Catalog) -> None:
     catalog.file.write_text("[suspect]\nlikeness = 1.0\n")
     with Catalog.open(catalog.file) as strict:
         take(strict, **{f"a{seed}": hiss(seed, 0.9) for seed in range(3)})
@@ -186,7 +188,7 @@ def test_copies_are_found_without_aligned_in_use(catalog: Catalog, sound: MakeSo
         assert take(plain, b=0.5 * sound(1, 6.0)[800:]).suspects == (2,)
 
 
-def test_many_at_once_are_examined_by_blocks(
+def test_many_clips_are_examined_in_blocks(
     catalog: Catalog, sound: MakeSound, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("thresher.curation.comparison.suspects.BLOCK_CLIPS", 2)
@@ -198,7 +200,7 @@ def test_many_at_once_are_examined_by_blocks(
         assert not connection.scalars(clip.select().where(~clip.c.examined)).all()
 
 
-def test_of_many_rejected_copies_the_most_like_are_kept(
+def test_of_many_rejected_clips_the_most_similar_are_stored(
     catalog: Catalog, sound: MakeSound, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first is the same but for its gain; the others begin later and later."""

@@ -1,4 +1,4 @@
-"""The share of clipped samples: at full scale and in flat tops, and what only looks like them."""
+"""The share of clipped samples: at full scale and in flat tops, but not in coarsely quantised waves."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def share(y: Floats) -> float:
 @pytest.mark.parametrize("stored", [as_is, in_16_bit, in_8_bit, in_mu_law])
 @pytest.mark.parametrize("gain", [0.9, 0.7, 0.3, 0.05])
 @pytest.mark.parametrize("hz", [20.0, 40.0, 60.0, 100.0, 441.0])
-def test_a_wave_that_is_not_clipped_has_none_however_it_is_stored(
+def test_an_unclipped_wave_has_no_clipping_in_any_sample_format(
     hz: float, gain: float, stored: object
 ) -> None:
     assert callable(stored)
@@ -62,14 +62,14 @@ def test_a_wave_that_is_not_clipped_has_none_however_it_is_stored(
 
 
 @pytest.mark.parametrize("stored", [as_is, in_16_bit, in_8_bit, in_mu_law])
-def test_music_and_noise_that_are_not_clipped_have_none(stored: object) -> None:
+def test_unclipped_music_and_noise_have_no_clipping(stored: object) -> None:
     assert callable(stored)
     assert share(stored(0.6 * music())) == 0.0
     assert share(stored(0.01 * music())) == 0.0
     assert share(stored(0.1 * np.random.default_rng(1).normal(size=RATE))) == 0.0
 
 
-def test_few_levels_are_no_clipping() -> None:
+def test_coarse_quantisation_is_not_clipping() -> None:
     """Square waves, a constant, and noise of one step of 16 bits have nothing but flat tops."""
     assert share(0.5 * np.sign(sine(100.3))) == 0.0
     assert share(np.full(RATE, 0.3)) == 0.0
@@ -79,14 +79,14 @@ def test_few_levels_are_no_clipping() -> None:
 @pytest.mark.parametrize("stored", [as_is, in_16_bit])
 @pytest.mark.parametrize("gain", [1.0, 0.8, 0.1])
 @pytest.mark.parametrize("limit", [0.95, 0.7, 0.5])
-def test_what_was_cut_off_is_clipped_at_any_gain(stored: object, gain: float, limit: float) -> None:
+def test_a_clipped_wave_is_clipped_at_any_gain(stored: object, gain: float, limit: float) -> None:
     assert callable(stored)
     for y in (sine(60.3), sine(440.0), sine(500.0), music()):
         cut = gain / limit * np.clip(y, -limit, limit)
         assert share(stored(cut)) == pytest.approx(np.mean(np.abs(y) >= limit), rel=0.05, abs=1e-5)
 
 
-def test_one_side_may_be_clipped_and_one_channel() -> None:
+def test_one_side_or_one_channel_can_be_clipped() -> None:
     y = music()
     above = 0.5 * np.minimum(y, 0.5)
     expected = np.mean(y >= 0.5)
@@ -103,7 +103,7 @@ def test_full_scale_and_beyond_is_clipped() -> None:
     assert share(y) == 3 / len(y)
 
 
-def test_a_flat_top_may_lie_across_pieces() -> None:
+def test_a_flat_top_can_span_several_pieces() -> None:
     y = 0.5 * music()
     y[PIECE_FRAMES - 3 : PIECE_FRAMES + 3] = 0.7
     assert share(y) == 6 / len(y)

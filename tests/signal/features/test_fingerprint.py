@@ -1,4 +1,4 @@
-"""Every backend gets the same PCM and gives the same words; without one, the user learns what to do."""
+"""Every backend gets the same PCM and returns the same words; without a backend, the error says what to install."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def frames_for(words: int, sr: int) -> int:
 
 
 @pytest.mark.parametrize("sr", [11_025, 16_000, 44_100])
-def test_a_fingerprint_is_made_of_all_blocks(backend: Backend, sr: int) -> None:
+def test_a_fingerprint_covers_all_blocks(backend: Backend, sr: int) -> None:
     pcm = melody(5 * sr, sr)
     whole = backend.fingerprint([pcm], sr)
     assert whole.dtype == np.uint32
@@ -81,7 +81,7 @@ def test_a_fingerprint_is_made_of_all_blocks(backend: Backend, sr: int) -> None:
     assert np.array_equal(backend.fingerprint(iter(np.array_split(pcm, 37)), sr), whole)
 
 
-def test_long_blocks_are_handed_over_in_portions(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_blocks_are_passed_on_in_portions(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     pcm = melody(80_000, 16_000)
     whole = backend.fingerprint([pcm], 16_000)
     monkeypatch.setattr(fingerprint, "BLOCK_SAMPLES", 1_000)
@@ -90,7 +90,7 @@ def test_long_blocks_are_handed_over_in_portions(backend: Backend, monkeypatch: 
 
 @pytest.mark.parametrize("sr", [2_000, 7_999, 8_000, 11_000, 11_025, 11_127, 16_000, 44_100, 192_000])
 @pytest.mark.parametrize("words", [1, 2, 9])
-def test_words_are_counted_to_the_frame(sr: int, words: int) -> None:
+def test_the_number_of_words_is_exact_to_the_frame(sr: int, words: int) -> None:
     backend = available("auto")
     frames = frames_for(words, sr)
     pcm = melody(frames, sr)
@@ -100,14 +100,14 @@ def test_words_are_counted_to_the_frame(sr: int, words: int) -> None:
 
 @pytest.mark.parametrize("frames", [0, 1, 100, 11_025])
 @pytest.mark.parametrize("sr", [2_000, 11_025, 44_100])
-def test_too_short_has_no_words(backend: Backend, frames: int, sr: int) -> None:
+def test_a_signal_that_is_too_short_has_no_words(backend: Backend, frames: int, sr: int) -> None:
     frames = min(frames, 2 * sr)
     words = backend.fingerprint([melody(frames, sr)] if frames else [], sr)
     assert words.shape == (0,)
     assert words.dtype == np.uint32
 
 
-def test_constants() -> None:
+def test_constants_are_those_of_chromaprint() -> None:
     assert pytest.approx(0.1238, abs=5e-5) == WORD_SECONDS
     assert pytest.approx(2.724, abs=5e-4) == FIRST_WORD_SECONDS
     assert word_count(30_031, 11_025) == 1
@@ -116,7 +116,7 @@ def test_constants() -> None:
 
 
 @given(frames=st.integers(0, 10**9), sr=st.integers(1, 400_000))
-def test_no_rate_and_no_length_are_beyond_counting(frames: int, sr: int) -> None:
+def test_words_can_be_counted_for_any_rate_and_length(frames: int, sr: int) -> None:
     assert word_count(frames, sr) >= 0
     assert word_count(frames, sr) <= frames / sr / WORD_SECONDS
     assert abs(resampled_frames(frames, sr) - frames * 11_025 / sr) <= 11 + 11_025 / sr / 2
@@ -139,7 +139,7 @@ def test_silence_is_one_constant_word(backend: Backend, sr: int, sound: str) -> 
 
 
 @pytest.mark.parametrize("sr", [2_000, 8_000, 10_000])
-def test_low_rates_keep_their_end(sr: int) -> None:
+def test_signals_at_low_rates_keep_their_end(sr: int) -> None:
     """Chromaprint itself loses up to 3 s of it."""
     backend = available("auto")
     pcm = melody(13 * sr, sr)
@@ -150,7 +150,7 @@ def test_low_rates_keep_their_end(sr: int) -> None:
     assert np.array_equal(more[: len(words) - 2], words[:-2])
 
 
-def test_a_rate_that_is_none_is_shown(backend: Backend) -> None:
+def test_an_error_shows_the_invalid_rate(backend: Backend) -> None:
     with pytest.raises(ValueError, match="not 0"):
         backend.fingerprint([], 0)
 
@@ -180,7 +180,7 @@ def test_ffmpeg_and_the_library_agree_on_real_clips() -> None:
     assert len(differing) <= len(files) // 100, differing
 
 
-def test_fpcalc_and_the_library_agree_but_for_a_word() -> None:
+def test_fpcalc_and_the_library_agree_except_for_one_word() -> None:
     library, fpcalc = available("libchromaprint"), available("fpcalc")
     for seed in range(5):
         pcm = melody(160_000, 16_000, seed)
@@ -189,14 +189,14 @@ def test_fpcalc_and_the_library_agree_but_for_a_word() -> None:
         assert np.count_nonzero(ours != theirs) <= 2
 
 
-def test_pcm16_gives_back_its_own_samples() -> None:
+def test_16_bit_samples_are_converted_without_change() -> None:
     samples = np.arange(-32_768, 32_768).astype(np.int16)
     y = samples.astype(np.float32) / np.float32(32_768)
     assert np.array_equal(to_pcm(y, 1.0), samples)
     assert np.array_equal(to_pcm(y[::7], 0.3), samples[::7])
 
 
-def test_samples_between_two_steps_are_rounded_and_not_cut() -> None:
+def test_samples_are_rounded_not_truncated() -> None:
     steps = np.array([-1.6, -0.6, -0.4, 0.5, 0.6, 1.5, 2.5, 32_767.6], np.float32)
     assert to_pcm(steps / np.float32(32_768), 1.0).tolist() == [-2, -1, 0, 0, 1, 2, 2, 32_767]
 
@@ -210,7 +210,7 @@ def test_peaks_above_one_are_scaled_to_full_scale(peak: float) -> None:
     assert to_pcm(y, peak)[[0, 500, -1]].tolist() == [-32_768, 0, 32_767]
 
 
-def test_blocks_of_one_clip_are_scaled_alike() -> None:
+def test_all_blocks_of_a_clip_have_the_same_scale() -> None:
     y = (3.0 * np.sin(np.arange(1_000))).astype(np.float32)
     parts = [to_pcm(part, 3.0) for part in np.array_split(y, 9)]
     assert np.array_equal(np.concatenate(parts), to_pcm(y, 3.0))
@@ -265,7 +265,7 @@ def test_without_a_backend_the_error_says_what_to_install(
 
 
 @pytest.mark.usefixtures("fresh_search")
-def test_a_backend_asked_for_by_name_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backend_requested_by_name_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(BackendMissingError, match=r"fpcalc: not installed.*set the backend to \"auto\""):
         find_backend("fpcalc")
@@ -279,7 +279,7 @@ def test_an_unknown_backend_raises_an_error_that_lists_the_known_ones() -> None:
         find_backend("chromaprnt")
 
 
-def test_an_ffmpeg_without_chromaprint_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_ffmpeg_without_chromaprint_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fingerprint, "ffmpeg_programs", lambda: [PYTHON, "/nowhere/ffmpeg"])
     monkeypatch.setattr(fingerprint, "ask", lambda _: fingerprint.Answer(0, b"Unknown format\n", b""))
     with pytest.raises(BackendMissingError, match="was built without Chromaprint"):
@@ -290,7 +290,7 @@ def test_an_ffmpeg_without_chromaprint_is_passed_over(monkeypatch: pytest.Monkey
         FFmpeg()
 
 
-def test_a_failing_program_is_quoted() -> None:
+def test_the_error_of_a_failing_program_is_shown() -> None:
     backend = FFmpeg.__new__(FFmpeg)
     backend._program = shutil.which("false") or pytest.skip("no program that fails")
     with pytest.raises(ThresherError, match="failed to compute a fingerprint: exit code 1"):
@@ -300,7 +300,7 @@ def test_a_failing_program_is_quoted() -> None:
         backend.fingerprint([melody(80_000, 16_000)], 16_000)
 
 
-def test_a_talkative_program_does_not_block() -> None:
+def test_a_program_with_much_output_does_not_block() -> None:
     """More on both outputs than a pipe holds, before its input is read."""
     talk = "import sys; [s.write('x' * 999_999 + '\\n') for s in (sys.stdout, sys.stderr)]; "
     answer = pipe(
@@ -312,14 +312,14 @@ def test_a_talkative_program_does_not_block() -> None:
     assert answer.samples == 3 * 10**6
 
 
-def test_a_program_that_stops_listening_is_an_answer() -> None:
+def test_a_program_that_stops_reading_gives_an_answer() -> None:
     leave = "import sys; sys.stdin.close(); sys.exit('no such codec')"
     answer = pipe([PYTHON, "-c", leave], [np.zeros(10**6, np.int16)] * 3)
     assert answer.code == 1
     assert answer.reason == "no such codec"
 
 
-def test_blocks_that_raise_end_the_program() -> None:
+def test_an_error_in_the_blocks_ends_the_program() -> None:
     def failing() -> Iterator[NDArray[np.int16]]:
         yield np.zeros(1_000, np.int16)
         raise BrokenPipeError("the disk went away")

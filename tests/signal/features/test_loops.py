@@ -1,4 +1,4 @@
-"""Loops: phrases of known period come out at it; what is steady, drifts or never comes again does not."""
+"""Loops: repeated phrases have their period; steady, drifting and unrepeated sounds are no loops."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PERIODS = [0.3, 0.37, 0.5, 0.77, 1.0, 1.3, 1.5, 2.0, 2.51, 3.0, 4.0, 5.0, 6.0]
 @pytest.mark.parametrize("noise", [0.0, 0.01, 0.05])
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("period", PERIODS)
-def test_a_phrase_that_comes_again_is_a_loop_of_its_period(period: float, seed: int, noise: float) -> None:
+def test_a_repeated_phrase_is_a_loop_with_its_period(period: float, seed: int, noise: float) -> None:
     y = np.tile(phrase(period, seed), int(np.ceil(12 / period)))
     found = looped(y + noise * hiss(len(y) / RATE))
     assert found.period == pytest.approx(period, abs=STEP)
@@ -51,7 +51,7 @@ def test_a_phrase_that_comes_again_is_a_loop_of_its_period(period: float, seed: 
 
 
 @pytest.mark.parametrize("times", [2, 3, 5])
-def test_a_phrase_may_come_twice_or_more_often(times: int) -> None:
+def test_a_phrase_can_repeat_two_or_more_times(times: int) -> None:
     found = looped(np.tile(phrase(4.0, 5), times))
     assert found.period == pytest.approx(4.0, abs=STEP)
     assert found.strength > 0.9
@@ -68,7 +68,7 @@ def test_steady_noise_is_hardly_a_loop(seconds: float, colour: int) -> None:
 
 
 @pytest.mark.parametrize("hz", [60.0, 440.0, 3_000.0])
-def test_a_steady_tone_is_none(hz: float) -> None:
+def test_a_steady_tone_is_not_a_loop(hz: float) -> None:
     """It is the same at every lag: nothing is said twice."""
     time = np.arange(8 * RATE) / RATE
     found = looped(0.5 * np.sin(2 * np.pi * hz * time))
@@ -77,7 +77,7 @@ def test_a_steady_tone_is_none(hz: float) -> None:
 
 
 @pytest.mark.parametrize("what", ["noise", "tone", "sweep", "swell"])
-def test_what_drifts_is_none(what: str) -> None:
+def test_a_drifting_sound_is_not_a_loop(what: str) -> None:
     time = np.arange(10 * RATE) / RATE
     y = {
         "noise": hiss(10.0) * time,
@@ -88,25 +88,25 @@ def test_what_drifts_is_none(what: str) -> None:
     assert looped(y).strength < 0.1
 
 
-def test_music_that_never_comes_again_is_weaker_than_music_that_does() -> None:
+def test_music_without_repetition_is_a_weaker_loop_than_repeated_music() -> None:
     strengths = [looped(phrase(12.0, seed)).strength for seed in range(8)]
     assert max(strengths) < 0.5
     assert float(np.median(strengths)) < 0.3
 
 
-def test_a_pause_that_comes_again_is_a_loop() -> None:
+def test_a_repeated_pause_is_a_loop() -> None:
     time = np.arange(10 * RATE) / RATE
     found = looped(np.sin(2 * np.pi * 440 * time) * (time % 0.9 < 0.6))
     assert found.period == pytest.approx(0.9, abs=STEP)
     assert found.strength > 0.8
 
 
-def test_what_is_too_short_has_no_lag() -> None:
+def test_a_clip_too_short_for_a_lag_has_no_loop() -> None:
     assert find_loop([np.zeros((14, 40), np.float32)]) is None
     assert find_loop([np.zeros((20, 40), np.float32)]) == Loop(0.0, None)
 
 
-def test_excerpts_are_not_laid_over_each_other() -> None:
+def test_excerpts_are_not_compared_with_each_other() -> None:
     """One excerpt four times says no more than once: its own lags, and none of its length."""
     levels = mel_levels(spectra(phrase(10.0, 3).astype(np.float32)))
     once, often = find_loop([levels]), find_loop([levels] * 4)
@@ -115,7 +115,7 @@ def test_excerpts_are_not_laid_over_each_other() -> None:
     assert often.strength == pytest.approx(once.strength, abs=1e-4)
 
 
-def test_autocorrelation_is_that_of_the_definition() -> None:
+def test_autocorrelation_equals_its_definition() -> None:
     generator = np.random.default_rng(0)
     series = [generator.normal(size=(steps, 3)).astype(np.float32) for steps in (40, 31)]
     found = autocorrelation(series, 20, 0.5)

@@ -1,4 +1,4 @@
-"""Loudness is that of BS.1770-4, at every sample rate and for blocks of any length."""
+"""Loudness follows BS.1770-4 at every sample rate and for blocks of any length."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_coefficients_are_those_of_the_standard() -> None:
 
 
 @pytest.mark.parametrize("sr", RATES)
-def test_a_sine_of_full_scale(sr: int) -> None:
+def test_a_full_scale_sine_has_the_loudness_of_the_standard(sr: int) -> None:
     """-3.01 LUFS by definition; the bilinear transform bends the shelf at low rates."""
     tolerance = 0.01 if sr >= 44_100 else 0.06 if sr >= 16_000 else 0.25
     assert integrated_loudness(sine(sr, 2.0), sr) == pytest.approx(-3.01, abs=tolerance)
@@ -93,7 +93,9 @@ def test_two_equal_channels_add_three_decibels() -> None:
     ("channels", "channel", "weight"),
     [(4, 3, 1.0), (5, 2, 1.0), (5, 3, 1.41), (5, 4, 1.41), (6, 4, 1.41), (6, 5, 1.41), (8, 7, 1.0)],
 )
-def test_weights_of_the_channels(channels: int, channel: int, weight: float) -> None:
+def test_surround_channels_have_the_weights_of_the_standard(
+    channels: int, channel: int, weight: float
+) -> None:
     block = np.zeros((16_000, channels), np.float32)
     block[:, channel] = sine(16_000, 1.0)
     front = integrated_loudness(sine(16_000, 1.0), 16_000)
@@ -107,7 +109,7 @@ def test_low_frequency_effects_do_not_count() -> None:
     assert integrated_loudness(block, 16_000) is None
 
 
-def test_the_relative_gate_leaves_out_what_is_quiet() -> None:
+def test_the_relative_gate_leaves_out_quiet_blocks() -> None:
     """As in the EBU's test signals: 36 dB under the loud part does not count, 6 dB does."""
     loud, quiet = sine(48_000, 20.0, amplitude=0.1), sine(48_000, 5.0, amplitude=0.1 * 10 ** (-36 / 20))
     assert integrated_loudness(np.concatenate([quiet, loud, quiet]), 48_000) == pytest.approx(-23.01, abs=0.1)
@@ -119,7 +121,7 @@ def test_the_relative_gate_leaves_out_what_is_quiet() -> None:
 @pytest.mark.parametrize("filter_class", ["K-weighting", "DeMan"])
 @pytest.mark.parametrize("sr", RATES[1:])
 @pytest.mark.parametrize("channels", [1, 2, 5])
-def test_equals_pyloudnorm(filter_class: str, sr: int, channels: int) -> None:
+def test_loudness_equals_pyloudnorms(filter_class: str, sr: int, channels: int) -> None:
     pyloudnorm = pytest.importorskip("pyloudnorm")
     y = swelling_noise(sr, 3.0, seed=sr + channels, channels=channels)
     theirs = pyloudnorm.Meter(sr, filter_class=filter_class).integrated_loudness(y.astype(np.float64))
@@ -169,7 +171,7 @@ def test_the_filter_by_blocks_is_the_recursion(sr: int, offset: float) -> None:
 
 
 @pytest.mark.parametrize("frames", [1, 63, 64, 65, TILE_FRAMES - 1, TILE_FRAMES, TILE_FRAMES + BLOCK_FRAMES])
-def test_the_filter_goes_on_where_it_stopped(frames: int) -> None:
+def test_the_filter_continues_from_its_state(frames: int) -> None:
     rows = np.random.default_rng(3).standard_normal((1, 3 * TILE_FRAMES)).astype(np.float32)
     whole, end = k_filter(16_000)(rows, np.zeros((1, 4)))
     first, state = k_filter(16_000)(rows[:, :frames], np.zeros((1, 4)))
@@ -179,7 +181,7 @@ def test_the_filter_goes_on_where_it_stopped(frames: int) -> None:
 
 
 @pytest.mark.parametrize("sr", [1_000, 2_000, 3_000, 3_363, 3_364, 3_400, 4_000, 6_000])
-def test_low_rates_do_not_blow_up(sr: int) -> None:
+def test_the_filter_is_stable_at_low_rates(sr: int) -> None:
     """At a tenth of the rate, far below the shelf, the weighting is that of the analogue high pass."""
     frequency = min(500.0, sr / 10)
     loudness = integrated_loudness(sine(sr, 20.0, frequency), sr)
@@ -189,7 +191,7 @@ def test_low_rates_do_not_blow_up(sr: int) -> None:
 
 
 @pytest.mark.parametrize("sr", [1, 5, 99])
-def test_rates_too_low_to_speak_of(sr: int) -> None:
+def test_very_low_rates_have_no_loudness(sr: int) -> None:
     assert integrated_loudness(np.ones(1_000, np.float32), sr) is None
 
 
@@ -199,7 +201,7 @@ def test_rates_too_low_to_speak_of(sr: int) -> None:
     sr=st.sampled_from([2_000, 8_000, 11_025, 16_001]),
     channels=st.integers(1, 2),
 )
-def test_blocks_leave_no_trace(sizes: list[int], sr: int, channels: int) -> None:
+def test_the_block_length_does_not_matter(sizes: list[int], sr: int, channels: int) -> None:
     whole = np.random.default_rng(1).standard_normal((sum(sizes), channels)).astype(np.float32)
     meter = LoudnessMeter(sr, channels)
     for block in np.split(whole, np.cumsum(sizes)):
@@ -212,7 +214,7 @@ def test_blocks_leave_no_trace(sizes: list[int], sr: int, channels: int) -> None
 
 
 @pytest.mark.parametrize(("frames", "defined"), [(0, False), (4_409, False), (4_410, True)])
-def test_under_four_tenths_of_a_second_there_is_no_loudness(frames: int, defined: bool) -> None:
+def test_less_than_four_tenths_of_a_second_has_no_loudness(frames: int, defined: bool) -> None:
     assert (integrated_loudness(np.ones(frames, np.float32), 11_025) is not None) is defined
 
 
@@ -231,13 +233,13 @@ def test_silence_has_no_loudness() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.filterwarnings("error")
-def test_values_that_are_no_samples_have_no_loudness(value: float) -> None:
+def test_nan_and_infinity_have_no_loudness(value: float) -> None:
     y = sine(16_000, 1.0)
     y[8_000] = value
     assert integrated_loudness(y, 16_000) is None
 
 
-def test_wrong_shapes_and_numbers_are_shown() -> None:
+def test_errors_show_the_wrong_shape_or_number() -> None:
     with pytest.raises(ValueError, match=r"\(frames, 2\), not \(9, 1\)"):
         LoudnessMeter(16_000, 2).update(np.zeros((9, 1), np.float32))
     with pytest.raises(ValueError, match="not 0"):
@@ -281,7 +283,7 @@ def test_loudness_range_is_undefined_where_two_windows_do_not_pass() -> None:
 
 
 @pytest.mark.parametrize("gain", [0.1, 0.5, 2.0])
-def test_loudness_range_is_that_of_any_gain(gain: float) -> None:
+def test_loudness_range_does_not_depend_on_gain(gain: float) -> None:
     y = two_tones([-20.0, -31.0, -25.0], 6.0)
     found = []
     for factor in (1.0, gain):

@@ -1,4 +1,4 @@
-"""Flatness: noise of every colour is about 1, tones about 0, and what is silent or empty does not count."""
+"""Spectral flatness: about 1 for noise of every colour, about 0 for tones; silent and empty bands do not count."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_tones_are_about_0(pitches: tuple[float, ...], sr: int) -> None:
     assert noise_of(tones(*pitches, sr=sr), sr) < 0.1
 
 
-def test_the_more_noise_the_more() -> None:
+def test_more_noise_gives_a_higher_flatness() -> None:
     chord, hiss = tones(220.0, 277.2, 329.6, 880.0, 2_500.0), coloured(0.0)
     found = [noise_of(chord + gain * hiss) for gain in (0.0, 0.001, 0.01, 0.1, 1.0, 10.0)]
     assert found == sorted(found)
@@ -52,18 +52,18 @@ def test_the_more_noise_the_more() -> None:
     assert found[-1] > 0.95
 
 
-def test_silence_does_not_count() -> None:
+def test_silent_spectra_do_not_count() -> None:
     tone = tones(440.0)
     tone[RATE : 6 * RATE] = 2.5e-4 * np.random.default_rng(3).normal(size=5 * RATE)
     assert noise_of(tone) < 0.15
 
 
-def test_what_a_codec_cut_off_does_not_count() -> None:
+def test_bands_cut_off_by_a_codec_do_not_count() -> None:
     spectrum = np.fft.rfft(coloured(0.0))
     spectrum[len(spectrum) // 3 :] *= 1e-5
     assert noise_of(np.asarray(np.fft.irfft(spectrum))) > 0.94
 
 
-def test_nothing_has_no_noise() -> None:
+def test_flatness_without_power_is_none() -> None:
     assert noisiness(spectra(np.zeros(4_000, np.float32)), RATE) is None
     assert noisiness(spectra(np.full(4_000, 0.25, np.float32)), RATE) is None

@@ -1,4 +1,4 @@
-"""Onsets and tempo: clicks at known times, and what has no pulse."""
+"""Onset rate and tempo of clicks at known times, and of sounds without a pulse."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_bar_of_strong_and_weak_beats_has_the_tempo_of_its_beats(tempo: int) -
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_strokes_at_random_have_a_rate_and_no_tempo(seed: int) -> None:
+def test_random_onsets_have_a_rate_but_no_tempo(seed: int) -> None:
     gaps = np.random.default_rng(seed).exponential(0.4, size=60) + 0.15
     times = 0.2 + np.cumsum(gaps)
     times = times[times < 23.5]
@@ -70,7 +70,7 @@ def test_strokes_at_random_have_a_rate_and_no_tempo(seed: int) -> None:
 
 
 @pytest.mark.parametrize("what", ["hiss", "rumble", "drone", "chord", "swell"])
-def test_what_has_no_pulse_has_no_onsets(what: str) -> None:
+def test_sounds_without_rises_have_no_onsets(what: str) -> None:
     time = np.arange(12 * RATE) / RATE
     y = {
         "hiss": hiss(12.0),
@@ -84,12 +84,12 @@ def test_what_has_no_pulse_has_no_onsets(what: str) -> None:
     assert found.tempo is None
 
 
-def test_what_is_too_short_has_no_tempo() -> None:
+def test_a_clip_that_is_too_short_has_no_tempo() -> None:
     assert find_pulse([np.zeros((1, 40), np.float32)]) is None
     assert find_pulse([np.zeros((9, 40), np.float32)]) == Pulse(0.0, None)
 
 
-def test_of_near_onsets_the_stronger_counts_and_of_equal_ones_the_first() -> None:
+def test_of_close_onsets_the_strongest_counts_and_of_equal_ones_the_first() -> None:
     strength = np.zeros(200, np.float32)
     strength[[20, 22, 60, 61, 100, 103, 150]] = [9, 5, 7, 7, 9, 9, 1.5]
     assert count_onsets(strength) == 4

@@ -1,4 +1,4 @@
-"""Bounds are librosa's, silence is judged channel by channel, and blocks leave no trace."""
+"""Bounds equal librosa's, silence is decided per channel, and the block length does not matter."""
 
 from __future__ import annotations
 
@@ -112,14 +112,16 @@ def test_clips_shorter_than_a_frame_are_bounded_as_by_librosa(frames: int) -> No
     trim=st.sampled_from(SETTINGS),
     seed=st.integers(0, 5),
 )
-def test_blocks_leave_no_trace(sizes: list[int], channels: int, trim: TrimSettings, seed: int) -> None:
+def test_the_block_length_does_not_matter(
+    sizes: list[int], channels: int, trim: TrimSettings, seed: int
+) -> None:
     whole = noise(sum(sizes), seed, channels)
     whole[: len(whole) // 3] *= np.float32(1e-4)
     blocks = np.split(whole, np.cumsum(sizes)[:-1]) if sizes else []
     assert measure(blocks, trim, channels) == measure([whole], trim, channels)
 
 
-def test_asking_does_not_change_the_answer() -> None:
+def test_reading_the_result_does_not_change_it() -> None:
     whole = noise(10_001, seed=2, channels=2)
     meter = LevelMeter(2, SETTINGS[0])
     for block in np.split(whole, [77, 5_000]):
@@ -146,7 +148,7 @@ SILENT = {
 
 
 @pytest.mark.parametrize("name", SILENT)
-def test_silent(name: str) -> None:
+def test_silence_is_decided_per_channel(name: str) -> None:
     block = np.asarray(SILENT[name], np.float32)[:, None]
     expected = Levels(len(block), Span(0, 0), silent=True, mono_channel=None, finite=True)
     assert measure([block]) == expected
@@ -170,7 +172,7 @@ def test_a_click_at_the_edge_is_sound() -> None:
     assert span.frames > 0
 
 
-def test_nothing_is_silent() -> None:
+def test_an_empty_recording_is_silent() -> None:
     assert measure([]) == Levels(0, Span(0, 0), silent=True, mono_channel=None, finite=True)
 
 
@@ -178,7 +180,7 @@ def test_nothing_is_silent() -> None:
 @pytest.mark.parametrize("frame", [0, 5_000, 9_999])
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.filterwarnings("error")
-def test_values_that_are_no_samples(value: float, frame: int, channels: int) -> None:
+def test_nan_and_infinity_are_reported_as_not_finite(value: float, frame: int, channels: int) -> None:
     y = noise(10_000, seed=5, channels=channels)
     y[frame, 0] = value
     if channels == 2 and frame:
@@ -219,7 +221,7 @@ STEREO = {
 
 
 @pytest.mark.parametrize("name", STEREO)
-def test_what_stands_for_two_channels(name: str) -> None:
+def test_two_channels_are_mixed_unless_they_cancel(name: str) -> None:
     block, mono_channel = STEREO[name]
     levels = measure([block], channels=2)
     assert not levels.silent
@@ -257,12 +259,12 @@ def test_mono_is_the_mean_or_one_channel() -> None:
         ("floor_db", float("-inf")),
     ],
 )
-def test_settings_that_make_no_sense_are_shown(field: str, value: float) -> None:
+def test_errors_show_the_invalid_setting(field: str, value: float) -> None:
     with pytest.raises(ValueError, match=rf"{field} must .* not {value}$"):
         TrimSettings(**{field: value})  # type: ignore[arg-type]
 
 
-def test_blocks_of_another_shape_are_shown() -> None:
+def test_errors_show_the_wrong_block_shape() -> None:
     meter = LevelMeter(2, SETTINGS[0])
     with pytest.raises(ValueError, match=r"\(frames, 2\), not \(10, 3\)"):
         meter.update(np.zeros((10, 3), np.float32))
@@ -286,13 +288,13 @@ def test_silence_is_the_share_of_silent_frames_between_the_ends(share: float, of
     assert levels_of(y + np.float32(offset)).silence == pytest.approx(expected, abs=0.006)
 
 
-def test_an_offset_of_the_sound_alone_does_not_make_silence_loud() -> None:
+def test_an_offset_of_the_sound_only_does_not_hide_silence() -> None:
     y = (0.3 + 0.1 * np.random.default_rng(0).normal(size=64_000)).astype(np.float32)
     y[10_000:42_000] = 0
     assert levels_of(y).silence == pytest.approx(0.5, abs=0.006)
 
 
-def test_silence_is_under_the_loudest_frame_or_under_the_floor() -> None:
+def test_silence_is_below_the_loudest_frame_or_below_the_floor() -> None:
     y = np.full(64_000, 0.5, np.float32) * np.sign(np.sin(np.arange(64_000))).astype(np.float32)
     y[16_000:32_000] *= 10 ** (-40 / 20)
     assert levels_of(y).silence == 0.0
@@ -301,7 +303,7 @@ def test_silence_is_under_the_loudest_frame_or_under_the_floor() -> None:
     assert levels_of(0.1 * y, floor_db=-70.0).silence == 0.0
 
 
-def test_offset_is_of_the_span() -> None:
+def test_dc_offset_is_that_of_the_span() -> None:
     y = np.full(64_000, 0.0, np.float32)
     y[16_000:48_000] = 0.2 + 0.1 * np.sin(np.arange(32_000))
     levels = levels_of(y)

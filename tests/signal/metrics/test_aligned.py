@@ -1,4 +1,4 @@
-"""`aligned`, `align` and the compiled `prefix`: against their definitions, in Python's own numbers."""
+"""`aligned`, `align` and the compiled `prefix` equal their definitions, computed with Python's numbers."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ lengths = st.lists(st.one_of(st.integers(1, 40), st.integers(1, 400)), max_size=
 class TestScores:
     @given(row_lengths=lengths, column_lengths=lengths, seed=st.integers(0, 2**32))
     @settings(max_examples=40, deadline=None)
-    def test_equal_the_definition_at_any_lengths(
+    def test_scores_equal_the_definition_at_any_lengths(
         self, row_lengths: list[int], column_lengths: list[int], seed: int
     ) -> None:
         clips = fingerprints_of(row_lengths + column_lengths, seed)
@@ -111,7 +111,7 @@ class TestScores:
         assert scores.dtype == np.float32
         assert np.array_equal(scores, vectorised_prefix_scores(rows, columns))
 
-    def test_blocks_of_several_groups_and_all_remainders(self) -> None:
+    def test_blocks_of_any_size_have_the_right_scores(self) -> None:
         generator = np.random.default_rng(1)
         for count in (2, 3, 4, 5, 15, 16, 17, 33):
             clips = fingerprints_of(generator.integers(1, 30, count).tolist(), count)
@@ -124,7 +124,7 @@ class TestScores:
                 prefix_scores(packed, packed.part(0, 2)), vectorised_prefix_scores(packed, packed.part(0, 2))
             )
 
-    def test_itself_is_one_and_scores_are_symmetric(self) -> None:
+    def test_a_clip_scores_one_with_itself_and_scores_are_symmetric(self) -> None:
         packed = Fingerprints.pack(
             fingerprints_of([1, 2, 11, 12, 13, 36, 37, 100, 150, 149, 5, 5, 5, 5, 5, 5, 5, 9], 2)
         )
@@ -132,7 +132,7 @@ class TestScores:
         assert np.array_equal(np.diag(scores), np.ones(packed.count, np.float32))
         assert np.array_equal(scores, scores.T)
 
-    def test_nothing_against_something_is_an_empty_block(self) -> None:
+    def test_a_block_without_rows_or_columns_is_empty(self) -> None:
         some, none = Fingerprints.pack(fingerprints_of([3, 4], 6)), Fingerprints.pack([])
         for score in (aligned_scores, prefix_scores):
             assert score(none, some).shape == (0, 2)
@@ -148,13 +148,13 @@ class TestScores:
         assert np.array_equal(triangle[below], aligned_scores(packed, packed)[below])
         assert np.isnan(aligned_triangle(packed.part(0, 1))).all()
 
-    def test_words_that_differ_everywhere_overflow_nothing(self) -> None:
+    def test_counts_do_not_overflow_if_all_bits_differ(self) -> None:
         zeros, ones = np.zeros(901, np.uint32), np.full(900, 0xFFFFFFFF, np.uint32)
         packed = Fingerprints.pack([zeros, ones])
         assert np.array_equal(aligned_scores(packed, packed), np.eye(2, dtype=np.float32))
         assert np.array_equal(prefix_scores(packed, packed), np.eye(2, dtype=np.float32))
 
-    def test_read_only_and_shared_words_are_taken(self) -> None:
+    def test_read_only_and_shared_words_are_accepted(self) -> None:
         words = np.frombuffer(fingerprints_of([40], 3)[0].tobytes(), np.uint32)
         packed = Fingerprints(words, np.array([10, 30]))
         assert np.array_equal(aligned_scores(packed, packed), oracle_scores(list(packed), list(packed)))
@@ -186,7 +186,7 @@ def test_a_failure_in_a_thread_is_raised() -> None:
 @pytest.mark.parametrize(
     ("groups", "work", "threads"), [(1, 0, 1), (1, 1 << 40, 4), (7, 9, 2), (1000, 1 << 36, 3)]
 )
-def test_parts_cover_each_group_once(groups: int, work: int, threads: int) -> None:
+def test_chunks_cover_each_group_once(groups: int, work: int, threads: int) -> None:
     seen: list[int] = []
     blocks._run_in_parts(lambda first, last: seen.extend(range(first, last)), groups, work, threads)
     assert sorted(seen) == list(range(groups))
@@ -231,7 +231,7 @@ def test_known_alignments(first: list[int], second: list[int], expected: Alignme
     ("one", "other", "least"),
     [(1, 1, 1), (5, 400, 5), (12, 12, 12), (36, 36, 12), (37, 90, 13), (150, 151, 50), (400, 3, 3)],
 )
-def test_least_overlap(one: int, other: int, least: int) -> None:
+def test_the_least_overlap_is_a_third_of_the_shorter_clip(one: int, other: int, least: int) -> None:
     assert least_overlap(one, other) == least_overlap(other, one) == least
 
 
@@ -277,7 +277,7 @@ def corpus_clips() -> list[Words]:
 
 
 @pytest.mark.usefixtures("way")
-def test_real_fingerprints(corpus_clips: list[Words]) -> None:
+def test_real_fingerprints_score_as_the_definition_says(corpus_clips: list[Words]) -> None:
     packed = Fingerprints.pack(corpus_clips)
     some = corpus_clips[:5]
     assert np.array_equal(aligned_scores(packed.part(0, 5), packed), oracle_scores(some, corpus_clips))
@@ -331,18 +331,18 @@ print("done")
         self.run(copy)
         assert [file.stat().st_mtime_ns for file in kept] == times
 
-    def test_nowhere_to_keep_it(self, copy: Path) -> None:
+    def test_kernels_run_without_a_writable_cache(self, copy: Path) -> None:
         self.run(copy, NUMBA_CACHE_LOCATOR_CLASSES="UserProvidedCacheLocator")
         assert not list((copy / "thresher/signal/metrics/__pycache__").glob("*.nb?"))
 
     @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
-    def test_a_damaged_cache(self, copy: Path, suffix: str) -> None:
+    def test_kernels_run_with_a_damaged_cache(self, copy: Path, suffix: str) -> None:
         self.run(copy)
         for file in (copy / "thresher/signal/metrics/__pycache__").glob(f"*.{suffix}"):
             file.write_bytes(file.read_bytes()[:100])
         self.run(copy)
 
-    def test_a_full_disk(self, copy: Path) -> None:
+    def test_kernels_run_on_a_full_disk(self, copy: Path) -> None:
         patch = (
             "import numba.core.caching as c\n"
             "def full(*_): raise OSError(28, 'No space left on device')\n"
@@ -351,5 +351,5 @@ print("done")
         self.run(copy, patch)
 
     @pytest.mark.parametrize("features", ["+avx2,+avx,+ssse3,+popcnt", "+ssse3", ""])
-    def test_other_processors(self, copy: Path, features: str) -> None:
+    def test_kernels_give_the_same_scores_on_other_processors(self, copy: Path, features: str) -> None:
         self.run(copy, NUMBA_CPU_NAME="x86-64", NUMBA_CPU_FEATURES=features)

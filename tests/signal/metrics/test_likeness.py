@@ -1,4 +1,4 @@
-"""`likeness`: identities, what must not matter, what must, and an oracle written out pair by pair."""
+"""`likeness`: identities, changes that must not matter, changes that must, and a plain computation pair by pair."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def score(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     return float(likeness_scores(Likenesses.pack([a]), Likenesses.pack([b]))[0, 0])
 
 
-def test_a_clip_is_like_itself() -> None:
+def test_a_clip_scores_one_with_itself() -> None:
     assert all(score(clip, clip) == 1.0 for clip in CLIPS)
 
 
-def test_symmetric_and_in_range_and_largest_on_the_diagonal() -> None:
+def test_scores_are_symmetric_in_range_and_highest_on_the_diagonal() -> None:
     kept = Likenesses.pack(CLIPS)
     scores = likeness_scores(kept, kept)
     assert (scores == scores.T).all()
@@ -45,16 +45,16 @@ def test_symmetric_and_in_range_and_largest_on_the_diagonal() -> None:
 
 
 @pytest.mark.parametrize("gain", [1e-6, 0.01, 4.5, 1e6])
-def test_gain_is_no_difference(gain: float) -> None:
+def test_gain_does_not_change_a_score(gain: float) -> None:
     assert score(CLIPS[0], descriptor(tone(110, beat=1) * np.float32(gain), 16_000)) > 0.999
 
 
-def test_offset_is_no_difference() -> None:
+def test_a_constant_offset_does_not_change_a_score() -> None:
     assert score(CLIPS[0], descriptor(tone(110, beat=1) + np.float32(0.5), 16_000)) > 0.99
 
 
 @pytest.mark.parametrize("sr", [22_050, 44_100, 48_000, 96_000])
-def test_sample_rate_is_hardly_a_difference(sr: int) -> None:
+def test_the_sample_rate_hardly_changes_a_score(sr: int) -> None:
     import soxr
 
     assert score(CLIPS[4], descriptor(soxr.resample(tone(220, beat=2), 16_000, sr), sr)) > 0.99
@@ -95,7 +95,7 @@ def test_chroma_names_pitch_classes_from_c() -> None:
     assert descriptor(tone(220), 16_000)[PARTS["chroma"]].argmax() == 9
 
 
-def test_excerpts_read_alone_make_the_same_descriptor() -> None:
+def test_excerpts_alone_have_the_same_descriptor() -> None:
     y, sr = RNG.standard_normal(400 * 2_000).astype(np.float32), 2_000
     spans = analysed_spans(y.size, sr)
     assert sum(end - start for start, end in spans) == 120 * sr
@@ -132,7 +132,7 @@ def test_threads_change_nothing_and_leave_blas_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_descriptor_far_behind_is_refused_by_its_number(threads: int) -> None:
+def test_an_error_shows_the_number_of_the_wrong_descriptor(threads: int) -> None:
     def many() -> Iterator[NDArray[np.float32]]:
         yield from CLIPS * 200
         yield np.full(DESCRIPTOR_SIZE, np.inf, np.float32)
@@ -141,7 +141,7 @@ def test_a_descriptor_far_behind_is_refused_by_its_number(threads: int) -> None:
         Likenesses.pack(many(), threads=threads)
 
 
-def test_sounds_unlike_all_references_are_kept_apart() -> None:
+def test_sounds_far_from_all_references_get_different_scores() -> None:
     """Pure tones are far from any music; of each pair the one with the same noise behind it is nearer."""
     noises = [10.0**-power * RNG.standard_normal(64_000) for power in (1, 2, 3)]
     tones = [np.sin(2 * np.pi * pitch * np.arange(64_000) / 16_000) for pitch in (440, 445)]
@@ -153,13 +153,13 @@ def test_sounds_unlike_all_references_are_kept_apart() -> None:
     assert scores.argmax(axis=1).tolist() == [1, 0, 3, 2, 5, 4]
 
 
-def test_no_clips() -> None:
+def test_no_clips_give_an_empty_block() -> None:
     none = Likenesses.pack([])
     assert none.count == 0
     assert likeness_scores(none, Likenesses.pack(CLIPS)).shape == (0, len(CLIPS))
 
 
-def test_triangle_is_nan_but_below_the_diagonal() -> None:
+def test_a_triangle_is_nan_except_below_the_diagonal() -> None:
     kept = Likenesses.pack(CLIPS)
     triangle = likeness_triangle(kept)
     assert np.isnan(triangle[np.triu_indices(len(CLIPS))]).all()
@@ -171,7 +171,7 @@ def test_triangle_is_nan_but_below_the_diagonal() -> None:
     "wrong",
     [np.zeros(3, np.float32), np.zeros(DESCRIPTOR_SIZE), np.full(DESCRIPTOR_SIZE, np.nan, np.float32)],
 )
-def test_what_is_no_descriptor_is_refused(wrong: NDArray[np.float32]) -> None:
+def test_other_arrays_than_descriptors_are_refused(wrong: NDArray[np.float32]) -> None:
     with pytest.raises(ValueError, match="descriptor 1"):
         Likenesses.pack([CLIPS[0], wrong])
 

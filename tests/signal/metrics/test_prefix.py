@@ -1,4 +1,4 @@
-"""`prefix` against the formula, word by word, and the packed fingerprints it reads."""
+"""`prefix` equals its formula, word by word; packed fingerprints behave like a list."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_known_scores(a: list[int], b: list[int], score: float) -> None:
     seed=st.integers(0, 2**32),
 )
 @settings(max_examples=80, deadline=None)
-def test_equals_the_formula_on_any_lengths(
+def test_scores_equal_the_formula_at_any_lengths(
     row_lengths: list[int], column_lengths: list[int], seed: int
 ) -> None:
     fingerprints = random_fingerprints(row_lengths + column_lengths, seed)
@@ -112,7 +112,7 @@ def test_the_size_of_the_tiles_changes_no_score(
     assert np.array_equal(scores, oracle_scores(fingerprints, fingerprints))
 
 
-def test_long_fingerprints_that_differ_everywhere_overflow_nothing() -> None:
+def test_counts_of_long_fingerprints_do_not_overflow() -> None:
     zeros, ones = np.zeros(9_001, np.uint32), np.full(9_000, 0xFFFFFFFF, np.uint32)
     assert np.array_equal(scores_of([zeros, ones], [ones, zeros]), np.array([[0, 1], [1, 0]], np.float32))
 
@@ -127,7 +127,7 @@ def test_many_clips_of_many_lengths_in_several_tiles() -> None:
     assert np.array_equal(scores_of(columns, rows), scores.T)
 
 
-def test_nothing_against_something_is_an_empty_block() -> None:
+def test_a_block_without_rows_or_columns_is_empty() -> None:
     some = Fingerprints.pack(random_fingerprints([3, 4], seed=6))
     none = Fingerprints.pack([])
     assert prefix_scores(none, some).shape == (0, 2)
@@ -135,7 +135,7 @@ def test_nothing_against_something_is_an_empty_block() -> None:
     assert prefix_scores(none, none).shape == (0, 0)
 
 
-def test_memory_is_bounded_beside_the_result() -> None:
+def test_memory_besides_the_result_is_bounded() -> None:
     fingerprints = random_fingerprints([30_000, 29_999, *[800, 120] * 300], seed=7)
     packed = Fingerprints.pack(fingerprints)
     tracemalloc.start()
@@ -145,7 +145,7 @@ def test_memory_is_bounded_beside_the_result() -> None:
     assert peak - scores.nbytes < 16 << 20
 
 
-def test_numpys_buffer_is_left_as_it_was() -> None:
+def test_the_size_of_numpys_buffer_is_restored() -> None:
     before = np.setbufsize(4_096)
     try:
         scores_of(random_fingerprints([3], seed=8), random_fingerprints([3], seed=9))
@@ -154,7 +154,7 @@ def test_numpys_buffer_is_left_as_it_was() -> None:
         np.setbufsize(before)
 
 
-def test_packed_fingerprints_come_out_as_they_went_in() -> None:
+def test_packing_keeps_fingerprints_unchanged() -> None:
     fingerprints = random_fingerprints([1, 5, 2, 9], seed=10)
     packed = Fingerprints.pack(fingerprints)
     assert packed.count == 4
@@ -167,7 +167,7 @@ def test_packed_fingerprints_come_out_as_they_went_in() -> None:
     bounds=st.tuples(st.integers(0, 8), st.integers(0, 8)),
 )
 @settings(max_examples=40, deadline=None)
-def test_parts_and_joins_are_those_of_a_list(lengths: list[int], bounds: tuple[int, int]) -> None:
+def test_parts_and_joins_work_like_those_of_a_list(lengths: list[int], bounds: tuple[int, int]) -> None:
     start, stop = sorted(min(bound, len(lengths)) for bound in bounds)
     fingerprints = random_fingerprints(lengths, seed=11)
     packed = Fingerprints.pack(fingerprints)
@@ -196,13 +196,13 @@ def test_blobs_as_stored_can_be_packed(order: str) -> None:
         (np.zeros((2, 3), np.uint32), r"\(2, 3\)"),
     ],
 )
-def test_what_is_no_fingerprint_is_refused(array: NDArray[np.uint32], shown: str) -> None:
+def test_other_arrays_than_fingerprints_are_refused(array: NDArray[np.uint32], shown: str) -> None:
     with pytest.raises(ValueError, match=shown):
         Fingerprints.pack([np.zeros(2, np.uint32), array])
 
 
 @pytest.mark.parametrize(("start", "stop"), [(-1, 1), (0, 3), (2, 1)])
-def test_a_part_outside_is_refused(start: int, stop: int) -> None:
+def test_a_part_out_of_range_is_refused(start: int, stop: int) -> None:
     with pytest.raises(ValueError, match="2"):
         Fingerprints.pack(random_fingerprints([1, 1], seed=12)).part(start, stop)
 
@@ -254,7 +254,7 @@ def test_real_clips_score_as_the_formula_says() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 5, 63, 64, 65, 130, 300])
-def test_a_triangle_holds_what_lies_below_the_diagonal_and_nothing_else(count: int) -> None:
+def test_a_triangle_is_filled_below_the_diagonal_only(count: int) -> None:
     generator = np.random.default_rng(count)
     fingerprints = Fingerprints.pack(
         generator.integers(0, 2**32, size=generator.integers(1, 40), dtype=np.uint32) for _ in range(count)

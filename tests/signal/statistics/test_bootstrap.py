@@ -1,4 +1,4 @@
-"""Intervals by resampling: identities, tables, and how often they are right."""
+"""Bootstrap intervals: identities, known cases, and how often they contain the true value."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_the_same_values_give_the_same_interval() -> None:
     assert pair_mean_difference(first, second) == pair_mean_difference(first, second)
 
 
-def test_exchanging_the_sides_turns_the_sign() -> None:
+def test_exchanging_the_sides_changes_the_sign() -> None:
     there = pair_mean_difference(alike(1, 30, 0.5), alike(2, 30, 0.9))
     back = pair_mean_difference(alike(2, 30, 0.9), alike(1, 30, 0.5))
     assert there is not None
@@ -36,12 +36,12 @@ def test_exchanging_the_sides_turns_the_sign() -> None:
 
 
 @pytest.mark.parametrize("counts", [(0, 9), (5, 9), (9, 5)])
-def test_too_few_clips_say_nothing(counts: tuple[int, int]) -> None:
+def test_too_few_clips_have_no_interval(counts: tuple[int, int]) -> None:
     assert mean_difference(normal(1, counts[0]), normal(2, counts[1])) is None
     assert pair_mean_difference(alike(1, counts[0], 0.5), alike(2, counts[1], 0.5)) is None
 
 
-def test_values_that_do_not_spread() -> None:
+def test_equal_values_have_an_interval_of_one_point() -> None:
     assert mean_difference(np.full(6, 0.25), np.full(7, 0.75)) == Interval(0.5, 0.5)
     assert mean_difference(np.zeros(6), np.zeros(6)) == Interval(0.0, 0.0)
     one_sided = mean_difference(np.zeros(9), normal(1, 9, 5.0))
@@ -49,7 +49,7 @@ def test_values_that_do_not_spread() -> None:
     assert 3.0 < one_sided.low < normal(1, 9, 5.0).mean() < one_sided.high < 7.0
 
 
-def test_a_clear_difference_does_not_hold_zero_and_none_does() -> None:
+def test_an_interval_contains_zero_unless_the_difference_is_clear() -> None:
     clear = mean_difference(normal(1, 12), normal(2, 12, 3.0))
     assert clear is not None
     assert not clear.holds_zero
@@ -60,7 +60,7 @@ def test_a_clear_difference_does_not_hold_zero_and_none_does() -> None:
     assert pairs.low < 0.3 < pairs.high
 
 
-def test_of_values_of_one_kind_about_one_in_twenty_is_called_a_change() -> None:
+def test_about_one_in_twenty_equal_distributions_is_called_different() -> None:
     """With 15 clips a side bootstrap intervals are a little too narrow: 5 to 9 of 100."""
     found = [mean_difference(normal(2 * seed, 15), normal(2 * seed + 1, 15)) for seed in range(200)]
     wrong = sum(not interval.holds_zero for interval in found if interval)

@@ -1,4 +1,4 @@
-"""Clusters of a known answer, whatever the order and the threads; and what scikit-learn makes of all distances."""
+"""Clusters of known families, for any order and number of threads; the same as from the whole distance matrix."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support import RATE
 from thresher.signal.features.descriptors import descriptor
 from thresher.signal.metrics.likeness import Likenesses, likeness_scores
 from thresher.signal.statistics import clustering
-from thresher.signal.statistics.clustering import find_clusters, mean_likeness
+from thresher.signal.statistics.clustering import find_clusters, find_medoid, mean_likeness
 from thresher.signal.statistics.neighbours import nearest_among, nearest_others
 
 KINDS = np.array([0] * 9 + [1] * 8 + [2] * 7 + [3] * 6)
@@ -34,7 +34,7 @@ def test_each_family_is_a_cluster_the_largest_first(descriptors: Any) -> None:
     assert ((found.probabilities > 0) & (found.probabilities <= 1)).all()
 
 
-def test_what_is_like_nothing_is_in_no_cluster(descriptors: Any, sound: Any) -> None:
+def test_an_unrelated_clip_is_in_no_cluster(descriptors: Any, sound: Any) -> None:
     found = find_clusters([*descriptors, descriptor(sound(1)[:, 0], RATE)], 5)
     assert found.labels.tolist() == [*KINDS.tolist(), -1]
     assert found.probabilities[-1] == 0
@@ -91,23 +91,27 @@ def test_few_clips_are_in_no_cluster(descriptors: Any, count: int) -> None:
     assert found.count == 0
 
 
-def test_equal_clips_are_kin(descriptors: Any) -> None:
+def test_equal_clips_form_a_cluster(descriptors: Any) -> None:
     found = find_clusters([descriptors[0]] * 4 + [descriptors[12]] * 3, 3)
     assert found.labels.tolist() == [0] * 4 + [1] * 3
 
 
-def test_one_clip_makes_no_cluster(descriptors: Any) -> None:
+def test_a_smallest_cluster_of_one_clip_is_refused(descriptors: Any) -> None:
     with pytest.raises(ValueError, match="2 or more clips, not 1"):
         find_clusters(descriptors, 1)
 
 
-def test_mean_likeness_is_that_with_all_others(descriptors: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mean_likeness_is_the_mean_over_all_other_clips(
+    descriptors: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(clustering, "ROWS", 4)
     kept = Likenesses.pack(descriptors[:9])
     scores = likeness_scores(kept, kept).astype(float)
     expected = [np.delete(row, place).mean() for place, row in enumerate(scores)]
     assert mean_likeness(kept) == pytest.approx(expected)
     assert mean_likeness(kept.part(0, 1)).tolist() == [1.0]
+    assert find_medoid(kept) == (int(np.argmax(expected)), pytest.approx(np.mean(expected)))
+    assert find_medoid(kept.part(0, 1)) == (0, 1.0)
 
 
 @given(st.lists(st.integers(-1, 4), max_size=30))

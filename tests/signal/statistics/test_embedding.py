@@ -1,4 +1,4 @@
-"""The map: what is alike lies together, whatever the order, the threads and the number of clips."""
+"""The map: similar clips are near each other, for any order, number of threads and number of clips."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def same_family_nearest(places: NDArray[np.float64]) -> float:
     return float((KINDS[apart.argmin(axis=1)] == KINDS).mean())
 
 
-def test_families_lie_together(descriptors: Any) -> None:
+def test_families_are_together_on_the_map(descriptors: Any) -> None:
     places = positions(descriptors)
     assert places.shape == (32, 2)
     assert same_family_nearest(places) == 1.0
@@ -52,7 +52,7 @@ def test_the_map_fills_one_side_and_is_not_distorted(descriptors: Any) -> None:
 
 
 @given(hnp.arrays(np.float64, st.tuples(st.integers(1, 12), st.just(2)), elements=st.floats(-50, 50)))
-def test_fitting_turns_and_scales_and_does_nothing_else(layout: NDArray[np.float64]) -> None:
+def test_fitting_only_rotates_and_scales(layout: NDArray[np.float64]) -> None:
     fitted = embedding._fitted(layout)
     before = np.linalg.norm(layout[:, None] - layout, axis=-1)
     after = np.linalg.norm(fitted[:, None] - fitted, axis=-1)
@@ -72,24 +72,24 @@ def test_order_and_threads_change_nothing(descriptors: Any) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 7, 8, 9, 12])
-def test_few_clips(descriptors: Any, count: int) -> None:
+def test_few_clips_have_a_map(descriptors: Any, count: int) -> None:
     places = positions(descriptors[::2][:count])
     assert places.shape == (count, 2)
     assert np.isfinite(places).all()
     assert len(np.unique(places, axis=0)) == count
 
 
-def test_one_clip_or_equal_ones_lie_in_the_middle(descriptors: Any) -> None:
+def test_a_single_clip_or_equal_clips_are_in_the_middle(descriptors: Any) -> None:
     assert (positions([descriptors[0]] * 9) == 0.5).all()
 
 
-def test_equal_clips_share_a_place_and_change_nothing(descriptors: Any) -> None:
+def test_equal_clips_share_a_point_and_do_not_change_the_map(descriptors: Any) -> None:
     places = positions([*descriptors, descriptors[3], descriptors[3]])
     assert (places[-2:] == places[3]).all()
     assert (places[:32] == positions(descriptors)).all()
 
 
-def test_clips_that_are_no_landmarks_lie_among_their_family(
+def test_clips_other_than_landmarks_are_near_their_family(
     descriptors: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedding, "LANDMARKS", 20)
@@ -129,6 +129,6 @@ def test_neighbours_are_those_of_the_whole_matrix(descriptors: Any, monkeypatch:
     assert (nearest_among(kept, kept, 1).indices[:, 0] == np.arange(32)).all()
 
 
-def test_descriptors_that_are_none_are_refused() -> None:
+def test_other_arrays_than_descriptors_are_refused() -> None:
     with pytest.raises(ValueError, match="NaN"):
         positions([np.full(DESCRIPTOR_SIZE, np.nan, np.float32), np.zeros(DESCRIPTOR_SIZE, np.float32)])

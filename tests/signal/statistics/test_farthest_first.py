@@ -1,4 +1,4 @@
-"""Covering: what is taken, in which order, and how far the rest is from it."""
+"""Farthest-first choice: which items are chosen, in which order, and the gaps of the others."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def line(*places: float) -> Matrix:
     return distances(np.array(places, np.float64)[:, None])
 
 
-def test_the_farthest_is_next_and_of_equals_the_smaller_number() -> None:
+def test_the_farthest_item_is_next_and_of_equals_the_smallest_number() -> None:
     found = covered(line(0, 1, 10, 4), [1] * 4, 4)
     assert items(found) == [0, 2, 3, 1]
     assert [choice.gap for choice in found.choices] == [math.inf, 10, 4, 1]
@@ -58,12 +58,12 @@ def test_the_farthest_is_next_and_of_equals_the_smaller_number() -> None:
     assert items(covered(line(0, 5, 5, 2), [1] * 4, 2)) == [0, 1]
 
 
-def test_nothing_to_choose_from() -> None:
+def test_no_items_give_an_empty_cover() -> None:
     found = covered(np.empty((0, 0)), [], 60)
     assert (found.choices, found.radius) == ((), 0)
 
 
-def test_what_is_covered_already_counts() -> None:
+def test_items_covered_before_count() -> None:
     matrix = line(0, 1, 10)
     found = covered(matrix, [1] * 3, 1, gaps=np.array([9.0, 10.0, 0.5]))
     assert items(found) == [1]
@@ -71,28 +71,28 @@ def test_what_is_covered_already_counts() -> None:
     assert found.radius == 1
 
 
-def test_every_group_has_one_before_any_has_two() -> None:
+def test_every_group_gets_an_item_before_any_gets_a_second() -> None:
     matrix = line(0, 100, 50, 1, 2)
     assert items(covered(matrix, [1] * 5, 5, groups=[0, 0, 0, 1, 2])) == [0, 4, 3, 1, 2]
     # of a group whose members are alike the one that is farthest
     assert items(covered(matrix, [1] * 5, 2, groups=[1, 0, 0, 0, 0])) == [0, 1]
 
 
-def test_groups_of_which_something_is_known_come_behind_those_that_are_new() -> None:
+def test_familiar_groups_follow_new_ones() -> None:
     matrix = line(0, 100, 50, 1)
     assert items(covered(matrix, [1] * 4, 4, groups=[0, 0, 1, 2], familiar={0, 1})) == [3, 1, 2, 0]
 
 
-def test_what_does_not_fit_is_passed_over() -> None:
+def test_items_that_do_not_fit_are_skipped() -> None:
     assert items(covered(line(0, 10, 5), [1, 9, 1], 3)) == [0, 2]
     assert items(covered(line(0, 10, 5), [1, 9, 1], 10)) == [0, 1]
 
 
-def test_where_nothing_fits_the_shortest_is_all() -> None:
+def test_if_no_item_fits_the_shortest_is_chosen() -> None:
     assert items(covered(line(0, 10, 5), [8, 9, 7], 3)) == [2]
 
 
-def test_what_takes_too_much_of_the_time_waits() -> None:
+def test_items_longer_than_the_limit_wait() -> None:
     matrix = line(0, 1, 10, 4)
     assert items(covered(matrix, [9, 1, 1, 1], 100, longest=5)) == [1, 2, 3, 0]
     # yet the only one of its group comes before a second of another
@@ -118,7 +118,7 @@ def test_one_unknown_distance_does_not_hide_the_known_ones() -> None:
     assert [(choice.item, choice.gap) for choice in found.choices] == [(0, math.inf), (2, math.inf), (1, 8)]
 
 
-def test_shapes_have_to_fit() -> None:
+def test_different_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\(3,\), \(2,\)"):
         cover(lambda _item: np.zeros(3), np.zeros(3), np.zeros(2, np.int64), np.ones(3), 1)
 
@@ -142,7 +142,7 @@ def problems(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(problems())
-def test_what_is_taken_fits_and_nothing_more_does(problem: dict[str, Any]) -> None:
+def test_the_chosen_items_fit_and_no_other_does(problem: dict[str, Any]) -> None:
     found = covered(**problem)
     seconds, taken = problem["seconds"], items(found)
     length = sum(seconds[item] for item in taken)
@@ -153,7 +153,7 @@ def test_what_is_taken_fits_and_nothing_more_does(problem: dict[str, Any]) -> No
 
 
 @given(problems())
-def test_every_group_is_there_while_there_is_time(problem: dict[str, Any]) -> None:
+def test_every_group_is_chosen_while_time_is_left(problem: dict[str, Any]) -> None:
     found = covered(**problem)
     groups, seconds = problem["groups"], problem["seconds"]
     wanted = {group for group in groups if group >= 0}
@@ -166,7 +166,7 @@ def test_every_group_is_there_while_there_is_time(problem: dict[str, Any]) -> No
 
 
 @given(problems())
-def test_gaps_are_what_they_say(problem: dict[str, Any]) -> None:
+def test_gaps_are_the_distances_from_the_nearest_covered_item(problem: dict[str, Any]) -> None:
     found, matrix = covered(**problem), problem["matrix"]
     taken = items(found)
     for place, choice in enumerate(found.choices):
@@ -179,7 +179,7 @@ def test_gaps_are_what_they_say(problem: dict[str, Any]) -> None:
 
 
 @given(problems(), st.integers(1, 6))
-def test_planning_again_once_some_were_heard_gives_the_rest(problem: dict[str, Any], heard: int) -> None:
+def test_choosing_again_after_some_were_heard_gives_the_rest(problem: dict[str, Any], heard: int) -> None:
     matrix = problem["matrix"]
     known = np.flatnonzero(~np.isnan(np.diag(matrix)))
     problem["matrix"] = matrix = matrix[np.ix_(known, known)]

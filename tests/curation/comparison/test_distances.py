@@ -1,0 +1,66 @@
+"""Distances between clips of a catalog, column by column, and gaps from other clips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.support import RATE, MakeSound
+from thresher.catalog import features
+from thresher.catalog.catalog import Catalog
+from thresher.curation.comparison import distances
+from thresher.curation.comparison.distances import ClipDistances
+from thresher.curation.ingest.ingest import IngestOptions, ingest
+from thresher.signal.metrics.likeness import LIKENESS
+
+
+@pytest.fixture
+def described(tmp_path: Path, family: MakeSound, serial: IngestOptions) -> Iterator[Catalog]:
+    """Five clips with descriptors (ids 1 to 5), and a silent one without (6)."""
+    (tmp_path / "clips").mkdir()
+    for number in range(5):
+        soundfile.write(tmp_path / f"clips/{number}.wav", family(number % 3, number), RATE)
+    soundfile.write(tmp_path / "clips/silent.wav", np.zeros(2 * RATE), RATE)
+    with Catalog.create(tmp_path):
+        (tmp_path / "catalog.toml").write_text('[metrics]\nuse = ["likeness"]\ndefault = "likeness"\n')
+    with Catalog.open(tmp_path / "catalog.toml") as catalog:
+        ingest(catalog, [tmp_path / "clips"], serial)
+        yield catalog
+
+
+def test_a_column_holds_one_minus_likeness_and_nan_without_a_descriptor(described: Catalog) -> None:
+    ids = [5, 6, 3, 1]
+    with described.reading() as connection:
+        found = ClipDistances.read(connection, ids)
+        packed = LIKENESS.pack(features.read(connection, [5, 3, 1], "descriptor"))
+    assert found.described.tolist() == [0, 2, 3]
+    expected = 1.0 - LIKENESS.scores(packed, packed).astype(np.float64)
+    for row, number in enumerate(found.described.tolist()):
+        column = found.column(number)
+        assert np.isnan(column[1])
+        np.testing.assert_allclose(column[found.described], expected[row], atol=1e-6)
+
+
+@pytest.mark.parametrize("block", [1, 2, 256])
+def test_gaps_are_the_distances_from_the_nearest_other_clip(
+    described: Catalog, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr(distances, "BLOCK_CLIPS", block)
+    with described.reading() as connection:
+        some, others = (ClipDistances.read(connection, ids) for ids in ([1, 6, 2], [3, 4, 5]))
+        every = ClipDistances.read(connection, [1, 6, 2, 3, 4, 5])
+    gaps = some.gaps(others)
+    assert np.isnan(gaps[1])
+    for number in (0, 2):
+        assert gaps[number] == pytest.approx(every.column(number)[3:].min(), abs=1e-6)
+
+
+def test_gaps_are_infinite_without_other_clips(described: Catalog) -> None:
+    with described.reading() as connection:
+        some, none = (ClipDistances.read(connection, ids) for ids in ([1, 6], [6]))
+    assert some.gaps(none).tolist()[0] == np.inf
+    assert np.isnan(some.gaps(none)[1])
