@@ -110,7 +110,9 @@ def test_mean_likeness_is_the_mean_over_all_other_clips(
     expected = [np.delete(row, place).mean() for place, row in enumerate(scores)]
     assert mean_likeness(kept) == pytest.approx(expected)
     assert mean_likeness(kept.part(0, 1)).tolist() == [1.0]
-    assert find_medoid(kept) == (int(np.argmax(expected)), pytest.approx(np.mean(expected)))
+    medoid, likeness = find_medoid(kept)
+    assert medoid == int(np.argmax(expected))
+    assert likeness == pytest.approx(np.mean(expected))
     assert find_medoid(kept.part(0, 1)) == (0, 1.0)
 
 
