@@ -280,7 +280,7 @@ def test_the_command_groups_shows_and_writes_json(command: Command) -> None:
     assert "2 kept their numbers; new: none; gone: 3" in done.stderr
     done = command("clusters", "id+")
     assert done.returncode == 0
-    assert "5 clips not in that fit" in done.stderr
+    assert "5 clips are newer than this grouping or outside its query" in done.stderr
     done = command("clusters", "--smallest", "6")
     assert done.returncode == 2
     assert "--refit" in done.stderr
