@@ -82,11 +82,11 @@ def test_every_default_is_itself_allowed() -> None:
 
 
 @pytest.mark.parametrize("content", ["", STARTER, "[trim]\n[song]\n"], ids=["empty", "starter", "sections"])
-def test_what_is_not_said_has_its_default(tmp_path: Path, content: str) -> None:
+def test_settings_that_are_not_in_the_file_have_their_defaults(tmp_path: Path, content: str) -> None:
     assert load_settings(written(tmp_path, content)) == Settings()
 
 
-def test_the_starters_comments_load_once_uncommented(tmp_path: Path) -> None:
+def test_the_commented_settings_of_the_starter_file_load(tmp_path: Path) -> None:
     lines = [
         line.removeprefix("# ") if "=" in line or "[[" in line else line for line in STARTER.splitlines()
     ]
@@ -104,7 +104,7 @@ def test_the_example_has_every_key_with_its_default() -> None:
         assert list(document[section]) == [key.name for key in fields(keys)]
 
 
-def test_the_examples_pattern_reads_the_name_beside_it() -> None:
+def test_the_pattern_of_the_example_reads_the_name_in_its_comment() -> None:
     patterns = (*load_settings(EXAMPLE).provenance, *PATTERNS)
     name = "night_ep12_it30000_z7.wav"
     assert name in EXAMPLE.read_text(encoding="utf-8")
@@ -166,24 +166,24 @@ def test_orders(tmp_path: Path, order: str) -> None:
     "order",
     ["chain:", "manual+-", "shuffle", "shuffle:", "shuffle:x", "shuffle:٣", "epoch", "+", "a@+", "pairs\\n"],
 )
-def test_no_orders(tmp_path: Path, order: str) -> None:
+def test_invalid_orders_are_refused(tmp_path: Path, order: str) -> None:
     message = message_for(tmp_path, f'[song]\norder = "{order}"')
     assert message.endswith("is not an ordering: pairs, chain, shuffle:SEED, FIELD+ or FIELD-")
     with pytest.raises(UsageError):
         parse_ordering(order)
 
 
-def test_an_order_that_needs_a_sequence_is_no_default(tmp_path: Path) -> None:
+def test_the_manual_order_cannot_be_a_default(tmp_path: Path) -> None:
     assert "is not an ordering" in message_for(tmp_path, '[song]\norder = "manual"')
 
 
 @pytest.mark.parametrize("key", ["[trim]\ntop_db", "[trim]\nframe_length", "[audio]\nmax_length"])
 @pytest.mark.parametrize("value", ["true", "nan", "-inf", '"fifty"', "[1]", "{ a = 1 }", "2024-01-01"])
-def test_what_is_no_number_is_never_made_one(tmp_path: Path, key: str, value: str) -> None:
+def test_values_that_are_not_numbers_are_not_converted(tmp_path: Path, key: str, value: str) -> None:
     assert " is not a " in message_for(tmp_path, f"{key} = {value}")
 
 
-def test_a_number_in_quotes_is_a_number_only_as_a_length(tmp_path: Path) -> None:
+def test_a_number_in_quotes_is_accepted_only_as_a_length(tmp_path: Path) -> None:
     assert load_settings(written(tmp_path, '[audio]\nmax_length = "90"')).audio.max_length == 90
     assert '"90" is not a number of seconds' in message_for(tmp_path, '[ingest]\nsettle = "90"')
 
@@ -304,7 +304,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     ],
     ids=["empty", "starter", "sections", "one key", "example"],
 )
-def test_only_a_file_that_sets_a_key_pays_for_its_validation(
+def test_pydantic_is_loaded_only_for_a_file_that_sets_a_key(
     tmp_path: Path, content: str, imported: str
 ) -> None:
     program = (
@@ -326,7 +326,7 @@ def test_only_a_file_that_sets_a_key_pays_for_its_validation(
 # --- finding the catalog ---
 
 
-def test_the_order_in_which_a_catalog_is_looked_for(tmp_path: Path) -> None:
+def test_the_order_in_which_a_catalog_is_searched_for(tmp_path: Path) -> None:
     explicit, named = tmp_path / "explicit.toml", tmp_path / "named.toml"
     deep = tmp_path / "a" / "b"
     deep.mkdir(parents=True)
@@ -341,7 +341,7 @@ def test_the_order_in_which_a_catalog_is_looked_for(tmp_path: Path) -> None:
     assert find_catalog(None, {}, tmp_path) == tmp_path / "catalog.toml"
 
 
-def test_a_catalog_that_is_not_there(tmp_path: Path) -> None:
+def test_a_catalog_that_does_not_exist(tmp_path: Path) -> None:
     (tmp_path / "catalog.toml").touch()
     gone = tmp_path / "gone.toml"
     with pytest.raises(CatalogError, match=r"--catalog: .*gone\.toml.*thresher init"):
@@ -380,7 +380,7 @@ def test_parse_duration(text: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     "text", ["", "x", "12:99", "1:60:00", "1:2:3:4", "-1", "+1", "1:", ":30", "1e3", "nan", "٣", "9" * 400]
 )
-def test_no_duration(text: str) -> None:
+def test_invalid_durations_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a length such as") as error:
         parse_duration(text)
     assert f'"{text}"' in str(error.value)
@@ -395,7 +395,7 @@ def test_format_duration(seconds: float, text: str) -> None:
 
 
 @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
-def test_no_length_to_format(seconds: float) -> None:
+def test_negative_and_infinite_lengths_cannot_be_formatted(seconds: float) -> None:
     with pytest.raises(ValueError, match="is not a length"):
         format_duration(seconds)
 

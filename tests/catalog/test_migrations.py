@@ -141,7 +141,7 @@ def described(url: str) -> dict[str, Any]:
 
 
 @pytest.mark.filterwarnings("ignore:Skipped unsupported reflection")
-def test_the_revisions_make_what_schema_py_says(tmp_path: Path) -> None:
+def test_the_migrations_create_the_schema_of_schema_py(tmp_path: Path) -> None:
     """To the last check, partial index and AUTOINCREMENT, which Alembic does not compare."""
     database.create(tmp_path / "migrated.db", 1.0)
     engine = create_engine(f"sqlite:///{tmp_path}/created.db")
@@ -152,7 +152,7 @@ def test_the_revisions_make_what_schema_py_says(tmp_path: Path) -> None:
     assert set(migrated) - {"indexes"} == set(schema.metadata.tables)
 
 
-def test_every_table_with_an_id_of_its_own_never_gives_one_twice() -> None:
+def test_every_table_with_an_id_is_autoincremented() -> None:
     for table in schema.metadata.sorted_tables:
         if [column.name for column in table.primary_key] == ["id"]:
             assert table.dialect_options["sqlite"]["autoincrement"], table.name
@@ -181,7 +181,7 @@ def test_every_table_with_an_id_of_its_own_never_gives_one_twice() -> None:
         ("SELECT 1", "UPDATE recording SET batch_id = 77"),
     ],
 )
-def test_what_the_database_itself_refuses(filled: Catalog, kept: str, refused: str) -> None:
+def test_constraints_of_the_database(filled: Catalog, kept: str, refused: str) -> None:
     with filled.writing() as connection:
         connection.execute(text(kept))
     with pytest.raises(Exception, match="constraint failed"), filled.writing() as connection:
@@ -201,7 +201,7 @@ def test_children_survive_the_rebuild_of_their_parent(filled: Catalog) -> None:
 
 @pytest.mark.parametrize("left", [[1, 2], []])
 @pytest.mark.usefixtures("future")
-def test_an_upgrade_never_gives_an_id_again(filled: Catalog, left: list[int]) -> None:
+def test_an_upgrade_does_not_reuse_ids(filled: Catalog, left: list[int]) -> None:
     """SQLite forgets the highest id of a rebuilt table but for those rows that are left."""
     with sqlite3.connect(filled.root / "catalog.db") as opened:
         opened.execute("PRAGMA foreign_keys = ON")
@@ -228,7 +228,7 @@ def test_a_revision_that_breaks_references_is_refused(filled: Catalog, future: P
 
 
 @pytest.mark.usefixtures("future")
-def test_the_backup_is_what_was_there(filled: Catalog) -> None:
+def test_the_backup_equals_the_catalog_before_the_upgrade(filled: Catalog) -> None:
     before = content(filled.root / "catalog.db")
     with Catalog.open(filled.file) as catalog:
         assert catalog.backup is not None
@@ -238,7 +238,7 @@ def test_the_backup_is_what_was_there(filled: Catalog) -> None:
     assert not list(filled.root.glob("*.part*"))
 
 
-def test_backups_of_the_same_second_have_names_of_their_own(filled: Catalog) -> None:
+def test_backups_of_the_same_second_have_different_names(filled: Catalog) -> None:
     file = filled.root / "catalog.db"
     made = [database.backup(file, HEAD) for _ in range(3)]
     assert len(set(made)) == 3
@@ -340,7 +340,7 @@ def set_journal_mode(file: Path, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["wal", "delete"])
 @pytest.mark.parametrize("is_safe", [True, False])
-def test_the_journal_is_the_safe_one_whatever_it_was(
+def test_the_safe_journal_mode_is_set_whatever_it_was(
     filled: Catalog, monkeypatch: pytest.MonkeyPatch, mode: str, is_safe: bool
 ) -> None:
     file = filled.root / "catalog.db"
@@ -371,7 +371,7 @@ def test_a_newer_catalog_keeps_every_byte(
 
 @pytest.mark.skipif(os.name != "posix", reason="bytes that are not UTF-8 are names on POSIX only")
 @pytest.mark.usefixtures("future")
-def test_a_folder_that_is_no_utf8_is_upgraded_too(filled: Catalog) -> None:
+def test_a_catalog_in_a_folder_whose_name_is_not_utf8_is_upgraded(filled: Catalog) -> None:
     folder = Path(os.fsdecode(os.fsencode(filled.root) + b"/n\xff?#%41 x"))
     try:
         folder.mkdir()
@@ -385,7 +385,7 @@ def test_a_folder_that_is_no_utf8_is_upgraded_too(filled: Catalog) -> None:
         assert [row.id for row in list_clips(catalog)] == [1, 2]
 
 
-def test_a_damaged_database_is_one_sentence(filled: Catalog) -> None:
+def test_a_damaged_database_is_reported_in_one_sentence(filled: Catalog) -> None:
     file = filled.root / "catalog.db"
     whole = file.read_bytes()
     file.write_bytes(whole[:100] + bytes(len(whole) - 100))

@@ -160,7 +160,7 @@ def test_generators_names(
         "samples.ep1-s1/x.wav",
     ],
 )
-def test_other_names_are_not_claimed(path: str) -> None:
+def test_other_names_match_no_pattern(path: str) -> None:
     assert inferred(path) == Inference(Provenance(), None)
 
 
@@ -182,18 +182,18 @@ def test_real_names() -> None:
     }
 
 
-def test_a_folder_names_no_run_unless_a_generator_calls_it_so() -> None:
+def test_only_folders_of_known_generators_name_the_run() -> None:
     assert inferred("night/a.wav").provenance.run is None
     assert inferred("night/epoch_3.wav").provenance == Provenance(None, 3, None, {})
     assert inferred(f"{SAMPLERNN_FOLDER}/a.wav").provenance.run == "skeletal-domain_experiment"
     assert inferred("a.wav", sidecar={"run": ""}).provenance.run is None
 
 
-def test_a_nearer_run_folder_counts() -> None:
+def test_the_nearest_run_folder_names_the_run() -> None:
     assert inferred("exp:far/exp:near-x/a.wav").provenance.run == "exp:near-x"
 
 
-def test_flags_before_names_before_sidecar() -> None:
+def test_options_take_precedence_over_names_and_names_over_sidecars() -> None:
     name = "default_e=10_t=0.95.wav"
     sidecar = {
         "run": "beside",
@@ -230,7 +230,7 @@ def test_a_users_pattern_comes_first() -> None:
         r"nights/(?P<run>.+)-ep(?P<epoch>\d+)",
     ],
 )
-def test_how_a_users_pattern_may_be_written(regex: str) -> None:
+def test_valid_patterns_of_users(regex: str) -> None:
     pattern = compile_pattern("mine", regex)
     result = inferred("nights/night.two-ep3.wav", patterns=[pattern])
     assert result == Inference(Provenance("night.two", 3, None, {}), "mine")
@@ -248,13 +248,13 @@ def test_how_a_users_pattern_may_be_written(regex: str) -> None:
         (r"(?P<epoch>\d+)(?P<length>\d+)", 'group "length" is already a query field; "file_length" is free'),
     ],
 )
-def test_a_users_pattern_that_is_refused(regex: str, message: str) -> None:
+def test_invalid_patterns_of_users_are_refused(regex: str, message: str) -> None:
     with pytest.raises(ValueError, match=r"regular|names|group") as error:
         compile_pattern("mine", regex)
     assert message in str(error.value)
 
 
-def test_reserved_keys_are_refused_and_generators_words_are_free() -> None:
+def test_reserved_keys_are_refused_and_groups_of_patterns_are_not() -> None:
     for key in RESERVED_KEYS:
         with pytest.raises(ValueError, match=key):
             check_key(key)
@@ -265,12 +265,12 @@ def test_reserved_keys_are_refused_and_generators_words_are_free() -> None:
         check_key(group)
 
 
-def test_no_attribute_hides_behind_a_field() -> None:
+def test_no_attribute_has_the_name_of_a_field() -> None:
     possible = {name for name in FIELDS if name.replace("_", "").isalpha()}
     assert possible - set(CHECKPOINT_KEYS) <= RESERVED_KEYS
 
 
-def test_numbers_too_large_or_none_at_all_stay_as_text() -> None:
+def test_epochs_and_steps_that_are_no_integers_are_kept_as_text() -> None:
     assert inferred(f"a_epoch_{2**63 - 1}.wav").provenance.epoch == 2**63 - 1
     assert inferred(f"a_epoch_{2**63}.wav").provenance == Provenance("a", None, None, {"epoch": str(2**63)})
     assert inferred(f"a_epoch_{'9' * 5000}.wav").provenance.attributes == {"epoch": "9" * 5000}

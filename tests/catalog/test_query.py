@@ -489,7 +489,7 @@ def test_absolute_path_of_the_catalog(sample: Sample) -> None:
     assert ids(sample, f"path:{root}/out", f"path:{root}/gone") == [2]
 
 
-def test_bytes_that_are_not_utf8_are_looked_for_as_they_are_shown(sample: Sample) -> None:
+def test_bytes_that_are_not_utf8_are_found_by_their_escaped_form(sample: Sample) -> None:
     assert ids(sample, "parts\n.wav") == []
     assert ids(sample, "parts\\x0a") == [8, 9]
     assert ids(sample, "caf\udce9") == []
@@ -540,7 +540,9 @@ ERRORS: list[tuple[list[str], int, str]] = [
 
 
 @pytest.mark.parametrize(("terms", "position", "words"), ERRORS, ids=[" ".join(e[0])[:30] for e in ERRORS])
-def test_error_says_where_and_what(sample: Sample, terms: list[str], position: int, words: str) -> None:
+def test_errors_name_the_position_and_the_mistake(
+    sample: Sample, terms: list[str], position: int, words: str
+) -> None:
     with pytest.raises(QueryError) as caught:
         ids(sample, *terms)
     assert words in str(caught.value)
@@ -618,7 +620,7 @@ def test_names_in_a_query(sample: Sample) -> None:
     assert query.text == "riff ^epoch:10 rating- 3 song:good temperature:1"
 
 
-def test_sort_alone(sample: Sample) -> None:
+def test_a_sort_can_be_parsed_without_a_query(sample: Sample) -> None:
     _, connection, context = sample
     statement = select_clips(parse(["riff"], context), schema.clip.c.id).order_by(None)
     assert list(connection.scalars(statement.order_by(*parse_sort("rating-", context)))) == [1, 2, 4]
@@ -663,7 +665,7 @@ def test_a_context_needs_no_catalog(tmp_path: Path) -> None:
     ("text", "expected"),
     [("riff epoch:10.. ^tag:slow path:out score-", 1), ("temperature:1", 2), ("song:good", 2), ("c++", 1)],
 )
-def test_one_statement_and_names_only_where_needed(sample: Sample, text: str, expected: int) -> None:
+def test_names_are_looked_up_only_if_the_query_needs_them(sample: Sample, text: str, expected: int) -> None:
     catalog = sample[0]
     seen: list[str] = []
     with catalog.reading() as connection:
@@ -713,7 +715,7 @@ LIKELY = st.builds(
 
 @settings(max_examples=300, deadline=None)
 @given(text=LIKELY | st.text(max_size=30))
-def test_any_text_is_a_query_or_an_error_of_ours(sample: Sample, text: str) -> None:
+def test_any_text_is_a_query_or_raises_a_query_error(sample: Sample, text: str) -> None:
     for arguments in ([text], text):
         try:
             found = ids(sample, *normalise(arguments))

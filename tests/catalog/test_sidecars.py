@@ -79,7 +79,7 @@ def test_sidecars(tmp_path: Path, content: object, expected: dict[str, str]) -> 
     assert read_sidecar(audio_with_sidecar(tmp_path, content)) == (expected, None)
 
 
-def test_a_sidecars_numbers_are_provenance(tmp_path: Path) -> None:
+def test_epoch_and_step_are_read_from_a_sidecar(tmp_path: Path) -> None:
     path = audio_with_sidecar(tmp_path, {"run": "night", "epoch": 4.0, "step": "-1", "seed": 3})
     sidecar, _ = read_sidecar(path)
     assert infer(path, sidecar=sidecar).provenance == Provenance(
@@ -119,7 +119,7 @@ def test_a_broken_sidecar_is_a_warning(tmp_path: Path, content: bytes, words: st
     assert '"a.json"' in warning
 
 
-def test_a_sidecar_that_is_no_file_is_not_opened(tmp_path: Path) -> None:
+def test_a_sidecar_that_is_not_a_regular_file_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.json")
     assert read_sidecar(os.fsencode(tmp_path / "a.wav")) == (
         {},
@@ -127,7 +127,7 @@ def test_a_sidecar_that_is_no_file_is_not_opened(tmp_path: Path) -> None:
     )
 
 
-def test_a_sidecar_with_a_flood_of_keys_is_cut(tmp_path: Path) -> None:
+def test_a_sidecar_with_too_many_keys_is_truncated(tmp_path: Path) -> None:
     letters = "abcdefghijklmnopqrstuvwxyz"
     flood = {first + second: 1 for first in letters for second in letters}
     attributes, warning = read_sidecar(audio_with_sidecar(tmp_path, flood))

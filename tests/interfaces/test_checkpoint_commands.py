@@ -53,7 +53,7 @@ def test_a_long_training_shares_bars() -> None:
     assert (drawn[0], drawn[-1]) == ("▁", "█")
 
 
-def test_the_table_and_what_is_drawn_below_it(thresher: Command) -> None:
+def test_the_table_and_the_bars_below_it(thresher: Command) -> None:
     code, out, err = thresher("checkpoints")
     assert (code, err) == (0, "")
     for title in ("silence", "loop", "noise", "collapse", "copies", "novelty"):
@@ -72,7 +72,7 @@ def test_sorting(thresher: Command, sort: str, epochs: list[int]) -> None:
 
 
 @pytest.mark.parametrize("direction", ["+", "-"])
-def test_what_has_no_value_comes_last(thresher: Command, direction: str) -> None:
+def test_rows_without_a_value_are_sorted_last(thresher: Command, direction: str) -> None:
     _, out, _ = thresher("checkpoints", "--sort", f"novelty{direction}", "--json")
     rows = json.loads(out)
     assert [row["epoch"] for row in rows][-1] == 1
@@ -80,7 +80,7 @@ def test_what_has_no_value_comes_last(thresher: Command, direction: str) -> None
     assert values == sorted(values, reverse=direction == "-")
 
 
-def test_a_verdict_is_shown_and_asked_for(thresher: Command) -> None:
+def test_a_verdict_is_shown_and_can_be_queried(thresher: Command) -> None:
     code, out, err = thresher("checkpoint", "e2", "--keep", "--note", "riffs")
     assert (code, out) == (0, 'decision 1: checkpoint night e2: keep note "riffs"\n')
     assert "thresher undo 1" in err

@@ -54,7 +54,7 @@ def measures_of(path: Path, **changes: Any) -> Values | None:
 
 
 @pytest.mark.parametrize("gain", [0.01, 0.25, 3.0])
-def test_no_gain_changes_what_is_heard(sound: Any, gain: float) -> None:
+def test_measures_do_not_depend_on_the_gain(sound: Any, gain: float) -> None:
     y = 0.3 * sound(1, 6.0)
     y[RATE : 2 * RATE] *= 1e-5
     loud, quiet = measured(y), measured((gain * y).astype(np.float32))
@@ -139,7 +139,7 @@ def test_only_what_is_usable_is_measured(tmp_path: Path, sound: Any) -> None:
     assert measures_of(path) is not None
 
 
-def test_what_lies_beyond_numbers_has_no_noise(tmp_path: Path, sound: Any) -> None:
+def test_samples_out_of_range_have_no_noise(tmp_path: Path, sound: Any) -> None:
     soundfile.write(tmp_path / "a.wav", 1e30 * sound(5, 4.0), RATE, "FLOAT")
     found = measures_of(tmp_path / "a.wav")
     assert found is not None
@@ -147,7 +147,7 @@ def test_what_lies_beyond_numbers_has_no_noise(tmp_path: Path, sound: Any) -> No
     assert found["clipping"] > 0.9
 
 
-def test_a_phrase_that_comes_again_in_another_excerpt_only_is_no_loop(sound: Any) -> None:
+def test_a_phrase_repeated_only_in_another_excerpt_is_no_loop(sound: Any) -> None:
     """The excerpts of ten minutes lie minutes apart: what is alike in two of them says nothing of a lag."""
     excerpt = sound(7, 30.0)
     y = np.zeros((600 * RATE, 1), np.float32)
@@ -178,7 +178,7 @@ def test_the_checkpoints_of_a_small_network_are_noise_and_two_fall_silent(corpus
     assert [clip["silence"] > 0.9 for clip in checkpoints["ep4"]].count(True) == 1
 
 
-def test_music_is_no_noise_and_jazz_of_an_early_network_has_an_offset(corpus: Path) -> None:
+def test_music_has_little_noise_and_early_jazz_clips_have_an_offset(corpus: Path) -> None:
     music = [measures_of(path) for path in sorted((corpus / "music").rglob("*.ogg"))[::7]]
     jazz = [measures_of(path) for path in sorted((corpus / "neural/jazz_samplernn/samples").glob("*.wav"))]
     found = [clip for clip in music if clip is not None]
