@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thresher.signal.ordering.chain import chain
-from thresher.signal.ordering.orderings import pairs
+from thresher.signal.ordering.pairs import pairs
 
 Scores = NDArray[np.float32]
 Order = NDArray[np.int64]

@@ -22,7 +22,8 @@ from thresher.signal.features.descriptors import descriptor
 from thresher.signal.features.fingerprint import find_backend, to_pcm
 from thresher.signal.metrics.registry import METRICS, find_metric
 from thresher.signal.ordering.chain import chain
-from thresher.signal.ordering.orderings import pairs, shuffle
+from thresher.signal.ordering.pairs import pairs
+from thresher.signal.ordering.shuffle import shuffle
 
 Order = Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.int64]]
 

@@ -1,7 +1,7 @@
-"""One registry line is enough: a metric, a measure, a query field and a file-name pattern, added at run time.
+"""One registry line is enough for a metric, measure, query field, file-name pattern or export format.
 
-`PROGRAM` adds one entry to each registry and then runs commands. The tests find the new names in what the commands
-print, and do not find them in what the program prints without the entries.
+`PROGRAM` adds one entry to each registry at run time and then runs commands. The tests find the new names in what
+the commands print, and do not find them in what the program prints without the entries.
 """
 
 from __future__ import annotations
@@ -32,8 +32,12 @@ SAMENESS = replace(PREFIX, name="sameness")
 
 def length_in_frames(clip):
     return float(sum(len(block) for block in clip.blocks))
+
+
+def clip_list(timeline, folder):
+    return "".join(f"{entry.clip}\\n" for entry in timeline.entries)
 """
-"""The module of a new metric and a new measure."""
+"""The module of a new metric, a new measure and a new export format."""
 
 PROGRAM = r"""
 import json
@@ -65,7 +69,12 @@ name_patterns.PATTERNS = (
     *name_patterns.PATTERNS,
 )
 
-# An export format is added here in the same way, in one entry of curation/exports/formats/registry.py.
+from thresher.curation.exports.formats import registry as formats
+
+formats.FORMATS = {
+    **formats.FORMATS,
+    ".ids": formats.ExportFormat(".ids", "list of the clips, one id per line", "extension:clip_list"),
+}
 
 from tests.support import run_command
 
@@ -179,6 +188,23 @@ def test_a_file_name_pattern_reads_the_checkpoint_and_adds_a_field(home: Path) -
     assert (ids(calm), ids(loud)) == ([2], [3])
 
 
+def test_an_export_format_is_in_help_and_messages_and_is_written(home: Path) -> None:
+    shown, saved, exported, refused = extended(
+        home,
+        "song export --help",
+        "song save Ids status:ok --order id-",
+        "song export Ids clips.ids --json",
+        "song export Ids clips.als",
+    )
+    assert ".ids: list of the clips" in " ".join(re.sub("[│\\n]", " ", shown.stdout).split())
+    assert ".ids" not in run_command("song", "export", "--help", cwd=home).stdout
+    assert saved.returncode == 0, saved.stderr
+    assert exported.returncode == 0, exported.stderr
+    assert json.loads(exported.stdout)["format"] == ".ids"
+    assert (home / "clips.ids").read_text() == "3\n2\n1\n"
+    assert "(expected a name that ends in .cue, .ids, .json" in refused.stderr
+
+
 def test_the_fields_command_lists_every_new_name(home: Path) -> None:
     (done,) = extended(home, "fields --json")
     rows = {row["name"]: row for row in json.loads(done.stdout)}
@@ -209,7 +235,12 @@ def test_every_path_of_a_registry_leads_to_code_of_that_name(entry: MetricEntry 
 
 
 @pytest.mark.parametrize(
-    "registry", ["thresher.signal.metrics.registry", "thresher.signal.features.measure_registry"]
+    "registry",
+    [
+        "thresher.signal.metrics.registry",
+        "thresher.signal.features.measure_registry",
+        "thresher.curation.exports.formats.registry",
+    ],
 )
 def test_reading_a_registry_loads_nothing_heavy(registry: str) -> None:
     done = run_python(f"import sys, {registry}; print(*sys.modules)")

@@ -275,7 +275,7 @@ def test_a_golden_rendering_is_whole(dump: Path, tmp_path: Path) -> None:
     """What was frozen by any revision is still what it was, to the digest; its files are not here."""
     with Catalog.open(golden(dump, tmp_path / "old")) as catalog:
         report = verify_song(catalog, "DOMAINAL SKELETON", 1)
-        assert (report.account, report.file, report.clips) == ((), "missing", 3)
+        assert (report.faults, report.file, report.clips) == ((), "missing", 3)
 
 
 def test_the_golden_song_keeps_its_sound_and_edits(tmp_path: Path) -> None:

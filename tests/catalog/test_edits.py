@@ -55,14 +55,14 @@ def test_table(method: str, arguments: tuple[int, ...], field: str, expected: An
 @pytest.mark.parametrize(
     ("method", "arguments", "message"),
     [
-        ("pin", (8, 3), "place 3 is that of clip 2; --release 2 first"),
-        ("pin", (8, LAST), "the end is that of clip 3"),
-        ("pin", (8, 0), "0 is not a place"),
-        ("pin", (9, 7), "clip 9 was dropped; --add 9 first"),
+        ("pin", (8, 3), "clip 2 is pinned to position 3; --release 2 first"),
+        ("pin", (8, LAST), "clip 3 is pinned to the end"),
+        ("pin", (8, 0), "0 is not a position"),
+        ("pin", (9, 7), "clip 9 was dropped from the song; --add 9 first"),
         ("keep_together", (9, 1), "clip 9 was dropped"),
-        ("keep_together", (4, 1), "clip 5 stays behind clip 4 already; --release 5 first"),
-        ("keep_together", (1, 6), "clip 6 stays behind clip 5 already; --release 5 first"),
-        ("keep_together", (6, 4), "clip 6 stays somewhere behind clip 4 already"),
+        ("keep_together", (4, 1), "clip 5 stays right after clip 4 already; --release 5 first"),
+        ("keep_together", (1, 6), "clip 6 stays right after clip 5 already; --release 5 first"),
+        ("keep_together", (6, 4), "clip 6 stays after clip 4 already"),
     ],
 )
 def test_what_can_not_be_had_is_refused(method: str, arguments: tuple[int, ...], message: str) -> None:
@@ -72,11 +72,11 @@ def test_what_can_not_be_had_is_refused(method: str, arguments: tuple[int, ...],
 
 def test_sentences_name_every_edit() -> None:
     assert SOME.sentences() == [
-        "clip 1 is at 1",
-        "clip 2 is at 3",
+        "clip 1 is at position 1",
+        "clip 2 is at position 3",
         "clip 3 is last",
-        "clip 5 stays behind clip 4",
-        "clip 6 stays behind clip 5",
+        "clip 5 stays right after clip 4",
+        "clip 6 stays right after clip 5",
         "added 7",
         "dropped 9",
     ]
@@ -89,5 +89,5 @@ def test_swapping_twice_is_as_before(order: list[int], one: int, other: int) -> 
         return
     first, second = order[one], order[other]
     once = Edits().swap(first, one + 1, second, other + 1)
-    assert once.places == {first: other + 1, second: one + 1}
-    assert once.swap(first, other + 1, second, one + 1).places == {first: one + 1, second: other + 1}
+    assert once.positions == {first: other + 1, second: one + 1}
+    assert once.swap(first, other + 1, second, one + 1).positions == {first: one + 1, second: other + 1}

@@ -92,19 +92,23 @@ def test_every_sound_is_kept_edited_and_shown(thresher: Command) -> None:
         (["song", "save", "Bone", "--crossfade", "long"], 2, "--crossfade"),
         (["song", "save", "Bone", "--crossfade", "1", "--gap", "1"], 2, "set --crossfade 0 or --gap 0"),
         (["song", "save", "Bone", "--from", "nowhere"], 1, "can't be read"),
-        (["song", "save", "Bone", "--order", "epoch+", "--from", "list"], 2, "--from is for --order manual"),
+        (["song", "save", "Bone", "--order", "epoch+", "--from", "list"], 2, "--from needs --order manual"),
         (["song", "save", "Bone", "--order", "manual"], 2, "give --from FILE"),
         (["song", "edit", "Bone"], 2, "thresher song edit --help"),
-        (["song", "edit", "Bone", "--pin", "3"], 2, '--pin "3" is not a clip and a place, as 12@3'),
-        (["song", "edit", "Bone", "--first", "1"], 2, "--add 1 puts it there"),
+        (["song", "edit", "Bone", "--pin", "3"], 2, '--pin "3" is not a clip and a position, such as 12@3'),
+        (["song", "edit", "Bone", "--first", "1"], 2, "--add 1 adds it"),
         (["song", "edit", "Bone", "--last", "77"], 4, "no clip has the id 77"),
         (["song", "edit", "Skull", "--first", "1"], 4, "thresher song list"),
         (["song", "copy", "Bone", "Bone"], 2, "exists already"),
         (["song", "history", "Skull"], 4, "thresher song list"),
-        (["song", "render"], 2, "--manifest FILE --files DIR"),
-        (["song", "render", "--manifest", "none.json"], 4, "there is no manifest none.json"),
-        (["song", "render", "Bone", "--files", "run"], 2, "--files is for a manifest"),
-        (["song", "export", "Bone"], 2, "give a FILE to export to or --stems DIR, one of the two"),
+        (["song", "render"], 2, "name a song"),
+        (["song", "reproduce", "none.json"], 4, "there is no manifest none.json"),
+        (
+            ["song", "render", "Bone", "--files", "run"],
+            2,
+            "--files is an option of `thresher song reproduce MANIFEST`",
+        ),
+        (["song", "export", "Bone"], 2, "give either a FILE to export to, or --stems DIR"),
         (["song", "export", "Bone", "bone.als"], 2, ".rpp"),
         (["song", "export", "Bone", "bone.cue", "--rendering", "3"], 4, "thresher song renderings"),
     ],
@@ -136,11 +140,12 @@ def test_a_song_edited_by_hand(thresher: Command) -> None:
     )
     assert code == 0
     assert out == (
-        'song "Bone": 5 clips, 0:20; clip 3 is at 1; clip 6 is at 3; clip 4 is at 4; clip 2 is last; '
-        "clip 6 stays behind clip 5\n"
+        'song "Bone": 5 clips, 0:20; clip 3 is at position 1; clip 6 is at position 3; '
+        "clip 4 is at position 4; clip 2 is last; "
+        "clip 6 stays right after clip 5\n"
     )
     shown = thresher("song", "show", "Bone")[1]
-    assert "edited" in shown
+    assert "edits" in shown
     assert "clip 2 is last" in shown
     history = told(thresher, "song", "history", "Bone")
     assert [each["verb"] for each in history] == ["song edit", "song save"]
@@ -158,8 +163,8 @@ def test_a_song_edited_by_hand(thresher: Command) -> None:
 def test_a_pin_that_can_not_be_had_is_said(thresher: Command) -> None:
     assert thresher("song", "edit", "Bone", "--first", "4")[0] == 0
     assert thresher("reject", "4")[0] == 0
-    assert "clip 4 is rejected, and is not in the song" in thresher("song", "show", "Bone")[1]
-    assert "clip 4 is rejected, and is not in the song" in thresher("song", "render", "Bone")[2]
+    assert "clip 4 is rejected" in thresher("song", "show", "Bone")[1]
+    assert "edit not applied: clip 4 is rejected" in thresher("song", "render", "Bone")[2]
 
 
 def test_a_song_from_a_list(thresher: Command, tmp_path: Path) -> None:
@@ -174,7 +179,7 @@ def test_a_song_from_a_list(thresher: Command, tmp_path: Path) -> None:
 
 
 def test_a_copy(thresher: Command) -> None:
-    assert thresher("song", "copy", "Bone", "Femur")[1] == '"Femur" is a copy of "Bone"\n'
+    assert thresher("song", "copy", "Bone", "Femur")[1] == 'copied song "Bone" to "Femur"\n'
     assert [row["name"] for row in told(thresher, "song", "list")] == ["Bone", "Femur"]
 
 
@@ -182,25 +187,25 @@ def test_a_manifest_beside_the_output_and_back(thresher: Command, tmp_path: Path
     code, out, _ = thresher("song", "render", "Bone", "--manifest", "-o", "bone.wav")
     assert code == 0
     assert "bone.wav.manifest.json: its manifest" in out
-    assert thresher("song", "render", "Bone", "-o", "bone.wav", "--manifest", "other.json")[0] == 0
+    assert thresher("song", "render", "Bone", "-o", "bone.wav", "--manifest-file", "other.json")[0] == 0
     assert (tmp_path / "other.json").read_text() == (tmp_path / "bone.wav.manifest.json").read_text()
     away = tmp_path.parent / f"{tmp_path.name}-away"
     away.mkdir()
     (tmp_path / "bone.wav.manifest.json").rename(away / "m.json")
     (tmp_path / "run").rename(away / "clips")
     os.chdir(away)
-    code, out, _ = thresher("song", "render", "--manifest", "m.json", "--files", "clips", "-o", "again.wav")
+    code, out, _ = thresher("song", "reproduce", "m.json", "--files", "clips", "-o", "again.wav")
     assert code == 0
     assert "the same as when rendering 1 was first made" in out
     assert (away / "again.wav").read_bytes() == (tmp_path / "bone.wav").read_bytes()
-    report = told(thresher, "song", "render", "--manifest", "m.json")
+    report = told(thresher, "song", "reproduce", "m.json")
     assert (report["same_bytes"], report["path"]) == (True, str(away / "Bone.wav"))
 
 
 def test_what_was_limited_is_told(thresher: Command) -> None:
     assert thresher("song", "save", "Bone", "--lufs", "-3")[0] == 0
     out = thresher("song", "render", "Bone")[1]
-    assert "peaks were limited in 5 clips" in out
+    assert "the limiter turned down 5 clips" in out
     assert "LUFS" in out
     report = told(thresher, "song", "render", "Bone")
     assert set(report["limited"]["clips"]) == {"2", "3", "4", "5", "6"}

@@ -1,8 +1,7 @@
-"""Audio files out: what can be written, and writing it so that the same samples give the same bytes.
+"""Write audio files, so that the same samples always give the same bytes.
 
-Audio is float32 at full scale ±1, or int16, shape (frames, channels). Encoding is libsndfile's, through
-soundfile; one command is taken from soundfile's private layer: it leaves the PEAK chunk, which holds a time
-stamp, out of float WAV.
+Audio is float32 at full scale ±1, or int16, shape (frames, channels). libsndfile encodes it, through soundfile. One
+command uses soundfile's private layer: it omits the PEAK chunk of float WAV files, which contains a time stamp.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ _SET_ADD_PEAK_CHUNK = 0x1050
 
 @dataclass(frozen=True)
 class OutputFormat:
-    """A container that can be rendered to, and what it may hold; the first subtype is the default."""
+    """A container that can be written, and its possible subtypes. The first subtype is the default."""
 
     container: str
     subtypes: tuple[str, ...]
 
     def default_subtype(self, sources: Iterable[str]) -> str:
-        """The first subtype; PCM_24 instead of PCM_16 where a source's subtype holds more than 16 bits."""
+        """The first subtype, or PCM_24 instead of PCM_16 if the subtype of a source has more than 16 bits."""
         fine = any(source in _MORE_THAN_16_BITS for source in sources)
         return "PCM_24" if fine and "PCM_24" in self.subtypes else self.subtypes[0]
 
@@ -54,29 +53,34 @@ OUTPUT_FORMATS: Mapping[str, OutputFormat] = {
 
 _WAV_HEADER_ROOM = 1 << 20
 _OGG_BLOCK_FRAMES = 16384
-_MAXIMAL_TAG = 12_000  # bytes; beyond about 32 KB of them libsndfile writes a WAV that nobody can read
-_OGG_LIMITS = (192_000, 8)  # Hz and channels; far beyond, libsndfile crashes instead of refusing
+_MAXIMAL_TAG = (
+    12_000  # bytes; with more than about 32 KB of tags, libsndfile writes a WAV that no program can read
+)
+_OGG_LIMITS = (
+    192_000,
+    8,
+)  # Hz and channels; far above these, libsndfile crashes instead of reporting an error
 
 
 def suffix_of(container: str) -> str:
-    """What the names of files of that container end in."""
+    """The suffix of files of that container."""
     return next(suffix for suffix, form in OUTPUT_FORMATS.items() if form.container == container)
 
 
 def wav_container(frames: int, channels: int, subtype: str) -> str:
-    """Return "WAV", or "RF64" if so many frames would exceed the 4 GB that a WAV header can count."""
+    """Return "WAV", or "RF64" if the frames would exceed the 4 GB that a WAV header can express."""
     audio = frames * channels * SAMPLE_BYTES[subtype]
     return "RF64" if audio + _WAV_HEADER_ROOM >= 1 << 32 else "WAV"
 
 
 class AudioWriter:
-    """An audio file, open for writing; a context manager. An existing file is overwritten.
+    """An audio file that is open for writing; a context manager. An existing file is overwritten.
 
-    `container` and `subtype` are those of OUTPUT_FORMATS; `frames` is how many will be written, which
-    decides between WAV and RF64. `tags` may hold "title" and "comment", of 12,000 bytes each at most.
-    The same samples, tags and libraries give the same bytes.
+    `container` and `subtype` are those of OUTPUT_FORMATS. `frames` is the number of frames that will be written; it
+    decides between WAV and RF64. `tags` can contain "title" and "comment", of at most 12,000 bytes each. The same
+    samples, tags and libraries give the same bytes.
 
-    Raises AudioError for what the encoder refuses and OSError where the disk does.
+    Raises AudioError for errors of the encoder and OSError for errors of the disk.
     """
 
     def __init__(
@@ -98,7 +102,7 @@ class AudioWriter:
         self.subtype = subtype
         self.channels = channels
         self._piece_frames = min(sample_rate, _OGG_BLOCK_FRAMES) if container == "OGG" else 1 << 22
-        # libsndfile garbles what is not ASCII in the tags of an MP3.
+        # libsndfile corrupts tags of an MP3 that are not ASCII
         prefix = id3_tag(tags) if container == "MP3" and tags else b""
         self._serial = zlib.crc32("\0".join(tags.values()).encode())
         self._sink = _Sink(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666), prefix)
@@ -131,11 +135,12 @@ class AudioWriter:
         try:
             self.close()
         except (OSError, AudioError):
-            if kind is None:  # else the first failure is the one to hear about
+            if kind is None:  # otherwise the first error is the one to report
                 raise
 
     def write(self, block: NDArray[Any]) -> None:
-        """Append frames: float32 at full scale ±1, int16, or what `encoder_samples` made; (frames, channels)."""
+        """Append frames, shape (frames, channels): float32 at full scale ±1, int16, or results of
+        `encoder_samples`."""
         if block.ndim != 2 or block.shape[1] != self.channels:
             raise ValueError(f"a block of shape {block.shape} does not have {self.channels} channels")
         ready = np.int32 if self.subtype == "PCM_24" else np.int16
@@ -145,7 +150,7 @@ class AudioWriter:
             self._write_piece(encoder_samples(block[start : start + self._piece_frames], self.subtype))
 
     def finish(self) -> None:
-        """Encode to the end: the file can be read, though it may not be on the disk yet. Harmless when repeated."""
+        """Finish encoding. The file can then be read, but may not be on the disk yet. Can be called repeatedly."""
         if self._file is None:
             return
         try:
@@ -160,7 +165,7 @@ class AudioWriter:
             self._sink.set_ogg_serial(self._serial)
 
     def close(self) -> None:
-        """Finish the file and have the system put it on the disk; harmless when repeated."""
+        """Finish the file and flush it to the disk. Can be called repeatedly."""
         try:
             self.finish()
             self._sink.sync()
@@ -194,10 +199,11 @@ def _check_output(sample_rate: int, channels: int, container: str, subtype: str)
 
 
 def encoder_samples(block: NDArray[Any], subtype: str) -> NDArray[Any]:
-    """The block as the integers or floats that go to the encoder, C-contiguous; itself where it is so already.
+    """Convert a block to the integers or floats that the encoder takes, C-contiguous. Converted blocks stay as
+    they are.
 
-    A float becomes an integer sample by one rule: `rint(x · 2^(bits-1))`, clipped. A 16-bit file's own samples
-    so survive unchanged. Samples of 24 bits are the upper ones of an int32.
+    A float x becomes the integer `rint(x · 2^(bits-1))`, clipped. Therefore the samples of 16-bit files are
+    preserved. Samples of 24 bits are the upper bits of an int32.
     """
     if subtype == "PCM_16":
         return np.ascontiguousarray(block if block.dtype == np.int16 else _quantised(block, 16), np.int16)
@@ -214,22 +220,22 @@ def encoder_samples(block: NDArray[Any], subtype: str) -> NDArray[Any]:
 
 def _quantised(block: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
     scale = np.float32(1 << (bits - 1))
-    # 2**23 - 1 is still a float32, so the clip is exact in both widths.
+    # 2**23 - 1 can be expressed as a float32, so clipping is exact for both widths
     quantised: NDArray[np.float32] = block * scale
     np.rint(quantised, out=quantised)
     return np.clip(quantised, -scale, scale - 1, out=quantised)
 
 
 def _tag_text(value: str) -> str:
-    """What a tag can hold: UTF-8 without NUL, and no more than a WAV header has room for."""
+    """The part of a text that a tag can contain: UTF-8 without NUL, as long as a WAV header allows."""
     return value.replace("\0", "").encode("utf-8", "replace")[:_MAXIMAL_TAG].decode("utf-8", "ignore")
 
 
 class _Sink:
-    """The file that libsndfile writes to: begins behind `prefix`, and remembers what went wrong.
+    """The file that libsndfile writes to, after a `prefix`. It keeps the first error.
 
-    libsndfile reports a full disk late or not at all, and an exception in one of its callbacks is
-    lost; so the first one is kept here, for `check` to raise.
+    libsndfile reports a full disk late or not at all, and loses exceptions of its callbacks. Therefore the first
+    exception is kept, and `check` raises it.
     """
 
     def __init__(self, fd: int, prefix: bytes) -> None:

@@ -261,7 +261,7 @@ def test_a_clip_with_nothing_to_hear_fails_and_the_rest_is_done(
     cut(catalog, 3, 0, 99_999)
     report = export_clips(catalog, (), out, form="trimmed")
     assert states(report) == ["written", "failed", "failed", "written"]
-    assert report.files[1].reason == "there is nothing to hear in it"
+    assert report.files[1].reason == "its span is empty"
     assert "16000 of 99999" in str(report.files[2].reason)
     assert names(out) == ["r_epoch_1_0.wav", "r_epoch_2_0.flac"]
     assert counts(export_clips(catalog, (), clips / "dry", form="trimmed", dry_run=True)) == counts(report)
@@ -469,7 +469,7 @@ def test_into_the_folder_of_the_files_themselves(catalog: Catalog, clips: Path, 
         report = export_clips(catalog, ["epoch:1"], clips / "a", form=form, overwrite=overwrite)
         assert counts(report) == (0, 3, 0, 0, 0, 0)
     cut(catalog, 1, 10, 200)
-    with pytest.raises(UsageError, match="a clip of the catalog is there, which is never replaced"):
+    with pytest.raises(UsageError, match="the target is a clip of the catalog, which is never replaced"):
         export_clips(catalog, ["1"], clips / "a", form="trimmed", overwrite=overwrite)
     assert dump(clips) == before
 
@@ -578,10 +578,10 @@ def test_nothing_that_is_there_is_an_error(catalog: Catalog, clips: Path, out: P
 
 
 def test_a_folder_that_cannot_be_made(catalog: Catalog, clips: Path, out: Path) -> None:
-    with pytest.raises(NotFoundError, match=f"there is no folder {out} to make deep in"):
+    with pytest.raises(NotFoundError, match=f"there is no folder {out} to create deep in"):
         export_clips(catalog, (), out / "deep")
     (clips / "file").touch()
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         export_clips(catalog, (), clips / "file")
     assert not out.exists()
 
@@ -591,7 +591,7 @@ def test_a_folder_that_may_not_be_written(catalog: Catalog, clips: Path, out: Pa
     assert clips
     out.mkdir(0o500)
     for dry_run in (True, False):
-        with pytest.raises(CatalogError, match="nothing can be written"):
+        with pytest.raises(CatalogError, match="is not writable"):
             export_clips(catalog, (), out, dry_run=dry_run)
 
 
@@ -619,7 +619,7 @@ def test_a_full_disk(
         if stage == "comparing" and done == total:
             monkeypatch.setattr(os, call, full)
 
-    with pytest.raises(CatalogError, match=r"No space left on device; 0 of 3 files done") as caught:
+    with pytest.raises(CatalogError, match=r"No space left on device; 0 of 3 files are written") as caught:
         export_clips(catalog, (), out, form=form, overwrite=True, progress=fill)
     assert "\n" not in str(caught.value)
     assert files_of(clips) == before

@@ -13,9 +13,8 @@ import rpp
 import soundfile
 
 from thresher.catalog.catalog import Catalog
-from thresher.curation.exports.formats.export_format import ExportFormat
 from thresher.curation.exports.formats.registry import FORMATS
-from thresher.curation.exports.formats.timeline import Sheet
+from thresher.curation.exports.formats.timeline import Timeline
 from thresher.curation.exports.songs import export_song, export_stems
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
@@ -64,30 +63,30 @@ def test_places_and_trims_are_those_of_the_tracklist(catalog: Catalog, tmp_path:
     assert kinds == ["WAVE", "WAVE", "FLAC"]
 
 
-def test_the_sheet_says_what_the_tracklist_says(
+def test_the_timeline_equals_the_tracklist(
     catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sheets: list[Sheet] = []
+    timelines: list[Timeline] = []
 
-    def text(sheet: Sheet, _folder: bytes) -> str:
-        sheets.append(sheet)
+    def text(timeline: Timeline, _folder: bytes) -> str:
+        timelines.append(timeline)
         return ""
 
-    monkeypatch.setattr("thresher.curation.exports.songs.FORMATS", {".txt": ExportFormat(".txt", "", text)})
+    monkeypatch.setattr("thresher.curation.exports.formats.audacity.label_track", text)
     save_song(catalog, "Bone / Marrow", None, {"lufs": -20.0})
     export_song(catalog, "Bone / Marrow", tmp_path / "song.txt")
-    plan, (sheet,) = tracklist(catalog, "Bone / Marrow"), sheets
+    plan, (timeline,) = tracklist(catalog, "Bone / Marrow"), timelines
     rate = plan.sample_rate
-    assert (sheet.title, sheet.sample_rate, sheet.channels) == ("Bone / Marrow", rate, plan.channels)
-    assert sheet.seconds == pytest.approx(plan.seconds)
-    for entry, track in zip(sheet.entries, plan.tracks, strict=True):
+    assert (timeline.title, timeline.sample_rate, timeline.channels) == ("Bone / Marrow", rate, plan.channels)
+    assert timeline.seconds == pytest.approx(plan.seconds)
+    for entry, track in zip(timeline.entries, plan.tracks, strict=True):
         assert (entry.clip, entry.gain, entry.transition) == (track.clip, track.gain, track.transition)
         assert entry.path == os.fsencode(tmp_path / track.path)
         assert entry.start == pytest.approx(track.output_start / rate)
         assert entry.crossfade == pytest.approx(track.crossfade / rate)
     # where it crossfades a clip has no fade of its own
-    assert [entry.fade_in > 0 for entry in sheet.entries] == [True, False, False]
-    assert [entry.fade_out > 0 for entry in sheet.entries] == [False, False, True]
+    assert [entry.fade_in > 0 for entry in timeline.entries] == [True, False, False]
+    assert [entry.fade_out > 0 for entry in timeline.entries] == [False, False, True]
 
 
 def test_a_rendering_is_handed_on_as_it_was(catalog: Catalog, tmp_path: Path) -> None:
@@ -96,8 +95,8 @@ def test_a_rendering_is_handed_on_as_it_was(catalog: Catalog, tmp_path: Path) ->
     today = export_song(catalog, "Bone / Marrow", tmp_path / "today.json")
     then = export_song(catalog, "Bone / Marrow", tmp_path / "then.json", rendering=1)
     assert (today.clips, today.rendering, then.clips, then.rendering) == (2, None, 3, 1)
-    plan, rendering = read_manifest(tmp_path / "then.json")
-    assert (len(plan.tracks), rendering.number) == (3, 1)
+    plan, manifest = read_manifest(tmp_path / "then.json")
+    assert (len(plan.tracks), manifest.rendering) == (3, 1)
     export_song(catalog, "Bone / Marrow", tmp_path / "then.cue", rendering=1)
     assert 'FILE "bone.wav" WAVE' in (tmp_path / "then.cue").read_text()
 
@@ -119,7 +118,7 @@ def test_what_is_there_is_not_replaced(catalog: Catalog, tmp_path: Path) -> None
 
 
 def test_a_format_that_is_none_names_those_that_are(catalog: Catalog, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"use \.cue, \.json, \.m3u8, \.rpp, \.txt"):
+    with pytest.raises(UsageError, match=r"ends in \.cue, \.json, \.m3u8, \.rpp, \.txt"):
         export_song(catalog, "Bone / Marrow", tmp_path / "song.als")
     with pytest.raises(NotFoundError, match="there is no folder"):
         export_song(catalog, "Bone / Marrow", tmp_path / "nowhere/song.cue")
@@ -179,7 +178,7 @@ def test_stems_of_a_song_that_is_limited_are_floats(catalog: Catalog, tmp_path: 
 def test_stems_go_to_a_folder_of_their_own(catalog: Catalog, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not empty"):
         export_stems(catalog, "Bone / Marrow", tmp_path / "clips")
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         export_stems(catalog, "Bone / Marrow", tmp_path / "catalog.toml")
     export_stems(catalog, "Bone / Marrow", tmp_path / "stems")
     (tmp_path / "stems/mine.wav").write_bytes(b"mine")

@@ -160,7 +160,7 @@ def test_what_is_not_there_or_another_form_is_refused(catalog: Catalog, tmp_path
         again(catalog, tmp_path, 7)
     with pytest.raises(UsageError, match=r"rendering 1 is WAV; give -o FILE\.wav"):
         render(catalog, "Bone", tmp_path / "again.flac", rendering=1)
-    with pytest.raises(NotFoundError, match="no song is called"):
+    with pytest.raises(NotFoundError, match="no song named"):
         renderings(catalog, "Bony")
 
 
@@ -196,7 +196,7 @@ def test_what_became_of_files_is_told(catalog: Catalog, tmp_path: Path, touched:
         "file changed": ((), (), "changed"),
     }
     assert (report.missing, report.changed, report.file) == expected[touched]
-    assert report.account == ()
+    assert report.faults == ()
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_an_account_that_does_not_add_up(catalog: Catalog, damage: Any, fault: s
         connection.execute(damage)
     report = verify_song(catalog, "Bone")
     assert not report.is_sound
-    assert any(fault in sentence for sentence in report.account)
+    assert any(fault in sentence for sentence in report.faults)
     assert report.file == "unchanged"
 
 
@@ -254,11 +254,11 @@ def test_every_clip_that_came_or_went_has_its_reason(catalog: Catalog, tmp_path:
     assert found.reasons == {
         6: "ingested since",
         1: "rejected",
-        2: "the query finds it no more",
-        3: "analysed again, with another span",
+        2: "no longer matches the query",
+        3: "re-analysed, with another span",
     }
     assert found.seconds == pytest.approx((18.3, 18.3 + 4 - 4 - 3.5 - 0.02), abs=0.01)
-    assert difference(catalog, "Bone", 1, 2).settings == ("the query, which is in the tags, is another",)
+    assert difference(catalog, "Bone", 1, 2).settings == ("the query, which is in the file's tags, changed",)
 
 
 def test_an_edited_query_and_limits_are_reasons(catalog: Catalog, tmp_path: Path) -> None:
@@ -266,16 +266,16 @@ def test_an_edited_query_and_limits_are_reasons(catalog: Catalog, tmp_path: Path
     render(catalog, "Bone", tmp_path / "two.wav")
     now = difference(catalog, "Bone", 1)
     assert now.reasons == {
-        1: "the query was edited",
-        2: "the query was edited",
+        1: "the query changed",
+        2: "the query changed",
         5: "beyond the song's limits",
     }
     assert difference(catalog, "Bone", 1, 2).gone == now.gone
     back = difference(catalog, "Bone", 2, 1)
     assert back.new == now.gone
     assert set(back.reasons.values()) == {
-        "the query was edited",
-        "judged or changed since, or within the limits now",
+        "the query changed",
+        "rated or changed since, or now within the limits",
     }
 
 
@@ -283,7 +283,7 @@ def test_another_order_moves_clips(catalog: Catalog) -> None:
     save_song(catalog, "Bone", None, {"ordering": "epoch-"})
     found = difference(catalog, "Bone")
     assert len(found.moved) == 4  # one of them may be said to have stayed
-    assert set(found.reasons.values()) == {"the order is another"}
+    assert set(found.reasons.values()) == {"the ordering changed"}
 
 
 def test_missing_files_are_a_reason(catalog: Catalog, tmp_path: Path) -> None:

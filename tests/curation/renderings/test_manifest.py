@@ -17,10 +17,11 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.edits import Edits
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
-from thresher.curation.renderings.history import frozen, is_whole
-from thresher.curation.renderings.manifest import manifest_text, read_manifest
+from thresher.curation.renderings.history import frozen
+from thresher.curation.renderings.manifest import manifest_text, read_manifest, rendering_manifest
+from thresher.curation.renderings.plan import is_whole
 from thresher.curation.renderings.render import render
-from thresher.curation.renderings.render_manifest import render_manifest
+from thresher.curation.renderings.reproduce import reproduce
 from thresher.curation.songs.songs import save_song
 from thresher.errors import NotFoundError, ThresherError, UsageError
 
@@ -75,7 +76,7 @@ def test_its_audio_comes_again_without_a_catalog(
     made = render(catalog, "Bone", tmp_path / f"bone{suffix}", manifest=True)
     assert made.manifest == str(tmp_path / f"bone{suffix}.manifest.json")
     moved_away(catalog, tmp_path, elsewhere)
-    again = render_manifest(tmp_path / f"bone{suffix}.manifest.json", elsewhere, tmp_path / f"again{suffix}")
+    again = reproduce(tmp_path / f"bone{suffix}.manifest.json", elsewhere, tmp_path / f"again{suffix}")
     assert (again.same_bytes, again.sha256, again.number) == (True, made.sha256, 1)
     assert again.limited == made.limited
     assert sha256_file(str(tmp_path / f"again{suffix}")) == made.sha256
@@ -87,10 +88,15 @@ def test_what_is_written_is_what_is_read(catalog: Catalog, tmp_path: Path, chang
     render(catalog, "Bone", tmp_path / "bone.wav", manifest=tmp_path / "m.json")
     plan, then = frozen(catalog, "Bone", 1)
     read, again = read_manifest(tmp_path / "m.json")
-    assert is_whole(read, again)
+    assert is_whole(read, again.output.container, again.output.subtype, again.plan_sha256)
     assert (read.fades, read.frames, read.song.settings) == (plan.fades, plan.frames, plan.song.settings)
-    assert (again.sha256, again.plan_sha256, again.versions) == (then.sha256, then.plan_sha256, then.versions)
-    assert manifest_text(read, again) == (tmp_path / "m.json").read_text()
+    assert (again.output.sha256, again.plan_sha256, again.versions) == (
+        then.sha256,
+        then.plan_sha256,
+        then.versions,
+    )
+    assert manifest_text(again) == (tmp_path / "m.json").read_text()
+    assert rendering_manifest(plan, then) == again
 
 
 def test_the_document_describes_every_key(catalog: Catalog, tmp_path: Path) -> None:
@@ -104,13 +110,13 @@ def test_the_document_describes_every_key(catalog: Catalog, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": "playlist"}, "is no manifest of a song"),
-        ({"version": 2}, "is a manifest of version 2, and this program reads version 1"),
+        ({"format": "playlist"}, "is not the manifest of a song"),
+        ({"version": 2}, "is a manifest of version 2, but this program reads version 1"),
         ({"clips": [{"clip": 1}]}, r"clips\.0\.sha256: field required"),
         ({"fade_frames": "long"}, "fade_frames: input should be a valid integer"),
         ({"song": "Marrow"}, None),
-        ({"fade_frames": 9}, "was changed or is not whole: its digest"),
-        ({"clips": []}, "was changed or is not whole: it lists no clip"),
+        ({"fade_frames": 9}, "was changed or is damaged: its digest"),
+        ({"clips": []}, "was changed or is damaged: it lists no clips"),
     ],
 )
 def test_what_is_no_whole_manifest_is_refused(
@@ -120,8 +126,8 @@ def test_what_is_no_whole_manifest_is_refused(
     file = tmp_path / "bone.wav.manifest.json"
     content = json.loads(file.read_text())
     file.write_text(json.dumps({**content, **change}))
-    with pytest.raises(ThresherError, match=message or "its digest is that of other clips"):
-        render_manifest(file, tmp_path / "clips", tmp_path / "again.wav")
+    with pytest.raises(ThresherError, match=message or "its digest does not match"):
+        reproduce(file, tmp_path / "clips", tmp_path / "again.wav")
     assert not (tmp_path / "again.wav").exists()
 
 
@@ -137,24 +143,24 @@ def test_contents_that_are_not_there_are_listed(catalog: Catalog, tmp_path: Path
     render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
     (tmp_path / "clips/run_epoch_1_0.wav").write_bytes(b"another content")
     with pytest.raises(NotFoundError, match=r"1 clip of the manifest not found .*run_epoch_1_0\.wav"):
-        render_manifest(tmp_path / "bone.wav.manifest.json", tmp_path / "clips", tmp_path / "again.wav")
+        reproduce(tmp_path / "bone.wav.manifest.json", tmp_path / "clips", tmp_path / "again.wav")
     with pytest.raises(NotFoundError, match="there is no folder"):
-        render_manifest(tmp_path / "bone.wav.manifest.json", tmp_path / "nowhere", tmp_path / "again.wav")
+        reproduce(tmp_path / "bone.wav.manifest.json", tmp_path / "nowhere", tmp_path / "again.wav")
 
 
 def test_another_file_is_not_replaced(catalog: Catalog, tmp_path: Path) -> None:
     render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
     (tmp_path / "again.wav").write_bytes(b"mine")
     manifest = tmp_path / "bone.wav.manifest.json"
-    with pytest.raises(UsageError, match="is not what the manifest makes"):
-        render_manifest(manifest, tmp_path / "clips", tmp_path / "again.wav")
+    with pytest.raises(UsageError, match="is not what the manifest describes"):
+        reproduce(manifest, tmp_path / "clips", tmp_path / "again.wav")
     with pytest.raises(UsageError, match=r"give -o FILE\.wav"):
-        render_manifest(manifest, tmp_path / "clips", tmp_path / "again.flac")
+        reproduce(manifest, tmp_path / "clips", tmp_path / "again.flac")
     assert (tmp_path / "again.wav").read_bytes() == b"mine"
-    dry = render_manifest(manifest, tmp_path / "clips", tmp_path / "again.wav", dry_run=True, overwrite=True)
+    dry = reproduce(manifest, tmp_path / "clips", tmp_path / "again.wav", dry_run=True, overwrite=True)
     assert (dry.dry_run, dry.sha256, (tmp_path / "again.wav").read_bytes()) == (True, None, b"mine")
-    assert render_manifest(manifest, tmp_path / "clips", tmp_path / "again.wav", overwrite=True).same_bytes
-    assert render_manifest(manifest, tmp_path / "clips", tmp_path / "bone.wav").same_bytes
+    assert reproduce(manifest, tmp_path / "clips", tmp_path / "again.wav", overwrite=True).same_bytes
+    assert reproduce(manifest, tmp_path / "clips", tmp_path / "bone.wav").same_bytes
 
 
 def test_other_bytes_are_told(catalog: Catalog, tmp_path: Path) -> None:
@@ -164,7 +170,7 @@ def test_other_bytes_are_told(catalog: Catalog, tmp_path: Path) -> None:
     content = json.loads(file.read_text())
     content["output"]["sha256"] = "0" * 64
     file.write_text(json.dumps(content))
-    assert render_manifest(file, tmp_path / "clips", tmp_path / "again.wav").same_bytes is False
+    assert reproduce(file, tmp_path / "clips", tmp_path / "again.wav").same_bytes is False
 
 
 def test_a_manifest_of_its_own_name(catalog: Catalog, tmp_path: Path) -> None:
@@ -184,19 +190,19 @@ def test_a_clip_is_never_replaced(catalog: Catalog, tmp_path: Path, elsewhere: P
     manifest = tmp_path / "bone.wav.manifest.json"
     for path in clips:
         with pytest.raises(UsageError, match="is a clip and is not overwritten"):
-            render_manifest(manifest, tmp_path / "clips", path, overwrite=True)
+            reproduce(manifest, tmp_path / "clips", path, overwrite=True)
     elsewhere.mkdir()
     copied = elsewhere / "copy.wav"
     copied.write_bytes((tmp_path / "clips/run_epoch_0_0.wav").read_bytes())
     with pytest.raises(UsageError, match="is a clip and is not overwritten"):
         shutil.copy(tmp_path / "clips/run_epoch_1_0.wav", elsewhere / "other.wav")
-        render_manifest(manifest, elsewhere, copied, overwrite=True)
+        reproduce(manifest, elsewhere, copied, overwrite=True)
     assert {path: path.read_bytes() for path in clips} == clips
 
 
 def test_what_is_no_manifest_is_not_replaced_by_one(catalog: Catalog, tmp_path: Path) -> None:
     (tmp_path / "bone.wav.manifest.json").write_text('{"mine": 1}')
-    with pytest.raises(UsageError, match="exists and is no manifest of"):
+    with pytest.raises(UsageError, match="exists and is not a manifest of"):
         render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
     assert not (tmp_path / "bone.wav").exists()
     for _ in range(2):
@@ -208,11 +214,12 @@ def test_each_form_has_a_manifest_of_its_own(catalog: Catalog, tmp_path: Path) -
     for suffix in (".wav", ".flac"):
         render(catalog, "Bone", tmp_path / f"bone{suffix}", manifest=True)
     containers = [
-        read_manifest(tmp_path / f"bone{suffix}.manifest.json")[1].container for suffix in (".wav", ".flac")
+        read_manifest(tmp_path / f"bone{suffix}.manifest.json")[1].output.container
+        for suffix in (".wav", ".flac")
     ]
     assert containers == ["WAV", "FLAC"]
     save_song(catalog, "Other", ["epoch:1"])
-    with pytest.raises(UsageError, match='is no manifest of "Other"'):
+    with pytest.raises(UsageError, match='is not a manifest of "Other"'):
         render(catalog, "Other", tmp_path / "other.wav", manifest=tmp_path / "bone.wav.manifest.json")
 
 
@@ -222,14 +229,14 @@ def test_each_form_has_a_manifest_of_its_own(catalog: Catalog, tmp_path: Path) -
         (("settings", "gap"), "x", "settings.gap"),
         (("settings", "manual"), 5, "settings.manual"),
         (("settings", "edits"), {"pins": [1]}, "settings.edits.pins"),
-        (("settings", "lufs"), 7, "7 LUFS is not from"),
+        (("settings", "lufs"), 7, "--lufs 7 is out of range"),
         (("settings",), {}, "settings.query: field required"),
-        (("output", "sample_rate"), 0, "a rate, a number or the channels"),
-        (("output", "channels"), 7, "a rate, a number or the channels"),
-        (("clips", 0, "sample_rate"), 0, "a rate, a number or the channels"),
+        (("output", "sample_rate"), 0, "is out of range"),
+        (("output", "channels"), 7, "is out of range"),
+        (("clips", 0, "sample_rate"), 0, "is out of range"),
         (("clips", 0, "gain"), "1", "clips.0.gain"),
-        (("clips", 0, "fade_in"), 9, "fades are others"),
-        (("rendering",), -3, "a rate, a number or the channels"),
+        (("clips", 0, "fade_in"), 9, "its fades do not match"),
+        (("rendering",), -3, "is out of range"),
     ],
 )
 def test_nonsense_is_told_in_a_sentence(
@@ -255,7 +262,7 @@ def test_contents_are_found_whatever_they_are_called(
     for file in (elsewhere / "deep").iterdir():
         file.rename(file.with_suffix(".bin"))
     os.mkfifo(elsewhere / "fifo.wav")
-    again = render_manifest(tmp_path / "bone.wav.manifest.json", elsewhere, tmp_path / "again.wav")
+    again = reproduce(tmp_path / "bone.wav.manifest.json", elsewhere, tmp_path / "again.wav")
     assert again.sha256 == made.sha256
 
 

@@ -21,7 +21,8 @@ from thresher.catalog.schema import rendering
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.diff import difference
-from thresher.curation.renderings.history import frozen, plan_sha256
+from thresher.curation.renderings.history import frozen
+from thresher.curation.renderings.plan import plan_sha256
 from thresher.curation.renderings.render import RenderReport, render
 from thresher.curation.renderings.verify import verify_song
 from thresher.curation.songs.songs import save_song
@@ -270,10 +271,10 @@ def test_dither_is_a_step_of_16_bits_and_comes_again(made: Make, catalog: Catalo
     ("settings", "message"),
     [
         ({"crossfade": 1.0, "gap": 1.0}, "can't overlap by 1 s and have 1 s of silence"),
-        ({"crossfade": -1.0}, "a crossfade of -1 s is not from 0 to 60"),
+        ({"crossfade": -1.0}, "--crossfade -1 s is out of range \\(expected 0 to 60\\)"),
         ({"gap": 61.0}, "a gap of 61 s"),
         ({"fade": -0.1}, "a fade of -0.1 s"),
-        ({"lufs": 3.0}, "3 LUFS is not from -70 to 0"),
+        ({"lufs": 3.0}, "--lufs 3 is out of range \\(expected -70 to 0\\)"),
         ({"subtype": "PCM_8"}, '"PCM_8" is not one of PCM_16, PCM_24, FLOAT'),
     ],
 )
@@ -293,7 +294,7 @@ def test_what_can_not_be_is_refused(
         ({"lufs": -20.0}, "the loudness was that of each clip and is -20 LUFS"),
         ({"subtype": "PCM_24"}, "the subtype was FLOAT and is PCM_24"),
         ({"dither": True}, "the dither was off and is on"),
-        ({"fade": 0.1}, "the fade is another"),
+        ({"fade": 0.1}, "the fade changed"),
     ],
 )
 def test_another_sound_is_another_rendering_and_the_first_comes_again(

@@ -19,7 +19,7 @@ from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.diff import difference
 from thresher.curation.renderings.render import render
-from thresher.curation.renderings.render_manifest import render_manifest
+from thresher.curation.renderings.reproduce import reproduce
 from thresher.curation.renderings.verify import verify_song
 from thresher.curation.songs.edit import SongEdit, edit_song
 from thresher.curation.songs.songs import save_song
@@ -62,7 +62,7 @@ def test_from_the_first_epochs_to_a_release(catalog: Catalog, tmp_path: Path, se
     for suffix in FORMATS:
         assert export_song(catalog, "JAZZ", tmp_path / f"jazz{suffix}").clips == 31
     assert len(export_stems(catalog, "JAZZ", tmp_path / "stems").stems) == 31
-    elsewhere = render_manifest(
+    elsewhere = reproduce(
         tmp_path / "first.wav.manifest.json", tmp_path / "moved", tmp_path / "elsewhere.wav"
     )
     assert elsewhere.same_bytes

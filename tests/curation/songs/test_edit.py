@@ -18,7 +18,8 @@ from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.diff import difference
 from thresher.curation.renderings.render import render
-from thresher.curation.songs.edit import SongEdit, edit_song, read_sequence
+from thresher.curation.songs.clip_list import read_sequence
+from thresher.curation.songs.edit import SongEdit, edit_song
 from thresher.curation.songs.songs import (
     copy_song,
     delete_song,
@@ -87,7 +88,7 @@ def test_edits_hold_in_every_order_and_when_more_is_found(
         assert 1 in found
         assert 4 not in found
         assert found.index(6) == found.index(8) + 1
-        assert tracklist(catalog, "Bone").unmet == ()
+        assert tracklist(catalog, "Bone").edits_not_applied == ()
         write_clip(tmp_path / "clips" / "run_epoch_9_0.wav", 9)
         ingest(catalog, [tmp_path / "clips"], serial)
     assert 9 in found
@@ -104,12 +105,12 @@ def test_a_song_of_a_song_has_its_edits(catalog: Catalog) -> None:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        ({}, "no edit was named"),
+        ({}, "no edit was given"),
         ({"pins": (("1", 2),)}, "clip 1 is not in song"),
-        ({"pins": (("3", 7),)}, "has 6 clips, and no place 7"),
-        ({"pins": (("3", 2), ("4", 2))}, "place 2 is that of clip 3"),
-        ({"swap": ("3", "3")}, "can't change places with itself"),
-        ({"together": (("3", "3"),)}, "can't stay behind itself"),
+        ({"pins": (("3", 7),)}, "has only 6 clips, no position 7"),
+        ({"pins": (("3", 2), ("4", 2))}, "clip 3 is pinned to position 2"),
+        ({"swap": ("3", "3")}, "can't be swapped with itself"),
+        ({"together": (("3", "3"),)}, "can't stay right after itself"),
         ({"together": (("3", "4"),), "last": "3"}, "clip 3 can't be last: clips 3 and 4 stay together"),
         ({"together": (("3", "4"),), "first": "4"}, "clip 4 can't be first: clips 3 and 4 stay together"),
         ({"drop": ("3",), "first": "3"}, "clip 3 is not in song"),
@@ -136,10 +137,10 @@ def test_what_no_song_may_hold_is_not_added(catalog: Catalog) -> None:
 @pytest.mark.parametrize(
     ("how", "why"),
     [
-        ("rejected", "clip 5 is rejected, and is not in the song"),
-        ("forgotten", "clip 5 was forgotten, and is not in the song"),
-        ("query", "clip 5 is not what the query finds, and is not in the song"),
-        ("silent", "clip 5 is silent, and is not in the song"),
+        ("rejected", "clip 5 is rejected"),
+        ("forgotten", "clip 5 was forgotten"),
+        ("query", "the query does not match clip 5"),
+        ("silent", "clip 5 is silent"),
     ],
 )
 def test_a_pin_whose_clip_is_gone_is_told(catalog: Catalog, how: str, why: str, tmp_path: Path) -> None:
@@ -157,7 +158,7 @@ def test_a_pin_whose_clip_is_gone_is_told(catalog: Catalog, how: str, why: str, 
         forget(catalog, str(tmp_path / "clips/run_epoch_4_0.wav"))
     plan = tracklist(catalog, "Bone")
     assert 5 not in ids(plan)
-    assert plan.unmet == (why,)
+    assert plan.edits_not_applied == (why,)
 
 
 def test_a_pin_of_a_forgotten_clip_is_released(catalog: Catalog, tmp_path: Path) -> None:
@@ -166,7 +167,7 @@ def test_a_pin_of_a_forgotten_clip_is_released(catalog: Catalog, tmp_path: Path)
     ingest(catalog, [tmp_path / "clips"], IngestOptions(executor="serial"))
     forget(catalog, str(tmp_path / "clips/run_epoch_4_0.wav"))
     edited(catalog, release=("5",))
-    assert tracklist(catalog, "Bone").unmet == ()
+    assert tracklist(catalog, "Bone").edits_not_applied == ()
 
 
 def test_a_pin_beyond_the_song_is_told(catalog: Catalog) -> None:
@@ -174,7 +175,7 @@ def test_a_pin_beyond_the_song_is_told(catalog: Catalog) -> None:
     save_song(catalog, "Bone", ["epoch:2..5"])
     plan = tracklist(catalog, "Bone")
     assert sorted(ids(plan)) == [3, 4, 5, 6]
-    assert plan.unmet == ("clip 5 can't be at 6: the song is shorter",)
+    assert plan.edits_not_applied == ("clip 5 can't be at position 6: the song has 4 clips",)
 
 
 def test_the_last_clip_is_the_last_within_the_limits(catalog: Catalog) -> None:
@@ -183,7 +184,7 @@ def test_the_last_clip_is_the_last_within_the_limits(catalog: Catalog) -> None:
     plan = tracklist(catalog, "Bone")
     assert ids(plan) == [3, 8, 4]
     assert plan.left_out == 3
-    assert plan.unmet == ("clip 7 lies beyond the song's limits",)
+    assert plan.edits_not_applied == ("clip 7 lies beyond the song's limits",)
     save_song(catalog, "Bone", None, {"clips": None, "length": plan.seconds + 0.01})
     assert ids(tracklist(catalog, "Bone")) == [3, 8, 4]
     save_song(catalog, "Bone", None, {"length": plan.seconds - 0.01})
@@ -239,7 +240,7 @@ def test_a_copy_is_a_song_of_its_own(catalog: Catalog, tmp_path: Path) -> None:
     edit_song(catalog, "Femur", SongEdit(release=("8",)))
     assert (ids(tracklist(catalog, "Bone"))[0], ids(tracklist(catalog, "Femur"))[0]) == (8, 3)
     assert {row.name: row.renderings for row in songs(catalog)} == {"Bone": 1, "Femur": 0}
-    with pytest.raises(UsageError, match='a song called "Femur" exists already'):
+    with pytest.raises(UsageError, match='a song named "Femur" exists already'):
         copy_song(catalog, "Bone", "Femur")
     undo(catalog)
     undo(catalog)
@@ -259,7 +260,7 @@ def test_the_difference_tells_what_was_done_by_hand(catalog: Catalog, tmp_path: 
     edited(catalog, add=("1",), drop=("5",), first="8")
     found = difference(catalog, "Bone")
     assert (found.new, found.gone, found.moved) == ((1,), (5,), (8,))
-    assert found.reasons == {1: "added by hand", 5: "dropped by hand", 8: "places were edited by hand"}
+    assert found.reasons == {1: "added by hand", 5: "dropped by hand", 8: "positions were edited by hand"}
 
 
 # -- by hand from one end to the other ---------------------------------------------------------------------
@@ -299,10 +300,10 @@ def test_names_that_are_no_text_are_read_from_a_list(
 @pytest.mark.parametrize(
     ("content", "kind", "message"),
     [
-        ("3\n4\n3\n", UsageError, r"list, line 3: clip 3 is on line 1 already"),
+        ("3\n4\n3\n", UsageError, r"list, line 3: clip 3 is already on line 1"),
         ("3\n99\n", NotFoundError, r"list, line 2: no clip has the id 99"),
         ("nothing.wav\n", NotFoundError, r'list, line 1: no clip matches "nothing.wav"'),
-        ("# only words\n\n", UsageError, "lists no clip"),
+        ("# only words\n\n", UsageError, "lists no clips"),
     ],
 )
 def test_a_bad_list_names_its_line(
@@ -324,7 +325,7 @@ def test_what_a_list_names_and_the_song_lacks_is_told(catalog: Catalog) -> None:
     save_song(catalog, "Bone", None, {"ordering": "manual", "manual": (8, 1, 3)})
     plan = tracklist(catalog, "Bone")
     assert ids(plan) == [8, 3, 4, 5, 6, 7]
-    assert plan.unmet == ("clip 1 is not what the query finds, and is not in the song",)
+    assert plan.edits_not_applied == ("the query does not match clip 1",)
 
 
 def test_a_pin_in_the_way_of_the_last_clip_is_told(catalog: Catalog) -> None:
@@ -332,7 +333,7 @@ def test_a_pin_in_the_way_of_the_last_clip_is_told(catalog: Catalog) -> None:
     edited(catalog, pins=(("5", 2),))
     plan = tracklist(catalog, "Bone")
     assert ids(plan) == [3, 4, 7, 8, 5, 6]
-    assert plan.unmet == ("clip 5 can't be at 2: another edit is in its way",)
+    assert plan.edits_not_applied == ("clip 5 can't be at position 2: another edit prevents it",)
 
 
 def test_a_last_clip_that_alone_is_too_long_is_told(catalog: Catalog) -> None:
@@ -340,27 +341,27 @@ def test_a_last_clip_that_alone_is_too_long_is_told(catalog: Catalog) -> None:
     save_song(catalog, "Bone", None, {"length": 4.2})
     plan = tracklist(catalog, "Bone")
     assert ids(plan) == [3]
-    assert plan.unmet == ("clip 8 lies beyond the song's limits",)
+    assert plan.edits_not_applied == ("clip 8 lies beyond the song's limits",)
 
 
 def test_a_last_clip_that_is_gone_is_told(catalog: Catalog) -> None:
     edited(catalog, last="8")
     reject(catalog, ["8"])
-    assert tracklist(catalog, "Bone").unmet == ("clip 8 is rejected, and is not in the song",)
+    assert tracklist(catalog, "Bone").edits_not_applied == ("clip 8 is rejected",)
 
 
 def test_of_a_clip_that_was_dropped_by_hand_nothing_is_missed(catalog: Catalog) -> None:
     save_song(catalog, "Bone", None, {"ordering": "manual", "manual": (8, 5, 3)})
     assert edited(catalog, drop=("5",)) == [8, 3, 4, 6, 7]
-    assert tracklist(catalog, "Bone").unmet == ()
+    assert tracklist(catalog, "Bone").edits_not_applied == ()
 
 
 def test_an_end_of_a_chain_that_is_gone_is_told(catalog: Catalog) -> None:
     save_song(catalog, "Bone", None, {"ordering": "chain:5..6"})
     reject(catalog, ["5", ",", "6"])
-    assert tracklist(catalog, "Bone").unmet == (
-        "clip 5 is rejected, and is not in the song",
-        "clip 6 is rejected, and is not in the song",
+    assert tracklist(catalog, "Bone").edits_not_applied == (
+        "clip 5 is rejected",
+        "clip 6 is rejected",
     )
 
 
@@ -383,7 +384,7 @@ def test_a_swap_is_of_the_places_that_clips_have(catalog: Catalog) -> None:
 
 @pytest.mark.parametrize("edit", [{"first": "7", "last": "7"}, {"pins": (("7", 2),), "last": "7"}])
 def test_one_command_gives_a_clip_one_place(catalog: Catalog, edit: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="clip 7 can't be at two places"):
+    with pytest.raises(UsageError, match="clip 7 can't be at two positions"):
         edited(catalog, **edit)
 
 

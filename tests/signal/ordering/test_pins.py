@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thresher.signal.ordering.pins import place, unmet
+from thresher.signal.ordering.pins import displaced, place
 
 
 @pytest.mark.parametrize(
@@ -44,9 +44,9 @@ def test_what_can_be_had_is_had(clips: list[int], data: st.DataObject) -> None:
     pair = st.tuples(st.integers(0, 5), st.integers(0, 5)).filter(lambda drawn: drawn[0] != drawn[1])
     first = data.draw(pair)
     second = data.draw(pair.filter(lambda drawn: not {*drawn} & {*first}))
-    ways = (unmet(order, places, [first, second]) for order in itertools.permutations(clips))
+    ways = (displaced(order, places, [first, second]) for order in itertools.permutations(clips))
     if ([], []) in ways:
-        assert unmet(place(clips, places, [first, second]), places, [first, second]) == ([], [])
+        assert displaced(place(clips, places, [first, second]), places, [first, second]) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_what_can_not_be_had_is_told(
     apart: tuple[tuple[int, int], ...],
 ) -> None:
     order = place([1, 2, 3, 4, 5], places, together)
-    assert unmet(order, places, together) == ([*off_place], [*apart])
+    assert displaced(order, places, together) == ([*off_place], [*apart])
     assert sorted(order) == [1, 2, 3, 4, 5]
 
 
@@ -87,7 +87,7 @@ def test_pins_that_can_be_had_are_had_and_the_others_keep_their_order(
     order = place(clips, places)
     assert {clip: order.index(clip) for clip in places} == places
     assert [clip for clip in order if clip not in places] == [c for c in clips if c not in places]
-    assert unmet(order, places) == ([], [])
+    assert displaced(order, places) == ([], [])
 
 
 @given(
@@ -102,7 +102,7 @@ def test_whatever_is_asked_no_clip_is_lost(
 ) -> None:
     order = place(clips, places, together)
     assert sorted(order) == sorted(clips)
-    off_place, apart = unmet(order, places, together)
+    off_place, apart = displaced(order, places, together)
     for clip in set(places) & set(clips) - set(off_place):
         assert order.index(clip) == places[clip]
     for one, other in set(together) - set(apart):

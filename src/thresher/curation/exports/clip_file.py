@@ -1,6 +1,6 @@
-"""One file of an export: what it is to be, and writing it, whole or not at all.
+"""One file of an export: its source and format, and writing it completely or not at all.
 
-Positions are frames at the recording's own rate.
+Positions are frames at the recording's own sample rate.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from thresher.catalog.audio import AudioReader
 from thresher.catalog.content_files import KnownFile
 from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, suffix_of
 from thresher.catalog.paths import display_text
-from thresher.curation.exports.file_names import Wanted
+from thresher.curation.exports.file_names import NameRequest
 from thresher.errors import AudioError, NotFoundError, UsageError
 
 Form = Literal["copy", "trimmed", "link"]
@@ -27,10 +27,10 @@ _COPY_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """One file of an export, whose clip is the first of those it is for.
+    """One file of an export. If it is the file of several clips, `clip` is the first of them.
 
-    `path` is where it is, None where it is not; `bytes` its size, 0 for a link; `reason` tells why it is refused,
-    missing or failed.
+    `path` is None if the file is missing or failed. `bytes` is its size, 0 for a link. `reason` says why it is
+    refused, missing or failed.
     """
 
     clip: int
@@ -43,9 +43,9 @@ class ExportedFile:
 
 @dataclass(frozen=True)
 class Item:
-    """A file to be written; `source` holds the recording's content now, None where nothing does.
+    """A file to write. `source` is a file with the recording's contents, None if there is none.
 
-    The span, the format and the comment are those of a trimmed one.
+    The span, the format and the comment are used for trimmed files.
     """
 
     clip: int
@@ -61,22 +61,22 @@ class Item:
     target: bytes = b""
 
     @property
-    def wanted_name(self) -> Wanted:
-        """Its source's name; a trimmed one may be of another format."""
+    def name_request(self) -> NameRequest:
+        """The name of its source. A trimmed file may have another format, and then gets its suffix."""
         own = os.path.basename(self.places[0].path) if self.places else b"clip"
         form = OUTPUT_FORMATS.get(os.fsdecode(os.path.splitext(own)[1]).lower())
         has_own = self.form != "trimmed" or (form is not None and form.container == self.container)
-        return Wanted(own, self.clip, None if has_own else suffix_of(self.container).encode())
+        return NameRequest(own, self.clip, None if has_own else suffix_of(self.container).encode())
 
-    def told(self, state: State, size: int = 0, reason: str | None = None) -> ExportedFile:
-        """What the report says of it."""
+    def report(self, state: State, size: int = 0, reason: str | None = None) -> ExportedFile:
+        """The entry of this file in the report."""
         shown = self.source or (self.places[0] if self.places else None)
         path = display_text(self.target) if state in ("written", "there already", "refused") else None
         return ExportedFile(self.clip, shown.path_text if shown else "", path, state, size, reason)
 
 
 def put(item: Item, *, overwrite: bool) -> int:
-    """Write one file, whole or not at all; its size."""
+    """Write one file, completely or not at all. Returns its size."""
     assert item.source is not None
     with partial_file(Path(os.fsdecode(item.target))) as partial:
         file = os.fsencode(partial)
@@ -86,12 +86,12 @@ def put(item: Item, *, overwrite: bool) -> int:
         else:
             size = encode(item, file) if item.form == "trimmed" else _copy(item, file)
         if not overwrite and os.path.lexists(item.target):
-            raise UsageError("another file has come there meanwhile")
+            raise UsageError("another program has created this file meanwhile")
     return size
 
 
 def _copy(item: Item, file: bytes) -> int:
-    """Copy the source; what is written is hashed on its way, so that it is what the catalog knows."""
+    """Copy the source, and check the digest of the copied bytes."""
     assert item.source is not None
     digest, size = hashlib.sha256(), 0
     with open(item.source.path, "rb", buffering=0) as source, open(file, "wb") as copy:
@@ -106,7 +106,7 @@ def _copy(item: Item, file: bytes) -> int:
 
 
 def encode(item: Item, file: bytes) -> int:
-    """Write the clip's span alone; the size of the file."""
+    """Write only the span of the clip. Returns the size of the file."""
     assert item.source is not None
     position = item.start
     with AudioReader(item.source.path) as reader:
@@ -127,5 +127,5 @@ def encode(item: Item, file: bytes) -> int:
                 writer.write(block)
                 position += len(block)
     if position != item.end:
-        raise AudioError(f"it ends at frame {position} of {item.end}; `thresher ingest` its folder")
+        raise AudioError(f"the file ends at frame {position} of {item.end}; `thresher ingest` its folder")
     return os.stat(file).st_size

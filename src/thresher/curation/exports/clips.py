@@ -1,8 +1,8 @@
-"""Export: clips as files in a folder, for a DAW or a friend; as they are, their spans alone, or links to them.
+"""Export clips to a folder, for a DAW or another person: copies of their files, only their spans, or links.
 
-Positions are frames at the recording's own rate. Paths and names are bytes, as the file system has them; reports
-hold them as text. What is to be done is settled before anything is written: each file is written beside its place
-and renamed there once it is on the disk, and what is something else there is left alone.
+Positions are frames at the recording's own sample rate. Paths and names are bytes, as in the file system; reports
+contain them as text. All decisions are made before anything is written. Each file is written under a temporary name
+and then renamed, and other existing files are not touched.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ from thresher.errors import AudioError, CatalogError, NotFoundError, ThresherErr
 from thresher.formatting import counted, listed
 
 _MOST_SHOWN = 3  # names in an error
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # what the next file would meet, too
-_OTHER = "another file is there"
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # errors that the next file would have, too
+_OTHER = "another file has this name"
 
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export wrote, or for a dry run would write; `files` are in the query's order.
+    """What an export wrote, or what a dry run would write. `files` are in the order of the query.
 
-    `bytes` are those of the files written. `refusal` is why nothing at all would be written, in a sentence: only a
-    dry run has one.
+    `bytes` is the total size of the written files. `refusal` is a sentence that says why nothing would be written;
+    only a dry run can have one.
     """
 
     folder: str
@@ -74,44 +74,45 @@ def export_clips(
     overwrite: bool = False,
     progress: Progress = no_progress,
 ) -> ExportReport:
-    """Write the clips that the terms find, as `list_clips` finds them, to a folder, which is made if its parent is
-    there.
+    """Write the clips that match the terms to a folder. The folder is created if its parent exists.
 
-    "copy" writes each recording's file once, byte for byte; "link" a symbolic link to it. "trimmed" writes each
-    clip's span alone, in the container and subtype it has if that is WAV or FLAC of 16 or 24 bits or float, else as
-    WAV of float32: decoded samples as they are, but for the bits beyond 24 of PCM_32 and DOUBLE.
+    "copy" writes the file of each recording once, byte for byte; "link" writes a symbolic link to it. "trimmed"
+    writes only the span of each clip. Trimmed files keep their container and subtype if that is WAV or FLAC
+    with 16 bits, 24 bits or floats; otherwise they are float32 WAV. Samples are not changed, except that PCM_32
+    and DOUBLE lose precision beyond 24 bits.
 
-    Files keep their names; those whose names would meet have their clip's id in them. A file that is there already
-    as it would be written stays; where something else is, nothing is written (UsageError) unless `overwrite`, and a
-    clip of the catalog is never replaced. Raises NotFoundError where no clip is found or no file is there, and
-    CatalogError where the disk is full; what was written until then stays.
+    Files keep their names, with the clip's id added where names would be the same. A file that exists with the
+    same contents is not written again. If other files have these names, nothing is written (UsageError), unless
+    `overwrite`; a clip of the catalog is never replaced. Raises NotFoundError if no clip matches or no source
+    file exists, and CatalogError if the disk is full; files that were written until then remain.
     """
     begun = time.monotonic()
     if form not in get_args(Form):
-        raise UsageError(f'"{form}" is no form of an export; it is one of {", ".join(get_args(Form))}')
+        raise UsageError(f'unknown form of export "{form}" (expected {", ".join(get_args(Form))})')
     where = _checked_folder(folder)
     with catalog.reading() as connection:
         items = _items(catalog, connection, terms, form)
         clips = _clips_in(catalog, connection, where)
     if not items:
-        asked = join_terms(terms) or "at all"
-        raise NotFoundError(f"no clip matches {asked}; `thresher list` shows what there is")
-    names = distinct_names([item.wanted_name for item in items])
+        asked = join_terms(terms)
+        found = f"no clip matches {asked}" if asked else "the catalog has no clips"
+        raise NotFoundError(f"{found}; `thresher list` lists all clips")
+    names = distinct_names([item.name_request for item in items])
     items = [replace(item, target=os.path.join(where, name)) for item, name in zip(items, names, strict=True)]
-    settled = list(_settled(items, clips, overwrite=overwrite, dry_run=dry_run, progress=progress))
-    if all(file.state == "missing" for _, file in settled):
-        sources = listed([file.source for _, file in settled], _MOST_SHOWN)
+    decided = list(_decided(items, clips, overwrite=overwrite, dry_run=dry_run, progress=progress))
+    if all(file.state == "missing" for _, file in decided):
+        sources = listed([file.source for _, file in decided], _MOST_SHOWN)
         raise NotFoundError(
-            f"of {counted(len(items), 'file')} none is there as it was ({sources}); put them back and "
+            f"none of {counted(len(items), 'file')} exists unchanged ({sources}); restore them and "
             "`thresher ingest` their folder"
         )
-    refusal = _refusal(where, [(item, file) for item, file in settled if file.state == "refused"])
+    refusal = _refusal(where, [(item, file) for item, file in decided if file.state == "refused"])
     if refusal is not None and not dry_run:
         raise UsageError(refusal)
-    if any(file.state == "written" for _, file in settled):
+    if any(file.state == "written" for _, file in decided):
         _check_writable(where)
     files = (
-        [file for _, file in settled] if dry_run else _write(where, settled, progress, overwrite=overwrite)
+        [file for _, file in decided] if dry_run else _write(where, decided, progress, overwrite=overwrite)
     )
     count = Counter(file.state for file in files)
     return ExportReport(
@@ -130,11 +131,11 @@ def export_clips(
     )
 
 
-# -- what is to be written ---------------------------------------------------------------------------------
+# -- files to write ---------------------------------------------------------------------------------
 
 
 def _items(catalog: Catalog, connection: Connection, terms: Terms, form: Form) -> list[Item]:
-    """The files of an export, in the query's order; their sources and targets are not settled yet."""
+    """The files of an export in the order of the query, without their sources and targets."""
     ids = select_ids(catalog, connection, terms)
     known = clip_rows(connection, ids)
     places = known_files(catalog, {row[recording.c.sha256] for row in known.values()})
@@ -161,7 +162,7 @@ def _items(catalog: Catalog, connection: Connection, terms: Terms, form: Form) -
 
 
 def _output_format(container: str | None, subtype: str | None) -> tuple[str, str]:
-    """Container and subtype of a trimmed clip: its own where they can be written, else what holds any samples."""
+    """Container and subtype of a trimmed clip: its own if they can be written, otherwise WAV with floats."""
     own = "FLAC" if container == "FLAC" else "WAV"
     if subtype is not None and subtype in OUTPUT_FORMATS[suffix_of(own)].subtypes:
         return own, subtype
@@ -169,7 +170,7 @@ def _output_format(container: str | None, subtype: str | None) -> tuple[str, str
 
 
 def _comment(row: Any) -> str:
-    """The checkpoint in words."""
+    """The checkpoint as text."""
     said = [
         ("", row[checkpoint.c.run]),
         ("epoch ", row[checkpoint.c.epoch]),
@@ -178,19 +179,19 @@ def _comment(row: Any) -> str:
     return " ".join(f"{name}{value}" for name, value in said if value is not None)
 
 
-# -- what is there -----------------------------------------------------------------------------------------
+# -- existing files -----------------------------------------------------------------------------------------
 
 
 def _checked_folder(folder: str | bytes | os.PathLike[str]) -> bytes:
-    """The folder's absolute path; it is there, or can be made."""
+    """The absolute path of the folder, which exists or can be created."""
     where = absolute(os.fsencode(folder))
     parent, name = os.path.split(where)
     if not os.path.isdir(where):
         if os.path.lexists(where):
-            raise UsageError(f"{display_text(where)} is no folder; give another --to DIR")
+            raise UsageError(f"{display_text(where)} is not a folder; give another --to DIR")
         if not os.path.isdir(parent):
             raise NotFoundError(
-                f"there is no folder {display_text(parent)} to make {display_text(name)} in; make it first"
+                f"there is no folder {display_text(parent)} to create {display_text(name)} in; create it first"
             )
     return where
 
@@ -198,21 +199,21 @@ def _checked_folder(folder: str | bytes | os.PathLike[str]) -> bytes:
 def _check_writable(where: bytes) -> None:
     folder = where if os.path.isdir(where) else os.path.dirname(where)
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise CatalogError(f"nothing can be written to {display_text(folder)}; give another --to DIR")
+        raise CatalogError(f"{display_text(folder)} is not writable; give another --to DIR")
 
 
 def _clips_in(catalog: Catalog, connection: Connection, folder: bytes) -> set[tuple[int, int]]:
-    """The files of the folder itself that are the catalog's, by device and number: names may differ in case."""
+    """The clips of the catalog directly in the folder, by device and inode, because names may differ in case."""
     prefix = catalog.stored_absolute(os.path.join(folder, b"x")).path[:-1]
     inside = location.c.path >= prefix
     if prefix:
-        inside &= location.c.path < prefix[:-1] + b"0"  # which comes after "/"
+        inside &= location.c.path < prefix[:-1] + b"0"  # the byte after "/"
     paths = connection.scalars(select(location.c.path).where(inside, location.c.missing_since.is_(None)))
     return _identities([catalog.absolute(path) for path in paths if b"/" not in path[len(prefix) :]])
 
 
 def _identities(paths: Collection[bytes]) -> set[tuple[int, int]]:
-    """Device and number of the files at these paths, and of those that links there lead to."""
+    """Device and inode of the files at these paths, and of the targets of links."""
     found = set()
     for path in paths:
         for look in (os.lstat, os.stat):
@@ -229,7 +230,7 @@ def _status(path: bytes) -> os.stat_result | None:
         return None
 
 
-def _settled(
+def _decided(
     items: Sequence[Item],
     clips: set[tuple[int, int]],
     *,
@@ -237,54 +238,57 @@ def _settled(
     dry_run: bool,
     progress: Progress,
 ) -> Iterator[tuple[Item, ExportedFile]]:
-    """Each item with what becomes of it; "written" is what is to be written."""
+    """Each item with its entry in the report; the state "written" means that it is to be written."""
     sources: dict[str, KnownFile | None] = {}
     for done, item in enumerate(items, start=1):
         if item.sha256 not in sources:
             sources[item.sha256] = intact_file(item.sha256, item.places)
         progress("looking", done, len(items))
-    # a file may be back where the catalog holds it for missing
+    # a file may exist again at a location that the catalog has marked as missing
     clips = clips | _identities([place.path for place in sources.values() if place is not None])
     with tempfile.TemporaryDirectory(prefix="thresher-") as scratch:
         for done, plain in enumerate(items, start=1):
             item = replace(plain, source=sources[plain.sha256])
             try:
-                file = _judged(item, clips, os.fsencode(scratch), overwrite=overwrite, dry_run=dry_run)
+                file = _entry(item, clips, os.fsencode(scratch), overwrite=overwrite, dry_run=dry_run)
             except (ThresherError, OSError) as error:
                 advice = "set TMPDIR to a folder with more room"
-                file = item.told("failed", reason=_reason(error, os.fsencode(scratch), advice))
+                file = item.report("failed", reason=_reason(error, os.fsencode(scratch), advice))
             yield item, file
             progress("comparing", done, len(items))
 
 
-def _judged(
+def _entry(
     item: Item, clips: set[tuple[int, int]], scratch: bytes, *, overwrite: bool, dry_run: bool
 ) -> ExportedFile:
     if item.source is None:
-        return item.told("missing", reason="the file is gone or has changed")
+        return item.report("missing", reason="the file is gone or has changed")
     if item.form == "trimmed" and item.start == item.end:
-        return item.told("failed", reason="there is nothing to hear in it")
+        return item.report("failed", reason="its span is empty")
     there = _status(item.target)
     size = 0 if item.form == "link" else os.stat(item.source.path).st_size
     encoded = None
     if item.form == "trimmed" and (there is not None or dry_run):
-        # what the encoder makes of it is known once it has
+        # the size and digest are known only after encoding
         encoded = os.path.join(scratch, b"clip")
         size = encode(item, encoded)
     if there is None:
-        return item.told("written", size)
+        return item.report("written", size)
     if _is_same(item, there, encoded):
-        return item.told("there already", 0 if stat.S_ISLNK(there.st_mode) else there.st_size)
+        return item.report("there already", 0 if stat.S_ISLNK(there.st_mode) else there.st_size)
     if (there.st_dev, there.st_ino) in clips:
-        return item.told("refused", reason="a clip of the catalog is there")
+        return item.report("refused", reason="the target is a clip of the catalog")
     if not (stat.S_ISREG(there.st_mode) or stat.S_ISLNK(there.st_mode)):
-        return item.told("refused", reason="something is there that is no file")
-    return item.told("written", size) if overwrite else item.told("refused", reason=_OTHER)
+        return item.report("refused", reason="the target exists and is not a file")
+    return item.report("written", size) if overwrite else item.report("refused", reason=_OTHER)
 
 
 def _is_same(item: Item, there: os.stat_result, encoded: bytes | None) -> bool:
-    """Whether what is at the target is what would be written. A link is no copy: who gets the folder may not
-    have what it leads to; but where links are wanted, the content itself does as well."""
+    """Whether the target has the contents that would be written.
+
+    A link does not count as a copy, because a person who gets the folder may not have its target. Where links are
+    asked for, a copy is good enough.
+    """
     if stat.S_ISLNK(there.st_mode) and item.form != "link":
         return False
     try:
@@ -294,20 +298,20 @@ def _is_same(item: Item, there: os.stat_result, encoded: bytes | None) -> bool:
 
 
 def _refusal(where: bytes, refused: Sequence[tuple[Item, ExportedFile]]) -> str | None:
-    """Why nothing is written; None where nothing is in the way."""
+    """Why nothing is written; None if no target is refused."""
     if not refused:
         return None
-    for_good = [(item, file) for item, file in refused if file.reason != _OTHER]
-    shown = for_good or refused
+    permanent = [(item, file) for item, file in refused if file.reason != _OTHER]
+    shown = permanent or refused
     names = listed([display_text(os.path.basename(item.target)) for item, _ in shown], _MOST_SHOWN)
-    if for_good:
+    if permanent:
         return (
             f"{counted(len(shown), 'name')} in {display_text(where)} can't be used ({names}): "
             f"{shown[0][1].reason}, which is never replaced; give another --to DIR"
         )
     return (
-        f"{display_text(where)} holds something else under {counted(len(shown), 'name')} ({names}); "
-        "give another --to DIR, or replace it with --overwrite"
+        f"{display_text(where)} contains other files with {counted(len(shown), 'name')} ({names}); "
+        "give another --to DIR, or replace them with --overwrite"
     )
 
 
@@ -315,34 +319,33 @@ def _refusal(where: bytes, refused: Sequence[tuple[Item, ExportedFile]]) -> str 
 
 
 def _write(
-    where: bytes, settled: Sequence[tuple[Item, ExportedFile]], progress: Progress, *, overwrite: bool
+    where: bytes, decided: Sequence[tuple[Item, ExportedFile]], progress: Progress, *, overwrite: bool
 ) -> list[ExportedFile]:
-    """Write what is to be written; a file that can't be is told, and the rest is done."""
+    """Write the files. A file that can't be written is reported, and the others are written."""
     folder = Path(os.fsdecode(where))
-    wanted = sum(file.state == "written" for _, file in settled)
+    wanted = sum(file.state == "written" for _, file in decided)
     if not wanted:
-        return [file for _, file in settled]
+        return [file for _, file in decided]
     try:
         if not os.path.isdir(where):
             os.mkdir(where)
             sync_folder(folder.parent)
-        sweep(folder, [Path(os.fsdecode(item.target)) for item, _ in settled])
+        sweep(folder, [Path(os.fsdecode(item.target)) for item, _ in decided])
     except OSError as error:
         raise CatalogError(
-            f"nothing can be written to {display_text(where)}: {error.strerror}; give another --to DIR"
+            f"{display_text(where)} is not writable: {error.strerror}; give another --to DIR"
         ) from error
     files, done = [], 0
     try:
-        for item, planned in settled:
+        for item, planned in decided:
             file = planned
             if planned.state == "written":
                 try:
                     file = replace(planned, bytes=put(item, overwrite=overwrite))
                 except (ThresherError, OSError) as error:
-                    kept = (
-                        f"{done:,} of {counted(wanted, 'file')} done, and the same command goes on from there"
-                    )
-                    file = item.told("failed", reason=_reason(error, item.target, kept))
+                    written = f"{done:,} of {counted(wanted, 'file')} are written"
+                    kept = f"{written}; run the same command again to continue"
+                    file = item.report("failed", reason=_reason(error, item.target, kept))
                 done += 1
                 progress("exporting", done, wanted)
             files.append(file)
@@ -352,7 +355,7 @@ def _write(
 
 
 def _reason(error: Exception, path: bytes, advice: str) -> str:
-    """Why one file can't be written; CatalogError where no other could be, either."""
+    """Why a file can't be written. Raises CatalogError if no other file could be written, either."""
     if not isinstance(error, OSError):
         return str(error)
     words = error.strerror or str(error)

@@ -1,4 +1,4 @@
-"""What exported files are called: as their sources are, and with a number where names would meet."""
+"""The names of exported files: those of their source files, with a number where two would be the same."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from dataclasses import dataclass
 from thresher.catalog.audio import SUFFIXES
 
 LONGEST_NAME = 255
-"""Bytes that a file's name may have."""
+"""The maximal length of a file name, in bytes."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A file that needs a name: its source's own name, the number of its clip, and the suffix it shall have in
-    place of its own, or None."""
+class NameRequest:
+    """A file that needs a name: the name of its source, the id of its clip, and a new suffix or None to keep it."""
 
     own: bytes
     clip: int
     suffix: bytes | None
 
 
-def distinct_names(wanted: Sequence[Wanted]) -> list[bytes]:
-    """A name for each file that no other has, upper and lower case being the same.
+def distinct_names(wanted: Sequence[NameRequest]) -> list[bytes]:
+    """A different name for each file. Names that differ only in case count as equal.
 
-    Where names meet, all that would have one get their clips' numbers; such a name may meet another's own in
-    turn. Two with numbers never do. What is on the disk has no part in it: the same files get the same names.
+    If several files would have the same name, all of them get the ids of their clips. A name with an id can
+    equal the own name of another file, which then gets an id, too; two names with ids are always different.
+    Existing files are not considered, so the same files always get the same names.
     """
     numbered: set[int] = set()
     while True:
@@ -41,7 +41,7 @@ def distinct_names(wanted: Sequence[Wanted]) -> list[bytes]:
         numbered |= meeting
 
 
-def _name(wanted: Wanted, *, is_numbered: bool) -> bytes:
+def _name(wanted: NameRequest, *, is_numbered: bool) -> bytes:
     stem, suffix = os.path.splitext(wanted.own)
     if os.fsdecode(suffix).lower() not in SUFFIXES:
         stem, suffix = wanted.own, b""
@@ -51,13 +51,13 @@ def _name(wanted: Wanted, *, is_numbered: bool) -> bytes:
 
 
 def _key(name: bytes) -> str:
-    """What is equal for names that are one on some file system."""
+    """A key that is equal for two names that are the same name on some file systems."""
     text = unicodedata.normalize("NFD", name.decode("utf-8", "surrogateescape"))
     return unicodedata.normalize("NFD", text.casefold())
 
 
 def _cut(name: bytes, most: int) -> bytes:
-    """The beginning of a name, of so many bytes or up to three fewer: no character is cut in the middle."""
+    """The first `most` bytes of a name, or up to three fewer, so that no character is cut."""
     end = most
     while most < len(name) and end > most - 3 and name[end] & 0xC0 == 0x80:
         end -= 1

@@ -1,46 +1,50 @@
-"""Hand a song on: as a cue sheet, a playlist, labels, a project of a DAW, a manifest, or its clips as numbered
-stems."""
+"""Export a song: as a cue sheet, a playlist, a label track, a DAW project, a manifest, or its clips as stems."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from thresher.catalog.atomic_files import whole_file, write_text
 from thresher.catalog.audio import AudioReader, sha256_file
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.encoding import AudioWriter
+from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter
 from thresher.catalog.paths import display_text
 from thresher.catalog.values import checkpoint_text, format_duration
 from thresher.curation.exports.formats.registry import FORMATS
-from thresher.curation.exports.formats.timeline import Entry, Sheet
-from thresher.curation.renderings.audio_file import format_of, subtype_of, target_of
-from thresher.curation.renderings.history import Rendering, frozen, is_whole, renderings
-from thresher.curation.renderings.manifest import manifest_text, unrendered
+from thresher.curation.exports.formats.timeline import Entry, Timeline
+from thresher.curation.renderings.audio_file import subtype_of, target_of
+from thresher.curation.renderings.history import Rendering, frozen, renderings
+from thresher.curation.renderings.manifest import manifest_text, rendering_manifest, song_manifest
 from thresher.curation.renderings.mixdown import Mix
+from thresher.curation.renderings.plan import is_whole
 from thresher.curation.renderings.render import source_files
 from thresher.curation.songs.tracklist import Track, Tracklist, tracklist
 from thresher.curation.workers import Progress, no_progress
 from thresher.errors import AudioError, NotFoundError, UsageError
-from thresher.formatting import listed
+from thresher.formatting import counted, listed
 
-LONGEST_STEM_NAME = 150  # bytes, beside the number and the suffix
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-_UNWANTED = '/\\:*?"<>|'  # what some file system can't hold in a name
+LONGEST_STEM_NAME = 150  # bytes, without the number and the suffix
+
+_UNWANTED = '/\\:*?"<>|'  # not allowed in names on some file systems
 _STEM = re.compile(r"[0-9]{3,} .*#[0-9]+\.wav", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class SongExport:
-    """What was handed on: of `rendering`, or of the song today where that is None.
+    """An export of `rendering`, or of the song as it is today if that is None.
 
-    `path` is the file written, or the folder of `stems`, whose names are in order; `missing` clips' files are
-    named in it by where they were. `has_audio` tells whether the song's own file is at `audio` as it was rendered,
-    None for formats that do not name it; `is_limited` whether a limiter, which no format hands on, keeps the song
-    under full scale.
+    `path` is the file that was written, or the folder of the `stems`, which are file names in order. `missing`
+    are the former paths of clips whose files are missing. `has_audio` says whether the song's own file is at
+    `audio` as it was rendered; it is None for formats that do not refer to it. `is_limited` says whether the
+    song needs a limiter, which no export contains.
     """
 
     song: str
@@ -53,7 +57,7 @@ class SongExport:
     audio: str
     has_audio: bool | None
     is_limited: bool
-    unmet: tuple[str, ...]
+    edits_not_applied: tuple[str, ...]
 
 
 def export_song(
@@ -64,23 +68,23 @@ def export_song(
     rendering: int | None = None,
     overwrite: bool = False,
 ) -> SongExport:
-    """Write the song of that name, or a `rendering` of it, to `file` in the format that its suffix names.
+    """Write a song, or a `rendering` of it, to `file` in the format that the suffix stands for.
 
-    Raises UsageError for a suffix that names none, and for a file that is there, unless `overwrite`.
+    Raises UsageError for an unknown suffix, and if the file exists, unless `overwrite`.
     """
     target = target_of(file, "")
     form = FORMATS.get(target.suffix.lower())
     if form is None:
         raise UsageError(
-            f'"{target.name}" ends in no format that songs are exported to; use {", ".join(sorted(FORMATS))}'
+            f'unknown export format "{target.name}" (expected a name that ends in {", ".join(sorted(FORMATS))})'
         )
     if os.path.lexists(target) and not overwrite:
         raise UsageError(f"{target} exists; give another file, or --overwrite")
-    plan, then = _chosen(catalog, name, rendering, target.parent)
-    files, missing = source_files(catalog, plan)
-    sheet = _sheet(catalog, plan, then, files)
-    write_text(target, form.text(sheet, os.fsencode(target.parent)))
-    return _export(catalog, plan, then, target, form.suffix, missing, looks_for_audio=form.names_audio)
+    source = _source(catalog, name, rendering)
+    files, missing = source_files(catalog, source.plan)
+    timeline = _timeline(catalog, source, files)
+    write_text(target, form.text(timeline, os.fsencode(target.parent)))
+    return _export(catalog, source, target, form.suffix, missing, names_audio=form.names_audio)
 
 
 def export_stems(
@@ -92,100 +96,119 @@ def export_stems(
     overwrite: bool = False,
     progress: Progress = no_progress,
 ) -> SongExport:
-    """Write the clips of a song, or of a `rendering` of it, as they sound in it: one numbered WAV each, with tags.
+    """Write the clips of a song, or of a `rendering` of it, as they sound in it: one numbered WAV file per clip.
 
-    They have its rate, channels, gains and fades; where the song needs a limiter, which stems have not, they are
-    floats. The folder is made; UsageError where it holds something, unless `overwrite`, and NotFoundError where
-    files are missing.
+    Stems have the sample rate, channels, gains and fades of the song, and tags. They are not limited; if the song
+    needs a limiter, their samples are floats. The folder is created. Raises UsageError if it is not empty, unless
+    `overwrite`, and NotFoundError if source files are missing.
     """
     target = target_of(folder, "")
     if os.path.lexists(target) and not target.is_dir():
-        raise UsageError(f"{target} is no folder; give another --stems DIR")
+        raise UsageError(f"{target} is not a folder; give another --stems DIR")
     if target.is_dir() and any(target.iterdir()) and not overwrite:
         raise UsageError(f"{target} is not empty; give another --stems DIR, or --overwrite")
-    plan, then = _chosen(catalog, name, rendering, target.parent)
+    source = _source(catalog, name, rendering)
+    plan = source.plan
     files, missing = source_files(catalog, plan)
     if missing:
-        names = listed([track.path for track in missing])
+        count, names = counted(len(missing), "clip"), listed([track.path for track in missing])
         raise NotFoundError(
-            f"{len(missing)} clips' files are missing ({names}); put them back and `thresher ingest` their folder"
+            f"the files of {count} are missing ({names}); restore them and `thresher ingest` their folder"
         )
-    subtype = then.subtype if then.subtype in ("PCM_16", "PCM_24") and not plan.is_limited else "FLOAT"
+    has_whole_numbers = source.subtype in ("PCM_16", "PCM_24")
+    subtype = source.subtype if has_whole_numbers and not plan.is_limited else "FLOAT"
     target.mkdir(exist_ok=True)
-    width = max(3, len(str(len(plan.tracks))))
-    stems = []
-    mix = Mix(plan, files, subtype, progress)
-    for number, (track, blocks) in enumerate(zip(plan.tracks, mix.clips(subtype), strict=True), start=1):
-        title = _title(track)
-        stem = target / f"{number:0{width}d} {_file_name(title)}.wav"
-        at = format_duration(track.output_start / plan.sample_rate)
-        tags = {"title": title, "comment": f"{number} of {plan.song.name}, at {at}"}
-        with (
-            whole_file(stem) as partial,
-            AudioWriter(
-                os.fsencode(partial),
-                plan.sample_rate,
-                plan.channels,
-                "WAV",
-                subtype,
-                tags,
-                frames=track.output_frames,
-            ) as writer,
-        ):
-            for block in blocks:
-                writer.write(block)
-        stems.append(stem.name)
+    clips = Mix(plan, files, subtype, progress).clips(subtype)
+    stems = [
+        _write_stem(target, plan, number, blocks, subtype) for number, blocks in enumerate(clips, start=1)
+    ]
     for old in target.iterdir() if overwrite else ():
         if old.name not in stems and _STEM.fullmatch(old.name):
             old.unlink()
-    return _export(catalog, plan, then, target, "stems", [], tuple(stems))
+    return _export(catalog, source, target, "stems", [], tuple(stems))
 
 
-def _chosen(catalog: Catalog, name: str, number: int | None, folder: Path) -> tuple[Tracklist, Rendering]:
-    """What to hand on: a rendering, or the song of today – as the last rendering of it, if that is what it is."""
+def _write_stem(
+    folder: Path, plan: Tracklist, number: int, blocks: Iterable[NDArray[Any]], subtype: str
+) -> str:
+    """Write one clip, the blocks of which are given; returns the name of the file."""
+    track, width = plan.tracks[number - 1], max(3, len(str(len(plan.tracks))))
+    title = _title(track)
+    stem = folder / f"{number:0{width}d} {_file_name(title)}.wav"
+    at = format_duration(track.output_start / plan.sample_rate)
+    tags = {"title": title, "comment": f"{number} of {plan.song.name}, at {at}"}
+    with (
+        whole_file(stem) as partial,
+        AudioWriter(
+            os.fsencode(partial),
+            plan.sample_rate,
+            plan.channels,
+            "WAV",
+            subtype,
+            tags,
+            frames=track.output_frames,
+        ) as writer,
+    ):
+        for block in blocks:
+            writer.write(block)
+    return stem.name
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What is exported: a plan, its rendering (None if it was never rendered), and the subtype of its file."""
+
+    plan: Tracklist
+    rendering: Rendering | None
+    subtype: str
+
+
+def _source(catalog: Catalog, name: str, number: int | None) -> _Source:
+    """The rendering of that number, or the song as it is today: its last rendering, if nothing changed since."""
     if number is not None:
-        return frozen(catalog, name, number)
+        plan, rendering = frozen(catalog, name, number)
+        return _Source(plan, rendering, rendering.subtype)
     plan = tracklist(catalog, name)
     if not plan.tracks:
-        raise NotFoundError(f'song "{name}" has no clips; `thresher song show "{name}"` tells its query')
-    last = renderings(catalog, name)[-1:]
-    if last and is_whole(plan, last[0]):
-        return plan, last[0]
-    target = folder / f"{name.replace('/', '_')}.wav"
-    form = format_of(target)
-    return plan, unrendered(plan, form.container, subtype_of(plan, form))
+        raise NotFoundError(f'song "{name}" has no clips; `thresher song show "{name}"` shows its query')
+    last = next(iter(renderings(catalog, name)[-1:]), None)
+    if last is not None and is_whole(plan, last.container, last.subtype, last.plan_sha256):
+        return _Source(plan, last, last.subtype)
+    return _Source(plan, None, subtype_of(plan, _DEFAULT_FORMAT))
 
 
-def _audio(catalog: Catalog, plan: Tracklist, then: Rendering) -> bytes:
-    """The song's own file: where it was rendered, or else would be by default, beside the catalog."""
-    path = then.path or f"{plan.song.name.replace('/', '_')}.wav"
-    return catalog.absolute(os.fsencode(path))
+_DEFAULT_FORMAT = OUTPUT_FORMATS[".wav"]  # of a song that was not rendered
+
+
+def _audio(catalog: Catalog, source: _Source) -> bytes:
+    """The path of the song's own file: where it was rendered, or the default path in the folder of the catalog."""
+    default = f"{source.plan.song.name.replace('/', '_')}.wav"
+    return catalog.absolute(os.fsencode(source.rendering.path if source.rendering else default))
 
 
 def _export(
     catalog: Catalog,
-    plan: Tracklist,
-    then: Rendering,
+    source: _Source,
     target: Path,
     form: str,
     missing: list[Track],
     stems: tuple[str, ...] = (),
     *,
-    looks_for_audio: bool = False,
+    names_audio: bool = False,
 ) -> SongExport:
-    audio = _audio(catalog, plan, then)
+    plan, rendering, audio = source.plan, source.rendering, _audio(catalog, source)
     return SongExport(
         plan.song.name,
-        then.number or None,
+        None if rendering is None else rendering.number,
         display_text(os.fsencode(target)),
         form,
         len(plan.tracks),
         stems,
         tuple(track.path for track in missing),
         display_text(audio),
-        _holds(audio, then.sha256) if looks_for_audio else None,
+        _holds(audio, "" if rendering is None else rendering.sha256) if names_audio else None,
         plan.is_limited,
-        plan.unmet,
+        plan.edits_not_applied,
     )
 
 
@@ -196,8 +219,8 @@ def _holds(file: bytes, sha256: str) -> bool:
         return False
 
 
-def _sheet(catalog: Catalog, plan: Tracklist, then: Rendering, files: Mapping[str, bytes]) -> Sheet:
-    rate = plan.sample_rate
+def _timeline(catalog: Catalog, source: _Source, files: Mapping[str, bytes]) -> Timeline:
+    plan, rate = source.plan, source.plan.sample_rate
     entries = tuple(
         Entry(
             clip=track.clip,
@@ -219,20 +242,26 @@ def _sheet(catalog: Catalog, plan: Tracklist, then: Rendering, files: Mapping[st
         )
         for track, (fade_in, fade_out) in zip(plan.tracks, plan.fades, strict=True)
     )
-    return Sheet(
+    return Timeline(
         plan.song.name,
         plan.song.settings.query,
-        _audio(catalog, plan, then),
+        _audio(catalog, source),
         rate,
         plan.channels,
         plan.frames / rate,
         entries,
-        manifest_text(plan, then),
+        _manifest_text(source),
     )
 
 
+def _manifest_text(source: _Source) -> str:
+    if source.rendering is None:
+        return manifest_text(song_manifest(source.plan, _DEFAULT_FORMAT.container, source.subtype))
+    return manifest_text(rendering_manifest(source.plan, source.rendering))
+
+
 def _container(file: bytes | None) -> str:
-    """libsndfile's name of a file's container; that of most where it can't be read."""
+    """libsndfile's name of a file's container; "WAV" if the file can't be read."""
     try:
         if file is not None:
             with AudioReader(file) as reader:
@@ -243,13 +272,13 @@ def _container(file: bytes | None) -> str:
 
 
 def _title(track: Track) -> str:
-    """What people read of a clip: its checkpoint, its file's name, its id."""
+    """The title of a clip: its checkpoint, the name of its file and its id."""
     name = os.path.splitext(os.path.basename(track.path))[0]
     parts = [checkpoint_text(track.run, track.epoch, track.step), name, f"#{track.clip}"]
     return " ".join(part for part in parts if part)
 
 
 def _file_name(title: str) -> str:
-    """A title as a file may be called."""
+    """A title as a valid file name."""
     plain = "".join("_" if char in _UNWANTED or not char.isprintable() else char for char in title)
     return plain.encode("utf-8", "replace")[:LONGEST_STEM_NAME].decode("utf-8", "ignore").strip()

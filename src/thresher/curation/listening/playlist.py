@@ -12,7 +12,7 @@ from thresher.catalog.content_files import content_files
 from thresher.catalog.paths import display_text
 from thresher.catalog.values import checkpoint_text
 from thresher.curation.exports.formats import m3u8
-from thresher.curation.exports.formats.timeline import Entry, Sheet
+from thresher.curation.exports.formats.timeline import Entry, Timeline
 from thresher.curation.listening.queue import ListenRow, Queue
 from thresher.curation.renderings.audio_file import target_of
 from thresher.errors import NotFoundError, UsageError
@@ -58,8 +58,8 @@ def write_playlist(
         )
     seconds = sum(row.seconds for row in rows)
     entries = tuple(_entry(row, files[row.sha256]) for row in rows)
-    sheet = Sheet(TITLE, queue.query, b"", 1, 1, seconds, entries, "")
-    write_text(target, m3u8.FORMAT.text(sheet, os.fsencode(target.parent)))
+    timeline = Timeline(TITLE, queue.query, b"", 1, 1, seconds, entries, "")
+    write_text(target, m3u8.playlist(timeline, os.fsencode(target.parent)))
     missing = tuple(row.path or f"clip {row.id}" for row in queue.clips if row.missing and not row.done)
     return Playlist(
         display_text(os.fsencode(target)), len(rows), missing, seconds, sum(row.file_seconds for row in rows)

@@ -1,6 +1,6 @@
-"""A song's own file: which formats there are, and writing one from a tracklist.
+"""The audio file of a song: its path, its format, and writing it from a plan.
 
-Nothing here asks the catalog: the same tracklist and the same contents give the same file anywhere.
+The catalog is not used: equal plans and equal source files make equal files on any machine.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import numpy as np
 from thresher.catalog.atomic_files import whole_file
 from thresher.catalog.audio import AudioReader, library_version, sha256_file
 from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, OutputFormat
-from thresher.curation.renderings.history import tags
 from thresher.curation.renderings.mixdown import Limiting, Mix
+from thresher.curation.renderings.plan import tags
 from thresher.curation.songs.tracklist import Tracklist
 from thresher.curation.workers import Progress
 from thresher.errors import AudioError, NotFoundError, UsageError
-from thresher.signal.mixing.mix import resampler_version
+from thresher.signal.mixing.resampling import resampler_version
 
 
 @dataclass(frozen=True)
 class SongFile:
-    """Where a song goes, and in which form."""
+    """The path and the format of a song's file, in libsndfile's words."""
 
     target: Path
     container: str
@@ -35,7 +35,7 @@ class SongFile:
 
 @dataclass(frozen=True)
 class Earlier:
-    """The first rendering of the same plan, and where its file was written."""
+    """An earlier rendering of the same plan, and the path at which its file was written."""
 
     number: int
     sha256: str
@@ -43,10 +43,13 @@ class Earlier:
 
 
 @dataclass(frozen=True)
-class Written:
-    """What was written: its SHA-256, how far its samples are at most from those of an earlier file whose bytes
-    are others (None where that can't be told), what was limited, and how loud it is (None where that was not
-    asked for)."""
+class WrittenFile:
+    """A file that was written.
+
+    `largest_difference` is the largest difference of a sample from the earlier file of the same plan, if the
+    bytes differ; None if that file no longer exists unchanged. `loudness` is in LUFS, None unless the song
+    brings its clips to a loudness.
+    """
 
     sha256: str
     largest_difference: float | None
@@ -55,15 +58,18 @@ class Written:
 
 
 def target_of(output: str | os.PathLike[str] | None, default: str) -> Path:
-    """The absolute path of an output, by default a file of that name in the current folder."""
+    """The absolute path of an output file, by default a file of that name in the current folder.
+
+    Raises NotFoundError if its folder does not exist.
+    """
     target = Path(os.path.abspath(output if output is not None else default.replace("/", "_")))
     if not target.parent.is_dir():
-        raise NotFoundError(f"there is no folder {target.parent} to write to; make it first")
+        raise NotFoundError(f"there is no folder {target.parent} to write to; create it first")
     return target
 
 
 def audio_target(output: str | os.PathLike[str] | None, default: str) -> Path:
-    """The same for a song's audio; UsageError where that is a folder."""
+    """The same as `target_of` for the audio of a song. Raises UsageError if the path is a folder."""
     target = target_of(output, default)
     if target.is_dir():
         raise UsageError(f"{target} is a folder; give -o a file in it")
@@ -71,24 +77,27 @@ def audio_target(output: str | os.PathLike[str] | None, default: str) -> Path:
 
 
 def format_of(target: Path) -> OutputFormat:
-    """The format that a target's suffix names; UsageError where it names none."""
+    """The format that the suffix of a path stands for. Raises UsageError for an unknown suffix."""
     suffix = target.suffix.lower()
     if suffix not in OUTPUT_FORMATS:
         raise UsageError(
-            f'"{target.name}" ends in no format that can be written; use {", ".join(OUTPUT_FORMATS)}'
+            f'unknown audio format "{target.name}" (expected a name that ends in {", ".join(OUTPUT_FORMATS)})'
         )
     return OUTPUT_FORMATS[suffix]
 
 
 def subtype_of(plan: Tracklist, form: OutputFormat) -> str:
-    """The subtype that a song wants where its format leaves a choice; UsageError where that can't hold it."""
+    """The subtype of a song's file: the one in its settings, if the format offers a choice.
+
+    Raises UsageError if the format can't hold that subtype.
+    """
     wanted = plan.song.settings.subtype
     if wanted is None or len(form.subtypes) == 1:
         return form.default_subtype(track.subtype for track in plan.tracks)
     if wanted not in form.subtypes:
         raise UsageError(
-            f"{form.container} can't hold {wanted}, which the song wants; render to .wav, or "
-            f"`thresher song save` it with --subtype {' or '.join(form.subtypes)}"
+            f"{form.container} can't hold {wanted}, the subtype of the song; render to .wav, or change the subtype "
+            f"with `thresher song save` --subtype {' or '.join(form.subtypes)}"
         )
     return wanted
 
@@ -99,10 +108,11 @@ def write_song(
     song_file: SongFile,
     progress: Progress,
     earlier: Earlier | None = None,
-) -> Written:
-    """Write a song's file, whole or not at all; `earlier` is looked at before it might be replaced.
+) -> WrittenFile:
+    """Write a song's file, completely or not at all.
 
-    `files` are by the SHA-256 of their contents.
+    `files` holds the path of each source file by the SHA-256 of its contents. The file of `earlier` is compared
+    before it may be replaced.
     """
     mix = Mix(plan, files, song_file.subtype, progress)
     with whole_file(song_file.target) as partial:
@@ -119,18 +129,18 @@ def write_song(
             for block in mix.blocks():
                 writer.write(block)
             writer.finish()
-            with ThreadPoolExecutor(1) as hasher:  # while the disk takes what is written
+            with ThreadPoolExecutor(1) as hasher:  # hashes while the disk writes
                 digest = hasher.submit(sha256_file, os.fsencode(partial))
                 writer.close()
                 sha256 = digest.result()
         difference = None
         if earlier is not None and sha256 != earlier.sha256:
             difference = _largest_difference(earlier, os.fsencode(partial))
-    return Written(sha256, difference, mix.limiting, mix.loudness)
+    return WrittenFile(sha256, difference, mix.limiting, mix.loudness)
 
 
 def _largest_difference(earlier: Earlier, file: bytes) -> float | None:
-    """Of two samples of the earlier rendering's file and this one; None where that one is gone or another now."""
+    """The largest difference of a sample between the earlier file and this one; None if the earlier one changed."""
     try:
         if sha256_file(earlier.file) != earlier.sha256:
             return None
@@ -142,7 +152,7 @@ def _largest_difference(earlier: Earlier, file: bytes) -> float | None:
 
 
 def versions() -> dict[str, str]:
-    """Those of the program and of the libraries that reach the audio."""
+    """The versions of the program and of the libraries that affect the audio."""
     from thresher.version import __version__
 
     return {

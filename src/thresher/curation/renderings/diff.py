@@ -1,4 +1,4 @@
-"""How a song differs from one of its renderings, or two of them from each other: which clips, why, how long."""
+"""The difference between a song and one of its renderings, or between two renderings: which clips, and why."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from thresher.errors import NotFoundError, QueryError
 
 @dataclass(frozen=True)
 class Difference:
-    """Today's song, or rendering `other`, against rendering `number`: ids of clips new, gone, at another place,
-    trimmed otherwise.
+    """The difference of today's song, or of rendering `other`, from rendering `number`.
 
-    `settings` are sentences about what else would make another rendering. `reasons` say of each clip named why;
-    `tracks` are these clips as they lay last. `seconds` are the lengths before and after.
+    `new`, `gone`, `moved` (to another position) and `retrimmed` (with another span) are ids of clips.
+    `settings` are sentences about other differences that would change the file. `reasons` says for each clip
+    why it differs; `tracks` are these clips where they were last. `seconds` are the lengths before and after.
     """
 
     number: int
@@ -40,12 +40,12 @@ class Difference:
 
     @property
     def is_none(self) -> bool:
-        """Whether the song is as it was rendered."""
+        """Whether there is no difference."""
         return not (self.new or self.gone or self.moved or self.retrimmed or self.settings)
 
 
 def since_rendering(catalog: Catalog, today: Tracklist) -> Difference | None:
-    """How a song as it is laid out today differs from its last rendering; None where it was never rendered."""
+    """The difference of a song, as laid out today, from its last rendering; None if it was never rendered."""
     try:
         then, rendered = frozen(catalog, today.song.name)
     except NotFoundError:
@@ -56,9 +56,9 @@ def since_rendering(catalog: Catalog, today: Tracklist) -> Difference | None:
 def difference(
     catalog: Catalog, name: str, number: int | None = None, other: int | None = None
 ) -> Difference:
-    """How rendering `other` of a song, or else the song today, differs from rendering `number`, or else the last.
+    """The difference of rendering `other`, by default the song today, from rendering `number`, by default the last.
 
-    Raises NotFoundError where one of them is not there.
+    Raises NotFoundError if the song or a rendering does not exist.
     """
     then, rendered = frozen(catalog, name, number)
     if other is None:
@@ -79,10 +79,10 @@ def _difference(
     moved = tuple(each for each in is_now if each in both and each not in stayed)
     retrimmed = tuple(each for each in is_now if each in both and _span(is_now[each]) != _span(was[each]))
     with catalog.reading() as connection:
-        why = _Reasons(catalog, connection, then, rendered, now, again)
+        why = _Reasons(catalog, connection, then, rendered, now)
         reasons = {
             **dict.fromkeys(moved, why.moved()),
-            **dict.fromkeys(retrimmed, "analysed again, with another span"),
+            **dict.fromkeys(retrimmed, "re-analysed, with another span"),
             **why.new(new),
             **why.gone(gone),
         }
@@ -105,7 +105,7 @@ def _span(track: Track) -> tuple[int, int]:
 
 
 class _Reasons:
-    """Why clips came and went between a rendering and today, or a later one."""
+    """The reasons why clips came and went between a rendering and today, or a later rendering."""
 
     def __init__(
         self,
@@ -114,24 +114,23 @@ class _Reasons:
         then: Tracklist,
         rendered: Rendering,
         now: Tracklist,
-        again: Rendering | None,
     ) -> None:
         self._catalog, self._connection = catalog, connection
-        self._rendered, self._again = rendered, again
+        self._rendered = rendered
         self._then, self._now = then.song.settings, now.song.settings
         self._is_edited = self._then.query != self._now.query
 
     def moved(self) -> str:
-        """Of clips at another place among those that stayed."""
+        """The reason for clips that moved."""
         then, now = self._then, self._now
         if (then.ordering, then.metric, then.manual) != (now.ordering, now.metric, now.manual):
-            return "the order is another"
+            return "the ordering changed"
         if (then.edits.pins, then.edits.together) != (now.edits.pins, now.edits.together):
-            return "places were edited by hand"
-        return "the order is the same, but others came or went"
+            return "positions were edited by hand"
+        return "other clips came or went"
 
     def new(self, clip_ids: Sequence[int]) -> dict[int, str]:
-        """Of clips that were not in it."""
+        """The reason for each clip that is new."""
         ingested = self._ingested(clip_ids)
         found_then = self._found(self._then.query) if clip_ids and self._is_edited else frozenset()
         by_hand = {*self._now.edits.added, *self._then.edits.dropped}
@@ -142,13 +141,13 @@ class _Reasons:
             elif ingested.get(each, 0.0) > self._rendered.created_at:
                 reasons[each] = "ingested since"
             elif self._is_edited and each not in found_then:
-                reasons[each] = "the query was edited"
+                reasons[each] = "the query changed"
             else:
-                reasons[each] = "judged or changed since, or within the limits now"
+                reasons[each] = "rated or changed since, or now within the limits"
         return reasons
 
     def gone(self, clip_ids: Sequence[int]) -> dict[int, str]:
-        """Of clips that were in it."""
+        """The reason for each clip that is gone."""
         if not clip_ids:
             return {}
         known, found = self._known(clip_ids), self._found(self._now.query)
@@ -163,17 +162,17 @@ class _Reasons:
         if row.rejected:
             return "rejected"
         if self._is_edited and clip_id in found_then and clip_id not in found:
-            return "the query was edited"
+            return "the query changed"
         if row.is_missing:
             return "its file is missing"
         if clip_id in found:
             return "beyond the song's limits"
-        return "the query finds it no more"
+        return "no longer matches the query"
 
     def _found(self, query: str) -> frozenset[int]:
         try:
             return frozenset(select_ids(self._catalog, self._connection, query, song=True))
-        except (QueryError, NotFoundError):  # it names what is not there any more
+        except (QueryError, NotFoundError):  # it names something that no longer exists
             return frozenset()
 
     def _ingested(self, clip_ids: Sequence[int]) -> dict[int, float]:
@@ -204,14 +203,14 @@ class _Reasons:
 
 
 def _other_settings(then: Tracklist, now: Tracklist) -> Iterator[str]:
-    """What reaches the file besides the clips and their spans, where it is another now."""
+    """Sentences about what else reaches the file and changed, besides the clips and their spans."""
     if now.sample_rate != then.sample_rate:
-        yield f"{then.sample_rate} Hz is {now.sample_rate} Hz"
+        yield f"the sample rate was {then.sample_rate} Hz and is {now.sample_rate} Hz"
     if now.channels != then.channels:
-        yield f"{_layout(then.channels)} is {_layout(now.channels)}"
+        yield f"the song was {_layout(then.channels)} and is {_layout(now.channels)}"
     was, is_now = then.song.settings, now.song.settings
     if then.tracks and now.fade_frames / now.sample_rate != then.fade_frames / then.sample_rate:
-        yield "the fade is another"
+        yield "the fade changed"
     for what, one, other in (
         ("crossfade", _seconds(was.crossfade), _seconds(is_now.crossfade)),
         ("gap", _seconds(was.gap), _seconds(is_now.gap)),
@@ -222,11 +221,11 @@ def _other_settings(then: Tracklist, now: Tracklist) -> Iterator[str]:
         if one != other:
             yield f"the {what} was {one} and is {other}"
     if is_now.query != was.query:
-        yield "the query, which is in the tags, is another"
+        yield "the query, which is in the file's tags, changed"
     gains = {track.clip: track.gain for track in now.tracks}
-    has_other_gains = any(gains.get(track.clip, track.gain) != track.gain for track in then.tracks)
-    if has_other_gains and is_now.lufs == was.lufs:
-        yield "gains are others"
+    has_new_gains = any(gains.get(track.clip, track.gain) != track.gain for track in then.tracks)
+    if has_new_gains and is_now.lufs == was.lufs:
+        yield "gains changed"
 
 
 def _seconds(seconds: float) -> str:
@@ -242,14 +241,14 @@ def _layout(channels: int) -> str:
 
 
 def _longest_common(now: Sequence[int], then: Sequence[int]) -> set[int]:
-    """The clips that keep their order: a longest increasing run of old places in the new order."""
-    place = {clip_id: index for index, clip_id in enumerate(then)}
-    tails: list[int] = []  # smallest last old place of an increasing run of each length
-    at: list[int] = []  # which entry of `now` that place is
+    """The clips that keep their order: the longest increasing run of old positions in the new order."""
+    position = {clip_id: index for index, clip_id in enumerate(then)}
+    tails: list[int] = []  # the smallest last old position of an increasing run of each length
+    at: list[int] = []  # the entry of `now` with that position
     before: list[int | None] = []
     for index, clip_id in enumerate(now):
-        length = bisect_left(tails, place[clip_id])
-        tails[length : length + 1] = [place[clip_id]]
+        length = bisect_left(tails, position[clip_id])
+        tails[length : length + 1] = [position[clip_id]]
         at[length : length + 1] = [index]
         before.append(at[length - 1] if length else None)
     kept: set[int] = set()

@@ -1,14 +1,13 @@
-"""Renderings as history: what a song was each time it was rendered – listed, and laid out again as it was frozen.
+"""Renderings as history: list them, and lay out a rendering as it was.
 
-Nothing here asks what the song is today, and nothing here is ever rewritten.
+Renderings are never rewritten, and do not depend on what the song is today.
 """
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,19 +17,21 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
 from thresher.catalog.decisions import history
 from thresher.catalog.schema import checkpoint, location, recording, rendering, rendering_clip
-from thresher.curation.songs.songs import Song, SongSettings, find_song
-from thresher.curation.songs.tracklist import TRUE_PEAK_CEILING, Track, Tracklist
+from thresher.curation.renderings.plan import is_whole, track_of_columns
+from thresher.curation.songs.settings import SongSettings
+from thresher.curation.songs.songs import Song, find_song
+from thresher.curation.songs.tracklist import Track, Tracklist
 from thresher.errors import NotFoundError
-from thresher.signal.mixing.mix import resampled_frames
+from thresher.signal.ordering.orderings import parse_ordering
 
 
 @dataclass(frozen=True)
 class Rendering:
     """One rendering of a song, as it was first made. `created_at` is in seconds since 1970, UTC.
 
-    `path` is where its file was first written, `sha256` that file's; `frames` are at `sample_rate` Hz; `versions`
-    are those of the program and of the libraries that reach the audio, `settings` all that the song was at the time
-    (None in renderings of catalogs that did not keep them).
+    `path` is where its file was first written and `sha256` the digest of that file; `frames` are at
+    `sample_rate` Hz. `versions` are those of the program and of the libraries that affect the audio. `settings`
+    are those of the song at the time, None in renderings of old catalogs that did not keep them.
     """
 
     id: int
@@ -53,19 +54,26 @@ class Rendering:
 
     @property
     def seconds(self) -> float:
-        """Its length."""
+        """The length of the rendering."""
         return self.frames / self.sample_rate
+
+    @property
+    def known_settings(self) -> SongSettings:
+        """The song's settings at the time, as far as they are known."""
+        if self.settings is None:
+            return SongSettings(self.query, parse_ordering(self.ordering), self.metric)
+        return self.settings
 
 
 def renderings(catalog: Catalog, name: str) -> list[Rendering]:
-    """All renderings of the song of that name, the first one first."""
+    """All renderings of a song, the first one first."""
     with catalog.reading() as connection:
         found = find_song(connection, name)
         return [_rendering(row) for row in connection.execute(_of_song(found).order_by(rendering.c.number))]
 
 
-def find_rendering(connection: Connection, found: Song, number: int | None = None) -> Rendering:
-    """The rendering of that number, or the last one; NotFoundError where there is none."""
+def _find_rendering(connection: Connection, found: Song, number: int | None) -> Rendering:
+    """The rendering of that number, or the last one. Raises NotFoundError if it does not exist."""
     latest = _of_song(found).order_by(rendering.c.number.desc()).limit(1)
     statement = latest if number is None else latest.where(rendering.c.number == number)
     row = connection.execute(statement).one_or_none()
@@ -73,95 +81,32 @@ def find_rendering(connection: Connection, found: Song, number: int | None = Non
         return _rendering(row)
     if number is None:
         raise NotFoundError(
-            f'song "{found.name}" was never rendered; `thresher song render "{found.name}"` does it'
+            f'song "{found.name}" was never rendered; `thresher song render "{found.name}"` renders it'
         )
     raise NotFoundError(
-        f'song "{found.name}" has no rendering {number}; `thresher song renderings "{found.name}"` shows all'
+        f'song "{found.name}" has no rendering {number}; `thresher song renderings "{found.name}"` lists all'
     )
 
 
 def frozen(catalog: Catalog, name: str, number: int | None = None) -> tuple[Tracklist, Rendering]:
-    """A rendering – the last one, if no number is given – laid out as it was, its clips where they lie now.
+    """Lay out a rendering, by default the last one, as it was. Paths of its clips are where they are now.
 
-    The settings of its song are those of the time. Where a song was renamed since, its name is that which gave the
-    rendering its digest.
+    The settings of its song are those of the time. If the song was renamed later, its name is the one with
+    which the plan has the rendering's digest.
     """
     with catalog.reading() as connection:
         found = find_song(connection, name)
-        then = find_rendering(connection, found, number)
+        then = _find_rendering(connection, found, number)
         plan = _laid_out(connection, found, then)
         names = _names(connection, found)
-    # Older renderings kept the fades only as they were; of clips all shorter than two of them the setting is not
-    # known: that of today may have been that of the time.
+    # Old renderings kept the length of each fade but not the setting. If all clips were shorter than two fades, the
+    # setting is unknown, and the song's present one is tried.
     fades = (plan.fade_frames, round(found.settings.fade * plan.sample_rate))
     for title, fade in itertools.product(names, fades if then.settings is None else fades[:1]):
-        again = replace(plan, song=replace(plan.song, name=title), fade_frames=fade)
-        if is_whole(again, then):
-            return again, then
+        candidate = replace(plan, song=replace(plan.song, name=title), fade_frames=fade)
+        if is_whole(candidate, then.container, then.subtype, then.plan_sha256):
+            return candidate, then
     return plan, then
-
-
-def is_whole(plan: Tracklist, then: Rendering) -> bool:
-    """Whether a plan is that of a rendering, to the last gain."""
-    return plan_sha256(plan, then.container, then.subtype) == then.plan_sha256
-
-
-def plan_sha256(plan: Tracklist, container: str, subtype: str) -> str:
-    """What makes two renderings the same one: everything that reaches the file, and no paths or dates."""
-    tracks = [
-        [track.recording_sha256, track.start_frame, track.end_frame, track.gain, track.mono_channel]
-        for track in plan.tracks
-    ]
-    form = [plan.sample_rate, plan.channels, plan.fade_frames, container, subtype]
-    parts = [form, tags(plan), tracks, *filter(None, [_more(plan, subtype)])]
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _more(plan: Tracklist, subtype: str) -> dict[str, Any]:
-    """What reaches the file besides; nothing for clips end to end as they are, whose digests are older than
-    this."""
-    more: dict[str, Any] = {}
-    ends = [0, *(track.output_start + track.output_frames for track in plan.tracks[:-1])]
-    if ends != [track.output_start for track in plan.tracks]:
-        more["places"] = [[track.output_start, track.crossfade] for track in plan.tracks]
-    if plan.song.settings.lufs is not None:
-        more["ceiling"] = TRUE_PEAK_CEILING
-    elif plan.is_limited:
-        more["ceiling"] = 0.0
-    if plan.song.settings.dither and subtype == "PCM_16":
-        more["dither"] = True
-    return more
-
-
-def faults(plan: Tracklist, then: Rendering) -> Iterator[str]:
-    """What does not add up in what was frozen, in sentences."""
-    if not plan.tracks:
-        yield "it lists no clip"
-    gap = round(plan.song.settings.gap * plan.sample_rate)
-    end = 0
-    for number, track in enumerate(plan.tracks):
-        if track.output_start != end - track.crossfade + (gap if number else 0):
-            yield f"clip {track.clip} does not lie at the end of the one before"
-            break
-        end = track.output_start + track.output_frames
-    if plan.frames != then.frames:
-        yield f"its clips are {plan.frames} frames long, and its file {then.frames}"
-    wrong = [track.clip for track in plan.tracks if not _fits(track, plan)]
-    if wrong:
-        yield f"the places of clips {', '.join(map(str, wrong))} do not fit their spans"
-    if not is_whole(plan, then):
-        yield "its digest is that of other clips, gains or settings"
-
-
-def _fits(track: Track, plan: Tracklist) -> bool:
-    frames = track.end_frame - track.start_frame
-    return frames > 0 and track.output_frames == resampled_frames(frames, track.sample_rate, plan.sample_rate)
-
-
-def tags(plan: Tracklist) -> dict[str, str]:
-    """What a song's file says of itself."""
-    return {"title": plan.song.name, "comment": plan.song.settings.query}
 
 
 def _laid_out(connection: Connection, found: Song, then: Rendering) -> Tracklist:
@@ -171,21 +116,22 @@ def _laid_out(connection: Connection, found: Song, then: Rendering) -> Tracklist
         .order_by(rendering_clip.c.position)
     ).all()
     known = _known(connection, sorted({row.recording_sha256 for row in rows}))
-    fade = max((row.fade_frames for row in rows), default=0)
-    settings = then.settings
-    if settings is None:
-        settings = SongSettings(then.query, then.ordering, then.metric, fade=fade / then.sample_rate)
+    if then.settings is None:
+        fade = max((row.fade_frames for row in rows), default=0)
+        settings = replace(then.known_settings, fade=fade / then.sample_rate)
     else:
-        settings = replace(settings, query=then.query, ordering=then.ordering, metric=then.metric)
-        fade = round(settings.fade * then.sample_rate)
+        fade = round(then.settings.fade * then.sample_rate)
+        settings = replace(
+            then.settings, query=then.query, ordering=parse_ordering(then.ordering), metric=then.metric
+        )
     tracks = tuple(_track(row, known.get(row.recording_sha256)) for row in rows)
     song = replace(found, settings=settings)
-    may_limit = then.settings is not None  # programs that did not keep them had no limiter
+    may_limit = then.settings is not None  # programs that did not keep the settings had no limiter
     return Tracklist(song, tracks, 0, then.sample_rate, then.channels, fade, may_limit=may_limit)
 
 
 def _names(connection: Connection, found: Song) -> list[str]:
-    """What a song is called, then what it was called before, the latest first: the file's title is of its time."""
+    """The song's name, then its earlier names, the latest first. A file's title is the name at the time."""
     names = [found.name]
     for decided in history(connection):
         for change in decided.changes:
@@ -228,7 +174,7 @@ def _rendering(row: Any) -> Rendering:
 
 
 def _known(connection: Connection, sha256s: list[str]) -> dict[str, Any]:
-    """What the catalog knows today of contents: their form, and a place, one where they are now if there is one."""
+    """The format, checkpoint and location of contents as the catalog knows them today, by SHA-256."""
     found: dict[str, Any] = {}
     for chunk in chunks(sha256s):
         rows = connection.execute(
@@ -247,29 +193,22 @@ def _known(connection: Connection, sha256s: list[str]) -> dict[str, Any]:
             .where(recording.c.sha256.in_(chunk))
             .order_by(location.c.missing_since.is_not(None).desc(), location.c.id.desc())
         )
-        found.update((row.sha256, row) for row in rows)  # the last one counts: present, and the earliest
+        found.update(
+            (row.sha256, row) for row in rows
+        )  # the last row wins: present, and the earliest location
     return found
 
 
 def _track(row: Any, known: Any) -> Track:
-    here = known is not None and known.path_text is not None
-    return Track(
-        clip=row.clip_id,
-        recording_sha256=row.recording_sha256,
-        path=known.path_text if here else row.path_text,
-        missing=not here or known.missing_since is not None,
+    """A clip of a rendering, with what the catalog knows about its content today (None if it was forgotten)."""
+    has_location = known is not None and known.path_text is not None
+    track = track_of_columns(
+        row._mapping,
+        missing=not has_location or known.missing_since is not None,
         run=None if known is None else known.run,
         epoch=None if known is None else known.epoch,
         step=None if known is None else known.step,
-        start_frame=row.start_frame,
-        end_frame=row.end_frame,
-        sample_rate=row.sample_rate,
         channels=1 if known is None else known.channels or 1,
-        mono_channel=row.mono_channel,
         subtype="" if known is None else known.subtype or "",
-        gain=row.gain,
-        output_start=row.output_start,
-        output_frames=row.output_frames,
-        crossfade=row.crossfade_frames,
-        transition=row.transition,
     )
+    return replace(track, path=known.path_text) if has_location else track

@@ -1,7 +1,7 @@
-"""A rendering as a JSON file that needs no catalog: enough to make its audio again from the same contents.
+"""The manifest of a rendering: a JSON file from which its audio can be made again without a catalog.
 
-Contents are named by SHA-256, and their files found by it under any folder, whatever they are called there.
-docs/manifest.md describes the format; a program reads the versions that it knows, and refuses others by number.
+Contents are identified by SHA-256, so their files can have any name. docs/manifest.md describes the format. A
+program reads the versions that it knows and refuses others.
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from thresher.curation.renderings.audio_file import versions
-from thresher.curation.renderings.history import Rendering, faults, plan_sha256, tags
-from thresher.curation.songs.songs import Song, SongSettings, check_settings
+from thresher.curation.renderings.history import Rendering
+from thresher.curation.renderings.plan import faults, plan_sha256, tags
+from thresher.curation.songs.settings import SongSettings, check_settings
+from thresher.curation.songs.songs import Song
 from thresher.curation.songs.tracklist import Track, Tracklist
 from thresher.errors import NotFoundError, ThresherError, UsageError
+from thresher.signal.ordering.orderings import parse_ordering
 
 FORMAT = "thresher manifest"
 VERSION = 1
@@ -25,8 +29,9 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class ManifestClip:
-    """One clip of a manifest: the frames `[start_frame, end_frame)` of the content `sha256`, at its `sample_rate`,
-    and where they lie in the song, in frames of the output."""
+    """One clip of a manifest: the frames `[start_frame, end_frame)` of the content `sha256` at its
+    `sample_rate`, and their position and fades in the song, in frames of the output. The fields are the keys in
+    the file."""
 
     clip: int
     sha256: str
@@ -51,7 +56,7 @@ class ManifestClip:
 
 @dataclass(frozen=True)
 class ManifestOutput:
-    """The file that a manifest describes; `sha256` is None where it was never written."""
+    """The audio file that a manifest describes. `sha256` is None if it was never written."""
 
     container: str
     subtype: str
@@ -63,8 +68,8 @@ class ManifestOutput:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the JSON file holds, key by key; `created_at` is in seconds since 1970, UTC, `fade_frames` in frames
-    of the output, `rendering` None for a song that was not rendered."""
+    """The contents of the JSON file, key by key. `created_at` is in seconds since 1970, UTC; `fade_frames` is
+    in frames of the output; `rendering` is None for a song that was not rendered."""
 
     format: str
     version: int
@@ -83,196 +88,185 @@ class Manifest:
     clips: tuple[ManifestClip, ...]
 
 
-def manifest_text(plan: Tracklist, then: Rendering) -> str:
-    """The manifest of a rendering, or of a song as `unrendered` describes it, as JSON."""
+def rendering_manifest(plan: Tracklist, rendering: Rendering) -> Manifest:
+    """The manifest of a rendering. `plan` is the rendering's own, see `history.frozen`."""
+    return _manifest(
+        plan,
+        ManifestOutput(
+            rendering.container,
+            rendering.subtype,
+            plan.sample_rate,
+            plan.channels,
+            plan.frames,
+            rendering.sha256,
+        ),
+        number=rendering.number,
+        created_at=rendering.created_at,
+        digest=rendering.plan_sha256,
+        made_with=rendering.versions,
+    )
+
+
+def song_manifest(plan: Tracklist, container: str, subtype: str) -> Manifest:
+    """The manifest of a song that was not rendered, for a file of that container and subtype."""
+    return _manifest(
+        plan,
+        ManifestOutput(container, subtype, plan.sample_rate, plan.channels, plan.frames, sha256=None),
+        number=None,
+        created_at=time.time(),
+        digest=plan_sha256(plan, container, subtype),
+        made_with=versions(),
+    )
+
+
+def _manifest(
+    plan: Tracklist,
+    output: ManifestOutput,
+    *,
+    number: int | None,
+    created_at: float,
+    digest: str,
+    made_with: Mapping[str, str],
+) -> Manifest:
     settings = plan.song.settings
-    manifest = Manifest(
+    return Manifest(
         format=FORMAT,
         version=VERSION,
         song=plan.song.name,
-        rendering=then.number or None,
-        created_at=then.created_at,
+        rendering=number,
+        created_at=created_at,
         query=settings.query,
-        ordering=settings.ordering,
+        ordering=str(settings.ordering),
         metric=settings.metric,
         settings=settings,
-        versions=dict(then.versions),
+        versions=dict(made_with),
         tags=tags(plan),
-        output=ManifestOutput(
-            container=then.container,
-            subtype=then.subtype,
-            sample_rate=plan.sample_rate,
-            channels=plan.channels,
-            frames=plan.frames,
-            sha256=then.sha256 or None,
-        ),
+        output=output,
         fade_frames=plan.fade_frames,
-        plan_sha256=then.plan_sha256,
+        plan_sha256=digest,
         clips=_clips(plan),
     )
-    return json.dumps(asdict(manifest), ensure_ascii=False, indent=1) + "\n"
+
+
+def manifest_text(manifest: Manifest) -> str:
+    """A manifest as JSON."""
+    content = asdict(manifest)
+    content["settings"]["ordering"] = str(manifest.settings.ordering)
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+_SHARED = {
+    each.name: "recording_sha256" if each.name == "sha256" else each.name
+    for each in fields(ManifestClip)
+    if each.name not in ("fade_in", "fade_out")
+}
+"""The fields of a clip in a manifest that come from a track, and their names there."""
 
 
 def _clips(plan: Tracklist) -> tuple[ManifestClip, ...]:
     return tuple(
         ManifestClip(
-            clip=track.clip,
-            sha256=track.recording_sha256,
-            path=track.path,
-            run=track.run,
-            epoch=track.epoch,
-            step=track.step,
-            start_frame=track.start_frame,
-            end_frame=track.end_frame,
-            sample_rate=track.sample_rate,
-            channels=track.channels,
-            subtype=track.subtype,
-            mono_channel=track.mono_channel,
-            gain=track.gain,
+            **{name: getattr(track, of_track) for name, of_track in _SHARED.items()},
             fade_in=fade_in.frames,
             fade_out=fade_out.frames,
-            crossfade=track.crossfade,
-            output_start=track.output_start,
-            output_frames=track.output_frames,
-            transition=track.transition,
         )
         for track, (fade_in, fade_out) in zip(plan.tracks, plan.fades, strict=True)
     )
 
 
-def unrendered(plan: Tracklist, container: str, subtype: str) -> Rendering:
-    """A song of today as the rendering it would be, of number 0 and without a file."""
-    output = ManifestOutput(container, subtype, plan.sample_rate, plan.channels, plan.frames, sha256=None)
-    digest = plan_sha256(plan, container, subtype)
-    return _rendering(plan.song.settings, len(plan.tracks), output, 0, time.time(), digest, versions())
+def read_manifest(file: str | os.PathLike[str]) -> tuple[Tracklist, Manifest]:
+    """Read a manifest, and lay out the song that it describes.
 
-
-def _rendering(
-    settings: SongSettings,
-    clips: int,
-    output: ManifestOutput,
-    number: int,
-    created_at: float,
-    digest: str,
-    made_with: Mapping[str, str],
-) -> Rendering:
-    """A rendering that no catalog knows."""
-    return Rendering(
-        id=0,
-        number=number,
-        created_at=created_at,
-        clips=clips,
-        query=settings.query,
-        ordering=settings.ordering,
-        metric=settings.metric,
-        path="",
-        container=output.container,
-        subtype=output.subtype,
-        sample_rate=output.sample_rate,
-        channels=output.channels,
-        frames=output.frames,
-        sha256=output.sha256 or "",
-        plan_sha256=digest,
-        versions=made_with,
-        settings=settings,
-    )
-
-
-def read_manifest(file: str | os.PathLike[str]) -> tuple[Tracklist, Rendering]:
-    """What a manifest describes; ThresherError where it is none, or does not add up."""
-    manifest = _checked(Path(file))
-    output, settings = manifest.output, manifest.settings
+    Raises NotFoundError if the file does not exist, and ThresherError if it is not a manifest, has an unknown
+    version, or is not consistent.
+    """
+    manifest = _validated(Path(file))
+    output = manifest.output
     tracks = tuple(
-        Track(
-            clip=each.clip,
-            recording_sha256=each.sha256,
-            path=each.path,
-            missing=False,
-            run=each.run,
-            epoch=each.epoch,
-            step=each.step,
-            start_frame=each.start_frame,
-            end_frame=each.end_frame,
-            sample_rate=each.sample_rate,
-            channels=each.channels,
-            mono_channel=each.mono_channel,
-            subtype=each.subtype,
-            gain=each.gain,
-            output_start=each.output_start,
-            output_frames=each.output_frames,
-            crossfade=each.crossfade,
-            transition=each.transition,
-        )
-        for each in manifest.clips
+        Track(missing=False, **{of_track: getattr(clip, name) for name, of_track in _SHARED.items()})
+        for clip in manifest.clips
     )
-    song = Song(0, manifest.song, settings, manifest.created_at)
+    song = Song(0, manifest.song, manifest.settings, manifest.created_at)
     plan = Tracklist(song, tracks, 0, output.sample_rate, output.channels, manifest.fade_frames)
-    then = _rendering(
-        settings,
-        len(tracks),
-        output,
-        manifest.rendering or 0,
-        manifest.created_at,
-        manifest.plan_sha256,
-        manifest.versions,
-    )
-    wrong = next(_faults(manifest, plan, then), None)
-    if wrong:
-        raise ThresherError(f"{file} was changed or is not whole: {wrong}; write it again with --manifest")
-    return plan, then
+    fault = next(_faults(manifest, plan), None)
+    if fault:
+        raise ThresherError(f"{file} was changed or is damaged: {fault}; write it again with {_WRITER}")
+    return plan, manifest
 
 
-def _faults(manifest: Manifest, plan: Tracklist, then: Rendering) -> Iterator[str]:
-    """What does not add up in a manifest, in sentences; what would keep the rest from being looked at first."""
-    rates = [manifest.output.sample_rate, *(each.sample_rate for each in manifest.clips)]
-    if min(rates) < 1 or manifest.output.channels not in (1, 2) or then.number < 0:
-        yield "a rate, a number or the channels of its output can't be"
+_WRITER = "`thresher song render NAME --manifest`"
+
+
+def _faults(manifest: Manifest, plan: Tracklist) -> Iterator[str]:
+    """The inconsistencies of a manifest, as sentences. The first checks protect the later ones."""
+    output = manifest.output
+    rates = [output.sample_rate, *(each.sample_rate for each in manifest.clips)]
+    if min(rates) < 1 or output.channels not in (1, 2) or (manifest.rendering or 0) < 0:
+        yield "a sample rate, the number of channels or the number of the rendering is out of range"
         return
     try:
         check_settings(manifest.settings)
     except UsageError as error:
-        yield f"its settings can't be: {error}"
-    yield from faults(plan, then)
+        yield f"its settings are invalid: {error}"
+    yield from faults(
+        plan, output.container, output.subtype, frames=output.frames, expected_sha256=manifest.plan_sha256
+    )
     if _clips(plan) != manifest.clips:
-        yield "its fades are others than those of its places"
+        yield "its fades do not match the positions of its clips"
 
 
 def manifest_song(file: Path) -> str | None:
-    """The song whose manifest a file says that it is, whole or not; None where it is none."""
+    """The name of the song in a manifest, which need not be valid; None if the file is not a manifest."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    is_one = isinstance(content, dict) and content.get("format") == FORMAT
-    return str(content.get("song")) if is_one else None
+    is_manifest = isinstance(content, dict) and content.get("format") == FORMAT
+    return str(content.get("song")) if is_manifest else None
 
 
-def _checked(file: Path) -> Manifest:
+def _validated(file: Path) -> Manifest:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        text = file.read_text(encoding="utf-8")
-        content = json.loads(text)
+        content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise NotFoundError(
-            f"there is no manifest {file}; `thresher song render NAME --manifest` writes one"
-        ) from error
+        raise NotFoundError(f"there is no manifest {file}; {_WRITER} writes one") from error
     except (OSError, ValueError) as error:
         raise ThresherError(f"{file} can't be read as JSON: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ThresherError(
-            f"{file} is no manifest of a song; `thresher song render NAME --manifest` writes one"
-        )
+        raise ThresherError(f"{file} is not the manifest of a song; {_WRITER} writes one")
     if content.get("version") != VERSION:
         raise ThresherError(
-            f"{file} is a manifest of version {content.get('version')}, and this program reads version {VERSION}; "
+            f"{file} is a manifest of version {content.get('version')}, but this program reads version {VERSION}; "
             "a newer thresher may read it"
         )
     try:
+        text = json.dumps(_modern(content))
         return TypeAdapter(Manifest).validate_json(text, strict=True)
+    except UsageError as error:
+        raise ThresherError(f"{file}, settings.ordering: {error}; write it again with {_WRITER}") from error
     except ValidationError as error:
         mistake = error.errors()[0]
         where = ".".join(map(str, mistake["loc"]))
         raise ThresherError(
-            f"{file}, {where}: {mistake['msg'].lower()}; write it again with --manifest"
+            f"{file}, {where}: {mistake['msg'].lower()}; write it again with {_WRITER}"
         ) from error
+
+
+def _modern(content: dict[str, Any]) -> dict[str, Any]:
+    """The contents of a manifest with the keys and values of today's dataclasses, not validated yet.
+
+    The key `transition` was called `seam` once. An ordering is text in the file.
+    """
+    content = dict(content)
+    if isinstance(settings := content.get("settings"), dict):
+        text = settings.get("ordering")
+        ordering = asdict(parse_ordering(text)) if isinstance(text, str) else None
+        content["settings"] = {**settings, "ordering": ordering}
+    if isinstance(clips := content.get("clips"), list):
+        content["clips"] = [
+            {"transition": each["seam"], **each} if isinstance(each, dict) and "seam" in each else each
+            for each in clips
+        ]
+    return content

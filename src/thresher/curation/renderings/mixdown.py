@@ -1,7 +1,7 @@
-"""A tracklist as sound: clips decoded, cut, resampled, mixed down, faded, joined and held under full scale.
+"""Mix a tracklist down: decode, cut, resample, fade and join its clips, and limit the sum.
 
-Clips are prepared a few ahead of the writer; memory depends on the longest clip, not on the song. Blocks are as in
-`signal/mix.py`, and leave as the samples that the encoder takes.
+A few clips are prepared ahead of the writer, so memory depends on the longest clip, not on the song. Blocks are
+as in `signal/mixing/mix.py`; the last step converts them to the samples that the encoder takes.
 """
 
 from __future__ import annotations
@@ -21,21 +21,22 @@ from thresher.errors import AudioError
 from thresher.signal.features.loudness import LoudnessMeter
 from thresher.signal.mixing.dither import Dither
 from thresher.signal.mixing.limiter import Limiter
-from thresher.signal.mixing.mix import Block, Fade, Resampler, downmix, fade_edges, join
+from thresher.signal.mixing.mix import Block, Fade, downmix, fade_edges, join
+from thresher.signal.mixing.resampling import Resampler
 
 AHEAD_FRAMES = 8_000_000
-"""Clips up to this many samples are prepared ahead of the writer; longer ones are streamed in their turn."""
+"""The number of samples up to which a clip is prepared ahead of the writer. Longer clips are streamed."""
 
-HEARD = 10 ** (-0.1 / 20)
-"""A gain that is nearer to 1 is not worth telling: 0.1 dB."""
+AUDIBLE = 10 ** (-0.1 / 20)
+"""The gain of -0.1 dB. A limiter that only applied gains closer to 1 is not reported."""
 
 
 @dataclass(frozen=True)
 class Limiting:
-    """What was turned down so that the sum of the clips would not clip: `clips` with the most of each, in dB
-    below 0.
+    """What the limiter turned down so that the sum of the clips stays under the ceiling.
 
-    `seconds` were touched in all, by `most` dB at the worst, `at` seconds into the song.
+    `clips` holds the largest reduction of each clip that was turned down, in dB, below 0. In total, `seconds`
+    of the song were turned down. The largest reduction is `most` dB, `at` seconds into the song.
     """
 
     seconds: float
@@ -46,10 +47,10 @@ class Limiting:
 
 @dataclass
 class Mix:
-    """A song's sound: `blocks` may be taken once.
+    """The audio of a song. `blocks` can be iterated once.
 
-    When they are, `limiting` tells what was limited, if anything, and `loudness` how loud the whole has come
-    out, in LUFS, where clips are brought to a loudness.
+    Afterwards, `limiting` says what was limited, if anything, and `loudness` is that of the whole song in LUFS,
+    if its clips are brought to a loudness.
     """
 
     plan: Tracklist
@@ -60,7 +61,7 @@ class Mix:
     loudness: float | None = field(default=None, init=False)
 
     def blocks(self) -> Iterator[NDArray[Any]]:
-        """The song's blocks in order, shape (frames, channels) each, as its encoder takes them."""
+        """The blocks of the song in order, shape (frames, channels) each, as samples for its encoder."""
         plan = self.plan
         spans = [(track.output_start, track.output_start + track.output_frames) for track in plan.tracks]
         limiter = _limiter(plan)
@@ -84,7 +85,7 @@ class Mix:
             self.limiting = _limiting(plan, limiter)
 
     def clips(self, subtype: str) -> Iterator[Iterable[NDArray[Any]]]:
-        """The blocks of each clip, as the encoder takes samples of a subtype, or as floats for none."""
+        """The blocks of each clip, as samples for an encoder of that subtype, or as floats if it is empty."""
         plan = self.plan
 
         def tasks() -> Iterator[tuple[_Clip, _Clip | None]]:
@@ -93,10 +94,10 @@ class Mix:
                     track, self.files[track.recording_sha256], fades, plan.sample_rate, plan.channels, subtype
                 )
                 size = (track.end_frame - track.start_frame) * track.channels
-                # there is nothing to prepare in samples that are only copied
+                # a clip whose samples are only copied needs no preparation
                 yield clip, None if clip.needs_no_change or size > AHEAD_FRAMES else clip
 
-        with Workers("threads", ahead=2) as workers:  # more would only hold more clips
+        with Workers("threads", ahead=2) as workers:  # more would only hold more clips in memory
             for done, (clip, prepared) in enumerate(workers.map(_prepared, tasks()), start=1):
                 assert not isinstance(prepared, WorkerDied)
                 yield clip.blocks() if prepared is None else prepared
@@ -118,17 +119,17 @@ def _limited(blocks: Iterator[Block], limiter: Limiter, channels: int) -> Iterat
 
 
 def _limiting(plan: Tracklist, limiter: Limiter) -> Limiting | None:
-    """What a limiter did to the clips of a song; None where that can't be heard."""
+    """What a limiter did to the clips of a song; None if it was inaudible."""
     lowest, at = limiter.lowest_gain(0, plan.frames)
-    if lowest > HEARD:
+    if lowest > AUDIBLE:
         return None
     spans = ((track, track.output_start, track.output_start + track.output_frames) for track in plan.tracks)
     gains = {track.clip: limiter.lowest_gain(start, end)[0] for track, start, end in spans}
     return Limiting(
-        limiter.reduced_frames(HEARD) / plan.sample_rate,
+        limiter.reduced_frames(AUDIBLE) / plan.sample_rate,
         _decibels(lowest),
         at / plan.sample_rate,
-        {clip: _decibels(gain) for clip, gain in gains.items() if gain <= HEARD},
+        {clip: _decibels(gain) for clip, gain in gains.items() if gain <= AUDIBLE},
     )
 
 
@@ -138,7 +139,7 @@ def _decibels(gain: float) -> float:
 
 @dataclass(frozen=True)
 class _Clip:
-    """A track, the file that holds its content now, and how the song wants it."""
+    """A track, the file that holds its contents now, and the format that the song needs."""
 
     track: Track
     file: bytes
@@ -148,7 +149,7 @@ class _Clip:
     subtype: str
 
     def blocks(self) -> Iterator[NDArray[Any]]:
-        """Gain, channels, rate, fades; exactly `output_frames` frames."""
+        """The clip with the gain, channels, sample rate and fades of the song; exactly `output_frames` frames."""
         track = self.track
         total, position = track.output_frames, 0
         with AudioReader(self.file) as reader:
@@ -158,18 +159,18 @@ class _Clip:
                 position += len(block)
         if position != total:
             raise AudioError(
-                f"clip {track.clip} gave {position} of {total} frames; `thresher ingest` {track.path} again"
+                f"clip {track.clip} has {position} of {total} frames; `thresher ingest` {track.path} again"
             )
 
     @property
     def needs_no_change(self) -> bool:
-        """Whether the clip's own 16-bit samples are those of the song, but for the fades."""
+        """Whether the song contains the clip's own 16-bit samples, except in its fades."""
         track = self.track
-        theirs = (track.subtype, track.sample_rate, track.channels, track.gain)
-        return theirs == ("PCM_16", self.sample_rate, self.channels, 1) and self.subtype == "PCM_16"
+        form = (track.subtype, track.sample_rate, track.channels, track.gain)
+        return form == ("PCM_16", self.sample_rate, self.channels, 1) and self.subtype == "PCM_16"
 
     def _copied(self, reader: AudioReader) -> Iterator[NDArray[Any]]:
-        """The span as floats where it fades, and as the file's own samples in between."""
+        """The span, as floats in the fades and as the file's own samples in between."""
         start, end = self.track.start_frame, self.track.end_frame
         rising, falling = (fade.frames for fade in self.fades)
         yield from reader.blocks(start, start + rising)

@@ -1,4 +1,4 @@
-"""Render a song: stream its clips into one file, and freeze what made it as a numbered rendering."""
+"""Render a song: write its clips into one audio file, and store the plan as a numbered rendering."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from thresher.catalog.schema import rendering_clip
 from thresher.curation.renderings.audio_file import (
     Earlier,
     SongFile,
-    Written,
+    WrittenFile,
     audio_target,
     format_of,
     subtype_of,
@@ -31,25 +31,26 @@ from thresher.curation.renderings.audio_file import (
     versions,
     write_song,
 )
-from thresher.curation.renderings.history import frozen, plan_sha256
-from thresher.curation.renderings.manifest import manifest_song, manifest_text
+from thresher.curation.renderings.history import Rendering, frozen
+from thresher.curation.renderings.manifest import manifest_song, manifest_text, rendering_manifest
 from thresher.curation.renderings.mixdown import Limiting
+from thresher.curation.renderings.plan import plan_sha256, track_columns
 from thresher.curation.songs.tracklist import Track, Tracklist, tracklist, without
 from thresher.curation.workers import Progress, no_progress
 from thresher.errors import NotFoundError, UsageError
-from thresher.formatting import listed
+from thresher.formatting import counted, listed
 
 
 @dataclass(frozen=True)
 class RenderReport:
-    """What a render made, or for a dry run would make.
+    """What a render wrote, or what a dry run would write.
 
-    `number` is the rendering's, None where it was made from a manifest; `is_new` tells whether the plan was new,
-    `same_bytes` whether an earlier rendering of the same plan had the same audio (None where there was none to
-    compare with). Where it had not, `largest_difference` is that of two samples, full scale being 1, if the
-    earlier file is still there as it was. `limited` tells what was turned down to keep the sum of clips under
-    full scale, if anything. `loudness` is that of the whole in LUFS, where clips are brought to one. `manifest`
-    is where that was written.
+    `number` is that of the rendering, None for a song without one. `is_new` says whether the plan is new.
+    `same_bytes` says whether the file equals that of the earlier rendering of the same plan, None if there is
+    none. If it differs, `largest_difference` is the largest difference of a sample, full scale being 1, or None
+    if the earlier file no longer exists unchanged. `limited` says what the limiter turned down, if anything.
+    `loudness` is that of the whole song in LUFS, if its clips are brought to a loudness. `manifest` is the path
+    of the manifest, if one was written.
     """
 
     song: str
@@ -63,7 +64,7 @@ class RenderReport:
     clips: int
     left_out: int
     missing: tuple[str, ...]
-    unmet: tuple[str, ...]
+    edits_not_applied: tuple[str, ...]
     sha256: str | None
     is_new: bool
     same_bytes: bool | None
@@ -87,51 +88,41 @@ def render(
     overwrite: bool = False,
     progress: Progress = no_progress,
 ) -> RenderReport:
-    """Write the song of that name to `output` (default: its name, as WAV, in the current folder).
+    """Write a song to `output`, by default to NAME.wav in the current folder, and store it as a rendering.
 
-    With the number of a `rendering` that one again, from the same content wherever it lies now, whatever the
-    song is today (default: its name and number). `manifest` asks for one, beside the output or at a path. Clips
-    whose files are missing stop it (NotFoundError lists them) unless `without_missing`; a file that is no
-    rendering of this song is not replaced unless `overwrite`. A dry run stops where the render would.
+    With the number of a `rendering`, write that rendering again (by default to "NAME NUMBER" and its suffix),
+    from the same contents wherever they are now, whatever the song is today. `manifest` writes a manifest too:
+    True next to the output, or to a path.
+
+    Raises NotFoundError, which lists them, if source files are missing, unless `without_missing` leaves their
+    clips out. Raises UsageError if `output` exists and is not a rendering of this song, unless `overwrite`; a
+    clip of the catalog is never overwritten. A dry run raises the same errors and writes nothing.
     """
     begun = time.monotonic()
-    then = None
-    if rendering is None:
-        plan = tracklist(catalog, name)
-        target = audio_target(output, f"{name}.wav")
-    else:
-        plan, then = frozen(catalog, name, rendering)
-        target = audio_target(output, f"{name} {rendering}{suffix_of(then.container)}")
-        if without_missing:
-            raise UsageError("a rendering is made again whole or not at all; leave out --without-missing")
+    plan, then, target = _plan(catalog, name, rendering, output)
     form = format_of(target)
     if then is not None and form.container != then.container:
         raise UsageError(
             f"rendering {then.number} is {then.container}; give -o FILE{suffix_of(then.container)}"
         )
-    files, missing = source_files(catalog, plan)
-    if missing and without_missing and len(missing) == len(plan.tracks):
-        raise NotFoundError(_missing_sentence(name, missing, instead=""))
-    if missing and without_missing:
-        plan = without(catalog, plan, {track.clip for track in missing})
-    elif missing:
-        raise NotFoundError(_missing_sentence(name, missing))
+    if then is not None and without_missing:
+        raise UsageError("a rendering is always made again completely; leave out --without-missing")
+    plan, files, missing = _sources(catalog, name, plan, without_missing=without_missing)
     if not plan.tracks:
         raise NotFoundError(
-            f'song "{name}" has no clips to render; `thresher song show "{name}"` tells its query'
+            f'song "{name}" has no clips to render; `thresher song show "{name}"` shows its query'
         )
-    subtype = then.subtype if then else subtype_of(plan, form)
-    song_file = SongFile(target, form.container, subtype)
-    digest = then.plan_sha256 if then else plan_sha256(plan, form.container, subtype)
+    song_file = SongFile(target, form.container, then.subtype if then else subtype_of(plan, form))
+    digest = then.plan_sha256 if then else plan_sha256(plan, song_file.container, song_file.subtype)
     _check_target(catalog, plan, target, overwrite=overwrite)
-    beside = _manifest_target(name, target, manifest, overwrite=overwrite)
+    manifest_file = _manifest_target(name, target, manifest, overwrite=overwrite)
     earlier = _earlier(catalog, plan, digest)
     number, written, same = (None if earlier is None else earlier.number), None, None
     if not dry_run:
         written = write_song(plan, files, song_file, progress, earlier)
-        number, same = _record(catalog, plan, song_file, digest, written.sha256)
-        if beside is not None:
-            write_text(beside, manifest_text(*frozen(catalog, name, number)))
+        number, same = _store(catalog, plan, song_file, digest, written.sha256)
+        if manifest_file is not None:
+            write_text(manifest_file, manifest_text(rendering_manifest(*frozen(catalog, name, number))))
     return report_of(
         name,
         plan,
@@ -142,12 +133,36 @@ def render(
         missing=tuple(track.path for track in missing),
         is_new=number is None if dry_run else same is None,
         same_bytes=same,
-        manifest=beside,
+        manifest=manifest_file,
     )
 
 
+def _plan(
+    catalog: Catalog, name: str, number: int | None, output: str | os.PathLike[str] | None
+) -> tuple[Tracklist, Rendering | None, Path]:
+    """What to render and where to: the song as it is today, or the rendering of that number."""
+    if number is None:
+        return tracklist(catalog, name), None, audio_target(output, f"{name}.wav")
+    plan, then = frozen(catalog, name, number)
+    return plan, then, audio_target(output, f"{name} {number}{suffix_of(then.container)}")
+
+
+def _sources(
+    catalog: Catalog, name: str, plan: Tracklist, *, without_missing: bool
+) -> tuple[Tracklist, dict[str, bytes], list[Track]]:
+    """The plan, its source files, and the tracks that are left out because their files are missing."""
+    files, missing = source_files(catalog, plan)
+    if missing and not without_missing:
+        raise NotFoundError(_missing_sentence(name, missing, "or leave them out with --without-missing"))
+    if missing and len(missing) == len(plan.tracks):
+        raise NotFoundError(_missing_sentence(name, missing))
+    if missing:
+        plan = without(catalog, plan, {track.clip for track in missing})
+    return plan, files, missing
+
+
 def source_files(catalog: Catalog, plan: Tracklist) -> tuple[dict[str, bytes], list[Track]]:
-    """A file for each content of a song, by its SHA-256, and the tracks that have none."""
+    """The source files of a plan by the SHA-256 of their contents, and the tracks whose files are missing."""
     files = content_files(catalog, {track.recording_sha256 for track in plan.tracks})
     return files, [track for track in plan.tracks if track.recording_sha256 not in files]
 
@@ -156,7 +171,7 @@ def report_of(
     name: str,
     plan: Tracklist,
     song_file: SongFile,
-    written: Written | None,
+    written: WrittenFile | None,
     begun: float,
     *,
     number: int | None,
@@ -165,8 +180,7 @@ def report_of(
     same_bytes: bool | None,
     manifest: Path | None,
 ) -> RenderReport:
-    """What is told of a render of the song of that name that began at `begun`, of the monotonic clock; a dry one
-    where nothing was written."""
+    """The report of a render that began at `begun` on the monotonic clock. Nothing written means a dry run."""
     return RenderReport(
         name,
         number,
@@ -179,7 +193,7 @@ def report_of(
         len(plan.tracks),
         plan.left_out,
         missing,
-        plan.unmet,
+        plan.edits_not_applied,
         None if written is None else written.sha256,
         is_new,
         same_bytes,
@@ -195,18 +209,18 @@ def report_of(
 # -- the output --------------------------------------------------------------------------------------------
 
 
-def _missing_sentence(
-    name: str, missing: list[Track], instead: str = ", or render what is there with --without-missing"
-) -> str:
+def _missing_sentence(name: str, missing: list[Track], alternative: str = "") -> str:
     names = listed([track.path for track in missing])
-    which = "clip whose file is" if len(missing) == 1 else "clips whose files are"
+    verb = "is" if len(missing) == 1 else "are"
+    files = counted(len(missing), "clip") + (" whose file" if len(missing) == 1 else " whose files")
     return (
-        f'song "{name}" needs {len(missing)} {which} missing ({names}); put '
-        f"{'it' if len(missing) == 1 else 'them'} back and `thresher ingest` the folder{instead}"
+        f'song "{name}" needs {files} {verb} missing ({names}); restore and `thresher ingest` '
+        f"{'it' if len(missing) == 1 else 'them'}{f', {alternative}' if alternative else ''}"
     )
 
 
 def _check_target(catalog: Catalog, plan: Tracklist, target: Path, *, overwrite: bool) -> None:
+    """Raise UsageError if the target is a clip of the catalog, or a file that is not a rendering of this song."""
     stored = catalog.stored(target)
     with catalog.reading() as connection:
         own = {
@@ -221,27 +235,27 @@ def _check_target(catalog: Catalog, plan: Tracklist, target: Path, *, overwrite:
         raise UsageError(f"{target} is a clip of the catalog and is not overwritten; give another -o FILE")
     if overwrite or not target.exists() or stored.path_text in own:
         return
-    # a rendering may be written to several places, of which the first is remembered
+    # a rendering may have been written to several paths, of which only the first is stored
     if sha256_file(os.fsencode(target)) not in own.values():
         raise UsageError(
-            f'{target} exists and is no rendering of "{plan.song.name}"; give another -o FILE or --overwrite'
+            f'{target} exists and is not a rendering of "{plan.song.name}"; give another -o FILE, or --overwrite'
         )
 
 
 def _manifest_target(
     name: str, target: Path, wanted: str | os.PathLike[str] | bool, *, overwrite: bool
 ) -> Path | None:
-    """Where a manifest goes; UsageError where that is no file of its own, or another one is there."""
+    """The path of the manifest. Raises UsageError if another file is there or its name does not end in .json."""
     if wanted is False:
         return None
-    beside = target.with_name(f"{target.name}.manifest.json") if wanted is True else target_of(wanted, "")
-    if beside.suffix.lower() != ".json":
-        raise UsageError(f'"{beside.name}" does not end in .json, as a manifest does')
-    if os.path.lexists(beside) and not overwrite and manifest_song(beside) != name:
+    file = target.with_name(f"{target.name}.manifest.json") if wanted is True else target_of(wanted, "")
+    if file.suffix.lower() != ".json":
+        raise UsageError(f'"{file.name}" does not end in .json; give a manifest a name that does')
+    if os.path.lexists(file) and not overwrite and manifest_song(file) != name:
         raise UsageError(
-            f'{beside} exists and is no manifest of "{name}"; give another --manifest FILE or --overwrite'
+            f'{file} exists and is not a manifest of "{name}"; give another --manifest-file FILE, or --overwrite'
         )
-    return beside
+    return file
 
 
 # -- the rendering as history ------------------------------------------------------------------------------
@@ -263,15 +277,14 @@ def _same_plan(connection: Connection, plan: Tracklist, digest: str) -> Any:
     ).one_or_none()
 
 
-def _record(
-    catalog: Catalog,
-    plan: Tracklist,
-    song_file: SongFile,
-    digest: str,
-    sha256: str,
+def _store(
+    catalog: Catalog, plan: Tracklist, song_file: SongFile, digest: str, sha256: str
 ) -> tuple[int, bool | None]:
-    """Number of the rendering, and whether an earlier one of the same plan had the same audio."""
-    settings = plan.song.settings
+    """Store a rendering, unless the same plan was rendered before.
+
+    Returns its number, and whether the file equals that of the earlier rendering (None if there is none).
+    """
+    settings = plan.song.settings.plain()
     with catalog.writing() as connection:
         same = _same_plan(connection, plan, digest)
         if same is not None:
@@ -285,9 +298,7 @@ def _record(
             "number": number,
             "created_at": time.time(),
             "plan_sha256": digest,
-            "query": settings.query,
-            "ordering": settings.ordering,
-            "metric": settings.metric,
+            **{name: settings[name] for name in ("query", "ordering", "metric")},
             "path_text": catalog.stored(song_file.target).path_text,
             "container": song_file.container,
             "subtype": song_file.subtype,
@@ -295,31 +306,18 @@ def _record(
             "channels": plan.channels,
             "frames": plan.frames,
             "sha256": sha256,
-            "settings": json.dumps(settings.plain(), sort_keys=True),
+            "settings": json.dumps(settings, sort_keys=True),
             "versions": json.dumps(versions(), sort_keys=True),
         }
         rendering_id = insert_row(connection, rendering_table, values)
-        connection.execute(
-            insert(rendering_clip),
-            [
-                {
-                    "rendering_id": rendering_id,
-                    "position": position,
-                    "clip_id": track.clip,
-                    "recording_sha256": track.recording_sha256,
-                    "path_text": track.path,
-                    "start_frame": track.start_frame,
-                    "end_frame": track.end_frame,
-                    "sample_rate": track.sample_rate,
-                    "mono_channel": track.mono_channel,
-                    "gain": track.gain,
-                    "fade_frames": min(plan.fade_frames, track.output_frames // 2),
-                    "output_start": track.output_start,
-                    "output_frames": track.output_frames,
-                    "crossfade_frames": track.crossfade,
-                    "transition": track.transition,
-                }
-                for position, track in enumerate(plan.tracks)
-            ],
-        )
+        clips = [
+            {
+                "rendering_id": rendering_id,
+                "position": position,
+                "fade_frames": min(plan.fade_frames, track.output_frames // 2),
+                **track_columns(track),
+            }
+            for position, track in enumerate(plan.tracks)
+        ]
+        connection.execute(insert(rendering_clip), clips)
     return number, None

@@ -1,4 +1,4 @@
-"""Whether a rendering can be trusted and made again: its sources, its file, and its own account of itself."""
+"""Verify a rendering: its source files, its own file, and whether the stored plan is consistent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Literal
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import FileState, check_file, known_files
-from thresher.curation.renderings.history import faults, frozen
+from thresher.curation.renderings.history import frozen
+from thresher.curation.renderings.plan import faults
 from thresher.curation.workers import Progress, no_progress
 
 State = Literal["unchanged", "changed", "missing"]
@@ -17,8 +18,8 @@ State = Literal["unchanged", "changed", "missing"]
 
 @dataclass(frozen=True)
 class SongReport:
-    """What became of a rendering: paths of `sources` that are "missing" or "changed", the state of its `file`, and
-    what is wrong with its `account`, in sentences."""
+    """The state of a rendering: paths of source files that are `missing` or `changed`, the state of its own
+    `file`, and the `faults` of the stored plan as sentences."""
 
     song: str
     number: int
@@ -27,24 +28,25 @@ class SongReport:
     changed: tuple[str, ...]
     path: str
     file: State
-    account: tuple[str, ...]
+    faults: tuple[str, ...]
 
     @property
     def is_sound(self) -> bool:
-        """Whether all is as it was."""
-        return not (self.missing or self.changed or self.account) and self.file == "unchanged"
+        """Whether nothing changed and nothing is missing."""
+        return not (self.missing or self.changed or self.faults) and self.file == "unchanged"
 
 
 def verify_song(
     catalog: Catalog, name: str, number: int | None = None, progress: Progress = no_progress
 ) -> SongReport:
-    """Check a rendering of a song, by default the last one; every file it is made of is read."""
+    """Check a rendering of a song, by default the last one. All its source files are read."""
     plan, then = frozen(catalog, name, number)
     sources = {track.recording_sha256: track for track in plan.tracks}
     states: dict[State, list[str]] = {"unchanged": [], "changed": [], "missing": []}
-    for done, (sha256, places) in enumerate(known_files(catalog, list(sources)).items(), start=1):
-        states[_state([place.path for place in places], sha256)].append(sources[sha256].path)
+    for done, (sha256, known) in enumerate(known_files(catalog, list(sources)).items(), start=1):
+        states[_state([each.path for each in known], sha256)].append(sources[sha256].path)
         progress("verifying", done, len(sources))
+    found = faults(plan, then.container, then.subtype, frames=then.frames, expected_sha256=then.plan_sha256)
     return SongReport(
         name,
         then.number,
@@ -53,12 +55,12 @@ def verify_song(
         tuple(states["changed"]),
         then.path,
         _state([catalog.absolute(os.fsencode(then.path))], then.sha256),
-        tuple(faults(plan, then)),
+        tuple(found),
     )
 
 
 def _state(paths: Sequence[bytes], sha256: str) -> State:
-    """Whether one of these files has that content, another one, or there is none."""
+    """Whether one of these files has the content, only other contents are there, or no file is."""
     found = [check_file(path, sha256).state for path in paths]
     if FileState.INTACT in found:
         return "unchanged"

@@ -1,4 +1,4 @@
-"""How loud a clip is as it lies in a song, whose channels may be others than its own."""
+"""The loudness of each clip as it sounds in a song, which may have a different number of channels."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from thresher.signal.features.loudness import LoudnessMeter
 from thresher.signal.mixing.mix import downmix
 
 BOTH_SIDES = 10 * math.log10(2)
-"""What one channel gains, in LU, when it sounds from both sides: BS.1770 adds the power of channels."""
+"""The gain in LU of one channel that is played on both sides: ITU-R BS.1770 adds the power of the channels."""
 
 
 @dataclass(frozen=True)
 class Sound:
-    """A clip's span, in frames, and its loudness alone in LUFS, if it has one; `file` is for those to be read."""
+    """A clip's span in frames, and the loudness of the clip alone in LUFS (None if it has none).
+
+    `file` holds the clip's audio; it is needed only for clips whose channels have to be mixed.
+    """
 
     file: bytes | None
     start_frame: int
@@ -30,25 +33,25 @@ class Sound:
 
 
 def song_loudness(sounds: Iterable[Sound], channels: int) -> list[float | None]:
-    """The integrated loudness in LUFS of each clip, mixed to 1 or 2 channels; None where it has none.
+    """The integrated loudness of each clip in LUFS, mixed to 1 or 2 channels; None for clips that have none.
 
-    What ingest measured is taken where it is that of the song, or is told from it; a clip whose channels have to be
-    mixed is read. Without its file, its own loudness less what both sides add is a guess.
+    The loudness that ingest measured is used, or converted, where that is exact. A clip whose channels have to be
+    mixed is read and measured. If its file is missing, the result is an estimate from its own loudness.
     """
     with Workers("threads") as workers:
-        tasks = ((each, (each, channels) if _is_to_be_read(each, channels) else None) for each in sounds)
+        tasks = ((each, (each, channels) if _has_to_be_read(each, channels) else None) for each in sounds)
         found = []
         for sound, measured in workers.map(_measured, tasks):
             assert not isinstance(measured, WorkerDied)
-            found.append(_told(sound, channels) if measured is None else measured[0])
+            found.append(_converted(sound, channels) if measured is None else measured[0])
         return found
 
 
-def _is_to_be_read(sound: Sound, channels: int) -> bool:
+def _has_to_be_read(sound: Sound, channels: int) -> bool:
     return sound.file is not None and sound.channels not in (1, channels)
 
 
-def _told(sound: Sound, channels: int) -> float | None:
+def _converted(sound: Sound, channels: int) -> float | None:
     if sound.loudness is None or sound.channels == channels:
         return sound.loudness
     return sound.loudness + (BOTH_SIDES if channels > sound.channels else -BOTH_SIDES)
@@ -62,5 +65,5 @@ def _measured(argument: tuple[Sound, int]) -> tuple[float | None] | None:
             for block in reader.blocks(sound.start_frame, sound.end_frame):
                 meter.update(downmix(block, channels, sound.mono_channel))
     except (OSError, AudioError):
-        return None  # what is wrong with it is for the render to say
+        return None  # the render reports what is wrong with the file
     return (meter.integrated(),)

@@ -1,73 +1,125 @@
-"""The sequence of a song's clips today: what its query finds, in its ordering, with what was edited by hand."""
+"""The sequence of a song's clips today: the clips that match its query, in its ordering, with its edits applied."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from sqlalchemy import Connection
 
-from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.edits import LAST
 from thresher.catalog.schema import USABLE_STATUSES, clip, recording
-from thresher.curation.clips.selection import select_ids
-from thresher.curation.songs.songs import Song, SongSettings
-from thresher.signal.metrics.registry import find_metric
-from thresher.signal.ordering import orderings as ordering
-from thresher.signal.ordering.chain import chain
-from thresher.signal.ordering.pins import place, unmet
+from thresher.curation.songs.settings import SongSettings
+from thresher.curation.songs.songs import Song, matching_clips
+from thresher.signal.ordering.pins import displaced, place
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
 class Arranged:
-    """Ids of a song's clips in sequence: its `body`, and what has to be the end of it, wherever its limits cut.
+    """Ids of a song's clips in sequence: its `body`, and the `final` clips, which end the song wherever it is cut.
 
-    `unmet` are clips whose edits can't be had, with a sentence that says why.
+    `not_applied` holds clips whose edits could not be applied, each with a sentence that says why.
     """
 
     body: tuple[int, ...]
     final: tuple[int, ...]
-    unmet: tuple[tuple[int, str], ...]
+    not_applied: tuple[tuple[int, str], ...]
 
 
 def arranged(catalog: Catalog, connection: Connection, found: Song) -> Arranged:
-    """The song's clips in its ordering, with what was edited by hand."""
-    edits, chosen = found.settings.edits, ordering.parse_ordering(found.settings.ordering)
-    order = _ordered(catalog, connection, found)
-    known = set(order)
-    places = {clip_id: at - 1 for clip_id, at in edits.pins if at != LAST}
-    last = next((clip_id for clip_id, at in edits.pins if at == LAST), chosen.end)
+    """The song's clips in its ordering, with its edits applied."""
+    clips = matching_clips(catalog, connection, found)
+    return with_edits(connection, found.settings, ordered(connection, found.settings, clips))
+
+
+def ordered(connection: Connection, settings: SongSettings, clips: Sequence[int]) -> list[int]:
+    """The clips in the song's ordering. For a field ordering, `clips` are sorted by that field already."""
+    ordering = settings.ordering
+    if ordering.name == "field":
+        return list(clips)
+    ids = sorted(clips)
+    if ordering.name == "manual":
+        known = set(ids)
+        listed = [clip_id for clip_id in settings.manual or () if clip_id in known]
+        return [*listed, *sorted(known - set(listed))]
+    return [ids[position] for position in _positions(connection, settings, ids)]
+
+
+def _positions(connection: Connection, settings: SongSettings, ids: Sequence[int]) -> list[int]:
+    """The positions of `ids` in the song's ordering; numerical libraries are imported only here."""
+    import numpy as np
+
+    ordering, array = settings.ordering, np.array(ids, dtype=np.int64)
+    if ordering.name == "shuffle":
+        from thresher.signal.ordering.shuffle import shuffle
+
+        found = shuffle(array, ordering.seed or 0)
+    elif ordering.name == "pairs":
+        from thresher.signal.ordering.pairs import pairs
+
+        found = pairs(_scores_between(connection, settings, ids), array)
+    else:
+        from thresher.signal.ordering.chain import chain
+
+        # a pinned clip that no longer matches the query pins nothing
+        start, end = (ids.index(pin) if pin in ids else None for pin in _ends(settings, ids))
+        found = chain(_scores_between(connection, settings, ids), array, start, end)
+    positions: list[int] = found.tolist()
+    return positions
+
+
+def _ends(settings: SongSettings, ids: Sequence[int]) -> tuple[int | None, int | None]:
+    """The first and last clip of a chain: those pinned by hand, else those of its ordering."""
+    by_hand = {position: clip_id for clip_id, position in settings.edits.pins if clip_id in ids}
+    first, last = by_hand.get(1, settings.ordering.start), by_hand.get(LAST, settings.ordering.end)
+    return first, (None if last == first else last)
+
+
+def _scores_between(connection: Connection, settings: SongSettings, ids: Sequence[int]) -> NDArray[Any]:
+    from thresher.catalog import score_reads, scores
+    from thresher.signal.metrics.registry import find_metric
+
+    metric = find_metric(settings.metric)
+    return score_reads.between(connection, scores.metric_id(connection, metric.name, metric.version), ids)
+
+
+def with_edits(connection: Connection, settings: SongSettings, order: Sequence[int]) -> Arranged:
+    """A sequence of clips with the song's edits applied."""
+    edits, known = settings.edits, set(order)
+    positions = {clip_id: position - 1 for clip_id, position in edits.pins if position != LAST}
+    last = next((clip_id for clip_id, position in edits.pins if position == LAST), settings.ordering.end)
     final = _group_before(last, edits.together, known) if last in known else []
-    body = place([each for each in order if each not in final], places, edits.together)
-    manual = found.settings.manual or () if chosen.name == "manual" else ()
-    named = {*places, *(each for pair in edits.together for each in pair), *edits.added, *manual}
-    named |= {clip_id for clip_id in (chosen.start, last) if clip_id is not None}
-    off_place, apart = unmet((*body, *final), places, edits.together)
-    sentences = [
-        (clip_id, f"clip {clip_id} {why}, and is not in the song")
-        for clip_id, why in _why_absent(connection, sorted(named - known - set(edits.dropped))).items()
-    ]
-    sentences += [
-        (
-            clip_id,
-            f"clip {clip_id} can't be at {places[clip_id] + 1}: "
-            + ("the song is shorter" if places[clip_id] >= len(order) else "another edit is in its way"),
-        )
-        for clip_id in off_place
-    ]
-    sentences += [
-        (one, f"clips {one} and {other} can't stay together: another edit is between them")
-        for one, other in apart
-    ]
-    return Arranged(body, tuple(final), tuple(sentences))
+    body = place([each for each in order if each not in final], positions, edits.together)
+    absent = sorted(_named(settings, last) - known - set(edits.dropped))
+    not_applied = [*_absent_sentences(connection, absent)]
+    misplaced, separated = displaced((*body, *final), positions, edits.together)
+    for clip_id in misplaced:
+        position = positions[clip_id]
+        why = f"the song has {len(order)} clips" if position >= len(order) else "another edit prevents it"
+        not_applied.append((clip_id, f"clip {clip_id} can't be at position {position + 1}: {why}"))
+    for one, other in separated:
+        why = "another edit puts a clip between them"
+        not_applied.append((one, f"clips {one} and {other} can't stay together: {why}"))
+    return Arranged(body, tuple(final), tuple(not_applied))
+
+
+def _named(settings: SongSettings, last: int | None) -> set[int]:
+    """The clips that the song's edits and ordering name."""
+    edits, ordering = settings.edits, settings.ordering
+    manual = settings.manual or () if ordering.name == "manual" else ()
+    together = (each for pair in edits.together for each in pair)
+    ends = (clip_id for clip_id in (ordering.start, last) if clip_id is not None)
+    return {*edits.positions, *together, *edits.added, *manual, *ends}
 
 
 def _group_before(last: int | None, together: Sequence[tuple[int, int]], known: Collection[int]) -> list[int]:
-    """The clips that have to come right before the last one, and it."""
+    """The last clip, with the clips in front of it that have to stay together with it."""
     before = {other: one for one, other in together if one in known and other in known}
     group = [] if last is None else [last]
     while group and group[0] in before:
@@ -75,56 +127,26 @@ def _group_before(last: int | None, together: Sequence[tuple[int, int]], known: 
     return group
 
 
-def _why_absent(connection: Connection, clip_ids: Sequence[int]) -> dict[int, str]:
-    """Why clips that a song's edits name are not in it."""
+def _absent_sentences(connection: Connection, clip_ids: Sequence[int]) -> list[tuple[int, str]]:
+    """Clips that are not in the song though its edits name them, each with a sentence that says why."""
     known = clip_rows(connection, clip_ids)
-    reasons = {}
-    for clip_id in clip_ids:
-        row = known.get(clip_id)
-        if row is None:
-            reasons[clip_id] = "was forgotten"
-        elif row[clip.c.rejected]:
-            reasons[clip_id] = "is rejected"
-        elif row[recording.c.status] not in USABLE_STATUSES:
-            reasons[clip_id] = f"is {row[recording.c.status]}"
-        else:
-            reasons[clip_id] = "is not what the query finds"
-    return reasons
+    return [(clip_id, _absent_sentence(clip_id, known.get(clip_id))) for clip_id in clip_ids]
 
 
-def _ordered(catalog: Catalog, connection: Connection, found: Song) -> list[int]:
-    """What the query finds and the edits add, in the song's ordering."""
-    settings = found.settings
-    chosen = ordering.parse_ordering(settings.ordering)
-    if chosen.name == "field":
-        return select_ids(
-            catalog, connection, settings.query, song=True, sort=str(chosen), edits=settings.edits
-        )
-    ids = sorted(select_ids(catalog, connection, settings.query, song=True, edits=settings.edits))
-    array = np.array(ids, dtype=np.int64)
-    if chosen.name == "manual":
-        known = set(ids)
-        listed = [clip_id for clip_id in settings.manual or () if clip_id in known]
-        return [*listed, *sorted(known - set(listed))]
-    if chosen.name == "shuffle":
-        order = ordering.shuffle(array, chosen.seed or 0)
-    elif chosen.name == "pairs":
-        order = ordering.pairs(_between(connection, found, ids), array)
-    else:
-        # a clip that is pinned and gone pins nothing
-        start, end = (ids.index(pin) if pin in ids else None for pin in _ends(settings, ids))
-        order = chain(_between(connection, found, ids), array, start, end)
-    return [ids[at] for at in order]
+def _absent_sentence(clip_id: int, row: Any) -> str:
+    if row is None:
+        return f"clip {clip_id} was forgotten"
+    if row[clip.c.rejected]:
+        return f"clip {clip_id} is rejected"
+    if row[recording.c.status] not in USABLE_STATUSES:
+        return f"clip {clip_id} is {row[recording.c.status]}"
+    return f"the query does not match clip {clip_id}"
 
 
-def _ends(settings: SongSettings, ids: Sequence[int]) -> tuple[int | None, int | None]:
-    """The clips that a chain has to begin and end with: by hand, else by its ordering."""
-    chosen = ordering.parse_ordering(settings.ordering)
-    by_hand = {at: clip_id for clip_id, at in settings.edits.pins if clip_id in ids}
-    first, last = by_hand.get(1, chosen.start), by_hand.get(LAST, chosen.end)
-    return first, (None if last == first else last)
-
-
-def _between(connection: Connection, found: Song, ids: Sequence[int]) -> Any:
-    metric = find_metric(found.settings.metric)
-    return score_reads.between(connection, scores.metric_id(connection, metric.name, metric.version), ids)
+def edits_not_applied(
+    not_applied: Sequence[tuple[int, str]], cut: Sequence[int], settings: SongSettings
+) -> tuple[str, ...]:
+    """Sentences about the edits that could not be applied to the sequence, or whose clips the limits cut off."""
+    named = {*settings.edits.positions, *settings.edits.added}
+    beyond = [f"clip {clip_id} lies beyond the song's limits" for clip_id in sorted(named & set(cut))]
+    return (*(sentence for clip_id, sentence in not_applied if clip_id not in set(cut)), *beyond)

@@ -1,48 +1,47 @@
-"""The tracklist: a song's clips as they lie on the timeline today.
+"""The tracklist: a song's clips as they lie in time today.
 
-Everything a rendering needs is decided here – spans, gains, places to the frame – and nothing is opened:
-the same tracklist is the same rendering.
+It decides everything that a rendering needs: spans, gains, and positions to the frame. Equal tracklists make equal
+renderings. Audio is read only to measure the loudness of clips whose channels have to be mixed.
 """
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Connection, select
 
-from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.content_files import content_files
 from thresher.catalog.database import chunks
 from thresher.catalog.schema import checkpoint, clip, location, recording
-from thresher.curation.songs.clip_loudness import Sound, song_loudness
-from thresher.curation.songs.sequence import Arranged, arranged
-from thresher.curation.songs.songs import Song, SongSettings, check_settings, find_song
+from thresher.curation.songs.placement import DEFAULT_RATE, placed, within_limits
+from thresher.curation.songs.sequence import arranged, edits_not_applied
+from thresher.curation.songs.settings import SongSettings, check_settings
+from thresher.curation.songs.songs import Song, find_song
 from thresher.errors import NotFoundError
-from thresher.signal.metrics.registry import find_metric
-from thresher.signal.mixing.mix import Fade, peak_gain, resampled_frames
+from thresher.signal.mixing.mix import Fade, peak_gain
+from thresher.signal.mixing.resampling import resampled_frames
+from thresher.signal.ordering.orderings import parse_ordering
 
 WORST_TRANSITIONS = 5
 
 TRUE_PEAK_CEILING = -1.0
-"""In dBTP: what a song whose clips are brought to a loudness is held under, as EBU R 128 recommends."""
+"""The true peak in dBTP that a song does not exceed if its clips are brought to a loudness, as in EBU R 128."""
 
 
 @dataclass(frozen=True)
 class Track:
     """One clip in a song.
 
-    The span is in frames at the clip's own `sample_rate`; `output_start`, `output_frames` and `crossfade`, which it
-    shares with the clip before, in frames of the song. `gain` is linear, `loudness` that of the clip alone in LUFS;
-    `transition` is the score with the clip before, None where there is none. `path` is a location where the file
-    was last seen, `missing` whether none of its locations holds a file now.
+    The span is in frames at the clip's own `sample_rate`. `output_start`, `output_frames` and `crossfade`, the
+    overlap with the clip before, are in frames of the song. `gain` is linear. `loudness` is that of the clip
+    alone, in LUFS. `transition` is the score with the clip before, None if the two have no score. `path` is
+    where the file was last seen; `missing` says that none of its locations holds a file now.
     """
 
     clip: int
@@ -67,13 +66,13 @@ class Track:
 
     @property
     def seconds(self) -> float:
-        """How long it plays."""
+        """The length of the clip."""
         return (self.end_frame - self.start_frame) / self.sample_rate
 
 
 @dataclass(frozen=True)
 class Transition:
-    """Where one clip follows another: `at` seconds into the song, with the score of the two."""
+    """The join of two consecutive clips, `at` seconds into the song, with their score."""
 
     at: float
     before: int
@@ -83,10 +82,10 @@ class Transition:
 
 @dataclass(frozen=True)
 class Tracklist:
-    """A song laid out: `tracks` in order, at most two of which sound at a time.
+    """A song laid out in time: its `tracks` in order, at most two of which sound at once.
 
-    `left_out` clips were found but lie beyond its limits; `unmet` says in sentences which of its edits can't be
-    had.
+    `left_out` is the number of clips beyond the song's limits. `edits_not_applied` are sentences. `fade_frames`
+    is in frames of the song. `may_limit` is False for renderings by programs that had no limiter.
     """
 
     song: Song
@@ -95,23 +94,23 @@ class Tracklist:
     sample_rate: int
     channels: int
     fade_frames: int
-    unmet: tuple[str, ...] = ()
-    may_limit: bool = True  # False in renderings of programs that had no limiter
+    edits_not_applied: tuple[str, ...] = ()
+    may_limit: bool = True
 
     @property
     def is_limited(self) -> bool:
-        """Whether something keeps the song under full scale, because not every clip stays there by itself."""
-        has_others = any(track.crossfade or track.sample_rate != self.sample_rate for track in self.tracks)
-        return self.may_limit and (has_others or self.song.settings.lufs is not None)
+        """Whether a limiter is needed: overlaps, resampling and gains can raise the song above full scale."""
+        may_exceed = any(track.crossfade or track.sample_rate != self.sample_rate for track in self.tracks)
+        return self.may_limit and (may_exceed or self.song.settings.lufs is not None)
 
     @property
     def frames(self) -> int:
-        """The song's length in frames of its own rate."""
+        """The length of the song in frames at its own rate."""
         return self.tracks[-1].output_start + self.tracks[-1].output_frames if self.tracks else 0
 
     @property
     def fades(self) -> tuple[tuple[Fade, Fade], ...]:
-        """How each track comes and goes: in a crossfade with its neighbour, or else by itself."""
+        """The fades of each track at its start and end: a crossfade with its neighbour, or a fade of its own."""
         shared = [*(track.crossfade for track in self.tracks), 0]
         alone = [Fade(min(self.fade_frames, track.output_frames // 2)) for track in self.tracks]
         ends = pairwise(Fade(frames, is_crossfade=True) for frames in shared)
@@ -122,17 +121,17 @@ class Tracklist:
 
     @property
     def seconds(self) -> float:
-        """The song's length."""
+        """The length of the song."""
         return self.frames / self.sample_rate
 
     @property
     def transitions(self) -> tuple[float, ...]:
-        """The scores of consecutive clips that have one."""
+        """The scores of all transitions that have one."""
         return tuple(track.transition for track in self.tracks if track.transition is not None)
 
     @property
     def worst(self) -> tuple[Transition, ...]:
-        """The five transitions of the lowest scores, the worst first."""
+        """The five transitions with the lowest scores, the worst first."""
         found = [
             Transition(track.output_start / self.sample_rate, before.clip, track.clip, track.transition)
             for before, track in pairwise(self.tracks)
@@ -144,7 +143,7 @@ class Tracklist:
 
 
 def tracklist(catalog: Catalog, name: str) -> Tracklist:
-    """Lay out a song as it is today; NotFoundError where there is no such song."""
+    """Lay out a song as it is today. Raises NotFoundError if the song does not exist."""
     with catalog.reading() as connection:
         return lay_out(catalog, connection, find_song(connection, name))
 
@@ -152,32 +151,40 @@ def tracklist(catalog: Catalog, name: str) -> Tracklist:
 def compare(
     catalog: Catalog, name: str, orderings: Sequence[str], metric: str | None = None
 ) -> list[Tracklist]:
-    """A song laid out in each of several orderings, nothing saved; transitions use `metric`, else the song's."""
+    """Lay out a song in each of several orderings, with `metric` or the song's own. Nothing is saved."""
     with catalog.reading() as connection:
         found = find_song(connection, name)
-        by = found.settings.metric if metric is None else find_metric(metric).name
-        # gains are not compared, and may take long to find
-        ways = [replace(found.settings, ordering=text, metric=by, lufs=None) for text in orderings]
-        for settings in ways:
+        by = found.settings.metric if metric is None else metric
+        variants = [
+            # without a loudness, because gains are not compared and can take long to measure
+            replace(found.settings, ordering=parse_ordering(text), metric=by, lufs=None)
+            for text in orderings
+        ]
+        for settings in variants:
             check_settings(settings)
-        return [lay_out(catalog, connection, replace(found, settings=settings)) for settings in ways]
+        return [lay_out(catalog, connection, replace(found, settings=settings)) for settings in variants]
 
 
 def lay_out(catalog: Catalog, connection: Connection, found: Song) -> Tracklist:
-    """A song with whatever settings it is given, as it would be today."""
-    sequence = arranged(catalog, connection, found)
+    """Lay out a song as it is today, with the settings that it is given here."""
+    sequence, settings = arranged(catalog, connection, found), found.settings
     tracks = _tracks(catalog, connection, [*sequence.body, *sequence.final])
     body, final = tracks[: len(sequence.body)], tracks[len(sequence.body) :]
-    kept = _within_limits(body, final, found.settings)
-    unmet = _unmet(sequence, [track.clip for track in kept], found.settings)
-    return _laid_out(catalog, connection, found, kept, len(tracks) - len(kept), unmet)
+    count, keeps_final = within_limits(
+        [track.seconds for track in body], [track.seconds for track in final], settings
+    )
+    kept, cut = [*body[:count], *final], body[count:]
+    if not keeps_final:
+        kept, cut = body[:count], [*cut, *final]
+    sentences = edits_not_applied(sequence.not_applied, [track.clip for track in cut], settings)
+    return _laid_out(catalog, connection, found, kept, len(cut), sentences)
 
 
 def without(catalog: Catalog, plan: Tracklist, clips: Collection[int]) -> Tracklist:
-    """`plan` without some of its clips; what is left closes up."""
+    """The tracklist without some of its clips; the clips after them move forward."""
     kept = [track for track in plan.tracks if track.clip not in clips]
     with catalog.reading() as connection:
-        return _laid_out(catalog, connection, plan.song, kept, plan.left_out, plan.unmet)
+        return _laid_out(catalog, connection, plan.song, kept, plan.left_out, plan.edits_not_applied)
 
 
 def _laid_out(
@@ -186,44 +193,40 @@ def _laid_out(
     found: Song,
     kept: Sequence[Track],
     left_out: int,
-    unmet: tuple[str, ...],
+    not_applied: tuple[str, ...],
 ) -> Tracklist:
     settings = found.settings
-    transitions = _transitions(connection, found, [track.clip for track in kept])
-    rate = settings.sample_rate or max((track.sample_rate for track in kept), default=44_100)
+    transitions = _transitions(connection, settings, [track.clip for track in kept])
+    rate = settings.sample_rate or max((track.sample_rate for track in kept), default=DEFAULT_RATE)
     widest = max((track.channels for track in kept), default=1)
     channels = settings.channels or (2 if widest > 1 else 1)
     lengths = [
         resampled_frames(track.end_frame - track.start_frame, track.sample_rate, rate) for track in kept
     ]
-    crossfade, gap, fade = (
-        round(seconds * rate) for seconds in (settings.crossfade, settings.gap, settings.fade)
-    )
     gains = _gains(catalog, kept, channels, settings.lufs)
-    placed, start = [], 0
-    for n, track in enumerate(kept):
-        # two crossfades never meet inside of a clip; beside one too short for a fade, a fade is smoother
-        shared = min(crossfade, lengths[n - 1] // 2, lengths[n] // 2) if n else 0
-        shared = 0 if shared < min(crossfade, fade) else shared
-        start = start - shared if shared else start + gap * bool(n)
-        placed.append(
-            replace(
-                track,
-                gain=gains[n],
-                output_start=start,
-                output_frames=lengths[n],
-                crossfade=shared,
-                transition=transitions[n],
-            )
+    tracks = tuple(
+        replace(
+            track,
+            gain=gain,
+            output_start=start,
+            output_frames=length,
+            crossfade=crossfade,
+            transition=transition,
         )
-        start += lengths[n]
-    return Tracklist(found, tuple(placed), left_out, rate, channels, fade, unmet)
+        for track, gain, length, (start, crossfade), transition in zip(
+            kept, gains, lengths, placed(lengths, settings, rate), transitions, strict=True
+        )
+    )
+    fade_frames = round(settings.fade * rate)
+    return Tracklist(found, tracks, left_out, rate, channels, fade_frames, not_applied)
 
 
 def _gains(catalog: Catalog, tracks: Sequence[Track], channels: int, lufs: float | None) -> list[float]:
-    """What brings each clip to a loudness; where none is wanted, or a clip has none, its own gain."""
+    """The gain that brings each clip to a loudness; its own gain if it has no loudness or none is asked for."""
     if lufs is None:
         return [track.gain for track in tracks]
+    from thresher.curation.songs.clip_loudness import Sound, song_loudness
+
     mixed = {track.recording_sha256 for track in tracks if track.channels not in (1, channels)}
     files = content_files(catalog, mixed)
     sounds = (
@@ -246,65 +249,30 @@ def _gains(catalog: Catalog, tracks: Sequence[Track], channels: int, lufs: float
 
 
 def track_of_clip(catalog: Catalog, clip_id: int) -> Track:
-    """One clip as a track, to be played or rendered alone."""
+    """One clip as a track, to play or render it alone."""
     with catalog.reading() as connection:
         tracks = _tracks(catalog, connection, [clip_id])
     if not tracks or tracks[0].end_frame == tracks[0].start_frame:
-        raise NotFoundError(f"clip {clip_id} holds nothing to hear; `thresher show {clip_id}` says why")
+        raise NotFoundError(f"clip {clip_id} has no sound to play; `thresher show {clip_id}` says why")
     return tracks[0]
 
 
-def _unmet(sequence: Arranged, kept: Sequence[int], settings: SongSettings) -> tuple[str, ...]:
-    """What was edited and can't be had: in the sequence, or because it lies beyond the song's limits."""
-    cut = {*sequence.body, *sequence.final} - set(kept)
-    named = {*settings.edits.places, *settings.edits.added}
-    beyond = [f"clip {clip_id} lies beyond the song's limits" for clip_id in sorted(cut & named)]
-    return (*(text for clip_id, text in sequence.unmet if clip_id not in cut), *beyond)
+def _transitions(connection: Connection, settings: SongSettings, ids: Sequence[int]) -> list[float | None]:
+    """The score of each clip with the clip before; None for the first clip, and for two clips without a score."""
+    from thresher.catalog import score_reads, scores
+    from thresher.signal.metrics.registry import find_metric
 
-
-def _transitions(connection: Connection, found: Song, ids: Sequence[int]) -> list[float | None]:
-    """The score of each clip with the one before; None for the first, and where there is none."""
-    metric = find_metric(found.settings.metric)
-    transitions = score_reads.consecutive(
+    metric = find_metric(settings.metric)
+    found = score_reads.consecutive(
         connection, scores.metric_id(connection, metric.name, metric.version), ids
-    )
-    return [None, *(None if np.isnan(transition) else float(transition) for transition in transitions)][
-        : len(ids)
-    ]
-
-
-def _within_limits(body: Sequence[Track], final: Sequence[Track], settings: SongSettings) -> list[Track]:
-    """Clips in order while they fit before the final ones; none is cut."""
-    longest = math.inf if settings.length is None else settings.length
-    most = math.inf if settings.clips is None else settings.clips
-    ending = sum(_adds(before, track, settings) for before, track in pairwise([None, *final]) if track)
-    if ending > longest or len(final) > most:
-        return _within_limits(body, (), settings)
-    kept: list[Track] = []
-    length, before = 0.0, None
-    for track in body:
-        length += _adds(before, track, settings)
-        joined = _adds(track, final[0], settings) - final[0].seconds if final else 0.0
-        if length + joined + ending > longest or len(kept) + len(final) >= most:
-            break
-        kept.append(track)
-        before = track
-    return [*kept, *final]
-
-
-def _adds(before: Track | None, track: Track, settings: SongSettings) -> float:
-    """How many seconds a clip adds to a song behind another one."""
-    if before is None:
-        return track.seconds
-    shared = min(settings.crossfade, before.seconds / 2, track.seconds / 2)
-    shared = 0.0 if shared < min(settings.crossfade, settings.fade) else shared
-    return track.seconds + settings.gap - shared
+    ).tolist()
+    return [None, *(None if score != score else score for score in found)][: len(ids)]  # NaN is no score
 
 
 def _tracks(catalog: Catalog, connection: Connection, ids: Sequence[int]) -> list[Track]:
-    """Clips as tracks in the order of `ids`, not placed yet."""
+    """Clips as tracks in the order of `ids`, without positions in the song."""
     found = clip_rows(connection, ids)
-    places: dict[int, list[Any]] = {}
+    locations: dict[int, list[Any]] = {}
     for chunk in chunks(ids):
         for row in connection.execute(
             select(location.c.recording_id, location.c.path, location.c.path_text, location.c.missing_since)
@@ -312,14 +280,14 @@ def _tracks(catalog: Catalog, connection: Connection, ids: Sequence[int]) -> lis
             .where(clip.c.id.in_(chunk))
             .order_by(location.c.missing_since.is_not(None), location.c.id)
         ):
-            places.setdefault(row.recording_id, []).append(row)
-    return [_track(catalog, found[clip_id], places) for clip_id in ids if clip_id in found]
+            locations.setdefault(row.recording_id, []).append(row)
+    return [_track(catalog, found[clip_id], locations) for clip_id in ids if clip_id in found]
 
 
-def _track(catalog: Catalog, row: Any, places: dict[int, list[Any]]) -> Track:
-    here = places.get(row[recording.c.id], [])
-    present = [place for place in here if os.path.exists(catalog.absolute(place.path))]
-    shown = (present or here or [None])[0]
+def _track(catalog: Catalog, row: Any, locations: dict[int, list[Any]]) -> Track:
+    known = locations.get(row[recording.c.id], [])
+    present = [each for each in known if os.path.exists(catalog.absolute(each.path))]
+    shown = (present or known or [None])[0]
     return Track(
         clip=row[clip.c.id],
         recording_sha256=row[recording.c.sha256],

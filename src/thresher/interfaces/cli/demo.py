@@ -15,8 +15,8 @@ from thresher.interfaces.cli.checkpoints import checkpoints
 from thresher.interfaces.cli.ingest import ingest_and_tell
 from thresher.interfaces.cli.init import init
 from thresher.interfaces.cli.output import say, tell
-from thresher.interfaces.cli.renderings import render
-from thresher.interfaces.cli.songs import save
+from thresher.interfaces.cli.songs.render import render
+from thresher.interfaces.cli.songs.save import save
 
 
 @app.command(rich_help_panel=TRY)
@@ -62,7 +62,7 @@ def demo(
     _show(f"thresher song save {quoted} {QUERY}")
     save(SONG, [QUERY])
     _show(f"thresher song render {quoted}")
-    render(SONG, output)
+    render(SONG, output=output)
     tell(f"\nListen to {output}, then try:")
     if shutil.which("thresher") is None:  # `make demo` runs in an environment that is not on the PATH
         tell(f'  export PATH="{Path(sys.argv[0]).absolute().parent}:$PATH"')

@@ -1,4 +1,4 @@
-"""Commands that hand clips to other programs: export."""
+"""The command export: write clips to a folder."""
 
 from __future__ import annotations
 
@@ -22,22 +22,29 @@ if TYPE_CHECKING:
 @app.command(rich_help_panel=FIND)
 def export(
     query: Query,
-    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder; made if its parent is there.")],
+    to: Annotated[
+        Path,
+        typer.Option("--to", metavar="DIR", help="Write to this folder; it is created if its parent exists."),
+    ],
     trimmed: Annotated[
-        bool, typer.Option("--trimmed", help="Only what trimming kept of each clip, as WAV or FLAC.")
+        bool, typer.Option("--trimmed", help="Write only the span of each clip, as WAV or FLAC.")
     ] = False,
-    link: Annotated[bool, typer.Option("--link", help="Symbolic links to the files, not copies.")] = False,
+    link: Annotated[
+        bool, typer.Option("--link", help="Write symbolic links to the files, not copies.")
+    ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace other files of the same names, but no clip.")
+        bool, typer.Option("--overwrite", help="Replace other files with the same names, except clips.")
     ] = False,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Copy the files of clips to a folder, for a DAW or a friend; what is there already is not written again."""
+    """Copy the files of clips to a folder, for example for a DAW. Files that exist already stay as they are."""
     from thresher.curation.exports.clips import export_clips
 
     if trimmed and link:
-        raise UsageError("--trimmed and --link contradict each other: a link leads to the whole file")
+        raise UsageError(
+            "--trimmed and --link contradict each other, because a link leads to the whole file; write one of them"
+        )
     form: Form = "trimmed" if trimmed else "link" if link else "copy"
     with open_catalog() as catalog, ProgressBar("files") as progress:
         report = export_clips(
@@ -52,14 +59,14 @@ def export(
     if json:
         print_json(report)
     else:
-        _tell_export(report)
+        _print_report(report)
     if report.refusal is not None:
         raise UsageError(report.refusal)
     if report.missing or report.failed:
         raise typer.Exit(DONE_IN_PART)
 
 
-def _tell_export(report: ExportReport) -> None:
+def _print_report(report: ExportReport) -> None:
     if report.refusal is None:
         what = counted(report.written, "link" if report.form == "link" else "file")
         size = "" if report.form == "link" else f" ({report.bytes / 1e6:.1f} MB)"
@@ -70,6 +77,6 @@ def _tell_export(report: ExportReport) -> None:
         tell("dry run: nothing would be written")
     left = [file for file in report.files if file.state in ("refused", "missing", "failed")]
     if left:
-        say(f"{counted(len(left), 'file')} not written:" if not report.dry_run else "not to be written:")
+        say(f"{counted(len(left), 'file')} not written:" if not report.dry_run else "would not be written:")
         for file in left:
             say(f"  {file.path or file.source}: {file.state}: {file.reason}")

@@ -57,6 +57,8 @@ def _object(row: Any) -> Any:
 
 def plain(value: Any) -> Any:
     """Return dataclasses as dictionaries, recursively."""
+    if is_dataclass(value) and type(value).__str__ is not object.__str__:
+        return str(value)  # such as an ordering, which people write as text
     if is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple) and hasattr(value, "_fields"):

@@ -21,11 +21,11 @@ def play(
     Of a clip, the trimmed span is played, and the clip is marked as heard.
     """
     from thresher.curation.listening.player import play_clip, play_song
-    from thresher.curation.songs.songs import has_song
+    from thresher.curation.songs.songs import get_song
 
     end_on_sigterm()
     with open_catalog() as catalog:
-        played = play_song(catalog, what) if has_song(catalog, what) else play_clip(catalog, what)
+        played = play_clip(catalog, what) if get_song(catalog, what) is None else play_song(catalog, what)
     undo = (
         "" if played.decision is None else f"; marked as heard (`thresher undo {played.decision}` reverts it)"
     )

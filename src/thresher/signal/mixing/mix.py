@@ -1,8 +1,8 @@
-"""What a clip goes through on its way into a song: channels, sample rate, gain, fades, its place.
+"""The steps from a clip to its part of a song: channels, gain, fades, and joining it with the other clips.
 
-Blocks are float32, shape (frames, channels), full scale ±1; rates are in Hz, positions and lengths
-in frames. Everything works block by block, and the result does not depend on how the audio was
-divided into blocks. No input is modified; a block that needs no change is returned as it is.
+Blocks are float32, shape (frames, channels), full scale ±1; positions and lengths are in frames. Everything works
+block by block, and the result does not depend on the division into blocks. No input is modified; a block that needs
+no change is returned itself.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Block = NDArray[np.float32]
 
-# ITU-R BS.775-3, table 2: what each channel adds to the left side, and to the right one. Channels are
-# in the order of WAVE and FLAC; the low-frequency channel adds nothing. L/R front, C centre, B back,
-# S side, M the single back channel of 6.1.
+# ITU-R BS.775-3, table 2: the weight of each channel in the left and in the right side. Channels are in the
+# order of WAVE and FLAC; the low-frequency channel is not used. L/R front, C centre, B back, S side, M the single
+# back channel of 6.1.
 _C = math.sqrt(0.5)
 _STEREO_COEFFICIENTS: dict[int, tuple[tuple[float, ...], tuple[float, ...]]] = {
     # L R C
@@ -40,9 +39,9 @@ _STEREO_COEFFICIENTS: dict[int, tuple[tuple[float, ...], tuple[float, ...]]] = {
 def stereo_coefficients(channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The weight of each channel in the left and in the right side of a stereo down-mix.
 
-    The weights of a side sum to 1, so that no side exceeds the loudest channel. One channel goes to
-    both sides, two stay as they are, three to eight follow ITU-R BS.775 by the channel order of WAVE
-    and FLAC, and of more the mean goes to both sides.
+    The weights of a side sum to 1, so that no side exceeds the loudest channel. One channel goes to both sides,
+    two stay as they are, three to eight follow ITU-R BS.775 in the channel order of WAVE and FLAC. For more
+    channels, both sides get their mean.
     """
     if channels < 1:
         raise ValueError(f"{channels} channels cannot be mixed")
@@ -55,10 +54,10 @@ def stereo_coefficients(channels: int) -> tuple[tuple[float, ...], tuple[float, 
 
 
 def downmix(block: Block, channels_out: int, mono_channel: int | None = None) -> Block:
-    """The block with one or two channels.
+    """Mix a block down to one or two channels.
 
-    One: the mean of the channels, or the channel `mono_channel` alone where it is given (the loudest,
-    where the mean cancels). Two: by `stereo_coefficients`; `mono_channel` then has no meaning.
+    One channel is the mean of all channels, or `mono_channel` alone if it is given (the loudest channel, if the
+    mean cancels). Two channels follow `stereo_coefficients`; `mono_channel` is then ignored.
     """
     if block.ndim != 2:
         raise ValueError(f"a block has the shape (frames, channels), not {block.shape}")
@@ -77,7 +76,7 @@ def downmix(block: Block, channels_out: int, mono_channel: int | None = None) ->
 
 
 def _weighted_sum(block: Block, weights: tuple[float, ...]) -> Block:
-    """Channel by channel: a matrix product would round by the block's size."""
+    """The weighted sum, channel by channel, because the rounding of a matrix product depends on the block size."""
     total = np.zeros(len(block), np.float32)
     for channel, weight in enumerate(weights):
         if weight:
@@ -87,16 +86,16 @@ def _weighted_sum(block: Block, weights: tuple[float, ...]) -> Block:
 
 @dataclass(frozen=True)
 class Fade:
-    """How a clip comes or goes: over so many frames, alone or, with `is_crossfade`, while another goes or comes."""
+    """A fade at one end of a clip over a number of frames: alone, or a crossfade with the next or previous clip."""
 
     frames: int
     is_crossfade: bool = False
 
     def gains(self, index: NDArray[np.int64]) -> Block:
-        """The gains of its frames of these indices, counted from silence, shape (frames, 1).
+        """The gains of the frames with these indices, counted from the silent end, shape (frames, 1).
 
-        Alone a raised cosine, `(1 - cos(π(i + ½) / frames)) / 2`, which has no corners; in a crossfade its square
-        root, `sin(π(i + ½) / 2 frames)`, so that the powers of the two clips sum to 1 all along.
+        A fade alone is a raised cosine, `(1 - cos(π(i + ½) / frames)) / 2`. A crossfade is its square root,
+        `sin(π(i + ½) / 2 frames)`, so that the squared gains of the two clips sum to 1 everywhere.
         """
         angle = np.pi * (index + 0.5) / self.frames
         gains = np.sin(angle / 2) if self.is_crossfade else 0.5 - 0.5 * np.cos(angle)
@@ -104,10 +103,11 @@ class Fade:
 
 
 def fade_edges(block: Block, position: int, total: int, fade_in: Fade, fade_out: Fade) -> Block:
-    """The block with its share of the fades at both ends of a clip.
+    """Apply the fades at both ends of a clip to one of its blocks.
 
-    `block` begins at frame `position` of a clip of `total` frames. The first frames are multiplied by the gains of
-    `fade_in`, the last ones by those of `fade_out` from the end; where the fades of a short clip overlap, by both.
+    `block` begins at frame `position` of a clip of `total` frames. The first frames are multiplied by the gains
+    of `fade_in` and the last frames by those of `fade_out`, mirrored. Where the fades of a short clip overlap,
+    both apply.
     """
     if min(position, fade_in.frames, fade_out.frames) < 0 or position + len(block) > total:
         raise ValueError(
@@ -129,12 +129,11 @@ def fade_edges(block: Block, position: int, total: int, fade_in: Fade, fade_out:
 def join(
     spans: Sequence[tuple[int, int]], clips: Iterable[Iterable[Block]], channels: int
 ) -> Iterator[Block]:
-    """The frames of all clips on one timeline, in blocks: where two overlap they are added, between others is
-    silence.
+    """Join clips on one timeline, in blocks. Overlapping clips are added; gaps are silent.
 
-    Each clip comes as its blocks, and lies at its span `[start, end)` of the timeline, whose first starts at 0;
-    spans are in the order of their starts, and none starts before the last but one has ended. Of a clip no more
-    is held back than what the next one overlaps.
+    Each clip is given as its blocks, and plays in its span `[start, end)` of the timeline. The first span
+    starts at 0; spans are in the order of their starts, and at most two overlap at any frame. Only the overlap
+    with the next clip is kept in memory.
     """
     held = np.zeros((0, channels), np.float32)
     reached = 0
@@ -162,60 +161,3 @@ def peak_gain(peak: float) -> float:
     if not 0 <= peak < math.inf:
         raise ValueError(f"{peak} is not a peak")
     return 1.0 if peak <= 1 else 1 / peak
-
-
-def resampled_frames(frames: int, sr_in: int, sr_out: int) -> int:
-    """How many frames `frames` become at another sample rate: `frames · sr_out / sr_in`, halves up."""
-    if frames < 0 or sr_in < 1 or sr_out < 1:
-        raise ValueError(f"{frames} frames cannot go from {sr_in} Hz to {sr_out} Hz")
-    return (2 * frames * sr_out + sr_in) // (2 * sr_in)
-
-
-def resampler_version() -> str:
-    """The version of soxr, which decides what samples a change of rate gives."""
-    import soxr
-
-    return str(soxr.__libsoxr_version__)
-
-
-class Resampler:
-    """Changes the sample rate of one clip, block by block, with soxr at its "HQ" quality.
-
-    All output together has `resampled_frames` of all input; soxr's own count differs by a frame at
-    times, and is cut or filled with silence at the end. At equal rates nothing is changed.
-    """
-
-    def __init__(self, sr_in: int, sr_out: int, channels: int) -> None:
-        if sr_in < 1 or sr_out < 1 or channels < 1:
-            raise ValueError(f"{channels} channels cannot go from {sr_in} Hz to {sr_out} Hz")
-        self._sr_in = sr_in
-        self._sr_out = sr_out
-        self._frames_in = 0
-        self._frames_out = 0
-        self._finished = False
-        self._stream: Any = None
-        if sr_in != sr_out:
-            import soxr
-
-            self._stream = soxr.ResampleStream(sr_in, sr_out, channels, dtype="float32", quality="HQ")
-
-    def process(self, block: Block, last: bool = False) -> Block:
-        """What comes out for this block, which may be nothing yet; all the rest where it is the `last`."""
-        if self._finished:
-            raise ValueError("the last block has been resampled already")
-        self._finished = last
-        if self._stream is None:
-            return block
-        self._frames_in += len(block)
-        output: Block = self._stream.resample_chunk(np.ascontiguousarray(block, np.float32), last=last)
-        if last:
-            output = self._fitted(output)
-        self._frames_out += len(output)
-        return output
-
-    def _fitted(self, output: Block) -> Block:
-        """The last output, cut or filled so that the whole has its length."""
-        wanted = resampled_frames(self._frames_in, self._sr_in, self._sr_out) - self._frames_out
-        if len(output) >= wanted:
-            return output[:wanted]
-        return np.concatenate([output, np.zeros((wanted - len(output), output.shape[1]), np.float32)])

@@ -1,9 +1,9 @@
-"""The path through all clips whose scores sum to most, as near to it as a fixed number of moves comes.
+"""The ordering "chain": the path through all clips that maximises the sum of the scores of its transitions.
 
-Clips, ids, scores and positions are those of `ordering.py`: n clips, `ids` int64, shape (n,), distinct;
-`scores` float32, shape (n, n), symmetric, NaN for no score. Up to `FEW` clips the search runs as plain
-Python, in less time than numba takes to start; beyond, the same code runs compiled. Which one runs
-changes nothing but the time. Memory beside the scores: one float32 copy of them, and 200 bytes a clip.
+A search with a fixed number of steps finds the path, or one close to it. For n clips, `ids` is int64, shape
+(n,), distinct; `scores` is float32, shape (n, n), symmetric, NaN for clips without a score. Up to `FEW` clips
+the search runs as plain Python, which takes less time than loading numba; above, the same code runs compiled.
+Both give the same path. Besides the scores, the search needs one float32 copy of them and 200 bytes per clip.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ Ids = NDArray[np.int64]
 Positions = NDArray[np.int64]
 Scores = NDArray[np.float32]
 
-TRIED = 7  # so few clips are put in every order there is
-FEW = 250
-ROUNDS = 4  # for each clip
+TRIED = 7  # up to this number of clips, every order is tried
+FEW = 250  # up to this number of clips, the search is not compiled
+ROUNDS = 4  # per clip
 MOST_ROUNDS = 100_000
 
 
 def chain(scores: Scores, ids: Ids, start: int | None = None, end: int | None = None) -> Positions:
-    """The path through the clips that maximises the sum of scores, as far as the search finds it.
+    """Find the path through the clips that maximises the sum of scores, or one close to it.
 
-    `start` and `end` are the positions of the clips that the path has to begin and end with. Without them, of
-    a path's two directions the one whose first clip has the smaller id. Clips that have no score at all come
-    behind the path (behind `end`, too), by id; a pinned one stays where it is pinned. A pair without a score
-    counts as 0, or as the lowest score where that is below 0. The sequence of ids does not depend on how the
-    clips are listed.
+    `start` and `end` are the positions of the first and the last clip of the path. Without them, the path takes
+    the direction in which its first clip has the smaller id. Clips without any score follow after the path (and
+    after `end`), ordered by id, unless they are the start or the end. Two clips without a score count as 0, or
+    as the lowest score if that is below 0. Returns int64 positions, shape (n,), a permutation of 0 … n - 1. The
+    sequence of ids does not depend on the order in which the clips are given.
 
-    Raises ValueError for shapes that disagree, an id given twice, a score that is infinite, scores that are
-    not symmetric, and pins that are no positions or the same clip twice.
+    Raises ValueError if the shapes disagree, an id occurs twice, a score is infinite, the scores are not
+    symmetric, or `start` and `end` are not the positions of two clips.
     """
     ids = np.asarray(ids, dtype=np.int64)
     _check(scores, ids, start, end)
@@ -85,18 +85,18 @@ def _has_score(scores: Scores, clip: int) -> bool:
 
 
 def _with_gap(scores: Scores, clips: Positions) -> Scores:
-    """The scores among `clips` in their order, with one row and column of zeros more: the gap's."""
+    """The scores among `clips` in their order, and one more row and column of zeros for the gap."""
     padded = np.zeros((clips.size + 1, clips.size + 1), dtype=np.float32)
     for place, clip in enumerate(clips.tolist()):
         padded[place, :-1] = scores[clip, clips]
         padded[place, place] = 0
     lowest = np.fmin.reduce(padded, axis=None)
-    padded[np.isnan(padded)] = lowest  # zeros are in it: never above 0
+    padded[np.isnan(padded)] = lowest  # the zeros are included, so this is never above 0
     return padded
 
 
 def _directed(path: Positions, ends: list[int | None]) -> Positions:
-    """`path` in the direction that the pins want, else from the smaller id: clips are numbered by id."""
+    """The path in the direction that the pins require, or else from the smaller id. Clips are numbered by id."""
     start, end = ends
     if path.size == 0:
         return path
@@ -107,24 +107,25 @@ def _directed(path: Positions, ends: list[int | None]) -> Positions:
 
 
 def _best_of_all(scores: Scores, ends: list[int | None]) -> Positions:
-    """The best path of all, of equals the first by ids."""
+    """The best of all paths; among equal ones, the first by ids."""
     count, (start, end) = len(scores) - 1, ends
     paths = np.array(list(itertools.permutations(range(count))), dtype=np.int64)
     for pin, place in ((start, 0), (end, -1)):
         if pin is not None:
             paths = paths[paths[:, place] == pin]
-    # Sums of a path and of its mirror image must be the same number: add the scores by size.
+    # Scores are added in the order of their size, so that a path and its mirror image have the same sum.
     found = np.sort(scores[paths[:, :-1], paths[:, 1:]].astype(np.float64), axis=1).sum(axis=1)
     return np.asarray(paths[found.argmax()]) if count else np.empty(0, dtype=np.int64)
 
 
 def _searched(scores: Scores, ends: list[int | None]) -> Positions:
-    """The path that the search finds from a greedy start; `scores` are levelled, and get high ones to pins."""
+    """The path that the search finds from a greedy start. `scores` is modified: levelled, and with high scores
+    between the pins and the gap."""
     count = len(scores) - 1
     _level(scores)
     near, nearness = _nearest(scores)
     pinned = [pin for pin in ends if pin is not None]
-    # No sum of moves can gain so much: a search that begins with the pins at the gap leaves them there.
+    # No move can gain this much, so a search that starts with the pins next to the gap leaves them there.
     highest = 1000 * max(1.0, float(np.abs(nearness[np.isfinite(nearness)]).max()))
     scores[count, pinned] = scores[pinned, count] = highest
     tour = _greedy(scores, near, nearness, pinned)
@@ -155,12 +156,12 @@ def _searched(scores: Scores, ends: list[int | None]) -> Positions:
 
 @cache
 def compiled() -> Callable[..., None]:
-    """`improve`, compiled by numba with all that it calls, or read from its cache; compiling takes seconds."""
+    """`improve`, compiled by numba with all functions it calls, or read from numba's cache."""
     return with_cache(_compiled)
 
 
 def _compiled(cached: bool) -> Callable[..., None]:
-    """The copies share one namespace, so that each calls the others' compiled form."""
+    """The compiled copies share one namespace, so that each calls the compiled form of the others."""
     import numba
 
     namespace: dict[str, Any] = dict(vars(chain_kernels))
@@ -170,24 +171,25 @@ def _compiled(cached: bool) -> Callable[..., None]:
             namespace[name] = numba.njit(cache=cached, nogil=True, error_model="numpy")(copied)
     improve = namespace["improve"]
     integers, numbers = numba.int64[::1], numba.float64[::1]
-    # at once, so that a cache that does not work is found here
+    # compiled now, so that a broken cache is detected here
     improve.compile((numba.float32[::1], integers, numbers, *[integers] * 6, numba.int64, numba.float64))
     return improve  # type: ignore[no-any-return]
 
 
 def _level(scores: Scores) -> None:
-    """Take their potentials from the scores of all clips: no path is better or worse for it, see `potentials`."""
+    """Subtract the potentials from the scores of all clips. This changes all paths equally, see `potentials`."""
     taken = np.append(potentials(scores[:-1, :-1]), 0.0)
     for clip in range(len(scores)):
-        # rounded once, so that scores stay symmetric
+        # one rounding, so that the scores stay symmetric
         scores[clip] = scores[clip] - (taken + taken[clip])
         scores[clip, clip] = 0
 
 
 def _nearest(scores: Scores) -> tuple[Positions, NDArray[np.float64]]:
-    """The `NEAR` clips with the best scores with each clip, best first, and those scores; shape (n, NEAR).
+    """The `NEAR` clips that have the best scores with each clip, best first, and those scores; shape (n, NEAR).
 
-    Of equals those that follow in id come first, going round: else all clips would have the same near ones.
+    Among equal scores, the clips with the next higher ids come first, cyclically; otherwise all clips would
+    have the same near clips.
     """
     count = len(scores) - 1
     many = min(NEAR, count - 1)
@@ -205,7 +207,7 @@ def _nearest(scores: Scores) -> tuple[Positions, NDArray[np.float64]]:
 
 
 def _greedy(scores: Scores, near: Positions, nearness: NDArray[np.float64], pinned: list[int]) -> Positions:
-    """A tour of the best scores that leave it possible, its pieces joined from near to near; from the gap on."""
+    """A greedy tour: pieces of the best transitions, joined end to end, from the gap on."""
     count = len(scores) - 1
     links = _greedy_links(near, nearness, pinned)
     loose = [clip for clip in range(count) if len(links[clip]) < 2]
@@ -226,7 +228,7 @@ def _greedy(scores: Scores, near: Positions, nearness: NDArray[np.float64], pinn
 
 
 def _greedy_links(near: Positions, nearness: NDArray[np.float64], pinned: list[int]) -> list[list[int]]:
-    """Each clip's neighbours: up to two, one less for pins, no ring."""
+    """The neighbours of each clip: up to two, one less for pins, and without closed rings."""
     count = len(near)
     one, other = np.repeat(np.arange(count), NEAR), near.ravel()
     order = np.lexsort((np.maximum(one, other), np.minimum(one, other), -nearness.ravel()))
@@ -234,7 +236,7 @@ def _greedy_links(near: Positions, nearness: NDArray[np.float64], pinned: list[i
     links: list[list[int]] = [[] for _ in range(count)]
     room = [2 - (clip in pinned) for clip in range(count)]
     far_end = list(range(count))
-    if len(pinned) == 2:  # they hang together by the gap
+    if len(pinned) == 2:  # the gap connects the two pins
         far_end[pinned[0]], far_end[pinned[1]] = pinned[1], pinned[0]
     for clip, to in zip(one[order].tolist(), other[order].tolist(), strict=True):
         if len(links[clip]) < room[clip] and len(links[to]) < room[to] and far_end[clip] != to:
@@ -246,7 +248,7 @@ def _greedy_links(near: Positions, nearness: NDArray[np.float64], pinned: list[i
 
 
 def _walk(links: list[list[int]], clip: int) -> list[int]:
-    """A piece of linked clips from one end to the other."""
+    """A piece of linked clips, from one end to the other."""
     piece = [clip]
     following = links[clip][:1]
     while following:

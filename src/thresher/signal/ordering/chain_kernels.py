@@ -1,18 +1,18 @@
-"""The search behind `chain`: plain Python that numba compiles, as it is, to the same moves.
+"""The search of `chain`: plain Python that numba can compile without changes.
 
-A path is searched as a closed tour through the clips and one node more, the gap, where the path
-begins and ends. Nodes are 0 … n - 1 for the clips, n for the gap. Arguments are all lists or all arrays
-of one dimension:
+The search looks for a closed tour through the clips and one more node, the gap, where the path starts and ends.
+Nodes 0 … n - 1 are the clips, node n is the gap. The arguments are either all lists or all one-dimensional
+arrays:
 
-- `scores`: of nodes a and b at a * nodes + b; float32 where it is an array
-- `near`, `nearness`: the NEAR nodes with the best scores with clip a at a * NEAR …, and those scores
-- `tour`, `place`: the nodes in order, and where in it each is
-- `waiting`, `queued`: a stack of nodes to look at, and whether a node is on it
-- `log`: four nodes of each exchange, see `exchange`
-- `sizes`: how much of `waiting` and of `log` is used, and the state of the counter
+- `scores`: the score of nodes a and b at a * nodes + b; float32 if it is an array
+- `near`, `nearness`: the NEAR nodes that have the best scores with clip a, from a * NEAR on, and those scores
+- `tour`, `place`: the nodes in order, and the position of each node in the tour
+- `waiting`, `queued`: a stack of nodes to examine, and whether a node is on it
+- `log`: four nodes for each exchange, see `exchange`
+- `sizes`: the used length of `waiting` and of `log`, and the state of the random numbers
 
-Gains are float64 sums of few terms in an order that the code fixes: compiled or not, here or elsewhere,
-the tour is the same.
+Gains are float64 sums of few terms in a fixed order. Therefore the tour is the same on every machine, compiled
+or not.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ Numbers = Any
 NEAR = 10
 LONGEST_MOVED = 3
 LOG_ROOM = 4_000
-LEAST_GAIN = 1e-9  # far above what rounding can feign in a sum of eight float32 transitions
-HEAT = 0.1  # of the mean fall from the best to the last near transition; 0.4 finds less
+LEAST_GAIN = 1e-9  # far above the rounding error of a sum of eight float32 transitions
+HEAT = 0.1  # part of the mean difference between the best and the last near transition; 0.4 gives worse paths
 WAITING, LOGGED, STATE = 0, 1, 2
 
 
 def exchange(tour: Numbers, place: Numbers, one: int, next_one: int, other: int, next_other: int) -> None:
     """Replace the transitions one–next_one and other–next_other by one–other and next_one–next_other.
 
-    Either both `next_` follow or both precede, in the tour as it lies. Turns the shorter way round.
+    Both `next_` nodes follow their node in the tour, or both precede it. The shorter stretch is reversed.
     """
     nodes = len(tour)
     first, last = place[next_one], place[other]
@@ -68,7 +68,7 @@ def plan(log: Numbers, sizes: Numbers, one: int, next_one: int, other: int, next
 def carry_out(
     tour: Numbers, place: Numbers, waiting: Numbers, queued: Numbers, log: Numbers, sizes: Numbers, start: int
 ) -> None:
-    """Make the exchanges logged from `start` on; their nodes are to be looked at again."""
+    """Make the exchanges in the log from `start` on, and queue their nodes to be examined again."""
     for at in range(start, sizes[LOGGED], 4):
         exchange(tour, place, log[at], log[at + 1], log[at + 2], log[at + 3])
     for at in range(sizes[LOGGED] - 1, start - 1, -1):
@@ -80,7 +80,7 @@ def carry_out(
 
 
 def take_back(tour: Numbers, place: Numbers, log: Numbers, sizes: Numbers) -> None:
-    """Undo every exchange in the log, the last one first."""
+    """Undo all exchanges in the log, the last one first."""
     for at in range(sizes[LOGGED] - 4, -1, -4):
         exchange(tour, place, log[at], log[at + 2], log[at + 1], log[at + 3])
     sizes[LOGGED] = 0
@@ -90,7 +90,7 @@ def two_opt(
     scores: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, place: Numbers, log: Numbers, sizes: Numbers,
     clip: int, step: int,
 ) -> Any:  # fmt: skip
-    """2-opt: join `clip` to a near one instead of to its neighbour; the gain, 0 where there is none."""
+    """2-opt: plan to join `clip` to a near clip instead of its neighbour. Returns the gain, 0 if there is none."""
     nodes = len(tour)
     neighbour = tour[(place[clip] + step) % nodes]
     lost = 0.0 + scores[clip * nodes + neighbour]
@@ -111,7 +111,7 @@ def or_opt(
     scores: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, place: Numbers, log: Numbers, sizes: Numbers,
     clip: int, step: int,
 ) -> Any:  # fmt: skip
-    """Or-opt: take out up to three nodes from `clip` on, put them in beside a near one; the gain, or 0."""
+    """Or-opt: plan to move up to three nodes from `clip` on next to a near clip. Returns the gain, or 0."""
     nodes = len(tour)
     start = place[clip]
     before = tour[(start - step) % nodes]
@@ -148,7 +148,7 @@ def three_opt(
     scores: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, place: Numbers, log: Numbers, sizes: Numbers,
     clip: int, step: int,
 ) -> Any:  # fmt: skip
-    """3-opt: two exchanges of which the first need not gain by itself; the gain of both, or 0."""
+    """3-opt: plan two exchanges, of which the first alone may be a loss. Returns the gain of both, or 0."""
     nodes = len(tour)
     neighbour = tour[(place[clip] + step) % nodes]
     start = place[neighbour]
@@ -167,7 +167,7 @@ def three_opt(
             if gain <= LEAST_GAIN:
                 break
             third = near[j]
-            # The first exchange turns round what lies from `neighbour` to `other`.
+            # The first exchange reverses the stretch from `neighbour` to `other`.
             turns = (place[third] - start) * step % nodes <= inside
             last = tour[(place[third] + (step if turns else -step)) % nodes]
             gain = gain - scores[third * nodes + last] + scores[last * nodes + neighbour]
@@ -182,7 +182,7 @@ def settle(
     scores: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, place: Numbers,
     waiting: Numbers, queued: Numbers, log: Numbers, sizes: Numbers,
 ) -> Any:  # fmt: skip
-    """Improve round the nodes that wait until nothing does, or the log is full; the gain of it all."""
+    """Improve the tour around the waiting nodes until none waits or the log is full. Returns the total gain."""
     gained = 0.0
     while sizes[WAITING] > 0:
         sizes[WAITING] -= 1
@@ -207,13 +207,13 @@ def settle(
 
 
 def drawn(sizes: Numbers, below: int) -> Any:
-    """The next number of a fixed sequence (Lehmer's, modulo the prime 2³¹ - 1), brought below `below`."""
+    """The next number of a fixed random sequence (Lehmer's, modulo the prime 2³¹ - 1), below `below`."""
     sizes[STATE] = sizes[STATE] * 48271 % 2147483647
     return sizes[STATE] % below
 
 
 def swap(scores: Numbers, near: Numbers, tour: Numbers, place: Numbers, log: Numbers, sizes: Numbers) -> Any:
-    """Plan to swap the two stretches between three clips near each other; the gain, as a rule a loss."""
+    """Plan to swap two stretches between three clips near each other. Returns the gain, mostly a loss."""
     nodes = len(tour)
     clip = drawn(sizes, nodes)
     clip = tour[clip] if tour[clip] < nodes - 1 else tour[clip - 1]
@@ -248,9 +248,9 @@ def improve(
     scores: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, place: Numbers,
     waiting: Numbers, queued: Numbers, log: Numbers, sizes: Numbers, rounds: int, heat: float,
 ) -> None:  # fmt: skip
-    """Settle from all nodes; then swap and settle `rounds` times, and take back what costs too much.
+    """Improve the tour from all nodes; then `rounds` times swap, improve, and undo what costs too much.
 
-    What may be lost in a round sinks from `heat` to nothing (threshold accepting). The first round swaps nothing.
+    The loss that a round may cause decreases from `heat` to 0 (threshold accepting). The first round does not swap.
     """
     nodes = len(tour)
     for at in range(nodes):
@@ -259,7 +259,7 @@ def improve(
     sizes[WAITING] = nodes
     for left in range(rounds, -1, -1):
         gain = 0.0
-        start = sizes[LOGGED]  # 0, but numba would compile `carry_out` anew for a literal
+        start = sizes[LOGGED]  # 0, but numba would compile `carry_out` again for a literal
         if left < rounds:
             gain = swap(scores, near, tour, place, log, sizes)
             carry_out(tour, place, waiting, queued, log, sizes, start)

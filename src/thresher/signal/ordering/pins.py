@@ -1,6 +1,6 @@
-"""A sequence with some of its clips at places of their own: what musicians pin, and what the ordering leaves them.
+"""Pinned clips: a sequence in which some clips have fixed positions or stay together.
 
-Clips are ids, each once in a sequence; places are counted from 0.
+Clips are ids, each once in a sequence; positions count from 0.
 """
 
 from __future__ import annotations
@@ -10,28 +10,29 @@ from dataclasses import dataclass, field
 
 
 def place(
-    order: Sequence[int], places: Mapping[int, int], together: Sequence[tuple[int, int]] = ()
+    order: Sequence[int], positions: Mapping[int, int], together: Sequence[tuple[int, int]] = ()
 ) -> tuple[int, ...]:
-    """The clips of `order` with those in `places` at their places, and the second of each pair behind the first.
+    """Move the clips in `positions` to their positions, and the second clip of each pair right after the first.
 
-    All others keep the order that they have, and flow around. Clips that belong together lie where the first of
-    them would, or where one of them is pinned. Of pins that can't all be had the smaller places win; a group that
-    fits nowhere between pins is taken apart. What `order` does not hold is passed over.
+    All other clips keep their order and fill the remaining positions. A group of clips that stay together takes
+    the place of its first clip, unless one of them is pinned. If pins conflict, smaller positions take
+    precedence. A group that does not fit between pins is split. Clips that are not in `order` are ignored.
     """
     board = _Board(len(order))
     groups = _groups(order, together)
-    pinned = [group for group in groups if any(clip in places for clip in group)]
+    pinned = [group for group in groups if any(clip in positions for clip in group)]
     free = [group for group in groups if group not in pinned]
-    for group in sorted(pinned, key=lambda each: min(places[clip] for clip in each if clip in places)):
-        first, anchor = next((n, clip) for n, clip in enumerate(group) if clip in places)
-        if not board.put(group, places[anchor] - first):
+    for group in sorted(pinned, key=lambda each: min(positions[clip] for clip in each if clip in positions)):
+        first, anchor = next((n, clip) for n, clip in enumerate(group) if clip in positions)
+        if not board.put(group, positions[anchor] - first):
             free.append(group)
     rank = {clip: at for at, clip in enumerate(order)}
     free.sort(key=lambda group: rank[group[0]])
     taken = list(board.slots)
     board.fill(list(free))
-    if unmet(board.clips, {}, together)[1]:
-        # others came first to the gaps that hold them: now the longest groups choose first, the smallest that does
+    if displaced(board.clips, {}, together)[1]:
+        # Earlier clips took the gaps that would hold a group. Now the longest groups choose first, each the
+        # smallest gap that holds it.
         board.slots = taken
         long = sorted((group for group in free if len(group) > 1), key=len, reverse=True)
         left = [group for group in long if not board.put_in_a_gap(group)]
@@ -39,20 +40,19 @@ def place(
     return board.clips
 
 
-def unmet(
-    order: Sequence[int], places: Mapping[int, int], together: Sequence[tuple[int, int]] = ()
+def displaced(
+    order: Sequence[int], positions: Mapping[int, int], together: Sequence[tuple[int, int]] = ()
 ) -> tuple[list[int], list[tuple[int, int]]]:
-    """The clips of `order` that are not at their places, and the pairs of which the second is not behind the
-    first."""
+    """The clips of `order` that are not at their positions, and the pairs that are not next to each other."""
     at = {clip: index for index, clip in enumerate(order)}
     return (
-        [clip for clip in places if clip in at and at[clip] != places[clip]],
+        [clip for clip in positions if clip in at and at[clip] != positions[clip]],
         [pair for pair in together if pair[0] in at and pair[1] in at and at[pair[1]] != at[pair[0]] + 1],
     )
 
 
 def _groups(order: Sequence[int], together: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """The clips in groups that belong together, in the order of their first clips."""
+    """The clips in groups that stay together, in the order of their first clips."""
     known = set(order)
     following = {one: other for one, other in together if one in known and other in known}
     followers = set(following.values())
@@ -68,7 +68,7 @@ def _groups(order: Sequence[int], together: Sequence[tuple[int, int]]) -> list[l
 
 @dataclass
 class _Board:
-    """So many places, some of them taken."""
+    """A number of slots for clips, some of them taken."""
 
     size: int
     slots: list[int | None] = field(init=False)
@@ -78,11 +78,11 @@ class _Board:
 
     @property
     def clips(self) -> tuple[int, ...]:
-        """What is there, in order."""
+        """The clips in the slots, in order."""
         return tuple(clip for clip in self.slots if clip is not None)
 
     def put(self, group: Sequence[int], start: int) -> bool:
-        """Take the places from `start` on for a group, if they are free."""
+        """Put a group into the slots from `start` on, if they are free; returns whether they were."""
         end = start + len(group)
         if start < 0 or end > self.size or any(clip is not None for clip in self.slots[start:end]):
             return False
@@ -90,12 +90,12 @@ class _Board:
         return True
 
     def put_in_a_gap(self, group: Sequence[int]) -> bool:
-        """Take the first places of the smallest gap that holds a group, if one does."""
+        """Put a group into the smallest gap that holds it; returns whether there is one."""
         gaps = sorted((end - start, start) for start, end in self._gaps() if end - start >= len(group))
         return bool(gaps) and self.put(group, gaps[0][1])
 
     def fill(self, groups: list[list[int]]) -> None:
-        """Take the free places for groups in their order; one that is too long for a gap comes in a later one."""
+        """Put groups into the free slots in order. A group that is too long for a gap goes into a later one."""
         for start, end in list(self._gaps()):
             at = start
             while at < end:

@@ -1,15 +1,15 @@
-"""Potentials: what each clip's transitions contribute to every path alike, so that the search can ignore it.
+"""Potentials: the part of each clip's transitions that contributes equally to every path.
 
-A path joins each clip by two transitions, or by one at its ends. An amount subtracted from all transitions of a
-clip is therefore subtracted from every path, and no path becomes better or worse than another (at the ends, the
-transition to the gap returns it). Where some clips have good transitions with many others (hubs) and some with
-none, the best transitions of a clip are then those that a good path has, and a search that looks at the nearest
-clips first gets farther, sooner.
+A path contains two transitions of each clip, or one at its ends. If an amount is subtracted from all
+transitions of a clip, every path loses the same amount (at the ends, the transition to the gap compensates for
+it), so the best path stays the same. Some clips have good transitions with many others (hubs) and some with
+none. With suitable potentials, the best transitions of a clip are those that a good path uses. A search that
+examines near clips first then finds better paths in less time.
 
 The potentials are found as in M. Held and R. Karp, "The traveling-salesman problem and minimum spanning trees",
-Operations Research 18 (1970): those of clips by which much hangs in the best spanning tree rise, those of its
-leaves fall, until each clip has two branches there as in a path. Each step heeds the tree before, too:
-K. Helsgaun, "An effective implementation of the Lin-Kernighan traveling salesman heuristic", European Journal of
+Operations Research 18 (1970). Potentials of clips with many branches in the best spanning tree rise and those
+of its leaves fall, until each clip has two branches as in a path. Each step also considers the tree before: K.
+Helsgaun, "An effective implementation of the Lin-Kernighan traveling salesman heuristic", European Journal of
 Operational Research 126 (2000).
 """
 
@@ -22,19 +22,20 @@ Scores = NDArray[np.float32]
 Potentials = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
-# Trees that are looked at: fewer of many clips.
+# The number of trees: fewer for many clips.
 LEAST_TREES, MOST_TREES, TREE_CLIPS = 5, 25, 50_000
-# Of the mean transition in the first tree; the last step in parts of the first.
+# The first step as a part of the mean transition in the first tree, and the last step as a part of the first.
 FIRST_STEP, LAST_STEP = 0.1, 0.03
-# What a tree counts beside the one before.
+# The weight of a tree; the tree before has the rest.
 WEIGHT = 0.7
 
 
 def potentials(scores: Scores) -> Potentials:
-    """Potentials of n clips, float64, shape (n,), from their scores, float32, shape (n, n), symmetric and finite.
+    """The potentials of n clips, float64, shape (n,), from their scores, float32, shape (n, n), symmetric and
+    finite.
 
-    Costs 25 n² steps up to 2,000 clips, fewer trees beyond; memory of a few rows. The same everywhere: sums are
-    taken one by one.
+    Takes 25 n² steps up to 2,000 clips, and fewer trees for more clips. Needs the memory of a few rows. Sums
+    are taken term by term, so the result is the same on every machine.
     """
     count = len(scores)
     trees = max(LEAST_TREES, min(MOST_TREES, TREE_CLIPS // max(1, count)))
@@ -44,7 +45,7 @@ def potentials(scores: Scores) -> Potentials:
     lowest, step = np.inf, 0.0
     for tree in range(trees):
         branches, total = best_tree(scores, tried)
-        bound = total + 2 * sum(tried.tolist())  # the lower, the nearer is the tree to a path
+        bound = total + 2 * sum(tried.tolist())  # the lower it is, the closer the tree is to a path
         if bound < lowest:
             found, lowest = tried, bound
         if tree == 0:
@@ -56,9 +57,9 @@ def potentials(scores: Scores) -> Potentials:
 
 
 def best_tree(scores: Scores, taken: Potentials) -> tuple[Counts, float]:
-    """The spanning tree whose transitions, less the potentials `taken`, sum to most, by Prim's algorithm.
+    """Find the spanning tree with the highest sum of transitions less the potentials `taken`, by Prim's algorithm.
 
-    How many branches each clip has in it, int64, shape (n,), and the sum.
+    Returns the number of branches of each clip, int64, shape (n,), and the sum.
     """
     count = len(taken)
     best, by = np.full(count, -np.inf), np.zeros(count, dtype=np.int64)

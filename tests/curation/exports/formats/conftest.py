@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from thresher.curation.exports.formats.timeline import Entry, Sheet
+from thresher.curation.exports.formats.timeline import Entry, Timeline
 
 FOLDER = b"/songs/bone"
 
@@ -111,7 +111,7 @@ THREE = replace(
     transition=0.5,
 )
 
-SONG = Sheet(
+SONG = Timeline(
     title="DOMAINAL SKELETON",
     comment="bone, epoch+",
     audio=FOLDER + b"/skeleton.flac",
@@ -130,16 +130,16 @@ def folder() -> bytes:
 
 
 @pytest.fixture(scope="session")
-def song() -> Sheet:
+def song() -> Timeline:
     """Three clips: the second overlaps with the first, the third follows it; the last has no checkpoint."""
     return SONG
 
 
 @pytest.fixture(scope="session")
-def clips() -> Callable[..., Sheet]:
+def clips() -> Callable[..., Timeline]:
     """A song of as many clips as are wanted, each with the same changes or with its own title."""
 
-    def make(number: int = 1, titles: list[str] | None = None, **changes: Any) -> Sheet:
+    def make(number: int = 1, titles: list[str] | None = None, **changes: Any) -> Timeline:
         entries = [
             replace(ONE, clip=index + 1, start=float(4 * index), **changes)
             for index in range(number if titles is None else len(titles))

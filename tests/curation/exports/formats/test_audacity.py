@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thresher.curation.exports.formats.registry import FORMATS
-from thresher.curation.exports.formats.timeline import Sheet
+from thresher.curation.exports.formats.timeline import Timeline
 
 
-def labels(song: Sheet, folder: bytes) -> list[list[str]]:
+def labels(song: Timeline, folder: bytes) -> list[list[str]]:
     lines = FORMATS[".txt"].text(song, folder).splitlines()  # splits wherever Unicode has a line end
     return list(csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def test_every_clip_is_a_label(song: Sheet, folder: bytes) -> None:
+def test_every_clip_is_a_label(song: Timeline, folder: bytes) -> None:
     assert labels(song, folder) == [
         ["0.000000", "4.000000", "bone_7"],
         ["3.500000", "8.750000", "bone 12"],
@@ -26,7 +26,7 @@ def test_every_clip_is_a_label(song: Sheet, folder: bytes) -> None:
     ]
 
 
-def test_no_clips_are_no_labels(clips: Callable[..., Sheet], folder: bytes) -> None:
+def test_no_clips_are_no_labels(clips: Callable[..., Timeline], folder: bytes) -> None:
     assert FORMATS[".txt"].text(clips(0), folder) == ""
 
 
@@ -43,7 +43,7 @@ def test_no_clips_are_no_labels(clips: Callable[..., Sheet], folder: bytes) -> N
     ],
 )
 def test_a_title_stays_in_its_column(
-    title: str, shown: str, clips: Callable[..., Sheet], folder: bytes
+    title: str, shown: str, clips: Callable[..., Timeline], folder: bytes
 ) -> None:
     assert labels(clips(2, title=title), folder) == [
         ["0.000000", "4.000000", shown],
@@ -52,6 +52,6 @@ def test_a_title_stays_in_its_column(
 
 
 @given(titles=st.lists(st.text(st.characters()), max_size=8))
-def test_a_clip_is_one_line(titles: list[str], clips: Callable[..., Sheet], folder: bytes) -> None:
+def test_a_clip_is_one_line(titles: list[str], clips: Callable[..., Timeline], folder: bytes) -> None:
     song = clips(titles=titles)
     assert [len(row) for row in labels(song, folder)] == [3] * len(titles)

@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thresher.curation.exports.formats.registry import FORMATS
-from thresher.curation.exports.formats.timeline import Sheet
+from thresher.curation.exports.formats.timeline import Timeline
 from thresher.errors import UsageError
 
-Clips = Callable[..., Sheet]
+Clips = Callable[..., Timeline]
 
 
-def written(song: Sheet, folder: bytes) -> str:
+def written(song: Timeline, folder: bytes) -> str:
     return FORMATS[".cue"].text(song, folder)
 
 
@@ -41,7 +41,7 @@ def by_cueparser(text: str) -> Any:
     return sheet
 
 
-def test_every_clip_is_a_track(song: Sheet, folder: bytes) -> None:
+def test_every_clip_is_a_track(song: Timeline, folder: bytes) -> None:
     assert by_libcue(written(song, folder)) == [
         ("bone_7", "bone", "skeleton.flac", (0, 0, 0)),
         ("bone 12", "bone", "skeleton.flac", (0, 3, 37)),
@@ -49,7 +49,7 @@ def test_every_clip_is_a_track(song: Sheet, folder: bytes) -> None:
     ]
 
 
-def test_the_song_is_its_head(song: Sheet, folder: bytes) -> None:
+def test_the_song_is_its_head(song: Timeline, folder: bytes) -> None:
     text = written(song, folder)
     disc = pylibcue.parse_str(text)
     assert (disc.cdtext.title, disc.rem.comment) == ("DOMAINAL SKELETON", "bone, epoch+")
@@ -58,7 +58,7 @@ def test_the_song_is_its_head(song: Sheet, folder: bytes) -> None:
     assert sheet.rem == 'REM COMMENT "bone, epoch+"'
 
 
-def test_another_reader_finds_the_same_tracks(song: Sheet, folder: bytes) -> None:
+def test_another_reader_finds_the_same_tracks(song: Timeline, folder: bytes) -> None:
     tracks = by_cueparser(written(song, folder)).tracks
     assert [(track.title, track.performer, track.index, track.offset) for track in tracks] == [
         ("bone_7", "bone", "01", "00:00:00"),
@@ -67,7 +67,7 @@ def test_another_reader_finds_the_same_tracks(song: Sheet, folder: bytes) -> Non
     ]
 
 
-def test_each_track_tells_its_clip_and_its_checkpoint(song: Sheet, folder: bytes) -> None:
+def test_each_track_tells_its_clip_and_its_checkpoint(song: Timeline, folder: bytes) -> None:
     text = written(song, folder)
     tracks = re.split(r"^ *TRACK ", text, flags=re.MULTILINE)[1:]
     assert [re.findall(r"^ *REM (.*)$", track, re.MULTILINE) for track in tracks] == [
@@ -77,7 +77,7 @@ def test_each_track_tells_its_clip_and_its_checkpoint(song: Sheet, folder: bytes
     ]
 
 
-def test_a_song_without_a_comment_has_no_remark(song: Sheet, folder: bytes) -> None:
+def test_a_song_without_a_comment_has_no_remark(song: Timeline, folder: bytes) -> None:
     assert "REM COMMENT" not in written(replace(song, comment=""), folder)
 
 

@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thresher.curation.exports.formats.registry import FORMATS
-from thresher.curation.exports.formats.timeline import Sheet
+from thresher.curation.exports.formats.timeline import Timeline
 
-Clips = Callable[..., Sheet]
+Clips = Callable[..., Timeline]
 
 
-def read(song: Sheet, folder: bytes) -> tuple[Any, list[str]]:
+def read(song: Timeline, folder: bytes) -> tuple[Any, list[str]]:
     """The playlist, and the tags that m3u8 leaves to others."""
     others: list[str] = []
 
@@ -50,7 +50,7 @@ def by_path(line: str, folder: bytes) -> bytes:
     return os.path.join(folder, line.encode("utf-8"))
 
 
-def test_every_clip_is_a_span_of_its_file(song: Sheet, folder: bytes) -> None:
+def test_every_clip_is_a_span_of_its_file(song: Timeline, folder: bytes) -> None:
     playlist, others = read(song, folder)
     assert [(each.duration, each.title, each.uri) for each in playlist.segments] == [
         (4.0, "bone_7", "clips/7.wav"),

@@ -14,16 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thresher.curation.exports.formats.registry import FORMATS
-from thresher.curation.exports.formats.timeline import Sheet
+from thresher.curation.exports.formats.timeline import Timeline
 
-Clips = Callable[..., Sheet]
+Clips = Callable[..., Timeline]
 
 
-def read(song: Sheet, folder: bytes) -> Any:
+def read(song: Timeline, folder: bytes) -> Any:
     return rpp.loads(FORMATS[".rpp"].text(song, folder))
 
 
-def items(song: Sheet, folder: bytes) -> list[dict[str, list[str]]]:
+def items(song: Timeline, folder: bytes) -> list[dict[str, list[str]]]:
     """The fields of each item, with its source's under "SOURCE"."""
     found = []
     for item in read(song, folder).findall(".//ITEM"):
@@ -45,7 +45,7 @@ def hue(colour: int) -> float:
     return 360 * colorsys.rgb_to_hls(red / 255, green / 255, blue / 255)[0]
 
 
-def test_the_project_has_the_songs_rate_and_one_track_of_its_name(song: Sheet, folder: bytes) -> None:
+def test_the_project_has_the_songs_rate_and_one_track_of_its_name(song: Timeline, folder: bytes) -> None:
     project = read(song, folder)
     assert project.tag == "REAPER_PROJECT"
     assert project.find("./SAMPLERATE") == ["SAMPLERATE", "44100", "1", "0"]
@@ -55,7 +55,7 @@ def test_the_project_has_the_songs_rate_and_one_track_of_its_name(song: Sheet, f
     assert len(track.findall("./ITEM")) == 3
 
 
-def test_every_clip_is_an_item(song: Sheet, folder: bytes) -> None:
+def test_every_clip_is_an_item(song: Timeline, folder: bytes) -> None:
     found = items(song, folder)
     for field, wanted in {
         "POSITION": [[0], [3.5], [8.75]],
@@ -75,7 +75,9 @@ def test_every_clip_is_an_item(song: Sheet, folder: bytes) -> None:
     ]
 
 
-def test_what_overlaps_is_crossfaded_in_equal_power_and_all_else_in_an_s(song: Sheet, folder: bytes) -> None:
+def test_what_overlaps_is_crossfaded_in_equal_power_and_all_else_in_an_s(
+    song: Timeline, folder: bytes
+) -> None:
     found = items(song, folder)
     assert [numbers(item["FADEIN"]) for item in found] == [
         [5, 0.01, 0, 5, 0, 0, 0],
@@ -89,14 +91,14 @@ def test_what_overlaps_is_crossfaded_in_equal_power_and_all_else_in_an_s(song: S
     ]
 
 
-def test_a_crossfade_is_as_long_as_the_overlap(song: Sheet, folder: bytes) -> None:
+def test_a_crossfade_is_as_long_as_the_overlap(song: Timeline, folder: bytes) -> None:
     for before, after in pairwise(items(song, folder)):
         end = float(before["POSITION"][0]) + float(before["LENGTH"][0])
         overlap = end - float(after["POSITION"][0])
         assert float(before["FADEOUT"][2]) == float(after["FADEIN"][2]) == overlap
 
 
-def test_a_mono_song_takes_the_downmix_of_wider_clips(song: Sheet, folder: bytes) -> None:
+def test_a_mono_song_takes_the_downmix_of_wider_clips(song: Timeline, folder: bytes) -> None:
     found = items(replace(song, channels=1), folder)
     assert [item["CHANMODE"] for item in found] == [["0"], ["2"], ["0"]]
     project = read(replace(song, channels=1), folder)

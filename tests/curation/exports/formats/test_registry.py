@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from thresher.curation import exports
+from tests.support import ROOT
+from thresher.curation.exports import formats
 from thresher.curation.exports.formats.registry import FORMATS, ExportFormat
-from thresher.curation.exports.formats.timeline import Sheet
+from thresher.curation.exports.formats.timeline import Timeline
 
-PACKAGE = Path(exports.__path__[0])
+PACKAGE = Path(formats.__path__[0])
 SUFFIXES = {".cue", ".json", ".m3u8", ".rpp", ".txt"}
 HEAVY = {"numpy", "sqlalchemy", "rich", "typer", "soundfile", "thresher.catalog", "thresher.signal"}
 
@@ -26,10 +27,11 @@ def form(request: pytest.FixtureRequest) -> ExportFormat:
     return FORMATS[request.param]
 
 
-def test_every_module_with_a_format_is_in_it() -> None:
+def test_every_module_of_a_format_is_registered() -> None:
     assert set(FORMATS) == SUFFIXES
-    modules = [path for path in PACKAGE.glob("*.py") if "\nFORMAT = " in path.read_text(encoding="utf-8")]
-    assert len(modules) == len(FORMATS)
+    helpers = {"__init__", "export_format", "registry", "text", "timeline"}
+    modules = {path.stem for path in PACKAGE.glob("*.py")} - helpers
+    assert {form.path.partition(":")[0].rpartition(".")[2] for form in FORMATS.values()} == modules
     assert all(suffix == form.suffix for suffix, form in FORMATS.items())
 
 
@@ -54,7 +56,7 @@ def test_what_it_imports_is_light() -> None:
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.name)
 def test_exports_know_nothing_of_the_rest_of_the_package(path: Path) -> None:
-    allowed = ("thresher.curation.exports", "thresher.curation", "thresher.errors")
+    allowed = ("thresher.curation.exports", "thresher.curation", "thresher.errors", "thresher.formatting")
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             module = node.module or ""
@@ -74,26 +76,32 @@ def test_exports_know_nothing_of_the_rest_of_the_package(path: Path) -> None:
 
 
 def test_a_song_of_no_clips_can_be_written(
-    form: ExportFormat, clips: Callable[..., Sheet], folder: bytes
+    form: ExportFormat, clips: Callable[..., Timeline], folder: bytes
 ) -> None:
     assert isinstance(form.text(clips(0), folder), str)
 
 
 def test_any_text_can_be_written_as_utf8(
-    form: ExportFormat, nasty_text: str, clips: Callable[..., Sheet], folder: bytes
+    form: ExportFormat, nasty_text: str, clips: Callable[..., Timeline], folder: bytes
 ) -> None:
     song = replace(clips(2, title=nasty_text, run=nasty_text), title=nasty_text, comment=nasty_text)
     assert form.text(song, folder).encode("utf-8")
 
 
 def test_any_path_can_be_written_as_utf8(
-    form: ExportFormat, nasty_path: bytes, clips: Callable[..., Sheet], folder: bytes
+    form: ExportFormat, nasty_path: bytes, clips: Callable[..., Timeline], folder: bytes
 ) -> None:
     song = replace(clips(2, path=nasty_path), audio=nasty_path)
     assert form.text(song, folder).encode("utf-8")
 
 
-def test_json_is_the_manifest(song: Sheet, folder: bytes) -> None:
+def test_json_is_the_manifest(song: Timeline, folder: bytes) -> None:
     text = FORMATS[".json"].text(song, folder)
     assert text == song.manifest
     assert json.loads(text) == {"song": "DOMAINAL SKELETON"}
+
+
+def test_the_page_on_songs_has_a_row_for_each_format() -> None:
+    page = (ROOT / "docs/songs.md").read_text(encoding="utf-8")
+    for form in FORMATS.values():
+        assert f"| `{form.suffix}` | {form.description} |" in page

@@ -1,13 +1,10 @@
-"""The song's manifest, as it is kept in the catalog."""
+"""The manifest of the song, see docs/manifest.md."""
 
 from __future__ import annotations
 
-from thresher.curation.exports.formats.export_format import ExportFormat
-from thresher.curation.exports.formats.timeline import Sheet
+from thresher.curation.exports.formats.timeline import Timeline
 
 
-def _text(sheet: Sheet, _folder: bytes) -> str:
-    return sheet.manifest
-
-
-FORMAT = ExportFormat(".json", "the manifest: all that is known of the song and its clips", _text)
+def manifest(timeline: Timeline, _folder: bytes) -> str:
+    """The text of the manifest."""
+    return timeline.manifest

@@ -1,26 +1,32 @@
-"""Every format that a song is handed on in, by suffix.
+"""The registry of export formats: one entry each, with its suffix, what it is, and where its code is.
 
-A format is a module of this package with a constant `FORMAT`; nothing else names it.
+Reading the registry imports no format, so that help texts, messages and tables can be derived from it.
+docs/extending.md lists the steps for adding a format.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
-from thresher.curation.exports import formats
 from thresher.curation.exports.formats.export_format import ExportFormat
 
-__all__ = ["FORMATS", "ExportFormat"]
+_PACKAGE = __name__.rpartition(".")[0]
 
+_ENTRIES = (
+    ExportFormat(
+        ".cue",
+        "cue sheet of the song's audio file, 99 clips at most",
+        f"{_PACKAGE}.cue:cue_sheet",
+        names_audio=True,
+    ),
+    ExportFormat(
+        ".json", "manifest, to make the audio again elsewhere", f"{_PACKAGE}.manifest_json:manifest"
+    ),
+    ExportFormat(".m3u8", "playlist of the clips' own files", f"{_PACKAGE}.m3u8:playlist"),
+    ExportFormat(".rpp", "REAPER project with one item per clip", f"{_PACKAGE}.reaper:project"),
+    ExportFormat(".txt", "label track for Audacity, one label per clip", f"{_PACKAGE}.audacity:label_track"),
+)
 
-def _found() -> Iterator[ExportFormat]:
-    for module in pkgutil.iter_modules(formats.__path__):
-        form = getattr(importlib.import_module(f"{formats.__name__}.{module.name}"), "FORMAT", None)
-        if isinstance(form, ExportFormat):
-            yield form
-
-
-FORMATS: Mapping[str, ExportFormat] = MappingProxyType({form.suffix: form for form in _found()})
+FORMATS: Mapping[str, ExportFormat] = MappingProxyType({entry.suffix: entry for entry in _ENTRIES})
+"""Every export format by its suffix."""

@@ -1,6 +1,6 @@
-"""What a song hands on to other programs: its clips on a timeline, in the words that a DAW understands.
+"""A song as other programs need it: its clips on a timeline, described with the terms of a DAW.
 
-Everything is in seconds; paths are absolute, as bytes. Nothing here opens audio or asks the catalog.
+All times are in seconds; paths are absolute and bytes. This module opens no audio and does not use the catalog.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 class Entry:
     """One clip of the song.
 
-    It plays `seconds` from `start` in the song, beginning `offset` into the file at `path`, which `container` and
-    `channels` describe in libsndfile's words; `gain` is linear. `crossfade` is how long it overlaps with the one
-    before, in equal power; `fade_in` and `fade_out` are its other fades. `title` is what people read; it, `run`
-    and the path may hold any character.
+    It plays for `seconds` from `start` in the song, and begins `offset` seconds into the file at `path`.
+    `container` is libsndfile's name of the file's container; `gain` is linear. `crossfade` is the equal-power
+    overlap with the clip before; `fade_in` and `fade_out` are its other fades. `title` is for people. The
+    title, `run` and the path may contain any character.
     """
 
     clip: int
@@ -37,11 +37,11 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """A song, or a rendering of it, to be handed on.
+class Timeline:
+    """A song, or a rendering of it, for export.
 
-    `audio` is the song's own file, which may not be rendered yet; `manifest` is the text of its JSON manifest.
-    `entries` are in the order of their starts; at most two of them sound at a time.
+    `audio` is the path of the song's own file, which may not be rendered yet. `manifest` is the text of its JSON
+    manifest. `entries` are in the order of their starts; at most two of them sound at once.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Make the audio of a manifest again where there is no catalog, from contents that lie anywhere under a folder."""
+"""Reproduce the audio of a manifest without a catalog, from source files that lie anywhere under a folder."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from thresher.errors import AudioError, NotFoundError, ThresherError, UsageError
 from thresher.formatting import counted, listed
 
 
-def render_manifest(
-    file: str | os.PathLike[str],
+def reproduce(
+    manifest: str | os.PathLike[str],
     folder: str | os.PathLike[str],
     output: str | os.PathLike[str] | None = None,
     *,
@@ -29,38 +29,37 @@ def render_manifest(
     overwrite: bool = False,
     progress: Progress = no_progress,
 ) -> RenderReport:
-    """Make the audio of a manifest again, from contents that lie anywhere under `folder`, without a catalog.
+    """Write the audio that a manifest describes to `output`, by default to the song's name in the current folder.
 
-    Raises NotFoundError, listing them, for contents that are not there, and UsageError where the output is there
-    with other bytes, unless `overwrite`.
+    The source files are found by their contents anywhere under `folder`. Raises NotFoundError, which lists them, if
+    contents are missing there, and UsageError if `output` exists with other contents, unless `overwrite`.
     """
     begun = time.monotonic()
-    plan, then = read_manifest(file)
+    plan, read = read_manifest(manifest)
+    then = read.output
     target = audio_target(output, f"{plan.song.name}{suffix_of(then.container)}")
-    form = format_of(target)
-    if form.container != then.container:
-        raise UsageError(f"the manifest is of {then.container}; give -o FILE{suffix_of(then.container)}")
-    files = _found(plan, Path(folder), progress)
-    missing = [track for track in plan.tracks if track.recording_sha256 not in files]
+    if format_of(target).container != then.container:
+        raise UsageError(f"the manifest describes {then.container}; give -o FILE{suffix_of(then.container)}")
+    files = _source_files(plan, Path(folder), progress)
+    missing = [track.path for track in plan.tracks if track.recording_sha256 not in files]
     if missing:
-        names = listed([track.path for track in missing])
         clips = f"{counted(len(missing), 'clip')} of the manifest"
-        raise NotFoundError(f"{clips} not found under {folder} ({names}); give another --files DIR")
-    _check_clips(target, files)
+        raise NotFoundError(f"{clips} not found under {folder} ({listed(missing)}); give another --files DIR")
+    _check_not_a_clip(target, files)
     if target.exists() and not overwrite and sha256_file(os.fsencode(target)) != then.sha256:
         raise UsageError(
-            f"{target} exists and is not what the manifest makes; give another -o FILE or --overwrite"
+            f"{target} exists and is not what the manifest describes; give another -o FILE, or --overwrite"
         )
-    written = None
+    song_file, written = SongFile(target, then.container, then.subtype), None
     if not dry_run:
-        written = write_song(plan, files, SongFile(target, then.container, then.subtype), progress)
+        written = write_song(plan, files, song_file, progress)
     return report_of(
         plan.song.name,
         plan,
-        SongFile(target, then.container, then.subtype),
+        song_file,
         written,
         begun,
-        number=then.number or None,
+        number=read.rendering,
         missing=(),
         is_new=False,
         same_bytes=written.sha256 == then.sha256 if written and then.sha256 else None,
@@ -68,8 +67,8 @@ def render_manifest(
     )
 
 
-def _check_clips(target: Path, files: Mapping[str, bytes]) -> None:
-    """UsageError where the target is one of the clips, or one of a catalog that lies there."""
+def _check_not_a_clip(target: Path, files: Mapping[str, bytes]) -> None:
+    """Raise UsageError if the target is one of the source files, or a clip of a catalog in its folder."""
     if not target.exists():
         return
     is_clip = any(os.path.samefile(file, target) for file in files.values())
@@ -77,15 +76,17 @@ def _check_clips(target: Path, files: Mapping[str, bytes]) -> None:
         try:
             with Catalog.open(environ={}, start=target.parent) as catalog:
                 is_clip = is_present(catalog, target)
-        except ThresherError:  # none is there, or not one that this program can read
+        except ThresherError:  # there is no catalog, or this program can't read it
             return
     if is_clip:
         raise UsageError(f"{target} is a clip and is not overwritten; give another -o FILE")
 
 
-def _found(plan: Tracklist, folder: Path, progress: Progress) -> dict[str, bytes]:
-    """Files under a folder by their SHA-256, as far as the plan needs them; those of a wanted name are tried first,
-    then what is called like audio."""
+def _source_files(plan: Tracklist, folder: Path, progress: Progress) -> dict[str, bytes]:
+    """The source files of a plan under a folder, by the SHA-256 of their contents.
+
+    Files with the name of a clip are hashed first, then those with a suffix of audio, then all others.
+    """
     if not folder.is_dir():
         raise NotFoundError(f"there is no folder {folder}; give --files DIR")
     wanted = {track.recording_sha256 for track in plan.tracks}

@@ -1,0 +1,67 @@
+"""The commands song copy, song rename, song delete and song history."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from thresher.interfaces.cli.app import open_catalog, song_app
+from thresher.interfaces.cli.decision_output import DECISION_COLUMNS
+from thresher.interfaces.cli.options import Form, Json, SongName, form_of
+from thresher.interfaces.cli.output import Format, emit, print_json, tell
+
+
+@song_app.command()
+def copy(
+    name: SongName,
+    new: Annotated[str, typer.Argument(help="The name of the copy.")],
+    json: Json = False,
+) -> None:
+    """Copy a song with its settings and edits. Its renderings stay with the old song."""
+    from thresher.curation.songs.songs import copy_song
+
+    with open_catalog() as catalog:
+        song = copy_song(catalog, name, new)
+    if json:
+        print_json(song)
+    else:
+        tell(f'copied song "{name}" to "{song.name}"')
+
+
+@song_app.command()
+def rename(
+    name: SongName, new: Annotated[str, typer.Argument(help="The new name.")], json: Json = False
+) -> None:
+    """Rename a song."""
+    from thresher.curation.songs.songs import rename_song
+
+    with open_catalog() as catalog:
+        song = rename_song(catalog, name, new)
+    if json:
+        print_json(song)
+    else:
+        tell(f'renamed song "{name}" to "{song.name}"')
+
+
+@song_app.command()
+def delete(name: SongName, json: Json = False) -> None:
+    """Delete a song. Its renderings are kept, and thresher undo restores it."""
+    from thresher.curation.songs.songs import delete_song
+
+    with open_catalog() as catalog:
+        delete_song(catalog, name)
+    if json:
+        print_json({"deleted": name})
+    else:
+        tell(f'deleted song "{name}"; `thresher undo` restores it')
+
+
+@song_app.command()
+def history(name: SongName, form: Form = Format.TABLE, json: Json = False) -> None:
+    """List all changes of a song, the latest first; thresher undo NUMBER reverts one."""
+    from thresher.curation.songs.songs import song_history
+
+    with open_catalog() as catalog:
+        rows = song_history(catalog, name)
+    emit(rows, DECISION_COLUMNS, form_of(form, json))

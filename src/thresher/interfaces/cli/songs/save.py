@@ -1,0 +1,124 @@
+"""The command song save."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from thresher.formatting import any_of, counted
+from thresher.interfaces.cli.app import open_catalog, song_app, terms_of
+from thresher.interfaces.cli.options import Json, SongName
+from thresher.interfaces.cli.output import length_text, print_json, say, tell
+from thresher.interfaces.cli.songs.options import chain_between, changes_of, manual_order
+from thresher.interfaces.cli.songs.text import say_edits_not_applied, settings_text
+from thresher.signal.metrics.registry import METRICS
+
+if TYPE_CHECKING:
+    from thresher.curation.songs.size import SongSize
+
+
+@song_app.command()
+def save(
+    name: SongName,
+    query: Annotated[
+        list[str] | None, typer.Argument(help="The clips of the song, as in `thresher list`.")
+    ] = None,
+    order: Annotated[
+        str | None,
+        typer.Option(help="Order by chain, pairs, FIELD+, FIELD- (such as epoch+), shuffle:SEED or manual."),
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help=f"Compute the order with this metric: {any_of(METRICS)}.")
+    ] = None,
+    start: Annotated[int | None, typer.Option(metavar="CLIP", help="Start the chain with this clip.")] = None,
+    end: Annotated[int | None, typer.Option(metavar="CLIP", help="End the chain with this clip.")] = None,
+    length: Annotated[
+        str | None, typer.Option(help="Limit the length, such as 24:00; none for no limit.")
+    ] = None,
+    clips: Annotated[str | None, typer.Option(help="Limit the number of clips; none for no limit.")] = None,
+    rate: Annotated[
+        str | None, typer.Option(help="Set the sample rate in Hz; auto for the highest rate of the clips.")
+    ] = None,
+    channels: Annotated[
+        str | None, typer.Option(help="Set 1 or 2 channels; auto for stereo if any clip is stereo.")
+    ] = None,
+    subtype: Annotated[
+        str | None, typer.Option(help="Write PCM_16, PCM_24 or FLOAT samples; auto to follow the clips.")
+    ] = None,
+    dither: Annotated[
+        bool | None, typer.Option("--dither/--no-dither", help="Add triangular dither to 16-bit samples.")
+    ] = None,
+    lufs: Annotated[
+        str | None,
+        typer.Option(help="Bring every clip to this loudness, such as -14, under -1 dBTP; none to keep it."),
+    ] = None,
+    fade: Annotated[
+        str | None, typer.Option(help="Fade each clip in and out over this many seconds, unless crossfaded.")
+    ] = None,
+    crossfade: Annotated[
+        str | None, typer.Option(help="Overlap clips by this many seconds, at equal power; 0 for none.")
+    ] = None,
+    gap: Annotated[
+        str | None, typer.Option(help="Put this many seconds of silence between clips; 0 for none.")
+    ] = None,
+    sequence: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="Read the clips of --order manual: ids or paths, or a .m3u8 playlist.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Save a new song, or change the settings that are given of an existing one."""
+    from thresher.curation.songs.clip_list import read_sequence
+    from thresher.curation.songs.size import save_song_and_measure
+    from thresher.curation.songs.songs import get_song
+
+    with open_catalog() as catalog:
+        if start is not None or end is not None:
+            present = get_song(catalog, name)
+            order = chain_between(order, start, end, str(present.settings.ordering) if present else None)
+        changes = changes_of(
+            {
+                "ordering": order,
+                "metric": metric,
+                "length": length,
+                "clips": clips,
+                "sample_rate": rate,
+                "channels": channels,
+                "subtype": subtype,
+                "lufs": lufs,
+                "fade": fade,
+                "crossfade": crossfade,
+                "gap": gap,
+            }
+        )
+        if dither is not None:
+            changes["dither"] = dither
+        terms = terms_of(catalog, query) if query else None
+        if sequence is not None:
+            changes |= manual_order(order, read_sequence(catalog, sequence))
+            if terms is None and get_song(catalog, name) is None:
+                terms = [part for clip in changes["manual"] for part in (",", str(clip))][1:]
+        song, size = save_song_and_measure(catalog, name, terms, changes)
+    if json:
+        print_json(song)
+        return
+    tell(f'song "{name}": {_size_text(size)}, {settings_text(song.settings)}')
+    say_edits_not_applied(size.edits_not_applied)
+    if size.is_cut:
+        say(f'the limits keep some of these clips: `thresher song show "{name}"` shows which')
+    if size.clips:
+        say(f'next: thresher song render "{name}"')
+    else:
+        say("no clip matches its query yet; new clips that match join the song")
+
+
+def _size_text(size: SongSize) -> str:
+    about = "about " if size.is_estimate and not size.is_cut else ""
+    clips = counted(size.clips, "clip") + (" before limits" if size.is_cut else "")
+    return f"{clips}, {about}{length_text(size.seconds)}"

@@ -1,0 +1,51 @@
+"""Songs as text: their settings, their transitions, and the edits that are not applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from thresher.formatting import counted
+from thresher.interfaces.cli.output import length_text, say
+
+if TYPE_CHECKING:
+    from thresher.curation.songs.settings import SongSettings
+    from thresher.curation.songs.tracklist import Transition
+
+
+def settings_text(settings: SongSettings) -> str:
+    """The settings of a song on one line."""
+    parts = [settings.query or "all clips", f"order {settings.ordering} by {settings.metric}"]
+    if settings.length is not None:
+        parts.append(f"at most {length_text(settings.length)}")
+    if settings.clips is not None:
+        parts.append(f"at most {counted(settings.clips, 'clip')}")
+    if settings.sample_rate is not None:
+        parts.append(f"{settings.sample_rate} Hz")
+    if settings.channels is not None:
+        parts.append("mono" if settings.channels == 1 else "stereo")
+    if settings.subtype is not None:
+        parts.append(settings.subtype)
+    if settings.lufs is not None:
+        parts.append(f"{settings.lufs:g} LUFS")
+    if settings.fade != type(settings).fade:
+        parts.append(f"fades of {settings.fade:g} s")
+    if settings.crossfade:
+        parts.append(f"crossfades of {settings.crossfade:g} s")
+    if settings.gap:
+        parts.append(f"gaps of {settings.gap:g} s")
+    if settings.dither:
+        parts.append("dithered")
+    return ", ".join(parts)
+
+
+def transition_text(transition: Transition) -> str:
+    """A transition: its score, its time in the song, and the ids of its two clips."""
+    clips = f"{transition.before} → {transition.after}"
+    return f"{transition.score:.3f} at {length_text(transition.at)} ({clips})"
+
+
+def say_edits_not_applied(sentences: Iterable[str]) -> None:
+    """Print each edit that is not applied, on stderr."""
+    for sentence in sentences:
+        say(f"edit not applied: {sentence}")
