@@ -223,3 +223,22 @@ def test_a_song_handed_on(thresher: Command, tmp_path: Path) -> None:
     report = told(thresher, "song", "export", "Bone", "--stems", "stems", "--rendering", "1")
     assert len(report["stems"]) == 5
     assert soundfile.info(tmp_path / "stems" / report["stems"][0]).subtype == "PCM_16"
+
+
+def test_the_former_forms_of_manifest_work_with_a_warning(thresher: Command, tmp_path: Path) -> None:
+    code, out, err = thresher("song", "render", "Bone", "-o", "bone.wav", "--manifest", "m.json")
+    assert code == 0
+    assert "warning: `--manifest FILE` becomes `--manifest-file FILE`" in err
+    assert "m.json: its manifest" in out
+    code, out, err = thresher("song", "render", "--manifest", "m.json", "--files", "run", "-o", "again.wav")
+    assert code == 0
+    assert "warning: `song render --manifest FILE` becomes `thresher song reproduce FILE`" in err
+    assert "the same as when rendering 1 was first made" in out
+    assert (tmp_path / "again.wav").read_bytes() == (tmp_path / "bone.wav").read_bytes()
+
+
+def test_limits_that_need_a_chain_are_reported_without_computing_it(thresher: Command) -> None:
+    out, err = thresher("song", "save", "Bone", "--order", "chain", "--clips", "2")[1:]
+    assert out.startswith('song "Bone": 5 clips before limits, 0:20, ')
+    assert 'the limits keep some of these clips: `thresher song show "Bone"` shows which' in err
+    assert thresher("song", "save", "Bone", "--order", "epoch+")[1].startswith('song "Bone": 2 clips, 0:08, ')

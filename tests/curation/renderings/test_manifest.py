@@ -271,3 +271,11 @@ def test_an_output_is_no_folder(catalog: Catalog, tmp_path: Path) -> None:
     for overwrite in (False, True):
         with pytest.raises(UsageError, match=r"folder\.wav is a folder"):
             render(catalog, "Bone", tmp_path / "folder.wav", overwrite=overwrite)
+
+
+def test_a_manifest_with_the_former_key_seam_is_read(catalog: Catalog, tmp_path: Path) -> None:
+    render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
+    file = tmp_path / "bone.wav.manifest.json"
+    expected = read_manifest(file)
+    file.write_text(file.read_text().replace('"transition"', '"seam"'))
+    assert read_manifest(file) == expected

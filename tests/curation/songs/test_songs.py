@@ -414,8 +414,8 @@ def test_how_today_differs_from_the_last_rendering(catalog: Catalog, folder: Pat
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"sample_rate": 8_000}, "16000 Hz is 8000 Hz"),
-        ({"channels": 2}, "mono is stereo"),
+        ({"sample_rate": 8_000}, "the sample rate was 16000 Hz and is 8000 Hz"),
+        ({"channels": 2}, "the song was mono and is stereo"),
         ({"fade": 0.5}, "the fade changed"),
     ],
 )
