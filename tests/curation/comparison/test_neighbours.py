@@ -50,7 +50,7 @@ def test_neighbours_are_sorted_by_score_without_the_clip_itself(full: Catalog, m
     assert scores == sorted(scores, reverse=True)
     assert {each.clip.id for each in found} == {2, 3, 4, 5, 6} | ({7} if metric == "likeness" else set())
     quiet = next(each for each in found if each.clip.id == 3)
-    assert quiet.score == scores[0] == pytest.approx(1, abs=0.01)  # made tones sound all alike
+    assert quiet.score == scores[0] == pytest.approx(1, abs=0.01)  # the synthetic tones are all similar
     best = {nearest.metric: nearest for nearest in show_clip(full, "1").nearest}[metric]
     assert (best.clip, best.score) == (found[0].clip.id, found[0].score)
     assert [each.clip.id for each in near(full, "1", metric, limit=2)] == [each.clip.id for each in found[:2]]

@@ -127,7 +127,7 @@ def live_count(catalog: Catalog) -> int:
         return scores.read_state(connection, 1).live
 
 
-# -- who gets a row ----------------------------------------------------------------------------------------
+# -- which clips get a row ---------------------------------------------------------------------------------
 
 
 def test_references_and_clips_without_fingerprint_have_no_row(catalog: Catalog) -> None:
@@ -220,7 +220,7 @@ def test_a_snapshot_from_before_a_compaction_cannot_append(catalog: Catalog) -> 
     late = scoring._Snapshot(catalog, find_metric("prefix"))
     with catalog.writing() as connection:
         scores.compact(connection, 1)
-        # as many rows, as many live ones: only the generation tells
+        # The numbers of rows and of live rows are the same; only the generation differs.
         connection.execute(insert(score_row), [_retired(position) for position in range(4, 9)])
         assert replace(scores.read_state(connection, 1), generation=0) == late.matrix.state
     assert late.append_block() == 0

@@ -135,7 +135,7 @@ def test_a_missed_examination_is_caught_up(catalog: Catalog, sound: MakeSound) -
 
 
 def hiss(seed: int, colour: float) -> np.ndarray:
-    """Noise through a first-order low pass, which sounds alike at any seed."""
+    """Noise through a first-order low pass, which is similar for every seed."""
     from scipy.signal import lfilter
 
     noise = np.random.default_rng(seed).normal(scale=0.1, size=6 * RATE)

@@ -70,7 +70,7 @@ def test_unclipped_music_and_noise_have_no_clipping(stored: object) -> None:
 
 
 def test_coarse_quantisation_is_not_clipping() -> None:
-    """Square waves, a constant, and noise of one step of 16 bits have nothing but flat tops."""
+    """Square waves, a constant, and noise of one step of 16 bits consist of flat tops only."""
     assert share(0.5 * np.sign(sine(100.3))) == 0.0
     assert share(np.full(RATE, 0.3)) == 0.0
     assert share(np.round(np.random.default_rng(2).normal(size=RATE)) / 2**15) == 0.0

@@ -161,7 +161,7 @@ def test_real_clips_equal_pyloudnorm() -> None:
 @pytest.mark.parametrize("offset", [0.0, 0.5])
 @pytest.mark.parametrize("sr", RATES)
 def test_the_filter_by_blocks_is_the_recursion(sr: int, offset: float) -> None:
-    """Within the rounding of single precision, also where a constant is five hundred times the sound."""
+    """Within float32 rounding, also if a constant is five hundred times as large as the sound."""
     scipy_signal = pytest.importorskip("scipy.signal")
     noise = np.random.default_rng(sr).standard_normal((2, 3 * TILE_FRAMES + 777)) * 1e-3
     rows = (noise + offset).astype(np.float32)
@@ -249,7 +249,7 @@ def test_errors_show_the_wrong_shape_or_number() -> None:
 
 
 def two_tones(levels: list[float], seconds: float = 20.0, sr: int = 48_000) -> NDArray[np.float32]:
-    """Stereo sines of 1 kHz, each of so many dBFS, one after another."""
+    """Stereo sines of 1 kHz, one for each level in dBFS, one after the other."""
     sine = np.sin(2 * np.pi * 1_000 * np.arange(round(seconds * sr)) / sr)
     y = np.concatenate([10 ** (level / 20) * sine for level in levels]).astype(np.float32)
     return np.column_stack([y, y])

@@ -13,7 +13,7 @@ def normal(seed: int, count: int, mean: float = 0.0) -> np.ndarray:
     return np.random.default_rng(seed).normal(mean, 1.0, count)
 
 
-def alike(seed: int, count: int, level: float) -> np.ndarray:
+def similar_scores(seed: int, count: int, level: float) -> np.ndarray:
     """A symmetric matrix of scores about `level`, each clip with a leaning of its own; ones on the diagonal."""
     own = np.random.default_rng(seed).normal(0.0, 0.02, count)
     matrix = level + own[:, None] + own
@@ -23,13 +23,13 @@ def alike(seed: int, count: int, level: float) -> np.ndarray:
 
 def test_the_same_values_give_the_same_interval() -> None:
     assert mean_difference(normal(1, 8), normal(2, 9)) == mean_difference(normal(1, 8), normal(2, 9))
-    first, second = alike(1, 8, 0.5), alike(2, 8, 0.6)
+    first, second = similar_scores(1, 8, 0.5), similar_scores(2, 8, 0.6)
     assert pair_mean_difference(first, second) == pair_mean_difference(first, second)
 
 
 def test_exchanging_the_sides_changes_the_sign() -> None:
-    there = pair_mean_difference(alike(1, 30, 0.5), alike(2, 30, 0.9))
-    back = pair_mean_difference(alike(2, 30, 0.9), alike(1, 30, 0.5))
+    there = pair_mean_difference(similar_scores(1, 30, 0.5), similar_scores(2, 30, 0.9))
+    back = pair_mean_difference(similar_scores(2, 30, 0.9), similar_scores(1, 30, 0.5))
     assert there is not None
     assert back is not None
     assert (there.low, there.high) == pytest.approx((-back.high, -back.low), abs=0.003)
@@ -38,7 +38,7 @@ def test_exchanging_the_sides_changes_the_sign() -> None:
 @pytest.mark.parametrize("counts", [(0, 9), (5, 9), (9, 5)])
 def test_too_few_clips_have_no_interval(counts: tuple[int, int]) -> None:
     assert mean_difference(normal(1, counts[0]), normal(2, counts[1])) is None
-    assert pair_mean_difference(alike(1, counts[0], 0.5), alike(2, counts[1], 0.5)) is None
+    assert pair_mean_difference(similar_scores(1, counts[0], 0.5), similar_scores(2, counts[1], 0.5)) is None
 
 
 def test_equal_values_have_an_interval_of_one_point() -> None:
@@ -54,7 +54,7 @@ def test_an_interval_contains_zero_unless_the_difference_is_clear() -> None:
     assert clear is not None
     assert not clear.holds_zero
     assert clear.low < 3.0 < clear.high
-    pairs = pair_mean_difference(alike(1, 12, 0.5), alike(2, 12, 0.8))
+    pairs = pair_mean_difference(similar_scores(1, 12, 0.5), similar_scores(2, 12, 0.8))
     assert pairs is not None
     assert not pairs.holds_zero
     assert pairs.low < 0.3 < pairs.high
@@ -69,7 +69,8 @@ def test_about_one_in_twenty_equal_distributions_is_called_different() -> None:
 
 def test_intervals_of_pairs_are_right_about_as_often() -> None:
     found = [
-        pair_mean_difference(alike(2 * seed, 15, 0.7), alike(2 * seed + 1, 15, 0.7)) for seed in range(100)
+        pair_mean_difference(similar_scores(2 * seed, 15, 0.7), similar_scores(2 * seed + 1, 15, 0.7))
+        for seed in range(100)
     ]
     wrong = sum(not interval.holds_zero for interval in found if interval)
     assert wrong <= 14
@@ -77,7 +78,7 @@ def test_intervals_of_pairs_are_right_about_as_often() -> None:
 
 def test_pairs_of_a_draw_are_those_of_different_clips() -> None:
     """Against loops over the same draws: a clip drawn twice is no pair with itself."""
-    scores = alike(3, 5, 0.5)
+    scores = similar_scores(3, 5, 0.5)
     found = bootstrap._pair_means(scores, np.random.default_rng(1))
     generator = np.random.default_rng(1)
     weights = generator.multinomial(5, np.full(5, 0.2), size=bootstrap.BLOCK)

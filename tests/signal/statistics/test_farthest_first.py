@@ -74,7 +74,7 @@ def test_items_covered_before_count() -> None:
 def test_every_group_gets_an_item_before_any_gets_a_second() -> None:
     matrix = line(0, 100, 50, 1, 2)
     assert items(covered(matrix, [1] * 5, 5, groups=[0, 0, 0, 1, 2])) == [0, 4, 3, 1, 2]
-    # of a group whose members are alike the one that is farthest
+    # of a group of equal urgency, the farthest item
     assert items(covered(matrix, [1] * 5, 2, groups=[1, 0, 0, 0, 0])) == [0, 1]
 
 

@@ -42,7 +42,7 @@ class CheckpointScores:
 
     `collapse` is the mean likeness of all pairs of its clips. `copies` is the share of its clips that are a
     copy of another of its clips. `novelty` is the mean distance of its clips from the nearest earlier clip. A
-    figure is None where there is nothing to compare.
+    figure is None if there is nothing to compare.
     """
 
     collapse: float | None
