@@ -1,6 +1,6 @@
-"""Files written whole or not at all: beside their place, onto the disk, then renamed there.
+"""Atomic files: written under a partial name in the same folder, synced to the disk, then renamed.
 
-A kill at any instant leaves the old file or the new one; what it leaves beside is swept away by the next write.
+A process that is killed leaves either the old file or the new one. The next write removes its partial file.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from pathlib import Path
 
 from thresher.errors import CatalogError
 
-_LONGEST_PREFIX = 230  # bytes of a target's name in that of its partial file, of the 255 a name may have
+_LONGEST_PREFIX = (
+    230  # bytes of the target's name that its partial file's name repeats; a name may have 255 bytes
+)
 
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
-    """Where to write what shall become `target`; renamed once the block is left, taken away where it raises.
+    """Yield the path of a partial file, which replaces `target` at the end of the block and is removed on an error.
 
-    Raises CatalogError where the system can't write.
+    Raises CatalogError if the system can't write.
     """
     sweep(target.parent, [target])
     try:
@@ -35,7 +37,7 @@ def whole_file(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def partial_file(target: Path) -> Iterator[Path]:
-    """The same without sweeping before, without syncing the folder behind, and with the system's own errors."""
+    """Do the same as `whole_file`, but sweep and sync nothing, and raise the errors of the system."""
     partial = target.with_name(f"{_partial_prefix(target)}{os.getpid()}.part")
     try:
         yield partial
@@ -45,7 +47,7 @@ def partial_file(target: Path) -> Iterator[Path]:
 
 
 def write_text(target: Path, text: str) -> None:
-    """Write a text file, UTF-8, whole or not at all."""
+    """Write a text file in UTF-8, atomically."""
     with whole_file(target) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
         file.write(text)
         file.flush()
@@ -53,7 +55,7 @@ def write_text(target: Path, text: str) -> None:
 
 
 def write_bytes(target: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file atomically."""
     with whole_file(target) as partial, open(partial, "wb") as file:
         file.write(content)
         file.flush()
@@ -61,12 +63,12 @@ def write_bytes(target: Path, content: bytes) -> None:
 
 
 def _partial_prefix(target: Path) -> str:
-    """What the names of files on their way to `target` begin with; the process follows, so that two don't meet."""
+    """Return the start of the names of partial files of `target`; the process id follows and makes them unique."""
     return f"{os.fsdecode(os.fsencode(target.name)[:_LONGEST_PREFIX])}."
 
 
 def sweep(folder: Path, targets: Iterable[Path]) -> None:
-    """Take away what writers of these targets in a folder left that were killed."""
+    """Remove partial files of these targets that killed processes left in a folder."""
     prefixes = {_partial_prefix(target) for target in targets}
     for name in os.listdir(folder):
         match = re.fullmatch(r"(.+\.)([0-9]+)\.part", name, re.DOTALL)
@@ -75,7 +77,7 @@ def sweep(folder: Path, targets: Iterable[Path]) -> None:
 
 
 def _is_running(process: int) -> bool:
-    if os.name != "posix":  # elsewhere asking would end it
+    if os.name != "posix":  # on other systems, os.kill would end the process
         return process != os.getpid()
     try:
         os.kill(process, 0)
@@ -87,8 +89,8 @@ def _is_running(process: int) -> bool:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename survive a power cut, where the system can."""
-    with suppress(OSError):  # not every system can, and not every folder may be read
+    """Make renames in a folder survive a power cut, if the system supports that."""
+    with suppress(OSError):  # not every system can sync a folder, and not every folder is readable
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -1,6 +1,6 @@
-"""Catalog: the handle that every verb takes.
+"""Catalog: the object that every verb takes.
 
-A catalog is a folder with `catalog.toml` in it; the database lies where that file says, by default beside it.
+A catalog is a folder with a `catalog.toml`. That file names the database, by default catalog.db in the same folder.
 """
 
 from __future__ import annotations
@@ -93,11 +93,11 @@ class Catalog:
         self.close()
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self._engine.dispose()
 
     def reading(self) -> AbstractContextManager[Connection]:
-        """A transaction that sees the catalog as it is at this moment."""
+        """Open a transaction that sees the catalog as it is at this moment."""
         return database.reading(self._engine)
 
     def writing(self, *, rollback: bool = False) -> AbstractContextManager[Connection]:
@@ -108,13 +108,13 @@ class Catalog:
         return database.writing(self._engine, rollback=rollback)
 
     def stored(self, path: str | bytes | os.PathLike[str]) -> paths.StoredPath:
-        """A path of the file system in the catalog's two forms."""
+        """Return a path of the file system in the catalog's two forms."""
         return self.stored_absolute(paths.absolute(path))
 
     def stored_absolute(self, path: bytes) -> paths.StoredPath:
-        """A path that `paths.absolute` made, as those of a scan are, in the catalog's two forms."""
+        """Return an absolute path, as a scan returns it, in the catalog's two forms."""
         return paths.to_stored(path, self.root)
 
     def absolute(self, stored: bytes) -> bytes:
-        """Where a location's `path` lies in the file system now."""
+        """Return the absolute path of a stored path."""
         return paths.from_stored(stored, self.root)

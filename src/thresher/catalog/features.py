@@ -1,4 +1,4 @@
-"""What metrics compare of clips: fingerprints and descriptors as the catalog keeps them, under checksums."""
+"""The features of clips that metrics compare: stored fingerprints and descriptors, with their checksums."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from thresher.signal.metrics.metric import Kind
 
 @dataclass(frozen=True)
 class FeatureColumns:
-    """Where a clip keeps what a metric compares: the column, its checksum, its type, and when it can be used."""
+    """The columns of one kind of feature: its bytes, their checksum, their type, and the condition of use."""
 
     blob: ColumnElement[Any]
     crc32: ColumnElement[Any]
@@ -42,12 +42,12 @@ FEATURE_COLUMNS: Mapping[Kind, FeatureColumns] = {
 
 
 def is_scored(kind: Kind) -> ColumnElement[bool]:
-    """Whether a clip, joined to its recording, is to be scored by metrics that compare that `kind`."""
+    """Return the condition that a clip, joined to its recording, is scored by metrics that compare this `kind`."""
     return and_(FEATURE_COLUMNS[kind].is_there, recording.c.role == "generated")
 
 
 def checksums(connection: Connection, clip_ids: Iterable[int], kind: Kind) -> dict[int, int]:
-    """CRC-32 of what is kept of each clip, in the order asked; clips that are not to be scored left out."""
+    """Return the CRC-32 of each clip's feature, in the given order; clips that are not scored are left out."""
     wanted = [int(clip_id) for clip_id in clip_ids]
     found: dict[int, int] = {}
     for chunk in chunks(wanted):
@@ -61,9 +61,9 @@ def checksums(connection: Connection, clip_ids: Iterable[int], kind: Kind) -> di
 
 
 def read(connection: Connection, clip_ids: Iterable[int], kind: Kind) -> Iterator[NDArray[Any]]:
-    """The fingerprint (uint32, shape (words,)) or descriptor (float32) of each clip, in the order asked.
+    """Yield the fingerprint (uint32, shape (words,)) or descriptor (float32) of each clip, in the given order.
 
-    CatalogError where a byte has flipped.
+    Raises CatalogError for damaged bytes.
     """
     columns = FEATURE_COLUMNS[kind]
     for chunk in chunks([int(clip_id) for clip_id in clip_ids]):
@@ -73,13 +73,13 @@ def read(connection: Connection, clip_ids: Iterable[int], kind: Kind) -> Iterato
 
 
 def unpacked(kind: Kind, rows: Iterable[tuple[int, bytes, int]]) -> Iterator[NDArray[Any]]:
-    """What rows – clip, what is kept of it, its checksum – hold, as arrays; CatalogError where one does not fit."""
+    """Yield rows of (clip id, bytes, checksum) as arrays. Raises CatalogError if a checksum does not match."""
     dtype, native = FEATURE_COLUMNS[kind].dtype, FEATURE_COLUMNS[kind].dtype.newbyteorder("=")
     for clip_id, blob, crc32 in rows:
         if zlib.crc32(blob) != crc32:
             raise CatalogError(
                 f"the {kind} of clip {clip_id} is damaged in the catalog; "
-                "`thresher verify --repair` makes it again from its file"
+                "`thresher verify --repair` computes it again from its file"
             )
         array = np.frombuffer(blob, dtype)
         yield array if dtype == native else array.astype(native)

@@ -1,6 +1,6 @@
-"""The nearest other clip of each, by each metric: kept beside the score rows, so that a listing need not read them.
+"""The nearest other clip of each clip, by each metric. It is stored, so that listings don't read score rows.
 
-Of equal scores the smallest id is nearest. A clip that is alone has none.
+Of equal scores, the smallest id is nearest. A clip that was compared with no other has none.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NO_ID = np.iinfo(np.int64).max
 
 @dataclass(frozen=True, eq=False)
 class Nearest:
-    """Of n clips the id of the nearest other, and the score with it; `NO_ID` and -inf where there is none.
+    """The ids of n clips, of the nearest other clip of each, and their scores; `NO_ID` and -inf if there is none.
 
     `clip_ids` and `others` are int64, `scores` float32, shape (n,) each.
     """
@@ -38,12 +38,12 @@ class Nearest:
 
     @classmethod
     def none(cls, clip_ids: Ids) -> Self:
-        """Of clips that have not been compared with any."""
+        """Return the state of clips that were not compared yet."""
         n = clip_ids.size
         return cls(clip_ids, np.full(n, NO_ID), np.full(n, -np.inf, np.float32))
 
     def extended(self, new_ids: Sequence[int], to_these: Scores, triangle: Scores) -> tuple[Self, list[Row]]:
-        """Of these clips and m new ones, and the rows that are not as they were.
+        """Return the state after m new clips were compared, and the rows that changed.
 
         `to_these`, shape (m, n), holds what the new ones score against these; `triangle`, shape (m, m), among
         themselves, of which only what lies below the diagonal is read.
@@ -64,7 +64,7 @@ class Nearest:
         return joined, rows
 
     def _or_best(self, others: Ids, scores: Scores) -> Self:
-        """After each was compared with all `others`, shape (k,): `scores`, shape (n, k)."""
+        """Return the state after each clip was compared with k `others`; `scores` has shape (n, k)."""
         highest = scores.max(axis=1, initial=-np.inf)
         places = np.flatnonzero((highest >= self.scores) & (highest > -np.inf))
         best = np.where(scores[places] == highest[places, None], others, NO_ID).min(axis=1, initial=NO_ID)
@@ -82,7 +82,7 @@ class Nearest:
 
 
 def read(connection: Connection, of_metric: int, clip_ids: Ids) -> Nearest:
-    """What is kept of the nearest to these clips, whose ids ascend."""
+    """Read the stored nearest clips of these clips, whose ids ascend."""
     columns = (nearest.c.clip_id, nearest.c.other_id, nearest.c.score)
     rows = plain_rows(connection, select(*columns).where(nearest.c.metric_id == of_metric))
     kept = np.fromiter(rows, dtype=[("clip", np.int64), ("other", np.int64), ("score", np.float32)])
@@ -93,7 +93,7 @@ def read(connection: Connection, of_metric: int, clip_ids: Ids) -> Nearest:
 
 
 def write(connection: Connection, of_metric: int, rows: Sequence[Row]) -> None:
-    """Keep what is nearest to some clips, in the place of what was."""
+    """Store the nearest clips of some clips; older rows of these clips are replaced."""
     if not rows:
         return
     statement = insert(nearest)
@@ -108,7 +108,7 @@ def write(connection: Connection, of_metric: int, rows: Sequence[Row]) -> None:
 
 
 def forget(connection: Connection, clip_ids: Sequence[int], only: int | None) -> Mapping[int, list[int]]:
-    """Forget what concerns clips that leave all metrics, or the `only` one; by metric, the clips left without."""
+    """Delete the rows of clips that leave all metrics, or `only` one; return the clips without a row, by metric."""
     by_metric = true() if only is None else nearest.c.metric_id == only
     bereft: dict[int, set[int]] = {}
     for chunk in chunks(list(clip_ids)):
@@ -123,7 +123,7 @@ def forget(connection: Connection, clip_ids: Sequence[int], only: int | None) ->
 
 
 def search(ids: Ids, positions: Ids, rows: Iterable[Scores], wanted: Sequence[int]) -> list[Row]:
-    """The nearest of `wanted` clips again, from the stored rows of the live ones, one in memory at a time.
+    """Search the nearest of the `wanted` clips in the stored rows of the live clips, one row in memory at a time.
 
     `ids` and `positions`, shape (live,), are in the order of `rows`, each of shape (position,).
     """

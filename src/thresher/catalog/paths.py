@@ -1,7 +1,8 @@
-"""The two forms in which the catalog holds a path.
+"""The two forms in which the catalog stores a path.
 
-`path` is bytes as the file system knows them, relative to the catalog's folder where it lies under it: for
-identity and opening. `path_text` is the same as text that can be searched, sorted, shown and put in JSON.
+`path` holds the bytes of the file system, relative to the catalog's folder for files below it. It identifies
+and opens files. `path_text` is the same path as text, which can be searched, sorted, displayed and written as
+JSON.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\udc80-\udcff]")
 
 
 class StoredPath(NamedTuple):
-    """A path as a location holds it."""
+    """A path as a location stores it."""
 
     path: bytes
     path_text: str
 
 
 def display_text(path: bytes) -> str:
-    """`path` as text: UTF-8, with other bytes and control characters as `\\xNN`."""
+    """Return `path` as text: UTF-8, with other bytes and control characters as `\\xNN`."""
     return _UNPRINTABLE.sub(_escaped, path.decode("utf-8", "surrogateescape"))
 
 
@@ -32,9 +33,9 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def absolute(path: str | bytes | os.PathLike[str]) -> bytes:
-    """`path` as absolute bytes by way of real folders, so that a file has one path whichever way leads to it.
+    """Return `path` as absolute bytes with all symlinks to folders resolved, so that a file has only one path.
 
-    A link to a file stays one: what it is called there is what it is called.
+    A symlink to a file is not resolved: its own name counts.
     """
     given = os.path.abspath(os.fsencode(path))
     if os.path.isdir(given):
@@ -44,7 +45,7 @@ def absolute(path: str | bytes | os.PathLike[str]) -> bytes:
 
 
 def to_stored(path: bytes, root: Path) -> StoredPath:
-    """An absolute path as stored by a catalog in folder `root`."""
+    """Return an absolute path as a catalog in folder `root` stores it."""
     folder = os.fsencode(root)
     prefix = folder.rstrip(os.sep.encode()) + os.sep.encode()
     stored = path[len(prefix) :] if path.startswith(prefix) else path
@@ -54,5 +55,5 @@ def to_stored(path: bytes, root: Path) -> StoredPath:
 
 
 def from_stored(path: bytes, root: Path) -> bytes:
-    """The absolute path that a location's `path` means for a catalog in folder `root`."""
+    """Return the absolute path of a stored path, for a catalog in folder `root`."""
     return os.path.join(os.fsencode(root), path)

@@ -1,8 +1,9 @@
-"""Where work runs: in this process, on threads, or in worker processes that may crash.
+"""Workers: run tasks in this process, on threads, or in worker processes that may crash.
 
-One word says it: `serial`, `threads[:N]` or `processes[:N]`, N being the workers (default: one a core). Tasks
-are pure functions of plain data. A sliding window keeps few of them in flight, so memory does not grow with the
-work, and results come in the order of the items, so that ids don't depend on who finished first.
+An executor is named `serial`, `threads[:N]` or `processes[:N]`; N is the number of workers (default: one per
+core). Tasks are pure functions of plain data. A sliding window limits the tasks in flight, so that memory does
+not grow with the work. Results come in the order of the items, so that ids don't depend on which task finishes
+first.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ AHEAD = 4
 """Tasks in flight for each worker: enough that none waits, few enough that memory stays flat."""
 
 GROUP_SECONDS = 2.0
-"""A group is committed after this long even if it is not full: no more than that is ever lost."""
+"""A group is committed after this time even if it is not full: an interruption loses no more work than that."""
 
 KEPT_BYTES = 32 << 20
 """Memory that a worker process keeps from one task to the next."""
@@ -40,27 +41,27 @@ KEPT_BYTES = 32 << 20
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is (0: not known yet)."""
+"""Called with the stage, the number of items done, and the total (0 if it is not known yet)."""
 
 
 def no_progress(_stage: str, _done: int, _total: int) -> None:
-    """For callers that don't watch."""
+    """A progress callback that does nothing."""
 
 
 @dataclass(frozen=True)
 class WorkerDied:
-    """In place of a result: this task took its worker process down, twice, the second time alone."""
+    """The result of a task that ended its worker process twice, the second time running alone."""
 
 
 def cores() -> int:
-    """Processors this process may use."""
+    """Return the number of processors that this process may use."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def grouped(items: Iterable[T], size: int, seconds: float) -> Iterator[list[T]]:
-    """Items in groups of one transaction each: `size` of them, or what came within `seconds`."""
+    """Yield items in groups for one transaction each: `size` items, or those that came within `seconds`."""
     group: list[T] = []
     begun = time.monotonic()
     for item in items:
@@ -73,7 +74,7 @@ def grouped(items: Iterable[T], size: int, seconds: float) -> Iterator[list[T]]:
 
 
 def parse_executor(word: str) -> tuple[str, int]:
-    """Kind and number of workers of an executor's word; UsageError where it is none."""
+    """Return the kind and the number of workers of an executor. Raises UsageError for an unknown one."""
     kind, colon, number = word.partition(":")
     if kind not in KINDS or (colon and not (number.isdecimal() and int(number) > 0)):
         raise UsageError(
@@ -104,7 +105,7 @@ class Workers:
         if self._executor is None:
             return
         if kind is not None and isinstance(self._executor, ProcessPoolExecutor):
-            # an interrupted user must not wait for the decoding of an hour of audio
+            # a user who interrupts must not wait until an hour of audio is decoded
             for process in list((self._executor._processes or {}).values()):
                 process.terminate()
         self._executor.shutdown(wait=True, cancel_futures=True)
@@ -184,7 +185,7 @@ class Workers:
 
 
 def _begin_worker() -> None:
-    """Leave interrupts to the parent, and keep decoders' warnings off the user's terminal."""
+    """Ignore Ctrl-C, which the parent handles, and discard what decoders write to stderr."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     _keep_freed_memory()
