@@ -45,6 +45,16 @@ WriteClip = Callable[..., Path]
 """A fixture that writes the sound of a seed to a path, and returns the path."""
 
 
+def riff(seed: int, seconds: float = 4.0) -> NDArray[np.float32]:
+    """A seeded run of tones, each of another pitch, at half of full scale."""
+    generator = np.random.default_rng(seed)
+    pitches = generator.uniform(80, 1200, size=16)
+    per_note = int(seconds * RATE / len(pitches))
+    time = np.arange(per_note) / RATE
+    notes = [np.sin(2 * np.pi * pitch * time) for pitch in pitches]
+    return (0.4 * np.concatenate(notes) + 0.05 * generator.normal(size=per_note * 16)).astype(np.float32)
+
+
 class Finished(NamedTuple):
     """What a command returned and printed. The fields have the names of `subprocess.CompletedProcess`."""
 
