@@ -3,6 +3,8 @@
 PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
+QUICK := tests/catalog tests/signal tests/curation/clips tests/curation/exports/formats tests/test_layers.py \
+	tests/test_public_names.py
 
 .PHONY: demo test test-quick slow lint types unit coverage api bench clean
 
@@ -25,9 +27,9 @@ types: .venv/developing
 unit: .venv/developing
 	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
 
-# Most modules in less than two minutes: no processes, browsers, wheels or long searches.
+# The lower layers in less than two minutes: no long searches, and no processes that compile.
 test-quick: .venv/developing
-	$(BIN)/pytest -n auto --dist worksteal -m "not slow and not long"
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow and not long" $(QUICK)
 
 slow: .venv/developing
 	$(BIN)/pytest -n auto --dist worksteal -m slow

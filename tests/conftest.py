@@ -11,7 +11,7 @@ import soundfile
 from hypothesis import settings
 from numpy.typing import NDArray
 
-from tests.support import CORPUS, RATE, Command, MakeSound, WriteClip, copy_folder, run_command
+from tests.support import CORPUS, RATE, Command, MakeCatalog, MakeSound, WriteClip, copy_folder, run_command
 from thresher.catalog.catalog import Catalog
 from thresher.curation.ingest.options import IngestOptions
 
@@ -59,18 +59,23 @@ def write_clip(sound: MakeSound) -> WriteClip:
 
 
 @pytest.fixture(scope="session")
-def empty_catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a new catalog, to be copied. To create a catalog takes all migrations."""
-    folder = tmp_path_factory.mktemp("empty")
-    Catalog.create(folder).close()
-    (folder / "catalog.toml").write_text('[metrics]\nuse = ["prefix"]\n')
-    return folder
+def new_catalog(tmp_path_factory: pytest.TempPathFactory) -> MakeCatalog:
+    """Make a catalog by copying one that is made once: to create a catalog, all migrations run."""
+    template = tmp_path_factory.mktemp("new")
+    Catalog.create(template).close()
+
+    def make(folder: Path) -> Catalog:
+        copy_folder(template, folder)
+        return Catalog.open(folder / "catalog.toml")
+
+    return make
 
 
 @pytest.fixture
-def catalog(empty_catalog: Path, tmp_path: Path) -> Iterator[Catalog]:
+def catalog(new_catalog: MakeCatalog, tmp_path: Path) -> Iterator[Catalog]:
     """A new catalog in the test's folder, which keeps scores by the metric `prefix` only."""
-    copy_folder(empty_catalog, tmp_path)
+    new_catalog(tmp_path).close()
+    (tmp_path / "catalog.toml").write_text('[metrics]\nuse = ["prefix"]\n')
     with Catalog.open(tmp_path / "catalog.toml") as made:
         yield made
 

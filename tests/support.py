@@ -41,6 +41,9 @@ JOURNAL = ("decision", "checkpoint")
 MakeSound = Callable[..., NDArray[np.float32]]
 """A fixture that makes a signal from a seed."""
 
+MakeCatalog = Callable[[Path], Catalog]
+"""A fixture that makes a new catalog with the default settings in a folder, faster than `Catalog.create`."""
+
 WriteClip = Callable[..., Path]
 """A fixture that writes the sound of a seed to a path, and returns the path."""
 

@@ -541,6 +541,7 @@ def corpus() -> list[Path]:
     return sorted(path for path in CORPUS.rglob("*") if path.suffix in SUFFIXES)
 
 
+@pytest.mark.long
 def test_no_real_file_is_called_truncated(corpus: list[Path]) -> None:
     assert len(corpus) == 545
     assert {str(path): reason for path in corpus if (reason := shortfall(path)) is not None} == {}

@@ -404,6 +404,7 @@ def test_a_song_does_not_come_back_under_a_name_that_is_taken(judged: Catalog) -
 # -- many --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_large_decision_in_one(judged: Catalog) -> None:
     """More clips than one statement takes ids."""
     with judged.writing() as connection:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, func, insert, select
 
-from tests.support import RATE
+from tests.support import RATE, MakeCatalog
 from thresher.catalog import attribution, locations
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import vacated_locations
@@ -135,9 +135,9 @@ STEPS = st.one_of(
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEPS, max_size=12))
 def test_the_checkpoint_is_the_earliest_locations(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[Any, ...]]
+    tmp_path_factory: pytest.TempPathFactory, new_catalog: MakeCatalog, steps: list[tuple[Any, ...]]
 ) -> None:
-    with Catalog.create(tmp_path_factory.mktemp("shelf")) as catalog:
+    with new_catalog(tmp_path_factory.mktemp("shelf")) as catalog:
         shelf = Shelf(catalog)
         for verb, *arguments in steps:
             getattr(shelf, verb)(*arguments)

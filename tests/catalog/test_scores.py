@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, insert, select, text, update
 
-from tests.support import COMMAND
+from tests.support import COMMAND, MakeCatalog
 from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import batch, clip, nearest, recording, score_row
@@ -168,10 +168,10 @@ def test_a_batch_costs_new_times_all_and_no_pair_more(
     )
 )
 def test_any_history_ends_in_the_right_matrix(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[Any]
+    tmp_path_factory: pytest.TempPathFactory, new_catalog: MakeCatalog, steps: list[Any]
 ) -> None:
     """Few seeds, so equal fingerprints and ties abound; enough changes, so compactions happen."""
-    with Catalog.create(tmp_path_factory.mktemp("catalog")) as catalog:
+    with new_catalog(tmp_path_factory.mktemp("catalog")) as catalog:
         for what, value in steps:
             if what == "add":
                 add_clips(catalog, value)
@@ -234,6 +234,7 @@ def test_the_loser_of_two_scorers_reads_again(catalog: Catalog) -> None:
     check(catalog)
 
 
+@pytest.mark.long
 def test_two_scorers_at_once_leave_a_correct_matrix(catalog: Catalog) -> None:
     add_clips(catalog, range(300))
     command = [*COMMAND, "--catalog", str(catalog.file), "score", "--json"]
@@ -318,15 +319,17 @@ def test_an_unknown_metric(catalog: Catalog) -> None:
         score(catalog, "ears")
 
 
-def test_the_whole_corpus_equals_the_oracle(tmp_path: Path, corpus: Path) -> None:
-    with Catalog.create(tmp_path) as catalog:
+@pytest.mark.long
+def test_the_whole_corpus_equals_the_oracle(catalog: Catalog, corpus: Path) -> None:
+    catalog.file.write_text('[metrics]\nuse = ["prefix"]\n[ingest]\nmeasure = false\n')
+    with Catalog.open(catalog.file) as prefix_only:
         ingest(
-            catalog,
+            prefix_only,
             [corpus / "neural" / "mrcqtdiff", corpus / "neural" / "odd"],
             IngestOptions(executor="threads"),
         )
-        ingest(catalog, [corpus / "neural"], IngestOptions(executor="threads"))
-        with catalog.reading() as connection:
+        ingest(prefix_only, [corpus / "neural"], IngestOptions(executor="threads"))
+        with prefix_only.reading() as connection:
             rows = connection.execute(
                 select(clip.c.id, clip.c.fingerprint)
                 .where(clip.c.fingerprint.is_not(None))

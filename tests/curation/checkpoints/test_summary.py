@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.support import RATE, MakeSound, WriteClip
+from tests.support import RATE, MakeCatalog, MakeSound, WriteClip
 from thresher import Catalog, IngestOptions, history, ingest, list_clips, modify, rate, undo
 from thresher.catalog import score_reads, scores
 from thresher.curation.checkpoints.comparison import CLIP_FIGURES, compare_checkpoints
@@ -23,9 +23,9 @@ SERIAL = IngestOptions(executor="serial")
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
+def catalog(new_catalog: MakeCatalog, tmp_path: Path) -> Iterator[Catalog]:
     """A new catalog that keeps all scores."""
-    with Catalog.create(tmp_path) as made:
+    with new_catalog(tmp_path) as made:
         yield made
 
 

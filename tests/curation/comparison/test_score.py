@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sqlalchemy import delete, func, insert, select, text, update
 
+from tests.support import MakeCatalog
 from thresher.catalog import nearest, score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import batch, clip, recording, score_row
@@ -285,6 +286,7 @@ def test_an_error_inside_the_transaction_leaves_no_half_block(
     check(catalog)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_kill_at_any_time_leaves_a_complete_matrix(catalog: Catalog, seed: int) -> None:
     fill(catalog, [number % 40 for number in range(120)])
@@ -321,9 +323,13 @@ def test_a_kill_at_any_time_leaves_a_complete_matrix(catalog: Catalog, seed: int
     st.randoms(use_true_random=False),
 )
 def test_nearest_equals_the_matrix_after_any_retirements(
-    tmp_path_factory: pytest.TempPathFactory, seeds: list[int], rounds: list[list[int]], chance: random.Random
+    tmp_path_factory: pytest.TempPathFactory,
+    new_catalog: MakeCatalog,
+    seeds: list[int],
+    rounds: list[list[int]],
+    chance: random.Random,
 ) -> None:
-    with Catalog.create(tmp_path_factory.mktemp("catalog")) as catalog:
+    with new_catalog(tmp_path_factory.mktemp("catalog")) as catalog:
         ids = fill(catalog, seeds)
         score(catalog)
         for retired in rounds:

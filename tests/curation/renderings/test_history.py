@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from sqlalchemy import delete, update
 
-from tests.support import RATE
+from tests.support import RATE, MakeCatalog, copy_folder
 from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, rendering, rendering_clip
@@ -29,19 +29,28 @@ from thresher.errors import NotFoundError, UsageError
 SERIAL = IngestOptions(executor="serial")
 
 
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    """Five clips, one in stereo at another rate and one that is short, and a song of them, rendered once."""
-    clips = tmp_path / "clips"
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, new_catalog: MakeCatalog) -> Path:
+    """Five clips, one in stereo at another rate and one that is short, and a song of them."""
+    home = tmp_path_factory.mktemp("template")
+    clips = home / "clips"
     clips.mkdir()
     for index, (seconds, rate, channels) in enumerate(
         [(4, RATE, 1), (3.5, RATE, 1), (4.2, 22_050, 2), (3.7, RATE, 1), (2.9, RATE, 1)]
     ):
         noise = np.random.default_rng(index).normal(scale=0.1, size=(round(seconds * rate), channels))
         soundfile.write(clips / f"run_epoch_{index}_0.wav", noise, rate, "PCM_16")
-    with Catalog.create(tmp_path) as made:
+    with new_catalog(home) as made:
         ingest(made, [clips], SERIAL)
         save_song(made, "Bone", [], {"ordering": "epoch+"})
+    return home
+
+
+@pytest.fixture
+def catalog(template: Path, tmp_path: Path) -> Iterator[Catalog]:
+    """A copy of the template, with the song rendered once."""
+    copy_folder(template, tmp_path)
+    with Catalog.open(tmp_path / "catalog.toml") as made:
         render(made, "Bone", tmp_path / "bone.wav")
         yield made
 

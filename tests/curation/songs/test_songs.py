@@ -16,7 +16,7 @@ import pytest
 import soundfile
 from sqlalchemy import func, select
 
-from tests.support import CORPUS, RATE
+from tests.support import CORPUS, RATE, MakeCatalog, copy_folder
 from thresher.catalog import decisions
 from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
@@ -47,23 +47,32 @@ def tones(seed: int, seconds: float, rate: int = RATE, channels: int = 1) -> np.
     return np.column_stack(columns).astype(np.float32)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, new_catalog: MakeCatalog) -> Path:
     """Four plain clips, one at 22.05 kHz in stereo, one float above full scale, one too short."""
-    clips = tmp_path / "clips"
+    home = tmp_path_factory.mktemp("template")
+    clips = home / "clips"
     clips.mkdir()
     for index in range(4):
         soundfile.write(clips / f"run_epoch_{index + 10}_0.wav", tones(index, 4.0 + index / 3), RATE)
     soundfile.write(clips / "run_epoch_20_0.wav", tones(20, 3.5, 22_050, 2), 22_050, "PCM_24")
     soundfile.write(clips / "run_epoch_21_0.wav", 4 * tones(21, 3.5), RATE, "FLOAT")
     soundfile.write(clips / "run_epoch_22_0.wav", tones(22, 1.0), RATE)
-    return clips
+    with new_catalog(home) as made:
+        ingest(made, [clips], SERIAL)
+    return home
 
 
 @pytest.fixture
-def catalog(tmp_path: Path, folder: Path) -> Iterator[Catalog]:
-    with Catalog.create(tmp_path) as made:
-        ingest(made, [folder], SERIAL)
+def folder(tmp_path: Path, template: Path) -> Path:
+    """The folder of the clips, in the test's copy of the template."""
+    copy_folder(template, tmp_path)
+    return tmp_path / "clips"
+
+
+@pytest.fixture
+def catalog(folder: Path) -> Iterator[Catalog]:
+    with Catalog.open(folder.parent / "catalog.toml") as made:
         yield made
 
 

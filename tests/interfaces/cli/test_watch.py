@@ -13,7 +13,16 @@ from typing import Any
 
 import pytest
 
-from tests.support import COMMAND, Finished, WriteClip, copy_folder, environment, run_command, run_process
+from tests.support import (
+    COMMAND,
+    Finished,
+    MakeCatalog,
+    WriteClip,
+    copy_folder,
+    environment,
+    run_command,
+    run_process,
+)
 
 DEADLINE = 120.0
 """Seconds after which what was waited for counts as never coming, however loaded the machine is."""
@@ -29,12 +38,15 @@ def thresher(*arguments: str, cwd: Path, stdin: int = subprocess.DEVNULL) -> Fin
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory, empty_catalog: Path, write_clip: WriteClip) -> Path:
+def template(
+    tmp_path_factory: pytest.TempPathFactory, new_catalog: MakeCatalog, write_clip: WriteClip
+) -> Path:
     """A catalog of three clips, of which 1 and 2 are rejected."""
     folder = tmp_path_factory.mktemp("template")
     for index in range(3):
         write_clip(folder / f"clips/r_epoch_1_{index}.wav", index, 3.0)
-    copy_folder(empty_catalog, folder)
+    new_catalog(folder).close()
+    (folder / "catalog.toml").write_text('[metrics]\nuse = ["prefix"]\n')
     assert run_command("ingest", "clips", "--jobs", "1", cwd=folder).returncode == 0
     assert run_command("reject", "1", "2", cwd=folder).returncode == 0
     return folder

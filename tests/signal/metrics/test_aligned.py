@@ -287,6 +287,7 @@ def test_real_fingerprints_score_as_the_definition_says(corpus_clips: list[Words
             assert align(one, other) == oracle(one, other)
 
 
+@pytest.mark.long
 class TestNumba:
     """What numba does with its cache must never fail a run. Each in a process of its own."""
 
@@ -350,6 +351,7 @@ print("done")
         )
         self.run(copy, patch)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("features", ["+avx2,+avx,+ssse3,+popcnt", "+ssse3", ""])
     def test_kernels_give_the_same_scores_on_other_processors(self, copy: Path, features: str) -> None:
         self.run(copy, NUMBA_CPU_NAME="x86-64", NUMBA_CPU_FEATURES=features)
