@@ -74,7 +74,9 @@ def draw_chart(chart: Chart, *, with_title: bool) -> Figure:
     figure.subplots_adjust(left=0.125, right=right, bottom=0.205, top=0.86 if with_title else 0.955)
     if with_title:
         figure.text(0.02, 0.985, chart.measure.title, va="top", weight="bold", color=LIGHT["ink"])
-    for line in sorted(chart.lines, key=lambda line: line.label is not None):  # what has a label lies above
+    for line in sorted(
+        chart.lines, key=lambda line: line.label is not None
+    ):  # lines with a label are drawn last, on top
         _draw_line(axes, line)
     _scale(axes, chart)
     for line, y in zip(labelled, _label_places(axes, labelled), strict=True):
