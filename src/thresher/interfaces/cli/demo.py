@@ -15,8 +15,8 @@ from thresher.interfaces.cli.checkpoints import checkpoints
 from thresher.interfaces.cli.ingest import ingest_and_tell
 from thresher.interfaces.cli.init import init
 from thresher.interfaces.cli.output import say, tell
-from thresher.interfaces.cli.songs.render import render
-from thresher.interfaces.cli.songs.save import save
+from thresher.interfaces.cli.song_render import render
+from thresher.interfaces.cli.song_save import save
 
 
 @app.command(rich_help_panel=TRY)

@@ -21,7 +21,7 @@ from thresher.interfaces.cli.output import (
     say,
     score_text,
 )
-from thresher.interfaces.cli.songs.text import settings_text, transition_text
+from thresher.interfaces.cli.song_text import settings_text, transition_text
 from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from thresher.formatting import counted
 from thresher.interfaces.cli.app import open_catalog, song_app
 from thresher.interfaces.cli.options import DryRun, Json, SongName
 from thresher.interfaces.cli.output import length_text, print_json, tell
-from thresher.interfaces.cli.songs.options import pin_of
-from thresher.interfaces.cli.songs.text import say_edits_not_applied
+from thresher.interfaces.cli.song_options import pin_of
+from thresher.interfaces.cli.song_text import say_edits_not_applied
 
 
 @song_app.command()

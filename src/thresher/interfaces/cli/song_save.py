@@ -11,8 +11,8 @@ from thresher.formatting import any_of, counted
 from thresher.interfaces.cli.app import open_catalog, song_app, terms_of
 from thresher.interfaces.cli.options import Json, SongName
 from thresher.interfaces.cli.output import length_text, print_json, say, tell
-from thresher.interfaces.cli.songs.options import chain_between, changes_of, manual_order
-from thresher.interfaces.cli.songs.text import say_edits_not_applied, settings_text
+from thresher.interfaces.cli.song_options import chain_between, changes_of, manual_order
+from thresher.interfaces.cli.song_text import say_edits_not_applied, settings_text
 from thresher.signal.metrics.registry import METRICS
 
 if TYPE_CHECKING:

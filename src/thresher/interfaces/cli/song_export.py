@@ -14,7 +14,7 @@ from thresher.interfaces.cli.app import open_catalog, song_app
 from thresher.interfaces.cli.options import Json, SongName
 from thresher.interfaces.cli.output import print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
-from thresher.interfaces.cli.songs.text import say_edits_not_applied
+from thresher.interfaces.cli.song_text import say_edits_not_applied
 
 _SUFFIXES = "; ".join(f"{form.suffix}: {form.description}" for form in FORMATS.values())
 

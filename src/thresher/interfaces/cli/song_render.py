@@ -14,7 +14,7 @@ from thresher.interfaces.cli.app import open_catalog, song_app
 from thresher.interfaces.cli.options import DryRun, Json
 from thresher.interfaces.cli.output import length_text, print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
-from thresher.interfaces.cli.songs.text import say_edits_not_applied
+from thresher.interfaces.cli.song_text import say_edits_not_applied
 
 if TYPE_CHECKING:
     from thresher.curation.renderings.mixdown import Limiting

@@ -22,7 +22,7 @@ from thresher.interfaces.cli.output import (
     tell,
 )
 from thresher.interfaces.cli.progress import ProgressBar
-from thresher.interfaces.cli.songs.text import settings_text
+from thresher.interfaces.cli.song_text import settings_text
 from thresher.interfaces.cli.table import Column, Keep
 
 
