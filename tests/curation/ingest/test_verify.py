@@ -187,7 +187,7 @@ def test_references_that_lead_nowhere(scored: Catalog) -> None:
     opened.execute("INSERT INTO clip_tag (clip_id, tag) VALUES (999, 'ghost')")
     opened.commit()
     opened.close()
-    assert verify(scored).database == ("1 references lead nowhere",)
+    assert verify(scored).database == ("1 references to missing rows",)
 
 
 def test_a_page_overwritten_in_the_file(scored: Catalog) -> None:
