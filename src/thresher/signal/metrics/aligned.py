@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 
 from thresher.signal.features.fingerprint import FIRST_WORD_SECONDS, WORD_SECONDS
 from thresher.signal.metrics.blocks import Threshold, compiled_scores, worth_compiling
+from thresher.signal.metrics.correlation import LEAST_SHARE, LEAST_WORDS, correlated_scores
 from thresher.signal.metrics.metric import WORD_BITS, Fingerprints, Metric, Scores, Words
 
-LEAST_WORDS = 12
-"""The least overlap in words, of clips that are long enough: shorter overlaps match by chance."""
-
 # Work is an upper bound of the words compared: the product of both lengths for each pair. These thresholds are the
-# words that numpy compares in the time it takes a new process to compile the kernel, or to load it from the cache.
-ALIGNED_WORK = Threshold(cold=448 << 20, cached=160 << 20)
+# words that the correlation compares in the time it takes a new process to compile the kernel, or to load it from
+# the cache, and to run it.
+ALIGNED_WORK = Threshold(cold=48 << 30, cached=10 << 30)
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def least_overlap(one: int, other: int) -> int:
     It is a third of the shorter clip, rounded up, but at least LEAST_WORDS or the whole shorter clip.
     """
     shorter = min(one, other)
-    return max(-(-shorter // 3), min(LEAST_WORDS, shorter))
+    return max(-(-shorter // LEAST_SHARE), min(LEAST_WORDS, shorter))
 
 
 def align(first: Words, second: Words) -> Alignment:
@@ -110,23 +109,15 @@ def aligned_scores(rows: Fingerprints, columns: Fingerprints, *, threads: int = 
     if worth_compiling("aligned_block", work, ALIGNED_WORK):
         longest = int(max(rows.lengths.max(initial=0), columns.lengths.max(initial=0)))
         return compiled_scores("aligned_block", rows, columns, longest=longest, work=work, threads=threads)
-    scores = [[align(row, column).score for column in columns] for row in rows]
-    return np.array(scores, np.float32).reshape(rows.count, columns.count)
+    return correlated_scores(rows, columns, threads=threads)
 
 
 def aligned_triangle(fingerprints: Fingerprints) -> Scores:
     """Return `aligned_scores` of few clips among themselves: float32, shape (n, n), NaN except below the
     diagonal."""
-    count = fingerprints.count
-    below = np.tri(count, k=-1, dtype=bool)
-    # In compiled code the pairs above the diagonal cost less than leaving them out would.
-    if worth_compiling("aligned_block", 0, ALIGNED_WORK):
-        return np.where(below, aligned_scores(fingerprints, fingerprints), np.float32(np.nan))
-    scores = np.full((count, count), np.nan, np.float32)
-    clips = list(fingerprints)
-    for row, column in zip(*np.nonzero(below), strict=True):
-        scores[row, column] = align(clips[row], clips[column]).score
-    return scores
+    # Computing the few pairs above the diagonal costs less than leaving them out.
+    below = np.tri(fingerprints.count, k=-1, dtype=bool)
+    return np.where(below, aligned_scores(fingerprints, fingerprints), np.float32(np.nan))
 
 
 ALIGNED: Metric[Fingerprints] = Metric(
