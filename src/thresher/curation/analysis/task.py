@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 DECODER_CRASHED = "decoder crashed"
 
+WORKER_MODULES = ("thresher.curation.analysis.analyse", "chromaprint")
+"""The modules that every analysis needs. Worker processes skip those that a machine lacks."""
+
 NOTHING = Span(0, 0)
 
 
@@ -99,13 +102,6 @@ def trim_settings(settings: Settings) -> TrimSettings:
 def makes_descriptors(settings: Settings) -> bool:
     """Return whether a metric in use compares descriptors."""
     return any(find_metric(name).keeps == "descriptor" for name in settings.metrics.use)
-
-
-def worker_modules(settings: Settings) -> tuple[str, ...]:
-    """Return the modules that every analysis imports, for preloading; missing modules are skipped."""
-    needs_spectra = settings.ingest.measure or makes_descriptors(settings)
-    analyse = f"{__package__}.analyse"
-    return (analyse, "chromaprint", *(("scipy.fft",) if needs_spectra else ()))
 
 
 def content_of(analysis: Analysis, trim: str) -> Content:

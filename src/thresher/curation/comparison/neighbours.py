@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from thresher.catalog import features, paths, score_reads
 from thresher.catalog.catalog import Catalog
 from thresher.curation.analysis.analyse import analyse
-from thresher.curation.analysis.task import Analysis, task_for, worker_modules
+from thresher.curation.analysis.task import WORKER_MODULES, Analysis, task_for
 from thresher.curation.clips.listing import ClipRow, list_clips
 from thresher.curation.clips.selection import find_clip
 from thresher.curation.workers import Workers
@@ -87,7 +87,7 @@ def _analysed(catalog: Catalog, path: str, by: Metric[Any]) -> NDArray[Any]:
     """Analyse a file as an ingest would, and return the feature that the metric compares."""
     state, settings = os.stat(path), catalog.settings
     task = task_for(paths.absolute(path), state.st_size, state.st_mtime_ns, settings)
-    with Workers(settings.ingest.executor, preload=worker_modules(settings)) as workers:
+    with Workers(settings.ingest.executor, preload=WORKER_MODULES) as workers:
         ((_, found),) = workers.map(analyse, [(None, task)])
     feature = getattr(found, by.keeps) if isinstance(found, Analysis) else None
     if feature is None:

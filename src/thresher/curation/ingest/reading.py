@@ -17,12 +17,12 @@ from thresher.catalog.provenance import infer
 from thresher.catalog.sidecars import read_sidecar
 from thresher.curation.analysis.analyse import analyse
 from thresher.curation.analysis.task import (
+    WORKER_MODULES,
     Analysis,
     AnalysisTask,
     Unopened,
     Unsettled,
     task_for,
-    worker_modules,
 )
 from thresher.curation.ingest.run import IngestRun
 from thresher.curation.ingest.scan import FoundFile
@@ -63,7 +63,7 @@ def read_files(run: IngestRun, files: Sequence[FoundFile], progress: Progress) -
     """
     settings, known, trim = run.catalog.settings, run.known, run.trim
     executor = run.options.executor or settings.ingest.executor
-    with Workers("threads:2") as hashers, Workers(executor, preload=worker_modules(settings)) as workers:
+    with Workers("threads:2") as hashers, Workers(executor, preload=WORKER_MODULES) as workers:
 
         def tasks() -> Iterator[tuple[ReadFile, AnalysisTask | None]]:
             for found, hashed in hashers.map(_hash, ((found, found) for found in files)):

@@ -20,11 +20,11 @@ from thresher.catalog.schema import clip, recording
 from thresher.curation.analysis.analyse import analyse
 from thresher.curation.analysis.task import (
     DECODER_CRASHED,
+    WORKER_MODULES,
     Analysis,
     AnalysisTask,
     content_of,
     task_for,
-    worker_modules,
 )
 from thresher.curation.clips.selection import select_ids
 from thresher.curation.comparison.score import ScoreReport, score_all
@@ -116,7 +116,7 @@ def reanalyse_clips(
     wanted = _recordings(catalog, clip_ids)
     without_file: list[int] = []
     analysed = changed = 0
-    with Workers(executor or settings.ingest.executor, preload=worker_modules(settings)) as workers:
+    with Workers(executor or settings.ingest.executor, preload=WORKER_MODULES) as workers:
         results = workers.map(analyse, _tasks(catalog, wanted, retrim=retrim))
         for group in grouped(results, settings.ingest.group, GROUP_SECONDS):
             with catalog.writing() as connection:

@@ -39,6 +39,7 @@ from thresher.signal.features.spectra import (
     decibels,
     described_spectra,
 )
+from thresher.signal.features.transforms import dct, fast_size, irfft, rfft
 
 Floats = NDArray[np.float32]
 
@@ -147,9 +148,7 @@ def _timbre(levels: Floats) -> dict[str, NDArray[np.float64]]:
     "Log-Euclidean metrics", MRM 56, 2006). One Gaussian describes a clip as in M. Mandel and D. Ellis, ISMIR
     2005.
     """
-    from scipy.fft import dct
-
-    cepstra = dct(levels, norm="ortho", axis=1, workers=1)[:, :CEPSTRA].astype(np.float64)
+    cepstra = dct(levels)[:, :CEPSTRA].astype(np.float64)
     steps, mean = len(cepstra), cepstra.mean(axis=0)
     about_mean = cepstra - mean
     covariance = _with_prior(about_mean.T @ about_mean, steps) / np.outer(CEPSTRA_SCALES, CEPSTRA_SCALES)
@@ -183,14 +182,12 @@ def _modulation(levels: Floats) -> Floats:
 
     They are like the fluctuation patterns of E. Pampalk, "Computational Models of Music Similarity" (2006).
     """
-    from scipy.fft import rfft
-
     steps = len(levels)
     edges = np.rint(np.linspace(0, MEL_BANDS, CONTOURS + 1)).astype(int)
     contours = np.add.reduceat(levels, edges[:-1], axis=1) / np.diff(edges).astype(np.float32)
     contours = np.pad(contours - contours.mean(axis=0), ((0, max(0, BLOCK - steps)), (0, 0)))
     blocks = np.lib.stride_tricks.sliding_window_view(contours, BLOCK, axis=0)[:: BLOCK // 2]
-    spectra = rfft(blocks * np.hanning(BLOCK).astype(np.float32), axis=-1, workers=1)
+    spectra = rfft(blocks * np.hanning(BLOCK).astype(np.float32))
     powers = (spectra.real**2 + spectra.imag**2).mean(axis=0) * np.float32(BLOCK / min(BLOCK, steps))
     bins = np.arange(BLOCK // 2 + 1) * WORKING_RATE / (HOP * BLOCK)
     starts = np.searchsorted(bins, MODULATION_EDGES)
@@ -205,14 +202,12 @@ def _periods(levels: Floats) -> NDArray[np.float64]:
 
     Onset strength is the mean rise of the mel levels (S. Böck and G. Widmer, DAFx 2013, without the filter).
     """
-    from scipy.fft import irfft, next_fast_len, rfft
-
     longest = int(PERIODS[-1]) + 2
     onsets = np.maximum(np.diff(levels, axis=0), 0.0).mean(axis=1) if len(levels) > 1 else np.zeros(1)
     onsets = onsets - onsets.mean()
-    size = next_fast_len(len(onsets) + longest, real=True)
-    spectrum = rfft(onsets, size, workers=1)
-    correlation = irfft(spectrum.real**2 + spectrum.imag**2, size, workers=1)[:longest]
+    size = fast_size(len(onsets) + longest)
+    spectrum = rfft(onsets, size)
+    correlation = irfft(spectrum.real**2 + spectrum.imag**2, size)[:longest]
     overlap = np.maximum(1.0 - np.arange(longest) / len(onsets), MINIMUM_OVERLAP)
     periods: NDArray[np.float64] = np.interp(
         PERIODS, np.arange(longest), correlation / overlap / (correlation[0] + 1e-3)

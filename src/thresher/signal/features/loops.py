@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thresher.signal.features.spectra import HOP, WORKING_RATE
+from thresher.signal.features.transforms import fast_size, irfft, rfft
 
 Floats = NDArray[np.float32]
 
@@ -77,16 +78,14 @@ def autocorrelation(series: list[Floats], longest: int, least_variance: float) -
     divided by the geometric mean of the energies of the two overlapping parts. `least_variance` is added to
     these energies for each value.
     """
-    from scipy.fft import irfft, next_fast_len, rfft
-
     lags = np.arange(longest + 1)
     products, heads, tails = np.zeros((3, longest + 1))
     for values in series:
         steps, bands = values.shape
-        size = next_fast_len(steps + longest, real=True)
-        transforms = rfft(np.ascontiguousarray(values.T), size, axis=1, workers=1)
+        size = fast_size(steps + longest)
+        transforms = rfft(np.ascontiguousarray(values.T), size)
         powers = (transforms.real**2 + transforms.imag**2).sum(axis=0)
-        products += irfft(powers, size, workers=1)[: longest + 1]
+        products += irfft(powers, size)[: longest + 1]
         energies = np.concatenate([[0.0], np.cumsum(np.einsum("sb,sb->s", values, values), dtype=np.float64)])
         least = least_variance * bands * (steps - lags)
         heads += energies[steps - lags] + least

@@ -15,6 +15,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from thresher.signal.features.transforms import rfft
+
 Floats = NDArray[np.float32]
 
 WORKING_RATE = 16_000
@@ -115,15 +117,13 @@ def _windows(y: Floats) -> Floats:
 def _transformed(y: Floats) -> Iterator[tuple[slice, Floats]]:
     """Yield the power spectra of `y`, normalised to a variance of 1: a slice of steps and their powers, (steps,
     bins)."""
-    from scipy.fft import rfft
-
     windows = _windows(y)
     power = float(np.dot(y, y)) / y.size - float(y.mean()) ** 2
     gain = 1.0 / np.sqrt(power) if 0.0 < power < np.inf else 0.0
     window = (gain * np.hanning(WINDOW + 1)[:-1]).astype(np.float32)
     for start in range(0, len(windows), CHUNK_STEPS):
         chunk = slice(start, start + CHUNK_STEPS)
-        transforms = rfft(windows[chunk] * window, axis=1, workers=1, overwrite_x=True)
+        transforms = rfft(windows[chunk] * window)
         powers = transforms.real**2
         powers += transforms.imag**2
         yield chunk, powers

@@ -1,8 +1,8 @@
 """Compute `aligned` by cross-correlation: all offsets of many pairs of fingerprints at once, in numpy.
 
-The 32 bits of a word are treated as 32 signals of ±1. The sum of their cross-correlations at an offset is the number
-of equal bits minus the number of different bits. A product of Fourier transforms gives all offsets at once: for each
-frequency bin, the products of m by n clips are one matrix product, (m, 32) by (32, n).
+The 32 bits of a word are treated as 32 signals of ±1. The sum of their cross-correlations at an offset is the
+number of equal bits minus the number of different bits. A product of Fourier transforms gives all offsets at
+once: for each frequency bin, the products of m by n clips are one matrix product, (m, 32) by (32, n).
 
 Correlations are whole numbers, so rounding makes them exact. Up to LONGEST_SINGLE words, the error in single
 precision stays far below 0.5, and two different ratios of correlation to overlap differ by more than the rounding
@@ -41,7 +41,7 @@ GROUP_TILES = 16
 
 
 def correlated_scores(rows: Fingerprints, columns: Fingerprints, *, threads: int = 1) -> Scores:
-    """Return the best score over all offsets of each pair: float32, shape (rows.count, columns.count). Symmetric."""
+    """Return the best score of each pair over all offsets: float32, shape (rows.count, columns.count)."""
     if rows.count > columns.count:  # keep the transforms of the smaller side
         return correlated_scores(columns, rows, threads=threads).T.copy()
     scores = np.empty((rows.count, columns.count), np.float32)
@@ -54,7 +54,8 @@ def correlated_scores(rows: Fingerprints, columns: Fingerprints, *, threads: int
 def least_overlap(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the least overlap, in words, of clips of these lengths."""
     shorter = np.minimum(one, other)
-    return np.maximum(-(-shorter // LEAST_SHARE), np.minimum(LEAST_WORDS, shorter))
+    least: NDArray[np.int64] = np.maximum(-(-shorter // LEAST_SHARE), np.minimum(LEAST_WORDS, shorter))
+    return least
 
 
 @dataclass(frozen=True, eq=False)
