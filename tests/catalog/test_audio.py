@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.support import CORPUS
-from thresher.catalog.audio import SUFFIXES, AudioFormat, AudioReader, sha256_file
+from thresher.catalog.audio import AudioFormat, AudioReader
 from thresher.catalog.containers import audio_start, set_ogg_serial
 from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, wav_container
+from thresher.catalog.files import SUFFIXES, sha256_file
 from thresher.errors import AudioError
 
 SR = 16000

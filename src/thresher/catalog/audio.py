@@ -9,9 +9,7 @@ in MP3 and Ogg Vorbis is not exact.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -21,12 +19,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from thresher.catalog.containers import MpegFrames, data_extent, mpeg_frames, ogg_fault
+from thresher.catalog.files import open_regular
 from thresher.errors import AudioError
-
-SUFFIXES: frozenset[str] = frozenset(
-    {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3"}
-    | {".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64"}
-)
 
 _library: Any = soundfile._snd
 _ffi: Any = soundfile._ffi
@@ -66,27 +60,6 @@ def library_version() -> str:
     return str(soundfile.__libsndfile_version__)
 
 
-def _open_regular(path: bytes | str) -> int:
-    """A descriptor of a regular file; nothing else is opened, and no FIFO is waited for."""
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise AudioError("not a regular file")
-    # Another file may have taken the name since.
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise AudioError("not a regular file")
-    return fd
-
-
-def sha256_file(path: bytes | str) -> str:
-    """The SHA-256 of a file's bytes, as 64 hexadecimal digits.
-
-    Raises AudioError for what is not a regular file, and OSError as the system does.
-    """
-    with os.fdopen(_open_regular(path), "rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 class AudioReader:
     """An audio file, open for reading; a context manager.
 
@@ -97,7 +70,7 @@ class AudioReader:
     format: AudioFormat
 
     def __init__(self, path: bytes | str) -> None:
-        self._fd = _open_regular(path)
+        self._fd = open_regular(path)
         self._file: soundfile.SoundFile | None = None
         self._mpeg: MpegFrames | None = None
         self._source: int | _Lengthened = self._fd

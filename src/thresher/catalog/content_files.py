@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
-from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
+from thresher.catalog.files import sha256_file
 from thresher.catalog.locations import LocationState, may_have_moved
 from thresher.catalog.schema import location, recording
 from thresher.errors import AudioError

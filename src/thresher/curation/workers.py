@@ -9,20 +9,23 @@ first.
 from __future__ import annotations
 
 import ctypes
-import multiprocessing
 import os
 import signal
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from thresher.errors import UsageError
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing.context import BaseContext
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -34,6 +37,9 @@ AHEAD = 4
 
 GROUP_SECONDS = 2.0
 """A group is committed after this time even if it is not full: an interruption loses no more work than that."""
+
+RETRY_PAUSES = (0.0, 0.1, 0.5)
+"""Seconds to wait before each further attempt to start worker processes."""
 
 KEPT_BYTES = 32 << 20
 """Memory that a worker process keeps from one task to the next."""
@@ -104,9 +110,10 @@ class Workers:
     ) -> None:
         if self._executor is None:
             return
-        if kind is not None and isinstance(self._executor, ProcessPoolExecutor):
+        if kind is not None and self.kind == "processes":
             # a user who interrupts must not wait until an hour of audio is decoded
-            for process in list((self._executor._processes or {}).values()):
+            pool = cast("ProcessPoolExecutor", self._executor)
+            for process in list((pool._processes or {}).values()):
                 process.terminate()
         self._executor.shutdown(wait=True, cancel_futures=True)
         self._executor = None
@@ -156,12 +163,15 @@ class Workers:
             return WorkerDied()
 
     def _submit(self, task: Callable[[T], R | WorkerDied], argument: T) -> Future[R | WorkerDied]:
-        try:
-            return self._running().submit(task, argument)
-        except (BrokenExecutor, OSError):
-            # OSError: a worker's death closed the pipes while another was being started
-            self._drop()
-            return self._running().submit(task, argument)
+        for pause in RETRY_PAUSES:
+            try:
+                return self._running().submit(task, argument)
+            except (BrokenExecutor, OSError):
+                # OSError: a worker died and closed the pipes while another one was starting. The server that
+                # starts them may have ended, too.
+                self._drop()
+                time.sleep(pause)
+        return self._running().submit(task, argument)
 
     def _running(self) -> Executor:
         if self._executor is None:
@@ -176,12 +186,32 @@ class Workers:
     def _start(self) -> Executor:
         if self.kind == "threads":
             return ThreadPoolExecutor(self.count)
-        # never fork: this process holds SQLite, and libraries that start threads
-        forkserver = "forkserver" in multiprocessing.get_all_start_methods()
-        context = multiprocessing.get_context("forkserver" if forkserver else "spawn")
-        if forkserver and self._preload:
-            context.set_forkserver_preload(list(self._preload))
+        from concurrent.futures import ProcessPoolExecutor  # loads multiprocessing
+
+        context = _process_context(self._preload)
         return ProcessPoolExecutor(self.count, mp_context=context, initializer=_begin_worker)
+
+
+def start_server(preload: Sequence[str]) -> None:
+    """Start the server that worker processes are forked from. It imports `preload` in the background.
+
+    Does nothing on a system without a fork server.
+    """
+    if _process_context(preload).get_start_method() == "forkserver":
+        from multiprocessing.forkserver import ensure_running
+
+        ensure_running()
+
+
+def _process_context(preload: Sequence[str]) -> BaseContext:
+    import multiprocessing
+
+    # never plain fork: this process has SQLite open, and libraries that start threads
+    forkserver = "forkserver" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if forkserver else "spawn")
+    if forkserver and preload:
+        context.set_forkserver_preload(list(preload))
+    return context
 
 
 def _begin_worker() -> None:

@@ -13,8 +13,8 @@ import soundfile
 from sqlalchemy import delete, update
 
 from tests.support import RATE, MakeCatalog, copy_folder
-from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.files import sha256_file
 from thresher.catalog.schema import clip, rendering, rendering_clip
 from thresher.curation.clips import decisions as judging
 from thresher.curation.ingest.ingest import ingest

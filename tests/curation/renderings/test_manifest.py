@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from tests.support import ROOT
-from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.edits import Edits
+from thresher.catalog.files import sha256_file
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.history import frozen

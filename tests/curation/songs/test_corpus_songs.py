@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from thresher.catalog import features as compared
-from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.files import sha256_file
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.exports.formats.registry import FORMATS
 from thresher.curation.exports.songs import export_song, export_stems

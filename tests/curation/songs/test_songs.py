@@ -18,8 +18,8 @@ from sqlalchemy import func, select
 
 from tests.support import CORPUS, RATE, MakeCatalog, copy_folder
 from thresher.catalog import decisions
-from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.files import sha256_file
 from thresher.catalog.schema import clip, rendering, rendering_clip, song
 from thresher.curation.clips import decisions as judging
 from thresher.curation.ingest.forget import forget

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 DECODER_CRASHED = "decoder crashed"
 
-WORKER_MODULES = ("thresher.curation.analysis.analyse", "chromaprint")
-"""The modules that every analysis needs. Worker processes skip those that a machine lacks."""
-
 NOTHING = Span(0, 0)
 
 

@@ -58,7 +58,7 @@ class FileInspector:
 
     def inspect(self, file: RecordingFile) -> PlannedFile:
         """Return the state of a file. Raises FileChangedError if it does not hold the recording, and OSError."""
-        from thresher.catalog.audio import (
+        from thresher.catalog.files import (
             sha256_file,  # loads libraries that a plan without files does not need
         )
 

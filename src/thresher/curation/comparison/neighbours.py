@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from thresher.catalog import features, paths, score_reads
 from thresher.catalog.catalog import Catalog
 from thresher.curation.analysis.analyse import analyse
-from thresher.curation.analysis.task import WORKER_MODULES, Analysis, task_for
+from thresher.curation.analysis.preload import WORKER_MODULES
+from thresher.curation.analysis.task import Analysis, task_for
 from thresher.curation.clips.listing import ClipRow, list_clips
 from thresher.curation.clips.selection import find_clip
 from thresher.curation.workers import Workers

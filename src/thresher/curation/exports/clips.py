@@ -22,11 +22,11 @@ from typing import Any, get_args
 from sqlalchemy import Connection, select
 
 from thresher.catalog.atomic_files import sweep, sync_folder
-from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.content_files import KnownFile, intact_file, known_files
 from thresher.catalog.encoding import OUTPUT_FORMATS, suffix_of
+from thresher.catalog.files import sha256_file
 from thresher.catalog.paths import absolute, display_text
 from thresher.catalog.query import join_terms
 from thresher.catalog.schema import checkpoint, clip, location, recording

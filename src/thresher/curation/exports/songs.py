@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thresher.catalog.atomic_files import whole_file, write_text
-from thresher.catalog.audio import AudioReader, sha256_file
+from thresher.catalog.audio import AudioReader
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter
+from thresher.catalog.files import sha256_file
 from thresher.catalog.paths import display_text
 from thresher.catalog.values import checkpoint_text, format_duration
 from thresher.curation.exports.formats.registry import FORMATS

@@ -27,6 +27,7 @@ from thresher.curation.ingest.scan import FoundFile, Scan, scan
 from thresher.curation.ingest.storing import store
 from thresher.curation.workers import GROUP_SECONDS, Progress, grouped, no_progress
 from thresher.errors import CatalogError
+from thresher.signal.features.fingerprint import find_backend
 
 
 def ingest(
@@ -34,15 +35,19 @@ def ingest(
     paths: Sequence[str | bytes | os.PathLike[str]],
     options: IngestOptions = DEFAULT_OPTIONS,
     progress: Progress = no_progress,
+    *,
+    found: Scan | None = None,
 ) -> IngestReport:
     """Ingest files, or all audio files below folders, and score the new clips.
 
-    Raises NotFoundError for a path that does not exist, UsageError for invalid options.
+    `found` is a scan of `paths` that was just made; by default they are scanned here. Raises NotFoundError for a
+    path that does not exist, UsageError for invalid options, BackendMissingError if there are files to read and
+    nothing on this machine makes fingerprints.
     """
-    check_options(catalog, options)
+    check_options(options)
     begun = time.monotonic()
     progress("scanning", 0, 0)
-    return _ingest(catalog, scan(paths), options, progress, begun=begun, retry=True)
+    return _ingest(catalog, found or scan(paths), options, progress, begun=begun, retry=True)
 
 
 def ingest_scan(
@@ -53,7 +58,7 @@ def ingest_scan(
     A file that has changed is reported as unsettled and not read again; the caller decides when to scan again. Only
     files below the scan's `folders` are marked missing. Raises as `ingest` does.
     """
-    check_options(catalog, options)
+    check_options(options)
     return _ingest(catalog, found, options, progress, begun=time.monotonic(), retry=False)
 
 
@@ -61,6 +66,8 @@ def _ingest(
     catalog: Catalog, found: Scan, options: IngestOptions, progress: Progress, *, begun: float, retry: bool
 ) -> IngestReport:
     known = classify(catalog, found.files)
+    if known.to_read:
+        find_backend(catalog.settings.fingerprint.backend)
     run = IngestRun(catalog, options, found, known, Batch(catalog, found, options))
     tally = Tally()
     tally.counts["unchanged"] = len(known.unchanged)

@@ -6,13 +6,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from thresher.catalog.catalog import Catalog
 from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import CHECKPOINT_KEYS, Provenance, check_key
 from thresher.catalog.schema import ROLES
 from thresher.catalog.values import LARGEST_INTEGER
 from thresher.errors import UsageError
-from thresher.signal.features.fingerprint import find_backend
 
 
 @dataclass(frozen=True)
@@ -44,12 +42,11 @@ class IngestOptions:
 DEFAULT_OPTIONS = IngestOptions()
 
 
-def check_options(catalog: Catalog, options: IngestOptions) -> None:
+def check_options(options: IngestOptions) -> None:
     """Validate options before any work starts.
 
-    Raises UsageError for an invalid option and BackendMissingError if no program can make fingerprints.
+    Raises UsageError for an invalid option.
     """
-    find_backend(catalog.settings.fingerprint.backend)
     if options.role is not None and options.role not in ROLES:
         raise UsageError(f'unknown role "{options.role}" (expected generated or reference)')
     for name, number in (("epoch", options.epoch), ("step", options.step)):

@@ -9,15 +9,15 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from thresher.catalog.audio import sha256_file
+from thresher.catalog.files import sha256_file
 from thresher.catalog.locations import Sighting
 from thresher.catalog.name_patterns import PATTERNS
 from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import infer
 from thresher.catalog.sidecars import read_sidecar
 from thresher.curation.analysis.analyse import analyse
+from thresher.curation.analysis.preload import WORKER_MODULES
 from thresher.curation.analysis.task import (
-    WORKER_MODULES,
     Analysis,
     AnalysisTask,
     Unopened,

@@ -18,9 +18,9 @@ from thresher.catalog.content_files import find_content
 from thresher.catalog.query import join_terms
 from thresher.catalog.schema import clip, recording
 from thresher.curation.analysis.analyse import analyse
+from thresher.curation.analysis.preload import WORKER_MODULES
 from thresher.curation.analysis.task import (
     DECODER_CRASHED,
-    WORKER_MODULES,
     Analysis,
     AnalysisTask,
     content_of,
@@ -111,9 +111,10 @@ def reanalyse_clips(
     """
     begun = time.monotonic()
     settings = catalog.settings
-    find_backend(settings.fingerprint.backend)
     trim_key = recordings.trim_key(settings.trim)
     wanted = _recordings(catalog, clip_ids)
+    if wanted:
+        find_backend(settings.fingerprint.backend)
     without_file: list[int] = []
     analysed = changed = 0
     with Workers(executor or settings.ingest.executor, preload=WORKER_MODULES) as workers:

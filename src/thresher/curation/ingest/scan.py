@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from thresher.catalog.audio import SUFFIXES
+from thresher.catalog.files import SUFFIXES
 from thresher.catalog.paths import absolute, display_text
 from thresher.catalog.provenance import is_skipped
 from thresher.errors import NotFoundError

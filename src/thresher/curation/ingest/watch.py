@@ -24,6 +24,7 @@ from thresher.curation.ingest.options import IngestOptions, check_options
 from thresher.curation.ingest.report import IngestReport
 from thresher.curation.ingest.scan import FoundFile, Problem, Scan, scan
 from thresher.errors import CatalogError, NotFoundError, ThresherError, UsageError
+from thresher.signal.features.fingerprint import find_backend
 
 PATIENCE = 10
 """Quiet periods that a settled file waits at most for files that still change."""
@@ -115,7 +116,8 @@ def watch(
     error is raised. Raises NotFoundError for a folder that does not exist at the start, UsageError for a file.
     """
     _check(folders, options)
-    check_options(catalog, options.ingest)
+    check_options(options.ingest)
+    find_backend(catalog.settings.fingerprint.backend)
     watcher = _Watcher(catalog, folders, options, tell)
     try:
         watcher.learn_known_files()

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from thresher.catalog.atomic_files import whole_file
-from thresher.catalog.audio import AudioReader, library_version, sha256_file
+from thresher.catalog.audio import AudioReader, library_version
 from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, OutputFormat
+from thresher.catalog.files import sha256_file
 from thresher.curation.renderings.mixdown import Limiting, Mix
 from thresher.curation.renderings.plan import tags
 from thresher.curation.songs.tracklist import Tracklist

@@ -12,11 +12,11 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from thresher.catalog.atomic_files import write_text
-from thresher.catalog.audio import sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import content_files, is_present
 from thresher.catalog.database import insert_row
 from thresher.catalog.encoding import suffix_of
+from thresher.catalog.files import sha256_file
 from thresher.catalog.paths import display_text
 from thresher.catalog.schema import rendering as rendering_table
 from thresher.catalog.schema import rendering_clip

@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from thresher.catalog.audio import SUFFIXES, sha256_file
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import is_present
 from thresher.catalog.encoding import suffix_of
+from thresher.catalog.files import SUFFIXES, sha256_file
 from thresher.curation.renderings.audio_file import SongFile, audio_target, format_of, write_song
 from thresher.curation.renderings.manifest import read_manifest
 from thresher.curation.renderings.render import RenderReport, report_of

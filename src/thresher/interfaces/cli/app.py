@@ -99,6 +99,13 @@ def end_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
 
 
+def catalog_file() -> Path:
+    """The real path of the catalog.toml that `open_catalog` opens."""
+    from thresher.catalog.config import find_catalog
+
+    return Path(os.path.realpath(find_catalog(context.catalog, os.environ, Path.cwd())))
+
+
 def open_catalog() -> Catalog:
     """Open the catalog that `--catalog`, the environment or the current folder names."""
     from thresher.catalog.catalog import Catalog

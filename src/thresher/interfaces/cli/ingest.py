@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from thresher.errors import CatalogError
-from thresher.interfaces.cli.app import ADD, DONE_IN_PART, app, open_catalog
+from thresher.interfaces.cli.app import ADD, DONE_IN_PART, app, catalog_file, open_catalog
 from thresher.interfaces.cli.ingest_options import (
     Attributes,
     Epoch,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
     from thresher.curation.ingest.options import IngestOptions
     from thresher.curation.ingest.report import IngestReport
+    from thresher.curation.ingest.scan import Scan
 
 
 @app.command(rich_help_panel=ADD)
@@ -55,6 +56,7 @@ def ingest(
     json: Json = False,
 ) -> None:
     """Add audio files to the catalog and score the new clips; unchanged files are skipped."""
+    found = _scan_early(paths, jobs, dry_run=dry_run)
     from thresher.curation.ingest.options import IngestOptions
 
     with open_catalog() as catalog:
@@ -70,7 +72,7 @@ def ingest(
             score=not no_score,
             mark_missing=yes,
         )
-        report = _run_ingest(catalog, paths, options)
+        report = _run_ingest(catalog, paths, options, found)
     if json:
         print_json(report)
     else:
@@ -89,8 +91,24 @@ def ingest_and_tell(paths: list[Path]) -> None:
         tell_ingest(_run_ingest(catalog, paths, IngestOptions()))
 
 
-def _run_ingest(catalog: Catalog, paths: list[Path], options: IngestOptions) -> IngestReport:
+def _scan_early(paths: list[Path], jobs: int | None, *, dry_run: bool) -> Scan:
+    """Scan the paths, and start workers if there are new files, before this process loads SQLAlchemy."""
+    from thresher.catalog.config import load_settings
+    from thresher.curation.ingest.head_start import give_head_start
+    from thresher.curation.ingest.scan import scan
+
+    file = catalog_file()
+    settings = load_settings(file)
+    found = scan(paths)
+    if not dry_run:
+        give_head_start(file.parent, settings, with_jobs(settings.ingest.executor, jobs), found.files)
+    return found
+
+
+def _run_ingest(
+    catalog: Catalog, paths: list[Path], options: IngestOptions, found: Scan | None = None
+) -> IngestReport:
     from thresher.curation.ingest.ingest import ingest as run
 
     with ProgressBar("files") as progress:
-        return run(catalog, paths, options, progress)
+        return run(catalog, paths, options, progress, found=found)

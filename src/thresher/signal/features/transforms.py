@@ -92,5 +92,6 @@ def _compiled() -> Any:
         )
     except (ImportError, AttributeError, TypeError, ValueError):  # another version of scipy
         return None
-    expected = (np.ones(3), impulse, 2.0 * impulse, 8)
-    return module if all(map(np.allclose, answers, expected)) else None
+    expected: tuple[Any, ...] = (np.ones(3), impulse, 2.0 * impulse, 8)
+    is_known = all(np.allclose(*each) for each in zip(answers, expected, strict=True))
+    return module if is_known else None

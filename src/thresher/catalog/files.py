@@ -1,0 +1,41 @@
+"""Find and hash audio files without decoding them: their suffixes, how they are opened, and their SHA-256.
+
+Code that only scans and hashes files imports this module and loads no decoder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+
+from thresher.errors import AudioError
+
+SUFFIXES: frozenset[str] = frozenset(
+    {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3"}
+    | {".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64"}
+)
+
+
+def open_regular(path: bytes | str) -> int:
+    """Open a regular file and return its descriptor. Nothing else is opened, and no FIFO blocks.
+
+    Raises AudioError if the path is not a regular file.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise AudioError("not a regular file")
+    # Another file may have taken the name since.
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise AudioError("not a regular file")
+    return fd
+
+
+def sha256_file(path: bytes | str) -> str:
+    """Return the SHA-256 of a file's bytes, as 64 hexadecimal digits.
+
+    Raises AudioError if the path is not a regular file, OSError if the file cannot be read.
+    """
+    with os.fdopen(open_regular(path), "rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
