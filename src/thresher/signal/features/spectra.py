@@ -91,15 +91,17 @@ def described_spectra(y: Floats) -> DescribedSpectra:
     """Return the spectra of `y` as `spectra` does, with what a descriptor needs."""
     bands, strips = _Banded(y), _strips(semitone_filters)
     semitones = np.empty((len(bands.mel), SEMITONES), np.float32)
-    contrast = []
+    highest = _bins(CONTRAST_EDGES)[-1]
+    every_other = []
     for chunk, powers in _transformed(y):
         bands.take(chunk, powers)
         for strip in strips:
             semitones[chunk, strip.bands] = powers[:, strip.bins] @ strip.weights
         # Windows overlap by three quarters, so every other one is enough for the contrast, which has to sort bins.
-        contrast.append(_contrast(powers[::2]))
+        every_other.append(powers[::2, :highest].copy())
     means, log_means = np.concatenate(bands.means), np.concatenate(bands.log_means)
-    return DescribedSpectra(bands.mel, means, log_means, semitones, np.concatenate(contrast))
+    contrast = _contrast(np.concatenate(every_other))  # one sort of all windows takes half the time of a sort for each chunk
+    return DescribedSpectra(bands.mel, means, log_means, semitones, contrast)
 
 
 def decibels(powers: Floats, floor: float) -> Floats:
@@ -123,10 +125,9 @@ def _transformed(y: Floats) -> Iterator[tuple[slice, Floats]]:
     window = (gain * np.hanning(WINDOW + 1)[:-1]).astype(np.float32)
     for start in range(0, len(windows), CHUNK_STEPS):
         chunk = slice(start, start + CHUNK_STEPS)
-        transforms = rfft(windows[chunk] * window)
-        powers = transforms.real**2
-        powers += transforms.imag**2
-        yield chunk, powers
+        squares = rfft(windows[chunk] * window).view(np.float32)  # real and imaginary parts by turns
+        np.square(squares, out=squares)
+        yield chunk, squares[:, ::2] + squares[:, 1::2]
 
 
 class _Banded:
