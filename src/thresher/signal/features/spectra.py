@@ -100,7 +100,9 @@ def described_spectra(y: Floats) -> DescribedSpectra:
         # Windows overlap by three quarters, so every other one is enough for the contrast, which has to sort bins.
         every_other.append(powers[::2, :highest].copy())
     means, log_means = np.concatenate(bands.means), np.concatenate(bands.log_means)
-    contrast = _contrast(np.concatenate(every_other))  # one sort of all windows takes half the time of a sort for each chunk
+    contrast = _contrast(
+        np.concatenate(every_other)
+    )  # one sort of all windows takes half the time of a sort for each chunk
     return DescribedSpectra(bands.mel, means, log_means, semitones, contrast)
 
 
