@@ -629,7 +629,7 @@ def test_an_ogg_with_another_serial_number_is_the_same_audio(tmp_path: Path) -> 
 def test_what_is_no_ogg_gets_no_serial_number(tmp_path: Path) -> None:
     path = tmp_path / "a.ogg"
     path.write_bytes(b"RIFF")
-    with path.open("r+b") as file, pytest.raises(ValueError, match="no OGG page at byte 0"):
+    with path.open("r+b") as file, pytest.raises(ValueError, match="no Ogg page at byte 0"):
         set_ogg_serial(file.fileno(), 4, 1)
 
 

@@ -146,9 +146,9 @@ def test_what_stands_is_what_holds(judged: Catalog, steps: list[Any]) -> None:
         wanted: dict[Any, Any] = {}
         for made_one in reversed(judging.history(judged)):
             for change in made_one.changes:
-                wanted.setdefault(change.place, change.before)
+                wanted.setdefault(change.field_key, change.before)
         for made_one in standing(judged):
-            wanted |= {change.place: change.after for change in made_one.changes}
+            wanted |= {change.field_key: change.after for change in made_one.changes}
         with judged.reading() as connection:
             for (entity, key, name), value in wanted.items():
                 kind = decisions._field(entity, name)

@@ -1,10 +1,10 @@
-"""Audio files in; with `encoding.py`, which writes, the only module that opens them.
+"""Read audio files. Only this module and `encoding`, which writes them, decode or encode audio.
 
-Decoding is libsndfile's, through soundfile. Audio is float32, shape (frames, channels), full scale ±1;
-positions are frames, half open, from 0. Paths are bytes, or text that is encoded as the file system does.
+libsndfile decodes, through the soundfile package. Audio is float32, shape (frames, channels), full scale ±1. Spans
+are half open, in frames from 0. Paths are bytes, or text in the encoding of the file system.
 
-Reads are taken from soundfile's private layer, because `SoundFile.read` seeks after each of them, and a seek
-in MP3 and Ogg Vorbis is not exact.
+This module calls soundfile's private functions, because `SoundFile.read` seeks after each read, and seeks in MP3
+and Ogg Vorbis are not exact.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from thresher.errors import AudioError
 _library: Any = soundfile._snd
 _ffi: Any = soundfile._ffi
 
-_UNKNOWN_FRAMES = 1 << 60  # libsndfile says 2**63 - 1 where the header does not know
+_UNKNOWN_FRAMES = 1 << 60  # libsndfile reports 2**63 - 1 if the header has no length
 _MAXIMAL_BLOCK_SAMPLES = 1 << 24
 SAMPLE_BYTES = {
     "PCM_S8": 1,
@@ -42,9 +42,9 @@ SAMPLE_BYTES = {
 
 @dataclass(frozen=True)
 class AudioFormat:
-    """What a file says it holds.
+    """The format of an audio file according to its header.
 
-    `frames` is exact for a file that is whole. `container` and `subtype` are libsndfile's names: "WAV",
+    `frames` is exact if the file is not truncated. `container` and `subtype` are libsndfile's names: "WAV",
     "FLAC"; "PCM_16", "FLOAT", "VORBIS".
     """
 
@@ -56,15 +56,15 @@ class AudioFormat:
 
 
 def library_version() -> str:
-    """The version of libsndfile, which decides what bytes a rendering has."""
+    """Return the version of libsndfile. Another version may write other bytes for the same audio."""
     return str(soundfile.__libsndfile_version__)
 
 
 class AudioReader:
     """An audio file, open for reading; a context manager.
 
-    Raises AudioError, with the decoder's words, for what cannot be decoded and for what is not a
-    regular file; OSError (FileNotFoundError, PermissionError …) passes through.
+    Raises AudioError with the decoder's message if the file cannot be decoded, AudioError if the path is not a
+    regular file, and OSError (FileNotFoundError, PermissionError …) if the file cannot be opened.
     """
 
     format: AudioFormat
@@ -89,7 +89,7 @@ class AudioReader:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file; harmless when repeated."""
+        """Close the file. A second call does nothing."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -100,20 +100,20 @@ class AudioReader:
     def blocks(
         self, start: int = 0, end: int | None = None, block_frames: int = 262144
     ) -> Iterator[NDArray[np.float32]]:
-        """The frames `[start, end)` in order, in blocks of at most `block_frames` frames.
+        """Yield the frames `[start, end)` in order, in blocks of at most `block_frames` frames.
 
-        `end` beyond the last frame, or None, means all there are. The frames are those of a decode
-        from the beginning, whatever `start` is. One iteration at a time: a second one moves the first.
-        Raises AudioError where the decoder gives up.
+        If `end` is None or beyond the last frame, the file is read to its end. The frames equal those of a decode
+        from the beginning, whatever `start` is. Only one iteration can run at a time, because all use the same
+        position in the file. Raises AudioError if the decoder fails.
         """
         for block in self._blocks(start, end, block_frames):
-            # Through int16 a 16-bit file is read several times as fast, and to the same floats.
+            # A 16-bit file is read as int16, which is several times as fast and gives the same floats.
             yield _as_float(block)
 
     def pcm16_blocks(
         self, start: int = 0, end: int | None = None, block_frames: int = 262144
     ) -> Iterator[NDArray[np.int16]]:
-        """As `blocks`, of a file whose subtype is PCM_16: its own samples, int16. ValueError for another."""
+        """Yield the int16 samples of a PCM_16 file, as `blocks` does. Raises ValueError for another subtype."""
         if self.format.subtype != "PCM_16":
             raise ValueError(f"{self.format.subtype} is not PCM_16")
         return self._blocks(start, end, block_frames)
@@ -124,7 +124,7 @@ class AudioReader:
         block_frames = max(1, min(block_frames, _MAXIMAL_BLOCK_SAMPLES // self.format.channels))
         self._move_to(start, block_frames)
         while end is None or self._position < end:
-            # The header may claim too little, so the end is where the decoder says it is.
+            # The header may claim too few frames, so read until the decoder returns none.
             wanted = min(block_frames, max(self.format.frames - self._position, 4096))
             block = self._read(wanted if end is None else min(wanted, end - self._position))
             if len(block) == 0:
@@ -132,10 +132,10 @@ class AudioReader:
             yield block
 
     def shortfall(self, frames_read: int) -> str | None:
-        """Why this file is truncated, in words, when reading to its end gave `frames_read` frames.
+        """Return why this file is truncated, if reading to its end gave `frames_read` frames; None if it is not.
 
-        None where it is whole. Bytes behind the audio are no fault, nor is a header that leaves the
-        length open. An MP3 without a Xing header that was cut between two frames cannot be told.
+        Bytes after the audio and a header without a length do not count as truncation. An MP3 without a Xing header
+        that was cut between two frames cannot be recognised.
         """
         reached = f"ends at {frames_read / self.format.sample_rate:.2f} s"
         if self.format.container == "OGG":
@@ -150,7 +150,7 @@ class AudioReader:
         return f"{reached}, in the middle of an MPEG frame" if cut else None
 
     def _claimed_frames(self, frames_read: int) -> int:
-        """The frames that the header claims, libsndfile's correction of it undone."""
+        """Return the number of frames that the header claims, without libsndfile's correction."""
         extent = data_extent(self._fd, self._size)
         if extent is None or extent.claimed == extent.present:
             return self.format.frames
@@ -159,21 +159,21 @@ class AudioReader:
         return max(frames_read + 1, frames_read * extent.claimed // max(1, extent.present))
 
     def _mpeg_shortfall(self, frames_read: int) -> tuple[int | None, bool]:
-        """(the frames promised, where fewer are there; whether the last MPEG frame is cut)."""
+        """Return the promised frames if some are missing, else None, and whether the last MPEG frame is cut."""
         mpeg = self._mpeg
         if mpeg is None:
             return None, False
         if mpeg.promised is None:
             return None, mpeg.cut
-        # Some encoders count the frame with the header itself, others do not.
+        # Some encoders count the frame that holds the header, others do not.
         missing = mpeg.whole < mpeg.promised
         if not mpeg.followed:
-            # The encoder's and the decoder's delay, about three frames, may have been taken off.
+            # The decoder may have removed the delay of encoder and decoder, about three frames.
             missing = frames_read < (mpeg.promised - 4) * mpeg.samples
         return mpeg.promised * mpeg.samples if missing else None, mpeg.cut
 
     def _open(self) -> None:
-        """(Re)open the decoder at the first frame."""
+        """Open the decoder, or open it again, at the first frame."""
         if self._file is not None:
             self._file.close()
         os.lseek(self._fd, 0, os.SEEK_SET)
@@ -201,7 +201,7 @@ class AudioReader:
         return replace(self.format, frames=self._counted() if known is None else known)
 
     def _counted(self) -> int:
-        """The frames of a file that does not know, such as a FLAC that was written into a pipe."""
+        """Count the frames of a file whose header has no length, such as a FLAC that was written into a pipe."""
         while len(self._read(65536)):
             pass
         frames = self._position
@@ -214,7 +214,7 @@ class AudioReader:
         return self._file
 
     def _move_to(self, start: int, block_frames: int) -> None:
-        """Stand at frame `start`: by a seek where that is exact, else by decoding up to it."""
+        """Move to frame `start`: by a seek if that is exact, else by decoding up to it."""
         file = self._decoder()
         if self._position == start:
             return
@@ -231,7 +231,7 @@ class AudioReader:
         return self.format.subtype in SAMPLE_BYTES and self.format.container != "OGG"
 
     def _read(self, frames: int) -> NDArray[Any]:
-        """The next frames, fewer at the end, none after it; int16 where the file is, else float32."""
+        """Return up to `frames` next frames, and none after the end: int16 for a PCM_16 file, else float32."""
         file = self._decoder()
         integer = self.format.subtype == "PCM_16"
         buffer = np.empty((frames, self.format.channels), np.int16 if integer else np.float32)
@@ -253,14 +253,14 @@ def _as_float(block: NDArray[Any]) -> NDArray[np.float32]:
 
 
 class _Lengthened:
-    """An MP3 as a file object that says it is longer than it is.
+    """An MP3 as a file object that reports a larger size than the file has.
 
-    Without a Xing header libsndfile estimates the length from the first frame's bit rate and the file's
-    size, and stops there even where more follows. Over-estimated, it reads to the end; where that is
-    inside a frame it then reports an error, which `exhausted` tells from others.
+    Without a Xing header, libsndfile estimates the length from the bit rate of the first frame and the size of
+    the file. It stops at that length even if more audio follows. With a larger size it reads to the end. If the
+    file ends inside a frame, libsndfile then reports an error; `exhausted` distinguishes that error from others.
     """
 
-    _FACTOR = 64  # beyond the highest bit rate over the lowest
+    _FACTOR = 64  # more than the ratio of the highest bit rate to the lowest
 
     def __init__(self, fd: int, size: int) -> None:
         self._fd = fd
@@ -278,7 +278,7 @@ class _Lengthened:
         if whence == os.SEEK_CUR:
             offset += self._position
         elif whence == os.SEEK_END:
-            # What stands before the end, as an ID3v1 tag does, is looked for where it is.
+            # A position before the end, such as that of an ID3v1 tag, is relative to the real end.
             offset = offset + self._size if offset < 0 else self._size * self._FACTOR
         self._position = offset
         return offset

@@ -19,10 +19,10 @@ from thresher.errors import CatalogError
 
 
 class Catalog:
-    """An open catalog; close it, or use it in a `with` block.
+    """An open catalog. Close it, or use it in a `with` block.
 
-    `file` is its catalog.toml, `root` that file's folder, `settings` what the file says. `backup` is the copy
-    that was made where opening it meant an upgrade, else None.
+    `file` is its catalog.toml, `root` the folder of that file, and `settings` are the settings in it. `backup` is
+    the copy that was made if opening the catalog upgraded it, else None.
     """
 
     def __init__(
@@ -36,9 +36,9 @@ class Catalog:
 
     @classmethod
     def create(cls, folder: str | os.PathLike[str]) -> Self:
-        """Start a catalog in `folder`, made if needed; refuses to touch an existing one (CatalogError).
+        """Create a catalog in `folder`, which is created if needed. An existing catalog.toml is kept.
 
-        Settings that lie there without their database are kept, and get a new one.
+        Raises CatalogError if the database exists already or the folder can't be written.
         """
         root = Path(os.path.realpath(folder))
         file = root / config.FILE_NAME
@@ -56,7 +56,7 @@ class Catalog:
                 file.write_text(config.STARTER, encoding="utf-8")
         except OSError as error:
             raise CatalogError(
-                f"no catalog can be made in {root}: {error.strerror}; name another folder: thresher init FOLDER"
+                f"can't create a catalog in {root}: {error.strerror}; give another folder: thresher init FOLDER"
             ) from error
         return cls.open(file)
 
@@ -68,16 +68,18 @@ class Catalog:
         environ: Mapping[str, str] | None = None,
         start: str | os.PathLike[str] | None = None,
     ) -> Self:
-        """Open the catalog of `file`, else of $THRESHER_CATALOG, else of the nearest catalog.toml upwards.
+        """Open a catalog.
 
-        A catalog of an older thresher is upgraded after a backup; a newer one is refused (CatalogError).
+        Its catalog.toml is `file`, else $THRESHER_CATALOG, else the nearest one in the folder `start` (by default
+        the current folder) and the folders above it. A catalog that an older thresher wrote is upgraded after a
+        backup. Raises CatalogError if there is no catalog, if it can't be read, or if a newer thresher wrote it.
         """
         found = config.find_catalog(
             None if file is None else Path(file),
             os.environ if environ is None else environ,
             Path.cwd() if start is None else Path(start),
         )
-        # by its real name: files are the same ones whichever way leads to them
+        # resolve symlinks, so that each file has one path whichever link leads to the catalog
         found = Path(os.path.realpath(found))
         settings = config.load_settings(found)
         target = database.database_file(settings.catalog.database, found.parent)

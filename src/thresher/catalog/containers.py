@@ -1,12 +1,13 @@
-"""What an audio file's container promises, read from its own bytes and held against the file's size;
-and the container parts that libsndfile cannot write as wanted: the ID3 tag of an MP3, the serial number of an OGG.
+"""Parse audio containers to recognise truncated files, and write the container parts that libsndfile can't write.
 
-libsndfile quietly corrects a header that promises more audio than the file holds, so that a
-truncated file reads short without an error. The functions here parse just enough of each container
-to see it. They take a descriptor that is open for reading and the file's size, use `os.pread` only
-(the descriptor's position is left alone), and never decode audio. All offsets and sizes are bytes.
+If a header promises more audio than the file holds, libsndfile corrects it silently and reads a truncated file
+without an error. The functions here parse just enough of each container to recognise that. They take a file
+descriptor that is open for reading and the size of the file. They use `os.pread` only, so the position of the
+descriptor does not change, and they never decode audio. All offsets and sizes are in bytes.
 
-What cannot be seen: an MP3 without a Xing, Info or VBRI header that was cut between two frames.
+An MP3 without a Xing, Info or VBRI header that was cut between two frames cannot be recognised.
+
+The parts that are written here are the ID3 tag of an MP3 and the serial number of an Ogg stream.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _ID3_FOOTER_PRESENT = 0x10
 
 @dataclass(frozen=True)
 class DataExtent:
-    """Bytes of audio: `claimed` by the header, `present` in the file."""
+    """The number of audio bytes that the header has `claimed`, and the number that is `present` in the file."""
 
     claimed: int
     present: int
@@ -33,11 +34,11 @@ class DataExtent:
 
 @dataclass(frozen=True)
 class MpegFrames:
-    """The frames of an MPEG audio stream, each of `samples` samples.
+    """The frames of an MPEG audio stream; each has `samples` samples.
 
-    `whole` counts every complete frame, the one with the Xing header included; `promised` is that
-    header's count; `cut` says that the file ends inside a frame; `followed` that the frames could be
-    followed up to the end of the audio.
+    `whole` counts the complete frames, including the one with the Xing header. `promised` is the count in that
+    header. `cut` is true if the file ends inside a frame. `followed` is true if each frame header led to the next
+    one up to the end of the audio.
     """
 
     whole: int
@@ -48,7 +49,7 @@ class MpegFrames:
 
 
 def audio_start(fd: int) -> int:
-    """Where the file proper begins: behind the ID3v2 tags that some programs put in front."""
+    """Return the offset of the container, after the ID3v2 tags that some programs write before it."""
     start = 0
     while (head := os.pread(fd, 10, start))[:3] == b"ID3" and len(head) == 10:
         footer = 10 if head[5] & _ID3_FOOTER_PRESENT else 0
@@ -64,10 +65,10 @@ def audio_start(fd: int) -> int:
 
 
 def data_extent(fd: int, size: int) -> DataExtent | None:
-    """The audio bytes that a WAV, RF64, W64, AIFF, AU or CAF header claims, and those that are there.
+    """Return the audio bytes that a WAV, RF64, W64, AIFF, AU or CAF header claims, and those that are present.
 
-    None for another container, for one without a data chunk, and where the header leaves the length
-    open, as programs do that write into a pipe: 0, all bits set, or a size next to 2³¹ or 2³².
+    Return None for another container, for a file without a data chunk, and for a header without a length, as
+    programs write it into a pipe: 0, all bits set, or a size close to 2³¹ or 2³².
     """
     start = audio_start(fd)
     parser = _PARSERS.get(os.pread(fd, 4, start))
@@ -75,17 +76,17 @@ def data_extent(fd: int, size: int) -> DataExtent | None:
     if found is None:
         return None
     data_start, claimed = found
-    if _is_left_open(claimed):
+    if _is_unknown(claimed):
         return None
     return DataExtent(claimed, max(0, min(claimed, size - data_start)))
 
 
-def _is_left_open(claimed: int) -> bool:
+def _is_unknown(claimed: int) -> bool:
     return not 0 < claimed < 1 << 60 or any(abs(claimed - limit) <= 4096 for limit in (1 << 31, 1 << 32))
 
 
 def _chunks(fd: int, offset: int, size: int, header: str, alignment: int) -> Iterator[tuple[bytes, int, int]]:
-    """(name, offset of the payload, size) of each chunk; `header` is a struct of name and size."""
+    """Yield (name, offset of the payload, size) of each chunk; `header` is the struct format of name and size."""
     length = struct.calcsize(header)
     for _ in range(_MAXIMAL_CHUNKS):
         head = os.pread(fd, length, offset)
@@ -157,9 +158,9 @@ _PARSERS: dict[bytes, Callable[[int, int, int], tuple[int, int] | None]] = {
 
 
 def ogg_fault(fd: int, size: int) -> str | None:
-    """How an Ogg file's end is wrong, in words: its last page is cut, or does not end the stream.
+    """Return why an Ogg file is truncated, or None: its last page is cut, or does not end the stream.
 
-    Bytes behind the last page are allowed.
+    Bytes after the last page are allowed. The text continues "ends at 1.00 s, …".
     """
     offset = _last_ogg_page(fd, size)
     if offset is None:
@@ -178,7 +179,7 @@ def _last_ogg_page(fd: int, size: int) -> int | None:
     end = size
     while end > 0:
         start = max(0, end - _MAXIMAL_OGG_PAGE)
-        # Four bytes more than the window, so that no signature hides on its border.
+        # Four more bytes than the window, so that a signature across its border is found.
         found = os.pread(fd, end - start + 4, start).rfind(b"OggS\0")
         if found >= 0:
             return start + found
@@ -197,13 +198,15 @@ _BIT_RATES = {  # kbit/s by (MPEG version is 1, layer)
     (False, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _SAMPLE_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
-_SAME_STREAM = 0xFFFE0C00  # sync, version, layer and sample rate stay; bit rate and padding change
+_SAME_STREAM = (
+    0xFFFE0C00  # sync, version, layer and sample rate are the same in a stream; bit rate and padding vary
+)
 
 
 def mpeg_frames(fd: int, size: int) -> MpegFrames | None:
-    """Follow the frames of an MP3 from header to header; None where no first frame is found.
+    """Follow the frames of an MP3 from header to header; return None if no first frame is found.
 
-    Frames of "free" bit rate cannot be followed. Tags behind the audio are no fault.
+    Frames of "free" bit rate cannot be followed. Tags after the audio are allowed.
     """
     first = _first_mpeg_frame(fd, size)
     if first is None:
@@ -231,7 +234,7 @@ def mpeg_frames(fd: int, size: int) -> MpegFrames | None:
 
 
 def _frame_size(header: int) -> tuple[int, int]:
-    """(bytes, samples) of the frame with this header; 0 bytes where it is none that can be followed."""
+    """Return (bytes, samples) of the frame with this header; 0 bytes if no frame can be followed from it."""
     version, layer = header >> 19 & 3, 4 - (header >> 17 & 3)
     rate_index, bit_index, padding = header >> 10 & 3, header >> 12 & 15, header >> 9 & 1
     if header >> 21 != 0x7FF or version == 1 or layer == 4 or rate_index == 3 or bit_index == 15:
@@ -247,7 +250,7 @@ def _frame_size(header: int) -> tuple[int, int]:
 
 
 def _first_mpeg_frame(fd: int, size: int) -> tuple[int, int] | None:
-    """(offset, header) of the first frame that is followed by another, or by the file's end."""
+    """Return (offset, header) of the first frame that another frame or the end of the file follows."""
     start = audio_start(fd)
     head = os.pread(fd, 1 << 16, start)
     position = head.find(b"\xff")
@@ -265,7 +268,7 @@ def _first_mpeg_frame(fd: int, size: int) -> tuple[int, int] | None:
 
 
 def _promised_frames(fd: int, offset: int, header: int) -> int | None:
-    """The number of frames that the Xing, Info or VBRI header in the first frame promises."""
+    """Return the number of frames that the Xing, Info or VBRI header in the first frame promises, or None."""
     mono, mpeg_1 = header >> 6 & 3 == 3, header >> 19 & 3 == 3
     side_information = (17 if mono else 32) if mpeg_1 else (9 if mono else 17)
     xing = os.pread(fd, 12, offset + 4 + side_information)
@@ -277,20 +280,20 @@ def _promised_frames(fd: int, offset: int, header: int) -> int | None:
     return None
 
 
-# Parts that are written
+# Parts that this module writes
 
 
 def set_ogg_serial(fd: int, size: int, serial: int) -> None:
-    """Give every page of an OGG file of one stream this serial number (32 bits), and its checksum anew.
+    """Write this 32-bit serial number, and a new checksum, to every page of an Ogg file with one stream.
 
-    libsndfile draws the number by chance, and with it the same samples would never give the same bytes. `fd`
-    is open for reading and writing. Pages are those of RFC 3533; ValueError where something else stands.
+    libsndfile chooses a random number, so the same samples would never give the same bytes. `fd` is open for
+    reading and writing. RFC 3533 describes the pages. Raises ValueError if the file holds anything else.
     """
     offset = 0
     while offset < size:
         page = bytearray(os.pread(fd, _MAXIMAL_OGG_PAGE, offset))
         if page[:4] != b"OggS":
-            raise ValueError(f"there is no OGG page at byte {offset}")
+            raise ValueError(f"no Ogg page at byte {offset}")
         segments = page[26]
         del page[27 + segments + sum(page[27 : 27 + segments]) :]
         page[14:18] = serial.to_bytes(4, "little")
@@ -301,7 +304,7 @@ def set_ogg_serial(fd: int, size: int, serial: int) -> None:
 
 
 def _ogg_checksum(page: bytes | bytearray) -> int:
-    """RFC 3533's CRC-32: zlib's polynomial with the bits of bytes and result the other way round, from 0."""
+    """Return the CRC-32 of RFC 3533: zlib's polynomial with the bits of bytes and result reversed, from 0."""
     mirrored = zlib.crc32(page.translate(_MIRRORED_BYTES), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{mirrored:032b}"[::-1], 2)
 
@@ -310,7 +313,7 @@ _MIRRORED_BYTES = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def id3_tag(tags: Mapping[str, str]) -> bytes:
-    """An ID3v2.4 tag in UTF-8 with the title (TIT2) and the comment (COMM), for the front of an MP3."""
+    """Return an ID3v2.4 tag in UTF-8 with the title (TIT2) and the comment (COMM), for the start of an MP3."""
     bodies = []
     if "title" in tags:
         bodies.append((b"TIT2", b"\x03" + tags["title"].encode()))
@@ -321,5 +324,5 @@ def id3_tag(tags: Mapping[str, str]) -> bytes:
 
 
 def _syncsafe(number: int) -> bytes:
-    """Four bytes of seven bits each, highest first, as ID3v2.4 writes every size."""
+    """Return a size as ID3v2.4 writes it: four bytes of seven bits each, the highest first."""
     return bytes(number >> shift & 0x7F for shift in (21, 14, 7, 0))

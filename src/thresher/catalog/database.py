@@ -1,8 +1,8 @@
-"""The engine under a catalog: pragmas, transactions, creation, upgrade.
+"""The database of a catalog: connections, transactions, creation and upgrades.
 
-The program begins its own transactions. Python's sqlite3 would commit DDL behind a rollback, and a deferred
-transaction that starts to write fails at once where `BEGIN IMMEDIATE` waits its turn; so the driver runs in
-autocommit mode and every block begins by name, to read or to write.
+The driver runs in autocommit mode, and this module begins each transaction explicitly, to read or to write. There
+are two reasons. Python's sqlite3 module commits DDL statements, so they could not be rolled back. And a deferred
+transaction that starts to write fails immediately if another one writes, while `BEGIN IMMEDIATE` waits.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ T = TypeVar("T")
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
 FIXED_WAL_RESET = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
-"""First releases, by line, of SQLite whose WAL mode can't lose commits (sqlite.org/wal.html#walresetbug)."""
+"""The first release of each SQLite branch whose WAL mode can't lose commits (sqlite.org/wal.html#walresetbug)."""
 
 
 def wal_is_safe(version: tuple[int, ...]) -> bool:
-    """Whether this SQLite may use write-ahead logging: newer than the fix, or a patch release that has it."""
+    """Return whether a version of SQLite has the fix, so that write-ahead logging is safe."""
     newest, *patched = FIXED_WAL_RESET
     return version >= newest or any(version[:2] == fix[:2] and version >= fix for fix in patched)
 
 
 def database_file(url: str, folder: Path) -> Path:
-    """The file that a `sqlite:///` URL names, relative to the catalog's folder."""
+    """Return the file that a `sqlite:///` URL names, relative to the catalog's folder. Raises CatalogError."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
         raise CatalogError(
@@ -48,8 +48,8 @@ def database_file(url: str, folder: Path) -> Path:
 
 
 def connect(file: Path, busy_timeout: float) -> Engine:
-    """An engine on `file` whose connections wait `busy_timeout` seconds for a lock."""
-    # mode=rw: opening must never create; only `create` does, by name
+    """Return an engine for `file` whose connections wait `busy_timeout` seconds for a lock."""
+    # mode=rw: opening a catalog must never create a file; only `create` does
     engine = create_engine(
         URL.create("sqlite", database=str(file)),
         creator=lambda: sqlite3.connect(
@@ -61,7 +61,7 @@ def connect(file: Path, busy_timeout: float) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None
-        # one round trip; a listing pays for each of them
+        # all pragmas in one call, because each call costs time in every listing
         connection.executescript(
             f"PRAGMA busy_timeout={int(busy_timeout * 1000)};"
             "PRAGMA foreign_keys=ON; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
@@ -77,7 +77,7 @@ def connect(file: Path, busy_timeout: float) -> Engine:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """One transaction that sees the catalog as it is at this moment."""
+    """Open a transaction that sees the catalog as it is at this moment."""
     with _in_one_sentence(_file(engine)), engine.begin() as connection:
         yield connection
 
@@ -86,7 +86,8 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def writing(engine: Engine, *, rollback: bool = False) -> Iterator[Connection]:
     """Open a transaction that locks the catalog for writing until it commits.
 
-    It is rolled back on any error and, with `rollback`, in any case: a dry run does the work and keeps nothing.
+    It is rolled back on any error. With `rollback` it is always rolled back: a dry run does the work and keeps
+    nothing.
     """
     with (
         _in_one_sentence(_file(engine)),
@@ -111,6 +112,7 @@ def _in_one_sentence(file: Path) -> Iterator[None]:
 
 
 def _translated(error: DatabaseError | sqlite3.DatabaseError, file: Path) -> Exception:
+    """Return the CatalogError for a known database error, or the error itself."""
     words = str(error.orig if isinstance(error, DatabaseError) else error)
     if "locked" in words or "busy" in words:
         holders = lock_holders(file)
@@ -119,76 +121,79 @@ def _translated(error: DatabaseError | sqlite3.DatabaseError, file: Path) -> Exc
             f"{file} is locked{who}; wait until it ends, or stop it, and run the command again"
         )
     if "full" in words:
-        return CatalogError(f"no space left on the disk of {file}; free some and run the command again")
+        return CatalogError(f"no space left on the disk of {file}; free some space and run the command again")
     if "I/O error" in words:
-        return CatalogError(f"the disk of {file} fails ({words}); check it, then run `thresher verify`")
+        return CatalogError(
+            f"the disk of {file} reports an error ({words}); check the disk, then run `thresher verify`"
+        )
     if "readonly" in words or "unable to open" in words:
         return CatalogError(f"{file} can't be written ({words}); give its folder back its write permission")
     if "malformed" in words or "not a database" in words:
         return CatalogError(
-            f"{file} is damaged ({words}); go back to a backup beside it or a copy of your own"
+            f"{file} is damaged ({words}); restore a backup from the same folder or a copy of your own"
         )
     return error
 
 
 def lock_holders(file: Path) -> list[str]:
-    """Programs that hold a lock on `file`, as "name (process 123)"; empty where the system doesn't tell."""
+    """Return the programs that lock `file`, as "name (process 123)"; empty if the system does not report them."""
     holders = []
     with suppress(OSError, ValueError, IndexError):
-        # in write-ahead mode the locks are on the index beside the file
+        # in write-ahead mode the locks are on the index file, which has the suffix -shm
         files = [each for each in (file, file.with_name(f"{file.name}-shm")) if each.exists()]
         inodes = {str(each.stat().st_ino) for each in files}
         for line in Path("/proc/locks").read_text().splitlines():
             fields = line.split()
-            if "->" in fields:  # a waiter, not a holder
+            if "->" in fields:  # this process waits for a lock
                 continue
-            process, place = fields[4], fields[5]
-            if place.rsplit(":", 1)[-1] in inodes and int(process) not in (os.getpid(), -1):
+            process, file_id = fields[4], fields[5]
+            if file_id.rsplit(":", 1)[-1] in inodes and int(process) not in (os.getpid(), -1):
                 name = Path(f"/proc/{process}/comm").read_text().strip()
                 holders.append(f"{name} (process {process})")
     return sorted(set(holders))
 
 
 def insert_row(connection: Connection, table: Table, values: Mapping[str, Any]) -> int:
-    """Insert one row into a table whose key is `id`; that id."""
+    """Insert one row into a table whose key is `id`, and return its id."""
     key = connection.execute(insert(table), values).inserted_primary_key
     assert key is not None
     return int(key[0])
 
 
 def plain_rows(connection: Connection, statement: Select[Any]) -> Iterator[Any]:
-    """The rows as the driver gives them, one by one: tuples of unconverted values, in a third of the time.
+    """Yield the rows of the driver, one by one: tuples of values that SQLAlchemy does not convert.
 
-    Don't keep many of them: tuples by the thousand set off Python's garbage collection, which looks at everything.
+    This takes a third of the time of SQLAlchemy's rows. Don't keep many of them: thousands of tuples trigger
+    Python's garbage collector, which then examines every object.
     """
     with closing(connection.execute(statement)) as result:
         yield from iter(result.cursor.fetchone, None)
 
 
 def chunks(ids: Sequence[T], size: int = 500) -> Iterator[list[T]]:
-    """`ids` in lists short enough to be bound in one statement."""
+    """Yield `ids` in lists that are short enough for the parameters of one statement."""
     for start in range(0, len(ids), size):
         yield list(ids[start : start + size])
 
 
 def check_file(file: Path) -> None:
-    """Refuse what is no catalog, before anything is opened for writing."""
+    """Check that a file is a SQLite database before it is opened for writing. Raises CatalogError."""
     try:
         with file.open("rb") as stream:
             head = stream.read(len(SQLITE_MAGIC))
     except FileNotFoundError:
         raise CatalogError(
-            f"{file} is not there; put it back, or run `thresher init` to start a new catalog"
+            f"{file} does not exist; restore it, or run `thresher init` to create a new catalog"
         ) from None
     except OSError as error:
         raise CatalogError(f"{file} can't be read: {error.strerror}") from error
     if head != SQLITE_MAGIC:
         what = "is empty" if not head else "is not a SQLite database"
-        raise CatalogError(f"{file} {what}; it was left as it is: move it away and run `thresher init`")
+        raise CatalogError(f"{file} {what}; it was not changed: move it away and run `thresher init`")
 
 
 def create(file: Path, busy_timeout: float) -> None:
-    """A new catalog database at `file`, which must not exist; it appears there whole or not at all."""
+    """Create a catalog database at `file`, which must not exist. It appears there complete or not at all."""
     partial = file.with_name(f"{file.name}.part")
     partial.unlink(missing_ok=True)
     partial.touch()
@@ -198,23 +203,26 @@ def create(file: Path, busy_timeout: float) -> None:
     engine.dispose()
     if file.exists():
         partial.unlink()
-        raise CatalogError(f"{file} exists already; it was left as it is")
+        raise CatalogError(f"{file} exists already; it was not changed")
     partial.rename(file)
 
 
 def open_current(file: Path, busy_timeout: float) -> tuple[Engine, Path | None]:
-    """An engine on an existing catalog at this program's revision, and the backup if it was upgraded."""
+    """Open an existing catalog, and upgrade it if it is older than this program.
+
+    Return the engine, and the backup if the catalog was upgraded. Raises CatalogError.
+    """
     check_file(file)
     engine = connect(file, busy_timeout)
     revision = current_revision(engine)
     if revision is None:
-        raise CatalogError(f"{file} is a SQLite database but not a catalog; it was left as it is")
+        raise CatalogError(f"{file} is a SQLite database but not a catalog; it was not changed")
     copy = None
     if revision != schema.HEAD:
         if revision not in known_revisions():
             raise CatalogError(
                 f"{file} was written by a newer thresher (revision {revision}; this one knows {schema.HEAD}); "
-                "it was left as it is: `pip install --upgrade thresher`"
+                "it was not changed: run `pip install --upgrade thresher`"
             )
         copy = backup(file, revision)
         run_migrations(engine)
@@ -223,9 +231,9 @@ def open_current(file: Path, busy_timeout: float) -> tuple[Engine, Path | None]:
 
 
 def _settle_journal(engine: Engine) -> None:
-    """Use write-ahead logging where it is safe, and leave it where it is not.
+    """Turn write-ahead logging on if it is safe, and off if it is not.
 
-    The mode is kept in the file, so it is not touched before the file is known to be this program's.
+    The mode is stored in the file, so callers first make sure that the file is a catalog of this program.
     """
     is_safe = wal_is_safe(sqlite3.sqlite_version_info)
     wanted = "wal" if is_safe else "delete"
@@ -233,13 +241,13 @@ def _settle_journal(engine: Engine) -> None:
         raw: Any = connection.connection.dbapi_connection
         if raw.execute("PRAGMA journal_mode").fetchone()[0] == wanted:
             return
-        # a file that is read-only or in use keeps its journal, which is as safe as the log
+        # a file that is read-only or in use keeps its rollback journal, which is as safe as the log
         with suppress(sqlite3.OperationalError) if is_safe else nullcontext():
             raw.execute(f"PRAGMA journal_mode={wanted}")
 
 
 def current_revision(engine: Engine) -> str | None:
-    """The revision of an open database; None where it is no catalog."""
+    """Return the revision of an open database, or None if it is not a catalog."""
     with reading(engine) as connection:
         try:
             found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one_or_none()
@@ -251,8 +259,8 @@ def current_revision(engine: Engine) -> str | None:
 
 
 def backup(file: Path, revision: str) -> Path:
-    """Copy the catalog beside itself by SQLite's backup API, check the copy, and say where it is."""
-    copy, partial = _backup_place(file, revision)
+    """Copy the catalog into the same folder by SQLite's backup API, check the copy, and return its path."""
+    copy, partial = _backup_paths(file, revision)
     try:
         with (
             _in_one_sentence(file),
@@ -262,7 +270,7 @@ def backup(file: Path, revision: str) -> Path:
             source.backup(target)
             verdict = target.execute("PRAGMA integrity_check").fetchone()[0]
         if verdict != "ok":
-            raise CatalogError(f"the backup of {file} is not sound ({verdict}); nothing was upgraded")
+            raise CatalogError(f"the backup of {file} is damaged ({verdict}); the catalog was not upgraded")
     except BaseException:
         partial.unlink()
         raise
@@ -270,12 +278,12 @@ def backup(file: Path, revision: str) -> Path:
     return copy
 
 
-def _backup_place(file: Path, revision: str) -> tuple[Path, Path]:
-    """Where a backup goes, and the empty file to write it to, which no other program has taken."""
+def _backup_paths(file: Path, revision: str) -> tuple[Path, Path]:
+    """Return the path of a new backup, and an empty file, just created, to write it to."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     for number in itertools.count(1):
-        again = f"-{number}" if number > 1 else ""
-        copy = file.with_name(f"{file.stem}-{revision}-{stamp}{again}.backup.db")
+        suffix = f"-{number}" if number > 1 else ""
+        copy = file.with_name(f"{file.stem}-{revision}-{stamp}{suffix}.backup.db")
         partial = copy.with_suffix(".part")
         if copy.exists():
             continue
@@ -284,22 +292,24 @@ def _backup_place(file: Path, revision: str) -> tuple[Path, Path]:
         except FileExistsError:
             continue
         except OSError as error:
-            raise CatalogError(f"no backup can be written beside {file}: {error.strerror}") from error
+            raise CatalogError(
+                f"the backup of {file} can't be written to its folder: {error.strerror}"
+            ) from error
         return copy, partial
-    raise AssertionError("there is always another number")
+    raise AssertionError("itertools.count never ends")
 
 
 def migrations_folder() -> Path:
-    """Where the migrations lie: inside the installed package, or at the top of a checkout."""
+    """Return the folder of the migrations: in the installed package, or at the top of a checkout."""
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "migrations", package.parents[1] / "migrations"):
         if (folder / "env.py").is_file():
             return folder
-    raise CatalogError(f"no migrations beside {package}; install thresher again")
+    raise CatalogError(f"the migrations of {package} are missing; install thresher again")
 
 
 def known_revisions(folder: Path | None = None) -> list[str]:
-    """All revisions that this program can read, the newest first."""
+    """Return all revisions that this program can read, the newest first."""
     from alembic.script import ScriptDirectory
 
     return [
@@ -308,12 +318,13 @@ def known_revisions(folder: Path | None = None) -> list[str]:
 
 
 def run_migrations(engine: Engine, folder: Path | None = None, revision: str = "head") -> None:
-    """Bring the database to `revision`, all of it in one transaction or not at all.
+    """Migrate the database to `revision`, in one transaction.
 
-    Ids go on where they were: a rebuilt table would begin again behind the last that is left.
+    Ids are never given twice: the counters of rebuilt tables are restored, because SQLite would restart them after
+    the highest id that is left.
 
-    Foreign keys are off while tables are rebuilt: a rebuilt parent with ON DELETE CASCADE would otherwise
-    empty its children. They have to be switched before BEGIN, and are checked before COMMIT.
+    Foreign keys are off while tables are rebuilt; otherwise, rebuilding a parent table with ON DELETE CASCADE would
+    empty its children. SQLite allows the switch only before BEGIN. The keys are checked before COMMIT.
     """
     from alembic import command
     from alembic.config import Config
@@ -327,11 +338,11 @@ def run_migrations(engine: Engine, folder: Path | None = None, revision: str = "
             config.attributes["connection"] = connection
             last_ids = _last_ids(connection)
             with warnings.catch_warnings():
-                # a rebuild reflects its neighbours, and SQLAlchemy can't reflect checkpoint's index over
-                # expressions: a revision that rebuilds that table has to make the index again
+                # Alembic reflects the tables around a rebuilt one, and SQLAlchemy can't reflect the index over
+                # expressions of `checkpoint`. A revision that rebuilds that table must create the index again.
                 warnings.filterwarnings("ignore", message="Skipped unsupported reflection")
                 command.upgrade(config, revision)
-            _go_on_after(connection, last_ids)
+            _restore_last_ids(connection, last_ids)
             broken: list[Any] = list(connection.exec_driver_sql("PRAGMA foreign_key_check"))
             if broken:
                 raise CatalogError(f"the upgrade would break {len(broken)} references; nothing was changed")
@@ -339,13 +350,14 @@ def run_migrations(engine: Engine, folder: Path | None = None, revision: str = "
 
 
 def _last_ids(connection: Connection) -> dict[str, int]:
-    """The highest id that each table ever gave."""
+    """Return the highest id that each table ever gave to a row."""
     if "sqlite_sequence" not in _table_names(connection):
         return {}
     return {row.name: row.seq for row in connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence")}
 
 
-def _go_on_after(connection: Connection, last_ids: Mapping[str, int]) -> None:
+def _restore_last_ids(connection: Connection, last_ids: Mapping[str, int]) -> None:
+    """Set the id counters of all tables to at least these values."""
     now = _last_ids(connection)
     for name in last_ids.keys() & _table_names(connection):
         last_id = max(last_ids[name], now.get(name, 0))

@@ -1,8 +1,8 @@
-"""The journal: what the curator decided, done and undone through one mechanism.
+"""The journal of the curator's decisions, and their undo.
 
-A decision is a list of changes, each one field of one thing with its value before and after. Doing applies
-the values after, undoing those before; so what can be decided can be undone, and a new kind of decision is one
-more entry in `DECISION_FIELDS`.
+A decision is a list of changes. Each change is one field of one row, with its value before and after. An undo
+writes the values before, so every decision can be undone. A new kind of decision needs one more entry in
+`DECISION_FIELDS`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from thresher.catalog.values import LARGEST_INTEGER
 from thresher.errors import NotFoundError, UsageError
 
 Value = Any
-"""What JSON can hold: None, a number, text, a list or an object."""
+"""A JSON value: None, a number, text, a list or an object."""
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """That `field` of the thing `entity` number `id` be `value`."""
+    """A new `value` for one `field` of the row `id` of an `entity`, such as "clip"."""
 
     entity: str
     id: int
@@ -37,7 +37,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Change:
-    """One field of one thing, before and after."""
+    """One field of one row, with its value before and after."""
 
     entity: str
     id: int
@@ -46,14 +46,14 @@ class Change:
     after: Value
 
     @property
-    def place(self) -> tuple[str, int, str]:
-        """What was changed, whatever the values."""
+    def field_key(self) -> tuple[str, int, str]:
+        """The field that was changed: entity, id and field name."""
         return self.entity, self.id, self.field
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One thing the curator did by one command. `made_at` is in seconds since 1970, UTC."""
+    """What the curator did with one command. `made_at` is in seconds since 1970, UTC."""
 
     id: int
     made_at: float
@@ -66,47 +66,49 @@ class Decision:
 
 @dataclass(frozen=True)
 class _Field:
-    """How one kind of field is read and written; `read` raises KeyError where the thing is gone."""
+    """How one kind of field is read and written; `read` raises KeyError if the row does not exist any more."""
 
     read: Callable[[Connection, int, str], Value]
     write: Callable[[Connection, int, str, Value], None]
 
 
-def decide(connection: Connection, verb: str, summary: str, wishes: Iterable[Assignment]) -> Decision | None:
-    """Grant wishes and journal what really changed by it; None where nothing did."""
+def decide(
+    connection: Connection, verb: str, summary: str, assignments: Iterable[Assignment]
+) -> Decision | None:
+    """Make assignments and add those that changed a value to the journal, as one decision; None if none did."""
     changes = []
-    for wish in wishes:
-        kind = _field(wish.entity, wish.field)
-        before = kind.read(connection, wish.id, wish.field)
-        if before != wish.value:
-            kind.write(connection, wish.id, wish.field, wish.value)
-            changes.append(Change(wish.entity, wish.id, wish.field, before, wish.value))
+    for new in assignments:
+        kind = _field(new.entity, new.field)
+        before = kind.read(connection, new.id, new.field)
+        if before != new.value:
+            kind.write(connection, new.id, new.field, new.value)
+            changes.append(Change(new.entity, new.id, new.field, before, new.value))
     return _journal(connection, verb, summary, changes) if changes else None
 
 
 def undo(connection: Connection, number: int | None = None) -> Decision:
-    """Revert decision `number`, or the latest that is not undone; the undo, which is a decision itself.
+    """Undo decision `number`, or the latest one that is not undone. Return the undo, which is itself a decision.
 
-    NotFoundError where there is none; UsageError where a later decision touched the same fields.
+    Raises NotFoundError if there is no such decision, UsageError if a later decision changed the same fields.
     """
     target = _latest(connection) if number is None else _get(connection, number)
     if target.undone_by is not None:
         raise UsageError(
-            f"decision {target.id} was undone by {target.undone_by}; `thresher undo {target.undone_by}` "
-            "brings it back"
+            f"decision {target.id} was already undone by {target.undone_by}; "
+            f"`thresher undo {target.undone_by}` restores it"
         )
     later = _later_on_same_fields(connection, target)
     if later is not None:
         raise UsageError(
             f"decision {later.id} ({later.summary}) changed the same fields after {target.id}; "
-            f"`thresher undo {later.id}` first"
+            f"run `thresher undo {later.id}` first"
         )
     reverted = []
     for change in reversed(target.changes):
         kind = _field(change.entity, change.field)
         try:
             current = kind.read(connection, change.id, change.field)
-        except KeyError:  # forgotten since, and nothing to revert
+        except KeyError:  # the row was forgotten in the meantime
             continue
         kind.write(connection, change.id, change.field, change.before)
         reverted.append(Change(change.entity, change.id, change.field, current, change.before))
@@ -116,7 +118,11 @@ def undo(connection: Connection, number: int | None = None) -> Decision:
 
 
 def _mark_undone(connection: Connection, target: Decision, by: int) -> None:
-    """`target` is undone `by` a decision: what it had undone stands again, what that had undone does not, …"""
+    """Mark `target` as undone `by` a decision, and follow the chain of undos behind it.
+
+    If `target` is itself an undo, the decision that it undid is in force again. If that one is an undo too, the
+    decision that it undid is undone again, and so on.
+    """
     undone: Decision | None = target
     undone_by: int | None = by
     while undone is not None:
@@ -126,17 +132,17 @@ def _mark_undone(connection: Connection, target: Decision, by: int) -> None:
 
 
 def history(connection: Connection, limit: int | None = None) -> list[Decision]:
-    """Decisions, the latest first."""
+    """Return decisions, the latest first."""
     statement = select(decision).order_by(decision.c.id.desc()).limit(limit)
     return [_decision(row) for row in connection.execute(statement)]
 
 
 def judged_clips(connection: Connection, clip_ids: Sequence[int]) -> set[int]:
-    """Those of `clip_ids` that the curator said something about: rated, rejected, noted or tagged."""
+    """Return those of `clip_ids` that the curator rated, rejected, annotated or tagged."""
     judged: set[int] = set()
     for chunk in chunks(clip_ids):
-        said = clip.c.rating.is_not(None) | clip.c.rejected | clip.c.note.is_not(None)
-        judged.update(connection.scalars(select(clip.c.id).where(clip.c.id.in_(chunk), said)))
+        is_judged = clip.c.rating.is_not(None) | clip.c.rejected | clip.c.note.is_not(None)
+        judged.update(connection.scalars(select(clip.c.id).where(clip.c.id.in_(chunk), is_judged)))
         judged.update(connection.scalars(select(clip_tag.c.clip_id).where(clip_tag.c.clip_id.in_(chunk))))
     return judged
 
@@ -145,7 +151,7 @@ def _journal(
     connection: Connection, verb: str, summary: str, changes: Sequence[Change], undoes: int | None = None
 ) -> Decision:
     made_at = time.time()
-    listed = [[*change.place, change.before, change.after] for change in changes]
+    listed = [[*change.field_key, change.before, change.after] for change in changes]
     values = {
         "made_at": made_at,
         "verb": verb,
@@ -166,7 +172,7 @@ def _get(connection: Connection, number: int) -> Decision:
     of_number = select(decision).where(decision.c.id == min(number, LARGEST_INTEGER))
     row = connection.execute(of_number).one_or_none()
     if row is None:
-        raise NotFoundError(f"there is no decision {number}; `thresher history` lists them")
+        raise NotFoundError(f"there is no decision {number}; `thresher history` lists all decisions")
     return _decision(row)
 
 
@@ -179,16 +185,16 @@ def _latest(connection: Connection) -> Decision:
     )
     row = connection.execute(statement).one_or_none()
     if row is None:
-        raise NotFoundError("there is nothing to undo; `thresher history` lists what was decided")
+        raise NotFoundError("there is nothing to undo; `thresher history` lists all decisions")
     return _decision(row)
 
 
 def _later_on_same_fields(connection: Connection, target: Decision) -> Decision | None:
-    """The latest standing decision after `target` that touched a field of it.
+    """Return the latest decision after `target` that changed a field of it and is in force.
 
-    An undo of something later than `target` only took back what came in between, and does not count.
+    The undo of a decision that is later than `target` does not count: the two cancel out.
     """
-    places = {change.place for change in target.changes}
+    changed = {change.field_key for change in target.changes}
     is_change = or_(decision.c.undoes_id.is_(None), decision.c.undoes_id < target.id)
     statement = (
         select(decision)
@@ -197,7 +203,7 @@ def _later_on_same_fields(connection: Connection, target: Decision) -> Decision 
     )
     for row in connection.execute(statement):
         later = _decision(row)
-        if any(change.place in places for change in later.changes):
+        if any(change.field_key in changed for change in later.changes):
             return later
     return None
 
@@ -206,7 +212,7 @@ def _later_on_same_fields(connection: Connection, target: Decision) -> Decision 
 
 
 def _column_of(table: Table) -> _Field:
-    """A field that is a column of a table."""
+    """Return a field that is a column of a table."""
 
     def read(connection: Connection, row_id: int, name: str) -> Value:
         row = connection.execute(select(table.c[name]).where(table.c.id == row_id)).one_or_none()
@@ -224,7 +230,7 @@ _CLIP, _RECORDING, _CHECKPOINT, _SONG = map(_column_of, (clip, recording, checkp
 
 
 def current_tags(connection: Connection, clip_id: int) -> list[str]:
-    """The tags of a clip, sorted."""
+    """Return the tags of a clip, sorted."""
     return sorted(connection.scalars(select(clip_tag.c.tag).where(clip_tag.c.clip_id == clip_id)))
 
 
@@ -246,7 +252,7 @@ def _read_pinned_checkpoint(connection: Connection, recording_id: int, _name: st
 
 
 def current_checkpoint(connection: Connection, recording_id: int) -> dict[str, Value]:
-    """Run, epoch and step that a recording counts under, corrected or not."""
+    """Return run, epoch and step of a recording's checkpoint, corrected or not."""
     row = connection.execute(
         select(checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)
         .join(recording, recording.c.checkpoint_id == checkpoint.c.id)
@@ -270,7 +276,7 @@ def _write_pinned_checkpoint(connection: Connection, recording_id: int, _name: s
 
 
 def _read_attribute(connection: Connection, recording_id: int, name: str) -> Value:
-    """The attribute at each location of a recording, as [location, text, pinned]."""
+    """Return the attribute at each location of a recording, as [location, text, pinned]."""
     _RECORDING.read(connection, recording_id, "id")
     rows = connection.execute(
         select(attribute.c.location_id, attribute.c.text, attribute.c.pinned)
@@ -293,7 +299,7 @@ def _write_attribute(connection: Connection, recording_id: int, name: str, value
 
 
 def pinned_attribute(connection: Connection, recording_id: int, text: str) -> Value:
-    """The value that pins an attribute at all locations of a recording."""
+    """Return the value that pins an attribute at all locations of a recording."""
     statement = select(location.c.id).where(location.c.recording_id == recording_id).order_by(location.c.id)
     return [[location_id, text, True] for location_id in connection.scalars(statement)]
 
@@ -308,7 +314,8 @@ def _write_song(connection: Connection, song_id: int, name: str, value: Value) -
     taken = select(song.c.id).where(song.c.name == wanted["name"], ~song.c.deleted, song.c.id != song_id)
     if not wanted["deleted"] and connection.scalar(taken) is not None:
         raise UsageError(
-            f'another song is called "{wanted["name"]}" now; `thresher song rename` or delete that one first'
+            f'another song is named "{wanted["name"]}" now; '
+            "rename it (`thresher song rename`) or delete it first"
         )
     _SONG.write(connection, song_id, name, value)
 
@@ -343,7 +350,7 @@ DECISION_FIELDS: Mapping[tuple[str, str], _Field] = {
         )
     },
 }
-"""What can be decided: (entity, first word of the field) → how to read and write it."""
+"""The fields that decisions can change: (entity, first word of the field name) → how to read and write it."""
 
 
 def _field(entity: str, name: str) -> _Field:

@@ -108,18 +108,21 @@ def write(connection: Connection, of_metric: int, rows: Sequence[Row]) -> None:
 
 
 def forget(connection: Connection, clip_ids: Sequence[int], only: int | None) -> Mapping[int, list[int]]:
-    """Delete the rows of clips that leave all metrics, or `only` one; return the clips without a row, by metric."""
+    """Delete the rows of clips that leave all metrics, or `only` one, and the rows whose nearest clip they are.
+
+    Return, by metric, the other clips that lost their row.
+    """
     by_metric = true() if only is None else nearest.c.metric_id == only
-    bereft: dict[int, set[int]] = {}
+    without_row: dict[int, set[int]] = {}
     for chunk in chunks(list(clip_ids)):
         to_them = select(nearest.c.metric_id, nearest.c.clip_id).where(
             by_metric, nearest.c.other_id.in_(chunk)
         )
         for of_metric, clip_id in connection.execute(to_them):
-            bereft.setdefault(of_metric, set()).add(clip_id)
+            without_row.setdefault(of_metric, set()).add(clip_id)
         concerned = or_(nearest.c.clip_id.in_(chunk), nearest.c.other_id.in_(chunk))
         connection.execute(delete(nearest).where(by_metric, concerned))
-    return {of_metric: sorted(found) for of_metric, found in sorted(bereft.items())}
+    return {of_metric: sorted(found) for of_metric, found in sorted(without_row.items())}
 
 
 def search(ids: Ids, positions: Ids, rows: Iterable[Scores], wanted: Sequence[int]) -> list[Row]:

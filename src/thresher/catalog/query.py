@@ -113,13 +113,12 @@ def context_of(catalog: Catalog, connection: Connection) -> Context:
         return {row.name: SavedQuery(row.query, Edits.from_plain(json.loads(row.edits))) for row in rows}
 
     def near(clip_id: int, metric_name: str) -> Sequence[tuple[int, float]]:
-        from thresher.catalog import features as compared
-        from thresher.catalog import score_reads  # loads numpy, which other queries do not need
+        from thresher.catalog import features, score_reads  # loads numpy, which other queries do not need
 
         by = find_metric(metric_name)
-        if not compared.checksums(connection, [clip_id], by.keeps):
+        if not features.checksums(connection, [clip_id], by.keeps):
             raise UnfitError(f"clip {clip_id} does not exist or has no {by.keeps}")
-        (kept,) = compared.read(connection, [clip_id], by.keeps)
+        (kept,) = features.read(connection, [clip_id], by.keeps)
         return [
             pair
             for pair in score_reads.nearest_first(*score_reads.compare(connection, by, kept))

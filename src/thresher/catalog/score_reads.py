@@ -1,6 +1,6 @@
-"""Reads of stored scores: between given clips, and of one clip against all others.
+"""Read scores: between given clips, and of one clip against all others.
 
-All but `compare` read rows of the matrix that `scores` keeps. NaN stands for pairs without a score.
+All functions except `compare` read rows of the matrix that `scores` keeps. NaN stands for pairs without a score.
 """
 
 from __future__ import annotations

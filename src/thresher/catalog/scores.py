@@ -1,8 +1,8 @@
-"""The score rows: a lower-triangular matrix kept row by row, extended and never recomputed.
+"""Score rows: the lower-triangular score matrix of each metric, stored row by row.
 
-Row *p* of a metric holds the scores of the clip at position *p* against positions 0 … *p* − 1, `<f4`. A new
-clip is one new row; old rows are never touched, save that `retired` may be set. Rows written after a
-retirement hold NaN at the retired positions, and NaN is never a score.
+Row *p* of a metric holds the scores of the clip at position *p* against positions 0 … *p* − 1, as `<f4`. A new
+clip adds one row. Old rows never change, except that they can be marked `retired`. Rows written after a retirement
+hold NaN at the retired positions; NaN is never a score.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ T = TypeVar("T")
 
 ROW_DTYPE = np.dtype("<f4")
 
-# Word for word as in the index of live rows, or SQLite looks each of them up in the table.
+# SQLite uses the index of live rows only if the condition has exactly the words of the index.
 LIVE = text("NOT score_row.retired")
 
 
 @dataclass(frozen=True)
 class MatrixState:
-    """How far a matrix has come; it changes with every append, retirement and compaction."""
+    """A version stamp of a matrix: every append, retirement and compaction changes it."""
 
     generation: int
     rows: int
@@ -58,7 +58,7 @@ class MatrixState:
 
 @dataclass(frozen=True)
 class Matrix:
-    """The live clips of a metric: ids and positions, int64, shape (live,), by ascending position."""
+    """The live clips of a metric: ids and positions, int64, shape (live,), sorted by position."""
 
     metric_id: int
     state: MatrixState
@@ -66,7 +66,7 @@ class Matrix:
     positions: NDArray[np.int64]
 
     def extended(self, clip_ids: Sequence[int]) -> Matrix:
-        """This matrix after rows for `clip_ids` were appended."""
+        """Return this matrix after rows for `clip_ids` were appended."""
         state, new = self.state, len(clip_ids)
         return Matrix(
             self.metric_id,
@@ -78,9 +78,9 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What one query says of a matrix: rows, values in all of them, and whether they prove it complete.
+    """The number of rows and values of a matrix, and whether it is complete.
 
-    Complete: positions are 0 … rows − 1 and row p holds p values.
+    It is complete if its positions are 0 … rows − 1 and row p holds p values.
     """
 
     rows: int
@@ -90,13 +90,13 @@ class Coverage:
 
 
 def metric_id(connection: Connection, name: str, version: int) -> int:
-    """Id of a metric's version; 0, which no row has, where nothing was ever scored under it."""
+    """Return the id of a version of a metric, or 0, which is no row's id, if it never scored anything."""
     same = (metric.c.name == name, metric.c.version == version)
     return int(connection.scalar(select(metric.c.id).where(*same)) or 0)
 
 
 def register_metric(connection: Connection, name: str, version: int) -> int:
-    """Id of a metric's version, made if it is new."""
+    """Return the id of a version of a metric; add the version if it is new."""
     found = metric_id(connection, name, version)
     if found:
         return found
@@ -104,7 +104,7 @@ def register_metric(connection: Connection, name: str, version: int) -> int:
 
 
 def read_state(connection: Connection, of_metric: int) -> MatrixState:
-    """The state of a matrix, from its indexes alone."""
+    """Return the state of a matrix. Only indexes are read."""
     live = connection.scalar(
         select(func.count()).select_from(score_row).where(score_row.c.metric_id == of_metric, LIVE)
     )
@@ -118,7 +118,7 @@ def _state(connection: Connection, of_metric: int, live: int) -> MatrixState:
 
 
 def read_matrix(connection: Connection, of_metric: int) -> Matrix:
-    """Which clips have a live row, and where."""
+    """Return the clips that have a live row, and the positions of these rows."""
     rows = plain_rows(
         connection,
         select(score_row.c.clip_id, score_row.c.position)
@@ -131,46 +131,47 @@ def read_matrix(connection: Connection, of_metric: int) -> Matrix:
 
 @dataclass(frozen=True)
 class Survey:
-    """How the clips of a catalog stand with a metric: by id, ascending.
+    """The clips of a catalog sorted by whether a metric has scored them; each list is in ascending order of ids.
 
-    `matrix` holds those that have a live row and should; `open_ids` should have one and have none;
-    `disqualified` have one and should have none any more: become reference, or without what is features.
+    `matrix` holds the clips that have a live row and should have one. Clips in `unscored_ids` should have a live
+    row and have none. Clips in `disqualified` have a live row and should not: they have become reference, or lost
+    the feature that the metric compares.
     """
 
     matrix: Matrix
-    open_ids: list[int]
+    unscored_ids: list[int]
     disqualified: list[int]
 
 
-def has_open(connection: Connection, of_metric: int, kind: Kind) -> bool:
-    """Whether a clip should have a live row and has none: known at once where it is the last one that came."""
+def has_unscored(connection: Connection, of_metric: int, kind: Kind) -> bool:
+    """Return whether a clip should have a live row and has none. New clips are looked at first."""
     without = select(clip.c.id).where(features.is_scored(kind), _position(of_metric).is_(None))
     of_recording = without.join(recording, recording.c.id == clip.c.recording_id)
     return connection.scalar(of_recording.order_by(clip.c.id.desc()).limit(1)) is not None
 
 
 def survey(connection: Connection, of_metric: int, kind: Kind) -> Survey:
-    """How the clips stand with a metric that compares that `kind`."""
-    found = _Stand()
-    for _ in found.sort(plain_rows(connection, _standing(of_metric, kind))):
+    """Sort the clips by whether a metric that compares features of this `kind` has scored them."""
+    sorter = _Sorter()
+    for _ in sorter.sort(plain_rows(connection, _clip_states(of_metric, kind))):
         pass
-    return found.survey(connection, of_metric)
+    return sorter.survey(connection, of_metric)
 
 
 def survey_kept(
     connection: Connection, of_metric: int, kind: Kind, pack: Callable[[Iterator[NDArray[Any]]], T]
 ) -> tuple[Survey, T]:
-    """`survey`, and what `pack` makes of what is kept of the clips of its matrix, given to it as it is read."""
+    """Return the `survey` and the packed features of its matrix; `pack` gets the features while they are read."""
     columns = features.FEATURE_COLUMNS[kind]
-    statement = _standing(of_metric, kind, columns.blob, columns.crc32)
-    found = _Stand()
-    rows = found.sort(plain_rows(connection, statement))
+    statement = _clip_states(of_metric, kind, columns.blob, columns.crc32)
+    sorter = _Sorter()
+    rows = sorter.sort(plain_rows(connection, statement))
     packed = pack(features.unpacked(kind, ((row[0], row[3], row[4]) for row in rows)))
-    return found.survey(connection, of_metric), packed
+    return sorter.survey(connection, of_metric), packed
 
 
-def _standing(of_metric: int, kind: Kind, *columns: ColumnElement[Any]) -> Select[Any]:
-    """Every clip by id, with the position of its live row, whether it should have one, and those columns."""
+def _clip_states(of_metric: int, kind: Kind, *columns: ColumnElement[Any]) -> Select[Any]:
+    """Select of each clip, by id: the position of its live row, whether it should have one, and `columns`."""
     return (
         select(clip.c.id, _position(of_metric), features.is_scored(kind), *columns)
         .join(recording, recording.c.id == clip.c.recording_id)
@@ -179,26 +180,26 @@ def _standing(of_metric: int, kind: Kind, *columns: ColumnElement[Any]) -> Selec
 
 
 def _position(of_metric: int) -> ScalarSelect[Any]:
-    """Where a clip has its live row; NULL where it has none. As a join it would be a worse plan."""
+    """Return the position of a clip's live row, or NULL. A join instead would make SQLite choose a slower plan."""
     of_clip = and_(score_row.c.metric_id == of_metric, score_row.c.clip_id == clip.c.id, LIVE)
     return select(score_row.c.position).where(of_clip).correlate(clip).scalar_subquery()
 
 
-class _Stand:
-    """Sorts the rows of `_standing`."""
+class _Sorter:
+    """Sorts the rows of `_clip_states`."""
 
     def __init__(self) -> None:
         self._scored: list[int] = []
         self._positions: list[int] = []
-        self._open: list[int] = []
+        self._unscored: list[int] = []
         self._disqualified: list[int] = []
 
     def sort(self, rows: Iterable[Any]) -> Iterator[Any]:
-        """The rows of clips that have a live row and should; the others are taken note of."""
+        """Yield the rows of clips that have a live row and should have one; remember the other clips."""
         for row in rows:
             if row[1] is None:
                 if row[2]:
-                    self._open.append(row[0])
+                    self._unscored.append(row[0])
             elif row[2]:
                 self._scored.append(row[0])
                 self._positions.append(row[1])
@@ -207,10 +208,10 @@ class _Stand:
                 self._disqualified.append(row[0])
 
     def survey(self, connection: Connection, of_metric: int) -> Survey:
-        """What was found, once all rows are sorted."""
+        """Return the result after all rows are sorted."""
         state = _state(connection, of_metric, len(self._scored) + len(self._disqualified))
         scored, positions = (np.array(each, dtype=np.int64) for each in (self._scored, self._positions))
-        return Survey(Matrix(of_metric, state, scored, positions), self._open, self._disqualified)
+        return Survey(Matrix(of_metric, state, scored, positions), self._unscored, self._disqualified)
 
 
 def append(
@@ -222,13 +223,15 @@ def append(
     triangle: Scores,
     kind: Kind,
 ) -> Nearest | None:
-    """Add rows for new clips, in one transaction with `nearest`; what is nearest now, or None where the catalog
-    has moved on.
+    """Add rows for new clips, and update the nearest clips in the same transaction.
 
-    `best` is what was nearest to the live clips of `matrix`. `clips` maps the ids of the new ones to the checksums
-    of what was features, which is of that `kind`. `to_live`, shape (new, live), holds their scores against the
-    live clips; `triangle`, shape (new, new), those among themselves, of which only what lies below the diagonal
-    is read.
+    Return the nearest clips after the update, or None if the catalog has changed since `matrix` was read or the
+    features were compared; then nothing is written.
+
+    `best` holds the nearest clips of the live clips of `matrix`. `clips` maps the ids of the new clips to the
+    checksums of the features that were compared, which are of this `kind`. `to_live`, shape (new, live), holds the
+    scores of the new clips against the live ones; `triangle`, shape (new, new), their scores among themselves.
+    Only the part of it below the diagonal is read.
     """
     if (
         read_state(connection, matrix.metric_id) != matrix.state
@@ -243,8 +246,8 @@ def append(
     connection.execute(
         insert(score_row),
         [
-            _row_values(matrix.metric_id, first + place, clip_id, full[place, : first + place].tobytes())
-            for place, clip_id in enumerate(clip_ids)
+            _row_values(matrix.metric_id, first + index, clip_id, full[index, : first + index].tobytes())
+            for index, clip_id in enumerate(clip_ids)
         ],
     )
     best, changed = best.extended(clip_ids, to_live, triangle)
@@ -263,24 +266,25 @@ def _row_values(of_metric: int, position: int, clip_id: int, blob: bytes) -> dic
 
 
 def retire(connection: Connection, clip_ids: Sequence[int], *, only: int | None = None) -> None:
-    """Take clips out of every matrix, or `only` that of one metric: their rows are retired, and others' nearest
-    found anew without them."""
+    """Retire the rows of clips in the matrices of all metrics, or of `only` one.
+
+    Where one of these clips was the nearest of another clip, that clip's nearest is searched again.
+    """
     rows = true() if only is None else score_row.c.metric_id == only
     for chunk in chunks(list(clip_ids)):
         connection.execute(update(score_row).where(rows, score_row.c.clip_id.in_(chunk)).values(retired=True))
-    for of_metric, bereft in nearest.forget(connection, clip_ids, only).items():
+    for of_metric, without_nearest in nearest.forget(connection, clip_ids, only).items():
         matrix = read_matrix(connection, of_metric)
         values = stored_rows(connection, of_metric, matrix.positions)
         nearest.write(
-            connection, of_metric, nearest.search(matrix.clip_ids, matrix.positions, values, bereft)
+            connection, of_metric, nearest.search(matrix.clip_ids, matrix.positions, values, without_nearest)
         )
 
 
 def retire_damaged(connection: Connection, positions: Mapping[int, Sequence[int]]) -> None:
-    """Retire rows whose values can't be trusted and empty them, so that coverage is provable again.
+    """Retire damaged rows and replace their values by NaN with a valid checksum, so that `coverage` works again.
 
-    `positions` holds those of each metric, by its id. Damaged values are worth nothing: NaN stands in for them,
-    under a checksum that is right.
+    `positions` maps the id of each metric to the positions of its damaged rows.
     """
     live = set()
     for of_metric, position in [(key, each) for key, found in positions.items() for each in found]:
@@ -290,12 +294,15 @@ def retire_damaged(connection: Connection, positions: Mapping[int, Sequence[int]
             live.add(row.clip_id)
         blob = np.full(position, np.nan, dtype=ROW_DTYPE).tobytes()
         connection.execute(update(score_row).where(of_row).values(scores=blob, crc32=zlib.crc32(blob)))
-    # not before all are empty: finding `nearest` anew reads the rows of every metric
+    # only after all rows are replaced: the search for nearest clips reads the rows of every metric
     retire(connection, sorted(live))
 
 
 def stored_rows(connection: Connection, of_metric: int, positions: NDArray[np.int64]) -> Iterator[Scores]:
-    """The stored values of the rows at ascending `positions`, each of shape (position,)."""
+    """Yield the stored values of the rows at ascending `positions`, each of shape (position,).
+
+    Raises CatalogError for a damaged row.
+    """
     for chunk in chunks(positions.tolist(), size=64):
         rows = connection.execute(
             select(score_row.c.position, score_row.c.scores, score_row.c.crc32)
@@ -315,7 +322,7 @@ def _values(position: int, blob: bytes, crc32: int) -> Scores:
 
 
 def coverage(connection: Connection, of_metric: int) -> Coverage:
-    """Prove a matrix complete, in one query."""
+    """Check in one query whether a matrix is complete."""
     values = func.length(score_row.c.scores) / ROW_DTYPE.itemsize
     row = connection.execute(
         select(
@@ -330,7 +337,7 @@ def coverage(connection: Connection, of_metric: int) -> Coverage:
 
 
 def compact(connection: Connection, of_metric: int) -> None:
-    """Give the live rows new positions 0 … n − 1 and drop the retired ones: values copied, none recomputed."""
+    """Delete the retired rows and move the live ones to positions 0 … n − 1. Values are copied, not recomputed."""
     matrix = read_matrix(connection, of_metric)
     of_row = score_row.c.metric_id == of_metric
     first = 0
@@ -345,9 +352,9 @@ def compact(connection: Connection, of_metric: int) -> None:
                 strict=True,
             )
         ]
-        # rows move down in order, so the places they move to hold retired rows, themselves, or none
-        of_places = or_(score_row.c.position.in_(old), score_row.c.position.between(first, new.stop - 1))
-        connection.execute(delete(score_row).where(of_row, of_places))
+        # rows move down in order, so only retired rows and these rows themselves can be at their new positions
+        replaced = or_(score_row.c.position.in_(old), score_row.c.position.between(first, new.stop - 1))
+        connection.execute(delete(score_row).where(of_row, replaced))
         connection.execute(insert(score_row), rows)
         first = new.stop
     connection.execute(delete(score_row).where(of_row, score_row.c.position >= matrix.clip_ids.size))

@@ -1,8 +1,9 @@
-"""Suspicion: that a clip is like what was rejected before it came.
+"""Suspects: clips that resemble clips which were rejected before them.
 
-A clip is suspect while a rejected clip stands of which it is a copy (by the metric `aligned`), or SEVERAL rejected
-ones that it is very like (by `likeness`), unless it is trusted. So taking a rejection back lifts what followed
-from it. Which clips these are is found once, when a clip is new: `examined` says that it was.
+A clip is suspect if it is a copy of a rejected clip (by the metric `aligned`) or very similar to at least SEVERAL
+rejected clips (by `likeness`), and is not trusted. The rejected clips that a clip resembles are searched once, when
+the clip is new; the column `examined` records that. Whether they are still rejected is read each time, so undoing a
+rejection also clears the suspects that it caused.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from thresher.catalog.database import chunks
 from thresher.catalog.schema import clip, suspicion
 
 SEVERAL = 3
-"""So many rejected clips that a clip is very like make it suspect; one that it is a copy of does."""
+"""A clip is suspect if it is very similar to at least this many rejected clips. One is enough if it is a copy."""
 
 COPY_METRIC, SIMILARITY_METRIC = "aligned", "likeness"
 
@@ -25,7 +26,7 @@ _OTHER = clip.alias("other")
 
 @dataclass(frozen=True)
 class Suspicion:
-    """A rejected clip `other_id` that `clip_id` is like, by a metric."""
+    """A rejected clip `other_id` that `clip_id` resembles by a metric."""
 
     clip_id: int
     other_id: int
@@ -33,8 +34,8 @@ class Suspicion:
     score: float
 
 
-def _rejected_ones(metric: str) -> ColumnElement[int]:
-    """How many rejected clips a clip is like by that metric."""
+def _similar_rejected(metric: str) -> ColumnElement[int]:
+    """Count the rejected clips that a clip resembles by a metric."""
     return (
         select(func.count())
         .select_from(suspicion.join(_OTHER, _OTHER.c.id == suspicion.c.other_id))
@@ -45,13 +46,13 @@ def _rejected_ones(metric: str) -> ColumnElement[int]:
 
 
 IS_SUSPECT: ColumnElement[bool] = ~clip.c.trusted & or_(
-    _rejected_ones(COPY_METRIC) > 0, _rejected_ones(SIMILARITY_METRIC) >= SEVERAL
+    _similar_rejected(COPY_METRIC) > 0, _similar_rejected(SIMILARITY_METRIC) >= SEVERAL
 )
 """Whether a clip is suspect: true or false, never NULL."""
 
 
 def read(connection: Connection, clip_id: int) -> list[Suspicion]:
-    """The rejected clips that one clip is like, copies first, then the most like."""
+    """Return the rejected clips that a clip resembles: copies first, then by descending score."""
     rows = connection.execute(
         select(suspicion)
         .join(_OTHER, _OTHER.c.id == suspicion.c.other_id)
@@ -62,7 +63,7 @@ def read(connection: Connection, clip_id: int) -> list[Suspicion]:
 
 
 def suspects_among(connection: Connection, clip_ids: Sequence[int]) -> tuple[int, ...]:
-    """Those of these clips that are suspect."""
+    """Return those of these clips that are suspect."""
     return tuple(
         clip_id
         for chunk in chunks(clip_ids)
@@ -71,7 +72,7 @@ def suspects_among(connection: Connection, clip_ids: Sequence[int]) -> tuple[int
 
 
 def record(connection: Connection, examined: Sequence[int], found: Sequence[Suspicion]) -> None:
-    """Keep what was `found` about clips that were `examined`, and that they were."""
+    """Store the resemblances that were `found`, and mark the clips that were `examined`."""
     for chunk in chunks(list(examined)):
         connection.execute(update(clip).where(clip.c.id.in_(chunk)).values(examined=True))
     if found:

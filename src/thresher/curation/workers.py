@@ -33,7 +33,7 @@ R = TypeVar("R")
 
 KINDS = ("serial", "threads", "processes")
 AHEAD = 4
-"""Tasks in flight for each worker: enough that none waits, few enough that memory stays flat."""
+"""Tasks in flight for each worker: enough that no worker waits, few enough that memory does not grow."""
 
 GROUP_SECONDS = 2.0
 """A group is committed after this time even if it is not full: an interruption loses no more work than that."""
@@ -67,7 +67,7 @@ def cores() -> int:
 
 
 def grouped(items: Iterable[T], size: int, seconds: float) -> Iterator[list[T]]:
-    """Yield items in groups for one transaction each: `size` items, or those that came within `seconds`."""
+    """Yield items in groups for one transaction each: `size` items, or those that arrived within `seconds`."""
     group: list[T] = []
     begun = time.monotonic()
     for item in items:
@@ -84,16 +84,16 @@ def parse_executor(word: str) -> tuple[str, int]:
     kind, colon, number = word.partition(":")
     if kind not in KINDS or (colon and not (number.isdecimal() and int(number) > 0)):
         raise UsageError(
-            f'"{word}" is no executor; write serial, threads, threads:4, processes or processes:4'
+            f'unknown executor "{word}" (expected serial, threads, threads:4, processes or processes:4)'
         )
     return kind, 1 if kind == "serial" else int(number or cores())
 
 
 class Workers:
-    """An executor as a context manager, with a `map` that survives its workers.
+    """An executor as a context manager. Its `map` goes on if a worker process dies.
 
-    `preload` names modules that worker processes will need: they are imported once, for all of them. `ahead` is how
-    many tasks are in flight for each worker.
+    `preload` names modules that worker processes need; they are imported once, for all of them. `ahead` is the
+    number of tasks in flight for each worker.
     """
 
     def __init__(self, word: str, *, preload: Sequence[str] = (), ahead: int = AHEAD) -> None:
@@ -111,7 +111,7 @@ class Workers:
         if self._executor is None:
             return
         if kind is not None and self.kind == "processes":
-            # a user who interrupts must not wait until an hour of audio is decoded
+            # a user who interrupts the command must not wait until a worker has decoded an hour of audio
             pool = cast("ProcessPoolExecutor", self._executor)
             for process in list((pool._processes or {}).values()):
                 process.terminate()
@@ -121,10 +121,10 @@ class Workers:
     def map(
         self, task: Callable[[T], R], items: Iterable[tuple[K, T | None]]
     ) -> Iterator[tuple[K, R | WorkerDied | None]]:
-        """Results of `task` over (key, argument) pairs, in their order.
+        """Run `task` on each argument of (key, argument) pairs, and yield (key, result) in the same order.
 
-        An argument of None means no work: the key comes back in its place with None. What a task raises is
-        raised here, at its turn.
+        An argument of None means no work; its result is None. An exception of a task is raised when its result is
+        due.
         """
         if self.kind == "serial":
             for key, argument in items:
@@ -147,12 +147,12 @@ class Workers:
         try:
             return key, future.result()
         except BrokenExecutor:
-            # one worker's death fails every task in flight; each is tried again with none beside it
+            # if a worker dies, every task in flight fails; each is tried again while no other task runs
             self._drop()
             result = self._alone(task, argument)
-            for place, (other_key, other, other_future) in enumerate(window):
+            for index, (other_key, other, other_future) in enumerate(window):
                 if other is not None and other_future is not None and _is_broken(other_future):
-                    window[place] = (other_key, other, _finished(self._alone(task, other)))
+                    window[index] = (other_key, other, _finished(self._alone(task, other)))
             return key, result
 
     def _alone(self, task: Callable[[T], R], argument: T) -> R | WorkerDied:
@@ -222,10 +222,10 @@ def _begin_worker() -> None:
 
 
 def _keep_freed_memory() -> None:
-    """Have the C library keep up to KEPT_BYTES that are freed, where it is glibc.
+    """Let the C library keep up to KEPT_BYTES of freed memory, if it is glibc.
 
-    By default it gives large arrays back at once, and the system has to clear new pages for the next clip: as
-    much work as decoding it.
+    By default it returns large arrays to the system immediately. The system then has to clear new pages for the
+    next clip, which takes as long as decoding it.
     """
     with suppress(OSError, TypeError, AttributeError):
         c_library = ctypes.CDLL(None)

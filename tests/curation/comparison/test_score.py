@@ -444,12 +444,12 @@ def test_an_open_clip_is_found_at_any_position(catalog: Catalog, place: int) -> 
     ids = fill(catalog, range(8))
     score(catalog)
     with catalog.reading() as connection:
-        assert not scores.has_open(connection, 1, "fingerprint")
+        assert not scores.has_unscored(connection, 1, "fingerprint")
     with catalog.writing() as connection:
         scores.retire(connection, [ids[place]])
     with catalog.reading() as connection:
-        assert scores.has_open(connection, 1, "fingerprint")
-        assert scores.survey(connection, 1, "fingerprint").open_ids == [ids[place]]
+        assert scores.has_unscored(connection, 1, "fingerprint")
+        assert scores.survey(connection, 1, "fingerprint").unscored_ids == [ids[place]]
         assert scores.survey(connection, 1, "fingerprint").matrix.clip_ids.size == 7
 
 

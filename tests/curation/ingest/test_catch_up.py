@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select, text, update
 
-from thresher.catalog import features as compared
-from thresher.catalog import score_reads, scores
+from thresher.catalog import features, score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip
 from thresher.curation.clips.detail import show_clip
@@ -67,7 +66,7 @@ def check(catalog: Catalog, name: str) -> int:
         assert scores.coverage(connection, metric_id).complete
         matrix = scores.read_matrix(connection, metric_id)
         ids = matrix.clip_ids.tolist()
-        kept = metric.pack(compared.read(connection, ids, metric.keeps))
+        kept = metric.pack(features.read(connection, ids, metric.keeps))
         found = score_reads.between(connection, metric_id, ids)
     expected = metric.scores(kept, kept)
     below = np.tri(len(ids), k=-1, dtype=bool)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thresher.catalog import features as compared
+from thresher.catalog import features
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.files import sha256_file
 from thresher.curation.clips.listing import list_clips
@@ -77,8 +77,8 @@ def test_a_song_by_the_authors_of_its_clips(
     plan = tracklist(catalog, "JAZZ")
     (theirs,) = list_clips(catalog, "jazz_rnn")
     with catalog.reading() as connection:
-        (song,) = compared.read(connection, [theirs.id], "fingerprint")
-        clips = list(compared.read(connection, [track.clip for track in plan.tracks], "fingerprint"))
+        (song,) = features.read(connection, [theirs.id], "fingerprint")
+        clips = list(features.read(connection, [track.clip for track in plan.tracks], "fingerprint"))
     found = [align(song, clip) for clip in clips]
     starts = [each.offset * WORD_SECONDS for each in found]
     assert [track.epoch for track in plan.tracks] == list(range(1, 33))

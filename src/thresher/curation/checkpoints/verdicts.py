@@ -42,15 +42,15 @@ def judge_checkpoint(
     with catalog.writing() as connection:
         found = find_checkpoint(connection, name)
         text = text_of(found)
-        wishes = []
+        assignments = []
         if verdict is not None:
-            wishes.append(
+            assignments.append(
                 Assignment("checkpoint", found.id, "verdict", None if verdict == NOTHING else verdict)
             )
         if note is not None:
-            wishes.append(Assignment("checkpoint", found.id, "note", note or None))
+            assignments.append(Assignment("checkpoint", found.id, "note", note or None))
         said = " ".join(filter(None, [verdict, None if note is None else f'note "{note}"']))
-        return text, decisions.decide(connection, "checkpoint", f"checkpoint {text}: {said}", wishes)
+        return text, decisions.decide(connection, "checkpoint", f"checkpoint {text}: {said}", assignments)
 
 
 def find_checkpoint(connection: Connection, name: str) -> Any:

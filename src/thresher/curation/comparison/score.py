@@ -65,11 +65,11 @@ def score(catalog: Catalog, metric: str | None = None, progress: Progress = no_p
             compacted |= _clean(catalog, chosen)
             snapshot = None
             continue
-        if not snapshot.open_ids:
+        if not snapshot.unscored_ids:
             return ScoreReport(
                 chosen.name, clips, pairs, snapshot.matrix.state.live, compacted, time.monotonic() - begun
             )
-        progress(f"scoring {chosen.name}", clips, clips + len(snapshot.open_ids))
+        progress(f"scoring {chosen.name}", clips, clips + len(snapshot.unscored_ids))
         appended = snapshot.append_block()
         pairs += snapshot.pairs
         if appended:
@@ -90,7 +90,7 @@ def open_work(catalog: Catalog, metric: str | None = None) -> ScoreReport:
     with catalog.reading() as connection:
         metric_id = scores.metric_id(connection, chosen.name, chosen.version)
         found = scores.survey(connection, metric_id, chosen.keeps)
-    clips, live, state = len(found.open_ids), found.matrix.clip_ids.size, found.matrix.state
+    clips, live, state = len(found.unscored_ids), found.matrix.clip_ids.size, found.matrix.state
     return ScoreReport(
         chosen.name,
         clips,
@@ -136,11 +136,11 @@ class _Snapshot:
         self.pairs = 0
         with catalog.reading() as connection:
             metric_id = scores.metric_id(connection, metric.name, metric.version)
-            if scores.has_open(connection, metric_id, metric.keeps):
+            if scores.has_unscored(connection, metric_id, metric.keeps):
                 found, self._live = scores.survey_kept(connection, metric_id, metric.keeps, self._packed)
             else:
                 found, self._live = scores.survey(connection, metric_id, metric.keeps), []
-            self.matrix, self.open_ids = found.matrix, found.open_ids
+            self.matrix, self.unscored_ids = found.matrix, found.unscored_ids
             self.needs_cleaning = bool(not metric_id or found.disqualified) or _is_sparse(self.matrix.state)
             self._nearest = nearest.read(connection, metric_id, self.matrix.clip_ids)
 
@@ -156,7 +156,7 @@ class _Snapshot:
         `pairs` is then the number of comparisons computed by this call, appended or not.
         """
         room = BLOCK_VALUES // max(1, self.matrix.state.rows)
-        ids = self.open_ids[: max(1, min(BLOCK_ROWS, room))]
+        ids = self.unscored_ids[: max(1, min(BLOCK_ROWS, room))]
         self.pairs = 0
         with self._catalog.reading() as connection:
             clips = features.checksums(connection, ids, self._metric.keeps)
@@ -182,5 +182,5 @@ class _Snapshot:
             self._live[-1] = self._live[-1].joined(new)
         else:
             self._live.append(new)
-        self.open_ids = self.open_ids[len(ids) :]
+        self.unscored_ids = self.unscored_ids[len(ids) :]
         return len(ids)

@@ -41,11 +41,11 @@ def mark_heard(
         if not known:
             raise NotFoundError("the clip is no longer in the catalog; `thresher list` shows all clips")
         values = {"heard_at": max(time.time(), not_before), **judged}
-        wishes = (
+        assignments = (
             Assignment("clip", clip_id, name, value) for clip_id in known for name, value in values.items()
         )
         summary = _summary(verb, known, rating, reject=reject)
-        return decisions.decide(connection, verb, summary, wishes)
+        return decisions.decide(connection, verb, summary, assignments)
 
 
 def _known(connection: Connection, clip_ids: Iterable[int]) -> list[int]:

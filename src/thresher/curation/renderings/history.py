@@ -135,7 +135,7 @@ def _names(connection: Connection, found: Song) -> list[str]:
     names = [found.name]
     for decided in history(connection):
         for change in decided.changes:
-            if change.place == ("song", found.id, "name"):
+            if change.field_key == ("song", found.id, "name"):
                 names += [str(change.after), str(change.before)]
     return list(dict.fromkeys(names))
 

@@ -201,7 +201,7 @@ def _has_duplicates(catalog: Catalog) -> bool:
     by = find_metric("aligned")
     with catalog.reading() as connection:
         of_metric = scores.metric_id(connection, by.name, by.version)
-        return of_metric != 0 and not scores.has_open(connection, of_metric, by.keeps)
+        return of_metric != 0 and not scores.has_unscored(connection, of_metric, by.keeps)
 
 
 def _clips(catalog: Catalog, connection: Connection, words: list[str]) -> dict[int, ReportClip]:

@@ -128,7 +128,7 @@ def _metrics(connection: Connection, in_use: Sequence[str]) -> tuple[MetricRow, 
         metric = find_metric(name)
         metric_id = scores.metric_id(connection, name, metric.version)
         found = scores.survey(connection, metric_id, metric.keeps)
-        rows.append(MetricRow(name, metric.version, found.matrix.state.live, len(found.open_ids)))
+        rows.append(MetricRow(name, metric.version, found.matrix.state.live, len(found.unscored_ids)))
     return tuple(rows)
 
 
