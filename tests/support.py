@@ -19,6 +19,7 @@ from sqlalchemy import select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import checkpoint, metadata, recording
+from thresher.curation.ingest.report import IngestReport
 
 ROOT = Path(__file__).resolve().parents[1]
 """The checkout."""
@@ -163,3 +164,9 @@ def _content(stream: io.TextIOWrapper) -> str:
     buffer = stream.buffer
     assert isinstance(buffer, io.BytesIO)
     return buffer.getvalue().decode("utf-8")
+
+
+def counts(report: IngestReport) -> dict[str, int]:
+    """Return the counts of an ingest that are not zero, by name."""
+    names = ("added", "copies", "moved", "missing", "reanalysed", "corrected", "unchanged")
+    return {name: value for name in names if (value := getattr(report, name))}

@@ -138,7 +138,7 @@ def test_another_programs_database_is_refused(catalog: Catalog) -> None:
 
 def test_a_database_that_is_gone_is_not_made_anew(catalog: Catalog) -> None:
     (catalog.root / "catalog.db").unlink()
-    with pytest.raises(CatalogError, match="not there"):
+    with pytest.raises(CatalogError, match="does not exist"):
         Catalog.open(catalog.file)
     assert not (catalog.root / "catalog.db").exists()
 

@@ -389,11 +389,11 @@ def test_a_song_does_not_come_back_under_a_name_that_is_taken(judged: Catalog) -
     save_song(judged, "A", ["epoch:1"])
     rename_song(judged, "A", "B")
     save_song(judged, "A", ["epoch:2"])
-    with pytest.raises(UsageError, match='another song is called "A" now'):
+    with pytest.raises(UsageError, match='another song is named "A" now'):
         judging.undo(judged, 2)
     delete_song(judged, "B")
     save_song(judged, "B", ["epoch:3"])
-    with pytest.raises(UsageError, match='another song is called "B" now'):
+    with pytest.raises(UsageError, match='another song is named "B" now'):
         judging.undo(judged, 4)
     assert names(judged) == ["A", "B"]
     delete_song(judged, "B")

@@ -1,4 +1,4 @@
-"""The score rows: complete, exact, append-only, whatever happens in between."""
+"""Score rows: complete, exact and append-only after any sequence of changes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import zlib
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,57 +16,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, insert, select, text, update
 
+from tests.catalog.scored_clips import add_clips, words
 from tests.support import COMMAND, MakeCatalog
 from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import batch, clip, nearest, recording, score_row
+from thresher.catalog.schema import clip, nearest, recording, score_row
 from thresher.curation.clips import decisions as judging
 from thresher.curation.comparison import score as scoring
 from thresher.curation.comparison.score import score
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
-from thresher.errors import CatalogError, UsageError
+from thresher.errors import UsageError
 from thresher.signal.metrics.registry import find_metric
-
-
-def words(seed: int) -> np.ndarray:
-    generator = np.random.default_rng(seed)
-    return generator.integers(0, 2**32, size=int(generator.integers(1, 30)), dtype=np.uint32)
-
-
-def add_clips(catalog: Catalog, seeds: Sequence[int]) -> list[int]:
-    """Clips with the fingerprints of these seeds, by plain inserts; their ids."""
-    ids = []
-    with catalog.writing() as connection:
-        connection.execute(insert(batch).values(started_at=0.0, paths="[]", options="{}"))
-        for seed in seeds:
-            blob = words(seed).astype("<u4").tobytes()
-            count = connection.execute(select(recording.c.id)).all()
-            key = connection.execute(
-                insert(recording).values(
-                    sha256=f"{len(count)}-{seed}",
-                    batch_id=1,
-                    role="generated",
-                    status="ok",
-                    sample_rate=16_000,
-                )
-            ).inserted_primary_key
-            assert key is not None
-            made = connection.execute(
-                insert(clip).values(
-                    recording_id=key[0],
-                    kind="whole",
-                    ordinal=0,
-                    start_frame=0,
-                    end_frame=16_000,
-                    trim="{}",
-                    fingerprint=blob,
-                    fingerprint_crc32=zlib.crc32(blob),
-                )
-            ).inserted_primary_key
-            assert made is not None
-            ids.append(int(made[0]))
-    return ids
 
 
 def change_fingerprint(catalog: Catalog, clip_id: int, seed: int) -> None:
@@ -124,7 +84,7 @@ def check(catalog: Catalog) -> None:
     assert best == wanted
 
 
-def test_a_batch_costs_new_times_all_and_no_pair_more(
+def test_a_batch_computes_only_pairs_with_a_new_clip(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     computed = 0
@@ -167,7 +127,7 @@ def test_a_batch_costs_new_times_all_and_no_pair_more(
         max_size=12,
     )
 )
-def test_any_history_ends_in_the_right_matrix(
+def test_any_sequence_of_changes_gives_the_right_matrix(
     tmp_path_factory: pytest.TempPathFactory, new_catalog: MakeCatalog, steps: list[Any]
 ) -> None:
     """Few seeds, so equal fingerprints and ties abound; enough changes, so compactions happen."""
@@ -186,7 +146,9 @@ def test_any_history_ends_in_the_right_matrix(
             check(catalog)
 
 
-def test_compaction_copies_and_computes_nothing(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compaction_copies_scores_and_computes_none(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ids = add_clips(catalog, range(10))
     score(catalog)
     for clip_id in ids[:6]:
@@ -215,14 +177,14 @@ def test_retired_positions_hold_no_score(catalog: Catalog) -> None:
     check(catalog)
 
 
-def test_one_live_row_a_clip(catalog: Catalog) -> None:
+def test_a_clip_has_at_most_one_live_row(catalog: Catalog) -> None:
     add_clips(catalog, range(3))
     score(catalog)
     with pytest.raises(Exception, match="UNIQUE"), catalog.writing() as connection:
         connection.execute(insert(score_row).values(metric_id=1, position=3, clip_id=1, scores=b"", crc32=0))
 
 
-def test_the_loser_of_two_scorers_reads_again(catalog: Catalog) -> None:
+def test_of_two_concurrent_scorers_the_slower_one_reads_the_matrix_again(catalog: Catalog) -> None:
     ids = add_clips(catalog, range(8))
     with catalog.writing() as connection:
         scores.register_metric(connection, "prefix", 1)
@@ -275,7 +237,7 @@ def test_a_kill_leaves_a_correct_shorter_matrix(catalog: Catalog, survives: int)
     check(catalog)
 
 
-def test_coverage_is_one_query_and_fails_when_a_row_is_cut(catalog: Catalog) -> None:
+def test_coverage_needs_one_query_and_fails_for_a_truncated_or_missing_row(catalog: Catalog) -> None:
     add_clips(catalog, range(5))
     score(catalog)
     said: list[str] = []
@@ -294,16 +256,7 @@ def test_coverage_is_one_query_and_fails_when_a_row_is_cut(catalog: Catalog) -> 
             assert not scores.coverage(connection, 1).complete
 
 
-def test_a_flipped_byte_is_seen_on_reading(catalog: Catalog) -> None:
-    ids = add_clips(catalog, range(4))
-    score(catalog)
-    with catalog.writing() as connection:
-        connection.execute(text("UPDATE score_row SET scores = zeroblob(length(scores)) WHERE position = 2"))
-    with catalog.reading() as connection, pytest.raises(CatalogError, match="verify --repair"):
-        score_reads.between(connection, 1, ids)
-
-
-def test_a_clip_that_becomes_reference_leaves_and_comes_back(catalog: Catalog) -> None:
+def test_a_clip_leaves_the_matrix_while_it_is_reference(catalog: Catalog) -> None:
     add_clips(catalog, range(5))
     score(catalog)
     judging.modify(catalog, ["2"], {"role": "reference"})
@@ -314,13 +267,13 @@ def test_a_clip_that_becomes_reference_leaves_and_comes_back(catalog: Catalog) -
     check(catalog)
 
 
-def test_an_unknown_metric(catalog: Catalog) -> None:
+def test_an_unknown_metric_is_refused(catalog: Catalog) -> None:
     with pytest.raises(UsageError, match="prefix"):
         score(catalog, "ears")
 
 
 @pytest.mark.long
-def test_the_whole_corpus_equals_the_oracle(catalog: Catalog, corpus: Path) -> None:
+def test_the_scores_of_the_corpus_equal_those_of_the_formula(catalog: Catalog, corpus: Path) -> None:
     catalog.file.write_text('[metrics]\nuse = ["prefix"]\n[ingest]\nmeasure = false\n')
     with Catalog.open(catalog.file) as prefix_only:
         ingest(

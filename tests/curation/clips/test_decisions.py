@@ -49,7 +49,7 @@ def test_a_decision_is_one_command(judged: Catalog) -> None:
     done = judging.rate(judged, ["epoch:0..1"], 4)
     assert done.found == 2
     assert done.decision is not None
-    assert [change.place for change in done.decision.changes] == [
+    assert [change.field_key for change in done.decision.changes] == [
         ("clip", 1, "rating"),
         ("clip", 2, "rating"),
     ]

@@ -217,3 +217,36 @@ def test_a_forgotten_folder_can_come_as_reference(
     forget(catalog, str(clips / "a"))
     ingest(catalog, [clips / "a"], replace(serial, role="reference"))
     assert [row.role for row in list_clips(catalog)] == ["generated"] * 2 + ["reference"] * 3
+
+
+def test_forgetting_a_batch_keeps_only_annotated_recordings(
+    catalog: Catalog, six_clips: Path, tmp_path: Path, write_clip: Any, serial: IngestOptions
+) -> None:
+    ingest(catalog, [six_clips], serial)
+    wrong = tmp_path / "wrong"
+    for index in range(3):
+        write_clip(wrong / f"w_epoch_{index}_0.wav", 900 + index)
+    batch_id = ingest(catalog, [wrong], serial).batch
+    judging.note(catalog, ["7"], "wait")
+    before = dump(catalog)
+    dry = forget(catalog, f"batch:{batch_id}", dry_run=True)
+    assert dump(catalog) == before
+    report = forget(catalog, f"batch:{batch_id}")
+    assert (report.locations, report.recordings, report.kept) == (3, 2, 1)
+    assert (dry.locations, dry.recordings, dry.kept) == (3, 2, 1)
+    assert sorted(path.name for path in wrong.iterdir()) == [f"w_epoch_{index}_0.wav" for index in range(3)]
+    assert [row.id for row in list_clips(catalog)] == [1, 2, 3, 4, 5, 6, 7]
+    assert show_clip(catalog, "7").clip.missing
+    with catalog.reading() as connection:
+        proof = scores.coverage(connection, 1)
+    assert (proof.rows, proof.live, proof.complete) == (9, 7, True)
+    again = ingest(catalog, [wrong], serial)
+    assert (again.added, again.moved + again.copies) == (2, 1)
+    assert [row.id for row in list_clips(catalog)] == [1, 2, 3, 4, 5, 6, 7, 10, 11]
+
+
+def test_forgetting_an_unknown_path_names_the_command_that_lists_batches(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    with pytest.raises(NotFoundError, match="thresher batches"):
+        forget(catalog, str(tmp_path / "nowhere"))

@@ -224,3 +224,15 @@ def test_a_file_newly_found_unusable_is_reported_by_ingest(
     with Catalog.open(catalog.file) as again:
         assert ingest(again, [clips], serial).reanalysed == 3
         assert [row.status for row in list_clips(again)] == ["ok"] * 3
+
+
+def test_reanalysis_of_a_query_and_of_a_clip_whose_file_is_gone(
+    catalog: Catalog, six_clips: Path, serial: IngestOptions
+) -> None:
+    ingest(catalog, [six_clips], serial)
+    with retrimmed(catalog, 30.0) as other:
+        report = reanalyse(other, ["epoch:20"], executor="serial")
+        assert report.analysed == 2
+        (six_clips / "death_epoch_30_0.wav").unlink()
+        report = reanalyse(other, executor="serial")
+        assert (report.analysed, report.without_file) == (5, (5,))

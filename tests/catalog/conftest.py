@@ -1,0 +1,34 @@
+"""Fixtures for the tests of the catalog."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def clips(tmp_path: Path, write_clip: Any) -> Path:
+    """Three clips of three epochs: recordings 1, 2 and 3."""
+    for epoch in (1, 2, 3):
+        write_clip(tmp_path / "c" / f"r_epoch_{epoch}_0.wav", epoch, 0.4)
+    return tmp_path / "c"
+
+
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function that makes files whose names contain some bytes impossible to open, even for root."""
+    real = os.open
+
+    def refuse(part: bytes) -> None:
+        def opened(path: Any, *arguments: Any, **keywords: Any) -> int:
+            if part in os.path.basename(os.fsencode(path)):
+                raise PermissionError(13, "Permission denied")
+            return real(path, *arguments, **keywords)
+
+        monkeypatch.setattr(os, "open", opened)
+
+    yield refuse
+    monkeypatch.undo()
