@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.catalog.audio_files import KINDS, SR, tones, write
+
 
 @pytest.fixture
 def clips(tmp_path: Path, write_clip: Any) -> Path:
@@ -32,3 +34,13 @@ def refusing(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     yield refuse
     monkeypatch.undo()
+
+
+@pytest.fixture(scope="session")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One file of each of the KINDS: name → path. Tests must not change them."""
+    folder = tmp_path_factory.mktemp("kinds")
+    return {
+        name: write(folder / name, tones(SR * 3 + 1, channels), container, subtype)
+        for name, container, subtype, channels in KINDS
+    }

@@ -18,7 +18,7 @@ def words(seed: int) -> np.ndarray:
 
 
 def add_clips(catalog: Catalog, seeds: Sequence[int]) -> list[int]:
-    """Clips with the fingerprints of these seeds, by plain inserts; their ids."""
+    """Add clips with the fingerprints of these seeds, and return their ids."""
     ids = []
     with catalog.writing() as connection:
         connection.execute(insert(batch).values(started_at=0.0, paths="[]", options="{}"))

@@ -20,7 +20,7 @@ def content(status: str = "ok") -> Content:
 
 
 class Shelf:
-    """Three contents and four paths, arriving, leaving and being corrected in any order."""
+    """Three contents and four paths; files arrive, leave and are corrected in any order."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
@@ -80,7 +80,7 @@ class Shelf:
 
 
 def places(catalog: Catalog) -> dict[str, tuple[int | None, bool]]:
-    """Path → (recording, missing) of each location; a path that was left may be there twice."""
+    """Return path → (recording, missing) of each location; a missing one is marked as left."""
     with catalog.reading() as connection:
         rows = connection.execute(select(location).order_by(location.c.id)).all()
     return {

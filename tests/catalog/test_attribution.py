@@ -95,7 +95,7 @@ def test_a_pinned_attribute_is_replaced_only_by_a_pinned_one(catalog: Catalog) -
 def test_values_from_flags_are_kept_when_a_file_is_ingested_again(
     catalog: Catalog, clips: Path, serial: IngestOptions, again: str
 ) -> None:
-    """The name is the one that the flags were put over: seen again, it says nothing new."""
+    """The flags replaced what the file name says, and the same name does not replace it back."""
     ingest(catalog, [clips], replace(serial, epoch=77, attributes={"index": "9"}))
     if again == "touch":
         for path in clips.iterdir():

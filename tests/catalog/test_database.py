@@ -1,4 +1,4 @@
-"""The engine: pragmas, transactions, refusals, upgrades with a backup – and a golden catalog per revision."""
+"""The database: pragmas, transactions, refused files, upgrades with a backup, a golden catalog per revision."""
 
 from __future__ import annotations
 
@@ -48,11 +48,13 @@ GOLDEN = sorted((ROOT / "tests/golden").glob("catalog-*.sql"))
         ((4, 0, 0), True),
     ],
 )
-def test_write_ahead_logging_only_where_it_cannot_lose_commits(version: tuple[int, ...], safe: bool) -> None:
+def test_write_ahead_logging_is_used_only_if_it_cannot_lose_commits(
+    version: tuple[int, ...], safe: bool
+) -> None:
     assert database.wal_is_safe(version) is safe
 
 
-def test_pragmas_on_every_connection(catalog: Catalog) -> None:
+def test_every_connection_sets_the_pragmas(catalog: Catalog) -> None:
     def pragma(name: str) -> object:
         with catalog.reading() as connection:
             return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
@@ -64,7 +66,7 @@ def test_pragmas_on_every_connection(catalog: Catalog) -> None:
     assert pragma("journal_mode") == wanted
 
 
-def test_a_failing_block_leaves_nothing_not_even_tables(catalog: Catalog) -> None:
+def test_a_failing_block_is_rolled_back_including_new_tables(catalog: Catalog) -> None:
     with pytest.raises(ZeroDivisionError), catalog.writing() as connection:
         connection.execute(text("CREATE TABLE extra (x)"))
         connection.execute(text("INSERT INTO batch (started_at, paths, options) VALUES (0, '', '')"))
@@ -74,7 +76,7 @@ def test_a_failing_block_leaves_nothing_not_even_tables(catalog: Catalog) -> Non
         assert connection.scalar(text("SELECT count(*) FROM batch")) == 0
 
 
-def test_a_second_writer_waits_then_says_who(catalog: Catalog) -> None:
+def test_a_second_writer_waits_then_names_the_first_one(catalog: Catalog) -> None:
     catalog.file.write_text("[catalog]\nbusy_timeout = 0.1\n")
     with Catalog.open(catalog.file) as impatient:
         with catalog.writing(), pytest.raises(CatalogError, match="locked"), impatient.writing():
@@ -92,7 +94,7 @@ def test_a_second_writer_waits_then_says_who(catalog: Catalog) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the system tells who holds a lock on Linux only")
-def test_who_holds_a_lock_is_named(catalog: Catalog) -> None:
+def test_the_processes_that_hold_a_lock_are_named(catalog: Catalog) -> None:
     file = catalog.root / "catalog.db"
     code = (
         "import sqlite3, sys, time\n"
@@ -114,7 +116,7 @@ def test_who_holds_a_lock_is_named(catalog: Catalog) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"SQLite", b"this is a diary" * 100])
-def test_what_is_no_catalog_is_refused_and_left_alone(catalog: Catalog, content: bytes) -> None:
+def test_a_file_that_is_not_a_catalog_is_refused_and_not_changed(catalog: Catalog, content: bytes) -> None:
     catalog.close()
     file = catalog.root / "catalog.db"
     file.write_bytes(content)
@@ -123,7 +125,7 @@ def test_what_is_no_catalog_is_refused_and_left_alone(catalog: Catalog, content:
     assert file.read_bytes() == content
 
 
-def test_another_programs_database_is_refused(catalog: Catalog) -> None:
+def test_the_database_of_another_program_is_refused(catalog: Catalog) -> None:
     file = catalog.root / "catalog.db"
     file.unlink()
     other = sqlite3.connect(file)
@@ -136,14 +138,14 @@ def test_another_programs_database_is_refused(catalog: Catalog) -> None:
     assert file.read_bytes() == before
 
 
-def test_a_database_that_is_gone_is_not_made_anew(catalog: Catalog) -> None:
+def test_a_missing_database_is_reported_and_not_created(catalog: Catalog) -> None:
     (catalog.root / "catalog.db").unlink()
     with pytest.raises(CatalogError, match="does not exist"):
         Catalog.open(catalog.file)
     assert not (catalog.root / "catalog.db").exists()
 
 
-def test_a_newer_catalog_is_refused_untouched(catalog: Catalog) -> None:
+def test_a_newer_catalog_is_refused_and_not_changed(catalog: Catalog) -> None:
     with catalog.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     file = catalog.root / "catalog.db"
@@ -153,7 +155,7 @@ def test_a_newer_catalog_is_refused_untouched(catalog: Catalog) -> None:
     assert (file.read_bytes(), file.stat().st_mtime_ns) == before
 
 
-def test_a_full_disk_is_one_sentence_and_rolls_back(catalog: Catalog) -> None:
+def test_a_full_disk_is_reported_in_one_sentence_and_rolls_back(catalog: Catalog) -> None:
     with pytest.raises(CatalogError, match="no space left"), catalog.writing() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
@@ -166,7 +168,7 @@ def test_a_full_disk_is_one_sentence_and_rolls_back(catalog: Catalog) -> None:
 
 
 @pytest.mark.parametrize("name", ["plain", "what? #1 100%", "ü 🦈"])
-def test_a_catalog_in_any_folder(tmp_path: Path, name: str) -> None:
+def test_a_catalog_works_in_a_folder_with_any_name(tmp_path: Path, name: str) -> None:
     with Catalog.create(tmp_path / name) as catalog:
         assert list_clips(catalog) == []
     assert sorted(path.name for path in (tmp_path / name).iterdir()) == ["catalog.db", "catalog.toml"]
@@ -194,7 +196,7 @@ def upgrade() -> None:
 
 @pytest.fixture
 def future(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Migrations with one more revision, which the program takes for its own."""
+    """A folder of the migrations and one more revision, which the program uses instead of its own."""
     folder = tmp_path / "migrations"
     shutil.copytree(ROOT / "migrations", folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "versions" / "9001_future.py").write_text(NEXT.format(then="pass"))
@@ -204,7 +206,7 @@ def future(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def golden(path: Path, folder: Path) -> Path:
-    """A catalog made from a dump; its catalog.toml."""
+    """Create a catalog from a dump and return its catalog.toml."""
     folder.mkdir()
     made = sqlite3.connect(folder / "catalog.db")
     made.executescript(path.read_text(encoding="utf-8"))
@@ -222,15 +224,15 @@ def rows(file: Path) -> dict[str, int]:
 
 
 def kept(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
-    """The rows, after an upgrade, of the tables that there were before."""
+    """Return the rows, after an upgrade, of the tables that existed before."""
     return {name: after.get(name, 0) for name in before}
 
 
-def test_the_head_is_the_one_the_program_names() -> None:
+def test_the_newest_migration_is_the_revision_of_the_schema() -> None:
     assert database.known_revisions()[0] == schema.HEAD
 
 
-def test_the_migrated_schema_is_the_tables(catalog: Catalog) -> None:
+def test_the_migrated_schema_equals_the_declared_tables(catalog: Catalog) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
@@ -271,14 +273,14 @@ def test_a_golden_catalog_is_opened_and_used(dump: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("dump", GOLDEN, ids=lambda path: path.stem)
-def test_a_golden_rendering_is_whole(dump: Path, tmp_path: Path) -> None:
-    """What was frozen by any revision is still what it was, to the digest; its files are not here."""
+def test_a_golden_rendering_keeps_its_digests(dump: Path, tmp_path: Path) -> None:
+    """Its digests are those that the older revision stored; the audio files are not in the repository."""
     with Catalog.open(golden(dump, tmp_path / "old")) as catalog:
         report = verify_song(catalog, "DOMAINAL SKELETON", 1)
         assert (report.faults, report.file, report.clips) == ((), "missing", 3)
 
 
-def test_the_golden_song_keeps_its_sound_and_edits(tmp_path: Path) -> None:
+def test_the_golden_song_keeps_its_settings_and_edits(tmp_path: Path) -> None:
     with Catalog.open(golden(GOLDEN[2], tmp_path / "old")) as catalog:
         plan, then = frozen(catalog, "DOMAINAL SKELETON", 1)
         settings = tracklist(catalog, "DOMAINAL SKELETON").song.settings
@@ -289,7 +291,7 @@ def test_the_golden_song_keeps_its_sound_and_edits(tmp_path: Path) -> None:
         assert [track.crossfade for track in plan.tracks] == [0, 4_000, 4_000]
 
 
-def test_the_golden_measures_verdict_queue_and_clusters_stay(tmp_path: Path) -> None:
+def test_the_golden_measures_verdict_queue_and_clusters_are_kept(tmp_path: Path) -> None:
     with Catalog.open(golden(GOLDEN[3], tmp_path / "old")) as catalog:
         assert [row.id for row in list_clips(catalog, "heard:yes")] == [1, 3]  # one is rated
         fit = clusters(catalog)
@@ -306,15 +308,15 @@ def test_the_golden_measures_verdict_queue_and_clusters_stay(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("dump", GOLDEN[:3], ids=lambda path: path.stem)
-def test_what_came_before_is_examined_and_not_measured(dump: Path, tmp_path: Path) -> None:
-    """Nothing that was there is held against what is rejected later; measures come with the next analysis."""
+def test_clips_of_an_older_catalog_count_as_examined_and_are_not_measured(dump: Path, tmp_path: Path) -> None:
+    """Later rejections do not make these clips suspect; the next analysis computes their measures."""
     with Catalog.open(golden(dump, tmp_path / "old")) as catalog:
         assert list_clips(catalog, "loop:..") == []
         with catalog.reading() as connection:
             assert connection.scalar(text("SELECT count(*) FROM clip WHERE NOT examined")) == 0
 
 
-def test_an_attribute_whose_name_became_a_fields_stays_askable(tmp_path: Path) -> None:
+def test_an_attribute_whose_name_became_a_field_can_still_be_queried(tmp_path: Path) -> None:
     file = golden(GOLDEN[2], tmp_path / "old")
     old = sqlite3.connect(file.parent / "catalog.db")
     old.execute("INSERT INTO attribute VALUES (1, 'tempo', '97', 97.0, 0)")
@@ -324,7 +326,7 @@ def test_an_attribute_whose_name_became_a_fields_stays_askable(tmp_path: Path) -
         assert [row.id for row in list_clips(catalog, "sidecar_tempo:97")] == [1]
 
 
-def test_there_is_a_golden_catalog_of_every_revision() -> None:
+def test_every_revision_has_a_golden_catalog() -> None:
     assert {path.stem.removeprefix("catalog-") for path in GOLDEN} == set(database.known_revisions())
 
 
@@ -365,7 +367,7 @@ def test_a_failing_upgrade_leaves_the_old_catalog(tmp_path: Path, future: Path) 
         assert len(list_clips(catalog)) == 3
 
 
-def test_killed_in_the_middle_of_an_upgrade(tmp_path: Path, future: Path) -> None:
+def test_a_kill_during_an_upgrade_leaves_a_catalog_that_can_be_upgraded(tmp_path: Path, future: Path) -> None:
     revision = future / "versions" / "9001_future.py"
     good = revision.read_text()
     revision.write_text(NEXT.format(then="import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))

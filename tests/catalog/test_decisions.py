@@ -1,4 +1,4 @@
-"""The journal: any way of doing and undoing leaves what the standing decisions say, and nothing else."""
+"""The journal: after any sequence of decisions and undos, the catalog is in the state of those in force."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SPAN = {"kind": "whole", "ordinal": 0, "start_frame": 0, "end_frame": 16_000, "t
 
 @pytest.fixture
 def judged(catalog: Catalog) -> Catalog:
-    """Four clips, each at a place of its own and of a checkpoint of its own; the last is silent."""
+    """Four clips, each with its own path and its own checkpoint; the last one is silent."""
     with catalog.writing() as connection:
         connection.execute(insert(batch).values(started_at=0.0, paths="[]", options="{}"))
         for key in range(1, CLIPS + 1):
@@ -74,7 +74,7 @@ def add_location(connection: Any, recording_id: int, path: str, checkpoint_id: i
 
 @pytest.fixture
 def restored(judged: Catalog) -> Iterator[Catalog]:
-    """The catalog, with its first dump to be compared with."""
+    """The catalog. After the test, all decisions are undone, and its content must be as before."""
     before = dump(judged, without=JOURNAL)
     yield judged
     while True:
@@ -128,8 +128,8 @@ def take(catalog: Catalog, what: str, number: int, value: Any) -> None:
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example([("rate", 1, 5), ("undo", 0, None), ("undo", 2, None), ("undo", 3, None), ("undo", 0, None)])
 @given(STEPS)
-def test_what_stands_is_what_holds(judged: Catalog, steps: list[Any]) -> None:
-    """Whatever was done, undone and redone: each field has the value of the last standing decision on it."""
+def test_each_field_has_the_value_of_the_last_decision_in_force(judged: Catalog, steps: list[Any]) -> None:
+    """This holds after any sequence of decisions, undos and redos."""
     before = dump(judged, without=JOURNAL)
     with judged.writing() as connection:  # the journal of the example before
         connection.execute(update(decision).values(undone_by_id=None, undoes_id=None))
@@ -158,7 +158,7 @@ def test_what_stands_is_what_holds(judged: Catalog, steps: list[Any]) -> None:
     assert dump(judged, without=JOURNAL) == before
 
 
-def test_an_undo_is_refused_after_a_redo_that_came_between(judged: Catalog) -> None:
+def test_an_undo_is_refused_after_a_redo_in_between(judged: Catalog) -> None:
     judging.rate(judged, ["1"], 4)
     judging.undo(judged)  # 2
     judging.rate(judged, ["1"], 5)
@@ -171,7 +171,7 @@ def test_an_undo_is_refused_after_a_redo_that_came_between(judged: Catalog) -> N
     assert rating(judged) is None
 
 
-def test_undo_undoes_the_latest_and_never_an_undo(restored: Catalog) -> None:
+def test_undo_reverts_the_latest_decision_and_never_an_undo(restored: Catalog) -> None:
     for stars in (1, 2, 3):
         judging.rate(restored, ["1"], stars)
     assert [judging.undo(restored).undoes for _ in range(3)] == [3, 2, 1]
@@ -190,7 +190,7 @@ def test_redo_is_the_undo_of_an_undo(restored: Catalog) -> None:
         assert len(standing(restored)) == 1, redo
 
 
-def test_undoing_a_redo_is_an_undo_again_however_often(restored: Catalog) -> None:
+def test_undo_and_redo_can_alternate_any_number_of_times(restored: Catalog) -> None:
     judging.rate(restored, ["1"], 4)
     for number in range(1, 8):
         judging.undo(restored, number)
@@ -200,7 +200,7 @@ def test_undoing_a_redo_is_an_undo_again_however_often(restored: Catalog) -> Non
         judging.undo(restored)
 
 
-def test_other_clips_and_other_fields_do_not_stand_in_the_way(restored: Catalog) -> None:
+def test_later_decisions_on_other_clips_or_fields_do_not_prevent_an_undo(restored: Catalog) -> None:
     judging.rate(restored, ["1"], 4)
     judging.rate(restored, ["2"], 3)
     judging.note(restored, ["1"], "later")
@@ -208,7 +208,7 @@ def test_other_clips_and_other_fields_do_not_stand_in_the_way(restored: Catalog)
     assert (rating(restored, 1), rating(restored, 2)) == (None, 3)
 
 
-def test_what_changes_nothing_is_not_journalled(judged: Catalog) -> None:
+def test_a_command_that_changes_nothing_adds_no_decision(judged: Catalog) -> None:
     judging.rate(judged, ["1", ",", "2"], 4)
     done = judging.rate(judged, ["1", ",", "2", ",", "3"], 4)
     assert done.found == 3
@@ -218,7 +218,7 @@ def test_what_changes_nothing_is_not_journalled(judged: Catalog) -> None:
     assert (rating(judged, 1), rating(judged, 3)) == (4, None)
 
 
-def test_a_decision_on_a_clip_that_was_forgotten(judged: Catalog) -> None:
+def test_an_undo_leaves_out_clips_that_were_forgotten(judged: Catalog) -> None:
     judging.rate(judged, ["1", ",", "2"], 4)
     with judged.writing() as connection:
         connection.execute(delete(recording).where(recording.c.id == 1))
@@ -227,7 +227,7 @@ def test_a_decision_on_a_clip_that_was_forgotten(judged: Catalog) -> None:
     assert rating(judged, 2) is None
 
 
-def test_a_failing_decision_leaves_nothing(judged: Catalog) -> None:
+def test_a_failing_decision_changes_nothing(judged: Catalog) -> None:
     before = dump(judged, without=JOURNAL)
     with pytest.raises(KeyError), judged.writing() as connection:
         decisions.decide(
@@ -258,7 +258,7 @@ def test_a_failing_decision_leaves_nothing(judged: Catalog) -> None:
         ("id:4 , epoch:3", [3, 4]),
     ],
 )
-def test_what_a_listing_shows_is_meant_and_an_id_always(
+def test_a_query_selects_what_a_listing_shows_and_an_id_its_clip_in_any_case(
     restored: Catalog, terms: Any, meant: list[int]
 ) -> None:
     judging.reject(restored, ["2"])
@@ -277,7 +277,7 @@ def test_what_a_listing_shows_is_meant_and_an_id_always(
                 judge()
 
 
-def test_unreject_ranges_over_the_rejected(restored: Catalog) -> None:
+def test_unreject_searches_only_rejected_clips(restored: Catalog) -> None:
     with pytest.raises(NotFoundError, match="no rejected clip matches run:night"):
         judging.unreject(restored, ["run:night"])
     judging.reject(restored, ["2", ",", "4"])
@@ -288,19 +288,19 @@ def test_unreject_ranges_over_the_rejected(restored: Catalog) -> None:
     assert judging.unreject(restored, []).found == 1
 
 
-def test_modify_ranges_over_all(restored: Catalog) -> None:
+def test_modify_searches_all_clips(restored: Catalog) -> None:
     judging.reject(restored, ["2"])
     assert judging.modify(restored, ["run:night"], {"run": "day"}).found == CLIPS
     assert [row.id for row in list_clips(restored, "run:day rejected:yes")] == [2]
 
 
 @pytest.mark.parametrize("verb", ["reject", "unreject"])
-def test_no_match(judged: Catalog, verb: str) -> None:
+def test_a_query_without_a_match_is_an_error(judged: Catalog, verb: str) -> None:
     with pytest.raises(NotFoundError, match="epoch:99"):
         getattr(judging, verb)(judged, ["epoch:99"])
 
 
-def test_a_folder_with_a_blank_is_one_term(judged: Catalog) -> None:
+def test_a_folder_name_with_a_space_is_one_term(judged: Catalog) -> None:
     with judged.writing() as connection:
         add_location(connection, 3, "my clips/a.wav", 3)
     assert judging.rate(judged, ["path:my clips"], 4).found == 1
@@ -309,7 +309,7 @@ def test_a_folder_with_a_blank_is_one_term(judged: Catalog) -> None:
 # -- corrections are pinned --------------------------------------------------------------------------------
 
 
-def test_a_corrected_attribute_is_pinned_and_its_undo_lets_go_of_it(judged: Catalog) -> None:
+def test_a_corrected_attribute_is_pinned_and_its_undo_unpins_it(judged: Catalog) -> None:
     with judged.writing() as connection:
         connection.execute(insert(attribute).values(location_id=1, key="mood", text="calm"))
     judging.modify(judged, ["1"], {"mood": "wild"})
@@ -322,7 +322,7 @@ def test_a_corrected_attribute_is_pinned_and_its_undo_lets_go_of_it(judged: Cata
     assert [tuple(row) for row in rows] == [("calm", False)]
 
 
-def test_a_corrected_checkpoint_stands_until_it_is_undone(judged: Catalog) -> None:
+def test_a_corrected_checkpoint_is_kept_until_the_correction_is_undone(judged: Catalog) -> None:
     judging.modify(judged, ["1"], {"epoch": "40"})
     with judged.writing() as connection:
         decisions.refresh_checkpoint(connection, 1)
@@ -339,14 +339,14 @@ def test_a_corrected_checkpoint_stands_until_it_is_undone(judged: Catalog) -> No
 @pytest.mark.parametrize(
     "text", ["<b onclick=alert(1)>&amp;</b>", "é 🦈 \x00 \x1b[31m", "two\nlines", "'; DROP TABLE clip; --"]
 )
-def test_a_note_is_kept_as_it_is(restored: Catalog, text: str) -> None:
+def test_a_note_is_stored_unchanged(restored: Catalog, text: str) -> None:
     judging.note(restored, ["1"], text)
     assert show_clip(restored, "1").clip.note == text
     made = judging.history(restored)[0].changes[0]
     assert (made.before, made.after) == (None, text)
 
 
-def test_bytes_of_a_command_line_that_are_no_utf8(restored: Catalog) -> None:
+def test_bytes_that_are_not_utf8_are_stored_as_escapes(restored: Catalog) -> None:
     judging.note(restored, ["1"], "caf\udce9")
     assert show_clip(restored, "1").clip.note == "caf\\xe9"
     judging.modify(restored, ["1"], {"mood": "\udcff", "run": "n\udcff"})
@@ -385,7 +385,7 @@ def test_song_edits_are_decisions(judged: Catalog) -> None:
     assert seen == [[("B", "epoch:2..")], [("A", "epoch:2..")], [("A", "epoch:1..")], []]
 
 
-def test_a_song_does_not_come_back_under_a_name_that_is_taken(judged: Catalog) -> None:
+def test_an_undo_does_not_restore_a_song_whose_name_is_taken(judged: Catalog) -> None:
     save_song(judged, "A", ["epoch:1"])
     rename_song(judged, "A", "B")
     save_song(judged, "A", ["epoch:2"])
@@ -405,8 +405,8 @@ def test_a_song_does_not_come_back_under_a_name_that_is_taken(judged: Catalog) -
 
 
 @pytest.mark.long
-def test_a_large_decision_in_one(judged: Catalog) -> None:
-    """More clips than one statement takes ids."""
+def test_one_decision_can_change_thousands_of_clips(judged: Catalog) -> None:
+    """There are more clips than one statement can have parameters."""
     with judged.writing() as connection:
         ids = range(100, 700)
         common = {"batch_id": 1, "role": "generated", "status": "ok", "sample_rate": 16_000}

@@ -1,4 +1,4 @@
-"""What is nearest to each clip, kept as arrays from block to block: the best of the matrix, ties included."""
+"""The nearest clip of each clip, extended block by block, equals the best of the whole matrix, with ties."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from thresher.catalog.scores import LIVE
     st.lists(st.integers(0, 5), min_size=1, max_size=4),
     st.randoms(use_true_random=False),
 )
-def test_block_by_block_it_is_the_matrix(sizes: list[int], chance: object) -> None:
+def test_blocks_of_new_clips_give_the_nearest_clips_of_the_whole_matrix(
+    sizes: list[int], chance: object
+) -> None:
     count = sum(sizes)
     ids = np.array(chance.sample(range(1, 100), count), dtype=np.int64)  # type: ignore[attr-defined]
     levels = [chance.choice((0, 0.25, 1)) for _ in range(count**2)]  # type: ignore[attr-defined]
@@ -47,6 +49,6 @@ def test_block_by_block_it_is_the_matrix(sizes: list[int], chance: object) -> No
     } == expected
 
 
-def test_live_rows_are_asked_for_in_the_words_of_their_index() -> None:
+def test_the_condition_for_live_rows_has_the_words_of_their_index() -> None:
     (index,) = [index for index in score_row.indexes if index.name == "uq_score_row_live"]
     assert str(LIVE) == str(index.dialect_options["sqlite"]["where"]).replace("retired", "score_row.retired")

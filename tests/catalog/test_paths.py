@@ -1,4 +1,4 @@
-"""The two forms of a path: what its text shows, and that its bytes lead back to the file."""
+"""The two stored forms of a path: its text for display, and its bytes, which open the file."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ NAMES = st.lists(st.binary(min_size=1, max_size=12).filter(lambda name: not {0, 
         (b"/a/<b> 'c' \"d\".wav", "/a/<b> 'c' \"d\".wav"),
     ],
 )
-def test_to_text(path: bytes, text: str) -> None:
+def test_a_path_is_displayed_with_escapes_for_other_bytes(path: bytes, text: str) -> None:
     assert display_text(path) == text
 
 
 @given(st.binary(max_size=40) | st.text(max_size=20).map(lambda name: name.encode("utf-8", "replace")))
 @settings(max_examples=100, deadline=None)
-def test_text_is_one_line_that_can_be_stored(path: bytes) -> None:
+def test_the_text_of_a_path_is_one_line_of_valid_utf8(path: bytes) -> None:
     text = display_text(path)
     text.encode("utf-8")
     assert len(text.splitlines()) <= 1
@@ -55,20 +55,22 @@ def test_text_is_one_line_that_can_be_stored(path: bytes) -> None:
         (b"/data/\xff.wav", "/data", b"\xff.wav"),
     ],
 )
-def test_a_path_is_relative_where_it_lies_under_the_catalog(path: bytes, root: str, stored: bytes) -> None:
+def test_a_path_below_the_folder_of_the_catalog_is_stored_as_relative(
+    path: bytes, root: str, stored: bytes
+) -> None:
     assert to_stored(path, Path(root)) == StoredPath(stored, display_text(stored))
 
 
 @given(NAMES, st.booleans())
 @settings(max_examples=50, deadline=None)
-def test_the_stored_bytes_lead_back(names: list[bytes], inside: bool) -> None:
+def test_a_stored_path_gives_the_original_path(names: list[bytes], inside: bool) -> None:
     path = os.path.normpath((b"/data/" if inside else b"/other/") + b"/".join(names))
     root = Path("/data")
     assert os.path.normpath(from_stored(to_stored(path, root).path, root)) == path
 
 
-def test_whichever_way_leads_to_a_file_it_has_one_absolute_path(tmp_path: Path) -> None:
-    """Links to folders are followed; one to a file is a name of its own."""
+def test_a_file_has_one_absolute_path_whichever_symlinks_lead_to_it(tmp_path: Path) -> None:
+    """Symlinks to folders are resolved; a symlink to a file keeps its own name."""
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
     (tmp_path / "real" / "a.wav").symlink_to("b.wav")

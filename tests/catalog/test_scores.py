@@ -31,7 +31,7 @@ from thresher.signal.metrics.registry import find_metric
 
 
 def change_fingerprint(catalog: Catalog, clip_id: int, seed: int) -> None:
-    """What a re-analysis does to a clip whose span is another now."""
+    """Do what a re-analysis does to a clip whose span has changed."""
     blob = words(seed).astype("<u4").tobytes()
     with catalog.writing() as connection:
         connection.execute(
@@ -49,7 +49,7 @@ def by_the_formula(first: np.ndarray, second: np.ndarray) -> np.float32:
 
 
 def oracle(catalog: Catalog) -> tuple[list[int], np.ndarray]:
-    """All eligible clips and their scores, pair by pair, from the stored fingerprints."""
+    """Return all clips that are scored, and their scores, computed pair by pair from the stored fingerprints."""
     with catalog.reading() as connection:
         rows = connection.execute(
             select(clip.c.id, clip.c.fingerprint)
@@ -66,7 +66,7 @@ def oracle(catalog: Catalog) -> tuple[list[int], np.ndarray]:
 
 
 def check(catalog: Catalog) -> None:
-    """The stored matrix equals the oracle's, is provably complete, and `nearest` is the matrix's."""
+    """Check that the stored matrix equals the oracle's and is complete, and that `nearest` agrees with it."""
     ids, expected = oracle(catalog)
     with catalog.reading() as connection:
         metric = scores.metric_id(connection, "prefix", 1)
@@ -130,7 +130,7 @@ def test_a_batch_computes_only_pairs_with_a_new_clip(
 def test_any_sequence_of_changes_gives_the_right_matrix(
     tmp_path_factory: pytest.TempPathFactory, new_catalog: MakeCatalog, steps: list[Any]
 ) -> None:
-    """Few seeds, so equal fingerprints and ties abound; enough changes, so compactions happen."""
+    """Few seeds give many equal fingerprints and ties; many changes cause compactions."""
     with new_catalog(tmp_path_factory.mktemp("catalog")) as catalog:
         for what, value in steps:
             if what == "add":
@@ -209,7 +209,7 @@ def test_two_scorers_at_once_leave_a_correct_matrix(catalog: Catalog) -> None:
 
 @pytest.mark.parametrize("survives", [0, 1, 3])
 def test_a_kill_leaves_a_correct_shorter_matrix(catalog: Catalog, survives: int) -> None:
-    """Killed inside the transaction of a block, after so many committed ones."""
+    """The process is killed inside the transaction of a block, after `survives` committed ones."""
     add_clips(catalog, range(50))
     code = (
         "import os, signal, sys\n"

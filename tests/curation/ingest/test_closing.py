@@ -122,7 +122,7 @@ def test_a_role_flag_applies_to_known_files_and_updates_the_scores(
 def test_a_moved_folder_keeps_its_run_until_names_are_read_again(
     catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions
 ) -> None:
-    """Its name was the run, of some files by their pattern and of others for want of one."""
+    """The folder name is the run of both files: a pattern takes it for one, the fallback for the other."""
     write_clip(tmp_path / "jazz" / "samples" / "ep1-s1.wav", 1)
     write_clip(tmp_path / "jazz" / "song.wav", 2)
     ingest(catalog, [tmp_path / "jazz"], serial)
@@ -137,7 +137,7 @@ def test_a_moved_folder_keeps_its_run_until_names_are_read_again(
 def test_reread_reads_names_and_sidecars_of_known_files_again(
     catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions
 ) -> None:
-    """As after the first look at a catalog shows that a pattern is missing."""
+    """A user does this after a first listing shows that a pattern is missing."""
     clip = write_clip(tmp_path / "c" / "take7of12.wav", 1)
     write_clip(tmp_path / "c" / "other.wav", 2)
     ingest(catalog, [tmp_path / "c"], serial)

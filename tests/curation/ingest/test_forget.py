@@ -1,4 +1,4 @@
-"""Forgetting: locations go, what the curator said stays, files are never touched."""
+"""Forgetting: locations are removed, ratings and notes are kept, files are never touched."""
 
 from __future__ import annotations
 

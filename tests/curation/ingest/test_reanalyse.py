@@ -1,4 +1,4 @@
-"""Re-analysis: spans and fingerprints anew, ids and judgements as they were."""
+"""Re-analysis: spans and fingerprints are computed again, ids, ratings and tags stay."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from thresher.curation.report.stats import stats
 
 @pytest.fixture
 def clips(catalog: Catalog, tmp_path: Path, sound: Any, serial: IngestOptions) -> Path:
-    """Clip 1 begins quietly, 30 dB below the rest of it; 2 and 3 are even."""
+    """Clip 1 has a quiet start, 30 dB below its rest; clips 2 and 3 have an even level."""
     folder = tmp_path / "c"
     folder.mkdir()
     for index in range(3):

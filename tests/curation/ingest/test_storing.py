@@ -158,7 +158,7 @@ def test_checkpoints_are_unique_even_with_nulls(
 
 
 def checkpoint_by_the_rule(catalog: Catalog) -> dict[int, int | None]:
-    """Each recording's checkpoint as DESIGN has it: that of its earliest location that names one."""
+    """Return each recording's checkpoint by the rule: that of its earliest location that names one."""
     with catalog.reading() as connection:
         rows = connection.execute(
             select(location.c.recording_id, location.c.checkpoint_id).order_by(location.c.id)
