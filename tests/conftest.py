@@ -11,7 +11,17 @@ import soundfile
 from hypothesis import settings
 from numpy.typing import NDArray
 
-from tests.support import CORPUS, RATE, Command, MakeCatalog, MakeSound, WriteClip, copy_folder, run_command
+from tests.support import (
+    CORPUS,
+    PREFIX_ONLY,
+    RATE,
+    Command,
+    MakeCatalog,
+    MakeSound,
+    WriteClip,
+    copy_folder,
+    run_command,
+)
 from thresher.catalog.catalog import Catalog
 from thresher.curation.ingest.options import IngestOptions
 
@@ -75,7 +85,7 @@ def new_catalog(tmp_path_factory: pytest.TempPathFactory) -> MakeCatalog:
 def catalog(new_catalog: MakeCatalog, tmp_path: Path) -> Iterator[Catalog]:
     """A new catalog in the test's folder, which keeps scores by the metric `prefix` only."""
     new_catalog(tmp_path).close()
-    (tmp_path / "catalog.toml").write_text('[metrics]\nuse = ["prefix"]\n')
+    (tmp_path / "catalog.toml").write_text(PREFIX_ONLY)
     with Catalog.open(tmp_path / "catalog.toml") as made:
         yield made
 

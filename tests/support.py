@@ -36,6 +36,9 @@ COMMAND = [sys.executable, "-m", "thresher"]
 EVERY_METRIC = '[metrics]\nuse = ["prefix", "aligned", "likeness"]\n'
 """The settings of a catalog that keeps scores by every metric."""
 
+PREFIX_ONLY = '[metrics]\nuse = ["prefix"]\n'
+"""The settings of a catalog that keeps scores by the metric `prefix` only."""
+
 JOURNAL = ("decision", "checkpoint")
 """Tables that `undo` adds to instead of restoring them."""
 

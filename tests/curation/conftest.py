@@ -1,4 +1,4 @@
-"""A small catalog made by plain inserts."""
+"""Catalogs: a small one made by plain inserts, and two with ingested clips to make songs of."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 
+from tests.support import PREFIX_ONLY, RATE, MakeCatalog, MakeSound, WriteClip, copy_folder
 from thresher.catalog import database, schema
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import Settings
 from thresher.catalog.recordings import trim_key
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.songs.songs import save_song
 
 TODAY = trim_key(Settings().trim)
 FRAMES = 160_000  # of 16 kHz: 10 s
@@ -114,3 +119,65 @@ def small_catalog(tmp_path: Path) -> Iterator[Catalog]:
     fill(catalog)
     yield catalog
     catalog.close()
+
+
+@pytest.fixture(scope="session")
+def seven_clips_template(
+    tmp_path_factory: pytest.TempPathFactory,
+    new_catalog: MakeCatalog,
+    write_clip: WriteClip,
+    sound: MakeSound,
+    serial: IngestOptions,
+) -> Path:
+    """Four plain clips, one in stereo at 22.05 kHz, one of floats above full scale, and one of 1 s."""
+    home = tmp_path_factory.mktemp("seven")
+    clips = home / "clips"
+    for index in range(4):
+        write_clip(clips / f"run_epoch_{index + 10}_0.wav", index, 4.0 + index / 3)
+    write_clip(clips / "run_epoch_20_0.wav", 20, 3.5, rate=22_050, channels=2, subtype="PCM_24")
+    soundfile.write(clips / "run_epoch_21_0.wav", 4 * sound(21, 3.5), RATE, "FLOAT")
+    write_clip(clips / "run_epoch_22_0.wav", 22, 1.0)
+    with new_catalog(home) as made:
+        ingest(made, [clips], serial)
+    return home
+
+
+@pytest.fixture
+def clip_folder(tmp_path: Path, seven_clips_template: Path) -> Path:
+    """The folder of the clips in `seven_clips`."""
+    copy_folder(seven_clips_template, tmp_path)
+    return tmp_path / "clips"
+
+
+@pytest.fixture
+def seven_clips(clip_folder: Path) -> Iterator[Catalog]:
+    """A catalog of seven clips of epochs 10 to 13 and 20 to 22, with the ids 1 to 7, and all metrics."""
+    with Catalog.open(clip_folder.parent / "catalog.toml") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def bone_template(
+    tmp_path_factory: pytest.TempPathFactory,
+    new_catalog: MakeCatalog,
+    write_clip: WriteClip,
+    serial: IngestOptions,
+) -> Path:
+    """The folder that `bone` is copied from."""
+    home = tmp_path_factory.mktemp("bone")
+    for epoch in range(8):
+        write_clip(home / "clips" / f"run_epoch_{epoch}_0.wav", epoch, 3 + 0.2 * epoch)
+    new_catalog(home).close()
+    (home / "catalog.toml").write_text(PREFIX_ONLY)
+    with Catalog.open(home / "catalog.toml") as made:
+        ingest(made, [home / "clips"], serial)
+        save_song(made, "Bone", ["epoch:2.."], {"ordering": "epoch+"})
+    return home
+
+
+@pytest.fixture
+def bone(tmp_path: Path, bone_template: Path) -> Iterator[Catalog]:
+    """Eight clips of epochs 0 to 7, of which the song "Bone" contains those from epoch 2 on: 3 to 8."""
+    copy_folder(bone_template, tmp_path)
+    with Catalog.open(tmp_path / "catalog.toml") as made:
+        yield made

@@ -1,4 +1,4 @@
-"""Export: what lands in the folder is what the catalog holds, and nothing else is ever lost."""
+"""Exports of clips: copies, spans and links; names; and which files are never replaced."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def clips(tmp_path: Path, write_clip: Any, take: Take) -> Path:
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
-    """Where exports go; not made yet."""
+    """The folder of the export, which does not exist yet."""
     return tmp_path / "out"
 
 
@@ -76,7 +76,7 @@ def counts(report: ExportReport) -> tuple[int, ...]:
 
 
 def dump(folder: Path) -> dict[bytes, tuple[int, int, bytes]]:
-    """Names, kinds, times and contents of all below a folder, what a catalog writes aside left out."""
+    """Inode, time and content of everything below a folder, except the files of the catalog."""
     found = {}
     for path in sorted(folder.rglob("*")):
         if not path.name.startswith("catalog."):
@@ -93,7 +93,7 @@ def dump(folder: Path) -> dict[bytes, tuple[int, int, bytes]]:
 
 
 def files_of(folder: Path) -> dict[bytes, tuple[int, int, bytes]]:
-    """As `dump`, without the folders themselves, whose times a file that came and went changes."""
+    """The same as `dump` without folders, because temporary files change the times of those."""
     return {path: state for path, state in dump(folder).items() if not os.path.isdir(path)}
 
 
@@ -108,14 +108,14 @@ def cut(catalog: Catalog, clip_id: int, start: int, end: int) -> None:
 
 
 def decoded(path: Path) -> np.ndarray:
-    """All of a file as soundfile reads it, from its beginning: `soundfile.read` seeks there first, after which an
-    MP3 has other samples."""
+    """All samples of a file. `soundfile.read` is not used, because it seeks first, which changes the samples of an
+    MP3."""
     with soundfile.SoundFile(path) as file:
         return np.asarray(file.read(dtype="float32", always_2d=True))
 
 
 def add_part(catalog: Catalog, of: int, start: int, end: int) -> None:
-    """One more clip of the recording of a clip."""
+    """Add another clip to the recording of a clip."""
     with catalog.writing() as connection:
         row = connection.execute(select(clip).where(clip.c.id == of)).one()
         connection.execute(
@@ -133,7 +133,7 @@ def add_part(catalog: Catalog, of: int, start: int, end: int) -> None:
 # -- what is written ---------------------------------------------------------------------------------------
 
 
-def test_copies_are_the_files_byte_for_byte(catalog: Catalog, clips: Path, out: Path) -> None:
+def test_a_copy_equals_its_file_byte_for_byte(catalog: Catalog, clips: Path, out: Path) -> None:
     before = dump(clips)
     report = export_clips(catalog, (), out)
     originals = [*sorted((clips / "a").iterdir()), clips / "b" / "r_epoch_2_0.flac"]
@@ -162,12 +162,12 @@ def test_rejected_and_unusable_clips_are_left_out(
     assert names(clips / "no") == ["r_epoch_1_0.wav"]
 
 
-def test_files_come_in_the_querys_order(catalog: Catalog, clips: Path, out: Path) -> None:
+def test_files_are_in_the_order_of_the_query(catalog: Catalog, clips: Path, out: Path) -> None:
     assert clips
     assert [file.clip for file in export_clips(catalog, "id-", out).files] == [4, 3, 2, 1]
 
 
-def test_a_recording_of_several_clips_is_copied_once(catalog: Catalog, clips: Path, out: Path) -> None:
+def test_a_recording_with_several_clips_is_copied_once(catalog: Catalog, clips: Path, out: Path) -> None:
     assert clips
     add_part(catalog, 1, 100, 900)
     for sort, state in (("id-", "written"), ("id+", "there already")):
@@ -193,7 +193,7 @@ SOURCES = [
 
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize(("name", "subtype", "written", "container", "as_subtype"), SOURCES)
-def test_a_trimmed_clip_is_its_span_to_the_sample(
+def test_a_trimmed_file_contains_exactly_the_samples_of_the_span(
     catalog: Catalog,
     tmp_path: Path,
     out: Path,
@@ -209,7 +209,7 @@ def test_a_trimmed_clip_is_its_span_to_the_sample(
     y = sound(3, 2.0, rate=22_050, channels=channels)
     path = tmp_path / "in" / name
     path.parent.mkdir()
-    # soundfile's suffixes are fewer
+    # soundfile does not know this suffix
     kind = {".WAVE": "WAV"}.get(path.suffix)
     soundfile.write(path, y * (1.7 if subtype == "FLOAT" else 1.0), 22_050, subtype, format=kind)
     take(path)
@@ -229,7 +229,7 @@ def test_a_trimmed_clip_is_its_span_to_the_sample(
     assert report.bytes == (out / written).stat().st_size
 
 
-def test_what_a_decoder_gives_beyond_full_scale_is_not_clipped(
+def test_decoded_samples_above_full_scale_are_not_clipped(
     catalog: Catalog, tmp_path: Path, out: Path, take: Take
 ) -> None:
     generator = np.random.default_rng(0)
@@ -243,7 +243,9 @@ def test_what_a_decoder_gives_beyond_full_scale_is_not_clipped(
     np.testing.assert_array_equal(soundfile.read(out / "loud.wav", dtype="float32")[0], expected)
 
 
-def test_a_trimmed_clip_says_what_it_is(catalog: Catalog, clips: Path, out: Path) -> None:
+def test_a_trimmed_file_has_a_title_and_its_checkpoint_as_tags(
+    catalog: Catalog, clips: Path, out: Path
+) -> None:
     assert clips
     judging.modify(catalog, ["1"], {"run": "nächtlich", "step": "300"})
     export_clips(catalog, (), out, form="trimmed")
@@ -253,7 +255,7 @@ def test_a_trimmed_clip_says_what_it_is(catalog: Catalog, clips: Path, out: Path
         assert (file.title, file.comment) == ("r_epoch_2_0.flac", "r epoch 2")
 
 
-def test_a_clip_with_nothing_to_hear_fails_and_the_rest_is_done(
+def test_a_clip_with_an_invalid_span_fails_and_the_others_are_written(
     catalog: Catalog, clips: Path, out: Path
 ) -> None:
     assert clips
@@ -267,7 +269,7 @@ def test_a_clip_with_nothing_to_hear_fails_and_the_rest_is_done(
     assert counts(export_clips(catalog, (), clips / "dry", form="trimmed", dry_run=True)) == counts(report)
 
 
-def test_links_lead_to_the_files(catalog: Catalog, clips: Path, out: Path) -> None:
+def test_a_link_points_to_its_file(catalog: Catalog, clips: Path, out: Path) -> None:
     report = export_clips(catalog, ["epoch:1"], out, form="link")
     assert counts(report) == (3, 0, 0, 0, 0, 0)
     for original in (clips / "a").iterdir():
@@ -289,7 +291,7 @@ def test_a_second_run_writes_nothing(catalog: Catalog, clips: Path, out: Path, f
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_dry_run_changes_nothing_and_tells_what_the_run_does(
+def test_a_dry_run_changes_nothing_and_reports_the_same(
     catalog: Catalog, clips: Path, out: Path, form: Form
 ) -> None:
     (clips / "a" / "r_epoch_1_1.wav").unlink()
@@ -314,7 +316,7 @@ def test_a_dry_run_changes_nothing_and_tells_what_the_run_does(
 # -- names -------------------------------------------------------------------------------------------------
 
 
-def test_names_that_meet_all_get_ids(
+def test_files_with_equal_names_all_get_ids(
     catalog: Catalog, tmp_path: Path, out: Path, write_clip: Any, take: Take
 ) -> None:
     for seed, path in enumerate(["a/x.wav", "b/X.wav", "c/x.WAV", "d/x-1.wav", "d/y.wav"]):
@@ -327,7 +329,7 @@ def test_names_that_meet_all_get_ids(
     assert export_clips(catalog, ["id-"], out).there_already == 5
 
 
-def test_one_letter_in_two_encodings_is_one_name(
+def test_names_that_differ_only_in_their_unicode_form_are_equal(
     catalog: Catalog, tmp_path: Path, out: Path, write_clip: Any, take: Take
 ) -> None:
     write_clip(tmp_path / "a" / "\u00e9.wav", 1, 0.5)
@@ -337,7 +339,7 @@ def test_one_letter_in_two_encodings_is_one_name(
     assert names(out) == ["E\u0301-2.wav", "\u00e9-1.wav"]
 
 
-def test_names_that_meet_by_their_new_suffix(
+def test_names_that_become_equal_with_a_new_suffix_get_ids(
     catalog: Catalog, tmp_path: Path, out: Path, write_clip: Any, take: Take
 ) -> None:
     write_clip(tmp_path / "a" / "x.ogg", 1, 0.5)
@@ -362,7 +364,7 @@ ODD_NAMES = {
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", ODD_NAMES.values(), ids=list(ODD_NAMES))
-def test_odd_names(
+def test_unusual_file_names_are_kept(
     catalog: Catalog, tmp_path: Path, out: Path, write_clip: Any, take: Take, form: Form, name: bytes
 ) -> None:
     for seed, folder in enumerate(("a", "b")):
@@ -386,7 +388,7 @@ def test_odd_names(
     assert counts(export_clips(catalog, (), tmp_path / "both", form=form))[:2] == (0, 2)
 
 
-def test_a_longer_suffix_fits_too(
+def test_a_name_is_cut_to_make_room_for_a_longer_suffix(
     catalog: Catalog, tmp_path: Path, out: Path, write_clip: Any, take: Take
 ) -> None:
     path = write_clip(tmp_path / "a" / "new.au", 1, 0.5, subtype="ULAW").rename(
@@ -397,7 +399,7 @@ def test_a_longer_suffix_fits_too(
     assert names(out) == ["a" * 251 + ".wav"]
 
 
-def test_what_is_no_suffix_of_audio_stays(
+def test_a_suffix_that_is_not_of_audio_is_kept_in_the_name(
     catalog: Catalog, tmp_path: Path, out: Path, write_clip: Any, take: Take
 ) -> None:
     path = write_clip(tmp_path / "a" / "new.wav", 1, 0.5).rename(tmp_path / "a" / "take.v2")
@@ -410,7 +412,7 @@ def test_what_is_no_suffix_of_audio_stays(
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_something_else_is_refused_before_anything_is_written(
+def test_another_file_with_the_name_is_refused_before_anything_is_written(
     catalog: Catalog, clips: Path, out: Path, form: Form
 ) -> None:
     out.mkdir()
@@ -429,7 +431,7 @@ def test_something_else_is_refused_before_anything_is_written(
     assert counts(export_clips(catalog, (), out, form=form))[:3] == (0, 4, 0)
 
 
-def test_many_are_refused_in_one_sentence(catalog: Catalog, clips: Path, out: Path) -> None:
+def test_many_refused_files_are_reported_in_one_sentence(catalog: Catalog, clips: Path, out: Path) -> None:
     out.mkdir()
     for name in [*names(clips / "a"), *names(clips / "b")]:
         (out / name).touch()
@@ -439,7 +441,9 @@ def test_many_are_refused_in_one_sentence(catalog: Catalog, clips: Path, out: Pa
     assert "r_epoch_1_0.wav, r_epoch_1_1.wav, r_epoch_1_2.wav and 1 more" in str(caught.value)
 
 
-def test_a_link_is_no_copy_but_a_copy_does_for_a_link(catalog: Catalog, clips: Path, out: Path) -> None:
+def test_a_link_does_not_count_as_a_copy_but_a_copy_counts_as_a_link(
+    catalog: Catalog, clips: Path, out: Path
+) -> None:
     export_clips(catalog, ["1"], out, form="link")
     with pytest.raises(UsageError, match="--overwrite"):
         export_clips(catalog, ["1"], out)
@@ -450,7 +454,7 @@ def test_a_link_is_no_copy_but_a_copy_does_for_a_link(catalog: Catalog, clips: P
     assert counts(export_clips(catalog, ["1"], out, form="link"))[:2] == (0, 1)
 
 
-def test_a_link_to_nowhere_is_something_else(catalog: Catalog, clips: Path, out: Path) -> None:
+def test_a_broken_link_counts_as_another_file(catalog: Catalog, clips: Path, out: Path) -> None:
     out.mkdir()
     (out / "r_epoch_1_0.wav").symlink_to(clips / "nowhere")
     for form in FORMS:
@@ -462,7 +466,9 @@ def test_a_link_to_nowhere_is_something_else(catalog: Catalog, clips: Path, out:
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_into_the_folder_of_the_files_themselves(catalog: Catalog, clips: Path, overwrite: bool) -> None:
+def test_an_export_into_the_folder_of_the_clips_leaves_them_unchanged(
+    catalog: Catalog, clips: Path, overwrite: bool
+) -> None:
     before = dump(clips)
     forms: tuple[Form, ...] = ("copy", "link")
     for form in forms:
@@ -487,7 +493,7 @@ def test_a_clip_of_the_catalog_is_never_replaced(
     assert dump(clips) == before
 
 
-def test_a_source_that_came_back_unknown_to_the_catalog_is_never_replaced(
+def test_a_source_that_the_catalog_lists_as_missing_is_never_replaced(
     catalog: Catalog, clips: Path, serial: IngestOptions
 ) -> None:
     path = clips / "a" / "r_epoch_1_0.wav"
@@ -502,7 +508,7 @@ def test_a_source_that_came_back_unknown_to_the_catalog_is_never_replaced(
     assert dump(clips) == before
 
 
-def test_what_is_no_file_is_never_replaced(catalog: Catalog, clips: Path, out: Path) -> None:
+def test_a_folder_or_a_pipe_is_never_replaced(catalog: Catalog, clips: Path, out: Path) -> None:
     assert clips
     (out / "r_epoch_1_0.wav").mkdir(parents=True)
     os.mkfifo(out / "r_epoch_1_1.wav")
@@ -512,7 +518,9 @@ def test_what_is_no_file_is_never_replaced(catalog: Catalog, clips: Path, out: P
     assert names(out) == ["r_epoch_1_0.wav", "r_epoch_1_1.wav"]
 
 
-def test_a_file_that_comes_meanwhile_stays(catalog: Catalog, clips: Path, out: Path) -> None:
+def test_a_file_that_another_program_creates_meanwhile_is_not_replaced(
+    catalog: Catalog, clips: Path, out: Path
+) -> None:
     assert clips
 
     def intrude(stage: str, done: int, _total: int) -> None:
@@ -528,7 +536,7 @@ def test_a_file_that_comes_meanwhile_stays(catalog: Catalog, clips: Path, out: P
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_missing_and_changed_files_are_told_and_the_rest_is_done(
+def test_missing_and_changed_files_are_reported_and_the_others_are_written(
     catalog: Catalog, clips: Path, out: Path, write_clip: Any, form: Form
 ) -> None:
     (clips / "a" / "r_epoch_1_0.wav").unlink()
@@ -541,7 +549,7 @@ def test_missing_and_changed_files_are_told_and_the_rest_is_done(
     assert names(out) == ["r_epoch_1_2.wav", "r_epoch_2_0.flac"]
 
 
-def test_a_copy_elsewhere_serves_under_the_same_name(
+def test_a_missing_file_is_replaced_by_a_copy_under_the_same_name(
     catalog: Catalog, clips: Path, out: Path, take: Take
 ) -> None:
     original = clips / "a" / "r_epoch_1_0.wav"
@@ -554,7 +562,9 @@ def test_a_copy_elsewhere_serves_under_the_same_name(
     assert (out / "r_epoch_1_0.wav").read_bytes() == content
 
 
-def test_a_change_that_no_time_shows_is_found_while_copying(catalog: Catalog, clips: Path, out: Path) -> None:
+def test_a_changed_file_with_its_old_time_is_detected_while_copying(
+    catalog: Catalog, clips: Path, out: Path
+) -> None:
     path = clips / "a" / "r_epoch_1_0.wav"
     status, content = path.stat(), bytearray(path.read_bytes())
     content[-1] ^= 1
@@ -567,7 +577,9 @@ def test_a_change_that_no_time_shows_is_found_while_copying(catalog: Catalog, cl
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_nothing_that_is_there_is_an_error(catalog: Catalog, clips: Path, out: Path, dry_run: bool) -> None:
+def test_an_export_without_any_file_is_an_error(
+    catalog: Catalog, clips: Path, out: Path, dry_run: bool
+) -> None:
     for path in (clips / "a").iterdir():
         path.unlink()
     with pytest.raises(NotFoundError, match=r"3 files .*thresher ingest"):
@@ -577,7 +589,7 @@ def test_nothing_that_is_there_is_an_error(catalog: Catalog, clips: Path, out: P
     assert not out.exists()
 
 
-def test_a_folder_that_cannot_be_made(catalog: Catalog, clips: Path, out: Path) -> None:
+def test_a_folder_that_can_not_be_created_is_refused(catalog: Catalog, clips: Path, out: Path) -> None:
     with pytest.raises(NotFoundError, match=f"there is no folder {out} to create deep in"):
         export_clips(catalog, (), out / "deep")
     (clips / "file").touch()
@@ -587,7 +599,7 @@ def test_a_folder_that_cannot_be_made(catalog: Catalog, clips: Path, out: Path) 
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written(catalog: Catalog, clips: Path, out: Path) -> None:
+def test_a_folder_without_write_permission_is_refused(catalog: Catalog, clips: Path, out: Path) -> None:
     assert clips
     out.mkdir(0o500)
     for dry_run in (True, False):
@@ -595,7 +607,7 @@ def test_a_folder_that_may_not_be_written(catalog: Catalog, clips: Path, out: Pa
             export_clips(catalog, (), out, dry_run=dry_run)
 
 
-def test_an_unknown_form(catalog: Catalog, clips: Path, out: Path) -> None:
+def test_an_unknown_form_is_refused(catalog: Catalog, clips: Path, out: Path) -> None:
     assert clips
     with pytest.raises(UsageError, match='"zip"'):
         export_clips(catalog, (), out, form="zip")  # type: ignore[arg-type]  # there is no such form
@@ -605,7 +617,7 @@ def test_an_unknown_form(catalog: Catalog, clips: Path, out: Path) -> None:
 
 
 @pytest.mark.parametrize(("form", "call"), [("copy", "fsync"), ("trimmed", "pwrite"), ("link", "symlink")])
-def test_a_full_disk(
+def test_a_full_disk_is_reported_and_the_next_export_continues(
     catalog: Catalog, clips: Path, out: Path, monkeypatch: pytest.MonkeyPatch, form: Form, call: str
 ) -> None:
     def full(*_arguments: object) -> int:
@@ -627,7 +639,7 @@ def test_a_full_disk(
     assert counts(export_clips(catalog, (), out, form=form, overwrite=True))[:2] == (3, 1)
 
 
-def test_what_one_file_meets_is_its_own(
+def test_an_error_of_one_file_does_not_stop_the_others(
     catalog: Catalog, clips: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert clips
@@ -645,7 +657,9 @@ def test_what_one_file_meets_is_its_own(
     assert names(out) == ["r_epoch_1_0.wav", "r_epoch_1_2.wav", "r_epoch_2_0.flac"]
 
 
-def test_the_next_export_sweeps_what_a_killed_one_left(catalog: Catalog, clips: Path, out: Path) -> None:
+def test_an_export_removes_temporary_files_of_a_killed_export(
+    catalog: Catalog, clips: Path, out: Path
+) -> None:
     code = (
         "import os, signal, sys\n"
         "from thresher import Catalog, export_clips\n"
@@ -668,7 +682,7 @@ def test_the_next_export_sweeps_what_a_killed_one_left(catalog: Catalog, clips: 
 # -- the command -------------------------------------------------------------------------------------------
 
 
-def test_the_command(clips: Path, out: Path) -> None:
+def test_the_command_exports_copies_links_and_spans(clips: Path, out: Path) -> None:
     dry = run_command("export", "epoch:1..2", "--to", "out", "--dry-run", cwd=clips)
     assert dry.returncode == 0, dry.stderr
     assert dry.stdout.startswith("dry run: 4 files (0.1 MB) would be written to ")
@@ -689,7 +703,7 @@ def test_the_command(clips: Path, out: Path) -> None:
         assert file.title == "r_epoch_2_0.flac"
 
 
-def test_the_commands_exit_codes(clips: Path, out: Path) -> None:
+def test_the_command_returns_an_exit_code_for_each_outcome(clips: Path, out: Path) -> None:
     done = run_command("export", "epoch:1", "--to", "out", "--trimmed", "--link", cwd=clips)
     assert (done.returncode, done.stdout) == (2, "")
     assert "--trimmed and --link" in done.stderr
@@ -712,7 +726,7 @@ def test_the_commands_exit_codes(clips: Path, out: Path) -> None:
     assert done.returncode == 4
 
 
-def test_the_kept_clips_are_what_list_shows(catalog: Catalog, clips: Path, out: Path) -> None:
+def test_the_exported_clips_are_those_that_list_shows(catalog: Catalog, clips: Path, out: Path) -> None:
     assert clips
     judging.reject(catalog, ["2"])
     with catalog.writing() as connection:

@@ -1,4 +1,4 @@
-"""A song handed on: what each file says is what the tracklist says, of today or of a rendering."""
+"""Exports of songs: files and stems agree with the tracklist of today or of a rendering."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def catalog(catalog: Catalog, write_clip: Any, serial: IngestOptions, tmp_path: 
 
 
 @pytest.mark.parametrize("suffix", sorted(FORMATS))
-def test_every_format_is_written_whole(catalog: Catalog, tmp_path: Path, suffix: str) -> None:
+def test_every_format_contains_every_clip(catalog: Catalog, tmp_path: Path, suffix: str) -> None:
     report = export_song(catalog, "Bone / Marrow", tmp_path / f"song{suffix}")
     assert (report.format, report.clips, report.rendering) == (suffix, 3, None)
     assert report.has_audio is (False if suffix == ".cue" else None)
@@ -46,7 +46,7 @@ def test_every_format_is_written_whole(catalog: Catalog, tmp_path: Path, suffix:
     assert sorted(os.listdir(tmp_path)) == sorted(["catalog.db", "catalog.toml", "clips", f"song{suffix}"])
 
 
-def test_places_and_trims_are_those_of_the_tracklist(catalog: Catalog, tmp_path: Path) -> None:
+def test_positions_and_spans_equal_those_of_the_tracklist(catalog: Catalog, tmp_path: Path) -> None:
     export_song(catalog, "Bone / Marrow", tmp_path / "song.rpp")
     plan = tracklist(catalog, "Bone / Marrow")
     project = rpp.loads((tmp_path / "song.rpp").read_text(encoding="utf-8"))
@@ -84,12 +84,12 @@ def test_the_timeline_equals_the_tracklist(
         assert entry.path == os.fsencode(tmp_path / track.path)
         assert entry.start == pytest.approx(track.output_start / rate)
         assert entry.crossfade == pytest.approx(track.crossfade / rate)
-    # where it crossfades a clip has no fade of its own
+    # a clip has no fade of its own where it is crossfaded
     assert [entry.fade_in > 0 for entry in timeline.entries] == [True, False, False]
     assert [entry.fade_out > 0 for entry in timeline.entries] == [False, False, True]
 
 
-def test_a_rendering_is_handed_on_as_it_was(catalog: Catalog, tmp_path: Path) -> None:
+def test_a_rendering_is_exported_as_it_was(catalog: Catalog, tmp_path: Path) -> None:
     render(catalog, "Bone / Marrow", tmp_path / "bone.wav")
     save_song(catalog, "Bone / Marrow", ["epoch:1.."], {"crossfade": 0.0})
     today = export_song(catalog, "Bone / Marrow", tmp_path / "today.json")
@@ -101,14 +101,14 @@ def test_a_rendering_is_handed_on_as_it_was(catalog: Catalog, tmp_path: Path) ->
     assert 'FILE "bone.wav" WAVE' in (tmp_path / "then.cue").read_text()
 
 
-def test_a_song_that_is_as_it_was_rendered_is_that_rendering(catalog: Catalog, tmp_path: Path) -> None:
+def test_an_unchanged_song_is_exported_as_its_last_rendering(catalog: Catalog, tmp_path: Path) -> None:
     render(catalog, "Bone / Marrow", tmp_path / "bone.flac")
     report = export_song(catalog, "Bone / Marrow", tmp_path / "song.cue")
     assert (report.rendering, report.has_audio) == (1, True)
     assert 'FILE "bone.flac"' in (tmp_path / "song.cue").read_text()
 
 
-def test_what_is_there_is_not_replaced(catalog: Catalog, tmp_path: Path) -> None:
+def test_an_existing_file_is_not_replaced(catalog: Catalog, tmp_path: Path) -> None:
     (tmp_path / "song.rpp").write_text("edited in REAPER")
     with pytest.raises(UsageError, match="exists; give another file, or --overwrite"):
         export_song(catalog, "Bone / Marrow", tmp_path / "song.rpp")
@@ -117,7 +117,7 @@ def test_what_is_there_is_not_replaced(catalog: Catalog, tmp_path: Path) -> None
     assert (tmp_path / "song.rpp").read_text().startswith("<REAPER_PROJECT")
 
 
-def test_a_format_that_is_none_names_those_that_are(catalog: Catalog, tmp_path: Path) -> None:
+def test_an_unknown_format_is_refused_with_the_known_ones(catalog: Catalog, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"ends in \.cue, \.json, \.m3u8, \.rpp, \.txt"):
         export_song(catalog, "Bone / Marrow", tmp_path / "song.als")
     with pytest.raises(NotFoundError, match="there is no folder"):
@@ -127,7 +127,7 @@ def test_a_format_that_is_none_names_those_that_are(catalog: Catalog, tmp_path: 
         export_song(catalog, "Skull", tmp_path / "song.cue")
 
 
-def test_missing_files_are_named_and_the_rest_is_written(catalog: Catalog, tmp_path: Path) -> None:
+def test_missing_files_are_reported_and_stems_need_every_file(catalog: Catalog, tmp_path: Path) -> None:
     (tmp_path / "clips/run_epoch_1_0.wav").unlink()
     report = export_song(catalog, "Bone / Marrow", tmp_path / "song.m3u8")
     assert report.missing == ("clips/run_epoch_1_0.wav",)
@@ -142,7 +142,7 @@ def test_missing_files_are_named_and_the_rest_is_written(catalog: Catalog, tmp_p
 @pytest.mark.parametrize(
     "settings", [{"crossfade": 0.0}, {"crossfade": 0.5}, {"crossfade": 0.0, "gap": 0.3}], ids=str
 )
-def test_the_stems_at_their_places_are_the_song(
+def test_stems_added_at_their_positions_equal_the_song(
     catalog: Catalog, tmp_path: Path, settings: dict[str, float]
 ) -> None:
     save_song(catalog, "Bone / Marrow", None, {**settings, "subtype": "FLOAT"})
@@ -158,7 +158,7 @@ def test_the_stems_at_their_places_are_the_song(
     np.testing.assert_allclose(mixed, song, atol=1e-7)
 
 
-def test_stems_are_numbered_named_and_tagged(catalog: Catalog, tmp_path: Path) -> None:
+def test_stems_have_numbers_names_and_tags(catalog: Catalog, tmp_path: Path) -> None:
     save_song(catalog, "Bone / Marrow", ["epoch:..0", ",", "epoch:2"], {"crossfade": 0.0})
     report = export_stems(catalog, "Bone / Marrow", tmp_path / "stems")
     assert report.stems == ("001 run e0 run_epoch_0_0 #1.wav", "002 run e2 run_epoch_2_0 #3.wav")
@@ -168,14 +168,14 @@ def test_stems_are_numbered_named_and_tagged(catalog: Catalog, tmp_path: Path) -
         assert stem.subtype == "PCM_16"
 
 
-def test_stems_of_a_song_that_is_limited_are_floats(catalog: Catalog, tmp_path: Path) -> None:
+def test_stems_of_a_song_with_a_limiter_are_floats(catalog: Catalog, tmp_path: Path) -> None:
     save_song(catalog, "Bone / Marrow", None, {"lufs": 0.0})
     report = export_stems(catalog, "Bone / Marrow", tmp_path / "stems")
     y = [soundfile.read(tmp_path / "stems" / stem)[0] for stem in report.stems]
     assert max(np.abs(each).max() for each in y) > 1
 
 
-def test_stems_go_to_a_folder_of_their_own(catalog: Catalog, tmp_path: Path) -> None:
+def test_stems_need_an_empty_folder_unless_overwrite(catalog: Catalog, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not empty"):
         export_stems(catalog, "Bone / Marrow", tmp_path / "clips")
     with pytest.raises(UsageError, match="is not a folder"):
@@ -189,7 +189,7 @@ def test_stems_go_to_a_folder_of_their_own(catalog: Catalog, tmp_path: Path) -> 
     assert len(report.stems) == 2
 
 
-def test_odd_names_are_handed_on(
+def test_file_names_that_are_not_utf8_are_exported(
     catalog: Catalog, write_clip: Any, serial: IngestOptions, tmp_path: Path
 ) -> None:
     odd = os.fsencode(tmp_path / "clips") + b'/a"\n\xff#.wav'
@@ -205,7 +205,9 @@ def test_odd_names_are_handed_on(
     assert len(export_stems(catalog, "Odd", tmp_path / "stems").stems) == 1
 
 
-def test_a_cue_sheet_tells_where_its_audio_is_another(catalog: Catalog, tmp_path: Path) -> None:
+def test_a_cue_sheet_reports_whether_its_audio_file_is_that_of_the_rendering(
+    catalog: Catalog, tmp_path: Path
+) -> None:
     render(catalog, "Bone / Marrow", tmp_path / "bone.wav")
     save_song(catalog, "Bone / Marrow", ["epoch:1.."])
     render(catalog, "Bone / Marrow", tmp_path / "bone.wav")

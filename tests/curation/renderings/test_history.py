@@ -1,69 +1,48 @@
-"""Renderings as history: listed, and made again from what was frozen, whatever the song has become."""
+"""Renderings as history: listed, and rendered again from the stored plan, whatever the song is today."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-from sqlalchemy import delete, update
+from sqlalchemy import update
 
-from tests.support import RATE, MakeCatalog, copy_folder
+from tests.support import RATE
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.files import sha256_file
-from thresher.catalog.schema import clip, rendering, rendering_clip
+from thresher.catalog.schema import clip, rendering
 from thresher.curation.clips import decisions as judging
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
-from thresher.curation.renderings.diff import difference
 from thresher.curation.renderings.history import renderings
 from thresher.curation.renderings.render import RenderReport, render
-from thresher.curation.renderings.verify import verify_song
 from thresher.curation.songs.songs import rename_song, save_song
 from thresher.errors import NotFoundError, UsageError
+
+
+@pytest.fixture
+def catalog(rendered: Catalog) -> Catalog:
+    """Five clips and the song "Bone", rendered once."""
+    return rendered
+
 
 SERIAL = IngestOptions(executor="serial")
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory, new_catalog: MakeCatalog) -> Path:
-    """Five clips, one in stereo at another rate and one that is short, and a song of them."""
-    home = tmp_path_factory.mktemp("template")
-    clips = home / "clips"
-    clips.mkdir()
-    for index, (seconds, rate, channels) in enumerate(
-        [(4, RATE, 1), (3.5, RATE, 1), (4.2, 22_050, 2), (3.7, RATE, 1), (2.9, RATE, 1)]
-    ):
-        noise = np.random.default_rng(index).normal(scale=0.1, size=(round(seconds * rate), channels))
-        soundfile.write(clips / f"run_epoch_{index}_0.wav", noise, rate, "PCM_16")
-    with new_catalog(home) as made:
-        ingest(made, [clips], SERIAL)
-        save_song(made, "Bone", [], {"ordering": "epoch+"})
-    return home
-
-
-@pytest.fixture
-def catalog(template: Path, tmp_path: Path) -> Iterator[Catalog]:
-    """A copy of the template, with the song rendered once."""
-    copy_folder(template, tmp_path)
-    with Catalog.open(tmp_path / "catalog.toml") as made:
-        render(made, "Bone", tmp_path / "bone.wav")
-        yield made
-
-
 def again(catalog: Catalog, tmp_path: Path, number: int = 1, **options: Any) -> RenderReport:
+    """Render a stored rendering again, to a file of its own."""
     return render(catalog, "Bone", tmp_path / f"again{number}.wav", rendering=number, **options)
 
 
 def same(report: RenderReport, tmp_path: Path) -> bool:
+    """Whether the file has the bytes of the first rendering."""
     return report.same_bytes is True and sha256_file(str(tmp_path / "bone.wav")) == report.sha256
 
 
-def test_a_list_tells_what_each_was(catalog: Catalog, tmp_path: Path) -> None:
+def test_the_list_describes_each_rendering(catalog: Catalog, tmp_path: Path) -> None:
     save_song(catalog, "Bone", ["epoch:1.."], {"ordering": "epoch-"})
     render(catalog, "Bone", tmp_path / "bone.flac")
     first, second = renderings(catalog, "Bone")
@@ -84,7 +63,9 @@ def test_a_list_tells_what_each_was(catalog: Catalog, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "change", ["order", "query", "rejected", "new clips", "settings", "renamed", "retrimmed"]
 )
-def test_it_comes_again_whatever_the_song_is_now(catalog: Catalog, tmp_path: Path, change: str) -> None:
+def test_a_rendering_is_reproduced_after_the_song_changed(
+    catalog: Catalog, tmp_path: Path, change: str
+) -> None:
     if change == "order":
         save_song(catalog, "Bone", None, {"ordering": "shuffle:3"})
     elif change == "query":
@@ -111,7 +92,7 @@ def test_it_comes_again_whatever_the_song_is_now(catalog: Catalog, tmp_path: Pat
     assert len(renderings(catalog, report.song)) == 1
 
 
-def test_it_comes_again_wherever_its_content_lies(catalog: Catalog, tmp_path: Path) -> None:
+def test_a_rendering_is_reproduced_from_moved_files(catalog: Catalog, tmp_path: Path) -> None:
     (tmp_path / "clips").rename(tmp_path / "elsewhere")
     ingest(catalog, [tmp_path / "elsewhere"], SERIAL)
     assert same(again(catalog, tmp_path), tmp_path)
@@ -126,7 +107,7 @@ def test_missing_files_are_named_and_nothing_is_written(catalog: Catalog, tmp_pa
     assert not (tmp_path / "again1.wav").exists()
 
 
-def test_fades_shorter_than_the_setting_are_told_apart(catalog: Catalog, tmp_path: Path) -> None:
+def test_a_rendering_with_fades_longer_than_its_clips_is_reproduced(catalog: Catalog, tmp_path: Path) -> None:
     save_song(catalog, "Bone", None, {"fade": 30.0})  # of all clips, half is faded
     render(catalog, "Bone", tmp_path / "faded.wav")
     save_song(catalog, "Bone", None, {"fade": 0.0})
@@ -135,8 +116,8 @@ def test_fades_shorter_than_the_setting_are_told_apart(catalog: Catalog, tmp_pat
     assert report.sha256 == sha256_file(str(tmp_path / "faded.wav"))
 
 
-def test_other_bytes_are_said_with_the_largest_difference(catalog: Catalog, tmp_path: Path) -> None:
-    """As if another library had made the first one: its file and its hash are changed alike."""
+def test_other_bytes_are_reported_with_the_largest_difference(catalog: Catalog, tmp_path: Path) -> None:
+    """The first file and its stored digest are changed, as if another version of a library had written it."""
     file = tmp_path / "bone.wav"
     samples, rate = soundfile.read(file, dtype="int16", always_2d=True)
     samples[1_000] += 8
@@ -152,7 +133,7 @@ def test_other_bytes_are_said_with_the_largest_difference(catalog: Catalog, tmp_
     assert render(catalog, "Bone", file, rendering=1).largest_difference is None
 
 
-def test_a_dry_run_and_a_default_name(
+def test_a_rendering_is_written_to_its_name_and_number_by_default(
     catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -164,139 +145,10 @@ def test_a_dry_run_and_a_default_name(
     assert same(made, tmp_path)
 
 
-def test_what_is_not_there_or_another_form_is_refused(catalog: Catalog, tmp_path: Path) -> None:
+def test_an_unknown_rendering_song_or_another_format_is_refused(catalog: Catalog, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"no rendering 7; `thresher song renderings"):
         again(catalog, tmp_path, 7)
     with pytest.raises(UsageError, match=r"rendering 1 is WAV; give -o FILE\.wav"):
         render(catalog, "Bone", tmp_path / "again.flac", rendering=1)
     with pytest.raises(NotFoundError, match="no song named"):
         renderings(catalog, "Bony")
-
-
-# -- verified ----------------------------------------------------------------------------------------------
-
-
-def test_a_rendering_that_is_as_it_was(catalog: Catalog, tmp_path: Path) -> None:
-    report = verify_song(catalog, "Bone")
-    assert report.is_sound
-    assert (report.number, report.clips, report.path, report.file) == (1, 5, "bone.wav", "unchanged")
-    (tmp_path / "clips").rename(tmp_path / "elsewhere")
-    ingest(catalog, [tmp_path / "elsewhere"], SERIAL)
-    rename_song(catalog, "Bone", "Marrow")
-    assert verify_song(catalog, "Marrow", 1).is_sound
-
-
-@pytest.mark.parametrize("touched", ["source gone", "source changed", "file gone", "file changed"])
-def test_what_became_of_files_is_told(catalog: Catalog, tmp_path: Path, touched: str) -> None:
-    what, how = touched.split()
-    path = tmp_path / ("bone.wav" if what == "file" else "clips/run_epoch_3_0.wav")
-    if how == "gone":
-        path.unlink()
-    else:  # as large as before, and as old: only its content tells
-        before = path.stat()
-        path.write_bytes(path.read_bytes()[:-1] + b"?")
-        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    report = verify_song(catalog, "Bone")
-    assert not report.is_sound
-    expected = {
-        "source gone": (("clips/run_epoch_3_0.wav",), (), "unchanged"),
-        "source changed": ((), ("clips/run_epoch_3_0.wav",), "unchanged"),
-        "file gone": ((), (), "missing"),
-        "file changed": ((), (), "changed"),
-    }
-    assert (report.missing, report.changed, report.file) == expected[touched]
-    assert report.faults == ()
-
-
-@pytest.mark.parametrize(
-    ("damage", "fault"),
-    [
-        (
-            delete(rendering_clip).where(rendering_clip.c.position == 2),
-            "does not lie at the end of the one before",
-        ),
-        (delete(rendering_clip).where(rendering_clip.c.position == 4), "frames long, and its file"),
-        (delete(rendering_clip), "lists no clip"),
-        (update(rendering_clip).values(gain=0.5), "digest is that of other clips, gains or settings"),
-        (update(rendering_clip).values(end_frame=rendering_clip.c.end_frame - 9), "do not fit their spans"),
-        (update(rendering).values(query="epoch:7"), "digest"),
-    ],
-)
-def test_an_account_that_does_not_add_up(catalog: Catalog, damage: Any, fault: str) -> None:
-    with catalog.writing() as connection:
-        connection.execute(damage)
-    report = verify_song(catalog, "Bone")
-    assert not report.is_sound
-    assert any(fault in sentence for sentence in report.faults)
-    assert report.file == "unchanged"
-
-
-def test_what_was_never_rendered_says_how_to(catalog: Catalog) -> None:
-    save_song(catalog, "Skull", [])
-    with pytest.raises(NotFoundError, match='never rendered; `thresher song render "Skull"`'):
-        verify_song(catalog, "Skull")
-
-
-# -- compared ----------------------------------------------------------------------------------------------
-
-
-def test_nothing_changed(catalog: Catalog) -> None:
-    found = difference(catalog, "Bone")
-    assert found.is_none
-    assert (found.number, found.other, found.reasons) == (1, None, {})
-    assert found.seconds[0] == found.seconds[1]
-
-
-def test_every_clip_that_came_or_went_has_its_reason(catalog: Catalog, tmp_path: Path) -> None:
-    """Clips 1 to 5 in order of epochs; 6 comes, 1 is rejected, 2 another epoch's, 3 trimmed anew."""
-    save_song(catalog, "Bone", ["epoch:..8"])
-    render(catalog, "Bone", tmp_path / "bone.wav")
-    noise = np.random.default_rng(9).normal(scale=0.1, size=4 * RATE)
-    soundfile.write(tmp_path / "clips" / "run_epoch_8_0.wav", noise, RATE)
-    ingest(catalog, [tmp_path / "clips"], SERIAL)
-    judging.reject(catalog, ["1"])
-    judging.modify(catalog, ["2"], {"epoch": "90"})
-    with catalog.writing() as connection:
-        connection.execute(update(clip).where(clip.c.id == 3).values(start_frame=clip.c.start_frame + 441))
-    found = difference(catalog, "Bone", 2)
-    assert (found.new, found.gone, found.moved, found.retrimmed) == ((6,), (1, 2), (), (3,))
-    assert found.reasons == {
-        6: "ingested since",
-        1: "rejected",
-        2: "no longer matches the query",
-        3: "re-analysed, with another span",
-    }
-    assert found.seconds == pytest.approx((18.3, 18.3 + 4 - 4 - 3.5 - 0.02), abs=0.01)
-    assert difference(catalog, "Bone", 1, 2).settings == ("the query, which is in the file's tags, changed",)
-
-
-def test_an_edited_query_and_limits_are_reasons(catalog: Catalog, tmp_path: Path) -> None:
-    save_song(catalog, "Bone", ["epoch:2.."], {"clips": 2})
-    render(catalog, "Bone", tmp_path / "two.wav")
-    now = difference(catalog, "Bone", 1)
-    assert now.reasons == {
-        1: "the query changed",
-        2: "the query changed",
-        5: "beyond the song's limits",
-    }
-    assert difference(catalog, "Bone", 1, 2).gone == now.gone
-    back = difference(catalog, "Bone", 2, 1)
-    assert back.new == now.gone
-    assert set(back.reasons.values()) == {
-        "the query changed",
-        "rated or changed since, or now within the limits",
-    }
-
-
-def test_another_order_moves_clips(catalog: Catalog) -> None:
-    save_song(catalog, "Bone", None, {"ordering": "epoch-"})
-    found = difference(catalog, "Bone")
-    assert len(found.moved) == 4  # one of them may be said to have stayed
-    assert set(found.reasons.values()) == {"the ordering changed"}
-
-
-def test_missing_files_are_a_reason(catalog: Catalog, tmp_path: Path) -> None:
-    (tmp_path / "clips" / "run_epoch_1_0.wav").unlink()
-    ingest(catalog, [tmp_path / "clips"], SERIAL)
-    render(catalog, "Bone", tmp_path / "rest.wav", without_missing=True)
-    assert difference(catalog, "Bone", 1, 2).reasons == {2: "its file is missing"}

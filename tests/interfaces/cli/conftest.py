@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
-from tests.support import RATE, riff, run_process
+from tests.support import RATE, Command, WriteClip, copy_folder, riff, run_command, run_process
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +33,37 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert "8 new" in done.stdout
     assert "15 comparisons" in done.stdout
     return folder
+
+
+@pytest.fixture(scope="session")
+def song_template(tmp_path_factory: pytest.TempPathFactory, write_clip: WriteClip) -> Path:
+    """The folder that `song_command` copies."""
+    folder = tmp_path_factory.mktemp("song")
+    for epoch in range(6):
+        write_clip(folder / "run" / f"run_epoch_{epoch}_0.wav", epoch)
+    for line in (
+        ["init"],
+        ["ingest", "run", "--jobs", "1"],
+        ["song", "save", "Bone", "epoch:1..", "--order", "epoch+"],
+    ):
+        assert run_command(*line, cwd=folder).returncode == 0
+    return folder
+
+
+@pytest.fixture
+def song_command(command: Command, song_template: Path, tmp_path: Path) -> Command:
+    """Run a command in a folder with a catalog of six clips and the song "Bone" of the last five."""
+    copy_folder(song_template, tmp_path)
+    return command
+
+
+@pytest.fixture
+def song_json(song_command: Command) -> Callable[..., Any]:
+    """Run a command as `song_command` does, and return the JSON that it prints."""
+
+    def run(*arguments: str) -> Any:
+        code, out, err = song_command(*arguments, "--json")
+        assert code == 0, err
+        return json.loads(out)
+
+    return run

@@ -1,4 +1,4 @@
-"""Dither: the error of rounding does not depend on the signal, and the noise not on how the song was divided."""
+"""Dither: the rounding error does not depend on the signal, and the noise does not depend on the blocks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STEP = 1 / 32768
 
 
 def rounded(level: float, frames: int = 200_000) -> np.ndarray:
-    """A constant of `level` steps with dither, in steps of 16 bits."""
+    """A constant signal of `level` steps with dither, in steps of 16 bits."""
     y: np.ndarray = Dither(1).process(np.full((frames, 1), level * STEP, np.float32)) / STEP
     steps: np.ndarray = np.rint(y)
     return steps
@@ -27,7 +27,7 @@ def test_mean_and_variance_of_the_error_are_the_same_at_every_level(level: float
     assert error.var() == pytest.approx(0.25, abs=0.01)
 
 
-def test_what_is_smaller_than_a_step_survives() -> None:
+def test_a_signal_smaller_than_a_step_is_preserved() -> None:
     time = np.arange(160_000) / 16_000
     tone = 0.3 * np.sin(2 * np.pi * 500 * time)
     dithered = Dither(1).process((tone * STEP).astype(np.float32)[:, np.newaxis])

@@ -1,4 +1,4 @@
-"""The limiter: nothing above the ceiling, nothing else changed, whatever the blocks."""
+"""The limiter: nothing exceeds the ceiling, other samples stay unchanged, and blocks do not matter."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def limiter_and_output(
 
 
 def signal(kind: str, frames: int, channels: int, seed: int, peak: float) -> Signal:
-    """A signal of this absolute sample peak; the second channel is the quieter one."""
+    """A signal with this absolute sample peak; the second channel is quieter."""
     rng = np.random.default_rng(seed)
     index = np.arange(frames)
     phase = index * rng.uniform(0.001, 0.45) + rng.uniform(0, 1)
@@ -82,7 +82,7 @@ def test_below_the_ceiling_nothing_changes(is_true: bool, below: float, channels
 
 
 @pytest.mark.parametrize("is_true", [False, True])
-def test_around_a_peak_no_more_than_40_ms_change(is_true: bool) -> None:
+def test_a_peak_changes_at_most_40_ms_around_it(is_true: bool) -> None:
     y = signal("noise", 60_000, 2, 1, 0.4)
     y[30_000] = 2.0
     output = limited(y, is_true=is_true)
@@ -151,13 +151,13 @@ HIDDEN_PEAKS: dict[str, Callable[[NDArray[np.int64]], NDArray[np.float64]]] = {
 
 
 @pytest.mark.parametrize("name", HIDDEN_PEAKS)
-def test_peaks_between_samples_are_held(name: str) -> None:
+def test_peaks_between_samples_are_limited(name: str) -> None:
     y = HIDDEN_PEAKS[name](np.arange(30_000))[:, np.newaxis].astype(np.float32)
     assert measured_elsewhere(y) > 1.05
     assert 0.9 < measured_elsewhere(limited(y, is_true=True)) <= 1
 
 
-def test_music_of_no_highest_frequencies_comes_near_its_ceiling() -> None:
+def test_music_without_the_highest_frequencies_comes_close_to_the_ceiling() -> None:
     rng = np.random.default_rng(0)
     y = sosfilt(butter(4, 0.5, output="sos"), rng.normal(0, 1, (60_000, 2)), axis=0)
     output = limited((y / np.abs(y).max() * 2).astype(np.float32), is_true=True)
@@ -174,33 +174,33 @@ def test_the_true_peak_of_a_tone_is_its_amplitude(frequency: float) -> None:
     assert 0.7 * math.cos(np.pi * frequency / 8) - 1e-3 < true_peak(block) < 0.7 + 1e-3
 
 
-def test_the_true_peak_of_nothing_and_of_one_sample() -> None:
+def test_the_true_peak_of_no_sample_and_of_one_sample() -> None:
     assert true_peak(np.zeros((0, 2), np.float32)) == 0
     assert true_peak(np.full((1, 1), -0.5, np.float32)) == 0.5
 
 
-def test_the_true_peak_lies_anywhere_in_a_long_block() -> None:
+def test_the_true_peak_is_found_anywhere_in_a_long_block() -> None:
     for position in (0, 2046, 2047, 2048, 4999):
         y = np.zeros((5001, 1), np.float32)
         y[position : position + 2] = 0.5
         assert true_peak(y) == pytest.approx(0.64, abs=0.01)  # 4 / π of a half, less the window
 
 
-def test_points_are_made_near_loud_samples_only_and_still_hold_all_others() -> None:
+def test_points_are_interpolated_only_near_loud_samples_and_bound_all_others() -> None:
     for seed in range(5):
         output = limited(signal("noise", 40_000, 2, seed, 3.0), is_true=True)
         assert true_peak(output) <= 10 ** (-MARGIN / 20) + 1e-3
 
 
-def test_a_peak_between_two_samples_is_that_of_both() -> None:
+def test_a_peak_between_two_samples_belongs_to_both() -> None:
     y = np.zeros((20_000, 1), np.float32)
     y[9000:9002] = 0.9
     limiter, _ = limiter_and_output(y, is_true=True)
     assert [(start, end) for start, end, _ in limiter.reductions] == [(9000 - 2 * REACH, 9002 + 2 * REACH)]
 
 
-def test_where_the_loud_samples_lie_in_the_file_changes_nothing() -> None:
-    """The peak where the signs meet is far above the ceiling, but next to no loud sample."""
+def test_the_position_of_loud_samples_in_the_file_does_not_matter() -> None:
+    """The peak at the change of sign is far above the ceiling, but not next to a loud sample."""
     y = np.zeros((30_000, 1), np.float32)
     y[9000:9040, 0] = 0.45 * (-1.0) ** np.arange(40)
     y[9020:9040] *= -1
@@ -224,7 +224,7 @@ def test_where_the_loud_samples_lie_in_the_file_changes_nothing() -> None:
     st.integers(0, 2**32 - 1),
 )
 @settings(deadline=None, max_examples=40)
-def test_the_division_into_blocks_changes_nothing(
+def test_the_division_into_blocks_does_not_matter(
     kind: str, is_true: bool, channels: int, frames: int, sizes: list[int], seed: int
 ) -> None:
     y = signal(kind, frames, channels, seed, 1.5)
@@ -234,7 +234,7 @@ def test_the_division_into_blocks_changes_nothing(
     assert parts[0].reductions == whole[0].reductions
 
 
-def test_what_comes_out_early_may_be_changed_by_its_owner() -> None:
+def test_an_output_block_can_be_modified_without_affecting_later_ones() -> None:
     y = signal("noise", 4 * CHUNK_FRAMES, 1, 1, 2.0)
     limiter = Limiter(SR, 1, 1.0, true_peak=False)
     pieces = []
@@ -246,7 +246,7 @@ def test_what_comes_out_early_may_be_changed_by_its_owner() -> None:
     np.testing.assert_array_equal(np.concatenate(pieces), limited(y))
 
 
-def test_after_the_last_block_there_is_none() -> None:
+def test_a_block_after_the_last_one_is_refused() -> None:
     limiter = Limiter(SR, 1, 1.0, true_peak=False)
     limiter.process(np.zeros((10, 1), np.float32), last=True)
     with pytest.raises(ValueError, match="last block"):
@@ -283,8 +283,8 @@ def test_the_gain_has_no_jumps_and_no_corners(is_true: bool) -> None:
     assert np.abs(np.diff(gain, n=2)).max() <= 1.1 * np.pi / 2 * depth / REACH**2 + 2 * rounding
 
 
-def test_a_loud_passage_makes_no_click() -> None:
-    """The slope of a limited tone is that of the tone, but for what the gain's own slope adds."""
+def test_a_loud_passage_does_not_click() -> None:
+    """The slope of a limited tone is at most that of the tone plus that of the gain."""
     y = np.sin(2 * np.pi * 200 / SR * np.arange(60_000))[:, np.newaxis].astype(np.float32)
     y[22_050:44_100] *= 2  # from one zero of the tone to another
     change = np.abs(np.diff(limited(y), axis=0)).max()
@@ -292,7 +292,7 @@ def test_a_loud_passage_makes_no_click() -> None:
 
 
 @pytest.mark.parametrize("frequency", [26, 50, 440])
-def test_a_steady_tone_only_gets_quieter(frequency: int) -> None:
+def test_a_steady_tone_is_turned_down_without_distortion(frequency: int) -> None:
     y = 2 * np.sin(2 * np.pi * frequency / SR * np.arange(SR))[:, np.newaxis].astype(np.float32)
     middle = slice(10_000, 30_000)
     np.testing.assert_allclose(limited(y)[middle], y[middle] / 2, atol=1e-4)
@@ -308,12 +308,12 @@ def test_channels_have_the_same_gain() -> None:
         np.testing.assert_allclose(output[:, 1] / output[:, 0], y[:, 1] / y[:, 0], rtol=3e-7)
 
 
-def test_the_louder_channel_decides_whichever_it_is() -> None:
+def test_the_louder_channel_decides_in_either_order() -> None:
     y = signal("noise", 40_000, 2, 5, 2.0)
     np.testing.assert_array_equal(limited(y)[:, ::-1], limited(np.ascontiguousarray(y[:, ::-1])))
 
 
-def test_modest_overs_cost_little_loudness() -> None:
+def test_small_overshoots_cost_little_loudness() -> None:
     y = np.random.default_rng(0).normal(0, 0.25, (4 * SR, 2)).astype(np.float32)
     meters = LoudnessMeter(SR, 2), LoudnessMeter(SR, 2)
     for meter, signal_of in zip(meters, (y, limited(y)), strict=True):
@@ -328,7 +328,7 @@ def test_modest_overs_cost_little_loudness() -> None:
 # Reductions
 
 
-def test_reductions_say_where_and_how_much() -> None:
+def test_reductions_have_their_position_and_depth() -> None:
     y = np.full((10 * CHUNK_FRAMES, 2), 0.1, np.float32)
     y[10_000, 0] = -2.0
     y[11_000, 1] = 1.25  # both dips overlap
@@ -349,7 +349,7 @@ def test_reductions_say_where_and_how_much() -> None:
     np.testing.assert_array_equal(output[~is_reduced], y[~is_reduced])
 
 
-def test_one_stretch_over_many_chunks_is_one() -> None:
+def test_a_stretch_across_chunks_is_reported_once() -> None:
     y = signal("noise", 5 * CHUNK_FRAMES, 1, 0, 2.0)
     limiter, _ = limiter_and_output(y, sizes=(1000,))
     assert len(limiter.reductions) == 1
@@ -365,7 +365,7 @@ def test_one_stretch_over_many_chunks_is_one() -> None:
     ("sr", "channels", "ceiling"),
     [(0, 1, 1.0), (SR, 0, 1.0), (SR, 1, 0.0), (SR, 1, -1.0), (SR, 1, math.inf), (SR, 1, math.nan)],
 )
-def test_limiters_that_cannot_be(sr: int, channels: int, ceiling: float) -> None:
+def test_an_invalid_rate_channel_count_or_ceiling_is_refused(sr: int, channels: int, ceiling: float) -> None:
     with pytest.raises(ValueError, match=r"limited|ceiling"):
         Limiter(sr, channels, ceiling, true_peak=False)
 

@@ -1,4 +1,4 @@
-"""Channels, gain and fades: what each does to arrays, whatever the blocks."""
+"""Channels, gains, fades and joining, for blocks of any size."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ def divided(block: NDArray[np.float32], sizes: list[int]) -> list[NDArray[np.flo
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_as_many_channels_out_as_in_is_the_block_itself(channels: int) -> None:
+def test_an_equal_number_of_channels_returns_the_block_itself(channels: int) -> None:
     block = noise(10, channels)
     assert downmix(block, channels, None) is block
 
 
-def test_mono_on_both_sides() -> None:
+def test_a_mono_block_is_copied_to_both_sides() -> None:
     block = noise(10, 1)
     np.testing.assert_array_equal(downmix(block, 2, None), np.repeat(block, 2, axis=1))
 
 
 @pytest.mark.parametrize("channels", [2, 3, 6, 11])
-def test_mono_is_the_mean(channels: int) -> None:
+def test_a_mono_downmix_is_the_mean_of_all_channels(channels: int) -> None:
     block = noise(100, channels)
     mono = downmix(block, 1, None)
     assert mono.shape == (100, 1)
@@ -58,12 +58,12 @@ def test_mono_is_the_mean(channels: int) -> None:
     np.testing.assert_allclose(mono[:, 0], block.astype(np.float64).mean(axis=1), atol=1e-6)
 
 
-def test_mono_of_equal_channels_is_the_channel() -> None:
+def test_a_mono_downmix_of_equal_channels_is_the_channel() -> None:
     block = noise(100, 1)
     np.testing.assert_array_equal(downmix(np.repeat(block, 2, axis=1), 1, None), block)
 
 
-def test_mono_by_one_channel_where_the_mean_cancels() -> None:
+def test_a_mono_downmix_uses_the_given_channel() -> None:
     block = noise(100, 1)
     opposed = np.concatenate([block, -block], axis=1)
     assert not downmix(opposed, 1, None).any()
@@ -85,13 +85,13 @@ C = math.sqrt(0.5)
         (9, (1,) * 9),
     ],
 )
-def test_stereo_of_each_channel_alone(channels: int, left: tuple[float, ...]) -> None:
+def test_each_channel_has_its_weights_in_a_stereo_downmix(channels: int, left: tuple[float, ...]) -> None:
     impulses = np.eye(channels, dtype=np.float32)
     np.testing.assert_allclose(downmix(impulses, 2, None)[:, 0], np.array(left) / sum(left), atol=1e-6)
 
 
 @pytest.mark.parametrize("channels", range(3, 9))
-def test_the_sides_mirror_each_other(channels: int) -> None:
+def test_the_weights_of_left_and_right_are_mirrored(channels: int) -> None:
     left, right = stereo_coefficients(channels)
     assert sorted(left) == sorted(right)
     assert left[0] == right[1]
@@ -105,7 +105,9 @@ def test_no_side_exceeds_the_loudest_channel(channels: int) -> None:
 
 
 @pytest.mark.parametrize(("channels_out", "mono_channel"), [(0, None), (3, None), (1, 2), (1, -1)])
-def test_channels_that_are_not_there_are_refused(channels_out: int, mono_channel: int | None) -> None:
+def test_an_invalid_number_of_channels_or_channel_is_refused(
+    channels_out: int, mono_channel: int | None
+) -> None:
     with pytest.raises(ValueError, match=r"channel"):
         downmix(noise(4, 2), channels_out, mono_channel)
 
@@ -113,12 +115,12 @@ def test_channels_that_are_not_there_are_refused(channels_out: int, mono_channel
 # Fades and gain
 
 
-def test_no_fade_is_the_block_itself() -> None:
+def test_a_clip_without_fades_returns_the_block_itself() -> None:
     block = noise(10, 2)
     assert fade_edges(block, 0, 10, Fade(0), Fade(0)) is block
 
 
-def test_the_middle_of_a_clip_is_the_block_itself() -> None:
+def test_a_block_outside_the_fades_is_returned_itself() -> None:
     block = noise(10, 2)
     assert fade_edges(block, 50, 100, Fade(50), Fade(40)) is block
 
@@ -130,7 +132,7 @@ def test_a_fade_is_a_raised_cosine() -> None:
     np.testing.assert_allclose(faded, np.concatenate([rising, np.ones(40), falling]), atol=1e-6)
 
 
-def test_fade_out_is_fade_in_backwards() -> None:
+def test_a_fade_out_is_a_reversed_fade_in() -> None:
     ones = np.ones((64, 1), np.float32)
     np.testing.assert_array_equal(
         fade_edges(ones, 0, 64, Fade(48), Fade(0))[::-1], fade_edges(ones, 0, 64, Fade(0), Fade(48))
@@ -143,7 +145,7 @@ def test_fades_of_equal_length_add_up_to_one() -> None:
     np.testing.assert_allclose(both, 1, atol=1e-6)
 
 
-def test_a_fade_leaves_its_input_alone() -> None:
+def test_a_fade_does_not_modify_its_input() -> None:
     block = noise(10, 2)
     before = block.copy()
     fade_edges(block, 0, 10, Fade(5), Fade(5))
@@ -176,7 +178,7 @@ def test_a_block_outside_its_clip_is_refused(position: int, fade_in: int, fade_o
         fade_edges(noise(10, 1), position, 100, Fade(fade_in), Fade(fade_out))
 
 
-def test_a_crossfade_is_the_root_of_a_fade() -> None:
+def test_a_crossfade_is_the_square_root_of_a_fade() -> None:
     ones = np.ones((64, 1), np.float32)
     alone, shared = (fade_edges(ones, 0, 64, Fade(64, is_crossfade=kind), Fade(0)) for kind in (False, True))
     np.testing.assert_allclose(shared, np.sqrt(alone), atol=1e-6)
@@ -194,7 +196,7 @@ def test_the_powers_of_a_crossfade_add_up_to_one() -> None:
 
 @st.composite
 def timelines(draw: st.DrawFn) -> list[tuple[int, int]]:
-    """Spans of which at most two overlap at a time."""
+    """Spans, at most two of which overlap at a time."""
     spans: list[tuple[int, int]] = []
     for _ in range(draw(st.integers(1, 6))):
         earliest = max(spans[-1][0], spans[-2][1] if len(spans) > 1 else 0) if spans else 0
@@ -206,7 +208,7 @@ def timelines(draw: st.DrawFn) -> list[tuple[int, int]]:
 
 @settings(max_examples=200, deadline=None)
 @given(spans=timelines(), sizes=st.lists(st.integers(1, 40), min_size=1, max_size=4))
-def test_what_lies_on_a_timeline_is_added(spans: list[tuple[int, int]], sizes: list[int]) -> None:
+def test_overlapping_clips_on_a_timeline_are_added(spans: list[tuple[int, int]], sizes: list[int]) -> None:
     clips = [noise(end - start, 2, seed=number) for number, (start, end) in enumerate(spans)]
     expected = np.zeros((spans[-1][1], 2), np.float32)
     for (start, end), clip in zip(spans, clips, strict=True):
@@ -215,16 +217,16 @@ def test_what_lies_on_a_timeline_is_added(spans: list[tuple[int, int]], sizes: l
     np.testing.assert_array_equal(np.concatenate(joined), expected)
 
 
-def test_clips_end_to_end_pass_as_they_are() -> None:
+def test_clips_end_to_end_pass_unchanged() -> None:
     clips = [np.arange(6, dtype=np.int16).reshape(3, 2), np.ones((2, 2), np.int16)]
-    joined = list(join([(0, 3), (3, 5)], ([clip] for clip in clips), 2))  # type: ignore[list-item]  # 16 bits pass, too
+    joined = list(join([(0, 3), (3, 5)], ([clip] for clip in clips), 2))  # type: ignore[list-item]  # 16-bit blocks pass, too
     assert [block.dtype for block in joined if len(block)] == [np.int16, np.int16]
     np.testing.assert_array_equal(
         np.concatenate([block for block in joined if len(block)]), np.concatenate(clips)
     )
 
 
-def test_of_a_clip_no_more_is_held_back_than_the_next_one_overlaps() -> None:
+def test_only_the_overlap_with_the_next_clip_is_held_back() -> None:
     def blocks(count: int) -> Iterator[NDArray[np.float32]]:
         for number in range(count):
             taken.append(number)
@@ -239,11 +241,11 @@ def test_of_a_clip_no_more_is_held_back_than_the_next_one_overlaps() -> None:
 @pytest.mark.parametrize(
     ("peak", "gain"), [(0.0, 1.0), (0.5, 1.0), (1.0, 1.0), (1.125, 1 / 1.125), (1.25, 0.8), (4.0, 0.25)]
 )
-def test_peak_gain(peak: float, gain: float) -> None:
+def test_the_gain_brings_a_peak_above_full_scale_to_full_scale(peak: float, gain: float) -> None:
     assert peak_gain(peak) == gain
 
 
 @pytest.mark.parametrize("peak", [-0.1, math.nan, math.inf])
-def test_what_is_no_peak_is_refused(peak: float) -> None:
+def test_an_invalid_peak_is_refused(peak: float) -> None:
     with pytest.raises(ValueError, match="not a peak"):
         peak_gain(peak)

@@ -1,4 +1,4 @@
-"""Sample rates: exact lengths, whatever the blocks, and the sound of a tone."""
+"""Sample rates: exact lengths for blocks of any size, and the frequency and level of tones."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def resampled(block: NDArray[np.float32], sr_in: int, sr_out: int, sizes: list[i
     ("frames", "sr_in", "sr_out", "expected"),
     [(0, 1, 9, 0), (1, 2, 1, 1), (1, 3, 1, 0), (3, 2, 1, 2), (16000, 16000, 44100, 44100), (7, 5, 5, 7)],
 )
-def test_resampled_frames(frames: int, sr_in: int, sr_out: int, expected: int) -> None:
+def test_the_number_of_frames_is_rounded_half_up(frames: int, sr_in: int, sr_out: int, expected: int) -> None:
     assert resampled_frames(frames, sr_in, sr_out) == expected
 
 
@@ -68,7 +68,7 @@ def test_length_is_exact_and_blocks_do_not_matter(
 
 
 @pytest.mark.parametrize(("frames", "expected"), [(80, 74), (240, 221), (50000, 45938), (1, 1)])
-def test_half_a_frame_more_than_soxr_gives_is_filled(frames: int, expected: int) -> None:
+def test_a_frame_that_soxr_does_not_return_is_filled(frames: int, expected: int) -> None:
     assert len(resampled(noise(frames, 1), 48000, 44100, [1000])) == expected
 
 
@@ -82,12 +82,12 @@ def test_a_sine_keeps_its_frequency_and_level(sr_in: int, sr_out: int) -> None:
     np.testing.assert_allclose(result[inner], expected[inner], atol=1e-4)
 
 
-def test_what_the_new_rate_cannot_hold_is_gone() -> None:
+def test_frequencies_above_half_the_new_rate_are_removed() -> None:
     result = resampled(sine(44100, 12000, 44100), 44100, 16000, [4096])
     assert np.abs(result[1600:-1600]).max() < 1e-4
 
 
-def test_nothing_comes_after_the_last_block() -> None:
+def test_a_block_after_the_last_one_is_refused() -> None:
     resampler = Resampler(16000, 8000, 1)
     resampler.process(noise(10, 1), last=True)
     with pytest.raises(ValueError, match="last block"):

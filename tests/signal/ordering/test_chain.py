@@ -1,4 +1,4 @@
-"""`chain` against every order there is of few clips; what it promises of many."""
+"""`chain`: compared with all orders of few clips; properties for many clips."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def total(scores: Scores, order: NDArray[np.int64]) -> float:
 
 @st.composite
 def scored_clips(draw: st.DrawFn, most: int = 24) -> tuple[Scores, NDArray[np.int64]]:
-    """Few distinct scores (many exact ties) or all distinct, some pairs and some rows without any."""
+    """Scores that are few distinct values (many ties) or all distinct, with some pairs and rows without scores."""
     count = draw(st.integers(0, most))
     levels = draw(st.sampled_from([1, 2, 6, 10**6]))
     generator = np.random.default_rng(draw(st.integers(0, 2**32)))
@@ -54,7 +54,7 @@ def scored_clips(draw: st.DrawFn, most: int = 24) -> tuple[Scores, NDArray[np.in
 
 @given(scored_clips(), st.data())
 @settings(max_examples=150, deadline=None)
-def test_a_chain_loses_no_clip_and_keeps_its_pins(
+def test_a_chain_contains_every_clip_and_keeps_its_ends(
     clips: tuple[Scores, NDArray[np.int64]], data: st.DataObject
 ) -> None:
     scores, ids = clips
@@ -98,7 +98,7 @@ def best_of_all(scores: Scores, start: int | None, end: int | None) -> float:
 
 
 @pytest.mark.parametrize(("start", "end"), [(None, None), (3, None), (None, 0), (2, 5), (5, 2)])
-def test_few_clips_have_the_best_chain_there_is(start: int | None, end: int | None) -> None:
+def test_a_chain_of_few_clips_is_the_best_of_all_orders(start: int | None, end: int | None) -> None:
     for seed in range(10):
         scores = symmetric(np.random.default_rng(seed).random((6, 6)))
         order = chain(scores, np.arange(6), start, end)
@@ -120,7 +120,7 @@ def test_the_search_finds_the_best_chain_of_few_clips(
     assert sum(share > 1 - 1e-6 for share in shares) >= 36
 
 
-def test_the_search_finds_a_line_hidden_in_the_listing() -> None:
+def test_the_search_restores_the_order_of_points_on_a_line() -> None:
     where = np.random.default_rng(1).permutation(120)
     scores = (1 / (1 + np.abs(np.subtract.outer(where, where)))).astype(np.float32)
     found = where[chain(scores, np.arange(120))].tolist()
@@ -151,7 +151,7 @@ def test_another_process_finds_the_same_chain() -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("damaged", ["*.nbi", "*.nbc", "*settle*"])
-def test_a_damaged_cache_is_worth_no_failure(tmp_path: Path, damaged: str) -> None:
+def test_a_damaged_cache_does_not_stop_the_search(tmp_path: Path, damaged: str) -> None:
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "import numpy as np; from test_chain import alike, chain\n"
@@ -171,7 +171,7 @@ def test_a_damaged_cache_is_worth_no_failure(tmp_path: Path, damaged: str) -> No
     assert subprocess.check_output(command, text=True, env=environment) == whole
 
 
-def test_a_sum_never_falls_below_that_of_the_greedy_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sum_is_never_below_that_of_the_greedy_start(monkeypatch: pytest.MonkeyPatch) -> None:
     scores = alike(100, 9)
     found = total(scores, chain(scores, np.arange(100)))
     monkeypatch.setattr(chain_kernels, "improve", lambda *_: None)
@@ -200,7 +200,7 @@ def test_known_chains(rows: list[list[float]], ids: list[int], expected: list[in
 
 
 @pytest.mark.parametrize("score", [0.0, 0.5, -1.0, NAN])
-def test_all_equal_is_a_chain_too(score: float) -> None:
+def test_clips_with_equal_scores_have_a_chain(score: float) -> None:
     order = chain(np.full((30, 30), score, np.float32), np.arange(30))
     assert sorted(order.tolist()) == list(range(30))
 
@@ -218,7 +218,7 @@ def test_all_equal_is_a_chain_too(score: float) -> None:
         (np.array([[1, np.inf], [np.inf, 1]]), [1, 2], {}, "inf"),
     ],
 )
-def test_chain_refuses_what_makes_no_sense(
+def test_chain_refuses_invalid_scores_ids_and_ends(
     scores: Scores, ids: list[int], pins: dict[str, int], shown: str
 ) -> None:
     with pytest.raises(ValueError, match=shown):

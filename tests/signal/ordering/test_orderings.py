@@ -49,7 +49,7 @@ def test_orderings_as_text(text: str, ordering: Ordering) -> None:
         ("pairs:1", "pairs"),
     ],
 )
-def test_what_is_no_ordering_is_refused_with_those_that_are(text: str, hint: str) -> None:
+def test_an_unknown_ordering_is_refused_with_the_known_ones(text: str, hint: str) -> None:
     with pytest.raises(UsageError, match=hint) as refused:
         parse_ordering(text)
     assert "pairs, chain, shuffle:SEED, FIELD+, FIELD-" in str(refused.value)
@@ -66,5 +66,5 @@ def test_what_is_no_ordering_is_refused_with_those_that_are(text: str, hint: str
     )
 )
 @settings(max_examples=80, deadline=None)
-def test_orderings_come_back_from_their_text(ordering: Ordering) -> None:
+def test_an_ordering_is_restored_from_its_text(ordering: Ordering) -> None:
     assert parse_ordering(str(ordering)) == ordering

@@ -1,4 +1,4 @@
-"""`pairs` against a full sort of all pairs, written from the rule."""
+"""`pairs`: compared with a full sort of all pairs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Scores = NDArray[np.float32]
 
 
 def oracle_pairs(scores: Scores, ids: NDArray[np.int64]) -> list[int]:
-    """Sort all scored pairs, take each whose two clips are unused; then the left-over, then the unscored."""
+    """Sort all pairs and take each whose clips are unused; then clips left over, then clips without scores."""
     count = len(ids)
     ranked = sorted(
         (-scores[one, other], ids[one], ids[other], one, other)
@@ -41,7 +41,7 @@ def symmetric(values: NDArray[np.float64] | NDArray[np.bool_]) -> Scores:
 
 @st.composite
 def scored_clips(draw: st.DrawFn) -> tuple[Scores, NDArray[np.int64]]:
-    """Up to 14 clips with few distinct scores (many exact ties), some pairs and some rows without any."""
+    """Up to 14 clips with few distinct scores (many ties), and some pairs and rows without scores."""
     count = draw(st.integers(0, 14))
     levels = draw(st.integers(1, 6))
     generator = np.random.default_rng(draw(st.integers(0, 2**32)))
@@ -59,7 +59,7 @@ def scored_clips(draw: st.DrawFn) -> tuple[Scores, NDArray[np.int64]]:
 
 @given(scored_clips())
 @settings(max_examples=250, deadline=None)
-def test_pairs_are_those_of_the_full_sort(clips: tuple[Scores, NDArray[np.int64]]) -> None:
+def test_pairs_equal_those_of_a_full_sort(clips: tuple[Scores, NDArray[np.int64]]) -> None:
     scores, ids = clips
     untouched = scores.copy()
     order = pairs(scores, ids)
@@ -90,7 +90,7 @@ def test_pairs_do_not_depend_on_how_the_clips_are_listed(
         ([[1, 0.2, 0.3], [0.2, 1, 0.9], [0.3, 0.9, 1]], [1, 2, 3], [2, 3, 1]),
         # Everything equal: by id.
         ([[0.5] * 5] * 5, [50, 40, 30, 20, 10], [10, 20, 30, 40, 50]),
-        # A clip without a score comes behind the odd one, whatever its id.
+        # A clip without a score comes after the odd one, whatever its id.
         ([[1, NAN, NAN], [NAN, 1, NAN], [NAN, NAN, 1]], [3, 1, 2], [1, 2, 3]),
         (
             [[1, NAN, NAN, NAN], [NAN, 1, 0.5, 0.1], [NAN, 0.5, 1, 0.2], [NAN, 0.1, 0.2, 1]],
@@ -107,7 +107,7 @@ def test_known_pairs(rows: list[list[float]], ids: list[int], expected: list[int
     assert given_ids[pairs(scores, given_ids)].tolist() == expected
 
 
-def test_pairs_survive_long_chains_of_best_partners() -> None:
+def test_pairs_are_found_for_long_chains_of_best_partners() -> None:
     count = 301
     near = 1 - np.abs(np.subtract.outer(np.arange(count) ** 1.5, np.arange(count) ** 1.5)) / 1e4
     scores, ids = near.astype(np.float32), np.arange(count)[::-1].astype(np.int64)
@@ -131,12 +131,12 @@ def test_large_ids_keep_their_order() -> None:
         (np.array([[1, 0.5], [NAN, 1]]), [1, 2], "symmetric"),
     ],
 )
-def test_pairs_refuse_what_makes_no_sense(scores: Scores, ids: list[int], shown: str) -> None:
+def test_pairs_refuse_invalid_scores_and_ids(scores: Scores, ids: list[int], shown: str) -> None:
     with pytest.raises(ValueError, match=shown):
         pairs(scores.astype(np.float32), np.array(ids))
 
 
-def test_real_clips_are_paired_as_the_rule_says() -> None:
+def test_pairs_of_real_clips_equal_those_of_a_full_sort() -> None:
     if not NEURAL.is_dir():
         pytest.skip("needs the real clips of ../shared/corpus")
     soundfile = pytest.importorskip("soundfile")

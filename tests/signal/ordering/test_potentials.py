@@ -1,4 +1,4 @@
-"""Potentials: paths keep their order, and the best spanning tree comes nearer to a path."""
+"""Potentials: sums of paths keep their order, and the best spanning tree gets closer to a path."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def scores(count: int, seed: int) -> np.ndarray:
 
 
 @given(st.integers(2, 30), st.integers(0, 99))
-def test_the_tree_is_that_of_a_peer(count: int, seed: int) -> None:
+def test_the_tree_equals_that_of_scipy(count: int, seed: int) -> None:
     found, taken = scores(count, seed), np.random.default_rng(seed).normal(size=count)
     branches, total = best_tree(found, taken)
     levelled = found.astype(np.float64) - taken - taken[:, None]
-    least = minimum_spanning_tree(levelled.max() + 1 - levelled)  # no edge weighs 0, which is none to scipy
+    least = minimum_spanning_tree(levelled.max() + 1 - levelled)  # scipy treats a weight of 0 as no edge
     assert total == pytest.approx((count - 1) * (levelled.max() + 1) - least.sum())
     np.testing.assert_array_equal(branches, np.bincount(np.concatenate(least.nonzero()), minlength=count))
 
 
 @given(st.integers(1, 40), st.integers(0, 99))
-def test_every_path_loses_the_same(count: int, seed: int) -> None:
+def test_potentials_lower_the_sums_of_all_paths_equally(count: int, seed: int) -> None:
     transitions = np.zeros((count + 1, count + 1), np.float32)
     transitions[:-1, :-1] = scores(count, seed)
     np.fill_diagonal(transitions, 0)
@@ -48,7 +48,7 @@ def test_every_path_loses_the_same(count: int, seed: int) -> None:
 
 
 @pytest.mark.parametrize("count", [50, 300])
-def test_the_tree_comes_nearer_to_a_path(count: int) -> None:
+def test_potentials_bring_the_tree_closer_to_a_path(count: int) -> None:
     found = scores(count, 1)
     before, high = best_tree(found, np.zeros(count))
     taken = potentials(found)

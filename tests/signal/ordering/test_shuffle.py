@@ -1,4 +1,4 @@
-"""`shuffle` is a permutation, the same for ever, and does not depend on other clips."""
+"""`shuffle`: a permutation that never changes and does not depend on other clips."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHUFFLED_BY_7 = [2, 5, 11, 10, 4, 1, 6, 9, 3, 8, 12, 7]
 SHUFFLED_BY_8 = [9, 8, 6, 10, 2, 4, 1, 3, 7, 5, 12, 11]
 
 
-def test_shuffles_are_the_same_for_ever() -> None:
+def test_shuffles_never_change() -> None:
     ids = np.arange(1, 13)
     assert ids[shuffle(ids, 7)].tolist() == SHUFFLED_BY_7
     assert ids[shuffle(ids, 8)].tolist() == SHUFFLED_BY_8
@@ -21,7 +21,7 @@ def test_shuffles_are_the_same_for_ever() -> None:
 
 @given(ids=ids_strategy, seed=st.integers(-5, 10**18), data=st.data())
 @settings(max_examples=60, deadline=None)
-def test_a_shuffle_loses_nothing_and_keeps_the_others_order(
+def test_a_shuffle_contains_every_clip_and_other_clips_do_not_affect_the_order(
     ids: list[int], seed: int, data: st.DataObject
 ) -> None:
     everything = [ids[position] for position in shuffle(ids, seed)]

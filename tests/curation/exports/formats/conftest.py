@@ -1,4 +1,4 @@
-"""Songs to hand on: one of three clips that has everything, others of any length, and names that break things."""
+"""Songs to export: one of three clips with every feature, songs of any length, and unusual titles and paths."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ SONG = Timeline(
 
 @pytest.fixture(scope="session")
 def folder() -> bytes:
-    """Where the exported file will lie."""
+    """The folder of the exported file."""
     return FOLDER
 
 
@@ -137,7 +137,7 @@ def song() -> Timeline:
 
 @pytest.fixture(scope="session")
 def clips() -> Callable[..., Timeline]:
-    """A song of as many clips as are wanted, each with the same changes or with its own title."""
+    """Make a song of a number of clips, each with the same changes or with a title of its own."""
 
     def make(number: int = 1, titles: list[str] | None = None, **changes: Any) -> Timeline:
         entries = [
@@ -153,11 +153,11 @@ def clips() -> Callable[..., Timeline]:
 
 @pytest.fixture(params=list(NASTY_TEXTS.values()), ids=list(NASTY_TEXTS))
 def nasty_text(request: pytest.FixtureRequest) -> str:
-    """A title that some format cannot hold as it is."""
+    """A title that some format can not express unchanged."""
     return str(request.param)
 
 
 @pytest.fixture(params=list(NASTY_PATHS.values()), ids=list(NASTY_PATHS))
 def nasty_path(request: pytest.FixtureRequest) -> bytes:
-    """A path that some format cannot hold as it is."""
+    """A path that some format can not express unchanged."""
     return bytes(request.param)

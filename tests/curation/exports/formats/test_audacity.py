@@ -1,4 +1,4 @@
-"""Label tracks, read back as a table of tabs."""
+"""Label tracks, read as tables with tabs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def labels(song: Timeline, folder: bytes) -> list[list[str]]:
     return list(csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def test_every_clip_is_a_label(song: Timeline, folder: bytes) -> None:
+def test_each_clip_is_a_label(song: Timeline, folder: bytes) -> None:
     assert labels(song, folder) == [
         ["0.000000", "4.000000", "bone_7"],
         ["3.500000", "8.750000", "bone 12"],
@@ -26,7 +26,7 @@ def test_every_clip_is_a_label(song: Timeline, folder: bytes) -> None:
     ]
 
 
-def test_no_clips_are_no_labels(clips: Callable[..., Timeline], folder: bytes) -> None:
+def test_a_song_without_clips_has_no_labels(clips: Callable[..., Timeline], folder: bytes) -> None:
     assert FORMATS[".txt"].text(clips(0), folder) == ""
 
 
@@ -52,6 +52,8 @@ def test_a_title_stays_in_its_column(
 
 
 @given(titles=st.lists(st.text(st.characters()), max_size=8))
-def test_a_clip_is_one_line(titles: list[str], clips: Callable[..., Timeline], folder: bytes) -> None:
+def test_any_title_gives_one_line_for_each_clip(
+    titles: list[str], clips: Callable[..., Timeline], folder: bytes
+) -> None:
     song = clips(titles=titles)
     assert [len(row) for row in labels(song, folder)] == [3] * len(titles)

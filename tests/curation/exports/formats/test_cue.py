@@ -1,4 +1,4 @@
-"""Cue sheets, read back by libcue, and by CueParser what libcue leaves out."""
+"""Cue sheets, read by libcue, and by CueParser for what libcue does not read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def by_cueparser(text: str) -> Any:
     return sheet
 
 
-def test_every_clip_is_a_track(song: Timeline, folder: bytes) -> None:
+def test_each_clip_is_a_track(song: Timeline, folder: bytes) -> None:
     assert by_libcue(written(song, folder)) == [
         ("bone_7", "bone", "skeleton.flac", (0, 0, 0)),
         ("bone 12", "bone", "skeleton.flac", (0, 3, 37)),
@@ -49,7 +49,7 @@ def test_every_clip_is_a_track(song: Timeline, folder: bytes) -> None:
     ]
 
 
-def test_the_song_is_its_head(song: Timeline, folder: bytes) -> None:
+def test_the_header_has_the_title_the_comment_and_the_file(song: Timeline, folder: bytes) -> None:
     text = written(song, folder)
     disc = pylibcue.parse_str(text)
     assert (disc.cdtext.title, disc.rem.comment) == ("DOMAINAL SKELETON", "bone, epoch+")
@@ -67,7 +67,7 @@ def test_another_reader_finds_the_same_tracks(song: Timeline, folder: bytes) -> 
     ]
 
 
-def test_each_track_tells_its_clip_and_its_checkpoint(song: Timeline, folder: bytes) -> None:
+def test_each_track_names_its_clip_and_its_checkpoint(song: Timeline, folder: bytes) -> None:
     text = written(song, folder)
     tracks = re.split(r"^ *TRACK ", text, flags=re.MULTILINE)[1:]
     assert [re.findall(r"^ *REM (.*)$", track, re.MULTILINE) for track in tracks] == [
@@ -93,7 +93,9 @@ def test_a_song_without_a_comment_has_no_remark(song: Timeline, folder: bytes) -
         (b"/songs/bone/a\nb.wav", "a b.wav", "WAVE"),
     ],
 )
-def test_the_file_and_its_type(audio: bytes, name: str, kind: str, clips: Clips, folder: bytes) -> None:
+def test_the_header_names_the_file_and_its_type(
+    audio: bytes, name: str, kind: str, clips: Clips, folder: bytes
+) -> None:
     text = written(replace(clips(1), audio=audio), folder)
     sheet = by_cueparser(text)
     assert (sheet.file, sheet.aformat) == (name, kind)
@@ -134,15 +136,15 @@ def test_99_tracks_fit(clips: Clips, folder: bytes) -> None:
     assert numbers == [f"{number:02}" for number in range(1, 100)]
 
 
-def test_100_tracks_do_not(clips: Clips, folder: bytes) -> None:
+def test_100_tracks_are_refused(clips: Clips, folder: bytes) -> None:
     with pytest.raises(UsageError) as raised:
         written(clips(100), folder)
     assert str(raised.value) == (
-        "a cue sheet holds 99 tracks and this song has 100 clips; .txt, .m3u8, .rpp and .json hold more"
+        "a cue sheet can hold 99 tracks, but this song has 100 clips; export it as .txt, .m3u8, .rpp or .json"
     )
 
 
-def test_a_song_of_no_clips_is_a_head_alone(clips: Clips, folder: bytes) -> None:
+def test_a_song_without_clips_has_only_a_header(clips: Clips, folder: bytes) -> None:
     sheet = by_cueparser(written(clips(0), folder))
     assert (sheet.title, sheet.file, sheet.tracks) == ("DOMAINAL SKELETON", "skeleton.flac", [])
 
@@ -173,7 +175,7 @@ def test_text_stays_within_its_quotes(title: str, shown: str, clips: Clips, fold
 
 
 @given(titles=st.lists(st.text(st.characters(), max_size=80), max_size=8))
-def test_a_clip_is_one_track_whatever_its_title(titles: list[str], clips: Clips, folder: bytes) -> None:
+def test_any_title_gives_one_track_for_each_clip(titles: list[str], clips: Clips, folder: bytes) -> None:
     song = clips(titles=titles)
     song = replace(song, entries=tuple(replace(entry, run=entry.title) for entry in song.entries))
     text = written(song, folder)

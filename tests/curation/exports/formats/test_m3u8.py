@@ -1,4 +1,4 @@
-"""Playlists, read back by m3u8; and what is found where a line says it is, as players do it."""
+"""Playlists, read by the package m3u8, and with the rules by which players find files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Clips = Callable[..., Timeline]
 
 
 def read(song: Timeline, folder: bytes) -> tuple[Any, list[str]]:
-    """The playlist, and the tags that m3u8 leaves to others."""
+    """The playlist, and the tags that the package m3u8 does not read."""
     others: list[str] = []
 
     def other(line: str, *_: object) -> bool:
@@ -35,7 +35,7 @@ def read(song: Timeline, folder: bytes) -> tuple[Any, list[str]]:
 
 
 def by_uri(line: str, folder: bytes) -> bytes:
-    """As VLC does it: escape what no URI may hold, resolve it against the folder, take its path."""
+    """The path that VLC opens: the line with invalid characters escaped, resolved as a URI in the folder."""
     address = urlsplit(
         urljoin(f"file://{quote_from_bytes(folder)}/", quote(line, safe=":/?#[]@!$&'()*+,;=%"))
     )
@@ -44,13 +44,13 @@ def by_uri(line: str, folder: bytes) -> bytes:
 
 
 def by_path(line: str, folder: bytes) -> bytes:
-    """As mpv does it: a line without a scheme is a path."""
+    """The path that mpv opens: a line without a scheme is a path."""
     if line.startswith("file://"):
         return unquote_to_bytes(line.removeprefix("file://"))
     return os.path.join(folder, line.encode("utf-8"))
 
 
-def test_every_clip_is_a_span_of_its_file(song: Timeline, folder: bytes) -> None:
+def test_each_clip_has_a_line_and_the_span_of_its_file(song: Timeline, folder: bytes) -> None:
     playlist, others = read(song, folder)
     assert [(each.duration, each.title, each.uri) for each in playlist.segments] == [
         (4.0, "bone_7", "clips/7.wav"),
@@ -68,12 +68,12 @@ def test_every_clip_is_a_span_of_its_file(song: Timeline, folder: bytes) -> None
     ]
 
 
-def test_no_clips_are_a_name_alone(clips: Clips, folder: bytes) -> None:
+def test_a_song_without_clips_has_only_its_name(clips: Clips, folder: bytes) -> None:
     playlist, others = read(clips(0), folder)
     assert (list(playlist.segments), others) == ([], ["#PLAYLIST:DOMAINAL SKELETON"])
 
 
-def test_any_path_is_found(nasty_path: bytes, clips: Clips, folder: bytes) -> None:
+def test_players_find_any_path(nasty_path: bytes, clips: Clips, folder: bytes) -> None:
     playlist, _ = read(clips(2, path=nasty_path), folder)
     lines = [each.uri for each in playlist.segments]
     assert [by_uri(line, folder) for line in lines] == [nasty_path] * 2
@@ -93,13 +93,15 @@ def test_any_path_is_found(nasty_path: bytes, clips: Clips, folder: bytes) -> No
         (b"/songs/bone/RTSPtext.wav", "file:///songs/bone/RTSPtext.wav"),
     ],
 )
-def test_a_path_is_plain_where_it_can_be(path: bytes, line: str, clips: Clips, folder: bytes) -> None:
+def test_a_path_is_relative_or_a_uri_if_players_may_misread_it(
+    path: bytes, line: str, clips: Clips, folder: bytes
+) -> None:
     playlist, _ = read(clips(1, path=path), folder)
     assert [each.uri for each in playlist.segments] == [line]
 
 
 @given(name=st.binary(min_size=1, max_size=30).filter(lambda name: not {0, ord("/")} & set(name)))
-def test_any_name_is_found(name: bytes, clips: Clips, folder: bytes) -> None:
+def test_players_find_any_file_name(name: bytes, clips: Clips, folder: bytes) -> None:
     if name in (b".", b".."):
         return
     path = folder + b"/" + name
@@ -127,7 +129,9 @@ def test_a_title_stays_on_its_line(title: str, shown: str, clips: Clips, folder:
 
 
 @given(titles=st.lists(st.text(st.characters()), max_size=8), name=st.text(st.characters()))
-def test_a_clip_is_one_span(titles: list[str], name: str, clips: Clips, folder: bytes) -> None:
+def test_any_title_and_name_give_one_entry_for_each_clip(
+    titles: list[str], name: str, clips: Clips, folder: bytes
+) -> None:
     song = replace(clips(titles=titles), title=name)
     playlist, others = read(song, folder)
     assert [each.uri for each in playlist.segments] == ["clips/7.wav"] * len(titles)

@@ -1,4 +1,4 @@
-"""REAPER projects, read back by rpp."""
+"""REAPER projects, read by the package rpp."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def read(song: Timeline, folder: bytes) -> Any:
 
 
 def items(song: Timeline, folder: bytes) -> list[dict[str, list[str]]]:
-    """The fields of each item, with its source's under "SOURCE"."""
+    """The fields of each item, and the fields of its source under "SOURCE"."""
     found = []
     for item in read(song, folder).findall(".//ITEM"):
         fields = {child[0]: child[1:] for child in item if isinstance(child, list)}
@@ -40,12 +40,14 @@ def numbers(fields: list[str]) -> list[float]:
 
 
 def hue(colour: int) -> float:
-    """In degrees."""
+    """The hue of a colour in degrees."""
     red, green, blue = (colour >> shift & 255 for shift in (0, 8, 16))
     return 360 * colorsys.rgb_to_hls(red / 255, green / 255, blue / 255)[0]
 
 
-def test_the_project_has_the_songs_rate_and_one_track_of_its_name(song: Timeline, folder: bytes) -> None:
+def test_the_project_has_the_rate_of_the_song_and_one_track_with_its_name(
+    song: Timeline, folder: bytes
+) -> None:
     project = read(song, folder)
     assert project.tag == "REAPER_PROJECT"
     assert project.find("./SAMPLERATE") == ["SAMPLERATE", "44100", "1", "0"]
@@ -55,7 +57,7 @@ def test_the_project_has_the_songs_rate_and_one_track_of_its_name(song: Timeline
     assert len(track.findall("./ITEM")) == 3
 
 
-def test_every_clip_is_an_item(song: Timeline, folder: bytes) -> None:
+def test_each_clip_is_an_item(song: Timeline, folder: bytes) -> None:
     found = items(song, folder)
     for field, wanted in {
         "POSITION": [[0], [3.5], [8.75]],
@@ -75,7 +77,7 @@ def test_every_clip_is_an_item(song: Timeline, folder: bytes) -> None:
     ]
 
 
-def test_what_overlaps_is_crossfaded_in_equal_power_and_all_else_in_an_s(
+def test_overlaps_have_equal_power_crossfades_and_other_fades_are_s_shaped(
     song: Timeline, folder: bytes
 ) -> None:
     found = items(song, folder)
@@ -98,7 +100,7 @@ def test_a_crossfade_is_as_long_as_the_overlap(song: Timeline, folder: bytes) ->
         assert float(before["FADEOUT"][2]) == float(after["FADEIN"][2]) == overlap
 
 
-def test_a_mono_song_takes_the_downmix_of_wider_clips(song: Timeline, folder: bytes) -> None:
+def test_a_mono_song_uses_the_downmix_of_clips_with_more_channels(song: Timeline, folder: bytes) -> None:
     found = items(replace(song, channels=1), folder)
     assert [item["CHANMODE"] for item in found] == [["0"], ["2"], ["0"]]
     project = read(replace(song, channels=1), folder)
@@ -119,14 +121,14 @@ def test_a_mono_song_takes_the_downmix_of_wider_clips(song: Timeline, folder: by
         ("FLAC", b"a.wav", "FLAC"),
     ],
 )
-def test_the_source_is_by_the_container(
+def test_the_type_of_the_source_follows_the_container(
     container: str, name: bytes, source: str, clips: Clips, folder: bytes
 ) -> None:
     [item] = items(clips(1, container=container, path=b"/" + name), folder)
     assert item["SOURCE"][0] == source
 
 
-def test_a_colour_is_the_checkpoints(clips: Clips, folder: bytes) -> None:
+def test_clips_of_one_checkpoint_have_one_colour(clips: Clips, folder: bytes) -> None:
     song = clips(5)
     checkpoints = [("bone", 1, 10), ("bone", 1, 20), ("bone", 1, 10), ("skull", 1, 10), (None, None, None)]
     song = replace(
@@ -144,7 +146,9 @@ def test_a_colour_is_the_checkpoints(clips: Clips, folder: bytes) -> None:
 
 
 @pytest.mark.parametrize("field", ["run", "epoch", "step"])
-def test_each_part_of_a_checkpoint_counts(field: str, clips: Clips, folder: bytes) -> None:
+def test_checkpoints_that_differ_in_any_part_have_different_colours(
+    field: str, clips: Clips, folder: bytes
+) -> None:
     one, two = clips(2).entries
     without: dict[str, Any] = {field: None}
     two = replace(two, **without)
@@ -189,7 +193,7 @@ def test_names_keep_their_quotes(text: str, written: str, clips: Clips, folder: 
     assert [item["NAME"] for item in items(song, folder)] == [[written], [written]]
 
 
-def test_a_path_is_absolute_and_whole_where_the_format_can_hold_it(
+def test_a_path_is_absolute_and_complete_if_the_format_can_express_it(
     nasty_path: bytes, clips: Clips, folder: bytes
 ) -> None:
     expected = nasty_path.decode("utf-8", "replace")
@@ -198,13 +202,15 @@ def test_a_path_is_absolute_and_whole_where_the_format_can_hold_it(
     assert [item["SOURCE"][1] for item in items(clips(2, path=nasty_path), folder)] == [expected] * 2
 
 
-def test_no_clips_are_an_empty_track(clips: Clips, folder: bytes) -> None:
+def test_a_song_without_clips_is_an_empty_track(clips: Clips, folder: bytes) -> None:
     assert items(clips(0), folder) == []
     assert read(clips(0), folder).find("./TRACK/NAME") == ["NAME", "DOMAINAL SKELETON"]
 
 
 @given(titles=st.lists(st.text(st.characters()), max_size=8), name=st.text(st.characters()))
-def test_a_clip_is_one_item(titles: list[str], name: str, clips: Clips, folder: bytes) -> None:
+def test_any_title_and_name_give_one_item_for_each_clip(
+    titles: list[str], name: str, clips: Clips, folder: bytes
+) -> None:
     song = replace(clips(titles=titles), title=name)
     found = items(song, folder)
     assert [numbers(item["POSITION"]) for item in found] == [[4.0 * i] for i in range(len(titles))]

@@ -1,4 +1,4 @@
-"""The registry: every format is found, and whatever it is given, it writes text that is UTF-8."""
+"""The registry: every format is registered, and writes valid UTF-8 for any input."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ def test_a_description_is_a_short_phrase(form: ExportFormat) -> None:
     assert "\n" not in form.description
 
 
-def test_neither_the_registry_nor_a_format_changes(form: ExportFormat) -> None:
+def test_the_registry_and_its_entries_are_immutable(form: ExportFormat) -> None:
     with pytest.raises(TypeError):
         FORMATS[".x"] = form  # type: ignore[index]  # the registry refuses it
     with pytest.raises(FrozenInstanceError):
         form.suffix = ".x"  # type: ignore[misc]  # a format is frozen
 
 
-def test_what_it_imports_is_light() -> None:
+def test_importing_the_registry_loads_no_heavy_module() -> None:
     code = "import sys, thresher.curation.exports.formats.registry; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(done.stdout.split()) & HEAVY
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.name)
-def test_exports_know_nothing_of_the_rest_of_the_package(path: Path) -> None:
+def test_formats_import_nothing_from_the_rest_of_the_package(path: Path) -> None:
     allowed = ("thresher.curation.exports", "thresher.curation", "thresher.errors", "thresher.formatting")
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
@@ -75,7 +75,7 @@ def test_exports_know_nothing_of_the_rest_of_the_package(path: Path) -> None:
             assert all(name.name in sys.stdlib_module_names for name in node.names)
 
 
-def test_a_song_of_no_clips_can_be_written(
+def test_a_song_without_clips_can_be_written(
     form: ExportFormat, clips: Callable[..., Timeline], folder: bytes
 ) -> None:
     assert isinstance(form.text(clips(0), folder), str)
@@ -95,7 +95,7 @@ def test_any_path_can_be_written_as_utf8(
     assert form.text(song, folder).encode("utf-8")
 
 
-def test_json_is_the_manifest(song: Timeline, folder: bytes) -> None:
+def test_the_json_format_is_the_manifest(song: Timeline, folder: bytes) -> None:
     text = FORMATS[".json"].text(song, folder)
     assert text == song.manifest
     assert json.loads(text) == {"song": "DOMAINAL SKELETON"}

@@ -1,0 +1,133 @@
+"""The audio of a manifest, made again from the same contents without a catalog."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.edits import Edits
+from thresher.catalog.files import sha256_file
+from thresher.curation.renderings.render import render
+from thresher.curation.renderings.reproduce import reproduce
+from thresher.curation.songs.songs import save_song
+from thresher.errors import NotFoundError, UsageError
+
+
+@pytest.fixture
+def catalog(three_clips: Catalog) -> Catalog:
+    """Three clips in different formats, and the song "Bone"."""
+    return three_clips
+
+
+SOUNDS: list[dict[str, Any]] = [
+    {},
+    {"crossfade": 0.4},
+    {"gap": 0.25, "fade": 0.1},
+    {"lufs": -20.0, "channels": 2},
+    {"sample_rate": 22_050, "channels": 1, "dither": True},
+    {"subtype": "FLOAT", "crossfade": 1.0, "lufs": -16.0},
+    {"edits": Edits(pins=((3, 1),)), "ordering": "manual", "manual": (2, 1, 3)},
+]
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A folder for renamed copies of the clips."""
+    return tmp_path / "elsewhere"
+
+
+def moved_away(catalog: Catalog, tmp_path: Path, elsewhere: Path) -> None:
+    """Delete the catalog and the clips; only renamed copies of the clips remain, next to another file."""
+    catalog.close()
+    (elsewhere / "deep").mkdir(parents=True)
+    for number, file in enumerate(sorted((tmp_path / "clips").iterdir())):
+        shutil.copy(file, elsewhere / "deep" / f"{number}.wav")
+    (elsewhere / "noise.wav").write_bytes(b"no audio at all")
+    shutil.rmtree(tmp_path / "clips")
+    (tmp_path / "catalog.db").unlink()
+    (tmp_path / "catalog.toml").unlink()
+
+
+@pytest.mark.parametrize("changes", SOUNDS, ids=str)
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg"])
+def test_the_audio_is_reproduced_without_a_catalog(
+    catalog: Catalog, tmp_path: Path, elsewhere: Path, changes: dict[str, Any], suffix: str
+) -> None:
+    if changes.get("subtype") == "FLOAT" and suffix == ".flac":
+        return
+    save_song(catalog, "Bone", None, changes)
+    made = render(catalog, "Bone", tmp_path / f"bone{suffix}", manifest=True)
+    assert made.manifest == str(tmp_path / f"bone{suffix}.manifest.json")
+    moved_away(catalog, tmp_path, elsewhere)
+    again = reproduce(tmp_path / f"bone{suffix}.manifest.json", elsewhere, tmp_path / f"again{suffix}")
+    assert (again.same_bytes, again.sha256, again.number) == (True, made.sha256, 1)
+    assert again.limited == made.limited
+    assert sha256_file(str(tmp_path / f"again{suffix}")) == made.sha256
+
+
+def test_contents_are_found_under_any_name(catalog: Catalog, tmp_path: Path, elsewhere: Path) -> None:
+    made = render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
+    moved_away(catalog, tmp_path, elsewhere)
+    for file in (elsewhere / "deep").iterdir():
+        file.rename(file.with_suffix(".bin"))
+    os.mkfifo(elsewhere / "fifo.wav")
+    again = reproduce(tmp_path / "bone.wav.manifest.json", elsewhere, tmp_path / "again.wav")
+    assert again.sha256 == made.sha256
+
+
+def test_missing_contents_are_listed(catalog: Catalog, tmp_path: Path) -> None:
+    render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
+    (tmp_path / "clips/run_epoch_1_0.wav").write_bytes(b"another content")
+    with pytest.raises(NotFoundError, match=r"1 clip of the manifest not found .*run_epoch_1_0\.wav"):
+        reproduce(tmp_path / "bone.wav.manifest.json", tmp_path / "clips", tmp_path / "again.wav")
+    with pytest.raises(NotFoundError, match="there is no folder"):
+        reproduce(tmp_path / "bone.wav.manifest.json", tmp_path / "nowhere", tmp_path / "again.wav")
+
+
+def test_another_file_is_replaced_only_with_overwrite(catalog: Catalog, tmp_path: Path) -> None:
+    render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
+    (tmp_path / "again.wav").write_bytes(b"mine")
+    manifest = tmp_path / "bone.wav.manifest.json"
+    with pytest.raises(UsageError, match="is not what the manifest describes"):
+        reproduce(manifest, tmp_path / "clips", tmp_path / "again.wav")
+    with pytest.raises(UsageError, match=r"give -o FILE\.wav"):
+        reproduce(manifest, tmp_path / "clips", tmp_path / "again.flac")
+    assert (tmp_path / "again.wav").read_bytes() == b"mine"
+    dry = reproduce(manifest, tmp_path / "clips", tmp_path / "again.wav", dry_run=True, overwrite=True)
+    assert (dry.dry_run, dry.sha256, (tmp_path / "again.wav").read_bytes()) == (True, None, b"mine")
+    assert reproduce(manifest, tmp_path / "clips", tmp_path / "again.wav", overwrite=True).same_bytes
+    assert reproduce(manifest, tmp_path / "clips", tmp_path / "bone.wav").same_bytes
+
+
+def test_other_bytes_are_reported(catalog: Catalog, tmp_path: Path) -> None:
+    """The manifest contains another digest, as if another version of a library had written the file."""
+    render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
+    file = tmp_path / "bone.wav.manifest.json"
+    content = json.loads(file.read_text())
+    content["output"]["sha256"] = "0" * 64
+    file.write_text(json.dumps(content))
+    assert reproduce(file, tmp_path / "clips", tmp_path / "again.wav").same_bytes is False
+
+
+def test_a_clip_is_never_replaced(catalog: Catalog, tmp_path: Path, elsewhere: Path) -> None:
+    """Neither a clip of the manifest, nor a clip of a catalog in the folder of the output."""
+    save_song(catalog, "Bone", ["1", ",", "2"])
+    render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
+    clips = {path: path.read_bytes() for path in (tmp_path / "clips").iterdir()}
+    manifest = tmp_path / "bone.wav.manifest.json"
+    for path in clips:
+        with pytest.raises(UsageError, match="is a clip and is not overwritten"):
+            reproduce(manifest, tmp_path / "clips", path, overwrite=True)
+    elsewhere.mkdir()
+    copied = elsewhere / "copy.wav"
+    copied.write_bytes((tmp_path / "clips/run_epoch_0_0.wav").read_bytes())
+    with pytest.raises(UsageError, match="is a clip and is not overwritten"):
+        shutil.copy(tmp_path / "clips/run_epoch_1_0.wav", elsewhere / "other.wav")
+        reproduce(manifest, elsewhere, copied, overwrite=True)
+    assert {path: path.read_bytes() for path in clips} == clips

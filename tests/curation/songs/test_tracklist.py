@@ -1,0 +1,108 @@
+"""The tracklist: limits, the worst transitions, and a comparison of orderings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from thresher.catalog.catalog import Catalog
+from thresher.curation.clips import decisions as judging
+from thresher.curation.songs.edit import SongEdit, edit_song
+from thresher.curation.songs.songs import (
+    save_song,
+    songs,
+)
+from thresher.curation.songs.tracklist import Tracklist, compare, tracklist
+from thresher.errors import UsageError
+
+
+@pytest.fixture
+def catalog(seven_clips: Catalog) -> Catalog:
+    """Seven clips of epochs 10 to 13 and 20 to 22, with the ids 1 to 7."""
+    return seven_clips
+
+
+def clips_of(catalog: Catalog, name: str) -> list[int]:
+    """The clips of a song, in sequence."""
+    return [track.clip for track in tracklist(catalog, name).tracks]
+
+
+def edited(catalog: Catalog, **edit: Any) -> list[int]:
+    """Edit the song "Bone", and return its clips in sequence."""
+    return [track.clip for track in edit_song(catalog, "Bone", SongEdit(**edit)).tracks]
+
+
+def ids(plan: Tracklist) -> list[int]:
+    return [track.clip for track in plan.tracks]
+
+
+def test_limits_keep_the_first_clips_and_shorten_none(catalog: Catalog) -> None:
+    save_song(catalog, "S", ["epoch:10.."], {"ordering": "epoch+", "length": 9.0})
+    plan = tracklist(catalog, "S")
+    lengths = [track.seconds for track in plan.tracks]
+    assert len(lengths) == 2
+    assert sum(lengths) <= 9.0
+    assert plan.left_out == 5
+    save_song(catalog, "S", None, {"length": None, "clips": 3})
+    assert clips_of(catalog, "S") == [1, 2, 3]
+
+
+def test_a_last_clip_ends_the_song_within_its_limits(bone: Catalog) -> None:
+    edited(bone, last="4", pins=(("8", 2), ("7", 5)))
+    save_song(bone, "Bone", None, {"clips": 3})
+    plan = tracklist(bone, "Bone")
+    assert ids(plan) == [3, 8, 4]
+    assert plan.left_out == 3
+    assert plan.edits_not_applied == ("clip 7 lies beyond the song's limits",)
+    save_song(bone, "Bone", None, {"clips": None, "length": plan.seconds + 0.01})
+    assert ids(tracklist(bone, "Bone")) == [3, 8, 4]
+    save_song(bone, "Bone", None, {"length": plan.seconds - 0.01})
+    assert ids(tracklist(bone, "Bone")) == [3, 4]
+
+
+def test_the_end_of_a_chain_ends_the_song_within_its_limits(bone: Catalog) -> None:
+    save_song(bone, "Bone", None, {"ordering": "chain:6..3", "clips": 4})
+    found = ids(tracklist(bone, "Bone"))
+    assert (len(found), found[0], found[-1]) == (4, 6, 3)
+
+
+def test_a_last_clip_that_is_longer_than_the_limit_is_left_out_and_reported(bone: Catalog) -> None:
+    edited(bone, last="8")
+    save_song(bone, "Bone", None, {"length": 4.2})
+    plan = tracklist(bone, "Bone")
+    assert ids(plan) == [3]
+    assert plan.edits_not_applied == ("clip 8 lies beyond the song's limits",)
+
+
+def test_the_worst_transitions_have_their_time_and_clips(catalog: Catalog) -> None:
+    save_song(catalog, "S", ["epoch:10.."], {"ordering": "epoch+"})
+    plan = tracklist(catalog, "S")
+    worst = plan.worst
+    scores = [transition.score for transition in worst]
+    assert scores == sorted(plan.transitions)[:5]
+    for transition in worst:
+        position = [track.clip for track in plan.tracks].index(transition.after)
+        assert plan.tracks[position - 1].clip == transition.before
+        assert (
+            transition.at == sum(track.output_frames for track in plan.tracks[:position]) / plan.sample_rate
+        )
+
+
+def test_compare_lays_out_each_ordering_and_saves_nothing(catalog: Catalog) -> None:
+    save_song(catalog, "S", ["epoch:10.."], {"ordering": "epoch+"})
+    before = songs(catalog), judging.history(catalog)
+    plans = compare(catalog, "S", ["chain", "pairs", "epoch+"], "likeness")
+    assert (songs(catalog), judging.history(catalog)) == before
+    assert [str(plan.song.settings.ordering) for plan in plans] == ["chain", "pairs", "epoch+"]
+    assert {plan.song.settings.metric for plan in plans} == {"likeness"}
+    assert sum(plans[0].transitions) >= max(sum(plan.transitions) for plan in plans)
+    assert plans[2].tracks[0].clip == tracklist(catalog, "S").tracks[0].clip
+    with pytest.raises(UsageError, match="is not an ordering"):
+        compare(catalog, "S", ["sorted"])
+
+
+def test_compare_refuses_the_ordering_manual_without_a_list(bone: Catalog) -> None:
+    assert len(compare(bone, "Bone", ["id+", "chain"])) == 2
+    with pytest.raises(UsageError, match="give --from FILE"):
+        compare(bone, "Bone", ["manual"])

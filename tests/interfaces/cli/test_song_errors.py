@@ -1,0 +1,48 @@
+"""Errors of all song commands: one sentence on stderr, and the exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import Command
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["song", "save", "Bone", "--lufs", "loud"], 2, '--lufs "loud" is not a number'),
+        (["song", "save", "Bone", "--crossfade", "long"], 2, "--crossfade"),
+        (["song", "save", "Bone", "--crossfade", "1", "--gap", "1"], 2, "set --crossfade 0 or --gap 0"),
+        (["song", "save", "Bone", "--from", "nowhere"], 1, "can't be read"),
+        (["song", "save", "Bone", "--order", "epoch+", "--from", "list"], 2, "--from needs --order manual"),
+        (["song", "save", "Bone", "--order", "manual"], 2, "give --from FILE"),
+        (["song", "edit", "Bone"], 2, "thresher song edit --help"),
+        (["song", "edit", "Bone", "--pin", "3"], 2, '--pin "3" is not a clip and a position, such as 12@3'),
+        (["song", "edit", "Bone", "--first", "1"], 2, "--add 1 adds it"),
+        (["song", "edit", "Bone", "--last", "77"], 4, "no clip has the id 77"),
+        (["song", "edit", "Skull", "--first", "1"], 4, "thresher song list"),
+        (["song", "copy", "Bone", "Bone"], 2, "exists already"),
+        (["song", "history", "Skull"], 4, "thresher song list"),
+        (["song", "render"], 2, "name a song"),
+        (["song", "reproduce", "none.json"], 4, "there is no manifest none.json"),
+        (
+            ["song", "render", "Bone", "--files", "run"],
+            2,
+            "--files is an option of `thresher song reproduce MANIFEST`",
+        ),
+        (["song", "export", "Bone"], 2, "give either a FILE to export to, or --stems DIR"),
+        (["song", "export", "Bone", "bone.als"], 2, ".rpp"),
+        (["song", "export", "Bone", "bone.cue", "--rendering", "3"], 4, "thresher song renderings"),
+    ],
+)
+def test_an_error_is_one_sentence_on_stderr(
+    song_command: Command, tmp_path: Path, arguments: list[str], code: int, words: str
+) -> None:
+    (tmp_path / "list").write_text("2\n")
+    found, out, err = song_command(*arguments)
+    assert (found, out) == (code, "")
+    assert words in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1

@@ -1,0 +1,76 @@
+"""`thresher song save`: settings, sequences from a file, and what it prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.support import Command
+
+
+def test_every_setting_is_saved_changed_and_shown(
+    song_command: Command, song_json: Callable[..., Any]
+) -> None:
+    options = {
+        "--crossfade": "0.5",
+        "--fade": "0.01",
+        "--lufs": "-14",
+        "--rate": "8000",
+        "--channels": "2",
+        "--subtype": "PCM_24",
+    }
+    saved = song_json(
+        "song", "save", "Bone", *(part for pair in options.items() for part in pair), "--dither"
+    )
+    expected = {
+        "crossfade": 0.5,
+        "fade": 0.01,
+        "lufs": -14.0,
+        "sample_rate": 8_000,
+        "channels": 2,
+        "subtype": "PCM_24",
+        "dither": True,
+    }
+    assert expected.items() <= saved["settings"].items()
+    said = song_command("song", "show", "Bone")[1]
+    assert "8000 Hz, stereo, PCM_24, -14 LUFS, fades of 0.01 s, crossfades of 0.5 s, dithered" in said
+    changed = [
+        "--crossfade",
+        "0",
+        "--gap",
+        "1",
+        "--lufs",
+        "none",
+        "--subtype",
+        "auto",
+        "--no-dither",
+        "--rate",
+        "auto",
+    ]
+    saved = song_json("song", "save", "Bone", *changed)
+    expected = {"crossfade": 0, "gap": 1, "lufs": None, "subtype": None, "dither": False, "sample_rate": None}
+    assert expected.items() <= saved["settings"].items()
+    assert saved["settings"]["channels"] == 2
+
+
+def test_a_song_is_saved_from_a_playlist_and_from_its_own_export(
+    song_command: Command, song_json: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "run/list.m3u8").write_text("#EXTM3U\nrun_epoch_3_0.wav\n1\n")
+    made = song_json("song", "save", "Listed", "--order", "manual", "--from", "run/list.m3u8")
+    assert (made["settings"]["ordering"], made["settings"]["manual"]) == ("manual", [4, 1])
+    tracks = song_json("song", "show", "Listed")["tracklist"]["tracks"]
+    assert [track["clip"] for track in tracks] == [4, 1]
+    assert song_command("song", "export", "Listed", "out.m3u8")[0] == 0
+    again = song_json("song", "save", "Again", "--from", "out.m3u8")
+    assert again["settings"]["manual"] == [4, 1]
+
+
+def test_limits_that_depend_on_a_chain_are_reported_without_computing_it(song_command: Command) -> None:
+    out, err = song_command("song", "save", "Bone", "--order", "chain", "--clips", "2")[1:]
+    assert out.startswith('song "Bone": 5 clips before limits, 0:20, ')
+    assert 'the limits keep some of these clips: `thresher song show "Bone"` shows which' in err
+    assert song_command("song", "save", "Bone", "--order", "epoch+")[1].startswith(
+        'song "Bone": 2 clips, 0:08, '
+    )
