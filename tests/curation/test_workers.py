@@ -1,4 +1,4 @@
-"""Workers: results in order, and a death that costs one task."""
+"""Workers: results come in order, and a worker that dies loses one task."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from thresher.errors import UsageError
 KINDS = ["serial", "threads:2", "processes:2"]
 
 
-# Tasks are expressions, and `eval` the function: worker processes find it without knowing this file.
+# Tasks are expressions and `eval` is the function, because worker processes do not import this file.
 
 
 def square(number: int) -> str:
-    """An expression that takes its time for every third number."""
+    """Return an expression for the square, which is slow for every third number."""
     return f"__import__('time').sleep({0.02 if number % 3 == 0 else 0}) or {number} * {number}"
 
 
@@ -32,7 +32,7 @@ def test_results_come_in_the_order_of_the_items(word: str) -> None:
     assert found == [(str(n), n * n if n % 5 else None) for n in range(30)]
 
 
-def test_a_death_costs_its_task_and_no_other() -> None:
+def test_a_worker_that_dies_loses_only_its_own_task() -> None:
     with Workers("processes:2") as workers:
         found = dict(workers.map(eval, ((n, DEATH if n in (3, 4, 11) else square(n)) for n in range(20))))
     assert list(found) == list(range(20))
@@ -41,12 +41,12 @@ def test_a_death_costs_its_task_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("word", KINDS)
-def test_what_a_task_raises_is_raised_at_its_turn(word: str) -> None:
+def test_an_exception_of_a_task_is_raised_when_its_result_is_due(word: str) -> None:
     with Workers(word) as workers, pytest.raises(ValueError, match="no number"):
         list(workers.map(eval, [(0, FAILURE)]))
 
 
-def test_few_items_are_taken_ahead() -> None:
+def test_only_a_few_items_are_read_ahead() -> None:
     taken = 0
 
     def items() -> object:
@@ -65,23 +65,23 @@ def test_few_items_are_taken_ahead() -> None:
     ("word", "expected"),
     [("serial", ("serial", 1)), ("threads:3", ("threads", 3)), ("processes:2", ("processes", 2))],
 )
-def test_an_executor_is_one_word(word: str, expected: tuple[str, int]) -> None:
+def test_an_executor_is_parsed_from_one_word(word: str, expected: tuple[str, int]) -> None:
     assert parse_executor(word) == expected
 
 
 @pytest.mark.parametrize("word", ["", "fork", "threads:", "threads:0", "threads:x", "serial:"])
-def test_what_is_no_executor(word: str) -> None:
+def test_an_unknown_executor_is_refused(word: str) -> None:
     with pytest.raises(UsageError, match="executor"):
         parse_executor(word)
 
 
-def test_groups_by_size() -> None:
+def test_items_are_grouped_by_size() -> None:
     assert list(grouped(range(7), 3, 60)) == [[0, 1, 2], [3, 4, 5], [6]]
     assert list(grouped(range(3), 100, -1)) == [[0], [1], [2]]
 
 
-def test_a_death_while_another_worker_starts_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is sent to the new worker then goes into a closed pipe."""
+def test_a_worker_that_dies_while_another_starts_loses_no_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pipe to the new worker is then closed while a task is sent to it."""
     starts = ProcessPoolExecutor.submit
     failing = [OSError(9, "Bad file descriptor")]
 

@@ -1,4 +1,4 @@
-"""All metrics share one mechanism: rows, coverage, cost; one that is added later is made up for."""
+"""Catch-up: an ingest computes the scores, descriptors and measures that known clips lack."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def with_metrics(catalog: Catalog, *names: str) -> Catalog:
 
 
 def check(catalog: Catalog, name: str) -> int:
-    """The stored matrix is what the metric says of what is kept; how many clips it has."""
+    """Check that the stored matrix equals the scores of the stored features; return its number of clips."""
     metric: Metric[Any] = find_metric(name)
     with catalog.reading() as connection:
         metric_id = scores.metric_id(connection, name, metric.version)
@@ -74,7 +74,7 @@ def check(catalog: Catalog, name: str) -> int:
     return len(ids)
 
 
-def test_a_batch_costs_new_times_all_under_every_metric(
+def test_a_batch_scores_only_pairs_with_a_new_clip_by_every_metric(
     full: Catalog, folder: Path, write_clip: Any, serial: IngestOptions
 ) -> None:
     report = ingest(full, [folder], serial)
@@ -95,7 +95,7 @@ def test_a_batch_costs_new_times_all_under_every_metric(
     assert [each.pairs for each in score_all(full)] == [0, 0, 0]
 
 
-def test_a_metric_that_is_added_later_is_made_up_for(
+def test_the_next_ingest_scores_known_clips_by_a_metric_that_is_added_later(
     catalog: Catalog, folder: Path, serial: IngestOptions
 ) -> None:
     ingest(catalog, [folder], serial)
@@ -119,7 +119,7 @@ def test_a_metric_that_is_added_later_is_made_up_for(
             assert VERSION in set(connection.scalars(select(clip.c.descriptor_version)))
 
 
-def test_descriptors_of_another_version_are_made_again(
+def test_descriptors_of_another_version_are_computed_again(
     full: Catalog, folder: Path, serial: IngestOptions
 ) -> None:
     ingest(full, [folder], serial)
@@ -134,7 +134,7 @@ def test_descriptors_of_another_version_are_made_again(
     check(full, "likeness")
 
 
-def test_a_flipped_byte_in_a_descriptor_is_found_and_made_again(
+def test_a_damaged_descriptor_is_found_and_computed_again(
     full: Catalog, folder: Path, serial: IngestOptions
 ) -> None:
     ingest(full, [folder], serial)
@@ -151,10 +151,10 @@ def test_a_flipped_byte_in_a_descriptor_is_found_and_made_again(
     assert [check(full, name) for name in NAMES] == [4, 4, 5]
 
 
-def test_a_copy_that_begins_later_is_the_same_sound(
+def test_aligned_recognises_a_copy_that_starts_later(
     full: Catalog, tmp_path: Path, sound: Any, serial: IngestOptions
 ) -> None:
-    """What `prefix` can't see."""
+    """The metric `prefix` does not recognise it."""
     import soundfile
 
     y = sound(1, 8.0)
@@ -168,10 +168,10 @@ def test_a_copy_that_begins_later_is_the_same_sound(
 
 
 @pytest.mark.parametrize("names", [("prefix",), NAMES])
-def test_what_was_not_measured_yet_is_by_the_next_ingest(
+def test_the_next_ingest_measures_clips_without_measures(
     full: Catalog, folder: Path, serial: IngestOptions, names: tuple[str, ...]
 ) -> None:
-    """As in a catalog that an older program made: the measures come, and nothing else changes."""
+    """A catalog of an older program has such clips. Nothing else about them changes."""
     with with_metrics(full, *names) as catalog:
         ingest(catalog, [folder], serial)
         before = list_clips(catalog, "noise:.. loop+")
@@ -190,7 +190,7 @@ def test_what_was_not_measured_yet_is_by_the_next_ingest(
 
 
 @pytest.mark.parametrize("names", [("prefix",), NAMES])
-def test_who_wants_no_measures_has_none_and_they_can_be_made_up_for(
+def test_measures_can_be_off_and_are_computed_once_they_are_on(
     full: Catalog, folder: Path, serial: IngestOptions, names: tuple[str, ...]
 ) -> None:
     text_of = f"[metrics]\nuse = {list(names)}\n[ingest]\nmeasure = {{}}\n"
@@ -206,16 +206,18 @@ def test_who_wants_no_measures_has_none_and_they_can_be_made_up_for(
         measured = list_clips(catalog, "noise:.. noise+")
         assert len(measured) == 5
     full.file.write_text(text_of.format("false"))
-    with Catalog.open(full.file) as catalog:  # what was measured stays, an analysis without measures or not
+    with Catalog.open(
+        full.file
+    ) as catalog:  # existing measures are kept, even by an analysis without measures
         reanalyse(catalog, executor="serial")
         assert list_clips(catalog, "noise:.. noise+") == measured
 
 
 @pytest.mark.parametrize("names", [("prefix",), NAMES])
-def test_what_is_made_up_for_keeps_its_spans(
+def test_catch_up_does_not_trim_known_clips_again(
     full: Catalog, folder: Path, serial: IngestOptions, write_clip: Any, names: tuple[str, ...]
 ) -> None:
-    """Other trim settings are for `reanalyse`, not for whatever is ingested next, elsewhere."""
+    """Only `reanalyse`, or an ingest of their own folder, applies new trim settings to known clips."""
     with with_metrics(full, *names) as catalog:
         ingest(catalog, [folder], serial)
         before = list_clips(catalog, "rejected:no status:")

@@ -79,7 +79,7 @@ def assert_nearest_is_of_the_matrix(catalog: Catalog) -> None:
         (".", []),
     ],
 )
-def test_what_is_named_goes_and_nothing_else(
+def test_only_the_named_folder_file_or_batch_is_forgotten(
     catalog: Catalog, clips: Path, target: str, left: list[int]
 ) -> None:
     before = {path: path.read_bytes() for path in clips.rglob("*.wav")}
@@ -97,7 +97,7 @@ def test_what_is_named_goes_and_nothing_else(
     assert_nearest_is_of_the_matrix(catalog)
 
 
-def test_a_folder_is_not_another_that_begins_like_it(
+def test_a_folder_whose_name_only_starts_the_same_is_kept(
     catalog: Catalog, clips: Path, write_clip: Any, serial: IngestOptions
 ) -> None:
     write_clip(clips / "a-more" / "x.wav", 20, 0.4)
@@ -125,7 +125,7 @@ JUDGEMENTS = {
 
 
 @pytest.mark.parametrize("said", JUDGEMENTS)
-def test_what_the_curator_said_stays_as_missing(
+def test_rated_and_noted_clips_are_kept_as_missing(
     catalog: Catalog, clips: Path, serial: IngestOptions, said: str
 ) -> None:
     JUDGEMENTS[said](catalog)
@@ -142,13 +142,13 @@ def test_what_the_curator_said_stays_as_missing(
     assert show_clip(catalog, "1").locations == before.locations
 
 
-def test_a_clip_of_a_rendering_stays(catalog: Catalog, clips: Path) -> None:
+def test_a_clip_of_a_rendering_is_kept(catalog: Catalog, clips: Path) -> None:
     save_song(catalog, "S", ["id:1..2"])
     render(catalog, "S", clips / "s.wav")
     assert counts(forget(catalog, str(clips / "a"))) == (3, 1, 2)
 
 
-def test_a_judgement_that_was_undone_holds_nothing(catalog: Catalog, clips: Path) -> None:
+def test_a_clip_whose_rating_was_undone_is_forgotten(catalog: Catalog, clips: Path) -> None:
     judging.rate(catalog, ["1"], 3)
     judging.undo(catalog)
     assert counts(forget(catalog, str(clips / "a"))) == (3, 3, 0)
@@ -175,8 +175,8 @@ def test_missing_files_and_unread_ones_can_be_forgotten(
     assert [(row.epoch, row.files) for row in checkpoints(catalog)] == [(2, 2)]
 
 
-def test_many_at_once(catalog: Catalog, tmp_path: Path) -> None:
-    """More than fit in one statement, and without looking through the matrix for each."""
+def test_thousands_of_locations_are_forgotten_at_once(catalog: Catalog, tmp_path: Path) -> None:
+    """There are more than the parameters of one statement, and the matrix is not read for each of them."""
     with catalog.writing() as connection:
         connection.exec_driver_sql("INSERT INTO batch (started_at, paths, options) VALUES (0, '[]', '{}')")
         numbers = [{"n": number} for number in range(1, 1_204)]
@@ -196,13 +196,13 @@ def test_many_at_once(catalog: Catalog, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("clips")
 @pytest.mark.parametrize("target", ["nowhere", "batch:3", "batch:99999999999999999999999"])
-def test_what_is_not_there(catalog: Catalog, target: str) -> None:
+def test_an_unknown_path_or_batch_is_an_error(catalog: Catalog, target: str) -> None:
     with pytest.raises(NotFoundError, match="thresher batches"):
         forget(catalog, target)
 
 
 @pytest.mark.parametrize("target", ["", "batch:", "batch:last", "batch:-1"])
-def test_what_names_nothing(
+def test_an_invalid_target_is_refused(
     catalog: Catalog, clips: Path, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
     monkeypatch.chdir(clips)
@@ -211,7 +211,7 @@ def test_what_names_nothing(
     assert len(list_clips(catalog)) == 5
 
 
-def test_a_forgotten_folder_can_come_as_reference(
+def test_a_forgotten_folder_can_be_ingested_as_reference(
     catalog: Catalog, clips: Path, serial: IngestOptions
 ) -> None:
     forget(catalog, str(clips / "a"))

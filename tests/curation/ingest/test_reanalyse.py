@@ -65,7 +65,7 @@ def test_the_same_settings_change_nothing(catalog: Catalog) -> None:
 
 
 @pytest.mark.usefixtures("clips")
-def test_only_what_changed_is_scored_again(catalog: Catalog) -> None:
+def test_only_changed_clips_are_scored_again(catalog: Catalog) -> None:
     judging.rate(catalog, ["1"], 4)
     judging.tag(catalog, ["1"], add=["riff"])
     before = show_clip(catalog, "1").clip
@@ -89,7 +89,9 @@ def test_only_what_changed_is_scored_again(catalog: Catalog) -> None:
         assert sorted(map(tuple, rows)) == [(0, 1, True), (1, 2, False), (2, 3, False), (3, 1, False)]
 
 
-def test_it_ends_where_ingest_ends(catalog: Catalog, clips: Path, serial: IngestOptions) -> None:
+def test_reanalysis_gives_the_same_catalog_as_a_new_ingest(
+    catalog: Catalog, clips: Path, serial: IngestOptions
+) -> None:
     def spans(of: Catalog) -> list[Any]:
         with of.reading() as connection:
             return [tuple(row) for row in connection.execute(select(clip).order_by(clip.c.id))]
@@ -140,7 +142,9 @@ def test_a_recording_forgotten_meanwhile_stays_forgotten(
         assert {row.id for row in list_clips(other)} == before - {3}
 
 
-def test_by_query_and_from_any_copy(catalog: Catalog, clips: Path, serial: IngestOptions) -> None:
+def test_reanalysis_reads_any_intact_copy_of_the_matching_clips(
+    catalog: Catalog, clips: Path, serial: IngestOptions
+) -> None:
     shutil.copy(clips / "r_epoch_1_0.wav", clips / "x_epoch_9_0.wav")
     ingest(catalog, [clips], serial)
     (clips / "r_epoch_1_0.wav").write_bytes(b"something else")
@@ -156,10 +160,10 @@ def test_by_query_and_from_any_copy(catalog: Catalog, clips: Path, serial: Inges
         assert find_content(other, show_clip(other, "3").sha256) is None
 
 
-def test_what_a_file_became_is_not_stored_under_what_it_was(
+def test_a_file_that_changes_after_it_was_hashed_is_not_stored(
     catalog: Catalog, clips: Path, sound: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file changes after it was recognised by its hash."""
+    """The new content must not replace the analysis of the old one."""
     path = clips / "r_epoch_1_0.wav"
     before = dump(catalog)
     real = module.sha256_file
@@ -177,7 +181,9 @@ def test_what_a_file_became_is_not_stored_under_what_it_was(
 
 
 @pytest.mark.usefixtures("clips")
-def test_a_file_that_vanishes_once_it_was_hashed(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_removed_after_it_was_hashed_counts_as_without_file(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = module.sha256_file
 
     def hashed(given: bytes) -> str:
@@ -191,7 +197,7 @@ def test_a_file_that_vanishes_once_it_was_hashed(catalog: Catalog, monkeypatch: 
 
 
 @pytest.mark.usefixtures("clips")
-def test_a_damaged_fingerprint_is_made_again(catalog: Catalog) -> None:
+def test_a_damaged_fingerprint_is_computed_again(catalog: Catalog) -> None:
     with catalog.reading() as connection:
         whole = connection.scalar(select(clip.c.fingerprint).where(clip.c.id == 2))
     with catalog.writing() as connection:
@@ -202,7 +208,7 @@ def test_a_damaged_fingerprint_is_made_again(catalog: Catalog) -> None:
         assert connection.scalar(select(clip.c.fingerprint).where(clip.c.id == 2)) == whole
 
 
-def test_marked_and_judged_clips_of_no_file_keep_all(catalog: Catalog, clips: Path) -> None:
+def test_a_rated_clip_without_a_file_is_not_changed(catalog: Catalog, clips: Path) -> None:
     judging.rate(catalog, ["3"], 2)
     (clips / "r_epoch_2_0.wav").unlink()
     before = dump(catalog)
@@ -211,7 +217,7 @@ def test_marked_and_judged_clips_of_no_file_keep_all(catalog: Catalog, clips: Pa
         assert dump(other) == before
 
 
-def test_a_file_newly_found_unusable_is_reported_by_ingest(
+def test_an_ingest_reports_known_files_that_new_settings_make_unusable(
     catalog: Catalog, clips: Path, serial: IngestOptions
 ) -> None:
     catalog.file.write_text('[trim]\nfloor_db = -1.0\n[metrics]\nuse = ["prefix"]\n')

@@ -1,4 +1,4 @@
-"""What a scan finds, in which order, and what it leaves alone."""
+"""Scans: which files are found, in which order, and which are ignored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def names(folder: Path, *given: Path) -> list[str]:
     return [os.fsdecode(os.path.relpath(found.path, os.fsencode(folder))) for found in seen.files]
 
 
-def test_files_come_in_byte_order_of_their_paths(tmp_path: Path) -> None:
+def test_files_are_sorted_by_the_bytes_of_their_paths(tmp_path: Path) -> None:
     for name in ("b.wav", "a/z.wav", "a.wav", "B.wav", "a/é.flac", "a-b/x.mp3", "ä.ogg"):
         touch(tmp_path / name)
     found = names(tmp_path)
@@ -31,7 +31,7 @@ def test_files_come_in_byte_order_of_their_paths(tmp_path: Path) -> None:
     assert found == ["B.wav", "a-b/x.mp3", "a.wav", "a/z.wav", "a/é.flac", "b.wav", "ä.ogg"]
 
 
-def test_a_file_says_where_it_lies_and_how_it_is(tmp_path: Path) -> None:
+def test_a_found_file_has_its_path_folder_size_and_time_of_change(tmp_path: Path) -> None:
     path = touch(tmp_path / "sub" / "a.wav")
     os.utime(path, ns=(5, 123_456_789_123_456_789))
     (found,) = scan([tmp_path]).files
@@ -41,14 +41,14 @@ def test_a_file_says_where_it_lies_and_how_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a", "a.json", ".hidden.wav", ".trash/a.wav", "a.wav.part"])
-def test_what_is_no_audio_is_counted_and_left(tmp_path: Path, name: str) -> None:
+def test_files_that_are_not_audio_are_counted_and_ignored(tmp_path: Path, name: str) -> None:
     touch(tmp_path / name)
     seen = scan([tmp_path])
     assert (seen.files, seen.problems, seen.ignored) == ((), (), 1)
 
 
 @pytest.mark.parametrize("name", ["a.WAV", "a.Flac", "a.oga", "a.aiff", "prompt/a.wav"])
-def test_suffixes_of_any_case(tmp_path: Path, name: str) -> None:
+def test_suffixes_are_recognised_in_any_case(tmp_path: Path, name: str) -> None:
     touch(tmp_path / name)
     assert names(tmp_path) == [name]
 
@@ -64,7 +64,7 @@ def test_a_file_that_is_named_needs_no_suffix(tmp_path: Path) -> None:
     assert names(tmp_path, path) == ["take"]
 
 
-def test_overlapping_paths_are_seen_once(tmp_path: Path) -> None:
+def test_a_file_below_overlapping_paths_is_found_once(tmp_path: Path) -> None:
     path = touch(tmp_path / "sub" / "a.wav")
     seen = scan([tmp_path, tmp_path / "sub", path, tmp_path / "sub" / ".." / "sub"])
     assert [found.path for found in seen.files] == [os.fsencode(path)]
@@ -80,7 +80,7 @@ def test_symlinks_are_followed_each_folder_once(tmp_path: Path) -> None:
     assert names(tmp_path) == ["b.wav", "real/a.wav"]
 
 
-def test_a_link_that_leads_nowhere_is_a_problem(tmp_path: Path) -> None:
+def test_a_dangling_symlink_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "lost.wav").symlink_to(tmp_path / "nothing.wav")
     (tmp_path / "self.wav").symlink_to(tmp_path / "self.wav")
     lost, loop = scan([tmp_path]).problems
@@ -118,7 +118,7 @@ def test_a_folder_that_cannot_be_read_is_a_problem(tmp_path: Path, monkeypatch: 
     assert [os.path.relpath(found.path, root) for found in seen.files] == [b"open/a.wav"]
 
 
-def test_folders_nested_deeper_than_the_stack(tmp_path: Path) -> None:
+def test_folders_nested_more_deeply_than_the_stack_are_scanned(tmp_path: Path) -> None:
     folders = [tmp_path.joinpath(*["d"] * depth) for depth in range(1, 1_101)]
     for folder in folders:
         folder.mkdir()
@@ -131,7 +131,7 @@ def test_folders_nested_deeper_than_the_stack(tmp_path: Path) -> None:
             folder.rmdir()
 
 
-def test_names_of_any_bytes(tmp_path: Path) -> None:
+def test_files_with_any_bytes_in_their_names_are_found(tmp_path: Path) -> None:
     root = os.fsencode(tmp_path)
     given = sorted([b"\xff\xfe.wav", b"new\nline.wav", b"x" * 251 + b".wav", "🦈.wav".encode()])
     for name in given:
@@ -141,7 +141,7 @@ def test_names_of_any_bytes(tmp_path: Path) -> None:
     assert len(scan([os.path.join(root, given[-1])]).files) == 1
 
 
-def test_a_path_that_is_not_there(tmp_path: Path) -> None:
+def test_a_path_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="No such file"):
         scan([tmp_path / "nowhere"])
     with pytest.raises(NotFoundError, match=r"\\x0a"):

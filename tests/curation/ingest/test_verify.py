@@ -1,4 +1,4 @@
-"""Verify: what the database can't see is found, and made again from what is left."""
+"""Verify: damage that the database does not notice is found, and repaired from the audio files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def scored(catalog: Catalog, write_clip: Any, serial: IngestOptions) -> Catalog:
 
 
 def state(catalog: Catalog) -> tuple[NDArray[np.float32], list[Any], list[Any]]:
-    """The matrix, `nearest` and the fingerprints."""
+    """Return the matrix, the nearest clips and the fingerprints."""
     with catalog.reading() as connection:
         matrix = score_reads.between(connection, 1, range(1, CLIPS + 1))
         best = connection.execute(select(nearest).order_by(nearest.c.clip_id)).all()
@@ -53,7 +53,7 @@ def run(catalog: Catalog, *statements: str) -> None:
 
 
 def flip(column: str, where: str, table: str, place: int = 3) -> str:
-    """Another byte at one place of a blob, by SQL."""
+    """Return SQL that changes one byte of a blob."""
     return (
         f"UPDATE {table} SET {column} = CAST(substr({column}, 1, {place}) || CASE substr({column}, "
         f"{place + 1}, 1) WHEN x'41' THEN x'42' ELSE x'41' END || substr({column}, {place + 2}) AS BLOB) "
@@ -65,7 +65,7 @@ def test_a_new_catalog_is_sound(catalog: Catalog) -> None:
     assert verify(catalog).is_sound
 
 
-def test_what_is_sound_is_left_alone(scored: Catalog) -> None:
+def test_a_repair_does_not_change_a_sound_catalog(scored: Catalog) -> None:
     before = state(scored)
     report = verify(scored, repair=True)
     assert report.is_sound
@@ -74,7 +74,7 @@ def test_what_is_sound_is_left_alone(scored: Catalog) -> None:
 
 
 @pytest.mark.parametrize("position", range(1, CLIPS))
-def test_a_flipped_byte_in_a_score_row(scored: Catalog, position: int) -> None:
+def test_a_flipped_byte_in_a_score_row_is_found_and_repaired(scored: Catalog, position: int) -> None:
     before = state(scored)
     run(scored, flip("scores", f"position = {position}", "score_row", place=2))
     with scored.reading() as connection, pytest.raises(CatalogError, match="verify --repair"):
@@ -89,7 +89,7 @@ def test_a_flipped_byte_in_a_score_row(scored: Catalog, position: int) -> None:
     same(state(scored), before)
 
 
-def test_a_flipped_byte_in_a_fingerprint(scored: Catalog) -> None:
+def test_a_flipped_byte_in_a_fingerprint_is_found_and_repaired(scored: Catalog) -> None:
     before = state(scored)
     run(scored, flip("fingerprint", "id = 3", "clip"))
     assert verify(scored).fingerprints == (3,)
@@ -100,7 +100,7 @@ def test_a_flipped_byte_in_a_fingerprint(scored: Catalog) -> None:
     same(state(scored), before)
 
 
-def test_everything_damaged_at_once(scored: Catalog) -> None:
+def test_damage_of_all_fingerprints_and_rows_is_repaired(scored: Catalog) -> None:
     before = state(scored)
     run(
         scored,
@@ -114,8 +114,10 @@ def test_everything_damaged_at_once(scored: Catalog) -> None:
     same(state(scored), before)
 
 
-def test_a_fingerprint_whose_file_is_gone(scored: Catalog, write_clip: Any, serial: IngestOptions) -> None:
-    """It must not keep the others from being scored, and comes back with its file."""
+def test_a_damaged_fingerprint_without_a_file_does_not_stop_the_repair(
+    scored: Catalog, write_clip: Any, serial: IngestOptions
+) -> None:
+    """The other clips are scored. Once the file is back, this clip is repaired too."""
     before = state(scored)
     file = scored.root / "run_epoch_1_2.wav"
     content = file.read_bytes()
@@ -139,7 +141,7 @@ def test_a_fingerprint_whose_file_is_gone(scored: Catalog, write_clip: Any, seri
 
 
 @pytest.mark.parametrize("position", [0, 2])
-def test_a_row_that_is_gone(scored: Catalog, position: int) -> None:
+def test_a_missing_score_row_is_found_and_repaired(scored: Catalog, position: int) -> None:
     before = state(scored)
     run(scored, f"DELETE FROM score_row WHERE position = {position}")
     assert verify(scored).incomplete == ("prefix",)
@@ -148,7 +150,7 @@ def test_a_row_that_is_gone(scored: Catalog, position: int) -> None:
     same(state(scored), before)
 
 
-def test_versions_of_a_metric_are_told_apart(scored: Catalog) -> None:
+def test_damaged_rows_are_reported_for_each_version_of_a_metric(scored: Catalog) -> None:
     before = state(scored)
     with scored.writing() as connection:
         assert scores.register_metric(connection, "prefix", 2) == 2
@@ -165,7 +167,7 @@ def test_versions_of_a_metric_are_told_apart(scored: Catalog) -> None:
     np.testing.assert_array_equal(state(scored)[0], before[0])
 
 
-def test_a_damaged_row_that_was_retired_costs_no_comparison(scored: Catalog) -> None:
+def test_the_repair_of_a_retired_row_computes_no_score(scored: Catalog) -> None:
     with scored.writing() as connection:
         scores.retire(connection, [3])
     score(scored)
@@ -179,7 +181,7 @@ def test_a_damaged_row_that_was_retired_costs_no_comparison(scored: Catalog) -> 
     same(state(scored), before)
 
 
-def test_references_that_lead_nowhere(scored: Catalog) -> None:
+def test_references_to_missing_rows_are_found(scored: Catalog) -> None:
     raw = scored.root / "catalog.db"
     import sqlite3
 
@@ -190,8 +192,8 @@ def test_references_that_lead_nowhere(scored: Catalog) -> None:
     assert verify(scored).database == ("1 references to missing rows",)
 
 
-def test_a_page_overwritten_in_the_file(scored: Catalog) -> None:
-    """The database's own check speaks, or refuses in one sentence."""
+def test_an_overwritten_page_of_the_file_is_reported(scored: Catalog) -> None:
+    """Either `verify` reports it, or the catalog refuses to open with an error in one sentence."""
     scored.close()
     file = scored.root / "catalog.db"
     content = bytearray(file.read_bytes())

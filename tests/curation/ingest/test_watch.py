@@ -1,6 +1,6 @@
-"""Watching: every finished file once, no half file ever, whatever drives, writers and other programs do.
+"""Watch: every finished file is ingested once, and no incomplete one, whatever drives, writers and programs do.
 
-Time is a number here: waiting moves it on and lets the next things happen.
+The clock is simulated: a wait advances it and runs the actions that are due.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Action = Callable[[], object]
 
 
 class Scene:
-    """A watch of `folder`, what happens at which second of it, and what it tells when."""
+    """A watch of `folder` with a simulated clock: actions at given seconds, and the events that it reported."""
 
     def __init__(self, catalog: Catalog, folder: Path, options: IngestOptions) -> None:
         self.catalog = catalog
@@ -45,7 +45,7 @@ class Scene:
     def play(
         self, actions: dict[float, Action], *, until: float, once: bool = False, quiet: float = QUIET
     ) -> WatchReport:
-        """Watch from second 0 to `until`, with `actions` at their seconds."""
+        """Watch from second 0 to `until`, and run each of the `actions` at its second."""
         self.now = 0.0
         open_actions = sorted(actions.items())
 
@@ -105,7 +105,7 @@ def append(path: Path, data: bytes) -> Action:
     return act
 
 
-def test_one_batch_for_all_that_came_before_it_was_quiet(scene: Scene, sounds: list[bytes]) -> None:
+def test_all_files_of_one_quiet_period_are_one_batch(scene: Scene, sounds: list[bytes]) -> None:
     report = scene.play(
         {5.0 + 10 * n: write(scene.folder / f"r_epoch_1_{n}.wav", sounds[n]) for n in range(3)}, until=200.0
     )
@@ -130,7 +130,9 @@ def test_two_quiet_periods_are_two_batches(scene: Scene, sounds: list[bytes]) ->
 
 
 @pytest.mark.parametrize("quiet", [10.0, 30.0])
-def test_a_growing_file_is_taken_whole_or_not_at_all(scene: Scene, sounds: list[bytes], quiet: float) -> None:
+def test_a_growing_file_is_ingested_only_when_it_is_complete(
+    scene: Scene, sounds: list[bytes], quiet: float
+) -> None:
     path, data = scene.folder / "grow.wav", sounds[0]
     parts = [data[start : start + 8_000] for start in range(0, len(data), 8_000)]
     last = 5.0 * len(parts)
@@ -142,7 +144,7 @@ def test_a_growing_file_is_taken_whole_or_not_at_all(scene: Scene, sounds: list[
     assert [when for when, _ in scene.told] == [last + quiet]
 
 
-def test_a_run_that_never_pauses_still_gets_its_files_in(scene: Scene, sounds: list[bytes]) -> None:
+def test_files_of_a_run_that_never_pauses_are_ingested(scene: Scene, sounds: list[bytes]) -> None:
     growing = scene.folder / "log_epoch_9.wav"
     actions: dict[float, Action] = {5.0 * n: append(growing, b"x" * 100) for n in range(1, 200)}
     actions[7.0] = write(scene.folder / "done.wav", sounds[0])
@@ -160,7 +162,7 @@ def test_a_run_that_never_pauses_still_gets_its_files_in(scene: Scene, sounds: l
     st.randoms(use_true_random=False),
 )
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_is_written_when_all_is_taken_once_and_whole(
+def test_every_file_is_ingested_once_and_completely_whenever_it_is_written(
     tmp_path_factory: pytest.TempPathFactory,
     serial: IngestOptions,
     sounds: list[bytes],
@@ -187,7 +189,7 @@ def test_whatever_is_written_when_all_is_taken_once_and_whole(
         assert missing(catalog) == 0
 
 
-def test_a_file_that_grows_while_it_is_read_waits_for_its_next_quiet(
+def test_a_file_that_grows_while_it_is_read_must_settle_again(
     scene: Scene, sounds: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, data = scene.folder / "late.wav", sounds[0]
@@ -208,7 +210,7 @@ def test_a_file_that_grows_while_it_is_read_waits_for_its_next_quiet(
     assert statuses(scene.catalog) == ["ok"]
 
 
-def test_a_file_whose_drive_goes_while_it_is_read_is_taken_when_it_is_back(
+def test_a_file_whose_drive_disappears_while_it_is_read_is_ingested_later(
     scene: Scene, sounds: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away, whole = tmp_path / "away", reading.sha256_file
@@ -239,9 +241,7 @@ def test_the_clock_of_a_network_drive_may_be_wrong(scene: Scene, sounds: list[by
     assert [when for when, _ in scene.told] == [5.0 + QUIET]
 
 
-def test_what_is_known_costs_no_reading(
-    scene: Scene, sounds: list[bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_known_files_are_not_read(scene: Scene, sounds: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
         (scene.folder / f"{number}.wav").write_bytes(sounds[number])
     ingest(scene.catalog, [scene.folder], scene.options)
@@ -268,7 +268,7 @@ def test_other_content_at_a_known_path_is_new(scene: Scene, sounds: list[bytes])
     assert (report.batches, report.added) == (2, 2)
 
 
-def test_a_watch_says_of_files_what_an_ingest_of_the_folder_says(
+def test_a_watch_infers_the_same_run_and_epoch_as_an_ingest(
     scene: Scene, sounds: list[bytes], tmp_path: Path
 ) -> None:
     below = scene.folder / "deeper"
@@ -282,7 +282,7 @@ def test_a_watch_says_of_files_what_an_ingest_of_the_folder_says(
 
 
 @pytest.mark.parametrize("emptied", [False, True], ids=["gone", "empty"])
-def test_a_drive_that_goes_and_comes_back_changes_nothing(
+def test_a_drive_that_disappears_and_returns_changes_nothing(
     scene: Scene, sounds: list[bytes], tmp_path: Path, emptied: bool
 ) -> None:
     for number in range(12):
@@ -312,7 +312,7 @@ def test_a_drive_that_goes_and_comes_back_changes_nothing(
     assert missing(scene.catalog) == 0
 
 
-def test_a_file_that_was_pending_when_its_drive_went_stands_still_anew(
+def test_a_pending_file_must_settle_again_after_its_drive_returns(
     scene: Scene, sounds: list[bytes], tmp_path: Path
 ) -> None:
     report = scene.play(
@@ -327,7 +327,7 @@ def test_a_file_that_was_pending_when_its_drive_went_stands_still_anew(
     assert [when for when, _ in scene.told] == [20.0, 100.0, 100.0 + QUIET]
 
 
-def test_files_that_vanish_are_not_marked_and_moved_ones_are_followed(
+def test_deleted_files_are_not_marked_missing_and_moved_ones_are_followed(
     scene: Scene, sounds: list[bytes]
 ) -> None:
     one, two = scene.folder / "one.wav", scene.folder / "two.wav"
@@ -341,7 +341,7 @@ def test_files_that_vanish_are_not_marked_and_moved_ones_are_followed(
     assert ingest(scene.catalog, [scene.folder], scene.options).missing == 1
 
 
-def test_a_locked_catalog_is_told_and_tried_again(scene: Scene, sounds: list[bytes]) -> None:
+def test_a_locked_catalog_is_reported_and_tried_again(scene: Scene, sounds: list[bytes]) -> None:
     scene.catalog.file.write_text('[catalog]\nbusy_timeout = 0.01\n[metrics]\nuse = ["prefix"]\n')
     with Catalog.open(scene.catalog.file) as other:
         lock = other.writing()
@@ -359,7 +359,7 @@ def test_a_locked_catalog_is_told_and_tried_again(scene: Scene, sounds: list[byt
     assert (report.batches, report.added) == (1, 1)
 
 
-def test_nobody_is_locked_out_while_it_waits(scene: Scene, sounds: list[bytes]) -> None:
+def test_other_commands_can_write_while_a_watch_waits(scene: Scene, sounds: list[bytes]) -> None:
     seen: list[int | None] = []
 
     def rate() -> None:
@@ -371,7 +371,7 @@ def test_nobody_is_locked_out_while_it_waits(scene: Scene, sounds: list[bytes]) 
     assert seen == [4]
 
 
-def test_scores_that_failed_are_made_after_the_next_quiet(
+def test_scores_that_failed_are_computed_after_the_next_quiet_period(
     scene: Scene, sounds: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep, tries = ingest_module.catch_up, list[float]()
@@ -389,7 +389,9 @@ def test_scores_that_failed_are_made_after_the_next_quiet(
     assert all(row.score is not None for row in list_clips(scene.catalog))
 
 
-def test_what_can_not_be_used_is_told_once(scene: Scene, sounds: list[bytes], tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_used_is_reported_once(
+    scene: Scene, sounds: list[bytes], tmp_path: Path
+) -> None:
     (scene.folder / "text.wav").write_text("no audio")
     (scene.folder / "dangling.wav").symlink_to(tmp_path / "target.wav")
     os.mkfifo(scene.folder / "fifo.wav")
@@ -404,7 +406,7 @@ def test_what_can_not_be_used_is_told_once(scene: Scene, sounds: list[bytes], tm
     assert later.added == 1
 
 
-def test_a_file_that_could_not_be_opened_is_taken_when_it_can(
+def test_a_file_that_could_not_be_opened_is_ingested_once_it_can_be(
     scene: Scene, sounds: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from thresher.curation.ingest import watch as watch_module
@@ -430,7 +432,7 @@ def test_a_file_that_could_not_be_opened_is_taken_when_it_can(
     assert statuses(scene.catalog) == ["ok"]
 
 
-def test_once_ends_when_all_is_in(scene: Scene, sounds: list[bytes]) -> None:
+def test_once_ends_after_all_files_are_ingested(scene: Scene, sounds: list[bytes]) -> None:
     (scene.folder / "a.wav").write_bytes(sounds[0])
     assert scene.play({}, until=1e9, once=True).added == 1
     assert scene.now == QUIET
@@ -438,7 +440,7 @@ def test_once_ends_when_all_is_in(scene: Scene, sounds: list[bytes]) -> None:
     assert scene.now == 0
 
 
-def test_once_fails_where_the_ingest_does(scene: Scene, sounds: list[bytes]) -> None:
+def test_once_raises_the_error_of_the_ingest(scene: Scene, sounds: list[bytes]) -> None:
     (scene.folder / "a.wav").write_bytes(sounds[0])
     with pytest.raises(CatalogError, match="locked"), Catalog.open(scene.catalog.file) as other:
         lock = other.writing()
@@ -449,7 +451,7 @@ def test_once_fails_where_the_ingest_does(scene: Scene, sounds: list[bytes]) -> 
             lock.__exit__(None, None, None)
 
 
-def test_an_interruption_ends_it_with_its_report(
+def test_an_interrupted_watch_returns_its_report(
     scene: Scene, sounds: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(*_: Any, **__: Any) -> None:
@@ -486,18 +488,18 @@ def test_folders_may_overlap_and_be_links(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (WatchOptions(every=0.0), "to look every"),
-        (WatchOptions(quiet=float("nan")), "quiet"),
+        (WatchOptions(every=0.0), "invalid every 0 "),
+        (WatchOptions(quiet=float("nan")), "invalid quiet nan "),
         (WatchOptions(ingest=IngestOptions(dry_run=True)), "dry_run"),
-        (WatchOptions(ingest=IngestOptions(role="nonsense")), "no role"),
+        (WatchOptions(ingest=IngestOptions(role="nonsense")), 'unknown role "nonsense"'),
     ],
 )
-def test_what_makes_no_sense_is_refused_at_once(scene: Scene, options: WatchOptions, words: str) -> None:
+def test_invalid_options_are_refused_immediately(scene: Scene, options: WatchOptions, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         watch(scene.catalog, [scene.folder], options, wait=lambda _: False, tell=print)
 
 
-def test_only_folders_that_are_there_are_watched(scene: Scene, tmp_path: Path) -> None:
+def test_only_existing_folders_are_watched(scene: Scene, tmp_path: Path) -> None:
     shutil.copy(scene.catalog.file, tmp_path / "file.wav")
     for folders, error in (
         ([tmp_path / "none"], NotFoundError),
@@ -511,7 +513,7 @@ def test_only_folders_that_are_there_are_watched(scene: Scene, tmp_path: Path) -
 def test_a_file_that_was_marked_missing_is_found_again(
     scene: Scene, sounds: list[bytes], tmp_path: Path
 ) -> None:
-    """As after `prune` and a restore from the trash: it comes back as it was, time of change included."""
+    """A restore from the trash after `prune` does this: the file has the same content and time of change."""
     here, away = scene.folder / "one.wav", tmp_path / "one.wav"
     here.write_bytes(sounds[0])
     (scene.folder / "two.wav").write_bytes(sounds[1])

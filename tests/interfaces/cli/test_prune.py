@@ -44,7 +44,9 @@ def test_prune_says_what_it_takes(home: Path) -> None:
     assert "thresher prune --rejected" in done.stderr
     done = thresher("prune", "--rejected", cwd=home)
     assert done.returncode == 2
-    assert "move 2 files of 2 rejected recordings to the trash, which frees 0.2 MB of disk?" in done.stderr
+    assert (
+        "move 2 files of 2 rejected recordings to the trash, which frees 0.2 MB of disk space?" in done.stderr
+    )
     assert "--yes" in done.stderr
     assert len(list((home / "clips").iterdir())) == 3
 

@@ -67,7 +67,7 @@ def _pruned(report: PruneReport) -> str:
 
 
 def _size(report: PruneReport) -> str:
-    return f"{report.frees / 1e6:.1f} MB of disk" if report.frees else "no disk"
+    return f"{report.frees / 1e6:.1f} MB of disk space" if report.frees else "no disk space"
 
 
 def _tell_prune(report: PruneReport, *, dry_run: bool) -> None:
