@@ -1,4 +1,4 @@
-"""Schema and upgrades: what the revisions make is what schema.py says, and nothing is lost on the way."""
+"""Schema and upgrades: the migrations create the schema of schema.py, and upgrades lose nothing."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def upgrade() -> None:
 
 
 def write_next(folder: Path, then: str = "pass") -> None:
-    """Put the revision to come into a folder of migrations."""
+    """Add one more revision to a folder of migrations."""
     revision = folder / "versions" / "next.py"
     revision.write_text(REBUILD.format(revision=NEXT, head=HEAD, then=then))
     shutil.rmtree(folder / "versions" / "__pycache__", ignore_errors=True)
@@ -57,7 +57,7 @@ def write_next(folder: Path, then: str = "pass") -> None:
 
 @pytest.fixture
 def filled(catalog: Catalog) -> Catalog:
-    """A catalog of three recordings, of which the last is forgotten."""
+    """A catalog of three recordings, the last of which was forgotten."""
     with catalog.writing() as connection:
         connection.execute(insert(batch).values(started_at=0.0, paths="[]", options="{}"))
         for key in (1, 2, 3):
@@ -82,7 +82,7 @@ def filled(catalog: Catalog) -> Catalog:
 def future(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, filled: Catalog
 ) -> Path:
-    """Migrations with one more revision, which the program takes for its own."""
+    """A folder of the migrations and one more revision, which the program uses instead of its own."""
     folder = tmp_path_factory.mktemp("migrations") / "migrations"
     shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
     write_next(folder)
@@ -114,7 +114,7 @@ def content(file: Path) -> list[str]:
 
 
 def described(url: str) -> dict[str, Any]:
-    """Everything SQLite can say of a schema, in the words of SQLAlchemy's inspector."""
+    """Return the whole schema of a database, as SQLAlchemy's inspector describes it."""
     engine = create_engine(url)
     found = inspect(engine)
     with engine.connect() as connection:
@@ -142,7 +142,7 @@ def described(url: str) -> dict[str, Any]:
 
 @pytest.mark.filterwarnings("ignore:Skipped unsupported reflection")
 def test_the_migrations_create_the_schema_of_schema_py(tmp_path: Path) -> None:
-    """To the last check, partial index and AUTOINCREMENT, which Alembic does not compare."""
+    """This includes checks, partial indexes and AUTOINCREMENT, which Alembic does not compare."""
     database.create(tmp_path / "migrated.db", 1.0)
     engine = create_engine(f"sqlite:///{tmp_path}/created.db")
     schema.metadata.create_all(engine)
@@ -181,7 +181,7 @@ def test_every_table_with_an_id_is_autoincremented() -> None:
         ("SELECT 1", "UPDATE recording SET batch_id = 77"),
     ],
 )
-def test_constraints_of_the_database(filled: Catalog, kept: str, refused: str) -> None:
+def test_the_database_enforces_its_constraints(filled: Catalog, kept: str, refused: str) -> None:
     with filled.writing() as connection:
         connection.execute(text(kept))
     with pytest.raises(Exception, match="constraint failed"), filled.writing() as connection:
@@ -202,7 +202,7 @@ def test_children_survive_the_rebuild_of_their_parent(filled: Catalog) -> None:
 @pytest.mark.parametrize("left", [[1, 2], []])
 @pytest.mark.usefixtures("future")
 def test_an_upgrade_does_not_reuse_ids(filled: Catalog, left: list[int]) -> None:
-    """SQLite forgets the highest id of a rebuilt table but for those rows that are left."""
+    """After a rebuild, SQLite knows only the highest id of the rows that are left."""
     with sqlite3.connect(filled.root / "catalog.db") as opened:
         opened.execute("PRAGMA foreign_keys = ON")
         if not left:
@@ -253,7 +253,7 @@ def test_backups_of_the_same_second_have_different_names(filled: Catalog) -> Non
 
 
 @pytest.mark.usefixtures("future")
-def test_without_a_backup_nothing_is_upgraded(filled: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_upgraded_if_the_backup_fails(filled: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     file = filled.root / "catalog.db"
     before = file.read_bytes()
 
@@ -277,7 +277,7 @@ def test_without_a_backup_nothing_is_upgraded(filled: Catalog, monkeypatch: pyte
 
 
 @pytest.mark.usefixtures("future")
-def test_two_programs_that_open_an_old_catalog_at_once(filled: Catalog) -> None:
+def test_two_programs_can_open_an_old_catalog_at_once(filled: Catalog) -> None:
     opened: list[Catalog] = []
     failed: list[BaseException] = []
 
@@ -340,7 +340,7 @@ def set_journal_mode(file: Path, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["wal", "delete"])
 @pytest.mark.parametrize("is_safe", [True, False])
-def test_the_safe_journal_mode_is_set_whatever_it_was(
+def test_opening_sets_the_safe_journal_mode(
     filled: Catalog, monkeypatch: pytest.MonkeyPatch, mode: str, is_safe: bool
 ) -> None:
     file = filled.root / "catalog.db"
@@ -394,7 +394,7 @@ def test_a_damaged_database_is_reported_in_one_sentence(filled: Catalog) -> None
 
 
 def as_another_user(run: Callable[[], list[str]]) -> list[str]:
-    """What `run` returns in a copy of this process that is not root, to whom permissions mean nothing."""
+    """Run a function in a child process without root's rights, which ignore permissions; return its result."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -403,7 +403,7 @@ def as_another_user(run: Callable[[], list[str]]) -> list[str]:
                 os.setgid(65534)
                 os.setuid(65534)
             said = run()
-        except BaseException as error:  # noqa: BLE001  told to the parent
+        except BaseException as error:  # noqa: BLE001  the parent reports it
             said = [repr(error)]
         os.write(writer, json.dumps(said).encode())
         os._exit(0)
@@ -415,8 +415,8 @@ def as_another_user(run: Callable[[], list[str]]) -> list[str]:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="permissions are those of POSIX")
 @pytest.mark.parametrize("mode", [0o444, 0o644])
-def test_a_folder_without_write_permission(filled: Catalog, mode: int) -> None:
-    """It can be listed; what would be written says what to do."""
+def test_a_catalog_in_a_folder_without_write_permission_can_be_read(filled: Catalog, mode: int) -> None:
+    """The clips can be listed; a command that writes reports what to do."""
 
     def use(folder: Path, rating: int) -> list[str]:
         said = []

@@ -118,27 +118,31 @@ def _attribute_rows(location_id: int, values: Mapping[str, str], *, pinned: bool
     ]
 
 
-# -- what a sighting says ----------------------------------------------------------------------------------
+# -- the provenance of a location --------------------------------------------------------------------------
 
 
 def overwrite_provenance(
-    connection: Connection, location_id: int, said: Provenance, folder_run: str | None
+    connection: Connection, location_id: int, provenance: Provenance, folder_run: str | None
 ) -> None:
-    """Store what is `said` of a location. Whatever `said` leaves open keeps its value."""
-    _name_checkpoint(connection, location_id, said, _checkpoint_of(connection, location_id), folder_run)
-    set_attributes(connection, location_id, said.attributes, pinned=False)
+    """Store the provenance of a location. Where `provenance` has no value, the stored one is kept."""
+    _name_checkpoint(connection, location_id, provenance, _checkpoint_of(connection, location_id), folder_run)
+    set_attributes(connection, location_id, provenance.attributes, pinned=False)
 
 
 def complete_provenance(
-    connection: Connection, location_id: int, said: Provenance, flags: Provenance, folder_run: str | None
+    connection: Connection,
+    location_id: int,
+    provenance: Provenance,
+    flags: Provenance,
+    folder_run: str | None,
 ) -> None:
-    """Store only those of the values `said` that are not known yet; `flags` replace known values.
+    """Store only those values of `provenance` that are not known yet; `flags` replace known values.
 
-    This is for a file that was seen before under the same name: its name says nothing new.
+    This is for a file that was seen before under the same name.
     """
     known = _checkpoint_of(connection, location_id)
-    _name_checkpoint(connection, location_id, _filled(flags, known), said, folder_run)
-    rows = _attribute_rows(location_id, said.attributes, pinned=False)
+    _name_checkpoint(connection, location_id, _filled(flags, known), provenance, folder_run)
+    rows = _attribute_rows(location_id, provenance.attributes, pinned=False)
     if rows:
         connection.execute(upsert(attribute).on_conflict_do_nothing(), rows)
     set_attributes(connection, location_id, flags.attributes, pinned=False)
@@ -179,7 +183,7 @@ def correct(
 ) -> set[int]:
     """Replace what is known of locations by what is `stated`, and the role of their recordings by `role`.
 
-    Whatever `stated` leaves open keeps its value; a `role` of None keeps the roles. Return the ids of the
+    Values that `stated` does not have are kept; a `role` of None keeps the roles. Return the ids of the
     locations that changed.
     """
     changed = set(_disagreeing(connection, location_ids, stated))
@@ -216,7 +220,7 @@ def _disagreeing(connection: Connection, location_ids: Sequence[int], stated: Pr
         return
     for chunk in chunks(location_ids):
         here = location.c.id.in_(chunk)
-        said: dict[int, dict[str, str]] = {}
+        stored: dict[int, dict[str, str]] = {}
         for row in connection.execute(
             select(attribute.c.location_id, attribute.c.key, attribute.c.text, attribute.c.pinned)
             .join(location, location.c.id == attribute.c.location_id)
@@ -224,7 +228,7 @@ def _disagreeing(connection: Connection, location_ids: Sequence[int], stated: Pr
         ):
             # an ingest never replaces a pinned value, so a pinned value never disagrees
             text = stated.attributes[row.key] if row.pinned else row.text
-            said.setdefault(row.location_id, {})[row.key] = text
+            stored.setdefault(row.location_id, {})[row.key] = text
         for row in connection.execute(
             select(location.c.id, checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)
             .outerjoin_from(location, checkpoint, checkpoint.c.id == location.c.checkpoint_id)
@@ -232,5 +236,5 @@ def _disagreeing(connection: Connection, location_ids: Sequence[int], stated: Pr
         ):
             names = ((stated.run, row.run), (stated.epoch, row.epoch), (stated.step, row.step))
             agrees = all(wanted in (None, known) for wanted, known in names)
-            if not agrees or said.get(row.id, {}) != dict(stated.attributes):
+            if not agrees or stored.get(row.id, {}) != dict(stated.attributes):
                 yield int(row.id)

@@ -45,8 +45,8 @@ class Nearest:
     def extended(self, new_ids: Sequence[int], to_these: Scores, triangle: Scores) -> tuple[Self, list[Row]]:
         """Return the state after m new clips were compared, and the rows that changed.
 
-        `to_these`, shape (m, n), holds what the new ones score against these; `triangle`, shape (m, m), among
-        themselves, of which only what lies below the diagonal is read.
+        `to_these`, shape (m, n), holds the scores of the new clips against these; `triangle`, shape (m, m), their
+        scores among themselves. Only the part of it below the diagonal is read.
         """
         ids = np.array(new_ids, dtype=np.int64)
         below = np.where(np.tri(ids.size, k=-1, dtype=bool), triangle, np.float32(-np.inf))

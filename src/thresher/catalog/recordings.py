@@ -220,5 +220,5 @@ _Names = tuple[str | None, int | None, int | None]
 
 def _named(sighting: Sighting) -> _Names:
     """Return run, epoch and step of a file."""
-    said = sighting.provenance
-    return sighting.folder_run if said.run is None else said.run, said.epoch, said.step
+    found = sighting.provenance
+    return sighting.folder_run if found.run is None else found.run, found.epoch, found.step

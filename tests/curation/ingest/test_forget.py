@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
+from tests.support import dump
 from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import clip, location, metadata, nearest, recording, score_row
+from thresher.catalog.schema import clip, location, nearest, recording, score_row
 from thresher.curation.checkpoints.summary import checkpoints
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
@@ -37,14 +38,6 @@ def clips(catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptio
     ingest(catalog, [tmp_path / "a"], serial)
     ingest(catalog, [tmp_path / "b"], serial)
     return tmp_path
-
-
-def dump(catalog: Catalog) -> dict[str, list[tuple[Any, ...]]]:
-    with catalog.reading() as connection:
-        return {
-            table.name: [tuple(row) for row in connection.execute(select(table))]
-            for table in metadata.sorted_tables
-        }
 
 
 def counts(report: ForgetReport) -> tuple[int, int, int]:

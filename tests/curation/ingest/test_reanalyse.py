@@ -12,12 +12,12 @@ import pytest
 import soundfile
 from sqlalchemy import select, update
 
-from tests.support import RATE
+from tests.support import RATE, dump
 from thresher.catalog import content_files as module
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import find_content
-from thresher.catalog.schema import clip, metadata, score_row
+from thresher.catalog.schema import clip, score_row
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
@@ -44,14 +44,6 @@ def clips(catalog: Catalog, tmp_path: Path, sound: Any, serial: IngestOptions) -
 def retrimmed(catalog: Catalog, top_db: float = 20.0) -> Catalog:
     catalog.file.write_text(f'[trim]\ntop_db = {top_db}\n[metrics]\nuse = ["prefix"]\n')
     return Catalog.open(catalog.file)
-
-
-def dump(catalog: Catalog) -> dict[str, list[tuple[Any, ...]]]:
-    with catalog.reading() as connection:
-        return {
-            table.name: [tuple(row) for row in connection.execute(select(table))]
-            for table in metadata.sorted_tables
-        }
 
 
 @pytest.mark.usefixtures("clips")
