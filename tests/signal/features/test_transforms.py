@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 import scipy.fft
+from numpy.typing import NDArray
 
 from thresher.signal.features import transforms
 
@@ -26,7 +28,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("size", [40, 128, 675, 2_048])
 def test_all_transforms_equal_those_of_scipy(size: int, dtype: type) -> None:
-    y = np.random.default_rng(size).normal(size=(5, size)).astype(dtype)
+    y: NDArray[Any] = np.random.default_rng(size).normal(size=(5, size)).astype(dtype)
     expected = scipy.fft.rfft(y, axis=1)
     found = transforms.rfft(y)
     assert found.dtype == expected.dtype
