@@ -14,13 +14,13 @@ from thresher.catalog.fields import FIELDS
 from thresher.catalog.name_patterns import PATTERNS
 from thresher.catalog.provenance import (
     CHECKPOINT_KEYS,
-    RESERVED_KEYS,
     Inference,
     Provenance,
     check_key,
     compile_pattern,
     infer,
     is_skipped,
+    reserved_keys,
 )
 
 NEURAL = CORPUS / "neural"
@@ -255,7 +255,7 @@ def test_invalid_patterns_of_users_are_refused(regex: str, message: str) -> None
 
 
 def test_reserved_keys_are_refused_and_groups_of_patterns_are_not() -> None:
-    for key in RESERVED_KEYS:
+    for key in reserved_keys():
         with pytest.raises(ValueError, match=key):
             check_key(key)
     groups = {group for pattern in PATTERNS for group in pattern.regex.groupindex}
@@ -267,7 +267,7 @@ def test_reserved_keys_are_refused_and_groups_of_patterns_are_not() -> None:
 
 def test_no_attribute_has_the_name_of_a_field() -> None:
     possible = {name for name in FIELDS if name.replace("_", "").isalpha()}
-    assert possible - set(CHECKPOINT_KEYS) <= RESERVED_KEYS
+    assert possible - set(CHECKPOINT_KEYS) <= reserved_keys()
 
 
 def test_epochs_and_steps_that_are_no_integers_are_kept_as_text() -> None:

@@ -583,7 +583,7 @@ def test_an_ingest_without_a_fingerprint_backend_changes_nothing(
     def none(_preferred: str) -> Any:
         raise BackendMissingError("nothing here")
 
-    monkeypatch.setattr("thresher.curation.ingest.options.find_backend", none)
+    monkeypatch.setattr("thresher.curation.ingest.ingest.find_backend", none)
     with pytest.raises(BackendMissingError):
         ingest(catalog, [folder], serial)
     assert list_clips(catalog) == []

@@ -10,8 +10,8 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
-from thresher.catalog.fields import FIELDS
 from thresher.catalog.name_patterns import PATTERNS, RUN_FOLDERS, Pattern
 from thresher.catalog.paths import display_text
 from thresher.catalog.values import LARGEST_INTEGER
@@ -21,8 +21,13 @@ CHECKPOINT_KEYS = ("run", "epoch", "step")
 _KEY = re.compile(r"[a-z_]+")
 _WHOLE_NUMBER = re.compile(r"([0-9]+)(?:\.0+)?")
 
-RESERVED_KEYS = (frozenset(filter(_KEY.fullmatch, FIELDS)) - set(CHECKPOINT_KEYS)) | {"tags", "sha_"}
-"""Names that no attribute may have, because they are query fields or would be mistaken for one."""
+
+@cache
+def reserved_keys() -> frozenset[str]:
+    """Return the names that no attribute may have: those of query fields, and those mistaken for one."""
+    from thresher.catalog.fields import FIELDS  # loads SQLAlchemy, which a scan does not need
+
+    return (frozenset(filter(_KEY.fullmatch, FIELDS)) - set(CHECKPOINT_KEYS)) | {"tags", "sha_"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ def check_key(key: str) -> None:
         known = {group for pattern in PATTERNS for group in pattern.regex.groupindex} | set(CHECKPOINT_KEYS)
         nearest = next(iter(_close_matches(key.lower(), sorted(known))), plain)
         raise ValueError(f'"{key}" may contain only a to z and _; did you mean "{nearest}"?')
-    if key in RESERVED_KEYS:
+    if key in reserved_keys():
         raise ValueError(f'"{key}" is already a query field; "file_{key}" is free')
 
 

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator, Mapping
 
 from thresher.catalog.paths import display_text
-from thresher.catalog.provenance import RESERVED_KEYS, plain_key
+from thresher.catalog.provenance import plain_key, reserved_keys
 
 LARGEST_SIDECAR = 1_000_000  # bytes
 MOST_SIDECAR_KEYS = 256
@@ -61,7 +61,7 @@ def _attributes(content: Mapping[str, object], name: str) -> tuple[dict[str, str
         for key, value in _flat(content, ""):
             if len(attributes) == MOST_SIDECAR_KEYS:
                 return attributes, f'sidecar "{name}": only the first {MOST_SIDECAR_KEYS} values are kept'
-            attributes.setdefault(f"sidecar_{key}" if key in RESERVED_KEYS else key, value)
+            attributes.setdefault(f"sidecar_{key}" if key in reserved_keys() else key, value)
     except RecursionError:
         return {}, f'sidecar "{name}" is ignored: nested too deeply'
     return attributes, None
