@@ -1,7 +1,8 @@
 """Edits of a song by hand: clips added and dropped, clips pinned to positions, and clips that stay together.
 
-Edits describe the result, not the steps, so that they can be applied whenever the query of the song gives other
-clips. The journal records the steps. Positions count from 1; `LAST` is the end of the song, however long it is.
+Edits describe the result, not the steps, so that they still apply when other clips match the query
+of the song. The journal records the steps. Positions count from 1; `LAST` is the last position of a song of any
+length.
 """
 
 from __future__ import annotations

@@ -284,7 +284,9 @@ class _Parser:
         songs = self._context.songs()
         if name not in songs:
             near = _did_you_mean([f'"{known}"' for known in close_names(name, songs)])
-            raise NotFoundError(f'no song named "{name}"; {near}`thresher song list` shows all {len(songs)}')
+            listing = f"`thresher song list` shows all {len(songs)}"
+            hint = f"{near}({listing})" if near else listing
+            raise NotFoundError(f'no song named "{name}"; {hint}')
         parser = _Parser(self._context, self._budget, (*self._songs, name))
         try:
             found = parser.parse(split_text(songs[name].text))

@@ -54,7 +54,7 @@ def test_a_last_clip_ends_the_song_within_its_limits(bone: Catalog) -> None:
     plan = tracklist(bone, "Bone")
     assert ids(plan) == [3, 8, 4]
     assert plan.left_out == 3
-    assert plan.edits_not_applied == ("clip 7 lies beyond the song's limits",)
+    assert plan.edits_not_applied == ("clip 7 is beyond the song's limits",)
     save_song(bone, "Bone", None, {"clips": None, "length": plan.seconds + 0.01})
     assert ids(tracklist(bone, "Bone")) == [3, 8, 4]
     save_song(bone, "Bone", None, {"length": plan.seconds - 0.01})
@@ -72,7 +72,7 @@ def test_a_last_clip_that_is_longer_than_the_limit_is_left_out_and_reported(bone
     save_song(bone, "Bone", None, {"length": 4.2})
     plan = tracklist(bone, "Bone")
     assert ids(plan) == [3]
-    assert plan.edits_not_applied == ("clip 8 lies beyond the song's limits",)
+    assert plan.edits_not_applied == ("clip 8 is beyond the song's limits",)
 
 
 def test_the_worst_transitions_have_their_time_and_clips(catalog: Catalog) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thresher.signal.ordering.pins import displaced, place
+from thresher.signal.ordering.pins import apply_pins, displaced
 
 
 @pytest.mark.parametrize(
@@ -32,12 +32,12 @@ from thresher.signal.ordering.pins import displaced, place
 def test_pins_and_groups_take_their_positions(
     positions: dict[int, int], together: list[tuple[int, int]], expected: list[int]
 ) -> None:
-    assert list(place([1, 2, 3, 4, 5], positions, together)) == expected
+    assert list(apply_pins([1, 2, 3, 4, 5], positions, together)) == expected
 
 
 def test_a_group_takes_the_only_gap_that_holds_it() -> None:
-    assert place([1, 2, 3, 4], {3: 2}, [(4, 1)]) == (4, 1, 3, 2)
-    assert place([1, 4, 3, 2], {3: 2}, [(2, 1)]) == (2, 1, 3, 4)
+    assert apply_pins([1, 2, 3, 4], {3: 2}, [(4, 1)]) == (4, 1, 3, 2)
+    assert apply_pins([1, 4, 3, 2], {3: 2}, [(2, 1)]) == (2, 1, 3, 4)
 
 
 @given(st.permutations(range(6)), st.data())
@@ -48,7 +48,10 @@ def test_every_possible_set_of_pins_is_applied(clips: list[int], data: st.DataOb
     second = data.draw(pair.filter(lambda drawn: not {*drawn} & {*first}))
     ways = (displaced(order, positions, [first, second]) for order in itertools.permutations(clips))
     if ([], []) in ways:
-        assert displaced(place(clips, positions, [first, second]), positions, [first, second]) == ([], [])
+        assert displaced(apply_pins(clips, positions, [first, second]), positions, [first, second]) == (
+            [],
+            [],
+        )
 
 
 @pytest.mark.parametrize(
@@ -67,7 +70,7 @@ def test_displaced_clips_and_separated_pairs_are_returned(
     misplaced: tuple[int, ...],
     apart: tuple[tuple[int, int], ...],
 ) -> None:
-    order = place([1, 2, 3, 4, 5], positions, together)
+    order = apply_pins([1, 2, 3, 4, 5], positions, together)
     assert displaced(order, positions, together) == ([*misplaced], [*apart])
     assert sorted(order) == [1, 2, 3, 4, 5]
 
@@ -86,7 +89,7 @@ def test_possible_pins_are_applied_and_the_other_clips_keep_their_order(
     drawn: tuple[list[int], dict[int, int]],
 ) -> None:
     clips, positions = drawn
-    order = place(clips, positions)
+    order = apply_pins(clips, positions)
     assert {clip: order.index(clip) for clip in positions} == positions
     assert [clip for clip in order if clip not in positions] == [c for c in clips if c not in positions]
     assert displaced(order, positions) == ([], [])
@@ -102,7 +105,7 @@ def test_possible_pins_are_applied_and_the_other_clips_keep_their_order(
 def test_any_pins_keep_every_clip(
     clips: list[int], positions: dict[int, int], together: list[tuple[int, int]]
 ) -> None:
-    order = place(clips, positions, together)
+    order = apply_pins(clips, positions, together)
     assert sorted(order) == sorted(clips)
     misplaced, apart = displaced(order, positions, together)
     for clip in set(positions) & set(clips) - set(misplaced):

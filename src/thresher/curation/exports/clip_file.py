@@ -43,14 +43,15 @@ class ExportedFile:
 
 @dataclass(frozen=True)
 class Item:
-    """A file to write. `source` is a file with the recording's contents, None if there is none.
+    """A file to write. `locations` are the known files of the recording. `source` is one of them that has its
+    contents, or None.
 
     The span, the format and the comment are used for trimmed files.
     """
 
     clip: int
     sha256: str
-    places: tuple[KnownFile, ...]
+    locations: tuple[KnownFile, ...]
     start: int
     end: int
     container: str
@@ -63,14 +64,14 @@ class Item:
     @property
     def name_request(self) -> NameRequest:
         """The name of its source. A trimmed file may have another format, and then gets its suffix."""
-        own = os.path.basename(self.places[0].path) if self.places else b"clip"
+        own = os.path.basename(self.locations[0].path) if self.locations else b"clip"
         form = OUTPUT_FORMATS.get(os.fsdecode(os.path.splitext(own)[1]).lower())
         has_own = self.form != "trimmed" or (form is not None and form.container == self.container)
         return NameRequest(own, self.clip, None if has_own else suffix_of(self.container).encode())
 
     def report(self, state: State, size: int = 0, reason: str | None = None) -> ExportedFile:
         """The entry of this file in the report."""
-        shown = self.source or (self.places[0] if self.places else None)
+        shown = self.source or (self.locations[0] if self.locations else None)
         path = display_text(self.target) if state in ("written", "there already", "refused") else None
         return ExportedFile(self.clip, shown.path_text if shown else "", path, state, size, reason)
 

@@ -138,7 +138,7 @@ def _items(catalog: Catalog, connection: Connection, terms: Terms, form: Form) -
     """The files of an export in the order of the query, without their sources and targets."""
     ids = select_ids(catalog, connection, terms)
     known = clip_rows(connection, ids)
-    places = known_files(catalog, {row[recording.c.sha256] for row in known.values()})
+    locations = known_files(catalog, {row[recording.c.sha256] for row in known.values()})
     items: dict[int, Item] = {}
     for row in (known[clip_id] for clip_id in ids):
         clip_id, recording_id = row[clip.c.id], row[recording.c.id]
@@ -150,7 +150,7 @@ def _items(catalog: Catalog, connection: Connection, terms: Terms, form: Form) -
         items[clip_id if form == "trimmed" else recording_id] = Item(
             clip_id,
             row[recording.c.sha256],
-            tuple(places[row[recording.c.sha256]]),
+            tuple(locations[row[recording.c.sha256]]),
             row[clip.c.start_frame],
             row[clip.c.end_frame],
             container,
@@ -171,12 +171,12 @@ def _output_format(container: str | None, subtype: str | None) -> tuple[str, str
 
 def _comment(row: Any) -> str:
     """The checkpoint as text."""
-    said = [
+    parts = [
         ("", row[checkpoint.c.run]),
         ("epoch ", row[checkpoint.c.epoch]),
         ("step ", row[checkpoint.c.step]),
     ]
-    return " ".join(f"{name}{value}" for name, value in said if value is not None)
+    return " ".join(f"{name}{value}" for name, value in parts if value is not None)
 
 
 # -- existing files -----------------------------------------------------------------------------------------
@@ -242,10 +242,10 @@ def _decided(
     sources: dict[str, KnownFile | None] = {}
     for done, item in enumerate(items, start=1):
         if item.sha256 not in sources:
-            sources[item.sha256] = intact_file(item.sha256, item.places)
+            sources[item.sha256] = intact_file(item.sha256, item.locations)
         progress("looking", done, len(items))
     # a file may exist again at a location that the catalog has marked as missing
-    clips = clips | _identities([place.path for place in sources.values() if place is not None])
+    clips = clips | _identities([file.path for file in sources.values() if file is not None])
     with tempfile.TemporaryDirectory(prefix="thresher-") as scratch:
         for done, plain in enumerate(items, start=1):
             item = replace(plain, source=sources[plain.sha256])

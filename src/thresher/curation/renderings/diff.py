@@ -24,7 +24,8 @@ class Difference:
 
     `new`, `gone`, `moved` (to another position) and `retrimmed` (with another span) are ids of clips.
     `settings` are sentences about other differences that would change the file. `reasons` says for each clip
-    why it differs; `tracks` are these clips where they were last. `seconds` are the lengths before and after.
+    why it differs; `tracks` holds these clips as they are now, or as they were if they are gone. `seconds` are
+    the lengths before and after.
     """
 
     number: int

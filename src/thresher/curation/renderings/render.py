@@ -91,7 +91,7 @@ def render(
     """Write a song to `output`, by default to NAME.wav in the current folder, and store it as a rendering.
 
     With the number of a `rendering`, write that rendering again (by default to "NAME NUMBER" and its suffix),
-    from the same contents wherever they are now, whatever the song is today. `manifest` writes a manifest too:
+    from the same contents wherever they are now, even if the song has changed. `manifest` writes a manifest too:
     True next to the output, or to a path.
 
     Raises NotFoundError, which lists them, if source files are missing, unless `without_missing` leaves their

@@ -1,4 +1,4 @@
-"""Reproduce the audio of a manifest without a catalog, from source files that lie anywhere under a folder."""
+"""Reproduce the audio of a manifest without a catalog, from source files anywhere in a folder."""
 
 from __future__ import annotations
 

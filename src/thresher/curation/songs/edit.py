@@ -40,7 +40,7 @@ class SongEdit:
 def edit_song(catalog: Catalog, name: str, edit: SongEdit, *, dry_run: bool = False) -> Tracklist:
     """Edit a song, as one decision, and lay out the result. A dry run saves nothing.
 
-    Raises UsageError if `edit` contains no change, or one that is not possible today.
+    Raises UsageError if `edit` contains no change, or a change that is not possible.
     """
     if edit == SongEdit():
         raise UsageError("no edit was given; `thresher song edit --help` lists them")
@@ -148,7 +148,7 @@ class _Editor:
         )
 
     def _check_ends(self) -> None:
-        """Raise UsageError if a clip that another one has to follow is last, or one that has to follow is first."""
+        """Raise UsageError if the first clip of a pair that stays together is last, or the second clip is first."""
         ordering = self.song.settings.ordering
         pinned = {position: clip_id for clip_id, position in self.edits.pins}
         ends = {1: ordering.start, LAST: ordering.end, **pinned}

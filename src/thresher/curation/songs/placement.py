@@ -1,6 +1,6 @@
-"""Where the clips of a song lie in time, and how many of them its limits keep.
+"""The positions of clips in time, and the number of clips that the limits of a song keep.
 
-Lengths come in seconds where limits are checked, and in frames of the song where clips are placed.
+Limits are checked in seconds; positions are in frames of the song.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _added_seconds(before: float | None, seconds: float, settings: SongSettings)
 
 
 def placed(lengths: Sequence[int], settings: SongSettings, sample_rate: int) -> list[tuple[int, int]]:
-    """The start of each clip, and how long it overlaps with the clip before, in frames of the song.
+    """The start of each clip, and its overlap with the clip before, in frames of the song.
 
     A crossfade takes at most half of a clip, so that two crossfades never meet inside a clip. Where the overlap
     would be shorter than a fade, clips follow each other without one, because a fade is smoother.

@@ -14,7 +14,7 @@ from thresher.catalog.edits import LAST
 from thresher.catalog.schema import USABLE_STATUSES, clip, recording
 from thresher.curation.songs.settings import SongSettings
 from thresher.curation.songs.songs import Song, matching_clips
-from thresher.signal.ordering.pins import displaced, place
+from thresher.signal.ordering.pins import apply_pins, displaced
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Arranged:
-    """Ids of a song's clips in sequence: its `body`, and the `final` clips, which end the song wherever it is cut.
+    """Ids of a song's clips in sequence: its `body`, and the `final` clips, which stay if limits cut the body.
 
     `not_applied` holds clips whose edits could not be applied, each with a sentence that says why.
     """
@@ -95,7 +95,7 @@ def with_edits(connection: Connection, settings: SongSettings, order: Sequence[i
     positions = {clip_id: position - 1 for clip_id, position in edits.pins if position != LAST}
     last = next((clip_id for clip_id, position in edits.pins if position == LAST), settings.ordering.end)
     final = _group_before(last, edits.together, known) if last in known else []
-    body = place([each for each in order if each not in final], positions, edits.together)
+    body = apply_pins([each for each in order if each not in final], positions, edits.together)
     absent = sorted(_named(settings, last) - known - set(edits.dropped))
     not_applied = [*_absent_sentences(connection, absent)]
     misplaced, separated = displaced((*body, *final), positions, edits.together)
@@ -146,7 +146,7 @@ def _absent_sentence(clip_id: int, row: Any) -> str:
 def edits_not_applied(
     not_applied: Sequence[tuple[int, str]], cut: Sequence[int], settings: SongSettings
 ) -> tuple[str, ...]:
-    """Sentences about the edits that could not be applied to the sequence, or whose clips the limits cut off."""
+    """Sentences about edits that could not be applied, and about edits of clips that the limits cut off."""
     named = {*settings.edits.positions, *settings.edits.added}
-    beyond = [f"clip {clip_id} lies beyond the song's limits" for clip_id in sorted(named & set(cut))]
+    beyond = [f"clip {clip_id} is beyond the song's limits" for clip_id in sorted(named & set(cut))]
     return (*(sentence for clip_id, sentence in not_applied if clip_id not in set(cut)), *beyond)

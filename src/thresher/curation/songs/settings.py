@@ -1,4 +1,4 @@
-"""The settings of a song: its query, its ordering, its limits, its edits by hand, and how it sounds."""
+"""The settings of a song: its query, its ordering, its limits, its edits by hand, and its sound."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class SongSettings:
     """Everything that defines a song except its name. The fields are named like the columns of the table `song`.
 
     `length` is in seconds and `clips` a number of clips; None sets no limit. `sample_rate` is in Hz, `channels` is
-    1 or 2; None derives rate, channels and subtype from the clips. `fade` is how long each clip fades in and out,
-    `crossfade` how long it overlaps with the next clip, and `gap` the silence between clips, all in seconds.
+    1 or 2; None derives rate, channels and subtype from the clips. `fade` is the length of each clip's fades,
+    `crossfade` that of its overlap with the next clip, and `gap` that of the silence between clips, in seconds.
     `lufs` is the loudness to which every clip is brought; None keeps the clips' own loudness. `manual` is the
     sequence of clips for the ordering "manual".
     """

@@ -162,9 +162,7 @@ def song_history(catalog: Catalog, name: str) -> list[Decision]:
 
 def _create(connection: Connection, catalog: Catalog, name: str, wanted: dict[str, Any]) -> None:
     if "query" not in wanted:
-        raise NotFoundError(
-            f'no song named "{name}" exists; create it with `thresher song save "{name}" QUERY`'
-        )
+        raise NotFoundError(f'no song named "{name}"; create it with `thresher song save "{name}" QUERY`')
     settings = new_song_settings(catalog.settings, wanted)
     check_settings(settings)
     _insert(connection, name, settings, "song save", f'make song "{name}"')
@@ -208,8 +206,9 @@ def find_song(connection: Connection, name: str) -> Song:
     names = [each.name for each in _all(connection)]
     nearest = difflib.get_close_matches(name.lower(), [each.lower() for each in names], n=1)
     meant = next((each for each in names if nearest and each.lower() == nearest[0]), None)
-    hint = f'; did you mean "{meant}"?' if meant else ";"
-    raise NotFoundError(f'no song named "{name}"{hint} `thresher song list` shows all {len(names)}')
+    listing = f"`thresher song list` shows all {len(names)}"
+    hint = f'did you mean "{meant}"? ({listing})' if meant else listing
+    raise NotFoundError(f'no song named "{name}"; {hint}')
 
 
 def rename_song(catalog: Catalog, old: str, new: str) -> Song:

@@ -1,4 +1,4 @@
-"""The tracklist: a song's clips as they lie in time today.
+"""The tracklist: the clips of a song in time, as the song is today.
 
 It decides everything that a rendering needs: spans, gains, and positions to the frame. Equal tracklists make equal
 renderings. Audio is read only to measure the loudness of clips whose channels have to be mixed.
@@ -166,7 +166,7 @@ def compare(
 
 
 def lay_out(catalog: Catalog, connection: Connection, found: Song) -> Tracklist:
-    """Lay out a song as it is today, with the settings that it is given here."""
+    """Lay out a song as it is today, with the settings in `found`."""
     sequence, settings = arranged(catalog, connection, found), found.settings
     tracks = _tracks(catalog, connection, [*sequence.body, *sequence.final])
     body, final = tracks[: len(sequence.body)], tracks[len(sequence.body) :]

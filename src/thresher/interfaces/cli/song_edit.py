@@ -41,7 +41,7 @@ def edit(
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Edit a song by hand. Edits remain when other clips match its query, and in every ordering."""
+    """Edit a song by hand. Edits stay in effect in every ordering, and when new clips join the song."""
     from thresher.curation.songs.edit import SongEdit, edit_song
 
     changes = SongEdit(

@@ -18,7 +18,7 @@ def copy(
     new: Annotated[str, typer.Argument(help="The name of the copy.")],
     json: Json = False,
 ) -> None:
-    """Copy a song with its settings and edits. Its renderings stay with the old song."""
+    """Copy a song with its settings and edits. Its renderings stay with the original."""
     from thresher.curation.songs.songs import copy_song
 
     with open_catalog() as catalog:
@@ -46,7 +46,7 @@ def rename(
 
 @song_app.command()
 def delete(name: SongName, json: Json = False) -> None:
-    """Delete a song. Its renderings are kept, and thresher undo restores it."""
+    """Delete a song. Its renderings are kept, and thresher undo restores the song."""
     from thresher.curation.songs.songs import delete_song
 
     with open_catalog() as catalog:

@@ -34,7 +34,8 @@ def render(
     former_file: Annotated[str | None, typer.Argument(hidden=True)] = None,
     output: Output = None,
     rendering: Annotated[
-        int | None, typer.Option(help="Make the rendering of this number again, whatever the song is today.")
+        int | None,
+        typer.Option(help="Render the rendering of this number again, even if the song has changed."),
     ] = None,
     manifest: Annotated[
         bool, typer.Option("--manifest", help="Write a manifest too, next to the output.")
@@ -110,7 +111,7 @@ def reproduce(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Make the audio of a manifest again, without a catalog, from the same files."""
+    """Reproduce the audio of a manifest from the same source files, without a catalog."""
     from thresher.curation.renderings.reproduce import reproduce as run
 
     with ProgressBar() as progress:

@@ -28,7 +28,7 @@ from thresher.interfaces.cli.table import Column, Keep
 
 @song_app.command("renderings")
 def list_renderings(name: SongName, form: Form = Format.TABLE, json: Json = False) -> None:
-    """List the renderings of a song; song render NAME --rendering N makes one again."""
+    """List the renderings of a song; thresher song render NAME --rendering N repeats one."""
     from thresher.curation.renderings.history import renderings
 
     with open_catalog() as catalog:
@@ -57,7 +57,7 @@ def diff(
     form: Form = Format.TABLE,
     json: Json = False,
 ) -> None:
-    """Show how a song, or a rendering, differs from an earlier rendering: which clips, and why."""
+    """Compare a song, or one of its renderings, with an earlier rendering: which clips differ, and why."""
     from thresher.curation.renderings.diff import difference
 
     with open_catalog() as catalog:
@@ -135,6 +135,6 @@ def verify(
             say("restore the files and `thresher ingest` their folder")
         else:
             command = f'thresher song render "{name}" --rendering {report.number} -o "{report.path}"'
-            say(f"{command} makes the file again")
+            say(f"{command} writes the file again")
     if not report.is_sound:
         raise typer.Exit(NEEDS_ACTION)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def save(
     name: SongName,
     query: Annotated[
-        list[str] | None, typer.Argument(help="The clips of the song, as in `thresher list`.")
+        list[str] | None, typer.Argument(help="A query for the clips of the song, as in `thresher list`.")
     ] = None,
     order: Annotated[
         str | None,
@@ -52,7 +52,9 @@ def save(
     ] = None,
     lufs: Annotated[
         str | None,
-        typer.Option(help="Bring every clip to this loudness, such as -14, under -1 dBTP; none to keep it."),
+        typer.Option(
+            help="Bring every clip to this loudness in LUFS, such as -14, under -1 dBTP; none for no change."
+        ),
     ] = None,
     fade: Annotated[
         str | None, typer.Option(help="Fade each clip in and out over this many seconds, unless crossfaded.")
@@ -73,7 +75,7 @@ def save(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Save a new song, or change the settings that are given of an existing one."""
+    """Save a new song, or change the given settings of an existing song."""
     from thresher.curation.songs.clip_list import read_sequence
     from thresher.curation.songs.size import save_song_and_measure
     from thresher.curation.songs.songs import get_song

@@ -87,9 +87,9 @@ def _has_score(scores: Scores, clip: int) -> bool:
 def _with_gap(scores: Scores, clips: Positions) -> Scores:
     """The scores among `clips` in their order, and one more row and column of zeros for the gap."""
     padded = np.zeros((clips.size + 1, clips.size + 1), dtype=np.float32)
-    for place, clip in enumerate(clips.tolist()):
-        padded[place, :-1] = scores[clip, clips]
-        padded[place, place] = 0
+    for row, clip in enumerate(clips.tolist()):
+        padded[row, :-1] = scores[clip, clips]
+        padded[row, row] = 0
     lowest = np.fmin.reduce(padded, axis=None)
     padded[np.isnan(padded)] = lowest  # the zeros are included, so this is never above 0
     return padded
@@ -110,9 +110,9 @@ def _best_of_all(scores: Scores, ends: list[int | None]) -> Positions:
     """The best of all paths; among equal ones, the first by ids."""
     count, (start, end) = len(scores) - 1, ends
     paths = np.array(list(itertools.permutations(range(count))), dtype=np.int64)
-    for pin, place in ((start, 0), (end, -1)):
+    for pin, position in ((start, 0), (end, -1)):
         if pin is not None:
-            paths = paths[paths[:, place] == pin]
+            paths = paths[paths[:, position] == pin]
     # Scores are added in the order of their size, so that a path and its mirror image have the same sum.
     found = np.sort(scores[paths[:, :-1], paths[:, 1:]].astype(np.float64), axis=1).sum(axis=1)
     return np.asarray(paths[found.argmax()]) if count else np.empty(0, dtype=np.int64)
@@ -129,7 +129,7 @@ def _searched(scores: Scores, ends: list[int | None]) -> Positions:
     highest = 1000 * max(1.0, float(np.abs(nearness[np.isfinite(nearness)]).max()))
     scores[count, pinned] = scores[pinned, count] = highest
     tour = _greedy(scores, near, nearness, pinned)
-    place = np.argsort(tour, kind="stable")
+    where = np.argsort(tour, kind="stable")
     heat = HEAT * float(np.mean(nearness[:, 0] - nearness[:, min(NEAR, count - 1) - 1]))
     state = np.array([0, 0, 1], dtype=np.int64)
     blank, log = np.zeros(count + 1, dtype=np.int64), np.zeros(LOG_ROOM, dtype=np.int64)
@@ -138,7 +138,7 @@ def _searched(scores: Scores, ends: list[int | None]) -> Positions:
         near.ravel(),
         nearness.ravel(),
         tour,
-        place,
+        where,
         blank,
         blank.copy(),
         log,

@@ -6,7 +6,7 @@ arrays:
 
 - `scores`: the score of nodes a and b at a * nodes + b; float32 if it is an array
 - `near`, `nearness`: the NEAR nodes that have the best scores with clip a, from a * NEAR on, and those scores
-- `tour`, `place`: the nodes in order, and the position of each node in the tour
+- `tour`, `where`: the nodes in order, and the position of each node in the tour
 - `waiting`, `queued`: a stack of nodes to examine, and whether a node is on it
 - `log`: four nodes for each exchange, see `exchange`
 - `sizes`: the used length of `waiting` and of `log`, and the state of the random numbers
@@ -29,15 +29,15 @@ HEAT = 0.1  # part of the mean difference between the best and the last near tra
 WAITING, LOGGED, STATE = 0, 1, 2
 
 
-def exchange(tour: Numbers, place: Numbers, one: int, next_one: int, other: int, next_other: int) -> None:
+def exchange(tour: Numbers, where: Numbers, one: int, next_one: int, other: int, next_other: int) -> None:
     """Replace the transitions one–next_one and other–next_other by one–other and next_one–next_other.
 
     Both `next_` nodes follow their node in the tour, or both precede it. The shorter stretch is reversed.
     """
     nodes = len(tour)
-    first, last = place[next_one], place[other]
-    if tour[(place[one] + 1) % nodes] != next_one:
-        first, last = place[one], place[next_other]
+    first, last = where[next_one], where[other]
+    if tour[(where[one] + 1) % nodes] != next_one:
+        first, last = where[one], where[next_other]
     inside = (last - first) % nodes + 1
     if 2 * inside > nodes:
         first, last, inside = (last + 1) % nodes, (first - 1) % nodes, nodes - inside
@@ -45,8 +45,8 @@ def exchange(tour: Numbers, place: Numbers, one: int, next_one: int, other: int,
         here, there = tour[first], tour[last]
         tour[first] = there
         tour[last] = here
-        place[there] = first
-        place[here] = last
+        where[there] = first
+        where[here] = last
         first += 1
         if first == nodes:
             first = 0
@@ -66,11 +66,11 @@ def plan(log: Numbers, sizes: Numbers, one: int, next_one: int, other: int, next
 
 
 def carry_out(
-    tour: Numbers, place: Numbers, waiting: Numbers, queued: Numbers, log: Numbers, sizes: Numbers, start: int
+    tour: Numbers, where: Numbers, waiting: Numbers, queued: Numbers, log: Numbers, sizes: Numbers, start: int
 ) -> None:
     """Make the exchanges in the log from `start` on, and queue their nodes to be examined again."""
     for at in range(start, sizes[LOGGED], 4):
-        exchange(tour, place, log[at], log[at + 1], log[at + 2], log[at + 3])
+        exchange(tour, where, log[at], log[at + 1], log[at + 2], log[at + 3])
     for at in range(sizes[LOGGED] - 1, start - 1, -1):
         node = log[at]
         if not queued[node]:
@@ -79,27 +79,27 @@ def carry_out(
             sizes[WAITING] += 1
 
 
-def take_back(tour: Numbers, place: Numbers, log: Numbers, sizes: Numbers) -> None:
+def take_back(tour: Numbers, where: Numbers, log: Numbers, sizes: Numbers) -> None:
     """Undo all exchanges in the log, the last one first."""
     for at in range(sizes[LOGGED] - 4, -1, -4):
-        exchange(tour, place, log[at], log[at + 2], log[at + 1], log[at + 3])
+        exchange(tour, where, log[at], log[at + 2], log[at + 1], log[at + 3])
     sizes[LOGGED] = 0
 
 
 def two_opt(
-    scores: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, place: Numbers, log: Numbers, sizes: Numbers,
+    scores: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, where: Numbers, log: Numbers, sizes: Numbers,
     clip: int, step: int,
 ) -> Any:  # fmt: skip
     """2-opt: plan to join `clip` to a near clip instead of its neighbour. Returns the gain, 0 if there is none."""
     nodes = len(tour)
-    neighbour = tour[(place[clip] + step) % nodes]
+    neighbour = tour[(where[clip] + step) % nodes]
     lost = 0.0 + scores[clip * nodes + neighbour]
     for k in range(clip * NEAR, clip * NEAR + NEAR):
         gain = nearness[k] - lost
         if gain <= LEAST_GAIN:
             break
         other = near[k]
-        beyond = tour[(place[other] + step) % nodes]
+        beyond = tour[(where[other] + step) % nodes]
         gain = gain + scores[neighbour * nodes + beyond] - scores[other * nodes + beyond]
         if gain > LEAST_GAIN:
             plan(log, sizes, clip, neighbour, other, beyond)
@@ -108,12 +108,12 @@ def two_opt(
 
 
 def or_opt(
-    scores: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, place: Numbers, log: Numbers, sizes: Numbers,
+    scores: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, where: Numbers, log: Numbers, sizes: Numbers,
     clip: int, step: int,
 ) -> Any:  # fmt: skip
     """Or-opt: plan to move up to three nodes from `clip` on next to a near clip. Returns the gain, or 0."""
     nodes = len(tour)
-    start = place[clip]
+    start = where[clip]
     before = tour[(start - step) % nodes]
     lost = 0.0 + scores[before * nodes + clip]
     if nearness[clip * NEAR] - lost <= LEAST_GAIN:
@@ -126,10 +126,10 @@ def or_opt(
             if nearness[k] - lost <= LEAST_GAIN:
                 break
             other = near[k]
-            if (place[other] - start) * step % nodes <= length:
+            if (where[other] - start) * step % nodes <= length:
                 continue
             for side in (step, -step):
-                beyond = tour[(place[other] + side) % nodes]
+                beyond = tour[(where[other] + side) % nodes]
                 gain = closed + nearness[k] + scores[last * nodes + beyond] - scores[other * nodes + beyond]
                 if gain > LEAST_GAIN and beyond != clip and beyond != last:
                     # before–clip…last–behind becomes before–behind and other–clip…last–beyond
@@ -145,31 +145,31 @@ def or_opt(
 
 
 def three_opt(
-    scores: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, place: Numbers, log: Numbers, sizes: Numbers,
+    scores: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, where: Numbers, log: Numbers, sizes: Numbers,
     clip: int, step: int,
 ) -> Any:  # fmt: skip
     """3-opt: plan two exchanges, of which the first alone may be a loss. Returns the gain of both, or 0."""
     nodes = len(tour)
-    neighbour = tour[(place[clip] + step) % nodes]
-    start = place[neighbour]
+    neighbour = tour[(where[clip] + step) % nodes]
+    start = where[neighbour]
     lost = 0.0 + scores[clip * nodes + neighbour]
     for k in range(clip * NEAR, clip * NEAR + NEAR):
         if nearness[k] - lost <= LEAST_GAIN:
             break
         other = near[k]
-        beyond = tour[(place[other] + step) % nodes]
+        beyond = tour[(where[other] + step) % nodes]
         if beyond == nodes - 1 or other == neighbour:
             continue
         held = nearness[k] - lost - scores[other * nodes + beyond]
-        inside = (place[other] - start) * step % nodes
+        inside = (where[other] - start) * step % nodes
         for j in range(beyond * NEAR, beyond * NEAR + NEAR):
             gain = held + nearness[j]
             if gain <= LEAST_GAIN:
                 break
             third = near[j]
             # The first exchange reverses the stretch from `neighbour` to `other`.
-            turns = (place[third] - start) * step % nodes <= inside
-            last = tour[(place[third] + (step if turns else -step)) % nodes]
+            turns = (where[third] - start) * step % nodes <= inside
+            last = tour[(where[third] + (step if turns else -step)) % nodes]
             gain = gain - scores[third * nodes + last] + scores[last * nodes + neighbour]
             if gain > LEAST_GAIN and third != neighbour and third != other:
                 plan(log, sizes, clip, neighbour, other, beyond)
@@ -179,7 +179,7 @@ def three_opt(
 
 
 def settle(
-    scores: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, place: Numbers,
+    scores: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, where: Numbers,
     waiting: Numbers, queued: Numbers, log: Numbers, sizes: Numbers,
 ) -> Any:  # fmt: skip
     """Improve the tour around the waiting nodes until none waits or the log is full. Returns the total gain."""
@@ -194,14 +194,14 @@ def settle(
             gain = 0.0
             for step in (1, -1):
                 if gain == 0:
-                    gain = two_opt(scores, near, nearness, tour, place, log, sizes, clip, step)
+                    gain = two_opt(scores, near, nearness, tour, where, log, sizes, clip, step)
             for step in (1, -1):
                 if gain == 0:
-                    gain = or_opt(scores, near, nearness, tour, place, log, sizes, clip, step)
+                    gain = or_opt(scores, near, nearness, tour, where, log, sizes, clip, step)
             for step in (1, -1):
                 if gain == 0:
-                    gain = three_opt(scores, near, nearness, tour, place, log, sizes, clip, step)
-            carry_out(tour, place, waiting, queued, log, sizes, start)
+                    gain = three_opt(scores, near, nearness, tour, where, log, sizes, clip, step)
+            carry_out(tour, where, waiting, queued, log, sizes, start)
             gained += gain
     return gained
 
@@ -212,15 +212,15 @@ def drawn(sizes: Numbers, below: int) -> Any:
     return sizes[STATE] % below
 
 
-def swap(scores: Numbers, near: Numbers, tour: Numbers, place: Numbers, log: Numbers, sizes: Numbers) -> Any:
+def swap(scores: Numbers, near: Numbers, tour: Numbers, where: Numbers, log: Numbers, sizes: Numbers) -> Any:
     """Plan to swap two stretches between three clips near each other. Returns the gain, mostly a loss."""
     nodes = len(tour)
     clip = drawn(sizes, nodes)
     clip = tour[clip] if tour[clip] < nodes - 1 else tour[clip - 1]
-    first = place[clip]
+    first = where[clip]
     clip = near[clip * NEAR + drawn(sizes, NEAR)]
-    middle = place[clip]
-    end = place[near[clip * NEAR + drawn(sizes, NEAR)]]
+    middle = where[clip]
+    end = where[near[clip * NEAR + drawn(sizes, NEAR)]]
     if first > middle:
         first, middle = middle, first
     if middle > end:
@@ -245,7 +245,7 @@ def swap(scores: Numbers, near: Numbers, tour: Numbers, place: Numbers, log: Num
 
 
 def improve(
-    scores: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, place: Numbers,
+    scores: Numbers, near: Numbers, nearness: Numbers, tour: Numbers, where: Numbers,
     waiting: Numbers, queued: Numbers, log: Numbers, sizes: Numbers, rounds: int, heat: float,
 ) -> None:  # fmt: skip
     """Improve the tour from all nodes; then `rounds` times swap, improve, and undo what costs too much.
@@ -261,14 +261,14 @@ def improve(
         gain = 0.0
         start = sizes[LOGGED]  # 0, but numba would compile `carry_out` again for a literal
         if left < rounds:
-            gain = swap(scores, near, tour, place, log, sizes)
-            carry_out(tour, place, waiting, queued, log, sizes, start)
+            gain = swap(scores, near, tour, where, log, sizes)
+            carry_out(tour, where, waiting, queued, log, sizes, start)
         while sizes[WAITING] > 0:
             if left == rounds:
                 sizes[LOGGED] = 0
-            gain += settle(scores, near, nearness, tour, place, waiting, queued, log, sizes)
+            gain += settle(scores, near, nearness, tour, where, waiting, queued, log, sizes)
             if left < rounds:
                 break
         if gain < 0.0 - heat * left / (rounds + 1) * drawn(sizes, 1000) / 1000:
-            take_back(tour, place, log, sizes)
+            take_back(tour, where, log, sizes)
         sizes[LOGGED] = 0

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
-def place(
+def apply_pins(
     order: Sequence[int], positions: Mapping[int, int], together: Sequence[tuple[int, int]] = ()
 ) -> tuple[int, ...]:
     """Move the clips in `positions` to their positions, and the second clip of each pair right after the first.
 
     All other clips keep their order and fill the remaining positions. A group of clips that stay together takes
-    the place of its first clip, unless one of them is pinned. If pins conflict, smaller positions take
+    the position of its first clip, unless one of them is pinned. If pins conflict, smaller positions take
     precedence. A group that does not fit between pins is split. Clips that are not in `order` are ignored.
     """
     board = _Board(len(order))

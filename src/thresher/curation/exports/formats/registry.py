@@ -20,9 +20,7 @@ _ENTRIES = (
         f"{_PACKAGE}.cue:cue_sheet",
         names_audio=True,
     ),
-    ExportFormat(
-        ".json", "manifest, to make the audio again elsewhere", f"{_PACKAGE}.manifest_json:manifest"
-    ),
+    ExportFormat(".json", "manifest, to reproduce the audio elsewhere", f"{_PACKAGE}.manifest_json:manifest"),
     ExportFormat(".m3u8", "playlist of the clips' own files", f"{_PACKAGE}.m3u8:playlist"),
     ExportFormat(".rpp", "REAPER project with one item per clip", f"{_PACKAGE}.reaper:project"),
     ExportFormat(".txt", "label track for Audacity, one label per clip", f"{_PACKAGE}.audacity:label_track"),
