@@ -1,4 +1,4 @@
-"""Renderings as history: listed, and rendered again from the stored plan, whatever the song is today."""
+"""Renderings as history: listed, and rendered again from the stored plan, even if the song has changed."""
 
 from __future__ import annotations
 

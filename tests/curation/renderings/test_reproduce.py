@@ -1,4 +1,4 @@
-"""The audio of a manifest, made again from the same contents without a catalog."""
+"""The audio of a manifest, reproduced from the same contents without a catalog."""
 
 from __future__ import annotations
 

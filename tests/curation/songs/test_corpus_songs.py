@@ -1,4 +1,4 @@
-"""Songs of real clips, from the first epochs to a release: what a musician does with a training run."""
+"""Songs of real clips: a training run from its first epochs to a release."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def catalog(catalog: Catalog, corpus: Path, tmp_path: Path, serial: IngestOption
     return catalog
 
 
-def test_from_the_first_epochs_to_a_release(catalog: Catalog, tmp_path: Path, serial: IngestOptions) -> None:
+def test_a_song_grows_with_a_run_and_is_edited_moved_exported_and_reproduced(
+    catalog: Catalog, tmp_path: Path, serial: IngestOptions
+) -> None:
     save_song(catalog, "JAZZ", ["epoch:1.."], {"ordering": "epoch+", "crossfade": 1.28})
     first = render(catalog, "JAZZ", tmp_path / "first.wav", manifest=True)
     assert first.clips == 24
@@ -68,10 +70,10 @@ def test_from_the_first_epochs_to_a_release(catalog: Catalog, tmp_path: Path, se
     assert elsewhere.same_bytes
 
 
-def test_a_song_by_the_authors_of_its_clips(
+def test_a_song_with_crossfades_is_as_long_as_the_one_that_the_authors_published(
     catalog: Catalog, corpus: Path, tmp_path: Path, serial: IngestOptions
 ) -> None:
-    """Theirs is all epochs in order, overlapping; ours with crossfades of the mean overlap is as long."""
+    """The published song contains all epochs in order with overlaps; 1.28 s is the mean overlap."""
     ingest(catalog, [tmp_path / "later", corpus / "neural/jazz_samplernn/jazz_rnn.wav"], serial)
     save_song(catalog, "JAZZ", ["epoch:1.."], {"ordering": "epoch+", "crossfade": 1.28})
     plan = tracklist(catalog, "JAZZ")

@@ -1,4 +1,4 @@
-"""The size of a saved song equals that of its tracklist, or says that it can't be known without the ordering."""
+"""The size of a saved song: equal to that of its tracklist, or marked if it depends on a computed ordering."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def catalog(catalog: Catalog, write_clip: Any, serial: IngestOptions, tmp_path: 
     return catalog
 
 
-def test_the_size_equals_that_of_the_tracklist_where_it_does_not_depend_on_a_computed_order(
+def test_a_size_that_does_not_depend_on_a_computed_ordering_equals_that_of_the_tracklist(
     catalog: Catalog,
 ) -> None:
     for changes in (
@@ -40,7 +40,7 @@ def test_the_size_equals_that_of_the_tracklist_where_it_does_not_depend_on_a_com
         assert size == SongSize(len(plan.tracks), plan.seconds, False, False, ()), changes
 
 
-def test_limits_and_long_crossfades_of_a_chain_are_not_decided(catalog: Catalog) -> None:
+def test_a_size_that_depends_on_a_chain_is_marked_as_cut_or_as_an_estimate(catalog: Catalog) -> None:
     chain = {"metric": "prefix", "ordering": "chain"}
     limited = save_song_and_measure(catalog, "A", ["epoch:0.."], {**chain, "length": 9.0})[1]
     assert (limited.clips, limited.is_cut) == (4, True)

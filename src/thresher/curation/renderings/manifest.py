@@ -1,4 +1,4 @@
-"""The manifest of a rendering: a JSON file from which its audio can be made again without a catalog.
+"""The manifest of a rendering: a JSON file from which its audio can be reproduced without a catalog.
 
 Contents are identified by SHA-256, so their files can have any name. docs/manifest.md describes the format. A
 program reads the versions that it knows and refuses others.

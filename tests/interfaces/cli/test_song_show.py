@@ -1,0 +1,60 @@
+"""`thresher song list`, `thresher song show` and `thresher song compare`: tables, summaries and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support import Command
+
+
+def test_songs_are_listed_with_their_clips_renderings_and_settings(song_command: Command) -> None:
+    code, out, _ = song_command("song", "list")
+    heading, _, row = out.splitlines()[:3]
+    assert code == 0
+    assert heading.split() == ["song", "clips", "renderings", "settings"]
+    assert row.split(maxsplit=3) == ["Bone", "5", "0", "epoch:1.., order epoch+ by likeness"]
+
+
+def test_a_tracklist_has_a_line_for_each_clip_and_a_summary(song_command: Command) -> None:
+    assert song_command("song", "save", "Bone", "--clips", "4")[0] == 0
+    code, out, _ = song_command("song", "show", "Bone")
+    assert code == 0
+    heading, _, first = out.splitlines()[:3]
+    assert heading.split() == ["at", "length", "clip", "checkpoint", "transition", "file"]
+    assert first.split()[:3] == ["0:00.0", "0:04.0", "2"]
+    assert "0:16, 4 clips, 16000 Hz mono" in out
+    assert "1 clip beyond the limits" in out
+    assert "never rendered" in out
+    assert song_command("song", "render", "Bone")[0] == 0
+    assert "1: nothing changed" in song_command("song", "show", "Bone")[1]
+
+
+def test_the_json_of_a_song_contains_its_tracklist_and_difference(song_json: Callable[..., Any]) -> None:
+    shown = song_json("song", "show", "Bone")
+    assert shown["difference"] is None
+    assert [track["clip"] for track in shown["tracklist"]["tracks"]] == [2, 3, 4, 5, 6]
+    assert shown["tracklist"]["edits_not_applied"] == []
+    assert shown["tracklist"]["tracks"][0]["transition"] is None
+
+
+def test_orderings_are_compared_by_their_transitions(
+    song_command: Command, song_json: Callable[..., Any]
+) -> None:
+    code, out, _ = song_command("song", "compare", "Bone", "--order", "chain", "epoch+")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()[2:4]] == ["chain", "epoch+"]
+    plans = song_json("song", "compare", "Bone", "--order", "chain", "epoch+")
+    chain, by_epoch = (sum(track["transition"] or 0 for track in plan["tracks"]) for plan in plans)
+    assert chain >= by_epoch
+
+
+@pytest.mark.parametrize("arguments", [["song", "show", "Bones"], ["list", "song:Bones"]])
+def test_an_unknown_song_is_an_error_with_the_most_similar_name(
+    song_command: Command, arguments: list[str]
+) -> None:
+    code, _, err = song_command(*arguments)
+    expected = 'error: no song named "Bones"; did you mean "Bone"? (`thresher song list` shows all 1)\n'
+    assert (code, err) == (4, expected)
