@@ -251,7 +251,7 @@ MISTAKES = [
         '"a", pattern: "(?P<run>x": not a regular expression',
     ),
     ("[[provenance]]\nname = ''\npattern = '(?P<run>x)'", '[[provenance]] number 1, name: "" is not text'),
-    ("[[provenance]]\nname = 'a'\npattern = 'x'", '"a", pattern: "x": it names nothing'),
+    ("[[provenance]]\nname = 'a'\npattern = 'x'", '"a", pattern: "x": it has no named group'),
     (
         "[[provenance]]\nname = 'a'\npattern = '(?P<Epoch>x)'",
         'group "Epoch" may contain only a to z and _; did you mean "epoch"?',

@@ -240,7 +240,7 @@ def test_valid_patterns_of_users(regex: str) -> None:
     ("regex", "message"),
     [
         (r"(?P<epoch>\d+", "not a regular expression"),
-        (r"epoch_\d+", "it names nothing"),
+        (r"epoch_\d+", "it has no named group"),
         (r"(?P<Epoch>\d+)", 'group "Epoch" may contain only a to z and _; did you mean "epoch"?'),
         (r"(?P<epoch2>\d+)", 'did you mean "epoch"?'),
         (r"(?P<temperatur_1>\d+)", 'did you mean "temperature"?'),

@@ -127,7 +127,7 @@ def _translated(error: DatabaseError | sqlite3.DatabaseError, file: Path) -> Exc
             f"the disk of {file} reports an error ({words}); check the disk, then run `thresher verify`"
         )
     if "readonly" in words or "unable to open" in words:
-        return CatalogError(f"{file} can't be written ({words}); give its folder back its write permission")
+        return CatalogError(f"{file} can't be written ({words}); make the file and its folder writable")
     if "malformed" in words or "not a database" in words:
         return CatalogError(
             f"{file} is damaged ({words}); restore a backup from the same folder or a copy of your own"

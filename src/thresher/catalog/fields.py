@@ -43,8 +43,10 @@ _CLUSTER = (
 _VERDICT = func.coalesce(checkpoint.c.verdict, "none")
 
 _FIELDS: tuple[Field, ...] = (
-    number("id", clip.c.id, "the clip's number; a term of digits alone means it"),
-    path_field("path", "a file or folder, absolute or relative to the catalog's folder, with all below it"),
+    number("id", clip.c.id, "the clip's id; a term of digits only, such as 12, selects by id"),
+    path_field(
+        "path", "a file, or a folder and everything below it; absolute, or relative to the catalog's folder"
+    ),
     text("run", checkpoint.c.run, "the training run of the network"),
     number("epoch", checkpoint.c.epoch, "the network's epoch"),
     number("step", checkpoint.c.step, "the network's training step or iteration"),

@@ -81,7 +81,7 @@ def compile_pattern(name: str, regex_text: str) -> Pattern:
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"not a regular expression: {error}") from error
     if not regex.groupindex:
-        raise ValueError("it names nothing: write (?P<epoch>…) around what should be kept")
+        raise ValueError("it has no named group; write (?P<epoch>…) around the part to read")
     for group in regex.groupindex:
         try:
             check_key(group)

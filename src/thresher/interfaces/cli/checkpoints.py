@@ -118,8 +118,8 @@ def checkpoints(
 ) -> None:
     """Show what each checkpoint wrote: share of silence, looping, noise, repetition (collapse) and novelty.
 
-    collapse is the mean likeness of a checkpoint's clips with each other, copies the share of clips that have the
-    same sound as another, novelty the mean distance from the nearest clip of earlier checkpoints.
+    `collapse` is the mean likeness of a checkpoint's clips with each other. `copies` is the share of clips that
+    have the same sound as another. `novelty` is the mean distance from the most similar earlier clip.
     """
     if compare is not None:
         if sort is not None:

@@ -59,9 +59,9 @@ def clusters(
 ) -> None:
     """Group similar clips into clusters. The query `cluster:7` then matches the clips of cluster 7.
 
-    Similar means acoustic similarity (timbre, movement, rhythm, harmony), the metric likeness. Clips are
-    grouped at the first call, and again with --refit; until then, new clips are in no cluster. A cluster that
-    keeps most of its clips keeps its number. The medoid is the clip most similar to all others of its cluster.
+    Similarity is measured by the metric likeness (timbre, movement, rhythm, harmony). The first call
+    groups the clips, and --refit groups them again; until then, new clips are in no cluster. A cluster that keeps
+    most of its clips keeps its number. The medoid is the clip most similar to all others of its cluster.
     """
     from thresher.curation.comparison.clusters import clusters as group_clips
     from thresher.interfaces.cli.progress import ProgressBar

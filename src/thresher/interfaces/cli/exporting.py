@@ -38,7 +38,7 @@ def export(
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Copy the files of clips to a folder, for example for a DAW. Files that exist already stay as they are."""
+    """Copy the files of clips to a folder, for example for a DAW. Existing files are not replaced."""
     from thresher.curation.exports.clips import export_clips
 
     if trimmed and link:

@@ -32,7 +32,7 @@ def tell_counts(report: IngestReport) -> None:
     would = "would be " if report.dry_run else ""
     parts = [
         (report.added, "new"),
-        (report.copies, "copies of known content"),
+        (report.copies, "copy of known content" if report.copies == 1 else "copies of known content"),
         (report.moved, "moved"),
         (report.reanalysed, "analysed again"),
         (report.corrected, "known files corrected"),
@@ -66,7 +66,7 @@ def tell_suspects(count: int) -> None:
         resemble = "resembles" if count == 1 else "resemble"
         tell(
             f"{counted(count, 'clip')} {resemble} clips that you rejected (thresher list suspect:yes; "
-            "thresher trust lifts the suspicion)"
+            "thresher trust clears the flag)"
         )
 
 
@@ -84,6 +84,6 @@ def tell_troubles(report: IngestReport) -> None:
     for warning in report.warnings:
         say(f"note: {warning}")
     if report.failures:
-        say(f"{len(report.failures)} could not be used:")
+        say(f"{counted(len(report.failures), 'problem')}:")
         for failure in report.failures:
             say(f"  {failure.path}: {failure.status}: {failure.reason}")

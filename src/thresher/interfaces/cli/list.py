@@ -50,7 +50,8 @@ def list_clips(
 ) -> None:
     """List the clips that match a query.
 
-    Rejected and unusable clips are left out unless the query names that field. A table stops after 200 clips.
+    Rejected and unusable clips are left out unless the query names `rejected` or `status`. A table shows at
+    most 200 clips unless --limit is given.
     """
     from thresher.curation.clips import listing
 

@@ -82,8 +82,8 @@ def listen(
 ) -> None:
     """Play unheard clips and rate each with one key.
 
-    A queue holds at least one clip of every checkpoint, then the clips that differ most from those heard. It is
-    continued until it is finished.
+    A queue holds at least one clip of every checkpoint, then the clips that differ most from those heard.
+    The next `listen` continues the queue until it is finished.
     """
     chosen_form = form_of(form, json)
     if done and (query or minutes or new or show or output or dry_run):

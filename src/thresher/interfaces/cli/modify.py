@@ -26,7 +26,7 @@ def modify(
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Correct what file names say about clips, such as epoch=40.
+    """Correct the values that file names or sidecars give for clips, such as epoch=40.
 
     Later ingests don't overwrite a correction.
     """

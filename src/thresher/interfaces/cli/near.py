@@ -32,7 +32,7 @@ def near(
     clip: Annotated[str, typer.Argument(help="A clip id, a query that matches one clip, or any audio file.")],
     metric: Annotated[
         str | None,
-        typer.Option(help=f"Compare by {any_of(METRICS)}. Default: the catalog's metric."),
+        typer.Option(help=f"Compare by {any_of(METRICS)}. Default: [metrics] default in catalog.toml."),
     ] = None,
     limit: Annotated[int, typer.Option(help="Show at most this many clips.")] = 20,
     form: Form = Format.TABLE,

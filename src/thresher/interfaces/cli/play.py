@@ -18,7 +18,7 @@ def play(
 ) -> None:
     """Play a clip, or the latest rendering of a song.
 
-    Of a clip, the trimmed span is played, and the clip is marked as heard.
+    A clip is played without the silence at its ends, and is marked as heard.
     """
     from thresher.curation.listening.player import play_clip, play_song
     from thresher.curation.songs.songs import get_song

@@ -56,4 +56,6 @@ def report(
     for picture in files.png:
         tell(picture)
     if files.silent:
-        say(f"{files.silent:,} on the page cannot be played: file missing, or a format that browsers lack")
+        say(
+            f"{files.silent:,} on the page cannot be played: file missing, or format not supported by browsers"
+        )

@@ -24,7 +24,7 @@ def score(
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Score clips that have no scores yet against all clips that have."""
+    """Score clips that have no scores yet against all other clips."""
     from thresher.curation.comparison.score import open_work
     from thresher.curation.comparison.score import score as run
     from thresher.curation.ingest.catch_up import CatchUpReport, catch_up, planned_scores

@@ -38,7 +38,7 @@ def _print_clip(detail: ClipDetail) -> None:
         _print_location(location)
     if detail.checkpoints_disagree:
         say(
-            "note: this clip's locations name different checkpoints; set the right one with `thresher modify`"
+            "note: the paths of this clip name different checkpoints; set the right one with `thresher modify`"
         )
 
 

@@ -56,7 +56,7 @@ def export(
     if report.has_audio is False:
         number = f" --rendering {report.rendering}" if report.rendering else ""
         say(
-            f"it refers to {report.audio}, which does not exist as it was rendered; "
+            f"its audio file {report.audio} is missing or is not this rendering; "
             f'`thresher song render "{name}"{number} -o "{report.audio}"` writes it'
         )
     if report.is_limited and report.format in (".rpp", "stems"):

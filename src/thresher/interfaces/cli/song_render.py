@@ -60,14 +60,14 @@ def render(
         raise UsageError("name a song; `thresher song list` shows all")
     if former_file is None and _is_former_reproduce(name, files, manifest=manifest):
         say(
-            "warning: `song render --manifest FILE` becomes `thresher song reproduce FILE`; write that instead"
+            "warning: `song render --manifest FILE` is now `thresher song reproduce FILE`; use the new command"
         )
         reproduce(Path(name), files, output, dry_run=dry_run, overwrite=overwrite, json=json)
         return
     if files is not None:
         raise UsageError("--files is an option of `thresher song reproduce MANIFEST`; leave it out")
     if former_file is not None:
-        say("warning: `--manifest FILE` becomes `--manifest-file FILE`; write that instead")
+        say("warning: `--manifest FILE` is now `--manifest-file FILE`; use the new option")
         # the file stands behind --manifest, before or after the name of the song
         name, file = (former_file, name) if name.lower().endswith(".json") else (name, former_file)
         manifest_file = Path(file)

@@ -53,7 +53,8 @@ def save(
     lufs: Annotated[
         str | None,
         typer.Option(
-            help="Bring every clip to this loudness in LUFS, such as -14, under -1 dBTP; none for no change."
+            help="Normalise every clip to this loudness in LUFS, such as -14, and limit true peaks to -1 dBTP; "
+            "none to keep the loudness of the clips."
         ),
     ] = None,
     fade: Annotated[

@@ -76,7 +76,8 @@ def show(name: SongName, form: Form = Format.TABLE, json: Json = False) -> None:
 def compare(
     name: SongName,
     others: Annotated[
-        list[str] | None, typer.Argument(metavar="[ORDER]…", help="More orderings to compare.")
+        list[str] | None,
+        typer.Argument(metavar="[ORDER]…", help="More orderings to compare. Default: chain, pairs and id+."),
     ] = None,
     order: Annotated[
         list[str] | None, typer.Option(help="Compare this ordering; can be given several times.")
