@@ -1,4 +1,4 @@
-"""How long whole commands take: the version of this checkout beside an earlier one, in turn.
+"""How long whole commands take: this checkout and an earlier version, run in turn.
 
 Clips of 20 s at 16 kHz, as bench_script.py cuts them, with everything on. Each command is a process of its own,
 in a new copy of one catalog that the earlier version made: `init`, `ingest` of all clips, of nothing new and of

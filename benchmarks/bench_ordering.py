@@ -1,7 +1,7 @@
 """Compare how often orderings, by each metric, put clips of the same group next to each other.
 
 The measure does not depend on the metrics: the share of a song's transitions that join two clips of one prompt
-or one track, as named by groups.tsv of the corpus beside the checkout. Songs are random subsets of the clips
+or one track, as named by groups.tsv of the corpus next to the checkout. Songs are random subsets of the clips
 whose group has two clips or more. The table shows the mean over subsets with its 95 % interval (bootstrap over
 subsets), next to the share of a random order and the most that any order can reach.
 

@@ -15,7 +15,7 @@ render`. The peak memory is that of a command's process tree, sampled every 20 m
 or proportional memory if there are several processes. thresher's is that of the whole commands; sampling makes
 their times a little too long. Times are medians of the repetitions, and the stages are those of the median run.
 
-The clips are cut from the corpus beside the checkout at equal, overlapping distances. Without a corpus they are
+The clips are cut from the corpus next to the checkout at equal, overlapping distances. Without a corpus they are
 cut from synthetic riffs.
 
 thresher keeps what the script keeps, scores by `prefix` alone; with `--everything` it also measures and describes
@@ -49,7 +49,7 @@ CORPUS = Path(__file__).resolve().parents[1] / "../shared/corpus"
 RATE = 16_000
 SECONDS = 20
 WANTED = {200: (4, 10), 1_000: (8, 25)}
-"""How many times faster thresher shall be at so many clips: at first, and when more come."""
+"""How many times faster thresher shall be, by number of clips: for the first run, and when clips are added."""
 
 WANTED_COMMANDS = {False: (3, 8), True: (2, 5)}
 """The same of whole commands at 200 clips, without and with everything."""

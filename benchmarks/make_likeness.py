@@ -1,4 +1,4 @@
-"""Compute the constants of `likeness`, and write them and the list of their source files beside its module.
+"""Compute the constants of `likeness`, and write them and the list of their source files next to its module.
 
 Three things are learned without labels: how the descriptor varies between clips (from all clips), how it varies
 within a clip (from its quarters, and from versions at low sample rates and of one second), and which clips

@@ -1,6 +1,6 @@
 """Make docs/matrices.svg: the score matrix of one song's clips in the order of ids, in pairs, and as a chain.
 
-Run `python docs/make_matrices.py [--corpus DIR]`. It ingests part of the corpus beside the checkout into a
+Run `python docs/make_matrices.py [--corpus DIR]`. It ingests part of the corpus next to the checkout into a
 temporary catalog and draws the likeness of each pair of clips. Light means similar. The transitions are next to
 the diagonal.
 """

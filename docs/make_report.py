@@ -1,6 +1,6 @@
 """Make docs/report.png and docs/report-narrow.png: screenshots of a report of real clips in a browser.
 
-Run `python docs/make_report.py`. It needs the corpus beside the checkout, Chromium and chromedriver.
+Run `python docs/make_report.py`. It needs the corpus next to the checkout, Chromium and chromedriver.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Make docs/terminal.svg and docs/checkpoints.svg: pictures of commands and their output in a terminal.
 
 Run `python docs/make_terminal.py`. terminal.svg shows the demo. checkpoints.svg shows real clips, and is made
-only if the corpus is beside the checkout.
+only if the corpus is next to the checkout.
 """
 
 from __future__ import annotations

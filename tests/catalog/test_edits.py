@@ -1,4 +1,4 @@
-"""Edits of songs: what each does to what holds, and what can't be had."""
+"""Edits of songs: the effect of each on earlier edits, and edits that are impossible."""
 
 from __future__ import annotations
 

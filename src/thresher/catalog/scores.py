@@ -90,7 +90,7 @@ class Coverage:
 
 
 def metric_id(connection: Connection, name: str, version: int) -> int:
-    """Return the id of a version of a metric, or 0, which is no row's id, if it never scored anything."""
+    """Return the id of a version of a metric, or 0, which no row has as its id, if it never scored a clip."""
     same = (metric.c.name == name, metric.c.version == version)
     return int(connection.scalar(select(metric.c.id).where(*same)) or 0)
 

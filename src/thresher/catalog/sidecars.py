@@ -1,4 +1,4 @@
-"""Read the JSON file beside an audio file, whose values become attributes.
+"""Read the JSON file next to an audio file. Its values become attributes.
 
 docs/names.md describes the keys.
 """
@@ -26,7 +26,7 @@ SYNONYMS = {"temp": "temperature", "classifier_free_guidance_inference_coef": "c
 
 
 def read_sidecar(path: bytes) -> tuple[dict[str, str], str | None]:
-    """Return the attributes in the JSON file beside an audio file (`a.wav.json`, else `a.json`), and a warning.
+    """Return the attributes in the JSON file next to an audio file (`a.wav.json`, else `a.json`), and a warning.
 
     Nested keys are joined: `{"prompt": {"id": 1}}` becomes `prompt_id`. Characters other than a to z become `_`,
     and a key that is a query field gets the prefix `sidecar_`. Lists and nulls are left out. The warning is None

@@ -90,7 +90,7 @@ def parse_executor(word: str) -> tuple[str, int]:
 
 
 class Workers:
-    """An executor as a context manager. Its `map` goes on if a worker process dies.
+    """An executor as a context manager. Its `map` continues if a worker process dies.
 
     `preload` names modules that worker processes need; they are imported once, for all of them. `ahead` is the
     number of tasks in flight for each worker.

@@ -1,4 +1,4 @@
-"""Listening queues: what is in them, how one goes on, and that all of it can be undone."""
+"""Listening queues: their clips, how a queue is continued, and undo."""
 
 from __future__ import annotations
 
@@ -239,7 +239,7 @@ def test_new_clips_enter_a_new_queue_only(fresh: Catalog) -> None:
     assert left(fresh) == ids(queue)
     again = plan_listening(fresh, (), 0.2)
     assert 10 in ids(again)
-    # the latest queue is the one to go on with
+    # the latest queue is the one to continue
     assert left(fresh) == ids(again)
 
 

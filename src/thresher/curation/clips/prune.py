@@ -173,7 +173,7 @@ class _Moves:
         self._total = len(plan.files)
 
     def move(self, files: Iterable[PlannedFile]) -> None:
-        """Move each file; after a failure, go on with the next one."""
+        """Move each file; after a failure, continue with the next one."""
         for file in files:
             try:
                 if move_to_trash(file):

@@ -197,7 +197,7 @@ def _is_copy(pair: _Pair, settings: DupesSection) -> bool:
 
 
 def _grouped(copies: Sequence[_Pair], count: int) -> list[int]:
-    """Return for each of `count` clips the index of the clip kept in its place: its own if it is no copy of one."""
+    """Return for each of `count` clips the index of the clip kept in its place: its own if it is not a copy."""
     kept_by = list(range(count))
     for pair in copies:  # sorted by `first`, so it is already decided whether `first` is kept
         if kept_by[pair.first] == pair.first and kept_by[pair.second] == pair.second:

@@ -28,7 +28,7 @@ def mark_heard(
 ) -> Decision | None:
     """Mark clips as heard now, with the rating or rejection they got, in one decision.
 
-    A rating also takes back a rejection, because whoever rates a clip wants to keep it. The time is at least
+    A rating also undoes a rejection, because a rated clip is meant to be kept. The time is at least
     `not_before` (seconds since 1970), in case the clock was set back. Returns None if nothing changed. Raises
     NotFoundError if none of the clips is in the catalog.
     """

@@ -44,7 +44,7 @@ def write_playlist(
     *,
     overwrite: bool = False,
 ) -> Playlist:
-    """Write the clips of a queue that are not done as extended M3U, by default to listen.m3u8 beside the catalog.
+    """Write the clips of a queue that are not done as extended M3U, by default to listen.m3u8 next to the catalog.
 
     A playlist that this function wrote is replaced; any other file only with `overwrite` (else UsageError). Raises
     NotFoundError if no file of the queue is present.

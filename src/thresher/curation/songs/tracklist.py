@@ -266,7 +266,9 @@ def _transitions(connection: Connection, settings: SongSettings, ids: Sequence[i
     found = score_reads.consecutive(
         connection, scores.metric_id(connection, metric.name, metric.version), ids
     ).tolist()
-    return [None, *(None if score != score else score for score in found)][: len(ids)]  # NaN is no score
+    return [None, *(None if score != score else score for score in found)][
+        : len(ids)
+    ]  # NaN means that there is no score
 
 
 def _tracks(catalog: Catalog, connection: Connection, ids: Sequence[int]) -> list[Track]:

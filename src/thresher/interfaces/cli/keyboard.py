@@ -43,7 +43,7 @@ class Keyboard:
         try:
             tty.setcbreak(self._file)
             changed = termios.tcgetattr(self._file)
-            # disable Ctrl-Z: the player would go on, and the shell would get a changed terminal
+            # disable Ctrl-Z: the player would continue, and the shell would get a changed terminal
             changed[6][termios.VSUSP] = os.fpathconf(self._file, "PC_VDISABLE").to_bytes(1, "little")
             termios.tcsetattr(self._file, termios.TCSADRAIN, changed)
         except BaseException:

@@ -43,7 +43,7 @@ LISTEN_COLUMNS = (
 )
 
 MUCH_LONGER = 1.2
-"""If whole files play this many times longer than their clips, the user is told."""
+"""If whole files last this many times longer than their clips, `listen` prints a warning."""
 
 
 @app.command(rich_help_panel=DECIDE)

@@ -170,7 +170,7 @@ def as_png(figure: Figure) -> bytes:
 
 
 def shortened(name: str) -> str:
-    """Return a run's name, shortened to fit beside its line."""
+    """Return a run's name, shortened to fit next to its line."""
     name = "".join(character if character.isprintable() else " " for character in name)
     return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…"
 

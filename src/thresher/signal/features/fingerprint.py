@@ -321,7 +321,7 @@ def pipe(command: Sequence[str], blocks: Iterable[NDArray[np.int16]]) -> Answer:
 
 
 def send(stdin: IO[bytes], blocks: Iterable[NDArray[np.int16]]) -> int:
-    """Write `blocks`, close the pipe and return the number of samples. It is no error if the reader has gone."""
+    """Write `blocks`, close the pipe and return the number of samples. A closed reader is not an error."""
     samples, is_open = 0, True
     for block in blocks:
         samples += len(block)

@@ -50,7 +50,7 @@ def worth_compiling(kernel: str, work: int, threshold: Threshold) -> bool:
 
 
 def _is_on_disk(kernel: str) -> bool:
-    """Return whether numba has cached this kernel beside its source, without importing numba.
+    """Return whether numba has cached this kernel next to its source, without importing numba.
 
     A wrong answer (a cache in another folder, or one made for another machine) only costs time.
     """

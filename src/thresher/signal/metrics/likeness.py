@@ -36,7 +36,7 @@ from thresher.signal.threads import in_threads
 Exact = NDArray[np.float64]
 
 CONSTANTS = "likeness-2.npz"
-"""The file of constants beside this module. benchmarks/make_likeness.py writes it, and a list of its sources
+"""The file of constants next to this module. benchmarks/make_likeness.py writes it, and a list of its sources
 (.tsv)."""
 
 # The size of a tile, in pairs: its float64 arrays stay in the caches.
