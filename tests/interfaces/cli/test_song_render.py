@@ -46,12 +46,12 @@ def test_what_the_limiter_turned_down_is_reported(
 def test_the_former_forms_of_manifest_work_with_a_warning(song_command: Command, tmp_path: Path) -> None:
     code, out, err = song_command("song", "render", "Bone", "-o", "bone.wav", "--manifest", "m.json")
     assert code == 0
-    assert "warning: `--manifest FILE` becomes `--manifest-file FILE`" in err
+    assert "warning: `--manifest FILE` is now `--manifest-file FILE`" in err
     assert "m.json: its manifest" in out
     code, out, err = song_command(
         "song", "render", "--manifest", "m.json", "--files", "run", "-o", "again.wav"
     )
     assert code == 0
-    assert "warning: `song render --manifest FILE` becomes `thresher song reproduce FILE`" in err
+    assert "warning: `song render --manifest FILE` is now `thresher song reproduce FILE`" in err
     assert "the same as when rendering 1 was first made" in out
     assert (tmp_path / "again.wav").read_bytes() == (tmp_path / "bone.wav").read_bytes()
