@@ -108,15 +108,12 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._executor is None:
-            return
-        if kind is not None and self.kind == "processes":
+        if kind is not None:
             # a user who interrupts the command must not wait until a worker has decoded an hour of audio
-            pool = cast("ProcessPoolExecutor", self._executor)
-            for process in list((pool._processes or {}).values()):
-                process.terminate()
-        self._executor.shutdown(wait=True, cancel_futures=True)
-        self._executor = None
+            self._kill_workers()
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+            self._executor = None
 
     def map(
         self, task: Callable[[T], R], items: Iterable[tuple[K, T | None]]
@@ -179,9 +176,18 @@ class Workers:
         return self._executor
 
     def _drop(self) -> None:
+        # The pool ends the workers that it knew when it broke. One that was starting just then would wait for tasks
+        # forever, and the pool for its end.
+        self._kill_workers()
         if self._executor is not None:
             self._executor.shutdown(wait=True, cancel_futures=True)
             self._executor = None
+
+    def _kill_workers(self) -> None:
+        if self._executor is not None and self.kind == "processes":
+            pool = cast("ProcessPoolExecutor", self._executor)
+            for process in list((pool._processes or {}).values()):
+                process.terminate()
 
     def _start(self) -> Executor:
         if self.kind == "threads":
