@@ -56,6 +56,8 @@ from .curation.ingest.options import IngestOptions as IngestOptions
 from .curation.ingest.reanalyse import ReanalysisReport as ReanalysisReport
 from .curation.ingest.reanalyse import reanalyse as reanalyse
 from .curation.ingest.report import IngestReport as IngestReport
+from .curation.ingest.scan import Scan as Scan
+from .curation.ingest.scan import scan as scan
 from .curation.ingest.verify import VerifyReport as VerifyReport
 from .curation.ingest.verify import verify as verify
 from .curation.ingest.watch import WatchEvent as WatchEvent

@@ -260,6 +260,7 @@ def corpus() -> list[Path]:
     return sorted(path for path in CORPUS.rglob("*") if path.suffix in SUFFIXES)
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_no_real_file_is_called_truncated(corpus: list[Path]) -> None:
     assert len(corpus) == 545

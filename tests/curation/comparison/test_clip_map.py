@@ -69,6 +69,7 @@ def test_progress_is_reported(mapped: Catalog) -> None:
     assert seen[-1] == ("mapping", 12, 12)
 
 
+@pytest.mark.slow
 def test_on_the_corpus_the_nearest_is_mostly_from_the_same_track(
     tmp_path: Path, corpus: Path, serial: IngestOptions
 ) -> None:

@@ -243,6 +243,7 @@ def test_references_are_in_no_cluster(grouped: Catalog) -> None:
     assert sum(row.size for row in found.clusters) == 17
 
 
+@pytest.mark.slow
 def test_on_the_corpus_clusters_are_of_one_track(tmp_path: Path, corpus: Path, serial: IngestOptions) -> None:
     from sklearn.metrics import homogeneity_score
 

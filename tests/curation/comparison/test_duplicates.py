@@ -145,6 +145,7 @@ def test_only_clips_of_the_query_are_grouped(catalog: Catalog, folder: Path, sou
     assert names(dupes(catalog)) == {"a.wav": {"c.wav"}}
 
 
+@pytest.mark.slow
 def test_on_the_corpus_nothing_unrelated_is_grouped(tmp_path: Path, corpus: Path) -> None:
     """Re-exports and twins have the same name there; the curated song contains two of its clips."""
     Catalog.create(tmp_path).close()

@@ -127,7 +127,7 @@ def test_watch_takes_what_is_written_until_it_is_stopped(
     watch.until(lambda: "batch 3: 1 file" in watch.out.read_text())
 
     (home / "clips").rename(home / "away")
-    watch.until(lambda: "nothing is marked missing" in watch.err.read_text())
+    watch.until(lambda: "no file is marked missing" in watch.err.read_text())
     (home / "away").rename(home / "clips")
     watch.until(lambda: "clips is back" in watch.err.read_text())
     assert thresher("rate", "5", "4", cwd=home).returncode == 0  # nobody is locked out

@@ -160,6 +160,7 @@ def corpus_files() -> list[Path]:
     return sorted(path for path in (CORPUS / "neural").rglob("*") if path.suffix in kinds)
 
 
+@pytest.mark.slow
 def test_ffmpeg_and_the_library_agree_on_real_clips() -> None:
     if not CORPUS.is_dir():
         pytest.skip("no corpus beside the checkout")

@@ -61,6 +61,7 @@ def librosa_bounds(y: NDArray[np.float32], trim: TrimSettings) -> Span:
     return Span(int(start), int(end))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trim", SETTINGS, ids=lambda trim: f"{trim.frame_length}/{trim.hop_length}")
 def test_bounds_equal_librosas(trim: TrimSettings) -> None:
     compared = 0

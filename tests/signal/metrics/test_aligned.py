@@ -366,6 +366,7 @@ print("done")
         self.run(copy, NUMBA_CACHE_LOCATOR_CLASSES="UserProvidedCacheLocator")
         assert not list((copy / "thresher/signal/metrics/__pycache__").glob("*.nb?"))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
     def test_kernels_run_with_a_damaged_cache(self, copy: Path, suffix: str) -> None:
         self.run(copy)
@@ -373,6 +374,7 @@ print("done")
             file.write_bytes(file.read_bytes()[:100])
         self.run(copy)
 
+    @pytest.mark.slow
     def test_kernels_run_on_a_full_disk(self, copy: Path) -> None:
         patch = (
             "import numba.core.caching as c\n"

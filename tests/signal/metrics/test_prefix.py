@@ -242,6 +242,7 @@ def corpus_fingerprints(seconds: int) -> list[Words]:
     return fingerprints
 
 
+@pytest.mark.slow
 def test_real_clips_score_as_the_formula_says() -> None:
     fingerprints = corpus_fingerprints(seconds=20)
     assert len({words.size for words in fingerprints}) > 5

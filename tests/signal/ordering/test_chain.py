@@ -149,6 +149,7 @@ def test_another_process_finds_the_same_chain() -> None:
     assert run[0].strip() == f"{first} {second}"
 
 
+@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.parametrize("damaged", ["*.nbi", "*.nbc", "*settle*"])
 def test_a_damaged_cache_does_not_stop_the_search(tmp_path: Path, damaged: str) -> None:
