@@ -58,7 +58,7 @@ class Case:
     """A command: its name, what is done before it, and its arguments in a catalog's folder."""
 
     name: str
-    prepare: Callable[[Path], object]
+    prepare: Callable[[Version, Path], object]
     arguments: Callable[[Path], list[str | Path]]
 
 
@@ -74,18 +74,24 @@ def checked_out(revision: str, folder: Path) -> Path:
 def cases(clips: Path, late: Path, known: Path) -> list[Case]:
     """All commands; `known` is a catalog of `clips`, whose song S is saved."""
 
-    def nothing(_home: Path) -> None:
+    def nothing(_version: Version, _home: Path) -> None:
         return None
 
-    def copied(home: Path) -> None:
+    def copied(version: Version, home: Path) -> None:
         shutil.copytree(known, home)
+        version.run("--catalog", home / "catalog.toml", "stats")  # an upgrade is not part of the time
+
+    def emptied(version: Version, home: Path) -> None:
+        shutil.copytree(known, home)
+        (home / "catalog.db").unlink()
+        version.run("init", home)
 
     def within(*arguments: str | Path) -> Callable[[Path], list[str | Path]]:
         return lambda home: ["--catalog", home / "catalog.toml", *arguments]
 
     return [
         Case("init", nothing, lambda home: ["init", home]),
-        Case("ingest of all", emptied(copied), within("ingest", clips)),
+        Case("ingest of all", emptied, within("ingest", clips)),
         Case("ingest of nothing new", copied, within("ingest", clips)),
         Case("ingest of more", copied, within("ingest", late)),
         Case("song save", copied, within("song", "save", "T", "role:generated", "--order", "pairs")),
@@ -99,17 +105,6 @@ def cases(clips: Path, late: Path, known: Path) -> list[Case]:
     ]
 
 
-def emptied(copied: Callable[[Path], object]) -> Callable[[Path], None]:
-    """Prepare a catalog with the settings of the copied one and nothing in it."""
-
-    def prepare(home: Path) -> None:
-        copied(home)
-        (home / "catalog.db").unlink()
-        Version("this", HERE).run("init", home)
-
-    return prepare
-
-
 def compare(case: Case, before: Version, after: Version, runs: int, homes: Path) -> None:
     """Run a command by both versions in turn, and print a line."""
     measured = []
@@ -117,7 +112,7 @@ def compare(case: Case, before: Version, after: Version, runs: int, homes: Path)
         pair = []
         for version in (before, after):
             home = homes / f"{number}-{version.name}"
-            case.prepare(home)
+            case.prepare(version, home)
             pair.append(version.run(*case.arguments(home)))
             shutil.rmtree(home)
         measured.append(pair)
