@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,37 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from numpy.typing import NDArray
 
+from tests.curation.analysis.analysed_files import analysed, between_silences
+from tests.support import RATE
 from thresher.curation.analysis import decoded
-from thresher.curation.analysis.analyse import analyse
-from thresher.curation.analysis.task import Analysis, AnalysisTask
-from thresher.signal.features.trim import TrimSettings
-
-RATE = 16_000
-
-
-def task_of(path: Path, **changes: Any) -> AnalysisTask:
-    state = path.stat()
-    task = AnalysisTask(os.fsencode(path), state.st_size, state.st_mtime_ns, TrimSettings(), "auto", 7200.0)
-    return replace(task, **changes)
-
-
-def analysed(path: Path, **changes: Any) -> Analysis:
-    found = analyse(task_of(path, **changes))
-    assert isinstance(found, Analysis)
-    return found
-
-
-def between_silences(y: NDArray[np.float32], seconds: float = 1.0) -> NDArray[np.float32]:
-    silence = np.zeros((round(seconds * RATE), y.shape[1]), np.float32)
-    return np.concatenate([silence, y, silence])
-
-
-def wav(channels: int, rate: int, data: bytes) -> bytes:
-    form = struct.pack("<HHIIHH", 1, channels, rate, rate * 2 * channels % 2**32, 2 * channels, 16)
-    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
-    return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3", "a.aiff"])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import struct
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -12,29 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from thresher.curation.analysis.analyse import analyse
-from thresher.curation.analysis.task import Analysis, AnalysisTask, content_of
-from thresher.signal.features.trim import TrimSettings
-
-RATE = 16_000
-
-
-def task_of(path: Path, **changes: Any) -> AnalysisTask:
-    state = path.stat()
-    task = AnalysisTask(os.fsencode(path), state.st_size, state.st_mtime_ns, TrimSettings(), "auto", 7200.0)
-    return replace(task, **changes)
-
-
-def analysed(path: Path, **changes: Any) -> Analysis:
-    found = analyse(task_of(path, **changes))
-    assert isinstance(found, Analysis)
-    return found
-
-
-def wav(channels: int, rate: int, data: bytes) -> bytes:
-    form = struct.pack("<HHIIHH", 1, channels, rate, rate * 2 * channels % 2**32, 2 * channels, 16)
-    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
-    return b"RIFF" + struct.pack("<I", len(body)) + body
+from tests.curation.analysis.analysed_files import analysed, task_of
+from tests.support import RATE
+from thresher.curation.analysis.task import Analysis, content_of
 
 
 def test_tasks_and_results_travel_between_processes(tmp_path: Path, write_clip: Any) -> None:
