@@ -40,8 +40,8 @@ from .curation.comparison.duplicates import Duplicates as Duplicates
 from .curation.comparison.duplicates import dupes as dupes
 from .curation.comparison.neighbours import Neighbour as Neighbour
 from .curation.comparison.neighbours import near as near
-from .curation.comparison.score import ScoreReport as ScoreReport
 from .curation.comparison.score import score as score
+from .curation.comparison.score_report import ScoreReport as ScoreReport
 from .curation.exports.clips import ExportReport as ExportReport
 from .curation.exports.clips import export_clips as export_clips
 from .curation.exports.songs import SongExport as SongExport

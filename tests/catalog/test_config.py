@@ -404,3 +404,8 @@ def test_negative_and_infinite_lengths_cannot_be_formatted(seconds: float) -> No
 @settings(max_examples=50, deadline=None)
 def test_a_formatted_duration_is_read_back(seconds: int) -> None:
     assert parse_duration(format_duration(seconds)) == seconds
+
+
+def test_equal_trim_settings_have_equal_keys() -> None:
+    assert config.trim_key(config.TrimSection()) == config.trim_key(config.TrimSection())
+    assert config.trim_key(config.TrimSection()) != config.trim_key(config.TrimSection(top_db=30.0))

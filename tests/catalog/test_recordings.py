@@ -10,13 +10,7 @@ from sqlalchemy import select
 from tests.catalog.shelf import Shelf, content
 from thresher.catalog import recordings
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.config import TrimSection
 from thresher.catalog.schema import clip
-
-
-def test_equal_trim_settings_have_equal_keys() -> None:
-    assert recordings.trim_key(TrimSection()) == recordings.trim_key(TrimSection())
-    assert recordings.trim_key(TrimSection()) != recordings.trim_key(TrimSection(top_db=30.0))
 
 
 def test_only_known_contents_are_found(catalog: Catalog) -> None:

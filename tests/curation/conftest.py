@@ -12,8 +12,7 @@ import soundfile
 from tests.support import PREFIX_ONLY, RATE, MakeCatalog, MakeSound, WriteClip, copy_folder
 from thresher.catalog import database, schema
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.config import Settings
-from thresher.catalog.recordings import trim_key
+from thresher.catalog.config import Settings, trim_key
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.songs.songs import save_song

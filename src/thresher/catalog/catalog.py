@@ -6,7 +6,7 @@ A catalog is a folder with a `catalog.toml`. That file names the database, by de
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,7 @@ from typing import Self
 
 from sqlalchemy import Connection, Engine
 
-from thresher.catalog import config, database, paths
+from thresher.catalog import config, database, paths, settled
 from thresher.errors import CatalogError
 
 
@@ -108,6 +108,16 @@ class Catalog:
         It commits at the end of the block and rolls back on any error; with `rollback` it always rolls back.
         """
         return database.writing(self._engine, rollback=rollback)
+
+    def settle(self, is_settled: Callable[[Connection], bool]) -> None:
+        """Stamp the catalog as settled if `is_settled` says so in the transaction that stamps it."""
+        wanted = settled.stamp(self.file)
+        with self.reading() as connection:
+            if database.user_version(connection) == wanted:
+                return
+        with self.writing() as connection:
+            if is_settled(connection):
+                database.set_user_version(connection, wanted)
 
     def stored(self, path: str | bytes | os.PathLike[str]) -> paths.StoredPath:
         """Return a path of the file system in the catalog's two forms."""

@@ -118,6 +118,14 @@ class TrimSection(_Section):
             )
 
 
+def trim_key(trim: TrimSection) -> str:
+    """Return trim settings as the canonical JSON that clips keep: equal settings give equal text."""
+    import json
+
+    values = {name: getattr(trim, name) for name in ("top_db", "frame_length", "hop_length", "floor_db")}
+    return json.dumps(values, sort_keys=True, separators=(",", ":"))
+
+
 @dataclass(frozen=True)
 class FingerprintSection(_Section):
     """The program that computes fingerprints."""

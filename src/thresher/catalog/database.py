@@ -87,16 +87,28 @@ def writing(engine: Engine, *, rollback: bool = False) -> Iterator[Connection]:
     """Open a transaction that locks the catalog for writing until it commits.
 
     It is rolled back on any error. With `rollback` it is always rolled back: a dry run does the work and keeps
-    nothing.
+    nothing. The catalog does not count as settled any more.
     """
     with (
         _in_one_sentence(_file(engine)),
         engine.connect().execution_options(writes=True) as connection,
         connection.begin() as transaction,
     ):
+        if user_version(connection):
+            set_user_version(connection, 0)
         yield connection
         if rollback:
             transaction.rollback()
+
+
+def user_version(connection: Connection) -> int:
+    """Return the stamp of a settled catalog, 0 if it is not settled; see `settled`."""
+    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+
+def set_user_version(connection: Connection, stamp: int) -> None:
+    """Store the stamp of a settled catalog in the transaction of `connection`."""
+    connection.exec_driver_sql(f"PRAGMA user_version={stamp:d}")
 
 
 def _file(engine: Engine) -> Path:

@@ -5,7 +5,6 @@ The functions run inside the caller's transaction.
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -79,12 +78,6 @@ class NewRecording:
     sha256: str
     content: Content
     sighting: Sighting
-
-
-def trim_key(settings: object) -> str:
-    """Return trim settings as the canonical JSON that clips keep: equal settings give equal text."""
-    values = {name: getattr(settings, name) for name in ("top_db", "frame_length", "hop_length", "floor_db")}
-    return json.dumps(values, sort_keys=True, separators=(",", ":"))
 
 
 def find_recordings(connection: Connection, sha256s: Iterable[str]) -> dict[str, int]:

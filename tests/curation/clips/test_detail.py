@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.config import Settings
-from thresher.catalog.recordings import trim_key
+from thresher.catalog.config import Settings, trim_key
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
 

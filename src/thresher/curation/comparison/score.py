@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from thresher.catalog import features, nearest, scores
 from thresher.catalog.catalog import Catalog
+from thresher.curation.comparison.score_report import ScoreReport
 from thresher.curation.workers import Progress, cores, no_progress
 from thresher.signal.metrics.metric import Metric
 from thresher.signal.metrics.registry import find_metric
@@ -30,22 +31,6 @@ BLOCK_ROWS = 512
 
 PART_CLIPS = 16_384
 """The most live clips in one packed part. Appending a block copies one part only, not the features of all clips."""
-
-
-@dataclass(frozen=True)
-class ScoreReport:
-    """What scoring did, or would do.
-
-    `clips` rows were added at the cost of `pairs` comparisons; the matrix now has `live` rows. `compacted`:
-    retired rows were dropped.
-    """
-
-    metric: str
-    clips: int
-    pairs: int
-    live: int
-    compacted: bool
-    seconds: float
 
 
 def score(catalog: Catalog, metric: str | None = None, progress: Progress = no_progress) -> ScoreReport:

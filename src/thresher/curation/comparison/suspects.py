@@ -46,6 +46,11 @@ def examine(catalog: Catalog) -> tuple[int, ...]:
         return suspicion.suspects_among(connection, sorted({each.clip_id for each in found}))
 
 
+def all_examined(connection: Connection) -> bool:
+    """Return whether every generated clip has been examined, which is the last step after its ingest."""
+    return not _generated(connection, _UNEXAMINED)
+
+
 def _generated(connection: Connection, *conditions: ColumnElement[bool] | TextClause) -> list[int]:
     """Ids of the generated clips that meet all conditions."""
     statement = select(clip.c.id).join(recording, recording.c.id == clip.c.recording_id)

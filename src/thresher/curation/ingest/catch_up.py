@@ -14,7 +14,8 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.measures import is_unmeasured
 from thresher.catalog.schema import USABLE_STATUSES, clip, recording
 from thresher.curation.analysis.task import makes_descriptors
-from thresher.curation.comparison.score import ScoreReport, open_work, pair_count, score_all
+from thresher.curation.comparison.score import open_work, pair_count, score_all
+from thresher.curation.comparison.score_report import ScoreReport
 from thresher.curation.comparison.suspects import examine
 from thresher.curation.ingest.reanalyse import reanalyse_clips
 from thresher.curation.workers import Progress, no_progress

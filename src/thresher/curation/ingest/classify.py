@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.recordings import trim_key
+from thresher.catalog.config import trim_key
 from thresher.catalog.schema import clip, location, recording, rendering
 from thresher.curation.ingest.scan import FoundFile
 

@@ -16,6 +16,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import vacated_locations
 from thresher.catalog.locations import LocationState
 from thresher.catalog.paths import display_text
+from thresher.curation.comparison.suspects import all_examined
 from thresher.curation.ingest.catch_up import CatchUpReport, catch_up
 from thresher.curation.ingest.classify import classify
 from thresher.curation.ingest.closing import close, prepare
@@ -87,6 +88,9 @@ def _ingest(
             caught_up = catch_up(catalog, executor=options.executor, progress=progress)
         except CatalogError as error:  # what was ingested is committed, and is reported nevertheless
             failure = str(error)
+        else:
+            if not caught_up.without_file:
+                catalog.settle(all_examined)
     return _report(run, tally, begun, caught_up, failure)
 
 

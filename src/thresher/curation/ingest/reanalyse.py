@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from thresher.catalog import recordings, scores
+from thresher.catalog import config, recordings, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.content_files import find_content
@@ -27,7 +27,8 @@ from thresher.curation.analysis.task import (
     task_for,
 )
 from thresher.curation.clips.selection import select_ids
-from thresher.curation.comparison.score import ScoreReport, score_all
+from thresher.curation.comparison.score import score_all
+from thresher.curation.comparison.score_report import ScoreReport
 from thresher.curation.workers import (
     GROUP_SECONDS,
     Progress,
@@ -111,7 +112,7 @@ def reanalyse_clips(
     """
     begun = time.monotonic()
     settings = catalog.settings
-    trim_key = recordings.trim_key(settings.trim)
+    trim_key = config.trim_key(settings.trim)
     wanted = _recordings(catalog, clip_ids)
     if wanted:
         find_backend(settings.fingerprint.backend)

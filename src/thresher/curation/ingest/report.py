@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
-from thresher.curation.comparison.score import ScoreReport
-from thresher.curation.ingest.scan import FoundFile
+from thresher.curation.comparison.score_report import ScoreReport
+from thresher.curation.ingest.scan import FoundFile, Scan
 
 BATCH_COUNTS = ("unchanged", "added", "copies", "moved", "missing", "reanalysed")
 """The counts of a batch, named like the columns of the table."""
@@ -56,6 +57,30 @@ class IngestReport:
     scoring_failure: str | None = None
     suspects: tuple[int, ...] = ()
     without_file: tuple[int, ...] = ()
+
+    @classmethod
+    def of_unchanged(cls, scan: Scan, scores: tuple[ScoreReport, ...], seconds: float) -> Self:
+        """Return the report of an ingest that found nothing new, and nothing to compute."""
+        return cls(
+            batch=None,
+            files=len(scan.files),
+            ignored=scan.ignored,
+            unchanged=len(scan.files),
+            added=0,
+            copies=0,
+            moved=0,
+            missing=0,
+            reanalysed=0,
+            corrected=0,
+            findings={},
+            failures=(),
+            held_back=0,
+            renderings=0,
+            warnings=(),
+            seconds=seconds,
+            dry_run=False,
+            scores=scores,
+        )
 
     @property
     def scoring(self) -> ScoreReport | None:

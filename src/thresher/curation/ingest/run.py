@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, update
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.config import trim_key
 from thresher.catalog.database import insert_row
-from thresher.catalog.recordings import trim_key
 from thresher.catalog.schema import batch
 from thresher.curation.ingest.classify import Classified
 from thresher.curation.ingest.options import IngestOptions

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, distinct, func, select
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.config import trim_key
 from thresher.catalog.measures import is_unmeasured
 from thresher.catalog.schema import (
     STATUSES,
@@ -71,8 +72,6 @@ class Stats:
 
 def stats(catalog: Catalog) -> Stats:
     """Count the contents of the catalog."""
-    from thresher.catalog.recordings import trim_key  # compiles every pattern for file names
-
     with catalog.reading() as connection:
         count = _counter(connection)
         statuses = connection.execute(select(recording.c.status, func.count()).group_by(recording.c.status))

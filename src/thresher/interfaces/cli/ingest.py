@@ -25,6 +25,7 @@ from thresher.interfaces.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
+    from thresher.curation.ingest.first_look import FirstLook
     from thresher.curation.ingest.options import IngestOptions
     from thresher.curation.ingest.report import IngestReport
     from thresher.curation.ingest.scan import Scan
@@ -56,23 +57,27 @@ def ingest(
     json: Json = False,
 ) -> None:
     """Add audio files to the catalog and score the new clips; unchanged files are skipped."""
-    found = _scan_early(paths, jobs, dry_run=dry_run)
-    from thresher.curation.ingest.options import IngestOptions
+    found, look = _look_first(paths, jobs, dry_run=dry_run)
+    flags = (run, epoch, step, role, attributes or None, reread or None, dry_run or None, no_score or None)
+    if look.report is not None and not yes and flags.count(None) == len(flags):
+        report = look.report
+    else:
+        from thresher.curation.ingest.options import IngestOptions
 
-    with open_catalog() as catalog:
-        options = IngestOptions(
-            run=run,
-            epoch=epoch,
-            step=step,
-            attributes=assignments(attributes or [], "--set"),
-            role=role,
-            executor=with_jobs(catalog.settings.ingest.executor, jobs),
-            reread=reread,
-            dry_run=dry_run,
-            score=not no_score,
-            mark_missing=yes,
-        )
-        report = _run_ingest(catalog, paths, options, found)
+        with open_catalog() as catalog:
+            options = IngestOptions(
+                run=run,
+                epoch=epoch,
+                step=step,
+                attributes=assignments(attributes or [], "--set"),
+                role=role,
+                executor=with_jobs(catalog.settings.ingest.executor, jobs),
+                reread=reread,
+                dry_run=dry_run,
+                score=not no_score,
+                mark_missing=yes,
+            )
+            report = _run_ingest(catalog, paths, options, found)
     if json:
         print_json(report)
     else:
@@ -91,18 +96,20 @@ def ingest_and_tell(paths: list[Path]) -> None:
         tell_ingest(_run_ingest(catalog, paths, IngestOptions()))
 
 
-def _scan_early(paths: list[Path], jobs: int | None, *, dry_run: bool) -> Scan:
+def _look_first(paths: list[Path], jobs: int | None, *, dry_run: bool) -> tuple[Scan, FirstLook]:
     """Scan the paths, and start workers if there are new files, before this process loads SQLAlchemy."""
     from thresher.catalog.config import load_settings
+    from thresher.curation.ingest.first_look import first_look
     from thresher.curation.ingest.head_start import give_head_start
     from thresher.curation.ingest.scan import scan
 
     file = catalog_file()
     settings = load_settings(file)
     found = scan(paths)
-    if not dry_run:
-        give_head_start(file.parent, settings, with_jobs(settings.ingest.executor, jobs), found.files)
-    return found
+    look = first_look(file, settings, found)
+    if look.has_new and not dry_run:
+        give_head_start(with_jobs(settings.ingest.executor, jobs))
+    return found, look
 
 
 def _run_ingest(

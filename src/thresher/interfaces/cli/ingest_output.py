@@ -9,7 +9,7 @@ from thresher.formatting import counted
 from thresher.interfaces.cli.output import say, tell
 
 if TYPE_CHECKING:
-    from thresher.curation.comparison.score import ScoreReport
+    from thresher.curation.comparison.score_report import ScoreReport
     from thresher.curation.ingest.report import IngestReport
 
 
