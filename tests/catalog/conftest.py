@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, insert
 
 from tests.catalog.audio_files import KINDS, SR, tones, write
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import batch, clip, recording
+from thresher.curation.clips.decisions import rate
 
 
 @pytest.fixture
@@ -44,3 +48,26 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         name: write(folder / name, tones(SR * 3 + 1, channels), container, subtype)
         for name, container, subtype, channels in KINDS
     }
+
+
+@pytest.fixture
+def filled(catalog: Catalog) -> Catalog:
+    """A catalog of three recordings, the last of which was forgotten."""
+    with catalog.writing() as connection:
+        connection.execute(insert(batch).values(started_at=0.0, paths="[]", options="{}"))
+        for key in (1, 2, 3):
+            connection.execute(
+                insert(recording).values(
+                    sha256=str(key), batch_id=1, role="generated", status="ok", sample_rate=16_000
+                )
+            )
+            connection.execute(
+                insert(clip).values(
+                    recording_id=key, kind="whole", ordinal=0, start_frame=0, end_frame=16_000, trim="{}"
+                )
+            )
+    rate(catalog, ["2"], 4)
+    with catalog.writing() as connection:
+        connection.execute(delete(recording).where(recording.c.id == 3))
+    catalog.close()
+    return catalog

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from tests.support import ROOT
@@ -20,7 +18,6 @@ from thresher.catalog import config
 from thresher.catalog.config import SECTIONS, STARTER, Settings, find_catalog, load_settings
 from thresher.catalog.name_patterns import PATTERNS
 from thresher.catalog.provenance import Provenance, infer
-from thresher.catalog.values import format_duration, parse_duration
 from thresher.errors import CatalogError, ConfigError, UsageError
 from thresher.signal.ordering.orderings import parse_ordering
 
@@ -358,52 +355,6 @@ def test_no_catalog_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 # --- lengths ---
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("0:30", 30),
-        ("12:40", 760),
-        ("1:02:03", 3723),
-        ("90", 90),
-        ("90:00", 5400),
-        ("1.5", 1.5),
-        (" 0:00.25 ", 0.25),
-        ("100:00:00", 360000),
-    ],
-)
-def test_parse_duration(text: str, seconds: float) -> None:
-    assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize(
-    "text", ["", "x", "12:99", "1:60:00", "1:2:3:4", "-1", "+1", "1:", ":30", "1e3", "nan", "٣", "9" * 400]
-)
-def test_invalid_durations_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a length such as") as error:
-        parse_duration(text)
-    assert f'"{text}"' in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0:00"), (7, "0:07"), (59.5, "1:00"), (760, "12:40"), (3599.4, "59:59"), (3723, "1:02:03")],
-)
-def test_format_duration(seconds: float, text: str) -> None:
-    assert format_duration(seconds) == text
-
-
-@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
-def test_negative_and_infinite_lengths_cannot_be_formatted(seconds: float) -> None:
-    with pytest.raises(ValueError, match="is not a length"):
-        format_duration(seconds)
-
-
-@given(st.integers(0, 10**7))
-@settings(max_examples=50, deadline=None)
-def test_a_formatted_duration_is_read_back(seconds: int) -> None:
-    assert parse_duration(format_duration(seconds)) == seconds
 
 
 def test_equal_trim_settings_have_equal_keys() -> None:

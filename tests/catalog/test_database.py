@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
 from pathlib import Path
 
 import pytest
@@ -115,46 +114,6 @@ def test_the_processes_that_hold_a_lock_are_named(catalog: Catalog) -> None:
         holder.wait()
 
 
-@pytest.mark.parametrize("content", [b"", b"SQLite", b"this is a diary" * 100])
-def test_a_file_that_is_not_a_catalog_is_refused_and_not_changed(catalog: Catalog, content: bytes) -> None:
-    catalog.close()
-    file = catalog.root / "catalog.db"
-    file.write_bytes(content)
-    with pytest.raises(CatalogError, match="thresher init"):
-        Catalog.open(catalog.file)
-    assert file.read_bytes() == content
-
-
-def test_the_database_of_another_program_is_refused(catalog: Catalog) -> None:
-    file = catalog.root / "catalog.db"
-    file.unlink()
-    other = sqlite3.connect(file)
-    other.execute("CREATE TABLE mine (x)")
-    other.commit()
-    other.close()
-    before = file.read_bytes()
-    with pytest.raises(CatalogError, match="not a catalog"):
-        Catalog.open(catalog.file)
-    assert file.read_bytes() == before
-
-
-def test_a_missing_database_is_reported_and_not_created(catalog: Catalog) -> None:
-    (catalog.root / "catalog.db").unlink()
-    with pytest.raises(CatalogError, match="does not exist"):
-        Catalog.open(catalog.file)
-    assert not (catalog.root / "catalog.db").exists()
-
-
-def test_a_newer_catalog_is_refused_and_not_changed(catalog: Catalog) -> None:
-    with catalog.writing() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    file = catalog.root / "catalog.db"
-    before = (file.read_bytes(), file.stat().st_mtime_ns)
-    with pytest.raises(CatalogError, match=r"newer thresher \(revision 9999"):
-        Catalog.open(catalog.file)
-    assert (file.read_bytes(), file.stat().st_mtime_ns) == before
-
-
 def test_a_full_disk_is_reported_in_one_sentence_and_rolls_back(catalog: Catalog) -> None:
     with pytest.raises(CatalogError, match="no space left"), catalog.writing() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
@@ -165,13 +124,6 @@ def test_a_full_disk_is_reported_in_one_sentence_and_rolls_back(catalog: Catalog
                 {"big": "x" * 4_000},
             )
     assert verify(catalog).is_sound
-
-
-@pytest.mark.parametrize("name", ["plain", "what? #1 100%", "ü 🦈"])
-def test_a_catalog_works_in_a_folder_with_any_name(tmp_path: Path, name: str) -> None:
-    with Catalog.create(tmp_path / name) as catalog:
-        assert list_clips(catalog) == []
-    assert sorted(path.name for path in (tmp_path / name).iterdir()) == ["catalog.db", "catalog.toml"]
 
 
 # -- migrations --------------------------------------------------------------------------------------------
@@ -226,26 +178,6 @@ def rows(file: Path) -> dict[str, int]:
 def kept(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
     """Return the rows, after an upgrade, of the tables that existed before."""
     return {name: after.get(name, 0) for name in before}
-
-
-def test_the_newest_migration_is_the_revision_of_the_schema() -> None:
-    assert database.known_revisions()[0] == schema.HEAD
-
-
-def test_the_migrated_schema_equals_the_declared_tables(catalog: Catalog) -> None:
-    from alembic.autogenerate import compare_metadata
-    from alembic.migration import MigrationContext
-
-    with catalog.reading() as connection, warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # Alembic can't compare the index over expressions; the next line does
-        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
-        index = connection.scalar(text("SELECT sql FROM sqlite_master WHERE name = 'uq_checkpoint'"))
-    assert index == (
-        "CREATE UNIQUE INDEX uq_checkpoint ON checkpoint "
-        "(coalesce(run, ''), coalesce(epoch, -1), coalesce(step, -1))"
-    )
 
 
 @pytest.mark.parametrize("dump", GOLDEN, ids=lambda path: path.stem)

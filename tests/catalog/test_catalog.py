@@ -1,0 +1,121 @@
+"""Catalogs: creating, finding and opening them, files that are refused, and transactions."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from thresher.catalog import database
+from thresher.catalog.catalog import Catalog
+from thresher.curation.clips.listing import list_clips
+from thresher.errors import CatalogError
+
+
+@pytest.mark.parametrize("content", [b"", b"SQLite", b"this is a diary" * 100])
+def test_a_file_that_is_not_a_catalog_is_refused_and_not_changed(catalog: Catalog, content: bytes) -> None:
+    catalog.close()
+    file = catalog.root / "catalog.db"
+    file.write_bytes(content)
+    with pytest.raises(CatalogError, match="thresher init"):
+        Catalog.open(catalog.file)
+    assert file.read_bytes() == content
+
+
+def test_the_database_of_another_program_is_refused(catalog: Catalog) -> None:
+    file = catalog.root / "catalog.db"
+    file.unlink()
+    other = sqlite3.connect(file)
+    other.execute("CREATE TABLE mine (x)")
+    other.commit()
+    other.close()
+    before = file.read_bytes()
+    with pytest.raises(CatalogError, match="not a catalog"):
+        Catalog.open(catalog.file)
+    assert file.read_bytes() == before
+
+
+def test_a_missing_database_is_reported_and_not_created(catalog: Catalog) -> None:
+    (catalog.root / "catalog.db").unlink()
+    with pytest.raises(CatalogError, match="does not exist"):
+        Catalog.open(catalog.file)
+    assert not (catalog.root / "catalog.db").exists()
+
+
+def test_a_newer_catalog_is_refused_and_not_changed(catalog: Catalog) -> None:
+    with catalog.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    file = catalog.root / "catalog.db"
+    before = (file.read_bytes(), file.stat().st_mtime_ns)
+    with pytest.raises(CatalogError, match=r"newer thresher \(revision 9999"):
+        Catalog.open(catalog.file)
+    assert (file.read_bytes(), file.stat().st_mtime_ns) == before
+
+
+@pytest.mark.parametrize("name", ["plain", "what? #1 100%", "ü 🦈"])
+def test_a_catalog_works_in_a_folder_with_any_name(tmp_path: Path, name: str) -> None:
+    with Catalog.create(tmp_path / name) as catalog:
+        assert list_clips(catalog) == []
+    assert sorted(path.name for path in (tmp_path / name).iterdir()) == ["catalog.db", "catalog.toml"]
+
+
+def test_the_settings_of_a_lost_database_are_kept(tmp_path: Path) -> None:
+    """`create` makes a database for them again, but touches neither of two files that are both there."""
+    (tmp_path / "catalog.toml").write_text("[trim]\ntop_db = 33.0\n")
+    with Catalog.create(tmp_path) as catalog:
+        assert catalog.settings.trim.top_db == 33.0
+    assert (tmp_path / "catalog.toml").read_text() == "[trim]\ntop_db = 33.0\n"
+    with pytest.raises(CatalogError, match="thresher ingest PATH"):
+        Catalog.create(tmp_path)
+    (tmp_path / "catalog.toml").unlink()
+    with pytest.raises(CatalogError, match=r"without a catalog\.toml"):
+        Catalog.create(tmp_path)
+
+
+def test_a_catalog_can_not_be_created_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CatalogError, match="thresher init FOLDER"):
+        Catalog.create(tmp_path / "file")
+
+
+def test_a_catalog_is_found_from_a_folder_below_it_and_by_its_link(catalog: Catalog, tmp_path: Path) -> None:
+    below = tmp_path / "clips/deep"
+    below.mkdir(parents=True)
+    link = tmp_path / "link.toml"
+    link.symlink_to(catalog.file)
+    for arguments in ({"start": below}, {"environ": {"THRESHER_CATALOG": str(link)}, "start": below}):
+        with Catalog.open(**arguments) as found:  # type: ignore[arg-type]
+            assert (found.file, found.root, found.backup) == (catalog.file, catalog.root, None)
+
+
+def test_a_stored_path_is_relative_to_the_folder_of_the_catalog(catalog: Catalog) -> None:
+    inside = catalog.stored(catalog.root / "clips" / "a.wav")
+    assert (inside.path, inside.path_text) == (b"clips/a.wav", "clips/a.wav")
+    assert catalog.absolute(inside.path) == bytes(catalog.root / "clips" / "a.wav")
+    assert catalog.stored("/elsewhere/b.wav").path == b"/elsewhere/b.wav"
+    assert catalog.absolute(b"/elsewhere/b.wav") == b"/elsewhere/b.wav"
+
+
+def test_a_transaction_with_rollback_sees_its_changes_and_keeps_none(catalog: Catalog) -> None:
+    count = text("SELECT count(*) FROM batch")
+    with catalog.writing(rollback=True) as connection:
+        connection.execute(text("INSERT INTO batch (started_at, paths, options) VALUES (0, '', '')"))
+        assert connection.scalar(count) == 1
+    with catalog.reading() as connection:
+        assert connection.scalar(count) == 0
+
+
+def test_a_catalog_is_stamped_as_settled_only_if_it_is(catalog: Catalog) -> None:
+    def stamp() -> int:
+        with catalog.reading() as connection:
+            return database.user_version(connection)
+
+    catalog.settle(lambda _connection: False)
+    assert stamp() == 0
+    catalog.settle(lambda _connection: True)
+    settled = stamp()
+    assert settled != 0
+    catalog.settle(lambda _connection: pytest.fail("it is settled already"))
+    assert stamp() == settled
