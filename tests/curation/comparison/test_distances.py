@@ -1,4 +1,4 @@
-"""Distances between clips of a catalog, column by column, and gaps from other clips."""
+"""Distances between clips of a catalog, column by column, and from the nearest of other clips."""
 
 from __future__ import annotations
 
@@ -46,21 +46,21 @@ def test_a_column_holds_one_minus_likeness_and_nan_without_a_descriptor(describe
 
 
 @pytest.mark.parametrize("block", [1, 2, 256])
-def test_gaps_are_the_distances_from_the_nearest_other_clip(
+def test_distances_are_those_from_the_nearest_other_clip(
     described: Catalog, monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
     monkeypatch.setattr(distances, "BLOCK_CLIPS", block)
     with described.reading() as connection:
         some, others = (ClipDistances.read(connection, ids) for ids in ([1, 6, 2], [3, 4, 5]))
         every = ClipDistances.read(connection, [1, 6, 2, 3, 4, 5])
-    gaps = some.gaps(others)
-    assert np.isnan(gaps[1])
+    found = some.to_nearest(others)
+    assert np.isnan(found[1])
     for number in (0, 2):
-        assert gaps[number] == pytest.approx(every.column(number)[3:].min(), abs=1e-6)
+        assert found[number] == pytest.approx(every.column(number)[3:].min(), abs=1e-6)
 
 
-def test_gaps_are_infinite_without_other_clips(described: Catalog) -> None:
+def test_distances_are_infinite_without_other_clips(described: Catalog) -> None:
     with described.reading() as connection:
         some, none = (ClipDistances.read(connection, ids) for ids in ([1, 6], [6]))
-    assert some.gaps(none).tolist()[0] == np.inf
-    assert np.isnan(some.gaps(none)[1])
+    assert some.to_nearest(none).tolist()[0] == np.inf
+    assert np.isnan(some.to_nearest(none)[1])

@@ -22,7 +22,7 @@ from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.songs.songs import save_song
 from thresher.errors import NotFoundError, UsageError
 from thresher.interfaces.report import plots, view
-from thresher.interfaces.report.charts import MEASURES, Chart, ChartPoint, Line, charts
+from thresher.interfaces.report.charts import QUANTITIES, Chart, ChartPoint, Line, charts
 from thresher.interfaces.report.colours import DARK, LIGHT, RATINGS, RUNS, UNKNOWN, sequential
 from thresher.interfaces.report.links import relative_url, span_fragment, why_silent
 from thresher.interfaces.report.page import write_report
@@ -331,7 +331,7 @@ def chart_of(runs: int, points: int = 4, y: float = 0.5) -> Chart:
         )
         for run in range(runs)
     )
-    return Chart(MEASURES[4], lines, "epoch", (0, points - 1))
+    return Chart(QUANTITIES[4], lines, "epoch", (0, points - 1))
 
 
 @pytest.mark.parametrize("y", [0.0, 0.5, 1.0])
@@ -401,7 +401,7 @@ def test_x_is_the_epoch_else_the_step_else_the_place() -> None:
             ):
                 setattr(row, name, None)
         drawn, unknown = charts([SimpleNamespace(row=row, spreads={}) for row in rows])  # type: ignore[misc]  # what charts look at is there
-        assert len(unknown) == len(MEASURES) - 1
+        assert len(unknown) == len(QUANTITIES) - 1
         xs = [point.x for line in drawn[0].lines for point in line.points]
         assert drawn[0].x_range == (min(xs), max(xs))
         return drawn[0].x_label, [[point.x for point in line.points] for line in drawn[0].lines]

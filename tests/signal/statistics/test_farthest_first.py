@@ -1,4 +1,4 @@
-"""Farthest-first choice: which items are chosen, in which order, and the gaps of the others."""
+"""Farthest-first choice: which items are chosen, in which order, and the distances of the others."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def covered(
     time: float,
     *,
     groups: list[int] | None = None,
-    gaps: Matrix | None = None,
+    distances: Matrix | None = None,
     **options: Any,
 ) -> Cover:
     count = len(matrix)
-    start = np.where(np.isnan(np.diag(matrix)), np.nan, np.inf) if gaps is None else gaps
+    start = np.where(np.isnan(np.diag(matrix)), np.nan, np.inf) if distances is None else distances
     return cover(
         lambda item: matrix[item],
         start,
@@ -53,7 +53,7 @@ def line(*places: float) -> Matrix:
 def test_the_farthest_item_is_next_and_of_equals_the_smallest_number() -> None:
     found = covered(line(0, 1, 10, 4), [1] * 4, 4)
     assert items(found) == [0, 2, 3, 1]
-    assert [choice.gap for choice in found.choices] == [math.inf, 10, 4, 1]
+    assert [choice.distance for choice in found.choices] == [math.inf, 10, 4, 1]
     assert found.radius == 0
     assert items(covered(line(0, 5, 5, 2), [1] * 4, 2)) == [0, 1]
 
@@ -65,9 +65,9 @@ def test_no_items_give_an_empty_cover() -> None:
 
 def test_items_covered_before_count() -> None:
     matrix = line(0, 1, 10)
-    found = covered(matrix, [1] * 3, 1, gaps=np.array([9.0, 10.0, 0.5]))
+    found = covered(matrix, [1] * 3, 1, distances=np.array([9.0, 10.0, 0.5]))
     assert items(found) == [1]
-    assert found.gaps.tolist() == [1, 0, 0.5]
+    assert found.distances.tolist() == [1, 0, 0.5]
     assert found.radius == 1
 
 
@@ -104,8 +104,8 @@ def test_unknown_distances_come_before_copies_and_are_spread_over_groups() -> No
     matrix[3:, :] = matrix[:, 3:] = np.nan
     found = covered(matrix, [1] * 6, 6)
     assert items(found) == [0, 1, 3, 4, 5, 2]
-    assert math.isnan(found.choices[2].gap)
-    assert found.gaps.tolist() == [0] * 6
+    assert math.isnan(found.choices[2].distance)
+    assert found.distances.tolist() == [0] * 6
     spread = covered(np.full((5, 5), np.nan), [1] * 5, 5, groups=[7, 7, 7, 8, 8])
     assert items(spread) == [0, 3, 1, 4, 2]
     assert covered(matrix, [1] * 6, 2).radius == 0
@@ -115,7 +115,11 @@ def test_one_unknown_distance_does_not_hide_the_known_ones() -> None:
     matrix = line(0, 10, 2)
     matrix[0, 2] = matrix[2, 0] = np.nan
     found = covered(matrix, [1] * 3, 3)
-    assert [(choice.item, choice.gap) for choice in found.choices] == [(0, math.inf), (2, math.inf), (1, 8)]
+    assert [(choice.item, choice.distance) for choice in found.choices] == [
+        (0, math.inf),
+        (2, math.inf),
+        (1, 8),
+    ]
 
 
 def test_different_shapes_are_refused() -> None:
@@ -166,16 +170,16 @@ def test_every_group_is_chosen_while_time_is_left(problem: dict[str, Any]) -> No
 
 
 @given(problems())
-def test_gaps_are_the_distances_from_the_nearest_covered_item(problem: dict[str, Any]) -> None:
+def test_distances_are_the_distances_from_the_nearest_covered_item(problem: dict[str, Any]) -> None:
     found, matrix = covered(**problem), problem["matrix"]
     taken = items(found)
     for place, choice in enumerate(found.choices):
         before = [matrix[choice.item, other] for other in taken[:place]]
         known = [distance for distance in before if not math.isnan(distance)]
         if math.isnan(matrix[choice.item, choice.item]):
-            assert math.isnan(choice.gap)
+            assert math.isnan(choice.distance)
         else:
-            assert choice.gap == min(known, default=math.inf)
+            assert choice.distance == min(known, default=math.inf)
 
 
 @given(problems(), st.integers(1, 6))
@@ -198,7 +202,7 @@ def test_choosing_again_after_some_were_heard_gives_the_rest(problem: dict[str, 
         [problem["seconds"][item] for item in rest],
         time,
         groups=[-1 if problem["groups"][item] in represented else problem["groups"][item] for item in rest],
-        gaps=matrix[np.ix_(first, rest)].min(axis=0) if first else None,
+        distances=matrix[np.ix_(first, rest)].min(axis=0) if first else None,
         familiar=problem["familiar"],
         longest=problem["longest"],
     )
@@ -215,7 +219,7 @@ def test_the_radius_is_at_most_twice_the_best(problem: dict[str, Any], most: int
     if len(matrix) <= already:
         return
     fixed = matrix[:already].min(axis=0, initial=math.inf)
-    found = covered(matrix, [1.0] * len(matrix), float(most), gaps=fixed)
+    found = covered(matrix, [1.0] * len(matrix), float(most), distances=fixed)
     best = min(
         np.minimum(matrix[list(chosen)].min(axis=0), fixed).max()
         for chosen in combinations(range(len(matrix)), min(most, len(matrix)))

@@ -43,12 +43,12 @@ class ClipDistances:
         found = features.read(connection, [clip_ids[number] for number in described], "descriptor")
         return cls(len(clip_ids), np.array(described, np.int64), LIKENESS.pack(found, threads=cores()))
 
-    def infinite_gaps(self) -> NDArray[np.float64]:
-        """Return the gaps while nothing is covered: infinite, NaN for clips without a descriptor; shape
+    def all_infinite(self) -> NDArray[np.float64]:
+        """Return the distances while nothing is covered: infinite, NaN for clips without a descriptor; shape
         (count,)."""
-        gaps = np.full(self.count, np.nan)
-        gaps[self.described] = np.inf
-        return gaps
+        distances = np.full(self.count, np.nan)
+        distances[self.described] = np.inf
+        return distances
 
     def column(self, number: int) -> NDArray[np.float64]:
         """Return the distances of one clip, which has a descriptor, from all clips; shape (count,).
@@ -60,14 +60,14 @@ class ClipDistances:
         distances[self.described] = 1.0 - LIKENESS.scores(self.packed.part(index, index + 1), self.packed)[0]
         return distances
 
-    def gaps(self, others: ClipDistances) -> NDArray[np.float64]:
+    def to_nearest(self, others: ClipDistances) -> NDArray[np.float64]:
         """Return the distance of each clip from the nearest of `others`; shape (count,).
 
-        As `infinite_gaps` if none of `others` has a descriptor.
+        As `all_infinite` if none of `others` has a descriptor.
         """
-        gaps = self.infinite_gaps()
+        distances = self.all_infinite()
         for start in range(0, others.packed.count, BLOCK_CLIPS):
             block = others.packed.part(start, min(others.packed.count, start + BLOCK_CLIPS))
             nearest = LIKENESS.scores(block, self.packed, threads=cores()).max(axis=0)
-            gaps[self.described] = np.minimum(gaps[self.described], 1.0 - nearest)
-        return gaps
+            distances[self.described] = np.minimum(distances[self.described], 1.0 - nearest)
+        return distances

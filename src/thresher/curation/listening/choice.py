@@ -50,7 +50,7 @@ def choose(connection: Connection, ids: Sequence[int], seconds: float) -> tuple[
     lengths = np.array([facts[clip_id].seconds for clip_id in unheard], np.float64)
     covered = cover(
         distances.column,
-        distances.gaps(ClipDistances.read(connection, heard_ids)),
+        distances.to_nearest(ClipDistances.read(connection, heard_ids)),
         groups,
         lengths,
         seconds,

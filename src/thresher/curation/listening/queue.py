@@ -251,7 +251,7 @@ def _distances(connection: Connection, ids: Sequence[int], before: Sequence[int]
 
     own = set(ids)
     queued = ClipDistances.read(connection, ids)
-    nearest = queued.gaps(
+    nearest = queued.to_nearest(
         ClipDistances.read(connection, [clip_id for clip_id in before if clip_id not in own])
     )
     found: list[float | None] = []

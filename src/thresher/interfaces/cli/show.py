@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import loads
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -71,11 +72,16 @@ def _clip_facts(detail: ClipDetail) -> list[tuple[str, object]]:
         ("tags", row.tags or None),
         ("note", row.note),
         ("fingerprint", words),
-        ("trim", detail.trim),
+        ("trim", _trim_text(detail.trim)),
         ("batch", f"{row.batch}, {local_time(detail.added)}"),
         ("sha256", detail.sha256),
         *(("nearest", _neighbour_text(near)) for near in detail.nearest),
     ]
+
+
+def _trim_text(trim: str) -> str:
+    """Return trim settings, which are stored as JSON, as names and values."""
+    return ", ".join(f"{name} {value:g}" for name, value in loads(trim).items())
 
 
 def _neighbour_text(near: NeighbourRow) -> str:

@@ -1,4 +1,4 @@
-"""The data of the plots over training: one chart for each measure, with one line for each run.
+"""The data of the plots over training: one chart for each quantity, with one line for each run.
 
 The x of a point is the checkpoint's epoch if epochs are unique within each run, else its step, else its position in
 its run.
@@ -19,7 +19,7 @@ Unit = Literal["share", "minutes", "stars", "LUFS", "score"]
 
 
 @dataclass(frozen=True)
-class Measure:
+class Quantity:
     """A number that each checkpoint has: its name, title, meaning and unit."""
 
     name: str
@@ -29,52 +29,52 @@ class Measure:
     value: Callable[[CheckpointRow], float | None]
 
 
-MEASURES: Sequence[Measure] = (
-    Measure(
+QUANTITIES: Sequence[Quantity] = (
+    Quantity(
         "kept",
         "Minutes kept",
         "minutes of usable files after trimming",
         "minutes",
         lambda row: row.minutes_kept,
     ),
-    Measure("rating", "Mean rating", "of the rated clips, 1 to 5", "stars", lambda row: row.mean_rating),
-    Measure(
+    Quantity("rating", "Mean rating", "of the rated clips, 1 to 5", "stars", lambda row: row.mean_rating),
+    Quantity(
         "silence",
         "Silence",
         "share of the generated minutes that is silent",
         "share",
         lambda row: row.silence,
     ),
-    Measure(
+    Quantity(
         "loudness",
         "Loudness",
         "mean of the clips, in LUFS; −70 is almost silent",
         "LUFS",
         lambda row: row.loudness,
     ),
-    Measure(
+    Quantity(
         "loop",
         "Loops",
         "how much the clips repeat themselves; 1 is an exact loop",
         "score",
         lambda row: row.loop,
     ),
-    Measure("noise", "Noise", "spectral flatness; 1 is white noise", "score", lambda row: row.noise),
-    Measure(
+    Quantity("noise", "Noise", "spectral flatness; 1 is white noise", "score", lambda row: row.noise),
+    Quantity(
         "collapse",
         "Collapse",
         "mean likeness between the clips; 1 means that all are the same sound",
         "score",
         lambda row: row.collapse,
     ),
-    Measure(
+    Quantity(
         "copies",
         "Copies",
         "share of the clips that duplicate another clip of the checkpoint",
         "share",
         lambda row: row.copies,
     ),
-    Measure(
+    Quantity(
         "novelty",
         "Novelty",
         "mean distance to the nearest clip of an earlier checkpoint",
@@ -107,16 +107,16 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """One measure over training; all charts of a report have the same `x_range`."""
+    """One quantity over training; all charts of a report have the same `x_range`."""
 
-    measure: Measure
+    quantity: Quantity
     lines: tuple[Line, ...]
     x_label: str
     x_range: tuple[float, float]
 
 
-def charts(found: Sequence[ReportCheckpoint]) -> tuple[list[Chart], list[Measure]]:
-    """Return a chart for each measure with data, and the measures without data."""
+def charts(found: Sequence[ReportCheckpoint]) -> tuple[list[Chart], list[Quantity]]:
+    """Return a chart for each quantity with data, and the quantities without data."""
     named = [each for each in found if each.row.id is not None]
     x_label, x_values = _x_values([each.row for each in named])
     x_range = min(x_values.values(), default=0.0), max(x_values.values(), default=0.0)
@@ -125,17 +125,17 @@ def charts(found: Sequence[ReportCheckpoint]) -> tuple[list[Chart], list[Measure
     for each in named:
         runs[each.row.run].append(each)
     drawn, unknown = [], []
-    for measure in MEASURES:
+    for quantity in QUANTITIES:
         lines = []
         for run, of_run in runs.items():
-            points = tuple(_points(measure, of_run, x_values))
+            points = tuple(_points(quantity, of_run, x_values))
             if points:
                 colour = colours.get(run)
                 lines.append(Line((run or "no run") if colour else None, colour or "faint", points))
         if lines:
-            drawn.append(Chart(measure, tuple(lines), x_label, x_range))
+            drawn.append(Chart(quantity, tuple(lines), x_label, x_range))
         else:
-            unknown.append(measure)
+            unknown.append(quantity)
     return drawn, unknown
 
 
@@ -169,14 +169,14 @@ def _x_values(rows: Sequence[CheckpointRow]) -> tuple[str, dict[int | None, floa
 
 
 def _points(
-    measure: Measure, of_run: Sequence[ReportCheckpoint], x_values: Mapping[int | None, float]
+    quantity: Quantity, of_run: Sequence[ReportCheckpoint], x_values: Mapping[int | None, float]
 ) -> list[ChartPoint]:
     points = []
     for each in of_run:
-        value = measure.value(each.row)
+        value = quantity.value(each.row)
         if value is not None and each.row.id is not None and each.row.id in x_values:
             # the share of silent minutes covers whole files, the silence of clips only their trimmed spans
-            spread = None if measure.name == "silence" else each.spreads.get(measure.name)
+            spread = None if quantity.name == "silence" else each.spreads.get(quantity.name)
             low, high = spread or (None, None)
             is_kept = each.row.verdict == "keep"
             points.append(ChartPoint(x_values[each.row.id], value, low, high, each.row.id, is_kept))

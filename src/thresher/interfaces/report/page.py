@@ -148,7 +148,8 @@ def _check_picture(picture: Path, *, overwrite: bool) -> None:
 def _pictures(data: ReportData, drawn: Sequence[Chart]) -> dict[str, bytes]:
     """Return every figure as PNG, by file name."""
     made = {
-        f"{chart.measure.name}.png": plots.as_png(plots.draw_chart(chart, with_title=True)) for chart in drawn
+        f"{chart.quantity.name}.png": plots.as_png(plots.draw_chart(chart, with_title=True))
+        for chart in drawn
     }
     if data.points:
         for colouring in colourings(data):
@@ -192,7 +193,7 @@ def _page(data: ReportData, drawn: Sequence[Chart], unknown: Sequence[str], spea
         name=data.name,
         query=data.query,
         summary=view.summary(data),
-        charts=[(chart.measure, _chart_svg(chart, shown)) for chart in drawn],
+        charts=[(chart.quantity, _chart_svg(chart, shown)) for chart in drawn],
         unknown=unknown,
         runs=view.run_legend(drawn),
         rows=view.table(data.checkpoints, shown),
@@ -243,7 +244,7 @@ def _chart_svg(chart: Chart, shown: Mapping[str, view.Section]) -> Any:
         href = Markup('href="#{}"').format(anchor) if anchor in shown else Markup("")
         return Markup('{} tabindex="-1"><title>{}</title>').format(href, title)
 
-    return inline_svg(plots.as_svg(plots.draw_chart(chart, with_title=False)), chart.measure.name, link)
+    return inline_svg(plots.as_svg(plots.draw_chart(chart, with_title=False)), chart.quantity.name, link)
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def draw_chart(chart: Chart, *, with_title: bool) -> Figure:
     right = 0.975 - longest * FONT_SIZE * 0.58 / (72 * CHART_SIZE[0])
     figure.subplots_adjust(left=0.125, right=right, bottom=0.205, top=0.86 if with_title else 0.955)
     if with_title:
-        figure.text(0.02, 0.985, chart.measure.title, va="top", weight="bold", color=LIGHT["ink"])
+        figure.text(0.02, 0.985, chart.quantity.title, va="top", weight="bold", color=LIGHT["ink"])
     for line in sorted(
         chart.lines, key=lambda line: line.label is not None
     ):  # lines with a label are drawn last, on top
@@ -230,7 +230,7 @@ def _stretches(points: Sequence[ChartPoint]) -> Iterator[list[tuple[float, float
 def _scale(axes: Axes, chart: Chart) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    unit = chart.measure.unit
+    unit = chart.quantity.unit
     points = [point for line in chart.lines for point in line.points]
     if unit in ("share", "score"):
         axes.set_ylim(0, 1)

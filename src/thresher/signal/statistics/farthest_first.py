@@ -5,8 +5,8 @@ distance", Theoretical Computer Science 38, 1985). If the triangle inequality ho
 item from the chosen ones is, after each step, at most twice that of the best choice of the same size.
 
 Items are numbered 0 … n - 1; among equally good items the smallest number is taken. Distances are floats, shape
-(n,), NaN where unknown. The *gap* of an item is its distance from the nearest covered item. It is infinite if
-nothing is covered, and NaN for an item without any known distance. Lengths and times are in seconds.
+(n,), NaN where unknown. *The* distance of an item is that from the nearest covered item. It is infinite if nothing
+is covered, and NaN for an item without any known distance. Lengths and times are in seconds.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ SLACK = 1e-6
 
 @dataclass(frozen=True)
 class Choice:
-    """An item, and its gap when it was chosen."""
+    """An item, and its distance when it was chosen."""
 
     item: int
-    gap: float
+    distance: float
 
 
 @dataclass(frozen=True, eq=False)
 class Cover:
-    """The chosen items, in order, and the gap of every item afterwards; chosen items have the gap 0."""
+    """The chosen items, in order, and the distance of every item afterwards; chosen items have the distance 0."""
 
     choices: tuple[Choice, ...]
-    gaps: NDArray[np.float64]
+    distances: NDArray[np.float64]
 
     @property
     def radius(self) -> float:
-        """The largest known gap; 0 if no gap is known."""
-        known = self.gaps[~np.isnan(self.gaps)]
+        """The largest known distance; 0 if no distance is known."""
+        known = self.distances[~np.isnan(self.distances)]
         return float(known.max()) if known.size else 0.0
 
 
 def cover(
     distances_from: Callable[[int], Distances],
-    gaps: Distances,
+    distances: Distances,
     groups: NDArray[np.integer],
     seconds: Distances,
     time: float,
@@ -60,7 +60,7 @@ def cover(
 
     Args:
         distances_from: Returns the distances of an item from all items, shape (n,).
-        gaps: The gap of each item at the start, shape (n,).
+        distances: The distance of each item at the start, shape (n,).
         groups: The group of each item, shape (n,); negative for no group.
         seconds: The length of each item, shape (n,).
         time: The total length of the chosen items, at most.
@@ -71,22 +71,22 @@ def cover(
     first. An item that does not fit into the remaining time is skipped. If no item fits at all, the shortest
     one is chosen.
 
-    Items with a gap above 0 come first, then those with an unknown gap (of the group with the fewest chosen
-    items), then those with the gap 0. One column of distances is held at a time.
+    Items with a distance above 0 come first, then those with an unknown distance (of the group with the fewest
+    chosen items), then those with the distance 0. One column of distances is held at a time.
 
     Raises ValueError if the shapes differ.
     """
-    if not gaps.shape == groups.shape == seconds.shape == (gaps.size,):
+    if not distances.shape == groups.shape == seconds.shape == (distances.size,):
         raise ValueError(
-            "gaps, groups and seconds must have one shape (n,), "
-            f"not {gaps.shape}, {groups.shape}, {seconds.shape}"
+            "distances, groups and seconds must have one shape (n,), "
+            f"not {distances.shape}, {groups.shape}, {seconds.shape}"
         )
-    current = gaps.astype(np.float64)
+    current = distances.astype(np.float64)
     numbers, group_of = np.unique(groups, return_inverse=True)
     taken_of = np.zeros(numbers.size, dtype=np.int64)
     is_familiar = np.isin(numbers, list(familiar))
     is_short = seconds <= longest
-    waiting = np.ones(gaps.size, dtype=bool)
+    waiting = np.ones(distances.size, dtype=bool)
     choices: list[Choice] = []
     left = time
     while (fitting := waiting & (seconds <= left + SLACK)).any():
@@ -98,27 +98,29 @@ def cover(
         waiting[item] = False
         taken_of[group_of[item]] += 1
         left -= float(seconds[item])
-        _close(current, item, distances_from)
-    if not choices and gaps.size:
+        _cover_item(current, item, distances_from)
+    if not choices and distances.size:
         shortest = int(seconds.argmin())
         choices.append(Choice(shortest, float(current[shortest])))
-        _close(current, shortest, distances_from)
+        _cover_item(current, shortest, distances_from)
     return Cover(tuple(choices), current)
 
 
-def _farthest(candidates: NDArray[np.bool_], gaps: NDArray[np.float64], taken: NDArray[np.int64]) -> int:
+def _farthest(candidates: NDArray[np.bool_], distances: NDArray[np.float64], taken: NDArray[np.int64]) -> int:
     """Return the candidate to choose, of at least one; `taken` counts the chosen items of each item's group."""
     items = candidates.nonzero()[0]
-    candidate_gaps = gaps[items]
-    unknown = np.isnan(candidate_gaps)
-    if unknown.any() and not (candidate_gaps[~unknown] > 0.0).any():
+    of_items = distances[items]
+    unknown = np.isnan(of_items)
+    if unknown.any() and not (of_items[~unknown] > 0.0).any():
         items = items[unknown]
         return int(items[taken[items].argmin()])
-    return int(items[np.nanargmax(candidate_gaps)])
+    return int(items[np.nanargmax(of_items)])
 
 
-def _close(gaps: NDArray[np.float64], item: int, distances_from: Callable[[int], Distances]) -> None:
-    """Update `gaps` in place for one more covered item."""
-    if not np.isnan(gaps[item]):
-        np.fmin(gaps, distances_from(item), out=gaps)
-    gaps[item] = 0.0
+def _cover_item(
+    distances: NDArray[np.float64], item: int, distances_from: Callable[[int], Distances]
+) -> None:
+    """Update `distances` in place for one more covered item."""
+    if not np.isnan(distances[item]):
+        np.fmin(distances, distances_from(item), out=distances)
+    distances[item] = 0.0
