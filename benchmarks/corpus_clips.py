@@ -16,7 +16,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from thresher.signal.features.trim import LevelMeter, TrimSettings, to_mono
+from thresher.signal.features.trim import LevelMeter, to_mono
+from thresher.signal.features.trim_settings import TrimSettings
 
 CORPUS = Path(__file__).resolve().parents[1] / "../shared/corpus"
 LONGEST_SECONDS = 30

@@ -54,6 +54,7 @@ from .curation.ingest.forget import forget as forget
 from .curation.ingest.ingest import ingest as ingest
 from .curation.ingest.options import IngestOptions as IngestOptions
 from .curation.ingest.reanalyse import ReanalysisReport as ReanalysisReport
+from .curation.ingest.reanalyse import SpanChange as SpanChange
 from .curation.ingest.reanalyse import reanalyse as reanalyse
 from .curation.ingest.report import IngestReport as IngestReport
 from .curation.ingest.scan import Scan as Scan

@@ -360,3 +360,10 @@ def test_no_catalog_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_equal_trim_settings_have_equal_keys() -> None:
     assert config.trim_key(config.TrimSection()) == config.trim_key(config.TrimSection())
     assert config.trim_key(config.TrimSection()) != config.trim_key(config.TrimSection(top_db=30.0))
+
+
+def test_the_key_of_trim_settings_names_every_version_but_the_first() -> None:
+    old = '{"floor_db":-72.0,"frame_length":256,"hop_length":64,"top_db":50.0}'
+    now = config.trim_key(config.TrimSection())
+    assert now != old == config.trim_key(config.TrimSection(), version=1)
+    assert config.trim_keys(config.TrimSection()) == {old, now}

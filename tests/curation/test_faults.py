@@ -33,7 +33,7 @@ from thresher.curation.renderings.render import render
 from thresher.curation.songs.songs import save_song
 from thresher.errors import BackendMissingError, CatalogError, ConfigError, QueryError
 from thresher.signal.features import fingerprint
-from thresher.signal.features.trim import TrimSettings
+from thresher.signal.features.trim_settings import TrimSettings
 
 
 @pytest.fixture

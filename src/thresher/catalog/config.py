@@ -27,6 +27,7 @@ from typing import (
 from thresher.catalog.values import parse_duration
 from thresher.errors import CatalogError, ConfigError
 from thresher.formatting import any_of, unknown
+from thresher.signal.features.trim_settings import TRIM_VERSION
 from thresher.signal.metrics.registry import METRICS
 
 if TYPE_CHECKING:
@@ -118,12 +119,21 @@ class TrimSection(_Section):
             )
 
 
-def trim_key(trim: TrimSection) -> str:
-    """Return trim settings as the canonical JSON that clips keep: equal settings give equal text."""
+def trim_key(trim: TrimSection, version: int = TRIM_VERSION) -> str:
+    """Return trim settings as the canonical JSON that clips keep: equal settings give equal text.
+
+    `version` is that of the trimming. The text of version 1 does not name it.
+    """
     import json
 
     values = {name: getattr(trim, name) for name in ("top_db", "frame_length", "hop_length", "floor_db")}
-    return json.dumps(values, sort_keys=True, separators=(",", ":"))
+    named = values if version == 1 else {**values, "version": version}
+    return json.dumps(named, sort_keys=True, separators=(",", ":"))
+
+
+def trim_keys(trim: TrimSection) -> frozenset[str]:
+    """Return the keys of these settings under all versions: a newer version alone does not change known clips."""
+    return frozenset(trim_key(trim, version) for version in range(1, TRIM_VERSION + 1))
 
 
 @dataclass(frozen=True)

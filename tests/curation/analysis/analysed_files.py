@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tests.support import RATE
 from thresher.curation.analysis.analyse import analyse
 from thresher.curation.analysis.task import Analysis, AnalysisTask
-from thresher.signal.features.trim import TrimSettings
+from thresher.signal.features.trim_settings import TrimSettings
 
 
 def task_of(path: Path, **changes: Any) -> AnalysisTask:

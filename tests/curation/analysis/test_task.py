@@ -12,7 +12,9 @@ import numpy as np
 
 from tests.curation.analysis.analysed_files import analysed, task_of
 from tests.support import RATE
-from thresher.curation.analysis.task import Analysis, content_of
+from thresher.catalog.config import TrimSection, trim_key
+from thresher.curation.analysis.task import Analysis, content_of, trim_of_key
+from thresher.signal.features.trim_settings import TrimSettings
 
 
 def test_tasks_and_results_travel_between_processes(tmp_path: Path, write_clip: Any) -> None:
@@ -37,3 +39,9 @@ def test_content_holds_little_endian_words_beside_their_checksum(tmp_path: Path,
     nothing = content_of(Analysis("unreadable", "why"), "KEY")
     assert (nothing.sample_rate, nothing.whole.fingerprint, nothing.reason) == (None, None, "why")
     assert nothing.whole.columns()["fingerprint_crc32"] is None
+
+
+def test_a_trim_key_gives_the_settings_that_made_it_with_their_version() -> None:
+    old = '{"floor_db":-72.0,"frame_length":256,"hop_length":64,"top_db":50.0}'
+    assert trim_of_key(old) == TrimSettings(version=1)
+    assert trim_of_key(trim_key(TrimSection(top_db=30.0))) == TrimSettings(top_db=30.0)

@@ -13,8 +13,8 @@ import soundfile
 from sqlalchemy import select, update
 
 from tests.support import RATE, dump
+from thresher.catalog import config, scores
 from thresher.catalog import content_files as module
-from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import find_content
 from thresher.catalog.schema import clip, score_row
@@ -25,6 +25,7 @@ from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.reanalyse import reanalyse, reanalyse_clips
 from thresher.curation.report.stats import stats
+from thresher.signal.features.trim import Span
 
 
 @pytest.fixture
@@ -222,6 +223,43 @@ def test_an_ingest_reports_known_files_that_new_settings_make_unusable(
     with Catalog.open(catalog.file) as again:
         assert ingest(again, [clips], serial).reanalysed == 3
         assert [row.status for row in list_clips(again)] == ["ok"] * 3
+
+
+@pytest.fixture
+def with_offset(catalog: Catalog, tmp_path: Path, sound: Any, serial: IngestOptions) -> Path:
+    """A folder of two clips, of which the first has 3 s of offset around 4 s of sound; analysed by version 1."""
+    folder = tmp_path / "o"
+    folder.mkdir()
+    y = np.pad(sound(1, 4.0)[:, 0], (RATE, 2 * RATE))
+    soundfile.write(folder / "r_epoch_1_0.wav", y + 0.02, RATE)
+    soundfile.write(folder / "r_epoch_2_0.wav", sound(2, 4.0), RATE)
+    ingest(catalog, [folder], serial)
+    with catalog.writing() as connection:
+        connection.execute(update(clip).values(trim=config.trim_key(catalog.settings.trim, version=1)))
+    reanalyse_clips(catalog, [1, 2], executor="serial", retrim=False)
+    return folder
+
+
+def test_a_new_version_of_trimming_changes_known_clips_only_by_reanalysis(
+    catalog: Catalog, with_offset: Path, serial: IngestOptions
+) -> None:
+    assert [row.seconds for row in list_clips(catalog)] == [7.0, 4.0]
+    os.utime(with_offset / "r_epoch_1_0.wav")
+    before = dump(catalog, times=False, without=("location", "batch"))
+    assert ingest(catalog, [with_offset], serial).reanalysed == 0
+    assert dump(catalog, times=False, without=("location", "batch")) == before
+    assert stats(catalog).trimmed_otherwise == 2
+
+
+@pytest.mark.usefixtures("with_offset")
+def test_reanalysis_reports_the_clips_with_another_span(catalog: Catalog) -> None:
+    report = reanalyse(catalog, executor="serial")
+    assert (report.analysed, report.changed) == (2, 1)
+    (change,) = report.spans
+    assert (change.clip_id, change.before, change.status) == (1, Span(0, 7 * RATE), "ok")
+    assert change.after.frames / RATE == pytest.approx(4.0, abs=0.1)
+    assert stats(catalog).trimmed_otherwise == 0
+    assert reanalyse(catalog, executor="serial").spans == ()
 
 
 def test_reanalysis_of_a_query_and_of_a_clip_whose_file_is_gone(

@@ -23,7 +23,8 @@ from thresher.signal.features import descriptors
 from thresher.signal.features.measured_clip import MeasuredClip
 from thresher.signal.features.measures import measure
 from thresher.signal.features.spectra import at_working_rate, spectra
-from thresher.signal.features.trim import LevelMeter, TrimSettings, to_mono
+from thresher.signal.features.trim import LevelMeter, to_mono
+from thresher.signal.features.trim_settings import TrimSettings
 
 Values = Mapping[str, Any]
 

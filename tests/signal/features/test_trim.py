@@ -1,6 +1,8 @@
-"""Bounds equal librosa's, silence is decided per channel, and the block length does not matter."""
+"""Bounds equal librosa's without the offset, silence is decided per channel, the block length does not matter."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.support import CORPUS
-from thresher.signal.features.trim import LevelMeter, Levels, Span, TrimSettings, to_mono
+from thresher.signal.features.trim import LevelMeter, Levels, Span, to_mono
+from thresher.signal.features.trim_settings import TrimSettings
 
 LSB = np.float32(1 / 32768)
 
@@ -19,6 +22,10 @@ SETTINGS = [
     TrimSettings(top_db=20.0, frame_length=256, hop_length=128),
     TrimSettings(top_db=35.5, frame_length=600, hop_length=50),
 ]
+
+
+WITH_OFFSET = [replace(trim, version=1) for trim in SETTINGS]
+"""Settings of clips that were analysed before offsets were removed."""
 
 
 def noise(frames: int, seed: int, channels: int = 1) -> NDArray[np.float32]:
@@ -62,7 +69,7 @@ def librosa_bounds(y: NDArray[np.float32], trim: TrimSettings) -> Span:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("trim", SETTINGS, ids=lambda trim: f"{trim.frame_length}/{trim.hop_length}")
+@pytest.mark.parametrize("trim", WITH_OFFSET, ids=lambda trim: f"{trim.frame_length}/{trim.hop_length}")
 def test_bounds_equal_librosas(trim: TrimSettings) -> None:
     compared = 0
     for seed in range(60):
@@ -75,7 +82,7 @@ def test_bounds_equal_librosas(trim: TrimSettings) -> None:
     assert compared >= 50
 
 
-@pytest.mark.parametrize("trim", SETTINGS[:2], ids=lambda trim: f"{trim.frame_length}/{trim.hop_length}")
+@pytest.mark.parametrize("trim", WITH_OFFSET[:2], ids=lambda trim: f"{trim.frame_length}/{trim.hop_length}")
 def test_bounds_of_real_clips_equal_librosas(trim: TrimSettings) -> None:
     if not CORPUS.is_dir():
         pytest.skip("no corpus beside the checkout")
@@ -258,6 +265,8 @@ def test_mono_is_the_mean_or_one_channel() -> None:
         ("floor_db", 3.0),
         ("floor_db", float("nan")),
         ("floor_db", float("-inf")),
+        ("version", 0),
+        ("version", 3),
     ],
 )
 def test_errors_show_the_invalid_setting(field: str, value: float) -> None:
@@ -293,6 +302,92 @@ def test_an_offset_of_the_sound_only_does_not_hide_silence() -> None:
     y = (0.3 + 0.1 * np.random.default_rng(0).normal(size=64_000)).astype(np.float32)
     y[10_000:42_000] = 0
     assert levels_of(y).silence == pytest.approx(0.5, abs=0.006)
+
+
+def gated(before: int, after: int, *, sound_mean: float = 0.0, seed: int = 0) -> NDArray[np.float32]:
+    """16,000 frames of noise between zeros."""
+    y = np.float32(sound_mean) + noise(16_000, seed)[:, 0]
+    return np.concatenate([np.zeros(before, np.float32), y, np.zeros(after, np.float32)])
+
+
+@pytest.mark.parametrize("offset", [0.02, -0.02, 1 / 128, 0.0003, 0.9])
+@pytest.mark.parametrize(("before", "after"), [(16_000, 32_000), (0, 5_000), (640, 0), (0, 0)])
+@pytest.mark.parametrize("sound_mean", [0.0, 0.05])
+def test_bounds_ignore_a_constant_offset(offset: float, before: int, after: int, sound_mean: float) -> None:
+    y = gated(before, after, sound_mean=sound_mean)
+    bounds = levels_of(y).span
+    assert bounds == librosa_bounds(y - y.mean() if not before + after else y, SETTINGS[0])
+    assert levels_of(y + np.float32(offset)).span == bounds
+    assert abs(bounds.frames - 16_000) <= 256
+
+
+def test_an_offset_of_the_pauses_alone_is_removed() -> None:
+    y = gated(16_000, 32_000)
+    y[y == 0] = 0.01
+    assert levels_of(y).span == librosa_bounds(y - np.float32(0.01), SETTINGS[0])
+    assert levels_of(y).span.frames < 17_000
+
+
+def test_an_offset_of_the_sound_alone_widens_nothing() -> None:
+    y = gated(700, 900, sound_mean=0.02)
+    assert levels_of(y).span == librosa_bounds(y, SETTINGS[0]) == levels_of(y, version=1).span
+
+
+@pytest.mark.parametrize("offset", [0.0, 1 / 32768, 0.0002])
+def test_up_to_the_floor_an_offset_is_part_of_the_signal(offset: float) -> None:
+    y = 0.02 * gated(16_000, 32_000) + np.float32(offset)
+    assert levels_of(y).span == levels_of(y, version=1).span == librosa_bounds(y, SETTINGS[0])
+
+
+DRIFTS = {
+    "rises": np.linspace(0.01, 0.03, 64_000),
+    "rises and falls": 0.02 * np.sin(np.linspace(0, np.pi, 64_000)),
+    "differs at the ends": np.repeat([0.01, -0.02], 32_000),
+    "is only at the start": np.repeat([0.01, 0.0], 32_000),
+    "decays": 0.05 * np.exp(-np.linspace(0, 5, 64_000)),
+}
+
+
+@pytest.mark.parametrize("name", DRIFTS)
+def test_an_offset_that_drifts_is_followed(name: str) -> None:
+    y = gated(24_000, 24_000)
+    expected = levels_of(y).span
+    found = levels_of(y + DRIFTS[name].astype(np.float32)).span
+    assert abs(found.start - expected.start) <= 128
+    assert abs(found.end - expected.end) <= 128
+
+
+@pytest.mark.parametrize("name", ["rises", "rises and falls"])
+def test_a_drifting_offset_alone_is_silent(name: str) -> None:
+    assert levels_of(DRIFTS[name].astype(np.float32)).silent
+
+
+def test_each_channel_has_its_own_offset() -> None:
+    y = gated(16_000, 32_000)
+    expected = levels_of(y).span
+    for left, right in ((0.02, -0.02), (0.02, 0.0), (0.03, 0.01)):
+        levels = measure([np.column_stack([y + np.float32(left), y + np.float32(right)])], channels=2)
+        assert (levels.span, levels.mono_channel) == (expected, None)
+    steady = np.column_stack([np.full(64_000, 0.02), np.full(64_000, -0.01)]).astype(np.float32)
+    assert measure([steady], channels=2).silent
+
+
+def test_the_flat_tops_of_a_square_wave_are_no_pause() -> None:
+    wave = np.sign(np.sin(2 * np.pi * 50 * np.arange(44_100) / 44_100 + 0.1)).astype(np.float32)
+    levels = levels_of(0.5 * wave)
+    assert levels.span == librosa_bounds(0.5 * wave, SETTINGS[0])
+    assert levels.silence == 0.0
+
+
+def test_trim_and_silence_agree_about_an_offset() -> None:
+    """One second of sound within three seconds of offset: one second, none of it silent."""
+    tone = 0.5 * np.sin(2 * np.pi * 300 * np.arange(16_000) / 16_000)
+    y = np.concatenate([np.zeros(16_000), tone, np.zeros(32_000)]).astype(np.float32)
+    eight_bits = np.round(y * 120) / 128
+    for each in (y, y + np.float32(655 / 32768), eight_bits, eight_bits - np.float32(1 / 128)):
+        levels = levels_of(each.astype(np.float32))
+        assert levels.span.frames / 16_000 == pytest.approx(1.0, abs=0.02)
+        assert levels.silence <= 0.02
 
 
 def test_silence_is_below_the_loudest_frame_or_below_the_floor() -> None:

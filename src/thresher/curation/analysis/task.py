@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from thresher.catalog.audio import AudioFormat
 from thresher.catalog.config import Settings
 from thresher.signal.features import descriptors
-from thresher.signal.features.trim import Span, TrimSettings
+from thresher.signal.features.trim import Span
+from thresher.signal.features.trim_settings import TrimSettings
 from thresher.signal.metrics.registry import find_metric
 
 if TYPE_CHECKING:
@@ -94,6 +96,11 @@ def trim_settings(settings: Settings) -> TrimSettings:
     """Return the `[trim]` section of catalog.toml in the form that signal functions take."""
     trim = settings.trim
     return TrimSettings(trim.top_db, trim.frame_length, trim.hop_length, trim.floor_db)
+
+
+def trim_of_key(key: str) -> TrimSettings:
+    """Return the trim settings that a clip keeps (see `config.trim_key`), with their version."""
+    return TrimSettings(**{"version": 1, **json.loads(key)})
 
 
 def makes_descriptors(settings: Settings) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.config import trim_key
+from thresher.catalog.config import trim_keys
 from thresher.catalog.schema import clip, location, recording, rendering
 from thresher.curation.ingest.scan import FoundFile
 
@@ -48,13 +48,14 @@ def classify(catalog: Catalog, files: Sequence[FoundFile]) -> Classified:
             )
         }
         rendered = frozenset(connection.scalars(select(rendering.c.sha256)))
-        wanted_trim = trim_key(catalog.settings.trim)
+        wanted_trims = trim_keys(catalog.settings.trim)
         to_read: list[FoundFile] = []
         unchanged: dict[int, FoundFile] = {}
         for found in files:
             row = known.get(catalog.stored_absolute(found.path).path)
-            wanted = (found.size, found.mtime_ns, wanted_trim)
-            if row is not None and row.recording_id and (row.size, row.mtime_ns, row.trim) == wanted:
+            same = (found.size, found.mtime_ns)
+            is_same = row is not None and row.recording_id and (row.size, row.mtime_ns) == same
+            if row is not None and is_same and row.trim in wanted_trims:
                 unchanged[int(row.id)] = found
             else:
                 to_read.append(found)

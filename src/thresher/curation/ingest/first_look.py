@@ -9,15 +9,16 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from thresher.catalog import paths, settled
-from thresher.catalog.config import Settings, trim_key
+from thresher.catalog.config import Settings, trim_keys
 from thresher.curation.comparison.score_report import ScoreReport
 from thresher.curation.ingest.report import IngestReport
-from thresher.curation.ingest.scan import Scan
+from thresher.curation.ingest.scan import FoundFile, Scan
 
 _LOCATIONS = """
 SELECT location.path, location.size, location.mtime_ns, clip.trim
@@ -54,9 +55,9 @@ def first_look(catalog_file: Path, settings: Settings, scan: Scan) -> FirstLook:
             scores = tuple(_scores(connection, name) for name in settings.metrics.use)
     except sqlite3.Error:
         return FirstLook(has_new=True, report=None)
-    trim = trim_key(settings.trim)
+    trims = trim_keys(settings.trim)
     found = {paths.to_stored(each.path, catalog_file.parent).path: each for each in scan.files}
-    has_new = any(known.get(path) != (each.size, each.mtime_ns, trim) for path, each in found.items())
+    has_new = any(not _is_known(known.get(path), each, trims) for path, each in found.items())
     folders = tuple(os.path.join(folder, b"") for folder in scan.folders)
     is_gone = any(
         paths.from_stored(path, catalog_file.parent).startswith(folders)
@@ -65,6 +66,11 @@ def first_look(catalog_file: Path, settings: Settings, scan: Scan) -> FirstLook:
     if has_new or is_gone or scan.problems or not is_settled:
         return FirstLook(has_new, None)
     return FirstLook(has_new, IngestReport.of_unchanged(scan, scores, time.monotonic() - begun))
+
+
+def _is_known(row: tuple[int, int, str] | None, found: FoundFile, trims: Collection[str]) -> bool:
+    """Return whether a row of size, time of change and trim settings describes the file that was found."""
+    return row is not None and row[:2] == (found.size, found.mtime_ns) and row[2] in trims
 
 
 def _scores(connection: sqlite3.Connection, metric: str) -> ScoreReport:

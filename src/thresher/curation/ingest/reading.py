@@ -61,7 +61,7 @@ def read_files(run: IngestRun, files: Sequence[FoundFile], progress: Progress) -
     Contents that are analysed here are added to the known trim settings, so that an identical file is not analysed
     again. A dry run analyses nothing.
     """
-    settings, known, trim = run.catalog.settings, run.known, run.trim
+    settings, known, trims = run.catalog.settings, run.known, run.trims
     executor = run.options.executor or settings.ingest.executor
     with Workers("threads:2") as hashers, Workers(executor, preload=WORKER_MODULES) as workers:
 
@@ -74,8 +74,8 @@ def read_files(run: IngestRun, files: Sequence[FoundFile], progress: Progress) -
                 if not isinstance(digest, str):
                     yield ReadFile(found, sighting, result=digest, warning=warning), None
                     continue
-                is_known = known.trims.get(digest) == trim or digest in known.rendered
-                known.trims[digest] = trim
+                is_known = known.trims.get(digest) in trims or digest in known.rendered
+                known.trims[digest] = run.trim
                 task = None
                 if not is_known and not run.options.dry_run:
                     task = task_for(found.path, found.size, found.mtime_ns, settings)

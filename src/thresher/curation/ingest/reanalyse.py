@@ -6,7 +6,6 @@ scoring adds new ones.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from thresher.curation.analysis.task import (
     AnalysisTask,
     content_of,
     task_for,
+    trim_of_key,
 )
 from thresher.curation.clips.selection import select_ids
 from thresher.curation.comparison.score import score_all
@@ -39,14 +39,26 @@ from thresher.curation.workers import (
 )
 from thresher.errors import NotFoundError
 from thresher.signal.features.fingerprint import find_backend
-from thresher.signal.features.trim import TrimSettings
+from thresher.signal.features.trim import Span
+
+
+@dataclass(frozen=True)
+class SpanChange:
+    """A clip with another span than before, in frames of its recording; `status` is that of the recording now."""
+
+    clip_id: int
+    before: Span
+    after: Span
+    sample_rate: int
+    status: str
 
 
 @dataclass(frozen=True)
 class ReanalysisReport:
     """The number of recordings `analysed`, and of clips `changed` in span, fingerprint or descriptor.
 
-    `without_file` are the ids of the recordings that could not be read, because no file holds them now.
+    `without_file` are the ids of the recordings that could not be read, because no file holds them now. `spans`
+    are the clips whose spans changed, by id.
     """
 
     analysed: int
@@ -54,6 +66,7 @@ class ReanalysisReport:
     without_file: tuple[int, ...]
     seconds: float
     scores: tuple[ScoreReport, ...]
+    spans: tuple[SpanChange, ...] = ()
 
     @property
     def scoring(self) -> ScoreReport | None:
@@ -66,6 +79,10 @@ class _Known:
     id: int
     sha256: str
     trim: str
+    clip_id: int
+    span: Span
+    sample_rate: int
+    status: str
 
 
 def reanalyse(
@@ -135,8 +152,18 @@ def reanalyse_clips(
                 scores.retire(connection, stale)
             changed += len(stale)
             progress("analysing", analysed + len(without_file), len(wanted))
+    spans = _span_changes(wanted, _recordings(catalog, clip_ids)) if changed else ()
     done = score_all(catalog, progress) if rescore else ()
-    return ReanalysisReport(analysed, changed, tuple(without_file), time.monotonic() - begun, done)
+    return ReanalysisReport(analysed, changed, tuple(without_file), time.monotonic() - begun, done, spans)
+
+
+def _span_changes(before: Sequence[_Known], after: Sequence[_Known]) -> tuple[SpanChange, ...]:
+    spans = {known.id: known.span for known in before}
+    return tuple(
+        SpanChange(known.clip_id, spans[known.id], known.span, known.sample_rate, known.status)
+        for known in sorted(after, key=lambda known: known.clip_id)
+        if known.id in spans and known.span != spans[known.id]
+    )
 
 
 def _recordings(catalog: Catalog, clip_ids: Sequence[int]) -> list[_Known]:
@@ -144,7 +171,15 @@ def _recordings(catalog: Catalog, clip_ids: Sequence[int]) -> list[_Known]:
     with catalog.reading() as connection:
         rows = clip_rows(connection, clip_ids).values()
     found = {
-        row[recording.c.id]: _Known(row[recording.c.id], row[recording.c.sha256], row[clip.c.trim])
+        row[recording.c.id]: _Known(
+            row[recording.c.id],
+            row[recording.c.sha256],
+            row[clip.c.trim],
+            row[clip.c.id],
+            Span(row[clip.c.start_frame], row[clip.c.end_frame]),
+            row[recording.c.sample_rate] or 1,
+            row[recording.c.status],
+        )
         for row in rows
     }
     return [found[recording_id] for recording_id in sorted(found)]
@@ -160,4 +195,4 @@ def _tasks(
             yield known, None
             continue
         task = task_for(file.path, file.size, file.mtime_ns, settings)
-        yield known, task if retrim else replace(task, trim=TrimSettings(**json.loads(known.trim)))
+        yield known, task if retrim else replace(task, trim=trim_of_key(known.trim))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, update
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.config import trim_key
+from thresher.catalog.config import trim_key, trim_keys
 from thresher.catalog.database import insert_row
 from thresher.catalog.schema import batch
 from thresher.curation.ingest.classify import Classified
@@ -72,3 +72,8 @@ class IngestRun:
     def trim(self) -> str:
         """Today's trim settings, as clips keep them."""
         return trim_key(self.catalog.settings.trim)
+
+    @property
+    def trims(self) -> frozenset[str]:
+        """Today's trim settings under all versions of trimming."""
+        return trim_keys(self.catalog.settings.trim)

@@ -101,7 +101,7 @@ def _store_known(
     is_reanalysed = False
     if file.needs_analysis:
         status, trim = recordings.status_and_trim(connection, recording_id)
-        is_reanalysed = trim != run.trim  # else another ingest has done it meanwhile
+        is_reanalysed = trim not in run.trims  # else another ingest has done it meanwhile
     if is_reanalysed:
         run.batch.begin(connection)
         tally.counts["reanalysed"] += 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +15,12 @@ from thresher.interfaces.cli.options import DryRun, Json, OptionalQuery
 from thresher.interfaces.cli.output import print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
 from thresher.signal.metrics.registry import METRICS
+
+if TYPE_CHECKING:
+    from thresher.curation.ingest.reanalyse import SpanChange
+
+SPANS_SHOWN = 10
+"""The clips with other spans that `reanalyse` names on a terminal."""
 
 
 @app.command(rich_help_panel=MAINTAIN)
@@ -73,6 +80,7 @@ def reanalyse(
         tell(f"dry run: {counted(report.analysed, 'recording')} would be analysed")
         return
     tell(f"{report.analysed} analysed in {report.seconds:.1f} s, {counted(report.changed, 'clip')} changed")
+    _tell_spans(report.spans)
     for scoring in report.scores:
         tell_scoring(scoring)
     if report.without_file:
@@ -80,3 +88,16 @@ def reanalyse(
             f"{counted(len(report.without_file), 'recording')} not analysed, because no file holds them now; "
             "`thresher list missing:yes` shows them"
         )
+
+
+def _tell_spans(spans: Sequence[SpanChange]) -> None:
+    """Name clips whose spans changed, the first few with their lengths."""
+    if not spans:
+        return
+    tell(f"{counted(len(spans), 'clip')} trimmed otherwise than before:")
+    for change in spans[:SPANS_SHOWN]:
+        before, after = (span.frames / change.sample_rate for span in (change.before, change.after))
+        status = "" if change.status == "ok" else f", {change.status}"
+        tell(f"  clip {change.clip_id}: {before:.2f} s, now {after:.2f} s{status}")
+    if len(spans) > SPANS_SHOWN:
+        tell(f"  and {len(spans) - SPANS_SHOWN} more; `thresher reanalyse --json` lists all")

@@ -42,8 +42,8 @@ def stats(json: Json = False) -> None:
     )
     if found.trimmed_otherwise:
         say(
-            f"{counted(found.trimmed_otherwise, 'clip')} trimmed with other settings; "
-            "`thresher reanalyse` trims them with the current ones"
+            f"{counted(found.trimmed_otherwise, 'clip')} trimmed with other settings or by an earlier version; "
+            "`thresher reanalyse` trims them again"
         )
     if found.unmeasured:
         say(

@@ -1,5 +1,7 @@
 """Find where sound starts and ends in a recording, and whether it is silent, in one pass over its blocks.
 
+A constant offset is removed first (`offset.py`), so that silence at any level is silence.
+
 Blocks are float32, shape (frames, channels), full scale ±1.0. Spans are half open, in frames. Levels are in
 decibels of RMS, relative to the loudest analysis frame (`top_db`) or to full scale (`floor_db`).
 
@@ -15,6 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from thresher.signal.features.offset import frame_offsets
+from thresher.signal.features.trim_settings import TrimSettings
+
 # librosa.amplitude_to_db raises all amplitudes to at least 1e-5; this is the square of that.
 MINIMUM_POWER = 1e-10
 
@@ -23,36 +28,6 @@ CANCELLED_ENERGY_RATIO = 1e-6
 
 # Samples converted to float64 at a time: they fit into a core's cache.
 CHUNK_SAMPLES = 32_768
-
-
-@dataclass(frozen=True)
-class TrimSettings:
-    """What counts as silence.
-
-    `top_db` is in decibels below the loudest analysis frame, > 0. Everything below `floor_db` (dBFS, < 0) is
-    silence. `frame_length` and `hop_length` are in frames; `frame_length` is a multiple of 2 · `hop_length`.
-
-    Raises ValueError for other values.
-    """
-
-    top_db: float = 50.0
-    frame_length: int = 256
-    hop_length: int = 64
-    floor_db: float = -72.0
-
-    def __post_init__(self) -> None:
-        # Each comparison is written so that NaN fails it.
-        if not self.hop_length > 0:
-            raise ValueError(f"hop_length must be above 0 frames, not {self.hop_length!r}")
-        if not self.frame_length > 0 or self.frame_length % (2 * self.hop_length):
-            raise ValueError(
-                f"frame_length must be a multiple of 2 x hop_length = {2 * self.hop_length} frames, "
-                f"not {self.frame_length!r}"
-            )
-        if not 0 < self.top_db < np.inf:
-            raise ValueError(f"top_db must be above 0 decibels, not {self.top_db!r}")
-        if not -np.inf < self.floor_db < 0:
-            raise ValueError(f"floor_db must be below 0 dBFS, not {self.floor_db!r}")
 
 
 @dataclass(frozen=True)
@@ -93,8 +68,8 @@ class Levels:
 class LevelMeter:
     """Measure a recording that arrives in blocks of any size; `result` can be called at any time.
 
-    A recording is silent if in every channel, after subtracting the channel's mean, no analysis frame's RMS
-    exceeds `floor_db`.
+    A recording is silent if in every channel, after subtracting the channel's mean or its offset, no analysis
+    frame's RMS exceeds `floor_db`.
 
     The channels cancel if their mean is silent and a channel is not, or if the energy of their mean is at least
     60 dB below the mean energy of the channels (each after subtracting its own mean). Then the channel with the
@@ -137,15 +112,15 @@ class LevelMeter:
             return Levels(self._frames, NOTHING, silent=False, mono_channel=None, finite=False)
         if self._frames == 0:
             return Levels(0, NOTHING, silent=True, mono_channel=None, finite=True)
-        silent_rows = [self._is_silent(*row) for row in zip(sums, energies, strict=True)]
+        powers = [self._powers(*row) for row in zip(sums, energies, strict=True)]
+        silent_rows = [self._is_silent(*row) for row in zip(sums, energies, powers, strict=True)]
         silent = all(silent_rows[: self._channels])
         mono_channel = None if silent else self._mono_channel(sums, energies, silent_rows)
         if silent:
             return Levels(self._frames, NOTHING, silent, mono_channel, finite=True)
         row = -1 if mono_channel is None else mono_channel
-        powers = np.maximum(self._frame_powers(energies[row]), MINIMUM_POWER)
-        span = self._span(powers)
-        silence = self._silence(powers, sums[row], span)
+        span = self._span(powers[row])
+        silence = self._silence(sums[row], energies[row], powers[row], span)
         offset = self._dc_offset(sums[: self._channels], span)
         return Levels(self._frames, span, silent, mono_channel, True, silence, offset)
 
@@ -178,14 +153,32 @@ class LevelMeter:
             return sums, energies
         return np.concatenate((sums, begun[0]), axis=1), np.concatenate((energies, begun[1]), axis=1)
 
-    def _is_silent(self, sums: NDArray[np.float64], energies: NDArray[np.float64]) -> bool:
-        """Return whether a row, minus its mean, never exceeds the floor; `sums`, `energies`: (hops,)."""
+    def _is_silent(
+        self, sums: NDArray[np.float64], energies: NDArray[np.float64], powers: NDArray[np.float64]
+    ) -> bool:
+        """Return whether a row never exceeds the floor; `sums`, `energies` and `powers`, without its offset:
+        (hops,)."""
         mean = sums.sum() / self._frames
-        samples = np.full(len(sums), self._settings.hop_length, np.float64)
-        samples[-1] = self._frames - (len(sums) - 1) * self._settings.hop_length
-        about_mean = energies - 2.0 * mean * sums + mean * mean * samples
-        loudest = self._frame_powers(about_mean).max()
-        return bool(loudest <= 10.0 ** (self._settings.floor_db / 10.0))
+        about_mean = self._frame_powers(energies - 2.0 * mean * sums + mean * mean * self._samples(len(sums)))
+        floor = 10.0 ** (self._settings.floor_db / 10.0)
+        return bool(min(about_mean.max(), powers.max()) <= floor)
+
+    def _powers(self, sums: NDArray[np.float64], energies: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the powers of a row's analysis frames without its offset; `sums`, `energies`: (hops,)."""
+        frame_energies = self._frame_sums(energies)
+        if self._settings.version > 1:
+            mean, samples = sums.sum() / self._frames, self._frame_sums(self._samples(len(sums)))
+            sums = self._frame_sums(sums)
+            offsets = frame_offsets(sums, frame_energies, samples, mean, self._settings)
+            # The sum over a frame of (y - offset)² is that of y² - 2 offset y + offset².
+            frame_energies -= offsets * (2.0 * sums - offsets * samples)
+        return np.maximum(frame_energies / self._settings.frame_length, MINIMUM_POWER)
+
+    def _samples(self, hops: int) -> NDArray[np.float64]:
+        """Return the number of samples of each hop: the last one may be incomplete."""
+        samples = np.full(hops, self._settings.hop_length, np.float64)
+        samples[-1] = self._frames - (hops - 1) * self._settings.hop_length
+        return samples
 
     def _mono_channel(
         self, sums: NDArray[np.float64], energies: NDArray[np.float64], silent_rows: list[bool]
@@ -203,23 +196,30 @@ class LevelMeter:
         hop = self._settings.hop_length
         return Span(int(loud[0]) * hop, min(self._frames, (int(loud[-1]) + 1) * hop))
 
-    def _silence(self, powers: NDArray[np.float64], sums: NDArray[np.float64], span: Span) -> float:
-        """Return the share of the analysis frames in `span` that are silent; `powers`, `sums`: (hops,) of the
-        row.
+    def _silence(
+        self,
+        sums: NDArray[np.float64],
+        energies: NDArray[np.float64],
+        without_offset: NDArray[np.float64],
+        span: Span,
+    ) -> float:
+        """Return the share of the analysis frames in `span` that are silent; the arrays of the row, (hops,).
 
         A frame is silent if it is `top_db` below the loudest frame, or below `floor_db`. Each frame counts with
-        the lower of two powers: as it is, and after subtracting the mean of the span. So a constant offset does
-        not hide silence, whether the silence has the offset or only the sound has it.
+        the lowest of three powers: without the offset, as it is, and after subtracting the mean of the span. So
+        a pause that is too short to show its own offset is found, whether it has that of the sound or none.
         """
         inside = self._hops(span)
         mean = sums[inside].sum() / span.frames
+        powers = self._frame_powers(energies)[inside]
         # E[(y - mean)²] = E[y²] - 2 mean E[y] + mean²
         removed = self._frame_powers(2.0 * mean * sums)[inside] - mean * mean
-        lower = np.minimum(powers[inside], powers[inside] - removed)
+        lowest = np.minimum(without_offset[inside], np.minimum(powers, powers - removed))
+        lowest = np.maximum(lowest, MINIMUM_POWER)
         threshold = max(
-            lower.max() * 10.0 ** (-self._settings.top_db / 10.0), 10.0 ** (self._settings.floor_db / 10.0)
+            lowest.max() * 10.0 ** (-self._settings.top_db / 10.0), 10.0 ** (self._settings.floor_db / 10.0)
         )
-        return float(np.count_nonzero(lower <= threshold) / len(lower))
+        return float(np.count_nonzero(lowest <= threshold) / len(lowest))
 
     def _dc_offset(self, sums: NDArray[np.float64], span: Span) -> float:
         """Return the largest absolute mean over `span` of any channel; `sums`: (channels, hops)."""
@@ -230,19 +230,22 @@ class LevelMeter:
         return slice(span.start // hop, -(-span.end // hop))
 
     def _frame_powers(self, energies: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the mean square of each analysis frame, with zeros beyond both ends; (hops,) → (frames // hop
-        + 1,).
+        """Return the mean square of each analysis frame; (hops,) → (frames // hop + 1,)."""
+        return self._frame_sums(energies) / self._settings.frame_length
+
+    def _frame_sums(self, hops: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Add the hops of each analysis frame, with zeros beyond both ends; (hops,) → (frames // hop + 1,).
 
         The hops of a frame are added one by one. Differences of a running sum would lose a quiet end after a loud
         middle to rounding.
         """
         hops_in_half = self._settings.frame_length // (2 * self._settings.hop_length)
-        padded = np.pad(energies, hops_in_half)
+        padded = np.pad(hops, hops_in_half)
         count = self._frames // self._settings.hop_length + 1
-        powers = np.zeros(count)
+        sums = np.zeros(count)
         for offset in range(2 * hops_in_half):
-            powers += padded[offset : offset + count]
-        return powers / self._settings.frame_length
+            sums += padded[offset : offset + count]
+        return sums
 
 
 def hop_sums(hops: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
