@@ -52,6 +52,8 @@ from .curation.ingest.batches import batches as batches
 from .curation.ingest.forget import ForgetReport as ForgetReport
 from .curation.ingest.forget import forget as forget
 from .curation.ingest.ingest import ingest as ingest
+from .curation.ingest.names import NamesPreview as NamesPreview
+from .curation.ingest.names import preview_names as preview_names
 from .curation.ingest.options import IngestOptions as IngestOptions
 from .curation.ingest.reanalyse import ReanalysisReport as ReanalysisReport
 from .curation.ingest.reanalyse import SpanChange as SpanChange

@@ -21,6 +21,8 @@ from thresher.catalog.provenance import (
     infer,
     is_skipped,
     reserved_keys,
+    run_of_folder,
+    whole_number,
 )
 
 NEURAL = CORPUS / "neural"
@@ -130,12 +132,56 @@ NAMES = [
     ("level_2/item_0.wav", "Jukebox", ("inbox", None, None, {"level": "2", "index": "0"})),
     ("wgan_epochs/epoch_100.wav", "epoch", (None, 100, None, {})),
     ("epoch_400_demo_07.mp3", "epoch", (None, 400, None, {"variant": "demo", "index": "07"})),
+    (
+        "256_200_1000k_0.wav",
+        "DiffWave, unconditional",
+        (None, None, 1_000_000, {"width": "256", "diffusion_steps": "200", "index": "0"}),
+    ),
+    ("weights-523456.wav", "DiffWave", (None, None, 523456, {})),
+    ("night_9f86d081ab/version_0/epoch-epoch=0199.wav", "RAVE", ("night_9f86d081ab", 199, None, {})),
+    ("night_9f86d081ab/version_0/checkpoints/best.wav", None, ("night_9f86d081ab", None, None, {})),
+    ("night_2023110112/best.wav", None, (None, None, None, {})),
+    ("epoch=12-step=4000.wav", "Lightning", (None, 12, 4000, {})),
+    ("my-night-epoch=12-step=4000-v1.wav", "Lightning", ("my-night", 12, 4000, {})),
+    ("night-epoch=12-step=4000/gen_3.wav", "Lightning", ("night", 12, 4000, {"index": "3"})),
+    ("epoch_12_step_4000.wav", "Lightning", (None, 12, 4000, {})),
+    ("step_4000_epoch_12.wav", "Lightning", (None, 12, 4000, {})),
+    ("epoch=3-val_loss=0.23.wav", "epoch word", (None, 3, None, {})),
+    ("epoch_12/kept/step_4000.wav", "epoch folder", (None, 12, 4000, {})),
+    ("checkpoint-5000.wav", "Hugging Face", (None, None, 5000, {})),
+    ("night/checkpoint-5000/sample_3.wav", "Hugging Face", (None, None, 5000, {"index": "3"})),
+    ("step_0002000.wav", "step", (None, None, 2000, {})),
+    ("step_0002000_3.wav", "step", (None, None, 2000, {"index": "3"})),
+    ("step1-s1.wav", "step", (None, None, 1, {})),
+    ("sample_step_0002000_sample_3.wav", "step", (None, None, 2000, {"index": "3"})),
+    ("run_7_step_2000.wav", "step", ("run_7", None, 2000, {})),
+    ("a dark forest step 2000.wav", "step", (None, None, 2000, {})),
+    ("global_step=4999.wav", "step", (None, None, 4999, {})),
+    ("checkpoint_step000100000_ema.wav", "step", (None, None, 100_000, {})),
+    ("step000001000_predicted.wav", "step", (None, None, 1000, {})),
+    ("model_48k_step_2000_16k.wav", "step", (None, None, 2000, {})),
+    ("step_1.5k.wav", "step", (None, None, 1500, {})),
+    ("iter100k_07.wav", "iter", (None, None, 100_000, {"index": "07"})),
+    ("Iteration 3000.wav", "iter", (None, None, 3000, {})),
+    ("iter3M.wav", "iter", (None, None, 3_000_000, {})),
+    ("model_120k.wav", "model", (None, None, 120_000, {})),
+    ("model_120k/out3.wav", "model", (None, None, 120_000, {"index": "3"})),
+    ("best_model_12345.wav", "model", (None, None, 12345, {})),
+    ("ckpt120k_16k.wav", "ckpt", (None, None, 120_000, {})),
+    ("night_ckpt_128k_44.1k.mp3", "ckpt", ("night", None, 128_000, {})),
+    ("model.ckpt-12345/x.wav", "ckpt", (None, None, 12345, {})),
+    ("checkpoint-400000steps/x.wav", "ParallelWaveGAN", (None, None, 400_000, {})),
+    ("song_G_4000_0key.wav", "HiFi-GAN, VITS, so-vits-svc", (None, None, 4000, {})),
+    ("g_02500000/LJ001-0001.wav", "HiFi-GAN, VITS, so-vits-svc", (None, None, 2_500_000, {"index": "0001"})),
+    ("my voice_e200_s14000.wav", "RVC", ("my voice", 200, 14000, {})),
+    ("checkpoint_epoch_10.wav", "epoch word", (None, 10, None, {})),
+    ("periphery-epoch-83/sub/gen_64.wav", "epoch word", ("periphery", 83, None, {"index": "64"})),
 ]
 
 
 @pytest.mark.parametrize(("path", "pattern", "expected"), NAMES, ids=[name for name, *_ in NAMES])
 def test_generators_names(
-    path: str, pattern: str, expected: tuple[str | None, int | None, int | None, dict[str, str]]
+    path: str, pattern: str | None, expected: tuple[str | None, int | None, int | None, dict[str, str]]
 ) -> None:
     assert inferred(path) == Inference(Provenance(*expected), pattern)
 
@@ -149,12 +195,20 @@ def test_generators_names(
         "sample_e10.wav",
         "my_sample_e10_i220001_20_17:19:52_0.wav",
         "sample_e10_i220001_20_17:19:52_0_edit.wav",
-        "step1-s1.wav",
-        "256_200_1000k_0.wav",
+        "noise_16k.wav",
+        "night_128k.mp3",
+        "model_16k.wav",
+        "model_128k.mp3",
+        "step_16kHz.wav",
+        "footstep_3.wav",
+        "steps50_cfg3.wav",
+        "epoch=12.5.wav",
+        "step_2000.5.wav",
+        "model_2.wav",
+        "g_12.wav",
         "9357d0f2/samples/prompt.wav",
         "9357d0fg/samples/40/a.wav",
         "gen_64.wav",
-        "periphery-epoch-83/sub/gen_64.wav",
         "preview/00012345/kept.wav",
         "an_epoch_of_jazz.wav",
         "samples.ep1-s1/x.wav",
@@ -176,7 +230,7 @@ def test_real_names() -> None:
         "jazz_samplernn": {"samplernn-pytorch", None},  # jazz_rnn.wav is a song
         "1000sharks": {"PRiSM SampleRNN 2020, training", None},
         "noise2music": {None},
-        "odd": {"epoch", None},
+        "odd": {"epoch", "DiffWave, unconditional", None},
         "mrcqtdiff": {None},
         "samplernn_checkpoints": {"samplernn-pytorch"},
     }
@@ -259,7 +313,8 @@ def test_reserved_keys_are_refused_and_groups_of_patterns_are_not() -> None:
         with pytest.raises(ValueError, match=key):
             check_key(key)
     groups = {group for pattern in PATTERNS for group in pattern.regex.groupindex}
-    words = "index temperature train_loss valid_loss clock seconds hours condition cfg level part variant"
+    words = "index temperature train_loss valid_loss clock seconds hours condition cfg level part variant "
+    words += "seed width diffusion_steps"
     assert groups == {*words.split(), *CHECKPOINT_KEYS}
     for group in groups:
         check_key(group)
@@ -270,16 +325,64 @@ def test_no_attribute_has_the_name_of_a_field() -> None:
     assert possible - set(CHECKPOINT_KEYS) <= reserved_keys()
 
 
-def test_epochs_and_steps_that_are_no_integers_are_kept_as_text() -> None:
+def test_epochs_and_steps_that_are_no_integers_are_kept_as_text_and_reported() -> None:
     assert inferred(f"a_epoch_{2**63 - 1}.wav").provenance.epoch == 2**63 - 1
     assert inferred(f"a_epoch_{2**63}.wav").provenance == Provenance("a", None, None, {"epoch": str(2**63)})
     assert inferred(f"a_epoch_{'9' * 5000}.wav").provenance.attributes == {"epoch": "9" * 5000}
     assert inferred(f"a_epoch_{'0' * 5000}1.wav").provenance.epoch == 1
-    steps = compile_pattern("mine", r"a_(?P<step>\w+)")
-    assert inferred("a_1000k.wav", patterns=[steps]).provenance.attributes == {"step": "1000k"}
-    assert inferred("a_1000k.wav", patterns=[steps], overrides=Provenance(step=5)).provenance == Provenance(
-        step=5
+    steps = compile_pattern("mine", r"a_(?P<step>[\w.]+)")
+    final = inferred("a_final.wav", patterns=[steps])
+    assert final.provenance.attributes == {"step": "final"}
+    assert final.problems == (f'step "final" in the name is not a whole number from 0 to {2**63 - 1}',)
+    assert inferred("a_final.wav", patterns=[steps], overrides=Provenance(step=5)) == Inference(
+        Provenance(step=5), "mine"
     )
+    by_sidecar = inferred("a_final.wav", patterns=[steps], sidecar={"step": "7", "epoch": "-1"})
+    assert (by_sidecar.provenance.step, by_sidecar.provenance.epoch) == (7, None)
+    assert len(by_sidecar.problems) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        ("007", 7),
+        ("12.0", 12),
+        ("120k", 120_000),
+        ("120K", 120_000),
+        ("1.5M", 1_500_000),
+        ("1.2345k", None),
+        ("12.5", None),
+        ("120m", None),
+        ("-1", None),
+        ("k", None),
+        (str(2**63 - 1), 2**63 - 1),
+        ("9223372036854775808", None),
+        ("9223372036854776k", None),
+        ("", None),
+    ],
+)
+def test_whole_numbers_may_end_with_k_or_m(text: str, number: int | None) -> None:
+    assert whole_number(text) == number
+    steps = compile_pattern("mine", r"a_(?P<step>.*)")
+    assert inferred(f"a_{text}.wav", patterns=[steps]).provenance.step == number
+    assert inferred("b.wav", sidecar={"step": text}).provenance.step == number
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "run"),
+    [
+        ("/data/runs/run7/samples/a.wav", "/data/runs", "run7"),
+        ("/data/runs/a.wav", "/data/runs", "runs"),
+        ("/data/runs/checkpoint-5000/a.wav", "/data/runs", "runs"),
+        ("/data/runs/epoch_3/a.wav", "/data/runs", "runs"),
+        ("/elsewhere/a.wav", "/data/runs", "runs"),  # where a symlink led
+        ("/run7/a.wav", "/", "run7"),
+        ("/a.wav", "/", None),
+    ],
+)
+def test_the_run_of_a_file_without_one_is_its_sub_folder(path: str, root: str, run: str | None) -> None:
+    assert run_of_folder(path.encode(), root.encode()) == run
 
 
 def test_what_workers_return_can_be_pickled() -> None:

@@ -157,6 +157,33 @@ def _name_checkpoint(
     connection.execute(update(location).where(location.c.id == location_id).values(checkpoint_id=found))
 
 
+def read_provenance(connection: Connection, location_ids: Sequence[int]) -> dict[int, Provenance]:
+    """Return what is stored about locations, by their ids."""
+    found: dict[int, Provenance] = {}
+    for chunk in chunks(location_ids):
+        here = location.c.id.in_(chunk)
+        attributes: dict[int, dict[str, str]] = {}
+        for row in connection.execute(
+            select(attribute.c.location_id, attribute.c.key, attribute.c.text)
+            .join(location, location.c.id == attribute.c.location_id)
+            .where(here)
+            .order_by(attribute.c.key)
+        ):
+            attributes.setdefault(row.location_id, {})[row.key] = row.text
+        for at in connection.execute(
+            select(location.c.id, checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)
+            .outerjoin_from(location, checkpoint, checkpoint.c.id == location.c.checkpoint_id)
+            .where(here)
+        ):
+            found[at.id] = Provenance(at.run, at.epoch, at.step, attributes.get(at.id, {}))
+    return found
+
+
+def stored_run(connection: Connection, location_id: int) -> str | None:
+    """Return the run that is stored for a location."""
+    return _checkpoint_of(connection, location_id).run
+
+
 def _checkpoint_of(connection: Connection, location_id: int) -> Provenance:
     row = connection.execute(
         select(checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)

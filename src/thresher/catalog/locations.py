@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from thresher.catalog.attribution import (
     overwrite_provenance,
     refresh_checkpoint,
     set_role,
+    stored_run,
 )
 from thresher.catalog.database import chunks, insert_row
 from thresher.catalog.paths import StoredPath, display_text
@@ -47,7 +48,9 @@ class Sighting:
 
     `provenance` combines the file's name, its sidecar and the command's flags. `stated` is the part of it that
     replaces known values: normally the flags alone. `role` comes from the flags, else it is None. `folder_run` is
-    the run if nothing else names one: the name of the ingested folder.
+    the run if nothing else names one: the sub-folder of the ingested folder, or the ingested folder itself. When
+    names are read again, `former_runs` are the names of the ingested folder and of those above it: a stored run
+    with one of these names came from a folder, too, and `folder_run` replaces it.
     """
 
     stored: StoredPath
@@ -57,6 +60,7 @@ class Sighting:
     stated: Provenance
     role: str | None
     folder_run: str | None
+    former_runs: frozenset[str] = frozenset()
 
 
 class LocationState(NamedTuple):
@@ -122,13 +126,23 @@ def _seen_again(
     new_batch: Callable[[], int],
 ) -> Arrival:
     """Update a location whose file still holds its recording."""
-    corrected = correct(connection, [location_id], sighting.stated, sighting.role)
+    corrected = correct_by(connection, location_id, sighting)
     occupy(connection, location_id, sighting, recording_id)
     _complete(connection, location_id, sighting)
     refresh_checkpoint(connection, recording_id)
     if corrected:
         new_batch()
     return Arrival.CORRECTED if corrected else Arrival.UNCHANGED
+
+
+def correct_by(connection: Connection, location_id: int, sighting: Sighting) -> set[int]:
+    """Replace what is known of a location by what was stated; return the ids of changed locations."""
+    stated = sighting.stated
+    if sighting.former_runs and stated.run is None:
+        run = stored_run(connection, location_id)
+        if run is None or run in sighting.former_runs:
+            stated = replace(stated, run=sighting.folder_run)
+    return correct(connection, [location_id], stated, sighting.role)
 
 
 def _complete(connection: Connection, location_id: int, sighting: Sighting) -> None:

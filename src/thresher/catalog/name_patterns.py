@@ -2,7 +2,8 @@ r"""The registry of file-name patterns: one entry for each way in which a genera
 
 A pattern is a regular expression for the end of a path without its suffix. It matches from the start of a file's
 or a folder's name and has `/` between names. Its named groups `run`, `epoch` and `step` are the checkpoint; every
-other group becomes an attribute. docs/names.md shows every pattern with its example, docs/extending.md lists the
+other group becomes an attribute. An epoch or a step may end with k or M: 120k is 120000. Elsewhere, `16k` and
+`128k` are rates and are not read. docs/names.md shows every pattern with its example, docs/extending.md lists the
 steps for adding one.
 """
 
@@ -14,18 +15,65 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Pattern:
-    """One way of naming files, called by the name of the generator that uses it, with a path that it reads."""
+    """One way of naming files, called by the name of the generator that uses it, with a path that it reads.
+
+    `needs` is a word that every matching path contains, so that other paths are not tried in full.
+    """
 
     name: str
     regex: re.Pattern[str]
     example: str = ""
+    needs: re.Pattern[str] | None = None
 
 
-def _pattern(name: str, example: str, regex: str) -> Pattern:
-    return Pattern(name, re.compile(regex, re.ASCII), example)
+def _pattern(name: str, example: str, regex: str, needs: str = "") -> Pattern:
+    return Pattern(name, re.compile(regex, re.ASCII), example, re.compile(needs, re.ASCII) if needs else None)
 
 
 _LOSS = r"[\d.]+|nan|inf"
+
+# The parts of patterns that find words such as "step" anywhere in the name of a file or folder.
+_COUNT = r"\d+(?:(?:\.\d+)?[kKM])?"
+_STARTS = r"(?<![^\W_])"
+_ENDS = r"(?![^\W_]|\.\d)"
+_EPOCH = rf"(?=[^/]*?{_STARTS}(?i:epochs?)[ =_.-]?(?P<epoch>{_COUNT}){_ENDS})"
+_STEP = rf"(?=[^/]*?{_STARTS}(?i:(?:global[_-]?)?step)[ =_.-]?(?P<step>{_COUNT}){_ENDS})"
+
+PLAIN_WORDS = (
+    "audio|best|checkpoint|ckpt|clip|d|demo|epoch|eval|fake|final|g|gen|generated|generation|global|iter|last|latest|model"
+    "|out|output|pred|render|result|sample|song|step|test|track|train|val|version|wav|weights"
+)
+"""Words in front of an epoch or a step that name no run."""
+
+_NO_RUN = rf"(?!(?i:(?:{PLAIN_WORDS})s?)(?![^\W_]))"
+_WORDS = r"(?i:epochs?|(?:global[_-]?)?step|iter(?:ation)?s?|ckpt|checkpoint|model|weights)"
+_RUN = (
+    rf"(?:(?P<run>(?i:run|exp|experiment|trial|v|version)[_-]?\d+|{_NO_RUN}[^\W\d_][^\W_]*"
+    rf"|{_NO_RUN}[^/]+?(?=[ _.-](?i:epoch|step)=))"
+    rf"[ _.-](?={_WORDS}[ =_.-]?\d))?"
+)
+_SEED = rf"(?:(?=.*?{_STARTS}(?i:seed)[ =_.-]?(?P<seed>\d+){_ENDS}))?"
+_TEMPERATURE = (
+    rf"(?:(?=.*?{_STARTS}(?i:temp(?:erature)?)[ =_.-]?(?P<temperature>\d+(?:\.\d+)?)(?![^\W_]|\.\d)))?"
+)
+_INDEX = (
+    r"(?:(?:[^/]*[\dkKM][_-](?:(?i:sample|gen|take|clip|audio|out|wav|item|demo)[_-]?)?"
+    r"|[^/]*/(?:[^/]*/)*(?:[^/]*[^\d/])?)(?P<index>\d+)|[^/]*(?:/.*)?)"
+)
+_REST = rf"{_SEED}{_TEMPERATURE}{_RUN}{_INDEX}"
+"""Everything but the epoch and the step: of the file, or of a folder and the files below it."""
+
+
+def _step_after(words: str, separators: str = "[ =_.-]?", count: str = _COUNT) -> str:
+    """Return a pattern for names in which one of these words is followed by the step."""
+    return rf"(?=[^/]*?{_STARTS}(?:{words}){separators}(?P<step>{count}){_ENDS}){_REST}"
+
+
+# RAVE ends the name of a run with ten digits of a hash.
+_HASH = r"(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{10}"
+
+# Sample rates in kHz and bit rates in kbit/s, which may follow the word "model".
+_NO_RATE = r"(?!(?:8|11|12|16|22|24|32|44|48|64|88|96|112|128|160|176|192|224|256|320|384)k)"
 
 PATTERNS: tuple[Pattern, ...] = (
     # The first pattern that matches is used, so the most specific patterns come first.
@@ -70,9 +118,32 @@ PATTERNS: tuple[Pattern, ...] = (
         r"(?P<run>[^/]+?)(?:_rank_\d+)?/level_(?P<level>\d)/item_(?P<index>\d+)",
     ),
     _pattern(
+        "DiffWave, unconditional",
+        "256_200_1000k_0.wav",
+        r"(?P<width>\d+)_(?P<diffusion_steps>\d+)_(?P<step>\d+k)_(?P<index>\d+)",
+    ),
+    # RVC writes the sample rate's 40k or 48k elsewhere.
+    _pattern(
+        "RVC",
+        "night_e200_s14000.wav",
+        r"(?P<run>[^/]+?)_e(?P<epoch>\d+)_s(?P<step>\d+)",
+    ),
+    _pattern(
+        "Lightning",
+        "night-epoch=12-step=4000_seed7_temp0.9_3.wav",
+        rf"{_EPOCH}{_STEP}{_REST}",
+        "(?i:epoch)",
+    ),
+    _pattern(
+        "epoch folder",
+        "night-epoch-12/step_4000_seed7_temp0.9_3.wav",
+        rf"{_EPOCH}{_SEED}{_TEMPERATURE}{_RUN}[^/]*/(?:[^/]*/)*{_STEP}(?:[^/]*[\dkKM][_-](?P<index>\d+)|[^/]*)",
+        "(?i:epoch)",
+    ),
+    _pattern(
         "PRiSM SampleRNN 2020, training",
         "periphery_epoch_83_linear_2.wav",
-        r"(?P<run>[^/]+?)_epoch_(?P<epoch>\d+)(?:_(?P<variant>[A-Za-z][^/]*?))?(?:_(?P<index>\d+))?",
+        rf"(?P<run>{_NO_RUN}[^/]+?)_epoch_(?P<epoch>\d+)(?:_(?P<variant>[A-Za-z][^/]*?))?(?:_(?P<index>\d+))?",
     ),
     _pattern(
         "PRiSM SampleRNN 2020",
@@ -84,6 +155,50 @@ PATTERNS: tuple[Pattern, ...] = (
         "epoch",
         "epoch_400_demo_07.mp3",
         r"epoch_(?P<epoch>\d+)(?:_(?P<variant>[A-Za-z][^/]*?))?(?:_(?P<index>\d+))?",
+    ),
+    # Words that many programs use, in the name of the file or of a folder above it.
+    _pattern("step", "night_step_0002000_seed7_temp0.9_3.wav", rf"{_STEP}{_REST}", "(?i:step)"),
+    _pattern("iter", "night_iter100k_seed7_temp0.9_3.wav", _step_after("(?i:iter(?:ation)?s?)"), "(?i:iter)"),
+    _pattern(
+        "ParallelWaveGAN",
+        "night-checkpoint-400000steps/seed7_temp0.9_3.wav",
+        rf"(?=[^/]*?{_STARTS}checkpoint-(?P<step>\d+)steps{_ENDS}){_REST}",
+        "checkpoint",
+    ),
+    _pattern(
+        "Hugging Face",
+        "night-checkpoint-5000/seed7_temp0.9_3.wav",
+        _step_after("(?i:checkpoint)"),
+        "(?i:checkpoint)",
+    ),
+    _pattern("ckpt", "night_ckpt120k_seed7_temp0.9_3.wav", _step_after("(?i:ckpt)"), "(?i:ckpt)"),
+    _pattern(
+        "model",
+        "night_model_120k_seed7_temp0.9_3.wav",
+        _step_after("(?i:model)", "[ =_.-]?", rf"{_NO_RATE}\d+(?:\.\d+)?[kM]|\d{{5,}}"),
+        "(?i:model)",
+    ),
+    _pattern(
+        "DiffWave",
+        "night-weights-523456/seed7_temp0.9_3.wav",
+        _step_after("weights", "-", r"\d+"),
+        "weights-",
+    ),
+    _pattern(
+        "HiFi-GAN, VITS, so-vits-svc",
+        "G_4000/night_seed7_temp0.9_3.wav",
+        rf"(?=[^/]*?{_STARTS}(?:[GD]_(?=\d{{3}})|g_(?=\d{{8}}))(?P<step>\d+){_ENDS}){_SEED}{_TEMPERATURE}{_INDEX}",
+        r"[GDg]_\d",
+    ),
+    _pattern(
+        "RAVE",
+        "night_9f86d081ab/version_0/epoch-epoch=0199_seed7_temp0.9_3.wav",
+        rf"(?:(?P<run>[^/]+_{_HASH})/(?:[^/]*/)*)?(?=[^/]*?epoch-epoch=(?P<epoch>{_COUNT}){_ENDS})"
+        rf"{_SEED}{_TEMPERATURE}{_INDEX}",
+        "epoch-epoch=",
+    ),
+    _pattern(
+        "epoch word", "night-epoch=12-val_loss=0.23_seed7_temp0.9_3.wav", rf"{_EPOCH}{_REST}", "(?i:epoch)"
     ),
 )
 """The patterns of known generators, in the order in which they are tried."""
@@ -98,6 +213,11 @@ RUN_FOLDERS: tuple[Pattern, ...] = (
         "samplernn-pytorch",
         re.compile(r"^(?P<run>exp:.+)$"),
         "exp:night-frame_size:16/kept/clip.wav",
+    ),
+    Pattern(
+        "RAVE",
+        re.compile(rf"^(?P<run>.+_{_HASH})$"),
+        "night_9f86d081ab/version_0/clip.wav",
     ),
 )
 """Folder names, anywhere above a file, that name the run if the file's name does not."""

@@ -1,7 +1,8 @@
 """Infer the checkpoint that wrote a file from its path, its sidecar and the command's flags.
 
 `name_patterns.py` lists the patterns of file names, `sidecars.py` reads sidecars. Epochs and steps are whole
-numbers from 0. Names can be wrong or repeat, so what is inferred here is a default that people correct.
+numbers from 0, which names and sidecars may write with k or M: 120k is 120000. Names can be wrong or repeat, so
+what is inferred here is a default that people correct.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 
 from thresher.catalog.name_patterns import PATTERNS, RUN_FOLDERS, Pattern
 from thresher.catalog.paths import display_text
@@ -19,7 +20,8 @@ from thresher.catalog.values import LARGEST_INTEGER
 CHECKPOINT_KEYS = ("run", "epoch", "step")
 
 _KEY = re.compile(r"[a-z_]+")
-_WHOLE_NUMBER = re.compile(r"([0-9]+)(?:\.0+)?")
+_WHOLE_NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?([kKM]?)")
+_ZEROS = {"": 0, "k": 3, "K": 3, "M": 6}
 
 
 @cache
@@ -42,14 +44,25 @@ class Provenance:
     step: int | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
 
+    def values(self) -> dict[str, str]:
+        """Return all known values as text: run, epoch, step and the attributes."""
+        named = {"run": self.run, "epoch": self.epoch, "step": self.step}
+        return {key: str(value) for key, value in named.items() if value is not None} | dict(self.attributes)
+
 
 @dataclass(frozen=True)
 class Inference:
-    """The inferred provenance of a file, and the name of the pattern that matched its path, if one did."""
+    """The inferred provenance of a file, and the name of the pattern that matched its path, if one did.
+
+    `problems` are clauses about values that cannot be a run, an epoch or a step.
+    """
 
     provenance: Provenance
     pattern: str | None
+    problems: tuple[str, ...] = ()
 
+
+_LONGEST_SHOWN = 40
 
 # audiocraft keeps prompts below their epoch, and the excerpts that they were cut from beside the epochs.
 _SKIPPED = re.compile(r"(?:^|/)[0-9a-f]{8}/samples/(?:\d+/)?(?:prompt|reference)/")
@@ -116,9 +129,12 @@ def infer(
     text = display_text(path)
     pattern, named = _match(text, patterns)
     known = {**sidecar, **named}
-    epoch = _first(overrides.epoch, _whole_number(named.get("epoch")), _whole_number(sidecar.get("epoch")))
-    step = _first(overrides.step, _whole_number(named.get("step")), _whole_number(sidecar.get("step")))
-    # An epoch or step that is not a whole number, such as "1000k", is kept as an attribute.
+    problems: list[str] = []
+    epoch, step = (
+        stated if stated is not None else _count(key, (("name", named), ("sidecar", sidecar)), problems)
+        for key, stated in (("epoch", overrides.epoch), ("step", overrides.step))
+    )
+    # An epoch or step that is not a whole number, such as "final", is kept as an attribute.
     used = {"run"} | ({"epoch"} if epoch is not None else set()) | ({"step"} if step is not None else set())
     provenance = Provenance(
         run=overrides.run or named.get("run") or _run_of_folders(text) or sidecar.get("run") or None,
@@ -127,7 +143,26 @@ def infer(
         attributes={key: value for key, value in known.items() if key not in used}
         | dict(overrides.attributes),
     )
-    return Inference(provenance, pattern)
+    return Inference(provenance, pattern, tuple(problems))
+
+
+def run_of_folder(path: bytes, root: bytes, *, patterns: Sequence[Pattern] = PATTERNS) -> str | None:
+    """Return the run of a file whose names and sidecar name none: the sub-folder below the ingested folder `root`.
+
+    Files directly in `root` are of the run that is named like `root`, and so are files below a sub-folder that
+    names an epoch or a step itself, such as `checkpoint-5000`. None if `root` has no name.
+    """
+    folder, inside = display_text(os.path.basename(root)) or None, path.removeprefix(os.path.join(root, b""))
+    if inside == path or b"/" not in inside:
+        return folder
+    name = display_text(inside.partition(b"/")[0])
+    return folder if folder is not None and _names_checkpoint(name, tuple(patterns)) else name
+
+
+@lru_cache(maxsize=1024)
+def _names_checkpoint(folder: str, patterns: tuple[Pattern, ...]) -> bool:
+    named = _match(f"{folder}/", patterns)[1]
+    return "epoch" in named or "step" in named
 
 
 def _match(text: str, patterns: Sequence[Pattern]) -> tuple[str | None, dict[str, str]]:
@@ -135,6 +170,8 @@ def _match(text: str, patterns: Sequence[Pattern]) -> tuple[str | None, dict[str
     stem = os.path.splitext(text)[0]
     ends = [*_ends(stem), *_ends(text)] if stem != text else list(_ends(stem))
     for pattern in patterns:
+        if pattern.needs is not None and pattern.needs.search(text) is None:
+            continue
         for end in ends:
             match = pattern.regex.fullmatch(end)
             if match is not None:
@@ -160,15 +197,32 @@ def _run_of_folders(text: str) -> str | None:
     return None
 
 
-def _first(*numbers: int | None) -> int | None:
-    return next((number for number in numbers if number is not None), None)
+def _count(key: str, sources: Sequence[tuple[str, Mapping[str, str]]], problems: list[str]) -> int | None:
+    """Return the epoch or step of the first source that has a valid one; describe each invalid one."""
+    found = None
+    for source, values in sources:
+        text = values.get(key)
+        number = None if text is None else whole_number(text)
+        if text is not None and number is None:
+            shown = text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
+            problems.append(
+                f'{key} "{shown}" in the {source} is not a whole number from 0 to {LARGEST_INTEGER}'
+            )
+        found = number if found is None else found
+    return found
 
 
-def _whole_number(text: str | None) -> int | None:
-    match = None if text is None else _WHOLE_NUMBER.fullmatch(text)
-    if match is None or len(match[1].lstrip("0")) > len(str(LARGEST_INTEGER)):
+def whole_number(text: str) -> int | None:
+    """Return the whole number from 0 that `text` spells, such as 4000, 4000.0, 120k or 1.5M, or None."""
+    match = _WHOLE_NUMBER.fullmatch(text)
+    if match is None:
         return None
-    number = int(match[1].lstrip("0") or "0")
+    zeros = _ZEROS[match[3]]
+    fraction = (match[2] or "").rstrip("0")
+    digits = (match[1] + fraction.ljust(zeros, "0")).lstrip("0")
+    if len(fraction) > zeros or len(digits) > len(str(LARGEST_INTEGER)):
+        return None
+    number = int(digits or "0")
     return number if number <= LARGEST_INTEGER else None
 
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select
 
 from thresher.catalog import attribution, locations
+from thresher.catalog.name_shapes import shape_of
 from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.schema import location
 from thresher.curation.ingest.reading import ReadFile, read_names
-from thresher.curation.ingest.report import Failure, Tally
+from thresher.curation.ingest.report import Failure, Reread, Tally
 from thresher.curation.ingest.run import IngestRun
 from thresher.curation.ingest.scan import FoundFile
 from thresher.curation.ingest.storing import note_unopened, warn
@@ -108,14 +109,37 @@ def _correct(run: IngestRun, connection: Connection, closing: Closing, tally: Ta
     """Store what flags, or names that were read again, say about unchanged files; return the changed locations."""
     options = run.options
     if options.reread:
-        changed: set[int] = set()
-        for location_id, file in closing.reread.items():
-            warn(file, tally)
-            changed |= attribution.correct(connection, [location_id], file.sighting.stated, options.role)
-        return changed
+        return _reread(connection, closing.reread, tally)
     if options.role is None and options.stated() == Provenance():
         return set()
     return attribution.correct(connection, list(run.known.unchanged), options.stated(), options.role)
+
+
+def _reread(connection: Connection, reread: Mapping[int, ReadFile], tally: Tally) -> set[int]:
+    """Replace what names and sidecars said by what they say now; return the changed locations."""
+    before = attribution.read_provenance(connection, list(reread))
+    changed: set[int] = set()
+    for location_id, file in reread.items():
+        warn(file, tally)
+        changed |= locations.correct_by(connection, location_id, file.sighting)
+    after = attribution.read_provenance(connection, sorted(changed))
+    same: dict[tuple[str, tuple[str, ...]], Reread] = {}
+    for location_id in sorted(changed):
+        found = reread[location_id].found
+        changes = _changes(before[location_id], after[location_id])
+        shape = shape_of(found.path, found.root)
+        first = same.get((shape, tuple(changes)))
+        if first is None:
+            first = Reread(shape, 0, display_text(found.path), changes)
+        same[shape, tuple(changes)] = replace(first, files=first.files + 1)
+    tally.reread += same.values()
+    return changed
+
+
+def _changes(old: Provenance, new: Provenance) -> dict[str, tuple[str | None, str | None]]:
+    before, after = old.values(), new.values()
+    keys = dict.fromkeys([*before, *after])
+    return {key: (before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)}
 
 
 def _gone(run: IngestRun, connection: Connection, absent: frozenset[bytes], tally: Tally) -> list[int]:

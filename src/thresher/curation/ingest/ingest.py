@@ -22,7 +22,7 @@ from thresher.curation.ingest.classify import classify
 from thresher.curation.ingest.closing import close, prepare
 from thresher.curation.ingest.options import DEFAULT_OPTIONS, IngestOptions, check_options
 from thresher.curation.ingest.reading import ReadFile, look_again, read_files
-from thresher.curation.ingest.report import BATCH_COUNTS, Failure, IngestReport, Tally
+from thresher.curation.ingest.report import BATCH_COUNTS, SHOWN_UNNAMED, Failure, IngestReport, Tally
 from thresher.curation.ingest.run import Batch, IngestRun
 from thresher.curation.ingest.scan import FoundFile, Scan, scan
 from thresher.curation.ingest.storing import store
@@ -48,7 +48,7 @@ def ingest(
     check_options(options)
     begun = time.monotonic()
     progress("scanning", 0, 0)
-    return _ingest(catalog, found or scan(paths), options, progress, begun=begun, retry=True)
+    return _ingest(catalog, found or scan(paths, options.exclude), options, progress, begun=begun, retry=True)
 
 
 def ingest_scan(
@@ -144,6 +144,11 @@ def _report(
         batch=None if run.options.dry_run else run.batch.id,
         files=len(run.scan.files) + sum(not problem.is_folder for problem in run.scan.problems),
         ignored=run.scan.ignored,
+        excluded=run.scan.excluded,
+        unnamed=len(tally.unnamed),
+        unnamed_examples=tuple(tally.unnamed[:SHOWN_UNNAMED]),
+        given=tuple(map(display_text, run.scan.given)),
+        reread=tuple(tally.reread),
         **{name: tally.counts[name] for name in (*BATCH_COUNTS, "corrected")},
         findings=dict(tally.findings),
         failures=tuple(tally.failures),

@@ -10,6 +10,7 @@ from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import CHECKPOINT_KEYS, Provenance, check_key
 from thresher.catalog.schema import ROLES
 from thresher.catalog.values import LARGEST_INTEGER
+from thresher.curation.ingest.exclude import check_exclude
 from thresher.errors import UsageError
 
 
@@ -21,6 +22,7 @@ class IngestOptions:
     and no change for known ones. `executor` overrides the configured one. `reread` reads the names and sidecars of
     known files again and replaces what they said before, for use after a change of `[[provenance]]`. `mark_missing`
     allows the ingest to mark most of a folder missing. `dry_run` changes nothing and reports what would change.
+    `exclude` holds patterns of files and folders that are left out (see `exclude.py`).
     """
 
     run: str | None = None
@@ -33,6 +35,7 @@ class IngestOptions:
     dry_run: bool = False
     score: bool = True
     mark_missing: bool = False
+    exclude: tuple[str, ...] = ()
 
     def stated(self) -> Provenance:
         """Return what the flags say about every file."""
@@ -52,6 +55,11 @@ def check_options(options: IngestOptions) -> None:
     for name, number in (("epoch", options.epoch), ("step", options.step)):
         if number is not None and not 0 <= number <= LARGEST_INTEGER:
             raise UsageError(f"{name} {number} is out of range (expected 0 to {LARGEST_INTEGER})")
+    check_exclude(options.exclude)
+    if options.run is not None and not options.run.strip():
+        raise UsageError(
+            f'run "{options.run}" is empty; without --run, the run comes from names and sidecars'
+        )
     for key, text in {"run": options.run or "", **options.attributes}.items():
         _check_text(key, text, is_attribute=key in options.attributes)
 

@@ -13,7 +13,7 @@ from thresher.catalog.files import sha256_file
 from thresher.catalog.locations import Sighting
 from thresher.catalog.name_patterns import PATTERNS
 from thresher.catalog.paths import display_text
-from thresher.catalog.provenance import infer
+from thresher.catalog.provenance import Inference, infer, run_of_folder
 from thresher.catalog.sidecars import read_sidecar
 from thresher.curation.analysis.analyse import analyse
 from thresher.curation.analysis.preload import WORKER_MODULES
@@ -35,8 +35,8 @@ class ReadFile:
     """A file after it was read.
 
     `result` is None if the content was not analysed: it is known, it has an identical twin in this ingest, or this
-    is a dry run. `needs_analysis` says that the catalog holds no analysis with today's trim settings. `warning` is
-    about the sidecar.
+    is a dry run. `needs_analysis` says that the catalog holds no analysis with today's trim settings. `warnings`
+    are about the name and the sidecar.
     """
 
     found: FoundFile
@@ -44,7 +44,7 @@ class ReadFile:
     sha256: str | None = None
     needs_analysis: bool = False
     result: Analysis | Unsettled | Unopened | WorkerDied | None = None
-    warning: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,18 +68,17 @@ def read_files(run: IngestRun, files: Sequence[FoundFile], progress: Progress) -
         def tasks() -> Iterator[tuple[ReadFile, AnalysisTask | None]]:
             for found, hashed in hashers.map(_hash, ((found, found) for found in files)):
                 assert isinstance(hashed, _Hashed)
-                sidecar, warning = hashed.sidecar
-                sighting = _sighting(run, found, sidecar)
+                sighting, warnings = _sighting(run, found, hashed.sidecar)
                 digest = hashed.digest
                 if not isinstance(digest, str):
-                    yield ReadFile(found, sighting, result=digest, warning=warning), None
+                    yield ReadFile(found, sighting, result=digest, warnings=warnings), None
                     continue
                 is_known = known.trims.get(digest) in trims or digest in known.rendered
                 known.trims[digest] = run.trim
                 task = None
                 if not is_known and not run.options.dry_run:
                     task = task_for(found.path, found.size, found.mtime_ns, settings)
-                yield ReadFile(found, sighting, digest, not is_known, warning=warning), task
+                yield ReadFile(found, sighting, digest, not is_known, warnings=warnings), task
 
         for done, (file, result) in enumerate(workers.map(analyse, tasks()), start=1):
             progress("analysing", done, len(files))
@@ -88,8 +87,8 @@ def read_files(run: IngestRun, files: Sequence[FoundFile], progress: Progress) -
 
 def read_names(run: IngestRun, found: FoundFile) -> ReadFile:
     """Read a file's name and sidecar, but not the file itself."""
-    sidecar, warning = read_sidecar(found.path)
-    return ReadFile(found, _sighting(run, found, sidecar), warning=warning)
+    sighting, warnings = _sighting(run, found, read_sidecar(found.path))
+    return ReadFile(found, sighting, warnings=warnings)
 
 
 def look_again(found: FoundFile) -> FoundFile:
@@ -101,23 +100,36 @@ def look_again(found: FoundFile) -> FoundFile:
     return replace(found, size=now.st_size, mtime_ns=now.st_mtime_ns)
 
 
-def _sighting(run: IngestRun, found: FoundFile, sidecar: dict[str, str]) -> Sighting:
+def _sighting(
+    run: IngestRun, found: FoundFile, sidecar: tuple[dict[str, str], str | None]
+) -> tuple[Sighting, tuple[str, ...]]:
+    """Return what the names of a file and its sidecar say, and the warnings about them."""
     catalog, options = run.catalog, run.options
-    inference = infer(
-        found.path,
-        patterns=(*catalog.settings.provenance, *PATTERNS),
-        sidecar=sidecar,
-        overrides=options.stated(),
-    )
-    return Sighting(
+    values, warning = sidecar
+    patterns = (*catalog.settings.provenance, *PATTERNS)
+    inference = infer(found.path, patterns=patterns, sidecar=values, overrides=options.stated())
+    sighting = Sighting(
         catalog.stored_absolute(found.path),
         found.size,
         found.mtime_ns,
         inference.provenance,
         inference.provenance if options.reread else options.stated(),
         options.role,
-        display_text(os.path.basename(found.root)) or None,
+        run_of_folder(found.path, found.root, patterns=patterns),
+        former_runs=_names_in(found.root) if options.reread else frozenset(),
     )
+    return sighting, warnings_of(found.path, inference, warning)
+
+
+def _names_in(folder: bytes) -> frozenset[str]:
+    return frozenset(display_text(folder).split("/")) - {""}
+
+
+def warnings_of(path: bytes, inference: Inference, about_sidecar: str | None) -> tuple[str, ...]:
+    """Return the warnings about the name and the sidecar of a file, each with the file's name."""
+    shown = display_text(path)
+    problems = (*([about_sidecar] if about_sidecar else []), *inference.problems)
+    return tuple(f"{shown}: {problem}" for problem in problems)
 
 
 def _hash(found: FoundFile) -> _Hashed:

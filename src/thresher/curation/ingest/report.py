@@ -7,11 +7,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
+from thresher.catalog.paths import display_text
 from thresher.curation.comparison.score_report import ScoreReport
+from thresher.curation.ingest.exclude import Exclusion
 from thresher.curation.ingest.scan import FoundFile, Scan
 
 BATCH_COUNTS = ("unchanged", "added", "copies", "moved", "missing", "reanalysed")
 """The counts of a batch, named like the columns of the table."""
+
+SHOWN_UNNAMED = 3
+"""How many files that name no checkpoint a report shows."""
+
+
+@dataclass(frozen=True)
+class Reread:
+    """Known files of one shape whose names or sidecars say something else now.
+
+    `changes` maps run, epoch, step and attributes to the stored value and the new one, both of the `example`.
+    """
+
+    shape: str
+    files: int
+    example: str
+    changes: Mapping[str, tuple[str | None, str | None]]
 
 
 @dataclass(frozen=True)
@@ -34,6 +52,10 @@ class IngestReport:
     rendered songs of this catalog. `warnings` are sentences about names and sidecars. `scoring_failure` says why
     scoring stopped, if it did. `suspects` are new clips that resemble rejected clips. `without_file` are the ids of
     recordings whose missing measures or descriptors could not be computed, because no file holds them now.
+
+    `unnamed` counts the new files of which neither an epoch nor a step is known, and `unnamed_examples` are the
+    first of them. `given` are the paths of the command. `excluded` says what each pattern of the exclusions left
+    out. `reread` says what a re-reading of names changed, or would change, for each shape of path.
     """
 
     batch: int | None
@@ -57,6 +79,11 @@ class IngestReport:
     scoring_failure: str | None = None
     suspects: tuple[int, ...] = ()
     without_file: tuple[int, ...] = ()
+    unnamed: int = 0
+    unnamed_examples: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
+    excluded: tuple[Exclusion, ...] = ()
+    reread: tuple[Reread, ...] = ()
 
     @classmethod
     def of_unchanged(cls, scan: Scan, scores: tuple[ScoreReport, ...], seconds: float) -> Self:
@@ -80,6 +107,8 @@ class IngestReport:
             seconds=seconds,
             dry_run=False,
             scores=scores,
+            given=tuple(map(display_text, scan.given)),
+            excluded=scan.excluded,
         )
 
     @property
@@ -98,6 +127,8 @@ class Tally:
     warnings: list[str] = field(default_factory=list)
     unsettled: list[FoundFile] = field(default_factory=list)
     held_back: int = 0
+    unnamed: list[str] = field(default_factory=list)
+    reread: list[Reread] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
         """Add the tally of a committed group."""
@@ -107,3 +138,4 @@ class Tally:
         self.warnings += other.warnings
         self.unsettled += other.unsettled
         self.held_back += other.held_back
+        self.unnamed += other.unnamed

@@ -54,8 +54,9 @@ def _recorded_options(options: IngestOptions) -> dict[str, object]:
         "set": dict(options.attributes),
         "role": options.role,
         "reread": options.reread or None,
+        "exclude": list(options.exclude),
     }
-    return {name: value for name, value in given.items() if value not in (None, {})}
+    return {name: value for name, value in given.items() if value not in (None, {}, [])}
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from thresher.catalog.files import SUFFIXES
 from thresher.catalog.paths import absolute, display_text
 from thresher.catalog.provenance import is_skipped
+from thresher.curation.ingest.exclude import Exclude, Exclusion
 from thresher.errors import NotFoundError
 
 
@@ -39,17 +40,25 @@ class Problem:
 
 @dataclass(frozen=True)
 class Scan:
-    """The result of scanning `given`: files and problems in byte order, and the number of ignored entries."""
+    """The result of scanning `given`: files and problems in byte order, and the number of ignored entries.
+
+    `excluded` says for each pattern of the exclusions what it left out.
+    """
 
     given: tuple[bytes, ...]
     folders: tuple[bytes, ...]
     files: tuple[FoundFile, ...]
     problems: tuple[Problem, ...]
     ignored: int
+    excluded: tuple[Exclusion, ...] = ()
 
 
-def scan(given: Iterable[str | bytes | os.PathLike[str]]) -> Scan:
-    """Scan files and folders, recursively. Raises NotFoundError for a path that does not exist."""
+def scan(given: Iterable[str | bytes | os.PathLike[str]], exclude: Sequence[str] = ()) -> Scan:
+    """Scan files and folders, recursively, without what the patterns of `exclude` fit (see `exclude.py`).
+
+    Raises NotFoundError for a path that does not exist, UsageError for an invalid pattern.
+    """
+    leave_out = Exclude(exclude)
     folders: list[bytes] = []
     seen: dict[bytes, FoundFile | Problem] = {}
     ignored = 0
@@ -62,12 +71,12 @@ def scan(given: Iterable[str | bytes | os.PathLike[str]]) -> Scan:
             raise NotFoundError(f'"{display_text(path)}" can\'t be ingested: {error.strerror}') from error
         if stat.S_ISDIR(mode):
             folders.append(path)
-            for entry in _walk(path, visited):
+            for entry in _walk(path, visited, leave_out):
                 if entry is None:
                     ignored += 1
                 else:
                     seen.setdefault(entry.path, entry)
-        else:
+        elif not leave_out.leaves_out(display_text(os.path.basename(path)), is_folder=False):
             seen.setdefault(path, _look(path, os.path.dirname(path)))
     entries = [seen[path] for path in sorted(seen)]
     return Scan(
@@ -76,11 +85,17 @@ def scan(given: Iterable[str | bytes | os.PathLike[str]]) -> Scan:
         tuple(entry for entry in entries if isinstance(entry, FoundFile)),
         tuple(entry for entry in entries if isinstance(entry, Problem)),
         ignored,
+        leave_out.report(),
     )
 
 
-def _walk(given: bytes, visited: set[tuple[int, int]]) -> Iterator[FoundFile | Problem | None]:
-    """Yield the files and problems below a folder, and None for each entry that is not an audio file."""
+def _walk(
+    given: bytes, visited: set[tuple[int, int]], leave_out: Exclude
+) -> Iterator[FoundFile | Problem | None]:
+    """Yield the files and problems below a folder, and None for each entry that is not an audio file.
+
+    What `leave_out` leaves out is not yielded.
+    """
     waiting = [given]  # no recursion: folders may be nested deeper than Python's stack
     while waiting:
         folder = waiting.pop()
@@ -99,12 +114,19 @@ def _walk(given: bytes, visited: set[tuple[int, int]]) -> Iterator[FoundFile | P
             if entry.name.startswith(b"."):
                 yield None
             elif _is_folder(entry):
-                below.append(os.path.realpath(entry.path) if entry.is_symlink() else entry.path)
+                if not leave_out.leaves_out(_inside(entry.path, given), is_folder=True):
+                    below.append(os.path.realpath(entry.path) if entry.is_symlink() else entry.path)
             elif _is_audio(entry):
-                yield _look(entry.path, given)
+                if not leave_out.leaves_out(_inside(entry.path, given), is_folder=False):
+                    yield _look(entry.path, given)
             else:
                 yield None
         waiting += reversed(below)
+
+
+def _inside(path: bytes, root: bytes) -> str:
+    """Return a path relative to `root`; one that a symlink led out of `root` stays absolute."""
+    return display_text(path.removeprefix(os.path.join(root, b"")))
 
 
 def _is_audio(entry: os.DirEntry[bytes]) -> bool:

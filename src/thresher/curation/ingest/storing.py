@@ -85,6 +85,7 @@ def _new_recording(run: IngestRun, file: ReadFile, tally: Tally) -> NewRecording
     warn(file, tally)
     _report_status(file, analysis, tally)
     tally.counts["added"] += 1
+    _note_unnamed(file, tally)
     return NewRecording(file.sha256, content_of(analysis, run.trim), file.sighting)
 
 
@@ -122,7 +123,16 @@ def _store_known(
     )
     if arrival is not Arrival.UNCHANGED or not is_reanalysed:
         tally.counts[arrival.value] += 1
+    if arrival in (Arrival.COPY, Arrival.MOVED):
+        _note_unnamed(file, tally)
     return stale
+
+
+def _note_unnamed(file: ReadFile, tally: Tally) -> None:
+    """Note a new file of which neither an epoch nor a step is known."""
+    named = file.sighting.provenance
+    if named.epoch is None and named.step is None and file.sighting.role != "reference":
+        tally.unnamed.append(file.sighting.stored.path_text)
 
 
 def _analysis(file: ReadFile) -> Analysis | None:
@@ -132,9 +142,8 @@ def _analysis(file: ReadFile) -> Analysis | None:
 
 
 def warn(file: ReadFile, tally: Tally) -> None:
-    """Add the warning about a file's sidecar, if there is one."""
-    if file.warning:
-        tally.warnings.append(file.warning)
+    """Add the warnings about a file's name and sidecar."""
+    tally.warnings += file.warnings
 
 
 def _report_status(file: ReadFile, analysis: Analysis, tally: Tally) -> None:

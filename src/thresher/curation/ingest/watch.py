@@ -19,6 +19,7 @@ from sqlalchemy import select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.paths import absolute, display_text
 from thresher.catalog.schema import location
+from thresher.curation.ingest.exclude import Exclusion
 from thresher.curation.ingest.ingest import ingest_scan
 from thresher.curation.ingest.options import IngestOptions, check_options
 from thresher.curation.ingest.report import IngestReport
@@ -172,6 +173,7 @@ class _Watcher:
         self._owes_scores = False
         self._took_a_batch = False
         self._is_ingesting = False
+        self._excluded: tuple[Exclusion, ...] = ()
         self._counts = WatchReport(0, 0, 0, 0, False)
 
     @property
@@ -199,9 +201,10 @@ class _Watcher:
         """Scan the folders that exist; new and changed files become pending."""
         here = [folder for folder in self._folders if self._is_listable(folder)]
         try:
-            seen = scan(here)
+            seen = scan(here, self._options.ingest.exclude)
         except NotFoundError:  # a folder disappeared just now; the next scan reports it
             return
+        self._excluded = seen.excluded
         entries: list[_Entry] = [
             *seen.files,
             *(each for each in seen.problems if not self._is_away_itself(each)),
@@ -292,6 +295,7 @@ class _Watcher:
             files=tuple(entry for entry in entries if isinstance(entry, FoundFile)),
             problems=tuple(entry for entry in entries if isinstance(entry, Problem)),
             ignored=0,
+            excluded=self._excluded,
         )
         try:
             # opened for each ingest: its settings may have changed, or a newer program may have upgraded it

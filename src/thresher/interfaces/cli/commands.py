@@ -7,6 +7,7 @@ from collections.abc import Mapping
 MODULES: Mapping[str, str] = {
     "init": "init",
     "ingest": "ingest",
+    "names": "names",
     "watch": "watch",
     "list": "list",
     "show": "show",

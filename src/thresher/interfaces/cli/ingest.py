@@ -12,6 +12,7 @@ from thresher.interfaces.cli.app import ADD, DONE_IN_PART, app, catalog_file, op
 from thresher.interfaces.cli.ingest_options import (
     Attributes,
     Epoch,
+    Exclude,
     Jobs,
     Run,
     Step,
@@ -45,9 +46,10 @@ def ingest(
             "Default: generated for new files."
         ),
     ] = None,
+    exclude: Exclude = None,
     jobs: Jobs = None,
     reread: Annotated[
-        bool, typer.Option("--reread", help="Re-read the metadata of files already in the catalog.")
+        bool, typer.Option("--reread", help="Read the names and sidecars of known files again.")
     ] = False,
     dry_run: DryRun = False,
     no_score: Annotated[bool, typer.Option("--no-score", help="Do not score the new clips now.")] = False,
@@ -57,7 +59,8 @@ def ingest(
     json: Json = False,
 ) -> None:
     """Add audio files to the catalog and score the new clips; unchanged files are skipped."""
-    found, look = _look_first(paths, jobs, dry_run=dry_run)
+    left_out = tuple(exclude or ())
+    found, look = _look_first(paths, jobs, left_out, dry_run=dry_run)
     flags = (run, epoch, step, role, attributes or None, reread or None, dry_run or None, no_score or None)
     if look.report is not None and not yes and flags.count(None) == len(flags):
         report = look.report
@@ -76,6 +79,7 @@ def ingest(
                 dry_run=dry_run,
                 score=not no_score,
                 mark_missing=yes,
+                exclude=left_out,
             )
             report = _run_ingest(catalog, paths, options, found)
     if json:
@@ -96,7 +100,9 @@ def ingest_and_tell(paths: list[Path]) -> None:
         tell_ingest(_run_ingest(catalog, paths, IngestOptions()))
 
 
-def _look_first(paths: list[Path], jobs: int | None, *, dry_run: bool) -> tuple[Scan, FirstLook]:
+def _look_first(
+    paths: list[Path], jobs: int | None, exclude: tuple[str, ...], *, dry_run: bool
+) -> tuple[Scan, FirstLook]:
     """Scan the paths, and start workers if there are new files, before this process loads SQLAlchemy."""
     from thresher.catalog.config import load_settings
     from thresher.curation.ingest.first_look import first_look
@@ -105,7 +111,7 @@ def _look_first(paths: list[Path], jobs: int | None, *, dry_run: bool) -> tuple[
 
     file = catalog_file()
     settings = load_settings(file)
-    found = scan(paths)
+    found = scan(paths, exclude)
     look = first_look(file, settings, found)
     if look.has_new and not dry_run:
         give_head_start(with_jobs(settings.ingest.executor, jobs))

@@ -22,6 +22,14 @@ Attributes = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Set an attribute of the files; can be repeated."),
 ]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="PATTERN",
+        help="Leave out files and folders that match, by the rules of .gitignore; can be repeated.",
+    ),
+]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Number of workers. Default: one per core.")]
 
 

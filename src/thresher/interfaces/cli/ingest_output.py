@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,11 @@ from thresher.interfaces.cli.output import say, tell
 
 if TYPE_CHECKING:
     from thresher.curation.comparison.score_report import ScoreReport
+    from thresher.curation.ingest.exclude import Exclusion
     from thresher.curation.ingest.report import IngestReport
+
+MOST_NOTES = 20
+"""At most this many notes are printed, then the number of further ones."""
 
 
 def tell_ingest(report: IngestReport) -> None:
@@ -48,7 +54,58 @@ def tell_counts(report: IngestReport) -> None:
     for status, count in sorted(report.findings.items()):
         what = "silent" if status == "silent" else "too short for a fingerprint"
         tell(f"{what}: {count} (thresher list status:{status})")
+    _tell_unnamed(report)
+    _tell_reread(report)
+    tell_exclusions(report.excluded)
     tell_suspects(len(report.suspects))
+
+
+def _tell_unnamed(report: IngestReport) -> None:
+    """Say how many new files name no checkpoint, with examples and the next command."""
+    if not report.unnamed:
+        return
+    name = "names" if report.unnamed == 1 else "name"
+    tell(f"{counted(report.unnamed, 'file')} {name} no epoch and no step:")
+    for path in report.unnamed_examples:
+        tell(f"  {path}")
+    command = shlex.join(["thresher", "names", *map(_from_here, report.given)])
+    tell(f"`{command}` shows what is read from names, and suggests patterns for catalog.toml")
+
+
+def _from_here(path: str) -> str:
+    """Return an absolute path relative to the current folder, if it is inside of it."""
+    here = os.path.join(os.getcwd(), "")
+    return path.removeprefix(here) if path.startswith(here) else path
+
+
+def _tell_reread(report: IngestReport) -> None:
+    """Say what names that were read again changed, for each shape of path."""
+    for shape in report.reread:
+        changes = ", ".join(
+            f"{key} {'none' if old is None else old} → {'none' if new is None else new}"
+            for key, (old, new) in shape.changes.items()
+        )
+        example = " (the first)" if shape.files > 1 else ""
+        tell(f"read again: {counted(shape.files, 'file')} {shape.shape}: {changes}{example}")
+
+
+def tell_exclusions(excluded: Sequence[Exclusion]) -> None:
+    """Say what each pattern of --exclude left out."""
+    for each in excluded:
+        parts = [
+            counted(number, noun)
+            for number, noun in ((each.folders, "folder"), (each.files, "file"))
+            if number
+        ]
+        tell(f"excluded by {shlex.quote(each.pattern)}: {' and '.join(parts) or 'nothing'}")
+
+
+def tell_some(word: str, sentences: Sequence[str]) -> None:
+    """Print the first of many notes or problems, and the number of further ones."""
+    for sentence in sentences[:MOST_NOTES]:
+        say(f"{word}: {sentence}")
+    if len(sentences) > MOST_NOTES:
+        say(f"… and {counted(len(sentences) - MOST_NOTES, f'more {word}')}; --json shows all")
 
 
 def tell_scoring(report: ScoreReport) -> None:
@@ -81,8 +138,7 @@ def tell_without_file(recordings: Sequence[int]) -> None:
 
 def tell_troubles(report: IngestReport) -> None:
     """Report warnings, and the files and folders that an ingest could not use."""
-    for warning in report.warnings:
-        say(f"note: {warning}")
+    tell_some("note", report.warnings)
     if report.failures:
         say(f"{counted(len(report.failures), 'problem')}:")
         for failure in report.failures:

@@ -16,6 +16,7 @@ from thresher.interfaces.cli.app import ADD, DONE_IN_PART, app, open_catalog
 from thresher.interfaces.cli.ingest_options import (
     Attributes,
     Epoch,
+    Exclude,
     Jobs,
     Run,
     Step,
@@ -43,6 +44,7 @@ def watch(
     epoch: Epoch = None,
     step: Step = None,
     attributes: Attributes = None,
+    exclude: Exclude = None,
     jobs: Jobs = None,
 ) -> None:
     """Ingest new files while a training run writes them, until Ctrl-C; no file is ever marked missing."""
@@ -58,6 +60,7 @@ def watch(
             step=step,
             attributes=assignments(attributes or [], "--set"),
             executor=with_jobs(catalog.settings.ingest.executor, jobs),
+            exclude=tuple(exclude or ()),
         )
         report = watch_folders(
             catalog, folders, WatchOptions(every, quiet, once, options), wait=_wait, tell=_tell_event

@@ -1,0 +1,118 @@
+"""Preview what an ingest would read from names and sidecars, for each shape of path, without an ingest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from thresher.catalog.name_patterns import PATTERNS, Pattern
+from thresher.catalog.name_shapes import shape_of
+from thresher.catalog.name_suggestions import Suggestion, suggest
+from thresher.catalog.paths import display_text
+from thresher.catalog.provenance import infer, run_of_folder
+from thresher.catalog.sidecars import read_sidecar
+from thresher.curation.ingest.exclude import Exclusion
+from thresher.curation.ingest.reading import warnings_of
+from thresher.curation.ingest.scan import FoundFile, Problem, scan
+
+
+@dataclass(frozen=True)
+class NameShape:
+    """Files whose paths have the same shape and are read in the same way.
+
+    `pattern` names the pattern that matched, if one did. `reads` maps run, epoch, step and attributes to their
+    values in the `example`, and `sources` to where they come from: name, folder or sidecar. `is_named` says whether
+    an epoch or a step is known; if not, `suggestion` may be a pattern to add to `catalog.toml`.
+    """
+
+    shape: str
+    files: int
+    example: str
+    pattern: str | None
+    reads: Mapping[str, str]
+    sources: Mapping[str, str]
+    is_named: bool
+    suggestion: Suggestion | None
+
+
+@dataclass(frozen=True)
+class NamesPreview:
+    """What an ingest would read: the shapes, the most frequent first, and what it would leave out or warn about.
+
+    `unnamed` counts the files of which neither an epoch nor a step is known.
+    """
+
+    files: int
+    unnamed: int
+    ignored: int
+    shapes: tuple[NameShape, ...]
+    excluded: tuple[Exclusion, ...]
+    warnings: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def preview_names(
+    paths: Sequence[str | bytes | os.PathLike[str]],
+    patterns: Sequence[Pattern] = (),
+    exclude: Sequence[str] = (),
+) -> NamesPreview:
+    """Read the names and sidecars of the audio files at and below `paths`; no audio file is opened.
+
+    `patterns` are those of the user, which are tried before the built-in ones. Raises NotFoundError for a path that
+    does not exist, UsageError for an invalid exclusion.
+    """
+    found = scan(paths, exclude)
+    every = (*patterns, *PATTERNS)
+    shapes: dict[tuple[object, ...], NameShape] = {}
+    warnings: list[str] = []
+    for file in found.files:
+        shape, notes = _read(file, every)
+        warnings += notes
+        key = (shape.shape, shape.pattern, tuple(shape.sources.items()))
+        known = shapes.get(key)
+        if known is None:
+            shapes[key] = (
+                shape if shape.is_named else replace(shape, suggestion=suggest(file.path, file.root))
+            )
+        else:
+            shapes[key] = replace(known, files=known.files + 1)
+    ordered = sorted(shapes.values(), key=lambda shape: (-shape.files, shape.shape))
+    return NamesPreview(
+        files=len(found.files),
+        unnamed=sum(shape.files for shape in ordered if not shape.is_named),
+        ignored=found.ignored,
+        shapes=tuple(ordered),
+        excluded=found.excluded,
+        warnings=tuple(warnings),
+        problems=tuple(map(_problem_text, found.problems)),
+    )
+
+
+def _read(file: FoundFile, patterns: Sequence[Pattern]) -> tuple[NameShape, tuple[str, ...]]:
+    sidecar, warning = read_sidecar(file.path)
+    by_name = infer(file.path, patterns=patterns).provenance.values()
+    inference = infer(file.path, patterns=patterns, sidecar=sidecar)
+    named = inference.provenance
+    # an epoch or step that is not a number is kept as an attribute; the warning about it is enough here
+    invalid = {key for key in ("epoch", "step") if getattr(named, key) is None}
+    reads = {key: value for key, value in named.values().items() if key not in invalid}
+    sources = {key: "name" if key in by_name else "sidecar" for key in reads}
+    run = run_of_folder(file.path, file.root, patterns=patterns)
+    if "run" not in reads and run is not None:
+        reads, sources = {"run": run, **reads}, {"run": "folder", **sources}
+    shape = NameShape(
+        shape=shape_of(file.path, file.root),
+        files=1,
+        example=display_text(file.path),
+        pattern=inference.pattern,
+        reads=reads,
+        sources=sources,
+        is_named=len(invalid) < 2,
+        suggestion=None,
+    )
+    return shape, warnings_of(file.path, inference, warning)
+
+
+def _problem_text(problem: Problem) -> str:
+    return f"{display_text(problem.path)}: {problem.reason}"

@@ -1,0 +1,107 @@
+"""What a scan leaves out by patterns, with the rules of .gitignore."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from thresher.catalog.catalog import Catalog
+from thresher.curation.clips.listing import list_clips
+from thresher.curation.ingest.exclude import Exclude, Exclusion
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions, check_options
+from thresher.curation.ingest.scan import scan
+from thresher.errors import UsageError
+
+PATHS = [
+    "a.wav",
+    "a_16k.wav",
+    "run7/a.wav",
+    "run7/demos/a.wav",
+    "run7/demos/deep/b.wav",
+    "run8/demos/a.wav",
+    "Ünï/[x].wav",
+]
+
+
+def left(*patterns: str) -> list[str]:
+    """The paths of PATHS that a scan keeps, which never looks into a folder that is left out."""
+    leave_out = Exclude(patterns)
+    kept = []
+    for path in PATHS:
+        parts = path.split("/")
+        folders = ["/".join(parts[:end]) for end in range(1, len(parts))]
+        if any(leave_out.leaves_out(folder, is_folder=True) for folder in folders):
+            continue
+        if not leave_out.leaves_out(path, is_folder=False):
+            kept.append(path)
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("patterns", "excluded"),
+    [
+        (["*_16k.wav"], {"a_16k.wav"}),
+        (["a.wav"], {"a.wav", "run7/a.wav", "run7/demos/a.wav", "run8/demos/a.wav"}),
+        (["/a.wav"], {"a.wav"}),
+        (["./a.wav"], {"a.wav"}),
+        (["demos"], {"run7/demos/a.wav", "run7/demos/deep/b.wav", "run8/demos/a.wav"}),
+        (["demos/"], {"run7/demos/a.wav", "run7/demos/deep/b.wav", "run8/demos/a.wav"}),
+        (["a.wav/"], set()),
+        (["run7/demos"], {"run7/demos/a.wav", "run7/demos/deep/b.wav"}),
+        (["run7/*"], {"run7/a.wav", "run7/demos/a.wav", "run7/demos/deep/b.wav"}),
+        (["run7/**"], {"run7/a.wav", "run7/demos/a.wav", "run7/demos/deep/b.wav"}),
+        (["**/deep"], {"run7/demos/deep/b.wav"}),
+        (["run7/**/b.wav"], {"run7/demos/deep/b.wav"}),
+        (["run?/a.wav"], {"run7/a.wav"}),
+        (["run[!7]"], {"run8/demos/a.wav"}),
+        (["run[7-8]/a.wav"], {"run7/a.wav"}),
+        (["A.wav"], set()),
+        ([r"\[x\].wav"], {"Ünï/[x].wav"}),
+        (["U\u0308n*"], {"Ünï/[x].wav"}),  # a decomposed name, as macOS stores it
+        (["*", "!a_16k.wav"], set(PATHS) - {"a_16k.wav"}),
+        (["*.wav", "!a.wav"], {"a_16k.wav", "run7/demos/deep/b.wav", "Ünï/[x].wav"}),
+        (["demos", "!demos/a.wav"], {"run7/demos/a.wav", "run7/demos/deep/b.wav", "run8/demos/a.wav"}),
+    ],
+)
+def test_patterns(patterns: list[str], excluded: set[str]) -> None:
+    assert set(PATHS) - set(left(*patterns)) == excluded
+
+
+@pytest.mark.parametrize("pattern", ["", "/", "!", "a//b", "[z-a]"])
+def test_patterns_that_fit_nothing_are_refused(pattern: str) -> None:
+    with pytest.raises(UsageError, match="--exclude"):
+        check_options(IngestOptions(exclude=(pattern,)))
+
+
+def test_a_scan_counts_what_each_pattern_left_out(tmp_path: Path) -> None:
+    for path in ("kept.wav", "a_draft.wav", "sub/b_draft.wav", "demos/c.wav", "demos/d.wav", "e_draft.txt"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    found = scan([tmp_path], ["*_draft.*", "demos/", "nothing"])
+    assert [os.path.basename(file.path) for file in found.files] == [b"kept.wav"]
+    assert found.excluded == (
+        Exclusion("*_draft.*", 2, 0),
+        Exclusion("demos/", 0, 1),
+        Exclusion("nothing", 0, 0),
+    )
+    assert scan([tmp_path / "a_draft.wav"], ["*_draft.*"]).files == ()
+
+
+def test_an_ingest_reports_exclusions_and_leaves_known_files_as_they_are(
+    catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions
+) -> None:
+    write_clip(tmp_path / "runs" / "kept_epoch_1.wav", 1, 0.5)
+    write_clip(tmp_path / "runs" / "demos" / "known_epoch_1.wav", 2, 0.5)
+    ingest(catalog, [tmp_path / "runs"], serial)
+    write_clip(tmp_path / "runs" / "demos" / "new_epoch_1.wav", 3, 0.5)
+    options = replace(serial, exclude=("demos",))
+    for each in (replace(options, dry_run=True), options):
+        report = ingest(catalog, [tmp_path / "runs"], each)
+        assert (report.added, report.missing, report.unchanged) == (0, 0, 1)
+        assert report.excluded == (Exclusion("demos", 0, 1),)
+    assert len(list_clips(catalog, "missing:no")) == 2

@@ -1,0 +1,127 @@
+"""The preview of names: shapes, what they read, and what an ingest says about names."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.provenance import compile_pattern
+from thresher.curation.clips.decisions import modify
+from thresher.curation.clips.detail import show_clip
+from thresher.curation.clips.listing import list_clips
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.names import preview_names
+from thresher.curation.ingest.options import IngestOptions
+
+OWN = compile_pattern("own", r"night_ep(?P<epoch>\d+)_z(?P<seed>\d+)")
+
+
+def touch(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def test_shapes_with_what_is_read_and_by_which_pattern(tmp_path: Path) -> None:
+    names = ("run7/step_2k.wav", "run7/step_4k.wav", "run8/step_2k.wav", "run8/night_ep3_z7.wav", "top.wav")
+    runs = touch(tmp_path / "runs", *names)
+    (runs / "top.json").write_text(json.dumps({"epoch": 5, "step": "final"}))
+    preview = preview_names([runs])
+    step, own, top = preview.shapes
+    assert (preview.files, preview.unnamed) == (5, 1)
+    assert (step.shape, step.files, step.pattern) == ("runs/run#/step_#k.wav", 3, "step")
+    assert step.reads == {"run": "run7", "step": "2000"}
+    assert step.sources == {"run": "folder", "step": "name"}
+    assert (own.pattern, own.is_named, own.reads) == (None, False, {"run": "run8"})
+    assert own.suggestion is not None
+    assert own.suggestion.reads == {"run": "night", "epoch": "3", "z": "7"}
+    assert (top.reads, top.sources["epoch"]) == ({"run": "runs", "epoch": "5"}, "sidecar")
+    (warning,) = preview.warnings
+    assert warning.startswith(f'{runs / "top.wav"}: step "final" in the sidecar is not a whole number')
+    named = preview_names([runs], [OWN]).shapes[1]
+    assert (named.pattern, named.reads) == ("own", {"run": "run8", "epoch": "3", "seed": "7"})
+
+
+def test_a_preview_reads_what_an_ingest_reads(
+    catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions
+) -> None:
+    names = ("a/checkpoint-5000/x.wav", "b/iter100k_3.wav", "checkpoint-7/y.wav", "z.wav")
+    for seed, name in enumerate(names):
+        write_clip(tmp_path / "runs" / name, seed, 0.5)
+    (tmp_path / "runs" / "z.json").write_text(json.dumps({"run": "beside", "step": "120k"}))
+    ingest(catalog, [tmp_path / "runs"], serial)
+    shown = [show_clip(catalog, str(row.id)).locations[0] for row in list_clips(catalog, "path+")]
+    stored = {
+        place.path: {
+            **{
+                key: str(value)
+                for key in ("run", "epoch", "step")
+                if (value := getattr(place, key)) is not None
+            },
+            **place.attributes,
+        }
+        for place in shown
+    }
+    preview = preview_names([tmp_path / "runs"])
+    assert {shape.example.removeprefix(f"{tmp_path}/"): shape.reads for shape in preview.shapes} == stored
+    assert [place.run for place in shown] == ["a", "b", "runs", "beside"]
+
+
+def test_an_ingest_says_which_new_files_name_no_checkpoint(
+    catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions
+) -> None:
+    for seed in range(4):
+        write_clip(tmp_path / "runs" / f"x{seed}.wav", seed, 0.5)
+    write_clip(tmp_path / "runs" / "step_5.wav", 9, 0.5)
+    for options in (replace(serial, dry_run=True), serial):
+        report = ingest(catalog, [tmp_path / "runs"], options)
+        assert report.unnamed == 4
+        assert [Path(path).name for path in report.unnamed_examples] == ["x0.wav", "x1.wav", "x2.wav"]
+        assert report.given == (str(tmp_path / "runs"),)
+    assert ingest(catalog, [tmp_path / "runs"], serial).unnamed == 0
+    write_clip(tmp_path / "more" / "y.wav", 10, 0.5)
+    assert ingest(catalog, [tmp_path / "more"], replace(serial, epoch=3)).unnamed == 0
+    write_clip(tmp_path / "more" / "z.wav", 11, 0.5)
+    assert ingest(catalog, [tmp_path / "more"], replace(serial, role="reference")).unnamed == 0
+
+
+def test_reading_again_shows_old_and_new_values_and_keeps_corrections(
+    catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions
+) -> None:
+    runs = tmp_path / "runs"
+    for seed, name in enumerate(("night_ep3_z7.wav", "night_ep4_z8.wav", "run7/a.wav", "run7/b.wav")):
+        write_clip(runs / name, seed, 0.5)
+    ingest(
+        catalog, [runs / "run7"], replace(serial, run="runs")
+    )  # as a version without sub-folders stored it
+    ingest(catalog, [runs], serial)
+    modify(catalog, "path::b.wav", {"run": "mine"})
+    catalog.settings = replace(catalog.settings, provenance=(OWN,))
+    for options in (replace(serial, reread=True, dry_run=True), replace(serial, reread=True)):
+        report = ingest(catalog, [runs], options)
+        assert report.corrected == 4
+        assert [(each.shape, each.files, dict(each.changes)) for each in report.reread] == [
+            ("runs/run#/a.wav", 1, {"run": ("runs", "run7")}),
+            ("runs/run#/b.wav", 1, {"run": ("runs", "run7")}),
+            ("runs/night_ep#_z#.wav", 2, {"epoch": (None, "3"), "seed": (None, "7")}),
+        ]
+    assert ingest(catalog, [runs], replace(serial, reread=True)).reread == ()
+    assert [(row.run, row.epoch) for row in list_clips(catalog, "path+")] == [
+        ("runs", 3),
+        ("runs", 4),
+        ("run7", None),
+        ("mine", None),
+    ]
+
+
+def test_reading_again_from_a_higher_folder_keeps_the_run(
+    catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions
+) -> None:
+    write_clip(tmp_path / "all" / "runs" / "run7" / "a.wav", 1, 0.5)
+    ingest(catalog, [tmp_path / "all" / "runs"], serial)
+    ingest(catalog, [tmp_path], replace(serial, reread=True))
+    assert list_clips(catalog)[0].run == "run7"
