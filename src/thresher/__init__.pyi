@@ -2,6 +2,8 @@
 
 from .catalog.catalog import Catalog as Catalog
 from .catalog.decisions import Decision as Decision
+from .catalog.name_patterns import Pattern as Pattern
+from .catalog.name_suggestions import Suggestion as Suggestion
 from .curation.checkpoints.comparison import Comparison as Comparison
 from .curation.checkpoints.comparison import compare_checkpoints as compare_checkpoints
 from .curation.checkpoints.summary import CheckpointRow as CheckpointRow
@@ -52,6 +54,7 @@ from .curation.ingest.batches import batches as batches
 from .curation.ingest.forget import ForgetReport as ForgetReport
 from .curation.ingest.forget import forget as forget
 from .curation.ingest.ingest import ingest as ingest
+from .curation.ingest.names import NameShape as NameShape
 from .curation.ingest.names import NamesPreview as NamesPreview
 from .curation.ingest.names import preview_names as preview_names
 from .curation.ingest.options import IngestOptions as IngestOptions
