@@ -128,13 +128,15 @@ def test_a_full_disk_is_reported_in_one_sentence_and_rolls_back(catalog: Catalog
 
 # -- migrations --------------------------------------------------------------------------------------------
 
+HEAD = schema.HEAD
+
 NEXT = '''"""A revision of the future: rebuilds a parent whose children cascade."""
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "9001"
-down_revision = "0005"
+down_revision = "{head}"
 
 
 def upgrade() -> None:
@@ -151,7 +153,7 @@ def future(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of the migrations and one more revision, which the program uses instead of its own."""
     folder = tmp_path / "migrations"
     shutil.copytree(ROOT / "migrations", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "9001_future.py").write_text(NEXT.format(then="pass"))
+    (folder / "versions" / "9001_future.py").write_text(NEXT.format(head=HEAD, then="pass"))
     monkeypatch.setattr(database, "migrations_folder", lambda: folder)
     monkeypatch.setattr(schema, "HEAD", "9001")
     return folder
@@ -285,7 +287,7 @@ def test_an_older_catalog_is_upgraded_after_a_backup(tmp_path: Path) -> None:
 def test_a_failing_upgrade_leaves_the_old_catalog(tmp_path: Path, future: Path) -> None:
     revision = future / "versions" / "9001_future.py"
     good = revision.read_text()
-    revision.write_text(NEXT.format(then="raise RuntimeError('power cut')"))
+    revision.write_text(NEXT.format(head=HEAD, then="raise RuntimeError('power cut')"))
     file = golden(GOLDEN[0], tmp_path / "old")
     with pytest.raises(RuntimeError, match="power cut"):
         Catalog.open(file)
@@ -302,7 +304,9 @@ def test_a_failing_upgrade_leaves_the_old_catalog(tmp_path: Path, future: Path) 
 def test_a_kill_during_an_upgrade_leaves_a_catalog_that_can_be_upgraded(tmp_path: Path, future: Path) -> None:
     revision = future / "versions" / "9001_future.py"
     good = revision.read_text()
-    revision.write_text(NEXT.format(then="import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
+    revision.write_text(
+        NEXT.format(head=HEAD, then="import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    )
     file = golden(GOLDEN[0], tmp_path / "old")
     before = rows(file.parent / "catalog.db")
     code = (

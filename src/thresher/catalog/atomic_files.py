@@ -1,32 +1,51 @@
 """Atomic files: written under a partial name in the same folder, synced to the disk, then renamed.
 
-A process that is killed leaves either the old file or the new one. The next write removes its partial file.
+All outputs are written and removed here, and each function asks a guard first: no file that the catalog knows is
+ever replaced or removed. A process that is killed leaves either the old file or the new one. The next write removes
+its partial file. A target that already has the new content is left as it is.
 """
 
 from __future__ import annotations
 
+import filecmp
+import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from thresher.catalog.output_guard import OutputGuard
 from thresher.errors import CatalogError
 
 _LONGEST_PREFIX = (
     230  # bytes of the target's name that its partial file's name repeats; a name may have 255 bytes
 )
 
+_PARTIAL_NAME = re.compile(r"(.+\.)([0-9]+)(?:-[0-9]+)?\.part", re.DOTALL)
+
+_numbers = itertools.count(1)
+_open_here: set[str] = set()
+"""The names of the partial files that this process writes now: threads can write to one target at once."""
+
+Recheck = Callable[[], object]
+"""Called before a file with other content is replaced; raises if the command may not replace it."""
+
+
+def always_replace() -> None:
+    """A recheck for commands that may replace whatever the guard allows."""
+
 
 @contextmanager
-def whole_file(target: Path) -> Iterator[Path]:
+def whole_file(target: Path, guard: OutputGuard, recheck: Recheck) -> Iterator[Path]:
     """Yield the path of a partial file, which replaces `target` at the end of the block and is removed on an error.
 
-    Raises CatalogError if the system can't write.
+    Raises UsageError if the guard or `recheck` refuses, and CatalogError if the system can't write.
     """
-    sweep(target.parent, [target])
+    sweep(target.parent, [target], guard)
     try:
-        with partial_file(target) as partial:
+        with partial_file(target, guard, recheck) as partial:
             yield partial
     except OSError as error:
         raise CatalogError(
@@ -36,44 +55,70 @@ def whole_file(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def partial_file(target: Path) -> Iterator[Path]:
-    """Do the same as `whole_file`, but sweep and sync nothing, and raise the errors of the system."""
-    partial = target.with_name(f"{_partial_prefix(target)}{os.getpid()}.part")
+def partial_file(target: Path, guard: OutputGuard, recheck: Recheck) -> Iterator[Path]:
+    """Do the same as `whole_file`, but sweep and sync nothing, and raise the errors of the system.
+
+    The target is checked before the block and again right before it is replaced: another program may have written
+    it, or an ingest may have added it, meanwhile.
+    """
+    guard.check(target)
+    partial = target.with_name(f"{_partial_prefix(target)}{os.getpid()}-{next(_numbers)}.part")
+    remove(partial, guard)
+    _open_here.add(partial.name)
     try:
         yield partial
+        if os.path.lexists(target):
+            guard.check(target)
+            if _is_same_file(partial, target):
+                return
+            recheck()
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
+        _open_here.discard(partial.name)
 
 
-def write_text(target: Path, text: str) -> None:
+def write_text(target: Path, text: str, guard: OutputGuard, recheck: Recheck) -> None:
     """Write a text file in UTF-8, atomically."""
-    with whole_file(target) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    write_bytes(target, text.encode("utf-8"), guard, recheck)
 
 
-def write_bytes(target: Path, content: bytes) -> None:
+def write_bytes(target: Path, content: bytes, guard: OutputGuard, recheck: Recheck) -> None:
     """Write a file atomically."""
-    with whole_file(target) as partial, open(partial, "wb") as file:
+    with whole_file(target, guard, recheck) as partial, open(partial, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
 
 
+def remove(path: Path, guard: OutputGuard) -> None:
+    """Remove a file, if it exists. Raises UsageError if the guard refuses."""
+    guard.check(path)
+    path.unlink(missing_ok=True)
+
+
+def _is_same_file(partial: Path, target: Path) -> bool:
+    """Whether the target is a regular file with the content of the partial file."""
+    try:
+        return stat.S_ISREG(os.lstat(target).st_mode) and filecmp.cmp(partial, target, shallow=False)
+    except OSError:
+        return False
+
+
 def _partial_prefix(target: Path) -> str:
-    """Return the start of the names of partial files of `target`; the process id follows and makes them unique."""
+    """Return the start of the names of partial files of `target`; a process id and a number make them unique."""
     return f"{os.fsdecode(os.fsencode(target.name)[:_LONGEST_PREFIX])}."
 
 
-def sweep(folder: Path, targets: Iterable[Path]) -> None:
-    """Remove partial files of these targets that killed processes left in a folder."""
+def sweep(folder: Path, targets: Iterable[Path], guard: OutputGuard) -> None:
+    """Remove partial files of these targets that killed processes left in a folder, but no file of the catalog."""
     prefixes = {_partial_prefix(target) for target in targets}
     for name in os.listdir(folder):
-        match = re.fullmatch(r"(.+\.)([0-9]+)\.part", name, re.DOTALL)
-        if match and match[1] in prefixes and not _is_running(int(match[2])):
-            Path(folder, name).unlink(missing_ok=True)
+        match = _PARTIAL_NAME.fullmatch(name)
+        if match and match[1] in prefixes and name not in _open_here and not _is_running(int(match[2])):
+            file = Path(folder, name)
+            if guard.refusal(file) is None:
+                file.unlink(missing_ok=True)
 
 
 def _is_running(process: int) -> bool:

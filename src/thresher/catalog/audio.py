@@ -60,6 +60,15 @@ def library_version() -> str:
     return str(soundfile.__libsndfile_version__)
 
 
+def read_comment(path: bytes | str) -> str:
+    """Return the comment in an audio file's tags, "" if it has none or can't be read."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            return str(file.comment or "")
+    except (soundfile.LibsndfileError, OSError):
+        return ""
+
+
 class AudioReader:
     """An audio file, open for reading; a context manager.
 

@@ -145,10 +145,3 @@ def vacated_locations(catalog: Catalog, seen: Mapping[bytes, str]) -> frozenset[
         if any(may_have_moved(row.status, row.path, path) for path in new_paths.get(row.sha256, ()))
         and has_left(row)
     )
-
-
-def is_present(catalog: Catalog, path: str | os.PathLike[str]) -> bool:
-    """Return whether a file is in the catalog and not marked missing."""
-    here = (location.c.path == catalog.stored(path).path) & location.c.missing_since.is_(None)
-    with catalog.reading() as connection:
-        return connection.scalar(select(location.c.id).where(here).limit(1)) is not None

@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0005"
+HEAD = "0006"
 """The revision of the schema that this program reads and writes: the newest one in migrations/."""
 
 STATUSES = ("ok", "silent", "too_short", "unreadable", "truncated", "empty", "non_finite")
@@ -34,6 +34,7 @@ FAILED_STATUSES = ("unreadable", "truncated", "empty", "non_finite")
 ROLES = ("generated", "reference")
 CLIP_KINDS = ("whole", "part", "marked")
 VERDICTS = ("keep", "drop", "gone")
+OUTPUT_KINDS = ("rendering", "stem", "clip")
 
 metadata = MetaData(
     naming_convention={
@@ -364,6 +365,17 @@ rendering_clip = Table(
     Column("output_frames", Integer, nullable=False),
     Column("transition", Float),  # score with the previous clip; NULL without one
     Column("crossfade_frames", Integer, nullable=False, server_default="0"),  # overlap with the previous clip
+)
+
+output = Table(  # an audio file that thresher wrote, so that no ingest takes it for a clip
+    "output",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sha256", Text, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("song_id", ForeignKey("song.id")),  # NULL: an exported clip
+    _one_of("kind", OUTPUT_KINDS),
+    sqlite_autoincrement=True,
 )
 
 decision = Table(

@@ -12,6 +12,7 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -221,10 +222,34 @@ def _process_context(preload: Sequence[str]) -> BaseContext:
 
 
 def _begin_worker() -> None:
-    """Ignore Ctrl-C, which the parent handles, and discard what decoders write to stderr."""
+    """Ignore Ctrl-C, which the parent handles, end with the parent, and discard what decoders write.
+
+    A worker holds none of the parent's streams: whoever reads the parent's output sees its end.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    _end_with_parent()
+    with open(os.devnull, "r+b", buffering=0) as null:
+        for descriptor in (0, 1, 2):
+            os.dup2(null.fileno(), descriptor)
     _keep_freed_memory()
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as its parent has ended, in whatever way, even during a task.
+
+    The server that forked it ends when its last worker has ended.
+    """
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
 def _keep_freed_memory() -> None:

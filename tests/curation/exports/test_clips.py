@@ -475,7 +475,7 @@ def test_an_export_into_the_folder_of_the_clips_leaves_them_unchanged(
         report = export_clips(catalog, ["epoch:1"], clips / "a", form=form, overwrite=overwrite)
         assert counts(report) == (0, 3, 0, 0, 0, 0)
     cut(catalog, 1, 10, 200)
-    with pytest.raises(UsageError, match="the target is a clip of the catalog, which is never replaced"):
+    with pytest.raises(UsageError, match="the target is clip 1 of the catalog, which is never replaced"):
         export_clips(catalog, ["1"], clips / "a", form="trimmed", overwrite=overwrite)
     assert dump(clips) == before
 

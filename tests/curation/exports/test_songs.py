@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 import rpp
 import soundfile
+from sqlalchemy import delete, select
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import output
+from thresher.curation.exports.clips import export_clips
 from thresher.curation.exports.formats.registry import FORMATS
 from thresher.curation.exports.formats.timeline import Timeline
 from thresher.curation.exports.songs import export_song, export_stems
@@ -110,7 +113,7 @@ def test_an_unchanged_song_is_exported_as_its_last_rendering(catalog: Catalog, t
 
 def test_an_existing_file_is_not_replaced(catalog: Catalog, tmp_path: Path) -> None:
     (tmp_path / "song.rpp").write_text("edited in REAPER")
-    with pytest.raises(UsageError, match="exists; give another file, or --overwrite"):
+    with pytest.raises(UsageError, match="exists with other contents; give another name, or --overwrite"):
         export_song(catalog, "Bone / Marrow", tmp_path / "song.rpp")
     assert (tmp_path / "song.rpp").read_text() == "edited in REAPER"
     export_song(catalog, "Bone / Marrow", tmp_path / "song.rpp", overwrite=True)
@@ -213,3 +216,94 @@ def test_a_cue_sheet_reports_whether_its_audio_file_is_that_of_the_rendering(
     render(catalog, "Bone / Marrow", tmp_path / "bone.wav")
     assert export_song(catalog, "Bone / Marrow", tmp_path / "new.cue").has_audio
     assert export_song(catalog, "Bone / Marrow", tmp_path / "old.cue", rendering=1).has_audio is False
+
+
+def test_stems_never_replace_or_remove_clips(catalog: Catalog, serial: IngestOptions, tmp_path: Path) -> None:
+    """Catalogued clips in the folder: one where a stem would go, one named like an old stem."""
+    folder = tmp_path / "stems"
+    names = export_stems(catalog, "Bone / Marrow", folder).stems
+    for stem in folder.iterdir():
+        stem.unlink()
+    clips = {
+        folder / names[0]: tmp_path / "clips/run_epoch_0_0.wav",
+        folder / "009 run e9 x #9.wav": tmp_path / "clips/run_epoch_1_0.wav",
+    }
+    for path, source in clips.items():
+        path.write_bytes(source.read_bytes() + b"another file")
+    ingest(catalog, [folder], serial)
+    before = {path: path.read_bytes() for path in clips}
+    with pytest.raises(UsageError, match="is clip 4 of the catalog, which is never replaced"):
+        export_stems(catalog, "Bone / Marrow", folder, overwrite=True)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    (folder / names[0]).rename(tmp_path / "moved.wav")
+    ingest(catalog, [tmp_path / "moved.wav"], serial)
+    report = export_stems(catalog, "Bone / Marrow", folder, overwrite=True)
+    assert report.kept == ("009 run e9 x #9.wav",)
+    assert (folder / report.kept[0]).read_bytes() == before[folder / report.kept[0]]
+
+
+def test_old_stems_are_removed_by_content_or_tags_and_other_files_of_that_name_stay(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    folder = tmp_path / "stems"
+    names = export_stems(catalog, "Bone / Marrow", folder).stems
+    (folder / names[2]).rename(folder / "008 run e8 renamed #8.wav")
+    (folder / "009 mine #9.wav").write_bytes(b"mine")
+    save_song(catalog, "Bone / Marrow", ["epoch:1"])
+    with catalog.writing() as connection:
+        connection.execute(delete(output))  # an older program noted none
+    report = export_stems(catalog, "Bone / Marrow", folder, overwrite=True)
+    assert sorted(os.listdir(folder)) == sorted([*report.stems, "009 mine #9.wav"])
+    assert report.kept == ("009 mine #9.wav",)
+
+
+def test_interrupted_stems_are_completed_without_overwrite(catalog: Catalog, tmp_path: Path) -> None:
+    folder = tmp_path / "stems"
+
+    def interrupt(*_progress: object) -> None:
+        if len(list(folder.glob("*.wav"))) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export_stems(catalog, "Bone / Marrow", folder, progress=interrupt)
+    assert len(os.listdir(folder)) == 2
+    (folder / "003 x.wav.99999999.part").touch()
+    (folder / ".DS_Store").touch()
+    report = export_stems(catalog, "Bone / Marrow", folder)
+    whole = export_stems(catalog, "Bone / Marrow", tmp_path / "whole")
+    for name in report.stems:
+        assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert report.stems == whole.stems
+    assert export_stems(catalog, "Bone / Marrow", folder).stems == report.stems  # done already
+    (folder / report.stems[1]).write_bytes(b"edited")
+    with pytest.raises(UsageError, match="exists with other contents"):
+        export_stems(catalog, "Bone / Marrow", folder)
+    assert (folder / report.stems[1]).read_bytes() == b"edited"
+
+
+def test_stems_and_renderings_in_an_ingested_folder_are_reported_and_not_added(
+    catalog: Catalog, serial: IngestOptions, tmp_path: Path
+) -> None:
+    export_stems(catalog, "Bone / Marrow", tmp_path / "clips/stems")
+    export_clips(catalog, ["1", ",", "3"], tmp_path / "clips/cut", form="trimmed")
+    render(catalog, "Bone / Marrow", tmp_path / "clips/song.wav")
+    report = ingest(catalog, [tmp_path / "clips"], serial)
+    assert (report.added, report.copies, report.exports, report.renderings) == (0, 0, 5, 1)
+    again = tmp_path / "clips/renamed.wav"
+    next((tmp_path / "clips/stems").iterdir()).rename(again)
+    assert ingest(catalog, [again], serial).exports == 1
+
+
+def test_an_exported_clip_with_the_content_of_a_recording_stays_a_clip(
+    catalog: Catalog, serial: IngestOptions, tmp_path: Path
+) -> None:
+    """As an older catalog has it, which ingested its own exports."""
+    export_clips(catalog, ["1"], tmp_path / "cut", form="trimmed")
+    with catalog.writing() as connection:
+        noted = connection.execute(select(output)).all()
+        connection.execute(delete(output))
+    assert [row.kind for row in noted] == ["clip"]
+    assert ingest(catalog, [tmp_path / "cut"], serial).added == 1
+    export_clips(catalog, ["1"], tmp_path / "cut2", form="trimmed")
+    report = ingest(catalog, [tmp_path / "cut2"], serial)
+    assert (report.copies, report.exports) == (1, 0)

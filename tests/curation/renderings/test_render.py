@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from tests.support import RATE, WriteClip
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.files import sha256_file
-from thresher.catalog.schema import rendering, rendering_clip
+from thresher.catalog.schema import output, rendering, rendering_clip
 from thresher.curation.clips import decisions as judging
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
@@ -160,7 +160,7 @@ def test_another_file_or_a_clip_is_not_overwritten(
     precious.write_bytes(b"mine")
     with pytest.raises(UsageError, match="--overwrite"):
         render(catalog, "S", precious)
-    with pytest.raises(UsageError, match="clip of the catalog"):
+    with pytest.raises(UsageError, match="is clip 2 of the catalog, which is never replaced"):
         render(catalog, "S", clip_folder / "run_epoch_11_0.wav", overwrite=True)
     assert precious.read_bytes() == b"mine"
     render(catalog, "S", precious, overwrite=True)
@@ -292,3 +292,73 @@ def test_a_rendering_can_be_written_to_several_files(catalog: Catalog, tmp_path:
     save_song(catalog, "T", ["epoch:10..12"])
     with pytest.raises(UsageError, match='not a rendering of "T"'):
         render(catalog, "T", tmp_path / "b.ogg")
+
+
+class StoppedError(Exception):
+    """Stops a render between two of its steps."""
+
+
+@pytest.mark.parametrize("step", ["_store", "note_output"])
+def test_a_render_that_was_stopped_between_writing_and_storing_is_completed_by_the_same_command(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    save_song(catalog, "S", ["epoch:10..13"])
+    target = tmp_path / "clips/s.wav"
+
+    def stop(*_arguments: object, **_options: object) -> None:
+        raise StoppedError
+
+    with monkeypatch.context() as patch, pytest.raises(StoppedError):
+        patch.setattr(f"thresher.curation.renderings.render.{step}", stop)
+        render(catalog, "S", target)
+    assert target.exists() is (step == "_store")
+    assert ingest(catalog, [tmp_path / "clips"], SERIAL).added == 0
+    report = render(catalog, "S", target)
+    assert (report.number, report.is_new) == (1, True)
+    assert sorted(os.listdir(tmp_path / "clips")).count("s.wav") == 1
+
+
+def test_an_unstored_file_of_this_plan_is_recognised_by_its_content(catalog: Catalog, tmp_path: Path) -> None:
+    """As an older program left it, which noted no outputs; a file of the same format by another hand is kept."""
+    save_song(catalog, "S", ["epoch:10..13"])
+    render(catalog, "S", tmp_path / "s.wav")
+    with catalog.writing() as connection:
+        for table in (output, rendering_clip, rendering):
+            connection.execute(delete(table))
+    assert render(catalog, "S", tmp_path / "s.wav", dry_run=True).number is None
+    assert render(catalog, "S", tmp_path / "s.wav").number == 1
+    y, rate = soundfile.read(tmp_path / "s.wav", dtype="int16")
+    soundfile.write(tmp_path / "mine.wav", -y, rate)
+    with pytest.raises(UsageError, match="is not a rendering"):
+        render(catalog, "S", tmp_path / "mine.wav")
+    assert (soundfile.read(tmp_path / "mine.wav", dtype="int16")[0] == -y).all()
+
+
+def test_a_render_that_was_stopped_is_replaced_after_the_song_changed(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_song(catalog, "S", ["epoch:10..13"])
+
+    def stop(*_arguments: object) -> None:
+        raise StoppedError
+
+    with monkeypatch.context() as patch, pytest.raises(StoppedError):
+        patch.setattr("thresher.curation.renderings.render._store", stop)
+        render(catalog, "S", tmp_path / "s.wav")
+    save_song(catalog, "S", ["epoch:20..22"])
+    assert render(catalog, "S", tmp_path / "s.wav").clips == 3
+
+
+def test_a_render_that_finds_the_file_of_another_song_when_it_is_done_keeps_it(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    save_song(catalog, "S", ["epoch:10..13"])
+    save_song(catalog, "T", ["epoch:20..22"])
+
+    def meanwhile(*_progress: object) -> None:
+        if not (tmp_path / "x.wav").exists():
+            render(catalog, "T", tmp_path / "x.wav")
+
+    with pytest.raises(UsageError, match='is not a rendering of "S"'):
+        render(catalog, "S", tmp_path / "x.wav", progress=meanwhile)
+    assert render(catalog, "T", tmp_path / "x.wav").same_bytes

@@ -122,12 +122,12 @@ def test_a_clip_is_never_replaced(catalog: Catalog, tmp_path: Path, elsewhere: P
     clips = {path: path.read_bytes() for path in (tmp_path / "clips").iterdir()}
     manifest = tmp_path / "bone.wav.manifest.json"
     for path in clips:
-        with pytest.raises(UsageError, match="is a clip and is not overwritten"):
+        with pytest.raises(UsageError, match="which is never replaced or deleted"):
             reproduce(manifest, tmp_path / "clips", path, overwrite=True)
     elsewhere.mkdir()
     copied = elsewhere / "copy.wav"
     copied.write_bytes((tmp_path / "clips/run_epoch_0_0.wav").read_bytes())
-    with pytest.raises(UsageError, match="is a clip and is not overwritten"):
+    with pytest.raises(UsageError, match="which is never replaced or deleted"):
         shutil.copy(tmp_path / "clips/run_epoch_1_0.wav", elsewhere / "other.wav")
         reproduce(manifest, elsewhere, copied, overwrite=True)
     assert {path: path.read_bytes() for path in clips} == clips

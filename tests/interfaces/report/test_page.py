@@ -187,7 +187,7 @@ def test_a_file_that_is_no_report_is_not_replaced(trained: Catalog, tmp_path: Pa
 @pytest.mark.parametrize("name", ["catalog.toml", "catalog.db", "runs/night_e=0(0)_t=0.9.wav"])
 def test_what_the_catalog_stands_on_is_never_replaced(trained: Catalog, name: str) -> None:
     before = (trained.root / name).read_bytes()
-    with pytest.raises(UsageError, match="belongs to the catalog"):
+    with pytest.raises(UsageError, match="the catalog, which is never replaced or deleted"):
         write_report(trained, trained.root / name, overwrite=True)
     assert (trained.root / name).read_bytes() == before
 

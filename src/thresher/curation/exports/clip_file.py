@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,8 @@ from thresher.catalog.atomic_files import partial_file
 from thresher.catalog.audio import AudioReader
 from thresher.catalog.content_files import KnownFile
 from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, suffix_of
+from thresher.catalog.files import sha256_file
+from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.paths import display_text
 from thresher.curation.exports.file_names import NameRequest
 from thresher.errors import AudioError, NotFoundError, UsageError
@@ -76,18 +79,26 @@ class Item:
         return ExportedFile(self.clip, shown.path_text if shown else "", path, state, size, reason)
 
 
-def put(item: Item, *, overwrite: bool) -> int:
-    """Write one file, completely or not at all. Returns its size."""
+def put(item: Item, guard: OutputGuard, note: Callable[[str], object], *, overwrite: bool) -> int:
+    """Write one file, completely or not at all. Returns its size.
+
+    `note` is called with the SHA-256 of a trimmed file before the file gets its name.
+    """
     assert item.source is not None
-    with partial_file(Path(os.fsdecode(item.target))) as partial:
+
+    def recheck() -> None:
+        if not overwrite:
+            raise UsageError("another program has created this file meanwhile")
+
+    with partial_file(Path(os.fsdecode(item.target)), guard, recheck) as partial:
         file = os.fsencode(partial)
         if item.form == "link":
             os.symlink(item.source.path, file)
-            size = 0
-        else:
-            size = encode(item, file) if item.form == "trimmed" else _copy(item, file)
-        if not overwrite and os.path.lexists(item.target):
-            raise UsageError("another program has created this file meanwhile")
+            return 0
+        if item.form == "copy":
+            return _copy(item, file)
+        size = encode(item, file)
+        note(sha256_file(file))
     return size
 
 

@@ -13,13 +13,13 @@ import stat
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from thresher.catalog.atomic_files import sweep, sync_folder
 from thresher.catalog.catalog import Catalog
@@ -27,9 +27,11 @@ from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.content_files import KnownFile, intact_file, known_files
 from thresher.catalog.encoding import OUTPUT_FORMATS, suffix_of
 from thresher.catalog.files import sha256_file
+from thresher.catalog.output_guard import OutputGuard
+from thresher.catalog.outputs import note_output
 from thresher.catalog.paths import absolute, display_text
 from thresher.catalog.query import join_terms
-from thresher.catalog.schema import checkpoint, clip, location, recording
+from thresher.catalog.schema import checkpoint, clip, recording
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.exports.clip_file import ExportedFile, Form, Item, encode, put
 from thresher.curation.exports.file_names import distinct_names
@@ -92,14 +94,14 @@ def export_clips(
     where = _checked_folder(folder)
     with catalog.reading() as connection:
         items = _items(catalog, connection, terms, form)
-        clips = _clips_in(catalog, connection, where)
+    guard = OutputGuard(catalog)
     if not items:
         asked = join_terms(terms)
         found = f"no clip matches {asked}" if asked else "the catalog has no clips"
         raise NotFoundError(f"{found}; `thresher list` lists all clips")
     names = distinct_names([item.name_request for item in items])
     items = [replace(item, target=os.path.join(where, name)) for item, name in zip(items, names, strict=True)]
-    decided = list(_decided(items, clips, overwrite=overwrite, dry_run=dry_run, progress=progress))
+    decided = list(_decided(items, guard, overwrite=overwrite, dry_run=dry_run, progress=progress))
     if all(file.state == "missing" for _, file in decided):
         sources = listed([file.source for _, file in decided], _MOST_SHOWN)
         raise NotFoundError(
@@ -112,7 +114,9 @@ def export_clips(
     if any(file.state == "written" for _, file in decided):
         _check_writable(where)
     files = (
-        [file for _, file in decided] if dry_run else _write(where, decided, progress, overwrite=overwrite)
+        [file for _, file in decided]
+        if dry_run
+        else _write(catalog, where, decided, guard, progress, overwrite=overwrite)
     )
     count = Counter(file.state for file in files)
     return ExportReport(
@@ -202,27 +206,6 @@ def _check_writable(where: bytes) -> None:
         raise CatalogError(f"{display_text(folder)} is not writable; give another --to DIR")
 
 
-def _clips_in(catalog: Catalog, connection: Connection, folder: bytes) -> set[tuple[int, int]]:
-    """The clips of the catalog directly in the folder, by device and inode, because names may differ in case."""
-    prefix = catalog.stored_absolute(os.path.join(folder, b"x")).path[:-1]
-    inside = location.c.path >= prefix
-    if prefix:
-        inside &= location.c.path < prefix[:-1] + b"0"  # the byte after "/"
-    paths = connection.scalars(select(location.c.path).where(inside, location.c.missing_since.is_(None)))
-    return _identities([catalog.absolute(path) for path in paths if b"/" not in path[len(prefix) :]])
-
-
-def _identities(paths: Collection[bytes]) -> set[tuple[int, int]]:
-    """Device and inode of the files at these paths, and of the targets of links."""
-    found = set()
-    for path in paths:
-        for look in (os.lstat, os.stat):
-            with suppress(OSError):
-                status = look(path)
-                found.add((status.st_dev, status.st_ino))
-    return found
-
-
 def _status(path: bytes) -> os.stat_result | None:
     try:
         return os.lstat(path)
@@ -232,7 +215,7 @@ def _status(path: bytes) -> os.stat_result | None:
 
 def _decided(
     items: Sequence[Item],
-    clips: set[tuple[int, int]],
+    guard: OutputGuard,
     *,
     overwrite: bool,
     dry_run: bool,
@@ -244,13 +227,11 @@ def _decided(
         if item.sha256 not in sources:
             sources[item.sha256] = intact_file(item.sha256, item.locations)
         progress("looking", done, len(items))
-    # a file may exist again at a location that the catalog has marked as missing
-    clips = clips | _identities([file.path for file in sources.values() if file is not None])
     with tempfile.TemporaryDirectory(prefix="thresher-") as scratch:
         for done, plain in enumerate(items, start=1):
             item = replace(plain, source=sources[plain.sha256])
             try:
-                file = _entry(item, clips, os.fsencode(scratch), overwrite=overwrite, dry_run=dry_run)
+                file = _entry(item, guard, os.fsencode(scratch), overwrite=overwrite, dry_run=dry_run)
             except (ThresherError, OSError) as error:
                 advice = "set TMPDIR to a folder with more room"
                 file = item.report("failed", reason=_reason(error, os.fsencode(scratch), advice))
@@ -258,9 +239,7 @@ def _decided(
             progress("comparing", done, len(items))
 
 
-def _entry(
-    item: Item, clips: set[tuple[int, int]], scratch: bytes, *, overwrite: bool, dry_run: bool
-) -> ExportedFile:
+def _entry(item: Item, guard: OutputGuard, scratch: bytes, *, overwrite: bool, dry_run: bool) -> ExportedFile:
     if item.source is None:
         return item.report("missing", reason="the file is gone or has changed")
     if item.form == "trimmed" and item.start == item.end:
@@ -276,8 +255,9 @@ def _entry(
         return item.report("written", size)
     if _is_same(item, there, encoded):
         return item.report("there already", 0 if stat.S_ISLNK(there.st_mode) else there.st_size)
-    if (there.st_dev, there.st_ino) in clips:
-        return item.report("refused", reason="the target is a clip of the catalog")
+    refusal = guard.refusal(item.target)
+    if refusal is not None:
+        return item.report("refused", reason=f"the target {refusal}")
     if not (stat.S_ISREG(there.st_mode) or stat.S_ISLNK(there.st_mode)):
         return item.report("refused", reason="the target exists and is not a file")
     return item.report("written", size) if overwrite else item.report("refused", reason=_OTHER)
@@ -319,7 +299,13 @@ def _refusal(where: bytes, refused: Sequence[tuple[Item, ExportedFile]]) -> str 
 
 
 def _write(
-    where: bytes, decided: Sequence[tuple[Item, ExportedFile]], progress: Progress, *, overwrite: bool
+    catalog: Catalog,
+    where: bytes,
+    decided: Sequence[tuple[Item, ExportedFile]],
+    guard: OutputGuard,
+    progress: Progress,
+    *,
+    overwrite: bool,
 ) -> list[ExportedFile]:
     """Write the files. A file that can't be written is reported, and the others are written."""
     folder = Path(os.fsdecode(where))
@@ -330,18 +316,19 @@ def _write(
         if not os.path.isdir(where):
             os.mkdir(where)
             sync_folder(folder.parent)
-        sweep(folder, [Path(os.fsdecode(item.target)) for item, _ in decided])
+        sweep(folder, [Path(os.fsdecode(item.target)) for item, _ in decided], guard)
     except OSError as error:
         raise CatalogError(
             f"{display_text(where)} is not writable: {error.strerror}; give another --to DIR"
         ) from error
+    note = partial(note_output, catalog, kind="clip")
     files, done = [], 0
     try:
         for item, planned in decided:
             file = planned
             if planned.state == "written":
                 try:
-                    file = replace(planned, bytes=put(item, overwrite=overwrite))
+                    file = replace(planned, bytes=put(item, guard, note, overwrite=overwrite))
                 except (ThresherError, OSError) as error:
                     written = f"{done:,} of {counted(wanted, 'file')} are written"
                     kept = f"{written}; run the same command again to continue"

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thresher.catalog.atomic_files import whole_file, write_text
-from thresher.catalog.audio import AudioReader
+from thresher.catalog.atomic_files import Recheck, always_replace, remove, whole_file, write_text
+from thresher.catalog.audio import AudioReader, read_comment
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter
 from thresher.catalog.files import sha256_file
+from thresher.catalog.output_guard import OutputGuard
+from thresher.catalog.outputs import is_stem, note_output
 from thresher.catalog.paths import display_text
 from thresher.catalog.values import checkpoint_text, format_duration
 from thresher.curation.exports.formats.registry import FORMATS
@@ -36,6 +39,8 @@ LONGEST_STEM_NAME = 150  # bytes, without the number and the suffix
 
 _UNWANTED = '/\\:*?"<>|'  # not allowed in names on some file systems
 _STEM = re.compile(r"[0-9]{3,} .*#[0-9]+\.wav", re.DOTALL)
+_STEM_COMMENT = re.compile(r"[0-9]+ of .+, at [0-9:]+", re.DOTALL)
+_IGNORED = re.compile(r"\..*|[0-9]{3,} .*\.[0-9-]+\.part", re.DOTALL)  # hidden and partial files
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ class SongExport:
     has_audio: bool | None
     is_limited: bool
     edits_not_applied: tuple[str, ...]
+    kept: tuple[str, ...] = ()
 
 
 def export_song(
@@ -71,7 +77,7 @@ def export_song(
 ) -> SongExport:
     """Write a song, or a `rendering` of it, to `file` in the format that the suffix stands for.
 
-    Raises UsageError for an unknown suffix, and if the file exists, unless `overwrite`.
+    Raises UsageError for an unknown suffix, and if the file exists with other contents, unless `overwrite`.
     """
     target = target_of(file, "")
     form = FORMATS.get(target.suffix.lower())
@@ -79,13 +85,18 @@ def export_song(
         raise UsageError(
             f'unknown export format "{target.name}" (expected a name that ends in {", ".join(sorted(FORMATS))})'
         )
-    if os.path.lexists(target) and not overwrite:
-        raise UsageError(f"{target} exists; give another file, or --overwrite")
+    guard = OutputGuard(catalog)
+    guard.check(target)
     source = _source(catalog, name, rendering)
     files, missing = source_files(catalog, source.plan)
     timeline = _timeline(catalog, source, files)
-    write_text(target, form.text(timeline, os.fsencode(target.parent)))
+    text = form.text(timeline, os.fsencode(target.parent))
+    write_text(target, text, guard, always_replace if overwrite else partial(_refuse, target))
     return _export(catalog, source, target, form.suffix, missing, names_audio=form.names_audio)
+
+
+def _refuse(target: Path) -> None:
+    raise UsageError(f"{target} exists with other contents; give another name, or --overwrite")
 
 
 def export_stems(
@@ -100,59 +111,97 @@ def export_stems(
     """Write the clips of a song, or of a `rendering` of it, as they sound in it: one numbered WAV file per clip.
 
     Stems have the sample rate, channels, gains and fades of the song, and tags. They are not limited; if the song
-    needs a limiter, their samples are floats. The folder is created. Raises UsageError if it is not empty, unless
-    `overwrite`, and NotFoundError if source files are missing.
+    needs a limiter, their samples are floats. The folder is created. If it contains other files than stems that an
+    interrupted export of the same song left, UsageError is raised, unless `overwrite`. That replaces stems, removes
+    those of an earlier export, and leaves all other files. Raises NotFoundError if source files are missing.
     """
     target = target_of(folder, "")
     if os.path.lexists(target) and not target.is_dir():
         raise UsageError(f"{target} is not a folder; give another --stems DIR")
-    if target.is_dir() and any(target.iterdir()) and not overwrite:
-        raise UsageError(f"{target} is not empty; give another --stems DIR, or --overwrite")
     source = _source(catalog, name, rendering)
     plan = source.plan
+    names = _stem_names(plan)
+    guard = OutputGuard(catalog)
+    before = _checked_stems(target, names, guard, overwrite=overwrite)
     files, missing = source_files(catalog, plan)
     if missing:
-        count, names = counted(len(missing), "clip"), listed([track.path for track in missing])
+        count, paths = counted(len(missing), "clip"), listed([track.path for track in missing])
         raise NotFoundError(
-            f"the files of {count} are missing ({names}); restore them and `thresher ingest` their folder"
+            f"the files of {count} are missing ({paths}); restore them and `thresher ingest` their folder"
         )
     has_whole_numbers = source.subtype in ("PCM_16", "PCM_24")
     subtype = source.subtype if has_whole_numbers and not plan.is_limited else "FLOAT"
     target.mkdir(exist_ok=True)
-    clips = Mix(plan, files, subtype, progress).clips(subtype)
-    stems = [
-        _write_stem(target, plan, number, blocks, subtype) for number, blocks in enumerate(clips, start=1)
+    for position, blocks in enumerate(Mix(plan, files, subtype, progress).clips(subtype)):
+        stem = target / names[position]
+        recheck = always_replace if overwrite else partial(_refuse, stem)
+        _write_stem(catalog, stem, plan, position, blocks, subtype, guard, recheck)
+    kept = [old.name for old in before if overwrite and not _remove_old_stem(catalog, old, names, guard)]
+    return _export(catalog, source, target, "stems", [], tuple(names), kept=tuple(kept))
+
+
+def _stem_names(plan: Tracklist) -> list[str]:
+    """The file names of the stems of a song, in order."""
+    width = max(3, len(str(len(plan.tracks))))
+    return [
+        f"{number:0{width}d} {_file_name(_title(track))}.wav"
+        for number, track in enumerate(plan.tracks, start=1)
     ]
-    for old in target.iterdir() if overwrite else ():
-        if old.name not in stems and _STEM.fullmatch(old.name):
-            old.unlink()
-    return _export(catalog, source, target, "stems", [], tuple(stems))
+
+
+def _checked_stems(folder: Path, names: Sequence[str], guard: OutputGuard, *, overwrite: bool) -> list[Path]:
+    """The files in the folder that have names of stems. Raises UsageError if the stems can't be written there."""
+    there = sorted(folder.iterdir()) if folder.is_dir() else []
+    others = [each for each in there if each.name not in names and not _IGNORED.fullmatch(each.name)]
+    if others and not overwrite:
+        raise UsageError(f"{folder} is not empty; give another --stems DIR, or --overwrite")
+    for name in names:
+        guard.check(folder / name)
+    return [each for each in there if _STEM.fullmatch(each.name)]
+
+
+def _remove_old_stem(catalog: Catalog, file: Path, names: Sequence[str], guard: OutputGuard) -> bool:
+    """Remove a stem of an earlier export; False if the file is no stem that thresher wrote, or a clip."""
+    if file.name in names:
+        return True
+    if not file.is_file() or file.is_symlink() or guard.refusal(file) is not None:
+        return False
+    with catalog.reading() as connection:
+        is_ours = is_stem(connection, sha256_file(os.fsencode(file)))
+    # older programs did not note their stems
+    if not is_ours and not _STEM_COMMENT.fullmatch(read_comment(os.fsencode(file))):
+        return False
+    remove(file, guard)
+    return True
 
 
 def _write_stem(
-    folder: Path, plan: Tracklist, number: int, blocks: Iterable[NDArray[Any]], subtype: str
-) -> str:
-    """Write one clip, the blocks of which are given; returns the name of the file."""
-    track, width = plan.tracks[number - 1], max(3, len(str(len(plan.tracks))))
-    title = _title(track)
-    stem = folder / f"{number:0{width}d} {_file_name(title)}.wav"
+    catalog: Catalog,
+    stem: Path,
+    plan: Tracklist,
+    position: int,
+    blocks: Iterable[NDArray[Any]],
+    subtype: str,
+    guard: OutputGuard,
+    recheck: Recheck,
+) -> None:
+    """Write the clip at a position of the song, the blocks of which are given."""
+    track = plan.tracks[position]
     at = format_duration(track.output_start / plan.sample_rate)
-    tags = {"title": title, "comment": f"{number} of {plan.song.name}, at {at}"}
-    with (
-        whole_file(stem) as partial,
-        AudioWriter(
-            os.fsencode(partial),
+    tags = {"title": _title(track), "comment": f"{position + 1} of {plan.song.name}, at {at}"}
+    with whole_file(stem, guard, recheck) as file:
+        with AudioWriter(
+            os.fsencode(file),
             plan.sample_rate,
             plan.channels,
             "WAV",
             subtype,
             tags,
             frames=track.output_frames,
-        ) as writer,
-    ):
-        for block in blocks:
-            writer.write(block)
-    return stem.name
+        ) as writer:
+            for block in blocks:
+                writer.write(block)
+        note_output(catalog, sha256_file(os.fsencode(file)), "stem", plan.song.id)
 
 
 @dataclass(frozen=True)
@@ -196,6 +245,7 @@ def _export(
     stems: tuple[str, ...] = (),
     *,
     names_audio: bool = False,
+    kept: tuple[str, ...] = (),
 ) -> SongExport:
     plan, rendering, audio = source.plan, source.rendering, _audio(catalog, source)
     return SongExport(
@@ -210,6 +260,7 @@ def _export(
         _holds(audio, "" if rendering is None else rendering.sha256) if names_audio else None,
         plan.is_limited,
         plan.edits_not_applied,
+        kept,
     )
 
 

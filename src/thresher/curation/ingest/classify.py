@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import trim_keys
-from thresher.catalog.schema import clip, location, recording, rendering
+from thresher.catalog.outputs import exported_contents, rendered_contents
+from thresher.catalog.schema import clip, location, recording
 from thresher.curation.ingest.scan import FoundFile
 
 
@@ -18,14 +19,19 @@ class Classified:
     """Scanned files, and the known contents against which the files `to_read` are compared.
 
     `unchanged` maps location ids to files whose size, time of change and trim settings are as the catalog knows
-    them. `trims` maps the SHA-256 of each recording to the trim settings of its whole clip. `rendered` holds the
-    SHA-256 of this catalog's rendered songs.
+    them. `trims` maps the SHA-256 of each recording to the trim settings of its whole clip. `rendered` and
+    `exported` hold the SHA-256 of the songs, and of the stems and clips, that this catalog wrote.
     """
 
     to_read: Sequence[FoundFile]
     unchanged: Mapping[int, FoundFile]
     trims: dict[str, str]
     rendered: frozenset[str]
+    exported: frozenset[str]
+
+    def is_output(self, sha256: str) -> bool:
+        """Whether thresher wrote a file with this content: it is no clip."""
+        return sha256 in self.rendered or sha256 in self.exported
 
 
 def classify(catalog: Catalog, files: Sequence[FoundFile]) -> Classified:
@@ -47,7 +53,7 @@ def classify(catalog: Catalog, files: Sequence[FoundFile]) -> Classified:
                 .where(location.c.missing_since.is_(None))
             )
         }
-        rendered = frozenset(connection.scalars(select(rendering.c.sha256)))
+        rendered, exported = rendered_contents(connection), exported_contents(connection)
         wanted_trims = trim_keys(catalog.settings.trim)
         to_read: list[FoundFile] = []
         unchanged: dict[int, FoundFile] = {}
@@ -65,4 +71,4 @@ def classify(catalog: Catalog, files: Sequence[FoundFile]) -> Classified:
                 clip, clip.c.recording_id == recording.c.id
             )
             trims = {row.sha256: row.trim for row in connection.execute(of_contents.where(is_whole))}
-    return Classified(to_read, unchanged, trims, rendered)
+    return Classified(to_read, unchanged, trims, rendered, exported)

@@ -154,6 +154,7 @@ def _report(
         failures=tuple(tally.failures),
         held_back=tally.held_back,
         renderings=tally.counts["renderings"],
+        exports=tally.counts["exports"],
         warnings=tuple(tally.warnings),
         seconds=time.monotonic() - begun,
         dry_run=run.options.dry_run,

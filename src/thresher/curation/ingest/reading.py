@@ -73,7 +73,7 @@ def read_files(run: IngestRun, files: Sequence[FoundFile], progress: Progress) -
                 if not isinstance(digest, str):
                     yield ReadFile(found, sighting, result=digest, warnings=warnings), None
                     continue
-                is_known = known.trims.get(digest) in trims or digest in known.rendered
+                is_known = known.trims.get(digest) in trims or known.is_output(digest)
                 known.trims[digest] = run.trim
                 task = None
                 if not is_known and not run.options.dry_run:

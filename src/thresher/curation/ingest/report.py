@@ -49,9 +49,10 @@ class IngestReport:
     known, and flags or their names changed what is known about them. `findings` counts silent and too short files.
     `failures` are new files that can't be used, and folders that can't be read. `held_back` counts files that are
     gone but were not marked missing, because most of their folder is gone. `renderings` counts files that are
-    rendered songs of this catalog. `warnings` are sentences about names and sidecars. `scoring_failure` says why
-    scoring stopped, if it did. `suspects` are new clips that resemble rejected clips. `without_file` are the ids of
-    recordings whose missing measures or descriptors could not be computed, because no file holds them now.
+    rendered songs of this catalog, and `exports` its stems and exported clips; neither are added. `warnings` are
+    sentences about names and sidecars. `scoring_failure` says why scoring stopped, if it did. `suspects` are new
+    clips that resemble rejected clips. `without_file` are the ids of recordings whose missing measures or
+    descriptors could not be computed, because no file holds them now.
 
     `unnamed` counts the new files of which neither an epoch nor a step is known, and `unnamed_examples` are the
     first of them. `given` are the paths of the command. `excluded` says what each pattern of the exclusions left
@@ -72,6 +73,7 @@ class IngestReport:
     failures: tuple[Failure, ...]
     held_back: int
     renderings: int
+    exports: int
     warnings: tuple[str, ...]
     seconds: float
     dry_run: bool
@@ -103,6 +105,7 @@ class IngestReport:
             failures=(),
             held_back=0,
             renderings=0,
+            exports=0,
             warnings=(),
             seconds=seconds,
             dry_run=False,

@@ -46,9 +46,9 @@ def store(
                 note_unopened(run, connection, file, reason, tally)
             case Unsettled():
                 tally.unsettled.append(file.found)
-            case _ if file.sha256 in run.known.rendered:
+            case _ if file.sha256 is not None and run.known.is_output(file.sha256):
                 locations.mark_path_missing(connection, file.sighting.stored.path, time.time())
-                tally.counts["renderings"] += 1
+                tally.counts["renderings" if file.sha256 in run.known.rendered else "exports"] += 1
             case _ if file.sha256 in known:
                 stale += _store_known(run, connection, file, known[file.sha256], vacated, tally)
             case None if not run.options.dry_run:

@@ -331,7 +331,13 @@ class _Watcher:
             self._counts.failed + len(failures),
             False,
         )
-        if report.batch is not None or failures or report.renderings or report.scoring_failure:
+        if (
+            report.batch is not None
+            or failures
+            or report.renderings
+            or report.exports
+            or report.scoring_failure
+        ):
             self._tell(WatchEvent(WatchNews.BATCH, replace(report, failures=failures)))
         if report.scoring_failure is not None and self._options.once:
             raise CatalogError(report.scoring_failure)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from thresher.catalog.atomic_files import write_text
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import content_files
+from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.paths import display_text
 from thresher.catalog.values import checkpoint_text
 from thresher.curation.exports.formats import m3u8
@@ -59,7 +61,9 @@ def write_playlist(
     seconds = sum(row.seconds for row in rows)
     entries = tuple(_entry(row, files[row.sha256]) for row in rows)
     timeline = Timeline(TITLE, queue.query, b"", 1, 1, seconds, entries, "")
-    write_text(target, m3u8.playlist(timeline, os.fsencode(target.parent)))
+    text = m3u8.playlist(timeline, os.fsencode(target.parent))
+    recheck = partial(playlist_target, catalog, target, overwrite=overwrite)
+    write_text(target, text, OutputGuard(catalog), recheck)
     missing = tuple(row.path or f"clip {row.id}" for row in queue.clips if row.missing and not row.done)
     return Playlist(
         display_text(os.fsencode(target)), len(rows), missing, seconds, sum(row.file_seconds for row in rows)

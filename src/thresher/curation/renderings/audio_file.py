@@ -6,17 +6,18 @@ The catalog is not used: equal plans and equal source files make equal files on 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from thresher.catalog.atomic_files import whole_file
+from thresher.catalog.atomic_files import Recheck, whole_file
 from thresher.catalog.audio import AudioReader, library_version
 from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, OutputFormat
 from thresher.catalog.files import sha256_file
+from thresher.catalog.output_guard import OutputGuard
 from thresher.curation.renderings.mixdown import Limiting, Mix
 from thresher.curation.renderings.plan import tags
 from thresher.curation.songs.tracklist import Tracklist
@@ -103,20 +104,38 @@ def subtype_of(plan: Tracklist, form: OutputFormat) -> str:
     return wanted
 
 
+def may_be_unfinished(plan: Tracklist, song_file: SongFile) -> bool:
+    """Whether the target looks like a file of this plan that was written and never stored as a rendering.
+
+    Its content decides: the file is compared with the new one before it is replaced.
+    """
+    try:
+        with AudioReader(os.fsencode(song_file.target)) as reader:
+            there = reader.format
+    except (OSError, AudioError):
+        return False
+    wanted = (song_file.subtype, plan.sample_rate, plan.channels, plan.frames)
+    return (there.subtype, there.sample_rate, there.channels, there.frames) == wanted
+
+
 def write_song(
     plan: Tracklist,
     files: Mapping[str, bytes],
     song_file: SongFile,
     progress: Progress,
+    guard: OutputGuard,
+    recheck: Recheck,
+    *,
     earlier: Earlier | None = None,
+    note: Callable[[str], object] | None = None,
 ) -> WrittenFile:
     """Write a song's file, completely or not at all.
 
     `files` holds the path of each source file by the SHA-256 of its contents. The file of `earlier` is compared
-    before it may be replaced.
+    before it may be replaced. `note` is called with the SHA-256 of the file before the file gets its name.
     """
     mix = Mix(plan, files, song_file.subtype, progress)
-    with whole_file(song_file.target) as partial:
+    with whole_file(song_file.target, guard, recheck) as partial:
         writer = AudioWriter(
             os.fsencode(partial),
             plan.sample_rate,
@@ -137,6 +156,8 @@ def write_song(
         difference = None
         if earlier is not None and sha256 != earlier.sha256:
             difference = _largest_difference(earlier, os.fsencode(partial))
+        if note is not None:
+            note(sha256)
     return WrittenFile(sha256, difference, mix.limiting, mix.loudness)
 
 

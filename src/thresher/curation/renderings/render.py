@@ -6,6 +6,7 @@ import json
 import os
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from sqlalchemy import Connection, func, insert, select
 
 from thresher.catalog.atomic_files import write_text
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.content_files import content_files, is_present
+from thresher.catalog.content_files import content_files
 from thresher.catalog.database import insert_row
 from thresher.catalog.encoding import suffix_of
 from thresher.catalog.files import sha256_file
+from thresher.catalog.output_guard import OutputGuard
+from thresher.catalog.outputs import note_output, rendered_contents
 from thresher.catalog.paths import display_text
 from thresher.catalog.schema import rendering as rendering_table
 from thresher.catalog.schema import rendering_clip
@@ -26,6 +29,7 @@ from thresher.curation.renderings.audio_file import (
     WrittenFile,
     audio_target,
     format_of,
+    may_be_unfinished,
     subtype_of,
     target_of,
     versions,
@@ -114,15 +118,24 @@ def render(
         )
     song_file = SongFile(target, form.container, then.subtype if then else subtype_of(plan, form))
     digest = then.plan_sha256 if then else plan_sha256(plan, song_file.container, song_file.subtype)
-    _check_target(catalog, plan, target, overwrite=overwrite)
+    guard = OutputGuard(catalog)
+    guard.check(target)
+    if not may_be_unfinished(plan, song_file):
+        _check_target(catalog, plan, target, overwrite=overwrite)
     manifest_file = _manifest_target(name, target, manifest, overwrite=overwrite)
+    if manifest_file is not None:
+        guard.check(manifest_file)
     earlier = _earlier(catalog, plan, digest)
     number, written, same = (None if earlier is None else earlier.number), None, None
     if not dry_run:
-        written = write_song(plan, files, song_file, progress, earlier)
+        recheck = partial(_check_target, catalog, plan, target, overwrite=overwrite)
+        note = partial(note_output, catalog, kind="rendering", song_id=plan.song.id)
+        written = write_song(plan, files, song_file, progress, guard, recheck, earlier=earlier, note=note)
         number, same = _store(catalog, plan, song_file, digest, written.sha256)
         if manifest_file is not None:
-            write_text(manifest_file, manifest_text(rendering_manifest(*frozen(catalog, name, number))))
+            text = manifest_text(rendering_manifest(*frozen(catalog, name, number)))
+            may_replace = partial(_manifest_target, name, target, manifest, overwrite=overwrite)
+            write_text(manifest_file, text, guard, may_replace)
     return report_of(
         name,
         plan,
@@ -220,23 +233,17 @@ def _missing_sentence(name: str, missing: list[Track], alternative: str = "") ->
 
 
 def _check_target(catalog: Catalog, plan: Tracklist, target: Path, *, overwrite: bool) -> None:
-    """Raise UsageError if the target is a clip of the catalog, or a file that is not a rendering of this song."""
-    stored = catalog.stored(target)
+    """Raise UsageError if the target is a file that is not a rendering of this song, unless `overwrite`."""
+    if overwrite or not target.exists():
+        return
+    of_song = rendering_table.c.song_id == plan.song.id
     with catalog.reading() as connection:
-        own = {
-            row.path_text: row.sha256
-            for row in connection.execute(
-                select(rendering_table.c.path_text, rendering_table.c.sha256).where(
-                    rendering_table.c.song_id == plan.song.id
-                )
-            )
-        }
-    if is_present(catalog, target):
-        raise UsageError(f"{target} is a clip of the catalog and is not overwritten; give another -o FILE")
-    if overwrite or not target.exists() or stored.path_text in own:
+        own_paths = set(connection.scalars(select(rendering_table.c.path_text).where(of_song)))
+        own_contents = rendered_contents(connection, plan.song.id)
+    if catalog.stored(target).path_text in own_paths:
         return
     # a rendering may have been written to several paths, of which only the first is stored
-    if sha256_file(os.fsencode(target)) not in own.values():
+    if sha256_file(os.fsencode(target)) not in own_contents:
         raise UsageError(
             f'{target} exists and is not a rendering of "{plan.song.name}"; give another -o FILE, or --overwrite'
         )

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.content_files import is_present
 from thresher.catalog.encoding import suffix_of
 from thresher.catalog.files import SUFFIXES, sha256_file
-from thresher.curation.renderings.audio_file import SongFile, audio_target, format_of, write_song
+from thresher.catalog.output_guard import OutputGuard
+from thresher.curation.renderings.audio_file import (
+    SongFile,
+    audio_target,
+    format_of,
+    may_be_unfinished,
+    write_song,
+)
 from thresher.curation.renderings.manifest import read_manifest
 from thresher.curation.renderings.render import RenderReport, report_of
 from thresher.curation.songs.tracklist import Tracklist
@@ -45,14 +53,15 @@ def reproduce(
     if missing:
         clips = f"{counted(len(missing), 'clip')} of the manifest"
         raise NotFoundError(f"{clips} not found under {folder} ({listed(missing)}); give another --files DIR")
-    _check_not_a_clip(target, files)
-    if target.exists() and not overwrite and sha256_file(os.fsencode(target)) != then.sha256:
-        raise UsageError(
-            f"{target} exists and is not what the manifest describes; give another -o FILE, or --overwrite"
-        )
+    recheck = partial(_check_target, target, then.sha256, overwrite=overwrite)
     song_file, written = SongFile(target, then.container, then.subtype), None
-    if not dry_run:
-        written = write_song(plan, files, song_file, progress)
+    with _catalog_near(target) as catalog:
+        guard = OutputGuard(catalog, [os.fsencode(manifest), *files.values()])
+        guard.check(target)
+        if not may_be_unfinished(plan, song_file):
+            recheck()
+        if not dry_run:
+            written = write_song(plan, files, song_file, progress, guard, recheck)
     return report_of(
         plan.song.name,
         plan,
@@ -67,19 +76,24 @@ def reproduce(
     )
 
 
-def _check_not_a_clip(target: Path, files: Mapping[str, bytes]) -> None:
-    """Raise UsageError if the target is one of the source files, or a clip of a catalog in its folder."""
-    if not target.exists():
+def _check_target(target: Path, sha256: str | None, *, overwrite: bool) -> None:
+    """Raise UsageError if the target exists with another content than the manifest's, unless `overwrite`."""
+    if target.exists() and not overwrite and sha256_file(os.fsencode(target)) != sha256:
+        raise UsageError(
+            f"{target} exists and is not what the manifest describes; give another -o FILE, or --overwrite"
+        )
+
+
+@contextmanager
+def _catalog_near(target: Path) -> Iterator[Catalog | None]:
+    """Open the catalog of the folder of the target; None if there is none, or this program can't read it."""
+    try:
+        catalog = Catalog.open(environ={}, start=target.parent)
+    except ThresherError:
+        yield None
         return
-    is_clip = any(os.path.samefile(file, target) for file in files.values())
-    if not is_clip:
-        try:
-            with Catalog.open(environ={}, start=target.parent) as catalog:
-                is_clip = is_present(catalog, target)
-        except ThresherError:  # there is no catalog, or this program can't read it
-            return
-    if is_clip:
-        raise UsageError(f"{target} is a clip and is not overwritten; give another -o FILE")
+    with catalog:
+        yield catalog
 
 
 def _source_files(plan: Tracklist, folder: Path, progress: Progress) -> dict[str, bytes]:

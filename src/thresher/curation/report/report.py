@@ -11,7 +11,6 @@ import os
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -180,18 +179,6 @@ def report_data(catalog: Catalog, terms: Terms = (), progress: Progress = no_pro
 def usable_share(row: CheckpointRow) -> float:
     """The share of a checkpoint's files, 0 to 1, whose status allows them in songs."""
     return sum(row.statuses.get(status, 0.0) for status in USABLE_STATUSES)
-
-
-def belongs_to_catalog(catalog: Catalog, file: Path) -> bool:
-    """Whether a file is the catalog's own (settings or database), or a recording that it knows at this path."""
-    with catalog.reading() as connection:
-        own = [catalog.file, Path(str(connection.engine.url.database))]
-        known = connection.scalar(
-            select(location.c.id)
-            .where(location.c.path == catalog.stored(file).path, location.c.missing_since.is_(None))
-            .limit(1)
-        )
-    return known is not None or any(each.exists() and each.samefile(file) for each in own)
 
 
 def _has_duplicates(catalog: Catalog) -> bool:

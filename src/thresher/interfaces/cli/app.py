@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,7 +34,7 @@ TRY = "Try it"
 
 
 class Interrupted(Exception):  # noqa: N818  a request of the user, not an error
-    """The user pressed Ctrl-C."""
+    """The user pressed Ctrl-C, or a signal asks the command to end."""
 
 
 class ReaderLeftError(Exception):
@@ -92,11 +90,6 @@ class Context:
 
 
 context = Context()
-
-
-def end_on_sigterm() -> None:
-    """Make SIGTERM raise SystemExit, so that a player is stopped and temporary files are removed."""
-    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
 
 
 def catalog_file() -> Path:

@@ -44,6 +44,7 @@ def tell_counts(report: IngestReport) -> None:
         (report.corrected, "known files corrected"),
         (report.unchanged, "unchanged"),
         (report.renderings, "rendered songs, which are not added"),
+        (report.exports, "stems and exported clips, which are not added"),
         (report.missing, f"{would}marked missing"),
     ]
     changes = ", ".join(f"{count} {what}" for count, what in parts if count) or "nothing to do"

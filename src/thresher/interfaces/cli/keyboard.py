@@ -39,7 +39,8 @@ class Keyboard:
         self._settings = termios.tcgetattr(self._file)
         for name in _ENDING:
             number = getattr(signal, name)
-            self._handlers[number] = signal.signal(number, _end)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as under `nohup`
+                self._handlers[number] = signal.signal(number, _end)
         try:
             tty.setcbreak(self._file)
             changed = termios.tcgetattr(self._file)

@@ -10,7 +10,7 @@ import typer
 
 from thresher.errors import UsageError
 from thresher.formatting import counted
-from thresher.interfaces.cli.app import DECIDE, app, end_on_sigterm, open_catalog, terms_of
+from thresher.interfaces.cli.app import DECIDE, app, open_catalog, terms_of
 from thresher.interfaces.cli.options import DryRun, Form, Json, OptionalQuery, form_of
 from thresher.interfaces.cli.output import (
     Format,
@@ -194,7 +194,6 @@ def _play(catalog: Catalog, queue: Queue, pause: float) -> None:
     from thresher.interfaces.cli.listening_session import Session
 
     player = find_player()
-    end_on_sigterm()
     with Keyboard() if has_keyboard() else nullcontext() as keys:
         outcome = Session(catalog, queue, player, keys, pause).run()
     rest = resume_listening(catalog)

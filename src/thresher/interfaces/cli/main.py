@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from importlib import import_module
 
 from thresher.errors import ThresherError
 from thresher.interfaces.cli.commands import MODULES
+from thresher.interfaces.cli.signals import orderly_end
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code.
 
     0 done, 1 failed, 2 wrong usage, 3 catalog or settings need action, 4 not found, 5 done in part,
-    130 interrupted.
+    128 + the signal's number if it was interrupted (130 by Ctrl-C).
     """
+    with orderly_end() as ending:
+        try:
+            return _run(arguments)
+        except KeyboardInterrupt:
+            with suppress(OSError):  # the terminal may be gone
+                print(  # noqa: T201
+                    "interrupted; finished work is saved, and the same command continues from there",
+                    file=sys.stderr,
+                )
+            _flushed()
+            return ending.code
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit code. Raises KeyboardInterrupt if it is interrupted."""
     _register(arguments)
     from thresher.interfaces.cli.app import Interrupted, ReaderLeftError, app, context
     from thresher.interfaces.cli.output import say
@@ -34,9 +52,8 @@ def run(arguments: Sequence[str]) -> int:
     except ReaderLeftError:
         _flushed()
         return 0
-    except (Interrupted, KeyboardInterrupt):
-        say("interrupted; finished work is saved, and the same command continues from there")
-        return 130
+    except Interrupted as error:
+        raise KeyboardInterrupt from error
     except Exception as error:
         if context.debug:
             raise
@@ -66,10 +83,12 @@ def _is_option(word: str, following: Iterator[str]) -> bool:
 
 
 def _flushed() -> bool:
-    """Flush stdout; False if its reader has closed it, and then write nothing more."""
+    """Flush stdout; False if its reader or the terminal has gone, and then write nothing more."""
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.EIO):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return False
     return True

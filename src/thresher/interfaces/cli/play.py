@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from thresher.interfaces.cli.app import FIND, app, end_on_sigterm, open_catalog
+from thresher.interfaces.cli.app import FIND, app, open_catalog
 from thresher.interfaces.cli.output import say
 
 
@@ -23,7 +23,6 @@ def play(
     from thresher.curation.listening.player import play_clip, play_song
     from thresher.curation.songs.songs import get_song
 
-    end_on_sigterm()
     with open_catalog() as catalog:
         played = play_clip(catalog, what) if get_song(catalog, what) is None else play_song(catalog, what)
     undo = (

@@ -61,6 +61,8 @@ def export(
         )
     if report.is_limited and report.format in (".rpp", "stems"):
         say("the export does not contain the song's limiter; watch the levels")
+    for kept in report.kept:
+        say(f"left in place: {kept} has the name of a stem, but is a clip or another program wrote it")
     say_edits_not_applied(report.edits_not_applied)
     for path in report.missing:
         say(f"missing: {path}")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -52,7 +50,6 @@ def watch(
     from thresher.curation.ingest.watch import WatchOptions
     from thresher.curation.ingest.watch import watch as watch_folders
 
-    signal.signal(signal.SIGTERM, _stop)
     with open_catalog() as catalog:
         options = IngestOptions(
             run=run,
@@ -68,11 +65,6 @@ def watch(
     _tell_summary(report)
     if once and report.failed:
         raise typer.Exit(DONE_IN_PART)
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> None:
-    """End a watch on SIGTERM as on Ctrl-C."""
-    raise KeyboardInterrupt
 
 
 def _wait(seconds: float) -> bool:

@@ -8,14 +8,16 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from thresher.catalog import paths
 from thresher.catalog.atomic_files import write_bytes, write_text
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.output_guard import OutputGuard
 from thresher.curation.clips.selection import Terms
-from thresher.curation.report.report import BEST, ODDEST, ReportData, belongs_to_catalog, report_data
+from thresher.curation.report.report import BEST, ODDEST, ReportData, report_data
 from thresher.curation.workers import Progress, no_progress
 from thresher.errors import CatalogError, NotFoundError, UsageError
 from thresher.interfaces.report import plots, view
@@ -64,7 +66,8 @@ def write_report(
     only with `overwrite` (else UsageError). Raises NotFoundError if no clip matches or the target's folder does
     not exist.
     """
-    target = _target(catalog, output, overwrite=overwrite)
+    guard = OutputGuard(catalog)
+    target = _target(output, guard, overwrite=overwrite)
     folder = None if png is None else _folder(png)
     data = report_data(catalog, terms, progress)
     if data.query and not data.clips:
@@ -77,8 +80,9 @@ def write_report(
             {} if folder is None else {folder / name: png for name, png in _pictures(data, drawn).items()}
         )
     for picture in pictures:
+        guard.check(picture)
         _check_picture(picture, overwrite=overwrite)
-    write_text(target, text)
+    write_text(target, text, guard, partial(_target, target, guard, overwrite=overwrite))
     if folder is not None:
         try:
             folder.mkdir(exist_ok=True)
@@ -87,7 +91,7 @@ def write_report(
                 f"cannot create {folder}: {error.strerror}; give --png another folder"
             ) from error
     for picture, content in pictures.items():
-        write_bytes(picture, content)
+        write_bytes(picture, content, guard, partial(_check_picture, picture, overwrite=overwrite))
     return ReportFiles(
         path=str(target),
         bytes=len(text.encode()),
@@ -99,7 +103,7 @@ def write_report(
     )
 
 
-def _target(catalog: Catalog, output: str | os.PathLike[str], *, overwrite: bool) -> Path:
+def _target(output: str | os.PathLike[str], guard: OutputGuard, *, overwrite: bool) -> Path:
     target = Path(os.fsdecode(paths.absolute(output)))
     if not target.parent.is_dir():
         raise NotFoundError(f"the folder {target.parent} does not exist; create it first")
@@ -107,8 +111,7 @@ def _target(catalog: Catalog, output: str | os.PathLike[str], *, overwrite: bool
         raise UsageError(f"{target} is a folder; give -o a file in it, such as {target / DEFAULT_NAME}")
     if not os.path.lexists(target):
         return target
-    if belongs_to_catalog(catalog, target):
-        raise UsageError(f"{target} belongs to the catalog; give -o another file")
+    guard.check(target)
     if not overwrite and not _is_report(target):
         raise UsageError(
             f"{target} is not a report of thresher; --overwrite replaces it, -o names another file"

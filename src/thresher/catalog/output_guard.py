@@ -1,0 +1,134 @@
+"""The guard of everything that is written: no output replaces or deletes a file that the catalog knows.
+
+Files are compared by device and inode, because one file can have many names: hard links, symlinked folders, bind
+mounts, names that differ in case. A file whose content is known counts too if the catalog knows its path as
+missing, or if no other file holds that content. Only `prune`, which asks and uses the trash, works without a guard.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import func, select
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.content_files import intact_file, known_files
+from thresher.catalog.database import database_file
+from thresher.catalog.files import sha256_file
+from thresher.catalog.paths import display_text
+from thresher.catalog.schema import clip, location, recording
+from thresher.errors import AudioError, UsageError
+
+_SIDE_FILES = ("-wal", "-shm", "-journal")  # what SQLite writes next to a database
+
+Identity = tuple[int, int]
+"""The device and the inode of a file."""
+
+
+class OutputGuard:
+    """Refuses to replace or delete files of a catalog, and other files that a command reads (`sources`).
+
+    The files of the catalog are looked at once, when a path to check exists for the first time. Later checks add
+    the locations that were stored since. Without a catalog only the `sources` are protected.
+    """
+
+    def __init__(self, catalog: Catalog | None, sources: Collection[bytes] = ()) -> None:
+        self._catalog = catalog
+        self._sources = tuple(sources)
+        self._own: dict[Identity, str] | None = None
+        self._clips: dict[Identity, int] = {}
+        self._last_location = 0
+
+    def check(self, path: str | bytes | os.PathLike[str]) -> None:
+        """Raise UsageError if the file at `path` must not be replaced or deleted. A free path passes."""
+        reason = self.refusal(path)
+        if reason is not None:
+            raise UsageError(
+                f"{display_text(os.fsencode(path))} {reason}, which is never replaced or deleted; give another path"
+            )
+
+    def refusal(self, path: str | bytes | os.PathLike[str]) -> str | None:
+        """Return what the file at `path` is if it must not be replaced or deleted ("is clip 12 of the catalog")."""
+        target = os.path.abspath(os.fsencode(path))
+        try:
+            entry = os.lstat(target)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        identity = entry.st_dev, entry.st_ino
+        if self._own is None:
+            self._own = dict.fromkeys(_identities(self._sources), "is a file that this command reads")
+            own = _identities(self._files_of_the_catalog())
+            self._own.update(dict.fromkeys(own, "belongs to the catalog"))
+        if identity in self._own:
+            return self._own[identity]
+        if self._catalog is None:
+            return None
+        self._look_at_locations(self._catalog)
+        if identity in self._clips:
+            return self._named(self._catalog, self._clips[identity])
+        return self._refusal_by_content(self._catalog, target, entry)
+
+    def _files_of_the_catalog(self) -> list[bytes]:
+        if self._catalog is None:
+            return []
+        file = database_file(self._catalog.settings.catalog.database, self._catalog.root)
+        database = os.fsencode(file)
+        return [os.fsencode(self._catalog.file), database, *(database + end.encode() for end in _SIDE_FILES)]
+
+    def _look_at_locations(self, catalog: Catalog) -> None:
+        """Note the identities of the files at locations that were stored since the last look."""
+        statement = select(location.c.id, location.c.path, func.coalesce(location.c.recording_id, 0))
+        statement = statement.where(location.c.id > self._last_location, location.c.missing_since.is_(None))
+        with catalog.reading() as connection:
+            new = connection.execute(statement.order_by(location.c.id)).all()
+        for location_id, path, recording_id in new:
+            for identity in _identities([catalog.absolute(path)]):
+                self._clips.setdefault(identity, recording_id)
+            self._last_location = location_id
+
+    def _refusal_by_content(self, catalog: Catalog, target: bytes, entry: os.stat_result) -> str | None:
+        # an ingest may have moved a location here since the first look
+        with catalog.reading() as connection:
+            here = connection.execute(
+                select(location.c.recording_id).where(
+                    location.c.path == catalog.stored(target).path, location.c.missing_since.is_(None)
+                )
+            ).first()
+        if here is not None:
+            return self._named(catalog, here.recording_id or 0)
+        if not stat.S_ISREG(entry.st_mode):
+            return None
+        try:
+            sha256 = sha256_file(target)
+        except (OSError, AudioError):
+            return None
+        known = known_files(catalog, [sha256])[sha256]
+        others = [file for file in known if (entry.st_dev, entry.st_ino) not in _identities([file.path])]
+        if not known or (len(others) == len(known) and intact_file(sha256, others) is not None):
+            return None
+        with catalog.reading() as connection:
+            recording_id = connection.scalar(select(recording.c.id).where(recording.c.sha256 == sha256))
+        return self._named(catalog, recording_id or 0)
+
+    @staticmethod
+    def _named(catalog: Catalog, recording_id: int) -> str:
+        with catalog.reading() as connection:
+            number = connection.scalar(select(func.min(clip.c.id)).where(clip.c.recording_id == recording_id))
+        return "is a file that the catalog knows" if number is None else f"is clip {number} of the catalog"
+
+
+def _identities(paths: Iterable[bytes]) -> set[Identity]:
+    """Return device and inode of the files at these paths, and of the files that symlinks lead to."""
+    found = set()
+    for path in paths:
+        for look in (os.lstat, os.stat):
+            try:
+                status = look(path)
+            except OSError:
+                break
+            found.add((status.st_dev, status.st_ino))
+            if not stat.S_ISLNK(status.st_mode):
+                break
+    return found
