@@ -199,6 +199,51 @@ def test_the_name_of_a_run_may_contain_a_number(catalog: Catalog, write_clip: Wr
     assert judge_checkpoint(catalog, "take 5 e1", "keep")[0] == "take 5 e1"
 
 
+def test_a_checkpoint_is_found_as_the_table_prints_it(catalog: Catalog, write_clip: WriteClip) -> None:
+    for seed, (run, epoch, step) in enumerate(
+        [("run7", None, 1200), ("run7", None, 12), ("run7", 3, 1200), ("run 7", 12, None), ("77", 7, None)]
+    ):
+        path = write_clip(catalog.root / f"{seed}.wav", seed, 0.5)
+        ingest(catalog, [path], replace(SERIAL, run=run, epoch=epoch, step=step, score=False))
+    for printed, called in (
+        ("run7 1200", "run7 i1200"),
+        ("run7   12", "run7 i12"),
+        ("run7 3 1200", "run7 e3 i1200"),
+        ("RUN7 3 1200", "run7 e3 i1200"),
+        ("run 7 12", "run 7 e12"),
+        ("77 7", "77 e7"),
+    ):
+        assert judge_checkpoint(catalog, printed, "keep")[0] == called
+
+
+def test_a_checkpoint_without_files_is_not_in_the_way(catalog: Catalog, write_clip: WriteClip) -> None:
+    write_clip(catalog.root / "a_epoch_3.wav", 1, 0.5)
+    ingest(catalog, [catalog.root], replace(SERIAL, run="odd", score=False))
+    modify(catalog, "1", {"run": "night"})
+    assert judge_checkpoint(catalog, "e3", "keep")[0] == "night e3"
+    assert judge_checkpoint(catalog, "odd e3", "keep")[0] == "odd e3"
+
+
+@pytest.mark.parametrize(
+    ("terms", "found"),
+    [
+        ("run:b", [("b", 10), ("b", 20)]),
+        ("epoch:20..", [("a", 30), ("b", 20)]),
+        ("rating:4", [("b", 10), ("b", 20)]),
+        ("role:reference", []),
+        ("status:silent", [("a", 30), ("b", 10), ("b", 20)]),
+        ("^run:a ^run:b", [(None, None)]),
+    ],
+)
+def test_a_query_selects_the_checkpoints_of_its_clips(
+    small_catalog: Catalog, terms: str, found: list[tuple[str | None, int | None]]
+) -> None:
+    every = checkpoints(small_catalog)
+    rows = checkpoints(small_catalog, terms=terms)
+    assert [(row.run, row.epoch) for row in rows] == found
+    assert all(row in every for row in rows)
+
+
 @pytest.mark.parametrize(
     ("name", "verdict", "error", "words"),
     [

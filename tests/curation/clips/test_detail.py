@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import Settings, trim_key
+from thresher.curation.clips.decisions import modify
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
 
@@ -25,6 +26,11 @@ def test_show_returns_locations_neighbours_and_checkpoints(small_catalog: Catalo
         ("prefix", 1, 7, "out/parts.wav", NEAR),
     ]
     assert (detail.checkpoints_disagree, detail.checkpoint_pinned) == (True, False)
+
+
+def test_a_corrected_checkpoint_is_no_longer_questioned(small_catalog: Catalog) -> None:
+    modify(small_catalog, "1", {"epoch": "10"})
+    assert not show_clip(small_catalog, "1").checkpoints_disagree
 
 
 def test_show_tells_corrections_and_failed_clips(small_catalog: Catalog) -> None:

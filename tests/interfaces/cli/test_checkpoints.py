@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from tests.support import Command, WriteClip, copy_folder, run_command
-from thresher.interfaces.cli.checkpoints import WIDEST, _short, sparkline
+from thresher.curation.checkpoints.summary import CheckpointRow
+from thresher.interfaces.cli.checkpoints import _COLUMNS, WIDEST, _short, sparkline
+from thresher.interfaces.cli.table import print_table
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +66,36 @@ def test_the_table_and_the_bars_below_it(thresher: Command) -> None:
     assert "night, e1 to e3:" in out
     (drawn,) = [line.split() for line in out.splitlines() if line.strip().startswith("novelty")]
     assert len(drawn[1]) == 2  # none for the first epoch, before which there is nothing
+
+
+def test_a_query_selects_checkpoints(thresher: Command) -> None:
+    assert [row["epoch"] for row in json.loads(thresher("checkpoints", "epoch:2..", "--json").stdout)] == [
+        2,
+        3,
+    ]
+    nothing = thresher("checkpoints", "run:other")
+    assert (nothing.returncode, nothing.stdout, nothing.stderr) == (0, "", "nothing found\n")
+    assert thresher("checkpoints", "run:night", "--compare", "1", "2").returncode == 2
+
+
+@pytest.mark.parametrize("width", [15, 40, 80, 100])
+def test_run_epoch_and_step_are_shown_at_every_width(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = CheckpointRow(
+        **dict.fromkeys((field.name for field in fields(CheckpointRow)), 1),  # type: ignore[arg-type]
+    )
+    run = "a-run-with-quite-a-long-name"
+    row = replace(row, run=run, epoch=1234, step=5678901, statuses={"ok": 1.0}, verdict="keep", note="n")
+    out = io.StringIO()
+    out.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr("sys.stdout", out)
+    left_out = print_table([row], _COLUMNS, str)
+    head, _, line = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue()).splitlines()[:3]
+    assert line.split()[:3] == [run, "1234", "5678901"]
+    assert {*head.split(), *" ".join(left_out).split()} == {
+        *" ".join(each.title for each in _COLUMNS).split()
+    }
+    assert width < 40 or len(line.rstrip()) <= max(width, 46)
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,14 @@ from thresher.catalog.measures import measure_value
 from thresher.catalog.schema import (
     STATUSES,
     USABLE_STATUSES,
+    batch,
     checkpoint,
     clip,
     location,
     recording,
 )
+from thresher.curation.checkpoints.verdicts import WROTE
+from thresher.curation.clips.selection import Terms, parse_terms
 from thresher.curation.comparison.checkpoint_scores import (
     CheckpointClips,
     CheckpointScores,
@@ -81,8 +84,13 @@ KEPT = case(
 CLIPS = clip.join(recording, recording.c.id == clip.c.recording_id)
 
 
-def checkpoints(catalog: Catalog, progress: Progress = no_progress) -> list[CheckpointRow]:
+def checkpoints(
+    catalog: Catalog, progress: Progress = no_progress, *, terms: Terms | None = None
+) -> list[CheckpointRow]:
     """Summarise all checkpoints, sorted by run, epoch and step. Files that name no checkpoint come last.
+
+    With `terms`, only the checkpoints are returned that wrote a clip which the query matches; their figures are the
+    same as without. Rejected and unusable clips match, too. Raises QueryError.
 
     A file counts for the checkpoint that its location names, unless the checkpoint of its recording was corrected.
     Reference audio is left out, because no checkpoint wrote it.
@@ -124,12 +132,30 @@ def checkpoints(catalog: Catalog, progress: Progress = no_progress) -> list[Chec
         for row in sums:
             by_checkpoint[row.checkpoint_id].append(row)
         found = in_training_order(names, by_checkpoint)
+        wanted = None if terms is None else _matching(catalog, connection, terms)
         compared = checkpoint_scores(catalog, connection, written_by(connection, found, names), progress)
     clips = {row.checkpoint_id: row for row in of_clips}
     return [
         _checkpoint_row(names.get(number), by_checkpoint[number], clips.get(number), own_scores)
         for number, own_scores in zip(found, compared, strict=True)
+        if wanted is None or number in wanted
     ]
+
+
+def _matching(catalog: Catalog, connection: Connection, terms: Terms) -> set[int | None]:
+    """Return the ids of the checkpoints that wrote a clip which the query matches; None for files without one.
+
+    The fields of the checkpoint are those of each file, not of the recording, which may be of several checkpoints.
+    """
+    files = generated_files()
+    of_files = (
+        CLIPS.outerjoin(batch, batch.c.id == recording.c.batch_id)
+        .join(files, files.c.recording_id == recording.c.id)
+        .outerjoin(checkpoint, checkpoint.c.id == files.c.checkpoint_id)
+    )
+    query = parse_terms(catalog, connection, terms, defaults=False)
+    statement = select(files.c.checkpoint_id).distinct().select_from(of_files).where(query.condition)
+    return set(connection.scalars(statement))
 
 
 def in_training_order(
@@ -186,12 +212,11 @@ def sounding() -> Subquery:
 
 def generated_files() -> Subquery:
     """Return a subquery of every generated file, missing ones included, with the checkpoint that wrote it."""
-    wrote = case((recording.c.checkpoint_pinned, recording.c.checkpoint_id), else_=location.c.checkpoint_id)
     return (
         select(
             location.c.recording_id,
             location.c.missing_since,
-            wrote.label("checkpoint_id"),
+            WROTE.label("checkpoint_id"),
             # A file that could not be read has no recording.
             func.coalesce(recording.c.status, literal("unreadable")).label("status"),
             RECORDED.label("seconds"),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, case, select
 
 from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import Assignment, Decision
-from thresher.catalog.schema import VERDICTS, checkpoint
+from thresher.catalog.schema import VERDICTS, checkpoint, location, recording
 from thresher.catalog.values import checkpoint_text
 from thresher.curation.clips.decisions import storable
 from thresher.errors import NotFoundError, UsageError
@@ -18,6 +18,9 @@ from thresher.formatting import listed, unknown
 
 NOTHING = "none"
 """The word that removes a verdict."""
+
+WROTE = case((recording.c.checkpoint_pinned, recording.c.checkpoint_id), else_=location.c.checkpoint_id)
+"""The id of the checkpoint that wrote the file at a location: the corrected one, else that of its names."""
 
 _NUMBERED = re.compile(r"(?:e|epoch:)(?P<epoch>[0-9]+)|(?:i|step:)(?P<step>[0-9]+)|(?P<bare>[0-9]+)")
 _MOST_SHOWN = 5
@@ -54,14 +57,21 @@ def judge_checkpoint(
 
 
 def find_checkpoint(connection: Connection, name: str) -> Any:
-    """Return the row of the checkpoint called `name`: "night e20 i4000", or any part of it that is unambiguous.
+    """Return the row of the checkpoint called `name`, as listings print it, or any part that is unambiguous.
 
-    A number alone is an epoch. All other words must be contained in the run; case is ignored.
+    Listings print "night e20 i4000", the table of checkpoints "night 20 4000". A number alone is an epoch, or else a
+    step. All other words must be contained in the run; case is ignored. Checkpoints that have no file, left over by
+    corrections, are found only if no other fits.
     """
     rows = list(connection.execute(select(checkpoint).order_by(checkpoint.c.id)))
-    exact = [row for row in rows if text_of(row) == name.strip()]
-    fitting = exact or _fitting(rows, name.split())
-    if not fitting:
+    with_files = _with_files(connection)
+    for candidates in ([row for row in rows if row.id in with_files], rows):
+        words = " ".join(name.split())
+        exact = [row for row in candidates if words in (_tidy(text_of(row)), _tidy(_cells(row)))]
+        fitting = exact or _fitting(candidates, name.split())
+        if fitting:
+            break
+    else:
         raise NotFoundError(f'no checkpoint named "{name}"; `thresher checkpoints` lists them')
     if len(fitting) > 1:
         shown = [f'"{text_of(row)}"' for row in fitting]
@@ -71,30 +81,46 @@ def find_checkpoint(connection: Connection, name: str) -> Any:
     return fitting[0]
 
 
+def _with_files(connection: Connection) -> set[int]:
+    """Return the ids of the checkpoints that wrote a file."""
+    files = location.outerjoin(recording, recording.c.id == location.c.recording_id)
+    return set(connection.scalars(select(WROTE).distinct().select_from(files).where(WROTE.is_not(None))))
+
+
+def _cells(row: Any) -> str:
+    """Return run, epoch and step as the table of checkpoints prints them."""
+    return " ".join(str(value) for value in (row.run, row.epoch, row.step) if value is not None)
+
+
+def _tidy(text: str) -> str:
+    return " ".join(text.split())
+
+
 def text_of(row: Any) -> str:
     """Return a checkpoint's name as listings show it."""
     return checkpoint_text(row.run, row.epoch, row.step)
 
 
 def _fitting(rows: list[Any], words: list[str]) -> list[Any]:
+    """Return the checkpoints that match all words; bare numbers are an epoch and a step, in this order."""
     run: list[str] = []
+    bare: list[int] = []
     for word in words:
         number = _NUMBERED.fullmatch(word)
         if number is None:
             run.append(word.removeprefix("run:"))
-            continue
-        epoch, step = number["epoch"] or number["bare"], number["step"]
-        rows = [
-            row
-            for row in rows
-            if (epoch is None or row.epoch == int(epoch)) and (step is None or row.step == int(step))
-        ]
+        elif number["bare"]:
+            bare.append(int(number["bare"]))
+        else:
+            field = "step" if number["step"] else "epoch"
+            value = int(number["step"] or number["epoch"])
+            rows = [row for row in rows if getattr(row, field) == value]
+    if len(bare) == 1:
+        rows = [row for row in rows if row.epoch == bare[0]] or [row for row in rows if row.step == bare[0]]
+    elif bare:
+        rows = [row for row in rows if [row.epoch, row.step] == bare]
     wanted = " ".join(run).lower()
+    if not words:
+        return []
     same = [row for row in rows if (row.run or "").lower() == wanted]
-    return (
-        same
-        if same and wanted
-        else [row for row in rows if wanted in (row.run or "").lower()]
-        if words
-        else []
-    )
+    return same if same and wanted else [row for row in rows if wanted in (row.run or "").lower()]

@@ -53,8 +53,9 @@ class ClipDetail:
     """Everything about one clip.
 
     `checkpoint_pinned`: the curator corrected the checkpoint. `checkpoints_disagree`: the recording's locations
-    name more than one checkpoint. `trim` holds the settings that produced the span, as JSON. `measures` is
-    empty if the clip is not measured. `suspicions` are the rejected clips that this clip is similar to.
+    name more than one checkpoint, and the curator has not corrected it. `trim` holds the settings that produced the
+    span, as JSON. `measures` is empty if the clip is not measured. `suspicions` are the rejected clips that this
+    clip is similar to.
     """
 
     clip: ClipRow
@@ -109,7 +110,7 @@ def show_clip(catalog: Catalog, term: str) -> ClipDetail:
             fingerprint_backend=more.fingerprint_backend,
             fingerprint_version=more.fingerprint_version,
             checkpoint_pinned=more.checkpoint_pinned,
-            checkpoints_disagree=len(named) > 1,
+            checkpoints_disagree=len(named) > 1 and not more.checkpoint_pinned,
             locations=locations,
             nearest=_neighbours(connection, clip_id),
             measures=measures.read(connection, [clip_id]).get(clip_id, {}),

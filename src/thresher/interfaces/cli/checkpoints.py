@@ -10,7 +10,7 @@ import typer
 
 from thresher.errors import UsageError
 from thresher.formatting import unknown
-from thresher.interfaces.cli.app import DECIDE, FIND, app, open_catalog
+from thresher.interfaces.cli.app import DECIDE, FIND, app, open_catalog, terms_of
 from thresher.interfaces.cli.options import Form, Json, form_of
 from thresher.interfaces.cli.output import (
     Format,
@@ -76,35 +76,41 @@ def _not_ok(row: CheckpointRow) -> str:
 
 
 _COLUMNS = (
-    Column("run", lambda row: row.run, keep=Keep.START),
+    # Run, epoch and step name the checkpoint, so they are always shown in full.
+    Column("run", lambda row: row.run),
     Column("epoch", lambda row: row.epoch, is_number=True),
-    Column("step", lambda row: row.step, is_number=True, rank=4),
-    Column("clips", lambda row: row.files, is_number=True, rank=1),
-    Column("length", lambda row: clock(60 * row.minutes_generated), is_number=True, rank=7),
-    Column("kept", lambda row: clock(60 * row.minutes_kept), is_number=True, rank=2),
-    Column("silence", lambda row: _share(row.silence), is_number=True),
-    Column("LUFS", lambda row: "" if row.loudness is None else f"{row.loudness:.1f}", is_number=True, rank=5),
-    Column("loop", lambda row: "" if row.loop is None else f"{row.loop:.2f}", is_number=True, rank=1),
-    Column("noise", lambda row: "" if row.noise is None else f"{row.noise:.2f}", is_number=True, rank=1),
-    Column("collapse", lambda row: score_text(row.collapse), is_number=True),
-    Column("copies", lambda row: _share(row.copies), is_number=True, rank=1),
-    Column("novelty", lambda row: score_text(row.novelty), is_number=True),
+    Column("step", lambda row: row.step, is_number=True),
+    Column("clips", lambda row: row.files, is_number=True, rank=4),
+    Column("length", lambda row: clock(60 * row.minutes_generated), is_number=True, rank=9),
+    Column("kept", lambda row: clock(60 * row.minutes_kept), is_number=True, rank=5),
+    Column("silence", lambda row: _share(row.silence), is_number=True, rank=2),
+    Column("LUFS", lambda row: "" if row.loudness is None else f"{row.loudness:.1f}", is_number=True, rank=7),
+    Column("loop", lambda row: "" if row.loop is None else f"{row.loop:.2f}", is_number=True, rank=4),
+    Column("noise", lambda row: "" if row.noise is None else f"{row.noise:.2f}", is_number=True, rank=4),
+    Column("collapse", lambda row: score_text(row.collapse), is_number=True, rank=3),
+    Column("copies", lambda row: _share(row.copies), is_number=True, rank=4),
+    Column("novelty", lambda row: score_text(row.novelty), is_number=True, rank=2),
     Column(
         "rating",
         lambda row: "" if row.mean_rating is None else f"{row.mean_rating:.1f} ({row.ratings})",
         is_number=True,
+        rank=1,
     ),
-    Column("heard", lambda row: row.heard or "", is_number=True, rank=6),
-    Column("rejected", lambda row: row.rejected or "", is_number=True, rank=6),
-    Column("missing", lambda row: row.missing or "", is_number=True, rank=6),
-    Column("not ok", _not_ok, keep=Keep.START, rank=3),
-    Column("verdict", lambda row: row.verdict),
-    Column("note", lambda row: row.note, keep=Keep.START, rank=8),
+    Column("heard", lambda row: row.heard or "", is_number=True, rank=8),
+    Column("rejected", lambda row: row.rejected or "", is_number=True, rank=8),
+    Column("missing", lambda row: row.missing or "", is_number=True, rank=8),
+    Column("not ok", _not_ok, keep=Keep.START, rank=6),
+    Column("verdict", lambda row: row.verdict, rank=1),
+    Column("note", lambda row: row.note, keep=Keep.START, rank=10),
 )
 
 
 @app.command(rich_help_panel=FIND)
 def checkpoints(
+    query: Annotated[
+        list[str] | None,
+        typer.Argument(help="Show only checkpoints that wrote a clip of this query, such as run:night."),
+    ] = None,
     sort: Annotated[
         str | None,
         typer.Option(metavar="COLUMN[+|-]", help="Sort by a column, up (+) or down (-): novelty-."),
@@ -124,13 +130,16 @@ def checkpoints(
     if compare is not None:
         if sort is not None:
             raise UsageError("--sort cannot be used with --compare")
+        if query:
+            raise UsageError(f'"{" ".join(query)}": --compare takes two checkpoints and no query')
         _compare(*compare, form_of(form, json))
         return
     from thresher.curation.checkpoints.summary import checkpoints as list_checkpoints
 
     order = None if sort is None else _order(sort)
     with open_catalog() as catalog, ProgressBar("checkpoints") as progress:
-        rows = list_checkpoints(catalog, progress)
+        terms = terms_of(catalog, query) if query else None
+        rows = list_checkpoints(catalog, progress, terms=terms)
     emit(rows if order is None else order(rows), _COLUMNS, form_of(form, json))
     if form_of(form, json) is Format.TABLE:
         _draw(rows)
@@ -260,7 +269,7 @@ def checkpoint(
         str,
         typer.Argument(
             metavar="CKPT",
-            help='A name that `checkpoints` lists ("night e20 i4000"), or part of one.',
+            help='A checkpoint as `checkpoints` shows it, such as "night 20 4000", or a part of that.',
         ),
     ],
     keep: Annotated[bool, typer.Option("--keep", help="Mark it as worth keeping.")] = False,

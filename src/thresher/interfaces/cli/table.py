@@ -35,7 +35,8 @@ class Keep(Enum):
 class Column:
     """One column: its title, its value for a row, and how it adapts to a narrow terminal.
 
-    Columns of rank 0 are never left out; of the others, the highest rank is left out first.
+    Columns of rank 0 are never left out; of the others, the highest rank is left out first. If the columns of rank
+    0 alone are wider than the terminal, the table is, too.
     """
 
     title: str
@@ -61,6 +62,8 @@ def print_table(
     widths, left_out = fitted(
         [(column, natural_width(column, cells)) for column, cells in filled], console.width
     )
+    needed = sum(width + GAP for width in widths.values()) - GAP
+    console.width = max(console.width, needed)  # rich would squeeze the columns otherwise
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     shown = [(column, cells, widths[column.title]) for column, cells in filled if column.title in widths]
     for column, _, width in shown:
