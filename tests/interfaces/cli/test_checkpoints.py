@@ -84,7 +84,7 @@ def test_run_epoch_and_step_are_shown_at_every_width(width: int, monkeypatch: py
         **dict.fromkeys((field.name for field in fields(CheckpointRow)), 1),  # type: ignore[arg-type]
     )
     run = "a-run-with-quite-a-long-name"
-    row = replace(row, run=run, epoch=1234, step=5678901, statuses={"ok": 1.0}, verdict="keep", note="n")
+    row = replace(row, run=run, epoch=1234, step=5678901, statuses={"silent": 1.0}, verdict="keep", note="n")
     out = io.StringIO()
     out.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setenv("COLUMNS", str(width))

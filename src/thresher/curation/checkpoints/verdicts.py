@@ -59,9 +59,9 @@ def judge_checkpoint(
 def find_checkpoint(connection: Connection, name: str) -> Any:
     """Return the row of the checkpoint called `name`, as listings print it, or any part that is unambiguous.
 
-    Listings print "night e20 i4000", the table of checkpoints "night 20 4000". A number alone is an epoch, or else a
-    step. All other words must be contained in the run; case is ignored. Checkpoints that have no file, left over by
-    corrections, are found only if no other fits.
+    Listings print "night e20 i4000", the table of checkpoints "night 20 4000". A number alone is an epoch, or else
+    a step. All other words must be contained in the run; case is ignored. Checkpoints that have no file, left over
+    by corrections, are found only if no other fits.
     """
     rows = list(connection.execute(select(checkpoint).order_by(checkpoint.c.id)))
     with_files = _with_files(connection)
