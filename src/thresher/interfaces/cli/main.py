@@ -11,6 +11,7 @@ from importlib import import_module
 
 from thresher.errors import ThresherError
 from thresher.interfaces.cli.commands import MODULES
+from thresher.interfaces.cli.encodings import escape_what_cannot_be_written
 from thresher.interfaces.cli.signals import orderly_end
 
 
@@ -20,6 +21,7 @@ def run(arguments: Sequence[str]) -> int:
     0 done, 1 failed, 2 wrong usage, 3 catalog or settings need action, 4 not found, 5 done in part,
     128 + the signal's number if it was interrupted (130 by Ctrl-C).
     """
+    escape_what_cannot_be_written()
     with orderly_end() as ending:
         try:
             return _run(arguments)

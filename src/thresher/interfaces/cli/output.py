@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import csv
 import enum
+import io
 import json
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import IO, Any
 
+from thresher.interfaces.cli.encodings import writable, write_utf8
 from thresher.interfaces.cli.table import Column, print_table
 
 TABLE_ROWS = 200
@@ -47,7 +49,7 @@ def emit(rows: Sequence[Any], columns: Sequence[Column], form: Format, *, more: 
         print_json([plain(row) for row in rows])
     else:
         encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=plain).encode
-        sys.stdout.write("".join([f"{encode(_object(row))}\n" for row in rows]))
+        write_utf8("".join([f"{encode(_object(row))}\n" for row in rows]))
 
 
 def _object(row: Any) -> Any:
@@ -72,7 +74,7 @@ def plain(value: Any) -> Any:
 
 def print_json(value: Any) -> None:
     """Write one JSON document."""
-    print(json.dumps(plain(value), ensure_ascii=False, indent=2))  # noqa: T201
+    write_utf8(json.dumps(plain(value), ensure_ascii=False, indent=2) + "\n")
 
 
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:
@@ -90,17 +92,18 @@ def tell(sentence: str) -> None:
 
 def say(sentence: str) -> None:
     """Write a line about the work to stderr: a hint, a warning, an error."""
-    print(printable(sentence), file=sys.stderr)  # noqa: T201
+    print(printable(sentence, sys.stderr), file=sys.stderr)  # noqa: T201
 
 
-def printable(text: str) -> str:
-    """Return `text` with control characters escaped, except line breaks.
+def printable(text: str, stream: IO[str] | None = None) -> str:
+    """Return `text` with characters escaped that are control characters or that `stream` cannot show.
 
-    Names, tags and notes can contain characters that move the cursor or change colours.
+    Line breaks are kept. The stream is stdout by default. Names, tags and notes can contain characters that move the
+    cursor or change colours.
     """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+    return writable(text, stream)
 
 
 def _cell(value: object) -> str:
@@ -114,12 +117,14 @@ def _cell(value: object) -> str:
 
 
 def _write_csv(rows: Sequence[Any]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
     for number, row in enumerate(rows):
         values = plain(row)
         if number == 0:
             writer.writerow(values)
         writer.writerow(_csv_cell(value) for value in values.values())
+    write_utf8(table.getvalue())
 
 
 def _csv_cell(value: Any) -> Any:

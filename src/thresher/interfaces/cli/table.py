@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from thresher.interfaces.cli.encodings import writable
+
 GAP = 3
 """The number of blanks between columns in rich's tables: padding on both sides and the divider."""
 
@@ -69,14 +71,15 @@ def print_table(
     for column, _, width in shown:
         justify: Any = "right" if column.is_number else "left"
         table.add_column(
-            column.title,
+            writable(column.title),
             justify=justify,
             no_wrap=column.keep is not Keep.LINES,
             min_width=width,
             max_width=width,
         )
+    mark = "…" if writable("…") == "…" else "~"
     for number in range(len(rows)):
-        table.add_row(*(Text(cut(cells[number], width, column.keep)) for column, cells, width in shown))
+        table.add_row(*(Text(cut(cells[number], width, column.keep, mark)) for column, cells, width in shown))
     console.print(table)
     return left_out
 
@@ -121,8 +124,8 @@ def _shares(wanted: dict[str, int], room: int) -> Iterator[tuple[str, int]]:
         yield title, share
 
 
-def cut(text: str, width: int, keep: Keep) -> str:
-    """Return `text` in at most `width` terminal cells, with "…" in place of what is cut off."""
+def cut(text: str, width: int, keep: Keep, mark: str = "…") -> str:
+    """Return `text` in at most `width` terminal cells, with `mark` in place of what is cut off."""
     from rich.cells import cell_len
 
     if keep in (Keep.ALL, Keep.LINES) or cell_len(text) <= width:
@@ -130,4 +133,4 @@ def cut(text: str, width: int, keep: Keep) -> str:
     kept = text
     while kept and cell_len(kept) >= width:
         kept = kept[:-1] if keep is Keep.START else kept[1:]
-    return f"{kept}…" if keep is Keep.START else f"…{kept}"
+    return f"{kept}{mark}" if keep is Keep.START else f"{mark}{kept}"
