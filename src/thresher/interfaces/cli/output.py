@@ -98,8 +98,8 @@ def say(sentence: str) -> None:
 def printable(text: str, stream: IO[str] | None = None) -> str:
     """Return `text` with characters escaped that are control characters or that `stream` cannot show.
 
-    Line breaks are kept. The stream is stdout by default. Names, tags and notes can contain characters that move the
-    cursor or change colours.
+    Line breaks are kept. The stream is stdout by default. Names, tags and notes can contain characters that move
+    the cursor or change colours.
     """
     if not text.isprintable():
         text = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
