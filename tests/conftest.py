@@ -1,15 +1,24 @@
-"""Fixtures of all tests: audio made from seeds, catalogs in temporary folders, commands, and the corpus."""
+"""Fixtures of all tests: audio made from seeds, catalogs in temporary folders, commands, and the corpus.
+
+This module also makes the tests of one process share what would cost each of them time: compiled SQL statements,
+and a disk in memory for their folders.
+"""
 
 from __future__ import annotations
 
+import gc
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 from hypothesis import settings
 from numpy.typing import NDArray
+from sqlalchemy import Connection, Engine, event
 
 from tests.support import (
     CORPUS,
@@ -28,6 +37,44 @@ from thresher.curation.ingest.options import IngestOptions
 # The same examples in each run. `--hypothesis-profile=default` tries new ones.
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
+
+RAM_DISK = Path("/dev/shm")
+"""A disk in memory, which Linux has. A commit of SQLite is many times faster there."""
+
+RAM_NEEDED = 4 << 30
+"""How much must be free on that disk, in bytes. In many containers it is too small."""
+
+if RAM_DISK.is_dir() and os.access(RAM_DISK, os.W_OK) and shutil.disk_usage(RAM_DISK).free > RAM_NEEDED:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(RAM_DISK))
+
+
+class _Statements(dict[Any, Any]):
+    """Compiled statements by their key without the dialect, the first part of SQLAlchemy's key.
+
+    SQLAlchemy keeps compiled statements for each engine, and almost every test opens an engine of its own.
+    """
+
+    def get(self, key: tuple[Any, ...], default: Any = None) -> Any:
+        return super().get(key[1:], default)
+
+    def __setitem__(self, key: tuple[Any, ...], compiled: Any) -> None:
+        if len(self) > 2_000:  # random queries differ in their statements
+            self.clear()
+        super().__setitem__(key[1:], compiled)
+
+
+_STATEMENTS = _Statements()
+
+
+@event.listens_for(Engine, "engine_connect")
+def _share_statements(connection: Connection) -> None:
+    connection.execution_options(compiled_cache=_STATEMENTS)
+
+
+def pytest_collection_finish() -> None:
+    """Exempt the thousands of collected tests and the imported modules from garbage collection."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

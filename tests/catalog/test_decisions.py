@@ -125,7 +125,7 @@ def take(catalog: Catalog, what: str, number: int, value: Any) -> None:
         getattr(judging, what)(catalog, [str(number)], value)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example([("rate", 1, 5), ("undo", 0, None), ("undo", 2, None), ("undo", 3, None), ("undo", 0, None)])
 @given(STEPS)
 def test_each_field_has_the_value_of_the_last_decision_in_force(judged: Catalog, steps: list[Any]) -> None:
@@ -405,18 +405,17 @@ def test_an_undo_does_not_restore_a_song_whose_name_is_taken(judged: Catalog) ->
 
 
 @pytest.mark.long
-def test_one_decision_can_change_thousands_of_clips(judged: Catalog) -> None:
-    """There are more clips than one statement can have parameters."""
+def test_one_decision_can_change_more_clips_than_a_statement_has_parameters(judged: Catalog) -> None:
     with judged.writing() as connection:
-        ids = range(100, 700)
+        ids = range(100, 610)
         common = {"batch_id": 1, "role": "generated", "status": "ok", "sample_rate": 16_000}
         connection.execute(insert(recording), [{**common, "id": key, "sha256": str(key)} for key in ids])
         connection.execute(insert(clip), [{**SPAN, "id": key, "recording_id": key} for key in ids])
     before = dump(judged, without=JOURNAL)
-    assert judging.tag(judged, ["id:100.."], add=["riff"]).found == 600
-    assert judging.modify(judged, ["tag:riff"], {"run": "day"}).found == 600
+    assert judging.tag(judged, ["id:100.."], add=["riff"]).found == 510
+    assert judging.modify(judged, ["tag:riff"], {"run": "day"}).found == 510
     with judged.reading() as connection:
-        assert len(connection.execute(select(clip_tag)).all()) == 600
+        assert len(connection.execute(select(clip_tag)).all()) == 510
     judging.undo(judged)
     judging.undo(judged)
     assert dump(judged, without=JOURNAL) == before

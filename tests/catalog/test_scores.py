@@ -115,7 +115,7 @@ def test_a_batch_computes_only_pairs_with_a_new_clip(
     check(catalog)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.one_of(
@@ -198,7 +198,7 @@ def test_of_two_concurrent_scorers_the_slower_one_reads_the_matrix_again(catalog
 
 @pytest.mark.long
 def test_two_scorers_at_once_leave_a_correct_matrix(catalog: Catalog) -> None:
-    add_clips(catalog, range(300))
+    add_clips(catalog, range(120))
     command = [*COMMAND, "--catalog", str(catalog.file), "score", "--json"]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)]
     for process in running:
@@ -272,16 +272,24 @@ def test_an_unknown_metric_is_refused(catalog: Catalog) -> None:
         score(catalog, "ears")
 
 
-@pytest.mark.long
-def test_the_scores_of_the_corpus_equal_those_of_the_formula(catalog: Catalog, corpus: Path) -> None:
+@pytest.mark.parametrize(
+    ("batches", "clips"),
+    [
+        ((("odd",), ("1000sharks", "odd")), 58),
+        pytest.param((("mrcqtdiff", "odd"), ("",)), 350, marks=pytest.mark.slow),
+    ],
+)
+def test_the_scores_of_the_corpus_equal_those_of_the_formula(
+    catalog: Catalog, corpus: Path, batches: tuple[tuple[str, ...], ...], clips: int
+) -> None:
     catalog.file.write_text('[metrics]\nuse = ["prefix"]\n[ingest]\nmeasure = false\n')
     with Catalog.open(catalog.file) as prefix_only:
-        ingest(
-            prefix_only,
-            [corpus / "neural" / "mrcqtdiff", corpus / "neural" / "odd"],
-            IngestOptions(executor="threads"),
-        )
-        ingest(prefix_only, [corpus / "neural"], IngestOptions(executor="threads"))
+        for folders in batches:
+            ingest(
+                prefix_only,
+                [corpus / "neural" / folder for folder in folders],
+                IngestOptions(executor="threads"),
+            )
         with prefix_only.reading() as connection:
             rows = connection.execute(
                 select(clip.c.id, clip.c.fingerprint)
@@ -290,7 +298,7 @@ def test_the_scores_of_the_corpus_equal_those_of_the_formula(catalog: Catalog, c
             ).all()
             stored = score_reads.between(connection, 1, [row.id for row in rows])
             assert scores.coverage(connection, 1).complete
-    assert len(rows) == 350
+    assert len(rows) == clips
     # pure Python: one big integer a clip, cut to the shorter
     numbers = [(int.from_bytes(row.fingerprint, "little"), len(row.fingerprint) // 4) for row in rows]
     for i, (first, long) in enumerate(numbers):
