@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.support import RATE, MakeCatalog, MakeSound, WriteClip
+from tests.support import RATE, MakeCatalog, MakeSound, WriteClip, copy_folder
 from thresher import Catalog, IngestOptions, history, ingest, list_clips, modify, rate, undo
 from thresher.catalog import score_reads, scores
 from thresher.curation.checkpoints.comparison import CLIP_FIGURES, compare_checkpoints
@@ -45,9 +45,12 @@ def likeness(catalog: Catalog, one: str, other: str) -> float:
     return float(found[0, 1])
 
 
-@pytest.fixture
-def trained(catalog: Catalog, write_clip: WriteClip) -> Catalog:
-    """Two runs: three epochs of the first in one batch, then a second run, then an earlier epoch of the first."""
+@pytest.fixture(scope="module")
+def template(
+    tmp_path_factory: pytest.TempPathFactory, new_catalog: MakeCatalog, write_clip: WriteClip
+) -> Path:
+    """The folder that `trained` is copied from."""
+    catalog = new_catalog(tmp_path_factory.mktemp("trained"))
     root = catalog.root
     for epoch, seeds in {1: (1, 2), 2: (3, 4, 5), 4: (6,)}.items():
         for seed in seeds:
@@ -60,6 +63,14 @@ def trained(catalog: Catalog, write_clip: WriteClip) -> Catalog:
     y, _ = soundfile.read(root / "out/night_epoch_4_6.wav")
     soundfile.write(root / "out/night_epoch_3_9.wav", 0.5 * y[2_000:], RATE)
     ingest(catalog, [root / "out"], SERIAL)
+    catalog.close()
+    return root
+
+
+@pytest.fixture
+def trained(catalog: Catalog, template: Path) -> Catalog:
+    """Two runs: three epochs of the first in one batch, then a second run, then an earlier epoch of the first."""
+    copy_folder(template, catalog.root)
     return catalog
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.support import RATE
+from tests.support import RATE, MakeCatalog, copy_folder
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.listing import list_clips
@@ -21,16 +21,27 @@ from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 
 
-@pytest.fixture
-def mapped(tmp_path: Path, family: Any, serial: IngestOptions) -> Iterator[Catalog]:
-    """Twelve clips of four families, by `likeness` alone."""
-    (tmp_path / "clips").mkdir()
+@pytest.fixture(scope="module")
+def template(
+    tmp_path_factory: pytest.TempPathFactory, new_catalog: MakeCatalog, family: Any, serial: IngestOptions
+) -> Path:
+    """The folder that `mapped` is copied from."""
+    home = tmp_path_factory.mktemp("mapped")
+    (home / "clips").mkdir()
     for number in range(12):
-        soundfile.write(tmp_path / f"clips/{number:02}.wav", family(number % 4, number), RATE)
-    with Catalog.create(tmp_path):
-        (tmp_path / "catalog.toml").write_text('[metrics]\nuse = ["likeness"]\ndefault = "likeness"\n')
+        soundfile.write(home / f"clips/{number:02}.wav", family(number % 4, number), RATE)
+    new_catalog(home).close()
+    (home / "catalog.toml").write_text('[metrics]\nuse = ["likeness"]\ndefault = "likeness"\n')
+    with Catalog.open(home / "catalog.toml") as catalog:
+        ingest(catalog, [home / "clips"], serial)
+    return home
+
+
+@pytest.fixture
+def mapped(template: Path, tmp_path: Path) -> Iterator[Catalog]:
+    """Twelve clips of four families, by `likeness` alone."""
+    copy_folder(template, tmp_path)
     with Catalog.open(tmp_path / "catalog.toml") as catalog:
-        ingest(catalog, [tmp_path / "clips"], serial)
         yield catalog
 
 

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from sqlalchemy import select
 
-from tests.support import RATE, Command
+from tests.support import RATE, Command, MakeCatalog, copy_folder
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import cluster, cluster_clip, clustering
 from thresher.curation.clips import decisions as judging
@@ -27,17 +27,28 @@ from thresher.errors import CatalogError, NotFoundError, UsageError
 LIKENESS_ALONE = '[metrics]\nuse = ["likeness"]\ndefault = "likeness"\n'
 
 
-@pytest.fixture
-def grouped(tmp_path: Path, family: Any, serial: IngestOptions) -> Iterator[Catalog]:
-    """Hiss (7 clips, ids 1 to 7), drone (6, to 13) and beats (5, to 18), each of an epoch of its own."""
-    (tmp_path / "clips").mkdir()
+@pytest.fixture(scope="module")
+def template(
+    tmp_path_factory: pytest.TempPathFactory, new_catalog: MakeCatalog, family: Any, serial: IngestOptions
+) -> Path:
+    """The folder that `grouped` is copied from."""
+    home = tmp_path_factory.mktemp("grouped")
+    (home / "clips").mkdir()
     for kind, count in enumerate((7, 6, 5)):
         for seed in range(count):
-            write(tmp_path, family, kind, seed)
-    with Catalog.create(tmp_path):
-        (tmp_path / "catalog.toml").write_text(LIKENESS_ALONE)
+            write(home, family, kind, seed)
+    new_catalog(home).close()
+    (home / "catalog.toml").write_text(LIKENESS_ALONE)
+    with Catalog.open(home / "catalog.toml") as catalog:
+        ingest(catalog, [home / "clips"], serial)
+    return home
+
+
+@pytest.fixture
+def grouped(template: Path, tmp_path: Path) -> Iterator[Catalog]:
+    """Hiss (7 clips, ids 1 to 7), drone (6, to 13) and beats (5, to 18), each of an epoch of its own."""
+    copy_folder(template, tmp_path)
     with Catalog.open(tmp_path / "catalog.toml") as catalog:
-        ingest(catalog, [tmp_path / "clips"], serial)
         yield catalog
 
 

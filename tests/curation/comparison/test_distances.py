@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from tests.support import RATE, MakeSound
+from tests.support import RATE, MakeCatalog, MakeSound
 from thresher.catalog import features
 from thresher.catalog.catalog import Catalog
 from thresher.curation.comparison import distances
@@ -18,17 +17,23 @@ from thresher.curation.ingest.ingest import IngestOptions, ingest
 from thresher.signal.metrics.likeness import LIKENESS
 
 
-@pytest.fixture
-def described(tmp_path: Path, family: MakeSound, serial: IngestOptions) -> Iterator[Catalog]:
-    """Five clips with descriptors (ids 1 to 5), and a silent one without (6)."""
-    (tmp_path / "clips").mkdir()
+@pytest.fixture(scope="module")
+def described(
+    tmp_path_factory: pytest.TempPathFactory,
+    new_catalog: MakeCatalog,
+    family: MakeSound,
+    serial: IngestOptions,
+) -> Iterator[Catalog]:
+    """Five clips with descriptors (ids 1 to 5), and a silent one without (6). No test changes them."""
+    home = tmp_path_factory.mktemp("described")
+    (home / "clips").mkdir()
     for number in range(5):
-        soundfile.write(tmp_path / f"clips/{number}.wav", family(number % 3, number), RATE)
-    soundfile.write(tmp_path / "clips/silent.wav", np.zeros(2 * RATE), RATE)
-    with Catalog.create(tmp_path):
-        (tmp_path / "catalog.toml").write_text('[metrics]\nuse = ["likeness"]\ndefault = "likeness"\n')
-    with Catalog.open(tmp_path / "catalog.toml") as catalog:
-        ingest(catalog, [tmp_path / "clips"], serial)
+        soundfile.write(home / f"clips/{number}.wav", family(number % 3, number), RATE)
+    soundfile.write(home / "clips/silent.wav", np.zeros(2 * RATE), RATE)
+    new_catalog(home).close()
+    (home / "catalog.toml").write_text('[metrics]\nuse = ["likeness"]\ndefault = "likeness"\n')
+    with Catalog.open(home / "catalog.toml") as catalog:
+        ingest(catalog, [home / "clips"], serial)
         yield catalog
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.support import RATE
+from tests.support import RATE, MakeCatalog
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.listing import list_clips
@@ -31,8 +31,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    Catalog.create(tmp_path).close()
+def catalog(new_catalog: MakeCatalog, tmp_path: Path) -> Iterator[Catalog]:
+    """A new catalog that keeps scores by `prefix` and `aligned`."""
+    new_catalog(tmp_path).close()
     (tmp_path / "catalog.toml").write_text('[metrics]\nuse = ["prefix", "aligned"]\n')
     with Catalog.open(tmp_path / "catalog.toml") as made:
         yield made

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.support import RATE
+from tests.support import RATE, MakeCatalog, copy_folder
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
@@ -21,9 +21,12 @@ from thresher.curation.ingest.options import IngestOptions
 from thresher.errors import NotFoundError, QueryError, UsageError
 
 
-@pytest.fixture
-def full(tmp_path: Path, sound: Any, serial: IngestOptions) -> Iterator[Catalog]:
-    """A sound, the same 2.5 s later, a quieter one, three others, one too short for a fingerprint, and silence."""
+@pytest.fixture(scope="module")
+def template(
+    tmp_path_factory: pytest.TempPathFactory, new_catalog: MakeCatalog, sound: Any, serial: IngestOptions
+) -> Path:
+    """The folder that `full` is copied from."""
+    home = tmp_path_factory.mktemp("full")
     y = sound(1, 8.0)
     sounds = {
         "1_whole": y,
@@ -33,12 +36,19 @@ def full(tmp_path: Path, sound: Any, serial: IngestOptions) -> Iterator[Catalog]
         "7_short": sound(7, 1.0),
         "8_silent": np.zeros(64_000, np.float32),
     }
-    (tmp_path / "clips").mkdir()
+    (home / "clips").mkdir()
     for name, samples in sounds.items():
-        soundfile.write(tmp_path / "clips" / f"{name}.wav", samples, RATE)
-    with Catalog.create(tmp_path) as catalog:
-        (tmp_path / "catalog.toml").write_text('[ingest]\nexecutor = "serial"\n')
-        ingest(catalog, [tmp_path / "clips"], serial)
+        soundfile.write(home / "clips" / f"{name}.wav", samples, RATE)
+    with new_catalog(home) as catalog:
+        (home / "catalog.toml").write_text('[ingest]\nexecutor = "serial"\n')
+        ingest(catalog, [home / "clips"], serial)
+    return home
+
+
+@pytest.fixture
+def full(template: Path, tmp_path: Path) -> Iterator[Catalog]:
+    """A sound, the same 2.5 s later, a quieter one, three others, one too short for a fingerprint, and silence."""
+    copy_folder(template, tmp_path)
     with Catalog.open(tmp_path / "catalog.toml") as catalog:
         yield catalog
 
@@ -113,7 +123,7 @@ def test_rejected_neighbours_are_shown_as_rejected(full: Catalog) -> None:
         ("near@aligned:1:0.9.. , 5", [2, 3, 5]),
     ],
 )
-def test_queries(full: Catalog, query: str, ids: list[int]) -> None:
+def test_near_is_a_field_of_queries(full: Catalog, query: str, ids: list[int]) -> None:
     assert [row.id for row in list_clips(full, query)] == ids
 
 
@@ -127,6 +137,6 @@ def test_queries(full: Catalog, query: str, ids: list[int]) -> None:
         ("near+", '"near" cannot be sorted by'),
     ],
 )
-def test_bad_queries(full: Catalog, query: str, words: str) -> None:
+def test_an_invalid_value_of_near_is_refused(full: Catalog, query: str, words: str) -> None:
     with pytest.raises(QueryError, match=words):
         list_clips(full, query)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select, text, update
 
+from tests.support import MakeCatalog
 from thresher.catalog import features, score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip
@@ -47,9 +48,9 @@ def silence(tmp_path: Path) -> bytes:
 
 
 @pytest.fixture
-def full(tmp_path: Path) -> Iterator[Catalog]:
+def full(new_catalog: MakeCatalog, tmp_path: Path) -> Iterator[Catalog]:
     """A new catalog that keeps all scores, as new ones do."""
-    with Catalog.create(tmp_path) as made:
+    with new_catalog(tmp_path) as made:
         yield made
 
 

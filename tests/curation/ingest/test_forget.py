@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from tests.support import dump
+from tests.support import PREFIX_ONLY, MakeCatalog, copy_folder, dump
 from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, location, nearest, recording, score_row
@@ -28,16 +28,29 @@ from thresher.curation.songs.songs import save_song
 from thresher.errors import NotFoundError, UsageError
 
 
-@pytest.fixture
-def clips(catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions) -> Path:
-    """Two batches: clips 1 to 3 in `a`, 4 and 5 in `b`."""
+@pytest.fixture(scope="module")
+def template(
+    tmp_path_factory: pytest.TempPathFactory, new_catalog: MakeCatalog, write_clip: Any, serial: IngestOptions
+) -> Path:
+    """The folder that `clips` copies."""
+    home = tmp_path_factory.mktemp("two")
     for index in range(3):
-        write_clip(tmp_path / "a" / f"r_epoch_1_{index}.wav", index, 3.0)
+        write_clip(home / "a" / f"r_epoch_1_{index}.wav", index, 3.0)
     for index in range(2):
-        write_clip(tmp_path / "b" / f"r_epoch_2_{index}.wav", 10 + index, 3.0)
-    ingest(catalog, [tmp_path / "a"], serial)
-    ingest(catalog, [tmp_path / "b"], serial)
-    return tmp_path
+        write_clip(home / "b" / f"r_epoch_2_{index}.wav", 10 + index, 3.0)
+    new_catalog(home).close()
+    (home / "catalog.toml").write_text(PREFIX_ONLY)
+    with Catalog.open(home / "catalog.toml") as catalog:
+        ingest(catalog, [home / "a"], serial)
+        ingest(catalog, [home / "b"], serial)
+    return home
+
+
+@pytest.fixture
+def clips(catalog: Catalog, template: Path) -> Path:
+    """Two batches: clips 1 to 3 in `a`, 4 and 5 in `b`."""
+    copy_folder(template, catalog.root)
+    return catalog.root
 
 
 def counts(report: ForgetReport) -> tuple[int, int, int]:

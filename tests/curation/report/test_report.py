@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from sqlalchemy import select
 
-from tests.support import EVERY_METRIC, WriteClip
+from tests.support import EVERY_METRIC, MakeCatalog, WriteClip
 from thresher.catalog import measures, score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, measure
@@ -24,9 +24,9 @@ from thresher.curation.songs.songs import save_song
 
 
 @pytest.fixture
-def full(tmp_path: Path) -> Iterator[Catalog]:
+def full(new_catalog: MakeCatalog, tmp_path: Path) -> Iterator[Catalog]:
     """A new catalog that keeps scores by every metric."""
-    Catalog.create(tmp_path).close()
+    new_catalog(tmp_path).close()
     (tmp_path / "catalog.toml").write_text(EVERY_METRIC)
     with Catalog.open(tmp_path / "catalog.toml") as made:
         yield made
