@@ -32,6 +32,8 @@ from .curation.clips.prune import plan_prune as plan_prune
 from .curation.clips.prune import prune as prune
 from .curation.clips.query_fields import FieldRow as FieldRow
 from .curation.clips.query_fields import fields as fields
+from .curation.clips.restore import RestoreReport as RestoreReport
+from .curation.clips.restore import restore_pruned as restore_pruned
 from .curation.comparison.clip_map import MapPoint as MapPoint
 from .curation.comparison.clip_map import clip_map as clip_map
 from .curation.comparison.cluster_fit import ClusterChange as ClusterChange
@@ -96,15 +98,15 @@ from .curation.report.stats import stats as stats
 from .curation.songs.clip_list import read_sequence as read_sequence
 from .curation.songs.edit import SongEdit as SongEdit
 from .curation.songs.edit import edit_song as edit_song
+from .curation.songs.listing import SongRow as SongRow
+from .curation.songs.listing import songs as songs
 from .curation.songs.settings import SongSettings as SongSettings
 from .curation.songs.songs import Song as Song
-from .curation.songs.songs import SongRow as SongRow
 from .curation.songs.songs import copy_song as copy_song
 from .curation.songs.songs import delete_song as delete_song
 from .curation.songs.songs import rename_song as rename_song
 from .curation.songs.songs import save_song as save_song
 from .curation.songs.songs import song_history as song_history
-from .curation.songs.songs import songs as songs
 from .curation.songs.tracklist import Tracklist as Tracklist
 from .curation.songs.tracklist import compare as compare
 from .curation.songs.tracklist import tracklist as tracklist

@@ -121,6 +121,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         "suspect": {"likeness": 0.8},
         "ingest": {"executor": "threads:4", "group": 1, "settle": 0, "measure": False},
         "song": {"order": "epoch+", "metric": "aligned", "fade": 0},
+        "listen": {"player": "mpv"},
     }
     assert values.keys() == SECTIONS.keys()
     text = "".join(

@@ -25,7 +25,7 @@ from thresher.curation.comparison.score import score
 from thresher.curation.ingest.verify import verify
 from thresher.curation.renderings.history import frozen
 from thresher.curation.renderings.verify import verify_song
-from thresher.curation.songs.songs import songs
+from thresher.curation.songs.listing import songs
 from thresher.curation.songs.tracklist import tracklist
 from thresher.errors import CatalogError
 

@@ -27,7 +27,8 @@ from thresher.catalog.schema import (
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
-from thresher.curation.songs.songs import delete_song, rename_song, save_song, songs
+from thresher.curation.songs.listing import songs
+from thresher.curation.songs.songs import delete_song, rename_song, save_song
 from thresher.errors import NotFoundError, UsageError
 
 CLIPS = 4

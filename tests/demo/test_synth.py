@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import soundfile
 from sqlalchemy import func, select
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.provenance import infer
 from thresher.catalog.schema import checkpoint, location, recording, rendering
 from thresher.curation.checkpoints.summary import checkpoints
@@ -126,6 +128,15 @@ def test_writing_again_touches_nothing_but_what_differs(samples: Path, tmp_path:
     same = before.keys() - {damaged, removed}
     assert {path: path.stat().st_mtime_ns for path in same} == {path: before[path] for path in same}
     assert set(folder.iterdir()) == {*before, mine}
+
+
+def test_a_file_that_the_guard_protects_is_not_restored(tmp_path: Path) -> None:
+    samples = demo.write_part(tmp_path, 2)
+    edited = next(samples.glob("*_e20_*_1.wav"))
+    edited.write_bytes(b"edited by hand")
+    demo.write_part(tmp_path, 2, OutputGuard(None, [os.fsencode(edited)]))
+    assert edited.read_bytes() == b"edited by hand"
+    assert not list(samples.glob(".*.part"))
 
 
 def test_there_are_two_parts(tmp_path: Path) -> None:

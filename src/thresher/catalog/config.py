@@ -217,6 +217,13 @@ class SongSection(_Section):
 
 
 @dataclass(frozen=True)
+class ListenSection(_Section):
+    """The audio player: "auto", the name of a supported player, or a command to which the file is added."""
+
+    player: Annotated[str, _Takes('"auto", a player such as "mpv", or a command', pattern=r"\S")] = "auto"
+
+
+@dataclass(frozen=True)
 class _PatternEntry(_Section):
     name: Annotated[str, _Takes("text", pattern=".")]
     pattern: Annotated[str, _Takes("text", pattern=".")]
@@ -235,6 +242,7 @@ class Settings:
     suspect: SuspectSection = field(default_factory=SuspectSection)
     ingest: IngestSection = field(default_factory=IngestSection)
     song: SongSection = field(default_factory=SongSection)
+    listen: ListenSection = field(default_factory=ListenSection)
     provenance: tuple[Pattern, ...] = ()
 
 

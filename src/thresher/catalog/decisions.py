@@ -86,12 +86,20 @@ def decide(
     return _journal(connection, verb, summary, changes) if changes else None
 
 
+def note_event(connection: Connection, verb: str, summary: str, changes: Sequence[Change] = ()) -> Decision:
+    """Add something to the journal that is no decision and can't be undone, such as "forget" or "prune"."""
+    return _journal(connection, verb, summary, changes)
+
+
 def undo(connection: Connection, number: int | None = None) -> Decision:
     """Undo decision `number`, or the latest one that is not undone. Return the undo, which is itself a decision.
 
-    Raises NotFoundError if there is no such decision, UsageError if a later decision changed the same fields.
+    Raises NotFoundError if there is no such decision. Raises UsageError if a later decision changed the same
+    fields, if the decision changed only what was forgotten since, or if the entry of the journal is not a decision.
     """
-    target = _latest(connection) if number is None else _get(connection, number)
+    target = _latest(connection) if number is None else get_decision(connection, number)
+    if target.verb in WAYS_BACK:
+        raise _cannot_undo(connection, target, WAYS_BACK[target.verb].format(number=target.id))
     if target.undone_by is not None:
         raise UsageError(
             f"decision {target.id} was already undone by {target.undone_by}; "
@@ -110,11 +118,32 @@ def undo(connection: Connection, number: int | None = None) -> Decision:
             current = kind.read(connection, change.id, change.field)
         except KeyError:  # the row was forgotten in the meantime
             continue
+        if current == change.before:
+            continue
         kind.write(connection, change.id, change.field, change.before)
         reverted.append(Change(change.entity, change.id, change.field, current, change.before))
+    if not reverted:
+        raise _cannot_undo(connection, target, "what it changed was forgotten, or is as it was before")
     done = _journal(connection, "undo", f"undo {target.id}: {target.summary}", reverted, target.id)
     _mark_undone(connection, target, done.id)
     return done
+
+
+WAYS_BACK: Mapping[str, str] = {
+    "forget": "it is not a decision; `thresher ingest` on the folder adds the clips again",
+    "prune": "it is not a decision; `thresher prune --restore {number}` takes the files out of the trash",
+}
+"""The events of the journal that `undo` can't revert, and how to get the clips back."""
+
+
+def _cannot_undo(connection: Connection, target: Decision, why: str) -> UsageError:
+    """The error for an entry that can't be undone, which names the decision before it."""
+    is_open = decision.c.undone_by_id.is_(None) & decision.c.undoes_id.is_(None)
+    is_earlier = is_open & (decision.c.id < target.id) & decision.c.verb.not_in(WAYS_BACK)
+    statement = select(decision).where(is_earlier).order_by(decision.c.id.desc()).limit(1)
+    row = connection.execute(statement).one_or_none()
+    earlier = f"; `thresher undo {row.id}` reverts the decision before it ({row.summary})" if row else ""
+    return UsageError(f"entry {target.id} of the history ({target.summary}) can't be undone: {why}{earlier}")
 
 
 def _mark_undone(connection: Connection, target: Decision, by: int) -> None:
@@ -128,7 +157,7 @@ def _mark_undone(connection: Connection, target: Decision, by: int) -> None:
     while undone is not None:
         connection.execute(update(decision).where(decision.c.id == undone.id).values(undone_by_id=undone_by))
         undone_by = undone.id if undone_by is None else None
-        undone = None if undone.undoes is None else _get(connection, undone.undoes)
+        undone = None if undone.undoes is None else get_decision(connection, undone.undoes)
 
 
 def history(connection: Connection, limit: int | None = None) -> list[Decision]:
@@ -168,7 +197,8 @@ def _decision(row: Row[Any]) -> Decision:
     return Decision(row.id, row.made_at, row.verb, row.summary, changes, row.undoes_id, row.undone_by_id)
 
 
-def _get(connection: Connection, number: int) -> Decision:
+def get_decision(connection: Connection, number: int) -> Decision:
+    """Return an entry of the journal. Raises NotFoundError if there is none of that number."""
     of_number = select(decision).where(decision.c.id == min(number, LARGEST_INTEGER))
     row = connection.execute(of_number).one_or_none()
     if row is None:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thresher.catalog.encoding import AudioWriter
+from thresher.catalog.output_guard import OutputGuard
 from thresher.errors import CatalogError
 
 Signal = NDArray[np.float64]
@@ -122,10 +123,11 @@ def claim(folder: Path) -> None:
     marker.write_text(_MARK, encoding="utf-8")
 
 
-def write_part(folder: Path, part: int) -> Path:
+def write_part(folder: Path, part: int, guard: OutputGuard | None = None) -> Path:
     """Write the files of part 1 (epochs 1, 5 and 10) or part 2 (20 and 40) below `folder`; return their folder.
 
-    Files that exist with the same content are not rewritten. Other files are not changed.
+    Files that exist with the same content are not rewritten. Other files are not changed, nor are files that the
+    `guard` protects: clips of the demo's catalog that a person has edited.
     """
     chosen = [checkpoint for checkpoint in CHECKPOINTS if checkpoint.part == part]
     if not chosen:
@@ -133,7 +135,7 @@ def write_part(folder: Path, part: int) -> Path:
     samples = folder / FOLDER
     samples.mkdir(parents=True, exist_ok=True)
     for checkpoint in chosen:
-        _write_checkpoint(samples, checkpoint)
+        _write_checkpoint(samples, checkpoint, guard or OutputGuard(None))
     return samples
 
 
@@ -148,7 +150,7 @@ def clip_name(checkpoint: Checkpoint, index: int) -> str:
 # -- the files ---------------------------------------------------------------------------------------------
 
 
-def _write_checkpoint(samples: Path, checkpoint: Checkpoint) -> None:
+def _write_checkpoint(samples: Path, checkpoint: Checkpoint, guard: OutputGuard) -> None:
     names = [samples / clip_name(checkpoint, index) for index in range(CLIPS_PER_CHECKPOINT + 2)]
     seeds = [[checkpoint.epoch, index] for index in range(CLIPS_PER_CHECKPOINT)]
     clips = [checkpoint.clip(np.random.default_rng(seed)) for seed in seeds]
@@ -159,7 +161,7 @@ def _write_checkpoint(samples: Path, checkpoint: Checkpoint) -> None:
         case 5:  # too short for a fingerprint
             clips[6] = _shortened(clips[6], 1.4)
         case 10:
-            _write_bytes(names[8], b"Traceback (most recent call last):\n")
+            _write_bytes(names[8], b"Traceback (most recent call last):\n", guard)
         case 20:  # the same clip again, a little quieter; and one too short that is worth a place in a song
             clips[5] = 0.85 * clips[2]
             clips[7] = _shortened(clips[7], 2.2)
@@ -170,33 +172,34 @@ def _write_checkpoint(samples: Path, checkpoint: Checkpoint) -> None:
             clips[1] *= PEAK_OF_THE_LOUD / np.abs(clips[1]).max()
             loud = {1}
     for index, clip in enumerate(clips):
-        _write(names[index], clip, "FLOAT" if index in loud else "PCM_16")
+        _write(names[index], clip, "FLOAT" if index in loud else "PCM_16", guard)
     if checkpoint.epoch == 40:  # a copy under another name, and one that a full disk cut short
         content = names[4].read_bytes()
-        _write_bytes(names[8], content)
-        _write_bytes(names[9], content[: len(content) // 3])
+        _write_bytes(names[8], content, guard)
+        _write_bytes(names[9], content[: len(content) // 3], guard)
 
 
-def _write(path: Path, clip: Signal, subtype: str) -> None:
+def _write(path: Path, clip: Signal, subtype: str, guard: OutputGuard) -> None:
     partial = _partial(path)
     with AudioWriter(os.fsencode(partial), RATE, 1, "WAV", subtype, frames=len(clip)) as writer:
         writer.write(clip[:, np.newaxis].astype(np.float32))
-    _settle(partial, path)
+    _settle(partial, path, guard)
 
 
-def _write_bytes(path: Path, content: bytes) -> None:
+def _write_bytes(path: Path, content: bytes, guard: OutputGuard) -> None:
     partial = _partial(path)
     partial.write_bytes(content)
-    _settle(partial, path)
+    _settle(partial, path, guard)
 
 
 def _partial(path: Path) -> Path:
     return path.with_name(f".{path.name}.part")
 
 
-def _settle(partial: Path, path: Path) -> None:
+def _settle(partial: Path, path: Path, guard: OutputGuard) -> None:
     """Write a file unless it exists with the same content, because a rewritten file would be hashed again."""
-    if path.is_file() and path.read_bytes() == partial.read_bytes():
+    is_same = path.is_file() and path.read_bytes() == partial.read_bytes()
+    if is_same or guard.refusal(path) is not None:
         partial.unlink()
     else:
         partial.replace(path)

@@ -19,10 +19,12 @@ from thresher.curation.clips import decisions as judging
 from thresher.curation.clips import prune as prune_module
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.prune import PruneReport, plan_prune, prune
+from thresher.curation.clips.restore import restore_pruned
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.render import render
 from thresher.curation.songs.songs import save_song
+from thresher.errors import UsageError
 
 
 @pytest.fixture(autouse=True)
@@ -356,3 +358,34 @@ def test_a_kill_between_move_and_note_is_put_right_by_ingest(
     assert ingest(catalog, [clips], serial).missing == 2
     assert missing(catalog) == ["a/r_epoch_1_0.wav", "a/r_epoch_1_1.wav"]
     assert show_clip(catalog, "1").clip.rating == 1
+
+
+def test_undo_after_a_prune_explains_and_restore_takes_the_files_out_of_the_trash(
+    catalog: Catalog, clips: Path, serial: IngestOptions
+) -> None:
+    judging.reject(catalog, "1 , 3")
+    before = {name: (clips / name).read_bytes() for name in names(clips)}
+    (clips / "link.wav").symlink_to(clips / "r_epoch_1_0.wav")
+    ingest(catalog, [clips], serial)
+    report = pruned(catalog)
+    assert report.entry == 2
+    with pytest.raises(UsageError, match=r"--restore 2` .*`thresher undo 1` reverts the decision before it"):
+        judging.undo(catalog)
+    with pytest.raises(UsageError, match=r"prune 3 files\) can't be undone"):
+        judging.undo(catalog, 2)
+    (clips / "r_epoch_1_2.wav").write_bytes(b"another file")
+    restored = restore_pruned(catalog, 2)
+    assert [os.path.basename(path) for path in restored.restored] == [b"r_epoch_1_0.wav", b"link.wav"]
+    assert [failure.reason for failure in restored.failures] == ["another file is there"]
+    assert (clips / "r_epoch_1_2.wav").read_bytes() == b"another file"
+    (clips / "r_epoch_1_2.wav").unlink()
+    assert len(restore_pruned(catalog, 2).restored) == 1
+    report_of_ingest = ingest(catalog, [clips], serial)
+    assert (report_of_ingest.added, report_of_ingest.missing) == (0, 0)
+    assert missing(catalog) == []
+    assert {name: (clips / name).read_bytes() for name in before} == before
+    assert (clips / "link.wav").is_symlink()
+    with pytest.raises(UsageError, match="is not a prune"):
+        restore_pruned(catalog, 1)
+    judging.undo(catalog, 1)
+    assert not show_clip(catalog, "1").clip.rejected

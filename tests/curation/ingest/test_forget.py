@@ -256,3 +256,24 @@ def test_forgetting_an_unknown_path_names_the_command_that_lists_batches(
 ) -> None:
     with pytest.raises(NotFoundError, match="thresher batches"):
         forget(catalog, str(tmp_path / "nowhere"))
+
+
+def test_undo_after_a_forget_explains_and_undoes_nothing_older(catalog: Catalog, clips: Path) -> None:
+    judging.rate(catalog, "4", 5)
+    judging.rate(catalog, "1", 4)
+    forget(catalog, str(clips / "a"), dry_run=True)
+    assert len(judging.history(catalog)) == 2
+    forget(catalog, str(clips / "a"))
+    with pytest.raises(UsageError, match=r"`thresher ingest` on the folder .*`thresher undo 2` reverts"):
+        judging.undo(catalog)
+    assert show_clip(catalog, "4").clip.rating == 5
+
+
+def test_an_undo_that_changes_nothing_records_nothing(catalog: Catalog, clips: Path) -> None:
+    judging.rate(catalog, "4", 5)
+    judging.rate(catalog, "1", 4)
+    judging.rate(catalog, "1", None)
+    forget(catalog, str(clips / "a"))
+    with pytest.raises(UsageError, match=r"was forgotten.*`thresher undo 2` reverts"):
+        judging.undo(catalog, 3)
+    assert [made.verb for made in judging.history(catalog)] == ["forget", "rate", "rate", "rate"]

@@ -59,3 +59,12 @@ def test_a_missing_source_file_is_named(rendered: Command, tmp_path: Path) -> No
     assert code == 3
     assert "run/run_epoch_2_0.wav" in out
     assert err == "restore the files and `thresher ingest` their folder\n"
+
+
+def test_every_path_that_is_not_as_it_was_has_a_line_of_its_own(rendered: Command, tmp_path: Path) -> None:
+    for file in sorted((tmp_path / "run").glob("*.wav"))[-2:]:
+        file.unlink()
+    _, out, _ = rendered("song", "verify", "Bone")
+    lines = [line.split() for line in out.splitlines() if line.startswith("missing")]
+    assert len(lines) == 2
+    assert all(len(line) == 2 for line in lines)

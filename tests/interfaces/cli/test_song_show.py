@@ -18,13 +18,21 @@ def test_songs_are_listed_with_their_clips_renderings_and_settings(song_command:
     assert row.split(maxsplit=3) == ["Bone", "5", "0", "epoch:1.., order epoch+ by likeness"]
 
 
+def test_songs_are_listed_with_the_clips_that_a_render_writes(song_command: Command) -> None:
+    song_command("song", "save", "Bone", "--clips", "4")
+    song_command("song", "save", "Chain", "epoch:1..", "--order", "chain", "--length", "0:09")
+    rows = song_command("song", "list")[1].splitlines()[2:]
+    assert [row.split()[:2] for row in rows] == [["Bone", "4"], ["Chain", "2"]]
+
+
 def test_a_tracklist_has_a_line_for_each_clip_and_a_summary(song_command: Command) -> None:
     assert song_command("song", "save", "Bone", "--clips", "4")[0] == 0
     code, out, _ = song_command("song", "show", "Bone")
     assert code == 0
-    heading, _, first = out.splitlines()[:3]
-    assert heading.split() == ["at", "length", "clip", "checkpoint", "transition", "file"]
-    assert first.split()[:3] == ["0:00.0", "0:04.0", "2"]
+    heading, _, first, second = out.splitlines()[:4]
+    assert heading.split() == ["#", "at", "length", "clip", "checkpoint", "transition", "file"]
+    assert first.split()[:4] == ["1", "0:00.0", "0:04.0", "2"]
+    assert second.split()[:4] == ["2", "0:04.0", "0:04.0", "3"]  # `--pin 3@2` names this position
     assert "0:16, 4 clips, 16000 Hz mono" in out
     assert "1 clip beyond the limits" in out
     assert "never rendered" in out

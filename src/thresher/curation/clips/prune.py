@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select
 from thresher.catalog import locations, paths
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
+from thresher.catalog.decisions import Change, note_event
 from thresher.catalog.schema import clip, location, recording, rendering_clip
 from thresher.curation.clips.selection import Terms, recordings_of, select_ids
 from thresher.curation.clips.trash import (
@@ -28,6 +29,7 @@ from thresher.curation.clips.trash import (
 )
 from thresher.curation.workers import Progress, no_progress
 from thresher.errors import AudioError, CatalogError
+from thresher.formatting import counted
 
 GROUP = 16
 """The number of recordings whose files are moved before the catalog marks them as missing.
@@ -38,7 +40,7 @@ If the program is killed in between, the next `ingest` marks them.
 
 @dataclass(frozen=True)
 class PruneFailure:
-    """A file that could not be moved to the trash, and why."""
+    """A file that could not be moved to the trash, or taken out of it, and why."""
 
     path: str
     reason: str
@@ -52,7 +54,8 @@ class PruneReport:
     `paths` lists them. `frees` is the number of bytes freed: each inode counts once, and only if no other hard
     link to it stays; `shared` counts the files with such a link. These recordings stay: `in_songs`, because a
     rendering uses them; `in_part`, because some of their clips are not rejected; `references`, because of their
-    role. `changed` files stay because they hold other content now. `failures` could not be read or moved.
+    role. `changed` files stay because they hold other content now. `failures` could not be read or moved. `entry`
+    is the number in the history under which `restore_pruned` finds the moved files, None if none was moved.
     """
 
     recordings: int
@@ -67,6 +70,7 @@ class PruneReport:
     failures: tuple[PruneFailure, ...]
     paths: tuple[str, ...]
     dry_run: bool
+    entry: int | None = None
 
 
 @dataclass(frozen=True)
@@ -141,16 +145,19 @@ def prune(catalog: Catalog, plan: PrunePlan, progress: Progress = no_progress) -
     for file in plan.files:
         of_recording[file.recording_id].append(file)
     moves = _Moves(plan, progress)
-    sorted_recordings = _Sorted(*(frozenset[int](),) * 4)
-    for group in chunks(sorted(of_recording), GROUP):
-        with catalog.reading() as connection:
-            now = _sort_recordings(connection, group, rendered=plan.rendered)
-        sorted_recordings = sorted_recordings.union(now)
-        try:
-            moves.move(file for id_ in group for file in of_recording[id_] if id_ in now.free)
-        finally:  # also after Ctrl-C
-            _mark_missing(catalog, moves.gone)
-            moves.gone.clear()
+    sorted_recordings, entry = _Sorted(*(frozenset[int](),) * 4), None
+    try:
+        for group in chunks(sorted(of_recording), GROUP):
+            with catalog.reading() as connection:
+                now = _sort_recordings(connection, group, rendered=plan.rendered)
+            sorted_recordings = sorted_recordings.union(now)
+            try:
+                moves.move(file for id_ in group for file in of_recording[id_] if id_ in now.free)
+            finally:  # also after Ctrl-C
+                _mark_missing(catalog, moves.gone)
+                moves.gone.clear()
+    finally:
+        entry = _note(catalog, moves.moved)
     report = _report(moves.moved, sorted_recordings, moves.changed, moves.failures, dry_run=False)
     before = plan.report
     return replace(
@@ -158,6 +165,7 @@ def prune(catalog: Catalog, plan: PrunePlan, progress: Progress = no_progress) -
         in_songs=report.in_songs + before.in_songs,
         in_part=report.in_part + before.in_part,
         references=report.references + before.references,
+        entry=entry,
     )
 
 
@@ -255,6 +263,19 @@ def _mark_missing(catalog: Catalog, files: Iterable[PlannedFile]) -> None:
             f"{error}; {len(gone)} files are already in the trash: run `thresher ingest` on their folder to mark "
             "them as missing"
         ) from error
+
+
+def _note(catalog: Catalog, moved: Sequence[PlannedFile]) -> int | None:
+    """List the moved files in the history, and return the number of the entry."""
+    if not moved:
+        return None
+    changes = [
+        Change("location", location_id, "file", paths.display_text(file.path), None)
+        for file in moved
+        for location_id in file.location_ids
+    ]
+    with catalog.writing() as connection:
+        return note_event(connection, "prune", f"prune {counted(len(moved), 'file')}", changes).id
 
 
 def _report(

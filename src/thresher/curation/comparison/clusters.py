@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from thresher.catalog import features
 from thresher.catalog.catalog import Catalog
@@ -15,10 +15,12 @@ from thresher.catalog.clip_source import IS_HEARD, SOURCE, shown_location
 from thresher.catalog.database import chunks
 from thresher.catalog.query import join_terms
 from thresher.catalog.schema import checkpoint, clip, cluster, cluster_clip, clustering, location
+from thresher.curation.analysis.task import makes_descriptors
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.comparison.cluster_fit import ClusterChange, fit_clusters
 from thresher.curation.workers import Progress, cores, no_progress
-from thresher.errors import UsageError
+from thresher.errors import NotFoundError, QueryError, UsageError
+from thresher.signal.features.descriptors import VERSION as DESCRIPTOR_VERSION
 from thresher.signal.metrics.likeness import Likenesses
 from thresher.signal.statistics.clustering import SMALLEST, find_medoid
 
@@ -51,9 +53,9 @@ class Clustering:
     """The last fit and its clusters.
 
     The fit grouped the clips that matched `query` at `fitted_at` (seconds since 1970), with at least `smallest`
-    clips in a cluster. Of the clips shown, `alone` are in no cluster, `unfitted` were not part of the fit
-    (added later, or outside its query), and `undescribed` have no descriptor. `change` is what a fit changed
-    just now, None if none was made.
+    clips in a cluster. Of the clips shown, `alone` are in no cluster, `unfitted` were added to its query since,
+    `outside` do not match its query, and `undescribed` have no descriptor. Of those, `describable` get one from
+    `thresher score`. `change` is what a fit changed just now, None if none was made.
     """
 
     query: str
@@ -64,6 +66,8 @@ class Clustering:
     unfitted: int
     undescribed: int
     change: ClusterChange | None = None
+    outside: int = 0
+    describable: int = 0
 
     @property
     def refit_command(self) -> str:
@@ -118,14 +122,42 @@ def _shown(catalog: Catalog, connection: Connection, terms: Terms) -> Clustering
         if number is not None:
             members[number].append(clip_id)
     rows = [_cluster_row(connection, number, ids) for number, ids in members.items()]
+    unfitted = [clip_id for clip_id in has_descriptor if clip_id not in numbers]
+    undescribed = [clip_id for clip_id in found if clip_id not in numbers and clip_id not in has_descriptor]
+    outside = set(unfitted) - _matching_fit(catalog, connection, fit.query) if unfitted else set()
     return Clustering(
         query=fit.query,
         fitted_at=fit.fitted_at,
         smallest=fit.smallest,
         clusters=tuple(sorted(rows, key=lambda row: (-row.size, row.number))),
         alone=sum(numbers.get(clip_id, 0) is None for clip_id in found),
-        unfitted=sum(clip_id not in numbers for clip_id in has_descriptor),
-        undescribed=sum(clip_id not in numbers and clip_id not in has_descriptor for clip_id in found),
+        unfitted=len(unfitted) - len(outside),
+        undescribed=len(undescribed),
+        outside=len(outside),
+        describable=_describable(catalog, connection, undescribed),
+    )
+
+
+def _matching_fit(catalog: Catalog, connection: Connection, query: str) -> set[int]:
+    try:
+        return set(select_ids(catalog, connection, query))
+    except (QueryError, NotFoundError):  # the query names something that no longer exists
+        return set()
+
+
+def _describable(catalog: Catalog, connection: Connection, clip_ids: Sequence[int]) -> int:
+    """Count the clips of which `thresher score` computes a descriptor: audible ones whose files are present."""
+    if not makes_descriptors(catalog.settings):
+        return 0
+    is_present = select(location.c.id).where(
+        location.c.recording_id == clip.c.recording_id, location.c.missing_since.is_(None)
+    )
+    lacks_version = func.coalesce(clip.c.descriptor_version, 0) != DESCRIPTOR_VERSION
+    statement = select(func.count()).where(
+        lacks_version, clip.c.end_frame > clip.c.start_frame, is_present.exists()
+    )
+    return sum(
+        int(connection.scalar(statement.where(clip.c.id.in_(chunk))) or 0) for chunk in chunks(clip_ids)
     )
 
 

@@ -20,6 +20,7 @@ from thresher.catalog.outputs import is_stem, note_output
 from thresher.catalog.paths import display_text
 from thresher.catalog.values import checkpoint_text, format_duration
 from thresher.curation.exports.formats.registry import FORMATS
+from thresher.curation.exports.formats.text import folder_of
 from thresher.curation.exports.formats.timeline import Entry, Timeline
 from thresher.curation.renderings.audio_file import subtype_of, target_of
 from thresher.curation.renderings.history import Rendering, frozen, renderings
@@ -90,7 +91,7 @@ def export_song(
     source = _source(catalog, name, rendering)
     files, missing = source_files(catalog, source.plan)
     timeline = _timeline(catalog, source, files)
-    text = form.text(timeline, os.fsencode(target.parent))
+    text = form.text(timeline, folder_of(target))
     write_text(target, text, guard, always_replace if overwrite else partial(_refuse, target))
     return _export(catalog, source, target, form.suffix, missing, names_audio=form.names_audio)
 

@@ -15,11 +15,12 @@ from sqlalchemy import Connection, delete, select, update
 from thresher.catalog import attribution, locations, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
-from thresher.catalog.decisions import judged_clips
+from thresher.catalog.decisions import judged_clips, note_event
 from thresher.catalog.paths import absolute
 from thresher.catalog.schema import attribute, clip, location, recording, rendering_clip, score_row
 from thresher.catalog.values import LARGEST_INTEGER
 from thresher.errors import NotFoundError, UsageError
+from thresher.formatting import counted
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ def forget(catalog: Catalog, target: str, *, dry_run: bool = False) -> ForgetRep
             raise NotFoundError(
                 f'no file of "{target}" is in the catalog; `thresher batches` lists the ingests'
             )
-        return _forget(connection, found, dry_run=dry_run)
+        report = _forget(connection, found, dry_run=dry_run)
+        note_event(connection, "forget", f"forget {target}: {counted(report.locations, 'file')}")
+        return report
 
 
 def _batch_locations(connection: Connection, target: str) -> list[int]:

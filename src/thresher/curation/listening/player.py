@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -23,7 +24,7 @@ from thresher.catalog.encoding import AudioWriter
 from thresher.curation.clips.selection import find_clip
 from thresher.curation.listening.heard import mark_heard
 from thresher.curation.songs.tracklist import track_of_clip
-from thresher.errors import NotFoundError, ThresherError
+from thresher.errors import ConfigError, NotFoundError, ThresherError
 from thresher.signal.mixing.mix import downmix
 
 PLAYERS: tuple[tuple[str, ...], ...] = (
@@ -35,7 +36,7 @@ PLAYERS: tuple[tuple[str, ...], ...] = (
     ("play", "-q"),
     ("mpv", "--no-video", "--really-quiet"),
 )
-"""Commands that play a WAV file to its end; the first one installed is used."""
+"""Commands that play a WAV file to its end, in the order in which they are tried."""
 
 STOP_SECONDS = 1.0
 """Seconds that a player may take to end after SIGTERM; then it is killed."""
@@ -59,13 +60,21 @@ class ClipAudio:
     seconds: float
 
 
-def has_player() -> bool:
-    """Whether a supported player is installed."""
-    return any(shutil.which(player[0]) for player in PLAYERS)
+AUTO = "auto"
 
 
-def find_player() -> tuple[str, ...]:
-    """Return the command of the first player installed. Raises ThresherError if there is none."""
+def has_player(wanted: str = AUTO) -> bool:
+    """Whether `find_player` finds a player, or a person has chosen one, which may be missing."""
+    return wanted != AUTO or any(shutil.which(player[0]) for player in PLAYERS)
+
+
+def find_player(wanted: str = AUTO) -> tuple[str, ...]:
+    """Return the command of the `wanted` player: the name of one in PLAYERS, or a command; or the first installed.
+
+    Raises ThresherError if it is not installed.
+    """
+    if wanted != AUTO:
+        return _chosen_player(wanted)
     for player in PLAYERS:
         if shutil.which(player[0]):
             return player
@@ -73,7 +82,21 @@ def find_player() -> tuple[str, ...]:
         "no audio player found; install one of "
         + ", ".join(player[0] for player in PLAYERS)
         + (" (sudo apt install pipewire-bin)" if sys.platform == "linux" else "")
+        + ", or set [listen] player in catalog.toml"
     )
+
+
+def _chosen_player(wanted: str) -> tuple[str, ...]:
+    try:
+        words = tuple(shlex.split(wanted))
+    except ValueError as error:
+        raise ConfigError(f'catalog.toml, [listen] player: "{wanted}" is not a command: {error}') from error
+    if not words or not shutil.which(words[0]):
+        raise ConfigError(
+            f'catalog.toml, [listen] player: "{words[0] if words else wanted}" is not installed; install it, or '
+            'write "auto"'
+        )
+    return next((player for player in PLAYERS if words == player[:1]), words)
 
 
 def play_clip(catalog: Catalog, term: str) -> Played:
@@ -83,7 +106,7 @@ def play_clip(catalog: Catalog, term: str) -> Played:
     """
     with catalog.reading() as connection:
         clip_id = find_clip(catalog, connection, term)
-    player = find_player()
+    player = find_player(catalog.settings.listen.player)
     with clip_audio(catalog, clip_id) as audio:
         played = play_file(audio.file, player, shown=audio.shown)
     made = mark_heard(catalog, [clip_id], verb="play")
@@ -171,7 +194,7 @@ class Playing:
 
 def play_song(catalog: Catalog, name: str) -> Played:
     """Play the latest rendering of a song whose file is present."""
-    player = find_player()
+    player = find_player(catalog.settings.listen.player)
     for path in rendered_files(catalog, name):
         if path.exists():
             return play_file(str(path), player, shown=str(path))

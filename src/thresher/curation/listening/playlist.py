@@ -14,6 +14,7 @@ from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.paths import display_text
 from thresher.catalog.values import checkpoint_text
 from thresher.curation.exports.formats import m3u8
+from thresher.curation.exports.formats.text import folder_of
 from thresher.curation.exports.formats.timeline import Entry, Timeline
 from thresher.curation.listening.queue import ListenRow, Queue
 from thresher.curation.renderings.audio_file import target_of
@@ -61,7 +62,7 @@ def write_playlist(
     seconds = sum(row.seconds for row in rows)
     entries = tuple(_entry(row, files[row.sha256]) for row in rows)
     timeline = Timeline(TITLE, queue.query, b"", 1, 1, seconds, entries, "")
-    text = m3u8.playlist(timeline, os.fsencode(target.parent))
+    text = m3u8.playlist(timeline, folder_of(target))
     recheck = partial(playlist_target, catalog, target, overwrite=overwrite)
     write_text(target, text, OutputGuard(catalog), recheck)
     missing = tuple(row.path or f"clip {row.id}" for row in queue.clips if row.missing and not row.done)

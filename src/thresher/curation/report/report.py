@@ -30,7 +30,7 @@ from thresher.curation.comparison.clip_map import MapPoint, clip_map
 from thresher.curation.comparison.duplicates import Duplicates, dupes
 from thresher.curation.renderings.history import renderings
 from thresher.curation.report.stats import Stats, stats
-from thresher.curation.songs.songs import SongRow, songs
+from thresher.curation.songs.listing import SongRow, songs
 from thresher.curation.workers import Progress, no_progress
 from thresher.signal.metrics.registry import find_metric
 

@@ -16,7 +16,7 @@ from thresher.curation.clips.selection import Terms
 from thresher.curation.songs.placement import DEFAULT_RATE, placed, within_limits
 from thresher.curation.songs.sequence import edits_not_applied, ordered, with_edits
 from thresher.curation.songs.settings import SongSettings
-from thresher.curation.songs.songs import Song, store_song
+from thresher.curation.songs.songs import Song, matching_clips, store_song
 from thresher.signal.mixing.resampling import resampled_frames
 
 _COMPUTED = {"chain", "pairs"}  # the orderings that need the scores of all clips
@@ -46,6 +46,12 @@ def save_song_and_measure(
         saved, clips = store_song(catalog, connection, name, terms, changes)
     with catalog.reading() as connection:
         return saved, _size(connection, saved.settings, clips)
+
+
+def song_size(catalog: Catalog, song: Song) -> SongSize:
+    """Measure a song. Raises QueryError or NotFoundError if its query or ordering can't be read."""
+    with catalog.reading() as connection:
+        return _size(connection, song.settings, matching_clips(catalog, connection, song))
 
 
 def _size(connection: Connection, settings: SongSettings, clips: Sequence[int]) -> SongSize:

@@ -1,4 +1,4 @@
-"""Songs: save, copy, rename, delete and list them.
+"""Songs: save, copy, rename and delete them.
 
 A song is live: new clips that match its query join it. `tracklist` lays out its clips. Saving, copying,
 renaming and deleting are decisions: the journal records them, and `undo` reverts them.
@@ -13,14 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import insert_row
 from thresher.catalog.decisions import Assignment, Decision, decide
 from thresher.catalog.decisions import history as all_decisions
 from thresher.catalog.query import context_of, join_terms, parse, split_text
-from thresher.catalog.schema import rendering, song
+from thresher.catalog.schema import song
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.songs.settings import SongSettings, check_settings, new_song_settings
 from thresher.errors import NotFoundError, QueryError, UsageError
@@ -37,20 +37,6 @@ class Song:
     name: str
     settings: SongSettings
     created_at: float
-
-
-@dataclass(frozen=True)
-class SongRow:
-    """A song in a listing: the number of clips that match its query today, and of its renderings.
-
-    `problem` says why the song can't be read, for example because a field that its query names was forgotten.
-    """
-
-    name: str
-    clips: int
-    renderings: int
-    settings: SongSettings
-    problem: str | None = None
 
 
 def save_song(
@@ -175,21 +161,10 @@ def _insert(connection: Connection, name: str, settings: SongSettings, verb: str
     decide(connection, verb, summary, [Assignment("song", song_id, "deleted", False)])
 
 
-def songs(catalog: Catalog) -> list[SongRow]:
+def all_songs(connection: Connection) -> list[Song]:
     """All songs, by name."""
-    with catalog.reading() as connection:
-        counts = select(rendering.c.song_id, func.count()).group_by(rendering.c.song_id)
-        made = {row.song_id: int(row[1]) for row in connection.execute(counts)}
-        return [_row(catalog, connection, found, made.get(found.id, 0)) for found in _all(connection)]
-
-
-def _row(catalog: Catalog, connection: Connection, found: Song, renderings: int) -> SongRow:
-    clips, problem = 0, None
-    try:
-        clips = len(matching_clips(catalog, connection, found))
-    except (QueryError, NotFoundError) as error:
-        problem = str(error)
-    return SongRow(found.name, clips, renderings, found.settings, problem)
+    rows = connection.execute(select(song).where(~song.c.deleted).order_by(song.c.name))
+    return [_song(row) for row in rows]
 
 
 def get_song(catalog: Catalog, name: str) -> Song | None:
@@ -203,7 +178,7 @@ def find_song(connection: Connection, name: str) -> Song:
     found = _find(connection, name)
     if found is not None:
         return found
-    names = [each.name for each in _all(connection)]
+    names = [each.name for each in all_songs(connection)]
     nearest = difflib.get_close_matches(name.lower(), [each.lower() for each in names], n=1)
     meant = next((each for each in names if nearest and each.lower() == nearest[0]), None)
     listing = f"`thresher song list` shows all {len(names)}"
@@ -236,9 +211,9 @@ def delete_song(catalog: Catalog, name: str) -> None:
 @contextmanager
 def _keeping_others_readable(catalog: Catalog, connection: Connection, name: str) -> Iterator[None]:
     """Raise UsageError, which rolls back, if the block breaks the query of a song that selects from this one."""
-    readable = {found.name for found in _all(connection) if _is_readable(catalog, connection, found)}
+    readable = {found.name for found in all_songs(connection) if _is_readable(catalog, connection, found)}
     yield
-    for found in _all(connection):
+    for found in all_songs(connection):
         if found.name in readable and not _is_readable(catalog, connection, found):
             raise UsageError(
                 f'song "{found.name}" selects from "{name}"; give it another query first: '
@@ -257,11 +232,6 @@ def _is_readable(catalog: Catalog, connection: Connection, found: Song) -> bool:
 def _find(connection: Connection, name: str) -> Song | None:
     row = connection.execute(select(song).where(song.c.name == name, ~song.c.deleted)).one_or_none()
     return None if row is None else _song(row)
-
-
-def _all(connection: Connection) -> list[Song]:
-    rows = connection.execute(select(song).where(~song.c.deleted).order_by(song.c.name))
-    return [_song(row) for row in rows]
 
 
 def _song(row: Any) -> Song:

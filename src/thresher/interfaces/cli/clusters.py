@@ -90,11 +90,17 @@ def _say_summary(found: Clustering) -> None:
         say(f"{len(kept)} kept their numbers; new: {_numbers(new)}; gone: {_numbers(gone)}")
     if found.unfitted:
         say(
-            f"{counted(found.unfitted, 'clip')} are newer than this grouping or outside its query; "
-            f"`{found.refit_command}` groups them"
+            f"{counted(found.unfitted, 'clip')} came into its query since; `{found.refit_command}` groups them, too"
         )
-    if found.undescribed:
-        say(f"{counted(found.undescribed, 'clip')} without a descriptor; `thresher reanalyse` computes it")
+    if found.outside:
+        say(f"{counted(found.outside, 'clip')} outside the query of this grouping")
+    if found.describable:
+        say(f"{counted(found.describable, 'clip')} without a descriptor; `thresher score` computes it")
+    if found.undescribed > found.describable:
+        clips = counted(found.undescribed - found.describable, "clip")
+        say(
+            f"{clips} without a descriptor: they are empty, their files are missing, or likeness is not in use"
+        )
 
 
 def _numbers(numbers: tuple[int, ...]) -> str:

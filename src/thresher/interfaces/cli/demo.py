@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from thresher.interfaces.cli.app import TRY, app, context
+from thresher.interfaces.cli.app import TRY, app, context, open_catalog
 from thresher.interfaces.cli.checkpoints import checkpoints
 from thresher.interfaces.cli.ingest import ingest_and_tell
 from thresher.interfaces.cli.init import init
@@ -27,7 +27,7 @@ def demo(
 
     The demo prints each command before it runs it.
     """
-    from thresher.demo.synth import QUERY, SONG, claim, write_part
+    from thresher.demo.synth import QUERY, SONG, claim
 
     home = folder.absolute()
     file = home / "catalog.toml"
@@ -45,12 +45,12 @@ def demo(
         init(home)
     context.catalog = file
     _show(f"cd {shlex.quote(str(folder))}")
-    write_part(home / "run", 1)
+    _write_part(home, 1)
     _show("thresher ingest run")
     ingest_and_tell([home / "run"])
 
     say("\nDays later, two more checkpoints. Only the new files are analysed:")
-    write_part(home / "run", 2)
+    _write_part(home, 2)
     _show("thresher ingest run")
     ingest_and_tell([home / "run"])
 
@@ -74,6 +74,14 @@ def demo(
         "thresher --help",
     ):
         tell(f"  {command}")
+
+
+def _write_part(home: Path, part: int) -> None:
+    from thresher.catalog.output_guard import OutputGuard
+    from thresher.demo.synth import write_part
+
+    with open_catalog() as catalog:
+        write_part(home / "run", part, OutputGuard(catalog))
 
 
 def _show(command: str) -> None:

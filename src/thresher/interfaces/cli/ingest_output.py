@@ -22,8 +22,7 @@ MOST_NOTES = 20
 def tell_ingest(report: IngestReport) -> None:
     """Print the whole report of an ingest."""
     tell_counts(report)
-    for scoring in report.scores:
-        tell_scoring(scoring)
+    tell_all_scoring(report.scores)
     if report.held_back:
         say(
             f"{report.held_back} known files are gone, more than half of their folder: is a drive unplugged? "
@@ -109,6 +108,13 @@ def tell_some(word: str, sentences: Sequence[str]) -> None:
         say(f"… and {counted(len(sentences) - MOST_NOTES, f'more {word}')}; --json shows all")
 
 
+def tell_all_scoring(reports: Sequence[ScoreReport]) -> None:
+    """Print what scoring did, without the metrics that had nothing to do."""
+    for report in reports:
+        if report.clips or report.compacted:
+            tell_scoring(report)
+
+
 def tell_scoring(report: ScoreReport) -> None:
     """Print what scoring by one metric did."""
     compacted = ", after compacting the matrix" if report.compacted else ""
@@ -133,7 +139,7 @@ def tell_without_file(recordings: Sequence[int]) -> None:
     if recordings:
         say(
             f"{counted(len(recordings), 'recording')} can't be measured or described, because no file holds "
-            "them now; `thresher list missing:yes` shows them"
+            "them now; find or restore the files, then `thresher ingest` their folder"
         )
 
 

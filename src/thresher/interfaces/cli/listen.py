@@ -100,7 +100,9 @@ def listen(
             tell(f"decision {made.id}: {made.summary}")
             say(f"`thresher undo {made.id}` reverts it")
             return
-        writes = not (show or dry_run) and (output is not None or not has_player())
+        writes = not (show or dry_run) and (
+            output is not None or not has_player(catalog.settings.listen.player)
+        )
         if writes:  # check the target before a queue is stored
             from thresher.curation.listening.playlist import playlist_target
 
@@ -193,7 +195,7 @@ def _play(catalog: Catalog, queue: Queue, pause: float) -> None:
     from thresher.interfaces.cli.keyboard import Keyboard, has_keyboard
     from thresher.interfaces.cli.listening_session import Session
 
-    player = find_player()
+    player = find_player(catalog.settings.listen.player)
     with Keyboard() if has_keyboard() else nullcontext() as keys:
         outcome = Session(catalog, queue, player, keys, pause).run()
     rest = resume_listening(catalog)

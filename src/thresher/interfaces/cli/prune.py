@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,7 @@ from thresher.errors import UsageError
 from thresher.formatting import counted
 from thresher.interfaces.cli.app import DONE_IN_PART, MAINTAIN, app, open_catalog, terms_of
 from thresher.interfaces.cli.confirm import ask
+from thresher.interfaces.cli.ingest_output import tell_ingest
 from thresher.interfaces.cli.options import DryRun, Json, OptionalQuery, Yes
 from thresher.interfaces.cli.output import print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
@@ -29,6 +31,12 @@ def prune(
         bool,
         typer.Option("--rendered", help="Also move files that are needed to render songs again."),
     ] = False,
+    restored: Annotated[
+        int | None,
+        typer.Option(
+            "--restore", metavar="N", help="Take the files of prune N of the history out of the trash."
+        ),
+    ] = None,
     dry_run: DryRun = False,
     yes: Yes = False,
     json: Json = False,
@@ -37,6 +45,11 @@ def prune(
     from thresher.curation.clips.prune import plan_prune
     from thresher.curation.clips.prune import prune as run
 
+    if restored is not None:
+        if rejected or rendered or query or dry_run:
+            raise UsageError("--restore N takes no query and no other option")
+        _restore(restored, json=json)
+        return
     if not rejected:
         raise UsageError(
             "only the files of rejected clips can be pruned; run `thresher prune --rejected [QUERY]`"
@@ -61,6 +74,26 @@ def prune(
         raise typer.Exit(DONE_IN_PART)
 
 
+def _restore(entry: int, *, json: bool) -> None:
+    """Take files out of the trash, and ingest them."""
+    from thresher.curation.clips.restore import restore_pruned
+    from thresher.curation.ingest.ingest import ingest
+
+    with open_catalog() as catalog, ProgressBar("files") as progress:
+        report = restore_pruned(catalog, entry)
+        ingested = ingest(catalog, report.restored, progress=progress) if report.restored else None
+    if json:
+        print_json({"restored": report.paths, "failures": report.failures, "ingest": ingested})
+    else:
+        tell(f"{counted(len(report.restored), 'file')} taken out of the trash")
+        if ingested is not None:
+            tell_ingest(ingested)
+    for failure in report.failures:
+        say(f"not restored: {failure.path}: {failure.reason}")
+    if report.failures:
+        raise typer.Exit(DONE_IN_PART)
+
+
 def _pruned(report: PruneReport) -> str:
     links = f", {counted(report.links, 'link')} among them" if report.links else ""
     return f"{counted(report.files, 'file')} of {counted(report.recordings, 'rejected recording')}{links}"
@@ -81,6 +114,8 @@ def _tell_prune(report: PruneReport, *, dry_run: bool) -> None:
             say(f"  {path}")
     else:
         tell(f"{_pruned(report)} moved to the trash, which frees {_size(report)} once the trash is emptied")
+        if report.entry is not None and sys.platform == "linux":
+            say(f"`thresher prune --restore {report.entry}` takes the files out of the trash again")
     if report.shared:
         say(
             f"{counted(report.shared, 'file')} among them "

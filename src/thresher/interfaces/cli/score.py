@@ -10,7 +10,7 @@ import typer
 from thresher.formatting import any_of, counted
 from thresher.interfaces.cli.app import MAINTAIN, app, open_catalog, terms_of
 from thresher.interfaces.cli.ingest_options import Jobs, with_jobs
-from thresher.interfaces.cli.ingest_output import tell_scoring, tell_suspects, tell_without_file
+from thresher.interfaces.cli.ingest_output import tell_all_scoring, tell_suspects, tell_without_file
 from thresher.interfaces.cli.options import DryRun, Json, OptionalQuery
 from thresher.interfaces.cli.output import print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
@@ -49,12 +49,13 @@ def score(
         print_json(reports)
         tell_without_file(done.without_file)
         return
-    for report in reports:
-        if dry_run:
-            clips, pairs = counted(report.clips, "clip"), counted(report.pairs, "comparison")
-            tell(f"dry run, {report.metric}: {clips} would be scored in {pairs}")
-        else:
-            tell_scoring(report)
+    for report in reports if dry_run else ():
+        clips, pairs = counted(report.clips, "clip"), counted(report.pairs, "comparison")
+        tell(f"dry run, {report.metric}: {clips} would be scored in {pairs}")
+    if not dry_run:
+        tell_all_scoring(reports)
+        if not any(report.clips or report.compacted for report in reports):
+            tell(f"nothing to score by {', '.join(report.metric for report in reports)}")
     tell_suspects(len(done.suspects))
     tell_without_file(done.without_file)
 
@@ -78,15 +79,16 @@ def reanalyse(
         return
     if dry_run:
         tell(f"dry run: {counted(report.analysed, 'recording')} would be analysed")
-        return
-    tell(f"{report.analysed} analysed in {report.seconds:.1f} s, {counted(report.changed, 'clip')} changed")
+    else:
+        tell(
+            f"{report.analysed} analysed in {report.seconds:.1f} s, {counted(report.changed, 'clip')} changed"
+        )
     _tell_spans(report.spans)
-    for scoring in report.scores:
-        tell_scoring(scoring)
+    tell_all_scoring(report.scores)
     if report.without_file:
         say(
             f"{counted(len(report.without_file), 'recording')} not analysed, because no file holds them now; "
-            "`thresher list missing:yes` shows them"
+            "find or restore the files, then `thresher ingest` their folder"
         )
 
 

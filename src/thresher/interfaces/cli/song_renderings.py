@@ -125,10 +125,10 @@ def verify(
         tell(f"rendering {report.number} of {counted(report.clips, 'clip')}")
         print_facts(
             [
-                ("missing", ", ".join(report.missing) or None),
-                ("changed", ", ".join(report.changed) or None),
+                *(("missing", path) for path in report.missing),
+                *(("changed", path) for path in report.changed),
                 ("file", f"{report.path} is {report.file}" if report.file != "unchanged" else None),
-                ("faults", "; ".join(report.faults) or None),
+                *(("fault", fault) for fault in report.faults),
             ]
         )
         if report.missing or report.changed:

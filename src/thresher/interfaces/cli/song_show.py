@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @song_app.command("list")
 def list_songs(form: Form = Format.TABLE, json: Json = False) -> None:
     """List all songs."""
-    from thresher.curation.songs.songs import songs
+    from thresher.curation.songs.listing import songs
 
     with open_catalog() as catalog:
         rows = songs(catalog)
@@ -58,7 +58,9 @@ def show(name: SongName, form: Form = Format.TABLE, json: Json = False) -> None:
     if chosen is Format.JSON:
         print_json({"tracklist": plan, "difference": changed})
         return
+    position = {track.clip: number for number, track in enumerate(plan.tracks, start=1)}
     columns = (
+        Column("#", lambda track: position[track.clip], is_number=True),
         Column("at", lambda track: clock(track.output_start / plan.sample_rate), is_number=True),
         Column("length", lambda track: clock(track.output_frames / plan.sample_rate), is_number=True, rank=1),
         Column("clip", lambda track: track.clip, is_number=True),

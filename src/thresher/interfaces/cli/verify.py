@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from thresher.interfaces.cli.app import MAINTAIN, NEEDS_ACTION, app, open_catalog
-from thresher.interfaces.cli.ingest_output import tell_scoring
+from thresher.interfaces.cli.ingest_output import tell_all_scoring
 from thresher.interfaces.cli.options import Json
 from thresher.interfaces.cli.output import print_facts, print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
@@ -60,8 +60,7 @@ def _tell_damage(report: VerifyReport) -> None:
 
 def _tell_repair(repair: ReanalysisReport) -> None:
     tell(f"{repair.analysed} analysed again")
-    for scoring in repair.scores:
-        tell_scoring(scoring)
+    tell_all_scoring(repair.scores)
     if repair.without_file:
         lost = ", ".join(map(str, repair.without_file))
         say(f"no file holds recordings {lost} now; put them back and `thresher ingest` their folder")

@@ -47,7 +47,7 @@ def by_path(line: str, folder: bytes) -> bytes:
     """The path that mpv opens: a line without a scheme is a path."""
     if line.startswith("file://"):
         return unquote_to_bytes(line.removeprefix("file://"))
-    return os.path.join(folder, line.encode("utf-8"))
+    return os.path.normpath(os.path.join(folder, line.encode("utf-8")))
 
 
 def test_each_clip_has_a_line_and_the_span_of_its_file(song: Timeline, folder: bytes) -> None:
@@ -84,7 +84,10 @@ def test_players_find_any_path(nasty_path: bytes, clips: Clips, folder: bytes) -
     ("path", "line"),
     [
         (b"/songs/bone/a b.wav", "a b.wav"),
-        (b"/songs/bone2/a.wav", "/songs/bone2/a.wav"),
+        (b"/songs/bone2/a.wav", "../bone2/a.wav"),
+        (b"/songs/a.wav", "../a.wav"),
+        (b"/music/a.wav", "/music/a.wav"),
+        (b"/songs/bone2/#1.wav", "file:///songs/bone2/%231.wav"),
         ("/songs/bone/🦴.wav".encode(), "🦴.wav"),
         (b"/songs/bone/#1.wav", "file:///songs/bone/%231.wav"),
         (b"/songs/bone/a\xff.wav", "file:///songs/bone/a%FF.wav"),

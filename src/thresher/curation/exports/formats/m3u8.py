@@ -41,7 +41,7 @@ def _clip(entry: Entry, folder: bytes) -> Iterator[str]:
 
 
 def _location(path: bytes, folder: bytes) -> str:
-    """A path, relative to `folder` if it is inside, or a file:// URI if players may not read it as a path."""
+    """A path, relative to `folder` where possible, or a file:// URI if players may not read it as a path."""
     try:
         text = relative_path(path, folder).decode("utf-8")
     except UnicodeDecodeError:

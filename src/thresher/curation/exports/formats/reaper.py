@@ -2,8 +2,9 @@
 
 Times are in seconds. Overlapping items have an equal-power crossfade; other fades are S-shaped, like those of
 the song. A mono song uses REAPER's down-mix of clips with more channels; a stereo song uses their first two
-channels. Each checkpoint has its own colour. Paths are quoted as REAPER does it. REAPER does not find files
-whose paths contain bytes that are not UTF-8, control characters, or all three of " ' and `, and asks for them.
+channels. Each checkpoint has its own colour. Paths are relative to the project where possible, and quoted as
+REAPER does it. REAPER does not find files whose paths contain bytes that are not UTF-8, control characters, or
+all three of " ' and `, and asks for them.
 
 Fields: "State Chunk Definitions" of github.com/ReaTeam/Doc; of fades, `GetItemFadeIn` of the Ultraschall API;
 quotes: `makeEscapedConfigString` of WDL, which REAPER is made with.
@@ -15,7 +16,7 @@ import colorsys
 from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
 
-from thresher.curation.exports.formats.text import one_line, path_text
+from thresher.curation.exports.formats.text import one_line, path_text, relative_path
 from thresher.curation.exports.formats.timeline import Entry, Timeline
 
 _EQUAL_POWER = 1
@@ -29,12 +30,12 @@ _CUSTOM_COLOUR = 0x1000000
 _GOLDEN_SECTION = (5**0.5 - 1) / 2
 
 
-def project(timeline: Timeline, _folder: bytes) -> str:
+def project(timeline: Timeline, folder: bytes) -> str:
     """The text of a project."""
-    return "".join(f"{line}\n" for line in _project(timeline))
+    return "".join(f"{line}\n" for line in _project(timeline, folder))
 
 
-def _project(timeline: Timeline) -> Iterator[str]:
+def _project(timeline: Timeline, folder: bytes) -> Iterator[str]:
     # an old version, because REAPER warns about projects that are newer than itself
     yield '<REAPER_PROJECT 0.1 "6.0" 0'
     yield "  AUTOXFADE 1"
@@ -47,12 +48,14 @@ def _project(timeline: Timeline) -> Iterator[str]:
     colours = _colours(timeline.entries)
     overlaps = chain((entry.crossfade for entry in timeline.entries[1:]), repeat(0.0))
     for entry, overlap in zip(timeline.entries, overlaps, strict=False):
-        yield from _item(entry, overlap, timeline.channels, colours.get(_checkpoint(entry)))
+        yield from _item(entry, folder, overlap, timeline.channels, colours.get(_checkpoint(entry)))
     yield "  >"
     yield ">"
 
 
-def _item(entry: Entry, overlap: float, song_channels: int, colour: int | None) -> Iterator[str]:
+def _item(
+    entry: Entry, folder: bytes, overlap: float, song_channels: int, colour: int | None
+) -> Iterator[str]:
     """`overlap` is the time that the next item overlaps with this one."""
     yield "    <ITEM"
     yield f"      POSITION {entry.start:.9f}"
@@ -68,9 +71,16 @@ def _item(entry: Entry, overlap: float, song_channels: int, colour: int | None) 
     yield "      PLAYRATE 1 1 0 -1 0 0.0025"
     yield f"      CHANMODE {_MONO_DOWNMIX if song_channels == 1 and entry.channels > 1 else 0}"
     yield f"      <SOURCE {_source(entry)}"
-    yield f"        FILE {_quoted(path_text(entry.path))}"
+    yield f"        FILE {_quoted(_file(entry.path, folder))}"
     yield "      >"
     yield "    >"
+
+
+def _file(path: bytes, folder: bytes) -> str:
+    """The path of a clip: relative to the project where possible, unless REAPER could misread it."""
+    relative = path_text(relative_path(path, folder))
+    is_clear = relative == relative.strip() and not set(relative) & set(":\\~")
+    return relative if is_clear else path_text(path)
 
 
 def _fade(alone: float, overlap: float) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 from thresher.curation.exports.formats.timeline import Entry
 
@@ -17,8 +19,25 @@ def one_line(text: str) -> str:
 
 
 def relative_path(path: bytes, folder: bytes) -> bytes:
-    """An absolute path relative to the absolute `folder`, if it is inside; otherwise the path itself."""
-    return path.removeprefix(folder.rstrip(b"/") + b"/")
+    """An absolute path relative to the absolute `folder`, if both are below a common folder other than the root.
+
+    Otherwise, and for an empty `folder`, the path itself.
+    """
+    if folder.rstrip(b"/") and path.startswith(folder.rstrip(b"/") + b"/"):
+        return path.removeprefix(folder.rstrip(b"/") + b"/")
+    top = folder.split(b"/")[:2]
+    if len(top) < 2 or not top[1] or path.split(b"/")[:2] != top:
+        return path
+    return os.path.relpath(path, folder)
+
+
+def folder_of(target: Path) -> bytes:
+    """The folder to which paths in the file `target` can be relative; empty if a symlink leads to it.
+
+    Some programs resolve ".." in the text of a path and others in the file system, which differ behind a symlink.
+    """
+    folder = os.path.abspath(target.parent)
+    return os.fsencode(folder) if os.path.realpath(folder) == folder else b""
 
 
 def path_text(path: bytes) -> str:
