@@ -114,6 +114,7 @@ from .errors import AudioError as AudioError
 from .errors import BackendMissingError as BackendMissingError
 from .errors import CatalogError as CatalogError
 from .errors import ConfigError as ConfigError
+from .errors import NoAudioStreamError as NoAudioStreamError
 from .errors import NotFoundError as NotFoundError
 from .errors import QueryError as QueryError
 from .errors import ThresherError as ThresherError

@@ -49,3 +49,7 @@ class NotFoundError(ThresherError):
 
 class AudioError(ThresherError):
     """The audio of a file could not be decoded; the message contains the decoder's message."""
+
+
+class NoAudioStreamError(AudioError):
+    """A file, such as a silent film, is intact but has no audio in it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,14 @@ def shortfall(path: Path) -> str | None:
 def ffmpeg() -> str:
     imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg", reason="needs an ffmpeg to write other files with")
     return str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+def encoded(path: Path, y: NDArray[Any], *options: str, sr: int = SR) -> Path:
+    """Write a file with ffmpeg: the suffix of the path, or options before it, choose the format."""
+    raw = ["-f", "f32le", "-ar", str(sr), "-ac", str(y.shape[1]), "-i", "pipe:0"]
+    command = [ffmpeg(), "-v", "error", "-y", *raw, *options, str(path)]
+    subprocess.run(command, input=y.astype("<f4").tobytes(), check=True, capture_output=True)
+    return path
 
 
 # (name, container, subtype, channels): every kind of file whose end can be checked

@@ -58,10 +58,12 @@ def test_truncated_files_report_where_they_end(
 
 
 @pytest.mark.parametrize("name", ["a.caf", "alac.caf"])
-def test_a_truncated_caf_raises_an_error(tmp_path: Path, kinds: dict[str, Path], name: str) -> None:
+def test_ffmpeg_reads_a_truncated_caf(tmp_path: Path, kinds: dict[str, Path], name: str) -> None:
+    """libsndfile calls it malformed."""
     (tmp_path / name).write_bytes(kinds[name].read_bytes()[:-5000])
-    with pytest.raises(AudioError, match="malformed"):
-        read(tmp_path / name)
+    found = read(tmp_path / name)
+    assert 0 < len(found) < 3 * SR
+    assert f"ends at {len(found) / SR:.2f} s" in str(shortfall(tmp_path / name))
 
 
 @settings(max_examples=60, deadline=None)
@@ -228,8 +230,9 @@ def test_files_that_ffmpeg_wrote_into_a_pipe_are_not_called_truncated(
     (tmp_path / "piped").write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
     assert shortfall(tmp_path / "piped") is None
     with AudioReader(os.fsencode(tmp_path / "piped")) as reader:
-        assert len(read(tmp_path / "piped")) == reader.format.frames
-        assert reader.format.frames / reader.format.sample_rate == pytest.approx(2, abs=0.2)
+        frames = len(read(tmp_path / "piped"))
+        assert reader.format.frames == frames
+        assert frames / reader.format.sample_rate == pytest.approx(2, abs=0.2)
 
 
 @pytest.mark.parametrize(

@@ -221,6 +221,24 @@ def test_every_stored_measure_becomes_a_row_with_the_same_value(tmp_path: Path) 
     assert {name for name in tables if name.startswith("measure")} == {"measure"}
 
 
+def test_recordings_and_renderings_keep_the_decoder_that_made_them(tmp_path: Path) -> None:
+    dump = (Path(__file__).resolve().parents[1] / "golden/catalog-0005.sql").read_text(encoding="utf-8")
+    (tmp_path / "catalog.toml").touch()
+    with closing(sqlite3.connect(tmp_path / "catalog.db")) as old:
+        old.executescript(dump)
+        old.execute("UPDATE recording SET sample_rate = NULL WHERE id = 1")
+        old.commit()
+    Catalog.open(tmp_path / "catalog.toml").close()
+    with closing(sqlite3.connect(tmp_path / "catalog.db")) as new:
+        recordings = dict(new.execute("SELECT id, decoder FROM recording"))
+        versions = {found for (found,) in new.execute("SELECT decoder_version FROM recording")}
+        clips = set(new.execute("SELECT decoder, decoder_version FROM rendering_clip"))
+    assert recordings.pop(1) is None  # nothing decoded it
+    assert set(recordings.values()) == {"libsndfile"}
+    assert versions == {None}
+    assert clips == {("libsndfile", None)}
+
+
 # -- the journal, and what is left untouched ---------------------------------------------------------------
 
 

@@ -18,7 +18,9 @@ import pytest
 import soundfile
 from sqlalchemy import Engine, event, text
 
+from tests.catalog.audio_files import encoded
 from tests.support import RATE
+from thresher.catalog import ffmpeg_decoder
 from thresher.catalog.catalog import Catalog
 from thresher.curation.analysis import decoded
 from thresher.curation.analysis.analyse import analyse
@@ -28,6 +30,7 @@ from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.ingest.reanalyse import reanalyse
 from thresher.curation.ingest.report import IngestReport
 from thresher.curation.renderings.render import render
 from thresher.curation.songs.songs import save_song
@@ -108,12 +111,57 @@ def test_a_file_without_usable_header_is_unreadable_and_reported_once(
     assert ingest(catalog, [folder], serial).failures == ()
 
 
-def test_a_flac_with_flipped_bytes_is_unreadable(
+def test_a_flac_with_flipped_bytes_keeps_what_decodes(
     catalog: Catalog, folder: Path, sound: Any, serial: IngestOptions
 ) -> None:
     flipped_flac(folder / "flipped.flac", sound(2, 4.0)[:, 0])
     ingest(catalog, [folder], serial)
-    assert status_of(catalog, "flipped.flac")[0] == "unreadable"
+    status, reason = status_of(catalog, "flipped.flac")
+    assert status == "truncated"
+    assert "of 4.00 s: " in str(reason)
+    assert "flac" in str(reason)
+    found = show_clip(catalog, "clips/flipped.flac")
+    assert 3.0 * RATE < (found.frames or 0) < 4.0 * RATE
+
+
+def test_ffmpeg_decodes_what_libsndfile_cannot(
+    catalog: Catalog, folder: Path, sound: Any, serial: IngestOptions
+) -> None:
+    encoded(folder / "song.m4a", sound(3, 4.0))
+    (folder / "cover.png").write_bytes(b"no sound")
+    report = ingest(catalog, [folder], serial)
+    assert (report.added, report.failures) == (2, ())
+    assert (report.ignored, report.ignored_suffixes) == (1, {".png": 1})
+    found = show_clip(catalog, "clips/song.m4a")
+    assert (found.clip.status, found.decoder, found.container, found.subtype) == (
+        "ok",
+        "ffmpeg",
+        "MP4",
+        "AAC",
+    )
+    assert found.frames == pytest.approx(4 * RATE, abs=0.1 * RATE)
+    save_song(catalog, "S", ["path:clips"])
+    first = render(catalog, "S", folder.parent / "s.wav")
+    again = render(catalog, "S", folder.parent / "again.wav", rendering=1)
+    assert (first.clips, again.same_bytes, again.decoder_changes) == (2, True, ())
+    with catalog.writing() as connection:
+        connection.execute(text("UPDATE rendering_clip SET decoder_version = '1.0' WHERE decoder = 'ffmpeg'"))
+    (note,) = render(catalog, "S", folder.parent / "once_more.wav", rendering=1, dry_run=True).decoder_changes
+    assert "1 lossy clip was decoded by ffmpeg 1.0" in note
+
+
+def test_without_ffmpeg_the_file_is_listed_with_the_reason(
+    catalog: Catalog, folder: Path, sound: Any, serial: IngestOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded(folder / "song.m4a", sound(3, 4.0))
+    monkeypatch.setattr(ffmpeg_decoder, "find_ffmpeg", lambda: None)
+    report = ingest(catalog, [folder], serial)
+    (failure,) = report.failures
+    assert (failure.path, failure.status) == ("clips/song.m4a", "unreadable")
+    assert "only ffmpeg can decode this; install it with" in failure.reason
+    monkeypatch.undo()
+    assert reanalyse(catalog, ["status:unreadable"], executor="serial").analysed == 1
+    assert show_clip(catalog, "clips/song.m4a").clip.status == "ok"
 
 
 def test_a_header_without_audio_is_empty(catalog: Catalog, folder: Path, serial: IngestOptions) -> None:

@@ -1,92 +1,80 @@
-"""Read audio files. Only this module and `encoding`, which writes them, decode or encode audio.
+"""Read audio files: the one place that chooses a decoder, and the only way to the samples of a file.
 
-libsndfile decodes, through the soundfile package. Audio is float32, shape (frames, channels), full scale ±1. Spans
-are half open, in frames from 0. Paths are bytes, or text in the encoding of the file system.
-
-This module calls soundfile's private functions, because `SoundFile.read` seeks after each read, and seeks in MP3
-and Ogg Vorbis are not exact.
+libsndfile decodes what it can read in full; ffmpeg decodes the rest. Audio is float32, shape (frames, channels),
+full scale ±1. Spans are half open, in frames from 0. Paths are bytes, or text in the encoding of the file system.
+`encoding` writes audio.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from thresher.catalog.containers import MpegFrames, data_extent, mpeg_frames, ogg_fault
+from thresher.catalog.containers import data_extent, ogg_fault
+from thresher.catalog.decoder_names import FFMPEG, LIBSNDFILE
+from thresher.catalog.ffmpeg_decoder import FFmpegDecoder, ffmpeg_missing, ffmpeg_version, find_ffmpeg
 from thresher.catalog.files import open_regular
-from thresher.errors import AudioError
+from thresher.catalog.sndfile_decoder import SAMPLE_BYTES, SndfileDecoder, library_version
+from thresher.catalog.survey import survey
+from thresher.errors import AudioError, NoAudioStreamError
 
-_library: Any = soundfile._snd
-_ffi: Any = soundfile._ffi
-
-_UNKNOWN_FRAMES = 1 << 60  # libsndfile reports 2**63 - 1 if the header has no length
 _MAXIMAL_BLOCK_SAMPLES = 1 << 24
-SAMPLE_BYTES = {
-    "PCM_S8": 1,
-    "PCM_U8": 1,
-    "PCM_16": 2,
-    "PCM_24": 3,
-    "PCM_32": 4,
-    "FLOAT": 4,
-    "DOUBLE": 8,
-    "ULAW": 1,
-    "ALAW": 1,
-}
 
 
 @dataclass(frozen=True)
 class AudioFormat:
     """The format of an audio file according to its header.
 
-    `frames` is exact if the file is not truncated. `container` and `subtype` are libsndfile's names: "WAV",
-    "FLAC"; "PCM_16", "FLOAT", "VORBIS".
+    `frames` is exact if the file is not truncated, and None if only decoding tells the length. `container` and
+    `subtype` are libsndfile's names: "WAV", "FLAC"; "PCM_16", "FLOAT", "VORBIS". For what libsndfile does not know,
+    they are ffmpeg's names in capitals: "MP4", "AAC".
     """
 
     sample_rate: int
     channels: int
-    frames: int
+    frames: int | None
     container: str
     subtype: str
 
 
-def library_version() -> str:
-    """Return the version of libsndfile. Another version may write other bytes for the same audio."""
-    return str(soundfile.__libsndfile_version__)
+@dataclass(frozen=True)
+class DecoderId:
+    """A decoder: "libsndfile" or "ffmpeg", and its version.
 
+    Another version may decode other samples from lossy formats.
+    """
 
-def read_comment(path: bytes | str) -> str:
-    """Return the comment in an audio file's tags, "" if it has none or can't be read."""
-    try:
-        with soundfile.SoundFile(path) as file:
-            return str(file.comment or "")
-    except (soundfile.LibsndfileError, OSError):
-        return ""
+    name: str
+    version: str
 
 
 class AudioReader:
     """An audio file, open for reading; a context manager.
 
-    Raises AudioError with the decoder's message if the file cannot be decoded, AudioError if the path is not a
-    regular file, and OSError (FileNotFoundError, PermissionError …) if the file cannot be opened.
+    `decoder` is the name of the decoder that must be used, as stored with a recording; by default the file decides.
+    Raises AudioError with the decoder's message if the file cannot be decoded, NoAudioStreamError if it is intact
+    and has no audio, AudioError if the path is not a regular file, and OSError (FileNotFoundError, PermissionError
+    …) if the file cannot be opened.
     """
 
     format: AudioFormat
+    decoder: DecoderId
 
-    def __init__(self, path: bytes | str) -> None:
+    def __init__(self, path: bytes | str, decoder: str | None = None) -> None:
         self._fd = open_regular(path)
-        self._file: soundfile.SoundFile | None = None
-        self._mpeg: MpegFrames | None = None
-        self._source: int | _Lengthened = self._fd
+        self._decoder: SndfileDecoder | FFmpegDecoder | None = None
+        self._position = 0
         try:
             self._size = os.fstat(self._fd).st_size
-            self._open()
-            self.format = self._read_format()
+            self._survey = survey(self._fd, self._size)
+            self._decoder = self._choose(decoder)
+            self.decoder = DecoderId(self._decoder.name, self._decoder.version)
+            self.format = self._read_format(self._decoder)
         except BaseException:
             self.close()
             raise
@@ -99,9 +87,9 @@ class AudioReader:
 
     def close(self) -> None:
         """Close the file. A second call does nothing."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._decoder is not None:
+            self._decoder.close()
+            self._decoder = None
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -113,7 +101,7 @@ class AudioReader:
 
         If `end` is None or beyond the last frame, the file is read to its end. The frames equal those of a decode
         from the beginning, whatever `start` is. Only one iteration can run at a time, because all use the same
-        position in the file. Raises AudioError if the decoder fails.
+        position in the file. Raises AudioError if the decoder fails, after the frames before the failure.
         """
         for block in self._blocks(start, end, block_frames):
             # A 16-bit file is read as int16, which is several times as fast and gives the same floats.
@@ -125,7 +113,7 @@ class AudioReader:
         """Yield the int16 samples of a PCM_16 file, as `blocks` does. Raises ValueError for another subtype."""
         if self.format.subtype != "PCM_16":
             raise ValueError(f"{self.format.subtype} is not PCM_16")
-        return self._blocks(start, end, block_frames)
+        return map(_as_int16, self._blocks(start, end, block_frames))
 
     def _blocks(self, start: int, end: int | None, block_frames: int) -> Iterator[NDArray[Any]]:
         if start < 0 or block_frames < 1:
@@ -133,8 +121,10 @@ class AudioReader:
         block_frames = max(1, min(block_frames, _MAXIMAL_BLOCK_SAMPLES // self.format.channels))
         self._move_to(start, block_frames)
         while end is None or self._position < end:
-            # The header may claim too few frames, so read until the decoder returns none.
-            wanted = min(block_frames, max(self.format.frames - self._position, 4096))
+            wanted = block_frames
+            if self.format.frames is not None:
+                # The header may claim too few frames, so read until the decoder returns none.
+                wanted = min(block_frames, max(self.format.frames - self._position, 4096))
             block = self._read(wanted if end is None else min(wanted, end - self._position))
             if len(block) == 0:
                 return
@@ -146,7 +136,11 @@ class AudioReader:
         Bytes after the audio and a header without a length do not count as truncation. An MP3 without a Xing header
         that was cut between two frames cannot be recognised.
         """
-        reached = f"ends at {frames_read / self.format.sample_rate:.2f} s"
+        reached = self.reached(frames_read)
+        if failure := self._open_decoder().failure():
+            return f"{reached}: {failure}"
+        if self._survey.rest is not None and self.decoder.name == LIBSNDFILE:
+            return f"{reached}, but {self._survey.rest}; {ffmpeg_missing()}"
         if self.format.container == "OGG":
             fault = ogg_fault(self._fd, self._size)
             return f"{reached}, {fault}" if fault else None
@@ -158,18 +152,24 @@ class AudioReader:
             return f"{reached} of {promised / self.format.sample_rate:.2f} s"
         return f"{reached}, in the middle of an MPEG frame" if cut else None
 
-    def _claimed_frames(self, frames_read: int) -> int:
+    def reached(self, frames_read: int) -> str:
+        """Return where the audio ends, as the beginning of a sentence."""
+        return f"ends at {frames_read / self.format.sample_rate:.2f} s"
+
+    def _claimed_frames(self, frames_read: int) -> int | None:
         """Return the number of frames that the header claims, without libsndfile's correction."""
+        if self._survey.promised is not None:
+            return self._survey.promised
         extent = data_extent(self._fd, self._size)
         if extent is None or extent.claimed == extent.present:
             return self.format.frames
         if (width := SAMPLE_BYTES.get(self.format.subtype)) is not None:
-            return max(self.format.frames, extent.claimed // (width * self.format.channels))
+            return max(self.format.frames or 0, extent.claimed // (width * self.format.channels))
         return max(frames_read + 1, frames_read * extent.claimed // max(1, extent.present))
 
     def _mpeg_shortfall(self, frames_read: int) -> tuple[int | None, bool]:
         """Return the promised frames if some are missing, else None, and whether the last MPEG frame is cut."""
-        mpeg = self._mpeg
+        mpeg = self._decoder.mpeg if isinstance(self._decoder, SndfileDecoder) else None
         if mpeg is None:
             return None, False
         if mpeg.promised is None:
@@ -181,77 +181,67 @@ class AudioReader:
             missing = frames_read < (mpeg.promised - 4) * mpeg.samples
         return mpeg.promised * mpeg.samples if missing else None, mpeg.cut
 
-    def _open(self) -> None:
-        """Open the decoder, or open it again, at the first frame."""
-        if self._file is not None:
-            self._file.close()
-        os.lseek(self._fd, 0, os.SEEK_SET)
+    def _choose(self, decoder: str | None) -> SndfileDecoder | FFmpegDecoder:
+        """Open the wanted decoder, or else the first one that can read the file."""
+        if decoder not in (None, LIBSNDFILE, FFMPEG):
+            raise AudioError(f'unknown decoder "{decoder}" (expected libsndfile or ffmpeg)')
+        is_needed = self._survey.needs_ffmpeg or (self._survey.rest is not None and find_ffmpeg() is not None)
+        if decoder == FFMPEG or (decoder is None and is_needed):
+            return self._ffmpeg()
         try:
-            self._file = soundfile.SoundFile(self._source, closefd=False)
-        except soundfile.LibsndfileError as error:
-            raise AudioError(decoder_words(error)) from error
-        self._position = 0
+            return SndfileDecoder(self._fd, self._size, self._survey.pieces)
+        except AudioError as error:
+            if decoder is not None or self._size == 0:
+                raise
+            return self._second_choice(error)
 
-    def _read_format(self) -> AudioFormat:
-        file = self._decoder()
-        if file.samplerate < 1 or file.channels < 1:
-            raise AudioError(f"{file.channels} channels at {file.samplerate} Hz")
-        self.format = AudioFormat(file.samplerate, file.channels, file.frames, file.format, file.subtype)
-        known: int | None = file.frames if file.frames < _UNKNOWN_FRAMES else None
-        if file.format == "MP3":
-            self._mpeg = mpeg_frames(self._fd, self._size)
-            if self._mpeg is None and file.subtype == "MPEG_LAYER_I":
-                # The byte order mark of UTF-16 text looks like a frame of this layer.
-                raise AudioError("Format not recognised")
-            if self._mpeg is None or self._mpeg.promised is None:
-                known = self._mpeg.whole * self._mpeg.samples if self._mpeg and self._mpeg.followed else None
-                self._source = _Lengthened(self._fd, self._size)
-                self._open()
-        return replace(self.format, frames=self._counted() if known is None else known)
+    def _second_choice(self, error: AudioError) -> FFmpegDecoder:
+        """Open ffmpeg after libsndfile's error. If it fails, too, the message names both complaints."""
+        if find_ffmpeg() is None:
+            raise AudioError(f"{error}; {ffmpeg_missing()}") from error
+        try:
+            return self._ffmpeg()
+        except NoAudioStreamError:
+            raise
+        except AudioError as second:
+            raise AudioError(f"{error} (ffmpeg: {second})") from second
 
-    def _counted(self) -> int:
-        """Count the frames of a file whose header has no length, such as a FLAC that was written into a pipe."""
-        while len(self._read(65536)):
-            pass
-        frames = self._position
-        self._open()
-        return frames
+    def _ffmpeg(self) -> FFmpegDecoder:
+        demuxer = self._survey.demuxer
+        return FFmpegDecoder(self._fd, demuxer, strict=demuxer == "flac")
 
-    def _decoder(self) -> soundfile.SoundFile:
-        if self._file is None:
+    def _read_format(self, decoder: SndfileDecoder | FFmpegDecoder) -> AudioFormat:
+        frames = decoder.frames if decoder.frames is not None else self._survey.frames
+        return AudioFormat(decoder.sample_rate, decoder.channels, frames, decoder.container, decoder.subtype)
+
+    def _open_decoder(self) -> SndfileDecoder | FFmpegDecoder:
+        if self._decoder is None:
             raise ValueError("the audio file is closed")
-        return self._file
+        return self._decoder
 
     def _move_to(self, start: int, block_frames: int) -> None:
         """Move to frame `start`: by a seek if that is exact, else by decoding up to it."""
-        file = self._decoder()
+        decoder = self._open_decoder()
         if self._position == start:
             return
-        if start <= self.format.frames and self._seeks_exactly():
-            self._position = int(_library.sf_seek(file._file, start, os.SEEK_SET))
-            if self._position == start:
-                return
-        if start < self._position or self._position < 0:
-            self._open()
+        position = decoder.seek(start)
+        if position is not None:
+            self._position = position
+        if start < self._position:
+            decoder.restart()
+            self._position = 0
         while self._position < start and len(self._read(min(block_frames, start - self._position))):
             pass
 
-    def _seeks_exactly(self) -> bool:
-        return self.format.subtype in SAMPLE_BYTES and self.format.container != "OGG"
-
     def _read(self, frames: int) -> NDArray[Any]:
-        """Return up to `frames` next frames, and none after the end: int16 for a PCM_16 file, else float32."""
-        file = self._decoder()
-        integer = self.format.subtype == "PCM_16"
-        buffer = np.empty((frames, self.format.channels), np.int16 if integer else np.float32)
-        name = "short" if integer else "float"
-        function = _library.sf_readf_short if integer else _library.sf_readf_float
-        count = int(function(file._file, _ffi.cast(f"{name} *", buffer.ctypes.data), frames))
-        code = _library.sf_error(file._file)
-        if code and not (isinstance(self._source, _Lengthened) and self._source.exhausted):
-            raise AudioError(decoder_words(soundfile.LibsndfileError(code)))
-        self._position += count
-        return buffer[:count]
+        block = self._open_decoder().read(frames)
+        self._position += len(block)
+        return block
+
+
+def present_version(decoder: str) -> str | None:
+    """Return the version of a decoder on this machine; None if it is not installed."""
+    return library_version() if decoder == LIBSNDFILE else ffmpeg_version()
 
 
 def _as_float(block: NDArray[Any]) -> NDArray[np.float32]:
@@ -261,41 +251,6 @@ def _as_float(block: NDArray[Any]) -> NDArray[np.float32]:
     return floats
 
 
-class _Lengthened:
-    """An MP3 as a file object that reports a larger size than the file has.
-
-    Without a Xing header, libsndfile estimates the length from the bit rate of the first frame and the size of
-    the file. It stops at that length even if more audio follows. With a larger size it reads to the end. If the
-    file ends inside a frame, libsndfile then reports an error; `exhausted` distinguishes that error from others.
-    """
-
-    _FACTOR = 64  # more than the ratio of the highest bit rate to the lowest
-
-    def __init__(self, fd: int, size: int) -> None:
-        self._fd = fd
-        self._size = size
-        self._position = 0
-        self.exhausted = False
-
-    def readinto(self, buffer: Any) -> int:
-        count = os.preadv(self._fd, [buffer], self._position)
-        self.exhausted = count < len(buffer)
-        self._position += count
-        return count
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        if whence == os.SEEK_CUR:
-            offset += self._position
-        elif whence == os.SEEK_END:
-            # A position before the end, such as that of an ID3v1 tag, is relative to the real end.
-            offset = offset + self._size if offset < 0 else self._size * self._FACTOR
-        self._position = offset
-        return offset
-
-    def tell(self) -> int:
-        return self._position
-
-
-def decoder_words(error: soundfile.LibsndfileError) -> str:
-    """Return libsndfile's message, without its prefix and final period."""
-    return str(error.error_string).removeprefix("Error : ").rstrip(". ")
+def _as_int16(block: NDArray[Any]) -> NDArray[np.int16]:
+    """Return the samples of a 16-bit file as they are in it."""
+    return block if block.dtype == np.int16 else np.rint(block * np.float32(32768)).astype(np.int16)

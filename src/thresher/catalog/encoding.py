@@ -17,8 +17,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from thresher.catalog.audio import SAMPLE_BYTES, decoder_words
 from thresher.catalog.containers import id3_tag, set_ogg_serial
+from thresher.catalog.sndfile_decoder import SAMPLE_BYTES, decoder_words
 from thresher.errors import AudioError
 
 _library: Any = soundfile._snd

@@ -13,8 +13,26 @@ from thresher.errors import AudioError
 
 SUFFIXES: frozenset[str] = frozenset(
     {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3"}
-    | {".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64"}
+    | {".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".bw64"}
+    # ffmpeg decodes these.
+    | {
+        ".m4a",
+        ".m4b",
+        ".aac",
+        ".wma",
+        ".mp2",
+        ".mpga",
+        ".mka",
+        ".weba",
+        ".ac3",
+        ".amr",
+        ".ape",
+        ".tta",
+        ".wv",
+    }
+    | {".mp4", ".m4v", ".mov", ".3gp", ".webm", ".mkv", ".ogv", ".ogx", ".spx"}
 )
+"""The suffixes of files that a scan takes: audio, and films, whose first audio stream is read."""
 
 
 def open_regular(path: bytes | str) -> int:

@@ -65,6 +65,8 @@ class Content:
     frames: int | None
     mono_channel: int | None
     whole: WholeClip
+    decoder: str | None = None
+    decoder_version: str | None = None
 
     def columns(self) -> dict[str, Any]:
         """Return the values by column name of `recording`."""

@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0006"
+HEAD = "0007"
 """The revision of the schema that this program reads and writes: the newest one in migrations/."""
 
 STATUSES = ("ok", "silent", "too_short", "unreadable", "truncated", "empty", "non_finite")
@@ -109,6 +109,8 @@ recording = Table(
     # The checkpoint set by `modify`, else that of the earliest location that names one.
     Column("checkpoint_id", ForeignKey("checkpoint.id"), index=True),
     Column("checkpoint_pinned", Boolean(create_constraint=False), nullable=False, server_default="0"),
+    Column("decoder", Text),  # what decoded the frames; NULL: nothing could
+    Column("decoder_version", Text),  # NULL: not known
     _one_of("role", ROLES),
     _one_of("status", STATUSES),
     sqlite_autoincrement=True,
@@ -365,6 +367,8 @@ rendering_clip = Table(
     Column("output_frames", Integer, nullable=False),
     Column("transition", Float),  # score with the previous clip; NULL without one
     Column("crossfade_frames", Integer, nullable=False, server_default="0"),  # overlap with the previous clip
+    Column("decoder", Text, nullable=False, server_default="libsndfile"),
+    Column("decoder_version", Text),  # NULL: not known
 )
 
 output = Table(  # an audio file that thresher wrote, so that no ingest takes it for a clip

@@ -47,7 +47,17 @@ def test_files_that_are_not_audio_are_counted_and_ignored(tmp_path: Path, name: 
     assert (seen.files, seen.problems, seen.ignored) == ((), (), 1)
 
 
-@pytest.mark.parametrize("name", ["a.WAV", "a.Flac", "a.oga", "a.aiff", "prompt/a.wav"])
+def test_ignored_files_are_counted_by_suffix(tmp_path: Path) -> None:
+    for name in ("a.png", "b.PNG", "c.txt", "README", "x.very long suffix", ".DS_Store", "a.wav", "a.json"):
+        touch(tmp_path / name)
+    seen = scan([tmp_path])
+    assert seen.ignored_suffixes == {".png": 2, "without suffix": 2, ".txt": 1, "hidden": 1}
+    assert seen.ignored == 6
+
+
+@pytest.mark.parametrize(
+    "name", ["a.WAV", "a.Flac", "a.oga", "a.aiff", "prompt/a.wav", "a.m4a", "a.MP4", "a.webm"]
+)
 def test_suffixes_are_recognised_in_any_case(tmp_path: Path, name: str) -> None:
     touch(tmp_path / name)
     assert names(tmp_path) == [name]

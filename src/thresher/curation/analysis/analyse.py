@@ -7,15 +7,18 @@ decoder costs only this file.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thresher.catalog.audio import AudioReader
+from thresher.catalog.decoder_names import FFMPEG, LIBSNDFILE
+from thresher.catalog.ffmpeg_decoder import find_ffmpeg
 from thresher.catalog.values import format_duration
 from thresher.curation.analysis.decoded import DecodedBlocks, MonoBlocks
 from thresher.curation.analysis.task import Analysis, AnalysisTask, Unopened, Unsettled
-from thresher.errors import AudioError
+from thresher.errors import AudioError, NoAudioStreamError
 from thresher.signal.features import descriptors, measures
 from thresher.signal.features.fingerprint import find_backend, to_pcm
 from thresher.signal.features.loudness import LoudnessMeter
@@ -43,38 +46,70 @@ def analyse(task: AnalysisTask) -> Analysis | Unsettled | Unopened:
 
 def _analyse_audio(task: AnalysisTask) -> Analysis:
     try:
-        # NaN and infinity become a status; numpy must not warn about them on the terminal
-        with AudioReader(task.path) as reader, np.errstate(invalid="ignore", over="ignore"):
-            return _analyse_open(reader, task)
+        found, failure = _decoded(task, None)
+        if failure is not None and found.decoder == LIBSNDFILE and find_ffmpeg() is not None:
+            # ffmpeg goes on behind damage, where libsndfile stops
+            found = max(found, _damaged(_decoded(task, FFMPEG)[0], failure), key=_frames)
+    except NoAudioStreamError as error:
+        return Analysis("empty", str(error))
     except AudioError as error:
         return Analysis("unreadable", str(error))
     except np.linalg.LinAlgError:
         return Analysis("unreadable", "holds samples too large to be analysed")
+    return found
 
 
-def _analyse_open(reader: AudioReader, task: AnalysisTask) -> Analysis:
-    form = reader.format
+def _decoded(task: AnalysisTask, decoder: str | None) -> tuple[Analysis, AudioError | None]:
+    """Analyse a file with a decoder, or the one that the file needs. Return the decoder's error if it stopped."""
+    # NaN and infinity become a status; numpy must not warn about them on the terminal
+    with AudioReader(task.path, decoder) as reader, np.errstate(invalid="ignore", over="ignore"):
+        source = DecodedBlocks(reader, round(task.max_length * reader.format.sample_rate))
+        analysis = _analyse_open(source, task)
+        used = reader.decoder
+        return replace(analysis, decoder=used.name, decoder_version=used.version), source.failure
+
+
+def _damaged(analysis: Analysis, failure: AudioError) -> Analysis:
+    """Return the analysis of what ffmpeg read of a file in which libsndfile stopped."""
+    reason = f"damaged: {failure}" if analysis.reason is None else f"{analysis.reason}: {failure}"
+    return replace(analysis, status="truncated" if analysis.span.frames else analysis.status, reason=reason)
+
+
+def _frames(analysis: Analysis) -> int:
+    return 0 if analysis.format is None else analysis.format.frames or 0
+
+
+def _analyse_open(source: DecodedBlocks, task: AnalysisTask) -> Analysis:
+    reader, form = source.reader, source.reader.format
     if form.sample_rate > HIGHEST_RATE:
         claim = f"claims {form.sample_rate:,} Hz; up to {HIGHEST_RATE:,} Hz can be analysed"
         return Analysis("unreadable", claim, form)
-    source = DecodedBlocks(reader, round(task.max_length * form.sample_rate))
     meter = LevelMeter(form.channels, task.trim)
-    for block in source.blocks(0, None):
+    for block in source.first_pass():
         meter.update(block)
     levels = meter.result()
+    if levels.frames == 0 and source.failure is not None:
+        raise source.failure
     shortfall = None if source.is_capped else reader.shortfall(levels.frames)
+    if source.failure is not None:
+        shortfall = f"{shortfall or reader.reached(levels.frames)}: {source.failure}"
+    if form.frames is None or not source.is_capped:
+        form = replace(form, frames=levels.frames)
     if levels.frames == 0:
         return Analysis("empty", shortfall or "header without audio", form)
     if not levels.finite:
         return Analysis("non_finite", "holds samples that are NaN or infinite", form)
     reason = shortfall
     if source.is_capped:
-        reason = f"analysed up to {format_duration(task.max_length)} of {format_duration(source.length)}"
+        whole = reader.format.frames
+        rest = "; it is longer" if whole is None else f" of {format_duration(whole / form.sample_rate)}"
+        reason = f"analysed up to {format_duration(task.max_length)}{rest}"
     if levels.silent:
         status = "truncated" if shortfall else "silent"
         reason = reason or f"no frame exceeds {task.trim.floor_db:g} dBFS"
         return Analysis(status, reason, form, levels.mono_channel)
-    return _analyse_span(source, levels, task, reason, is_truncated=shortfall is not None)
+    analysis = _analyse_span(source, levels, task, reason, is_truncated=shortfall is not None)
+    return replace(analysis, format=form)
 
 
 def _analyse_span(

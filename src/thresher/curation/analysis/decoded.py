@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thresher.catalog.audio import AudioReader
+from thresher.errors import AudioError
 from thresher.signal.features import descriptors
 from thresher.signal.features.trim import Levels, Span, to_mono
 
@@ -23,31 +24,41 @@ MEMORY_FRAMES = 16_000_000
 class DecodedBlocks:
     """The decoded blocks of a recording, at most its first `cap` frames.
 
-    `is_capped` says that the recording is longer than that, `length` how long it is in seconds.
+    The first pass, over all frames, finds what is known only then: `is_capped` says that the recording is longer
+    than the cap, and `failure` is the decoder's error if it stopped early. What it decoded before remains usable.
     """
 
     def __init__(self, reader: AudioReader, cap: int) -> None:
         self.reader = reader
-        frames = reader.format.frames
-        self.is_capped = frames > cap
-        self.length = frames / reader.format.sample_rate
-        self._end = min(frames, cap)
-        self._keeps = self._end * reader.format.channels <= MEMORY_FRAMES
+        self.failure: AudioError | None = None
+        self.is_capped = False
+        self._end = cap
         self._kept: list[NDArray[np.float32]] | None = None
 
-    def blocks(self, start: int, end: int | None) -> Iterator[NDArray[np.float32]]:
-        """Yield the frames from `start` to `end` (None: to the last one) in blocks."""
-        stop = self._end if end is None else end
+    def first_pass(self) -> Iterator[NDArray[np.float32]]:
+        """Yield all frames in blocks, and keep them if they fit in memory."""
+        kept: list[NDArray[np.float32]] | None = []
+        frames, most = 0, MEMORY_FRAMES // self.reader.format.channels
+        try:
+            for block in self.reader.blocks(0, self._end):
+                frames += len(block)
+                if kept is not None and frames <= most:
+                    kept.append(block)
+                else:
+                    kept = None
+                yield block
+            if frames == self._end:
+                self.is_capped = any(len(block) for block in self.reader.blocks(frames, frames + 1))
+        except AudioError as error:
+            self.failure = error
+        self._kept, self._end = kept, frames
+
+    def blocks(self, start: int, end: int) -> Iterator[NDArray[np.float32]]:
+        """Yield the frames from `start` to `end` in blocks, after the first pass."""
         if self._kept is not None:
-            yield from _within(self._kept, start, stop)
-            return
-        kept: list[NDArray[np.float32]] = []
-        for block in self.reader.blocks(start, stop):
-            if self._keeps:
-                kept.append(block)
-            yield block
-        if self._keeps:
-            self._kept = kept
+            yield from _within(self._kept, start, end)
+        else:
+            yield from self.reader.blocks(start, min(end, self._end))
 
 
 class MonoBlocks:

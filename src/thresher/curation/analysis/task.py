@@ -48,7 +48,8 @@ class Analysis:
 
     `status` is one of schema.STATUSES, with its `reason` in words. `span` is in frames. `fingerprint` holds uint32
     words, shape (words,), or is None. `loudness` is in LUFS, `peak` linear, `descriptor` float32. `measures` are
-    those of the span; they are None if the span is empty or if they were not asked for.
+    those of the span; they are None if the span is empty or if they were not asked for. `decoder` is the name of
+    the decoder that read the file, None if no decoder could.
     """
 
     status: str
@@ -63,6 +64,8 @@ class Analysis:
     peak: float | None = None
     descriptor: NDArray[np.float32] | None = None
     measures: Mapping[str, float | None] | None = None
+    decoder: str | None = None
+    decoder_version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,8 @@ def content_of(analysis: Analysis, trim: str) -> Content:
         channels=form.channels if form else None,
         frames=form.frames if form else None,
         mono_channel=analysis.mono_channel,
+        decoder=analysis.decoder,
+        decoder_version=analysis.decoder_version,
         whole=WholeClip(
             start_frame=analysis.span.start,
             end_frame=analysis.span.end,

@@ -53,9 +53,10 @@ class ClipDetail:
     """Everything about one clip.
 
     `checkpoint_pinned`: the curator corrected the checkpoint. `checkpoints_disagree`: the recording's locations
-    name more than one checkpoint, and the curator has not corrected it. `trim` holds the settings that produced the
-    span, as JSON. `measures` is empty if the clip is not measured. `suspicions` are the rejected clips that this
-    clip is similar to.
+    name more than one checkpoint, and the curator has not corrected it. `decoder` read the file; its version is
+    None if the catalog is older than that information. `trim` holds the settings that produced the span, as JSON.
+    `measures` is empty if the clip is not measured. `suspicions` are the rejected clips that this clip is similar
+    to.
     """
 
     clip: ClipRow
@@ -66,6 +67,8 @@ class ClipDetail:
     subtype: str | None
     frames: int | None
     mono_channel: int | None
+    decoder: str | None
+    decoder_version: str | None
     added: float
     trim: str
     fingerprint_words: int
@@ -104,6 +107,8 @@ def show_clip(catalog: Catalog, term: str) -> ClipDetail:
             subtype=more.subtype,
             frames=more.frames,
             mono_channel=more.mono_channel,
+            decoder=more.decoder,
+            decoder_version=more.decoder_version,
             added=more.started_at,
             trim=more.trim,
             fingerprint_words=len(more.fingerprint or b"") // 4,

@@ -49,7 +49,7 @@ class Item:
     """A file to write. `locations` are the known files of the recording. `source` is one of them that has its
     contents, or None.
 
-    The span, the format and the comment are used for trimmed files.
+    The span, the format, the comment and the decoder of the recording are used for trimmed files.
     """
 
     clip: int
@@ -61,6 +61,7 @@ class Item:
     subtype: str
     comment: str
     form: Form
+    decoder: str | None = None
     source: KnownFile | None = None
     target: bytes = b""
 
@@ -121,7 +122,7 @@ def encode(item: Item, file: bytes) -> int:
     """Write only the span of the clip. Returns the size of the file."""
     assert item.source is not None
     position = item.start
-    with AudioReader(item.source.path) as reader:
+    with AudioReader(item.source.path, item.decoder) as reader:
         form = reader.format
         unchanged = form.subtype == item.subtype == "PCM_16"
         tags = {"title": display_text(os.path.basename(item.target)), "comment": item.comment}

@@ -161,6 +161,7 @@ def _items(catalog: Catalog, connection: Connection, terms: Terms, form: Form) -
             subtype,
             _comment(row),
             form,
+            row[recording.c.decoder],
         )
     return list(items.values())
 

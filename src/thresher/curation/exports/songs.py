@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thresher.catalog.atomic_files import Recheck, always_replace, remove, whole_file, write_text
-from thresher.catalog.audio import AudioReader, read_comment
+from thresher.catalog.audio import AudioReader
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter
 from thresher.catalog.files import sha256_file
 from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.outputs import is_stem, note_output
 from thresher.catalog.paths import display_text
+from thresher.catalog.sndfile_decoder import read_comment
 from thresher.catalog.values import checkpoint_text, format_duration
 from thresher.curation.exports.formats.registry import FORMATS
 from thresher.curation.exports.formats.text import folder_of

@@ -149,6 +149,7 @@ def _report(
         unnamed_examples=tuple(tally.unnamed[:SHOWN_UNNAMED]),
         given=tuple(map(display_text, run.scan.given)),
         reread=tuple(tally.reread),
+        ignored_suffixes=run.scan.ignored_suffixes,
         **{name: tally.counts[name] for name in (*BATCH_COUNTS, "corrected")},
         findings=dict(tally.findings),
         failures=tuple(tally.failures),

@@ -45,6 +45,7 @@ class Failure:
 class IngestReport:
     """What an ingest found and changed; counts are files.
 
+    `ignored` files are not audio; `ignored_suffixes` counts them by suffix.
     Each file is counted once, except that a `reanalysed` file may also be counted as moved. `corrected` files were
     known, and flags or their names changed what is known about them. `findings` counts silent and too short files.
     `failures` are new files that can't be used, and folders that can't be read. `held_back` counts files that are
@@ -62,6 +63,7 @@ class IngestReport:
     batch: int | None
     files: int
     ignored: int
+    ignored_suffixes: Mapping[str, int]
     unchanged: int
     added: int
     copies: int
@@ -94,6 +96,7 @@ class IngestReport:
             batch=None,
             files=len(scan.files),
             ignored=scan.ignored,
+            ignored_suffixes=scan.ignored_suffixes,
             unchanged=len(scan.files),
             added=0,
             copies=0,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from thresher.catalog.files import SUFFIXES
@@ -16,6 +17,11 @@ from thresher.catalog.paths import absolute, display_text
 from thresher.catalog.provenance import is_skipped
 from thresher.curation.ingest.exclude import Exclude, Exclusion
 from thresher.errors import NotFoundError
+
+HIDDEN, PROMPTS, NO_SUFFIX = "hidden", "prompts and references", "without suffix"
+"""Headings under which ignored files are counted that have no suffix worth naming."""
+
+_LONGEST_SUFFIX = 12
 
 
 @dataclass(frozen=True)
@@ -40,17 +46,23 @@ class Problem:
 
 @dataclass(frozen=True)
 class Scan:
-    """The result of scanning `given`: files and problems in byte order, and the number of ignored entries.
+    """The result of scanning `given`: files and problems in byte order.
 
-    `excluded` says for each pattern of the exclusions what it left out.
+    `ignored_suffixes` counts the other files by suffix; sidecars of audio files are not among them. `excluded` says
+    for each pattern of the exclusions what it left out.
     """
 
     given: tuple[bytes, ...]
     folders: tuple[bytes, ...]
     files: tuple[FoundFile, ...]
     problems: tuple[Problem, ...]
-    ignored: int
+    ignored_suffixes: Mapping[str, int]
     excluded: tuple[Exclusion, ...] = ()
+
+    @property
+    def ignored(self) -> int:
+        """The number of files that are not audio."""
+        return sum(self.ignored_suffixes.values())
 
 
 def scan(given: Iterable[str | bytes | os.PathLike[str]], exclude: Sequence[str] = ()) -> Scan:
@@ -61,7 +73,7 @@ def scan(given: Iterable[str | bytes | os.PathLike[str]], exclude: Sequence[str]
     leave_out = Exclude(exclude)
     folders: list[bytes] = []
     seen: dict[bytes, FoundFile | Problem] = {}
-    ignored = 0
+    ignored: Counter[str] = Counter()
     visited: set[tuple[int, int]] = set()
     asked = tuple(map(absolute, given))
     for path in asked:
@@ -72,8 +84,8 @@ def scan(given: Iterable[str | bytes | os.PathLike[str]], exclude: Sequence[str]
         if stat.S_ISDIR(mode):
             folders.append(path)
             for entry in _walk(path, visited, leave_out):
-                if entry is None:
-                    ignored += 1
+                if isinstance(entry, str):
+                    ignored[entry] += 1
                 else:
                     seen.setdefault(entry.path, entry)
         elif not leave_out.leaves_out(display_text(os.path.basename(path)), is_folder=False):
@@ -84,15 +96,15 @@ def scan(given: Iterable[str | bytes | os.PathLike[str]], exclude: Sequence[str]
         tuple(folders),
         tuple(entry for entry in entries if isinstance(entry, FoundFile)),
         tuple(entry for entry in entries if isinstance(entry, Problem)),
-        ignored,
+        dict(ignored.most_common()),
         leave_out.report(),
     )
 
 
 def _walk(
     given: bytes, visited: set[tuple[int, int]], leave_out: Exclude
-) -> Iterator[FoundFile | Problem | None]:
-    """Yield the files and problems below a folder, and None for each entry that is not an audio file.
+) -> Iterator[FoundFile | Problem | str]:
+    """Yield the files and problems below a folder, and the suffix of each file that is not audio.
 
     What `leave_out` leaves out is not yielded.
     """
@@ -110,17 +122,18 @@ def _walk(
             yield Problem(folder, given, error.strerror or str(error), is_folder=True)
             continue
         below = []
+        sidecars = _sidecar_names(entries)
         for entry in entries:
             if entry.name.startswith(b"."):
-                yield None
+                yield HIDDEN
             elif _is_folder(entry):
                 if not leave_out.leaves_out(_inside(entry.path, given), is_folder=True):
                     below.append(os.path.realpath(entry.path) if entry.is_symlink() else entry.path)
             elif _is_audio(entry):
                 if not leave_out.leaves_out(_inside(entry.path, given), is_folder=False):
                     yield _look(entry.path, given)
-            else:
-                yield None
+            elif entry.name not in sidecars:
+                yield _kind_of(entry.name)
         waiting += reversed(below)
 
 
@@ -129,9 +142,26 @@ def _inside(path: bytes, root: bytes) -> str:
     return display_text(path.removeprefix(os.path.join(root, b"")))
 
 
+def _sidecar_names(entries: Iterable[os.DirEntry[bytes]]) -> set[bytes]:
+    """Return the names that the sidecars of the audio files in a folder have."""
+    audio = [entry.name for entry in entries if _suffix(entry.name) in SUFFIXES]
+    return {stem + b".json" for name in audio for stem in (name, os.path.splitext(name)[0])}
+
+
+def _kind_of(name: bytes) -> str:
+    """Return under which heading an ignored file is counted: mostly its suffix."""
+    suffix = _suffix(name)
+    if suffix in SUFFIXES:
+        return PROMPTS
+    return suffix if 1 < len(suffix) <= _LONGEST_SUFFIX else NO_SUFFIX
+
+
+def _suffix(name: bytes) -> str:
+    return display_text(os.path.splitext(name)[1]).lower()
+
+
 def _is_audio(entry: os.DirEntry[bytes]) -> bool:
-    suffix = os.path.splitext(entry.name)[1].lower().decode("ascii", "replace")
-    return suffix in SUFFIXES and not is_skipped(display_text(entry.path))
+    return _suffix(entry.name) in SUFFIXES and not is_skipped(display_text(entry.path))
 
 
 def _is_folder(entry: os.DirEntry[bytes]) -> bool:

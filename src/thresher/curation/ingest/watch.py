@@ -294,7 +294,7 @@ class _Watcher:
             folders=(),  # so that no file is marked missing
             files=tuple(entry for entry in entries if isinstance(entry, FoundFile)),
             problems=tuple(entry for entry in entries if isinstance(entry, Problem)),
-            ignored=0,
+            ignored_suffixes={},
             excluded=self._excluded,
         )
         try:

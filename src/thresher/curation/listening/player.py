@@ -127,7 +127,7 @@ def clip_audio(catalog: Catalog, clip_id: int) -> Iterator[ClipAudio]:
         channels = min(2, track.channels)
         frames = track.end_frame - track.start_frame
         with (
-            AudioReader(source) as reader,
+            AudioReader(source, track.decoder) as reader,
             AudioWriter(name, track.sample_rate, channels, "WAV", "PCM_16", frames=frames) as writer,
         ):
             for block in reader.blocks(track.start_frame, track.end_frame):

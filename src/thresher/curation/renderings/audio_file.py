@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from thresher.catalog.atomic_files import Recheck, whole_file
-from thresher.catalog.audio import AudioReader, library_version
+from thresher.catalog.audio import AudioReader
 from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, OutputFormat
 from thresher.catalog.files import sha256_file
 from thresher.catalog.output_guard import OutputGuard
+from thresher.catalog.sndfile_decoder import library_version
 from thresher.curation.renderings.mixdown import Limiting, Mix
 from thresher.curation.renderings.plan import tags
 from thresher.curation.songs.tracklist import Tracklist

@@ -12,8 +12,10 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from thresher.catalog.decoder_names import LIBSNDFILE
 from thresher.curation.renderings.audio_file import versions
 from thresher.curation.renderings.history import Rendering
 from thresher.curation.renderings.plan import faults, plan_sha256, tags
@@ -52,6 +54,8 @@ class ManifestClip:
     output_start: int
     output_frames: int
     transition: float | None
+    decoder: str
+    decoder_version: str | None
 
 
 @dataclass(frozen=True)
@@ -254,10 +258,15 @@ def _validated(file: Path) -> Manifest:
         ) from error
 
 
+_ADDED: Mapping[str, Any] = MappingProxyType({"decoder": LIBSNDFILE, "decoder_version": None})
+"""The keys of a clip that early manifests do not have, and what they mean there."""
+
+
 def _modern(content: dict[str, Any]) -> dict[str, Any]:
     """The contents of a manifest with the keys and values of today's dataclasses, not validated yet.
 
-    The key `transition` was called `seam` once. An ordering is text in the file.
+    The key `transition` was called `seam` once. Manifests without decoders are from programs that had only one. An
+    ordering is text in the file.
     """
     content = dict(content)
     if isinstance(settings := content.get("settings"), dict):
@@ -266,7 +275,9 @@ def _modern(content: dict[str, Any]) -> dict[str, Any]:
         content["settings"] = {**settings, "ordering": ordering}
     if isinstance(clips := content.get("clips"), list):
         content["clips"] = [
-            {"transition": each["seam"], **each} if isinstance(each, dict) and "seam" in each else each
+            {**_ADDED, **({"transition": each["seam"]} if "seam" in each else {}), **each}
+            if isinstance(each, dict)
+            else each
             for each in clips
         ]
     return content

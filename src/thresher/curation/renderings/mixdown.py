@@ -152,7 +152,7 @@ class _Clip:
         """The clip with the gain, channels, sample rate and fades of the song; exactly `output_frames` frames."""
         track = self.track
         total, position = track.output_frames, 0
-        with AudioReader(self.file) as reader:
+        with AudioReader(self.file, track.decoder) as reader:
             for block in self._copied(reader) if self.needs_no_change else self._resampled(reader):
                 faded = fade_edges(block, position, total, *self.fades)
                 yield encoder_samples(faded, self.subtype) if self.subtype else faded

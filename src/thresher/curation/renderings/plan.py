@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from thresher.catalog.decoder_names import LIBSNDFILE
 from thresher.curation.songs.tracklist import TRUE_PEAK_CEILING, Track, Tracklist
 from thresher.signal.mixing.resampling import resampled_frames
 
@@ -29,6 +30,8 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
         "output_frames": "output_frames",
         "crossfade": "crossfade_frames",
         "transition": "transition",
+        "decoder": "decoder",
+        "decoder_version": "decoder_version",
     }
 )
 """The fields of a track that a rendering keeps, and their columns in the table `rendering_clip`."""
@@ -76,6 +79,11 @@ def _additions(plan: Tracklist, subtype: str) -> dict[str, Any]:
         additions["ceiling"] = 0.0
     if plan.song.settings.dither and subtype == "PCM_16":
         additions["dither"] = True
+    # Another decoder gives other samples of a lossy format. Its version has no part in the plan, like that of other
+    # libraries.
+    others = [[place, each.decoder] for place, each in enumerate(plan.tracks) if each.decoder != LIBSNDFILE]
+    if others:
+        additions["decoders"] = others
     return additions
 
 

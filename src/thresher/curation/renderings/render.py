@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
@@ -35,6 +37,7 @@ from thresher.curation.renderings.audio_file import (
     versions,
     write_song,
 )
+from thresher.curation.renderings.decoders import decoder_changes
 from thresher.curation.renderings.history import Rendering, frozen
 from thresher.curation.renderings.manifest import manifest_song, manifest_text, rendering_manifest
 from thresher.curation.renderings.mixdown import Limiting
@@ -54,7 +57,8 @@ class RenderReport:
     none. If it differs, `largest_difference` is the largest difference of a sample, full scale being 1, or None
     if the earlier file no longer exists unchanged. `limited` says what the limiter turned down, if anything.
     `loudness` is that of the whole song in LUFS, if its clips are brought to a loudness. `manifest` is the path
-    of the manifest, if one was written.
+    of the manifest, if one was written. `decoder_changes` are sentences that say why a rendering that is made again
+    may have other bytes.
     """
 
     song: str
@@ -76,6 +80,7 @@ class RenderReport:
     limited: Limiting | None
     loudness: float | None
     manifest: str | None
+    decoder_changes: tuple[str, ...]
     seconds: float
     dry_run: bool
 
@@ -147,6 +152,7 @@ def render(
         is_new=number is None if dry_run else same is None,
         same_bytes=same,
         manifest=manifest_file,
+        made_with={} if then is None else then.versions,
     )
 
 
@@ -192,8 +198,12 @@ def report_of(
     is_new: bool,
     same_bytes: bool | None,
     manifest: Path | None,
+    made_with: Mapping[str, str] = MappingProxyType({}),
 ) -> RenderReport:
-    """The report of a render that began at `begun` on the monotonic clock. Nothing written means a dry run."""
+    """The report of a render that began at `begun` on the monotonic clock. Nothing written means a dry run.
+
+    `made_with` are the versions of the libraries of an earlier rendering.
+    """
     return RenderReport(
         name,
         number,
@@ -214,6 +224,7 @@ def report_of(
         None if written is None else written.limiting,
         None if written is None else written.loudness,
         None if manifest is None else display_text(os.fsencode(manifest)),
+        decoder_changes(plan.tracks, made_with),
         time.monotonic() - begun,
         written is None,
     )

@@ -73,6 +73,7 @@ def reproduce(
         is_new=False,
         same_bytes=written.sha256 == then.sha256 if written and then.sha256 else None,
         manifest=None,
+        made_with=read.versions,
     )
 
 

@@ -20,7 +20,8 @@ BOTH_SIDES = 10 * math.log10(2)
 class Sound:
     """A clip's span in frames, and the loudness of the clip alone in LUFS (None if it has none).
 
-    `file` holds the clip's audio; it is needed only for clips whose channels have to be mixed.
+    `file` holds the clip's audio, and `decoder` reads it; they are needed only for clips whose channels have to be
+    mixed.
     """
 
     file: bytes | None
@@ -30,6 +31,7 @@ class Sound:
     channels: int
     mono_channel: int | None
     loudness: float | None
+    decoder: str | None = None
 
 
 def song_loudness(sounds: Iterable[Sound], channels: int) -> list[float | None]:
@@ -61,7 +63,7 @@ def _measured(argument: tuple[Sound, int]) -> tuple[float | None] | None:
     sound, channels = argument
     meter = LoudnessMeter(sound.sample_rate, channels)
     try:
-        with AudioReader(sound.file or b"") as reader:
+        with AudioReader(sound.file or b"", sound.decoder) as reader:
             for block in reader.blocks(sound.start_frame, sound.end_frame):
                 meter.update(downmix(block, channels, sound.mono_channel))
     except (OSError, AudioError):

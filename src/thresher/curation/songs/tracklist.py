@@ -18,6 +18,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.content_files import content_files
 from thresher.catalog.database import chunks
+from thresher.catalog.decoder_names import LIBSNDFILE
 from thresher.catalog.schema import checkpoint, clip, location, recording
 from thresher.curation.songs.placement import DEFAULT_RATE, placed, within_limits
 from thresher.curation.songs.sequence import arranged, edits_not_applied
@@ -41,7 +42,8 @@ class Track:
     The span is in frames at the clip's own `sample_rate`. `output_start`, `output_frames` and `crossfade`, the
     overlap with the clip before, are in frames of the song. `gain` is linear. `loudness` is that of the clip
     alone, in LUFS. `transition` is the score with the clip before, None if the two have no score. `path` is
-    where the file was last seen; `missing` says that none of its locations holds a file now.
+    where the file was last seen; `missing` says that none of its locations holds a file now. `decoder` reads
+    the span; the version that read it first may not be known.
     """
 
     clip: int
@@ -63,6 +65,8 @@ class Track:
     output_frames: int = 0
     crossfade: int = 0
     transition: float | None = None
+    decoder: str = LIBSNDFILE
+    decoder_version: str | None = None
 
     @property
     def seconds(self) -> float:
@@ -238,6 +242,7 @@ def _gains(catalog: Catalog, tracks: Sequence[Track], channels: int, lufs: float
             track.channels,
             track.mono_channel,
             track.loudness,
+            track.decoder,
         )
         for track in tracks
     )
@@ -306,4 +311,6 @@ def _track(catalog: Catalog, row: Any, locations: dict[int, list[Any]]) -> Track
         subtype=row[recording.c.subtype] or "",
         gain=peak_gain(row[clip.c.peak] or 0.0),
         loudness=row[clip.c.loudness],
+        decoder=row[recording.c.decoder] or LIBSNDFILE,
+        decoder_version=row[recording.c.decoder_version],
     )

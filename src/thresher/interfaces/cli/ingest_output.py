@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from thresher.formatting import counted
+from thresher.formatting import counted, listed
 from thresher.interfaces.cli.output import say, tell
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def tell_counts(report: IngestReport) -> None:
     name = "" if report.batch is None else f"batch {report.batch}: "
     speed = f" ({report.files / report.seconds:.0f} files/s)" if report.added and report.seconds > 0 else ""
     tell(f"{head}{name}{counted(report.files, 'file')} in {report.seconds:.1f} s{speed}: {changes}")
+    tell_ignored(report)
     for status, count in sorted(report.findings.items()):
         what = "silent" if status == "silent" else "too short for a fingerprint"
         tell(f"{what}: {count} (thresher list status:{status})")
@@ -113,6 +114,19 @@ def tell_all_scoring(reports: Sequence[ScoreReport]) -> None:
     for report in reports:
         if report.clips or report.compacted:
             tell_scoring(report)
+
+
+def tell_ignored(report: IngestReport) -> None:
+    """Print how many files were left out because they are not audio, by suffix."""
+    if report.ignored:
+        kinds = [f"{count:,} {suffix}" for suffix, count in report.ignored_suffixes.items()]
+        tell(
+            f"ignored {counted(report.ignored, 'file')} that {_are(report.ignored)} not audio: {listed(kinds, 6)}"
+        )
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def tell_scoring(report: ScoreReport) -> None:

@@ -63,6 +63,7 @@ def _clip_facts(detail: ClipDetail) -> list[tuple[str, object]]:
         ("role", row.role),
         ("span", span),
         ("format", audio_format),
+        ("decoder", " ".join(filter(None, [detail.decoder, detail.decoder_version])) or None),
         ("loudness", None if row.loudness is None else f"{row.loudness:.1f} LUFS"),
         ("peak", None if row.peak is None else f"{row.peak:.3f}"),
         *((name.replace("_", " "), measure_text(name, value)) for name, value in detail.measures.items()),

@@ -148,6 +148,8 @@ def _print_report(report: RenderReport, *, json: bool) -> None:
             tell(f"the loudness of the whole song is {report.loudness:.1f} LUFS")
         if report.manifest is not None:
             tell(f"{report.manifest}: its manifest")
+    for sentence in report.decoder_changes:
+        say(f"note: {sentence}")
     say_edits_not_applied(report.edits_not_applied)
     if report.missing:
         verb = "would be left out" if report.dry_run else "left out"

@@ -1,0 +1,89 @@
+"""Recognise containers that libsndfile does not read, by the first bytes of a file.
+
+Names are those of ffmpeg's demuxers. A file descriptor is read by `os.pread` only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import MappingProxyType
+
+CONTAINERS: Mapping[str, str] = MappingProxyType(
+    {
+        "aac": "ADTS",
+        "ac3": "AC3",
+        "aiff": "AIFF",
+        "amr": "AMR",
+        "ape": "APE",
+        "asf": "ASF",
+        "au": "AU",
+        "avi": "AVI",
+        "caf": "CAF",
+        "dsf": "DSF",
+        "dts": "DTS",
+        "eac3": "EAC3",
+        "flac": "FLAC",
+        "flv": "FLV",
+        "loas": "LOAS",
+        "matroska": "MATROSKA",
+        "mov": "MP4",
+        "mp3": "MP3",
+        "mpc": "MPC",
+        "mpc8": "MPC",
+        "mpeg": "MPEG",
+        "mpegts": "MPEGTS",
+        "nut": "NUT",
+        "ogg": "OGG",
+        "tak": "TAK",
+        "tta": "TTA",
+        "voc": "VOC",
+        "w64": "W64",
+        "wav": "WAV",
+        "webm": "MATROSKA",
+        "wv": "WAVPACK",
+    }
+)
+"""The demuxers of ffmpeg that may read a file, and the names of their containers in the catalog.
+
+Demuxers that open other files or addresses, such as those of playlists, are not among them.
+"""
+
+_SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
+    (4, b"ftyp", "mov"),
+    (4, b"moov", "mov"),
+    (4, b"mdat", "mov"),
+    (4, b"wide", "mov"),
+    (4, b"free", "mov"),
+    (4, b"skip", "mov"),
+    (0, b"\x1a\x45\xdf\xa3", "matroska"),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf"),
+    (0, b"ADIF", "aac"),
+    (0, b"MAC ", "ape"),
+    (0, b"wvpk", "wv"),
+    (0, b"TTA1", "tta"),
+    (0, b"tBaK", "tak"),
+    (0, b"#!AMR", "amr"),
+    (0, b"MPCK", "mpc8"),
+    (0, b"MP+", "mpc"),
+    (0, b"DSD ", "dsf"),
+    (0, b"FLV\x01", "flv"),
+    (8, b"AVI ", "avi"),
+    (0, b"\x00\x00\x01\xba", "mpeg"),
+    (0, b"\x0b\x77", "ac3"),
+)
+"""Offset, bytes there, and demuxer."""
+
+_LONGEST = 16
+
+
+def foreign_demuxer(fd: int, start: int) -> str | None:
+    """Return ffmpeg's demuxer for the container at offset `start`, or None if it may be one of libsndfile's."""
+    head = os.pread(fd, _LONGEST, start)
+    for offset, signature, demuxer in _SIGNATURES:
+        if head[offset : offset + len(signature)] == signature:
+            return demuxer
+    # ADTS has the sync word of MPEG audio, with zero bits where MPEG audio has its layer.
+    if len(head) >= 7 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0:
+        return "aac"
+    return None
