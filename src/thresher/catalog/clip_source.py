@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Float, exists, func, or_, select
 
 from thresher.catalog import paths
+from thresher.catalog.normal_form import in_nfc, nfc
 from thresher.catalog.schema import batch, checkpoint, clip, location, metric, recording
 
 SOURCE = (
@@ -55,14 +56,12 @@ def shown_location(column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def under_folder(folder: str, root: Path) -> ColumnElement[bool]:
     """Return whether a location is `folder` (relative to the catalog's folder `root`) or lies under it."""
-    absolute = os.path.normpath(os.path.join(os.fsencode(root), os.fsencode(folder)))
-    stored = paths.to_stored(absolute, root).path_text
+    absolute = os.path.normpath(os.path.join(os.fsencode(root), paths.text_bytes(folder)))
+    stored = nfc(paths.to_stored(absolute, root).path_text)
+    text = location.c.path_text if stored.isascii() else in_nfc(location.c.path_text)
     prefix = stored.rstrip("/") + "/"
-    conditions = [
-        location.c.path_text == stored,
-        # LIKE would ignore upper and lower case.
-        func.substr(location.c.path_text, 1, len(prefix)) == prefix,
-    ]
+    # LIKE would ignore upper and lower case.
+    conditions = [text == stored, func.substr(text, 1, len(prefix)) == prefix]
     if os.path.join(os.fsencode(root), b"").startswith(os.path.join(absolute, b"")):
         # The folder contains the catalog, and so every location that is stored relative to it.
         conditions.append(func.substr(location.c.path_text, 1, 1) != "/")

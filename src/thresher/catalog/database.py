@@ -12,7 +12,7 @@ import os
 import sqlite3
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from thresher.catalog import schema
+from thresher.catalog.normal_form import TEXT_FUNCTIONS
 from thresher.errors import CatalogError
 
 T = TypeVar("T")
@@ -66,6 +67,8 @@ def connect(file: Path, busy_timeout: float) -> Engine:
             f"PRAGMA busy_timeout={int(busy_timeout * 1000)};"
             "PRAGMA foreign_keys=ON; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
         )
+        for name, function in TEXT_FUNCTIONS.items():
+            connection.create_function(name, 1, _unless_null(function), deterministic=True)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -73,6 +76,10 @@ def connect(file: Path, busy_timeout: float) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
 
     return engine
+
+
+def _unless_null(function: Callable[[str], str]) -> Callable[[str | None], str | None]:
+    return lambda text: None if text is None else function(text)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ read in local time.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, and_, false, func
 
+from thresher.catalog.normal_form import contains_folded, equals_any_form, in_nfc, nfc
 from thresher.catalog.values import (
     LARGEST_INTEGER,
     Bounds,
@@ -82,21 +82,16 @@ def never_null(condition: ColumnElement[Any]) -> Condition:
     return func.coalesce(condition, false())
 
 
-def contains(column: ColumnElement[Any], value: str) -> Condition:
-    """Return whether text contains `value`, ignoring case; NULL for NULL."""
-    if value.isascii():
-        return func.lower(column).contains(value.lower(), autoescape=True)
-    # SQLite's lower() converts ASCII letters only.
-    return column.regexp_match("(?i)" + re.escape(value))
-
-
 def text_condition(column: ColumnElement[Any], match: Match) -> Condition:
-    """Return whether text contains the value, equals it or matches it as a regular expression; NULL for NULL."""
+    """Return whether text contains the value, equals it or matches it as a regular expression; NULL for NULL.
+
+    Texts are compared in one normal form of Unicode.
+    """
     if match.operator == "::":
-        return column.regexp_match(checked_regex(match.value).pattern)
+        return in_nfc(column).regexp_match(checked_regex(nfc(match.value)).pattern)
     if match.operator == ":=":
-        return column == match.value
-    return contains(column, match.value)
+        return equals_any_form(column, match.value)
+    return contains_folded(column, match.value)
 
 
 def within(column: ColumnElement[Any], bounds: Bounds) -> Condition:

@@ -32,6 +32,11 @@ def _escaped(match: re.Match[str]) -> str:
     return "".join(f"\\x{byte:02x}" for byte in raw)
 
 
+def text_bytes(text: str) -> bytes:
+    """Return the bytes of a path that is stored as text, which is UTF-8 in every locale."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 def absolute(path: str | bytes | os.PathLike[str]) -> bytes:
     """Return `path` as absolute bytes with all symlinks to folders resolved, so that a file has only one path.
 

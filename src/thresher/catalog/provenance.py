@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
 from thresher.catalog.name_patterns import PATTERNS, RUN_FOLDERS, Pattern
+from thresher.catalog.normal_form import nfc
 from thresher.catalog.paths import display_text
 from thresher.catalog.values import LARGEST_INTEGER
 
@@ -90,7 +91,7 @@ def compile_pattern(name: str, regex_text: str) -> Pattern:
     Raises ValueError if the expression is invalid, has no named group, or has a group that cannot be a field.
     """
     try:
-        regex = re.compile(regex_text)
+        regex = re.compile(nfc(regex_text))
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"not a regular expression: {error}") from error
     if not regex.groupindex:
@@ -126,7 +127,7 @@ def infer(
     """
     overrides = overrides or Provenance()
     sidecar = sidecar or {}
-    text = display_text(path)
+    text = nfc(display_text(path))
     pattern, named = _match(text, patterns)
     known = {**sidecar, **named}
     problems: list[str] = []
@@ -152,10 +153,13 @@ def run_of_folder(path: bytes, root: bytes, *, patterns: Sequence[Pattern] = PAT
     Files directly in `root` are of the run that is named like `root`, and so are files below a sub-folder that
     names an epoch or a step itself, such as `checkpoint-5000`. None if `root` has no name.
     """
-    folder, inside = display_text(os.path.basename(root)) or None, path.removeprefix(os.path.join(root, b""))
+    folder, inside = (
+        nfc(display_text(os.path.basename(root))) or None,
+        path.removeprefix(os.path.join(root, b"")),
+    )
     if inside == path or b"/" not in inside:
         return folder
-    name = display_text(inside.partition(b"/")[0])
+    name = nfc(display_text(inside.partition(b"/")[0]))
     return folder if folder is not None and _names_checkpoint(name, tuple(patterns)) else name
 
 

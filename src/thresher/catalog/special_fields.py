@@ -20,12 +20,12 @@ from thresher.catalog.field_kinds import (
     Field,
     Match,
     Scope,
-    contains,
     never_null,
     plain_value,
     text_condition,
     within,
 )
+from thresher.catalog.normal_form import contains_folded, equals_any_form
 from thresher.catalog.schema import attribute, batch, checkpoint, clip, clip_tag, location, nearest, recording
 from thresher.catalog.values import LARGEST_INTEGER, UnfitError, as_float32, bounds_of, number_of
 
@@ -53,7 +53,7 @@ def tag_field(name: str, description: str) -> Field:
         of_clip = exists().where(clip_tag.c.clip_id == clip.c.id).correlate(clip)
         if match.operator == "::":
             return of_clip.where(text_condition(clip_tag.c.tag, match))
-        return of_clip.where(clip_tag.c.tag == match.value) if match.value else of_clip
+        return of_clip.where(equals_any_form(clip_tag.c.tag, match.value)) if match.value else of_clip
 
     first = (
         select(func.min(func.lower(clip_tag.c.tag)))
@@ -192,10 +192,12 @@ def _attribute_condition(match: Match) -> Condition:
 def bare_word(word: str, scope: Scope) -> Condition:
     """Return whether the path, run, tags or note contain a word. A word with a slash may also name a folder."""
     conditions = [
-        has_location(contains(location.c.path_text, word)),
-        never_null(contains(checkpoint.c.run, word)),
-        exists().where(clip_tag.c.clip_id == clip.c.id, contains(clip_tag.c.tag, word)).correlate(clip),
-        never_null(contains(clip.c.note, word)),
+        has_location(contains_folded(location.c.path_text, word)),
+        never_null(contains_folded(checkpoint.c.run, word)),
+        exists()
+        .where(clip_tag.c.clip_id == clip.c.id, contains_folded(clip_tag.c.tag, word))
+        .correlate(clip),
+        never_null(contains_folded(clip.c.note, word)),
     ]
     if "/" in word:
         conditions.append(has_location(under_folder(word, scope.root)))

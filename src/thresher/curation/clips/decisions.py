@@ -17,6 +17,7 @@ from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import Assignment, Decision
 from thresher.catalog.fields import FIELDS
+from thresher.catalog.normal_form import nfc
 from thresher.catalog.provenance import check_key
 from thresher.catalog.query import join_terms
 from thresher.catalog.schema import ROLES
@@ -85,7 +86,7 @@ def tag(
 
     def assign(connection: Connection, ids: Sequence[int]) -> Iterable[Assignment]:
         for clip_id in ids:
-            has = set(decisions.current_tags(connection, clip_id))
+            has = set(map(nfc, decisions.current_tags(connection, clip_id)))
             yield Assignment("clip", clip_id, "tags", sorted((has | added) - removed))
 
     summary = " ".join(
@@ -247,7 +248,7 @@ def _assign_to_all(field: str, value: object) -> Assign:
 
 
 def _tag(name: str) -> str:
-    tidy = name.strip()
+    tidy = nfc(name.strip())
     if not tidy or not tidy.isprintable() or "," in tidy:
         raise UsageError(f"invalid tag {name!r}; use printable characters except commas")
     return tidy

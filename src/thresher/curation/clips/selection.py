@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from thresher.catalog import paths
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
 from thresher.catalog.edits import Edits
+from thresher.catalog.normal_form import in_nfc, nfc
 from thresher.catalog.query import (
     Query,
     context_of,
@@ -105,21 +107,28 @@ def _clips_at_path(catalog: Catalog, connection: Connection, term: str) -> list[
         given = os.fsencode(term)
     except UnicodeEncodeError:
         return []
-    is_same = location.c.path.in_([catalog.stored(term).path, given]) | (
-        location.c.path_text == paths.display_text(given)
-    )
-    seen = connection.execute(
-        select(location.c.recording_id, location.c.reason)
-        .where(is_same)
-        .order_by(location.c.missing_since.is_not(None), location.c.missing_since.desc(), location.c.id)
-        .limit(1)
-    ).one_or_none()
+    stored = catalog.stored(term)
+    names = [stored.path_text, paths.display_text(given)]
+    is_same = location.c.path.in_([stored.path, given]) | location.c.path_text.in_(names)
+    seen = _latest(connection, is_same)
+    if seen is None and not all(map(str.isascii, names)):
+        seen = _latest(connection, in_nfc(location.c.path_text).in_(list(map(nfc, names))))
     if seen is None:
         return []
     if seen.recording_id is None:
         raise NotFoundError(f'"{_printable(term)}" could not be read: {seen.reason}')
     ids = select(clip.c.id).where(clip.c.recording_id == seen.recording_id).order_by(clip.c.id)
     return list(connection.scalars(ids))
+
+
+def _latest(connection: Connection, condition: ColumnElement[bool]) -> Any:
+    """Return the location that meets the condition: the one present, else the one seen last; None without one."""
+    return connection.execute(
+        select(location.c.recording_id, location.c.reason)
+        .where(condition)
+        .order_by(location.c.missing_since.is_not(None), location.c.missing_since.desc(), location.c.id)
+        .limit(1)
+    ).one_or_none()
 
 
 def _printable(term: str) -> str:

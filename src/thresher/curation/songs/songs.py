@@ -19,6 +19,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import insert_row
 from thresher.catalog.decisions import Assignment, Decision, decide
 from thresher.catalog.decisions import history as all_decisions
+from thresher.catalog.normal_form import equals_any_form, nfc
 from thresher.catalog.query import context_of, join_terms, parse, split_text
 from thresher.catalog.schema import song
 from thresher.curation.clips.selection import Terms, select_ids
@@ -126,6 +127,7 @@ def copy_song(catalog: Catalog, name: str, new: str) -> Song:
     with catalog.writing() as connection:
         found = find_song(connection, name)
         _check_free(connection, new)
+        new = nfc(new)
         _insert(connection, new, found.settings, "song copy", f'copy song "{name}" to "{new}"')
         return find_song(connection, new)
 
@@ -151,6 +153,7 @@ def _create(connection: Connection, catalog: Catalog, name: str, wanted: dict[st
         raise NotFoundError(f'no song named "{name}"; create it with `thresher song save "{name}" QUERY`')
     settings = new_song_settings(catalog.settings, wanted)
     check_settings(settings)
+    name = nfc(name)
     _insert(connection, name, settings, "song save", f'make song "{name}"')
 
 
@@ -189,9 +192,10 @@ def find_song(connection: Connection, name: str) -> Song:
 def rename_song(catalog: Catalog, old: str, new: str) -> Song:
     """Rename a song. Raises UsageError if another song has the new name."""
     _check_name(new)
+    new = nfc(new)
     with catalog.writing() as connection:
         found = find_song(connection, old)
-        if old != new:
+        if nfc(old) != new:
             _check_free(connection, new)
         assignments = [Assignment("song", found.id, "name", new)]
         with _keeping_others_readable(catalog, connection, old):
@@ -230,7 +234,8 @@ def _is_readable(catalog: Catalog, connection: Connection, found: Song) -> bool:
 
 
 def _find(connection: Connection, name: str) -> Song | None:
-    row = connection.execute(select(song).where(song.c.name == name, ~song.c.deleted)).one_or_none()
+    same = select(song).where(equals_any_form(song.c.name, name), ~song.c.deleted)
+    row = connection.execute(same.order_by((song.c.name == name).desc()).limit(1)).one_or_none()
     return None if row is None else _song(row)
 
 
