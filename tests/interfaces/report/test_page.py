@@ -9,20 +9,24 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import pytest
+from sqlalchemy import update
 
 from tests.support import EVERY_METRIC, MakeSound, WriteClip, run_command
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import checkpoint
-from thresher.curation.clips.decisions import note, rate, tag
+from thresher.curation.clips.decisions import note, rate, reject, tag
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.report.report import report_data
 from thresher.curation.songs.songs import save_song
 from thresher.errors import NotFoundError, UsageError
 from thresher.interfaces.report import plots, view
-from thresher.interfaces.report.charts import QUANTITIES, Chart, ChartPoint, Line, charts
+from thresher.interfaces.report.charts import QUANTITIES, Chart, ChartPoint, Line, charts, run_colours
 from thresher.interfaces.report.colours import DARK, LIGHT, RATINGS, RUNS, UNKNOWN, sequential
 from thresher.interfaces.report.links import relative_url, span_fragment, why_silent
 from thresher.interfaces.report.page import write_report
@@ -381,26 +385,13 @@ def test_colours_can_be_told_from_their_ground(ground: dict[str, str]) -> None:
 
 
 def test_x_is_the_epoch_else_the_step_else_the_place() -> None:
-    from types import SimpleNamespace
-
-    def found(*names: tuple[str, int | None, int | None]) -> tuple[str, list[list[float]]]:
-        rows = [
-            SimpleNamespace(id=at, run=run, epoch=epoch, step=step, files=1, minutes_kept=1.0, verdict=None)
-            for at, (run, epoch, step) in enumerate(names)
-        ]
-        for row in rows:
-            for name in (
-                "mean_rating",
-                "silence",
-                "loudness",
-                "loop",
-                "noise",
-                "collapse",
-                "copies",
-                "novelty",
-            ):
-                setattr(row, name, None)
-        drawn, unknown = charts([SimpleNamespace(row=row, spreads={}) for row in rows])  # type: ignore[misc]  # what charts look at is there
+    def found(
+        *names: tuple[str, int | None, int | None], kept: int | None = None
+    ) -> tuple[str, list[list[float]]]:
+        rows = rows_of(*names)
+        if kept is not None:
+            rows[kept].verdict = "keep"
+        drawn, unknown = charts(reported(rows))
         assert len(unknown) == len(QUANTITIES) - 1
         xs = [point.x for line in drawn[0].lines for point in line.points]
         assert drawn[0].x_range == (min(xs), max(xs))
@@ -410,6 +401,72 @@ def test_x_is_the_epoch_else_the_step_else_the_place() -> None:
     assert found(("a", 1, 5), ("a", 1, 6)) == ("step", [[5, 6]])
     assert found(("a", 1, None), ("a", 2, None), ("b", None, None)) == ("epoch", [[1, 2]])
     assert found(("a", None, None), ("b", None, None)) == ("checkpoint", [[1], [2]])
+    both, one = (("a", 1, 10), ("a", 2, 20)), (("b", None, 5), ("b", None, 15))
+    assert found(*both, *one) == ("step", [[10, 20], [5, 15]])  # a run that has only steps is drawn, too
+    assert found(("a", 1, None), ("a", 2, None), *one) == ("checkpoint of its run", [[1, 2], [1, 2]])
+    mixed = ("a", 1, None), ("a", 2, None), ("a", None, 7)
+    assert found(*mixed) == ("epoch", [[1, 2]])
+    assert found(*mixed, kept=2) == ("checkpoint of its run", [[1, 2, 3]])
+
+
+def rows_of(*names: tuple[str, int | None, int | None], files: int = 1) -> list[Any]:
+    """Rows of checkpoints with what charts look at."""
+    return [
+        SimpleNamespace(
+            id=at,
+            run=run,
+            epoch=epoch,
+            step=step,
+            files=files,
+            minutes_kept=1.0,
+            verdict=None,
+            **dict.fromkeys(
+                (each.name if each.name != "rating" else "mean_rating") for each in QUANTITIES[1:]
+            ),
+        )
+        for at, (run, epoch, step) in enumerate(names)
+    ]
+
+
+def reported(rows: list[Any]) -> list[Any]:
+    return [SimpleNamespace(row=row, spreads={}) for row in rows]
+
+
+def test_colours_go_to_runs_that_have_a_curve() -> None:
+    rows = rows_of(*((f"large {at}", 1, None) for at in range(8)), files=100)
+    rows += rows_of(*(("small", epoch, None) for epoch in (1, 2)), ("other", 1, None), ("other", 2, None))
+    for number, row in enumerate(rows):
+        row.id = number
+    assert set(run_colours(reported(rows))) == {"small", "other", *(f"large {at}" for at in range(4))}
+
+
+def test_everything_with_the_verdict_keep_has_a_section(
+    trained: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though there is room for one section only, and all clips of the first checkpoint are rejected."""
+    monkeypatch.setattr(view, "MOST_SECTIONS", 1)
+    with trained.writing() as connection:
+        connection.execute(update(checkpoint).where(checkpoint.c.epoch < 2).values(verdict="keep"))
+    reject(trained, ["epoch:0"])
+    data = report_data(trained)
+    sections = view.sections(data, view.Speaker(b"/"))
+    assert [section.verdict for section in sections] == ["keep", "keep"]
+    assert sections[0].best_title.startswith("No clip to hear")
+    assert sections[0].best == ()
+
+
+def test_the_header_counts_what_the_query_finds(trained: Catalog) -> None:
+    rate(trained, ["1", ",", "3"], 5)
+    data = report_data(trained, ["epoch:1.."])
+    assert view.summary(data) == [
+        ("4", "clips"),
+        ("2", "checkpoints"),
+        ("1", "run"),
+        ("0:16", "of clips"),
+        ("1", "rated"),
+        ("0", "rejected"),
+    ]
+    assert view.summary(report_data(trained))[4] == ("2", "rated")
 
 
 # the command

@@ -1,7 +1,8 @@
 """The data of the plots over training: one chart for each quantity, with one line for each run.
 
-The x of a point is the checkpoint's epoch if epochs are unique within each run, else its step, else its position in
-its run.
+The x of a point is the checkpoint's epoch if epochs draw every run that has numbers, else its step, else its
+position in its run. Epochs or steps draw a run if they are unique within it and more than half of its checkpoints
+have one, and all with the verdict keep.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ def charts(found: Sequence[ReportCheckpoint]) -> tuple[list[Chart], list[Quantit
     named = [each for each in found if each.row.id is not None]
     x_label, x_values = _x_values([each.row for each in named])
     x_range = min(x_values.values(), default=0.0), max(x_values.values(), default=0.0)
-    colours = run_colours([each.row for each in named])
+    colours = run_colours(found)
     runs: defaultdict[str | None, list[ReportCheckpoint]] = defaultdict(list)
     for each in named:
         runs[each.row.run].append(each)
@@ -139,23 +140,36 @@ def charts(found: Sequence[ReportCheckpoint]) -> tuple[list[Chart], list[Quantit
     return drawn, unknown
 
 
-def run_colours(rows: Sequence[CheckpointRow]) -> Mapping[str | None, str]:
-    """Return the colour names of the largest runs, in the order of the rows."""
+def run_colours(found: Sequence[ReportCheckpoint]) -> Mapping[str | None, str]:
+    """Return the colour names of runs, in the order of the rows: first of those with a curve, the largest first."""
+    rows = [each.row for each in found if each.row.id is not None]
     files: Counter[str | None] = Counter()
     for row in rows:
         files[row.run] += row.files
-    largest = {
-        run for run, _ in sorted(files.items(), key=lambda pair: (-pair[1], pair[0] or ""))[: len(RUNS)]
-    }
-    return dict(zip((run for run in files if run in largest), RUNS, strict=False))
+    curves = _runs_with_curves(rows)
+    ranked = sorted(files, key=lambda run: (run not in curves, -files[run], run or ""))
+    chosen = set(ranked[: len(RUNS)])
+    return dict(zip((run for run in files if run in chosen), RUNS, strict=False))
+
+
+def _runs_with_curves(rows: Sequence[CheckpointRow]) -> set[str | None]:
+    """Return the runs of which a quantity is known at two checkpoints or more: one point makes no curve."""
+    _, x_values = _x_values(rows)
+    known: Counter[tuple[str | None, str]] = Counter(
+        (row.run, quantity.name)
+        for row in rows
+        if row.id in x_values
+        for quantity in QUANTITIES
+        if quantity.value(row) is not None
+    )
+    return {run for (run, _), count in known.items() if count > 1}
 
 
 def _x_values(rows: Sequence[CheckpointRow]) -> tuple[str, dict[int | None, float]]:
     """Return the label of the x axis and the x of each checkpoint. Checkpoints without x are not drawn."""
     for name in ("epoch", "step"):
         values = {row.id: getattr(row, name) for row in rows if getattr(row, name) is not None}
-        distinct = {(row.run, values[row.id]) for row in rows if row.id in values}
-        if 2 * len(values) > len(rows) and len(distinct) == len(values):
+        if _draws_all(rows, values):
             return name, values
     counts: Counter[str | None] = Counter(row.run for row in rows)
     if max(counts.values(), default=0) <= 1:  # one checkpoint for each run
@@ -166,6 +180,20 @@ def _x_values(rows: Sequence[CheckpointRow]) -> tuple[str, dict[int | None, floa
         seen[row.run] += 1
         x_values[row.id] = seen[row.run]
     return "checkpoint of its run", x_values
+
+
+def _draws_all(rows: Sequence[CheckpointRow], values: Mapping[int | None, float]) -> bool:
+    """Whether these x values draw every run with numbers, and every checkpoint with the verdict keep."""
+    numbered = {row.run for row in rows if row.epoch is not None or row.step is not None}
+    of_run = Counter(row.run for row in rows if row.run in numbered)
+    known = Counter(row.run for row in rows if row.id in values)
+    distinct = {(row.run, values[row.id]) for row in rows if row.id in values}
+    return (
+        bool(numbered)
+        and all(2 * known[run] > count for run, count in of_run.items())
+        and len(distinct) == len(values)
+        and all(row.id in values for row in rows if row.verdict == "keep")
+    )
 
 
 def _points(

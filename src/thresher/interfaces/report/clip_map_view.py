@@ -66,7 +66,7 @@ def _by_rating(clips: Sequence[ReportClip]) -> Colouring:
 
 
 def _by_run(data: ReportData, clips: Sequence[ReportClip]) -> Colouring | None:
-    named = run_colours([each.row for each in data.checkpoints if each.row.id is not None])
+    named = run_colours(data.checkpoints)
     runs = {clip.run for clip in clips}
     if len(runs) < 2:
         return None

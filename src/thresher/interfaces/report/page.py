@@ -202,7 +202,7 @@ def _page(data: ReportData, drawn: Sequence[Chart], unknown: Sequence[str], spea
         rows=view.table(data.checkpoints, shown),
         map=_map(data, speaker),
         sections=found,
-        sections_left_out=sum(1 for each in data.checkpoints if each.clips) - len(found),
+        sections_left_out=sum(view.has_section(each) for each in data.checkpoints) - len(found),
         best=BEST,
         oddest=ODDEST,
         has_likeness=data.has_likeness,

@@ -24,7 +24,7 @@ MOST_READY = 60
 """With at most this many players, all sections are open and players load the lengths of their clips at once."""
 
 MOST_SECTIONS = 300
-"""The most sections on a page: those of checkpoints with the verdict keep, then the latest of each run."""
+"""The most sections on a page, of the latest checkpoints of each run. Those with the verdict keep are added."""
 
 MOST_GROUPS = 40
 """The most groups of copies, and of shared parts, that are listed."""
@@ -157,14 +157,26 @@ def anchor_of(row: CheckpointRow) -> str:
 
 
 def summary(data: ReportData) -> list[tuple[str, str]]:
-    """Return the totals of the catalog, each with its unit."""
+    """Return the totals of the catalog, or of what the query finds, each with its unit."""
     found = data.stats
     named = [each.row for each in data.checkpoints if each.row.id is not None]
-    minutes = format_duration(60 * found.minutes_kept)
-    return [
+    counts = [
         _counted(len(data.clips), "clip"),
         _counted(len(named), "checkpoint"),
         _counted(len({row.run for row in named}), "run"),
+    ]
+    if data.query:
+        clips = data.clips.values()
+        seconds = sum(each.seconds or 0.0 for each in clips)
+        return [
+            *counts,
+            (format_duration(seconds), "of clips"),
+            (f"{sum(each.rating is not None for each in clips):,}", "rated"),
+            (f"{sum(each.rejected for each in clips):,}", "rejected"),
+        ]
+    minutes = format_duration(60 * found.minutes_kept)
+    return [
+        *counts,
         (minutes, f"kept of {format_duration(60 * found.minutes_generated)}"),
         (f"{found.rated:,}", "rated"),
         (f"{found.rejected:,}", "rejected"),
@@ -198,16 +210,23 @@ def table(found: Sequence[ReportCheckpoint], shown: Mapping[str, Section]) -> li
     ]
 
 
+def has_section(each: ReportCheckpoint) -> bool:
+    """Whether a checkpoint has a section, if there is room: it has clips, or the verdict keep."""
+    return each.clips > 0 or each.row.verdict == "keep"
+
+
 def sections(data: ReportData, speaker: Speaker) -> list[Section]:
-    """Return the sections of checkpoints with clips, at most MOST_SECTIONS."""
-    heard = [each for each in data.checkpoints if each.clips]
+    """Return the sections of checkpoints with clips: the latest, and all with the verdict keep."""
+    heard = [each for each in data.checkpoints if has_section(each)]
     later: Counter[str | None] = Counter()
     ranks = {}
     for each in reversed(heard):
         ranks[each.row.id] = (each.row.verdict != "keep", later[each.row.run])
         later[each.row.run] += 1
-    chosen = {each.row.id for each in sorted(heard, key=lambda each: ranks[each.row.id])[:MOST_SECTIONS]}
-    return [_section(data, each, speaker) for each in heard if each.row.id in chosen]
+    latest = {each.row.id for each in sorted(heard, key=lambda each: ranks[each.row.id])[:MOST_SECTIONS]}
+    return [
+        _section(data, each, speaker) for each in heard if each.row.id in latest or each.row.verdict == "keep"
+    ]
 
 
 def _section(data: ReportData, each: ReportCheckpoint, speaker: Speaker) -> Section:
@@ -232,8 +251,8 @@ def _section(data: ReportData, each: ReportCheckpoint, speaker: Speaker) -> Sect
 
 def _best_title(each: ReportCheckpoint) -> str:
     reasons = {chosen.reason for chosen in each.best}
-    if each.clips == 1:
-        return "Only clip"
+    if each.clips <= 1:
+        return "Only clip" if each.clips else "No clip to hear: all are rejected or unusable"
     if "rated" in reasons:
         return "Best" if reasons == {"rated"} else "Best, then most typical"
     unrated = f"no rating of {WORTH_HEARING} or more" if each.row.ratings else "no ratings"
