@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping
@@ -81,9 +82,13 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def run_command(*arguments: str | Path, cwd: Path | None = None, **variables: str) -> Finished:
-    """Run thresher in this process, without a terminal. This saves the start of a Python process."""
+    """Run thresher in this process, without a terminal. This saves the start of a Python process.
+
+    The current folder, the environment and the handlers of signals are afterwards as before.
+    """
     from thresher.interfaces.cli.main import run
 
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     with (
         mock.patch.dict(os.environ, environment(**variables), clear=True),
@@ -93,6 +98,8 @@ def run_command(*arguments: str | Path, cwd: Path | None = None, **variables: st
         redirect_stderr(err),
     ):
         code = run([str(argument) for argument in arguments])
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
     return Finished(code, _content(out), _content(err))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.support import RATE, Command, WriteClip, copy_folder, riff, run_command, run_process
+from tests.support import RATE, Command, WriteClip, copy_folder, riff, run_command
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             soundfile.write(clips / f"death_epoch_{epoch}_{index}.wav", riff(epoch + index), RATE)
     soundfile.write(clips / "death_epoch_01_0.wav", np.zeros(4 * RATE, np.float32), RATE)
     (clips / "death_epoch_02_0.wav").write_text("this is no audio")
-    assert run_process("init", cwd=folder).returncode == 0
-    done = run_process("ingest", "clips", "--jobs", "1", cwd=folder)
+    assert run_command("init", cwd=folder).returncode == 0
+    done = run_command("ingest", "clips", "--jobs", "1", cwd=folder)
     assert done.returncode == 5, done.stderr
     assert "death_epoch_02_0.wav: unreadable" in done.stderr
     assert "7 new" not in done.stdout

@@ -1,6 +1,6 @@
 """The command `listen`: in a pseudo-terminal with a stand-in for the player, and without both.
 
-The stand-in is a program as any player is, found on PATH; the audio device is what tests can't have.
+The stand-in is a program found on PATH, like any player; tests have no audio device.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from typing import Any, Self
 import pytest
 import soundfile
 
-from tests.support import COMMAND, Finished, copy_folder, environment, run_process
+from tests.support import COMMAND, Finished, copy_folder, environment, run_command, run_process
 from thresher.interfaces.cli import main
 
 PATIENCE = 60.0
-"""Seconds after which a terminal that says nothing has failed; nothing waits so long where all is well."""
+"""Seconds to wait for output before a test fails."""
 
 PLAYER = """\
 #!/bin/sh
@@ -47,7 +47,7 @@ class Home:
 
     @property
     def hold(self) -> Path:
-        """While this file is there, the stand-in plays on and on; else it ends at once."""
+        """While this file exists, the stand-in plays without an end; else it ends at once."""
         return self.folder / "hold"
 
     @property
@@ -55,24 +55,31 @@ class Home:
         return environment(PATH=str(self.folder / "bin"), TMPDIR=str(self.folder / "tmp"))
 
     def put_player(self, code: int = 0) -> None:
-        """Put the stand-in in its place; it ends with that exit code."""
+        """Write the stand-in, which ends with that exit code."""
         player = self.folder / "bin" / "aplay"
         text = PLAYER.format(log=self.folder / "played", hold=self.hold, pid=self.folder / "pid", code=code)
         player.write_text(text)
         player.chmod(0o755)
 
+    def ask(self, *arguments: str, expect: int = 0) -> Finished:
+        """Run a command that plays nothing, in this process."""
+        done = run_command(*arguments, cwd=self.folder, **self.environment)
+        assert done.returncode == expect, done.stderr
+        return done
+
     def run(self, *arguments: str, expect: int = 0) -> Finished:
+        """Run a command in a process of its own."""
         done = run_process(*arguments, cwd=self.folder, variables=self.environment)
         assert done.returncode == expect, done.stderr
         return done
 
     def queue(self) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = json.loads(self.run("listen", "--list", "--json").stdout)
+        rows: list[dict[str, Any]] = json.loads(self.ask("listen", "--list", "--json").stdout)
         return rows
 
     def history(self) -> list[str]:
-        """What stands of the decisions, in order."""
-        rows = json.loads(self.run("history", "--json").stdout)
+        """The summaries of the decisions in force, the earliest first."""
+        rows = json.loads(self.ask("history", "--json").stdout)
         return [row["summary"] for row in rows if not row["undone_by"] and row["verb"] != "undo"][::-1]
 
     def played(self) -> list[str]:
@@ -92,7 +99,7 @@ def template(tmp_path_factory: pytest.TempPathFactory, write_clip: Callable[...,
     for each in ("bin", "tmp"):
         (folder / each).mkdir()
     for command in (["init"], ["ingest", "clips", "--jobs", "1"]):
-        assert run_process(*command, cwd=folder).returncode == 0
+        assert run_command(*command, cwd=folder).returncode == 0
     return folder
 
 
@@ -103,7 +110,7 @@ def home(template: Path, tmp_path: Path) -> Home:
 
 
 class Terminal:
-    """A program in a pseudo-terminal, whose settings are those of a shell before and have to be so again."""
+    """A program in a pseudo-terminal, which must have the settings of a shell again when the program ends."""
 
     def __init__(self, home: Home, *arguments: str) -> None:
         self._own, self._other = pty.openpty()
@@ -131,11 +138,11 @@ class Terminal:
         os.close(self._other)
 
     def until(self, wanted: str) -> str:
-        """What it says up to `wanted`, which is taken away."""
+        """Read the output up to `wanted`, and return what came before it."""
         deadline = time.monotonic() + PATIENCE
         while wanted not in self._text:
             ready, _, _ = select.select([self._own], [], [], max(0.0, deadline - time.monotonic()))
-            assert ready, f"{wanted!r} was not said; all there is: {self._text!r}"
+            assert ready, f"{wanted!r} was not printed, but {self._text!r}"
             self._text += os.read(self._own, 65_536).decode("utf-8", "replace")
         said, _, self._text = self._text.partition(wanted)
         return said
@@ -149,7 +156,7 @@ class Terminal:
         return self.until("q quit")
 
     def ends(self) -> int:
-        """Its exit code; the terminal is as it was before."""
+        """Wait for the end and return the exit code. Check that the terminal is as it was before."""
         deadline = time.monotonic() + PATIENCE
         while self.process.poll() is None:
             assert time.monotonic() < deadline
@@ -203,9 +210,9 @@ def test_every_key_of_a_session_works(home: Home) -> None:
         terminal.at(2)
         terminal.press("b")
         terminal.at(1)
-        terminal.press("n")  # and what was undone is next again
+        terminal.press("n")  # the clip whose decision was undone is next again
         terminal.at(2)
-        terminal.press("\x1b[3~")  # Delete is no 3
+        terminal.press("\x1b[3~")  # the code of the Delete key contains a 3
         terminal.press("2")
         terminal.at(3)
         terminal.press(" ")
@@ -223,7 +230,7 @@ def test_every_key_of_a_session_works(home: Home) -> None:
     assert is_gone(int((home.folder / "pid").read_text()))
 
 
-def test_what_is_typed_ahead_judges_nothing(home: Home) -> None:
+def test_keys_pressed_before_a_clip_starts_do_not_rate_it(home: Home) -> None:
     home.put_player()
     home.hold.touch()
     with Terminal(home, "listen", "--minutes", "1") as terminal:
@@ -252,10 +259,10 @@ def test_a_session_continues_where_the_last_one_stopped(home: Home) -> None:
         assert terminal.ends() == 0
     assert len(home.played()) == 7
     assert len(home.history()) == 6
-    assert len(json.loads(home.run("list", "heard:yes", "--json").stdout)) == 6
+    assert len(json.loads(home.ask("list", "heard:yes", "--json").stdout)) == 6
 
 
-def test_behind_its_end_a_key_still_judges_a_clip(home: Home) -> None:
+def test_a_key_pressed_after_a_clip_ends_still_rates_it(home: Home) -> None:
     home.put_player()
     with Terminal(home, "listen", "--minutes", "1", "--pause", "600") as terminal:
         terminal.at(1)
@@ -272,14 +279,16 @@ def test_behind_its_end_a_key_still_judges_a_clip(home: Home) -> None:
     assert home.history() == ["listen rate 5: 1", f"listen: {home.queue()[1]['id']}"]
 
 
-def test_half_a_clip_is_heard_when_it_is_left(home: Home, write_clip: Callable[..., Path]) -> None:
-    """Keys that lead on count half a second after the start, when a clip of 0.8 s is half over."""
+def test_a_clip_that_is_left_after_half_of_it_counts_as_heard(
+    home: Home, write_clip: Callable[..., Path]
+) -> None:
+    """Keys that go to the next clip count half a second after the start, when a clip of 0.8 s is half over."""
     home.put_player()
     home.hold.touch()
     write_clip(home.folder / "short" / "night_epoch_4_0.wav", 99, 0.8)
     # in this process: the socket of a worker's server can't have as long a path as the test's temporary folder
     (home.folder / "catalog.toml").write_text('[ingest]\nexecutor = "serial"\n')
-    home.run("ingest", "short")
+    home.ask("ingest", "short")
     with Terminal(home, "listen", "epoch:4") as terminal:
         terminal.at(1)
         terminal.press("n")
@@ -293,7 +302,9 @@ def test_half_a_clip_is_heard_when_it_is_left(home: Home, write_clip: Callable[.
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
     ids=str,
 )
-def test_the_terminal_and_the_player_are_left_in_order(home: Home, way: signal.Signals, code: int) -> None:
+def test_a_signal_restores_the_terminal_and_stops_the_player(
+    home: Home, way: signal.Signals, code: int
+) -> None:
     home.put_player()
     home.hold.touch()
     with Terminal(home, "listen", "--minutes", "1") as terminal:
@@ -309,7 +320,7 @@ def test_the_terminal_and_the_player_are_left_in_order(home: Home, way: signal.S
 
 
 @pytest.mark.parametrize("command", [["listen", "--minutes", "1"], ["play", "1"]], ids=" ".join)
-def test_the_player_is_left_in_order_without_a_terminal(home: Home, command: list[str]) -> None:
+def test_sigterm_stops_the_player_without_a_terminal(home: Home, command: list[str]) -> None:
     home.put_player()
     home.hold.touch()
     process = subprocess.Popen(
@@ -331,16 +342,16 @@ def test_the_player_is_left_in_order_without_a_terminal(home: Home, command: lis
     assert is_gone(int(pid.read_text()))
 
 
-def test_another_query_is_shown_beside_the_queue_that_there_is(home: Home) -> None:
-    """Looking at what another queue would be does not take the place of one that is not heard yet."""
+def test_listing_another_query_keeps_the_current_queue(home: Home) -> None:
+    """A queue that is only listed does not replace one that is not heard yet."""
     kept = home.queue()
-    done = home.run("listen", "epoch:1", "--list", "--json")
+    done = home.ask("listen", "epoch:1", "--list", "--json")
     assert len(json.loads(done.stdout)) < len(kept)
     assert "not stored" in done.stderr
     assert home.queue() == kept
 
 
-def test_a_player_that_fails_marks_nothing(home: Home) -> None:
+def test_clips_are_not_heard_if_the_player_fails(home: Home) -> None:
     home.put_player(code=3)
     with Terminal(home, "listen", "--minutes", "1") as terminal:
         terminal.until("aplay could not play clips/night_epoch_1_0.wav (exit code 3)")
@@ -351,42 +362,42 @@ def test_a_player_that_fails_marks_nothing(home: Home) -> None:
     assert home.history() == []
 
 
-def test_without_a_terminal_all_is_played(home: Home) -> None:
+def test_without_a_terminal_the_whole_queue_is_played(home: Home) -> None:
     home.put_player()
     gone = home.folder / "clips" / "night_epoch_1_0.wav"
-    home.run("listen", "--list", "--minutes", "1")
+    home.ask("listen", "--list", "--minutes", "1")
     gone.unlink()
     done = home.run("listen")
     assert "5 clips heard, 1 skipped because their files are missing; the queue is finished" in done.stdout
     assert "clip 1 skipped: the clip's file is missing" in done.stderr
     assert len(home.played()) == 5
-    assert {row["id"] for row in json.loads(home.run("list", "heard:no", "--json").stdout)} == {1}
+    assert {row["id"] for row in json.loads(home.ask("list", "heard:no", "--json").stdout)} == {1}
 
 
-def test_without_a_player_there_is_a_playlist(home: Home) -> None:
+def test_without_a_player_a_playlist_is_written(home: Home) -> None:
     done = home.run("listen", "--minutes", "1")
     assert done.stdout == f"6 clips (0:24) in {home.folder / 'listen.m3u8'}\n"
     assert "thresher listen --done" in done.stderr
     assert (home.folder / "listen.m3u8").read_text().count("#EXTINF") == 6
-    assert home.run("listen", "--done").stdout == "decision 1: listen: 6 clips\n"
+    assert home.ask("listen", "--done").stdout == "decision 1: listen: 6 clips\n"
     assert all(row["heard_at"] for row in home.queue())
-    home.run("undo")
-    assert len(json.loads(home.run("list", "heard:no", "--json").stdout)) == 6
+    home.ask("undo")
+    assert len(json.loads(home.ask("list", "heard:no", "--json").stdout)) == 6
 
 
-def test_a_playlist_can_be_asked_for(home: Home) -> None:
+def test_a_playlist_is_written_to_the_given_file(home: Home) -> None:
     home.put_player()
     (home.folder / "mine.m3u8").write_text("keep me")
-    assert "exists" in home.run("listen", "-o", "mine.m3u8", expect=2).stderr
-    assert "m3u8" in home.run("listen", "-o", "mine.txt", expect=2).stderr
+    assert "exists" in home.ask("listen", "-o", "mine.m3u8", expect=2).stderr
+    assert "m3u8" in home.ask("listen", "-o", "mine.txt", expect=2).stderr
     # neither made a queue
-    assert "continuing" not in home.run("listen", "--dry-run").stderr
-    home.run("listen", "epoch:2..", "-o", "two.m3u8")
+    assert "continuing" not in home.ask("listen", "--dry-run").stderr
+    home.ask("listen", "epoch:2..", "-o", "two.m3u8")
     assert (home.folder / "two.m3u8").read_text().count("#EXTINF") == 4
     assert home.played() == []
 
 
-def test_which_queue_goes_on(
+def test_the_same_options_continue_the_queue_and_others_do_not(
     home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(home.folder)
@@ -411,14 +422,14 @@ def test_which_queue_goes_on(
     assert "minutes" in told("--minutes", "0", expect=2)
 
 
-def test_playing_one_clip_is_remembered_too(home: Home) -> None:
+def test_play_marks_its_clip_as_heard_and_undo_reverts_it(home: Home) -> None:
     home.put_player()
     done = home.run("play", "2")
     assert "`thresher undo 1` reverts it" in done.stderr
     assert home.history() == ["play: 2"]
-    assert [row["id"] for row in json.loads(home.run("list", "heard:yes", "--json").stdout)] == [2]
-    home.run("undo")
-    assert json.loads(home.run("list", "heard:yes", "--json").stdout) == []
+    assert [row["id"] for row in json.loads(home.ask("list", "heard:yes", "--json").stdout)] == [2]
+    home.ask("undo")
+    assert json.loads(home.ask("list", "heard:yes", "--json").stdout) == []
     assert soundfile.info(home.folder / "clips" / "night_epoch_1_1.wav").frames == 64_000
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from tests.support import RATE, run_process
+from tests.support import RATE, run_command, run_process
 from thresher.curation.listening.player import find_player, has_player
 from thresher.errors import ConfigError
 
 
 def test_play_without_a_player_says_what_to_install(home: Path) -> None:
-    done = run_process("play", "3", cwd=home, variables={"PATH": "/nonexistent"})
+    done = run_command("play", "3", cwd=home, PATH="/nonexistent")
     assert done.returncode == 1
     assert "install" in done.stderr
 
@@ -26,7 +26,7 @@ def test_play_hands_the_trimmed_span_to_the_player(home: Path, tmp_path: Path) -
     done = run_process("play", "3", cwd=home, variables={"PATH": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     heard, rate = soundfile.read(tmp_path / "heard.wav")
-    clip = json.loads(run_process("show", "3", "--json", cwd=home).stdout)["clip"]
+    clip = json.loads(run_command("show", "3", "--json", cwd=home).stdout)["clip"]
     assert rate == RATE
     assert len(heard) == round(clip["seconds"] * RATE)
 

@@ -1,4 +1,4 @@
-"""`thresher prune` in real processes, with a real trash."""
+"""`thresher prune` with a real trash, and its question in a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import Finished, run_process
+from tests.support import Finished, run_command, run_process
 
 
 def at_home(home: Path) -> dict[str, str]:
@@ -20,8 +20,14 @@ def at_home(home: Path) -> dict[str, str]:
     return {"HOME": str(home), "XDG_DATA_HOME": str(home / ".data")}
 
 
-def thresher(*arguments: str, cwd: Path, stdin: int = subprocess.DEVNULL) -> Finished:
-    return run_process(*arguments, cwd=cwd, stdin=stdin, variables=at_home(cwd))
+def thresher(*arguments: str, cwd: Path) -> Finished:
+    """Run a command that moves nothing to the trash, in this process."""
+    return run_command(*arguments, cwd=cwd, **at_home(cwd))
+
+
+def prune(*arguments: str, cwd: Path, stdin: int = subprocess.DEVNULL) -> Finished:
+    """Run `thresher prune --rejected` in a process of its own: send2trash finds the trash when it is imported."""
+    return run_process("prune", "--rejected", *arguments, cwd=cwd, stdin=stdin, variables=at_home(cwd))
 
 
 @pytest.fixture
@@ -38,7 +44,7 @@ def home(tmp_path: Path, write_clip: Any) -> Path:
     return tmp_path
 
 
-def test_prune_says_what_it_takes(home: Path) -> None:
+def test_prune_asks_for_the_rejected_clips_and_for_a_yes(home: Path) -> None:
     done = thresher("prune", cwd=home)
     assert done.returncode == 2
     assert "thresher prune --rejected" in done.stderr
@@ -51,12 +57,12 @@ def test_prune_says_what_it_takes(home: Path) -> None:
     assert len(list((home / "clips").iterdir())) == 3
 
 
-def test_prune_plans_moves_and_reports(home: Path) -> None:
+def test_a_dry_run_reports_the_files_that_prune_then_moves(home: Path) -> None:
     done = thresher("prune", "--rejected", "--dry-run", cwd=home)
     assert done.returncode == 0
     assert done.stdout.startswith("dry run: 2 files of 2 rejected recordings would be moved")
     planned = json.loads(thresher("prune", "--rejected", "--dry-run", "--json", cwd=home).stdout)
-    done = thresher("prune", "--rejected", "--yes", "--json", cwd=home)
+    done = prune("--yes", "--json", cwd=home)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {**planned, "dry_run": False}
     assert len(list((home / ".data/Trash/files").iterdir())) == 2
@@ -65,11 +71,11 @@ def test_prune_plans_moves_and_reports(home: Path) -> None:
     assert "r_epoch_1_0.wav (missing)" in thresher("list", "rejected:yes", cwd=home).stdout
 
 
-def test_prune_takes_no_for_an_answer(home: Path) -> None:
+def test_prune_moves_nothing_if_the_answer_is_no(home: Path) -> None:
     for answer, code, left in (("n", 1, 3), ("y", 0, 1)):
         ours, its = pty.openpty()
         os.write(ours, f"{answer}\n".encode())
-        done = thresher("prune", "--rejected", cwd=home, stdin=its)
+        done = prune(cwd=home, stdin=its)
         os.close(its)
         os.close(ours)
         assert done.returncode == code, done.stderr
@@ -78,10 +84,10 @@ def test_prune_takes_no_for_an_answer(home: Path) -> None:
     assert "once the trash is emptied" in done.stdout
 
 
-def test_prune_ends_with_5_where_the_trash_takes_nothing(home: Path) -> None:
+def test_prune_returns_5_if_the_trash_refuses_every_file(home: Path) -> None:
     (home / ".data").mkdir()
     (home / ".data/Trash").write_text("no folder")
-    done = thresher("prune", "--rejected", "--yes", cwd=home)
+    done = prune("--yes", cwd=home)
     assert done.returncode == 5
     assert done.stdout == "no file was moved\n"
     assert "2 files could not be moved:" in done.stderr

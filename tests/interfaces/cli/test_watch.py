@@ -25,7 +25,7 @@ from tests.support import (
 )
 
 DEADLINE = 120.0
-"""Seconds after which what was waited for counts as never coming, however loaded the machine is."""
+"""Seconds to wait for a condition or an end, on a machine with any load."""
 
 
 def at_home(home: Path) -> dict[str, str]:
@@ -33,8 +33,8 @@ def at_home(home: Path) -> dict[str, str]:
     return {"HOME": str(home), "XDG_DATA_HOME": str(home / ".data")}
 
 
-def thresher(*arguments: str, cwd: Path, stdin: int = subprocess.DEVNULL) -> Finished:
-    return run_process(*arguments, cwd=cwd, stdin=stdin, variables=at_home(cwd))
+def thresher(*arguments: str, cwd: Path) -> Finished:
+    return run_command(*arguments, cwd=cwd, **at_home(cwd))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def home(template: Path, tmp_path: Path) -> Path:
 
 
 def _mind_interrupts() -> None:
-    """A shell's background jobs, as these tests may be run by, ignore Ctrl-C, and so would what they start."""
+    """Reset SIGINT: background jobs of a shell ignore it, and so would the processes that they start."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -83,7 +83,7 @@ class Watching:
             )
 
     def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for something; fail where the process ends first, or it never comes."""
+        """Wait until `condition` holds; fail if the process ends first or the deadline passes."""
         end = time.monotonic() + DEADLINE
         while not condition():
             assert self.process.poll() is None, self.err.read_text()
@@ -110,17 +110,17 @@ def watching(home: Path) -> Iterator[Callable[..., Watching]]:
             each.process.wait()
 
 
-def test_watch_takes_what_is_written_until_it_is_stopped(
+def test_watch_ingests_each_file_once_it_is_written_until_it_is_stopped(
     home: Path, watching: Callable[..., Watching], write_clip: Any
 ) -> None:
     whole = write_clip(home / "elsewhere/whole.wav", 7, 20.0).read_bytes()
     first = write_clip(home / "elsewhere/first.wav", 8, 3.0).read_bytes()
-    watch = watching("clips", "--every", "0.1", "--quiet", "3", "--jobs", "1")
+    watch = watching("clips", "--every", "0.1", "--quiet", "1.5", "--jobs", "1")
     (home / "clips/first.wav").write_bytes(first)
     watch.until(lambda: "batch 2: 1 file" in watch.out.read_text())
 
-    step = len(whole) // 80
-    with (home / "clips/grown.wav").open("wb", buffering=0) as file:  # for longer than a quiet period
+    step = len(whole) // 50
+    with (home / "clips/grown.wav").open("wb", buffering=0) as file:  # this takes longer than a quiet period
         for start in range(0, len(whole), step):
             file.write(whole[start : start + step])
             time.sleep(0.05)
@@ -130,7 +130,7 @@ def test_watch_takes_what_is_written_until_it_is_stopped(
     watch.until(lambda: "no file is marked missing" in watch.err.read_text())
     (home / "away").rename(home / "clips")
     watch.until(lambda: "clips is back" in watch.err.read_text())
-    assert thresher("rate", "5", "4", cwd=home).returncode == 0  # nobody is locked out
+    assert thresher("rate", "5", "4", cwd=home).returncode == 0  # a watch does not lock the catalog
     assert watch.stop(signal.SIGTERM) == 0
     assert watch.out.read_text().splitlines()[-1] == "watched: 2 batches, 2 new clips, 0 copies"
     assert len(watch.err.read_text().splitlines()) == 2
@@ -144,7 +144,7 @@ def test_watch_takes_what_is_written_until_it_is_stopped(
     assert "5 unchanged" in done.stdout
 
 
-def test_ctrl_c_ends_a_watch_well(home: Path, watching: Callable[..., Watching]) -> None:
+def test_ctrl_c_ends_a_watch_with_its_totals(home: Path, watching: Callable[..., Watching]) -> None:
     (home / "clips/text.wav").write_text("no audio")
     watch = watching("clips", "--every", "0.05", "--quiet", "0.1", "--jobs", "1", "--run", "night")
     watch.until(lambda: "text.wav: unreadable" in watch.err.read_text())
@@ -152,11 +152,10 @@ def test_ctrl_c_ends_a_watch_well(home: Path, watching: Callable[..., Watching])
     assert watch.out.read_text().splitlines()[-1].startswith("watched: 1 batch, 1 new clip, 0 copies, 1 file")
 
 
-def test_watch_once_is_for_clocks(home: Path, write_clip: Any) -> None:
+def test_watch_once_ends_when_nothing_new_is_left(home: Path, write_clip: Any) -> None:
     options = ("--once", "--every", "0.05", "--quiet", "0.1", "--jobs", "1")
-    assert (
-        thresher("watch", "clips", *options, cwd=home).stdout == "watched: 0 batches, 0 new clips, 0 copies\n"
-    )
+    done = run_process("watch", "clips", *options, cwd=home, variables=at_home(home))
+    assert done.stdout == "watched: 0 batches, 0 new clips, 0 copies\n"
     write_clip(home / "clips/a.wav", 9, 3.0)
     done = thresher("watch", "clips", *options, "--epoch", "7", "--set", "heat=0.9", cwd=home)
     assert done.returncode == 0, done.stderr
