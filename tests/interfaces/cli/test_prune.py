@@ -64,7 +64,7 @@ def test_a_dry_run_reports_the_files_that_prune_then_moves(home: Path) -> None:
     planned = json.loads(thresher("prune", "--rejected", "--dry-run", "--json", cwd=home).stdout)
     done = prune("--yes", "--json", cwd=home)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {**planned, "dry_run": False}
+    assert json.loads(done.stdout) == {**planned, "dry_run": False, "entry": 2}
     assert len(list((home / ".data/Trash/files").iterdir())) == 2
     done = thresher("prune", "--rejected", cwd=home)
     assert (done.returncode, done.stdout) == (0, "no rejected clip has a file to move\n")
