@@ -83,7 +83,9 @@ class Catalog:
         found = Path(os.path.realpath(found))
         settings = config.load_settings(found)
         target = database.database_file(settings.catalog.database, found.parent)
-        engine, backup = database.open_current(target, settings.catalog.busy_timeout)
+        engine, backup = database.open_current(
+            target, settings.catalog.busy_timeout, settings.metrics.former_default
+        )
         return cls(found, settings, engine, backup)
 
     def __enter__(self) -> Self:

@@ -55,8 +55,16 @@ def shown_location(column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def under_folder(folder: str, root: Path) -> ColumnElement[bool]:
-    """Return whether a location is `folder` (relative to the catalog's folder `root`) or lies under it."""
-    absolute = os.path.normpath(os.path.join(os.fsencode(root), paths.text_bytes(folder)))
+    """Return whether a location is `folder` (relative to the catalog's folder `root`) or lies under it.
+
+    A symlink stands for what it leads to, as well as for itself.
+    """
+    given = os.path.join(os.fsencode(root), paths.text_bytes(folder))
+    names = dict.fromkeys((os.path.normpath(given), paths.absolute(given), os.path.realpath(given)))
+    return or_(*(condition for name in names for condition in _under(name, root)))
+
+
+def _under(absolute: bytes, root: Path) -> list[ColumnElement[bool]]:
     stored = nfc(paths.to_stored(absolute, root).path_text)
     text = location.c.path_text if stored.isascii() else in_nfc(location.c.path_text)
     prefix = stored.rstrip("/") + "/"
@@ -65,7 +73,7 @@ def under_folder(folder: str, root: Path) -> ColumnElement[bool]:
     if os.path.join(os.fsencode(root), b"").startswith(os.path.join(absolute, b"")):
         # The folder contains the catalog, and so every location that is stored relative to it.
         conditions.append(func.substr(location.c.path_text, 1, 1) != "/")
-    return or_(*conditions)
+    return conditions
 
 
 def latest_metric(name: str) -> ColumnElement[Any]:

@@ -157,14 +157,24 @@ class MetricsSection(_Section):
     """The metrics by which clips are scored, and the one that commands use unless they name another."""
 
     use: tuple[MetricName, ...] = USED_AT_FIRST
-    default: MetricName = "prefix"
+    default: MetricName | None = None
 
     def __post_init__(self) -> None:
         twice = [name for name in self.use if self.use.count(name) > 1]
         if twice:
             raise ValueError(f'use: "{twice[0]}" is listed twice')
-        if self.default not in self.use:
+        if self.default is not None and self.default not in self.use:
             raise ValueError(f'default: "{self.default}" is not among those in use: {", ".join(self.use)}')
+
+    @property
+    def default_metric(self) -> str:
+        """The metric that commands use: the configured one, else likeness if it is in use."""
+        return self.default or ("likeness" if "likeness" in self.use else self.use[0])
+
+    @property
+    def former_default(self) -> str | None:
+        """The default metric of the programs before `likeness` became it; None if it did not change here."""
+        return None if self.default or self.default_metric == "prefix" else "prefix"
 
 
 @dataclass(frozen=True)
@@ -386,11 +396,18 @@ def _complaint(
             return f"{where} {key}: {_shown(value[mistake['loc'][1]])} is not {any_of(words)}"  # type: ignore[index]
         expected = f"a list of {any_of(words)}, such as {_shown(list(words[:1]))}"
     elif mistake["type"] == "literal_error":
-        nearest = _nearest(value, get_args(kind))
-        expected = any_of(get_args(kind)) + (f'; did you mean "{nearest}"?' if nearest else "")
+        words = tuple(word for word in _words(kind) if word is not None)
+        nearest = _nearest(value, words)
+        expected = any_of(words) + (f'; did you mean "{nearest}"?' if nearest else "")
     else:
         expected = kind.__metadata__[0].instead_of(value, kind.__origin__)
     return f"{where} {key}: {_shown(value)} is not {expected}"
+
+
+def _words(kind: Any) -> Iterator[Any]:
+    """Yield the words that a key takes, whether or not it may be absent."""
+    for each in get_args(kind):
+        yield from _words(each) if get_args(each) else (None if each is type(None) else each,)
 
 
 def _no_section(name: str) -> str:

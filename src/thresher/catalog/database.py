@@ -226,10 +226,13 @@ def create(file: Path, busy_timeout: float) -> None:
     partial.rename(file)
 
 
-def open_current(file: Path, busy_timeout: float) -> tuple[Engine, Path | None]:
+def open_current(
+    file: Path, busy_timeout: float, former_metric: str | None = "prefix"
+) -> tuple[Engine, Path | None]:
     """Open an existing catalog, and upgrade it if it is older than this program.
 
-    Return the engine, and the backup if the catalog was upgraded. Raises CatalogError.
+    `former_metric` is the metric that `score:` meant in queries before revision 0006, None if it means the same
+    now. Return the engine, and the backup if the catalog was upgraded. Raises CatalogError.
     """
     check_file(file)
     engine = connect(file, busy_timeout)
@@ -244,7 +247,7 @@ def open_current(file: Path, busy_timeout: float) -> tuple[Engine, Path | None]:
                 "it was not changed: run `pip install --upgrade thresher`"
             )
         copy = backup(file, revision)
-        run_migrations(engine)
+        run_migrations(engine, former_metric=former_metric)
     _settle_journal(engine)
     return engine, copy
 
@@ -336,7 +339,13 @@ def known_revisions(folder: Path | None = None) -> list[str]:
     ]
 
 
-def run_migrations(engine: Engine, folder: Path | None = None, revision: str = "head") -> None:
+def run_migrations(
+    engine: Engine,
+    folder: Path | None = None,
+    revision: str = "head",
+    *,
+    former_metric: str | None = "prefix",
+) -> None:
     """Migrate the database to `revision`, in one transaction.
 
     Ids are never given twice: the counters of rebuilt tables are restored, because SQLite would restart them after
@@ -355,6 +364,7 @@ def run_migrations(engine: Engine, folder: Path | None = None, revision: str = "
         connection = raw.execution_options(writes=True)
         with connection.begin():
             config.attributes["connection"] = connection
+            config.attributes["former_metric"] = former_metric
             last_ids = _last_ids(connection)
             with warnings.catch_warnings():
                 # Alembic reflects the tables around a rebuilt one, and SQLAlchemy can't reflect the index over

@@ -362,6 +362,7 @@ DECISION_FIELDS: Mapping[tuple[str, str], _Field] = {
         for name in (
             "name",
             "query",
+            "former_query",
             "ordering",
             "metric",
             "length",

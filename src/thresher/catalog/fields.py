@@ -21,12 +21,15 @@ from thresher.catalog.special_fields import (
     batch_field,
     near_field,
     path_field,
+    query_field,
     score_field,
     sha256_field,
     song_field,
     tag_field,
 )
 from thresher.catalog.suspicion import IS_SUSPECT
+from thresher.catalog.values import UnfitError
+from thresher.formatting import any_of
 from thresher.signal.features.measure_registry import MEASURES
 from thresher.signal.metrics.registry import METRICS
 
@@ -80,6 +83,7 @@ _FIELDS: tuple[Field, ...] = (
     number("recording", recording.c.id, "number of the recording that contains the clip"),
     sha256_field("sha256", "first digits of the file's SHA-256"),
     song_field("song", "selected by the query of this song"),
+    query_field("query", "selected by this saved query (`thresher query list`)"),
     score_field(None),
     *(score_field(name) for name in METRICS),
     near_field(None),
@@ -98,7 +102,20 @@ def close_names(word: str, known: Iterable[str]) -> list[str]:
 
 
 def find_field(name: str, attribute_keys: Callable[[], Collection[str]]) -> Field | None:
-    """Return the field of that name; a built-in field takes precedence over an attribute."""
+    """Return the field of that name; None if there is none.
+
+    The exact case takes precedence, then a built-in field over an attribute. Raises UnfitError if the name fits
+    several fields that differ in upper and lower case only.
+    """
     if name in FIELDS:
         return FIELDS[name]
-    return attribute_field(name) if name in attribute_keys() else None
+    keys = attribute_keys()
+    if name in keys:
+        return attribute_field(name)
+    folded = name.casefold()
+    similar = sorted({each for each in (*FIELDS, *keys) if each.casefold() == folded})
+    if len(similar) > 1:
+        raise UnfitError(f'"{name}" could mean the field {any_of(similar)}; write one of them exactly')
+    if not similar:
+        return None
+    return FIELDS[similar[0]] if similar[0] in FIELDS else attribute_field(similar[0])

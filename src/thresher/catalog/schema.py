@@ -318,9 +318,23 @@ song = Table(
     Column("dither", Boolean(create_constraint=False), nullable=False, server_default="0"),
     Column("edits", Text, nullable=False, server_default="{}"),  # JSON object, see catalog/edits.py
     Column("manual", Text),  # JSON list of clip ids, for the ordering "manual"
+    # The query as it was before an upgrade rewrote it, which tags of files hold; NULL if it was not rewritten.
+    Column("former_query", Text),
     sqlite_autoincrement=True,
 )
 Index("uq_song_name", song.c.name, unique=True, sqlite_where=text("NOT deleted"))
+
+saved_query = Table(
+    "saved_query",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("deleted", Boolean(create_constraint=False), nullable=False, server_default="0"),
+    sqlite_autoincrement=True,
+)
+Index("uq_saved_query_name", saved_query.c.name, unique=True, sqlite_where=text("NOT deleted"))
 
 rendering = Table(
     "rendering",
@@ -344,6 +358,8 @@ rendering = Table(
     Column(
         "settings", Text, nullable=False, server_default="{}"
     ),  # JSON object: all settings of the song at the time
+    # JSON object: the query and the ordering as an upgrade rewrote them for today's language; NULL if it did not.
+    Column("rewritten", Text),
     UniqueConstraint("song_id", "number"),
     UniqueConstraint("song_id", "plan_sha256"),
     sqlite_autoincrement=True,

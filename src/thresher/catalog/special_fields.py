@@ -88,6 +88,17 @@ def song_field(name: str, description: str) -> Field:
     )
 
 
+def query_field(name: str, description: str) -> Field:
+    """Make the field of saved queries."""
+    return Field(
+        name,
+        "query",
+        description,
+        lambda match, scope: scope.query(plain_value(match, "a saved query's name")),
+        None,
+    )
+
+
 def sha256_field(name: str, description: str) -> Field:
     """Make the field of a recording's SHA-256, found by its first digits."""
 
@@ -126,12 +137,14 @@ def near_field(metric: str | None) -> Field:
             raise UnfitError(f'"{match.value}" is not {_NEAR}')
         found = scope.near(int(number), metric or scope.metric)
         if not colon:
-            ids = [clip_id for clip_id, _ in found[:NEAREST]]
+            selected = list(found[:NEAREST])
         else:
             low, high = bounds_of(limits, NUMBER_RANGE, number_of)
             lowest = -math.inf if low is None else as_float32(low)
             highest = math.inf if high is None else as_float32(high)
-            ids = [clip_id for clip_id, score in found if lowest <= score <= highest]
+            selected = [pair for pair in found if lowest <= pair[1] <= highest]
+        scope.found_near(selected)
+        ids = [clip_id for clip_id, _ in selected]
         return or_(false(), *(clip.c.id.in_(chunk) for chunk in chunks(ids)))
 
     under = metric or "the configured metric"

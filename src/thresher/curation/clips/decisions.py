@@ -7,7 +7,6 @@ all clips. Terms are a query as text, or a sequence of terms.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,12 +20,11 @@ from thresher.catalog.normal_form import nfc
 from thresher.catalog.provenance import check_key
 from thresher.catalog.query import join_terms
 from thresher.catalog.schema import ROLES
-from thresher.curation.clips.selection import Terms, recordings_of, select_ids, split_terms
+from thresher.curation.clips.selection import Terms, recordings_of, select_by_id, select_ids
 from thresher.errors import NotFoundError, UsageError
 from thresher.formatting import unknown
 
 RATINGS = range(1, 6)
-_ID = re.compile(r"[0-9]+|id:.*")
 
 
 @dataclass(frozen=True)
@@ -151,47 +149,32 @@ class _Among:
     """The clips from which the terms of a decision select."""
 
     word: str
-    select: Callable[[Catalog, Connection, Sequence[str]], Iterable[int]]
+    select: Callable[[Catalog, Connection, Terms], Iterable[int]]
 
 
-def _select_listed(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> set[int]:
+def _select_listed(catalog: Catalog, connection: Connection, terms: Terms) -> set[int]:
     """Select the clips that a listing shows, and those that the terms name by id, even if listings hide them."""
-    return {*select_ids(catalog, connection, terms), *_select_by_id(catalog, connection, terms)}
+    return {*select_ids(catalog, connection, terms), *select_by_id(catalog, connection, terms)}
 
 
-def _select_rejected(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> set[int]:
+def _select_rejected(catalog: Catalog, connection: Connection, terms: Terms) -> set[int]:
     """Select among the rejected clips, and those that the terms name by id."""
     rejected = _select_within(catalog, connection, terms, "rejected:yes")
-    return {*rejected, *_select_by_id(catalog, connection, terms)}
+    return {*rejected, *select_by_id(catalog, connection, terms)}
 
 
-def _select_suspect(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> set[int]:
+def _select_suspect(catalog: Catalog, connection: Connection, terms: Terms) -> set[int]:
     return _select_within(catalog, connection, terms, "suspect:yes")
 
 
-def _select_all(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> list[int]:
+def _select_all(catalog: Catalog, connection: Connection, terms: Terms) -> list[int]:
     return select_ids(catalog, connection, terms, defaults=False)
 
 
-def _select_within(catalog: Catalog, connection: Connection, terms: Sequence[str], term: str) -> set[int]:
+def _select_within(catalog: Catalog, connection: Connection, terms: Terms, term: str) -> set[int]:
     """Select the clips that match both the terms and `term`."""
     found = set(select_ids(catalog, connection, terms, defaults=False))
     return found.intersection(select_ids(catalog, connection, [term], defaults=False))
-
-
-def _select_by_id(catalog: Catalog, connection: Connection, terms: Sequence[str]) -> list[int]:
-    """Select by those alternatives (terms between commas) that name a clip by its id."""
-    alternatives: list[list[str]] = [[]]
-    for term in terms:
-        if term == ",":
-            alternatives.append([])
-        else:
-            alternatives[-1].append(term)
-    found: list[int] = []
-    for alternative in alternatives:
-        if any(_ID.fullmatch(term) for term in alternative):
-            found += select_ids(catalog, connection, alternative, defaults=False)
-    return found
 
 
 _LISTED = _Among("clip", _select_listed)
@@ -217,11 +200,10 @@ def _decide(
     """Make one decision about the clips that the terms select, in one transaction."""
     made: Decision | None = None
     ids: list[int] = []
-    words = split_terms(terms)
-    query = storable(join_terms(words))
+    query = storable(join_terms(terms))
     try:
         with catalog.writing() as connection:
-            ids = sorted(among.select(catalog, connection, words))
+            ids = sorted(among.select(catalog, connection, terms))
             if not ids:
                 raise NotFoundError(f"no {among.word} matches {query}; `thresher list` shows all clips")
             made = decisions.decide(connection, verb, f"{summary}: {query}", assign(connection, ids))

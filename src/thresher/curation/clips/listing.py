@@ -115,7 +115,7 @@ def _row_statement(catalog: Catalog, query: Query) -> Select[Any]:
         .scalar_subquery()
     )
     shown = location.alias("shown")
-    metric_id = latest_metric(catalog.settings.metrics.default)
+    metric_id = latest_metric(catalog.settings.metrics.default_metric)
     statement = select_clips(
         query,
         clip.c.id,

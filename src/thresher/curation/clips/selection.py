@@ -10,37 +10,30 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from thresher.catalog import paths
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_source import SOURCE
 from thresher.catalog.database import chunks
 from thresher.catalog.edits import Edits
 from thresher.catalog.normal_form import in_nfc, nfc
 from thresher.catalog.query import (
     Query,
+    Terms,
     context_of,
     edited,
     normalise,
     parse,
     parse_sort,
     select_clips,
-    split_text,
     with_defaults,
 )
 from thresher.catalog.schema import clip, location
 from thresher.errors import NotFoundError, UsageError
 
-Terms = str | Sequence[str]
-"""A query as text, or split into terms. `catalog.query.normalise` makes terms of a command's arguments."""
-
 _IDS_IN_MESSAGE = 5
-
-
-def split_terms(terms: Terms) -> list[str]:
-    """Return the query as a list of terms. Raises QueryError for text with an open quote."""
-    return split_text(terms) if isinstance(terms, str) else list(terms)
 
 
 def parse_terms(catalog: Catalog, connection: Connection, terms: Terms, *, defaults: bool = True) -> Query:
     """Parse a query; with `defaults`, leave out rejected and unusable clips unless it names those fields."""
-    query = parse(split_terms(terms), context_of(catalog, connection))
+    query = parse(terms, context_of(catalog, connection))
     return with_defaults(query, song=False) if defaults else query
 
 
@@ -60,13 +53,21 @@ def select_ids(
     clips that no song may contain. `edits` add clips to the selection and drop clips from it. Raises QueryError.
     """
     context = context_of(catalog, connection)
-    query = edited(parse(split_terms(terms), context), edits)
+    query = edited(parse(terms, context), edits)
     if song or defaults:
         query = with_defaults(query, song=song)
     statement = select_clips(query, clip.c.id)
     if sort is not None:
         statement = statement.order_by(None).order_by(*parse_sort(sort, context))
     return list(connection.scalars(statement))
+
+
+def select_by_id(catalog: Catalog, connection: Connection, terms: Terms) -> list[int]:
+    """Return the clips that match those alternatives of the terms that name clips by their id."""
+    query = parse(terms, context_of(catalog, connection))
+    if query.by_id is None:
+        return []
+    return list(connection.scalars(select(clip.c.id).select_from(SOURCE).where(query.by_id)))
 
 
 def recordings_of(connection: Connection, clip_ids: Sequence[int]) -> list[int]:

@@ -46,7 +46,7 @@ def near(catalog: Catalog, term: str, metric: str | None = None, *, limit: int =
     """
     if limit < 1:
         raise UsageError(f"the limit must be 1 or more, not {limit}")
-    by = find_metric(metric or catalog.settings.metrics.default)
+    by = find_metric(metric or catalog.settings.metrics.default_metric)
     with catalog.reading() as connection:
         own_id, feature = _asked_for(catalog, connection, term, by)
         found = score_reads.nearest_first(*score_reads.compare(connection, by, feature))

@@ -39,7 +39,7 @@ def score(catalog: Catalog, metric: str | None = None, progress: Progress = no_p
     Raises UsageError for an unknown metric, CatalogError if a stored feature is damaged.
     """
     begun = time.monotonic()
-    chosen = find_metric(metric or catalog.settings.metrics.default)
+    chosen = find_metric(metric or catalog.settings.metrics.default_metric)
     clips = pairs = 0
     compacted = False
     snapshot: _Snapshot | None = None
@@ -71,7 +71,7 @@ def score_all(catalog: Catalog, progress: Progress = no_progress) -> tuple[Score
 def open_work(catalog: Catalog, metric: str | None = None) -> ScoreReport:
     """Return what `score` would do now, without computing a score."""
     begun = time.monotonic()
-    chosen = find_metric(metric or catalog.settings.metrics.default)
+    chosen = find_metric(metric or catalog.settings.metrics.default_metric)
     with catalog.reading() as connection:
         metric_id = scores.metric_id(connection, chosen.name, chosen.version)
         found = scores.survey(connection, metric_id, chosen.keeps)

@@ -20,10 +20,11 @@ from thresher.catalog.content_files import content_files
 from thresher.catalog.database import chunks, insert_row
 from thresher.catalog.decisions import Decision
 from thresher.catalog.measures import measure_value
-from thresher.catalog.query import join_terms, split_text
+from thresher.catalog.query import join_terms
+from thresher.catalog.query_text import tokens_of
 from thresher.catalog.schema import checkpoint, clip, listening, listening_clip, location, recording
 from thresher.curation.clips.decisions import storable
-from thresher.curation.clips.selection import Terms, select_ids, split_terms
+from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.listening.choice import Reach, checkpoints_of, choose, heard_clips
 from thresher.curation.listening.heard import mark_heard
 from thresher.errors import NotFoundError, UsageError
@@ -98,17 +99,15 @@ def plan_listening(
     """
     if not 0 < minutes <= MOST_MINUTES:
         raise UsageError(f"invalid number of minutes {minutes:g} (expected up to {MOST_MINUTES:,.0f})")
-    words = split_terms(terms)
+    text = join_terms(terms)
     now = time.time()
     with catalog.reading() as connection:
-        ids = sorted(select_ids(catalog, connection, words, song=True))
+        ids = sorted(select_ids(catalog, connection, terms, song=True))
         if not ids:
-            which = (
-                f"no generated clip matches {join_terms(words)}" if words else "there is no generated clip"
-            )
+            which = f"no generated clip matches {text}" if text else "there is no generated clip"
             raise NotFoundError(f"{which}; `thresher list` shows all clips, `thresher ingest` adds more")
         chosen, reach = choose(connection, ids, minutes * 60)
-    query = storable(join_terms(words))
+    query = storable(text)
     number = None if dry_run else _store(catalog, now, query, minutes, chosen)
     with catalog.reading() as connection:
         rows = _rows(catalog, connection, now, query, [(clip_id, False) for clip_id in chosen])
@@ -178,7 +177,7 @@ def _rows(
     found = _full_rows(connection, ids)
     files = content_files(catalog, {row.sha256 for row in found.values()})
     before = heard_clips(connection, started_at)
-    wants_rejected = not _WANTS_REJECTED.isdisjoint(split_text(query))
+    wants_rejected = not _WANTS_REJECTED.isdisjoint(token.word.text for token in tokens_of(query))
     distances = _distances(connection, ids, before)
     reasons = _reasons(connection, [found[clip_id] for clip_id in ids], before)
     rows = []

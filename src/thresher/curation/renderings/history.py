@@ -51,6 +51,7 @@ class Rendering:
     plan_sha256: str
     versions: Mapping[str, str]
     settings: SongSettings | None = None
+    rewritten: Mapping[str, str] | None = None
 
     @property
     def seconds(self) -> float:
@@ -125,7 +126,12 @@ def _laid_out(connection: Connection, found: Song, then: Rendering) -> Tracklist
             then.settings, query=then.query, ordering=parse_ordering(then.ordering), metric=then.metric
         )
     tracks = tuple(_track(row, known.get(row.recording_sha256)) for row in rows)
-    song = replace(found, settings=settings)
+    former = None
+    if then.rewritten is not None:
+        former = then.query
+        ordering = parse_ordering(then.rewritten["ordering"])
+        settings = replace(settings, query=then.rewritten["query"], ordering=ordering)
+    song = replace(found, settings=settings, former_query=former)
     may_limit = then.settings is not None  # programs that did not keep the settings had no limiter
     return Tracklist(song, tracks, 0, then.sample_rate, then.channels, fade, may_limit=may_limit)
 
@@ -170,6 +176,7 @@ def _rendering(row: Any) -> Rendering:
         row.plan_sha256,
         json.loads(row.versions),
         SongSettings.from_plain(settings) if (settings := json.loads(row.settings)) else None,
+        None if row.rewritten is None else json.loads(row.rewritten),
     )
 
 

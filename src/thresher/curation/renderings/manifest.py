@@ -139,7 +139,7 @@ def _manifest(
         song=plan.song.name,
         rendering=number,
         created_at=created_at,
-        query=settings.query,
+        query=plan.song.tag_query,
         ordering=str(settings.ordering),
         metric=settings.metric,
         settings=settings,

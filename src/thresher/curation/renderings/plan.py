@@ -49,7 +49,7 @@ def track_of_columns(row: Mapping[str, Any], **others: Any) -> Track:
 
 def tags(plan: Tracklist) -> dict[str, str]:
     """The tags in a song's file: its title and a comment."""
-    return {"title": plan.song.name, "comment": plan.song.settings.query}
+    return {"title": plan.song.name, "comment": plan.song.tag_query}
 
 
 def plan_sha256(plan: Tracklist, container: str, subtype: str) -> str:

@@ -303,6 +303,10 @@ def _store(
     Returns its number, and whether the file equals that of the earlier rendering (None if there is none).
     """
     settings = plan.song.settings.plain()
+    rewritten = None
+    if plan.song.former_query is not None:
+        rewritten = json.dumps({name: settings[name] for name in ("query", "ordering")}, ensure_ascii=False)
+        settings["query"] = plan.song.former_query
     with catalog.writing() as connection:
         same = _same_plan(connection, plan, digest)
         if same is not None:
@@ -325,6 +329,7 @@ def _store(
             "frames": plan.frames,
             "sha256": sha256,
             "settings": json.dumps(settings, sort_keys=True),
+            "rewritten": rewritten,
             "versions": json.dumps(versions(), sort_keys=True),
         }
         rendering_id = insert_row(connection, rendering_table, values)

@@ -192,7 +192,7 @@ def _has_duplicates(catalog: Catalog) -> bool:
         return of_metric != 0 and not scores.has_unscored(connection, of_metric, by.keeps)
 
 
-def _clips(catalog: Catalog, connection: Connection, words: list[str]) -> dict[int, ReportClip]:
+def _clips(catalog: Catalog, connection: Connection, words: Terms) -> dict[int, ReportClip]:
     found = with_defaults(parse(words, context_of(catalog, connection)), song=False)
     statement = select_clips(
         found,

@@ -95,7 +95,7 @@ def new_song_settings(settings: Settings, wanted: Mapping[str, Any]) -> SongSett
 def song_metric(settings: Settings) -> str:
     """The metric that orders a new song: the configured one, or the default metric if its scores are not kept."""
     wanted = settings.song.metric
-    return wanted if wanted in settings.metrics.use else settings.metrics.default
+    return wanted if wanted in settings.metrics.use else settings.metrics.default_metric
 
 
 def check_settings(settings: SongSettings) -> None:

@@ -20,7 +20,7 @@ from thresher.catalog.database import insert_row
 from thresher.catalog.decisions import Assignment, Decision, decide
 from thresher.catalog.decisions import history as all_decisions
 from thresher.catalog.normal_form import equals_any_form, nfc
-from thresher.catalog.query import context_of, join_terms, parse, split_text
+from thresher.catalog.query import context_of, join_terms, parse
 from thresher.catalog.schema import song
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.songs.settings import SongSettings, check_settings, new_song_settings
@@ -32,12 +32,21 @@ LONGEST_NAME = 200
 
 @dataclass(frozen=True)
 class Song:
-    """A saved song. `created_at` is in seconds since 1970, UTC."""
+    """A saved song. `created_at` is in seconds since 1970, UTC.
+
+    `former_query` is the query as it was before an upgrade rewrote it for the present query language.
+    """
 
     id: int
     name: str
     settings: SongSettings
     created_at: float
+    former_query: str | None = None
+
+    @property
+    def tag_query(self) -> str:
+        """The query as the tags of the song's file hold it."""
+        return self.settings.query if self.former_query is None else self.former_query
 
 
 def save_song(
@@ -66,7 +75,7 @@ def store_song(
     old = _find(connection, name)
     if terms is not None:
         # parsed on its own first, so that an error points into these terms
-        parse(split_text(terms) if isinstance(terms, str) else terms, context_of(catalog, connection))
+        parse(terms, context_of(catalog, connection))
         wanted["query"] = join_terms(terms)
     if old is None:
         _create(connection, catalog, name, wanted)
@@ -108,6 +117,8 @@ def _edit(connection: Connection, old: Song, wanted: dict[str, Any]) -> None:
     check_settings(settings)
     columns = settings.columns()
     assignments = [Assignment("song", old.id, key, columns[key]) for key in wanted]
+    if wanted.get("query", old.settings.query) != old.settings.query:
+        assignments.append(Assignment("song", old.id, "former_query", None))
     changed = {key: value for key, value in wanted.items() if value != getattr(old.settings, key)}
     summary = ", ".join(f"{key} {_value_text(value)}" for key, value in changed.items())
     decide(connection, "song save", f'edit song "{old.name}": {summary}', assignments)
@@ -227,7 +238,7 @@ def _keeping_others_readable(catalog: Catalog, connection: Connection, name: str
 
 def _is_readable(catalog: Catalog, connection: Connection, found: Song) -> bool:
     try:
-        parse(split_text(found.settings.query), context_of(catalog, connection))
+        parse(found.settings.query, context_of(catalog, connection))
     except (QueryError, NotFoundError):
         return False
     return True
@@ -240,7 +251,7 @@ def _find(connection: Connection, name: str) -> Song | None:
 
 
 def _song(row: Any) -> Song:
-    return Song(row.id, row.name, SongSettings.from_columns(row._mapping), row.created_at)
+    return Song(row.id, row.name, SongSettings.from_columns(row._mapping), row.created_at, row.former_query)
 
 
 def _check_name(name: str) -> None:

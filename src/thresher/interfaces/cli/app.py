@@ -19,6 +19,7 @@ from thresher.interfaces.cli.commands import MODULES
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
+    from thresher.catalog.query_text import Terms
 
 
 # Exit codes of commands that end without an error; errors.py has those of errors.
@@ -110,16 +111,16 @@ def open_catalog() -> Catalog:
     return catalog
 
 
-def terms_of(catalog: Catalog, arguments: list[str]) -> list[str]:
-    """Turn command-line arguments into query terms.
+def terms_of(catalog: Catalog, arguments: list[str]) -> Terms:
+    """Turn command-line arguments into a query.
 
     Files and folders that exist become `path:` terms. If every argument is an id or a path, the terms are
     joined by OR, because no clip has two ids.
     """
-    from thresher.catalog.query import normalise
+    from thresher.catalog.query_text import normalise, quoted_value
 
     terms = [
-        f"path:{catalog.stored(argument).path_text}" if _is_path(argument) else argument
+        f"path:{quoted_value(catalog.stored(argument).path_text)}" if _is_path(argument) else argument
         for argument in arguments
     ]
     if len(terms) > 1 and all(argument.isdecimal() or _is_path(argument) for argument in arguments):

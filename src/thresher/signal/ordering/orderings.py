@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from thresher.errors import UsageError
 
-FIELD_PATTERN = re.compile(r"[a-z_]+(?:@[a-z_]+)?")
+FIELD_PATTERN = re.compile(r"[^\W\d]\w*(?:@\w+)?")
 SEED_PATTERN = re.compile(r"-?[0-9]{1,18}")
 CHAIN_PATTERN = re.compile(r"chain(?::([0-9]{1,18})?\.\.([0-9]{1,18})?)?")
 FORMS = ("pairs", "chain", "shuffle:SEED", "FIELD+", "FIELD-", "manual")

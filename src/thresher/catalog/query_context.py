@@ -1,0 +1,150 @@
+"""What a query is parsed for and what it becomes: the catalog's names, and a condition with a sort."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
+
+from thresher.catalog import schema
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_source import SOURCE
+from thresher.catalog.edits import Edits
+from thresher.catalog.field_kinds import Condition
+from thresher.catalog.schema import attribute, clip, recording, saved_query, song
+from thresher.catalog.values import UnfitError
+from thresher.signal.metrics.registry import find_metric
+
+
+@dataclass(frozen=True)
+class SavedQuery:
+    """The query of a song and the song's edits, or a saved query."""
+
+    text: str
+    edits: Edits = field(default_factory=Edits)
+
+
+@dataclass(frozen=True)
+class Context:
+    """The catalog that queries are parsed for. Names are looked up only if a query needs them.
+
+    `metric` is the one that `score:` means, `root` the catalog's folder, `now` in seconds since 1970. `songs` and
+    `queries` are the saved songs and queries by name. `near` returns the other clips with their scores against one
+    clip under a metric, the highest score first.
+    """
+
+    attribute_keys: Callable[[], Collection[str]]
+    songs: Callable[[], Mapping[str, SavedQuery]]
+    metric: str
+    root: Path
+    now: float
+    near: Callable[[int, str], Sequence[tuple[int, float]]]
+    queries: Callable[[], Mapping[str, SavedQuery]] = dict
+
+
+@dataclass(frozen=True)
+class Part:
+    """One term of a query with its condition, without a negation in front of it."""
+
+    text: str
+    condition: Condition
+    is_negated: bool
+
+
+@dataclass(frozen=True)
+class Query:
+    """A condition over `clip_source.SOURCE`, true or false for each clip, and sort keys, of which the id is last.
+
+    `named` holds the fields that the query names, sort keys included, but not those of the songs in it; `used` are
+    the same in the order of the query. `by_id` is the condition of the alternatives that name clips by their id;
+    None if there is none. `names_clips` says whether every alternative names clips by id or path. `near` holds the
+    clips of a `near:` term with their scores, the highest first.
+    """
+
+    text: str
+    condition: Condition
+    sort: tuple[ColumnElement[Any], ...]
+    named: frozenset[str]
+    used: tuple[str, ...] = ()
+    by_id: Condition | None = None
+    names_clips: bool = False
+    parts: tuple[Part, ...] = ()
+    height: int = 0
+    near: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def negated_words(self) -> tuple[str, ...]:
+        """The bare words behind NOT."""
+        return tuple(part.text for part in self.parts if part.is_negated and ":" not in part.text)
+
+
+def context_of(catalog: Catalog, connection: Connection) -> Context:
+    """Return the context of queries read over `connection`, which must stay open while they are parsed."""
+
+    @cache
+    def attribute_keys() -> frozenset[str]:
+        return frozenset(connection.scalars(select(attribute.c.key).distinct()))
+
+    @cache
+    def songs() -> Mapping[str, SavedQuery]:
+        rows = connection.execute(select(song.c.name, song.c.query, song.c.edits).where(~song.c.deleted))
+        return {row.name: SavedQuery(row.query, Edits.from_plain(json.loads(row.edits))) for row in rows}
+
+    @cache
+    def queries() -> Mapping[str, SavedQuery]:
+        rows = connection.execute(
+            select(saved_query.c.name, saved_query.c.query).where(~saved_query.c.deleted)
+        )
+        return {row.name: SavedQuery(row.query) for row in rows}
+
+    def near(clip_id: int, metric_name: str) -> Sequence[tuple[int, float]]:
+        from thresher.catalog import features, score_reads  # loads numpy, which other queries do not need
+
+        by = find_metric(metric_name)
+        if not features.checksums(connection, [clip_id], by.keeps):
+            raise UnfitError(f"clip {clip_id} does not exist or has no {by.keeps}")
+        (kept,) = features.read(connection, [clip_id], by.keeps)
+        return [
+            pair
+            for pair in score_reads.nearest_first(*score_reads.compare(connection, by, kept))
+            if pair[0] != clip_id
+        ]
+
+    default = catalog.settings.metrics.default_metric
+    return Context(attribute_keys, songs, default, catalog.root, time.time(), near, queries)
+
+
+def with_defaults(query: Query, *, song: bool) -> Query:
+    """Leave out rejected and unusable clips unless the query names those fields.
+
+    For a song, leave out reference audio and empty clips too.
+    """
+    conditions = [query.condition]
+    if "rejected" not in query.named:
+        conditions.append(~clip.c.rejected)
+    if "status" not in query.named:
+        conditions.append(recording.c.status.in_(schema.USABLE_STATUSES))
+    if song:
+        conditions += [recording.c.role == "generated", clip.c.end_frame > clip.c.start_frame]
+    return replace(query, condition=and_(*conditions))
+
+
+def edited(query: Query, edits: Edits | None) -> Query:
+    """Add and drop clips by the edits of a song."""
+    condition = query.condition
+    if edits is not None and edits.added:
+        condition = or_(condition, clip.c.id.in_(edits.added))
+    if edits is not None and edits.dropped:
+        condition = and_(condition, clip.c.id.not_in(edits.dropped))
+    return replace(query, condition=condition)
+
+
+def select_clips(query: Query, *columns: ColumnElement[Any]) -> Select[Any]:
+    """Return the statement that reads columns of the query's clips, in its order."""
+    return select(*columns).select_from(SOURCE).where(query.condition).order_by(*query.sort)
