@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tomllib
-from dataclasses import FrozenInstanceError, asdict, fields
+from dataclasses import FrozenInstanceError, asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def test_defaults() -> None:
         "fingerprint.backend": "auto",
         "audio.max_length": 7200.0,
         "metrics.use": ("prefix", "aligned", "likeness"),
-        "metrics.default": "prefix",
+        "metrics.default": None,
         "dupes.score": 0.85,
         "dupes.words": 12,
         "dupes.cover": 0.9,
@@ -70,6 +70,23 @@ def test_defaults() -> None:
         "song.fade": 0.005,
     }
     assert Settings().provenance == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "now", "former"),
+    [
+        ("", "likeness", "prefix"),
+        ('default = "prefix"', "prefix", None),
+        ('default = "aligned"', "aligned", None),
+        ('use = ["prefix", "aligned"]', "prefix", None),
+        ('use = ["aligned"]\ndefault = "aligned"', "aligned", None),
+    ],
+)
+def test_the_default_metric_is_likeness_where_it_is_in_use(
+    tmp_path: Path, text: str, now: str, former: str | None
+) -> None:
+    metrics = load_settings(written(tmp_path, f"[metrics]\n{text}\n")).metrics
+    assert (metrics.default_metric, metrics.former_default) == (now, former)
 
 
 def test_every_default_is_itself_allowed() -> None:
@@ -94,7 +111,8 @@ def test_the_commented_settings_of_the_starter_file_load(tmp_path: Path) -> None
 
 def test_the_example_has_every_key_with_its_default() -> None:
     loaded = load_settings(EXAMPLE)
-    assert without_patterns(loaded) == without_patterns(Settings())
+    effective = replace(Settings().metrics, default=Settings().metrics.default_metric)
+    assert without_patterns(loaded) == {**without_patterns(Settings()), "metrics": effective}
     document = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
     assert document.keys() == SECTIONS.keys() | {"provenance"}
     for section, keys in SECTIONS.items():

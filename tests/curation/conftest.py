@@ -12,7 +12,7 @@ import soundfile
 from tests.support import PREFIX_ONLY, RATE, MakeCatalog, MakeSound, WriteClip, copy_folder
 from thresher.catalog import database, schema
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.config import Settings, trim_key
+from thresher.catalog.config import MetricsSection, Settings, trim_key
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.songs.songs import save_song
@@ -111,10 +111,11 @@ def fill(catalog: Catalog) -> None:
 
 @pytest.fixture
 def small_catalog(tmp_path: Path) -> Iterator[Catalog]:
-    """A catalog of seven recordings of every status, nine clips, two batches and a song."""
+    """A catalog of seven recordings of every status, nine clips, two batches and a song; its metric is `prefix`."""
     database.create(tmp_path / "catalog.db", 1.0)
     engine = database.connect(tmp_path / "catalog.db", 1.0)
-    catalog = Catalog(tmp_path / "catalog.toml", Settings(), engine)
+    settings = Settings(metrics=MetricsSection(default="prefix"))
+    catalog = Catalog(tmp_path / "catalog.toml", settings, engine)
     fill(catalog)
     yield catalog
     catalog.close()

@@ -104,7 +104,7 @@ def test_a_listing_is_one_statement(small_catalog: Catalog) -> None:
     seen: list[str] = []
     engine = small_catalog._engine
     event.listen(engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
-    list_clips(small_catalog, "riff , rating:4.. score-")
+    list_clips(small_catalog, "tag:riff , rating:4.. score-")
     assert len([statement for statement in seen if statement.startswith("SELECT")]) == 1
 
 

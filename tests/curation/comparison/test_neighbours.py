@@ -114,13 +114,14 @@ def test_rejected_neighbours_are_shown_as_rejected(full: Catalog) -> None:
 @pytest.mark.parametrize(
     ("query", "ids"),
     [
-        ("near@aligned:1:0.9..", [2, 3]),
-        ("near:1:0.99..", [3]),
+        ("near@aligned:1:0.9..", [3, 2]),
+        ("near@prefix:1:0.99..", [3]),
         ("near:1:..0", []),
-        ("near:1", [2, 3, 4, 5, 6]),
-        ("near@likeness:7", [1, 2, 3, 4, 5, 6]),
+        ("near:1", [3, 2, 6, 4, 5, 7]),
+        ("near:1 id+", [2, 3, 4, 5, 6, 7]),
+        ("near@likeness:7", [4, 6, 5, 3, 1, 2]),
         ("^near@aligned:1:0.9.. path:clips", [1, 4, 5, 6, 7]),
-        ("near@aligned:1:0.9.. , 5", [2, 3, 5]),
+        ("near@aligned:1:0.9.. , 5", [3, 2, 5]),
     ],
 )
 def test_near_is_a_field_of_queries(full: Catalog, query: str, ids: list[int]) -> None:

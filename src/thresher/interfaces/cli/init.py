@@ -33,6 +33,7 @@ def config(json: Json = False) -> None:
     with open_catalog() as catalog:
         backend = find_backend(catalog.settings.fingerprint.backend)
         settings = plain(catalog.settings)
+        settings["metrics"]["default"] = catalog.settings.metrics.default_metric
         settings["provenance"] = [
             {"name": pattern.name, "pattern": pattern.regex.pattern}
             for pattern in catalog.settings.provenance
