@@ -231,7 +231,7 @@ def open_current(
 ) -> tuple[Engine, Path | None]:
     """Open an existing catalog, and upgrade it if it is older than this program.
 
-    `former_metric` is the metric that `score:` meant in queries before revision 0007, None if it means the same
+    `former_metric` is the metric that `score:` meant in queries before revision 0008, None if it means the same
     now. Return the engine, and the backup if the catalog was upgraded. Raises CatalogError.
     """
     check_file(file)

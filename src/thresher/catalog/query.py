@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, and_, false, func, literal, or_, true
 from thresher.catalog.database import chunks
 from thresher.catalog.field_kinds import Condition, Scope, never_null
 from thresher.catalog.fields import FIELDS, close_names
+from thresher.catalog.normal_form import nfc
 from thresher.catalog.query_context import (
     Context,
     Part,
@@ -296,6 +297,8 @@ class _Parser:
                 f"more than {MOST_SONGS} songs or saved queries select from one another: "
                 f"{self._within[0][1]} → …"
             )
+        if name not in known:
+            name = next((each for each in known if nfc(each) == nfc(name)), name)
         if name not in known:
             near = did_you_mean([f'"{each}"' for each in close_names(name, known)])
             shown = listing.format(len(known))

@@ -14,8 +14,8 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from alembic import context, op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 
 # The fields of this revision that a bare word could name.
 FIELDS = frozenset(
