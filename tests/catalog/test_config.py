@@ -270,7 +270,7 @@ MISTAKES = [
     ("[[provenance]]\nname = 'a'\npattern = 'x'", '"a", pattern: "x": it has no named group'),
     (
         "[[provenance]]\nname = 'a'\npattern = '(?P<Epoch>x)'",
-        'group "Epoch" may contain only a to z and _; did you mean "epoch"?',
+        'group "Epoch" differs from a query field only in its case; did you mean "epoch"?',
     ),
     ("[[provenance]]\nname = 'a'\npattern = '(?P<rating>x)'", 'group "rating" is already a query field'),
     (

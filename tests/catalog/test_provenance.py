@@ -19,6 +19,7 @@ from thresher.catalog.provenance import (
     check_key,
     compile_pattern,
     infer,
+    is_reserved,
     is_skipped,
     reserved_keys,
     run_of_folder,
@@ -295,10 +296,11 @@ def test_valid_patterns_of_users(regex: str) -> None:
     [
         (r"(?P<epoch>\d+", "not a regular expression"),
         (r"epoch_\d+", "it has no named group"),
-        (r"(?P<Epoch>\d+)", 'group "Epoch" may contain only a to z and _; did you mean "epoch"?'),
-        (r"(?P<epoch2>\d+)", 'did you mean "epoch"?'),
-        (r"(?P<temperatur_1>\d+)", 'did you mean "temperature"?'),
-        (r"(?P<xyzzy9>\d+)", 'did you mean "xyzzy_"?'),
+        (
+            r"(?P<Epoch>\d+)",
+            'group "Epoch" differs from a query field only in its case; did you mean "epoch"?',
+        ),
+        (r"(?P<LENGTH>\d+)", 'group "LENGTH" is already a query field; "file_LENGTH" is free'),
         (r"(?P<epoch>\d+)(?P<length>\d+)", 'group "length" is already a query field; "file_length" is free'),
     ],
 )
@@ -321,8 +323,20 @@ def test_reserved_keys_are_refused_and_groups_of_patterns_are_not() -> None:
 
 
 def test_no_attribute_has_the_name_of_a_field() -> None:
-    possible = {name for name in FIELDS if name.replace("_", "").isalpha()}
-    assert possible - set(CHECKPOINT_KEYS) <= reserved_keys()
+    assert set(FIELDS) - set(CHECKPOINT_KEYS) <= reserved_keys()
+    assert is_reserved("RATING")
+    assert not is_reserved("seed2")
+
+
+@pytest.mark.parametrize("key", ["", " ", "a\nb", "k" * 201])
+def test_invalid_names_of_attributes_are_refused(key: str) -> None:
+    with pytest.raises(ValueError, match="printable characters"):
+        check_key(key)
+
+
+@pytest.mark.parametrize("key", ["lora2", "Top-K", "температура", "a b", "a.b:c"])
+def test_an_attribute_may_have_any_printable_name(key: str) -> None:
+    check_key(key)
 
 
 def test_epochs_and_steps_that_are_no_integers_are_kept_as_text_and_reported() -> None:

@@ -63,20 +63,55 @@ def test_an_audiocraft_sidecar(tmp_path: Path) -> None:
     [
         ({}, {}),
         ({"prompt": "a\nb"}, {"prompt": "a\nb"}),
-        ({"Top-K2": 5, "": 1}, {"top_k_": "5", "_": "1"}),
+        ({"Top-K2": 5, "": 1, "температура": 0.9, "a b.c": 2}, None),
+        ({"lora1": "shark", "lora2": "whale"}, None),
+        ({"a_b": 1, "a": {"b": 2}}, {"a_b": "1", "a.b": "2"}),
+        ({"temp": 1, "temperature": 2}, {"temperature": "2", "temp": "1"}),
+        ({"Epoch": 3, "epoch": 4}, {"epoch": "4", "sidecar_Epoch": "3"}),
+        ({"EPOCH": 3}, {"epoch": "3"}),
+        ({"Rating": 5, "LENGTH": 2}, {"sidecar_Rating": "5", "sidecar_LENGTH": "2"}),
+        ({"u\u0308": 1}, {"ü": "1"}),
+        ({"epoch": None}, {}),
+        (b'{"seed": 18446744073709551615}', {"seed": "18446744073709551615"}),
+        (b'{"cfg": 0.10, "lr": 1E-5, "x": 1e999}', {"cfg": "0.10", "lr": "1E-5", "x": "1e999"}),
+        (b'{"n": ' + b"9" * 5000 + b"}", {"n": "9" * 5000}),
         ({"a": {"b": {"c": 1}}}, {"a_b_c": "1"}),
         ({"list": [1, 2], "none": None, "empty": ""}, {}),
-        ({"lr1": 1, "lr2": 2}, {"lr_": "1"}),
         ({"rating": 5}, {"sidecar_rating": "5"}),
-        ({"start": 1.5, "sha_": "x"}, {"sidecar_start": "1.5", "sidecar_sha_": "x"}),
+        ({"start": 1.5, "sha256": "x"}, {"sidecar_start": "1.5", "sidecar_sha256": "x"}),
         ({"clip": {"start": 1.5}}, {"clip_start": "1.5"}),
         (b'{"loss": NaN, "worst": -Infinity}', {"loss": "nan", "worst": "-inf"}),
         (b'\xef\xbb\xbf{"seed": 3}', {"seed": "3"}),
         (b'{"x": "\\ud800\\u0000"}', {"x": "\\ud800\\x00"}),
     ],
 )
-def test_sidecars(tmp_path: Path, content: object, expected: dict[str, str]) -> None:
+def test_sidecars(tmp_path: Path, content: object, expected: dict[str, str] | None) -> None:
+    if expected is None:  # every key and value as it is
+        assert isinstance(content, dict)
+        expected = {key or "_": str(value) for key, value in content.items()}
     assert read_sidecar(audio_with_sidecar(tmp_path, content)) == (expected, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected", "words"),
+    [
+        (b'{"seed": 1, "seed": 2}', {"seed": "2"}, '"seed" occurs twice'),
+        ({"": 1, "_": 2}, {"_": "2"}, 'a second value of "_" is ignored: 1'),
+        ({"epoch": [1]}, {}, "epoch is a list, which is ignored"),
+        ({"Step": ""}, {}, 'Step is "", which is ignored'),
+        ({"run": "  ", "seed": 3}, {"seed": "3"}, 'run is "  ", which is ignored'),
+        ({"run": True}, {}, 'run is "true", which is ignored'),
+        ({"k" * 300: 1}, {}, "its name is too long"),
+    ],
+)
+def test_a_value_that_is_left_out_is_reported(
+    tmp_path: Path, content: object, expected: dict[str, str], words: str
+) -> None:
+    attributes, warning = read_sidecar(audio_with_sidecar(tmp_path, content))
+    assert attributes == expected
+    assert warning is not None
+    assert words in warning
+    assert '"a.json"' in warning
 
 
 def test_epoch_and_step_are_read_from_a_sidecar(tmp_path: Path) -> None:
@@ -106,7 +141,6 @@ def test_no_sidecar(tmp_path: Path) -> None:
         (b'{"a": ', "not valid JSON"),
         (b'{"a": "\xff"}', "not valid JSON"),
         (b"[" * 200_000, "not valid JSON"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "not valid JSON"),
         (b"[1]", "no JSON object"),
         (b" " * (LARGEST_SIDECAR + 1), "larger than 1,000,000 bytes"),
     ],

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from thresher.catalog import schema
-from thresher.catalog.normal_form import TEXT_FUNCTIONS
+from thresher.catalog.sql_functions import SQL_FUNCTIONS
 from thresher.errors import CatalogError
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ def connect(file: Path, busy_timeout: float) -> Engine:
             f"PRAGMA busy_timeout={int(busy_timeout * 1000)};"
             "PRAGMA foreign_keys=ON; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
         )
-        for name, function in TEXT_FUNCTIONS.items():
+        for name, function in SQL_FUNCTIONS.items():
             connection.create_function(name, 1, _unless_null(function), deterministic=True)
 
     @event.listens_for(engine, "begin")
@@ -78,7 +78,7 @@ def connect(file: Path, busy_timeout: float) -> Engine:
     return engine
 
 
-def _unless_null(function: Callable[[str], str]) -> Callable[[str | None], str | None]:
+def _unless_null(function: Callable[[str], str | None]) -> Callable[[str | None], str | None]:
     return lambda text: None if text is None else function(text)
 
 

@@ -105,6 +105,9 @@ def within(column: ColumnElement[Any], bounds: Bounds) -> Condition:
             return false()
         low = None if low is None else math.ceil(max(low, -LARGEST_INTEGER))
         high = None if high is None else math.floor(min(high, LARGEST_INTEGER))
+    else:  # the database has no integers beyond 64 bits
+        low = None if low is None else float(low)
+        high = None if high is None else float(high)
     if low is not None and low == high:
         return column == low
     ends = [*([] if low is None else [column >= low]), *([] if high is None else [column <= high])]

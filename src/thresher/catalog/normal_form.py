@@ -6,7 +6,6 @@ Stored paths keep their bytes. Texts are compared in the form NFC, and where cas
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, LargeBinary, case, cast, func
@@ -28,10 +27,6 @@ def forms_of(text: str) -> tuple[str, ...]:
         return (text,)
     forms = (text, unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text))
     return tuple(dict.fromkeys(forms))
-
-
-TEXT_FUNCTIONS: Mapping[str, Callable[[str], str]] = {"thresher_nfc": nfc, "thresher_fold": folded}
-"""Functions by their name in SQL; `database.connect` makes them known to SQLite."""
 
 
 def in_nfc(column: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -20,24 +20,24 @@ from thresher.catalog.values import LARGEST_INTEGER
 
 CHECKPOINT_KEYS = ("run", "epoch", "step")
 
-_KEY = re.compile(r"[a-z_]+")
+LONGEST_KEY = 200  # characters of an attribute's name
 _WHOLE_NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?([kKM]?)")
 _ZEROS = {"": 0, "k": 3, "K": 3, "M": 6}
 
 
 @cache
 def reserved_keys() -> frozenset[str]:
-    """Return the names that no attribute may have: those of query fields, and those mistaken for one."""
+    """Return the names that no attribute may have, in any case: those of query fields, and `tags`."""
     from thresher.catalog.fields import FIELDS  # loads SQLAlchemy, which a scan does not need
 
-    return (frozenset(filter(_KEY.fullmatch, FIELDS)) - set(CHECKPOINT_KEYS)) | {"tags", "sha_"}
+    return (frozenset(FIELDS) - set(CHECKPOINT_KEYS)) | {"tags"}
 
 
 @dataclass(frozen=True)
 class Provenance:
     """The checkpoint that wrote a file and the file's attributes, as far as known.
 
-    Keys of `attributes` match `[a-z_]+`; values are text, even if they look like numbers.
+    Keys of `attributes` may hold any printable character; values are text, even if they look like numbers.
     """
 
     run: str | None = None
@@ -71,18 +71,21 @@ _SKIPPED = re.compile(r"(?:^|/)[0-9a-f]{8}/samples/(?:\d+/)?(?:prompt|reference)
 
 def check_key(key: str) -> None:
     """Raise ValueError if `key` cannot name an attribute, with the reason and a name that can."""
-    if _KEY.fullmatch(key) is None:
-        plain = plain_key(key)
-        known = {group for pattern in PATTERNS for group in pattern.regex.groupindex} | set(CHECKPOINT_KEYS)
-        nearest = next(iter(_close_matches(key.lower(), sorted(known))), plain)
-        raise ValueError(f'"{key}" may contain only a to z and _; did you mean "{nearest}"?')
-    if key in reserved_keys():
+    if not key.strip() or not key.isprintable() or len(key) > LONGEST_KEY:
+        raise ValueError(
+            f"{key[:LONGEST_KEY]!r} is no name (expected 1 to {LONGEST_KEY} printable characters)"
+        )
+    if is_reserved(key):
         raise ValueError(f'"{key}" is already a query field; "file_{key}" is free')
+    if key.casefold() in CHECKPOINT_KEYS and key not in CHECKPOINT_KEYS:
+        raise ValueError(
+            f'"{key}" differs from a query field only in its case; did you mean "{key.casefold()}"?'
+        )
 
 
-def plain_key(key: str) -> str:
-    """Return `key` in lower case, with every character other than a to z replaced by `_`."""
-    return re.sub(r"[^a-z_]", "_", key.lower()) or "_"
+def is_reserved(key: str) -> bool:
+    """Return whether a query field has this name, in any case, so that no attribute can."""
+    return key.casefold() in reserved_keys()
 
 
 def compile_pattern(name: str, regex_text: str) -> Pattern:
@@ -228,9 +231,3 @@ def whole_number(text: str) -> int | None:
         return None
     number = int(digits or "0")
     return number if number <= LARGEST_INTEGER else None
-
-
-def _close_matches(word: str, known: Sequence[str]) -> list[str]:
-    from difflib import get_close_matches
-
-    return get_close_matches(word, known, n=1)

@@ -10,11 +10,14 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 
+from thresher.catalog.normal_form import nfc
 from thresher.catalog.paths import display_text
-from thresher.catalog.provenance import plain_key, reserved_keys
+from thresher.catalog.provenance import CHECKPOINT_KEYS, LONGEST_KEY, is_reserved
 
+_LONGEST_SHOWN = 60
 LARGEST_SIDECAR = 1_000_000  # bytes
 MOST_SIDECAR_KEYS = 256
 
@@ -28,9 +31,10 @@ SYNONYMS = {"temp": "temperature", "classifier_free_guidance_inference_coef": "c
 def read_sidecar(path: bytes) -> tuple[dict[str, str], str | None]:
     """Return the attributes in the JSON file next to an audio file (`a.wav.json`, else `a.json`), and a warning.
 
-    Nested keys are joined: `{"prompt": {"id": 1}}` becomes `prompt_id`. Characters other than a to z become `_`,
-    and a key that is a query field gets the prefix `sidecar_`. Lists and nulls are left out. The warning is None
-    unless the sidecar could not be read or parsed; without a sidecar there are no attributes and no warning.
+    Keys and numbers are kept as they are written. Nested keys are joined: `{"prompt": {"id": 1}}` becomes
+    `prompt_id`; where another value has that name, it becomes `prompt.id`. A key that is a query field, in any
+    case, gets the prefix `sidecar_`. Lists and nulls are left out. The warning is None unless the sidecar could not
+    be read or parsed, or another value is left out; without a sidecar there are no attributes and no warning.
     """
     for candidate in (path + b".json", os.path.splitext(path)[0] + b".json"):
         name = display_text(os.path.basename(candidate))
@@ -46,36 +50,110 @@ def read_sidecar(path: bytes) -> tuple[dict[str, str], str | None]:
         except ValueError as error:
             return {}, f'sidecar "{name}" is ignored: {error}'
         try:
-            content = json.loads(data)
+            content = json.loads(data, object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number)
         except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
             return {}, f'sidecar "{name}" is not valid JSON: {error}'
-        if not isinstance(content, dict):
+        if not isinstance(content, _Pairs):
             return {}, f'sidecar "{name}" is ignored: it contains no JSON object'
-        return _attributes(content, name)
+        attributes, problems = _attributes(content)
+        return attributes, f'sidecar "{name}": {"; ".join(problems)}' if problems else None
     return {}, None
 
 
-def _attributes(content: Mapping[str, object], name: str) -> tuple[dict[str, str], str | None]:
+class _Pairs(list[tuple[str, object]]):
+    """The members of a JSON object, in which a key can occur twice."""
+
+
+class _Number(str):
+    """A JSON number as it is written: Python's numbers would round it."""
+
+
+@dataclass(frozen=True)
+class _Value:
+    """A value of a sidecar: its possible names, the preferred one first, and its text.
+
+    `is_exact` says whether the preferred name is the key as it is written.
+    """
+
+    names: tuple[str, ...]
+    text: str
+    is_exact: bool
+
+
+def _attributes(content: _Pairs) -> tuple[dict[str, str], list[str]]:
     attributes: dict[str, str] = {}
+    problems: list[str] = []
     try:
-        for key, value in _flat(content, ""):
+        # A key as it is written takes precedence over one that only becomes the same name.
+        for value in sorted(_flat(content, (), problems), key=lambda value: not value.is_exact):
             if len(attributes) == MOST_SIDECAR_KEYS:
-                return attributes, f'sidecar "{name}": only the first {MOST_SIDECAR_KEYS} values are kept'
-            attributes.setdefault(f"sidecar_{key}" if key in reserved_keys() else key, value)
+                problems.append(f"only the first {MOST_SIDECAR_KEYS} values are kept")
+                break
+            free = (name for name in value.names if attributes.get(name, value.text) == value.text)
+            name = next(free, None)
+            if name is None:
+                problems.append(f'a second value of "{value.names[0]}" is ignored: {_shortened(value.text)}')
+            else:
+                attributes[name] = value.text
     except RecursionError:
-        return {}, f'sidecar "{name}" is ignored: nested too deeply'
-    return attributes, None
+        return {}, ["it is ignored, because it is nested too deeply"]
+    return attributes, problems
 
 
-def _flat(content: Mapping[str, object], prefix: str) -> Iterator[tuple[str, str]]:
-    for raw_key, value in content.items():
-        key = prefix + plain_key(raw_key)
-        if isinstance(value, dict):
-            yield from _flat(value, "" if key in TRANSPARENT else f"{key}_")
-        elif isinstance(value, bool):
-            yield SYNONYMS.get(key, key), "true" if value else "false"
-        elif isinstance(value, int | float | str) and value != "":
-            yield SYNONYMS.get(key, key), _storable(str(value))
+def _flat(content: _Pairs, above: tuple[str, ...], problems: list[str]) -> Iterator[_Value]:
+    last = {key: place for place, (key, _) in enumerate(content)}
+    for place, (raw_key, value) in enumerate(content):
+        path = (*above, raw_key)
+        text = _text_of(value)
+        if last[raw_key] != place:
+            problems.append(f'"{_shortened(raw_key)}" occurs twice, and only the last value is kept')
+            continue
+        if len(path) == 1 and raw_key.casefold() in CHECKPOINT_KEYS and not _is_set(value, text):
+            if value is not None:
+                shown = "a list" if text is None else f'"{_shortened(text)}"'
+                problems.append(f"{raw_key} is {shown}, which is ignored")
+        elif isinstance(value, _Pairs):
+            yield from _flat(value, () if len(path) == 1 and raw_key in TRANSPARENT else path, problems)
+        elif text:
+            names = _names(path)
+            if len(names[0]) > LONGEST_KEY:
+                problems.append(
+                    f'the value of "{_shortened(names[0])}" is ignored, because its name is too long'
+                )
+            else:
+                yield _Value(names, text, is_exact=len(path) == 1 and names[0] == raw_key)
+
+
+def _is_set(value: object, text: str | None) -> bool:
+    return isinstance(value, _Pairs) or (bool(text and text.strip()) and not isinstance(value, bool))
+
+
+def _names(path: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names that a value may get: the usual one, the keys joined by `_`, the keys joined by dots."""
+    keys = [_storable(nfc(key)) for key in path]
+    joined = "_".join(keys) or "_"
+    usual = SYNONYMS.get(joined.casefold(), joined)
+    if joined.casefold() in CHECKPOINT_KEYS:
+        usual = joined.casefold()
+    names = dict.fromkeys((usual, joined, ".".join(keys)))
+    return tuple(
+        f"sidecar_{name}"
+        if is_reserved(name) or (name.casefold() in CHECKPOINT_KEYS and name not in CHECKPOINT_KEYS)
+        else name
+        for name in names
+        if name
+    )
+
+
+def _text_of(value: object) -> str | None:
+    """Return a single value as text; None for objects, lists and null."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _storable(str(value)) if isinstance(value, str | float) else None
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
 
 
 def _read_small_file(path: bytes) -> bytes:

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, exists, false, func, or_, select, true
 
 from thresher.catalog.clip_source import has_location, latest_metric, shown_location, under_folder
 from thresher.catalog.database import chunks
+from thresher.catalog.exact_numbers import SORT_KEY, attribute_within
 from thresher.catalog.field_kinds import (
     NUMBER_RANGE,
     Condition,
@@ -183,7 +184,11 @@ def attribute_field(key: str) -> Field:
         "attribute",
         ATTRIBUTE_DESCRIPTION,
         test,
-        lambda _scope: (smallest(attribute.c.number), smallest(func.lower(attribute.c.text))),
+        lambda _scope: (
+            smallest(attribute.c.number),
+            smallest(SORT_KEY),
+            smallest(func.lower(attribute.c.text)),
+        ),
     )
 
 
@@ -197,7 +202,7 @@ def _attribute_condition(match: Match) -> Condition:
         return as_text
     if bounds == (None, None):
         return true()
-    as_number = within(attribute.c.number, bounds)
+    as_number = attribute_within(bounds)
     # "80" is also found in a text such as "80s synth", but never in a number such as 180.
     return as_number if ".." in match.value else or_(as_number, attribute.c.number.is_(None) & as_text)
 

@@ -14,6 +14,12 @@ from calendar import monthrange
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+LARGEST_EXACT = 2**53
+"""From here on, a float may stand for several integers."""
+
+MOST_DIGITS = 300
+"""The most digits of an integer that is compared exactly; floats end at 309."""
+
 LARGEST_INTEGER = 2**63 - 1
 """The largest integer that a database column can store."""
 
@@ -45,8 +51,9 @@ def number_of(text: str) -> float:
     """Parse a number."""
     if _NUMBER.fullmatch(text) is None:
         raise UnfitError(f'"{text}" is not a number')
-    # float() would round ids above 2**53.
-    return int(text) if len(text) <= 19 and text.lstrip("+-").isdigit() else float(text)
+    # float() would round integers above 2**53.
+    digits = text.lstrip("+-")
+    return int(text) if digits.isdigit() and len(digits) <= MOST_DIGITS else float(text)
 
 
 def seconds_of(text: str) -> float:
