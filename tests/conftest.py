@@ -31,6 +31,7 @@ from tests.support import (
     copy_folder,
     run_command,
 )
+from thresher.catalog import stamps
 from thresher.catalog.catalog import Catalog
 from thresher.curation.ingest.options import IngestOptions
 
@@ -135,6 +136,12 @@ def catalog(new_catalog: MakeCatalog, tmp_path: Path) -> Iterator[Catalog]:
     (tmp_path / "catalog.toml").write_text(PREFIX_ONLY)
     with Catalog.open(tmp_path / "catalog.toml") as made:
         yield made
+
+
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let files that were just written count as unchanged, without two seconds of waiting."""
+    monkeypatch.setattr(stamps, "SETTLED_NS", -(10**12))
 
 
 @pytest.fixture

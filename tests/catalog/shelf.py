@@ -12,6 +12,7 @@ from thresher.catalog.locations import Sighting
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.recordings import Content, WholeClip
 from thresher.catalog.schema import batch, clip, location, recording
+from thresher.catalog.stamps import Stamp
 
 
 def content(status: str = "ok") -> Content:
@@ -44,7 +45,10 @@ class Shelf:
     def arrive(self, which: int, path: int, epoch: int | None) -> None:
         stored = self.catalog.stored(self.catalog.root / f"{path}.wav")
         said = Provenance(None, epoch)
-        sighting = Sighting(stored, 1, 1, said, Provenance(), None, "folder" if epoch == 0 else None)
+        folder_run = "folder" if epoch == 0 else None
+        sighting = Sighting(
+            stored, Stamp(1, 1, 1, 1), said, Provenance(), None, folder_run, f"{which:064x}", 1.0
+        )
         vacated = vacated_locations(self.catalog, {stored.path: f"{which:064x}"})
         with self.catalog.writing() as connection:
             locations.arrive(

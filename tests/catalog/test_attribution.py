@@ -128,6 +128,7 @@ def test_a_later_sidecar_adds_only_values_that_were_unknown(
     assert place.attributes == {"index": "0", "temperature": "0.9"}
 
 
+@pytest.mark.usefixtures("settled")
 def test_flags_that_change_nothing_write_nothing_and_add_no_batch(
     catalog: Catalog, clips: Path, serial: IngestOptions
 ) -> None:

@@ -20,6 +20,7 @@ from thresher.catalog.content_files import vacated_locations
 from thresher.catalog.locations import Arrival, Sighting
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.schema import checkpoint, location
+from thresher.catalog.stamps import stamp_of
 from thresher.curation.checkpoints.summary import checkpoints
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
@@ -190,22 +191,21 @@ def test_arrive_tells_copies_moves_and_unchanged_files_apart(catalog: Catalog) -
     shelf = Shelf(catalog)
     path = catalog.root / "0.wav"
     path.write_bytes(b"")
-    state = path.stat()
-    sighting = Sighting(
-        catalog.stored(path), state.st_size, state.st_mtime_ns, Provenance(), Provenance(), None, "f"
-    )
+    stamp = stamp_of(path.stat())
+    sighting = Sighting(catalog.stored(path), stamp, Provenance(), Provenance(), None, "f")
 
     def arrive(which: int, seen: Sighting) -> Arrival:
-        vacated = vacated_locations(catalog, {seen.stored.path: f"{which:064x}"})
+        sha256 = f"{which:064x}"
+        vacated = vacated_locations(catalog, {seen.stored.path: sha256})
         with catalog.writing() as connection:
             return locations.arrive(
                 connection,
                 shelf.known[which],
-                seen,
+                replace(seen, sha256=sha256, looked_at=4e9),
                 vacated=vacated,
                 new_batch=lambda: shelf.batch,
                 now=1.0,
-            )
+            ).arrival
 
     assert arrive(0, sighting) is Arrival.COPY
     assert arrive(0, sighting) is Arrival.UNCHANGED

@@ -80,9 +80,11 @@ def fill(catalog: Catalog) -> None:
         rate = {"unreadable": (None, None, None)}
         rows = [(*row, f"{row[0]:064}", 1, *rate.get(row[1], (16_000, 1, FRAMES))) for row in RECORDINGS]
         add(schema.recording, names, rows)
-        names = "recording_id checkpoint_id path_text missing_since path batch_id size mtime_ns reason"
+        names = "recording_id checkpoint_id path_text missing_since path sha256 batch_id size mtime_ns reason"
         reason: dict[int | None, str] = {None: "permission denied"}
-        rows = [(*row, row[2].encode(), 1, 1, 1, reason.get(row[0])) for row in LOCATIONS]
+        rows = [
+            (*row, row[2].encode(), f"{row[0] or 0:064}", 1, 1, 1, reason.get(row[0])) for row in LOCATIONS
+        ]
         add(schema.location, names, rows)
         names = "id recording_id kind ordinal start_frame end_frame rating rejected note trim fingerprint"
         add(schema.clip, names, CLIPS)

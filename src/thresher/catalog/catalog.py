@@ -15,6 +15,7 @@ from typing import Self
 from sqlalchemy import Connection, Engine
 
 from thresher.catalog import config, database, paths, settled
+from thresher.catalog.files import Hashes
 from thresher.errors import CatalogError
 
 
@@ -22,7 +23,8 @@ class Catalog:
     """An open catalog. Close it, or use it in a `with` block.
 
     `file` is its catalog.toml, `root` the folder of that file, and `settings` are the settings in it. `backup` is
-    the copy that was made if opening the catalog upgraded it, else None.
+    the copy that was made if opening the catalog upgraded it, else None. `hashes` remembers which files were hashed
+    through this object.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class Catalog:
         self.root = file.parent
         self.settings = settings
         self.backup = backup
+        self.hashes = Hashes()
         self._engine = engine
 
     @classmethod

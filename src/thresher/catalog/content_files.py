@@ -1,7 +1,7 @@
-"""Where a content is now: the files that hold it, by its SHA-256.
+"""Where a content is now: the files that hold it, by the SHA-256 of its recording.
 
-A file whose size and time of change are as the catalog knows them is taken to be unchanged, unless the caller asks
-for a new hash. Paths are absolute. Never call these functions inside a write transaction: they read files.
+A file whose stamp proves it unchanged is not read (see `stamps`); any other file is hashed, once in the life of a
+Catalog object. Paths are absolute. Never call these functions inside a write transaction: they read files.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from sqlalchemy import select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
-from thresher.catalog.files import sha256_file
-from thresher.catalog.locations import LocationState, may_have_moved
+from thresher.catalog.files import Hashes
+from thresher.catalog.folder_changes import unstable_folders
+from thresher.catalog.ingested_folders import read_changes
+from thresher.catalog.locations import LocationState, look_at, may_have_moved
 from thresher.catalog.schema import location, recording
+from thresher.catalog.stamps import STABLE, Look, Unstable, is_unchanged, stamp_of
 from thresher.errors import AudioError
 
 
@@ -32,76 +35,88 @@ class FileState(Enum):
 
 
 class FileCheck(NamedTuple):
-    """The state of a file, and its size and time of change before it was read (0 if it can't be looked at)."""
+    """The state of a file, and the look that found it; None if the file can't be read."""
 
     state: FileState
-    size: int = 0
-    mtime_ns: int = 0
+    look: Look | None = None
 
 
 @dataclass(frozen=True)
 class KnownFile:
-    """A file that held a content when the catalog last saw it, with its size and time of change then."""
+    """A file that held a content when the catalog last saw it.
+
+    `sha256` is that of its bytes, and `look` is its stamp then. `unstable` says what its file system changes by
+    itself.
+    """
 
     path: bytes
     path_text: str
-    size: int
-    mtime_ns: int
+    sha256: str
+    look: Look
+    unstable: Unstable = STABLE
 
 
-def check_file(path: bytes, sha256: str, unchanged: tuple[int, int] | None = None) -> FileCheck:
-    """Check whether the file at `path` holds a content.
+def check_file(file: KnownFile, hashes: Hashes, *, rehash: bool = False) -> FileCheck:
+    """Check whether a file still holds its content.
 
-    If its size and time of change are `unchanged`, it is not read.
+    It is read only if its stamp does not prove that it is unchanged. With `rehash` it is always read.
     """
     try:
-        now = os.stat(path)
-        stamp = now.st_size, now.st_mtime_ns
-        is_intact = stamp == unchanged or sha256_file(path) == sha256
+        stamp = stamp_of(os.stat(file.path))
+        if not rehash and is_unchanged(file.look, stamp, file.unstable):
+            return FileCheck(FileState.INTACT, file.look)
+        digest, look = hashes.of(file.path, stamp, file.unstable)
     except (FileNotFoundError, NotADirectoryError):
         return FileCheck(FileState.MISSING)
     except (OSError, AudioError):
         return FileCheck(FileState.UNREADABLE)
-    return FileCheck(FileState.INTACT if is_intact else FileState.CHANGED, *stamp)
+    return FileCheck(FileState.INTACT if digest == file.sha256 else FileState.CHANGED, look)
+
+
+def content_state(path: bytes, sha256: str) -> FileState:
+    """Read a file and return whether it holds a content."""
+    nothing_known = KnownFile(path, "", sha256, Look(0, 0, None, None, None))
+    return check_file(nothing_known, Hashes(), rehash=True).state
 
 
 def known_files(catalog: Catalog, sha256s: Collection[str]) -> dict[str, list[KnownFile]]:
-    """Return the known files of each content, those that are not marked missing first."""
+    """Return the known files of each recording, those that are not marked missing first."""
     found: dict[str, list[KnownFile]] = {sha256: [] for sha256 in sha256s}
-    columns = (location.c.path, location.c.path_text, location.c.size, location.c.mtime_ns)
     statement = (
-        select(recording.c.sha256, *columns)
+        select(recording.c.sha256.label("recording_sha256"), location)
         .join(location, location.c.recording_id == recording.c.id)
         .order_by(location.c.missing_since.is_not(None), location.c.id)
     )
     with catalog.reading() as connection:
+        unstable = unstable_folders(read_changes(connection), catalog.root)
         for chunk in chunks(sorted(found)):
             for row in connection.execute(statement.where(recording.c.sha256.in_(chunk))):
                 path = catalog.absolute(row.path)
-                found[row.sha256].append(KnownFile(path, row.path_text, row.size, row.mtime_ns))
+                file = KnownFile(path, row.path_text, row.sha256, look_at(row), unstable.of(path))
+                found[row.recording_sha256].append(file)
     return found
 
 
-def intact_file(sha256: str, files: Iterable[KnownFile], *, rehash: bool = False) -> KnownFile | None:
-    """Return the first of these files that still holds the content, with its present size and time of change.
+def intact_file(catalog: Catalog, files: Iterable[KnownFile], *, rehash: bool = False) -> KnownFile | None:
+    """Return the first of these files that still holds its content, with the look that found it.
 
     With `rehash`, files are read even if they seem unchanged.
     """
     for file in files:
-        check = check_file(file.path, sha256, None if rehash else (file.size, file.mtime_ns))
-        if check.state is FileState.INTACT:
-            return replace(file, size=check.size, mtime_ns=check.mtime_ns)
+        check = check_file(file, catalog.hashes, rehash=rehash)
+        if check.state is FileState.INTACT and check.look is not None:
+            return replace(file, look=check.look)
     return None
 
 
-def find_content(catalog: Catalog, sha256: str) -> KnownFile | None:
-    """Return a file that holds a content now, proven by its hash, or None."""
-    return intact_file(sha256, known_files(catalog, [sha256])[sha256], rehash=True)
+def find_content(catalog: Catalog, sha256: str, *, rehash: bool = True) -> KnownFile | None:
+    """Return a file that holds the content of a recording now, by default proven by its hash, or None."""
+    return intact_file(catalog, known_files(catalog, [sha256])[sha256], rehash=rehash)
 
 
 def content_files(catalog: Catalog, sha256s: Collection[str]) -> dict[str, bytes]:
-    """Return the path of a file for each content; contents that no file holds are left out."""
-    found = {sha256: intact_file(sha256, files) for sha256, files in known_files(catalog, sha256s).items()}
+    """Return the path of a file for each recording; recordings that no file holds are left out."""
+    found = {sha256: intact_file(catalog, files) for sha256, files in known_files(catalog, sha256s).items()}
     return {sha256: file.path for sha256, file in found.items() if file is not None}
 
 
@@ -113,20 +128,14 @@ def vacated_locations(catalog: Catalog, seen: Mapping[bytes, str]) -> frozenset[
     """
     elsewhere: list[Any] = []
     statement = (
-        select(
-            location.c.id,
-            location.c.path,
-            location.c.size,
-            location.c.mtime_ns,
-            recording.c.sha256,
-            recording.c.status,
-        )
+        select(location, recording.c.status)
         .join(recording, recording.c.id == location.c.recording_id)
         .where(location.c.missing_since.is_(None))
     )
     with catalog.reading() as connection:
+        unstable = unstable_folders(read_changes(connection), catalog.root)
         for chunk in chunks(sorted(set(seen.values()))):
-            elsewhere += connection.execute(statement.where(recording.c.sha256.in_(chunk))).all()
+            elsewhere += connection.execute(statement.where(location.c.sha256.in_(chunk))).all()
     known = {(row.path, row.sha256) for row in elsewhere}
     new_paths: dict[str, list[bytes]] = {}
     for path, sha256 in seen.items():
@@ -136,11 +145,12 @@ def vacated_locations(catalog: Catalog, seen: Mapping[bytes, str]) -> frozenset[
     def has_left(row: Any) -> bool:
         if row.path in seen:
             return seen[row.path] != str(row.sha256)
-        check = check_file(catalog.absolute(row.path), row.sha256, (row.size, row.mtime_ns))
-        return check.state in (FileState.MISSING, FileState.CHANGED)
+        path = catalog.absolute(row.path)
+        file = KnownFile(path, row.path_text, row.sha256, look_at(row), unstable.of(path))
+        return check_file(file, catalog.hashes).state in (FileState.MISSING, FileState.CHANGED)
 
     return frozenset(
-        LocationState(row.id, row.path, row.size, row.mtime_ns)
+        LocationState(row.id, row.path, row.sha256, look_at(row))
         for row in elsewhere
         if any(may_have_moved(row.status, row.path, path) for path in new_paths.get(row.sha256, ()))
         and has_left(row)

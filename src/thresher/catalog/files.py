@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import time
 
+from thresher.catalog.stamps import STABLE, Look, Stamp, Unstable, is_unchanged, look_of
 from thresher.errors import AudioError
 
 SUFFIXES: frozenset[str] = frozenset(
@@ -57,3 +59,22 @@ def sha256_file(path: bytes | str) -> str:
     """
     with os.fdopen(open_regular(path), "rb", buffering=0) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Hashes:
+    """The SHA-256 of files that were hashed before. A file that is certainly unchanged is not read again."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, tuple[str, Look]] = {}
+
+    def of(self, path: bytes, stamp: Stamp, unstable: Unstable = STABLE) -> tuple[str, Look]:
+        """Return the SHA-256 of the file at `path`, which has this stamp now, and the look that found it.
+
+        Raises as `sha256_file` does.
+        """
+        digest, look = self._known.get(path, ("", None))
+        if look is None or not is_unchanged(look, stamp, unstable):
+            look = look_of(stamp, time.time())
+            digest = sha256_file(path)
+            self._known[path] = digest, look
+        return digest, look

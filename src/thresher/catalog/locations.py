@@ -28,6 +28,7 @@ from thresher.catalog.database import chunks, insert_row
 from thresher.catalog.paths import StoredPath, display_text
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.schema import USABLE_STATUSES, location, recording
+from thresher.catalog.stamps import Look, Stamp
 
 # This statement runs for every file and is built once: building it costs more than running it.
 _PRESENT_AT = select(location).where(location.c.path == bindparam("path"), location.c.missing_since.is_(None))
@@ -42,25 +43,38 @@ class Arrival(Enum):
     UNCHANGED = "unchanged"
 
 
+class Arrived(NamedTuple):
+    """What an arrival changed, and the location of other content whose place the file took, if it did."""
+
+    arrival: Arrival
+    displaced: int | None = None
+
+
 @dataclass(frozen=True)
 class Sighting:
-    """One file as an ingest saw it: its path, its size in bytes, its time of change (nanoseconds), its provenance.
+    """One file as an ingest saw it: its path, its stamp, when its reading began, its provenance.
 
-    `provenance` combines the file's name, its sidecar and the command's flags. `stated` is the part of it that
-    replaces known values: normally the flags alone. `role` comes from the flags, else it is None. `folder_run` is
-    the run if nothing else names one: the sub-folder of the ingested folder, or the ingested folder itself. When
-    names are read again, `former_runs` are the names of the ingested folder and of those above it: a stored run
-    with one of these names came from a folder, too, and `folder_run` replaces it.
+    `sha256` is that of its bytes; it and `looked_at` are None if the file was not read. `provenance` combines
+    the file's name, its sidecar and the command's flags. `stated` is the part of it that replaces known values:
+    normally the flags alone. `role` comes from the flags, else it is None. `folder_run` is the run if nothing
+    else names one: the sub-folder of the ingested folder, or the ingested folder itself. When names are read
+    again, `former_runs` are the names of the ingested folder and of those above it: a stored run with one of
+    these names came from a folder, too, and `folder_run` replaces it.
     """
 
     stored: StoredPath
-    size: int
-    mtime_ns: int
+    stamp: Stamp
     provenance: Provenance
     stated: Provenance
     role: str | None
     folder_run: str | None
     former_runs: frozenset[str] = frozenset()
+    sha256: str | None = None
+    looked_at: float | None = None
+
+    def look(self) -> dict[str, Any]:
+        """Return the columns of a location that say what was read, and when."""
+        return {**self.stamp._asdict(), "looked_at": self.looked_at, "sha256": self.sha256}
 
 
 class LocationState(NamedTuple):
@@ -68,8 +82,8 @@ class LocationState(NamedTuple):
 
     id: int
     path: bytes
-    size: int
-    mtime_ns: int
+    sha256: str | None
+    look: Look
 
 
 def arrive(
@@ -80,20 +94,22 @@ def arrive(
     vacated: Collection[LocationState],
     new_batch: Callable[[], int],
     now: float,
-) -> Arrival:
+) -> Arrived:
     """Record that known content was seen at a path: where it was before, moved there, or as another copy.
 
     `vacated` holds the locations whose files are known to hold their content no longer. A file that moves with
     its folder keeps its provenance, whatever the folder is called now; a new file name adds what it says.
-    `new_batch` returns the id of this ingest's batch. It is called only if more than size and time change.
+    `new_batch` returns the id of this ingest's batch. It is called only if more than the stamp changes.
     """
     here = present_at(connection, sighting.stored.path)
     if here is not None and here.recording_id == recording_id:
-        return _seen_again(connection, here.id, recording_id, sighting, new_batch)
+        return Arrived(_seen_again(connection, here, sighting, new_batch))
     batch_id = new_batch()
+    displaced = None
     if here is not None and here.recording_id is not None:
         # the path holds other content now: the old recording is missing, and its history stays
-        mark_missing(connection, [here.id], now)
+        displaced = int(here.id)
+        mark_missing(connection, [displaced], now)
     former = _left_location(connection, recording_id, sighting.stored.path, vacated)
     was_unreadable = here is not None and here.recording_id is None
     if former is not None:
@@ -115,21 +131,21 @@ def arrive(
     if sighting.role is not None:
         set_role(connection, [recording_id], sighting.role)
     refresh_checkpoint(connection, recording_id)
-    return Arrival.COPY if former is None else Arrival.MOVED
+    return Arrived(Arrival.COPY if former is None else Arrival.MOVED, displaced)
 
 
 def _seen_again(
-    connection: Connection,
-    location_id: int,
-    recording_id: int,
-    sighting: Sighting,
-    new_batch: Callable[[], int],
+    connection: Connection, here: Any, sighting: Sighting, new_batch: Callable[[], int]
 ) -> Arrival:
-    """Update a location whose file still holds its recording."""
-    corrected = correct_by(connection, location_id, sighting)
-    occupy(connection, location_id, sighting, recording_id)
-    _complete(connection, location_id, sighting)
-    refresh_checkpoint(connection, recording_id)
+    """Update the location `here`, whose file still holds its recording.
+
+    Its name and sidecar add values that were unknown only if its time of change differs.
+    """
+    corrected = correct_by(connection, here.id, sighting)
+    occupy(connection, here.id, sighting, here.recording_id)
+    if here.mtime_ns != sighting.stamp.mtime_ns:
+        _complete(connection, here.id, sighting)
+        refresh_checkpoint(connection, here.recording_id)
     if corrected:
         new_batch()
     return Arrival.CORRECTED if corrected else Arrival.UNCHANGED
@@ -167,11 +183,13 @@ def note_unopened(
     return True
 
 
-def mark_path_missing(connection: Connection, path: bytes, now: float) -> None:
-    """Mark the location at a stored path missing: a file that is not a clip has replaced it."""
+def mark_path_missing(connection: Connection, path: bytes, now: float) -> int | None:
+    """Mark the location at a stored path missing: a file that is not a clip has replaced it. Return its id."""
     here = present_at(connection, path)
-    if here is not None:
-        mark_missing(connection, [here.id], now)
+    if here is None:
+        return None
+    mark_missing(connection, [here.id], now)
+    return int(here.id)
 
 
 def mark_missing(connection: Connection, location_ids: Iterable[int], now: float) -> None:
@@ -210,10 +228,9 @@ def occupy(connection: Connection, location_id: int, sighting: Sighting, recordi
             recording_id=recording_id,
             path=sighting.stored.path,
             path_text=sighting.stored.path_text,
-            size=sighting.size,
-            mtime_ns=sighting.mtime_ns,
             reason=None,
             missing_since=None,
+            **sighting.look(),
         )
     )
 
@@ -232,9 +249,8 @@ def location_values(
         "batch_id": batch_id,
         "path": sighting.stored.path,
         "path_text": sighting.stored.path_text,
-        "size": sighting.size,
-        "mtime_ns": sighting.mtime_ns,
         "reason": reason,
+        **sighting.look(),
     }
 
 
@@ -283,4 +299,9 @@ def _left_location(
 
 
 def _state(row: Any) -> LocationState:
-    return LocationState(row.id, row.path, row.size, row.mtime_ns)
+    return LocationState(row.id, row.path, row.sha256, look_at(row))
+
+
+def look_at(row: Any) -> Look:
+    """Return the stored look of a location's row."""
+    return Look(row.size, row.mtime_ns, row.ctime_ns, row.inode, row.looked_at)

@@ -18,6 +18,7 @@ from thresher.catalog.content_files import intact_file, known_files
 from thresher.catalog.database import database_file
 from thresher.catalog.files import sha256_file
 from thresher.catalog.paths import display_text
+from thresher.catalog.recordings import find_recordings
 from thresher.catalog.schema import clip, location, recording
 from thresher.errors import AudioError, UsageError
 
@@ -104,13 +105,14 @@ class OutputGuard:
             sha256 = sha256_file(target)
         except (OSError, AudioError):
             return None
-        known = known_files(catalog, [sha256])[sha256]
-        others = [file for file in known if (entry.st_dev, entry.st_ino) not in _identities([file.path])]
-        if not known or (len(others) == len(known) and intact_file(sha256, others) is not None):
-            return None
         with catalog.reading() as connection:
-            recording_id = connection.scalar(select(recording.c.id).where(recording.c.sha256 == sha256))
-        return self._named(catalog, recording_id or 0)
+            recording_id = find_recordings(connection, [sha256]).get(sha256, 0)
+            own = connection.scalar(select(recording.c.sha256).where(recording.c.id == recording_id))
+        known = [] if own is None else known_files(catalog, [own])[own]
+        others = [file for file in known if (entry.st_dev, entry.st_ino) not in _identities([file.path])]
+        if not known or (len(others) == len(known) and intact_file(catalog, others) is not None):
+            return None
+        return self._named(catalog, recording_id)
 
     @staticmethod
     def _named(catalog: Catalog, recording_id: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -83,13 +83,16 @@ class NewRecording:
 
 
 def find_recordings(connection: Connection, sha256s: Iterable[str]) -> dict[str, int]:
-    """Return the ids of the recordings with these contents, by SHA-256; unknown contents are left out."""
+    """Return the ids of the recordings with these contents, by SHA-256; unknown contents are left out.
+
+    A content is that of a recording, or of a file that was re-tagged.
+    """
     wanted = list(sha256s)
     found: dict[str, int] = {}
-    for chunk in chunks(wanted):
-        of_content = recording.c.sha256.in_(chunk)
-        rows = connection.execute(select(recording.c.sha256, recording.c.id).where(of_content))
-        found.update((row.sha256, row.id) for row in rows)
+    for column, key in ((location.c.sha256, location.c.recording_id), (recording.c.sha256, recording.c.id)):
+        for chunk in chunks(wanted):
+            statement = select(column, key).where(column.in_(chunk), key.is_not(None)).order_by(key.desc())
+            found.update((digest, recording_id) for digest, recording_id in connection.execute(statement))
     return found
 
 
@@ -128,15 +131,23 @@ def replace_content(connection: Connection, recording_id: int, content: Content)
     return [] if same else [old.id]
 
 
+class AddedRecordings(NamedTuple):
+    """The ids of new recordings, and the locations of other contents whose places their files took."""
+
+    ids: list[int]
+    displaced: list[int]
+
+
 def add_recordings(
     connection: Connection, batch_id: int, new: Sequence[NewRecording], now: float
-) -> list[int]:
-    """Add new recordings with their clips and locations in a few statements; return their ids, in the same order.
+) -> AddedRecordings:
+    """Add new recordings with their clips and locations in a few statements; their ids are in the same order.
 
     The contents must be distinct, and so must the paths.
     """
     here = present_among(connection, [each.sighting.stored.path for each in new])
-    mark_missing(connection, [row.id for row in here.values() if row.recording_id is not None], now)
+    displaced = [int(row.id) for row in here.values() if row.recording_id is not None]
+    mark_missing(connection, displaced, now)
     checkpoints = {
         names: checkpoint_id(connection, *names)
         for names in dict.fromkeys(_named(each.sighting) for each in new)
@@ -163,7 +174,7 @@ def add_recordings(
     ).all()
     _store_measures(connection, zip(clip_ids, (each.content.whole for each in new), strict=True))
     _add_locations(connection, batch_id, recording_ids, new, checkpoints, here)
-    return list(recording_ids)
+    return AddedRecordings(list(recording_ids), displaced)
 
 
 def _store_measures(connection: Connection, clips: Iterable[tuple[int, WholeClip]]) -> None:

@@ -20,12 +20,13 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
     func,
     text,
 )
 
-HEAD = "0008"
+HEAD = "0009"
 """The revision of the schema that this program reads and writes: the newest one in migrations/."""
 
 STATUSES = ("ok", "silent", "too_short", "unreadable", "truncated", "empty", "non_finite")
@@ -35,6 +36,22 @@ ROLES = ("generated", "reference")
 CLIP_KINDS = ("whole", "part", "marked")
 VERDICTS = ("keep", "drop", "gone")
 OUTPUT_KINDS = ("rendering", "stem", "clip")
+
+
+class ExactInteger(TypeDecorator[int]):
+    """An integer of any size, stored as decimal text: database columns end at 64 bits with a sign."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, _dialect: object) -> str | None:
+        """Return the text to store."""
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, _dialect: object) -> int | None:
+        """Return the stored number."""
+        return None if value is None else int(value)
+
 
 metadata = MetaData(
     naming_convention={
@@ -69,6 +86,9 @@ batch = Table(
     Column("missing", Integer, nullable=False, server_default="0"),
     Column("reanalysed", Integer, nullable=False, server_default="0"),
     Column("failed", Integer, nullable=False, server_default="0"),
+    Column("rehashed", Integer, nullable=False, server_default="0"),
+    Column("retagged", Integer, nullable=False, server_default="0"),
+    Column("overwritten", Integer, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 
@@ -111,6 +131,7 @@ recording = Table(
     Column("checkpoint_pinned", Boolean(create_constraint=False), nullable=False, server_default="0"),
     Column("decoder", Text),  # what decoded the frames; NULL: nothing could
     Column("decoder_version", Text),  # NULL: not known
+    Column("audio_key", Text, index=True),  # equal for equal audio, see catalog/audio_key.py; NULL: unknown
     _one_of("role", ROLES),
     _one_of("status", STATUSES),
     sqlite_autoincrement=True,
@@ -125,8 +146,13 @@ location = Table(
     Column("checkpoint_id", ForeignKey("checkpoint.id"), index=True),
     Column("path", LargeBinary, nullable=False),
     Column("path_text", Text, nullable=False),
+    Column("sha256", Text, index=True),  # of the file's bytes; another than its recording's after re-tagging
+    # The stamp of the file when it was last read, see catalog/stamps.py. NULL: not known.
     Column("size", Integer, nullable=False),
-    Column("mtime_ns", Integer, nullable=False),
+    Column("mtime_ns", ExactInteger, nullable=False),
+    Column("ctime_ns", ExactInteger),
+    Column("inode", ExactInteger),
+    Column("looked_at", Float),
     Column("reason", Text),  # why the file has no recording
     Column("missing_since", Float),
     CheckConstraint("recording_id IS NOT NULL OR reason IS NOT NULL", name="recording_or_reason"),
@@ -134,6 +160,17 @@ location = Table(
 )
 Index("uq_location_present", location.c.path, unique=True, sqlite_where=location.c.missing_since.is_(None))
 Index("ix_location_path_text", location.c.path_text)
+
+ingested_folder = Table(  # what the file system of an ingested folder changes by itself
+    "ingested_folder",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("path", LargeBinary, nullable=False, unique=True),  # as in `location`
+    # How many ingests in a row found most of its files with equal content but another ctime, or inode.
+    Column("ctime_changes", Integer, nullable=False),
+    Column("inode_changes", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
 
 attribute = Table(
     "attribute",

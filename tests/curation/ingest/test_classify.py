@@ -58,6 +58,7 @@ def test_a_file_reached_through_symlinks_is_the_same_file(
         assert counts(ingest(found, [folder], serial)) == {"unchanged": 7}
 
 
+@pytest.mark.usefixtures("settled")
 def test_unchanged_files_cost_a_fixed_number_of_statements(
     catalog: Catalog, six_clips: Path, serial: IngestOptions
 ) -> None:

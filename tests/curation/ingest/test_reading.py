@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from thresher.catalog import files
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
@@ -62,9 +63,7 @@ def test_sidecars_set_attributes_and_a_broken_one_is_a_warning(
 def test_a_dry_run_reports_files_that_are_being_written(
     catalog: Catalog, six_clips: Path, serial: IngestOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from thresher.curation.ingest import reading as module
-
-    real = module.sha256_file
+    real = files.sha256_file
 
     def hashed(path: bytes) -> str:
         if b"epoch_20" in path:
@@ -72,7 +71,7 @@ def test_a_dry_run_reports_files_that_are_being_written(
                 stream.write(bytes(64))
         return real(path)
 
-    monkeypatch.setattr(module, "sha256_file", hashed)
+    monkeypatch.setattr(files, "sha256_file", hashed)
     dry = ingest(catalog, [six_clips], replace(serial, dry_run=True))
     assert dry.added == 4
     assert [failure.status for failure in dry.failures] == ["unsettled", "unsettled"]

@@ -13,8 +13,7 @@ import soundfile
 from sqlalchemy import select, update
 
 from tests.support import RATE, dump
-from thresher.catalog import config, scores
-from thresher.catalog import content_files as module
+from thresher.catalog import config, files, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import find_content
 from thresher.catalog.schema import clip, score_row
@@ -159,7 +158,7 @@ def test_a_file_that_changes_after_it_was_hashed_is_not_stored(
     """The new content must not replace the analysis of the old one."""
     path = clips / "r_epoch_1_0.wav"
     before = dump(catalog)
-    real = module.sha256_file
+    real = files.sha256_file
 
     def hashed(given: bytes) -> str:
         digest = real(given)
@@ -167,7 +166,7 @@ def test_a_file_that_changes_after_it_was_hashed_is_not_stored(
             soundfile.write(path, sound(77, 6.0), RATE)
         return digest
 
-    monkeypatch.setattr(module, "sha256_file", hashed)
+    monkeypatch.setattr(files, "sha256_file", hashed)
     report = reanalyse(catalog, ["2"], executor="serial")
     assert (report.analysed, report.without_file) == (0, (2,))
     assert dump(catalog) == before
@@ -177,14 +176,14 @@ def test_a_file_that_changes_after_it_was_hashed_is_not_stored(
 def test_a_file_that_is_removed_after_it_was_hashed_counts_as_without_file(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = module.sha256_file
+    real = files.sha256_file
 
     def hashed(given: bytes) -> str:
         digest = real(given)
         os.unlink(given)
         return digest
 
-    monkeypatch.setattr(module, "sha256_file", hashed)
+    monkeypatch.setattr(files, "sha256_file", hashed)
     report = reanalyse(catalog, executor="serial")
     assert (report.analysed, report.without_file) == (0, (1, 2, 3))
 

@@ -31,12 +31,13 @@ def test_files_are_sorted_by_the_bytes_of_their_paths(tmp_path: Path) -> None:
     assert found == ["B.wav", "a-b/x.mp3", "a.wav", "a/z.wav", "a/é.flac", "b.wav", "ä.ogg"]
 
 
-def test_a_found_file_has_its_path_folder_size_and_time_of_change(tmp_path: Path) -> None:
+def test_a_found_file_has_its_path_folder_and_stamp(tmp_path: Path) -> None:
     path = touch(tmp_path / "sub" / "a.wav")
     os.utime(path, ns=(5, 123_456_789_123_456_789))
     (found,) = scan([tmp_path]).files
     assert (found.path, found.root) == (os.fsencode(path), os.fsencode(tmp_path))
-    assert (found.size, found.mtime_ns) == (7, 123_456_789_123_456_789)
+    status = path.stat()
+    assert found.stamp == (7, 123_456_789_123_456_789, status.st_ctime_ns, status.st_ino)
     assert scan([path]).files[0].root == os.fsencode(tmp_path / "sub")
 
 

@@ -16,13 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from thresher.catalog import files
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import location, recording
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest import ingest as ingest_module
-from thresher.curation.ingest import reading
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.watch import PATIENCE, WatchEvent, WatchNews, WatchOptions, WatchReport, watch
@@ -193,7 +193,7 @@ def test_a_file_that_grows_while_it_is_read_must_settle_again(
     scene: Scene, sounds: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, data = scene.folder / "late.wav", sounds[0]
-    whole, read = reading.sha256_file, list[str]()
+    whole, read = files.sha256_file, list[str]()
 
     def grows(name: bytes) -> str:
         digest = whole(name)
@@ -202,7 +202,7 @@ def test_a_file_that_grows_while_it_is_read_must_settle_again(
         read.append(digest)
         return digest
 
-    monkeypatch.setattr(reading, "sha256_file", grows)
+    monkeypatch.setattr(files, "sha256_file", grows)
     monkeypatch.setattr(ingest_module.time, "sleep", lambda _: pytest.fail("it waited in the ingest"))
     report = scene.play({5.0: write(path, data[:20_000])}, until=200.0)
     assert len(read) == 2
@@ -213,14 +213,14 @@ def test_a_file_that_grows_while_it_is_read_must_settle_again(
 def test_a_file_whose_drive_disappears_while_it_is_read_is_ingested_later(
     scene: Scene, sounds: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    away, whole = tmp_path / "away", reading.sha256_file
+    away, whole = tmp_path / "away", files.sha256_file
 
     def goes(name: bytes) -> str:
         if not away.exists() and scene.now < 100:
             scene.folder.rename(away)
         return whole(name)
 
-    monkeypatch.setattr(reading, "sha256_file", goes)
+    monkeypatch.setattr(files, "sha256_file", goes)
     report = scene.play(
         {5.0: write(scene.folder / "a.wav", sounds[0]), 100.0: lambda: away.rename(scene.folder)}, until=200.0
     )
@@ -246,13 +246,13 @@ def test_known_files_are_not_read(scene: Scene, sounds: list[bytes], monkeypatch
         (scene.folder / f"{number}.wav").write_bytes(sounds[number])
     ingest(scene.catalog, [scene.folder], scene.options)
     read: list[bytes] = []
-    whole = reading.sha256_file
+    whole = files.sha256_file
 
     def counted(path: bytes) -> str:
         read.append(path)
         return whole(path)
 
-    monkeypatch.setattr(reading, "sha256_file", counted)
+    monkeypatch.setattr(files, "sha256_file", counted)
     assert scene.play({}, until=200.0).batches == 0
     assert read == []
     assert scene.told == []
@@ -412,7 +412,7 @@ def test_a_file_that_could_not_be_opened_is_ingested_once_it_can_be(
     from thresher.curation.ingest import watch as watch_module
 
     locked = os.fsencode(scene.folder / "secret.wav")
-    whole = reading.sha256_file
+    whole = files.sha256_file
     closed = [True]
 
     def refuses(path: bytes) -> str:
@@ -421,7 +421,7 @@ def test_a_file_that_could_not_be_opened_is_ingested_once_it_can_be(
         return whole(path)
 
     # as permissions would, which don't hold for root
-    monkeypatch.setattr(reading, "sha256_file", refuses)
+    monkeypatch.setattr(files, "sha256_file", refuses)
     monkeypatch.setattr(watch_module, "_can_be_read", lambda path: not (closed[0] and path == locked))
     report = scene.play(
         {5.0: write(scene.folder / "secret.wav", sounds[0]), 150.0: lambda: closed.__setitem__(0, False)},

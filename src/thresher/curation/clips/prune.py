@@ -226,7 +226,7 @@ def _present_files(
     found: dict[bytes, RecordingFile] = {}
     for chunk in chunks(recording_ids):
         statement = (
-            select(location.c.id, location.c.path, recording.c.id.label("recording_id"), recording.c.sha256)
+            select(location.c.id, location.c.path, recording.c.id.label("recording_id"), location.c.sha256)
             .join(recording, recording.c.id == location.c.recording_id)
             .where(recording.c.id.in_(chunk), location.c.missing_since.is_(None))
             .order_by(location.c.id)

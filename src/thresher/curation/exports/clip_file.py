@@ -113,7 +113,7 @@ def _copy(item: Item, file: bytes) -> int:
             size += copy.write(block)
         copy.flush()
         os.fsync(copy.fileno())
-    if digest.hexdigest() != item.sha256:
+    if digest.hexdigest() != item.source.sha256:
         raise NotFoundError("the file has changed; `thresher ingest` its folder")
     return size
 

@@ -101,7 +101,7 @@ def export_clips(
         raise NotFoundError(f"{found}; `thresher list` lists all clips")
     names = distinct_names([item.name_request for item in items])
     items = [replace(item, target=os.path.join(where, name)) for item, name in zip(items, names, strict=True)]
-    decided = list(_decided(items, guard, overwrite=overwrite, dry_run=dry_run, progress=progress))
+    decided = list(_decided(catalog, items, guard, overwrite=overwrite, dry_run=dry_run, progress=progress))
     if all(file.state == "missing" for _, file in decided):
         sources = listed([file.source for _, file in decided], _MOST_SHOWN)
         raise NotFoundError(
@@ -215,6 +215,7 @@ def _status(path: bytes) -> os.stat_result | None:
 
 
 def _decided(
+    catalog: Catalog,
     items: Sequence[Item],
     guard: OutputGuard,
     *,
@@ -226,7 +227,7 @@ def _decided(
     sources: dict[str, KnownFile | None] = {}
     for done, item in enumerate(items, start=1):
         if item.sha256 not in sources:
-            sources[item.sha256] = intact_file(item.sha256, item.locations)
+            sources[item.sha256] = intact_file(catalog, item.locations)
         progress("looking", done, len(items))
     with tempfile.TemporaryDirectory(prefix="thresher-") as scratch:
         for done, plain in enumerate(items, start=1):
@@ -273,7 +274,8 @@ def _is_same(item: Item, there: os.stat_result, encoded: bytes | None) -> bool:
     if stat.S_ISLNK(there.st_mode) and item.form != "link":
         return False
     try:
-        return sha256_file(item.target) == (item.sha256 if encoded is None else sha256_file(encoded))
+        wanted = {file.sha256 for file in item.locations} if encoded is None else {sha256_file(encoded)}
+        return sha256_file(item.target) in wanted
     except (OSError, AudioError):
         return False
 

@@ -33,6 +33,9 @@ class BatchRow:
     missing: int
     reanalysed: int
     failed: int
+    rehashed: int
+    retagged: int
+    overwritten: int
 
 
 def batches(catalog: Catalog) -> list[BatchRow]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import trim_keys
+from thresher.catalog.folder_changes import FolderChanges, unstable_folders
+from thresher.catalog.ingested_folders import read_changes
+from thresher.catalog.locations import LocationState, look_at
 from thresher.catalog.outputs import exported_contents, rendered_contents
 from thresher.catalog.schema import clip, location, recording
+from thresher.catalog.stamps import is_unchanged
 from thresher.curation.ingest.scan import FoundFile
 
 
@@ -18,16 +23,20 @@ from thresher.curation.ingest.scan import FoundFile
 class Classified:
     """Scanned files, and the known contents against which the files `to_read` are compared.
 
-    `unchanged` maps location ids to files whose size, time of change and trim settings are as the catalog knows
-    them. `trims` maps the SHA-256 of each recording to the trim settings of its whole clip. `rendered` and
-    `exported` hold the SHA-256 of the songs, and of the stems and clips, that this catalog wrote.
+    `unchanged` maps location ids to files whose stamp and trim settings are as the catalog knows them. `doubtful`
+    maps the paths of other known files to what the catalog knows of them. `trims` maps the SHA-256 of each known
+    content to the trim settings of its recording's whole clip. `rendered` and `exported` hold the SHA-256 of the
+    songs, and of the stems and clips, that this catalog wrote. `folders` are the changes of folders with a
+    doubtful file system, by stored path.
     """
 
     to_read: Sequence[FoundFile]
     unchanged: Mapping[int, FoundFile]
+    doubtful: Mapping[bytes, LocationState]
     trims: dict[str, str]
     rendered: frozenset[str]
     exported: frozenset[str]
+    folders: Mapping[bytes, FolderChanges]
 
     def is_output(self, sha256: str) -> bool:
         """Whether thresher wrote a file with this content: it is no clip."""
@@ -35,40 +44,45 @@ class Classified:
 
 
 def classify(catalog: Catalog, files: Sequence[FoundFile]) -> Classified:
-    """Compare scanned files with the catalog by path, size and time of change; no file is opened."""
-    is_whole = clip.c.kind == "whole"
+    """Compare scanned files with the catalog by path and stamp; no file is opened."""
     with catalog.reading() as connection:
-        known = {
-            row.path: row
-            for row in connection.execute(
-                select(
-                    location.c.id,
-                    location.c.path,
-                    location.c.size,
-                    location.c.mtime_ns,
-                    location.c.recording_id,
-                    clip.c.trim,
-                )
-                .outerjoin_from(location, clip, (clip.c.recording_id == location.c.recording_id) & is_whole)
-                .where(location.c.missing_since.is_(None))
-            )
-        }
+        known = {row.path: row for row in _known_files(connection)}
+        folders = read_changes(connection)
+        unstable = unstable_folders(folders, catalog.root)
         rendered, exported = rendered_contents(connection), exported_contents(connection)
         wanted_trims = trim_keys(catalog.settings.trim)
         to_read: list[FoundFile] = []
         unchanged: dict[int, FoundFile] = {}
+        doubtful: dict[bytes, LocationState] = {}
         for found in files:
             row = known.get(catalog.stored_absolute(found.path).path)
-            same = (found.size, found.mtime_ns)
-            is_same = row is not None and row.recording_id and (row.size, row.mtime_ns) == same
-            if row is not None and is_same and row.trim in wanted_trims:
+            if row is None:
+                to_read.append(found)
+                continue
+            look = look_at(row)
+            if row.trim in wanted_trims and is_unchanged(look, found.stamp, unstable.of(found.path)):
                 unchanged[int(row.id)] = found
             else:
                 to_read.append(found)
-        trims = {}
-        if to_read:
-            of_contents = select(recording.c.sha256, clip.c.trim).join(
-                clip, clip.c.recording_id == recording.c.id
-            )
-            trims = {row.sha256: row.trim for row in connection.execute(of_contents.where(is_whole))}
-    return Classified(to_read, unchanged, trims, rendered, exported)
+                doubtful[found.path] = LocationState(row.id, row.path, row.sha256, look)
+        trims = dict(_known_contents(connection)) if to_read else {}
+    return Classified(to_read, unchanged, doubtful, trims, rendered, exported, folders)
+
+
+def _known_files(connection: Connection) -> Iterator[Any]:
+    """Yield the present locations that have a recording, with the trim settings of its whole clip."""
+    of_location = (clip.c.recording_id == location.c.recording_id) & (clip.c.kind == "whole")
+    columns = ("id", "path", "sha256", "size", "mtime_ns", "ctime_ns", "inode", "looked_at")
+    yield from connection.execute(
+        select(*(location.c[name] for name in columns), clip.c.trim)
+        .join_from(location, clip, of_location)
+        .where(location.c.missing_since.is_(None))
+    )
+
+
+def _known_contents(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Yield the SHA-256 and the trim settings of each known content: of recordings, and of re-tagged files."""
+    of_clip = select(clip.c.trim).where(clip.c.kind == "whole")
+    for column, key in ((location.c.sha256, location.c.recording_id), (recording.c.sha256, recording.c.id)):
+        rows = connection.execute(of_clip.add_columns(column).where(clip.c.recording_id == key))
+        yield from ((digest, trim) for trim, digest in rows if digest is not None)

@@ -17,6 +17,8 @@ from thresher.catalog.name_shapes import shape_of
 from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.schema import location
+from thresher.catalog.stamps import NO_STAMP
+from thresher.curation.ingest.overwritten import overwritten_files
 from thresher.curation.ingest.reading import ReadFile, read_names
 from thresher.curation.ingest.report import Failure, Reread, Tally
 from thresher.curation.ingest.run import IngestRun
@@ -47,7 +49,7 @@ def prepare(run: IngestRun) -> Closing:
     if run.options.reread:
         reread = {location_id: read_names(run, found) for location_id, found in run.known.unchanged.items()}
     unopened = [
-        (read_names(run, FoundFile(problem.path, problem.root, 0, 0)), problem.reason)
+        (read_names(run, FoundFile(problem.path, problem.root, NO_STAMP)), problem.reason)
         for problem in run.scan.problems
         if not problem.is_folder
     ]
@@ -71,6 +73,11 @@ def close(run: IngestRun, connection: Connection, closing: Closing, tally: Tally
         run.batch.begin(connection)
         locations.mark_missing(connection, gone, time.time())
         tally.counts["missing"] = len(gone)
+    if tally.displaced:
+        tally.overwritten = overwritten_files(run.catalog, connection, tally.displaced)
+        tally.counts["overwritten"] = len(tally.overwritten)
+    roots = {found.root: run.catalog.stored_absolute(found.root).path for found in run.scan.files}
+    tally.warnings += run.stability.store(connection, roots)
     run.batch.record(connection, tally.counts, finished_at=time.time(), failed=len(tally.failures))
 
 

@@ -9,22 +9,26 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from thresher.catalog import paths, settled
 from thresher.catalog.config import Settings, trim_keys
+from thresher.catalog.folder_changes import FolderChanges, unstable_folders
+from thresher.catalog.stamps import Look, is_unchanged
 from thresher.curation.comparison.score_report import ScoreReport
 from thresher.curation.ingest.report import IngestReport
 from thresher.curation.ingest.scan import FoundFile, Scan
 
 _LOCATIONS = """
-SELECT location.path, location.size, location.mtime_ns, clip.trim
+SELECT location.path, clip.trim, location.size, location.mtime_ns, location.ctime_ns, location.inode,
+    location.looked_at
 FROM location LEFT JOIN clip ON clip.recording_id = location.recording_id AND clip.kind = 'whole'
 WHERE location.missing_since IS NULL
 """
+
+_FOLDERS = "SELECT path, ctime_changes, inode_changes FROM ingested_folder"
 
 _LIVE = """
 SELECT count(*) FROM score_row WHERE NOT score_row.retired
@@ -48,7 +52,8 @@ def first_look(catalog_file: Path, settings: Settings, scan: Scan) -> FirstLook:
     try:
         with closing(sqlite3.connect(uri, uri=True, timeout=0)) as connection:
             connection.execute("BEGIN")
-            known = {row[0]: row[1:] for row in connection.execute(_LOCATIONS)}
+            known = {path: (trim, _look(*seen)) for path, trim, *seen in connection.execute(_LOCATIONS)}
+            changes = {path: FolderChanges(*each) for path, *each in connection.execute(_FOLDERS)}
             is_settled = connection.execute("PRAGMA user_version").fetchone()[0] == settled.stamp(
                 catalog_file
             )
@@ -57,7 +62,13 @@ def first_look(catalog_file: Path, settings: Settings, scan: Scan) -> FirstLook:
         return FirstLook(has_new=True, report=None)
     trims = trim_keys(settings.trim)
     found = {paths.to_stored(each.path, catalog_file.parent).path: each for each in scan.files}
-    has_new = any(not _is_known(known.get(path), each, trims) for path, each in found.items())
+    unstable = unstable_folders(changes, catalog_file.parent)
+
+    def is_known(path: bytes, file: FoundFile) -> bool:
+        trim, look = known.get(path, (None, None))
+        return look is not None and trim in trims and is_unchanged(look, file.stamp, unstable.of(file.path))
+
+    has_new = any(not is_known(path, each) for path, each in found.items())
     folders = tuple(os.path.join(folder, b"") for folder in scan.folders)
     is_gone = any(
         paths.from_stored(path, catalog_file.parent).startswith(folders)
@@ -68,9 +79,11 @@ def first_look(catalog_file: Path, settings: Settings, scan: Scan) -> FirstLook:
     return FirstLook(has_new, IngestReport.of_unchanged(scan, scores, time.monotonic() - begun))
 
 
-def _is_known(row: tuple[int, int, str] | None, found: FoundFile, trims: Collection[str]) -> bool:
-    """Return whether a row of size, time of change and trim settings describes the file that was found."""
-    return row is not None and row[:2] == (found.size, found.mtime_ns) and row[2] in trims
+def _look(size: int, mtime_ns: str, ctime_ns: str | None, inode: str | None, looked_at: float | None) -> Look:
+    """Return the look in the columns of a location; a NULL proves nothing."""
+    if ctime_ns is None or inode is None:
+        return Look(size, int(mtime_ns), None, None, None)
+    return Look(size, int(mtime_ns), int(ctime_ns), int(inode), looked_at)
 
 
 def _scores(connection: sqlite3.Connection, metric: str) -> ScoreReport:

@@ -1,9 +1,9 @@
 """Ingest: bring the catalog up to date with files and folders.
 
-Scan → classify → read → store → close → catch up. Files that are unchanged by path, size and time of change cost
-nothing; known content is only hashed; new content is analysed in the workers. Each group of files is stored in one
-transaction, and no file is read, hashed or looked at inside of one. An interrupted ingest keeps what was committed,
-and the next one continues from there.
+Scan → classify → read → store → close → catch up. Files whose stamp proves them unchanged cost nothing (see
+`catalog.stamps`); known content is only hashed; new content is analysed in the workers. Each group of files is
+stored in one transaction, and no file is read, hashed or looked at inside of one. An interrupted ingest keeps what
+was committed, and the next one continues from there.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from thresher.curation.ingest.classify import classify
 from thresher.curation.ingest.closing import close, prepare
 from thresher.curation.ingest.options import DEFAULT_OPTIONS, IngestOptions, check_options
 from thresher.curation.ingest.reading import ReadFile, look_again, read_files
-from thresher.curation.ingest.report import BATCH_COUNTS, SHOWN_UNNAMED, Failure, IngestReport, Tally
+from thresher.curation.ingest.report import COUNTS, SHOWN_UNNAMED, Failure, IngestReport, Tally
 from thresher.curation.ingest.run import Batch, IngestRun
 from thresher.curation.ingest.scan import FoundFile, Scan, scan
+from thresher.curation.ingest.stability import Stability
 from thresher.curation.ingest.storing import store
 from thresher.curation.workers import GROUP_SECONDS, Progress, grouped, no_progress
 from thresher.errors import CatalogError
@@ -69,7 +70,7 @@ def _ingest(
     known = classify(catalog, found.files)
     if known.to_read:
         find_backend(catalog.settings.fingerprint.backend)
-    run = IngestRun(catalog, options, found, known, Batch(catalog, found, options))
+    run = IngestRun(catalog, options, found, known, Batch(catalog, found, options), Stability(known))
     tally = Tally()
     tally.counts["unchanged"] = len(known.unchanged)
     if options.dry_run:
@@ -150,7 +151,7 @@ def _report(
         given=tuple(map(display_text, run.scan.given)),
         reread=tuple(tally.reread),
         ignored_suffixes=run.scan.ignored_suffixes,
-        **{name: tally.counts[name] for name in (*BATCH_COUNTS, "corrected")},
+        **{name: tally.counts[name] for name in COUNTS},
         findings=dict(tally.findings),
         failures=tuple(tally.failures),
         held_back=tally.held_back,
@@ -163,4 +164,5 @@ def _report(
         scoring_failure=failure,
         suspects=caught_up.suspects,
         without_file=caught_up.without_file,
+        overwritten=tally.overwritten,
     )

@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-from thresher.catalog.files import sha256_file
+from thresher.catalog.files import Hashes
 from thresher.catalog.locations import Sighting
 from thresher.catalog.name_patterns import PATTERNS
 from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import Inference, infer, run_of_folder
 from thresher.catalog.sidecars import read_sidecar
+from thresher.catalog.stamps import stamp_of
 from thresher.curation.analysis.analyse import analyse
 from thresher.curation.analysis.preload import WORKER_MODULES
 from thresher.curation.analysis.task import (
@@ -49,9 +51,10 @@ class ReadFile:
 
 @dataclass(frozen=True)
 class _Hashed:
-    """The SHA-256 of a file, or why it has none, and what its sidecar says."""
+    """The SHA-256 of a file, or why it has none, when its reading began, and what its sidecar says."""
 
     digest: str | Unsettled | Unopened
+    looked_at: float | None
     sidecar: tuple[dict[str, str], str | None]
 
 
@@ -66,18 +69,20 @@ def read_files(run: IngestRun, files: Sequence[FoundFile], progress: Progress) -
     with Workers("threads:2") as hashers, Workers(executor, preload=WORKER_MODULES) as workers:
 
         def tasks() -> Iterator[tuple[ReadFile, AnalysisTask | None]]:
-            for found, hashed in hashers.map(_hash, ((found, found) for found in files)):
+            hash_file = partial(_hash, hashes=run.catalog.hashes)
+            for found, hashed in hashers.map(hash_file, ((found, found) for found in files)):
                 assert isinstance(hashed, _Hashed)
                 sighting, warnings = _sighting(run, found, hashed.sidecar)
                 digest = hashed.digest
                 if not isinstance(digest, str):
                     yield ReadFile(found, sighting, result=digest, warnings=warnings), None
                     continue
+                sighting = replace(sighting, sha256=digest, looked_at=hashed.looked_at)
                 is_known = known.trims.get(digest) in trims or known.is_output(digest)
                 known.trims[digest] = run.trim
                 task = None
                 if not is_known and not run.options.dry_run:
-                    task = task_for(found.path, found.size, found.mtime_ns, settings)
+                    task = task_for(found.path, found.stamp.size, found.stamp.mtime_ns, settings)
                 yield ReadFile(found, sighting, digest, not is_known, warnings=warnings), task
 
         for done, (file, result) in enumerate(workers.map(analyse, tasks()), start=1):
@@ -92,12 +97,12 @@ def read_names(run: IngestRun, found: FoundFile) -> ReadFile:
 
 
 def look_again(found: FoundFile) -> FoundFile:
-    """Return the file with its present size and time of change."""
+    """Return the file with its present stamp."""
     try:
         now = os.stat(found.path)
     except OSError:  # reading the file reports the reason
         return found
-    return replace(found, size=now.st_size, mtime_ns=now.st_mtime_ns)
+    return replace(found, stamp=stamp_of(now))
 
 
 def _sighting(
@@ -110,8 +115,7 @@ def _sighting(
     inference = infer(found.path, patterns=patterns, sidecar=values, overrides=options.stated())
     sighting = Sighting(
         catalog.stored_absolute(found.path),
-        found.size,
-        found.mtime_ns,
+        found.stamp,
         inference.provenance,
         inference.provenance if options.reread else options.stated(),
         options.role,
@@ -132,23 +136,27 @@ def warnings_of(path: bytes, inference: Inference, about_sidecar: str | None) ->
     return tuple(f"{shown}: {problem}" for problem in problems)
 
 
-def _hash(found: FoundFile) -> _Hashed:
-    digest = _digest(found)
+def _hash(found: FoundFile, hashes: Hashes) -> _Hashed:
+    digest, looked_at = _digest(found, hashes)
     is_skipped = isinstance(digest, Unsettled) or (isinstance(digest, Unopened) and digest.vanished)
-    return _Hashed(digest, ({}, None) if is_skipped else read_sidecar(found.path))
+    return _Hashed(digest, looked_at, ({}, None) if is_skipped else read_sidecar(found.path))
 
 
-def _digest(found: FoundFile) -> str | Unsettled | Unopened:
-    """Return the SHA-256 of a file, unless the file changed since it was found."""
+def _digest(found: FoundFile, hashes: Hashes) -> tuple[str | Unsettled | Unopened, float | None]:
+    """Return the SHA-256 of a file and when its reading began, unless the file changed since it was found.
+
+    Only size and time of change count here: some file systems change the rest by themselves. If it differs at the
+    next ingest, the file is hashed again.
+    """
     try:
-        digest = sha256_file(found.path)
+        digest, look = hashes.of(found.path, found.stamp)
         now = os.stat(found.path)
     except FileNotFoundError:
-        return Unopened("is no longer there", vanished=True)
+        return Unopened("is no longer there", vanished=True), None
     except OSError as error:
-        return Unopened(error.strerror or str(error))
+        return Unopened(error.strerror or str(error)), None
     except AudioError as error:  # a FIFO, socket or device replaced the file after the scan
-        return Unopened(str(error))
-    if (now.st_size, now.st_mtime_ns) != (found.size, found.mtime_ns):
-        return Unsettled()
-    return digest
+        return Unopened(str(error)), None
+    if (now.st_size, now.st_mtime_ns) != found.stamp[:2]:
+        return Unsettled(), None
+    return digest, look.looked_at

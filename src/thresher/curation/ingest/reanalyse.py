@@ -194,5 +194,5 @@ def _tasks(
         if file is None:
             yield known, None
             continue
-        task = task_for(file.path, file.size, file.mtime_ns, settings)
+        task = task_for(file.path, file.look.size, file.look.mtime_ns, settings)
         yield known, task if retrim else replace(task, trim=trim_of_key(known.trim))

@@ -12,8 +12,21 @@ from thresher.curation.comparison.score_report import ScoreReport
 from thresher.curation.ingest.exclude import Exclusion
 from thresher.curation.ingest.scan import FoundFile, Scan
 
-BATCH_COUNTS = ("unchanged", "added", "copies", "moved", "missing", "reanalysed")
+BATCH_COUNTS = (
+    "unchanged",
+    "rehashed",
+    "added",
+    "copies",
+    "moved",
+    "retagged",
+    "overwritten",
+    "missing",
+    "reanalysed",
+)
 """The counts of a batch, named like the columns of the table."""
+
+COUNTS = (*(name for name in BATCH_COUNTS if name not in ("retagged", "overwritten")), "corrected")
+"""The counts of a report, named like its fields."""
 
 SHOWN_UNNAMED = 3
 """How many files that name no checkpoint a report shows."""
@@ -42,12 +55,31 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Overwritten:
+    """A file that holds other audio than before: its path, and the recording whose audio it held, with its clips.
+
+    `has_copy`: another file holds that audio. `judged`: one of the clips is rated, rejected, tagged or annotated;
+    `rating` is the highest rating. `songs` are the songs that select one of the clips or have rendered it.
+    """
+
+    path: str
+    recording: int
+    clips: tuple[int, ...]
+    has_copy: bool
+    judged: bool
+    rating: int | None
+    songs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class IngestReport:
     """What an ingest found and changed; counts are files.
 
     `ignored` files are not audio; `ignored_suffixes` counts them by suffix.
-    Each file is counted once, except that a `reanalysed` file may also be counted as moved. `corrected` files were
-    known, and flags or their names changed what is known about them. `findings` counts silent and too short files.
+    Each file is counted once, except that a `reanalysed` file may also be counted as moved. Of the `unchanged`
+    files, `rehashed` were read, because their times or inodes did not prove them unchanged. `overwritten` lists
+    the files that hold other audio now, which are counted as new, copies or moved. `corrected` files were known,
+    and flags or their names changed what is known about them. `findings` counts silent and too short files.
     `failures` are new files that can't be used, and folders that can't be read. `held_back` counts files that are
     gone but were not marked missing, because most of their folder is gone. `renderings` counts files that are
     rendered songs of this catalog, and `exports` its stems and exported clips; neither are added. `warnings` are
@@ -88,6 +120,8 @@ class IngestReport:
     given: tuple[str, ...] = ()
     excluded: tuple[Exclusion, ...] = ()
     reread: tuple[Reread, ...] = ()
+    rehashed: int = 0
+    overwritten: tuple[Overwritten, ...] = ()
 
     @classmethod
     def of_unchanged(cls, scan: Scan, scores: tuple[ScoreReport, ...], seconds: float) -> Self:
@@ -135,6 +169,8 @@ class Tally:
     held_back: int = 0
     unnamed: list[str] = field(default_factory=list)
     reread: list[Reread] = field(default_factory=list)
+    displaced: list[int] = field(default_factory=list)
+    overwritten: tuple[Overwritten, ...] = ()
 
     def add(self, other: Tally) -> None:
         """Add the tally of a committed group."""
@@ -145,3 +181,4 @@ class Tally:
         self.unsettled += other.unsettled
         self.held_back += other.held_back
         self.unnamed += other.unnamed
+        self.displaced += other.displaced

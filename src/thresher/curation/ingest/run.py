@@ -17,6 +17,7 @@ from thresher.curation.ingest.classify import Classified
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.report import BATCH_COUNTS
 from thresher.curation.ingest.scan import Scan
+from thresher.curation.ingest.stability import Stability
 
 
 class Batch:
@@ -68,6 +69,7 @@ class IngestRun:
     scan: Scan
     known: Classified
     batch: Batch
+    stability: Stability
 
     @property
     def trim(self) -> str:

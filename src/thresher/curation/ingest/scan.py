@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from thresher.catalog.files import SUFFIXES
 from thresher.catalog.paths import absolute, display_text
 from thresher.catalog.provenance import is_skipped
+from thresher.catalog.stamps import Stamp, stamp_of
 from thresher.curation.ingest.exclude import Exclude, Exclusion
 from thresher.errors import NotFoundError
 
@@ -26,12 +27,11 @@ _LONGEST_SUFFIX = 12
 
 @dataclass(frozen=True)
 class FoundFile:
-    """An audio file: its absolute path, the given folder that contains it, its size and time of change."""
+    """An audio file: its absolute path, the given folder that contains it, and its stamp."""
 
     path: bytes
     root: bytes
-    size: int
-    mtime_ns: int
+    stamp: Stamp
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def _look(path: bytes, root: bytes) -> FoundFile | Problem:
         return Problem(path, root, error.strerror or str(error))
     if not stat.S_ISREG(status.st_mode):
         return Problem(path, root, f"is {_kind(status.st_mode)}, not a file; it was not opened")
-    return FoundFile(path, root, status.st_size, status.st_mtime_ns)
+    return FoundFile(path, root, stamp_of(status))
 
 
 def _kind(mode: int) -> str:

@@ -36,8 +36,9 @@ def store(
     new: list[NewRecording] = []  # added together: one by one they would cost several times as much
     stale: list[int] = []
     for file in files:
+        run.stability.observe(file.found, file.sha256)
         if any(file.sha256 == each.sha256 for each in new):  # its twin has to be stored first
-            _add(run, connection, new, known)
+            _add(run, connection, new, known, tally)
         match file.result:
             case Unopened(vanished=True):
                 reason = "was removed while the ingest ran"
@@ -47,7 +48,8 @@ def store(
             case Unsettled():
                 tally.unsettled.append(file.found)
             case _ if file.sha256 is not None and run.known.is_output(file.sha256):
-                locations.mark_path_missing(connection, file.sighting.stored.path, time.time())
+                displaced = locations.mark_path_missing(connection, file.sighting.stored.path, time.time())
+                tally.displaced += [] if displaced is None else [displaced]
                 tally.counts["renderings" if file.sha256 in run.known.rendered else "exports"] += 1
             case _ if file.sha256 in known:
                 stale += _store_known(run, connection, file, known[file.sha256], vacated, tally)
@@ -56,7 +58,7 @@ def store(
                 tally.unsettled.append(file.found)
             case _:
                 new.append(_new_recording(run, file, tally))
-    _add(run, connection, new, known)
+    _add(run, connection, new, known, tally)
     retire(connection, stale)
 
 
@@ -70,11 +72,14 @@ def note_unopened(run: IngestRun, connection: Connection, file: ReadFile, reason
         tally.counts["unchanged"] += 1
 
 
-def _add(run: IngestRun, connection: Connection, new: list[NewRecording], known: dict[str, int]) -> None:
+def _add(
+    run: IngestRun, connection: Connection, new: list[NewRecording], known: dict[str, int], tally: Tally
+) -> None:
     """Add the new recordings, and their ids to the known ones."""
     if new:
-        ids = recordings.add_recordings(connection, run.batch.begin(connection), new, time.time())
-        known.update(zip((each.sha256 for each in new), ids, strict=True))
+        added = recordings.add_recordings(connection, run.batch.begin(connection), new, time.time())
+        known.update(zip((each.sha256 for each in new), added.ids, strict=True))
+        tally.displaced += added.displaced
         new.clear()
 
 
@@ -113,7 +118,7 @@ def _store_known(
             content = content_of(analysis, run.trim)
             stale = recordings.replace_content(connection, recording_id, content)
     warn(file, tally)
-    arrival = locations.arrive(
+    arrival, displaced = locations.arrive(
         connection,
         recording_id,
         file.sighting,
@@ -121,8 +126,10 @@ def _store_known(
         new_batch=partial(run.batch.begin, connection),
         now=time.time(),
     )
+    tally.displaced += [] if displaced is None else [displaced]
     if arrival is not Arrival.UNCHANGED or not is_reanalysed:
         tally.counts[arrival.value] += 1
+        tally.counts["rehashed"] += arrival is Arrival.UNCHANGED
     if arrival in (Arrival.COPY, Arrival.MOVED):
         _note_unnamed(file, tally)
     return stale

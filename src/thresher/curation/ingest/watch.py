@@ -17,8 +17,11 @@ from enum import Enum
 from sqlalchemy import select
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.folder_changes import UnstableFolders, unstable_folders
+from thresher.catalog.ingested_folders import read_changes
 from thresher.catalog.paths import absolute, display_text
 from thresher.catalog.schema import location
+from thresher.catalog.stamps import Stamp, is_same
 from thresher.curation.ingest.exclude import Exclusion
 from thresher.curation.ingest.ingest import ingest_scan
 from thresher.curation.ingest.options import IngestOptions, check_options
@@ -87,8 +90,8 @@ _NOT_TAKEN = ("unsettled", "missing")
 """Statuses of files that were changed or removed while the ingest ran."""
 
 _Entry = FoundFile | Problem
-_State = tuple[int, int] | str
-"""Size and time of change of a file, or the reason why it can't be examined."""
+_State = Stamp | str
+"""The stamp of a file, or the reason why it can't be examined."""
 
 
 @dataclass
@@ -165,6 +168,7 @@ class _Watcher:
         self._options = options
         self._tell = tell
         self._done: dict[bytes, _State] = {}
+        self._unstable = UnstableFolders({})
         self._unopened: set[bytes] = set()  # reported, because they could not be opened
         self._pending: dict[bytes, _Pending] = {}
         self._away: dict[bytes, str] = {}
@@ -188,12 +192,15 @@ class _Watcher:
     def learn_known_files(self) -> None:
         """Remember the state of the files in the catalog: unchanged files are never pending."""
         with self._catalog.reading() as connection:
+            self._unstable = unstable_folders(read_changes(connection), self._catalog.root)
             for row in connection.execute(
-                select(location.c.path, location.c.size, location.c.mtime_ns).where(
+                select(location).where(
                     location.c.missing_since.is_(None), location.c.recording_id.is_not(None)
                 )
             ):
-                self._done[self._catalog.absolute(row.path)] = (row.size, row.mtime_ns)
+                if row.inode is not None:
+                    stamp = Stamp(row.size, row.mtime_ns, row.ctime_ns, row.inode)
+                    self._done[self._catalog.absolute(row.path)] = stamp
 
     # -- looking -------------------------------------------------------------------------------------------
 
@@ -257,13 +264,19 @@ class _Watcher:
             if entry.path in self._unopened and _can_be_read(entry.path):
                 self._unopened.remove(entry.path)
                 del self._done[entry.path]
-            if self._done.get(entry.path) == state:
+            if self._is_done(entry, state):
                 continue
             known = before.get(entry.path)
-            if known is not None and known.state == state:
-                self._pending[entry.path] = replace(known, entry=entry)
+            if known is not None and _is_same(known.state, state):
+                self._pending[entry.path] = replace(known, entry=entry, state=state)
             else:
                 self._pending[entry.path] = _Pending(entry, state, now)
+
+    def _is_done(self, entry: _Entry, state: _State) -> bool:
+        done = self._done.get(entry.path)
+        if isinstance(done, Stamp) and isinstance(state, Stamp):
+            return is_same(done, state, self._unstable.of(entry.path))
+        return done == state
 
     # -- ingesting -----------------------------------------------------------------------------------------
 
@@ -300,7 +313,10 @@ class _Watcher:
         try:
             # opened for each ingest: its settings may have changed, or a newer program may have upgraded it
             with Catalog.open(self._catalog.file) as catalog:
-                return ingest_scan(catalog, seen, self._options.ingest)
+                report = ingest_scan(catalog, seen, self._options.ingest)
+                with catalog.reading() as connection:
+                    self._unstable = unstable_folders(read_changes(connection), catalog.root)
+                return report
         except (ThresherError, OSError) as error:
             if self._options.once:
                 raise
@@ -344,7 +360,14 @@ class _Watcher:
 
 
 def _state_of(entry: _Entry) -> _State:
-    return (entry.size, entry.mtime_ns) if isinstance(entry, FoundFile) else entry.reason
+    return entry.stamp if isinstance(entry, FoundFile) else entry.reason
+
+
+def _is_same(before: _State, now: _State) -> bool:
+    """Return whether a file was not written since; ctimes and inodes change by themselves on some file systems."""
+    if isinstance(before, Stamp) and isinstance(now, Stamp):
+        return before[:2] == now[:2]
+    return before == now
 
 
 def _can_be_read(path: bytes) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.content_files import FileState, check_file, known_files
+from thresher.catalog.content_files import FileState, content_state, known_files
 from thresher.catalog.paths import text_bytes
 from thresher.curation.renderings.history import frozen
 from thresher.curation.renderings.plan import faults
@@ -44,7 +44,7 @@ def verify_song(
     sources = {track.recording_sha256: track for track in plan.tracks}
     states: dict[State, list[str]] = {"unchanged": [], "changed": [], "missing": []}
     for done, (sha256, known) in enumerate(known_files(catalog, list(sources)).items(), start=1):
-        states[_state([each.path for each in known], sha256)].append(sources[sha256].path)
+        states[_state([(each.path, each.sha256) for each in known])].append(sources[sha256].path)
         progress("verifying", done, len(sources))
     found = faults(plan, then.container, then.subtype, frames=then.frames, expected_sha256=then.plan_sha256)
     return SongReport(
@@ -54,14 +54,14 @@ def verify_song(
         tuple(states["missing"]),
         tuple(states["changed"]),
         then.path,
-        _state([catalog.absolute(text_bytes(then.path))], then.sha256),
+        _state([(catalog.absolute(text_bytes(then.path)), then.sha256)]),
         tuple(found),
     )
 
 
-def _state(paths: Sequence[bytes], sha256: str) -> State:
-    """Whether one of these files has the content, only other contents are there, or no file is."""
-    found = [check_file(path, sha256).state for path in paths]
+def _state(files: Sequence[tuple[bytes, str]]) -> State:
+    """Whether one of these files has its content, only other contents are there, or no file is."""
+    found = [content_state(path, sha256) for path, sha256 in files]
     if FileState.INTACT in found:
         return "unchanged"
     return "missing" if all(state is FileState.MISSING for state in found) else "changed"

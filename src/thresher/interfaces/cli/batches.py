@@ -19,6 +19,8 @@ _COUNTS = (
     ("copies", 2),
     ("moved", 2),
     ("missing", 2),
+    ("overwritten", 2),
+    ("retagged", 3),
     ("reanalysed", 3),
     ("failed", 1),
 )

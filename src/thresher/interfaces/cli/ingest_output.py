@@ -41,7 +41,7 @@ def tell_counts(report: IngestReport) -> None:
         (report.moved, "moved"),
         (report.reanalysed, "analysed again"),
         (report.corrected, "known files corrected"),
-        (report.unchanged, "unchanged"),
+        (report.unchanged, _unchanged(report)),
         (report.renderings, "rendered songs, which are not added"),
         (report.exports, "stems and exported clips, which are not added"),
         (report.missing, f"{would}marked missing"),
@@ -58,6 +58,7 @@ def tell_counts(report: IngestReport) -> None:
     _tell_unnamed(report)
     _tell_reread(report)
     tell_exclusions(report.excluded)
+    _tell_overwritten(report)
     tell_suspects(len(report.suspects))
 
 
@@ -127,6 +128,29 @@ def tell_ignored(report: IngestReport) -> None:
 
 def _are(count: int) -> str:
     return "is" if count == 1 else "are"
+
+
+def _unchanged(report: IngestReport) -> str:
+    """Return what is said of the unchanged files: some had to be read."""
+    return f"unchanged ({report.rehashed} rehashed)" if report.rehashed else "unchanged"
+
+
+def _tell_overwritten(report: IngestReport) -> None:
+    """Report files that hold other audio now, and the songs and decisions that this affects."""
+    if not report.overwritten:
+        return
+    would = "would be " if report.dry_run else ""
+    say(f"{len(report.overwritten)} {would}overwritten with other audio:")
+    for file in report.overwritten:
+        clips = f"clip{'' if len(file.clips) == 1 else 's'} {', '.join(map(str, file.clips))}"
+        if file.has_copy:
+            say(f"  {file.path}: the audio of {clips} is gone from there; another file still holds it")
+            continue
+        facts = [] if file.rating is None else [f"rated {file.rating}"]
+        facts += ["judged"] if file.judged and file.rating is None else []
+        facts += [f'in song "{name}"' for name in file.songs]
+        affected = f" ({', '.join(facts)})" if facts else ""
+        say(f"  the audio of {clips}{affected} is gone from {file.path}")
 
 
 def tell_scoring(report: ScoreReport) -> None:

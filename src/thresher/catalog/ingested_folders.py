@@ -1,0 +1,30 @@
+"""Store which ingested folders have a file system that changes ctimes or inodes by itself (see `folder_changes`).
+
+The functions run inside the caller's transaction. Folders are stored like the paths of locations.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from thresher.catalog.folder_changes import FolderChanges
+from thresher.catalog.schema import ingested_folder
+
+
+def read_changes(connection: Connection) -> dict[bytes, FolderChanges]:
+    """Return the changes of all folders that had any, by stored path."""
+    return {
+        row.path: FolderChanges(row.ctime_changes, row.inode_changes)
+        for row in connection.execute(select(ingested_folder))
+    }
+
+
+def set_changes(connection: Connection, path: bytes, changes: FolderChanges) -> None:
+    """Store the changes of the folder at a stored path; no changes delete its row."""
+    if changes == FolderChanges():
+        connection.execute(delete(ingested_folder).where(ingested_folder.c.path == path))
+        return
+    values = {"ctime_changes": changes.ctime, "inode_changes": changes.inode}
+    statement = upsert(ingested_folder).values(path=path, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["path"], set_=values))

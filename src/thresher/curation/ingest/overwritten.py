@@ -1,0 +1,106 @@
+"""Report files that were overwritten with other audio, and what was decided about the audio they held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, select
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import chunks
+from thresher.catalog.decisions import judged_clips
+from thresher.catalog.schema import clip, location, rendering, rendering_clip, song
+from thresher.curation.ingest.report import Overwritten
+from thresher.curation.songs.songs import find_song, matching_clips
+from thresher.errors import ThresherError
+
+
+def overwritten_files(
+    catalog: Catalog, connection: Connection, displaced: Sequence[int]
+) -> tuple[Overwritten, ...]:
+    """Return which of the displaced locations lost their audio; the others were found at another path since."""
+    lost = [
+        row
+        for chunk in chunks(sorted(displaced))
+        for row in connection.execute(
+            select(location.c.path_text, location.c.recording_id)
+            .where(location.c.id.in_(chunk), location.c.missing_since.is_not(None))
+            .order_by(location.c.id)
+        )
+    ]
+    if not lost:
+        return ()
+    recording_ids = sorted({row.recording_id for row in lost})
+    clips = _clips(connection, recording_ids)
+    copied = _with_file(connection, recording_ids)
+    all_clips = [clip_id for ids in clips.values() for clip_id in ids]
+    judged = judged_clips(connection, all_clips)
+    ratings = _ratings(connection, all_clips)
+    songs = _songs(catalog, connection, set(all_clips))
+    return tuple(
+        Overwritten(
+            path=row.path_text,
+            recording=row.recording_id,
+            clips=tuple(clips[row.recording_id]),
+            has_copy=row.recording_id in copied,
+            judged=not judged.isdisjoint(clips[row.recording_id]),
+            rating=max((ratings[each] for each in clips[row.recording_id] if each in ratings), default=None),
+            songs=tuple(name for name, ids in songs.items() if not ids.isdisjoint(clips[row.recording_id])),
+        )
+        for row in lost
+    )
+
+
+def _clips(connection: Connection, recording_ids: Sequence[int]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {recording_id: [] for recording_id in recording_ids}
+    for chunk in chunks(recording_ids):
+        of_recording = clip.c.recording_id.in_(chunk)
+        for row in connection.execute(
+            select(clip.c.id, clip.c.recording_id).where(of_recording).order_by(clip.c.id)
+        ):
+            found[row.recording_id].append(row.id)
+    return found
+
+
+def _ratings(connection: Connection, clip_ids: Sequence[int]) -> dict[int, int]:
+    return {
+        row.id: row.rating
+        for chunk in chunks(clip_ids)
+        for row in connection.execute(
+            select(clip.c.id, clip.c.rating).where(clip.c.id.in_(chunk), clip.c.rating.is_not(None))
+        )
+    }
+
+
+def _with_file(connection: Connection, recording_ids: Sequence[int]) -> set[int]:
+    """Return the recordings that another file holds."""
+    return {
+        recording_id
+        for chunk in chunks(recording_ids)
+        for recording_id in connection.scalars(
+            select(location.c.recording_id).where(
+                location.c.recording_id.in_(chunk), location.c.missing_since.is_(None)
+            )
+        )
+    }
+
+
+def _songs(catalog: Catalog, connection: Connection, clips: set[int]) -> Mapping[str, set[int]]:
+    """Return which of the clips each song selects or has rendered, by the song's name."""
+    found: dict[str, set[int]] = {}
+    for row in connection.execute(
+        select(song.c.id, song.c.name).where(~song.c.deleted).order_by(song.c.name)
+    ):
+        rendered = (
+            select(rendering_clip.c.clip_id)
+            .join(rendering, rendering.c.id == rendering_clip.c.rendering_id)
+            .where(rendering.c.song_id == row.id)
+        )
+        found[row.name] = clips.intersection(connection.scalars(rendered))
+        try:
+            found[row.name] |= clips.intersection(
+                matching_clips(catalog, connection, find_song(connection, row.name))
+            )
+        except ThresherError:  # `song list` shows songs whose query can't be read any more
+            continue
+    return found
