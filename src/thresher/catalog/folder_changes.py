@@ -2,7 +2,7 @@
 
 There, files are compared without what changes. A restored backup or `chmod -R` also changes the ctimes of a whole
 folder, but once: only a change in `INGESTS` ingests in a row counts. An inode that changes while the ctime stays
-can't come from a copy, so it counts at once. `ingested_folders` stores the changes; this module loads no SQLAlchemy.
+can't come from a copy, so it counts at once. `ingested_folders` stores the changes; no SQLAlchemy is loaded here.
 """
 
 from __future__ import annotations

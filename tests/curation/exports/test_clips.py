@@ -575,9 +575,7 @@ def test_a_missing_file_is_replaced_by_a_copy_under_the_same_name(
     assert (out / "r_epoch_1_0.wav").read_bytes() == content
 
 
-def test_a_changed_file_with_its_old_time_is_not_exported(
-    catalog: Catalog, clips: Path, out: Path
-) -> None:
+def test_a_changed_file_with_its_old_time_is_not_exported(catalog: Catalog, clips: Path, out: Path) -> None:
     path = clips / "a" / "r_epoch_1_0.wav"
     status, content = path.stat(), bytearray(path.read_bytes())
     content[-1] ^= 1

@@ -21,6 +21,8 @@ from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.scan import scan
 
+pytestmark = pytest.mark.usefixtures("settled")
+
 
 @pytest.fixture
 def folder(tmp_path: Path, write_clip: Any) -> Path:
