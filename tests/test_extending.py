@@ -14,6 +14,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -78,15 +79,42 @@ formats.FORMATS = {
 
 from tests.support import run_command
 
-json.dump([run_command(*command, cwd=Path.cwd()) for command in json.load(sys.stdin)], sys.stdout)
+for line in sys.stdin:
+    print(json.dumps(run_command(*json.loads(line), cwd=Path.cwd())), flush=True)
 """
 
 SETTINGS = '[metrics]\nuse = ["prefix", "sameness"]\n[ingest]\nexecutor = "serial"\n'
 
 
+class Extended:
+    """The extended program, which runs all commands of these tests in one process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "program.py"],
+            cwd=folder,
+            env=environment(PYTHONPATH=f"{ROOT / 'src'}:{ROOT}"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *commands: str) -> list[Finished]:
+        """Run commands, and return what each of them printed."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        finished = []
+        for command in commands:
+            self.process.stdin.write(json.dumps(shlex.split(command)) + "\n")
+            self.process.stdin.flush()
+            finished.append(Finished(*json.loads(self.process.stdout.readline())))
+        return finished
+
+
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, write_clip: WriteClip) -> Path:
-    """A folder with the extension and a catalog, of which one clip came before the extension."""
+def extended(tmp_path_factory: pytest.TempPathFactory, write_clip: WriteClip) -> Iterator[Extended]:
+    """The extended program in a folder with a catalog, of which one clip came before the extension."""
     folder = tmp_path_factory.mktemp("extended")
     (folder / "extension.py").write_text(EXTENSION)
     (folder / "program.py").write_text(PROGRAM)
@@ -97,24 +125,13 @@ def home(tmp_path_factory: pytest.TempPathFactory, write_clip: WriteClip) -> Pat
     (folder / "catalog.toml").write_text(SETTINGS.replace(', "sameness"', ""))
     assert run_command("ingest", "old", cwd=folder).returncode == 0
     (folder / "catalog.toml").write_text(SETTINGS)
-    (ingested,) = extended(folder, "ingest new")
-    assert ingested.returncode == 0, ingested.stderr
-    return folder
-
-
-def extended(folder: Path, *commands: str) -> list[Finished]:
-    """Run commands by the extended program, all in one process."""
-    done = subprocess.run(
-        [sys.executable, "program.py"],
-        input=json.dumps([shlex.split(command) for command in commands]),
-        cwd=folder,
-        env=environment(PYTHONPATH=f"{ROOT / 'src'}:{ROOT}"),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return [Finished(*outcome) for outcome in json.loads(done.stdout)]
+    program = Extended(folder)
+    with program.process:
+        (ingested,) = program("ingest new")
+        assert ingested.returncode == 0, ingested.stderr
+        yield program
+        assert program.process.stdin is not None
+        program.process.stdin.close()
 
 
 def ids(done: Finished) -> list[int]:
@@ -123,10 +140,9 @@ def ids(done: Finished) -> list[int]:
     return [row["id"] for row in json.loads(done.stdout)]
 
 
-def test_a_metric_is_in_help_settings_fields_scores_and_songs(home: Path) -> None:
+def test_a_metric_is_in_help_settings_fields_scores_and_songs(extended: Extended) -> None:
     helps = ["near --help", "score --help", "song save --help"]
     *shown, scored, near, unknown, saved, stats = extended(
-        home,
         *helps,
         "list score@sameness:0.. score@sameness- --json",
         "list near@sameness:1:0.. --json",
@@ -136,8 +152,8 @@ def test_a_metric_is_in_help_settings_fields_scores_and_songs(home: Path) -> Non
     )
     for command, done in zip(helps, shown, strict=True):
         assert "sameness" in done.stdout
-        assert "sameness" not in run_command(*command.split(), cwd=home).stdout
-    refused = run_command("list", cwd=home)
+        assert "sameness" not in run_command(*command.split(), cwd=extended.folder).stdout
+    refused = run_command("list", cwd=extended.folder)
     assert '[metrics] use: "sameness" is not prefix, aligned or likeness' in refused.stderr
     assert len(ids(scored)) == 3
     assert len(ids(near)) == 2
@@ -147,9 +163,8 @@ def test_a_metric_is_in_help_settings_fields_scores_and_songs(home: Path) -> Non
     assert metrics == [("prefix", 0), ("sameness", 0)]
 
 
-def test_a_measure_is_computed_caught_up_queried_and_listed(home: Path) -> None:
+def test_a_measure_is_computed_caught_up_queried_and_listed(extended: Extended) -> None:
     measured, found, shown, table, csv_table, compared, reserved = extended(
-        home,
         "list extent+ --measures --json",
         "list extent:1000.. --json",
         "show 1",
@@ -169,9 +184,8 @@ def test_a_measure_is_computed_caught_up_queried_and_listed(home: Path) -> None:
     assert '"extent" is already a query field' in reserved.stderr
 
 
-def test_a_query_field_is_found_and_sorted_by(home: Path) -> None:
+def test_a_query_field_is_found_and_sorted_by(extended: Extended) -> None:
     found, ordered, misspelt, reserved = extended(
-        home,
         "list doubled:4 --json",
         "list doubled- --json",
         "list doubld:4",
@@ -183,38 +197,40 @@ def test_a_query_field_is_found_and_sorted_by(home: Path) -> None:
     assert '"doubled" is already a query field' in reserved.stderr
 
 
-def test_a_file_name_pattern_reads_the_checkpoint_and_adds_a_field(home: Path) -> None:
-    calm, loud = extended(home, "list epoch:7 mood:calm --json", "list epoch:8 mood:loud --json")
+def test_a_file_name_pattern_reads_the_checkpoint_and_adds_a_field(extended: Extended) -> None:
+    calm, loud = extended("list epoch:7 mood:calm --json", "list epoch:8 mood:loud --json")
     assert (ids(calm), ids(loud)) == ([2], [3])
 
 
-def test_an_export_format_is_in_help_and_messages_and_is_written(home: Path) -> None:
+def test_an_export_format_is_in_help_and_messages_and_is_written(extended: Extended) -> None:
     shown, saved, exported, refused = extended(
-        home,
         "song export --help",
         "song save Ids status:ok --order id-",
         "song export Ids clips.ids --json",
         "song export Ids clips.als",
     )
     assert ".ids: list of the clips" in " ".join(re.sub("[│\\n]", " ", shown.stdout).split())
-    assert ".ids" not in run_command("song", "export", "--help", cwd=home).stdout
+    assert ".ids" not in run_command("song", "export", "--help", cwd=extended.folder).stdout
     assert saved.returncode == 0, saved.stderr
     assert exported.returncode == 0, exported.stderr
     assert json.loads(exported.stdout)["format"] == ".ids"
-    assert (home / "clips.ids").read_text() == "3\n2\n1\n"
+    assert (extended.folder / "clips.ids").read_text() == "3\n2\n1\n"
     assert "(expected a name that ends in .cue, .ids, .json" in refused.stderr
 
 
-def test_the_fields_command_lists_every_new_name(home: Path) -> None:
-    (done,) = extended(home, "fields --json")
+def test_the_fields_command_lists_every_new_name(extended: Extended) -> None:
+    (done,) = extended("fields --json")
     rows = {row["name"]: row for row in json.loads(done.stdout)}
     new = {"extent", "doubled", "score@sameness", "near@sameness", "mood"}
     assert new <= set(rows)
     assert rows["extent"]["description"] == "number of measured frames"
     assert rows["doubled"]["kind"] == "number"
-    (home / "plain").mkdir()
-    assert run_command("init", cwd=home / "plain").returncode == 0
-    known = {row["name"] for row in json.loads(run_command("fields", "--json", cwd=home / "plain").stdout)}
+    (extended.folder / "plain").mkdir()
+    assert run_command("init", cwd=extended.folder / "plain").returncode == 0
+    known = {
+        row["name"]
+        for row in json.loads(run_command("fields", "--json", cwd=extended.folder / "plain").stdout)
+    }
     assert not known & new
 
 

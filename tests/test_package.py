@@ -42,6 +42,7 @@ def test_the_wheel_holds_the_package_and_its_migrations(wheel: Path) -> None:
     assert not [name for name in names if "test" in name or name.endswith((".pyc", ".db"))]
 
 
+@pytest.mark.slow
 def test_an_installed_wheel_opens_a_catalog(wheel: Path, tmp_path: Path) -> None:
     home = tmp_path / "new"
     subprocess.run([sys.executable, "-m", "venv", home], check=True)

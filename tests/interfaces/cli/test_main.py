@@ -16,6 +16,7 @@ import pytest
 import soundfile
 
 from tests.support import RATE, riff, run_command, run_process, run_python
+from thresher.interfaces.cli import main
 from thresher.interfaces.cli.commands import MODULES
 
 
@@ -151,36 +152,48 @@ def test_the_catalog_is_found_from_below_and_by_the_environment(home: Path, tmp_
 
 
 def test_each_module_defines_the_commands_that_the_table_names() -> None:
-    """In a process each, which sees what one module registers."""
+    from thresher.interfaces.cli.app import app
+    from thresher.interfaces.cli.main import load_commands
+
+    load_commands()
+    defined = {
+        command.name or command.callback.__name__: command.callback.__module__.rpartition(".")[2]
+        for command in app.registered_commands
+        if command.callback is not None
+    }
+    assert [group.name for group in app.registered_groups] == ["song"]
+    assert {**defined, "song": "songs"} == MODULES
+
+
+def test_a_command_loads_only_the_module_that_defines_it() -> None:
     code = (
         "import sys\n"
-        "from importlib import import_module\n"
-        "from thresher.interfaces.cli.app import app\n"
-        "import_module(f'thresher.interfaces.cli.{sys.argv[1]}')\n"
-        "from typer.main import get_command\n"
-        "print(*get_command(app).commands)\n"
+        "from thresher.interfaces.cli import main\n"
+        "before = set(sys.modules)\n"
+        "main._register(['--catalog', 'ingest', '--debug', 'stats', 'list'])\n"
+        "print(*(name for name in set(sys.modules) - before))\n"
     )
-    registered = {module: set(run_python(code, module).stdout.split()) for module in set(MODULES.values())}
-    # the demo also registers the commands that it runs
-    others = set().union(*(commands for module, commands in registered.items() if module != "demo"))
-    assert registered["demo"] - others == {"demo"}
-    registered["demo"] = {"demo"}
-    assert registered == {
-        module: {command for command in MODULES if MODULES[command] == module} for module in registered
-    }
+    loaded = {name.rpartition(".")[2] for name in run_python(code).stdout.split()}
+    assert loaded & set(MODULES.values()) == {"stats"}
 
 
 @pytest.mark.parametrize(
     "arguments",
     [["--help"], [], ["nonsense"], ["--catalog", "list", "nonsense"], ["--catalog", "x", "--debug"]],
 )
-def test_without_a_command_all_commands_are_loaded(tmp_path: Path, arguments: list[str]) -> None:
-    done = run_process(*arguments, "--help", cwd=tmp_path)
-    shown = done.stdout + done.stderr
-    if "nonsense" in arguments:
-        assert "No such command 'nonsense'" in shown
-    else:
-        assert all(command in shown for command in MODULES)
+def test_without_a_command_all_commands_are_loaded(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    loaded: list[str] = []
+    monkeypatch.setattr(main, "import_module", lambda name: loaded.append(name.rpartition(".")[2]))
+    main._register(arguments)
+    assert loaded == list(MODULES.values())
+
+
+def test_help_lists_all_commands(tmp_path: Path) -> None:
+    done = run_process("--help", cwd=tmp_path)
+    assert all(command in done.stdout for command in MODULES)
+    assert "No such command 'nonsense'" in run_command("nonsense", cwd=tmp_path).stderr
 
 
 @pytest.mark.parametrize("repeated", [1, 400])
@@ -223,7 +236,7 @@ def test_after_ctrl_c_the_next_ingest_continues(tmp_path: Path) -> None:
     (tmp_path / "clips").mkdir()
     for number in range(24):
         soundfile.write(tmp_path / "clips" / f"a_epoch_{number}.wav", riff(number), RATE)
-    assert run_process("init", cwd=tmp_path).returncode == 0
+    assert run_command("init", cwd=tmp_path).returncode == 0
     (tmp_path / "catalog.toml").write_text('[ingest]\nexecutor = "serial"\ngroup = 4\n')
     code = (
         "import signal, sys, time\n"
@@ -242,19 +255,19 @@ def test_after_ctrl_c_the_next_ingest_continues(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not json.loads(run_process("list", "--json", cwd=tmp_path).stdout):
-        pass
+    while time.monotonic() < deadline and not json.loads(run_command("list", "--json", cwd=tmp_path).stdout):
+        time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert errors == "interrupted; finished work is saved, and the same command continues from there\n"
     assert output == ""
-    (interrupted,) = json.loads(run_process("batches", "--json", cwd=tmp_path).stdout)
-    stayed = len(json.loads(run_process("list", "--json", cwd=tmp_path).stdout))
+    (interrupted,) = json.loads(run_command("batches", "--json", cwd=tmp_path).stdout)
+    stayed = len(json.loads(run_command("list", "--json", cwd=tmp_path).stdout))
     assert 4 <= stayed < 24
     assert interrupted["added"] == stayed
     assert interrupted["finished_at"] is None
-    done = run_process("ingest", "clips", cwd=tmp_path)
+    done = run_command("ingest", "clips", cwd=tmp_path)
     assert f"{24 - stayed} new, {stayed} unchanged" in done.stdout
     assert "24 clips scored in 276 comparisons" in done.stdout
 
