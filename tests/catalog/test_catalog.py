@@ -86,7 +86,7 @@ def test_a_catalog_is_found_from_a_folder_below_it_and_by_its_link(catalog: Cata
     link = tmp_path / "link.toml"
     link.symlink_to(catalog.file)
     for arguments in ({"start": below}, {"environ": {"THRESHER_CATALOG": str(link)}, "start": below}):
-        with Catalog.open(**arguments) as found:  # type: ignore[arg-type]
+        with Catalog.open(**arguments) as found:
             assert (found.file, found.root, found.backup) == (catalog.file, catalog.root, None)
 
 

@@ -278,7 +278,7 @@ def test_a_watch_infers_the_same_run_and_epoch_as_an_ingest(
     with Catalog.create(tmp_path / "other") as other:
         ingest(other, [scene.folder], scene.options)
         ingested = show_clip(other, "1").clip
-    assert (watched.run, watched.epoch) == (ingested.run, ingested.epoch) == ("run", None)
+    assert (watched.run, watched.epoch) == (ingested.run, ingested.epoch) == ("deeper", None)
 
 
 @pytest.mark.parametrize("emptied", [False, True], ids=["gone", "empty"])
