@@ -53,4 +53,4 @@ def test_paths0_lists_files_that_exist(home: Path) -> None:
 
 def test_a_listing_tells_about_hidden_clips(home: Path) -> None:
     assert "1 matching clip hidden" in run_command("list", "1", cwd=home).stderr
-    assert run_command("list", "epoch:999", cwd=home).stderr == "nothing found\n"
+    assert run_command("list", "epoch:999", cwd=home).stderr == "nothing found\nno clip matches epoch:999; `thresher list` shows all clips\n"

@@ -20,8 +20,9 @@ from thresher.catalog.normal_form import nfc
 from thresher.catalog.provenance import check_key
 from thresher.catalog.query import join_terms
 from thresher.catalog.schema import ROLES
+from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, recordings_of, select_by_id, select_ids
-from thresher.errors import NotFoundError, UsageError
+from thresher.errors import UsageError
 from thresher.formatting import unknown
 
 RATINGS = range(1, 6)
@@ -205,7 +206,7 @@ def _decide(
         with catalog.writing() as connection:
             ids = sorted(among.select(catalog, connection, terms))
             if not ids:
-                raise NotFoundError(f"no {among.word} matches {query}; `thresher list` shows all clips")
+                raise no_match(catalog, connection, terms, among.word)
             made = decisions.decide(connection, verb, f"{summary}: {query}", assign(connection, ids))
             if dry_run:
                 raise _DryRunEnds

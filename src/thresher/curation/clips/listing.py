@@ -14,10 +14,11 @@ from sqlalchemy import Connection, Select, and_, func, select
 from thresher.catalog import measures
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import IS_HEARD, SECONDS, SOURCE, START, latest_metric, shown_location
-from thresher.catalog.query import Query, select_clips
+from thresher.catalog.query import Query, join_terms, select_clips
 from thresher.catalog.schema import checkpoint, clip, clip_tag, location, nearest, recording
 from thresher.catalog.suspicion import IS_SUSPECT
 from thresher.catalog.values import LARGEST_INTEGER
+from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, parse_terms
 from thresher.errors import UsageError
 
@@ -86,6 +87,12 @@ def count_clips(catalog: Catalog, terms: Terms = (), *, defaults: bool = True) -
         query = parse_terms(catalog, connection, terms, defaults=defaults)
         statement = select(func.count()).select_from(SOURCE).where(query.condition)
         return int(connection.scalar(statement) or 0)
+
+
+def why_empty(catalog: Catalog, terms: Terms) -> str:
+    """Say which of the terms match nothing; empty without terms."""
+    with catalog.reading() as connection:
+        return str(no_match(catalog, connection, terms)) if join_terms(terms) else ""
 
 
 def clip_paths(catalog: Catalog, terms: Terms = ()) -> list[bytes]:

@@ -30,8 +30,8 @@ from thresher.catalog.files import sha256_file
 from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.outputs import note_output
 from thresher.catalog.paths import absolute, display_text
-from thresher.catalog.query import join_terms
 from thresher.catalog.schema import checkpoint, clip, recording
+from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.exports.clip_file import ExportedFile, Form, Item, encode, put
 from thresher.curation.exports.file_names import distinct_names
@@ -94,11 +94,9 @@ def export_clips(
     where = _checked_folder(folder)
     with catalog.reading() as connection:
         items = _items(catalog, connection, terms, form)
+        if not items:
+            raise no_match(catalog, connection, terms)
     guard = OutputGuard(catalog)
-    if not items:
-        asked = join_terms(terms)
-        found = f"no clip matches {asked}" if asked else "the catalog has no clips"
-        raise NotFoundError(f"{found}; `thresher list` lists all clips")
     names = distinct_names([item.name_request for item in items])
     items = [replace(item, target=os.path.join(where, name)) for item, name in zip(items, names, strict=True)]
     decided = list(_decided(catalog, items, guard, overwrite=overwrite, dry_run=dry_run, progress=progress))

@@ -14,7 +14,6 @@ from thresher.catalog import config, recordings, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.content_files import find_content
-from thresher.catalog.query import join_terms
 from thresher.catalog.schema import clip, recording
 from thresher.curation.analysis.analyse import analyse
 from thresher.curation.analysis.preload import WORKER_MODULES
@@ -26,6 +25,7 @@ from thresher.curation.analysis.task import (
     task_for,
     trim_of_key,
 )
+from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import select_ids
 from thresher.curation.comparison.score import score_all
 from thresher.curation.comparison.score_report import ScoreReport
@@ -37,7 +37,6 @@ from thresher.curation.workers import (
     grouped,
     no_progress,
 )
-from thresher.errors import NotFoundError
 from thresher.signal.features.fingerprint import find_backend
 from thresher.signal.features.trim import Span
 
@@ -102,8 +101,8 @@ def reanalyse(
     begun = time.monotonic()
     with catalog.reading() as connection:
         clip_ids = select_ids(catalog, connection, terms, defaults=False)
-    if terms and not clip_ids:
-        raise NotFoundError(f"no clip matches {join_terms(terms)}; `thresher list` shows all clips")
+        if terms and not clip_ids:
+            raise no_match(catalog, connection, terms)
     if dry_run:
         wanted = _recordings(catalog, clip_ids)
         lost = [known.id for known in wanted if find_content(catalog, known.sha256) is None]

@@ -24,6 +24,7 @@ from thresher.catalog.query import join_terms
 from thresher.catalog.query_text import tokens_of
 from thresher.catalog.schema import checkpoint, clip, listening, listening_clip, location, recording
 from thresher.curation.clips.decisions import storable
+from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.listening.choice import Reach, checkpoints_of, choose, heard_clips
 from thresher.curation.listening.heard import mark_heard
@@ -104,8 +105,7 @@ def plan_listening(
     with catalog.reading() as connection:
         ids = sorted(select_ids(catalog, connection, terms, song=True))
         if not ids:
-            which = f"no generated clip matches {text}" if text else "there is no generated clip"
-            raise NotFoundError(f"{which}; `thresher list` shows all clips, `thresher ingest` adds more")
+            raise no_match(catalog, connection, terms, "generated clip")
         chosen, reach = choose(connection, ids, minutes * 60)
     query = storable(text)
     number = None if dry_run else _store(catalog, now, query, minutes, chosen)

@@ -70,6 +70,7 @@ def list_clips(
         if chosen is Format.TABLE and shown is not None and len(rows) == shown:
             more = listing.count_clips(catalog, terms) - len(rows)
         hidden = listing.count_clips(catalog, terms, defaults=False) if not rows and limit != 0 else 0
+        why = listing.why_empty(catalog, terms) if not rows and limit != 0 and not hidden else ""
         found = listing.list_measures(catalog, [row.id for row in rows]) if measures else {}
     if measures:
         unknown = dict.fromkeys(MEASURES)
@@ -77,6 +78,8 @@ def list_clips(
         emit(measured, MEASURED_COLUMNS, chosen, more=more)
     else:
         emit(rows, CLIP_COLUMNS, chosen, more=more)
+    if why:
+        say(why)
     if hidden:
         say(
             f"{counted(hidden, 'matching clip')} hidden: rejected (show with rejected:yes) or not usable "

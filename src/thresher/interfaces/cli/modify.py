@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from thresher.errors import UsageError
-from thresher.interfaces.cli.app import DECIDE, app, open_catalog, terms_of
+from thresher.interfaces.cli.app import DECIDE, app, open_catalog
+from thresher.interfaces.cli.deciding import decide
 from thresher.interfaces.cli.decision_output import print_outcome
-from thresher.interfaces.cli.options import DryRun, Json
+from thresher.interfaces.cli.options import DryRun, Json, Yes
 from thresher.interfaces.cli.output import say
 
 
@@ -24,6 +25,7 @@ def modify(
         ),
     ],
     dry_run: DryRun = False,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Correct the values that file names or sidecars give for clips, such as epoch=40.
@@ -43,7 +45,13 @@ def modify(
         raise UsageError("write clips, then field=value, as in `thresher modify path:old/ epoch=40`")
     with open_catalog() as catalog:
         known = {row.name for row in fields(catalog)}
-        outcome = run(catalog, terms_of(catalog, query), values, dry_run=dry_run)
+        outcome = decide(
+            catalog,
+            query,
+            lambda terms, is_dry: run(catalog, terms, values, dry_run=is_dry),
+            dry_run=dry_run,
+            yes=yes,
+        )
     print_outcome(outcome, dry_run=dry_run, json=json)
     for key in values.keys() - known:
         similar = close_names(key, known)

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from thresher.errors import UsageError
-from thresher.interfaces.cli.app import DECIDE, app, open_catalog, terms_of
+from thresher.interfaces.cli.app import DECIDE, app, open_catalog
+from thresher.interfaces.cli.deciding import decide
 from thresher.interfaces.cli.decision_output import print_outcome
-from thresher.interfaces.cli.options import DryRun, Json
+from thresher.interfaces.cli.options import DryRun, Json, Yes
 
 
 @app.command(rich_help_panel=DECIDE)
@@ -19,6 +20,7 @@ def note(
         typer.Argument(metavar="QUERY… TEXT", help='Clips, then the note\'s text; "" removes the note.'),
     ],
     dry_run: DryRun = False,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Write a note on clips. It replaces the note they have."""
@@ -30,5 +32,11 @@ def note(
             f'no clip given for the note "{text}"; write clips first: thresher note 12 "good bridge"'
         )
     with open_catalog() as catalog:
-        outcome = run(catalog, terms_of(catalog, query), text, dry_run=dry_run)
+        outcome = decide(
+            catalog,
+            query,
+            lambda terms, is_dry: run(catalog, terms, text, dry_run=is_dry),
+            dry_run=dry_run,
+            yes=yes,
+        )
     print_outcome(outcome, dry_run=dry_run, json=json)

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from thresher.errors import UsageError
-from thresher.interfaces.cli.app import DECIDE, app, open_catalog, terms_of
+from thresher.interfaces.cli.app import DECIDE, app, open_catalog
+from thresher.interfaces.cli.deciding import decide
 from thresher.interfaces.cli.decision_output import print_outcome
-from thresher.interfaces.cli.options import DryRun, Json
+from thresher.interfaces.cli.options import DryRun, Json, Yes
 
 
 @app.command(rich_help_panel=DECIDE)
@@ -19,6 +20,7 @@ def rate(
         typer.Argument(metavar="QUERY… RATING", help="Clips, then a rating: 1 to 5, or none to remove it."),
     ],
     dry_run: DryRun = False,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Rate clips from 1 to 5."""
@@ -30,6 +32,12 @@ def rate(
             f'"{rating}" is not a rating; write clips, then 1 to 5 or none, as in `thresher rate 12 4`'
         )
     with open_catalog() as catalog:
-        terms = terms_of(catalog, query)
-        outcome = run(catalog, terms, None if rating == "none" else int(rating), dry_run=dry_run)
+        stars = None if rating == "none" else int(rating)
+        outcome = decide(
+            catalog,
+            query,
+            lambda terms, is_dry: run(catalog, terms, stars, dry_run=is_dry),
+            dry_run=dry_run,
+            yes=yes,
+        )
     print_outcome(outcome, dry_run=dry_run, json=json)

@@ -2,36 +2,55 @@
 
 from __future__ import annotations
 
-from thresher.interfaces.cli.app import DECIDE, app, open_catalog, terms_of
+from thresher.interfaces.cli.app import DECIDE, app, open_catalog
+from thresher.interfaces.cli.deciding import decide
 from thresher.interfaces.cli.decision_output import print_outcome
-from thresher.interfaces.cli.options import DryRun, Json, Query
+from thresher.interfaces.cli.options import DryRun, Json, Query, Yes
 
 
 @app.command(rich_help_panel=DECIDE)
-def reject(query: Query, dry_run: DryRun = False, json: Json = False) -> None:
+def reject(query: Query, dry_run: DryRun = False, yes: Yes = False, json: Json = False) -> None:
     """Hide clips from listings and songs. Their files are not touched."""
     from thresher.curation.clips.decisions import reject as run
 
     with open_catalog() as catalog:
-        outcome = run(catalog, terms_of(catalog, query), dry_run=dry_run)
+        outcome = decide(
+            catalog,
+            query,
+            lambda terms, is_dry: run(catalog, terms, dry_run=is_dry),
+            dry_run=dry_run,
+            yes=yes,
+        )
     print_outcome(outcome, dry_run=dry_run, json=json)
 
 
 @app.command(rich_help_panel=DECIDE)
-def unreject(query: Query, dry_run: DryRun = False, json: Json = False) -> None:
+def unreject(query: Query, dry_run: DryRun = False, yes: Yes = False, json: Json = False) -> None:
     """Show rejected clips in listings and songs again."""
     from thresher.curation.clips.decisions import unreject as run
 
     with open_catalog() as catalog:
-        outcome = run(catalog, terms_of(catalog, query), dry_run=dry_run)
+        outcome = decide(
+            catalog,
+            query,
+            lambda terms, is_dry: run(catalog, terms, dry_run=is_dry),
+            dry_run=dry_run,
+            yes=yes,
+        )
     print_outcome(outcome, dry_run=dry_run, json=json)
 
 
 @app.command(rich_help_panel=DECIDE)
-def trust(query: Query, dry_run: DryRun = False, json: Json = False) -> None:
+def trust(query: Query, dry_run: DryRun = False, yes: Yes = False, json: Json = False) -> None:
     """Clear the suspect flag of clips that resemble rejected ones."""
     from thresher.curation.clips.decisions import trust as run
 
     with open_catalog() as catalog:
-        outcome = run(catalog, terms_of(catalog, query), dry_run=dry_run)
+        outcome = decide(
+            catalog,
+            query,
+            lambda terms, is_dry: run(catalog, terms, dry_run=is_dry),
+            dry_run=dry_run,
+            yes=yes,
+        )
     print_outcome(outcome, dry_run=dry_run, json=json)

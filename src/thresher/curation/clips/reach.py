@@ -1,0 +1,94 @@
+"""How much of the catalog a query selects, and which of its terms match nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_source import SOURCE
+from thresher.catalog.query import Part, Query, join_terms
+from thresher.catalog.schema import clip
+from thresher.curation.clips.selection import Terms, parse_terms
+from thresher.errors import NotFoundError
+from thresher.formatting import counted, listed
+
+MANY = 20
+"""A command on a query that changes fewer clips needs no confirmation, unless a negated word selects everything."""
+
+_MOST_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The number of clips that a query matches, rejected and unusable ones included, and of all in the catalog.
+
+    `names_clips`: the query names all its clips by id or path. `negated_words` are the bare words behind NOT.
+    """
+
+    clips: int
+    catalog: int
+    names_clips: bool
+    negated_words: tuple[str, ...]
+
+    def is_wide(self, changed: int) -> bool:
+        """Whether a command that changes this number of clips needs a confirmation because of their number."""
+        return not self.names_clips and changed >= MANY and 2 * changed > self.catalog
+
+
+def reach(catalog: Catalog, terms: Terms) -> Reach:
+    """Count the clips that the terms match. Raises QueryError."""
+    with catalog.reading() as connection:
+        query = parse_terms(catalog, connection, terms, defaults=False)
+        total = int(connection.scalar(select(func.count()).select_from(SOURCE)) or 0)
+        return Reach(_count(connection, query.condition), total, query.names_clips, query.negated_words)
+
+
+def no_match(catalog: Catalog, connection: Connection, terms: Terms, noun: str = "clip") -> NotFoundError:
+    """Return the error for terms that select nothing. It says which term matches no clip."""
+    text = join_terms(terms)
+    if not text:
+        return NotFoundError(f"the catalog has no {noun}; `thresher ingest` adds clips")
+    why = _why_nothing(catalog, connection, terms, noun)
+    return NotFoundError(
+        f"no {noun} matches {text}{f' ({why})' if why else ''}; `thresher list` shows all clips"
+    )
+
+
+def _why_nothing(catalog: Catalog, connection: Connection, terms: Terms, noun: str) -> str:
+    query = parse_terms(catalog, connection, terms, defaults=False)
+    left_out = _count(connection, query.condition)
+    if left_out and noun == "clip":
+        return f"{counted(left_out, 'matching clip')} left out: rejected, or not usable (status:)"
+    if left_out:
+        return f"{counted(left_out, 'clip')} matching, but no {noun}"
+    if len(query.parts) <= 1:
+        return ""
+    empty = [part for part in query.parts if _is_empty(connection, part)]
+    if not empty:
+        return _together(connection, query)
+    names = [f"not {part.text}" if part.is_negated else part.text for part in empty]
+    return f"nothing matches {' nor '.join(names[:_MOST_SHOWN])}"
+
+
+def _together(connection: Connection, query: Query) -> str:
+    counts = [
+        f"{'not ' if part.is_negated else ''}{part.text} matches "
+        f"{counted(_count(connection, _selected(part)), 'clip')}"
+        for part in query.parts[: _MOST_SHOWN + 1]
+    ]
+    return f"{listed(counts, _MOST_SHOWN)}, but no clip matches all terms"
+
+
+def _selected(part: Part) -> ColumnElement[bool]:
+    return ~part.condition if part.is_negated else part.condition
+
+
+def _is_empty(connection: Connection, part: Part) -> bool:
+    first = select(clip.c.id).select_from(SOURCE).where(_selected(part)).limit(1)
+    return connection.scalar(first) is None
+
+
+def _count(connection: Connection, condition: ColumnElement[bool]) -> int:
+    return int(connection.scalar(select(func.count()).select_from(SOURCE).where(condition)) or 0)
