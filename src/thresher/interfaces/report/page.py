@@ -16,7 +16,7 @@ from thresher.catalog import paths
 from thresher.catalog.atomic_files import write_bytes, write_text
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.output_guard import OutputGuard
-from thresher.curation.clips.reach import no_match
+from thresher.curation.clips.listing import why_empty
 from thresher.curation.clips.selection import Terms
 from thresher.curation.report.report import BEST, ODDEST, ReportData, report_data
 from thresher.curation.workers import Progress, no_progress
@@ -72,8 +72,7 @@ def write_report(
     folder = None if png is None else _folder(png)
     data = report_data(catalog, terms, progress)
     if data.query and not data.clips:
-        with catalog.reading() as connection:
-            raise no_match(catalog, connection, terms)
+        raise NotFoundError(why_empty(catalog, terms))
     with plots.drawing():
         drawn, unknown = charts(data.checkpoints)
         speaker = view.Speaker(os.fsencode(target.parent))
