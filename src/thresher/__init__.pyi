@@ -100,6 +100,9 @@ from .curation.songs.edit import SongEdit as SongEdit
 from .curation.songs.edit import edit_song as edit_song
 from .curation.songs.listing import SongRow as SongRow
 from .curation.songs.listing import songs as songs
+from .curation.songs.options import UNCHANGED as UNCHANGED
+from .curation.songs.options import SongOptions as SongOptions
+from .curation.songs.options import Unchanged as Unchanged
 from .curation.songs.settings import SongSettings as SongSettings
 from .curation.songs.songs import Song as Song
 from .curation.songs.songs import copy_song as copy_song

@@ -313,10 +313,12 @@ _MIRRORED_BYTES = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def id3_tag(tags: Mapping[str, str]) -> bytes:
-    """Return an ID3v2.4 tag in UTF-8 with the title (TIT2) and the comment (COMM), for the start of an MP3."""
-    bodies = []
-    if "title" in tags:
-        bodies.append((b"TIT2", b"\x03" + tags["title"].encode()))
+    """Return an ID3v2.4 tag in UTF-8 for the start of an MP3: title, artist, album and comment."""
+    bodies = [
+        (frame, b"\x03" + tags[name].encode())
+        for name, frame in (("title", b"TIT2"), ("artist", b"TPE1"), ("album", b"TALB"))
+        if name in tags
+    ]
     if "comment" in tags:
         bodies.append((b"COMM", b"\x03" + b"und" + b"\0" + tags["comment"].encode()))
     frames = b"".join(name + _syncsafe(len(body)) + b"\0\0" + body for name, body in bodies)

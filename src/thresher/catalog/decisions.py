@@ -377,6 +377,10 @@ DECISION_FIELDS: Mapping[tuple[str, str], _Field] = {
             "dither",
             "edits",
             "manual",
+            "quality",
+            "artist",
+            "album",
+            "file_rule",
             "deleted",
         )
     },

@@ -29,10 +29,23 @@ _SET_ADD_PEAK_CHUNK = 0x1050
 
 @dataclass(frozen=True)
 class OutputFormat:
-    """A container that can be written, and its possible subtypes. The first subtype is the default."""
+    """A container that can be written, and its possible subtypes. The first subtype is the default.
+
+    `sample_rates` are those that the encoder takes; empty for any.
+    """
 
     container: str
     subtypes: tuple[str, ...]
+    sample_rates: tuple[int, ...] = ()
+
+    def rate_for(self, sample_rate: int) -> int:
+        """The lowest possible sample rate that is not below `sample_rate`, or the highest one."""
+        higher = [rate for rate in self.sample_rates if rate >= sample_rate]
+        return (
+            min(higher, default=max(self.sample_rates, default=sample_rate))
+            if self.sample_rates
+            else sample_rate
+        )
 
     def default_subtype(self, sources: Iterable[str]) -> str:
         """The first subtype, or PCM_24 instead of PCM_16 if the subtype of a source has more than 16 bits."""
@@ -48,8 +61,17 @@ OUTPUT_FORMATS: Mapping[str, OutputFormat] = {
     ".wave": _WAV,
     ".flac": OutputFormat("FLAC", ("PCM_16", "PCM_24")),
     ".ogg": OutputFormat("OGG", ("VORBIS",)),
+    ".opus": OutputFormat("OGG", ("OPUS",), (8_000, 12_000, 16_000, 24_000, 48_000)),
     ".mp3": OutputFormat("MP3", ("MPEG_LAYER_III",)),
 }
+
+LOSSY_SUBTYPES = frozenset({"VORBIS", "OPUS", "MPEG_LAYER_III"})
+DEFAULT_QUALITY = 8.0
+"""The quality of lossy formats at which coding errors are not heard."""
+
+_OPUS_BITS = (6_000, 256_000)  # per second and channel, at libsndfile's compression levels 1 and 0
+_OPUS_BITS_OF_A_STEP = 12_000
+_TAGS = ("title", "comment", "artist", "album")
 
 _WAV_HEADER_ROOM = 1 << 20
 _OGG_BLOCK_FRAMES = 16384
@@ -62,9 +84,13 @@ _OGG_LIMITS = (
 )  # Hz and channels; far above these, libsndfile crashes instead of reporting an error
 
 
-def suffix_of(container: str) -> str:
-    """The suffix of files of that container."""
-    return next(suffix for suffix, form in OUTPUT_FORMATS.items() if form.container == container)
+def suffix_of(container: str, subtype: str | None = None) -> str:
+    """The suffix of files of that container, and of that subtype if it is given."""
+    return next(
+        suffix
+        for suffix, form in OUTPUT_FORMATS.items()
+        if form.container == container and (subtype is None or subtype in form.subtypes)
+    )
 
 
 def wav_container(frames: int, channels: int, subtype: str) -> str:
@@ -77,8 +103,9 @@ class AudioWriter:
     """An audio file that is open for writing; a context manager. An existing file is overwritten.
 
     `container` and `subtype` are those of OUTPUT_FORMATS. `frames` is the number of frames that will be written; it
-    decides between WAV and RF64. `tags` can contain "title" and "comment", of at most 12,000 bytes each. The same
-    samples, tags and libraries give the same bytes.
+    decides between WAV and RF64. `tags` can contain "title", "comment", "artist" and "album", of at most 12,000
+    bytes each. `quality` of lossy formats is 0 to 10; None is the encoder's own default. The same samples, tags,
+    quality and libraries give the same bytes.
 
     Raises AudioError for errors of the encoder and OSError for errors of the disk.
     """
@@ -93,11 +120,12 @@ class AudioWriter:
         tags: Mapping[str, str] | None = None,
         *,
         frames: int = 0,
+        quality: float | None = None,
     ) -> None:
         _check_output(sample_rate, channels, container, subtype)
         tags = {name: text for name, value in (tags or {}).items() if (text := _tag_text(value))}
-        if unknown := sorted(set(tags) - {"title", "comment"}):
-            raise ValueError(f"the tag {unknown[0]!r} is neither title nor comment")
+        if unknown := sorted(set(tags).difference(_TAGS)):
+            raise ValueError(f"the tag {unknown[0]!r} is not one of {', '.join(_TAGS)}")
         self.container = wav_container(frames, channels, subtype) if container == "WAV" else container
         self.subtype = subtype
         self.channels = channels
@@ -109,7 +137,13 @@ class AudioWriter:
         self._file: soundfile.SoundFile | None = None
         try:
             self._file = soundfile.SoundFile(
-                self._sink, "w", sample_rate, channels, subtype, format=self.container
+                self._sink,
+                "w",
+                sample_rate,
+                channels,
+                subtype,
+                format=self.container,
+                **_encoder_options(subtype, quality),
             )
             _library.sf_command(self._file._file, _SET_ADD_PEAK_CHUNK, _ffi.NULL, 0)
             for name, text in tags.items() if container != "MP3" else ():
@@ -185,11 +219,29 @@ class AudioWriter:
             raise AudioError(f"the encoder took {count} of {len(samples)} frames")
 
 
+def _encoder_options(subtype: str, quality: float | None) -> dict[str, Any]:
+    """libsndfile's options for a quality: a compression level (0 is the best), and a variable bit rate for MP3."""
+    if quality is None or subtype not in LOSSY_SUBTYPES:
+        return {}
+    if subtype == "OPUS":
+        lowest, highest = _OPUS_BITS
+        bits = max(lowest, quality * _OPUS_BITS_OF_A_STEP)
+        return {"compression_level": 1 - (bits - lowest) / (highest - lowest)}
+    level = min(0.99, (10 - quality) / 10)  # MP3 refuses 1
+    if subtype == "MPEG_LAYER_III":
+        return {"compression_level": level, "bitrate_mode": "VARIABLE"}
+    return {"compression_level": level}
+
+
 def _check_output(sample_rate: int, channels: int, container: str, subtype: str) -> None:
     if not any(
         container == known.container and subtype in known.subtypes for known in OUTPUT_FORMATS.values()
     ):
         raise AudioError(f"{container} {subtype} is not a format that can be written")
+    rates = OUTPUT_FORMATS[suffix_of(container, subtype)].sample_rates
+    if rates and sample_rate not in rates:
+        listed = ", ".join(map(str, rates))
+        raise AudioError(f"{container} {subtype} cannot hold {sample_rate} Hz (expected {listed})")
     rate_limit, channel_limit = _OGG_LIMITS
     if container == "OGG" and (sample_rate > rate_limit or channels > channel_limit):
         raise AudioError(

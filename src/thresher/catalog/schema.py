@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0009"
+HEAD = "0010"
 """The revision of the schema that this program reads and writes: the newest one in migrations/."""
 
 STATUSES = ("ok", "silent", "too_short", "unreadable", "truncated", "empty", "non_finite")
@@ -357,6 +357,10 @@ song = Table(
     Column("manual", Text),  # JSON list of clip ids, for the ordering "manual"
     # The query as it was before an upgrade rewrote it, which tags of files hold; NULL if it was not rewritten.
     Column("former_query", Text),
+    Column("quality", Float),  # of lossy formats, 0 to 10; NULL: the default
+    Column("artist", Text),
+    Column("album", Text),
+    Column("file_rule", Integer, nullable=False, server_default="1"),  # see curation/songs/settings.py
     sqlite_autoincrement=True,
 )
 Index("uq_song_name", song.c.name, unique=True, sqlite_where=text("NOT deleted"))

@@ -42,7 +42,7 @@ def test_an_unchanged_song_has_no_difference(catalog: Catalog) -> None:
 
 def test_each_new_or_gone_clip_has_its_reason(catalog: Catalog, tmp_path: Path) -> None:
     """Of clips 1 to 5, 1 is rejected, 2 gets another epoch, and 3 another span; 6 is ingested."""
-    save_song(catalog, "Bone", ["epoch:..8"])
+    save_song(catalog, "Bone", ["epoch:..8"], {"artist": "Dadabots"})
     render(catalog, "Bone", tmp_path / "bone.wav")
     noise = np.random.default_rng(9).normal(scale=0.1, size=4 * RATE)
     soundfile.write(tmp_path / "clips" / "run_epoch_8_0.wav", noise, RATE)
@@ -60,7 +60,7 @@ def test_each_new_or_gone_clip_has_its_reason(catalog: Catalog, tmp_path: Path) 
         3: "re-analysed, with another span",
     }
     assert found.seconds == pytest.approx((18.3, 18.3 + 4 - 4 - 3.5 - 0.02), abs=0.01)
-    assert difference(catalog, "Bone", 1, 2).settings == ("the query, which is in the file's tags, changed",)
+    assert difference(catalog, "Bone", 1, 2).settings == ("the artist was none and is Dadabots",)
 
 
 def test_a_changed_query_and_limits_are_reasons(catalog: Catalog, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from thresher.curation.renderings.plan import (
     faults,
     is_whole,
     plan_sha256,
+    quality_of,
     tags,
     track_columns,
     track_of_columns,
@@ -143,8 +144,21 @@ def test_dither_changes_the_digest_of_16_bit_files_only() -> None:
     assert plan_sha256(dithered, "WAV", "PCM_16") != plan_sha256(END_TO_END, "WAV", "PCM_16")
 
 
-def test_the_tags_are_the_name_and_the_query_of_the_song() -> None:
+def test_the_tags_are_the_name_artist_and_album_and_by_the_first_rule_the_query() -> None:
     assert tags(END_TO_END) == {"title": "Bone", "comment": "epoch:1.."}
+    assert tags(with_settings(file_rule=2)(END_TO_END)) == {"title": "Bone"}
+    tagged = with_settings(file_rule=2, artist="Dadabots", album="Coditany")(END_TO_END)
+    assert tags(tagged) == {"title": "Bone", "artist": "Dadabots", "album": "Coditany"}
+
+
+def test_the_quality_has_a_part_in_the_plans_of_lossy_files_by_the_second_rule() -> None:
+    first, second = END_TO_END, with_settings(file_rule=2)(END_TO_END)
+    assert [quality_of(first, subtype) for subtype in ("PCM_16", "OPUS")] == [None, None]
+    assert [quality_of(second, subtype) for subtype in ("PCM_16", "OPUS")] == [None, 8.0]
+    chosen = with_settings(file_rule=2, quality=3.0)(END_TO_END)
+    assert quality_of(chosen, "VORBIS") == 3.0
+    assert plan_sha256(chosen, "OGG", "VORBIS") != plan_sha256(second, "OGG", "VORBIS")
+    assert plan_sha256(chosen, "FLAC", "PCM_16") == plan_sha256(second, "FLAC", "PCM_16")
 
 
 def test_a_track_is_restored_from_its_columns() -> None:

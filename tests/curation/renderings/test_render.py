@@ -20,7 +20,9 @@ from thresher.catalog.schema import output, rendering, rendering_clip
 from thresher.curation.clips import decisions as judging
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.renderings.diff import since_rendering
 from thresher.curation.renderings.render import render
+from thresher.curation.songs.options import SongOptions
 from thresher.curation.songs.songs import (
     save_song,
 )
@@ -37,7 +39,7 @@ def catalog(seven_clips: Catalog) -> Catalog:
 SERIAL = IngestOptions(executor="serial")
 
 
-@pytest.mark.parametrize("suffix", [".wav", ".flac", ".mp3", ".ogg"])
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".mp3", ".ogg", ".opus"])
 def test_rendering_twice_gives_the_same_bytes_and_number(
     catalog: Catalog, tmp_path: Path, suffix: str
 ) -> None:
@@ -53,7 +55,7 @@ def test_rendering_twice_gives_the_same_bytes_and_number(
     assert len(heard) >= first.frames
     with soundfile.SoundFile(tmp_path / f"a{suffix}") as made:
         assert made.title == "DOMAINAL SKELETON"
-        assert made.comment == "epoch:10..13"
+        assert made.comment == ""  # the query is in the manifest, not in public tags
 
 
 def test_a_changed_song_becomes_a_new_rendering_and_an_equal_one_does_not(
@@ -362,3 +364,53 @@ def test_a_render_that_finds_the_file_of_another_song_when_it_is_done_keeps_it(
     with pytest.raises(UsageError, match='is not a rendering of "S"'):
         render(catalog, "S", tmp_path / "x.wav", progress=meanwhile)
     assert render(catalog, "T", tmp_path / "x.wav").same_bytes
+
+
+def test_lossy_files_have_the_quality_of_the_song_or_of_the_command(catalog: Catalog, tmp_path: Path) -> None:
+    save_song(catalog, "S", ["1"], SongOptions(artist="Dadabots", album="Coditany"))
+    for suffix in (".mp3", ".ogg", ".opus"):
+        sizes = [
+            os.path.getsize(render(catalog, "S", tmp_path / f"{quality}{suffix}", quality=quality).path)
+            for quality in (2, 10)
+        ]
+        default = tmp_path / f"default{suffix}"
+        report = render(catalog, "S", default)
+        assert sizes[0] < os.path.getsize(default) < sizes[1]
+        kept = render(catalog, "S", tmp_path / f"again{suffix}", rendering=report.number)
+        assert kept.same_bytes
+        with pytest.raises(UsageError, match="leave out --quality"):
+            render(catalog, "S", tmp_path / f"again{suffix}", rendering=report.number, quality=3)
+        with soundfile.SoundFile(default) as made:
+            assert (made.title, made.artist, made.album) == ("S", "Dadabots", "Coditany")
+    assert since_rendering(catalog, tracklist(catalog, "S")).is_none  # type: ignore[union-attr]
+
+
+def test_an_opus_file_has_the_next_rate_that_opus_knows(
+    catalog: Catalog, tmp_path: Path, write_clip: WriteClip
+) -> None:
+    write_clip(tmp_path / "more/r_epoch_50_0.wav", 50, rate=22_050)
+    ingest(catalog, [tmp_path / "more"], SERIAL)
+    save_song(catalog, "S", ["epoch:50"])
+    report = render(catalog, "S", tmp_path / "s.opus")
+    assert (report.container, report.subtype, report.sample_rate) == ("OGG", "OPUS", 24_000)
+    with soundfile.SoundFile(tmp_path / "s.opus") as made:
+        assert (made.samplerate, made.frames) == (24_000, report.frames)
+    again = render(catalog, "S", rendering=report.number, output=tmp_path / "t.opus")
+    assert again.same_bytes
+    with pytest.raises(UsageError, match=r"rendering 1 is OGG OPUS; give -o FILE\.opus"):
+        render(catalog, "S", rendering=report.number, output=tmp_path / "t.ogg")
+    assert since_rendering(catalog, tracklist(catalog, "S")).is_none  # type: ignore[union-attr]
+
+
+def test_a_song_of_an_older_catalog_keeps_its_tags_and_encoder(catalog: Catalog, tmp_path: Path) -> None:
+    save_song(catalog, "S", ["epoch:10..13"])
+    with catalog.writing() as connection:
+        connection.exec_driver_sql("UPDATE song SET file_rule = 1")
+    first = render(catalog, "S", tmp_path / "s.ogg")
+    with soundfile.SoundFile(tmp_path / "s.ogg") as made:
+        assert made.comment == "epoch:10..13"
+    save_song(catalog, "S", None, SongOptions(gap=0.0))
+    assert render(catalog, "S", tmp_path / "t.ogg", rendering=first.number).same_bytes
+    changed = since_rendering(catalog, tracklist(catalog, "S"))
+    assert changed is not None
+    assert changed.settings == ("the file's tags no longer contain the query",)

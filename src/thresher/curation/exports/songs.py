@@ -298,7 +298,7 @@ def _timeline(catalog: Catalog, source: _Source, files: Mapping[str, bytes]) -> 
     )
     return Timeline(
         plan.song.name,
-        plan.song.settings.query,
+        "",  # the query is in the manifest, not in files for others
         _audio(catalog, source),
         rate,
         plan.channels,

@@ -20,7 +20,7 @@ from thresher.catalog.files import sha256_file
 from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.sndfile_decoder import library_version
 from thresher.curation.renderings.mixdown import Limiting, Mix
-from thresher.curation.renderings.plan import tags
+from thresher.curation.renderings.plan import quality_of, tags
 from thresher.curation.songs.tracklist import Tracklist
 from thresher.curation.workers import Progress
 from thresher.errors import AudioError, NotFoundError, UsageError
@@ -145,6 +145,7 @@ def write_song(
             song_file.subtype,
             tags(plan),
             frames=plan.frames,
+            quality=quality_of(plan, song_file.subtype),
         )
         with writer:
             for block in mix.blocks():

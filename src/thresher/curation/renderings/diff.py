@@ -11,9 +11,11 @@ from sqlalchemy import Connection, select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
+from thresher.catalog.encoding import OUTPUT_FORMATS, suffix_of
 from thresher.catalog.schema import batch, clip, location, recording
 from thresher.curation.clips.selection import select_ids
 from thresher.curation.renderings.history import Rendering, frozen
+from thresher.curation.renderings.plan import quality_of
 from thresher.curation.songs.tracklist import Track, Tracklist, tracklist
 from thresher.errors import NotFoundError, QueryError
 
@@ -94,7 +96,7 @@ def _difference(
         gone,
         moved,
         retrimmed,
-        tuple(_other_settings(then, now)),
+        tuple(_other_settings(then, now, rendered)),
         reasons,
         {each: is_now.get(each) or was[each] for each in reasons},
         (then.seconds, now.seconds),
@@ -203,14 +205,17 @@ class _Reasons:
         return found
 
 
-def _other_settings(then: Tracklist, now: Tracklist) -> Iterator[str]:
+def _other_settings(then: Tracklist, now: Tracklist, rendered: Rendering) -> Iterator[str]:
     """Sentences about what else reaches the file and changed, besides the clips and their spans."""
-    if now.sample_rate != then.sample_rate:
+    form = OUTPUT_FORMATS[suffix_of(rendered.container, rendered.subtype)]
+    if form.rate_for(now.sample_rate) != then.sample_rate:
         yield f"the sample rate was {then.sample_rate} Hz and is {now.sample_rate} Hz"
     if now.channels != then.channels:
         yield f"the song was {_layout(then.channels)} and is {_layout(now.channels)}"
     was, is_now = then.song.settings, now.song.settings
-    if then.tracks and now.fade_frames / now.sample_rate != then.fade_frames / then.sample_rate:
+    fade, fade_now = (plan.fade_frames / plan.sample_rate for plan in (then, now))
+    rounding = 0.0 if now.sample_rate == then.sample_rate else 1 / min(now.sample_rate, then.sample_rate)
+    if then.tracks and abs(fade_now - fade) > rounding:
         yield "the fade changed"
     for what, one, other in (
         ("crossfade", _seconds(was.crossfade), _seconds(is_now.crossfade)),
@@ -218,11 +223,18 @@ def _other_settings(then: Tracklist, now: Tracklist) -> Iterator[str]:
         ("loudness", _lufs(was.lufs), _lufs(is_now.lufs)),
         ("subtype", was.subtype or "that of the clips", is_now.subtype or "that of the clips"),
         ("dither", "on" if was.dither else "off", "on" if is_now.dither else "off"),
+        ("artist", was.artist or "none", is_now.artist or "none"),
+        ("album", was.album or "none", is_now.album or "none"),
     ):
         if one != other:
             yield f"the {what} was {one} and is {other}"
-    if is_now.query != was.query:
+    if is_now.file_rule != was.file_rule:
+        yield "the file's tags no longer contain the query"
+    elif is_now.query != was.query and is_now.file_rule == 1:
         yield "the query, which is in the file's tags, changed"
+    quality, quality_now = (quality_of(plan, rendered.subtype) for plan in (then, now))
+    if quality != quality_now and is_now.file_rule == was.file_rule:
+        yield f"the quality was {quality:g} and is {quality_now:g}"
     gains = {track.clip: track.gain for track in now.tracks}
     has_new_gains = any(gains.get(track.clip, track.gain) != track.gain for track in then.tracks)
     if has_new_gains and is_now.lufs == was.lufs:

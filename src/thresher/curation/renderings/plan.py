@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from thresher.catalog.decoder_names import LIBSNDFILE
+from thresher.catalog.encoding import DEFAULT_QUALITY, LOSSY_SUBTYPES
 from thresher.curation.songs.tracklist import TRUE_PEAK_CEILING, Track, Tracklist
 from thresher.signal.mixing.resampling import resampled_frames
 
@@ -48,8 +49,20 @@ def track_of_columns(row: Mapping[str, Any], **others: Any) -> Track:
 
 
 def tags(plan: Tracklist) -> dict[str, str]:
-    """The tags in a song's file: its title and a comment."""
-    return {"title": plan.song.name, "comment": plan.song.tag_query}
+    """The tags in a song's file: its title, artist and album. Rule 1 wrote the query as a comment."""
+    settings = plan.song.settings
+    if settings.file_rule == 1:
+        return {"title": plan.song.name, "comment": plan.song.tag_query}
+    given = {"title": plan.song.name, "artist": settings.artist, "album": settings.album}
+    return {name: text for name, text in given.items() if text is not None}
+
+
+def quality_of(plan: Tracklist, subtype: str) -> float | None:
+    """The quality of a lossy file; None for other files, and for rule 1, which used the encoder's default."""
+    settings = plan.song.settings
+    if settings.file_rule == 1 or subtype not in LOSSY_SUBTYPES:
+        return None
+    return DEFAULT_QUALITY if settings.quality is None else settings.quality
 
 
 def plan_sha256(plan: Tracklist, container: str, subtype: str) -> str:
@@ -84,6 +97,8 @@ def _additions(plan: Tracklist, subtype: str) -> dict[str, Any]:
     others = [[place, each.decoder] for place, each in enumerate(plan.tracks) if each.decoder != LIBSNDFILE]
     if others:
         additions["decoders"] = others
+    if (quality := quality_of(plan, subtype)) is not None:
+        additions["quality"] = quality
     return additions
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -42,6 +42,7 @@ from thresher.curation.renderings.history import Rendering, frozen
 from thresher.curation.renderings.manifest import manifest_song, manifest_text, rendering_manifest
 from thresher.curation.renderings.mixdown import Limiting
 from thresher.curation.renderings.plan import plan_sha256, track_columns
+from thresher.curation.songs.settings import FILE_RULE, check_settings
 from thresher.curation.songs.tracklist import Track, Tracklist, tracklist, without
 from thresher.curation.workers import Progress, no_progress
 from thresher.errors import NotFoundError, UsageError
@@ -95,24 +96,27 @@ def render(
     dry_run: bool = False,
     without_missing: bool = False,
     overwrite: bool = False,
+    quality: float | None = None,
     progress: Progress = no_progress,
 ) -> RenderReport:
     """Write a song to `output`, by default to NAME.wav in the current folder, and store it as a rendering.
 
     With the number of a `rendering`, write that rendering again (by default to "NAME NUMBER" and its suffix),
     from the same contents wherever they are now, even if the song has changed. `manifest` writes a manifest too:
-    True next to the output, or to a path.
+    True next to the output, or to a path. `quality` (0 to 10) replaces the song's for this rendering. Opus files
+    have the next higher sample rate that Opus knows.
 
     Raises NotFoundError, which lists them, if source files are missing, unless `without_missing` leaves their
     clips out. Raises UsageError if `output` exists and is not a rendering of this song, unless `overwrite`; a
     clip of the catalog is never overwritten. A dry run raises the same errors and writes nothing.
     """
     begun = time.monotonic()
-    plan, then, target = _plan(catalog, name, rendering, output)
+    plan, then, target = _plan(catalog, name, rendering, output, quality)
     form = format_of(target)
-    if then is not None and form.container != then.container:
+    if then is not None and (form.container != then.container or then.subtype not in form.subtypes):
         raise UsageError(
-            f"rendering {then.number} is {then.container}; give -o FILE{suffix_of(then.container)}"
+            f"rendering {then.number} is {then.container} {then.subtype}; "
+            f"give -o FILE{suffix_of(then.container, then.subtype)}"
         )
     if then is not None and without_missing:
         raise UsageError("a rendering is always made again completely; leave out --without-missing")
@@ -157,13 +161,25 @@ def render(
 
 
 def _plan(
-    catalog: Catalog, name: str, number: int | None, output: str | os.PathLike[str] | None
+    catalog: Catalog,
+    name: str,
+    number: int | None,
+    output: str | os.PathLike[str] | None,
+    quality: float | None,
 ) -> tuple[Tracklist, Rendering | None, Path]:
     """What to render and where to: the song as it is today, or the rendering of that number."""
     if number is None:
-        return tracklist(catalog, name), None, audio_target(output, f"{name}.wav")
+        target = audio_target(output, f"{name}.wav")
+        plan = tracklist(catalog, name, rate_for=format_of(target).rate_for)
+        if quality is not None:
+            settings = replace(plan.song.settings, quality=quality, file_rule=FILE_RULE)
+            check_settings(settings)
+            plan = replace(plan, song=replace(plan.song, settings=settings))
+        return plan, None, target
+    if quality is not None:
+        raise UsageError("a rendering is made again with its own quality; leave out --quality")
     plan, then = frozen(catalog, name, number)
-    return plan, then, audio_target(output, f"{name} {number}{suffix_of(then.container)}")
+    return plan, then, audio_target(output, f"{name} {number}{suffix_of(then.container, then.subtype)}")
 
 
 def _sources(

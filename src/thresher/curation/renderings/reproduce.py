@@ -45,9 +45,11 @@ def reproduce(
     begun = time.monotonic()
     plan, read = read_manifest(manifest)
     then = read.output
-    target = audio_target(output, f"{plan.song.name}{suffix_of(then.container)}")
-    if format_of(target).container != then.container:
-        raise UsageError(f"the manifest describes {then.container}; give -o FILE{suffix_of(then.container)}")
+    target = audio_target(output, f"{plan.song.name}{suffix_of(then.container, then.subtype)}")
+    form = format_of(target)
+    if form.container != then.container or then.subtype not in form.subtypes:
+        suffix = suffix_of(then.container, then.subtype)
+        raise UsageError(f"the manifest describes {then.container} {then.subtype}; give -o FILE{suffix}")
     files = _source_files(plan, Path(folder), progress)
     missing = [track.path for track in plan.tracks if track.recording_sha256 not in files]
     if missing:

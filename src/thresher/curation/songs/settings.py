@@ -20,6 +20,14 @@ LOUDNESSES = (-70.0, 0.0)
 LONGEST_JOIN = 60.0
 """The longest fade, crossfade or gap, in seconds."""
 
+QUALITIES = (0.0, 10.0)
+LONGEST_TAG = 1_000
+"""The most characters of an artist or album."""
+
+FILE_RULE = 2
+"""How today's songs are written. Rule 1 wrote the query into the tags and used the encoders' own default quality. A
+song keeps its rule until the next `song save`; a rendering keeps it for ever."""
+
 
 @dataclass(frozen=True)
 class SongSettings:
@@ -29,7 +37,8 @@ class SongSettings:
     1 or 2; None derives rate, channels and subtype from the clips. `fade` is the length of each clip's fades,
     `crossfade` that of its overlap with the next clip, and `gap` that of the silence between clips, in seconds.
     `lufs` is the loudness to which every clip is brought; None keeps the clips' own loudness. `manual` is the
-    sequence of clips for the ordering "manual".
+    sequence of clips for the ordering "manual". `quality` of lossy formats is 0 to 10; None is the default.
+    `artist` and `album` are tags. `file_rule` is how the file is tagged and encoded, see FILE_RULE.
     """
 
     query: str
@@ -47,6 +56,10 @@ class SongSettings:
     dither: bool = False
     edits: Edits = Edits()  # noqa: RUF009  frozen
     manual: tuple[int, ...] | None = None
+    quality: float | None = None
+    artist: str | None = None
+    album: str | None = None
+    file_rule: int = 1
 
     def plain(self) -> dict[str, Any]:
         """These settings as values that JSON can hold."""
@@ -87,6 +100,7 @@ def new_song_settings(settings: Settings, wanted: Mapping[str, Any]) -> SongSett
             "ordering": parse_ordering(settings.song.order),
             "metric": song_metric(settings),
             "fade": settings.song.fade,
+            "file_rule": FILE_RULE,
             **wanted,
         }
     )
@@ -124,5 +138,12 @@ def check_settings(settings: SongSettings) -> None:
         )
     if settings.subtype not in (None, *SUBTYPES):
         raise UsageError(f'unknown subtype "{settings.subtype}" (expected {", ".join(SUBTYPES)})')
+    if settings.quality is not None and not QUALITIES[0] <= settings.quality <= QUALITIES[1]:
+        raise UsageError(f"--quality {settings.quality:g} is out of range (expected 0 to 10)")
+    for what, text in (("artist", settings.artist), ("album", settings.album)):
+        if text is not None and not (0 < len(text) <= LONGEST_TAG and text.isprintable()):
+            raise UsageError(
+                f"--{what} {text!r} is not a tag (expected 1 to {LONGEST_TAG} printable characters)"
+            )
     if settings.ordering.name == "manual" and settings.manual is None:
         raise UsageError("--order manual needs a list of clips; give --from FILE")

@@ -13,6 +13,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
 from thresher.catalog.schema import clip, recording
 from thresher.curation.clips.selection import Terms
+from thresher.curation.songs.options import SongOptions
 from thresher.curation.songs.placement import DEFAULT_RATE, placed, within_limits
 from thresher.curation.songs.sequence import edits_not_applied, ordered, with_edits
 from thresher.curation.songs.settings import SongSettings
@@ -39,11 +40,11 @@ class SongSize:
 
 
 def save_song_and_measure(
-    catalog: Catalog, name: str, terms: Terms | None, changes: Mapping[str, Any]
+    catalog: Catalog, name: str, terms: Terms | None, options: SongOptions | Mapping[str, Any]
 ) -> tuple[Song, SongSize]:
     """Do what `save_song` does, and measure the saved song. Its query runs once."""
     with catalog.writing() as connection:
-        saved, clips = store_song(catalog, connection, name, terms, changes)
+        saved, clips = store_song(catalog, connection, name, terms, options)
     with catalog.reading() as connection:
         return saved, _size(connection, saved.settings, clips)
 

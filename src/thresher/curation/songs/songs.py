@@ -23,7 +23,8 @@ from thresher.catalog.normal_form import equals_any_form, nfc
 from thresher.catalog.query import context_of, join_terms, parse
 from thresher.catalog.schema import song
 from thresher.curation.clips.selection import Terms, select_ids
-from thresher.curation.songs.settings import SongSettings, check_settings, new_song_settings
+from thresher.curation.songs.options import SongOptions
+from thresher.curation.songs.settings import FILE_RULE, SongSettings, check_settings, new_song_settings
 from thresher.errors import NotFoundError, QueryError, UsageError
 from thresher.signal.ordering.orderings import parse_ordering
 
@@ -50,29 +51,41 @@ class Song:
 
 
 def save_song(
-    catalog: Catalog, name: str, terms: Terms | None, changes: Mapping[str, Any] | None = None
+    catalog: Catalog,
+    name: str,
+    terms: Terms | None = None,
+    options: SongOptions | Mapping[str, Any] | None = None,
 ) -> Song:
     """Save a new song, or change the existing song of that name.
 
-    `terms` is the query, None to keep the present one. `changes` holds settings by their names in SongSettings,
-    the ordering as text. Settings that are not named stay as they are.
+    `terms` is the query, None to keep the present one. `options` are named like the flags of `thresher song save`;
+    a mapping of names in SongSettings, with the ordering as text, is accepted too, as earlier versions took it.
+    What is not given stays as it is.
 
     Raises QueryError for a query that can't be read, UsageError for settings that contradict each other or are
     out of range, and NotFoundError for a new song without a query.
     """
     with catalog.writing() as connection:
-        return store_song(catalog, connection, name, terms, changes or {})[0]
+        return store_song(catalog, connection, name, terms, options or {})[0]
 
 
 def store_song(
-    catalog: Catalog, connection: Connection, name: str, terms: Terms | None, changes: Mapping[str, Any]
+    catalog: Catalog,
+    connection: Connection,
+    name: str,
+    terms: Terms | None,
+    options: SongOptions | Mapping[str, Any],
 ) -> tuple[Song, list[int]]:
     """Do what `save_song` does within a transaction; returns the song and `matching_clips` of it."""
     _check_name(name)
-    wanted = dict(changes)
-    if "ordering" in wanted:
-        wanted["ordering"] = parse_ordering(wanted["ordering"])
     old = _find(connection, name)
+    if isinstance(options, SongOptions):
+        wanted = options.changes(None if old is None else old.settings.ordering)
+    else:
+        wanted = dict(options)
+        if "ordering" in wanted:
+            wanted["ordering"] = parse_ordering(wanted["ordering"])
+    wanted["file_rule"] = FILE_RULE
     if terms is not None:
         # parsed on its own first, so that an error points into these terms
         parse(terms, context_of(catalog, connection))
@@ -120,6 +133,8 @@ def _edit(connection: Connection, old: Song, wanted: dict[str, Any]) -> None:
     if wanted.get("query", old.settings.query) != old.settings.query:
         assignments.append(Assignment("song", old.id, "former_query", None))
     changed = {key: value for key, value in wanted.items() if value != getattr(old.settings, key)}
+    if list(changed) != ["file_rule"]:  # it has no option, and is named only if nothing else changed
+        changed.pop("file_rule", None)
     summary = ", ".join(f"{key} {_value_text(value)}" for key, value in changed.items())
     decide(connection, "song save", f'edit song "{old.name}": {summary}', assignments)
 

@@ -7,7 +7,7 @@ renderings. Audio is read only to measure the loudness of clips whose channels h
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -146,10 +146,19 @@ class Tracklist:
         )
 
 
-def tracklist(catalog: Catalog, name: str) -> Tracklist:
-    """Lay out a song as it is today. Raises NotFoundError if the song does not exist."""
+def tracklist(catalog: Catalog, name: str, *, rate_for: Callable[[int], int] | None = None) -> Tracklist:
+    """Lay out a song as it is today. Raises NotFoundError if the song does not exist.
+
+    `rate_for` returns the sample rate of a file for that of the song, for formats that have only some rates.
+    """
     with catalog.reading() as connection:
-        return lay_out(catalog, connection, find_song(connection, name))
+        found = find_song(connection, name)
+        plan = lay_out(catalog, connection, found)
+        rate = plan.sample_rate if rate_for is None else rate_for(plan.sample_rate)
+        if rate == plan.sample_rate:
+            return plan
+        settings = replace(found.settings, sample_rate=rate)
+        return lay_out(catalog, connection, replace(found, settings=settings))
 
 
 def compare(

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 Output = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output", help="Write WAV, FLAC, OGG or MP3 by suffix. Default: NAME.wav in this folder."
+        "-o",
+        "--output",
+        help="Write WAV, FLAC, OGG, Opus or MP3 by suffix. Default: NAME.wav in this folder.",
     ),
 ]
 
@@ -42,6 +44,12 @@ def render(
     ] = False,
     manifest_file: Annotated[
         Path | None, typer.Option("--manifest-file", metavar="FILE", help="Write a manifest to FILE.")
+    ] = None,
+    quality: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=10, help="Quality of MP3, OGG and Opus: 0 (smallest) to 10. Default: the song's."
+        ),
     ] = None,
     files: Annotated[Path | None, typer.Option("--files", hidden=True)] = None,
     dry_run: DryRun = False,
@@ -83,6 +91,7 @@ def render(
             dry_run=dry_run,
             without_missing=without_missing,
             overwrite=overwrite,
+            quality=quality,
             progress=progress,
         )
     _print_report(report, json=json)

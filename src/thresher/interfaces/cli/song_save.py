@@ -11,7 +11,7 @@ from thresher.formatting import any_of, counted
 from thresher.interfaces.cli.app import open_catalog, song_app, terms_of
 from thresher.interfaces.cli.options import Json, SongName
 from thresher.interfaces.cli.output import length_text, print_json, say, tell
-from thresher.interfaces.cli.song_options import chain_between, changes_of, manual_order
+from thresher.interfaces.cli.song_options import options_of
 from thresher.interfaces.cli.song_text import say_edits_not_applied, settings_text
 from thresher.signal.metrics.registry import METRICS
 
@@ -66,6 +66,16 @@ def save(
     gap: Annotated[
         str | None, typer.Option(help="Put this many seconds of silence between clips; 0 for none.")
     ] = None,
+    quality: Annotated[
+        str | None,
+        typer.Option(help="Set the quality of MP3, OGG and Opus files: 0 (smallest) to 10; auto for 8."),
+    ] = None,
+    artist: Annotated[
+        str | None, typer.Option(help="Write this artist into the tags; none for no artist.")
+    ] = None,
+    album: Annotated[
+        str | None, typer.Option(help="Write this album into the tags; none for no album.")
+    ] = None,
     sequence: Annotated[
         Path | None,
         typer.Option(
@@ -82,32 +92,33 @@ def save(
     from thresher.curation.songs.songs import get_song
 
     with open_catalog() as catalog:
-        if start is not None or end is not None:
-            present = get_song(catalog, name)
-            order = chain_between(order, start, end, str(present.settings.ordering) if present else None)
-        changes = changes_of(
+        clips_of_file = None if sequence is None else read_sequence(catalog, sequence)
+        options = options_of(
             {
-                "ordering": order,
+                "order": order,
                 "metric": metric,
                 "length": length,
                 "clips": clips,
-                "sample_rate": rate,
+                "rate": rate,
                 "channels": channels,
                 "subtype": subtype,
                 "lufs": lufs,
                 "fade": fade,
                 "crossfade": crossfade,
                 "gap": gap,
-            }
+                "quality": quality,
+                "artist": artist,
+                "album": album,
+            },
+            start=start,
+            end=end,
+            dither=dither,
+            sequence=clips_of_file,
         )
-        if dither is not None:
-            changes["dither"] = dither
         terms = terms_of(catalog, query) if query else None
-        if sequence is not None:
-            changes |= manual_order(order, read_sequence(catalog, sequence))
-            if terms is None and get_song(catalog, name) is None:
-                terms = [part for clip in changes["manual"] for part in (",", str(clip))][1:]
-        song, size = save_song_and_measure(catalog, name, terms, changes)
+        if clips_of_file is not None and terms is None and get_song(catalog, name) is None:
+            terms = [part for clip in clips_of_file for part in (",", str(clip))][1:]
+        song, size = save_song_and_measure(catalog, name, terms, options)
     if json:
         print_json(song)
         return

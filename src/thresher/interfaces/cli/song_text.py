@@ -36,6 +36,9 @@ def settings_text(settings: SongSettings) -> str:
         parts.append(f"gaps of {settings.gap:g} s")
     if settings.dither:
         parts.append("dithered")
+    if settings.quality is not None:
+        parts.append(f"quality {settings.quality:g}")
+    parts += [text for text in (settings.artist, settings.album) if text is not None]
     return ", ".join(parts)
 
 
