@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from tests.support import MakeCatalog, WriteClip
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.exact_numbers import integer_key
+from thresher.catalog.exact_numbers import integer_key, integer_of
 from thresher.curation.clips.decisions import modify
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
+from thresher.curation.clips.query_fields import fields
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 
@@ -85,12 +86,20 @@ def test_the_text_is_kept(seeded: Catalog) -> None:
         assert show_clip(seeded, str(number)).locations[0].attributes == {"seed": seed}
 
 
+def test_the_listing_of_fields_shows_both_ends_with_all_digits(seeded: Catalog) -> None:
+    modify(seeded, "13", {"other": "9007199254740993"})
+    modify(seeded, "12", {"other": "-12345678.5"})
+    (other,) = [row for row in fields(seeded) if row.name == "other"]
+    assert other.examples == ("-12345678.5", "9007199254740993")
+
+
 @given(st.integers(), st.integers())
 def test_keys_sort_as_their_integers(one: int, other: int) -> None:
     first, second = integer_key(str(one)), integer_key(str(other))
     assert first is not None
     assert second is not None
     assert (first < second, first == second) == (one < other, one == other)
+    assert integer_of(first) == one
 
 
 @pytest.mark.parametrize("text", ["", "1.0", "1e5", "x", "1" * 400])

@@ -15,7 +15,7 @@ from tests.support import MakeCatalog, WriteClip
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.normal_form import contains_folded, folded, forms_of, in_nfc, nfc
 from thresher.catalog.provenance import Provenance, compile_pattern, infer
-from thresher.curation.clips.decisions import tag
+from thresher.curation.clips.decisions import modify, tag
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import clip_paths, list_clips
 from thresher.curation.ingest.ingest import ingest
@@ -120,6 +120,12 @@ def test_names_and_patterns_are_read_in_one_form() -> None:
         path = form("/data/Übung_ep3.wav").encode()
         assert infer(path, patterns=[pattern]).provenance == Provenance(nfc("Übung"), 3)
     assert infer(nfd("/x/Übung_epoch_3.wav").encode()).provenance.run == nfc("Übung")
+
+
+def test_the_name_of_a_field_is_found_in_both_forms(shelf: Catalog) -> None:
+    modify(shelf, "3", {"höhe": "7"})
+    for form in (nfc, nfd):
+        assert [row.id for row in list_clips(shelf, [form("höhe:7")])] == [3]
 
 
 def test_forms_of_a_text() -> None:

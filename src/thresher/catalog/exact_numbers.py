@@ -28,6 +28,13 @@ def integer_key(text: str) -> str | None:
     return f"0{key.translate(_COMPLEMENT)}" if sign == "-" and digits != "0" else f"1{key}"
 
 
+def integer_of(key: str) -> int:
+    """Return the integer of a key."""
+    if key[0] == "0":
+        return -int(key.translate(_COMPLEMENT)[4:])
+    return int(key[4:])
+
+
 _IS_LARGE = func.abs(attribute.c.number) >= LARGEST_EXACT
 _KEY = func.thresher_integer(attribute.c.text)
 

@@ -15,6 +15,7 @@ from thresher.catalog import schema
 from thresher.catalog.clip_source import END, IS_HEARD, SECONDS, START, has_location
 from thresher.catalog.field_kinds import Field, choice, date, duration, flag, number, text
 from thresher.catalog.measures import measure_value
+from thresher.catalog.normal_form import nfc
 from thresher.catalog.schema import batch, checkpoint, clip, cluster_clip, location, recording
 from thresher.catalog.special_fields import (
     attribute_field,
@@ -107,6 +108,7 @@ def find_field(name: str, attribute_keys: Callable[[], Collection[str]]) -> Fiel
     The exact case takes precedence, then a built-in field over an attribute. Raises UnfitError if the name fits
     several fields that differ in upper and lower case only.
     """
+    name = nfc(name)
     if name in FIELDS:
         return FIELDS[name]
     keys = attribute_keys()

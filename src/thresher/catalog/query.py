@@ -270,6 +270,7 @@ class _Parser:
 
     def _song(self, name: str) -> Condition:
         """Return whether a clip is selected by the song of that name, with the defaults of songs."""
+        name = nfc(name)
         saved = self._named("song", name, self._context.songs(), "`thresher song list` shows all {}")
         found = self._parsed_within("song", name, saved.text)
         condition = with_defaults(edited(found, saved.edits), song=True).condition
@@ -278,6 +279,7 @@ class _Parser:
 
     def _query(self, name: str) -> Condition:
         """Return whether a clip is selected by a saved query, whose fields and sorts count as those of this one."""
+        name = nfc(name)
         saved = self._named("query", name, self._context.queries(), "`thresher query list` shows all {}")
         found = self._parsed_within("query", name, saved.text)
         self._terms.used.update(dict.fromkeys(found.used))

@@ -17,6 +17,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import SOURCE
 from thresher.catalog.edits import Edits
 from thresher.catalog.field_kinds import Condition
+from thresher.catalog.normal_form import nfc
 from thresher.catalog.schema import attribute, clip, recording, saved_query, song
 from thresher.catalog.values import UnfitError
 from thresher.signal.metrics.registry import find_metric
@@ -94,14 +95,14 @@ def context_of(catalog: Catalog, connection: Connection) -> Context:
     @cache
     def songs() -> Mapping[str, SavedQuery]:
         rows = connection.execute(select(song.c.name, song.c.query, song.c.edits).where(~song.c.deleted))
-        return {row.name: SavedQuery(row.query, Edits.from_plain(json.loads(row.edits))) for row in rows}
+        return {nfc(row.name): SavedQuery(row.query, Edits.from_plain(json.loads(row.edits))) for row in rows}
 
     @cache
     def queries() -> Mapping[str, SavedQuery]:
         rows = connection.execute(
             select(saved_query.c.name, saved_query.c.query).where(~saved_query.c.deleted)
         )
-        return {row.name: SavedQuery(row.query) for row in rows}
+        return {nfc(row.name): SavedQuery(row.query) for row in rows}
 
     def near(clip_id: int, metric_name: str) -> Sequence[tuple[int, float]]:
         from thresher.catalog import features, score_reads  # loads numpy, which other queries do not need

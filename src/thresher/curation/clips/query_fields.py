@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import func, select
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.exact_numbers import SORT_KEY, integer_of
 from thresher.catalog.fields import FIELDS
 from thresher.catalog.schema import attribute
+from thresher.catalog.values import LARGEST_EXACT
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ def fields(catalog: Catalog) -> list[FieldRow]:
                 func.max(attribute.c.number),
                 func.min(attribute.c.text),
                 func.max(attribute.c.text),
+                func.min(SORT_KEY),
+                func.max(SORT_KEY),
             )
             .group_by(attribute.c.key)
             .order_by(attribute.c.key)
@@ -51,11 +55,26 @@ def fields(catalog: Catalog) -> list[FieldRow]:
 
 
 def _attribute_row(
-    key: str, count: int, numbers: int, low: Any, high: Any, first: str, last: str
+    key: str,
+    count: int,
+    numbers: int,
+    low: Any,
+    high: Any,
+    first: str,
+    last: str,
+    low_key: str | None,
+    high_key: str | None,
 ) -> FieldRow:
     numeric = count == numbers
-    ends = (f"{low:g}", f"{high:g}") if numeric else (first, last)
+    ends = (_number_text(low, low_key), _number_text(high, high_key)) if numeric else (first, last)
     kind = "number" if numeric else "text"
     return FieldRow(
         key, kind, "attribute from a file name, a sidecar file or --set", count, tuple(dict.fromkeys(ends))
     )
+
+
+def _number_text(number: float, key: str | None) -> str:
+    """Return a number with all its digits; `key` is that of the large integer at the same end, if there is one."""
+    if key is not None and abs(number) >= LARGEST_EXACT:
+        return str(integer_of(key))
+    return str(int(number)) if number.is_integer() and abs(number) < LARGEST_EXACT else repr(number)

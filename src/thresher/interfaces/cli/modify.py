@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Collection
 from typing import Annotated
 
 import typer
 
+from thresher.catalog.normal_form import nfc
 from thresher.errors import UsageError
 from thresher.interfaces.cli.app import DECIDE, app, open_catalog
 from thresher.interfaces.cli.deciding import decide
@@ -36,15 +39,16 @@ def modify(
     from thresher.curation.clips.decisions import modify as run
     from thresher.curation.clips.query_fields import fields
 
-    assigned = [_assignment(argument) for argument in arguments if _is_assignment(argument)]
-    values = dict(assigned)
-    if len(values) < len(assigned):
-        raise UsageError(f"a field is given twice: {' '.join(f'{key}={value}' for key, value in assigned)}")
-    query = [argument for argument in arguments if not _is_assignment(argument)]
-    if not values or not query:
-        raise UsageError("write clips, then field=value, as in `thresher modify path:old/ epoch=40`")
     with open_catalog() as catalog:
         known = {row.name for row in fields(catalog)}
+        assigned = [_assignment(argument) for argument in arguments if _is_assignment(argument, known)]
+        values = dict(assigned)
+        if len(values) < len(assigned):
+            given = " ".join(f"{key}={value}" for key, value in assigned)
+            raise UsageError(f"a field is given twice: {given}")
+        query = [argument for argument in arguments if not _is_assignment(argument, known)]
+        if not values or not query:
+            raise UsageError("write clips, then field=value, as in `thresher modify path:old/ epoch=40`")
         outcome = decide(
             catalog,
             query,
@@ -58,13 +62,19 @@ def modify(
         say(f'"{key}" is a new field{f" (similar to {similar[0]})" if similar else ""}')
 
 
-def _is_assignment(argument: str) -> bool:
-    key, equals, _ = argument.partition("=")
+def _is_assignment(argument: str, known: Collection[str]) -> bool:
+    """Return whether an argument sets a field.
+
+    A name with blanks, a colon or other signs has to be known, because the argument may be a query.
+    """
     if os.path.exists(argument):  # a file such as default_e=10_t=0.95.wav
         return False
-    return bool(equals) and key.replace("_", "").isalpha() and key.islower()
+    key, equals, _ = argument.partition("=")
+    if not equals or not key or key[-1] in ":!<>~^":
+        return False
+    return nfc(key) in known or re.fullmatch(r"[^\W_][\w.-]*|_[\w.-]+", key) is not None
 
 
 def _assignment(argument: str) -> tuple[str, str]:
     key, _, value = argument.partition("=")
-    return key, value
+    return nfc(key), value
