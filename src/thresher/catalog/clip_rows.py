@@ -9,14 +9,14 @@ from sqlalchemy import Connection, RowMapping, select
 from thresher.catalog.database import chunks
 from thresher.catalog.schema import checkpoint, clip, recording
 
-_WITHOUT_BLOBS = [column for column in clip.c if column.name not in ("fingerprint", "descriptor")]
+_WITHOUT_BLOBS = [column for column in clip.c if column.name not in ("fingerprint", "descriptor", "profile")]
 
 
 def clip_rows(connection: Connection, clip_ids: Sequence[int]) -> dict[int, RowMapping]:
     """Return the rows of clips by id; ids that the catalog does not know are left out.
 
-    A row maps the columns of `clip` (all but fingerprint and descriptor) and `recording`, and run, epoch and step
-    of `checkpoint`, to their values.
+    A row maps the columns of `clip` (all but fingerprint, descriptor and profile) and `recording`, and run, epoch
+    and step of `checkpoint`, to their values.
     """
     found: dict[int, RowMapping] = {}
     for chunk in chunks(clip_ids):

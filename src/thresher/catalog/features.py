@@ -1,4 +1,4 @@
-"""The features of clips that metrics compare: stored fingerprints and descriptors, with their checksums."""
+"""The features of clips that are compared: stored fingerprints, descriptors and profiles, with their checksums."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from thresher.catalog.database import chunks, plain_rows
 from thresher.catalog.schema import clip, recording
 from thresher.errors import CatalogError
 from thresher.signal.features.descriptors import VERSION as DESCRIPTOR_VERSION
+from thresher.signal.features.profile import PROFILE_VERSION
+from thresher.signal.metrics.agreement import Profiled
 from thresher.signal.metrics.metric import Kind
 
 
@@ -72,14 +74,37 @@ def read(connection: Connection, clip_ids: Iterable[int], kind: Kind) -> Iterato
         yield from unpacked(kind, map(found.__getitem__, chunk))
 
 
+def read_profiled(connection: Connection, clip_ids: Iterable[int]) -> dict[int, Profiled]:
+    """Return the clips that have a profile of today's version, with it, by id.
+
+    Raises CatalogError for damaged bytes.
+    """
+    found: dict[int, Profiled] = {}
+    columns = (clip.c.id, clip.c.profile, clip.c.profile_crc32, clip.c.end_frame - clip.c.start_frame)
+    for chunk in chunks([int(clip_id) for clip_id in clip_ids]):
+        statement = (
+            select(*columns, recording.c.sample_rate)
+            .join(recording, recording.c.id == clip.c.recording_id)
+            .where(clip.c.id.in_(chunk), clip.c.profile_version == PROFILE_VERSION)
+        )
+        for clip_id, blob, crc32, frames, sr in plain_rows(connection, statement):
+            _check("profile", clip_id, blob, crc32)
+            found[clip_id] = Profiled(np.frombuffer(blob, np.uint8), frames, sr)
+    return found
+
+
+def _check(name: str, clip_id: int, blob: bytes, crc32: int) -> None:
+    if zlib.crc32(blob) != crc32:
+        raise CatalogError(
+            f"the {name} of clip {clip_id} is damaged in the catalog; "
+            "`thresher verify --repair` computes it again from its file"
+        )
+
+
 def unpacked(kind: Kind, rows: Iterable[tuple[int, bytes, int]]) -> Iterator[NDArray[Any]]:
     """Yield rows of (clip id, bytes, checksum) as arrays. Raises CatalogError if a checksum does not match."""
     dtype, native = FEATURE_COLUMNS[kind].dtype, FEATURE_COLUMNS[kind].dtype.newbyteorder("=")
     for clip_id, blob, crc32 in rows:
-        if zlib.crc32(blob) != crc32:
-            raise CatalogError(
-                f"the {kind} of clip {clip_id} is damaged in the catalog; "
-                "`thresher verify --repair` computes it again from its file"
-            )
+        _check(kind, clip_id, blob, crc32)
         array = np.frombuffer(blob, dtype)
         yield array if dtype == native else array.astype(native)

@@ -41,6 +41,8 @@ class WholeClip:
     peak: float | None
     descriptor: bytes | None = None
     descriptor_version: int | None = None
+    profile: bytes | None = None
+    profile_version: int | None = None
     measures: Mapping[str, float | None] | None = None
 
     def columns(self) -> dict[str, Any]:
@@ -49,6 +51,7 @@ class WholeClip:
             **{name: value for name, value in vars(self).items() if name != "measures"},
             "fingerprint_crc32": None if self.fingerprint is None else zlib.crc32(self.fingerprint),
             "descriptor_crc32": None if self.descriptor is None else zlib.crc32(self.descriptor),
+            "profile_crc32": None if self.profile is None else zlib.crc32(self.profile),
         }
 
 
@@ -110,8 +113,8 @@ def replace_content(connection: Connection, recording_id: int, content: Content)
     """Store a new analysis of a known recording.
 
     Return the ids of the clips whose scores it makes stale: those whose span, fingerprint or descriptor changed.
-    While the span stays the same, a descriptor and measures that the new analysis left out are kept. A recording
-    that was forgotten meanwhile is not added again.
+    While the span stays the same, a descriptor, profile and measures that the new analysis left out are kept. A
+    recording that was forgotten meanwhile is not added again.
     """
     old = connection.execute(
         select(clip).where(clip.c.recording_id == recording_id, clip.c.kind == "whole")
@@ -123,6 +126,8 @@ def replace_content(connection: Connection, recording_id: int, content: Content)
     same_span = (old.start_frame, old.end_frame) == (whole.start_frame, whole.end_frame)
     if same_span and whole.descriptor is None:
         whole = replace(whole, descriptor=old.descriptor, descriptor_version=old.descriptor_version)
+    if same_span and whole.profile is None:
+        whole = replace(whole, profile=old.profile, profile_version=old.profile_version)
     connection.execute(update(clip).where(clip.c.id == old.id).values(whole.columns()))
     if whole.measures is not None or not same_span:
         measures.remove(connection, old.id)

@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0010"
+HEAD = "0011"
 """The revision of the schema that this program reads and writes: the newest one in migrations/."""
 
 STATUSES = ("ok", "silent", "too_short", "unreadable", "truncated", "empty", "non_finite")
@@ -211,6 +211,9 @@ clip = Table(
     # Whether the clip was compared with the clips rejected before it was added, and whether `trust` cleared it.
     Column("examined", Boolean(create_constraint=False), nullable=False, server_default="0"),
     Column("trusted", Boolean(create_constraint=False), nullable=False, server_default="0"),
+    Column("profile", LargeBinary),  # u1, computed by `profile_version` of signal/features/profile.py
+    Column("profile_crc32", Integer),
+    Column("profile_version", Integer),
     UniqueConstraint("recording_id", "kind", "ordinal"),
     _one_of("kind", CLIP_KINDS),
     CheckConstraint("0 <= start_frame AND start_frame <= end_frame", name="span"),

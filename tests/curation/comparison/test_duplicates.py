@@ -12,14 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from sqlalchemy import update
 
 from tests.support import RATE, MakeCatalog
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import clip
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.comparison.duplicates import Duplicates, dupes
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.ingest.reanalyse import reanalyse
+from thresher.curation.ingest.verify import verify
+from thresher.errors import CatalogError
 
 SERIAL = IngestOptions(executor="serial")
 
@@ -120,6 +125,56 @@ def test_row_11_unrelated_noises_are_no_copies(catalog: Catalog, folder: Path) -
     found = dupes(catalog)
     assert names(found) == {"0.wav": {"copy.ogg"}}
     assert found.parts == ()
+
+
+def tone(hz: float, partials: int, seconds: float = 5.0) -> np.ndarray:
+    time = np.arange(round(seconds * RATE)) / RATE
+    return sum(np.sin(2 * np.pi * hz * each * time) / each for each in range(1, partials + 1)) / 4
+
+
+def test_row_11_tones_of_different_pitch_are_no_copies(catalog: Catalog, folder: Path) -> None:
+    """Though their fingerprints are equal: Chromaprint folds octaves, and a steady tone gives constant words."""
+    for hz in (110, 165, 220, 440, 466):
+        write(folder, f"sine{hz}.wav", tone(hz, 1))
+        write(folder, f"rich{hz}.wav", tone(hz, 10))
+    write(folder, "beat110.wav", tone(110, 10) + tone(110.7, 10))
+    for hz in (110, 440):
+        write(folder, f"rich{hz}.ogg", 0.1 * tone(hz, 10), "VORBIS")
+    ingest(catalog, [folder], SERIAL)
+    assert len(list_clips(catalog, "score@aligned:0.99..")) > 8
+    found = dupes(catalog)
+    assert names(found) == {"rich110.ogg": {"rich110.wav"}, "rich440.ogg": {"rich440.wav"}}
+    assert (found.parts, found.not_judged) == ((), 0)
+
+
+def test_clips_of_an_earlier_version_match_by_their_fingerprints_alone(
+    catalog: Catalog, folder: Path
+) -> None:
+    for hz in (110, 220):
+        write(folder, f"{hz}.wav", tone(hz, 1))
+    ingest(catalog, [folder], SERIAL)
+    with catalog.writing() as connection:
+        connection.execute(update(clip).values(profile=None, profile_crc32=None, profile_version=None))
+    assert ingest(catalog, [folder], SERIAL).reanalysed == 0
+    found = dupes(catalog)
+    assert [match.judged for group in found.groups for match in group.copies] == [False]
+    assert found.not_judged == 1
+    assert reanalyse(catalog, executor="serial").changed == 0
+    assert dupes(catalog).groups == ()
+
+
+def test_damage_to_a_profile_is_found_and_repaired(catalog: Catalog, folder: Path) -> None:
+    for hz in (110, 220):
+        write(folder, f"{hz}.wav", tone(hz, 1))
+    ingest(catalog, [folder], SERIAL)
+    with catalog.writing() as connection:
+        connection.execute(update(clip).where(clip.c.id == 2).values(profile=b"x"))
+    with pytest.raises(CatalogError, match="the profile of clip 2 is damaged"):
+        dupes(catalog)
+    assert verify(catalog).profiles == (2,)
+    reanalyse(catalog, ["2"], executor="serial")
+    assert verify(catalog).is_sound
+    assert dupes(catalog).groups == ()
 
 
 def test_thresholds_follow_the_settings(catalog: Catalog, folder: Path, sound: Any) -> None:

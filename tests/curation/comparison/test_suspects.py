@@ -63,6 +63,16 @@ def test_a_copy_of_a_rejected_clip_arrives_suspect(catalog: Catalog, sound: Make
     assert [row.id for row in list_clips(catalog)] == [2, 3, 4]
 
 
+def test_the_octave_of_a_rejected_drone_is_no_copy_of_it(catalog: Catalog) -> None:
+    def drone(hz: float) -> np.ndarray:
+        return 0.4 * np.sin(2 * np.pi * hz * np.arange(6 * RATE) / RATE)
+
+    take(catalog, a=drone(110))
+    reject(catalog, "1")
+    assert take(catalog, b=drone(220), c=drone(440)).suspects == ()
+    assert take(catalog, d=0.5 * drone(110)[RATE // 3 :]).suspects == (4,)
+
+
 def test_taking_a_rejection_back_lifts_the_suspicion(catalog: Catalog, sound: MakeSound) -> None:
     take(catalog, a=sound(1, 6.0))
     reject(catalog, "1")

@@ -20,6 +20,7 @@ from thresher.curation.analysis.decoded import DecodedBlocks, MonoBlocks
 from thresher.curation.analysis.task import Analysis, AnalysisTask, Unopened, Unsettled
 from thresher.errors import AudioError, NoAudioStreamError
 from thresher.signal.features import descriptors, measures
+from thresher.signal.features import profile as profiles
 from thresher.signal.features.fingerprint import find_backend, to_pcm
 from thresher.signal.features.loudness import LoudnessMeter
 from thresher.signal.features.measured_clip import MeasuredClip
@@ -130,9 +131,9 @@ def _analyse_span(
         status = "truncated"
     elif status == "too_short":
         reason = f"{span.frames / form.sample_rate:.2f} s after trimming: too short for a fingerprint"
-    descriptor, measured = None, None
-    if task.describe or task.measure:
-        descriptor, measured = _describe_and_measure(source, levels, mono, loudness.range(), task)
+    descriptor = measured = profile = None
+    if task.describe or task.measure or task.profile:
+        descriptor, measured, profile = _describe_and_measure(source, levels, mono, loudness.range(), task)
     return Analysis(
         status,
         reason,
@@ -146,12 +147,13 @@ def _analyse_span(
         peak,
         descriptor,
         measured,
+        profile=profile,
     )
 
 
 def _describe_and_measure(
     source: DecodedBlocks, levels: Levels, mono: MonoBlocks, loudness_range: float | None, task: AnalysisTask
-) -> tuple[NDArray[np.float32] | None, dict[str, float | None] | None]:
+) -> tuple[NDArray[np.float32] | None, dict[str, float | None] | None, NDArray[np.uint8] | None]:
     """Compute the spectra of the span's excerpts once, and from them what the task asks for."""
     sr = source.reader.format.sample_rate
     y = at_working_rate(mono.excerpts(), sr)
@@ -164,4 +166,4 @@ def _describe_and_measure(
         blocks = [block for excerpt in mono.spans for block in source.blocks(excerpt.start, excerpt.end)]
         clip = MeasuredClip(blocks, sr, found, mel_levels, len(mono.spans), levels, loudness_range)
         measured = measures.measure(clip)
-    return descriptor, measured
+    return descriptor, measured, profiles.profile(y, found) if task.profile else None

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from thresher.catalog.audio import AudioFormat
 from thresher.catalog.config import Settings
 from thresher.signal.features import descriptors
+from thresher.signal.features.profile import PROFILE_VERSION
 from thresher.signal.features.trim import Span
 from thresher.signal.features.trim_settings import TrimSettings
 from thresher.signal.metrics.registry import find_metric
@@ -29,7 +30,7 @@ NOTHING = Span(0, 0)
 class AnalysisTask:
     """One file to analyse; `size` and `mtime_ns` are those of the file when it was hashed.
 
-    `describe` asks for a descriptor, `measure` for measures.
+    `describe` asks for a descriptor, `measure` for measures, `profile` for a profile.
     """
 
     path: bytes
@@ -40,6 +41,7 @@ class AnalysisTask:
     max_length: float
     describe: bool = False
     measure: bool = True
+    profile: bool = True
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,9 @@ class Analysis:
     """Everything that the catalog keeps of one recording and its whole clip.
 
     `status` is one of schema.STATUSES, with its `reason` in words. `span` is in frames. `fingerprint` holds uint32
-    words, shape (words,), or is None. `loudness` is in LUFS, `peak` linear, `descriptor` float32. `measures` are
-    those of the span; they are None if the span is empty or if they were not asked for. `decoder` is the name of
-    the decoder that read the file, None if no decoder could.
+    words, shape (words,), or is None. `loudness` is in LUFS, `peak` linear, `descriptor` float32, `profile`
+    uint8. `measures` are those of the span; they are None if the span is empty or if they were not asked for.
+    `decoder` is the name of the decoder that read the file, None if no decoder could.
     """
 
     status: str
@@ -66,6 +68,7 @@ class Analysis:
     measures: Mapping[str, float | None] | None = None
     decoder: str | None = None
     decoder_version: str | None = None
+    profile: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,8 @@ def task_for(path: bytes, size: int, mtime_ns: int, settings: Settings) -> Analy
         settings.audio.max_length,
         makes_descriptors(settings),
         settings.ingest.measure,
+        # Matches of fingerprints by `aligned` need it; else it is kept where the spectra are computed anyhow.
+        "aligned" in settings.metrics.use or makes_descriptors(settings) or settings.ingest.measure,
     )
 
 
@@ -138,6 +143,8 @@ def content_of(analysis: Analysis, trim: str) -> Content:
             peak=analysis.peak,
             descriptor=None if analysis.descriptor is None else analysis.descriptor.astype("<f4").tobytes(),
             descriptor_version=None if analysis.descriptor is None else descriptors.VERSION,
+            profile=None if analysis.profile is None else analysis.profile.tobytes(),
+            profile_version=None if analysis.profile is None else PROFILE_VERSION,
             measures=analysis.measures,
         ),
     )

@@ -1,9 +1,13 @@
 """Duplicates: clips that hold the same sound, found by the metric `aligned`.
 
 Two clips *match* if their best alignment scores at least `[dupes] score` over at least `[dupes] words` words
-and stands out from the scores of other offsets; unrelated noises score fairly high at every offset. A match
-that covers at least the share `[dupes] cover` of both clips is a *copy*. If it covers that share of one clip
-only, the other clip *contains* that one. If it covers that share of neither, the two clips *share* a passage.
+and stands out from the scores of other offsets; unrelated noises score fairly high at every offset. Their pitch and
+the movement of their loudness have to agree, too, because fingerprints leave these out
+(`signal/metrics/agreement.py`). Clips that an earlier version analysed have no profile. Then the fingerprints alone
+decide, and the match says that the pitch was not judged.
+
+A match that covers at least the share `[dupes] cover` of both clips is a *copy*. If it covers that share of one
+clip only, the other clip *contains* that one. If it covers that share of neither, the two clips *share* a passage.
 
 A group is one clip to keep and the copies of that clip. Copies of copies are not added: there are no chains.
 """
@@ -24,6 +28,7 @@ from thresher.curation.clips.listing import ClipRow, list_clips
 from thresher.curation.clips.selection import Terms
 from thresher.curation.comparison.score import score
 from thresher.curation.workers import Progress, no_progress
+from thresher.signal.metrics.agreement import Profiled, agree
 from thresher.signal.metrics.aligned import Alignment, align, standing_out
 from thresher.signal.metrics.metric import Words
 from thresher.signal.metrics.registry import find_metric
@@ -38,13 +43,15 @@ class Match:
     """A clip that matches another clip.
 
     `offset` is the time, in seconds, at which this clip begins in the other one. `seconds` is the length of the
-    sound that both share. `score` is that of the best alignment, in [0, 1].
+    sound that both share. `score` is that of the best alignment, in [0, 1]. `judged` says whether the pitch of
+    both was compared; if not, the fingerprints alone match.
     """
 
     clip: ClipRow
     score: float
     offset: float
     seconds: float
+    judged: bool = True
 
 
 @dataclass(frozen=True)
@@ -81,9 +88,42 @@ class Duplicates:
     byte_copies: tuple[ByteCopies, ...]
 
     @property
+    def not_judged(self) -> int:
+        """The number of matches whose pitch was not compared."""
+        matches = [match for group in self.groups for match in group.copies] + [
+            part.part for part in self.parts
+        ]
+        return sum(not match.judged for match in matches)
+
+    @property
     def others(self) -> list[int]:
         """Ids of the copies, ascending. Rejecting them loses no sound."""
         return sorted(match.clip.id for group in self.groups for match in group.copies)
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """The fingerprint of a clip, uint32, shape (words,), and its profile; None if it has none."""
+
+    words: Words
+    profiled: Profiled | None = None
+
+
+@dataclass(frozen=True)
+class _Matching:
+    """The best alignment of two sounds that match, and whether their pitch was compared."""
+
+    alignment: Alignment
+    judged: bool
+
+
+def read_sounds(connection: Connection, clip_ids: Sequence[int]) -> dict[int, Sound]:
+    """Return the fingerprints and profiles of clips that have a fingerprint, by id."""
+    words = features.read(connection, clip_ids, "fingerprint")
+    profiled = features.read_profiled(connection, clip_ids)
+    return {
+        clip_id: Sound(found, profiled.get(clip_id)) for clip_id, found in zip(clip_ids, words, strict=True)
+    }
 
 
 @dataclass(frozen=True)
@@ -96,6 +136,7 @@ class _Pair:
     first: int
     second: int
     alignment: Alignment
+    judged: bool
     cover_first: float
     cover_second: float
 
@@ -134,19 +175,18 @@ def _pairs(connection: Connection, index_of: dict[int, int], settings: DupesSect
     """Yield the pairs that match, sorted by the index of the clip to keep."""
     by = find_metric("aligned")
     metric_id = scores.metric_id(connection, by.name, by.version)
-    found = score_reads.pairs_above(connection, metric_id, sorted(index_of), settings.score)
-    ordered = sorted(tuple(sorted((index_of[one], index_of[other]))) for one, other in found)
+    close = score_reads.pairs_above(connection, metric_id, sorted(index_of), settings.score)
+    ordered = sorted(tuple(sorted((index_of[one], index_of[other]))) for one, other in close)
     ids = list(index_of)
     wanted = sorted({index for pair in ordered for index in pair})
-    fingerprints = features.read(connection, [ids[index] for index in wanted], by.keeps)
-    words: dict[int, Words] = dict(zip(wanted, fingerprints, strict=True))
+    sounds = read_sounds(connection, [ids[index] for index in wanted])
     for first, second in ordered:
-        one, other = words[first], words[second]
-        alignment = _matching(one, other, settings)
-        if alignment is not None:
-            yield _Pair(
-                first, second, alignment, alignment.overlap / one.size, alignment.overlap / other.size
-            )
+        one, other = sounds[ids[first]], sounds[ids[second]]
+        found = _matching(one, other, settings)
+        if found is not None:
+            overlap = found.alignment.overlap
+            covers = overlap / one.words.size, overlap / other.words.size
+            yield _Pair(first, second, found.alignment, found.judged, *covers)
 
 
 def copies_among(connection: Connection, clip_ids: Sequence[int], settings: DupesSection) -> set[int]:
@@ -159,37 +199,41 @@ def copies_among(connection: Connection, clip_ids: Sequence[int], settings: Dupe
     metric_id = scores.metric_id(connection, by.name, by.version)
     close = score_reads.pairs_above(connection, metric_id, sorted(clip_ids), settings.score)
     wanted = sorted({clip_id for pair in close for clip_id in pair})
-    words = dict(zip(wanted, features.read(connection, wanted, by.keeps), strict=True))
+    sounds = read_sounds(connection, wanted)
     found: set[int] = set()
     for one, other in close:
-        if not {one, other} <= found and _are_copies(words[one], words[other], settings):
+        if not {one, other} <= found and _are_copies(sounds[one], sounds[other], settings):
             found |= {one, other}
     return found
 
 
-def _are_copies(one: Words, other: Words, settings: DupesSection) -> bool:
-    """Return whether two fingerprints match and each covers the other."""
+def _are_copies(one: Sound, other: Sound, settings: DupesSection) -> bool:
+    """Return whether two sounds match and each covers the other."""
     return lies_in(one, other, settings) and lies_in(other, one, settings)
 
 
-def lies_in(part: Words, whole: Words, settings: DupesSection) -> bool:
-    """Return whether one fingerprint matches another that covers it: as a copy or as a part.
-
-    Both are uint32, shape (words,).
-    """
-    alignment = _matching(part, whole, settings)
-    return alignment is not None and alignment.overlap >= settings.cover * part.size
+def lies_in(part: Sound, whole: Sound, settings: DupesSection) -> bool:
+    """Return whether one sound matches another that covers it: as a copy or as a part."""
+    found = _matching(part, whole, settings)
+    return found is not None and found.alignment.overlap >= settings.cover * part.words.size
 
 
-def _matching(one: Words, other: Words, settings: DupesSection) -> Alignment | None:
-    """Return the best alignment of two fingerprints if it is a match, else None."""
-    alignment = align(one, other)
+def _matching(one: Sound, other: Sound, settings: DupesSection) -> _Matching | None:
+    """Return the best alignment of two sounds if they match, else None."""
+    alignment = align(one.words, other.words)
     matches = (
         alignment.score >= settings.score
         and alignment.overlap >= settings.words
-        and standing_out(one, other) >= STANDS_OUT
+        and standing_out(one.words, other.words) >= STANDS_OUT
     )
-    return alignment if matches else None
+    if not matches:
+        return None
+    agrees = None
+    if one.profiled is not None and other.profiled is not None:
+        whole = alignment.overlap >= settings.cover * max(one.words.size, other.words.size)
+        offset, overlap = alignment.offset_seconds, alignment.overlap_seconds
+        agrees = agree(one.profiled, other.profiled, offset, overlap, whole=whole)
+    return None if agrees is False else _Matching(alignment, agrees is not None)
 
 
 def _is_copy(pair: _Pair, settings: DupesSection) -> bool:
@@ -209,7 +253,7 @@ def _match(row: ClipRow, pair: _Pair, *, mirrored: bool = False) -> Match:
     found = pair.alignment
     if mirrored:
         found = replace(found, offset=-found.offset)
-    return Match(row, found.score, found.offset_seconds, found.overlap_seconds)
+    return Match(row, found.score, found.offset_seconds, found.overlap_seconds, pair.judged)
 
 
 def _part(rows: Sequence[ClipRow], pair: _Pair, settings: DupesSection) -> Part:

@@ -18,7 +18,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import IS_HEARD
 from thresher.catalog.schema import clip, recording
 from thresher.catalog.suspicion import COPY_METRIC, SEVERAL, SIMILARITY_METRIC, Suspicion
-from thresher.curation.comparison.duplicates import lies_in
+from thresher.curation.comparison.duplicates import lies_in, read_sounds
 from thresher.curation.workers import cores
 from thresher.signal.metrics.registry import find_metric
 
@@ -65,14 +65,14 @@ def _copies(
     new, rejected = (list(features.checksums(connection, ids, by.keeps)) for ids in (new, rejected))
     if not new or not rejected:
         return
-    rejected_words = list(features.read(connection, rejected, by.keeps))
-    columns = by.pack(rejected_words)
+    rejected_sounds = read_sounds(connection, rejected)
+    columns = by.pack(sound.words for sound in rejected_sounds.values())
     for start in range(0, len(new), BLOCK_CLIPS):
         block = new[start : start + BLOCK_CLIPS]
-        words = list(features.read(connection, block, by.keeps))
-        close = by.scores(by.pack(words), columns, threads=cores())
+        sounds = read_sounds(connection, block)
+        close = by.scores(by.pack(sound.words for sound in sounds.values()), columns, threads=cores())
         for row, column in _highest(close, close >= np.float32(settings.score)):
-            if lies_in(words[row], rejected_words[column], settings):
+            if lies_in(sounds[block[row]], rejected_sounds[rejected[column]], settings):
                 yield Suspicion(block[row], rejected[column], by.name, float(close[row, column]))
 
 

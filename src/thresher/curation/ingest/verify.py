@@ -1,6 +1,7 @@
 """Verify a catalog: the checks of the database, and the checksums of what it stores as bytes.
 
-Damage can be repaired: fingerprints and descriptors are computed again from the files, score rows from those.
+Damage can be repaired: fingerprints, descriptors and profiles are computed again from the files, score rows from
+those.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from thresher.curation.comparison.score import score_all
 from thresher.curation.ingest.reanalyse import ReanalysisReport, reanalyse_clips
 from thresher.curation.workers import Progress, no_progress
 
-KINDS = ("fingerprint", "descriptor")
+KINDS = ("fingerprint", "descriptor", "profile")
 
 UNKNOWN_TRIM = "{}"
 """Trim settings that equal no real ones, so that the next ingest of the file analyses it."""
@@ -26,7 +27,7 @@ UNKNOWN_TRIM = "{}"
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """The damage: messages of the database, damaged fingerprints and descriptors by clip, score rows by metric.
+    """The damage: messages of the database, damaged features by clip, score rows by metric.
 
     `incomplete` names metrics with gaps in their matrix. `repair` reports the repair; the recordings in its
     `without_file` have no fingerprint now, and get one when an ingest finds their file again.
@@ -35,6 +36,7 @@ class VerifyReport:
     database: tuple[str, ...]
     fingerprints: tuple[int, ...]
     descriptors: tuple[int, ...]
+    profiles: tuple[int, ...]
     score_rows: dict[str, tuple[int, ...]]
     incomplete: tuple[str, ...]
     repair: ReanalysisReport | None
@@ -42,7 +44,7 @@ class VerifyReport:
     @property
     def is_sound(self) -> bool:
         """Whether there is no damage."""
-        clips = self.fingerprints or self.descriptors
+        clips = self.fingerprints or self.descriptors or self.profiles
         return not (self.database or clips or any(self.score_rows.values()) or self.incomplete)
 
     @property
@@ -59,7 +61,7 @@ def verify(catalog: Catalog, *, repair: bool = False, progress: Progress = no_pr
         database = [word for word in words if word != "ok"]
         if broken:
             database.append(f"{len(broken)} references to missing rows")
-        fingerprints, descriptors = (_damaged(connection, kind) for kind in KINDS)
+        fingerprints, descriptors, profiles = (_damaged(connection, kind) for kind in KINDS)
         names = _metric_names(connection)
         rows = {metric_id: _damaged_rows(connection, metric_id) for metric_id in names}
         incomplete = [
@@ -68,12 +70,14 @@ def verify(catalog: Catalog, *, repair: bool = False, progress: Progress = no_pr
             if not rows[metric_id] and not scores.coverage(connection, metric_id).complete
         ]
     done = None
-    if repair and (fingerprints or descriptors or any(rows.values()) or incomplete):
-        done = _repair(catalog, sorted({*fingerprints, *descriptors}), rows, progress)
+    clips = sorted({*fingerprints, *descriptors, *profiles})
+    if repair and (clips or any(rows.values()) or incomplete):
+        done = _repair(catalog, clips, rows, progress)
     return VerifyReport(
         tuple(database),
         tuple(fingerprints),
         tuple(descriptors),
+        tuple(profiles),
         {names[metric_id]: tuple(damaged) for metric_id, damaged in rows.items()},
         tuple(incomplete),
         done,

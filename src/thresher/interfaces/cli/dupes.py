@@ -13,7 +13,7 @@ from thresher.interfaces.cli.output import clock, print_json, say, tell
 
 if TYPE_CHECKING:
     from thresher.curation.clips.listing import ClipRow
-    from thresher.curation.comparison.duplicates import Duplicates
+    from thresher.curation.comparison.duplicates import Duplicates, Match
 
 
 @app.command(rich_help_panel=FIND)
@@ -54,21 +54,27 @@ def _print_duplicates(found: Duplicates) -> None:
     for group in found.groups:
         tell(_clip_text(group.kept))
         for match in group.copies:
-            tell(f"  copy {match.score:.3f}  {_clip_text(match.clip)}{_offset_text(match.offset)}")
+            tell(f"  copy {match.score:.3f}  {_clip_text(match.clip)}{_offset_text(match)}")
     for pair in found.parts:
         how = "contains" if pair.is_contained else "shares"
         tell(_clip_text(pair.whole))
         length = clock(pair.part.seconds)
-        tell(f"  {how} {length} of  {_clip_text(pair.part.clip)}{_offset_text(pair.part.offset)}")
+        tell(f"  {how} {length} of  {_clip_text(pair.part.clip)}{_offset_text(pair.part)}")
     for same in found.byte_copies:
         tell(f"{same.clip.id}: identical files: {', '.join(same.paths)}")
     copies = f"{len(found.others):,} {'copy' if len(found.others) == 1 else 'copies'}"
     say(f"{copies} of {counted(len(found.groups), 'clip')}, {counted(len(found.parts), 'shared part')}")
+    if found.not_judged:
+        say(
+            f"the pitch of {counted(found.not_judged, 'pair')} was not judged, because these clips were analysed "
+            "by an earlier version or are longer than two minutes; `thresher reanalyse` analyses them again"
+        )
 
 
 def _clip_text(row: ClipRow) -> str:
     return f"{row.id} ({clock(row.seconds)}) {row.path or ''}"
 
 
-def _offset_text(offset: float) -> str:
-    return "" if offset == 0 else f", at {offset:+.1f} s"
+def _offset_text(match: Match) -> str:
+    offset = "" if match.offset == 0 else f", at {match.offset:+.1f} s"
+    return offset if match.judged else f"{offset}, pitch not judged"

@@ -45,6 +45,7 @@ def _tell_damage(report: VerifyReport) -> None:
             ("database", "; ".join(report.database) or None),
             ("damaged fingerprints of clips", ", ".join(map(str, report.fingerprints)) or None),
             ("damaged descriptors of clips", ", ".join(map(str, report.descriptors)) or None),
+            ("damaged profiles of clips", ", ".join(map(str, report.profiles)) or None),
             *(
                 (f"damaged score rows of {name}", ", ".join(map(str, rows)) or None)
                 for name, rows in report.score_rows.items()

@@ -28,6 +28,8 @@ STRIP_BANDS = 8
 
 MEL_BANDS = 40
 
+QUARTER_TONE = 2.0 ** (1.0 / 24.0)
+
 CONTRAST_EDGES = (LOWEST_HZ, 200.0, 400.0, 800.0, 1_600.0, 3_200.0, HIGHEST_HZ)
 CONTRAST_SHARE = 0.1  # the share of a band's bins that are its peaks; the same number are its valleys
 CONTRAST_FLOOR = 1e-8
@@ -59,12 +61,14 @@ class Spectra:
 
     `mel`, shape (steps, MEL_BANDS), is the power in mel bands. `means` and `log_means`, shape (ceil(steps / 2),
     bands), cover every other step and the bands between FLATNESS_EDGES: the mean power of a band's bins, and
-    the mean of the natural logarithms of these powers.
+    the mean of the natural logarithms of these powers. `pitches`, shape (ceil(steps / CHUNK_STEPS), PITCH_BANDS),
+    is the mean power of CHUNK_STEPS steps in the narrow bands of `pitch_filters`.
     """
 
     mel: Floats
     means: Floats
     log_means: Floats
+    pitches: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +88,9 @@ def spectra(y: Floats) -> Spectra:
     bands = _Banded(y)
     for chunk, powers in _transformed(y):
         bands.take(chunk, powers)
-    return Spectra(bands.mel, np.concatenate(bands.means), np.concatenate(bands.log_means))
+    return Spectra(
+        bands.mel, np.concatenate(bands.means), np.concatenate(bands.log_means), np.stack(bands.pitches)
+    )
 
 
 def described_spectra(y: Floats) -> DescribedSpectra:
@@ -103,7 +109,7 @@ def described_spectra(y: Floats) -> DescribedSpectra:
     contrast = _contrast(
         np.concatenate(every_other)
     )  # one sort of all windows takes half the time of a sort for each chunk
-    return DescribedSpectra(bands.mel, means, log_means, semitones, contrast)
+    return DescribedSpectra(bands.mel, means, log_means, np.stack(bands.pitches), semitones, contrast)
 
 
 def decibels(powers: Floats, floor: float) -> Floats:
@@ -139,6 +145,7 @@ class _Banded:
         self.mel = np.empty((len(_windows(y)), MEL_BANDS), np.float32)
         self.means: list[Floats] = []
         self.log_means: list[Floats] = []
+        self.pitches: list[Floats] = []
         self._strips = _strips(mel_filters)
         self._edges = np.array(_bins(FLATNESS_EDGES))
         self._widths = np.diff(self._edges).astype(np.float32)
@@ -147,6 +154,7 @@ class _Banded:
         """Take the power spectra, shape (steps, bins), of the steps in `chunk`."""
         for strip in self._strips:
             self.mel[chunk, strip.bands] = powers[:, strip.bins] @ strip.weights
+        self.pitches.append(powers.mean(axis=0)[: len(pitch_filters())] @ pitch_filters())
         first, last = self._edges[0], self._edges[-1]
         used = powers[::2, first:last]
         starts = self._edges[:-1] - first
@@ -208,10 +216,32 @@ def mel_filters() -> Floats:
     Each has the peak 1. The mel scale is that of M. Slaney, "Auditory Toolbox" (1998): linear to 1 kHz, then
     logarithmic.
     """
-    hz = np.arange(int(HIGHEST_HZ * WINDOW / WORKING_RATE) + 1) * WORKING_RATE / WINDOW
     highest = 15.0 + 27.0 * np.log(HIGHEST_HZ / 1_000.0) / np.log(6.4)
     mel = np.linspace(LOWEST_HZ * 3.0 / 200.0, highest, MEL_BANDS + 2)
-    corners = np.where(mel < 15.0, mel * 200.0 / 3.0, 1_000.0 * 6.4 ** ((mel - 15.0) / 27.0))
+    return _triangles(np.where(mel < 15.0, mel * 200.0 / 3.0, 1_000.0 * 6.4 ** ((mel - 15.0) / 27.0)))
+
+
+def _pitch_corners() -> NDArray[np.float64]:
+    """Return the centres of the narrow bands, with one more at each end: a bin or a quarter tone apart."""
+    corners = [LOWEST_HZ]
+    while corners[-1] < HIGHEST_HZ:
+        corners.append(max(corners[-1] + WORKING_RATE / WINDOW, corners[-1] * QUARTER_TONE))
+    return np.array(corners)
+
+
+PITCH_CENTRES = _pitch_corners()[1:-1]
+PITCH_BANDS = len(PITCH_CENTRES)
+
+
+@cache
+def pitch_filters() -> Floats:
+    """Return triangular filters around PITCH_CENTRES: float32, shape (bins, PITCH_BANDS), each with the peak 1."""
+    return _triangles(_pitch_corners())
+
+
+def _triangles(corners: NDArray[np.float64]) -> Floats:
+    """Return triangular filters over the bins up to the last corner: (bands + 2,) → (bins, bands)."""
+    hz = np.arange(int(corners[-1] * WINDOW / WORKING_RATE) + 1) * WORKING_RATE / WINDOW
     rising = (hz[:, None] - corners[:-2]) / np.diff(corners)[:-1]
     falling = (corners[2:] - hz[:, None]) / np.diff(corners)[1:]
     weights: Floats = np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
