@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from tests.support import MakeCatalog
 from thresher.catalog import files
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import location, recording
@@ -161,16 +162,17 @@ def test_files_of_a_run_that_never_pauses_are_ingested(scene: Scene, sounds: lis
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 30), st.integers(1, 4)), min_size=1, max_size=8),
     st.randoms(use_true_random=False),
 )
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_file_is_ingested_once_and_completely_whenever_it_is_written(
     tmp_path_factory: pytest.TempPathFactory,
+    new_catalog: MakeCatalog,
     serial: IngestOptions,
     sounds: list[bytes],
     writes: list[tuple[int, int, int]],
     random: Any,
 ) -> None:
     root = tmp_path_factory.mktemp("watched")
-    Catalog.create(root).close()
+    new_catalog(root).close()
     (root / "catalog.toml").write_text('[metrics]\nuse = ["prefix"]\n')
     (root / "run").mkdir()
     actions: dict[float, Action] = {}

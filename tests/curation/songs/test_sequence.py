@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select, update
 
+from tests.support import PREFIX_ONLY, MakeCatalog
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, recording
 from thresher.curation.clips import decisions as judging
@@ -130,8 +131,12 @@ def test_pairs_equal_a_full_sort_of_all_pairs(catalog: Catalog) -> None:
     assert clips_of(catalog, "S") == pairs_by_the_rule(scores_of(catalog, ids), ids)
 
 
-def test_pairs_of_real_clips_equal_a_full_sort_of_all_pairs(corpus: Path, tmp_path: Path) -> None:
-    with Catalog.create(tmp_path) as catalog:
+def test_pairs_of_real_clips_equal_a_full_sort_of_all_pairs(
+    new_catalog: MakeCatalog, corpus: Path, tmp_path: Path
+) -> None:
+    new_catalog(tmp_path).close()
+    (tmp_path / "catalog.toml").write_text(PREFIX_ONLY + "[ingest]\nmeasure = false\n")
+    with Catalog.open(tmp_path / "catalog.toml") as catalog:
         ingest(
             catalog,
             [corpus / "neural/jazz_samplernn", corpus / "neural/mrcqtdiff"],

@@ -14,10 +14,10 @@ import soundfile
 from tests.support import RATE, Command, WriteClip, copy_folder, riff, run_command
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a catalog of six clips of three checkpoints, one silent, one broken."""
-    folder = tmp_path_factory.mktemp("home")
+@pytest.fixture(scope="session")
+def home_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `home` is copied from."""
+    folder = tmp_path_factory.mktemp("template")
     clips = folder / "clips"
     clips.mkdir()
     for epoch in (10, 20, 30):
@@ -32,6 +32,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert "7 new" not in done.stdout
     assert "8 new" in done.stdout
     assert "15 comparisons" in done.stdout
+    return folder
+
+
+@pytest.fixture(scope="module")
+def home(home_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a catalog of six clips of three checkpoints, one silent, one broken.
+
+    The tests of a module share it, so each of them leaves it as it was.
+    """
+    folder = tmp_path_factory.mktemp("home")
+    copy_folder(home_template, folder)
     return folder
 
 
