@@ -17,7 +17,17 @@ from sqlalchemy import Connection, Row, Table, delete, insert, or_, select, upda
 
 from thresher.catalog.attribution import checkpoint_id, refresh_checkpoint, set_attributes
 from thresher.catalog.database import chunks, insert_row
-from thresher.catalog.schema import attribute, checkpoint, clip, clip_tag, decision, location, recording, song
+from thresher.catalog.schema import (
+    attribute,
+    checkpoint,
+    clip,
+    clip_tag,
+    decision,
+    location,
+    recording,
+    saved_query,
+    song,
+)
 from thresher.catalog.values import LARGEST_INTEGER
 from thresher.errors import NotFoundError, UsageError
 
@@ -256,7 +266,7 @@ def _column_of(table: Table) -> _Field:
     return _Field(read, write)
 
 
-_CLIP, _RECORDING, _CHECKPOINT, _SONG = map(_column_of, (clip, recording, checkpoint, song))
+_CLIP, _RECORDING, _CHECKPOINT = map(_column_of, (clip, recording, checkpoint))
 
 
 def current_tags(connection: Connection, clip_id: int) -> list[str]:
@@ -338,16 +348,25 @@ def _attribute_key(name: str) -> str:
     return name.removeprefix("attribute ")
 
 
-def _write_song(connection: Connection, song_id: int, name: str, value: Value) -> None:
-    row = connection.execute(select(song.c.name, song.c.deleted).where(song.c.id == song_id)).one()
-    wanted = {**row._mapping, name: value}
-    taken = select(song.c.id).where(song.c.name == wanted["name"], ~song.c.deleted, song.c.id != song_id)
-    if not wanted["deleted"] and connection.scalar(taken) is not None:
-        raise UsageError(
-            f'another song is named "{wanted["name"]}" now; '
-            "rename it (`thresher song rename`) or delete it first"
+def _named_row_of(table: Table, noun: str, remedy: str) -> _Field:
+    """Return a field of a table whose rows have names, each of which one row has that is not deleted."""
+    column = _column_of(table)
+
+    def write(connection: Connection, row_id: int, name: str, value: Value) -> None:
+        row = connection.execute(select(table.c.name, table.c.deleted).where(table.c.id == row_id)).one()
+        wanted = {**row._mapping, name: value}
+        taken = select(table.c.id).where(
+            table.c.name == wanted["name"], ~table.c.deleted, table.c.id != row_id
         )
-    _SONG.write(connection, song_id, name, value)
+        if not wanted["deleted"] and connection.scalar(taken) is not None:
+            raise UsageError(f'another {noun} is named "{wanted["name"]}" now; {remedy}')
+        column.write(connection, row_id, name, value)
+
+    return _Field(column.read, write)
+
+
+_SONG = _named_row_of(song, "song", "rename it (`thresher song rename`) or delete it first")
+_QUERY = _named_row_of(saved_query, "saved query", "delete it first (`thresher query delete`)")
 
 
 DECISION_FIELDS: Mapping[tuple[str, str], _Field] = {
@@ -358,7 +377,7 @@ DECISION_FIELDS: Mapping[tuple[str, str], _Field] = {
     ("recording", "checkpoint"): _Field(_read_pinned_checkpoint, _write_pinned_checkpoint),
     ("recording", "attribute"): _Field(_read_attribute, _write_attribute),
     **{
-        ("song", name): _Field(_SONG.read, _write_song)
+        ("song", name): _SONG
         for name in (
             "name",
             "query",
@@ -384,6 +403,7 @@ DECISION_FIELDS: Mapping[tuple[str, str], _Field] = {
             "deleted",
         )
     },
+    **{("query", name): _QUERY for name in ("query", "deleted")},
 }
 """The fields that decisions can change: (entity, first word of the field name) → how to read and write it."""
 

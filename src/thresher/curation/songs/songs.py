@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,10 +21,11 @@ from thresher.catalog.decisions import history as all_decisions
 from thresher.catalog.normal_form import equals_any_form, nfc
 from thresher.catalog.query import context_of, join_terms, parse
 from thresher.catalog.schema import song
+from thresher.curation.clips.saved_queries import keeping_readable
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.songs.options import SongOptions
 from thresher.curation.songs.settings import FILE_RULE, SongSettings, check_settings, new_song_settings
-from thresher.errors import NotFoundError, QueryError, UsageError
+from thresher.errors import NotFoundError, UsageError
 from thresher.signal.ordering.orderings import parse_ordering
 
 LONGEST_NAME = 200
@@ -224,7 +224,7 @@ def rename_song(catalog: Catalog, old: str, new: str) -> Song:
         if nfc(old) != new:
             _check_free(connection, new)
         assignments = [Assignment("song", found.id, "name", new)]
-        with _keeping_others_readable(catalog, connection, old):
+        with keeping_readable(catalog, connection, "song", old):
             decide(connection, "song rename", f'rename song "{old}" to "{new}"', assignments)
         return find_song(connection, new)
 
@@ -234,29 +234,8 @@ def delete_song(catalog: Catalog, name: str) -> None:
     with catalog.writing() as connection:
         found = find_song(connection, name)
         assignments = [Assignment("song", found.id, "deleted", True)]
-        with _keeping_others_readable(catalog, connection, name):
+        with keeping_readable(catalog, connection, "song", name):
             decide(connection, "song delete", f'delete song "{name}"', assignments)
-
-
-@contextmanager
-def _keeping_others_readable(catalog: Catalog, connection: Connection, name: str) -> Iterator[None]:
-    """Raise UsageError, which rolls back, if the block breaks the query of a song that selects from this one."""
-    readable = {found.name for found in all_songs(connection) if _is_readable(catalog, connection, found)}
-    yield
-    for found in all_songs(connection):
-        if found.name in readable and not _is_readable(catalog, connection, found):
-            raise UsageError(
-                f'song "{found.name}" selects from "{name}"; give it another query first: '
-                f'thresher song save "{found.name}" QUERY'
-            )
-
-
-def _is_readable(catalog: Catalog, connection: Connection, found: Song) -> bool:
-    try:
-        parse(found.settings.query, context_of(catalog, connection))
-    except (QueryError, NotFoundError):
-        return False
-    return True
 
 
 def _find(connection: Connection, name: str) -> Song | None:

@@ -42,7 +42,7 @@ class ReaderLeftError(Exception):
     """The program that reads our output has closed it, as `head` does in `thresher list | head`."""
 
 
-class _Group(typer.core.TyperGroup):
+class Group(typer.core.TyperGroup):
     """A group of commands whose help texts are wrapped to the terminal, not where the source code breaks lines."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
@@ -53,7 +53,7 @@ class _Group(typer.core.TyperGroup):
         return command
 
 
-class _Commands(_Group):
+class _Commands(Group):
     """The group of all commands.
 
     It replaces two exceptions with our own, because Typer would end the program silently on them.
@@ -79,7 +79,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Catalog the audio that generative models write: compare new clips, keep the good ones, make songs.",
 )
-song_app = typer.Typer(cls=_Group, no_args_is_help=True, help="Save, show and render songs.")
+song_app = typer.Typer(cls=Group, no_args_is_help=True, help="Save, show and render songs.")
 
 
 @dataclass

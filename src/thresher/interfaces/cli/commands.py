@@ -18,6 +18,7 @@ MODULES: Mapping[str, str] = {
     "report": "report",
     "stats": "stats",
     "fields": "fields",
+    "query": "query",
     "play": "play",
     "export": "exporting",
     "listen": "listen",

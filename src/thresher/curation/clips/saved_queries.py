@@ -1,0 +1,177 @@
+"""Saved queries: save, list, show and delete them.
+
+A saved query is used as `query:NAME` in queries, songs and other saved queries. Saving and deleting are decisions,
+which `undo` reverts. Times are seconds since 1970 (UTC).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import insert_row
+from thresher.catalog.decisions import Assignment, decide
+from thresher.catalog.fields import close_names
+from thresher.catalog.normal_form import equals_any_form, nfc
+from thresher.catalog.query import context_of, join_terms, parse
+from thresher.catalog.query_text import tokens_of
+from thresher.catalog.schema import saved_query
+from thresher.curation.clips.selection import Terms, select_ids
+from thresher.errors import NotFoundError, QueryError, UsageError
+
+LONGEST_NAME = 200
+
+
+@dataclass(frozen=True)
+class SavedQueryRow:
+    """A saved query: the number of clips that it finds today, and the songs and saved queries that name it.
+
+    `problem` says why it cannot be read, for example because a song that it names was deleted.
+    """
+
+    name: str
+    query: str
+    clips: int
+    used_by: tuple[str, ...]
+    created_at: float
+    problem: str | None = None
+
+
+def save_query(catalog: Catalog, name: str, terms: Terms) -> SavedQueryRow:
+    """Save a query under a new name, or change the saved query of that name.
+
+    Raises QueryError for a query that cannot be read or selects from itself, UsageError for an invalid name.
+    """
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+        raise UsageError(
+            f"{name!r} is not a valid name; use 1 to {LONGEST_NAME} printable characters, not only spaces"
+        )
+    text = join_terms(terms)
+    with catalog.writing() as connection:
+        # Parsed on its own first, so that an error points into these terms.
+        parse(terms, context_of(catalog, connection))
+        found = _find(connection, name)
+        with keeping_readable(catalog, connection, "query", name):
+            if found is None:
+                values = {"name": name, "query": text, "created_at": time.time(), "deleted": True}
+                # Inserted as deleted; a decision then restores it, so that undoing the decision deletes it again.
+                number = insert_row(connection, saved_query, values)
+                assignments = [Assignment("query", number, "deleted", False)]
+                decide(connection, "query save", f'save query "{name}": {text}', assignments)
+            else:
+                assignments = [Assignment("query", found.id, "query", text)]
+                decide(connection, "query save", f'edit query "{name}": {text}', assignments)
+            parse([f'query:"{name}"'], context_of(catalog, connection))
+        return _row(catalog, connection, _existing(connection, name))
+
+
+def saved_queries(catalog: Catalog) -> list[SavedQueryRow]:
+    """List all saved queries by name."""
+    with catalog.reading() as connection:
+        rows = connection.execute(
+            select(saved_query).where(~saved_query.c.deleted).order_by(saved_query.c.name)
+        ).all()
+        return [_row(catalog, connection, row) for row in rows]
+
+
+def get_query(catalog: Catalog, name: str) -> SavedQueryRow:
+    """Return the saved query of that name. Raises NotFoundError if it does not exist."""
+    with catalog.reading() as connection:
+        return _row(catalog, connection, _existing(connection, name))
+
+
+def delete_query(catalog: Catalog, name: str) -> None:
+    """Delete a saved query; `undo` restores it. Raises UsageError if a song or another saved query uses it."""
+    with catalog.writing() as connection:
+        found = _existing(connection, name)
+        with keeping_readable(catalog, connection, "query", found.name):
+            assignments = [Assignment("query", found.id, "deleted", True)]
+            decide(connection, "query delete", f'delete query "{found.name}"', assignments)
+
+
+@contextmanager
+def keeping_readable(catalog: Catalog, connection: Connection, kind: str, name: str) -> Iterator[None]:
+    """Raise UsageError, which rolls back, if the block makes another song or saved query unreadable.
+
+    `kind` ("song" or "query") and `name` say what the block changes.
+    """
+    before = _problems(catalog, connection)
+    yield
+    for (other_kind, other), problem in _problems(catalog, connection).items():
+        if (
+            problem is not None
+            and (other_kind, other) != (kind, name)
+            and before.get((other_kind, other), "") is None
+        ):
+            noun = "song" if other_kind == "song" else "saved query"
+            raise UsageError(
+                f'{noun} "{other}" selects from "{name}"; give it another query first: '
+                f'thresher {other_kind} save "{other}" QUERY'
+            )
+
+
+def _problems(catalog: Catalog, connection: Connection) -> dict[tuple[str, str], str | None]:
+    """Return why each song and saved query cannot be read, None for those that can."""
+    context = context_of(catalog, connection)
+    every = [("song", name, saved.text) for name, saved in context.songs().items()]
+    every += [("query", name, saved.text) for name, saved in context.queries().items()]
+    problems: dict[tuple[str, str], str | None] = {}
+    for kind, name, text in every:
+        try:
+            parse(text, context)
+            problems[kind, name] = None
+        except (QueryError, NotFoundError) as error:
+            problems[kind, name] = str(error)
+    return problems
+
+
+def _find(connection: Connection, name: str) -> Any:
+    same = select(saved_query).where(equals_any_form(saved_query.c.name, name), ~saved_query.c.deleted)
+    return connection.execute(same.order_by((saved_query.c.name == name).desc()).limit(1)).one_or_none()
+
+
+def _existing(connection: Connection, name: str) -> Any:
+    found = _find(connection, name)
+    if found is not None:
+        return found
+    names = list(connection.scalars(select(saved_query.c.name).where(~saved_query.c.deleted)))
+    similar = close_names(name, names)
+    listing = f"`thresher query list` shows all {len(names)}"
+    hint = f'did you mean "{similar[0]}"? ({listing})' if similar else listing
+    raise NotFoundError(f'no saved query named "{name}"; {hint}')
+
+
+def _row(catalog: Catalog, connection: Connection, row: Any) -> SavedQueryRow:
+    clips, problem = 0, None
+    try:
+        clips = len(select_ids(catalog, connection, row.query))
+    except (QueryError, NotFoundError) as error:
+        problem = str(error)
+    return SavedQueryRow(
+        row.name, row.query, clips, _users(catalog, connection, row.name), row.created_at, problem
+    )
+
+
+def _users(catalog: Catalog, connection: Connection, name: str) -> tuple[str, ...]:
+    """Return the songs and saved queries that name a saved query directly."""
+    context = context_of(catalog, connection)
+    users = [(f'song "{each}"', saved.text) for each, saved in context.songs().items()]
+    users += [(f'query "{each}"', saved.text) for each, saved in context.queries().items()]
+    return tuple(sorted(user for user, text in users if nfc(name) in _names(text)))
+
+
+def _names(text: str) -> set[str]:
+    """Return the names of the saved queries that a query names."""
+    try:
+        words = [token.word.text for token in tokens_of(text)]
+    except QueryError:
+        return set()
+    found = (re.fullmatch(r"\^*query:=?(.*)", word, re.IGNORECASE | re.DOTALL) for word in words)
+    return {nfc(match[1]) for match in found if match is not None}
