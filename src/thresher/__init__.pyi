@@ -34,13 +34,13 @@ from .curation.clips.query_fields import FieldRow as FieldRow
 from .curation.clips.query_fields import fields as fields
 from .curation.clips.reach import Reach as Reach
 from .curation.clips.reach import reach as reach
+from .curation.clips.restore import RestoreReport as RestoreReport
+from .curation.clips.restore import restore_pruned as restore_pruned
 from .curation.clips.saved_queries import SavedQueryRow as SavedQueryRow
 from .curation.clips.saved_queries import delete_query as delete_query
 from .curation.clips.saved_queries import get_query as get_query
 from .curation.clips.saved_queries import save_query as save_query
 from .curation.clips.saved_queries import saved_queries as saved_queries
-from .curation.clips.restore import RestoreReport as RestoreReport
-from .curation.clips.restore import restore_pruned as restore_pruned
 from .curation.comparison.clip_map import MapPoint as MapPoint
 from .curation.comparison.clip_map import clip_map as clip_map
 from .curation.comparison.cluster_fit import ClusterChange as ClusterChange
