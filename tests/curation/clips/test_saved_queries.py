@@ -69,7 +69,7 @@ def test_circles_are_refused(small_catalog: Catalog) -> None:
 def test_what_is_in_use_is_not_deleted(small_catalog: Catalog) -> None:
     save_query(small_catalog, "a", "rating:4..")
     save_query(small_catalog, "b", "^query:a")
-    with pytest.raises(UsageError, match='saved query "b" selects from "a".*thresher query save "b"'):
+    with pytest.raises(UsageError, match=r'saved query "b" selects from "a".*thresher query save "b"'):
         delete_query(small_catalog, "a")
     save_song(small_catalog, "S", "query:b")
     with pytest.raises(UsageError, match='song "S" selects from "b"'):
