@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -27,6 +28,22 @@ from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.batches import batches
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
+
+
+@pytest.mark.parametrize("seconds", [-2_051_222_400, -1, 0, 9_223_372_037, 14_831_769_600])
+def test_files_of_any_time_are_ingested_once(
+    catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions, seconds: int
+) -> None:
+    path = write_clip(tmp_path / "runs" / "odd.wav", 1, 0.3)
+    write_clip(tmp_path / "runs" / "good.wav", 2, 0.3)
+    os.utime(path, ns=(0, seconds * 1_000_000_000 + 7))
+    if path.stat().st_mtime_ns != seconds * 1_000_000_000 + 7:
+        pytest.skip("this file system has no such times")
+    assert ingest(catalog, [tmp_path / "runs"], serial).added == 2
+    with catalog.reading() as connection:
+        stored = set(connection.scalars(select(location.c.mtime_ns)))
+    assert path.stat().st_mtime_ns in stored
+    assert counts(ingest(catalog, [tmp_path / "runs"], serial))["unchanged"] == 2
 
 
 def test_a_second_ingest_of_the_same_files_changes_nothing(

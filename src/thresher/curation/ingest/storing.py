@@ -130,7 +130,7 @@ def _store_known(
     if arrival is not Arrival.UNCHANGED or not is_reanalysed:
         tally.counts[arrival.value] += 1
         tally.counts["rehashed"] += arrival is Arrival.UNCHANGED
-    if arrival in (Arrival.COPY, Arrival.MOVED):
+    if arrival is Arrival.COPY:
         _note_unnamed(file, tally)
     return stale
 
