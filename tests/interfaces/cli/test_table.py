@@ -58,7 +58,13 @@ def test_long_texts_share_what_is_left() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keep", "shown"), [(Keep.START, "runs/night…"), (Keep.END, "…ep12-s1.wa"), (Keep.ALL, None)]
+    ("keep", "shown"),
+    [
+        (Keep.START, "runs/night…"),
+        (Keep.END, "…ep12-s1.wa"),
+        (Keep.ALL, None),
+        (Keep.BOTH_ENDS, "run…2-s1.wa"),
+    ],
 )
 def test_a_cut_keeps_the_end_that_counts(keep: Keep, shown: str | None) -> None:
     text = "runs/night/samples/ep12-s1.wa"

@@ -18,7 +18,7 @@ def _status(row: ClipRow) -> str:
 
 CLIP_COLUMNS = (
     Column("id", lambda row: row.id, is_number=True),
-    Column("run", lambda row: row.run, keep=Keep.START, rank=3),
+    Column("run", lambda row: row.run, keep=Keep.BOTH_ENDS, rank=3),
     Column("epoch", lambda row: row.epoch, is_number=True),
     Column("step", lambda row: row.step, is_number=True, rank=4),
     Column("length", lambda row: clock(row.seconds), is_number=True),

@@ -34,7 +34,7 @@ COLUMNS = (
     Column("cluster", lambda row: row.number, is_number=True),
     Column("clips", lambda row: row.size, is_number=True),
     Column("likeness", lambda row: score_text(row.likeness), is_number=True),
-    Column("checkpoint", _checkpoint, keep=Keep.START, rank=2),
+    Column("checkpoint", _checkpoint, keep=Keep.BOTH_ENDS, rank=2),
     Column(
         "rating",
         lambda row: "" if row.mean_rating is None else f"{row.mean_rating:.1f}",

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 LISTEN_COLUMNS = (
     Column("", lambda row: row.position + 1, is_number=True),
     Column("id", lambda row: row.id, is_number=True),
-    Column("checkpoint", checkpoint_text, keep=Keep.START),
+    Column("checkpoint", checkpoint_text, keep=Keep.BOTH_ENDS),
     Column("length", lambda row: clock(row.seconds), is_number=True),
     Column("distance", lambda row: score_text(row.distance), is_number=True),
     Column("why", lambda row: row.why, keep=Keep.START, rank=1),

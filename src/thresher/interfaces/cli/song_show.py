@@ -64,7 +64,7 @@ def show(name: SongName, form: Form = Format.TABLE, json: Json = False) -> None:
         Column("at", lambda track: clock(track.output_start / plan.sample_rate), is_number=True),
         Column("length", lambda track: clock(track.output_frames / plan.sample_rate), is_number=True, rank=1),
         Column("clip", lambda track: track.clip, is_number=True),
-        Column("checkpoint", checkpoint_text, keep=Keep.START),
+        Column("checkpoint", checkpoint_text, keep=Keep.BOTH_ENDS),
         Column("transition", lambda track: score_text(track.transition), is_number=True),
         Column("gain", lambda track: "" if track.gain == 1 else f"{track.gain:.3f}", is_number=True, rank=2),
         Column("file", lambda track: f"{track.path}{' (missing)' if track.missing else ''}", keep=Keep.END),

@@ -25,12 +25,16 @@ UNBOUNDED = 2_000
 
 
 class Keep(Enum):
-    """The part of a wide text to keep: all, all on several lines, the start, or the end."""
+    """The part of a wide text to keep: all, all on several lines, the start, the end, or some of both ends.
+
+    BOTH_ENDS keeps the start of a run and its epoch and step: long names of runs often begin alike.
+    """
 
     ALL = "all"
     LINES = "lines"
     START = "start"
     END = "end"
+    BOTH_ENDS = "both ends"
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,19 @@ def cut(text: str, width: int, keep: Keep, mark: str = "…") -> str:
 
     if keep in (Keep.ALL, Keep.LINES) or cell_len(text) <= width:
         return text
-    kept = text
-    while kept and cell_len(kept) >= width:
-        kept = kept[:-1] if keep is Keep.START else kept[1:]
-    return f"{kept}{mark}" if keep is Keep.START else f"{mark}{kept}"
+    room = width - cell_len(mark)
+    if keep is Keep.START:
+        return f"{_within(text, room)}{mark}"
+    if keep is Keep.END:
+        return f"{mark}{_within(text[::-1], room)[::-1]}"
+    end = _within(text[::-1], (2 * room + 2) // 3)[::-1]
+    return f"{_within(text, room - cell_len(end))}{mark}{end}"
+
+
+def _within(text: str, width: int) -> str:
+    """Return as much of the start of `text` as fits into `width` terminal cells."""
+    from rich.cells import cell_len
+
+    while text and cell_len(text) > width:
+        text = text[:-1]
+    return text
