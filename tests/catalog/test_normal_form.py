@@ -15,9 +15,11 @@ from tests.support import MakeCatalog, WriteClip
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.normal_form import contains_folded, folded, forms_of, in_nfc, nfc
 from thresher.catalog.provenance import Provenance, compile_pattern, infer
+from thresher.curation.checkpoints.verdicts import judge_checkpoint
 from thresher.curation.clips.decisions import modify, tag
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import clip_paths, list_clips
+from thresher.curation.ingest.forget import forget
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.songs.clip_list import read_sequence
@@ -93,6 +95,17 @@ def test_a_path_on_the_command_line_or_in_a_playlist_is_found_in_both_forms(
         assert show_clip(shelf, line).clip.id == number
     (tmp_path / "list.m3u8").write_text("\n".join(lines))
     assert read_sequence(shelf, tmp_path / "list.m3u8") == (1, 2)
+
+
+def test_a_checkpoint_is_found_in_both_forms_of_its_run(shelf: Catalog) -> None:
+    for form in (nfc, nfd):
+        assert judge_checkpoint(shelf, form("LÆSE-Ü"), "none")[0] == nfc("Læse-Ü")
+
+
+def test_files_are_forgotten_in_both_forms_of_a_path(shelf: Catalog) -> None:
+    for form in (nfc, nfd):
+        assert forget(shelf, form(f"{shelf.root}/a/Übung café.wav"), dry_run=True).locations == 1
+        assert forget(shelf, form(f"{shelf.root}/Læse-Ü"), dry_run=True).locations == 1
 
 
 def test_a_tag_is_stored_once(shelf: Catalog) -> None:

@@ -69,6 +69,7 @@ def test_an_audiocraft_sidecar(tmp_path: Path) -> None:
         ({"temp": 1, "temperature": 2}, {"temperature": "2", "temp": "1"}),
         ({"Epoch": 3, "epoch": 4}, {"epoch": "4", "sidecar_Epoch": "3"}),
         ({"EPOCH": 3}, {"epoch": "3"}),
+        ({"a\n\tb\u2028\x00": 1}, {"a\\x0a\\x09b\\u2028\\x00": "1"}),
         ({"Rating": 5, "LENGTH": 2}, {"sidecar_Rating": "5", "sidecar_LENGTH": "2"}),
         ({"u\u0308": 1}, {"ü": "1"}),
         ({"epoch": None}, {}),

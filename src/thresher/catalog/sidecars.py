@@ -130,7 +130,7 @@ def _is_set(value: object, text: str | None) -> bool:
 
 def _names(path: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names that a value may get: the usual one, the keys joined by `_`, the keys joined by dots."""
-    keys = [_storable(nfc(key)) for key in path]
+    keys = [_LINE.sub(_escaped, _storable(nfc(key))) for key in path]
     joined = "_".join(keys) or "_"
     usual = SYNONYMS.get(joined.casefold(), joined)
     if joined.casefold() in CHECKPOINT_KEYS:
@@ -169,9 +169,14 @@ def _read_small_file(path: bytes) -> bytes:
 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_LINE = re.compile(r"[\t\n\u2028\u2029]")
 
 
 def _storable(text: str) -> str:
     """Return text that UTF-8 can encode, without control characters other than line feeds and tabs."""
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    return _CONTROL.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\x{ord(match[0]):02x}" if ord(match[0]) < 0x100 else f"\\u{ord(match[0]):04x}"

@@ -72,6 +72,13 @@ def test_patterns(patterns: list[str], excluded: set[str]) -> None:
     assert set(PATHS) - set(left(*patterns)) == excluded
 
 
+def test_names_that_are_not_utf8_can_be_left_out(tmp_path: Path) -> None:
+    for name in (b"a\xff.wav", b"b.wav"):
+        open(os.path.join(os.fsencode(tmp_path), name), "wb").close()
+    found = scan([tmp_path], [os.fsdecode(b"*\xff*")])
+    assert [os.path.basename(file.path) for file in found.files] == [b"b.wav"]
+
+
 @pytest.mark.parametrize("pattern", ["", "/", "!", "a//b", "[z-a]"])
 def test_patterns_that_fit_nothing_are_refused(pattern: str) -> None:
     with pytest.raises(UsageError, match="--exclude"):

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, case, select
 from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import Assignment, Decision
+from thresher.catalog.normal_form import folded, nfc
 from thresher.catalog.schema import VERDICTS, checkpoint, location, recording
 from thresher.catalog.values import checkpoint_text
 from thresher.curation.clips.decisions import storable
@@ -66,9 +67,9 @@ def find_checkpoint(connection: Connection, name: str) -> Any:
     rows = list(connection.execute(select(checkpoint).order_by(checkpoint.c.id)))
     with_files = _with_files(connection)
     for candidates in ([row for row in rows if row.id in with_files], rows):
-        words = " ".join(name.split())
+        words = _tidy(name)
         exact = [row for row in candidates if words in (_tidy(text_of(row)), _tidy(_cells(row)))]
-        fitting = exact or _fitting(candidates, name.split())
+        fitting = exact or _fitting(candidates, nfc(name).split())
         if fitting:
             break
     else:
@@ -93,7 +94,7 @@ def _cells(row: Any) -> str:
 
 
 def _tidy(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(nfc(text).split())
 
 
 def text_of(row: Any) -> str:
@@ -119,8 +120,8 @@ def _fitting(rows: list[Any], words: list[str]) -> list[Any]:
         rows = [row for row in rows if row.epoch == bare[0]] or [row for row in rows if row.step == bare[0]]
     elif bare:
         rows = [row for row in rows if [row.epoch, row.step] == bare]
-    wanted = " ".join(run).lower()
+    wanted = folded(" ".join(run))
     if not words:
         return []
-    same = [row for row in rows if (row.run or "").lower() == wanted]
-    return same if same and wanted else [row for row in rows if wanted in (row.run or "").lower()]
+    same = [row for row in rows if folded(row.run or "") == wanted]
+    return same if same and wanted else [row for row in rows if wanted in folded(row.run or "")]

@@ -8,6 +8,7 @@ one character; `\\` takes the meaning from the next one. A pattern that begins w
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections import Counter
@@ -72,7 +73,8 @@ def check_exclude(patterns: Sequence[str]) -> None:
 
 
 def _rule(pattern: str) -> _Rule:
-    text = unicodedata.normalize("NFC", pattern)
+    # bytes that are not UTF-8 become the same surrogates as in the paths of a scan
+    text = unicodedata.normalize("NFC", os.fsencode(pattern).decode("utf-8", "surrogateescape"))
     takes_back = text.startswith("!")
     body = text.removeprefix("!")
     folders_only = body.endswith("/")

@@ -16,7 +16,8 @@ from thresher.catalog import attribution, locations, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
 from thresher.catalog.decisions import judged_clips, note_event
-from thresher.catalog.paths import absolute
+from thresher.catalog.normal_form import nfc
+from thresher.catalog.paths import absolute, display_text
 from thresher.catalog.schema import attribute, clip, location, recording, rendering_clip, score_row
 from thresher.catalog.values import LARGEST_INTEGER
 from thresher.errors import NotFoundError, UsageError
@@ -66,12 +67,18 @@ def _batch_locations(connection: Connection, target: str) -> list[int]:
 
 
 def _locations(catalog: Catalog, connection: Connection, path: bytes) -> list[int]:
+    """Return the locations at and below a path: by its bytes, else by its text in one normal form of Unicode."""
+    known = {
+        row.id: catalog.absolute(row.path)
+        for row in connection.execute(select(location.c.id, location.c.path).order_by(location.c.id))
+    }
     prefix = path.rstrip(b"/") + b"/"
-    return [
-        row.id
-        for row in connection.execute(select(location.c.id, location.c.path))
-        if (here := catalog.absolute(row.path)) == path or here.startswith(prefix)
-    ]
+    found = [each for each, here in known.items() if here == path or here.startswith(prefix)]
+    if found or path.isascii():
+        return found
+    text, start = nfc(display_text(path)), nfc(display_text(prefix))
+    forms = {each: nfc(display_text(here)) for each, here in known.items()}
+    return [each for each, here in forms.items() if here == text or here.startswith(start)]
 
 
 def _forget(connection: Connection, location_ids: Sequence[int], *, dry_run: bool) -> ForgetReport:

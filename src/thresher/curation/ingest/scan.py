@@ -88,7 +88,7 @@ def scan(given: Iterable[str | bytes | os.PathLike[str]], exclude: Sequence[str]
                     ignored[entry] += 1
                 else:
                     seen.setdefault(entry.path, entry)
-        elif not leave_out.leaves_out(display_text(os.path.basename(path)), is_folder=False):
+        elif not leave_out.leaves_out(_inside(path, os.path.dirname(path)), is_folder=False):
             seen.setdefault(path, _look(path, os.path.dirname(path)))
     entries = [seen[path] for path in sorted(seen)]
     return Scan(
@@ -138,8 +138,8 @@ def _walk(
 
 
 def _inside(path: bytes, root: bytes) -> str:
-    """Return a path relative to `root`; one that a symlink led out of `root` stays absolute."""
-    return display_text(path.removeprefix(os.path.join(root, b"")))
+    """Return a path relative to `root` as text; one that a symlink led out of `root` stays absolute."""
+    return path.removeprefix(os.path.join(root, b"")).decode("utf-8", "surrogateescape")
 
 
 def _sidecar_names(entries: Iterable[os.DirEntry[bytes]]) -> set[bytes]:

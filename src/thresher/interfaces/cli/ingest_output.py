@@ -67,7 +67,7 @@ def _tell_unnamed(report: IngestReport) -> None:
     if not report.unnamed:
         return
     name = "names" if report.unnamed == 1 else "name"
-    tell(f"{counted(report.unnamed, 'file')} {name} no epoch and no step:")
+    tell(f"{counted(report.unnamed, 'file')} {name} no checkpoint (no epoch and no step):")
     for path in report.unnamed_examples:
         tell(f"  {path}")
     command = shlex.join(["thresher", "names", *map(_from_here, report.given)])
