@@ -21,13 +21,13 @@ from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.render import render
 from thresher.curation.songs.edit import SongEdit, edit_song
+from thresher.curation.songs.listing import songs
 from thresher.curation.songs.songs import (
     copy_song,
     delete_song,
     rename_song,
     save_song,
     song_history,
-    songs,
 )
 from thresher.curation.songs.tracklist import Tracklist, tracklist
 from thresher.errors import NotFoundError, QueryError, UsageError
