@@ -22,10 +22,12 @@ from .curation.clips.decisions import unreject as unreject
 from .curation.clips.detail import ClipDetail as ClipDetail
 from .curation.clips.detail import show_clip as show_clip
 from .curation.clips.listing import ClipRow as ClipRow
+from .curation.clips.listing import Listing as Listing
 from .curation.clips.listing import clip_paths as clip_paths
 from .curation.clips.listing import count_clips as count_clips
 from .curation.clips.listing import list_clips as list_clips
 from .curation.clips.listing import list_measures as list_measures
+from .curation.clips.listing import list_values as list_values
 from .curation.clips.prune import PrunePlan as PrunePlan
 from .curation.clips.prune import PruneReport as PruneReport
 from .curation.clips.prune import plan_prune as plan_prune

@@ -68,13 +68,17 @@ Keys = Callable[[Scope], Sequence[ColumnElement[Any]]]
 
 @dataclass(frozen=True)
 class Field:
-    """One name of the query language. `keys` are the expressions it sorts by; None if it cannot be sorted by."""
+    """One name of the query language. `keys` are the expressions it sorts by; None if it cannot be sorted by.
+
+    `value` is the expression of its value for a clip, if that is not the first of the keys.
+    """
 
     name: str
     kind: str
     description: str
     test: Test
     keys: Keys | None
+    value: ColumnElement[Any] | None = None
 
 
 # Conditions.
@@ -134,6 +138,7 @@ def text(name: str, column: ColumnElement[Any], description: str) -> Field:
         description,
         lambda match, _scope: never_null(text_condition(column, match)),
         lambda _scope: (func.lower(column),),
+        column,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, TypeGuard
 from sqlalchemy import ColumnElement, and_, false, func, literal, or_, true
 
 from thresher.catalog.database import chunks
-from thresher.catalog.field_kinds import Condition, Scope, never_null
+from thresher.catalog.field_kinds import Condition, Field, Scope, never_null
 from thresher.catalog.fields import FIELDS, close_names
 from thresher.catalog.normal_form import nfc
 from thresher.catalog.query_context import (
@@ -30,6 +30,7 @@ from thresher.catalog.query_context import (
 from thresher.catalog.query_terms import Found, TermReader, did_you_mean, is_id
 from thresher.catalog.query_text import (
     PLAIN,
+    QUOTED,
     Kind,
     Terms,
     Word,
@@ -61,6 +62,7 @@ __all__ = [
     "Terms",
     "context_of",
     "edited",
+    "field_and_value",
     "join_terms",
     "normalise",
     "parse",
@@ -95,6 +97,18 @@ def parse_sort(term: str, context: Context) -> tuple[ColumnElement[Any], ...]:
             0, f'"{term}" is not a sort such as epoch+ or score-; {near}`thresher fields` lists them'
         )
     return (*keys, clip.c.id.asc())
+
+
+def field_and_value(name: str, context: Context) -> tuple[Field, ColumnElement[Any] | None]:
+    """Return the field of a name and the expression of its value for a clip; None if it has no single value.
+
+    Raises QueryError for an unknown name.
+    """
+    parser = _Parser(context, _Budget(), within=())
+    field = parser.field(name)
+    if field.value is not None or field.keys is None:
+        return field, field.value
+    return field, field.keys(parser.scope)[0]
 
 
 class _Budget:
@@ -138,6 +152,15 @@ class _Parser:
         self._parts: list[Part] = []
         self._near: tuple[tuple[int, float], ...] = ()
         self._is_negated = False
+
+    @property
+    def scope(self) -> Scope:
+        """The catalog as the fields need it."""
+        return self._scope
+
+    def field(self, name: str) -> Field:
+        """Return the field of a name. Raises QueryError if there is none."""
+        return self._terms.known_field(Word(name, QUOTED * len(name), 0))
 
     def parse(self, terms: Terms) -> Query:
         """Parse all terms of the query."""

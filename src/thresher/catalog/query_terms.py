@@ -117,9 +117,17 @@ class TermReader:
         if found is not None:
             return found
         is_name = name.is_quoted or _NAME.fullmatch(name.shape) is not None
-        near = self._close(name.text) if is_name else []
-        if not is_name or (not near and any(character.isdigit() for character in name.text)):
+        has_digits = any(character.isdigit() for character in name.text)
+        if not is_name or (has_digits and not self._close(name.text)):
             return None
+        return self.known_field(name)
+
+    def known_field(self, name: Word) -> Field:
+        """Return the field of a name. Raises QueryError, which names similar ones, if there is none."""
+        found = self._find(name.text, name.position)
+        if found is not None:
+            return found
+        near = self._close(name.text)
         base, at, metric_name = name.text.partition("@")
         if at and base in ("score", "near"):
             raise error_at(name.position + len(base) + 1, unknown("metric", metric_name, METRICS))

@@ -52,6 +52,7 @@ def test_a_row_holds_the_values_of_its_clip(small_catalog: Catalog) -> None:
             recording=1,
             heard=True,
             suspect=False,
+            attributes={"epoch": "hidden", "prompt": "drums", "rate": "hidden", "temperature": 0.9},
         )
     ]
 
@@ -100,12 +101,12 @@ def test_a_listing_filters_sorts_limits_and_counts(
     assert list_clips(small_catalog, terms, limit=0) == []
 
 
-def test_a_listing_is_one_statement(small_catalog: Catalog) -> None:
+def test_a_listing_is_one_statement_and_one_for_attributes(small_catalog: Catalog) -> None:
     seen: list[str] = []
     engine = small_catalog._engine
     event.listen(engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
     list_clips(small_catalog, "tag:riff , rating:4.. score-")
-    assert len([statement for statement in seen if statement.startswith("SELECT")]) == 1
+    assert len([statement for statement in seen if statement.startswith("SELECT")]) == 2
 
 
 def test_a_negative_limit_and_an_unknown_field_are_errors(small_catalog: Catalog) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,3 +57,37 @@ def test_a_listing_tells_about_hidden_clips(home: Path) -> None:
     assert "no clip matches epoch:999;" in run_command("list", "epoch:999", cwd=home).stderr
     said = run_command("list", "epoch:10", "run:nowhere", cwd=home).stderr
     assert "nothing matches run:nowhere" in said
+
+
+def test_columns_are_chosen_and_the_fields_of_a_query_are_shown(home: Path) -> None:
+    def rows(*arguments: str) -> list[dict[str, Any]]:
+        return list(json.loads(run_command("list", *arguments, "--json", cwd=home).stdout))
+
+    assert run_command("modify", "epoch:10", "seed=9007199254740993", cwd=home).returncode == 0
+    chosen = rows("--columns", "id,seed,Epoch", "epoch:10")
+    assert [list(row) for row in chosen] == [["id", "seed", "epoch"]] * len(chosen)
+    assert {row["seed"] for row in chosen} == {9007199254740993}
+    (shown,) = {row["seed"] for row in rows("seed:9007199254740993")}
+    assert shown == 9007199254740993
+    table = run_command("list", "epoch:10", "noise+", cwd=home).stdout
+    assert "noise" in table.splitlines()[0]
+    assert "noise" not in run_command("list", "epoch:10", cwd=home).stdout.splitlines()[0]
+    header = run_command("list", "epoch:10", "--format", "csv", cwd=home).stdout.splitlines()[0]
+    assert "seed" in header.split(",")
+    assert "attributes" not in header
+    wrong = run_command("list", "--columns", "id,sed", cwd=home)
+    assert (wrong.returncode, "did you mean seed" in wrong.stderr) == (2, True)
+    for wrong_use in (
+        ("--columns", "id", "--measures"),
+        ("--columns", "id,,run"),
+        ("--columns", "id", "--paths0"),
+    ):
+        assert run_command("list", *wrong_use, cwd=home).returncode == 2
+    assert run_command("undo", cwd=home).returncode == 0
+
+
+def test_clips_near_another_are_sorted_by_their_score(home: Path) -> None:
+    rows = json.loads(run_command("list", "near:4", "--json", cwd=home).stdout)
+    scores = [row["near"] for row in rows]
+    assert len(scores) > 1
+    assert scores == sorted(scores, reverse=True)

@@ -6,7 +6,9 @@ library, so that listing ten thousand clips takes little longer than starting th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, and_, func, select
@@ -14,12 +16,19 @@ from sqlalchemy import Connection, Select, and_, func, select
 from thresher.catalog import measures
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import IS_HEARD, SECONDS, SOURCE, START, latest_metric, shown_location
-from thresher.catalog.query import Query, join_terms, select_clips
+from thresher.catalog.query import Query, context_of, join_terms, select_clips
 from thresher.catalog.schema import checkpoint, clip, clip_tag, location, nearest, recording
 from thresher.catalog.suspicion import IS_SUSPECT
 from thresher.catalog.values import LARGEST_INTEGER
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, parse_terms
+from thresher.curation.clips.values import (
+    AttributeValue,
+    read_attributes,
+    read_values,
+    shown_field,
+    used_fields,
+)
 from thresher.errors import UsageError
 
 _TAG_SEPARATOR = "\x1f"
@@ -31,7 +40,7 @@ class ClipRow(NamedTuple):
     `path` is the earliest location at which its recording is present. If it is present nowhere, `path` is the
     earliest location and `missing` is true. `path` is None if no location is known. `score` is the clip's best
     score under the configured metric. `heard` means played or rated; `suspect` means similar to clips rejected
-    before.
+    before. `attributes` are what file names, sidecars and `--set` give, whole numbers as int.
     """
 
     id: int
@@ -58,6 +67,7 @@ class ClipRow(NamedTuple):
     recording: int
     heard: bool
     suspect: bool
+    attributes: Mapping[str, AttributeValue] = MappingProxyType({})
 
 
 _TAGS = ClipRow._fields.index("tags")
@@ -68,11 +78,64 @@ def list_clips(catalog: Catalog, terms: Terms = (), *, limit: int | None = None)
 
     Raises QueryError, and UsageError for a negative `limit`.
     """
-    if limit is not None and not 0 <= limit <= LARGEST_INTEGER:
-        raise UsageError(f"invalid limit {limit} (expected 0 to {LARGEST_INTEGER})")
     with catalog.reading() as connection:
         query = parse_terms(catalog, connection, terms)
-        return read_rows(catalog, connection, query, limit=limit)
+        return read_rows(catalog, connection, query, limit=_checked(limit))
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Clips with the values of further fields.
+
+    `fields` are the fields shown, by name, with their kinds. `values` holds the values of each clip by field.
+    `used` are the fields that the query and its sort use and that were not asked for.
+    """
+
+    rows: tuple[ClipRow, ...]
+    fields: Mapping[str, str]
+    values: tuple[Mapping[str, Any], ...]
+    used: tuple[str, ...]
+
+
+def list_values(
+    catalog: Catalog, terms: Terms = (), names: Sequence[str] = (), *, limit: int | None = None
+) -> Listing:
+    """List clips with the values of the named fields, and of those that the terms use if they have a value.
+
+    Fields are those of queries, attributes included, such as "noise", "seed" or "score@prefix". Raises QueryError
+    for an unknown field, UsageError for a negative limit or a field without a value.
+    """
+    with catalog.reading() as connection:
+        query = parse_terms(catalog, connection, terms)
+        context = context_of(catalog, connection)
+        shown = [shown_field(name, context) for name in names]
+        known = {field.name for field in shown}
+        used = [field for name in query.used if name not in known for field in used_fields(name, context)]
+        rows = read_rows(catalog, connection, query, limit=_checked(limit))
+        stored = read_values(connection, query, [*shown, *used], limit=limit)
+    near = dict(query.near)
+    fields = {field.name: field.kind for field in (*shown, *used)}
+    values = tuple(
+        {name: _field_value(name, kind, row, stored.get(row.id, {}), near) for name, kind in fields.items()}
+        for row in rows
+    )
+    return Listing(tuple(rows), fields, values, tuple(field.name for field in used))
+
+
+def _field_value(
+    name: str, kind: str, row: ClipRow, stored: Mapping[str, Any], near: Mapping[int, float]
+) -> Any:
+    if kind == "attribute":
+        return row.attributes.get(name)
+    if kind == "clip":  # near
+        return near.get(row.id)
+    return row.tags if kind == "tag" else row.path if kind == "path" else stored.get(name)
+
+
+def _checked(limit: int | None) -> int | None:
+    if limit is not None and not 0 <= limit <= LARGEST_INTEGER:
+        raise UsageError(f"invalid limit {limit} (expected 0 to {LARGEST_INTEGER})")
+    return limit
 
 
 def list_measures(catalog: Catalog, clip_ids: Sequence[int]) -> dict[int, dict[str, float | None]]:
@@ -109,9 +172,14 @@ def clip_paths(catalog: Catalog, terms: Terms = ()) -> list[bytes]:
 def read_rows(
     catalog: Catalog, connection: Connection, query: Query, *, limit: int | None = None
 ) -> list[ClipRow]:
-    """Read the rows of the clips that a parsed query matches, in its order, in one statement."""
-    rows = connection.execute(_row_statement(catalog, query).limit(limit))
-    return [ClipRow._make((*row[:_TAGS], _tags(row[_TAGS]), *row[_TAGS + 1 :])) for row in rows]
+    """Read the rows of the clips that a parsed query matches, in its order, and their attributes."""
+    rows = connection.execute(_row_statement(catalog, query).limit(limit)).all()
+    attributes = read_attributes(connection, [row[0] for row in rows])
+    nothing: Mapping[str, AttributeValue] = {}
+    return [
+        ClipRow._make((*row[:_TAGS], _tags(row[_TAGS]), *row[_TAGS + 1 :], attributes.get(row[0], nothing)))
+        for row in rows
+    ]
 
 
 def _row_statement(catalog: Catalog, query: Query) -> Select[Any]:

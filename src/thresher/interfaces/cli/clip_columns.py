@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from thresher.interfaces.cli.output import clock, score_text
+from thresher.interfaces.cli.output import clock, local_time, score_text
 from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
@@ -15,6 +16,41 @@ def _status(row: ClipRow) -> str:
     flags = {"rejected": row.rejected, "suspect": row.suspect and not row.rejected}
     return ", ".join([row.status, *(name for name, is_set in flags.items() if is_set)])
 
+
+def _number(value: object) -> str:
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _shown_value(kind: str, name: str, value: Any) -> object:
+    if name.startswith(("score", "near")):
+        return score_text(value)
+    if kind == "duration":
+        return clock(value)
+    if kind == "date":
+        return local_time(value)
+    return _number(value) if kind in ("number", "attribute") else value
+
+
+def field_column(name: str, kind: str, rank: int = 0) -> Column:
+    """Return the column of a query's field; rows are pairs of a clip and the values of its fields."""
+    return Column(
+        name,
+        lambda row: _shown_value(kind, name, row[1][name]),
+        is_number=kind in ("number", "duration", "clip"),
+        keep=Keep.END if kind == "path" else Keep.START if kind in ("text", "attribute", "tag") else Keep.ALL,
+        rank=rank,
+    )
+
+
+def of_clip(column: Column) -> Column:
+    """Return a column of clips for rows that are pairs of a clip and the values of its fields."""
+    return replace(column, show=lambda row: column.show(row[0]))
+
+
+# The fields of queries that the columns of a clip show, or that all clips found have in common.
+SHOWN_FIELDS = frozenset(
+    "id run epoch step length status rating rated score tag path missing rejected suspect".split()  # noqa: SIM905
+)
 
 CLIP_COLUMNS = (
     Column("id", lambda row: row.id, is_number=True),

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 import sys
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from thresher.errors import UsageError
 from thresher.formatting import counted
 from thresher.interfaces.cli.app import FIND, app, open_catalog, terms_of
-from thresher.interfaces.cli.clip_columns import CLIP_COLUMNS
+from thresher.interfaces.cli.clip_columns import CLIP_COLUMNS, SHOWN_FIELDS, field_column, of_clip
 from thresher.interfaces.cli.options import Form, Json, OptionalQuery, form_of
 from thresher.interfaces.cli.output import TABLE_ROWS, Format, clock, emit, say
 from thresher.interfaces.cli.table import Column, Keep
 from thresher.signal.features.measure_registry import MEASURES
+
+if TYPE_CHECKING:
+    from thresher.curation.clips.listing import ClipRow, Listing
 
 
 def _measured(title: str, name: str, digits: int, rank: int = 0) -> Column:
@@ -39,6 +44,10 @@ MEASURED_COLUMNS = (
 def list_clips(
     query: OptionalQuery = None,
     limit: Annotated[int | None, typer.Option(min=0, help="Show at most this many clips.")] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(help="Show these fields, such as id,run,seed,noise,path (see thresher fields)."),
+    ] = None,
     form: Form = Format.TABLE,
     json: Json = False,
     paths0: Annotated[
@@ -48,36 +57,45 @@ def list_clips(
         bool, typer.Option("--measures", help="Show each clip's measures: silence, loop, noise and others.")
     ] = False,
 ) -> None:
-    """List the clips that match a query.
+    """List the clips that match a query, with the fields that the query uses.
 
     Rejected and unusable clips are left out unless the query names `rejected` or `status`. A table shows at
     most 200 clips unless --limit is given.
     """
     from thresher.curation.clips import listing
 
+    names = [] if columns is None else _names(columns)
     with open_catalog() as catalog:
         terms = terms_of(catalog, query or [])
-        if paths0 and (json or measures or form is not Format.TABLE):
-            raise UsageError("--paths0 writes only paths; omit --json, --format and --measures")
+        if paths0 and (json or measures or columns or form is not Format.TABLE):
+            raise UsageError("--paths0 writes only paths; omit --json, --format, --columns and --measures")
+        if measures and columns:
+            raise UsageError("--measures contradicts --columns; name the measures among the columns")
         if paths0:
             for path in listing.clip_paths(catalog, terms)[:limit]:
                 sys.stdout.buffer.write(path + b"\0")
             return
         chosen = form_of(form, json)
         shown = TABLE_ROWS if chosen is Format.TABLE and limit is None else limit
-        rows = listing.list_clips(catalog, terms, limit=shown)
-        more = 0
+        found = listing.list_values(catalog, terms, names, limit=shown)
+        rows, more = found.rows, 0
         if chosen is Format.TABLE and shown is not None and len(rows) == shown:
             more = listing.count_clips(catalog, terms) - len(rows)
         hidden = listing.count_clips(catalog, terms, defaults=False) if not rows and limit != 0 else 0
         why = listing.why_empty(catalog, terms) if not rows and limit != 0 and not hidden else ""
-        found = listing.list_measures(catalog, [row.id for row in rows]) if measures else {}
+        measured = listing.list_measures(catalog, [row.id for row in rows]) if measures else {}
     if measures:
         unknown = dict.fromkeys(MEASURES)
-        measured = [{**row._asdict(), **found.get(row.id, unknown)} for row in rows]
-        emit(measured, MEASURED_COLUMNS, chosen, more=more)
+        emit(
+            [{**row._asdict(), **measured.get(row.id, unknown)} for row in rows],
+            MEASURED_COLUMNS,
+            chosen,
+            more=more,
+        )
+    elif chosen is Format.TABLE:
+        emit(list(zip(rows, found.values, strict=True)), _columns(found, names), chosen, more=more)
     else:
-        emit(rows, CLIP_COLUMNS, chosen, more=more)
+        emit(_records(found, names, chosen), (), chosen)
     if why:
         say(why)
     if hidden:
@@ -85,3 +103,50 @@ def list_clips(
             f"{counted(hidden, 'matching clip')} hidden: rejected (show with rejected:yes) or not usable "
             "(show with status:silent or another status)"
         )
+
+
+def _names(columns: str) -> list[str]:
+    """Return the names in a list with commas, in which a name may be in quotes."""
+    names = [name.strip() for name in next(csv.reader([columns], skipinitialspace=True), [])]
+    if not all(names) or not names:
+        raise UsageError(
+            f'--columns "{columns}" contains an empty name; write names with commas, such as id,run,seed'
+        )
+    return names
+
+
+def _columns(found: Listing, names: Sequence[str]) -> list[Column]:
+    """Return the columns of a table: the named fields, or those of all listings and the fields of the query."""
+    if names:
+        return [field_column(name, kind) for name, kind in found.fields.items() if name not in found.used]
+    used = [name for name in found.used if name not in SHOWN_FIELDS]
+    every = [of_clip(column) for column in CLIP_COLUMNS]
+    return [*every[:-1], *(field_column(name, found.fields[name]) for name in used), every[-1]]
+
+
+def _records(found: Listing, names: Sequence[str], form: Format) -> list[Any]:
+    """Return the rows for a program: the named fields, or the whole row and the fields that the query uses."""
+    if names:
+        shown = [name for name in found.fields if name not in found.used]
+        return [{name: values[name] for name in shown} for values in found.values]
+    own = found.rows[0]._fields if found.rows else ()
+    extra = [name for name in found.used if name not in own and name not in SHOWN_FIELDS]
+    keys = sorted({key for row in found.rows for key in row.attributes}) if form is Format.CSV else []
+    return (
+        [
+            _record(row, {name: values[name] for name in extra}, keys)
+            for row, values in zip(found.rows, found.values, strict=True)
+        ]
+        if extra or keys
+        else list(found.rows)
+    )
+
+
+def _record(row: ClipRow, extra: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """Return a row with further fields; the keys of attributes become columns of their own."""
+    record = {**row._asdict(), **extra}
+    if keys:
+        del record["attributes"]
+        for key in keys:
+            record[f"attribute.{key}" if key in row._fields else key] = row.attributes.get(key)
+    return record
