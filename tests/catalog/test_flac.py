@@ -78,6 +78,14 @@ def test_a_cut_file_keeps_what_decodes(tmp_path: Path, whole: Path, cut: int) ->
     np.testing.assert_array_equal(y, read(whole)[: len(y)])
 
 
+def test_a_joined_file_of_another_format_is_not_passed_over_in_silence(tmp_path: Path, whole: Path) -> None:
+    other = write(tmp_path / "b.flac", tones(SR), "FLAC", "PCM_16").read_bytes()
+    path = tmp_path / "a.flac"
+    path.write_bytes(whole.read_bytes() + other)
+    np.testing.assert_array_equal(read(path), read(whole))
+    assert f"{len(other):,} bytes of another FLAC stream follow" in str(shortfall(path))
+
+
 def test_joined_files_are_read_to_the_end_of_the_last_one(
     tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

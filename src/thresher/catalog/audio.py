@@ -7,6 +7,7 @@ full scale ±1. Spans are half open, in frames from 0. Paths are bytes, or text 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,15 +16,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from thresher.catalog.containers import data_extent, ogg_fault
 from thresher.catalog.decoder_names import FFMPEG, LIBSNDFILE
 from thresher.catalog.ffmpeg_decoder import FFmpegDecoder, ffmpeg_missing, ffmpeg_version, find_ffmpeg
 from thresher.catalog.files import open_regular
+from thresher.catalog.mpeg import MpegFrames
 from thresher.catalog.sndfile_decoder import SAMPLE_BYTES, SndfileDecoder, library_version
 from thresher.catalog.survey import survey
 from thresher.errors import AudioError, NoAudioStreamError
 
 _MAXIMAL_BLOCK_SAMPLES = 1 << 24
+_DELAY_FRAMES = 4  # MPEG frames that a decoder may remove as the delay of encoder and decoder
 
 
 @dataclass(frozen=True)
@@ -136,60 +138,68 @@ class AudioReader:
         Bytes after the audio and a header without a length do not count as truncation. An MP3 without a Xing header
         that was cut between two frames cannot be recognised.
         """
-        reached = self.reached(frames_read)
+        reached, found = self.reached(frames_read), self._survey
         if failure := self._open_decoder().failure():
             return f"{reached}: {failure}"
-        if self._survey.rest is not None and self.decoder.name == LIBSNDFILE:
-            return f"{reached}, but {self._survey.rest}; {ffmpeg_missing()}"
-        if self.format.container == "OGG":
-            fault = ogg_fault(self._fd, self._size)
-            return f"{reached}, {fault}" if fault else None
-        if self.format.container == "MP3":
-            promised, cut = self._mpeg_shortfall(frames_read)
-        else:
-            promised, cut = self._claimed_frames(frames_read), False
+        if found.rest is not None and not self._reads_the_rest(frames_read):
+            return f"{reached}, but {found.rest}; {ffmpeg_missing()}"
+        if found.fault is not None:
+            return f"{reached}{found.fault}"
+        promised = self._promised_frames(frames_read)
         if promised is not None and promised > frames_read:
             return f"{reached} of {promised / self.format.sample_rate:.2f} s"
-        return f"{reached}, in the middle of an MPEG frame" if cut else None
+        is_cut = found.mpeg is not None and found.mpeg.cut
+        return f"{reached}, in the middle of an MPEG frame" if is_cut else None
 
     def reached(self, frames_read: int) -> str:
         """Return where the audio ends, as the beginning of a sentence."""
         return f"ends at {frames_read / self.format.sample_rate:.2f} s"
 
-    def _claimed_frames(self, frames_read: int) -> int | None:
-        """Return the number of frames that the header claims, without libsndfile's correction."""
-        if self._survey.promised is not None:
-            return self._survey.promised
-        extent = data_extent(self._fd, self._size)
-        if extent is None or extent.claimed == extent.present:
-            return self.format.frames
-        if (width := SAMPLE_BYTES.get(self.format.subtype)) is not None:
-            return max(self.format.frames or 0, extent.claimed // (width * self.format.channels))
-        return max(frames_read + 1, frames_read * extent.claimed // max(1, extent.present))
+    def _reads_the_rest(self, frames_read: int) -> bool:
+        """Return whether the decoder went on to what follows the declared end."""
+        found = self._survey
+        if self.decoder.name == FFMPEG:
+            return True
+        return (
+            found.mpeg is not None and frames_read > (found.mpeg.whole - _DELAY_FRAMES) * found.mpeg.samples
+        )
 
-    def _mpeg_shortfall(self, frames_read: int) -> tuple[int | None, bool]:
-        """Return the promised frames if some are missing, else None, and whether the last MPEG frame is cut."""
-        mpeg = self._decoder.mpeg if isinstance(self._decoder, SndfileDecoder) else None
-        if mpeg is None:
-            return None, False
-        if mpeg.promised is None:
-            return None, mpeg.cut
-        # Some encoders count the frame that holds the header, others do not.
-        missing = mpeg.whole < mpeg.promised
-        if not mpeg.followed:
-            # The decoder may have removed the delay of encoder and decoder, about three frames.
-            missing = frames_read < (mpeg.promised - 4) * mpeg.samples
-        return mpeg.promised * mpeg.samples if missing else None, mpeg.cut
+    def _has_all_samples(self, frames_read: int) -> bool:
+        """Return whether a FLAC that declares more frames than it has is complete, by the digest in its header."""
+        flac = self._survey.flac
+        is_candidate = flac is not None and flac.present == frames_read < flac.declared
+        if flac is None or not is_candidate or flac.md5 is None or flac.width not in (1, 2, 3):
+            return False
+        digest = hashlib.md5(usedforsecurity=False)
+        for block in self.blocks(0, frames_read):
+            samples = np.rint(block * np.float32(1 << 8 * flac.width - 1)).astype("<i4")
+            digest.update(samples.view(np.uint8).reshape(-1, 4)[:, : flac.width].tobytes())
+        return digest.digest() == flac.md5
+
+    def _promised_frames(self, frames_read: int) -> int | None:
+        """Return the number of frames that the header promises, without libsndfile's correction."""
+        found = self._survey
+        if found.mpeg is not None:
+            return _promised_by_mpeg(found.mpeg, frames_read)
+        if found.promised is not None:
+            return None if self._has_all_samples(frames_read) else found.promised
+        chunked = found.chunked
+        if chunked is None or chunked.promised is None or chunked.promised == chunked.present:
+            return self.format.frames if self.decoder.name == LIBSNDFILE else None
+        if (width := SAMPLE_BYTES.get(self.format.subtype)) is not None:
+            return max(self.format.frames or 0, chunked.promised // (width * self.format.channels))
+        return max(frames_read + 1, frames_read * chunked.promised // max(1, chunked.present))
 
     def _choose(self, decoder: str | None) -> SndfileDecoder | FFmpegDecoder:
         """Open the wanted decoder, or else the first one that can read the file."""
         if decoder not in (None, LIBSNDFILE, FFMPEG):
             raise AudioError(f'unknown decoder "{decoder}" (expected libsndfile or ffmpeg)')
-        is_needed = self._survey.needs_ffmpeg or (self._survey.rest is not None and find_ffmpeg() is not None)
-        if decoder == FFMPEG or (decoder is None and is_needed):
+        found = self._survey
+        is_better = found.needs_ffmpeg or (found.prefers_ffmpeg and find_ffmpeg() is not None)
+        if decoder == FFMPEG or (decoder is None and is_better):
             return self._ffmpeg()
         try:
-            return SndfileDecoder(self._fd, self._size, self._survey.pieces)
+            return SndfileDecoder(self._fd, self._size, found.pieces, found.mpeg)
         except AudioError as error:
             if decoder is not None or self._size == 0:
                 raise
@@ -207,8 +217,8 @@ class AudioReader:
             raise AudioError(f"{error} (ffmpeg: {second})") from second
 
     def _ffmpeg(self) -> FFmpegDecoder:
-        demuxer = self._survey.demuxer
-        return FFmpegDecoder(self._fd, demuxer, strict=demuxer == "flac")
+        demuxer, start = self._survey.demuxer, self._survey.start
+        return FFmpegDecoder(self._fd, demuxer, start=start, strict=demuxer == "flac")
 
     def _read_format(self, decoder: SndfileDecoder | FFmpegDecoder) -> AudioFormat:
         frames = decoder.frames if decoder.frames is not None else self._survey.frames
@@ -237,6 +247,17 @@ class AudioReader:
         block = self._open_decoder().read(frames)
         self._position += len(block)
         return block
+
+
+def _promised_by_mpeg(mpeg: MpegFrames, frames_read: int) -> int | None:
+    """Return the frames that a Xing header promises if some of them are missing, else None."""
+    if mpeg.promised is None:
+        return None
+    # Some encoders count the frame that holds the header, others do not.
+    missing = mpeg.whole < mpeg.promised
+    if not mpeg.followed:
+        missing = frames_read < (mpeg.promised - _DELAY_FRAMES) * mpeg.samples
+    return mpeg.promised * mpeg.samples if missing else None
 
 
 def present_version(decoder: str) -> str | None:

@@ -76,18 +76,19 @@ def ffmpeg_missing() -> str:
 class FFmpegDecoder:
     """A running ffmpeg that decodes the first audio stream of an open file from its beginning.
 
-    `demuxer` is ffmpeg's name of the container, or None to let ffmpeg find it. `strict` leaves out damaged frames
-    of a FLAC instead of decoding noise from them. Raises AudioError with ffmpeg's message if nothing can be
-    decoded, and NoAudioStreamError if the file has no audio stream.
+    `demuxer` is ffmpeg's name of the container, or None to let ffmpeg find it. The container begins at byte
+    `start`. `strict` leaves out damaged frames of a FLAC instead of decoding noise from them. Raises AudioError
+    with ffmpeg's message if nothing can be decoded, and NoAudioStreamError if the file has no audio stream.
     """
 
     name = FFMPEG
 
-    def __init__(self, fd: int, demuxer: str | None = None, *, strict: bool = False) -> None:
+    def __init__(self, fd: int, demuxer: str | None = None, *, start: int = 0, strict: bool = False) -> None:
         program = find_ffmpeg()
         if program is None:
             raise AudioError(ffmpeg_missing())
         chosen = ["-f", demuxer] if demuxer else ["-format_whitelist", ",".join(sorted(CONTAINERS))]
+        chosen += ["-skip_initial_bytes", str(start)] if start else []
         careful = ["-err_detect", "crccheck+explode"] if strict else []
         # A name without a suffix: contents decide what the file is. It leads to the open file, whatever its path.
         source = ["-i", f"file:/dev/fd/{fd}"]
@@ -248,7 +249,7 @@ def subtype_of(codec: str, details: str) -> str:
         return SUBTYPES[codec]
     if codec in ("flac", "alac", "wavpack", "tta"):
         bits = _BITS.search(details)
-        depth = bits[1] if bits else "16" if ", s16" in details else "24"
+        depth = bits[1] if bits else "16" if ", s16" in details else "32"
         return f"{'PCM' if codec == 'flac' else codec.upper()}_{depth}"
     if pcm := re.fullmatch(r"pcm_([sf])(\d+)\w*", codec):
         return f"PCM_{pcm[2]}" if pcm[1] == "s" else "FLOAT" if pcm[2] == "32" else "DOUBLE"

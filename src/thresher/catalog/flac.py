@@ -26,13 +26,18 @@ class FlacLength:
     """The length that the header of a FLAC file declares (0: none), and that of its frames.
 
     `total_at` is the offset of the five bytes in which the header declares it. `present` is None if no frame was
-    found. `joined` says that another FLAC stream follows.
+    found. `joined` says that another FLAC stream of the same format follows; `differs_at` is the offset of the
+    first one of another format. `md5` is the digest of all samples, each in `width` bytes, None if the header has
+    none.
     """
 
     declared: int
     present: int | None
     total_at: int
     joined: bool
+    differs_at: int | None
+    md5: bytes | None
+    width: int
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,14 @@ def flac_length(fd: int, start: int, size: int) -> FlacLength | None:
     present = None
     if first_at is not None and first is not None and smallest:
         present = _end(fd, max(first_at, size - _TAIL), size, first, largest)
-    return FlacLength(declared, present, start + 8 + 13, _is_joined(fd, start + 4, size))
+    bits = (int.from_bytes(info[12:14], "big") >> 4 & 31) + 1
+    md5 = info[18:34] if any(info[18:34]) else None
+    followers = list(_followers(fd, start + 4, size))
+    differing = [at for at in followers if os.pread(fd, 3, at + 18) != info[10:13]]
+    differs_at = min(differing, default=None)
+    joined = any(differs_at is None or at < differs_at for at in followers)
+    total_at, width = start + 8 + 13, (bits + 7) // 8
+    return FlacLength(declared, present, total_at, joined, differs_at, md5, width)
 
 
 def declared_length(fd: int, length: FlacLength) -> bytes:
@@ -149,9 +161,13 @@ def _crc_table() -> Iterator[int]:
 _CRC = tuple(_crc_table())
 
 
-def _is_joined(fd: int, start: int, size: int) -> bool:
-    """Return whether another stream begins behind `start`."""
+def _followers(fd: int, start: int, size: int) -> Iterator[int]:
+    """Yield the offsets behind `start` at which other streams begin."""
     if size <= start:
-        return False
+        return
     with mmap.mmap(fd, size, access=mmap.ACCESS_READ) as content:
-        return any(content.find(mark, start) >= 0 for mark in _STREAM_STARTS)
+        for mark in _STREAM_STARTS:
+            position = start
+            while (position := content.find(mark, position)) >= 0:
+                yield position
+                position += len(mark)

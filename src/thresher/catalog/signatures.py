@@ -87,3 +87,63 @@ def foreign_demuxer(fd: int, start: int) -> str | None:
     if len(head) >= 7 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0:
         return "aac"
     return None
+
+
+def missing_bytes(fd: int, start: int, size: int, demuxer: str) -> int:
+    """Return how many bytes of a file its own header says are missing at its end; 0 if none or not known."""
+    if demuxer == "mov":
+        end = _mov_end(fd, start, size)
+    elif demuxer == "matroska":
+        end = _matroska_end(fd, start)
+    elif demuxer == "asf":
+        end = _asf_end(fd, start)
+    else:
+        return 0
+    return max(0, end - size)
+
+
+def _mov_end(fd: int, start: int, size: int) -> int:
+    """Return the end of the last atom, which ISO 14496-12 calls a box."""
+    offset = start
+    while offset + 8 <= size:
+        head = os.pread(fd, 16, offset)
+        length = int.from_bytes(head[:4], "big")
+        if length == 1 and len(head) == 16:
+            length = int.from_bytes(head[8:16], "big")
+        if length < 8 or head[4:8] not in _ATOMS:
+            return 0  # to the end of the file, or not an atom
+        offset += length
+    return offset
+
+
+_ATOMS = frozenset(
+    (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"moof", b"mfra", b"sidx", b"styp", b"uuid")
+)
+
+
+def _matroska_end(fd: int, start: int) -> int:
+    """Return the end of the segment; 0 if its size is not known. RFC 8794 describes the numbers."""
+    offset = start
+    for _ in range(2):  # the header of EBML, then the segment
+        head = os.pread(fd, 12, offset)
+        if len(head) < 12 or head[4] == 0:
+            return 0
+        width = 9 - head[4].bit_length()
+        value = int.from_bytes(head[4 : 4 + width], "big") & (1 << 7 * width) - 1
+        if value == (1 << 7 * width) - 1:
+            return 0
+        offset += 4 + width + value
+    return offset
+
+
+def _asf_end(fd: int, start: int) -> int:
+    """Return the size of the file that the object of its properties states; 0 if it was broadcast."""
+    head = os.pread(fd, 4096, start)
+    found = head.find(_ASF_PROPERTIES)
+    if found < 0 or len(head) < found + 92:
+        return 0
+    is_broadcast = head[found + 88] & 1
+    return 0 if is_broadcast else start + int.from_bytes(head[found + 40 : found + 48], "little")
+
+
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")

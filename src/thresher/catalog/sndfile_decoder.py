@@ -15,8 +15,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from thresher.catalog.containers import MpegFrames, mpeg_frames
 from thresher.catalog.decoder_names import LIBSNDFILE
+from thresher.catalog.mpeg import MpegFrames
 from thresher.catalog.pieces import Piece, Pieces
 from thresher.errors import AudioError
 
@@ -60,18 +60,21 @@ class SndfileDecoder:
     """libsndfile, reading an open file from its first frame.
 
     `pieces` are read instead of the file, if they are given. `frames` is the length in the header, None if it has
-    none. `mpeg` are the frames of an MP3. Raises AudioError with libsndfile's message if the file cannot be opened.
+    none. `mpeg` are the frames of an MP3, if the file is one. Raises AudioError with libsndfile's message if the
+    file cannot be opened.
     """
 
     name = LIBSNDFILE
 
-    def __init__(self, fd: int, size: int, pieces: Sequence[Piece] | None = None) -> None:
+    def __init__(
+        self, fd: int, size: int, pieces: Sequence[Piece] | None = None, mpeg: MpegFrames | None = None
+    ) -> None:
         self._fd = fd
         self._size = size
+        self._mpeg = mpeg
         self._source: int | _Lengthened | Pieces = fd if pieces is None else Pieces(fd, pieces)
         self._file: soundfile.SoundFile | None = None
         self._error: AudioError | None = None
-        self.mpeg: MpegFrames | None = None
         self.version = library_version()
         self.restart()
         try:
@@ -150,20 +153,21 @@ class SndfileDecoder:
         self.container, self.subtype = str(file.format), str(file.subtype)
         self.frames: int | None = file.frames if file.frames < _UNKNOWN_FRAMES else None
         if self.container == "MP3":
-            self.mpeg = mpeg_frames(self._fd, self._size)
-            if self.mpeg is None and self.subtype == "MPEG_LAYER_I":
+            mpeg = self._mpeg
+            if mpeg is None and self.subtype == "MPEG_LAYER_I":
                 # The byte order mark of UTF-16 text looks like a frame of this layer.
                 raise AudioError("Format not recognised")
-            if self.mpeg is None or self.mpeg.promised is None:
-                self.frames = (
-                    self.mpeg.whole * self.mpeg.samples if self.mpeg and self.mpeg.followed else None
-                )
-                self._source = _Lengthened(self._fd, self._size)
+            if mpeg is None or mpeg.promised is None:
+                self.frames = mpeg.whole * mpeg.samples if mpeg and mpeg.followed else None
+                if isinstance(self._source, int):
+                    self._source = _Lengthened(self._fd, 0, self._size)
+                elif mpeg is not None:
+                    self._source = _Lengthened(self._fd, mpeg.begin, mpeg.end - mpeg.begin)
                 self.restart()
 
 
 class _Lengthened:
-    """An MP3 as a file object that reports a larger size than the file has.
+    """An MP3, or its part of `size` bytes at `start`, as a file object that reports a larger size.
 
     Without a Xing header, libsndfile estimates the length from the bit rate of the first frame and the size of
     the file. It stops at that length even if more audio follows. With a larger size it reads to the end. If the
@@ -172,14 +176,16 @@ class _Lengthened:
 
     _FACTOR = 64  # more than the ratio of the highest bit rate to the lowest
 
-    def __init__(self, fd: int, size: int) -> None:
+    def __init__(self, fd: int, start: int, size: int) -> None:
         self._fd = fd
+        self._start = start
         self._size = size
         self._position = 0
         self.exhausted = False
 
     def readinto(self, buffer: Any) -> int:
-        count = os.preadv(self._fd, [buffer], self._position)
+        view = memoryview(buffer)[: max(0, self._size - self._position)]
+        count = os.preadv(self._fd, [view], self._start + self._position)
         self.exhausted = count < len(buffer)
         self._position += count
         return count

@@ -48,9 +48,9 @@ def analyse(task: AnalysisTask) -> Analysis | Unsettled | Unopened:
 def _analyse_audio(task: AnalysisTask) -> Analysis:
     try:
         found, failure = _decoded(task, None)
-        if failure is not None and found.decoder == LIBSNDFILE and find_ffmpeg() is not None:
-            # ffmpeg goes on behind damage, where libsndfile stops
-            found = max(found, _damaged(_decoded(task, FFMPEG)[0], failure), key=_frames)
+        has_second = found.decoder == LIBSNDFILE and find_ffmpeg() is not None
+        if has_second and (failure is not None or found.status == "empty"):
+            found = _second_opinion(task, found, failure)
     except NoAudioStreamError as error:
         return Analysis("empty", str(error))
     except AudioError as error:
@@ -70,8 +70,19 @@ def _decoded(task: AnalysisTask, decoder: str | None) -> tuple[Analysis, AudioEr
         return replace(analysis, decoder=used.name, decoder_version=used.version), source.failure
 
 
+def _second_opinion(task: AnalysisTask, found: Analysis, failure: AudioError | None) -> Analysis:
+    """Return the analysis by ffmpeg of a file in which libsndfile stopped, if ffmpeg reads more; else `found`."""
+    try:
+        second, _ = _decoded(task, FFMPEG)
+    except AudioError:
+        return found
+    if _frames(second) <= _frames(found):
+        return found
+    return second if failure is None else _damaged(second, failure)
+
+
 def _damaged(analysis: Analysis, failure: AudioError) -> Analysis:
-    """Return the analysis of what ffmpeg read of a file in which libsndfile stopped."""
+    """Return the analysis of a damaged file with the error of the decoder that stopped at the damage."""
     reason = f"damaged: {failure}" if analysis.reason is None else f"{analysis.reason}: {failure}"
     return replace(analysis, status="truncated" if analysis.span.frames else analysis.status, reason=reason)
 
