@@ -7,10 +7,11 @@ transaction.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from thresher.catalog.database import chunks, insert_row
@@ -100,6 +101,30 @@ def copy_pinned_attributes(connection: Connection, location_id: int, recording_i
         .where(location.c.recording_id == recording_id, attribute.c.pinned)
     ).all()
     set_attributes(connection, location_id, {row.key: row.text for row in pins}, pinned=True)
+
+
+def remove_squeezed(connection: Connection, location_id: int, values: Mapping[str, str]) -> set[int]:
+    """Delete attributes under the names that earlier versions made of these keys: `lora_` of `lora2`.
+
+    Return the location's id if there were any. Corrected values and other values are kept.
+    """
+    former: dict[str, set[str]] = {}
+    for key, text in values.items():
+        squeezed = re.sub("[^a-z_]", "_", key.lower())
+        for name in {squeezed, f"sidecar_{squeezed}"} - set(values):
+            former.setdefault(name, set()).add(_plain_text(text))
+    of_location = (attribute.c.location_id == location_id) & ~attribute.c.pinned
+    stored = connection.execute(select(attribute.c.key, attribute.c.text).where(of_location)).all()
+    gone = [row.key for row in stored if _plain_text(row.text) in former.get(row.key, ())]
+    if gone:
+        connection.execute(delete(attribute).where(of_location, attribute.c.key.in_(gone)))
+    return {location_id} if gone else set()
+
+
+def _plain_text(text: str) -> str:
+    """Return a number as earlier versions wrote it, and other text as it is."""
+    number = as_number(text)
+    return text if number is None else repr(number)
 
 
 def as_number(text: str) -> float | None:

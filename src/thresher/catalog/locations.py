@@ -21,6 +21,7 @@ from thresher.catalog.attribution import (
     correct,
     overwrite_provenance,
     refresh_checkpoint,
+    remove_squeezed,
     set_role,
     stored_run,
 )
@@ -154,11 +155,14 @@ def _seen_again(
 def correct_by(connection: Connection, location_id: int, sighting: Sighting) -> set[int]:
     """Replace what is known of a location by what was stated; return the ids of changed locations."""
     stated = sighting.stated
-    if sighting.former_runs and stated.run is None:
+    if not sighting.former_runs:
+        return correct(connection, [location_id], stated, sighting.role)
+    if stated.run is None:
         run = stored_run(connection, location_id)
         if run is None or run in sighting.former_runs:
             stated = replace(stated, run=sighting.folder_run)
-    return correct(connection, [location_id], stated, sighting.role)
+    changed = correct(connection, [location_id], stated, sighting.role)
+    return changed | remove_squeezed(connection, location_id, stated.attributes)
 
 
 def _complete(connection: Connection, location_id: int, sighting: Sighting) -> None:

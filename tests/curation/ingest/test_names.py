@@ -105,9 +105,9 @@ def test_reading_again_shows_old_and_new_values_and_keeps_corrections(
         report = ingest(catalog, [runs], options)
         assert report.corrected == 4
         assert [(each.shape, each.files, dict(each.changes)) for each in report.reread] == [
+            ("runs/night_ep#_z#.wav", 2, {"epoch": (None, "3"), "seed": (None, "7")}),
             ("runs/run#/a.wav", 1, {"run": ("runs", "run7")}),
             ("runs/run#/b.wav", 1, {"run": ("runs", "run7")}),
-            ("runs/night_ep#_z#.wav", 2, {"epoch": (None, "3"), "seed": (None, "7")}),
         ]
     assert ingest(catalog, [runs], replace(serial, reread=True)).reread == ()
     assert [(row.run, row.epoch) for row in list_clips(catalog, "path+")] == [
@@ -116,6 +116,26 @@ def test_reading_again_shows_old_and_new_values_and_keeps_corrections(
         ("run7", None),
         ("mine", None),
     ]
+
+
+def test_reading_again_replaces_the_keys_of_earlier_versions(
+    catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions
+) -> None:
+    path = write_clip(tmp_path / "runs" / "a.wav", 1, 0.5)
+    former = {"lora_": "shark", "top_k_": "5", "sidecar_length": "3", "mood": "calm"}
+    ingest(catalog, [path], replace(serial, attributes=former))
+    modify(catalog, "1", {"top_k_": "6"})
+    path.with_suffix(".json").write_text(
+        json.dumps({"lora1": "shark", "lora2": "whale", "Top-K2": 5, "Mood": 1})
+    )
+    options = replace(serial, reread=True)
+    (again,) = ingest(catalog, [tmp_path / "runs"], options).reread
+    assert again.changes["lora_"] == ("shark", None)
+    assert show_clip(catalog, "1").locations[0].attributes == {
+        **{"lora1": "shark", "lora2": "whale", "Top-K2": "5", "Mood": "1"},
+        **{"top_k_": "6", "sidecar_length": "3", "mood": "calm"},
+    }
+    assert ingest(catalog, [tmp_path / "runs"], options).corrected == 0
 
 
 def test_reading_again_from_a_higher_folder_keeps_the_run(

@@ -8,19 +8,19 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
 from thresher.catalog import attribution, locations
-from thresher.catalog.name_shapes import shape_of
 from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.schema import location
 from thresher.catalog.stamps import NO_STAMP
 from thresher.curation.ingest.overwritten import overwritten_files
 from thresher.curation.ingest.reading import ReadFile, read_names
-from thresher.curation.ingest.report import Failure, Reread, Tally
+from thresher.curation.ingest.report import Failure, Tally
+from thresher.curation.ingest.rereading import note_reread
 from thresher.curation.ingest.run import IngestRun
 from thresher.curation.ingest.scan import FoundFile
 from thresher.curation.ingest.storing import note_unopened, warn
@@ -130,23 +130,9 @@ def _reread(connection: Connection, reread: Mapping[int, ReadFile], tally: Tally
         warn(file, tally)
         changed |= locations.correct_by(connection, location_id, file.sighting)
     after = attribution.read_provenance(connection, sorted(changed))
-    same: dict[tuple[str, tuple[str, ...]], Reread] = {}
     for location_id in sorted(changed):
-        found = reread[location_id].found
-        changes = _changes(before[location_id], after[location_id])
-        shape = shape_of(found.path, found.root)
-        first = same.get((shape, tuple(changes)))
-        if first is None:
-            first = Reread(shape, 0, display_text(found.path), changes)
-        same[shape, tuple(changes)] = replace(first, files=first.files + 1)
-    tally.reread += same.values()
+        note_reread(tally, reread[location_id].found, before[location_id], after[location_id])
     return changed
-
-
-def _changes(old: Provenance, new: Provenance) -> dict[str, tuple[str | None, str | None]]:
-    before, after = old.values(), new.values()
-    keys = dict.fromkeys([*before, *after])
-    return {key: (before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)}
 
 
 def _gone(run: IngestRun, connection: Connection, absent: frozenset[bytes], tally: Tally) -> list[int]:

@@ -149,7 +149,7 @@ def _report(
         unnamed=len(tally.unnamed),
         unnamed_examples=tuple(tally.unnamed[:SHOWN_UNNAMED]),
         given=tuple(map(display_text, run.scan.given)),
-        reread=tuple(tally.reread),
+        reread=tuple(sorted(tally.reread.values(), key=lambda each: each.shape)),
         ignored_suffixes=run.scan.ignored_suffixes,
         **{name: tally.counts[name] for name in COUNTS},
         findings=dict(tally.findings),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from thresher.catalog.paths import display_text
@@ -168,7 +168,7 @@ class Tally:
     unsettled: list[FoundFile] = field(default_factory=list)
     held_back: int = 0
     unnamed: list[str] = field(default_factory=list)
-    reread: list[Reread] = field(default_factory=list)
+    reread: dict[tuple[str, tuple[str, ...]], Reread] = field(default_factory=dict)
     displaced: list[int] = field(default_factory=list)
     overwritten: tuple[Overwritten, ...] = ()
 
@@ -181,4 +181,7 @@ class Tally:
         self.unsettled += other.unsettled
         self.held_back += other.held_back
         self.unnamed += other.unnamed
+        for key, reread in other.reread.items():
+            known = self.reread.get(key)
+            self.reread[key] = reread if known is None else replace(known, files=known.files + reread.files)
         self.displaced += other.displaced

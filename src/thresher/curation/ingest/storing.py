@@ -20,6 +20,7 @@ from thresher.catalog.scores import retire
 from thresher.curation.analysis.task import DECODER_CRASHED, Analysis, Unopened, Unsettled, content_of
 from thresher.curation.ingest.reading import ReadFile
 from thresher.curation.ingest.report import Failure, Tally
+from thresher.curation.ingest.rereading import note_reread, stored_provenance
 from thresher.curation.ingest.run import IngestRun
 from thresher.curation.workers import WorkerDied
 
@@ -118,6 +119,7 @@ def _store_known(
             content = content_of(analysis, run.trim)
             stale = recordings.replace_content(connection, recording_id, content)
     warn(file, tally)
+    former = stored_provenance(connection, file) if run.options.reread else None
     arrival, displaced = locations.arrive(
         connection,
         recording_id,
@@ -132,6 +134,9 @@ def _store_known(
         tally.counts["rehashed"] += arrival is Arrival.UNCHANGED
     if arrival is Arrival.COPY:
         _note_unnamed(file, tally)
+    now = stored_provenance(connection, file) if former is not None else None
+    if arrival is Arrival.CORRECTED and former is not None and now is not None:
+        note_reread(tally, file.found, former, now)
     return stale
 
 
