@@ -400,6 +400,7 @@ DECISION_FIELDS: Mapping[tuple[str, str], _Field] = {
             "artist",
             "album",
             "file_rule",
+            "cover",
             "deleted",
         )
     },

@@ -17,7 +17,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from thresher.catalog.containers import id3_tag, set_ogg_serial
+from thresher.catalog.containers import add_flac_block, flac_picture, id3_tag, set_ogg_serial
 from thresher.catalog.sndfile_decoder import SAMPLE_BYTES, decoder_words
 from thresher.errors import AudioError
 
@@ -65,6 +65,9 @@ OUTPUT_FORMATS: Mapping[str, OutputFormat] = {
     ".mp3": OutputFormat("MP3", ("MPEG_LAYER_III",)),
 }
 
+COVER_CONTAINERS = frozenset({"FLAC", "MP3"})
+"""The containers into which a cover image is written."""
+
 LOSSY_SUBTYPES = frozenset({"VORBIS", "OPUS", "MPEG_LAYER_III"})
 DEFAULT_QUALITY = 8.0
 """The quality of lossy formats at which coding errors are not heard."""
@@ -102,10 +105,11 @@ def wav_container(frames: int, channels: int, subtype: str) -> str:
 class AudioWriter:
     """An audio file that is open for writing; a context manager. An existing file is overwritten.
 
-    `container` and `subtype` are those of OUTPUT_FORMATS. `frames` is the number of frames that will be written; it
-    decides between WAV and RF64. `tags` can contain "title", "comment", "artist" and "album", of at most 12,000
-    bytes each. `quality` of lossy formats is 0 to 10; None is the encoder's own default. The same samples, tags,
-    quality and libraries give the same bytes.
+    `container` and `subtype` are those of OUTPUT_FORMATS. `frames` is the number of frames that will be written;
+    it decides between WAV and RF64. `tags` can contain "title", "comment", "artist" and "album", of at most
+    12,000 bytes each. `cover` is a PNG or JPEG image, which the containers in COVER_CONTAINERS hold. `quality` of
+    lossy formats is 0 to 10; None is the encoder's own default. The same samples, tags, quality and libraries
+    give the same bytes.
 
     Raises AudioError for errors of the encoder and OSError for errors of the disk.
     """
@@ -121,6 +125,7 @@ class AudioWriter:
         *,
         frames: int = 0,
         quality: float | None = None,
+        cover: bytes | None = None,
     ) -> None:
         _check_output(sample_rate, channels, container, subtype)
         tags = {name: text for name, value in (tags or {}).items() if (text := _tag_text(value))}
@@ -131,7 +136,8 @@ class AudioWriter:
         self.channels = channels
         self._piece_frames = min(sample_rate, _OGG_BLOCK_FRAMES) if container == "OGG" else 1 << 22
         # libsndfile corrupts tags of an MP3 that are not ASCII
-        prefix = id3_tag(tags) if container == "MP3" and tags else b""
+        prefix = id3_tag(tags, cover) if container == "MP3" and (tags or cover) else b""
+        self._picture = flac_picture(cover) if container == "FLAC" and cover else b""
         self._serial = zlib.crc32("\0".join(tags.values()).encode())
         self._sink = _Sink(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666), prefix)
         self._file: soundfile.SoundFile | None = None
@@ -197,6 +203,9 @@ class AudioWriter:
         self._sink.check()
         if self.container == "OGG":
             self._sink.set_ogg_serial(self._serial)
+        if self._picture:
+            self._sink.add_flac_block(self._picture)
+            self._picture = b""
 
     def close(self) -> None:
         """Finish the file and flush it to the disk. Can be called repeatedly."""
@@ -325,6 +334,9 @@ class _Sink:
 
     def set_ogg_serial(self, serial: int) -> None:
         set_ogg_serial(self._fd, os.fstat(self._fd).st_size, serial)
+
+    def add_flac_block(self, block: bytes) -> None:
+        add_flac_block(self._fd, os.fstat(self._fd).st_size, block)
 
     def sync(self) -> None:
         if self._fd >= 0:

@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0011"
+HEAD = "0012"
 """The revision of the schema that this program reads and writes: the newest one in migrations/."""
 
 STATUSES = ("ok", "silent", "too_short", "unreadable", "truncated", "empty", "non_finite")
@@ -364,6 +364,7 @@ song = Table(
     Column("artist", Text),
     Column("album", Text),
     Column("file_rule", Integer, nullable=False, server_default="1"),  # see curation/songs/settings.py
+    Column("cover", Text),  # SHA-256 of an image in the table `cover`
     sqlite_autoincrement=True,
 )
 Index("uq_song_name", song.c.name, unique=True, sqlite_where=text("NOT deleted"))
@@ -440,6 +441,13 @@ output = Table(  # an audio file that thresher wrote, so that no ingest takes it
     Column("song_id", ForeignKey("song.id")),  # NULL: an exported clip
     _one_of("kind", OUTPUT_KINDS),
     sqlite_autoincrement=True,
+)
+
+cover = Table(  # an image for the tags of songs; renderings need it, so it is never deleted
+    "cover",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
 )
 
 decision = Table(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,8 +22,10 @@ from thresher.catalog.schema import output, rendering, rendering_clip
 from thresher.curation.clips import decisions as judging
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.ingest.verify import verify
 from thresher.curation.renderings.diff import since_rendering
 from thresher.curation.renderings.render import render
+from thresher.curation.renderings.reproduce import reproduce
 from thresher.curation.songs.options import SongOptions
 from thresher.curation.songs.songs import (
     save_song,
@@ -414,3 +418,52 @@ def test_a_song_of_an_older_catalog_keeps_its_tags_and_encoder(catalog: Catalog,
     changed = since_rendering(catalog, tracklist(catalog, "S"))
     assert changed is not None
     assert changed.settings == ("the file's tags no longer contain the query",)
+
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+def test_a_cover_is_written_into_mp3_and_flac_and_reproduced(catalog: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "cover.png").write_bytes(PNG)
+    save_song(catalog, "S", ["1"], SongOptions(cover=tmp_path / "cover.png"))
+    (tmp_path / "cover.png").unlink()  # the catalog has it
+    plain = save_song(catalog, "Plain", ["1"])
+    assert plain.settings.cover is None
+    for suffix in (".mp3", ".flac"):
+        file = tmp_path / f"s{suffix}"
+        report = render(catalog, "S", file, manifest=True)
+        assert file.read_bytes().count(PNG) == 1
+        done = subprocess.run([ffmpeg(), "-i", str(file)], capture_output=True, text=True, check=False)
+        assert re.search(r"Video: png.*attached pic", done.stderr)
+        y, _ = soundfile.read(file)
+        render(catalog, "Plain", tmp_path / f"plain{suffix}")
+        assert (y == soundfile.read(tmp_path / f"plain{suffix}")[0]).all()
+        again = tmp_path / f"again{suffix}"
+        made = reproduce(tmp_path / f"s{suffix}.manifest.json", tmp_path / "clips", again)
+        assert (made.same_bytes, again.read_bytes()) == (True, file.read_bytes())
+        assert render(catalog, "S", again, rendering=report.number).same_bytes
+    save_song(catalog, "S", None, SongOptions(cover=None))
+    changed = since_rendering(catalog, tracklist(catalog, "S"))
+    assert changed is not None
+    assert changed.settings == ("the cover changed",)
+
+
+def test_a_damaged_cover_is_found_and_never_written(catalog: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "cover.png").write_bytes(PNG)
+    save_song(catalog, "S", ["1"], SongOptions(cover=tmp_path / "cover.png"))
+    with catalog.writing() as connection:
+        connection.exec_driver_sql("UPDATE cover SET content = x'00'")
+    with pytest.raises(CatalogError, match="song save NAME --cover FILE"):
+        render(catalog, "S", tmp_path / "s.mp3")
+    assert "cover image" in verify(catalog).database[0]
+    (tmp_path / "text.png").write_text("text")
+    with pytest.raises(UsageError, match="not a PNG or JPEG"):
+        save_song(catalog, "S", None, SongOptions(cover=tmp_path / "text.png"))
+
+
+def ffmpeg() -> str:
+    import imageio_ffmpeg
+
+    return str(imageio_ffmpeg.get_ffmpeg_exe())

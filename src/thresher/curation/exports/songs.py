@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from thresher.catalog.atomic_files import Recheck, always_replace, remove, whole_file, write_text
 from thresher.catalog.audio import AudioReader
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.covers import read_cover
 from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter
 from thresher.catalog.files import sha256_file
 from thresher.catalog.output_guard import OutputGuard
@@ -304,14 +305,16 @@ def _timeline(catalog: Catalog, source: _Source, files: Mapping[str, bytes]) -> 
         plan.channels,
         plan.frames / rate,
         entries,
-        _manifest_text(source),
+        _manifest_text(catalog, source),
     )
 
 
-def _manifest_text(source: _Source) -> str:
+def _manifest_text(catalog: Catalog, source: _Source) -> str:
+    with catalog.reading() as connection:
+        cover = read_cover(connection, source.plan.song.settings.cover)
     if source.rendering is None:
-        return manifest_text(song_manifest(source.plan, _DEFAULT_FORMAT.container, source.subtype))
-    return manifest_text(rendering_manifest(source.plan, source.rendering))
+        return manifest_text(song_manifest(source.plan, _DEFAULT_FORMAT.container, source.subtype, cover))
+    return manifest_text(rendering_manifest(source.plan, source.rendering, cover))
 
 
 def _container(file: bytes | None) -> str:

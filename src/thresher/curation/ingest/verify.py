@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select, update
 
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.covers import damaged_covers
 from thresher.catalog.schema import clip, metric, score_row
 from thresher.curation.comparison.score import score_all
 from thresher.curation.ingest.reanalyse import ReanalysisReport, reanalyse_clips
@@ -61,6 +62,10 @@ def verify(catalog: Catalog, *, repair: bool = False, progress: Progress = no_pr
         database = [word for word in words if word != "ok"]
         if broken:
             database.append(f"{len(broken)} references to missing rows")
+        database += [
+            f"the cover image {sha256[:12]}… is damaged; set it again with `thresher song save NAME --cover FILE`"
+            for sha256 in damaged_covers(connection)
+        ]
         fingerprints, descriptors, profiles = (_damaged(connection, kind) for kind in KINDS)
         names = _metric_names(connection)
         rows = {metric_id: _damaged_rows(connection, metric_id) for metric_id in names}

@@ -127,13 +127,15 @@ def write_song(
     guard: OutputGuard,
     recheck: Recheck,
     *,
+    cover: bytes | None = None,
     earlier: Earlier | None = None,
     note: Callable[[str], object] | None = None,
 ) -> WrittenFile:
     """Write a song's file, completely or not at all.
 
-    `files` holds the path of each source file by the SHA-256 of its contents. The file of `earlier` is compared
-    before it may be replaced. `note` is called with the SHA-256 of the file before the file gets its name.
+    `files` holds the path of each source file by the SHA-256 of its contents. `cover` is the image that the
+    settings of the song name. The file of `earlier` is compared before it may be replaced. `note` is called with
+    the SHA-256 of the file before the file gets its name.
     """
     mix = Mix(plan, files, song_file.subtype, progress)
     with whole_file(song_file.target, guard, recheck) as partial:
@@ -146,6 +148,7 @@ def write_song(
             tags(plan),
             frames=plan.frames,
             quality=quality_of(plan, song_file.subtype),
+            cover=cover,
         )
         with writer:
             for block in mix.blocks():

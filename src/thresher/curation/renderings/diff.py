@@ -228,6 +228,8 @@ def _other_settings(then: Tracklist, now: Tracklist, rendered: Rendering) -> Ite
     ):
         if one != other:
             yield f"the {what} was {one} and is {other}"
+    if is_now.cover != was.cover:
+        yield "the cover changed"
     if is_now.file_rule != was.file_rule:
         yield "the file's tags no longer contain the query"
     elif is_now.query != was.query and is_now.file_rule == 1:

@@ -6,6 +6,8 @@ program reads the versions that it knows and refuses others.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import time
@@ -73,7 +75,8 @@ class ManifestOutput:
 @dataclass(frozen=True)
 class Manifest:
     """The contents of the JSON file, key by key. `created_at` is in seconds since 1970, UTC; `fade_frames` is
-    in frames of the output; `rendering` is None for a song that was not rendered."""
+    in frames of the output; `rendering` is None for a song that was not rendered.
+    `cover` is an image in Base64."""
 
     format: str
     version: int
@@ -90,10 +93,16 @@ class Manifest:
     fade_frames: int
     plan_sha256: str
     clips: tuple[ManifestClip, ...]
+    cover: str | None = None
+
+    @property
+    def image(self) -> bytes | None:
+        """The cover image, None if the song has none."""
+        return None if self.cover is None else base64.b64decode(self.cover)
 
 
-def rendering_manifest(plan: Tracklist, rendering: Rendering) -> Manifest:
-    """The manifest of a rendering. `plan` is the rendering's own, see `history.frozen`."""
+def rendering_manifest(plan: Tracklist, rendering: Rendering, cover: bytes | None = None) -> Manifest:
+    """The manifest of a rendering. `plan` is the rendering's own, see `history.frozen`; `cover` is its image."""
     return _manifest(
         plan,
         ManifestOutput(
@@ -108,10 +117,11 @@ def rendering_manifest(plan: Tracklist, rendering: Rendering) -> Manifest:
         created_at=rendering.created_at,
         digest=rendering.plan_sha256,
         made_with=rendering.versions,
+        cover=cover,
     )
 
 
-def song_manifest(plan: Tracklist, container: str, subtype: str) -> Manifest:
+def song_manifest(plan: Tracklist, container: str, subtype: str, cover: bytes | None = None) -> Manifest:
     """The manifest of a song that was not rendered, for a file of that container and subtype."""
     return _manifest(
         plan,
@@ -120,6 +130,7 @@ def song_manifest(plan: Tracklist, container: str, subtype: str) -> Manifest:
         created_at=time.time(),
         digest=plan_sha256(plan, container, subtype),
         made_with=versions(),
+        cover=cover,
     )
 
 
@@ -131,6 +142,7 @@ def _manifest(
     created_at: float,
     digest: str,
     made_with: Mapping[str, str],
+    cover: bytes | None,
 ) -> Manifest:
     settings = plan.song.settings
     return Manifest(
@@ -149,6 +161,7 @@ def _manifest(
         fade_frames=plan.fade_frames,
         plan_sha256=digest,
         clips=_clips(plan),
+        cover=None if cover is None else base64.b64encode(cover).decode("ascii"),
     )
 
 
@@ -208,6 +221,9 @@ def _faults(manifest: Manifest, plan: Tracklist) -> Iterator[str]:
     if min(rates) < 1 or output.channels not in (1, 2) or (manifest.rendering or 0) < 0:
         yield "a sample rate, the number of channels or the number of the rendering is out of range"
         return
+    if not _has_its_cover(manifest):
+        yield "its cover is not the image that its settings name"
+        return
     try:
         check_settings(manifest.settings)
     except UsageError as error:
@@ -217,6 +233,15 @@ def _faults(manifest: Manifest, plan: Tracklist) -> Iterator[str]:
     )
     if _clips(plan) != manifest.clips:
         yield "its fades do not match the positions of its clips"
+
+
+def _has_its_cover(manifest: Manifest) -> bool:
+    try:
+        image = manifest.image
+    except ValueError:
+        return False
+    digest = None if image is None else hashlib.sha256(image).hexdigest()
+    return digest == manifest.settings.cover
 
 
 def manifest_song(file: Path) -> str | None:

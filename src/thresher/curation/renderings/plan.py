@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from thresher.catalog.decoder_names import LIBSNDFILE
-from thresher.catalog.encoding import DEFAULT_QUALITY, LOSSY_SUBTYPES
+from thresher.catalog.encoding import COVER_CONTAINERS, DEFAULT_QUALITY, LOSSY_SUBTYPES
 from thresher.curation.songs.tracklist import TRUE_PEAK_CEILING, Track, Tracklist
 from thresher.signal.mixing.resampling import resampled_frames
 
@@ -72,12 +72,12 @@ def plan_sha256(plan: Tracklist, container: str, subtype: str) -> str:
         for track in plan.tracks
     ]
     form = [plan.sample_rate, plan.channels, plan.fade_frames, container, subtype]
-    parts = [form, tags(plan), tracks, *filter(None, [_additions(plan, subtype)])]
+    parts = [form, tags(plan), tracks, *filter(None, [_additions(plan, container, subtype)])]
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _additions(plan: Tracklist, subtype: str) -> dict[str, Any]:
+def _additions(plan: Tracklist, container: str, subtype: str) -> dict[str, Any]:
     """What else reaches the file. Empty for clips end to end without a limiter, as the first programs made them.
 
     The keys are part of the digests of all existing renderings, so they never change.
@@ -99,6 +99,8 @@ def _additions(plan: Tracklist, subtype: str) -> dict[str, Any]:
         additions["decoders"] = others
     if (quality := quality_of(plan, subtype)) is not None:
         additions["quality"] = quality
+    if plan.song.settings.cover is not None and container in COVER_CONTAINERS:
+        additions["cover"] = plan.song.settings.cover
     return additions
 
 

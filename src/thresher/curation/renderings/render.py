@@ -17,6 +17,7 @@ from sqlalchemy import Connection, func, insert, select
 from thresher.catalog.atomic_files import write_text
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import content_files
+from thresher.catalog.covers import read_cover
 from thresher.catalog.database import insert_row
 from thresher.catalog.encoding import suffix_of
 from thresher.catalog.files import sha256_file
@@ -127,6 +128,8 @@ def render(
         )
     song_file = SongFile(target, form.container, then.subtype if then else subtype_of(plan, form))
     digest = then.plan_sha256 if then else plan_sha256(plan, song_file.container, song_file.subtype)
+    with catalog.reading() as connection:
+        cover = read_cover(connection, plan.song.settings.cover)
     guard = OutputGuard(catalog)
     guard.check(target)
     if not may_be_unfinished(plan, song_file):
@@ -139,10 +142,12 @@ def render(
     if not dry_run:
         recheck = partial(_check_target, catalog, plan, target, overwrite=overwrite)
         note = partial(note_output, catalog, kind="rendering", song_id=plan.song.id)
-        written = write_song(plan, files, song_file, progress, guard, recheck, earlier=earlier, note=note)
+        written = write_song(
+            plan, files, song_file, progress, guard, recheck, cover=cover, earlier=earlier, note=note
+        )
         number, same = _store(catalog, plan, song_file, digest, written.sha256)
         if manifest_file is not None:
-            text = manifest_text(rendering_manifest(*frozen(catalog, name, number)))
+            text = manifest_text(rendering_manifest(*frozen(catalog, name, number), cover))
             may_replace = partial(_manifest_target, name, target, manifest, overwrite=overwrite)
             write_text(manifest_file, text, guard, may_replace)
     return report_of(

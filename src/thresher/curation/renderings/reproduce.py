@@ -63,7 +63,7 @@ def reproduce(
         if not may_be_unfinished(plan, song_file):
             recheck()
         if not dry_run:
-            written = write_song(plan, files, song_file, progress, guard, recheck)
+            written = write_song(plan, files, song_file, progress, guard, recheck, cover=read.image)
     return report_of(
         plan.song.name,
         plan,

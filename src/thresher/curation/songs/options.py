@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import enum
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, Literal
 
+from thresher.catalog.cover_images import read_image
 from thresher.errors import UsageError
 from thresher.signal.ordering.orderings import Ordering, parse_ordering
 
@@ -32,7 +34,7 @@ class SongOptions:
     seconds and `clips` a number of clips; None sets no limit. `rate` is in Hz, `channels` 1 or 2, `subtype`
     "PCM_16", "PCM_24" or "FLOAT"; None derives them from the clips. `lufs` is the loudness of every clip; None
     keeps it. `fade`, `crossfade` and `gap` are in seconds. `quality` of lossy formats is 0 to 10; None is the
-    default. `artist` and `album` are tags; None writes none.
+    default. `artist` and `album` are tags, and `cover` is the path of a PNG or JPEG image; None writes none.
     """
 
     order: str | Keep = UNCHANGED
@@ -52,18 +54,19 @@ class SongOptions:
     quality: float | Keep | None = UNCHANGED
     artist: str | Keep | None = UNCHANGED
     album: str | Keep | None = UNCHANGED
+    cover: str | os.PathLike[str] | Keep | None = UNCHANGED
     sequence: Sequence[int] | Keep = UNCHANGED
 
     def changes(self, present: Ordering | None) -> dict[str, Any]:
-        """The settings that these options change, by their names in SongSettings; `present` is the song's ordering.
+        """The settings that these options change, by their names in SongSettings, without the cover.
 
-        Raises UsageError for options that contradict each other.
+        `present` is the song's ordering. Raises UsageError for options that contradict each other.
         """
         given = {
             each.name: value
             for each in fields(self)
             if (value := getattr(self, each.name)) is not UNCHANGED
-            and each.name not in ("order", "start", "end", "sequence")
+            and each.name not in ("order", "start", "end", "sequence", "cover")
         }
         if "rate" in given:
             given["sample_rate"] = given.pop("rate")
@@ -78,6 +81,12 @@ class SongOptions:
         elif order is not None:
             given["ordering"] = parse_ordering(order)
         return given
+
+    def read_cover(self) -> bytes | Keep | None:
+        """The content of the cover. Raises NotFoundError or UsageError if the file can't be used."""
+        if self.cover is UNCHANGED or self.cover is None:
+            return self.cover
+        return read_image(self.cover)
 
 
 def _chain_between(

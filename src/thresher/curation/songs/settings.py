@@ -38,7 +38,8 @@ class SongSettings:
     `crossfade` that of its overlap with the next clip, and `gap` that of the silence between clips, in seconds.
     `lufs` is the loudness to which every clip is brought; None keeps the clips' own loudness. `manual` is the
     sequence of clips for the ordering "manual". `quality` of lossy formats is 0 to 10; None is the default.
-    `artist` and `album` are tags. `file_rule` is how the file is tagged and encoded, see FILE_RULE.
+    `artist` and `album` are tags. `cover` is the SHA-256 of an image in the catalog.
+    `file_rule` is how the file is tagged and encoded, see FILE_RULE.
     """
 
     query: str
@@ -60,6 +61,7 @@ class SongSettings:
     artist: str | None = None
     album: str | None = None
     file_rule: int = 1
+    cover: str | None = None
 
     def plain(self) -> dict[str, Any]:
         """These settings as values that JSON can hold."""

@@ -17,7 +17,7 @@ from thresher.curation.songs.options import SongOptions
 from thresher.curation.songs.placement import DEFAULT_RATE, placed, within_limits
 from thresher.curation.songs.sequence import edits_not_applied, ordered, with_edits
 from thresher.curation.songs.settings import SongSettings
-from thresher.curation.songs.songs import Song, matching_clips, store_song
+from thresher.curation.songs.songs import Song, cover_of, matching_clips, store_song
 from thresher.signal.mixing.resampling import resampled_frames
 
 _COMPUTED = {"chain", "pairs"}  # the orderings that need the scores of all clips
@@ -43,8 +43,9 @@ def save_song_and_measure(
     catalog: Catalog, name: str, terms: Terms | None, options: SongOptions | Mapping[str, Any]
 ) -> tuple[Song, SongSize]:
     """Do what `save_song` does, and measure the saved song. Its query runs once."""
+    cover = cover_of(options)
     with catalog.writing() as connection:
-        saved, clips = store_song(catalog, connection, name, terms, options)
+        saved, clips = store_song(catalog, connection, name, terms, options, cover)
     with catalog.reading() as connection:
         return saved, _size(connection, saved.settings, clips)
 

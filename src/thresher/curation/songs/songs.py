@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.covers import store_cover
 from thresher.catalog.database import insert_row
 from thresher.catalog.decisions import Assignment, Decision, decide
 from thresher.catalog.decisions import history as all_decisions
@@ -23,7 +24,7 @@ from thresher.catalog.query import context_of, join_terms, parse
 from thresher.catalog.schema import song
 from thresher.curation.clips.saved_queries import keeping_readable
 from thresher.curation.clips.selection import Terms, select_ids
-from thresher.curation.songs.options import SongOptions
+from thresher.curation.songs.options import UNCHANGED, Keep, SongOptions
 from thresher.curation.songs.settings import FILE_RULE, SongSettings, check_settings, new_song_settings
 from thresher.errors import NotFoundError, UsageError
 from thresher.signal.ordering.orderings import parse_ordering
@@ -65,8 +66,15 @@ def save_song(
     Raises QueryError for a query that can't be read, UsageError for settings that contradict each other or are
     out of range, and NotFoundError for a new song without a query.
     """
+    options = options or {}
+    cover = cover_of(options)
     with catalog.writing() as connection:
-        return store_song(catalog, connection, name, terms, options or {})[0]
+        return store_song(catalog, connection, name, terms, options, cover)[0]
+
+
+def cover_of(options: SongOptions | Mapping[str, Any]) -> bytes | Keep | None:
+    """The content of the cover that options name. Files are read before a transaction starts."""
+    return options.read_cover() if isinstance(options, SongOptions) else UNCHANGED
 
 
 def store_song(
@@ -75,8 +83,12 @@ def store_song(
     name: str,
     terms: Terms | None,
     options: SongOptions | Mapping[str, Any],
+    cover: bytes | Keep | None = UNCHANGED,
 ) -> tuple[Song, list[int]]:
-    """Do what `save_song` does within a transaction; returns the song and `matching_clips` of it."""
+    """Do what `save_song` does within a transaction; returns the song and `matching_clips` of it.
+
+    `cover` is what `cover_of` returns for the options.
+    """
     _check_name(name)
     old = _find(connection, name)
     if isinstance(options, SongOptions):
@@ -86,6 +98,8 @@ def store_song(
         if "ordering" in wanted:
             wanted["ordering"] = parse_ordering(wanted["ordering"])
     wanted["file_rule"] = FILE_RULE
+    if cover is not UNCHANGED:
+        wanted["cover"] = None if cover is None else store_cover(connection, cover)
     if terms is not None:
         # parsed on its own first, so that an error points into these terms
         parse(terms, context_of(catalog, connection))

@@ -74,6 +74,6 @@ _READERS: Mapping[str, Callable[[str, str], Any]] = {
     **dict.fromkeys(("clips", "rate", "channels"), _whole_number),
     "length": _duration,
     **dict.fromkeys(("lufs", "quality"), _number),
-    **dict.fromkeys(("artist", "album"), _tag),
+    **dict.fromkeys(("artist", "album", "cover"), _tag),
     **dict.fromkeys(("fade", "crossfade", "gap"), _seconds),
 }

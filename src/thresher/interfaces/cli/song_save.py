@@ -76,6 +76,10 @@ def save(
     album: Annotated[
         str | None, typer.Option(help="Write this album into the tags; none for no album.")
     ] = None,
+    cover: Annotated[
+        str | None,
+        typer.Option(help="Put this PNG or JPEG image into MP3 and FLAC files; none for no image."),
+    ] = None,
     sequence: Annotated[
         Path | None,
         typer.Option(
@@ -109,6 +113,7 @@ def save(
                 "quality": quality,
                 "artist": artist,
                 "album": album,
+                "cover": cover,
             },
             start=start,
             end=end,

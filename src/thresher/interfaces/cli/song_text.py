@@ -39,6 +39,8 @@ def settings_text(settings: SongSettings) -> str:
     if settings.quality is not None:
         parts.append(f"quality {settings.quality:g}")
     parts += [text for text in (settings.artist, settings.album) if text is not None]
+    if settings.cover is not None:
+        parts.append("with a cover")
     return ", ".join(parts)
 
 
