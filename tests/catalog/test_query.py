@@ -583,6 +583,22 @@ def test_absolute_path_of_the_catalog(sample: Sample) -> None:
     assert ids(sample, f"path:{root}/out", f"path:{root}/gone") == [2]
 
 
+def test_a_symlink_stands_for_what_it_leads_to(sample: Sample, tmp_path: Path) -> None:
+    root = sample[0].root
+    for name in ("out/skeletal", "gone"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    (root / "out/skeletal/b.ogg").touch()
+    (tmp_path / "link").symlink_to(root / "out")
+    (tmp_path / "file.ogg").symlink_to(root / "out/skeletal/b.ogg")
+    (tmp_path / "root").symlink_to(root)
+    assert ids(sample, f"path:{tmp_path}/link") == [1, 2]
+    assert ids(sample, f"path:{tmp_path}/link/skeletal/b.ogg") == [2]
+    assert ids(sample, f"path:{tmp_path}/file.ogg") == [2]
+    assert ids(sample, f"path:{tmp_path}/root/gone", f"^path:{tmp_path}/link") == [6]
+    assert ids(sample, f"{tmp_path}/link") == [1, 2]
+    assert ids(sample, f"path:{tmp_path}/nowhere") == []
+
+
 def test_bytes_that_are_not_utf8_are_found_by_their_escaped_form(sample: Sample) -> None:
     assert ids(sample, "parts\n.wav") == []
     assert ids(sample, "parts\\x0a") == [8, 9]

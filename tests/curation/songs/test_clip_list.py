@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from thresher.catalog.catalog import Catalog
+from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.songs.clip_list import read_sequence
@@ -58,6 +59,57 @@ def test_file_names_that_are_not_utf8_are_read(
     assert read_sequence(catalog, listed) == (9,)
     listed.write_bytes(b"file://" + odd.replace(b"\xff", b"%FF") + b"\n")
     assert read_sequence(catalog, listed) == (9,)
+
+
+PLAYLISTS = [
+    (b"run%5Fepoch%5F5%5F0.wav\n", (6,)),
+    (b"../clips/./run_epoch_5_0.wav\r\n  run_epoch_6_0.wav  \r\n", (6, 7)),
+    (b"..\\clips\\run_epoch_5_0.wav\r\n", (6,)),
+    (b"..%5Cclips%5Crun_epoch_5_0.wav\r\n", (6,)),
+    (b"file://HERE/run_epoch_5_0.wav\nfile:HERE/run_epoch_6_0.wav\n", (6, 7)),
+    (b"FILE://localhostHERE/run%5fepoch_5_0.wav\n", (6,)),
+    (b"file://run_epoch_5_0.wav\n", (6,)),
+    (b"\xef\xbb\xbf#EXTM3U\r#EXTINF:1,x\rrun_epoch_5_0.wav\r", (6,)),
+    ("\ufeff#EXTM3U\r\nrun_epoch_5_0.wav\r\n".encode("utf-16-le"), (6,)),
+    ("\ufeffrun_epoch_5_0.wav\n".encode("utf-16-be"), (6,)),
+    (b"[playlist]\nFile1=run_epoch_6_0.wav\nTitle1=x\nfile2=run_epoch_5_0.wav\nVersion=2\n", (7, 6)),
+    (b"clips/run_epoch_5_0.wav\n", (6,)),
+]
+
+
+@pytest.mark.parametrize(("content", "expected"), PLAYLISTS)
+def test_playlists_of_other_programs_are_read(
+    catalog: Catalog, tmp_path: Path, content: bytes, expected: tuple[int, ...]
+) -> None:
+    listed = tmp_path / "clips" / "list.m3u"
+    listed.write_bytes(content.replace(b"HERE", os.fsencode(listed.parent)))
+    assert read_sequence(catalog, listed) == expected
+
+
+def test_names_with_percent_signs_spaces_and_latin1_are_read(
+    catalog: Catalog, write_clip: Any, serial: IngestOptions, tmp_path: Path
+) -> None:
+    names = ["a%20b.wav", "a b.wav", "Ständchen.wav"]
+    for number, name in enumerate(names):
+        write_clip(tmp_path / "clips" / name, 60 + number)
+    ingest(catalog, [tmp_path / "clips"], serial)
+    found = {row.path: row.id for row in list_clips(catalog, "id:9..")}
+    listed = tmp_path / "clips" / "list.m3u"
+    listed.write_bytes("a%20b.wav\na b.wav\nStändchen.wav\n".encode("latin-1"))
+    assert read_sequence(catalog, listed) == tuple(found[f"clips/{name}"] for name in names)
+    listed.write_bytes(b"a%2520b.wav\nSt%C3%A4ndchen.wav\n")
+    assert read_sequence(catalog, listed) == (found["clips/a%20b.wav"], found["clips/Ständchen.wav"])
+
+
+@pytest.mark.parametrize(
+    "line", ["C:\\music\\x.wav", "http://host/x.wav", "rating", "*.wav", "(x", "file:///nowhere/x%20y.wav"]
+)
+def test_a_line_that_is_no_path_of_the_catalog_is_not_found(
+    catalog: Catalog, tmp_path: Path, line: str
+) -> None:
+    (tmp_path / "list").write_text(line)
+    with pytest.raises(NotFoundError, match="line 1"):
+        read_sequence(catalog, tmp_path / "list")
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,16 @@ def find_clip(catalog: Catalog, connection: Connection, term: str) -> int:
         if os.path.lexists(term):
             raise NotFoundError(f'"{_printable(term)}" is not in the catalog; `thresher ingest` adds it')
         raise NotFoundError(f'no clip matches "{_printable(term)}"; `thresher list` shows all clips')
+    return _only(found, term)
+
+
+def clip_at_path(catalog: Catalog, connection: Connection, path: str) -> int | None:
+    """Return the id of the clip at a path, None if there is none. Raises UsageError if there are several."""
+    found = _clips_at_path(catalog, connection, path)
+    return _only(found, path) if found else None
+
+
+def _only(found: Sequence[int], term: str) -> int:
     if len(found) > 1:
         ids = ", ".join(str(clip_id) for clip_id in found[:_IDS_IN_MESSAGE])
         rest = ", …" if len(found) > _IDS_IN_MESSAGE else ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -10,16 +12,18 @@ from urllib.parse import unquote_to_bytes
 from sqlalchemy import Connection
 
 from thresher.catalog.catalog import Catalog
-from thresher.curation.clips.selection import find_clip
-from thresher.errors import NotFoundError, ThresherError, UsageError
+from thresher.catalog.paths import display_text
+from thresher.curation.clips.selection import clip_at_path, find_clip
+from thresher.errors import NotFoundError, QueryError, ThresherError, UsageError
 
 
 def read_sequence(catalog: Catalog, file: str | os.PathLike[str]) -> tuple[int, ...]:
     """The clips that a file lists, one per line.
 
-    A line holds a clip's id, or a path relative to the file's folder, as in a playlist (.m3u8). Empty lines and
-    lines that begin with # are ignored. Raises NotFoundError for a line that names no clip of the catalog and
-    UsageError for a clip that is listed twice; the error names the line.
+    A line holds a clip's id, or a path relative to the file's folder, as in a playlist (M3U, M3U8 or PLS). Paths
+    may be percent-encoded, `file:` addresses, or contain backslashes; the file may begin with a byte order mark.
+    Empty lines and lines that begin with # are ignored. Raises NotFoundError for a line that names no clip of the
+    catalog and UsageError for a clip that is listed twice; the error names the line.
     """
     seen: dict[int, int] = {}
     with catalog.reading() as connection:
@@ -40,20 +44,69 @@ def read_sequence(catalog: Catalog, file: str | os.PathLike[str]) -> tuple[int, 
 
 
 def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines that name clips, with their numbers."""
     try:
-        content = file.read_bytes()
+        content = _without_byte_order_mark(file.read_bytes())
     except OSError as error:
         raise ThresherError(f"{file} can't be read: {error.strerror}; give another --from FILE") from error
-    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").splitlines(), start=1):
-        if line.strip() and not line.startswith(b"#"):
+    lines = content.splitlines()
+    is_pls = any(line.strip().lower() == b"[playlist]" for line in lines[:1])
+    for number, line in enumerate(lines, start=1):
+        if is_pls:
+            entry = re.match(rb"\s*file[0-9]+\s*=", line, re.IGNORECASE)
+            if entry is not None:
+                yield number, line[entry.end() :]
+        elif line.strip() and not line.startswith(b"#"):
             yield number, line
+
+
+def _without_byte_order_mark(content: bytes) -> bytes:
+    for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+        if content.startswith(mark):
+            return content[len(mark) :].decode(encoding, "replace").encode("utf-8", "replace")
+    return content.removeprefix(codecs.BOM_UTF8)
 
 
 def _clip_on_line(catalog: Catalog, connection: Connection, folder: Path, line: bytes) -> int:
     if line.strip().isdigit():
         return find_clip(catalog, connection, line.strip().decode())
-    if line.lower().startswith(b"file://"):
-        line = unquote_to_bytes(line[len(b"file://") :].removeprefix(b"localhost"))
-    path = os.fsdecode(line)
-    in_folder = os.path.join(folder, path)
-    return find_clip(catalog, connection, in_folder if os.path.lexists(in_folder) else path)
+    readings = list(_readings(line))
+    for path in readings:
+        for name in dict.fromkeys((os.path.join(folder, path), path)):
+            found = clip_at_path(catalog, connection, name)
+            if found is not None:
+                return found
+    existing = [
+        os.path.join(folder, path) for path in readings if os.path.lexists(os.path.join(folder, path))
+    ]
+    try:
+        return find_clip(catalog, connection, existing[0] if existing else readings[0])
+    except QueryError as error:  # a line is a path, not a query
+        name = display_text(os.fsencode(readings[0]))
+        raise NotFoundError(f'no clip is at "{name}"; `thresher ingest` adds files') from error
+
+
+def _readings(line: bytes) -> Iterator[str]:
+    """Yield the paths that a line of a playlist may mean, the most literal first.
+
+    Programs write percent-encoded paths, `file:` addresses, backslashes, and texts in Windows' Latin-1.
+    """
+    seen: set[str] = set()
+    for entry in dict.fromkeys((line, line.strip())):
+        text = re.sub(rb"(?i)^file:(?://(?:localhost)?(?=/)|//)?", b"", entry)
+        is_address = text != entry
+        decoded = unquote_to_bytes(text)
+        for path in (decoded, text) if is_address else (text, decoded):
+            for form in (path, path.replace(b"\\", b"/")):
+                for name in _decoded(form):
+                    if name and name not in seen and "\0" not in name:
+                        seen.add(name)
+                        yield name
+
+
+def _decoded(path: bytes) -> Iterator[str]:
+    yield os.fsdecode(path)
+    try:
+        path.decode("utf-8")
+    except UnicodeDecodeError:
+        yield path.decode("cp1252", "replace")
