@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,8 @@ from thresher.curation.renderings.render import render
 from thresher.curation.report.report import ReportCheckpoint, ReportData, report_data
 from thresher.curation.songs.songs import save_song
 
+Take = Callable[..., list[Path]]
+
 
 @pytest.fixture
 def full(new_catalog: MakeCatalog, tmp_path: Path) -> Iterator[Catalog]:
@@ -30,6 +32,24 @@ def full(new_catalog: MakeCatalog, tmp_path: Path) -> Iterator[Catalog]:
     (tmp_path / "catalog.toml").write_text(EVERY_METRIC)
     with Catalog.open(tmp_path / "catalog.toml") as made:
         yield made
+
+
+@pytest.fixture
+def take(write_clip: WriteClip, serial: IngestOptions) -> Take:
+    """Write a clip of the run "night" for each of these epochs, in `runs`, and ingest them: clips 1, 2, ….
+
+    Return their paths.
+    """
+
+    def run(catalog: Catalog, *epochs: int) -> list[Path]:
+        paths = [
+            write_clip(catalog.root / f"runs/night_e={epoch}({index})_t=0.9.wav", index)
+            for index, epoch in enumerate(epochs)
+        ]
+        ingest(catalog, [catalog.root / "runs"], serial)
+        return paths
+
+    return run
 
 
 def of_epoch(data: ReportData, epoch: int | None) -> ReportCheckpoint:
@@ -42,11 +62,9 @@ def ids_of(data: ReportData, epoch: int) -> list[int]:
 
 
 def test_the_best_are_the_highest_rated_then_the_most_typical_then_the_badly_rated(
-    full: Catalog, tmp_path: Path, write_clip: WriteClip, serial: IngestOptions
+    full: Catalog, take: Take
 ) -> None:
-    for index in range(6):
-        write_clip(tmp_path / f"runs/night_e=1({index})_t=0.9.wav", index)
-    ingest(full, [tmp_path / "runs"], serial)
+    take(full, *[1] * 6)
     first, second, third, fourth, *_ = ids_of(report_data(full), 1)
     rate(full, [str(first)], 2)
     rate(full, [str(second)], 3)
@@ -57,11 +75,9 @@ def test_the_best_are_the_highest_rated_then_the_most_typical_then_the_badly_rat
 
 
 def test_without_ratings_the_first_is_the_medoid_and_the_oddest_is_likest_to_none(
-    full: Catalog, tmp_path: Path, write_clip: WriteClip, serial: IngestOptions
+    full: Catalog, take: Take
 ) -> None:
-    for index in range(7):
-        write_clip(tmp_path / f"runs/night_e=1({index})_t=0.9.wav", index)
-    ingest(full, [tmp_path / "runs"], serial)
+    take(full, *[1] * 7)
     data = report_data(full)
     ids = ids_of(data, 1)
     with full.reading() as connection:
@@ -94,12 +110,8 @@ def test_a_clip_alone_is_like_nothing(catalog: Catalog) -> None:
         assert mean_likeness(connection, 1, [1, 2]) == {}
 
 
-def test_without_likeness_nothing_is_typical_or_odd_and_there_is_no_map(
-    catalog: Catalog, tmp_path: Path, write_clip: WriteClip, serial: IngestOptions
-) -> None:
-    for index in range(5):
-        write_clip(tmp_path / f"runs/night_e=1({index})_t=0.9.wav", index)
-    ingest(catalog, [tmp_path / "runs"], serial)
+def test_without_likeness_nothing_is_typical_or_odd_and_there_is_no_map(catalog: Catalog, take: Take) -> None:
+    take(catalog, *[1] * 5)
     data = report_data(catalog)
     found = of_epoch(data, 1)
     assert ([each.reason for each in found.best], found.oddest) == (["first"] * 3, ())
@@ -131,12 +143,8 @@ def test_an_empty_catalog_that_does_not_keep_aligned_knows_no_copies(catalog: Ca
     assert report_data(catalog).duplicates is None
 
 
-def test_rejected_clips_are_left_out_unless_the_query_names_them(
-    full: Catalog, tmp_path: Path, write_clip: WriteClip, serial: IngestOptions
-) -> None:
-    for index in range(3):
-        write_clip(tmp_path / f"runs/night_e={index}_t=0.9.wav", index)
-    ingest(full, [tmp_path / "runs"], serial)
+def test_rejected_clips_are_left_out_unless_the_query_names_them(full: Catalog, take: Take) -> None:
+    take(full, 0, 1, 2)
     reject(full, ["1"])
     data = report_data(full)
     assert sorted(data.clips) == [2, 3]
@@ -146,35 +154,24 @@ def test_rejected_clips_are_left_out_unless_the_query_names_them(
 
 
 def test_a_query_leaves_out_checkpoints_without_a_clip_and_keeps_the_numbers_of_the_others(
-    full: Catalog, tmp_path: Path, write_clip: WriteClip, serial: IngestOptions
+    full: Catalog, take: Take
 ) -> None:
-    for index in range(4):
-        write_clip(tmp_path / f"runs/night_e={index // 2}({index})_t=0.9.wav", index)
-    ingest(full, [tmp_path / "runs"], serial)
+    take(full, 0, 0, 1, 1)
     rate(full, ["3"], 4)
     data = report_data(full, ["rating:4.."])
     (only,) = data.checkpoints
     assert (only.row.epoch, only.row.files, only.clips, sorted(data.clips)) == (1, 2, 1, [3])
 
 
-def test_a_missing_file_has_no_place_and_a_present_one_its_absolute_path(
-    full: Catalog, tmp_path: Path, write_clip: WriteClip, serial: IngestOptions
-) -> None:
-    here = write_clip(tmp_path / "runs/night_e=1_t=0.9.wav", 1)
-    gone = write_clip(tmp_path / "runs/night_e=2_t=0.9.wav", 2)
-    ingest(full, [tmp_path / "runs"], serial)
+def test_a_missing_file_has_no_place_and_a_present_one_its_absolute_path(full: Catalog, take: Take) -> None:
+    here, gone = take(full, 1, 2)
     gone.unlink()  # the catalog has not seen that yet
     files = {found.epoch: found.file for found in report_data(full).clips.values()}
     assert files == {1: bytes(here.resolve()), 2: None}
 
 
-def test_spreads_are_the_quartiles_of_the_clips_of_a_checkpoint(
-    full: Catalog, tmp_path: Path, write_clip: WriteClip, serial: IngestOptions
-) -> None:
-    for index in range(5):
-        write_clip(tmp_path / f"runs/night_e=1({index})_t=0.9.wav", index)
-    write_clip(tmp_path / "runs/night_e=2_t=0.9.wav", 9)
-    ingest(full, [tmp_path / "runs"], serial)
+def test_spreads_are_the_quartiles_of_the_clips_of_a_checkpoint(full: Catalog, take: Take) -> None:
+    take(full, *[1] * 5, 2)
     with full.writing() as connection:
         connection.execute(measure.delete())
         for place, clip_id in enumerate(connection.scalars(select(clip.c.id).order_by(clip.c.id)).all()):
@@ -186,12 +183,8 @@ def test_spreads_are_the_quartiles_of_the_clips_of_a_checkpoint(
     assert of_epoch(data, 2).spreads == {}
 
 
-def test_songs_come_with_their_renderings_the_latest_first(
-    full: Catalog, tmp_path: Path, write_clip: WriteClip, serial: IngestOptions
-) -> None:
-    for index in range(3):
-        write_clip(tmp_path / f"runs/night_e={index}_t=0.9.wav", index)
-    ingest(full, [tmp_path / "runs"], serial)
+def test_songs_come_with_their_renderings_the_latest_first(full: Catalog, tmp_path: Path, take: Take) -> None:
+    take(full, 0, 1, 2)
     save_song(full, "SONG", ["epoch:0..1"])
     render(full, "SONG", tmp_path / "one.wav")
     save_song(full, "SONG", ["epoch:0..2"])

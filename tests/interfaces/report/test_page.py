@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import pytest
 from sqlalchemy import update
 
-from tests.support import EVERY_METRIC, MakeSound, WriteClip, run_command
+from tests.support import EVERY_METRIC, MakeCatalog, MakeSound, WriteClip, copy_folder, run_command
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import checkpoint
 from thresher.curation.clips.decisions import note, rate, reject, tag
@@ -45,21 +45,37 @@ NAMES = [
 
 
 @pytest.fixture
-def full(tmp_path: Path) -> Iterator[Catalog]:
+def full(new_catalog: MakeCatalog, tmp_path: Path) -> Iterator[Catalog]:
     """A new catalog that keeps scores by every metric."""
     home = tmp_path / "home"
-    Catalog.create(home).close()
+    new_catalog(home).close()
     (home / "catalog.toml").write_text(EVERY_METRIC)
     with Catalog.open(home / "catalog.toml") as made:
         yield made
 
 
-@pytest.fixture
-def trained(full: Catalog, write_clip: WriteClip, serial: IngestOptions) -> Catalog:
-    """Three checkpoints of two clips each."""
+@pytest.fixture(scope="module")
+def template(
+    tmp_path_factory: pytest.TempPathFactory,
+    new_catalog: MakeCatalog,
+    write_clip: WriteClip,
+    serial: IngestOptions,
+) -> Path:
+    """The folder that `trained` is copied from."""
+    home = tmp_path_factory.mktemp("trained")
     for index in range(6):
-        write_clip(full.root / f"runs/night_e={index // 2}({index})_t=0.9.wav", index)
-    ingest(full, [full.root / "runs"], serial)
+        write_clip(home / f"runs/night_e={index // 2}({index})_t=0.9.wav", index)
+    new_catalog(home).close()
+    (home / "catalog.toml").write_text(EVERY_METRIC)
+    with Catalog.open(home / "catalog.toml") as made:
+        ingest(made, [home / "runs"], serial)
+    return home
+
+
+@pytest.fixture
+def trained(full: Catalog, template: Path) -> Catalog:
+    """Three checkpoints of two clips each."""
+    copy_folder(template, full.root)
     return full
 
 

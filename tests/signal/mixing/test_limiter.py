@@ -61,6 +61,12 @@ def signal(kind: str, frames: int, channels: int, seed: int, peak: float) -> Sig
     return scaled
 
 
+def tone(frequency: float, frames: int, peak: float = 1.0) -> Signal:
+    """A sine of one channel that starts at zero."""
+    y = peak * np.sin(2 * np.pi * frequency / SR * np.arange(frames))
+    return y[:, np.newaxis].astype(np.float32)
+
+
 def measured_elsewhere(y: Signal) -> float:
     silence = np.zeros((500, y.shape[1]))
     padded = np.concatenate([silence, y.astype(np.float64), silence])
@@ -73,8 +79,7 @@ def measured_elsewhere(y: Signal) -> float:
 @pytest.mark.parametrize(("is_true", "below"), [(False, 1.0), (True, 0.8)])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_below_the_ceiling_nothing_changes(is_true: bool, below: float, channels: int) -> None:
-    index = np.arange(3 * CHUNK_FRAMES + 7)[:, np.newaxis]
-    y = (below * np.sin(2 * np.pi * 1000 / SR * index)).astype(np.float32).repeat(channels, axis=1)
+    y = tone(1000, 3 * CHUNK_FRAMES + 7, below).repeat(channels, axis=1)
     limiter, output = limiter_and_output(y, is_true=is_true)
     assert output.dtype == np.float32
     np.testing.assert_array_equal(output, y)
@@ -285,7 +290,7 @@ def test_the_gain_has_no_jumps_and_no_corners(is_true: bool) -> None:
 
 def test_a_loud_passage_does_not_click() -> None:
     """The slope of a limited tone is at most that of the tone plus that of the gain."""
-    y = np.sin(2 * np.pi * 200 / SR * np.arange(60_000))[:, np.newaxis].astype(np.float32)
+    y = tone(200, 60_000)
     y[22_050:44_100] *= 2  # from one zero of the tone to another
     change = np.abs(np.diff(limited(y), axis=0)).max()
     assert change < 2 * np.pi * 200 / SR + 2 * 0.5 / REACH
@@ -293,7 +298,7 @@ def test_a_loud_passage_does_not_click() -> None:
 
 @pytest.mark.parametrize("frequency", [26, 50, 440])
 def test_a_steady_tone_is_turned_down_without_distortion(frequency: int) -> None:
-    y = 2 * np.sin(2 * np.pi * frequency / SR * np.arange(SR))[:, np.newaxis].astype(np.float32)
+    y = tone(frequency, SR, 2.0)
     middle = slice(10_000, 30_000)
     np.testing.assert_allclose(limited(y)[middle], y[middle] / 2, atol=1e-4)
 
