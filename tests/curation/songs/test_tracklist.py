@@ -9,9 +9,9 @@ import pytest
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips import decisions as judging
 from thresher.curation.songs.edit import SongEdit, edit_song
+from thresher.curation.songs.listing import songs
 from thresher.curation.songs.songs import (
     save_song,
-    songs,
 )
 from thresher.curation.songs.tracklist import Tracklist, compare, tracklist
 from thresher.errors import UsageError

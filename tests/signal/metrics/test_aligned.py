@@ -354,6 +354,7 @@ print("done")
         shutil.copytree(package, tmp_path / "thresher", ignore=ignored)
         return tmp_path
 
+    @pytest.mark.slow
     def test_the_cache_is_beside_the_module_and_is_used(self, copy: Path) -> None:
         self.run(copy)
         kept = sorted((copy / "thresher/signal/metrics/__pycache__").glob("*.nbc"))

@@ -65,6 +65,6 @@ def test_an_unknown_ordering_is_refused_with_the_known_ones(text: str, hint: str
         descending=st.booleans(),
     )
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_an_ordering_is_restored_from_its_text(ordering: Ordering) -> None:
     assert parse_ordering(str(ordering)) == ordering
