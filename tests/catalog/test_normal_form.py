@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import literal, select
+from sqlalchemy import insert, literal, select
 
 from tests.support import MakeCatalog, WriteClip
+from thresher.catalog.attribution import checkpoint_id
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.normal_form import contains_folded, folded, forms_of, in_nfc, nfc
 from thresher.catalog.provenance import Provenance, compile_pattern, infer
+from thresher.catalog.schema import checkpoint
 from thresher.curation.checkpoints.verdicts import judge_checkpoint
 from thresher.curation.clips.decisions import modify, tag
 from thresher.curation.clips.detail import show_clip
@@ -100,6 +102,16 @@ def test_a_path_on_the_command_line_or_in_a_playlist_is_found_in_both_forms(
 def test_a_checkpoint_is_found_in_both_forms_of_its_run(shelf: Catalog) -> None:
     for form in (nfc, nfd):
         assert judge_checkpoint(shelf, form("LÆSE-Ü"), "none")[0] == nfc("Læse-Ü")
+
+
+def test_a_checkpoint_of_an_earlier_version_is_used_again(catalog: Catalog) -> None:
+    with catalog.writing() as connection:
+        former = connection.execute(
+            insert(checkpoint).values(run=nfd("Übung"), epoch=3, step=None)
+        ).inserted_primary_key
+        assert former is not None
+        assert checkpoint_id(connection, nfc("Übung"), 3, None) == former[0]
+        assert checkpoint_id(connection, nfc("Übung"), 4, None) != former[0]
 
 
 def test_files_are_forgotten_in_both_forms_of_a_path(shelf: Catalog) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from thresher.catalog.database import chunks, insert_row
+from thresher.catalog.normal_form import forms_of, nfc
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.schema import attribute, checkpoint, location, recording
 from thresher.catalog.values import UnfitError, number_of
@@ -43,14 +44,11 @@ def checkpoint_id(connection: Connection, run: str | None, epoch: int | None, st
     """Return the id of a checkpoint, which is added if it is new; None if run, epoch and step are all None."""
     if run is None and epoch is None and step is None:
         return None
-    same = {
-        "run": run or "",
-        "epoch": -1 if epoch is None else epoch,
-        "step": -1 if step is None else step,
-    }
-    found = connection.scalar(_FIND_CHECKPOINT, same)
-    if found is not None:
-        return int(found)
+    numbers = {"epoch": -1 if epoch is None else epoch, "step": -1 if step is None else step}
+    for form in forms_of(run or ""):  # earlier versions stored the form that the file system had
+        found = connection.scalar(_FIND_CHECKPOINT, {"run": form, **numbers})
+        if found is not None:
+            return int(found)
     return insert_row(connection, checkpoint, {"run": run or None, "epoch": epoch, "step": step})
 
 
@@ -286,7 +284,12 @@ def _disagreeing(connection: Connection, location_ids: Sequence[int], stated: Pr
             .outerjoin_from(location, checkpoint, checkpoint.c.id == location.c.checkpoint_id)
             .where(here)
         ):
-            names = ((stated.run, row.run), (stated.epoch, row.epoch), (stated.step, row.step))
+            run = None if row.run is None else nfc(row.run)
+            names = (
+                (stated.run and nfc(stated.run), run),
+                (stated.epoch, row.epoch),
+                (stated.step, row.step),
+            )
             agrees = all(wanted in (None, known) for wanted, known in names)
             if not agrees or stored.get(row.id, {}) != dict(stated.attributes):
                 yield int(row.id)

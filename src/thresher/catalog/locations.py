@@ -26,6 +26,7 @@ from thresher.catalog.attribution import (
     stored_run,
 )
 from thresher.catalog.database import chunks, insert_row
+from thresher.catalog.normal_form import nfc
 from thresher.catalog.paths import StoredPath, display_text
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.schema import USABLE_STATUSES, location, recording
@@ -159,7 +160,7 @@ def correct_by(connection: Connection, location_id: int, sighting: Sighting) -> 
         return correct(connection, [location_id], stated, sighting.role)
     if stated.run is None:
         run = stored_run(connection, location_id)
-        if run is None or run in sighting.former_runs:
+        if run is None or nfc(run) in sighting.former_runs:
             stated = replace(stated, run=sighting.folder_run)
     changed = correct(connection, [location_id], stated, sighting.role)
     return changed | remove_squeezed(connection, location_id, stated.attributes)

@@ -13,6 +13,7 @@ from functools import partial
 from thresher.catalog.files import Hashes
 from thresher.catalog.locations import Sighting
 from thresher.catalog.name_patterns import PATTERNS
+from thresher.catalog.normal_form import nfc
 from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import Inference, infer, run_of_folder
 from thresher.catalog.sidecars import read_sidecar
@@ -126,7 +127,7 @@ def _sighting(
 
 
 def _names_in(folder: bytes) -> frozenset[str]:
-    return frozenset(display_text(folder).split("/")) - {""}
+    return frozenset(nfc(display_text(folder)).split("/")) - {""}
 
 
 def warnings_of(path: bytes, inference: Inference, about_sidecar: str | None) -> tuple[str, ...]:

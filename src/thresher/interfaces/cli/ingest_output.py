@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from thresher.curation.ingest.exclude import Exclusion
     from thresher.curation.ingest.report import IngestReport
 
+LONGEST_VALUE = 40
+"""Longer values are cut in messages."""
+
 MOST_NOTES = 20
 """At most this many notes are printed, then the number of further ones."""
 
@@ -40,7 +43,7 @@ def tell_counts(report: IngestReport) -> None:
         (report.copies, "copy of known content" if report.copies == 1 else "copies of known content"),
         (report.moved, "moved"),
         (report.reanalysed, "analysed again"),
-        (report.corrected, "known files corrected"),
+        (report.corrected, "known file corrected" if report.corrected == 1 else "known files corrected"),
         (report.unchanged, _unchanged(report)),
         (report.renderings, "rendered songs, which are not added"),
         (report.exports, "stems and exported clips, which are not added"),
@@ -84,11 +87,16 @@ def _tell_reread(report: IngestReport) -> None:
     """Say what names that were read again changed, for each shape of path."""
     for shape in report.reread:
         changes = ", ".join(
-            f"{key} {'none' if old is None else old} → {'none' if new is None else new}"
-            for key, (old, new) in shape.changes.items()
+            f"{key} {_short(old)} → {_short(new)}" for key, (old, new) in shape.changes.items()
         )
         example = " (the first)" if shape.files > 1 else ""
         tell(f"read again: {counted(shape.files, 'file')} {shape.shape}: {changes}{example}")
+
+
+def _short(value: str | None) -> str:
+    if value is None:
+        return "none"
+    return value if len(value) <= LONGEST_VALUE else f"{value[: LONGEST_VALUE - 1]}…"
 
 
 def tell_exclusions(excluded: Sequence[Exclusion]) -> None:
