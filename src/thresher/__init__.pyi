@@ -107,6 +107,8 @@ from .curation.report.stats import stats as stats
 from .curation.songs.clip_list import read_sequence as read_sequence
 from .curation.songs.edit import SongEdit as SongEdit
 from .curation.songs.edit import edit_song as edit_song
+from .curation.songs.former_rules import FormerSelection as FormerSelection
+from .curation.songs.former_rules import former_selections as former_selections
 from .curation.songs.listing import SongRow as SongRow
 from .curation.songs.listing import songs as songs
 from .curation.songs.options import UNCHANGED as UNCHANGED

@@ -16,13 +16,15 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from tests.support import ROOT
+from tests.support import ROOT, run_command
 from thresher.catalog import database, schema
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import recording
 from thresher.curation.clips.decisions import history, rate
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.verify import verify
+from thresher.curation.songs.former_rules import former_selections
+from thresher.curation.songs.songs import get_song
 from thresher.errors import CatalogError
 from thresher.signal.features.measure_registry import MEASURES
 
@@ -237,6 +239,32 @@ def test_recordings_and_renderings_keep_the_decoder_that_made_them(tmp_path: Pat
     assert set(recordings.values()) == {"libsndfile"}
     assert versions == {None}
     assert clips == {("libsndfile", None)}
+
+
+def test_songs_keep_their_selection_rule_and_the_upgrade_lists_what_would_leave(tmp_path: Path) -> None:
+    dump = (Path(__file__).resolve().parents[1] / "golden/catalog-0005.sql").read_text(encoding="utf-8")
+    (tmp_path / "catalog.toml").touch()
+    with closing(sqlite3.connect(tmp_path / "catalog.db")) as old:
+        old.executescript(dump)
+        reasons = {1: "ends at 1.00 s of 4.00 s", 2: "ends at 3.90 s of 4.00 s", 3: "ends at 3.90 s, cut"}
+        for number, reason in reasons.items():
+            old.execute(
+                "UPDATE recording SET status = 'truncated', reason = ? WHERE id = ?", (reason, number)
+            )
+        old.commit()
+    code, _, said = run_command("--catalog", tmp_path / "catalog.toml", "song", "list")
+    assert code == 0
+    assert "keeps 1 clip that new songs leave out (1)" in said
+    with Catalog.open(tmp_path / "catalog.toml") as catalog:
+        with catalog.reading() as connection:
+            shares = connection.scalars(
+                select(recording.c.lost_share).order_by(recording.c.id).limit(3)
+            ).all()
+        assert shares == [pytest.approx(0.75), pytest.approx(0.025), None]
+        (song,) = former_selections(catalog)
+        found = get_song(catalog, song.song)
+        assert found is not None
+        assert (found.settings.selection_rule, song.clips) == (1, (1,))
 
 
 # -- the journal, and what is left untouched ---------------------------------------------------------------

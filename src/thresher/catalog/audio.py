@@ -132,6 +132,15 @@ class AudioReader:
                 return
             yield block
 
+    def lost_share(self, frames_read: int) -> float | None:
+        """Return which share of the declared length is missing if the file's end is reached after `frames_read`
+        frames.
+
+        From 0 to 1; None if nothing is missing or no length is declared.
+        """
+        promised = self._promised_frames(frames_read)
+        return None if not promised or promised <= frames_read else 1.0 - frames_read / promised
+
     def shortfall(self, frames_read: int) -> str | None:
         """Return why this file is truncated, if reading to its end gave `frames_read` frames; None if it is not.
 

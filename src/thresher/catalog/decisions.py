@@ -401,6 +401,9 @@ DECISION_FIELDS: Mapping[tuple[str, str], _Field] = {
             "album",
             "file_rule",
             "cover",
+            "selection_rule",
+            "no_copies",
+            "per_checkpoint",
             "deleted",
         )
     },

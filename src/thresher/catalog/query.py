@@ -296,7 +296,9 @@ class _Parser:
         name = nfc(name)
         saved = self._named("song", name, self._context.songs(), "`thresher song list` shows all {}")
         found = self._parsed_within("song", name, saved.text)
-        condition = with_defaults(edited(found, saved.edits), song=True).condition
+        selected = edited(found, saved.edits)
+        added = saved.edits.added
+        condition = with_defaults(selected, song=True, rule=saved.rule, added=added).condition
         self._terms.included = Found(condition, height=found.height + 2)
         return condition
 

@@ -19,16 +19,18 @@ from thresher.catalog.edits import Edits
 from thresher.catalog.field_kinds import Condition
 from thresher.catalog.normal_form import nfc
 from thresher.catalog.schema import attribute, clip, recording, saved_query, song
+from thresher.catalog.selection_rules import SELECTION_RULE, left_out
 from thresher.catalog.values import UnfitError
 from thresher.signal.metrics.registry import find_metric
 
 
 @dataclass(frozen=True)
 class SavedQuery:
-    """The query of a song and the song's edits, or a saved query."""
+    """The query of a song, with the song's edits and selection rule, or a saved query."""
 
     text: str
     edits: Edits = field(default_factory=Edits)
+    rule: int = SELECTION_RULE
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,11 @@ def context_of(catalog: Catalog, connection: Connection) -> Context:
 
     @cache
     def songs() -> Mapping[str, SavedQuery]:
-        rows = connection.execute(select(song.c.name, song.c.query, song.c.edits).where(~song.c.deleted))
-        return {nfc(row.name): SavedQuery(row.query, Edits.from_plain(json.loads(row.edits))) for row in rows}
+        columns = (song.c.name, song.c.query, song.c.edits, song.c.selection_rule)
+        return {
+            nfc(row.name): SavedQuery(row.query, Edits.from_plain(json.loads(row.edits)), row.selection_rule)
+            for row in connection.execute(select(*columns).where(~song.c.deleted))
+        }
 
     @cache
     def queries() -> Mapping[str, SavedQuery]:
@@ -121,10 +126,13 @@ def context_of(catalog: Catalog, connection: Connection) -> Context:
     return Context(attribute_keys, songs, default, catalog.root, time.time(), near, queries)
 
 
-def with_defaults(query: Query, *, song: bool) -> Query:
+def with_defaults(
+    query: Query, *, song: bool, rule: int = SELECTION_RULE, added: Sequence[int] = ()
+) -> Query:
     """Leave out rejected and unusable clips unless the query names those fields.
 
-    For a song, leave out reference audio and empty clips too.
+    For a song, leave out reference audio and empty clips too, and what its selection `rule` leaves out, except for
+    clips that the query names by id and those `added` by hand.
     """
     conditions = [query.condition]
     if "rejected" not in query.named:
@@ -133,6 +141,9 @@ def with_defaults(query: Query, *, song: bool) -> Query:
         conditions.append(recording.c.status.in_(schema.USABLE_STATUSES))
     if song:
         conditions += [recording.c.role == "generated", clip.c.end_frame > clip.c.start_frame]
+        asked: list[Condition] = [clip.c.id.in_(added)] if added else []
+        asked += [query.by_id] if query.by_id is not None else []
+        conditions += [or_(~condition, *asked) for condition in left_out(rule, query.named)]
     return replace(query, condition=and_(*conditions))
 
 

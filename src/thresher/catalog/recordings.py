@@ -70,6 +70,7 @@ class Content:
     whole: WholeClip
     decoder: str | None = None
     decoder_version: str | None = None
+    lost_share: float | None = None
 
     def columns(self) -> dict[str, Any]:
         """Return the values by column name of `recording`."""

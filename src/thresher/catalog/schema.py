@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0012"
+HEAD = "0013"
 """The revision of the schema that this program reads and writes: the newest one in migrations/."""
 
 STATUSES = ("ok", "silent", "too_short", "unreadable", "truncated", "empty", "non_finite")
@@ -132,6 +132,8 @@ recording = Table(
     Column("decoder", Text),  # what decoded the frames; NULL: nothing could
     Column("decoder_version", Text),  # NULL: not known
     Column("audio_key", Text, index=True),  # equal for equal audio, see catalog/audio_key.py; NULL: unknown
+    # Share of the declared length that a truncated recording lacks, 0 to 1; NULL: complete, or not known.
+    Column("lost_share", Float),
     _one_of("role", ROLES),
     _one_of("status", STATUSES),
     sqlite_autoincrement=True,
@@ -365,6 +367,9 @@ song = Table(
     Column("album", Text),
     Column("file_rule", Integer, nullable=False, server_default="1"),  # see curation/songs/settings.py
     Column("cover", Text),  # SHA-256 of an image in the table `cover`
+    Column("selection_rule", Integer, nullable=False, server_default="1"),  # see catalog/selection_rules.py
+    Column("no_copies", Boolean(create_constraint=False), nullable=False, server_default="0"),
+    Column("per_checkpoint", Integer),  # NULL: no limit
     sqlite_autoincrement=True,
 )
 Index("uq_song_name", song.c.name, unique=True, sqlite_where=text("NOT deleted"))

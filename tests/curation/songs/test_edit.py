@@ -15,10 +15,7 @@ from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.songs.edit import SongEdit, edit_song
 from thresher.curation.songs.listing import songs
-from thresher.curation.songs.songs import (
-    save_song,
-    song_history,
-)
+from thresher.curation.songs.songs import save_song, song_history
 from thresher.curation.songs.tracklist import Tracklist, tracklist
 from thresher.errors import NotFoundError, UsageError
 

@@ -30,7 +30,10 @@ def test_options_are_named_like_the_flags() -> None:
     load_commands([MODULES["song"]])
     save = get_command(app).commands["song"].commands["save"]  # type: ignore[attr-defined]
     flags = {option for parameter in save.params for option in parameter.opts if option.startswith("--")}
-    names = {"--from" if each.name == "sequence" else f"--{each.name}" for each in fields(SongOptions)}
+    names = {
+        "--from" if each.name == "sequence" else f"--{each.name.replace('_', '-')}"
+        for each in fields(SongOptions)
+    }
     assert flags - names == {"--json", "--help"} & flags
     assert names <= flags
 

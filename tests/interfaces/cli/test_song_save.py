@@ -74,3 +74,16 @@ def test_limits_that_depend_on_a_chain_are_reported_without_computing_it(song_co
     assert song_command("song", "save", "Bone", "--order", "epoch+")[1].startswith(
         'song "Bone": 2 clips, 0:08, '
     )
+
+
+def test_limits_on_copies_and_checkpoints_are_saved_edited_copied_and_shown(
+    song_command: Command, song_json: Callable[..., Any]
+) -> None:
+    saved = song_json("song", "save", "Bone", "--per-checkpoint", "1")["settings"]
+    assert (saved["per_checkpoint"], saved["no_copies"], saved["selection_rule"]) == (1, False, 2)
+    assert "at most 1 clip per checkpoint" in song_command("song", "show", "Bone")[1]
+    assert song_command("song", "edit", "Bone", "--per-checkpoint", "none")[0] == 0
+    copied = song_json("song", "copy", "Bone", "Few", "--per-checkpoint", "2")["settings"]
+    assert copied["per_checkpoint"] == 2
+    code, _, said = song_command("song", "save", "Bone", "--per-checkpoint", "few")
+    assert (code, said) == (2, 'error: --per-checkpoint "few" is not a whole number\n')

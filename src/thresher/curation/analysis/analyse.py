@@ -121,7 +121,8 @@ def _analyse_open(source: DecodedBlocks, task: AnalysisTask) -> Analysis:
         reason = reason or f"no frame exceeds {task.trim.floor_db:g} dBFS"
         return Analysis(status, reason, form, levels.mono_channel)
     analysis = _analyse_span(source, levels, task, reason, is_truncated=shortfall is not None)
-    return replace(analysis, format=form)
+    lost_share = None if shortfall is None else reader.lost_share(levels.frames)
+    return replace(analysis, format=form, lost_share=lost_share)
 
 
 def _analyse_span(

@@ -51,7 +51,8 @@ class Analysis:
     `status` is one of schema.STATUSES, with its `reason` in words. `span` is in frames. `fingerprint` holds uint32
     words, shape (words,), or is None. `loudness` is in LUFS, `peak` linear, `descriptor` float32, `profile`
     uint8. `measures` are those of the span; they are None if the span is empty or if they were not asked for.
-    `decoder` is the name of the decoder that read the file, None if no decoder could.
+    `decoder` is the name of the decoder that read the file, None if no decoder could. `lost_share` is the share of
+    the declared length that is missing, 0 to 1, or None.
     """
 
     status: str
@@ -68,6 +69,7 @@ class Analysis:
     measures: Mapping[str, float | None] | None = None
     decoder: str | None = None
     decoder_version: str | None = None
+    lost_share: float | None = None
     profile: NDArray[np.uint8] | None = None
 
 
@@ -132,6 +134,7 @@ def content_of(analysis: Analysis, trim: str) -> Content:
         mono_channel=analysis.mono_channel,
         decoder=analysis.decoder,
         decoder_version=analysis.decoder_version,
+        lost_share=analysis.lost_share if analysis.status == "truncated" else None,
         whole=WholeClip(
             start_frame=analysis.span.start,
             end_frame=analysis.span.end,

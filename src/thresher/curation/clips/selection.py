@@ -26,6 +26,7 @@ from thresher.catalog.query import (
     with_defaults,
 )
 from thresher.catalog.schema import clip, location
+from thresher.catalog.selection_rules import SELECTION_RULE
 from thresher.errors import NotFoundError, UsageError
 
 _IDS_IN_MESSAGE = 5
@@ -46,16 +47,19 @@ def select_ids(
     defaults: bool = True,
     sort: str | None = None,
     edits: Edits | None = None,
+    rule: int = SELECTION_RULE,
 ) -> list[int]:
     """Return the ids of the clips that the terms match, in the order of the terms, or of `sort`, such as "epoch+".
 
     `defaults` leaves out rejected and unusable clips unless the terms name those fields. `song` also leaves out
-    clips that no song may contain. `edits` add clips to the selection and drop clips from it. Raises QueryError.
+    clips that no song may contain, and those that the selection `rule` leaves out. `edits` add clips to the
+    selection and drop clips from it. Raises QueryError.
     """
     context = context_of(catalog, connection)
     query = edited(parse(terms, context), edits)
     if song or defaults:
-        query = with_defaults(query, song=song)
+        added = () if edits is None else edits.added
+        query = with_defaults(query, song=song, rule=rule, added=added)
     statement = select_clips(query, clip.c.id)
     if sort is not None:
         statement = statement.order_by(None).order_by(*parse_sort(sort, context))

@@ -207,6 +207,26 @@ def copies_among(connection: Connection, clip_ids: Sequence[int], settings: Dupe
     return found
 
 
+def without_copies(connection: Connection, clip_ids: Sequence[int], settings: DupesSection) -> list[int]:
+    """Return the clips, in their order of preference, that are no copy or part of one before them.
+
+    Clips that `aligned` has not scored are kept.
+    """
+    by = find_metric("aligned")
+    metric_id = scores.metric_id(connection, by.name, by.version)
+    close: dict[int, list[int]] = {}
+    for one, other in score_reads.pairs_above(connection, metric_id, sorted(clip_ids), settings.score):
+        close.setdefault(one, []).append(other)
+        close.setdefault(other, []).append(one)
+    sounds = read_sounds(connection, sorted(close))
+    kept: dict[int, None] = {}
+    for clip_id in clip_ids:
+        others = [other for other in close.get(clip_id, ()) if other in kept]
+        if not any(lies_in(sounds[clip_id], sounds[other], settings) for other in others):
+            kept[clip_id] = None
+    return list(kept)
+
+
 def _are_copies(one: Sound, other: Sound, settings: DupesSection) -> bool:
     """Return whether two sounds match and each covers the other."""
     return lies_in(one, other, settings) and lies_in(other, one, settings)

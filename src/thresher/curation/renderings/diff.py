@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -16,6 +17,7 @@ from thresher.catalog.schema import batch, clip, location, recording
 from thresher.curation.clips.selection import select_ids
 from thresher.curation.renderings.history import Rendering, frozen
 from thresher.curation.renderings.plan import quality_of
+from thresher.curation.songs.settings import SongSettings
 from thresher.curation.songs.tracklist import Track, Tracklist, tracklist
 from thresher.errors import NotFoundError, QueryError
 
@@ -135,7 +137,7 @@ class _Reasons:
     def new(self, clip_ids: Sequence[int]) -> dict[int, str]:
         """The reason for each clip that is new."""
         ingested = self._ingested(clip_ids)
-        found_then = self._found(self._then.query) if clip_ids and self._is_edited else frozenset()
+        found_then = self._found(self._then) if clip_ids and self._is_edited else frozenset()
         by_hand = {*self._now.edits.added, *self._then.edits.dropped}
         reasons = {}
         for each in clip_ids:
@@ -153,8 +155,8 @@ class _Reasons:
         """The reason for each clip that is gone."""
         if not clip_ids:
             return {}
-        known, found = self._known(clip_ids), self._found(self._now.query)
-        found_then = self._found(self._then.query) if self._is_edited else found
+        known, found = self._known(clip_ids), self._found(self._now)
+        found_then = self._found(self._then) if self._is_edited else found
         return {each: self._why_gone(each, known.get(each), found, found_then) for each in clip_ids}
 
     def _why_gone(self, clip_id: int, row: Any, found: frozenset[int], found_then: frozenset[int]) -> str:
@@ -164,6 +166,8 @@ class _Reasons:
             return "dropped by hand"
         if row.rejected:
             return "rejected"
+        if clip_id not in found and clip_id in self._found_by_rule_1:
+            return "left out by the selection rule"
         if self._is_edited and clip_id in found_then and clip_id not in found:
             return "the query changed"
         if row.is_missing:
@@ -172,9 +176,14 @@ class _Reasons:
             return "beyond the song's limits"
         return "no longer matches the query"
 
-    def _found(self, query: str) -> frozenset[int]:
+    @cached_property
+    def _found_by_rule_1(self) -> frozenset[int]:
+        return self._found(replace(self._now, selection_rule=1))
+
+    def _found(self, settings: SongSettings) -> frozenset[int]:
+        query, rule = settings.query, settings.selection_rule
         try:
-            return frozenset(select_ids(self._catalog, self._connection, query, song=True))
+            return frozenset(select_ids(self._catalog, self._connection, query, song=True, rule=rule))
         except (QueryError, NotFoundError):  # it names something that no longer exists
             return frozenset()
 

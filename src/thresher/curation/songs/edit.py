@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -12,7 +13,10 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import Assignment, decide
 from thresher.catalog.edits import LAST, Edits
 from thresher.curation.clips.selection import find_clip, select_ids
+from thresher.curation.songs.limits import check_copies
+from thresher.curation.songs.options import UNCHANGED, Keep
 from thresher.curation.songs.sequence import arranged
+from thresher.curation.songs.settings import check_settings
 from thresher.curation.songs.songs import Song, find_song, matching_clips
 from thresher.curation.songs.tracklist import Tracklist, lay_out
 from thresher.errors import UsageError
@@ -25,6 +29,7 @@ class SongEdit:
     The changes are made in this order: `release` removes all edits of a clip; `add` and `drop` change which
     clips are in the song; `together` keeps the second clip of a pair right after the first; `pins` are (clip,
     position); `first` and `last` pin a clip to an end; `swap` exchanges the positions that two clips have then.
+    `no_copies` and `per_checkpoint` are set first, as by `save_song`; None and UNCHANGED leave them as they are.
     """
 
     release: tuple[str, ...] = ()
@@ -35,6 +40,8 @@ class SongEdit:
     first: str | None = None
     last: str | None = None
     swap: tuple[str, str] | None = None
+    no_copies: bool | None = None
+    per_checkpoint: int | Keep | None = UNCHANGED
 
 
 def edit_song(catalog: Catalog, name: str, edit: SongEdit, *, dry_run: bool = False) -> Tracklist:
@@ -50,7 +57,13 @@ def edit_song(catalog: Catalog, name: str, edit: SongEdit, *, dry_run: bool = Fa
         if not dry_run:
             text = json.dumps(editor.edits.plain(), separators=(",", ":"))
             summary = f'edit song "{name}": {", ".join(editor.changes)}'
-            decide(connection, "song edit", summary, [Assignment("song", editor.song.id, "edits", text)])
+            changed = [Assignment("song", editor.song.id, *each) for each in editor.limits.items()]
+            decide(
+                connection,
+                "song edit",
+                summary,
+                [Assignment("song", editor.song.id, "edits", text), *changed],
+            )
     # outside the write transaction, because laying out may read audio files
     with catalog.reading() as connection:
         return lay_out(catalog, connection, editor.edited)
@@ -63,16 +76,19 @@ class _Editor:
         self._catalog, self._connection = catalog, connection
         self.song = find_song(connection, name)
         self.edits: Edits = self.song.settings.edits
+        self.limits: dict[str, Any] = {}
         self.changes: list[str] = []
         self._pinned: set[int] = set()
 
     @property
     def edited(self) -> Song:
         """The song with the edits so far."""
-        return replace(self.song, settings=replace(self.song.settings, edits=self.edits))
+        settings = replace(self.song.settings, edits=self.edits, **self.limits)
+        return replace(self.song, settings=settings)
 
     def apply(self, edit: SongEdit) -> None:
         """Make the changes. Raises UsageError for a change that is not possible."""
+        self._limit(edit)
         for term in edit.release:
             # a forgotten clip can still be released by its id
             clip_id = int(term) if term.isascii() and term.isdigit() else self._clip(term)
@@ -93,6 +109,18 @@ class _Editor:
         if edit.swap is not None:
             self._swap(*edit.swap, members)
         self._check_ends()
+
+    def _limit(self, edit: SongEdit) -> None:
+        """Set what the edit says about copies and about clips per checkpoint."""
+        if edit.no_copies is not None:
+            self.limits["no_copies"] = edit.no_copies
+            self.changes.append("without copies" if edit.no_copies else "with copies")
+        if edit.per_checkpoint is not UNCHANGED:
+            self.limits["per_checkpoint"] = edit.per_checkpoint
+            most = "no limit" if edit.per_checkpoint is None else f"at most {edit.per_checkpoint}"
+            self.changes.append(f"{most} per checkpoint")
+        check_settings(self.edited.settings)
+        check_copies(self.edited.settings, self._catalog.settings)
 
     def _change(self, phrase: str, edits: Edits) -> None:
         self.edits = edits

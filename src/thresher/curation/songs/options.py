@@ -35,6 +35,8 @@ class SongOptions:
     "PCM_16", "PCM_24" or "FLOAT"; None derives them from the clips. `lufs` is the loudness of every clip; None
     keeps it. `fade`, `crossfade` and `gap` are in seconds. `quality` of lossy formats is 0 to 10; None is the
     default. `artist` and `album` are tags, and `cover` is the path of a PNG or JPEG image; None writes none.
+    `no_copies` leaves out copies of other clips in the song; `per_checkpoint` is the most clips of one checkpoint,
+    None for no limit.
     """
 
     order: str | Keep = UNCHANGED
@@ -55,6 +57,8 @@ class SongOptions:
     artist: str | Keep | None = UNCHANGED
     album: str | Keep | None = UNCHANGED
     cover: str | os.PathLike[str] | Keep | None = UNCHANGED
+    no_copies: bool | Keep = UNCHANGED
+    per_checkpoint: int | Keep | None = UNCHANGED
     sequence: Sequence[int] | Keep = UNCHANGED
 
     def changes(self, present: Ordering | None) -> dict[str, Any]:

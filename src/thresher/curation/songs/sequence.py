@@ -97,7 +97,7 @@ def with_edits(connection: Connection, settings: SongSettings, order: Sequence[i
     final = _group_before(last, edits.together, known) if last in known else []
     body = apply_pins([each for each in order if each not in final], positions, edits.together)
     absent = sorted(_named(settings, last) - known - set(edits.dropped))
-    not_applied = [*_absent_sentences(connection, absent)]
+    not_applied = [*_absent_sentences(connection, absent, settings)]
     misplaced, separated = displaced((*body, *final), positions, edits.together)
     for clip_id in misplaced:
         position = positions[clip_id]
@@ -127,20 +127,25 @@ def _group_before(last: int | None, together: Sequence[tuple[int, int]], known: 
     return group
 
 
-def _absent_sentences(connection: Connection, clip_ids: Sequence[int]) -> list[tuple[int, str]]:
+def _absent_sentences(
+    connection: Connection, clip_ids: Sequence[int], settings: SongSettings
+) -> list[tuple[int, str]]:
     """Clips that are not in the song though its edits name them, each with a sentence that says why."""
     known = clip_rows(connection, clip_ids)
-    return [(clip_id, _absent_sentence(clip_id, known.get(clip_id))) for clip_id in clip_ids]
+    return [(clip_id, _absent_sentence(clip_id, known.get(clip_id), settings)) for clip_id in clip_ids]
 
 
-def _absent_sentence(clip_id: int, row: Any) -> str:
+def _absent_sentence(clip_id: int, row: Any, settings: SongSettings) -> str:
     if row is None:
         return f"clip {clip_id} was forgotten"
     if row[clip.c.rejected]:
         return f"clip {clip_id} is rejected"
     if row[recording.c.status] not in USABLE_STATUSES:
         return f"clip {clip_id} is {row[recording.c.status]}"
-    return f"the query does not match clip {clip_id}"
+    why = f"the query does not match clip {clip_id}"
+    if settings.no_copies or settings.per_checkpoint is not None:
+        why += ", or another clip of its sound or checkpoint has its place"
+    return why
 
 
 def edits_not_applied(

@@ -9,6 +9,7 @@ from typing import Any
 
 from thresher.catalog.config import Settings
 from thresher.catalog.edits import Edits
+from thresher.catalog.selection_rules import SELECTION_RULE
 from thresher.catalog.values import LARGEST_INTEGER
 from thresher.errors import UsageError
 from thresher.signal.metrics.registry import metric_entry
@@ -40,6 +41,8 @@ class SongSettings:
     sequence of clips for the ordering "manual". `quality` of lossy formats is 0 to 10; None is the default.
     `artist` and `album` are tags. `cover` is the SHA-256 of an image in the catalog.
     `file_rule` is how the file is tagged and encoded, see FILE_RULE.
+    `selection_rule` is the rule by which clips are left out, see `catalog.selection_rules`. `no_copies` leaves out
+    copies of other clips in the song, and `per_checkpoint` limits the clips of each checkpoint; None sets no limit.
     """
 
     query: str
@@ -62,6 +65,9 @@ class SongSettings:
     album: str | None = None
     file_rule: int = 1
     cover: str | None = None
+    selection_rule: int = 1
+    no_copies: bool = False
+    per_checkpoint: int | None = None
 
     def plain(self) -> dict[str, Any]:
         """These settings as values that JSON can hold."""
@@ -103,6 +109,7 @@ def new_song_settings(settings: Settings, wanted: Mapping[str, Any]) -> SongSett
             "metric": song_metric(settings),
             "fade": settings.song.fade,
             "file_rule": FILE_RULE,
+            "selection_rule": SELECTION_RULE,
             **wanted,
         }
     )
@@ -122,6 +129,14 @@ def check_settings(settings: SongSettings) -> None:
         raise UsageError(f"--length {settings.length:g} s is not above 0; give a longer one, or none")
     if settings.clips is not None and not 1 <= settings.clips <= LARGEST_INTEGER:
         raise UsageError(f"--clips {settings.clips} is out of range (expected 1 to {LARGEST_INTEGER})")
+    if settings.per_checkpoint is not None and not 1 <= settings.per_checkpoint <= LARGEST_INTEGER:
+        raise UsageError(
+            f"--per-checkpoint {settings.per_checkpoint} is out of range (expected 1 to {LARGEST_INTEGER}, or none)"
+        )
+    if not 1 <= settings.selection_rule <= SELECTION_RULE:
+        raise UsageError(
+            f"unknown selection rule {settings.selection_rule}; this program knows rules 1 to {SELECTION_RULE}"
+        )
     if settings.sample_rate is not None and not lowest <= settings.sample_rate <= highest:
         raise UsageError(f"--rate {settings.sample_rate} Hz is out of range (expected {lowest} to {highest})")
     if settings.channels not in (None, 1, 2):

@@ -22,8 +22,10 @@ from thresher.catalog.decisions import history as all_decisions
 from thresher.catalog.normal_form import equals_any_form, nfc
 from thresher.catalog.query import context_of, join_terms, parse
 from thresher.catalog.schema import song
+from thresher.catalog.selection_rules import SELECTION_RULE
 from thresher.curation.clips.saved_queries import keeping_readable
 from thresher.curation.clips.selection import Terms, select_ids
+from thresher.curation.songs.limits import check_copies, within
 from thresher.curation.songs.options import UNCHANGED, Keep, SongOptions
 from thresher.curation.songs.settings import FILE_RULE, SongSettings, check_settings, new_song_settings
 from thresher.errors import NotFoundError, UsageError
@@ -97,7 +99,7 @@ def store_song(
         wanted = dict(options)
         if "ordering" in wanted:
             wanted["ordering"] = parse_ordering(wanted["ordering"])
-    wanted["file_rule"] = FILE_RULE
+    wanted |= {"file_rule": FILE_RULE, "selection_rule": SELECTION_RULE}
     if cover is not UNCHANGED:
         wanted["cover"] = None if cover is None else store_cover(connection, cover)
     if terms is not None:
@@ -109,20 +111,24 @@ def store_song(
     else:
         _edit(connection, old, wanted)
     saved = find_song(connection, name)
+    check_copies(saved.settings, catalog.settings)
     clips = matching_clips(catalog, connection, saved)
     _check_ends(saved, clips)
     return saved, clips
 
 
 def matching_clips(catalog: Catalog, connection: Connection, found: Song) -> list[int]:
-    """The clips that match the song's query, with its added clips and without its dropped ones.
+    """The clips that match the song's query, with its added clips and without its dropped ones, within its limits
+    on copies and on clips per checkpoint.
 
     They are in the order of the song's field ordering, if it has one. Raises QueryError if the query or the
     ordering can't be read, and NotFoundError if it names a clip or song that does not exist.
     """
     settings = found.settings
     sort = str(settings.ordering) if settings.ordering.name == "field" else None
-    return select_ids(catalog, connection, settings.query, song=True, sort=sort, edits=settings.edits)
+    rule, edits = settings.selection_rule, settings.edits
+    found_ids = select_ids(catalog, connection, settings.query, song=True, sort=sort, edits=edits, rule=rule)
+    return within(catalog, connection, settings, found_ids)
 
 
 def _check_ends(saved: Song, clips: Sequence[int]) -> None:
@@ -147,8 +153,9 @@ def _edit(connection: Connection, old: Song, wanted: dict[str, Any]) -> None:
     if wanted.get("query", old.settings.query) != old.settings.query:
         assignments.append(Assignment("song", old.id, "former_query", None))
     changed = {key: value for key, value in wanted.items() if value != getattr(old.settings, key)}
-    if list(changed) != ["file_rule"]:  # it has no option, and is named only if nothing else changed
-        changed.pop("file_rule", None)
+    rules = {"file_rule", "selection_rule"}
+    if not rules.issuperset(changed):  # they have no options, and are named only if nothing else changed
+        changed = {key: value for key, value in changed.items() if key not in rules}
     summary = ", ".join(f"{key} {_value_text(value)}" for key, value in changed.items())
     decide(connection, "song save", f'edit song "{old.name}": {summary}', assignments)
 
@@ -161,15 +168,25 @@ def _value_text(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def copy_song(catalog: Catalog, name: str, new: str) -> Song:
-    """Save a song with the settings of another one under a new name. Its renderings stay with the old song."""
+def copy_song(catalog: Catalog, name: str, new: str, options: SongOptions | None = None) -> Song:
+    """Save a song with the settings of another one under a new name. Its renderings stay with the old song.
+
+    `options` change settings of the copy. The copy keeps the rules of the old song.
+    """
     _check_name(new)
     with catalog.writing() as connection:
         found = find_song(connection, name)
         _check_free(connection, new)
         new = nfc(new)
-        _insert(connection, new, found.settings, "song copy", f'copy song "{name}" to "{new}"')
-        return find_song(connection, new)
+        changes = {} if options is None else options.changes(found.settings.ordering)
+        settings = replace(found.settings, **changes)
+        check_settings(settings)
+        check_copies(settings, catalog.settings)
+        _insert(connection, new, settings, "song copy", f'copy song "{name}" to "{new}"')
+        copied = find_song(connection, new)
+        if changes:
+            _check_ends(copied, matching_clips(catalog, connection, copied))
+        return copied
 
 
 def _check_free(connection: Connection, name: str) -> None:

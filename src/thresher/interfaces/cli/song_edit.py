@@ -10,7 +10,7 @@ from thresher.formatting import counted
 from thresher.interfaces.cli.app import open_catalog, song_app
 from thresher.interfaces.cli.options import DryRun, Json, SongName
 from thresher.interfaces.cli.output import length_text, print_json, tell
-from thresher.interfaces.cli.song_options import pin_of
+from thresher.interfaces.cli.song_options import NoCopies, PerCheckpoint, options_of, pin_of
 from thresher.interfaces.cli.song_text import say_edits_not_applied
 
 
@@ -38,6 +38,8 @@ def edit(
     release: Annotated[
         list[str] | None, typer.Option(metavar="CLIP", help="Remove all edits of a clip.")
     ] = None,
+    no_copies: NoCopies = None,
+    per_checkpoint: PerCheckpoint = None,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
@@ -53,6 +55,8 @@ def edit(
         first=first,
         last=last,
         swap=swap,
+        no_copies=no_copies,
+        per_checkpoint=options_of({"per_checkpoint": per_checkpoint}).per_checkpoint,
     )
     with open_catalog() as catalog:
         plan = edit_song(catalog, name, changes, dry_run=dry_run)

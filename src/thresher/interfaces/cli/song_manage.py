@@ -10,19 +10,23 @@ from thresher.interfaces.cli.app import open_catalog, song_app
 from thresher.interfaces.cli.decision_output import DECISION_COLUMNS
 from thresher.interfaces.cli.options import Form, Json, SongName, form_of
 from thresher.interfaces.cli.output import Format, emit, print_json, tell
+from thresher.interfaces.cli.song_options import NoCopies, PerCheckpoint, options_of
 
 
 @song_app.command()
 def copy(
     name: SongName,
     new: Annotated[str, typer.Argument(help="The name of the copy.")],
+    no_copies: NoCopies = None,
+    per_checkpoint: PerCheckpoint = None,
     json: Json = False,
 ) -> None:
     """Copy a song with its settings and edits. Its renderings stay with the original."""
     from thresher.curation.songs.songs import copy_song
 
     with open_catalog() as catalog:
-        song = copy_song(catalog, name, new)
+        options = options_of({"per_checkpoint": per_checkpoint}, no_copies=no_copies)
+        song = copy_song(catalog, name, new, options)
     if json:
         print_json(song)
     else:

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from thresher.errors import UsageError
 
 if TYPE_CHECKING:
     from thresher.curation.songs.options import SongOptions
+
+
+NoCopies = Annotated[
+    bool | None,
+    typer.Option(
+        "--no-copies/--copies",
+        help="Leave out copies and parts of other clips in the song; the best rated stays.",
+    ),
+]
+PerCheckpoint = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N", help="Keep at most N clips of each checkpoint, the best rated ones; none for no limit."
+    ),
+]
 
 
 def options_of(given: Mapping[str, str | None], **more: Any) -> SongOptions:
@@ -18,7 +35,11 @@ def options_of(given: Mapping[str, str | None], **more: Any) -> SongOptions:
     """
     from thresher.curation.songs.options import SongOptions
 
-    values = {name: _READERS[name](f"--{name}", text) for name, text in given.items() if text is not None}
+    values = {
+        name: _READERS[name](f"--{name.replace('_', '-')}", text)
+        for name, text in given.items()
+        if text is not None
+    }
     return SongOptions(**values, **{name: value for name, value in more.items() if value is not None})
 
 
@@ -71,7 +92,7 @@ def _seconds(option: str, text: str) -> float:
 _READERS: Mapping[str, Callable[[str, str], Any]] = {
     **dict.fromkeys(("order", "metric"), lambda _option, text: text),
     "subtype": _text,
-    **dict.fromkeys(("clips", "rate", "channels"), _whole_number),
+    **dict.fromkeys(("clips", "rate", "channels", "per_checkpoint"), _whole_number),
     "length": _duration,
     **dict.fromkeys(("lufs", "quality"), _number),
     **dict.fromkeys(("artist", "album", "cover"), _tag),

@@ -11,7 +11,7 @@ from thresher.formatting import any_of, counted
 from thresher.interfaces.cli.app import open_catalog, song_app, terms_of
 from thresher.interfaces.cli.options import Json, SongName
 from thresher.interfaces.cli.output import length_text, print_json, say, tell
-from thresher.interfaces.cli.song_options import options_of
+from thresher.interfaces.cli.song_options import NoCopies, PerCheckpoint, options_of
 from thresher.interfaces.cli.song_text import say_edits_not_applied, settings_text
 from thresher.signal.metrics.registry import METRICS
 
@@ -80,6 +80,8 @@ def save(
         str | None,
         typer.Option(help="Put this PNG or JPEG image into MP3 and FLAC files; none for no image."),
     ] = None,
+    no_copies: NoCopies = None,
+    per_checkpoint: PerCheckpoint = None,
     sequence: Annotated[
         Path | None,
         typer.Option(
@@ -114,10 +116,12 @@ def save(
                 "artist": artist,
                 "album": album,
                 "cover": cover,
+                "per_checkpoint": per_checkpoint,
             },
             start=start,
             end=end,
             dither=dither,
+            no_copies=no_copies,
             sequence=clips_of_file,
         )
         terms = terms_of(catalog, query) if query else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from thresher.formatting import counted
+from thresher.formatting import counted, listed
 from thresher.interfaces.cli.app import open_catalog, song_app
 from thresher.interfaces.cli.options import Form, Json, SongName, form_of
 from thresher.interfaces.cli.output import (
@@ -49,14 +49,16 @@ def list_songs(form: Form = Format.TABLE, json: Json = False) -> None:
 def show(name: SongName, form: Form = Format.TABLE, json: Json = False) -> None:
     """Show the tracklist of a song, its transitions, and what changed since its last rendering."""
     from thresher.curation.renderings.diff import since_rendering
+    from thresher.curation.songs.former_rules import left_out_today
     from thresher.curation.songs.tracklist import tracklist
 
     with open_catalog() as catalog:
         plan = tracklist(catalog, name)
         changed = since_rendering(catalog, plan)
+        former = left_out_today(catalog, plan.song)
     chosen = form_of(form, json)
     if chosen is Format.JSON:
-        print_json({"tracklist": plan, "difference": changed})
+        print_json({"tracklist": plan, "difference": changed, "leave_at_next_save": former})
         return
     position = {track.clip: number for number, track in enumerate(plan.tracks, start=1)}
     columns = (
@@ -72,6 +74,12 @@ def show(name: SongName, form: Form = Format.TABLE, json: Json = False) -> None:
     emit(plan.tracks, columns, chosen)
     if chosen is Format.TABLE:
         _print_summary(plan, changed)
+        if former:
+            ids = listed([str(clip_id) for clip_id in former])
+            say(
+                f"new songs leave out {counted(len(former), 'clip')} of this one ({ids}); the next `thresher song "
+                f'save "{plan.song.name}"` takes them out'
+            )
 
 
 @song_app.command()

@@ -20,6 +20,10 @@ def settings_text(settings: SongSettings) -> str:
         parts.append(f"at most {length_text(settings.length)}")
     if settings.clips is not None:
         parts.append(f"at most {counted(settings.clips, 'clip')}")
+    if settings.no_copies:
+        parts.append("no copies")
+    if settings.per_checkpoint is not None:
+        parts.append(f"at most {counted(settings.per_checkpoint, 'clip')} per checkpoint")
     if settings.sample_rate is not None:
         parts.append(f"{settings.sample_rate} Hz")
     if settings.channels is not None:

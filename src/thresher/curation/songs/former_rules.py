@@ -1,0 +1,44 @@
+"""Songs that keep an earlier selection rule, and the clips that the next `song save` would take out of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.selection_rules import SELECTION_RULE
+from thresher.curation.songs.songs import Song, all_songs, matching_clips
+from thresher.errors import NotFoundError, QueryError
+
+
+@dataclass(frozen=True)
+class FormerSelection:
+    """A song with an earlier selection rule, and the ids of its clips that today's rule leaves out."""
+
+    song: str
+    clips: tuple[int, ...]
+
+
+def former_selections(catalog: Catalog) -> tuple[FormerSelection, ...]:
+    """Return the songs that would lose clips if they were saved again, by name."""
+    with catalog.reading() as connection:
+        found = [(each.name, _left_out(catalog, connection, each)) for each in all_songs(connection)]
+    return tuple(FormerSelection(name, clips) for name, clips in found if clips)
+
+
+def left_out_today(catalog: Catalog, song: Song) -> tuple[int, ...]:
+    """Return the clips of a song that today's selection rule leaves out; none if its query can't be read."""
+    with catalog.reading() as connection:
+        return _left_out(catalog, connection, song)
+
+
+def _left_out(catalog: Catalog, connection: Connection, song: Song) -> tuple[int, ...]:
+    if song.settings.selection_rule == SELECTION_RULE:
+        return ()
+    saved = replace(song, settings=replace(song.settings, selection_rule=SELECTION_RULE))
+    try:
+        after = set(matching_clips(catalog, connection, saved))
+        return tuple(sorted(set(matching_clips(catalog, connection, song)) - after))
+    except (QueryError, NotFoundError):
+        return ()

@@ -1,0 +1,80 @@
+"""Limits on which of the clips that a song's query selects are in the song: no copies, few per checkpoint.
+
+Both keep the best clips: those that were added or pinned by hand, then those with the highest rating, then the
+earliest ones. Clips that name no checkpoint are not limited per checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, select
+
+from thresher.catalog.database import chunks
+from thresher.catalog.schema import clip, recording
+from thresher.curation.songs.settings import SongSettings
+from thresher.errors import UsageError
+
+if TYPE_CHECKING:
+    from thresher.catalog.catalog import Catalog
+    from thresher.catalog.config import Settings
+
+
+def check_copies(settings: SongSettings, configured: Settings) -> None:
+    """Raise UsageError if a song is to leave out copies, and the metric that finds them is not in use."""
+    if settings.no_copies and "aligned" not in configured.metrics.use:
+        raise UsageError(
+            '--no-copies needs the scores of aligned; add "aligned" to [metrics] use in catalog.toml, then run '
+            "`thresher score`"
+        )
+
+
+def within(
+    catalog: Catalog, connection: Connection, settings: SongSettings, clips: Sequence[int]
+) -> list[int]:
+    """Return the clips that the song's limits keep, in the given order."""
+    if not settings.no_copies and settings.per_checkpoint is None:
+        return list(clips)
+    facts = _facts(connection, clips)
+    first = {*settings.edits.added, *settings.edits.positions}
+
+    def preference(clip_id: int) -> tuple[Any, ...]:
+        return clip_id not in first, -(facts[clip_id].rating or 0), clip_id
+
+    kept = sorted(clips, key=preference)
+    if settings.no_copies:
+        from thresher.curation.comparison.duplicates import without_copies
+
+        kept = without_copies(connection, kept, catalog.settings.dupes)
+    if settings.per_checkpoint is not None:
+        kept = _few_per_checkpoint(kept, facts, settings.per_checkpoint)
+    members = {*kept, *settings.edits.added}
+    return [clip_id for clip_id in clips if clip_id in members]
+
+
+def _few_per_checkpoint(clips: Sequence[int], facts: dict[int, Any], most: int) -> list[int]:
+    counts: Counter[int] = Counter()
+    kept = []
+    for clip_id in clips:
+        number = facts[clip_id].checkpoint_id
+        if number is not None:
+            counts[number] += 1
+            if counts[number] > most:
+                continue
+        kept.append(clip_id)
+    return kept
+
+
+def _facts(connection: Connection, clips: Sequence[int]) -> dict[int, Any]:
+    """Read the rating and the checkpoint of clips, by id."""
+    found: dict[int, Any] = {}
+    for chunk in chunks(clips):
+        rows = connection.execute(
+            select(clip.c.id, clip.c.rating, recording.c.checkpoint_id)
+            .join(recording, recording.c.id == clip.c.recording_id)
+            .where(clip.c.id.in_(chunk))
+        )
+        found.update((row.id, row) for row in rows)
+    return found

@@ -1,0 +1,187 @@
+"""Songs and queues leave out stumps, dropped checkpoints, overwritten clips; and on demand copies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from tests.support import MakeCatalog, MakeSound, WriteClip, copy_folder
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import recording, song
+from thresher.curation.checkpoints.verdicts import judge_checkpoint
+from thresher.curation.clips.decisions import rate, undo
+from thresher.curation.clips.listing import list_clips
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.listening.queue import plan_listening
+from thresher.curation.renderings.diff import since_rendering
+from thresher.curation.renderings.history import renderings
+from thresher.curation.renderings.render import render
+from thresher.curation.songs.edit import SongEdit, edit_song
+from thresher.curation.songs.former_rules import FormerSelection, former_selections
+from thresher.curation.songs.options import SongOptions
+from thresher.curation.songs.songs import copy_song, get_song, save_song
+from thresher.curation.songs.tracklist import tracklist
+from thresher.errors import UsageError
+
+STUMP, BARELY_CUT, DROPPED, OVERWRITTEN = 2, 3, 4, 5
+
+
+@pytest.fixture(scope="module")
+def template(
+    new_catalog: MakeCatalog, tmp_path_factory: pytest.TempPathFactory, write_clip: WriteClip
+) -> Path:
+    """Clip 1 is sound; half of 2 is missing and a little of 3; 4 is of a dropped checkpoint; 6 replaced 5."""
+    folder = tmp_path_factory.mktemp("limits")
+    new_catalog(folder).close()
+    (folder / "catalog.toml").write_text('[metrics]\nuse = ["aligned"]\ndefault = "aligned"\n')
+    clips = folder / "clips"
+    for number in range(1, 6):
+        path = write_clip(clips / f"r_epoch_{number}_0.wav", number)
+        share = {STUMP: 0.5, BARELY_CUT: 0.9}.get(number)
+        if share is not None:
+            content = path.read_bytes()
+            path.write_bytes(content[: round(share * len(content))])
+    with Catalog.open(folder / "catalog.toml") as made:
+        ingest(made, [clips], IngestOptions(executor="serial"))
+        judge_checkpoint(made, "r e4", verdict="drop")
+        write_clip(clips / "r_epoch_5_0.wav", 6, 4.5)
+        ingest(made, [clips], IngestOptions(executor="serial"))
+    return folder
+
+
+@pytest.fixture
+def catalog(template: Path, tmp_path: Path) -> Iterator[Catalog]:
+    copy_folder(template, tmp_path)
+    with Catalog.open(tmp_path / "catalog.toml") as made:
+        yield made
+
+
+def clips_of(catalog: Catalog, name: str = "S") -> list[int]:
+    return sorted(track.clip for track in tracklist(catalog, name).tracks)
+
+
+def test_new_songs_and_queues_leave_out_what_the_query_does_not_ask_for(catalog: Catalog) -> None:
+    save_song(catalog, "S", "")
+    assert clips_of(catalog) == [1, BARELY_CUT, 6]
+    assert sorted(row.id for row in plan_listening(catalog).clips) == [1, BARELY_CUT, 6]
+    assert [row.id for row in list_clips(catalog)] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("status:truncated", [STUMP, BARELY_CUT]),
+        ("status:ok , status:truncated", [1, STUMP, BARELY_CUT, 6]),
+        ("verdict:drop", [DROPPED]),
+        ("verdict:drop , verdict:none", [1, BARELY_CUT, DROPPED, 6]),
+        ("missing:yes", [OVERWRITTEN]),
+        ("1 2 4 5", [1, STUMP, DROPPED, OVERWRITTEN]),
+    ],
+)
+def test_a_query_asks_for_clips_by_their_field_or_id(catalog: Catalog, query: str, found: list[int]) -> None:
+    save_song(catalog, "S", query)
+    assert clips_of(catalog) == found
+    save_song(catalog, "T", "song:S")
+    assert clips_of(catalog, "T") == [each for each in found if each in (1, BARELY_CUT, 6)]
+
+
+def test_a_clip_added_by_hand_stays(catalog: Catalog) -> None:
+    save_song(catalog, "S", "")
+    edit_song(catalog, "S", SongEdit(add=(str(STUMP), str(DROPPED))))
+    assert clips_of(catalog) == [1, STUMP, BARELY_CUT, DROPPED, 6]
+
+
+def test_a_song_keeps_its_rule_until_it_is_saved(catalog: Catalog, tmp_path: Path) -> None:
+    save_song(catalog, "S", "")
+    with catalog.writing() as connection:
+        connection.execute(update(song).values(selection_rule=1))
+    assert clips_of(catalog) == [1, 2, 3, 4, 5, 6]
+    assert former_selections(catalog) == (FormerSelection("S", (STUMP, DROPPED, OVERWRITTEN)),)
+    copy_song(catalog, "S", "T")
+    assert len(clips_of(catalog, "T")) == 6
+    edit_song(catalog, "S", SongEdit(drop=(str(OVERWRITTEN),)))
+    render(catalog, "S", tmp_path / "s.wav")
+    (made,) = renderings(catalog, "S")
+    assert made.known_settings.selection_rule == 1
+    save_song(catalog, "S")
+    assert clips_of(catalog) == [1, BARELY_CUT, 6]
+    changed = since_rendering(catalog, tracklist(catalog, "S"))
+    assert changed is not None
+    assert changed.reasons[STUMP] == changed.reasons[DROPPED] == "left out by the selection rule"
+    assert [each.song for each in former_selections(catalog)] == ["T"]
+
+
+def test_copies_are_left_out_and_the_best_rated_stays(
+    catalog: Catalog, tmp_path: Path, sound: MakeSound, serial: IngestOptions
+) -> None:
+    import soundfile
+
+    for gain, name in ((1.0, "a"), (0.5, "b"), (0.25, "c")):
+        soundfile.write(tmp_path / f"clips/{name}_epoch_9.wav", gain * sound(30, 6.0), 16_000)
+    ingest(catalog, [tmp_path / "clips"], serial)
+    save_song(catalog, "S", "epoch:1 , epoch:9", SongOptions(no_copies=True))
+    assert clips_of(catalog) == [1, 7]
+    rate(catalog, ["8"], 4)
+    assert clips_of(catalog) == [1, 8]
+    edit_song(catalog, "S", SongEdit(add=("9",)))
+    assert clips_of(catalog) == [1, 9]
+    edit_song(catalog, "S", SongEdit(no_copies=False))
+    assert clips_of(catalog) == [1, 7, 8, 9]
+    assert copy_song(catalog, "S", "T", SongOptions(no_copies=True)).settings.no_copies
+    assert clips_of(catalog, "T") == [1, 9]
+
+
+def test_few_clips_per_checkpoint_are_the_best_rated_then_the_earliest(
+    catalog: Catalog, tmp_path: Path, write_clip: WriteClip, serial: IngestOptions
+) -> None:
+    for index in range(1, 4):
+        write_clip(tmp_path / f"clips/r_epoch_1_{index}.wav", 10 + index)
+        write_clip(tmp_path / f"loose{index}.wav", 20 + index)
+    ingest(catalog, [tmp_path / "clips"], serial)
+    save_song(catalog, "S", "epoch:1", SongOptions(per_checkpoint=2))
+    assert clips_of(catalog) == [1, 7]
+    rate(catalog, ["9"], 3)
+    assert clips_of(catalog) == [1, 9]
+    edit_song(catalog, "S", SongEdit(pins=(("9", 1),), per_checkpoint=1))
+    assert clips_of(catalog) == [9]
+    assert edit_song(catalog, "S", SongEdit(per_checkpoint=None)).song.settings.per_checkpoint is None
+    assert len(clips_of(catalog)) == 4
+    with pytest.raises(UsageError, match="--per-checkpoint 0 is out of range"):
+        save_song(catalog, "S", None, SongOptions(per_checkpoint=0))
+
+
+def test_copies_need_the_scores_of_aligned(catalog: Catalog) -> None:
+    catalog.file.write_text('[metrics]\nuse = ["prefix"]\n')
+    with Catalog.open(catalog.file) as other:
+        with pytest.raises(UsageError, match='add "aligned" to'):
+            save_song(other, "S", "", SongOptions(no_copies=True))
+        assert get_song(other, "S") is None
+
+
+def test_undo_brings_back_rule_and_limits(catalog: Catalog) -> None:
+    save_song(catalog, "S", "")
+    with catalog.writing() as connection:
+        connection.execute(update(song).values(selection_rule=1))
+    save_song(catalog, "S", None, SongOptions(no_copies=True, per_checkpoint=1))
+    undo(catalog)
+    found = get_song(catalog, "S")
+    assert found is not None
+    assert (found.settings.selection_rule, found.settings.no_copies, found.settings.per_checkpoint) == (
+        1,
+        False,
+        None,
+    )
+
+
+def test_how_much_of_a_file_is_lost_is_known(catalog: Catalog) -> None:
+    from sqlalchemy import select
+
+    with catalog.reading() as connection:
+        shares = list(connection.scalars(select(recording.c.lost_share).order_by(recording.c.id)))
+    assert shares[0] is shares[3] is None
+    assert shares[1] == pytest.approx(0.5, abs=0.01)
+    assert shares[2] == pytest.approx(0.1, abs=0.01)
