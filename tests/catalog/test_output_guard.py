@@ -152,3 +152,22 @@ def test_the_recheck_decides_about_other_content_only(catalog: Catalog) -> None:
     with pytest.raises(UsageError, match="not mine"):
         write_text(target, "two", guard, refuse)
     assert target.read_text() == "one"
+
+
+def test_an_inode_that_is_used_again_protects_nothing(catalog: Catalog) -> None:
+    """A file system gives the inode of a removed journal or clip to the next file."""
+    journal, clip, target = (
+        catalog.root / "catalog.db-journal",
+        catalog.root / "a/one.wav",
+        catalog.root / "new",
+    )
+    journal.write_bytes(b"")
+    guard = OutputGuard(catalog)
+    assert guard.refusal(journal)
+    assert guard.refusal(clip)
+    for old in (journal, clip):
+        old.rename(target)
+        if old is clip:  # other content, so that the file is no clip under a new name
+            target.write_bytes(b"another file")
+        assert guard.refusal(target) is None
+        target.unlink()

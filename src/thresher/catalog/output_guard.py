@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 
 from sqlalchemy import func, select
@@ -38,8 +39,8 @@ class OutputGuard:
     def __init__(self, catalog: Catalog | None, sources: Collection[bytes] = ()) -> None:
         self._catalog = catalog
         self._sources = tuple(sources)
-        self._own: dict[Identity, str] | None = None
-        self._clips: dict[Identity, int] = {}
+        # recordings and their paths, as they were at the first look
+        self._clips: defaultdict[Identity, list[tuple[int, bytes]]] = defaultdict(list)
         self._last_location = 0
 
     def check(self, path: str | bytes | os.PathLike[str]) -> None:
@@ -58,17 +59,17 @@ class OutputGuard:
         except (FileNotFoundError, NotADirectoryError):
             return None
         identity = entry.st_dev, entry.st_ino
-        if self._own is None:
-            self._own = dict.fromkeys(_identities(self._sources), "is a file that this command reads")
-            own = _identities(self._files_of_the_catalog())
-            self._own.update(dict.fromkeys(own, "belongs to the catalog"))
-        if identity in self._own:
-            return self._own[identity]
+        # looked at each time: SQLite's journal comes and goes, and another file may get its inode
+        if identity in _identities(self._files_of_the_catalog()):
+            return "belongs to the catalog"
+        if identity in _identities(self._sources):
+            return "is a file that this command reads"
         if self._catalog is None:
             return None
         self._look_at_locations(self._catalog)
-        if identity in self._clips:
-            return self._named(self._catalog, self._clips[identity])
+        for recording_id, known in self._clips.get(identity, ()):
+            if identity in _identities([known]):  # else the clip is gone, and its inode was used again
+                return self._named(self._catalog, recording_id)
         return self._refusal_by_content(self._catalog, target, entry)
 
     def _files_of_the_catalog(self) -> list[bytes]:
@@ -86,7 +87,7 @@ class OutputGuard:
             new = connection.execute(statement.order_by(location.c.id)).all()
         for location_id, path, recording_id in new:
             for identity in _identities([catalog.absolute(path)]):
-                self._clips.setdefault(identity, recording_id)
+                self._clips[identity].append((recording_id, catalog.absolute(path)))
             self._last_location = location_id
 
     def _refusal_by_content(self, catalog: Catalog, target: bytes, entry: os.stat_result) -> str | None:
