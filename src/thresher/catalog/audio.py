@@ -17,7 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thresher.catalog.decoder_names import FFMPEG, LIBSNDFILE
-from thresher.catalog.ffmpeg_decoder import FFmpegDecoder, ffmpeg_missing, ffmpeg_version, find_ffmpeg
+from thresher.catalog.ffmpeg_decoder import (
+    FFmpegDecoder,
+    ffmpeg_missing,
+    ffmpeg_version,
+    find_ffmpeg,
+    packet_hash,
+)
 from thresher.catalog.files import open_regular
 from thresher.catalog.mpeg import MpegFrames
 from thresher.catalog.sndfile_decoder import SAMPLE_BYTES, SndfileDecoder, library_version
@@ -108,6 +114,33 @@ class AudioReader:
         for block in self._blocks(start, end, block_frames):
             # A 16-bit file is read as int16, which is several times as fast and gives the same floats.
             yield _as_float(block)
+
+    def own_blocks(self, kind: str) -> Iterator[NDArray[Any]]:
+        """Yield all frames as "int32" or "float64", which hold the samples of PCM_32 and DOUBLE exactly.
+
+        Only libsndfile gives them. The next call of `blocks` begins anew.
+        """
+        decoder = self._open_decoder()
+        if not isinstance(decoder, SndfileDecoder):
+            raise AudioError(f"{decoder.name} does not decode {kind}")
+        decoder.restart()
+        self._position = 0
+        while len(block := decoder.read(65536, kind)):
+            yield block
+        decoder.restart()
+
+    def packet_hash(self) -> str | None:
+        """Return the SHA-256 of the packets of the audio stream, as ffmpeg finds them; None without ffmpeg."""
+        return packet_hash(self._fd, self._survey.demuxer)
+
+    def fileno(self) -> int:
+        """Return the descriptor of the open file."""
+        return self._fd
+
+    @property
+    def size(self) -> int:
+        """The size of the file in bytes when it was opened."""
+        return self._size
 
     def pcm16_blocks(
         self, start: int = 0, end: int | None = None, block_frames: int = 262144

@@ -54,12 +54,12 @@ def set_ogg_serial(fd: int, size: int, serial: int) -> None:
         del page[27 + segments + sum(page[27 : 27 + segments]) :]
         page[14:18] = serial.to_bytes(4, "little")
         page[22:26] = bytes(4)
-        page[22:26] = _ogg_checksum(page).to_bytes(4, "little")
+        page[22:26] = ogg_checksum(page).to_bytes(4, "little")
         os.pwrite(fd, page[14:26], offset + 14)
         offset += len(page)
 
 
-def _ogg_checksum(page: bytes | bytearray) -> int:
+def ogg_checksum(page: bytes | bytearray) -> int:
     """Return the CRC-32 of RFC 3533: zlib's polynomial with the bits of bytes and result reversed, from 0."""
     mirrored = zlib.crc32(page.translate(_MIRRORED_BYTES), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{mirrored:032b}"[::-1], 2)

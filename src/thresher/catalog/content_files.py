@@ -7,12 +7,13 @@ Catalog object. Paths are absolute. Never call these functions inside a write tr
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
@@ -20,6 +21,8 @@ from thresher.catalog.files import Hashes
 from thresher.catalog.folder_changes import unstable_folders
 from thresher.catalog.ingested_folders import read_changes
 from thresher.catalog.locations import LocationState, look_at, may_have_moved
+from thresher.catalog.recordings import find_recordings
+from thresher.catalog.same_audio import recordings_with_audio
 from thresher.catalog.schema import location, recording
 from thresher.catalog.stamps import STABLE, Look, Unstable, is_unchanged, stamp_of
 from thresher.errors import AudioError
@@ -80,12 +83,14 @@ def content_state(path: bytes, sha256: str) -> FileState:
 
 
 def known_files(catalog: Catalog, sha256s: Collection[str]) -> dict[str, list[KnownFile]]:
-    """Return the known files of each recording, those that are not marked missing first."""
+    """Return the known files of each recording: those that are not marked missing first, re-tagged ones last."""
     found: dict[str, list[KnownFile]] = {sha256: [] for sha256 in sha256s}
     statement = (
         select(recording.c.sha256.label("recording_sha256"), location)
         .join(location, location.c.recording_id == recording.c.id)
-        .order_by(location.c.missing_since.is_not(None), location.c.id)
+        .order_by(
+            location.c.missing_since.is_not(None), location.c.sha256 != recording.c.sha256, location.c.id
+        )
     )
     with catalog.reading() as connection:
         unstable = unstable_folders(read_changes(connection), catalog.root)
@@ -120,31 +125,34 @@ def content_files(catalog: Catalog, sha256s: Collection[str]) -> dict[str, bytes
     return {sha256: file.path for sha256, file in found.items() if file is not None}
 
 
-def vacated_locations(catalog: Catalog, seen: Mapping[bytes, str]) -> frozenset[LocationState]:
-    """Find the locations that contents have left, although the catalog does not know it yet.
+def vacated_locations(
+    catalog: Catalog, seen: Mapping[bytes, str], keys: Mapping[bytes, str] = MappingProxyType({})
+) -> frozenset[LocationState]:
+    """Find the locations that recordings have left, although the catalog does not know it yet.
 
-    `seen` maps the stored paths of files that were just hashed to their SHA-256. Only contents that appear at a new
-    path are looked for at their other locations. A file that can't be read counts as still there.
+    `seen` maps the stored paths of files that were just hashed to their SHA-256, `keys` to their audio keys. Only
+    recordings that appear at a new path are looked for at their other locations. A file that can't be read counts
+    as still there.
     """
-    elsewhere: list[Any] = []
-    statement = (
-        select(location, recording.c.status)
-        .join(recording, recording.c.id == location.c.recording_id)
-        .where(location.c.missing_since.is_(None))
-    )
     with catalog.reading() as connection:
         unstable = unstable_folders(read_changes(connection), catalog.root)
-        for chunk in chunks(sorted(set(seen.values()))):
-            elsewhere += connection.execute(statement.where(location.c.sha256.in_(chunk))).all()
-    known = {(row.path, row.sha256) for row in elsewhere}
-    new_paths: dict[str, list[bytes]] = {}
-    for path, sha256 in seen.items():
-        if (path, sha256) not in known:
-            new_paths.setdefault(sha256, []).append(path)
+        contents = find_recordings(connection, seen.values())
+        holders = {path: [contents[sha256]] for path, sha256 in seen.items() if sha256 in contents}
+        unknown = {path: key for path, key in keys.items() if path not in holders}
+        holders |= recordings_with_audio(connection, unknown)
+        elsewhere = _present_locations(
+            connection, sorted({each for found in holders.values() for each in found})
+        )
+    known = {(row.path, row.recording_id) for row in elsewhere}
+    new_paths: dict[int, list[bytes]] = {}
+    for path, found in holders.items():
+        for recording_id in found:
+            if (path, recording_id) not in known:
+                new_paths.setdefault(recording_id, []).append(path)
 
     def has_left(row: Any) -> bool:
         if row.path in seen:
-            return seen[row.path] != str(row.sha256)
+            return row.recording_id not in holders.get(row.path, ())
         path = catalog.absolute(row.path)
         file = KnownFile(path, row.path_text, row.sha256, look_at(row), unstable.of(path))
         return check_file(file, catalog.hashes).state in (FileState.MISSING, FileState.CHANGED)
@@ -152,6 +160,20 @@ def vacated_locations(catalog: Catalog, seen: Mapping[bytes, str]) -> frozenset[
     return frozenset(
         LocationState(row.id, row.path, row.sha256, look_at(row))
         for row in elsewhere
-        if any(may_have_moved(row.status, row.path, path) for path in new_paths.get(row.sha256, ()))
+        if any(may_have_moved(row.status, row.path, path) for path in new_paths.get(row.recording_id, ()))
         and has_left(row)
     )
+
+
+def _present_locations(connection: Connection, recording_ids: Sequence[int]) -> list[Any]:
+    """Return the locations of recordings that are not missing, with the status of the recording."""
+    statement = (
+        select(location, recording.c.status)
+        .join(recording, recording.c.id == location.c.recording_id)
+        .where(location.c.missing_since.is_(None))
+    )
+    return [
+        row
+        for chunk in chunks(recording_ids)
+        for row in connection.execute(statement.where(recording.c.id.in_(chunk)))
+    ]

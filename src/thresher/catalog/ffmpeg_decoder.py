@@ -73,6 +73,34 @@ def ffmpeg_missing() -> str:
     return f"only ffmpeg can decode this; install it with `{INSTALL}`"
 
 
+def packet_hash(fd: int, demuxer: str | None = None) -> str | None:
+    """Return the SHA-256 of the packets of the first audio stream of an open file; None if ffmpeg can't tell.
+
+    Packets are what the file holds, without tags: another version of ffmpeg finds the same.
+    """
+    program = find_ffmpeg()
+    if program is None:
+        return None
+    chosen = ["-f", demuxer] if demuxer else ["-format_whitelist", ",".join(sorted(CONTAINERS))]
+    os.lseek(fd, 0, os.SEEK_SET)
+    source = ["-i", f"file:/dev/fd/{fd}"]
+    output = ["-map", "0:a:0", "-c", "copy", "-f", "streamhash", "-hash", "sha256", "pipe:1"]
+    try:
+        done = subprocess.run(
+            [program, *_LIMITS, *chosen, *source, *output],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            pass_fds=(fd,),
+            start_new_session=True,
+            check=False,
+            timeout=10 * STALL_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(rb"SHA256=([0-9a-fA-F]{64})", done.stdout)
+    return found[1].decode().lower() if found and done.returncode == 0 else None
+
+
 class FFmpegDecoder:
     """A running ffmpeg that decodes the first audio stream of an open file from its beginning.
 

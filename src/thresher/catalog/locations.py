@@ -42,6 +42,7 @@ class Arrival(Enum):
     COPY = "copies"
     MOVED = "moved"
     CORRECTED = "corrected"
+    RETAGGED = "retagged"
     UNCHANGED = "unchanged"
 
 
@@ -148,8 +149,11 @@ def _seen_again(
     if here.mtime_ns != sighting.stamp.mtime_ns:
         _complete(connection, here.id, sighting)
         refresh_checkpoint(connection, here.recording_id)
-    if corrected:
+    is_retagged = here.sha256 != sighting.sha256
+    if corrected or is_retagged:
         new_batch()
+    if is_retagged:
+        return Arrival.RETAGGED
     return Arrival.CORRECTED if corrected else Arrival.UNCHANGED
 
 

@@ -77,7 +77,7 @@ def mpeg_frames(fd: int, size: int) -> MpegFrames | None:
     chain = _follow(fd, size, begin, header)
     if begin != start and not _is_certain(chain, size):
         return None
-    samples, promised = _frame_size(header)[1], _promised_frames(fd, begin, header)
+    samples, promised = frame_size(header)[1], _promised_frames(fd, begin, header)
     whole, chains, last = chain.whole, 1, chain
     while (found := _next_chain(fd, last.end, size)) is not None:
         last = found
@@ -115,7 +115,7 @@ def _follow(fd: int, size: int, offset: int, header: int) -> _Chain:
         if len(tail) < 4:
             cut = len(tail) > 0 and header.to_bytes(4, "big")[:2].startswith(tail[:2])
             return _Chain(whole, offset, cut, followed=True)
-        length = _frame_size(value)[0] if (value ^ header) & _SAME_STREAM == 0 else 0
+        length = frame_size(value)[0] if (value ^ header) & _SAME_STREAM == 0 else 0
         if length == 0:
             tagged = tail[:3] == b"TAG" or tail in (b"APET", b"LYRI") or not any(tail)
             return _Chain(whole, offset, cut=False, followed=tagged)
@@ -125,7 +125,7 @@ def _follow(fd: int, size: int, offset: int, header: int) -> _Chain:
         offset += length
 
 
-def _frame_size(header: int) -> tuple[int, int]:
+def frame_size(header: int) -> tuple[int, int]:
     """Return (bytes, samples) of the frame with this header; 0 bytes if no frame can be followed from it."""
     version, layer = header >> 19 & 3, 4 - (header >> 17 & 3)
     rate_index, bit_index, padding = header >> 10 & 3, header >> 12 & 15, header >> 9 & 1
@@ -149,7 +149,7 @@ def _next_frame(fd: int, start: int, size: int, search: int) -> tuple[int, int] 
     position = head.find(b"\xff")
     while 0 <= position <= len(head) - 4:
         header = int.from_bytes(head[position : position + 4], "big")
-        length = _frame_size(header)[0]
+        length = frame_size(header)[0]
         if length:
             following = os.pread(fd, 4, start + position + length)
             if start + position + length >= size - 3:

@@ -71,6 +71,7 @@ class Content:
     decoder: str | None = None
     decoder_version: str | None = None
     lost_share: float | None = None
+    audio_key: str | None = None
 
     def columns(self) -> dict[str, Any]:
         """Return the values by column name of `recording`."""
@@ -122,7 +123,10 @@ def replace_content(connection: Connection, recording_id: int, content: Content)
     ).one_or_none()
     if old is None:
         return []
-    connection.execute(update(recording).where(recording.c.id == recording_id).values(content.columns()))
+    columns = content.columns()
+    if content.audio_key is None:
+        del columns["audio_key"]
+    connection.execute(update(recording).where(recording.c.id == recording_id).values(columns))
     whole = content.whole
     same_span = (old.start_frame, old.end_frame) == (whole.start_frame, whole.end_frame)
     if same_span and whole.descriptor is None:

@@ -24,6 +24,7 @@ _library: Any = soundfile._snd
 _ffi: Any = soundfile._ffi
 
 _UNKNOWN_FRAMES = 1 << 60  # libsndfile reports 2**63 - 1 if the header has no length
+_C_TYPES = {"int16": "short", "int32": "int", "float32": "float", "float64": "double"}
 SAMPLE_BYTES = {
     "PCM_S8": 1,
     "PCM_U8": 1,
@@ -110,18 +111,18 @@ class SndfileDecoder:
         self.restart()
         return 0
 
-    def read(self, frames: int) -> NDArray[Any]:
-        """Return up to `frames` next frames, and none after the end.
+    def read(self, frames: int, kind: str | None = None) -> NDArray[Any]:
+        """Return up to `frames` next frames, and none after the end; of another `kind` than usual if it is given.
 
         Raises AudioError if the decoder fails; what it decoded before is returned first.
         """
         if self._error is not None:
             raise self._error
         file = self._open_file()
-        integer = self.subtype == "PCM_16"
-        buffer = np.empty((frames, self.channels), np.int16 if integer else np.float32)
-        name = "short" if integer else "float"
-        function = _library.sf_readf_short if integer else _library.sf_readf_float
+        kind = kind or ("int16" if self.subtype == "PCM_16" else "float32")
+        buffer = np.empty((frames, self.channels), kind)
+        name = _C_TYPES[kind]
+        function = getattr(_library, f"sf_readf_{name}")
         count = int(function(file._file, _ffi.cast(f"{name} *", buffer.ctypes.data), frames))
         code = _library.sf_error(file._file)
         if code and not (isinstance(self._source, _Lengthened) and self._source.exhausted):

@@ -13,11 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thresher.catalog.audio import AudioReader
+from thresher.catalog.audio_key import AudioKey, audio_key
 from thresher.catalog.decoder_names import FFMPEG, LIBSNDFILE
 from thresher.catalog.ffmpeg_decoder import find_ffmpeg
 from thresher.catalog.values import format_duration
 from thresher.curation.analysis.decoded import DecodedBlocks, MonoBlocks
-from thresher.curation.analysis.task import Analysis, AnalysisTask, Unopened, Unsettled
+from thresher.curation.analysis.task import (
+    Analysis,
+    AnalysisTask,
+    FileTask,
+    Keyed,
+    KeyTask,
+    Unopened,
+    Unsettled,
+)
 from thresher.errors import AudioError, NoAudioStreamError
 from thresher.signal.features import descriptors, measures
 from thresher.signal.features import profile as profiles
@@ -31,10 +40,10 @@ HIGHEST_RATE = 1_000_000
 """Highest sample rate that is analysed, in Hz. Far above it, Chromaprint reads beyond its buffer or never ends."""
 
 
-def analyse(task: AnalysisTask) -> Analysis | Unsettled | Unopened:
-    """Analyse one file; nothing that a file may contain raises an error."""
+def analyse(task: FileTask) -> Analysis | Keyed | Unsettled | Unopened:
+    """Analyse one file, or only find its audio key; nothing that a file may contain raises an error."""
     try:
-        analysis = _analyse_audio(task)
+        analysis = _analyse_audio(task) if isinstance(task, AnalysisTask) else _key(task)
         now = os.stat(task.path)
     except FileNotFoundError:
         return Unopened("is no longer there", vanished=True)
@@ -43,6 +52,14 @@ def analyse(task: AnalysisTask) -> Analysis | Unsettled | Unopened:
     if (now.st_size, now.st_mtime_ns) != (task.size, task.mtime_ns):
         return Unsettled()
     return analysis
+
+
+def _key(task: FileTask) -> Keyed:
+    assert isinstance(task, KeyTask)
+    try:
+        return Keyed(audio_key(task.path, task.decoder, is_truncated=task.is_truncated))
+    except AudioError:
+        return Keyed(None)
 
 
 def _analyse_audio(task: AnalysisTask) -> Analysis:
@@ -65,9 +82,24 @@ def _decoded(task: AnalysisTask, decoder: str | None) -> tuple[Analysis, AudioEr
     # NaN and infinity become a status; numpy must not warn about them on the terminal
     with AudioReader(task.path, decoder) as reader, np.errstate(invalid="ignore", over="ignore"):
         source = DecodedBlocks(reader, round(task.max_length * reader.format.sample_rate))
-        analysis = _analyse_open(source, task)
+        key = AudioKey(reader)
+        analysis = _analyse_open(source, task, key)
         used = reader.decoder
-        return replace(analysis, decoder=used.name, decoder_version=used.version), source.failure
+        analysis = replace(analysis, decoder=used.name, decoder_version=used.version)
+        if analysis.status not in ("unreadable", "empty"):
+            analysis = replace(analysis, audio_key=_finished(key, source, analysis.status))
+        return analysis, source.failure
+
+
+def _finished(key: AudioKey, source: DecodedBlocks, status: str) -> str | None:
+    """Return the audio key after the first pass, with the audio beyond the longest length that is analysed."""
+    try:
+        if source.is_capped and key.needs_samples:
+            for block in source.reader.blocks(source.end):
+                key.update(block)
+        return key.result(is_truncated=status == "truncated")
+    except AudioError:
+        return None
 
 
 def _second_opinion(task: AnalysisTask, found: Analysis, failure: AudioError | None) -> Analysis:
@@ -84,14 +116,15 @@ def _second_opinion(task: AnalysisTask, found: Analysis, failure: AudioError | N
 def _damaged(analysis: Analysis, failure: AudioError) -> Analysis:
     """Return the analysis of a damaged file with the error of the decoder that stopped at the damage."""
     reason = f"damaged: {failure}" if analysis.reason is None else f"{analysis.reason}: {failure}"
-    return replace(analysis, status="truncated" if analysis.span.frames else analysis.status, reason=reason)
+    status = "truncated" if analysis.span.frames else analysis.status
+    return replace(analysis, status=status, reason=reason)
 
 
 def _frames(analysis: Analysis) -> int:
     return 0 if analysis.format is None else analysis.format.frames or 0
 
 
-def _analyse_open(source: DecodedBlocks, task: AnalysisTask) -> Analysis:
+def _analyse_open(source: DecodedBlocks, task: AnalysisTask, key: AudioKey) -> Analysis:
     reader, form = source.reader, source.reader.format
     if form.sample_rate > HIGHEST_RATE:
         claim = f"claims {form.sample_rate:,} Hz; up to {HIGHEST_RATE:,} Hz can be analysed"
@@ -99,6 +132,7 @@ def _analyse_open(source: DecodedBlocks, task: AnalysisTask) -> Analysis:
     meter = LevelMeter(form.channels, task.trim)
     for block in source.first_pass():
         meter.update(block)
+        key.update(block)
     levels = meter.result()
     if levels.frames == 0 and source.failure is not None:
         raise source.failure

@@ -32,7 +32,7 @@ class DecodedBlocks:
         self.reader = reader
         self.failure: AudioError | None = None
         self.is_capped = False
-        self._end = cap
+        self.end = cap
         self._kept: list[NDArray[np.float32]] | None = None
 
     def first_pass(self) -> Iterator[NDArray[np.float32]]:
@@ -40,25 +40,25 @@ class DecodedBlocks:
         kept: list[NDArray[np.float32]] | None = []
         frames, most = 0, MEMORY_FRAMES // self.reader.format.channels
         try:
-            for block in self.reader.blocks(0, self._end):
+            for block in self.reader.blocks(0, self.end):
                 frames += len(block)
                 if kept is not None and frames <= most:
                     kept.append(block)
                 else:
                     kept = None
                 yield block
-            if frames == self._end:
+            if frames == self.end:
                 self.is_capped = any(len(block) for block in self.reader.blocks(frames, frames + 1))
         except AudioError as error:
             self.failure = error
-        self._kept, self._end = kept, frames
+        self._kept, self.end = kept, frames
 
     def blocks(self, start: int, end: int) -> Iterator[NDArray[np.float32]]:
         """Yield the frames from `start` to `end` in blocks, after the first pass."""
         if self._kept is not None:
             yield from _within(self._kept, start, end)
         else:
-            yield from self.reader.blocks(start, min(end, self._end))
+            yield from self.reader.blocks(start, min(end, self.end))
 
 
 class MonoBlocks:

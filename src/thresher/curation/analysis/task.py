@@ -27,15 +27,18 @@ NOTHING = Span(0, 0)
 
 
 @dataclass(frozen=True)
-class AnalysisTask:
-    """One file to analyse; `size` and `mtime_ns` are those of the file when it was hashed.
-
-    `describe` asks for a descriptor, `measure` for measures, `profile` for a profile.
-    """
+class FileTask:
+    """One file to read; `size` and `mtime_ns` are those of the file when it was hashed."""
 
     path: bytes
     size: int
     mtime_ns: int
+
+
+@dataclass(frozen=True)
+class AnalysisTask(FileTask):
+    """One file to analyse. `describe` asks for a descriptor, `measure` for measures, `profile` for a profile."""
+
     trim: TrimSettings
     backend: str
     max_length: float
@@ -52,7 +55,7 @@ class Analysis:
     words, shape (words,), or is None. `loudness` is in LUFS, `peak` linear, `descriptor` float32, `profile`
     uint8. `measures` are those of the span; they are None if the span is empty or if they were not asked for.
     `decoder` is the name of the decoder that read the file, None if no decoder could. `lost_share` is the share of
-    the declared length that is missing, 0 to 1, or None.
+    the declared length that is missing, 0 to 1, or None. `audio_key` is equal for equal audio.
     """
 
     status: str
@@ -71,6 +74,22 @@ class Analysis:
     decoder_version: str | None = None
     lost_share: float | None = None
     profile: NDArray[np.uint8] | None = None
+    audio_key: str | None = None
+
+
+@dataclass(frozen=True)
+class KeyTask(FileTask):
+    """A file whose audio key alone is wanted; `decoder` is the one that its recording was decoded with."""
+
+    decoder: str | None = None
+    is_truncated: bool = False
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """The audio key of a file, None if it has none."""
+
+    audio_key: str | None
 
 
 @dataclass(frozen=True)
@@ -135,6 +154,7 @@ def content_of(analysis: Analysis, trim: str) -> Content:
         decoder=analysis.decoder,
         decoder_version=analysis.decoder_version,
         lost_share=analysis.lost_share if analysis.status == "truncated" else None,
+        audio_key=analysis.audio_key,
         whole=WholeClip(
             start_frame=analysis.span.start,
             end_frame=analysis.span.end,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -14,6 +14,7 @@ from thresher.catalog.folder_changes import FolderChanges, unstable_folders
 from thresher.catalog.ingested_folders import read_changes
 from thresher.catalog.locations import LocationState, look_at
 from thresher.catalog.outputs import exported_contents, rendered_contents
+from thresher.catalog.same_audio import Keyless, keyless_contents
 from thresher.catalog.schema import clip, location, recording
 from thresher.catalog.stamps import is_unchanged
 from thresher.curation.ingest.scan import FoundFile
@@ -27,7 +28,8 @@ class Classified:
     maps the paths of other known files to what the catalog knows of them. `trims` maps the SHA-256 of each known
     content to the trim settings of its recording's whole clip. `rendered` and `exported` hold the SHA-256 of the
     songs, and of the stems and clips, that this catalog wrote. `folders` are the changes of folders with a
-    doubtful file system, by stored path.
+    doubtful file system, by stored path. `keyless` contents are known, but the key of their audio is not.
+    `new_audio` collects the audio keys of the recordings that the ingest adds.
     """
 
     to_read: Sequence[FoundFile]
@@ -37,6 +39,8 @@ class Classified:
     rendered: frozenset[str]
     exported: frozenset[str]
     folders: Mapping[bytes, FolderChanges]
+    keyless: dict[str, Keyless]
+    new_audio: set[str] = field(default_factory=set)
 
     def is_output(self, sha256: str) -> bool:
         """Whether thresher wrote a file with this content: it is no clip."""
@@ -66,7 +70,8 @@ def classify(catalog: Catalog, files: Sequence[FoundFile]) -> Classified:
                 to_read.append(found)
                 doubtful[found.path] = LocationState(row.id, row.path, row.sha256, look)
         trims = dict(_known_contents(connection)) if to_read else {}
-    return Classified(to_read, unchanged, doubtful, trims, rendered, exported, folders)
+        keyless = keyless_contents(connection) if to_read else {}
+    return Classified(to_read, unchanged, doubtful, trims, rendered, exported, folders, keyless)
 
 
 def _known_files(connection: Connection) -> Iterator[Any]:

@@ -17,6 +17,7 @@ from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.schema import location
 from thresher.catalog.stamps import NO_STAMP
+from thresher.curation.ingest.linked import linked_clips
 from thresher.curation.ingest.overwritten import overwritten_files
 from thresher.curation.ingest.reading import ReadFile, read_names
 from thresher.curation.ingest.report import Failure, Tally
@@ -76,6 +77,8 @@ def close(run: IngestRun, connection: Connection, closing: Closing, tally: Tally
     if tally.displaced:
         tally.overwritten = overwritten_files(run.catalog, connection, tally.displaced)
         tally.counts["overwritten"] = len(tally.overwritten)
+    if tally.keys:
+        tally.linked = linked_clips(connection, tally.keys)
     roots = {found.root: run.catalog.stored_absolute(found.root).path for found in run.scan.files}
     tally.warnings += run.stability.store(connection, roots)
     run.batch.record(connection, tally.counts, finished_at=time.time(), failed=len(tally.failures))

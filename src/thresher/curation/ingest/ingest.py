@@ -119,7 +119,8 @@ def _read_and_store(run: IngestRun, files: Sequence[FoundFile], tally: Tally, pr
 
 def _vacated(run: IngestRun, files: Sequence[ReadFile]) -> frozenset[LocationState]:
     seen = {file.sighting.stored.path: file.sha256 for file in files if file.sha256 is not None}
-    return vacated_locations(run.catalog, seen)
+    keys = {file.sighting.stored.path: file.audio_key for file in files if file.audio_key is not None}
+    return vacated_locations(run.catalog, seen, keys)
 
 
 def _try_again(run: IngestRun, tally: Tally, progress: Progress) -> None:
@@ -165,4 +166,5 @@ def _report(
         suspects=caught_up.suspects,
         without_file=caught_up.without_file,
         overwritten=tally.overwritten,
+        linked=tally.linked,
     )

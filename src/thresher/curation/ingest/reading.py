@@ -22,7 +22,9 @@ from thresher.curation.analysis.analyse import analyse
 from thresher.curation.analysis.preload import WORKER_MODULES
 from thresher.curation.analysis.task import (
     Analysis,
-    AnalysisTask,
+    FileTask,
+    Keyed,
+    KeyTask,
     Unopened,
     Unsettled,
     task_for,
@@ -31,6 +33,8 @@ from thresher.curation.ingest.run import IngestRun
 from thresher.curation.ingest.scan import FoundFile
 from thresher.curation.workers import Progress, WorkerDied, Workers
 from thresher.errors import AudioError
+
+_Result = Analysis | Keyed | Unsettled | Unopened | WorkerDied | None
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,13 @@ class ReadFile:
     sighting: Sighting
     sha256: str | None = None
     needs_analysis: bool = False
-    result: Analysis | Unsettled | Unopened | WorkerDied | None = None
+    result: _Result = None
     warnings: tuple[str, ...] = ()
+
+    @property
+    def audio_key(self) -> str | None:
+        """The key of the file's audio, None if it was not computed or there is none."""
+        return self.result.audio_key if isinstance(self.result, Analysis | Keyed) else None
 
 
 @dataclass(frozen=True)
@@ -63,13 +72,13 @@ def read_files(run: IngestRun, files: Sequence[FoundFile], progress: Progress) -
     """Hash each file and analyse those whose content needs it; yield them in the order of `files`.
 
     Contents that are analysed here are added to the known trim settings, so that an identical file is not analysed
-    again. A dry run analyses nothing.
+    again. A dry run analyses nothing; it finds only the audio keys of new contents.
     """
     settings, known, trims = run.catalog.settings, run.known, run.trims
     executor = run.options.executor or settings.ingest.executor
     with Workers("threads:2") as hashers, Workers(executor, preload=WORKER_MODULES) as workers:
 
-        def tasks() -> Iterator[tuple[ReadFile, AnalysisTask | None]]:
+        def tasks() -> Iterator[tuple[ReadFile, FileTask | None]]:
             hash_file = partial(_hash, hashes=run.catalog.hashes)
             for found, hashed in hashers.map(hash_file, ((found, found) for found in files)):
                 assert isinstance(hashed, _Hashed)
@@ -80,13 +89,21 @@ def read_files(run: IngestRun, files: Sequence[FoundFile], progress: Progress) -
                     continue
                 sighting = replace(sighting, sha256=digest, looked_at=hashed.looked_at)
                 is_known = known.trims.get(digest) in trims or known.is_output(digest)
+                is_new = digest not in known.trims
                 known.trims[digest] = run.trim
-                task = None
+                task: FileTask | None = None
+                stamp = found.stamp
                 if not is_known and not run.options.dry_run:
-                    task = task_for(found.path, found.stamp.size, found.stamp.mtime_ns, settings)
+                    task = task_for(found.path, stamp.size, stamp.mtime_ns, settings)
+                elif not is_known and is_new:
+                    task = KeyTask(found.path, stamp.size, stamp.mtime_ns)
+                elif (lacking := known.keyless.pop(digest, None)) is not None and not run.options.dry_run:
+                    how = (lacking.decoder, lacking.is_truncated)
+                    task = KeyTask(found.path, stamp.size, stamp.mtime_ns, *how)
                 yield ReadFile(found, sighting, digest, not is_known, warnings=warnings), task
 
-        for done, (file, result) in enumerate(workers.map(analyse, tasks()), start=1):
+        results = workers.map(analyse, tasks())
+        for done, (file, result) in enumerate(results, start=1):
             progress("analysing", done, len(files))
             yield file if result is None else replace(file, result=result)
 

@@ -25,7 +25,7 @@ BATCH_COUNTS = (
 )
 """The counts of a batch, named like the columns of the table."""
 
-COUNTS = (*(name for name in BATCH_COUNTS if name not in ("retagged", "overwritten")), "corrected")
+COUNTS = (*(name for name in BATCH_COUNTS if name != "overwritten"), "corrected")
 """The counts of a report, named like its fields."""
 
 SHOWN_UNNAMED = 3
@@ -69,6 +69,18 @@ class Overwritten:
     judged: bool
     rating: int | None
     songs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LinkedClips:
+    """The clips of recordings with the same audio, by id, and their ratings (None: not rated).
+
+    `conflict` says that the curator judged them differently.
+    """
+
+    clips: tuple[int, ...]
+    ratings: tuple[int | None, ...]
+    conflict: bool
 
 
 @dataclass(frozen=True)
@@ -121,7 +133,9 @@ class IngestReport:
     excluded: tuple[Exclusion, ...] = ()
     reread: tuple[Reread, ...] = ()
     rehashed: int = 0
+    retagged: int = 0
     overwritten: tuple[Overwritten, ...] = ()
+    linked: tuple[LinkedClips, ...] = ()
 
     @classmethod
     def of_unchanged(cls, scan: Scan, scores: tuple[ScoreReport, ...], seconds: float) -> Self:
@@ -170,6 +184,8 @@ class Tally:
     unnamed: list[str] = field(default_factory=list)
     reread: dict[tuple[str, tuple[str, ...]], Reread] = field(default_factory=dict)
     displaced: list[int] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
+    linked: tuple[LinkedClips, ...] = ()
     overwritten: tuple[Overwritten, ...] = ()
 
     def add(self, other: Tally) -> None:
@@ -185,3 +201,4 @@ class Tally:
             known = self.reread.get(key)
             self.reread[key] = reread if known is None else replace(known, files=known.files + reread.files)
         self.displaced += other.displaced
+        self.keys |= other.keys

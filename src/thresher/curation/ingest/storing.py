@@ -6,7 +6,7 @@ No file is touched here: what has to be read, hashed or looked up in the file sy
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from sqlalchemy import Connection
@@ -15,9 +15,10 @@ from thresher.catalog import locations, recordings
 from thresher.catalog.locations import Arrival, LocationState
 from thresher.catalog.paths import display_text
 from thresher.catalog.recordings import NewRecording
+from thresher.catalog.same_audio import recording_of_file, recordings_with_audio, set_audio_key
 from thresher.catalog.schema import FAILED_STATUSES
 from thresher.catalog.scores import retire
-from thresher.curation.analysis.task import DECODER_CRASHED, Analysis, Unopened, Unsettled, content_of
+from thresher.curation.analysis.task import DECODER_CRASHED, Analysis, Keyed, Unopened, Unsettled, content_of
 from thresher.curation.ingest.reading import ReadFile
 from thresher.curation.ingest.report import Failure, Tally
 from thresher.curation.ingest.rereading import note_reread, stored_provenance
@@ -34,12 +35,15 @@ def store(
 ) -> None:
     """Store a group of files and count them in `tally`; `vacated` are locations that lost their content."""
     known = recordings.find_recordings(connection, (each.sha256 for each in files if each.sha256))
+    keys = {each.sighting.stored.path: each.audio_key for each in files if each.audio_key is not None}
+    same_audio = recordings_with_audio(connection, keys)
     new: list[NewRecording] = []  # added together: one by one they would cost several times as much
     stale: list[int] = []
     for file in files:
         run.stability.observe(file.found, file.sha256)
         if any(file.sha256 == each.sha256 for each in new):  # its twin has to be stored first
             _add(run, connection, new, known, tally)
+        same = _same_audio(connection, file, same_audio, vacated)
         match file.result:
             case Unopened(vanished=True):
                 reason = "was removed while the ingest ran"
@@ -54,13 +58,31 @@ def store(
                 tally.counts["renderings" if file.sha256 in run.known.rendered else "exports"] += 1
             case _ if file.sha256 in known:
                 stale += _store_known(run, connection, file, known[file.sha256], vacated, tally)
+            case _ if same is not None and file.sha256 is not None:
+                known[file.sha256] = same
+                stale += _store_known(run, connection, file, same, vacated, tally)
             case None if not run.options.dry_run:
                 # not analysed because of a twin, and the twin was not settled
                 tally.unsettled.append(file.found)
             case _:
+                if file.audio_key is not None and file.sighting.stored.path in same_audio:
+                    tally.keys.add(file.audio_key)
                 new.append(_new_recording(run, file, tally))
     _add(run, connection, new, known, tally)
     retire(connection, stale)
+
+
+def _same_audio(
+    connection: Connection,
+    file: ReadFile,
+    candidates: Mapping[bytes, Sequence[int]],
+    vacated: Collection[LocationState],
+) -> int | None:
+    """Return the recording with the audio of a file whose content is new, if the file belongs to it."""
+    path = file.sighting.stored.path
+    if file.audio_key is None or path not in candidates:
+        return None
+    return recording_of_file(connection, path, candidates[path], vacated)
 
 
 def note_unopened(run: IngestRun, connection: Connection, file: ReadFile, reason: str, tally: Tally) -> None:
@@ -87,10 +109,14 @@ def _add(
 def _new_recording(run: IngestRun, file: ReadFile, tally: Tally) -> NewRecording:
     assert file.sha256 is not None
     # a dry run analyses nothing; it counts the file, and its rows are rolled back
-    analysis = _analysis(file) or Analysis("ok")
+    analysis = _analysis(file) or Analysis("ok", audio_key=file.audio_key)
     warn(file, tally)
     _report_status(file, analysis, tally)
     tally.counts["added"] += 1
+    if file.audio_key is not None:
+        if file.audio_key in run.known.new_audio:
+            tally.keys.add(file.audio_key)
+        run.known.new_audio.add(file.audio_key)
     _note_unnamed(file, tally)
     return NewRecording(file.sha256, content_of(analysis, run.trim), file.sighting)
 
@@ -118,6 +144,9 @@ def _store_known(
                 _report_status(file, analysis, tally)
             content = content_of(analysis, run.trim)
             stale = recordings.replace_content(connection, recording_id, content)
+    if isinstance(file.result, Keyed) and file.result.audio_key is not None:
+        set_audio_key(connection, recording_id, file.result.audio_key)
+        tally.keys.add(file.result.audio_key)
     warn(file, tally)
     former = stored_provenance(connection, file) if run.options.reread else None
     arrival, displaced = locations.arrive(

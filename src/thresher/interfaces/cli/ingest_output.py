@@ -42,6 +42,7 @@ def tell_counts(report: IngestReport) -> None:
         (report.added, "new"),
         (report.copies, "copy of known content" if report.copies == 1 else "copies of known content"),
         (report.moved, "moved"),
+        (report.retagged, "with new tags"),
         (report.reanalysed, "analysed again"),
         (report.corrected, "known file corrected" if report.corrected == 1 else "known files corrected"),
         (report.unchanged, _unchanged(report)),
@@ -62,6 +63,7 @@ def tell_counts(report: IngestReport) -> None:
     _tell_reread(report)
     tell_exclusions(report.excluded)
     _tell_overwritten(report)
+    _tell_linked(report)
     tell_suspects(len(report.suspects))
 
 
@@ -141,6 +143,21 @@ def _are(count: int) -> str:
 def _unchanged(report: IngestReport) -> str:
     """Return what is said of the unchanged files: some had to be read."""
     return f"unchanged ({report.rehashed} rehashed)" if report.rehashed else "unchanged"
+
+
+def _tell_linked(report: IngestReport) -> None:
+    """Report clips of different recordings that hold the same audio, and contradictions in their ratings."""
+    if not report.linked:
+        return
+    groups = counted(len(report.linked), "group")
+    tell(f"{groups} of clips hold the same audio in other files; their ratings stay apart:")
+    conflicts = [group for group in report.linked if group.conflict]
+    for group in conflicts or report.linked[:MOST_NOTES]:
+        clips = ", ".join(
+            f"{clip_id}{'' if rating is None else f' (rated {rating})'}"
+            for clip_id, rating in zip(group.clips, group.ratings, strict=True)
+        )
+        tell(f"  clips {clips}{': judged differently' if group.conflict else ''}")
 
 
 def _tell_overwritten(report: IngestReport) -> None:

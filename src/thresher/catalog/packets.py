@@ -1,0 +1,174 @@
+"""Find the packets of lossy audio in a file: the compressed sound itself, without tags and headers for seeking.
+
+Two files with equal packets hold the same sound, whatever decodes it and whatever a program wrote around it. The
+functions take a file descriptor that is open for reading and the size of the file, use `os.pread` only, and never
+decode.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from thresher.catalog.mpeg import frame_size
+
+_WINDOW = 1 << 20
+_SAME_STREAM = 0xFFFE0C00  # sync, version, layer and sample rate are the same in an MPEG stream
+_XING_OFFSETS = (36, 21, 13, 38, 23, 15)  # after the header and side information, without and with a checksum
+_TAG_BYTES = 227  # of the longest tag with a fixed length, "TAG+"
+
+
+class _File:
+    """The bytes of a file, read in windows."""
+
+    def __init__(self, fd: int, size: int) -> None:
+        self._fd, self.size = fd, size
+        self._start, self._window = 0, b""
+
+    def at(self, offset: int, count: int) -> bytes:
+        """Return up to `count` bytes from `offset`."""
+        if not self._start <= offset <= offset + count <= self._start + len(self._window):
+            self._start = offset
+            self._window = os.pread(self._fd, max(_WINDOW, count), offset)
+        return self._window[offset - self._start : offset - self._start + count]
+
+
+# MPEG audio
+
+
+def mpeg_packets(fd: int, size: int) -> Iterator[bytes]:
+    """Yield the complete frames of an MPEG audio file, without those that hold a Xing, Info or VBRI header.
+
+    Tags before, between and after frames (ID3, APE, Lyrics3) and foreign bytes are left out.
+    """
+    file = _File(fd, size)
+    offset, stream = 0, None
+    while offset < size:
+        if skipped := _tag_size(file, offset):
+            offset += skipped
+            continue
+        length = _frame_at(file, offset, stream)
+        if length == 0 or (stream is None and not _is_followed(file, offset, length)):
+            offset, stream = _next_frame(file, offset + 1), None
+            continue
+        frame = file.at(offset, length)
+        if len(frame) == length and not _is_seek_header(frame):
+            yield frame
+        stream = int.from_bytes(frame[:4], "big")
+        offset += length
+
+
+def _frame_at(file: _File, offset: int, stream: int | None) -> int:
+    """Return the length of the frame at an offset, 0 if there is none, or none of the same stream."""
+    head = file.at(offset, 4)
+    header = int.from_bytes(head, "big")
+    if len(head) < 4 or (stream is not None and (header ^ stream) & _SAME_STREAM):
+        return 0
+    return frame_size(header)[0]
+
+
+def _is_followed(file: _File, offset: int, length: int) -> bool:
+    """Return whether the end of the file, a tag or two more frames follow the frame at an offset."""
+    stream = int.from_bytes(file.at(offset, 4), "big")
+    for _ in range(2):
+        offset += length
+        if offset >= file.size or _tag_size(file, offset):
+            return offset <= file.size
+        length = _frame_at(file, offset, stream)
+        if length == 0:
+            return False
+    return True
+
+
+def _next_frame(file: _File, offset: int) -> int:
+    """Return the offset of the next byte that may begin a frame or a tag, or the end of the file."""
+    while offset < file.size:
+        window = file.at(offset, min(_WINDOW // 2, file.size - offset))
+        found = [at for mark in (b"\xff", b"ID3", b"APETAGEX", b"TAG") if (at := window.find(mark)) >= 0]
+        if found:
+            return offset + min(found)
+        offset += max(1, len(window) - 8)
+    return file.size
+
+
+def _is_seek_header(frame: bytes) -> bool:
+    return frame[36:40] == b"VBRI" or any(
+        frame[offset : offset + 4] in (b"Xing", b"Info") for offset in _XING_OFFSETS
+    )
+
+
+def _tag_size(file: _File, offset: int) -> int:
+    """Return the size of the tag at an offset, 0 if there is none."""
+    head = file.at(offset, 32)
+    if head[:3] == b"ID3" and len(head) >= 10 and max(head[6:10]) < 0x80:
+        footer = 10 if head[5] & 0x10 else 0
+        return (
+            10 + footer + sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+        )
+    if head[:8] == b"APETAGEX" and len(head) == 32:
+        is_header = head[23] & 0x20
+        return 32 + (int.from_bytes(head[12:16], "little") if is_header else 0)
+    if head[:4] == b"TAG+":
+        return _TAG_BYTES
+    if head[:3] == b"TAG" and file.size - offset <= 128 + 32:
+        return 128
+    if head[:11] == b"LYRICSBEGIN":
+        rest = file.at(offset, min(_WINDOW, file.size - offset))
+        return max(11, rest.find(b"LYRICS200") + 9, rest.find(b"LYRICSEND") + 9)
+    return 0
+
+
+# Ogg
+
+
+def ogg_packets(fd: int, size: int) -> Iterator[bytes]:
+    """Yield the packets of an Ogg file without those that hold comments: Vorbis, Opus, Speex and FLAC."""
+    for number, packet, first in _all_ogg_packets(_File(fd, size)):
+        if packet.startswith((b"\x03vorbis", b"OpusTags")):
+            continue
+        if first.startswith(b"Speex   ") and number == 1:
+            continue
+        if first.startswith(b"\x7fFLAC") and number and packet[:1] != b"\xff":
+            continue
+        yield (
+            packet[9:] if packet.startswith(b"\x7fFLAC") else packet
+        )  # without the number of comment packets
+
+
+def _all_ogg_packets(file: _File) -> Iterator[tuple[int, bytes, bytes]]:
+    """Yield the number of each packet in its stream, the packet, and the first packet of its stream."""
+    begun: dict[bytes, bytes] = {}
+    streams: dict[bytes, tuple[int, bytes]] = {}
+    offset = 0
+    while len(head := file.at(offset, 27)) == 27:
+        if head[:4] != b"OggS":
+            offset = _next_page(file, offset + 1)
+            continue
+        sizes = file.at(offset + 27, head[26])
+        position = offset + 27 + len(sizes)
+        serial = head[14:18]
+        if head[5] & 2:  # the first page of a stream; a chained stream may use a number again
+            streams.pop(serial, None)
+            begun.pop(serial, None)
+        packet = begun.pop(serial, b"")
+        for size in sizes:
+            packet += file.at(position, size)
+            position += size
+            if size < 255:
+                number, first = streams.get(serial, (0, packet))
+                yield number, packet, first
+                streams[serial] = number + 1, first
+                packet = b""
+        if packet:
+            begun[serial] = packet
+        offset = position
+
+
+def _next_page(file: _File, offset: int) -> int:
+    while offset < file.size:
+        window = file.at(offset, min(_WINDOW // 2, file.size - offset))
+        found = window.find(b"OggS")
+        if found >= 0:
+            return offset + found
+        offset += max(1, len(window) - 3)
+    return file.size
