@@ -178,5 +178,5 @@ def _content(stream: io.TextIOWrapper) -> str:
 
 def counts(report: IngestReport) -> dict[str, int]:
     """Return the counts of an ingest that are not zero, by name."""
-    names = ("added", "copies", "moved", "missing", "reanalysed", "corrected", "unchanged")
+    names = ("added", "copies", "moved", "missing", "reanalysed", "corrected", "retagged", "unchanged")
     return {name: value for name in names if (value := getattr(report, name))}

@@ -56,7 +56,7 @@ class ClipDetail:
     name more than one checkpoint, and the curator has not corrected it. `decoder` read the file; its version is
     None if the catalog is older than that information. `trim` holds the settings that produced the span, as JSON.
     `measures` is empty if the clip is not measured. `suspicions` are the rejected clips that this clip is similar
-    to.
+    to, `same_audio` the clips of other recordings with the same audio.
     """
 
     clip: ClipRow
@@ -80,6 +80,7 @@ class ClipDetail:
     nearest: tuple[NeighbourRow, ...]
     measures: Mapping[str, float | None]
     suspicions: tuple[Suspicion, ...]
+    same_audio: tuple[int, ...] = ()
 
 
 def show_clip(catalog: Catalog, term: str) -> ClipDetail:
@@ -120,6 +121,7 @@ def show_clip(catalog: Catalog, term: str) -> ClipDetail:
             nearest=_neighbours(connection, clip_id),
             measures=measures.read(connection, [clip_id]).get(clip_id, {}),
             suspicions=tuple(suspicion.read(connection, clip_id)),
+            same_audio=_same_audio(connection, row.recording, more.audio_key),
         )
 
 
@@ -148,6 +150,16 @@ def _locations(connection: Connection, recording_id: int) -> tuple[LocationRow, 
         )
         for at in seen
     )
+
+
+def _same_audio(connection: Connection, recording_id: int, key: str | None) -> tuple[int, ...]:
+    others = (
+        select(clip.c.id)
+        .join(recording, recording.c.id == clip.c.recording_id)
+        .where(recording.c.audio_key == key, recording.c.id != recording_id)
+        .order_by(clip.c.id)
+    )
+    return () if key is None else tuple(connection.scalars(others))
 
 
 def _neighbours(connection: Connection, clip_id: int) -> tuple[NeighbourRow, ...]:

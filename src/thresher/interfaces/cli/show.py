@@ -76,6 +76,7 @@ def _clip_facts(detail: ClipDetail) -> list[tuple[str, object]]:
         ("trim", _trim_text(detail.trim)),
         ("batch", f"{row.batch}, {local_time(detail.added)}"),
         ("sha256", detail.sha256),
+        ("same audio", ", ".join(f"clip {each}" for each in detail.same_audio) or None),
         *(("nearest", _neighbour_text(near)) for near in detail.nearest),
     ]
 
