@@ -101,9 +101,33 @@ def test_corrections(judged: Catalog) -> None:
     assert list_clips(judged, "index:0 1") != []
 
 
+def test_an_attribute_is_corrected_in_any_case_of_its_name(judged: Catalog) -> None:
+    judging.modify(judged, ["1"], {"temperature": "0.9"})
+    judging.modify(judged, ["1"], {"Temperature": "0.8", "Top-K2": "5"})
+    attributes = show_clip(judged, "1").locations[0].attributes
+    assert (attributes["temperature"], attributes["Top-K2"]) == ("0.8", "5")
+    assert "Temperature" not in attributes
+
+
+def test_an_epoch_may_end_with_k(judged: Catalog) -> None:
+    judging.modify(judged, ["1"], {"step": "120k"})
+    assert show_clip(judged, "1").clip.step == 120_000
+    with pytest.raises(UsageError, match="not a whole number"):
+        judging.modify(judged, ["1"], {"step": "9" * 5000})
+
+
 @pytest.mark.parametrize(
     "values",
-    [{}, {"id": "4"}, {"epoch": "x"}, {"epoch": "-1"}, {"role": "dog"}, {"Temperature": "1"}, {"tag": "x"}],
+    [
+        {},
+        {"id": "4"},
+        {"epoch": "x"},
+        {"epoch": "-1"},
+        {"role": "dog"},
+        {"Epoch": "1"},
+        {"tag": "x"},
+        {"run": " "},
+    ],
 )
 def test_what_cannot_be_corrected(judged: Catalog, values: dict[str, str]) -> None:
     with pytest.raises(UsageError):

@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import Assignment, Decision
 from thresher.catalog.fields import FIELDS
-from thresher.catalog.normal_form import nfc
-from thresher.catalog.provenance import check_key
+from thresher.catalog.normal_form import folded, nfc
+from thresher.catalog.provenance import check_key, whole_number
 from thresher.catalog.query import join_terms
-from thresher.catalog.schema import ROLES
+from thresher.catalog.schema import ROLES, attribute
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, recordings_of, select_by_id, select_ids
 from thresher.errors import UsageError
@@ -108,11 +108,12 @@ def modify(
     role = values.get("role")
     if role is not None and role not in ROLES:
         raise UsageError(unknown("role", role, ROLES))
-    attributes = {key: text for key, text in values.items() if key not in {*_CHECKPOINT, "role"}}
-    for key in attributes:
+    given = {nfc(key): text for key, text in values.items() if key not in {*_CHECKPOINT, "role"}}
+    for key in given:
         _check_attribute(key)
 
     def assign(connection: Connection, ids: Sequence[int]) -> Iterable[Assignment]:
+        attributes = {_known_key(connection, key): text for key, text in given.items()}
         for recording_id in recordings_of(connection, ids):
             if checkpoint:
                 now = decisions.current_checkpoint(connection, recording_id)
@@ -238,11 +239,21 @@ def _tag(name: str) -> str:
 
 
 def _checkpoint_value(key: str, text: str) -> str | int | None:
+    if key == "run" and text and not text.strip():
+        raise UsageError(f'run="{text}" is only blanks; run= removes the run')
     if key == "run" or not text:
-        return text or None
-    if not text.isdecimal() or int(text) >= 2**63:
-        raise UsageError(f'{key}="{text}" is not a whole number (expected 0 or more)')
-    return int(text)
+        return nfc(text) or None
+    number = whole_number(text)
+    if number is None:
+        raise UsageError(f'{key}="{text}" is not a whole number (expected 0 or more, such as 4000 or 120k)')
+    return number
+
+
+def _known_key(connection: Connection, key: str) -> str:
+    """Return the attribute that a key means: the one of that name, else the only one that differs in its case."""
+    known = set(connection.scalars(select(attribute.c.key).distinct()))
+    similar = [each for each in known if folded(each) == folded(key)]
+    return similar[0] if key not in known and len(similar) == 1 else key
 
 
 def _check_attribute(key: str) -> None:

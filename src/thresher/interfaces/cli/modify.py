@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from thresher.catalog.normal_form import nfc
+from thresher.catalog.normal_form import folded, nfc
 from thresher.errors import UsageError
 from thresher.interfaces.cli.app import DECIDE, app, open_catalog
 from thresher.interfaces.cli.deciding import decide
@@ -57,7 +57,8 @@ def modify(
             yes=yes,
         )
     print_outcome(outcome, dry_run=dry_run, json=json)
-    for key in values.keys() - known:
+    in_any_case = set(map(folded, known))
+    for key in (each for each in values if folded(each) not in in_any_case):
         similar = close_names(key, known)
         say(f'"{key}" is a new field{f" (similar to {similar[0]})" if similar else ""}')
 
