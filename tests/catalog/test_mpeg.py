@@ -81,7 +81,7 @@ def test_without_ffmpeg_the_status_says_what_is_not_read(
     monkeypatch.setattr("thresher.catalog.audio.find_ffmpeg", lambda: None)
     path = tmp_path / "a.mp3"
     path.write_bytes(made["xing"] + made["xing"])
-    assert "more MPEG audio follows; only ffmpeg can decode this" in str(shortfall(path))
+    assert "more MPEG audio follows, which only ffmpeg decodes" in str(shortfall(path))
     path.write_bytes(bytes(9000) + made["bare"] + b"text of a downloader\n" * 9)
     with AudioReader(os.fsencode(path)) as reader:
         assert reader.decoder.name == "libsndfile"

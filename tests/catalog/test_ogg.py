@@ -82,4 +82,6 @@ def test_without_ffmpeg_the_status_says_that_a_stream_is_not_read(
 ) -> None:
     monkeypatch.setattr("thresher.catalog.audio.find_ffmpeg", lambda: None)
     (tmp_path / "a.ogg").write_bytes(made["vorbis"] * 2)
-    assert "but another Ogg stream follows; only ffmpeg" in str(shortfall(tmp_path / "a.ogg"))
+    assert "but another Ogg stream follows, which only ffmpeg decodes; install it" in str(
+        shortfall(tmp_path / "a.ogg")
+    )

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from thresher.catalog.decoder_names import FFMPEG, LIBSNDFILE
 from thresher.catalog.ffmpeg_decoder import (
+    INSTALL_HINT,
     FFmpegDecoder,
-    ffmpeg_missing,
     ffmpeg_version,
     find_ffmpeg,
     packet_hash,
@@ -184,7 +184,7 @@ class AudioReader:
         if failure := self._open_decoder().failure():
             return f"{reached}: {failure}"
         if found.rest is not None and not self._reads_the_rest(frames_read):
-            return f"{reached}, but {found.rest}; {ffmpeg_missing()}"
+            return f"{reached}, but {found.rest}, which only ffmpeg decodes; {INSTALL_HINT}"
         if found.fault is not None:
             return f"{reached}{found.fault}"
         promised = self._promised_frames(frames_read)
@@ -250,7 +250,7 @@ class AudioReader:
     def _second_choice(self, error: AudioError) -> FFmpegDecoder:
         """Open ffmpeg after libsndfile's error. If it fails, too, the message names both complaints."""
         if find_ffmpeg() is None:
-            raise AudioError(f"{error}; {ffmpeg_missing()}") from error
+            raise AudioError(f"{error}; ffmpeg may decode it: {INSTALL_HINT}") from error
         try:
             return self._ffmpeg()
         except NoAudioStreamError:

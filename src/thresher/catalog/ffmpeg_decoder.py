@@ -37,8 +37,10 @@ _VERSION = re.compile(rb"^\[info\] ffmpeg version (\S+)", re.MULTILINE)
 _COMPLAINT = re.compile(rb"^(?:\[[^\]]*\] )*\[(?:error|fatal)\] (.+)$", re.MULTILINE)
 _BITS = re.compile(r"\((\d+) bit\)")
 
-INSTALL = "brew install ffmpeg" if sys.platform == "darwin" else "pip install imageio-ffmpeg"
-"""The command that installs ffmpeg on this system."""
+INSTALL_HINT = "install it with `{}`".format(
+    "brew install ffmpeg" if sys.platform == "darwin" else "pip install imageio-ffmpeg"
+)
+"""What to do on this system if there is no ffmpeg."""
 
 SUBTYPES = {
     "mp1": "MPEG_LAYER_I",
@@ -66,11 +68,6 @@ def ffmpeg_version() -> str | None:
     """Return the version of the program that decodes; None if there is none."""
     program = find_ffmpeg()
     return None if program is None else version_in(ask([program, "-version"]).output)
-
-
-def ffmpeg_missing() -> str:
-    """Return why a file that needs ffmpeg cannot be decoded, and what to do."""
-    return f"only ffmpeg can decode this; install it with `{INSTALL}`"
 
 
 def packet_hash(fd: int, demuxer: str | None = None) -> str | None:
@@ -114,7 +111,7 @@ class FFmpegDecoder:
     def __init__(self, fd: int, demuxer: str | None = None, *, start: int = 0, strict: bool = False) -> None:
         program = find_ffmpeg()
         if program is None:
-            raise AudioError(ffmpeg_missing())
+            raise AudioError(f"only ffmpeg can decode this; {INSTALL_HINT}")
         chosen = ["-f", demuxer] if demuxer else ["-format_whitelist", ",".join(sorted(CONTAINERS))]
         chosen += ["-skip_initial_bytes", str(start)] if start else []
         careful = ["-err_detect", "crccheck+explode"] if strict else []

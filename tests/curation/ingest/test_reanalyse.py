@@ -13,10 +13,11 @@ import soundfile
 from sqlalchemy import select, update
 
 from tests.support import RATE, dump
-from thresher.catalog import config, files, scores
+from thresher.catalog import audio, config, files, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import find_content
 from thresher.catalog.schema import clip, score_row
+from thresher.curation.analysis import analyse
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
@@ -54,6 +55,30 @@ def test_the_same_settings_change_nothing(catalog: Catalog) -> None:
     assert report.scoring is not None
     assert report.scoring.pairs == 0
     assert dump(catalog) == before
+
+
+def test_a_known_recording_keeps_its_decoder_until_it_is_analysed_again(
+    catalog: Catalog, tmp_path: Path, sound: Any, serial: IngestOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "c").mkdir()
+    path = tmp_path / "c" / "joined.ogg"
+    soundfile.write(path, sound(1, 4.0), RATE)
+    path.write_bytes(path.read_bytes() * 2)
+
+    def state() -> tuple[str, str | None, float]:
+        found = show_clip(catalog, "1")
+        return found.clip.status, found.decoder, (found.frames or 0) / RATE
+
+    with monkeypatch.context() as patch:
+        patch.setattr(audio, "find_ffmpeg", lambda: None)
+        patch.setattr(analyse, "find_ffmpeg", lambda: None)
+        ingest(catalog, [path.parent], serial)
+    assert state() == ("truncated", "libsndfile", 4.0)
+    ingest(catalog, [path.parent], serial)
+    reanalyse_clips(catalog, [1], executor="serial", retrim=False)
+    assert state() == ("truncated", "libsndfile", 4.0)
+    reanalyse(catalog, executor="serial")
+    assert state() == ("ok", "ffmpeg", pytest.approx(8.0, abs=0.1))
 
 
 @pytest.mark.usefixtures("clips")

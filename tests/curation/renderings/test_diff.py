@@ -92,7 +92,7 @@ def test_a_missing_file_is_a_reason(catalog: Catalog, tmp_path: Path) -> None:
     (tmp_path / "clips" / "run_epoch_1_0.wav").unlink()
     ingest(catalog, [tmp_path / "clips"], SERIAL)
     render(catalog, "Bone", tmp_path / "rest.wav", without_missing=True)
-    assert difference(catalog, "Bone", 1, 2).reasons == {2: "its file is missing"}
+    assert difference(catalog, "Bone", 1, 2).reasons == {2: "its file is missing or changed"}
 
 
 def test_edits_by_hand_are_reasons(bone: Catalog, tmp_path: Path) -> None:

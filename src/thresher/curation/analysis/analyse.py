@@ -64,8 +64,8 @@ def _key(task: FileTask) -> Keyed:
 
 def _analyse_audio(task: AnalysisTask) -> Analysis:
     try:
-        found, failure = _decoded(task, None)
-        has_second = found.decoder == LIBSNDFILE and find_ffmpeg() is not None
+        found, failure = _decoded(task, task.decoder)
+        has_second = task.decoder is None and found.decoder == LIBSNDFILE and find_ffmpeg() is not None
         if has_second and (failure is not None or found.status == "empty"):
             found = _second_opinion(task, found, failure)
     except NoAudioStreamError as error:

@@ -37,7 +37,11 @@ class FileTask:
 
 @dataclass(frozen=True)
 class AnalysisTask(FileTask):
-    """One file to analyse. `describe` asks for a descriptor, `measure` for measures, `profile` for a profile."""
+    """One file to analyse.
+
+    `describe` asks for a descriptor, `measure` for measures, `profile` for a profile. `decoder` is the name of the
+    decoder to use; by default the file decides.
+    """
 
     trim: TrimSettings
     backend: str
@@ -45,6 +49,7 @@ class AnalysisTask(FileTask):
     describe: bool = False
     measure: bool = True
     profile: bool = True
+    decoder: str | None = None
 
 
 @dataclass(frozen=True)

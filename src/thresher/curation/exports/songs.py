@@ -130,7 +130,8 @@ def export_stems(
     if missing:
         count, paths = counted(len(missing), "clip"), listed([track.path for track in missing])
         raise NotFoundError(
-            f"the files of {count} are missing ({paths}); restore them and `thresher ingest` their folder"
+            f"the files of {count} are missing or changed ({paths}); restore them and `thresher ingest` their "
+            "folder"
         )
     has_whole_numbers = source.subtype in ("PCM_16", "PCM_24")
     subtype = source.subtype if has_whole_numbers and not plan.is_limited else "FLOAT"

@@ -82,6 +82,7 @@ class _Known:
     span: Span
     sample_rate: int
     status: str
+    decoder: str | None
 
 
 def reanalyse(
@@ -124,7 +125,7 @@ def reanalyse_clips(
     """Analyse the recordings of these clips from their files.
 
     With `retrim`, today's trim settings apply. Without it, each recording is trimmed with the settings that its
-    clip was made with, so that the span stays the same.
+    clip was made with, and decoded by the decoder that read it then, so that the span stays the same.
     """
     begun = time.monotonic()
     settings = catalog.settings
@@ -178,6 +179,7 @@ def _recordings(catalog: Catalog, clip_ids: Sequence[int]) -> list[_Known]:
             Span(row[clip.c.start_frame], row[clip.c.end_frame]),
             row[recording.c.sample_rate] or 1,
             row[recording.c.status],
+            row[recording.c.decoder],
         )
         for row in rows
     }
@@ -194,4 +196,7 @@ def _tasks(
             yield known, None
             continue
         task = task_for(file.path, file.look.size, file.look.mtime_ns, settings)
-        yield known, task if retrim else replace(task, trim=trim_of_key(known.trim))
+        if not retrim:
+            # What is computed later belongs to the samples that the span was found in.
+            task = replace(task, trim=trim_of_key(known.trim), decoder=known.decoder)
+        yield known, task

@@ -229,5 +229,7 @@ def play_file(file: str, player: Sequence[str], *, shown: str) -> Played:
 def _content(catalog: Catalog, sha256: str) -> bytes:
     file = find_content(catalog, sha256, rehash=False)
     if file is None:
-        raise NotFoundError("the clip's file is missing; restore it, then `thresher ingest` its folder")
+        raise NotFoundError(
+            "the clip's file is missing or changed; restore it, then `thresher ingest` its folder"
+        )
     return file.path

@@ -171,7 +171,7 @@ class _Reasons:
         if self._is_edited and clip_id in found_then and clip_id not in found:
             return "the query changed"
         if row.is_missing:
-            return "its file is missing"
+            return "its file is missing or changed"
         if clip_id in found:
             return "beyond the song's limits"
         return "no longer matches the query"

@@ -259,7 +259,7 @@ def _missing_sentence(name: str, missing: list[Track], alternative: str = "") ->
     verb = "is" if len(missing) == 1 else "are"
     files = counted(len(missing), "clip") + (" whose file" if len(missing) == 1 else " whose files")
     return (
-        f'song "{name}" needs {files} {verb} missing ({names}); restore and `thresher ingest` '
+        f'song "{name}" needs {files} {verb} missing or changed ({names}); restore and `thresher ingest` '
         f"{'it' if len(missing) == 1 else 'them'}{f', {alternative}' if alternative else ''}"
     )
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from urllib.parse import quote_from_bytes
 
-_CONTAINERS = {"WAV", "WAVEX", "FLAC", "OGG", "MP3"}
+_CONTAINERS = {"WAV", "WAVEX", "FLAC", "OGG", "MP3", "MP4", "ADTS"}
 _WAV_SUBTYPES = {"PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "ULAW", "ALAW"}
 _LOWEST_RATE = 3000  # Hz; Chromium's media/base/limits.h
 

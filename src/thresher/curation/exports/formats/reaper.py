@@ -23,8 +23,9 @@ _EQUAL_POWER = 1
 _S_CURVE = 5
 _MONO_DOWNMIX = 2
 
-# by libsndfile's names of containers; "WAVE" reads all others, including AIFF
+# by the catalog's names of containers; "WAVE" reads all others, including AIFF
 _SOURCES = {"FLAC": "FLAC", "OGG": "VORBIS", "MP3": "MP3"}
+_SOURCES |= dict.fromkeys(("MP4", "MATROSKA", "ADTS", "ASF", "AVI"), "VIDEO")
 
 _CUSTOM_COLOUR = 0x1000000
 _GOLDEN_SECTION = (5**0.5 - 1) / 2
