@@ -341,6 +341,7 @@ def test_up_to_the_floor_an_offset_is_part_of_the_signal(offset: float) -> None:
 
 DRIFTS = {
     "rises": np.linspace(0.01, 0.03, 64_000),
+    "rises from zero": np.linspace(0.0, 0.01, 64_000),
     "rises and falls": 0.02 * np.sin(np.linspace(0, np.pi, 64_000)),
     "differs at the ends": np.repeat([0.01, -0.02], 32_000),
     "is only at the start": np.repeat([0.01, 0.0], 32_000),

@@ -5,7 +5,7 @@ Analysis frames are those of `trim.LevelMeter`. A frame is *steady* if its power
 PAUSE frames of audio, or of any length at an end of the signal, with a mean near that of the signal.
 
 The offset is the mean of the pauses, because sound can have another mean than the silence around it. Without a
-pause it is the mean of the signal. Up to `floor_db` it counts as zero. If it changes by more than `floor_db`,
+pause it is the mean of the signal. Up to `floor_db` it counts as zero. But if it changes by more than `floor_db`,
 within a pause or from one to the next, it is followed: in a pause it is the mean of the PAUSE frames of audio
 around each analysis frame, and between two pauses it changes linearly.
 """
@@ -53,9 +53,7 @@ def frame_offsets(sums: Exact, energies: Exact, samples: Exact, mean: float, set
         return np.full(len(sums), offset if abs(offset) > floor else 0.0)
     # Windows of equal length on both sides have no bias at the ends of a pause.
     sides = np.minimum(np.minimum(before, after), half)
-    offsets = np.interp(np.arange(len(sums)), frames, _means_around(means, frames, sides, sides))
-    offsets[np.abs(offsets) <= floor] = 0.0
-    return offsets
+    return np.interp(np.arange(len(sums)), frames, _means_around(means, frames, sides, sides))
 
 
 def _pauses(
