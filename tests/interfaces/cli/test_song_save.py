@@ -6,7 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import update
+
 from tests.support import Command
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import song
 
 
 def test_every_setting_is_saved_changed_and_shown(
@@ -87,3 +91,12 @@ def test_limits_on_copies_and_checkpoints_are_saved_edited_copied_and_shown(
     assert copied["per_checkpoint"] == 2
     code, _, said = song_command("song", "save", "Bone", "--per-checkpoint", "few")
     assert (code, said) == (2, 'error: --per-checkpoint "few" is not a whole number\n')
+
+
+def test_saving_an_older_song_names_the_clips_that_leave_it(song_command: Command, tmp_path: Path) -> None:
+    assert song_command("checkpoint", "run e2", "--drop")[0] == 0
+    with Catalog.open(tmp_path / "catalog.toml") as catalog, catalog.writing() as connection:
+        connection.execute(update(song).values(selection_rule=1))
+    assert "new songs leave out 1 clip of this one (3)" in song_command("song", "show", "Bone")[2]
+    assert "leaves out 1 clip (3)" in song_command("song", "save", "Bone")[2]
+    assert "new songs" not in song_command("song", "show", "Bone")[2]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from thresher.formatting import any_of, counted
+from thresher.formatting import any_of, counted, listed
 from thresher.interfaces.cli.app import open_catalog, song_app, terms_of
 from thresher.interfaces.cli.options import Json, SongName
 from thresher.interfaces.cli.output import length_text, print_json, say, tell
@@ -94,6 +94,7 @@ def save(
 ) -> None:
     """Save a new song, or change the given settings of an existing song."""
     from thresher.curation.songs.clip_list import read_sequence
+    from thresher.curation.songs.former_rules import left_out_today
     from thresher.curation.songs.size import save_song_and_measure
     from thresher.curation.songs.songs import get_song
 
@@ -127,11 +128,20 @@ def save(
         terms = terms_of(catalog, query) if query else None
         if clips_of_file is not None and terms is None and get_song(catalog, name) is None:
             terms = [part for clip in clips_of_file for part in (",", str(clip))][1:]
+        present = get_song(catalog, name)
+        leaving = () if present is None else left_out_today(catalog, present)
         song, size = save_song_and_measure(catalog, name, terms, options)
     if json:
         print_json(song)
         return
     tell(f'song "{name}": {_size_text(size)}, {settings_text(song.settings)}')
+    if leaving:
+        ids = listed([str(clip_id) for clip_id in leaving])
+        say(
+            f"the song now follows the rule of new songs, which leaves out {counted(len(leaving), 'clip')} "
+            f"({ids}): stumps of truncated files, overwritten clips, or clips of dropped checkpoints; "
+            "`thresher undo` reverts it"
+        )
     say_edits_not_applied(size.edits_not_applied)
     if size.is_cut:
         say(f'the limits keep some of these clips: `thresher song show "{name}"` shows which')
