@@ -33,7 +33,11 @@ def test_an_unknown_role_is_refused(catalog: Catalog, six_clips: Path, serial: I
     [
         ({"epoch": -1}, "epoch -1 is out of range"),
         ({"step": 2**63}, "step 9223372036854775808 is out of range"),
-        ({"attributes": {"Temperature": "1"}}, '"Temperature"'),
+        ({"attributes": {"Epoch": "1"}}, 'did you mean "epoch"'),
+        ({"attributes": {"Rating": "1"}}, '"Rating" is already a query field'),
+        ({"attributes": {"a\nb": "1"}}, "printable characters"),
+        ({"run": "  "}, 'run "  " is empty'),
+        ({"exclude": ("/",)}, "names no file or folder"),
         ({"attributes": {"rating": "1"}}, '"rating" is already a query field'),
         ({"attributes": {"mood": "\udcff"}}, r"mood \"\\xff\" is not UTF-8"),
         ({"run": "\udcff"}, r"run \"\\xff\" is not UTF-8"),
