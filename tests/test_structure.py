@@ -1,4 +1,5 @@
-"""docs/structure.md lists the packages that exist, and docs/design.md names tables and modules that exist."""
+"""docs/structure.md lists the packages that exist, docs/design.md names tables and modules that exist, and the
+tests of a module are in the file of its name."""
 
 from __future__ import annotations
 
@@ -14,6 +15,19 @@ from thresher.catalog.schema import metadata
 
 ROOT = Path(__file__).resolve().parents[1]
 DESIGN = (ROOT / "docs/design.md").read_text("utf-8")
+
+
+OF_NO_SINGLE_MODULE = {
+    "catalog/test_migrations.py",  # of the folder migrations/
+    "catalog/test_query_upgrade.py",  # saved queries of older catalogs
+    "curation/ingest/test_transactions.py",  # all modules of an ingest
+    "curation/songs/test_corpus_songs.py",  # whole songs of real clips
+    "curation/test_faults.py",  # the table of docs/reliability.md
+    "interfaces/cli/test_list_measures.py",  # long enough for a file beside test_list.py
+    "interfaces/cli/test_song_errors.py",  # the exit codes of all commands of songs
+    "interfaces/report/test_page_browser.py",  # the page in a browser, which takes long
+}
+"""Test files that are named after what they test instead of after a module."""
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +80,13 @@ def test_the_modules_named_on_the_design_page_exist() -> None:
     named = re.findall(r"`((?:signal|catalog|curation|interfaces)/[\w/]+\.py)`", DESIGN)
     assert len(named) > 3
     assert [name for name in named if not (ROOT / "src/thresher" / name).is_file()] == []
+
+
+def test_a_test_file_has_the_name_of_a_module() -> None:
+    tests = [path.relative_to(ROOT / "tests") for path in (ROOT / "tests").glob("*/**/test_*.py")]
+    named = {
+        str(path)
+        for path in tests
+        if not (ROOT / "src/thresher" / path.with_name(path.name.removeprefix("test_"))).is_file()
+    }
+    assert named == OF_NO_SINGLE_MODULE

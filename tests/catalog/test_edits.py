@@ -1,4 +1,4 @@
-"""Edits of songs: the effect of each on earlier edits, and edits that are impossible."""
+"""Edits of songs: the effect of each on earlier edits, and edits that contradict each other."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SOME = Edits(added=(7,), dropped=(9,), pins=((1, 1), (2, 3), (3, LAST)), togethe
 
 
 @pytest.mark.parametrize("edits", [Edits(), SOME])
-def test_what_is_kept_comes_back(edits: Edits) -> None:
+def test_edits_are_restored_from_what_is_stored(edits: Edits) -> None:
     assert Edits.from_plain(json.loads(json.dumps(edits.plain()))) == edits
 
 
-def test_no_edits_are_kept_as_nothing() -> None:
+def test_a_song_without_edits_stores_none() -> None:
     assert Edits().plain() == {}
     assert Edits().sentences() == []
 
@@ -48,7 +48,9 @@ def test_no_edits_are_kept_as_nothing() -> None:
         ("swap", (5, 4, 8, 6), "together", ((4, 8), (8, 6))),
     ],
 )
-def test_table(method: str, arguments: tuple[int, ...], field: str, expected: Any) -> None:
+def test_an_edit_changes_or_removes_earlier_ones(
+    method: str, arguments: tuple[int, ...], field: str, expected: Any
+) -> None:
     assert getattr(getattr(SOME, method)(*arguments), field) == expected
 
 
@@ -65,7 +67,9 @@ def test_table(method: str, arguments: tuple[int, ...], field: str, expected: An
         ("keep_together", (6, 4), "clip 6 stays after clip 4 already"),
     ],
 )
-def test_what_can_not_be_had_is_refused(method: str, arguments: tuple[int, ...], message: str) -> None:
+def test_an_edit_that_contradicts_another_is_refused(
+    method: str, arguments: tuple[int, ...], message: str
+) -> None:
     with pytest.raises(UsageError, match=message):
         getattr(SOME, method)(*arguments)
 
@@ -83,8 +87,8 @@ def test_sentences_name_every_edit() -> None:
 
 
 @given(st.permutations(range(8)), st.integers(0, 7), st.integers(0, 7))
-def test_swapping_twice_is_as_before(order: list[int], one: int, other: int) -> None:
-    """Once places are pinned, two clips can go to and fro."""
+def test_swapping_two_clips_twice_restores_their_positions(order: list[int], one: int, other: int) -> None:
+    """The positions that the first swap pinned are exchanged."""
     if one == other:
         return
     first, second = order[one], order[other]

@@ -57,7 +57,7 @@ def test_a_decision_is_one_command(judged: Catalog) -> None:
     assert len(judging.history(judged)) == 1
 
 
-def test_what_a_listing_shows_is_judged_and_an_id_always(judged: Catalog) -> None:
+def test_a_query_selects_what_a_listing_shows_and_an_id_any_clip(judged: Catalog) -> None:
     judging.reject(judged, ["1"])
     assert judging.rate(judged, ["run:run"], 3).found == 2
     assert judging.rate(judged, ["1"], 2).found == 1
@@ -87,7 +87,7 @@ def test_a_note_holds_any_text(judged: Catalog) -> None:
     assert show_clip(judged, "1").clip.note is None
 
 
-def test_corrections(judged: Catalog) -> None:
+def test_a_correction_changes_the_checkpoint_or_an_attribute(judged: Catalog) -> None:
     judging.modify(judged, ["1"], {"run": "night", "epoch": "40", "temperature": "0.9"})
     found = show_clip(judged, "1")
     assert (found.clip.run, found.clip.epoch, found.checkpoint_pinned) == ("night", 40, True)
@@ -129,12 +129,12 @@ def test_an_epoch_may_end_with_k(judged: Catalog) -> None:
         {"run": " "},
     ],
 )
-def test_what_cannot_be_corrected(judged: Catalog, values: dict[str, str]) -> None:
+def test_fields_that_are_measured_cannot_be_corrected(judged: Catalog, values: dict[str, str]) -> None:
     with pytest.raises(UsageError):
         judging.modify(judged, ["1"], values)
 
 
-def test_undo_by_number_redo_and_refusal(judged: Catalog) -> None:
+def test_undo_reverts_a_decision_by_its_number_unless_a_later_one_changed_the_field(judged: Catalog) -> None:
     judging.rate(judged, ["1"], 2)
     judging.rate(judged, ["2"], 3)
     judging.rate(judged, ["1"], 4)
@@ -153,12 +153,12 @@ def test_undo_by_number_redo_and_refusal(judged: Catalog) -> None:
         judging.undo(judged, 99)
 
 
-def test_nothing_to_undo(judged: Catalog) -> None:
+def test_undo_without_a_decision_is_an_error(judged: Catalog) -> None:
     with pytest.raises(NotFoundError, match="nothing to undo"):
         judging.undo(judged)
 
 
-def test_a_dry_run_changes_nothing_and_says_what_would(judged: Catalog) -> None:
+def test_a_dry_run_changes_nothing_and_reports_what_would_change(judged: Catalog) -> None:
     before = dump(judged, without=JOURNAL)
     done = judging.rate(judged, ["run:run"], 5, dry_run=True)
     assert done.decision is not None
@@ -167,7 +167,7 @@ def test_a_dry_run_changes_nothing_and_says_what_would(judged: Catalog) -> None:
     assert judging.history(judged) == []
 
 
-def test_no_clip_found(judged: Catalog) -> None:
+def test_a_query_without_a_clip_is_an_error(judged: Catalog) -> None:
     with pytest.raises(NotFoundError, match="epoch:999"):
         judging.reject(judged, ["epoch:999"])
 

@@ -67,7 +67,7 @@ def occupied(*files: Path) -> int:
     return sum(file.stat().st_blocks * 512 for file in files)
 
 
-def test_rejected_files_go_to_the_trash_and_nothing_else(catalog: Catalog, clips: Path, trash: Path) -> None:
+def test_only_files_of_rejected_clips_go_to_the_trash(catalog: Catalog, clips: Path, trash: Path) -> None:
     judging.reject(catalog, "1 , 3")
     contents = (clips / "r_epoch_1_0.wav").read_bytes()
     plan = plan_prune(catalog)
@@ -90,7 +90,7 @@ def test_rejected_files_go_to_the_trash_and_nothing_else(catalog: Catalog, clips
     assert pruned(catalog).files == 0
 
 
-def test_a_file_that_is_put_back_is_known_again(
+def test_a_file_put_back_from_the_trash_is_known_again(
     catalog: Catalog, clips: Path, trash: Path, serial: IngestOptions
 ) -> None:
     judging.rate(catalog, "2", 2)
@@ -106,7 +106,7 @@ def test_a_file_that_is_put_back_is_known_again(
     assert missing(catalog) == []
 
 
-def test_the_terms_say_which_rejected_clips(catalog: Catalog, clips: Path, trash: Path) -> None:
+def test_a_query_limits_the_rejected_clips(catalog: Catalog, clips: Path, trash: Path) -> None:
     judging.reject(catalog, "1 , 2 , 3")
     assert plan_prune(catalog, "1 , 4").report.files == 1  # 4 is not rejected
     assert plan_prune(catalog, "^id:1").report.files == 2
@@ -116,7 +116,7 @@ def test_the_terms_say_which_rejected_clips(catalog: Catalog, clips: Path, trash
     assert not trash.exists()
 
 
-def test_all_places_of_a_recording_go_and_each_file_counts_once(
+def test_all_locations_of_a_recording_are_moved_and_each_file_counts_once(
     catalog: Catalog, clips: Path, trash: Path, serial: IngestOptions
 ) -> None:
     first = clips / "r_epoch_1_0.wav"
@@ -131,7 +131,7 @@ def test_all_places_of_a_recording_go_and_each_file_counts_once(
     assert len(missing(catalog)) == 3
 
 
-def test_a_name_that_stays_elsewhere_keeps_the_disk(
+def test_a_file_with_another_hard_link_frees_no_space(
     catalog: Catalog, clips: Path, tmp_path: Path, trash: Path
 ) -> None:
     os.link(clips / "r_epoch_1_0.wav", tmp_path / "elsewhere.wav")
@@ -144,7 +144,7 @@ def test_a_name_that_stays_elsewhere_keeps_the_disk(
 
 
 @pytest.mark.parametrize("name", ["0_link.wav", "z_link.wav"])
-def test_a_link_goes_itself_before_what_it_leads_to(
+def test_a_symlink_is_moved_before_its_target(
     catalog: Catalog, clips: Path, trash: Path, serial: IngestOptions, name: str
 ) -> None:
     (clips / name).symlink_to("r_epoch_1_0.wav")
@@ -161,7 +161,7 @@ def test_a_link_goes_itself_before_what_it_leads_to(
     assert len(missing(catalog)) == 3
 
 
-def test_what_a_link_leads_to_stays_where_only_the_link_is_known(
+def test_the_target_of_a_symlink_stays_if_only_the_link_is_known(
     catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions
 ) -> None:
     target = write_clip(tmp_path / "outside/t.wav", 5, 3.0)
@@ -175,7 +175,7 @@ def test_what_a_link_leads_to_stays_where_only_the_link_is_known(
     assert names(tmp_path / "b") == []
 
 
-def test_folders_that_have_become_one_give_up_a_file_once(
+def test_a_file_reached_by_two_folders_is_moved_once(
     catalog: Catalog, clips: Path, tmp_path: Path, trash: Path, serial: IngestOptions
 ) -> None:
     shutil.copytree(clips, tmp_path / "b")
@@ -190,7 +190,7 @@ def test_folders_that_have_become_one_give_up_a_file_once(
     assert missing(catalog) == ["a/r_epoch_1_0.wav", "b/r_epoch_1_0.wav"]
 
 
-def test_what_changed_stays_and_what_is_gone_does_not_count(
+def test_changed_files_stay_and_missing_files_do_not_count(
     catalog: Catalog, clips: Path, trash: Path, write_clip: Any
 ) -> None:
     judging.reject(catalog, "1 , 2 , 3")
@@ -203,7 +203,7 @@ def test_what_changed_stays_and_what_is_gone_does_not_count(
     assert (clips / "r_epoch_1_0.wav").exists()
 
 
-def test_what_changes_after_the_plan_stays(
+def test_a_file_that_changes_after_the_plan_stays(
     catalog: Catalog, clips: Path, trash: Path, write_clip: Any
 ) -> None:
     judging.reject(catalog, "1 , 2 , 3")
@@ -216,7 +216,7 @@ def test_what_changes_after_the_plan_stays(
     assert names(trash / "files") == ["r_epoch_1_2.wav"]
 
 
-def test_only_what_is_rejected_whole_and_generated_goes(catalog: Catalog, clips: Path, trash: Path) -> None:
+def test_files_with_a_kept_clip_and_references_stay(catalog: Catalog, clips: Path, trash: Path) -> None:
     with catalog.writing() as connection:
         marked = {
             "recording_id": 1,
@@ -237,7 +237,7 @@ def test_only_what_is_rejected_whole_and_generated_goes(catalog: Catalog, clips:
     assert names(clips) == ["r_epoch_1_1.wav", "r_epoch_1_3.wav"]
 
 
-def test_what_a_song_needs_to_be_rendered_again_stays(
+def test_files_that_a_rendering_needs_stay(
     catalog: Catalog, clips: Path, tmp_path: Path, trash: Path
 ) -> None:
     save_song(catalog, "S", "1 , 2")
@@ -253,7 +253,7 @@ def test_what_a_song_needs_to_be_rendered_again_stays(
     assert names(clips) == ["r_epoch_1_3.wav"]
 
 
-def test_names_that_are_no_text_are_moved(
+def test_files_with_names_that_are_not_utf8_are_moved(
     catalog: Catalog, tmp_path: Path, trash: Path, write_clip: Any, serial: IngestOptions
 ) -> None:
     plain = write_clip(tmp_path / "b/plain.wav", 7, 3.0)
@@ -272,7 +272,9 @@ def blocked_trash(trash: Path) -> Callable[[], None]:
     return trash.unlink
 
 
-def test_a_trash_that_takes_nothing_fails_file_by_file(catalog: Catalog, clips: Path, trash: Path) -> None:
+def test_a_trash_that_refuses_every_file_is_reported_for_each(
+    catalog: Catalog, clips: Path, trash: Path
+) -> None:
     unblock = blocked_trash(trash)
     judging.reject(catalog, "1 , 2")
     report = pruned(catalog)
@@ -289,7 +291,7 @@ def test_a_trash_that_takes_nothing_fails_file_by_file(catalog: Catalog, clips: 
     assert pruned(catalog).files == 2
 
 
-def test_one_file_that_can_not_be_moved_stops_no_other(
+def test_a_file_that_can_not_be_moved_does_not_stop_the_others(
     catalog: Catalog, clips: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judging.reject(catalog, "1 , 2 , 3")
@@ -308,7 +310,7 @@ def test_one_file_that_can_not_be_moved_stops_no_other(
     assert missing(catalog) == ["a/r_epoch_1_0.wav", "a/r_epoch_1_2.wav"]
 
 
-def test_a_folder_that_can_not_be_written_leaves_no_trace_in_the_trash(
+def test_a_file_in_a_folder_without_write_permission_leaves_nothing_in_the_trash(
     catalog: Catalog, clips: Path, trash: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judging.reject(catalog, "1")
@@ -327,7 +329,7 @@ def test_a_folder_that_can_not_be_written_leaves_no_trace_in_the_trash(
 
 
 @pytest.mark.usefixtures("clips")
-def test_an_interruption_leaves_a_catalog_that_knows_what_went(
+def test_after_an_interruption_the_catalog_knows_which_files_were_moved(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judging.reject(catalog, "1 , 2 , 3")
@@ -346,7 +348,7 @@ def test_an_interruption_leaves_a_catalog_that_knows_what_went(
     assert missing(catalog) == ["a/r_epoch_1_0.wav", "a/r_epoch_1_1.wav"]
 
 
-def test_a_kill_between_move_and_note_is_put_right_by_ingest(
+def test_after_a_kill_between_move_and_commit_an_ingest_marks_the_files_missing(
     catalog: Catalog, clips: Path, serial: IngestOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judging.rate(catalog, "1", 1)

@@ -81,7 +81,7 @@ def heard(catalog: Catalog) -> set[int]:
     return {row.id for row in list_clips(catalog, ["heard:yes", "rejected+"])}
 
 
-def test_a_queue_has_one_of_each_checkpoint_then_what_is_unlike(fresh: Catalog) -> None:
+def test_a_queue_has_one_clip_of_each_checkpoint_then_the_most_different_clips(fresh: Catalog) -> None:
     queue = plan_listening(fresh, (), 5 * 3 / 60)
     assert len(queue.clips) == 5
     assert {row.epoch for row in queue.clips[:3]} == {1, 2, 3}
@@ -100,7 +100,7 @@ def test_a_queue_has_one_of_each_checkpoint_then_what_is_unlike(fresh: Catalog) 
     assert queue.reach.radius == pytest.approx(max(others), abs=1e-5)
 
 
-def test_a_plan_is_the_same_again_and_a_dry_run_leaves_nothing(fresh: Catalog) -> None:
+def test_a_plan_is_deterministic_and_a_dry_run_stores_nothing(fresh: Catalog) -> None:
     dry = plan_listening(fresh, (), 0.3, dry_run=True)
     assert dry.id is None
     assert resume_listening(fresh) is None
@@ -114,7 +114,7 @@ def test_a_plan_is_the_same_again_and_a_dry_run_leaves_nothing(fresh: Catalog) -
     assert (stored.clips, stored.query, stored.minutes) == (real.clips, "", 0.3)
 
 
-def test_what_was_heard_is_not_chosen_again_while_there_is_something_new(fresh: Catalog) -> None:
+def test_heard_clips_are_not_chosen_while_there_are_unheard_ones(fresh: Catalog) -> None:
     first = plan_listening(fresh, (), 0.2)
     finish_listening(fresh)
     second = plan_listening(fresh, (), 5 * 3 / 60)
@@ -128,18 +128,18 @@ def test_what_was_heard_is_not_chosen_again_while_there_is_something_new(fresh: 
     assert len(left(fresh)) == 2
 
 
-def test_what_is_like_the_heard_comes_last(fresh: Catalog) -> None:
+def test_clips_similar_to_heard_ones_come_last(fresh: Catalog) -> None:
     mark_heard(fresh, [1, 4])
     assert ids(plan_listening(fresh, ["epoch:3"], 3 / 60)) in ([8], [9])
     assert ids(plan_listening(fresh, ["epoch:3"], 3 * 3 / 60))[-1] == 7
 
 
-def test_training_audio_is_not_listened_to(fresh: Catalog) -> None:
+def test_references_are_not_in_a_queue(fresh: Catalog) -> None:
     judging.modify(fresh, ["epoch:1"], {"role": "reference"})
     assert set(ids(plan_listening(fresh, (), 5))) == set(range(4, 10))
 
 
-def test_time_left_goes_to_the_heard(fresh: Catalog) -> None:
+def test_remaining_time_is_filled_with_heard_clips(fresh: Catalog) -> None:
     judging.rate(fresh, ["9"], 4)
     for clip_id in (5, 1, 3):
         mark_heard(fresh, [clip_id])
@@ -147,7 +147,7 @@ def test_time_left_goes_to_the_heard(fresh: Catalog) -> None:
     assert len(plan_listening(fresh, (), 5 * 3 / 60).clips) == 5
 
 
-def test_going_on_where_one_stopped(fresh: Catalog) -> None:
+def test_a_queue_continues_where_it_was_left(fresh: Catalog) -> None:
     queue = plan_listening(fresh, ["epoch:2.."], 1)
     assert len(queue.clips) == 6
     mark_heard(fresh, ids(queue)[:2], not_before=queue.started_at)
@@ -161,14 +161,14 @@ def test_going_on_where_one_stopped(fresh: Catalog) -> None:
         finish_listening(fresh)
 
 
-def test_rejected_clips_that_are_asked_for_are_heard(fresh: Catalog) -> None:
+def test_rejected_clips_are_queued_if_the_query_names_them(fresh: Catalog) -> None:
     judging.reject(fresh, ["epoch:1"])
     assert set(ids(plan_listening(fresh, (), 5))) == set(range(4, 10))
     assert set(ids(plan_listening(fresh, ["rejected:yes"], 5))) == {1, 2, 3}
     assert set(left(fresh)) == {1, 2, 3}
 
 
-def test_a_rating_is_one_decision_with_the_hearing_and_undone_with_it(fresh: Catalog) -> None:
+def test_a_rating_and_the_mark_as_heard_are_one_decision(fresh: Catalog) -> None:
     queue = plan_listening(fresh, (), 1)
     first, second = ids(queue)[:2]
     made = mark_heard(fresh, [first], rating=4, not_before=queue.started_at)
@@ -190,7 +190,7 @@ def test_a_rating_is_one_decision_with_the_hearing_and_undone_with_it(fresh: Cat
         assert connection.scalar(select(func.count(touched[0]) + func.count(touched[1]))) == 0
 
 
-def test_a_rating_takes_a_rejection_back(fresh: Catalog) -> None:
+def test_a_rating_reverts_a_rejection(fresh: Catalog) -> None:
     mark_heard(fresh, [1], reject=True)
     mark_heard(fresh, [1], rating=2)
     assert [row.rating for row in list_clips(fresh, ["1"])] == [2]
@@ -198,7 +198,7 @@ def test_a_rating_takes_a_rejection_back(fresh: Catalog) -> None:
     assert list_clips(fresh, ["1"]) == []
 
 
-def test_impossible_judgements_are_refused(fresh: Catalog) -> None:
+def test_invalid_ratings_lengths_and_unknown_clips_are_refused(fresh: Catalog) -> None:
     for wrong in (0, 6):
         with pytest.raises(UsageError, match="invalid rating"):
             mark_heard(fresh, [1], rating=wrong)
@@ -213,7 +213,7 @@ def test_impossible_judgements_are_refused(fresh: Catalog) -> None:
         plan_listening(fresh, ["epoch:7"])
 
 
-def test_the_rest_is_finished_by_one_decision(fresh: Catalog) -> None:
+def test_one_decision_finishes_the_rest_of_a_queue(fresh: Catalog) -> None:
     queue = plan_listening(fresh, (), 1)
     mark_heard(fresh, ids(queue)[:1], not_before=queue.started_at)
     made = finish_listening(fresh)
@@ -223,7 +223,7 @@ def test_the_rest_is_finished_by_one_decision(fresh: Catalog) -> None:
     assert left(fresh) == ids(queue)[1:]
 
 
-def test_clocks_that_were_set_back_do_not_lose_what_was_heard(
+def test_heard_clips_stay_heard_if_the_clock_is_set_back(
     fresh: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue = plan_listening(fresh, (), 1)
@@ -232,7 +232,7 @@ def test_clocks_that_were_set_back_do_not_lose_what_was_heard(
     assert left(fresh) == ids(queue)[1:]
 
 
-def test_new_clips_enter_a_new_queue_only(fresh: Catalog) -> None:
+def test_new_clips_join_only_a_new_queue(fresh: Catalog) -> None:
     queue = plan_listening(fresh, (), 0.2)
     write(fresh.root / "clips" / "night_epoch_4_0.wav", 1, 99)
     ingest(fresh, [fresh.root / "clips"], SERIAL)
@@ -243,7 +243,7 @@ def test_new_clips_enter_a_new_queue_only(fresh: Catalog) -> None:
     assert left(fresh) == ids(again)
 
 
-def test_checkpoints_that_nobody_heard_come_first(fresh: Catalog) -> None:
+def test_checkpoints_without_a_heard_clip_come_first(fresh: Catalog) -> None:
     mark_heard(fresh, [1, 7])
     queue = plan_listening(fresh, (), 3 * 3 / 60)
     assert [row.why for row in queue.clips] == ["new checkpoint", *["first of its checkpoint"] * 2]
@@ -252,7 +252,7 @@ def test_checkpoints_that_nobody_heard_come_first(fresh: Catalog) -> None:
     assert all(row.distance is not None for row in queue.clips)
 
 
-def test_a_missing_file_is_told_and_comes_back(fresh: Catalog) -> None:
+def test_a_clip_with_a_missing_file_is_reported_and_queued_again_later(fresh: Catalog) -> None:
     queue = plan_listening(fresh, (), 1)
     gone = fresh.root / str(queue.clips[0].path)
     kept = gone.rename(gone.with_suffix(".away"))
@@ -287,7 +287,7 @@ def test_a_forgotten_clip_leaves_its_queue(fresh: Catalog) -> None:
     assert left(fresh) == [clip_id for clip_id in ids(queue) if clip_id != ids(queue)[3]]
 
 
-def test_names_that_are_no_text_can_be_asked_for(fresh: Catalog) -> None:
+def test_file_names_that_are_not_utf8_are_in_playlists(fresh: Catalog) -> None:
     with pytest.raises(NotFoundError):
         plan_listening(fresh, [os.fsdecode(b"path:\xff")])
     plan_listening(fresh, ["^" + os.fsdecode(b"path:\xff")], 1)
@@ -295,7 +295,7 @@ def test_names_that_are_no_text_can_be_asked_for(fresh: Catalog) -> None:
         assert connection.scalar(select(listening.c.query)) == "^path:\\xff"
 
 
-def test_a_playlist_of_what_is_left(fresh: Catalog, tmp_path: Path) -> None:
+def test_a_playlist_holds_the_rest_of_the_queue(fresh: Catalog, tmp_path: Path) -> None:
     queue = plan_listening(fresh, (), 1)
     mark_heard(fresh, ids(queue)[:7], not_before=queue.started_at)
     rest = resume_listening(fresh)

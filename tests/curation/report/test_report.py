@@ -14,7 +14,6 @@ from tests.support import EVERY_METRIC, MakeCatalog, WriteClip
 from thresher.catalog import measures, score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, measure
-from thresher.curation.checkpoints.highlights import JudgedClip, mean_likeness, pick
 from thresher.curation.clips.decisions import rate, reject
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
@@ -74,7 +73,7 @@ def test_the_best_are_the_highest_rated_then_the_most_typical_then_the_badly_rat
     assert (best[2].reason, best[2].clip >= fourth) == ("typical", True)
 
 
-def test_without_ratings_the_first_is_the_medoid_and_the_oddest_is_likest_to_none(
+def test_without_ratings_the_best_is_the_medoid_and_the_oddest_resembles_no_other_clip(
     full: Catalog, take: Take
 ) -> None:
     take(full, *[1] * 7)
@@ -95,22 +94,7 @@ def test_without_ratings_the_first_is_the_medoid_and_the_oddest_is_likest_to_non
     assert [each.value for each in found.oddest] == pytest.approx([highest[at] for at in rest[:2]])
 
 
-def test_among_equals_what_is_suspect_comes_last(catalog: Catalog) -> None:
-    with catalog.reading() as connection:
-        found = pick(
-            connection, [JudgedClip(1, suspect=True), JudgedClip(2), JudgedClip(3, 2), JudgedClip(4, 3)], 4, 2
-        )
-    assert [each.clip for each in found.best] == [4, 2, 1, 3]
-    assert found.oddest == ()
-
-
-def test_a_clip_alone_is_like_nothing(catalog: Catalog) -> None:
-    with catalog.reading() as connection:
-        assert mean_likeness(connection, 1, [1]) == {}
-        assert mean_likeness(connection, 1, [1, 2]) == {}
-
-
-def test_without_likeness_nothing_is_typical_or_odd_and_there_is_no_map(catalog: Catalog, take: Take) -> None:
+def test_without_likeness_no_clip_is_typical_or_odd_and_there_is_no_map(catalog: Catalog, take: Take) -> None:
     take(catalog, *[1] * 5)
     data = report_data(catalog)
     found = of_epoch(data, 1)
@@ -118,7 +102,7 @@ def test_without_likeness_nothing_is_typical_or_odd_and_there_is_no_map(catalog:
     assert (data.has_likeness, data.points, data.duplicates) == (False, (), None)
 
 
-def test_copies_are_told_without_being_in_use_once_they_were_scored(
+def test_duplicates_are_reported_once_aligned_has_scores_even_if_it_is_not_in_use(
     catalog: Catalog, tmp_path: Path, write_clip: WriteClip, serial: IngestOptions
 ) -> None:
     from thresher.curation.comparison.duplicates import dupes
@@ -139,7 +123,7 @@ def test_an_empty_catalog_has_an_empty_report(full: Catalog) -> None:
     assert data.duplicates is not None
 
 
-def test_an_empty_catalog_that_does_not_keep_aligned_knows_no_copies(catalog: Catalog) -> None:
+def test_an_empty_catalog_without_aligned_reports_no_duplicates(catalog: Catalog) -> None:
     assert report_data(catalog).duplicates is None
 
 
@@ -163,7 +147,9 @@ def test_a_query_leaves_out_checkpoints_without_a_clip_and_keeps_the_numbers_of_
     assert (only.row.epoch, only.row.files, only.clips, sorted(data.clips)) == (1, 2, 1, [3])
 
 
-def test_a_missing_file_has_no_place_and_a_present_one_its_absolute_path(full: Catalog, take: Take) -> None:
+def test_a_clip_has_the_absolute_path_of_its_file_and_none_if_the_file_is_missing(
+    full: Catalog, take: Take
+) -> None:
     here, gone = take(full, 1, 2)
     gone.unlink()  # the catalog has not seen that yet
     files = {found.epoch: found.file for found in report_data(full).clips.values()}
@@ -183,7 +169,7 @@ def test_spreads_are_the_quartiles_of_the_clips_of_a_checkpoint(full: Catalog, t
     assert of_epoch(data, 2).spreads == {}
 
 
-def test_songs_come_with_their_renderings_the_latest_first(full: Catalog, tmp_path: Path, take: Take) -> None:
+def test_a_song_lists_its_renderings_the_latest_first(full: Catalog, tmp_path: Path, take: Take) -> None:
     take(full, 0, 1, 2)
     save_song(full, "SONG", ["epoch:0..1"])
     render(full, "SONG", tmp_path / "one.wav")

@@ -145,7 +145,7 @@ def trained_ids(catalog: Catalog) -> list[int]:
     return [row.id for row in list_clips(catalog)]
 
 
-def test_nothing_is_asked_of_a_network(trained: Catalog, tmp_path: Path) -> None:
+def test_the_page_loads_nothing_from_a_network(trained: Catalog, tmp_path: Path) -> None:
     page = Page(Path(write_report(trained, tmp_path / "report.html").path))
     assert not re.findall(r"""(?:src|href)=["']?(?:https?:)?//""", page.text)
     assert "url(http" not in page.text
@@ -157,7 +157,7 @@ def test_nothing_is_asked_of_a_network(trained: Catalog, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", NAMES, ids=repr)
-def test_names_of_any_kind_are_linked(
+def test_files_with_unusual_names_are_linked(
     full: Catalog, write_clip: WriteClip, serial: IngestOptions, tmp_path: Path, name: bytes
 ) -> None:
     made = write_clip(full.root / "runs/plain.wav", 1)
@@ -185,7 +185,9 @@ def test_html_in_names_tags_and_notes_is_text(full: Catalog, write_clip: WriteCl
     assert not [held for tag, held in page.tags if tag == "b" and held]
 
 
-def test_dollars_in_a_runs_name_are_no_formula(full: Catalog, write_clip: WriteClip, tmp_path: Path) -> None:
+def test_dollar_signs_in_the_name_of_a_run_are_not_a_formula(
+    full: Catalog, write_clip: WriteClip, tmp_path: Path
+) -> None:
     for index, run in enumerate((r"$\frac{$", "b<&>")):
         write_clip(full.root / f"{index}/a.wav", index)
         ingest(full, [full.root / f"{index}"], IngestOptions(executor="serial", run=run, epoch=index))
@@ -194,7 +196,7 @@ def test_dollars_in_a_runs_name_are_no_formula(full: Catalog, write_clip: WriteC
     assert "b&lt;&amp;&gt;</text>" in page.text
 
 
-def test_a_file_that_is_no_report_is_not_replaced(trained: Catalog, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_report_is_not_replaced(trained: Catalog, tmp_path: Path) -> None:
     target = tmp_path / "report.html"
     target.write_text("<p>mine</p>")
     with pytest.raises(UsageError, match="not a report of thresher; --overwrite"):
@@ -205,14 +207,14 @@ def test_a_file_that_is_no_report_is_not_replaced(trained: Catalog, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["catalog.toml", "catalog.db", "runs/night_e=0(0)_t=0.9.wav"])
-def test_what_the_catalog_stands_on_is_never_replaced(trained: Catalog, name: str) -> None:
+def test_files_of_the_catalog_are_never_replaced(trained: Catalog, name: str) -> None:
     before = (trained.root / name).read_bytes()
     with pytest.raises(UsageError, match="the catalog, which is never replaced or deleted"):
         write_report(trained, trained.root / name, overwrite=True)
     assert (trained.root / name).read_bytes() == before
 
 
-def test_a_picture_that_is_no_figure_is_not_replaced_and_nothing_is_written_then(
+def test_nothing_is_written_if_a_picture_is_not_a_figure_of_a_report(
     trained: Catalog, tmp_path: Path
 ) -> None:
     folder = tmp_path / "png"
@@ -225,7 +227,7 @@ def test_a_picture_that_is_no_figure_is_not_replaced_and_nothing_is_written_then
     write_report(trained, tmp_path / "report.html", png=folder)
 
 
-def test_folders_that_are_not_there_are_named(trained: Catalog, tmp_path: Path) -> None:
+def test_a_missing_folder_is_named_in_the_error(trained: Catalog, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"folder .*nowhere.* does not exist"):
         write_report(trained, tmp_path / "nowhere/report.html")
     with pytest.raises(NotFoundError, match=r"folder .*nowhere.* does not exist"):
@@ -234,14 +236,14 @@ def test_folders_that_are_not_there_are_named(trained: Catalog, tmp_path: Path) 
         write_report(trained, tmp_path)
 
 
-def test_a_missing_file_gets_a_note_in_the_place_of_its_player(trained: Catalog, tmp_path: Path) -> None:
+def test_a_missing_file_has_a_note_instead_of_a_player(trained: Catalog, tmp_path: Path) -> None:
     (trained.root / "runs/night_e=0(0)_t=0.9.wav").unlink()
     files = write_report(trained, tmp_path / "report.html")
     assert (files.players, files.silent) == (5, 1)
     assert "its file is missing" in Path(files.path).read_text()
 
 
-def test_a_trimmed_clip_is_played_from_where_it_sounds_to_where_it_ends(
+def test_a_player_plays_only_the_span_of_a_trimmed_clip(
     full: Catalog, sound: MakeSound, serial: IngestOptions, tmp_path: Path
 ) -> None:
     import numpy as np
@@ -269,7 +271,7 @@ def test_empty_and_small_catalogs_have_pages(
     assert text.count("<audio") == 2  # its own, and that of the map
 
 
-def test_without_likeness_the_page_says_so(
+def test_the_page_says_why_there_is_no_map_without_likeness(
     catalog: Catalog, write_clip: WriteClip, serial: IngestOptions, tmp_path: Path
 ) -> None:
     for index in range(3):
@@ -281,7 +283,7 @@ def test_without_likeness_the_page_says_so(
     assert "thresher dupes" in text
 
 
-def test_many_players_wait_until_they_are_asked(
+def test_with_many_clips_players_load_only_on_demand(
     trained: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = Page(Path(write_report(trained, tmp_path / "report.html").path))
@@ -335,7 +337,9 @@ def test_a_span_is_named_unless_it_is_the_whole_file() -> None:
         ((None, None, None), False),
     ],
 )
-def test_what_browsers_play(form: tuple[str | None, str | None, int | None], is_played: bool) -> None:
+def test_a_player_is_shown_only_for_formats_that_browsers_play(
+    form: tuple[str | None, str | None, int | None], is_played: bool
+) -> None:
     assert (why_silent(*form) is None) == is_played
 
 
@@ -368,7 +372,7 @@ def test_twenty_runs_are_drawn_and_the_labels_of_six_do_not_overlap(y: float) ->
     )  # not where x is named
 
 
-def test_text_of_figures_is_text_of_a_readable_size() -> None:
+def test_labels_of_figures_are_text_in_a_readable_size() -> None:
     with plots.drawing():
         svg = plots.as_svg(plots.draw_chart(chart_of(2), with_title=True))
     sizes = [float(size) for size in re.findall(r"font(?:-size)?: (?:[a-z0-9]+ )*([0-9.]+)px", svg)]
@@ -376,7 +380,7 @@ def test_text_of_figures_is_text_of_a_readable_size() -> None:
     assert min(sizes) >= 11
 
 
-def test_colours_tell_their_names() -> None:
+def test_every_colour_has_its_name() -> None:
     assert len(set(LIGHT.values())) == len(LIGHT)
     assert set(LIGHT) == set(DARK)
     assert not {*RATINGS.values(), UNKNOWN} & set(LIGHT.values())
@@ -384,7 +388,7 @@ def test_colours_tell_their_names() -> None:
 
 
 @pytest.mark.parametrize("ground", [LIGHT, DARK], ids=["light", "dark"])
-def test_colours_can_be_told_from_their_ground(ground: dict[str, str]) -> None:
+def test_colours_have_enough_contrast_to_the_background(ground: dict[str, str]) -> None:
     """Contrast by https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio: text 4.5, lines 3."""
 
     def luminance(colour: str) -> float:
@@ -400,7 +404,7 @@ def test_colours_can_be_told_from_their_ground(ground: dict[str, str]) -> None:
     assert min(contrast(ground[name]) for name in RUNS) >= 3
 
 
-def test_x_is_the_epoch_else_the_step_else_the_place() -> None:
+def test_x_is_the_epoch_else_the_step_else_the_position() -> None:
     def found(
         *names: tuple[str, int | None, int | None], kept: int | None = None
     ) -> tuple[str, list[list[float]]]:
@@ -488,7 +492,7 @@ def test_the_header_counts_what_the_query_finds(trained: Catalog) -> None:
 # the command
 
 
-def test_the_command_says_what_it_wrote(trained: Catalog) -> None:
+def test_the_command_prints_what_it_wrote(trained: Catalog) -> None:
     done = run_command("report", "epoch:0..1", "--png", "png", cwd=trained.root)
     assert done.returncode == 0
     told = done.stdout.splitlines()

@@ -138,7 +138,7 @@ def complaints(browser: Any) -> list[str]:
     return [entry["message"] for entry in browser.get_log("browser")]
 
 
-def test_every_player_loads_and_nothing_is_complained_of(browser: Any, address: str) -> None:
+def test_every_player_loads_without_an_error(browser: Any, address: str) -> None:
     page = opened(browser, address)
     page.execute_script(
         "for (const each of document.querySelectorAll('audio[src]')) { each.preload = 'auto'; each.load(); }"
@@ -202,7 +202,7 @@ def test_all_text_is_large_enough_to_read(browser: Any, address: str, width: int
     assert small == []
 
 
-def test_text_of_charts_stays_inside_of_them(browser: Any, address: str) -> None:
+def test_text_of_a_chart_stays_inside_it(browser: Any, address: str) -> None:
     for width in WIDTHS:
         page = opened(browser, address, width)
         outside = page.execute_script(
@@ -214,7 +214,7 @@ def test_text_of_charts_stays_inside_of_them(browser: Any, address: str) -> None
         assert outside == []
 
 
-def test_three_charts_stand_in_a_row_on_a_desk_and_one_on_a_telephone(browser: Any, address: str) -> None:
+def test_a_row_has_three_charts_in_a_wide_window_and_one_in_a_narrow_one(browser: Any, address: str) -> None:
     for width, columns in zip(WIDTHS, (3, 1), strict=True):
         page = opened(browser, address, width)
         lefts = page.execute_script(
@@ -242,7 +242,7 @@ def test_a_point_of_the_map_plays_its_clip(browser: Any, address: str) -> None:
     assert complaints(page) == []
 
 
-def test_the_map_is_reached_and_played_by_keys_alone(browser: Any, address: str) -> None:
+def test_the_map_works_with_the_keyboard_alone(browser: Any, address: str) -> None:
     from selenium.webdriver.common.keys import Keys
 
     page = opened(browser, address)
@@ -294,12 +294,12 @@ def test_html_in_names_is_shown_and_not_run(browser: Any, address: str) -> None:
     assert text.count(SCRIPT) >= 4  # a run's name, a note, a song
 
 
-def test_what_browsers_dont_play_and_what_is_missing_is_said(browser: Any, address: str) -> None:
+def test_formats_without_a_player_and_missing_files_are_explained(browser: Any, address: str) -> None:
     page = opened(browser, address)
     assert page.execute_script("return document.querySelectorAll('.map a:not([href])').length") == 2
 
 
-def test_a_point_of_a_chart_leads_to_its_checkpoint(browser: Any, address: str) -> None:
+def test_a_point_of_a_chart_links_to_its_checkpoint(browser: Any, address: str) -> None:
     page = opened(browser, address)
     page.execute_script("for (const each of document.querySelectorAll('details')) each.open = false;")
     target = page.execute_script(
@@ -310,7 +310,7 @@ def test_a_point_of_a_chart_leads_to_its_checkpoint(browser: Any, address: str) 
     wait_for(page, f"document.querySelector('{target}').open")
 
 
-def test_without_script_every_clip_is_there(browser: Any, address: str) -> None:
+def test_without_javascript_every_clip_is_shown(browser: Any, address: str) -> None:
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         page = opened(browser, address)
