@@ -43,10 +43,10 @@ class Stats:
     """Totals of the catalog.
 
     `minutes_generated` is the length of all generated recordings, `minutes_kept` that of the usable ones after
-    trimming. `unread` counts files that are present but could not be read. `trimmed_otherwise` counts clips
-    that were trimmed with other settings than today's; `thresher reanalyse` trims them again. `unmeasured`
-    counts usable clips without measures of this version; the next scoring measures them, if the settings ask
-    for measures.
+    trimming. `unread` counts files that are present but could not be read. `trimmed_otherwise` counts clips that
+    were trimmed with other settings than today's; `thresher reanalyse` trims those whose files are present.
+    `unmeasured` counts usable clips without measures of this version; the next scoring measures them, if the
+    settings ask for measures.
     """
 
     recordings: Mapping[str, int]

@@ -43,7 +43,7 @@ def stats(json: Json = False) -> None:
     if found.trimmed_otherwise:
         say(
             f"{counted(found.trimmed_otherwise, 'clip')} trimmed with other settings or by an earlier version; "
-            "`thresher reanalyse` trims them again"
+            "`thresher reanalyse` trims those again whose files are present"
         )
     if found.unmeasured:
         say(
