@@ -73,10 +73,13 @@ from .curation.ingest.reanalyse import ReanalysisReport as ReanalysisReport
 from .curation.ingest.reanalyse import SpanChange as SpanChange
 from .curation.ingest.reanalyse import reanalyse as reanalyse
 from .curation.ingest.report import IngestReport as IngestReport
+from .curation.ingest.report import LinkedClips as LinkedClips
+from .curation.ingest.report import Overwritten as Overwritten
 from .curation.ingest.scan import Scan as Scan
 from .curation.ingest.scan import scan as scan
 from .curation.ingest.verify import VerifyReport as VerifyReport
 from .curation.ingest.verify import verify as verify
+from .curation.ingest.verify_files import FilesReport as FilesReport
 from .curation.ingest.watch import WatchEvent as WatchEvent
 from .curation.ingest.watch import WatchOptions as WatchOptions
 from .curation.ingest.watch import WatchReport as WatchReport

@@ -67,6 +67,10 @@ class Hashes:
     def __init__(self) -> None:
         self._known: dict[bytes, tuple[str, Look]] = {}
 
+    def forget(self, path: bytes) -> None:
+        """Forget what is known of a file."""
+        self._known.pop(path, None)
+
     def of(self, path: bytes, stamp: Stamp, unstable: Unstable = STABLE) -> tuple[str, Look]:
         """Return the SHA-256 of the file at `path`, which has this stamp now, and the look that found it.
 

@@ -114,11 +114,12 @@ def test_hard_links_and_changed_permissions_cost_one_hash(
 
 
 def test_the_command_names_the_clip_its_rating_and_its_songs(command: Command, takes: Path) -> None:
+    (takes.parent / "catalog.toml").write_text('[ingest]\nexecutor = "serial"\n')
     command("init")
-    command("ingest", takes)
+    command("ingest", takes, "--no-score")
     command("rate", "1", "5")
     command("song", "save", "Bone", "rating:4..")
     (takes / "take_1.wav").replace(takes / "take_0.wav")
-    done = command("ingest", takes)
+    done = command("ingest", takes, "--no-score")
     assert 'the audio of clip 1 (rated 5, in song "Bone") is gone from a/take_0.wav' in done.stderr
     assert "1 overwritten with other audio" in done.stderr

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from thresher.catalog import attribution, locations
+from thresher.catalog.catalog import Catalog
 from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.schema import location
@@ -23,8 +24,9 @@ from thresher.curation.ingest.reading import ReadFile, read_names
 from thresher.curation.ingest.report import Failure, Tally
 from thresher.curation.ingest.rereading import note_reread
 from thresher.curation.ingest.run import IngestRun
-from thresher.curation.ingest.scan import FoundFile
+from thresher.curation.ingest.scan import FoundFile, Scan
 from thresher.curation.ingest.storing import note_unopened, warn
+from thresher.errors import NotFoundError
 
 FEWEST_GONE = 10
 """An unplugged drive is suspected if at least this many files, and more than half of a folder, are gone."""
@@ -84,8 +86,23 @@ def close(run: IngestRun, connection: Connection, closing: Closing, tally: Tally
     run.batch.record(connection, tally.counts, finished_at=time.time(), failed=len(tally.failures))
 
 
+def check_vanished(catalog: Catalog, scan: Scan) -> None:
+    """Raise NotFoundError for a given path that does not exist and at which the catalog knows no file."""
+    if not scan.vanished:
+        return
+    with catalog.reading() as connection:
+        known = list(connection.scalars(select(location.c.path).where(location.c.missing_since.is_(None))))
+    paths = [_as_prefix(catalog.absolute(stored)) for stored in known]
+    for path in scan.vanished:
+        if not any(each.startswith(_as_prefix(path)) for each in paths):
+            raise NotFoundError(
+                f'"{display_text(path)}" can\'t be ingested: there is no such file or folder, and the catalog '
+                "knows no present file there"
+            )
+
+
 def _absent_paths(run: IngestRun) -> frozenset[bytes]:
-    folders = tuple(map(_as_prefix, run.scan.folders))
+    folders = tuple(map(_as_prefix, (*run.scan.folders, *run.scan.vanished)))
     if not folders:
         return frozenset()
     present = {found.path for found in run.scan.files}
@@ -94,7 +111,7 @@ def _absent_paths(run: IngestRun) -> frozenset[bytes]:
     return frozenset(
         stored
         for stored in known
-        if (path := run.catalog.absolute(stored)).startswith(folders)
+        if _as_prefix(path := run.catalog.absolute(stored)).startswith(folders)
         and path not in present
         and _is_gone(path)
     )
@@ -152,11 +169,16 @@ def _gone(run: IngestRun, connection: Connection, absent: frozenset[bytes], tall
     ]
     gone: set[int] = set()
     held_back: set[int] = set()
-    for prefix in map(_as_prefix, run.scan.folders):
-        here = [(location_id, stored) for location_id, stored, path in known if path.startswith(prefix)]
+    for folder in (*run.scan.folders, *run.scan.vanished):
+        prefix = _as_prefix(folder)
+        here = [
+            (location_id, stored)
+            for location_id, stored, path in known
+            if _as_prefix(path).startswith(prefix)
+        ]
         gone_here = [location_id for location_id, stored in here if stored in absent]
         most_are_gone = len(gone_here) >= FEWEST_GONE and 2 * (len(here) - len(gone_here)) < len(here)
-        if most_are_gone and not run.options.mark_missing:
+        if (most_are_gone or folder in run.scan.vanished) and not run.options.mark_missing:
             held_back.update(gone_here)
         else:
             gone.update(gone_here)

@@ -74,7 +74,7 @@ def first_look(catalog_file: Path, settings: Settings, scan: Scan) -> FirstLook:
         paths.from_stored(path, catalog_file.parent).startswith(folders)
         for path in known.keys() - found.keys()
     )
-    if has_new or is_gone or scan.problems or not is_settled:
+    if has_new or is_gone or scan.problems or scan.vanished or not is_settled:
         return FirstLook(has_new, None)
     return FirstLook(has_new, IngestReport.of_unchanged(scan, scores, time.monotonic() - begun))
 

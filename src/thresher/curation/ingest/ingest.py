@@ -19,7 +19,7 @@ from thresher.catalog.paths import display_text
 from thresher.curation.comparison.suspects import all_examined
 from thresher.curation.ingest.catch_up import CatchUpReport, catch_up
 from thresher.curation.ingest.classify import classify
-from thresher.curation.ingest.closing import close, prepare
+from thresher.curation.ingest.closing import check_vanished, close, prepare
 from thresher.curation.ingest.options import DEFAULT_OPTIONS, IngestOptions, check_options
 from thresher.curation.ingest.reading import ReadFile, look_again, read_files
 from thresher.curation.ingest.report import COUNTS, SHOWN_UNNAMED, Failure, IngestReport, Tally
@@ -42,14 +42,17 @@ def ingest(
 ) -> IngestReport:
     """Ingest files, or all audio files below folders, and score the new clips.
 
-    `found` is a scan of `paths` that was just made; by default they are scanned here. Raises NotFoundError for a
-    path that does not exist, UsageError for invalid options, BackendMissingError if there are files to read and
-    nothing on this machine makes fingerprints.
+    `found` is a scan of `paths` that was just made; by default they are scanned here. Known files below a path that
+    does not exist any more are marked missing only with `mark_missing`. Raises NotFoundError for a path that does
+    not exist and of which the catalog knows no file, UsageError for invalid options, BackendMissingError if there
+    are files to read and nothing on this machine makes fingerprints.
     """
     check_options(options)
     begun = time.monotonic()
     progress("scanning", 0, 0)
-    return _ingest(catalog, found or scan(paths, options.exclude), options, progress, begun=begun, retry=True)
+    found = found or scan(paths, options.exclude, allow_vanished=True)
+    check_vanished(catalog, found)
+    return _ingest(catalog, found, options, progress, begun=begun, retry=True)
 
 
 def ingest_scan(
@@ -167,4 +170,5 @@ def _report(
         without_file=caught_up.without_file,
         overwritten=tally.overwritten,
         linked=tally.linked,
+        vanished=tuple(map(display_text, run.scan.vanished)),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from sqlalchemy import Connection, select
 
@@ -10,8 +11,9 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
 from thresher.catalog.decisions import judged_clips
 from thresher.catalog.schema import clip, location, rendering, rendering_clip, song
+from thresher.curation.clips.selection import select_ids
 from thresher.curation.ingest.report import Overwritten
-from thresher.curation.songs.songs import find_song, matching_clips
+from thresher.curation.songs.songs import find_song
 from thresher.errors import ThresherError
 
 
@@ -97,10 +99,10 @@ def _songs(catalog: Catalog, connection: Connection, clips: set[int]) -> Mapping
             .where(rendering.c.song_id == row.id)
         )
         found[row.name] = clips.intersection(connection.scalars(rendered))
-        try:
+        settings = find_song(connection, row.name).settings
+        with suppress(ThresherError):  # `song list` shows songs whose query can't be read any more
+            # rule 1 has no opinion about overwritten clips, which later rules leave out
             found[row.name] |= clips.intersection(
-                matching_clips(catalog, connection, find_song(connection, row.name))
+                select_ids(catalog, connection, settings.query, song=True, edits=settings.edits, rule=1)
             )
-        except ThresherError:  # `song list` shows songs whose query can't be read any more
-            continue
     return found

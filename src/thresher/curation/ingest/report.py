@@ -136,6 +136,7 @@ class IngestReport:
     retagged: int = 0
     overwritten: tuple[Overwritten, ...] = ()
     linked: tuple[LinkedClips, ...] = ()
+    vanished: tuple[str, ...] = ()
 
     @classmethod
     def of_unchanged(cls, scan: Scan, scores: tuple[ScoreReport, ...], seconds: float) -> Self:

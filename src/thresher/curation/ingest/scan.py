@@ -49,7 +49,7 @@ class Scan:
     """The result of scanning `given`: files and problems in byte order.
 
     `ignored_suffixes` counts the other files by suffix; sidecars of audio files are not among them. `excluded` says
-    for each pattern of the exclusions what it left out.
+    for each pattern of the exclusions what it left out. `vanished` are given paths that do not exist.
     """
 
     given: tuple[bytes, ...]
@@ -58,6 +58,7 @@ class Scan:
     problems: tuple[Problem, ...]
     ignored_suffixes: Mapping[str, int]
     excluded: tuple[Exclusion, ...] = ()
+    vanished: tuple[bytes, ...] = ()
 
     @property
     def ignored(self) -> int:
@@ -65,10 +66,16 @@ class Scan:
         return sum(self.ignored_suffixes.values())
 
 
-def scan(given: Iterable[str | bytes | os.PathLike[str]], exclude: Sequence[str] = ()) -> Scan:
+def scan(
+    given: Iterable[str | bytes | os.PathLike[str]],
+    exclude: Sequence[str] = (),
+    *,
+    allow_vanished: bool = False,
+) -> Scan:
     """Scan files and folders, recursively, without what the patterns of `exclude` fit (see `exclude.py`).
 
-    Raises NotFoundError for a path that does not exist, UsageError for an invalid pattern.
+    Raises NotFoundError for a path that does not exist, unless `allow_vanished`, and UsageError for an invalid
+    pattern.
     """
     leave_out = Exclude(exclude)
     folders: list[bytes] = []
@@ -76,10 +83,14 @@ def scan(given: Iterable[str | bytes | os.PathLike[str]], exclude: Sequence[str]
     ignored: Counter[str] = Counter()
     visited: set[tuple[int, int]] = set()
     asked = tuple(map(absolute, given))
+    vanished: list[bytes] = []
     for path in asked:
         try:
             mode = os.stat(path).st_mode
         except OSError as error:
+            if allow_vanished and isinstance(error, FileNotFoundError | NotADirectoryError):
+                vanished.append(path)
+                continue
             raise NotFoundError(f'"{display_text(path)}" can\'t be ingested: {error.strerror}') from error
         if stat.S_ISDIR(mode):
             folders.append(path)
@@ -98,6 +109,7 @@ def scan(given: Iterable[str | bytes | os.PathLike[str]], exclude: Sequence[str]
         tuple(entry for entry in entries if isinstance(entry, Problem)),
         dict(ignored.most_common()),
         leave_out.report(),
+        tuple(vanished),
     )
 
 

@@ -18,6 +18,7 @@ from thresher.catalog.covers import damaged_covers
 from thresher.catalog.schema import clip, metric, score_row
 from thresher.curation.comparison.score import score_all
 from thresher.curation.ingest.reanalyse import ReanalysisReport, reanalyse_clips
+from thresher.curation.ingest.verify_files import FilesReport, check_files
 from thresher.curation.workers import Progress, no_progress
 
 KINDS = ("fingerprint", "descriptor", "profile")
@@ -30,8 +31,9 @@ UNKNOWN_TRIM = "{}"
 class VerifyReport:
     """The damage: messages of the database, damaged features by clip, score rows by metric.
 
-    `incomplete` names metrics with gaps in their matrix. `repair` reports the repair; the recordings in its
-    `without_file` have no fingerprint now, and get one when an ingest finds their file again.
+    `incomplete` names metrics with gaps in their matrix. `files` is the state of the files. `repair` reports the
+    repair; the recordings in its `without_file` have no fingerprint now, and get one when an ingest finds their
+    file again.
     """
 
     database: tuple[str, ...]
@@ -41,6 +43,7 @@ class VerifyReport:
     score_rows: dict[str, tuple[int, ...]]
     incomplete: tuple[str, ...]
     repair: ReanalysisReport | None
+    files: FilesReport
 
     @property
     def is_sound(self) -> bool:
@@ -54,8 +57,17 @@ class VerifyReport:
         return not self.database and self.repair is not None and not self.repair.without_file
 
 
-def verify(catalog: Catalog, *, repair: bool = False, progress: Progress = no_progress) -> VerifyReport:
-    """Check everything that is stored; with `repair`, compute again what is damaged."""
+def verify(
+    catalog: Catalog,
+    *,
+    repair: bool = False,
+    files: bool = False,
+    progress: Progress = no_progress,
+) -> VerifyReport:
+    """Check everything that is stored, and whether the files are there.
+
+    With `files`, every file is read and compared with its hash. With `repair`, damaged data is computed again.
+    """
     with catalog.reading() as connection:
         words = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
         broken = list(connection.exec_driver_sql("PRAGMA foreign_key_check"))
@@ -86,6 +98,7 @@ def verify(catalog: Catalog, *, repair: bool = False, progress: Progress = no_pr
         {names[metric_id]: tuple(damaged) for metric_id, damaged in rows.items()},
         tuple(incomplete),
         done,
+        check_files(catalog, rehash=files, progress=progress),
     )
 
 

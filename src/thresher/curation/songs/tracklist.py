@@ -302,7 +302,12 @@ def _tracks(catalog: Catalog, connection: Connection, ids: Sequence[int]) -> lis
 
 def _track(catalog: Catalog, row: Any, locations: dict[int, list[Any]]) -> Track:
     known = locations.get(row[recording.c.id], [])
-    present = [each for each in known if os.path.exists(catalog.absolute(each.path))]
+    present = [
+        each
+        for each in known
+        # other audio may be where a file that is marked missing was
+        if each.missing_since is None and os.path.exists(catalog.absolute(each.path))
+    ]
     shown = (present or known or [None])[0]
     return Track(
         clip=row[clip.c.id],

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from thresher.errors import CatalogError
-from thresher.interfaces.cli.app import ADD, DONE_IN_PART, app, catalog_file, open_catalog
+from thresher.formatting import counted
+from thresher.interfaces.cli.app import ADD, DONE_IN_PART, NEEDS_ACTION, app, catalog_file, open_catalog
 from thresher.interfaces.cli.ingest_options import (
     Attributes,
     Epoch,
@@ -82,6 +85,11 @@ def ingest(
                 exclude=left_out,
             )
             report = _run_ingest(catalog, paths, options, found)
+            if report.vanished and report.held_back and not dry_run and sys.stdin.isatty():
+                files = counted(report.held_back, "known file")
+                where = ", ".join(report.vanished)
+                if typer.confirm(f"{where} does not exist any more; mark {files} missing?", err=True):
+                    report = _run_ingest(catalog, paths, replace(options, mark_missing=True), found)
     if json:
         print_json(report)
     else:
@@ -90,6 +98,8 @@ def ingest(
         raise CatalogError(report.scoring_failure)
     if report.failures:
         raise typer.Exit(DONE_IN_PART)
+    if report.vanished and report.held_back:
+        raise typer.Exit(NEEDS_ACTION)
 
 
 def ingest_and_tell(paths: list[Path]) -> None:
@@ -111,7 +121,7 @@ def _look_first(
 
     file = catalog_file()
     settings = load_settings(file)
-    found = scan(paths, exclude)
+    found = scan(paths, exclude, allow_vanished=True)
     look = first_look(file, settings, found)
     if look.has_new and not dry_run:
         give_head_start(with_jobs(settings.ingest.executor, jobs))

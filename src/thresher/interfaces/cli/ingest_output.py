@@ -26,13 +26,24 @@ def tell_ingest(report: IngestReport) -> None:
     """Print the whole report of an ingest."""
     tell_counts(report)
     tell_all_scoring(report.scores)
-    if report.held_back:
-        say(
-            f"{report.held_back} known files are gone, more than half of their folder: is a drive unplugged? "
-            "nothing was marked missing; `thresher ingest --yes` marks them"
-        )
+    _tell_held_back(report)
     tell_without_file(report.without_file)
     tell_troubles(report)
+
+
+def _tell_held_back(report: IngestReport) -> None:
+    """Say which known files are gone but were not marked missing, and how to mark them."""
+    if not report.held_back:
+        return
+    files = counted(report.held_back, "known file")
+    are = "is" if report.held_back == 1 else "are"
+    for path in report.vanished:
+        say(f"{_from_here(path)} does not exist any more")
+    reason = "" if report.vanished else ", more than half of their folder"
+    say(
+        f"{files} {are} gone{reason}: is a drive unplugged? nothing was marked missing; "
+        "the same command with --yes marks them"
+    )
 
 
 def tell_counts(report: IngestReport) -> None:

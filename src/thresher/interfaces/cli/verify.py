@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from thresher.formatting import counted, listed
 from thresher.interfaces.cli.app import MAINTAIN, NEEDS_ACTION, app, open_catalog
 from thresher.interfaces.cli.ingest_output import tell_all_scoring
 from thresher.interfaces.cli.options import Json
@@ -15,6 +16,7 @@ from thresher.interfaces.cli.progress import ProgressBar
 if TYPE_CHECKING:
     from thresher.curation.ingest.reanalyse import ReanalysisReport
     from thresher.curation.ingest.verify import VerifyReport
+    from thresher.curation.ingest.verify_files import FilesReport
 
 
 @app.command(rich_help_panel=MAINTAIN)
@@ -22,21 +24,43 @@ def verify(
     repair: Annotated[
         bool, typer.Option("--repair", help="Compute damaged fingerprints, descriptors and scores again.")
     ] = False,
+    files: Annotated[
+        bool, typer.Option("--files", help="Read every file and compare it with its hash.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Check the database and every checksum in it."""
+    """Check the database, every checksum in it, and whether the files are there."""
     from thresher.curation.ingest.verify import verify as run
 
     with open_catalog() as catalog, ProgressBar() as progress:
-        report = run(catalog, repair=repair, progress=progress)
+        report = run(catalog, repair=repair, files=files, progress=progress)
     if json:
         print_json(report)
     elif report.is_sound:
         tell("no damage found")
     else:
         _tell_damage(report)
-    if not report.is_sound and not report.is_repaired:
+    if not json:
+        _tell_files(report.files)
+    if (not report.is_sound and not report.is_repaired) or (files and not report.files.is_sound):
         raise typer.Exit(NEEDS_ACTION)
+
+
+def _tell_files(files: FilesReport) -> None:
+    """Report files that are gone, changed or unreadable, and the recordings without a file."""
+    for paths, what, then in (
+        (files.gone, "gone, but not marked missing", "`thresher ingest FOLDER` marks them"),
+        (files.changed, "changed", "`thresher ingest FOLDER` reads them"),
+        (files.unreadable, "not readable", "check their permissions and the disk"),
+    ):
+        if paths:
+            are = "is" if len(paths) == 1 else "are"
+            say(f"{counted(len(paths), 'file')} {are} {what} ({listed(list(paths), 3)}); {then}")
+    if files.marked:
+        have = "has" if files.marked == 1 else "have"
+        say(f"{counted(files.marked, 'recording')} {have} no file any more (thresher list missing:yes)")
+    if files.rehashed and files.is_sound:
+        tell(f"{counted(files.files, 'file')} read: all hold their audio")
 
 
 def _tell_damage(report: VerifyReport) -> None:

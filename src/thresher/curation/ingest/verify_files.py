@@ -1,0 +1,104 @@
+"""Check the files of a catalog: whether they are there, and whether they still hold their audio."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy import Connection, select, update
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.content_files import FileCheck, FileState, KnownFile, check_file
+from thresher.catalog.files import Hashes
+from thresher.catalog.locations import look_at
+from thresher.catalog.schema import location
+from thresher.catalog.stamps import Unstable, is_same, stamp_of
+from thresher.curation.workers import Progress, Workers
+
+
+@dataclass(frozen=True)
+class FilesReport:
+    """The state of the files that the catalog does not mark missing; paths are as listings show them.
+
+    `gone` files are not there. `changed` files hold other bytes; without `rehashed`, their size or time of change
+    differs, which says only that they may. `unreadable` files may still hold their audio. `marked` counts the
+    recordings of which no file is left, which `missing:yes` finds.
+    """
+
+    files: int
+    gone: tuple[str, ...]
+    changed: tuple[str, ...]
+    unreadable: tuple[str, ...]
+    marked: int
+    rehashed: bool
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether each file is there and holds its audio, as far as it was checked."""
+        return not (self.gone or self.unreadable or (self.rehashed and self.changed))
+
+
+def check_files(catalog: Catalog, *, rehash: bool, progress: Progress) -> FilesReport:
+    """Look at every file, and with `rehash` read it. The next ingest reads again what has changed."""
+    with catalog.reading() as connection:
+        known = [
+            (row.id, KnownFile(catalog.absolute(row.path), row.path_text, row.sha256, look_at(row)))
+            for row in connection.execute(
+                select(location)
+                .where(location.c.missing_since.is_(None), location.c.recording_id.is_not(None))
+                .order_by(location.c.path)
+            )
+        ]
+        marked = _recordings_without_file(connection)
+    found: dict[FileState, list[str]] = {state: [] for state in FileState}
+    changed: list[int] = []
+    for done, (location_id, file, check) in enumerate(_checks(known, rehash=rehash), start=1):
+        found[check.state].append(file.path_text)
+        if rehash and check.state is FileState.CHANGED:
+            changed.append(location_id)
+            catalog.hashes.forget(file.path)
+        progress("reading files" if rehash else "looking at files", done, len(known))
+    if changed:  # equal stamps would hide the change from the next ingest
+        with catalog.writing() as connection:
+            for location_id in changed:
+                nothing = update(location).where(location.c.id == location_id)
+                connection.execute(nothing.values(ctime_ns=None, inode=None, looked_at=None))
+    return FilesReport(
+        len(known),
+        tuple(found[FileState.MISSING]),
+        tuple(found[FileState.CHANGED]),
+        tuple(found[FileState.UNREADABLE]),
+        marked,
+        rehash,
+    )
+
+
+def _recordings_without_file(connection: Connection) -> int:
+    present = select(location.c.recording_id).where(
+        location.c.missing_since.is_(None), location.c.recording_id.is_not(None)
+    )
+    known = select(location.c.recording_id).where(location.c.recording_id.not_in(present)).distinct()
+    return len(connection.scalars(known).all())
+
+
+def _checks(
+    known: list[tuple[int, KnownFile]], *, rehash: bool
+) -> Iterator[tuple[int, KnownFile, FileCheck]]:
+    look = partial(check_file, hashes=Hashes(), rehash=True) if rehash else _look
+    with Workers("threads:2") as workers:
+        for (location_id, file), check in workers.map(look, ((each, each[1]) for each in known)):
+            assert isinstance(check, FileCheck)
+            yield location_id, file, check
+
+
+def _look(file: KnownFile) -> FileCheck:
+    try:
+        stamp = stamp_of(os.stat(file.path))
+    except (FileNotFoundError, NotADirectoryError):
+        return FileCheck(FileState.MISSING)
+    except OSError:
+        return FileCheck(FileState.UNREADABLE)
+    is_equal = is_same(file.look, stamp, Unstable(ctime=True, inode=True))
+    return FileCheck(FileState.INTACT if is_equal else FileState.CHANGED, file.look)

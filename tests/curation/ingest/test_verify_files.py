@@ -1,0 +1,106 @@
+"""Files that are gone, changed or unreadable, and folders that vanished."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support import Command, WriteClip
+from thresher.catalog.catalog import Catalog
+from thresher.curation.clips.listing import list_clips
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.ingest.verify import verify
+from thresher.curation.songs.songs import save_song
+from thresher.curation.songs.tracklist import tracklist
+from thresher.errors import NotFoundError
+
+pytestmark = pytest.mark.usefixtures("settled")
+
+
+def missing(catalog: Catalog) -> tuple[int, int, int]:
+    """Return how many clips `missing:yes`, `song show` and `verify` count as missing."""
+    found = len(list_clips(catalog, "missing:yes"))
+    shown = sum(track.missing for track in tracklist(catalog, "Bone").tracks)
+    return found, shown, verify(catalog).files.marked
+
+
+def test_a_vanished_folder_is_marked_missing_only_with_permission(
+    catalog: Catalog, six_clips: Path, serial: IngestOptions
+) -> None:
+    ingest(catalog, [six_clips], serial)
+    save_song(catalog, "Bone", "epoch:10..")
+    six_clips.rename(six_clips.with_name("away"))
+    report = ingest(catalog, [six_clips], serial)
+    assert (report.missing, report.held_back, report.vanished) == (0, 6, (str(six_clips),))
+    assert len(verify(catalog).files.gone) == 6
+    report = ingest(catalog, [six_clips], replace(serial, mark_missing=True))
+    assert (report.missing, report.held_back) == (6, 0)
+    assert missing(catalog) == (6, 6, 6)
+    assert verify(catalog).files.gone == ()
+    six_clips.with_name("away").rename(six_clips)
+    assert ingest(catalog, [six_clips], serial).moved == 6
+    assert missing(catalog) == (0, 0, 0)
+
+
+def test_a_vanished_folder_beside_others_hides_no_new_file(
+    catalog: Catalog, six_clips: Path, serial: IngestOptions
+) -> None:
+    (six_clips / "part").mkdir()
+    for path in list(six_clips.glob("*_0.wav")):
+        path.rename(six_clips / "part" / path.name)
+    ingest(catalog, [six_clips], serial)
+    (six_clips / "part").rename(six_clips / "renamed")
+    report = ingest(catalog, [six_clips / "part", six_clips / "renamed"], serial)
+    assert (report.moved, report.held_back) == (3, 0)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "clips/nothing.wav", "clip"])
+def test_an_unknown_path_is_an_error(
+    catalog: Catalog, six_clips: Path, serial: IngestOptions, name: str
+) -> None:
+    ingest(catalog, [six_clips], serial)
+    with pytest.raises(NotFoundError, match="knows no present file there"):
+        ingest(catalog, [six_clips.parent / name], serial)
+
+
+def test_reading_every_file_finds_what_equal_stamps_hide(
+    catalog: Catalog, six_clips: Path, serial: IngestOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(catalog, [six_clips], serial)
+    changed = six_clips / "death_epoch_20_1.wav"
+    before, real = changed.stat(), os.stat
+    changed.write_bytes(changed.read_bytes()[:-2] + b"\x11\x11")
+
+    def unreal(path: object, **options: object) -> os.stat_result:
+        """A file system that shows the old stamp, as after a fault of the disk."""
+        is_changed = isinstance(path, bytes) and path == os.fsencode(changed)
+        return before if is_changed else real(path, **options)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr(os, "stat", unreal)
+    assert ingest(catalog, [six_clips], serial).rehashed == 0
+    assert verify(catalog).files.changed == ()
+    report = verify(catalog, files=True)
+    assert report.files.changed == ("clips/death_epoch_20_1.wav",)
+    assert (report.is_sound, report.files.is_sound) == (True, False)
+    assert ingest(catalog, [six_clips], serial).added == 1
+    assert verify(catalog, files=True).files.is_sound
+
+
+def test_the_commands_say_what_to_do(command: Command, tmp_path: Path, write_clip: WriteClip) -> None:
+    write_clip(tmp_path / "clips/a.wav", 1, 0.2)
+    (tmp_path / "catalog.toml").write_text('[ingest]\nexecutor = "serial"\n')
+    command("init")
+    command("ingest", "clips", "--no-score")
+    assert "1 file read: all hold their audio" in command("verify", "--files").stdout
+    (tmp_path / "clips").rename(tmp_path / "away")
+    done = command("ingest", "clips")
+    assert done.returncode == 3
+    assert "clips does not exist any more\n1 known file is gone" in done.stderr
+    assert "the same command with --yes marks them" in done.stderr
+    done = command("verify", "--files")
+    assert "1 file is gone, but not marked missing" in done.stderr
+    assert done.returncode == 3
