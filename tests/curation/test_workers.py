@@ -40,6 +40,13 @@ def test_a_worker_that_dies_loses_only_its_own_task() -> None:
     assert all(found[n] == n * n for n in found if n not in (3, 4, 11))
 
 
+def test_what_a_decoder_prints_in_a_worker_reaches_no_output(capfd: pytest.CaptureFixture[str]) -> None:
+    printing = "[__import__('os').write(stream, b'libsndfile was here') for stream in (1, 2)]"
+    with Workers("processes:1") as workers:
+        assert list(workers.map(eval, [(1, printing)])) == [(1, [19, 19])]
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("word", KINDS)
 def test_an_exception_of_a_task_is_raised_when_its_result_is_due(word: str) -> None:
     with Workers(word) as workers, pytest.raises(ValueError, match="no number"):

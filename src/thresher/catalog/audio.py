@@ -189,7 +189,9 @@ class AudioReader:
             return f"{reached}{found.fault}"
         promised = self._promised_frames(frames_read)
         if promised is not None and promised > frames_read:
-            return f"{reached} of {promised / self.format.sample_rate:.2f} s"
+            complaint = self._open_decoder().complaint()
+            because = f": {complaint}" if complaint else ""
+            return f"{reached} of {promised / self.format.sample_rate:.2f} s{because}"
         is_cut = found.mpeg is not None and found.mpeg.cut
         return f"{reached}, in the middle of an MPEG frame" if is_cut else None
 

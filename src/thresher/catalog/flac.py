@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _MARKER = b"fLaC"
@@ -65,7 +65,9 @@ def flac_length(fd: int, start: int, size: int) -> FlacLength | None:
         present = _end(fd, max(first_at, size - _TAIL), size, first, largest)
     bits = (int.from_bytes(info[12:14], "big") >> 4 & 31) + 1
     md5 = info[18:34] if any(info[18:34]) else None
-    followers = list(_followers(fd, start + 4, size))
+    # A stream without further metadata, the second form, is rare: it is looked for only if the lengths differ.
+    starts = _STREAM_STARTS[:1] if present == declared else _STREAM_STARTS
+    followers = list(_followers(fd, start + 4, size, starts))
     differing = [at for at in followers if os.pread(fd, 3, at + 18) != info[10:13]]
     differs_at = min(differing, default=None)
     joined = any(differs_at is None or at < differs_at for at in followers)
@@ -161,12 +163,12 @@ def _crc_table() -> Iterator[int]:
 _CRC = tuple(_crc_table())
 
 
-def _followers(fd: int, start: int, size: int) -> Iterator[int]:
+def _followers(fd: int, start: int, size: int, marks: Sequence[bytes]) -> Iterator[int]:
     """Yield the offsets behind `start` at which other streams begin."""
     if size <= start:
         return
     with mmap.mmap(fd, size, access=mmap.ACCESS_READ) as content:
-        for mark in _STREAM_STARTS:
+        for mark in marks:
             position = start
             while (position := content.find(mark, position)) >= 0:
                 yield position

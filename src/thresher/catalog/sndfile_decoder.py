@@ -131,6 +131,10 @@ class SndfileDecoder:
                 raise self._error
         return buffer[:count]
 
+    def complaint(self) -> str:
+        """Return "": libsndfile's errors are raised by `read`."""
+        return ""
+
     def failure(self) -> str | None:
         """Return None: libsndfile's errors are raised by `read`."""
         return None
