@@ -19,6 +19,8 @@ def test_a_song_is_exported_to_files_and_stems(
     assert 'thresher song render "Bone" -o "' in err
     assert song_command("song", "render", "Bone")[0] == 0
     assert "5 clips of rendering 1" in song_command("song", "export", "Bone", "bone.rpp")[1]
+    assert song_command("song", "export", "Bone", "bone.rpp")[0] == 0  # it is there already
+    (tmp_path / "bone.rpp").write_text("edited")
     assert song_command("song", "export", "Bone", "bone.rpp")[0] == 2
     assert song_command("song", "export", "Bone", "bone.rpp", "--overwrite")[0] == 0
     report = song_json("song", "export", "Bone", "--stems", "stems", "--rendering", "1")

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -144,13 +145,20 @@ class Playing:
         self._audio, self._player = audio, player
         self._begun = time.monotonic()
         # a session of its own: Ctrl-C reaches only this program, and stop() ends a player script with its children
-        self._process = subprocess.Popen(
-            [*player, audio.file],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        process = None
+        try:
+            with _signals_wait():
+                process = self._process = subprocess.Popen(
+                    [*player, audio.file],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+        except BaseException:
+            if process is not None:
+                self.stop()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -220,10 +228,40 @@ def rendered_files(catalog: Catalog, name: str) -> list[Path]:
 
 def play_file(file: str, player: Sequence[str], *, shown: str) -> Played:
     """Play a file and wait until the player ends. Raises ThresherError if it fails."""
-    done = subprocess.run([*player, file], stdin=subprocess.DEVNULL)
-    if done.returncode != 0:
-        raise ThresherError(f"{player[0]} could not play {shown} (exit code {done.returncode})")
+    process = None
+    try:
+        with _signals_wait():
+            process = subprocess.Popen([*player, file], stdin=subprocess.DEVNULL)
+        code = process.wait()
+    except BaseException:
+        if process is not None:
+            process.kill()
+            process.wait()
+        raise
+    if code != 0:
+        raise ThresherError(f"{player[0]} could not play {shown} (exit code {code})")
     return Played(shown, player[0])
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """A block in which signals wait for its end: nobody would stop a player that is interrupted while it starts."""
+    waiting: list[int] = []
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            handler = signal.getsignal(getattr(signal, name, signal.SIGINT))
+            if callable(handler):
+                handlers[getattr(signal, name, signal.SIGINT)] = handler
+    for number in handlers:
+        signal.signal(number, lambda number, _frame: waiting.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for number in waiting:
+        signal.raise_signal(number)
 
 
 def _content(catalog: Catalog, sha256: str) -> bytes:
