@@ -109,6 +109,16 @@ def test_the_first_audio_stream_of_a_film_is_read_and_a_silent_film_has_none(tmp
         AudioReader(os.fsencode(silent))
 
 
+@pytest.mark.parametrize("name", ["a.aac", "a.webm", "a.wma"])
+def test_a_cut_file_is_truncated_and_keeps_what_decodes(
+    tmp_path: Path, foreign: dict[str, Path], name: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(foreign[name].read_bytes()[:-3001])
+    assert 0.5 * len(read(foreign[name])) < len(read(path)) < len(read(foreign[name]))
+    assert "bytes of the file are missing" in str(shortfall(path))
+
+
 def test_the_error_names_the_complaint_of_the_decoder(tmp_path: Path, foreign: dict[str, Path]) -> None:
     (tmp_path / "a.m4a").write_bytes(foreign["a.m4a"].read_bytes()[:5000])
     with pytest.raises(AudioError, match="moov atom not found"):

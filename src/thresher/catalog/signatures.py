@@ -97,6 +97,8 @@ def missing_bytes(fd: int, start: int, size: int, demuxer: str) -> int:
         end = _matroska_end(fd, start)
     elif demuxer == "asf":
         end = _asf_end(fd, start)
+    elif demuxer == "aac":
+        end = _adts_end(fd, start, size)
     else:
         return 0
     return max(0, end - size)
@@ -144,6 +146,18 @@ def _asf_end(fd: int, start: int) -> int:
         return 0
     is_broadcast = head[found + 88] & 1
     return 0 if is_broadcast else start + int.from_bytes(head[found + 40 : found + 48], "little")
+
+
+def _adts_end(fd: int, start: int, size: int) -> int:
+    """Return the end of the last frame; 0 if a frame does not lead to the next one."""
+    offset = start
+    while offset + 7 <= size:
+        head = os.pread(fd, 7, offset)
+        length = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
+        if head[0] != 0xFF or head[1] & 0xF6 != 0xF0 or length < 7:
+            return 0
+        offset += length
+    return offset
 
 
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
