@@ -52,7 +52,7 @@ def test_a_listing_with_measures_in_every_form(thresher: Command) -> None:
 def test_paths_alone_have_no_measures(thresher: Command) -> None:
     code, _, err = thresher("list", "--paths0", "--measures")
     assert code == 2
-    assert "omit --json, --format and --measures" in err
+    assert "omit --json, --format, --columns and --measures" in err
 
 
 def test_show_tells_measures_with_their_units(thresher: Command) -> None:

@@ -161,8 +161,8 @@ def test_each_module_defines_the_commands_that_the_table_names() -> None:
         for command in app.registered_commands
         if command.callback is not None
     }
-    assert [group.name for group in app.registered_groups] == ["song"]
-    assert {**defined, "song": "songs"} == MODULES
+    groups = {str(group.name) for group in app.registered_groups}  # their commands are in several modules
+    assert {**defined, **{name: MODULES[name] for name in groups}} == MODULES
 
 
 def test_a_command_loads_only_the_module_that_defines_it() -> None:

@@ -63,8 +63,8 @@ def signal(kind: str, frames: int, channels: int, seed: int, peak: float) -> Sig
 
 def tone(frequency: float, frames: int, peak: float = 1.0) -> Signal:
     """A sine of one channel that starts at zero."""
-    y = peak * np.sin(2 * np.pi * frequency / SR * np.arange(frames))
-    return y[:, np.newaxis].astype(np.float32)
+    y: Signal = (peak * np.sin(2 * np.pi * frequency / SR * np.arange(frames))).astype(np.float32)
+    return y[:, np.newaxis]
 
 
 def measured_elsewhere(y: Signal) -> float:
