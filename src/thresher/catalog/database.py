@@ -23,7 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from thresher.catalog import schema
 from thresher.catalog.sql_functions import SQL_FUNCTIONS
-from thresher.errors import CatalogError
+from thresher.errors import CatalogError, UsageError
 
 T = TypeVar("T")
 
@@ -139,6 +139,8 @@ def _translated(error: DatabaseError | sqlite3.DatabaseError, file: Path) -> Exc
         return CatalogError(
             f"{file} is locked{who}; wait until it ends, or stop it, and run the command again"
         )
+    if "stack overflow" in words or "too large" in words:
+        return UsageError(f"the query is too deeply nested ({words}); use fewer parentheses, songs or terms")
     if "full" in words:
         return CatalogError(f"no space left on the disk of {file}; free some space and run the command again")
     if "I/O error" in words:

@@ -29,10 +29,13 @@ from thresher.catalog.query_context import (
 )
 from thresher.catalog.query_terms import Found, TermReader, did_you_mean, is_id
 from thresher.catalog.query_text import (
+    MOST_PARENTHESES,
+    OPERATOR,
     PLAIN,
     QUOTED,
     Kind,
     Terms,
+    Token,
     Word,
     error_at,
     join_terms,
@@ -41,7 +44,6 @@ from thresher.catalog.query_text import (
     tokens_of,
 )
 from thresher.catalog.query_tree import (
-    MOST_PARENTHESES,
     All,
     Alternatives,
     Leaf,
@@ -72,11 +74,12 @@ __all__ = [
     "with_defaults",
 ]
 
-MOST_TERMS = 5_000  # in a query and the songs that it names; SQLite takes 32,766 values in a statement
+MOST_TERMS = 5_000  # ids in a query and the songs that it names; SQLite takes 32,766 values in a statement
+_TERM_COST, _WORD_COST = 4, 20  # of other terms, in ids
 MOST_SONGS = 20  # in a chain of songs and saved queries that select from one another
 # SQLite refuses expressions that are nested deeper than 1000, and n terms nest n deep.
-_GROUP, _NESTED_GROUP = 60, 12
-HIGHEST = 45  # layers of joined conditions; SQLAlchemy needs about ten calls inside one another for each
+_GROUP, _NESTED_GROUP = 60, 30
+HIGHEST = 24  # layers of joined conditions; the stack of SQLite's parser holds 100 symbols
 
 
 def parse(terms: Terms, context: Context) -> Query:
@@ -112,7 +115,7 @@ def field_and_value(name: str, context: Context) -> tuple[Field, ColumnElement[A
 
 
 class _Budget:
-    """Limits the number of terms in a query and all songs and saved queries that it names, and their nesting."""
+    """Limits the cost of a query and all songs and saved queries that it names, in ids, and their nesting."""
 
     def __init__(self) -> None:
         self.left = MOST_TERMS
@@ -124,8 +127,9 @@ class _Budget:
         if self.left < 0:
             raise error_at(
                 0,
-                f"more than {MOST_TERMS:,} terms, counting the songs and saved queries that the query names; use "
-                "fewer",
+                "too many terms, counting songs and saved queries that the query names "
+                f"(at most {MOST_TERMS:,} ids, {MOST_TERMS // _TERM_COST:,} other terms or "
+                f"{MOST_TERMS // _WORD_COST:,} words); use fewer",
             )
 
     def enter(self) -> None:
@@ -165,7 +169,7 @@ class _Parser:
     def parse(self, terms: Terms) -> Query:
         """Parse all terms of the query."""
         tokens = tokens_of(terms)
-        self._budget.spend(sum(token.kind is Kind.TERM for token in tokens))
+        self._budget.spend(sum(_weight(token) for token in tokens))
         found = self._evaluate(tree_of(tokens))
         by_id = found.by_id if found is not None else None
         return Query(
@@ -213,6 +217,9 @@ class _Parser:
         return Found(~inner.condition, height=inner.height + 1)
 
     def _alternatives(self, node: Alternatives) -> Found:
+        if all(len(alternative.nodes) == 1 and _is_id(alternative.nodes[0]) for alternative in node.nodes):
+            # Thousands of ids are one condition.
+            return self._ids([leaf.word for each in node.nodes for leaf in each.nodes if _is_id(leaf)])
         found = []
         for number, alternative in enumerate(node.nodes):
             one = self._evaluate(alternative)
@@ -358,6 +365,15 @@ class _Parser:
         found = self._terms.term(word)
         self._parts.append(Part(word.text, found.condition, self._is_negated))
         return found
+
+
+def _weight(token: Token) -> int:
+    """Return how much a token costs: a bare word is searched for in four texts, an id is one comparison."""
+    if token.kind is not Kind.TERM:
+        return 0
+    if token.word.text.lstrip("^").isdigit():
+        return 1
+    return _TERM_COST if OPERATOR.search(token.word.text) else _WORD_COST
 
 
 def _is_id(node: Node) -> TypeGuard[Leaf]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 
 from thresher.catalog.field_kinds import Field
+from thresher.catalog.fields import close_names
 from thresher.catalog.query_text import LITERAL, Word
 
 Find = Callable[[str], Field | None]
@@ -20,7 +20,7 @@ LONGEST_NAME = 200  # characters; longer texts are not compared with the names o
 _TYPES_WITH_TEXT = ("text", "path", "tag", "choice", "attribute")
 _NAME = r"[^\W\d]\w*(?:@\w+)?"
 _OPERATORS = {"&&": "and", "&": "and", "||": "or", "|": "or", "!": "not", "-": "not"}
-_LITERALLY = "to search for this text, write it in quotes inside the query, as in {}"
+_LITERALLY = "(to search for this text, write it in quotes that the shell keeps: {})"
 
 
 def bare_word_mistake(word: Word, find: Find) -> str | None:
@@ -28,8 +28,10 @@ def bare_word_mistake(word: Word, find: Find) -> str | None:
     if word.is_quoted:
         return None
     text, shape = word.text, word.shape
+    if len(text) > LONGEST_NAME:
+        return None
     meant = _operator_meant(shape, text) or _field_meant(shape, text, find) or _value_meant(shape, text)
-    return None if meant is None else f"{meant}; {_LITERALLY.format(in_quotes(text))}"
+    return None if meant is None else f"{meant} {_LITERALLY.format(in_quotes(text))}"
 
 
 def value_mistake(field: Field, operator: str, value: Word, find: Find) -> str | None:
@@ -78,16 +80,13 @@ def close_fields(name: str, known: Callable[[], list[str]]) -> list[str]:
     """Return the names of fields that resemble a name, the most similar first."""
     if len(name) > LONGEST_NAME:
         return []
-    names = known()
-    by_folded = {each.casefold(): each for each in names}
-    return [
-        by_folded[match] for match in get_close_matches(name.casefold(), list(by_folded), n=3, cutoff=0.6)
-    ]
+    by_folded = {each.casefold(): each for each in known()}
+    return [by_folded[match] for match in close_names(name.casefold(), by_folded)]
 
 
 def in_quotes(text: str) -> str:
-    """Return a text as it is written literally in a query."""
-    return f"'{text}'" if '"' in text else f'"{text}"'
+    """Return a text as it is written literally in a query, quoted for a shell."""
+    return f"\"'{text}'\"" if '"' in text else f"'\"{text}\"'"
 
 
 def _operator_meant(shape: str, text: str) -> str | None:
@@ -116,8 +115,8 @@ def _field_meant(shape: str, text: str, find: Find) -> str | None:
             return f'"{text}" has a comma without blanks; did you mean "{text.replace(",", " , ")}"?'
     if re.fullmatch(_NAME, shape) and len(shape) <= LONGEST_NAME and (field := find(text)) is not None:
         return (
-            f'"{text}" is the name of a field and needs a value, as in {_example(field)} (a shell takes < and > '
-            "as redirections unless the term is in quotes)"
+            f'"{text}" is the name of a field and needs a value, as in {_example(field)}; a shell takes < and > '
+            "as redirections unless the term is in quotes"
         )
     if shape.endswith("-") and shape.strip("-"):
         return f'"{text}" is not a sort, because "{text.rstrip("-")}" is not a field'

@@ -90,10 +90,9 @@ class TermReader:
         find = self._finder(word.position)
         mistake = bare_word_mistake(word, find)
         if mistake is not None:
-            near = ""
-            if word.shape.endswith("-"):
-                near = did_you_mean(self._close(word.text.rstrip("-"), word.text[-1]))
-            raise error_at(word.position, f"{near}{mistake}" if not near else f"{mistake}; {near.strip()}")
+            near = self._close(word.text[:-1], word.text[-1]) if word.shape.endswith("-") else []
+            hint = f"; {did_you_mean(near).strip()}" if near else ""
+            raise error_at(word.position, f"{mistake}{hint}")
         return Found(bare_word(text, self._scope))
 
     def _split(self, word: Word) -> tuple[Field, str, Word] | None:

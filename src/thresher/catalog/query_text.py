@@ -21,6 +21,9 @@ Terms = str | Sequence[str]
 """A query as text, or as arguments."""
 
 LONGEST_TEXT = 1_000_000  # characters
+MOST_PARENTHESES = 20
+"""How deep parentheses, songs and saved queries may be nested: SQLite refuses deeply nested expressions."""
+
 BLANKS = " \t\r\n"
 _KEYWORDS = ("and", "or", "not")
 # Marks of characters: plain, in quotes, behind a backslash, or ordinary because they are inside an argument.
@@ -30,6 +33,7 @@ _ORDINARY_IN_ARGUMENTS = re.compile(r"""[\s'"\\]""")
 
 OPERATOR = re.compile(r"::|:=|:|>=|<=|!=|>|<")
 """What may stand between a field and its value."""
+_OPENING = re.compile(r"\^*\(")
 _QUOTED_START = re.compile(r"""([(^]*)(["'])(.*?)\2((?:[:<>]|!=).*|[+-]?[),]*)""", re.DOTALL)
 _QUOTED_VALUE = re.compile(r"""(["'])(.*)\1([),]*)""", re.DOTALL)
 
@@ -134,6 +138,8 @@ def tokens_of(terms: Terms) -> list[Token]:
     for word in words_of(terms):
         for token in _tokens_of_word(word, depth):
             depth += (token.kind is Kind.OPEN) - (token.kind is Kind.CLOSE)
+            if depth > MOST_PARENTHESES:
+                raise error_at(token.position, f"more than {MOST_PARENTHESES} parentheses inside one another")
             found.append(token)
     return found
 
@@ -228,11 +234,11 @@ def _tokens_of_word(word: Word, depth: int) -> Iterator[Token]:
     """Yield the tokens of a word: parentheses and a comma at its ends, an operator, or a term."""
     shape = word.shape
     start = 0
-    while (match := re.match(r"(\^*)\(", shape[start:])) is not None:
-        for at in range(len(match[1])):
-            yield Token(Kind.NOT, word.part(start + at, start + at + 1))
-        yield Token(Kind.OPEN, word.part(start + match.end() - 1, start + match.end()))
-        start += match.end()
+    while (match := _OPENING.match(shape, start)) is not None:
+        for at in range(start, match.end() - 1):
+            yield Token(Kind.NOT, word.part(at, at + 1))
+        yield Token(Kind.OPEN, word.part(match.end() - 1, match.end()))
+        start = match.end()
         depth += 1
     end = len(shape)
     behind: list[Token] = []

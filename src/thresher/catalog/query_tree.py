@@ -12,9 +12,6 @@ from dataclasses import dataclass, replace
 
 from thresher.catalog.query_text import PLAIN, QUOTED, Kind, Token, Word, error_at
 
-MOST_PARENTHESES = 20
-"""How deep parentheses, songs and saved queries may be nested: SQLite refuses deeply nested expressions."""
-
 _COMPARISON = r"(?:[<>]=?|!=|==?|=[<>])"
 
 
@@ -54,7 +51,7 @@ Node = Leaf | Not | All | Alternatives
 def tree_of(tokens: Sequence[Token]) -> Node:
     """Arrange the tokens of a query. Raises QueryError with the position of a mistake."""
     reader = _Reader(_with_joined_comparisons(tokens))
-    node = reader.alternatives(0)
+    node = reader.alternatives()
     left = reader.next
     if left is not None:
         raise error_at(
@@ -103,12 +100,12 @@ class _Reader:
         """The next token; None at the end."""
         return self._tokens[self._at] if self._at < len(self._tokens) else None
 
-    def alternatives(self, depth: int) -> Node:
+    def alternatives(self) -> Node:
         """Read alternatives up to the end or to a closing parenthesis."""
         nodes: list[All] = []
         separators: list[Token] = []
         while True:
-            node = self._all(depth)
+            node = self._all()
             token = self.next
             is_separator = token is not None and token.kind is Kind.OR
             if not node.nodes and (separators or is_separator):
@@ -121,7 +118,7 @@ class _Reader:
             self._at += 1
         return nodes[0] if len(nodes) == 1 else Alternatives(tuple(nodes), tuple(separators))
 
-    def _all(self, depth: int) -> All:
+    def _all(self) -> All:
         nodes: list[Node] = []
         while (token := self.next) is not None and token.kind not in (Kind.OR, Kind.CLOSE):
             if token.kind is Kind.AND:
@@ -130,10 +127,10 @@ class _Reader:
                     raise missing_term(token, "before")
                 if self.next is None or self.next.kind not in (Kind.TERM, Kind.NOT, Kind.OPEN):
                     raise missing_term(token, "after")
-            nodes.append(self._one(depth))
+            nodes.append(self._one())
         return All(tuple(nodes))
 
-    def _one(self, depth: int) -> Node:
+    def _one(self) -> Node:
         """Read a term or a group in parentheses, with the negations in front of it."""
         negations: list[Token] = []
         while (token := self.next) is not None and token.kind is Kind.NOT:
@@ -145,17 +142,15 @@ class _Reader:
         node: Node
         is_odd = len(negations) % 2 == 1
         if token.kind is Kind.OPEN:
-            node = self._group(token, depth + 1)
+            node = self._group(token)
         else:
             node, carets = _without_carets(token.word)
             is_odd ^= carets % 2 == 1
         is_keyword = any(negation.word.text != "^" for negation in negations)
         return Not(node, is_keyword) if is_odd else node
 
-    def _group(self, token: Token, depth: int) -> Node:
-        if depth > MOST_PARENTHESES:
-            raise error_at(token.position, f"more than {MOST_PARENTHESES} parentheses inside one another")
-        node = self.alternatives(depth)
+    def _group(self, token: Token) -> Node:
+        node = self.alternatives()
         if self.next is None or self.next.kind is not Kind.CLOSE:
             raise error_at(
                 token.position,
