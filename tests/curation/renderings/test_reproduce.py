@@ -131,3 +131,27 @@ def test_a_clip_is_never_replaced(catalog: Catalog, tmp_path: Path, elsewhere: P
         shutil.copy(tmp_path / "clips/run_epoch_1_0.wav", elsewhere / "other.wav")
         reproduce(manifest, elsewhere, copied, overwrite=True)
     assert {path: path.read_bytes() for path in clips} == clips
+
+
+def test_tagged_and_converted_files_are_found_by_their_audio(
+    catalog: Catalog, tmp_path: Path, elsewhere: Path
+) -> None:
+    report = render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
+    moved_away(catalog, tmp_path, elsewhere)
+    for path in (elsewhere / "deep").iterdir():
+        path.write_bytes(path.read_bytes() + b"LIST\x0c\0\0\0INFOINAMsong")
+    again = reproduce(f"{report.path}.manifest.json", elsewhere, tmp_path / "again.wav")
+    assert (again.same_bytes, again.sha256) == (True, report.sha256)
+
+
+def test_a_manifest_without_audio_keys_finds_files_by_their_bytes(
+    catalog: Catalog, tmp_path: Path, elsewhere: Path
+) -> None:
+    report = render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
+    file = Path(f"{report.path}.manifest.json")
+    content = json.loads(file.read_text())
+    for clip in content["clips"]:
+        del clip["audio_key"]
+    file.write_text(json.dumps(content))
+    moved_away(catalog, tmp_path, elsewhere)
+    assert reproduce(file, elsewhere, tmp_path / "again.wav").same_bytes is True

@@ -189,6 +189,7 @@ def _known(connection: Connection, sha256s: list[str]) -> dict[str, Any]:
                 recording.c.sha256,
                 recording.c.channels,
                 recording.c.subtype,
+                recording.c.audio_key,
                 checkpoint.c.run,
                 checkpoint.c.epoch,
                 checkpoint.c.step,
@@ -217,5 +218,6 @@ def _track(row: Any, known: Any) -> Track:
         step=None if known is None else known.step,
         channels=1 if known is None else known.channels or 1,
         subtype="" if known is None else known.subtype or "",
+        audio_key=None if known is None else known.audio_key,
     )
     return replace(track, path=known.path_text) if has_location else track

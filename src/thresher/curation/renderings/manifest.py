@@ -58,6 +58,7 @@ class ManifestClip:
     transition: float | None
     decoder: str
     decoder_version: str | None
+    audio_key: str | None
 
 
 @dataclass(frozen=True)
@@ -283,7 +284,9 @@ def _validated(file: Path) -> Manifest:
         ) from error
 
 
-_ADDED: Mapping[str, Any] = MappingProxyType({"decoder": LIBSNDFILE, "decoder_version": None})
+_ADDED: Mapping[str, Any] = MappingProxyType(
+    {"decoder": LIBSNDFILE, "decoder_version": None, "audio_key": None}
+)
 """The keys of a clip that early manifests do not have, and what they mean there."""
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from thresher.catalog.audio_key import audio_key
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.encoding import suffix_of
 from thresher.catalog.files import SUFFIXES, sha256_file
@@ -123,6 +124,29 @@ def _source_files(plan: Tracklist, folder: Path, progress: Progress) -> dict[str
         if sha256 in wanted:
             found.setdefault(sha256, os.fsencode(path))
         progress("looking for clips", done, len(candidates))
+    return found | _tagged_files(plan, wanted - found.keys(), candidates, progress)
+
+
+def _tagged_files(
+    plan: Tracklist, lacking: Collection[str], candidates: Sequence[Path], progress: Progress
+) -> dict[str, bytes]:
+    """Find contents that are only there in other bytes, by the key of their audio: re-tagged or converted files."""
+    wanted = {
+        track.audio_key: track
+        for track in plan.tracks
+        if track.audio_key is not None and track.recording_sha256 in lacking
+    }
+    found: dict[str, bytes] = {}
+    for done, path in enumerate(candidates if wanted else (), start=1):
+        if len(found) == len(wanted):
+            break
+        try:
+            key = audio_key(os.fsencode(path)) if path.suffix.lower() in SUFFIXES else None
+        except (OSError, AudioError):
+            continue
+        if key in wanted:
+            found.setdefault(wanted[key].recording_sha256, os.fsencode(path))
+        progress("comparing audio", done, len(candidates))
     return found
 
 

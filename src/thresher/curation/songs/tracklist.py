@@ -43,7 +43,8 @@ class Track:
     overlap with the clip before, are in frames of the song. `gain` is linear. `loudness` is that of the clip
     alone, in LUFS. `transition` is the score with the clip before, None if the two have no score. `path` is
     where the file was last seen; `missing` says that none of its locations holds a file now. `decoder` reads
-    the span; the version that read it first may not be known.
+    the span; the version that read it first may not be known. `audio_key` is equal for equal audio, None if it is
+    not known.
     """
 
     clip: int
@@ -67,6 +68,7 @@ class Track:
     transition: float | None = None
     decoder: str = LIBSNDFILE
     decoder_version: str | None = None
+    audio_key: str | None = None
 
     @property
     def seconds(self) -> float:
@@ -327,4 +329,5 @@ def _track(catalog: Catalog, row: Any, locations: dict[int, list[Any]]) -> Track
         loudness=row[clip.c.loudness],
         decoder=row[recording.c.decoder] or LIBSNDFILE,
         decoder_version=row[recording.c.decoder_version],
+        audio_key=row[recording.c.audio_key],
     )
