@@ -125,6 +125,17 @@ def test_the_error_names_the_complaint_of_the_decoder(tmp_path: Path, foreign: d
         AudioReader(os.fsencode(tmp_path / "a.m4a"))
 
 
+@pytest.mark.parametrize(
+    "content", [b"#EXTM3U\n/etc/passwd\n", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9, b"1"]
+)
+def test_no_error_says_that_a_file_does_not_exist(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.mp3").write_bytes(b"ID3\4\0\0\0\0\0\5hello" + content)
+    with pytest.raises(AudioError) as caught:
+        AudioReader(os.fsencode(tmp_path / "a.mp3"))
+    assert "exist" not in str(caught.value)
+    assert "whitelist" not in str(caught.value)
+
+
 def test_a_playlist_reads_no_other_file(tmp_path: Path, foreign: dict[str, Path]) -> None:
     for name, text in {
         "a.m4a": f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{foreign['a.aac']}\n#EXT-X-ENDLIST\n",

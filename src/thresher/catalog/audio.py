@@ -189,11 +189,14 @@ class AudioReader:
             return f"{reached}{found.fault}"
         promised = self._promised_frames(frames_read)
         if promised is not None and promised > frames_read:
-            complaint = self._open_decoder().complaint()
-            because = f": {complaint}" if complaint else ""
+            because = f": {complaint}" if (complaint := self.complaint()) else ""
             return f"{reached} of {promised / self.format.sample_rate:.2f} s{because}"
         is_cut = found.mpeg is not None and found.mpeg.cut
         return f"{reached}, in the middle of an MPEG frame" if is_cut else None
+
+    def complaint(self) -> str:
+        """Return the first error that the decoder reported without stopping; "" if there was none."""
+        return self._open_decoder().complaint()
 
     def reached(self, frames_read: int) -> str:
         """Return where the audio ends, as the beginning of a sentence."""

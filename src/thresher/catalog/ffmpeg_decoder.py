@@ -180,6 +180,8 @@ class FFmpegDecoder:
     def complaint(self) -> str:
         """Return the first error that ffmpeg printed; "" if it printed none."""
         found = _COMPLAINT.search(self._words)
+        if found and found[1].startswith(b"Format not on whitelist"):
+            return "a format that thresher does not read"
         return found[1].decode(errors="replace").strip().rstrip(".") if found else ""
 
     def close(self) -> None:

@@ -45,7 +45,9 @@ def library_version() -> str:
 
 def decoder_words(error: soundfile.LibsndfileError) -> str:
     """Return libsndfile's message, without its prefix and final period."""
-    return str(error.error_string).removeprefix("Error : ").rstrip(". ")
+    words = str(error.error_string).removeprefix("Error : ").rstrip(". ")
+    # libsndfile says that some open files do not exist, when it recognises nothing in them.
+    return "Format not recognised" if words.startswith("File does not exist") else words
 
 
 def read_comment(path: bytes | str) -> str:

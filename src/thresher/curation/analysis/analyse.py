@@ -142,7 +142,7 @@ def _analyse_open(source: DecodedBlocks, task: AnalysisTask, key: AudioKey) -> A
     if form.frames is None or not source.is_capped:
         form = replace(form, frames=levels.frames)
     if levels.frames == 0:
-        return Analysis("empty", shortfall or "header without audio", form)
+        return Analysis("empty", shortfall or reader.complaint() or "header without audio", form)
     if not levels.finite:
         return Analysis("non_finite", "holds samples that are NaN or infinite", form)
     reason = shortfall
