@@ -7,14 +7,12 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from sqlalchemy import insert, literal, select
+from sqlalchemy import insert
 
 from tests.support import MakeCatalog, WriteClip
 from thresher.catalog.attribution import checkpoint_id
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.normal_form import contains_folded, folded, forms_of, in_nfc, nfc
+from thresher.catalog.normal_form import forms_of, nfc
 from thresher.catalog.provenance import Provenance, compile_pattern, infer
 from thresher.catalog.schema import checkpoint
 from thresher.curation.checkpoints.verdicts import judge_checkpoint
@@ -157,15 +155,3 @@ def test_forms_of_a_text() -> None:
     assert forms_of("plain") == ("plain",)
     assert forms_of(nfc("é")) == (nfc("é"), nfd("é"))
     assert set(forms_of(nfd("é"))) == {nfc("é"), nfd("é")}
-
-
-@given(st.text(max_size=8), st.text(max_size=3))
-@settings(max_examples=60, deadline=None)
-def test_the_functions_of_the_database_agree_with_python(shelf: Catalog, text: str, part: str) -> None:
-    text, part = text.replace("\0", ""), part.replace("\0", "")
-    text = text.encode("utf-8", "ignore").decode()
-    part = part.encode("utf-8", "ignore").decode()
-    with shelf.reading() as connection:
-        row = connection.execute(select(in_nfc(literal(text)), contains_folded(literal(text), part))).one()
-    assert row[0] == nfc(text)
-    assert bool(row[1]) is (folded(part) in folded(text))

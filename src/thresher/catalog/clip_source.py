@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Float, exists, func, or_, select
 
 from thresher.catalog import paths
-from thresher.catalog.normal_form import in_nfc, nfc
+from thresher.catalog.normal_form import nfc
 from thresher.catalog.schema import batch, checkpoint, clip, location, metric, recording
+from thresher.catalog.text_columns import in_nfc
 
 SOURCE = (
     clip.join(recording, recording.c.id == clip.c.recording_id)

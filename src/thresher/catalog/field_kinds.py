@@ -15,7 +15,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, and_, false, func
 
-from thresher.catalog.normal_form import contains_folded, equals_any_form, in_nfc, nfc
+from thresher.catalog.normal_form import nfc
+from thresher.catalog.text_columns import contains_folded, equals_any_form, in_nfc
 from thresher.catalog.values import (
     LARGEST_INTEGER,
     Bounds,

@@ -26,8 +26,8 @@ from thresher.catalog.field_kinds import (
     text_condition,
     within,
 )
-from thresher.catalog.normal_form import contains_folded, equals_any_form
 from thresher.catalog.schema import attribute, batch, checkpoint, clip, clip_tag, location, nearest, recording
+from thresher.catalog.text_columns import contains_folded, equals_any_form
 from thresher.catalog.values import LARGEST_INTEGER, UnfitError, as_float32, bounds_of, number_of
 
 NEAREST = 20

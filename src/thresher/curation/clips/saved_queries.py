@@ -19,10 +19,11 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import insert_row
 from thresher.catalog.decisions import Assignment, decide
 from thresher.catalog.fields import close_names
-from thresher.catalog.normal_form import equals_any_form, nfc
+from thresher.catalog.normal_form import nfc
 from thresher.catalog.query import context_of, join_terms, parse
 from thresher.catalog.query_text import tokens_of
 from thresher.catalog.schema import saved_query
+from thresher.catalog.text_columns import equals_any_form
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.errors import NotFoundError, QueryError, UsageError
 

@@ -13,7 +13,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import SOURCE
 from thresher.catalog.database import chunks
 from thresher.catalog.edits import Edits
-from thresher.catalog.normal_form import in_nfc, nfc
+from thresher.catalog.normal_form import nfc
 from thresher.catalog.query import (
     Query,
     Terms,
@@ -27,6 +27,7 @@ from thresher.catalog.query import (
 )
 from thresher.catalog.schema import clip, location
 from thresher.catalog.selection_rules import SELECTION_RULE
+from thresher.catalog.text_columns import in_nfc
 from thresher.errors import NotFoundError, UsageError
 
 _IDS_IN_MESSAGE = 5

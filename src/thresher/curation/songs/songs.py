@@ -19,10 +19,11 @@ from thresher.catalog.covers import store_cover
 from thresher.catalog.database import insert_row
 from thresher.catalog.decisions import Assignment, Decision, decide
 from thresher.catalog.decisions import history as all_decisions
-from thresher.catalog.normal_form import equals_any_form, nfc
+from thresher.catalog.normal_form import nfc
 from thresher.catalog.query import context_of, join_terms, parse
 from thresher.catalog.schema import song
 from thresher.catalog.selection_rules import SELECTION_RULE
+from thresher.catalog.text_columns import equals_any_form
 from thresher.curation.clips.saved_queries import keeping_readable
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.songs.limits import check_copies, within
