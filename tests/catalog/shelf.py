@@ -47,7 +47,14 @@ class Shelf:
         said = Provenance(None, epoch)
         folder_run = "folder" if epoch == 0 else None
         sighting = Sighting(
-            stored, Stamp(1, 1, 1, 1), said, Provenance(), None, folder_run, f"{which:064x}", 1.0
+            stored,
+            Stamp(1, 1, 1, 1),
+            said,
+            Provenance(),
+            None,
+            folder_run,
+            sha256=f"{which:064x}",
+            looked_at=1.0,
         )
         vacated = vacated_locations(self.catalog, {stored.path: f"{which:064x}"})
         with self.catalog.writing() as connection:

@@ -125,7 +125,7 @@ def comments(content: bytes) -> bytes:
     vendor = b"another program, with a longer name" * 9
     length = int.from_bytes(head[7:11], "little")
     packets[1] = head[:7] + len(vendor).to_bytes(4, "little") + vendor + head[11 + length :]
-    pages = []
+    pages: list[bytes] = []
     for number, packet in enumerate(packets):
         for start in range(0, len(packet) + 1, 255 * 255):
             piece = packet[start : start + 255 * 255]

@@ -260,8 +260,10 @@ def test_an_attribute_whose_name_became_a_field_can_still_be_queried(tmp_path: P
         assert [row.id for row in list_clips(catalog, "sidecar_tempo:97")] == [1]
 
 
-def test_every_revision_has_a_golden_catalog() -> None:
-    assert {path.stem.removeprefix("catalog-") for path in GOLDEN} == set(database.known_revisions())
+def test_every_revision_that_a_version_wrote_has_a_golden_catalog() -> None:
+    together = {f"{number:04}" for number in range(6, 13)}  # arrived in one version with 0013
+    golden_revisions = {path.stem.removeprefix("catalog-") for path in GOLDEN}
+    assert golden_revisions == set(database.known_revisions()) - together
 
 
 @pytest.mark.usefixtures("future")

@@ -401,7 +401,7 @@ def test_fifos_sockets_and_devices_are_reported_but_not_opened(
 
 def grow_between(monkeypatch: pytest.MonkeyPatch, path: Path, times: int) -> None:
     """Append to a file after each of its first `times` hashes."""
-    from thresher.curation.ingest import reading as module
+    from thresher.catalog import files as module
 
     real, left = module.sha256_file, [times]
 

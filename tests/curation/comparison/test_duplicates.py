@@ -129,7 +129,8 @@ def test_row_11_unrelated_noises_are_no_copies(catalog: Catalog, folder: Path) -
 
 def tone(hz: float, partials: int, seconds: float = 5.0) -> np.ndarray:
     time = np.arange(round(seconds * RATE)) / RATE
-    return sum(np.sin(2 * np.pi * hz * each * time) / each for each in range(1, partials + 1)) / 4
+    waves = [np.sin(2 * np.pi * hz * each * time) / each for each in range(1, partials + 1)]
+    return np.asarray(np.sum(waves, axis=0) / 4)
 
 
 def test_row_11_tones_of_different_pitch_are_no_copies(catalog: Catalog, folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,10 +76,10 @@ def test_reading_every_file_finds_what_equal_stamps_hide(
     before, real = changed.stat(), os.stat
     changed.write_bytes(changed.read_bytes()[:-2] + b"\x11\x11")
 
-    def unreal(path: object, **options: object) -> os.stat_result:
+    def unreal(path: Any, **options: Any) -> os.stat_result:
         """A file system that shows the old stamp, as after a fault of the disk."""
         is_changed = isinstance(path, bytes) and path == os.fsencode(changed)
-        return before if is_changed else real(path, **options)  # type: ignore[call-overload, no-any-return]
+        return before if is_changed else real(path, **options)
 
     monkeypatch.setattr(os, "stat", unreal)
     assert ingest(catalog, [six_clips], serial).rehashed == 0

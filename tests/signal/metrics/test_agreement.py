@@ -17,7 +17,7 @@ RATE = 16_000
 SECONDS = 6
 TIME = np.arange(SECONDS * RATE) / RATE
 
-Sound = NDArray[np.float32]
+Sound = NDArray[np.floating]
 
 
 def profiled(y: Sound, sr: int = RATE) -> Profiled:
@@ -27,11 +27,12 @@ def profiled(y: Sound, sr: int = RATE) -> Profiled:
 
 
 def tone(hz: float, partials: int = 1, time: NDArray[np.float64] = TIME) -> Sound:
-    return sum(np.sin(2 * np.pi * hz * number * time) / number for number in range(1, partials + 1)) / 4
+    waves = [np.sin(2 * np.pi * hz * number * time) / number for number in range(1, partials + 1)]
+    return np.asarray(np.sum(waves, axis=0) / 4)
 
 
 def chord(*semitones: int) -> Sound:
-    return np.sum([tone(220 * 2 ** (each / 12), 5) for each in semitones], axis=0)
+    return np.asarray(np.sum([tone(220 * 2 ** (each / 12), 5) for each in semitones], axis=0))
 
 
 def melody(hz: float, seed: int = 1) -> Sound:
@@ -55,7 +56,7 @@ def band(low: float, high: float) -> Sound:
     return 5 * np.fft.irfft(spectrum * ((hz > low) & (hz < high)))
 
 
-OTHERS = {
+OTHERS: dict[str, list[Sound]] = {
     "octaves of a tone": [tone(hz) for hz in (55, 110, 220, 440, 880, 1_760)],
     "octaves of a rich tone": [tone(hz, 20) for hz in (55, 110, 220, 440)],
     "fifths": [tone(hz, 6) for hz in (110, 165, 247.5, 330)],
