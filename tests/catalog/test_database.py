@@ -191,7 +191,7 @@ def test_a_golden_catalog_is_opened_and_used(dump: Path, tmp_path: Path) -> None
             (3, 20, None, (), None),
         ]
         assert [row.id for row in list_clips(catalog, "temperature:0.9..1 rejected:no")] == [1, 2, 3]
-        assert score(catalog).pairs == 0
+        assert score(catalog, "prefix").pairs == 0
         with catalog.reading() as connection:
             assert scores.coverage(connection, 1).complete
         assert [(row.name, row.clips, row.renderings) for row in songs(catalog)] == [
