@@ -6,10 +6,11 @@ lengths in frames of audio.
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+from thresher.catalog.windows import Windows
 
 _MARKER = b"fLaC"
 _STREAM_STARTS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
@@ -165,11 +166,9 @@ _CRC = tuple(_crc_table())
 
 def _followers(fd: int, start: int, size: int, marks: Sequence[bytes]) -> Iterator[int]:
     """Yield the offsets behind `start` at which other streams begin."""
-    if size <= start:
-        return
-    with mmap.mmap(fd, size, access=mmap.ACCESS_READ) as content:
-        for mark in marks:
-            position = start
-            while (position := content.find(mark, position)) >= 0:
-                yield position
-                position += len(mark)
+    file = Windows(fd, size)
+    for mark in marks:
+        position = start
+        while (position := file.find(mark, position)) >= 0:
+            yield position
+            position += len(mark)

@@ -5,11 +5,13 @@ RFC 3533 describes the pages. Nothing is decoded. Offsets and sizes are in bytes
 
 from __future__ import annotations
 
-import mmap
 from dataclasses import dataclass
+
+from thresher.catalog.windows import Windows
 
 _SIGNATURE = b"OggS\0"
 _HEADER = 27
+_LONGEST_HEADER = _HEADER + 255
 _BEGINS, _ENDS = 0x02, 0x04
 _CODECS = (
     (b"\x01vorbis", "vorbis"),
@@ -42,27 +44,28 @@ def ogg_streams(fd: int, start: int, size: int) -> OggStreams:
     is_chained = is_cut = False
     differs_at = None
     flags, pages = 0, 0
-    with mmap.mmap(fd, size, access=mmap.ACCESS_READ) as content:
-        offset = content.find(_SIGNATURE, start)
-        while offset >= 0:
-            body = offset + _HEADER + (content[offset + 26] if offset + _HEADER <= size else 0)
-            end = body + sum(content[offset + _HEADER : body])
-            is_cut = body > size or end > size or offset + _HEADER > size
-            if is_cut:
-                break
-            pages += 1
-            flags = content[offset + 5]
-            if flags & _BEGINS:
-                # The first packets of streams come before all other pages; a later one begins another link.
-                head = content[body : body + 16]
-                if len(codecs) == pages - 1:
-                    codecs.append(_codec(head))
-                    formats.append(_format(head))
-                elif differs_at is None and _format(head) in formats:
-                    is_chained = True
-                elif differs_at is None:
-                    differs_at = offset
-            offset = content.find(_SIGNATURE, end)
+    file = Windows(fd, size)
+    offset = file.find(_SIGNATURE, start)
+    while offset >= 0:
+        head = file.at(offset, _LONGEST_HEADER)
+        body = offset + _HEADER + (head[_HEADER - 1] if len(head) >= _HEADER else 0)
+        end = body + sum(head[_HEADER : body - offset])
+        is_cut = len(head) < _HEADER or end > size
+        if is_cut:
+            break
+        pages += 1
+        flags = head[5]
+        if flags & _BEGINS:
+            # The first packets of streams come before all other pages; a later one begins another link.
+            first = file.at(body, 16)
+            if len(codecs) == pages - 1:
+                codecs.append(_codec(first))
+                formats.append(_format(first))
+            elif differs_at is None and _format(first) in formats:
+                is_chained = True
+            elif differs_at is None:
+                differs_at = offset
+        offset = file.find(_SIGNATURE, end)
     fault = None
     if pages == 0 and not is_cut:
         fault = "where it holds no Ogg page"

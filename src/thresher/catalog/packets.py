@@ -7,30 +7,18 @@ decode.
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Iterator
 
 from thresher.catalog.mpeg import frame_size
+from thresher.catalog.windows import Windows
 
-_WINDOW = 1 << 20
 _SAME_STREAM = 0xFFFE0C00  # sync, version, layer and sample rate are the same in an MPEG stream
 _XING_OFFSETS = (36, 21, 13, 38, 23, 15)  # after the header and side information, without and with a checksum
+_LONGEST_LYRICS = 1 << 20
+_START = re.compile(rb"\xff[\xe0-\xff]|ID3|APETAGEX|TAG")  # of a frame or a tag
+_LONGEST_START = 8
 _TAG_BYTES = 227  # of the longest tag with a fixed length, "TAG+"
-
-
-class _File:
-    """The bytes of a file, read in windows."""
-
-    def __init__(self, fd: int, size: int) -> None:
-        self._fd, self.size = fd, size
-        self._start, self._window = 0, b""
-
-    def at(self, offset: int, count: int) -> bytes:
-        """Return up to `count` bytes from `offset`."""
-        if not self._start <= offset <= offset + count <= self._start + len(self._window):
-            self._start = offset
-            self._window = os.pread(self._fd, max(_WINDOW, count), offset)
-        return self._window[offset - self._start : offset - self._start + count]
 
 
 # MPEG audio
@@ -41,7 +29,7 @@ def mpeg_packets(fd: int, size: int) -> Iterator[bytes]:
 
     Tags before, between and after frames (ID3, APE, Lyrics3) and foreign bytes are left out.
     """
-    file = _File(fd, size)
+    file = Windows(fd, size)
     offset, stream = 0, None
     while offset < size:
         if skipped := _tag_size(file, offset):
@@ -58,7 +46,7 @@ def mpeg_packets(fd: int, size: int) -> Iterator[bytes]:
         offset += length
 
 
-def _frame_at(file: _File, offset: int, stream: int | None) -> int:
+def _frame_at(file: Windows, offset: int, stream: int | None) -> int:
     """Return the length of the frame at an offset, 0 if there is none, or none of the same stream."""
     head = file.at(offset, 4)
     header = int.from_bytes(head, "big")
@@ -67,7 +55,7 @@ def _frame_at(file: _File, offset: int, stream: int | None) -> int:
     return frame_size(header)[0]
 
 
-def _is_followed(file: _File, offset: int, length: int) -> bool:
+def _is_followed(file: Windows, offset: int, length: int) -> bool:
     """Return whether the end of the file, a tag or two more frames follow the frame at an offset."""
     stream = int.from_bytes(file.at(offset, 4), "big")
     for _ in range(2):
@@ -80,15 +68,10 @@ def _is_followed(file: _File, offset: int, length: int) -> bool:
     return True
 
 
-def _next_frame(file: _File, offset: int) -> int:
+def _next_frame(file: Windows, offset: int) -> int:
     """Return the offset of the next byte that may begin a frame or a tag, or the end of the file."""
-    while offset < file.size:
-        window = file.at(offset, min(_WINDOW // 2, file.size - offset))
-        found = [at for mark in (b"\xff", b"ID3", b"APETAGEX", b"TAG") if (at := window.find(mark)) >= 0]
-        if found:
-            return offset + min(found)
-        offset += max(1, len(window) - 8)
-    return file.size
+    found = file.search(_START, _LONGEST_START, offset)
+    return file.size if found < 0 else found
 
 
 def _is_seek_header(frame: bytes) -> bool:
@@ -97,7 +80,7 @@ def _is_seek_header(frame: bytes) -> bool:
     )
 
 
-def _tag_size(file: _File, offset: int) -> int:
+def _tag_size(file: Windows, offset: int) -> int:
     """Return the size of the tag at an offset, 0 if there is none."""
     head = file.at(offset, 32)
     if head[:3] == b"ID3" and len(head) >= 10 and max(head[6:10]) < 0x80:
@@ -113,7 +96,7 @@ def _tag_size(file: _File, offset: int) -> int:
     if head[:3] == b"TAG" and file.size - offset <= 128 + 32:
         return 128
     if head[:11] == b"LYRICSBEGIN":
-        rest = file.at(offset, min(_WINDOW, file.size - offset))
+        rest = file.at(offset, min(_LONGEST_LYRICS, file.size - offset))
         return max(11, rest.find(b"LYRICS200") + 9, rest.find(b"LYRICSEND") + 9)
     return 0
 
@@ -123,7 +106,7 @@ def _tag_size(file: _File, offset: int) -> int:
 
 def ogg_packets(fd: int, size: int) -> Iterator[bytes]:
     """Yield the packets of an Ogg file without those that hold comments: Vorbis, Opus, Speex and FLAC."""
-    for number, packet, first in _all_ogg_packets(_File(fd, size)):
+    for number, packet, first in _all_ogg_packets(Windows(fd, size)):
         if packet.startswith((b"\x03vorbis", b"OpusTags")):
             continue
         if first.startswith(b"Speex   ") and number == 1:
@@ -135,14 +118,16 @@ def ogg_packets(fd: int, size: int) -> Iterator[bytes]:
         )  # without the number of comment packets
 
 
-def _all_ogg_packets(file: _File) -> Iterator[tuple[int, bytes, bytes]]:
+def _all_ogg_packets(file: Windows) -> Iterator[tuple[int, bytes, bytes]]:
     """Yield the number of each packet in its stream, the packet, and the first packet of its stream."""
     begun: dict[bytes, bytes] = {}
     streams: dict[bytes, tuple[int, bytes]] = {}
     offset = 0
     while len(head := file.at(offset, 27)) == 27:
         if head[:4] != b"OggS":
-            offset = _next_page(file, offset + 1)
+            offset = file.find(b"OggS", offset + 1)
+            if offset < 0:
+                return
             continue
         sizes = file.at(offset + 27, head[26])
         position = offset + 27 + len(sizes)
@@ -162,13 +147,3 @@ def _all_ogg_packets(file: _File) -> Iterator[tuple[int, bytes, bytes]]:
         if packet:
             begun[serial] = packet
         offset = position
-
-
-def _next_page(file: _File, offset: int) -> int:
-    while offset < file.size:
-        window = file.at(offset, min(_WINDOW // 2, file.size - offset))
-        found = window.find(b"OggS")
-        if found >= 0:
-            return offset + found
-        offset += max(1, len(window) - 3)
-    return file.size
