@@ -193,12 +193,15 @@ def note_unopened(
 
 
 def mark_path_missing(connection: Connection, path: bytes, now: float) -> int | None:
-    """Mark the location at a stored path missing: a file that is not a clip has replaced it. Return its id."""
+    """Mark the location at a stored path missing: a file that is not a clip has replaced it.
+
+    Return its id; None if no recording was known there.
+    """
     here = present_at(connection, path)
     if here is None:
         return None
     mark_missing(connection, [here.id], now)
-    return int(here.id)
+    return None if here.recording_id is None else int(here.id)
 
 
 def mark_missing(connection: Connection, location_ids: Iterable[int], now: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -144,6 +145,26 @@ def test_a_clip_overwritten_by_a_rendering_is_missing(
     report = ingest(catalog, [six_clips], serial)
     assert (report.renderings, report.added, report.unchanged) == (1, 0, 5)
     assert show_clip(catalog, "1").clip.missing
+
+
+def test_a_rendering_in_the_place_of_a_file_that_could_not_be_opened_overwrites_nothing(
+    catalog: Catalog, six_clips: Path, serial: IngestOptions
+) -> None:
+    from thresher.curation.renderings.render import render
+    from thresher.curation.songs.songs import save_song
+
+    fifo = six_clips / "song.wav"
+    os.mkfifo(fifo)
+    ingest(catalog, [six_clips], serial)
+    save_song(catalog, "S", ["epoch:10.."])
+    render(catalog, "S", six_clips.parent / "song.wav")
+    fifo.unlink()
+    (six_clips.parent / "song.wav").replace(fifo)
+    lost, copied = (six_clips / f"death_epoch_{epoch}_0.wav" for epoch in (10, 20))
+    lost.unlink()
+    shutil.copy(copied, lost)
+    report = ingest(catalog, [six_clips], serial)
+    assert (report.renderings, [each.clips for each in report.overwritten]) == (1, [(1,)])
 
 
 def test_checkpoints_are_unique_even_with_nulls(
