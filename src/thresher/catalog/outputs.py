@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, insert, select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import output, recording, rendering
@@ -30,19 +30,28 @@ def note_output(catalog: Catalog, sha256: str, kind: OutputKind, song_id: int | 
 
 
 def rendered_contents(connection: Connection, song_id: int | None = None) -> frozenset[str]:
-    """Return the SHA-256 of every file that a render wrote, of one song or of all."""
+    """Return the SHA-256 of every file that a render wrote: of one song, or of all without those of recordings."""
     recorded = select(rendering.c.sha256)
     noted = select(output.c.sha256).where(output.c.kind == "rendering")
     if song_id is not None:
         recorded = recorded.where(rendering.c.song_id == song_id)
         noted = noted.where(output.c.song_id == song_id)
+    else:
+        recorded = recorded.where(~_is_recording(rendering.c.sha256))
+        noted = noted.where(~_is_recording(output.c.sha256))
     return frozenset(connection.scalars(recorded.union(noted)))
 
 
 def exported_contents(connection: Connection) -> frozenset[str]:
     """Return the SHA-256 of every stem and exported clip that is not a recording too."""
-    known = select(recording.c.id).where(recording.c.sha256 == output.c.sha256).exists()
-    return frozenset(connection.scalars(select(output.c.sha256).where(output.c.kind != "rendering", ~known)))
+    is_known = _is_recording(output.c.sha256)
+    return frozenset(
+        connection.scalars(select(output.c.sha256).where(output.c.kind != "rendering", ~is_known))
+    )
+
+
+def _is_recording(sha256: ColumnElement[str]) -> ColumnElement[bool]:
+    return select(recording.c.id).where(recording.c.sha256 == sha256).exists()
 
 
 def is_stem(connection: Connection, sha256: str) -> bool:

@@ -19,7 +19,9 @@ from thresher.catalog.schema import (
     attribute,
     checkpoint,
     location,
+    output,
     recording,
+    rendering,
 )
 from thresher.curation.checkpoints.summary import checkpoints
 from thresher.curation.clips import decisions as judging
@@ -165,6 +167,32 @@ def test_a_rendering_in_the_place_of_a_file_that_could_not_be_opened_overwrites_
     shutil.copy(copied, lost)
     report = ingest(catalog, [six_clips], serial)
     assert (report.renderings, [each.clips for each in report.overwritten]) == (1, [(1,)])
+
+
+def test_a_clip_with_the_content_of_a_rendering_stays_a_clip(
+    catalog: Catalog, six_clips: Path, serial: IngestOptions
+) -> None:
+    from thresher.curation.renderings.render import render
+    from thresher.curation.songs.songs import save_song
+
+    ingest(catalog, [six_clips], serial)
+    save_song(catalog, "S", ["epoch:10.."])
+    song = six_clips / "song.wav"
+    sha256 = render(catalog, "S", song).sha256
+    forget_outputs(catalog)
+    ingest(catalog, [six_clips], serial)
+    with catalog.writing() as connection:
+        connection.execute(rendering.update().values(sha256=sha256))
+    os.utime(song, (1, 1))
+    assert counts(ingest(catalog, [six_clips], serial)) == {"unchanged": 7}
+    assert not show_clip(catalog, "7").clip.missing
+
+
+def forget_outputs(catalog: Catalog) -> None:
+    """Forget what was rendered, as earlier programs did if they were interrupted after writing."""
+    with catalog.writing() as connection:
+        connection.execute(output.delete())
+        connection.execute(rendering.update().values(sha256=""))
 
 
 def test_checkpoints_are_unique_even_with_nulls(
