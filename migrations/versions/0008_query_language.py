@@ -181,9 +181,13 @@ class Rewriter:
         return re.findall(r"""(?:[^\s'"\\]|\\.|'[^']*'|"(?:[^"\\]|\\.)*")+""", text, re.DOTALL)
 
     def _group(self, terms: list[str]) -> list[str]:
-        ids = [term for term in terms if re.fullmatch("[0-9]+", term)]
-        # Several ids in a row were contradictory; they are alternatives now.
-        return [f"id:{term}" if len(ids) > 1 and term in ids else self._term(term) for term in terms]
+        ids = [term for term in terms if re.fullmatch(r"\^*[0-9]+", term)]
+        if len(ids) == 1 or all(term.startswith("^") for term in ids):
+            return [self._term(term) for term in terms]
+        # Several ids in a row were contradictory and are alternatives now; `5 ^12` is refused.
+        return [
+            re.sub("(?=[0-9])", "id:", term, count=1) if term in ids else self._term(term) for term in terms
+        ]
 
     def _term(self, term: str) -> str:
         bare = term.lstrip("^")
@@ -210,7 +214,7 @@ class Rewriter:
     def _word(self, word: str) -> str:
         is_plain = (
             SAFE_WORD.fullmatch(word)
-            and word.casefold() not in self._names | set(OPERATORS)
+            and word.casefold().rstrip("+").partition("@")[0] not in self._names | set(OPERATORS)
             and not word.startswith("-")
             and not word.endswith("-")
             and not re.fullmatch(r"[+.]*[0-9.]*\.\.[0-9.+-]*", word)

@@ -884,6 +884,14 @@ def test_songs_that_grow_without_end_are_refused(sample: Sample) -> None:
     assert parse(["song:s40"], replace(sample[2], songs=lambda: chain)).named == {"song"}
 
 
+def test_songs_with_further_terms_may_select_from_one_another_in_a_long_chain(sample: Sample) -> None:
+    chain = saved(
+        {f"s{n}": f"song:s{n + 1} (length:..99 ^id:99)" for n in range(19)} | {"s19": "riff , slow"}
+    )
+    by_name = sample[0], sample[1], replace(sample[2], songs=lambda: chain)
+    assert found(by_name, "song:s0 id:1..") == found(by_name, "song:s19") != []
+
+
 def test_a_context_needs_no_catalog(tmp_path: Path) -> None:
     songs = saved({"a": "riff"})
     context = Context(

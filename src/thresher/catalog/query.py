@@ -14,6 +14,7 @@ from typing import Any, TypeGuard
 from sqlalchemy import ColumnElement, and_, false, func, literal, or_, true
 
 from thresher.catalog.database import chunks
+from thresher.catalog.edits import Edits
 from thresher.catalog.field_kinds import Condition, Field, Scope, never_null
 from thresher.catalog.fields import FIELDS, close_names
 from thresher.catalog.normal_form import nfc
@@ -182,6 +183,7 @@ class _Parser:
             found is not None and found.names_clips,
             tuple(self._parts),
             found.height if found is not None else 0,
+            found is not None and found.is_all,
             self._near,
         )
 
@@ -260,6 +262,7 @@ class _Parser:
             by_id,
             any(one.names_clips for one in found),
             self._height(found, node),
+            found[0].is_all if len(found) == 1 else len(found) <= self._group_size,
         )
 
     def _ids(self, words: Sequence[Word]) -> Found:
@@ -273,11 +276,15 @@ class _Parser:
         condition = or_(false(), *(clip.c.id.in_(chunk) for chunk in chunks(numbers)))
         return Found(condition, condition, names_clips=True)
 
+    @property
+    def _group_size(self) -> int:
+        return _GROUP if self._budget.depth <= 2 else _NESTED_GROUP
+
     def _joined(self, conditions: Sequence[Condition], join: Callable[..., Condition]) -> Condition:
         """Join conditions to one, in groups, so that many conditions do not nest too deeply."""
         if len(conditions) <= 1:
             return conditions[0] if conditions else true()
-        size = _GROUP if self._budget.depth <= 2 else _NESTED_GROUP
+        size = self._group_size
         joined = list(conditions)
         while len(joined) > size:
             joined = [
@@ -287,11 +294,11 @@ class _Parser:
 
     def _height(self, found: Sequence[Found], node: Node) -> int:
         """Return the height of a node's condition. Raises QueryError if it is too high to be compiled."""
-        size = _GROUP if self._budget.depth <= 2 else _NESTED_GROUP
         layers, left = min(1, len(found) - 1), len(found)
-        while left > size:
-            layers, left = layers + 1, -(-left // size)
-        height = max(one.height for one in found) + layers
+        while left > self._group_size:
+            layers, left = layers + 1, -(-left // self._group_size)
+        is_absorbing = isinstance(node, All) and layers == 1
+        height = max(one.height - (is_absorbing and one.is_all) for one in found) + layers
         if height > HIGHEST:
             raise error_at(_position(node), "too many terms inside too many parentheses; use fewer")
         return height
@@ -306,7 +313,9 @@ class _Parser:
         selected = edited(found, saved.edits)
         added = saved.edits.added
         condition = with_defaults(selected, song=True, rule=saved.rule, added=added).condition
-        self._terms.included = Found(condition, height=found.height + 2)
+        is_and = saved.edits == Edits() and found.by_id is None
+        height = found.height + (1 - found.is_all if is_and else 2)
+        self._terms.included = Found(condition, height=height, is_all=True)
         return condition
 
     def _query(self, name: str) -> Condition:
@@ -318,7 +327,9 @@ class _Parser:
         if not self._is_negated:
             self._sort += [] if found.near and found.sort[:-1] else found.sort[:-1]
             self._near = self._near or found.near
-        self._terms.included = Found(found.condition, found.by_id, found.names_clips, found.height)
+        self._terms.included = Found(
+            found.condition, found.by_id, found.names_clips, found.height, found.is_all
+        )
         return found.condition
 
     def _named(self, kind: str, name: str, known: Mapping[str, SavedQuery], listing: str) -> SavedQuery:

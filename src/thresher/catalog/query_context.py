@@ -66,8 +66,9 @@ class Query:
 
     `named` holds the fields that the query names, sort keys included, but not those of the songs in it; `used` are
     the same in the order of the query. `by_id` is the condition of the alternatives that name clips by their id;
-    None if there is none. `names_clips` says whether every alternative names clips by id or path. `near` holds the
-    clips of a `near:` term with their scores, the highest first.
+    None if there is none. `names_clips` says whether every alternative names clips by id or path. `height` and
+    `is_all` are those of `query_terms.Found`. `near` holds the clips of a `near:` term with their scores, the
+    highest first.
     """
 
     text: str
@@ -79,6 +80,7 @@ class Query:
     names_clips: bool = False
     parts: tuple[Part, ...] = ()
     height: int = 0
+    is_all: bool = False
     near: tuple[tuple[int, float], ...] = ()
 
     @property

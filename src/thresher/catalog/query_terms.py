@@ -28,12 +28,14 @@ _COMPARED_KINDS = ("number", "duration", "date", "attribute")
 @dataclass(frozen=True)
 class Found:
     """What a part of the tree selects: its condition, the part of it that names ids, and whether all of it names
-    clips by id or path. `height` counts the layers of joined conditions in it."""
+    clips by id or path. `height` counts the layers of joined conditions in it; the topmost of them `is_all` if it
+    is an AND, which is part of an AND around it."""
 
     condition: Condition
     by_id: Condition | None = None
     names_clips: bool = False
     height: int = 1
+    is_all: bool = False
 
 
 class TermReader:
