@@ -106,6 +106,19 @@ def test_a_file_put_back_from_the_trash_is_known_again(
     assert missing(catalog) == []
 
 
+def test_a_file_that_was_tagged_before_it_was_pruned_is_restored(
+    catalog: Catalog, clips: Path, serial: IngestOptions
+) -> None:
+    path = clips / "r_epoch_1_1.wav"
+    body = path.read_bytes()[8:] + b"LIST\x0c\0\0\0INFOINAMsong"
+    path.write_bytes(b"RIFF" + len(body).to_bytes(4, "little") + body)
+    assert ingest(catalog, [clips], serial).retagged == 1
+    judging.reject(catalog, "2")
+    entry = pruned(catalog).entry
+    assert entry is not None
+    assert restore_pruned(catalog, entry).restored == (os.fsencode(path),)
+
+
 def test_a_query_limits_the_rejected_clips(catalog: Catalog, clips: Path, trash: Path) -> None:
     judging.reject(catalog, "1 , 2 , 3")
     assert plan_prune(catalog, "1 , 4").report.files == 1  # 4 is not rejected

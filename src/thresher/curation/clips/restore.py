@@ -22,7 +22,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
 from thresher.catalog.decisions import get_decision
 from thresher.catalog.files import sha256_file
-from thresher.catalog.schema import location, recording
+from thresher.catalog.schema import location
 from thresher.curation.clips.prune import PruneFailure
 from thresher.errors import AudioError, ThresherError, UsageError
 
@@ -88,8 +88,7 @@ def _wanted(catalog: Catalog, location_ids: Sequence[int]) -> dict[bytes, str]:
     with catalog.reading() as connection:
         for chunk in chunks(sorted(set(location_ids))):
             statement = (
-                select(location.c.path, recording.c.sha256)
-                .join(recording, recording.c.id == location.c.recording_id)
+                select(location.c.path, location.c.sha256)
                 .where(location.c.id.in_(chunk), location.c.missing_since.is_not(None))
                 .order_by(location.c.id)
             )
