@@ -93,6 +93,11 @@ def test_the_stored_decoder_is_used_whatever_the_file_suggests(tmp_path: Path) -
         AudioReader(os.fsencode(path), "sox")
 
 
+def test_another_decoder_than_the_stored_one_never_decodes_a_lossy_file(foreign: dict[str, Path]) -> None:
+    with pytest.raises(AudioError, match="Format not recognised"):
+        AudioReader(os.fsencode(foreign["a.m4a"]), "libsndfile")
+
+
 def test_the_suffix_and_the_name_do_not_matter(tmp_path: Path, foreign: dict[str, Path]) -> None:
     path = os.fsencode(tmp_path) + b"/-i concat:\xff%d.wav"
     os.link(foreign["a.m4a"], path)

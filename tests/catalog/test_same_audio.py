@@ -9,15 +9,18 @@ import pytest
 import soundfile
 from sqlalchemy import update
 
+from tests.catalog.audio_files import encoded
 from tests.support import RATE, Command, MakeSound, counts
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import location, recording
 from thresher.curation.clips.decisions import rate
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
+from thresher.curation.exports.clips import export_clips
 from thresher.curation.ingest.batches import batches
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.listening.player import clip_audio
 from thresher.curation.renderings.render import render
 from thresher.curation.songs.songs import save_song
 
@@ -76,6 +79,34 @@ def test_a_file_that_was_converted_and_removed_has_moved(
     (takes / "a.wav").unlink()
     assert counts(ingest(catalog, [takes], serial)) == {"moved": 1, "unchanged": 2}
     assert [row.path for row in list_clips(catalog, "rating:5")] == ["a/a.flac"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("b.m4a", ["-c:a", "alac", "-sample_fmt", "s16p"]),
+        ("b.ogg", ["-c:a", "flac", "-sample_fmt", "s16"]),
+        ("b.wv", ["-sample_fmt", "s16p"]),
+        ("b.tta", ["-sample_fmt", "s16"]),
+        ("a.wav", ["-c:a", "pcm_s24le"]),
+    ],
+)
+def test_a_file_that_was_converted_without_loss_is_played_exported_and_rendered(
+    catalog: Catalog, takes: Path, serial: IngestOptions, name: str, options: list[str]
+) -> None:
+    ingest(catalog, [takes], serial)
+    save_song(catalog, "Bone", ["1"])
+    first = render(catalog, "Bone", takes.parent / "bone.wav")
+    y, sr = soundfile.read(takes / "a.wav", dtype="float32", always_2d=True)
+    (takes / "a.wav").unlink()
+    encoded(takes / name, y, *options, sr=sr)
+    report = ingest(catalog, [takes], serial)
+    assert report.retagged + report.moved == 1
+    again = render(catalog, "Bone", takes.parent / "again.wav")
+    assert (again.number, again.same_bytes, again.sha256) == (1, True, first.sha256)
+    with clip_audio(catalog, 1) as audio:
+        assert len(soundfile.read(audio.file)[0]) == first.frames
+    assert export_clips(catalog, ["1"], takes.parent / "out", form="trimmed").written == 1
 
 
 def test_a_tagged_file_at_another_path_has_moved_or_is_a_copy(

@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from thresher.catalog.decoder_names import FFMPEG, LIBSNDFILE
+from thresher.catalog.decoder_names import FFMPEG, LIBSNDFILE, LOSSLESS
 from thresher.catalog.ffmpeg_decoder import (
     INSTALL_HINT,
     FFmpegDecoder,
@@ -65,9 +65,10 @@ class AudioReader:
     """An audio file, open for reading; a context manager.
 
     `decoder` is the name of the decoder that must be used, as stored with a recording; by default the file decides.
-    Raises AudioError with the decoder's message if the file cannot be decoded, NoAudioStreamError if it is intact
-    and has no audio, AudioError if the path is not a regular file, and OSError (FileNotFoundError, PermissionError
-    …) if the file cannot be opened.
+    ffmpeg reads a lossless file that libsndfile should read and cannot, because the file was converted since: the
+    samples are the same. Raises AudioError with the decoder's message if the file cannot be decoded,
+    NoAudioStreamError if it is intact and has no audio, AudioError if the path is not a regular file, and OSError
+    (FileNotFoundError, PermissionError …) if the file cannot be opened.
     """
 
     format: AudioFormat
@@ -248,9 +249,13 @@ class AudioReader:
         try:
             return SndfileDecoder(self._fd, self._size, found.pieces, found.mpeg)
         except AudioError as error:
-            if decoder is not None or self._size == 0:
+            if self._size == 0:
                 raise
-            return self._second_choice(error)
+            second = self._second_choice(error)
+            if decoder is not None and not second.subtype.startswith(LOSSLESS):
+                second.close()
+                raise
+            return second
 
     def _second_choice(self, error: AudioError) -> FFmpegDecoder:
         """Open ffmpeg after libsndfile's error. If it fails, too, the message names both complaints."""

@@ -4,3 +4,6 @@ from __future__ import annotations
 
 LIBSNDFILE = "libsndfile"
 FFMPEG = "ffmpeg"
+
+LOSSLESS = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW", "ALAC_", "WAVPACK_", "TTA_")
+"""How the subtypes begin that every decoder decodes to the same samples."""

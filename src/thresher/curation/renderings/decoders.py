@@ -9,11 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from thresher.catalog.audio import present_version
-from thresher.catalog.decoder_names import LIBSNDFILE
+from thresher.catalog.decoder_names import LIBSNDFILE, LOSSLESS
 from thresher.curation.songs.tracklist import Track
 from thresher.formatting import counted
-
-_LOSSLESS = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW", "ALAC_", "WAVPACK_", "TTA_")
 
 
 def decoder_changes(tracks: Iterable[Track], made_with: Mapping[str, str]) -> tuple[str, ...]:
@@ -27,7 +25,7 @@ def decoder_changes(tracks: Iterable[Track], made_with: Mapping[str, str]) -> tu
         version = track.decoder_version
         if version is None and track.decoder == LIBSNDFILE:
             version = made_with.get(LIBSNDFILE)
-        if version is not None and not track.subtype.startswith(_LOSSLESS):
+        if version is not None and not track.subtype.startswith(LOSSLESS):
             former[track.decoder, version] += 1
     sentences = []
     for (name, version), count in sorted(former.items()):

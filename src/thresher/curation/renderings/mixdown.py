@@ -173,8 +173,10 @@ class _Clip:
         """The span, as floats in the fades and as the file's own samples in between."""
         start, end = self.track.start_frame, self.track.end_frame
         rising, falling = (fade.frames for fade in self.fades)
+        # a file that was converted since holds the same samples in another subtype
+        own_blocks = reader.pcm16_blocks if reader.format.subtype == "PCM_16" else reader.blocks
         yield from reader.blocks(start, start + rising)
-        yield from reader.pcm16_blocks(start + rising, end - falling)
+        yield from own_blocks(start + rising, end - falling)
         yield from reader.blocks(end - falling, end)
 
     def _resampled(self, reader: AudioReader) -> Iterator[Block]:
