@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 
+from tests.support import RATE, MakeSound
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.edits import Edits
 from thresher.catalog.files import sha256_file
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.render import render
 from thresher.curation.renderings.reproduce import reproduce
 from thresher.curation.songs.songs import save_song
@@ -141,6 +145,27 @@ def test_tagged_and_converted_files_are_found_by_their_audio(
     for path in (elsewhere / "deep").iterdir():
         path.write_bytes(path.read_bytes() + b"LIST\x0c\0\0\0INFOINAMsong")
     again = reproduce(f"{report.path}.manifest.json", elsewhere, tmp_path / "again.wav")
+    assert (again.same_bytes, again.sha256) == (True, report.sha256)
+
+
+def test_tagged_files_of_equal_audio_and_cut_files_are_found(
+    catalog: Catalog, tmp_path: Path, sound: MakeSound, serial: IngestOptions
+) -> None:
+    folder = tmp_path / "more"
+    folder.mkdir()
+    soundfile.write(folder / "a.wav", sound(1, 3), RATE)
+    y, sr = soundfile.read(folder / "a.wav", dtype="int16")
+    soundfile.write(folder / "b.wav", y, sr, subtype="PCM_24")
+    soundfile.write(folder / "c.wav", sound(2, 3), RATE)
+    (folder / "c.wav").write_bytes((folder / "c.wav").read_bytes()[:-20_000])
+    ingest(catalog, [folder], serial)
+    save_song(catalog, "Three", ["path:more"])
+    report = render(catalog, "Three", tmp_path / "three.wav", manifest=True)
+    assert report.clips == 3
+    for path in folder.iterdir():
+        content = path.read_bytes()
+        path.write_bytes(content[:12] + b"LIST\x0c\0\0\0INFOINAMsong" + content[12:])
+    again = reproduce(f"{report.path}.manifest.json", folder, tmp_path / "again.wav")
     assert (again.same_bytes, again.sha256) == (True, report.sha256)
 
 

@@ -131,23 +131,27 @@ def _tagged_files(
     plan: Tracklist, lacking: Collection[str], candidates: Sequence[Path], progress: Progress
 ) -> dict[str, bytes]:
     """Find contents that are only there in other bytes, by the key of their audio: re-tagged or converted files."""
-    wanted = {
-        track.audio_key: track
-        for track in plan.tracks
-        if track.audio_key is not None and track.recording_sha256 in lacking
-    }
+    wanted: dict[str, set[str]] = {}
+    for track in plan.tracks:
+        if track.audio_key is not None and track.recording_sha256 in lacking:
+            wanted.setdefault(_of_complete(track.audio_key), set()).add(track.recording_sha256)
     found: dict[str, bytes] = {}
     for done, path in enumerate(candidates if wanted else (), start=1):
-        if len(found) == len(wanted):
+        if not wanted:
             break
         try:
             key = audio_key(os.fsencode(path)) if path.suffix.lower() in SUFFIXES else None
         except (OSError, AudioError):
             continue
-        if key in wanted:
-            found.setdefault(wanted[key].recording_sha256, os.fsencode(path))
+        if key is not None:
+            found |= dict.fromkeys(wanted.pop(key, ()), os.fsencode(path))
         progress("comparing audio", done, len(candidates))
     return found
+
+
+def _of_complete(key: str) -> str:
+    """Return the audio key that the file would have if it did not count as truncated."""
+    return key.replace("-cut:", ":", 1)
 
 
 def _files(folder: Path) -> Iterator[Path]:
