@@ -16,8 +16,9 @@ from scipy.signal import resample_poly
 from sqlalchemy import update
 
 from tests.support import RATE, MakeSound
+from thresher.catalog import ffmpeg_decoder
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import rendering
+from thresher.catalog.schema import recording, rendering
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.diff import difference
@@ -26,6 +27,7 @@ from thresher.curation.renderings.plan import plan_sha256
 from thresher.curation.renderings.render import RenderReport, render
 from thresher.curation.songs.songs import save_song
 from thresher.curation.songs.tracklist import tracklist
+from thresher.errors import AudioError
 
 SERIAL = IngestOptions(executor="serial")
 
@@ -337,3 +339,14 @@ def test_clips_of_different_formats_are_streamed_to_the_same_bytes(
     monkeypatch.setattr("thresher.curation.renderings.mixdown.AHEAD_FRAMES", 1_000)
     streamed = render(seven_clips, "S", tmp_path / "b.wav")
     assert streamed.sha256 == ahead.sha256
+
+
+def test_the_error_of_a_decoder_names_the_clip(
+    made: Make, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, report = made([noise(1)], {})
+    with catalog.writing() as connection:
+        connection.execute(update(recording).values(decoder="ffmpeg"))
+    monkeypatch.setattr(ffmpeg_decoder, "find_ffmpeg", lambda: None)
+    with pytest.raises(AudioError, match=r"clip 1 \(.*\.wav\): only ffmpeg can decode this"):
+        render(catalog, report.song, tmp_path / "again.wav")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from thresher.catalog.audio import AudioReader
 from thresher.catalog.encoding import encoder_samples
+from thresher.catalog.paths import display_text
 from thresher.curation.songs.tracklist import TRUE_PEAK_CEILING, Track, Tracklist
 from thresher.curation.workers import Progress, WorkerDied, Workers
 from thresher.errors import AudioError
@@ -152,11 +153,14 @@ class _Clip:
         """The clip with the gain, channels, sample rate and fades of the song; exactly `output_frames` frames."""
         track = self.track
         total, position = track.output_frames, 0
-        with AudioReader(self.file, track.decoder) as reader:
-            for block in self._copied(reader) if self.needs_no_change else self._resampled(reader):
-                faded = fade_edges(block, position, total, *self.fades)
-                yield encoder_samples(faded, self.subtype) if self.subtype else faded
-                position += len(block)
+        try:
+            with AudioReader(self.file, track.decoder) as reader:
+                for block in self._copied(reader) if self.needs_no_change else self._resampled(reader):
+                    faded = fade_edges(block, position, total, *self.fades)
+                    yield encoder_samples(faded, self.subtype) if self.subtype else faded
+                    position += len(block)
+        except AudioError as error:
+            raise AudioError(f"clip {track.clip} ({display_text(self.file)}): {error}") from error
         if position != total:
             raise AudioError(
                 f"clip {track.clip} has {position} of {total} frames; `thresher ingest` {track.path} again"
