@@ -51,7 +51,7 @@ class Scope:
     `metric` is the name of the metric that `score:` means, `root` the catalog's folder, `now` in seconds since
     1970. `song` returns the condition that a song selects a clip, `query` that a saved query does. `near` returns
     the other clips with their scores against one clip under a metric, the highest score first; `found_near`
-    receives those that a term selects.
+    receives the name of the field and those that a term selects.
     """
 
     metric: str
@@ -60,7 +60,7 @@ class Scope:
     song: Callable[[str], Condition]
     near: Callable[[int, str], Sequence[tuple[int, float]]]
     query: Callable[[str], Condition]
-    found_near: Callable[[Sequence[tuple[int, float]]], None]
+    found_near: Callable[[str, Sequence[tuple[int, float]]], None]
 
 
 Test = Callable[[Match, Scope], Condition]

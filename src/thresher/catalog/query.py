@@ -155,7 +155,7 @@ class _Parser:
         self._terms = TermReader(context, self._scope)
         self._sort: list[ColumnElement[Any]] = []
         self._parts: list[Part] = []
-        self._near: tuple[tuple[int, float], ...] = ()
+        self._near: dict[str, tuple[tuple[int, float], ...]] = {}
         self._is_negated = False
 
     @property
@@ -188,10 +188,11 @@ class _Parser:
         )
 
     def _sort_or_near(self) -> list[ColumnElement[Any]]:
-        if self._sort or not self._near:
+        near = next(filter(None, self._near.values()), ())
+        if self._sort or not near:
             return self._sort
         # The position of an id in a text is found faster than the branch of a CASE with thousands of them.
-        ranked = f",{','.join(str(clip_id) for clip_id, _ in self._near)},"
+        ranked = f",{','.join(str(clip_id) for clip_id, _ in near)},"
         position = func.instr(literal(ranked), literal(",") + clip.c.id.concat(","))
         return [func.nullif(position, 0).asc().nulls_last()]
 
@@ -326,7 +327,7 @@ class _Parser:
         self._terms.used.update(dict.fromkeys(found.used))
         if not self._is_negated:
             self._sort += [] if found.near and found.sort[:-1] else found.sort[:-1]
-            self._near = self._near or found.near
+            self._near = {**self._near, **found.near, **self._near}
         self._terms.included = Found(
             found.condition, found.by_id, found.names_clips, found.height, found.is_all
         )
@@ -357,9 +358,9 @@ class _Parser:
         except QueryError as error:
             raise UnfitError(f'{_noun(kind)} "{name}": {error}') from error
 
-    def _keep_near(self, found: Sequence[tuple[int, float]]) -> None:
-        if not self._is_negated and not self._near:
-            self._near = tuple(found)
+    def _keep_near(self, name: str, found: Sequence[tuple[int, float]]) -> None:
+        if not self._is_negated:
+            self._near.setdefault(name, tuple(found))
 
     def sort_keys(self, word: Word) -> list[ColumnElement[Any]] | None:
         """Return the sort keys of a term; None if it is not a sort."""

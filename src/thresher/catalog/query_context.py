@@ -67,8 +67,8 @@ class Query:
     `named` holds the fields that the query names, sort keys included, but not those of the songs in it; `used` are
     the same in the order of the query. `by_id` is the condition of the alternatives that name clips by their id;
     None if there is none. `names_clips` says whether every alternative names clips by id or path. `height` and
-    `is_all` are those of `query_terms.Found`. `near` holds the clips of a `near:` term with their scores, the
-    highest first.
+    `is_all` are those of `query_terms.Found`. `near` holds, by field, the clips of the first
+    term of that field with their scores, the highest first.
     """
 
     text: str
@@ -81,7 +81,7 @@ class Query:
     parts: tuple[Part, ...] = ()
     height: int = 0
     is_all: bool = False
-    near: tuple[tuple[int, float], ...] = ()
+    near: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
 
     @property
     def negated_words(self) -> tuple[str, ...]:

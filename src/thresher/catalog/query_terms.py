@@ -157,10 +157,13 @@ class TermReader:
             raise error_at(
                 value.position, f'{field.name}: expected one value after {operator}, such as 4, not "{text}"'
             )
-        end = f"{text}.." if operator[0] == ">" else f"..{text}"
-        found = self._test(field, Match(":", end), value.position)
         if field.kind == "attribute":
             self._check_number(field, text, value.position)
+        else:
+            self._test(field, Match(":", text), value.position)  # an error shows the value as it was written
+        text = re.sub(r"^([+-]?)(?=\.)", r"\g<1>0", text).rstrip(".")  # a dot next to those of a range
+        end = f"{text}.." if operator[0] == ">" else f"..{text}"
+        found = self._test(field, Match(":", end), value.position)
         if operator.endswith("="):
             return found
         same = self._test(field, Match(":", f"{text}..{text}"), value.position)

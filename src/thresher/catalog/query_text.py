@@ -34,7 +34,11 @@ _ORDINARY_IN_ARGUMENTS = re.compile(r"""[\s'"\\]""")
 OPERATOR = re.compile(r"::|:=|:|>=|<=|!=|>|<")
 """What may stand between a field and its value."""
 _OPENING = re.compile(r"\^*\(")
-_QUOTED_START = re.compile(r"""([(^]*)(["'])(.*?)\2((?:[:<>]|!=).*|[+-]?[),]*)""", re.DOTALL)
+_KEYWORD_BEFORE_OPENING = re.compile(r"(?:and|or|not)(?=\^*\()", re.IGNORECASE)
+_HEAD = re.compile(rf"(?:{_KEYWORD_BEFORE_OPENING.pattern})?[(^]*", re.IGNORECASE)
+_QUOTED_START = re.compile(
+    rf"""({_HEAD.pattern})(["'])(.*?)\2((?:[:<>]|!=).*|[+-]?[),]*)""", re.DOTALL | re.IGNORECASE
+)
 _QUOTED_VALUE = re.compile(r"""(["'])(.*)\1([),]*)""", re.DOTALL)
 
 
@@ -184,7 +188,9 @@ def _words_of_text(text: str, offset: int) -> Iterator[Word]:
 
 
 def _words_of_argument(argument: str, position: int) -> Iterator[Word]:
-    is_group = argument.lstrip("^").startswith("(") and argument.rstrip(",").endswith(")")
+    keyword = _KEYWORD_BEFORE_OPENING.match(argument)
+    is_opening = argument[keyword.end() if keyword else 0 :].lstrip("^").startswith("(")
+    is_group = is_opening and argument.rstrip(",").endswith(")")
     if is_group and any(blank in argument for blank in BLANKS):
         yield from _words_of_text(argument, position)
         return
@@ -212,7 +218,7 @@ def _as_text(word: Word) -> str:
     if word.marks.count(PLAIN) == len(word.marks):
         return word.text
     shape = word.shape
-    head = re.match(r"[(^]*", shape)
+    head = _HEAD.match(shape)
     start = head.end() if head else 0
     tail = re.search(r"[),]*\Z", shape)
     end = max(start, tail.start() if tail else len(shape))
@@ -234,6 +240,9 @@ def _tokens_of_word(word: Word, depth: int) -> Iterator[Token]:
     """Yield the tokens of a word: parentheses and a comma at its ends, an operator, or a term."""
     shape = word.shape
     start = 0
+    if (match := _KEYWORD_BEFORE_OPENING.match(shape)) is not None:
+        start = match.end()
+        yield Token(Kind(match[0].lower()), word.part(0, start))
     while (match := _OPENING.match(shape, start)) is not None:
         for at in range(start, match.end() - 1):
             yield Token(Kind.NOT, word.part(at, at + 1))

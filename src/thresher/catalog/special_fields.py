@@ -131,6 +131,7 @@ def score_field(metric: str | None) -> Field:
 
 def near_field(metric: str | None) -> Field:
     """Make the field of the clips nearest to a given one, under one metric or the configured one if None."""
+    name = f"near@{metric}" if metric else "near"
 
     def test(match: Match, scope: Scope) -> Condition:
         number, colon, limits = plain_value(match, _NEAR).partition(":")
@@ -144,7 +145,7 @@ def near_field(metric: str | None) -> Field:
             lowest = -math.inf if low is None else as_float32(low)
             highest = math.inf if high is None else as_float32(high)
             selected = [pair for pair in found if lowest <= pair[1] <= highest]
-        scope.found_near(selected)
+        scope.found_near(name, selected)
         ids = [clip_id for clip_id, _ in selected]
         return or_(false(), *(clip.c.id.in_(chunk) for chunk in chunks(ids)))
 
@@ -152,7 +153,7 @@ def near_field(metric: str | None) -> Field:
     description = (
         f"the {NEAREST} clips with the best scores against a clip under {under}; 12:0.8.. limits the score"
     )
-    return Field(f"near@{metric}" if metric else "near", "clip", description, test, None)
+    return Field(name, "clip", description, test, None)
 
 
 ATTRIBUTE_DESCRIPTION = "from a file name, a sidecar or --set"

@@ -91,3 +91,14 @@ def test_clips_near_another_are_sorted_by_their_score(home: Path) -> None:
     scores = [row["near"] for row in rows]
     assert len(scores) > 1
     assert scores == sorted(scores, reverse=True)
+
+
+def test_each_field_of_near_clips_has_the_scores_under_its_metric(home: Path) -> None:
+    def scores(query: str, field: str) -> dict[int, float]:
+        rows = json.loads(run_command("list", query, "--json", cwd=home).stdout)
+        return {row["id"]: row[field] for row in rows}
+
+    both = "near:4:0.. near@prefix:4:0.."
+    assert scores(both, "near") == scores("near:4:0..", "near")
+    assert scores(both, "near@prefix") == scores("near@prefix:4:0..", "near@prefix")
+    assert scores(both, "near") != scores(both, "near@prefix")

@@ -113,7 +113,7 @@ def list_values(
         used = [field for name in query.used if name not in known for field in used_fields(name, context)]
         rows = read_rows(catalog, connection, query, limit=_checked(limit))
         stored = read_values(connection, query, [*shown, *used], limit=limit)
-    near = dict(query.near)
+    near = {name: dict(found) for name, found in query.near.items()}
     fields = {field.name: field.kind for field in (*shown, *used)}
     values = tuple(
         {name: _field_value(name, kind, row, stored.get(row.id, {}), near) for name, kind in fields.items()}
@@ -123,12 +123,12 @@ def list_values(
 
 
 def _field_value(
-    name: str, kind: str, row: ClipRow, stored: Mapping[str, Any], near: Mapping[int, float]
+    name: str, kind: str, row: ClipRow, stored: Mapping[str, Any], near: Mapping[str, Mapping[int, float]]
 ) -> Any:
     if kind == "attribute":
         return row.attributes.get(name)
     if kind == "clip":  # near
-        return near.get(row.id)
+        return near.get(name, {}).get(row.id)
     return row.tags if kind == "tag" else row.path if kind == "path" else stored.get(name)
 
 
