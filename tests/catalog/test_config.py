@@ -65,6 +65,7 @@ def test_defaults() -> None:
         "ingest.group": 64,
         "ingest.settle": 2.0,
         "ingest.measure": True,
+        "listen.player": "auto",
         "song.order": "chain",
         "song.metric": "likeness",
         "song.fade": 0.005,

@@ -140,8 +140,8 @@ def test_any_sequence_of_changes_gives_the_right_matrix(
                 if ids:
                     change_fingerprint(catalog, ids[value % len(ids)], value)
             else:
-                score(catalog)
-        score(catalog)
+                score(catalog, "prefix")
+        score(catalog, "prefix")
         if oracle(catalog)[0]:
             check(catalog)
 

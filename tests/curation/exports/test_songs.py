@@ -13,8 +13,10 @@ import rpp
 import soundfile
 from sqlalchemy import delete, select
 
+from tests.support import RATE, MakeSound, WriteClip
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import output
+from thresher.curation.clips.listing import list_clips
 from thresher.curation.exports.clips import export_clips
 from thresher.curation.exports.formats.registry import FORMATS
 from thresher.curation.exports.formats.timeline import Timeline
@@ -218,18 +220,17 @@ def test_a_cue_sheet_reports_whether_its_audio_file_is_that_of_the_rendering(
     assert export_song(catalog, "Bone / Marrow", tmp_path / "old.cue", rendering=1).has_audio is False
 
 
-def test_stems_never_replace_or_remove_clips(catalog: Catalog, serial: IngestOptions, tmp_path: Path) -> None:
+def test_stems_never_replace_or_remove_clips(
+    catalog: Catalog, serial: IngestOptions, tmp_path: Path, write_clip: WriteClip
+) -> None:
     """Catalogued clips in the folder: one where a stem would go, one named like an old stem."""
     folder = tmp_path / "stems"
     names = export_stems(catalog, "Bone / Marrow", folder).stems
     for stem in folder.iterdir():
         stem.unlink()
-    clips = {
-        folder / names[0]: tmp_path / "clips/run_epoch_0_0.wav",
-        folder / "009 run e9 x #9.wav": tmp_path / "clips/run_epoch_1_0.wav",
-    }
-    for path, source in clips.items():
-        path.write_bytes(source.read_bytes() + b"another file")
+    clips = [folder / names[0], folder / "009 run e9 x #9.wav"]
+    for seed, path in enumerate(clips, start=90):
+        write_clip(path, seed)
     ingest(catalog, [folder], serial)
     before = {path: path.read_bytes() for path in clips}
     with pytest.raises(UsageError, match="is clip 4 of the catalog, which is never replaced"):
@@ -295,15 +296,21 @@ def test_stems_and_renderings_in_an_ingested_folder_are_reported_and_not_added(
 
 
 def test_an_exported_clip_with_the_content_of_a_recording_stays_a_clip(
-    catalog: Catalog, serial: IngestOptions, tmp_path: Path
+    catalog: Catalog, serial: IngestOptions, tmp_path: Path, sound: MakeSound
 ) -> None:
     """As an older catalog has it, which ingested its own exports."""
-    export_clips(catalog, ["1"], tmp_path / "cut", form="trimmed")
+    silence = np.zeros((RATE, 1), np.float32)
+    padded = tmp_path / "padded/run_epoch_7_0.wav"
+    padded.parent.mkdir()
+    soundfile.write(padded, np.concatenate([silence, sound(77), silence]), RATE)
+    ingest(catalog, [padded.parent], serial)
+    (clip_id,) = (row.id for row in list_clips(catalog, ["epoch:7"]))
+    export_clips(catalog, [str(clip_id)], tmp_path / "cut", form="trimmed")
     with catalog.writing() as connection:
         noted = connection.execute(select(output)).all()
         connection.execute(delete(output))
     assert [row.kind for row in noted] == ["clip"]
     assert ingest(catalog, [tmp_path / "cut"], serial).added == 1
-    export_clips(catalog, ["1"], tmp_path / "cut2", form="trimmed")
+    export_clips(catalog, [str(clip_id)], tmp_path / "cut2", form="trimmed")
     report = ingest(catalog, [tmp_path / "cut2"], serial)
     assert (report.copies, report.exports) == (1, 0)

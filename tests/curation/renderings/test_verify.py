@@ -70,7 +70,7 @@ def test_a_missing_or_changed_file_is_reported(catalog: Catalog, tmp_path: Path,
         (delete(rendering_clip), "lists no clip"),
         (update(rendering_clip).values(gain=0.5), "digest does not match its clips, gains and settings"),
         (update(rendering_clip).values(end_frame=rendering_clip.c.end_frame - 9), "do not match their spans"),
-        (update(rendering).values(query="epoch:7"), "digest"),
+        (update(rendering).values(subtype="PCM_24"), "digest"),
     ],
 )
 def test_a_damaged_plan_is_reported(catalog: Catalog, damage: Any, fault: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,14 @@ import pytest
 import soundfile
 
 from tests.support import RATE, Command, WriteClip, copy_folder, riff, run_command
+
+
+@pytest.fixture(autouse=True, scope="session")
+def heeded_hangup() -> Iterator[None]:
+    """Do not ignore SIGHUP, as a test run under `nohup` would: commands that start with it ignored keep that."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture(scope="session")
