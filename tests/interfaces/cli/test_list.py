@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support import run_command
+from thresher.curation.clips.listing import Listing
+from thresher.interfaces.cli.list import _columns
+from thresher.interfaces.cli.table import Keep
 
 
 @pytest.mark.parametrize(
@@ -102,3 +106,11 @@ def test_each_field_of_near_clips_has_the_scores_under_its_metric(home: Path) ->
     assert scores(both, "near") == scores("near:4:0..", "near")
     assert scores(both, "near@prefix") == scores("near@prefix:4:0..", "near@prefix")
     assert scores(both, "near") != scores(both, "near@prefix")
+
+
+def test_numbers_of_attributes_are_not_shortened() -> None:
+    seeds = [{"seed": 18446744073709551610}, {"seed": None}]
+    found = Listing((), {"seed": "attribute", "mood": "attribute"}, (), ("seed", "mood"))
+    numbers = replace(found, values=tuple({**seed, "mood": "calm"} for seed in seeds))
+    kept = {column.title: column.keep for column in _columns(numbers, ())}
+    assert (kept["seed"], kept["mood"]) == (Keep.ALL, Keep.START)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -118,10 +119,19 @@ def _names(columns: str) -> list[str]:
 def _columns(found: Listing, names: Sequence[str]) -> list[Column]:
     """Return the columns of a table: the named fields, or those of all listings and the fields of the query."""
     if names:
-        return [field_column(name, kind) for name, kind in found.fields.items() if name not in found.used]
+        return [_field_column(found, name) for name in found.fields if name not in found.used]
     used = [name for name in found.used if name not in SHOWN_FIELDS]
     every = [of_clip(column) for column in CLIP_COLUMNS]
-    return [*every[:-1], *(field_column(name, found.fields[name]) for name in used), every[-1]]
+    return [*every[:-1], *(_field_column(found, name) for name in used), every[-1]]
+
+
+def _field_column(found: Listing, name: str) -> Column:
+    """Return the column of a field. Numbers of attributes are never shortened: seeds often begin alike."""
+    column = field_column(name, found.fields[name])
+    values = [values[name] for values in found.values if values[name] is not None]
+    if found.fields[name] == "attribute" and all(isinstance(value, int | float) for value in values):
+        return replace(column, is_number=True, keep=Keep.ALL)
+    return column
 
 
 def _records(found: Listing, names: Sequence[str], form: Format) -> list[Any]:
