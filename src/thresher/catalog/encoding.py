@@ -18,6 +18,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from thresher.catalog.containers import add_flac_block, flac_picture, id3_tag, set_ogg_serial
+from thresher.catalog.held_signals import held_signals
 from thresher.catalog.sndfile_decoder import SAMPLE_BYTES, decoder_words
 from thresher.errors import AudioError
 
@@ -142,18 +143,19 @@ class AudioWriter:
         self._sink = _Sink(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666), prefix)
         self._file: soundfile.SoundFile | None = None
         try:
-            self._file = soundfile.SoundFile(
-                self._sink,
-                "w",
-                sample_rate,
-                channels,
-                subtype,
-                format=self.container,
-                **_encoder_options(subtype, quality),
-            )
-            _library.sf_command(self._file._file, _SET_ADD_PEAK_CHUNK, _ffi.NULL, 0)
-            for name, text in tags.items() if container != "MP3" else ():
-                setattr(self._file, name, text)
+            with held_signals():
+                self._file = soundfile.SoundFile(
+                    self._sink,
+                    "w",
+                    sample_rate,
+                    channels,
+                    subtype,
+                    format=self.container,
+                    **_encoder_options(subtype, quality),
+                )
+                _library.sf_command(self._file._file, _SET_ADD_PEAK_CHUNK, _ffi.NULL, 0)
+                for name, text in tags.items() if container != "MP3" else ():
+                    setattr(self._file, name, text)
             self._sink.check()
         except soundfile.LibsndfileError as error:
             self._sink.close()
@@ -194,7 +196,8 @@ class AudioWriter:
         if self._file is None:
             return
         try:
-            self._file.close()
+            with held_signals():
+                self._file.close()
         except soundfile.LibsndfileError as error:
             self._sink.check()
             raise AudioError(decoder_words(error)) from error
@@ -220,7 +223,8 @@ class AudioWriter:
             raise ValueError("the audio file is closed")
         name = {"int16": "short", "int32": "int", "float32": "float"}[samples.dtype.name]
         pointer = _ffi.cast(f"{name} *", samples.ctypes.data)
-        count = getattr(_library, f"sf_writef_{name}")(self._file._file, pointer, len(samples))
+        with held_signals():
+            count = getattr(_library, f"sf_writef_{name}")(self._file._file, pointer, len(samples))
         self._sink.check()
         if code := _library.sf_error(self._file._file):
             raise AudioError(decoder_words(soundfile.LibsndfileError(code)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from thresher.catalog.decoder_names import LIBSNDFILE
+from thresher.catalog.held_signals import held_signals
 from thresher.catalog.mpeg import MpegFrames
 from thresher.catalog.pieces import Piece, Pieces
 from thresher.errors import AudioError
@@ -94,7 +96,8 @@ class SndfileDecoder:
         if not isinstance(self._source, int):
             self._source.seek(0)
         try:
-            self._file = soundfile.SoundFile(self._source, closefd=False)
+            with self._whole_calls():
+                self._file = soundfile.SoundFile(self._source, closefd=False)
         except soundfile.LibsndfileError as error:
             raise AudioError(decoder_words(error)) from error
 
@@ -108,7 +111,9 @@ class SndfileDecoder:
         if self.frames is None or start > self.frames:
             return None
         self._error = None
-        if int(_library.sf_seek(self._open_file()._file, start, os.SEEK_SET)) == start:
+        with self._whole_calls():
+            reached = int(_library.sf_seek(self._open_file()._file, start, os.SEEK_SET))
+        if reached == start:
             return start
         self.restart()
         return 0
@@ -125,7 +130,8 @@ class SndfileDecoder:
         buffer = np.empty((frames, self.channels), kind)
         name = _C_TYPES[kind]
         function = getattr(_library, f"sf_readf_{name}")
-        count = int(function(file._file, _ffi.cast(f"{name} *", buffer.ctypes.data), frames))
+        with self._whole_calls():
+            count = int(function(file._file, _ffi.cast(f"{name} *", buffer.ctypes.data), frames))
         code = _library.sf_error(file._file)
         if code and not (isinstance(self._source, _Lengthened) and self._source.exhausted):
             self._error = AudioError(decoder_words(soundfile.LibsndfileError(code)))
@@ -146,6 +152,10 @@ class SndfileDecoder:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _whole_calls(self) -> AbstractContextManager[None]:
+        """Hold signals back while libsndfile reads through Python functions."""
+        return nullcontext() if isinstance(self._source, int) else held_signals()
 
     def _open_file(self) -> soundfile.SoundFile:
         if self._file is None:

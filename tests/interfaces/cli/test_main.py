@@ -260,7 +260,7 @@ def test_after_ctrl_c_the_next_ingest_continues(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert errors == "interrupted; finished work is saved, and the same command continues from there\n"
+    assert errors == "interrupted; finished work is saved; run the same command again to complete it\n"
     assert output == ""
     (interrupted,) = json.loads(run_command("batches", "--json", cwd=tmp_path).stdout)
     stayed = len(json.loads(run_command("list", "--json", cwd=tmp_path).stdout))

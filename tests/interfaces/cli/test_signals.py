@@ -105,7 +105,7 @@ def test_a_signal_ends_a_command_and_its_workers_unless_it_was_ignored_at_the_st
         process.send_signal(signal.SIGTERM)
         output, errors = process.communicate(timeout=PATIENCE)
         assert process.returncode == 128 + signal.SIGTERM
-        assert errors == "interrupted; finished work is saved, and the same command continues from there\n"
+        assert errors == "interrupted; finished work is saved; run the same command again to complete it\n"
         assert output == ""
         wait_until_gone(workers)
 

@@ -28,7 +28,7 @@ def run(arguments: Sequence[str]) -> int:
         except KeyboardInterrupt:
             with suppress(OSError):  # the terminal may be gone
                 print(  # noqa: T201
-                    "interrupted; finished work is saved, and the same command continues from there",
+                    "interrupted; finished work is saved; run the same command again to complete it",
                     file=sys.stderr,
                 )
             _flushed()
