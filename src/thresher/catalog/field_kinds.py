@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, and_, false, func
 
 from thresher.catalog.normal_form import nfc
+from thresher.catalog.provenance import whole_number
 from thresher.catalog.text_columns import contains_folded, equals_any_form, in_nfc
 from thresher.catalog.values import (
     LARGEST_INTEGER,
@@ -165,6 +166,19 @@ def number(name: str, column: ColumnElement[Any], description: str) -> Field:
 
     def test(match: Match, _scope: Scope) -> Condition:
         return never_null(within(column, bounds_of(plain_value(match, "a number"), NUMBER_RANGE, number_of)))
+
+    return Field(name, "number", description, test, lambda _scope: (column,))
+
+
+def count(name: str, column: ColumnElement[Any], description: str) -> Field:
+    """Make a field of numbers that may be written with k or M, as file names write them: 120k is 120000."""
+
+    def read(value: str) -> float:
+        whole = whole_number(value) if value[-1:] in "kKM" else None
+        return number_of(value) if whole is None else whole
+
+    def test(match: Match, _scope: Scope) -> Condition:
+        return never_null(within(column, bounds_of(plain_value(match, "a number"), NUMBER_RANGE, read)))
 
     return Field(name, "number", description, test, lambda _scope: (column,))
 

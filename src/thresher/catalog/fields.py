@@ -13,7 +13,7 @@ from sqlalchemy import func, select, true
 
 from thresher.catalog import schema
 from thresher.catalog.clip_source import END, IS_HEARD, SECONDS, START, has_location
-from thresher.catalog.field_kinds import Field, choice, date, duration, flag, number, text
+from thresher.catalog.field_kinds import Field, choice, count, date, duration, flag, number, text
 from thresher.catalog.measures import measure_value
 from thresher.catalog.normal_form import nfc
 from thresher.catalog.schema import batch, checkpoint, clip, cluster_clip, location, recording
@@ -52,8 +52,8 @@ _FIELDS: tuple[Field, ...] = (
         "path", "a file, or a folder and everything below it; absolute, or relative to the catalog's folder"
     ),
     text("run", checkpoint.c.run, "the training run of the network"),
-    number("epoch", checkpoint.c.epoch, "the network's epoch"),
-    number("step", checkpoint.c.step, "the network's training step or iteration"),
+    count("epoch", checkpoint.c.epoch, "the network's epoch"),
+    count("step", checkpoint.c.step, "the network's training step or iteration, such as 120000 or 120k"),
     choice("verdict", _VERDICT, (*schema.VERDICTS, "none"), "your verdict on the clip's checkpoint"),
     choice("status", recording.c.status, schema.STATUSES, "the result of analysis"),
     text("reason", recording.c.reason, "why the status is not ok"),
