@@ -100,3 +100,11 @@ def test_saving_an_older_song_names_the_clips_that_leave_it(song_command: Comman
     assert "new songs leave out 1 clip of this one (3)" in song_command("song", "show", "Bone")[2]
     assert "leaves out 1 clip (3)" in song_command("song", "save", "Bone")[2]
     assert "new songs" not in song_command("song", "show", "Bone")[2]
+
+
+def test_a_replaced_query_is_named(song_command: Command) -> None:
+    assert "query was" not in song_command("song", "save", "Bone", "--gap", "1")[2]
+    said = song_command("song", "save", "Bone", "epoch:2..")[2]
+    assert "its query was epoch:1..; `thresher undo` reverts the change" in said
+    assert song_command("undo")[0] == 0
+    assert "epoch:1.." in song_command("song", "list")[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -66,3 +67,10 @@ def test_an_unknown_song_is_an_error_with_the_most_similar_name(
     code, _, err = song_command(*arguments)
     expected = 'error: no song named "Bones"; did you mean "Bone"? (`thresher song list` shows all 1)\n'
     assert (code, err) == (4, expected)
+
+
+def test_a_gain_is_shown_in_decibels(song_command: Command, song_json: Callable[..., Any]) -> None:
+    assert song_command("song", "save", "Bone", "--lufs", "-12")[0] == 0
+    gains = [track["gain"] for track in song_json("song", "show", "Bone")["tracklist"]["tracks"]]
+    shown = song_command("song", "show", "Bone")[1]
+    assert all(f"{20 * math.log10(gain):+.1f} dB" in shown for gain in gains)

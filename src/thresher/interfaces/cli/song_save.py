@@ -135,6 +135,8 @@ def save(
         print_json(song)
         return
     tell(f'song "{name}": {_size_text(size)}, {settings_text(song.settings)}')
+    if present is not None and present.settings.query != song.settings.query:
+        say(f"its query was {present.settings.query}; `thresher undo` reverts the change")
     if leaving:
         ids = listed([str(clip_id) for clip_id in leaving])
         say(

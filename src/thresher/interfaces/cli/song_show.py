@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -68,7 +69,7 @@ def show(name: SongName, form: Form = Format.TABLE, json: Json = False) -> None:
         Column("clip", lambda track: track.clip, is_number=True),
         Column("checkpoint", checkpoint_text, keep=Keep.BOTH_ENDS),
         Column("transition", lambda track: score_text(track.transition), is_number=True),
-        Column("gain", lambda track: "" if track.gain == 1 else f"{track.gain:.3f}", is_number=True, rank=2),
+        Column("gain", _gain_text, is_number=True, rank=2),
         Column("file", lambda track: f"{track.path}{' (missing)' if track.missing else ''}", keep=Keep.END),
     )
     emit(plan.tracks, columns, chosen)
@@ -161,3 +162,10 @@ def _difference_text(changed: Difference | None) -> str:
     ]
     parts += changed.settings
     return f"{changed.number}: {'; '.join(parts)}"
+
+
+def _gain_text(track: Any) -> str:
+    """Return a linear gain in decibels; nothing for a clip that is not changed."""
+    if track.gain == 1:
+        return ""
+    return f"{20 * math.log10(track.gain):+.1f} dB" if track.gain > 0 else "silent"
