@@ -16,7 +16,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, and_, false, func
 
 from thresher.catalog.normal_form import nfc
-from thresher.catalog.provenance import whole_number
 from thresher.catalog.text_columns import contains_folded, equals_any_form, in_nfc
 from thresher.catalog.values import (
     LARGEST_INTEGER,
@@ -28,6 +27,7 @@ from thresher.catalog.values import (
     number_of,
     period_of,
     seconds_of,
+    whole_number,
 )
 from thresher.formatting import unknown
 

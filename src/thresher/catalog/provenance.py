@@ -16,13 +16,11 @@ from functools import cache, lru_cache
 from thresher.catalog.name_patterns import PATTERNS, RUN_FOLDERS, Pattern
 from thresher.catalog.normal_form import nfc
 from thresher.catalog.paths import display_text
-from thresher.catalog.values import LARGEST_INTEGER
+from thresher.catalog.values import LARGEST_INTEGER, whole_number
 
 CHECKPOINT_KEYS = ("run", "epoch", "step")
 
 LONGEST_KEY = 200  # characters of an attribute's name
-_WHOLE_NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?([kKM]?)")
-_ZEROS = {"": 0, "k": 3, "K": 3, "M": 6}
 
 
 @cache
@@ -217,17 +215,3 @@ def _count(key: str, sources: Sequence[tuple[str, Mapping[str, str]]], problems:
             )
         found = number if found is None else found
     return found
-
-
-def whole_number(text: str) -> int | None:
-    """Return the whole number from 0 that `text` spells, such as 4000, 4000.0, 120k or 1.5M, or None."""
-    match = _WHOLE_NUMBER.fullmatch(text)
-    if match is None:
-        return None
-    zeros = _ZEROS[match[3]]
-    fraction = (match[2] or "").rstrip("0")
-    digits = (match[1] + fraction.ljust(zeros, "0")).lstrip("0")
-    if len(fraction) > zeros or len(digits) > len(str(LARGEST_INTEGER)):
-        return None
-    number = int(digits or "0")
-    return number if number <= LARGEST_INTEGER else None

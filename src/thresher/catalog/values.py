@@ -27,6 +27,8 @@ Bounds = tuple[float | None, float | None]
 Reader = Callable[[str], float]
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,5})?")
+_WHOLE_NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?([kKM]?)")
+_ZEROS = {"": 0, "k": 3, "K": 3, "M": 6}
 _DATE = re.compile(
     r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2})(?:[T ]([0-9]{1,2})(?::([0-9]{1,2})(?::([0-9]{1,2}))?)?)?)?)?"
 )
@@ -54,6 +56,20 @@ def number_of(text: str) -> float:
     # float() would round integers above 2**53.
     digits = text.lstrip("+-")
     return int(text) if digits.isdigit() and len(digits) <= MOST_DIGITS else float(text)
+
+
+def whole_number(text: str) -> int | None:
+    """Return the whole number from 0 that `text` spells, such as 4000, 4000.0, 120k or 1.5M, or None."""
+    match = _WHOLE_NUMBER.fullmatch(text)
+    if match is None:
+        return None
+    zeros = _ZEROS[match[3]]
+    fraction = (match[2] or "").rstrip("0")
+    digits = (match[1] + fraction.ljust(zeros, "0")).lstrip("0")
+    if len(fraction) > zeros or len(digits) > len(str(LARGEST_INTEGER)):
+        return None
+    number = int(digits or "0")
+    return number if number <= LARGEST_INTEGER else None
 
 
 def seconds_of(text: str) -> float:

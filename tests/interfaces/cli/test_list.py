@@ -109,7 +109,7 @@ def test_each_field_of_near_clips_has_the_scores_under_its_metric(home: Path) ->
 
 
 def test_numbers_of_attributes_are_not_shortened() -> None:
-    seeds = [{"seed": 18446744073709551610}, {"seed": None}]
+    seeds: list[dict[str, Any]] = [{"seed": 18446744073709551610}, {"seed": None}]
     found = Listing((), {"seed": "attribute", "mood": "attribute"}, (), ("seed", "mood"))
     numbers = replace(found, values=tuple({**seed, "mood": "calm"} for seed in seeds))
     kept = {column.title: column.keep for column in _columns(numbers, ())}

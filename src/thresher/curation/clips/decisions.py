@@ -17,9 +17,10 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import Assignment, Decision
 from thresher.catalog.fields import FIELDS
 from thresher.catalog.normal_form import folded, nfc
-from thresher.catalog.provenance import check_key, whole_number
+from thresher.catalog.provenance import check_key
 from thresher.catalog.query import join_terms
 from thresher.catalog.schema import ROLES, attribute
+from thresher.catalog.values import whole_number
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, recordings_of, select_by_id, select_ids
 from thresher.errors import UsageError
