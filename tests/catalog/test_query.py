@@ -720,7 +720,7 @@ MISTAKES: list[tuple[str | list[str], str]] = [
     ("rating>", "expected one value"),
     ("temperature>hot", "is not a number"),
     ("ratng>=4", "did you mean rating or"),
-    ("Temprature:1", "did you mean temperature?"),
+    ("Temperatuer:1", "did you mean temperature?"),
     (["run:a or run:b", "riff"], 'contains a blank and "run:b"'),
     (["tag:riff epoch:10..", "slow"], 'contains a blank and "epoch:10.."'),
 ]
