@@ -9,6 +9,7 @@ import pytest
 
 from tests.catalog.audio_files import SR, encoded, read, shortfall, tones
 from thresher.catalog.audio import AudioReader
+from thresher.catalog.ogg import ogg_streams
 
 SECONDS = 2
 
@@ -60,6 +61,26 @@ def test_one_stream_is_read_by_libsndfile_also_between_foreign_bytes(
             rate = reader.format.sample_rate
         assert len(read(path)) / rate == pytest.approx(SECONDS, abs=0.05)
         assert shortfall(path) is None
+
+
+@pytest.mark.parametrize("name", ["vorbis", "fast", "opus"])
+def test_the_declared_length_is_that_of_the_audio(tmp_path: Path, made: dict[str, bytes], name: str) -> None:
+    path = tmp_path / "a.ogg"
+    path.write_bytes(made[name])
+    for decoder in ("libsndfile", "ffmpeg"):
+        with AudioReader(os.fsencode(path), decoder) as reader:
+            assert reader.declared_frames() == SECONDS * reader.format.sample_rate
+            assert sum(map(len, reader.blocks())) == SECONDS * reader.format.sample_rate
+
+
+def test_a_chain_and_a_stream_without_audio_declare_no_length(tmp_path: Path, made: dict[str, bytes]) -> None:
+    path = tmp_path / "a.ogg"
+    opus = made["opus"]
+    third = opus.index(b"OggS", opus.index(b"OpusTags"))
+    for content in (opus * 2, opus[:third]):
+        path.write_bytes(content)
+        with path.open("rb") as file:
+            assert ogg_streams(file.fileno(), 0, len(content)).seconds is None
 
 
 @pytest.mark.parametrize(

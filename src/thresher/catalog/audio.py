@@ -8,6 +8,7 @@ full scale ±1. Spans are half open, in frames from 0. Paths are bytes, or text 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -194,6 +195,13 @@ class AudioReader:
             return f"{reached} of {promised / self.format.sample_rate:.2f} s{because}"
         is_cut = found.mpeg is not None and found.mpeg.cut
         return f"{reached}, in the middle of an MPEG frame" if is_cut else None
+
+    def declared_frames(self) -> int | None:
+        """Return the length that a FLAC or Ogg file declares, in frames at the decoder's rate; None if unknown."""
+        found = self._survey
+        return (
+            found.promised if found.seconds is None else math.floor(found.seconds * self.format.sample_rate)
+        )
 
     def complaint(self) -> str:
         """Return the first error that the decoder reported without stopping; "" if there was none."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from thresher.catalog.chunked import Chunked, chunked_audio
 from thresher.catalog.containers import audio_start
@@ -31,8 +32,9 @@ class Survey:
     that libsndfile cannot read the file, `prefers_ffmpeg` that ffmpeg reads more of it; `rest` then says what
     libsndfile leaves out, as the end of a sentence. `pieces` are what libsndfile has to read instead of the file,
     if its header is wrong. `frames` is the length, and `promised` the length that the header states, where they are
-    known. `fault` says why the file is truncated, as the continuation of "ends at 1.00 s". `mpeg` are the frames of
-    an MP3, `chunked` is the audio of a WAV, AIFF or similar file, `flac` are the lengths of a FLAC file.
+    known; `seconds` is the length that an Ogg file states. `fault` says why the file is truncated, as the
+    continuation of "ends at 1.00 s". `mpeg` are the frames of an MP3, `chunked` is the audio of a WAV, AIFF or
+    similar file, `flac` are the lengths of a FLAC file.
     """
 
     demuxer: str | None = None
@@ -42,6 +44,7 @@ class Survey:
     pieces: tuple[Piece, ...] | None = None
     frames: int | None = None
     promised: int | None = None
+    seconds: Fraction | None = None
     fault: str | None = None
     mpeg: MpegFrames | None = None
     chunked: Chunked | None = None
@@ -110,7 +113,7 @@ def _ogg(fd: int, start: int, size: int) -> Survey:
     if found.is_chained:
         return Survey("ogg", prefers_ffmpeg=True, rest="another Ogg stream follows", fault=fault)
     is_plain = len(found.codecs) == 1 and found.codecs[0] in ("vorbis", "opus")
-    return Survey("ogg", needs_ffmpeg=bool(found.codecs) and not is_plain, fault=fault)
+    return Survey("ogg", needs_ffmpeg=bool(found.codecs) and not is_plain, seconds=found.seconds, fault=fault)
 
 
 def _chunks(fd: int, start: int, size: int) -> Survey:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.catalog.audio_files import encoded
 from tests.curation.analysis.analysed_files import analysed, between_silences, task_of, wav
 from tests.support import RATE
+from thresher.catalog.audio import AudioReader
 from thresher.curation.analysis.analyse import analyse
 from thresher.curation.analysis.task import Unopened, Unsettled
+from thresher.errors import AudioError
 from thresher.signal.features.trim import Span
 
 
@@ -124,6 +128,45 @@ def test_a_file_that_is_gone_or_locked(
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", refuse)
         assert analyse(task_of(tmp_path / "b.wav")) == Unopened("Permission denied")
+
+
+@pytest.fixture(scope="module")
+def uneven_opus(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Five seconds of Opus whose second page states a time 8 ms too late, which libsndfile calls malformed."""
+    path = tmp_path_factory.mktemp("opus") / "a.ogg"
+    y = np.random.default_rng(0).normal(0, 0.1, (5 * 16_000, 1))
+    late = r"asetpts=PTS+between(T\,1.5\,2.5)*0.008/TB"
+    return encoded(path, y, "-af", late, "-c:a", "libopus", "-b:a", "32k", sr=16_000).read_bytes()
+
+
+def test_a_file_that_only_libsndfile_calls_malformed_is_ok(tmp_path: Path, uneven_opus: bytes) -> None:
+    path = tmp_path / "a.ogg"
+    path.write_bytes(uneven_opus)
+    with AudioReader(path) as reader, pytest.raises(AudioError, match="malformed"):
+        list(reader.blocks())
+    found = analysed(path)
+    assert (found.status, found.reason, found.decoder) == ("ok", None, "ffmpeg")
+    assert found.format is not None
+    assert found.format.frames == 5 * 48_000
+    assert found.lost_share is None
+
+
+@pytest.mark.parametrize("damage", ["cut page", "missing end", "missing page", "flipped bit"])
+def test_a_damaged_opus_file_is_truncated(tmp_path: Path, uneven_opus: bytes, damage: str) -> None:
+    *_, fourth, last = (found.start() for found in re.finditer(b"OggS", uneven_opus))
+    flipped = bytearray(uneven_opus)
+    flipped[uneven_opus.index(b"OpusTags") + 1000] ^= 1
+    contents = {
+        "cut page": uneven_opus[:-100],
+        "missing end": uneven_opus[:last],
+        "missing page": uneven_opus[:fourth] + uneven_opus[last:],
+        "flipped bit": bytes(flipped),
+    }
+    path = tmp_path / "a.ogg"
+    path.write_bytes(contents[damage])
+    found = analysed(path)
+    assert found.status == "truncated"
+    assert found.reason
 
 
 KINDS = [("wav", "PCM_16"), ("wav", "FLOAT"), ("flac", None), ("ogg", None), ("mp3", None), ("aiff", None)]

@@ -7,7 +7,7 @@ decoder costs only this file.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,15 @@ HIGHEST_RATE = 1_000_000
 """Highest sample rate that is analysed, in Hz. Far above it, Chromaprint reads beyond its buffer or never ends."""
 
 
+@dataclass(frozen=True)
+class _Decoded:
+    """An analysis with one decoder, the decoder's error if it stopped, and whether it decoded everything."""
+
+    analysis: Analysis
+    failure: AudioError | None
+    is_whole: bool
+
+
 def analyse(task: FileTask) -> Analysis | Keyed | Unsettled | Unopened:
     """Analyse one file, or only find its audio key; nothing that a file may contain raises an error."""
     try:
@@ -64,10 +73,11 @@ def _key(task: FileTask) -> Keyed:
 
 def _analyse_audio(task: AnalysisTask) -> Analysis:
     try:
-        found, failure = _decoded(task, task.decoder)
+        first = _decoded(task, task.decoder)
+        found = first.analysis
         has_second = task.decoder is None and found.decoder == LIBSNDFILE and find_ffmpeg() is not None
-        if has_second and (failure is not None or found.status == "empty"):
-            found = _second_opinion(task, found, failure)
+        if has_second and (first.failure is not None or found.status == "empty"):
+            found = _second_opinion(task, first)
     except NoAudioStreamError as error:
         return Analysis("empty", str(error))
     except AudioError as error:
@@ -77,8 +87,8 @@ def _analyse_audio(task: AnalysisTask) -> Analysis:
     return found
 
 
-def _decoded(task: AnalysisTask, decoder: str | None) -> tuple[Analysis, AudioError | None]:
-    """Analyse a file with a decoder, or the one that the file needs. Return the decoder's error if it stopped."""
+def _decoded(task: AnalysisTask, decoder: str | None) -> _Decoded:
+    """Analyse a file with a decoder, or the one that the file needs."""
     # NaN and infinity become a status; numpy must not warn about them on the terminal
     with AudioReader(task.path, decoder) as reader, np.errstate(invalid="ignore", over="ignore"):
         source = DecodedBlocks(reader, round(task.max_length * reader.format.sample_rate))
@@ -88,7 +98,7 @@ def _decoded(task: AnalysisTask, decoder: str | None) -> tuple[Analysis, AudioEr
         analysis = replace(analysis, decoder=used.name, decoder_version=used.version)
         if analysis.status not in ("unreadable", "empty"):
             analysis = replace(analysis, audio_key=_finished(key, source, analysis.status))
-        return analysis, source.failure
+        return _Decoded(analysis, source.failure, source.is_whole and analysis.status != "truncated")
 
 
 def _finished(key: AudioKey, source: DecodedBlocks, status: str) -> str | None:
@@ -102,15 +112,20 @@ def _finished(key: AudioKey, source: DecodedBlocks, status: str) -> str | None:
         return None
 
 
-def _second_opinion(task: AnalysisTask, found: Analysis, failure: AudioError | None) -> Analysis:
-    """Return the analysis by ffmpeg of a file in which libsndfile stopped, if ffmpeg reads more; else `found`."""
+def _second_opinion(task: AnalysisTask, first: _Decoded) -> Analysis:
+    """Return the analysis by ffmpeg of a file in which libsndfile stopped, if ffmpeg reads more; else the first.
+
+    libsndfile calls some intact files malformed, such as Opus files whose pages state uneven times.
+    """
     try:
-        second, _ = _decoded(task, FFMPEG)
+        second = _decoded(task, FFMPEG)
     except AudioError:
-        return found
-    if _frames(second) <= _frames(found):
-        return found
-    return second if failure is None else _damaged(second, failure)
+        return first.analysis
+    if _seconds(second.analysis) <= _seconds(first.analysis):
+        return first.analysis
+    if first.failure is None or second.is_whole:
+        return second.analysis
+    return _damaged(second.analysis, first.failure)
 
 
 def _damaged(analysis: Analysis, failure: AudioError) -> Analysis:
@@ -120,8 +135,10 @@ def _damaged(analysis: Analysis, failure: AudioError) -> Analysis:
     return replace(analysis, status=status, reason=reason)
 
 
-def _frames(analysis: Analysis) -> int:
-    return 0 if analysis.format is None else analysis.format.frames or 0
+def _seconds(analysis: Analysis) -> float:
+    """Return the decoded length; decoders may differ in the sample rate."""
+    form = analysis.format
+    return 0.0 if form is None else (form.frames or 0) / form.sample_rate
 
 
 def _analyse_open(source: DecodedBlocks, task: AnalysisTask, key: AudioKey) -> Analysis:

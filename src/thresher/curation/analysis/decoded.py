@@ -25,13 +25,15 @@ class DecodedBlocks:
     """The decoded blocks of a recording, at most its first `cap` frames.
 
     The first pass, over all frames, finds what is known only then: `is_capped` says that the recording is longer
-    than the cap, and `failure` is the decoder's error if it stopped early. What it decoded before remains usable.
+    than the cap, `failure` is the decoder's error if it stopped early, and `is_whole` says that the decoder gave
+    all frames that the file declares and reported no error. What was decoded before an error remains usable.
     """
 
     def __init__(self, reader: AudioReader, cap: int) -> None:
         self.reader = reader
         self.failure: AudioError | None = None
         self.is_capped = False
+        self.is_whole = False
         self.end = cap
         self._kept: list[NDArray[np.float32]] | None = None
 
@@ -52,6 +54,9 @@ class DecodedBlocks:
         except AudioError as error:
             self.failure = error
         self._kept, self.end = kept, frames
+        declared = self.reader.declared_frames()
+        has_all = declared is not None and frames >= declared
+        self.is_whole = has_all and self.failure is None and not self.reader.complaint()
 
     def blocks(self, start: int, end: int) -> Iterator[NDArray[np.float32]]:
         """Yield the frames from `start` to `end` in blocks, after the first pass."""
