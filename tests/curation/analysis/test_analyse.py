@@ -142,7 +142,7 @@ def uneven_opus(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def test_a_file_that_only_libsndfile_calls_malformed_is_ok(tmp_path: Path, uneven_opus: bytes) -> None:
     path = tmp_path / "a.ogg"
     path.write_bytes(uneven_opus)
-    with AudioReader(path) as reader, pytest.raises(AudioError, match="malformed"):
+    with AudioReader(bytes(path)) as reader, pytest.raises(AudioError, match="malformed"):
         list(reader.blocks())
     found = analysed(path)
     assert (found.status, found.reason, found.decoder) == ("ok", None, "ffmpeg")
