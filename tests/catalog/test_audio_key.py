@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -171,10 +172,12 @@ def joined(content: bytes) -> bytes:
         ("ogg", comments),
     ],
 )
-def test_tags_do_not_change_a_key(tmp_path: Path, samples: np.ndarray, suffix: str, tagged: object) -> None:
+def test_tags_do_not_change_a_key(
+    tmp_path: Path, samples: np.ndarray, suffix: str, tagged: Callable[[bytes], bytes]
+) -> None:
     path = write(tmp_path / f"a.{suffix}", samples)
     other = tmp_path / f"b.{suffix}"
-    other.write_bytes(tagged(path.read_bytes()))  # type: ignore[operator]
+    other.write_bytes(tagged(path.read_bytes()))
     assert other.read_bytes() != path.read_bytes()
     assert audio_key(str(path)) == audio_key(str(other)) is not None
 

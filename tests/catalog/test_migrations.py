@@ -348,7 +348,7 @@ def as_another_user(run: Callable[[], list[str]]) -> list[str]:
                 os.setgid(65534)
                 os.setuid(65534)
             said = run()
-        except BaseException as error:  # noqa: BLE001  the parent reports it
+        except BaseException as error:  # noqa: BLE001  any error is sent to the parent, whose assertion shows it
             said = [repr(error)]
         os.write(writer, json.dumps(said).encode())
         os._exit(0)

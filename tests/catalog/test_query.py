@@ -595,11 +595,11 @@ def test_a_symlink_stands_for_what_it_leads_to(sample: Sample, tmp_path: Path) -
     (root / "out/skeletal/b.ogg").touch()
     (tmp_path / "link").symlink_to(root / "out")
     (tmp_path / "file.ogg").symlink_to(root / "out/skeletal/b.ogg")
-    (tmp_path / "root").symlink_to(root)
+    (tmp_path / "whole").symlink_to(root)
     assert ids(sample, f"path:{tmp_path}/link") == [1, 2]
     assert ids(sample, f"path:{tmp_path}/link/skeletal/b.ogg") == [2]
     assert ids(sample, f"path:{tmp_path}/file.ogg") == [2]
-    assert ids(sample, f"path:{tmp_path}/root/gone", f"^path:{tmp_path}/link") == [6]
+    assert ids(sample, f"path:{tmp_path}/whole/gone", f"^path:{tmp_path}/link") == [6]
     assert ids(sample, f"{tmp_path}/link") == [1, 2]
     assert ids(sample, f"path:{tmp_path}/nowhere") == []
 

@@ -155,7 +155,7 @@ def test_compaction_copies_scores_and_computes_none(
         change_fingerprint(catalog, clip_id, 100 + clip_id)
     with catalog.writing() as connection:  # the changed ones stay out, so nothing is to be computed
         connection.execute(update(clip).where(clip.c.id.in_(ids[:6])).values(fingerprint=None))
-    nothing: Any = replace(find_metric("prefix"), scores=None, small_triangle=None)  # type: ignore[arg-type]  # it must not be called
+    nothing: Any = replace(find_metric("prefix"), scores=None, small_triangle=None)  # type: ignore[arg-type]  # not callable, so that a call fails
     monkeypatch.setattr(scoring, "find_metric", lambda _name: nothing)
     report = score(catalog)
     assert (report.compacted, report.pairs, report.live) == (True, 0, 4)

@@ -136,7 +136,7 @@ NOW = datetime(2026, 3, 31, 15, 30)
 )
 def test_a_date_is_a_period_in_local_time(text: str, start: tuple[int, ...], end: tuple[int, ...]) -> None:
     def instant(parts: tuple[int, ...]) -> float:
-        return datetime(*parts).timestamp()  # type: ignore[arg-type]  # local time is what is tested
+        return datetime(*parts).timestamp()  # type: ignore[arg-type]  # ints, which can't be a time zone
 
     assert period_of(text, NOW.timestamp()) == (instant(start), instant(end))
 

@@ -120,7 +120,7 @@ class AudioReader:
     def own_blocks(self, kind: str) -> Iterator[NDArray[Any]]:
         """Yield all frames as "int32" or "float64", which hold the samples of PCM_32 and DOUBLE exactly.
 
-        Only libsndfile gives them. The next call of `blocks` begins anew.
+        Only libsndfile returns these types. The next call of `blocks` starts at the first frame.
         """
         decoder = self._open_decoder()
         if not isinstance(decoder, SndfileDecoder):

@@ -98,7 +98,7 @@ def _seconds(head: bytes, granule: int) -> Fraction | None:
 
 
 def _format(head: bytes) -> bytes:
-    """Return what the first packet of a stream says of its codec, channels and sample rate."""
+    """Return the codec, channels and sample rate (Hz) in the first packet of a stream."""
     codec = _codec(head)
     if codec == "vorbis":
         return head[:16]

@@ -224,7 +224,7 @@ def _process_context(preload: Sequence[str]) -> BaseContext:
 def _begin_worker() -> None:
     """Ignore Ctrl-C, which the parent handles, end with the parent, and discard what decoders write.
 
-    A worker holds none of the parent's streams: whoever reads the parent's output sees its end.
+    A worker closes the streams of the parent, so a pipe such as `| tee` ends when the parent ends.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with_parent()

@@ -372,7 +372,7 @@ def test_compaction_of_many_rows_keeps_every_value(catalog: Catalog, monkeypatch
     with catalog.writing() as connection:
         scores.retire(connection, gone)
         connection.execute(update(clip).where(clip.c.id.in_(gone)).values(fingerprint=None))
-    nothing = replace(find_metric("prefix"), scores=None)  # type: ignore[arg-type]  # it must not be called
+    nothing = replace(find_metric("prefix"), scores=None)  # type: ignore[arg-type]  # not callable, so that a call fails
     monkeypatch.setattr(scoring, "find_metric", lambda _name: nothing)
     report = score(catalog)
     assert (report.compacted, report.pairs, report.live) == (True, 0, len(set(kept)))

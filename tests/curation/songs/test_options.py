@@ -28,7 +28,8 @@ def test_options_are_named_like_the_flags() -> None:
     from thresher.interfaces.cli.main import load_commands
 
     load_commands([MODULES["song"]])
-    save = get_command(app).commands["song"].commands["save"]  # type: ignore[attr-defined]
+    root: Any = get_command(app)  # its type declares no `commands`, which every group has
+    save = root.commands["song"].commands["save"]
     flags = {option for parameter in save.params for option in parameter.opts if option.startswith("--")}
     names = {
         "--from" if each.name == "sequence" else f"--{each.name.replace('_', '-')}"
@@ -57,8 +58,8 @@ def test_an_end_of_a_chain_that_is_not_given_stays() -> None:
     first = SongOptions(start=3).changes(None)["ordering"]
     both = SongOptions(end=7).changes(first)["ordering"]
     assert (both.start, both.end) == (3, 7)
-    anew = SongOptions(order="chain", end=7).changes(first)["ordering"]
-    assert (anew.start, anew.end) == (None, 7)
+    replaced = SongOptions(order="chain", end=7).changes(first)["ordering"]
+    assert (replaced.start, replaced.end) == (None, 7)
 
 
 @pytest.mark.parametrize(
