@@ -16,7 +16,7 @@ import soundfile
 from thresher.catalog import encoding
 from thresher.catalog.audio import AudioReader
 from thresher.catalog.encoding import AudioWriter
-from thresher.catalog.held_signals import ENDING, held_signals
+from thresher.catalog.held_signals import HELD, held_signals
 
 
 @pytest.fixture(autouse=True)
@@ -26,13 +26,13 @@ def raising() -> Iterator[None]:
     def stop(number: int, _frame: object) -> None:
         raise KeyboardInterrupt(number)
 
-    before = {number: signal.signal(number, stop) for number in ENDING}
+    before = {number: signal.signal(number, stop) for number in HELD}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("number", ENDING)
+@pytest.mark.parametrize("number", HELD)
 def test_a_signal_takes_effect_at_the_end_of_the_block(number: int) -> None:
     done = []
     with pytest.raises(KeyboardInterrupt), held_signals():

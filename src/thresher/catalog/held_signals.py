@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+HELD = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """The signals whose handlers raise exceptions; Windows has no SIGHUP."""
 
 
@@ -30,7 +30,7 @@ def held_signals() -> Iterator[None]:
     def note(number: int, frame: FrameType | None) -> None:
         arrived.append((number, frame))
 
-    for number in ENDING:
+    for number in HELD:
         if callable(signal.getsignal(number)):
             before[number] = signal.signal(number, note)
     try:
