@@ -202,9 +202,10 @@ def read_provenance(connection: Connection, location_ids: Sequence[int]) -> dict
     return found
 
 
-def stored_run(connection: Connection, location_id: int) -> str | None:
-    """Return the run that is stored for a location."""
-    return _checkpoint_of(connection, location_id).run
+def stored_run(connection: Connection, location_id: int) -> tuple[str | None, int]:
+    """Return the run that is stored for a location, and the batch that added the location."""
+    added = connection.scalar(select(location.c.batch_id).where(location.c.id == location_id))
+    return _checkpoint_of(connection, location_id).run, int(added or 0)
 
 
 def _checkpoint_of(connection: Connection, location_id: int) -> Provenance:

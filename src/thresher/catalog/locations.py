@@ -8,7 +8,7 @@ files are gone (`content_files.vacated_locations`).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, NamedTuple
@@ -54,15 +54,30 @@ class Arrived(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Rereading:
+    """Which stored runs are kept when names are read again and none of them names a run.
+
+    These are the names of `folders` between the root and the file, and the runs that `--run` `stated`, each with
+    the last ingest that did: it may have stated the run of the locations that were added before. Every other run
+    came from a folder that has another name now, or from a name that has changed.
+    """
+
+    folders: frozenset[str]
+    stated: Mapping[str, int]
+
+    def keeps(self, run: str, added_by: int) -> bool:
+        """Return whether the run of a location stays that was added by the batch `added_by`."""
+        return nfc(run) in self.folders or self.stated.get(nfc(run), 0) >= added_by
+
+
+@dataclass(frozen=True)
 class Sighting:
     """One file as an ingest saw it: its path, its stamp, when its reading began, its provenance.
 
     `sha256` is that of its bytes; it and `looked_at` are None if the file was not read. `provenance` combines
     the file's name, its sidecar and the command's flags. `stated` is the part of it that replaces known values:
     normally the flags alone. `role` comes from the flags, else it is None. `folder_run` is the run if nothing
-    else names one: the sub-folder of the ingested folder, or the ingested folder itself. When names are read
-    again, `former_runs` are the names of the ingested folder and of those above it: a stored run with one of
-    these names came from a folder, too, and `folder_run` replaces it.
+    else names one (`provenance.run_of_folder`). `rereading` is not None when names are read again.
     """
 
     stored: StoredPath
@@ -71,7 +86,7 @@ class Sighting:
     stated: Provenance
     role: str | None
     folder_run: str | None
-    former_runs: frozenset[str] = frozenset()
+    rereading: Rereading | None = None
     sha256: str | None = None
     looked_at: float | None = None
 
@@ -160,11 +175,11 @@ def _seen_again(
 def correct_by(connection: Connection, location_id: int, sighting: Sighting) -> set[int]:
     """Replace what is known of a location by what was stated; return the ids of changed locations."""
     stated = sighting.stated
-    if not sighting.former_runs:
+    if sighting.rereading is None:
         return correct(connection, [location_id], stated, sighting.role)
     if stated.run is None:
-        run = stored_run(connection, location_id)
-        if run is None or nfc(run) in sighting.former_runs:
+        run, added_by = stored_run(connection, location_id)
+        if run is None or not sighting.rereading.keeps(run, added_by):
             stated = replace(stated, run=sighting.folder_run)
     changed = correct(connection, [location_id], stated, sighting.role)
     return changed | remove_squeezed(connection, location_id, stated.attributes)

@@ -149,7 +149,9 @@ def infer(
 
 
 def run_of_folder(path: bytes, root: bytes, *, patterns: Sequence[Pattern] = PATTERNS) -> str | None:
-    """Return the run of a file whose names and sidecar name none: the sub-folder below the ingested folder `root`.
+    """Return the run of a file whose names and sidecar name none: the sub-folder below the folder `root`.
+
+    `root` is the folder that was ingested first among those that contain the file (`run_roots.py`).
 
     Files directly in `root` are of the run that is named like `root`, and so are files below a sub-folder that
     names an epoch or a step itself, such as `checkpoint-5000`. None if `root` has no name.

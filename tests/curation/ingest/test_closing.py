@@ -130,8 +130,8 @@ def test_a_moved_folder_keeps_its_run_until_names_are_read_again(
     assert ingest(catalog, [tmp_path / "blues"], serial).moved == 2
     assert {row.run for row in list_clips(catalog)} == {"jazz"}
     report = ingest(catalog, [tmp_path / "blues"], replace(serial, reread=True))
-    assert counts(report) == {"corrected": 1, "unchanged": 1}
-    assert [row.run for row in list_clips(catalog, "path+")] == ["blues", "jazz"]
+    assert counts(report) == {"corrected": 2}
+    assert [row.run for row in list_clips(catalog, "path+")] == ["blues", "blues"]
 
 
 def test_reread_reads_names_and_sidecars_of_known_files_again(

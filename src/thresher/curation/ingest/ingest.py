@@ -16,9 +16,10 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import vacated_locations
 from thresher.catalog.locations import LocationState
 from thresher.catalog.paths import display_text
+from thresher.catalog.run_roots import read_run_roots, read_stated_runs
 from thresher.curation.comparison.suspects import all_examined
 from thresher.curation.ingest.catch_up import CatchUpReport, catch_up
-from thresher.curation.ingest.classify import classify
+from thresher.curation.ingest.classify import Classified, classify
 from thresher.curation.ingest.closing import check_vanished, close, prepare
 from thresher.curation.ingest.options import DEFAULT_OPTIONS, IngestOptions, check_options
 from thresher.curation.ingest.reading import ReadFile, look_again, read_files
@@ -73,7 +74,7 @@ def _ingest(
     known = classify(catalog, found.files)
     if known.to_read:
         find_backend(catalog.settings.fingerprint.backend)
-    run = IngestRun(catalog, options, found, known, Batch(catalog, found, options), Stability(known))
+    run = _begun(catalog, options, found, known)
     tally = Tally()
     tally.counts["unchanged"] = len(known.unchanged)
     if options.dry_run:
@@ -96,6 +97,14 @@ def _ingest(
             if not caught_up.without_file:
                 catalog.settle(all_examined)
     return _report(run, tally, begun, caught_up, failure)
+
+
+def _begun(catalog: Catalog, options: IngestOptions, found: Scan, known: Classified) -> IngestRun:
+    with catalog.reading() as connection:
+        roots = read_run_roots(connection, lambda path: catalog.stored_absolute(path).path_text)
+        stated = read_stated_runs(connection) if options.reread else {}
+    batch = Batch(catalog, found, options)
+    return IngestRun(catalog, options, found, known, batch, Stability(known), roots, stated)
 
 
 def _rehearse(run: IngestRun, tally: Tally, progress: Progress) -> None:

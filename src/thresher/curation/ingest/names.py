@@ -6,11 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from thresher.catalog.catalog import Catalog
 from thresher.catalog.name_patterns import PATTERNS, Pattern
 from thresher.catalog.name_shapes import shape_of
 from thresher.catalog.name_suggestions import Suggestion, suggest
 from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import infer, run_of_folder
+from thresher.catalog.run_roots import RunRoots, read_run_roots
 from thresher.catalog.sidecars import read_sidecar
 from thresher.curation.ingest.exclude import Exclusion
 from thresher.curation.ingest.reading import warnings_of
@@ -56,18 +58,26 @@ def preview_names(
     paths: Sequence[str | bytes | os.PathLike[str]],
     patterns: Sequence[Pattern] = (),
     exclude: Sequence[str] = (),
+    *,
+    catalog: Catalog | None = None,
 ) -> NamesPreview:
     """Read the names and sidecars of the audio files at and below `paths`; no audio file is opened.
 
-    `patterns` are those of the user, which are tried before the built-in ones. Raises NotFoundError for a path that
+    `patterns` are those of the user, which are tried before those of the `catalog` and the built-in ones. Without
+    a catalog, nothing is known of former ingests, whose folders name runs. Raises NotFoundError for a path that
     does not exist, UsageError for an invalid exclusion.
     """
+    roots = RunRoots(display_text)
+    if catalog is not None:
+        patterns = (*patterns, *catalog.settings.provenance)
+        with catalog.reading() as connection:
+            roots = read_run_roots(connection, lambda path: catalog.stored_absolute(path).path_text)
     found = scan(paths, exclude)
     every = (*patterns, *PATTERNS)
     shapes: dict[tuple[object, ...], NameShape] = {}
     warnings: list[str] = []
     for file in found.files:
-        shape, notes = _read(file, every)
+        shape, notes = _read(file, every, roots.root_of(file.path, file.root))
         warnings += notes
         key = (shape.shape, shape.pattern, tuple(shape.sources.items()))
         known = shapes.get(key)
@@ -89,7 +99,7 @@ def preview_names(
     )
 
 
-def _read(file: FoundFile, patterns: Sequence[Pattern]) -> tuple[NameShape, tuple[str, ...]]:
+def _read(file: FoundFile, patterns: Sequence[Pattern], root: bytes) -> tuple[NameShape, tuple[str, ...]]:
     sidecar, warning = read_sidecar(file.path)
     by_name = infer(file.path, patterns=patterns).provenance.values()
     inference = infer(file.path, patterns=patterns, sidecar=sidecar)
@@ -98,7 +108,7 @@ def _read(file: FoundFile, patterns: Sequence[Pattern]) -> tuple[NameShape, tupl
     invalid = {key for key in ("epoch", "step") if getattr(named, key) is None}
     reads = {key: value for key, value in named.values().items() if key not in invalid}
     sources = {key: "name" if key in by_name else "sidecar" for key in reads}
-    run = run_of_folder(file.path, file.root, patterns=patterns)
+    run = run_of_folder(file.path, root, patterns=patterns)
     if "run" not in reads and run is not None:
         reads, sources = {"run": run, **reads}, {"run": "folder", **sources}
     shape = NameShape(

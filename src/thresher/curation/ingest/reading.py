@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from thresher.catalog.files import Hashes
-from thresher.catalog.locations import Sighting
+from thresher.catalog.locations import Rereading, Sighting
 from thresher.catalog.name_patterns import PATTERNS
 from thresher.catalog.normal_form import nfc
 from thresher.catalog.paths import display_text
@@ -131,20 +131,23 @@ def _sighting(
     values, warning = sidecar
     patterns = (*catalog.settings.provenance, *PATTERNS)
     inference = infer(found.path, patterns=patterns, sidecar=values, overrides=options.stated())
+    root = run.roots.root_of(found.path, found.root)
     sighting = Sighting(
         catalog.stored_absolute(found.path),
         found.stamp,
         inference.provenance,
         inference.provenance if options.reread else options.stated(),
         options.role,
-        run_of_folder(found.path, found.root, patterns=patterns),
-        former_runs=_names_in(found.root) if options.reread else frozenset(),
+        run_of_folder(found.path, root, patterns=patterns),
+        Rereading(_folders_between(root, found.path), run.stated_runs) if options.reread else None,
     )
     return sighting, warnings_of(found.path, inference, warning)
 
 
-def _names_in(folder: bytes) -> frozenset[str]:
-    return frozenset(nfc(display_text(folder)).split("/")) - {""}
+def _folders_between(root: bytes, path: bytes) -> frozenset[str]:
+    """Return the names of the folders below `root` that contain the file at `path`."""
+    inside = os.path.dirname(path).removeprefix(root)
+    return frozenset(nfc(display_text(inside)).split("/")) - {""}
 
 
 def warnings_of(path: bytes, inference: Inference, about_sidecar: str | None) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, update
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import trim_key, trim_keys
 from thresher.catalog.database import insert_row
+from thresher.catalog.run_roots import RunRoots
 from thresher.catalog.schema import batch
 from thresher.curation.ingest.classify import Classified
 from thresher.curation.ingest.options import IngestOptions
@@ -62,7 +63,7 @@ def _recorded_options(options: IngestOptions) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class IngestRun:
-    """One run of an ingest."""
+    """One run of an ingest. `stated_runs` are those of `run_roots.read_stated_runs`, for a re-reading of names."""
 
     catalog: Catalog
     options: IngestOptions
@@ -70,6 +71,8 @@ class IngestRun:
     known: Classified
     batch: Batch
     stability: Stability
+    roots: RunRoots
+    stated_runs: Mapping[str, int]
 
     @property
     def trim(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,14 +13,14 @@ import typer
 
 from thresher.errors import CatalogError
 from thresher.formatting import counted
-from thresher.interfaces.cli.app import ADD, app, catalog_file, context
+from thresher.interfaces.cli.app import ADD, app, catalog_file, context, open_catalog
 from thresher.interfaces.cli.ingest_options import Exclude
 from thresher.interfaces.cli.ingest_output import tell_exclusions, tell_some
 from thresher.interfaces.cli.options import Json
 from thresher.interfaces.cli.output import print_json, say, tell
 
 if TYPE_CHECKING:
-    from thresher.catalog.name_patterns import Pattern
+    from thresher.catalog.catalog import Catalog
     from thresher.catalog.name_suggestions import Suggestion
     from thresher.curation.ingest.names import NameShape
 
@@ -40,7 +41,8 @@ def names(
     """
     from thresher.curation.ingest.names import preview_names
 
-    preview = preview_names(paths, _own_patterns(), tuple(exclude or ()))
+    with _catalog_if_any() as catalog:
+        preview = preview_names(paths, exclude=tuple(exclude or ()), catalog=catalog)
     if json:
         print_json(preview)
         return
@@ -56,20 +58,20 @@ def names(
     tell_some("problem", preview.problems)
 
 
-def _own_patterns() -> tuple[Pattern, ...]:
-    """Return the patterns of the catalog's settings; without a catalog there are none, which is reported."""
-    from thresher.catalog.config import ENVIRONMENT_VARIABLE, load_settings
+def _catalog_if_any() -> AbstractContextManager[Catalog | None]:
+    """Open the catalog, whose patterns and former ingests count; that there is none is reported."""
+    from thresher.catalog.config import ENVIRONMENT_VARIABLE
 
     try:
-        file = catalog_file()
+        catalog_file()
     except CatalogError:
         if context.catalog is not None or os.environ.get(ENVIRONMENT_VARIABLE):
             raise
         say(
             "there is no catalog here, so only the built-in patterns are tried; `thresher init` creates a catalog"
         )
-        return ()
-    return load_settings(file).provenance
+        return nullcontext()
+    return open_catalog()
 
 
 def _tell_shape(shape: NameShape) -> None:

@@ -1,0 +1,81 @@
+"""Which folder names the run of a file: the first ingested one that contains it.
+
+If nothing else names a run, `provenance.run_of_folder` takes it from the folders below a root. The root is the
+folder that was ingested first among those that contain the file, so that a file gets the same run whichever of
+them is ingested later. A file that was ingested by its own path makes its folder the root of the files beside it.
+Paths are absolute bytes, unless they are called text.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, func, select
+
+from thresher.catalog.files import SUFFIXES
+from thresher.catalog.normal_form import nfc
+from thresher.catalog.schema import batch
+
+
+@dataclass(frozen=True)
+class RunRoots:
+    """The paths that were ingested before, as text, each with its rank: the first one has the lowest.
+
+    `text_of` returns a path as the catalog shows it. `beside` holds the folders of files that were ingested by
+    their own paths.
+    """
+
+    text_of: Callable[[bytes], str]
+    folders: Mapping[str, int] = field(default_factory=dict)
+    beside: Mapping[str, int] = field(default_factory=dict)
+    _known: dict[bytes, bytes | None] = field(default_factory=dict)
+
+    def root_of(self, path: bytes, given: bytes) -> bytes:
+        """Return the root of a file that this ingest found below the `given` folder."""
+        folder = os.path.dirname(path)
+        if folder not in self._known:
+            self._known[folder] = self._first(folder)
+        first = self._known[folder]
+        return given if first is None else first
+
+    def _first(self, folder: bytes) -> bytes | None:
+        """Return the first ingested folder that contains the files in `folder`; None if there is none."""
+        text = self.text_of(folder)
+        found = [(self.beside[text], folder)] if text in self.beside else []
+        above, below = folder, b""
+        while above != below:
+            text = self.text_of(above)
+            if text in self.folders:
+                found.append((self.folders[text], above))
+            above, below = os.path.dirname(above), above
+        return min(found)[1] if found else None
+
+
+def read_run_roots(connection: Connection, text_of: Callable[[bytes], str]) -> RunRoots:
+    """Return the roots of all ingests so far, without those that changed nothing."""
+    folders: dict[str, int] = {}
+    beside: dict[str, int] = {}
+    first = func.min(batch.c.id)
+    rank = 0
+    for given in connection.scalars(select(batch.c.paths).group_by(batch.c.paths).order_by(first)):
+        for text in json.loads(given):
+            rank += 1
+            if os.path.splitext(text)[1].lower() in SUFFIXES:
+                # the path of a file in the catalog's folder has no folder
+                beside.setdefault(os.path.dirname(text) or ".", rank)
+            else:
+                folders.setdefault(text, rank)
+    return RunRoots(text_of, folders, beside)
+
+
+def read_stated_runs(connection: Connection) -> dict[str, int]:
+    """Return the runs that `--run` stated, each with the last ingest that did."""
+    stated: dict[str, int] = {}
+    for row in connection.execute(select(batch.c.id, batch.c.options).order_by(batch.c.id)):
+        run = json.loads(row.options).get("run")
+        if run is not None:
+            stated[nfc(run)] = row.id
+    return stated
