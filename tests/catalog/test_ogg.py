@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -106,3 +109,142 @@ def test_without_ffmpeg_the_status_says_that_a_stream_is_not_read(
     assert "but another Ogg stream follows, which only ffmpeg decodes; install it" in str(
         shortfall(tmp_path / "a.ogg")
     )
+
+
+# Damage
+
+
+@pytest.fixture(scope="module")
+def paged() -> dict[str, list[bytes]]:
+    """The pages of a file of each codec, with a quarter of a second of audio in each."""
+    options = {
+        "vorbis": ("-c:a", "libvorbis"),
+        "opus": ("-c:a", "libopus"),
+        "flac": ("-c:a", "flac", "-sample_fmt", "s16"),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        y = tones(SECONDS * SR)
+        return {
+            name: pages_of(
+                encoded(Path(folder, f"{name}.ogg"), y, *more, "-page_duration", "250000").read_bytes()
+            )
+            for name, more in options.items()
+        }
+
+
+def pages_of(content: bytes) -> list[bytes]:
+    starts = [match.start() for match in re.finditer(rb"OggS\0", content)] + [len(content)]
+    return [content[start:end] for start, end in pairwise(starts)]
+
+
+def flipped(page: bytes) -> bytes:
+    changed = bytearray(page)
+    changed[-20] ^= 0x10
+    return bytes(changed)
+
+
+def damaged(pages: list[bytes], kind: str) -> bytes:
+    before, page, after = pages[:5], pages[5], pages[6:]
+    middle = {
+        "a flipped bit": [flipped(page)],
+        "zeros": [bytes(len(page))],
+        "a lost page": [],
+        "a wrong header": [page[:26] + b"\xff" * 40 + page[66:]],
+    }
+    if kind == "a flipped bit in the last page":
+        return b"".join([*pages[:-1], flipped(pages[-1])])
+    if kind == "zeros at the start of the audio":
+        return b"".join([*pages[:2], bytes(len(pages[2])), *pages[3:]])
+    return b"".join([*before, *middle[kind], *after])
+
+
+CODECS = ["vorbis", "opus", "flac"]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize(
+    "kind",
+    ["a flipped bit", "zeros", "a lost page", "a wrong header", "zeros at the start of the audio"],
+)
+def test_a_damaged_stretch_is_reported_with_its_place(
+    tmp_path: Path, paged: dict[str, list[bytes]], codec: str, kind: str
+) -> None:
+    path = tmp_path / "a.ogg"
+    path.write_bytes(damaged(paged[codec], kind))
+    with AudioReader(os.fsencode(path)) as reader:
+        frames = sum(map(len, reader.blocks()))
+        reason = str(reader.shortfall(frames))
+        lost = reader.lost_share(frames)
+    assert "of 2.00 s can be read: 1 of " in reason
+    assert "Ogg pages is damaged or missing (between " in reason
+    assert lost == pytest.approx(1 - frames / (SECONDS * reader.format.sample_rate))
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_damaged_end_is_reported(tmp_path: Path, paged: dict[str, list[bytes]], codec: str) -> None:
+    path = tmp_path / "a.ogg"
+    path.write_bytes(damaged(paged[codec], "a flipped bit in the last page"))
+    assert "where its last Ogg page is damaged" in str(shortfall(path))
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_damage_in_a_chain_is_reported(tmp_path: Path, paged: dict[str, list[bytes]], codec: str) -> None:
+    path = tmp_path / "a.ogg"
+    path.write_bytes(b"".join(paged[codec]) + damaged(paged[codec], "a flipped bit"))
+    reason = str(shortfall(path))
+    assert "Ogg pages is damaged or missing" in reason
+    first = reason.split("between ")[1].split()[0]
+    assert SECONDS < float(first) < 2 * SECONDS
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_link_without_its_first_page_is_read_or_reported(
+    tmp_path: Path, paged: dict[str, list[bytes]], codec: str
+) -> None:
+    from thresher.catalog.containers import set_ogg_serial
+
+    path = tmp_path / "a.ogg"
+    whole = b"".join(paged[codec])
+    without = b"".join([flipped(paged[codec][0]), *paged[codec][1:]])
+    path.write_bytes(whole + without)  # of the same serial number
+    with AudioReader(os.fsencode(path)) as reader:
+        read_seconds = sum(map(len, reader.blocks())) / reader.format.sample_rate
+    assert read_seconds == pytest.approx(2 * SECONDS, abs=0.1)
+    path.write_bytes(whole)
+    with path.open("r+b") as file:
+        set_ogg_serial(file.fileno(), len(whole), 77)
+    path.write_bytes(path.read_bytes() + without)
+    assert "Ogg pages of a stream follow, the beginning of which is missing" in str(shortfall(path))
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_complete_files_are_not_called_damaged(
+    tmp_path: Path, paged: dict[str, list[bytes]], codec: str
+) -> None:
+    path = tmp_path / "a.ogg"
+    pages = paged[codec]
+    contents = {
+        "as it was written": pages,
+        "foreign bytes between pages": [*pages[:4], b"OggS" + bytes(500), *pages[4:]],
+        "a page twice": [*pages[:5], pages[4], *pages[5:]],
+        "recorded from a broadcast": [*pages[:2], *pages[5:]],
+    }
+    if codec != "vorbis":  # at a gap in the numbers, decoders of Vorbis leave out a block
+        contents["numbered with a gap"] = [*pages[:5], *map(renumbered, pages[5:])]
+    for name, parts in contents.items():
+        path.write_bytes(b"".join(parts))
+        assert shortfall(path) is None, name
+
+
+def renumbered(page: bytes) -> bytes:
+    from thresher.catalog.containers import ogg_checksum
+
+    number = int.from_bytes(page[18:22], "little") + 3
+    changed = page[:18] + number.to_bytes(4, "little") + bytes(4) + page[26:]
+    return changed[:22] + ogg_checksum(changed).to_bytes(4, "little") + changed[26:]
+
+
+def test_the_real_ogg_files_are_whole(corpus: Path) -> None:
+    found = sorted(corpus.rglob("*.ogg"))[::40]
+    assert found
+    assert [path.name for path in found if shortfall(path) is not None] == []

@@ -174,6 +174,8 @@ class AudioReader:
         From 0 to 1; None if nothing is missing or no length is declared.
         """
         promised = self._promised_frames(frames_read)
+        if self._survey.holes is not None:
+            promised = self._declared_in_full()
         return None if not promised or promised <= frames_read else 1.0 - frames_read / promised
 
     def shortfall(self, frames_read: int) -> str | None:
@@ -187,6 +189,8 @@ class AudioReader:
             return f"{reached}: {failure}"
         if found.rest is not None and not self._reads_the_rest(frames_read):
             return f"{reached}, but {found.rest}, which only ffmpeg decodes; {INSTALL_HINT}"
+        if (holes := self._lost_pages(frames_read)) is not None:
+            return f"{holes}; it {reached}{found.fault}" if found.fault is not None else holes
         if found.fault is not None:
             return f"{reached}{found.fault}"
         promised = self._promised_frames(frames_read)
@@ -210,6 +214,23 @@ class AudioReader:
     def reached(self, frames_read: int) -> str:
         """Return where the audio ends, as the beginning of a sentence."""
         return f"ends at {frames_read / self.format.sample_rate:.2f} s"
+
+    def _lost_pages(self, frames_read: int) -> str | None:
+        """Return which pages of an Ogg file are lost, if audio is lost with them; else None.
+
+        Some programs number pages with gaps: if all frames are there, nothing is lost.
+        """
+        holes, declared = self._survey.holes, self._declared_in_full()
+        if holes is None or (declared is not None and frames_read >= declared):
+            return None
+        read = f"{frames_read / self.format.sample_rate:.2f} s"
+        of = "" if declared is None else f" of {declared / self.format.sample_rate:.2f} s"
+        return f"{read}{of} can be read: {holes}"
+
+    def _declared_in_full(self) -> int | None:
+        """Return the frames that an Ogg file declares, by libsndfile or by its pages; None if unknown."""
+        declared = (self.format.frames, self.declared_frames())
+        return max((frames for frames in declared if frames is not None), default=None)
 
     def _reads_the_rest(self, frames_read: int) -> bool:
         """Return whether the decoder went on to what follows the declared end."""

@@ -32,9 +32,9 @@ class Survey:
     that libsndfile cannot read the file, `prefers_ffmpeg` that ffmpeg reads more of it; `rest` then says what
     libsndfile leaves out, as the end of a sentence. `pieces` are what libsndfile has to read instead of the file,
     if its header is wrong. `frames` is the length, and `promised` the length that the header states, where they are
-    known; `seconds` is the length that an Ogg file states. `fault` says why the file is truncated, as the
-    continuation of "ends at 1.00 s". `mpeg` are the frames of an MP3, `chunked` is the audio of a WAV, AIFF or
-    similar file, `flac` are the lengths of a FLAC file.
+    known; `seconds` is the length that an Ogg file states, `holes` says which of its pages are missing. `fault`
+    says why the file is truncated, as the continuation of "ends at 1.00 s". `mpeg` are the frames of an MP3,
+    `chunked` is the audio of a WAV, AIFF or similar file, `flac` are the lengths of a FLAC file.
     """
 
     demuxer: str | None = None
@@ -45,6 +45,7 @@ class Survey:
     frames: int | None = None
     promised: int | None = None
     seconds: Fraction | None = None
+    holes: str | None = None
     fault: str | None = None
     mpeg: MpegFrames | None = None
     chunked: Chunked | None = None
@@ -110,10 +111,11 @@ def _ogg(fd: int, start: int, size: int) -> Survey:
     fault = f", {found.fault}" if found.fault else None
     if found.differs_at is not None:
         fault = f", but {size - found.differs_at:,} bytes of another Ogg stream follow, in another format"
+    common = Survey("ogg", seconds=found.seconds, holes=found.holes, fault=fault)
     if found.is_chained:
-        return Survey("ogg", prefers_ffmpeg=True, rest="another Ogg stream follows", fault=fault)
+        return replace(common, prefers_ffmpeg=True, rest="another Ogg stream follows")
     is_plain = len(found.codecs) == 1 and found.codecs[0] in ("vorbis", "opus")
-    return Survey("ogg", needs_ffmpeg=bool(found.codecs) and not is_plain, seconds=found.seconds, fault=fault)
+    return replace(common, needs_ffmpeg=bool(found.codecs) and not is_plain)
 
 
 def _chunks(fd: int, start: int, size: int) -> Survey:
