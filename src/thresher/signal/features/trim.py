@@ -89,6 +89,11 @@ class LevelMeter:
         self._frames = 0
         self._finite = True
 
+    @property
+    def settings(self) -> TrimSettings:
+        """What counts as silence."""
+        return self._settings
+
     def update(self, block: NDArray[np.float32]) -> None:
         """Take the next `block`, shape (frames, channels)."""
         if block.ndim != 2 or block.shape[1] != self._channels:
@@ -196,6 +201,17 @@ class LevelMeter:
         hop = self._settings.hop_length
         return Span(int(loud[0]) * hop, min(self._frames, (int(loud[-1]) + 1) * hop))
 
+    def frame_powers(self, span: Span) -> NDArray[np.float64]:
+        """Return the powers of the analysis frames in `span` in their loudest channel: float64, (frames,).
+
+        The powers are those by which the `silence` of a recording is counted. All samples must be finite.
+        """
+        sums, energies = self._all_hops()
+        loudest = np.full(self._hops(span).stop - self._hops(span).start, MINIMUM_POWER)
+        for row in zip(sums[: self._channels], energies[: self._channels], strict=True):
+            np.maximum(loudest, self._lowest(*row, self._powers(*row), span), out=loudest)
+        return loudest
+
     def _silence(
         self,
         sums: NDArray[np.float64],
@@ -209,17 +225,27 @@ class LevelMeter:
         the lowest of three powers: without the offset, as it is, and after subtracting the mean of the span. So
         a pause that is too short to show its own offset is found, whether it has that of the sound or none.
         """
+        lowest = self._lowest(sums, energies, without_offset, span)
+        threshold = max(
+            lowest.max() * 10.0 ** (-self._settings.top_db / 10.0), 10.0 ** (self._settings.floor_db / 10.0)
+        )
+        return float(np.count_nonzero(lowest <= threshold) / len(lowest))
+
+    def _lowest(
+        self,
+        sums: NDArray[np.float64],
+        energies: NDArray[np.float64],
+        without_offset: NDArray[np.float64],
+        span: Span,
+    ) -> NDArray[np.float64]:
+        """Return the lowest of the three powers of `_silence` for each analysis frame in `span`."""
         inside = self._hops(span)
         mean = sums[inside].sum() / span.frames
         powers = self._frame_powers(energies)[inside]
         # E[(y - mean)²] = E[y²] - 2 mean E[y] + mean²
         removed = self._frame_powers(2.0 * mean * sums)[inside] - mean * mean
         lowest = np.minimum(without_offset[inside], np.minimum(powers, powers - removed))
-        lowest = np.maximum(lowest, MINIMUM_POWER)
-        threshold = max(
-            lowest.max() * 10.0 ** (-self._settings.top_db / 10.0), 10.0 ** (self._settings.floor_db / 10.0)
-        )
-        return float(np.count_nonzero(lowest <= threshold) / len(lowest))
+        return np.maximum(lowest, MINIMUM_POWER)
 
     def _dc_offset(self, sums: NDArray[np.float64], span: Span) -> float:
         """Return the largest absolute mean over `span` of any channel; `sums`: (channels, hops)."""
