@@ -245,7 +245,8 @@ class LevelMeter:
         # E[(y - mean)²] = E[y²] - 2 mean E[y] + mean²
         removed = self._frame_powers(2.0 * mean * sums)[inside] - mean * mean
         lowest = np.minimum(without_offset[inside], np.minimum(powers, powers - removed))
-        return np.maximum(lowest, MINIMUM_POWER)
+        raised: NDArray[np.float64] = np.maximum(lowest, MINIMUM_POWER)
+        return raised
 
     def _dc_offset(self, sums: NDArray[np.float64], span: Span) -> float:
         """Return the largest absolute mean over `span` of any channel; `sums`: (channels, hops)."""
