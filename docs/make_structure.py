@@ -85,14 +85,15 @@ def git(*arguments: str) -> str:
 def packages(sources: Mapping[str, str]) -> list[Package]:
     """Return the packages of some sources, from the bottom up."""
     # An __init__.py without code only makes a folder importable, so it does not count as a module.
-    modules = {path: text for path, text in sources.items() if code_lines(text) or "/" not in path}
+    sizes = {path: code_lines(text) for path, text in sources.items()}
+    modules = {path: text for path, text in sources.items() if sizes[path] or "/" not in path}
     imports: defaultdict[str, set[str]] = defaultdict(set)
     counts, lines, code = Counter[str](), Counter[str](), Counter[str]()
     for path, text in modules.items():
         name = package_of(path)
         counts[name] += 1
         lines[name] += text.count("\n")
-        code[name] += code_lines(text)
+        code[name] += sizes[path]
         imports[name] |= {package_of(target) for target in imported(text, sources)} - {name, *SHARED}
     return [
         Package(

@@ -112,7 +112,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(params=["file", "http"])
 def address(request: pytest.FixtureRequest, reported: Path, server: str) -> str:
-    """The report's address: on the disk, or on a server."""
+    """The report's address: on the disk, or on a server. How the page looks depends on neither."""
     return reported.as_uri() if request.param == "file" else f"{server}/{reported.name}"
 
 
@@ -166,8 +166,8 @@ def test_no_request_leaves_this_machine(browser: Any, address: str) -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_page_is_as_wide_as_its_window(browser: Any, address: str, width: int) -> None:
-    page = opened(browser, address, width)
+def test_the_page_is_as_wide_as_its_window(browser: Any, reported: Path, width: int) -> None:
+    page = opened(browser, reported.as_uri(), width)
     wide, window = page.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
     assert window == width
     assert wide <= window
@@ -179,8 +179,8 @@ def test_the_page_is_as_wide_as_its_window(browser: Any, address: str, width: in
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_all_text_is_large_enough_to_read(browser: Any, address: str, width: int) -> None:
-    page = opened(browser, address, width)
+def test_all_text_is_large_enough_to_read(browser: Any, reported: Path, width: int) -> None:
+    page = opened(browser, reported.as_uri(), width)
     small = page.execute_script(
         "const found = [];"
         "for (const each of document.querySelectorAll('svg text')) {"
@@ -202,9 +202,9 @@ def test_all_text_is_large_enough_to_read(browser: Any, address: str, width: int
     assert small == []
 
 
-def test_text_of_a_chart_stays_inside_it(browser: Any, address: str) -> None:
+def test_text_of_a_chart_stays_inside_it(browser: Any, reported: Path) -> None:
     for width in WIDTHS:
-        page = opened(browser, address, width)
+        page = opened(browser, reported.as_uri(), width)
         outside = page.execute_script(
             "return [...document.querySelectorAll('.charts svg text')].filter(each => {"
             "  const a = each.getBoundingClientRect(), b = each.ownerSVGElement.getBoundingClientRect();"
@@ -214,9 +214,11 @@ def test_text_of_a_chart_stays_inside_it(browser: Any, address: str) -> None:
         assert outside == []
 
 
-def test_a_row_has_three_charts_in_a_wide_window_and_one_in_a_narrow_one(browser: Any, address: str) -> None:
+def test_a_row_has_three_charts_in_a_wide_window_and_one_in_a_narrow_one(
+    browser: Any, reported: Path
+) -> None:
     for width, columns in zip(WIDTHS, (3, 1), strict=True):
-        page = opened(browser, address, width)
+        page = opened(browser, reported.as_uri(), width)
         lefts = page.execute_script(
             "return [...document.querySelectorAll('.charts figure')].map(e => e.getBoundingClientRect().left)"
         )
@@ -261,8 +263,8 @@ def test_the_map_works_with_the_keyboard_alone(browser: Any, address: str) -> No
     wait_for(page, "document.querySelector('#map-player').currentTime > 0.05")
 
 
-def test_the_map_changes_its_colours(browser: Any, address: str) -> None:
-    page = opened(browser, address)
+def test_the_map_changes_its_colours(browser: Any, reported: Path) -> None:
+    page = opened(browser, reported.as_uri())
 
     def colours() -> list[str]:
         found: list[str] = page.execute_script(
