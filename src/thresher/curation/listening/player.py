@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from thresher.catalog.audio import AudioReader
 from thresher.catalog.catalog import Catalog
@@ -231,7 +231,12 @@ def play_file(file: str, player: Sequence[str], *, shown: str) -> Played:
     process = None
     try:
         with _signals_wait():
-            process = subprocess.Popen([*player, file], stdin=subprocess.DEVNULL)
+            process = subprocess.Popen(
+                [*player, file],
+                stdin=subprocess.DEVNULL,
+                stdout=_descriptor(sys.stdout),
+                stderr=_descriptor(sys.stderr),
+            )
         code = process.wait()
     except BaseException:
         if process is not None:
@@ -241,6 +246,14 @@ def play_file(file: str, player: Sequence[str], *, shown: str) -> Played:
     if code != 0:
         raise ThresherError(f"{player[0]} could not play {shown} (exit code {code})")
     return Played(shown, player[0])
+
+
+def _descriptor(stream: IO[str] | None) -> int | None:
+    """Return what a player writes to: where Python's stream writes, which may be another descriptor than usual."""
+    try:
+        return None if stream is None else stream.fileno()
+    except (OSError, ValueError):
+        return None
 
 
 @contextmanager

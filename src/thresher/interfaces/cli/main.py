@@ -6,12 +6,13 @@ import errno
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from importlib import import_module
 
 from thresher.errors import ThresherError
 from thresher.interfaces.cli.commands import MODULES
 from thresher.interfaces.cli.encodings import escape_what_cannot_be_written
+from thresher.interfaces.cli.library_output import without_library_output
 from thresher.interfaces.cli.signals import orderly_end
 
 
@@ -21,7 +22,14 @@ def run(arguments: Sequence[str]) -> int:
     0 done, 1 failed, 2 wrong usage, 3 catalog or settings need action, 4 not found, 5 done in part,
     128 + the signal's number if it was interrupted (130 by Ctrl-C).
     """
-    escape_what_cannot_be_written()
+    is_debugging = "--debug" in arguments
+    with nullcontext() if is_debugging else without_library_output():
+        escape_what_cannot_be_written()
+        return _run_to_end(arguments)
+
+
+def _run_to_end(arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit code, also if it is interrupted."""
     with orderly_end() as ending:
         try:
             return _run(arguments)
