@@ -26,6 +26,7 @@ PACKAGES = {  # the packages and modules of a layer, from the bottom up; the res
         "songs",
         "renderings",
         "exports",
+        "cutting",
         "ingest",
         "listening",
         "report",

@@ -17,7 +17,6 @@ from .curation.clips.decisions import rate as rate
 from .curation.clips.decisions import reject as reject
 from .curation.clips.decisions import tag as tag
 from .curation.clips.decisions import trust as trust
-from .curation.clips.decisions import undo as undo
 from .curation.clips.decisions import unreject as unreject
 from .curation.clips.detail import ClipDetail as ClipDetail
 from .curation.clips.detail import show_clip as show_clip
@@ -55,6 +54,7 @@ from .curation.comparison.neighbours import Neighbour as Neighbour
 from .curation.comparison.neighbours import near as near
 from .curation.comparison.score import score as score
 from .curation.comparison.score_report import ScoreReport as ScoreReport
+from .curation.cutting.undo import undo as undo
 from .curation.exports.clips import ExportReport as ExportReport
 from .curation.exports.clips import export_clips as export_clips
 from .curation.exports.songs import SongExport as SongExport

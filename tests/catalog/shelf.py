@@ -7,16 +7,17 @@ from sqlalchemy import func, insert, select
 from tests.support import RATE
 from thresher.catalog import attribution, locations
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_content import ClipContent
 from thresher.catalog.content_files import vacated_locations
 from thresher.catalog.locations import Sighting
 from thresher.catalog.provenance import Provenance
-from thresher.catalog.recordings import Content, WholeClip
+from thresher.catalog.recordings import Content
 from thresher.catalog.schema import batch, clip, location, recording
 from thresher.catalog.stamps import Stamp
 
 
 def content(status: str = "ok") -> Content:
-    whole = WholeClip(0, 10, "{}", None, None, None, None, None)
+    whole = ClipContent(0, 10, "{}", None, None, None, None, None)
     return Content(status, None, "WAV", "PCM_16", RATE, 1, 10, None, whole)
 
 

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, exists, func, or_, select
+from sqlalchemy import ColumnElement, Float, case, exists, func, or_, select
 
 from thresher.catalog import paths
 from thresher.catalog.normal_form import nfc
@@ -34,6 +34,12 @@ START = _frames_as_seconds(clip.c.start_frame)
 """Where a clip starts in its recording."""
 END = _frames_as_seconds(clip.c.end_frame)
 """Where a clip ends in its recording."""
+STATUS = func.coalesce(clip.c.status, recording.c.status)
+"""The status of a clip: that of its recording for a whole, its own for a part or a mark."""
+REASON = case((clip.c.status.is_(None), recording.c.reason), else_=clip.c.reason)
+"""Why the status of a clip is not ok; NULL without a reason."""
+IS_HIDDEN = (clip.c.kind == "whole") & recording.c.split.is_not(None)
+"""Whether a clip is the whole of a recording that was split. Its parts stand for it."""
 IS_HEARD = clip.c.heard_at.is_not(None) | clip.c.rating.is_not(None)
 """Whether a clip was played by thresher or rated. A rating means that the curator has heard the clip."""
 

@@ -93,6 +93,7 @@ def decide(
         if before != new.value:
             kind.write(connection, new.id, new.field, new.value)
             changes.append(Change(new.entity, new.id, new.field, before, new.value))
+    _follow(connection, changes)
     return _journal(connection, verb, summary, changes) if changes else None
 
 
@@ -134,9 +135,28 @@ def undo(connection: Connection, number: int | None = None) -> Decision:
         reverted.append(Change(change.entity, change.id, change.field, current, change.before))
     if not reverted:
         raise _cannot_undo(connection, target, "what it changed was forgotten, or is as it was before")
+    _follow(connection, reverted)
     done = _journal(connection, "undo", f"undo {target.id}: {target.summary}", reverted, target.id)
     _mark_undone(connection, target, done.id)
     return done
+
+
+_OF_CLIPS = frozenset([("clip", "removed"), ("recording", "split")])
+
+
+def changes_clips(changes: Iterable[Change]) -> bool:
+    """Return whether changes remove clips, bring them back, or hide or show the wholes of recordings."""
+    return any((change.entity, change.field) in _OF_CLIPS for change in changes)
+
+
+def _follow(connection: Connection, changes: Sequence[Change]) -> None:
+    """Bring the score matrices up to date after changes."""
+    if changes_clips(changes):
+        from thresher.catalog import scores  # loads numpy, which other decisions do not need
+
+        scores.follow_clips(
+            connection, [change.id for change in changes if change.field == "removed" and change.after]
+        )
 
 
 WAYS_BACK: Mapping[str, str] = {
@@ -371,9 +391,10 @@ _QUERY = _named_row_of(saved_query, "saved query", "delete it first (`thresher q
 
 DECISION_FIELDS: Mapping[tuple[str, str], _Field] = {
     **{("clip", name): _CLIP for name in ("rating", "rejected", "note", "heard_at", "trusted")},
+    **{("clip", name): _CLIP for name in ("removed", "name")},
     ("clip", "tags"): _Field(_read_tags, _write_tags),
     **{("checkpoint", name): _CHECKPOINT for name in ("verdict", "note")},
-    ("recording", "role"): _RECORDING,
+    **{("recording", name): _RECORDING for name in ("role", "split")},
     ("recording", "checkpoint"): _Field(_read_pinned_checkpoint, _write_pinned_checkpoint),
     ("recording", "attribute"): _Field(_read_attribute, _write_attribute),
     **{

@@ -45,7 +45,7 @@ FEATURE_COLUMNS: Mapping[Kind, FeatureColumns] = {
 
 def is_scored(kind: Kind) -> ColumnElement[bool]:
     """Return the condition that a clip, joined to its recording, is scored by metrics that compare this `kind`."""
-    return and_(FEATURE_COLUMNS[kind].is_there, recording.c.role == "generated")
+    return and_(FEATURE_COLUMNS[kind].is_there, recording.c.role == "generated", ~clip.c.removed)
 
 
 def checksums(connection: Connection, clip_ids: Iterable[int], kind: Kind) -> dict[int, int]:

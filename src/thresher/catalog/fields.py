@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from sqlalchemy import func, select, true
 
 from thresher.catalog import schema
-from thresher.catalog.clip_source import END, IS_HEARD, SECONDS, START, has_location
+from thresher.catalog.clip_source import END, IS_HEARD, REASON, SECONDS, START, STATUS, has_location
 from thresher.catalog.field_kinds import Field, choice, count, date, duration, flag, number, text
 from thresher.catalog.measures import measure_value
 from thresher.catalog.normal_form import nfc
@@ -23,6 +23,7 @@ from thresher.catalog.special_fields import (
     near_field,
     path_field,
     query_field,
+    recording_field,
     score_field,
     sha256_field,
     song_field,
@@ -55,8 +56,8 @@ _FIELDS: tuple[Field, ...] = (
     count("epoch", checkpoint.c.epoch, "the network's epoch"),
     count("step", checkpoint.c.step, "the network's training step or iteration, such as 120000 or 120k"),
     choice("verdict", _VERDICT, (*schema.VERDICTS, "none"), "your verdict on the clip's checkpoint"),
-    choice("status", recording.c.status, schema.STATUSES, "the result of analysis"),
-    text("reason", recording.c.reason, "why the status is not ok"),
+    choice("status", STATUS, schema.STATUSES, "the result of analysis"),
+    text("reason", REASON, "why the status is not ok"),
     choice("role", recording.c.role, schema.ROLES, "whether a network generated it or was trained on it"),
     number("rating", clip.c.rating, "1 to 5; `rated:no` finds clips without one"),
     flag("rejected", clip.c.rejected == true(), "rejected; left out unless the query names this field"),
@@ -75,7 +76,9 @@ _FIELDS: tuple[Field, ...] = (
     number("loudness", clip.c.loudness, "integrated loudness, in LUFS"),
     number("peak", clip.c.peak, "largest absolute sample; 1 is full scale"),
     *(number(entry.name, measure_value(entry.name), entry.description) for entry in MEASURES.values()),
-    choice("kind", clip.c.kind, schema.CLIP_KINDS, "how the span was found"),
+    choice("kind", clip.c.kind, schema.CLIP_KINDS, "whole; part, if the recording was split; marked by hand"),
+    recording_field("of", "clips of the recording that a clip belongs to: its id, or the path of its file"),
+    text("mark", clip.c.name, "the name of a mark; `mark:` finds all marks with one"),
     number("cluster", _CLUSTER, "the number of the clip's group of similar clips in `thresher clusters`"),
     batch_field("batch", "the ingest that added the recording: a number, a range or `last`"),
     date("added", batch.c.started_at, "when that ingest started, in local time"),

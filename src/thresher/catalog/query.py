@@ -26,6 +26,7 @@ from thresher.catalog.query_context import (
     context_of,
     edited,
     select_clips,
+    shown,
     with_defaults,
 )
 from thresher.catalog.query_terms import Found, TermReader, did_you_mean, is_id
@@ -71,6 +72,7 @@ __all__ = [
     "parse",
     "parse_sort",
     "select_clips",
+    "shown",
     "split_text",
     "with_defaults",
 ]

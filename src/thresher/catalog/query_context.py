@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 
 from thresher.catalog import schema
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import SOURCE
+from thresher.catalog.clip_source import IS_HIDDEN, SOURCE, STATUS
 from thresher.catalog.edits import Edits
 from thresher.catalog.field_kinds import Condition
 from thresher.catalog.normal_form import nfc
@@ -131,22 +131,39 @@ def context_of(catalog: Catalog, connection: Connection) -> Context:
 def with_defaults(
     query: Query, *, song: bool, rule: int = SELECTION_RULE, added: Sequence[int] = ()
 ) -> Query:
-    """Leave out rejected and unusable clips unless the query names those fields.
+    """Leave out rejected and unusable clips unless the query names those fields, and what `shown` leaves out.
 
     For a song, leave out reference audio and empty clips too, and what its selection `rule` leaves out, except for
     clips that the query names by id and those `added` by hand.
     """
+    query = shown(query, added)
     conditions = [query.condition]
     if "rejected" not in query.named:
         conditions.append(~clip.c.rejected)
     if "status" not in query.named:
-        conditions.append(recording.c.status.in_(schema.USABLE_STATUSES))
+        conditions.append(STATUS.in_(schema.USABLE_STATUSES))
     if song:
         conditions += [recording.c.role == "generated", clip.c.end_frame > clip.c.start_frame]
-        asked: list[Condition] = [clip.c.id.in_(added)] if added else []
-        asked += [query.by_id] if query.by_id is not None else []
-        conditions += [or_(~condition, *asked) for condition in left_out(rule, query.named)]
+        conditions += [_unless_asked(query, added, condition) for condition in left_out(rule, query.named)]
     return replace(query, condition=and_(*conditions))
+
+
+def shown(query: Query, added: Sequence[int] = ()) -> Query:
+    """Leave out removed clips, and the wholes of split recordings.
+
+    A query asks for wholes if it names the field `kind` or the clip's id. Those `added` by hand are not left out.
+    """
+    conditions = [query.condition, ~clip.c.removed]
+    if "kind" not in query.named:
+        conditions.append(_unless_asked(query, added, IS_HIDDEN))
+    return replace(query, condition=and_(*conditions))
+
+
+def _unless_asked(query: Query, added: Sequence[int], condition: Condition) -> Condition:
+    """Return the opposite of a condition, true for clips that are named by id or `added` by hand."""
+    asked: list[Condition] = [clip.c.id.in_(added)] if added else []
+    asked += [query.by_id] if query.by_id is not None else []
+    return or_(~condition, *asked)
 
 
 def edited(query: Query, edits: Edits | None) -> Query:

@@ -1,58 +1,26 @@
-"""Recordings: one for each distinct content, with its whole clip.
+"""Recordings: one for each distinct content, with its whole clip and the parts that it was split into.
 
 The functions run inside the caller's transaction.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
-from thresher.catalog import measures
 from thresher.catalog.attribution import (
     add_attributes,
     checkpoint_id,
     complete_provenance,
     refresh_checkpoint,
 )
+from thresher.catalog.clip_content import ClipContent, NewClip, add_clips, replace_clip
 from thresher.catalog.database import chunks
 from thresher.catalog.locations import Sighting, location_values, mark_missing, occupy, present_among
 from thresher.catalog.schema import clip, location, recording
-
-
-@dataclass(frozen=True)
-class WholeClip:
-    """The stored analysis of a recording's whole clip; the fields are named like the columns of `clip`.
-
-    `measures` holds the measures by name, or is None if there is nothing to measure.
-    """
-
-    start_frame: int
-    end_frame: int
-    trim: str
-    fingerprint: bytes | None
-    fingerprint_backend: str | None
-    fingerprint_version: str | None
-    loudness: float | None
-    peak: float | None
-    descriptor: bytes | None = None
-    descriptor_version: int | None = None
-    profile: bytes | None = None
-    profile_version: int | None = None
-    measures: Mapping[str, float | None] | None = None
-
-    def columns(self) -> dict[str, Any]:
-        """Return the values by column name of `clip`, with the checksums."""
-        return {
-            **{name: value for name, value in vars(self).items() if name != "measures"},
-            "fingerprint_crc32": None if self.fingerprint is None else zlib.crc32(self.fingerprint),
-            "descriptor_crc32": None if self.descriptor is None else zlib.crc32(self.descriptor),
-            "profile_crc32": None if self.profile is None else zlib.crc32(self.profile),
-        }
 
 
 @dataclass(frozen=True)
@@ -67,15 +35,17 @@ class Content:
     channels: int | None
     frames: int | None
     mono_channel: int | None
-    whole: WholeClip
+    whole: ClipContent
     decoder: str | None = None
     decoder_version: str | None = None
     lost_share: float | None = None
     audio_key: str | None = None
+    split: str | None = None
+    parts: tuple[ClipContent, ...] = ()
 
     def columns(self) -> dict[str, Any]:
         """Return the values by column name of `recording`."""
-        return {key: value for key, value in vars(self).items() if key != "whole"}
+        return {key: value for key, value in vars(self).items() if key not in ("whole", "parts")}
 
 
 @dataclass(frozen=True)
@@ -111,34 +81,28 @@ def status_and_trim(connection: Connection, recording_id: int) -> tuple[str, str
     return row.status, row.trim
 
 
-def replace_content(connection: Connection, recording_id: int, content: Content) -> list[int]:
-    """Store a new analysis of a known recording.
+def replace_content(
+    connection: Connection,
+    recording_id: int,
+    content: Content,
+    clips: Mapping[int, ClipContent] | None = None,
+) -> list[int]:
+    """Store a new analysis of a known recording, of its whole, and of its `clips` by id.
 
-    Return the ids of the clips whose scores it makes stale: those whose span, fingerprint or descriptor changed.
-    While the span stays the same, a descriptor, profile and measures that the new analysis left out are kept. A
-    recording that was forgotten meanwhile is not added again.
+    Return the ids of the clips whose scores it makes stale, see `replace_clip`. How the recording was split stays
+    as it is. A recording that was forgotten meanwhile is not added again.
     """
-    old = connection.execute(
-        select(clip).where(clip.c.recording_id == recording_id, clip.c.kind == "whole")
-    ).one_or_none()
-    if old is None:
+    of_whole = (clip.c.recording_id == recording_id, clip.c.kind == "whole")
+    whole_id = connection.scalar(select(clip.c.id).where(*of_whole))
+    if whole_id is None:
         return []
     columns = content.columns()
+    del columns["split"]
     if content.audio_key is None:
         del columns["audio_key"]
     connection.execute(update(recording).where(recording.c.id == recording_id).values(columns))
-    whole = content.whole
-    same_span = (old.start_frame, old.end_frame) == (whole.start_frame, whole.end_frame)
-    if same_span and whole.descriptor is None:
-        whole = replace(whole, descriptor=old.descriptor, descriptor_version=old.descriptor_version)
-    if same_span and whole.profile is None:
-        whole = replace(whole, profile=old.profile, profile_version=old.profile_version)
-    connection.execute(update(clip).where(clip.c.id == old.id).values(whole.columns()))
-    if whole.measures is not None or not same_span:
-        measures.remove(connection, old.id)
-    _store_measures(connection, [(old.id, whole)])
-    same = same_span and old.fingerprint == whole.fingerprint and old.descriptor in (None, whole.descriptor)
-    return [] if same else [old.id]
+    new = {whole_id: content.whole, **(clips or {})}
+    return [clip_id for clip_id, each in new.items() if replace_clip(connection, clip_id, each)]
 
 
 class AddedRecordings(NamedTuple):
@@ -175,21 +139,23 @@ def add_recordings(
             for each in new
         ],
     ).all()
-    clip_ids = connection.scalars(
-        insert(clip).returning(clip.c.id, sort_by_parameter_order=True),
+    add_clips(
+        connection,
         [
-            {"recording_id": recording_id, "kind": "whole", "ordinal": 0, **each.content.whole.columns()}
+            NewClip(recording_id, kind, ordinal, content)
             for recording_id, each in zip(recording_ids, new, strict=True)
+            for kind, ordinal, content in _clips_of(each.content)
         ],
-    ).all()
-    _store_measures(connection, zip(clip_ids, (each.content.whole for each in new), strict=True))
+    )
     _add_locations(connection, batch_id, recording_ids, new, checkpoints, here)
     return AddedRecordings(list(recording_ids), displaced)
 
 
-def _store_measures(connection: Connection, clips: Iterable[tuple[int, WholeClip]]) -> None:
-    measured = ((clip_id, whole.measures) for clip_id, whole in clips)
-    measures.store(connection, ((clip_id, values) for clip_id, values in measured if values is not None))
+def _clips_of(content: Content) -> Iterator[tuple[str, int, ClipContent]]:
+    """Yield kind, ordinal and content of a new recording's clips."""
+    yield "whole", 0, content.whole
+    for ordinal, part in enumerate(content.parts, start=1):
+        yield "part", ordinal, part
 
 
 def _add_locations(

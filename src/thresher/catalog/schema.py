@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0013"
+HEAD = "0014"
 """The revision of the schema that this program reads and writes: the newest one in migrations/."""
 
 STATUSES = ("ok", "silent", "too_short", "unreadable", "truncated", "empty", "non_finite")
@@ -89,6 +89,7 @@ batch = Table(
     Column("rehashed", Integer, nullable=False, server_default="0"),
     Column("retagged", Integer, nullable=False, server_default="0"),
     Column("overwritten", Integer, nullable=False, server_default="0"),
+    Column("parts", Integer, nullable=False, server_default="0"),  # clips that new recordings were split into
     sqlite_autoincrement=True,
 )
 
@@ -134,6 +135,8 @@ recording = Table(
     Column("audio_key", Text, index=True),  # equal for equal audio, see catalog/audio_key.py; NULL: unknown
     # Share of the declared length that a truncated recording lacks, 0 to 1; NULL: complete, or not known.
     Column("lost_share", Float),
+    # How the recording was split, as the canonical JSON of signal/features/split.py; NULL: it was not split.
+    Column("split", Text),
     _one_of("role", ROLES),
     _one_of("status", STATUSES),
     sqlite_autoincrement=True,
@@ -216,6 +219,12 @@ clip = Table(
     Column("profile", LargeBinary),  # u1, computed by `profile_version` of signal/features/profile.py
     Column("profile_crc32", Integer),
     Column("profile_version", Integer),
+    # The result of analysis of a part or a mark; NULL for a whole, which has that of its recording.
+    Column("status", Text),
+    Column("reason", Text),
+    Column("name", Text),  # the name of a mark
+    # Taken away by a later split, by a join or by `unmark`. The row stays, so that an undo brings the clip back.
+    Column("removed", Boolean(create_constraint=False), nullable=False, server_default="0"),
     UniqueConstraint("recording_id", "kind", "ordinal"),
     _one_of("kind", CLIP_KINDS),
     CheckConstraint("0 <= start_frame AND start_frame <= end_frame", name="span"),
@@ -223,6 +232,9 @@ clip = Table(
     sqlite_autoincrement=True,
 )
 
+IS_CUT = text("clip.kind <> 'whole'")
+"""Whether a clip is a part or a mark, in the words of an index; the first such clip is found at once."""
+Index("ix_clip_cut", clip.c.id, sqlite_where=text("kind <> 'whole'"))
 Index("ix_clip_unexamined", clip.c.id, sqlite_where=text("NOT examined"))
 
 clip_tag = Table(

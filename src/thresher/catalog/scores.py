@@ -250,7 +250,8 @@ def append(
             for index, clip_id in enumerate(clip_ids)
         ],
     )
-    best, changed = best.extended(clip_ids, to_live, triangle)
+    origins = nearest.origins_of(connection, np.array(clip_ids, np.int64))
+    best, changed = best.extended(clip_ids, origins, to_live, triangle)
     nearest.write(connection, matrix.metric_id, changed)
     return best
 
@@ -276,9 +277,30 @@ def retire(connection: Connection, clip_ids: Sequence[int], *, only: int | None 
     for of_metric, without_nearest in nearest.forget(connection, clip_ids, only).items():
         matrix = read_matrix(connection, of_metric)
         values = stored_rows(connection, of_metric, matrix.positions)
-        nearest.write(
-            connection, of_metric, nearest.search(matrix.clip_ids, matrix.positions, values, without_nearest)
+        origins = nearest.origins_of(connection, matrix.clip_ids)
+        found = nearest.search(matrix.clip_ids, matrix.positions, values, without_nearest, origins)
+        nearest.write(connection, of_metric, found)
+
+
+def follow_clips(connection: Connection, removed: Sequence[int]) -> None:
+    """Bring the matrices up to date after recordings were split or joined, or clips removed or restored.
+
+    The rows of the `removed` clips are retired, and the nearest clips are searched again. Restored and new clips
+    are scored by the next scoring.
+    """
+    for chunk in chunks(list(removed)):
+        connection.execute(update(score_row).where(score_row.c.clip_id.in_(chunk)).values(retired=True))
+    for of_metric in connection.scalars(select(metric.c.id)).all():
+        matrix = read_matrix(connection, of_metric)
+        values = stored_rows(connection, of_metric, matrix.positions)
+        origins = nearest.origins_of(connection, matrix.clip_ids)
+        ids = matrix.clip_ids
+        nearest.replace_all(
+            connection, of_metric, nearest.search(ids, matrix.positions, values, ids.tolist(), origins)
         )
+        # a scoring that runs meanwhile must notice that other clips can be nearest now
+        changed = {"generation": metric.c.generation + 1}
+        connection.execute(update(metric).where(metric.c.id == of_metric).values(changed))
 
 
 def retire_damaged(connection: Connection, positions: Mapping[int, Sequence[int]]) -> None:

@@ -47,6 +47,20 @@ def path_field(name: str, description: str) -> Field:
     return Field(name, "path", description, test, lambda _scope: (shown_location(location.c.path_text),))
 
 
+def recording_field(name: str, description: str) -> Field:
+    """Make the field of the clips of one recording, which is named by one of its clips or by a path."""
+
+    def test(match: Match, scope: Scope) -> Condition:
+        value = plain_value(match, "the id of a clip, or a path")
+        if value.isascii() and value.isdigit():
+            number = int(value) if int(value) <= LARGEST_INTEGER else -1
+            given = clip.alias()
+            return clip.c.recording_id.in_(select(given.c.recording_id).where(given.c.id == number))
+        return has_location(under_folder(value, scope.root))
+
+    return Field(name, "clip", description, test, lambda _scope: (clip.c.recording_id, clip.c.start_frame))
+
+
 def tag_field(name: str, description: str) -> Field:
     """Make the field of a clip's tags."""
 
@@ -217,6 +231,7 @@ def bare_word(word: str, scope: Scope) -> Condition:
         .where(clip_tag.c.clip_id == clip.c.id, contains_folded(clip_tag.c.tag, word))
         .correlate(clip),
         never_null(contains_folded(clip.c.note, word)),
+        never_null(contains_folded(clip.c.name, word)),
     ]
     if "/" in word:
         conditions.append(has_location(under_folder(word, scope.root)))

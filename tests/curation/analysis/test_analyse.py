@@ -30,28 +30,30 @@ def test_a_good_file_is_measured(tmp_path: Path, sound: Any) -> None:
     assert (found.status, found.reason, found.mono_channel) == ("ok", None, None)
     assert found.format is not None
     assert (found.format.sample_rate, found.format.channels, found.format.frames) == (RATE, 2, len(y))
-    assert abs(found.span.start - RATE) <= 2048
-    assert abs(found.span.end - 6 * RATE) <= 2048
-    assert found.peak == pytest.approx(float(np.abs(y).max()), abs=1e-7)
-    assert found.fingerprint is not None
-    assert found.fingerprint.dtype == np.uint32
-    assert found.fingerprint.ndim == 1
-    assert abs(len(found.fingerprint) - (5.0 - 2.6) / 0.1238) < 3
-    assert found.backend
-    assert found.backend_version
-    assert found.loudness is not None
-    assert -30 < found.loudness < 0
+    assert abs(found.whole.span.start - RATE) <= 2048
+    assert abs(found.whole.span.end - 6 * RATE) <= 2048
+    assert found.whole.peak == pytest.approx(float(np.abs(y).max()), abs=1e-7)
+    assert found.whole.fingerprint is not None
+    assert found.whole.fingerprint.dtype == np.uint32
+    assert found.whole.fingerprint.ndim == 1
+    assert abs(len(found.whole.fingerprint) - (5.0 - 2.6) / 0.1238) < 3
+    assert found.whole.backend
+    assert found.whole.backend_version
+    assert found.whole.loudness is not None
+    assert -30 < found.whole.loudness < 0
 
 
 def test_the_fingerprint_is_that_of_the_clip_alone(tmp_path: Path, sound: Any) -> None:
     y = 0.5 * sound(4, 5.0)
     soundfile.write(tmp_path / "wide.wav", between_silences(y), RATE)
     wide = analysed(tmp_path / "wide.wav")
-    soundfile.write(tmp_path / "cut.wav", between_silences(y)[wide.span.start : wide.span.end], RATE)
+    soundfile.write(
+        tmp_path / "cut.wav", between_silences(y)[wide.whole.span.start : wide.whole.span.end], RATE
+    )
     cut = analysed(tmp_path / "cut.wav")
-    assert cut.span == Span(0, wide.span.frames)
-    np.testing.assert_array_equal(wide.fingerprint, cut.fingerprint)
-    assert (cut.loudness, cut.peak) == (wide.loudness, wide.peak)
+    assert cut.whole.span == Span(0, wide.whole.span.frames)
+    np.testing.assert_array_equal(wide.whole.fingerprint, cut.whole.fingerprint)
+    assert (cut.whole.loudness, cut.whole.peak) == (wide.whole.loudness, wide.whole.peak)
 
 
 @pytest.mark.parametrize("rate", [1_000_001, 48_000_000, 200_000_000, 2**31 - 1])
@@ -60,7 +62,7 @@ def test_a_rate_beyond_all_audio_is_unreadable(tmp_path: Path, rate: int) -> Non
     data = np.random.default_rng(0).integers(-9_000, 9_000, size=200_000).astype("<i2").tobytes()
     (tmp_path / "a.wav").write_bytes(wav(1, rate, data))
     found = analysed(tmp_path / "a.wav")
-    assert (found.status, found.span) == ("unreadable", Span(0, 0))
+    assert (found.status, found.whole.span) == ("unreadable", Span(0, 0))
     assert f"{rate:,} Hz" in str(found.reason)
 
 
@@ -76,8 +78,8 @@ def test_values_beyond_full_scale_are_audio(tmp_path: Path, sound: Any) -> None:
     soundfile.write(tmp_path / "a.wav", 1e30 * sound(5, 4.0), RATE, "FLOAT")
     found = analysed(tmp_path / "a.wav")
     assert (found.status, found.mono_channel) == ("ok", None)
-    assert found.peak is not None
-    assert found.peak > 1e29
+    assert found.whole.peak is not None
+    assert found.whole.peak > 1e29
 
 
 @pytest.mark.parametrize("status", ["truncated", "truncated short", "truncated silent"])
@@ -92,16 +94,16 @@ def test_a_truncated_file_is_one_whatever_is_left(tmp_path: Path, sound: Any, st
     found = analysed(path)
     assert found.status == "truncated"
     assert "of 10.00 s" in str(found.reason)
-    assert (found.fingerprint is not None) == (status == "truncated")
+    assert (found.whole.fingerprint is not None) == (status == "truncated")
 
 
 def test_a_long_file_is_not_called_truncated_where_the_cap_ends_it(tmp_path: Path, sound: Any) -> None:
     soundfile.write(tmp_path / "a.wav", sound(7, 9.0), RATE)
     found = analysed(tmp_path / "a.wav", max_length=5.0)
     assert (found.status, found.reason) == ("ok", "analysed up to 0:05 of 0:09")
-    assert found.span.end == 5 * RATE
+    assert found.whole.span.end == 5 * RATE
     exact = analysed(tmp_path / "a.wav", max_length=9.0)
-    assert (exact.reason, exact.span.end) == (None, 9 * RATE)
+    assert (exact.reason, exact.whole.span.end) == (None, 9 * RATE)
 
 
 def test_a_file_that_changes_meanwhile_is_not_settled(tmp_path: Path, write_clip: Any) -> None:

@@ -51,7 +51,7 @@ def measures_of(path: Path, **changes: Any) -> Values | None:
     task = AnalysisTask(os.fsencode(path), state.st_size, state.st_mtime_ns, TrimSettings(), "auto", 7200.0)
     found = analyse(replace(task, **changes))
     assert isinstance(found, Analysis)
-    return found.measures
+    return found.whole.measures
 
 
 @pytest.mark.parametrize("gain", [0.01, 0.25, 3.0])

@@ -7,6 +7,7 @@ decoder costs only this file.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +22,7 @@ from thresher.curation.analysis.decoded import DecodedBlocks, MonoBlocks
 from thresher.curation.analysis.task import (
     Analysis,
     AnalysisTask,
+    ClipAnalysis,
     FileTask,
     Keyed,
     KeyTask,
@@ -34,7 +36,7 @@ from thresher.signal.features.fingerprint import find_backend, to_pcm
 from thresher.signal.features.loudness import LoudnessMeter
 from thresher.signal.features.measured_clip import MeasuredClip
 from thresher.signal.features.spectra import DescribedSpectra, at_working_rate, described_spectra, spectra
-from thresher.signal.features.trim import LevelMeter, Levels
+from thresher.signal.features.trim import LevelMeter, Levels, Span
 
 HIGHEST_RATE = 1_000_000
 """Highest sample rate that is analysed, in Hz. Far above it, Chromaprint reads beyond its buffer or never ends."""
@@ -131,7 +133,7 @@ def _second_opinion(task: AnalysisTask, first: _Decoded) -> Analysis:
 def _damaged(analysis: Analysis, failure: AudioError) -> Analysis:
     """Return the analysis of a damaged file with the error of the decoder that stopped at the damage."""
     reason = f"damaged: {failure}" if analysis.reason is None else f"{analysis.reason}: {failure}"
-    status = "truncated" if analysis.span.frames else analysis.status
+    status = "truncated" if analysis.whole.span.frames else analysis.status
     return replace(analysis, status=status, reason=reason)
 
 
@@ -164,23 +166,36 @@ def _analyse_open(source: DecodedBlocks, task: AnalysisTask, key: AudioKey) -> A
         return Analysis("non_finite", "holds samples that are NaN or infinite", form)
     reason = shortfall
     if source.is_capped:
-        whole = reader.format.frames
-        rest = "; it is longer" if whole is None else f" of {format_duration(whole / form.sample_rate)}"
+        declared = reader.format.frames
+        rest = "; it is longer" if declared is None else f" of {format_duration(declared / form.sample_rate)}"
         reason = f"analysed up to {format_duration(task.max_length)}{rest}"
     if levels.silent:
         status = "truncated" if shortfall else "silent"
-        reason = reason or f"no frame exceeds {task.trim.floor_db:g} dBFS"
+        reason = reason or _silent_reason(task)
         return Analysis(status, reason, form, levels.mono_channel)
-    analysis = _analyse_span(source, levels, task, reason, is_truncated=shortfall is not None)
+    whole = ClipAnalysis(levels.span) if task.spans_only else _analyse_span(source, levels, task)
+    status = "truncated" if shortfall is not None else whole.status
+    if status == "too_short":
+        reason = whole.reason
+    clips = tuple(
+        _analyse_span(source, meter.within(span), task) for span in _inside(task.spans, levels.frames)
+    )
     lost_share = None if shortfall is None else reader.lost_share(levels.frames)
-    return replace(analysis, format=form, lost_share=lost_share)
+    return Analysis(status, reason, form, levels.mono_channel, whole, clips, lost_share=lost_share)
 
 
-def _analyse_span(
-    source: DecodedBlocks, levels: Levels, task: AnalysisTask, reason: str | None, *, is_truncated: bool
-) -> Analysis:
-    """Analyse the part of a recording that is left after trimming."""
+def _inside(spans: Iterable[Span], frames: int) -> Iterator[Span]:
+    """Yield spans without what is beyond the end of the recording."""
+    for span in spans:
+        yield Span(min(span.start, frames), min(span.end, frames))
+
+
+def _analyse_span(source: DecodedBlocks, levels: Levels, task: AnalysisTask) -> ClipAnalysis:
+    """Analyse the span of `levels`."""
     form, span = source.reader.format, levels.span
+    if levels.silent or not span.frames:
+        why = "lies beyond the end of the recording" if not span.frames else _silent_reason(task)
+        return ClipAnalysis(span, "silent" if span.frames else "empty", why)
     loudness = LoudnessMeter(form.sample_rate, form.channels)
     peak = 0.0
     for block in source.blocks(span.start, span.end):
@@ -189,20 +204,14 @@ def _analyse_span(
     backend = find_backend(task.backend)
     mono = MonoBlocks(source, levels)
     words = backend.fingerprint((to_pcm(y, peak) for y in mono.blocks()), form.sample_rate)
-    status = "ok" if len(words) else "too_short"
-    if is_truncated:
-        status = "truncated"
-    elif status == "too_short":
-        reason = f"{span.frames / form.sample_rate:.2f} s after trimming: too short for a fingerprint"
+    short = f"{span.frames / form.sample_rate:.2f} s long: too short for a fingerprint"
     descriptor = measured = profile = None
     if task.describe or task.measure or task.profile:
         descriptor, measured, profile = _describe_and_measure(source, levels, mono, loudness.range(), task)
-    return Analysis(
-        status,
-        reason,
-        form,
-        levels.mono_channel,
+    return ClipAnalysis(
         span,
+        "ok" if len(words) else "too_short",
+        None if len(words) else short,
         words if len(words) else None,
         backend.name if len(words) else None,
         backend.version if len(words) else None,
@@ -210,8 +219,12 @@ def _analyse_span(
         peak,
         descriptor,
         measured,
-        profile=profile,
+        profile,
     )
+
+
+def _silent_reason(task: AnalysisTask) -> str:
+    return f"no frame exceeds {task.trim.floor_db:g} dBFS"
 
 
 def _describe_and_measure(

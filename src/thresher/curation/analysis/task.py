@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +19,7 @@ from thresher.signal.features.trim_settings import TrimSettings
 from thresher.signal.metrics.registry import find_metric
 
 if TYPE_CHECKING:
+    from thresher.catalog.clip_content import ClipContent
     from thresher.catalog.recordings import Content
 
 DECODER_CRASHED = "decoder crashed"
@@ -40,7 +41,8 @@ class AnalysisTask(FileTask):
     """One file to analyse.
 
     `describe` asks for a descriptor, `measure` for measures, `profile` for a profile. `decoder` is the name of the
-    decoder to use; by default the file decides.
+    decoder to use; by default the file decides. `spans` are clips of the recording to analyse besides the whole, in
+    frames; they are analysed from the same decoded blocks. `spans_only` leaves the whole out.
     """
 
     trim: TrimSettings
@@ -50,24 +52,23 @@ class AnalysisTask(FileTask):
     measure: bool = True
     profile: bool = True
     decoder: str | None = None
+    spans: tuple[Span, ...] = ()
+    spans_only: bool = False
 
 
 @dataclass(frozen=True)
-class Analysis:
-    """Everything that the catalog keeps of one recording and its whole clip.
+class ClipAnalysis:
+    """Everything that the catalog keeps of the samples of one clip.
 
-    `status` is one of schema.STATUSES, with its `reason` in words. `span` is in frames. `fingerprint` holds uint32
-    words, shape (words,), or is None. `loudness` is in LUFS, `peak` linear, `descriptor` float32, `profile`
-    uint8. `measures` are those of the span; they are None if the span is empty or if they were not asked for.
-    `decoder` is the name of the decoder that read the file, None if no decoder could. `lost_share` is the share of
-    the declared length that is missing, 0 to 1, or None. `audio_key` is equal for equal audio.
+    `span` is in frames of the recording. `fingerprint` holds uint32 words, shape (words,), or is None. `loudness`
+    is in LUFS, `peak` linear, `descriptor` float32, `profile` uint8. `measures` are those of the span; they are
+    None if the span is empty or if they were not asked for. `status`, one of schema.STATUSES, and its `reason` are
+    those of the samples alone; they say nothing about the rest of the file.
     """
 
-    status: str
-    reason: str | None = None
-    format: AudioFormat | None = None
-    mono_channel: int | None = None
     span: Span = NOTHING
+    status: str = "ok"
+    reason: str | None = None
     fingerprint: NDArray[np.uint32] | None = None
     backend: str | None = None
     backend_version: str | None = None
@@ -75,10 +76,28 @@ class Analysis:
     peak: float | None = None
     descriptor: NDArray[np.float32] | None = None
     measures: Mapping[str, float | None] | None = None
+    profile: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything that the catalog keeps of one recording and its clips.
+
+    `status` is one of schema.STATUSES, with its `reason` in words. `whole` is the clip that trimming leaves,
+    `clips` are those of the task's spans, in their order; there are none if the recording has no sound that can be
+    used. `decoder` is the name of the decoder that read the file, None if no decoder could. `lost_share` is the
+    share of the declared length that is missing, 0 to 1, or None. `audio_key` is equal for equal audio.
+    """
+
+    status: str
+    reason: str | None = None
+    format: AudioFormat | None = None
+    mono_channel: int | None = None
+    whole: ClipAnalysis = ClipAnalysis()
+    clips: tuple[ClipAnalysis, ...] = ()
     decoder: str | None = None
     decoder_version: str | None = None
     lost_share: float | None = None
-    profile: NDArray[np.uint8] | None = None
     audio_key: str | None = None
 
 
@@ -144,9 +163,9 @@ def makes_descriptors(settings: Settings) -> bool:
 
 def content_of(analysis: Analysis, trim: str) -> Content:
     """Return an analysis as the columns of the catalog; `trim` is the key of the trim settings it was made with."""
-    from thresher.catalog.recordings import Content, WholeClip  # imports SQLAlchemy, which workers don't need
+    from thresher.catalog.recordings import Content  # imports SQLAlchemy, which workers don't need
 
-    form, words = analysis.format, analysis.fingerprint
+    form = analysis.format
     return Content(
         status=analysis.status,
         reason=analysis.reason,
@@ -160,19 +179,32 @@ def content_of(analysis: Analysis, trim: str) -> Content:
         decoder_version=analysis.decoder_version,
         lost_share=analysis.lost_share if analysis.status == "truncated" else None,
         audio_key=analysis.audio_key,
-        whole=WholeClip(
-            start_frame=analysis.span.start,
-            end_frame=analysis.span.end,
-            trim=trim,
-            fingerprint=None if words is None else words.astype("<u4").tobytes(),
-            fingerprint_backend=analysis.backend,
-            fingerprint_version=analysis.backend_version,
-            loudness=analysis.loudness,
-            peak=analysis.peak,
-            descriptor=None if analysis.descriptor is None else analysis.descriptor.astype("<f4").tobytes(),
-            descriptor_version=None if analysis.descriptor is None else descriptors.VERSION,
-            profile=None if analysis.profile is None else analysis.profile.tobytes(),
-            profile_version=None if analysis.profile is None else PROFILE_VERSION,
-            measures=analysis.measures,
-        ),
+        whole=clip_content_of(analysis.whole, trim),
     )
+
+
+def clip_content_of(analysis: ClipAnalysis, trim: str) -> ClipContent:
+    """Return the analysis of a clip as columns of the catalog; `trim` is the key of its trim settings."""
+    from thresher.catalog.clip_content import ClipContent  # imports SQLAlchemy, which workers don't need
+
+    words = analysis.fingerprint
+    return ClipContent(
+        start_frame=analysis.span.start,
+        end_frame=analysis.span.end,
+        trim=trim,
+        fingerprint=None if words is None else words.astype("<u4").tobytes(),
+        fingerprint_backend=analysis.backend,
+        fingerprint_version=analysis.backend_version,
+        loudness=analysis.loudness,
+        peak=analysis.peak,
+        descriptor=None if analysis.descriptor is None else analysis.descriptor.astype("<f4").tobytes(),
+        descriptor_version=None if analysis.descriptor is None else descriptors.VERSION,
+        profile=None if analysis.profile is None else analysis.profile.tobytes(),
+        profile_version=None if analysis.profile is None else PROFILE_VERSION,
+        measures=analysis.measures,
+    )
+
+
+def cut_content_of(analysis: ClipAnalysis, trim: str) -> ClipContent:
+    """Return the analysis of a part or a mark, which has a status of its own, as columns of the catalog."""
+    return replace(clip_content_of(analysis, trim), status=analysis.status, reason=analysis.reason)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from thresher.catalog import measures, suspicion
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import END, SOURCE, shown_location
+from thresher.catalog.clip_source import END, REASON, SOURCE, shown_location
 from thresher.catalog.schema import attribute, batch, checkpoint, clip, location, metric, nearest, recording
 from thresher.catalog.suspicion import Suspicion
 from thresher.curation.clips.listing import ClipRow, read_rows
@@ -93,7 +93,7 @@ def show_clip(catalog: Catalog, term: str) -> ClipDetail:
         query = parse_terms(catalog, connection, [str(clip_id)], defaults=False)
         (row,) = read_rows(catalog, connection, query)
         more = connection.execute(
-            select(clip, recording, batch.c.started_at, END.label("end"))
+            select(clip, recording, batch.c.started_at, END.label("end"), REASON.label("why"))
             .select_from(SOURCE)
             .where(clip.c.id == clip_id)
         ).one()
@@ -102,7 +102,7 @@ def show_clip(catalog: Catalog, term: str) -> ClipDetail:
         return ClipDetail(
             clip=row,
             end=more.end,
-            reason=more.reason,
+            reason=more.why,
             sha256=more.sha256,
             container=more.container,
             subtype=more.subtype,

@@ -15,7 +15,15 @@ from sqlalchemy import Connection, Select, and_, func, select
 
 from thresher.catalog import measures
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import IS_HEARD, SECONDS, SOURCE, START, latest_metric, shown_location
+from thresher.catalog.clip_source import (
+    IS_HEARD,
+    SECONDS,
+    SOURCE,
+    START,
+    STATUS,
+    latest_metric,
+    shown_location,
+)
 from thresher.catalog.query import Query, context_of, join_terms, select_clips
 from thresher.catalog.schema import checkpoint, clip, clip_tag, location, nearest, recording
 from thresher.catalog.suspicion import IS_SUSPECT
@@ -200,7 +208,7 @@ def _row_statement(catalog: Catalog, query: Query) -> Select[Any]:
         checkpoint.c.epoch,
         checkpoint.c.step,
         SECONDS,
-        recording.c.status,
+        STATUS,
         clip.c.rating,
         clip.c.rejected,
         tags,

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from thresher.catalog import paths
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import SOURCE
+from thresher.catalog.clip_source import IS_HIDDEN, SOURCE
 from thresher.catalog.database import chunks
 from thresher.catalog.edits import Edits
 from thresher.catalog.normal_form import nfc
@@ -23,6 +23,7 @@ from thresher.catalog.query import (
     parse,
     parse_sort,
     select_clips,
+    shown,
     with_defaults,
 )
 from thresher.catalog.schema import clip, location
@@ -36,7 +37,7 @@ _IDS_IN_MESSAGE = 5
 def parse_terms(catalog: Catalog, connection: Connection, terms: Terms, *, defaults: bool = True) -> Query:
     """Parse a query; with `defaults`, leave out rejected and unusable clips unless it names those fields."""
     query = parse(terms, context_of(catalog, connection))
-    return with_defaults(query, song=False) if defaults else query
+    return with_defaults(query, song=False) if defaults else shown(query)
 
 
 def select_ids(
@@ -58,9 +59,10 @@ def select_ids(
     """
     context = context_of(catalog, connection)
     query = edited(parse(terms, context), edits)
-    if song or defaults:
-        added = () if edits is None else edits.added
-        query = with_defaults(query, song=song, rule=rule, added=added)
+    added = () if edits is None else edits.added
+    query = (
+        with_defaults(query, song=song, rule=rule, added=added) if song or defaults else shown(query, added)
+    )
     statement = select_clips(query, clip.c.id)
     if sort is not None:
         statement = statement.order_by(None).order_by(*parse_sort(sort, context))
@@ -72,7 +74,7 @@ def select_by_id(catalog: Catalog, connection: Connection, terms: Terms) -> list
     query = parse(terms, context_of(catalog, connection))
     if query.by_id is None:
         return []
-    return list(connection.scalars(select(clip.c.id).select_from(SOURCE).where(query.by_id)))
+    return list(connection.scalars(select(clip.c.id).select_from(SOURCE).where(query.by_id, ~clip.c.removed)))
 
 
 def recordings_of(connection: Connection, clip_ids: Sequence[int]) -> list[int]:
@@ -118,7 +120,10 @@ def _only(found: Sequence[int], term: str) -> int:
 
 
 def _clips_at_path(catalog: Catalog, connection: Connection, term: str) -> list[int]:
-    """Return the clips of the recording at a path: the one present there, else the one seen there last."""
+    """Return the clips of the recording at a path: the one present there, else the one seen there last.
+
+    These are its parts if it was split, else its whole. Marks are not among them.
+    """
     try:
         given = os.fsencode(term)
     except UnicodeEncodeError:
@@ -133,8 +138,9 @@ def _clips_at_path(catalog: Catalog, connection: Connection, term: str) -> list[
         return []
     if seen.recording_id is None:
         raise NotFoundError(f'"{_printable(term)}" could not be read: {seen.reason}')
-    ids = select(clip.c.id).where(clip.c.recording_id == seen.recording_id).order_by(clip.c.id)
-    return list(connection.scalars(ids))
+    of_recording = clip.c.recording_id == seen.recording_id
+    ids = select(clip.c.id).select_from(SOURCE).where(of_recording, ~clip.c.removed, clip.c.kind != "marked")
+    return list(connection.scalars(ids.where(~IS_HIDDEN).order_by(clip.c.id)))
 
 
 def _latest(connection: Connection, condition: ColumnElement[bool]) -> Any:

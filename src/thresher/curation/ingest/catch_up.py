@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import ColumnElement, false, func, select
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_source import STATUS
 from thresher.catalog.measures import is_unmeasured
 from thresher.catalog.schema import USABLE_STATUSES, clip, recording
 from thresher.curation.analysis.task import makes_descriptors
@@ -74,7 +75,10 @@ def _audible(catalog: Catalog, *conditions: ColumnElement[bool]) -> list[int]:
             select(clip.c.id)
             .join(recording, recording.c.id == clip.c.recording_id)
             .where(
-                recording.c.status.in_(USABLE_STATUSES), clip.c.end_frame > clip.c.start_frame, *conditions
+                STATUS.in_(USABLE_STATUSES),
+                ~clip.c.removed,
+                clip.c.end_frame > clip.c.start_frame,
+                *conditions,
             )
         )
         return list(connection.scalars(statement))

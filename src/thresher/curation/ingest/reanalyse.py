@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 
 from thresher.catalog import config, recordings, scores
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_content import ClipContent
 from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.content_files import find_content
+from thresher.catalog.cut_clips import CutClip, cut_clips, wholes_of
 from thresher.catalog.schema import clip, recording
 from thresher.curation.analysis.analyse import analyse
 from thresher.curation.analysis.preload import WORKER_MODULES
@@ -22,11 +24,12 @@ from thresher.curation.analysis.task import (
     Analysis,
     AnalysisTask,
     content_of,
+    cut_content_of,
     task_for,
     trim_of_key,
 )
 from thresher.curation.clips.reach import no_match
-from thresher.curation.clips.selection import select_ids
+from thresher.curation.clips.selection import recordings_of, select_ids
 from thresher.curation.comparison.score import score_all
 from thresher.curation.comparison.score_report import ScoreReport
 from thresher.curation.workers import (
@@ -83,6 +86,12 @@ class _Known:
     sample_rate: int
     status: str
     decoder: str | None
+    cuts: tuple[CutClip, ...]
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The spans of the parts and marks."""
+        return tuple(Span(each.start, each.end) for each in self.cuts)
 
 
 def reanalyse(
@@ -144,8 +153,13 @@ def reanalyse_clips(
                     died = isinstance(result, WorkerDied)
                     analysis = Analysis("unreadable", DECODER_CRASHED) if died else result
                     if isinstance(analysis, Analysis):
-                        content = content_of(analysis, trim_key if retrim else known.trim)
-                        stale += recordings.replace_content(connection, known.id, content)
+                        trim = trim_key if retrim else known.trim
+                        stale += recordings.replace_content(
+                            connection,
+                            known.id,
+                            content_of(analysis, trim),
+                            _cut_contents(known, analysis, trim),
+                        )
                         analysed += 1
                     else:
                         without_file.append(known.id)
@@ -155,6 +169,15 @@ def reanalyse_clips(
     spans = _span_changes(wanted, _recordings(catalog, clip_ids)) if changed else ()
     done = score_all(catalog, progress) if rescore else ()
     return ReanalysisReport(analysed, changed, tuple(without_file), time.monotonic() - begun, done, spans)
+
+
+def _cut_contents(known: _Known, analysis: Analysis, trim: str) -> dict[int, ClipContent]:
+    """Return the new contents of a recording's parts and marks by id; none if it could not be analysed."""
+    if not analysis.clips:
+        return {}
+    return {
+        each.id: cut_content_of(found, trim) for each, found in zip(known.cuts, analysis.clips, strict=True)
+    }
 
 
 def _span_changes(before: Sequence[_Known], after: Sequence[_Known]) -> tuple[SpanChange, ...]:
@@ -169,7 +192,9 @@ def _span_changes(before: Sequence[_Known], after: Sequence[_Known]) -> tuple[Sp
 def _recordings(catalog: Catalog, clip_ids: Sequence[int]) -> list[_Known]:
     """Return the recordings of clips, by ascending id."""
     with catalog.reading() as connection:
-        rows = clip_rows(connection, clip_ids).values()
+        wholes = wholes_of(connection, recordings_of(connection, clip_ids))
+        rows = clip_rows(connection, list(wholes.values())).values()
+        cuts = cut_clips(connection, wholes)
     found = {
         row[recording.c.id]: _Known(
             row[recording.c.id],
@@ -180,6 +205,7 @@ def _recordings(catalog: Catalog, clip_ids: Sequence[int]) -> list[_Known]:
             row[recording.c.sample_rate] or 1,
             row[recording.c.status],
             row[recording.c.decoder],
+            tuple(cuts.get(row[recording.c.id], ())),
         )
         for row in rows
     }
@@ -195,7 +221,7 @@ def _tasks(
         if file is None:
             yield known, None
             continue
-        task = task_for(file.path, file.look.size, file.look.mtime_ns, settings)
+        task = replace(task_for(file.path, file.look.size, file.look.mtime_ns, settings), spans=known.spans)
         if not retrim:
             # What is computed later belongs to the samples that the span was found in.
             task = replace(task, trim=trim_of_key(known.trim), decoder=known.decoder)

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select
 
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import END, IS_HEARD, SECONDS, START, shown_location
+from thresher.catalog.clip_source import END, IS_HEARD, SECONDS, START, STATUS, shown_location
 from thresher.catalog.measures import measure_value
 from thresher.catalog.paths import text_bytes
 from thresher.catalog.query import context_of, join_terms, normalise, parse, select_clips, with_defaults
@@ -205,7 +205,7 @@ def _clips(catalog: Catalog, connection: Connection, words: Terms) -> dict[int, 
         checkpoint.c.epoch,
         checkpoint.c.step,
         recording.c.role,
-        recording.c.status,
+        STATUS,
         recording.c.container,
         recording.c.subtype,
         recording.c.sample_rate,

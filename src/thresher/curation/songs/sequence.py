@@ -140,8 +140,13 @@ def _absent_sentence(clip_id: int, row: Any, settings: SongSettings) -> str:
         return f"clip {clip_id} was forgotten"
     if row[clip.c.rejected]:
         return f"clip {clip_id} is rejected"
-    if row[recording.c.status] not in USABLE_STATUSES:
-        return f"clip {clip_id} is {row[recording.c.status]}"
+    if row[clip.c.removed]:
+        return f"clip {clip_id} was removed by a split or by `thresher unmark`"
+    if row[clip.c.kind] == "whole" and row[recording.c.split] is not None:
+        return f"the recording of clip {clip_id} was split"
+    status = row[clip.c.status] or row[recording.c.status]
+    if status not in USABLE_STATUSES:
+        return f"clip {clip_id} is {status}"
     why = f"the query does not match clip {clip_id}"
     if settings.no_copies or settings.per_checkpoint is not None:
         why += ", or another clip of its sound or checkpoint has its place"

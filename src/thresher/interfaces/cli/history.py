@@ -22,7 +22,7 @@ def undo(
     json: Json = False,
 ) -> None:
     """Revert a decision. The undo is itself a decision, which undo can revert."""
-    from thresher.curation.clips.decisions import undo as run
+    from thresher.curation.cutting.undo import undo as run
 
     with open_catalog() as catalog:
         made = run(catalog, number)

@@ -12,7 +12,7 @@ length.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,6 +128,27 @@ class LevelMeter:
         silence = self._silence(sums[row], energies[row], powers[row], span)
         offset = self._dc_offset(sums[: self._channels], span)
         return Levels(self._frames, span, silent, mono_channel, True, silence, offset)
+
+    def within(self, span: Span) -> Levels:
+        """Return the levels of a span, which is not trimmed; channels are mixed as those of the whole recording.
+
+        Its figures are those of whole hops: the hops at both ends count in full.
+        """
+        whole = self.result()
+        if not whole.finite or whole.silent or not span.frames:
+            return replace(whole, span=span)
+        sums, energies = self._all_hops()
+        row = -1 if whole.mono_channel is None else whole.mono_channel
+        powers = self._powers(sums[row], energies[row])
+        silent = bool(powers[self._hops(span)].max() <= 10.0 ** (self._settings.floor_db / 10.0))
+        silence = self._silence(sums[row], energies[row], powers, span)
+        return replace(
+            whole,
+            span=span,
+            silent=silent,
+            silence=silence,
+            dc_offset=self._dc_offset(sums[: self._channels], span),
+        )
 
     def _begun_hop_with(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the frames of the incomplete hop and of `block`, by row: shape (rows, frames)."""

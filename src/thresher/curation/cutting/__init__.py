@@ -1,0 +1,1 @@
+"""Cut clips out of recordings: parts by splitting, marks by hand."""

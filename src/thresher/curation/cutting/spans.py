@@ -1,0 +1,77 @@
+"""Analyse spans of known recordings from their files, each file decoded once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import select
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_content import ClipContent
+from thresher.catalog.content_files import find_content
+from thresher.catalog.database import chunks
+from thresher.catalog.schema import clip, recording
+from thresher.curation.analysis.analyse import analyse
+from thresher.curation.analysis.preload import WORKER_MODULES
+from thresher.curation.analysis.task import Analysis, cut_content_of, task_for, trim_of_key
+from thresher.curation.workers import Progress, Workers, no_progress
+from thresher.signal.features.trim import Span
+
+
+@dataclass(frozen=True)
+class AnalysedSpans:
+    """The contents of the spans by recording, in the order of the spans, and why other recordings have none."""
+
+    contents: Mapping[int, Sequence[ClipContent]] = field(default_factory=dict)
+    failures: Mapping[int, str] = field(default_factory=dict)
+
+
+def analyse_spans(
+    catalog: Catalog,
+    wanted: Mapping[int, Sequence[Span]],
+    *,
+    executor: str | None = None,
+    progress: Progress = no_progress,
+) -> AnalysedSpans:
+    """Analyse spans, in frames, of the recordings with these ids.
+
+    The decoder is the one that read the recording when its whole was analysed, so that frames are counted alike.
+    """
+    settings = catalog.settings
+    contents: dict[int, Sequence[ClipContent]] = {}
+    failures: dict[int, str] = {}
+    tasks = []
+    for recording_id, (sha256, trim, decoder) in _known(catalog, list(wanted)).items():
+        file = find_content(catalog, sha256)
+        if file is None:
+            failures[recording_id] = "no file holds the recording now"
+            continue
+        task = task_for(file.path, file.look.size, file.look.mtime_ns, settings)
+        task = replace(task, trim=trim_of_key(trim), decoder=decoder)
+        task = replace(task, spans=tuple(wanted[recording_id]), spans_only=True)
+        tasks.append(((recording_id, trim), task))
+    with Workers(executor or settings.ingest.executor, preload=WORKER_MODULES) as workers:
+        for done, ((recording_id, trim), result) in enumerate(workers.map(analyse, iter(tasks)), start=1):
+            if isinstance(result, Analysis) and len(result.clips) == len(wanted[recording_id]):
+                contents[recording_id] = [cut_content_of(each, trim) for each in result.clips]
+            elif isinstance(result, Analysis):
+                failures[recording_id] = result.reason or result.status
+            else:
+                failures[recording_id] = "its file changed or could not be read"
+            progress("analysing", done, len(tasks))
+    return AnalysedSpans(contents, failures)
+
+
+def _known(catalog: Catalog, recording_ids: Sequence[int]) -> dict[int, tuple[str, str, str | None]]:
+    """Return the SHA-256, the trim key and the decoder of recordings by id."""
+    found: dict[int, tuple[str, str, str | None]] = {}
+    with catalog.reading() as connection:
+        for chunk in chunks(recording_ids):
+            statement = (
+                select(recording.c.id, recording.c.sha256, clip.c.trim, recording.c.decoder)
+                .join(clip, clip.c.recording_id == recording.c.id)
+                .where(recording.c.id.in_(chunk), clip.c.kind == "whole")
+            )
+            found.update((row[0], (row[1], row[2], row[3])) for row in connection.execute(statement))
+    return found

@@ -1,0 +1,20 @@
+"""Undo a decision, and score the clips that it brings back."""
+
+from __future__ import annotations
+
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.decisions import Decision, changes_clips
+from thresher.curation.clips import decisions
+
+
+def undo(catalog: Catalog, number: int | None = None) -> Decision:
+    """Revert a decision, by default the latest one that is not undone.
+
+    Clips that come back by it are scored. Raises NotFoundError and UsageError as `catalog.decisions.undo` does.
+    """
+    done = decisions.undo(catalog, number)
+    if changes_clips(done.changes):
+        from thresher.curation.comparison.score import score_all  # loads numpy, which other undos do not need
+
+        score_all(catalog)
+    return done
