@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
 from thresher.catalog.files import Hashes
 from thresher.catalog.folder_changes import unstable_folders
 from thresher.catalog.ingested_folders import read_changes
-from thresher.catalog.locations import LocationState, look_at, may_have_moved
+from thresher.catalog.locations import LocationState, look_at, may_have_moved, present_among
 from thresher.catalog.recordings import find_recordings
 from thresher.catalog.same_audio import recordings_with_audio
 from thresher.catalog.schema import location, recording
-from thresher.catalog.stamps import STABLE, Look, Unstable, is_unchanged, stamp_of
-from thresher.errors import AudioError
+from thresher.catalog.stamps import STABLE, Look, Unstable, is_settled, is_unchanged, stamp_of
+from thresher.errors import AudioError, CatalogError
 
 
 class FileState(Enum):
@@ -123,6 +124,44 @@ def content_files(catalog: Catalog, sha256s: Collection[str]) -> dict[str, bytes
     """Return the path of a file for each recording; recordings that no file holds are left out."""
     found = {sha256: intact_file(catalog, files) for sha256, files in known_files(catalog, sha256s).items()}
     return {sha256: file.path for sha256, file in found.items() if file is not None}
+
+
+def keep_looks(catalog: Catalog) -> None:
+    """Store when the files that were hashed since the last call were read, so that no command hashes them again.
+
+    This concerns files that the last ingest did not prove to be unchanged: those of a catalog that was upgraded
+    since, and those that had just been written. What has really changed is left to the next ingest. If the catalog
+    can't be written now, the files are hashed again by the next command, and nothing else is lost.
+    """
+    fresh = {catalog.stored_absolute(path).path: found for path, found in catalog.hashes.fresh().items()}
+    if not fresh:
+        return
+    with catalog.reading() as connection:
+        rows = present_among(connection, list(fresh))
+    looks = [
+        (row, look)
+        for path, row in rows.items()
+        for digest, look in (fresh[path],)
+        if row.sha256 == digest and _proves_more(look_at(row), look)
+    ]
+    if not looks:
+        return
+    with suppress(CatalogError), catalog.writing() as connection:
+        for row, look in looks:
+            same = (
+                location.c.id == row.id,
+                location.c.sha256 == row.sha256,
+                location.c.mtime_ns == row.mtime_ns,
+            )
+            values = {"ctime_ns": look.ctime_ns, "inode": look.inode, "looked_at": look.looked_at}
+            connection.execute(update(location).where(*same).values(values))
+
+
+def _proves_more(stored: Look, new: Look) -> bool:
+    """Return whether a new look at equal content proves the file unchanged, and the stored one never could."""
+    is_equal = (stored.size, stored.mtime_ns) == (new.size, new.mtime_ns)
+    is_same_file = stored.ctime_ns is None or (stored.ctime_ns, stored.inode) == (new.ctime_ns, new.inode)
+    return is_equal and is_same_file and is_settled(new) and not is_settled(stored)
 
 
 def vacated_locations(

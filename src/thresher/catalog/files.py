@@ -66,10 +66,18 @@ class Hashes:
 
     def __init__(self) -> None:
         self._known: dict[bytes, tuple[str, Look]] = {}
+        self._fresh: set[bytes] = set()
 
     def forget(self, path: bytes) -> None:
         """Forget what is known of a file."""
         self._known.pop(path, None)
+        self._fresh.discard(path)
+
+    def fresh(self) -> dict[bytes, tuple[str, Look]]:
+        """Return the SHA-256 and the look of each file that was hashed since the last call."""
+        found = {path: self._known[path] for path in sorted(self._fresh)}
+        self._fresh.clear()
+        return found
 
     def of(self, path: bytes, stamp: Stamp, unstable: Unstable = STABLE) -> tuple[str, Look]:
         """Return the SHA-256 of the file at `path`, which has this stamp now, and the look that found it.
@@ -81,4 +89,5 @@ class Hashes:
             look = look_of(stamp, time.time())
             digest = sha256_file(path)
             self._known[path] = digest, look
+            self._fresh.add(path)
         return digest, look

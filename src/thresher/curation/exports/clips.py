@@ -24,7 +24,7 @@ from sqlalchemy import Connection
 from thresher.catalog.atomic_files import sweep, sync_folder
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_rows import clip_rows
-from thresher.catalog.content_files import KnownFile, intact_file, known_files
+from thresher.catalog.content_files import KnownFile, intact_file, keep_looks, known_files
 from thresher.catalog.encoding import OUTPUT_FORMATS, suffix_of
 from thresher.catalog.files import sha256_file
 from thresher.catalog.output_guard import OutputGuard
@@ -116,6 +116,8 @@ def export_clips(
         if dry_run
         else _write(catalog, where, decided, guard, progress, overwrite=overwrite)
     )
+    if not dry_run:
+        keep_looks(catalog)
     count = Counter(file.state for file in files)
     return ExportReport(
         display_text(where),

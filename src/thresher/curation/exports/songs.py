@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from thresher.catalog.atomic_files import Recheck, always_replace, remove, whole_file, write_text
 from thresher.catalog.audio import AudioReader
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.content_files import keep_looks
 from thresher.catalog.covers import read_cover
 from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter
 from thresher.catalog.files import sha256_file
@@ -252,6 +253,7 @@ def _export(
     kept: tuple[str, ...] = (),
 ) -> SongExport:
     plan, rendering, audio = source.plan, source.rendering, _audio(catalog, source)
+    keep_looks(catalog)
     return SongExport(
         plan.song.name,
         None if rendering is None else rendering.number,

@@ -20,7 +20,7 @@ from typing import IO, Self
 
 from thresher.catalog.audio import AudioReader
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.content_files import find_content
+from thresher.catalog.content_files import find_content, keep_looks
 from thresher.catalog.encoding import AudioWriter
 from thresher.curation.clips.selection import find_clip
 from thresher.curation.listening.heard import mark_heard
@@ -122,6 +122,7 @@ def clip_audio(catalog: Catalog, clip_id: int) -> Iterator[ClipAudio]:
     """
     track = track_of_clip(catalog, clip_id)
     source = _content(catalog, track.recording_sha256)
+    keep_looks(catalog)
     handle, name = tempfile.mkstemp(prefix="thresher-", suffix=".wav")
     os.close(handle)
     try:

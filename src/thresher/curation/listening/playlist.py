@@ -9,7 +9,7 @@ from pathlib import Path
 
 from thresher.catalog.atomic_files import write_text
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.content_files import content_files
+from thresher.catalog.content_files import content_files, keep_looks
 from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.paths import display_text
 from thresher.catalog.values import checkpoint_text
@@ -65,6 +65,7 @@ def write_playlist(
     text = m3u8.playlist(timeline, folder_of(target))
     recheck = partial(playlist_target, catalog, target, overwrite=overwrite)
     write_text(target, text, OutputGuard(catalog), recheck)
+    keep_looks(catalog)
     missing = tuple(row.path or f"clip {row.id}" for row in queue.clips if row.missing and not row.done)
     return Playlist(
         display_text(os.fsencode(target)), len(rows), missing, seconds, sum(row.file_seconds for row in rows)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import SECONDS, SOURCE, shown_location
-from thresher.catalog.content_files import content_files
+from thresher.catalog.content_files import content_files, keep_looks
 from thresher.catalog.database import chunks, insert_row
 from thresher.catalog.decisions import Decision
 from thresher.catalog.measures import measure_value
@@ -111,6 +111,8 @@ def plan_listening(
     number = None if dry_run else _store(catalog, now, query, minutes, chosen)
     with catalog.reading() as connection:
         rows = _rows(catalog, connection, now, query, [(clip_id, False) for clip_id in chosen])
+    if not dry_run:
+        keep_looks(catalog)
     return Queue(number, now, query, minutes, rows, reach)
 
 

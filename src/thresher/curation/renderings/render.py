@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from thresher.catalog.atomic_files import write_text
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.content_files import content_files
+from thresher.catalog.content_files import content_files, keep_looks
 from thresher.catalog.covers import read_cover
 from thresher.catalog.database import insert_row
 from thresher.catalog.encoding import suffix_of
@@ -150,6 +150,7 @@ def render(
             text = manifest_text(rendering_manifest(*frozen(catalog, name, number), cover))
             may_replace = partial(_manifest_target, name, target, manifest, overwrite=overwrite)
             write_text(manifest_file, text, guard, may_replace)
+        keep_looks(catalog)
     return report_of(
         name,
         plan,
