@@ -32,6 +32,7 @@ from thresher.signal.metrics.registry import METRICS
 
 if TYPE_CHECKING:
     from thresher.catalog.name_patterns import Pattern
+    from thresher.catalog.recipe_templates import RecipeTemplate
 
 FILE_NAME = "catalog.toml"
 ENVIRONMENT_VARIABLE = "THRESHER_CATALOG"
@@ -240,8 +241,19 @@ class _PatternEntry(_Section):
 
 
 @dataclass(frozen=True)
+class _RecipeEntry(_Section):
+    name: Annotated[str, _Takes("text", pattern=".")]
+    command: Annotated[str, _Takes("text", pattern=r"\S")]
+    pattern: Annotated[str | None, _Takes("text", pattern=".")] = None
+    run: Annotated[str | None, _Takes("text", pattern=".")] = None
+    query: Annotated[str | None, _Takes("text", pattern=r"\S")] = None
+    checkpoint: Annotated[str | None, _Takes("text", pattern=".")] = None
+
+
+@dataclass(frozen=True)
 class Settings:
-    """All settings of `catalog.toml`; `provenance` holds the user's patterns in the order of the file."""
+    """All settings of `catalog.toml`; `provenance` holds the user's patterns and `recipe` the templates of command
+    lines, each in the order of the file."""
 
     catalog: CatalogSection = field(default_factory=CatalogSection)
     trim: TrimSection = field(default_factory=TrimSection)
@@ -254,6 +266,7 @@ class Settings:
     song: SongSection = field(default_factory=SongSection)
     listen: ListenSection = field(default_factory=ListenSection)
     provenance: tuple[Pattern, ...] = ()
+    recipe: tuple[RecipeTemplate, ...] = ()
 
 
 SECTIONS: dict[str, type] = {
@@ -314,12 +327,14 @@ def load_settings(path: Path) -> Settings:
     """
     document = _document(path)
     provenance = document.pop("provenance", [])
+    recipes = document.pop("recipe", [])
     for name in document:
         if name not in SECTIONS:
             raise ConfigError(f"{path.name}: {_no_section(name)}")
     return Settings(
         **{name: _section(path.name, name, document[name]) for name in document},
         provenance=_patterns(path.name, provenance),
+        recipe=_recipes(path.name, recipes),
     )
 
 
@@ -349,16 +364,50 @@ def _section(file: str, name: str, content: object) -> Any:
 
 
 def _patterns(file: str, content: object) -> tuple[Pattern, ...]:
+    entries = _entries(file, "provenance", content, "name and pattern")
+    return tuple(_pattern(_entry_at(file, "provenance", number, entry), entry) for number, entry in entries)
+
+
+def _recipes(file: str, content: object) -> tuple[RecipeTemplate, ...]:
+    entries = _entries(file, "recipe", content, "name and command")
+    return tuple(_recipe(_entry_at(file, "recipe", number, entry), entry) for number, entry in entries)
+
+
+def _entries(file: str, name: str, content: object, keys: str) -> list[tuple[int, Mapping[str, object]]]:
     if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):
-        raise ConfigError(f"{file}, provenance: write [[provenance]], with name and pattern below it")
-    return tuple(_pattern(file, number, entry) for number, entry in enumerate(content, 1))
+        raise ConfigError(f"{file}, {name}: write [[{name}]], with {keys} below it")
+    return list(enumerate(content, 1))
 
 
-def _pattern(file: str, number: int, content: Mapping[str, object]) -> Pattern:
+def _entry_at(file: str, section: str, number: int, content: Mapping[str, object]) -> str:
+    name = content.get("name")
+    return f"{file}, [[{section}]] {_shown(name) if isinstance(name, str) and name else f'number {number}'}"
+
+
+def _recipe(where: str, content: Mapping[str, object]) -> RecipeTemplate:
+    from thresher.catalog.recipe_templates import RecipeTemplate, Template, parse_template
+
+    entry = _validated(_RecipeEntry, content, f"{where},")
+
+    def parsed(key: str, text: str) -> Template:
+        try:
+            return parse_template(text, is_command=key == "command")
+        except ValueError as error:
+            raise ConfigError(f"{where}, {key}: {error}") from error
+
+    return RecipeTemplate(
+        entry.name,
+        parsed("command", entry.command),
+        entry.pattern,
+        entry.run,
+        entry.query,
+        None if entry.checkpoint is None else parsed("checkpoint", entry.checkpoint),
+    )
+
+
+def _pattern(where: str, content: Mapping[str, object]) -> Pattern:
     from thresher.catalog.provenance import compile_pattern
 
-    name = content.get("name")
-    where = f"{file}, [[provenance]] {_shown(name) if isinstance(name, str) and name else f'number {number}'}"
     entry = _validated(_PatternEntry, content, f"{where},")
     try:
         return compile_pattern(entry.name, entry.pattern)
@@ -414,7 +463,7 @@ def _no_section(name: str) -> str:
     homes = [section for section, keys in SECTIONS.items() if name in {key.name for key in fields(keys)}]
     if homes:
         return f'"{name}" belongs below [{homes[0]}]'
-    known = (*SECTIONS, "provenance")
+    known = (*SECTIONS, "provenance", "recipe")
     nearest = _nearest(name, known)
     return (
         f'unknown section "{name}"; did you mean "{nearest}"?' if nearest else unknown("section", name, known)

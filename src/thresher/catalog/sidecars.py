@@ -10,14 +10,17 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from thresher.catalog.command_lines import find_command, flags_of
+from thresher.catalog.generation_words import is_generation_name
 from thresher.catalog.normal_form import nfc
 from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import CHECKPOINT_KEYS, LONGEST_KEY, is_reserved
 
 _LONGEST_SHOWN = 60
+_PREFIX = "sidecar_"
 LARGEST_SIDECAR = 1_000_000  # bytes
 MOST_SIDECAR_KEYS = 256
 
@@ -33,10 +36,12 @@ def read_sidecar(path: bytes) -> tuple[dict[str, str], str | None]:
 
     Keys and numbers are kept as they are written. Nested keys are joined: `{"prompt": {"id": 1}}` becomes
     `prompt_id`; where another value has that name, it becomes `prompt.id`. A key that is a query field, in any
-    case, gets the prefix `sidecar_`. Lists and nulls are left out. The warning is None unless the sidecar could not
-    be read or parsed, or another value is left out; without a sidecar there are no attributes and no warning.
+    case, gets the prefix `sidecar_`. Lists and nulls are left out, but a command line in the sidecar gives the
+    values of its flags that are parameters of a generation, where no key does. The warning is None unless the
+    sidecar could not be read or parsed, or another value is left out; without a sidecar there are no attributes and
+    no warning.
     """
-    for candidate in (path + b".json", os.path.splitext(path)[0] + b".json"):
+    for candidate in _candidates(path):
         name = display_text(os.path.basename(candidate))
         try:
             data = _read_small_file(candidate)
@@ -56,8 +61,58 @@ def read_sidecar(path: bytes) -> tuple[dict[str, str], str | None]:
         if not isinstance(content, _Pairs):
             return {}, f'sidecar "{name}" is ignored: it contains no JSON object'
         attributes, problems = _attributes(content)
+        attributes = {**_flags(content), **attributes}
         return attributes, f'sidecar "{name}": {"; ".join(problems)}' if problems else None
     return {}, None
+
+
+def read_command(path: bytes) -> tuple[str, ...]:
+    """Return the words of the command line in the sidecar of an audio file; empty if there is none.
+
+    Nothing is reported: `read_sidecar` does that.
+    """
+    for candidate in _candidates(path):
+        try:
+            content = json.loads(_read_small_file(candidate), parse_int=_Number, parse_float=_Number)
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, RecursionError):
+            return ()
+        return find_command(content) if isinstance(content, dict) else ()
+    return ()
+
+
+def find_sidecar(path: bytes) -> bytes | None:
+    """Return the path of the sidecar of an audio file; None if there is none."""
+    return next((candidate for candidate in _candidates(path) if os.path.exists(candidate)), None)
+
+
+def json_attributes(text: str, prefix: str) -> dict[str, str]:
+    """Return the values of a JSON object that is written in a text, named as those of a sidecar.
+
+    A key that is a query field gets the `prefix`. A text that is no JSON object has no values.
+    """
+    try:
+        content = json.loads(text, object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number)
+    except (ValueError, RecursionError):
+        return {}
+    return _attributes(content, prefix)[0] if isinstance(content, _Pairs) else {}
+
+
+def parameters_of(values: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """Return those values that are parameters of a generation, named as those of a sidecar."""
+    named = {
+        _names((key,), prefix)[0]: storable(text) for key, text in values.items() if is_generation_name(key)
+    }
+    return {name: text for name, text in named.items() if text.strip() and len(name) <= LONGEST_KEY}
+
+
+def _flags(content: _Pairs) -> dict[str, str]:
+    return parameters_of(flags_of(find_command(dict(content))), _PREFIX)
+
+
+def _candidates(path: bytes) -> tuple[bytes, bytes]:
+    return path + b".json", os.path.splitext(path)[0] + b".json"
 
 
 class _Pairs(list[tuple[str, object]]):
@@ -80,12 +135,12 @@ class _Value:
     is_exact: bool
 
 
-def _attributes(content: _Pairs) -> tuple[dict[str, str], list[str]]:
+def _attributes(content: _Pairs, prefix: str = _PREFIX) -> tuple[dict[str, str], list[str]]:
     attributes: dict[str, str] = {}
     problems: list[str] = []
     try:
         # A key as it is written takes precedence over one that only becomes the same name.
-        for value in sorted(_flat(content, (), problems), key=lambda value: not value.is_exact):
+        for value in sorted(_flat(content, (), problems, prefix), key=lambda value: not value.is_exact):
             if len(attributes) == MOST_SIDECAR_KEYS:
                 problems.append(f"only the first {MOST_SIDECAR_KEYS} values are kept")
                 break
@@ -100,7 +155,7 @@ def _attributes(content: _Pairs) -> tuple[dict[str, str], list[str]]:
     return attributes, problems
 
 
-def _flat(content: _Pairs, above: tuple[str, ...], problems: list[str]) -> Iterator[_Value]:
+def _flat(content: _Pairs, above: tuple[str, ...], problems: list[str], prefix: str) -> Iterator[_Value]:
     last = {key: place for place, (key, _) in enumerate(content)}
     for place, (raw_key, value) in enumerate(content):
         path = (*above, raw_key)
@@ -113,9 +168,10 @@ def _flat(content: _Pairs, above: tuple[str, ...], problems: list[str]) -> Itera
                 shown = "a list" if text is None else f'"{_shortened(text)}"'
                 problems.append(f"{raw_key} is {shown}, which is ignored")
         elif isinstance(value, _Pairs):
-            yield from _flat(value, () if len(path) == 1 and raw_key in TRANSPARENT else path, problems)
+            inner = () if len(path) == 1 and raw_key in TRANSPARENT else path
+            yield from _flat(value, inner, problems, prefix)
         elif text:
-            names = _names(path)
+            names = _names(path, prefix)
             if len(names[0]) > LONGEST_KEY:
                 problems.append(
                     f'the value of "{_shortened(names[0])}" is ignored, because its name is too long'
@@ -128,16 +184,16 @@ def _is_set(value: object, text: str | None) -> bool:
     return isinstance(value, _Pairs) or (bool(text and text.strip()) and not isinstance(value, bool))
 
 
-def _names(path: tuple[str, ...]) -> tuple[str, ...]:
+def _names(path: tuple[str, ...], prefix: str) -> tuple[str, ...]:
     """Return the names that a value may get: the usual one, the keys joined by `_`, the keys joined by dots."""
-    keys = [_LINE.sub(_escaped, _storable(nfc(key))) for key in path]
+    keys = [_LINE.sub(_escaped, storable(nfc(key))) for key in path]
     joined = "_".join(keys) or "_"
     usual = SYNONYMS.get(joined.casefold(), joined)
     if joined.casefold() in CHECKPOINT_KEYS:
         usual = joined.casefold()
     names = dict.fromkeys((usual, joined, ".".join(keys)))
     return tuple(
-        f"sidecar_{name}"
+        f"{prefix}{name}"
         if is_reserved(name) or (name.casefold() in CHECKPOINT_KEYS and name not in CHECKPOINT_KEYS)
         else name
         for name in names
@@ -149,7 +205,7 @@ def _text_of(value: object) -> str | None:
     """Return a single value as text; None for objects, lists and null."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return _storable(str(value)) if isinstance(value, str | float) else None
+    return storable(str(value)) if isinstance(value, str | float) else None
 
 
 def _shortened(text: str) -> str:
@@ -172,7 +228,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LINE = re.compile(r"[\t\n\u2028\u2029]")
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """Return text that UTF-8 can encode, without control characters other than line feeds and tabs."""
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return _CONTROL.sub(_escaped, text)

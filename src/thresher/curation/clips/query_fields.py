@@ -69,7 +69,7 @@ def _attribute_row(
     ends = (_number_text(low, low_key), _number_text(high, high_key)) if numeric else (first, last)
     kind = "number" if numeric else "text"
     return FieldRow(
-        key, kind, "attribute from a file name, a sidecar file or --set", count, tuple(dict.fromkeys(ends))
+        key, kind, "attribute from a file name, a sidecar, a tag or --set", count, tuple(dict.fromkeys(ends))
     )
 
 

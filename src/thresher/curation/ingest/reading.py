@@ -16,8 +16,8 @@ from thresher.catalog.name_patterns import PATTERNS
 from thresher.catalog.normal_form import nfc
 from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import Inference, infer, run_of_folder
-from thresher.catalog.sidecars import read_sidecar
 from thresher.catalog.stamps import stamp_of
+from thresher.catalog.tag_values import read_stated
 from thresher.curation.analysis.analyse import analyse
 from thresher.curation.analysis.preload import WORKER_MODULES
 from thresher.curation.analysis.task import (
@@ -110,7 +110,7 @@ def read_files(run: IngestRun, files: Sequence[FoundFile], progress: Progress) -
 
 def read_names(run: IngestRun, found: FoundFile) -> ReadFile:
     """Read a file's name and sidecar, but not the file itself."""
-    sighting, warnings = _sighting(run, found, read_sidecar(found.path))
+    sighting, warnings = _sighting(run, found, read_stated(found.path))
     return ReadFile(found, sighting, warnings=warnings)
 
 
@@ -160,7 +160,7 @@ def warnings_of(path: bytes, inference: Inference, about_sidecar: str | None) ->
 def _hash(found: FoundFile, hashes: Hashes) -> _Hashed:
     digest, looked_at = _digest(found, hashes)
     is_skipped = isinstance(digest, Unsettled) or (isinstance(digest, Unopened) and digest.vanished)
-    return _Hashed(digest, looked_at, ({}, None) if is_skipped else read_sidecar(found.path))
+    return _Hashed(digest, looked_at, ({}, None) if is_skipped else read_stated(found.path))
 
 
 def _digest(found: FoundFile, hashes: Hashes) -> tuple[str | Unsettled | Unopened, float | None]:

@@ -12,6 +12,7 @@ MODULES: Mapping[str, str] = {
     "list": "list",
     "show": "show",
     "near": "near",
+    "recipe": "recipe",
     "dupes": "dupes",
     "clusters": "clusters",
     "checkpoints": "checkpoints",

@@ -52,7 +52,7 @@ def ingest(
     exclude: Exclude = None,
     jobs: Jobs = None,
     reread: Annotated[
-        bool, typer.Option("--reread", help="Read the names and sidecars of known files again.")
+        bool, typer.Option("--reread", help="Read the names, sidecars and tags of known files again.")
     ] = False,
     dry_run: DryRun = False,
     no_score: Annotated[bool, typer.Option("--no-score", help="Do not score the new clips now.")] = False,
