@@ -94,6 +94,11 @@ from .curation.listening.queue import Queue as Queue
 from .curation.listening.queue import finish_listening as finish_listening
 from .curation.listening.queue import plan_listening as plan_listening
 from .curation.listening.queue import resume_listening as resume_listening
+from .curation.origin.filling import CommandLine as CommandLine
+from .curation.origin.filling import Neighbours as Neighbours
+from .curation.origin.recipe import Recipe as Recipe
+from .curation.origin.recipe import recipe as recipe
+from .curation.origin.sources import RecipeValue as RecipeValue
 from .curation.renderings.diff import Difference as Difference
 from .curation.renderings.diff import difference as difference
 from .curation.renderings.history import Rendering as Rendering

@@ -51,6 +51,7 @@ def test_graphs_and_workflows_are_told_apart() -> None:
     assert not is_workflow(GRAPH)
     assert is_workflow(WORKFLOW)
     assert not is_graph(WORKFLOW)
-    for other in ({}, [], None, {"seed": 1}, {"a": {"b": 1}}):
+    others: tuple[Any, ...] = ({}, [], None, {"seed": 1}, {"a": {"b": 1}})
+    for other in others:
         assert not is_graph(other)
         assert not is_workflow(other)

@@ -115,7 +115,7 @@ def test_the_example_has_every_key_with_its_default() -> None:
     effective = replace(Settings().metrics, default=Settings().metrics.default_metric)
     assert without_patterns(loaded) == {**without_patterns(Settings()), "metrics": effective}
     document = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
-    assert document.keys() == SECTIONS.keys() | {"provenance"}
+    assert document.keys() == SECTIONS.keys() | {"provenance", "recipe"}
     for section, keys in SECTIONS.items():
         assert list(document[section]) == [key.name for key in fields(keys)]
 
@@ -127,6 +127,30 @@ def test_the_pattern_of_the_example_reads_the_name_in_its_comment() -> None:
     result = infer(f"/data/{name}".encode(), patterns=patterns)
     assert result.pattern == "my network"
     assert result.provenance == Provenance("night", 12, 30000, {"seed": "7"})
+
+
+def test_the_template_of_the_example_has_every_key() -> None:
+    (entry,) = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))["recipe"]
+    (template,) = load_settings(EXAMPLE).recipe
+    assert entry.keys() == {key.name for key in fields(template)}
+    assert template.names == ("seed", "temperature", "run", "epoch")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('[[recipe]]\ncommand = "g"', "catalog.toml, [[recipe]] number 1: name is missing"),
+        ('[[recipe]]\nname = "a"\ncomand = "g"', '[[recipe]] "a", comand: no such key; did you mean "command"'),
+        ('[[recipe]]\nname = "a"\ncommand = "g {seed"', '[[recipe]] "a", command: a "{" is not closed'),
+        ('[[recipe]]\nname = "a"\ncommand = 3', '[[recipe]] "a", command: 3 is not text'),
+        ('[recipe]\nname = "a"', "write [[recipe]], with name and command below it"),
+        ('[[recipes]]\nname = "a"', 'did you mean "recipe"?'),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_recipe_is_named(tmp_path: Path, content: str, message: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_settings(written(tmp_path, content))
+    assert message in str(raised.value)
 
 
 def test_every_key_is_read(tmp_path: Path) -> None:

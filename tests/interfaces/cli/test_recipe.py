@@ -34,7 +34,7 @@ def test_a_recipe_is_printed_without_control_characters(home: Path) -> None:
     assert "\x1b" not in done.stdout + done.stderr
     assert "seed      41  (from the tag seed)" in done.stdout
     assert "more characters)" in done.stdout
-    assert "command    g --seed 41 --prompt $'\\\\x1b[2Jrain\\nand $(reboot) xxx" in done.stdout
+    assert "g --seed 41 --prompt $'\\\\x1b[2Jrain\\nand $(reboot) xxx" in done.stdout
     assert "seed=43" in done.stdout
 
 
