@@ -42,7 +42,6 @@ def clip_list(timeline, folder):
 
 PROGRAM = r"""
 import json
-import re
 import sys
 from pathlib import Path
 
@@ -66,7 +65,7 @@ from thresher.catalog.schema import clip
 
 fields.FIELDS = {**fields.FIELDS, "doubled": number("doubled", clip.c.id * 2, "twice the id")}
 name_patterns.PATTERNS = (
-    name_patterns.Pattern("extension", re.compile(r"x(?P<epoch>\d+)-(?P<mood>[a-z]+)"), "x7-calm.wav"),
+    name_patterns.Pattern("extension", "x7-calm.wav", r"x(?P<epoch>\d+)-(?P<mood>[a-z]+)"),
     *name_patterns.PATTERNS,
 )
 

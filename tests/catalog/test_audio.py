@@ -20,7 +20,8 @@ from tests.catalog.audio_files import (
     wav_header,
     write,
 )
-from thresher.catalog.audio import AudioFormat, AudioReader
+from thresher.catalog.audio import AudioReader
+from thresher.catalog.audio_format import AudioFormat
 from thresher.catalog.encoding import AudioWriter
 from thresher.catalog.files import sha256_file
 from thresher.errors import AudioError

@@ -27,7 +27,8 @@ from tests.catalog.audio_files import (
     shortfall,
     tones,
 )
-from thresher.catalog.audio import AudioFormat, AudioReader
+from thresher.catalog.audio import AudioReader
+from thresher.catalog.audio_format import AudioFormat
 from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, wav_container
 from thresher.errors import AudioError
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,6 +39,30 @@ def test_a_worker_that_dies_loses_only_its_own_task() -> None:
     assert list(found) == list(range(20))
     assert {n for n, result in found.items() if isinstance(result, WorkerDied)} == {3, 4, 11}
     assert all(found[n] == n * n for n in found if n not in (3, 4, 11))
+
+
+def test_tasks_that_begin_early_give_the_same_results() -> None:
+    tasks = {n: DEATH if n in (3, 9) else square(n) for n in range(12)}
+    with Workers("processes:2") as workers:
+        workers.begin(eval, [*(tasks[n] for n in (0, 1, 3, 4, 11)), square(99)])
+        found = dict(workers.map(eval, tasks.items()))
+    expected = {n: n * n for n in tasks}
+    assert found == expected | dict.fromkeys((3, 9), WorkerDied())
+
+
+def test_a_task_that_began_early_is_not_run_again(tmp_path: Path) -> None:
+    appending = f"open({str(tmp_path / 'runs')!r}, 'a').write('x')"
+    with Workers("processes:1") as workers:
+        workers.begin(eval, [appending])
+        assert list(workers.map(eval, [(1, appending)])) == [(1, 1)]
+    assert (tmp_path / "runs").read_text() == "x"
+
+
+@pytest.mark.parametrize("word", ["serial", "threads:1"])
+def test_only_processes_begin_early(tmp_path: Path, word: str) -> None:
+    with Workers(word) as workers:
+        workers.begin(eval, [f"open({str(tmp_path / 'run')!r}, 'w')"])
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_a_decoder_prints_in_a_worker_reaches_no_output(capfd: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from thresher.catalog.audio_format import AudioFormat
 from thresher.catalog.decoder_names import FFMPEG, LIBSNDFILE, LOSSLESS
 from thresher.catalog.ffmpeg_decoder import (
     INSTALL_HINT,
@@ -33,22 +34,6 @@ from thresher.errors import AudioError, NoAudioStreamError
 
 _MAXIMAL_BLOCK_SAMPLES = 1 << 24
 _DELAY_FRAMES = 4  # MPEG frames that a decoder may remove as the delay of encoder and decoder
-
-
-@dataclass(frozen=True)
-class AudioFormat:
-    """The format of an audio file according to its header.
-
-    `frames` is exact if the file is not truncated, and None if only decoding tells the length. `container` and
-    `subtype` are libsndfile's names: "WAV", "FLAC"; "PCM_16", "FLOAT", "VORBIS". For what libsndfile does not know,
-    they are ffmpeg's names in capitals: "MP4", "AAC".
-    """
-
-    sample_rate: int
-    channels: int
-    frames: int | None
-    container: str
-    subtype: str
 
 
 @dataclass(frozen=True)

@@ -11,23 +11,35 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 
 @dataclass(frozen=True)
 class Pattern:
     """One way of naming files, called by the name of the generator that uses it, with a path that it reads.
 
-    `needs` is a word that every matching path contains, so that other paths are not tried in full.
+    `text` and `needed` are regular expressions under `flags`. They are compiled when they are first used: most
+    commands use none of them. Every matching path contains `needed`, so that other paths are not tried in full.
     """
 
     name: str
-    regex: re.Pattern[str]
-    example: str = ""
-    needs: re.Pattern[str] | None = None
+    example: str
+    text: str
+    needed: str = ""
+    flags: re.RegexFlag = re.ASCII
 
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """The compiled expression."""
+        return re.compile(self.text, self.flags)
 
-def _pattern(name: str, example: str, regex: str, needs: str = "") -> Pattern:
-    return Pattern(name, re.compile(regex, re.ASCII), example, re.compile(needs, re.ASCII) if needs else None)
+    def may_match(self, path: str) -> bool:
+        """Return whether a path contains what every matching path contains."""
+        return self._needed.search(path) is not None
+
+    @cached_property
+    def _needed(self) -> re.Pattern[str]:
+        return re.compile(self.needed, self.flags)
 
 
 _LOSS = r"[\d.]+|nan|inf"
@@ -77,127 +89,127 @@ _NO_RATE = r"(?!(?:8|11|12|16|22|24|32|44|48|64|88|96|112|128|160|176|192|224|25
 
 PATTERNS: tuple[Pattern, ...] = (
     # The first pattern that matches is used, so the most specific patterns come first.
-    _pattern(
+    Pattern(
         "dadabots SampleRNN",
         "sample_e10_i220001_20_17:19:52_0.wav",
         r"sample_e(?P<epoch>\d+)_i(?P<step>\d+)_(?P<seconds>\d+)"
         r"_(?P<clock>\d{1,2}[:_-]\d{1,2}[:_-]\d{1,2})_(?P<index>\d+)",
     ),
-    _pattern(
+    Pattern(
         "SampleRNN training",
         "sample_e29_i79751_t44.10_tr1.2345_v1.3456_best_3.wav",
         rf"sample_e(?P<epoch>\d+)_i(?P<step>\d+)_t(?P<hours>[\d.]+)"
         rf"_tr(?P<train_loss>{_LOSS})_v(?P<valid_loss>{_LOSS})(?:_best)?_(?P<index>\d+)",
     ),
-    _pattern(
+    Pattern(
         "PRiSM SampleRNN",
         "night_e=25(3)_t=0.95.wav",
         r"(?P<run>[^/]+?)_e=(?P<epoch>\d+)(?:\.index)?(?:\((?P<index>\d+)\))?"
         r"_t=(?P<temperature>\d+(?:\.\d+)?)",
     ),
-    _pattern(
+    Pattern(
         "samplernn-pytorch",
         "jazz/samples/ep12-s1.wav",
         r"(?P<run>[^/]+)/samples/ep(?P<epoch>\d+)-s(?P<index>\d+)",
     ),
-    _pattern("samplernn-pytorch", "ep12-s1.wav", r"ep(?P<epoch>\d+)-s(?P<index>\d+)"),
-    _pattern(
+    Pattern("samplernn-pytorch", "ep12-s1.wav", r"ep(?P<epoch>\d+)-s(?P<index>\d+)"),
+    Pattern(
         "audiocraft",
         "9357d0f2/samples/40/noinput_0f8fad5b.wav",
         r"(?P<run>[0-9a-f]{8})/samples/(?P<epoch>\d+)/[^/]+",
     ),
-    _pattern(
+    Pattern(
         "Dance Diffusion",
         "demo_drums_cfg_4.5_00002001.wav",
         r"demo(?:_(?!cfg_)(?P<condition>[^/]+?))?(?:_cfg_(?P<cfg>[\d.]+))?_(?P<step>\d{8,})",
     ),
-    _pattern("WaveGAN", "train/preview/00012345.wav", r"(?P<run>[^/]+)/preview/(?P<step>\d{8,})"),
-    _pattern(
+    Pattern("WaveGAN", "train/preview/00012345.wav", r"(?P<run>[^/]+)/preview/(?P<step>\d{8,})"),
+    Pattern(
         "Jukebox",
         "sample_5b_rank_2/level_1/item_3.wav",
         r"(?P<run>[^/]+?)(?:_rank_\d+)?/level_(?P<level>\d)/item_(?P<index>\d+)",
     ),
-    _pattern(
+    Pattern(
         "DiffWave, unconditional",
         "256_200_1000k_0.wav",
         r"(?P<width>\d+)_(?P<diffusion_steps>\d+)_(?P<step>\d+k)_(?P<index>\d+)",
     ),
     # RVC writes the sample rate's 40k or 48k elsewhere.
-    _pattern(
+    Pattern(
         "RVC",
         "night_e200_s14000.wav",
         r"(?P<run>[^/]+?)_e(?P<epoch>\d+)_s(?P<step>\d+)",
     ),
-    _pattern(
+    Pattern(
         "Lightning",
         "night-epoch=12-step=4000_seed7_temp0.9_3.wav",
         rf"{_EPOCH}{_STEP}{_REST}",
         "(?i:epoch)",
     ),
-    _pattern(
+    Pattern(
         "epoch folder",
         "night-epoch-12/step_4000_seed7_temp0.9_3.wav",
         rf"{_EPOCH}{_SEED}{_TEMPERATURE}{_RUN}[^/]*/(?:[^/]*/)*{_STEP}(?:[^/]*[\dkKM][_-](?P<index>\d+)|[^/]*)",
         "(?i:epoch)",
     ),
-    _pattern(
+    Pattern(
         "PRiSM SampleRNN 2020, training",
         "periphery_epoch_83_linear_2.wav",
         rf"(?P<run>{_NO_RUN}[^/]+?)_epoch_(?P<epoch>\d+)(?:_(?P<variant>[A-Za-z][^/]*?))?(?:_(?P<index>\d+))?",
     ),
-    _pattern(
+    Pattern(
         "PRiSM SampleRNN 2020",
         "periphery-epoch-83-2/gen_64.wav",
         r"(?P<run>[^/]+?)-epoch-(?P<epoch>\d+)(?:-(?P<part>\d+))?/[^/]+?_(?P<index>\d+)",
     ),
     # Not one generator's: a common name for files in a folder that is named after the run.
-    _pattern(
+    Pattern(
         "epoch",
         "epoch_400_demo_07.mp3",
         r"epoch_(?P<epoch>\d+)(?:_(?P<variant>[A-Za-z][^/]*?))?(?:_(?P<index>\d+))?",
     ),
     # Words that many programs use, in the name of the file or of a folder above it.
-    _pattern("step", "night_step_0002000_seed7_temp0.9_3.wav", rf"{_STEP}{_REST}", "(?i:step)"),
-    _pattern("iter", "night_iter100k_seed7_temp0.9_3.wav", _step_after("(?i:iter(?:ation)?s?)"), "(?i:iter)"),
-    _pattern(
+    Pattern("step", "night_step_0002000_seed7_temp0.9_3.wav", rf"{_STEP}{_REST}", "(?i:step)"),
+    Pattern("iter", "night_iter100k_seed7_temp0.9_3.wav", _step_after("(?i:iter(?:ation)?s?)"), "(?i:iter)"),
+    Pattern(
         "ParallelWaveGAN",
         "night-checkpoint-400000steps/seed7_temp0.9_3.wav",
         rf"(?=[^/]*?{_STARTS}checkpoint-(?P<step>\d+)steps{_ENDS}){_REST}",
         "checkpoint",
     ),
-    _pattern(
+    Pattern(
         "Hugging Face",
         "night-checkpoint-5000/seed7_temp0.9_3.wav",
         _step_after("(?i:checkpoint)"),
         "(?i:checkpoint)",
     ),
-    _pattern("ckpt", "night_ckpt120k_seed7_temp0.9_3.wav", _step_after("(?i:ckpt)"), "(?i:ckpt)"),
-    _pattern(
+    Pattern("ckpt", "night_ckpt120k_seed7_temp0.9_3.wav", _step_after("(?i:ckpt)"), "(?i:ckpt)"),
+    Pattern(
         "model",
         "night_model_120k_seed7_temp0.9_3.wav",
         _step_after("(?i:model)", "[ =_.-]?", rf"{_NO_RATE}\d+(?:\.\d+)?[kM]|\d{{5,}}"),
         "(?i:model)",
     ),
-    _pattern(
+    Pattern(
         "DiffWave",
         "night-weights-523456/seed7_temp0.9_3.wav",
         _step_after("weights", "-", r"\d+"),
         "weights-",
     ),
-    _pattern(
+    Pattern(
         "HiFi-GAN, VITS, so-vits-svc",
         "G_4000/night_seed7_temp0.9_3.wav",
         rf"(?=[^/]*?{_STARTS}(?:[GD]_(?=\d{{3}})|g_(?=\d{{8}}))(?P<step>\d+){_ENDS}){_SEED}{_TEMPERATURE}{_INDEX}",
         r"[GDg]_\d",
     ),
-    _pattern(
+    Pattern(
         "RAVE",
         "night_9f86d081ab/version_0/epoch-epoch=0199_seed7_temp0.9_3.wav",
         rf"(?:(?P<run>[^/]+_{_HASH})/(?:[^/]*/)*)?(?=[^/]*?epoch-epoch=(?P<epoch>{_COUNT}){_ENDS})"
         rf"{_SEED}{_TEMPERATURE}{_INDEX}",
         "epoch-epoch=",
     ),
-    _pattern(
+    Pattern(
         "epoch word", "night-epoch=12-val_loss=0.23_seed7_temp0.9_3.wav", rf"{_EPOCH}{_REST}", "(?i:epoch)"
     ),
 )
@@ -206,18 +218,21 @@ PATTERNS: tuple[Pattern, ...] = (
 RUN_FOLDERS: tuple[Pattern, ...] = (
     Pattern(
         "SampleRNN training",
-        re.compile(r"-exp(?P<run>.+?)-(?:n_frames|seq_len)\d+-"),
         "models-three_tier-expnight-n_frames64-frame_size16/samples/clip.wav",
+        r"-exp(?P<run>.+?)-(?:n_frames|seq_len)\d+-",
+        flags=re.NOFLAG,
     ),
     Pattern(
         "samplernn-pytorch",
-        re.compile(r"^(?P<run>exp:.+)$"),
         "exp:night-frame_size:16/kept/clip.wav",
+        r"^(?P<run>exp:.+)$",
+        flags=re.NOFLAG,
     ),
     Pattern(
         "RAVE",
-        re.compile(rf"^(?P<run>.+_{_HASH})$"),
         "night_9f86d081ab/version_0/clip.wav",
+        rf"^(?P<run>.+_{_HASH})$",
+        flags=re.NOFLAG,
     ),
 )
 """Folder names, anywhere above a file, that name the run if the file's name does not."""

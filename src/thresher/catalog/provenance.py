@@ -91,8 +91,9 @@ def compile_pattern(name: str, regex_text: str) -> Pattern:
 
     Raises ValueError if the expression is invalid, has no named group, or has a group that cannot be a field.
     """
+    pattern = Pattern(name, "", nfc(regex_text), flags=re.NOFLAG)
     try:
-        regex = re.compile(nfc(regex_text))
+        regex = pattern.regex
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"not a regular expression: {error}") from error
     if not regex.groupindex:
@@ -102,7 +103,7 @@ def compile_pattern(name: str, regex_text: str) -> Pattern:
             check_key(group)
         except ValueError as error:
             raise ValueError(f"group {error}") from None
-    return Pattern(name, regex)
+    return pattern
 
 
 def is_skipped(text: str) -> bool:
@@ -177,7 +178,7 @@ def _match(text: str, patterns: Sequence[Pattern]) -> tuple[str | None, dict[str
     stem = os.path.splitext(text)[0]
     ends = [*_ends(stem), *_ends(text)] if stem != text else list(_ends(stem))
     for pattern in patterns:
-        if pattern.needs is not None and pattern.needs.search(text) is None:
+        if not pattern.may_match(text):
             continue
         for end in ends:
             match = pattern.regex.fullmatch(end)

@@ -102,6 +102,8 @@ class Workers:
         self._preload = preload
         self._ahead = ahead
         self._executor: Executor | None = None
+        self._begun: dict[Any, Future[Any]] = {}
+        self._beginning: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -109,12 +111,34 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._finish_beginning()
         if kind is not None:
             # a user who interrupts the command must not wait until a worker has decoded an hour of audio
             self._kill_workers()
         if self._executor is not None:
             self._executor.shutdown(wait=True, cancel_futures=True)
             self._executor = None
+
+    def begin(self, task: Callable[[T], Any], arguments: Sequence[T]) -> None:
+        """Run `task` on each of these arguments, which must be hashable, before `map` asks for it.
+
+        `map` takes the results of equal arguments; others are dropped. Returns at once: starting worker processes
+        waits until their server has loaded its modules. Does nothing if the executor is not `processes`.
+        """
+        if self.kind != "processes" or not arguments:
+            return
+
+        def submit() -> None:
+            for argument in arguments:
+                self._begun[argument] = self._submit(task, argument)
+
+        self._beginning = threading.Thread(target=submit, name="begin")
+        self._beginning.start()
+
+    def _finish_beginning(self) -> None:
+        if self._beginning is not None:
+            self._beginning.join()
+            self._beginning = None
 
     def map(
         self, task: Callable[[T], R], items: Iterable[tuple[K, T | None]]
@@ -128,9 +152,10 @@ class Workers:
             for key, argument in items:
                 yield key, None if argument is None else task(argument)
             return
+        self._finish_beginning()
         window: deque[tuple[K, T | None, Future[Any] | None]] = deque()
         for key, argument in items:
-            window.append((key, argument, None if argument is None else self._submit(task, argument)))
+            window.append((key, argument, None if argument is None else self._future(task, argument)))
             if len(window) >= self.count * self._ahead:
                 yield self._take(task, window)
         while window:
@@ -152,6 +177,10 @@ class Workers:
                 if other is not None and other_future is not None and _is_broken(other_future):
                     window[index] = (other_key, other, _finished(self._alone(task, other)))
             return key, result
+
+    def _future(self, task: Callable[[T], R], argument: T) -> Future[Any]:
+        begun = self._begun.pop(argument, None) if self._begun else None
+        return self._submit(task, argument) if begun is None or _is_broken(begun) else begun
 
     def _alone(self, task: Callable[[T], R], argument: T) -> R | WorkerDied:
         try:

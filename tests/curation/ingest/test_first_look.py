@@ -38,7 +38,7 @@ def look_at(catalog: Catalog, *paths: Path) -> FirstLook:
 def test_the_report_of_unchanged_files_is_that_of_an_ingest(
     catalog: Catalog, folder: Path, serial: IngestOptions
 ) -> None:
-    assert look_at(catalog, folder) == FirstLook(has_new=True, report=None)
+    assert look_at(catalog, folder) == FirstLook(has_new=True, report=None, unseen=scan([folder]).files)
     ingest(catalog, [folder], serial)
     look = look_at(catalog, folder)
     full = ingest(catalog, [folder], serial)
@@ -80,7 +80,17 @@ def test_new_and_changed_files_are_new(
     catalog: Catalog, folder: Path, serial: IngestOptions, change: Callable[[Path], None]
 ) -> None:
     ingest(catalog, [folder], serial)
+    known = set(scan([folder]).files)
     change(folder)
+    changed = tuple(file for file in scan([folder]).files if file not in known)
+    assert look_at(catalog, folder) == FirstLook(has_new=True, report=None, unseen=changed)
+
+
+def test_a_file_with_the_size_and_time_of_a_known_one_may_have_moved(
+    catalog: Catalog, folder: Path, serial: IngestOptions
+) -> None:
+    ingest(catalog, [folder], serial)
+    (folder / "a.wav").rename(folder / "moved.wav")
     assert look_at(catalog, folder) == FirstLook(has_new=True, report=None)
 
 

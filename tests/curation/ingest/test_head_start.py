@@ -1,18 +1,24 @@
-"""The server of worker processes starts before SQLAlchemy is loaded."""
+"""Worker processes start, and analyse files that seem to be new, before SQLAlchemy is loaded."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
+from thresher.catalog.config import Settings
+from thresher.catalog.stamps import Stamp
 from thresher.curation.analysis.analyse import analyse
-from thresher.curation.analysis.preload import WORKER_MODULES
+from thresher.curation.analysis.task import task_for
+from thresher.curation.analysis.worker import WORKER_MODULES, analyse_file
 from thresher.curation.ingest import head_start
-from thresher.curation.ingest.head_start import give_head_start
+from thresher.curation.ingest.head_start import MOST_BYTES, MOST_FILES, give_head_start
+from thresher.curation.ingest.scan import FoundFile
+from thresher.curation.workers import Workers
 
 
 @pytest.fixture
@@ -22,6 +28,17 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return calls
 
 
+class NotedWorkers(Workers):
+    """Workers that note what they should begin."""
+
+    def begin(self, task: Any, arguments: Sequence[Any]) -> None:
+        self.noted = (task, list(arguments))
+
+
+def found(number: int, size: int = 100) -> FoundFile:
+    return FoundFile(b"/clips/%d.wav" % number, b"/clips", Stamp(size, number, 0, 0))
+
+
 def test_the_preloaded_modules_include_the_analysis() -> None:
     assert analyse.__module__ in WORKER_MODULES
     assert all(find_spec(name) for name in WORKER_MODULES)
@@ -29,8 +46,16 @@ def test_the_preloaded_modules_include_the_analysis() -> None:
 
 def test_only_worker_processes_start_the_server(started: list[Any]) -> None:
     for executor in ("serial", "threads:2", "processes:3"):
-        give_head_start(executor)
+        give_head_start(Workers(executor), Settings(), [])
     assert started == [WORKER_MODULES]
+
+
+@pytest.mark.usefixtures("started")
+def test_a_limited_number_of_small_files_is_begun() -> None:
+    workers = NotedWorkers("processes:2")
+    give_head_start(workers, Settings(), [found(0, MOST_BYTES + 1), *(found(n) for n in range(1, 999))])
+    expected = [task_for(b"/clips/%d.wav" % n, 100, n, Settings()) for n in range(1, MOST_FILES + 1)]
+    assert workers.noted == (analyse_file, expected)
 
 
 def test_the_head_start_loads_nothing_heavy() -> None:

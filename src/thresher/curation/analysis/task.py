@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from thresher.catalog.audio import AudioFormat
+from thresher.catalog.audio_format import AudioFormat
 from thresher.catalog.config import Settings
 from thresher.signal.features import descriptors
 from thresher.signal.features.profile import PROFILE_VERSION

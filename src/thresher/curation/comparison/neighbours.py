@@ -11,9 +11,8 @@ from sqlalchemy import Connection
 
 from thresher.catalog import features, paths, score_reads
 from thresher.catalog.catalog import Catalog
-from thresher.curation.analysis.analyse import analyse
-from thresher.curation.analysis.preload import WORKER_MODULES
 from thresher.curation.analysis.task import Analysis, task_for
+from thresher.curation.analysis.worker import WORKER_MODULES, analyse_file
 from thresher.curation.clips.listing import ClipRow, list_clips
 from thresher.curation.clips.selection import find_clip
 from thresher.curation.workers import Workers
@@ -89,7 +88,7 @@ def _analysed(catalog: Catalog, path: str, by: Metric[Any]) -> NDArray[Any]:
     state, settings = os.stat(path), catalog.settings
     task = task_for(paths.absolute(path), state.st_size, state.st_mtime_ns, settings)
     with Workers(settings.ingest.executor, preload=WORKER_MODULES) as workers:
-        ((_, found),) = workers.map(analyse, [(None, task)])
+        ((_, found),) = workers.map(analyse_file, [(None, task)])
     feature = getattr(found, by.keeps) if isinstance(found, Analysis) else None
     if feature is None:
         reason = getattr(found, "reason", None) or f"it has no {by.keeps}"

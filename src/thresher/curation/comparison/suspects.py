@@ -18,7 +18,6 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import IS_HEARD
 from thresher.catalog.schema import clip, recording
 from thresher.catalog.suspicion import COPY_METRIC, SEVERAL, SIMILARITY_METRIC, Suspicion
-from thresher.curation.comparison.duplicates import lies_in, read_sounds
 from thresher.curation.workers import cores
 from thresher.signal.metrics.registry import find_metric
 
@@ -65,6 +64,8 @@ def _copies(
     new, rejected = (list(features.checksums(connection, ids, by.keeps)) for ids in (new, rejected))
     if not new or not rejected:
         return
+    from thresher.curation.comparison.duplicates import lies_in, read_sounds  # loads the query language
+
     rejected_sounds = read_sounds(connection, rejected)
     columns = by.pack(sound.words for sound in rejected_sounds.values())
     for start in range(0, len(new), BLOCK_CLIPS):

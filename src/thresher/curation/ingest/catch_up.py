@@ -18,7 +18,6 @@ from thresher.curation.analysis.task import makes_descriptors
 from thresher.curation.comparison.score import open_work, pair_count, score_all
 from thresher.curation.comparison.score_report import ScoreReport
 from thresher.curation.comparison.suspects import examine
-from thresher.curation.ingest.reanalyse import reanalyse_clips
 from thresher.curation.workers import Progress, no_progress
 from thresher.signal.features import descriptors
 from thresher.signal.metrics.registry import find_metric
@@ -50,9 +49,16 @@ def catch_up(
     if makes_descriptors(catalog.settings):
         lacking |= _LACKS_DESCRIPTOR
     behind = _audible(catalog, lacking)
-    done = reanalyse_clips(catalog, behind, executor=executor, rescore=False, retrim=False, progress=progress)
+    without_file: tuple[int, ...] = ()
+    if behind:
+        from thresher.curation.ingest.reanalyse import reanalyse_clips  # loads the query language
+
+        done = reanalyse_clips(
+            catalog, behind, executor=executor, rescore=False, retrim=False, progress=progress
+        )
+        without_file = done.without_file
     scores = score_all(catalog, progress)
-    return CatchUpReport(scores, examine(catalog), done.without_file)
+    return CatchUpReport(scores, examine(catalog), without_file)
 
 
 def planned_scores(catalog: Catalog) -> tuple[ScoreReport, ...]:

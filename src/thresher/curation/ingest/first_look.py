@@ -38,10 +38,15 @@ AND metric_id = (SELECT id FROM metric WHERE name = ? ORDER BY version DESC LIMI
 
 @dataclass(frozen=True)
 class FirstLook:
-    """Whether files are new or have changed; and the report of the ingest, if it has nothing to do, else None."""
+    """What can be said before the catalog is open.
+
+    `has_new`: files are new or have changed. `unseen` are those of them of which no known file has the size and the
+    time of change: they are not just moved. `report` is that of the ingest if it has nothing to do, else None.
+    """
 
     has_new: bool
     report: IngestReport | None
+    unseen: tuple[FoundFile, ...] = ()
 
 
 def first_look(catalog_file: Path, settings: Settings, scan: Scan) -> FirstLook:
@@ -68,15 +73,17 @@ def first_look(catalog_file: Path, settings: Settings, scan: Scan) -> FirstLook:
         trim, look = known.get(path, (None, None))
         return look is not None and trim in trims and is_unchanged(look, file.stamp, unstable.of(file.path))
 
-    has_new = any(not is_known(path, each) for path, each in found.items())
+    new = [each for path, each in found.items() if not is_known(path, each)]
+    known_stamps = {(look.size, look.mtime_ns) for _, look in known.values()}
+    unseen = tuple(each for each in new if each.stamp[:2] not in known_stamps)
     folders = tuple(os.path.join(folder, b"") for folder in scan.folders)
     is_gone = any(
         paths.from_stored(path, catalog_file.parent).startswith(folders)
         for path in known.keys() - found.keys()
     )
-    if has_new or is_gone or scan.problems or scan.vanished or not is_settled:
-        return FirstLook(has_new, None)
-    return FirstLook(has_new, IngestReport.of_unchanged(scan, scores, time.monotonic() - begun))
+    if new or is_gone or scan.problems or scan.vanished or not is_settled:
+        return FirstLook(bool(new), None, unseen)
+    return FirstLook(False, IngestReport.of_unchanged(scan, scores, time.monotonic() - begun))
 
 
 def _look(size: int, mtime_ns: str, ctime_ns: str | None, inode: str | None, looked_at: float | None) -> Look:

@@ -1,12 +1,31 @@
-"""Start the server of worker processes early: it loads its modules while the command still loads SQLAlchemy."""
+"""Start worker processes early: they analyse new files while the command loads SQLAlchemy."""
 
 from __future__ import annotations
 
-from thresher.curation.analysis.preload import WORKER_MODULES
-from thresher.curation.workers import parse_executor, start_server
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from thresher.curation.analysis.worker import WORKER_MODULES, analyse_file
+from thresher.curation.workers import Workers, start_server
+
+if TYPE_CHECKING:
+    from thresher.catalog.config import Settings
+    from thresher.curation.ingest.scan import FoundFile
+
+MOST_FILES = 64
+"""Files that are analysed before the catalog is open. Some may turn out to be known under another name."""
+
+MOST_BYTES = 16 << 20
+"""Largest file that is analysed before the catalog is open: larger ones may be songs that the catalog rendered."""
 
 
-def give_head_start(executor: str) -> None:
-    """Start the server of worker processes, if the executor needs one."""
-    if parse_executor(executor)[0] == "processes":
-        start_server(WORKER_MODULES)
+def give_head_start(workers: Workers, settings: Settings, files: Sequence[FoundFile]) -> None:
+    """Begin to analyse files that seem to be new, if `workers` are processes."""
+    if workers.kind != "processes":
+        return
+    start_server(WORKER_MODULES)
+    from thresher.curation.analysis.task import task_for  # loads numpy, while the server loads its modules
+
+    small = [found for found in files if found.stamp.size <= MOST_BYTES][:MOST_FILES]
+    tasks = [task_for(found.path, found.stamp.size, found.stamp.mtime_ns, settings) for found in small]
+    workers.begin(analyse_file, tasks)

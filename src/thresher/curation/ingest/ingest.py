@@ -17,6 +17,7 @@ from thresher.catalog.content_files import vacated_locations
 from thresher.catalog.locations import LocationState
 from thresher.catalog.paths import display_text
 from thresher.catalog.run_roots import read_run_roots, read_stated_runs
+from thresher.curation.analysis.worker import WORKER_MODULES
 from thresher.curation.comparison.suspects import all_examined
 from thresher.curation.ingest.catch_up import CatchUpReport, catch_up
 from thresher.curation.ingest.classify import Classified, classify
@@ -28,7 +29,7 @@ from thresher.curation.ingest.run import Batch, IngestRun
 from thresher.curation.ingest.scan import FoundFile, Scan, scan
 from thresher.curation.ingest.stability import Stability
 from thresher.curation.ingest.storing import store
-from thresher.curation.workers import GROUP_SECONDS, Progress, grouped, no_progress
+from thresher.curation.workers import GROUP_SECONDS, Progress, Workers, grouped, no_progress
 from thresher.errors import CatalogError
 from thresher.signal.features.fingerprint import find_backend
 
@@ -40,11 +41,13 @@ def ingest(
     progress: Progress = no_progress,
     *,
     found: Scan | None = None,
+    workers: Workers | None = None,
 ) -> IngestReport:
     """Ingest files, or all audio files below folders, and score the new clips.
 
-    `found` is a scan of `paths` that was just made; by default they are scanned here. Known files below a path that
-    does not exist any more are marked missing only with `mark_missing`. Raises NotFoundError for a path that does
+    `found` is a scan of `paths` that was just made; by default they are scanned here. `workers` may have begun to
+    analyse its files and replace the executor of the options. Known files below a path that does not exist any
+    more are marked missing only with `mark_missing`. Raises NotFoundError for a path that does
     not exist and of which the catalog knows no file, UsageError for invalid options, BackendMissingError if there
     are files to read and nothing on this machine makes fingerprints.
     """
@@ -53,7 +56,7 @@ def ingest(
     progress("scanning", 0, 0)
     found = found or scan(paths, options.exclude, allow_vanished=True)
     check_vanished(catalog, found)
-    return _ingest(catalog, found, options, progress, begun=begun, retry=True)
+    return _ingest(catalog, found, options, progress, workers, begun=begun, retry=True)
 
 
 def ingest_scan(
@@ -65,16 +68,25 @@ def ingest_scan(
     files below the scan's `folders` are marked missing. Raises as `ingest` does.
     """
     check_options(options)
-    return _ingest(catalog, found, options, progress, begun=time.monotonic(), retry=False)
+    return _ingest(catalog, found, options, progress, None, begun=time.monotonic(), retry=False)
 
 
 def _ingest(
-    catalog: Catalog, found: Scan, options: IngestOptions, progress: Progress, *, begun: float, retry: bool
+    catalog: Catalog,
+    found: Scan,
+    options: IngestOptions,
+    progress: Progress,
+    workers: Workers | None,
+    *,
+    begun: float,
+    retry: bool,
 ) -> IngestReport:
     known = classify(catalog, found.files)
     if known.to_read:
         find_backend(catalog.settings.fingerprint.backend)
-    run = _begun(catalog, options, found, known)
+    if workers is None:
+        workers = Workers(options.executor or catalog.settings.ingest.executor, preload=WORKER_MODULES)
+    run = _begun(catalog, options, found, known, workers)
     tally = Tally()
     tally.counts["unchanged"] = len(known.unchanged)
     if options.dry_run:
@@ -99,12 +111,14 @@ def _ingest(
     return _report(run, tally, begun, caught_up, failure)
 
 
-def _begun(catalog: Catalog, options: IngestOptions, found: Scan, known: Classified) -> IngestRun:
+def _begun(
+    catalog: Catalog, options: IngestOptions, found: Scan, known: Classified, workers: Workers
+) -> IngestRun:
     with catalog.reading() as connection:
         roots = read_run_roots(connection, lambda path: catalog.stored_absolute(path).path_text)
         stated = read_stated_runs(connection) if options.reread else {}
     batch = Batch(catalog, found, options)
-    return IngestRun(catalog, options, found, known, batch, Stability(known), roots, stated)
+    return IngestRun(catalog, options, found, known, batch, Stability(known), roots, stated, workers)
 
 
 def _rehearse(run: IngestRun, tally: Tally, progress: Progress) -> None:

@@ -11,9 +11,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
 from thresher.catalog.decisions import judged_clips
 from thresher.catalog.schema import clip, location, rendering, rendering_clip, song
-from thresher.curation.clips.selection import select_ids
 from thresher.curation.ingest.report import Overwritten
-from thresher.curation.songs.songs import find_song
 from thresher.errors import ThresherError
 
 
@@ -89,6 +87,11 @@ def _with_file(connection: Connection, recording_ids: Sequence[int]) -> set[int]
 
 def _songs(catalog: Catalog, connection: Connection, clips: set[int]) -> Mapping[str, set[int]]:
     """Return which of the clips each song selects or has rendered, by the song's name."""
+    from thresher.curation.clips.selection import (
+        select_ids,
+    )  # loads the query language, which few ingests need
+    from thresher.curation.songs.songs import find_song
+
     found: dict[str, set[int]] = {}
     for row in connection.execute(
         select(song.c.id, song.c.name).where(~song.c.deleted).order_by(song.c.name)

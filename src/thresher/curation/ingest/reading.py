@@ -18,8 +18,6 @@ from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import Inference, infer, run_of_folder
 from thresher.catalog.stamps import stamp_of
 from thresher.catalog.tag_values import read_stated
-from thresher.curation.analysis.analyse import analyse
-from thresher.curation.analysis.preload import WORKER_MODULES
 from thresher.curation.analysis.task import (
     Analysis,
     FileTask,
@@ -29,6 +27,7 @@ from thresher.curation.analysis.task import (
     Unsettled,
     task_for,
 )
+from thresher.curation.analysis.worker import analyse_file
 from thresher.curation.ingest.run import IngestRun
 from thresher.curation.ingest.scan import FoundFile
 from thresher.curation.workers import Progress, WorkerDied, Workers
@@ -75,8 +74,7 @@ def read_files(run: IngestRun, files: Sequence[FoundFile], progress: Progress) -
     again. A dry run analyses nothing; it finds only the audio keys of new contents.
     """
     settings, known, trims = run.catalog.settings, run.known, run.trims
-    executor = run.options.executor or settings.ingest.executor
-    with Workers("threads:2") as hashers, Workers(executor, preload=WORKER_MODULES) as workers:
+    with Workers("threads:2") as hashers, run.workers as workers:
 
         def tasks() -> Iterator[tuple[ReadFile, FileTask | None]]:
             hash_file = partial(_hash, hashes=run.catalog.hashes)
@@ -102,7 +100,7 @@ def read_files(run: IngestRun, files: Sequence[FoundFile], progress: Progress) -
                     task = KeyTask(found.path, stamp.size, stamp.mtime_ns, *how)
                 yield ReadFile(found, sighting, digest, not is_known, warnings=warnings), task
 
-        results = workers.map(analyse, tasks())
+        results = workers.map(analyse_file, tasks())
         for done, (file, result) in enumerate(results, start=1):
             progress("analysing", done, len(files))
             yield file if result is None else replace(file, result=result)

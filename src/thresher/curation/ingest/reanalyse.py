@@ -17,8 +17,6 @@ from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.content_files import find_content
 from thresher.catalog.cut_clips import CutClip, cut_clips, wholes_of
 from thresher.catalog.schema import clip, recording
-from thresher.curation.analysis.analyse import analyse
-from thresher.curation.analysis.preload import WORKER_MODULES
 from thresher.curation.analysis.task import (
     DECODER_CRASHED,
     Analysis,
@@ -28,6 +26,7 @@ from thresher.curation.analysis.task import (
     task_for,
     trim_of_key,
 )
+from thresher.curation.analysis.worker import WORKER_MODULES, analyse_file
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import recordings_of, select_ids
 from thresher.curation.comparison.score import score_all
@@ -145,7 +144,7 @@ def reanalyse_clips(
     without_file: list[int] = []
     analysed = changed = 0
     with Workers(executor or settings.ingest.executor, preload=WORKER_MODULES) as workers:
-        results = workers.map(analyse, _tasks(catalog, wanted, retrim=retrim))
+        results = workers.map(analyse_file, _tasks(catalog, wanted, retrim=retrim))
         for group in grouped(results, settings.ingest.group, GROUP_SECONDS):
             with catalog.writing() as connection:
                 stale: list[int] = []

@@ -19,6 +19,7 @@ from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.report import BATCH_COUNTS
 from thresher.curation.ingest.scan import Scan
 from thresher.curation.ingest.stability import Stability
+from thresher.curation.workers import Workers
 
 
 class Batch:
@@ -63,7 +64,10 @@ def _recorded_options(options: IngestOptions) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class IngestRun:
-    """One run of an ingest. `stated_runs` are those of `run_roots.read_stated_runs`, for a re-reading of names."""
+    """One run of an ingest; `workers` analyse its files.
+
+    `stated_runs` are those of `run_roots.read_stated_runs`, for a re-reading of names.
+    """
 
     catalog: Catalog
     options: IngestOptions
@@ -73,6 +77,7 @@ class IngestRun:
     stability: Stability
     roots: RunRoots
     stated_runs: Mapping[str, int]
+    workers: Workers
 
     @property
     def trim(self) -> str:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from thresher.curation.ingest.options import IngestOptions
     from thresher.curation.ingest.report import IngestReport
     from thresher.curation.ingest.scan import Scan
+    from thresher.curation.workers import Workers
 
 
 @app.command(rich_help_panel=ADD)
@@ -63,14 +64,14 @@ def ingest(
 ) -> None:
     """Add audio files to the catalog and score the new clips; unchanged files are skipped."""
     left_out = tuple(exclude or ())
-    found, look = _look_first(paths, jobs, left_out, dry_run=dry_run)
+    found, look, workers = _look_first(paths, jobs, left_out, dry_run=dry_run)
     flags = (run, epoch, step, role, attributes or None, reread or None, dry_run or None, no_score or None)
     if look.report is not None and not yes and flags.count(None) == len(flags):
         report = look.report
     else:
-        from thresher.curation.ingest.options import IngestOptions
+        with workers, open_catalog() as catalog:
+            from thresher.curation.ingest.options import IngestOptions
 
-        with open_catalog() as catalog:
             options = IngestOptions(
                 run=run,
                 epoch=epoch,
@@ -84,7 +85,7 @@ def ingest(
                 mark_missing=yes,
                 exclude=left_out,
             )
-            report = _run_ingest(catalog, paths, options, found)
+            report = _run_ingest(catalog, paths, options, found, workers)
             if report.vanished and report.held_back and not dry_run and sys.stdin.isatty():
                 files = counted(report.held_back, "known file")
                 where = ", ".join(report.vanished)
@@ -112,26 +113,33 @@ def ingest_and_tell(paths: list[Path]) -> None:
 
 def _look_first(
     paths: list[Path], jobs: int | None, exclude: tuple[str, ...], *, dry_run: bool
-) -> tuple[Scan, FirstLook]:
-    """Scan the paths, and start workers if there are new files, before this process loads SQLAlchemy."""
+) -> tuple[Scan, FirstLook, Workers]:
+    """Scan the paths, and begin to analyse new files, before this process loads SQLAlchemy."""
     from thresher.catalog.config import load_settings
+    from thresher.curation.analysis.worker import WORKER_MODULES
     from thresher.curation.ingest.first_look import first_look
     from thresher.curation.ingest.head_start import give_head_start
     from thresher.curation.ingest.scan import scan
+    from thresher.curation.workers import Workers
 
     file = catalog_file()
     settings = load_settings(file)
     found = scan(paths, exclude, allow_vanished=True)
     look = first_look(file, settings, found)
+    workers = Workers(with_jobs(settings.ingest.executor, jobs), preload=WORKER_MODULES)
     if look.has_new and not dry_run:
-        give_head_start(with_jobs(settings.ingest.executor, jobs))
-    return found, look
+        give_head_start(workers, settings, look.unseen)
+    return found, look, workers
 
 
 def _run_ingest(
-    catalog: Catalog, paths: list[Path], options: IngestOptions, found: Scan | None = None
+    catalog: Catalog,
+    paths: list[Path],
+    options: IngestOptions,
+    found: Scan | None = None,
+    workers: Workers | None = None,
 ) -> IngestReport:
     from thresher.curation.ingest.ingest import ingest as run
 
     with ProgressBar("files") as progress:
-        return run(catalog, paths, options, progress, found=found)
+        return run(catalog, paths, options, progress, found=found, workers=workers)

@@ -35,8 +35,7 @@ def config(json: Json = False) -> None:
         settings = plain(catalog.settings)
         settings["metrics"]["default"] = catalog.settings.metrics.default_metric
         settings["provenance"] = [
-            {"name": pattern.name, "pattern": pattern.regex.pattern}
-            for pattern in catalog.settings.provenance
+            {"name": pattern.name, "pattern": pattern.text} for pattern in catalog.settings.provenance
         ]
         found = {
             "file": str(catalog.file),
