@@ -12,9 +12,8 @@ from thresher.catalog.clip_content import ClipContent
 from thresher.catalog.content_files import find_content
 from thresher.catalog.database import chunks
 from thresher.catalog.schema import clip, recording
-from thresher.curation.analysis.analyse import analyse
-from thresher.curation.analysis.preload import WORKER_MODULES
 from thresher.curation.analysis.task import Analysis, cut_content_of, task_for, trim_of_key
+from thresher.curation.analysis.worker import WORKER_MODULES, analyse_file
 from thresher.curation.workers import Progress, Workers, no_progress
 from thresher.signal.features.trim import Span
 
@@ -52,7 +51,9 @@ def analyse_spans(
         task = replace(task, spans=tuple(wanted[recording_id]), spans_only=True)
         tasks.append(((recording_id, trim), task))
     with Workers(executor or settings.ingest.executor, preload=WORKER_MODULES) as workers:
-        for done, ((recording_id, trim), result) in enumerate(workers.map(analyse, iter(tasks)), start=1):
+        for done, ((recording_id, trim), result) in enumerate(
+            workers.map(analyse_file, iter(tasks)), start=1
+        ):
             if isinstance(result, Analysis) and len(result.clips) == len(wanted[recording_id]):
                 contents[recording_id] = [cut_content_of(each, trim) for each in result.clips]
             elif isinstance(result, Analysis):
