@@ -71,6 +71,7 @@ from .curation.ingest.names import preview_names as preview_names
 from .curation.ingest.options import IngestOptions as IngestOptions
 from .curation.ingest.reanalyse import ReanalysisReport as ReanalysisReport
 from .curation.ingest.reanalyse import SpanChange as SpanChange
+from .curation.ingest.reanalyse import StatusChange as StatusChange
 from .curation.ingest.reanalyse import reanalyse as reanalyse
 from .curation.ingest.report import IngestReport as IngestReport
 from .curation.ingest.report import LinkedClips as LinkedClips

@@ -12,11 +12,12 @@ import pytest
 import soundfile
 from sqlalchemy import select, update
 
+from tests.catalog.audio_files import encoded
 from tests.support import RATE, dump
 from thresher.catalog import audio, config, files, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import find_content
-from thresher.catalog.schema import clip, score_row
+from thresher.catalog.schema import clip, recording, score_row
 from thresher.curation.analysis import analyse
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
@@ -298,3 +299,63 @@ def test_reanalysis_of_a_query_and_of_a_clip_whose_file_is_gone(
         (six_clips / "death_epoch_30_0.wav").unlink()
         report = reanalyse(other, executor="serial")
         assert (report.analysed, report.without_file) == (5, (5,))
+
+
+FORMER_ROWS: dict[str, dict[str, Any]] = {
+    "by ffmpeg, against libsndfile": {
+        "status": "truncated",
+        "reason": "damaged: Supported file format but file is malformed",
+    },
+    "by libsndfile alone": {
+        "status": "truncated",
+        "reason": "ends at 1.60 s: Supported file format but file is malformed",
+        "sample_rate": 16_000,
+        "frames": 25_600,
+        "decoder": "libsndfile",
+        "decoder_version": None,
+    },
+    "not at all": {
+        "status": "unreadable",
+        "reason": "Supported file format but file is malformed",
+        "sample_rate": None,
+        "frames": None,
+        "container": None,
+        "decoder": None,
+        "decoder_version": None,
+    },
+}
+
+
+@pytest.mark.parametrize("row", FORMER_ROWS.values(), ids=FORMER_ROWS)
+def test_intact_opus_that_an_earlier_version_called_damaged_is_suggested_and_read(
+    catalog: Catalog, tmp_path: Path, serial: IngestOptions, row: dict[str, Any]
+) -> None:
+    y = np.random.default_rng(0).normal(0, 0.1, (5 * RATE, 1))
+    late = r"asetpts=PTS+between(T\,1.5\,2.5)*0.008/TB"  # libsndfile calls pages with such times malformed
+    encoded(tmp_path / "r_epoch_1_0.ogg", y, "-af", late, "-c:a", "libopus", "-b:a", "32k", sr=RATE)
+    ingest(catalog, [tmp_path / "r_epoch_1_0.ogg"], serial)
+    judging.rate(catalog, ["1"], 4)
+    assert stats(catalog).outdated == {}
+    with catalog.writing() as connection:
+        connection.execute(update(recording).values(row))
+    assert stats(catalog).outdated == {row["status"]: 1}
+    report = reanalyse(catalog, [f"status:{row['status']}"], executor="serial")
+    assert [(each.clip_id, each.before, each.after) for each in report.statuses] == [(1, row["status"], "ok")]
+    found = list_clips(catalog)[0]
+    assert (found.status, found.seconds, found.rating) == ("ok", 5.0, 4)
+    assert stats(catalog).outdated == {}
+
+
+def test_damage_that_stays_is_suggested_once(catalog: Catalog, tmp_path: Path, serial: IngestOptions) -> None:
+    path = encoded(tmp_path / "r_epoch_1_0.ogg", np.random.default_rng(0).normal(0, 0.1, (5 * RATE, 1)))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    (tmp_path / "r_epoch_2_0.ogg").write_bytes(b"OggS" + bytes(5000))
+    ingest(catalog, [tmp_path], serial)
+    former = {"reason": "Supported file format but file is malformed", "decoder_version": None}
+    with catalog.writing() as connection:
+        connection.execute(update(recording).values(former))
+    assert stats(catalog).outdated == {"truncated": 1, "unreadable": 1}
+    report = reanalyse(catalog, executor="serial")
+    assert report.statuses == ()
+    assert stats(catalog).outdated == {}

@@ -132,7 +132,11 @@ def _second_opinion(task: AnalysisTask, first: _Decoded) -> Analysis:
 
 def _damaged(analysis: Analysis, failure: AudioError) -> Analysis:
     """Return the analysis of a damaged file with the error of the decoder that stopped at the damage."""
-    reason = f"damaged: {failure}" if analysis.reason is None else f"{analysis.reason}: {failure}"
+    reason = (
+        f"libsndfile reports damage: {failure}"
+        if analysis.reason is None
+        else f"{analysis.reason}: {failure}"
+    )
     status = "truncated" if analysis.whole.span.frames else analysis.status
     return replace(analysis, status=status, reason=reason)
 

@@ -45,13 +45,26 @@ from thresher.signal.features.trim import Span
 
 @dataclass(frozen=True)
 class SpanChange:
-    """A clip with another span than before, in frames of its recording; `status` is that of the recording now."""
+    """A clip with another span than before, in frames of its recording; `status` is that of the recording now.
+
+    Another decoder may decode at another rate: `before_rate` is that of the span before, `sample_rate` that of now.
+    """
 
     clip_id: int
     before: Span
     after: Span
     sample_rate: int
     status: str
+    before_rate: int
+
+
+@dataclass(frozen=True)
+class StatusChange:
+    """A clip whose recording has another status than `before`."""
+
+    clip_id: int
+    before: str
+    after: str
 
 
 @dataclass(frozen=True)
@@ -59,7 +72,7 @@ class ReanalysisReport:
     """The number of recordings `analysed`, and of clips `changed` in span, fingerprint or descriptor.
 
     `without_file` are the ids of the recordings that could not be read, because no file holds them now. `spans`
-    are the clips whose spans changed, by id.
+    are the clips whose spans changed, and `statuses` those whose recordings have another status, by id.
     """
 
     analysed: int
@@ -68,6 +81,7 @@ class ReanalysisReport:
     seconds: float
     scores: tuple[ScoreReport, ...]
     spans: tuple[SpanChange, ...] = ()
+    statuses: tuple[StatusChange, ...] = ()
 
     @property
     def scoring(self) -> ScoreReport | None:
@@ -165,9 +179,10 @@ def reanalyse_clips(
                 scores.retire(connection, stale)
             changed += len(stale)
             progress("analysing", analysed + len(without_file), len(wanted))
-    spans = _span_changes(wanted, _recordings(catalog, clip_ids)) if changed else ()
+    spans, statuses = _changes(wanted, _recordings(catalog, clip_ids))
     done = score_all(catalog, progress) if rescore else ()
-    return ReanalysisReport(analysed, changed, tuple(without_file), time.monotonic() - begun, done, spans)
+    seconds = time.monotonic() - begun
+    return ReanalysisReport(analysed, changed, tuple(without_file), seconds, done, spans, statuses)
 
 
 def _cut_contents(known: _Known, analysis: Analysis, trim: str) -> dict[int, ClipContent]:
@@ -179,12 +194,22 @@ def _cut_contents(known: _Known, analysis: Analysis, trim: str) -> dict[int, Cli
     }
 
 
-def _span_changes(before: Sequence[_Known], after: Sequence[_Known]) -> tuple[SpanChange, ...]:
-    spans = {known.id: known.span for known in before}
-    return tuple(
-        SpanChange(known.clip_id, spans[known.id], known.span, known.sample_rate, known.status)
+def _changes(
+    before: Sequence[_Known], after: Sequence[_Known]
+) -> tuple[tuple[SpanChange, ...], tuple[StatusChange, ...]]:
+    """Return the clips whose spans changed in seconds, and those of another status than before."""
+    former = {known.id: known for known in before}
+    pairs = [
+        (former[known.id], known)
         for known in sorted(after, key=lambda known: known.clip_id)
-        if known.id in spans and known.span != spans[known.id]
+        if known.id in former
+    ]
+    return tuple(
+        SpanChange(now.clip_id, then.span, now.span, now.sample_rate, now.status, then.sample_rate)
+        for then, now in pairs
+        if (then.span, then.sample_rate) != (now.span, now.sample_rate)
+    ), tuple(
+        StatusChange(now.clip_id, then.status, now.status) for then, now in pairs if then.status != now.status
     )
 
 

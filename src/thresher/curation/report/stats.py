@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, distinct, func, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import trim_key
 from thresher.catalog.measures import is_unmeasured
+from thresher.catalog.outdated import outdated_statuses
 from thresher.catalog.schema import (
     STATUSES,
     USABLE_STATUSES,
@@ -45,6 +46,7 @@ class Stats:
     `minutes_generated` is the length of all generated recordings, `minutes_kept` that of the usable ones after
     trimming. `unread` counts files that are present but could not be read. `trimmed_otherwise` counts clips that
     were trimmed with other settings than today's; `thresher reanalyse` trims those whose files are present.
+    `outdated` counts recordings by a status that an earlier version found and that `thresher reanalyse` may change.
     `unmeasured` counts usable clips without measures of this version; the next scoring measures them, if the
     settings ask for measures.
     """
@@ -66,6 +68,7 @@ class Stats:
     songs: int
     metrics: tuple[MetricRow, ...]
     trimmed_otherwise: int
+    outdated: Mapping[str, int]
     unmeasured: int
     database_bytes: int
 
@@ -106,6 +109,7 @@ def stats(catalog: Catalog) -> Stats:
             songs=count(song, ~song.c.deleted),
             metrics=_metrics(connection, catalog.settings.metrics.use),
             trimmed_otherwise=count(clip, *other_trim),
+            outdated=outdated_statuses(connection),
             unmeasured=_unmeasured(connection) if catalog.settings.ingest.measure else 0,
             database_bytes=_database_bytes(connection),
         )

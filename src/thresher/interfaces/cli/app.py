@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -103,13 +104,28 @@ def catalog_file() -> Path:
 def open_catalog() -> Catalog:
     """Open the catalog that `--catalog`, the environment or the current folder names."""
     from thresher.catalog.catalog import Catalog
+    from thresher.catalog.outdated import outdated_recordings
     from thresher.interfaces.cli.output import say
 
     catalog = Catalog.open(context.catalog)
     if catalog.backup is not None:
         say(f"the catalog was upgraded; a copy of the old one is in {catalog.backup}")
         _tell_former_selections(catalog)
+        tell_outdated(outdated_recordings(catalog))
     return catalog
+
+
+def tell_outdated(found: Mapping[str, int]) -> None:
+    """Suggest the analysis of recordings that an earlier version called truncated or unreadable."""
+    from thresher.formatting import counted
+    from thresher.interfaces.cli.output import say
+
+    for status, count in found.items():
+        was, them = ("was", "it") if count == 1 else ("were", "them")
+        say(
+            f"{counted(count, 'recording')} {was} called {status} by an earlier version, which read less; "
+            f"`thresher reanalyse status:{status}` reads {them} again"
+        )
 
 
 def _tell_former_selections(catalog: Catalog) -> None:

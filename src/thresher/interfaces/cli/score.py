@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from thresher.formatting import any_of, counted
+from thresher.formatting import any_of, counted, listed
 from thresher.interfaces.cli.app import MAINTAIN, app, open_catalog, terms_of
 from thresher.interfaces.cli.ingest_options import Jobs, with_jobs
 from thresher.interfaces.cli.ingest_output import tell_all_scoring, tell_suspects, tell_without_file
@@ -17,7 +18,7 @@ from thresher.interfaces.cli.progress import ProgressBar
 from thresher.signal.metrics.registry import METRICS
 
 if TYPE_CHECKING:
-    from thresher.curation.ingest.reanalyse import SpanChange
+    from thresher.curation.ingest.reanalyse import SpanChange, StatusChange
 
 SPANS_SHOWN = 10
 """The clips with other spans that `reanalyse` names on a terminal."""
@@ -83,6 +84,7 @@ def reanalyse(
         tell(
             f"{report.analysed} analysed in {report.seconds:.1f} s, {counted(report.changed, 'clip')} changed"
         )
+    _tell_statuses(report.statuses)
     _tell_spans(report.spans)
     tell_all_scoring(report.scores)
     if report.without_file:
@@ -92,13 +94,23 @@ def reanalyse(
         )
 
 
+def _tell_statuses(statuses: Sequence[StatusChange]) -> None:
+    """Name clips whose recordings have another status than before."""
+    for (before, after), number in Counter((each.before, each.after) for each in statuses).items():
+        ids = [str(each.clip_id) for each in statuses if (each.before, each.after) == (before, after)]
+        was = "was" if number == 1 else "were"
+        now = "is" if number == 1 else "are"
+        tell(f"{counted(number, 'clip')} that {was} {before} {now} {after} now: {listed(ids, SPANS_SHOWN)}")
+
+
 def _tell_spans(spans: Sequence[SpanChange]) -> None:
     """Name clips whose spans changed, the first few with their lengths."""
     if not spans:
         return
     tell(f"{counted(len(spans), 'clip')} trimmed otherwise than before:")
     for change in spans[:SPANS_SHOWN]:
-        before, after = (span.frames / change.sample_rate for span in (change.before, change.after))
+        before = change.before.frames / change.before_rate
+        after = change.after.frames / change.sample_rate
         status = "" if change.status == "ok" else f", {change.status}"
         tell(f"  clip {change.clip_id}: {before:.2f} s, now {after:.2f} s{status}")
     if len(spans) > SPANS_SHOWN:

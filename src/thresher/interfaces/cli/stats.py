@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from thresher.formatting import counted
-from thresher.interfaces.cli.app import FIND, app, open_catalog
+from thresher.interfaces.cli.app import FIND, app, open_catalog, tell_outdated
 from thresher.interfaces.cli.options import Json
 from thresher.interfaces.cli.output import print_facts, print_json, say
 
@@ -45,6 +45,7 @@ def stats(json: Json = False) -> None:
             f"{counted(found.trimmed_otherwise, 'clip')} trimmed with other settings or by an earlier version; "
             "`thresher reanalyse` trims those again whose files are present"
         )
+    tell_outdated(found.outdated)
     if found.unmeasured:
         say(
             f"{counted(found.unmeasured, 'clip')} not measured yet; "
