@@ -111,3 +111,9 @@ def test_only_partial_files_of_the_target_from_dead_processes_are_removed(tmp_pa
         (tmp_path / name).touch()
     sweep(tmp_path, [tmp_path / "a.wav"], UNGUARDED)
     assert names(tmp_path) == sorted(kept)
+
+
+def test_a_folder_that_is_gone_is_reported_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match=r"a\.txt could not be written: No such file or directory"):
+        write_text(tmp_path / "gone" / "a.txt", "new", UNGUARDED, always_replace)
+    sweep(tmp_path / "gone", [tmp_path / "gone" / "a.txt"], UNGUARDED)

@@ -111,14 +111,22 @@ def _partial_prefix(target: Path) -> str:
 
 
 def sweep(folder: Path, targets: Iterable[Path], guard: OutputGuard) -> None:
-    """Remove partial files of these targets that killed processes left in a folder, but no file of the catalog."""
+    """Remove partial files of these targets that killed processes left in a folder, but no file of the catalog.
+
+    What can't be listed or removed stays: if the folder is gone or locked, the write says so.
+    """
     prefixes = {_partial_prefix(target) for target in targets}
-    for name in os.listdir(folder):
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
         match = _PARTIAL_NAME.fullmatch(name)
         if match and match[1] in prefixes and name not in _open_here and not _is_running(int(match[2])):
             file = Path(folder, name)
             if guard.refusal(file) is None:
-                file.unlink(missing_ok=True)
+                with suppress(OSError):
+                    file.unlink()
 
 
 def _is_running(process: int) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +20,7 @@ from thresher.curation.ingest.verify import verify
 from thresher.curation.songs.songs import save_song
 from thresher.curation.songs.tracklist import tracklist
 from thresher.errors import NotFoundError
+from thresher.interfaces.cli.main import run
 
 pytestmark = pytest.mark.usefixtures("settled")
 
@@ -102,6 +105,33 @@ def test_the_commands_say_what_to_do(command: Command, tmp_path: Path, write_cli
     assert done.returncode == 3
     assert "clips does not exist any more\n1 known file is gone" in done.stderr
     assert "the same command with --yes marks them" in done.stderr
-    done = command("verify", "--files")
-    assert "1 file is gone, but not marked missing" in done.stderr
-    assert done.returncode == 3
+    for more in ((), ("--files",), ("--json",)):
+        done = command("verify", *more)
+        assert done.returncode == 3
+        assert more == ("--json",) or "1 file is gone, but not marked missing" in done.stderr
+    assert command("ingest", "clips", "--yes").returncode == 0
+    done = command("verify")
+    assert "1 recording has no file any more (thresher list missing:yes)" in done.stderr
+    assert done.returncode == 0
+    command("reject", "1")
+    assert "listings leave out 1 that are rejected or not usable" in command("verify").stderr
+
+
+def test_after_the_question_the_report_has_the_counts_of_both_ingests(
+    tmp_path: Path, write_clip: WriteClip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a/one.wav", "a/two.wav", "b/one.wav"):
+        write_clip(tmp_path / name, len(name) + ord(name[0]) + ord(name[2]), 0.2)
+    (tmp_path / "catalog.toml").write_text('[ingest]\nexecutor = "serial"\n')
+    monkeypatch.chdir(tmp_path)
+    assert run(["init"]) == 0
+    assert run(["ingest", "a", "--no-score"]) == 0
+    (tmp_path / "a").rename(tmp_path / "away")
+    terminal = io.StringIO("y\n")
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr("sys.stdin", terminal)
+    capsys.readouterr()
+    assert run(["ingest", "a", "b", "--no-score", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["added"], report["missing"], report["held_back"]) == (1, 2, 0)
+    assert (report["files"], report["unchanged"]) == (1, 0)

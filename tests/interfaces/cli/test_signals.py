@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import run_python
 from thresher.catalog.catalog import Catalog
 from thresher.interfaces.cli.main import run
 from thresher.interfaces.cli.signals import ENDING, Terminated, orderly_end
@@ -137,3 +138,31 @@ def test_a_signal_that_is_ignored_stays_ignored() -> None:
         assert ending.code == 143
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+TWICE = """
+import os, signal, sys
+from thresher.interfaces.cli import main
+
+class Impatient:
+    encoding = "utf-8"
+
+    def write(self, text):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def flush(self):
+        pass
+
+def interrupted(arguments):
+    sys.stderr = Impatient()
+    os.kill(os.getpid(), signal.SIGHUP)
+
+main._run = interrupted
+sys.exit(main.run(["list"]))
+"""
+
+
+def test_a_second_signal_during_the_message_ends_the_command_with_the_code_of_the_first() -> None:
+    done = run_python(TWICE)
+    assert done.returncode == 128 + signal.SIGHUP
+    assert done.stderr == ""

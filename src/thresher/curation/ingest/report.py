@@ -166,6 +166,24 @@ class IngestReport:
             excluded=scan.excluded,
         )
 
+    def followed_by(self, later: IngestReport) -> IngestReport:
+        """Return one report of this ingest and a `later` one of the same files, which marked what was held back."""
+        changed = [name for name in COUNTS if name not in ("unchanged", "rehashed")]
+        sums = {name: getattr(self, name) + getattr(later, name) for name in changed}
+        return replace(
+            self,
+            **sums,
+            batch=later.batch if self.batch is None else self.batch,
+            held_back=later.held_back,
+            vanished=later.vanished,
+            overwritten=self.overwritten + later.overwritten,
+            scores=self.scores or later.scores,
+            scoring_failure=later.scoring_failure,
+            suspects=self.suspects + later.suspects,
+            without_file=later.without_file,
+            seconds=self.seconds + later.seconds,
+        )
+
     @property
     def scoring(self) -> ScoreReport | None:
         """The report of the first metric in use."""

@@ -13,7 +13,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import FileCheck, FileState, KnownFile, check_file
 from thresher.catalog.files import Hashes
 from thresher.catalog.locations import look_at
-from thresher.catalog.schema import location
+from thresher.catalog.schema import USABLE_STATUSES, clip, location, recording
 from thresher.catalog.stamps import Unstable, is_same, stamp_of
 from thresher.curation.workers import Progress, Workers
 
@@ -22,9 +22,10 @@ from thresher.curation.workers import Progress, Workers
 class FilesReport:
     """The state of the files that the catalog does not mark missing; paths are as listings show them.
 
-    `gone` files are not there. `changed` files hold other bytes; without `rehashed`, their size or time of change
-    differs, which says only that they may. `unreadable` files may still hold their audio. `marked` counts the
-    recordings of which no file is left, which `missing:yes` finds.
+    `gone` files are not there. `changed` files hold other bytes; without `rehashed`, their size or time of
+    change differs, which says only that they may. `unreadable` files may still hold their audio. `marked`
+    counts the recordings of which no file is left, which `missing:yes` finds. Listings leave out
+    `marked_hidden` of them, which are rejected or not usable.
     """
 
     files: int
@@ -32,6 +33,7 @@ class FilesReport:
     changed: tuple[str, ...]
     unreadable: tuple[str, ...]
     marked: int
+    marked_hidden: int
     rehashed: bool
 
     @property
@@ -51,7 +53,7 @@ def check_files(catalog: Catalog, *, rehash: bool, progress: Progress) -> FilesR
                 .order_by(location.c.path)
             )
         ]
-        marked = _recordings_without_file(connection)
+        marked, hidden = _recordings_without_file(connection)
     found: dict[FileState, list[str]] = {state: [] for state in FileState}
     changed: list[int] = []
     for done, (location_id, file, check) in enumerate(_checks(known, rehash=rehash), start=1):
@@ -71,16 +73,25 @@ def check_files(catalog: Catalog, *, rehash: bool, progress: Progress) -> FilesR
         tuple(found[FileState.CHANGED]),
         tuple(found[FileState.UNREADABLE]),
         marked,
+        hidden,
         rehash,
     )
 
 
-def _recordings_without_file(connection: Connection) -> int:
+def _recordings_without_file(connection: Connection) -> tuple[int, int]:
+    """Return how many recordings have no file any more, and how many of them no listing shows."""
     present = select(location.c.recording_id).where(
         location.c.missing_since.is_(None), location.c.recording_id.is_not(None)
     )
-    known = select(location.c.recording_id).where(location.c.recording_id.not_in(present)).distinct()
-    return len(connection.scalars(known).all())
+    lost = select(location.c.recording_id).where(location.c.recording_id.not_in(present)).distinct()
+    shown = (
+        select(recording.c.id)
+        .join(clip, clip.c.recording_id == recording.c.id)
+        .where(recording.c.id.in_(lost), recording.c.status.in_(USABLE_STATUSES), ~clip.c.rejected)
+        .distinct()
+    )
+    total = len(connection.scalars(lost).all())
+    return total, total - len(connection.scalars(shown).all())
 
 
 def _checks(

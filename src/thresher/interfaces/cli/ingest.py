@@ -90,7 +90,8 @@ def ingest(
                 files = counted(report.held_back, "known file")
                 where = ", ".join(report.vanished)
                 if typer.confirm(f"{where} does not exist any more; mark {files} missing?", err=True):
-                    report = _run_ingest(catalog, paths, replace(options, mark_missing=True), found)
+                    marking = replace(options, mark_missing=True)
+                    report = report.followed_by(_run_ingest(catalog, paths, marking, found))
     if json:
         print_json(report)
     else:

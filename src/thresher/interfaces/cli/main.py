@@ -34,6 +34,7 @@ def _run_to_end(arguments: Sequence[str]) -> int:
         try:
             return _run(arguments)
         except KeyboardInterrupt:
+            ending.end_at_once()
             with suppress(OSError):  # the terminal may be gone
                 print(  # noqa: T201
                     "interrupted; finished work is saved; run the same command again to complete it",

@@ -5,6 +5,7 @@ Workers and players are stopped, partial files are removed, and the transaction 
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -26,6 +27,13 @@ class Ending:
     def __init__(self) -> None:
         self.code = 128 + signal.SIGINT
 
+    def end_at_once(self) -> None:
+        """Let a further signal end the process: the work is rolled back, and only a message is missing."""
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, *ENDING):
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    signal.signal(number, lambda _number, _frame: os._exit(self.code))
+
     def end(self, number: int, _frame: FrameType | None) -> NoReturn:
         """Note the signal and interrupt the command."""
         self.code = 128 + number
@@ -44,6 +52,7 @@ def orderly_end() -> Iterator[Ending]:
         for number in ENDING:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 before[number] = signal.signal(number, ending.end)
+        before[signal.SIGINT] = signal.getsignal(signal.SIGINT)
     try:
         yield ending
     finally:

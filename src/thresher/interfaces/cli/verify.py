@@ -29,7 +29,11 @@ def verify(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Check the database, every checksum in it, and whether the files are there."""
+    """Check the database, every checksum in it, and whether the files are there.
+
+    The exit code is 3 if something needs an action: damage that is left, and files that are gone without being
+    marked missing, that can't be read, or that hold other audio (--files). What is marked missing is no fault.
+    """
     from thresher.curation.ingest.verify import verify as run
 
     with open_catalog() as catalog, ProgressBar() as progress:
@@ -42,7 +46,7 @@ def verify(
         _tell_damage(report)
     if not json:
         _tell_files(report.files)
-    if (not report.is_sound and not report.is_repaired) or (files and not report.files.is_sound):
+    if (not report.is_sound and not report.is_repaired) or not report.files.is_sound:
         raise typer.Exit(NEEDS_ACTION)
 
 
@@ -58,9 +62,18 @@ def _tell_files(files: FilesReport) -> None:
             say(f"{counted(len(paths), 'file')} {are} {what} ({listed(list(paths), 3)}); {then}")
     if files.marked:
         have = "has" if files.marked == 1 else "have"
-        say(f"{counted(files.marked, 'recording')} {have} no file any more (thresher list missing:yes)")
+        say(f"{counted(files.marked, 'recording')} {have} no file any more ({_listing(files)})")
     if files.rehashed and files.is_sound:
         tell(f"{counted(files.files, 'file')} read: all hold their audio")
+
+
+def _listing(files: FilesReport) -> str:
+    """Return the command that lists the recordings without a file."""
+    if not files.marked_hidden:
+        return "thresher list missing:yes"
+    return (
+        f"thresher list missing:yes; listings leave out {files.marked_hidden} that are rejected or not usable"
+    )
 
 
 def _tell_damage(report: VerifyReport) -> None:
