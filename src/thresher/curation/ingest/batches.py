@@ -18,7 +18,10 @@ from thresher.catalog.schema import batch
 
 @dataclass(frozen=True)
 class BatchRow:
-    """One ingest: times, paths, options and counts of files; `finished_at` is None if it was interrupted."""
+    """One ingest: times, paths, options and counts of files; `finished_at` is None if it was interrupted.
+
+    `parts` is the number of clips that new recordings were split into.
+    """
 
     id: int
     started_at: float
@@ -36,6 +39,7 @@ class BatchRow:
     rehashed: int
     retagged: int
     overwritten: int
+    parts: int
 
 
 def batches(catalog: Catalog) -> list[BatchRow]:

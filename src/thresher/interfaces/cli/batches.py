@@ -16,6 +16,7 @@ from thresher.interfaces.cli.table import Column, Keep
 _COUNTS = (
     ("files", 4),
     ("added", 0),
+    ("parts", 2),
     ("copies", 2),
     ("moved", 2),
     ("missing", 2),
