@@ -7,7 +7,6 @@ decoder costs only this file.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,6 +35,7 @@ from thresher.signal.features.fingerprint import find_backend, to_pcm
 from thresher.signal.features.loudness import LoudnessMeter
 from thresher.signal.features.measured_clip import MeasuredClip
 from thresher.signal.features.spectra import DescribedSpectra, at_working_rate, described_spectra, spectra
+from thresher.signal.features.split import parts
 from thresher.signal.features.trim import LevelMeter, Levels, Span
 
 HIGHEST_RATE = 1_000_000
@@ -181,17 +181,26 @@ def _analyse_open(source: DecodedBlocks, task: AnalysisTask, key: AudioKey) -> A
     status = "truncated" if shortfall is not None else whole.status
     if status == "too_short":
         reason = whole.reason
-    clips = tuple(
-        _analyse_span(source, meter.within(span), task) for span in _inside(task.spans, levels.frames)
-    )
+    clips, split = _analyse_clips(source, meter, task)
     lost_share = None if shortfall is None else reader.lost_share(levels.frames)
-    return Analysis(status, reason, form, levels.mono_channel, whole, clips, lost_share=lost_share)
+    return Analysis(status, reason, form, levels.mono_channel, whole, clips, split, lost_share=lost_share)
 
 
-def _inside(spans: Iterable[Span], frames: int) -> Iterator[Span]:
-    """Yield spans without what is beyond the end of the recording."""
-    for span in spans:
-        yield Span(min(span.start, frames), min(span.end, frames))
+def _analyse_clips(
+    source: DecodedBlocks, meter: LevelMeter, task: AnalysisTask
+) -> tuple[tuple[ClipAnalysis, ...], tuple[ClipAnalysis, ...]]:
+    """Analyse the spans of a task, as far as they lie in the recording, and the parts that its split finds."""
+    frames = meter.result().frames if task.spans else 0
+    spans = [Span(min(span.start, frames), min(span.end, frames)) for span in task.spans]
+    count = len(spans)
+    if task.split is not None:
+        spans += parts(meter, source.reader.format.sample_rate, task.split)
+    found = {}
+    for index in sorted(range(len(spans)), key=lambda index: spans[index].start):
+        source.hold(spans[index])
+        found[index] = _analyse_span(source, meter.within(spans[index]), task)
+    clips = [found[index] for index in range(len(spans))]
+    return tuple(clips[:count]), tuple(clips[count:])
 
 
 def _analyse_span(source: DecodedBlocks, levels: Levels, task: AnalysisTask) -> ClipAnalysis:

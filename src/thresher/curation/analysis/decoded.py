@@ -7,7 +7,7 @@ for any length.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ class DecodedBlocks:
         self.is_whole = False
         self.end = cap
         self._kept: list[NDArray[np.float32]] | None = None
+        self._held: tuple[Span, list[NDArray[np.float32]]] = (Span(0, 0), [])
 
     def first_pass(self) -> Iterator[NDArray[np.float32]]:
         """Yield all frames in blocks, and keep them if they fit in memory."""
@@ -58,10 +59,20 @@ class DecodedBlocks:
         has_all = declared is not None and frames >= declared
         self.is_whole = has_all and self.failure is None and not self.reader.complaint()
 
+    def hold(self, span: Span) -> None:
+        """Keep a span decoded until the next one is held, if it fits in memory, so that all passes over it read the
+        file once. Spans that are held in the order of their starts read it once altogether."""
+        self._held = (Span(0, 0), [])
+        if self._kept is None and span.frames * self.reader.format.channels <= MEMORY_FRAMES:
+            self._held = span, list(self.reader.blocks(span.start, min(span.end, self.end)))
+
     def blocks(self, start: int, end: int) -> Iterator[NDArray[np.float32]]:
         """Yield the frames from `start` to `end` in blocks, after the first pass."""
+        held, blocks = self._held
         if self._kept is not None:
             yield from _within(self._kept, start, end)
+        elif held.start <= start <= end <= held.end:
+            yield from _within(blocks, start - held.start, end - held.start)
         else:
             yield from self.reader.blocks(start, min(end, self.end))
 
@@ -100,7 +111,7 @@ class MonoBlocks:
             yield to_mono(block, self._levels.mono_channel)
 
 
-def _within(blocks: list[NDArray[np.float32]], start: int, stop: int) -> Iterator[NDArray[np.float32]]:
+def _within(blocks: Sequence[NDArray[np.float32]], start: int, stop: int) -> Iterator[NDArray[np.float32]]:
     first = 0
     for block in blocks:
         last = first + len(block)

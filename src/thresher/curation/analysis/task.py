@@ -14,6 +14,7 @@ from thresher.catalog.audio_format import AudioFormat
 from thresher.catalog.config import Settings
 from thresher.signal.features import descriptors
 from thresher.signal.features.profile import PROFILE_VERSION
+from thresher.signal.features.split_settings import SplitSettings
 from thresher.signal.features.trim import Span
 from thresher.signal.features.trim_settings import TrimSettings
 from thresher.signal.metrics.registry import find_metric
@@ -42,7 +43,8 @@ class AnalysisTask(FileTask):
 
     `describe` asks for a descriptor, `measure` for measures, `profile` for a profile. `decoder` is the name of the
     decoder to use; by default the file decides. `spans` are clips of the recording to analyse besides the whole, in
-    frames; they are analysed from the same decoded blocks. `spans_only` leaves the whole out.
+    frames; they are analysed from the same decoded blocks. `split` asks for the parts that it finds, too.
+    `spans_only` leaves the whole out.
     """
 
     trim: TrimSettings
@@ -53,6 +55,7 @@ class AnalysisTask(FileTask):
     profile: bool = True
     decoder: str | None = None
     spans: tuple[Span, ...] = ()
+    split: SplitSettings | None = None
     spans_only: bool = False
 
 
@@ -84,9 +87,10 @@ class Analysis:
     """Everything that the catalog keeps of one recording and its clips.
 
     `status` is one of schema.STATUSES, with its `reason` in words. `whole` is the clip that trimming leaves,
-    `clips` are those of the task's spans, in their order; there are none if the recording has no sound that can be
-    used. `decoder` is the name of the decoder that read the file, None if no decoder could. `lost_share` is the
-    share of the declared length that is missing, 0 to 1, or None. `audio_key` is equal for equal audio.
+    `clips` are those of the task's spans, in their order, and `parts` those that its split finds, none if there is
+    nothing to split. There are none of both if the recording has no sound that can be used. `decoder` is the name
+    of the decoder that read the file, None if no decoder could. `lost_share` is the share of the declared length
+    that is missing, 0 to 1, or None. `audio_key` is equal for equal audio.
     """
 
     status: str
@@ -95,6 +99,7 @@ class Analysis:
     mono_channel: int | None = None
     whole: ClipAnalysis = ClipAnalysis()
     clips: tuple[ClipAnalysis, ...] = ()
+    parts: tuple[ClipAnalysis, ...] = ()
     decoder: str | None = None
     decoder_version: str | None = None
     lost_share: float | None = None

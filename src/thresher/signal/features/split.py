@@ -27,6 +27,9 @@ from thresher.signal.features.split_settings import SplitSettings
 from thresher.signal.features.trim import LevelMeter, Span
 from thresher.signal.features.trim_settings import TrimSettings
 
+MOST_PARTS = 10_000
+"""A recording is not split into more parts than this on a grid."""
+
 CONTRAST_DB = 12.0
 CLICK_SECONDS = 0.02
 
@@ -42,21 +45,31 @@ Run = tuple[int, int]
 
 
 def parts(meter: LevelMeter, sample_rate: int, settings: SplitSettings) -> tuple[Span, ...]:
-    """Return the parts of the recording that `meter` has measured; none if it is silent or not finite.
+    """Return the parts of the recording that `meter` has measured; none if there is nothing to split.
 
-    The cells of a grid cover all of its frames. Sounds lie within its trimmed span.
+    That is so if it is silent or not finite, or is one sound or one cell as a whole. The cells of a grid cover all
+    of its frames. Sounds lie within its trimmed span.
     """
     levels = meter.result()
     if not levels.span.frames:
         return ()
     if settings.silence is None:
-        return cells(levels.frames, sample_rate, settings)
+        grid = cells(levels.frames, sample_rate, settings)
+        return grid if len(grid) > 1 else ()
     hop = meter.settings.hop_length
     first = levels.span.start // hop
     found = sounds(meter.frame_powers(levels.span), sample_rate, meter.settings, settings.silence)
-    return tuple(
+    spans = tuple(
         Span((first + start) * hop, min((first + end) * hop, levels.span.end)) for start, end in found
     )
+    return () if spans == (levels.span,) else spans
+
+
+def cell_count(frames: int, sample_rate: int, settings: SplitSettings) -> int:
+    """Return how many cells a grid has over a recording, at most one too many."""
+    if settings.every is not None:
+        return int(frames / (settings.every * sample_rate)) + 1
+    return min(frames, settings.count or 0)
 
 
 def cells(frames: int, sample_rate: int, settings: SplitSettings) -> tuple[Span, ...]:

@@ -88,6 +88,7 @@ class LevelMeter:
         self._energies: list[NDArray[np.float64]] = []
         self._frames = 0
         self._finite = True
+        self._whole: tuple[Levels, NDArray[np.float64]] | None = None
 
     @property
     def settings(self) -> TrimSettings:
@@ -99,6 +100,7 @@ class LevelMeter:
         if block.ndim != 2 or block.shape[1] != self._channels:
             raise ValueError(f"a block must have shape (frames, {self._channels}), not {tuple(block.shape)}")
         self._frames += block.shape[0]
+        self._whole = None
         if not self._finite:
             return
         hop = self._settings.hop_length
@@ -134,12 +136,14 @@ class LevelMeter:
 
         Its figures are those of whole hops: the hops at both ends count in full.
         """
-        whole = self.result()
+        whole = self._whole[0] if self._whole else self.result()
         if not whole.finite or whole.silent or not span.frames:
             return replace(whole, span=span)
         sums, energies = self._all_hops()
         row = -1 if whole.mono_channel is None else whole.mono_channel
-        powers = self._powers(sums[row], energies[row])
+        # Kept for the next span: a recording of hours has millions of frames, and may have thousands of spans.
+        powers = self._whole[1] if self._whole else self._powers(sums[row], energies[row])
+        self._whole = whole, powers
         silent = bool(powers[self._hops(span)].max() <= 10.0 ** (self._settings.floor_db / 10.0))
         silence = self._silence(sums[row], energies[row], powers, span)
         return replace(
@@ -262,9 +266,9 @@ class LevelMeter:
         """Return the lowest of the three powers of `_silence` for each analysis frame in `span`."""
         inside = self._hops(span)
         mean = sums[inside].sum() / span.frames
-        powers = self._frame_powers(energies)[inside]
+        powers = self._frame_powers(energies, inside)
         # E[(y - mean)²] = E[y²] - 2 mean E[y] + mean²
-        removed = self._frame_powers(2.0 * mean * sums)[inside] - mean * mean
+        removed = self._frame_powers(2.0 * mean * sums, inside) - mean * mean
         lowest = np.minimum(without_offset[inside], np.minimum(powers, powers - removed))
         raised: NDArray[np.float64] = np.maximum(lowest, MINIMUM_POWER)
         return raised
@@ -277,22 +281,28 @@ class LevelMeter:
         hop = self._settings.hop_length
         return slice(span.start // hop, -(-span.end // hop))
 
-    def _frame_powers(self, energies: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the mean square of each analysis frame; (hops,) → (frames // hop + 1,)."""
-        return self._frame_sums(energies) / self._settings.frame_length
+    def _frame_powers(
+        self, energies: NDArray[np.float64], inside: slice | None = None
+    ) -> NDArray[np.float64]:
+        """Return the mean square of each analysis frame, or of those `inside`; (hops,) → (frames // hop + 1,)."""
+        return self._frame_sums(energies, inside) / self._settings.frame_length
 
-    def _frame_sums(self, hops: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _frame_sums(self, hops: NDArray[np.float64], inside: slice | None = None) -> NDArray[np.float64]:
         """Add the hops of each analysis frame, with zeros beyond both ends; (hops,) → (frames // hop + 1,).
 
         The hops of a frame are added one by one. Differences of a running sum would lose a quiet end after a loud
         middle to rounding.
         """
-        hops_in_half = self._settings.frame_length // (2 * self._settings.hop_length)
-        padded = np.pad(hops, hops_in_half)
+        half = self._settings.frame_length // (2 * self._settings.hop_length)
         count = self._frames // self._settings.hop_length + 1
-        sums = np.zeros(count)
-        for offset in range(2 * hops_in_half):
-            sums += padded[offset : offset + count]
+        first, last, _ = (inside or slice(None)).indices(count)
+        # The frames from the first one on begin `half` hops before it.
+        needed = np.zeros(last - first + 2 * half - 1)
+        begin, end = max(0, first - half), min(len(hops), last + half - 1)
+        needed[begin - first + half : end - first + half] = hops[begin:end]
+        sums = np.zeros(last - first)
+        for offset in range(2 * half):
+            sums += needed[offset : offset + len(sums)]
         return sums
 
 
