@@ -53,6 +53,7 @@ def test_defaults() -> None:
         "trim.frame_length": 256,
         "trim.hop_length": 64,
         "trim.floor_db": -72.0,
+        "trim.split_seconds": 0.4,
         "fingerprint.backend": "auto",
         "audio.max_length": 7200.0,
         "metrics.use": ("prefix", "aligned", "likeness"),

@@ -27,6 +27,7 @@ from typing import (
 from thresher.catalog.values import parse_duration
 from thresher.errors import CatalogError, ConfigError
 from thresher.formatting import any_of, unknown
+from thresher.signal.features.split_settings import SPLIT_SECONDS
 from thresher.signal.features.trim_settings import TRIM_VERSION
 from thresher.signal.metrics.registry import METRICS
 
@@ -105,12 +106,13 @@ class CatalogSection(_Section):
 @dataclass(frozen=True)
 class TrimSection(_Section):
     """The definition of silence: the parameters of `librosa.effects.trim`, and `floor_db`, below which all is
-    silent."""
+    silent; and the longest silence inside a part of a split recording, in seconds."""
 
     top_db: Annotated[float, _Takes("a number of decibels", ge=0, le=1000)] = 50.0
     frame_length: Annotated[int, _Takes("a number of samples", ge=2, le=1 << 20)] = 256
     hop_length: Annotated[int, _Takes("a number of samples", ge=1, le=1 << 19)] = 64
     floor_db: Annotated[float, _Takes("a number of decibels", ge=-1000, le=0)] = -72.0
+    split_seconds: Annotated[float, _Takes("a number of seconds", ge=0.01, le=86400)] = SPLIT_SECONDS
 
     def __post_init__(self) -> None:
         if self.frame_length % (2 * self.hop_length):
@@ -123,7 +125,8 @@ class TrimSection(_Section):
 def trim_key(trim: TrimSection, version: int = TRIM_VERSION) -> str:
     """Return trim settings as the canonical JSON that clips keep: equal settings give equal text.
 
-    `version` is that of the trimming. The text of version 1 does not name it.
+    Whether to split is not among them: each recording keeps how it was split. `version` is that of the trimming.
+    The text of version 1 does not name it.
     """
     import json
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
 from thresher.catalog.decisions import judged_clips
-from thresher.catalog.schema import clip, location, rendering, rendering_clip, song
+from thresher.catalog.schema import clip, location
 from thresher.curation.ingest.report import Overwritten
-from thresher.errors import ThresherError
 
 
 def overwritten_files(
@@ -36,7 +34,11 @@ def overwritten_files(
     all_clips = [clip_id for ids in clips.values() for clip_id in ids]
     judged = judged_clips(connection, all_clips)
     ratings = _ratings(connection, all_clips)
-    songs = _songs(catalog, connection, set(all_clips))
+    from thresher.curation.songs.membership import (
+        songs_with,
+    )  # loads the query language, which few ingests need
+
+    songs = songs_with(catalog, connection, all_clips)
     return tuple(
         Overwritten(
             path=row.path_text,
@@ -83,29 +85,3 @@ def _with_file(connection: Connection, recording_ids: Sequence[int]) -> set[int]
             )
         )
     }
-
-
-def _songs(catalog: Catalog, connection: Connection, clips: set[int]) -> Mapping[str, set[int]]:
-    """Return which of the clips each song selects or has rendered, by the song's name."""
-    from thresher.curation.clips.selection import (
-        select_ids,
-    )  # loads the query language, which few ingests need
-    from thresher.curation.songs.songs import find_song
-
-    found: dict[str, set[int]] = {}
-    for row in connection.execute(
-        select(song.c.id, song.c.name).where(~song.c.deleted).order_by(song.c.name)
-    ):
-        rendered = (
-            select(rendering_clip.c.clip_id)
-            .join(rendering, rendering.c.id == rendering_clip.c.rendering_id)
-            .where(rendering.c.song_id == row.id)
-        )
-        found[row.name] = clips.intersection(connection.scalars(rendered))
-        settings = find_song(connection, row.name).settings
-        with suppress(ThresherError):  # `song list` shows songs whose query can't be read any more
-            # rule 1 has no opinion about overwritten clips, which later rules leave out
-            found[row.name] |= clips.intersection(
-                select_ids(catalog, connection, settings.query, song=True, edits=settings.edits, rule=1)
-            )
-    return found

@@ -30,6 +30,7 @@ MODULES: Mapping[str, str] = {
     "tag": "tag",
     "note": "note",
     "modify": "modify",
+    "split": "split",
     "checkpoint": "checkpoints",
     "undo": "history",
     "history": "history",

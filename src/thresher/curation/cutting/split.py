@@ -1,0 +1,174 @@
+"""Split recordings into parts, and join them again. Both are decisions of the curator.
+
+All recordings are analysed before the one transaction that stores their parts. A part whose span stays the same
+keeps its id, and what was decided about it; a part with a similar span passes its judgements and its places in
+songs on to the part that takes its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from thresher.catalog import decisions
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_content import ClipContent, replace_clip
+from thresher.catalog.cut_clips import add_cut_clips, cut_clips
+from thresher.catalog.decisions import Assignment
+from thresher.catalog.query import join_terms
+from thresher.curation.clips.decisions import storable
+from thresher.curation.clips.selection import Terms
+from thresher.curation.comparison.score import score_all
+from thresher.curation.comparison.suspects import examine
+from thresher.curation.cutting.carrying import carried_judgements, carried_places, songs_of
+from thresher.curation.cutting.finding import FoundParts, analysed_parts, surveyed_parts
+from thresher.curation.cutting.parts_plan import PartsPlan, plan_parts
+from thresher.curation.cutting.split_report import NotSplit, SplitReport, reported
+from thresher.curation.cutting.targets import Target, find_targets
+from thresher.curation.workers import Progress, no_progress
+from thresher.signal.features.split import MOST_PARTS, cell_count
+from thresher.signal.features.split_settings import SplitSettings
+
+
+def split(
+    catalog: Catalog,
+    terms: Terms,
+    settings: SplitSettings | None = None,
+    *,
+    executor: str | None = None,
+    dry_run: bool = False,
+    progress: Progress = no_progress,
+) -> SplitReport:
+    """Split the recordings of the clips that the terms match, by default at the silences of `[trim] split_seconds`.
+
+    A recording that was split before is split again by the new settings; if they find nothing to split, it is
+    joined. A dry run only surveys the files, and its report holds the envelopes. Raises NotFoundError if no clip
+    matches, and BackendMissingError if nothing on this machine makes fingerprints.
+    """
+    settings = settings or SplitSettings(silence=catalog.settings.trim.split_seconds)
+    with catalog.reading() as connection:
+        targets = find_targets(catalog, connection, terms)
+    wanted, unchanged = [], []
+    for target in targets:
+        reason = _why_not(target, settings, dry_run=dry_run)
+        if reason is None:
+            wanted.append(target)
+        else:
+            unchanged.append(NotSplit(target.id, target.path, reason))
+    find = surveyed_parts if dry_run else analysed_parts
+    found = find(catalog, wanted, settings, executor=executor, progress=progress)
+    nothing = [target for target in wanted if target.split is None and found.spans.get(target.id) == ()]
+    unchanged += [NotSplit(target.id, target.path, _nothing_to_split(settings)) for target in nothing]
+    changing = [target for target in wanted if target.id in found.spans and target not in nothing]
+    summary = f"split {settings.words}: {storable(join_terms(terms))}"
+    report = _carry_out(catalog, changing, found, settings, summary, dry_run=dry_run)
+    failures = [
+        NotSplit(target.id, target.path, found.failures[target.id])
+        for target in wanted
+        if target.id in found.failures
+    ]
+    report = replace(report, unchanged=tuple(unchanged), failures=tuple(failures))
+    return _scored(catalog, report, progress)
+
+
+def join(
+    catalog: Catalog, terms: Terms, *, dry_run: bool = False, progress: Progress = no_progress
+) -> SplitReport:
+    """Take a split back: the whole recordings of the clips that the terms match stand for themselves again.
+
+    Their parts are removed; they come back, with their ratings, by the same split. Raises NotFoundError if no clip
+    matches.
+    """
+    with catalog.reading() as connection:
+        targets = find_targets(catalog, connection, terms)
+    is_whole = "is not split"
+    unchanged = tuple(NotSplit(each.id, each.path, is_whole) for each in targets if each.split is None)
+    joined = [each for each in targets if each.split is not None]
+    found = FoundParts({each.id: () for each in joined})
+    summary = f"join parts: {storable(join_terms(terms))}"
+    report = _carry_out(catalog, joined, found, None, summary, dry_run=dry_run)
+    return _scored(catalog, replace(report, unchanged=unchanged), progress)
+
+
+def _why_not(target: Target, settings: SplitSettings, *, dry_run: bool) -> str | None:
+    """Return why a recording is left as it is, None if it has to be analysed."""
+    if not target.is_usable:
+        return f"is {target.status}"
+    if target.split == settings.key and not dry_run:
+        return f"was split {settings.words} already"
+    count = cell_count(target.frames, target.sample_rate, settings) if settings.is_grid else 0
+    return f"would have {count:,} parts (at most {MOST_PARTS:,})" if count > MOST_PARTS else None
+
+
+def _nothing_to_split(settings: SplitSettings) -> str:
+    if settings.silence is not None:
+        return f"has no silence longer than {settings.silence:g} s between two sounds"
+    return f"is not longer than {settings.every:g} s" if settings.every is not None else "is too short"
+
+
+def _carry_out(
+    catalog: Catalog,
+    targets: Sequence[Target],
+    found: FoundParts,
+    settings: SplitSettings | None,
+    summary: str,
+    *,
+    dry_run: bool,
+) -> SplitReport:
+    """Give each recording the parts that were found, in one decision; a dry run only says what would change."""
+    key = None if settings is None else settings.key
+    if dry_run:
+        with catalog.reading() as connection:
+            plans = _plans(connection, targets, found)
+            return reported(catalog, connection, targets, plans, found, key, {})
+    with catalog.writing() as connection:
+        plans = _plans(connection, targets, found)
+        new = {
+            target.id: _stored(connection, target.id, plans[target.id], found.contents.get(target.id, ()))
+            for target in targets
+        }
+        report = reported(catalog, connection, targets, plans, found, key, new)
+        heirs = {
+            lost.clip: lost.heir for each in report.recordings for lost in each.gone if lost.heir is not None
+        }
+        songs = songs_of(catalog, connection, heirs)
+
+        def assignments() -> Iterator[Assignment]:
+            for target in targets:
+                plan = plans[target.id]
+                yield from (Assignment("clip", clip_id, "removed", True) for clip_id in plan.going)
+                yield from (Assignment("clip", clip_id, "removed", False) for clip_id in new[target.id])
+                yield Assignment("recording", target.id, "split", key if plan.parts else None)
+            yield from carried_judgements(connection, heirs)
+            # read only now: the journal has made the assignments above
+            yield from carried_places(catalog, connection, heirs, songs)
+
+        verb = "join" if settings is None else "split"
+        return replace(report, decision=decisions.decide(connection, verb, summary, assignments()))
+
+
+def _plans(connection: Connection, targets: Sequence[Target], found: FoundParts) -> dict[int, PartsPlan]:
+    known = cut_clips(connection, [target.id for target in targets], with_removed=True)
+    return {target.id: plan_parts(found.spans[target.id], known.get(target.id, ())) for target in targets}
+
+
+def _stored(
+    connection: Connection, recording_id: int, plan: PartsPlan, contents: Sequence[ClipContent]
+) -> list[int]:
+    """Store the parts that were not there before; return the ids of all parts, in order."""
+    fresh = [content for part, content in zip(plan.parts, contents, strict=True) if part.clip is None]
+    added = iter(add_cut_clips(connection, recording_id, "part", fresh))
+    for part, content in zip(plan.parts, contents, strict=True):
+        if part.clip is not None and not part.stays:
+            replace_clip(connection, part.clip, content)
+    return [next(added) if part.clip is None else part.clip for part in plan.parts]
+
+
+def _scored(catalog: Catalog, report: SplitReport, progress: Progress) -> SplitReport:
+    """Score the new parts, and compare them with rejected clips."""
+    if report.decision is None:
+        return report
+    scores = score_all(catalog, progress)
+    return replace(report, scores=scores, suspects=examine(catalog))
