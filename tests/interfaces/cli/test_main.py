@@ -27,14 +27,6 @@ def test_without_a_catalog_every_command_names_init(tmp_path: Path) -> None:
     assert done.stdout == ""
 
 
-def test_init_refuses_to_start_twice(home: Path) -> None:
-    before = (home / "catalog.toml").read_bytes()
-    done = run_command("init", cwd=home)
-    assert done.returncode == 3
-    assert "exists already" in done.stderr
-    assert (home / "catalog.toml").read_bytes() == before
-
-
 def test_a_known_failure_is_reported_once(home: Path) -> None:
     done = run_command("ingest", "clips", cwd=home)
     assert done.returncode == 0, done.stderr
@@ -151,20 +143,6 @@ def test_the_catalog_is_found_from_below_and_by_the_environment(home: Path, tmp_
     assert run_command("stats", cwd=tmp_path, THRESHER_CATALOG=str(home / "catalog.toml")).returncode == 0
 
 
-def test_each_module_defines_the_commands_that_the_table_names() -> None:
-    from thresher.interfaces.cli.app import app
-    from thresher.interfaces.cli.main import load_commands
-
-    load_commands()
-    defined = {
-        command.name or command.callback.__name__: command.callback.__module__.rpartition(".")[2]
-        for command in app.registered_commands
-        if command.callback is not None
-    }
-    groups = {str(group.name) for group in app.registered_groups}  # their commands are in several modules
-    assert {**defined, **{name: MODULES[name] for name in groups}} == MODULES
-
-
 def test_a_command_loads_only_the_module_that_defines_it() -> None:
     code = (
         "import sys\n"
@@ -278,40 +256,3 @@ def test_a_catalog_can_be_named_by_its_folder(home: Path, tmp_path: Path) -> Non
     done = run_command("--catalog", tmp_path, "list", cwd=home)
     assert done.returncode == 3
     assert "there is no file" in done.stderr
-
-
-def test_init_replaces_a_lost_database(tmp_path: Path) -> None:
-    assert run_command("init", cwd=tmp_path).returncode == 0
-    (tmp_path / "catalog.toml").write_text("[trim]\ntop_db = 33.0\n")
-    (tmp_path / "catalog.db").rename(tmp_path / "moved.db")
-    lost = run_command("list", cwd=tmp_path)
-    assert (lost.returncode, "`thresher init`" in lost.stderr) == (3, True)
-    assert run_command("init", cwd=tmp_path).returncode == 0
-    assert run_command("list", cwd=tmp_path).returncode == 0
-    assert "33" in run_command("config", cwd=tmp_path).stdout
-
-
-def test_dry_runs_of_score_and_reanalyse_change_nothing(home: Path, tmp_path: Path) -> None:
-    def state() -> str:
-        return run_command("stats", "--json", cwd=home).stdout
-
-    soundfile.write(tmp_path / "new.wav", riff(77), RATE)
-    assert run_command("ingest", tmp_path / "new.wav", "--no-score", cwd=home).returncode == 0
-    before = state()
-    assert "1 clip would be scored in 6 comparisons" in run_command("score", "--dry-run", cwd=home).stdout
-    assert "2 recordings would be" in run_command("reanalyse", "epoch:20", "--dry-run", cwd=home).stdout
-    assert state() == before
-    assert "1 clip scored in 6 comparisons" in run_command("score", cwd=home).stdout
-    assert run_command("forget", tmp_path / "new.wav", "--yes", cwd=home).returncode == 0
-
-
-def test_forget_reverts_an_ingest(home: Path, tmp_path: Path) -> None:
-    wrong = tmp_path / "wrong"
-    wrong.mkdir()
-    soundfile.write(wrong / "a.wav", riff(99), RATE)
-    assert run_command("ingest", wrong, cwd=home).returncode == 0
-    assert json.loads(run_command("list", "--json", cwd=home).stdout)[-1]["path"].endswith("a.wav")
-    assert "would be" in run_command("forget", wrong, "--dry-run", cwd=home).stdout
-    assert run_command("forget", wrong, "--yes", cwd=home).returncode == 0
-    assert (wrong / "a.wav").exists()
-    assert len(json.loads(run_command("list", "--json", cwd=home).stdout)) == 6

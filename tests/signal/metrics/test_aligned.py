@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import thresher
+from tests.signal.metrics.alignment_oracle import fingerprints_of, oracle, oracle_scores
 from tests.support import CORPUS
-from thresher.signal.metrics import aligned, blocks, correlation, prefix
+from thresher.signal.metrics import aligned, blocks, prefix
 from thresher.signal.metrics.aligned import (
     ALIGNED,
     Alignment,
@@ -26,53 +27,12 @@ from thresher.signal.metrics.aligned import (
     least_overlap,
 )
 from thresher.signal.metrics.blocks import Threshold
-from thresher.signal.metrics.correlation import correlated_scores, transform_size
 from thresher.signal.metrics.metric import Fingerprints, Scores, Words
 from thresher.signal.metrics.prefix import prefix_scores, vectorised_prefix_scores
 
 WORK = {"prefix": (prefix, "PREFIX_WORK"), "aligned": (aligned, "ALIGNED_WORK")}
 ALWAYS, NEVER = Threshold(-1, -1), Threshold(1 << 62, 1 << 62)
 Score = Callable[..., Scores]
-
-
-def oracle(first: Words, second: Words) -> Alignment:
-    """All offsets, one after the other, in order of preference; the first of the best scores."""
-    a, b = first.tolist(), second.tolist()
-    shorter = min(len(a), len(b))
-    least = max(-(-shorter // 3), min(12, shorter))
-    found = Alignment(-1.0, 0, 0)
-    for offset in sorted(range(-len(b), len(a) + 1), key=lambda offset: (abs(offset), offset)):
-        # Word t of the second lies on word t + offset of the first.
-        x, y = (a[offset:], b) if offset >= 0 else (a, b[-offset:])
-        overlap = min(len(x), len(y))
-        if overlap < least:
-            continue
-        equal = sum(32 - (v ^ w).bit_count() for v, w in zip(x, y, strict=False))
-        score = float(np.float32(equal / (32 * overlap)))
-        if score > found.score:
-            found = Alignment(score, offset, overlap)
-    return found
-
-
-def oracle_scores(rows: list[Words], columns: list[Words]) -> Scores:
-    scores = [[oracle(row, column).score for column in columns] for row in rows]
-    return np.array(scores, np.float32).reshape(len(rows), len(columns))
-
-
-def fingerprints_of(lengths: list[int], seed: int) -> list[Words]:
-    """Random words; every third clip is a noisy, shifted piece of the one before; every seventh is constant."""
-    generator = np.random.default_rng(seed)
-    clips: list[Words] = []
-    for index, length in enumerate(lengths):
-        words = generator.integers(0, 2**32, length, dtype=np.uint32)
-        if index % 3 == 2:
-            piece = clips[-1][generator.integers(0, clips[-1].size) :][:length]
-            start = int(generator.integers(0, length - piece.size + 1))
-            words[start : start + piece.size] = piece ^ np.uint32(generator.choice([0, 0x01010101]))
-        if index % 7 == 6:
-            words[:] = 627964279
-        clips.append(words)
-    return clips
 
 
 @pytest.fixture(params=["compiled", "numpy"])
@@ -174,52 +134,6 @@ def test_threads_and_chunks_change_no_score(
     monkeypatch.setattr(blocks, "CHUNK_WORK", 1 << 12)
     assert np.array_equal(score(rows, columns, threads=threads), expected)
     assert np.array_equal(score(columns, rows, threads=threads), expected.T)
-
-
-@pytest.mark.parametrize("threads", [1, 3])
-def test_tiles_groups_and_threads_of_correlation_change_no_score(
-    threads: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clips = fingerprints_of(np.random.default_rng(5).integers(1, 90, 60).tolist(), 5)
-    rows, columns = Fingerprints.pack(clips[:25]), Fingerprints.pack(clips[25:])
-    expected = oracle_scores(clips[:25], clips[25:])
-    for tile, values, group in ((32, 1 << 19, 16), (3, 1 << 19, 2), (32, 5_000, 3), (1, 1, 1)):
-        monkeypatch.setattr(correlation, "TILE_CLIPS", tile)
-        monkeypatch.setattr(correlation, "TILE_VALUES", values)
-        monkeypatch.setattr(correlation, "GROUP_TILES", group)
-        assert np.array_equal(correlated_scores(rows, columns, threads=threads), expected)
-        assert np.array_equal(correlated_scores(columns, rows, threads=threads), expected.T)
-
-
-@pytest.mark.parametrize("most", [0, 1 << 20])
-def test_either_precision_of_correlation_is_exact(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    clips = fingerprints_of([500, 512, 505, 300, 511, 490, 512], 12)
-    clips.append(clips[0] ^ np.uint32(1))
-    packed = Fingerprints.pack(clips)
-    monkeypatch.setattr(correlation, "LONGEST_SINGLE", most and correlation.LONGEST_SINGLE)
-    assert np.array_equal(correlated_scores(packed, packed), oracle_scores(clips, clips))
-
-
-@given(least=st.integers(1, 1 << 20))
-def test_a_transform_has_room_and_is_no_quarter_longer(least: int) -> None:
-    assert least <= transform_size(least) <= max(4, 1.25 * least)
-
-
-def test_a_failure_in_a_thread_is_raised() -> None:
-    def fail(first: int, last: int) -> None:
-        raise MemoryError(f"{first} to {last}")
-
-    with pytest.raises(MemoryError):
-        blocks._run_in_parts(fail, 100, 1, 2)
-
-
-@pytest.mark.parametrize(
-    ("groups", "work", "threads"), [(1, 0, 1), (1, 1 << 40, 4), (7, 9, 2), (1000, 1 << 36, 3)]
-)
-def test_chunks_cover_each_group_once(groups: int, work: int, threads: int) -> None:
-    seen: list[int] = []
-    blocks._run_in_parts(lambda first, last: seen.extend(range(first, last)), groups, work, threads)
-    assert sorted(seen) == list(range(groups))
 
 
 @given(first=st.integers(1, 400), second=st.integers(1, 400), seed=st.integers(0, 2**32))
