@@ -29,7 +29,7 @@ from thresher.catalog.schema import checkpoint, clip, clip_tag, location, neares
 from thresher.catalog.suspicion import IS_SUSPECT
 from thresher.catalog.values import LARGEST_INTEGER
 from thresher.curation.clips.reach import no_match
-from thresher.curation.clips.selection import Terms, parse_terms
+from thresher.curation.clips.selection import Terms, parse_terms, select_ids
 from thresher.curation.clips.values import (
     AttributeValue,
     read_attributes,
@@ -89,6 +89,22 @@ def list_clips(catalog: Catalog, terms: Terms = (), *, limit: int | None = None)
     with catalog.reading() as connection:
         query = parse_terms(catalog, connection, terms)
         return read_rows(catalog, connection, query, limit=_checked(limit))
+
+
+def found_ids(catalog: Catalog, terms: Terms = ()) -> list[int]:
+    """Return the ids of the clips that `list_clips` lists, in the same order. Raises QueryError."""
+    with catalog.reading() as connection:
+        return select_ids(catalog, connection, terms)
+
+
+def rows_of(catalog: Catalog, clip_ids: Sequence[int]) -> list[ClipRow]:
+    """Return the rows of clips in the order of their ids, also of clips that listings leave out."""
+    if not clip_ids:
+        return []
+    with catalog.reading() as connection:
+        query = parse_terms(catalog, connection, [str(clip_id) for clip_id in clip_ids], defaults=False)
+        found = {row.id: row for row in read_rows(catalog, connection, query)}
+    return [found[clip_id] for clip_id in clip_ids if clip_id in found]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ MODULES: Mapping[str, str] = {
     "play": "play",
     "export": "exporting",
     "listen": "listen",
+    "serve": "serve",
     "rate": "rate",
     "reject": "reject",
     "unreject": "reject",

@@ -9,7 +9,8 @@ import typer
 
 from thresher.interfaces.cli.app import ADD, MAINTAIN, app, open_catalog
 from thresher.interfaces.cli.options import Json
-from thresher.interfaces.cli.output import plain, print_facts, print_json, say
+from thresher.interfaces.cli.output import print_facts, print_json, say
+from thresher.interfaces.plain import plain
 
 
 @app.command(rich_help_panel=ADD)

@@ -11,12 +11,12 @@ import io
 import json
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
 from thresher.interfaces.cli.encodings import writable, write_utf8
 from thresher.interfaces.cli.table import Column, print_table
+from thresher.interfaces.plain import plain
 
 TABLE_ROWS = 200
 """A table shows at most this many rows, then the number of further rows."""
@@ -55,21 +55,6 @@ def emit(rows: Sequence[Any], columns: Sequence[Column], form: Format, *, more: 
 def _object(row: Any) -> Any:
     """Return a row as a JSON object; fast for flat rows, whose values are not converted one by one."""
     return row._asdict() if hasattr(row, "_asdict") else plain(row)
-
-
-def plain(value: Any) -> Any:
-    """Return dataclasses as dictionaries, recursively."""
-    if is_dataclass(value) and type(value).__str__ is not object.__str__:
-        return str(value)  # such as an ordering, which people write as text
-    if is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return {name: plain(part) for name, part in zip(value._fields, value, strict=True)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(part) for part in value]
-    return value
 
 
 def print_json(value: Any) -> None:

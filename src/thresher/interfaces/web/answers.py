@@ -1,0 +1,70 @@
+"""Turn errors into answers: the terminal's sentence as JSON, with the HTTP status of its kind."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from thresher.errors import (
+    AudioError,
+    CatalogError,
+    NotFoundError,
+    QueryError,
+    ThresherError,
+    UsageError,
+)
+from thresher.interfaces.web.room import ReadOnlyError
+
+_STATUS: tuple[tuple[type[ThresherError], int], ...] = (
+    (ReadOnlyError, 403),
+    (UsageError, 400),
+    (NotFoundError, 404),
+    (CatalogError, 503),
+    (AudioError, 409),
+)
+
+
+class Problem(BaseModel):
+    """Why a request could not be answered."""
+
+    error: str = Field(description="one sentence: what is wrong, and what to do")
+    position: int | None = Field(None, description="index of the first wrong character of a query")
+
+
+PROBLEMS = {
+    status: {"model": Problem, "description": what}
+    for status, what in (
+        (400, "a value or a query is invalid"),
+        (401, "the token is missing"),
+        (403, "the request comes from another site, or the room is read-only"),
+        (404, "there is no such clip, song, decision or file"),
+        (409, "the audio could not be decoded"),
+        (422, "a parameter is missing or has another type"),
+        (503, "the catalog can't be read now"),
+    )
+}
+"""The answers that every route can give besides its own, for the description of the API."""
+
+
+def add_error_answers(app: FastAPI) -> None:
+    """Make an application answer with a Problem where a verb raises an error."""
+
+    @app.exception_handler(ThresherError)
+    async def of_verb(_request: Request, error: ThresherError) -> JSONResponse:
+        status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+        position = error.position if isinstance(error, QueryError) else None
+        return _answer(status, str(error), position)
+
+    @app.exception_handler(RequestValidationError)
+    async def of_request(_request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:]) or "the request"
+        return _answer(422, f"{where}: {first['msg'].lower()}", None)
+
+
+def _answer(status: int, sentence: str, position: int | None) -> JSONResponse:
+    # names of files can hold what is not UTF-8
+    shown = sentence.encode("utf-8", "backslashreplace").decode()
+    return JSONResponse({"error": shown, "position": position}, status)

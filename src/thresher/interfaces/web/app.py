@@ -1,0 +1,58 @@
+"""The ASGI application of a room."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+
+from fastapi import FastAPI
+from starlette.responses import FileResponse
+from starlette.staticfiles import StaticFiles
+
+from thresher.catalog.catalog import Catalog
+from thresher.interfaces.web.access import Access, AccessRules
+from thresher.interfaces.web.answers import PROBLEMS, add_error_answers
+from thresher.interfaces.web.changes import Changes
+from thresher.interfaces.web.room import Room
+from thresher.interfaces.web.routes import clips, decisions
+from thresher.interfaces.web.routes import room as room_routes
+from thresher.version import __version__
+
+ROUTERS = (room_routes.router, clips.router, decisions.router)
+"""The routes of the HTTP API."""
+
+
+def create_app(catalog: Catalog, rules: AccessRules, *, read_only: bool = False) -> FastAPI:
+    """Return the application for an open catalog, which stays open while the application runs."""
+    changes = Changes(catalog)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        changes.start()
+        yield
+        changes.stop()
+
+    app = FastAPI(
+        title="thresher",
+        version=__version__,
+        summary="The listening room of a catalog of generated audio",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        responses={status: dict(answer) for status, answer in PROBLEMS.items()},
+    )
+    app.state.room = Room(catalog, changes, read_only)
+    add_error_answers(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    static = files("thresher.interfaces.web") / "static"
+    app.mount("/static", StaticFiles(directory=str(static)), name="static")
+
+    @app.get("/", include_in_schema=False)
+    def page() -> FileResponse:
+        return FileResponse(str(static / "index.html"), headers={"cache-control": "no-cache"})
+
+    app.add_middleware(Access, rules=rules)
+    return app

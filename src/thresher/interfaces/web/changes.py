@@ -1,0 +1,101 @@
+"""Notice changes of the catalog, whoever makes them, and tell the open pages.
+
+One thread reads the ids of the newest decision, batch and clip a few times a second: an index look-up each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+
+from thresher.catalog.catalog import Catalog
+from thresher.curation.clips.latest import latest
+from thresher.errors import ThresherError
+
+EVERY = 0.4
+"""Seconds between two looks."""
+
+QUEUED = 32
+"""Changes that wait for a slow page; then it gets only the latest state, which is all it needs."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """The newest decision, batch and clip of the catalog, or why the catalog can't be read now."""
+
+    decision: int = 0
+    batch: int = 0
+    clip: int = 0
+    trouble: str | None = None
+
+    def plain(self) -> dict[str, int | str | None]:
+        """Return the change as plain values."""
+        return asdict(self)
+
+
+class Changes:
+    """Watches a catalog between `start` and `stop`; `stream` yields the changes."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listeners: set[asyncio.Queue[Change | None]] = set()
+        self.now = Change()
+
+    def start(self) -> None:
+        """Begin to watch; call it on the event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._watch, name="changes", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the watch and all streams; call it on the event loop."""
+        self._stop.set()
+        for queue in self._listeners:
+            _put(queue, None)
+        if self._thread is not None:
+            self._thread.join()
+
+    async def stream(self) -> AsyncIterator[Change]:
+        """Yield the present state, then every change until the watch stops."""
+        queue: asyncio.Queue[Change | None] = asyncio.Queue(QUEUED)
+        self._listeners.add(queue)
+        try:
+            yield self.now
+            while not self._stop.is_set() and (change := await queue.get()) is not None:
+                yield change
+        finally:
+            self._listeners.discard(queue)
+
+    def _watch(self) -> None:
+        while True:
+            try:
+                change = Change(**asdict(latest(self._catalog)))
+            except ThresherError as error:
+                change = replace(self.now, trouble=str(error))
+            if change != self.now:
+                self._tell(change)
+            if self._stop.wait(EVERY):
+                return
+
+    def _tell(self, change: Change) -> None:
+        self.now = change
+        assert self._loop is not None
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._spread, change)
+
+    def _spread(self, change: Change) -> None:
+        for queue in self._listeners:
+            _put(queue, change)
+
+
+def _put(queue: asyncio.Queue[Change | None], change: Change | None) -> None:
+    """Add a change; a full queue loses its oldest one."""
+    if queue.full():
+        queue.get_nowait()
+    queue.put_nowait(change)

@@ -1,0 +1,74 @@
+"""Clips: the ids that a query finds, their rows, one clip in full, and the clips near it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from thresher.catalog.values import LARGEST_INTEGER
+from thresher.curation.clips.detail import show_clip
+from thresher.curation.clips.listing import found_ids, rows_of
+from thresher.curation.comparison.neighbours import near
+from thresher.interfaces.web.room import InRoom
+from thresher.interfaces.web.shapes import Clip, clip_shape, plain
+
+router = APIRouter(prefix="/api/clips", tags=["clips"])
+
+MOST_ROWS = 500
+"""The most rows of one request."""
+
+SearchText = Annotated[str, Query(alias="q", max_length=20_000, description="a query; empty for all clips")]
+ClipId = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
+
+
+class Found(BaseModel):
+    """The clips that a query finds, in its order."""
+
+    query: str
+    ids: list[int]
+
+
+class Rows(BaseModel):
+    """The clips of some ids; ids that the catalog does not know are left out."""
+
+    clips: list[Clip]
+
+
+class Neighbours(BaseModel):
+    """The clips most similar to one, the most similar first."""
+
+    neighbours: list[dict[str, Any]]
+
+
+@router.get("")
+def find(room: InRoom, query: SearchText = "") -> Found:
+    """Find the clips of a query; the order is that of the query, or by id."""
+    return Found(query=query, ids=found_ids(room.catalog, query))
+
+
+@router.get("/rows")
+def rows(room: InRoom, ids: Annotated[str, Query(max_length=10_000, pattern=r"^\d{1,18}(,\d{1,18})*$")]) -> Rows:
+    """Return the rows of up to 500 clips, given by their ids with commas between them."""
+    wanted = list(dict.fromkeys(int(each) for each in ids.split(",")))[:MOST_ROWS]
+    return Rows(clips=[clip_shape(row) for row in rows_of(room.catalog, wanted)])
+
+
+@router.get("/{clip_id}")
+def show(room: InRoom, clip_id: ClipId) -> dict[str, Any]:
+    """Return everything about one clip."""
+    found: dict[str, Any] = plain(show_clip(room.catalog, str(clip_id)))
+    return found
+
+
+@router.get("/{clip_id}/near")
+def neighbours(
+    room: InRoom,
+    clip_id: ClipId,
+    metric: Annotated[str | None, Query(max_length=40)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 20,
+) -> Neighbours:
+    """Return the clips most similar to one clip."""
+    found = near(room.catalog, str(clip_id), metric=metric, limit=limit)
+    return Neighbours(neighbours=plain(found))

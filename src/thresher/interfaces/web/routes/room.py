@@ -1,0 +1,124 @@
+"""The room itself: its catalog, the query language, saved queries, and the stream of changes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
+
+from thresher.curation.clips.query_fields import fields
+from thresher.curation.clips.saved_queries import delete_query, save_query, saved_queries
+from thresher.interfaces.web.room import InRoom, room_of
+from thresher.interfaces.web.shapes import plain
+from thresher.version import __version__
+
+router = APIRouter(prefix="/api", tags=["room"])
+
+KEEP_ALIVE = 15.0
+"""Seconds after which a silent stream sends a comment, so that a lost page is noticed."""
+
+
+class RoomState(BaseModel):
+    """The catalog's name, the program's version, whether decisions are refused, and the newest ids."""
+
+    name: str
+    folder: str
+    version: str
+    read_only: bool
+    decision: int
+    batch: int
+    clip: int
+
+
+class Records(BaseModel):
+    """Records of one kind."""
+
+    records: list[dict[str, Any]]
+
+
+class SavedQuery(BaseModel):
+    """A query and the name that it gets."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    query: Annotated[str, Field(max_length=20_000)]
+
+
+class QueryName(BaseModel):
+    """The name of a saved query."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+@router.get("/room")
+def state(room: InRoom) -> RoomState:
+    """Describe the room."""
+    now = room.changes.now
+    return RoomState(
+        name=plain(room.catalog.root.name),
+        folder=plain(str(room.catalog.root)),
+        version=__version__,
+        read_only=room.read_only,
+        decision=now.decision,
+        batch=now.batch,
+        clip=now.clip,
+    )
+
+
+@router.get("/fields")
+def query_fields(room: InRoom) -> Records:
+    """List the fields of the query language, attributes included."""
+    return Records(records=plain(fields(room.catalog)))
+
+
+@router.get("/queries")
+def queries(room: InRoom) -> Records:
+    """List the saved queries."""
+    return Records(records=plain(saved_queries(room.catalog)))
+
+
+@router.post("/queries")
+def save(room: InRoom, wanted: SavedQuery) -> Records:
+    """Save a query under a name."""
+    room.check_writable()
+    save_query(room.catalog, wanted.name, wanted.query)
+    return queries(room)
+
+
+@router.post("/queries/delete")
+def delete(room: InRoom, wanted: QueryName) -> Records:
+    """Delete a saved query."""
+    room.check_writable()
+    delete_query(room.catalog, wanted.name)
+    return queries(room)
+
+
+@router.get("/changes", response_class=StreamingResponse)
+async def changes(request: Request) -> StreamingResponse:
+    """Stream the newest ids after each change of the catalog, as server-sent events."""
+
+    async def events() -> AsyncIterator[bytes]:
+        stream = room_of(request).changes.stream()
+        pending: asyncio.Future[Any] | None = None
+        try:
+            while True:
+                pending = pending or asyncio.ensure_future(anext(stream))
+                done, _ = await asyncio.wait([pending], timeout=KEEP_ALIVE)
+                if not done:
+                    yield b": still here\n\n"
+                    continue
+                change, pending = pending.result(), None
+                yield f"data: {json.dumps(plain(change))}\n\n".encode()
+        except StopAsyncIteration:
+            return
+        finally:
+            if pending is not None:
+                pending.cancel()
+
+    return StreamingResponse(
+        events(), media_type="text/event-stream", headers={"cache-control": "no-store", "x-accel-buffering": "no"}
+    )

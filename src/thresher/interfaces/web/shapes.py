@@ -1,0 +1,67 @@
+"""The shapes of answers: rows of verbs as JSON that a browser reads without loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from thresher.curation.clips.listing import ClipRow
+from thresher.interfaces.plain import plain as plain_values
+
+LARGEST_EXACT = 2**53
+"""Above it, the numbers of JavaScript are not exact."""
+
+
+class Clip(BaseModel):
+    """A clip as the grid shows it. Lengths are in seconds."""
+
+    id: int
+    path: str | None
+    missing: bool
+    run: str | None
+    epoch: int | None
+    step: int | None
+    seconds: float | None
+    start: float | None
+    status: str
+    kind: str
+    role: str
+    rating: int | None
+    rejected: bool
+    heard: bool
+    suspect: bool
+    tags: list[str]
+    note: str | None
+    score: float | None
+    loudness: float | None = Field(description="integrated, in LUFS")
+    peak: float | None = Field(description="1 is full scale")
+    recording: int
+    batch: int
+    attributes: dict[str, Any]
+
+
+def clip_shape(row: ClipRow) -> Clip:
+    """Return a row of a listing as the grid shows it."""
+    return Clip(**{name: plain(value) for name, value in row._asdict().items() if name in Clip.model_fields})
+
+
+def plain(value: Any) -> Any:
+    """Return a result as plain values; numbers that JavaScript can't hold, and infinities, become text."""
+    return _readable(plain_values(value))
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _readable(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_readable(part) for part in value]
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST_EXACT:
+        return str(value)
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    return value
