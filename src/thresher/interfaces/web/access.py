@@ -96,7 +96,9 @@ class Access:
         headers = Headers(scope=scope)
         host = host_name(headers.get("host", ""))
         if host is None or not self._is_known(host):
-            return _refused("this name is not one of the server's; open the address that `thresher serve` printed")
+            return _refused(
+                "this name is not one of the server's; open the address that `thresher serve` printed"
+            )
         if not self._is_same_origin(headers):
             return _refused("a page of another site sent this request")
         given = parse_qs(scope["query_string"].decode("latin-1")).get(TOKEN, [])
@@ -104,7 +106,8 @@ class Access:
             return self._admit(scope)
         if not is_token(_cookie(headers), self._rules.key):
             return PlainTextResponse(
-                "Open the address that `thresher serve` printed; `thresher serve --link` prints it again.\n", 401
+                "Open the address that `thresher serve` printed; `thresher serve --link` prints it again.\n",
+                401,
             )
         if scope["method"] not in ("GET", "HEAD"):
             return self._write_refusal(headers)

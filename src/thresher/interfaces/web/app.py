@@ -11,15 +11,16 @@ from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 from thresher.catalog.catalog import Catalog
+from thresher.curation.previews.cache import PreviewCache
 from thresher.interfaces.web.access import Access, AccessRules
 from thresher.interfaces.web.answers import PROBLEMS, add_error_answers
 from thresher.interfaces.web.changes import Changes
 from thresher.interfaces.web.room import Room
-from thresher.interfaces.web.routes import clips, decisions
+from thresher.interfaces.web.routes import clips, decisions, media
 from thresher.interfaces.web.routes import room as room_routes
 from thresher.version import __version__
 
-ROUTERS = (room_routes.router, clips.router, decisions.router)
+ROUTERS = (room_routes.router, clips.router, decisions.router, media.router)
 """The routes of the HTTP API."""
 
 
@@ -43,7 +44,7 @@ def create_app(catalog: Catalog, rules: AccessRules, *, read_only: bool = False)
         openapi_url="/api/openapi.json",
         responses={status: dict(answer) for status, answer in PROBLEMS.items()},
     )
-    app.state.room = Room(catalog, changes, read_only)
+    app.state.room = Room(catalog, changes, PreviewCache(catalog.root), read_only)
     add_error_answers(app)
     for router in ROUTERS:
         app.include_router(router)

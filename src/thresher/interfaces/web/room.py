@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from thresher.catalog.catalog import Catalog
+from thresher.curation.previews.cache import PreviewCache
 from thresher.errors import ThresherError
 from thresher.interfaces.web.changes import Changes
 
@@ -19,10 +20,14 @@ class ReadOnlyError(ThresherError):
 
 @dataclass(frozen=True)
 class Room:
-    """An open catalog and how the server was started. `changes` tells open pages what happens to the catalog."""
+    """An open catalog and how the server was started.
+
+    `changes` tells open pages what happens to the catalog; `previews` keeps pictures of clips.
+    """
 
     catalog: Catalog
     changes: Changes
+    previews: PreviewCache
     read_only: bool = False
 
     @property
@@ -33,7 +38,9 @@ class Room:
     def check_writable(self) -> None:
         """Raise ReadOnlyError if the server takes no decisions."""
         if self.read_only:
-            raise ReadOnlyError("this room is read-only; start `thresher serve` without --read-only to decide")
+            raise ReadOnlyError(
+                "this room is read-only; start `thresher serve` without --read-only to decide"
+            )
 
 
 def room_of(request: Request) -> Room:

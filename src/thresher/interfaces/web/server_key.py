@@ -30,7 +30,9 @@ def read_or_create_key(folder: Path) -> bytes:
         key = bytes.fromhex(file.read_text(encoding="ascii").strip())
         is_private = not file.stat().st_mode & 0o077
     except (OSError, ValueError) as error:
-        raise CatalogError(f"{file} can't be read ({error}); delete it, and run `thresher serve` again") from error
+        raise CatalogError(
+            f"{file} can't be read ({error}); delete it, and run `thresher serve` again"
+        ) from error
     if len(key) != _BYTES:
         raise CatalogError(f"{file} is damaged; delete it, and run `thresher serve` again")
     if os.name == "posix" and not is_private:
@@ -44,7 +46,9 @@ def _create(file: Path) -> None:
     except FileExistsError:
         raise
     except OSError as error:
-        raise CatalogError(f"can't write {file}: {error.strerror}; the room needs a key beside the catalog") from error
+        raise CatalogError(
+            f"can't write {file}: {error.strerror}; the room needs a key beside the catalog"
+        ) from error
     with os.fdopen(handle, "w", encoding="ascii") as opened:
         opened.write(secrets.token_hex(_BYTES))
 

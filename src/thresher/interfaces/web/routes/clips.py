@@ -49,7 +49,9 @@ def find(room: InRoom, query: SearchText = "") -> Found:
 
 
 @router.get("/rows")
-def rows(room: InRoom, ids: Annotated[str, Query(max_length=10_000, pattern=r"^\d{1,18}(,\d{1,18})*$")]) -> Rows:
+def rows(
+    room: InRoom, ids: Annotated[str, Query(max_length=10_000, pattern=r"^\d{1,18}(,\d{1,18})*$")]
+) -> Rows:
     """Return the rows of up to 500 clips, given by their ids with commas between them."""
     wanted = list(dict.fromkeys(int(each) for each in ids.split(",")))[:MOST_ROWS]
     return Rows(clips=[clip_shape(row) for row in rows_of(room.catalog, wanted)])

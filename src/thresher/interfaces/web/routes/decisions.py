@@ -5,7 +5,7 @@ Each request is one decision in the journal, as one command is.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
@@ -21,7 +21,9 @@ from thresher.interfaces.web.shapes import plain
 
 router = APIRouter(prefix="/api", tags=["decisions"])
 
-Ids = Annotated[list[Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]], Field(min_length=1, max_length=100_000)]
+Ids = Annotated[
+    list[Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]], Field(min_length=1, max_length=100_000)
+]
 Text = Annotated[str, Field(max_length=10_000)]
 
 

@@ -120,5 +120,7 @@ async def changes(request: Request) -> StreamingResponse:
                 pending.cancel()
 
     return StreamingResponse(
-        events(), media_type="text/event-stream", headers={"cache-control": "no-store", "x-accel-buffering": "no"}
+        events(),
+        media_type="text/event-stream",
+        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )

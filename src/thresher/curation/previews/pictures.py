@@ -1,0 +1,92 @@
+"""The waveform and the spectrum of a clip as small files for a page, from the cache or from the clip's samples."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thresher.catalog.audio import AudioReader
+from thresher.curation.previews.cache import PreviewCache
+from thresher.curation.previews.source import ClipSource
+from thresher.signal.features.peaks import outline
+from thresher.signal.features.spectrum_picture import (
+    WINDOW,
+    palette,
+    spectrum_picture,
+    window_starts,
+)
+from thresher.signal.features.trim import to_mono
+
+VERSION = 1
+"""Increase it with every change of a picture."""
+
+PEAKS = 1024
+"""The columns of a waveform: 2 kB."""
+
+_READ_THROUGH = 60
+"""Seconds up to which a clip is read from start to end; of a longer one, only the windows that are drawn."""
+
+
+def peaks(cache: PreviewCache, source: ClipSource) -> bytes:
+    """Return the waveform of a clip: pairs of int8, the lowest and highest sample of up to PEAKS equal spans."""
+    return cache.get(f"{source.key}-p{VERSION}", lambda: _peaks(source))
+
+
+def thumbnail(cache: PreviewCache, source: ClipSource) -> bytes:
+    """Return the picture of a clip's spectrum as a PNG file."""
+    return cache.get(f"{source.key}-t{VERSION}.png", lambda: _thumbnail(source))
+
+
+def _peaks(source: ClipSource) -> bytes:
+    with AudioReader(source.path, source.decoder) as reader:
+        return outline(reader.blocks(source.start, source.end), source.frames, PEAKS).tobytes()
+
+
+def _thumbnail(source: ClipSource) -> bytes:
+    starts = window_starts(source.frames)
+    with AudioReader(source.path, source.decoder) as reader:
+        windows = np.stack(list(_windows(reader, source, starts)))
+    return png(spectrum_picture(windows, source.sample_rate))
+
+
+def _windows(
+    reader: AudioReader, source: ClipSource, starts: NDArray[np.int64]
+) -> Iterator[NDArray[np.float32]]:
+    """Yield the mono samples of each window, filled up with zeros."""
+
+    def mono(start: int, end: int) -> NDArray[np.float32]:
+        blocks = [to_mono(block, source.mono_channel) for block in reader.blocks(start, end)]
+        return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+
+    if source.frames <= _READ_THROUGH * source.sample_rate:
+        y = mono(source.start, source.end)
+        pieces = (y[start : start + WINDOW] for start in starts.tolist())
+    else:
+        first = source.start
+        pieces = (mono(first + start, first + start + WINDOW) for start in starts.tolist())
+    for piece in pieces:
+        yield np.pad(piece, (0, WINDOW - len(piece)))
+
+
+def png(picture: NDArray[np.uint8]) -> bytes:
+    """Return a raster of palette indices, shape (rows, columns), as a PNG file."""
+    rows, columns = picture.shape
+    lines = np.zeros((rows, columns + 1), np.uint8)  # each line begins with its filter: none
+    lines[:, 1:] = picture
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 3, 0, 0, 0)
+    colours = bytes(part for colour in palette() for part in colour)
+    chunks = (
+        (b"IHDR", header),
+        (b"PLTE", colours),
+        (b"IDAT", zlib.compress(lines.tobytes(), 6)),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, content) for name, content in chunks)
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))

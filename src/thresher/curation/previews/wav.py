@@ -1,0 +1,98 @@
+"""The sound of a clip as a 16-bit WAV file of known size, of which any range of bytes can be made by itself.
+
+A browser asks for ranges, so a long clip is decoded only where it is played. One or two channels; a rate that
+browsers do not play is converted, and then the clip is decoded from its start for each range.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thresher.catalog.audio import AudioReader
+from thresher.curation.previews.source import ClipSource
+from thresher.errors import AudioError
+from thresher.signal.mixing.mix import downmix
+from thresher.signal.mixing.resampling import Resampler, resampled_frames
+
+PLAYED_RATES = range(8_000, 96_001)
+"""Sample rates that browsers play, in Hz."""
+
+FALLBACK_RATE = 48_000
+HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
+LARGEST = 0xFFFFFFFF - HEADER.size
+"""The most bytes of samples that a WAV file can state: more than 6 hours of 48 kHz stereo."""
+
+
+class WavPreview:
+    """A clip as the bytes of a WAV file; `size` is their number."""
+
+    def __init__(self, source: ClipSource) -> None:
+        self._source = source
+        self._channels = min(2, source.channels)
+        self._rate = source.sample_rate if source.sample_rate in PLAYED_RATES else FALLBACK_RATE
+        frames = resampled_frames(source.frames, source.sample_rate, self._rate)
+        self._frames = min(frames, LARGEST // self._frame_bytes)
+        self.size = HEADER.size + self._frames * self._frame_bytes
+
+    @property
+    def _frame_bytes(self) -> int:
+        return 2 * self._channels
+
+    def header(self) -> bytes:
+        """Return the header of the file."""
+        samples = self.size - HEADER.size
+        per_second = self._rate * self._frame_bytes
+        form = (b"fmt ", 16, 1, self._channels, self._rate, per_second, self._frame_bytes, 16)
+        return HEADER.pack(b"RIFF", self.size - 8, b"WAVE", *form, b"data", samples)
+
+    def bytes(self, first: int, last: int) -> Iterator[bytes]:
+        """Yield the bytes `first` … `last`, both included, in pieces.
+
+        Raises AudioError if the file can't be decoded.
+        """
+        if first < HEADER.size:
+            yield self.header()[first : last + 1]
+        begin, end = max(0, first - HEADER.size), last + 1 - HEADER.size
+        if end <= begin:
+            return
+        start_frame, end_frame = begin // self._frame_bytes, -(-end // self._frame_bytes)
+        left, skipped = end - begin, begin - start_frame * self._frame_bytes
+        for block in self._frames_between(start_frame, end_frame):
+            piece = to_pcm16(block)[skipped : skipped + left]
+            skipped = 0
+            left -= len(piece)
+            yield piece
+        if left:  # the file has become shorter: an answer must have the length that it promised
+            raise AudioError("the file ends before the clip does")
+
+    def _frames_between(self, start: int, end: int) -> Iterator[NDArray[np.float32]]:
+        """Yield the frames of the preview from `start` to `end`, at its rate and with its channels."""
+        source = self._source
+        with AudioReader(source.path, source.decoder) as reader:
+            if self._rate == source.sample_rate:
+                for block in reader.blocks(source.start + start, source.start + end):
+                    yield downmix(block, self._channels)
+                return
+            position = 0
+            for block in self._resampled(reader):
+                yield block[max(0, start - position) : max(0, end - position)]
+                position += len(block)
+                if position >= end:
+                    return
+
+    def _resampled(self, reader: AudioReader) -> Iterator[NDArray[np.float32]]:
+        source = self._source
+        resampler = Resampler(source.sample_rate, self._rate, self._channels)
+        for block in reader.blocks(source.start, source.end):
+            yield resampler.process(downmix(block, self._channels))
+        yield resampler.process(np.zeros((0, self._channels), np.float32), last=True)
+
+
+def to_pcm16(y: NDArray[np.float32]) -> bytes:
+    """Return float samples, shape (frames, channels), as little-endian 16-bit bytes; what exceeds ±1 is clipped."""
+    samples: NDArray[np.int16] = np.clip(np.rint(y * 32768.0), -32768, 32767).astype("<i2")
+    return samples.tobytes()
