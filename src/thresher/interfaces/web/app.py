@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
@@ -22,6 +22,10 @@ from thresher.version import __version__
 
 ROUTERS = (room_routes.router, clips.router, decisions.router, media.router)
 """The routes of the HTTP API."""
+
+
+VIEWS = ("clips", "map", "tiles", "checkpoints", "listen")
+"""The views of the page, which are addresses of their own."""
 
 
 def create_app(catalog: Catalog, rules: AccessRules, *, read_only: bool = False) -> FastAPI:
@@ -51,8 +55,12 @@ def create_app(catalog: Catalog, rules: AccessRules, *, read_only: bool = False)
     static = files("thresher.interfaces.web") / "static"
     app.mount("/static", StaticFiles(directory=str(static)), name="static")
 
+    # every view has an address of its own; the page finds out which one it is
     @app.get("/", include_in_schema=False)
-    def page() -> FileResponse:
+    @app.get("/{view}", include_in_schema=False)
+    def page(view: str = "clips") -> FileResponse:
+        if view not in VIEWS:
+            raise HTTPException(404)
         return FileResponse(str(static / "index.html"), headers={"cache-control": "no-cache"})
 
     app.add_middleware(Access, rules=rules)

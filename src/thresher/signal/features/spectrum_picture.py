@@ -21,7 +21,7 @@ LOWEST_HZ = 40.0
 RANGE_DB = 70.0
 """The quietest level that is drawn, in dB below full scale of a sine."""
 
-_DULL_HZ, _BRIGHT_HZ = 150.0, 6_000.0
+_DULL_HZ, _BRIGHT_HZ = 300.0, 6_000.0
 
 
 def window_starts(frames: int, columns: int = COLUMNS) -> NDArray[np.int64]:
@@ -38,8 +38,9 @@ def spectrum_picture(windows: NDArray[np.float32], sr: int) -> NDArray[np.uint8]
     bands = _bands(frequencies, sr)
     decibels = 10 * np.log10(np.maximum(np.add.reduceat(power, bands, axis=1), 1e-12))
     level = np.clip((decibels + RANGE_DB) / RANGE_DB, 0, 1)
-    total = np.maximum(power.sum(axis=1), 1e-12)
-    centroid = np.maximum((power @ frequencies) / total, 1.0)
+    magnitude = np.sqrt(power)
+    total = np.maximum(magnitude.sum(axis=1), 1e-9)
+    centroid = np.maximum((magnitude @ frequencies) / total, 1.0)
     tone = np.log(centroid / _DULL_HZ) / np.log(_BRIGHT_HZ / _DULL_HZ)
     steps = np.rint(level * (LEVELS - 1)).astype(np.uint8)
     tones = np.rint(np.clip(tone, 0, 1) * (TONES - 1)).astype(np.uint8)
@@ -60,9 +61,9 @@ def palette() -> Sequence[tuple[int, int, int]]:
     colours = []
     for tone in range(TONES):
         share = tone / (TONES - 1)
-        hue = (250 - 200 * share) / 360  # blue to yellow, past green
+        hue = (225 - 175 * share) / 360  # blue to yellow, past green
         for level in range(LEVELS):
             value = (level / (LEVELS - 1)) ** 1.2
-            red, green, blue = colorsys.hls_to_rgb(hue, 0.02 + (0.50 + 0.25 * share) * value, 0.75)
+            red, green, blue = colorsys.hls_to_rgb(hue, 0.02 + (0.66 - 0.06 * share) * value, 0.8)
             colours.append((round(red * 255), round(green * 255), round(blue * 255)))
     return colours

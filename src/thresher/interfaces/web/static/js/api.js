@@ -1,0 +1,48 @@
+// Requests to the server of the room. An answer that is not a success becomes an ApiError with the server's sentence.
+
+export class ApiError extends Error {
+  constructor(message, status, position = null) {
+    super(message);
+    this.status = status;
+    this.position = position;
+  }
+}
+
+async function answer(response) {
+  if (response.ok) return response.json();
+  const text = await response.text();
+  try {
+    const { error, position } = JSON.parse(text);
+    throw new ApiError(error, response.status, position);
+  } catch (failure) {
+    if (failure instanceof ApiError) throw failure;
+    throw new ApiError(text.trim() || response.statusText, response.status);
+  }
+}
+
+async function sent(path, options) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch (failure) {
+    if (failure.name === "AbortError") throw failure;
+    throw new ApiError("the server does not answer; start it again with `thresher serve`", 0);
+  }
+  return answer(response);
+}
+
+/** Get JSON; `values` become the query of the address, without those that are null or undefined. */
+export function get(path, values = {}, signal = undefined) {
+  const given = Object.entries(values).filter(([, value]) => value !== null && value !== undefined);
+  const query = new URLSearchParams(given).toString();
+  return sent(query ? `${path}?${query}` : path, { signal });
+}
+
+/** Send a change as JSON. */
+export function post(path, body) {
+  return sent(path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+}

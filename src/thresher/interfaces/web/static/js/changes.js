@@ -1,0 +1,33 @@
+// The stream of changes of the catalog. One tab holds it for all tabs of this browser, because browsers allow six
+// connections to a server, and each stream takes one.
+
+import { Signal } from "./signals.js";
+
+/** The newest decision, batch and clip ids; `trouble` says why the catalog or the server can't be reached. */
+export const newest = new Signal({ decision: 0, batch: 0, clip: 0, trouble: null });
+
+const LOCK = "thresher changes";
+const SILENT = "the server does not answer; this page goes on by itself when it is back";
+
+const channel = new BroadcastChannel(LOCK);
+channel.onmessage = ({ data }) => {
+  newest.value = data;
+};
+
+function tell(change) {
+  newest.value = change;
+  channel.postMessage(change);
+}
+
+function hold() {
+  return new Promise(() => {
+    const stream = new EventSource("/api/changes");
+    stream.onmessage = ({ data }) => tell(JSON.parse(data));
+    stream.onerror = () => tell({ ...newest.value, trouble: SILENT });
+  });
+}
+
+/** Begin to follow the changes, in this tab or, while another tab does, through it. */
+export function followChanges() {
+  navigator.locks.request(LOCK, hold);
+}

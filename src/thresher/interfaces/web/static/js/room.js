@@ -1,0 +1,5 @@
+// What the server says about the room: the catalog's name, the version, whether it is read-only.
+
+import { Signal } from "./signals.js";
+
+export const room = new Signal(null);

@@ -1,0 +1,32 @@
+// Values that tell their listeners when they change.
+
+export class Signal {
+  #value;
+  #listeners = new Set();
+
+  constructor(value) {
+    this.#value = value;
+  }
+
+  get value() {
+    return this.#value;
+  }
+
+  set value(value) {
+    if (Object.is(value, this.#value)) return;
+    this.#value = value;
+    for (const listener of [...this.#listeners]) listener(value);
+  }
+
+  /** Call `listener` with each new value; returns the function that ends this. */
+  listen(listener) {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Like `listen`, and call it at once with the present value. */
+  follow(listener) {
+    listener(this.#value);
+    return this.listen(listener);
+  }
+}

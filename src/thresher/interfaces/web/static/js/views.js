@@ -1,0 +1,38 @@
+// Which view is shown, and with which query. Each view has an address, so back, forward, reload and bookmarks work.
+
+import { Signal } from "./signals.js";
+
+/** The registry of views: name, title, key, and a loader of the module with `show(container, place)`. */
+export const VIEWS = new Map([
+  ["clips", { title: "Clips", key: "g", load: () => import("./views/clips.js") }],
+]);
+
+function placeOf(location) {
+  const name = location.pathname.slice(1) || "clips";
+  const values = new URLSearchParams(location.search);
+  return { view: VIEWS.has(name) ? name : "clips", query: values.get("q") ?? "", values };
+}
+
+/** The view, its query, and the other values of the address. */
+export const place = new Signal(placeOf(window.location));
+
+/** Go to a view; values that are left out stay, those that are null go away. `replace` adds no step to the history. */
+export function go({ view = place.value.view, query = place.value.query, values = {}, replace = false }) {
+  const next = new URLSearchParams(view === place.value.view ? place.value.values : undefined);
+  next.delete("q");
+  for (const [name, value] of Object.entries(values)) {
+    if (value === null) next.delete(name);
+    else next.set(name, value);
+  }
+  if (query) next.set("q", query);
+  const rest = next.toString();
+  const address = (view === "clips" ? "/" : `/${view}`) + (rest ? `?${rest}` : "");
+  if (address === window.location.pathname + window.location.search) return;
+  if (replace) window.history.replaceState(null, "", address);
+  else window.history.pushState(null, "", address);
+  place.value = placeOf(window.location);
+}
+
+window.addEventListener("popstate", () => {
+  place.value = placeOf(window.location);
+});
