@@ -27,6 +27,7 @@ PACKAGES = {  # the packages and modules of a layer, from the bottom up; the res
         "renderings",
         "exports",
         "cutting",
+        "previews",
         "ingest",
         "listening",
         "origin",
@@ -46,6 +47,9 @@ HEAVY = {
     "pydantic",
     "matplotlib",
     "jinja2",
+    "fastapi",
+    "starlette",
+    "uvicorn",
 }
 NOT_IN_SIGNAL = {
     "os",

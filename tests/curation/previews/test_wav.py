@@ -1,0 +1,69 @@
+"""Any range of a WAV preview equals that range of the whole file."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from thresher.curation.previews.source import ClipSource
+from thresher.curation.previews.wav import FALLBACK_RATE, HEADER, WavPreview, to_pcm16
+from thresher.errors import AudioError
+
+
+def source_of(path: Path, start: int, end: int, rate: int, channels: int) -> ClipSource:
+    return ClipSource(1, bytes(path), "0" * 64, None, start, end, rate, channels, None, None, None)
+
+
+@pytest.fixture(scope="module")
+def stereo(tmp_path_factory: pytest.TempPathFactory, sound: Any) -> WavPreview:
+    path = tmp_path_factory.mktemp("wav") / "a.wav"
+    soundfile.write(path, sound(1, 0.5, channels=2), 16_000)
+    return WavPreview(source_of(path, 100, 7_000, 16_000, 2))
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_a_range_equals_that_of_the_whole(stereo: WavPreview, data: st.DataObject) -> None:
+    whole = b"".join(stereo.bytes(0, stereo.size - 1))
+    first = data.draw(st.integers(0, stereo.size - 1))
+    last = data.draw(st.integers(first, stereo.size - 1))
+    assert b"".join(stereo.bytes(first, last)) == whole[first : last + 1]
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "sent"),
+    [(2_000, 1, FALLBACK_RATE), (16_000, 6, 16_000), (192_000, 2, FALLBACK_RATE)],
+)
+def test_what_browsers_do_not_play_is_converted(tmp_path: Path, rate: int, channels: int, sent: int) -> None:
+    y = 0.5 * np.sin(np.arange(rate // 2) * 2 * np.pi * 200 / rate)
+    soundfile.write(tmp_path / "a.wav", np.tile(y[:, None], channels), rate, subtype="DOUBLE")
+    preview = WavPreview(source_of(tmp_path / "a.wav", 0, len(y), rate, channels))
+    content = b"".join(preview.bytes(0, preview.size - 1))
+    assert len(content) == preview.size
+    found, found_rate = soundfile.read(io.BytesIO(content), always_2d=True)
+    assert (found_rate, found.shape) == (sent, (sent // 2, min(2, channels)))
+    expected = 0.5 * np.sin(np.arange(sent // 2) * 2 * np.pi * 200 / sent)
+    assert np.abs(found[1000:-1000, 0] - expected[1000:-1000]).max() < 2e-3
+    assert (
+        b"".join(preview.bytes(HEADER.size + 1, HEADER.size + 8))
+        == content[HEADER.size + 1 : HEADER.size + 9]
+    )
+
+
+def test_a_file_that_has_become_shorter_is_an_error(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(100), 16_000)
+    preview = WavPreview(source_of(tmp_path / "a.wav", 0, 200, 16_000, 1))
+    with pytest.raises(AudioError):
+        list(preview.bytes(0, preview.size - 1))
+
+
+def test_samples_beyond_full_scale_are_clipped() -> None:
+    y = np.array([[4.0], [-4.0], [0.5], [1.0]], np.float32)
+    assert np.frombuffer(to_pcm16(y), "<i2").tolist() == [32767, -32768, 16384, 32767]
