@@ -6,10 +6,11 @@ Lengths and positions in audio are seconds.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Float, Integer, bindparam, case, exists, false, func, or_, select
 
 from thresher.catalog import paths
 from thresher.catalog.normal_form import nfc
@@ -92,3 +93,10 @@ def latest_metric(name: str) -> ColumnElement[Any]:
         .limit(1)
         .scalar_subquery()
     )
+
+
+def any_id(numbers: Sequence[int]) -> ColumnElement[bool]:
+    """Return whether a clip has one of these ids. They are text of the statement, so that their number is free."""
+    if not numbers:
+        return false()
+    return clip.c.id.in_(bindparam(None, list(numbers), Integer, expanding=True, literal_execute=True))

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeGuard
 
-from sqlalchemy import ColumnElement, and_, false, func, literal, or_, true
+from sqlalchemy import ColumnElement, and_, func, literal, or_, true
 
-from thresher.catalog.database import chunks
+from thresher.catalog.clip_source import any_id
 from thresher.catalog.edits import Edits
 from thresher.catalog.field_kinds import Condition, Field, Scope, never_null
 from thresher.catalog.fields import FIELDS, close_names
@@ -29,15 +29,21 @@ from thresher.catalog.query_context import (
     shown,
     with_defaults,
 )
+from thresher.catalog.query_limits import (
+    FEW_WORDS,
+    GROUP,
+    HIGHEST,
+    MOST_SONGS,
+    MOST_WORDS,
+    NESTED_GROUP,
+    Budget,
+    without_bound_values,
+)
 from thresher.catalog.query_terms import Found, TermReader, did_you_mean, is_id
 from thresher.catalog.query_text import (
-    MOST_PARENTHESES,
-    OPERATOR,
     PLAIN,
     QUOTED,
-    Kind,
     Terms,
-    Token,
     Word,
     error_at,
     join_terms,
@@ -55,6 +61,7 @@ from thresher.catalog.query_tree import (
     tree_of,
 )
 from thresher.catalog.schema import clip
+from thresher.catalog.special_fields import some_bare_word
 from thresher.catalog.values import LARGEST_INTEGER, UnfitError
 from thresher.errors import NotFoundError, QueryError
 
@@ -77,26 +84,23 @@ __all__ = [
     "with_defaults",
 ]
 
-MOST_TERMS = 5_000  # ids in a query and the songs that it names; SQLite takes 32,766 values in a statement
-_TERM_COST, _WORD_COST = 4, 20  # of other terms, in ids
-MOST_SONGS = 20  # in a chain of songs and saved queries that select from one another
-# SQLite refuses expressions that are nested deeper than 1000, and n terms nest n deep.
-_GROUP, _NESTED_GROUP = 60, 30
-HIGHEST = 24  # layers of joined conditions; the stack of SQLite's parser holds 100 symbols
+
+_MOST_PARTS = 100
+"""Ids that are examined one by one if nothing is found."""
 
 
-def parse(terms: Terms, context: Context) -> Query:
-    """Parse a query.
+def parse(terms: Terms, context: Context, *, stored: bool = False) -> Query:
+    """Parse a query. A `stored` one may combine an id with other terms, as earlier versions let people type it.
 
     Raises QueryError with the position of the mistake and the expected value, and NotFoundError for a song or saved
     query that does not exist.
     """
-    return _Parser(context, _Budget(), within=()).parse(terms)
+    return _Parser(context, Budget(), within=(), stored=stored).parse(terms)
 
 
 def parse_sort(term: str, context: Context) -> tuple[ColumnElement[Any], ...]:
     """Return the sort keys of `field+` or `field-`, the clip's id last. Raises QueryError for any other term."""
-    keys = _Parser(context, _Budget(), within=()).sort_keys(Word(term, PLAIN * len(term), 0))
+    keys = _Parser(context, Budget(), within=()).sort_keys(Word(term, PLAIN * len(term), 0))
     if keys is None:
         near = did_you_mean(close_names(term.rstrip("+-"), FIELDS))
         raise error_at(
@@ -110,50 +114,32 @@ def field_and_value(name: str, context: Context) -> tuple[Field, ColumnElement[A
 
     Raises QueryError for an unknown name.
     """
-    parser = _Parser(context, _Budget(), within=())
+    parser = _Parser(context, Budget(), within=())
     field = parser.field(name)
     if field.value is not None or field.keys is None:
         return field, field.value
     return field, field.keys(parser.scope)[0]
 
 
-class _Budget:
-    """Limits the cost of a query and all songs and saved queries that it names, in ids, and their nesting."""
-
-    def __init__(self) -> None:
-        self.left = MOST_TERMS
-        self.depth = 0
-
-    def spend(self, terms: int) -> None:
-        """Count terms that are about to be parsed. Raises QueryError if they exceed the limit."""
-        self.left -= terms
-        if self.left < 0:
-            raise error_at(
-                0,
-                "too many terms, counting songs and saved queries that the query names "
-                f"(at most {MOST_TERMS:,} ids, {MOST_TERMS // _TERM_COST:,} other terms or "
-                f"{MOST_TERMS // _WORD_COST:,} words); use fewer",
-            )
-
-    def enter(self) -> None:
-        """Enter parentheses, a song or a saved query. Raises QueryError if they are nested too deeply."""
-        self.depth += 1
-        if self.depth > MOST_PARENTHESES + 1:
-            raise error_at(
-                0, f"more than {MOST_PARENTHESES} parentheses, songs and saved queries inside one another"
-            )
-
-
 class _Parser:
     """Parses one query. `within` are the songs and saved queries that contain it, the outermost first."""
 
-    def __init__(self, context: Context, budget: _Budget, within: tuple[tuple[str, str], ...]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        budget: Budget,
+        within: tuple[tuple[str, str], ...],
+        *,
+        stored: bool = False,
+    ) -> None:
         self._context = context
         self._scope = Scope(
             context.metric, context.root, context.now, self._song, context.near, self._query, self._keep_near
         )
         self._budget = budget
         self._within = within
+        self._is_stored = stored or bool(within)
+        self._is_text = False
         self._terms = TermReader(context, self._scope)
         self._sort: list[ColumnElement[Any]] = []
         self._parts: list[Part] = []
@@ -171,13 +157,17 @@ class _Parser:
 
     def parse(self, terms: Terms) -> Query:
         """Parse all terms of the query."""
+        self._is_text = isinstance(terms, str)
         tokens = tokens_of(terms)
-        self._budget.spend(sum(_weight(token) for token in tokens))
+        self._budget.spend(tokens)
         found = self._evaluate(tree_of(tokens))
-        by_id = found.by_id if found is not None else None
+        condition, by_id = (true(), None) if found is None else (found.condition, found.by_id)
+        if not self._within:
+            condition = without_bound_values(condition)
+            by_id = by_id if by_id is None else without_bound_values(by_id)
         return Query(
             join_terms(terms),
-            found.condition if found is not None else true(),
+            condition,
             (*self._sort_or_near(), clip.c.id.asc()),
             frozenset(self._terms.used),
             tuple(self._terms.used),
@@ -222,11 +212,10 @@ class _Parser:
         return Found(~inner.condition, height=inner.height + 1)
 
     def _alternatives(self, node: Alternatives) -> Found:
-        if all(len(alternative.nodes) == 1 and _is_id(alternative.nodes[0]) for alternative in node.nodes):
-            # Thousands of ids are one condition.
-            return self._ids([leaf.word for each in node.nodes for leaf in each.nodes if _is_id(leaf)])
-        found = []
+        joined, found = self._in_one([each.nodes[0] for each in node.nodes if len(each.nodes) == 1])
         for number, alternative in enumerate(node.nodes):
+            if len(alternative.nodes) == 1 and id(alternative.nodes[0]) in joined:
+                continue
             one = self._evaluate(alternative)
             if one is None:
                 is_first = number < len(node.separators)
@@ -239,20 +228,26 @@ class _Parser:
             self._joined([one.condition for one in found], or_),
             self._joined(by_id, or_) if by_id else None,
             all(one.names_clips for one in found),
-            self._height(found, node),
+            height=self._height(found, node),
         )
 
     def _all(self, node: All) -> Found | None:
         ids = [child.word for child in node.nodes if _is_id(child)]
         others = [child for child in node.nodes if not _is_id(child)]
-        if len(ids) > 1 or (ids and any(isinstance(child, Not) and _is_id(child.node) for child in others)):
-            others_select = [child for child in others if not self._is_sort(child)]
-            if others_select:
-                raise error_at(ids[0].position, _ids_with_others(ids))
-            for child in others:
-                self._evaluate(child)
-            return self._ids(ids)
-        found = [one for child in node.nodes if (one := self._evaluate(child)) is not None]
+        excludes = any(isinstance(child, Not) and _is_id(child.node) for child in others)
+        if (len(ids) > 1 or (ids and excludes)) and not all(map(self._is_sort, others)):
+            raise error_at(ids[0].position, _ids_with_others(ids))
+        self._is_negated = not self._is_negated
+        joined, excluded = self._in_one([child.node for child in others if isinstance(child, Not)])
+        self._is_negated = not self._is_negated
+        found = [self._ids(ids)] if ids else []
+        found += [Found(~one.condition, height=one.height + 1) for one in excluded]
+        for child in others:
+            one = None
+            if not (isinstance(child, Not) and id(child.node) in joined):
+                one = self._evaluate(child)
+            found += [] if one is None else [one]
+        self._check_ids(ids, others)
         if not found:
             return None
         naming = next((one for one in found if one.by_id is not None), None)
@@ -264,24 +259,64 @@ class _Parser:
             self._joined([one.condition for one in found], and_),
             by_id,
             any(one.names_clips for one in found),
-            self._height(found, node),
-            found[0].is_all if len(found) == 1 else len(found) <= self._group_size,
+            height=self._height(found, node),
+            is_all=found[0].is_all if len(found) == 1 else len(found) <= self._group_size,
         )
+
+    def _in_one(self, nodes: Sequence[Node]) -> tuple[set[int], list[Found]]:
+        """Return what any of many ids or words selects, as one condition each, and which nodes are in them."""
+        leaves = [node for node in nodes if isinstance(node, Leaf)]
+        ids = [leaf for leaf in leaves if is_id(leaf.word)]
+        found = [self._ids([leaf.word for leaf in ids])] if ids else []
+        others = [leaf for leaf in leaves if not is_id(leaf.word)]
+        if len(others) <= FEW_WORDS:
+            return set(map(id, ids)), found
+        texts = [(leaf, text) for leaf in others if (text := self._terms.bare_text(leaf.word)) is not None]
+        if texts:
+            condition = some_bare_word([text for _, text in texts])
+            shown = " ".join(leaf.word.text for leaf, _ in texts[:3])
+            self._parts.append(Part(f"{shown} …", condition, self._is_negated))
+            found.append(Found(condition))
+        return {id(leaf) for leaf in (*ids, *(leaf for leaf, _ in texts))}, found
+
+    def _check_ids(self, ids: Sequence[Word], others: Sequence[Node]) -> None:
+        """Raise QueryError for an id in a text next to terms that select: `run:take 2` mostly means "take 2"."""
+        others = [child for child in others if not self._is_sort(child)]
+        is_allowed = not self._is_text or self._is_stored or all(map(self._is_complete, others))
+        if ids and not is_allowed:
+            number = ids[0].text
+            raise error_at(
+                ids[0].position,
+                f"{number} is the id of a clip; if it belongs to the value before it, write that in quotes, as in "
+                f"""'run:"take {number}"'; to select the clip if it matches the other terms, write ({number})""",
+            )
+
+    def _is_complete(self, node: Node) -> bool:
+        """Return whether a node is a term such as rejected:yes or in quotes: no id can be a part of its value."""
+        node = node.node if isinstance(node, Not) else node
+        if isinstance(node, Leaf) and node.word.marks[-1:] == QUOTED:
+            return True
+        field = self._terms.field_of(node.word) if isinstance(node, Leaf) else None
+        return field is not None and field.kind in ("flag", "choice")
 
     def _ids(self, words: Sequence[Word]) -> Found:
         """Select any of several ids."""
-        numbers = []
-        for word in words:
-            self._terms.use("id")
-            number = int(word.text) if len(word.text.lstrip("0")) <= len(str(LARGEST_INTEGER)) else -1
-            numbers.append(number if number <= LARGEST_INTEGER else -1)
-            self._parts.append(Part(word.text, clip.c.id == numbers[-1], self._is_negated))
-        condition = or_(false(), *(clip.c.id.in_(chunk) for chunk in chunks(numbers)))
+        self._terms.use("id")
+        numbers = [_id_number(word.text) for word in words]
+        condition = any_id(numbers)
+        if len(words) > _MOST_PARTS:
+            shown = " ".join(word.text for word in words[:3])
+            self._parts.append(Part(f"{shown} …", condition, self._is_negated))
+        else:
+            self._parts += [
+                Part(word.text, clip.c.id == number, self._is_negated)
+                for word, number in zip(words, numbers, strict=True)
+            ]
         return Found(condition, condition, names_clips=True)
 
     @property
     def _group_size(self) -> int:
-        return _GROUP if self._budget.depth <= 2 else _NESTED_GROUP
+        return GROUP if self._budget.depth <= 2 else NESTED_GROUP
 
     def _joined(self, conditions: Sequence[Condition], join: Callable[..., Condition]) -> Condition:
         """Join conditions to one, in groups, so that many conditions do not nest too deeply."""
@@ -331,7 +366,7 @@ class _Parser:
             self._sort += [] if found.near and found.sort[:-1] else found.sort[:-1]
             self._near = {**self._near, **found.near, **self._near}
         self._terms.included = Found(
-            found.condition, found.by_id, found.names_clips, found.height, found.is_all
+            found.condition, found.by_id, found.names_clips, height=found.height, is_all=found.is_all
         )
         return found.condition
 
@@ -377,17 +412,17 @@ class _Parser:
             self._sort += keys
             return None
         found = self._terms.term(word)
+        self._budget.words += found.is_word
+        if self._budget.words > MOST_WORDS:
+            message = f"too many terms: more than {MOST_WORDS:,} words; use fewer, or join them by `or`"
+            raise error_at(word.position, message)
         self._parts.append(Part(word.text, found.condition, self._is_negated))
         return found
 
 
-def _weight(token: Token) -> int:
-    """Return how much a token costs: a bare word is searched for in four texts, an id is one comparison."""
-    if token.kind is not Kind.TERM:
-        return 0
-    if token.word.text.lstrip("^").isdigit():
-        return 1
-    return _TERM_COST if OPERATOR.search(token.word.text) else _WORD_COST
+def _id_number(text: str) -> int:
+    number = int(text) if len(text.lstrip("0")) <= len(str(LARGEST_INTEGER)) else -1
+    return number if number <= LARGEST_INTEGER else -1
 
 
 def _is_id(node: Node) -> TypeGuard[Leaf]:

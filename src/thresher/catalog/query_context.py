@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 
 from thresher.catalog import schema
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import IS_HIDDEN, SOURCE, STATUS
+from thresher.catalog.clip_source import IS_HIDDEN, SOURCE, STATUS, any_id
 from thresher.catalog.edits import Edits
 from thresher.catalog.field_kinds import Condition
 from thresher.catalog.normal_form import nfc
@@ -161,7 +161,7 @@ def shown(query: Query, added: Sequence[int] = ()) -> Query:
 
 def _unless_asked(query: Query, added: Sequence[int], condition: Condition) -> Condition:
     """Return the opposite of a condition, true for clips that are named by id or `added` by hand."""
-    asked: list[Condition] = [clip.c.id.in_(added)] if added else []
+    asked: list[Condition] = [any_id(added)] if added else []
     asked += [query.by_id] if query.by_id is not None else []
     return or_(~condition, *asked)
 
@@ -170,9 +170,9 @@ def edited(query: Query, edits: Edits | None) -> Query:
     """Add and drop clips by the edits of a song."""
     condition = query.condition
     if edits is not None and edits.added:
-        condition = or_(condition, clip.c.id.in_(edits.added))
+        condition = or_(condition, any_id(edits.added))
     if edits is not None and edits.dropped:
-        condition = and_(condition, clip.c.id.not_in(edits.dropped))
+        condition = and_(condition, ~any_id(edits.dropped))
     return replace(query, condition=condition)
 
 

@@ -28,12 +28,13 @@ _COMPARED_KINDS = ("number", "duration", "date", "attribute")
 @dataclass(frozen=True)
 class Found:
     """What a part of the tree selects: its condition, the part of it that names ids, and whether all of it names
-    clips by id or path. `height` counts the layers of joined conditions in it; the topmost of them `is_all` if it
-    is an AND, which is part of an AND around it."""
+    clips by id or path. `is_word` says that it is one bare word. `height` counts the layers of joined conditions in
+    it; the topmost of them `is_all` if it is an AND, which is part of an AND around it."""
 
     condition: Condition
     by_id: Condition | None = None
     names_clips: bool = False
+    is_word: bool = False
     height: int = 1
     is_all: bool = False
 
@@ -95,7 +96,21 @@ class TermReader:
             near = self._close(word.text[:-1], word.text[-1]) if word.shape.endswith("-") else []
             hint = f"; {did_you_mean(near).strip()}" if near else ""
             raise error_at(word.position, f"{mistake}{hint}")
-        return Found(bare_word(text, self._scope))
+        return Found(bare_word(text, self._scope), is_word=True)
+
+    def bare_text(self, word: Word) -> str | None:
+        """Return the text that a bare word searches for; None for other terms and for a word with a slash."""
+        if not word.text or "/" in word.text or len(word.text) > LONGEST_TERM or is_id(word):
+            return None
+        if self.sort_field(word) is not None or self._split(word) is not None:
+            return None
+        is_mistake = bare_word_mistake(word, self._finder(word.position)) is not None
+        return None if is_mistake else readable(word.text, word.position)
+
+    def field_of(self, word: Word) -> Field | None:
+        """Return the field of a term; None for an id, a sort or a bare word."""
+        split = None if is_id(word) or not word.text else self._split(word)
+        return None if split is None else split[0]
 
     def _split(self, word: Word) -> tuple[Field, str, Word] | None:
         """Return the field, the operator and the value of a term; None for a bare word."""

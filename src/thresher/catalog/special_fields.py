@@ -7,13 +7,12 @@ by a scalar subquery where they sort.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, false, func, or_, select, true
+from sqlalchemy import ColumnElement, exists, func, or_, select, true
 
-from thresher.catalog.clip_source import has_location, latest_metric, shown_location, under_folder
-from thresher.catalog.database import chunks
+from thresher.catalog.clip_source import any_id, has_location, latest_metric, shown_location, under_folder
 from thresher.catalog.exact_numbers import SORT_KEY, attribute_within
 from thresher.catalog.field_kinds import (
     NUMBER_RANGE,
@@ -27,7 +26,7 @@ from thresher.catalog.field_kinds import (
     within,
 )
 from thresher.catalog.schema import attribute, batch, checkpoint, clip, clip_tag, location, nearest, recording
-from thresher.catalog.text_columns import contains_folded, equals_any_form
+from thresher.catalog.text_columns import contains_folded, contains_one_folded, equals_any_form
 from thresher.catalog.values import LARGEST_INTEGER, UnfitError, as_float32, bounds_of, number_of
 
 NEAREST = 20
@@ -160,8 +159,7 @@ def near_field(metric: str | None) -> Field:
             highest = math.inf if high is None else as_float32(high)
             selected = [pair for pair in found if lowest <= pair[1] <= highest]
         scope.found_near(name, selected)
-        ids = [clip_id for clip_id, _ in selected]
-        return or_(false(), *(clip.c.id.in_(chunk) for chunk in chunks(ids)))
+        return any_id([clip_id for clip_id, _ in selected])
 
     under = metric or "the configured metric"
     description = (
@@ -224,15 +222,20 @@ def _attribute_condition(match: Match) -> Condition:
 
 def bare_word(word: str, scope: Scope) -> Condition:
     """Return whether the path, run, tags or note contain a word. A word with a slash may also name a folder."""
-    conditions = [
-        has_location(contains_folded(location.c.path_text, word)),
-        never_null(contains_folded(checkpoint.c.run, word)),
-        exists()
-        .where(clip_tag.c.clip_id == clip.c.id, contains_folded(clip_tag.c.tag, word))
-        .correlate(clip),
-        never_null(contains_folded(clip.c.note, word)),
-        never_null(contains_folded(clip.c.name, word)),
-    ]
-    if "/" in word:
-        conditions.append(has_location(under_folder(word, scope.root)))
-    return or_(*conditions)
+    searched = _searched(lambda column: contains_folded(column, word))
+    return or_(searched, has_location(under_folder(word, scope.root))) if "/" in word else searched
+
+
+def some_bare_word(words: Sequence[str]) -> Condition:
+    """Return whether the path, run, tags, note or name contain one of several words, none of them with a slash."""
+    return _searched(lambda column: contains_one_folded(column, words))
+
+
+def _searched(contains: Callable[[ColumnElement[Any]], ColumnElement[bool]]) -> Condition:
+    return or_(
+        has_location(contains(location.c.path_text)),
+        never_null(contains(checkpoint.c.run)),
+        exists().where(clip_tag.c.clip_id == clip.c.id, contains(clip_tag.c.tag)).correlate(clip),
+        never_null(contains(clip.c.note)),
+        never_null(contains(clip.c.name)),
+    )

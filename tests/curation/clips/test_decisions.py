@@ -98,7 +98,7 @@ def test_a_correction_changes_the_checkpoint_or_an_attribute(judged: Catalog) ->
     judging.undo(judged)
     found = show_clip(judged, "1")
     assert (found.clip.run, found.clip.epoch, found.checkpoint_pinned) == ("run", 0, False)
-    assert list_clips(judged, "index:0 1") != []
+    assert list_clips(judged, "index:0 (1)") != []
 
 
 def test_an_attribute_is_corrected_in_any_case_of_its_name(judged: Catalog) -> None:

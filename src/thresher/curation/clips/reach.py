@@ -18,6 +18,8 @@ MANY = 20
 """A command on a query that changes fewer clips needs no confirmation, unless a negated word selects everything."""
 
 _MOST_SHOWN = 3
+_MOST_EXAMINED = 200  # terms; each is a query
+_LONGEST_SHOWN = 400  # characters
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ def reach(catalog: Catalog, terms: Terms) -> Reach:
 def no_match(catalog: Catalog, connection: Connection, terms: Terms, noun: str = "clip") -> NotFoundError:
     """Return the error for terms that select nothing. It says which term matches no clip."""
     text = join_terms(terms)
+    text = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
     if not text:
         return NotFoundError(f"the catalog has no {noun}; `thresher ingest` adds clips")
     why = _why_nothing(catalog, connection, terms, noun)
@@ -65,7 +68,7 @@ def _why_nothing(catalog: Catalog, connection: Connection, terms: Terms, noun: s
         return f"{counted(left_out, 'clip')} matching, but no {noun}"
     if len(query.parts) <= 1:
         return ""
-    empty = [part for part in query.parts if _is_empty(connection, part)]
+    empty = [part for part in query.parts[:_MOST_EXAMINED] if _is_empty(connection, part)]
     if not empty:
         return _together(connection, query)
     names = [f"not {part.text}" if part.is_negated else part.text for part in empty]

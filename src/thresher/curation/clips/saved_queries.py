@@ -126,7 +126,7 @@ def _problems(catalog: Catalog, connection: Connection) -> dict[tuple[str, str],
     problems: dict[tuple[str, str], str | None] = {}
     for kind, name, text in every:
         try:
-            parse(text, context)
+            parse(text, context, stored=True)
             problems[kind, name] = None
         except (QueryError, NotFoundError) as error:
             problems[kind, name] = str(error)
@@ -152,7 +152,7 @@ def _existing(connection: Connection, name: str) -> Any:
 def _row(catalog: Catalog, connection: Connection, row: Any) -> SavedQueryRow:
     clips, problem = 0, None
     try:
-        clips = len(select_ids(catalog, connection, row.query))
+        clips = len(select_ids(catalog, connection, row.query, stored=True))
     except (QueryError, NotFoundError) as error:
         problem = str(error)
     return SavedQueryRow(

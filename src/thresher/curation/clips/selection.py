@@ -50,15 +50,17 @@ def select_ids(
     sort: str | None = None,
     edits: Edits | None = None,
     rule: int = SELECTION_RULE,
+    stored: bool = False,
 ) -> list[int]:
     """Return the ids of the clips that the terms match, in the order of the terms, or of `sort`, such as "epoch+".
 
     `defaults` leaves out rejected and unusable clips unless the terms name those fields. `song` also leaves out
     clips that no song may contain, and those that the selection `rule` leaves out. `edits` add clips to the
-    selection and drop clips from it. Raises QueryError.
+    selection and drop clips from it. `stored` says that the terms were saved before, maybe by an earlier version.
+    Raises QueryError.
     """
     context = context_of(catalog, connection)
-    query = edited(parse(terms, context), edits)
+    query = edited(parse(terms, context, stored=stored), edits)
     added = () if edits is None else edits.added
     query = (
         with_defaults(query, song=song, rule=rule, added=added) if song or defaults else shown(query, added)

@@ -107,7 +107,8 @@ def clusters(
 
 def _shown(catalog: Catalog, connection: Connection, terms: Terms) -> Clustering:
     fit = connection.execute(select(clustering)).one()
-    found = select_ids(catalog, connection, terms if join_terms(terms) else fit.query)
+    is_given = bool(join_terms(terms))
+    found = select_ids(catalog, connection, terms if is_given else fit.query, stored=not is_given)
     has_descriptor = features.checksums(connection, found, "descriptor")
     numbers: dict[int, int | None] = {
         row.clip_id: row.number
@@ -140,7 +141,7 @@ def _shown(catalog: Catalog, connection: Connection, terms: Terms) -> Clustering
 
 def _matching_fit(catalog: Catalog, connection: Connection, query: str) -> set[int]:
     try:
-        return set(select_ids(catalog, connection, query))
+        return set(select_ids(catalog, connection, query, stored=True))
     except (QueryError, NotFoundError):  # the query names something that no longer exists
         return set()
 

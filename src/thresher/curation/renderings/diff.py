@@ -183,7 +183,9 @@ class _Reasons:
     def _found(self, settings: SongSettings) -> frozenset[int]:
         query, rule = settings.query, settings.selection_rule
         try:
-            return frozenset(select_ids(self._catalog, self._connection, query, song=True, rule=rule))
+            return frozenset(
+                select_ids(self._catalog, self._connection, query, song=True, rule=rule, stored=True)
+            )
         except (QueryError, NotFoundError):  # it names something that no longer exists
             return frozenset()
 

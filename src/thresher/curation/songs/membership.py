@@ -36,5 +36,15 @@ def selected(catalog: Catalog, connection: Connection, song: Song) -> set[int]:
     settings = song.settings
     with suppress(ThresherError):  # `song list` shows songs whose query can't be read any more
         # rule 1 has no opinion about overwritten clips, which later rules leave out
-        return set(select_ids(catalog, connection, settings.query, song=True, edits=settings.edits, rule=1))
+        return set(
+            select_ids(
+                catalog,
+                connection,
+                settings.query,
+                song=True,
+                edits=settings.edits,
+                rule=1,
+                stored=True,
+            )
+        )
     return set()

@@ -128,7 +128,9 @@ def matching_clips(catalog: Catalog, connection: Connection, found: Song) -> lis
     settings = found.settings
     sort = str(settings.ordering) if settings.ordering.name == "field" else None
     rule, edits = settings.selection_rule, settings.edits
-    found_ids = select_ids(catalog, connection, settings.query, song=True, sort=sort, edits=edits, rule=rule)
+    found_ids = select_ids(
+        catalog, connection, settings.query, song=True, sort=sort, edits=edits, rule=rule, stored=True
+    )
     return within(catalog, connection, settings, found_ids)
 
 
