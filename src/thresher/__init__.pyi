@@ -54,6 +54,15 @@ from .curation.comparison.neighbours import Neighbour as Neighbour
 from .curation.comparison.neighbours import near as near
 from .curation.comparison.score import score as score
 from .curation.comparison.score_report import ScoreReport as ScoreReport
+from .curation.cutting.labels import LabelExport as LabelExport
+from .curation.cutting.labels import LabelReport as LabelReport
+from .curation.cutting.labels import export_labels as export_labels
+from .curation.cutting.labels import import_labels as import_labels
+from .curation.cutting.marks import MarkReport as MarkReport
+from .curation.cutting.marks import UnmarkReport as UnmarkReport
+from .curation.cutting.marks import mark as mark
+from .curation.cutting.marks import name_mark as name_mark
+from .curation.cutting.marks import unmark as unmark
 from .curation.cutting.undo import undo as undo
 from .curation.exports.clips import ExportReport as ExportReport
 from .curation.exports.clips import export_clips as export_clips

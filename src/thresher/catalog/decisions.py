@@ -154,9 +154,11 @@ def _follow(connection: Connection, changes: Sequence[Change]) -> None:
     if changes_clips(changes):
         from thresher.catalog import scores  # loads numpy, which other decisions do not need
 
-        scores.follow_clips(
-            connection, [change.id for change in changes if change.field == "removed" and change.after]
-        )
+        removed = [change.id for change in changes if change.field == "removed" and change.after]
+        if any(change.field == "split" for change in changes):
+            scores.follow_clips(connection, removed)
+        else:  # no clip is hidden or shown, so that only the nearest clips of the removed ones change
+            scores.retire(connection, removed)
 
 
 WAYS_BACK: Mapping[str, str] = {

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, select
 from thresher.catalog import paths
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import IS_HIDDEN, SOURCE
+from thresher.catalog.cut_clips import wholes_of
 from thresher.catalog.database import chunks
 from thresher.catalog.edits import Edits
 from thresher.catalog.normal_form import nfc
@@ -93,6 +94,20 @@ def find_clip(catalog: Catalog, connection: Connection, term: str) -> int:
     A path is relative to the working folder, or as listings show it. Raises NotFoundError if no clip matches,
     UsageError if several do.
     """
+    return _only(_clips_named(catalog, connection, term), term)
+
+
+def find_clip_of_recording(catalog: Catalog, connection: Connection, term: str) -> int:
+    """Do the same as `find_clip`, but several clips of one recording stand for its whole."""
+    found = _clips_named(catalog, connection, term)
+    of_recordings = recordings_of(connection, found) if len(found) > 1 else []
+    if len(of_recordings) == 1:
+        return wholes_of(connection, of_recordings)[of_recordings[0]]
+    return _only(found, term)
+
+
+def _clips_named(catalog: Catalog, connection: Connection, term: str) -> list[int]:
+    """Return the clips that an id, a path or a query names. Raises NotFoundError if there are none."""
     if term.isascii() and term.isdigit():
         found = select_ids(catalog, connection, [term], defaults=False)
         if not found:
@@ -104,7 +119,7 @@ def find_clip(catalog: Catalog, connection: Connection, term: str) -> int:
         if os.path.lexists(term):
             raise NotFoundError(f'"{_printable(term)}" is not in the catalog; `thresher ingest` adds it')
         raise NotFoundError(f'no clip matches "{_printable(term)}"; `thresher list` shows all clips')
-    return _only(found, term)
+    return found
 
 
 def clip_at_path(catalog: Catalog, connection: Connection, path: str) -> int | None:

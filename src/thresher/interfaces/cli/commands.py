@@ -33,6 +33,8 @@ MODULES: Mapping[str, str] = {
     "modify": "modify",
     "split": "split",
     "checkpoint": "checkpoints",
+    "mark": "marks",
+    "unmark": "marks",
     "undo": "history",
     "history": "history",
     "song": "songs",

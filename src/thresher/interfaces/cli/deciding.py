@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from thresher.errors import NotFoundError
 from thresher.formatting import counted
@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
     Decide = Callable[[Terms, bool], DecisionOutcome]
 
+Outcome = TypeVar("Outcome", bound="DecisionOutcome")
 
-def decide(catalog: Catalog, query: list[str], run: Decide, *, dry_run: bool, yes: bool) -> DecisionOutcome:
+
+def decide(
+    catalog: Catalog, query: list[str], run: Callable[[Terms, bool], Outcome], *, dry_run: bool, yes: bool
+) -> Outcome:
     """Run a decision about the clips that the arguments select; `run` takes the terms and whether it is a dry run.
 
     Asks before it changes at least 20 clips that are more than half of the catalog, or everything through a negated
