@@ -903,7 +903,32 @@ def test_conditions_with_many_values_hold_them_as_text(sample: Sample) -> None:
     statement = select_clips(with_defaults(deep, song=True), schema.clip.c.id)
     compiled = statement.compile(dialect=sample[1].dialect, compile_kwargs={"render_postcompile": True})
     assert len(compiled.positiontup or ()) < 6000
-    assert found(sample, f"({many}) (1)") == []
+    assert found(sample, f"({many}) (1)") == [1]
+
+
+UNUSUAL_SIGNS = [
+    ("epoch≥5", "epoch>=5"),
+    ("epoch≤5", "epoch<=5"),
+    ("epoch≠5", "epoch!=5"),
+    ("run：night", "run:night"),
+    ("“riff", "write ' or \" instead"),
+    ("run:„take", "write ' or \" instead"),
+    ("rating:1–5", "rating:1..5"),
+    ("rating:1…5", "rating:1..5"),
+    ("rating:none", "rated:no"),
+    ("epoch:none", "^epoch:.."),
+    ("length:null", "^length:.."),
+    ("ep:5", "did you mean epoch or"),
+    ("it:5", "did you mean step?"),
+]
+
+
+@pytest.mark.parametrize(("text", "meant"), UNUSUAL_SIGNS)
+def test_unusual_signs_and_abbreviations_name_what_was_meant(sample: Sample, text: str, meant: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        parse(text, sample[2])
+    assert meant in str(caught.value)
+    parse(f'"{text}" "it’s"' if ":" not in text else "it’s", sample[2])
 
 
 IDS_IN_TEXT = [

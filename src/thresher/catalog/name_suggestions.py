@@ -16,7 +16,7 @@ from thresher.catalog.name_patterns import PLAIN_WORDS
 from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import CHECKPOINT_KEYS, check_key, compile_pattern, infer
 
-_WORDS: Mapping[str, str] = {
+WORDS: Mapping[str, str] = {
     **dict.fromkeys(("epoch", "epochs", "ep", "eps", "e"), "epoch"),
     **dict.fromkeys(("step", "steps", "stp", "globalstep", "gs", "it", "its", "iter", "iters", "i"), "step"),
     **dict.fromkeys(("iteration", "iterations", "ckpt", "ckp", "cp", "checkpoint", "chkpt", "kimg"), "step"),
@@ -111,14 +111,14 @@ class _Guess:
     def _is_text(self, token: re.Match[str]) -> bool:
         """Return whether a number is a part of a name, or a rate."""
         word = (token["word"] or "").lower()
-        is_rate = _RATE.fullmatch(token["value"]) is not None and _WORDS.get(word) not in ("epoch", "step")
+        is_rate = _RATE.fullmatch(token["value"]) is not None and WORDS.get(word) not in ("epoch", "step")
         return is_rate or word in _PARTS_OF_RUNS
 
     def _group(self, words: list[str], number: int, value: str) -> str | None:
         word = words[number]
-        group = _WORDS.get(word)
+        group = WORDS.get(word)
         if word == "s":  # a step, unless another word names the step or the number is small
-            others = {_WORDS.get(other) for other in words}
+            others = {WORDS.get(other) for other in words}
             is_step = "epoch" in others or len(value) > _LONGEST_SEED
             group = "step" if is_step and "step" not in others else "seed"
         elif not word and value[-1] in "kKM":
@@ -154,7 +154,7 @@ class _Guess:
 def _word(token: re.Match[str]) -> str:
     """Return the word that belongs to a number, in lower case: a known one, or one directly before the number."""
     word = (token["word"] or "").lower()
-    return word if word in _WORDS or word == "s" or token["between"] in ("", "=", ":") else ""
+    return word if word in WORDS or word == "s" or token["between"] in ("", "=", ":") else ""
 
 
 def _escape(text: str) -> str:

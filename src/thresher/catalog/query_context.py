@@ -116,7 +116,12 @@ def context_of(catalog: Catalog, connection: Connection) -> Context:
 
         by = find_metric(metric_name)
         if not features.checksums(connection, [clip_id], by.keeps):
-            raise UnfitError(f"clip {clip_id} does not exist or has no {by.keeps}")
+            exists = connection.scalar(select(clip.c.id).where(clip.c.id == clip_id)) is not None
+            raise UnfitError(
+                f"clip {clip_id} has no {by.keeps}; `thresher show {clip_id}` shows its status"
+                if exists
+                else f"clip {clip_id} does not exist; `thresher list` shows all clips"
+            )
         (kept,) = features.read(connection, [clip_id], by.keeps)
         return [
             pair

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from thresher.catalog.field_kinds import Field
 from thresher.catalog.fields import close_names
+from thresher.catalog.name_suggestions import WORDS
 from thresher.catalog.query_text import LITERAL, Word
 
 Find = Callable[[str], Field | None]
@@ -20,6 +21,9 @@ LONGEST_NAME = 200  # characters; longer texts are not compared with the names o
 _TYPES_WITH_TEXT = ("text", "path", "tag", "choice", "attribute")
 _NAME = r"[^\W\d]\w*(?:@\w+)?"
 _OPERATORS = {"&&": "and", "&": "and", "||": "or", "|": "or", "!": "not", "-": "not"}
+_SIGNS = {"≥": ">=", "≤": "<=", "≠": "!=", "：": ":", "＝": ":", "＞": ">", "＜": "<"}
+_QUOTES = "“”„‟«»‘‚"
+_NOTHING = ("none", "null", "nil", "nan", "empty", "unset", "missing")
 _LITERALLY = "(to search for this text, write it in quotes that the shell keeps: {})"
 
 
@@ -30,7 +34,12 @@ def bare_word_mistake(word: Word, find: Find) -> str | None:
     text, shape = word.text, word.shape
     if len(text) > LONGEST_NAME:
         return None
-    meant = _operator_meant(shape, text) or _field_meant(shape, text, find) or _value_meant(shape, text)
+    meant = (
+        _sign_meant(shape, text, find)
+        or _operator_meant(shape, text)
+        or _field_meant(shape, text, find)
+        or _value_meant(shape, text)
+    )
     return None if meant is None else f"{meant} {_LITERALLY.format(in_quotes(text))}"
 
 
@@ -50,6 +59,8 @@ def value_mistake(field: Field, operator: str, value: Word, find: Find) -> str |
             first = f"{field.name}{operator}{value.text[: match.start()]}"
             rest = value.text[match.start() + 1 :]
             return f'a comma without blanks is part of the value; did you mean "{first} , {rest}"?'
+    if shape[:1] and shape[0] in _QUOTES:
+        return _quote_meant(value.text)
     if field.kind == "tag" and "," in shape:
         each = " , ".join(f"{field.name}:{part.strip()}" for part in value.text.split(",") if part.strip())
         return f'no tag contains a comma; did you mean "{each}"?'
@@ -68,7 +79,9 @@ def value_hint(name: str, value: str) -> str:
         if parts and all(len(part) <= LONGEST_NAME for part in parts[:20]):
             each = " , ".join(f"{name}:{part}" for part in parts[:20])
             return f'; did you mean "{each}"?'
-    if (match := re.fullmatch(r"([0-9][0-9.:]*)-([0-9][0-9.:]*)", value)) is not None:
+    if value.casefold() in _NOTHING:
+        return f"; clips without one are found by {'rated:no' if name == 'rating' else f'^{name}:..'}"
+    if (match := re.fullmatch(r"([0-9][0-9.:]*)[-–—−…]([0-9][0-9.:]*)", value)) is not None:
         return f"; did you mean {name}:{match[1]}..{match[2]}?"
     if (match := re.fullmatch(r"([0-9][0-9.:]*)([+-])", value)) is not None:
         meant = f"{match[1]}.." if match[2] == "+" else f"..{match[1]}"
@@ -81,12 +94,27 @@ def close_fields(name: str, known: Callable[[], list[str]]) -> list[str]:
     if len(name) > LONGEST_NAME:
         return []
     by_folded = {each.casefold(): each for each in known()}
-    return [by_folded[match] for match in close_names(name.casefold(), by_folded)]
+    near = [by_folded[match] for match in close_names(name.casefold(), by_folded)]
+    meant = by_folded.get(WORDS.get(name.casefold(), ""))
+    return near if meant is None else list(dict.fromkeys([meant, *near]))[:3]
 
 
 def in_quotes(text: str) -> str:
     """Return a text as it is written literally in a query, quoted for a shell."""
     return f"\"'{text}'\"" if '"' in text else f"'\"{text}\"'"
+
+
+def _sign_meant(shape: str, text: str, find: Find) -> str | None:
+    """Return what a sign means that keyboards and editors make of an operator or a quote."""
+    match = re.match(rf"({_NAME})([{''.join(_SIGNS)}])", shape)
+    if match is not None and (field := find(match[1])) is not None:
+        term = f"{field.name}{_SIGNS[match[2]]}{text[match.end() :]}"
+        return f'"{match[2]}" is not an operator; did you mean "{term}"?'
+    return _quote_meant(text) if shape[0] in _QUOTES else None
+
+
+def _quote_meant(text: str) -> str:
+    return f'"{text}" begins with a typographic quote; write \' or " instead'
 
 
 def _operator_meant(shape: str, text: str) -> str | None:

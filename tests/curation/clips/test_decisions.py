@@ -204,3 +204,12 @@ def test_undoing_all_restores_everything(judged: Catalog, made: list[Any]) -> No
     assert dump(judged, without=JOURNAL) == before
     with pytest.raises(NotFoundError):
         judging.undo(judged)
+
+
+def test_an_attribute_that_is_a_number_everywhere_stays_one(judged: Catalog) -> None:
+    judging.modify(judged, ["1"], {"temperature": "0.9"})
+    with pytest.raises(UsageError, match=r'temperature="hot" is not a number.*temperature_text=hot'):
+        judging.modify(judged, ["2"], {"Temperature": "hot"})
+    judging.modify(judged, ["2"], {"mood": "grim"})
+    assert judging.modify(judged, ["1"], {"mood": "1"}).found == 1
+    assert judging.modify(judged, ["2"], {"mood": "calm", "temperature": "1e-1"}).found == 1

@@ -74,6 +74,15 @@ PLAYLISTS = [
     ("\ufeffrun_epoch_5_0.wav\n".encode("utf-16-be"), (6,)),
     (b"[playlist]\nFile1=run_epoch_6_0.wav\nTitle1=x\nfile2=run_epoch_5_0.wav\nVersion=2\n", (7, 6)),
     (b"clips/run_epoch_5_0.wav\n", (6,)),
+    (b"C:\\music\\clips\\run_epoch_5_0.wav\r\nD:/x/run_epoch_6_0.wav\r\nrun_epoch_7_0.wav\r\n", (6, 7, 8)),
+    (b"file:///c:/my%20music/run%5Fepoch_5_0.wav\n", (6,)),
+    (b"C:HERE/run_epoch_5_0.wav\n", (6,)),
+    (
+        b'<?xml version="1.0"?>\n<playlist xmlns="http://xspf.org/ns/0/"><trackList>\n<track><title>1</title>'
+        b"<location>run_epoch%5F6_0.wav</location></track>\n<track><location> file://HERE/run_epoch_5_0.wav\n"
+        b"</location></track></trackList></playlist>",
+        (7, 6),
+    ),
 ]
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from thresher.catalog import decisions
+from thresher.catalog.attribution import as_number
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import Assignment, Decision
 from thresher.catalog.fields import FIELDS
@@ -115,6 +116,8 @@ def modify(
 
     def assign(connection: Connection, ids: Sequence[int]) -> Iterable[Assignment]:
         attributes = {_known_key(connection, key): text for key, text in given.items()}
+        for key, text in attributes.items():
+            _check_kind(connection, key, text)
         for recording_id in recordings_of(connection, ids):
             if checkpoint:
                 now = decisions.current_checkpoint(connection, recording_id)
@@ -255,6 +258,20 @@ def _known_key(connection: Connection, key: str) -> str:
     known = set(connection.scalars(select(attribute.c.key).distinct()))
     similar = [each for each in known if folded(each) == folded(key)]
     return similar[0] if key not in known and len(similar) == 1 else key
+
+
+def _check_kind(connection: Connection, key: str, text: str) -> None:
+    """Raise UsageError for a text as the value of an attribute that is a number wherever it is known."""
+    if as_number(text) is not None:
+        return
+    of_key = select(func.count(), func.count(attribute.c.number)).where(attribute.c.key == key)
+    known, numbers = connection.execute(of_key).one()
+    if known and known == numbers:
+        raise UsageError(
+            f'{key}="{text}" is not a number, but {key} is a number for all {known:,} files that have it, and '
+            f"ranges such as {key}:0.. would miss these clips; give a number, or use another name: "
+            f"`thresher modify QUERY {key}_text={text}`"
+        )
 
 
 def _check_attribute(key: str) -> None:

@@ -6,6 +6,7 @@ import codecs
 import os
 import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -20,8 +21,9 @@ from thresher.errors import NotFoundError, QueryError, ThresherError, UsageError
 def read_sequence(catalog: Catalog, file: str | os.PathLike[str]) -> tuple[int, ...]:
     """The clips that a file lists, one per line.
 
-    A line holds a clip's id, or a path relative to the file's folder, as in a playlist (M3U, M3U8 or PLS). Paths
-    may be percent-encoded, `file:` addresses, or contain backslashes; the file may begin with a byte order mark.
+    A line holds a clip's id, or a path relative to the file's folder, as in a playlist (M3U, M3U8, PLS or XSPF).
+    Paths may be percent-encoded, `file:` addresses, or contain backslashes; of a path with a drive letter, the
+    longest end counts that leads to a clip. The file may begin with a byte order mark.
     Empty lines and lines that begin with # are ignored. Raises NotFoundError for a line that names no clip of the
     catalog and UsageError for a clip that is listed twice; the error names the line.
     """
@@ -49,6 +51,10 @@ def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
         content = _without_byte_order_mark(file.read_bytes())
     except OSError as error:
         raise ThresherError(f"{file} can't be read: {error.strerror}; give another --from FILE") from error
+    if re.match(rb"\s*<(?:\?xml|playlist)\b", content):
+        for place in re.finditer(rb"<location>\s*(.*?)\s*</location>", content, re.DOTALL):
+            yield 1 + content.count(b"\n", 0, place.start()), os.fsencode(unescape(os.fsdecode(place[1])))
+        return
     lines = content.splitlines()
     is_pls = any(line.strip().lower() == b"[playlist]" for line in lines[:1])
     for number, line in enumerate(lines, start=1):
@@ -97,11 +103,23 @@ def _readings(line: bytes) -> Iterator[str]:
         is_address = text != entry
         decoded = unquote_to_bytes(text)
         for path in (decoded, text) if is_address else (text, decoded):
-            for form in (path, path.replace(b"\\", b"/")):
+            for form in (path, path.replace(b"\\", b"/"), *_behind_drive(path)):
                 for name in _decoded(form):
                     if name and name not in seen and "\0" not in name:
                         seen.add(name)
                         yield name
+
+
+def _behind_drive(path: bytes) -> Iterator[bytes]:
+    """Yield the ends of a path of Windows with a drive letter, the longest first: the drive may be mounted here."""
+    match = re.match(rb"/?[A-Za-z]:(?=[\\/])", path)
+    if match is None:
+        return
+    rest = path[match.end() :].replace(b"\\", b"/")
+    yield rest
+    while (slash := rest.find(b"/")) >= 0:
+        rest = rest[slash + 1 :]
+        yield rest
 
 
 def _decoded(path: bytes) -> Iterator[str]:

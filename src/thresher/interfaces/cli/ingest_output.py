@@ -59,7 +59,10 @@ def tell_counts(report: IngestReport) -> None:
         (report.unchanged, _unchanged(report)),
         (report.renderings, "rendered songs, which are not added"),
         (report.exports, "stems and exported clips, which are not added"),
-        (report.missing, f"{would}marked missing"),
+        (
+            report.missing,
+            f"{would}marked missing in {listed([_from_here(path) for path in report.given], 3)}",
+        ),
     ]
     changes = ", ".join(f"{count} {what}" for count, what in parts if count) or "nothing to do"
     head = "dry run, nothing was changed: " if report.dry_run else ""
