@@ -53,6 +53,7 @@ def test_defaults() -> None:
         "trim.frame_length": 256,
         "trim.hop_length": 64,
         "trim.floor_db": -72.0,
+        "trim.split": False,
         "trim.split_seconds": 0.4,
         "fingerprint.backend": "auto",
         "audio.max_length": 7200.0,
@@ -157,7 +158,14 @@ def test_a_mistake_in_a_recipe_is_named(tmp_path: Path, content: str, message: s
 def test_every_key_is_read(tmp_path: Path) -> None:
     values: dict[str, dict[str, Any]] = {
         "catalog": {"database": "sqlite:////data/a.db", "busy_timeout": 1},
-        "trim": {"top_db": 40, "frame_length": 512, "hop_length": 128, "floor_db": -60.5},
+        "trim": {
+            "top_db": 40,
+            "frame_length": 512,
+            "hop_length": 128,
+            "floor_db": -60.5,
+            "split": True,
+            "split_seconds": 1,
+        },
         "fingerprint": {"backend": "fpcalc"},
         "audio": {"max_length": "5:00"},
         "metrics": {"use": ["likeness", "aligned"], "default": "aligned"},
@@ -171,7 +179,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     text = "".join(
         f"[{section}]\n"
         + "".join(
-            f"{key} = {str(value).lower() if value is False else repr(value)}\n"
+            f"{key} = {str(value).lower() if isinstance(value, bool) else repr(value)}\n"
             for key, value in keys.items()
         )
         for section, keys in values.items()

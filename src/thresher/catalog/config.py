@@ -106,12 +106,13 @@ class CatalogSection(_Section):
 @dataclass(frozen=True)
 class TrimSection(_Section):
     """The definition of silence: the parameters of `librosa.effects.trim`, and `floor_db`, below which all is
-    silent; and the longest silence inside a part of a split recording, in seconds."""
+    silent; whether new recordings are split at silences, and the longest silence inside a part, in seconds."""
 
     top_db: Annotated[float, _Takes("a number of decibels", ge=0, le=1000)] = 50.0
     frame_length: Annotated[int, _Takes("a number of samples", ge=2, le=1 << 20)] = 256
     hop_length: Annotated[int, _Takes("a number of samples", ge=1, le=1 << 19)] = 64
     floor_db: Annotated[float, _Takes("a number of decibels", ge=-1000, le=0)] = -72.0
+    split: Annotated[bool, _Takes("true or false")] = False
     split_seconds: Annotated[float, _Takes("a number of seconds", ge=0.01, le=86400)] = SPLIT_SECONDS
 
     def __post_init__(self) -> None:

@@ -266,3 +266,19 @@ def test_two_concurrent_ingests_add_each_file_once(catalog: Catalog, tmp_path: P
         assert connection.scalar(text("SELECT count(*) FROM location WHERE missing_since IS NULL")) == 17
         proof = scores.coverage(connection, 1)
     assert (proof.live, proof.complete) == (16, True)
+
+
+def test_new_recordings_are_split_if_the_options_say_so(
+    catalog: Catalog, tmp_path: Path, sound: Any, write_clip: Any
+) -> None:
+    write_clip(tmp_path / "in/one.wav", 5)
+    y = np.concatenate([sound(1, 3.0), np.zeros((RATE, 1), np.float32), sound(2, 3.0)])
+    soundfile.write(tmp_path / "in/long.wav", y, RATE)
+    report = ingest(catalog, [tmp_path / "in"], IngestOptions(executor="serial", split=True))
+    assert (report.added, report.split, report.parts, report.scores[0].clips) == (2, 1, 2, 4)
+    assert [(row.id, row.kind) for row in list_clips(catalog, "")] == [(2, "part"), (3, "part"), (4, "whole")]
+    (row,) = batches(catalog)
+    assert (row.added, row.parts, row.options) == (2, 2, {"split": True})
+    again = ingest(catalog, [tmp_path / "in"], IngestOptions(executor="serial", split=False))
+    assert (again.parts, again.unchanged) == (0, 2)
+    assert len(list_clips(catalog, "")) == 3

@@ -190,17 +190,24 @@ def _analyse_clips(
     source: DecodedBlocks, meter: LevelMeter, task: AnalysisTask
 ) -> tuple[tuple[ClipAnalysis, ...], tuple[ClipAnalysis, ...]]:
     """Analyse the spans of a task, as far as they lie in the recording, and the parts that its split finds."""
-    frames = meter.result().frames if task.spans else 0
-    spans = [Span(min(span.start, frames), min(span.end, frames)) for span in task.spans]
+    rate = source.reader.format.sample_rate
+    spans = _spans_inside(task, rate, meter.result().frames) if task.spans else []
     count = len(spans)
     if task.split is not None:
-        spans += parts(meter, source.reader.format.sample_rate, task.split)
+        spans += parts(meter, rate, task.split)
     found = {}
     for index in sorted(range(len(spans)), key=lambda index: spans[index].start):
         source.hold(spans[index])
         found[index] = _analyse_span(source, meter.within(spans[index]), task)
     clips = [found[index] for index in range(len(spans))]
     return tuple(clips[:count]), tuple(clips[count:])
+
+
+def _spans_inside(task: AnalysisTask, rate: int, frames: int) -> list[Span]:
+    """Return the spans of a task at the rate of the file, without what is beyond its end."""
+    scale = 1.0 if task.spans_rate in (None, rate) else rate / task.spans_rate
+    bounds = [(round(span.start * scale), round(span.end * scale)) for span in task.spans]
+    return [Span(min(start, frames), min(end, frames)) for start, end in bounds]
 
 
 def _analyse_span(source: DecodedBlocks, levels: Levels, task: AnalysisTask) -> ClipAnalysis:

@@ -43,8 +43,8 @@ class AnalysisTask(FileTask):
 
     `describe` asks for a descriptor, `measure` for measures, `profile` for a profile. `decoder` is the name of the
     decoder to use; by default the file decides. `spans` are clips of the recording to analyse besides the whole, in
-    frames; they are analysed from the same decoded blocks. `split` asks for the parts that it finds, too.
-    `spans_only` leaves the whole out.
+    frames at `spans_rate`, by default the file's own rate; they are analysed from the same decoded blocks. `split`
+    asks for the parts that it finds, too. `spans_only` leaves the whole out.
     """
 
     trim: TrimSettings
@@ -55,6 +55,7 @@ class AnalysisTask(FileTask):
     profile: bool = True
     decoder: str | None = None
     spans: tuple[Span, ...] = ()
+    spans_rate: int | None = None
     split: SplitSettings | None = None
     spans_only: bool = False
 
@@ -134,8 +135,10 @@ class Unopened:
     vanished: bool = False
 
 
-def task_for(path: bytes, size: int, mtime_ns: int, settings: Settings) -> AnalysisTask:
-    """Return the task of analysing a file under a catalog's settings."""
+def task_for(
+    path: bytes, size: int, mtime_ns: int, settings: Settings, *, split: SplitSettings | None = None
+) -> AnalysisTask:
+    """Return the task of analysing a file under a catalog's settings, and of its parts if it is to be split."""
     return AnalysisTask(
         path,
         size,
@@ -147,7 +150,14 @@ def task_for(path: bytes, size: int, mtime_ns: int, settings: Settings) -> Analy
         settings.ingest.measure,
         # Matches of fingerprints by `aligned` need it; else it is kept where the spectra are computed anyhow.
         "aligned" in settings.metrics.use or makes_descriptors(settings) or settings.ingest.measure,
+        split=split,
     )
+
+
+def split_of_new(settings: Settings, *, wanted: bool | None = None) -> SplitSettings | None:
+    """Return how new recordings are split, None if they are not: `wanted` says so, else `[trim] split`."""
+    trim = settings.trim
+    return SplitSettings(silence=trim.split_seconds) if (trim.split if wanted is None else wanted) else None
 
 
 def trim_settings(settings: Settings) -> TrimSettings:
@@ -166,8 +176,11 @@ def makes_descriptors(settings: Settings) -> bool:
     return any(find_metric(name).keeps == "descriptor" for name in settings.metrics.use)
 
 
-def content_of(analysis: Analysis, trim: str) -> Content:
-    """Return an analysis as the columns of the catalog; `trim` is the key of the trim settings it was made with."""
+def content_of(analysis: Analysis, trim: str, split: SplitSettings | None = None) -> Content:
+    """Return an analysis as the columns of the catalog, with the parts that `split` found.
+
+    `trim` is the key of the trim settings it was made with.
+    """
     from thresher.catalog.recordings import Content  # imports SQLAlchemy, which workers don't need
 
     form = analysis.format
@@ -185,6 +198,8 @@ def content_of(analysis: Analysis, trim: str) -> Content:
         lost_share=analysis.lost_share if analysis.status == "truncated" else None,
         audio_key=analysis.audio_key,
         whole=clip_content_of(analysis.whole, trim),
+        split=split.key if split is not None and analysis.parts else None,
+        parts=tuple(cut_content_of(part, trim) for part in analysis.parts),
     )
 
 

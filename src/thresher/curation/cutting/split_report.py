@@ -51,6 +51,14 @@ class LostClip:
     has_heir: bool = False
     heir: int | None = None
 
+    @property
+    def words(self) -> str:
+        """The clip in words, such as `clip 4 (5.00 to 8.00 s; rated 4, in song "best")`."""
+        facts = [f"rated {self.rating}"] if self.rating is not None else []
+        facts += ["judged"] if self.judged and self.rating is None else []
+        facts += [f'in song "{name}"' for name in self.songs]
+        return f"clip {self.clip} ({'; '.join([f'{self.start:.2f} to {self.end:.2f} s', ', '.join(facts)])})"
+
 
 @dataclass(frozen=True)
 class SplitRecording:
@@ -118,7 +126,7 @@ def reported(
     """Return the report of a split before its decision is made; `ids` are those of its parts, if stored."""
     hidden = [target.whole for target in targets if target.split is None and plans[target.id].parts]
     losing = [*hidden, *(clip_id for plan in plans.values() for clip_id in plan.going)]
-    lost = _Lost(catalog, connection, losing)
+    lost = LostClips(catalog, connection, losing)
     return SplitReport(
         None,
         tuple(
@@ -158,8 +166,8 @@ def _parts(target: Target, plan: PartsPlan, found: FoundParts, ids: Sequence[int
     )
 
 
-class _Lost:
-    """Describes clips that a split hides."""
+class LostClips:
+    """Describes clips that a split or a new analysis hides, before it does."""
 
     def __init__(self, catalog: Catalog, connection: Connection, clip_ids: Sequence[int]) -> None:
         self._rows = clip_rows(connection, clip_ids)

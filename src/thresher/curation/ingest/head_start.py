@@ -19,13 +19,21 @@ MOST_BYTES = 16 << 20
 """Largest file that is analysed before the catalog is open: larger ones may be songs that the catalog rendered."""
 
 
-def give_head_start(workers: Workers, settings: Settings, files: Sequence[FoundFile]) -> None:
-    """Begin to analyse files that seem to be new, if `workers` are processes."""
+def give_head_start(
+    workers: Workers, settings: Settings, files: Sequence[FoundFile], *, split: bool | None = None
+) -> None:
+    """Begin to analyse files that seem to be new, if `workers` are processes; `split` is that of the options."""
     if workers.kind != "processes":
         return
     start_server(WORKER_MODULES)
-    from thresher.curation.analysis.task import task_for  # loads numpy, while the server loads its modules
+    from thresher.curation.analysis.task import (  # loads numpy, while the server loads its modules
+        split_of_new,
+        task_for,
+    )
 
     small = [found for found in files if found.stamp.size <= MOST_BYTES][:MOST_FILES]
-    tasks = [task_for(found.path, found.stamp.size, found.stamp.mtime_ns, settings) for found in small]
+    parts = split_of_new(settings, wanted=split)
+    tasks = [
+        task_for(found.path, found.stamp.size, found.stamp.mtime_ns, settings, split=parts) for found in small
+    ]
     workers.begin(analyse_file, tasks)

@@ -22,7 +22,8 @@ class IngestOptions:
     and no change for known ones. `executor` overrides the configured one. `reread` reads the names and sidecars of
     known files again and replaces what they said before, for use after a change of `[[provenance]]`. `mark_missing`
     allows the ingest to mark most of a folder missing. `dry_run` changes nothing and reports what would change.
-    `exclude` holds patterns of files and folders that are left out (see `exclude.py`).
+    `exclude` holds patterns of files and folders that are left out (see `exclude.py`). `split` says whether new
+    recordings are split at silences; None leaves it to `[trim] split`.
     """
 
     run: str | None = None
@@ -36,6 +37,7 @@ class IngestOptions:
     score: bool = True
     mark_missing: bool = False
     exclude: tuple[str, ...] = ()
+    split: bool | None = None
 
     def stated(self) -> Provenance:
         """Return what the flags say about every file."""

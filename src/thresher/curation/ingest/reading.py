@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from thresher.catalog.files import Hashes
 from thresher.catalog.locations import Rereading, Sighting
@@ -33,6 +34,9 @@ from thresher.curation.ingest.scan import FoundFile
 from thresher.curation.workers import Progress, WorkerDied, Workers
 from thresher.errors import AudioError
 
+if TYPE_CHECKING:
+    from thresher.curation.cutting.recut import Cuts
+
 _Result = Analysis | Keyed | Unsettled | Unopened | WorkerDied | None
 
 
@@ -42,7 +46,7 @@ class ReadFile:
 
     `result` is None if the content was not analysed: it is known, it has an identical twin in this ingest, or this
     is a dry run. `needs_analysis` says that the catalog holds no analysis with today's trim settings. `warnings`
-    are about the name and the sidecar.
+    are about the name and the sidecar. `cuts` are the parts and marks of known content that was analysed again.
     """
 
     found: FoundFile
@@ -51,6 +55,7 @@ class ReadFile:
     needs_analysis: bool = False
     result: _Result = None
     warnings: tuple[str, ...] = ()
+    cuts: Cuts | None = None
 
     @property
     def audio_key(self) -> str | None:
@@ -90,20 +95,34 @@ def read_files(run: IngestRun, files: Sequence[FoundFile], progress: Progress) -
                 is_new = digest not in known.trims
                 known.trims[digest] = run.trim
                 task: FileTask | None = None
+                cuts: Cuts | None = None
                 stamp = found.stamp
                 if not is_known and not run.options.dry_run:
-                    task = task_for(found.path, stamp.size, stamp.mtime_ns, settings)
+                    split = run.split if is_new else None
+                    task = task_for(found.path, stamp.size, stamp.mtime_ns, settings, split=split)
+                    cuts = None if is_new else _cuts(run, digest)
+                    task = task if cuts is None else cuts.task(task)
                 elif not is_known and is_new:
                     task = KeyTask(found.path, stamp.size, stamp.mtime_ns)
                 elif (lacking := known.keyless.pop(digest, None)) is not None and not run.options.dry_run:
                     how = (lacking.decoder, lacking.is_truncated)
                     task = KeyTask(found.path, stamp.size, stamp.mtime_ns, *how)
-                yield ReadFile(found, sighting, digest, not is_known, warnings=warnings), task
+                yield ReadFile(found, sighting, digest, not is_known, warnings=warnings, cuts=cuts), task
 
         results = workers.map(analyse_file, tasks())
         for done, (file, result) in enumerate(results, start=1):
             progress("analysing", done, len(files))
             yield file if result is None else replace(file, result=result)
+
+
+def _cuts(run: IngestRun, digest: str) -> Cuts | None:
+    """Return the parts and marks of known content; None if it has none."""
+    from thresher.catalog.recordings import find_recordings
+    from thresher.curation.cutting.recut import cuts_of
+
+    with run.catalog.reading() as connection:
+        found = find_recordings(connection, [digest])
+        return cuts_of(connection, found.values()).get(found[digest]) if found else None
 
 
 def read_names(run: IngestRun, found: FoundFile) -> ReadFile:

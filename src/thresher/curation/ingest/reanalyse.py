@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from sqlalchemy import Connection
+
 from thresher.catalog import config, recordings, scores
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_content import ClipContent
 from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.content_files import find_content
-from thresher.catalog.cut_clips import CutClip, cut_clips, wholes_of
+from thresher.catalog.cut_clips import wholes_of
 from thresher.catalog.schema import clip, recording
 from thresher.curation.analysis.task import (
     DECODER_CRASHED,
@@ -31,6 +32,14 @@ from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import recordings_of, select_ids
 from thresher.curation.comparison.score import score_all
 from thresher.curation.comparison.score_report import ScoreReport
+from thresher.curation.cutting.reanalysed import (
+    NOTHING_CUT,
+    Recutting,
+    follow_recut,
+    has_cuts,
+    recut_recording,
+)
+from thresher.curation.cutting.recut import Cuts, cuts_of
 from thresher.curation.workers import (
     GROUP_SECONDS,
     Progress,
@@ -72,7 +81,8 @@ class ReanalysisReport:
     """The number of recordings `analysed`, and of clips `changed` in span, fingerprint or descriptor.
 
     `without_file` are the ids of the recordings that could not be read, because no file holds them now. `spans`
-    are the clips whose spans changed, and `statuses` those whose recordings have another status, by id.
+    are the wholes whose spans changed, and `statuses` those whose recordings have another status, by id. `notes`
+    are sentences about parts and marks that changed.
     """
 
     analysed: int
@@ -82,6 +92,7 @@ class ReanalysisReport:
     scores: tuple[ScoreReport, ...]
     spans: tuple[SpanChange, ...] = ()
     statuses: tuple[StatusChange, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def scoring(self) -> ScoreReport | None:
@@ -99,12 +110,7 @@ class _Known:
     sample_rate: int
     status: str
     decoder: str | None
-    cuts: tuple[CutClip, ...]
-
-    @property
-    def spans(self) -> tuple[Span, ...]:
-        """The spans of the parts and marks."""
-        return tuple(Span(each.start, each.end) for each in self.cuts)
+    cuts: Cuts | None
 
 
 def reanalyse(
@@ -156,42 +162,53 @@ def reanalyse_clips(
     if wanted:
         find_backend(settings.fingerprint.backend)
     without_file: list[int] = []
+    notes: list[str] = []
     analysed = changed = 0
     with Workers(executor or settings.ingest.executor, preload=WORKER_MODULES) as workers:
         results = workers.map(analyse_file, _tasks(catalog, wanted, retrim=retrim))
         for group in grouped(results, settings.ingest.group, GROUP_SECONDS):
             with catalog.writing() as connection:
                 stale: list[int] = []
+                recut: list[Recutting] = []
                 for known, result in group:
                     died = isinstance(result, WorkerDied)
                     analysis = Analysis("unreadable", DECODER_CRASHED) if died else result
                     if isinstance(analysis, Analysis):
                         trim = trim_key if retrim else known.trim
-                        stale += recordings.replace_content(
-                            connection,
-                            known.id,
-                            content_of(analysis, trim),
-                            _cut_contents(known, analysis, trim),
-                        )
+                        done = _recut(catalog, connection, known, analysis, trim, retrim=retrim)
+                        recut.append(done)
+                        notes += [f"recording of clip {known.clip_id}: {note}" for note in done.notes]
+                        content = content_of(analysis, trim)
+                        stale += recordings.replace_content(connection, known.id, content, done.contents)
                         analysed += 1
                     else:
                         without_file.append(known.id)
                 scores.retire(connection, stale)
+                follow_recut(connection, recut)
             changed += len(stale)
             progress("analysing", analysed + len(without_file), len(wanted))
     spans, statuses = _changes(wanted, _recordings(catalog, clip_ids))
-    done = score_all(catalog, progress) if rescore else ()
+    scored = score_all(catalog, progress) if rescore else ()
     seconds = time.monotonic() - begun
-    return ReanalysisReport(analysed, changed, tuple(without_file), seconds, done, spans, statuses)
+    return ReanalysisReport(
+        analysed, changed, tuple(without_file), seconds, scored, spans, statuses, tuple(notes)
+    )
 
 
-def _cut_contents(known: _Known, analysis: Analysis, trim: str) -> dict[int, ClipContent]:
-    """Return the new contents of a recording's parts and marks by id; none if it could not be analysed."""
-    if not analysis.clips:
-        return {}
-    return {
-        each.id: cut_content_of(found, trim) for each, found in zip(known.cuts, analysis.clips, strict=True)
+def _recut(
+    catalog: Catalog, connection: Connection, known: _Known, analysis: Analysis, trim: str, *, retrim: bool
+) -> Recutting:
+    """Store what an analysis makes of a recording's parts and marks. Without `retrim`, their spans stay."""
+    cuts = known.cuts
+    if cuts is None or not has_cuts(connection, known.id, cuts):
+        return NOTHING_CUT
+    if retrim:
+        return recut_recording(catalog, connection, cuts, analysis, trim)
+    contents = {
+        each.id: cut_content_of(found, trim)
+        for each, found in zip(cuts.present, analysis.clips, strict=False)
     }
+    return replace(NOTHING_CUT, contents=contents)
 
 
 def _changes(
@@ -218,7 +235,7 @@ def _recordings(catalog: Catalog, clip_ids: Sequence[int]) -> list[_Known]:
     with catalog.reading() as connection:
         wholes = wholes_of(connection, recordings_of(connection, clip_ids))
         rows = clip_rows(connection, list(wholes.values())).values()
-        cuts = cut_clips(connection, wholes)
+        cuts = cuts_of(connection, wholes)
     found = {
         row[recording.c.id]: _Known(
             row[recording.c.id],
@@ -229,7 +246,7 @@ def _recordings(catalog: Catalog, clip_ids: Sequence[int]) -> list[_Known]:
             row[recording.c.sample_rate] or 1,
             row[recording.c.status],
             row[recording.c.decoder],
-            tuple(cuts.get(row[recording.c.id], ())),
+            cuts.get(row[recording.c.id]),
         )
         for row in rows
     }
@@ -245,7 +262,9 @@ def _tasks(
         if file is None:
             yield known, None
             continue
-        task = replace(task_for(file.path, file.look.size, file.look.mtime_ns, settings), spans=known.spans)
+        task = task_for(file.path, file.look.size, file.look.mtime_ns, settings)
+        if known.cuts is not None:
+            task = known.cuts.task(task) if retrim else known.cuts.task_of_present(task)
         if not retrim:
             # What is computed later belongs to the samples that the span was found in.
             task = replace(task, trim=trim_of_key(known.trim), decoder=known.decoder)

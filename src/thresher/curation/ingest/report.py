@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from thresher.catalog.paths import display_text
 from thresher.curation.comparison.score_report import ScoreReport
 from thresher.curation.ingest.exclude import Exclusion
 from thresher.curation.ingest.scan import FoundFile, Scan
+
+if TYPE_CHECKING:
+    from thresher.curation.cutting.reanalysed import Recutting
 
 BATCH_COUNTS = (
     "unchanged",
@@ -22,10 +25,11 @@ BATCH_COUNTS = (
     "overwritten",
     "missing",
     "reanalysed",
+    "parts",
 )
 """The counts of a batch, named like the columns of the table."""
 
-COUNTS = (*(name for name in BATCH_COUNTS if name != "overwritten"), "corrected")
+COUNTS = (*(name for name in BATCH_COUNTS if name != "overwritten"), "corrected", "split")
 """The counts of a report, named like its fields."""
 
 SHOWN_UNNAMED = 3
@@ -99,6 +103,8 @@ class IngestReport:
     clips that resemble rejected clips. `without_file` are the ids of recordings whose missing measures or
     descriptors could not be computed, because no file holds them now.
 
+    `split` counts the new recordings that were split, and `parts` the clips that they were split into.
+
     `unnamed` counts the new files of which neither an epoch nor a step is known, and `unnamed_examples` are the
     first of them. `given` are the paths of the command. `excluded` says what each pattern of the exclusions left
     out. `reread` says what a re-reading of names changed, or would change, for each shape of path.
@@ -137,6 +143,8 @@ class IngestReport:
     overwritten: tuple[Overwritten, ...] = ()
     linked: tuple[LinkedClips, ...] = ()
     vanished: tuple[str, ...] = ()
+    split: int = 0
+    parts: int = 0
 
     @classmethod
     def of_unchanged(cls, scan: Scan, scores: tuple[ScoreReport, ...], seconds: float) -> Self:
@@ -206,6 +214,7 @@ class Tally:
     keys: set[str] = field(default_factory=set)
     linked: tuple[LinkedClips, ...] = ()
     overwritten: tuple[Overwritten, ...] = ()
+    recut: list[Recutting] = field(default_factory=list)  # of one group, whose transaction uses it
 
     def add(self, other: Tally) -> None:
         """Add the tally of a committed group."""

@@ -14,12 +14,14 @@ from thresher.catalog.config import trim_key, trim_keys
 from thresher.catalog.database import insert_row
 from thresher.catalog.run_roots import RunRoots
 from thresher.catalog.schema import batch
+from thresher.curation.analysis.task import split_of_new
 from thresher.curation.ingest.classify import Classified
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.report import BATCH_COUNTS
 from thresher.curation.ingest.scan import Scan
 from thresher.curation.ingest.stability import Stability
 from thresher.curation.workers import Workers
+from thresher.signal.features.split_settings import SplitSettings
 
 
 class Batch:
@@ -58,6 +60,7 @@ def _recorded_options(options: IngestOptions) -> dict[str, object]:
         "role": options.role,
         "reread": options.reread or None,
         "exclude": list(options.exclude),
+        "split": options.split,
     }
     return {name: value for name, value in given.items() if value not in (None, {}, [])}
 
@@ -78,6 +81,11 @@ class IngestRun:
     roots: RunRoots
     stated_runs: Mapping[str, int]
     workers: Workers
+
+    @property
+    def split(self) -> SplitSettings | None:
+        """How new recordings are split; None if they are not."""
+        return split_of_new(self.catalog.settings, wanted=self.options.split)
 
     @property
     def trim(self) -> str:

@@ -19,6 +19,7 @@ from thresher.catalog.same_audio import recording_of_file, recordings_with_audio
 from thresher.catalog.schema import FAILED_STATUSES
 from thresher.catalog.scores import retire
 from thresher.curation.analysis.task import DECODER_CRASHED, Analysis, Keyed, Unopened, Unsettled, content_of
+from thresher.curation.cutting.reanalysed import follow_recut, has_cuts, recut_recording
 from thresher.curation.ingest.reading import ReadFile
 from thresher.curation.ingest.report import Failure, Tally
 from thresher.curation.ingest.rereading import note_reread, stored_provenance
@@ -70,6 +71,7 @@ def store(
                 new.append(_new_recording(run, file, tally))
     _add(run, connection, new, known, tally)
     retire(connection, stale)
+    follow_recut(connection, tally.recut)
 
 
 def _same_audio(
@@ -118,7 +120,10 @@ def _new_recording(run: IngestRun, file: ReadFile, tally: Tally) -> NewRecording
             tally.keys.add(file.audio_key)
         run.known.new_audio.add(file.audio_key)
     _note_unnamed(file, tally)
-    return NewRecording(file.sha256, content_of(analysis, run.trim), file.sighting)
+    content = content_of(analysis, run.trim, run.split)
+    tally.counts["split"] += bool(content.parts)
+    tally.counts["parts"] += len(content.parts)
+    return NewRecording(file.sha256, content, file.sighting)
 
 
 def _store_known(
@@ -134,7 +139,8 @@ def _store_known(
     is_reanalysed = False
     if file.needs_analysis:
         status, trim = recordings.status_and_trim(connection, recording_id)
-        is_reanalysed = trim not in run.trims  # else another ingest has done it meanwhile
+        # else another ingest has done it meanwhile, or the recording was cut otherwise since it was read
+        is_reanalysed = trim not in run.trims and has_cuts(connection, recording_id, file.cuts)
     if is_reanalysed:
         run.batch.begin(connection)
         tally.counts["reanalysed"] += 1
@@ -143,7 +149,14 @@ def _store_known(
             if analysis.status != status:
                 _report_status(file, analysis, tally)
             content = content_of(analysis, run.trim)
-            stale = recordings.replace_content(connection, recording_id, content)
+            cut = None
+            if file.cuts is not None:
+                cut = recut_recording(run.catalog, connection, file.cuts, analysis, run.trim)
+                tally.warnings += [f"{file.sighting.stored.path_text}: {note}" for note in cut.notes]
+                tally.recut.append(cut)
+            stale = recordings.replace_content(
+                connection, recording_id, content, None if cut is None else cut.contents
+            )
     if isinstance(file.result, Keyed) and file.result.audio_key is not None:
         set_audio_key(connection, recording_id, file.result.audio_key)
         tally.keys.add(file.result.audio_key)

@@ -18,6 +18,7 @@ from thresher.interfaces.cli.ingest_options import (
     Exclude,
     Jobs,
     Run,
+    Split,
     Step,
     assignments,
     with_jobs,
@@ -51,6 +52,7 @@ def ingest(
         ),
     ] = None,
     exclude: Exclude = None,
+    split: Split = None,
     jobs: Jobs = None,
     reread: Annotated[
         bool, typer.Option("--reread", help="Read the names, sidecars and tags of known files again.")
@@ -64,7 +66,7 @@ def ingest(
 ) -> None:
     """Add audio files to the catalog and score the new clips; unchanged files are skipped."""
     left_out = tuple(exclude or ())
-    found, look, workers = _look_first(paths, jobs, left_out, dry_run=dry_run)
+    found, look, workers = _look_first(paths, jobs, left_out, split=split, dry_run=dry_run)
     flags = (run, epoch, step, role, attributes or None, reread or None, dry_run or None, no_score or None)
     if look.report is not None and not yes and flags.count(None) == len(flags):
         report = look.report
@@ -84,6 +86,7 @@ def ingest(
                 score=not no_score,
                 mark_missing=yes,
                 exclude=left_out,
+                split=split,
             )
             report = _run_ingest(catalog, paths, options, found, workers)
             if report.vanished and report.held_back and not dry_run and sys.stdin.isatty():
@@ -113,7 +116,7 @@ def ingest_and_tell(paths: list[Path]) -> None:
 
 
 def _look_first(
-    paths: list[Path], jobs: int | None, exclude: tuple[str, ...], *, dry_run: bool
+    paths: list[Path], jobs: int | None, exclude: tuple[str, ...], *, split: bool | None, dry_run: bool
 ) -> tuple[Scan, FirstLook, Workers]:
     """Scan the paths, and begin to analyse new files, before this process loads SQLAlchemy."""
     from thresher.catalog.config import load_settings
@@ -129,7 +132,7 @@ def _look_first(
     look = first_look(file, settings, found)
     workers = Workers(with_jobs(settings.ingest.executor, jobs), preload=WORKER_MODULES)
     if look.has_new and not dry_run:
-        give_head_start(workers, settings, look.unseen)
+        give_head_start(workers, settings, look.unseen, split=split)
     return found, look, workers
 
 

@@ -30,6 +30,13 @@ Exclude = Annotated[
         help="Leave out files and folders that match, by the rules of .gitignore; can be repeated.",
     ),
 ]
+Split = Annotated[
+    bool | None,
+    typer.Option(
+        "--split/--no-split",
+        help="Split new recordings at silences, see `thresher split`. Default: [trim] split of catalog.toml.",
+    ),
+]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Number of workers. Default: one per core.")]
 
 

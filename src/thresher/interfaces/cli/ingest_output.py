@@ -69,6 +69,8 @@ def tell_counts(report: IngestReport) -> None:
     name = "" if report.batch is None else f"batch {report.batch}: "
     speed = f" ({report.files / report.seconds:.0f} files/s)" if report.added and report.seconds > 0 else ""
     tell(f"{head}{name}{counted(report.files, 'file')} in {report.seconds:.1f} s{speed}: {changes}")
+    if report.parts:
+        tell(f"{counted(report.split, 'new recording')} split into {counted(report.parts, 'part')}")
     tell_ignored(report)
     for status, count in sorted(report.findings.items()):
         what = "silent" if status == "silent" else "too short for a fingerprint"

@@ -11,7 +11,12 @@ import typer
 from thresher.formatting import any_of, counted, listed
 from thresher.interfaces.cli.app import MAINTAIN, app, open_catalog, terms_of
 from thresher.interfaces.cli.ingest_options import Jobs, with_jobs
-from thresher.interfaces.cli.ingest_output import tell_all_scoring, tell_suspects, tell_without_file
+from thresher.interfaces.cli.ingest_output import (
+    tell_all_scoring,
+    tell_some,
+    tell_suspects,
+    tell_without_file,
+)
 from thresher.interfaces.cli.options import DryRun, Json, OptionalQuery
 from thresher.interfaces.cli.output import print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
@@ -86,6 +91,7 @@ def reanalyse(
         )
     _tell_statuses(report.statuses)
     _tell_spans(report.spans)
+    tell_some("note", report.notes)
     tell_all_scoring(report.scores)
     if report.without_file:
         say(

@@ -15,7 +15,7 @@ from thresher.interfaces.cli.output import clock, say, tell
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from thresher.curation.cutting.split_report import LostClip, Part, SplitRecording, SplitReport
+    from thresher.curation.cutting.split_report import Part, SplitRecording, SplitReport
 
 MOST_SHOWN = 10
 """The recordings that are described or drawn one by one."""
@@ -91,7 +91,7 @@ def _tell_lost(report: SplitReport, *, dry_run: bool) -> None:
     """Name the judged clips and those in songs that leave, and the parts that take their place."""
     leaves, replaced = ("would leave", "would be") if dry_run else ("leaves", "is")
     notes = [
-        f"{_described(each.whole)} {leaves} listings and songs, except where a query names it by id or kind: its "
+        f"{each.whole.words} {leaves} listings and songs, except where a query names it by id or kind: its "
         "parts stand for it"
         for each in report.recordings
         if each.whole is not None and (each.whole.judged or each.whole.songs)
@@ -100,15 +100,8 @@ def _tell_lost(report: SplitReport, *, dry_run: bool) -> None:
         if lost.has_heir and (lost.judged or lost.songs):
             heir = "a new clip" if lost.heir is None else f"clip {lost.heir}"
             notes.append(
-                f"{_described(lost)} {replaced} replaced by {heir}, with its judgements and places in songs"
+                f"{lost.words} {replaced} replaced by {heir}, with its judgements and places in songs"
             )
         elif lost.judged or lost.songs:
-            notes.append(f"{_described(lost)} {leaves} listings and songs; its judgements are kept")
+            notes.append(f"{lost.words} {leaves} listings and songs; its judgements are kept")
     tell_some("note", notes)
-
-
-def _described(lost: LostClip) -> str:
-    facts = [f"rated {lost.rating}"] if lost.rating is not None else []
-    facts += ["judged"] if lost.judged and lost.rating is None else []
-    facts += [f'in song "{name}"' for name in lost.songs]
-    return f"clip {lost.clip} ({clock(lost.start)} to {clock(lost.end)}; {', '.join(facts)})"

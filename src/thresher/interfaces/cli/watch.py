@@ -17,6 +17,7 @@ from thresher.interfaces.cli.ingest_options import (
     Exclude,
     Jobs,
     Run,
+    Split,
     Step,
     assignments,
     with_jobs,
@@ -43,6 +44,7 @@ def watch(
     step: Step = None,
     attributes: Attributes = None,
     exclude: Exclude = None,
+    split: Split = None,
     jobs: Jobs = None,
 ) -> None:
     """Ingest new files while a training run writes them, until Ctrl-C; no file is ever marked missing."""
@@ -58,6 +60,7 @@ def watch(
             attributes=assignments(attributes or [], "--set"),
             executor=with_jobs(catalog.settings.ingest.executor, jobs),
             exclude=tuple(exclude or ()),
+            split=split,
         )
         report = watch_folders(
             catalog, folders, WatchOptions(every, quiet, once, options), wait=_wait, tell=_tell_event
