@@ -454,6 +454,19 @@ def test_a_cover_is_written_into_mp3_and_flac_and_reproduced(catalog: Catalog, t
     assert changed.settings == ("the cover changed",)
 
 
+@pytest.mark.parametrize(
+    ("name", "left_out"), [("s.wav", True), ("s.ogg", True), ("s.opus", True), ("s.flac", False)]
+)
+def test_a_render_says_that_a_format_holds_no_cover(
+    catalog: Catalog, tmp_path: Path, name: str, left_out: bool
+) -> None:
+    (tmp_path / "cover.png").write_bytes(PNG)
+    save_song(catalog, "S", ["1"], SongOptions(cover=tmp_path / "cover.png"))
+    assert render(catalog, "S", tmp_path / name, dry_run=True).cover_left_out == left_out
+    save_song(catalog, "S", None, SongOptions(cover=None))
+    assert not render(catalog, "S", tmp_path / name, dry_run=True).cover_left_out
+
+
 def test_a_damaged_cover_is_found_and_never_written(catalog: Catalog, tmp_path: Path) -> None:
     (tmp_path / "cover.png").write_bytes(PNG)
     save_song(catalog, "S", ["1"], SongOptions(cover=tmp_path / "cover.png"))

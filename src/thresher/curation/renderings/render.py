@@ -19,7 +19,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import content_files, keep_looks
 from thresher.catalog.covers import read_cover
 from thresher.catalog.database import insert_row
-from thresher.catalog.encoding import suffix_of
+from thresher.catalog.encoding import COVER_CONTAINERS, suffix_of
 from thresher.catalog.files import sha256_file
 from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.outputs import note_output, rendered_contents
@@ -60,7 +60,7 @@ class RenderReport:
     if the earlier file no longer exists unchanged. `limited` says what the limiter turned down, if anything.
     `loudness` is that of the whole song in LUFS, if its clips are brought to a loudness. `manifest` is the path
     of the manifest, if one was written. `decoder_changes` are sentences that say why a rendering that is made again
-    may have other bytes.
+    may have other bytes. `cover_left_out` says that the song has a cover and that the format can't hold one.
     """
 
     song: str
@@ -85,6 +85,7 @@ class RenderReport:
     decoder_changes: tuple[str, ...]
     seconds: float
     dry_run: bool
+    cover_left_out: bool
 
 
 def render(
@@ -249,6 +250,7 @@ def report_of(
         decoder_changes(plan.tracks, made_with),
         time.monotonic() - begun,
         written is None,
+        plan.song.settings.cover is not None and song_file.container not in COVER_CONTAINERS,
     )
 
 

@@ -157,6 +157,10 @@ def _print_report(report: RenderReport, *, json: bool) -> None:
             tell(f"the loudness of the whole song is {report.loudness:.1f} LUFS")
         if report.manifest is not None:
             tell(f"{report.manifest}: its manifest")
+    if report.cover_left_out:
+        say(
+            f"note: {report.container} files can't hold the cover; render to .mp3 or .flac for a file with it"
+        )
     for sentence in report.decoder_changes:
         say(f"note: {sentence}")
     say_edits_not_applied(report.edits_not_applied)
