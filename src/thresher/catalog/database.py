@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from thresher.catalog import schema
 from thresher.catalog.sql_functions import SQL_FUNCTIONS
+from thresher.catalog.time_limit import ADVICE, LimitedSearch, slow_expression
 from thresher.errors import CatalogError, UsageError
 
 T = TypeVar("T")
@@ -67,6 +68,7 @@ def connect(file: Path, busy_timeout: float) -> Engine:
             f"PRAGMA busy_timeout={int(busy_timeout * 1000)};"
             "PRAGMA foreign_keys=ON; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
         )
+        connection.create_function("regexp", 2, LimitedSearch())
         for name, function in SQL_FUNCTIONS.items():
             connection.create_function(name, 1, _unless_null(function), deterministic=True)
 
@@ -133,6 +135,8 @@ def _in_one_sentence(file: Path) -> Iterator[None]:
 def _translated(error: DatabaseError | sqlite3.DatabaseError, file: Path) -> Exception:
     """Return the CatalogError for a known database error, or the error itself."""
     words = str(error.orig if isinstance(error, DatabaseError) else error)
+    if "user-defined function raised" in words and (slow := slow_expression()) is not None:
+        return UsageError(f'the expression "{slow}" takes too long to search for; {ADVICE}')
     if "locked" in words or "busy" in words:
         holders = lock_holders(file)
         who = f" by {', '.join(holders)}" if holders else " by another program"

@@ -7,6 +7,7 @@ missing, or if no other file holds that content. Only `prune`, which asks and us
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections import defaultdict
@@ -18,7 +19,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import intact_file, known_files
 from thresher.catalog.database import database_file
 from thresher.catalog.files import sha256_file
-from thresher.catalog.paths import display_text
+from thresher.catalog.paths import display_text, name_too_long
 from thresher.catalog.recordings import find_recordings
 from thresher.catalog.schema import clip, location, recording
 from thresher.errors import AudioError, UsageError
@@ -58,6 +59,10 @@ class OutputGuard:
             entry = os.lstat(target)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise name_too_long(target) from error
+            raise
         identity = entry.st_dev, entry.st_ino
         # looked at each time: SQLite's journal comes and goes, and another file may get its inode
         if identity in _identities(self._files_of_the_catalog()):

@@ -12,6 +12,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from thresher.errors import UsageError
+
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\udc80-\udcff]")
 
 
@@ -62,3 +64,21 @@ def to_stored(path: bytes, root: Path) -> StoredPath:
 def from_stored(path: bytes, root: Path) -> bytes:
     """Return the absolute path of a stored path, for a catalog in folder `root`."""
     return os.path.join(os.fsencode(root), path)
+
+
+LONGEST_NAME = 255
+"""The longest name of a file or folder, in bytes, on the usual file systems."""
+
+
+def name_too_long(path: bytes | str) -> UsageError:
+    """Return the error for a path that the file system refuses (ENAMETOOLONG)."""
+    name = max(os.fsencode(path).split(b"/"), key=len)
+    shown = display_text(name)
+    shown = shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"
+    what = f"it has {len(name)} bytes, and {LONGEST_NAME} are allowed"
+    if len(name) <= LONGEST_NAME:
+        what = f"its path has {len(os.fsencode(path)):,} bytes"
+    return UsageError(f'the name "{shown}" is too long for the file system: {what}; give a shorter one')
+
+
+_LONGEST_SHOWN = 40

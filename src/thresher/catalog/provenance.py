@@ -13,10 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
+from thresher.catalog import time_limit as time_limits
 from thresher.catalog.name_patterns import PATTERNS, RUN_FOLDERS, Pattern
 from thresher.catalog.normal_form import nfc
 from thresher.catalog.paths import display_text
+from thresher.catalog.time_limit import ADVICE, TooSlowError, time_limit
 from thresher.catalog.values import LARGEST_INTEGER, whole_number
+from thresher.errors import ConfigError
 
 CHECKPOINT_KEYS = ("run", "epoch", "step")
 
@@ -180,11 +183,24 @@ def _match(text: str, patterns: Sequence[Pattern]) -> tuple[str | None, dict[str
     for pattern in patterns:
         if not pattern.may_match(text):
             continue
-        for end in ends:
-            match = pattern.regex.fullmatch(end)
-            if match is not None:
-                return pattern.name, {key: value for key, value in match.groupdict().items() if value}
+        match = _fullmatch(pattern, ends, text)
+        if match is not None:
+            return pattern.name, {key: value for key, value in match.groupdict().items() if value}
     return None, {}
+
+
+def _fullmatch(pattern: Pattern, ends: Sequence[str], text: str) -> re.Match[str] | None:
+    """Return the match of the first end. Raises ConfigError if a pattern of the user takes too long."""
+    if pattern.flags != re.NOFLAG:  # a pattern of our own
+        return next(filter(None, map(pattern.regex.fullmatch, ends)), None)
+    try:
+        with time_limit(time_limits.SECONDS):
+            return next(filter(None, map(pattern.regex.fullmatch, ends)), None)
+    except TooSlowError:
+        raise ConfigError(
+            f'catalog.toml, [[provenance]] "{pattern.name}": the pattern takes more than {time_limits.SECONDS:g} s '
+            f'to read "{text}"; {ADVICE}'
+        ) from None
 
 
 def _ends(text: str) -> Iterator[str]:

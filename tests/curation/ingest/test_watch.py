@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest import ingest as ingest_module
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.ingest.verify import verify
 from thresher.curation.ingest.watch import PATIENCE, WatchEvent, WatchNews, WatchOptions, WatchReport, watch
 from thresher.errors import CatalogError, NotFoundError, UsageError
 
@@ -527,3 +529,20 @@ def test_a_file_that_was_marked_missing_is_found_again(
 
     scene.play({100.0: go, 200.0: lambda: away.rename(here)}, until=300.0)
     assert list_clips(scene.catalog, "missing:yes") == []
+
+
+def test_two_watches_at_once_add_each_file_once(scene: Scene, sounds: list[bytes]) -> None:
+    for number, content in enumerate(sounds[:6]):
+        (scene.folder / f"r_epoch_{number}_0.wav").write_bytes(content)
+
+    def watch_it(_number: int) -> WatchReport:
+        with Catalog.open(scene.catalog.file) as catalog:
+            return Scene(catalog, scene.folder, scene.options).play({}, until=120.0)
+
+    with ThreadPoolExecutor(2) as pool:
+        reports = list(pool.map(watch_it, range(2)))
+    assert sum(report.added for report in reports) == 6
+    assert sum(report.copies + report.failed for report in reports) == 0
+    assert statuses(scene.catalog) == ["ok"] * 6
+    assert missing(scene.catalog) == 0
+    assert verify(scene.catalog).is_sound

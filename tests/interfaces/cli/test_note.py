@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 from pathlib import Path
 
+import pytest
+
 from tests.support import run_command
+from thresher.interfaces.cli.output import Format, emit
 
 
 def test_markup_and_html_in_notes_and_tags_are_data(home: Path) -> None:
@@ -25,3 +30,30 @@ def test_control_characters_in_notes_are_escaped(home: Path) -> None:
     for done in (run_command("history", cwd=home), run_command("undo", cwd=home)):
         assert done.returncode == 0
         assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_control_characters_are_escaped_in_csv_and_json_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Terminal(io.TextIOWrapper):
+        def isatty(self) -> bool:
+            return True
+
+    rows = [{"note": "a\x1b[2Jb\x9b\u202e", "path": "é.wav"}]
+    for form in (Format.CSV, Format.JSON, Format.JSONL):
+        shown = {}
+        for kind in (Terminal, io.TextIOWrapper):
+            stream = kind(io.BytesIO(), "utf-8")
+            monkeypatch.setattr("sys.stdout", stream)
+            emit(rows, [], form)
+            stream.flush()
+            shown[kind] = stream.buffer.getvalue().decode()  # type: ignore[attr-defined]
+        text = shown[Terminal]
+        assert text.replace("\n", "").isprintable()
+        assert "é.wav" in text
+        assert "\\u001b[2Jb\\u009b\\u202e" in text
+        if form is Format.CSV:
+            assert "\x1b[2Jb\x9b" in shown[io.TextIOWrapper]  # a file keeps the data as they are
+        else:
+            parsed = json.loads(text)
+            assert (parsed[0] if isinstance(parsed, list) else parsed) == rows[0]

@@ -46,3 +46,24 @@ def test_an_error_is_one_sentence_on_stderr(
     assert words in err
     assert err.startswith("error: ")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["song", "render", "Bone", "-o", f"{'x' * 300}.wav"],
+        ["song", "render", "Bone", "-o", f"{'é' * 150}.wav"],
+        ["song", "export", "Bone", f"{'x' * 300}.cue"],
+        ["song", "export", "Bone", "--stems", "x" * 300],
+        ["report", "-o", f"{'x' * 300}.html"],
+        ["init", "x" * 300],
+    ],
+    ids=lambda line: " ".join(line)[:20],
+)
+def test_a_name_beyond_the_limit_of_the_system_is_named_with_the_limit(
+    song_command: Command, line: list[str]
+) -> None:
+    code, _, err = song_command(*line)
+    assert code == 2
+    assert "is too long for the file system: it has 30" in err
+    assert "255 are allowed; give a shorter one" in err

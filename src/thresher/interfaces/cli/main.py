@@ -68,6 +68,11 @@ def _run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if context.debug:
             raise
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            from thresher.catalog.paths import name_too_long
+
+            say(f"error: {name_too_long(error.filename or '')}")
+            return 2
         say(f"error: unexpected {type(error).__name__}: {error}; `thresher --debug …` shows the traceback")
         return 1
     return 0

@@ -49,7 +49,7 @@ def emit(rows: Sequence[Any], columns: Sequence[Column], form: Format, *, more: 
         print_json([plain(row) for row in rows])
     else:
         encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=plain).encode
-        write_utf8("".join([f"{encode(_object(row))}\n" for row in rows]))
+        _write_data("".join([f"{encode(_object(row))}\n" for row in rows]))
 
 
 def _object(row: Any) -> Any:
@@ -59,7 +59,7 @@ def _object(row: Any) -> Any:
 
 def print_json(value: Any) -> None:
     """Write one JSON document."""
-    write_utf8(json.dumps(plain(value), ensure_ascii=False, indent=2) + "\n")
+    _write_data(json.dumps(plain(value), ensure_ascii=False, indent=2) + "\n")
 
 
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:
@@ -109,7 +109,18 @@ def _write_csv(rows: Sequence[Any]) -> None:
         if number == 0:
             writer.writerow(values)
         writer.writerow(_csv_cell(value) for value in values.values())
-    write_utf8(table.getvalue())
+    _write_data(table.getvalue())
+
+
+def _write_data(text: str) -> None:
+    """Write JSON or CSV. On a terminal, control characters are escaped, as JSON writes them: it would obey them."""
+    if sys.stdout.isatty() and not text.isprintable():
+        text = "".join(c if c.isprintable() or c == "\n" else _escaped(c) for c in text)
+    write_utf8(text)
+
+
+def _escaped(character: str) -> str:
+    return json.dumps(character)[1:-1]
 
 
 def _csv_cell(value: Any) -> Any:

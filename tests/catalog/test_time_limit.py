@@ -1,0 +1,81 @@
+"""Regular expressions that backtrack without end are stopped, in queries and in patterns of catalog.toml."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from thresher.catalog import time_limit as limits
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.provenance import compile_pattern, infer
+from thresher.catalog.time_limit import LimitedSearch, TooSlowError, time_limit
+from thresher.curation.clips.decisions import reject
+from thresher.curation.clips.listing import list_clips
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
+from thresher.errors import ConfigError, UsageError
+
+ENDLESS = "(a+)+b"
+NAME = "a" * 60 + "_epoch_1_0.wav"
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SECONDS", 0.1)
+
+
+@pytest.fixture
+def named(catalog: Catalog, clips: Path, serial: IngestOptions) -> Catalog:
+    (clips / "r_epoch_1_0.wav").rename(clips / NAME)
+    ingest(catalog, [clips], serial)
+    return catalog
+
+
+@pytest.mark.parametrize("query", [f"path::{ENDLESS}c", f"run::{ENDLESS}c", f"^path::{ENDLESS}c"])
+def test_a_query_that_backtracks_without_end_is_refused(named: Catalog, query: str) -> None:
+    begun = time.monotonic()
+    with pytest.raises(
+        UsageError, match=r"takes too long to search for; write it without a repetition inside"
+    ):
+        list_clips(named, query)
+    with pytest.raises(UsageError, match="takes too long"):
+        reject(named, [query])
+    assert time.monotonic() - begun < 5
+    assert len(list_clips(named, "path::a+_epoch")) == 1  # the next query works
+
+
+def test_a_pattern_that_backtracks_without_end_names_its_entry() -> None:
+    pattern = compile_pattern("mine", r"(?P<run>(a+)+)b_(?P<epoch>\d+)")
+    with pytest.raises(
+        ConfigError, match=r'\[\[provenance\]\] "mine": the pattern takes more than 0.1 s to read'
+    ):
+        infer(b"/x/" + NAME.encode(), patterns=[pattern])
+
+
+def test_fast_expressions_are_found_and_the_timer_is_off_afterwards() -> None:
+    search = LimitedSearch()
+    assert search("(a+)+b", "aab") is True
+    assert search("x", "aab") is False
+    assert search("x", None) is None
+    before = signal.getsignal(signal.SIGALRM)
+    with pytest.raises(TooSlowError):
+        search(ENDLESS, "a" * 60)
+    assert signal.getsignal(signal.SIGALRM) == before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_many_searches_share_one_limit() -> None:
+    search = LimitedSearch()
+    begun = time.monotonic()
+    with pytest.raises(TooSlowError):
+        for _ in range(1000):
+            search(ENDLESS, "a" * 18)
+    assert time.monotonic() - begun < 5
+
+
+def test_a_block_that_is_fast_enough_is_not_ended() -> None:
+    with time_limit(5.0):
+        pass
