@@ -77,8 +77,9 @@ def _analyse_audio(task: AnalysisTask) -> Analysis:
     try:
         first = _decoded(task, task.decoder)
         found = first.analysis
-        has_second = task.decoder is None and found.decoder == LIBSNDFILE and find_ffmpeg() is not None
-        if has_second and (first.failure is not None or found.status == "empty"):
+        is_doubtful = first.failure is not None or found.status == "empty"
+        may_ask = is_doubtful and task.decoder is None and found.decoder == LIBSNDFILE
+        if may_ask and find_ffmpeg() is not None:
             found = _second_opinion(task, first)
     except NoAudioStreamError as error:
         return Analysis("empty", str(error))
