@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import io
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from thresher.interfaces.cli.table import GAP, NARROWEST, Column, Keep, cut, fitted
+from thresher.interfaces.cli.output import printable
+from thresher.interfaces.cli.table import (
+    GAP,
+    NARROWEST,
+    Column,
+    Keep,
+    Shown,
+    cells_of,
+    cut,
+    fitted,
+    print_table,
+    write_plainly,
+    write_with_rich,
+)
 
 
 def column(title: str, keep: Keep = Keep.ALL, rank: int = 0) -> Column:
@@ -80,3 +97,39 @@ def test_a_cut_is_never_wider(text: str, width: int, keep: Keep) -> None:
     done: Any = cut(text, width, keep)
     assert keep in (Keep.ALL, Keep.LINES) or cell_len(done) <= width
     assert cell_len(text) > width or done == text
+
+
+TEXTS = st.text("ab 0[]:é…中🦈", max_size=9).map(printable)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(TEXTS.filter(bool), st.booleans(), st.lists(TEXTS, min_size=3, max_size=3)), min_size=1
+    )
+)
+def test_a_table_in_a_file_is_the_same_with_and_without_rich(
+    columns: list[tuple[str, bool, list[str]]],
+) -> None:
+    shown = [
+        Shown(title, cells, max(map(cells_of, [title, *cells])), is_number)
+        for title, is_number, cells in columns
+    ]
+    assert _written(lambda: write_plainly(shown)) == _written(lambda: write_with_rich(shown, 80))
+
+
+def _written(write: Callable[[], object]) -> str:
+    with redirect_stdout(io.StringIO()) as out:
+        write()
+    return out.getvalue()
+
+
+def test_only_long_texts_on_several_lines_need_rich_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rich.table", None)  # an import fails
+    columns = [column("id"), column("what", keep=Keep.LINES)]
+    assert (
+        _written(lambda: print_table(["short"], columns, str))
+        == "id      what \n─────────────\nshort   short\n"
+    )
+    with pytest.raises(ImportError):
+        _written(lambda: print_table(["long " * 500], columns, str))

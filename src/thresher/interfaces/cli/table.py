@@ -6,6 +6,7 @@ is not enough, columns are left out, the highest rank first. Empty columns are n
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ NARROWEST = 12
 
 UNBOUNDED = 2_000
 """The width without a terminal, so that nothing is shortened for a program."""
+
+TERMINAL_VARIABLES = {"FORCE_COLOR", "TTY_COMPATIBLE"}
+"""Variables of the environment by which rich writes as to a terminal."""
 
 
 class Keep(Enum):
@@ -56,43 +60,108 @@ def print_table(
     rows: Sequence[Any], columns: Sequence[Column], text_of: Callable[[object], str]
 ) -> list[str]:
     """Write a table to stdout and return the titles of columns left out. `text_of` converts values to text."""
+    terminal = _terminal_width()
+    filled = [
+        (column, cells) for column in columns if any(cells := [text_of(column.show(row)) for row in rows])
+    ]
+    natural = {column.title: natural_width(column, cells) for column, cells in filled}
+    widths, left_out = fitted(
+        [(column, natural[column.title]) for column, _ in filled], terminal or UNBOUNDED
+    )
+    mark = "…" if writable("…") == "…" else "~"
+    shown = [
+        Shown(
+            writable(column.title),
+            [cut(text, widths[column.title], column.keep, mark) for text in cells],
+            widths[column.title],
+            column.is_number,
+            wraps=column.keep is Keep.LINES and widths[column.title] < natural[column.title],
+        )
+        for column, cells in filled
+        if column.title in widths
+    ]
+    encoding = (
+        getattr(sys.stdout, "encoding", None) or "utf-8"
+    ).lower()  # rich draws other rules without Unicode
+    if terminal is None and encoding.startswith("utf") and not any(column.wraps for column in shown):
+        write_plainly(shown)
+    else:
+        write_with_rich(shown, terminal or UNBOUNDED)
+    return left_out
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A column of a table with the texts of its cells. `width` is in terminal cells; only if it `wraps` is a text
+    wider."""
+
+    title: str
+    cells: Sequence[str]
+    width: int
+    is_number: bool = False
+    wraps: bool = False
+
+    def aligned(self, text: str) -> str:
+        """Return `text` with blanks up to the width of the column."""
+        text = text.rstrip() if self.is_number else text
+        blanks = " " * (self.width - cells_of(text))
+        return blanks + text if self.is_number else text + blanks
+
+
+def write_plainly(shown: Sequence[Shown]) -> None:
+    """Write a table as `write_with_rich` writes it to files and pipes. Loading rich takes longer than a listing."""
+    gap = " " * GAP
+    titles = gap.join(column.aligned(column.title) for column in shown)
+    rows = zip(*([column.aligned(text) for text in column.cells] for column in shown), strict=True)
+    rule = "─" * (sum(column.width + GAP for column in shown) - GAP)
+    print("\n".join([titles, rule, *map(gap.join, rows)]))  # noqa: T201
+
+
+def write_with_rich(shown: Sequence[Shown], width: int) -> None:
+    """Write a table with bold titles, and with long texts on several lines."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(width=None if sys.stdout.isatty() else UNBOUNDED, highlight=False)
-    filled = [
-        (column, cells) for column in columns if any(cells := [text_of(column.show(row)) for row in rows])
-    ]
-    widths, left_out = fitted(
-        [(column, natural_width(column, cells)) for column, cells in filled], console.width
-    )
-    needed = sum(width + GAP for width in widths.values()) - GAP
-    console.width = max(console.width, needed)  # rich would squeeze the columns otherwise
+    needed = sum(column.width + GAP for column in shown) - GAP
+    console = Console(width=max(width, needed), highlight=False)  # rich would squeeze the columns otherwise
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    shown = [(column, cells, widths[column.title]) for column, cells in filled if column.title in widths]
-    for column, _, width in shown:
+    for column in shown:
         justify: Any = "right" if column.is_number else "left"
         table.add_column(
-            writable(column.title),
+            Text(column.title),
             justify=justify,
-            no_wrap=column.keep is not Keep.LINES,
-            min_width=width,
-            max_width=width,
+            no_wrap=not column.wraps,
+            min_width=column.width,
+            max_width=column.width,
         )
-    mark = "…" if writable("…") == "…" else "~"
-    for number in range(len(rows)):
-        table.add_row(*(Text(cut(cells[number], width, column.keep, mark)) for column, cells, width in shown))
+    for texts in zip(*(column.cells for column in shown), strict=True):
+        table.add_row(*map(Text, texts))
     console.print(table)
-    return left_out
+
+
+def _terminal_width() -> int | None:
+    """Return the width of the terminal, None without one."""
+    if not sys.stdout.isatty() and not os.environ.keys() & TERMINAL_VARIABLES:
+        return None
+    from rich.console import Console
+
+    return Console().width if sys.stdout.isatty() else UNBOUNDED
+
+
+def cells_of(text: str) -> int:
+    """Return how many cells of a terminal a text takes."""
+    if text.isascii() and text.isprintable():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def natural_width(column: Column, cells: Sequence[str]) -> int:
     """Return the width, in terminal cells, at which no text of a column is shortened."""
-    from rich.cells import cell_len
-
-    return max(cell_len(text) for text in (column.title, *cells))
+    return max(cells_of(text) for text in (column.title, *cells))
 
 
 def fitted(columns: Sequence[tuple[Column, int]], width: int) -> tuple[dict[str, int], list[str]]:
@@ -130,23 +199,19 @@ def _shares(wanted: dict[str, int], room: int) -> Iterator[tuple[str, int]]:
 
 def cut(text: str, width: int, keep: Keep, mark: str = "…") -> str:
     """Return `text` in at most `width` terminal cells, with `mark` in place of what is cut off."""
-    from rich.cells import cell_len
-
-    if keep in (Keep.ALL, Keep.LINES) or cell_len(text) <= width:
+    if keep in (Keep.ALL, Keep.LINES) or cells_of(text) <= width:
         return text
-    room = width - cell_len(mark)
+    room = width - cells_of(mark)
     if keep is Keep.START:
         return f"{_within(text, room)}{mark}"
     if keep is Keep.END:
         return f"{mark}{_within(text[::-1], room)[::-1]}"
     end = _within(text[::-1], (2 * room + 2) // 3)[::-1]
-    return f"{_within(text, room - cell_len(end))}{mark}{end}"
+    return f"{_within(text, room - cells_of(end))}{mark}{end}"
 
 
 def _within(text: str, width: int) -> str:
     """Return as much of the start of `text` as fits into `width` terminal cells."""
-    from rich.cells import cell_len
-
-    while text and cell_len(text) > width:
+    while text and cells_of(text) > width:
         text = text[:-1]
     return text
