@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.curation.renderings.sounds import SOUNDS
 from tests.support import ROOT
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.edits import Edits
 from thresher.curation.renderings.history import frozen
 from thresher.curation.renderings.manifest import manifest_text, read_manifest, rendering_manifest
 from thresher.curation.renderings.plan import is_whole
@@ -26,17 +26,6 @@ from thresher.errors import NotFoundError, ThresherError, UsageError
 def catalog(three_clips: Catalog) -> Catalog:
     """Three clips in different formats, and the song "Bone"."""
     return three_clips
-
-
-SOUNDS: list[dict[str, Any]] = [
-    {},
-    {"crossfade": 0.4},
-    {"gap": 0.25, "fade": 0.1},
-    {"lufs": -20.0, "channels": 2},
-    {"sample_rate": 22_050, "channels": 1, "dither": True},
-    {"subtype": "FLOAT", "crossfade": 1.0, "lufs": -16.0},
-    {"edits": Edits(pins=((3, 1),)), "ordering": "manual", "manual": (2, 1, 3)},
-]
 
 
 @pytest.mark.parametrize("changes", SOUNDS, ids=str)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select, update
 
+from tests.curation.songs.song_clips import clips_of, edited, ids
 from tests.support import PREFIX_ONLY, MakeCatalog
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, recording
@@ -19,11 +20,10 @@ from thresher.curation.ingest.forget import forget
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.render import render
-from thresher.curation.songs.edit import SongEdit, edit_song
 from thresher.curation.songs.songs import (
     save_song,
 )
-from thresher.curation.songs.tracklist import Tracklist, tracklist
+from thresher.curation.songs.tracklist import tracklist
 from thresher.errors import UsageError
 
 
@@ -31,20 +31,6 @@ from thresher.errors import UsageError
 def catalog(seven_clips: Catalog) -> Catalog:
     """Seven clips of epochs 10 to 13 and 20 to 22, with the ids 1 to 7."""
     return seven_clips
-
-
-def clips_of(catalog: Catalog, name: str) -> list[int]:
-    """The clips of a song, in sequence."""
-    return [track.clip for track in tracklist(catalog, name).tracks]
-
-
-def edited(catalog: Catalog, **edit: Any) -> list[int]:
-    """Edit the song "Bone", and return its clips in sequence."""
-    return [track.clip for track in edit_song(catalog, "Bone", SongEdit(**edit)).tracks]
-
-
-def ids(plan: Tracklist) -> list[int]:
-    return [track.clip for track in plan.tracks]
 
 
 ORDERS = ["chain", "chain:4..", "pairs", "epoch+", "epoch-", "shuffle:3", "id-"]

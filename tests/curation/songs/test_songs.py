@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 from sqlalchemy import func, select
 
+from tests.curation.songs.song_clips import clips_of, edited, ids
 from tests.support import RATE, WriteClip
 from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
@@ -29,7 +29,7 @@ from thresher.curation.songs.songs import (
     save_song,
     song_history,
 )
-from thresher.curation.songs.tracklist import Tracklist, tracklist
+from thresher.curation.songs.tracklist import tracklist
 from thresher.errors import NotFoundError, QueryError, UsageError
 
 
@@ -37,20 +37,6 @@ from thresher.errors import NotFoundError, QueryError, UsageError
 def catalog(seven_clips: Catalog) -> Catalog:
     """Seven clips of epochs 10 to 13 and 20 to 22, with the ids 1 to 7."""
     return seven_clips
-
-
-def clips_of(catalog: Catalog, name: str) -> list[int]:
-    """The clips of a song, in sequence."""
-    return [track.clip for track in tracklist(catalog, name).tracks]
-
-
-def edited(catalog: Catalog, **edit: Any) -> list[int]:
-    """Edit the song "Bone", and return its clips in sequence."""
-    return [track.clip for track in edit_song(catalog, "Bone", SongEdit(**edit)).tracks]
-
-
-def ids(plan: Tracklist) -> list[int]:
-    return [track.clip for track in plan.tracks]
 
 
 SERIAL = IngestOptions(executor="serial")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from tests.curation.songs.song_clips import clips_of, edited, ids
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips import decisions as judging
-from thresher.curation.songs.edit import SongEdit, edit_song
 from thresher.curation.songs.listing import songs
 from thresher.curation.songs.songs import (
     save_song,
 )
-from thresher.curation.songs.tracklist import Tracklist, compare, tracklist
+from thresher.curation.songs.tracklist import compare, tracklist
 from thresher.errors import UsageError
 
 
@@ -21,20 +19,6 @@ from thresher.errors import UsageError
 def catalog(seven_clips: Catalog) -> Catalog:
     """Seven clips of epochs 10 to 13 and 20 to 22, with the ids 1 to 7."""
     return seven_clips
-
-
-def clips_of(catalog: Catalog, name: str) -> list[int]:
-    """The clips of a song, in sequence."""
-    return [track.clip for track in tracklist(catalog, name).tracks]
-
-
-def edited(catalog: Catalog, **edit: Any) -> list[int]:
-    """Edit the song "Bone", and return its clips in sequence."""
-    return [track.clip for track in edit_song(catalog, "Bone", SongEdit(**edit)).tracks]
-
-
-def ids(plan: Tracklist) -> list[int]:
-    return [track.clip for track in plan.tracks]
 
 
 def test_limits_keep_the_first_clips_and_shorten_none(catalog: Catalog) -> None:
