@@ -149,14 +149,14 @@ def test_a_recording_forgotten_meanwhile_stays_forgotten(
     from thresher.curation.ingest import reanalyse as module
     from thresher.curation.ingest.forget import forget
 
-    analyse, before = module.analyse, {row.id for row in list_clips(catalog)}
+    analyse, before = module.analyse_file, {row.id for row in list_clips(catalog)}
 
     def meanwhile(task: Any) -> Any:
         if task.path.endswith(b"r_epoch_2_0.wav"):
             forget(catalog, str(clips / "r_epoch_2_0.wav"))
         return analyse(task)
 
-    monkeypatch.setattr(module, "analyse", meanwhile)
+    monkeypatch.setattr(module, "analyse_file", meanwhile)
     with retrimmed(catalog) as other:
         reanalyse(other, executor="serial")
         assert {row.id for row in list_clips(other)} == before - {3}
