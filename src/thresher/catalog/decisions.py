@@ -133,12 +133,31 @@ def undo(connection: Connection, number: int | None = None) -> Decision:
             continue
         kind.write(connection, change.id, change.field, change.before)
         reverted.append(Change(change.entity, change.id, change.field, current, change.before))
+    reverted += _forget_former_queries(connection, target.changes, reverted)
     if not reverted:
         raise _cannot_undo(connection, target, "what it changed was forgotten, or is as it was before")
     _follow(connection, reverted)
     done = _journal(connection, "undo", f"undo {target.id}: {target.summary}", reverted, target.id)
     _mark_undone(connection, target, done.id)
     return done
+
+
+def _forget_former_queries(
+    connection: Connection, changes: Sequence[Change], reverted: Sequence[Change]
+) -> list[Change]:
+    """Remove the former query of songs whose query was reverted, if the decision was made before an upgrade.
+
+    The former query belongs to the query that was replaced; decisions made since record it themselves.
+    """
+    recorded = {change.id for change in changes if change.field == "former_query"}
+    songs = {change.id for change in reverted if (change.entity, change.field) == ("song", "query")}
+    removed = []
+    for song_id in sorted(songs - recorded):
+        former = _SONG.read(connection, song_id, "former_query")
+        if former is not None:
+            _SONG.write(connection, song_id, "former_query", None)
+            removed.append(Change("song", song_id, "former_query", former, None))
+    return removed
 
 
 _OF_CLIPS = frozenset([("clip", "removed"), ("recording", "split")])

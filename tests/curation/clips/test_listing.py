@@ -16,7 +16,7 @@ from thresher.catalog.config import Settings
 from thresher.catalog.fields import FIELDS
 from thresher.curation.checkpoints.summary import checkpoints
 from thresher.curation.clips.detail import show_clip
-from thresher.curation.clips.listing import ClipRow, clip_paths, count_clips, list_clips
+from thresher.curation.clips.listing import ClipRow, clip_paths, count_clips, list_clips, list_values
 from thresher.curation.clips.query_fields import fields
 from thresher.curation.ingest.batches import batches
 from thresher.curation.report.stats import stats
@@ -143,3 +143,9 @@ def test_listing_imports_no_heavy_module() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_an_unknown_column_names_similar_fields(small_catalog: Catalog) -> None:
+    with pytest.raises(UsageError, match=r'^columns: unknown field "ratng"; did you mean rating'):
+        list_values(small_catalog, (), ["id", "ratng"])
+    assert list_values(small_catalog, (), ["temperature"]).fields == {"temperature": "attribute"}

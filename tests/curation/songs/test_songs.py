@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from tests.curation.songs.song_clips import clips_of, edited, ids
 from tests.support import RATE, WriteClip
@@ -25,6 +25,7 @@ from thresher.curation.songs.listing import songs
 from thresher.curation.songs.songs import (
     copy_song,
     delete_song,
+    get_song,
     rename_song,
     save_song,
     song_history,
@@ -214,3 +215,21 @@ def test_the_history_names_only_settings_that_changed(bone: Catalog) -> None:
     save_song(bone, "Bone", None, {"dither": True})
     save_song(bone, "Bone", None, {"dither": True, "gap": 0.5})
     assert song_history(bone, "Bone")[0].summary == 'edit song "Bone": gap 0.5'
+
+
+def test_undoing_a_change_of_the_query_from_before_an_upgrade_forgets_the_former_query(bone: Catalog) -> None:
+    """The upgrade stores the former text of the query that is replaced, which is not that of the one before it."""
+    for query in ("epoch:10..", "epoch:11.."):
+        save_song(bone, "Bone", [query])
+    with bone.writing() as connection:
+        connection.execute(update(song).values(former_query="epoch:11.. old"))
+
+    def former() -> str | None:
+        found = get_song(bone, "Bone")
+        assert found is not None
+        return found.former_query
+
+    done = judging.undo(bone)
+    assert former() is None
+    judging.undo(bone, done.id)
+    assert former() == "epoch:11.. old"

@@ -13,7 +13,7 @@ from thresher.catalog.database import chunks
 from thresher.catalog.field_kinds import Field
 from thresher.catalog.query import Context, Query, field_and_value, select_clips
 from thresher.catalog.schema import attribute, clip, location
-from thresher.errors import UsageError
+from thresher.errors import QueryError, UsageError
 
 AttributeValue = int | float | str
 _WITHOUT_VALUE = ("song", "query")
@@ -29,8 +29,11 @@ class ShownField:
 
 
 def shown_field(name: str, context: Context) -> ShownField:
-    """Return the column of a field. Raises QueryError for an unknown field, UsageError for one without a value."""
-    field, value = field_and_value(name, context)
+    """Return the column of a field. Raises UsageError for an unknown field, or one without a value."""
+    try:
+        field, value = field_and_value(name, context)
+    except QueryError as error:  # its position is that in a query
+        raise UsageError(f"columns: {str(error).partition(': ')[2]}") from None
     if field.kind in _WITHOUT_VALUE:
         raise UsageError(
             f'"{field.name}" selects clips and has no value to show; `thresher fields` lists all fields'
