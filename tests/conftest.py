@@ -20,6 +20,7 @@ from hypothesis import settings
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, event
 
+from tests.curation.cutting.cuts import cut_shelf
 from tests.support import (
     CORPUS,
     PREFIX_ONLY,
@@ -134,6 +135,25 @@ def catalog(new_catalog: MakeCatalog, tmp_path: Path) -> Iterator[Catalog]:
     """A new catalog in the test's folder, which keeps scores by the metric `prefix` only."""
     new_catalog(tmp_path).close()
     (tmp_path / "catalog.toml").write_text(PREFIX_ONLY)
+    with Catalog.open(tmp_path / "catalog.toml") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def cut_template(
+    tmp_path_factory: pytest.TempPathFactory, new_catalog: MakeCatalog, sound: MakeSound
+) -> Path:
+    """The folder that `cut_clips` is copied from."""
+    home = tmp_path_factory.mktemp("cut")
+    with new_catalog(home) as made:
+        cut_shelf(made, sound)
+    return home
+
+
+@pytest.fixture
+def cut_clips(tmp_path: Path, cut_template: Path) -> Iterator[Catalog]:
+    """A catalog with parts, marks, a hidden whole and removed clips, see `cut_shelf`, and all metrics."""
+    copy_folder(cut_template, tmp_path)
     with Catalog.open(tmp_path / "catalog.toml") as made:
         yield made
 

@@ -41,6 +41,8 @@ REASON = case((clip.c.status.is_(None), recording.c.reason), else_=clip.c.reason
 """Why the status of a clip is not ok; NULL without a reason."""
 IS_HIDDEN = (clip.c.kind == "whole") & recording.c.split.is_not(None)
 """Whether a clip is the whole of a recording that was split. Its parts stand for it."""
+IS_SHOWN = ~clip.c.removed & ~IS_HIDDEN
+"""Whether a clip counts: a split, a join or `unmark` did not take it away, and no parts stand for it."""
 IS_HEARD = clip.c.heard_at.is_not(None) | clip.c.rating.is_not(None)
 """Whether a clip was played by thresher or rated. A rating means that the curator has heard the clip."""
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 
 from thresher.catalog.clip_content import ClipContent, NewClip, add_clips
 from thresher.catalog.database import chunks
-from thresher.catalog.schema import clip
+from thresher.catalog.schema import IS_CUT, clip
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,42 @@ class CutClip:
     end: int
     name: str | None
     removed: bool
+
+
+@dataclass(frozen=True)
+class CutPlace:
+    """Which of the shown parts of its recording a part is, or a mark of its marks, such as 3 of 50, by start."""
+
+    kind: str
+    number: int
+    count: int
+    name: str | None
+
+    @property
+    def text(self) -> str:
+        """The place in words: `part 3 of 50`, `mark "drop"`, `mark 2 of 3`."""
+        if self.kind == "marked":
+            return f"mark {self.number} of {self.count}" if self.name is None else f'mark "{self.name}"'
+        return f"part {self.number} of {self.count}"
+
+
+def cut_places(connection: Connection, clip_ids: Iterable[int]) -> dict[int, CutPlace]:
+    """Return the places of those of these clips that are shown parts or marks, by id."""
+    if connection.scalar(select(clip.c.id).where(IS_CUT).limit(1)) is None:
+        return {}
+    wanted = set(clip_ids)
+    recordings: set[int] = set()
+    for chunk in chunks(sorted(wanted)):
+        of_chunk = clip.c.id.in_(chunk) & (clip.c.kind != "whole")
+        recordings.update(connection.scalars(select(clip.c.recording_id).where(of_chunk)))
+    found = {}
+    for cuts in cut_clips(connection, sorted(recordings)).values():
+        for kind in ("part", "marked"):
+            of_kind = [each for each in cuts if each.kind == kind]
+            for number, each in enumerate(of_kind, start=1):
+                if each.id in wanted:
+                    found[each.id] = CutPlace(kind, number, len(of_kind), each.name)
+    return found
 
 
 def cut_clips(

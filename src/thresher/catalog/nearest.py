@@ -57,6 +57,11 @@ class Origins:
         """Return the origins of the clips at these places."""
         return type(self)(self.recordings[places], self.is_hidden[places], is_plain=self.is_plain)
 
+    def apart(self, place: int) -> NDArray[np.bool_]:
+        """Return which of the clips before the one at `place` are of other recordings; shape (place,)."""
+        found: NDArray[np.bool_] = self.recordings[:place] != self.recordings[place]
+        return found
+
     def comparable(self, others: Origins, scores: Scores) -> Scores:
         """Return scores against k others, shape (n, k), with -inf where the other can't be nearest."""
         if self.is_plain and others.is_plain:

@@ -123,11 +123,7 @@ def context_of(catalog: Catalog, connection: Connection) -> Context:
                 else f"clip {clip_id} does not exist; `thresher list` shows all clips"
             )
         (kept,) = features.read(connection, [clip_id], by.keeps)
-        return [
-            pair
-            for pair in score_reads.nearest_first(*score_reads.compare(connection, by, kept))
-            if pair[0] != clip_id
-        ]
+        return score_reads.nearest_first(*score_reads.compare(connection, by, kept, clip_id))
 
     default = catalog.settings.metrics.default_metric
     return Context(attribute_keys, songs, default, catalog.root, time.time(), near, queries)

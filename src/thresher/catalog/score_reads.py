@@ -1,6 +1,8 @@
 """Read scores: between given clips, and of one clip against all others.
 
 All functions except `compare` read rows of the matrix that `scores` keeps. NaN stands for pairs without a score.
+The rows hold the scores of all pairs. What says which clips are alike leaves out pairs of one recording, because
+parts and marks resemble the recording that they are cut from.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from sqlalchemy import Connection, select
 
 from thresher.catalog import features
 from thresher.catalog.database import chunks
+from thresher.catalog.nearest import Origins, origins_of
 from thresher.catalog.schema import score_row
 from thresher.catalog.scores import LIVE, Matrix, Scores, metric_id, read_matrix, stored_rows
 from thresher.signal.metrics.metric import Metric
@@ -28,6 +31,15 @@ def between(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> 
         values = row[positions[:index]]
         scores[places[index], places[:index]] = values
         scores[places[:index], places[index]] = values
+    return scores
+
+
+def between_recordings(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> Scores:
+    """Return the score matrix of clips as `between` does, with NaN for pairs of one recording, too."""
+    scores = between(connection, of_metric, clip_ids)
+    origins = origins_of(connection, np.array(clip_ids, np.int64))
+    if not origins.is_plain:
+        scores[origins.recordings[:, None] == origins.recordings] = np.nan
     return scores
 
 
@@ -50,25 +62,35 @@ def consecutive(connection: Connection, of_metric: int, clip_ids: Sequence[int])
 def pairs_above(
     connection: Connection, of_metric: int, clip_ids: Sequence[int], threshold: float
 ) -> list[tuple[int, int]]:
-    """Return the pairs of these clips that score `threshold` or more, reading one row at a time."""
+    """Return the pairs of these clips that score `threshold` or more, reading one row at a time.
+
+    Pairs of one recording are left out.
+    """
     live = _live_positions(connection, of_metric, clip_ids)
     positions = np.array([position for position, _ in live], dtype=np.int64)
+    origins = _origins(connection, live, clip_ids)
     found = []
     for index, row in enumerate(stored_rows(connection, of_metric, positions)):
-        close = np.flatnonzero(row[positions[:index]] >= np.float32(threshold))
+        is_close = row[positions[:index]] >= np.float32(threshold)
+        close = np.flatnonzero(is_close if origins.is_plain else is_close & origins.apart(index))
         found += [(clip_ids[live[other][1]], clip_ids[live[index][1]]) for other in close.tolist()]
     return found
 
 
 def mean_among(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> float | None:
-    """Return the mean score of all pairs of these clips, reading one row at a time; None if no pair has a score."""
-    positions = np.array(
-        [position for position, _ in _live_positions(connection, of_metric, clip_ids)], np.int64
-    )
+    """Return the mean score of all pairs of these clips, reading one row at a time; None if no pair has a score.
+
+    Pairs of one recording are left out.
+    """
+    live = _live_positions(connection, of_metric, clip_ids)
+    positions = np.array([position for position, _ in live], np.int64)
+    origins = _origins(connection, live, clip_ids)
     total, pairs = 0.0, 0
     for index, row in enumerate(stored_rows(connection, of_metric, positions)):
-        total += float(row[positions[:index]].sum(dtype=np.float64))
-        pairs += index
+        values = row[positions[:index]]
+        values = values if origins.is_plain else values[origins.apart(index)]
+        total += float(values.sum(dtype=np.float64))
+        pairs += values.size
     return total / pairs if pairs else None
 
 
@@ -78,15 +100,35 @@ def live_rows(connection: Connection, matrix: Matrix) -> Iterator[Scores]:
         yield row[matrix.positions[:index]]
 
 
-def compare(connection: Connection, by: Metric[Any], one: NDArray[Any]) -> tuple[NDArray[np.int64], Scores]:
+def compare(
+    connection: Connection, by: Metric[Any], one: NDArray[Any], of_clip: int | None = None
+) -> tuple[NDArray[np.int64], Scores]:
     """Compute the scores of `one` fingerprint or descriptor against every live clip.
 
-    Return ids and scores, shape (live,) each. They are computed, not read: the scores of one clip are spread over
-    the rows of all later clips.
+    Return ids and scores, shape (clips,) each. They are computed, not read: the scores of one clip are spread over
+    the rows of all later clips. The wholes of split recordings are left out, and so are the clips of the recording
+    that contains `of_clip`.
     """
     ids = read_matrix(connection, metric_id(connection, by.name, by.version)).clip_ids
+    ids = ids[_is_comparable(connection, ids, of_clip)]
     live = by.pack(features.read(connection, ids.tolist(), by.keeps))
     return ids, by.scores(by.pack([one]), live)[0]
+
+
+def _is_comparable(connection: Connection, ids: NDArray[np.int64], of_clip: int | None) -> NDArray[np.bool_]:
+    """Return which of these clips can be near a clip, or near a file outside the catalog if it is None."""
+    asked = np.array([] if of_clip is None else [of_clip], np.int64)
+    origins = origins_of(connection, np.concatenate([ids, asked]))
+    others = origins.taken(np.arange(ids.size))
+    found: NDArray[np.bool_] = ~others.is_hidden
+    if of_clip is not None:
+        found &= others.recordings != origins.recordings[-1]
+    return found
+
+
+def _origins(connection: Connection, live: Sequence[tuple[int, int]], clip_ids: Sequence[int]) -> Origins:
+    """Return the origins of the clips that `_live_positions` found."""
+    return origins_of(connection, np.array([clip_ids[place] for _, place in live], np.int64))
 
 
 def nearest_first(ids: NDArray[np.int64], found: Scores) -> list[tuple[int, float]]:

@@ -3,7 +3,7 @@
 A clip is suspect if it is a copy of a rejected clip (by the metric `aligned`) or very similar to at least SEVERAL
 rejected clips (by `likeness`), and is not trusted. The rejected clips that a clip resembles are searched once, when
 the clip is new; the column `examined` records that. Whether they are still rejected is read each time, so undoing a
-rejection also clears the suspects that it caused.
+rejection also clears the suspects that it caused. Rejected clips that a split or `unmark` took away do not count.
 """
 
 from __future__ import annotations
@@ -14,14 +14,20 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
 from thresher.catalog.database import chunks
-from thresher.catalog.schema import clip, suspicion
+from thresher.catalog.schema import clip, recording, suspicion
 
 SEVERAL = 3
 """A clip is suspect if it is very similar to at least this many rejected clips. One is enough if it is a copy."""
 
 COPY_METRIC, SIMILARITY_METRIC = "aligned", "likeness"
 
-_OTHER = clip.alias("other")
+_OTHER, _ITS_RECORDING = clip.alias("other"), recording.alias("recording_of_other")
+_OTHERS = suspicion.join(_OTHER, _OTHER.c.id == suspicion.c.other_id).join(
+    _ITS_RECORDING, _ITS_RECORDING.c.id == _OTHER.c.recording_id
+)
+_IS_HIDDEN = (_OTHER.c.kind == "whole") & _ITS_RECORDING.c.split.is_not(None)
+_COUNTS = _OTHER.c.rejected & ~_OTHER.c.removed & ~_IS_HIDDEN
+"""Whether the clip that another one resembles is rejected, and shown."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +44,8 @@ def _similar_rejected(metric: str) -> ColumnElement[int]:
     """Count the rejected clips that a clip resembles by a metric."""
     return (
         select(func.count())
-        .select_from(suspicion.join(_OTHER, _OTHER.c.id == suspicion.c.other_id))
-        .where(suspicion.c.clip_id == clip.c.id, suspicion.c.metric == metric, _OTHER.c.rejected)
+        .select_from(_OTHERS)
+        .where(suspicion.c.clip_id == clip.c.id, suspicion.c.metric == metric, _COUNTS)
         .correlate(clip)
         .scalar_subquery()
     )
@@ -55,8 +61,8 @@ def read(connection: Connection, clip_id: int) -> list[Suspicion]:
     """Return the rejected clips that a clip resembles: copies first, then by descending score."""
     rows = connection.execute(
         select(suspicion)
-        .join(_OTHER, _OTHER.c.id == suspicion.c.other_id)
-        .where(suspicion.c.clip_id == clip_id, _OTHER.c.rejected)
+        .select_from(_OTHERS)
+        .where(suspicion.c.clip_id == clip_id, _COUNTS)
         .order_by(suspicion.c.metric != COPY_METRIC, suspicion.c.score.desc(), suspicion.c.other_id)
     )
     return [Suspicion(row.clip_id, row.other_id, row.metric, row.score) for row in rows]

@@ -7,10 +7,14 @@ import pytest
 import soundfile
 
 from tests.curation.checkpoints.checkpoint_rows import SERIAL, row_of
+from tests.curation.cutting.cuts import mark_recording
 from tests.support import RATE, MakeSound, WriteClip
-from thresher import Catalog, ingest, list_clips, modify, rate
+from thresher import Catalog, ingest, list_clips, modify, rate, reject, stats
 from thresher.catalog import score_reads, scores
+from thresher.catalog.schema import clip
+from thresher.curation.checkpoints.comparison import compare_checkpoints
 from thresher.curation.checkpoints.summary import checkpoints
+from thresher.signal.features.trim import Span
 from thresher.signal.metrics.registry import find_metric
 
 
@@ -158,3 +162,58 @@ def test_checkpoints_counts_a_recording_for_each_of_its_checkpoints(small_catalo
     judged = {epoch: (row.ratings, row.mean_rating, row.rejected) for epoch, row in by_epoch.items()}
     # clip 1 is at two places of epoch 10, and rated once
     assert judged == {30: (1, 1.0, 1), 10: (3, 4.0, 0), 20: (1, 4.0, 0), None: (0, None, 0)}
+
+
+def test_every_second_counts_once_in_a_catalog_with_parts_and_marks(cut_clips: Catalog) -> None:
+    one, two = checkpoints(cut_clips)
+    # the parts of 5 s and the clip of 4 s, which contains its marks; the pauses of 1 s are silent
+    assert (one.files, one.recordings, one.clips) == (2, 2, 4)
+    assert (60 * one.minutes_generated, 60 * one.minutes_kept) == pytest.approx((21, 19))
+    assert one.silence == pytest.approx(2 / 21, abs=0.002)
+    assert (two.clips, 60 * two.minutes_kept) == (2, pytest.approx(9))
+    assert (one.statuses, two.statuses) == ({"ok": 1.0}, {"ok": 1.0})
+    assert one.copies == 0  # the parts with the same sound are of one recording
+    assert two.novelty == pytest.approx(
+        ((1 - likeness_of(cut_clips, 2, 5)) + 1 - max_likeness(cut_clips, 4)) / 2
+    )
+    pairs = [(3, 5), (3, 6), (3, 7)]
+    assert one.collapse == pytest.approx(np.mean([likeness_of(cut_clips, *pair) for pair in pairs]))
+
+
+def test_a_mark_beyond_the_other_clips_adds_to_the_kept_minutes(cut_clips: Catalog) -> None:
+    mark_recording(cut_clips, 1, Span(9 * RATE // 2, 13 * RATE // 2))  # over a pause between two parts
+    mark_recording(cut_clips, 1, Span(4 * RATE, 6 * RATE))
+    (one, _) = checkpoints(cut_clips)
+    assert 60 * one.minutes_kept == pytest.approx(20)
+    assert one.clips == 4
+    assert 60 * stats(cut_clips).minutes_kept == pytest.approx(29)
+
+
+def test_judgements_of_shown_clips_count(cut_clips: Catalog) -> None:
+    for clip_id, rating in {1: 1, 5: 4, 8: 5, 10: 1}.items():
+        with cut_clips.writing() as connection:
+            connection.execute(clip.update().where(clip.c.id == clip_id).values(rating=rating))
+    reject(cut_clips, "6")
+    (one, two) = checkpoints(cut_clips)
+    assert (one.ratings, one.mean_rating, one.rejected, one.heard) == (2, 4.5, 1, 2)
+    assert (two.ratings, two.rejected, two.heard) == (0, 0, 0)
+    assert (stats(cut_clips).rated, stats(cut_clips).rejected) == (2, 1)
+
+
+def test_comparison_of_checkpoints_counts_no_clip_twice(cut_clips: Catalog) -> None:
+    found = {each.figure: each for each in compare_checkpoints(cut_clips, "run 1", "run 2").differences}
+    assert (found["seconds"].clips_first, found["seconds"].clips_second) == (4, 2)
+    assert found["collapse"].first == pytest.approx(checkpoints(cut_clips)[0].collapse)
+    assert found["silence"].clips_first == 2
+
+
+def likeness_of(catalog: Catalog, one: int, other: int) -> float:
+    metric = find_metric("likeness")
+    with catalog.reading() as connection:
+        by = scores.metric_id(connection, metric.name, metric.version)
+        return float(score_reads.between(connection, by, [one, other])[0, 1])
+
+
+def max_likeness(catalog: Catalog, clip_id: int) -> float:
+    """The likeness to the most similar clip of epoch 1, without hidden wholes and marks."""
+    return max(likeness_of(catalog, clip_id, other) for other in (3, 5, 6, 7))

@@ -39,3 +39,13 @@ def test_show_tells_corrections_and_failed_clips(small_catalog: Catalog) -> None
     assert (corrected.clip.run, corrected.locations[0].run) == ("a", "b")
     failed = show_clip(small_catalog, "6")
     assert (failed.end, failed.fingerprint_words, failed.nearest) == (None, 0, ())
+
+
+def test_show_tells_how_a_recording_is_cut(cut_clips: Catalog) -> None:
+    whole = show_clip(cut_clips, str(cut_clips.root / "out/run_epoch_1_0.wav"))
+    assert (whole.clip.id, whole.is_hidden, whole.parts, whole.marks) == (1, True, (5, 6, 7), ())
+    part = show_clip(cut_clips, "7")
+    assert (part.clip.place, part.is_hidden, part.split) == ("part 3 of 3", False, '{"silence":0.4}')
+    assert part.nearest[0].clip not in (1, 5, 6)
+    marked = show_clip(cut_clips, "3")
+    assert (marked.clip.place, marked.is_hidden, marked.parts, marked.marks) == (None, False, (), (8, 9))

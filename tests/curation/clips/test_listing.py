@@ -149,3 +149,24 @@ def test_an_unknown_column_names_similar_fields(small_catalog: Catalog) -> None:
     with pytest.raises(UsageError, match=r'^columns: unknown field "ratng"; did you mean rating'):
         list_values(small_catalog, (), ["id", "ratng"])
     assert list_values(small_catalog, (), ["temperature"]).fields == {"temperature": "attribute"}
+
+
+def test_rows_name_the_places_of_parts_and_marks(cut_clips: Catalog) -> None:
+    rows = {row.id: row for row in list_clips(cut_clips)}
+    assert {clip_id: row.place for clip_id, row in rows.items()} == {
+        2: None,
+        3: None,
+        4: None,
+        5: "part 1 of 3",
+        6: "part 2 of 3",
+        7: "part 3 of 3",
+        8: 'mark "drop"',
+        9: "mark 2 of 2",
+    }
+    assert (rows[6].kind, rows[6].ordinal, rows[6].out_of, rows[6].start) == ("part", 2, 3, 6.0)
+    assert (rows[8].kind, rows[8].ordinal, rows[8].out_of, rows[8].mark) == ("marked", 1, 2, "drop")
+
+
+def test_paths_of_clips_hold_a_split_file_once(cut_clips: Catalog) -> None:
+    names = [os.path.basename(path) for path in clip_paths(cut_clips, "epoch:1")]
+    assert names == [b"run_epoch_1_1.wav", b"run_epoch_1_0.wav"]

@@ -53,3 +53,24 @@ def test_decisions_say_which_term_matches_nothing(small_catalog: Catalog) -> Non
         NotFoundError, match=r"no rejected clip matches run:b .*matching, but no rejected clip"
     ):
         unreject(small_catalog, "run:b rejected:no")
+
+
+@pytest.mark.parametrize(
+    ("terms", "words"),
+    [
+        ("10", "1 clip taken away by a split or `thresher unmark`"),
+        ("length:16..", "1 matching clip split into parts; kind:whole shows such clips"),
+        ("of:5 epoch:2", "of:5 matches 3 clips, epoch:2 matches 2 clips, but"),
+    ],
+)
+def test_clips_that_a_split_hides_or_takes_away_are_explained(
+    cut_clips: Catalog, terms: str, words: str
+) -> None:
+    with cut_clips.reading() as connection:
+        assert words in str(no_match(cut_clips, connection, terms))
+    with pytest.raises(NotFoundError):
+        rate(cut_clips, terms, 5)
+
+
+def test_reach_counts_shown_clips(cut_clips: Catalog) -> None:
+    assert (reach(cut_clips, "").clips, reach(cut_clips, "").catalog) == (8, 8)

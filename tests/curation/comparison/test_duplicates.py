@@ -19,7 +19,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.listing import list_clips
-from thresher.curation.comparison.duplicates import Duplicates, dupes
+from thresher.curation.comparison.duplicates import Duplicates, copies_among, dupes, without_copies
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.reanalyse import reanalyse
@@ -224,3 +224,24 @@ def test_on_the_corpus_nothing_unrelated_is_grouped(tmp_path: Path, corpus: Path
 
 def stem(path: str | None) -> str:
     return Path(path or "").stem
+
+
+def test_clips_of_one_recording_are_not_compared(cut_clips: Catalog) -> None:
+    found = dupes(cut_clips)
+    assert [(group.kept.id, [match.clip.id for match in group.copies]) for group in found.groups] == [
+        (2, [5, 6])
+    ]
+    assert found.parts == ()  # the marks lie in clip 3
+    with cut_clips.reading() as connection:
+        settings = cut_clips.settings.dupes
+        assert copies_among(connection, [5, 6, 7], settings) == set()
+        assert copies_among(connection, [2, 5, 6], settings) == {2, 5, 6}
+        assert without_copies(connection, [5, 6, 2], settings) == [5, 6]
+        assert without_copies(connection, [2, 5, 6], settings) == [2]
+
+
+def test_a_file_with_copies_is_listed_once_for_all_its_clips(cut_clips: Catalog) -> None:
+    shutil.copy(cut_clips.root / "out/run_epoch_1_0.wav", cut_clips.root / "out/again.wav")
+    ingest(cut_clips, [cut_clips.root / "out"], SERIAL)
+    (same,) = dupes(cut_clips).byte_copies
+    assert (same.clip.id, same.paths) == (5, ("out/again.wav", "out/run_epoch_1_0.wav"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -141,3 +142,13 @@ def test_near_is_a_field_of_queries(full: Catalog, query: str, ids: list[int]) -
 def test_an_invalid_value_of_near_is_refused(full: Catalog, query: str, words: str) -> None:
     with pytest.raises(QueryError, match=words):
         list_clips(full, query)
+
+
+@pytest.mark.parametrize("metric", ["prefix", "aligned", "likeness"])
+def test_clips_of_the_same_recording_and_hidden_wholes_are_not_near(cut_clips: Catalog, metric: str) -> None:
+    scored = {2, 3, 4, 5, 6, 7, *((8, 9) if metric == "likeness" else ())}
+    for term, own in {"2": {2}, "3": {3, 8, 9}, "5": {5, 6, 7}, "1": {5, 6, 7}}.items():
+        assert {each.clip.id for each in near(cut_clips, term, metric)} == scored - own
+        assert {row.id for row in list_clips(cut_clips, f"near@{metric}:{term}")} == scored - own
+    outside = shutil.copy(cut_clips.root / "out/run_epoch_1_1.wav", cut_clips.root / "outside.wav")
+    assert {each.clip.id for each in near(cut_clips, str(outside), metric)} == scored

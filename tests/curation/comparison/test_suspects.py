@@ -14,6 +14,7 @@ from tests.support import RATE, MakeCatalog, MakeSound
 from thresher import (
     Catalog,
     IngestOptions,
+    history,
     ingest,
     list_clips,
     rate,
@@ -224,3 +225,36 @@ def test_of_many_rejected_clips_the_most_similar_are_stored(
     assert len(copies) == 3
     assert copies[0].other_id == 1
     assert len(found) - len(copies) in (0, 3)
+
+
+def test_a_rejected_part_makes_no_clip_of_its_recording_suspect(cut_clips: Catalog) -> None:
+    reject(cut_clips, "5")
+    for clip_id in (6, 2):  # both have the sound of clip 5
+        unexamine(cut_clips, clip_id)
+    assert examine(cut_clips) == (2,)
+    assert suspects(cut_clips) == [2]
+
+
+def test_only_shown_rejected_clips_make_others_suspect(cut_clips: Catalog) -> None:
+    undo(cut_clips, 1)  # joined: the parts are removed, and the whole is shown
+    reject(cut_clips, "1")
+    unexamine(cut_clips, 2)
+    assert examine(cut_clips) == (2,)  # it is a part of the whole
+    undo(cut_clips, undo_of(cut_clips, 1))  # split again
+    assert suspects(cut_clips) == []
+    reject(cut_clips, "5")
+    unexamine(cut_clips, 2)
+    assert examine(cut_clips) == (2,)
+    unreject(cut_clips, "1")
+    undo(cut_clips, 1)
+    assert suspects(cut_clips) == []
+    assert show_clip(cut_clips, "2").suspicions == ()
+
+
+def unexamine(catalog: Catalog, clip_id: int) -> None:
+    with catalog.writing() as connection:
+        connection.execute(clip.update().where(clip.c.id == clip_id).values(examined=False))
+
+
+def undo_of(catalog: Catalog, number: int) -> int:
+    return next(each.id for each in history(catalog) if each.undoes == number)

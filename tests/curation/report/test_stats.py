@@ -14,8 +14,8 @@ def test_stats_counts_what_the_catalog_holds(small_catalog: Catalog) -> None:
     assert (found.references, found.clips, found.batches, found.songs) == (1, 9, 2, 1)
     assert (found.present, found.missing, found.unread) == (9, 4, 1)
     assert found.minutes_generated == pytest.approx(50 / 60)
-    # 5 s, 10 s, 1 s, and parts of 3 s and 2 s; silence, references and marked spans are not kept
-    assert found.minutes_kept == pytest.approx(21 / 60)
+    # 5 s, 10 s, 1 s, parts of 3 s and 2 s, and 5 s that only the mark holds; silence and references are not kept
+    assert found.minutes_kept == pytest.approx(26 / 60)
     assert (found.runs, found.checkpoints) == (2, 3)  # that of the reference wrote nothing
     assert (found.ratings, found.rated, found.rejected) == ({1: 1, 3: 1, 4: 1, 5: 1}, 4, 1)
     prefix, *others = found.metrics
@@ -23,3 +23,11 @@ def test_stats_counts_what_the_catalog_holds(small_catalog: Catalog) -> None:
     assert (prefix.name, prefix.version, prefix.live, prefix.open) == ("prefix", 1, 2, 1)
     assert found.trimmed_otherwise == 1
     assert found.database_bytes == (small_catalog.root / "catalog.db").stat().st_size
+
+
+def test_stats_counts_kinds_of_shown_clips(cut_clips: Catalog) -> None:
+    found = stats(cut_clips)
+    assert (found.clips, found.wholes, found.parts, found.marks, found.split) == (8, 3, 3, 2, 1)
+    assert found.recordings == {"ok": 4}
+    assert 60 * found.minutes_kept == pytest.approx(28)
+    assert (found.trimmed_otherwise, found.unmeasured) == (0, 0)

@@ -93,3 +93,17 @@ def test_the_mean_of_pairs() -> None:
     assert pair_mean(scores) == pytest.approx(0.4)
     assert pair_mean(scores[:1, :1]) is None
     assert pair_mean(scores[:0, :0]) is None
+
+
+def test_pairs_without_a_value_do_not_count() -> None:
+    scores = np.array([[9.0, 0.2, np.nan], [0.2, 9.0, 0.6], [np.nan, 0.6, 9.0]])
+    assert pair_mean(scores) == pytest.approx(0.4)
+    assert pair_mean(np.full((2, 2), np.nan)) is None
+    gaps = similar_scores(3, 8, 0.5)
+    gaps[0, 1] = gaps[1, 0] = np.nan
+    drawn = bootstrap._pair_means(gaps, np.random.default_rng(1))
+    weights = np.random.default_rng(1).multinomial(8, np.full(8, 0.125), size=bootstrap.BLOCK)
+    for mean, count in zip(drawn[:20], weights, strict=False):
+        clips = np.repeat(np.arange(8), count)
+        pairs = [gaps[one, other] for one in clips for other in clips if one != other]
+        assert mean == pytest.approx(np.nanmean(pairs))

@@ -21,7 +21,8 @@ from thresher.catalog.database import chunks
 from thresher.catalog.measures import measure_value
 from thresher.catalog.schema import checkpoint, clip, recording
 from thresher.curation.checkpoints.highlights import evenly_spaced
-from thresher.curation.checkpoints.summary import generated_files, in_training_order, sounding, written_by
+from thresher.curation.checkpoints.minutes import Beyond, beyond_clips, sounding
+from thresher.curation.checkpoints.summary import generated_files, in_training_order, written_by
 from thresher.curation.checkpoints.verdicts import find_checkpoint, text_of
 from thresher.curation.comparison.checkpoint_scores import SIMILARITY_METRIC, nearest_earlier
 from thresher.errors import UsageError
@@ -94,9 +95,9 @@ def compare_checkpoints(catalog: Catalog, first: str, second: str) -> Comparison
             for side in sides
         ]
         likeness = [
-            score_reads.between(connection, by_likeness, evenly_spaced(side.clip_ids, MOST_CLIPS)).astype(
-                np.float64
-            )
+            score_reads.between_recordings(
+                connection, by_likeness, evenly_spaced(side.clip_ids, MOST_CLIPS)
+            ).astype(np.float64)
             for side in sides
         ]
     return Comparison(
@@ -128,19 +129,27 @@ def _figures(connection: Connection, clip_ids: Sequence[int]) -> Mapping[str, Va
 
 
 def _silence(connection: Connection, checkpoint_id: int) -> Values:
+    """Return the silent share of each file of a checkpoint."""
     files, kept = generated_files(), sounding()
+    beyond, nothing = beyond_clips(connection), Beyond(0.0, 0.0)
     statement = (
-        select(1.0 - func.coalesce(kept.c.sounding, 0.0) / files.c.seconds)
+        select(files.c.recording_id, func.coalesce(kept.c.sounding, 0.0), files.c.seconds)
         .select_from(files.outerjoin(kept, kept.c.recording_id == files.c.recording_id))
         .where(files.c.checkpoint_id == checkpoint_id, files.c.seconds > 0)
     )
-    return np.array(connection.scalars(statement).all(), np.float64)
+    return np.array(
+        [
+            1.0 - (sound + beyond.get(recording_id, nothing).sounding) / seconds
+            for recording_id, sound, seconds in connection.execute(statement)
+        ],
+        np.float64,
+    )
 
 
 def _known(matrix: Values) -> Values:
-    """Return the score matrix of the clips that have a score. The diagonal has no meaning."""
+    """Return the score matrix of the clips that have a score; NaN for pairs that do not count."""
     here = np.flatnonzero(np.isfinite(matrix).any(axis=1))
-    return np.nan_to_num(matrix[np.ix_(here, here)])
+    return matrix[np.ix_(here, here)]
 
 
 def _difference(figure: str, first: Values, second: Values) -> Difference:

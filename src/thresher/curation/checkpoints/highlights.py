@@ -74,10 +74,10 @@ def pick(connection: Connection, clips: Sequence[JudgedClip], best: int, oddest:
 
 
 def mean_likeness(connection: Connection, by: int, clip_ids: Sequence[int]) -> dict[int, float]:
-    """Return the mean score of each clip against the other clips; clips without a score are left out."""
+    """Return the mean score of each clip against those of other recordings; clips without a score are left out."""
     if len(clip_ids) < 2:
         return {}
-    matrix = score_reads.between(connection, by, clip_ids).astype(np.float64)
+    matrix = score_reads.between_recordings(connection, by, clip_ids).astype(np.float64)
     counts = np.isfinite(matrix).sum(axis=1)
     sums = np.nansum(matrix, axis=1)
     return {

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Float, Subquery, case, distinct, func, literal, select
+from sqlalchemy import Connection, Subquery, case, distinct, func, literal, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import IS_HEARD, SECONDS
+from thresher.catalog.clip_source import IS_HEARD, IS_SHOWN, STATUS
+from thresher.catalog.database import chunks
 from thresher.catalog.measures import measure_value
 from thresher.catalog.schema import (
     STATUSES,
@@ -24,6 +25,15 @@ from thresher.catalog.schema import (
     clip,
     location,
     recording,
+)
+from thresher.curation.checkpoints.minutes import (
+    CLIPS,
+    IS_COUNTED,
+    RECORDED,
+    Beyond,
+    beyond_clips,
+    parts_of_split,
+    sounding,
 )
 from thresher.curation.checkpoints.verdicts import WROTE
 from thresher.curation.clips.selection import Terms, parse_terms
@@ -39,10 +49,12 @@ from thresher.curation.workers import Progress, no_progress
 class CheckpointRow:
     """What one checkpoint wrote. The id, run, epoch and step are None for files that name no checkpoint.
 
-    `files` counts locations, `recordings` the distinct contents among them. Minutes and `statuses` (shares that
-    sum to 1) are those of the files. `ratings` counts the rated clips; it, `mean_rating`, `rejected`, `heard`
-    and the means `loudness` (LUFS), `loop` and `noise` are those of the distinct clips. `silence` is the silent
-    share of the generated minutes: silent files, trimmed ends and pauses.
+    `files` counts locations, `recordings` the distinct contents among them. `clips` counts each file once, or the
+    parts of its recording if that was split. Minutes and `statuses` (shares that sum to 1) are those of the files.
+    `ratings` counts the rated clips; it, `mean_rating`, `rejected`, `heard` and the means `loudness` (LUFS),
+    `loop` and `noise` are those of the distinct clips. `silence` is the silent share of the generated minutes:
+    silent files, trimmed ends and pauses. Judgements of marks count. Their sound does not, except for the kept
+    minutes outside of all other clips.
 
     `collapse` is the mean likeness of the checkpoint's clips with each other, `copies` the share of them that have
     the same sound as another one, and `novelty` the mean distance (1 - likeness) of its clips from the nearest clip
@@ -58,6 +70,7 @@ class CheckpointRow:
     files: int
     recordings: int
     missing: int
+    clips: int
     minutes_generated: float
     minutes_kept: float
     statuses: Mapping[str, float]
@@ -72,16 +85,6 @@ class CheckpointRow:
     collapse: float | None
     copies: float | None
     novelty: float | None
-
-
-RECORDED = recording.c.frames / func.nullif(recording.c.sample_rate, 0, type_=Float())
-IS_GENERATED = recording.c.role == "generated"
-# Marked clips overlap whole clips and parts, so their seconds would count twice.
-KEPT = case(
-    (recording.c.status.in_(USABLE_STATUSES) & (clip.c.kind != "marked"), SECONDS),
-    else_=0.0,
-)
-CLIPS = clip.join(recording, recording.c.id == clip.c.recording_id)
 
 
 def checkpoints(
@@ -121,25 +124,64 @@ def checkpoints(
                 func.avg(clip.c.rating).label("mean"),
                 func.sum(case((clip.c.rejected, 1), else_=0)).label("rejected"),
                 func.sum(case((IS_HEARD, 1), else_=0)).label("heard"),
-                func.avg(clip.c.loudness).label("loudness"),
-                func.avg(measure_value("loop")).label("loop"),
-                func.avg(measure_value("noise")).label("noise"),
+                func.avg(case((IS_COUNTED, clip.c.loudness))).label("loudness"),
+                func.avg(case((IS_COUNTED, measure_value("loop")))).label("loop"),
+                func.avg(case((IS_COUNTED, measure_value("noise")))).label("noise"),
             )
-            .select_from(pairs.join(clip, clip.c.recording_id == pairs.c.recording_id))
+            .select_from(
+                pairs.join(clip, clip.c.recording_id == pairs.c.recording_id).join(
+                    recording, recording.c.id == clip.c.recording_id
+                )
+            )
+            .where(IS_SHOWN)
             .group_by(pairs.c.checkpoint_id)
         ).all()
         by_checkpoint: defaultdict[int | None, list[Any]] = defaultdict(list)
         for row in sums:
             by_checkpoint[row.checkpoint_id].append(row)
         found = in_training_order(names, by_checkpoint)
+        cut = _cut_clips(connection)
         wanted = None if terms is None else _matching(catalog, connection, terms)
         compared = checkpoint_scores(catalog, connection, written_by(connection, found, names), progress)
     clips = {row.checkpoint_id: row for row in of_clips}
     return [
-        _checkpoint_row(names.get(number), by_checkpoint[number], clips.get(number), own_scores)
+        _checkpoint_row(
+            names.get(number),
+            by_checkpoint[number],
+            clips.get(number),
+            cut.get(number, _CutClips()),
+            own_scores,
+        )
         for number, own_scores in zip(found, compared, strict=True)
         if wanted is None or number in wanted
     ]
+
+
+@dataclass(frozen=True)
+class _CutClips:
+    """What parts and marks add to the figures of a checkpoint's files: clips, and seconds that only marks hold."""
+
+    clips: int = 0
+    kept: float = 0.0
+    sounding: float = 0.0
+
+
+def _cut_clips(connection: Connection) -> Mapping[int | None, _CutClips]:
+    """Return what parts and marks add, by checkpoint; nothing in a catalog without any."""
+    parts, beyond = parts_of_split(connection), beyond_clips(connection)
+    files = generated_files()
+    found: dict[int | None, _CutClips] = {}
+    for chunk in chunks(sorted({*parts, *beyond})):
+        of_files = select(files.c.checkpoint_id, files.c.recording_id).where(files.c.recording_id.in_(chunk))
+        for number, recording_id in connection.execute(of_files):
+            so_far = found.get(number, _CutClips())
+            more = beyond.get(recording_id, Beyond(0.0, 0.0))
+            found[number] = _CutClips(
+                so_far.clips + parts.get(recording_id, 1) - 1,
+                so_far.kept + more.seconds,
+                so_far.sounding + more.sounding,
+            )
+    return found
 
 
 def _matching(catalog: Catalog, connection: Connection, terms: Terms) -> set[int | None]:
@@ -169,7 +211,10 @@ def in_training_order(
 def written_by(
     connection: Connection, numbers: Sequence[int | None], names: Mapping[int, Any]
 ) -> list[CheckpointClips]:
-    """Return the usable clips that each checkpoint wrote; `numbers` are the checkpoints' ids in training order."""
+    """Return the usable clips that each checkpoint wrote, without marks.
+
+    `numbers` are the ids of the checkpoints in training order.
+    """
     files = generated_files()
     rows = connection.execute(
         select(files.c.checkpoint_id, clip.c.id, recording.c.batch_id)
@@ -179,7 +224,7 @@ def written_by(
                 clip, clip.c.recording_id == recording.c.id
             )
         )
-        .where(recording.c.status.in_(USABLE_STATUSES))
+        .where(STATUS.in_(USABLE_STATUSES), IS_COUNTED)
         .order_by(clip.c.id)
     )
     clips: defaultdict[int | None, list[tuple[int, int]]] = defaultdict(list)
@@ -194,20 +239,6 @@ def written_by(
         )
         for rank, number in enumerate(numbers)
     ]
-
-
-def sounding() -> Subquery:
-    """Return a subquery of the kept seconds of each recording, and of those that are not silent."""
-    return (
-        select(
-            clip.c.recording_id,
-            func.sum(KEPT).label("seconds"),
-            func.sum(KEPT * (1.0 - func.coalesce(measure_value("silence"), 0.0))).label("sounding"),
-        )
-        .select_from(CLIPS)
-        .group_by(clip.c.recording_id)
-        .subquery()
-    )
 
 
 def generated_files() -> Subquery:
@@ -228,7 +259,7 @@ def generated_files() -> Subquery:
 
 
 def _checkpoint_row(
-    names: Any, by_status: list[Any], of_clips: Any, own_scores: CheckpointScores
+    names: Any, by_status: list[Any], of_clips: Any, cut: _CutClips, own_scores: CheckpointScores
 ) -> CheckpointRow:
     files = sum(row.files for row in by_status)
     shares = Counter({row.status: row.files for row in by_status})
@@ -243,14 +274,17 @@ def _checkpoint_row(
         files=files,
         recordings=sum(row.recordings for row in by_status),
         missing=sum(row.missing for row in by_status),
+        clips=files + cut.clips,
         minutes_generated=generated / 60,
-        minutes_kept=sum(row.kept for row in by_status) / 60,
+        minutes_kept=(sum(row.kept for row in by_status) + cut.kept) / 60,
         statuses={status: shares[status] / files for status in STATUSES if status in shares},
         ratings=of_clips.ratings if of_clips else 0,
         mean_rating=of_clips.mean if of_clips else None,
         rejected=of_clips.rejected if of_clips else 0,
         heard=of_clips.heard if of_clips else 0,
-        silence=1.0 - sum(row.sounding for row in by_status) / generated if generated else None,
+        silence=1.0 - (sum(row.sounding for row in by_status) + cut.sounding) / generated
+        if generated
+        else None,
         loudness=of_clips.loudness if of_clips else None,
         loop=of_clips.loop if of_clips else None,
         noise=of_clips.noise if of_clips else None,

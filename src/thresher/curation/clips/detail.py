@@ -12,11 +12,12 @@ from sqlalchemy import Connection, select
 
 from thresher.catalog import measures, suspicion
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import END, REASON, SOURCE, shown_location
+from thresher.catalog.clip_source import END, IS_SHOWN, REASON, SOURCE, shown_location
+from thresher.catalog.cut_clips import cut_clips
 from thresher.catalog.schema import attribute, batch, checkpoint, clip, location, metric, nearest, recording
 from thresher.catalog.suspicion import Suspicion
 from thresher.curation.clips.listing import ClipRow, read_rows
-from thresher.curation.clips.selection import find_clip, parse_terms
+from thresher.curation.clips.selection import find_clip_of_recording, parse_terms
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class ClipDetail:
     name more than one checkpoint, and the curator has not corrected it. `decoder` read the file; its version is
     None if the catalog is older than that information. `trim` holds the settings that produced the span, as JSON.
     `measures` is empty if the clip is not measured. `suspicions` are the rejected clips that this clip is similar
-    to, `same_audio` the clips of other recordings with the same audio.
+    to, `same_audio` the clips of other recordings with the same audio. `split` says how the recording was split, as
+    JSON, None if it was not; `parts` and `marks` are the ids of those of the recording, by their start.
     """
 
     clip: ClipRow
@@ -81,6 +83,14 @@ class ClipDetail:
     measures: Mapping[str, float | None]
     suspicions: tuple[Suspicion, ...]
     same_audio: tuple[int, ...] = ()
+    split: str | None = None
+    parts: tuple[int, ...] = ()
+    marks: tuple[int, ...] = ()
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the clip is a whole for which its parts stand."""
+        return self.clip.kind == "whole" and self.split is not None
 
 
 def show_clip(catalog: Catalog, term: str) -> ClipDetail:
@@ -89,7 +99,7 @@ def show_clip(catalog: Catalog, term: str) -> ClipDetail:
     Raises NotFoundError if no clip matches, UsageError if several do.
     """
     with catalog.reading() as connection:
-        clip_id = find_clip(catalog, connection, term)
+        clip_id = find_clip_of_recording(catalog, connection, term)
         query = parse_terms(catalog, connection, [str(clip_id)], defaults=False)
         (row,) = read_rows(catalog, connection, query)
         more = connection.execute(
@@ -98,6 +108,7 @@ def show_clip(catalog: Catalog, term: str) -> ClipDetail:
             .where(clip.c.id == clip_id)
         ).one()
         locations = _locations(connection, row.recording)
+        cuts = cut_clips(connection, [row.recording]).get(row.recording, [])
         named = {(at.run, at.epoch, at.step) for at in locations} - {(None, None, None)}
         return ClipDetail(
             clip=row,
@@ -121,7 +132,10 @@ def show_clip(catalog: Catalog, term: str) -> ClipDetail:
             nearest=_neighbours(connection, clip_id),
             measures=measures.read(connection, [clip_id]).get(clip_id, {}),
             suspicions=tuple(suspicion.read(connection, clip_id)),
-            same_audio=_same_audio(connection, row.recording, more.audio_key),
+            same_audio=_same_audio(connection, row, more.audio_key),
+            split=more.split,
+            parts=tuple(each.id for each in cuts if each.kind == "part"),
+            marks=tuple(each.id for each in cuts if each.kind == "marked"),
         )
 
 
@@ -152,14 +166,22 @@ def _locations(connection: Connection, recording_id: int) -> tuple[LocationRow, 
     )
 
 
-def _same_audio(connection: Connection, recording_id: int, key: str | None) -> tuple[int, ...]:
+def _same_audio(connection: Connection, row: ClipRow, key: str | None) -> tuple[int, ...]:
+    """Return the clips of other recordings with the same audio: wholes for a whole, else those of the same span."""
+    if key is None:
+        return ()
     others = (
         select(clip.c.id)
         .join(recording, recording.c.id == clip.c.recording_id)
-        .where(recording.c.audio_key == key, recording.c.id != recording_id)
+        .where(recording.c.audio_key == key, recording.c.id != row.recording, ~clip.c.removed)
         .order_by(clip.c.id)
     )
-    return () if key is None else tuple(connection.scalars(others))
+    if row.kind == "whole":
+        return tuple(connection.scalars(others.where(clip.c.kind == "whole")))
+    own = clip.alias("own")
+    has_same_span = (own.c.start_frame == clip.c.start_frame) & (own.c.end_frame == clip.c.end_frame)
+    with_span = others.join(own, has_same_span).where(own.c.id == row.id, IS_SHOWN)
+    return tuple(connection.scalars(with_span))
 
 
 def _neighbours(connection: Connection, clip_id: int) -> tuple[NeighbourRow, ...]:

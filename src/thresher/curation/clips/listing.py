@@ -24,6 +24,7 @@ from thresher.catalog.clip_source import (
     latest_metric,
     shown_location,
 )
+from thresher.catalog.cut_clips import CutPlace, cut_places
 from thresher.catalog.query import Query, context_of, join_terms, select_clips
 from thresher.catalog.schema import checkpoint, clip, clip_tag, location, nearest, recording
 from thresher.catalog.suspicion import IS_SUSPECT
@@ -48,7 +49,9 @@ class ClipRow(NamedTuple):
     `path` is the earliest location at which its recording is present. If it is present nowhere, `path` is the
     earliest location and `missing` is true. `path` is None if no location is known. `score` is the clip's best
     score under the configured metric. `heard` means played or rated; `suspect` means similar to clips rejected
-    before. `attributes` are what file names, sidecars and `--set` give, whole numbers as int.
+    before. `attributes` are what file names, sidecars and `--set` give, whole numbers as int. `ordinal` and
+    `out_of` say which of the parts of its recording a part is, by their start, or a mark of its marks; `mark` is
+    the name of a mark.
     """
 
     id: int
@@ -76,6 +79,16 @@ class ClipRow(NamedTuple):
     heard: bool
     suspect: bool
     attributes: Mapping[str, AttributeValue] = MappingProxyType({})
+    mark: str | None = None
+    ordinal: int | None = None
+    out_of: int | None = None
+
+    @property
+    def place(self) -> str | None:
+        """Which part or mark of its recording this is, in words; None for a whole, and for a removed clip."""
+        if self.ordinal is None or self.out_of is None:
+            return None
+        return CutPlace(self.kind, self.ordinal, self.out_of, self.mark).text
 
 
 _TAGS = ClipRow._fields.index("tags")
@@ -200,8 +213,26 @@ def read_rows(
     rows = connection.execute(_row_statement(catalog, query).limit(limit)).all()
     attributes = read_attributes(connection, [row[0] for row in rows])
     nothing: Mapping[str, AttributeValue] = {}
+    no_place = (None, None, None)
+    found = [
+        ClipRow._make(
+            (*row[:_TAGS], _tags(row[_TAGS]), *row[_TAGS + 1 :], attributes.get(row[0], nothing), *no_place)
+        )
+        for row in rows
+    ]
+    return _placed(connection, found)
+
+
+def _placed(connection: Connection, rows: list[ClipRow]) -> list[ClipRow]:
+    """Return the rows with the places of parts and marks."""
+    cut = [row.id for row in rows if row.kind != "whole"]
+    if not cut:
+        return rows
+    known = cut_places(connection, cut)
     return [
-        ClipRow._make((*row[:_TAGS], _tags(row[_TAGS]), *row[_TAGS + 1 :], attributes.get(row[0], nothing)))
+        row._replace(mark=place.name, ordinal=place.number, out_of=place.count)
+        if (place := known.get(row.id))
+        else row
         for row in rows
     ]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import SOURCE
-from thresher.catalog.query import Part, Query, join_terms
+from thresher.catalog.clip_source import IS_HIDDEN, IS_SHOWN, SOURCE
+from thresher.catalog.query import Part, Query, context_of, join_terms, parse, shown
 from thresher.catalog.schema import clip
 from thresher.curation.clips.selection import Terms, parse_terms
 from thresher.errors import NotFoundError
@@ -43,7 +43,7 @@ def reach(catalog: Catalog, terms: Terms) -> Reach:
     """Count the clips that the terms match. Raises QueryError."""
     with catalog.reading() as connection:
         query = parse_terms(catalog, connection, terms, defaults=False)
-        total = int(connection.scalar(select(func.count()).select_from(SOURCE)) or 0)
+        total = _count(connection, IS_SHOWN)
         return Reach(_count(connection, query.condition), total, query.names_clips, query.negated_words)
 
 
@@ -66,30 +66,45 @@ def _why_nothing(catalog: Catalog, connection: Connection, terms: Terms, noun: s
         return f"{counted(left_out, 'matching clip')} left out: rejected, or not usable (status:)"
     if left_out:
         return f"{counted(left_out, 'clip')} matching, but no {noun}"
-    if len(query.parts) <= 1:
-        return ""
-    empty = [part for part in query.parts[:_MOST_EXAMINED] if _is_empty(connection, part)]
+    gone = _gone(connection, parse(terms, context_of(catalog, connection)))
+    if gone or len(query.parts) <= 1:
+        return gone
+    empty = [part for part in query.parts[:_MOST_EXAMINED] if _is_empty(connection, query, part)]
     if not empty:
         return _together(connection, query)
     names = [f"not {part.text}" if part.is_negated else part.text for part in empty]
     return f"nothing matches {' nor '.join(names[:_MOST_SHOWN])}"
 
 
+def _gone(connection: Connection, query: Query) -> str:
+    """Say which matching clips a split hides, or which of those named by id it or `unmark` took away."""
+    hidden = _count(connection, query.condition & IS_HIDDEN)
+    if hidden:
+        return f"{counted(hidden, 'matching clip')} split into parts; kind:whole shows such clips"
+    removed = 0 if query.by_id is None else _count(connection, query.by_id & clip.c.removed)
+    if removed:
+        what = counted(removed, "clip")
+        return f"{what} taken away by a split or `thresher unmark`; `thresher undo` reverts that"
+    return ""
+
+
 def _together(connection: Connection, query: Query) -> str:
     counts = [
         f"{'not ' if part.is_negated else ''}{part.text} matches "
-        f"{counted(_count(connection, _selected(part)), 'clip')}"
+        f"{counted(_count(connection, _selected(query, part)), 'clip')}"
         for part in query.parts[: _MOST_SHOWN + 1]
     ]
     return f"{listed(counts, _MOST_SHOWN)}, but no clip matches all terms"
 
 
-def _selected(part: Part) -> ColumnElement[bool]:
-    return ~part.condition if part.is_negated else part.condition
+def _selected(query: Query, part: Part) -> ColumnElement[bool]:
+    """Return what one term of a query selects among the clips that the query can show."""
+    condition = ~part.condition if part.is_negated else part.condition
+    return shown(replace(query, condition=condition)).condition
 
 
-def _is_empty(connection: Connection, part: Part) -> bool:
-    first = select(clip.c.id).select_from(SOURCE).where(_selected(part)).limit(1)
+def _is_empty(connection: Connection, query: Query, part: Part) -> bool:
+    first = select(clip.c.id).select_from(SOURCE).where(_selected(query, part)).limit(1)
     return connection.scalar(first) is None
 
 

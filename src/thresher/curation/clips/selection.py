@@ -30,6 +30,7 @@ from thresher.catalog.query import (
 from thresher.catalog.schema import clip, location
 from thresher.catalog.selection_rules import SELECTION_RULE
 from thresher.catalog.text_columns import in_nfc
+from thresher.catalog.values import LARGEST_INTEGER
 from thresher.errors import NotFoundError, UsageError
 
 _IDS_IN_MESSAGE = 5
@@ -101,9 +102,8 @@ def find_clip_of_recording(catalog: Catalog, connection: Connection, term: str) 
     """Do the same as `find_clip`, but several clips of one recording stand for its whole."""
     found = _clips_named(catalog, connection, term)
     of_recordings = recordings_of(connection, found) if len(found) > 1 else []
-    if len(of_recordings) == 1:
-        return wholes_of(connection, of_recordings)[of_recordings[0]]
-    return _only(found, term)
+    wholes = wholes_of(connection, of_recordings) if len(of_recordings) == 1 else {}
+    return next(iter(wholes.values())) if wholes else _only(found, term)
 
 
 def _clips_named(catalog: Catalog, connection: Connection, term: str) -> list[int]:
@@ -111,7 +111,7 @@ def _clips_named(catalog: Catalog, connection: Connection, term: str) -> list[in
     if term.isascii() and term.isdigit():
         found = select_ids(catalog, connection, [term], defaults=False)
         if not found:
-            raise NotFoundError(f"no clip has the id {term}; `thresher list` shows all clips")
+            raise _no_such_id(connection, term)
     else:
         found = _clips_at_path(catalog, connection, term)
         found = found or select_ids(catalog, connection, normalise([term]), defaults=False)
@@ -120,6 +120,16 @@ def _clips_named(catalog: Catalog, connection: Connection, term: str) -> list[in
             raise NotFoundError(f'"{_printable(term)}" is not in the catalog; `thresher ingest` adds it')
         raise NotFoundError(f'no clip matches "{_printable(term)}"; `thresher list` shows all clips')
     return found
+
+
+def _no_such_id(connection: Connection, term: str) -> NotFoundError:
+    number = int(term) if len(term) < len(str(LARGEST_INTEGER)) else -1
+    if connection.scalar(select(clip.c.id).where(clip.c.id == number, clip.c.removed)) is None:
+        return NotFoundError(f"no clip has the id {term}; `thresher list` shows all clips")
+    return NotFoundError(
+        f"clip {term} was taken away by a split or `thresher unmark`; `thresher undo` reverts that, and "
+        "`thresher history` lists the decisions"
+    )
 
 
 def clip_at_path(catalog: Catalog, connection: Connection, path: str) -> int | None:

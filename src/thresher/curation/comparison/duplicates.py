@@ -10,6 +10,8 @@ A match that covers at least the share `[dupes] cover` of both clips is a *copy*
 clip only, the other clip *contains* that one. If it covers that share of neither, the two clips *share* a passage.
 
 A group is one clip to keep and the copies of that clip. Copies of copies are not added: there are no chains.
+
+Clips of one recording are not compared with each other: a part or a mark lies in its whole, and marks overlap.
 """
 
 from __future__ import annotations
@@ -73,7 +75,7 @@ class Part:
 
 @dataclass(frozen=True)
 class ByteCopies:
-    """A clip whose file exists at several paths, byte for byte."""
+    """A clip whose file exists at several paths, byte for byte; of the clips of one recording, the first one."""
 
     clip: ClipRow
     paths: tuple[str, ...]
@@ -300,5 +302,8 @@ def _byte_copies(connection: Connection, rows: Sequence[ClipRow]) -> tuple[ByteC
     )
     for row in connection.execute(statement):
         paths.setdefault(row.id, []).append(row.path_text)
-    by_id = sorted(rows, key=lambda row: row.id)
-    return tuple(ByteCopies(row, tuple(paths[row.id])) for row in by_id if row.id in paths)
+    first: dict[int, ClipRow] = {}
+    for each in sorted(rows, key=lambda row: row.id):
+        if each.id in paths:
+            first.setdefault(each.recording, each)
+    return tuple(ByteCopies(row, tuple(paths[row.id])) for row in first.values())

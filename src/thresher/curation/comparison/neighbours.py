@@ -38,7 +38,7 @@ def near(catalog: Catalog, term: str, metric: str | None = None, *, limit: int =
     """Return the `limit` clips most similar to one clip or file, the most similar first.
 
     `term` is a clip's id, path or query, or the path of a file outside the catalog, which is then analysed.
-    `metric` defaults to the configured one. Scores are in [0, 1].
+    `metric` defaults to the configured one. Scores are in [0, 1]. Clips of the same recording are left out.
 
     Raises NotFoundError if nothing fits `term` or if it has no feature that the metric compares, UsageError for
     an unknown metric or a limit below 1.
@@ -48,8 +48,7 @@ def near(catalog: Catalog, term: str, metric: str | None = None, *, limit: int =
     by = find_metric(metric or catalog.settings.metrics.default_metric)
     with catalog.reading() as connection:
         own_id, feature = _asked_for(catalog, connection, term, by)
-        found = score_reads.nearest_first(*score_reads.compare(connection, by, feature))
-        nearest = [(clip_id, score) for clip_id, score in found if clip_id != own_id][:limit]
+        nearest = score_reads.nearest_first(*score_reads.compare(connection, by, feature, own_id))[:limit]
         offsets = _offsets(connection, by, feature, [clip_id for clip_id, _ in nearest])
     terms = [part for clip_id, _ in nearest for part in (",", f"id:{clip_id}")][1:]
     rows = {row.id: row for row in list_clips(catalog, [*terms, *_INCLUDE_ALL])} if terms else {}
@@ -89,7 +88,7 @@ def _analysed(catalog: Catalog, path: str, by: Metric[Any]) -> NDArray[Any]:
     task = task_for(paths.absolute(path), state.st_size, state.st_mtime_ns, settings)
     with Workers(settings.ingest.executor, preload=WORKER_MODULES) as workers:
         ((_, found),) = workers.map(analyse_file, [(None, task)])
-    feature = getattr(found, by.keeps) if isinstance(found, Analysis) else None
+    feature = getattr(found.whole, by.keeps) if isinstance(found, Analysis) else None
     if feature is None:
         reason = getattr(found, "reason", None) or f"it has no {by.keeps}"
         name = paths.display_text(os.fsencode(path))

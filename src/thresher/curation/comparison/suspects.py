@@ -2,7 +2,7 @@
 
 Each clip is examined once, after its ingest. `catalog/suspicion.py` stores what was found and decides which
 clips are suspect. A clip is not suspect by likeness if it is as similar to at least as many clips that were
-heard and kept.
+heard and kept. Clips of one recording are not compared: a rejected part says nothing about the parts beside it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, Connection, TextClause, select, text
 
 from thresher.catalog import features, suspicion
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import IS_HEARD
+from thresher.catalog.clip_source import IS_HEARD, IS_SHOWN
+from thresher.catalog.nearest import origins_of
 from thresher.catalog.schema import clip, recording
 from thresher.catalog.suspicion import COPY_METRIC, SEVERAL, SIMILARITY_METRIC, Suspicion
 from thresher.curation.workers import cores
@@ -51,9 +52,19 @@ def all_examined(connection: Connection) -> bool:
 
 
 def _generated(connection: Connection, *conditions: ColumnElement[bool] | TextClause) -> list[int]:
-    """Ids of the generated clips that meet all conditions."""
+    """Ids of the shown generated clips that meet all conditions."""
     statement = select(clip.c.id).join(recording, recording.c.id == clip.c.recording_id)
-    return list(connection.scalars(statement.where(recording.c.role == "generated", *conditions)))
+    is_generated = recording.c.role == "generated"
+    return list(connection.scalars(statement.where(is_generated, IS_SHOWN, *conditions)))
+
+
+def _apart(connection: Connection, new: Sequence[int], others: Sequence[int]) -> NDArray[np.bool_]:
+    """Return which pairs of clips are of different recordings; shape (new, others)."""
+    origins = origins_of(connection, np.array([*new, *others], np.int64))
+    found = np.ones((len(new), len(others)), np.bool_)
+    if not origins.is_plain:
+        found[origins.recordings[: len(new), None] == origins.recordings[len(new) :]] = False
+    return found
 
 
 def _copies(
@@ -72,7 +83,8 @@ def _copies(
         block = new[start : start + BLOCK_CLIPS]
         sounds = read_sounds(connection, block)
         close = by.scores(by.pack(sound.words for sound in sounds.values()), columns, threads=cores())
-        for row, column in _highest(close, close >= np.float32(settings.score)):
+        is_close = (close >= np.float32(settings.score)) & _apart(connection, block, rejected)
+        for row, column in _highest(close, is_close):
             if lies_in(sounds[block[row]], rejected_sounds[rejected[column]], settings):
                 yield Suspicion(block[row], rejected[column], by.name, float(close[row, column]))
 
@@ -94,7 +106,7 @@ def _similar(
     for start in range(0, len(new), BLOCK_CLIPS):
         block = new[start : start + BLOCK_CLIPS]
         likeness = by.scores(by.pack(features.read(connection, block, by.keeps)), columns, threads=cores())
-        close = likeness >= least
+        close = (likeness >= least) & _apart(connection, block, [*rejected, *kept])
         to_rejected, to_kept = close[:, : len(rejected)], close[:, len(rejected) :]
         counts = to_rejected.sum(axis=1)
         is_suspect = (counts >= SEVERAL) & (counts > to_kept.sum(axis=1))

@@ -25,7 +25,8 @@ from thresher.catalog.query import context_of, join_terms, normalise, parse, sel
 from thresher.catalog.schema import USABLE_STATUSES, checkpoint, clip, location, recording
 from thresher.catalog.suspicion import IS_SUSPECT
 from thresher.curation.checkpoints.highlights import JudgedClip, Pick, Picks, pick
-from thresher.curation.checkpoints.summary import RECORDED, CheckpointRow, checkpoints, generated_files
+from thresher.curation.checkpoints.minutes import IS_COUNTED, RECORDED
+from thresher.curation.checkpoints.summary import CheckpointRow, checkpoints, generated_files
 from thresher.curation.clips.selection import Terms
 from thresher.curation.comparison.clip_map import MapPoint, clip_map
 from thresher.curation.comparison.duplicates import Duplicates, dupes
@@ -243,12 +244,15 @@ def _present(file: bytes) -> bytes | None:
 
 
 def _spreads(connection: Connection) -> dict[int | None, dict[str, tuple[float, float]]]:
-    """Return the quartiles of each checkpoint. A clip counts for every checkpoint that wrote its content."""
+    """Return the quartiles of each checkpoint, without marks. A clip counts for every checkpoint that wrote it."""
     files = generated_files()
     pairs = select(files.c.checkpoint_id, files.c.recording_id).distinct().subquery()
     measures = (measure_value(name).label(name) for name in ("silence", "loop", "noise"))
-    statement = select(pairs.c.checkpoint_id, clip.c.loudness, *measures).select_from(
-        pairs.join(clip, clip.c.recording_id == pairs.c.recording_id)
+    clips = pairs.join(clip, clip.c.recording_id == pairs.c.recording_id)
+    statement = (
+        select(pairs.c.checkpoint_id, clip.c.loudness, *measures)
+        .select_from(clips.join(recording, recording.c.id == clip.c.recording_id))
+        .where(IS_COUNTED)
     )
     values: defaultdict[int | None, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in connection.execute(statement):

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, distinct, func, select
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_source import IS_SHOWN, STATUS
 from thresher.catalog.config import trim_key
 from thresher.catalog.measures import is_unmeasured
 from thresher.catalog.outdated import outdated_statuses
@@ -26,7 +27,8 @@ from thresher.catalog.schema import (
     recording,
     song,
 )
-from thresher.curation.checkpoints.summary import CLIPS, IS_GENERATED, KEPT, RECORDED, generated_files
+from thresher.curation.checkpoints.minutes import CLIPS, IS_GENERATED, KEPT, RECORDED, Beyond, beyond_clips
+from thresher.curation.checkpoints.summary import generated_files
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,11 @@ class MetricRow:
 class Stats:
     """Totals of the catalog.
 
-    `minutes_generated` is the length of all generated recordings, `minutes_kept` that of the usable ones after
-    trimming. `unread` counts files that are present but could not be read. `trimmed_otherwise` counts clips that
-    were trimmed with other settings than today's; `thresher reanalyse` trims those whose files are present.
+    `clips` counts the shown clips: `wholes`, `parts` of the `split` recordings, and `marks`. Their ratings and
+    rejections are counted, too. `minutes_generated` is the length of all generated recordings, `minutes_kept` that
+    of what usable clips hold of them. `unread` counts files that are present but could not be read.
+    `trimmed_otherwise` counts clips that were trimmed with other settings than today's; `thresher reanalyse` trims
+    those whose files are present.
     `outdated` counts recordings by a status that an earlier version found and that `thresher reanalyse` may change.
     `unmeasured` counts usable clips without measures of this version; the next scoring measures them, if the
     settings ask for measures.
@@ -54,6 +58,10 @@ class Stats:
     recordings: Mapping[str, int]
     references: int
     clips: int
+    wholes: int
+    parts: int
+    marks: int
+    split: int
     present: int
     missing: int
     unread: int
@@ -79,10 +87,20 @@ def stats(catalog: Catalog) -> Stats:
         count = _counter(connection)
         statuses = connection.execute(select(recording.c.status, func.count()).group_by(recording.c.status))
         by_status = {row.status: row[1] for row in statuses}
-        rated = select(clip.c.rating, func.count()).where(clip.c.rating.is_not(None)).group_by(clip.c.rating)
+        kinds = connection.execute(
+            select(clip.c.kind, func.count()).select_from(CLIPS).where(IS_SHOWN).group_by(clip.c.kind)
+        )
+        by_kind = {row.kind: row[1] for row in kinds}
+        rated = (
+            select(clip.c.rating, func.count())
+            .select_from(CLIPS)
+            .where(clip.c.rating.is_not(None), IS_SHOWN)
+            .group_by(clip.c.rating)
+        )
         ratings = {row.rating: row[1] for row in connection.execute(rated.order_by(clip.c.rating))}
         generated = connection.scalar(select(func.sum(RECORDED)).where(IS_GENERATED))
         kept = connection.scalar(select(func.sum(KEPT)).select_from(CLIPS).where(IS_GENERATED))
+        with_marks = sum(each.seconds for each in _beyond_of_generated(connection))
         files = generated_files()
         runs, written = connection.execute(
             select(func.count(distinct(checkpoint.c.run)), func.count(distinct(checkpoint.c.id))).select_from(
@@ -90,29 +108,40 @@ def stats(catalog: Catalog) -> Stats:
             )
         ).one()
         is_present = location.c.missing_since.is_(None)
-        other_trim = (clip.c.trim != trim_key(catalog.settings.trim), clip.c.kind != "marked")
+        other_trim = (clip.c.trim != trim_key(catalog.settings.trim), clip.c.kind != "marked", IS_SHOWN)
         return Stats(
             recordings={status: by_status[status] for status in STATUSES if status in by_status},
             references=count(recording, ~IS_GENERATED),
-            clips=count(clip),
+            clips=sum(by_kind.values()),
+            wholes=by_kind.get("whole", 0),
+            parts=by_kind.get("part", 0),
+            marks=by_kind.get("marked", 0),
+            split=count(recording, recording.c.split.is_not(None)),
             present=count(location, is_present),
             missing=count(location, ~is_present),
             unread=count(location, is_present, location.c.recording_id.is_(None)),
             minutes_generated=float(generated or 0) / 60,
-            minutes_kept=float(kept or 0) / 60,
+            minutes_kept=(float(kept or 0) + with_marks) / 60,
             batches=count(batch),
             runs=runs,
             checkpoints=written,
             ratings=ratings,
             rated=sum(ratings.values()),
-            rejected=count(clip, clip.c.rejected),
+            rejected=count(CLIPS, clip.c.rejected, IS_SHOWN),
             songs=count(song, ~song.c.deleted),
             metrics=_metrics(connection, catalog.settings.metrics.use),
-            trimmed_otherwise=count(clip, *other_trim),
+            trimmed_otherwise=count(CLIPS, *other_trim),
             outdated=outdated_statuses(connection),
             unmeasured=_unmeasured(connection) if catalog.settings.ingest.measure else 0,
             database_bytes=_database_bytes(connection),
         )
+
+
+def _beyond_of_generated(connection: Connection) -> list[Beyond]:
+    """Return what marks add to the kept seconds of each generated recording."""
+    beyond = beyond_clips(connection)
+    references = select(recording.c.id).where(~IS_GENERATED)
+    return [beyond[each] for each in beyond.keys() - set(connection.scalars(references))] if beyond else []
 
 
 def _counter(connection: Connection) -> Any:
@@ -137,9 +166,7 @@ def _metrics(connection: Connection, in_use: Sequence[str]) -> tuple[MetricRow, 
 
 def _unmeasured(connection: Connection) -> int:
     statement = (
-        select(func.count())
-        .select_from(CLIPS)
-        .where(recording.c.status.in_(USABLE_STATUSES), is_unmeasured())
+        select(func.count()).select_from(CLIPS).where(STATUS.in_(USABLE_STATUSES), IS_SHOWN, is_unmeasured())
     )
     return int(connection.scalar(statement) or 0)
 

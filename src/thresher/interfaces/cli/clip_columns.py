@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -64,3 +65,27 @@ CLIP_COLUMNS = (
     Column("tags", lambda row: row.tags, keep=Keep.START, rank=2),
     Column("path", lambda row: f"{row.path or ''}{' (missing)' if row.missing else ''}", keep=Keep.END),
 )
+
+CUT_COLUMNS = (
+    Column("kind", lambda row: row.place or row.kind),
+    Column("start", lambda row: clock(row.start), is_number=True, rank=5),
+)
+"""The columns that a table has besides, if it shows parts or marks."""
+
+
+def shows_cuts(rows: Iterable[ClipRow]) -> bool:
+    """Return whether parts or marks are among the clips."""
+    return any(row.kind != "whole" for row in rows)
+
+
+def clip_columns(rows: Iterable[ClipRow]) -> tuple[Column, ...]:
+    """Return the columns of a table of these clips."""
+    if not shows_cuts(rows):
+        return CLIP_COLUMNS
+    place = [column.title for column in CLIP_COLUMNS].index("length")
+    return (*CLIP_COLUMNS[:place], *CUT_COLUMNS, *CLIP_COLUMNS[place:])
+
+
+def path_text(path: str | None, place: str | None) -> str:
+    """Return the path of a clip's file, and which part or mark of it the clip is."""
+    return ", ".join(filter(None, (path, place)))

@@ -8,6 +8,7 @@ import typer
 
 from thresher.formatting import counted
 from thresher.interfaces.cli.app import FIND, app, open_catalog, terms_of
+from thresher.interfaces.cli.clip_columns import path_text
 from thresher.interfaces.cli.options import Json, OptionalQuery
 from thresher.interfaces.cli.output import clock, print_json, say, tell
 
@@ -72,7 +73,7 @@ def _print_duplicates(found: Duplicates) -> None:
 
 
 def _clip_text(row: ClipRow) -> str:
-    return f"{row.id} ({clock(row.seconds)}) {row.path or ''}"
+    return f"{row.id} ({clock(row.seconds)}) {path_text(row.path, row.place)}"
 
 
 def _offset_text(match: Match) -> str:

@@ -13,7 +13,14 @@ import typer
 from thresher.errors import UsageError
 from thresher.formatting import counted
 from thresher.interfaces.cli.app import FIND, app, open_catalog, terms_of
-from thresher.interfaces.cli.clip_columns import CLIP_COLUMNS, SHOWN_FIELDS, field_column, of_clip
+from thresher.interfaces.cli.clip_columns import (
+    CUT_COLUMNS,
+    SHOWN_FIELDS,
+    clip_columns,
+    field_column,
+    of_clip,
+    shows_cuts,
+)
 from thresher.interfaces.cli.options import Form, Json, OptionalQuery, form_of
 from thresher.interfaces.cli.output import TABLE_ROWS, Format, clock, emit, say
 from thresher.interfaces.cli.table import Column, Keep
@@ -61,7 +68,9 @@ def list_clips(
     """List the clips that match a query, with the fields that the query uses.
 
     Rejected and unusable clips are left out unless the query names `rejected` or `status`. A table shows at
-    most 200 clips unless --limit is given.
+    most 200 clips unless --limit is given. Parts and marks are shown with the place where they start. The whole of
+    a split recording is left out unless the query names `kind` or its id. --paths0 writes a file once, even if
+    several of its clips match.
     """
     from thresher.curation.clips import listing
 
@@ -89,7 +98,7 @@ def list_clips(
         unknown = dict.fromkeys(MEASURES)
         emit(
             [{**row._asdict(), **measured.get(row.id, unknown)} for row in rows],
-            MEASURED_COLUMNS,
+            _measured_columns(rows),
             chosen,
             more=more,
         )
@@ -106,6 +115,17 @@ def list_clips(
         )
 
 
+def _measured_columns(rows: Sequence[ClipRow]) -> tuple[Column, ...]:
+    if not shows_cuts(rows):
+        return MEASURED_COLUMNS
+    rows_by_id = {row.id: row for row in rows}
+
+    def measured(column: Column) -> Column:
+        return replace(column, show=lambda row: column.show(rows_by_id[row["id"]]))
+
+    return (*MEASURED_COLUMNS[:2], *map(measured, CUT_COLUMNS), *MEASURED_COLUMNS[2:])
+
+
 def _names(columns: str) -> list[str]:
     """Return the names in a list with commas, in which a name may be in quotes."""
     names = [name.strip() for name in next(csv.reader([columns], skipinitialspace=True), [])]
@@ -120,8 +140,9 @@ def _columns(found: Listing, names: Sequence[str]) -> list[Column]:
     """Return the columns of a table: the named fields, or those of all listings and the fields of the query."""
     if names:
         return [_field_column(found, name) for name in found.fields if name not in found.used]
-    used = [name for name in found.used if name not in SHOWN_FIELDS]
-    every = [of_clip(column) for column in CLIP_COLUMNS]
+    every = [of_clip(column) for column in clip_columns(found.rows)]
+    shown = SHOWN_FIELDS.union(column.title for column in every)
+    used = [name for name in found.used if name not in shown]
     return [*every[:-1], *(_field_column(found, name) for name in used), every[-1]]
 
 

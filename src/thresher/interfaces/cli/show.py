@@ -57,6 +57,11 @@ def _clip_facts(detail: ClipDetail) -> list[tuple[str, object]]:
         words = f"{detail.fingerprint_words} words ({backend})"
     return [
         ("clip", row.id),
+        ("kind", _kind_text(detail)),
+        (
+            "marks",
+            ", ".join(f"clip {each}" for each in detail.marks) or None if row.kind == "whole" else None,
+        ),
         ("status", f"{row.status}{', rejected' if row.rejected else ''}"),
         ("reason", detail.reason),
         ("checkpoint", f"{checkpoint_text(row)}{corrected}" or None),
@@ -79,6 +84,17 @@ def _clip_facts(detail: ClipDetail) -> list[tuple[str, object]]:
         ("same audio", ", ".join(f"clip {each}" for each in detail.same_audio) or None),
         *(("nearest", _neighbour_text(near)) for near in detail.nearest),
     ]
+
+
+def _kind_text(detail: ClipDetail) -> str | None:
+    """Return what a part or a mark is of which file, and that a whole was split; None for other wholes."""
+    row = detail.clip
+    if detail.is_hidden:
+        parts = counted(len(detail.parts), "part")
+        return f"whole, split into {parts}: `thresher list of:{row.id}` lists them"
+    if row.kind == "whole":
+        return None
+    return f"{row.place or row.kind}, {clock(row.start)} to {clock(detail.end)} of {row.path or 'a missing file'}"
 
 
 def _trim_text(trim: str) -> str:

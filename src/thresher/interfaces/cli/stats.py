@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from thresher.formatting import counted
 from thresher.interfaces.cli.app import FIND, app, open_catalog, tell_outdated
 from thresher.interfaces.cli.options import Json
 from thresher.interfaces.cli.output import print_facts, print_json, say
+
+if TYPE_CHECKING:
+    from thresher.curation.report.stats import Stats
 
 
 @app.command(rich_help_panel=FIND)
@@ -23,7 +28,7 @@ def stats(json: Json = False) -> None:
         [
             ("recordings", f"{sum(found.recordings.values())} ({by_status})" if by_status else "0"),
             ("reference", found.references or None),
-            ("clips", f"{found.clips}, {found.rated} rated, {found.rejected} rejected"),
+            ("clips", f"{found.clips}{_kinds(found)}, {found.rated} rated, {found.rejected} rejected"),
             (
                 "files",
                 f"{found.present} present, {found.missing} missing, {found.unread} that could not be opened",
@@ -53,3 +58,12 @@ def stats(json: Json = False) -> None:
         )
     if any(row.open for row in found.metrics):
         say("`thresher score` computes the missing scores")
+
+
+def _kinds(found: Stats) -> str:
+    """Return the number of clips of each kind; nothing if all are wholes."""
+    if not found.parts and not found.marks:
+        return ""
+    parts = f"{counted(found.parts, 'part')} of {counted(found.split, 'split recording')}"
+    kinds = [counted(found.wholes, "whole"), parts if found.parts else "", counted(found.marks, "mark")]
+    return f" ({', '.join(filter(None, kinds))})"

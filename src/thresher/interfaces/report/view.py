@@ -280,7 +280,7 @@ def _score(value: float | None) -> Cell:
 
 _ALWAYS = ("clips", "kept", "usable")
 _COLUMNS: Mapping[str, Callable[[CheckpointRow], Cell]] = {
-    "clips": lambda row: Cell("", f"{row.files:,}"),
+    "clips": lambda row: Cell("", f"{row.clips:,}"),
     "kept": lambda row: Cell("", format_duration(60 * row.minutes_kept)),
     "usable": lambda row: Cell("", f"{usable_share(row):.0%}"),
     "rating": lambda row: Cell(

@@ -71,8 +71,9 @@ def pair_mean_difference(first: Values, second: Values) -> Interval | None:
     """Return the interval of pair_mean(`second`) - pair_mean(`first`); None if either has fewer than FEWEST
     clips.
 
-    Both are symmetric matrices, shape (n, n). Clips are resampled, not pairs, because pairs that share a clip
-    depend on each other. A clip drawn twice does not form a pair with itself. The interval is by percentiles.
+    Both are symmetric matrices, shape (n, n), as `pair_mean` takes them. Clips are resampled, not pairs, because
+    pairs that share a clip depend on each other. A clip drawn twice does not form a pair with itself. The interval
+    is by percentiles.
     """
     if min(len(first), len(second)) < FEWEST:
         return None
@@ -84,21 +85,33 @@ def pair_mean_difference(first: Values, second: Values) -> Interval | None:
 
 
 def pair_mean(scores: Values) -> float | None:
-    """Return the mean of a symmetric matrix, shape (n, n), over all pairs of different clips; None if n < 2."""
-    count = len(scores)
-    if count < 2:
-        return None
-    return float((scores.sum() - np.trace(scores)) / (count * (count - 1)))
+    """Return the mean of a symmetric matrix, shape (n, n), over all pairs of different clips; None without a pair.
+
+    The diagonal has no meaning, and pairs with NaN do not count.
+    """
+    apart, counts = _apart(scores)
+    pairs = counts.sum()
+    return float(apart.sum() / pairs) if pairs else None
 
 
 def _pair_means(scores: Values, generator: np.random.Generator) -> Values:
     """Return the `pair_mean` of RESAMPLES draws of n clips; NaN for a draw of one clip only."""
     count = len(scores)
-    apart = scores * (1.0 - np.eye(count))
+    apart, counts = _apart(scores)
+    # Without a gap, only the pairs of a clip with itself are missing, which needs no product of matrices.
+    has_gaps = counts.sum() < count * (count - 1)
     means = []
     for _ in range(0, RESAMPLES, BLOCK):
         weights = generator.multinomial(count, np.full(count, 1.0 / count), size=BLOCK).astype(np.float64)
         pairs = count**2 - (weights**2).sum(axis=1)
+        if has_gaps:
+            pairs = np.einsum("ri,ri->r", weights @ counts, weights)
         sums = np.einsum("ri,ri->r", weights @ apart, weights)
         means.append(np.divide(sums, pairs, out=np.full(BLOCK, np.nan), where=pairs > 0))
     return np.concatenate(means)
+
+
+def _apart(scores: Values) -> tuple[Values, Values]:
+    """Return the scores with 0 in place of pairs that do not count, and a matrix of 1 for the pairs that count."""
+    counts = np.isfinite(scores) & ~np.eye(len(scores), dtype=bool)
+    return np.where(counts, scores, 0.0), counts.astype(np.float64)
