@@ -22,6 +22,8 @@ def run(arguments: Sequence[str]) -> int:
     0 done, 1 failed, 2 wrong usage, 3 catalog or settings need action, 4 not found, 5 done in part,
     128 + the signal's number if it was interrupted (130 by Ctrl-C).
     """
+    # joblib counts the cores even for work on one thread, and warns where it can't, as in some containers.
+    os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
     is_debugging = "--debug" in arguments
     with nullcontext() if is_debugging else without_library_output():
         escape_what_cannot_be_written()
