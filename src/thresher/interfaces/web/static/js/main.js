@@ -3,7 +3,10 @@
 import { get } from "./api.js";
 import { followChanges, newest } from "./changes.js";
 import { element } from "./element.js";
+import "./actions.js";
+import "./player_bar.js";
 import { room } from "./room.js";
+import { loadNames } from "./search.js";
 import { VIEWS, go, place } from "./views.js";
 
 const view = document.getElementById("view");
@@ -46,4 +49,5 @@ room.value = await get("/api/room");
 document.getElementById("catalog-name").textContent = room.value.name;
 document.body.classList.toggle("read-only", room.value.read_only);
 followChanges();
+loadNames();
 place.follow(show);

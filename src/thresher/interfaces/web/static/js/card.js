@@ -1,0 +1,102 @@
+// The card of one clip. A card is made once and filled again with other clips while the grid scrolls.
+
+import { element } from "./element.js";
+import { play, playing, position } from "./player.js";
+import { rowOf, selected } from "./selection.js";
+import { showThumbnail } from "./thumbnails.js";
+
+/** Seconds as m:ss.t */
+export function time(seconds) {
+  if (seconds === null || seconds === undefined) return "–";
+  const minutes = Math.floor(seconds / 60);
+  const rest = (seconds - minutes * 60).toFixed(1).padStart(4, "0");
+  return `${minutes}:${rest}`;
+}
+
+/** The checkpoint of a clip as the terminal writes it: "run7 e40 i1200". */
+export function checkpointOf(clip) {
+  const parts = [clip.run, clip.epoch === null ? null : `e${clip.epoch}`, clip.step === null ? null : `i${clip.step}`];
+  return parts.filter((part) => part !== null).join(" ") || "no checkpoint";
+}
+
+const STARS = ["", "★", "★★", "★★★", "★★★★", "★★★★★"];
+
+function flagsOf(clip) {
+  return [
+    clip.missing ? "missing" : null,
+    clip.rejected ? "rejected" : null,
+    clip.suspect ? "suspect" : null,
+    clip.status === "ok" ? null : clip.status.replace("_", " "),
+    clip.kind === "whole" ? null : clip.kind,
+    clip.heard ? null : "new",
+  ].filter(Boolean);
+}
+
+export class Card {
+  constructor() {
+    this.id = null;
+    this.picture = element("img", { alt: "", draggable: "false", width: 240, height: 64 });
+    this.cursor = element("span", { class: "cursor", hidden: true });
+    this.screen = element("span", { class: "screen", onclick: (event) => this.#playFrom(event) }, this.picture, this.cursor);
+    this.name = element("span", { class: "checkpoint" });
+    this.facts = element("span", { class: "facts" });
+    this.stars = element("span", { class: "stars" });
+    this.flags = element("span", { class: "flags" });
+    this.node = element(
+      "div",
+      { class: "card", role: "option", onclick: () => this.#select() },
+      this.screen,
+      element("span", { class: "line" }, this.name, this.stars),
+      element("span", { class: "line" }, this.facts, this.flags),
+    );
+  }
+
+  /** Show a clip; `place` is its place in the list, from 1. */
+  fill(id, place, count) {
+    const isNew = id !== this.id;
+    this.id = id;
+    const clip = rowOf(id);
+    this.node.id = `clip-${id}`;
+    this.node.setAttribute("aria-setsize", count);
+    this.node.setAttribute("aria-posinset", place);
+    this.node.setAttribute("aria-selected", String(selected.value === id));
+    this.node.classList.toggle("selected", selected.value === id);
+    this.node.classList.toggle("playing", playing.value?.id === id);
+    if (isNew) {
+      this.picture.removeAttribute("src");
+      showThumbnail(this.picture, id, () => this.id === id && this.node.isConnected);
+    }
+    if (!clip) {
+      this.node.classList.add("waiting");
+      for (const part of [this.name, this.facts, this.stars, this.flags]) part.textContent = "";
+      return;
+    }
+    this.node.classList.remove("waiting");
+    this.node.classList.toggle("rejected", clip.rejected);
+    this.name.textContent = checkpointOf(clip);
+    this.facts.textContent = [`${id}`, time(clip.seconds), clip.tags.map((tag) => `#${tag}`).join(" ")].filter(Boolean).join(" · ");
+    this.stars.textContent = STARS[clip.rating ?? 0];
+    this.flags.textContent = flagsOf(clip).join(" · ");
+    const rating = clip.rating === null ? "not rated" : `${clip.rating} of 5`;
+    this.node.setAttribute("aria-label", `clip ${id}, ${checkpointOf(clip)}, ${time(clip.seconds)}, ${rating}, ${flagsOf(clip).join(", ")}`);
+    this.node.title = clip.path ?? "";
+  }
+
+  /** Move the line that shows where the sound is. */
+  follow() {
+    const isPlaying = playing.value?.id === this.id;
+    this.cursor.hidden = !isPlaying;
+    const seconds = rowOf(this.id)?.seconds;
+    if (isPlaying && seconds) this.cursor.style.left = `${Math.min(100, (100 * position()) / seconds)}%`;
+  }
+
+  #select() {
+    selected.value = this.id;
+  }
+
+  #playFrom(event) {
+    const box = this.screen.getBoundingClientRect();
+    const share = Math.max(0, Math.min(1, (event.clientX - box.left) / box.width));
+    play(this.id, share * (rowOf(this.id)?.seconds ?? 0), event);
+  }
+}

@@ -1,0 +1,105 @@
+// A grid of cards of which only the visible ones exist, so that it scrolls alike with 50 and 50,000 clips.
+
+import { Card } from "./card.js";
+import { element } from "./element.js";
+import { playing } from "./player.js";
+import { ids, rowsVersion, selected } from "./selection.js";
+
+const LEAST_WIDTH = 250;
+const HEIGHT = 128;
+const BEYOND = 2; // rows of cards above and below the visible ones
+
+export class Grid {
+  #cards = new Map(); // place → Card
+  #spare = [];
+  #ends = [];
+  #frame = 0;
+
+  constructor(container) {
+    this.container = container;
+    this.sheet = element("div", { class: "grid", role: "listbox", "aria-label": "Clips", tabindex: "0" });
+    container.replaceChildren(this.sheet);
+    container.addEventListener("scroll", this.#later, { passive: true });
+    this.observer = new ResizeObserver(this.#later);
+    this.observer.observe(container);
+    for (const signal of [ids, rowsVersion]) this.#ends.push(signal.listen(this.#later));
+    this.#ends.push(
+      selected.listen(() => {
+        this.reveal();
+        this.draw();
+      }),
+      playing.follow(() => this.draw()),
+    );
+    this.#tick();
+  }
+
+  /** How many cards lie side by side. */
+  get columns() {
+    return Math.max(1, Math.floor(this.container.clientWidth / LEAST_WIDTH));
+  }
+
+  #later = () => {
+    this.pending ??= requestAnimationFrame(() => {
+      this.pending = null;
+      this.draw();
+    });
+  };
+
+  /** Fill the cards of the visible places, and give back the others. */
+  draw() {
+    const { columns } = this;
+    const list = ids.value;
+    const lines = Math.ceil(list.length / columns);
+    this.sheet.style.height = `${lines * HEIGHT}px`;
+    const top = Math.floor(this.container.scrollTop / HEIGHT) - BEYOND;
+    const bottom = Math.ceil((this.container.scrollTop + this.container.clientHeight) / HEIGHT) + BEYOND;
+    const first = Math.max(0, top) * columns;
+    const end = Math.min(list.length, bottom * columns);
+    for (const [place, card] of this.#cards) {
+      if (place < first || place >= end) {
+        this.#cards.delete(place);
+        card.node.remove();
+        this.#spare.push(card);
+      }
+    }
+    const width = 100 / columns;
+    for (let place = first; place < end; place += 1) {
+      let card = this.#cards.get(place);
+      if (card === undefined) {
+        card = this.#spare.pop() ?? new Card();
+        card.id = null;
+        this.#cards.set(place, card);
+        this.sheet.append(card.node);
+      }
+      card.node.style.transform = `translateY(${Math.floor(place / columns) * HEIGHT}px)`;
+      card.node.style.left = `${(place % columns) * width}%`;
+      card.node.style.width = `${width}%`;
+      card.fill(list[place], place + 1, list.length);
+    }
+    if (selected.value !== null) this.sheet.setAttribute("aria-activedescendant", `clip-${selected.value}`);
+  }
+
+  /** Scroll the selected clip into view. */
+  reveal() {
+    const place = ids.value.indexOf(selected.value);
+    if (place < 0) return;
+    const top = Math.floor(place / this.columns) * HEIGHT;
+    const { scrollTop, clientHeight } = this.container;
+    if (top < scrollTop) this.container.scrollTop = top;
+    else if (top + HEIGHT > scrollTop + clientHeight) this.container.scrollTop = top + HEIGHT - clientHeight;
+  }
+
+  #tick = () => {
+    for (const card of this.#cards.values()) card.follow();
+    this.#frame = requestAnimationFrame(this.#tick);
+  };
+
+  /** End: remove the listeners. */
+  close() {
+    cancelAnimationFrame(this.#frame);
+    if (this.pending) cancelAnimationFrame(this.pending);
+    this.container.removeEventListener("scroll", this.#later);
+    this.observer.disconnect();
+    for (const end of this.#ends) end();
+  }
+}

@@ -1,0 +1,131 @@
+// The search field: the whole query language, with completion of fields and saved queries.
+
+import { get } from "./api.js";
+import { element } from "./element.js";
+import { find, ids, queryProblem } from "./selection.js";
+import { go, place } from "./views.js";
+
+const field = document.getElementById("query");
+const list = document.getElementById("completions");
+const count = document.getElementById("count");
+const PAUSE = 250; // milliseconds without a key until the query runs
+const MOST = 12;
+
+let fields = [];
+let queries = [];
+let timer = null;
+let active = -1;
+
+function run() {
+  clearTimeout(timer);
+  go({ query: field.value.trim(), replace: true });
+}
+
+/** The word at the cursor: [start, text before the cursor]. */
+function wordAtCursor() {
+  const before = field.value.slice(0, field.selectionStart);
+  const start = Math.max(before.lastIndexOf(" "), before.lastIndexOf("(")) + 1;
+  return [start, before.slice(start).replace(/^\^/, "")];
+}
+
+function choicesFor(word) {
+  if (!word) return [];
+  const [name, value] = word.split(":", 2);
+  if (value === undefined) {
+    return fields.filter(({ name: each }) => each.startsWith(word)).map((each) => ({ text: `${each.name}:`, about: each.description }));
+  }
+  if (name === "query") {
+    return queries.filter((each) => each.name.startsWith(value)).map((each) => ({ text: `query:${quoted(each.name)}`, about: each.query }));
+  }
+  const known = fields.find((each) => each.name === name);
+  return (known?.examples ?? []).filter((example) => example.startsWith(value)).map((example) => ({ text: `${name}:${quoted(example)}`, about: "" }));
+}
+
+const quoted = (text) => (/[\s"'()\\]/.test(text) ? `"${text.replace(/["\\]/g, "\\$&")}"` : text);
+
+function complete() {
+  const [, word] = wordAtCursor();
+  const choices = choicesFor(word).slice(0, MOST);
+  active = -1;
+  list.hidden = choices.length === 0;
+  field.setAttribute("aria-expanded", String(choices.length > 0));
+  field.removeAttribute("aria-activedescendant");
+  list.replaceChildren(
+    ...choices.map(({ text, about }, place) =>
+      element("li", { role: "option", id: `completion-${place}`, "aria-selected": "false", onpointerdown: (event) => { event.preventDefault(); take(text); } }, element("b", {}, text), ` ${about}`),
+    ),
+  );
+}
+
+function take(text) {
+  const [start] = wordAtCursor();
+  const caret = field.value[start] === "^" ? "^" : "";
+  const rest = field.value.slice(field.selectionStart);
+  field.value = `${field.value.slice(0, start)}${caret}${text}${rest}`;
+  const at = start + caret.length + text.length;
+  field.setSelectionRange(at, at);
+  complete();
+  later();
+}
+
+function later() {
+  clearTimeout(timer);
+  timer = setTimeout(run, PAUSE);
+}
+
+function choose(by) {
+  const options = [...list.children];
+  if (!options.length) return;
+  options[active]?.setAttribute("aria-selected", "false");
+  active = (active + by + options.length) % options.length;
+  options[active].setAttribute("aria-selected", "true");
+  field.setAttribute("aria-activedescendant", options[active].id);
+}
+
+field.addEventListener("input", () => {
+  complete();
+  later();
+});
+field.addEventListener("blur", () => {
+  list.hidden = true;
+});
+field.addEventListener("keydown", (event) => {
+  if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    event.preventDefault();
+    choose(event.key === "ArrowDown" ? 1 : -1);
+  } else if ((event.key === "Enter" || event.key === "Tab") && active >= 0 && !list.hidden) {
+    event.preventDefault();
+    take(list.children[active].querySelector("b").textContent);
+  } else if (event.key === "Enter") {
+    event.preventDefault();
+    list.hidden = true;
+    run();
+    field.blur();
+  } else if (event.key === "Escape") {
+    list.hidden = true;
+  }
+});
+document.getElementById("search").addEventListener("submit", (event) => event.preventDefault());
+
+const problem = element("p", { id: "query-problem", role: "alert", hidden: true });
+document.getElementById("search").append(problem);
+queryProblem.follow((wrong) => {
+  problem.hidden = wrong === null;
+  problem.textContent = wrong?.error ?? "";
+  field.setAttribute("aria-invalid", String(wrong !== null));
+});
+ids.follow((found) => {
+  count.textContent = `${found.length.toLocaleString("en")} ${found.length === 1 ? "clip" : "clips"}`;
+});
+let shown = null;
+place.follow(({ query }) => {
+  if (query === shown) return;
+  shown = query;
+  if (document.activeElement !== field) field.value = query;
+  find(query);
+});
+
+/** Read the names that completion knows. */
+export async function loadNames() {
+  [fields, queries] = (await Promise.all([get("/api/fields"), get("/api/queries")])).map(({ records }) => records);
+}
