@@ -113,3 +113,20 @@ def test_most_of_a_catalog_is_split_only_after_a_question(
     assert done.returncode == 2
     assert "split the recordings of 22 of the 22 clips in the catalog?" in done.stderr
     assert command("split", "length:..20", "--yes").returncode == 0
+
+
+def test_a_song_is_salvaged_from_mostly_silent_recordings(
+    command: Command, tmp_path: Path, sound: Any
+) -> None:
+    y = np.concatenate([sound(4, 1.5), np.zeros((4 * RATE, 1), np.float32), sound(5, 0.5)])
+    soundfile.write(tmp_path / "quiet.wav", y, RATE)
+    command("ingest", "quiet.wav")
+    done = command("song", "save", "found", "silence:0.5..", "--salvage", "--order", "length-")
+    assert done.returncode == 0
+    assert "quiet.wav, 0:06.0: 2 parts" in done.stdout
+    assert 'song "found": 1 clip, 0:01' in done.stdout or 'song "found": 1 clip, 0:02' in done.stdout
+    assert "salvaged from 1 recording; 1 sound shorter than 1 s left out" in done.stdout
+    refused = command("song", "save", "found", "silence:0.5..", "--least", "2")
+    assert (refused.returncode, "--least needs --salvage" in refused.stderr) == (2, True)
+    assert command("song", "save", "found", "--salvage").returncode == 2
+    assert command("song", "save", "found", "a.wav", "--salvage").returncode == 4

@@ -28,7 +28,7 @@ from thresher.curation.cutting.parts_plan import PartsPlan, plan_parts
 from thresher.curation.cutting.split_report import NotSplit, SplitReport, reported
 from thresher.curation.cutting.targets import Target, find_targets
 from thresher.curation.workers import Progress, no_progress
-from thresher.signal.features.split import MOST_PARTS, cell_count
+from thresher.signal.features.split import CLICK_SECONDS, MOST_PARTS, cell_count
 from thresher.signal.features.split_settings import SplitSettings
 
 
@@ -59,18 +59,12 @@ def split(
             unchanged.append(NotSplit(target.id, target.path, reason))
     find = surveyed_parts if dry_run else analysed_parts
     found = find(catalog, wanted, settings, executor=executor, progress=progress)
-    nothing = [target for target in wanted if target.split is None and found.spans.get(target.id) == ()]
-    unchanged += [NotSplit(target.id, target.path, _nothing_to_split(settings)) for target in nothing]
-    changing = [target for target in wanted if target.id in found.spans and target not in nothing]
+    changing = changed_by(wanted, found)
     summary = f"split {settings.words}: {storable(join_terms(terms))}"
     report = _carry_out(catalog, changing, found, settings, summary, dry_run=dry_run)
-    failures = [
-        NotSplit(target.id, target.path, found.failures[target.id])
-        for target in wanted
-        if target.id in found.failures
-    ]
-    report = replace(report, unchanged=tuple(unchanged), failures=tuple(failures))
-    return _scored(catalog, report, progress)
+    report = with_the_rest(report, wanted, found, settings)
+    report = replace(report, unchanged=(*unchanged, *report.unchanged))
+    return scored(catalog, report, progress)
 
 
 def join(
@@ -89,7 +83,7 @@ def join(
     found = FoundParts({each.id: () for each in joined})
     summary = f"join parts: {storable(join_terms(terms))}"
     report = _carry_out(catalog, joined, found, None, summary, dry_run=dry_run)
-    return _scored(catalog, replace(report, unchanged=unchanged), progress)
+    return scored(catalog, replace(report, unchanged=unchanged), progress)
 
 
 def _why_not(target: Target, settings: SplitSettings, *, dry_run: bool) -> str | None:
@@ -102,9 +96,28 @@ def _why_not(target: Target, settings: SplitSettings, *, dry_run: bool) -> str |
     return f"would have {count:,} parts (at most {MOST_PARTS:,})" if count > MOST_PARTS else None
 
 
+def changed_by(targets: Sequence[Target], found: FoundParts) -> list[Target]:
+    """Return the recordings that a split changes: those with parts, and those that had parts before."""
+    return [each for each in targets if found.spans.get(each.id) or (each.id in found.spans and each.split)]
+
+
+def with_the_rest(
+    report: SplitReport, targets: Sequence[Target], found: FoundParts, settings: SplitSettings
+) -> SplitReport:
+    """Add the recordings in which there is nothing to split, and those that could not be read."""
+    nothing = [each for each in targets if found.spans.get(each.id) == () and each.split is None]
+    failed = [each for each in targets if each.id in found.failures]
+    return replace(
+        report,
+        unchanged=tuple(NotSplit(each.id, each.path, _nothing_to_split(settings)) for each in nothing),
+        failures=tuple(NotSplit(each.id, each.path, found.failures[each.id]) for each in failed),
+    )
+
+
 def _nothing_to_split(settings: SplitSettings) -> str:
     if settings.silence is not None:
-        return f"has no silence longer than {settings.silence:g} s between two sounds"
+        clicks = f"clicks below {CLICK_SECONDS:g} s do not count"
+        return f"has no silence longer than {settings.silence:g} s between two sounds ({clicks})"
     return f"is not longer than {settings.every:g} s" if settings.every is not None else "is too short"
 
 
@@ -118,35 +131,46 @@ def _carry_out(
     dry_run: bool,
 ) -> SplitReport:
     """Give each recording the parts that were found, in one decision; a dry run only says what would change."""
-    key = None if settings is None else settings.key
     if dry_run:
+        key = None if settings is None else settings.key
         with catalog.reading() as connection:
-            plans = _plans(connection, targets, found)
-            return reported(catalog, connection, targets, plans, found, key, {})
+            return reported(catalog, connection, targets, _plans(connection, targets, found), found, key, {})
     with catalog.writing() as connection:
-        plans = _plans(connection, targets, found)
-        new = {
-            target.id: _stored(connection, target.id, plans[target.id], found.contents.get(target.id, ()))
-            for target in targets
-        }
-        report = reported(catalog, connection, targets, plans, found, key, new)
-        heirs = {
-            lost.clip: lost.heir for each in report.recordings for lost in each.gone if lost.heir is not None
-        }
-        songs = songs_of(catalog, connection, heirs)
-
-        def assignments() -> Iterator[Assignment]:
-            for target in targets:
-                plan = plans[target.id]
-                yield from (Assignment("clip", clip_id, "removed", True) for clip_id in plan.going)
-                yield from (Assignment("clip", clip_id, "removed", False) for clip_id in new[target.id])
-                yield Assignment("recording", target.id, "split", key if plan.parts else None)
-            yield from carried_judgements(connection, heirs)
-            # read only now: the journal has made the assignments above
-            yield from carried_places(catalog, connection, heirs, songs)
-
+        report, assignments = stored_parts(catalog, connection, targets, found, settings)
         verb = "join" if settings is None else "split"
-        return replace(report, decision=decisions.decide(connection, verb, summary, assignments()))
+        return replace(report, decision=decisions.decide(connection, verb, summary, assignments))
+
+
+def stored_parts(
+    catalog: Catalog,
+    connection: Connection,
+    targets: Sequence[Target],
+    found: FoundParts,
+    settings: SplitSettings | None,
+) -> tuple[SplitReport, Iterator[Assignment]]:
+    """Store the parts that were found; return what that means, and the assignments of the decision that brings the
+    parts in. Without `settings`, the recordings are joined."""
+    key = None if settings is None else settings.key
+    plans = _plans(connection, targets, found)
+    parts = {
+        target.id: _stored(connection, target.id, plans[target.id], found.contents.get(target.id, ()))
+        for target in targets
+    }
+    report = reported(catalog, connection, targets, plans, found, key, parts)
+    heirs = {lost.clip: lost.heir for lost in report.gone if lost.heir is not None}
+    songs = songs_of(catalog, connection, heirs)
+
+    def assignments() -> Iterator[Assignment]:
+        for target in targets:
+            plan = plans[target.id]
+            yield from (Assignment("clip", clip_id, "removed", True) for clip_id in plan.going)
+            yield from (Assignment("clip", clip_id, "removed", False) for clip_id in parts[target.id])
+            yield Assignment("recording", target.id, "split", key if plan.parts else None)
+        yield from carried_judgements(connection, heirs)
+        # Read only now: the journal has made the assignments above.
+        yield from carried_places(catalog, connection, heirs, songs)
+
+    return report, assignments()
 
 
 def _plans(connection: Connection, targets: Sequence[Target], found: FoundParts) -> dict[int, PartsPlan]:
@@ -166,8 +190,8 @@ def _stored(
     return [next(added) if part.clip is None else part.clip for part in plan.parts]
 
 
-def _scored(catalog: Catalog, report: SplitReport, progress: Progress) -> SplitReport:
-    """Score the new parts, and compare them with rejected clips."""
+def scored(catalog: Catalog, report: SplitReport, progress: Progress) -> SplitReport:
+    """Score the new parts, compare them with rejected clips, and add what that found to the report."""
     if report.decision is None:
         return report
     scores = score_all(catalog, progress)

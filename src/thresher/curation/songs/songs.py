@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -87,10 +88,14 @@ def store_song(
     terms: Terms | None,
     options: SongOptions | Mapping[str, Any],
     cover: bytes | Keep | None = UNCHANGED,
-) -> tuple[Song, list[int]]:
-    """Do what `save_song` does within a transaction; returns the song and `matching_clips` of it.
+    *,
+    after: Iterable[Assignment] = (),
+    source: str = "",
+) -> tuple[Song, list[int], Decision | None]:
+    """Do what `save_song` does within a transaction; returns the song, `matching_clips` of it, and the decision.
 
-    `cover` is what `cover_of` returns for the options.
+    `cover` is what `cover_of` returns for the options. The assignments of `after` are made first, in the same
+    decision; its summary ends with `source`.
     """
     _check_name(name)
     old = _find(connection, name)
@@ -108,14 +113,14 @@ def store_song(
         parse(terms, context_of(catalog, connection))
         wanted["query"] = join_terms(terms)
     if old is None:
-        _create(connection, catalog, name, wanted)
+        made = _create(connection, catalog, name, wanted, after, source)
     else:
-        _edit(connection, old, wanted)
+        made = _edit(connection, old, wanted, after, source)
     saved = find_song(connection, name)
     check_copies(saved.settings, catalog.settings)
     clips = matching_clips(catalog, connection, saved)
     _check_ends(saved, clips)
-    return saved, clips
+    return saved, clips, made
 
 
 def matching_clips(catalog: Catalog, connection: Connection, found: Song) -> list[int]:
@@ -148,7 +153,9 @@ def _check_ends(saved: Song, clips: Sequence[int]) -> None:
         )
 
 
-def _edit(connection: Connection, old: Song, wanted: dict[str, Any]) -> None:
+def _edit(
+    connection: Connection, old: Song, wanted: dict[str, Any], after: Iterable[Assignment], source: str
+) -> Decision | None:
     settings = replace(old.settings, **wanted)
     check_settings(settings)
     columns = settings.columns()
@@ -160,7 +167,8 @@ def _edit(connection: Connection, old: Song, wanted: dict[str, Any]) -> None:
     if not rules.issuperset(changed):  # they have no options, and are named only if nothing else changed
         changed = {key: value for key, value in changed.items() if key not in rules}
     summary = ", ".join(f"{key} {_value_text(value)}" for key, value in changed.items())
-    decide(connection, "song save", f'edit song "{old.name}": {summary}', assignments)
+    summary = f'edit song "{old.name}": {summary}{source}'
+    return decide(connection, "song save", summary, chain(after, assignments))
 
 
 def _value_text(value: Any) -> str:
@@ -208,20 +216,34 @@ def song_history(catalog: Catalog, name: str) -> list[Decision]:
         ]
 
 
-def _create(connection: Connection, catalog: Catalog, name: str, wanted: dict[str, Any]) -> None:
+def _create(
+    connection: Connection,
+    catalog: Catalog,
+    name: str,
+    wanted: dict[str, Any],
+    after: Iterable[Assignment],
+    source: str,
+) -> Decision | None:
     if "query" not in wanted:
         raise NotFoundError(f'no song named "{name}"; create it with `thresher song save "{name}" QUERY`')
     settings = new_song_settings(catalog.settings, wanted)
     check_settings(settings)
     name = nfc(name)
-    _insert(connection, name, settings, "song save", f'make song "{name}"')
+    return _insert(connection, name, settings, "song save", f'make song "{name}"{source}', after)
 
 
-def _insert(connection: Connection, name: str, settings: SongSettings, verb: str, summary: str) -> None:
+def _insert(
+    connection: Connection,
+    name: str,
+    settings: SongSettings,
+    verb: str,
+    summary: str,
+    after: Iterable[Assignment] = (),
+) -> Decision | None:
     # Inserted as deleted; a decision then restores it, so that undoing the decision deletes the song again.
     values = {**settings.columns(), "name": name, "created_at": time.time(), "deleted": True}
     song_id = insert_row(connection, song, values)
-    decide(connection, verb, summary, [Assignment("song", song_id, "deleted", False)])
+    return decide(connection, verb, summary, [*after, Assignment("song", song_id, "deleted", False)])
 
 
 def all_songs(connection: Connection) -> list[Song]:

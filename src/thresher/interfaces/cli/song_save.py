@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from thresher.errors import UsageError
 from thresher.formatting import any_of, counted, listed
 from thresher.interfaces.cli.app import open_catalog, song_app, terms_of
 from thresher.interfaces.cli.options import Json, SongName
@@ -16,6 +17,9 @@ from thresher.interfaces.cli.song_text import say_edits_not_applied, settings_te
 from thresher.signal.metrics.registry import METRICS
 
 if TYPE_CHECKING:
+    from thresher.catalog.catalog import Catalog
+    from thresher.catalog.query import Terms
+    from thresher.curation.songs.options import SongOptions
     from thresher.curation.songs.size import SongSize
 
 
@@ -90,6 +94,19 @@ def save(
             help="Read the clips of --order manual: ids or paths, or a .m3u8 playlist.",
         ),
     ] = None,
+    salvage: Annotated[
+        bool,
+        typer.Option(
+            "--salvage",
+            help="Split the mostly silent recordings of the query, and make the song of what sounds in them.",
+        ),
+    ] = False,
+    least: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S", help="With --salvage, leave out sounds shorter than S seconds. Default: 1."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Save a new song, or change the given settings of an existing song."""
@@ -126,6 +143,13 @@ def save(
             sequence=clips_of_file,
         )
         terms = terms_of(catalog, query) if query else None
+        if salvage or least is not None:
+            if not salvage or terms is None or sequence is not None:
+                raise UsageError(
+                    "--least needs --salvage" if not salvage else "--salvage needs a query, and no --from"
+                )
+            _salvage(catalog, name, terms, options, least, json=json)
+            return
         if clips_of_file is not None and terms is None and get_song(catalog, name) is None:
             terms = [part for clip in clips_of_file for part in (",", str(clip))][1:]
         present = get_song(catalog, name)
@@ -151,6 +175,32 @@ def save(
         say(f'next: thresher song render "{name}"')
     else:
         say("no clip matches its query yet; new clips that match join the song")
+
+
+def _salvage(
+    catalog: Catalog, name: str, terms: Terms, options: SongOptions, least: float | None, *, json: bool
+) -> None:
+    """Make a song of what sounds in mostly silent recordings, and say what that did."""
+    from thresher.curation.cutting.salvage import LEAST_SECONDS, salvage_song
+    from thresher.interfaces.cli.progress import ProgressBar
+    from thresher.interfaces.cli.split_output import tell_split
+
+    shortest = LEAST_SECONDS if least is None else least
+    with ProgressBar("files") as progress:
+        done = salvage_song(catalog, name, terms, options, least=shortest, progress=progress)
+    if json:
+        print_json(done)
+        return
+    tell_split(done.split, dry_run=False)
+    left_out = (
+        f"; {counted(done.too_short, 'sound')} shorter than {shortest:g} s left out" if done.too_short else ""
+    )
+    tell(
+        f'song "{name}": {_size_text(done.size)}, salvaged from {counted(done.recordings, "recording")}{left_out}, '
+        f"{settings_text(done.song.settings)}"
+    )
+    say_edits_not_applied(done.size.edits_not_applied)
+    say(f'next: thresher song render "{name}"')
 
 
 def _size_text(size: SongSize) -> str:

@@ -30,8 +30,10 @@ from thresher.signal.features.trim_settings import TrimSettings
 MOST_PARTS = 10_000
 """A recording is not split into more parts than this on a grid."""
 
-CONTRAST_DB = 12.0
 CLICK_SECONDS = 0.02
+"""Shorter sounds are clicks."""
+
+CONTRAST_DB = 12.0
 
 # Sound that is interrupted for less than this is one sound when clicks and tails are looked for.
 JOINED_SECONDS = 0.05
