@@ -58,10 +58,10 @@ def test_lost_ratings_and_songs_are_named(command: Command) -> None:
     command("rate", "3", "4")
     command("song", "save", "best", "rating:4")
     planned = command("split", "a.wav", "--count", "7", "--dry-run").stderr
-    assert 'note: clip 3 (0.00 to 3.00 s; rated 4, in song "best") would leave listings and songs' in planned
+    assert 'note: clip 3 (0.00 to 3.01 s; rated 4, in song "best") would leave listings and songs' in planned
     done = command("split", "a.wav", "--every", "3.5")
     assert "2 parts (2 new, 2 gone)" not in done.stdout  # no part stays, so that all are new
-    assert 'clip 3 (0.00 to 3.00 s; rated 4, in song "best") is replaced by clip 5' in done.stderr
+    assert 'clip 3 (0.00 to 3.01 s; rated 4, in song "best") is replaced by clip 5' in done.stderr
     joined = command("split", "a.wav", "--join")
     assert "a.wav, 0:07.0: joined, 2 parts gone" in joined.stdout
     assert 'clip 5 (0.00 to 3.50 s; rated 4, in song "best") leaves listings' in joined.stderr
