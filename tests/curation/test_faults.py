@@ -477,7 +477,7 @@ def test_a_decoder_crash_costs_only_the_file_that_causes_it(
     (tmp_path / "poisonous.py").write_text(POISON)
     monkeypatch.syspath_prepend(tmp_path)  # workers search for modules on their parent's path
     poisonous = importlib.import_module("poisonous")
-    monkeypatch.setattr("thresher.curation.ingest.reading.analyse", poisonous.analyse)
+    monkeypatch.setattr("thresher.curation.ingest.reading.analyse_file", poisonous.analyse)
     report = ingest(catalog, [folder], IngestOptions(executor="processes:2"))
     assert [(Path(one.path).name, one.status, one.reason) for one in report.failures] == [
         ("poison1.wav", "unreadable", "decoder crashed"),
