@@ -135,7 +135,7 @@ def add_part(catalog: Catalog, of: int, start: int, end: int) -> None:
             insert(clip).values(
                 recording_id=row.recording_id,
                 kind="part",
-                ordinal=1,
+                ordinal=start,
                 start_frame=start,
                 end_frame=end,
                 trim=row.trim,
@@ -180,15 +180,57 @@ def test_files_are_in_the_order_of_the_query(catalog: Catalog, clips: Path, out:
     assert [file.clip for file in export_clips(catalog, "id-", out).files] == [4, 3, 2, 1]
 
 
-def test_a_recording_with_several_clips_is_copied_once(catalog: Catalog, clips: Path, out: Path) -> None:
+def test_a_part_is_written_as_its_span_and_its_recording_is_copied(
+    catalog: Catalog, clips: Path, out: Path
+) -> None:
+    add_part(catalog, 1, 100, 900)
+    for form in ("copy", "trimmed"):
+        for sort, state in (("id-", "written"), ("id+", "there already")):
+            report = export_clips(catalog, ["1", ",", "5", sort], out / form, form=form)
+            assert {file.clip: file.state for file in report.files} == {1: state, 5: state}
+            assert report.faded == 1
+        assert names(out / form) == ["r_epoch_1_0-5.wav", "r_epoch_1_0.wav"]
+        assert soundfile.info(out / form / "r_epoch_1_0-5.wav").frames == 800
+    original = (clips / "a/r_epoch_1_0.wav").read_bytes()
+    assert (out / "copy/r_epoch_1_0.wav").read_bytes() == original
+
+
+def test_the_ends_of_parts_are_faded_unless_the_fade_is_0(catalog: Catalog, clips: Path, out: Path) -> None:
+    add_part(catalog, 1, 100, 900)
+    own, _ = soundfile.read(clips / "a/r_epoch_1_0.wav", start=100, stop=900, dtype="int16")
+    assert abs(own[0]) > 100
+    export_clips(catalog, ["5"], out / "faded")  # [song] fade
+    faded, rate = soundfile.read(out / "faded/r_epoch_1_0-5.wav", dtype="int16")
+    fade = round(catalog.settings.song.fade * rate)
+    assert 0 < fade < 400
+    np.testing.assert_array_equal(faded[fade:-fade], own[fade:-fade])
+    assert max(abs(faded[0]), abs(faded[-1])) <= 1
+    assert export_clips(catalog, ["5"], out / "plain", fade=0).faded == 0
+    plain, _ = soundfile.read(out / "plain/r_epoch_1_0-5.wav", dtype="int16")
+    np.testing.assert_array_equal(plain, own)
+    assert export_clips(catalog, ["1"], out / "whole", form="trimmed", fade=1).faded == 0
+    with pytest.raises(UsageError, match="a fade of nan s is out of range"):
+        export_clips(catalog, ["5"], out, fade=float("nan"))
+
+
+def test_a_part_is_not_linked(catalog: Catalog, clips: Path, out: Path) -> None:
     assert clips
     add_part(catalog, 1, 100, 900)
-    for sort, state in (("id-", "written"), ("id+", "there already")):
-        report = export_clips(catalog, ["1", ",", "5", sort], out)
-        assert [(file.clip, file.state) for file in report.files] == [(1, state)]
-    report = export_clips(catalog, ["1", ",", "5"], clips / "parts", form="trimmed")
-    assert names(clips / "parts") == ["r_epoch_1_0-1.wav", "r_epoch_1_0-5.wav"]
-    assert soundfile.info(clips / "parts" / "r_epoch_1_0-5.wav").frames == 800
+    report = export_clips(catalog, ["1", ",", "5", "id+"], out, form="link")
+    assert [(file.clip, file.state) for file in report.files] == [(1, "written"), (5, "failed")]
+    assert report.files[1].reason == "a link would lead to its whole recording; leave out --link"
+
+
+def test_the_file_of_a_mark_has_its_name(catalog: Catalog, clips: Path, out: Path) -> None:
+    assert clips
+    for start in (100, 200):
+        add_part(catalog, 1, start, 1900)
+    with catalog.writing() as connection:
+        connection.execute(update(clip).where(clip.c.id > 4).values(kind="marked", name="a/b: dröp"))
+    export_clips(catalog, ["5"], out / "one")
+    export_clips(catalog, ["5", ",", "6"], out / "two")
+    assert names(out / "one") == ["r_epoch_1_0-a_b_ dröp.wav"]
+    assert names(out / "two") == ["r_epoch_1_0-a_b_ dröp-5.wav", "r_epoch_1_0-a_b_ dröp-6.wav"]
 
 
 SOURCES = [

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from thresher.catalog.atomic_files import partial_file
 from thresher.catalog.audio import AudioReader
@@ -21,16 +21,22 @@ from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.paths import display_text
 from thresher.curation.exports.file_names import NameRequest
 from thresher.errors import AudioError, NotFoundError, UsageError
+from thresher.signal.mixing.mix import Fade, fade_edges
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Form = Literal["copy", "trimmed", "link"]
 State = Literal["written", "there already", "refused", "missing", "failed"]
+
+NO_FADE = Fade(0)
 
 _COPY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """One file of an export. If it is the file of several clips, `clip` is the first of them.
+    """One file of an export, of a clip.
 
     `path` is None if the file is missing or failed. `bytes` is its size, 0 for a link. `reason` says why it is
     refused, missing or failed.
@@ -49,7 +55,8 @@ class Item:
     """A file to write. `locations` are the known files of the recording. `source` is one of them that has its
     contents, or None.
 
-    The span, the format, the comment and the decoder of the recording are used for trimmed files.
+    The span, the format, the comment, the decoder of the recording and the `fade` at both ends are used for trimmed
+    files. `label` follows the name of the source in the name of a part or a mark.
     """
 
     clip: int
@@ -64,6 +71,8 @@ class Item:
     decoder: str | None = None
     source: KnownFile | None = None
     target: bytes = b""
+    fade: Fade = NO_FADE
+    label: str | None = None
 
     @property
     def name_request(self) -> NameRequest:
@@ -71,7 +80,8 @@ class Item:
         own = os.path.basename(self.locations[0].path) if self.locations else b"clip"
         form = OUTPUT_FORMATS.get(os.fsdecode(os.path.splitext(own)[1]).lower())
         has_own = self.form != "trimmed" or (form is not None and form.container == self.container)
-        return NameRequest(own, self.clip, None if has_own else suffix_of(self.container).encode())
+        suffix = None if has_own else suffix_of(self.container).encode()
+        return NameRequest(own, self.clip, suffix, self.label)
 
     def report(self, state: State, size: int = 0, reason: str | None = None) -> ExportedFile:
         """The entry of this file in the report."""
@@ -119,9 +129,9 @@ def _copy(item: Item, file: bytes) -> int:
 
 
 def encode(item: Item, file: bytes) -> int:
-    """Write only the span of the clip. Returns the size of the file."""
+    """Write only the span of the clip, with its fades. Returns the size of the file."""
     assert item.source is not None
-    position = item.start
+    position, frames = 0, item.end - item.start
     with AudioReader(item.source.path, item.decoder) as reader:
         form = reader.format
         unchanged = form.subtype == item.subtype == "PCM_16"
@@ -133,12 +143,23 @@ def encode(item: Item, file: bytes) -> int:
             item.container,
             item.subtype,
             tags,
-            frames=item.end - item.start,
+            frames=frames,
         ) as writer:
-            blocks = reader.pcm16_blocks if unchanged else reader.blocks
-            for block in blocks(item.start, item.end):
-                writer.write(block)
+            for block in _blocks(item, reader, unchanged=unchanged):
+                writer.write(fade_edges(block, position, frames, item.fade, item.fade))
                 position += len(block)
-    if position != item.end:
-        raise AudioError(f"the file ends at frame {position} of {item.end}; `thresher ingest` its folder")
+    if position != frames:
+        ends = item.start + position
+        raise AudioError(f"the file ends at frame {ends} of {item.end}; `thresher ingest` its folder")
     return os.stat(file).st_size
+
+
+def _blocks(item: Item, reader: AudioReader, *, unchanged: bool) -> Iterator[NDArray[Any]]:
+    """Yield the span as floats; if it is `unchanged`, as the file's own 16-bit samples between the fades."""
+    start, end, fade = item.start, item.end, item.fade.frames
+    if not unchanged:
+        yield from reader.blocks(start, end)
+        return
+    yield from reader.blocks(start, start + fade)
+    yield from reader.pcm16_blocks(start + fade, end - fade)
+    yield from reader.blocks(end - fade, end)

@@ -35,6 +35,8 @@ from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.exports.clip_file import ExportedFile, Form, Item, encode, put
 from thresher.curation.exports.file_names import distinct_names
+from thresher.curation.songs.cut_fade import cut_fade
+from thresher.curation.songs.settings import LONGEST_JOIN
 from thresher.curation.workers import Progress, no_progress
 from thresher.errors import AudioError, CatalogError, NotFoundError, ThresherError, UsageError
 from thresher.formatting import counted, listed
@@ -48,8 +50,8 @@ _OTHER = "another file has this name"
 class ExportReport:
     """What an export wrote, or what a dry run would write. `files` are in the order of the query.
 
-    `bytes` is the total size of the written files. `refusal` is a sentence that says why nothing would be written;
-    only a dry run can have one.
+    `bytes` is the total size of the written files, `faded` the number of files of parts and marks with faded ends.
+    `refusal` is a sentence that says why nothing would be written; only a dry run can have one.
     """
 
     folder: str
@@ -64,6 +66,7 @@ class ExportReport:
     refusal: str | None
     seconds: float
     dry_run: bool
+    faded: int = 0
 
 
 def export_clips(
@@ -74,14 +77,18 @@ def export_clips(
     form: Form = "copy",
     dry_run: bool = False,
     overwrite: bool = False,
+    fade: float | None = None,
     progress: Progress = no_progress,
 ) -> ExportReport:
     """Write the clips that match the terms to a folder. The folder is created if its parent exists.
 
-    "copy" writes the file of each recording once, byte for byte; "link" writes a symbolic link to it. "trimmed"
+    "copy" writes the files of the clips, byte for byte; "link" writes symbolic links to them. "trimmed"
     writes only the span of each clip. Trimmed files keep their container and subtype if that is WAV or FLAC
     with 16 bits, 24 bits or floats; otherwise they are float32 WAV. Samples are not changed, except that PCM_32
     and DOUBLE lose precision beyond 24 bits.
+
+    A part or a mark has no file of its own: "copy" writes its span, "link" reports it as failed. Both of its ends
+    are faded for `fade` seconds, by default `[song] fade` of catalog.toml; 0 leaves its samples as they are.
 
     Files keep their names, with the clip's id added where names would be the same. A file that exists with the
     same contents is not written again. If other files have these names, nothing is written (UsageError), unless
@@ -91,9 +98,12 @@ def export_clips(
     begun = time.monotonic()
     if form not in get_args(Form):
         raise UsageError(f'unknown form of export "{form}" (expected {", ".join(get_args(Form))})')
+    seconds = catalog.settings.song.fade if fade is None else fade
+    if not 0 <= seconds <= LONGEST_JOIN:
+        raise UsageError(f"a fade of {seconds:g} s is out of range (expected 0 to {LONGEST_JOIN:g})")
     where = _checked_folder(folder)
     with catalog.reading() as connection:
-        items = _items(catalog, connection, terms, form)
+        items = _items(catalog, connection, terms, form, seconds)
         if not items:
             raise no_match(catalog, connection, terms)
     guard = OutputGuard(catalog)
@@ -132,38 +142,48 @@ def export_clips(
         refusal,
         time.monotonic() - begun,
         dry_run,
+        _faded(items, files),
+    )
+
+
+def _faded(items: Sequence[Item], files: Sequence[ExportedFile]) -> int:
+    """Return how many of the files that are written, or there already, have fades."""
+    return sum(
+        item.fade.frames > 0 and file.state in ("written", "there already")
+        for item, file in zip(items, files, strict=True)
     )
 
 
 # -- files to write ---------------------------------------------------------------------------------
 
 
-def _items(catalog: Catalog, connection: Connection, terms: Terms, form: Form) -> list[Item]:
+def _items(catalog: Catalog, connection: Connection, terms: Terms, form: Form, fade: float) -> list[Item]:
     """The files of an export in the order of the query, without their sources and targets."""
     ids = select_ids(catalog, connection, terms)
     known = clip_rows(connection, ids)
     locations = known_files(catalog, {row[recording.c.sha256] for row in known.values()})
-    items: dict[int, Item] = {}
+    items = []
     for row in (known[clip_id] for clip_id in ids):
-        clip_id, recording_id = row[clip.c.id], row[recording.c.id]
-        whole = items.get(recording_id)
-        if form != "trimmed" and whole is not None:
-            items[recording_id] = replace(whole, clip=min(whole.clip, clip_id))
-            continue
+        clip_id, kind = row[clip.c.id], row[clip.c.kind]
         container, subtype = _output_format(row[recording.c.container], row[recording.c.subtype])
-        items[clip_id if form == "trimmed" else recording_id] = Item(
-            clip_id,
-            row[recording.c.sha256],
-            tuple(locations[row[recording.c.sha256]]),
-            row[clip.c.start_frame],
-            row[clip.c.end_frame],
-            container,
-            subtype,
-            _comment(row),
-            form,
-            row[recording.c.decoder],
+        frames, rate = row[clip.c.end_frame] - row[clip.c.start_frame], row[recording.c.sample_rate] or 1
+        items.append(
+            Item(
+                clip_id,
+                row[recording.c.sha256],
+                tuple(locations[row[recording.c.sha256]]),
+                row[clip.c.start_frame],
+                row[clip.c.end_frame],
+                container,
+                subtype,
+                _comment(row),
+                "trimmed" if form == "copy" and kind != "whole" else form,
+                row[recording.c.decoder],
+                fade=cut_fade(kind, fade, frames, rate),
+                label=None if kind == "whole" else row[clip.c.name] or str(clip_id),
+            )
         )
-    return list(items.values())
+    return items
 
 
 def _output_format(container: str | None, subtype: str | None) -> tuple[str, str]:
@@ -246,6 +266,8 @@ def _entry(item: Item, guard: OutputGuard, scratch: bytes, *, overwrite: bool, d
         return item.report("missing", reason="the file is gone or has changed")
     if item.form == "trimmed" and item.start == item.end:
         return item.report("failed", reason="its span is empty")
+    if item.form == "link" and item.label is not None:
+        return item.report("failed", reason="a link would lead to its whole recording; leave out --link")
     there = _status(item.target)
     size = 0 if item.form == "link" else os.stat(item.source.path).st_size
     encoded = None

@@ -13,14 +13,21 @@ from thresher.catalog.files import SUFFIXES
 LONGEST_NAME = 255
 """The maximal length of a file name, in bytes."""
 
+_LONGEST_LABEL = 100  # bytes
+_UNWANTED = '/\\:*?"<>|'  # not allowed in names on some file systems
+
 
 @dataclass(frozen=True)
 class NameRequest:
-    """A file that needs a name: the name of its source, the id of its clip, and a new suffix or None to keep it."""
+    """A file that needs a name: the name of its source, the id of its clip, and a new suffix or None to keep it.
+
+    `label` is text that follows the name of the source, which several clips of one file share.
+    """
 
     own: bytes
     clip: int
     suffix: bytes | None
+    label: str | None = None
 
 
 def distinct_names(wanted: Sequence[NameRequest]) -> list[bytes]:
@@ -46,8 +53,15 @@ def _name(wanted: NameRequest, *, is_numbered: bool) -> bytes:
     if os.fsdecode(suffix).lower() not in SUFFIXES:
         stem, suffix = wanted.own, b""
     suffix = suffix if wanted.suffix is None else wanted.suffix
-    mark = b"-%d" % wanted.clip if is_numbered else b""
+    label = b"" if wanted.label is None else b"-" + plain_name(wanted.label, _LONGEST_LABEL)
+    mark = label + (b"-%d" % wanted.clip if is_numbered else b"")
     return _cut(stem, LONGEST_NAME - len(mark) - len(suffix)) + mark + suffix
+
+
+def plain_name(text: str, longest: int) -> bytes:
+    """Return text as a part of a file name that all systems allow, of at most `longest` bytes."""
+    plain = "".join("_" if char in _UNWANTED or not char.isprintable() else char for char in text)
+    return _cut(plain.encode("utf-8", "replace"), longest).strip()
 
 
 def _key(name: bytes) -> str:

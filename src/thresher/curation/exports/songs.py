@@ -22,6 +22,7 @@ from thresher.catalog.outputs import is_stem, note_output
 from thresher.catalog.paths import display_text, text_bytes
 from thresher.catalog.sndfile_decoder import read_comment
 from thresher.catalog.values import checkpoint_text, format_duration
+from thresher.curation.exports.file_names import plain_name
 from thresher.curation.exports.formats.registry import FORMATS
 from thresher.curation.exports.formats.text import folder_of
 from thresher.curation.exports.formats.timeline import Entry, Timeline
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
 LONGEST_STEM_NAME = 150  # bytes, without the number and the suffix
 
-_UNWANTED = '/\\:*?"<>|'  # not allowed in names on some file systems
 _STEM = re.compile(r"[0-9]{3,} .*#[0-9]+\.wav", re.DOTALL)
 _STEM_COMMENT = re.compile(r"[0-9]+ of .+, at [0-9:]+", re.DOTALL)
 _IGNORED = re.compile(r"\..*|[0-9]{3,} .*\.[0-9-]+\.part", re.DOTALL)  # hidden and partial files
@@ -149,7 +149,7 @@ def _stem_names(plan: Tracklist) -> list[str]:
     """The file names of the stems of a song, in order."""
     width = max(3, len(str(len(plan.tracks))))
     return [
-        f"{number:0{width}d} {_file_name(_title(track))}.wav"
+        f"{number:0{width}d} {plain_name(_title(track), LONGEST_STEM_NAME).decode()}.wav"
         for number, track in enumerate(plan.tracks, start=1)
     ]
 
@@ -332,13 +332,7 @@ def _container(file: bytes | None) -> str:
 
 
 def _title(track: Track) -> str:
-    """The title of a clip: its checkpoint, the name of its file and its id."""
+    """The title of a clip: its checkpoint, the name of its file, the name of a mark, and its id."""
     name = os.path.splitext(os.path.basename(track.path))[0]
-    parts = [checkpoint_text(track.run, track.epoch, track.step), name, f"#{track.clip}"]
+    parts = [checkpoint_text(track.run, track.epoch, track.step), name, track.name, f"#{track.clip}"]
     return " ".join(part for part in parts if part)
-
-
-def _file_name(title: str) -> str:
-    """A title as a valid file name."""
-    plain = "".join("_" if char in _UNWANTED or not char.isprintable() else char for char in title)
-    return plain.encode("utf-8", "replace")[:LONGEST_STEM_NAME].decode("utf-8", "ignore").strip()

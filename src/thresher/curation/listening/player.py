@@ -24,9 +24,10 @@ from thresher.catalog.content_files import find_content, keep_looks
 from thresher.catalog.encoding import AudioWriter
 from thresher.curation.clips.selection import find_clip
 from thresher.curation.listening.heard import mark_heard
+from thresher.curation.songs.cut_fade import cut_fade
 from thresher.curation.songs.tracklist import track_of_clip
 from thresher.errors import ConfigError, NotFoundError, ThresherError
-from thresher.signal.mixing.mix import downmix
+from thresher.signal.mixing.mix import downmix, fade_edges
 
 PLAYERS: tuple[tuple[str, ...], ...] = (
     ("pw-play",),
@@ -118,6 +119,7 @@ def play_clip(catalog: Catalog, term: str) -> Played:
 def clip_audio(catalog: Catalog, clip_id: int) -> Iterator[ClipAudio]:
     """Write the trimmed span of a clip to a temporary WAV file, which is deleted at the end of the block.
 
+    The ends of a part or a mark are faded, by `[song] fade`.
     Raises NotFoundError if the clip's file is missing or its span is empty.
     """
     track = track_of_clip(catalog, clip_id)
@@ -132,8 +134,12 @@ def clip_audio(catalog: Catalog, clip_id: int) -> Iterator[ClipAudio]:
             AudioReader(source, track.decoder) as reader,
             AudioWriter(name, track.sample_rate, channels, "WAV", "PCM_16", frames=frames) as writer,
         ):
+            fade = cut_fade(track.kind, catalog.settings.song.fade, frames, track.sample_rate)
+            position = 0
             for block in reader.blocks(track.start_frame, track.end_frame):
-                writer.write((downmix(block, channels, track.mono_channel) * track.gain).astype("f4"))
+                mixed = (downmix(block, channels, track.mono_channel) * track.gain).astype("f4")
+                writer.write(fade_edges(mixed, position, frames, fade, fade))
+                position += len(block)
         yield ClipAudio(name, track.path, track.seconds)
     finally:
         os.unlink(name)

@@ -17,7 +17,8 @@ from thresher.errors import AudioError, NotFoundError
 class ClipSource:
     """A clip's span, in frames of its recording, and the file that holds the recording now.
 
-    `loudness` is in LUFS, `peak` linear; they are None if they are not known.
+    `loudness` is in LUFS, `peak` linear; they are None if they are not known. `kind` is one of schema.CLIP_KINDS;
+    the sound of a part or a mark is faded at both ends for `fade` seconds.
     """
 
     clip: int
@@ -31,6 +32,8 @@ class ClipSource:
     mono_channel: int | None
     loudness: float | None
     peak: float | None
+    kind: str
+    fade: float
 
     @property
     def frames(self) -> int:
@@ -49,7 +52,7 @@ def clip_source(catalog: Catalog, clip_id: int) -> ClipSource:
     Raises NotFoundError if there is no such clip or no file holds its recording now, AudioError if the clip has no
     samples.
     """
-    columns = (clip.c.start_frame, clip.c.end_frame, clip.c.loudness, clip.c.peak, recording)
+    columns = (clip.c.kind, clip.c.start_frame, clip.c.end_frame, clip.c.loudness, clip.c.peak, recording)
     with catalog.reading() as connection:
         statement = select(*columns).select_from(SOURCE).where(clip.c.id == clip_id, ~clip.c.removed)
         row = connection.execute(statement).one_or_none()
@@ -72,4 +75,6 @@ def clip_source(catalog: Catalog, clip_id: int) -> ClipSource:
         row.mono_channel,
         row.loudness,
         row.peak,
+        row.kind,
+        catalog.settings.song.fade,
     )

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from thresher.catalog.audio import AudioReader
 from thresher.curation.previews.source import ClipSource
+from thresher.curation.songs.cut_fade import cut_fade
 from thresher.errors import AudioError
-from thresher.signal.mixing.mix import downmix
+from thresher.signal.mixing.mix import downmix, fade_edges
 from thresher.signal.mixing.resampling import Resampler, resampled_frames
 
 PLAYED_RATES = range(8_000, 96_001)
@@ -36,6 +37,7 @@ class WavPreview:
         self._rate = source.sample_rate if source.sample_rate in PLAYED_RATES else FALLBACK_RATE
         frames = resampled_frames(source.frames, source.sample_rate, self._rate)
         self._frames = min(frames, LARGEST // self._frame_bytes)
+        self._fade = cut_fade(source.kind, source.fade, self._frames, self._rate)
         self.size = HEADER.size + self._frames * self._frame_bytes
 
     @property
@@ -61,8 +63,11 @@ class WavPreview:
             return
         start_frame, end_frame = begin // self._frame_bytes, -(-end // self._frame_bytes)
         left, skipped = end - begin, begin - start_frame * self._frame_bytes
+        position = start_frame
         for block in self._frames_between(start_frame, end_frame):
-            piece = to_pcm16(block)[skipped : skipped + left]
+            faded = fade_edges(block, position, self._frames, self._fade, self._fade)
+            position += len(block)
+            piece = to_pcm16(faded)[skipped : skipped + left]
             skipped = 0
             left -= len(piece)
             yield piece

@@ -9,14 +9,16 @@ import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.database import chunks
 from thresher.catalog.decisions import history
-from thresher.catalog.schema import checkpoint, location, recording, rendering, rendering_clip
+from thresher.catalog.schema import checkpoint, clip, location, recording, rendering, rendering_clip
 from thresher.curation.renderings.plan import is_whole, track_of_columns
 from thresher.curation.songs.settings import SongSettings
 from thresher.curation.songs.songs import Song, find_song
@@ -117,6 +119,7 @@ def _laid_out(connection: Connection, found: Song, then: Rendering) -> Tracklist
         .order_by(rendering_clip.c.position)
     ).all()
     known = _known(connection, sorted({row.recording_sha256 for row in rows}))
+    clips = clip_rows(connection, [row.clip_id for row in rows])
     if then.settings is None:
         fade = max((row.fade_frames for row in rows), default=0)
         settings = replace(then.known_settings, fade=fade / then.sample_rate)
@@ -125,7 +128,9 @@ def _laid_out(connection: Connection, found: Song, then: Rendering) -> Tracklist
         settings = replace(
             then.settings, query=then.query, ordering=parse_ordering(then.ordering), metric=then.metric
         )
-    tracks = tuple(_track(row, known.get(row.recording_sha256)) for row in rows)
+    tracks = tuple(
+        _track(row, known.get(row.recording_sha256), clips.get(row.clip_id, _FORGOTTEN)) for row in rows
+    )
     former = None
     if then.rewritten is not None:
         former = then.query
@@ -207,8 +212,15 @@ def _known(connection: Connection, sha256s: list[str]) -> dict[str, Any]:
     return found
 
 
-def _track(row: Any, known: Any) -> Track:
-    """A clip of a rendering, with what the catalog knows about its content today (None if it was forgotten)."""
+_FORGOTTEN: Mapping[Any, Any] = MappingProxyType({clip.c.kind: "whole", clip.c.name: None})
+"""What is taken to be true of a clip that was forgotten."""
+
+
+def _track(row: Any, known: Any, of_clip: Mapping[Any, Any]) -> Track:
+    """A clip of a rendering, with what the catalog knows about it and its content today.
+
+    `known` is None if the content was forgotten.
+    """
     has_location = known is not None and known.path_text is not None
     track = track_of_columns(
         row._mapping,
@@ -219,5 +231,7 @@ def _track(row: Any, known: Any) -> Track:
         channels=1 if known is None else known.channels or 1,
         subtype="" if known is None else known.subtype or "",
         audio_key=None if known is None else known.audio_key,
+        kind=of_clip[clip.c.kind],
+        name=of_clip[clip.c.name],
     )
     return replace(track, path=known.path_text) if has_location else track

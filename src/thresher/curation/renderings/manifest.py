@@ -59,6 +59,8 @@ class ManifestClip:
     decoder: str
     decoder_version: str | None
     audio_key: str | None
+    kind: str
+    name: str | None
 
 
 @dataclass(frozen=True)
@@ -285,7 +287,7 @@ def _validated(file: Path) -> Manifest:
 
 
 _ADDED: Mapping[str, Any] = MappingProxyType(
-    {"decoder": LIBSNDFILE, "decoder_version": None, "audio_key": None}
+    {"decoder": LIBSNDFILE, "decoder_version": None, "audio_key": None, "kind": "whole", "name": None}
 )
 """The keys of a clip that early manifests do not have, and what they mean there."""
 

@@ -44,7 +44,7 @@ class Track:
     alone, in LUFS. `transition` is the score with the clip before, None if the two have no score. `path` is
     where the file was last seen; `missing` says that none of its locations holds a file now. `decoder` reads
     the span; the version that read it first may not be known. `audio_key` is equal for equal audio, None if it is
-    not known.
+    not known. `kind` is one of schema.CLIP_KINDS, `name` that of a mark.
     """
 
     clip: int
@@ -69,6 +69,8 @@ class Track:
     decoder: str = LIBSNDFILE
     decoder_version: str | None = None
     audio_key: str | None = None
+    kind: str = "whole"
+    name: str | None = None
 
     @property
     def seconds(self) -> float:
@@ -330,4 +332,6 @@ def _track(catalog: Catalog, row: Any, locations: dict[int, list[Any]]) -> Track
         decoder=row[recording.c.decoder] or LIBSNDFILE,
         decoder_version=row[recording.c.decoder_version],
         audio_key=row[recording.c.audio_key],
+        kind=row[clip.c.kind],
+        name=row[clip.c.name],
     )

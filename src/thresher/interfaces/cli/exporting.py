@@ -32,13 +32,24 @@ def export(
     link: Annotated[
         bool, typer.Option("--link", help="Write symbolic links to the files, not copies.")
     ] = False,
+    fade: Annotated[
+        float | None,
+        typer.Option(
+            "--fade",
+            metavar="S",
+            help="Fade both ends of parts and marks for S seconds. Default: [song] fade.",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace other files with the same names, except clips.")
     ] = False,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Copy the files of clips to a folder, for example for a DAW. Existing files are not replaced."""
+    """Copy the files of clips to a folder, for example for a DAW. Existing files are not replaced.
+
+    Of parts and marks, only the span is written, with faded ends.
+    """
     from thresher.curation.exports.clips import export_clips
 
     if trimmed and link:
@@ -54,6 +65,7 @@ def export(
             form=form,
             dry_run=dry_run,
             overwrite=overwrite,
+            fade=fade,
             progress=progress,
         )
     if json:
@@ -71,6 +83,7 @@ def _print_report(report: ExportReport) -> None:
         what = counted(report.written, "link" if report.form == "link" else "file")
         size = "" if report.form == "link" else f" ({report.bytes / 1e6:.1f} MB)"
         there = f", {report.there_already:,} there already" if report.there_already else ""
+        there += f"; {report.faded:,} with faded ends" if report.faded else ""
         head, would = ("dry run: ", "would be ") if report.dry_run else ("", "")
         tell(f"{head}{what}{size} {would}written to {report.folder}{there}")
     else:
