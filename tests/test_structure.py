@@ -86,7 +86,6 @@ TESTED_ELSEWHERE = {
     "curation/exports/formats/manifest_json.py",
     "curation/ingest/linked.py",
     "curation/ingest/rereading.py",
-    "curation/listening/player.py",
     "curation/renderings/decoders.py",
     "curation/songs/former_rules.py",
     "curation/songs/listing.py",

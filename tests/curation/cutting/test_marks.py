@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ import soundfile
 from sqlalchemy import select
 
 from tests.curation.cutting.cuts import split_recording
-from tests.support import JOURNAL, PREFIX_ONLY, RATE, MakeCatalog, dump
+from tests.support import JOURNAL, RATE, dump
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.schema import clip, score_row
@@ -21,11 +19,14 @@ from thresher.curation.clips.decisions import history, rate, reject, tag
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.cutting.marks import mark, name_mark, unmark
 from thresher.curation.cutting.undo import undo
+from thresher.curation.exports.songs import export_song, export_stems
 from thresher.curation.ingest.forget import forget
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.reanalyse import reanalyse
+from thresher.curation.renderings.manifest import read_manifest
 from thresher.curation.renderings.render import render
+from thresher.curation.renderings.reproduce import reproduce
 from thresher.curation.songs.edit import SongEdit, edit_song
 from thresher.curation.songs.songs import save_song
 from thresher.curation.songs.tracklist import tracklist
@@ -60,15 +61,6 @@ def test_a_mark_is_a_clip_of_its_own_with_scores(bench: Catalog) -> None:
     assert [each.id for each in list_clips(bench)] == [1, 2, 4]  # a mark does not hide the whole
     assert report.decision is not None
     assert report.decision.summary == 'mark 0.250 s to 3.750 s of clip 1 as "drop"'
-
-
-def test_times_count_from_the_clip_or_from_its_recording(bench: Catalog) -> None:
-    (of_clip,) = mark(bench, "1", 1.0, 2.0).marks
-    (of_recording,) = mark(bench, "in/a.wav", 1.0, 2.0, origin="recording").marks
-    assert of_recording.start == 1.0
-    assert of_clip.start == 1.0 + start_of(bench, 1) / RATE
-    (of_mark,) = mark(bench, str(of_recording.clip), 0.25, 0.5).marks  # a mark of a mark
-    assert (of_mark.start, of_mark.end) == (1.25, 1.5)
 
 
 def test_a_mark_of_the_whole_span_has_the_content_of_the_whole(bench: Catalog) -> None:
@@ -126,17 +118,6 @@ def test_the_undo_of_a_mark_and_its_undo(bench: Catalog) -> None:
     assert [each.summary for each in history(bench)][1] == "undo 1: mark 0.000 s to 4.000 s of clip 1"
 
 
-def test_the_same_span_is_marked_once_and_a_new_name_renames_it(bench: Catalog) -> None:
-    mark(bench, "1", 0, 4, name="drop")
-    report = mark(bench, "1", 0, 4.00001)
-    assert (report.decision, report.marks[0].state, report.marks[0].clip) == (None, "unchanged", 4)
-    report = mark(bench, "1", 0, 4, name="rise")
-    assert (report.marks[0].state, report.marks[0].clip, report.marks[0].name) == ("renamed", 4, "rise")
-    assert [each.id for each in list_clips(bench, "mark:rise")] == [4]
-    undo(bench)
-    assert [each.id for each in list_clips(bench, "mark:drop")] == [4]
-
-
 def test_a_mark_is_renamed_by_its_id(bench: Catalog) -> None:
     mark(bench, "1", 0, 4)
     assert name_mark(bench, "4", "drop", dry_run=True).marks[0].state == "renamed"
@@ -165,40 +146,6 @@ def test_a_dry_run_changes_nothing_and_says_what_would_be(bench: Catalog) -> Non
     assert dump(bench, without=["location"]) == before
 
 
-@pytest.mark.parametrize(
-    ("start", "end", "message"),
-    [
-        (2, 1, r"the start, 2.000 s, is after the end, 1.000 s"),
-        (1, 1, r"a mark of 0.000 s is too short \(expected 0.05 s or more\)"),
-        (1, 1.049, r"a mark of 0.049 s is too short"),
-        (-1, 1, r"-1.000 s is before the start of clip 2; times count from 0"),
-        (0, 4.2, r"4.200 s is beyond the end of clip 2, which is 4.000 s long"),
-        (4, 4.04, r"4.000 s is beyond the end of clip 2"),
-        (math.nan, 1, r"nan is not a time"),
-        (0, math.nan, r"nan is not a time"),
-        (0, math.inf, r"inf is not a time"),
-        (0, 1e300, r"beyond the end of clip 2"),
-    ],
-)
-def test_spans_that_cannot_be_marks(bench: Catalog, start: float, end: float, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        mark(bench, "2", start, end)
-    assert history(bench) == []
-
-
-def test_a_length_as_listings_round_it_means_the_end(bench: Catalog) -> None:
-    (made,) = mark(bench, "2", 1, 4.05).marks
-    assert made.end == 4.0
-
-
-def test_an_error_about_the_end_names_the_other_way_to_count(bench: Catalog) -> None:
-    with pytest.raises(
-        UsageError, match=r"--from recording counts from the start of its recording \(9.500 s\)"
-    ):
-        mark(bench, "1", 0, 9.45)
-    assert mark(bench, "1", 0, 9.45, origin="recording").marks[0].end == 9.45
-
-
 def test_short_silent_and_overlapping_marks(bench: Catalog) -> None:
     begins = start_of(bench, 1) / RATE
     short, silent = (
@@ -210,32 +157,6 @@ def test_short_silent_and_overlapping_marks(bench: Catalog) -> None:
     assert [each.id for each in list_clips(bench, "kind:marked")] == [4, 6]  # the silent one can't be used
     assert [each.id for each in list_clips(bench, "kind:marked status:silent")] == [5]
     assert unmark(bench, ["kind:marked"]).found == 3  # silent ones, too
-
-
-def test_a_recording_without_sound_has_no_marks(bench: Catalog) -> None:
-    for origin in ("clip", "recording"):
-        with pytest.raises(UsageError, match="clip 3 has no sound to mark: silent"):
-            mark(bench, "3", 0, 1, origin=origin)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match='unknown origin of times "file"'):
-        mark(bench, "1", 0, 1, origin="file")  # type: ignore[arg-type]
-
-
-def test_a_recording_without_a_file_is_not_marked(bench: Catalog) -> None:
-    os.remove(bench.root / "in/b.wav")
-    for dry_run in (True, False):
-        with pytest.raises(
-            NotFoundError, match="clip 2 can't be marked: no file holds the recording now; restore"
-        ):
-            mark(bench, "2", 0, 1, dry_run=dry_run)
-    with pytest.raises(NotFoundError, match="no clip has the id 9"):
-        mark(bench, "9", 0, 1)
-
-
-def test_a_removed_mark_comes_back_without_its_file(bench: Catalog) -> None:
-    mark(bench, "2", 0, 3.5)
-    unmark(bench, ["4"])
-    os.remove(bench.root / "in/b.wav")
-    assert mark(bench, "2", 0, 3.5).marks[0].state == "restored"
 
 
 def test_only_marks_are_removed(bench: Catalog) -> None:
@@ -255,17 +176,6 @@ def test_only_marks_are_removed(bench: Catalog) -> None:
     assert unmark(bench, ["of:2", "kind:marked"]).found == 1  # a rejected one, too
     with pytest.raises(NotFoundError, match="no mark matches 4"):
         unmark(bench, ["4"])
-
-
-def test_a_part_can_be_marked_and_a_split_recording_named_by_its_path(bench: Catalog) -> None:
-    parts = split_recording(bench, 1, [Span(LEAD, LEAD + 4 * RATE), Span(LEAD + 5 * RATE, LEAD + 9 * RATE)])
-    (made,) = mark(bench, str(parts[1]), 0.5, 1.5).marks
-    assert made.start == 0.5 + 5 + 0.5
-    with pytest.raises(UsageError, match="is beyond the end of clip 5"):
-        mark(bench, str(parts[1]), 0.5, 4.5)
-    assert mark(bench, "in/a.wav", 3, 6, origin="recording").marks[0].start == 3.0
-    with pytest.raises(UsageError, match="matches 2 clips"):
-        mark(bench, "in/a.wav", 0, 1)
 
 
 def test_a_truncated_recording_can_be_marked(
@@ -291,20 +201,6 @@ def test_a_reference_recording_can_be_marked_and_is_not_scored(
     assert (row.role, row.score) == ("reference", None)
     save_song(catalog, "Bone", "id:1..")
     assert tracklist(catalog, "Bone").tracks == ()
-
-
-def test_marks_beyond_what_is_analysed_are_refused(
-    new_catalog: MakeCatalog, tmp_path: Path, sound: Any, serial: Any
-) -> None:
-    new_catalog(tmp_path).close()
-    (tmp_path / "catalog.toml").write_text(f"{PREFIX_ONLY}[audio]\nmax_length = 5\n")
-    with Catalog.open(tmp_path / "catalog.toml") as capped:
-        soundfile.write(tmp_path / "long.wav", sound(1, 8.0), RATE)
-        ingest(capped, [tmp_path / "long.wav"], serial)
-        with pytest.raises(
-            UsageError, match=r"is beyond the end of the recording of clip 1, which is 5.000 s long"
-        ):
-            mark(capped, "1", 1, 7, origin="recording")
 
 
 def test_unmark_names_the_songs_that_contained_the_mark(bench: Catalog) -> None:
@@ -347,8 +243,27 @@ def test_a_song_of_marks_is_rendered_to_the_same_bytes_after_its_folder_moved(be
     joint = round(3.0 * RATE)
     assert abs(y[0]) < 1e-3  # the fade of the song at both ends of each mark
     assert max(abs(y[joint - 1]), abs(y[joint])) < 1e-3
+    export_song(bench, "Marks", bench.root / "one.json", rendering=1)
     shutil.move(bench.root / "in", bench.root / "moved")
     ingest(bench, [bench.root / "moved"], IngestOptions(executor="serial"))
     again = render(bench, "Marks", bench.root / "two.wav")
     assert (again.number, again.is_new) == (first.number, False)
     assert (bench.root / "two.wav").read_bytes() == (bench.root / "one.wav").read_bytes()
+    done = reproduce(bench.root / "one.json", bench.root / "moved", bench.root / "three.wav")
+    assert done.same_bytes
+    _, manifest = read_manifest(bench.root / "one.json")
+    assert [(each.kind, each.name) for each in manifest.clips] == [("marked", "drop"), ("marked", None)]
+    unmark(bench, ["kind:marked"])  # the rendering is history
+    render(bench, "Marks", bench.root / "four.wav", rendering=1)
+    assert (bench.root / "four.wav").read_bytes() == (bench.root / "one.wav").read_bytes()
+
+
+def test_stems_of_marks_are_faded_and_named(bench: Catalog) -> None:
+    mark(bench, "2", 1.0, 2.0, name="drop")
+    save_song(bench, "Marks", "kind:marked")
+    (name,) = export_stems(bench, "Marks", bench.root / "stems").stems
+    assert name == "001 in b drop #4.wav"
+    y, _ = soundfile.read(bench.root / "stems" / name)
+    own, _ = soundfile.read(bench.root / "in/b.wav", start=RATE, stop=2 * RATE)
+    assert max(abs(y[:3]).max(), abs(y[-3:]).max()) < 1e-3
+    assert max(abs(own[:3]).max(), abs(own[-3:]).max()) > 1e-2

@@ -186,29 +186,29 @@ def test_a_part_is_written_as_its_span_and_its_recording_is_copied(
     add_part(catalog, 1, 100, 900)
     for form in ("copy", "trimmed"):
         for sort, state in (("id-", "written"), ("id+", "there already")):
-            report = export_clips(catalog, ["1", ",", "5", sort], out / form, form=form)
+            report = export_clips(catalog, ["1", ",", "5", sort], out.parent / form, form=form)
             assert {file.clip: file.state for file in report.files} == {1: state, 5: state}
             assert report.faded == 1
-        assert names(out / form) == ["r_epoch_1_0-5.wav", "r_epoch_1_0.wav"]
-        assert soundfile.info(out / form / "r_epoch_1_0-5.wav").frames == 800
+        assert names(out.parent / form) == ["r_epoch_1_0-5.wav", "r_epoch_1_0.wav"]
+        assert soundfile.info(out.parent / form / "r_epoch_1_0-5.wav").frames == 800
     original = (clips / "a/r_epoch_1_0.wav").read_bytes()
-    assert (out / "copy/r_epoch_1_0.wav").read_bytes() == original
+    assert (out.parent / "copy/r_epoch_1_0.wav").read_bytes() == original
 
 
 def test_the_ends_of_parts_are_faded_unless_the_fade_is_0(catalog: Catalog, clips: Path, out: Path) -> None:
     add_part(catalog, 1, 100, 900)
     own, _ = soundfile.read(clips / "a/r_epoch_1_0.wav", start=100, stop=900, dtype="int16")
     assert abs(own[0]) > 100
-    export_clips(catalog, ["5"], out / "faded")  # [song] fade
-    faded, rate = soundfile.read(out / "faded/r_epoch_1_0-5.wav", dtype="int16")
+    export_clips(catalog, ["5"], out.parent / "faded")  # [song] fade
+    faded, rate = soundfile.read(out.parent / "faded/r_epoch_1_0-5.wav", dtype="int16")
     fade = round(catalog.settings.song.fade * rate)
     assert 0 < fade < 400
     np.testing.assert_array_equal(faded[fade:-fade], own[fade:-fade])
     assert max(abs(faded[0]), abs(faded[-1])) <= 1
-    assert export_clips(catalog, ["5"], out / "plain", fade=0).faded == 0
-    plain, _ = soundfile.read(out / "plain/r_epoch_1_0-5.wav", dtype="int16")
+    assert export_clips(catalog, ["5"], out.parent / "plain", fade=0).faded == 0
+    plain, _ = soundfile.read(out.parent / "plain/r_epoch_1_0-5.wav", dtype="int16")
     np.testing.assert_array_equal(plain, own)
-    assert export_clips(catalog, ["1"], out / "whole", form="trimmed", fade=1).faded == 0
+    assert export_clips(catalog, ["1"], out.parent / "whole", form="trimmed", fade=1).faded == 0
     with pytest.raises(UsageError, match="a fade of nan s is out of range"):
         export_clips(catalog, ["5"], out, fade=float("nan"))
 
@@ -227,10 +227,10 @@ def test_the_file_of_a_mark_has_its_name(catalog: Catalog, clips: Path, out: Pat
         add_part(catalog, 1, start, 1900)
     with catalog.writing() as connection:
         connection.execute(update(clip).where(clip.c.id > 4).values(kind="marked", name="a/b: dröp"))
-    export_clips(catalog, ["5"], out / "one")
-    export_clips(catalog, ["5", ",", "6"], out / "two")
-    assert names(out / "one") == ["r_epoch_1_0-a_b_ dröp.wav"]
-    assert names(out / "two") == ["r_epoch_1_0-a_b_ dröp-5.wav", "r_epoch_1_0-a_b_ dröp-6.wav"]
+    export_clips(catalog, ["5"], out.parent / "one")
+    export_clips(catalog, ["5", ",", "6"], out.parent / "two")
+    assert names(out.parent / "one") == ["r_epoch_1_0-a_b_ dröp.wav"]
+    assert names(out.parent / "two") == ["r_epoch_1_0-a_b_ dröp-5.wav", "r_epoch_1_0-a_b_ dröp-6.wav"]
 
 
 SOURCES = [

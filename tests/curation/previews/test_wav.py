@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +68,19 @@ def test_a_file_that_has_become_shorter_is_an_error(tmp_path: Path) -> None:
 def test_samples_beyond_full_scale_are_clipped() -> None:
     y = np.array([[4.0], [-4.0], [0.5], [1.0]], np.float32)
     assert np.frombuffer(to_pcm16(y), "<i2").tolist() == [32767, -32768, 16384, 32767]
+
+
+@pytest.mark.parametrize(("rate", "sent"), [(16_000, 16_000), (2_000, FALLBACK_RATE)])
+def test_the_ends_of_a_mark_are_faded(tmp_path: Path, rate: int, sent: int) -> None:
+    soundfile.write(tmp_path / "a.wav", np.full(rate, 0.5), rate, subtype="FLOAT")
+    source = source_of(tmp_path / "a.wav", 0, rate, rate, 1)
+    whole, marked = (
+        np.frombuffer(b"".join(preview.bytes(HEADER.size, preview.size - 1)), "<i2")
+        for preview in (WavPreview(source), WavPreview(replace(source, kind="marked", fade=0.01)))
+    )
+    fade = round(0.01 * sent)
+    np.testing.assert_array_equal(marked[fade:-fade], whole[fade:-fade])
+    assert marked[0] == marked[-1] == 0
+    preview = WavPreview(replace(source, kind="marked", fade=0.01))
+    begin = HEADER.size + 2 * (len(whole) - fade)
+    assert b"".join(preview.bytes(begin, preview.size - 1)) == marked[-fade:].tobytes()

@@ -126,6 +126,20 @@ def test_a_manifest_with_the_former_key_seam_is_read(catalog: Catalog, tmp_path:
     assert read_manifest(file) == expected
 
 
+def test_an_older_manifest_contains_only_wholes(catalog: Catalog, tmp_path: Path) -> None:
+    render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
+    file = tmp_path / "bone.wav.manifest.json"
+    expected = read_manifest(file)
+    content = json.loads(file.read_text())
+    content["clips"] = [
+        {key: value for key, value in each.items() if key not in ("kind", "name")}
+        for each in content["clips"]
+    ]
+    file.write_text(json.dumps(content))
+    assert read_manifest(file) == expected
+    assert {(each.kind, each.name) for each in expected[1].clips} == {("whole", None)}
+
+
 def test_a_manifest_name_must_end_in_json_and_a_dry_run_writes_none(catalog: Catalog, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"does not end in \.json"):
         render(catalog, "Bone", tmp_path / "bone.wav", manifest=tmp_path / "m.txt")

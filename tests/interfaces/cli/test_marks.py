@@ -92,3 +92,11 @@ def test_labels_are_imported_in_part_and_exported(song_command: Command, tmp_pat
     assert code == 0
     assert [row["state"] for row in report["marks"]] == ["unchanged"] * 3
     assert report["decision"] is None
+
+
+def test_the_tracklist_of_a_song_names_marks(song_command: Command) -> None:
+    assert "kind" not in song_command("song", "show", "Bone")[1]
+    song_command("mark", "2", "0.5", "3.5", "--name", "drop")
+    out = song_command("song", "show", "Bone")[1]
+    assert out.count('mark "drop"') == 1
+    assert out.count("whole") == 5

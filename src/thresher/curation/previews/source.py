@@ -32,8 +32,8 @@ class ClipSource:
     mono_channel: int | None
     loudness: float | None
     peak: float | None
-    kind: str
-    fade: float
+    kind: str = "whole"
+    fade: float = 0.0
 
     @property
     def frames(self) -> int:
