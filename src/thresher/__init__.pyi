@@ -106,8 +106,13 @@ from .curation.listening.queue import plan_listening as plan_listening
 from .curation.listening.queue import resume_listening as resume_listening
 from .curation.origin.filling import CommandLine as CommandLine
 from .curation.origin.filling import Neighbours as Neighbours
+from .curation.origin.lineage import Lineage as Lineage
+from .curation.origin.lineage import Relative as Relative
+from .curation.origin.lineage import RenderedPlace as RenderedPlace
+from .curation.origin.lineage import lineage as lineage
 from .curation.origin.recipe import Recipe as Recipe
 from .curation.origin.recipe import recipe as recipe
+from .curation.origin.relatives import Relation as Relation
 from .curation.origin.sources import RecipeValue as RecipeValue
 from .curation.renderings.diff import Difference as Difference
 from .curation.renderings.diff import difference as difference

@@ -112,7 +112,7 @@ class Sound:
 
 
 @dataclass(frozen=True)
-class _Matching:
+class Matching:
     """The best alignment of two sounds that match, and whether their pitch was compared."""
 
     alignment: Alignment
@@ -184,7 +184,7 @@ def _pairs(connection: Connection, index_of: dict[int, int], settings: DupesSect
     sounds = read_sounds(connection, [ids[index] for index in wanted])
     for first, second in ordered:
         one, other = sounds[ids[first]], sounds[ids[second]]
-        found = _matching(one, other, settings)
+        found = matching(one, other, settings)
         if found is not None:
             overlap = found.alignment.overlap
             covers = overlap / one.words.size, overlap / other.words.size
@@ -236,11 +236,11 @@ def _are_copies(one: Sound, other: Sound, settings: DupesSection) -> bool:
 
 def lies_in(part: Sound, whole: Sound, settings: DupesSection) -> bool:
     """Return whether one sound matches another that covers it: as a copy or as a part."""
-    found = _matching(part, whole, settings)
+    found = matching(part, whole, settings)
     return found is not None and found.alignment.overlap >= settings.cover * part.words.size
 
 
-def _matching(one: Sound, other: Sound, settings: DupesSection) -> _Matching | None:
+def matching(one: Sound, other: Sound, settings: DupesSection) -> Matching | None:
     """Return the best alignment of two sounds if they match, else None."""
     alignment = align(one.words, other.words)
     matches = (
@@ -255,7 +255,7 @@ def _matching(one: Sound, other: Sound, settings: DupesSection) -> _Matching | N
         whole = alignment.overlap >= settings.cover * max(one.words.size, other.words.size)
         offset, overlap = alignment.offset_seconds, alignment.overlap_seconds
         agrees = agree(one.profiled, other.profiled, offset, overlap, whole=whole)
-    return None if agrees is False else _Matching(alignment, agrees is not None)
+    return None if agrees is False else Matching(alignment, agrees is not None)
 
 
 def _is_copy(pair: _Pair, settings: DupesSection) -> bool:

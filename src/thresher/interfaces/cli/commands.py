@@ -13,6 +13,7 @@ MODULES: Mapping[str, str] = {
     "show": "show",
     "near": "near",
     "recipe": "recipe",
+    "lineage": "lineage",
     "dupes": "dupes",
     "clusters": "clusters",
     "checkpoints": "checkpoints",

@@ -1,0 +1,142 @@
+"""Clips with sound in common: near-duplicates of a clip, the clips that it continues, and those that continue it.
+
+A continuation begins with its prompt, the end of another clip or all of it, and goes on with other sound. Only
+fingerprints are compared: the work is proportional to their number, and nothing is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from thresher.catalog import features
+from thresher.catalog.config import DupesSection
+from thresher.catalog.schema import clip
+from thresher.curation.comparison.duplicates import STANDS_OUT, matching, read_sounds
+from thresher.signal.metrics.agreement import agree
+from thresher.signal.metrics.aligned import aligned_scores, standing_out
+from thresher.signal.metrics.continuation import AT_AN_END, PROMPT_SCORE, Head, find_head, find_heads
+from thresher.signal.metrics.correlation import LEAST_WORDS
+from thresher.signal.metrics.metric import Fingerprints, Words
+
+COPY, PART_OF, CONTAINS, SHARES = "copy", "part of", "contains", "shares"
+CONTINUES, CONTINUED_BY, SAME_START = "continues", "continued by", "same start"
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A clip with sound in common with a given clip.
+
+    `kind` is what the given clip is to this one: copy, part of, contains, shares (a passage), continues (it begins
+    with sound of this clip), continued by, or same start. The common sound is `seconds` long and begins at `start`
+    in the given clip and at `other_start` in this one, in seconds. `score` is the share of equal bits, 0 to 1.
+    """
+
+    kind: str
+    clip: int
+    score: float
+    start: float
+    other_start: float
+    seconds: float
+
+
+def relations(connection: Connection, clip_id: int, settings: DupesSection) -> list[Relation]:
+    """Find the clips of other recordings with sound in common with a clip, the best score of each kind first.
+
+    Of the clips of one recording, the one with the longest common sound counts. A clip without a fingerprint has no
+    relations.
+    """
+    recordings = _recordings(connection)
+    own = recordings.get(clip_id)
+    if own is None:
+        return []
+    ids = [other for other, recording in recordings.items() if recording != own]
+    (words,) = features.read(connection, [clip_id], "fingerprint")
+    others = list(features.read(connection, ids, "fingerprint"))
+    if not others:
+        return []
+    packed = Fingerprints.pack(others)
+    found = list(_prompts(connection, clip_id, words, ids, others, packed, settings))
+    prompted = {each.clip for each in found}
+    close = aligned_scores(Fingerprints.pack([words]), packed)[0] >= settings.score
+    candidates = [ids[index] for index in close.nonzero()[0] if ids[index] not in prompted]
+    found += _duplicates(connection, clip_id, candidates, settings)
+    return sorted(_best_of_recordings(found, recordings), key=lambda each: (-each.score, each.clip))
+
+
+def _recordings(connection: Connection) -> dict[int, int]:
+    """Return the recording of each clip that has a fingerprint, by the clip's id."""
+    rows = connection.execute(
+        select(clip.c.id, clip.c.recording_id).where(clip.c.fingerprint.is_not(None)).order_by(clip.c.id)
+    )
+    return {row.id: row.recording_id for row in rows}
+
+
+def _best_of_recordings(found: Sequence[Relation], recordings: Mapping[int, int]) -> list[Relation]:
+    best: dict[tuple[str, int], Relation] = {}
+    for each in found:
+        key = each.kind, recordings[each.clip]
+        if key not in best or each.seconds > best[key].seconds:
+            best[key] = each
+    return list(best.values())
+
+
+def _duplicates(
+    connection: Connection, clip_id: int, candidates: Sequence[int], settings: DupesSection
+) -> Iterator[Relation]:
+    sounds = read_sounds(connection, [clip_id, *candidates])
+    own = sounds[clip_id]
+    for other_id in candidates:
+        other = sounds[other_id]
+        found = matching(own, other, settings)
+        if found is None:
+            continue
+        alignment = found.alignment
+        covers = [alignment.overlap >= settings.cover * each.words.size for each in (own, other)]
+        kind = COPY if all(covers) else PART_OF if covers[0] else CONTAINS if covers[1] else SHARES
+        offset = alignment.offset_seconds
+        start, other_start = max(0.0, offset), max(0.0, -offset)
+        yield Relation(kind, other_id, alignment.score, start, other_start, alignment.overlap_seconds)
+
+
+def _prompts(
+    connection: Connection,
+    clip_id: int,
+    words: Words,
+    ids: Sequence[int],
+    others: Sequence[Words],
+    packed: Fingerprints,
+    settings: DupesSection,
+) -> Iterator[Relation]:
+    """Yield the clips in which this one begins, and those that begin in this one."""
+    for index, head in find_head(words, packed):
+        if (kind := _kind_of(head, words, others[index], settings)) and _agree(
+            connection, ids[index], clip_id, head
+        ):
+            yield Relation(kind, ids[index], head.score, 0.0, head.offset_seconds, head.seconds)
+    for index, head in find_heads(packed, words):
+        kind = _kind_of(head, others[index], words, settings)
+        if kind == CONTINUES and _agree(connection, clip_id, ids[index], head):
+            yield Relation(CONTINUED_BY, ids[index], head.score, head.offset_seconds, 0.0, head.seconds)
+
+
+def _kind_of(head: Head, later: Words, earlier: Words, settings: DupesSection) -> str | None:
+    """Return what `later`, whose beginning was found in `earlier`, is to it; None if it is no continuation."""
+    is_inside = head.words >= settings.cover * later.size
+    if head.score < PROMPT_SCORE or head.words < LEAST_WORDS or is_inside:
+        return None
+    if standing_out(earlier, later[: head.words]) < STANDS_OUT:
+        return None
+    is_all = head.offset + head.words >= earlier.size - AT_AN_END
+    return SAME_START if head.offset <= AT_AN_END and not is_all else CONTINUES
+
+
+def _agree(connection: Connection, earlier: int, later: int, head: Head) -> bool:
+    """Return whether the pitch of both clips is the same in their common sound, as far as it is known."""
+    profiled = features.read_profiled(connection, [earlier, later])
+    if len(profiled) < 2:
+        return True
+    one, other = profiled[earlier], profiled[later]
+    return agree(one, other, head.offset_seconds, head.seconds, whole=False) is not False
