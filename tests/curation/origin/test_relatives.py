@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from tests.support import RATE, MakeCatalog, MakeSound, copy_folder
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import clip
+from thresher.catalog.schema import clip, recording
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
@@ -93,6 +93,18 @@ def test_a_continuation_begins_where_its_prompt_was_cut(
     assert (found.start, found.other_start) == pytest.approx((0, other_start), abs=0.2)
     # tones of the made sounds are similar for a while by chance
     assert seconds - 0.2 < found.seconds < seconds + 2
+
+
+def test_a_part_stands_for_a_recording_that_was_split(family_catalog: Catalog) -> None:
+    with family_catalog.writing() as connection:
+        whole = connection.execute(select(clip).where(clip.c.id == 5)).one()._asdict()
+        shorter = {**whole, "kind": "part", "end_frame": whole["end_frame"] - 1}
+        connection.execute(clip.insert(), [{**shorter, "id": 100, "ordinal": 0}])
+        connection.execute(clip.insert(), [{**shorter, "id": 101, "ordinal": 1, "removed": True}])
+        split = recording.update().where(recording.c.id == whole["recording_id"]).values(split="{}")
+        connection.execute(split)
+        found = relations(connection, 1, family_catalog.settings.dupes)
+    assert [each.clip for each in found if each.kind == "copy"] == [100]
 
 
 def test_unrelated_and_short_clips_have_no_relations(family_catalog: Catalog) -> None:

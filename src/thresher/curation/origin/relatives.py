@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from thresher.catalog import features
+from thresher.catalog.clip_source import IS_HIDDEN
 from thresher.catalog.config import DupesSection
-from thresher.catalog.schema import clip
+from thresher.catalog.schema import clip, recording
 from thresher.curation.comparison.duplicates import STANDS_OUT, matching, read_sounds
 from thresher.signal.metrics.agreement import agree
 from thresher.signal.metrics.aligned import aligned_scores, standing_out
@@ -45,14 +46,14 @@ class Relation:
 def relations(connection: Connection, clip_id: int, settings: DupesSection) -> list[Relation]:
     """Find the clips of other recordings with sound in common with a clip, the best score of each kind first.
 
-    Of the clips of one recording, the one with the longest common sound counts. A clip without a fingerprint has no
-    relations.
+    Of the clips of one recording, the one with the longest common sound counts, and the whole of a recording that
+    was split only where no other one has common sound. A clip without a fingerprint has no relations.
     """
-    recordings = _recordings(connection)
-    own = recordings.get(clip_id)
+    places = _places(connection)
+    own = places.get(clip_id)
     if own is None:
         return []
-    ids = [other for other, recording in recordings.items() if recording != own]
+    ids = [other for other, place in places.items() if place.recording != own.recording]
     (words,) = features.read(connection, [clip_id], "fingerprint")
     others = list(features.read(connection, ids, "fingerprint"))
     if not others:
@@ -63,23 +64,32 @@ def relations(connection: Connection, clip_id: int, settings: DupesSection) -> l
     close = aligned_scores(Fingerprints.pack([words]), packed)[0] >= settings.score
     candidates = [ids[index] for index in close.nonzero()[0] if ids[index] not in prompted]
     found += _duplicates(connection, clip_id, candidates, settings)
-    return sorted(_best_of_recordings(found, recordings), key=lambda each: (-each.score, each.clip))
+    return sorted(_best_of_recordings(found, places), key=lambda each: (-each.score, each.clip))
 
 
-def _recordings(connection: Connection) -> dict[int, int]:
-    """Return the recording of each clip that has a fingerprint, by the clip's id."""
+@dataclass(frozen=True)
+class _Place:
+    """The recording of a clip, and whether listings hide the clip: the whole of a recording that was split."""
+
+    recording: int
+    is_hidden: bool
+
+
+def _places(connection: Connection) -> dict[int, _Place]:
+    """Return the place of each clip that has a fingerprint, by the clip's id."""
     rows = connection.execute(
-        select(clip.c.id, clip.c.recording_id).where(clip.c.fingerprint.is_not(None)).order_by(clip.c.id)
+        select(clip.c.id, clip.c.recording_id, IS_HIDDEN.label("is_hidden"))
+        .join(recording, recording.c.id == clip.c.recording_id)
+        .where(clip.c.fingerprint.is_not(None), ~clip.c.removed)
+        .order_by(clip.c.id)
     )
-    return {row.id: row.recording_id for row in rows}
+    return {row.id: _Place(row.recording_id, bool(row.is_hidden)) for row in rows}
 
 
-def _best_of_recordings(found: Sequence[Relation], recordings: Mapping[int, int]) -> list[Relation]:
+def _best_of_recordings(found: Sequence[Relation], places: Mapping[int, _Place]) -> list[Relation]:
     best: dict[tuple[str, int], Relation] = {}
-    for each in found:
-        key = each.kind, recordings[each.clip]
-        if key not in best or each.seconds > best[key].seconds:
-            best[key] = each
+    for each in sorted(found, key=lambda each: (places[each.clip].is_hidden, -each.seconds, each.clip)):
+        best.setdefault((each.kind, places[each.clip].recording), each)
     return list(best.values())
 
 

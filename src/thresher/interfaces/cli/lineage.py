@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from thresher.curation.clips.listing import ClipRow
     from thresher.curation.origin.lineage import Lineage, Relative
 
-MOST_RELATIVES = 20
-"""At most this many clips with common sound are printed; --json writes all."""
+MOST_SHOWN = 20
+"""At most this many clips of the recording, and with common sound, are printed; --json writes all."""
 
 
 @app.command(rich_help_panel=FIND)
@@ -45,9 +45,9 @@ def lineage(
                 for at in detail.locations
             ),
             ("sha256", detail.sha256),
-            *(("same recording", _clip_text(each)) for each in found.same_recording),
+            *(("same recording", _clip_text(each)) for each in found.same_recording[:MOST_SHOWN]),
             *(("same audio", f"clip {each}") for each in detail.same_audio),
-            *((each.relation.kind, _relative_text(each)) for each in found.relatives[:MOST_RELATIVES]),
+            *((each.relation.kind, _relative_text(each)) for each in found.relatives[:MOST_SHOWN]),
             *(("song", name) for name in found.songs),
             *(
                 (
@@ -67,7 +67,7 @@ def _clip_text(row: ClipRow) -> str:
         span = f", {clock(row.start)} to {clock(row.start + row.seconds)}"
     rejected = ", rejected" if row.rejected else ""
     status = "" if row.status == "ok" else f", {row.status}"
-    return f"{row.id} ({row.kind}{span}{status}{rejected})"
+    return f"{row.id} ({row.place or row.kind}{span}{status}{rejected})"
 
 
 def _missing(since: float | None) -> str:
@@ -87,9 +87,9 @@ def _relative_text(each: Relative) -> str:
 
 
 def _say_notes(found: Lineage) -> None:
-    more = len(found.relatives) - MOST_RELATIVES
-    if more > 0:
-        say(f"… and {counted(more, 'more clip')} with common sound; --json shows all")
+    for clips, where in ((found.same_recording, "of the recording"), (found.relatives, "with common sound")):
+        if len(clips) > MOST_SHOWN:
+            say(f"… and {counted(len(clips) - MOST_SHOWN, 'more clip')} {where}; --json shows all")
     if not found.detail.fingerprint_words:
         say("this clip has no fingerprint, so near-duplicates and continuations are not known")
     for name in found.unread_songs:
