@@ -23,8 +23,8 @@ SAME_SOUND = 0.68
 # The score of the first words at which a place in another clip is examined.
 FOUND = 0.75
 
-# The least score of a prompt. Of 720 made prompts of 4.5 to 8 s, cut at any time and most of them encoded again, 719
-# reach 0.90. No pair of unrelated clips does, of 247,000 in the corpus.
+# The least score of a prompt. Of 720 made prompts of 4.5 to 8 s, cut at any time and most of them encoded again,
+# 719 reach 0.90. No pair of unrelated clips does, of 247,000 in the corpus.
 PROMPT_SCORE = 0.88
 
 # Offsets this close to an end of a clip are at its end: the ends of clips are trimmed, and words overlap.
