@@ -5,7 +5,7 @@ from __future__ import annotations
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import Settings, trim_key
 from thresher.curation.clips.decisions import modify
-from thresher.curation.clips.detail import show_clip
+from thresher.curation.clips.detail import CutRow, show_clip
 from thresher.curation.clips.listing import list_clips
 
 TODAY = trim_key(Settings().trim)
@@ -43,9 +43,11 @@ def test_show_tells_corrections_and_failed_clips(small_catalog: Catalog) -> None
 
 def test_show_tells_how_a_recording_is_cut(cut_clips: Catalog) -> None:
     whole = show_clip(cut_clips, str(cut_clips.root / "out/run_epoch_1_0.wav"))
-    assert (whole.clip.id, whole.is_hidden, whole.parts, whole.marks) == (1, True, (5, 6, 7), ())
+    assert (whole.clip.id, whole.is_hidden, whole.marks) == (1, True, ())
+    assert [each.clip for each in whole.parts] == [5, 6, 7]
     part = show_clip(cut_clips, "7")
     assert (part.clip.place, part.is_hidden, part.split) == ("part 3 of 3", False, '{"silence":0.4}')
     assert part.nearest[0].clip not in (1, 5, 6)
     marked = show_clip(cut_clips, "3")
-    assert (marked.clip.place, marked.is_hidden, marked.parts, marked.marks) == (None, False, (), (8, 9))
+    assert (marked.clip.place, marked.is_hidden, marked.parts) == (None, False, ())
+    assert marked.marks == (CutRow(8, "drop", 1.0, 3.0), CutRow(9, None, 2.0, 3.5))

@@ -100,3 +100,17 @@ def test_the_tracklist_of_a_song_names_marks(song_command: Command) -> None:
     out = song_command("song", "show", "Bone")[1]
     assert out.count('mark "drop"') == 1
     assert out.count("whole") == 5
+
+
+def test_show_lists_the_marks_of_a_recording(song_command: Command) -> None:
+    song_command("mark", "2", "1", "2")
+    song_command("mark", "2", "0.5", "3.5", "--name", "drop")
+    for clip in ("2", "7", "run/run_epoch_1_0.wav"):
+        lines = song_command("show", clip)[1].splitlines()
+        assert [" ".join(line.split()) for line in lines if line.startswith("mark ")] == [
+            'mark clip 8 "drop", 0.500 s to 3.500 s (0:03.0)',
+            "mark clip 7, 1.000 s to 2.000 s (0:01.0)",
+        ]
+    detail = json.loads(song_command("show", "8", "--json")[1])
+    assert detail["clip"]["mark"] == "drop"
+    assert detail["marks"][0] == {"clip": 8, "name": "drop", "start": 0.5, "end": 3.5}

@@ -5,7 +5,7 @@ Lengths and positions in audio are seconds; times are seconds since 1970 (UTC).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 from thresher.catalog import measures, suspicion
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import END, IS_SHOWN, REASON, SOURCE, shown_location
-from thresher.catalog.cut_clips import cut_clips
+from thresher.catalog.cut_clips import CutClip, cut_clips
 from thresher.catalog.schema import attribute, batch, checkpoint, clip, location, metric, nearest, recording
 from thresher.catalog.suspicion import Suspicion
 from thresher.curation.clips.listing import ClipRow, read_rows
@@ -50,6 +50,16 @@ class NeighbourRow:
 
 
 @dataclass(frozen=True)
+class CutRow:
+    """A part or a mark. `start` and `end` are positions in its recording, `name` is that of a mark."""
+
+    clip: int
+    name: str | None
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
 class ClipDetail:
     """Everything about one clip.
 
@@ -58,7 +68,7 @@ class ClipDetail:
     None if the catalog is older than that information. `trim` holds the settings that produced the span, as JSON.
     `measures` is empty if the clip is not measured. `suspicions` are the rejected clips that this clip is similar
     to, `same_audio` the clips of other recordings with the same audio. `split` says how the recording was split, as
-    JSON, None if it was not; `parts` and `marks` are the ids of those of the recording, by their start.
+    JSON, None if it was not; `parts` and `marks` are those of the recording, by their start.
     """
 
     clip: ClipRow
@@ -84,8 +94,8 @@ class ClipDetail:
     suspicions: tuple[Suspicion, ...]
     same_audio: tuple[int, ...] = ()
     split: str | None = None
-    parts: tuple[int, ...] = ()
-    marks: tuple[int, ...] = ()
+    parts: tuple[CutRow, ...] = ()
+    marks: tuple[CutRow, ...] = ()
 
     @property
     def is_hidden(self) -> bool:
@@ -134,9 +144,16 @@ def show_clip(catalog: Catalog, term: str) -> ClipDetail:
             suspicions=tuple(suspicion.read(connection, clip_id)),
             same_audio=_same_audio(connection, row, more.audio_key),
             split=more.split,
-            parts=tuple(each.id for each in cuts if each.kind == "part"),
-            marks=tuple(each.id for each in cuts if each.kind == "marked"),
+            parts=_cut_rows(cuts, "part", row.sample_rate),
+            marks=_cut_rows(cuts, "marked", row.sample_rate),
         )
+
+
+def _cut_rows(cuts: Sequence[CutClip], kind: str, sample_rate: int | None) -> tuple[CutRow, ...]:
+    rate = sample_rate or 1
+    return tuple(
+        CutRow(each.id, each.name, each.start / rate, each.end / rate) for each in cuts if each.kind == kind
+    )
 
 
 def _locations(connection: Connection, recording_id: int) -> tuple[LocationRow, ...]:

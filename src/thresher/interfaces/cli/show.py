@@ -14,7 +14,7 @@ from thresher.interfaces.cli.output import checkpoint_text, clock, local_time, p
 from thresher.signal.features.measure_registry import MEASURES
 
 if TYPE_CHECKING:
-    from thresher.curation.clips.detail import ClipDetail, LocationRow, NeighbourRow
+    from thresher.curation.clips.detail import ClipDetail, CutRow, LocationRow, NeighbourRow
 
 
 @app.command(rich_help_panel=FIND)
@@ -58,10 +58,6 @@ def _clip_facts(detail: ClipDetail) -> list[tuple[str, object]]:
     return [
         ("clip", row.id),
         ("kind", _kind_text(detail)),
-        (
-            "marks",
-            ", ".join(f"clip {each}" for each in detail.marks) or None if row.kind == "whole" else None,
-        ),
         ("status", f"{row.status}{', rejected' if row.rejected else ''}"),
         ("reason", detail.reason),
         ("checkpoint", f"{checkpoint_text(row)}{corrected}" or None),
@@ -83,7 +79,14 @@ def _clip_facts(detail: ClipDetail) -> list[tuple[str, object]]:
         ("sha256", detail.sha256),
         ("same audio", ", ".join(f"clip {each}" for each in detail.same_audio) or None),
         *(("nearest", _neighbour_text(near)) for near in detail.nearest),
+        *(("part", _cut_text(part)) for part in detail.parts if row.kind == "whole"),
+        *(("mark", _cut_text(mark)) for mark in detail.marks),
     ]
+
+
+def _cut_text(cut: CutRow) -> str:
+    named = f' "{cut.name}"' if cut.name else ""
+    return f"clip {cut.clip}{named}, {cut.start:.3f} s to {cut.end:.3f} s ({clock(cut.end - cut.start)})"
 
 
 def _kind_text(detail: ClipDetail) -> str | None:
@@ -91,7 +94,7 @@ def _kind_text(detail: ClipDetail) -> str | None:
     row = detail.clip
     if detail.is_hidden:
         parts = counted(len(detail.parts), "part")
-        return f"whole, split into {parts}: `thresher list of:{row.id}` lists them"
+        return f"whole, split into {parts}, which stand for it in listings and songs"
     if row.kind == "whole":
         return None
     return f"{row.place or row.kind}, {clock(row.start)} to {clock(detail.end)} of {row.path or 'a missing file'}"
