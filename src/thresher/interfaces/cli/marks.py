@@ -35,7 +35,7 @@ class Origin(StrEnum):
     RECORDING = "recording"
 
 
-@app.command(rich_help_panel=DECIDE)
+@app.command(rich_help_panel=DECIDE, context_settings={"ignore_unknown_options": True})  # -1 is a time
 def mark(
     clip: Annotated[str, typer.Argument(help="A clip id, a file, or a query that matches one clip.")],
     start: Annotated[
