@@ -171,3 +171,14 @@ def test_an_inode_that_is_used_again_protects_nothing(catalog: Catalog) -> None:
             target.write_bytes(b"another file")
         assert guard.refusal(target) is None
         target.unlink()
+
+
+def test_a_file_with_parts_is_named_by_the_first_of_them(cut_clips: Catalog) -> None:
+    guard = OutputGuard(cut_clips)
+    files = {
+        name: guard.refusal(cut_clips.root / f"out/{name}.wav") for name in ("run_epoch_1_0", "run_epoch_1_1")
+    }
+    assert files == {
+        "run_epoch_1_0": "is the file of 3 clips of the catalog (clip 5 and others)",
+        "run_epoch_1_1": "is clip 3 of the catalog",
+    }

@@ -45,6 +45,13 @@ class CutPlace:
             return f"mark {self.number} of {self.count}" if self.name is None else f'mark "{self.name}"'
         return f"part {self.number} of {self.count}"
 
+    @property
+    def label(self) -> str:
+        """The place in the name of a file: `part03`, `mark2`, or the name of a mark."""
+        if self.name is not None:
+            return self.name
+        return f"{'mark' if self.kind == 'marked' else 'part'}{self.number:0{len(str(self.count))}d}"
+
 
 def cut_places(connection: Connection, clip_ids: Iterable[int]) -> dict[int, CutPlace]:
     """Return the places of those of these clips that are shown parts or marks, by id."""

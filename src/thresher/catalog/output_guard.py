@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import func, select
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_source import IS_SHOWN
 from thresher.catalog.content_files import intact_file, known_files
 from thresher.catalog.database import database_file
 from thresher.catalog.files import sha256_file
@@ -123,8 +124,16 @@ class OutputGuard:
     @staticmethod
     def _named(catalog: Catalog, recording_id: int) -> str:
         with catalog.reading() as connection:
-            number = connection.scalar(select(func.min(clip.c.id)).where(clip.c.recording_id == recording_id))
-        return "is a file that the catalog knows" if number is None else f"is clip {number} of the catalog"
+            of_recording = (clip.c.recording_id == recording_id, IS_SHOWN, clip.c.kind != "marked")
+            numbers = select(func.min(clip.c.id), func.count()).join(
+                recording, recording.c.id == clip.c.recording_id
+            )
+            first, count = connection.execute(numbers.where(*of_recording)).one()
+        if not count:
+            return "is a file that the catalog knows"
+        if count == 1:
+            return f"is clip {first} of the catalog"
+        return f"is the file of {count:,} clips of the catalog (clip {first} and others)"
 
 
 def _identities(paths: Iterable[bytes]) -> set[Identity]:

@@ -16,7 +16,7 @@ from collections.abc import Collection
 
 from sqlalchemy import exists, func
 
-from thresher.catalog.clip_source import has_location
+from thresher.catalog.clip_source import STATUS, has_location
 from thresher.catalog.field_kinds import Condition
 from thresher.catalog.schema import checkpoint, clip, location, recording
 
@@ -25,10 +25,8 @@ SELECTION_RULE = 2
 
 STUMP_SHARE = 0.25
 
-IS_STUMP: Condition = (recording.c.status == "truncated") & (
-    func.coalesce(recording.c.lost_share, 0.0) > STUMP_SHARE
-)
-"""Whether a clip is the rest of a file of which much is lost: true or false, never NULL."""
+IS_STUMP: Condition = (STATUS == "truncated") & (func.coalesce(recording.c.lost_share, 0.0) > STUMP_SHARE)
+"""Whether a clip is the rest of a file of which much is lost, and no part of it: true or false, never NULL."""
 
 IS_OF_DROPPED_CHECKPOINT: Condition = func.coalesce(checkpoint.c.verdict, "").in_(("drop", "gone"))
 """Whether a clip's checkpoint has the verdict "drop" or "gone": true or false, never NULL."""

@@ -404,3 +404,21 @@ def test_undo_after_a_prune_explains_and_restore_takes_the_files_out_of_the_tras
         restore_pruned(catalog, 1)
     judging.undo(catalog, 1)
     assert not show_clip(catalog, "1").clip.rejected
+
+
+def test_a_file_is_moved_if_all_its_shown_clips_are_rejected(cut_clips: Catalog) -> None:
+    judging.reject(cut_clips, "5 6")
+    stays = plan_prune(cut_clips).report
+    assert (stays.files, stays.in_part) == (0, 1)
+    judging.reject(cut_clips, "7")
+    judging.reject(cut_clips, "3 8")  # the mark 9 stays
+    done = pruned(cut_clips)
+    assert (done.paths, done.in_part) == ((str(cut_clips.root / "out/run_epoch_1_0.wav"),), 1)
+    judging.reject(cut_clips, "9 4")  # of the clip 4, a mark was removed
+    assert len(pruned(cut_clips).paths) == 2
+
+
+def test_a_rejected_whole_that_was_split_moves_nothing(cut_clips: Catalog) -> None:
+    judging.reject(cut_clips, "1")
+    assert plan_prune(cut_clips).report.recordings == 0
+    assert plan_prune(cut_clips, "1").report.files == 0

@@ -189,8 +189,8 @@ def test_a_part_is_written_as_its_span_and_its_recording_is_copied(
             report = export_clips(catalog, ["1", ",", "5", sort], out.parent / form, form=form)
             assert {file.clip: file.state for file in report.files} == {1: state, 5: state}
             assert report.faded == 1
-        assert names(out.parent / form) == ["r_epoch_1_0-5.wav", "r_epoch_1_0.wav"]
-        assert soundfile.info(out.parent / form / "r_epoch_1_0-5.wav").frames == 800
+        assert names(out.parent / form) == ["r_epoch_1_0-part1.wav", "r_epoch_1_0.wav"]
+        assert soundfile.info(out.parent / form / "r_epoch_1_0-part1.wav").frames == 800
     original = (clips / "a/r_epoch_1_0.wav").read_bytes()
     assert (out.parent / "copy/r_epoch_1_0.wav").read_bytes() == original
 
@@ -200,13 +200,13 @@ def test_the_ends_of_parts_are_faded_unless_the_fade_is_0(catalog: Catalog, clip
     own, _ = soundfile.read(clips / "a/r_epoch_1_0.wav", start=100, stop=900, dtype="int16")
     assert abs(own[0]) > 100
     export_clips(catalog, ["5"], out.parent / "faded")  # [song] fade
-    faded, rate = soundfile.read(out.parent / "faded/r_epoch_1_0-5.wav", dtype="int16")
+    faded, rate = soundfile.read(out.parent / "faded/r_epoch_1_0-part1.wav", dtype="int16")
     fade = round(catalog.settings.song.fade * rate)
     assert 0 < fade < 400
     np.testing.assert_array_equal(faded[fade:-fade], own[fade:-fade])
     assert max(abs(faded[0]), abs(faded[-1])) <= 1
     assert export_clips(catalog, ["5"], out.parent / "plain", fade=0).faded == 0
-    plain, _ = soundfile.read(out.parent / "plain/r_epoch_1_0-5.wav", dtype="int16")
+    plain, _ = soundfile.read(out.parent / "plain/r_epoch_1_0-part1.wav", dtype="int16")
     np.testing.assert_array_equal(plain, own)
     assert export_clips(catalog, ["1"], out.parent / "whole", form="trimmed", fade=1).faded == 0
     with pytest.raises(UsageError, match="a fade of nan s is out of range"):
@@ -786,3 +786,20 @@ def test_the_exported_clips_are_those_that_list_shows(catalog: Catalog, clips: P
         connection.execute(update(recording).where(recording.c.id == 3).values(status="silent"))
     report = export_clips(catalog, (), out, dry_run=True)
     assert [file.clip for file in report.files] == [row.id for row in list_clips(catalog)] == [1, 4]
+
+
+def test_trimmed_files_of_parts_and_marks_say_which(cut_clips: Catalog, tmp_path: Path) -> None:
+    done = export_clips(cut_clips, "epoch:1", tmp_path / "to", form="trimmed", fade=0)
+    assert {os.path.basename(file.path or ""): file.part for file in done.files} == {
+        "run_epoch_1_1.wav": None,
+        "run_epoch_1_0-part1.wav": "part 1 of 3",
+        "run_epoch_1_0-part2.wav": "part 2 of 3",
+        "run_epoch_1_0-part3.wav": "part 3 of 3",
+        "run_epoch_1_1-drop.wav": 'mark "drop"',
+        "run_epoch_1_1-mark2.wav": "mark 2 of 2",
+    }
+    whole, rate = soundfile.read(cut_clips.root / "out/run_epoch_1_0.wav", dtype="int16")
+    part, _ = soundfile.read(tmp_path / "to/run_epoch_1_0-part2.wav", dtype="int16")
+    assert np.array_equal(part, whole[6 * rate : 11 * rate])
+    with soundfile.SoundFile(tmp_path / "to/run_epoch_1_0-part2.wav") as file:
+        assert file.comment == "run epoch 1, part 2 of 3"

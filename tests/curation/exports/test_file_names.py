@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from thresher.catalog.cut_clips import CutPlace
 from thresher.curation.exports.file_names import LONGEST_NAME, NameRequest, distinct_names
 
 
@@ -62,3 +63,19 @@ def test_names_are_distinct_and_the_same_each_time(own: list[str]) -> None:
 @given(st.binary(min_size=1, max_size=300), st.sampled_from([None, b".wav", b".flac"]))
 def test_names_of_any_bytes_are_short_enough_for_a_file_system(own: bytes, suffix: bytes | None) -> None:
     assert all(len(name) <= LONGEST_NAME for name in named((own, suffix), (own, suffix)))
+
+
+def test_the_label_of_a_part_has_the_digits_of_their_number_and_that_of_a_mark_its_name() -> None:
+    assert CutPlace("part", 3, 50, None).label == "part03"
+    assert CutPlace("marked", 3, 9, None).label == "mark3"
+    assert CutPlace("marked", 1, 1, "drop").label == "drop"
+
+
+def test_marks_with_the_same_name_get_ids() -> None:
+    wanted = [NameRequest(b"a.wav", clip, None, "drop") for clip in (1, 2)]
+    assert distinct_names([*wanted, NameRequest(b"A-Drop.wav", 3, None)]) == [
+        b"a-drop-1.wav",
+        b"a-drop-2.wav",
+        b"A-Drop-3.wav",
+    ]
+    assert len(distinct_names([NameRequest(b"a" * 250 + b".wav", 1, None, "part03")])[0]) == LONGEST_NAME

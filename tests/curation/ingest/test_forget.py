@@ -277,3 +277,24 @@ def test_an_undo_that_changes_nothing_records_nothing(catalog: Catalog, clips: P
     with pytest.raises(UsageError, match=r"was forgotten.*`thresher undo 2` reverts"):
         judging.undo(catalog, 3)
     assert [made.verb for made in judging.history(catalog)] == ["forget", "rate", "rate", "rate"]
+
+
+def test_a_recording_is_forgotten_with_its_parts_and_kept_with_a_mark(cut_clips: Catalog) -> None:
+    out = cut_clips.root / "out"
+    judging.rate(cut_clips, "5", 4)
+    assert forget(cut_clips, str(out / "run_epoch_1_0.wav")).kept == 1
+    judging.rate(cut_clips, "5", None)
+    assert forget(cut_clips, str(out / "run_epoch_1_0.wav")) == ForgetReport(1, 1, 0, False)
+    assert [row.id for row in list_clips(cut_clips, "kind:part or kind:whole")] == [2, 3, 4]
+    assert forget(cut_clips, str(out / "run_epoch_1_1.wav")) == ForgetReport(1, 0, 1, False)
+    assert [row.id for row in list_clips(cut_clips, "kind:marked")] == [8, 9]
+    assert forget(cut_clips, str(out / "run_epoch_2_1.wav")) == ForgetReport(
+        1, 1, 0, False
+    )  # its mark is gone
+
+
+def test_one_part_alone_can_not_be_forgotten(cut_clips: Catalog) -> None:
+    with pytest.raises(
+        UsageError, match="5 is a clip, and only files can be forgotten, with all their clips"
+    ):
+        forget(cut_clips, "5")

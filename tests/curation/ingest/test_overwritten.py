@@ -123,3 +123,13 @@ def test_the_command_names_the_clip_its_rating_and_its_songs(command: Command, t
     done = command("ingest", takes, "--no-score")
     assert 'the audio of clip 1 (rated 5, in song "Bone") is gone from a/take_0.wav' in done.stderr
     assert "1 overwritten with other audio" in done.stderr
+
+
+def test_the_shown_clips_of_an_overwritten_file_are_named(
+    cut_clips: Catalog, write_clip: WriteClip, serial: IngestOptions
+) -> None:
+    rate(cut_clips, "6", 4)
+    save_song(cut_clips, "Parts", "kind:part")
+    write_clip(cut_clips.root / "out/run_epoch_1_0.wav", 77)
+    (found,) = ingest(cut_clips, [cut_clips.root / "out"], serial).overwritten
+    assert (found.clips, found.judged, found.rating, found.songs) == ((5, 6, 7), True, 4, ("Parts",))

@@ -15,6 +15,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, nearest, score_row
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.comparison.score import score
+from thresher.curation.cutting.undo import undo
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.verify import verify
@@ -204,3 +205,19 @@ def test_an_overwritten_page_of_the_file_is_reported(scored: Catalog) -> None:
             assert not verify(catalog).is_sound
     except CatalogError as error:
         assert "damaged" in str(error)  # noqa: PT017  either is right
+
+
+def test_features_of_parts_and_of_removed_clips_are_repaired(cut_clips: Catalog) -> None:
+    undo(cut_clips, 1)  # removes the parts
+    with cut_clips.writing() as connection:
+        before = {row.id: row for row in connection.execute(select(clip))}
+        for clip_id in (6, 8):
+            damaged = bytes([before[clip_id].descriptor[0] ^ 1]) + before[clip_id].descriptor[1:]
+            connection.execute(clip.update().where(clip.c.id == clip_id).values(descriptor=damaged))
+    found = verify(cut_clips)
+    assert found.descriptors == (6, 8)
+    assert verify(cut_clips, repair=True).is_repaired
+    assert verify(cut_clips).is_sound
+    with cut_clips.reading() as connection:
+        after = {row.id: row for row in connection.execute(select(clip))}
+    assert after == before

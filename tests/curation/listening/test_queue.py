@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -11,9 +12,12 @@ from tests.curation.listening.listening_clips import SERIAL, heard, ids, left, w
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import listening
 from thresher.curation.clips import decisions as judging
+from thresher.curation.clips.listing import list_clips
+from thresher.curation.cutting.undo import undo
 from thresher.curation.ingest.forget import forget
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.listening.heard import mark_heard
+from thresher.curation.listening.playlist import write_playlist
 from thresher.curation.listening.queue import (
     finish_listening,
     plan_listening,
@@ -125,3 +129,35 @@ def test_file_names_that_are_not_utf8_are_in_playlists(fresh: Catalog) -> None:
     plan_listening(fresh, ["^" + os.fsdecode(b"path:\xff")], 1)
     with fresh.reading() as connection:
         assert connection.scalar(select(listening.c.query)) == "^path:\\xff"
+
+
+def test_a_queue_holds_shown_clips_and_plays_parts_from_their_start(cut_clips: Catalog) -> None:
+    queue = plan_listening(cut_clips, "epoch:1", 5)
+    assert {row.id: (row.part, row.start, row.seconds) for row in queue.clips} == {
+        3: (None, 0, 4),
+        5: ("part 1 of 3", 0, 5),
+        6: ("part 2 of 3", 6, 5),
+        7: ("part 3 of 3", 12, 5),
+        8: ('mark "drop"', 1, 2),
+        9: ("mark 2 of 2", 2, 1.5),
+    }
+    written = write_playlist(cut_clips, queue)
+    lines = Path(written.path).read_text().splitlines()
+    place = lines.index("#EXTVLCOPT:start-time=6.000000")
+    assert lines[place - 1].endswith("· part 2 of 3 · clip 6")
+    assert lines[place + 1 : place + 3] == ["#EXTVLCOPT:stop-time=11.000000", "out/run_epoch_1_0.wav"]
+    mark_heard(cut_clips, [6], not_before=queue.started_at)
+    assert [row.id for row in list_clips(cut_clips, "heard:yes")] == [6]
+
+
+def test_clips_that_a_split_hides_or_takes_away_leave_a_queue(cut_clips: Catalog) -> None:
+    plan_listening(cut_clips, "kind:part", 5)
+    undo(cut_clips, 1)
+    assert resume_listening(cut_clips) is None
+    plan_listening(cut_clips, "length:16..", 5)  # the whole
+    assert left(cut_clips) == [1]
+    redo = next(each.id for each in judging.history(cut_clips) if each.undoes == 1)
+    undo(cut_clips, redo)
+    assert left(cut_clips) == []
+    plan_listening(cut_clips, "kind:whole length:16..", 5)
+    assert left(cut_clips) == [1]

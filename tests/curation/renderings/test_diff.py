@@ -13,6 +13,8 @@ from tests.support import RATE, WriteClip
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip
 from thresher.curation.clips import decisions as judging
+from thresher.curation.clips.decisions import history
+from thresher.curation.cutting.undo import undo
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.diff import difference, since_rendering
@@ -140,3 +142,15 @@ def test_each_setting_that_changes_the_file_is_a_difference(
     assert changed.settings == (sentence,)
     assert not changed.is_none
     assert render(seven_clips, "S", tmp_path / "s.wav").number == 2
+
+
+def test_a_split_is_the_reason_why_its_clips_are_gone(cut_clips: Catalog, tmp_path: Path) -> None:
+    undo(cut_clips, 1)
+    save_song(cut_clips, "Whole", "length:16.. or mark:drop")
+    render(cut_clips, "Whole", tmp_path / "whole.wav")
+    undo(cut_clips, next(each.id for each in history(cut_clips) if each.undoes == 1))
+    undo(cut_clips, 2)
+    assert difference(cut_clips, "Whole").reasons == {
+        1: "split into parts",
+        8: "taken away by a split or `thresher unmark`",
+    }

@@ -170,3 +170,13 @@ def test_each_file_of_a_song_has_a_manifest_of_its_own(catalog: Catalog, tmp_pat
     save_song(catalog, "Other", ["epoch:1"])
     with pytest.raises(UsageError, match='is not a manifest of "Other"'):
         render(catalog, "Other", tmp_path / "other.wav", manifest=tmp_path / "bone.wav.manifest.json")
+
+
+def test_a_manifest_names_parts_and_is_as_before_without_any(cut_clips: Catalog, tmp_path: Path) -> None:
+    save_song(cut_clips, "Cut", "epoch:1 id+", {"ordering": "id+"})
+    render(cut_clips, "Cut", tmp_path / "cut.wav", manifest=tmp_path / "m.json")
+    clips = json.loads((tmp_path / "m.json").read_text())["clips"]
+    assert [each.get("part") for each in clips[:2]] == [None, "part 1 of 3"]
+    read, again = read_manifest(tmp_path / "m.json")
+    assert [track.part for track in read.tracks][-1] == "mark 2 of 2"
+    assert manifest_text(again) == (tmp_path / "m.json").read_text()

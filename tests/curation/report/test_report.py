@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.render import render
 from thresher.curation.report.report import ReportCheckpoint, ReportData, report_data
 from thresher.curation.songs.songs import save_song
+from thresher.interfaces.report.view import Speaker, summary
 
 Take = Callable[..., list[Path]]
 
@@ -178,3 +180,24 @@ def test_a_song_lists_its_renderings_the_latest_first(full: Catalog, tmp_path: P
     (tmp_path / "one.wav").unlink()
     (song,) = report_data(full).songs
     assert [(made.number, made.file is None) for made in song.renderings] == [(2, False), (1, True)]
+
+
+def test_players_of_parts_play_their_span_and_name_it(cut_clips: Catalog) -> None:
+    data = report_data(cut_clips)
+    assert set(data.clips) == {2, 3, 4, 5, 6, 7, 8, 9}
+    assert {point.clip for point in data.points} == set(data.clips)
+    speaker = Speaker(os.fsencode(cut_clips.root))
+    part, mark, whole = (speaker.clip(data.clips[clip_id], "") for clip_id in (6, 8, 3))
+    assert (part.url, part.path) == (
+        "out/run_epoch_1_0.wav#t=6.000,11.000",
+        "out/run_epoch_1_0.wav, part 2 of 3",
+    )
+    assert mark.url == "out/run_epoch_1_1.wav#t=1.000,3.000"
+    assert (whole.url, whole.path) == ("out/run_epoch_1_1.wav", "out/run_epoch_1_1.wav")
+    spread = of_epoch(data, 1).spreads["silence"]
+    assert spread == pytest.approx((0, 0), abs=0.01)  # without that of the hidden whole
+
+
+def test_what_clips_of_a_query_share_counts_once(cut_clips: Catalog) -> None:
+    totals = summary(report_data(cut_clips, "epoch:1"))
+    assert ("0:19", "of clips") in totals

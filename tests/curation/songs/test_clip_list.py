@@ -10,6 +10,7 @@ import pytest
 
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.listing import list_clips
+from thresher.curation.exports.songs import export_song
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.songs.clip_list import read_sequence
@@ -138,3 +139,14 @@ def test_an_error_names_the_line_of_the_list(
         read_sequence(catalog, tmp_path / "list")
     with pytest.raises(ThresherError, match="can't be read"):
         read_sequence(catalog, tmp_path / "nowhere")
+
+
+def test_a_playlist_with_times_names_parts_and_marks(cut_clips: Catalog, tmp_path: Path) -> None:
+    save_song(cut_clips, "Cut", "epoch:1", {"ordering": "manual", "manual": (6, 9, 3, 5, 8, 7)})
+    export_song(cut_clips, "Cut", tmp_path / "cut.m3u8")
+    assert read_sequence(cut_clips, tmp_path / "cut.m3u8") == (6, 9, 3, 5, 8, 7)
+    (tmp_path / "plain.m3u").write_text("out/run_epoch_1_1.wav\n")
+    assert read_sequence(cut_clips, tmp_path / "plain.m3u") == (3,)
+    (tmp_path / "plain.m3u").write_text("out/run_epoch_1_0.wav\n")
+    with pytest.raises(UsageError, match=r"line 1: .*matches 3 clips; give one id of 5, 6, 7"):
+        read_sequence(cut_clips, tmp_path / "plain.m3u")

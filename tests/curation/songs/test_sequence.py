@@ -15,11 +15,13 @@ from tests.support import PREFIX_ONLY, MakeCatalog
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, recording
 from thresher.curation.clips import decisions as judging
-from thresher.curation.clips.decisions import reject
+from thresher.curation.clips.decisions import history, reject
+from thresher.curation.cutting.undo import undo
 from thresher.curation.ingest.forget import forget
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.render import render
+from thresher.curation.songs.edit import SongEdit, edit_song
 from thresher.curation.songs.songs import (
     save_song,
 )
@@ -232,3 +234,32 @@ def test_a_listed_clip_that_was_dropped_by_hand_is_not_reported(bone: Catalog) -
     save_song(bone, "Bone", None, {"ordering": "manual", "manual": (8, 5, 3)})
     assert edited(bone, drop=("5",)) == [8, 3, 4, 6, 7]
     assert tracklist(bone, "Bone").edits_not_applied == ()
+
+
+def test_edits_of_split_and_removed_clips_are_not_applied(cut_clips: Catalog) -> None:
+    undo(cut_clips, 1)
+    save_song(cut_clips, "Whole", "length:..3 or length:16..", {"ordering": "id+"})
+    edit_song(cut_clips, "Whole", SongEdit(first="1", last="8"))
+    edit_song(cut_clips, "Whole", SongEdit(add=("4",)))
+    assert tracklist(cut_clips, "Whole").edits_not_applied == ()
+    undo(cut_clips, next(each.id for each in history(cut_clips) if each.undoes == 1))
+    undo(cut_clips, 2)  # the mark 8
+    plan = tracklist(cut_clips, "Whole")
+    assert [track.clip for track in plan.tracks] == [4, 9]
+    assert plan.edits_not_applied == (
+        "the recording of clip 1 was split",
+        "clip 8 was removed by a split or by `thresher unmark`",
+    )
+
+
+def test_tracks_say_which_part_they_are(cut_clips: Catalog) -> None:
+    save_song(cut_clips, "All", "epoch:1 id+", {"ordering": "id+"})
+    plan = tracklist(cut_clips, "All")
+    assert [track.part for track in plan.tracks] == [
+        None,
+        "part 1 of 3",
+        "part 2 of 3",
+        "part 3 of 3",
+        'mark "drop"',
+        "mark 2 of 2",
+    ]

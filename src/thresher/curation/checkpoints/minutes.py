@@ -24,9 +24,6 @@ IS_COUNTED = IS_SHOWN & (clip.c.kind != "marked")
 KEPT = case((STATUS.in_(USABLE_STATUSES) & IS_COUNTED, SECONDS), else_=0.0)
 CLIPS = clip.join(recording, recording.c.id == clip.c.recording_id)
 
-Spans = list[tuple[int, int]]
-"""Spans `[start, end)` in frames."""
-
 
 @dataclass(frozen=True)
 class Beyond:
@@ -78,22 +75,22 @@ def beyond_clips(connection: Connection) -> Mapping[int, Beyond]:
 
 
 def _beyond(clips: Sequence[tuple[bool, int, int, int, float]]) -> Beyond:
-    covered: Spans = [(start, end) for is_mark, start, end, _, _ in clips if not is_mark]
+    spans: list[tuple[float, float]] = [(start, end) for is_mark, start, end, _, _ in clips if not is_mark]
     seconds = sound = 0.0
     for is_mark, start, end, rate, silence in clips:
         if is_mark:
-            more = covered_frames([*covered, (start, end)]) - covered_frames(covered)
-            covered.append((start, end))
+            more = covered([*spans, (start, end)]) - covered(spans)
+            spans.append((start, end))
             seconds += more / rate
             sound += more / rate * (1.0 - silence)
     return Beyond(seconds, sound)
 
 
-def covered_frames(spans: Sequence[tuple[int, int]]) -> int:
-    """Return how many frames lie in at least one span."""
-    total = last = 0
+def covered(spans: Sequence[tuple[float, float]]) -> float:
+    """Return how much lies in at least one span `[start, end)`, in the unit of the spans."""
+    total = last = 0.0
     for start, end in sorted(spans):
-        total += max(0, end - max(start, last))
+        total += max(0.0, end - max(start, last))
         last = max(last, end)
     return total
 

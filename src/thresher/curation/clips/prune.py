@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 
 from thresher.catalog import locations, paths
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_source import IS_SHOWN
 from thresher.catalog.database import chunks
 from thresher.catalog.decisions import Change, note_event
 from thresher.catalog.schema import clip, location, recording, rendering_clip
@@ -53,9 +54,10 @@ class PruneReport:
     `files` counts files and symlinks, `links` the symlinks among them, `recordings` their distinct contents;
     `paths` lists them. `frees` is the number of bytes freed: each inode counts once, and only if no other hard
     link to it stays; `shared` counts the files with such a link. These recordings stay: `in_songs`, because a
-    rendering uses them; `in_part`, because some of their clips are not rejected; `references`, because of their
-    role. `changed` files stay because they hold other content now. `failures` could not be read or moved. `entry`
-    is the number in the history under which `restore_pruned` finds the moved files, None if none was moved.
+    rendering uses them; `in_part`, because some of their clips, parts or marks are not rejected; `references`,
+    because of their role. `changed` files stay because they hold other content now. `failures` could not be read or
+    moved. `entry` is the number in the history under which `restore_pruned` finds the moved files, None if none was
+    moved.
     """
 
     recordings: int
@@ -204,7 +206,11 @@ def _sort_recordings(connection: Connection, recording_ids: Sequence[int], *, re
         references.update(
             connection.scalars(select(recording.c.id).where(here, recording.c.role == "reference"))
         )
-        kept = select(clip.c.recording_id).where(clip.c.recording_id.in_(chunk), ~clip.c.rejected)
+        kept = (
+            select(clip.c.recording_id)
+            .join(recording, recording.c.id == clip.c.recording_id)
+            .where(clip.c.recording_id.in_(chunk), ~clip.c.rejected, IS_SHOWN)
+        )
         in_part.update(connection.scalars(kept))
         if not rendered:
             needed = select(rendering_clip.c.recording_sha256)

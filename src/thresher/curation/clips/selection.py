@@ -6,11 +6,11 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from thresher.catalog import paths
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import IS_HIDDEN, SOURCE
+from thresher.catalog.clip_source import END, IS_SHOWN, SOURCE, START
 from thresher.catalog.cut_clips import wholes_of
 from thresher.catalog.database import chunks
 from thresher.catalog.edits import Edits
@@ -34,6 +34,9 @@ from thresher.catalog.values import LARGEST_INTEGER
 from thresher.errors import NotFoundError, UsageError
 
 _IDS_IN_MESSAGE = 5
+
+SAME_SECONDS = 0.002
+"""How far a time of a playlist may be from that of a clip, which is a whole number of frames."""
 
 
 def parse_terms(catalog: Catalog, connection: Connection, terms: Terms, *, defaults: bool = True) -> Query:
@@ -132,8 +135,22 @@ def _no_such_id(connection: Connection, term: str) -> NotFoundError:
     )
 
 
-def clip_at_path(catalog: Catalog, connection: Connection, path: str) -> int | None:
-    """Return the id of the clip at a path, None if there is none. Raises UsageError if there are several."""
+def clip_at_path(
+    catalog: Catalog, connection: Connection, path: str, span: tuple[float, float] | None = None
+) -> int | None:
+    """Return the id of the clip at a path, None if there is none. Raises UsageError if there are several.
+
+    `span` is the start and the end of the clip in seconds, if they are known. It may be that of a mark.
+    """
+    if span is not None:
+        of_recording = _clips_at_path(catalog, connection, path, marks=True)
+        is_same = (
+            func.abs(column - seconds) < SAME_SECONDS
+            for column, seconds in zip((START, END), span, strict=True)
+        )
+        same = select(clip.c.id).select_from(SOURCE).where(clip.c.id.in_(of_recording), *is_same)
+        if same_ids := list(connection.scalars(same.order_by(clip.c.id))):
+            return int(same_ids[0])
     found = _clips_at_path(catalog, connection, path)
     return _only(found, path) if found else None
 
@@ -146,10 +163,10 @@ def _only(found: Sequence[int], term: str) -> int:
     return found[0]
 
 
-def _clips_at_path(catalog: Catalog, connection: Connection, term: str) -> list[int]:
+def _clips_at_path(catalog: Catalog, connection: Connection, term: str, *, marks: bool = False) -> list[int]:
     """Return the clips of the recording at a path: the one present there, else the one seen there last.
 
-    These are its parts if it was split, else its whole. Marks are not among them.
+    These are its parts if it was split, else its whole. Marks are not among them, unless asked for.
     """
     try:
         given = os.fsencode(term)
@@ -166,8 +183,8 @@ def _clips_at_path(catalog: Catalog, connection: Connection, term: str) -> list[
     if seen.recording_id is None:
         raise NotFoundError(f'"{_printable(term)}" could not be read: {seen.reason}')
     of_recording = clip.c.recording_id == seen.recording_id
-    ids = select(clip.c.id).select_from(SOURCE).where(of_recording, ~clip.c.removed, clip.c.kind != "marked")
-    return list(connection.scalars(ids.where(~IS_HIDDEN).order_by(clip.c.id)))
+    ids = select(clip.c.id).select_from(SOURCE).where(of_recording, IS_SHOWN).order_by(clip.c.id)
+    return list(connection.scalars(ids if marks else ids.where(clip.c.kind != "marked")))
 
 
 def _latest(connection: Connection, condition: ColumnElement[bool]) -> Any:

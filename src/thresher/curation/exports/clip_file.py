@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from thresher.catalog.atomic_files import partial_file
 from thresher.catalog.audio import AudioReader
 from thresher.catalog.content_files import KnownFile
+from thresher.catalog.cut_clips import CutPlace
 from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, suffix_of
 from thresher.catalog.files import sha256_file
 from thresher.catalog.output_guard import OutputGuard
@@ -39,7 +40,7 @@ class ExportedFile:
     """One file of an export, of a clip.
 
     `path` is None if the file is missing or failed. `bytes` is its size, 0 for a link. `reason` says why it is
-    refused, missing or failed.
+    refused, missing or failed. `part` says which part or mark a trimmed file holds, such as `part 3 of 50`.
     """
 
     clip: int
@@ -48,6 +49,7 @@ class ExportedFile:
     state: State
     bytes: int = 0
     reason: str | None = None
+    part: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Item:
     contents, or None.
 
     The span, the format, the comment, the decoder of the recording and the `fade` at both ends are used for trimmed
-    files. `label` follows the name of the source in the name of a part or a mark.
+    files, and so is the part or mark `cut`, which the name says.
     """
 
     clip: int
@@ -72,7 +74,7 @@ class Item:
     source: KnownFile | None = None
     target: bytes = b""
     fade: Fade = NO_FADE
-    label: str | None = None
+    cut: CutPlace | None = None
 
     @property
     def name_request(self) -> NameRequest:
@@ -81,13 +83,14 @@ class Item:
         form = OUTPUT_FORMATS.get(os.fsdecode(os.path.splitext(own)[1]).lower())
         has_own = self.form != "trimmed" or (form is not None and form.container == self.container)
         suffix = None if has_own else suffix_of(self.container).encode()
-        return NameRequest(own, self.clip, suffix, self.label)
+        return NameRequest(own, self.clip, suffix, None if self.cut is None else self.cut.label)
 
     def report(self, state: State, size: int = 0, reason: str | None = None) -> ExportedFile:
         """The entry of this file in the report."""
         shown = self.source or (self.locations[0] if self.locations else None)
         path = display_text(self.target) if state in ("written", "there already", "refused") else None
-        return ExportedFile(self.clip, shown.path_text if shown else "", path, state, size, reason)
+        source, part = shown.path_text if shown else "", None if self.cut is None else self.cut.text
+        return ExportedFile(self.clip, source, path, state, size, reason, part)
 
 
 def put(item: Item, guard: OutputGuard, note: Callable[[str], object], *, overwrite: bool) -> int:

@@ -25,6 +25,7 @@ from thresher.catalog.atomic_files import sweep, sync_folder
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.content_files import KnownFile, intact_file, keep_looks, known_files
+from thresher.catalog.cut_clips import CutPlace, cut_places
 from thresher.catalog.encoding import OUTPUT_FORMATS, suffix_of
 from thresher.catalog.files import sha256_file
 from thresher.catalog.output_guard import OutputGuard
@@ -90,7 +91,8 @@ def export_clips(
     A part or a mark has no file of its own: "copy" writes its span, "link" reports it as failed. Both of its ends
     are faded for `fade` seconds, by default `[song] fade` of catalog.toml; 0 leaves its samples as they are.
 
-    Files keep their names, with the clip's id added where names would be the same. A file that exists with the
+    Files keep their names. Those of parts and marks also say which, as in `name-part03.wav`. The clip's id is added
+    where names would be the same. A file that exists with the
     same contents is not written again. If other files have these names, nothing is written (UsageError), unless
     `overwrite`; a clip of the catalog is never replaced. Raises NotFoundError if no clip matches or no source
     file exists, and CatalogError if the disk is full; files that were written until then remain.
@@ -161,6 +163,7 @@ def _items(catalog: Catalog, connection: Connection, terms: Terms, form: Form, f
     """The files of an export in the order of the query, without their sources and targets."""
     ids = select_ids(catalog, connection, terms)
     known = clip_rows(connection, ids)
+    cut = cut_places(connection, ids)
     locations = known_files(catalog, {row[recording.c.sha256] for row in known.values()})
     items = []
     for row in (known[clip_id] for clip_id in ids):
@@ -176,11 +179,11 @@ def _items(catalog: Catalog, connection: Connection, terms: Terms, form: Form, f
                 row[clip.c.end_frame],
                 container,
                 subtype,
-                _comment(row),
+                _comment(row, cut.get(clip_id)),
                 "trimmed" if form == "copy" and kind != "whole" else form,
                 row[recording.c.decoder],
                 fade=cut_fade(kind, fade, frames, rate),
-                label=None if kind == "whole" else row[clip.c.name] or str(clip_id),
+                cut=cut.get(clip_id),
             )
         )
     return items
@@ -194,14 +197,15 @@ def _output_format(container: str | None, subtype: str | None) -> tuple[str, str
     return "WAV", "FLOAT"
 
 
-def _comment(row: Any) -> str:
-    """The checkpoint as text."""
+def _comment(row: Any, cut: CutPlace | None) -> str:
+    """The checkpoint as text, and the part or mark."""
     parts = [
         ("", row[checkpoint.c.run]),
         ("epoch ", row[checkpoint.c.epoch]),
         ("step ", row[checkpoint.c.step]),
     ]
-    return " ".join(f"{name}{value}" for name, value in parts if value is not None)
+    text = " ".join(f"{name}{value}" for name, value in parts if value is not None)
+    return ", ".join(filter(None, [text, None if cut is None else cut.text]))
 
 
 # -- existing files -----------------------------------------------------------------------------------------
@@ -266,7 +270,7 @@ def _entry(item: Item, guard: OutputGuard, scratch: bytes, *, overwrite: bool, d
         return item.report("missing", reason="the file is gone or has changed")
     if item.form == "trimmed" and item.start == item.end:
         return item.report("failed", reason="its span is empty")
-    if item.form == "link" and item.label is not None:
+    if item.form == "link" and item.cut is not None:
         return item.report("failed", reason="a link would lead to its whole recording; leave out --link")
     there = _status(item.target)
     size = 0 if item.form == "link" else os.stat(item.source.path).st_size

@@ -1,4 +1,4 @@
-"""The names of exported files: those of their source files, with a number where two would be the same."""
+"""The names of exported files: those of their sources, with the part, and a number where two would be the same."""
 
 from __future__ import annotations
 

@@ -332,7 +332,12 @@ def _container(file: bytes | None) -> str:
 
 
 def _title(track: Track) -> str:
-    """The title of a clip: its checkpoint, the name of its file, the name of a mark, and its id."""
+    """The title of a clip: its checkpoint, the name of its file, its part or the name of its mark, and its id."""
     name = os.path.splitext(os.path.basename(track.path))[0]
-    parts = [checkpoint_text(track.run, track.epoch, track.step), name, track.name, f"#{track.clip}"]
+    parts = [
+        checkpoint_text(track.run, track.epoch, track.step),
+        name,
+        track.name or track.part,
+        f"#{track.clip}",
+    ]
     return " ".join(part for part in parts if part)

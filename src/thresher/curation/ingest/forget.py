@@ -1,7 +1,8 @@
 """Forget: undo the ingest of a wrong folder. Files are never touched.
 
-Locations are deleted, and each recording with its last location. A recording about which there are decisions, or
-which a rendering contains, is kept, and its locations are marked missing: nobody's work is lost.
+Locations are deleted, and each recording with its last location and with all its parts. A recording about which
+there are decisions, in which there are marks, or which a rendering contains, is kept, and its locations are marked
+missing: nobody's work is lost.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from thresher.catalog.normal_form import nfc
 from thresher.catalog.paths import absolute, display_text
 from thresher.catalog.schema import attribute, clip, location, recording, rendering_clip, score_row
 from thresher.catalog.values import LARGEST_INTEGER
-from thresher.errors import NotFoundError, UsageError
+from thresher.errors import NotFoundError, ThresherError, UsageError
 from thresher.formatting import counted
+
+_MOST_DIGITS = len(str(LARGEST_INTEGER))
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,21 @@ def forget(catalog: Catalog, target: str, *, dry_run: bool = False) -> ForgetRep
             _batch_locations(connection, target) if path is None else _locations(catalog, connection, path)
         )
         if not found:
-            raise NotFoundError(
-                f'no file of "{target}" is in the catalog; `thresher batches` lists the ingests'
-            )
+            raise _nothing_there(connection, target)
         report = _forget(connection, found, dry_run=dry_run)
         note_event(connection, "forget", f"forget {target}: {counted(report.locations, 'file')}")
         return report
+
+
+def _nothing_there(connection: Connection, target: str) -> ThresherError:
+    """The error for a target without files, which may be the id of a clip."""
+    number = int(target) if target.isascii() and target.isdigit() and len(target) < _MOST_DIGITS else 0
+    if connection.scalar(select(clip.c.id).where(clip.c.id == number)) is None:
+        return NotFoundError(f'no file of "{target}" is in the catalog; `thresher batches` lists the ingests')
+    return UsageError(
+        f"{target} is a clip, and only files can be forgotten, with all their clips; give a path or batch:N, or "
+        f"`thresher reject {target}` the clip"
+    )
 
 
 def _batch_locations(connection: Connection, target: str) -> list[int]:
@@ -132,6 +144,9 @@ def _history(connection: Connection, recording_ids: Sequence[int]) -> set[int]:
         }
         history.update(of_clip[clip_id] for clip_id in judged_clips(connection, list(of_clip)))
         for statement in (
+            select(clip.c.recording_id).where(
+                clip.c.recording_id.in_(chunk), clip.c.kind == "marked", ~clip.c.removed
+            ),
             select(clip.c.recording_id)
             .join(rendering_clip, rendering_clip.c.clip_id == clip.c.id)
             .where(clip.c.recording_id.in_(chunk)),

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_source import IS_SHOWN
 from thresher.catalog.database import chunks
 from thresher.catalog.decisions import judged_clips
-from thresher.catalog.schema import clip, location
+from thresher.catalog.schema import clip, location, recording
 from thresher.curation.ingest.report import Overwritten
 
 
@@ -32,6 +33,7 @@ def overwritten_files(
     clips = _clips(connection, recording_ids)
     copied = _with_file(connection, recording_ids)
     all_clips = [clip_id for ids in clips.values() for clip_id in ids]
+    shown = _shown(connection, recording_ids)
     judged = judged_clips(connection, all_clips)
     ratings = _ratings(connection, all_clips)
     from thresher.curation.songs.membership import (
@@ -43,7 +45,7 @@ def overwritten_files(
         Overwritten(
             path=row.path_text,
             recording=row.recording_id,
-            clips=tuple(clips[row.recording_id]),
+            clips=tuple(each for each in clips[row.recording_id] if each in shown),
             has_copy=row.recording_id in copied,
             judged=not judged.isdisjoint(clips[row.recording_id]),
             rating=max((ratings[each] for each in clips[row.recording_id] if each in ratings), default=None),
@@ -62,6 +64,16 @@ def _clips(connection: Connection, recording_ids: Sequence[int]) -> dict[int, li
         ):
             found[row.recording_id].append(row.id)
     return found
+
+
+def _shown(connection: Connection, recording_ids: Sequence[int]) -> set[int]:
+    """Return the clips of recordings without removed ones and without the wholes that were split."""
+    statement = select(clip.c.id).join(recording, recording.c.id == clip.c.recording_id).where(IS_SHOWN)
+    return {
+        clip_id
+        for chunk in chunks(recording_ids)
+        for clip_id in connection.scalars(statement.where(clip.c.recording_id.in_(chunk)))
+    }
 
 
 def _ratings(connection: Connection, clip_ids: Sequence[int]) -> dict[int, int]:

@@ -14,12 +14,16 @@ from sqlalchemy import Connection, select, update
 
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_content import replace_clip
 from thresher.catalog.covers import damaged_covers
+from thresher.catalog.database import chunks
 from thresher.catalog.schema import clip, metric, score_row
 from thresher.curation.comparison.score import score_all
+from thresher.curation.cutting.spans import analyse_spans
 from thresher.curation.ingest.reanalyse import ReanalysisReport, reanalyse_clips
 from thresher.curation.ingest.verify_files import FilesReport, check_files
 from thresher.curation.workers import Progress, no_progress
+from thresher.signal.features.trim import Span
 
 KINDS = ("fingerprint", "descriptor", "profile")
 
@@ -138,11 +142,39 @@ def _repair(
         for metric_id in rows:
             if not scores.coverage(connection, metric_id).complete:
                 scores.compact(connection, metric_id)
-    done = reanalyse_clips(catalog, clip_ids, rescore=False, progress=progress)
+    removed = _removed_spans(catalog, clip_ids)
+    others = [clip_id for clip_id in clip_ids if all(clip_id not in spans for spans in removed.values())]
+    done = reanalyse_clips(catalog, others, rescore=False, progress=progress)
+    _repair_removed(catalog, removed)
     with catalog.writing() as connection:
         for kind in KINDS:
             _forget_damaged(connection, kind)
     return replace(done, scores=score_all(catalog, progress))
+
+
+def _removed_spans(catalog: Catalog, clip_ids: Sequence[int]) -> dict[int, dict[int, Span]]:
+    """Return the spans of those of these clips that were removed, by recording and clip."""
+    found: dict[int, dict[int, Span]] = {}
+    columns = (clip.c.recording_id, clip.c.id, clip.c.start_frame, clip.c.end_frame)
+    with catalog.reading() as connection:
+        for chunk in chunks(clip_ids):
+            statement = select(*columns).where(clip.c.id.in_(chunk), clip.c.removed)
+            for recording_id, clip_id, start, end in connection.execute(statement):
+                found.setdefault(recording_id, {})[clip_id] = Span(start, end)
+    return found
+
+
+def _repair_removed(catalog: Catalog, removed: Mapping[int, Mapping[int, Span]]) -> None:
+    """Analyse removed clips, which an undo may bring back, where they are; `reanalyse` leaves them out."""
+    if not removed:
+        return
+    analysed = analyse_spans(
+        catalog, {recording_id: tuple(spans.values()) for recording_id, spans in removed.items()}
+    )
+    with catalog.writing() as connection:
+        for recording_id, contents in analysed.contents.items():
+            for clip_id, content in zip(removed[recording_id], contents, strict=True):
+                replace_clip(connection, clip_id, content)
 
 
 def _forget_damaged(connection: Connection, kind: str) -> None:

@@ -73,9 +73,10 @@ def choose(connection: Connection, ids: Sequence[int], seconds: float) -> tuple[
 def heard_clips(connection: Connection, before: float | None = None) -> list[int]:
     """Return the clips that were heard, the longest ago first; with `before`, only those heard before that time.
 
-    Clips that were only rated come first, because the time at which they were heard is unknown.
+    Wholes that were split since are among them, because their sound was heard; removed clips are not. Clips that
+    were only rated come first, because the time at which they were heard is unknown.
     """
-    statement = select(clip.c.id).where(IS_HEARD)
+    statement = select(clip.c.id).where(IS_HEARD, ~clip.c.removed)
     if before is not None:
         statement = statement.where(clip.c.heard_at.is_(None) | (clip.c.heard_at < before))
     return list(connection.scalars(statement.order_by(clip.c.heard_at.nulls_first(), clip.c.id)))

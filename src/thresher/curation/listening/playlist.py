@@ -66,7 +66,8 @@ def write_playlist(
     recheck = partial(playlist_target, catalog, target, overwrite=overwrite)
     write_text(target, text, OutputGuard(catalog), recheck)
     keep_looks(catalog)
-    missing = tuple(row.path or f"clip {row.id}" for row in queue.clips if row.missing and not row.done)
+    absent = (row.path or f"clip {row.id}" for row in queue.clips if row.missing and not row.done)
+    missing = tuple(dict.fromkeys(absent))  # several clips may be of one file
     return Playlist(
         display_text(os.fsencode(target)), len(rows), missing, seconds, sum(row.file_seconds for row in rows)
     )
@@ -99,7 +100,7 @@ def _entry(row: ListenRow, path: bytes) -> Entry:
     name = checkpoint_text(row.run, row.epoch, row.step)
     return Entry(
         clip=row.id,
-        title=" · ".join(part for part in (name, f"clip {row.id}") if part),
+        title=" · ".join(part for part in (name, row.part, f"clip {row.id}") if part),
         path=path,
         container="",
         channels=1,

@@ -2,21 +2,24 @@
 
 A queue is chosen once and stored; what is left of it is read from the clips. A clip of the queue is done if it
 was heard after the queue was made, skipped, or rejected by another command. So `undo` of a decision about a
-clip puts the clip back. Times are seconds since 1970 (UTC), lengths are seconds, distances are 1 - likeness.
+clip puts the clip back. A clip that a split hides or takes away is done, too, until the split is undone. Times are
+seconds since 1970 (UTC), lengths are seconds, distances are 1 - likeness.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import SECONDS, SOURCE, shown_location
+from thresher.catalog.clip_source import IS_HIDDEN, SECONDS, SOURCE, shown_location
 from thresher.catalog.content_files import content_files, keep_looks
+from thresher.catalog.cut_clips import cut_places
 from thresher.catalog.database import chunks, insert_row
 from thresher.catalog.decisions import Decision
 from thresher.catalog.measures import measure_value
@@ -28,7 +31,7 @@ from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.listening.choice import Reach, checkpoints_of, choose, heard_clips
 from thresher.curation.listening.heard import mark_heard
-from thresher.errors import NotFoundError, UsageError
+from thresher.errors import NotFoundError, ThresherError, UsageError
 
 MINUTES = 20.0
 MOST_MINUTES = 100_000.0
@@ -42,7 +45,8 @@ class ListenRow:
 
     `distance` is measured to the nearest of the clips before it in the queue and those heard before the queue was
     made; None if unknown. `why` says why the clip was chosen. `missing`: no file of it is present. `done`: it was
-    heard, skipped or rejected.
+    heard, skipped or rejected, or it is not shown any more. `start` is where it starts in its file, `part` which
+    part or mark of its recording it is; None for a whole.
     """
 
     position: int
@@ -64,6 +68,7 @@ class ListenRow:
     file_seconds: float
     start: float
     sha256: str
+    part: str | None = None
 
 
 @dataclass(frozen=True)
@@ -177,6 +182,8 @@ def _rows(
     """Read the rows of a queue's clips, which are given with whether they were skipped."""
     ids = [clip_id for clip_id, _ in clips]
     found = _full_rows(connection, ids)
+    gone = _gone(catalog, connection, query, found)
+    cut = cut_places(connection, ids)
     files = content_files(catalog, {row.sha256 for row in found.values()})
     before = heard_clips(connection, started_at)
     wants_rejected = not _WANTS_REJECTED.isdisjoint(token.word.text for token in tokens_of(query))
@@ -193,7 +200,7 @@ def _rows(
             ListenRow(
                 position=position,
                 id=clip_id,
-                done=skipped or heard_since or rejected_since,
+                done=skipped or heard_since or rejected_since or clip_id in gone,
                 path=row.path_text,
                 missing=row.sha256 not in files or not row.seconds,
                 run=row.run,
@@ -210,9 +217,20 @@ def _rows(
                 file_seconds=row.frames / row.sample_rate if row.seconds else 0.0,
                 start=row.start_frame / row.sample_rate if row.seconds else 0.0,
                 sha256=row.sha256,
+                part=None if (place := cut.get(clip_id)) is None else place.text,
             )
         )
     return tuple(rows)
+
+
+def _gone(catalog: Catalog, connection: Connection, query: str, found: dict[int, Any]) -> set[int]:
+    """Return the clips of a queue that were taken away, or that a split hides, unless the query asks for them."""
+    removed = {clip_id for clip_id, row in found.items() if row.removed}
+    hidden = {clip_id for clip_id, row in found.items() if row.is_hidden}
+    if hidden:
+        with suppress(ThresherError):  # a song that the query names may be gone
+            hidden.difference_update(select_ids(catalog, connection, query, song=True))
+    return removed | hidden
 
 
 def _full_rows(connection: Connection, ids: Sequence[int]) -> dict[int, Any]:
@@ -225,6 +243,8 @@ def _full_rows(connection: Connection, ids: Sequence[int]) -> dict[int, Any]:
                 clip.c.rating,
                 clip.c.rejected,
                 clip.c.heard_at,
+                clip.c.removed,
+                IS_HIDDEN.label("is_hidden"),
                 SECONDS.label("seconds"),
                 recording.c.sha256,
                 recording.c.frames,

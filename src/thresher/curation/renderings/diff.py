@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_source import IS_HIDDEN
 from thresher.catalog.database import chunks
 from thresher.catalog.encoding import OUTPUT_FORMATS, suffix_of
 from thresher.catalog.schema import batch, clip, location, recording
@@ -164,8 +165,12 @@ class _Reasons:
             return "forgotten"
         if clip_id in self._now.edits.dropped:
             return "dropped by hand"
+        if row.removed:
+            return "taken away by a split or `thresher unmark`"
         if row.rejected:
             return "rejected"
+        if row.is_hidden and clip_id not in found:
+            return "split into parts"
         if clip_id not in found and clip_id in self._found_by_rule_1:
             return "left out by the selection rule"
         if self._is_edited and clip_id in found_then and clip_id not in found:
@@ -210,7 +215,10 @@ class _Reasons:
         )
         found: dict[int, Any] = {}
         for chunk in chunks(clip_ids):
-            statement = select(clip.c.id, clip.c.rejected, (~present).label("is_missing"))
+            columns = (clip.c.id, clip.c.rejected, clip.c.removed, IS_HIDDEN.label("is_hidden"))
+            statement = select(*columns, (~present).label("is_missing")).join(
+                recording, recording.c.id == clip.c.recording_id
+            )
             rows = self._connection.execute(statement.where(clip.c.id.in_(chunk)))
             found.update((row.id, row) for row in rows)
         return found

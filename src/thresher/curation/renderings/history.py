@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_rows import clip_rows
+from thresher.catalog.cut_clips import CutPlace, cut_places
 from thresher.catalog.database import chunks
 from thresher.catalog.decisions import history
 from thresher.catalog.schema import checkpoint, clip, location, recording, rendering, rendering_clip
@@ -128,8 +129,15 @@ def _laid_out(connection: Connection, found: Song, then: Rendering) -> Tracklist
         settings = replace(
             then.settings, query=then.query, ordering=parse_ordering(then.ordering), metric=then.metric
         )
+    cut = cut_places(connection, [row.clip_id for row in rows])
     tracks = tuple(
-        _track(row, known.get(row.recording_sha256), clips.get(row.clip_id, _FORGOTTEN)) for row in rows
+        _track(
+            row,
+            known.get(row.recording_sha256),
+            clips.get(row.clip_id, _FORGOTTEN),
+            cut.get(row.clip_id),
+        )
+        for row in rows
     )
     former = None
     if then.rewritten is not None:
@@ -216,7 +224,7 @@ _FORGOTTEN: Mapping[Any, Any] = MappingProxyType({clip.c.kind: "whole", clip.c.n
 """What is taken to be true of a clip that was forgotten."""
 
 
-def _track(row: Any, known: Any, of_clip: Mapping[Any, Any]) -> Track:
+def _track(row: Any, known: Any, of_clip: Mapping[Any, Any], cut: CutPlace | None) -> Track:
     """A clip of a rendering, with what the catalog knows about it and its content today.
 
     `known` is None if the content was forgotten.
@@ -233,5 +241,6 @@ def _track(row: Any, known: Any, of_clip: Mapping[Any, Any]) -> Track:
         audio_key=None if known is None else known.audio_key,
         kind=of_clip[clip.c.kind],
         name=of_clip[clip.c.name],
+        part=None if cut is None else cut.text,
     )
     return replace(track, path=known.path_text) if has_location else track

@@ -61,6 +61,7 @@ class ManifestClip:
     audio_key: str | None
     kind: str
     name: str | None
+    part: str | None
 
 
 @dataclass(frozen=True)
@@ -287,7 +288,14 @@ def _validated(file: Path) -> Manifest:
 
 
 _ADDED: Mapping[str, Any] = MappingProxyType(
-    {"decoder": LIBSNDFILE, "decoder_version": None, "audio_key": None, "kind": "whole", "name": None}
+    {
+        "decoder": LIBSNDFILE,
+        "decoder_version": None,
+        "audio_key": None,
+        "kind": "whole",
+        "name": None,
+        "part": None,
+    }
 )
 """The keys of a clip that early manifests do not have, and what they mean there."""
 

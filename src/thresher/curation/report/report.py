@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from sqlalchemy import Connection, select
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import END, IS_HEARD, SECONDS, START, STATUS, shown_location
+from thresher.catalog.cut_clips import cut_places
 from thresher.catalog.measures import measure_value
 from thresher.catalog.paths import text_bytes
 from thresher.catalog.query import context_of, join_terms, normalise, parse, select_clips, with_defaults
@@ -48,8 +49,9 @@ class ReportClip:
     """One clip in a report.
 
     `file` is the absolute path of its recording, None if it is missing; `path` is the path as text, even if the
-    file is missing. `recorded` is the length of the whole file, `start` and `end` the clip's span in it.
-    `checkpoint` is None if the clip has none.
+    file is missing. `recorded` is the length of the whole file, `start` and `end` the clip's span in it. `part`
+    says which part or mark of its recording the clip is, None for a whole. `checkpoint` is None if the clip has
+    none.
     """
 
     id: int
@@ -77,6 +79,8 @@ class ReportClip:
     silence: float | None
     loop: float | None
     noise: float | None
+    recording: int
+    part: str | None = None
 
 
 @dataclass(frozen=True)
@@ -221,8 +225,14 @@ def _clips(catalog: Catalog, connection: Connection, words: Terms) -> dict[int, 
         clip.c.note,
         clip.c.loudness,
         *(measure_value(name).label(name) for name in ("silence", "loop", "noise")),
+        recording.c.id.label("recording"),
     )
-    return {row["id"]: _clip(catalog, dict(row)) for row in connection.execute(statement).mappings()}
+    clips = {row["id"]: _clip(catalog, dict(row)) for row in connection.execute(statement).mappings()}
+    cut = cut_places(connection, clips)
+    return {
+        clip_id: replace(each, part=cut[clip_id].text) if clip_id in cut else each
+        for clip_id, each in clips.items()
+    }
 
 
 def _clip(catalog: Catalog, row: dict[str, Any]) -> ReportClip:

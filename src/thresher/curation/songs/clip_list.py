@@ -22,6 +22,7 @@ def read_sequence(catalog: Catalog, file: str | os.PathLike[str]) -> tuple[int, 
     """The clips that a file lists, one per line.
 
     A line holds a clip's id, or a path relative to the file's folder, as in a playlist (M3U, M3U8, PLS or XSPF).
+    The times of VLC's options in front of a path say which part or mark of the file is meant.
     Paths may be percent-encoded, `file:` addresses, or contain backslashes; of a path with a drive letter, the
     longest end counts that leads to a clip. The file may begin with a byte order mark.
     Empty lines and lines that begin with # are ignored. Raises NotFoundError for a line that names no clip of the
@@ -29,9 +30,9 @@ def read_sequence(catalog: Catalog, file: str | os.PathLike[str]) -> tuple[int, 
     """
     seen: dict[int, int] = {}
     with catalog.reading() as connection:
-        for number, line in _lines(Path(file)):
+        for number, line, span in _lines(Path(file)):
             try:
-                clip_id = _clip_on_line(catalog, connection, Path(file).parent, line)
+                clip_id = _clip_on_line(catalog, connection, Path(file).parent, line, span)
             except (NotFoundError, UsageError) as error:
                 raise type(error)(f"{file}, line {number}: {error}") from error
             if clip_id in seen:
@@ -45,25 +46,40 @@ def read_sequence(catalog: Catalog, file: str | os.PathLike[str]) -> tuple[int, 
     return tuple(seen)
 
 
-def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines that name clips, with their numbers."""
+_Span = tuple[float, float] | None
+"""The start and the end of a clip in its file, in seconds; None if a playlist does not say them."""
+
+
+def _lines(file: Path) -> Iterator[tuple[int, bytes, _Span]]:
+    """Yield the lines that name clips, with their numbers, and with the spans that playlists say."""
     try:
         content = _without_byte_order_mark(file.read_bytes())
     except OSError as error:
         raise ThresherError(f"{file} can't be read: {error.strerror}; give another --from FILE") from error
     if re.match(rb"\s*<(?:\?xml|playlist)\b", content):
         for place in re.finditer(rb"<location>\s*(.*?)\s*</location>", content, re.DOTALL):
-            yield 1 + content.count(b"\n", 0, place.start()), os.fsencode(unescape(os.fsdecode(place[1])))
+            yield (
+                1 + content.count(b"\n", 0, place.start()),
+                os.fsencode(unescape(os.fsdecode(place[1]))),
+                None,
+            )
         return
     lines = content.splitlines()
     is_pls = any(line.strip().lower() == b"[playlist]" for line in lines[:1])
+    times: dict[bytes, float] = {}
     for number, line in enumerate(lines, start=1):
         if is_pls:
             entry = re.match(rb"\s*file[0-9]+\s*=", line, re.IGNORECASE)
             if entry is not None:
-                yield number, line[entry.end() :]
+                yield number, line[entry.end() :], None
+        elif (option := _TIME.match(line)) is not None:
+            times[option[1]] = float(option[2])
         elif line.strip() and not line.startswith(b"#"):
-            yield number, line
+            yield number, line, (times[b"start"], times[b"stop"]) if len(times) == 2 else None
+            times.clear()
+
+
+_TIME = re.compile(rb"#EXTVLCOPT:(start|stop)-time=([0-9]+(?:\.[0-9]*)?)\s*$")
 
 
 def _without_byte_order_mark(content: bytes) -> bytes:
@@ -73,13 +89,13 @@ def _without_byte_order_mark(content: bytes) -> bytes:
     return content.removeprefix(codecs.BOM_UTF8)
 
 
-def _clip_on_line(catalog: Catalog, connection: Connection, folder: Path, line: bytes) -> int:
+def _clip_on_line(catalog: Catalog, connection: Connection, folder: Path, line: bytes, span: _Span) -> int:
     if line.strip().isdigit():
         return find_clip(catalog, connection, line.strip().decode())
     readings = list(_readings(line))
     for path in readings:
         for name in dict.fromkeys((os.path.join(folder, path), path)):
-            found = clip_at_path(catalog, connection, name)
+            found = clip_at_path(catalog, connection, name, span)
             if found is not None:
                 return found
     existing = [

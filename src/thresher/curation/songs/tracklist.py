@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.content_files import content_files
+from thresher.catalog.cut_clips import CutPlace, cut_places
 from thresher.catalog.database import chunks
 from thresher.catalog.decoder_names import LIBSNDFILE
 from thresher.catalog.schema import checkpoint, clip, location, recording
@@ -44,7 +45,8 @@ class Track:
     alone, in LUFS. `transition` is the score with the clip before, None if the two have no score. `path` is
     where the file was last seen; `missing` says that none of its locations holds a file now. `decoder` reads
     the span; the version that read it first may not be known. `audio_key` is equal for equal audio, None if it is
-    not known. `kind` is one of schema.CLIP_KINDS, `name` that of a mark.
+    not known. `kind` is one of schema.CLIP_KINDS, `name` that of a mark. `part` says which part or mark of its
+    recording the clip is, such as `part 3 of 50`; None for a whole.
     """
 
     clip: int
@@ -71,6 +73,7 @@ class Track:
     audio_key: str | None = None
     kind: str = "whole"
     name: str | None = None
+    part: str | None = None
 
     @property
     def seconds(self) -> float:
@@ -301,10 +304,13 @@ def _tracks(catalog: Catalog, connection: Connection, ids: Sequence[int]) -> lis
             .order_by(location.c.missing_since.is_not(None), location.c.id)
         ):
             locations.setdefault(row.recording_id, []).append(row)
-    return [_track(catalog, found[clip_id], locations) for clip_id in ids if clip_id in found]
+    cut = cut_places(connection, ids)
+    return [
+        _track(catalog, found[clip_id], locations, cut.get(clip_id)) for clip_id in ids if clip_id in found
+    ]
 
 
-def _track(catalog: Catalog, row: Any, locations: dict[int, list[Any]]) -> Track:
+def _track(catalog: Catalog, row: Any, locations: dict[int, list[Any]], cut: CutPlace | None) -> Track:
     known = locations.get(row[recording.c.id], [])
     present = [
         each
@@ -334,4 +340,5 @@ def _track(catalog: Catalog, row: Any, locations: dict[int, list[Any]]) -> Track
         audio_key=row[recording.c.audio_key],
         kind=row[clip.c.kind],
         name=row[clip.c.name],
+        part=None if cut is None else cut.text,
     )

@@ -11,6 +11,7 @@ import typer
 from thresher.errors import UsageError
 from thresher.formatting import counted
 from thresher.interfaces.cli.app import DECIDE, app, open_catalog, terms_of
+from thresher.interfaces.cli.clip_columns import path_text
 from thresher.interfaces.cli.options import DryRun, Form, Json, OptionalQuery, form_of
 from thresher.interfaces.cli.output import (
     Format,
@@ -39,7 +40,7 @@ LISTEN_COLUMNS = (
     Column("done", lambda row: "missing" if row.missing and not row.done else "yes" if row.done else ""),
     Column("rating", lambda row: "★" * (row.rating or 0), rank=2),
     Column("heard", lambda row: local_time(row.heard_at), rank=4),
-    Column("path", lambda row: row.path, keep=Keep.END, rank=3),
+    Column("path", lambda row: path_text(row.path, row.part), keep=Keep.END, rank=3),
 )
 
 MUCH_LONGER = 1.2

@@ -17,6 +17,7 @@ from thresher.curation.listening.player import ClipAudio, Playing, clip_audio
 from thresher.curation.listening.queue import ListenRow, Queue, skip
 from thresher.errors import NotFoundError, ThresherError
 from thresher.formatting import counted
+from thresher.interfaces.cli.clip_columns import path_text
 from thresher.interfaces.cli.keyboard import Keyboard
 from thresher.interfaces.cli.output import checkpoint_text, clock, length_text, say
 
@@ -205,6 +206,6 @@ def announcement(row: ListenRow, rows: tuple[ListenRow, ...], done: set[int]) ->
         clock(row.seconds),
         *measures,
         f"{row.why}{distance}",
-        row.path or "",
+        path_text(row.path, row.part),
     ]
     return " · ".join(part for part in parts if part)

@@ -9,6 +9,7 @@ import typer
 
 from thresher.formatting import counted
 from thresher.interfaces.cli.app import NEEDS_ACTION, open_catalog, song_app
+from thresher.interfaces.cli.clip_columns import path_text
 from thresher.interfaces.cli.options import Form, Json, SongName, form_of
 from thresher.interfaces.cli.output import (
     Format,
@@ -67,7 +68,13 @@ def diff(
         print_json(changed)
         return
     rows = [
-        _ChangeRow(what, clip, changed.tracks[clip].seconds, changed.reasons[clip], changed.tracks[clip].path)
+        _ChangeRow(
+            what,
+            clip,
+            changed.tracks[clip].seconds,
+            changed.reasons[clip],
+            path_text(changed.tracks[clip].path, changed.tracks[clip].part),
+        )
         for what, clips in (
             ("new", changed.new),
             ("gone", changed.gone),

@@ -10,6 +10,7 @@ import typer
 
 from thresher.formatting import counted, listed
 from thresher.interfaces.cli.app import open_catalog, song_app
+from thresher.interfaces.cli.clip_columns import path_text
 from thresher.interfaces.cli.options import Form, Json, SongName, form_of
 from thresher.interfaces.cli.output import (
     Format,
@@ -27,7 +28,7 @@ from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
     from thresher.curation.renderings.diff import Difference
-    from thresher.curation.songs.tracklist import Tracklist
+    from thresher.curation.songs.tracklist import Track, Tracklist
 
 
 @song_app.command("list")
@@ -71,7 +72,7 @@ def show(name: SongName, form: Form = Format.TABLE, json: Json = False) -> None:
         *_CUT_COLUMNS[: any(track.kind != "whole" for track in plan.tracks)],
         Column("transition", lambda track: score_text(track.transition), is_number=True),
         Column("gain", _gain_text, is_number=True, rank=2),
-        Column("file", lambda track: f"{track.path}{' (missing)' if track.missing else ''}", keep=Keep.END),
+        Column("file", _file_text, keep=Keep.END),
     )
     emit(plan.tracks, columns, chosen)
     if chosen is Format.TABLE:
@@ -167,6 +168,12 @@ def _difference_text(changed: Difference | None) -> str:
     ]
     parts += changed.settings
     return f"{changed.number}: {'; '.join(parts)}"
+
+
+def _file_text(track: Track) -> str:
+    """Return the path of a clip's file, and which part of it the clip is."""
+    missing = " (missing)" if track.missing else ""
+    return f"{path_text(track.path, track.part)}{missing}"
 
 
 def _gain_text(track: Any) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from thresher.catalog.values import checkpoint_text, format_duration
 from thresher.curation.checkpoints.highlights import WORTH_HEARING, Pick
+from thresher.curation.checkpoints.minutes import covered
 from thresher.curation.checkpoints.summary import CheckpointRow
+from thresher.curation.clips.listing import ClipRow
 from thresher.curation.report.report import (
     RenderedFile,
     ReportCheckpoint,
@@ -107,7 +109,7 @@ class Speaker:
             url = relative_url(clip.file, self.folder) + fragment
         self.made["players" if url else "silent"] += 1
         length = "" if clip.seconds is None else f"{clip.seconds:.1f} s"
-        path = clip.path or "no file"
+        path = path_of(clip.path, clip.part)
         return Player(f"{clip.id}", length, path, why, url, reason, clip.id, clip_flags(clip), clip.note)
 
     def rendering(self, made: RenderedFile) -> Player:
@@ -139,7 +141,12 @@ def clip_flags(clip: ReportClip) -> tuple[str, ...]:
 def clip_title(clip: ReportClip) -> str:
     """Return a clip as one line: id, checkpoint, path."""
     of = checkpoint_text(clip.run, clip.epoch, clip.step) or "no checkpoint"
-    return f"clip {clip.id} · {of} · {clip.path or 'no file'}"
+    return f"clip {clip.id} · {of} · {path_of(clip.path, clip.part)}"
+
+
+def path_of(path: str | None, part: str | None) -> str:
+    """Return the path of a clip's file, and which part or mark of it the clip is."""
+    return ", ".join(filter(None, (path or "no file", part)))
 
 
 def checkpoint_name(row: CheckpointRow) -> str:
@@ -167,7 +174,7 @@ def summary(data: ReportData) -> list[tuple[str, str]]:
     ]
     if data.query:
         clips = data.clips.values()
-        seconds = sum(each.seconds or 0.0 for each in clips)
+        seconds = _seconds_of(clips)
         return [
             *counts,
             (format_duration(seconds), "of clips"),
@@ -182,6 +189,19 @@ def summary(data: ReportData) -> list[tuple[str, str]]:
         (f"{found.rejected:,}", "rejected"),
         _counted(found.songs, "song"),
     ]
+
+
+def _seconds_of(clips: Iterable[ReportClip]) -> float:
+    """Return the length of clips together. What several of them hold of a recording counts once."""
+    of_recording: defaultdict[int, list[ReportClip]] = defaultdict(list)
+    for each in clips:
+        of_recording[each.recording].append(each)
+    return sum(
+        covered([(each.start or 0.0, each.end or 0.0) for each in found])
+        if len(found) > 1
+        else found[0].seconds or 0.0
+        for found in of_recording.values()
+    )
 
 
 def _counted(number: int, noun: str) -> tuple[str, str]:
@@ -335,15 +355,15 @@ def copies(data: ReportData, speaker: Speaker) -> CopiesView | None:
         return None
     groups = tuple(
         CopyGroup(
-            _named(group.kept.id, group.kept.path),
-            tuple(f"{_named(match.clip.id, match.clip.path)} ({match.score:.2f})" for match in group.copies),
+            _named(group.kept),
+            tuple(f"{_named(match.clip)} ({match.score:.2f})" for match in group.copies),
             speaker.clip(data.clips[group.kept.id], "") if group.kept.id in data.clips else None,
         )
         for group in found.groups[:MOST_GROUPS]
     )
     parts = tuple(
-        f"{_named(part.whole.id, part.whole.path)} {'contains' if part.is_contained else 'shares'} "
-        f"{part.part.seconds:.1f} s of {_named(part.part.clip.id, part.part.clip.path)}"
+        f"{_named(part.whole)} {'contains' if part.is_contained else 'shares'} "
+        f"{part.part.seconds:.1f} s of {_named(part.part.clip)}"
         for part in found.parts[:MOST_GROUPS]
     )
     places = tuple(
@@ -377,8 +397,8 @@ def run_legend(drawn: Sequence[Chart]) -> list[tuple[str, str]]:
     return [*named, *([("all other runs", "faint")] if others else [])] if len(lines) > 1 else []
 
 
-def _named(clip_id: int, path: str | None) -> str:
-    return f"clip {clip_id}, {path or 'no file'}"
+def _named(row: ClipRow) -> str:
+    return f"clip {row.id}, {path_of(row.path, row.place)}"
 
 
 def by_run(rows: Sequence[TableRow]) -> list[tuple[str, list[TableRow]]]:
