@@ -46,7 +46,7 @@ def test_a_short_mark_says_its_status(song_command: Command) -> None:
         (["1", "1", "nan"], 'END "nan" is not a time (expected seconds such as 7.5, or 0:07.500)'),
         (["1", "1:75", "2"], 'START "1:75" is not a time'),
         (["1", "-1", "2"], 'START "-1" is not a time'),
-        (["1", "1", "2", "--nmae", "x"], "unexpected extra arguments (--nmae x)"),
+        (["1", "1", "2", "--nmae", "x"], "unexpected extra argument"),
         (["3", "1", "9"], "9.000 s is beyond the end of clip 3, which is 4.000 s long"),
         (["1", "--labels", "x", "--name", "y"], "--labels takes only a clip and --from"),
         (["1", "1", "2", "--export", "x"], "--export takes only a clip and --from"),

@@ -37,7 +37,9 @@ class Origin(StrEnum):
 
 @app.command(rich_help_panel=DECIDE, context_settings={"ignore_unknown_options": True})  # -1 is a time
 def mark(
-    clip: Annotated[str, typer.Argument(help="A clip id, a file, or a query that matches one clip.")],
+    clip: Annotated[
+        str, typer.Argument(metavar="CLIP", help="A clip id, a file, or a query that matches one clip.")
+    ],
     start: Annotated[
         str | None, typer.Argument(metavar="[START]", help="Where it starts: 7.5 or 0:07.500.")
     ] = None,
