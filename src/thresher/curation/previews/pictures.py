@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from thresher.curation.previews.cache import PreviewCache
 from thresher.curation.previews.source import ClipSource
 from thresher.signal.features.peaks import outline
 from thresher.signal.features.spectrum_picture import (
+    COLUMNS,
+    ROWS,
     WINDOW,
     palette,
     spectrum_picture,
@@ -27,6 +29,12 @@ VERSION = 1
 PEAKS = 1024
 """The columns of a waveform: 2 kB."""
 
+SPECTRUM_COLUMNS, SPECTRUM_ROWS = 1024, 160
+"""The size of the large picture of a spectrum."""
+
+RANGES: Mapping[str, float | None] = {"full": None, "8k": 8_000.0, "2k": 2_000.0}
+"""The ranges of frequency that a large picture can show: their highest frequency in Hz; None shows all."""
+
 _READ_THROUGH = 60
 """Seconds up to which a clip is read from start to end; of a longer one, only the windows that are drawn."""
 
@@ -38,7 +46,14 @@ def peaks(cache: PreviewCache, source: ClipSource) -> bytes:
 
 def thumbnail(cache: PreviewCache, source: ClipSource) -> bytes:
     """Return the picture of a clip's spectrum as a PNG file."""
-    return cache.get(f"{source.key}-t{VERSION}.png", lambda: _thumbnail(source))
+    return cache.get(f"{source.key}-t{VERSION}.png", lambda: _picture(source, COLUMNS, ROWS, None))
+
+
+def spectrum(cache: PreviewCache, source: ClipSource, range_name: str) -> bytes:
+    """Return a large picture of a clip's spectrum as a PNG file; `range_name` is one of RANGES."""
+    highest = RANGES[range_name]
+    name = f"{source.key}-s{VERSION}-{range_name}.png"
+    return cache.get(name, lambda: _picture(source, SPECTRUM_COLUMNS, SPECTRUM_ROWS, highest))
 
 
 def _peaks(source: ClipSource) -> bytes:
@@ -46,11 +61,11 @@ def _peaks(source: ClipSource) -> bytes:
         return outline(reader.blocks(source.start, source.end), source.frames, PEAKS).tobytes()
 
 
-def _thumbnail(source: ClipSource) -> bytes:
-    starts = window_starts(source.frames)
+def _picture(source: ClipSource, columns: int, rows: int, highest: float | None) -> bytes:
+    starts = window_starts(source.frames, columns)
     with AudioReader(source.path, source.decoder) as reader:
         windows = np.stack(list(_windows(reader, source, starts)))
-    return png(spectrum_picture(windows, source.sample_rate))
+    return png(spectrum_picture(windows, source.sample_rate, rows, highest))
 
 
 def _windows(

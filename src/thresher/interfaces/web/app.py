@@ -16,11 +16,11 @@ from thresher.interfaces.web.access import Access, AccessRules
 from thresher.interfaces.web.answers import PROBLEMS, add_error_answers
 from thresher.interfaces.web.changes import Changes
 from thresher.interfaces.web.room import Room
-from thresher.interfaces.web.routes import clips, decisions, media
+from thresher.interfaces.web.routes import clips, cutting, decisions, media
 from thresher.interfaces.web.routes import room as room_routes
 from thresher.version import __version__
 
-ROUTERS = (room_routes.router, clips.router, decisions.router, media.router)
+ROUTERS = (room_routes.router, clips.router, decisions.router, cutting.router, media.router)
 """The routes of the HTTP API."""
 
 

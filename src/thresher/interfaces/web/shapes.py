@@ -39,11 +39,14 @@ class Clip(BaseModel):
     recording: int
     batch: int
     attributes: dict[str, Any]
+    mark: str | None
+    place: str | None = Field(description="which part or mark of its recording; null for a whole")
 
 
 def clip_shape(row: ClipRow) -> Clip:
     """Return a row of a listing as the grid shows it."""
-    return Clip(**{name: plain(value) for name, value in row._asdict().items() if name in Clip.model_fields})
+    values = {**row._asdict(), "place": row.place}
+    return Clip(**{name: plain(value) for name, value in values.items() if name in Clip.model_fields})
 
 
 def plain(value: Any) -> Any:

@@ -30,13 +30,20 @@ def window_starts(frames: int, columns: int = COLUMNS) -> NDArray[np.int64]:
     return np.clip(centres - WINDOW / 2, 0, max(0, frames - WINDOW)).astype(np.int64)
 
 
-def spectrum_picture(windows: NDArray[np.float32], sr: int) -> NDArray[np.uint8]:
-    """Return the picture of windows, shape (columns, WINDOW), of a mono signal at `sr` Hz."""
+def spectrum_picture(
+    windows: NDArray[np.float32], sr: int, rows: int = ROWS, highest: float | None = None
+) -> NDArray[np.uint8]:
+    """Return the picture of windows, shape (columns, WINDOW), of a mono signal at `sr` Hz.
+
+    It has up to `rows` rows and ends at `highest` Hz, at most half of `sr`, which is the default.
+    """
     spectrum = np.fft.rfft(windows * np.hanning(WINDOW).astype(np.float32), axis=1)
     power = (spectrum.real**2 + spectrum.imag**2) / (WINDOW / 4) ** 2
     frequencies = np.fft.rfftfreq(WINDOW, 1 / sr)
-    bands = _bands(frequencies, sr)
-    decibels = 10 * np.log10(np.maximum(np.add.reduceat(power, bands, axis=1), 1e-12))
+    top = sr / 2 if highest is None else min(highest, sr / 2)
+    bands = _bands(frequencies, top, rows)
+    shown = power[:, : int(np.searchsorted(frequencies, top, side="right"))]
+    decibels = 10 * np.log10(np.maximum(np.add.reduceat(shown, bands, axis=1), 1e-12))
     level = np.clip((decibels + RANGE_DB) / RANGE_DB, 0, 1)
     magnitude = np.sqrt(power)
     total = np.maximum(magnitude.sum(axis=1), 1e-9)
@@ -48,12 +55,14 @@ def spectrum_picture(windows: NDArray[np.float32], sr: int) -> NDArray[np.uint8]
     return np.ascontiguousarray(picture)
 
 
-def _bands(frequencies: NDArray[np.floating[Any]], sr: int) -> NDArray[np.int64]:
-    """Return the first bin of each of ROWS bands, which are equally wide in pitch where bins allow it."""
-    edges = np.geomspace(LOWEST_HZ, sr / 2, ROWS + 1)[:-1]
+def _bands(frequencies: NDArray[np.floating[Any]], top: float, rows: int) -> NDArray[np.int64]:
+    """Return the first bin of each band below `top` Hz; bands are equally wide in pitch where bins allow it."""
+    bins = int(np.searchsorted(frequencies, top, side="right"))
+    rows = max(1, min(rows, bins - 1))
+    edges = np.geomspace(min(LOWEST_HZ, top / 2), top, rows + 1)[:-1]
     first = np.searchsorted(frequencies, edges)
-    least = np.arange(1, ROWS + 1)  # each band has a bin of its own
-    return np.minimum(np.maximum.accumulate(np.maximum(first, least)), len(frequencies) - 1)
+    least = np.arange(1, rows + 1)  # each band has a bin of its own
+    return np.minimum(np.maximum.accumulate(np.maximum(first, least)), bins - 1)
 
 
 def palette() -> Sequence[tuple[int, int, int]]:

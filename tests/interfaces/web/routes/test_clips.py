@@ -30,3 +30,8 @@ def test_one_clip_in_full_and_its_neighbours(client: TestClient) -> None:
     near = client.get("/api/clips/1/near", params={"limit": 2}).json()["neighbours"]
     assert len(near) == 2
     assert near[0]["score"] >= near[1]["score"]
+
+
+def test_a_clip_without_a_cluster_has_none(client: TestClient) -> None:
+    assert client.get("/api/clips/1/cluster").json() == {"cluster": None}
+    assert client.get("/api/clips/99/cluster").status_code == 404

@@ -87,7 +87,7 @@ def test_a_read_only_room_refuses_every_change(shelf: Catalog) -> None:
             "/api/queries/delete": {"name": "a"},
             "/api/undo": {},
         }
-        known = {"clips": [1], "rating": 1, "rejected": True, "add": ["x"], "text": "x"}
+        known = {"clips": [1], "rating": 1, "rejected": True, "add": ["x"], "text": "x", "start": 0, "end": 1}
         for path in changing:
             answer = reader.post(path, json=bodies.get(path, known))
             assert answer.status_code == 403, path

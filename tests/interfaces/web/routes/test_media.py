@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 from pathlib import Path
 
@@ -52,6 +53,16 @@ def test_pictures_are_small_files(client: TestClient) -> None:
     peaks = np.frombuffer(client.get("/peaks/1").content, np.int8).reshape(-1, 2)
     assert peaks.shape == (1024, 2)
     assert (peaks[:, 0] <= peaks[:, 1]).all()
+
+
+def test_a_large_spectrum_shows_a_range_of_frequencies(client: TestClient) -> None:
+    pictures = {
+        name: client.get("/spectra/1", params={"range": name}).content for name in ("full", "8k", "2k")
+    }
+    widths = {name: struct.unpack(">II", content[16:24]) for name, content in pictures.items()}
+    assert widths == {"full": (1024, 160), "8k": (1024, 160), "2k": (1024, 128)}
+    assert len(set(pictures.values())) == 2  # at 16 kHz, 8 kHz is all there is
+    assert client.get("/spectra/1", params={"range": "9k"}).status_code == 422
 
 
 def test_only_ids_of_clips_lead_to_files(client: TestClient) -> None:

@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field
 
 from thresher.catalog.values import LARGEST_INTEGER
 from thresher.curation.clips.detail import show_clip
-from thresher.curation.clips.listing import found_ids, rows_of
+from thresher.curation.clips.listing import found_ids, list_values, rows_of
 from thresher.curation.comparison.neighbours import near
+from thresher.errors import NotFoundError
 from thresher.interfaces.web.room import InRoom
 from thresher.interfaces.web.shapes import Clip, clip_shape, plain
 
@@ -34,6 +35,12 @@ class Rows(BaseModel):
     """The clips of some ids; ids that the catalog does not know are left out."""
 
     clips: list[Clip]
+
+
+class ClipCluster(BaseModel):
+    """The cluster of a clip; null if it is in none."""
+
+    cluster: int | None
 
 
 class Neighbours(BaseModel):
@@ -62,6 +69,15 @@ def show(room: InRoom, clip_id: ClipId) -> dict[str, Any]:
     """Return everything about one clip."""
     found: dict[str, Any] = plain(show_clip(room.catalog, str(clip_id)))
     return found
+
+
+@router.get("/{clip_id}/cluster")
+def cluster(room: InRoom, clip_id: ClipId) -> ClipCluster:
+    """Return the number of the cluster that a clip is in."""
+    found = list_values(room.catalog, [f"id:{clip_id}", "rejected+", "status+"], ["cluster"]).values
+    if not found:
+        raise NotFoundError(f"no clip has the id {clip_id}")
+    return ClipCluster(cluster=found[0]["cluster"])
 
 
 @router.get("/{clip_id}/near")

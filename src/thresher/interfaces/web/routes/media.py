@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
-from thresher.curation.previews.pictures import peaks, thumbnail
+from thresher.curation.previews.pictures import peaks, spectrum, thumbnail
 from thresher.curation.previews.source import clip_source
 from thresher.curation.previews.wav import WavPreview
 from thresher.interfaces.web.ranges import UnsatisfiableError, byte_ranges
@@ -20,6 +20,8 @@ router = APIRouter(tags=["media"])
 
 _KEPT = {"cache-control": "private, max-age=31536000, immutable"}
 _AUDIO = "audio/wav"
+
+RangeName = Literal["full", "8k", "2k"]
 
 
 @router.get("/audio/{clip_id}", response_class=Response, responses={206: {}, 304: {}, 416: {}})
@@ -61,6 +63,15 @@ def waveform(room: InRoom, clip_id: ClipId) -> Response:
 def picture(room: InRoom, clip_id: ClipId) -> Response:
     """Return the spectrum of a clip as a PNG file."""
     content = thumbnail(room.previews, clip_source(room.catalog, clip_id))
+    return Response(content, media_type="image/png", headers=_KEPT)
+
+
+@router.get("/spectra/{clip_id}", response_class=Response)
+def spectrum_picture(
+    room: InRoom, clip_id: ClipId, range_name: Annotated[RangeName, Query(alias="range")] = "full"
+) -> Response:
+    """Return a large picture of the spectrum of a clip as a PNG file: all of it, or up to 8 or 2 kHz."""
+    content = spectrum(room.previews, clip_source(room.catalog, clip_id), range_name)
     return Response(content, media_type="image/png", headers=_KEPT)
 
 

@@ -1,30 +1,55 @@
 // The actions that every view has: audition, judge, seek, undo.
 
+import { get } from "./api.js";
+import { ask, openDialog } from "./dialogs.js";
 import { element } from "./element.js";
 import { heard, note, redo, reject, rate, said, tag, undo, unreject } from "./judge.js";
 import { ACTIONS, action } from "./keys.js";
-import { ended, play, playing, position, prefetch, stop } from "./player.js";
-import { ids, move, rowOf, selected } from "./selection.js";
-import { Signal } from "./signals.js";
+import { ended, play, playing, position, prefetch, stop, tone } from "./player.js";
+import { keptSignal, matched } from "./player_settings.js";
+import { metrics } from "./search.js";
+import { carry, ids, move, placeOf, rowOf, selected } from "./selection.js";
 import { go, place, VIEWS } from "./views.js";
 
 const SEEK = 2; // seconds
+const REST = 120; // milliseconds after which a clip plays while a key is held down
 
 /** Whether the next clip plays by itself at the end of one. */
-export const advance = new Signal(false);
+export const advance = keptSignal("play on", false);
+/** Whether similar unheard clips follow at the end of a list. */
+export const goOn = keptSignal("go on with similar clips", false);
+/** Whether tones confirm keys, for judging without a look. */
+export const earsOnly = keptSignal("ears only", false);
 
-const here = () => (selected.value === null ? [] : [selected.value]);
+const here = () => (selected.value === null || placeOf(selected.value) < 0 ? [] : [selected.value]);
 
-function audition(event) {
-  if (selected.value !== null) play(selected.value, 0, event);
-  const at = ids.value.indexOf(selected.value);
-  prefetch([ids.value[at + 1], ids.value[at + 2], ids.value[at - 1]].filter((id) => id !== undefined));
+/** Play the selected clip, then fetch its neighbours. */
+export async function audition(event) {
+  const id = selected.value;
+  if (id === null) return;
+  await play(id, 0, event);
+  if (selected.value !== id) return;
+  const at = placeOf(id);
+  prefetch([ids.value[at + 1], ids.value[at + 2], ids.value[at - 1]].filter((each) => each !== undefined));
+}
+
+let rest = null;
+function auditionAtRest(event) {
+  clearTimeout(rest);
+  if (event?.repeat) rest = setTimeout(() => audition(null), REST);
+  else audition(event);
 }
 
 function step(by) {
   return (event) => {
-    if (move(by)) audition(event);
+    if (move(by)) auditionAtRest(event);
+    else if (placeOf(selected.value) === ids.value.length - 1 && by > 0) said.value = "this is the last clip";
   };
+}
+
+function playOrStop(event) {
+  if (playing.value?.id === selected.value && playing.value) stop();
+  else audition(event);
 }
 
 function seek(by) {
@@ -36,58 +61,62 @@ function seek(by) {
   };
 }
 
-async function rated(rating, event) {
-  const clips = here();
-  if (clips.length === 0) return;
-  await rate(clips, rating);
-  if (rating && advance.value) step(1)(event);
-}
-
-async function rejected(event) {
-  if (event.repeat) return;
-  const clips = here();
-  if (clips.length === 0) return;
-  const at = ids.value.indexOf(clips[0]);
-  const next = ids.value[at + 1];
-  await reject(clips);
-  if (advance.value && next !== undefined) {
+/** Judge the selected clip; with `advance`, the clip after it then plays, whether or not the judged one stays. */
+async function judged(event, judge, pitch) {
+  const [clip] = here();
+  if (clip === undefined) return;
+  const next = ids.value[placeOf(clip) + 1];
+  if ((await judge([clip])) === null) return;
+  if (earsOnly.value) tone(pitch);
+  const isDue = (advance.value || earsOnly.value) && (selected.value === clip || selected.value === next);
+  if (!isDue) return;
+  if (next === undefined) continueSimilar(clip, event);
+  else {
     selected.value = next;
     audition(event);
   }
 }
 
-function nextUnheard(event) {
-  const at = ids.value.indexOf(selected.value);
-  const order = [...ids.value.slice(at + 1), ...ids.value.slice(0, Math.max(0, at))];
-  const next = order.find((id) => rowOf(id) && !rowOf(id).heard);
+const rated = (rating, event) =>
+  event.repeat ? null : judged(event, (clips) => rate(clips, rating), rating ? 330 * 2 ** (rating / 6) : 262);
+const rejected = (event) => (event.repeat ? null : judged(event, reject, 165));
+
+/** Ask which clips are unheard; most of them have no row in this page. */
+async function nextUnheard(event) {
+  try {
+    const unheard = new Set((await get("/api/clips", { q: "heard:no rejected+ status+" })).ids);
+    const at = placeOf(selected.value);
+    const order = [...ids.value.slice(at + 1), ...ids.value.slice(0, Math.max(0, at))];
+    const next = order.find((id) => unheard.has(id));
+    if (next === undefined) said.value = "all clips of this query are heard";
+    else {
+      selected.value = next;
+      audition(event);
+    }
+  } catch (failure) {
+    said.value = failure.message;
+  }
+}
+
+/** The query of the clips like one, by how they sound where that is computed. */
+const likeQuery = (id) => `${metrics.value.includes("likeness") ? "near@likeness" : "near"}:${id}`;
+
+async function continueSimilar(id, event) {
+  if (!goOn.value) {
+    said.value = "this was the last clip";
+    return;
+  }
+  const query = `${likeQuery(id)} heard:no`;
+  const { ids: found } = await get("/api/clips", { q: query }).catch(() => ({ ids: [] }));
+  const next = found.find((each) => each !== id);
   if (next === undefined) {
-    said.value = "no unheard clip is loaded; heard:no in the query finds the others";
+    said.value = "no similar clip is unheard";
     return;
   }
   selected.value = next;
+  go({ view: "clips", query });
+  said.value = `clips like clip ${id}`;
   audition(event);
-}
-
-/** Ask for a line of text in a dialog; resolves to null if it was cancelled. */
-export function ask(title, value = "") {
-  return new Promise((resolve) => {
-    const field = element("input", { type: "text", value, "aria-label": title });
-    const form = element("form", { method: "dialog" }, element("label", {}, title, field), element("button", { value: "yes" }, "OK"), element("button", { value: "" , formnovalidate: true }, "Cancel"));
-    const dialog = element("dialog", { class: "ask" }, form);
-    field.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") {
-        event.preventDefault();
-        dialog.close("yes");
-      }
-    });
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve(dialog.returnValue === "yes" ? field.value : null);
-    });
-    document.body.append(dialog);
-    dialog.showModal();
-    field.select();
-  });
 }
 
 async function tagged() {
@@ -107,19 +136,46 @@ async function annotated() {
   if (text !== null) await note(clips, text);
 }
 
+async function sameCluster() {
+  const [clip] = here();
+  if (clip === undefined) return;
+  try {
+    const { cluster } = await get(`/api/clips/${clip}/cluster`);
+    if (cluster === null) said.value = `clip ${clip} is in no cluster; \`thresher clusters\` makes clusters`;
+    else go({ view: "clips", query: `cluster:${cluster}` });
+  } catch (failure) {
+    said.value = failure.message;
+  }
+}
+
+function like() {
+  const [clip] = here();
+  if (clip === undefined) return;
+  carry(clip);
+  go({ view: "clips", query: likeQuery(clip) });
+}
+
+const SHOWN = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", " ": "Space", Escape: "Esc" };
+
+/** A key as people write it. */
+export const keyText = (key) => SHOWN[key] ?? key.replace("Digit", "").replace("Shift+", "Shift-");
+
 function help() {
   const rows = [...ACTIONS.values()].map(({ keys, title, run }) =>
-    element("li", {}, element("kbd", {}, keys.map((key) => key.replace("Digit", "").replace("Arrow", "")).join(" ")), element("button", { type: "button", onclick: (event) => { dialog.close(); run(event); } }, title)),
+    element("li", {}, element("kbd", {}, keys.map(keyText).join(" ")), element("button", { type: "button", onclick: (event) => { dialog.close(); run(event); } }, title)),
   );
-  const dialog = element("dialog", { class: "help", "aria-label": "Keys" }, element("h2", {}, "Keys"), element("ul", {}, rows), element("form", { method: "dialog" }, element("button", {}, "Close")));
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
+  const close = element("form", { method: "dialog" }, element("button", {}, "Close"));
+  const dialog = openDialog("Keys", "help", element("h2", {}, "Keys"), element("ul", {}, rows), close);
 }
+
+const toggle = (signal, on, off) => () => {
+  signal.value = !signal.value;
+  said.value = signal.value ? on : off;
+};
 
 action("next", { keys: ["ArrowDown", "j"], title: "next clip", run: step(1) });
 action("previous", { keys: ["ArrowUp", "k"], title: "previous clip", run: step(-1) });
-action("play", { keys: [" "], title: "play or stop", run: (event) => (playing.value ? stop() : audition(event)) });
+action("play", { keys: [" "], title: "play or stop", run: playOrStop });
 action("stop", { keys: ["Escape"], title: "stop", run: stop });
 action("forward", { keys: ["ArrowRight"], title: "seek forward", run: seek(SEEK) });
 action("back", { keys: ["ArrowLeft"], title: "seek back", run: seek(-SEEK) });
@@ -128,31 +184,27 @@ for (let rating = 1; rating <= 5; rating += 1) {
 }
 action("rate-0", { keys: ["Digit0"], title: "clear the rating", run: (event) => rated(null, event) });
 action("reject", { keys: ["x"], title: "reject", run: rejected });
-action("unreject", { keys: ["Shift+x"], title: "show a rejected clip again", run: () => unreject(here()) });
+action("unreject", { keys: ["Shift+x"], title: "show a rejected clip again", run: () => here().length && unreject(here()) });
 action("undo", { keys: ["u"], title: "undo this page's latest decision", run: undo });
 action("redo", { keys: ["Shift+u"], title: "redo", run: redo });
 action("tag", { keys: ["t"], title: "tag", run: tagged });
 action("note", { keys: ["n"], title: "note", run: annotated });
-action("like", {
-  keys: ["l"],
-  title: "more like this clip",
-  run: () => selected.value !== null && go({ view: "clips", query: `near:${selected.value}` }),
-});
-action("cluster", {
-  keys: ["c"],
-  title: "clips of the same cluster",
-  run: () => selected.value !== null && go({ view: "clips", query: `cluster:${rowOf(selected.value)?.cluster ?? 0}` }),
-});
+action("like", { keys: ["l"], title: "more like this clip", run: like });
+action("cluster", { keys: ["c"], title: "clips of the same cluster", run: sameCluster });
 action("unheard", { keys: ["h"], title: "next unheard clip", run: nextUnheard });
-action("advance", {
-  keys: ["a"],
-  title: "play on after each clip, or not",
-  run: () => {
-    advance.value = !advance.value;
-    said.value = advance.value ? "plays on by itself" : "stops after each clip";
-  },
+action("advance", { keys: ["a"], title: "play on after each clip, or not", run: toggle(advance, "plays on by itself", "stops after each clip") });
+action("go-on", {
+  keys: ["Shift+a"],
+  title: "go on with similar unheard clips at the end, or not",
+  run: toggle(goOn, "similar unheard clips follow at the end", "stops at the end"),
 });
-action("search", { keys: ["/"], title: "search", run: () => document.getElementById("query").focus() });
+action("ears", {
+  keys: ["e"],
+  title: "ears only: clips play on, tones confirm keys",
+  run: toggle(earsOnly, "ears only: clips play on, tones confirm keys", "ears only is off"),
+});
+action("match", { keys: ["v"], title: "match the loudness of clips, or not", run: toggle(matched, "loudness is matched", "clips are as loud as they are") });
+action("search", { keys: ["/"], title: "search", run: () => document.getElementById("query").select() });
 action("help", { keys: ["?"], title: "keys", run: help });
 for (const [name, { title, key }] of VIEWS) {
   action(`view-${name}`, { keys: [key], title: `view: ${title}`, run: () => go({ view: name, query: place.value.query }) });
@@ -160,5 +212,7 @@ for (const [name, { title, key }] of VIEWS) {
 
 ended.addEventListener("ended", ({ detail: id }) => {
   heard(id);
-  if (advance.value && selected.value === id && move(1)) audition(null);
+  if (!(advance.value || earsOnly.value) || selected.value !== id) return;
+  if (move(1)) audition(null);
+  else continueSimilar(id, null);
 });

@@ -1,7 +1,7 @@
 // The card of one clip. A card is made once and filled again with other clips while the grid scrolls.
 
 import { element } from "./element.js";
-import { play, playing, position } from "./player.js";
+import { play, playing, position, problems } from "./player.js";
 import { rowOf, selected } from "./selection.js";
 import { showThumbnail } from "./thumbnails.js";
 
@@ -27,7 +27,7 @@ function flagsOf(clip) {
     clip.rejected ? "rejected" : null,
     clip.suspect ? "suspect" : null,
     clip.status === "ok" ? null : clip.status.replace("_", " "),
-    clip.kind === "whole" ? null : clip.kind,
+    clip.place ?? (clip.kind === "whole" ? null : clip.kind),
     clip.heard ? null : "new",
   ].filter(Boolean);
 }
@@ -36,8 +36,10 @@ export class Card {
   constructor() {
     this.id = null;
     this.picture = element("img", { alt: "", draggable: "false", width: 240, height: 64 });
+    this.picture.addEventListener("nothumbnail", () => this.#explain());
     this.cursor = element("span", { class: "cursor", hidden: true });
-    this.screen = element("span", { class: "screen", onclick: (event) => this.#playFrom(event) }, this.picture, this.cursor);
+    this.problem = element("span", { class: "why", hidden: true });
+    this.screen = element("span", { class: "screen", onclick: (event) => this.#playFrom(event) }, this.picture, this.cursor, this.problem);
     this.name = element("span", { class: "checkpoint" });
     this.facts = element("span", { class: "facts" });
     this.stars = element("span", { class: "stars" });
@@ -64,8 +66,15 @@ export class Card {
     this.node.classList.toggle("playing", playing.value?.id === id);
     if (isNew) {
       this.picture.removeAttribute("src");
-      showThumbnail(this.picture, id, () => this.id === id && this.node.isConnected);
+      this.problem.hidden = true;
+      this.pictured = false;
     }
+    if (!this.pictured && clip) {
+      this.pictured = true;
+      if (clip.missing || !clip.seconds) this.#explain();
+      else showThumbnail(this.picture, id, () => this.id === id && this.node.isConnected);
+    }
+    if (problems.has(id)) this.#explain();
     if (!clip) {
       this.node.classList.add("waiting");
       for (const part of [this.name, this.facts, this.stars, this.flags]) part.textContent = "";
@@ -80,6 +89,14 @@ export class Card {
     const rating = clip.rating === null ? "not rated" : `${clip.rating} of 5`;
     this.node.setAttribute("aria-label", `clip ${id}, ${checkpointOf(clip)}, ${time(clip.seconds)}, ${rating}, ${flagsOf(clip).join(", ")}`);
     this.node.title = clip.path ?? "";
+  }
+
+  /** Say in the card why there is no picture or no sound. */
+  #explain() {
+    const clip = rowOf(this.id);
+    const why = clip?.missing ? "the file is missing" : clip && !clip.seconds ? `no sound: ${clip.status.replace("_", " ")}` : "the file can't be read";
+    this.problem.textContent = problems.get(this.id) ?? why;
+    this.problem.hidden = false;
   }
 
   /** Move the line that shows where the sound is. */
@@ -97,6 +114,7 @@ export class Card {
   #playFrom(event) {
     const box = this.screen.getBoundingClientRect();
     const share = Math.max(0, Math.min(1, (event.clientX - box.left) / box.width));
+    selected.value = this.id;
     play(this.id, share * (rowOf(this.id)?.seconds ?? 0), event);
   }
 }

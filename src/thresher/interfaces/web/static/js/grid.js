@@ -2,8 +2,8 @@
 
 import { Card } from "./card.js";
 import { element } from "./element.js";
-import { playing } from "./player.js";
-import { ids, rowsVersion, selected } from "./selection.js";
+import { playing, playProblem } from "./player.js";
+import { ids, placeOf, rowsVersion, selected } from "./selection.js";
 
 const LEAST_WIDTH = 250;
 const HEIGHT = 128;
@@ -22,7 +22,7 @@ export class Grid {
     container.addEventListener("scroll", this.#later, { passive: true });
     this.observer = new ResizeObserver(this.#later);
     this.observer.observe(container);
-    for (const signal of [ids, rowsVersion]) this.#ends.push(signal.listen(this.#later));
+    for (const signal of [ids, rowsVersion, playProblem]) this.#ends.push(signal.listen(this.#later));
     this.#ends.push(
       selected.listen(() => {
         this.reveal();
@@ -81,7 +81,7 @@ export class Grid {
 
   /** Scroll the selected clip into view. */
   reveal() {
-    const place = ids.value.indexOf(selected.value);
+    const place = placeOf(selected.value);
     if (place < 0) return;
     const top = Math.floor(place / this.columns) * HEIGHT;
     const { scrollTop, clientHeight } = this.container;

@@ -12,32 +12,53 @@ export function action(name, { keys, title, run }) {
   };
 }
 
+const isLetter = (key) => key.length === 1 && key.toLowerCase() !== key.toUpperCase();
+
+/** The names of the keys of an event, the best first. */
 function pressed(event) {
-  const shifted = event.shiftKey ? "Shift+" : "";
-  const letter = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const names = [`${shifted}${letter}`, letter === event.key ? letter : ""];
-  if (event.shiftKey && event.key.length === 1 && event.key.toLowerCase() === event.key.toUpperCase()) names.push(event.key);
-  const digit = event.code.replace("Numpad", "Digit");
-  return digit.startsWith("Digit") ? [digit] : names.filter(Boolean);
+  const { key, code, shiftKey } = event;
+  const names = [];
+  if (isLetter(key)) names.push(shiftKey ? `Shift+${key.toLowerCase()}` : key.toLowerCase());
+  else names.push(...(shiftKey ? [`Shift+${key}`] : []), key);
+  const digit = /^(?:Digit|Numpad)(\d)$/.exec(code ?? "");
+  // a key pad without its digits has arrows
+  if (digit && (code.startsWith("Digit") || key === digit[1])) names.unshift(`Digit${digit[1]}`);
+  return names;
 }
 
-const isTyping = (target) => target.closest?.("input, textarea, select, [contenteditable]") !== null;
+/** Whether a field takes all keys for itself. */
+function isTyping(target) {
+  const field = target.closest?.("input, textarea, select, [contenteditable]");
+  return field ? !["range", "checkbox", "radio", "button"].includes(field.type) : false;
+}
+
+const OWN_KEYS = [" ", "Enter", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"];
+
+/** Whether a control has its own use for a key: a button for Space, a slider for the arrows. */
+function isOwn(event) {
+  if (event.target.closest?.("input")) return OWN_KEYS.includes(event.key);
+  return [" ", "Enter"].includes(event.key) && event.target.closest?.("button, a, summary");
+}
+
+function find(names) {
+  for (const name of names) {
+    for (const entry of ACTIONS.values()) if (entry.keys.includes(name)) return entry;
+  }
+  return null;
+}
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+  if (document.querySelector("dialog[open]")) return; // a dialog has its own keys
   if (isTyping(event.target)) {
     if (event.key === "Escape") event.target.blur();
     return;
   }
-  if (event.key === " " && event.target.closest?.("button, a, summary")) return; // the button's own key
-  const names = pressed(event);
-  for (const entry of ACTIONS.values()) {
-    if (entry.keys.some((key) => names.includes(key))) {
-      event.preventDefault();
-      entry.run(event);
-      return;
-    }
-  }
+  if (isOwn(event)) return;
+  const entry = find(pressed(event));
+  if (entry === null) return;
+  event.preventDefault();
+  entry.run(event);
 });
 
 document.addEventListener("click", (event) => {

@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { followChanges, newest } from "./changes.js";
 import { element } from "./element.js";
 import "./actions.js";
+import "./cutting.js";
 import "./player_bar.js";
 import { room } from "./room.js";
 import { loadNames } from "./search.js";
@@ -20,7 +21,8 @@ async function show(now) {
   leave();
   leave = () => {};
   for (const link of document.querySelectorAll("[data-view-link]")) {
-    link.toggleAttribute("aria-current", link.dataset.viewLink === now.view);
+    if (link.dataset.viewLink === now.view && link.closest("nav")) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
   }
   const module = await VIEWS.get(now.view).load();
   if (shown !== now.view) return; // another view was asked for meanwhile
@@ -45,9 +47,25 @@ newest.follow(({ trouble: why }) => {
   trouble.textContent = why ?? "";
 });
 
-room.value = await get("/api/room");
-document.getElementById("catalog-name").textContent = room.value.name;
-document.body.classList.toggle("read-only", room.value.read_only);
-followChanges();
-loadNames();
-place.follow(show);
+room.listen(({ name, read_only }) => {
+  document.getElementById("catalog-name").textContent = name;
+  document.body.classList.toggle("read-only", read_only);
+  document.getElementById("read-only").hidden = !read_only;
+});
+
+/** Ask about the room until the server answers, then show the view. */
+async function begin() {
+  try {
+    room.value = await get("/api/room");
+  } catch (failure) {
+    trouble.hidden = false;
+    trouble.textContent = failure.message;
+    setTimeout(begin, 2000);
+    return;
+  }
+  trouble.hidden = true;
+  followChanges();
+  loadNames();
+  place.follow(show);
+}
+begin();

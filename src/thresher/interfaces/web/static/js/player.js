@@ -1,33 +1,29 @@
 // Plays one clip at a time. The next two clips and the previous one are fetched and decoded ahead, so that a key is
 // heard at once. Every start, stop and switch is faded over 10 ms.
 
-import { rowOf } from "./selection.js";
+import { rowOf, selected } from "./selection.js";
+import { gainOf, loop, matched, output, speed, volume } from "./player_settings.js";
 import { Signal } from "./signals.js";
+import { SoundBuffers } from "./sound_buffers.js";
 
 const FADE = 0.01; // seconds
-const KEPT = 12; // decoded clips
 const LONGEST_DECODED = 120; // seconds; longer clips are streamed
-const TARGET_LUFS = -16;
-const MOST_GAIN_DB = 12;
-const PEAK_LIMIT_DB = -1;
 
 /** What is playing: {id, since, offset, rate} or null. `offset` is where in the clip it began, in seconds. */
 export const playing = new Signal(null);
 /** A sentence about the clip that can't be played; null if all is well. */
 export const playProblem = new Signal(null);
-export const matched = new Signal(true);
-export const volume = new Signal(1);
-export const speed = new Signal(1);
-/** The loop of the selected region: {from, to} in seconds of the clip, or null. */
-export const loop = new Signal(null);
-/** Called with the id when a clip has played to its end. */
+/** Why clips could not be played: id → sentence. */
+export const problems = new Map();
+/** Dispatches "ended" with the id when a clip has played to its end. */
 export const ended = new EventTarget();
 
 let context = null;
 let master = null;
-let current = null; // {id, node, gain, stop}
-const decoded = new Map(); // id → Promise of an AudioBuffer, oldest first
+let current = null; // {id, node, gain, element?, stop}
 let timing = null;
+let turn = null;
+let looped = null; // the region that loops in what plays
 
 function audio() {
   if (context === null) {
@@ -35,49 +31,25 @@ function audio() {
     master = context.createGain();
     master.connect(context.destination);
     volume.follow((value) => master.gain.setTargetAtTime(value, context.currentTime, FADE));
+    output.follow((device) => {
+      if (device !== null && context.setSinkId) {
+        context.setSinkId(device).catch(() => {
+          playProblem.value = "the chosen output is not there; another one plays";
+        });
+      }
+    });
   }
-  if (context.state === "suspended") context.resume();
+  if (context.state !== "running") context.resume();
   return context;
 }
 
-async function fetchDecoded(id) {
-  const response = await fetch(`/audio/${id}`);
-  if (!response.ok) throw new Error((await response.json().catch(() => null))?.error ?? "the clip can't be played");
-  return audio().decodeAudioData(await response.arrayBuffer());
-}
+const buffers = new SoundBuffers((bytes) => audio().decodeAudioData(bytes));
+const isLong = (id) => (rowOf(id)?.seconds ?? 0) > LONGEST_DECODED;
 
-/** Return the decoded clip, from memory if it is there. */
-function bufferOf(id) {
-  let buffer = decoded.get(id);
-  if (buffer === undefined) {
-    buffer = fetchDecoded(id);
-    buffer.catch(() => decoded.delete(id));
-  } else {
-    decoded.delete(id);
-  }
-  decoded.set(id, buffer); // the newest is last
-  for (const oldest of decoded.keys()) {
-    if (decoded.size <= KEPT) break;
-    if (oldest !== current?.id) decoded.delete(oldest);
-  }
-  return buffer;
-}
-
-/** Fetch clips that will probably be played next. */
+/** Fetch clips that will probably be played next, one after the other. */
 export function prefetch(ids) {
   if (context === null) return; // nothing was played yet, and browsers allow no context before a key
-  for (const id of ids) {
-    const row = rowOf(id);
-    if (row && (row.seconds ?? 0) <= LONGEST_DECODED && !row.missing) bufferOf(id).catch(() => {});
-  }
-}
-
-/** The gain that matches a clip's loudness with the others': at most +12 dB, and no peak above -1 dBFS. */
-export function gainOf(row) {
-  if (!matched.value || row?.loudness == null) return 1;
-  const wanted = Math.min(TARGET_LUFS - row.loudness, MOST_GAIN_DB);
-  const room = row.peak > 0 ? PEAK_LIMIT_DB - 20 * Math.log10(row.peak) : MOST_GAIN_DB;
-  return 10 ** (Math.min(wanted, Math.max(room, -60)) / 20);
+  buffers.prefetch(ids.filter((id) => rowOf(id) && !rowOf(id).missing && !isLong(id)));
 }
 
 /** Where the clip that plays is now, in seconds of the clip; null if nothing plays. */
@@ -85,20 +57,22 @@ export function position() {
   const now = playing.value;
   if (now === null) return null;
   if (current?.element) return current.element.currentTime;
-  const passed = now.offset + (context.currentTime - now.since) * now.rate;
-  const region = loop.value;
+  const passed = now.offset + Math.max(0, context.currentTime - now.since) * now.rate;
+  const region = looped;
   return region && passed > region.to ? region.from + ((passed - region.from) % (region.to - region.from)) : passed;
 }
 
 function release(voice, at) {
-  voice.gain.gain.cancelScheduledValues(at);
-  voice.gain.gain.setValueAtTime(voice.gain.gain.value, at);
-  voice.gain.gain.linearRampToValueAtTime(0, at + FADE);
+  const { gain } = voice.gain;
+  gain.cancelScheduledValues(at);
+  gain.setValueAtTime(gain.value, at);
+  gain.linearRampToValueAtTime(0, at + FADE);
   voice.stop(at + FADE);
 }
 
-/** Stop what plays, with a fade. */
+/** Stop what plays, with a fade. A clip that is on its way is not played either. */
 export function stop() {
+  turn = null;
   if (current !== null) release(current, audio().currentTime);
   current = null;
   playing.value = null;
@@ -106,42 +80,53 @@ export function stop() {
 
 /** Play a clip from `from` seconds on. `event` is the key or click that asked for it, for the measured delay. */
 export async function play(id, from = 0, event = null) {
-  const asked = audio();
+  const on = audio();
   playProblem.value = null;
-  timing = { asked: event?.timeStamp ?? performance.now() };
-  const turn = Symbol(id);
-  play.turn = turn;
+  timing = { asked: event?.timeStamp || performance.now(), delay: null };
+  const mine = (turn = Symbol(id));
   try {
-    const row = rowOf(id);
-    const voice = (row?.seconds ?? 0) > LONGEST_DECODED ? streamed(id, from) : await sampled(id, from, turn);
-    if (voice === null) return;
-    const begin = asked.currentTime;
+    const voice = isLong(id) ? streamed(id, from) : sampled(id, await buffers.get(id), from);
+    if (turn !== mine) return; // another clip was asked for meanwhile
+    const begin = on.currentTime;
     if (current !== null) release(current, begin);
     current = voice;
+    looped = voice.element || id !== selected.value ? null : loop.value;
     voice.gain.gain.setValueAtTime(0, begin);
-    voice.gain.gain.linearRampToValueAtTime(gainOf(row), begin + FADE);
+    voice.gain.gain.linearRampToValueAtTime(gainOf(rowOf(id)), begin + FADE);
     voice.start(begin);
     measure(begin);
+    problems.delete(id);
     playing.value = { id, since: begin, offset: from, rate: speed.value };
   } catch (failure) {
-    if (play.turn === turn) {
-      stop();
-      playProblem.value = failure.message;
-    }
+    if (turn === mine) failed(id, failure.message);
   }
 }
 
-async function sampled(id, from, turn) {
-  const buffer = await bufferOf(id);
-  if (play.turn !== turn) return null; // another clip was asked for meanwhile
+function failed(id, why) {
+  problems.set(id, why);
+  stop();
+  playProblem.value = why;
+}
+
+function sampled(id, buffer, from) {
   const node = audio().createBufferSource();
   node.buffer = buffer;
   node.playbackRate.value = speed.value;
-  if (loop.value) Object.assign(node, { loop: true, loopStart: loop.value.from, loopEnd: loop.value.to });
+  const region = id === selected.value ? loop.value : null;
+  setLoop(node, region);
   const gain = audio().createGain();
   node.connect(gain).connect(master);
-  node.onended = () => finished(id, node);
-  return { id, node, gain, start: (at) => node.start(at, from), stop: (at) => node.stop(at) };
+  node.onended = () => {
+    gain.disconnect();
+    finished(id, node);
+  };
+  const begin = Math.min(from, Math.max(0, buffer.duration - 0.01));
+  return { id, node, gain, start: (at) => node.start(at, begin), stop: (at) => node.stop(at) };
+}
+
+function setLoop(node, region) {
+  if (region) Object.assign(node, { loopStart: region.from, loopEnd: region.to });
+  node.loop = region !== null;
 }
 
 function streamed(id, from) {
@@ -152,11 +137,19 @@ function streamed(id, from) {
   const gain = audio().createGain();
   node.connect(gain).connect(master);
   element.onended = () => finished(id, node);
-  element.onerror = () => {
-    playProblem.value = "the clip can't be played";
+  element.onerror = () => current?.node === node && failed(id, "the clip can't be played");
+  element.ontimeupdate = () => {
+    const region = id === selected.value ? loop.value : null;
+    if (region && element.currentTime >= region.to) element.currentTime = region.from;
   };
-  const stopSoon = () => setTimeout(() => element.pause(), FADE * 1000);
-  return { id, node, gain, element, start: () => element.play(), stop: stopSoon };
+  const end = () => {
+    element.onerror = null;
+    element.pause();
+    element.removeAttribute("src");
+    element.load();
+    gain.disconnect();
+  };
+  return { id, node, gain, element, start: () => element.play().catch(() => {}), stop: () => setTimeout(end, FADE * 1000) };
 }
 
 function finished(id, node) {
@@ -167,15 +160,24 @@ function finished(id, node) {
 }
 
 /** Milliseconds from the key to the sound of the last clip, with the output's latency; for the benchmark. */
-export function lastDelay() {
-  return timing?.delay ?? null;
-}
+export const lastDelay = () => timing?.delay ?? null;
 
 function measure(begin) {
-  const stamp = context.getOutputTimestamp();
   const latency = (context.baseLatency || 0) + (context.outputLatency || 0);
-  const heard = stamp.performanceTime + (begin - stamp.contextTime + latency) * 1000;
-  timing.delay = heard - timing.asked;
+  timing.delay = performance.now() - timing.asked + (begin - context.currentTime + latency) * 1000;
+}
+
+/** A short tone, which confirms a key without a look: `pitch` in Hz. */
+export function tone(pitch, seconds = 0.09) {
+  const on = audio();
+  const node = new OscillatorNode(on, { frequency: pitch });
+  const gain = new GainNode(on, { gain: 0 });
+  node.connect(gain).connect(master);
+  gain.gain.linearRampToValueAtTime(0.12, on.currentTime + FADE);
+  gain.gain.setTargetAtTime(0, on.currentTime + seconds, FADE);
+  node.start();
+  node.stop(on.currentTime + seconds + 6 * FADE);
+  node.onended = () => gain.disconnect();
 }
 
 speed.listen((rate) => {
@@ -187,7 +189,20 @@ speed.listen((rate) => {
   playing.value = { ...now, since: audio().currentTime, offset: at, rate };
 });
 
+matched.listen(() => {
+  if (current === null) return;
+  current.gain.gain.setTargetAtTime(gainOf(rowOf(current.id)), audio().currentTime, FADE);
+});
+
 loop.listen((region) => {
   if (!current?.node.buffer) return;
-  Object.assign(current.node, region ? { loop: true, loopStart: region.from, loopEnd: region.to } : { loop: false });
+  const at = position();
+  looped = current.id === selected.value ? region : null;
+  setLoop(current.node, looped);
+  playing.value = { ...playing.value, since: audio().currentTime, offset: at };
+});
+
+// a region belongs to the clip in which it was selected
+selected.listen(() => {
+  loop.value = null;
 });

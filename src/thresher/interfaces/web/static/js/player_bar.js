@@ -1,98 +1,81 @@
-// The player at the bottom: the waveform of the selected clip, where the sound is, volume, speed and loudness.
+// The player at the bottom: buttons, the pictures of the selected clip, volume, speed, loudness and output.
 
-import { advance } from "./actions.js";
+import { advance, earsOnly, goOn, keyText } from "./actions.js";
 import { checkpointOf, time } from "./card.js";
 import { element } from "./element.js";
 import { said } from "./judge.js";
-import { matched, play, playing, playProblem, position, speed, volume } from "./player.js";
+import { ACTIONS } from "./keys.js";
+import { playing, playProblem, position } from "./player.js";
+import { loop, matched, output, speed, volume } from "./player_settings.js";
+import { picture } from "./sound_picture.js";
 import { rowOf, rowsVersion, selected } from "./selection.js";
 
 const bar = document.getElementById("player");
 const says = document.getElementById("says");
-const canvas = element("canvas", { class: "waveform", height: 56, role: "img", "aria-label": "Waveform" });
 const about = element("span", { class: "about" });
 const clock = element("span", { class: "clock" });
 const problem = element("span", { class: "problem", role: "alert" });
-const toggle = (title, signal) => {
-  const button = element("button", { type: "button", "aria-pressed": "false", onclick: () => { signal.value = !signal.value; } }, title);
-  signal.follow((value) => button.setAttribute("aria-pressed", String(value)));
-  return button;
-};
-const slider = (title, signal, least, most, step) => {
-  const field = element("input", { type: "range", min: least, max: most, step, value: signal.value, oninput: () => { signal.value = Number(field.value); } });
+
+function button(name, face, className = null) {
+  const { title, keys } = ACTIONS.get(name);
+  const words = `${title} (${keyText(keys.at(-1))})`;
+  return element("button", { type: "button", class: className, "data-action": name, title: words, "aria-label": words }, face);
+}
+
+function toggle(name, face, signal) {
+  const made = button(name, face, "wide");
+  signal.follow((value) => made.setAttribute("aria-pressed", String(value)));
+  return made;
+}
+
+function slider(title, signal, least, most, step) {
+  const field = element("input", { type: "range", min: least, max: most, step, oninput: () => { signal.value = Number(field.value); } });
+  signal.follow((value) => {
+    field.value = value;
+    field.setAttribute("aria-valuetext", title === "Speed" ? `${value} times` : `${Math.round(value * 100)} %`);
+  });
   return element("label", { class: "slider" }, title, field);
-};
+}
+
+/** A choice of outputs, where the browser offers one. */
+async function outputs() {
+  if (!("setSinkId" in AudioContext.prototype) || !navigator.mediaDevices?.enumerateDevices) return;
+  const devices = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind, label }) => kind === "audiooutput" && label);
+  if (devices.length < 2) return;
+  const options = devices.map(({ deviceId, label }) => element("option", { value: deviceId === "default" ? "" : deviceId }, label));
+  const field = element("select", { onchange: () => { output.value = field.value; } }, options);
+  bar.querySelector(".controls").append(element("label", { class: "slider" }, "Output", field));
+}
+
 bar.append(
   element("div", { class: "controls" },
-    element("button", { type: "button", "data-action": "previous", title: "previous clip (k)" }, "⏮"),
-    element("button", { type: "button", "data-action": "play", title: "play or stop (Space)" }, "⏯"),
-    element("button", { type: "button", "data-action": "next", title: "next clip (j)" }, "⏭"),
-    ...[1, 2, 3, 4, 5].map((rating) => element("button", { type: "button", "data-action": `rate-${rating}`, title: `rate ${rating}` }, `${rating}★`)),
-    element("button", { type: "button", "data-action": "reject", title: "reject (x)" }, "✗"),
-    element("button", { type: "button", "data-action": "undo", title: "undo (u)" }, "↶"),
-    toggle("Play on", advance), toggle("Match loudness", matched),
+    button("previous", "▲"), button("play", "▶ ■"), button("next", "▼"),
+    ...[1, 2, 3, 4, 5].map((rating) => button(`rate-${rating}`, `${rating}★`, "judging")),
+    button("rate-0", "0", "judging wide"), button("reject", "✗", "judging"), button("tag", "Tag", "judging wide"),
+    button("note", "Note", "judging wide"), button("undo", "↶", "judging"), button("redo", "↷", "judging wide"),
+    button("like", "Like this", "wide"), button("unheard", "Unheard", "wide"),
+    button("mark", "Mark", "judging wide"), button("split", "Split", "judging wide"),
+    toggle("advance", "Play on", advance), toggle("go-on", "Go on", goOn), toggle("ears", "Ears only", earsOnly),
+    toggle("match", "Match loudness", matched),
     slider("Volume", volume, 0, 1, 0.01), slider("Speed", speed, 0.5, 2, 0.05),
   ),
-  canvas,
+  picture,
   element("div", { class: "line" }, about, problem, clock),
 );
-
-let peaks = null;
-let peaksOf = null;
-
-async function loadPeaks(id) {
-  peaksOf = id;
-  peaks = null;
-  draw();
-  const response = await fetch(`/peaks/${id}`);
-  if (!response.ok || peaksOf !== id) return;
-  peaks = new Int8Array(await response.arrayBuffer());
-  draw();
-}
-
-function draw() {
-  const scale = window.devicePixelRatio || 1;
-  const width = Math.round(canvas.clientWidth * scale);
-  const height = Math.round(56 * scale);
-  if (canvas.width !== width) canvas.width = width;
-  if (canvas.height !== height) canvas.height = height;
-  const pen = canvas.getContext("2d");
-  pen.clearRect(0, 0, width, height);
-  if (!peaks) return;
-  const style = getComputedStyle(canvas);
-  pen.fillStyle = style.color;
-  const columns = peaks.length / 2;
-  for (let x = 0; x < width; x += 1) {
-    const place = Math.min(columns - 1, Math.floor((x * columns) / width));
-    const top = (0.5 - peaks[2 * place + 1] / 254) * height;
-    const bottom = (0.5 - peaks[2 * place] / 254) * height;
-    pen.fillRect(x, top, 1, Math.max(1, bottom - top));
-  }
-  const at = playing.value?.id === peaksOf ? position() : null;
-  const seconds = rowOf(peaksOf)?.seconds;
-  if (at !== null && seconds) {
-    pen.fillStyle = style.accentColor === "auto" ? "red" : style.accentColor;
-    pen.fillRect((at / seconds) * width, 0, 2 * scale, height);
-  }
-}
+outputs().catch(() => {});
 
 function describe() {
   const clip = selected.value === null ? null : rowOf(selected.value);
-  about.textContent = clip ? `clip ${clip.id} · ${checkpointOf(clip)} · ${clip.path ?? ""}` : "no clip is selected";
-  if (clip) clock.textContent = `${time(playing.value?.id === clip.id ? position() : 0)} / ${time(clip.seconds)}`;
+  about.textContent = clip ? [`clip ${clip.id}`, clip.place, checkpointOf(clip), clip.path].filter(Boolean).join(" · ") : "no clip is selected";
+  if (!clip) {
+    clock.textContent = "";
+    return;
+  }
+  const region = loop.value ? ` · region ${time(loop.value.from)} to ${time(loop.value.to)}` : "";
+  clock.textContent = `${time(playing.value?.id === clip.id ? Math.min(position(), clip.seconds ?? 0) : 0)} / ${time(clip.seconds)}${region}`;
 }
 
-canvas.addEventListener("click", (event) => {
-  const box = canvas.getBoundingClientRect();
-  const seconds = rowOf(selected.value)?.seconds;
-  if (seconds) play(selected.value, (seconds * (event.clientX - box.left)) / box.width, event);
-});
-new ResizeObserver(draw).observe(canvas);
-selected.follow((id) => {
-  if (id !== null) loadPeaks(id);
-  describe();
-});
-rowsVersion.listen(describe);
+for (const signal of [selected, rowsVersion, loop]) signal.follow(describe);
 playProblem.follow((why) => {
   problem.textContent = why ?? "";
 });
@@ -102,10 +85,9 @@ said.follow((text) => {
 let frame = null;
 const tick = () => {
   describe();
-  draw();
   frame = playing.value ? requestAnimationFrame(tick) : null;
 };
 playing.listen((now) => {
   if (now && frame === null) tick();
-  if (!now) requestAnimationFrame(() => { describe(); draw(); });
+  else if (!now) describe();
 });

@@ -3,3 +3,6 @@
 import { Signal } from "./signals.js";
 
 export const room = new Signal(null);
+
+/** Whether the server refuses decisions. */
+export const isReadOnly = () => room.value?.read_only ?? false;

@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { element } from "./element.js";
 import { find, ids, queryProblem } from "./selection.js";
+import { Signal } from "./signals.js";
 import { go, place } from "./views.js";
 
 const field = document.getElementById("query");
@@ -11,14 +12,23 @@ const count = document.getElementById("count");
 const PAUSE = 250; // milliseconds without a key until the query runs
 const MOST = 12;
 
+/** The names of the metrics under which clips can be near each other. */
+export const metrics = new Signal([]);
+
 let fields = [];
 let queries = [];
 let timer = null;
 let active = -1;
+let shown = null; // the query that was asked last
+
+let isNew = true; // the first query since the field got the focus is a step of the history; the others replace it
 
 function run() {
   clearTimeout(timer);
-  go({ query: field.value.trim(), replace: true });
+  const query = field.value.trim();
+  if (query === place.value.query) return;
+  go({ query, replace: !isNew });
+  isNew = false;
 }
 
 /** The word at the cursor: [start, text before the cursor]. */
@@ -86,6 +96,9 @@ field.addEventListener("input", () => {
   complete();
   later();
 });
+field.addEventListener("focus", () => {
+  isNew = true;
+});
 field.addEventListener("blur", () => {
   list.hidden = true;
 });
@@ -111,13 +124,14 @@ const problem = element("p", { id: "query-problem", role: "alert", hidden: true 
 document.getElementById("search").append(problem);
 queryProblem.follow((wrong) => {
   problem.hidden = wrong === null;
-  problem.textContent = wrong?.error ?? "";
+  const at = wrong?.position ?? null;
+  const word = at === null ? "" : shown.slice(at).split(/\s/, 1)[0];
+  problem.replaceChildren(wrong?.error ?? "", word ? element("code", {}, word) : "");
   field.setAttribute("aria-invalid", String(wrong !== null));
 });
 ids.follow((found) => {
   count.textContent = `${found.length.toLocaleString("en")} ${found.length === 1 ? "clip" : "clips"}`;
 });
-let shown = null;
 place.follow(({ query }) => {
   if (query === shown) return;
   shown = query;
@@ -128,4 +142,5 @@ place.follow(({ query }) => {
 /** Read the names that completion knows. */
 export async function loadNames() {
   [fields, queries] = (await Promise.all([get("/api/fields"), get("/api/queries")])).map(({ records }) => records);
+  metrics.value = fields.filter(({ name }) => name.startsWith("near@")).map(({ name }) => name.slice(5));
 }

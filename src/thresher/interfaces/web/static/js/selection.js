@@ -5,6 +5,8 @@ import { newest } from "./changes.js";
 import { Signal } from "./signals.js";
 
 const PAGE = 100;
+const ASKED_AT_ONCE = 400;
+const MOST_ROWS = 6000; // rows that are kept; the others are read again when they are shown
 
 /** The ids that the query found, in its order. */
 export const ids = new Signal([]);
@@ -15,100 +17,151 @@ export const rowsVersion = new Signal(0);
 /** The sentence of a query that can't be read, and where it is wrong: {error, position}; null if it is fine. */
 export const queryProblem = new Signal(null);
 
-const rows = new Map();
+const rows = new Map(); // id → row, the newest last
+const stale = new Set(); // ids whose row is shown until a newer one arrives
 const wanted = new Set();
 let request = null;
 let text = null;
-let kept = new Set(); // clips that stay in view though the query no longer finds them
+let places = new Map(); // id → place in the list, for the present list only
+const kept = new Map(); // clips that stay in view though the query no longer finds them: id → place in the list
+let carried = null; // the clip that the next query keeps in view
+const released = new Set(); // clips that this page judged: they may leave the list
 
 /** The row of a clip, undefined while it is on its way. */
 export function rowOf(id) {
-  if (!rows.has(id)) ask(id);
+  if (id === null || id === undefined) return undefined;
+  if (!rows.has(id) || stale.has(id)) ask(id);
   return rows.get(id);
 }
 
 function ask(id) {
+  if (wanted.has(id)) return;
   wanted.add(id);
-  if (wanted.size === 1) queueMicrotask(() => setTimeout(fetchRows, 15));
+  if (wanted.size === 1) setTimeout(fetchRows, 15);
 }
 
 async function fetchRows() {
-  const batch = [...wanted].slice(-PAGE * 4); // what was asked for last is what is on the screen
+  const batch = [...wanted].slice(-ASKED_AT_ONCE); // what was asked for last is what is on the screen
   wanted.clear();
+  for (const id of batch) stale.delete(id);
   for (let first = 0; first < batch.length; first += PAGE) {
     const part = batch.slice(first, first + PAGE);
     try {
       const { clips } = await get("/api/clips/rows", { ids: part.join(",") });
-      for (const clip of clips) rows.set(clip.id, clip);
+      for (const clip of clips) {
+        rows.delete(clip.id);
+        rows.set(clip.id, clip);
+      }
     } catch {
       return; // asked for again when it is drawn again
     }
+    for (const id of rows.keys()) {
+      if (rows.size <= MOST_ROWS) break;
+      rows.delete(id);
+    }
     rowsVersion.value += 1;
   }
+}
+
+/** The place of a clip in the list, -1 if it is not there. */
+export const placeOf = (id) => places.get(id) ?? -1;
+
+function setIds(found) {
+  places = new Map(found.map((id, place) => [id, place]));
+  ids.value = found;
 }
 
 /** Ask the server for the clips of a query; the selected clip stays selected where it can. */
 export async function find(query, { quietly = false } = {}) {
   request?.abort();
   request = new AbortController();
-  if (text !== query) kept = new Set();
+  if (text !== query) {
+    kept.clear();
+    released.clear();
+    if (carried !== null) kept.set(carried, 0);
+    carried = null;
+  }
   text = query;
   try {
     const found = await get("/api/clips", { q: query }, request.signal);
     queryProblem.value = null;
-    const before = ids.value;
-    ids.value = withKept(found.ids, before);
-    keepSelection(before, quietly);
+    show(found.ids, quietly);
   } catch (failure) {
     if (failure.name === "AbortError") return;
     if (!quietly) queryProblem.value = { error: failure.message, position: failure.position };
   }
 }
 
-/** Keep a clip in view even if the query no longer finds it, as after an undo. */
-export function keep(id) {
-  kept.add(id);
-  if (!ids.value.includes(id)) ids.value = withKept(ids.value, [id, ...ids.value]);
+/** Show a clip first in the list of the next query: the one to which others are compared. */
+export function carry(id) {
+  carried = id;
 }
 
-function withKept(found, before) {
-  const known = new Set(found);
-  const missing = [...kept].filter((id) => !known.has(id));
+/** Ask again for the clips of the present query. */
+export const findAgain = () => (text === null ? null : find(text, { quietly: true }));
+
+function show(found, quietly) {
+  const before = ids.value;
+  const at = selected.value;
+  const inFound = new Set(found);
+  // a clip leaves the list under the listener's fingers only if this page judged it
+  if (quietly && at !== null && placeOf(at) >= 0 && !inFound.has(at) && !released.has(at)) kept.set(at, placeOf(at));
+  const list = withKept(found, inFound);
+  const same = list.length === before.length && list.every((id, place) => id === before[place]);
+  if (same) return keepSelection(before, quietly);
+  setIds(list);
+  keepSelection(before, quietly);
+}
+
+/** Let clips leave the list, because this page judged them. */
+export function release(clips) {
+  for (const id of clips) {
+    kept.delete(id);
+    released.add(id);
+  }
+}
+
+/** Keep a clip in view even if the query no longer finds it, as after an undo; `place` is where in the list. */
+export function keep(id, place = placeOf(id)) {
+  released.delete(id);
+  kept.set(id, Math.max(0, place));
+  if (placeOf(id) < 0) setIds(withKept(ids.value, new Set(ids.value)));
+}
+
+function withKept(found, known) {
+  const missing = [...kept].filter(([id]) => !known.has(id)).sort(([, one], [, other]) => one - other);
   if (!missing.length) return found;
   const merged = [...found];
-  for (const id of missing) {
-    const place = before.indexOf(id);
-    merged.splice(place < 0 ? 0 : Math.min(place, merged.length), 0, id);
-  }
+  for (const [id, place] of missing) merged.splice(Math.min(place, merged.length), 0, id);
   return merged;
 }
 
 /** If the selected clip left, select the one that followed it, else the one before it: never the first of all. */
 function keepSelection(before, quietly) {
-  const now = new Set(ids.value);
-  if (selected.value === null) {
+  const at = selected.value;
+  if (at === null) {
     if (!quietly) selected.value = ids.value[0] ?? null;
     return;
   }
-  if (now.has(selected.value)) return;
-  const place = before.indexOf(selected.value);
-  const next = before.slice(place + 1).find((id) => now.has(id));
-  const previous = before.slice(0, Math.max(0, place)).findLast((id) => now.has(id));
+  if (placeOf(at) >= 0) return;
+  const place = before.indexOf(at);
+  const next = before.slice(place + 1).find((id) => placeOf(id) >= 0);
+  const previous = before.slice(0, Math.max(0, place)).findLast((id) => placeOf(id) >= 0);
   selected.value = next ?? previous ?? ids.value[0] ?? null;
 }
 
 /** Select the clip `step` places further; returns whether there was one. */
 export function move(step) {
-  const place = ids.value.indexOf(selected.value);
+  const place = placeOf(selected.value);
   const next = ids.value[place < 0 ? 0 : Math.max(0, Math.min(ids.value.length - 1, place + step))];
   if (next === undefined || next === selected.value) return false;
   selected.value = next;
   return true;
 }
 
-/** Forget the rows of some clips, so that they are read again. */
+/** Read the rows of some clips again; until then their present rows are shown. */
 export function refresh(changed) {
-  for (const id of changed) rows.delete(id);
+  for (const id of changed) stale.add(id);
   rowsVersion.value += 1;
 }
 
@@ -116,11 +169,12 @@ let timer = null;
 let before = newest.value;
 newest.listen((now) => {
   const isChanged = now.decision !== before.decision || now.clip !== before.clip || now.batch !== before.batch;
+  const isBack = before.trouble && !now.trouble;
   before = now;
-  if (!isChanged || text === null) return;
+  if ((!isChanged && !isBack) || text === null) return;
   clearTimeout(timer);
   timer = setTimeout(() => {
     refresh(rows.keys());
-    find(text, { quietly: true });
+    findAgain();
   }, 150);
 });

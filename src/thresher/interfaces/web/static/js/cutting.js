@@ -1,0 +1,62 @@
+// Regions by key, and what becomes of them: marks, and parts between silences.
+
+import { time } from "./card.js";
+import { decide, said } from "./judge.js";
+import { action } from "./keys.js";
+import { play, playing, position } from "./player.js";
+import { loop } from "./player_settings.js";
+import { findAgain, rowOf, selected } from "./selection.js";
+
+const LEAST = 0.02; // seconds
+
+/** Let the region begin or end where the sound is. */
+function setEnd(end) {
+  return () => {
+    const seconds = rowOf(selected.value)?.seconds;
+    if (!seconds) return;
+    const at = playing.value?.id === selected.value ? position() : end === "from" ? 0 : seconds;
+    const region = { from: 0, to: seconds, ...loop.value, [end]: Math.min(at, seconds) };
+    if (region.to - region.from < LEAST) {
+      said.value = "a region ends after it begins";
+      return;
+    }
+    loop.value = region;
+    said.value = `region ${time(region.from)} to ${time(region.to)}`;
+  };
+}
+
+function clear() {
+  loop.value = null;
+  said.value = "no region";
+}
+
+async function mark(event) {
+  const id = selected.value;
+  const region = loop.value;
+  if (id === null || event.repeat) return;
+  if (region === null) {
+    said.value = "select a region first: drag in the waveform, or press i and o while it plays";
+    return;
+  }
+  said.value = "marking …";
+  const words = ({ clips }) => `clip ${clips[0]}: ${time(region.from)} to ${time(region.to)} of clip ${id}`;
+  await decide("/api/marks", { clips: [id], start: region.from, end: region.to }, words);
+}
+
+async function split(event) {
+  const id = selected.value;
+  if (id === null || event.repeat) return;
+  said.value = "looking for silences …";
+  const words = ({ clips, reasons }) => (clips.length ? `clip ${id}: ${clips.length} parts` : `clip ${id} ${reasons[0] ?? "stays as it is"}`);
+  const outcome = await decide("/api/splits", { clips: [id] }, words);
+  if (!outcome?.clips.length) return;
+  await findAgain();
+  selected.value = outcome.clips[0];
+}
+
+action("region-from", { keys: ["i"], title: "the region begins here", run: setEnd("from") });
+action("region-to", { keys: ["o"], title: "the region ends here", run: setEnd("to") });
+action("region-play", { keys: ["r"], title: "play the region from its start", run: (event) => loop.value && play(selected.value, loop.value.from, event) });
+action("region-clear", { keys: ["Shift+r"], title: "remove the region", run: clear });
+action("mark", { keys: ["s"], title: "store the region as a marked clip", run: mark });
+action("split", { keys: ["b"], title: "split the recording at its silences", run: split });

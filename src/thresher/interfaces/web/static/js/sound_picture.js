@@ -1,0 +1,192 @@
+// The waveform and the spectrum of the selected clip. A click seeks; a drag selects a region, which loops; the ends of
+// the region can be dragged while it plays.
+
+import { element } from "./element.js";
+import { play, playing, position } from "./player.js";
+import { keptSignal, loop } from "./player_settings.js";
+import { rowOf, rowsVersion, selected } from "./selection.js";
+
+const WAVE = 44; // CSS pixels
+const SPECTRUM = 84;
+const GRIP = 6; // how near an end of the region is taken hold of
+const LEAST_DRAG = 4;
+const LEAST_REGION = 0.02; // seconds
+const LEAST_SILENCE = 0.25; // seconds
+
+const RANGES = ["full", "8k", "2k"];
+
+/** The highest frequency that the spectrum shows. */
+export const range = keptSignal("spectrum range", "full", (kept) => RANGES.includes(kept));
+
+const canvas = element("canvas", { class: "sound", tabindex: "0", role: "slider", "aria-label": "Position in the clip", "aria-valuemin": 0 });
+const field = element("select", { "aria-label": "Frequency range of the spectrum", onchange: () => { range.value = field.value; } },
+  RANGES.map((name) => element("option", { value: name, selected: name === range.value }, name === "full" ? "all Hz" : `to ${name}Hz`)));
+export const picture = element("div", { class: "picture" }, canvas, field);
+
+let peaks = null;
+let spectrum = null;
+let shown = null; // the clip that is shown
+let still = null; // what is drawn without cursor and region
+
+async function load(id) {
+  shown = id;
+  peaks = null;
+  spectrum = null;
+  redraw();
+  const row = rowOf(id);
+  if (id === null || row?.missing || (row && !row.seconds)) return;
+  await Promise.all([loadPeaks(id), loadSpectrum(id)]);
+}
+
+async function loadPeaks(id) {
+  const response = await fetch(`/peaks/${id}`).catch(() => null);
+  if (!response?.ok) return;
+  const found = new Int8Array(await response.arrayBuffer());
+  if (shown !== id) return;
+  peaks = found;
+  redraw();
+}
+
+function loadSpectrum(id) {
+  const image = new Image();
+  image.onload = () => {
+    if (shown !== id) return;
+    spectrum = image;
+    redraw();
+  };
+  image.src = `/spectra/${id}?range=${range.value}`;
+}
+
+/** Runs of peaks that are all but zero: below -42 dB of full scale. */
+function silences(seconds) {
+  const columns = peaks.length / 2;
+  const least = (LEAST_SILENCE / seconds) * columns;
+  const found = [];
+  let from = null;
+  for (let place = 0; place <= columns; place += 1) {
+    const isQuiet = place < columns && Math.max(-peaks[2 * place], peaks[2 * place + 1]) <= 1;
+    if (isQuiet) from ??= place;
+    else if (from !== null) {
+      if (place - from >= least) found.push([from / columns, place / columns]);
+      from = null;
+    }
+  }
+  return found;
+}
+
+function drawStill(width, height, scale) {
+  const layer = new OffscreenCanvas(width, height);
+  const pen = layer.getContext("2d");
+  const style = getComputedStyle(canvas);
+  const wave = WAVE * scale;
+  if (spectrum) pen.drawImage(spectrum, 0, wave, width, height - wave);
+  if (!peaks) return layer;
+  pen.fillStyle = style.borderColor;
+  for (const [from, to] of silences(rowOf(shown)?.seconds ?? 1)) pen.fillRect(from * width, 0, (to - from) * width, wave);
+  pen.fillStyle = style.color;
+  const columns = peaks.length / 2;
+  for (let x = 0; x < width; x += 1) {
+    const place = Math.min(columns - 1, Math.floor((x * columns) / width));
+    const top = (0.5 - peaks[2 * place + 1] / 254) * wave;
+    const bottom = (0.5 - peaks[2 * place] / 254) * wave;
+    pen.fillRect(x, top, 1, Math.max(1, bottom - top));
+  }
+  return layer;
+}
+
+function redraw() {
+  still = null;
+  draw();
+}
+
+function draw() {
+  const scale = window.devicePixelRatio || 1;
+  const width = Math.max(1, Math.round(canvas.clientWidth * scale));
+  const height = Math.round((WAVE + SPECTRUM) * scale);
+  if (canvas.width !== width || canvas.height !== height) {
+    Object.assign(canvas, { width, height });
+    still = null;
+  }
+  still ??= drawStill(width, height, scale);
+  const pen = canvas.getContext("2d");
+  pen.clearRect(0, 0, width, height);
+  pen.drawImage(still, 0, 0);
+  const seconds = rowOf(shown)?.seconds;
+  if (!seconds) return;
+  const x = (at) => (at / seconds) * width;
+  if (loop.value) {
+    pen.fillStyle = "rgb(255 255 255 / 0.22)";
+    pen.fillRect(x(loop.value.from), 0, x(loop.value.to - loop.value.from), height);
+    pen.fillStyle = "#f0c850";
+    for (const end of [loop.value.from, loop.value.to]) pen.fillRect(x(end) - scale, 0, 2 * scale, height);
+  }
+  if (playing.value?.id === shown) {
+    const at = Math.min(position(), seconds);
+    pen.fillStyle = "#f0543c";
+    pen.fillRect(x(at), 0, 2 * scale, height);
+    canvas.setAttribute("aria-valuenow", at.toFixed(1));
+  }
+  canvas.setAttribute("aria-valuemax", seconds.toFixed(1));
+}
+
+const secondsOf = () => rowOf(shown)?.seconds ?? 0;
+
+function timeAt(event) {
+  const box = canvas.getBoundingClientRect();
+  return Math.max(0, Math.min(1, (event.clientX - box.left) / box.width)) * secondsOf();
+}
+
+/** Which end of the region lies at a place of the pointer, null if none. */
+function endAt(event) {
+  if (!loop.value) return null;
+  const grip = (GRIP / canvas.clientWidth) * secondsOf();
+  const at = timeAt(event);
+  return ["from", "to"].find((end) => Math.abs(loop.value[end] - at) <= grip) ?? null;
+}
+
+let drag = null; // {x, at, end, event}
+canvas.addEventListener("pointerdown", (event) => {
+  if (event.button || !secondsOf()) return;
+  drag = { x: event.clientX, at: timeAt(event), end: endAt(event), isMoved: false };
+  canvas.setPointerCapture(event.pointerId);
+});
+canvas.addEventListener("pointermove", (event) => {
+  canvas.style.cursor = endAt(event) ? "ew-resize" : "";
+  if (!drag) return;
+  drag.isMoved ||= Math.abs(event.clientX - drag.x) >= LEAST_DRAG;
+  if (!drag.isMoved) return;
+  const other = drag.end === "from" ? loop.value.to : drag.end === "to" ? loop.value.from : drag.at;
+  const here = timeAt(event);
+  if (Math.abs(here - other) < LEAST_REGION) return;
+  if (drag.end) drag.end = here < other ? "from" : "to";
+  loop.value = { from: Math.min(here, other), to: Math.max(here, other) };
+});
+canvas.addEventListener("pointerup", (event) => {
+  if (!drag) return;
+  const { isMoved, end } = drag;
+  drag = null;
+  if (!isMoved) {
+    const at = timeAt(event);
+    if (loop.value && (at < loop.value.from || at > loop.value.to)) loop.value = null;
+    play(shown, at, event);
+  } else if (loop.value && !end && playing.value?.id !== shown) play(shown, loop.value.from, event);
+  else if (loop.value && !end && (position() < loop.value.from || position() > loop.value.to)) play(shown, loop.value.from, event);
+});
+canvas.addEventListener("pointercancel", () => {
+  drag = null;
+});
+
+new ResizeObserver(redraw).observe(canvas);
+window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+selected.follow(load);
+range.listen(() => load(shown));
+for (const signal of [loop, rowsVersion]) signal.listen(draw);
+let frame = null;
+const tick = () => {
+  draw();
+  frame = playing.value ? requestAnimationFrame(tick) : null;
+};
+playing.listen((now) => {
+  if (now && frame === null) tick();
+  else if (!now) draw();
+});

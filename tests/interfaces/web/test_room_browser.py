@@ -1,0 +1,236 @@
+"""The listening room in a real browser: headless Chromium, with keys, with touch, and with hard names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, chromium, serving
+from tests.support import EVERY_METRIC
+from thresher.catalog.catalog import Catalog
+from thresher.curation.clips.decisions import history
+from thresher.curation.clips.listing import ClipRow, rows_of
+from thresher.curation.cutting.undo import undo
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
+
+pytest.importorskip("selenium", reason="selenium drives the browser, and is not installed")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        DRIVER is None or BROWSER is None, reason="there is no Chromium with its driver to open the page in"
+    ),
+]
+
+MARKUP = "<img src=x onerror=\"document.title='run'\"> \nline"
+ALL = list(range(1, 9))
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory, write_clip: Any) -> Iterator[Catalog]:
+    """Eight clips of two epochs and a name with markup; clip 8 is missing."""
+    home = tmp_path_factory.mktemp("browser")
+    Catalog.create(home).close()
+    (home / "catalog.toml").write_text(EVERY_METRIC)
+    for index in range(6):
+        write_clip(home / f"night/night_epoch_{index // 3}_{index}.wav", index, 2.0)
+    write_clip(home / "night" / f"night_epoch_7_{MARKUP.replace('/', '')}_6.wav", 6, 2.0)
+    gone = write_clip(home / "night/night_epoch_8_7.wav", 7, 2.0)
+    with Catalog.open(home / "catalog.toml") as opened:
+        ingest(opened, [home / "night"], IngestOptions(executor="serial"))
+        gone.unlink()
+        ingest(opened, [home / "night"], IngestOptions(executor="serial"))
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Any]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def address(catalog: Catalog) -> Iterator[str]:
+    with serving(catalog) as where:
+        yield where
+
+
+@pytest.fixture(autouse=True)
+def as_before(catalog: Catalog) -> Iterator[None]:
+    """Undo what a test decided."""
+    before = {entry.id for entry in history(catalog)}
+    yield
+    for entry in history(catalog):
+        if entry.id not in before and entry.undoes is None and entry.undone_by is None:
+            undo(catalog, entry.id)
+
+
+def opened(driver: Any, address: str, width: int = 1280) -> Page:
+    page = Page(driver, address, width)
+    page.wait("selection", "m.ids.value.length === 8 && m.rowOf(1) !== undefined")
+    return page
+
+
+def row(catalog: Catalog, clip_id: int) -> ClipRow:
+    return rows_of(catalog, [clip_id])[0]
+
+
+def test_a_session_with_the_keyboard_alone_is_in_the_catalog(
+    driver: Any, address: str, catalog: Catalog
+) -> None:
+    page = opened(driver, address)
+    page.search("epoch:0..1")
+    page.wait("selection", "m.ids.value.length === 6")
+    page.press("j")
+    page.wait("player", "m.playing.value?.id === 2 && m.lastDelay() > 0 && m.position() > 0.02")
+    page.press("4")
+    page.wait_until(lambda: row(catalog, 2).rating == 4)
+    page.press("j", "x")
+    page.wait_until(lambda: row(catalog, 3).rejected)
+    page.wait("selection", "!m.ids.value.includes(3) && m.selected.value === 4")
+    page.press("u")
+    page.wait_until(lambda: not row(catalog, 3).rejected)
+    page.wait("selection", "m.ids.value.includes(3) && m.selected.value === 3")
+    page.press("U")
+    page.wait_until(lambda: row(catalog, 3).rejected)
+    page.press("k", "t", "riff, loud", "\ue007")
+    page.wait_until(lambda: row(catalog, 2).tags == ("loud", "riff"))
+    page.press("n", MARKUP.replace("\n", ""), "\ue007")
+    page.wait_until(lambda: row(catalog, 2).note == MARKUP.replace("\n", ""))
+    page.press(" ")
+    page.wait("player", "m.playing.value === null || m.playing.value.id === 2")
+    page.wait("selection", "m.rowOf(2)?.tags.length === 2 && m.rowOf(2).rating === 4")
+    card = page.run("return document.getElementById('clip-2').textContent")
+    assert "★★★★" in card
+    assert "#riff" in card
+    assert page.complaints() == []
+
+
+def test_rating_under_a_filter_selects_the_next_clip_and_undo_brings_it_back(
+    driver: Any, address: str, catalog: Catalog
+) -> None:
+    page = opened(driver, address)
+    page.search("rated:no")
+    page.press("j", "j", "j")
+    assert page.selected() == 4
+    page.press("5")
+    page.wait("selection", "!m.ids.value.includes(4)")
+    assert page.selected() == 5
+    page.press("u")
+    page.wait("selection", "m.ids.value[3] === 4 && m.selected.value === 4")
+    page.wait_until(lambda: row(catalog, 4).rating is None)
+
+
+def test_a_clip_that_was_heard_or_judged_elsewhere_stays_while_it_is_selected(
+    driver: Any, address: str, catalog: Catalog
+) -> None:
+    page = opened(driver, address)
+    page.search("heard:no")
+    page.press("j")
+    page.wait("player", "m.playing.value?.id === 2")
+    page.wait_until(lambda: row(catalog, 2).heard)  # it has played to its end
+    page.wait("selection", "m.rowOf(2)?.heard === true")
+    assert page.selected() == 2
+    page.press("3")
+    page.wait_until(lambda: row(catalog, 2).rating == 3)
+    page.wait("selection", "!m.ids.value.includes(2)")
+    assert page.selected() == 3
+
+
+def test_a_held_key_decides_once_and_another_query_keeps_the_selected_clip(
+    driver: Any, address: str, catalog: Catalog
+) -> None:
+    page = opened(driver, address)
+    page.press("j", "j", "j", "j")
+    page.search("epoch:1")
+    page.wait("selection", "m.ids.value.length === 3")
+    assert page.selected() == 5
+    page.key("KeyX", "x")
+    for _ in range(5):
+        page.key("KeyX", "x", repeat=True)
+    page.wait_until(lambda: row(catalog, 5).rejected)
+    page.wait("selection", "m.ids.value.length === 2")
+    assert [row(catalog, each).rejected for each in (4, 5, 6)] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("code", "key", "shift"),
+    [("Digit4", "'", False), ("Digit4", "4", True), ("Numpad4", "4", False)],
+    ids=["French", "French with Shift", "key pad"],
+)
+def test_digits_are_those_of_any_keyboard(
+    driver: Any, address: str, catalog: Catalog, code: str, key: str, shift: bool
+) -> None:
+    page = opened(driver, address)
+    page.key(code, key.replace("'", "\\'"), shift=shift)
+    page.wait_until(lambda: row(catalog, 1).rating == 4)
+    page.key("Digit7", "/", shift=True)
+    assert page.run("return document.activeElement.id") == "query"
+
+
+def test_names_are_never_markup_and_a_missing_file_is_explained_in_its_card(
+    driver: Any, address: str
+) -> None:
+    page = opened(driver, address)
+    page.press(*"jjjjjjj")
+    page.wait("selection", "m.selected.value === 8")
+    page.wait_until(lambda: "missing" in page.run("return document.getElementById('clip-8').textContent"))
+    page.wait_until(lambda: page.run("return document.querySelector('#player .problem').textContent"))
+    page.press("k")
+    page.wait("player", "m.playing.value?.id === 7")
+    assert "<img" in page.run("return document.querySelector('#player .about').textContent")
+    assert page.run("return document.title") == "thresher"
+    assert page.run("return document.querySelectorAll('img[src=x]').length") == 0
+
+
+def test_a_thumb_rates_on_a_small_screen(driver: Any, address: str, catalog: Catalog) -> None:
+    page = opened(driver, address, width=400)
+    wide, window = page.run("return [document.documentElement.scrollWidth, innerWidth]")
+    assert wide <= window
+    for target in ("#clip-2 .screen", '[data-action="rate-5"]'):
+        box = page.run(
+            f"const box = document.querySelector('{target}').getBoundingClientRect();"
+            "return [box.x + box.width / 2, box.y + box.height / 2, box.width, box.height]"
+        )
+        assert min(box[2:]) >= 40
+        point = {"x": box[0], "y": box[1]}
+        driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
+        driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_until(lambda: row(catalog, 2).rating == 5)
+    page.wait("player", "m.lastDelay() > 0")
+
+
+def test_a_read_only_room_says_so_and_shows_no_keys_that_judge(driver: Any, catalog: Catalog) -> None:
+    before = len(history(catalog))
+    with serving(catalog, read_only=True) as where:
+        page = opened(driver, where)
+        page.press("j", "4")
+        page.wait_until(lambda: "read-only" in page.run("return document.getElementById('says').textContent"))
+        shown = page.run("return document.querySelector('[data-action=\"rate-4\"]').checkVisibility()")
+        assert not shown
+        assert page.run("return document.getElementById('read-only').checkVisibility()")
+        page.wait("player", "m.playing.value?.id === 2")
+        page.wait("player", "m.playing.value === null")
+        assert page.complaints() == []
+    assert len(history(catalog)) == before
+
+
+def test_files_that_vanish_while_the_page_is_open_stop_nothing(
+    driver: Any, address: str, catalog: Catalog
+) -> None:
+    page = opened(driver, address)
+    file = Path(os.fsdecode(catalog.root)) / "night/night_epoch_0_2.wav"
+    content = file.read_bytes()
+    file.unlink()
+    try:
+        page.press("j", "j")
+        page.wait("player", "m.problems.has(3)")
+        assert "clip 3" in page.run("return document.getElementById('clip-3').textContent")
+        page.press("j")
+        page.wait("player", "m.playing.value?.id === 4")
+    finally:
+        file.write_bytes(content)
