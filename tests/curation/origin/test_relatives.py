@@ -16,6 +16,7 @@ from thresher.catalog.schema import clip, recording
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.origin import relatives
 from thresher.curation.origin.relatives import Relation, relations
 
 
@@ -62,7 +63,7 @@ def of(catalog: Catalog, name: str) -> dict[str, Relation]:
     letters = {row.id: (row.path or "").removeprefix("clips/")[0] for row in list_clips(catalog, ["id+"])}
     own = next(clip_id for clip_id, letter in letters.items() if letter == name)
     with catalog.reading() as connection:
-        found = relations(connection, own, catalog.settings.dupes)
+        found = relations(connection, own, catalog.settings.dupes).found
     assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
     return {letters[each.clip]: each for each in found}
 
@@ -103,7 +104,7 @@ def test_a_part_stands_for_a_recording_that_was_split(family_catalog: Catalog) -
         connection.execute(clip.insert(), [{**shorter, "id": 101, "ordinal": 1, "removed": True}])
         split = recording.update().where(recording.c.id == whole["recording_id"]).values(split="{}")
         connection.execute(split)
-        found = relations(connection, 1, family_catalog.settings.dupes)
+        found = relations(connection, 1, family_catalog.settings.dupes).found
     assert [each.clip for each in found if each.kind == "copy"] == [100]
 
 
@@ -134,6 +135,16 @@ def test_noises_do_not_continue_each_other(
     ingest(family_catalog, [family_catalog.root / "clips"], serial)
     for name in ("0", "1", "2"):
         assert of(family_catalog, name) == {}
+
+
+def test_of_many_similar_clips_the_most_similar_are_examined(
+    family_catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relatives, "MOST_EXAMINED", 1)
+    with family_catalog.reading() as connection:
+        found = relations(connection, 1, family_catalog.settings.dupes)
+    assert found.not_examined > 0
+    assert {each.kind for each in found.found} >= {"copy"}
 
 
 def test_a_made_continuation_of_the_corpus(

@@ -57,6 +57,13 @@ def test_of_two_places_the_longer_one_counts() -> None:
     assert (found.offset, found.words) == (44, 40)
 
 
+def test_a_drone_has_one_place() -> None:
+    drone = np.full(60, 627964279, np.uint32)
+    ((_, found),) = find_head(drone, Fingerprints.pack([drone]))
+    assert (found.offset, found.words, found.score) == (0, 60, 1.0)
+    assert find_heads(Fingerprints.pack([drone]), drone) == [(0, found)]
+
+
 def test_a_place_across_two_clips_is_none() -> None:
     head = noise(3, 40)
     others = [np.concatenate([noise(4, 30), head[:7]]), np.concatenate([head[7:], noise(5, 20)])]

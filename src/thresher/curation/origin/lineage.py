@@ -47,13 +47,15 @@ class Lineage:
     """Where a clip comes from and where it went.
 
     `detail` has the clip, its file's locations and `same_audio`, the clips of recordings with the same audio.
-    `same_recording` are the other clips of its recording, in order of time. `unread_songs` are songs whose query
-    can't be read any more.
+    `same_recording` are the other clips of its recording, in order of time. `not_examined` counts clips that may
+    have common sound: of noise and drones, only the most similar clips are examined. `unread_songs` are songs whose
+    query can't be read any more.
     """
 
     detail: ClipDetail
     same_recording: tuple[ClipRow, ...]
     relatives: tuple[Relative, ...]
+    not_examined: int
     songs: tuple[str, ...]
     unread_songs: tuple[str, ...]
     renderings: tuple[RenderedPlace, ...]
@@ -70,12 +72,13 @@ def lineage(catalog: Catalog, term: str) -> Lineage:
         related = relations(connection, row.id, catalog.settings.dupes)
         songs = all_songs(connection)
         places = _renderings(connection, row.id)
-    rows = {other.id: other for other in rows_of(catalog, [each.clip for each in related])}
+    rows = {other.id: other for other in rows_of(catalog, [each.clip for each in related.found])}
     chosen = {each.name: _plays(catalog, each, row.id) for each in songs}
     return Lineage(
         detail=detail,
         same_recording=_same_recording(catalog, row),
-        relatives=tuple(Relative(each, rows[each.clip]) for each in related if each.clip in rows),
+        relatives=tuple(Relative(each, rows[each.clip]) for each in related.found if each.clip in rows),
+        not_examined=related.not_examined,
         songs=tuple(name for name, plays in chosen.items() if plays),
         unread_songs=tuple(name for name, plays in chosen.items() if plays is None),
         renderings=places,

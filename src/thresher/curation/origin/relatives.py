@@ -23,6 +23,10 @@ from thresher.signal.metrics.correlation import LEAST_WORDS
 from thresher.signal.metrics.metric import Fingerprints, Words
 
 COPY, PART_OF, CONTAINS, SHARES = "copy", "part of", "contains", "shares"
+MOST_EXAMINED = 500
+"""At most this many clips with a sufficient score are examined for each kind of relation, the best scores first.
+Among thousands of clips of noise or of a drone, nearly all have such a score."""
+
 CONTINUES, CONTINUED_BY, SAME_START = "continues", "continued by", "same start"
 
 
@@ -43,8 +47,16 @@ class Relation:
     seconds: float
 
 
-def relations(connection: Connection, clip_id: int, settings: DupesSection) -> list[Relation]:
-    """Find the clips of other recordings with sound in common with a clip, the best score of each kind first.
+@dataclass(frozen=True)
+class Relations:
+    """The relations of a clip, the best score first, and the number of clips that were not examined."""
+
+    found: tuple[Relation, ...] = ()
+    not_examined: int = 0
+
+
+def relations(connection: Connection, clip_id: int, settings: DupesSection) -> Relations:
+    """Find the clips of other recordings with sound in common with a clip.
 
     Of the clips of one recording, the one with the longest common sound counts, and the whole of a recording that
     was split only where no other one has common sound. A clip without a fingerprint has no relations.
@@ -52,19 +64,30 @@ def relations(connection: Connection, clip_id: int, settings: DupesSection) -> l
     places = _places(connection)
     own = places.get(clip_id)
     if own is None:
-        return []
+        return Relations()
     ids = [other for other, place in places.items() if place.recording != own.recording]
     (words,) = features.read(connection, [clip_id], "fingerprint")
     others = list(features.read(connection, ids, "fingerprint"))
     if not others:
-        return []
+        return Relations()
     packed = Fingerprints.pack(others)
-    found = list(_prompts(connection, clip_id, words, ids, others, packed, settings))
+    heads = _best_heads(find_head(words, packed)), _best_heads(find_heads(packed, words))
+    found = list(_prompts(connection, clip_id, words, ids, others, heads, settings))
     prompted = {each.clip for each in found}
-    close = aligned_scores(Fingerprints.pack([words]), packed)[0] >= settings.score
-    candidates = [ids[index] for index in close.nonzero()[0] if ids[index] not in prompted]
-    found += _duplicates(connection, clip_id, candidates, settings)
-    return sorted(_best_of_recordings(found, places), key=lambda each: (-each.score, each.clip))
+    scores = aligned_scores(Fingerprints.pack([words]), packed)[0]
+    close = [
+        index for index in (scores >= settings.score).nonzero()[0].tolist() if ids[index] not in prompted
+    ]
+    close.sort(key=lambda index: (-scores[index], ids[index]))
+    found += _duplicates(connection, clip_id, [ids[index] for index in close[:MOST_EXAMINED]], settings)
+    best = sorted(_best_of_recordings(found, places), key=lambda each: (-each.score, each.clip))
+    left_out = (max(0, len(each) - MOST_EXAMINED) for each in (*heads, close))
+    return Relations(tuple(best), max(left_out))
+
+
+def _best_heads(found: Sequence[tuple[int, Head]]) -> list[tuple[int, Head]]:
+    """Return the heads that may be prompts, the best score first."""
+    return sorted((each for each in found if each[1].score >= PROMPT_SCORE), key=lambda each: -each[1].score)
 
 
 @dataclass(frozen=True)
@@ -117,16 +140,16 @@ def _prompts(
     words: Words,
     ids: Sequence[int],
     others: Sequence[Words],
-    packed: Fingerprints,
+    heads: tuple[Sequence[tuple[int, Head]], Sequence[tuple[int, Head]]],
     settings: DupesSection,
 ) -> Iterator[Relation]:
-    """Yield the clips in which this one begins, and those that begin in this one."""
-    for index, head in find_head(words, packed):
+    """Yield the clips in which this one begins, by the first `heads`, and those that begin in it, by the second."""
+    for index, head in heads[0][:MOST_EXAMINED]:
         if (kind := _kind_of(head, words, others[index], settings)) and _agree(
             connection, ids[index], clip_id, head
         ):
             yield Relation(kind, ids[index], head.score, 0.0, head.offset_seconds, head.seconds)
-    for index, head in find_heads(packed, words):
+    for index, head in heads[1][:MOST_EXAMINED]:
         kind = _kind_of(head, others[index], words, settings)
         if kind == CONTINUES and _agree(connection, clip_id, ids[index], head):
             yield Relation(CONTINUED_BY, ids[index], head.score, head.offset_seconds, 0.0, head.seconds)

@@ -90,6 +90,8 @@ def _say_notes(found: Lineage) -> None:
     for clips, where in ((found.same_recording, "of the recording"), (found.relatives, "with common sound")):
         if len(clips) > MOST_SHOWN:
             say(f"… and {counted(len(clips) - MOST_SHOWN, 'more clip')} {where}; --json shows all")
+    if found.not_examined:
+        say(f"{counted(found.not_examined, 'less similar clip')} with a sufficient score not examined")
     if not found.detail.fingerprint_words:
         say("this clip has no fingerprint, so near-duplicates and continuations are not known")
     for name in found.unread_songs:

@@ -23,6 +23,9 @@ SAME_SOUND = 0.68
 # The score of the first words at which a place in another clip is examined.
 FOUND = 0.75
 
+# A clip with more places than this is noise or a drone, which match nearly everywhere. Only its best place counts.
+MOST_PLACES = 8
+
 # The least score of a prompt. Of 720 made prompts of 4.5 to 8 s, cut at any time and most of them encoded again,
 # 719 reach 0.90. No pair of unrelated clips does, of 247,000 in the corpus.
 PROMPT_SCORE = 0.88
@@ -58,45 +61,64 @@ class Head:
 def find_head(head: Words, others: Fingerprints) -> list[tuple[int, Head]]:
     """Find the beginning of a clip in each of the `others`: (index, best head) of those that contain it, by index.
 
-    The beginning is at least LEAST_WORDS words. Of several places in a clip, the longest match counts, then the one
-    with the best score. The work is proportional to the words of all clips.
+    The beginning is at least LEAST_WORDS words. Of the places in a clip, the one with the most evidence counts. The
+    work is proportional to the words of all clips.
     """
     if head.size < LEAST_WORDS or others.words.size < LEAST_WORDS:
         return []
-    found: dict[int, Head] = {}
+    scores = _scores(head, others.words)
     ends = np.cumsum(others.lengths)
-    for place in np.flatnonzero(_scores(head, others.words) >= FOUND).tolist():
-        index = int(np.searchsorted(ends, place, side="right"))
+    places = np.flatnonzero(scores >= FOUND)
+    indices = np.searchsorted(ends, places, side="right")
+    is_inside = places + LEAST_WORDS <= ends[indices]  # not across the end of a clip
+    places, indices = places[is_inside], indices[is_inside]
+    found: dict[int, Head] = {}
+    for place in _best_places(indices, scores[places]).tolist():
+        index = int(indices[place])
         start = int(ends[index] - others.lengths[index])
-        if place + LEAST_WORDS > ends[index]:  # the window reaches into the next clip
-            continue
-        match = _extended(head, others.words[start : ends[index]], place - start)
-        best = found.get(index)
-        if best is None or match.evidence > best.evidence:
-            found[index] = match
+        _keep(found, index, _extended(head, others.words[start : ends[index]], int(places[place]) - start))
     return sorted(found.items())
 
 
 def find_heads(heads: Fingerprints, body: Words) -> list[tuple[int, Head]]:
     """Find the beginnings of many clips in one: (index, best head) of those that it contains, by index."""
-    if body.size < LEAST_WORDS:
-        return []
-    starts = np.concatenate([[0], np.cumsum(heads.lengths)[:-1]])
     long_enough = np.flatnonzero(heads.lengths >= LEAST_WORDS)
-    if long_enough.size == 0:
+    if body.size < LEAST_WORDS or long_enough.size == 0:
         return []
+    starts = np.cumsum(heads.lengths) - heads.lengths
     first = heads.words[starts[long_enough, None] + np.arange(LEAST_WORDS)]
-    found: dict[int, Head] = {}
+    indices, offsets, scores = [], [], []
     for offset in range(body.size - LEAST_WORDS + 1):
         different = np.bitwise_count(first ^ body[offset : offset + LEAST_WORDS]).sum(axis=1, dtype=np.int64)
-        for near in np.flatnonzero(different <= (1 - FOUND) * WORD_BITS * LEAST_WORDS):
-            index = int(long_enough[near])
-            start = int(starts[index])
-            match = _extended(heads.words[start : start + int(heads.lengths[index])], body, offset)
-            best = found.get(index)
-            if best is None or match.evidence > best.evidence:
-                found[index] = match
+        score = 1 - different / (WORD_BITS * LEAST_WORDS)
+        near = np.flatnonzero(score >= FOUND)
+        indices.append(long_enough[near])
+        offsets.append(np.full(near.size, offset))
+        scores.append(score[near])
+    all_indices, all_offsets = np.concatenate(indices), np.concatenate(offsets)
+    found: dict[int, Head] = {}
+    for place in _best_places(all_indices, np.concatenate(scores)).tolist():
+        index = int(all_indices[place])
+        start = int(starts[index])
+        head = heads.words[start : start + int(heads.lengths[index])]
+        _keep(found, index, _extended(head, body, int(all_offsets[place])))
     return sorted(found.items())
+
+
+def _best_places(indices: NDArray[np.int64], scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the places to examine of each clip, as positions in `indices`: all, or the best of many."""
+    order = np.lexsort((np.arange(indices.size), -scores, indices))
+    grouped = indices[order]
+    is_first = np.append(True, grouped[1:] != grouped[:-1])[: grouped.size]
+    counts = np.bincount(grouped)[grouped] if grouped.size else grouped
+    best: NDArray[np.int64] = order[is_first | (counts <= MOST_PLACES)]
+    return best
+
+
+def _keep(found: dict[int, Head], index: int, match: Head) -> None:
+    best = found.get(index)
+    if best is None or match.evidence > best.evidence:
+        found[index] = match
 
 
 def _scores(head: Words, words: Words) -> NDArray[np.float64]:
