@@ -12,7 +12,7 @@ import pytest
 
 from tests.catalog.audio_files import SR, encoded, read, shortfall, tones
 from thresher.catalog.audio import AudioReader
-from thresher.catalog.mpeg import mpeg_frames
+from thresher.catalog.mpeg import MpegFrames, frame_size, mpeg_frames
 
 SECONDS = 2
 APE = b"APETAGEX" + struct.pack("<IIII", 2000, 200, 1, 0xA0000000) + bytes(8 + 168)
@@ -96,3 +96,52 @@ def test_noise_has_no_frames(tmp_path: Path) -> None:
         fd = os.open(tmp_path / "a.mp3", os.O_RDONLY)
         assert mpeg_frames(fd, 100_000) is None
         os.close(fd)
+
+
+@pytest.mark.parametrize("kind", ["overwritten", "zeros", "cut out"])
+def test_a_file_with_damaged_frames_is_truncated_and_says_where(
+    tmp_path: Path, made: dict[str, bytes], kind: str
+) -> None:
+    content = bytearray(made["bare"])
+    at, noise = len(content) // 2, np.random.default_rng(1).bytes(1000)
+    content[at : at + 1000] = {"overwritten": noise, "zeros": bytes(1000), "cut out": b""}[kind]
+    (tmp_path / "a.mp3").write_bytes(content)
+    reason = shortfall(tmp_path / "a.mp3")
+    assert reason is not None
+    assert float(reason.split("damaged at ")[1].removesuffix(" s")) == pytest.approx(SECONDS / 2, abs=0.1)
+
+
+def test_side_information_that_claims_more_sound_than_its_frame_has_is_damage(
+    tmp_path: Path, made: dict[str, bytes]
+) -> None:
+    found = _frames_of(tmp_path / "a.mp3", made["bare"])
+    assert found.damaged == 0
+    header = int.from_bytes(made["bare"][found.begin : found.begin + 4], "big")
+    length = frame_size(header)[0]
+    content = bytearray(made["bare"])
+    for number in (10, 20):  # all frames have one length: no padding at 16 kHz and 64 kbit/s
+        side = found.begin + number * length + 4
+        content[side + 2 : side + 8] = b"\xff" * 6
+    damaged = _frames_of(tmp_path / "a.mp3", bytes(content))
+    assert (damaged.damaged, damaged.damaged_at) == (2, pytest.approx(10 * found.samples / SR))
+    assert "is damaged in 2 places, the first at 0.36 s" in str(shortfall(tmp_path / "a.mp3"))
+
+
+@pytest.mark.parametrize("kept", [slice(0, 40), slice(10, 40)], ids=["from its start", "from its middle"])
+@pytest.mark.parametrize("between", [b"", bytes(700), b"StreamTitle='';", ID3_V1 + ID3_V2, ID3_V1 + APE])
+def test_joined_parts_of_a_stream_are_not_damaged(
+    tmp_path: Path, made: dict[str, bytes], kept: slice, between: bytes
+) -> None:
+    found = _frames_of(tmp_path / "a.mp3", made["bare"])
+    header = int.from_bytes(made["bare"][found.begin : found.begin + 4], "big")
+    length = frame_size(header)[0]
+    part = made["bare"][found.begin + kept.start * length : found.begin + kept.stop * length]
+    assert _frames_of(tmp_path / "a.mp3", made["bare"] + between + part).damaged == 0
+
+
+def _frames_of(path: Path, content: bytes) -> MpegFrames:
+    path.write_bytes(content)
+    with path.open("rb") as file:
+        found = mpeg_frames(file.fileno(), len(content))
+    assert found is not None
+    return found

@@ -182,8 +182,11 @@ class AudioReader:
         if promised is not None and promised > frames_read:
             because = f": {complaint}" if (complaint := self.complaint()) else ""
             return f"{reached} of {promised / self.format.sample_rate:.2f} s{because}"
-        is_cut = found.mpeg is not None and found.mpeg.cut
-        return f"{reached}, in the middle of an MPEG frame" if is_cut else None
+        if found.mpeg is not None and found.mpeg.cut:
+            return f"{reached}, in the middle of an MPEG frame"
+        if found.mpeg is not None and found.mpeg.damaged_at is not None:
+            return f"{reached}, and {_damage(found.mpeg.damaged, found.mpeg.damaged_at)}"
+        return None
 
     def declared_frames(self) -> int | None:
         """Return the length that a FLAC or Ogg file declares, in frames at the decoder's rate; None if unknown."""
@@ -324,6 +327,11 @@ def _promised_by_mpeg(mpeg: MpegFrames, frames_read: int) -> int | None:
     if not mpeg.followed:
         missing = frames_read < (mpeg.promised - _DELAY_FRAMES) * mpeg.samples
     return mpeg.promised * mpeg.samples if missing else None
+
+
+def _damage(places: int, first: float) -> str:
+    where = f"in {places:,} places, the first at" if places > 1 else "at"
+    return f"is damaged {where} {first:.2f} s"
 
 
 def present_version(decoder: str) -> str | None:

@@ -2,7 +2,8 @@
 
 Nothing is decoded, and descriptors are read by `os.pread` only. Offsets and sizes are in bytes. Frames of "free"
 bit rate cannot be followed. An MP3 without a Xing, Info or VBRI header that was cut between two frames cannot be
-recognised.
+recognised. Damage to the compressed sound itself cannot be recognised either, only damage to headers and side
+information.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 from dataclasses import dataclass
 
 from thresher.catalog.containers import audio_start, tag_length
+from thresher.catalog.mpeg_damage import LONGEST_SIDE, is_impossible, needs_lost_bytes
 
 _WINDOW = 1 << 20
 _SEARCH = 1 << 22
@@ -27,7 +29,8 @@ class MpegFrames:
     They begin at `begin` and end at `end`. `whole` counts the complete frames, including the one with the Xing
     header. `promised` is the count in that header. `cut` is true if the file ends inside a frame. `followed` is
     true if each frame header led to the next one up to the end of the audio; `has_more` if there are further frames
-    behind other bytes, or more than the Xing header promises, because files were joined.
+    behind other bytes, or more than the Xing header promises, because files were joined. `damaged` counts the
+    places where a frame was overwritten; the first one is `damaged_at` seconds after the beginning.
     """
 
     whole: int
@@ -38,16 +41,23 @@ class MpegFrames:
     begin: int
     end: int
     has_more: bool
+    damaged: int = 0
+    damaged_at: float | None = None
 
 
 @dataclass(frozen=True)
 class _Chain:
-    """Frames that follow one another: their number, where the last one ends, and what comes there."""
+    """Frames that follow one another from `begin`: their number, where the last one ends, and what comes there.
 
+    `damaged` are the numbers of those with impossible side information.
+    """
+
+    begin: int
     whole: int
     end: int
     cut: bool
     followed: bool
+    damaged: tuple[int, ...]
 
 
 _BIT_RATES = {  # kbit/s by (MPEG version is 1, layer)
@@ -78,12 +88,27 @@ def mpeg_frames(fd: int, size: int) -> MpegFrames | None:
     if begin != start and not _is_certain(chain, size):
         return None
     samples, promised = frame_size(header)[1], _promised_frames(fd, begin, header)
-    whole, chains, last = chain.whole, 1, chain
+    whole, chains, last, damaged = chain.whole, 1, chain, list(chain.damaged)
     while (found := _next_chain(fd, last.end, size)) is not None:
+        if needs_lost_bytes(fd, header, last.end, found.begin):
+            damaged.append(whole)
+        damaged += [whole + number for number in found.damaged]
         last = found
         whole, chains = whole + last.whole, chains + 1
     has_more = chains > 1 or (promised is not None and whole > promised + _UNCOUNTED_FRAMES)
-    return MpegFrames(whole, samples, promised, last.cut, chain.followed, begin, last.end, has_more)
+    damaged_at = damaged[0] * samples / sample_rate(header) if damaged else None
+    return MpegFrames(
+        whole,
+        samples,
+        promised,
+        last.cut,
+        chain.followed,
+        begin,
+        last.end,
+        has_more,
+        len(damaged),
+        damaged_at,
+    )
 
 
 def _next_chain(fd: int, end: int, size: int) -> _Chain | None:
@@ -105,22 +130,26 @@ def _is_certain(chain: _Chain, size: int) -> bool:
 
 def _follow(fd: int, size: int, offset: int, header: int) -> _Chain:
     """Follow frames from the one at `offset`, whose header is known."""
-    whole = 0
+    begin, whole = offset, 0
     window, window_start = b"", offset
+    damaged: list[int] = []
     while True:
-        if offset + 4 > window_start + len(window):
+        if offset + LONGEST_SIDE > window_start + len(window):
             window, window_start = os.pread(fd, _WINDOW, offset), offset
-        tail = window[offset - window_start : offset - window_start + 4]
+        at = offset - window_start
+        tail = window[at : at + 4]
         value = int.from_bytes(tail, "big")
         if len(tail) < 4:
             cut = len(tail) > 0 and header.to_bytes(4, "big")[:2].startswith(tail[:2])
-            return _Chain(whole, offset, cut, followed=True)
+            return _Chain(begin, whole, offset, cut, followed=True, damaged=tuple(damaged))
         length = frame_size(value)[0] if (value ^ header) & _SAME_STREAM == 0 else 0
         if length == 0:
             tagged = tail[:3] == b"TAG" or tail in (b"APET", b"LYRI") or not any(tail)
-            return _Chain(whole, offset, cut=False, followed=tagged)
+            return _Chain(begin, whole, offset, cut=False, followed=tagged, damaged=tuple(damaged))
         if offset + length > size:
-            return _Chain(whole, offset, cut=True, followed=True)
+            return _Chain(begin, whole, offset, cut=True, followed=True, damaged=tuple(damaged))
+        if is_impossible(window[at : at + LONGEST_SIDE], value, length):
+            damaged.append(whole)
         whole += 1
         offset += length
 
@@ -139,6 +168,11 @@ def frame_size(header: int) -> tuple[int, int]:
     if layer == 1:
         return (12 * bits // rate + padding) * 4, samples
     return samples // 8 * bits // rate + padding, samples
+
+
+def sample_rate(header: int) -> int:
+    """Return the sample rate of the frame with this header, in Hz."""
+    return _SAMPLE_RATES[header >> 19 & 3][header >> 10 & 3]
 
 
 def _next_frame(fd: int, start: int, size: int, search: int) -> tuple[int, int] | None:
