@@ -117,13 +117,13 @@ def id3v1(content: bytes) -> bytes:
     return content + b"TAG" + b"song".ljust(125, b"\0")
 
 
-def comments(content: bytes) -> bytes:
+def comments(content: bytes, *, repeats: int = 9) -> bytes:
     """Return an Ogg Vorbis file whose comment header has a longer vendor, in pages of other sizes."""
     from thresher.catalog.containers import ogg_checksum
 
     packets = ogg_packets_of(content)
     head = packets[1]
-    vendor = b"another program, with a longer name" * 9
+    vendor = b"another program, with a longer name" * repeats
     length = int.from_bytes(head[7:11], "little")
     packets[1] = head[:7] + len(vendor).to_bytes(4, "little") + vendor + head[11 + length :]
     pages: list[bytes] = []
@@ -170,6 +170,7 @@ def joined(content: bytes) -> bytes:
         ("mp3", lyrics),
         ("mp3", joined),
         ("ogg", comments),
+        ("ogg", lambda content: comments(content, repeats=20_000)),  # as long as a cover: many pages
     ],
 )
 def test_tags_do_not_change_a_key(

@@ -101,14 +101,12 @@ class _Link:
         pages = sorted({page.number: page for page in self.pages}.values(), key=attrgetter("number"))
         found, granule = [], 0
         late = self.starts_late
-        for page, following in pairwise(pages):
+        for index, (page, following) in enumerate(pairwise(pages), 1):
             granule = page.granule if page.granule != _NO_PACKET_ENDS else granule
             missing = following.number - page.number - 1
             if missing and not (late and granule == 0):
-                after = next(
-                    (each.granule for each in pages if each.number > page.number and each.granule > granule),
-                    granule,
-                )
+                later = (pages[number].granule for number in range(index, len(pages)))
+                after = next((position for position in later if position > granule), granule)
                 found.append(_Hole(missing, granule, after))
         return found
 

@@ -18,6 +18,7 @@ _XING_OFFSETS = (36, 21, 13, 38, 23, 15)  # after the header and side informatio
 _LONGEST_LYRICS = 1 << 20
 _START = re.compile(rb"\xff[\xe0-\xff]|ID3|APETAGEX|TAG")  # of a frame or a tag
 _LONGEST_START = 8
+_LONGEST_PACKET = 1 << 26  # of Ogg: more than any cover; what a damaged file has beyond it is left out
 _TAG_BYTES = 227  # of the longest tag with a fixed length, "TAG+"
 
 
@@ -120,7 +121,7 @@ def ogg_packets(fd: int, size: int) -> Iterator[bytes]:
 
 def _all_ogg_packets(file: Windows) -> Iterator[tuple[int, bytes, bytes]]:
     """Yield the number of each packet in its stream, the packet, and the first packet of its stream."""
-    begun: dict[bytes, bytes] = {}
+    begun: dict[bytes, bytearray] = {}
     streams: dict[bytes, tuple[int, bytes]] = {}
     offset = 0
     while len(head := file.at(offset, 27)) == 27:
@@ -135,15 +136,19 @@ def _all_ogg_packets(file: Windows) -> Iterator[tuple[int, bytes, bytes]]:
         if head[5] & 2:  # the first page of a stream; a chained stream may use a number again
             streams.pop(serial, None)
             begun.pop(serial, None)
-        packet = begun.pop(serial, b"")
+        begin = begun.pop(
+            serial, bytearray()
+        )  # grows in place: a cover makes one packet of many thousand parts
         for size in sizes:
-            packet += file.at(position, size)
+            if len(begin) < _LONGEST_PACKET:
+                begin += file.at(position, size)
             position += size
             if size < 255:
+                packet = bytes(begin)
                 number, first = streams.get(serial, (0, packet))
                 yield number, packet, first
                 streams[serial] = number + 1, first
-                packet = b""
-        if packet:
-            begun[serial] = packet
+                begin = bytearray()
+        if begin:
+            begun[serial] = begin
         offset = position

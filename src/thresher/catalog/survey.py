@@ -1,8 +1,8 @@
 """Survey a file before it is decoded: which decoder reads all of it, and what its headers promise.
 
 Decoders trust headers: libsndfile stops at the length that a header states, even if more audio follows. The survey
-compares headers with the rest of the file. It reads headers only, by `os.pread`. Offsets and sizes are in bytes,
-lengths in frames.
+compares headers with the rest of the file. It decodes nothing, and reads by `os.pread` only: the headers of most
+files, all pages of an Ogg file, whose checksums it verifies. Offsets and sizes are in bytes, lengths in frames.
 """
 
 from __future__ import annotations
