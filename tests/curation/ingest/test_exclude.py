@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.listing import list_clips
@@ -70,6 +73,16 @@ def left(*patterns: str) -> list[str]:
 )
 def test_patterns(patterns: list[str], excluded: set[str]) -> None:
     assert set(PATHS) - set(left(*patterns)) == excluded
+
+
+@given(st.text("ab*?", min_size=1, max_size=9), st.text("ab", min_size=1, max_size=9))
+def test_a_pattern_of_a_name_fits_what_fnmatch_fits(pattern: str, name: str) -> None:
+    assert Exclude([pattern]).leaves_out(name, is_folder=False) == fnmatchcase(name, pattern)
+
+
+def test_a_pattern_with_many_stars_ends_for_a_long_name_that_it_does_not_fit() -> None:
+    """Tried in all combinations, this would take years."""
+    assert not Exclude(["*" + "-*" * 20 + "b"]).leaves_out("a-" * 120 + ".wav", is_folder=False)
 
 
 def test_names_that_are_not_utf8_can_be_left_out(tmp_path: Path) -> None:

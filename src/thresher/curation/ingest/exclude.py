@@ -99,19 +99,32 @@ _PARTS = re.compile(
 
 def _regex(body: str) -> str:
     """Return the regular expression of a pattern without the slashes at its ends."""
-    parts = []
+    parts: list[str] = []
+    names: list[list[str]] = [[]]  # the name between two slashes, cut at its stars
     for part in _PARTS.finditer(body):
-        if part["any_folders"]:
-            parts.append("(?:.*/)?")
-        elif part["inside"]:
-            parts.append("/.+")
+        if part["any_folders"] or part["inside"] or part["literal"] == "/":
+            parts.append(_name_regex(names))
+            parts.append("(?:.*/)?" if part["any_folders"] else "/.+" if part["inside"] else "/")
+            names = [[]]
         elif part["star"]:
-            parts.append("[^/]*")
+            names.append([])
         elif part["one"]:
-            parts.append("[^/]")
+            names[-1].append("[^/]")
         elif part["set"]:
             inside = part["set"].replace("\\", "\\\\").replace("]", "\\]").replace("[", "\\[")
-            parts.append(f"(?!/)[{'^' if part['not'] else ''}{inside}]")
+            names[-1].append(f"(?!/)[{'^' if part['not'] else ''}{inside}]")
         else:
-            parts.append(re.escape(part["escaped"] or part["literal"]))
-    return "".join(parts)
+            names[-1].append(re.escape(part["escaped"] or part["literal"]))
+    return "".join([*parts, _name_regex(names)])
+
+
+def _name_regex(pieces: Sequence[Sequence[str]]) -> str:
+    """Return the regular expression of a name from the pieces between its stars.
+
+    Each piece but the last is taken where it fits first, and never tried again (an atomic group): what follows a
+    star fits there if it fits anywhere. So the time does not grow with the power of the number of stars.
+    """
+    first, *rest = ("".join(piece) for piece in pieces)
+    if not rest:
+        return first
+    return first + "".join(f"(?>[^/]*?{piece})" for piece in rest[:-1]) + f"[^/]*{rest[-1]}"
