@@ -92,10 +92,10 @@ def export_clips(
     are faded for `fade` seconds, by default `[song] fade` of catalog.toml; 0 leaves its samples as they are.
 
     Files keep their names. Those of parts and marks also say which, as in `name-part03.wav`. The clip's id is added
-    where names would be the same. A file that exists with the
-    same contents is not written again. If other files have these names, nothing is written (UsageError), unless
-    `overwrite`; a clip of the catalog is never replaced. Raises NotFoundError if no clip matches or no source
-    file exists, and CatalogError if the disk is full; files that were written until then remain.
+    where names would be the same. A file that exists with the same contents is not written again. If other files
+    have these names, nothing is written (UsageError), unless `overwrite`; a clip of the catalog is never replaced.
+    Raises NotFoundError if no clip matches or no source file exists, and CatalogError if the disk is full; files
+    that were written until then remain.
     """
     begun = time.monotonic()
     if form not in get_args(Form):

@@ -69,7 +69,6 @@ def show(name: SongName, form: Form = Format.TABLE, json: Json = False) -> None:
         Column("length", lambda track: clock(track.output_frames / plan.sample_rate), is_number=True, rank=1),
         Column("clip", lambda track: track.clip, is_number=True),
         Column("checkpoint", checkpoint_text, keep=Keep.BOTH_ENDS),
-        *_CUT_COLUMNS[: any(track.kind != "whole" for track in plan.tracks)],
         Column("transition", lambda track: score_text(track.transition), is_number=True),
         Column("gain", _gain_text, is_number=True, rank=2),
         Column("file", _file_text, keep=Keep.END),
@@ -122,10 +121,6 @@ def compare(
         ),
     )
     emit(plans, columns, chosen)
-
-
-_CUT_COLUMNS = (Column("kind", lambda track: f'mark "{track.name}"' if track.name else track.kind),)
-"""The columns of a tracklist that has parts or marks."""
 
 
 def _mean(scores: Sequence[float]) -> float | None:
