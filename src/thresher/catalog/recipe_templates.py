@@ -35,6 +35,9 @@ class Template:
     text: str
     parts: tuple[str | Placeholder, ...]
 
+    def __str__(self) -> str:
+        return self.text
+
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the placeholders, each once, in the order of the text."""

@@ -38,6 +38,13 @@ def test_a_recipe_is_printed_without_control_characters(home: Path) -> None:
     assert "seed=43" in done.stdout
 
 
+def test_config_shows_the_templates(home: Path) -> None:
+    command = "g --seed {seed} --prompt {prompt}"
+    assert f"mine: {command}" in run_command("config", cwd=home).stdout
+    (entry,) = json.loads(run_command("config", "--json", cwd=home).stdout)["recipe"]
+    assert (entry["name"], entry["command"], entry["query"]) == ("mine", command, None)
+
+
 def test_json_is_whole(home: Path) -> None:
     (found,) = json.loads(run_command("recipe", "a.flac", "--json", cwd=home).stdout)
     assert found["values"][1]["text"].endswith("x" * 200)

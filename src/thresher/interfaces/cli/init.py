@@ -58,6 +58,8 @@ def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, object]]:
             facts += _flat(value, f"{prefix}{name}.")
         elif name == "provenance":
             facts += [(name, f"{entry['name']}: {entry['pattern']}") for entry in value]
+        elif name == "recipe":
+            facts += [(name, f"{entry['name']}: {entry['command']}") for entry in value]
         else:
             facts.append((f"{prefix}{name}", value))
     return facts
