@@ -159,6 +159,25 @@ def list_values(
     return Listing(tuple(rows), fields, values, tuple(field.name for field in used))
 
 
+def values_of(catalog: Catalog, terms: Terms, name: str) -> tuple[str, dict[int, Any]]:
+    """Return the kind of a field, and its value for each clip that the terms match; without a value, left out.
+
+    Raises QueryError, and UsageError for an unknown field or one without a value.
+    """
+    with catalog.reading() as connection:
+        query = parse_terms(catalog, connection, terms)
+        field = shown_field(name, context_of(catalog, connection))
+        if field.kind == "attribute":
+            ids = list(connection.scalars(select_clips(query, clip.c.id)))
+            found = {each: known.get(field.name) for each, known in read_attributes(connection, ids).items()}
+        elif field.value is None:
+            raise UsageError(f'"{field.name}" has no single value; choose a number, a run or an attribute')
+        else:
+            stored = read_values(connection, query, [field])
+            found = {clip_id: values[field.name] for clip_id, values in stored.items()}
+    return field.kind, {clip_id: value for clip_id, value in found.items() if value is not None}
+
+
 def _field_value(
     name: str, kind: str, row: ClipRow, stored: Mapping[str, Any], near: Mapping[str, Mapping[int, float]]
 ) -> Any:

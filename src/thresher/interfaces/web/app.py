@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 
-from fastapi import FastAPI, HTTPException
+from fastapi import Depends, FastAPI, HTTPException
 from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
@@ -15,12 +15,20 @@ from thresher.curation.previews.cache import PreviewCache
 from thresher.interfaces.web.access import Access, AccessRules
 from thresher.interfaces.web.answers import PROBLEMS, add_error_answers
 from thresher.interfaces.web.changes import Changes
-from thresher.interfaces.web.room import Room
-from thresher.interfaces.web.routes import clips, cutting, decisions, media
+from thresher.interfaces.web.room import Room, refuse_changes
+from thresher.interfaces.web.routes import checkpoints, clip_map, clips, cutting, decisions, media
 from thresher.interfaces.web.routes import room as room_routes
 from thresher.version import __version__
 
-ROUTERS = (room_routes.router, clips.router, decisions.router, cutting.router, media.router)
+ROUTERS = (
+    room_routes.router,
+    clips.router,
+    decisions.router,
+    cutting.router,
+    media.router,
+    clip_map.router,
+    checkpoints.router,
+)
 """The routes of the HTTP API."""
 
 
@@ -46,6 +54,7 @@ def create_app(catalog: Catalog, rules: AccessRules, *, read_only: bool = False)
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        dependencies=[Depends(refuse_changes)],
         responses={status: dict(answer) for status, answer in PROBLEMS.items()},
     )
     app.state.room = Room(catalog, changes, PreviewCache(catalog.root), read_only)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from thresher.catalog.catalog import Catalog
+from thresher.curation.comparison.clip_map import MapPoint
 from thresher.curation.previews.cache import PreviewCache
 from thresher.errors import ThresherError
 from thresher.interfaces.web.changes import Changes
+from thresher.interfaces.web.jobs import Jobs
 
 
 class ReadOnlyError(ThresherError):
@@ -22,25 +24,20 @@ class ReadOnlyError(ThresherError):
 class Room:
     """An open catalog and how the server was started.
 
-    `changes` tells open pages what happens to the catalog; `previews` keeps pictures of clips.
+    `changes` tells open pages what happens to the catalog; `previews` keeps pictures of clips, `maps` keeps maps by
+    the ids of their clips.
     """
 
     catalog: Catalog
     changes: Changes
     previews: PreviewCache
     read_only: bool = False
+    maps: Jobs[list[MapPoint]] = field(default_factory=Jobs)
 
     @property
     def file(self) -> Path:
         """The catalog.toml of the catalog."""
         return self.catalog.file
-
-    def check_writable(self) -> None:
-        """Raise ReadOnlyError if the server takes no decisions."""
-        if self.read_only:
-            raise ReadOnlyError(
-                "this room is read-only; start `thresher serve` without --read-only to decide"
-            )
 
 
 def room_of(request: Request) -> Room:
@@ -52,3 +49,9 @@ def room_of(request: Request) -> Room:
 
 InRoom = Annotated[Room, Depends(room_of)]
 """The parameter of a route that receives the room."""
+
+
+def refuse_changes(request: Request) -> None:
+    """Raise ReadOnlyError for a change, if the server takes none. Every route depends on it."""
+    if room_of(request).read_only and request.method not in ("GET", "HEAD"):
+        raise ReadOnlyError("this room is read-only; start `thresher serve` without --read-only to decide")

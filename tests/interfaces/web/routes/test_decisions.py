@@ -82,13 +82,7 @@ def test_a_read_only_room_refuses_every_change(shelf: Catalog) -> None:
         paths = app.openapi()["paths"]
         changing = [path for path, methods in paths.items() if "post" in methods]
         assert changing
-        bodies = {
-            "/api/queries": {"name": "a", "query": ""},
-            "/api/queries/delete": {"name": "a"},
-            "/api/undo": {},
-        }
-        known = {"clips": [1], "rating": 1, "rejected": True, "add": ["x"], "text": "x", "start": 0, "end": 1}
         for path in changing:
-            answer = reader.post(path, json=bodies.get(path, known))
+            answer = reader.post(path, json={})
             assert answer.status_code == 403, path
             assert "read-only" in answer.json()["error"]

@@ -1,0 +1,336 @@
+// The map of the query's clips: similar clips are near each other. Drag pans, the wheel zooms, Shift+drag draws a
+// lasso, Alt+hover plays.
+
+import { get } from "../api.js";
+import { checkpointOf, time } from "../card.js";
+import { colouring, css } from "../colours.js";
+import { element } from "../element.js";
+import { rate, reject, said, tag } from "../judge.js";
+import { action } from "../keys.js";
+import { drawPoints, nearestPoint, packed, pointsWithin } from "../map_raster.js";
+import { play, playing } from "../player.js";
+import { ids, move, rowOf, rowsVersion, selected } from "../selection.js";
+import { go } from "../views.js";
+
+const FIELDS = ["epoch", "step", "run", "rating", "cluster", "score", "length", "loudness", "silence", "loop", "noise", "tempo", "heard"];
+const REACH = 12; // pixels around the pointer in which a point is hit
+const AGAIN = 400; // milliseconds between two looks whether the map is ready
+const POINT = 5;
+
+/** The least and the largest value, at least 0.05 apart. */
+function extent(values) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  if (low > high) return [0, 1];
+  const more = Math.max(0, 0.05 - (high - low)) / 2;
+  return [low - more, high + more];
+}
+
+export function show(container, place) {
+  const view = new MapView(container, place);
+  return () => view.close();
+}
+
+class MapView {
+  #ends = [];
+  #points = { ids: [], x: [], y: [], colours: new Uint32Array(), sizes: new Uint8Array() };
+  #values = new Map();
+  #legend = [];
+  #lasso = null;
+  #chosen = [];
+  #neighbours = [];
+  #view = { scale: 1, left: 0, top: 0 };
+  #closed = false;
+
+  constructor(container, place) {
+    this.field = element("select", { "aria-label": "Colour by" }, FIELDS.map((name) => element("option", { value: name }, name)));
+    this.field.value = place.value.values.get("colour") ?? "epoch";
+    this.field.addEventListener("change", () => {
+      go({ values: { colour: this.field.value }, replace: true });
+      this.#colour();
+    });
+    this.canvas = element("canvas", { class: "points" });
+    this.ink = element("canvas", { class: "ink", tabindex: "0", role: "application", "aria-label": "Map of clips; the list below has the same clips" });
+    this.says = element("p", { class: "map-says", role: "status" });
+    this.legend = element("ul", { class: "legend", "aria-label": "Legend" });
+    this.chosen = element("div", { class: "chosen", hidden: true });
+    this.about = element("p", { class: "map-about" });
+    this.list = element("ol", { class: "twin", "aria-label": "Clips of the map" });
+    this.board = element("div", { class: "board" }, this.canvas, this.ink);
+    container.replaceChildren(
+      element("div", { class: "map" },
+        element("div", { class: "map-bar" }, element("label", {}, "Colour by ", this.field), this.legend, this.chosen),
+        this.board, this.says, this.about, element("details", {}, element("summary", {}, "As a list"), this.list)),
+    );
+    this.observer = new ResizeObserver(() => this.#fit());
+    this.observer.observe(this.board);
+    this.#listen();
+    this.#ends.push(
+      place.follow(({ query }) => this.#load(query)),
+      selected.listen(() => this.#selectedChanged()),
+      rowsVersion.listen(() => this.#describe()),
+      playing.listen(() => this.#later()),
+      action("map-all", { keys: ["Shift+Escape"], title: "map: select nothing", run: () => this.#choose([]) }),
+      action("map-fit", { keys: ["f"], title: "map: show all", run: () => this.#fit() }),
+      action("map-near", { keys: ["Tab"], title: "map: next clip", run: () => move(1) }),
+    );
+    this.#selectedChanged();
+  }
+
+  async #load(query) {
+    this.query = query;
+    this.says.textContent = "";
+    while (!this.#closed && this.query === query) {
+      try {
+        const found = await get("/api/map", { q: query });
+        if (this.query !== query) return;
+        if (found.ready) {
+          this.#take(found);
+          return;
+        }
+        this.says.textContent = `the map is being computed: ${Math.round(found.progress * 100)} %`;
+      } catch (failure) {
+        this.says.textContent = failure.message;
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, AGAIN));
+    }
+  }
+
+  #take(found) {
+    const count = found.ids.length;
+    this.#points = { ids: found.ids, x: Float32Array.from(found.x), y: Float32Array.from(found.y), colours: new Uint32Array(count), sizes: new Uint8Array(count).fill(POINT) };
+    this.placeOf = new Map(found.ids.map((id, point) => [id, point]));
+    const without = ids.value.length - count;
+    this.says.textContent = count === 0 ? "no clip of the query can be drawn: the map needs descriptors, which `likeness` in [metrics] use gives" : without > 0 ? `${without} clips have no descriptor and are not on the map` : "";
+    this.list.replaceChildren(...found.ids.slice(0, 500).map((id) => element("li", {}, element("button", { type: "button", onclick: (event) => { selected.value = id; play(id, 0, event); } }, `clip ${id}`))));
+    this.#choose([]);
+    this.#colour();
+    this.#fit();
+    this.#selectedChanged();
+  }
+
+  async #colour() {
+    const field = this.field.value;
+    try {
+      const { ids: known, values } = await get("/api/values", { q: this.query, field });
+      if (field !== this.field.value) return;
+      this.#values = new Map(known.map((id, place) => [id, values[place]]));
+    } catch (failure) {
+      this.#values = new Map();
+      said.value = failure.message;
+    }
+    const { colourOf, legend } = colouring(this.#points.ids.map((id) => this.#values.get(id)));
+    this.#legend = legend;
+    this.#points.ids.forEach((id, point) => {
+      this.#points.colours[point] = packed(colourOf(this.#values.get(id)));
+    });
+    this.#drawLegend();
+    this.#later();
+  }
+
+  #drawLegend() {
+    const chosen = new Set(this.#chosen);
+    this.legend.replaceChildren(
+      ...this.#legend.map(({ text, colour, holds }) => {
+        const members = this.#points.ids.filter((id) => holds(this.#values.get(id)));
+        const among = members.filter((id) => chosen.has(id)).length;
+        const swatch = element("span", { class: "swatch" });
+        swatch.style.background = css(colour);
+        const count = chosen.size ? `${among} / ${members.length}` : `${members.length}`;
+        return element("li", {}, swatch, ` ${text} `, element("span", { class: "facts" }, count));
+      }),
+    );
+  }
+
+  #fit() {
+    const scale = window.devicePixelRatio || 1;
+    const box = this.board.getBoundingClientRect();
+    for (const canvas of [this.canvas, this.ink]) {
+      canvas.width = Math.max(1, Math.round(box.width * scale));
+      canvas.height = Math.max(1, Math.round(box.height * scale));
+    }
+    const margin = 16 * scale;
+    const [left, right] = extent(this.#points.x);
+    const [bottom, top] = extent(this.#points.y);
+    const room = [this.canvas.width - 2 * margin, this.canvas.height - 2 * margin];
+    const size = Math.max(1, Math.min(room[0] / (right - left), room[1] / (top - bottom)));
+    this.#view = {
+      scale: size,
+      left: this.canvas.width / 2 - (size * (left + right)) / 2,
+      top: this.canvas.height / 2 + (size * (bottom + top)) / 2,
+    };
+    this.#later();
+  }
+
+  #later() {
+    this.pending ??= requestAnimationFrame(() => {
+      this.pending = null;
+      drawPoints(this.canvas, this.#points, this.#view);
+      this.#drawInk();
+    });
+  }
+
+  #at(id) {
+    const point = this.placeOf?.get(id);
+    if (point === undefined) return null;
+    return [this.#points.x[point] * this.#view.scale + this.#view.left, this.#view.top - this.#points.y[point] * this.#view.scale];
+  }
+
+  #drawInk() {
+    const pen = this.ink.getContext("2d");
+    pen.clearRect(0, 0, this.ink.width, this.ink.height);
+    pen.strokeStyle = getComputedStyle(this.ink).color;
+    pen.lineWidth = 2;
+    const here = this.#at(selected.value);
+    if (here) {
+      pen.globalAlpha = 0.5;
+      for (const id of this.#neighbours) {
+        const there = this.#at(id);
+        if (!there) continue;
+        pen.beginPath();
+        pen.moveTo(...here);
+        pen.lineTo(...there);
+        pen.stroke();
+      }
+      pen.globalAlpha = 1;
+      pen.beginPath();
+      pen.arc(...here, playing.value?.id === selected.value ? 13 : 8, 0, 2 * Math.PI);
+      pen.stroke();
+    }
+    const sounding = this.#at(playing.value?.id);
+    if (sounding) {
+      pen.beginPath();
+      pen.arc(...sounding, 13, 0, 2 * Math.PI);
+      pen.stroke();
+    }
+    for (const id of this.#chosen.length <= 5000 ? this.#chosen : []) {
+      const at = this.#at(id);
+      if (at) pen.strokeRect(at[0] - 4, at[1] - 4, 8, 8);
+    }
+    if (this.#lasso) {
+      pen.setLineDash([6, 4]);
+      pen.beginPath();
+      this.#lasso.forEach((at, step) => (step ? pen.lineTo(...at) : pen.moveTo(...at)));
+      pen.closePath();
+      pen.stroke();
+      pen.setLineDash([]);
+    }
+  }
+
+  async #selectedChanged() {
+    const id = selected.value;
+    this.#neighbours = [];
+    this.#describe();
+    this.#later();
+    if (id === null) return;
+    clearTimeout(this.nearTimer);
+    this.nearTimer = setTimeout(async () => {
+      const { neighbours } = await get(`/api/clips/${id}/near`, { limit: 5 }).catch(() => ({ neighbours: [] }));
+      if (selected.value !== id) return;
+      this.#neighbours = neighbours.map(({ clip }) => clip.id);
+      this.#later();
+    }, 120);
+  }
+
+  #describe() {
+    const clip = selected.value === null ? null : rowOf(selected.value);
+    this.about.textContent = clip ? `clip ${clip.id} · ${checkpointOf(clip)} · ${time(clip.seconds)}` : "";
+  }
+
+  #choose(chosen) {
+    this.#chosen = chosen;
+    this.chosen.hidden = chosen.length === 0;
+    const button = (text, run) => element("button", { type: "button", onclick: run }, text);
+    this.chosen.replaceChildren(
+      `${chosen.length} selected `,
+      ...[1, 2, 3, 4, 5].map((rating) => button(`${rating}★`, () => rate(chosen, rating))),
+      button("Reject", () => reject(chosen)),
+      button("Tag", async () => {
+        const { ask } = await import("../actions.js");
+        const name = await ask("Tag for the selected clips");
+        if (name?.trim()) tag(chosen, [name.trim()], []);
+      }),
+      button("Show as clips", () => go({ view: "clips", query: chosen.join(" ") })),
+      button("Clear", () => this.#choose([])),
+    );
+    this.#drawLegend();
+    this.#later();
+  }
+
+  #listen() {
+    const scale = () => this.ink.width / this.ink.clientWidth;
+    const at = (event) => {
+      const box = this.ink.getBoundingClientRect();
+      return [(event.clientX - box.left) * scale(), (event.clientY - box.top) * scale()];
+    };
+    let drag = null;
+    this.ink.addEventListener("pointerdown", (event) => {
+      this.ink.setPointerCapture(event.pointerId);
+      drag = { from: at(event), view: { ...this.#view }, moved: false };
+      if (event.shiftKey || this.isLassoing) this.#lasso = [at(event)];
+    });
+    this.ink.addEventListener("pointermove", (event) => {
+      const now = at(event);
+      if (this.#lasso && drag) {
+        this.#lasso.push(now);
+        this.#later();
+      } else if (drag) {
+        const [dx, dy] = [now[0] - drag.from[0], now[1] - drag.from[1]];
+        drag.moved ||= Math.hypot(dx, dy) > 4 * scale();
+        if (drag.moved) {
+          Object.assign(this.#view, { left: drag.view.left + dx, top: drag.view.top + dy });
+          this.#later();
+        }
+      } else if (event.altKey) {
+        const id = this.#hit(now);
+        if (id !== null && id !== playing.value?.id) {
+          selected.value = id;
+          play(id, 0, event);
+        }
+      }
+    });
+    this.ink.addEventListener("pointerup", (event) => {
+      if (this.#lasso) {
+        const found = this.#lasso.length > 2 ? pointsWithin(this.#points, this.#view, this.#lasso) : [];
+        this.#lasso = null;
+        this.#choose(found.map((point) => this.#points.ids[point]));
+      } else if (drag && !drag.moved) {
+        const id = this.#hit(at(event));
+        if (id !== null) {
+          selected.value = id;
+          play(id, 0, event);
+        }
+      }
+      drag = null;
+    });
+    this.ink.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      const [left, top] = at(event);
+      const factor = Math.min(200, Math.max(0.5, (this.#view.scale / this.canvas.width) * 1.0015 ** -event.deltaY)) / (this.#view.scale / this.canvas.width);
+      this.#view = { scale: this.#view.scale * factor, left: left + (this.#view.left - left) * factor, top: top + (this.#view.top - top) * factor };
+      this.#later();
+    }, { passive: false });
+    const lasso = element("button", { type: "button", "aria-pressed": "false", title: "draw around points (or Shift+drag)", onclick: () => {
+      this.isLassoing = !this.isLassoing;
+      lasso.setAttribute("aria-pressed", String(this.isLassoing));
+    } }, "Lasso");
+    this.field.parentElement.after(lasso);
+  }
+
+  #hit([left, top]) {
+    const point = nearestPoint(this.#points, this.#view, left, top, REACH * (window.devicePixelRatio || 1));
+    return point < 0 ? null : this.#points.ids[point];
+  }
+
+  close() {
+    this.#closed = true;
+    clearTimeout(this.nearTimer);
+    if (this.pending) cancelAnimationFrame(this.pending);
+    this.observer.disconnect();
+    for (const end of this.#ends) end();
+  }
+}
