@@ -12,6 +12,7 @@ length.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -88,7 +89,9 @@ class LevelMeter:
         self._energies: list[NDArray[np.float64]] = []
         self._frames = 0
         self._finite = True
-        self._whole: tuple[Levels, NDArray[np.float64]] | None = None
+        self._joined: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+        self._levels: Levels | None = None
+        self._powers_of_mix: NDArray[np.float64] | None = None
 
     @property
     def settings(self) -> TrimSettings:
@@ -100,7 +103,7 @@ class LevelMeter:
         if block.ndim != 2 or block.shape[1] != self._channels:
             raise ValueError(f"a block must have shape (frames, {self._channels}), not {tuple(block.shape)}")
         self._frames += block.shape[0]
-        self._whole = None
+        self._levels = self._powers_of_mix = None
         if not self._finite:
             return
         hop = self._settings.hop_length
@@ -114,6 +117,11 @@ class LevelMeter:
 
     def result(self) -> Levels:
         """Return the levels of all blocks taken so far."""
+        if self._levels is None:
+            self._levels = self._result()
+        return self._levels
+
+    def _result(self) -> Levels:
         sums, energies = self._all_hops()
         if not np.isfinite(energies).all():
             return Levels(self._frames, NOTHING, silent=False, mono_channel=None, finite=False)
@@ -136,14 +144,15 @@ class LevelMeter:
 
         Its figures are those of whole hops: the hops at both ends count in full.
         """
-        whole = self._whole[0] if self._whole else self.result()
+        whole = self.result()
         if not whole.finite or whole.silent or not span.frames:
             return replace(whole, span=span)
         sums, energies = self._all_hops()
         row = -1 if whole.mono_channel is None else whole.mono_channel
         # Kept for the next span: a recording of hours has millions of frames, and may have thousands of spans.
-        powers = self._whole[1] if self._whole else self._powers(sums[row], energies[row])
-        self._whole = whole, powers
+        powers = self._powers_of_mix
+        if powers is None:
+            powers = self._powers_of_mix = self._powers(sums[row], energies[row])
         silent = bool(powers[self._hops(span)].max() <= 10.0 ** (self._settings.floor_db / 10.0))
         silence = self._silence(sums[row], energies[row], powers, span)
         return replace(
@@ -167,21 +176,29 @@ class LevelMeter:
         return rows
 
     def _keep(self, sums: NDArray[np.float64], energies: NDArray[np.float64]) -> None:
+        self._joined = None
         self._sums.append(sums)
         self._energies.append(energies)
         # Squares of float32 do not overflow float64, so an energy is finite if and only if its samples are.
         self._finite = bool(np.isfinite(energies).all())
 
     def _all_hops(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the sums and energies of all hops, including the incomplete one; each of shape (rows, hops)."""
-        begun = hop_sums(self._begun_hop[:, None, :]) if self._begun_hop.shape[1] else None
-        # Keep the joined arrays, so that the next call does not join them again.
-        for kept in (self._sums, self._energies):
-            kept[:] = [np.concatenate(kept, axis=1) if kept else np.empty((len(self._begun_hop), 0))]
-        sums, energies = self._sums[0], self._energies[0]
-        if begun is None:
-            return sums, energies
-        return np.concatenate((sums, begun[0]), axis=1), np.concatenate((energies, begun[1]), axis=1)
+        """Return the sums and energies of all hops, including the incomplete one; each of shape (rows, hops).
+
+        The joined arrays are kept, with a place for the incomplete hop at the end, so that the next call copies
+        nothing.
+        """
+        if self._joined is None:
+            sums, energies = (
+                _with_one_more(kept, len(self._begun_hop)) for kept in (self._sums, self._energies)
+            )
+            self._sums, self._energies = [sums[:, :-1]], [energies[:, :-1]]
+            self._joined = sums, energies
+        if not self._begun_hop.shape[1]:
+            return self._sums[0], self._energies[0]
+        for joined, begun in zip(self._joined, hop_sums(self._begun_hop[:, None, :]), strict=True):
+            joined[:, -1:] = begun
+        return self._joined
 
     def _is_silent(
         self, sums: NDArray[np.float64], energies: NDArray[np.float64], powers: NDArray[np.float64]
@@ -304,6 +321,14 @@ class LevelMeter:
         for offset in range(2 * half):
             sums += needed[offset : offset + len(sums)]
         return sums
+
+
+def _with_one_more(kept: Sequence[NDArray[np.float64]], rows: int) -> NDArray[np.float64]:
+    """Join arrays of shape (rows, n) and add a column at the end, whose values are not set."""
+    joined = np.empty((rows, sum(each.shape[1] for each in kept) + 1))
+    if kept:
+        np.concatenate(kept, axis=1, out=joined[:, :-1])
+    return joined
 
 
 def hop_sums(hops: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
