@@ -63,6 +63,15 @@ from .curation.cutting.marks import UnmarkReport as UnmarkReport
 from .curation.cutting.marks import mark as mark
 from .curation.cutting.marks import name_mark as name_mark
 from .curation.cutting.marks import unmark as unmark
+from .curation.cutting.salvage import Salvage as Salvage
+from .curation.cutting.salvage import salvage_song as salvage_song
+from .curation.cutting.split import join as join
+from .curation.cutting.split import split as split
+from .curation.cutting.split_report import LostClip as LostClip
+from .curation.cutting.split_report import NotSplit as NotSplit
+from .curation.cutting.split_report import Part as Part
+from .curation.cutting.split_report import SplitRecording as SplitRecording
+from .curation.cutting.split_report import SplitReport as SplitReport
 from .curation.cutting.undo import undo as undo
 from .curation.exports.clips import ExportReport as ExportReport
 from .curation.exports.clips import export_clips as export_clips
@@ -158,4 +167,5 @@ from .errors import ThresherError as ThresherError
 from .errors import UsageError as UsageError
 from .interfaces.report.page import ReportFiles as ReportFiles
 from .interfaces.report.page import write_report as write_report
+from .signal.features.split_settings import SplitSettings as SplitSettings
 from .version import __version__ as __version__
