@@ -6,7 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.interfaces.web.conftest import KEY
-from thresher.interfaces.web.access import COOKIE, is_loopback
+from thresher.interfaces.web.access import COOKIE
+from thresher.interfaces.web.addresses import is_loopback
 from thresher.interfaces.web.server_key import token_of
 
 PATHS = ("/", "/api/clips", "/audio/1", "/api/changes", "/static/js/main.js", "/api/openapi.json", "/nowhere")

@@ -27,6 +27,7 @@ from thresher.curation.ingest.ingest import ingest_scan
 from thresher.curation.ingest.options import IngestOptions, check_options
 from thresher.curation.ingest.report import IngestReport
 from thresher.curation.ingest.scan import FoundFile, Problem, Scan, scan
+from thresher.curation.workers import Progress, no_progress
 from thresher.errors import CatalogError, NotFoundError, ThresherError, UsageError
 from thresher.signal.features.fingerprint import find_backend
 
@@ -111,6 +112,7 @@ def watch(
     wait: Wait,
     tell: Callable[[WatchEvent], None],
     clock: Callable[[], float] = time.monotonic,
+    progress: Progress = no_progress,
 ) -> WatchReport:
     """Ingest what is written into `folders` until `wait` returns False or KeyboardInterrupt is raised.
 
@@ -119,10 +121,8 @@ def watch(
     and closed after it. A failed ingest is reported and tried again after a quiet period; with `once`, its
     error is raised. Raises NotFoundError for a folder that does not exist at the start, UsageError for a file.
     """
-    _check(folders, options)
-    check_options(options.ingest)
-    find_backend(catalog.settings.fingerprint.backend)
-    watcher = _Watcher(catalog, folders, options, tell)
+    check_watch(catalog, folders, options)
+    watcher = _Watcher(catalog, folders, options, tell, progress)
     try:
         watcher.learn_known_files()
         while True:
@@ -135,7 +135,10 @@ def watch(
     return watcher.report()
 
 
-def _check(folders: Sequence[str | bytes | os.PathLike[str]], options: WatchOptions) -> None:
+def check_watch(
+    catalog: Catalog, folders: Sequence[str | bytes | os.PathLike[str]], options: WatchOptions
+) -> None:
+    """Raise what `watch` raises at its start: NotFoundError or UsageError if a folder or an option is wrong."""
     if not folders:
         raise UsageError("no folder given; run `thresher watch FOLDER`")
     for name, seconds in (("every", options.every), ("quiet", options.quiet)):
@@ -151,6 +154,8 @@ def _check(folders: Sequence[str | bytes | os.PathLike[str]], options: WatchOpti
             raise NotFoundError(f'"{shown}" can\'t be watched: there is no such folder')
         if not os.path.isdir(folder):
             raise UsageError(f'"{shown}" is a file; `thresher watch` takes folders, `thresher ingest` files')
+    check_options(options.ingest)
+    find_backend(catalog.settings.fingerprint.backend)
 
 
 class _Watcher:
@@ -162,11 +167,13 @@ class _Watcher:
         folders: Sequence[str | bytes | os.PathLike[str]],
         options: WatchOptions,
         tell: Callable[[WatchEvent], None],
+        progress: Progress,
     ) -> None:
         self._catalog = catalog
         self._folders = [os.path.abspath(os.fsencode(folder)) for folder in folders]
         self._options = options
         self._tell = tell
+        self._progress = progress
         self._done: dict[bytes, _State] = {}
         self._unstable = UnstableFolders({})
         self._unopened: set[bytes] = set()  # reported, because they could not be opened
@@ -313,7 +320,7 @@ class _Watcher:
         try:
             # opened for each ingest: its settings may have changed, or a newer program may have upgraded it
             with Catalog.open(self._catalog.file) as catalog:
-                report = ingest_scan(catalog, seen, self._options.ingest)
+                report = ingest_scan(catalog, seen, self._options.ingest, self._progress)
                 with catalog.reading() as connection:
                     self._unstable = unstable_folders(read_changes(connection), catalog.root)
                 return report

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from thresher.formatting import counted
 from thresher.interfaces.cli.app import ADD, DONE_IN_PART, app, open_catalog
 from thresher.interfaces.cli.ingest_options import (
     Attributes,
@@ -22,11 +20,7 @@ from thresher.interfaces.cli.ingest_options import (
     assignments,
     with_jobs,
 )
-from thresher.interfaces.cli.ingest_output import tell_counts, tell_troubles, tell_without_file
-from thresher.interfaces.cli.output import say, tell
-
-if TYPE_CHECKING:
-    from thresher.curation.ingest.watch import WatchEvent, WatchReport
+from thresher.interfaces.cli.watch_output import tell_event, tell_watched
 
 
 @app.command(rich_help_panel=ADD)
@@ -63,9 +57,9 @@ def watch(
             split=split,
         )
         report = watch_folders(
-            catalog, folders, WatchOptions(every, quiet, once, options), wait=_wait, tell=_tell_event
+            catalog, folders, WatchOptions(every, quiet, once, options), wait=_wait, tell=tell_event
         )
-    _tell_summary(report)
+    tell_watched(report)
     if once and report.failed:
         raise typer.Exit(DONE_IN_PART)
 
@@ -73,32 +67,3 @@ def watch(
 def _wait(seconds: float) -> bool:
     time.sleep(seconds)
     return True
-
-
-def _tell_summary(report: WatchReport) -> None:
-    rest = "; the last ingest was interrupted, and what it committed stays" if report.interrupted else ""
-    failed = f", {counted(report.failed, 'file')} that can't be used" if report.failed else ""
-    batches = f"{report.batches:,} {'batch' if report.batches == 1 else 'batches'}"
-    copies = f"{report.copies:,} {'copy' if report.copies == 1 else 'copies'}"
-    tell(f"watched: {batches}, {counted(report.added, 'new clip')}, {copies}{failed}{rest}")
-
-
-def _tell_event(event: WatchEvent) -> None:
-    from thresher.curation.ingest.watch import WatchNews
-
-    match event.news:
-        case WatchNews.BATCH if event.report is not None:
-            tell_counts(event.report)
-            tell_without_file(event.report.without_file)
-            tell_troubles(event.report)
-            if event.report.scoring_failure:
-                say(f"not scored yet: {event.report.scoring_failure}")
-        case WatchNews.AWAY:
-            say(
-                f"{event.folder} {event.reason}; no file is marked missing, and the watch waits for the folder"
-            )
-        case WatchNews.BACK:
-            say(f"{event.folder} is back")
-        case _:
-            say(f"the ingest failed and is tried again after the next quiet period: {event.reason}")
-    sys.stdout.flush()  # a log file must not wait for a full buffer

@@ -9,13 +9,16 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+import shlex
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from thresher.errors import CatalogError
+from thresher.errors import CatalogError, UsageError
 
 FILE_NAME = "catalog.key"
 _BYTES = 32
+SHORTEST_PASSWORD = 8
 
 
 def read_or_create_key(folder: Path) -> bytes:
@@ -24,7 +27,7 @@ def read_or_create_key(folder: Path) -> bytes:
     Raises CatalogError if the file can't be read, is damaged, or can be read by other users.
     """
     file = folder / FILE_NAME
-    with suppress(FileExistsError):
+    if not file.exists():
         _create(file)
     try:
         key = bytes.fromhex(file.read_text(encoding="ascii").strip())
@@ -35,22 +38,32 @@ def read_or_create_key(folder: Path) -> bytes:
         ) from error
     if len(key) != _BYTES:
         raise CatalogError(f"{file} is damaged; delete it, and run `thresher serve` again")
-    if os.name == "posix" and not is_private:
+    if not is_private and _knows_modes(folder):
         raise CatalogError(f"other users can read {file}; delete it, and run `thresher serve` again")
     return key
 
 
 def _create(file: Path) -> None:
+    """Write a new key. The file appears complete or not at all."""
+    partial = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
+            opened.write(secrets.token_hex(_BYTES))
+        os.replace(partial, file)
     except OSError as error:
         raise CatalogError(
             f"can't write {file}: {error.strerror}; the room needs a key beside the catalog"
         ) from error
-    with os.fdopen(handle, "w", encoding="ascii") as opened:
-        opened.write(secrets.token_hex(_BYTES))
+
+
+def _knows_modes(folder: Path) -> bool:
+    """Return whether the file system of a folder can keep a file from other users; those of some drives can't."""
+    with (
+        suppress(OSError),
+        tempfile.NamedTemporaryFile(dir=folder, prefix="catalog.", suffix=".part") as probe,
+    ):
+        return not os.fstat(probe.fileno()).st_mode & 0o077
+    return True
 
 
 def token_of(key: bytes) -> str:
@@ -61,3 +74,20 @@ def token_of(key: bytes) -> str:
 def is_token(given: str, key: bytes) -> bool:
     """Return whether `given` is the token of a key; the time does not depend on where they differ."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), token_of(key).encode())
+
+
+def read_password(file: Path) -> str:
+    """Return the password in the first line of a file. Raises UsageError if there is none."""
+    try:
+        password = file.read_text(encoding="utf-8").partition("\n")[0].strip()
+        is_private = not file.stat().st_mode & 0o077
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise UsageError(f"the password file {file} can't be read: {why}") from error
+    if len(password) < SHORTEST_PASSWORD:
+        raise UsageError(
+            f"the first line of {file} is the password, and needs at least {SHORTEST_PASSWORD} characters"
+        )
+    if not is_private and _knows_modes(file.parent):
+        raise UsageError(f"other users can read {file}; run `chmod 600 {shlex.quote(str(file))}`")
+    return password
