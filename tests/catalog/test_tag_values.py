@@ -55,6 +55,14 @@ def test_the_more_explicit_place_counts() -> None:
     assert values(tags[0], tags[3])["seed"] == "4"
 
 
+def test_hostile_tags_take_no_time() -> None:
+    deep = '{"a":' * 50_000 + "1" + "}" * 50_000
+    long = "--seed 1 '" + "x" * 30_000
+    assert values(("prompt", deep)) == {}
+    assert values(*[(f"t{number}", long) for number in range(1_000)])["seed"] == "1"
+    assert values(("comment", "seed " * 100_000 + "= 4")) == {"seed": "4"}
+
+
 def test_the_command_in_a_tag() -> None:
     assert command_in([FileTag("title", "a"), FileTag("comment", "g --seed 4")]) == ("g", "--seed", "4")
     assert command_in([FileTag("title", "a")]) == ()

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 COMMAND_KEYS = frozenset(("command", "cmd", "cmdline", "commandline", "command_line", "argv", "args"))
 """The keys of sidecars, in any case, that hold a command line: a text or a list of words."""
 
-LONGEST_COMMAND = 100_000  # characters
+LONGEST_COMMAND = 32_768  # characters
 
 _FLAG = re.compile(r"--?([A-Za-z][\w.-]*)(?:=(.*))?", re.DOTALL)
 _ASSIGNMENT = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)

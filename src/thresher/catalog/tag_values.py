@@ -6,6 +6,7 @@ docs/names.md describes them. Tags can be about anything, so only those count th
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,9 @@ from thresher.catalog.values import whole_number
 
 PREFIX = "tag_"
 """The start of the name of an attribute whose key is a query field."""
+
+MOST_COMMANDS = 10
+"""At most this many tags are read as command lines, which takes long if they are long."""
 
 _COMMENTS = ("comment", "description", "parameters", "software", "bext_description", "bext_coding_history")
 _NUMBERS = (
@@ -65,8 +69,10 @@ def values_in(tags: Sequence[FileTag]) -> tuple[TagValue, ...]:
     whole number is left out.
     """
     found: dict[str, TagValue] = {}
-    for read in (_named, _of_json, _of_command, _of_comment):
-        for tag in tags:
+    commands = list(itertools.islice(filter(_is_command, tags), MOST_COMMANDS))
+    places = ((_named, tags), (_of_json, tags), (_of_command, commands), (_of_comment, tags))
+    for read, of_tags in places:
+        for tag in of_tags:
             for name, text in read(tag).items():
                 if name in ("epoch", "step") and whole_number(text) is None:
                     continue
@@ -99,7 +105,7 @@ def _of_json(tag: FileTag) -> Mapping[str, str]:
 
 
 def _of_command(tag: FileTag) -> Mapping[str, str]:
-    return parameters_of(flags_of(command_of(tag.text)), PREFIX) if _is_command(tag) else {}
+    return parameters_of(flags_of(command_of(tag.text)), PREFIX)
 
 
 def _of_comment(tag: FileTag) -> Mapping[str, str]:
