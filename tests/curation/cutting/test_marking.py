@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.listing import list_clips, list_values
 from thresher.curation.cutting.marking import WantedMark, make_marks
@@ -80,3 +81,14 @@ def test_a_recording_that_was_forgotten_meanwhile_is_not_marked(bench: Catalog) 
 
     with pytest.raises(NotFoundError, match="clip 2 was forgotten meanwhile"):
         make_marks(bench, place, [WantedMark(Span(0, 16_000))], "one", progress=forget_it)
+
+
+def test_a_mark_that_was_not_scored_is_scored_by_the_same_command(bench: Catalog) -> None:
+    mark(bench, "2", 0, 3.5)
+    scored = list_clips(bench, "4")[0].score
+    assert scored is not None
+    with bench.writing() as connection:
+        scores.retire(connection, [4])
+    assert list_clips(bench, "4")[0].score is None
+    assert mark(bench, "2", 0, 3.5).decision is None
+    assert list_clips(bench, "4")[0].score == scored

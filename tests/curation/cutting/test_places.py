@@ -88,8 +88,12 @@ def test_a_part_can_be_marked_and_a_split_recording_named_by_its_path(bench: Cat
     with pytest.raises(UsageError, match="is beyond the end of clip 5"):
         mark(bench, str(parts[1]), 0.5, 4.5)
     assert mark(bench, "in/a.wav", 3, 6, origin="recording").marks[0].start == 3.0
-    with pytest.raises(UsageError, match="matches 2 clips"):
+    with pytest.raises(
+        UsageError, match=r"matches 2 clips; give one id of 4, 5, or count from .*--from recording"
+    ):
         mark(bench, "in/a.wav", 0, 1)
+    with pytest.raises(UsageError, match=r"matches 5 clips; give one id of 2, 4, 5, 6, 7$"):
+        mark(bench, "kind:part or b.wav or kind:marked", 0, 1)
 
 
 def test_marks_beyond_what_is_analysed_are_refused(

@@ -75,10 +75,10 @@ def make_marks(
         made = decide(connection, "mark", summary, assignments)
     if dry_run:
         rows = [_without_id(row) if row.state == "new" else row for row in rows]
-    elif any(row.state in ("new", "restored") for row in rows):
+    else:
         from thresher.curation.comparison.score import score_all
 
-        score_all(catalog, progress)
+        score_all(catalog, progress)  # of unchanged marks, too: an earlier command may have been interrupted
     return tuple(rows), made
 
 

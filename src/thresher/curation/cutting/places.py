@@ -98,8 +98,7 @@ def find_place(catalog: Catalog, connection: Connection, term: str, origin: Orig
     """
     if origin not in get_args(Origin):
         raise UsageError(unknown("origin of times", origin, get_args(Origin)))
-    find = find_clip if origin == "clip" else find_clip_of_recording
-    clip_id = find(catalog, connection, term)
+    clip_id = _named_clip(catalog, connection, term, origin)
     row = clip_rows(connection, [clip_id])[clip_id]
     _check_sound(connection, clip_id, row)
     sample_rate = row[recording.c.sample_rate] or 1
@@ -116,6 +115,19 @@ def find_place(catalog: Catalog, connection: Connection, term: str, origin: Orig
         sample_rate,
         f"clip {clip_id}" if origin == "clip" else f"the recording of clip {clip_id}",
     )
+
+
+def _named_clip(catalog: Catalog, connection: Connection, term: str, origin: Origin) -> int:
+    if origin == "recording":
+        return find_clip_of_recording(catalog, connection, term)
+    try:
+        return find_clip(catalog, connection, term)
+    except UsageError as error:
+        try:
+            find_clip_of_recording(catalog, connection, term)
+        except UsageError:
+            raise error from None
+        raise UsageError(f"{error}, or count from the start of its recording: --from recording") from error
 
 
 def _check_sound(connection: Connection, clip_id: int, row: RowMapping) -> None:
