@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping
@@ -180,3 +181,15 @@ def counts(report: IngestReport) -> dict[str, int]:
     """Return the counts of an ingest that are not zero, by name."""
     names = ("added", "copies", "moved", "missing", "reanalysed", "corrected", "retagged", "unchanged")
     return {name: value for name in names if (value := getattr(report, name))}
+
+
+def is_being_written(catalog: Catalog) -> bool:
+    """Return whether a write transaction of the catalog is open now."""
+    other = sqlite3.connect(catalog.root / "catalog.db", timeout=0)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return True
+    finally:
+        other.close()
+    return False

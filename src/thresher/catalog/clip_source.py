@@ -5,17 +5,12 @@ Lengths and positions in audio are seconds.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Integer, bindparam, case, exists, false, func, or_, select
+from sqlalchemy import ColumnElement, Float, Integer, bindparam, case, exists, false, func, select
 
-from thresher.catalog import paths
-from thresher.catalog.normal_form import nfc
 from thresher.catalog.schema import batch, checkpoint, clip, location, metric, recording
-from thresher.catalog.text_columns import in_nfc
 
 SOURCE = (
     clip.join(recording, recording.c.id == clip.c.recording_id)
@@ -62,28 +57,6 @@ def shown_location(column: ColumnElement[Any]) -> ColumnElement[Any]:
         .correlate(clip)
         .scalar_subquery()
     )
-
-
-def under_folder(folder: str, root: Path) -> ColumnElement[bool]:
-    """Return whether a location is `folder` (relative to the catalog's folder `root`) or lies under it.
-
-    A symlink stands for what it leads to, as well as for itself.
-    """
-    given = os.path.join(os.fsencode(root), paths.text_bytes(folder))
-    names = dict.fromkeys((os.path.normpath(given), paths.absolute(given), os.path.realpath(given)))
-    return or_(*(condition for name in names for condition in _under(name, root)))
-
-
-def _under(absolute: bytes, root: Path) -> list[ColumnElement[bool]]:
-    stored = nfc(paths.to_stored(absolute, root).path_text)
-    text = location.c.path_text if stored.isascii() else in_nfc(location.c.path_text)
-    prefix = stored.rstrip("/") + "/"
-    # LIKE would ignore upper and lower case.
-    conditions = [text == stored, func.substr(text, 1, len(prefix)) == prefix]
-    if os.path.join(os.fsencode(root), b"").startswith(os.path.join(absolute, b"")):
-        # The folder contains the catalog, and so every location that is stored relative to it.
-        conditions.append(func.substr(location.c.path_text, 1, 1) != "/")
-    return conditions
 
 
 def latest_metric(name: str) -> ColumnElement[Any]:

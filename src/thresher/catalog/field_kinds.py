@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, and_, false, func
 
 from thresher.catalog.normal_form import nfc
+from thresher.catalog.query_folders import Folders
 from thresher.catalog.text_columns import contains_folded, equals_any_form, in_nfc
 from thresher.catalog.values import (
     LARGEST_INTEGER,
@@ -49,14 +49,14 @@ class Match:
 class Scope:
     """The catalog that a query is for, as far as tests need it.
 
-    `metric` is the name of the metric that `score:` means, `root` the catalog's folder, `now` in seconds since
-    1970. `song` returns the condition that a song selects a clip, `query` that a saved query does. `near` returns
-    the other clips with their scores against one clip under a metric, the highest score first; `found_near`
-    receives the name of the field and those that a term selects.
+    `metric` is the name of the metric that `score:` means, `folders` looks up the folders that terms name, and
+    `now` is in seconds since 1970. `song` returns the condition that a song selects a clip, `query` that a saved
+    query does. `near` returns the other clips with their scores against one clip under a metric, the highest score
+    first; `found_near` receives the name of the field and those that a term selects.
     """
 
     metric: str
-    root: Path
+    folders: Folders
     now: float
     song: Callable[[str], Condition]
     near: Callable[[int, str], Sequence[tuple[int, float]]]

@@ -18,6 +18,7 @@ from thresher.catalog.clip_source import IS_HIDDEN, SOURCE, STATUS, any_id
 from thresher.catalog.edits import Edits
 from thresher.catalog.field_kinds import Condition
 from thresher.catalog.normal_form import nfc
+from thresher.catalog.query_folders import Folders
 from thresher.catalog.schema import attribute, clip, recording, saved_query, song
 from thresher.catalog.selection_rules import SELECTION_RULE, left_out
 from thresher.catalog.values import UnfitError
@@ -39,7 +40,7 @@ class Context:
 
     `metric` is the one that `score:` means, `root` the catalog's folder, `now` in seconds since 1970. `songs` and
     `queries` are the saved songs and queries by name. `near` returns the other clips with their scores against one
-    clip under a metric, the highest score first.
+    clip under a metric, the highest score first. `folders` knows the folders that were looked up before, if any.
     """
 
     attribute_keys: Callable[[], Collection[str]]
@@ -49,6 +50,7 @@ class Context:
     now: float
     near: Callable[[int, str], Sequence[tuple[int, float]]]
     queries: Callable[[], Mapping[str, SavedQuery]] = dict
+    folders: Folders | None = None
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,11 @@ class Query:
         return tuple(part.text for part in self.parts if part.is_negated and ":" not in part.text)
 
 
-def context_of(catalog: Catalog, connection: Connection) -> Context:
-    """Return the context of queries read over `connection`, which must stay open while they are parsed."""
+def context_of(catalog: Catalog, connection: Connection, folders: Folders | None = None) -> Context:
+    """Return the context of queries read over `connection`, which must stay open while they are parsed.
+
+    `folders` are those that were looked up before a write transaction.
+    """
 
     @cache
     def attribute_keys() -> frozenset[str]:
@@ -126,7 +131,7 @@ def context_of(catalog: Catalog, connection: Connection) -> Context:
         return score_reads.nearest_first(*score_reads.compare(connection, by, kept, clip_id))
 
     default = catalog.settings.metrics.default_metric
-    return Context(attribute_keys, songs, default, catalog.root, time.time(), near, queries)
+    return Context(attribute_keys, songs, default, catalog.root, time.time(), near, queries, folders)
 
 
 def with_defaults(

@@ -176,3 +176,12 @@ def missing_term(operator: Token, side: str) -> Exception:
     if text == ",":
         return error_at(operator.position, f"expected a term {side} the comma, which means OR")
     return error_at(operator.position, f"expected a term {side} `{text}`{means}")
+
+
+def position_of(node: Node) -> int:
+    """Return where the first term of a node stands in the query."""
+    while isinstance(node, Not):
+        node = node.node
+    if isinstance(node, Leaf):
+        return node.word.position
+    return position_of(node.nodes[0]) if node.nodes else 0

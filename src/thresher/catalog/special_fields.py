@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, exists, func, or_, select, true
 
-from thresher.catalog.clip_source import any_id, has_location, latest_metric, shown_location, under_folder
+from thresher.catalog.clip_source import any_id, has_location, latest_metric, shown_location
 from thresher.catalog.exact_numbers import SORT_KEY, attribute_within
 from thresher.catalog.field_kinds import (
     NUMBER_RANGE,
@@ -25,6 +25,7 @@ from thresher.catalog.field_kinds import (
     text_condition,
     within,
 )
+from thresher.catalog.query_folders import under_folder
 from thresher.catalog.schema import attribute, batch, checkpoint, clip, clip_tag, location, nearest, recording
 from thresher.catalog.text_columns import contains_folded, contains_one_folded, equals_any_form
 from thresher.catalog.values import LARGEST_INTEGER, UnfitError, as_float32, bounds_of, number_of
@@ -40,7 +41,7 @@ def path_field(name: str, description: str) -> Field:
 
     def test(match: Match, scope: Scope) -> Condition:
         if match.operator == ":":
-            return has_location(under_folder(match.value, scope.root))
+            return has_location(under_folder(match.value, scope.folders))
         return has_location(text_condition(location.c.path_text, match))
 
     return Field(name, "path", description, test, lambda _scope: (shown_location(location.c.path_text),))
@@ -55,7 +56,7 @@ def recording_field(name: str, description: str) -> Field:
             number = int(value) if int(value) <= LARGEST_INTEGER else -1
             given = clip.alias()
             return clip.c.recording_id.in_(select(given.c.recording_id).where(given.c.id == number))
-        return has_location(under_folder(value, scope.root))
+        return has_location(under_folder(value, scope.folders))
 
     return Field(name, "clip", description, test, lambda _scope: (clip.c.recording_id, clip.c.start_frame))
 
@@ -223,7 +224,7 @@ def _attribute_condition(match: Match) -> Condition:
 def bare_word(word: str, scope: Scope) -> Condition:
     """Return whether the path, run, tags or note contain a word. A word with a slash may also name a folder."""
     searched = _searched(lambda column: contains_folded(column, word))
-    return or_(searched, has_location(under_folder(word, scope.root))) if "/" in word else searched
+    return or_(searched, has_location(under_folder(word, scope.folders))) if "/" in word else searched
 
 
 def some_bare_word(words: Sequence[str]) -> Condition:

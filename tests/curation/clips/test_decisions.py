@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,12 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support import JOURNAL, dump
+from tests.support import JOURNAL, dump, is_being_written
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
+from thresher.curation.clips.saved_queries import save_query
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.errors import NotFoundError, UsageError
@@ -65,6 +67,30 @@ def test_a_query_selects_what_a_listing_shows_and_an_id_any_clip(judged: Catalog
     assert judging.unreject(judged, ["run:run"]).found == 1
     assert not show_clip(judged, "1").clip.rejected
     assert judging.modify(judged, ["run:run"], {"epoch": "7"}).found == 4
+
+
+@pytest.mark.parametrize("terms", ["path:link", "of:link/run_epoch_0_0.wav", "./link/ or 1", "query:linked"])
+def test_folders_are_looked_up_before_the_transaction(
+    judged: Catalog, monkeypatch: pytest.MonkeyPatch, terms: str
+) -> None:
+    (judged.root / "link").symlink_to(judged.root)
+    save_query(judged, "linked", "path:link")
+    looked: list[bool] = []
+    realpath = os.path.realpath
+
+    def look(path: Any, **options: Any) -> Any:
+        looked.append(is_being_written(judged))
+        return realpath(path, **options)
+
+    monkeypatch.setattr(os.path, "realpath", look)
+    try:
+        assert judging.rate(judged, terms, 3).found >= 1
+        with pytest.raises(NotFoundError, match="nothing matches run:nobody"):
+            judging.reject(judged, f"({terms}) run:nobody")
+    finally:
+        (judged.root / "link").unlink()
+    assert looked
+    assert not any(looked)
 
 
 def test_tags_are_added_and_removed(judged: Catalog) -> None:

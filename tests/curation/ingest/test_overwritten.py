@@ -6,16 +6,18 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.support import Command, WriteClip
+from tests.support import Command, WriteClip, is_being_written
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.decisions import rate, tag
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.batches import batches
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.songs import membership
 from thresher.curation.songs.songs import save_song
 
 TIME = (1_000_000_000, 1_000_000_000)
@@ -49,6 +51,31 @@ def test_renumbered_files_keep_their_ratings_and_the_lost_one_is_reported(
     assert [row.path for row in list_clips(catalog, "tag:riff")] == ["a/take_0.wav"]
     assert batches(catalog)[-1].overwritten == 1
     assert ingest(catalog, [takes], serial).overwritten == ()
+
+
+def test_songs_are_those_before_the_files_were_overwritten_and_are_asked_outside_of_transactions(
+    catalog: Catalog, takes: Path, serial: IngestOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(catalog, [takes], serial)
+    save_song(catalog, "Here", ["missing:no"])
+    save_song(catalog, "Gone", ["missing:yes"])
+    shutil.copy2(takes / "take_1.wav", takes / "take_0.wav")
+    shutil.copy2(takes / "take_1.wav", takes / "take_2.wav")
+    selected, asked = membership.selected, []
+
+    def select(*arguments: Any) -> set[int]:
+        asked.append(is_being_written(catalog))
+        return selected(*arguments)
+
+    monkeypatch.setattr(membership, "selected", select)
+    catalog.settings = replace(catalog.settings, ingest=replace(catalog.settings.ingest, group=1))
+    dry = ingest(catalog, [takes], replace(serial, dry_run=True))
+    report = ingest(catalog, [takes], serial)
+    assert [file.songs for file in report.overwritten] == [("Here",), ("Here",)]
+    assert dry.overwritten == report.overwritten
+    assert asked == [False] * 4
+    ingest(catalog, [takes], serial)
+    assert len(asked) == 4
 
 
 @pytest.mark.parametrize("files", [2, 3])

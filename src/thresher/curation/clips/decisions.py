@@ -20,10 +20,11 @@ from thresher.catalog.fields import FIELDS
 from thresher.catalog.normal_form import folded, nfc
 from thresher.catalog.provenance import check_key
 from thresher.catalog.query import join_terms
+from thresher.catalog.query_folders import Folders
 from thresher.catalog.schema import ROLES, attribute
 from thresher.catalog.values import whole_number
 from thresher.curation.clips.reach import no_match
-from thresher.curation.clips.selection import Terms, recordings_of, select_by_id, select_ids
+from thresher.curation.clips.selection import Terms, folders_in, recordings_of, select_by_id, select_ids
 from thresher.errors import UsageError
 from thresher.formatting import unknown
 
@@ -155,32 +156,35 @@ class _Among:
     """The clips from which the terms of a decision select."""
 
     word: str
-    select: Callable[[Catalog, Connection, Terms], Iterable[int]]
+    select: Callable[[Catalog, Connection, Terms, Folders], Iterable[int]]
 
 
-def _select_listed(catalog: Catalog, connection: Connection, terms: Terms) -> set[int]:
+def _select_listed(catalog: Catalog, connection: Connection, terms: Terms, folders: Folders) -> set[int]:
     """Select the clips that a listing shows, and those that the terms name by id, even if listings hide them."""
-    return {*select_ids(catalog, connection, terms), *select_by_id(catalog, connection, terms)}
+    by_id = select_by_id(catalog, connection, terms, folders=folders)
+    return {*select_ids(catalog, connection, terms, folders=folders), *by_id}
 
 
-def _select_rejected(catalog: Catalog, connection: Connection, terms: Terms) -> set[int]:
+def _select_rejected(catalog: Catalog, connection: Connection, terms: Terms, folders: Folders) -> set[int]:
     """Select among the rejected clips, and those that the terms name by id."""
-    rejected = _select_within(catalog, connection, terms, "rejected:yes")
-    return {*rejected, *select_by_id(catalog, connection, terms)}
+    by_id = select_by_id(catalog, connection, terms, folders=folders)
+    return {*_select_within(catalog, connection, terms, folders, "rejected:yes"), *by_id}
 
 
-def _select_suspect(catalog: Catalog, connection: Connection, terms: Terms) -> set[int]:
-    return _select_within(catalog, connection, terms, "suspect:yes")
+def _select_suspect(catalog: Catalog, connection: Connection, terms: Terms, folders: Folders) -> set[int]:
+    return _select_within(catalog, connection, terms, folders, "suspect:yes")
 
 
-def _select_all(catalog: Catalog, connection: Connection, terms: Terms) -> list[int]:
-    return select_ids(catalog, connection, terms, defaults=False)
+def _select_all(catalog: Catalog, connection: Connection, terms: Terms, folders: Folders) -> list[int]:
+    return select_ids(catalog, connection, terms, defaults=False, folders=folders)
 
 
-def _select_within(catalog: Catalog, connection: Connection, terms: Terms, term: str) -> set[int]:
+def _select_within(
+    catalog: Catalog, connection: Connection, terms: Terms, folders: Folders, term: str
+) -> set[int]:
     """Select the clips that match both the terms and `term`."""
-    found = set(select_ids(catalog, connection, terms, defaults=False))
-    return found.intersection(select_ids(catalog, connection, [term], defaults=False))
+    found = _select_all(catalog, connection, terms, folders)
+    return set(found).intersection(select_ids(catalog, connection, [term], defaults=False))
 
 
 _LISTED = _Among("clip", _select_listed)
@@ -207,11 +211,12 @@ def _decide(
     made: Decision | None = None
     ids: list[int] = []
     query = storable(join_terms(terms))
+    folders = folders_in(catalog, terms)
     try:
         with catalog.writing() as connection:
-            ids = sorted(among.select(catalog, connection, terms))
+            ids = sorted(among.select(catalog, connection, terms, folders))
             if not ids:
-                raise no_match(catalog, connection, terms, among.word)
+                raise no_match(catalog, connection, terms, among.word, folders=folders)
             made = decisions.decide(connection, verb, f"{summary}: {query}", assign(connection, ids))
             if dry_run:
                 raise _DryRunEnds

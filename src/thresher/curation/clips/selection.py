@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
@@ -27,6 +28,7 @@ from thresher.catalog.query import (
     shown,
     with_defaults,
 )
+from thresher.catalog.query_folders import Folders
 from thresher.catalog.schema import clip, location
 from thresher.catalog.selection_rules import SELECTION_RULE
 from thresher.catalog.text_columns import in_nfc
@@ -39,9 +41,28 @@ SAME_SECONDS = 0.002
 """How far a time of a playlist may be from that of a clip, which is a whole number of frames."""
 
 
-def parse_terms(catalog: Catalog, connection: Connection, terms: Terms, *, defaults: bool = True) -> Query:
+def folders_in(catalog: Catalog, terms: Terms) -> Folders:
+    """Look up the folders that a query names, for a write transaction that parses it: no file is touched there.
+
+    Folders that the songs and saved queries in it name are among them. Raises QueryError.
+    """
+    folders = Folders(catalog.root)
+    with catalog.reading() as connection:
+        context = context_of(catalog, connection, folders)
+        parse(terms, replace(context, near=lambda _clip, _metric: ()))  # no scores are needed to find folders
+    return folders
+
+
+def parse_terms(
+    catalog: Catalog,
+    connection: Connection,
+    terms: Terms,
+    *,
+    defaults: bool = True,
+    folders: Folders | None = None,
+) -> Query:
     """Parse a query; with `defaults`, leave out rejected and unusable clips unless it names those fields."""
-    query = parse(terms, context_of(catalog, connection))
+    query = parse(terms, context_of(catalog, connection, folders))
     return with_defaults(query, song=False) if defaults else shown(query)
 
 
@@ -56,15 +77,16 @@ def select_ids(
     edits: Edits | None = None,
     rule: int = SELECTION_RULE,
     stored: bool = False,
+    folders: Folders | None = None,
 ) -> list[int]:
     """Return the ids of the clips that the terms match, in the order of the terms, or of `sort`, such as "epoch+".
 
     `defaults` leaves out rejected and unusable clips unless the terms name those fields. `song` also leaves out
     clips that no song may contain, and those that the selection `rule` leaves out. `edits` add clips to the
     selection and drop clips from it. `stored` says that the terms were saved before, maybe by an earlier version.
-    Raises QueryError.
+    `folders` are those of `folders_in`. Raises QueryError.
     """
-    context = context_of(catalog, connection)
+    context = context_of(catalog, connection, folders)
     query = edited(parse(terms, context, stored=stored), edits)
     added = () if edits is None else edits.added
     query = (
@@ -76,9 +98,11 @@ def select_ids(
     return list(connection.scalars(statement))
 
 
-def select_by_id(catalog: Catalog, connection: Connection, terms: Terms) -> list[int]:
+def select_by_id(
+    catalog: Catalog, connection: Connection, terms: Terms, *, folders: Folders | None = None
+) -> list[int]:
     """Return the clips that match those alternatives of the terms that name clips by their id."""
-    query = parse(terms, context_of(catalog, connection))
+    query = parse(terms, context_of(catalog, connection, folders))
     if query.by_id is None:
         return []
     return list(connection.scalars(select(clip.c.id).select_from(SOURCE).where(query.by_id, ~clip.c.removed)))

@@ -77,7 +77,7 @@ def close(run: IngestRun, connection: Connection, closing: Closing, tally: Tally
         locations.mark_missing(connection, gone, time.time())
         tally.counts["missing"] = len(gone)
     if tally.displaced:
-        tally.overwritten = overwritten_files(run.catalog, connection, tally.displaced)
+        tally.overwritten = overwritten_files(connection, tally.displaced, tally.songs or {})
         tally.counts["overwritten"] = len(tally.overwritten)
     if tally.keys:
         tally.linked = linked_clips(connection, tally.keys)

@@ -23,6 +23,7 @@ from thresher.curation.ingest.catch_up import CatchUpReport, catch_up
 from thresher.curation.ingest.classify import Classified, classify
 from thresher.curation.ingest.closing import check_vanished, close, prepare
 from thresher.curation.ingest.options import DEFAULT_OPTIONS, IngestOptions, check_options
+from thresher.curation.ingest.overwritten import note_songs
 from thresher.curation.ingest.reading import ReadFile, look_again, read_files
 from thresher.curation.ingest.report import COUNTS, SHOWN_UNNAMED, Failure, IngestReport, Tally
 from thresher.curation.ingest.run import Batch, IngestRun
@@ -125,6 +126,7 @@ def _rehearse(run: IngestRun, tally: Tally, progress: Progress) -> None:
     """Do the work of a dry run: one transaction, which is rolled back."""
     files = list(read_files(run, run.known.to_read, progress))
     vacated = _vacated(run, files)
+    note_songs(run, files, tally)
     closing = prepare(run)
     with run.catalog.writing(rollback=True) as connection:
         store(run, connection, files, vacated, tally)
@@ -136,6 +138,7 @@ def _read_and_store(run: IngestRun, files: Sequence[FoundFile], tally: Tally, pr
     size = run.catalog.settings.ingest.group
     for group in grouped(read_files(run, files, progress), size, GROUP_SECONDS):
         vacated = _vacated(run, group)
+        note_songs(run, group, tally)
         stored = Tally()
         with run.catalog.writing() as connection:
             store(run, connection, group, vacated, stored)

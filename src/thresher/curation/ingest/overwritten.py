@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection, select
 
-from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import IS_SHOWN
 from thresher.catalog.database import chunks
 from thresher.catalog.decisions import judged_clips
 from thresher.catalog.schema import clip, location, recording
-from thresher.curation.ingest.report import Overwritten
+from thresher.curation.ingest.classify import Classified
+from thresher.curation.ingest.reading import ReadFile
+from thresher.curation.ingest.report import Overwritten, Tally
+from thresher.curation.ingest.run import IngestRun
+
+
+def note_songs(run: IngestRun, files: Sequence[ReadFile], tally: Tally) -> None:
+    """Note which clips are in songs, if one of the files takes the place of another one, before it is stored.
+
+    The songs are asked once in an ingest: as they are before any clip loses its file.
+    """
+    if tally.songs is not None or not any(_may_overwrite(run.known, file) for file in files):
+        return
+    # loads the query language, which few ingests need
+    from thresher.curation.songs.membership import all_members
+
+    with run.catalog.reading() as connection:
+        tally.songs = all_members(run.catalog, connection)
+
+
+def _may_overwrite(known: Classified, file: ReadFile) -> bool:
+    """Return whether the catalog knows another content at the path of a file."""
+    state = known.doubtful.get(file.found.path)
+    return state is not None and file.sha256 is not None and state.sha256 != file.sha256
 
 
 def overwritten_files(
-    catalog: Catalog, connection: Connection, displaced: Sequence[int]
+    connection: Connection, displaced: Sequence[int], songs: Mapping[str, Collection[int]]
 ) -> tuple[Overwritten, ...]:
-    """Return which of the displaced locations lost their audio; the others were found at another path since."""
+    """Return which of the displaced locations lost their audio; the others were found at another path since.
+
+    `songs` holds the clips of each song, by the song's name.
+    """
     lost = [
         row
         for chunk in chunks(sorted(displaced))
@@ -36,11 +61,6 @@ def overwritten_files(
     shown = _shown(connection, recording_ids)
     judged = judged_clips(connection, all_clips)
     ratings = _ratings(connection, all_clips)
-    from thresher.curation.songs.membership import (
-        songs_with,
-    )  # loads the query language, which few ingests need
-
-    songs = songs_with(catalog, connection, all_clips)
     return tuple(
         Overwritten(
             path=row.path_text,
@@ -49,7 +69,9 @@ def overwritten_files(
             has_copy=row.recording_id in copied,
             judged=not judged.isdisjoint(clips[row.recording_id]),
             rating=max((ratings[each] for each in clips[row.recording_id] if each in ratings), default=None),
-            songs=tuple(name for name, ids in songs.items() if not ids.isdisjoint(clips[row.recording_id])),
+            songs=tuple(
+                name for name, ids in songs.items() if not set(clips[row.recording_id]).isdisjoint(ids)
+            ),
         )
         for row in lost
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
@@ -200,7 +200,10 @@ class IngestReport:
 
 @dataclass
 class Tally:
-    """What a part of an ingest changed; a group's tally is added to the total only after its commit."""
+    """What a part of an ingest changed; a group's tally is added to the total only after its commit.
+
+    `songs` holds the clips of each song before the first file was overwritten; None as long as none was.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     findings: Counter[str] = field(default_factory=Counter)
@@ -214,6 +217,7 @@ class Tally:
     keys: set[str] = field(default_factory=set)
     linked: tuple[LinkedClips, ...] = ()
     overwritten: tuple[Overwritten, ...] = ()
+    songs: Mapping[str, Collection[int]] | None = None
     recut: list[Recutting] = field(default_factory=list)  # of one group, whose transaction uses it
 
     def add(self, other: Tally) -> None:

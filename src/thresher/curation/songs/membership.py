@@ -16,6 +16,11 @@ from thresher.errors import ThresherError
 
 def songs_with(catalog: Catalog, connection: Connection, clips: Collection[int]) -> Mapping[str, set[int]]:
     """Return which of the clips each song selects or has rendered, by the song's name."""
+    return {name: ids.intersection(clips) for name, ids in all_members(catalog, connection).items()}
+
+
+def all_members(catalog: Catalog, connection: Connection) -> Mapping[str, set[int]]:
+    """Return the clips that each song selects or has rendered, by the song's name."""
     found: dict[str, set[int]] = {}
     for song in all_songs(connection):
         rendered = (
@@ -23,8 +28,7 @@ def songs_with(catalog: Catalog, connection: Connection, clips: Collection[int])
             .join(rendering, rendering.c.id == rendering_clip.c.rendering_id)
             .where(rendering.c.song_id == song.id)
         )
-        found[song.name] = selected(catalog, connection, song).intersection(clips)
-        found[song.name] |= set(clips).intersection(connection.scalars(rendered))
+        found[song.name] = selected(catalog, connection, song).union(connection.scalars(rendered))
     return found
 
 

@@ -1,0 +1,54 @@
+"""The folders that queries name: their names in the file system, and the condition that a file lies under one.
+
+A folder is looked up in the file system when a query that names it is parsed. `Folders` remembers what it found, so
+that a query which was parsed before a write transaction can be parsed again inside of it without touching a file.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, func, or_
+
+from thresher.catalog import paths
+from thresher.catalog.normal_form import nfc
+from thresher.catalog.schema import location
+from thresher.catalog.text_columns import in_nfc
+
+
+class Folders:
+    """Looks up folders, each once. `root` is the catalog's folder, to which their names are relative."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._names: dict[str, tuple[bytes, ...]] = {}
+
+    def names(self, folder: str) -> tuple[bytes, ...]:
+        """Return the absolute names of a folder: its own, and what symlinks in it lead to."""
+        if folder not in self._names:
+            given = os.path.join(os.fsencode(self.root), paths.text_bytes(folder))
+            names = (os.path.normpath(given), paths.absolute(given), os.path.realpath(given))
+            self._names[folder] = tuple(dict.fromkeys(names))
+        return self._names[folder]
+
+
+def under_folder(folder: str, folders: Folders) -> ColumnElement[bool]:
+    """Return whether a location is `folder`, or lies under it.
+
+    A symlink stands for what it leads to, as well as for itself.
+    """
+    names = folders.names(folder)
+    return or_(*(condition for name in names for condition in _under(name, folders.root)))
+
+
+def _under(absolute: bytes, root: Path) -> list[ColumnElement[bool]]:
+    stored = nfc(paths.to_stored(absolute, root).path_text)
+    text = location.c.path_text if stored.isascii() else in_nfc(location.c.path_text)
+    prefix = stored.rstrip("/") + "/"
+    # LIKE would ignore upper and lower case.
+    conditions = [text == stored, func.substr(text, 1, len(prefix)) == prefix]
+    if os.path.join(os.fsencode(root), b"").startswith(os.path.join(absolute, b"")):
+        # The folder contains the catalog, and so every location that is stored relative to it.
+        conditions.append(func.substr(location.c.path_text, 1, 1) != "/")
+    return conditions
