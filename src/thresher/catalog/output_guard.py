@@ -20,12 +20,11 @@ from thresher.catalog.clip_source import IS_SHOWN
 from thresher.catalog.content_files import intact_file, known_files
 from thresher.catalog.database import database_file
 from thresher.catalog.files import sha256_file
+from thresher.catalog.own_files import SQLITE_SUFFIXES
 from thresher.catalog.paths import display_text, name_too_long
 from thresher.catalog.recordings import find_recordings
 from thresher.catalog.schema import clip, location, recording
 from thresher.errors import AudioError, UsageError
-
-_SIDE_FILES = ("-wal", "-shm", "-journal")  # what SQLite writes next to a database
 
 Identity = tuple[int, int]
 """The device and the inode of a file."""
@@ -83,7 +82,7 @@ class OutputGuard:
             return []
         file = database_file(self._catalog.settings.catalog.database, self._catalog.root)
         database = os.fsencode(file)
-        return [os.fsencode(self._catalog.file), database, *(database + end.encode() for end in _SIDE_FILES)]
+        return [os.fsencode(self._catalog.file), *(database + end.encode() for end in SQLITE_SUFFIXES)]
 
     def _look_at_locations(self, catalog: Catalog) -> None:
         """Note the identities of the files at locations that were stored since the last look."""

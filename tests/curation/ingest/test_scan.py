@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from thresher.catalog.config import Settings
+from thresher.catalog.own_files import OwnFiles
 from thresher.curation.ingest.scan import Problem, scan
 from thresher.errors import NotFoundError
 
@@ -54,6 +56,23 @@ def test_ignored_files_are_counted_by_suffix(tmp_path: Path) -> None:
     seen = scan([tmp_path])
     assert seen.ignored_suffixes == {".png": 2, "without suffix": 2, ".txt": 1, "hidden": 1}
     assert seen.ignored == 6
+
+
+def test_the_catalogs_own_files_and_its_folder_of_previews_are_not_counted(tmp_path: Path) -> None:
+    for name in (
+        "catalog.toml",
+        "catalog.db",
+        "catalog.db-wal",
+        "catalog.cache/ab/cd.png",
+        "catalog.cache/a.wav",
+    ):
+        touch(tmp_path / name)
+    for name in ("a.wav", "a.wav.json", "notes.toml", "sub/catalog.toml", "sub/catalog.cache/b.wav"):
+        touch(tmp_path / name)
+    seen = scan([tmp_path], own=OwnFiles(tmp_path / "catalog.toml", Settings()))
+    assert seen.ignored_suffixes == {".toml": 2}
+    assert [os.path.basename(found.path) for found in seen.files] == [b"a.wav", b"b.wav"]
+    assert scan([tmp_path]).ignored == 6
 
 
 @pytest.mark.parametrize(

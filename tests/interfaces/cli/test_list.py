@@ -97,6 +97,12 @@ def test_clips_near_another_are_sorted_by_their_score(home: Path) -> None:
     assert scores == sorted(scores, reverse=True)
 
 
+def test_near_a_clip_that_does_not_exist_names_the_clip_and_the_next_command(home: Path) -> None:
+    done = run_command("list", "near:99", cwd=home)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "near: clip 99 does not exist; `thresher list` shows all clips" in done.stderr
+
+
 def test_each_field_of_near_clips_has_the_scores_under_its_metric(home: Path) -> None:
     def scores(query: str, field: str) -> dict[int, float]:
         rows = json.loads(run_command("list", query, "--json", cwd=home).stdout)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import vacated_locations
 from thresher.catalog.locations import LocationState
+from thresher.catalog.own_files import OwnFiles
 from thresher.catalog.paths import display_text
 from thresher.catalog.run_roots import read_run_roots, read_stated_runs
 from thresher.curation.analysis.worker import WORKER_MODULES
@@ -55,7 +56,9 @@ def ingest(
     check_options(options)
     begun = time.monotonic()
     progress("scanning", 0, 0)
-    found = found or scan(paths, options.exclude, allow_vanished=True)
+    found = found or scan(
+        paths, options.exclude, own=OwnFiles(catalog.file, catalog.settings), allow_vanished=True
+    )
     check_vanished(catalog, found)
     return _ingest(catalog, found, options, progress, workers, begun=begun, retry=True)
 

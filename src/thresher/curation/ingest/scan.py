@@ -1,6 +1,6 @@
 """Scan: find the audio files at and below the paths of an ingest, in byte order of their paths.
 
-No file is opened: opening a FIFO named `.wav` would block forever. Symlinks are followed, but each folder is
+No audio file is opened: opening a FIFO named `.wav` would block forever. Symlinks are followed, but each folder is
 visited only once.
 """
 
@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from thresher.catalog.files import SUFFIXES
+from thresher.catalog.own_files import OwnFiles
 from thresher.catalog.paths import absolute, display_text
 from thresher.catalog.provenance import is_skipped
 from thresher.catalog.stamps import Stamp, stamp_of
@@ -48,7 +49,8 @@ class Problem:
 class Scan:
     """The result of scanning `given`: files and problems in byte order.
 
-    `ignored_suffixes` counts the other files by suffix; sidecars of audio files are not among them. `excluded` says
+    `ignored_suffixes` counts the other files by suffix; sidecars of audio files and the catalog's own files are
+    not among them. `excluded` says
     for each pattern of the exclusions what it left out. `vanished` are given paths that do not exist.
     """
 
@@ -70,9 +72,12 @@ def scan(
     given: Iterable[str | bytes | os.PathLike[str]],
     exclude: Sequence[str] = (),
     *,
+    own: OwnFiles | None = None,
     allow_vanished: bool = False,
 ) -> Scan:
     """Scan files and folders, recursively, without what the patterns of `exclude` fit (see `exclude.py`).
+
+    The catalog's `own` files are not counted, and its folder of previews is not visited.
 
     Raises NotFoundError for a path that does not exist, unless `allow_vanished`, and UsageError for an invalid
     pattern.
@@ -94,7 +99,7 @@ def scan(
             raise NotFoundError(f'"{display_text(path)}" can\'t be ingested: {error.strerror}') from error
         if stat.S_ISDIR(mode):
             folders.append(path)
-            for entry in _walk(path, visited, leave_out):
+            for entry in _walk(path, visited, leave_out, own):
                 if isinstance(entry, str):
                     ignored[entry] += 1
                 else:
@@ -114,7 +119,7 @@ def scan(
 
 
 def _walk(
-    given: bytes, visited: set[tuple[int, int]], leave_out: Exclude
+    given: bytes, visited: set[tuple[int, int]], leave_out: Exclude, own: OwnFiles | None
 ) -> Iterator[FoundFile | Problem | str]:
     """Yield the files and problems below a folder, and the suffix of each file that is not audio.
 
@@ -139,12 +144,14 @@ def _walk(
             if entry.name.startswith(b"."):
                 yield HIDDEN
             elif _is_folder(entry):
+                if own is not None and own.has_folder(entry.path):
+                    continue
                 if not leave_out.leaves_out(_inside(entry.path, given), is_folder=True):
                     below.append(os.path.realpath(entry.path) if entry.is_symlink() else entry.path)
             elif _is_audio(entry):
                 if not leave_out.leaves_out(_inside(entry.path, given), is_folder=False):
                     yield _look(entry.path, given)
-            elif entry.name not in sidecars:
+            elif entry.name not in sidecars and not (own is not None and own.has_file(entry.path)):
                 yield _kind_of(entry.name)
         waiting += reversed(below)
 

@@ -19,6 +19,7 @@ from sqlalchemy import select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.folder_changes import UnstableFolders, unstable_folders
 from thresher.catalog.ingested_folders import read_changes
+from thresher.catalog.own_files import OwnFiles
 from thresher.catalog.paths import absolute, display_text
 from thresher.catalog.schema import location
 from thresher.catalog.stamps import Stamp, is_same
@@ -170,6 +171,7 @@ class _Watcher:
         progress: Progress,
     ) -> None:
         self._catalog = catalog
+        self._own = OwnFiles(catalog.file, catalog.settings)
         self._folders = [os.path.abspath(os.fsencode(folder)) for folder in folders]
         self._options = options
         self._tell = tell
@@ -215,7 +217,7 @@ class _Watcher:
         """Scan the folders that exist; new and changed files become pending."""
         here = [folder for folder in self._folders if self._is_listable(folder)]
         try:
-            seen = scan(here, self._options.ingest.exclude)
+            seen = scan(here, self._options.ingest.exclude, own=self._own)
         except NotFoundError:  # a folder disappeared just now; the next scan reports it
             return
         self._excluded = seen.excluded

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-FOLDER = "catalog.cache"
+from thresher.catalog.own_files import CACHE_FOLDER
+
 LARGEST = 512 << 20
 """The most bytes of all entries together."""
 
@@ -26,7 +27,7 @@ class PreviewCache:
     """
 
     def __init__(self, root: Path, largest: int = LARGEST) -> None:
-        self._folder = root / FOLDER
+        self._folder = root / CACHE_FOLDER
         self._largest = largest
         self._written = _CHECK_EVERY  # the first entry looks how much there is
         self._lock = threading.Lock()

@@ -120,6 +120,7 @@ def _look_first(
 ) -> tuple[Scan, FirstLook, Workers]:
     """Scan the paths, and begin to analyse new files, before this process loads SQLAlchemy."""
     from thresher.catalog.config import load_settings
+    from thresher.catalog.own_files import OwnFiles
     from thresher.curation.analysis.worker import WORKER_MODULES
     from thresher.curation.ingest.first_look import first_look
     from thresher.curation.ingest.head_start import give_head_start
@@ -128,7 +129,7 @@ def _look_first(
 
     file = catalog_file()
     settings = load_settings(file)
-    found = scan(paths, exclude, allow_vanished=True)
+    found = scan(paths, exclude, own=OwnFiles(file, settings), allow_vanished=True)
     look = first_look(file, settings, found)
     workers = Workers(with_jobs(settings.ingest.executor, jobs), preload=WORKER_MODULES)
     if look.has_new and not dry_run:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +15,7 @@ from thresher.catalog import paths
 from thresher.catalog.atomic_files import write_bytes, write_text
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.output_guard import OutputGuard
+from thresher.catalog.own_files import MARK_END, REPORT_MARK
 from thresher.curation.clips.listing import why_empty
 from thresher.curation.clips.selection import Terms
 from thresher.curation.report.report import BEST, ODDEST, ReportData, report_data
@@ -30,8 +30,6 @@ from thresher.version import __version__
 DEFAULT_NAME = "report.html"
 GENERATOR = f"thresher {__version__}"
 
-_REPORT_MARK = re.compile(rb'<meta name="generator" content="thresher [^"]*">')
-_HEAD = 2_000  # bytes at the start of a file that are searched for the mark of a report or figure
 _FOLDER = Path(__file__).parent
 
 
@@ -123,7 +121,7 @@ def _target(output: str | os.PathLike[str], guard: OutputGuard, *, overwrite: bo
 def _is_report(file: Path) -> bool:
     try:
         with open(file, "rb") as opened:
-            return _REPORT_MARK.search(opened.read(_HEAD)) is not None
+            return REPORT_MARK.search(opened.read(MARK_END)) is not None
     except OSError as error:
         raise CatalogError(f"{file} could not be read: {error.strerror}; give -o another file") from error
 
@@ -142,7 +140,7 @@ def _check_picture(picture: Path, *, overwrite: bool) -> None:
         return
     if picture.is_file():
         with open(picture, "rb") as opened:
-            if b"Software\0" + plots.PNG_SOFTWARE.encode() in opened.read(_HEAD):
+            if b"Software\0" + plots.PNG_SOFTWARE.encode() in opened.read(MARK_END):
                 return
     raise UsageError(
         f"{picture} is not a figure of thresher; --overwrite replaces it, --png names another folder"

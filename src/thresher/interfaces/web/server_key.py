@@ -14,9 +14,9 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from thresher.catalog.own_files import KEY_FILE
 from thresher.errors import CatalogError, UsageError
 
-FILE_NAME = "catalog.key"
 _BYTES = 32
 SHORTEST_PASSWORD = 8
 
@@ -26,7 +26,7 @@ def read_or_create_key(folder: Path) -> bytes:
 
     Raises CatalogError if the file can't be read, is damaged, or can be read by other users.
     """
-    file = folder / FILE_NAME
+    file = folder / KEY_FILE
     if not file.exists():
         _create(file)
     try:
