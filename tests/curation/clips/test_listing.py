@@ -101,12 +101,17 @@ def test_a_listing_filters_sorts_limits_and_counts(
     assert list_clips(small_catalog, terms, limit=0) == []
 
 
-def test_a_listing_is_one_statement_and_one_for_attributes(small_catalog: Catalog) -> None:
+@pytest.mark.parametrize(
+    ("terms", "statements"), [("kind:whole score-", 2), ("tag:riff , rating:4.. score-", 5)]
+)
+def test_a_listing_is_one_statement_one_for_attributes_and_three_for_the_places_of_parts(
+    small_catalog: Catalog, terms: str, statements: int
+) -> None:
     seen: list[str] = []
     engine = small_catalog._engine
     event.listen(engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
-    list_clips(small_catalog, "tag:riff , rating:4.. score-")
-    assert len([statement for statement in seen if statement.startswith("SELECT")]) == 2
+    list_clips(small_catalog, terms)
+    assert len([statement for statement in seen if statement.startswith("SELECT")]) == statements
 
 
 def test_a_negative_limit_and_an_unknown_field_are_errors(small_catalog: Catalog) -> None:

@@ -84,8 +84,10 @@ def name_mark(catalog: Catalog, term: str, name: str | None, *, dry_run: bool = 
     Raises NotFoundError if no clip matches, UsageError if several do or if the clip is not a mark.
     """
     wanted = None if name is None else mark_name(name)
+    with catalog.reading() as connection:
+        found = find_clip(catalog, connection, term)
     with catalog.writing(rollback=dry_run) as connection:
-        clip_id = find_clip(catalog, connection, term)
+        clip_id = find_clip(catalog, connection, str(found))
         row = clip_rows(connection, [clip_id])[clip_id]
         if row[clip.c.kind] != "marked":
             raise UsageError(f"clip {clip_id} is {_kind_text(row[clip.c.kind])}, and only marks have names")
