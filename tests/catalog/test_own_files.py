@@ -27,6 +27,7 @@ def has(folder: Path, name: str, settings: Settings | None = None) -> bool:
         ("catalog.db-shm", True),
         ("catalog.db-journal", True),
         ("catalog.key", True),
+        ("catalog.room", True),
         ("catalog-0007-20260101-120000.backup.db", True),
         ("catalog-0007-20260101-120000-2.backup.part", True),
         ("sub/catalog.toml", False),

@@ -1,7 +1,7 @@
 """The files that belong to a catalog or that thresher made for it, which no scan counts as files of the user.
 
-These are `catalog.toml`, the database with what SQLite writes beside it, the backups of upgrades, the key of the
-server, the folder of previews, and the pages of reports, which carry a mark.
+These are `catalog.toml`, the database with what SQLite writes beside it, the backups of upgrades, the key and the
+lock of the server, the folder of previews, and the pages of reports, which carry a mark.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 KEY_FILE = "catalog.key"
 """The secret of the server, beside `catalog.toml`."""
+ROOM_FILE = "catalog.room"
+"""The lock of the server that runs now, beside `catalog.toml`."""
 CACHE_FOLDER = "catalog.cache"
 """The folder of previews, beside `catalog.toml`."""
 SQLITE_SUFFIXES = ("", "-wal", "-shm", "-journal")
@@ -36,7 +38,7 @@ class OwnFiles:
         database = os.path.join(root, os.fsencode(settings.catalog.database.removeprefix("sqlite:///")))
         folder, name = os.path.split(os.path.normpath(database))
         database = os.path.join(os.path.realpath(folder), name)
-        self._paths = {found, os.path.join(root, KEY_FILE.encode())}
+        self._paths = {found, *(os.path.join(root, name.encode()) for name in (KEY_FILE, ROOM_FILE))}
         self._paths |= {database + suffix.encode() for suffix in SQLITE_SUFFIXES}
         self._backup = re.compile(
             re.escape(os.path.splitext(database)[0]) + rb"-\w+-\d{8}-\d{6}(?:-\d+)?\.backup\.(?:db|part)"

@@ -67,7 +67,7 @@ def test_fields_without_a_value_are_errors_only_if_they_are_asked_for(small_cata
     assert list_values(small_catalog, "song:s").used == ()
     with pytest.raises(UsageError, match='"song" selects clips'):
         list_values(small_catalog, "", ["song"])
-    with pytest.raises(UsageError, match="columns: .*did you mean rating"):
+    with pytest.raises(UsageError, match=r"columns: .*did you mean rating"):
         list_values(small_catalog, "", ["ratng"])
     with pytest.raises(UsageError, match="-1"):
         list_values(small_catalog, "", limit=-1)

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from thresher.catalog.own_files import KEY_FILE
 from thresher.errors import CatalogError
-from thresher.interfaces.web.server_key import FILE_NAME, is_token, read_or_create_key, token_of
+from thresher.interfaces.web.server_key import is_token, read_or_create_key, token_of
 
 
 def test_a_key_survives_a_restart_and_belongs_to_its_user(tmp_path: Path) -> None:
     key = read_or_create_key(tmp_path)
     assert read_or_create_key(tmp_path) == key
-    assert stat.S_IMODE((tmp_path / FILE_NAME).stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / KEY_FILE).stat().st_mode) == 0o600
     assert is_token(token_of(key), key)
     assert not is_token(token_of(key)[:-1], key)
     assert not is_token("é\ud800", key)
@@ -23,14 +24,14 @@ def test_a_key_survives_a_restart_and_belongs_to_its_user(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("content", ["", "zz", "00" * 31, "\x80"])
 def test_a_damaged_key_is_refused(tmp_path: Path, content: str) -> None:
-    (tmp_path / FILE_NAME).write_text(content, encoding="utf-8")
-    os.chmod(tmp_path / FILE_NAME, 0o600)
+    (tmp_path / KEY_FILE).write_text(content, encoding="utf-8")
+    os.chmod(tmp_path / KEY_FILE, 0o600)
     with pytest.raises(CatalogError, match="delete it"):
         read_or_create_key(tmp_path)
 
 
 def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     read_or_create_key(tmp_path)
-    os.chmod(tmp_path / FILE_NAME, 0o644)
+    os.chmod(tmp_path / KEY_FILE, 0o644)
     with pytest.raises(CatalogError, match="other users can read"):
         read_or_create_key(tmp_path)

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from thresher.catalog.own_files import ROOM_FILE
 from thresher.errors import CatalogError
 
-FILE_NAME = "catalog.room"
 _PATIENCE = 1.0
 """Seconds for which another command may hold the lock only to look whether a server runs."""
 
@@ -41,7 +41,7 @@ def room_lock(folder: Path) -> Iterator[RoomLock]:
 
     Where the file system knows no locks, there is none.
     """
-    file = folder / FILE_NAME
+    file = folder / ROOM_FILE
     handle = _locked(file)
     try:
         yield RoomLock(handle)
@@ -55,7 +55,7 @@ def room_lock(folder: Path) -> Iterator[RoomLock]:
 def running_address(folder: Path) -> str | None:
     """Return the address of the server that serves the catalog in a folder, without a token; None if none does."""
     try:
-        handle = os.open(folder / FILE_NAME, os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(folder / ROOM_FILE, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:
