@@ -45,6 +45,10 @@ def test_config_shows_the_templates(home: Path) -> None:
     assert (entry["name"], entry["command"], entry["query"]) == ("mine", command, None)
 
 
+def test_the_help_has_no_markup() -> None:
+    assert "[]" not in run_command("recipe", "--help").stdout  # what is left of a word in double brackets
+
+
 def test_json_is_whole(home: Path) -> None:
     (found,) = json.loads(run_command("recipe", "a.flac", "--json", cwd=home).stdout)
     assert found["values"][1]["text"].endswith("x" * 200)

@@ -40,7 +40,7 @@ def recipe(
     ] = None,
     template: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Use this [[recipe]]. Default: the first one that fits."),
+        typer.Option(metavar="NAME", help="Use the template of this name. Default: the first one that fits."),
     ] = None,
     commands: Annotated[bool, typer.Option("--commands", help="Print only the command lines.")] = False,
     json: Json = False,
@@ -48,7 +48,7 @@ def recipe(
     """Show how clips were made, and the command lines that make them or their neighbours again.
 
     The values come from the catalog, file names, sidecars and the tags inside the files, each with its source.
-    The command lines come from the [[recipe]] templates in catalog.toml (docs/recipes.md). Nothing is run. The
+    The command lines come from the templates in catalog.toml (docs/recipes.md). Nothing is run. The
     exit code is 5 if a value of a command line is missing.
     """
     from thresher.curation.origin.recipe import recipe as find
