@@ -111,8 +111,11 @@ from .curation.listening.playlist import Playlist as Playlist
 from .curation.listening.playlist import write_playlist as write_playlist
 from .curation.listening.queue import Queue as Queue
 from .curation.listening.queue import finish_listening as finish_listening
+from .curation.listening.queue import latest_listening as latest_listening
 from .curation.listening.queue import plan_listening as plan_listening
 from .curation.listening.queue import resume_listening as resume_listening
+from .curation.listening.tally import CheckpointTally as CheckpointTally
+from .curation.listening.tally import tally_listening as tally_listening
 from .curation.origin.filling import CommandLine as CommandLine
 from .curation.origin.filling import Neighbours as Neighbours
 from .curation.origin.lineage import Lineage as Lineage

@@ -234,3 +234,57 @@ def test_files_that_vanish_while_the_page_is_open_stop_nothing(
         page.wait("player", "m.playing.value?.id === 4")
     finally:
         file.write_bytes(content)
+
+
+def test_a_region_loops_becomes_a_mark_and_undo_takes_it_back(
+    driver: Any, address: str, catalog: Catalog
+) -> None:
+    page = opened(driver, address)
+    page.press("j")
+    page.wait("player", "m.playing.value?.id === 2 && m.position() > 0.1")
+    page.press("i")
+    page.wait("player", "m.position() > m.playing.value.offset + 0.3")
+    page.press("o")
+    page.wait("player_settings", "m.loop.value?.to - m.loop.value?.from > 0.2")
+    region = page.value("player_settings", "m.loop.value")
+    page.wait(
+        "player", f"m.playing.value.id === 2 && performance.now() && m.position() < {region['to']} + 0.01"
+    )
+    page.press("s")
+    page.wait("selection", "m.ids.value.length === 9")
+    (mark,) = set(page.value("selection", "m.ids.value")) - set(ALL)
+    assert row(catalog, mark).kind == "marked"
+    assert row(catalog, mark).seconds == pytest.approx(region["to"] - region["from"], abs=0.001)
+    assert page.value("player", "m.playing.value.id") == 2  # it loops
+    page.press("u")
+    page.wait("selection", f"!m.ids.value.includes({mark})")
+    page.press("b")
+    page.wait_until(lambda: "no silence" in page.run("return document.getElementById('says').textContent"))
+    assert page.complaints() == []
+
+
+def test_a_listening_session_is_judged_by_keys_and_ends_with_a_summary(
+    driver: Any, address: str, catalog: Catalog
+) -> None:
+    page = opened(driver, address)
+    page.search("epoch:0")
+    page.press("q")
+    page.wait("views", "m.place.value.view === 'listen'")
+    page.wait_until(lambda: page.run("return document.querySelector('.plan') !== null"))
+    page.run("document.querySelector('.plan input').focus()")
+    page.press("\ue007")
+    page.wait("selection", "m.ids.value.length === 3 && m.selected.value === m.ids.value[0]")
+    first, second, third = page.value("selection", "m.ids.value")
+    page.press(" ")
+    page.wait("player", f"m.playing.value?.id === {first}")
+    page.press("4")
+    page.wait("player", f"m.playing.value?.id === {second}")
+    page.press("x")
+    page.wait("player", f"m.playing.value?.id === {third}")
+    shown = "return document.querySelector('.session').textContent"
+    page.wait_until(lambda: "2 of 3" in page.run(shown))
+    page.press("J")
+    page.wait_until(lambda: "2 clips kept, 1 rejected" in page.run(shown))
+    assert (row(catalog, first).rating, row(catalog, second).rejected) == (4, True)
+    assert not row(catalog, third).heard
+    assert page.complaints() == []

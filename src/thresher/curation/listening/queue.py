@@ -123,7 +123,7 @@ def plan_listening(
 
 def resume_listening(catalog: Catalog) -> Queue | None:
     """Return the current queue; None if nothing in it is left to hear."""
-    queue = _latest(catalog)
+    queue = latest_listening(catalog)
     return queue if queue is not None and queue.left else None
 
 
@@ -160,7 +160,8 @@ def _store(catalog: Catalog, now: float, query: str, minutes: float, chosen: Seq
     return number
 
 
-def _latest(catalog: Catalog) -> Queue | None:
+def latest_listening(catalog: Catalog) -> Queue | None:
+    """Return the queue that was made last, also if nothing in it is left to hear; None if there was none."""
     with catalog.reading() as connection:
         last = connection.execute(select(listening).order_by(listening.c.id.desc()).limit(1)).one_or_none()
         if last is None:

@@ -16,7 +16,7 @@ from thresher.interfaces.web.access import Access, AccessRules
 from thresher.interfaces.web.answers import PROBLEMS, add_error_answers
 from thresher.interfaces.web.changes import Changes
 from thresher.interfaces.web.room import Room, refuse_changes
-from thresher.interfaces.web.routes import checkpoints, clip_map, clips, cutting, decisions, media
+from thresher.interfaces.web.routes import checkpoints, clip_map, clips, cutting, decisions, listening, media
 from thresher.interfaces.web.routes import room as room_routes
 from thresher.version import __version__
 
@@ -25,6 +25,7 @@ ROUTERS = (
     clips.router,
     decisions.router,
     cutting.router,
+    listening.router,
     media.router,
     clip_map.router,
     checkpoints.router,

@@ -58,6 +58,17 @@ class Note(ClipsDecided):
     text: Text
 
 
+class Hearing(ClipsDecided):
+    """Clips that were heard, and the rating or the rejection that they got meanwhile.
+
+    `not_before` is a time in seconds since 1970, UTC: the start of the listening session.
+    """
+
+    rating: int | None = Field(None, ge=1, le=5)
+    rejected: bool = False
+    not_before: float = Field(0.0, ge=0, le=1e11)
+
+
 class Undo(BaseModel):
     """The number of a decision to undo; null for the latest."""
 
@@ -122,9 +133,15 @@ def trust(room: InRoom, wanted: ClipsDecided) -> Outcome:
 
 
 @router.post("/heard")
-def heard(room: InRoom, wanted: ClipsDecided) -> Outcome:
-    """Mark clips as heard."""
-    decision = mark_heard(room.catalog, wanted.clips)
+def heard(room: InRoom, wanted: Hearing) -> Outcome:
+    """Mark clips as heard, and rate or reject them in the same decision."""
+    decision = mark_heard(
+        room.catalog,
+        wanted.clips,
+        rating=wanted.rating,
+        reject=wanted.rejected,
+        not_before=wanted.not_before,
+    )
     return _outcome(DecisionOutcome(len(wanted.clips), decision))
 
 

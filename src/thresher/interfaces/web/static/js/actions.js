@@ -9,9 +9,11 @@ import { ended, play, playing, position, prefetch, stop, tone } from "./player.j
 import { keptSignal, matched } from "./player_settings.js";
 import { metrics } from "./search.js";
 import { carry, ids, move, placeOf, rowOf, selected } from "./selection.js";
+import { Signal } from "./signals.js";
 import { go, place, VIEWS } from "./views.js";
 
 const SEEK = 2; // seconds
+const PAUSE = 1500; // milliseconds after the end of a clip in which a key still judges it
 const REST = 120; // milliseconds after which a clip plays while a key is held down
 
 /** Whether the next clip plays by itself at the end of one. */
@@ -20,6 +22,15 @@ export const advance = keptSignal("play on", false);
 export const goOn = keptSignal("go on with similar clips", false);
 /** Whether tones confirm keys, for judging without a look. */
 export const earsOnly = keptSignal("ears only", false);
+
+/** Which clip follows one when clips play on; a view can have its own order. Returns undefined at the end. */
+export const following = new Signal(nextInList);
+
+function nextInList(id) {
+  return ids.value[placeOf(id) + 1];
+}
+
+const playsOn = () => advance.value || earsOnly.value || place.value.view === "listen";
 
 const here = () => (selected.value === null || placeOf(selected.value) < 0 ? [] : [selected.value]);
 
@@ -61,14 +72,17 @@ function seek(by) {
   };
 }
 
+let pause = null;
+
 /** Judge the selected clip; with `advance`, the clip after it then plays, whether or not the judged one stays. */
 async function judged(event, judge, pitch) {
   const [clip] = here();
   if (clip === undefined) return;
-  const next = ids.value[placeOf(clip) + 1];
+  const next = following.value(clip);
+  clearTimeout(pause);
   if ((await judge([clip])) === null) return;
   if (earsOnly.value) tone(pitch);
-  const isDue = (advance.value || earsOnly.value) && (selected.value === clip || selected.value === next);
+  const isDue = playsOn() && (selected.value === clip || selected.value === next);
   if (!isDue) return;
   if (next === undefined) continueSimilar(clip, event);
   else {
@@ -102,7 +116,7 @@ async function nextUnheard(event) {
 const likeQuery = (id) => `${metrics.value.includes("likeness") ? "near@likeness" : "near"}:${id}`;
 
 async function continueSimilar(id, event) {
-  if (!goOn.value) {
+  if (!goOn.value || place.value.view === "listen") {
     said.value = "this was the last clip";
     return;
   }
@@ -203,7 +217,7 @@ action("ears", {
   title: "ears only: clips play on, tones confirm keys",
   run: toggle(earsOnly, "ears only: clips play on, tones confirm keys", "ears only is off"),
 });
-action("match", { keys: ["v"], title: "match the loudness of clips, or not", run: toggle(matched, "loudness is matched", "clips are as loud as they are") });
+action("match", { keys: ["Shift+m"], title: "match the loudness of clips, or not", run: toggle(matched, "loudness is matched", "clips are as loud as they are") });
 action("search", { keys: ["/"], title: "search", run: () => document.getElementById("query").select() });
 action("help", { keys: ["?"], title: "keys", run: help });
 for (const [name, { title, key }] of VIEWS) {
@@ -212,7 +226,14 @@ for (const [name, { title, key }] of VIEWS) {
 
 ended.addEventListener("ended", ({ detail: id }) => {
   heard(id);
-  if (!(advance.value || earsOnly.value) || selected.value !== id) return;
-  if (move(1)) audition(null);
-  else continueSimilar(id, null);
+  clearTimeout(pause);
+  pause = setTimeout(() => {
+    if (!playsOn() || selected.value !== id || playing.value) return;
+    const next = following.value(id);
+    if (next === undefined) continueSimilar(id, null);
+    else {
+      selected.value = next;
+      audition(null);
+    }
+  }, PAUSE);
 });

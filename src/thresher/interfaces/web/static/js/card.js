@@ -21,8 +21,12 @@ export function checkpointOf(clip) {
 
 const STARS = ["", "★", "★★", "★★★", "★★★★", "★★★★★"];
 
+/** What a view says about clips in their cards: id → text. */
+export const notes = new Map();
+
 function flagsOf(clip) {
   return [
+    notes.get(clip.id),
     clip.missing ? "missing" : null,
     clip.rejected ? "rejected" : null,
     clip.suspect ? "suspect" : null,
@@ -94,7 +98,7 @@ export class Card {
   /** Say in the card why there is no picture or no sound. */
   #explain() {
     const clip = rowOf(this.id);
-    const why = clip?.missing ? "the file is missing" : clip && !clip.seconds ? `no sound: ${clip.status.replace("_", " ")}` : "the file can't be read";
+    const why = clip?.missing ? "the file is missing" : clip && !clip.seconds ? `no sound: ${clip.status.replace("_", " ")}` : "the file is missing or can't be read";
     this.problem.textContent = problems.get(this.id) ?? why;
     this.problem.hidden = false;
   }

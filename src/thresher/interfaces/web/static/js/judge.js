@@ -44,13 +44,22 @@ export async function decide(path, body, sentence) {
 
 const named = (clips) => (clips.length === 1 ? `clip ${clips[0]}` : `${clips.length} clips`);
 
-export const rate = (clips, rating) =>
-  decide("/api/rating", { clips, rating }, rating ? `${named(clips)}: ${"★".repeat(rating)}` : `${named(clips)}: no rating`);
+/** The listening session in which clips are judged: {started_at}; null outside of one. What is judged there is heard. */
+export const session = new Signal(null);
+const heardNow = () => ({ not_before: session.value.started_at });
+
+export function rate(clips, rating) {
+  const words = rating ? `${named(clips)}: ${"★".repeat(rating)}` : `${named(clips)}: no rating`;
+  if (session.value && rating) return decide("/api/heard", { clips, rating, ...heardNow() }, words);
+  return decide("/api/rating", { clips, rating }, words);
+}
 
 /** Reject clips. Clips that are rejected stay so: a key that is held down never brings one back. */
 export async function reject(clips) {
   const open = clips.filter((id) => !rowOf(id)?.rejected);
-  if (open.length) return decide("/api/rejection", { clips: open, rejected: true }, `${named(open)} rejected`);
+  const words = `${named(open)} rejected`;
+  if (open.length && session.value) return decide("/api/heard", { clips: open, rejected: true, ...heardNow() }, words);
+  if (open.length) return decide("/api/rejection", { clips: open, rejected: true }, words);
   said.value = `${named(clips)}: rejected already; Shift-x shows it again`;
   return null;
 }
@@ -63,9 +72,9 @@ export const note = (clips, text) => decide("/api/note", { clips, text }, `note 
 /** Mark a clip as heard; this is a decision, too, but no key undoes it: it says what happened. The clip stays in
  * view, because it is judged after it was heard. */
 export async function heard(id) {
-  if (isReadOnly() || rowOf(id)?.heard) return;
+  if (isReadOnly() || (rowOf(id)?.heard && !session.value)) return;
   if (placeOf(id) >= 0) keep(id);
-  await post("/api/heard", { clips: [id] }).catch(() => {});
+  await post("/api/heard", { clips: [id], ...(session.value ? heardNow() : {}) }).catch(() => {});
   refresh([id]);
 }
 

@@ -22,6 +22,7 @@ const stale = new Set(); // ids whose row is shown until a newer one arrives
 const wanted = new Set();
 let request = null;
 let text = null;
+let source = null; // a function that resolves to the ids of a view's own list, null for the clips of the query
 let places = new Map(); // id → place in the list, for the present list only
 const kept = new Map(); // clips that stay in view though the query no longer finds them: id → place in the list
 let carried = null; // the clip that the next query keeps in view
@@ -83,13 +84,23 @@ export async function find(query, { quietly = false } = {}) {
   }
   text = query;
   try {
-    const found = await get("/api/clips", { q: query }, request.signal);
+    const mine = request;
+    const list = source ? await source() : (await get("/api/clips", { q: query }, mine.signal)).ids;
+    if (request !== mine) return; // another list was asked for meanwhile
     queryProblem.value = null;
-    show(found.ids, quietly);
+    show(list, quietly);
   } catch (failure) {
     if (failure.name === "AbortError") return;
     if (!quietly) queryProblem.value = { error: failure.message, position: failure.position };
   }
+}
+
+/** Show a list of a view's own instead of the clips of the query; null goes back to them. */
+export function useSource(own) {
+  source = own;
+  kept.clear();
+  released.clear();
+  return text === null ? null : find(text);
 }
 
 /** Show a clip first in the list of the next query: the one to which others are compared. */
