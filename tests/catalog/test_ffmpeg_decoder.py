@@ -124,6 +124,19 @@ def test_a_cut_file_is_truncated_and_keeps_what_decodes(
     assert "bytes of the file are missing" in str(shortfall(path))
 
 
+@pytest.mark.parametrize("suffix", ["wv", "tta"])
+def test_a_cut_or_joined_file_says_what_is_not_read(tmp_path: Path, suffix: str) -> None:
+    path = encoded(tmp_path / f"a.{suffix}", tones(3 * SR))
+    content = path.read_bytes()
+    assert shortfall(path) is None
+    path.write_bytes(content[: len(content) // 2])
+    assert "of 3.00 s" in str(shortfall(path))
+    with AudioReader(os.fsencode(path)) as reader:
+        assert reader.lost_share(SR) == pytest.approx(2 / 3, abs=0.01)
+    path.write_bytes(content * 2)
+    assert f"{len(content):,} bytes of another stream follow" in str(shortfall(path))
+
+
 def test_the_error_names_the_complaint_of_the_decoder(tmp_path: Path, foreign: dict[str, Path]) -> None:
     (tmp_path / "a.m4a").write_bytes(foreign["a.m4a"].read_bytes()[:5000])
     with pytest.raises(AudioError, match="moov atom not found"):

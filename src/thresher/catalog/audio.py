@@ -33,6 +33,8 @@ from thresher.catalog.survey import survey
 from thresher.errors import AudioError, NoAudioStreamError
 
 _MAXIMAL_BLOCK_SAMPLES = 1 << 24
+_SOUND_ALONE = frozenset({"APE", "TAK", "TTA", "WAVPACK"})
+_ROUNDED_SECONDS = 0.02  # ffmpeg prints lengths in hundredths of a second
 _DELAY_FRAMES = 4  # MPEG frames that a decoder may remove as the delay of encoder and decoder
 
 
@@ -158,7 +160,7 @@ class AudioReader:
 
         From 0 to 1; None if nothing is missing or no length is declared.
         """
-        promised = self._promised_frames(frames_read)
+        promised = self._promised_frames(frames_read) or self._declared_to_ffmpeg()
         if self._survey.holes is not None:
             promised = self._declared_in_full()
         return None if not promised or promised <= frames_read else 1.0 - frames_read / promised
@@ -250,10 +252,28 @@ class AudioReader:
             return None if self._has_all_samples(frames_read) else found.promised
         chunked = found.chunked
         if chunked is None or chunked.promised is None or chunked.promised == chunked.present:
-            return self.format.frames if self.decoder.name == LIBSNDFILE else None
+            return (
+                self.format.frames if self.decoder.name == LIBSNDFILE else self._missed_by_ffmpeg(frames_read)
+            )
         if (width := SAMPLE_BYTES.get(self.format.subtype)) is not None:
             return max(self.format.frames or 0, chunked.promised // (width * self.format.channels))
         return max(frames_read + 1, frames_read * chunked.promised // max(1, chunked.present))
+
+    def _missed_by_ffmpeg(self, frames_read: int) -> int | None:
+        """Return the declared frames of a file that holds sound alone, if some of them are missing; else None.
+
+        The sound of a film may be shorter than the film.
+        """
+        declared = self._declared_to_ffmpeg()
+        if declared is None or self.format.container not in _SOUND_ALONE:
+            return None
+        return declared if frames_read < declared - _ROUNDED_SECONDS * self.format.sample_rate else None
+
+    def _declared_to_ffmpeg(self) -> int | None:
+        """Return the length in the header of a container that only ffmpeg reads, to 10 ms; None if unknown."""
+        decoder = self._open_decoder()
+        seconds = decoder.declared_seconds if isinstance(decoder, FFmpegDecoder) else None
+        return None if seconds is None else round(seconds * self.format.sample_rate)
 
     def _choose(self, decoder: str | None) -> SndfileDecoder | FFmpegDecoder:
         """Open the wanted decoder, or else the first one that can read the file."""

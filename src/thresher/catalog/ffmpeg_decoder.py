@@ -33,8 +33,11 @@ _LONGEST_HEADER = 1 << 16
 _KEPT_WORDS = 1 << 16  # bytes of stderr
 _STREAM = re.compile(rb"^\[info\] +Stream #0:\d+.*?: Audio: (\w+)(.*)$", re.MULTILINE)
 _INPUT = re.compile(rb"^\[info\] Input #0, (\w+)", re.MULTILINE)
+_DURATION = re.compile(rb"^\[info\] +Duration: (\d+):(\d\d):(\d\d\.\d+)", re.MULTILINE)
 _VERSION = re.compile(rb"^\[info\] ffmpeg version (\S+)", re.MULTILINE)
 _COMPLAINT = re.compile(rb"^(?:\[[^\]]*\] )*\[(?:error|fatal)\] (.+)$", re.MULTILINE)
+_DECLARING = frozenset({b"ape", b"matroska", b"mov", b"tak", b"tta", b"wv"})
+"""Demuxers of containers whose headers state the length; ffmpeg estimates that of others."""
 _BITS = re.compile(r"\((\d+) bit\)")
 
 INSTALL_HINT = "install it with `{}`".format(
@@ -161,6 +164,14 @@ class FFmpegDecoder:
         """The version of the program."""
         found = _VERSION.search(self._words)
         return found[1].decode(errors="replace") if found else "unknown"
+
+    @property
+    def declared_seconds(self) -> float | None:
+        """The length that the header of the container states, to 10 ms; None if it states none."""
+        container, found = _INPUT.search(self._words), _DURATION.search(self._words)
+        if container is None or found is None or container[1] not in _DECLARING:
+            return None
+        return 3600 * int(found[1]) + 60 * int(found[2]) + float(found[3])
 
     def read(self, frames: int) -> NDArray[np.float32]:
         """Return up to `frames` next frames, and none after the end."""

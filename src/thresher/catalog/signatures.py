@@ -6,6 +6,7 @@ Names are those of ffmpeg's demuxers. A file descriptor is read by `os.pread` on
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -75,6 +76,8 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
 """Offset, bytes there, and demuxer."""
 
 _LONGEST = 16
+_LONGEST_TAG = 1 << 16
+_TTA_HEADER = 22
 
 
 def foreign_demuxer(fd: int, start: int) -> str | None:
@@ -102,6 +105,42 @@ def missing_bytes(fd: int, start: int, size: int, demuxer: str) -> int:
     else:
         return 0
     return max(0, end - size)
+
+
+def joined_bytes(fd: int, start: int, size: int, demuxer: str) -> int:
+    """Return how many bytes of another stream follow the first one, which ffmpeg does not read; 0 if none do."""
+    if demuxer == "tta":
+        end, signature = _tta_end(fd, start, size), b"TTA1"
+    elif demuxer == "wv":
+        end, signature = _wavpack_end(fd, start, size), b"wvpk"
+    else:
+        return 0
+    found = os.pread(fd, _LONGEST_TAG, end).find(signature) if end else -1  # tags may end the first stream
+    return size - end - found if found >= 0 else 0
+
+
+def _tta_end(fd: int, start: int, size: int) -> int:
+    """Return the end of the last frame by the table of their lengths; 0 if there is none."""
+    rate, samples = struct.unpack("<II", os.pread(fd, 8, start + 10).ljust(8, b"\0"))
+    frames = -(-samples // max(1, rate * 256 // 245))
+    if not rate or 4 * frames > size:
+        return 0
+    table = os.pread(fd, 4 * frames, start + _TTA_HEADER)
+    lengths: tuple[int, ...] = struct.unpack(f"<{len(table) // 4}I", table)
+    return start + _TTA_HEADER + len(table) + 4 + sum(lengths)
+
+
+def _wavpack_end(fd: int, start: int, size: int) -> int:
+    """Return the end of the last block before one that counts samples from 0 again."""
+    offset, has_begun = start, False
+    while offset + 32 <= size:
+        head = os.pread(fd, 32, offset)
+        length, index, samples = (int.from_bytes(head[at : at + 4], "little") for at in (4, 16, 20))
+        if head[:4] != b"wvpk" or (has_begun and index == 0 and samples):
+            break
+        has_begun |= index > 0
+        offset += 8 + length
+    return offset
 
 
 def _mov_end(fd: int, start: int, size: int) -> int:

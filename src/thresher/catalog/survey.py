@@ -17,7 +17,7 @@ from thresher.catalog.flac import FlacLength, declared_length, flac_length
 from thresher.catalog.mpeg import MpegFrames, mpeg_frames
 from thresher.catalog.ogg import ogg_streams
 from thresher.catalog.pieces import Piece, overlaid
-from thresher.catalog.signatures import foreign_demuxer, missing_bytes
+from thresher.catalog.signatures import foreign_demuxer, joined_bytes, missing_bytes
 
 _MPEG_IN_WAV = (0x50, 0x55)  # format tags of MPEG layers I and II, and of layer III
 _MOST_ZEROS = 1 << 16
@@ -74,6 +74,8 @@ def survey(fd: int, size: int) -> Survey:
     if demuxer is not None:
         missing = missing_bytes(fd, start, size, demuxer)
         fault = f", and {missing:,} bytes of the file are missing" if missing else None
+        if joined := joined_bytes(fd, start, size, demuxer):
+            fault = f", but {joined:,} bytes of another stream follow, which are not read"
         return Survey(demuxer, needs_ffmpeg=True, fault=fault)
     return _mpeg(fd, start, size)
 
