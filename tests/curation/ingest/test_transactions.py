@@ -21,6 +21,7 @@ from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.reanalyse import reanalyse
 from thresher.curation.ingest.verify import verify
+from thresher.curation.songs.songs import save_song
 
 
 class FileAccesses:
@@ -109,6 +110,7 @@ def test_an_ingest_touches_no_file_inside_a_write_transaction(
 ) -> None:
     with Catalog.open(catalog.file) as small_groups:
         assert ingest(small_groups, [folder]).added == 8
+        save_song(small_groups, "all", f"path:{folder}")  # such a query looks at the folder
         change(folder, write_clip)
         accesses.all.clear()
         for options in (IngestOptions(dry_run=True), IngestOptions(), IngestOptions(reread=True)):
@@ -116,6 +118,7 @@ def test_an_ingest_touches_no_file_inside_a_write_transaction(
             if not options.reread:
                 found = (report.added, report.copies, report.moved, report.missing)
                 assert found == (2, 1, 3, 1)
+                assert [each.songs for each in report.overwritten] == [("all",)]
                 assert len(report.failures) == (1 if options.dry_run or report.batch == 2 else 0)
     assert accesses.transactions > 8
     assert accesses.inside == []
