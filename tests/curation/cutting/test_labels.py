@@ -14,7 +14,7 @@ from thresher.curation.clips.listing import list_clips
 from thresher.curation.cutting.labels import export_labels, import_labels
 from thresher.curation.cutting.marks import mark, unmark
 from thresher.curation.cutting.undo import undo
-from thresher.errors import NotFoundError, UsageError
+from thresher.errors import CatalogError, NotFoundError, UsageError
 from thresher.signal.features.trim import Span
 
 PARTS = (Span(RATE // 2, RATE * 9 // 2), Span(RATE * 11 // 2, RATE * 19 // 2))
@@ -158,6 +158,10 @@ def test_an_export_replaces_no_other_file(bench: Catalog) -> None:
     for dry_run in (True, False):
         with pytest.raises(UsageError, match="exists with other contents; give another name, or --overwrite"):
             export_labels(bench, "1", file, dry_run=dry_run)
+    with pytest.raises(UsageError, match="in exists with other contents"):
+        export_labels(bench, "1", bench.root / "in")
+    with pytest.raises(CatalogError, match="could not be written: Is a directory"):
+        export_labels(bench, "1", bench.root / "in", overwrite=True)
     export_labels(bench, "1", file, overwrite=True, dry_run=True)
     assert file.read_text() == "mine"
     export_labels(bench, "1", file, overwrite=True)

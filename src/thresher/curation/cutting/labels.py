@@ -219,5 +219,9 @@ def _content(file: str | os.PathLike[str], shown: str) -> bytes:
 
 def _refuse(target: Path, text: str) -> None:
     """Raise UsageError if the target exists and is not what would be written."""
-    if os.path.lexists(target) and not (target.is_file() and target.read_bytes() == text.encode()):
+    try:
+        is_same = target.read_bytes() == text.encode()
+    except OSError:  # also a folder
+        is_same = not os.path.lexists(target)
+    if not is_same:
         raise UsageError(f"{target} exists with other contents; give another name, or --overwrite")
