@@ -221,17 +221,22 @@ def test_unmark_names_the_songs_that_contained_the_mark(bench: Catalog) -> None:
     assert [track.clip for track in tracklist(bench, "Drops").tracks] == [4]
 
 
-def test_marks_stay_when_their_recording_is_analysed_again_and_go_when_it_is_forgotten(
-    bench: Catalog,
-) -> None:
+def test_marks_stay_when_their_recording_is_analysed_again(bench: Catalog) -> None:
     mark(bench, "2", 0.5, 4, name="drop")
     before = list_clips(bench, "kind:marked")
     assert reanalyse(bench, executor="serial").changed == 0
     assert list_clips(bench, "kind:marked") == before
+
+
+def test_a_recording_with_a_mark_is_kept_until_the_mark_is_removed(bench: Catalog) -> None:
+    mark(bench, "2", 0.5, 4)
+    forget(bench, str(bench.root / "in/b.wav"))
+    assert [each.id for each in list_clips(bench)] == [1, 2, 4]
+    unmark(bench, ["4"])
     forget(bench, str(bench.root / "in/b.wav"))
     assert [each.id for each in list_clips(bench)] == [1]
     with pytest.raises(UsageError, match="can't be undone: what it changed was forgotten"):
-        undo(bench, 1)
+        undo(bench, 3)
 
 
 def test_a_song_of_marks_is_rendered_to_the_same_bytes_after_its_folder_moved(bench: Catalog) -> None:
