@@ -113,6 +113,7 @@ def test_an_ingest_touches_no_file_inside_a_write_transaction(
         save_song(small_groups, "all", f"path:{folder}")  # such a query looks at the folder
         change(folder, write_clip)
         accesses.all.clear()
+        accesses.inside.clear()
         for options in (IngestOptions(dry_run=True), IngestOptions(), IngestOptions(reread=True)):
             report = ingest(small_groups, [folder], options)
             if not options.reread:
