@@ -159,6 +159,7 @@ from .curation.songs.songs import song_history as song_history
 from .curation.songs.tracklist import Tracklist as Tracklist
 from .curation.songs.tracklist import compare as compare
 from .curation.songs.tracklist import tracklist as tracklist
+from .curation.workers import Workers as Workers
 from .errors import AudioError as AudioError
 from .errors import BackendMissingError as BackendMissingError
 from .errors import CatalogError as CatalogError
