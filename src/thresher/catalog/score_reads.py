@@ -128,7 +128,8 @@ def _is_comparable(connection: Connection, ids: NDArray[np.int64], of_clip: int 
 
 def _origins(connection: Connection, live: Sequence[tuple[int, int]], clip_ids: Sequence[int]) -> Origins:
     """Return the origins of the clips that `_live_positions` found."""
-    return origins_of(connection, np.array([clip_ids[place] for _, place in live], np.int64))
+    ids = np.array([clip_ids[place] for _, place in live], np.int64)
+    return origins_of(connection, ids) if ids.size > 1 else Origins.plain(ids)
 
 
 def nearest_first(ids: NDArray[np.int64], found: Scores) -> list[tuple[int, float]]:
