@@ -62,13 +62,20 @@ def cut_places(connection: Connection, clip_ids: Iterable[int]) -> dict[int, Cut
     for chunk in chunks(sorted(wanted)):
         of_chunk = clip.c.id.in_(chunk) & (clip.c.kind != "whole")
         recordings.update(connection.scalars(select(clip.c.recording_id).where(of_chunk)))
-    found = {}
-    for cuts in cut_clips(connection, sorted(recordings)).values():
+    found = cut_places_within(connection, sorted(recordings))
+    return {clip_id: place for clip_id, place in found.items() if clip_id in wanted}
+
+
+def cut_places_within(connection: Connection, recording_ids: Iterable[int]) -> dict[int, CutPlace]:
+    """Return the places of all shown parts and marks of these recordings, by clip id."""
+    found: dict[int, CutPlace] = {}
+    for cuts in cut_clips(connection, recording_ids).values():
         for kind in ("part", "marked"):
             of_kind = [each for each in cuts if each.kind == kind]
-            for number, each in enumerate(of_kind, start=1):
-                if each.id in wanted:
-                    found[each.id] = CutPlace(kind, number, len(of_kind), each.name)
+            found.update(
+                (each.id, CutPlace(kind, number, len(of_kind), each.name))
+                for number, each in enumerate(of_kind, start=1)
+            )
     return found
 
 

@@ -102,9 +102,9 @@ def test_a_listing_filters_sorts_limits_and_counts(
 
 
 @pytest.mark.parametrize(
-    ("terms", "statements"), [("kind:whole score-", 2), ("tag:riff , rating:4.. score-", 5)]
+    ("terms", "statements"), [("kind:whole score-", 2), ("tag:riff , rating:4.. score-", 3)]
 )
-def test_a_listing_is_one_statement_one_for_attributes_and_three_for_the_places_of_parts(
+def test_a_listing_is_one_statement_one_for_attributes_and_one_for_the_places_of_parts(
     small_catalog: Catalog, terms: str, statements: int
 ) -> None:
     seen: list[str] = []

@@ -24,7 +24,7 @@ from thresher.catalog.clip_source import (
     latest_metric,
     shown_location,
 )
-from thresher.catalog.cut_clips import CutPlace, cut_places
+from thresher.catalog.cut_clips import CutPlace, cut_places_within
 from thresher.catalog.query import Query, context_of, join_terms, select_clips
 from thresher.catalog.schema import checkpoint, clip, clip_tag, location, nearest, recording
 from thresher.catalog.suspicion import IS_SUSPECT
@@ -244,10 +244,10 @@ def read_rows(
 
 def _placed(connection: Connection, rows: list[ClipRow]) -> list[ClipRow]:
     """Return the rows with the places of parts and marks."""
-    cut = [row.id for row in rows if row.kind != "whole"]
-    if not cut:
+    recordings = {row.recording for row in rows if row.kind != "whole"}
+    if not recordings:
         return rows
-    known = cut_places(connection, cut)
+    known = cut_places_within(connection, sorted(recordings))
     return [
         row._replace(mark=place.name, ordinal=place.number, out_of=place.count)
         if (place := known.get(row.id))
