@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import copy_context
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ import pytest
 from thresher.catalog import time_limit as limits
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.provenance import compile_pattern, infer
-from thresher.catalog.time_limit import LimitedSearch, TooSlowError, time_limit
+from thresher.catalog.time_limit import LimitedSearch, TooSlowError, query_limit, time_limit
 from thresher.curation.clips.decisions import reject
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.ingest import ingest
@@ -65,6 +68,36 @@ def test_fast_expressions_are_found_and_the_timer_is_off_afterwards() -> None:
         search(ENDLESS, "a" * 60)
     assert signal.getsignal(signal.SIGALRM) == before
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("expression", ["(a|a)*", "(a|aa)+", "(a|a|ab)*"])
+def test_other_threads_have_a_limit_too(expression: str) -> None:
+    search = LimitedSearch()
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(search, "^(a+)+b", "aab").result() is True
+        endless = other.submit(search, expression + "c", "a" * 60 + "b")
+        with suppress(TooSlowError):  # this engine finds some answers that the other one does not
+            assert endless.result(timeout=20) is False
+
+
+@pytest.mark.parametrize("pattern", ["(aa|a)" * 30 + "b", "a?" * 30 + "a" * 30 + "b", "(a?){30}a{30}b"])
+def test_choices_can_take_as_long_as_repetitions(pattern: str) -> None:
+    with pytest.raises(TooSlowError):
+        LimitedSearch()(pattern, "a" * 60)
+
+
+def test_a_query_ends_after_its_time_in_the_threads_of_a_request(named: Catalog) -> None:
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+    def count() -> None:
+        with named.reading() as connection:
+            connection.exec_driver_sql(numbers)
+
+    with query_limit(0.2), ThreadPoolExecutor(1) as other:
+        job = other.submit(copy_context().run, count)
+        with pytest.raises(UsageError, match="the query takes too long"):
+            job.result(timeout=20)
+    assert len(list_clips(named, "")) == 1
 
 
 def test_many_searches_share_one_limit() -> None:

@@ -23,7 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from thresher.catalog import schema
 from thresher.catalog.sql_functions import SQL_FUNCTIONS
-from thresher.catalog.time_limit import ADVICE, LimitedSearch, slow_expression
+from thresher.catalog.time_limit import ADVICE, LimitedSearch, is_over, slow_expression
 from thresher.errors import CatalogError, UsageError
 
 T = TypeVar("T")
@@ -31,6 +31,10 @@ T = TypeVar("T")
 SQLITE_MAGIC = b"SQLite format 3\x00"
 FIXED_WAL_RESET = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 """The first release of each SQLite branch whose WAL mode can't lose commits (sqlite.org/wal.html#walresetbug)."""
+
+
+_LOOK_EVERY = 10_000
+"""Instructions of SQLite between two looks at the clock, where there is a limit."""
 
 
 def wal_is_safe(version: tuple[int, ...]) -> bool:
@@ -69,6 +73,8 @@ def connect(file: Path, busy_timeout: float) -> Engine:
             "PRAGMA foreign_keys=ON; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
         )
         connection.create_function("regexp", 2, LimitedSearch())
+        if (over := is_over()) is not None:
+            connection.set_progress_handler(over, _LOOK_EVERY)
         for name, function in SQL_FUNCTIONS.items():
             connection.create_function(name, 1, _unless_null(function), deterministic=True)
 
@@ -137,6 +143,8 @@ def _translated(error: DatabaseError | sqlite3.DatabaseError, file: Path) -> Exc
     words = str(error.orig if isinstance(error, DatabaseError) else error)
     if "user-defined function raised" in words and (slow := slow_expression()) is not None:
         return UsageError(f'the expression "{slow}" takes too long to search for; {ADVICE}')
+    if words == "interrupted":
+        return UsageError("the query takes too long; search with fewer terms")
     if "locked" in words or "busy" in words:
         holders = lock_holders(file)
         who = f" by {', '.join(holders)}" if holders else " by another program"

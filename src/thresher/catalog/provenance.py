@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -17,7 +18,7 @@ from thresher.catalog import time_limit as time_limits
 from thresher.catalog.name_patterns import PATTERNS, RUN_FOLDERS, Pattern
 from thresher.catalog.normal_form import nfc
 from thresher.catalog.paths import display_text
-from thresher.catalog.time_limit import ADVICE, TooSlowError, time_limit
+from thresher.catalog.time_limit import ADVICE, TooSlowError, bounded
 from thresher.catalog.values import LARGEST_INTEGER, whole_number
 from thresher.errors import ConfigError
 
@@ -193,9 +194,11 @@ def _fullmatch(pattern: Pattern, ends: Sequence[str], text: str) -> re.Match[str
     """Return the match of the first end. Raises ConfigError if a pattern of the user takes too long."""
     if pattern.flags != re.NOFLAG:  # a pattern of our own
         return next(filter(None, map(pattern.regex.fullmatch, ends)), None)
+    expression = pattern.regex.pattern
+    until = time.monotonic() + time_limits.SECONDS
     try:
-        with time_limit(time_limits.SECONDS):
-            return next(filter(None, map(pattern.regex.fullmatch, ends)), None)
+        matches = (bounded("fullmatch", expression, end, until - time.monotonic()) for end in ends)
+        return next(filter(None, matches), None)
     except TooSlowError:
         raise ConfigError(
             f'catalog.toml, [[provenance]] "{pattern.name}": the pattern takes more than {time_limits.SECONDS:g} s '

@@ -1,7 +1,8 @@
-"""A time limit for regular expressions, which can backtrack for longer than anybody waits, such as `(a+)+b`.
+"""Time limits for queries and for regular expressions, which can backtrack for longer than anybody waits.
 
-Python's `re` looks for signals while it searches, so a timer ends it. Signals reach the main thread only: in
-another thread, and on systems without timers, there is no limit.
+Python's `re` looks for signals while it searches, so a timer ends it; but signals reach the main thread only, and
+meanwhile no other thread runs. In other threads, the package `regex` searches instead. It takes the same
+expressions, lets other threads run, and has a limit of its own.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from types import FrameType
-from typing import NoReturn
+from typing import Any, Literal, NoReturn
 
 SECONDS = 5.0
 """How long the expressions of one query may search, and one pattern of catalog.toml in one path."""
@@ -22,22 +24,64 @@ SECONDS = 5.0
 ADVICE = "write it without a repetition inside of another one, such as (a+)+"
 """What to do about an expression that takes too long."""
 
-_REPEATS = re.compile(r"[*+{]")
-
+_CHOICES = re.compile(r"[*+?{|]")
 
 _last = threading.local()
+_until: ContextVar[float | None] = ContextVar("until", default=None)
 
 
 class TooSlowError(Exception):
     """The time is over."""
 
 
+def bounded(
+    how: Literal["search", "fullmatch"], pattern: str, text: str, seconds: float
+) -> re.Match[str] | None:
+    """Search for an expression in a text, or match the whole text. Raises TooSlowError after this time."""
+    if _may_backtrack(pattern) and not _has_timer():
+        match: re.Match[str] | None = _bounded_elsewhere(how, pattern, text, seconds)
+        return match
+    find = re.compile(pattern).search if how == "search" else re.compile(pattern).fullmatch
+    if not _may_backtrack(pattern):
+        return find(text)
+    with time_limit(seconds):
+        return find(text)
+
+
+def _has_timer() -> bool:
+    return threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
+
+
+def _bounded_elsewhere(how: str, pattern: str, text: str, seconds: float) -> Any:
+    """Search with a limit in any thread."""
+    import regex
+
+    try:
+        # the cache of `regex` keeps the compiled expression
+        return getattr(regex, how)(pattern, text, timeout=max(seconds, 1e-3), concurrent=True)
+    except (TimeoutError, regex.error):  # what `re` takes and `regex` does not is nothing that people write
+        raise TooSlowError from None
+
+
+@contextmanager
+def query_limit(seconds: float) -> Iterator[None]:
+    """A block in which the connections that it opens, also in threads that get its context, end after this time."""
+    token = _until.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _until.reset(token)
+
+
+def is_over() -> Callable[[], bool] | None:
+    """Return a function that tells whether the time of `query_limit` is over; None outside of such a block."""
+    until = _until.get()
+    return None if until is None else lambda: time.monotonic() > until
+
+
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """A block that ends with TooSlowError after this time."""
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
-        yield
-        return
+    """A block, in the main thread, that ends with TooSlowError after this time."""
     before = signal.signal(signal.SIGALRM, _end)
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3))
     try:
@@ -57,13 +101,9 @@ class LimitedSearch:
         """Return whether the expression is found in a text; None if one of them is None."""
         if pattern is None or text is None:
             return None
-        search = re.compile(pattern).search
-        if not _may_backtrack(pattern):
-            return search(str(text)) is not None
         begun = time.monotonic()
         try:
-            with time_limit(self._left):
-                return search(str(text)) is not None
+            return bounded("search", pattern, str(text), self._left) is not None
         except TooSlowError:
             _last.slow = pattern  # SQLite does not pass the error on
             raise
@@ -80,8 +120,8 @@ def slow_expression() -> str | None:
 
 @lru_cache(maxsize=256)
 def _may_backtrack(pattern: str) -> bool:
-    """Return whether an expression has several repetitions; with one, the time grows slowly."""
-    return len(_REPEATS.findall(pattern)) > 1
+    """Return whether an expression has several repetitions or choices; with one, the time grows slowly."""
+    return len(_CHOICES.findall(pattern)) > 1
 
 
 def _end(_number: int, _frame: FrameType | None) -> NoReturn:
