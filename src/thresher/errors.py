@@ -33,6 +33,10 @@ class CatalogError(ThresherError):
     exit_code = 3
 
 
+class UpgradedError(CatalogError):
+    """A newer thresher has upgraded the catalog while it was open."""
+
+
 class ConfigError(CatalogError):
     """`catalog.toml` contains an unknown setting or an invalid value."""
 

@@ -97,7 +97,7 @@ def test_a_query_ends_after_its_time_in_the_threads_of_a_request(named: Catalog)
         job = other.submit(copy_context().run, count)
         with pytest.raises(UsageError, match="the query takes too long"):
             job.result(timeout=20)
-    assert len(list_clips(named, "")) == 1
+    assert len(list_clips(named, "")) == 3
 
 
 def test_many_searches_share_one_limit() -> None:

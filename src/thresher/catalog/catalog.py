@@ -114,6 +114,10 @@ class Catalog:
         """
         return database.writing(self._engine, rollback=rollback)
 
+    def check_revision(self, connection: Connection) -> None:
+        """Raise UpgradedError if another version of thresher has upgraded the catalog since it was opened."""
+        database.check_unchanged_revision(connection, self.file)
+
     def settle(self, is_settled: Callable[[Connection], bool]) -> None:
         """Stamp the catalog as settled if `is_settled` says so in the transaction that stamps it."""
         wanted = settled.stamp(self.file)

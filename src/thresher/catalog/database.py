@@ -24,7 +24,7 @@ from sqlalchemy.pool import NullPool
 from thresher.catalog import schema
 from thresher.catalog.sql_functions import SQL_FUNCTIONS
 from thresher.catalog.time_limit import ADVICE, LimitedSearch, is_over, slow_expression
-from thresher.errors import CatalogError, UsageError
+from thresher.errors import CatalogError, UpgradedError, UsageError
 
 T = TypeVar("T")
 
@@ -292,6 +292,22 @@ def current_revision(engine: Engine) -> str | None:
                 return None
             raise
     return None if found is None else str(found)
+
+
+def check_unchanged_revision(connection: Connection, file: Path) -> None:
+    """Raise UpgradedError if another thresher has upgraded an open catalog, CatalogError if it is none now."""
+    try:
+        found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one_or_none()
+    except OperationalError as error:
+        if "no such table" not in str(error.orig):
+            raise
+        found = None
+    if found is None:
+        raise CatalogError(f"{file} is not a catalog any more; restore it, and start this command again")
+    if found != schema.HEAD:
+        raise UpgradedError(
+            f"another version of thresher has upgraded {file}; end this command, and start it with that version"
+        )
 
 
 def backup(file: Path, revision: str) -> Path:

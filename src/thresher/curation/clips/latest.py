@@ -20,8 +20,12 @@ class Latest:
 
 
 def latest(catalog: Catalog) -> Latest:
-    """Return the highest ids, from indexes only."""
+    """Return the highest ids, from indexes only.
+
+    Raises UpgradedError if another version of thresher has upgraded the catalog since it was opened.
+    """
     columns = [select(func.coalesce(func.max(table.c.id), 0)) for table in (decision, batch, clip)]
     with catalog.reading() as connection:
+        catalog.check_revision(connection)
         row = connection.execute(select(*(column.scalar_subquery() for column in columns))).one()
     return Latest(*row)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from thresher.catalog.audio import AudioReader
 from thresher.curation.previews.cache import PreviewCache
-from thresher.curation.previews.source import ClipSource
+from thresher.curation.previews.source import ClipSource, open_audio
 from thresher.signal.features.peaks import outline
 from thresher.signal.features.spectrum_picture import (
     COLUMNS,
@@ -57,13 +57,13 @@ def spectrum(cache: PreviewCache, source: ClipSource, range_name: str) -> bytes:
 
 
 def _peaks(source: ClipSource) -> bytes:
-    with AudioReader(source.path, source.decoder) as reader:
+    with open_audio(source) as reader:
         return outline(reader.blocks(source.start, source.end), source.frames, PEAKS).tobytes()
 
 
 def _picture(source: ClipSource, columns: int, rows: int, highest: float | None) -> bytes:
     starts = window_starts(source.frames, columns)
-    with AudioReader(source.path, source.decoder) as reader:
+    with open_audio(source) as reader:
         windows = np.stack(list(_windows(reader, source, starts)))
     return png(spectrum_picture(windows, source.sample_rate, rows, highest))
 

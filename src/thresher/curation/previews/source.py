@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from thresher.catalog.audio import AudioReader
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import SOURCE
-from thresher.catalog.content_files import find_content
+from thresher.catalog.content_files import FileState, KnownFile, check_file, intact_file, known_files
 from thresher.catalog.schema import clip, recording
 from thresher.errors import AudioError, NotFoundError
 
@@ -50,7 +51,7 @@ def clip_source(catalog: Catalog, clip_id: int) -> ClipSource:
     """Return where the samples of a clip are.
 
     Raises NotFoundError if there is no such clip or no file holds its recording now, AudioError if the clip has no
-    samples.
+    samples or its file can't be read.
     """
     columns = (clip.c.kind, clip.c.start_frame, clip.c.end_frame, clip.c.loudness, clip.c.peak, recording)
     with catalog.reading() as connection:
@@ -60,9 +61,7 @@ def clip_source(catalog: Catalog, clip_id: int) -> ClipSource:
         raise NotFoundError(f"no clip has the id {clip_id}")
     if row.sample_rate is None or row.end_frame <= row.start_frame:
         raise AudioError(f"clip {clip_id} has no sound: {row.reason or row.status}")
-    file = find_content(catalog, row.sha256)
-    if file is None:
-        raise NotFoundError(f"no file holds clip {clip_id} now; `thresher ingest` its folder")
+    file = _present_file(catalog, clip_id, row.sha256)
     return ClipSource(
         clip_id,
         file.path,
@@ -77,4 +76,30 @@ def clip_source(catalog: Catalog, clip_id: int) -> ClipSource:
         row.peak,
         row.kind,
         catalog.settings.song.fade,
+    )
+
+
+def open_audio(source: ClipSource) -> AudioReader:
+    """Open the file of a clip. Raises AudioError if it can't be opened or decoded."""
+    try:
+        return AudioReader(source.path, source.decoder)
+    except OSError as error:
+        raise AudioError(
+            f"the file of clip {source.clip} can't be read: {error.strerror or error}"
+        ) from error
+
+
+def _present_file(catalog: Catalog, clip_id: int, sha256: str) -> KnownFile:
+    files = known_files(catalog, [sha256])[sha256]
+    file = intact_file(catalog, files)
+    if file is not None:
+        return file
+    if not files:
+        raise NotFoundError(f"no file of clip {clip_id} is known; `thresher ingest` its folder")
+    name, state = files[0].path_text, check_file(files[0], catalog.hashes).state
+    if state is FileState.UNREADABLE:
+        raise AudioError(f"the file of clip {clip_id} can't be read: {name}")
+    was = "holds other audio now" if state is FileState.CHANGED else "is missing"
+    raise NotFoundError(
+        f"the file of clip {clip_id} {was}: {name}; `thresher ingest` the folder where it is now"
     )

@@ -7,13 +7,15 @@ browsers do not play is converted, and then the clip is decoded from its start f
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thresher.catalog.audio import AudioReader
-from thresher.curation.previews.source import ClipSource
+from thresher.catalog.decoder_names import FFMPEG
+from thresher.curation.previews.source import ClipSource, open_audio
 from thresher.curation.songs.cut_fade import cut_fade
 from thresher.errors import AudioError
 from thresher.signal.mixing.mix import downmix, fade_edges
@@ -23,6 +25,14 @@ PLAYED_RATES = range(8_000, 96_001)
 """Sample rates that browsers play, in Hz."""
 
 FALLBACK_RATE = 48_000
+VERSION = 1
+"""Increase it with every change of the bytes."""
+
+Piece = bytes
+
+BLOCK_FRAMES = 65_536
+"""Frames that are decoded at once: 1.5 s, so that a server holds little of each stream."""
+
 HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 LARGEST = 0xFFFFFFFF - HEADER.size
 """The most bytes of samples that a WAV file can state: more than 6 hours of 48 kHz stereo."""
@@ -51,39 +61,65 @@ class WavPreview:
         form = (b"fmt ", 16, 1, self._channels, self._rate, per_second, self._frame_bytes, 16)
         return HEADER.pack(b"RIFF", self.size - 8, b"WAVE", *form, b"data", samples)
 
-    def bytes(self, first: int, last: int) -> Iterator[bytes]:
-        """Yield the bytes `first` … `last`, both included, in pieces.
+    @property
+    def key(self) -> str:
+        """A name for the content: equal for equal bytes."""
+        return f"{self._source.key}-w{VERSION}-{self._fade.frames}"
 
-        Raises AudioError if the file can't be decoded.
+    def bytes(self, first: int, last: int) -> Generator[bytes, None, None]:
+        """Yield the bytes `first` … `last`, both included, in pieces of at most a few hundred kilobytes.
+
+        Pieces are empty while what comes before `first` is decoded and dropped. Raises AudioError if the file can't
+        be decoded; before the first byte, if nothing can.
         """
-        if first < HEADER.size:
-            yield self.header()[first : last + 1]
         begin, end = max(0, first - HEADER.size), last + 1 - HEADER.size
+        head = self.header()[first : last + 1] if first < HEADER.size else b""
         if end <= begin:
+            yield head
             return
+        with closing(self._samples(begin, end)) as samples:
+            for piece in samples:
+                if piece:
+                    yield head + piece
+                    head = b""
+                else:
+                    yield piece
+
+    def _samples(self, begin: int, end: int) -> Generator[Piece, None, None]:
+        """Yield the bytes `[begin, end)` of the samples."""
         start_frame, end_frame = begin // self._frame_bytes, -(-end // self._frame_bytes)
         left, skipped = end - begin, begin - start_frame * self._frame_bytes
         position = start_frame
-        for block in self._frames_between(start_frame, end_frame):
-            faded = fade_edges(block, position, self._frames, self._fade, self._fade)
-            position += len(block)
-            piece = to_pcm16(faded)[skipped : skipped + left]
-            skipped = 0
-            left -= len(piece)
-            yield piece
+        with closing(self._frames_between(start_frame, end_frame)) as blocks:
+            for block in blocks:
+                if len(block) == 0:
+                    yield b""
+                    continue
+                faded = fade_edges(block, position, self._frames, self._fade, self._fade)
+                position += len(block)
+                piece = to_pcm16(faded)[skipped : skipped + left]
+                skipped = 0
+                left -= len(piece)
+                yield piece
         if left:  # the file has become shorter: an answer must have the length that it promised
             raise AudioError("the file ends before the clip does")
 
-    def _frames_between(self, start: int, end: int) -> Iterator[NDArray[np.float32]]:
-        """Yield the frames of the preview from `start` to `end`, at its rate and with its channels."""
+    def _frames_between(self, start: int, end: int) -> Generator[NDArray[np.float32], None, None]:
+        """Yield the frames of the preview from `start` to `end`, at its rate and with its channels.
+
+        Blocks are empty while frames before `start` are decoded.
+        """
         source = self._source
-        with AudioReader(source.path, source.decoder) as reader:
-            if self._rate == source.sample_rate:
-                for block in reader.blocks(source.start + start, source.start + end):
-                    yield downmix(block, self._channels)
-                return
-            position = 0
-            for block in self._resampled(reader):
+        with open_audio(source) as reader:
+            if self._rate != source.sample_rate:
+                blocks, position = self._resampled(reader), 0
+            else:
+                start, end = source.start + start, source.start + end
+                # ffmpeg decodes from the beginning anyway; here, the server can stop it meanwhile
+                position = 0 if reader.decoder.name == FFMPEG else start
+                decoded = reader.blocks(position, end, BLOCK_FRAMES)
+                blocks = (downmix(block, self._channels) for block in decoded)
+            for block in blocks:
                 yield block[max(0, start - position) : max(0, end - position)]
                 position += len(block)
                 if position >= end:
@@ -92,7 +128,7 @@ class WavPreview:
     def _resampled(self, reader: AudioReader) -> Iterator[NDArray[np.float32]]:
         source = self._source
         resampler = Resampler(source.sample_rate, self._rate, self._channels)
-        for block in reader.blocks(source.start, source.end):
+        for block in reader.blocks(source.start, source.end, BLOCK_FRAMES):
             yield resampler.process(downmix(block, self._channels))
         yield resampler.process(np.zeros((0, self._channels), np.float32), last=True)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
 
 from thresher.errors import (
     AudioError,
@@ -42,10 +45,13 @@ PROBLEMS = {
         (404, "there is no such clip, song, decision or file"),
         (409, "the audio could not be decoded"),
         (422, "a parameter is missing or has another type"),
-        (503, "the catalog can't be read now"),
+        (503, "the catalog can't be used now, or the server is busy"),
     )
 }
 """The answers that every route can give besides its own, for the description of the API."""
+
+
+_UNKNOWN = "there is nothing at this address"
 
 
 def add_error_answers(app: FastAPI) -> None:
@@ -57,6 +63,20 @@ def add_error_answers(app: FastAPI) -> None:
         position = error.position if isinstance(error, QueryError) else None
         return _answer(status, str(error), position)
 
+    @app.exception_handler(HTTPException)
+    async def of_address(_request: Request, error: HTTPException) -> JSONResponse:
+        sentence = _UNKNOWN if error.status_code == 404 else error.detail.lower()
+        return _answer(error.status_code, sentence, None, error.headers)
+
+    @app.exception_handler(OSError)
+    async def of_system(_request: Request, error: OSError) -> JSONResponse:
+        return _answer(503, f"the system reports an error: {error.strerror or error}", None)
+
+    @app.exception_handler(Exception)
+    async def unexpected(_request: Request, error: Exception) -> JSONResponse:
+        what = f"unexpected {type(error).__name__}: {error}"
+        return _answer(500, f"{what}; `thresher --debug serve` shows the traceback", None)
+
     @app.exception_handler(RequestValidationError)
     async def of_request(_request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
@@ -64,7 +84,9 @@ def add_error_answers(app: FastAPI) -> None:
         return _answer(422, f"{where}: {first['msg'].lower()}", None)
 
 
-def _answer(status: int, sentence: str, position: int | None) -> JSONResponse:
+def _answer(
+    status: int, sentence: str, position: int | None, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
     # names of files can hold what is not UTF-8
     shown = sentence.encode("utf-8", "backslashreplace").decode()
-    return JSONResponse({"error": shown, "position": position}, status)
+    return JSONResponse({"error": shown, "position": position}, status, headers)

@@ -8,16 +8,18 @@ from importlib.resources import files
 
 from fastapi import Depends, FastAPI, HTTPException
 from starlette.responses import FileResponse
-from starlette.staticfiles import StaticFiles
 
 from thresher.catalog.catalog import Catalog
 from thresher.curation.previews.cache import PreviewCache
 from thresher.interfaces.web.access import Access, AccessRules
 from thresher.interfaces.web.answers import PROBLEMS, add_error_answers
 from thresher.interfaces.web.changes import Changes
+from thresher.interfaces.web.heads import Heads
 from thresher.interfaces.web.room import Room, refuse_changes
 from thresher.interfaces.web.routes import checkpoints, clip_map, clips, cutting, decisions, listening, media
 from thresher.interfaces.web.routes import room as room_routes
+from thresher.interfaces.web.static_files import PageFiles
+from thresher.interfaces.web.turns import Turns
 from thresher.version import __version__
 
 ROUTERS = (
@@ -63,7 +65,7 @@ def create_app(catalog: Catalog, rules: AccessRules, *, read_only: bool = False)
     for router in ROUTERS:
         app.include_router(router)
     static = files("thresher.interfaces.web") / "static"
-    app.mount("/static", StaticFiles(directory=str(static)), name="static")
+    app.mount("/static", PageFiles(directory=str(static)), name="static")
 
     # every view has an address of its own; the page finds out which one it is
     @app.get("/", include_in_schema=False)
@@ -73,5 +75,7 @@ def create_app(catalog: Catalog, rules: AccessRules, *, read_only: bool = False)
             raise HTTPException(404)
         return FileResponse(str(static / "index.html"), headers={"cache-control": "no-cache"})
 
-    app.add_middleware(Access, rules=rules)
+    app.add_middleware(Heads)
+    app.add_middleware(Turns)
+    app.add_middleware(Access, rules=rules)  # the outermost one
     return app

@@ -13,10 +13,13 @@ from dataclasses import asdict, dataclass, replace
 
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.latest import latest
-from thresher.errors import ThresherError
+from thresher.errors import ThresherError, UpgradedError
 
 EVERY = 0.4
 """Seconds between two looks."""
+
+_PATIENCE = 1.0
+"""Seconds that the end waits for the last look, which waits itself if the catalog is locked."""
 
 QUEUED = 32
 """Changes that wait for a slow page; then it gets only the latest state, which is all it needs."""
@@ -46,6 +49,8 @@ class Changes:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listeners: set[asyncio.Queue[Change | None]] = set()
         self.now = Change()
+        self.refusal: UpgradedError | None = None
+        """Why no request can be answered now."""
 
     def start(self) -> None:
         """Begin to watch; call it on the event loop."""
@@ -59,7 +64,7 @@ class Changes:
         for queue in self._listeners:
             _put(queue, None)
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(_PATIENCE)
 
     async def stream(self) -> AsyncIterator[Change]:
         """Yield the present state, then every change until the watch stops."""
@@ -74,10 +79,17 @@ class Changes:
 
     def _watch(self) -> None:
         while True:
+            refusal = None
             try:
                 change = Change(**asdict(latest(self._catalog)))
+            except UpgradedError as error:
+                refusal = error
+                change = replace(self.now, trouble=str(error))
             except ThresherError as error:
                 change = replace(self.now, trouble=str(error))
+            except Exception as error:  # noqa: BLE001  the next look may succeed
+                change = replace(self.now, trouble=f"unexpected {type(error).__name__}: {error}")
+            self.refusal = refusal
             if change != self.now:
                 self._tell(change)
             if self._stop.wait(EVERY):

@@ -40,10 +40,12 @@ class Room:
         return self.catalog.file
 
 
-def room_of(request: Request) -> Room:
-    """Return the room of a request."""
+async def room_of(request: Request) -> Room:
+    """Return the room of a request. Raises UpgradedError if the catalog can't be used any more."""
     room = request.app.state.room
     assert isinstance(room, Room)
+    if room.changes.refusal is not None:
+        raise room.changes.refusal
     return room
 
 
@@ -51,7 +53,7 @@ InRoom = Annotated[Room, Depends(room_of)]
 """The parameter of a route that receives the room."""
 
 
-def refuse_changes(request: Request) -> None:
+async def refuse_changes(request: Request) -> None:
     """Raise ReadOnlyError for a change, if the server takes none. Every route depends on it."""
-    if room_of(request).read_only and request.method not in ("GET", "HEAD"):
+    if request.app.state.room.read_only and request.method not in ("GET", "HEAD"):
         raise ReadOnlyError("this room is read-only; start `thresher serve` without --read-only to decide")

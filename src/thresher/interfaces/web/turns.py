@@ -61,7 +61,7 @@ class Turns:
         self._reads = Places(6)
         self._changes = Places(3)
         self._pictures = Places(4)
-        self._sounds = Places(24)
+        self._sounds = Places(16)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on when it is its turn."""
@@ -85,7 +85,7 @@ class Turns:
             return None
         if path.startswith("/audio/"):
             return self._sounds
-        if path.startswith(("/thumbnails/", "/peaks/")):
+        if path.startswith(("/thumbnails/", "/peaks/", "/spectra/")):
             return self._pictures
         if path.startswith("/api/"):
             return self._reads if scope["method"] in ("GET", "HEAD") else self._changes

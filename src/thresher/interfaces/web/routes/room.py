@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from thresher.curation.clips.query_fields import fields
 from thresher.curation.clips.saved_queries import delete_query, save_query, saved_queries
-from thresher.interfaces.web.room import InRoom, room_of
+from thresher.interfaces.web.room import InRoom
 from thresher.interfaces.web.shapes import plain
 from thresher.version import __version__
 
@@ -100,7 +100,7 @@ async def changes(request: Request) -> StreamingResponse:
     """Stream the newest ids after each change of the catalog, as server-sent events."""
 
     async def events() -> AsyncIterator[bytes]:
-        stream = room_of(request).changes.stream()
+        stream = request.app.state.room.changes.stream()
         pending: asyncio.Future[Any] | None = None
         try:
             while True:
