@@ -83,7 +83,9 @@ from .curation.ingest.batches import batches as batches
 from .curation.ingest.forget import ForgetReport as ForgetReport
 from .curation.ingest.forget import forget as forget
 from .curation.ingest.ingest import ingest as ingest
-from .curation.ingest.names import NameShape as NameShape
+from .curation.ingest.name_groups import NameExample as NameExample
+from .curation.ingest.name_groups import NameGroup as NameGroup
+from .curation.ingest.name_groups import NameShape as NameShape
 from .curation.ingest.names import NamesPreview as NamesPreview
 from .curation.ingest.names import preview_names as preview_names
 from .curation.ingest.options import IngestOptions as IngestOptions

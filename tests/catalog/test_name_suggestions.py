@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thresher.catalog.name_suggestions import suggest
+from thresher.catalog.name_suggestions import suggest, suggest_for_all
 from thresher.catalog.provenance import compile_pattern, infer
 
 SUGGESTIONS = [
@@ -59,3 +59,22 @@ def test_every_suggestion_reads_its_own_path(name: str) -> None:
     found = suggest(path, b"/all")
     if found is not None:
         assert infer(path, patterns=[compile_pattern("mine", found.pattern)]).pattern == "mine"
+
+
+def test_names_of_one_kind_share_the_suggestion_that_reads_most_of_them() -> None:
+    names = ("wolf_ep3_z1", "ash_ep4_z2_loud", "moth_ep5_z3a", "dark_e6_z4", "plain", "bone_ep7_z5-x")
+    files = [(f"/data/runs/{name}.wav".encode(), b"/data/runs") for name in names]
+    found = suggest_for_all(files)
+    first = found[0]
+    assert first is not None
+    assert first.pattern == r"(?P<run>[^/]+?)_ep(?P<epoch>\d+)_z(?P<z>\d+)[^/]*?"
+    assert first.name == "*_ep#_z#*"
+    assert [each and each.pattern == first.pattern for each in found] == [True, True, True, False, None, True]
+    assert [each and each.reads.get("epoch") for each in found] == ["3", "4", "5", "6", None, "7"]
+    assert [each.name for each in suggest_for_all(files[:1]) if each] == ["wolf_ep#_z#"]
+
+
+def test_a_pattern_that_reads_other_values_is_not_shared() -> None:
+    names = ("a_ep3_z1", "a_ep3_z1_seed5")
+    found = suggest_for_all([(f"/data/{name}.wav".encode(), b"/data") for name in names])
+    assert [each and each.reads.get("seed") for each in found] == [None, "5"]

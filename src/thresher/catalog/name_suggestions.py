@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from thresher.catalog.name_patterns import PLAIN_WORDS
+from thresher.catalog.name_patterns import PLAIN_WORDS, Pattern
+from thresher.catalog.name_shapes import common_shape
 from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import CHECKPOINT_KEYS, check_key, compile_pattern, infer
 
@@ -42,6 +43,7 @@ _RATE = re.compile(
 _PARTS_OF_RUNS = ("v", "version", "run", "exp", "experiment", "trial")
 _LONGEST_WORD = 16
 _LONGEST_SEED = 2  # digits
+_MOST_TRIED = 40  # different suggestions that are tried on all paths
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,35 @@ def suggest(path: bytes, root: bytes) -> Suggestion | None:
         return None
     found = infer(path, patterns=[pattern]).provenance.values()
     return Suggestion(shown, regex, found) if found else None
+
+
+def suggest_for_all(files: Sequence[tuple[bytes, bytes]]) -> list[Suggestion | None]:
+    """Suggest a pattern for each of several files, given by path and root, and as few different ones as possible.
+
+    A pattern that reads the same values in most paths comes first. `reads` are the values in the file's own path.
+    """
+    own = [suggest(path, root) for path, root in files]
+    made = {each.pattern: each for each in own if each is not None}
+    readers = {
+        text: {number for number, each in enumerate(own) if each and _reads(pattern, files[number][0], each)}
+        for text in list(made)[:_MOST_TRIED]
+        for pattern in [compile_pattern("suggested", text)]
+    }
+    chosen = list(own)
+    left = {number for number, each in enumerate(own) if each is not None}
+    while readers:
+        best = max(readers, key=lambda text: len(left & readers[text]))
+        taken = {number: each for number in left & readers.pop(best) if (each := own[number])}
+        name = common_shape([taken[number].name for number in sorted(taken)]) if taken else best
+        for number, each in taken.items():
+            chosen[number] = replace(each, name=name, pattern=best)
+        left -= taken.keys()
+    return chosen
+
+
+def _reads(pattern: Pattern, path: bytes, wanted: Suggestion) -> bool:
+    """Return whether a pattern reads in a path what the one suggested for it reads."""
+    return infer(path, patterns=[pattern]).provenance.values() == dict(wanted.reads)
 
 
 @dataclass

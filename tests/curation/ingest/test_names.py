@@ -49,6 +49,35 @@ def test_shapes_with_what_is_read_and_by_which_pattern(tmp_path: Path) -> None:
     assert (named.pattern, named.reads) == ("own", {"run": "run8", "epoch": "3", "seed": "7"})
 
 
+def test_shapes_of_which_the_same_is_read_are_one_group(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    words = ("kick", "snare hat", "amen (2)", "loop_3b", "x/y/ride")
+    touch(runs, *(f"{word}{suffix}" for word in words for suffix in (".wav", ".flac")))
+    touch(runs, *(f"{word}_step_{step}.{word}.wav" for word in ("dawn", "dusk", "night") for step in (1, 2)))
+    touch(runs, *(f"{word}_ep{epoch}_z7{word}.mp3" for word in ("a", "b") for epoch in (1, 2)), "notes.txt")
+    touch(runs, "side/a.wav", "side/b.wav")
+    for name, more in (("a", {"mood": "calm"}), ("b", {"key": "C"})):
+        (runs / "side" / f"{name}.json").write_text(json.dumps({"epoch": 3, **more}))
+    preview = preview_names([runs])
+    assert preview.ignored_suffixes == {".txt": 1}
+    assert sum(group.files for group in preview.groups) == preview.files == 22
+    assert sum(group.shapes for group in preview.groups) == len(preview.shapes)
+    groups = {group.shape: group for group in preview.groups}
+    assert {shape: (group.files, group.shapes, group.pattern) for shape, group in groups.items()} == {
+        "runs/**/*.*": (10, 10, None),
+        "runs/*_step_#.*.wav": (6, 3, "step"),
+        "runs/*_ep#_z#*.mp3": (4, 2, None),
+        "runs/side/*.wav": (2, 2, None),
+    }
+    assert len(groups["runs/**/*.*"].examples) == 3
+    assert [each.reads["step"] for each in groups["runs/*_step_#.*.wav"].examples] == ["1", "1", "1"]
+    suggestion = groups["runs/*_ep#_z#*.mp3"].suggestion
+    assert suggestion is not None
+    assert suggestion.reads == {"run": "a", "epoch": "1", "z": "7"}
+    sides = groups["runs/side/*.wav"].examples
+    assert [sorted(each.reads) for each in sides] == [["epoch", "mood", "run"], ["epoch", "key", "run"]]
+
+
 def test_a_preview_reads_what_an_ingest_reads(
     catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions
 ) -> None:

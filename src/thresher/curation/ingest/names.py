@@ -9,45 +9,31 @@ from dataclasses import dataclass, replace
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.name_patterns import PATTERNS, Pattern
 from thresher.catalog.name_shapes import shape_of
-from thresher.catalog.name_suggestions import Suggestion, suggest
+from thresher.catalog.name_suggestions import suggest_for_all
+from thresher.catalog.own_files import OwnFiles
 from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import infer, run_of_folder
 from thresher.catalog.run_roots import RunRoots, read_run_roots
 from thresher.catalog.sidecars import read_sidecar
 from thresher.curation.ingest.exclude import Exclusion
+from thresher.curation.ingest.name_groups import NameGroup, NameShape, group_shapes
 from thresher.curation.ingest.reading import warnings_of
 from thresher.curation.ingest.scan import FoundFile, Problem, scan
-
-
-@dataclass(frozen=True)
-class NameShape:
-    """Files whose paths have the same shape and are read in the same way.
-
-    `pattern` names the pattern that matched, if one did. `reads` maps run, epoch, step and attributes to their
-    values in the `example`, and `sources` to where they come from: name, folder or sidecar. `is_named` says whether
-    an epoch or a step is known; if not, `suggestion` may be a pattern to add to `catalog.toml`.
-    """
-
-    shape: str
-    files: int
-    example: str
-    pattern: str | None
-    reads: Mapping[str, str]
-    sources: Mapping[str, str]
-    is_named: bool
-    suggestion: Suggestion | None
 
 
 @dataclass(frozen=True)
 class NamesPreview:
     """What an ingest would read: the shapes, the most frequent first, and what it would leave out or warn about.
 
-    `unnamed` counts the files of which neither an epoch nor a step is known.
+    `groups` are the same shapes, those of which the same is read together. `unnamed` counts the files of which
+    neither an epoch nor a step is known. `ignored` files are not audio; `ignored_suffixes` counts them by suffix.
     """
 
     files: int
     unnamed: int
     ignored: int
+    ignored_suffixes: Mapping[str, int]
+    groups: tuple[NameGroup, ...]
     shapes: tuple[NameShape, ...]
     excluded: tuple[Exclusion, ...]
     warnings: tuple[str, ...]
@@ -67,31 +53,36 @@ def preview_names(
     a catalog, nothing is known of former ingests, whose folders name runs. Raises NotFoundError for a path that
     does not exist, UsageError for an invalid exclusion.
     """
-    roots = RunRoots(display_text)
+    roots, own = RunRoots(display_text), None
     if catalog is not None:
         patterns = (*patterns, *catalog.settings.provenance)
+        own = OwnFiles(catalog.file, catalog.settings)
         with catalog.reading() as connection:
             roots = read_run_roots(connection, lambda path: catalog.stored_absolute(path).path_text)
-    found = scan(paths, exclude)
+    found = scan(paths, exclude, own=own)
     every = (*patterns, *PATTERNS)
     shapes: dict[tuple[object, ...], NameShape] = {}
+    first: dict[tuple[object, ...], FoundFile] = {}
     warnings: list[str] = []
     for file in found.files:
         shape, notes = _read(file, every, roots.root_of(file.path, file.root))
         warnings += notes
-        key = (shape.shape, shape.pattern, tuple(shape.sources.items()))
+        key: tuple[object, ...] = (shape.shape, shape.pattern, tuple(shape.sources.items()))
         known = shapes.get(key)
-        if known is None:
-            shapes[key] = (
-                shape if shape.is_named else replace(shape, suggestion=suggest(file.path, file.root))
-            )
-        else:
-            shapes[key] = replace(known, files=known.files + 1)
-    ordered = sorted(shapes.values(), key=lambda shape: (-shape.files, shape.shape))
+        first.setdefault(key, file)
+        shapes[key] = shape if known is None else replace(known, files=known.files + 1)
+    keys = sorted(shapes, key=lambda key: (-shapes[key].files, shapes[key].shape))
+    unnamed = [key for key in keys if not shapes[key].is_named]
+    suggested = suggest_for_all([(first[key].path, first[key].root) for key in unnamed])
+    for key, suggestion in zip(unnamed, suggested, strict=True):
+        shapes[key] = replace(shapes[key], suggestion=suggestion)
+    ordered = [shapes[key] for key in keys]
     return NamesPreview(
         files=len(found.files),
         unnamed=sum(shape.files for shape in ordered if not shape.is_named),
         ignored=found.ignored,
+        ignored_suffixes=found.ignored_suffixes,
+        groups=group_shapes(ordered),
         shapes=tuple(ordered),
         excluded=found.excluded,
         warnings=tuple(warnings),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from thresher.formatting import counted, listed
@@ -38,7 +38,7 @@ def _tell_held_back(report: IngestReport) -> None:
     files = counted(report.held_back, "known file")
     are = "is" if report.held_back == 1 else "are"
     for path in report.vanished:
-        say(f"{_from_here(path)} does not exist any more")
+        say(f"{from_here(path)} does not exist any more")
     reason = "" if report.vanished else ", more than half of their folder"
     say(
         f"{files} {are} gone{reason}: is a drive unplugged? nothing was marked missing; "
@@ -61,7 +61,7 @@ def tell_counts(report: IngestReport) -> None:
         (report.exports, "stems and exported clips, which are not added"),
         (
             report.missing,
-            f"{would}marked missing in {listed([_from_here(path) for path in report.given], 3)}",
+            f"{would}marked missing in {listed([from_here(path) for path in report.given], 3)}",
         ),
     ]
     changes = ", ".join(f"{count} {what}" for count, what in parts if count) or "nothing to do"
@@ -71,7 +71,7 @@ def tell_counts(report: IngestReport) -> None:
     tell(f"{head}{name}{counted(report.files, 'file')} in {report.seconds:.1f} s{speed}: {changes}")
     if report.parts:
         tell(f"{counted(report.split, 'new recording')} split into {counted(report.parts, 'part')}")
-    tell_ignored(report)
+    tell_ignored(report.ignored_suffixes)
     for status, count in sorted(report.findings.items()):
         what = "silent" if status == "silent" else "too short for a fingerprint"
         tell(f"{what}: {count} (thresher list status:{status})")
@@ -91,11 +91,11 @@ def _tell_unnamed(report: IngestReport) -> None:
     tell(f"{counted(report.unnamed, 'file')} {name} no checkpoint (no epoch and no step):")
     for path in report.unnamed_examples:
         tell(f"  {path}")
-    command = shlex.join(["thresher", "names", *map(_from_here, report.given)])
+    command = shlex.join(["thresher", "names", *map(from_here, report.given)])
     tell(f"`{command}` shows what is read from names, and suggests patterns for catalog.toml")
 
 
-def _from_here(path: str) -> str:
+def from_here(path: str) -> str:
     """Return an absolute path relative to the current folder, if it is inside of it."""
     here = os.path.join(os.getcwd(), "")
     return path.removeprefix(here) if path.startswith(here) else path
@@ -104,14 +104,13 @@ def _from_here(path: str) -> str:
 def _tell_reread(report: IngestReport) -> None:
     """Say what names that were read again changed, for each shape of path."""
     for shape in report.reread:
-        changes = ", ".join(
-            f"{key} {_short(old)} → {_short(new)}" for key, (old, new) in shape.changes.items()
-        )
+        changes = ", ".join(f"{key} {short(old)} → {short(new)}" for key, (old, new) in shape.changes.items())
         example = " (the first)" if shape.files > 1 else ""
         tell(f"read again: {counted(shape.files, 'file')} {shape.shape}: {changes}{example}")
 
 
-def _short(value: str | None) -> str:
+def short(value: str | None) -> str:
+    """Return a value, cut if it is long, or "none"."""
     if value is None:
         return "none"
     return value if len(value) <= LONGEST_VALUE else f"{value[: LONGEST_VALUE - 1]}…"
@@ -143,13 +142,12 @@ def tell_all_scoring(reports: Sequence[ScoreReport]) -> None:
             tell_scoring(report)
 
 
-def tell_ignored(report: IngestReport) -> None:
+def tell_ignored(suffixes: Mapping[str, int]) -> None:
     """Print how many files were left out because they are not audio, by suffix."""
-    if report.ignored:
-        kinds = [f"{count:,} {suffix}" for suffix, count in report.ignored_suffixes.items()]
-        tell(
-            f"ignored {counted(report.ignored, 'file')} that {_are(report.ignored)} not audio: {listed(kinds, 6)}"
-        )
+    ignored = sum(suffixes.values())
+    if ignored:
+        kinds = [f"{count:,} {suffix}" for suffix, count in suffixes.items()]
+        tell(f"ignored {counted(ignored, 'file')} that {_are(ignored)} not audio: {listed(kinds, 6)}")
 
 
 def _are(count: int) -> str:
