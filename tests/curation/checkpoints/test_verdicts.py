@@ -83,6 +83,8 @@ def test_a_checkpoint_without_files_is_not_in_the_way(catalog: Catalog, write_cl
     [
         ("e9", "keep", NotFoundError, 'no checkpoint named "e9"'),
         ("", "keep", NotFoundError, "thresher checkpoints"),
+        ("night " + "9" * 5000, "keep", NotFoundError, "no checkpoint named"),
+        ("e" + "9" * 5000, "keep", NotFoundError, "no checkpoint named"),
         ("e1", "keep", UsageError, 'matches 2 checkpoints; give one of "night e1", "day e1"'),
         ("night e1", "best", UsageError, 'unknown verdict "best"'),
         ("night e1", None, UsageError, 'nothing to change for checkpoint "night e1"'),

@@ -12,7 +12,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import Assignment, Decision
 from thresher.catalog.normal_form import folded, nfc
 from thresher.catalog.schema import VERDICTS, checkpoint, location, recording
-from thresher.catalog.values import checkpoint_text
+from thresher.catalog.values import checkpoint_text, whole_number
 from thresher.curation.clips.decisions import storable
 from thresher.errors import NotFoundError, UsageError
 from thresher.formatting import listed, unknown
@@ -102,6 +102,12 @@ def text_of(row: Any) -> str:
     return checkpoint_text(row.run, row.epoch, row.step)
 
 
+def _stored(digits: str) -> int:
+    """Return the number in digits, -1 if it is too large for a checkpoint."""
+    number = whole_number(digits)
+    return -1 if number is None else number
+
+
 def _fitting(rows: list[Any], words: list[str]) -> list[Any]:
     """Return the checkpoints that match all words; bare numbers are an epoch and a step, in this order."""
     run: list[str] = []
@@ -111,10 +117,10 @@ def _fitting(rows: list[Any], words: list[str]) -> list[Any]:
         if number is None:
             run.append(word.removeprefix("run:"))
         elif number["bare"]:
-            bare.append(int(number["bare"]))
+            bare.append(_stored(number["bare"]))
         else:
             field = "step" if number["step"] else "epoch"
-            value = int(number["step"] or number["epoch"])
+            value = _stored(number["step"] or number["epoch"])
             rows = [row for row in rows if getattr(row, field) == value]
     if len(bare) == 1:
         rows = [row for row in rows if row.epoch == bare[0]] or [row for row in rows if row.step == bare[0]]

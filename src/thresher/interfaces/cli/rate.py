@@ -12,6 +12,8 @@ from thresher.interfaces.cli.deciding import decide
 from thresher.interfaces.cli.decision_output import print_outcome
 from thresher.interfaces.cli.options import DryRun, Json, Yes
 
+_MOST_DIGITS = 9  # more can be no rating, and Python reads no number of many thousand digits
+
 
 @app.command(rich_help_panel=DECIDE)
 def rate(
@@ -27,7 +29,7 @@ def rate(
     from thresher.curation.clips.decisions import rate as run
 
     *query, rating = arguments
-    if not query or not (rating == "none" or rating.isdecimal()):
+    if not query or not (rating == "none" or (rating.isdecimal() and len(rating) <= _MOST_DIGITS)):
         raise UsageError(
             f'"{rating}" is not a rating; write clips, then 1 to 5 or none, as in `thresher rate 12 4`'
         )

@@ -46,9 +46,10 @@ def options_of(given: Mapping[str, str | None], **more: Any) -> SongOptions:
 def pin_of(text: str) -> tuple[str, int]:
     """The clip and the position in `--pin CLIP@N`."""
     clip, at, position = text.rpartition("@")
-    if not at or not clip or not position.isdecimal():
+    number = _decimal(position)
+    if not at or not clip or number is None:
         raise UsageError(f'--pin "{text}" is not a clip and a position, such as 12@3')
-    return clip, int(position)
+    return clip, number
 
 
 def _text(_option: str, text: str) -> str | None:
@@ -62,9 +63,17 @@ def _tag(_option: str, text: str) -> str | None:
 def _whole_number(option: str, text: str) -> int | None:
     if text in ("none", "auto"):
         return None
-    if not text.isdecimal():
+    number = _decimal(text)
+    if number is None:
         raise UsageError(f'{option} "{text}" is not a whole number')
-    return int(text)
+    return number
+
+
+def _decimal(text: str) -> int | None:
+    """Return the number in decimal digits, None for other text and for a number that is too large to store."""
+    from thresher.catalog.values import whole_number
+
+    return whole_number(text) if text.isdecimal() else None
 
 
 def _number(option: str, text: str) -> float | None:
