@@ -44,6 +44,7 @@ from .curation.clips.saved_queries import save_query as save_query
 from .curation.clips.saved_queries import saved_queries as saved_queries
 from .curation.comparison.clip_map import MapPoint as MapPoint
 from .curation.comparison.clip_map import clip_map as clip_map
+from .curation.comparison.clip_order import chained as chained
 from .curation.comparison.cluster_fit import ClusterChange as ClusterChange
 from .curation.comparison.cluster_fit import fit_clusters as fit_clusters
 from .curation.comparison.clusters import Clustering as Clustering
@@ -54,6 +55,8 @@ from .curation.comparison.neighbours import Neighbour as Neighbour
 from .curation.comparison.neighbours import near as near
 from .curation.comparison.score import score as score
 from .curation.comparison.score_report import ScoreReport as ScoreReport
+from .curation.comparison.side_by_side import ClipPair as ClipPair
+from .curation.comparison.side_by_side import clip_pairs as clip_pairs
 from .curation.cutting.labels import LabelExport as LabelExport
 from .curation.cutting.labels import LabelReport as LabelReport
 from .curation.cutting.labels import export_labels as export_labels

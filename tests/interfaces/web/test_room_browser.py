@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 
 from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, chromium, serving
-from tests.support import EVERY_METRIC
+from tests.support import EVERY_METRIC, RATE, MakeCatalog, MakeSound
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.decisions import history
 from thresher.curation.clips.listing import ClipRow, rows_of
@@ -288,3 +289,40 @@ def test_a_listening_session_is_judged_by_keys_and_ends_with_a_summary(
     assert (row(catalog, first).rating, row(catalog, second).rejected) == (4, True)
     assert not row(catalog, third).heard
     assert page.complaints() == []
+
+
+def test_copies_are_heard_side_by_side_at_the_same_moment_and_one_is_kept(
+    driver: Any, new_catalog: MakeCatalog, tmp_path: Path, sound: MakeSound
+) -> None:
+    new_catalog(tmp_path).close()
+    (tmp_path / "catalog.toml").write_text(EVERY_METRIC)
+    for name, y in (("a", sound(1, 8.0)), ("b", sound(2, 8.0)), ("c", 0.7 * sound(1, 8.0)[RATE:])):
+        soundfile.write(tmp_path / f"{name}.wav", y, RATE)
+    with Catalog.open(tmp_path / "catalog.toml") as catalog:
+        ingest(catalog, [tmp_path], IngestOptions(executor="serial"))
+        with serving(catalog) as where:
+            page = Page(driver, where)
+            page.wait("selection", "m.ids.value.length === 3")
+            page.press("w")
+            page.wait_until(lambda: page.run("return document.querySelectorAll('.tiles .card').length === 3"))
+            page.press("W")
+            page.wait("selection", "Math.abs(m.placeOf(1) - m.placeOf(3)) === 1")
+            page.press("d")
+            page.wait("selection", "m.ids.value.length === 2 && m.ids.value[0] === 1")
+            page.press("k", " ")
+            page.wait("player", "m.playing.value?.id === 1 && m.position() > 1.2")
+            page.press("y")
+            page.wait("player", "m.playing.value?.id === 3")
+            begun = page.value("player", "m.playing.value.offset")
+            assert 0.1 < begun < 3
+            page.press("y")
+            page.wait("player", "m.playing.value?.id === 1")
+            assert page.value("player", "m.playing.value.offset") > begun + 0.9
+            page.press("Y")
+            page.wait_until(lambda: row(catalog, 3).rejected)
+            assert not row(catalog, 1).rejected
+            page.press("u")
+            page.wait_until(lambda: not row(catalog, 3).rejected)
+            page.press("g")
+            page.wait("selection", "m.ids.value.length === 3")
+            assert page.complaints() == []

@@ -16,7 +16,16 @@ from thresher.interfaces.web.answers import PROBLEMS, add_error_answers
 from thresher.interfaces.web.changes import Changes
 from thresher.interfaces.web.heads import Heads
 from thresher.interfaces.web.room import Room, refuse_changes
-from thresher.interfaces.web.routes import checkpoints, clip_map, clips, cutting, decisions, listening, media
+from thresher.interfaces.web.routes import (
+    checkpoints,
+    clip_map,
+    clips,
+    cutting,
+    decisions,
+    duplicates,
+    listening,
+    media,
+)
 from thresher.interfaces.web.routes import room as room_routes
 from thresher.interfaces.web.static_files import PageFiles
 from thresher.interfaces.web.turns import Turns
@@ -28,6 +37,7 @@ ROUTERS = (
     decisions.router,
     cutting.router,
     listening.router,
+    duplicates.router,
     media.router,
     clip_map.router,
     checkpoints.router,
@@ -35,7 +45,7 @@ ROUTERS = (
 """The routes of the HTTP API."""
 
 
-VIEWS = ("clips", "map", "tiles", "checkpoints", "listen")
+VIEWS = ("clips", "tiles", "listen", "duplicates", "map", "checkpoints")
 """The views of the page, which are addresses of their own."""
 
 

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from thresher.catalog.catalog import Catalog
 from thresher.curation.comparison.clip_map import MapPoint
+from thresher.curation.comparison.side_by_side import ClipPair
 from thresher.curation.previews.cache import PreviewCache
 from thresher.errors import ThresherError
 from thresher.interfaces.web.changes import Changes
@@ -25,7 +26,7 @@ class Room:
     """An open catalog and how the server was started.
 
     `changes` tells open pages what happens to the catalog; `previews` keeps pictures of clips, `maps` keeps maps by
-    the ids of their clips.
+    the ids of their clips, `pairs` duplicates by the ids of their clips and the newest decision.
     """
 
     catalog: Catalog
@@ -33,6 +34,7 @@ class Room:
     previews: PreviewCache
     read_only: bool = False
     maps: Jobs[list[MapPoint]] = field(default_factory=Jobs)
+    pairs: Jobs[list[ClipPair]] = field(default_factory=Jobs)
 
     @property
     def file(self) -> Path:

@@ -35,3 +35,9 @@ def test_one_clip_in_full_and_its_neighbours(client: TestClient) -> None:
 def test_a_clip_without_a_cluster_has_none(client: TestClient) -> None:
     assert client.get("/api/clips/1/cluster").json() == {"cluster": None}
     assert client.get("/api/clips/99/cluster").status_code == 404
+
+
+def test_the_order_can_be_a_chain_of_similar_clips(client: TestClient) -> None:
+    chain = client.get("/api/clips", params={"order": "chain"}).json()["ids"]
+    assert sorted(chain) == [1, 2, 3, 4]
+    assert client.get("/api/clips", params={"order": "random"}).status_code == 422

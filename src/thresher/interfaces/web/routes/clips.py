@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from thresher.catalog.values import LARGEST_INTEGER
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import found_ids, list_values, rows_of
+from thresher.curation.comparison.clip_order import chained
 from thresher.curation.comparison.neighbours import near
 from thresher.errors import NotFoundError
 from thresher.interfaces.web.room import InRoom
@@ -22,6 +23,9 @@ MOST_ROWS = 500
 
 SearchText = Annotated[str, Query(alias="q", max_length=20_000, description="a query; empty for all clips")]
 ClipId = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
+
+
+Order = Literal["query", "chain"]
 
 
 class Found(BaseModel):
@@ -50,9 +54,13 @@ class Neighbours(BaseModel):
 
 
 @router.get("")
-def find(room: InRoom, query: SearchText = "") -> Found:
-    """Find the clips of a query; the order is that of the query, or by id."""
-    return Found(query=query, ids=found_ids(room.catalog, query))
+def find(room: InRoom, query: SearchText = "", order: Order = "query") -> Found:
+    """Find the clips of a query.
+
+    The order is that of the query, or by id; or a chain, in which similar clips are near each other.
+    """
+    found = found_ids if order == "query" else chained
+    return Found(query=query, ids=found(room.catalog, query))
 
 
 @router.get("/rows")

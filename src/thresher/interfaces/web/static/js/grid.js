@@ -5,8 +5,7 @@ import { element } from "./element.js";
 import { playing, playProblem } from "./player.js";
 import { ids, placeOf, rowsVersion, selected } from "./selection.js";
 
-const LEAST_WIDTH = 250;
-const HEIGHT = 128;
+const CARDS = { leastWidth: 250, height: 128 };
 const BEYOND = 2; // rows of cards above and below the visible ones
 
 export class Grid {
@@ -15,9 +14,11 @@ export class Grid {
   #ends = [];
   #frame = 0;
 
-  constructor(container) {
+  /** `size` is {leastWidth, height} of a card in CSS pixels; `className` tells how cards look. */
+  constructor(container, size = CARDS, className = "") {
     this.container = container;
-    this.sheet = element("div", { class: "grid", role: "listbox", "aria-label": "Clips", tabindex: "0" });
+    this.size = size;
+    this.sheet = element("div", { class: `grid ${className}`, role: "listbox", "aria-label": "Clips", tabindex: "0" });
     container.replaceChildren(this.sheet);
     container.addEventListener("scroll", this.#later, { passive: true });
     this.observer = new ResizeObserver(this.#later);
@@ -35,7 +36,7 @@ export class Grid {
 
   /** How many cards lie side by side. */
   get columns() {
-    return Math.max(1, Math.floor(this.container.clientWidth / LEAST_WIDTH));
+    return Math.max(1, Math.floor(this.container.clientWidth / this.size.leastWidth));
   }
 
   #later = () => {
@@ -47,12 +48,12 @@ export class Grid {
 
   /** Fill the cards of the visible places, and give back the others. */
   draw() {
-    const { columns } = this;
+    const { columns, size: { height } } = this;
     const list = ids.value;
     const lines = Math.ceil(list.length / columns);
-    this.sheet.style.height = `${lines * HEIGHT}px`;
-    const top = Math.floor(this.container.scrollTop / HEIGHT) - BEYOND;
-    const bottom = Math.ceil((this.container.scrollTop + this.container.clientHeight) / HEIGHT) + BEYOND;
+    this.sheet.style.height = `${lines * height}px`;
+    const top = Math.floor(this.container.scrollTop / height) - BEYOND;
+    const bottom = Math.ceil((this.container.scrollTop + this.container.clientHeight) / height) + BEYOND;
     const first = Math.max(0, top) * columns;
     const end = Math.min(list.length, bottom * columns);
     for (const [place, card] of this.#cards) {
@@ -71,7 +72,7 @@ export class Grid {
         this.#cards.set(place, card);
         this.sheet.append(card.node);
       }
-      card.node.style.transform = `translateY(${Math.floor(place / columns) * HEIGHT}px)`;
+      card.node.style.transform = `translateY(${Math.floor(place / columns) * height}px)`;
       card.node.style.left = `${(place % columns) * width}%`;
       card.node.style.width = `${width}%`;
       card.fill(list[place], place + 1, list.length);
@@ -83,10 +84,11 @@ export class Grid {
   reveal() {
     const place = placeOf(selected.value);
     if (place < 0) return;
-    const top = Math.floor(place / this.columns) * HEIGHT;
+    const { height } = this.size;
+    const top = Math.floor(place / this.columns) * height;
     const { scrollTop, clientHeight } = this.container;
     if (top < scrollTop) this.container.scrollTop = top;
-    else if (top + HEIGHT > scrollTop + clientHeight) this.container.scrollTop = top + HEIGHT - clientHeight;
+    else if (top + height > scrollTop + clientHeight) this.container.scrollTop = top + height - clientHeight;
   }
 
   #tick = () => {

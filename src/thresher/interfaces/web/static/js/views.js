@@ -5,7 +5,9 @@ import { Signal } from "./signals.js";
 /** The registry of views: name, title, key, and a loader of the module with `show(container, place)`. */
 export const VIEWS = new Map([
   ["clips", { title: "Clips", key: "g", load: () => import("./views/clips.js") }],
+  ["tiles", { title: "Tiles", key: "w", load: () => import("./views/tiles.js") }],
   ["listen", { title: "Listen", key: "q", load: () => import("./views/listen.js") }],
+  ["duplicates", { title: "Duplicates", key: "d", load: () => import("./views/duplicates.js") }],
   ["map", { title: "Map", key: "m", load: () => import("./views/map.js") }],
   ["checkpoints", { title: "Checkpoints", key: "v", load: () => import("./views/checkpoints.js") }],
 ]);

@@ -1,0 +1,164 @@
+// Duplicates and suspects side by side: one key switches between the two at the same moment of the sound, one keeps what
+// is heard and rejects the others.
+
+import { audition } from "../actions.js";
+import { get } from "../api.js";
+import { checkpointOf, notes, time } from "../card.js";
+import { element } from "../element.js";
+import { Grid } from "../grid.js";
+import { reject, said, trust } from "../judge.js";
+import { action } from "../keys.js";
+import { play, playing, position } from "../player.js";
+import { findAgain, move, rowOf, rowsVersion, selected, useSource } from "../selection.js";
+import { place } from "../views.js";
+
+const AGAIN = 400; // milliseconds between two looks whether the pairs are found
+const WORDS = { copy: "copy of", contained: "is part of", shared: "shares a passage with", suspect: "resembles the rejected" };
+
+class PairsView {
+  #ids = [];
+  #groups = new Map(); // id → the ids of its group, the clip to keep first
+  #pairs = [];
+  #turn = 0;
+
+  constructor(container) {
+    this.container = container;
+    this.status = element("div", { class: "status", role: "status" });
+    this.lanes = element("div", { class: "lanes" });
+    const buttons = [
+      element("button", { type: "button", "data-action": "pair-switch", title: "hear the other at this moment (y)" }, "A / B"),
+      element("button", { type: "button", "data-action": "pair-keep", class: "judging", title: "keep the selected clip, reject the others of its group (Shift-y)" }, "Keep this, reject the others"),
+      element("button", { type: "button", onclick: () => this.#load() }, "Look again"),
+    ];
+    this.head = element("section", { class: "session", "aria-label": "Duplicates" }, this.status, this.lanes, element("div", { class: "plan" }, buttons));
+    this.list = element("div", { class: "scroller" });
+    container.append(this.head, this.list);
+    container.classList.add("split");
+    this.grid = new Grid(this.list);
+    useSource(async () => this.#ids);
+    this.ends = [
+      action("pair-switch", { keys: ["y"], title: "hear the other at this moment", run: (event) => this.#switch(event) }),
+      action("pair-keep", { keys: ["Shift+y"], title: "keep the selected clip, reject the others of its group", run: (event) => this.#keep(event) }),
+      action("row-down", { keys: ["PageDown"], title: "a row down", run: () => move(this.grid.columns) }),
+      action("row-up", { keys: ["PageUp"], title: "a row up", run: () => move(-this.grid.columns) }),
+      selected.listen(() => this.#describe()),
+      rowsVersion.listen(() => this.#describe()),
+      place.follow(({ view, query }) => view === "duplicates" && query !== this.query && this.#load(query)),
+    ];
+  }
+
+  async #load(query = place.value.query) {
+    this.query = query;
+    const mine = (this.asked = Symbol("pairs"));
+    try {
+      for (;;) {
+        const { ready, progress, pairs } = await get("/api/duplicates", { q: query });
+        if (this.asked !== mine || this.isClosed) return;
+        if (ready) {
+          this.#show(pairs);
+          return;
+        }
+        this.status.textContent = `comparing clips: ${Math.round(progress * 100)} %`;
+        await new Promise((resolve) => setTimeout(resolve, AGAIN));
+      }
+    } catch (failure) {
+      this.status.textContent = failure.message;
+    }
+  }
+
+  async #show(pairs) {
+    this.#pairs = pairs;
+    this.#groups.clear();
+    notes.clear();
+    for (const { first, second, kind } of pairs) {
+      const group = this.#groups.get(first) ?? [first];
+      this.#groups.set(first, group);
+      if (this.#groups.has(second)) continue; // it stands with another clip already
+      group.push(second);
+      this.#groups.set(second, group);
+      if (kind === "suspect") notes.set(first, `${WORDS.suspect} ${second}`);
+      else notes.set(second, `${WORDS[kind]} ${first}`);
+    }
+    this.#ids = [...new Set(this.#groups.values())].flatMap((group) => (group.length > 1 ? group : []));
+    const kinds = Object.groupBy(pairs, ({ kind }) => (kind === "suspect" ? "suspects" : kind === "copy" ? "copies" : "shared passages"));
+    const counts = Object.entries(kinds).map(([kind, { length }]) => `${length} ${kind}`);
+    this.status.textContent = counts.join(", ") || "no duplicates and no suspects among the clips of the query";
+    await findAgain();
+    if (!this.#ids.includes(selected.value)) selected.value = this.#ids[0] ?? null;
+    this.#describe();
+  }
+
+  /** The clips that the selected one is paired with: {id, offset}, the time in the selected clip at which they begin. */
+  #partners(id) {
+    return this.#pairs.flatMap(({ first, second, offset, kind }) => {
+      if (first === id) return [{ id: second, offset, kind }];
+      return second === id ? [{ id: first, offset: offset === null ? null : -offset, kind }] : [];
+    });
+  }
+
+  #switch(event) {
+    const id = selected.value;
+    const partners = this.#partners(id);
+    if (partners.length === 0) {
+      said.value = "this clip has no duplicate here";
+      return;
+    }
+    // from the clip to keep, one copy after the other; from a copy, back
+    const other = partners[this.#turn % partners.length];
+    if (partners.length > 1) this.#turn += 1;
+    const now = playing.value?.id === id ? position() : Math.max(0, other.offset ?? 0);
+    const at = Math.max(0, Math.min(now - (other.offset ?? 0), (rowOf(other.id)?.seconds ?? 0) - 0.05));
+    selected.value = other.id;
+    play(other.id, at, event);
+    said.value = `clip ${other.id} at ${time(at)}`;
+  }
+
+  async #keep(event) {
+    const id = selected.value;
+    if (event.repeat || !this.#groups.has(id)) return;
+    const group = this.#groups.get(id);
+    const after = this.#ids[this.#ids.indexOf(group.at(-1)) + 1];
+    const isSuspect = this.#pairs.some(({ first, kind }) => first === id && kind === "suspect");
+    const others = group.filter((each) => each !== id && !rowOf(each)?.rejected);
+    if (isSuspect) await trust([id]);
+    if (others.length) await reject(others);
+    if (after === undefined) return;
+    selected.value = after;
+    audition(event);
+  }
+
+  /** Draw the group of the selected clip as lanes on one axis of time. */
+  #describe() {
+    const id = selected.value;
+    const members = [{ id, offset: 0 }, ...this.#partners(id)].filter((each) => rowOf(each.id)?.seconds);
+    const begin = Math.min(0, ...members.map(({ offset }) => offset ?? 0));
+    const end = Math.max(1, ...members.map((each) => (each.offset ?? 0) + rowOf(each.id).seconds));
+    const key = members.map((each) => each.id).join(",");
+    if (key === this.drawn) return;
+    this.drawn = key;
+    this.lanes.replaceChildren(...members.slice(0, 4).map((each) => this.#lane(each, begin, end)));
+  }
+
+  #lane({ id, offset }, begin, end) {
+    const row = rowOf(id);
+    const image = element("img", { src: `/thumbnails/${id}`, alt: "", draggable: "false" });
+    image.style.left = `${(100 * ((offset ?? 0) - begin)) / (end - begin)}%`;
+    image.style.width = `${(100 * row.seconds) / (end - begin)}%`;
+    const name = `${id} · ${checkpointOf(row)} · ${time(row.seconds)}${row.rejected ? " · rejected" : ""}`;
+    return element("div", { class: "lane" }, element("span", { class: "line" }, name), element("div", { class: "track" }, image));
+  }
+
+  close() {
+    this.isClosed = true;
+    notes.clear();
+    for (const end of this.ends) end();
+    this.grid.close();
+    this.container.classList.remove("split");
+    useSource(null);
+  }
+}
+
+export function show(container) {
+  const view = new PairsView(container);
+  return () => view.close();
+}
