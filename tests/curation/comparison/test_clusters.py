@@ -19,6 +19,7 @@ from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.comparison.cluster_fit import ClusterChange, fit_clusters
 from thresher.curation.comparison.clusters import clusters
+from thresher.curation.cutting.undo import undo
 from thresher.curation.ingest.forget import forget
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
@@ -298,3 +299,16 @@ def test_the_command_groups_shows_and_writes_json(command: Command) -> None:
     assert done.returncode == 2
     assert "--refit" in done.stderr
     assert command("clusters", "--smallest", "1").returncode == 2
+
+
+def test_clusters_hold_shown_clips_only(cut_clips: Catalog) -> None:
+    found = clusters(cut_clips, refit=True, smallest=2)
+    assert found.alone + sum(row.size for row in found.clusters) == 8
+    medoids = {row.medoid: row.part for row in found.clusters}
+    shown = {row.id: row.place for row in list_clips(cut_clips)}
+    assert medoids == {clip_id: shown[clip_id] for clip_id in medoids}
+    undo(cut_clips, 1)  # the parts are removed, and the whole is not in the fit
+    again = clusters(cut_clips)
+    assert again.alone + sum(row.size for row in again.clusters) == 5
+    assert again.unfitted == 1
+    assert not {row.medoid for row in again.clusters} & {5, 6, 7}

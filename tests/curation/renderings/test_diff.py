@@ -150,7 +150,6 @@ def test_a_split_is_the_reason_why_its_clips_are_gone(cut_clips: Catalog, tmp_pa
     render(cut_clips, "Whole", tmp_path / "whole.wav")
     undo(cut_clips, next(each.id for each in history(cut_clips) if each.undoes == 1))
     undo(cut_clips, 2)
-    assert difference(cut_clips, "Whole").reasons == {
-        1: "split into parts",
-        8: "taken away by a split or `thresher unmark`",
-    }
+    found = difference(cut_clips, "Whole")
+    assert found.reasons == {1: "split into parts", 8: "taken away by a split or `thresher unmark`"}
+    assert (found.tracks[1].part, found.tracks[8].part) == (None, 'former mark "drop" from 1.0 s to 3.0 s')

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 from thresher.catalog import features
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import IS_HEARD, SOURCE, shown_location
+from thresher.catalog.cut_clips import cut_places
 from thresher.catalog.database import chunks
 from thresher.catalog.query import join_terms
 from thresher.catalog.schema import checkpoint, clip, cluster, cluster_clip, clustering, location
@@ -29,10 +30,11 @@ from thresher.signal.statistics.clustering import SMALLEST, find_medoid
 class ClusterRow:
     """A cluster, described by those of its clips that are shown; `thresher list cluster:NUMBER` lists them.
 
-    `medoid` is the id of the clip with the highest mean likeness to the others, and `path` its file. `likeness`
-    is the mean likeness of all pairs of clips; None for a single clip. `run`, `epoch` and `step` name the
-    checkpoint that wrote most of the clips, and `share` is the share of clips it wrote. `mean_rating` is the
-    mean over rated clips. `heard` is the share of clips that were heard. Likeness and shares are in [0, 1].
+    `medoid` is the id of the clip with the highest mean likeness to the others, `path` its file, and `part` which
+    part or mark of it the clip is, None for a whole. `likeness` is the mean likeness of all pairs of clips; None
+    for one clip. `run`, `epoch` and `step` name the checkpoint that wrote most of the clips, and `share` is the
+    share of clips it wrote. `mean_rating` is the mean over rated clips. `heard` is the share of clips that were
+    heard. Likeness and shares are in [0, 1].
     """
 
     number: int
@@ -46,6 +48,7 @@ class ClusterRow:
     share: float
     mean_rating: float | None
     heard: float
+    part: str | None = None
 
 
 @dataclass(frozen=True)
@@ -196,6 +199,7 @@ def _cluster_row(connection: Connection, number: int, ids: Sequence[int]) -> Clu
         share=most / len(ids),
         mean_rating=sum(ratings) / len(ratings) if ratings else None,
         heard=sum(bool(row.heard) for row in facts.values()) / len(ids),
+        part=place.text if (place := cut_places(connection, [medoid]).get(medoid)) else None,
     )
 
 

@@ -224,6 +224,16 @@ _FORGOTTEN: Mapping[Any, Any] = MappingProxyType({clip.c.kind: "whole", clip.c.n
 """What is taken to be true of a clip that was forgotten."""
 
 
+def _former_part(row: Any, of_clip: Mapping[Any, Any]) -> str | None:
+    """Which part or mark a clip was that was taken away since; None for a whole."""
+    if of_clip[clip.c.kind] == "whole":
+        return None
+    start, end = row.start_frame / row.sample_rate, row.end_frame / row.sample_rate
+    noun = "mark" if of_clip[clip.c.kind] == "marked" else "part"
+    named = f' "{of_clip[clip.c.name]}"' if of_clip[clip.c.name] else ""
+    return f"former {noun}{named} from {start:.1f} s to {end:.1f} s"
+
+
 def _track(row: Any, known: Any, of_clip: Mapping[Any, Any], cut: CutPlace | None) -> Track:
     """A clip of a rendering, with what the catalog knows about it and its content today.
 
@@ -241,6 +251,6 @@ def _track(row: Any, known: Any, of_clip: Mapping[Any, Any], cut: CutPlace | Non
         audio_key=None if known is None else known.audio_key,
         kind=of_clip[clip.c.kind],
         name=of_clip[clip.c.name],
-        part=None if cut is None else cut.text,
+        part=_former_part(row, of_clip) if cut is None else cut.text,
     )
     return replace(track, path=known.path_text) if has_location else track

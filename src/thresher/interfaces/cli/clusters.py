@@ -8,6 +8,7 @@ import typer
 
 from thresher.formatting import counted, listed
 from thresher.interfaces.cli.app import FIND, app, open_catalog, terms_of
+from thresher.interfaces.cli.clip_columns import path_text
 from thresher.interfaces.cli.options import Form, Json, OptionalQuery, form_of
 from thresher.interfaces.cli.output import (
     Format,
@@ -43,7 +44,7 @@ COLUMNS = (
     ),
     Column("heard", lambda row: f"{row.heard:.0%}" if row.heard else "", is_number=True, rank=4),
     Column("medoid", lambda row: row.medoid, is_number=True),
-    Column("path", lambda row: row.path, keep=Keep.END, rank=1),
+    Column("path", lambda row: path_text(row.path, row.part), keep=Keep.END, rank=1),
 )
 
 
