@@ -49,6 +49,7 @@ class Changes:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listeners: set[asyncio.Queue[Change | None]] = set()
         self.now = Change()
+        self._has_looked = False
         self.refusal: UpgradedError | None = None
         """Why no request can be answered now."""
 
@@ -62,7 +63,7 @@ class Changes:
         """End the watch and all streams; call it on the event loop."""
         self._stop.set()
         for queue in self._listeners:
-            _put(queue, None)
+            _put(queue, None)  # streams that begin later find that the watch has stopped
         if self._thread is not None:
             self._thread.join(_PATIENCE)
 
@@ -71,7 +72,8 @@ class Changes:
         queue: asyncio.Queue[Change | None] = asyncio.Queue(QUEUED)
         self._listeners.add(queue)
         try:
-            yield self.now
+            if self._has_looked:
+                yield self.now
             while not self._stop.is_set() and (change := await queue.get()) is not None:
                 yield change
         finally:
@@ -90,13 +92,13 @@ class Changes:
             except Exception as error:  # noqa: BLE001  the next look may succeed
                 change = replace(self.now, trouble=f"unexpected {type(error).__name__}: {error}")
             self.refusal = refusal
-            if change != self.now:
+            if change != self.now or not self._has_looked:
                 self._tell(change)
             if self._stop.wait(EVERY):
                 return
 
     def _tell(self, change: Change) -> None:
-        self.now = change
+        self.now, self._has_looked = change, True
         assert self._loop is not None
         with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._spread, change)

@@ -74,3 +74,26 @@ def test_only_ids_of_clips_lead_to_files(client: TestClient) -> None:
         "/static/..%2f..%2fapp.py",
     ):
         assert client.get(path).status_code in (404, 422), path
+
+
+def test_a_missing_or_changed_file_is_told_in_one_sentence(client: TestClient, sounds: list[Path]) -> None:
+    file, away = sounds[2], sounds[2].with_suffix(".away")
+    file.rename(away)
+    gone = client.get("/audio/3")
+    assert (gone.status_code, f"is missing: night/{file.name}" in gone.json()["error"]) == (404, True)
+    file.write_bytes(b"RIFF, but no audio")
+    changed = client.get("/audio/3")
+    assert (changed.status_code, "holds other audio now" in changed.json()["error"]) == (404, True)
+    file.unlink()
+    file.symlink_to("/etc/passwd")
+    assert client.get("/audio/3").status_code == 404
+    file.unlink()
+    away.rename(file)
+    assert client.get("/audio/3").status_code == 200
+
+
+def test_the_tag_of_a_sound_is_that_of_its_bytes(client: TestClient) -> None:
+    tags = {client.head(f"/{kind}/1").headers["etag"] for kind in ("audio", "thumbnails", "peaks")}
+    assert len(tags) == 3
+    assert client.get("/thumbnails/1", headers={"if-none-match": "*"}).status_code == 304
+    assert client.get("/thumbnails/1").headers["cache-control"] == "private, max-age=60"

@@ -1,12 +1,14 @@
 // The stream of changes of the catalog. One tab holds it for all tabs of this browser, because browsers allow six
 // connections to a server, and each stream takes one.
 
+import { get } from "./api.js";
 import { Signal } from "./signals.js";
 
 /** The newest decision, batch and clip ids; `trouble` says why the catalog or the server can't be reached. */
 export const newest = new Signal({ decision: 0, batch: 0, clip: 0, trouble: null });
 
 const LOCK = "thresher changes";
+const RETRY = 3000; // milliseconds
 const SILENT = "the server does not answer; this page goes on by itself when it is back";
 
 const channel = new BroadcastChannel(LOCK);
@@ -19,12 +21,24 @@ function tell(change) {
   channel.postMessage(change);
 }
 
+function say(trouble) {
+  tell({ ...newest.value, trouble });
+}
+
+/** Open a stream. A browser opens a broken one again by itself, but not one that was answered with an error. */
+function open() {
+  const stream = new EventSource("/api/changes");
+  stream.onmessage = ({ data }) => tell(JSON.parse(data));
+  stream.onerror = () => {
+    say(SILENT);
+    if (stream.readyState !== EventSource.CLOSED) return;
+    get("/api/room").catch((failure) => say(failure.message));
+    setTimeout(open, RETRY);
+  };
+}
+
 function hold() {
-  return new Promise(() => {
-    const stream = new EventSource("/api/changes");
-    stream.onmessage = ({ data }) => tell(JSON.parse(data));
-    stream.onerror = () => tell({ ...newest.value, trouble: SILENT });
-  });
+  return new Promise(open);
 }
 
 /** Begin to follow the changes, in this tab or, while another tab does, through it. */

@@ -47,6 +47,20 @@ newest.follow(({ trouble: why }) => {
   trouble.textContent = why ?? "";
 });
 
+/** After the server was away: another version, or the server of another catalog, needs another page. */
+let wasAway = false;
+newest.listen(async ({ trouble: why }) => {
+  if (why || !wasAway) {
+    wasAway = wasAway || Boolean(why);
+    return;
+  }
+  wasAway = false;
+  const now = await get("/api/room").catch(() => null);
+  if (now === null) return;
+  if (now.version !== room.value.version || now.folder !== room.value.folder) location.reload();
+  else room.value = now;
+});
+
 room.listen(({ name, read_only }) => {
   document.getElementById("catalog-name").textContent = name;
   document.body.classList.toggle("read-only", read_only);
