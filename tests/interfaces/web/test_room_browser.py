@@ -158,6 +158,21 @@ def test_a_held_key_decides_once_and_another_query_keeps_the_selected_clip(
     assert [row(catalog, each).rejected for each in (4, 5, 6)] == [False, True, False]
 
 
+def test_keys_in_quick_succession_each_judge_their_own_clip(
+    driver: Any, address: str, catalog: Catalog
+) -> None:
+    page = opened(driver, address)
+    page.press("j", "4", "5", "u")
+    page.wait("judge", "m.said.value.startsWith('undo')")
+    assert row(catalog, 2).rating == 4
+    page.press("a")
+    page.press("3", "4", "5", "x")
+    page.wait_until(lambda: row(catalog, 5).rejected)
+    assert [row(catalog, each).rating for each in (2, 3, 4, 5)] == [3, 4, 5, None]
+    page.wait("player", "m.playing.value?.id === 6")
+    page.press("a")
+
+
 @pytest.mark.parametrize(
     ("code", "key", "shift"),
     [("Digit4", "'", False), ("Digit4", "4", True), ("Numpad4", "4", False)],

@@ -41,3 +41,10 @@ def test_the_order_can_be_a_chain_of_similar_clips(client: TestClient) -> None:
     chain = client.get("/api/clips", params={"order": "chain"}).json()["ids"]
     assert sorted(chain) == [1, 2, 3, 4]
     assert client.get("/api/clips", params={"order": "random"}).status_code == 422
+
+
+def test_values_of_fields_are_told_the_most_frequent_first(client: TestClient) -> None:
+    assert client.get("/api/fields/epoch").json() == {"values": ["0", "1"]}
+    assert client.get("/api/fields/run").json() == {"values": ["night"]}
+    assert client.get("/api/fields/tag").json() == {"values": []}
+    assert client.get("/api/fields/nosuch").status_code == 400

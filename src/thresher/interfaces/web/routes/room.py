@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
+from fastapi import Path as PathParameter
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
+from thresher.curation.clips.field_values import common_values
 from thresher.curation.clips.query_fields import fields
 from thresher.curation.clips.saved_queries import delete_query, save_query, saved_queries
 from thresher.interfaces.web.room import InRoom
@@ -39,6 +41,12 @@ class Records(BaseModel):
     """Records of one kind."""
 
     records: list[dict[str, Any]]
+
+
+class FieldValues(BaseModel):
+    """Values of a field, the most frequent first."""
+
+    values: list[str]
 
 
 class SavedQuery(BaseModel):
@@ -73,6 +81,12 @@ def state(room: InRoom) -> RoomState:
 def query_fields(room: InRoom) -> Records:
     """List the fields of the query language, attributes included."""
     return Records(records=plain(fields(room.catalog)))
+
+
+@router.get("/fields/{name}")
+def field_values(room: InRoom, name: Annotated[str, PathParameter(max_length=200)]) -> FieldValues:
+    """Return the most frequent values of a field."""
+    return FieldValues(values=plain(common_values(room.catalog, name)))
 
 
 @router.get("/queries")

@@ -6,7 +6,7 @@ import { element } from "./element.js";
 import { heard, note, redo, reject, rate, said, tag, undo, unreject } from "./judge.js";
 import { ACTIONS, action } from "./keys.js";
 import { ended, play, playing, position, prefetch, stop, tone } from "./player.js";
-import { keptSignal, matched } from "./player_settings.js";
+import { keptSignal, matched, speed, volume } from "./player_settings.js";
 import { metrics } from "./search.js";
 import { carry, ids, move, placeOf, rowOf, selected } from "./selection.js";
 import { Signal } from "./signals.js";
@@ -54,7 +54,7 @@ function auditionAtRest(event) {
 function step(by) {
   return (event) => {
     if (move(by)) auditionAtRest(event);
-    else if (placeOf(selected.value) === ids.value.length - 1 && by > 0) said.value = "this is the last clip";
+    else if (ids.value.length && placeOf(selected.value) === ids.value.length - 1 && by > 0) said.value = "this is the last clip";
   };
 }
 
@@ -74,21 +74,24 @@ function seek(by) {
 
 let pause = null;
 
-/** Judge the selected clip; with `advance`, the clip after it then plays, whether or not the judged one stays. */
+/** Judge the selected clip. Where clips play on, the next one plays at once; a refusal leads back. */
 async function judged(event, judge, pitch) {
   const [clip] = here();
   if (clip === undefined) return;
-  const next = following.value(clip);
   clearTimeout(pause);
-  if ((await judge([clip])) === null) return;
-  if (earsOnly.value) tone(pitch);
-  const isDue = playsOn() && (selected.value === clip || selected.value === next);
-  if (!isDue) return;
-  if (next === undefined) continueSimilar(clip, event);
-  else {
+  const next = playsOn() ? following.value(clip) : undefined;
+  const answer = judge([clip]);
+  if (next !== undefined) {
     selected.value = next;
     audition(event);
   }
+  const outcome = await answer;
+  if (outcome === null) {
+    if (selected.value === next) selected.value = clip;
+    return;
+  }
+  if (earsOnly.value) tone(pitch);
+  if (playsOn() && next === undefined) continueSimilar(clip, event);
 }
 
 const rated = (rating, event) =>
@@ -218,6 +221,18 @@ action("ears", {
   run: toggle(earsOnly, "ears only: clips play on, tones confirm keys", "ears only is off"),
 });
 action("match", { keys: ["Shift+m"], title: "match the loudness of clips, or not", run: toggle(matched, "loudness is matched", "clips are as loud as they are") });
+const nudge = (signal, by, least, most, words) => () => {
+  signal.value = Math.round(Math.max(least, Math.min(most, signal.value + by)) * 100) / 100;
+  said.value = words(signal.value);
+};
+const volumeText = (value) => `volume ${Math.round(value * 100)} %`;
+const speedText = (value) => `${value} times the speed`;
+action("first", { keys: ["Home"], title: "first clip", run: () => move(-Infinity) });
+action("last", { keys: ["End"], title: "last clip", run: () => move(Infinity) });
+action("softer", { keys: ["-"], title: "softer", run: nudge(volume, -0.1, 0, 1, volumeText) });
+action("louder", { keys: ["+", "="], title: "louder", run: nudge(volume, 0.1, 0, 1, volumeText) });
+action("slower", { keys: [","], title: "slower", run: nudge(speed, -0.05, 0.5, 2, speedText) });
+action("faster", { keys: ["."], title: "faster", run: nudge(speed, 0.05, 0.5, 2, speedText) });
 action("search", { keys: ["/"], title: "search", run: () => document.getElementById("query").select() });
 action("help", { keys: ["?"], title: "keys", run: help });
 for (const [name, { title, key }] of VIEWS) {

@@ -29,9 +29,13 @@ export class Grid {
         this.reveal();
         this.draw();
       }),
-      playing.follow(() => this.draw()),
+      playing.follow((now) => {
+        this.draw();
+        this.#tick();
+        if (now === null) cancelAnimationFrame(this.#frame);
+      }),
     );
-    this.#tick();
+    this.draw();
   }
 
   /** How many cards lie side by side. */
@@ -92,6 +96,7 @@ export class Grid {
   }
 
   #tick = () => {
+    cancelAnimationFrame(this.#frame);
     for (const card of this.#cards.values()) card.follow();
     this.#frame = requestAnimationFrame(this.#tick);
   };

@@ -1,7 +1,7 @@
 // Decisions of this page. Each is sent at once and shown at once; `u` undoes the latest decision of this page.
 
 import { post } from "./api.js";
-import { findAgain, keep, placeOf, refresh, release, rowOf, selected } from "./selection.js";
+import { expect, findAgain, keep, placeOf, refresh, release, rowOf, selected } from "./selection.js";
 import { isReadOnly } from "./room.js";
 import { Signal } from "./signals.js";
 
@@ -15,6 +15,15 @@ export const READ_ONLY = "this room is read-only; start `thresher serve` without
 const made = []; // decisions of this page that can be undone: {decision, clips, places, verb}
 const undone = []; // undos of this page that can be undone
 
+let last = Promise.resolve();
+
+/** Send changes one after the other: two keys in a row must not overtake each other on the way. */
+function inOrder(send) {
+  const sent = last.then(send);
+  last = sent.catch(() => {});
+  return sent;
+}
+
 /** Send a decision about clips; returns the server's outcome, null if it was refused. */
 export async function decide(path, body, sentence) {
   if (isReadOnly()) {
@@ -25,20 +34,24 @@ export async function decide(path, body, sentence) {
   const places = clips.map(placeOf);
   release(clips);
   try {
-    const outcome = await post(path, body);
-    if (outcome.decision !== null) {
-      made.push({ decision: outcome.decision, clips, places });
-      undone.length = 0;
-    }
+    const outcome = await inOrder(async () => {
+      const done = await post(path, body);
+      if (done.decision !== null) {
+        expect(done.decision);
+        made.push({ decision: done.decision, clips, places });
+        undone.length = 0;
+      }
+      return done;
+    });
     said.value = typeof sentence === "function" ? sentence(outcome) : sentence;
-    refresh(clips);
     decisions.dispatchEvent(new CustomEvent("decided", { detail: { path, ...body } }));
     findAgain();
     return outcome;
   } catch (failure) {
     said.value = failure.message;
-    refresh(clips);
     return null;
+  } finally {
+    refresh(clips);
   }
 }
 
@@ -61,7 +74,7 @@ export async function reject(clips) {
   if (open.length && session.value) return decide("/api/heard", { clips: open, rejected: true, ...heardNow() }, words);
   if (open.length) return decide("/api/rejection", { clips: open, rejected: true }, words);
   said.value = `${named(clips)}: rejected already; Shift-x shows it again`;
-  return null;
+  return undefined;
 }
 
 export const unreject = (clips) => decide("/api/rejection", { clips, rejected: false }, `${named(clips)} shown again`);
@@ -74,34 +87,39 @@ export const note = (clips, text) => decide("/api/note", { clips, text }, `note 
 export async function heard(id) {
   if (isReadOnly() || (rowOf(id)?.heard && !session.value)) return;
   if (placeOf(id) >= 0) keep(id);
-  await post("/api/heard", { clips: [id], ...(session.value ? heardNow() : {}) }).catch(() => {});
+  const body = { clips: [id], ...(session.value ? heardNow() : {}) };
+  await inOrder(() => post("/api/heard", body)).then(({ decision }) => expect(decision)).catch(() => {});
+  decisions.dispatchEvent(new CustomEvent("decided", { detail: { path: "/api/heard", clips: [id] } }));
   refresh([id]);
 }
 
-async function revert(from, to, word) {
+const revert = (from, to, word) => inOrder(() => reverted(from, to, word));
+
+async function reverted(from, to, word) {
   if (isReadOnly()) {
     said.value = READ_ONLY;
     return;
   }
-  const last = from.pop();
-  if (last === undefined) {
+  const latest = from.pop();
+  if (latest === undefined) {
     said.value = `nothing of this page to ${word}`;
     return;
   }
   try {
-    const entry = await post("/api/undo", { decision: last.decision });
-    to.push({ ...last, decision: entry.decision });
-    refresh(last.clips);
+    const entry = await post("/api/undo", { decision: latest.decision });
+    expect(entry.decision);
+    to.push({ ...latest, decision: entry.decision });
+    refresh(latest.clips);
     // in view even if the query hides it
-    last.clips.forEach((id, at) => (at === 0 || last.places[at] >= 0) && keep(id, last.places[at]));
-    if (last.clips.length) selected.value = last.clips[0];
-    said.value = `${word}: ${named(last.clips)}`;
-    decisions.dispatchEvent(new CustomEvent("decided", { detail: { path: "/api/undo", clips: last.clips } }));
+    latest.clips.forEach((id, at) => (at === 0 || latest.places[at] >= 0) && keep(id, latest.places[at]));
+    if (latest.clips.length) selected.value = latest.clips[0];
+    said.value = `${word}: ${named(latest.clips)}`;
+    decisions.dispatchEvent(new CustomEvent("decided", { detail: { path: "/api/undo", clips: latest.clips } }));
     findAgain();
   } catch (failure) {
     said.value = failure.message;
   }
 }
 
-export const undo = () => revert(made, undone, "undo");
-export const redo = () => revert(undone, made, "redo");
+export const undo = (event) => (event?.repeat ? null : revert(made, undone, "undo"));
+export const redo = (event) => (event?.repeat ? null : revert(undone, made, "redo"));

@@ -64,4 +64,9 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("click", (event) => {
   const name = event.target.closest?.("[data-action]")?.dataset.action;
   if (name && ACTIONS.has(name)) ACTIONS.get(name).run(event);
+  // Space is the player's again after a click with a pointer, which sets detail
+  if (event.detail > 0 && !document.querySelector("dialog[open]")) event.target.closest?.("button")?.blur();
+});
+document.addEventListener("change", (event) => {
+  if (event.target.tagName === "SELECT") event.target.blur();
 });

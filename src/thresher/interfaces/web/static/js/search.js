@@ -34,21 +34,50 @@ function run() {
 /** The word at the cursor: [start, text before the cursor]. */
 function wordAtCursor() {
   const before = field.value.slice(0, field.selectionStart);
-  const start = Math.max(before.lastIndexOf(" "), before.lastIndexOf("(")) + 1;
+  let start = 0;
+  let isQuoted = false;
+  for (let at = 0; at < before.length; at += 1) {
+    if (before[at] === "\\") at += 1;
+    else if (before[at] === '"') isQuoted = !isQuoted;
+    else if (!isQuoted && " (".includes(before[at])) start = at + 1;
+  }
   return [start, before.slice(start).replace(/^\^/, "")];
 }
 
 function choicesFor(word) {
   if (!word) return [];
-  const [name, value] = word.split(":", 2);
+  const [, name, value] = /^([^:]*)(?::(.*))?$/s.exec(word);
   if (value === undefined) {
     return fields.filter(({ name: each }) => each.startsWith(word)).map((each) => ({ text: `${each.name}:`, about: each.description }));
   }
   if (name === "query") {
     return queries.filter((each) => each.name.startsWith(value)).map((each) => ({ text: `query:${quoted(each.name)}`, about: each.query }));
   }
+  const wanted = value.replace(/^[=:]?"?/, "").toLowerCase();
+  return valuesOf(name)
+    .filter((each) => each.toLowerCase().includes(wanted))
+    .map((each) => ({ text: `${name}:${quoted(each)}`, about: "" }));
+}
+
+const WITH_VALUES = ["text", "tag", "song", "attribute"];
+const NO_VALUES = ["note", "reason", "sha256"];
+const values = new Map(); // field → its values, once the server has told them
+
+/** The values of a field; those of text and tags are asked for when they are first needed. */
+function valuesOf(name) {
   const known = fields.find((each) => each.name === name);
-  return (known?.examples ?? []).filter((example) => example.startsWith(value)).map((example) => ({ text: `${name}:${quoted(example)}`, about: "" }));
+  if (known === undefined) return [];
+  if (known.kind === "flag") return ["yes", "no"];
+  if (known.kind === "choice") return known.description.split(": ").at(-1).split(", ");
+  if (values.has(name)) return values.get(name);
+  values.set(name, known.examples);
+  if ((WITH_VALUES.includes(known.kind) || known.examples.length) && !NO_VALUES.includes(name)) {
+    get(`/api/fields/${encodeURIComponent(name)}`).then((found) => {
+      values.set(name, found.values);
+      if (document.activeElement === field) complete();
+    }, () => {});
+  }
+  return values.get(name);
 }
 
 const quoted = (text) => (/[\s"'()\\]/.test(text) ? `"${text.replace(/["\\]/g, "\\$&")}"` : text);

@@ -176,10 +176,26 @@ export function refresh(changed) {
   rowsVersion.value += 1;
 }
 
+const own = new Set(); // decisions of this page, after which it has looked already
+
+/** Say that a decision is this page's own. */
+export function expect(decision) {
+  if (decision !== null) own.add(decision);
+}
+
+/** Whether decisions were made elsewhere, after one and up to another. */
+function isElsewhere(after, upTo) {
+  for (let decision = after + 1; decision <= upTo; decision += 1) {
+    if (!own.delete(decision)) return true;
+  }
+  return upTo < after;
+}
+
 let timer = null;
 let before = newest.value;
 newest.listen((now) => {
-  const isChanged = now.decision !== before.decision || now.clip !== before.clip || now.batch !== before.batch;
+  const isNew = now.clip !== before.clip || now.batch !== before.batch;
+  const isChanged = isElsewhere(before.decision, now.decision) || isNew;
   const isBack = before.trouble && !now.trouble;
   before = now;
   if ((!isChanged && !isBack) || text === null) return;

@@ -2,6 +2,7 @@
 // the region can be dragged while it plays.
 
 import { element } from "./element.js";
+import { action } from "./keys.js";
 import { play, playing, position } from "./player.js";
 import { keptSignal, loop } from "./player_settings.js";
 import { rowOf, rowsVersion, selected } from "./selection.js";
@@ -18,10 +19,21 @@ const RANGES = ["full", "8k", "2k"];
 /** The highest frequency that the spectrum shows. */
 export const range = keptSignal("spectrum range", "full", (kept) => RANGES.includes(kept));
 
-const canvas = element("canvas", { class: "sound", tabindex: "0", role: "slider", "aria-label": "Position in the clip", "aria-valuemin": 0 });
+const canvas = element("canvas", { class: "sound", tabindex: "0", role: "slider", "aria-label": "Position in the clip", "aria-valuemin": 0, "aria-valuenow": 0 });
 const field = element("select", { "aria-label": "Frequency range of the spectrum", onchange: () => { range.value = field.value; } },
   RANGES.map((name) => element("option", { value: name, selected: name === range.value }, name === "full" ? "all Hz" : `to ${name}Hz`)));
 export const picture = element("div", { class: "picture" }, canvas, field);
+
+action("spectrum-range", {
+  keys: ["Shift+s"],
+  title: "another frequency range of the spectrum",
+  run: () => {
+    range.value = RANGES[(RANGES.indexOf(range.value) + 1) % RANGES.length];
+  },
+});
+range.listen((name) => {
+  field.value = name;
+});
 
 let peaks = null;
 let spectrum = null;
