@@ -18,7 +18,7 @@ from thresher.signal.features.split_settings import SplitSettings
 from thresher.signal.features.trim import LevelMeter, Span
 from thresher.signal.features.trim_settings import TrimSettings
 
-COLUMNS = 2_000
+COLUMNS = 1_000
 """The levels of an envelope: more than a terminal draws."""
 
 
