@@ -4,6 +4,7 @@ from .catalog.catalog import Catalog as Catalog
 from .catalog.decisions import Decision as Decision
 from .catalog.name_patterns import Pattern as Pattern
 from .catalog.name_suggestions import Suggestion as Suggestion
+from .catalog.own_files import OwnFiles as OwnFiles
 from .curation.checkpoints.comparison import Comparison as Comparison
 from .curation.checkpoints.comparison import compare_checkpoints as compare_checkpoints
 from .curation.checkpoints.summary import CheckpointRow as CheckpointRow
@@ -173,6 +174,7 @@ from .errors import NoAudioStreamError as NoAudioStreamError
 from .errors import NotFoundError as NotFoundError
 from .errors import QueryError as QueryError
 from .errors import ThresherError as ThresherError
+from .errors import UpgradedError as UpgradedError
 from .errors import UsageError as UsageError
 from .interfaces.report.page import ReportFiles as ReportFiles
 from .interfaces.report.page import write_report as write_report
