@@ -22,6 +22,7 @@ from thresher.curation.clips.decisions import history, rate
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.comparison.clusters import clusters
 from thresher.curation.comparison.score import score
+from thresher.curation.cutting.undo import undo
 from thresher.curation.ingest.verify import verify
 from thresher.curation.renderings.history import frozen
 from thresher.curation.renderings.verify import verify_song
@@ -198,10 +199,8 @@ def test_a_golden_catalog_is_opened_and_used(dump: Path, tmp_path: Path) -> None
             ("DOMAINAL SKELETON", 3, 1)
         ]
         assert len(tracklist(catalog, "DOMAINAL SKELETON").tracks) == 3
-        verbs = [
-            decision.verb for decision in history(catalog) if decision.verb not in ("checkpoint", "listen")
-        ]
-        assert verbs[:2] == ["song save", "undo"]
+        verbs = [decision.verb for decision in reversed(history(catalog))]
+        assert verbs[:7] == ["rate", "tag", "note", "modify", "reject", "undo", "song save"]
         assert rate(catalog, ["3"], 2).decision is not None
         assert verify(catalog).is_sound
 
@@ -248,6 +247,16 @@ def test_clips_of_an_older_catalog_count_as_examined_and_are_not_measured(dump: 
         assert list_clips(catalog, "loop:..") == []
         with catalog.reading() as connection:
             assert connection.scalar(text("SELECT count(*) FROM clip WHERE NOT examined")) == 0
+
+
+def test_parts_and_marks_of_an_older_catalog_come_back_by_undo(tmp_path: Path) -> None:
+    with Catalog.open(golden(GOLDEN[-1], tmp_path / "old")) as catalog:
+        assert list_clips(catalog, "kind:part or kind:marked") == []
+        unsplit, unmarked = [entry for entry in history(catalog) if entry.verb == "undo"][:2]
+        undo(catalog, unmarked.id)
+        undo(catalog, unsplit.id)
+        assert [(row.id, row.kind) for row in list_clips(catalog, "of:2")] == [(5, "part"), (6, "part")]
+        assert [row.kind for row in list_clips(catalog, "mark:drop")] == ["marked"]
 
 
 def test_an_attribute_whose_name_became_a_field_can_still_be_queried(tmp_path: Path) -> None:

@@ -45,7 +45,8 @@ def seeded(
     for number in range(len(SEEDS)):
         write_clip(folder / f"{number:02}.wav", number, 0.3)
     ingest(catalog, [folder], IngestOptions(executor="serial", score=False))
-    for number, seed in enumerate(SEEDS, 1):
+    # the text first: afterwards `modify` takes it for a mistake
+    for number, seed in sorted(enumerate(SEEDS, 1), key=lambda each: each[1] != "shark"):
         modify(catalog, str(number), {"seed": seed})
     return catalog
 

@@ -15,9 +15,11 @@ import soundfile
 from thresher import (
     Catalog,
     IngestOptions,
+    SplitSettings,
     fit_clusters,
     ingest,
     judge_checkpoint,
+    mark,
     mark_heard,
     modify,
     note,
@@ -26,6 +28,7 @@ from thresher import (
     reject,
     render,
     save_song,
+    split,
     tag,
     undo,
 )
@@ -55,6 +58,10 @@ def main() -> None:
             plan_listening(catalog, minutes=0.15)
             mark_heard(catalog, [3])
             fit_clusters(catalog, smallest=2)
+            split(catalog, ["2"], SplitSettings(every=2.0), executor="serial")
+            mark(catalog, "1", 0.5, 1.5, name="drop")
+            undo(catalog)  # the clips that are shown stay those of older revisions
+            undo(catalog)
         database = sqlite3.connect(folder / "catalog.db")
         dump = "\n".join(database.iterdump())
         database.close()
