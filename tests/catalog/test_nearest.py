@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thresher.catalog.nearest import NO_ID, Nearest, Origins, search
@@ -13,6 +13,7 @@ from thresher.catalog.schema import score_row
 from thresher.catalog.scores import LIVE
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 5), min_size=1, max_size=4),
     st.sampled_from([1, 3, 100]),
