@@ -93,6 +93,22 @@ def test_steady_hiss_is_silence(floor: float) -> None:
     assert_near(split(y + hiss(8, floor)), (0, 2), (3, 5), (6, 8))
 
 
+def test_a_rumble_that_rises_for_moments_is_silence() -> None:
+    blip = nothing(3)
+    blip[RATE : RATE + RATE // 20] = tone(0.05, -60)
+    assert_near(split(np.concatenate([tone(2, -1), blip, tone(2, -1)])), (0, 2), (5, 7))
+
+
+def test_rumble_and_hum_are_silence() -> None:
+    y = np.concatenate([tone(2, -3), nothing(1), tone(2, -12), nothing(3), tone(2, -3)])
+    steps = np.random.default_rng(1).standard_normal(len(y))
+    rumble = np.cumsum(steps)
+    rumble -= np.convolve(rumble, np.full(4_001, 1 / 4_001), "same")
+    hum = np.sin(2 * np.pi * 50 * np.arange(len(y)) / RATE)
+    for noise in (10 ** (-65 / 20) * rumble / rumble.std(), 10 ** (-58 / 20) * hum):
+        assert_near(split(y + noise.astype(np.float32)), (0, 2), (3, 5), (8, 10))
+
+
 def test_a_tail_is_trimmed_like_the_end_of_a_recording() -> None:
     ringing = tone(4, 0) * np.float32(10.0) ** (-np.arange(4 * RATE) / RATE * 30 / 20).astype(np.float32)
     y = np.concatenate([ringing, nothing(1), tone(2, 0)])

@@ -5,8 +5,8 @@ loudest frame of the recording, or below `floor_db`. A silent passage that is lo
 separates two parts, with two exceptions:
 
 - A *quiet sound* in the passage rises CONTRAST_DB above the passage's own quiet level, which a tenth of its frames
-  do not exceed. It is a sound like others, so that quiet music between loud music is kept. Steady hiss has none.
-  A quiet sound at one end of the passage is the tail of the loud sound there.
+  do not exceed, for QUIET_SECONDS. It is a sound like others, so that quiet music between loud music is kept.
+  Steady hiss has none. A quiet sound at one end of the passage is the tail of the loud sound there.
 - A *click*, which lasts less than CLICK_SECONDS and has nothing near it, is left out, and does not interrupt a
   silence.
 
@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thresher.signal.features.split_settings import SplitSettings
-from thresher.signal.features.trim import LevelMeter, Span
+from thresher.signal.features.trim import MINIMUM_POWER, LevelMeter, Span
 from thresher.signal.features.trim_settings import TrimSettings
 
 MOST_PARTS = 10_000
@@ -33,6 +33,7 @@ MOST_PARTS = 10_000
 CLICK_SECONDS = 0.02
 """Shorter sounds are clicks."""
 
+QUIET_SECONDS = 0.1
 CONTRAST_DB = 12.0
 
 # Sound that is interrupted for less than this is one sound when clicks and tails are looked for.
@@ -92,15 +93,18 @@ def sounds(powers: Exact, sample_rate: int, trim: TrimSettings, silence: float) 
     """Return the runs of analysis frames that sound, between silences longer than `silence` seconds."""
     floor = 10.0 ** (trim.floor_db / 10.0)
     relative = 10.0 ** (-trim.top_db / 10.0)
-    loud = _without_clicks(powers > max(powers.max() * relative, floor), sample_rate, trim)
+    loudest_silence = max(powers.max() * relative, floor)
+    loud = _without_clicks(powers > loudest_silence, sample_rate, trim)
+    without_clicks = np.where(powers > loudest_silence, MINIMUM_POWER, powers)
     longest = _frames(silence, sample_rate, trim)
     runs: list[Run] = []
     for run in loud:
         if runs and run[0] - runs[-1][1] > longest:
-            runs += _quiet_sounds(powers, (runs[-1][1], run[0]), sample_rate, trim)
+            runs += _quiet_sounds(without_clicks, (runs[-1][1], run[0]), longest, sample_rate, trim)
         runs.append(run)
     found = []
-    for start, end in _joined(runs, longest):
+    for group in _groups(runs, longest):
+        start, end = group[0][0], group[-1][1]
         first, last = _trimmed(powers, (start, end), relative, floor)
         # Up to the ends of the recording, which is trimmed, clicks belong to the sound.
         found.append(
@@ -112,15 +116,26 @@ def sounds(powers: Exact, sample_rate: int, trim: TrimSettings, silence: float) 
     return found
 
 
-def _quiet_sounds(powers: Exact, passage: Run, sample_rate: int, trim: TrimSettings) -> list[Run]:
-    """Return the quiet sounds in a passage between two sounds, and if there are any, the tails beside them."""
+def _quiet_sounds(
+    powers: Exact, passage: Run, longest: float, sample_rate: int, trim: TrimSettings
+) -> list[Run]:
+    """Return the quiet sounds in a passage between two sounds, and if there are any, the tails beside them.
+
+    Silences of at most `longest` frames do not divide a sound.
+    """
     start, end = passage
     inside = powers[start:end]
-    quiet = np.partition(inside, int(QUIET_SHARE * len(inside)))[int(QUIET_SHARE * len(inside))]
+    least = QUIET_SECONDS * sample_rate / trim.hop_length
+    # Means over this time move with music, but hardly with the waves of hum and rumble.
+    length = min(len(inside), max(1, round(JOINED_SECONDS * sample_rate / trim.hop_length)))
+    means = np.convolve(inside, np.full(length, 1.0 / length), "same")
+    quiet = np.partition(means, int(QUIET_SHARE * len(means)))[int(QUIET_SHARE * len(means))]
     threshold = max(quiet * 10.0 ** (CONTRAST_DB / 10.0), 10.0 ** (trim.floor_db / 10.0))
     found = [
-        (start + first, start + last)
-        for first, last in _without_clicks(inside > threshold, sample_rate, trim)
+        (start + first, start + last) for first, last in _without_clicks(means > threshold, sample_rate, trim)
+    ]
+    found = [
+        run for group in _groups(found, longest) if sum(b - a for a, b in group) >= least for run in group
     ]
     near = _frames(JOINED_SECONDS, sample_rate, trim)
     has_sound = any((first - start > near) == (end - last > near) for first, last in found)
@@ -128,7 +143,7 @@ def _quiet_sounds(powers: Exact, passage: Run, sample_rate: int, trim: TrimSetti
 
 
 def _without_clicks(loud: NDArray[np.bool_], sample_rate: int, trim: TrimSettings) -> list[Run]:
-    """Return the runs of loud frames that are longer than a click; runs close to each other are joined."""
+    """Return the runs of loud frames that are longer than a click; runs close to each other are joined before."""
     changes = np.flatnonzero(np.diff(loud, prepend=False, append=False))
     starts, ends = changes[::2], changes[1::2]
     apart = starts[1:] - ends[:-1] > _frames(JOINED_SECONDS, sample_rate, trim)
@@ -140,15 +155,15 @@ def _without_clicks(loud: NDArray[np.bool_], sample_rate: int, trim: TrimSetting
     return list(zip(starts[kept].tolist(), ends[kept].tolist(), strict=True))
 
 
-def _joined(runs: list[Run], longest: float) -> list[Run]:
-    """Join runs with at most `longest` frames between them."""
-    joined: list[Run] = []
-    for start, end in runs:
-        if joined and start - joined[-1][1] <= longest:
-            joined[-1] = (joined[-1][0], end)
+def _groups(runs: list[Run], longest: float) -> list[list[Run]]:
+    """Group runs with at most `longest` frames between each and the next."""
+    groups: list[list[Run]] = []
+    for run in runs:
+        if groups and run[0] - groups[-1][-1][1] <= longest:
+            groups[-1].append(run)
         else:
-            joined.append((start, end))
-    return joined
+            groups.append([run])
+    return groups
 
 
 def _trimmed(powers: Exact, run: Run, relative: float, floor: float) -> Run:
