@@ -239,3 +239,13 @@ def test_an_attribute_that_is_a_number_everywhere_stays_one(judged: Catalog) -> 
     judging.modify(judged, ["2"], {"mood": "grim"})
     assert judging.modify(judged, ["1"], {"mood": "1"}).found == 1
     assert judging.modify(judged, ["2"], {"mood": "calm", "temperature": "1e-1"}).found == 1
+
+
+def test_a_query_decides_about_shown_clips_and_an_id_about_a_hidden_whole(cut_clips: Catalog) -> None:
+    assert judging.rate(cut_clips, "run:run", 3).found == 8
+    assert judging.rate(cut_clips, "1", 2).found == 1
+    assert [row.id for row in list_clips(cut_clips, "kind:whole rating:2")] == [1]
+    with pytest.raises(NotFoundError, match="taken away"):
+        judging.rate(cut_clips, "10", 2)
+    judging.modify(cut_clips, "6", {"epoch": "9"})  # the checkpoint is that of the recording
+    assert [row.id for row in list_clips(cut_clips, "epoch:9")] == [5, 6, 7]

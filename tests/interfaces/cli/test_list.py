@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support import run_command
+from tests.support import Command, run_command
+from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.listing import Listing
 from thresher.interfaces.cli.list import _columns
 from thresher.interfaces.cli.table import Keep
@@ -120,3 +121,23 @@ def test_numbers_of_attributes_are_not_shortened() -> None:
     numbers = replace(found, values=tuple({**seed, "mood": "calm"} for seed in seeds))
     kept = {column.title: column.keep for column in _columns(numbers, ())}
     assert (kept["seed"], kept["mood"]) == (Keep.ALL, Keep.START)
+
+
+def test_tables_say_which_part_or_mark_a_clip_is(cut_clips: Catalog, command: Command) -> None:
+    assert cut_clips.root
+    head, _, *rows = command("list", "epoch:1").stdout.splitlines()
+    assert head.split()[:6] == ["id", "run", "epoch", "kind", "start", "length"]
+    assert any("part 2 of 3" in row and "0:06.0" in row for row in rows)
+    assert any('mark "drop"' in row and "0:01.0" in row for row in rows)
+    assert "kind" not in command("list", "epoch:2").stdout
+    assert "part 2 of 3" in command("near", "2").stdout
+    assert "part 2 of 3" in command("list", "6", "--measures").stdout
+    assert "run_epoch_1_0.wav, part 1 of 3" in command("dupes").stdout
+    assert "8 (3 wholes, 3 parts of 1 split recording, 2 marks)" in command("stats").stdout
+    assert "part 3 of 3, 0:12.0 to 0:17.0 of out/run_epoch_1_0.wav" in command("show", "7").stdout
+    assert "split into 3 parts" in command("show", "out/run_epoch_1_0.wav").stdout
+    rows = json.loads(command("list", "kind:marked", "--json").stdout)
+    assert [(row["kind"], row["ordinal"], row["out_of"], row["mark"]) for row in rows] == [
+        ("marked", 1, 2, "drop"),
+        ("marked", 2, 2, None),
+    ]
