@@ -57,11 +57,28 @@ export class Card {
     );
   }
 
+  /** Forget the clip, so that the card can show another one. */
+  clear() {
+    this.id = null;
+    this.state = null;
+  }
+
+  /** Move the card: `left` and `width` in percent of the grid, `top` in CSS pixels. */
+  moveTo(left, top, width) {
+    const spot = `${left} ${top} ${width}`;
+    if (spot === this.spot) return;
+    this.spot = spot;
+    Object.assign(this.node.style, { transform: `translateY(${top}px)`, left: `${left}%`, width: `${width}%` });
+  }
+
   /** Show a clip; `place` is its place in the list, from 1. */
   fill(id, place, count) {
-    const isNew = id !== this.id;
-    this.id = id;
     const clip = rowOf(id);
+    const state = [id, place, count, clip, selected.value === id, playing.value?.id === id, notes.get(id), problems.get(id)];
+    if (this.state?.every((part, at) => Object.is(part, state[at]))) return; // while scrolling, most cards stay as they are
+    const isNew = id !== this.id;
+    this.state = state;
+    this.id = id;
     this.node.id = `clip-${id}`;
     this.node.setAttribute("aria-setsize", count);
     this.node.setAttribute("aria-posinset", place);
@@ -71,10 +88,11 @@ export class Card {
     if (isNew) {
       this.picture.removeAttribute("src");
       this.problem.hidden = true;
-      this.pictured = false;
+      this.pictured = null;
     }
-    if (!this.pictured && clip) {
-      this.pictured = true;
+    if (clip && this.pictured !== clip.missing) {
+      this.pictured = clip.missing;
+      this.problem.hidden = true;
       if (clip.missing || !clip.seconds) this.#explain();
       else showThumbnail(this.picture, id, () => this.id === id && this.node.isConnected);
     }

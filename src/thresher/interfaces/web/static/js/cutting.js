@@ -3,7 +3,7 @@
 import { time } from "./card.js";
 import { decide, said } from "./judge.js";
 import { action } from "./keys.js";
-import { play, playing, position } from "./player.js";
+import { play, playing, position, stop } from "./player.js";
 import { loop } from "./player_settings.js";
 import { findAgain, rowOf, selected } from "./selection.js";
 
@@ -51,6 +51,7 @@ async function split(event) {
   const outcome = await decide("/api/splits", { clips: [id] }, words);
   if (!outcome?.clips.length) return;
   await findAgain();
+  stop();
   selected.value = outcome.clips[0];
 }
 

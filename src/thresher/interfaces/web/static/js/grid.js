@@ -63,7 +63,6 @@ export class Grid {
     for (const [place, card] of this.#cards) {
       if (place < first || place >= end) {
         this.#cards.delete(place);
-        card.node.remove();
         this.#spare.push(card);
       }
     }
@@ -72,15 +71,14 @@ export class Grid {
       let card = this.#cards.get(place);
       if (card === undefined) {
         card = this.#spare.pop() ?? new Card();
-        card.id = null;
+        card.clear();
         this.#cards.set(place, card);
-        this.sheet.append(card.node);
+        if (!card.node.isConnected) this.sheet.append(card.node);
       }
-      card.node.style.transform = `translateY(${Math.floor(place / columns) * height}px)`;
-      card.node.style.left = `${(place % columns) * width}%`;
-      card.node.style.width = `${width}%`;
+      card.moveTo((place % columns) * width, Math.floor(place / columns) * height, width);
       card.fill(list[place], place + 1, list.length);
     }
+    for (const card of this.#spare) card.node.remove();
     if (selected.value !== null) this.sheet.setAttribute("aria-activedescendant", `clip-${selected.value}`);
   }
 

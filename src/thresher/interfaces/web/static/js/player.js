@@ -5,8 +5,10 @@ import { rowOf, selected } from "./selection.js";
 import { gainOf, loop, matched, output, speed, volume } from "./player_settings.js";
 import { Signal } from "./signals.js";
 import { SoundBuffers } from "./sound_buffers.js";
+import { regionOf } from "./wav_region.js";
 
 const FADE = 0.01; // seconds
+const REST = 150; // milliseconds
 const LONGEST_DECODED = 120; // seconds; longer clips are streamed
 
 /** What is playing: {id, since, offset, rate} or null. `offset` is where in the clip it began, in seconds. */
@@ -44,6 +46,7 @@ function audio() {
 }
 
 const buffers = new SoundBuffers((bytes) => audio().decodeAudioData(bytes));
+let part = null; // the decoded region of a long clip: {id, from, to, buffer}
 const isLong = (id) => (rowOf(id)?.seconds ?? 0) > LONGEST_DECODED;
 
 /** Fetch clips that will probably be played next, one after the other. */
@@ -85,12 +88,12 @@ export async function play(id, from = 0, event = null) {
   timing = { asked: event?.timeStamp || performance.now(), delay: null };
   const mine = (turn = Symbol(id));
   try {
-    const voice = isLong(id) ? streamed(id, from) : sampled(id, await buffers.get(id), from);
+    const voice = await voiceOf(id, from);
     if (turn !== mine) return; // another clip was asked for meanwhile
     const begin = on.currentTime;
     if (current !== null) release(current, begin);
     current = voice;
-    looped = voice.element || id !== selected.value ? null : loop.value;
+    looped = voice.region ?? null;
     voice.gain.gain.setValueAtTime(0, begin);
     voice.gain.gain.linearRampToValueAtTime(gainOf(rowOf(id)), begin + FADE);
     voice.start(begin);
@@ -102,30 +105,44 @@ export async function play(id, from = 0, event = null) {
   }
 }
 
+/** Make what plays a clip. A long clip is streamed, but its region is decoded, so that it loops to the sample. */
+async function voiceOf(id, from) {
+  if (!isLong(id)) return sampled(id, await buffers.get(id), from, loopOf(id), 0);
+  const region = loopOf(id);
+  if (!region || region.to - region.from > LONGEST_DECODED || from < region.from || from >= region.to) return streamed(id, from);
+  if (part?.id !== id || part.from !== region.from || part.to !== region.to) {
+    const bytes = await regionOf(`/audio/${id}`, region);
+    part = { id, ...region, buffer: await audio().decodeAudioData(bytes) };
+  }
+  return sampled(id, part.buffer, from, region, region.from);
+}
+
+const loopOf = (id) => (id === selected.value ? loop.value : null);
+
 function failed(id, why) {
   problems.set(id, why);
   stop();
   playProblem.value = why;
 }
 
-function sampled(id, buffer, from) {
+/** Play samples that begin `base` seconds after the clip does, and loop a region of the clip. */
+function sampled(id, buffer, from, region, base) {
   const node = audio().createBufferSource();
   node.buffer = buffer;
   node.playbackRate.value = speed.value;
-  const region = id === selected.value ? loop.value : null;
-  setLoop(node, region);
+  setLoop(node, region, base);
   const gain = audio().createGain();
   node.connect(gain).connect(master);
   node.onended = () => {
     gain.disconnect();
     finished(id, node);
   };
-  const begin = Math.min(from, Math.max(0, buffer.duration - 0.01));
-  return { id, node, gain, start: (at) => node.start(at, begin), stop: (at) => node.stop(at) };
+  const begin = Math.min(from - base, Math.max(0, buffer.duration - 0.01));
+  return { id, node, gain, base, region, start: (at) => node.start(at, begin), stop: (at) => node.stop(at) };
 }
 
-function setLoop(node, region) {
-  if (region) Object.assign(node, { loopStart: region.from, loopEnd: region.to });
+function setLoop(node, region, base) {
+  if (region) Object.assign(node, { loopStart: region.from - base, loopEnd: region.to - base });
   node.loop = region !== null;
 }
 
@@ -139,7 +156,7 @@ function streamed(id, from) {
   element.onended = () => finished(id, node);
   element.onerror = () => current?.node === node && failed(id, "the clip can't be played");
   element.ontimeupdate = () => {
-    const region = id === selected.value ? loop.value : null;
+    const region = loopOf(id); // one that is too long to be decoded
     if (region && element.currentTime >= region.to) element.currentTime = region.from;
   };
   const end = () => {
@@ -194,13 +211,27 @@ matched.listen(() => {
   current.gain.gain.setTargetAtTime(gainOf(rowOf(current.id)), audio().currentTime, FADE);
 });
 
-loop.listen((region) => {
-  if (!current?.node.buffer) return;
+let later = null;
+loop.listen(() => {
+  if (current === null) return;
+  const { id, node, base } = current;
+  clearTimeout(later);
+  if (isLong(id)) {
+    // its region is fetched once its ends rest
+    if (id === selected.value) later = setTimeout(() => current?.id === id && play(id, within(position())), REST);
+    return;
+  }
   const at = position();
-  looped = current.id === selected.value ? region : null;
-  setLoop(current.node, looped);
+  looped = loopOf(id);
+  setLoop(node, looped, base);
   playing.value = { ...playing.value, since: audio().currentTime, offset: at };
 });
+
+/** A place in the region, if there is one: the same, or its start. */
+function within(at) {
+  const region = loop.value;
+  return region && (at < region.from || at >= region.to) ? region.from : at;
+}
 
 // a region belongs to the clip in which it was selected
 selected.listen(() => {

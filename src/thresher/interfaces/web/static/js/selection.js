@@ -28,11 +28,11 @@ const kept = new Map(); // clips that stay in view though the query no longer fi
 let carried = null; // the clip that the next query keeps in view
 const released = new Set(); // clips that this page judged: they may leave the list
 
-/** The row of a clip, undefined while it is on its way. */
+/** The row of a clip, undefined while it is on its way and if there is no such clip. */
 export function rowOf(id) {
   if (id === null || id === undefined) return undefined;
   if (!rows.has(id) || stale.has(id)) ask(id);
-  return rows.get(id);
+  return rows.get(id) ?? undefined;
 }
 
 function ask(id) {
@@ -49,9 +49,10 @@ async function fetchRows() {
     const part = batch.slice(first, first + PAGE);
     try {
       const { clips } = await get("/api/clips/rows", { ids: part.join(",") });
-      for (const clip of clips) {
-        rows.delete(clip.id);
-        rows.set(clip.id, clip);
+      const found = new Map(clips.map((clip) => [clip.id, clip]));
+      for (const id of part) {
+        rows.delete(id);
+        rows.set(id, found.get(id) ?? null); // null: there is no such clip any more
       }
     } catch {
       return; // asked for again when it is drawn again
