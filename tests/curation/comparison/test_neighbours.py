@@ -135,7 +135,7 @@ def test_near_is_a_field_of_queries(full: Catalog, query: str, ids: list[int]) -
         ("near:x", "is not the id of a clip such as 12"),
         ("near:1:x", "is not"),
         ("near:99", "clip 99 does not exist"),
-        ("near@aligned:7", "or has no fingerprint"),
+        ("near@aligned:7", "clip 7 has no fingerprint"),
         ("near+", '"near" cannot be sorted by'),
     ],
 )
