@@ -13,6 +13,7 @@ import pytest
 
 from tests.support import Command, WriteClip
 from thresher.catalog.catalog import Catalog
+from thresher.curation.clips.decisions import reject
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
@@ -135,3 +136,11 @@ def test_after_the_question_the_report_has_the_counts_of_both_ingests(
     report = json.loads(capsys.readouterr().out)
     assert (report["added"], report["missing"], report["held_back"]) == (1, 2, 0)
     assert (report["files"], report["unchanged"]) == (1, 0)
+
+
+def test_a_lost_recording_is_hidden_if_all_its_shown_clips_are_rejected(cut_clips: Catalog) -> None:
+    (cut_clips.root / "out/run_epoch_1_0.wav").unlink()
+    ingest(cut_clips, [cut_clips.root / "out"], IngestOptions(executor="serial"))
+    assert (verify(cut_clips).files.marked, verify(cut_clips).files.marked_hidden) == (1, 0)
+    reject(cut_clips, "5 6 7")  # the whole is not rejected, but it was split
+    assert verify(cut_clips).files.marked_hidden == 1

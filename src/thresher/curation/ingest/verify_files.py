@@ -10,6 +10,7 @@ from functools import partial
 from sqlalchemy import Connection, select, update
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_source import IS_SHOWN, STATUS
 from thresher.catalog.content_files import FileCheck, FileState, KnownFile, check_file
 from thresher.catalog.files import Hashes
 from thresher.catalog.locations import look_at
@@ -87,7 +88,7 @@ def _recordings_without_file(connection: Connection) -> tuple[int, int]:
     shown = (
         select(recording.c.id)
         .join(clip, clip.c.recording_id == recording.c.id)
-        .where(recording.c.id.in_(lost), recording.c.status.in_(USABLE_STATUSES), ~clip.c.rejected)
+        .where(recording.c.id.in_(lost), STATUS.in_(USABLE_STATUSES), ~clip.c.rejected, IS_SHOWN)
         .distinct()
     )
     total = len(connection.scalars(lost).all())
