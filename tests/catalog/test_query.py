@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -757,6 +758,16 @@ def test_a_name_that_differs_in_case_only_must_be_exact(sample: Sample) -> None:
         parse("cfg:7", context)
     with pytest.raises(QueryError, match=r"RATING.*Rating or rating"):
         parse("RATING:7", context)
+
+
+@pytest.mark.parametrize("digit", ["0", "1"])
+def test_thousands_of_digits_are_a_number_that_no_clip_has(sample: Sample, digit: str) -> None:
+    digits = digit * 5000
+    for query in (digits, f"rating:{digits}", f"batch:{digits}", f"rating:..{digits}", f"recording:{digits}"):
+        with suppress(QueryError):
+            found(sample, query)
+    with pytest.raises(QueryError):
+        found(sample, f"near:{'1' * 5000}")
 
 
 def test_deeply_nested_and_huge_queries_are_bounded(sample: Sample) -> None:

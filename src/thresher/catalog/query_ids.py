@@ -55,5 +55,6 @@ def id_in_text(word: Word) -> Exception:
 
 
 def _id_number(text: str) -> int:
-    number = int(text) if len(text.lstrip("0")) <= len(str(LARGEST_INTEGER)) else -1
+    # int() refuses thousands of digits, even zeros
+    number = int(text.lstrip("0") or "0") if len(text.lstrip("0")) <= len(str(LARGEST_INTEGER)) else -1
     return number if number <= LARGEST_INTEGER else -1

@@ -28,7 +28,7 @@ from thresher.catalog.field_kinds import (
 from thresher.catalog.query_folders import under_folder
 from thresher.catalog.schema import attribute, batch, checkpoint, clip, clip_tag, location, nearest, recording
 from thresher.catalog.text_columns import contains_folded, contains_one_folded, equals_any_form
-from thresher.catalog.values import LARGEST_INTEGER, UnfitError, as_float32, bounds_of, number_of
+from thresher.catalog.values import UnfitError, as_float32, bounds_of, number_of, whole_number
 
 NEAREST = 20
 """How many clips `near:12` finds."""
@@ -53,9 +53,11 @@ def recording_field(name: str, description: str) -> Field:
     def test(match: Match, scope: Scope) -> Condition:
         value = plain_value(match, "the id of a clip, or a path")
         if value.isascii() and value.isdigit():
-            number = int(value) if int(value) <= LARGEST_INTEGER else -1
+            number = whole_number(value)
             given = clip.alias()
-            return clip.c.recording_id.in_(select(given.c.recording_id).where(given.c.id == number))
+            return clip.c.recording_id.in_(
+                select(given.c.recording_id).where(given.c.id == (-1 if number is None else number))
+            )
         return has_location(under_folder(value, scope.folders))
 
     return Field(name, "clip", description, test, lambda _scope: (clip.c.recording_id, clip.c.start_frame))
@@ -149,9 +151,10 @@ def near_field(metric: str | None) -> Field:
 
     def test(match: Match, scope: Scope) -> Condition:
         number, colon, limits = plain_value(match, _NEAR).partition(":")
-        if not (number.isascii() and number.isdigit()) or int(number) > LARGEST_INTEGER:
+        clip_id = whole_number(number) if number.isascii() and number.isdigit() else None
+        if clip_id is None:
             raise UnfitError(f'"{match.value}" is not {_NEAR}')
-        found = scope.near(int(number), metric or scope.metric)
+        found = scope.near(clip_id, metric or scope.metric)
         if not colon:
             selected = list(found[:NEAREST])
         else:

@@ -109,7 +109,10 @@ def delete(room: InRoom, wanted: QueryName) -> Records:
     return queries(room)
 
 
-@router.get("/changes", response_class=StreamingResponse)
+_EVENTS = {"description": "events", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+
+
+@router.get("/changes", response_class=StreamingResponse, responses={200: _EVENTS})
 async def changes(request: Request) -> StreamingResponse:
     """Stream the newest ids after each change of the catalog, as server-sent events."""
 
