@@ -206,3 +206,10 @@ def test_no_damage_raises(tmp_path: Path, suffix: str, subtype: str | None) -> N
         assert found.status == "ok" or found.reason
         seen.add(found.status)
     assert len(seen) > 1
+
+
+def test_spans_at_another_rate_keep_their_times(tmp_path: Path, sound: Any) -> None:
+    soundfile.write(tmp_path / "a.wav", sound(1, 4.0), RATE)
+    spans = (Span(3 * 48_000, 9 * 48_000), Span(48_000, 2 * 48_000))
+    found = analysed(tmp_path / "a.wav", spans=spans, spans_rate=48_000, spans_only=True)
+    assert [clip.span for clip in found.clips] == [Span(3 * RATE, 4 * RATE), Span(RATE, 2 * RATE)]
