@@ -342,3 +342,26 @@ def test_copies_are_heard_side_by_side_at_the_same_moment_and_one_is_kept(
             page.press("g")
             page.wait("selection", "m.ids.value.length === 3")
             assert page.complaints() == []
+
+
+def test_every_view_has_keys_of_its_own_and_a_button_for_each(driver: Any, address: str) -> None:
+    page = opened(driver, address)
+    names = page.value("views", "[...m.VIEWS.keys()]")
+    assert len(names) >= 4
+    for name in names:
+        page.value("views", f"m.go({{ view: '{name}' }})")
+        page.wait("views", f"document.getElementById('view').dataset.view === '{name}'")
+        actions = page.value("keys", "[...m.ACTIONS.values()].map(({ keys, title }) => [keys, title])")
+        keys = [key for own, _ in actions for key in own]
+        assert sorted(keys) == sorted(set(keys)), name
+        assert "Tab" not in keys  # it moves the focus
+        assert all(title for _, title in actions)
+        marked = page.run("return document.querySelector('#views [aria-current=page]').dataset.viewLink")
+        assert marked == name
+        page.press("?")
+        buttons = page.run("return document.querySelectorAll('dialog.help li button').length")
+        assert buttons == len(actions)
+        page.press("\ue00c")  # Escape
+        page.wait_until(lambda: page.run("return document.querySelector('dialog') === null"))
+    page.run("history.back()")
+    page.wait("views", f"m.place.value.view === '{names[-2]}'")

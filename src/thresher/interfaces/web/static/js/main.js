@@ -28,6 +28,7 @@ async function show(now) {
   if (shown !== now.view) return; // another view was asked for meanwhile
   view.replaceChildren();
   leave = module.show(view, place) ?? (() => {});
+  view.dataset.view = now.view;
 }
 
 function linkTo(name, { title, key }) {

@@ -9,7 +9,7 @@ import { rate, reject, said, tag } from "../judge.js";
 import { action } from "../keys.js";
 import { drawPoints, nearestPoint, packed, pointsWithin } from "../map_raster.js";
 import { play, playing } from "../player.js";
-import { ids, move, rowOf, rowsVersion, selected } from "../selection.js";
+import { ids, rowOf, rowsVersion, selected } from "../selection.js";
 import { go } from "../views.js";
 
 const FIELDS = ["epoch", "step", "run", "rating", "cluster", "score", "length", "loudness", "silence", "loop", "noise", "tempo", "heard"];
@@ -75,7 +75,6 @@ class MapView {
       playing.listen(() => this.#later()),
       action("map-all", { keys: ["Shift+Escape"], title: "map: select nothing", run: () => this.#choose([]) }),
       action("map-fit", { keys: ["f"], title: "map: show all", run: () => this.#fit() }),
-      action("map-near", { keys: ["Tab"], title: "map: next clip", run: () => move(1) }),
     );
     this.#selectedChanged();
   }
