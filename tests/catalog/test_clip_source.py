@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import Connection, insert, select, update
 
 from tests.catalog.scored_clips import add_clips
@@ -18,7 +16,6 @@ from thresher.catalog.clip_source import (
     has_location,
     latest_metric,
     shown_location,
-    under_folder,
 )
 from thresher.catalog.schema import clip, location, metric, recording
 
@@ -56,23 +53,6 @@ def test_the_location_shown_is_the_earliest_present_one_else_the_earliest(catalo
             select(clip.c.id).select_from(SOURCE).where(has_location(location.c.missing_since.is_(None)))
         )
         assert list(connection.scalars(present)) == [1]
-
-
-@pytest.mark.parametrize(
-    ("folder", "found"),
-    [("a", ["a/x.wav"]), ("a/x.wav", ["a/x.wav"]), ("ab/../a", ["a/x.wav"]), (".", ["a/x.wav", "ab/x.wav"])],
-)
-def test_a_folder_contains_its_files_but_not_those_of_a_folder_that_begins_like_it(
-    catalog: Catalog, folder: str, found: list[str]
-) -> None:
-    add_clips(catalog, [1])
-    with catalog.writing() as connection:
-        for path in ("a/x.wav", "ab/x.wav", "/elsewhere/a/x.wav"):
-            add_location(connection, 1, path)
-        statement = select(location.c.path_text).where(under_folder(folder, catalog.root))
-        assert sorted(connection.scalars(statement)) == found
-        statement = select(location.c.path_text).where(under_folder("/", Path("/anywhere")))
-        assert len(connection.scalars(statement).all()) == 3
 
 
 def test_the_highest_version_of_a_metric_is_its_latest(catalog: Catalog) -> None:

@@ -76,7 +76,7 @@ def test_an_error_about_the_end_names_the_other_way_to_count(bench: Catalog) -> 
 def test_a_recording_without_sound_has_no_marks(bench: Catalog) -> None:
     for origin in ("clip", "recording"):
         with pytest.raises(UsageError, match="clip 3 has no sound to mark: silent"):
-            mark(bench, "3", 0, 1, origin=origin)  # type: ignore[arg-type]
+            mark(bench, "3", 0, 1, origin=origin)
     with pytest.raises(UsageError, match='unknown origin of times "file"'):
         mark(bench, "1", 0, 1, origin="file")  # type: ignore[arg-type]
 

@@ -51,9 +51,8 @@ def ids(catalog: Catalog, query: str = "") -> list[int]:
 
 def blobs(catalog: Catalog) -> list[Any]:
     with catalog.reading() as connection:
-        return connection.execute(
-            select(clip.c.id, clip.c.start_frame, clip.c.end_frame, clip.c.fingerprint).order_by(clip.c.id)
-        ).all()
+        columns = (clip.c.id, clip.c.start_frame, clip.c.end_frame, clip.c.fingerprint)
+        return list(connection.execute(select(*columns).order_by(clip.c.id)))
 
 
 def test_reanalysing_with_the_same_settings_changes_nothing(shelf: Catalog) -> None:

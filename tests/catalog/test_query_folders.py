@@ -1,0 +1,31 @@
+"""Folders of queries: what lies under one, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select
+
+from tests.catalog.scored_clips import add_clips
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.query_folders import Folders, under_folder
+from thresher.catalog.schema import location
+
+
+@pytest.mark.parametrize(
+    ("folder", "found"),
+    [("a", ["a/x.wav"]), ("a/x.wav", ["a/x.wav"]), ("ab/../a", ["a/x.wav"]), (".", ["a/x.wav", "ab/x.wav"])],
+)
+def test_a_folder_contains_its_files_but_not_those_of_a_folder_that_begins_like_it(
+    catalog: Catalog, folder: str, found: list[str]
+) -> None:
+    add_clips(catalog, [1])
+    with catalog.writing() as connection:
+        for path in ("a/x.wav", "ab/x.wav", "/elsewhere/a/x.wav"):
+            values = {"recording_id": 1, "batch_id": 1, "path": path.encode(), "path_text": path}
+            connection.execute(insert(location).values(**values, size=1, mtime_ns=1))
+        statement = select(location.c.path_text).where(under_folder(folder, Folders(catalog.root)))
+        assert sorted(connection.scalars(statement)) == found
+        statement = select(location.c.path_text).where(under_folder("/", Folders(Path("/anywhere"))))
+        assert len(connection.scalars(statement).all()) == 3
