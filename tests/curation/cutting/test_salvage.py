@@ -61,6 +61,12 @@ def test_recordings_that_were_split_already_take_part(shelf: Catalog) -> None:
     assert (again.split.recordings, again.size.clips, again.recordings) == ((), 3, 2)
 
 
+def test_the_same_query_finds_the_recordings_that_it_split_before(shelf: Catalog) -> None:
+    salvage_song(shelf, "found", "silence:0.5..", executor="serial")
+    again = salvage_song(shelf, "found", "silence:0.5..", least=0.1, executor="serial")
+    assert (again.split.recordings, again.size.clips, again.recordings) == ((), 3, 2)
+
+
 @pytest.mark.parametrize(
     ("query", "least", "error", "message"),
     [

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
 from tests.curation.cutting.cuts import mark_recording
 from tests.support import RATE, dump
@@ -19,8 +20,13 @@ from thresher.curation.analysis.analyse import analyse
 from thresher.curation.analysis.task import Analysis, task_for
 from thresher.curation.clips.decisions import rate, tag
 from thresher.curation.clips.listing import list_clips
+from thresher.curation.comparison.score import open_work
+from thresher.curation.cutting import finding, targets
+from thresher.curation.cutting import split as splitting
+from thresher.curation.cutting.finding import FoundParts
 from thresher.curation.cutting.split import join, split
 from thresher.curation.cutting.undo import undo
+from thresher.curation.ingest.forget import forget
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.songs.edit import SongEdit, edit_song
@@ -91,6 +97,43 @@ def test_splitting_twice_is_splitting_once(shelf: Catalog) -> None:
     assert (again.decision, again.recordings) == (None, ())
     assert "already" in again.unchanged[0].reason
     assert dump(shelf) == before
+
+
+def test_the_same_split_scores_what_an_interrupted_one_left(
+    shelf: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(splitting, "scored", lambda _catalog, report, _progress: report)
+        run(shelf)
+    assert open_work(shelf, "prefix").clips == 2
+    assert run(shelf).scores[0].clips == 2
+    assert open_work(shelf, "prefix").clips == 0
+
+
+def trimmed_otherwise(catalog: Catalog) -> None:
+    with catalog.writing() as connection:
+        connection.execute(update(clip).values(trim="{}"))
+
+
+def forgotten(catalog: Catalog) -> None:
+    forget(catalog, str(catalog.root / "long.wav"))
+
+
+@pytest.mark.parametrize("change", [trimmed_otherwise, forgotten])
+def test_a_recording_that_changes_while_it_is_analysed_is_named_and_left_alone(
+    shelf: Catalog, monkeypatch: pytest.MonkeyPatch, change: Callable[[Catalog], None]
+) -> None:
+    def analysed_parts(*arguments: Any, **options: Any) -> FoundParts:
+        found = finding.analysed_parts(*arguments, **options)
+        change(shelf)
+        return found
+
+    monkeypatch.setattr(splitting, "analysed_parts", analysed_parts)
+    report = run(shelf)
+    assert (report.decision, report.recordings) == (None, ())
+    assert [failure.reason for failure in report.failures] == [targets.CHANGED]
+    with shelf.reading() as connection:
+        assert connection.scalar(select(func.count()).where(clip.c.kind == "part")) == 0
 
 
 def test_a_join_takes_a_split_back_and_the_same_split_brings_the_same_clips(shelf: Catalog) -> None:

@@ -14,19 +14,19 @@ from sqlalchemy import Connection, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
 from thresher.catalog.measures import measure_value
-from thresher.catalog.query import join_terms
+from thresher.catalog.query import context_of, join_terms, parse, select_clips, with_defaults
 from thresher.catalog.schema import clip
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, recordings_of, select_by_id, select_ids
 from thresher.curation.cutting.finding import analysed_parts
 from thresher.curation.cutting.split import changed_by, scored, stored_parts, with_the_rest
 from thresher.curation.cutting.split_report import SplitReport
-from thresher.curation.cutting.targets import Target, targets_of
+from thresher.curation.cutting.targets import CHANGED, Target, as_they_were, targets_of
 from thresher.curation.songs.options import SongOptions
 from thresher.curation.songs.size import SongSize, song_size
 from thresher.curation.songs.songs import Song, cover_of, store_song
 from thresher.curation.workers import Progress, no_progress
-from thresher.errors import NotFoundError, UsageError
+from thresher.errors import CatalogError, NotFoundError, UsageError
 from thresher.formatting import counted
 from thresher.signal.features.split_settings import SplitSettings
 
@@ -82,6 +82,8 @@ def salvage_song(
         raise _nothing_sounds(terms, least)
     query = _query_of(kept, least)
     with catalog.writing() as connection:
+        if changed := as_they_were(connection, kept)[1]:
+            raise CatalogError(f"{changed[0].path or 'a recording'} {CHANGED}")
         report, assignments = stored_parts(catalog, connection, changing, found, settings)
         song, clips, made = store_song(
             catalog,
@@ -103,7 +105,7 @@ def salvage_song(
 
 def _mostly_silent(catalog: Catalog, connection: Connection, terms: Terms) -> list[Target]:
     """Return the recordings of the clips that the terms match, if their wholes are mostly silent."""
-    ids = {*select_ids(catalog, connection, terms, song=True), *select_by_id(catalog, connection, terms)}
+    ids = {*_songs_and_wholes(catalog, connection, terms), *select_by_id(catalog, connection, terms)}
     if not ids:
         raise no_match(catalog, connection, terms)
     targets = [
@@ -124,6 +126,13 @@ def _mostly_silent(catalog: Catalog, connection: Connection, terms: Terms) -> li
             "those that are"
         )
     return found
+
+
+def _songs_and_wholes(catalog: Catalog, connection: Connection, terms: Terms) -> list[int]:
+    """Return the clips that a song of the terms may have, and the wholes of recordings that were split before."""
+    query = parse(terms, context_of(catalog, connection))
+    query = with_defaults(replace(query, named=query.named | {"kind"}), song=True)
+    return list(connection.scalars(select_clips(query, clip.c.id)))
 
 
 def _query_of(targets: Sequence[Target], least: float) -> str:

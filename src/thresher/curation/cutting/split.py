@@ -26,7 +26,7 @@ from thresher.curation.cutting.carrying import carried_judgements, carried_place
 from thresher.curation.cutting.finding import FoundParts, analysed_parts, surveyed_parts
 from thresher.curation.cutting.parts_plan import PartsPlan, plan_parts
 from thresher.curation.cutting.split_report import NotSplit, SplitReport, reported
-from thresher.curation.cutting.targets import Target, find_targets
+from thresher.curation.cutting.targets import CHANGED, Target, as_they_were, find_targets
 from thresher.curation.workers import Progress, no_progress
 from thresher.signal.features.split import CLICK_SECONDS, MOST_PARTS, cell_count
 from thresher.signal.features.split_settings import SplitSettings
@@ -64,7 +64,7 @@ def split(
     report = _carry_out(catalog, changing, found, settings, summary, dry_run=dry_run)
     report = with_the_rest(report, wanted, found, settings)
     report = replace(report, unchanged=(*unchanged, *report.unchanged))
-    return scored(catalog, report, progress)
+    return report if dry_run else scored(catalog, report, progress)
 
 
 def join(
@@ -83,7 +83,8 @@ def join(
     found = FoundParts({each.id: () for each in joined})
     summary = f"join parts: {storable(join_terms(terms))}"
     report = _carry_out(catalog, joined, found, None, summary, dry_run=dry_run)
-    return scored(catalog, replace(report, unchanged=unchanged), progress)
+    report = replace(report, unchanged=unchanged)
+    return report if dry_run else scored(catalog, report, progress)
 
 
 def _why_not(target: Target, settings: SplitSettings, *, dry_run: bool) -> str | None:
@@ -110,7 +111,10 @@ def with_the_rest(
     return replace(
         report,
         unchanged=tuple(NotSplit(each.id, each.path, _nothing_to_split(settings)) for each in nothing),
-        failures=tuple(NotSplit(each.id, each.path, found.failures[each.id]) for each in failed),
+        failures=(
+            *report.failures,
+            *(NotSplit(each.id, each.path, found.failures[each.id]) for each in failed),
+        ),
     )
 
 
@@ -136,9 +140,12 @@ def _carry_out(
         with catalog.reading() as connection:
             return reported(catalog, connection, targets, _plans(connection, targets, found), found, key, {})
     with catalog.writing() as connection:
+        targets, changed = as_they_were(connection, targets)
         report, assignments = stored_parts(catalog, connection, targets, found, settings)
         verb = "join" if settings is None else "split"
-        return replace(report, decision=decisions.decide(connection, verb, summary, assignments))
+        failures = tuple(NotSplit(each.id, each.path, CHANGED) for each in changed)
+        made = decisions.decide(connection, verb, summary, assignments)
+        return replace(report, decision=made, failures=failures)
 
 
 def stored_parts(
@@ -191,8 +198,11 @@ def _stored(
 
 
 def scored(catalog: Catalog, report: SplitReport, progress: Progress) -> SplitReport:
-    """Score the new parts, compare them with rejected clips, and add what that found to the report."""
-    if report.decision is None:
-        return report
+    """Score the new parts, compare them with rejected clips, and add what that found to the report.
+
+    If nothing was changed, do so for the parts of an earlier command that was interrupted, if there was one.
+    """
     scores = score_all(catalog, progress)
+    if report.decision is None and not any(each.clips for each in scores):
+        return report
     return replace(report, scores=scores, suspects=examine(catalog))

@@ -19,6 +19,8 @@ from thresher.curation.clips.selection import Terms, recordings_of, select_by_id
 from thresher.signal.features.split_settings import SplitSettings
 from thresher.signal.features.trim import Span
 
+CHANGED = "was changed by another command in the meantime; run this one again"
+
 
 @dataclass(frozen=True)
 class Target:
@@ -82,6 +84,21 @@ def targets_of(connection: Connection, recording_ids: Sequence[int]) -> list[Tar
             described = (row.path or "", row.sha256, row.status, row.frames or 0, row.sample_rate or 1)
             found.append(Target(row.id, *described, row.decoder, row.split, row.whole, span, row.trim))
     return sorted(found, key=lambda target: target.id)
+
+
+def as_they_were(connection: Connection, targets: Sequence[Target]) -> tuple[list[Target], list[Target]]:
+    """Return the recordings that are still as they were read, and those that changed since or were forgotten.
+
+    Where a recording is shown does not matter.
+    """
+    now = {target.id: target for target in targets_of(connection, [target.id for target in targets])}
+    same: list[Target] = []
+    changed: list[Target] = []
+    for target in targets:
+        found = now.get(target.id)
+        is_same = found is not None and replace(found, path=target.path) == target
+        (same if is_same else changed).append(target)
+    return same, changed
 
 
 def analysis_tasks(
