@@ -127,12 +127,12 @@ def tell_exclusions(excluded: Sequence[Exclusion]) -> None:
         tell(f"excluded by {shlex.quote(each.pattern)}: {' and '.join(parts) or 'nothing'}")
 
 
-def tell_some(word: str, sentences: Sequence[str]) -> None:
-    """Print the first of many notes or problems, and the number of further ones."""
+def tell_some(word: str, sentences: Sequence[str], noun: str | None = None) -> None:
+    """Print the first of many notes or problems, and the number of further ones, by the `noun` if not the word."""
     for sentence in sentences[:MOST_NOTES]:
         say(f"{word}: {sentence}")
     if len(sentences) > MOST_NOTES:
-        say(f"… and {counted(len(sentences) - MOST_NOTES, f'more {word}')}; --json shows all")
+        say(f"… and {counted(len(sentences) - MOST_NOTES, f'more {noun or word}')}; --json shows all")
 
 
 def tell_all_scoring(reports: Sequence[ScoreReport]) -> None:

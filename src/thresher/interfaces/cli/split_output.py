@@ -34,7 +34,8 @@ def tell_split(report: SplitReport, *, dry_run: bool) -> None:
         say(f"… and {counted(rest, 'more recording')}; --json shows all")
     _tell_total(report, dry_run=dry_run)
     _tell_lost(report, dry_run=dry_run)
-    tell_some("left as it is", [f"{each.path} {each.reason}" for each in report.unchanged])
+    unchanged = [f"{each.path} {each.reason}" for each in report.unchanged]
+    tell_some("left as it is", unchanged, "recording")
     for failure in report.failures:
         say(f"not split: {failure.path}: {failure.reason}")
     tell_all_scoring(report.scores)
