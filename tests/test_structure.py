@@ -28,6 +28,7 @@ OF_NO_SINGLE_MODULE = {
     "interfaces/cli/test_list_measures.py",  # long enough for a file beside test_list.py
     "interfaces/cli/test_song_errors.py",  # the exit codes of all commands of songs
     "interfaces/report/test_page_browser.py",  # the page in a browser, which takes long
+    "interfaces/web/test_room_browser.py",  # the listening room in a browser
 }
 """Test files that are named after what they test instead of after a module."""
 

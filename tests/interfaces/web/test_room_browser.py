@@ -365,3 +365,22 @@ def test_every_view_has_keys_of_its_own_and_a_button_for_each(driver: Any, addre
         page.wait_until(lambda: page.run("return document.querySelector('dialog') === null"))
     page.run("history.back()")
     page.wait("views", f"m.place.value.view === '{names[-2]}'")
+
+
+def test_at_the_end_of_a_list_similar_unheard_clips_follow_if_asked_and_settings_last(
+    driver: Any, address: str
+) -> None:
+    page = opened(driver, address)
+    page.press("e", "A", ",", ",")
+    page = opened(driver, address)
+    kept = page.value("actions", "[m.earsOnly.value, m.goOn.value]")
+    assert (kept, page.value("player_settings", "m.speed.value")) == ([True, True], 0.9)
+    page.search("id:6")
+    page.wait("selection", "m.ids.value.length === 1 && m.selected.value === 6")
+    page.press(" ")
+    page.wait("views", "m.place.value.query === 'near@likeness:6 heard:no'")
+    page.wait("player", "m.playing.value !== null && m.playing.value.id !== 6")
+    page.press("e", "A", ".", ".", "\ue00c")
+    page.wait("player", "m.playing.value === null")
+    page.run("history.back()")
+    page.wait("selection", "m.ids.value.length === 1 && m.ids.value[0] === 6")
