@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.interfaces.web.conftest import KEY
-from thresher.interfaces.web.access import COOKIE
+from tests.interfaces.web.conftest import ADDRESS, KEY
+from thresher.catalog.catalog import Catalog
+from thresher.interfaces.web import access
+from thresher.interfaces.web.access import COOKIE, AccessRules
 from thresher.interfaces.web.addresses import is_loopback
+from thresher.interfaces.web.app import create_app
 from thresher.interfaces.web.server_key import token_of
 
 PATHS = ("/", "/api/clips", "/audio/1", "/api/changes", "/static/js/main.js", "/api/openapi.json", "/nowhere")
@@ -100,3 +105,45 @@ def test_every_answer_forbids_foreign_scripts(client: TestClient) -> None:
         assert "default-src 'self'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_address_works_from_a_page_of_another_site_such_as_a_terminal(stranger: TestClient) -> None:
+    visit = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    answer = stranger.get(f"/map?q=a'%22%3E&token={token_of(KEY)}", headers=visit)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert 'content="0;url=/map?q=a%27%22%3E"' in answer.text
+    assert COOKIE in answer.headers["set-cookie"]
+    script = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "cors"}
+    assert stranger.get(f"/map?token={token_of(KEY)}", headers=script).status_code == 403
+
+
+def test_another_port_of_this_machine_is_another_program(client: TestClient) -> None:
+    assert client.get("/audio/1", headers={"sec-fetch-site": "same-site"}).status_code == 403
+
+
+def test_a_password_opens_the_room_and_a_wrong_one_waits(
+    shelf: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "WRONG_PASSWORD_SECONDS", 0.01)
+    rules = AccessRules(KEY, password="größer als acht")
+    with TestClient(create_app(shelf, rules), base_url=ADDRESS) as visitor:
+        refused = visitor.get("/")
+        assert (refused.status_code, "Basic" in refused.headers["www-authenticate"]) == (401, True)
+        for wrong in (b"x:guess", b"", b"\xff\xfe", b"x:"):
+            header = {"authorization": "Basic " + base64.b64encode(wrong).decode()}
+            assert visitor.get("/api/room", headers=header).status_code == 401
+        for broken in ("Basic", "Basic ???", "Bearer x"):
+            assert visitor.get("/api/room", headers={"authorization": broken}).status_code == 401
+        right = {"authorization": "Basic " + base64.b64encode("x:größer als acht".encode()).decode()}
+        assert visitor.get("/api/room", headers=right).status_code == 200
+        assert visitor.post("/api/undo", json={"decision": 999}, headers=right).status_code == 404
+        foreign = {**right, "origin": "http://evil.example"}
+        assert visitor.post("/api/undo", json={}, headers=foreign).status_code == 403
+
+
+def test_only_given_names_open_a_room_that_other_machines_reach(shelf: Catalog) -> None:
+    with TestClient(
+        create_app(shelf, AccessRules(KEY, ("studio",))), base_url="http://studio:8377"
+    ) as visitor:
+        assert visitor.get(f"/?token={token_of(KEY)}").status_code == 200
+        assert visitor.get("/api/room", headers={"host": "studio.evil.example"}).status_code == 403

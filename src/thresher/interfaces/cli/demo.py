@@ -72,8 +72,12 @@ def demo(
         f"thresher song show {quoted}",
         "thresher rate 30 5",
         "thresher --help",
+        "thresher serve",
     ):
         tell(f"  {command}")
+    tell(
+        "The last one opens the listening room in the browser: hear the clips, and judge them with single keys."
+    )
 
 
 def _write_part(home: Path, part: int) -> None:
