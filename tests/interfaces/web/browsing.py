@@ -35,10 +35,10 @@ FLAGS = (
 
 
 @contextmanager
-def serving(catalog: Catalog, *, read_only: bool = False) -> Iterator[str]:
+def serving(catalog: Catalog, *, read_only: bool = False, port: int = 0) -> Iterator[str]:
     """Serve a catalog while the block runs; yield the address with its token."""
     app = create_app(catalog, AccessRules(KEY), read_only=read_only)
-    with socket.create_server(("127.0.0.1", 0)) as opened:
+    with socket.create_server(("127.0.0.1", port)) as opened:
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, args=([opened],), daemon=True)
         thread.start()
