@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,7 +22,9 @@ def test_tiles_groups_and_threads_of_correlation_change_no_score(
     clips = fingerprints_of(np.random.default_rng(5).integers(1, 90, 60).tolist(), 5)
     rows, columns = Fingerprints.pack(clips[:25]), Fingerprints.pack(clips[25:])
     expected = oracle_scores(clips[:25], clips[25:])
-    for tile, values, group in ((32, 1 << 19, 16), (3, 1 << 19, 2), (32, 5_000, 3), (1, 1, 1)):
+    sizes = ((32, 1 << 19, 16, 1 << 21), (3, 1 << 19, 2, 1), (32, 5_000, 3, 30_000), (1, 1, 1, 1))
+    for tile, values, group, kept in sizes:
+        monkeypatch.setattr(correlation, "KEPT_VALUES", kept)
         monkeypatch.setattr(correlation, "TILE_CLIPS", tile)
         monkeypatch.setattr(correlation, "TILE_VALUES", values)
         monkeypatch.setattr(correlation, "GROUP_TILES", group)
@@ -35,6 +39,19 @@ def test_either_precision_of_correlation_is_exact(most: int, monkeypatch: pytest
     packed = Fingerprints.pack(clips)
     monkeypatch.setattr(correlation, "LONGEST_SINGLE", most and correlation.LONGEST_SINGLE)
     assert np.array_equal(correlated_scores(packed, packed), oracle_scores(clips, clips))
+
+
+def test_the_memory_of_short_clips_beside_a_long_one_is_bounded() -> None:
+    """200 clips of 4 s and one of 17 minutes; the transforms of all short ones at once would take 470 MB."""
+    clips = fingerprints_of([*[30] * 200, 8_000], 3)
+    tracemalloc.start()
+    scores = correlated_scores(Fingerprints.pack(clips[:200]), Fingerprints.pack(clips[200:]))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 150 << 20
+    some = [0, 100, 199]
+    expected = oracle_scores([clips[index] for index in some], clips[200:])
+    assert np.array_equal(scores[some], expected)
 
 
 @given(least=st.integers(1, 1 << 20))

@@ -40,6 +40,13 @@ GROUP_TILES = 16
 """The number of row tiles that keep their transforms at a time. It bounds the memory."""
 
 
+KEPT_VALUES = 1 << 21
+"""The most samples of signals that one tile transforms at a time: 16 MB of single, 32 MB of double precision.
+
+Short clips that are compared with an hour-long one are transformed over its length, a few at a time.
+"""
+
+
 def correlated_scores(rows: Fingerprints, columns: Fingerprints, *, threads: int = 1) -> Scores:
     """Return the best score of each pair over all offsets: float32, shape (rows.count, columns.count)."""
     if rows.count > columns.count:  # keep the transforms of the smaller side
@@ -83,6 +90,16 @@ class _Tile:
             self.kept[size] = np.ascontiguousarray(transforms.transpose(2, 0, 1))
         return self.kept[size]
 
+    def parts(self, size: int) -> Iterator[_Tile]:
+        """Yield the tile itself, or pieces of it if its transforms over `size` words would exceed KEPT_VALUES."""
+        most = max(1, KEPT_VALUES // (WORD_BITS * size))
+        if len(self.clips) <= most:
+            yield self
+            return
+        for first in range(0, len(self.clips), most):
+            some = slice(first, first + most)
+            yield _Tile(self.indices[some], self.clips[some], self.lengths[some])
+
 
 def _tiles(fingerprints: Fingerprints) -> Iterator[_Tile]:
     """Yield tiles of up to TILE_CLIPS fingerprints, the shortest first."""
@@ -100,9 +117,13 @@ def _fill(scores: Scores, rows: list[_Tile], columns: _Tile) -> None:
     """Write the scores of the pairs of tiles."""
     for row_tile in rows:
         size = transform_size(row_tile.longest + columns.longest - 1)
-        products = row_tile.transforms(size) @ np.conj(columns.transforms(size).transpose(0, 2, 1))
-        correlations = np.rint(np.fft.irfft(np.ascontiguousarray(products.transpose(1, 2, 0)), size))
-        scores[np.ix_(row_tile.indices, columns.indices)] = _best(row_tile, columns, correlations)
+        for some_columns in columns.parts(size):
+            conjugates = np.conj(some_columns.transforms(size).transpose(0, 2, 1))
+            for some_rows in row_tile.parts(size):
+                products = some_rows.transforms(size) @ conjugates
+                correlations = np.rint(np.fft.irfft(np.ascontiguousarray(products.transpose(1, 2, 0)), size))
+                places = np.ix_(some_rows.indices, some_columns.indices)
+                scores[places] = _best(some_rows, some_columns, correlations)
     columns.kept.clear()
 
 
