@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.interfaces.web.test_server import Visitor, home, made, served
-from thresher.interfaces.web.answers import PROBLEMS
 from thresher.interfaces.web.app import ROUTERS
+from thresher.interfaces.web.room.answers import PROBLEMS
 
 __all__ = ["home", "made"]  # fixtures
 

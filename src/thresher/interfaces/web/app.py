@@ -12,10 +12,10 @@ from starlette.responses import FileResponse
 from thresher.catalog.catalog import Catalog
 from thresher.curation.previews.cache import PreviewCache
 from thresher.interfaces.web.access import Access, AccessRules
-from thresher.interfaces.web.answers import PROBLEMS, add_error_answers
-from thresher.interfaces.web.changes import Changes
-from thresher.interfaces.web.heads import Heads
-from thresher.interfaces.web.room import Room, refuse_changes
+from thresher.interfaces.web.room.answers import PROBLEMS, add_error_answers
+from thresher.interfaces.web.room.changes import Changes
+from thresher.interfaces.web.room.heads import Heads
+from thresher.interfaces.web.room.room import Room, refuse_changes
 from thresher.interfaces.web.routes import (
     checkpoints,
     clip_map,

@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 from thresher.curation.checkpoints.comparison import compare_checkpoints
 from thresher.curation.checkpoints.summary import checkpoints
 from thresher.curation.checkpoints.verdicts import judge_checkpoint
-from thresher.interfaces.web.room import InRoom
+from thresher.interfaces.web.room.room import InRoom
+from thresher.interfaces.web.room.shapes import plain
 from thresher.interfaces.web.routes.clips import SearchText
-from thresher.interfaces.web.shapes import plain
 
 router = APIRouter(prefix="/api/checkpoints", tags=["checkpoints"])
 

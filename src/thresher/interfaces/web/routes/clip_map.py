@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 
 from thresher.curation.clips.listing import found_ids, values_of
 from thresher.curation.comparison.clip_map import clip_map
-from thresher.interfaces.web.room import InRoom
+from thresher.interfaces.web.room.room import InRoom
+from thresher.interfaces.web.room.shapes import plain
 from thresher.interfaces.web.routes.clips import SearchText
-from thresher.interfaces.web.shapes import plain
 
 router = APIRouter(prefix="/api", tags=["map"])
 

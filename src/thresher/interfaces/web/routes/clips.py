@@ -13,8 +13,8 @@ from thresher.curation.clips.listing import found_ids, list_values, rows_of
 from thresher.curation.comparison.clip_order import chained
 from thresher.curation.comparison.neighbours import near
 from thresher.errors import NotFoundError
-from thresher.interfaces.web.room import InRoom
-from thresher.interfaces.web.shapes import Clip, clip_shape, plain
+from thresher.interfaces.web.room.room import InRoom
+from thresher.interfaces.web.room.shapes import Clip, clip_shape, plain
 
 router = APIRouter(prefix="/api/clips", tags=["clips"])
 

@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 
 from thresher.curation.cutting.marks import mark
 from thresher.curation.cutting.split import split
-from thresher.interfaces.web.room import InRoom
+from thresher.interfaces.web.room.room import InRoom
+from thresher.interfaces.web.room.shapes import plain
 from thresher.interfaces.web.routes.decisions import ClipsDecided, Ids, Text
-from thresher.interfaces.web.shapes import plain
 
 router = APIRouter(prefix="/api", tags=["cutting"])
 

@@ -16,8 +16,8 @@ from thresher.curation.clips import decisions as verbs
 from thresher.curation.clips.decisions import DecisionOutcome
 from thresher.curation.cutting.undo import undo as undo_decision
 from thresher.curation.listening.heard import mark_heard
-from thresher.interfaces.web.room import InRoom
-from thresher.interfaces.web.shapes import plain
+from thresher.interfaces.web.room.room import InRoom
+from thresher.interfaces.web.room.shapes import plain
 
 router = APIRouter(prefix="/api", tags=["decisions"])
 

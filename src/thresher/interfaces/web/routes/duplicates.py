@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from thresher.curation.clips.listing import found_ids
 from thresher.curation.comparison.side_by_side import clip_pairs
-from thresher.interfaces.web.room import InRoom
+from thresher.interfaces.web.room.room import InRoom
 from thresher.interfaces.web.routes.clips import SearchText
 
 router = APIRouter(prefix="/api", tags=["duplicates"])

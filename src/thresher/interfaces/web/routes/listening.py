@@ -18,10 +18,10 @@ from thresher.curation.listening.queue import (
 )
 from thresher.curation.listening.tally import tally_listening
 from thresher.errors import NotFoundError
-from thresher.interfaces.web.room import InRoom
+from thresher.interfaces.web.room.room import InRoom
+from thresher.interfaces.web.room.shapes import plain
 from thresher.interfaces.web.routes.clips import ClipId
 from thresher.interfaces.web.routes.decisions import Outcome
-from thresher.interfaces.web.shapes import plain
 
 router = APIRouter(prefix="/api/listening", tags=["listening"])
 

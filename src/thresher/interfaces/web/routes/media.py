@@ -12,10 +12,10 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from thresher.curation.previews.pictures import VERSION, peaks, spectrum, thumbnail
 from thresher.curation.previews.source import clip_source
 from thresher.curation.previews.wav import WavPreview
-from thresher.interfaces.web.heads import HEAD
-from thresher.interfaces.web.piece_stream import PieceStream
-from thresher.interfaces.web.ranges import UnsatisfiableError, byte_ranges
-from thresher.interfaces.web.room import InRoom
+from thresher.interfaces.web.room.heads import HEAD
+from thresher.interfaces.web.room.piece_stream import PieceStream
+from thresher.interfaces.web.room.ranges import UnsatisfiableError, byte_ranges
+from thresher.interfaces.web.room.room import InRoom
 from thresher.interfaces.web.routes.clips import ClipId
 
 router = APIRouter(tags=["media"])

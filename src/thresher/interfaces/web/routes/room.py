@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field
 from thresher.curation.clips.field_values import common_values
 from thresher.curation.clips.query_fields import fields
 from thresher.curation.clips.saved_queries import delete_query, save_query, saved_queries
-from thresher.interfaces.web.room import InRoom
-from thresher.interfaces.web.shapes import plain
+from thresher.interfaces.web.room.room import InRoom
+from thresher.interfaces.web.room.shapes import plain
 from thresher.version import __version__
 
 router = APIRouter(prefix="/api", tags=["room"])

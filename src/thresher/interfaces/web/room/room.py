@@ -13,8 +13,8 @@ from thresher.curation.comparison.clip_map import MapPoint
 from thresher.curation.comparison.side_by_side import ClipPair
 from thresher.curation.previews.cache import PreviewCache
 from thresher.errors import ThresherError
-from thresher.interfaces.web.changes import Changes
-from thresher.interfaces.web.jobs import Jobs
+from thresher.interfaces.web.room.changes import Changes
+from thresher.interfaces.web.room.jobs import Jobs
 
 
 class ReadOnlyError(ThresherError):

@@ -7,7 +7,7 @@ import time
 
 from thresher.curation.workers import Progress
 from thresher.errors import UsageError
-from thresher.interfaces.web.jobs import KEPT, Job, Jobs
+from thresher.interfaces.web.room.jobs import KEPT, Job, Jobs
 
 
 def finished(job: Job[int]) -> Job[int]:

@@ -18,7 +18,7 @@ from thresher.errors import (
     ThresherError,
     UsageError,
 )
-from thresher.interfaces.web.room import ReadOnlyError
+from thresher.interfaces.web.room.room import ReadOnlyError
 
 _STATUS: tuple[tuple[type[ThresherError], int], ...] = (
     (ReadOnlyError, 403),

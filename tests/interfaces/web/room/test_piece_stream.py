@@ -11,7 +11,7 @@ from typing import Any
 from starlette.types import Message
 
 from thresher.errors import AudioError
-from thresher.interfaces.web.piece_stream import PieceStream
+from thresher.interfaces.web.room.piece_stream import PieceStream
 
 
 class Source:

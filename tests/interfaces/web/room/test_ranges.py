@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from thresher.interfaces.web.ranges import UnsatisfiableError, byte_ranges
+from thresher.interfaces.web.room.ranges import UnsatisfiableError, byte_ranges
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import asyncio
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.decisions import note
 from thresher.curation.clips.latest import latest
-from thresher.interfaces.web.changes import QUEUED, Change, Changes
+from thresher.interfaces.web.room.changes import QUEUED, Change, Changes
 
 
 def test_streams_get_the_present_state_and_every_change_until_the_end(shelf: Catalog) -> None:

@@ -1,0 +1,1 @@
+"""What the routes share: the open catalog, the shapes of answers and errors, ranges of bytes, long computations."""
