@@ -221,12 +221,12 @@ def test_after_ctrl_c_the_next_ingest_continues(tmp_path: Path) -> None:
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
         "from thresher.curation.ingest import reading\n"
         "from thresher.interfaces.cli import main\n"
-        "analyse, begun = reading.analyse, []\n"
+        "analyse, begun = reading.analyse_file, []\n"
         "def slowly(task):\n"
         "    begun.append(task)\n"
         "    time.sleep(0.1 if len(begun) < 12 else 120)\n"  # the signal comes before the end, however late
         "    return analyse(task)\n"
-        "reading.analyse = slowly\n"
+        "reading.analyse_file = slowly\n"
         "sys.exit(main.run(['ingest', 'clips']))\n"
     )
     process = subprocess.Popen(
