@@ -36,8 +36,8 @@ def test_a_template_is_filled(text: str, expected: str) -> None:
     [
         ("g {seed", "not closed"),
         ("g seed}", "closes nothing"),
-        ("g {}", "no placeholder"),
-        ("g { }", "no placeholder"),
+        ("g {}", "not a placeholder"),
+        ("g { }", "not a placeholder"),
         ("g {a:999}", None),
         ("g '{seed}'", "inside '"),
         ('g "x {seed}"', 'inside "'),

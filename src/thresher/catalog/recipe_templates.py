@@ -152,7 +152,8 @@ def _placeholder(inside: str) -> Placeholder:
     name, width = (sized[1], int(sized[2])) if sized else (inside, 0)
     if not name.strip() or "{" in name or width > LARGEST_WIDTH:
         raise ValueError(
-            f'"{{{inside}}}" is no placeholder; write a name in braces, such as {{seed}}, or {{{{ for a brace'
+            f'"{{{inside}}}" is not a placeholder '
+            "(expected a name in braces, such as {seed}; write {{ for a single brace)"
         )
     return Placeholder(name.strip(), width)
 

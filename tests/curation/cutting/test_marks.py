@@ -66,7 +66,7 @@ def test_a_mark_is_a_clip_of_its_own_with_scores(bench: Catalog) -> None:
 def test_a_mark_of_the_whole_span_has_the_content_of_the_whole(bench: Catalog) -> None:
     (row,) = list_clips(bench, "2")
     (made,) = mark(bench, "2", 0, row.seconds or 0).marks
-    names = "start_frame end_frame fingerprint descriptor profile loudness peak".split()  # noqa: SIM905
+    names = ("start_frame", "end_frame", "fingerprint", "descriptor", "profile", "loudness", "peak")
     with bench.reading() as connection:
         columns = [clip.c[name] for name in names]
         whole, marked = (

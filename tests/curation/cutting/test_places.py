@@ -78,7 +78,7 @@ def test_a_recording_without_sound_has_no_marks(bench: Catalog) -> None:
         with pytest.raises(UsageError, match="clip 3 has no sound to mark: silent"):
             mark(bench, "3", 0, 1, origin=origin)
     with pytest.raises(UsageError, match='unknown origin of times "file"'):
-        mark(bench, "1", 0, 1, origin="file")  # type: ignore[arg-type]
+        mark(bench, "1", 0, 1, origin="file")  # type: ignore[arg-type]  # what untyped callers may pass
 
 
 def test_a_part_can_be_marked_and_a_split_recording_named_by_its_path(bench: Catalog) -> None:

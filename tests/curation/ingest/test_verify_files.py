@@ -129,7 +129,7 @@ def test_after_the_question_the_report_has_the_counts_of_both_ingests(
     assert run(["ingest", "a", "--no-score"]) == 0
     (tmp_path / "a").rename(tmp_path / "away")
     terminal = io.StringIO("y\n")
-    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    terminal.isatty = lambda: True  # type: ignore[method-assign]  # in memory, no terminal
     monkeypatch.setattr("sys.stdin", terminal)
     capsys.readouterr()
     assert run(["ingest", "a", "b", "--no-score", "--json"]) == 0

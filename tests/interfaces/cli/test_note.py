@@ -47,7 +47,7 @@ def test_control_characters_are_escaped_in_csv_and_json_on_a_terminal(
             monkeypatch.setattr("sys.stdout", stream)
             emit(rows, [], form)
             stream.flush()
-            shown[kind] = stream.buffer.getvalue().decode()  # type: ignore[attr-defined]
+            shown[kind] = stream.buffer.getvalue().decode()  # type: ignore[attr-defined]  # a BytesIO
         text = shown[Terminal]
         assert text.replace("\n", "").isprintable()
         assert "é.wav" in text

@@ -173,7 +173,7 @@ def test_an_open_address_states_what_it_exposes(home: Path) -> None:
         assert here.get("/api/room", host=f"{socket.gethostname()}:{port}").status == 200
         assert here.get("/api/room", host=f"another.example:{port}").status == 403
         _, words = ended(process, signal.SIGINT)
-    assert "whoever reaches every network of this machine and has this address can hear all clips" in words
+    assert "open on every network of this machine: anyone with this address can hear all clips" in words
 
 
 def test_a_read_only_room_watches_nothing_and_folders_must_exist(

@@ -115,9 +115,7 @@ def _print_recipe(found: Recipe) -> None:
     for note in found.notes:
         say(f"note: {note}")
     if found.template is None:
-        say(
-            "no [[recipe]] in catalog.toml fits, so there is no command; docs/recipes.md shows how to write one"
-        )
+        say("no command: no [[recipe]] template in catalog.toml matches this clip (see docs/recipes.md)")
 
 
 def _value_text(value: RecipeValue) -> str:

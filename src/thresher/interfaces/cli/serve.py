@@ -95,10 +95,13 @@ def _tell_exposure(options: ServeOptions) -> None:
 
     if is_loopback(options.host):
         return
-    where = "every network of this machine" if is_wildcard(options.host) else options.host
-    who = "has this address" if options.password is None else "knows the password"
-    may = "hear all clips and read" if options.read_only else "hear all clips, and read and change"
-    say(f"whoever reaches {where} and {who} can {may} all decisions; nothing is encrypted on the way")
+    where = "on every network of this machine" if is_wildcard(options.host) else f"at {options.host}"
+    who = "this address" if options.password is None else "the password"
+    may = "read" if options.read_only else "read and change"
+    say(
+        f"the room is open {where}: anyone with {who} can hear all clips and {may} all decisions; "
+        "the connection is not encrypted"
+    )
 
 
 def _watch(catalog: Catalog, folders: list[Path]) -> Watch | None:

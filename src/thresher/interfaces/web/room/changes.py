@@ -1,4 +1,4 @@
-"""Notice changes of the catalog, whoever makes them, and tell the open pages.
+"""Watch the catalog for changes by this or another program, and report them to the open pages.
 
 One thread reads the ids of the newest decision, batch and clip a few times a second: an index look-up each.
 """

@@ -39,7 +39,7 @@ class Jobs(Generic[T]):
         self._turn = threading.Lock()
 
     def get(self, key: Hashable, compute: Callable[[Progress], T]) -> Job[T]:
-        """Return the computation of a key; begin it if there is none. A failed one begins again when asked anew."""
+        """Return the computation of a key; start it if there is none. A request after a failure starts it again."""
         with self._lock:
             job = self._jobs.pop(key, None)
             if job is None or (job.is_done and job.error is not None):

@@ -6,11 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from thresher.catalog.values import LARGEST_EXACT
 from thresher.curation.clips.listing import ClipRow
 from thresher.interfaces.plain import plain as plain_values
-
-LARGEST_EXACT = 2**53
-"""Above it, the numbers of JavaScript are not exact."""
 
 
 class Clip(BaseModel):
@@ -50,7 +48,10 @@ def clip_shape(row: ClipRow) -> Clip:
 
 
 def plain(value: Any) -> Any:
-    """Return a result as plain values; numbers that JavaScript can't hold, and infinities, become text."""
+    """Return a result as plain values.
+
+    Integers that are not exact as numbers of JavaScript, and floats that JSON does not know, become text.
+    """
     return _readable(plain_values(value))
 
 
