@@ -11,9 +11,11 @@ import soundfile
 
 from tests.support import RATE
 from thresher.catalog.catalog import Catalog
-from thresher.curation.cutting.spans import analyse_spans
+from thresher.curation.analysis.task import Unopened, Unsettled
+from thresher.curation.cutting.spans import analyse_spans, why_unread
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.workers import WorkerDied
 from thresher.signal.features.trim import Span
 
 SOUNDS = (Span(0, 4 * RATE), Span(5 * RATE, 9 * RATE))
@@ -53,3 +55,9 @@ def test_a_recording_without_a_file_is_reported(
     analysed = analyse_spans(catalog, {1: [Span(0, RATE)]}, executor="serial")
     assert dict(analysed.contents) == {}
     assert analysed.failures == {1: "no file holds the recording now"}
+
+
+def test_a_file_without_an_analysis_is_explained_by_what_happened_to_it() -> None:
+    assert why_unread(Unopened("Permission denied")) == "Permission denied"
+    assert why_unread(Unsettled()) == "changed while it was read"
+    assert why_unread(WorkerDied()) == "decoder crashed"

@@ -8,16 +8,11 @@ from dataclasses import dataclass, field
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_content import ClipContent
 from thresher.curation.analysis.survey import Surveyed, survey
-from thresher.curation.analysis.task import (
-    DECODER_CRASHED,
-    Analysis,
-    Unopened,
-    Unsettled,
-    cut_content_of,
-)
+from thresher.curation.analysis.task import Analysis, cut_content_of
 from thresher.curation.analysis.worker import WORKER_MODULES, analyse_file
+from thresher.curation.cutting.spans import why_unread
 from thresher.curation.cutting.targets import Target, analysis_tasks, survey_tasks
-from thresher.curation.workers import Progress, WorkerDied, Workers
+from thresher.curation.workers import Progress, Workers
 from thresher.signal.features.fingerprint import find_backend
 from thresher.signal.features.split_settings import SplitSettings
 from thresher.signal.features.trim import Span
@@ -94,12 +89,4 @@ def surveyed_parts(
 
 
 def _why(result: object) -> str:
-    match result:
-        case Unopened(reason=reason):
-            return reason
-        case Unsettled():
-            return "changed while it was read"
-        case WorkerDied():
-            return DECODER_CRASHED
-        case _:
-            return NO_FILE
+    return NO_FILE if result is None else why_unread(result)

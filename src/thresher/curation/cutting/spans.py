@@ -12,9 +12,16 @@ from thresher.catalog.clip_content import ClipContent
 from thresher.catalog.content_files import find_content
 from thresher.catalog.database import chunks
 from thresher.catalog.schema import clip, recording
-from thresher.curation.analysis.task import Analysis, cut_content_of, task_for, trim_of_key
+from thresher.curation.analysis.task import (
+    DECODER_CRASHED,
+    Analysis,
+    Unopened,
+    cut_content_of,
+    task_for,
+    trim_of_key,
+)
 from thresher.curation.analysis.worker import WORKER_MODULES, analyse_file
-from thresher.curation.workers import Progress, Workers, no_progress
+from thresher.curation.workers import Progress, WorkerDied, Workers, no_progress
 from thresher.signal.features.trim import Span
 
 
@@ -59,9 +66,20 @@ def analyse_spans(
             elif isinstance(result, Analysis):
                 failures[recording_id] = result.reason or result.status
             else:
-                failures[recording_id] = "its file changed or could not be read"
+                failures[recording_id] = why_unread(result)
             progress("analysing", done, len(tasks))
     return AnalysedSpans(contents, failures)
+
+
+def why_unread(result: object) -> str:
+    """Say why a worker has no analysis of a file."""
+    match result:
+        case Unopened(reason=reason):
+            return reason
+        case WorkerDied():
+            return DECODER_CRASHED
+        case _:
+            return "changed while it was read"
 
 
 def _known(catalog: Catalog, recording_ids: Sequence[int]) -> dict[int, tuple[str, str, str | None]]:
