@@ -337,8 +337,6 @@ def _backup_paths(file: Path, revision: str) -> tuple[Path, Path]:
         suffix = f"-{number}" if number > 1 else ""
         copy = file.with_name(f"{file.stem}-{revision}-{stamp}{suffix}.backup.db")
         partial = copy.with_suffix(".part")
-        if copy.exists():
-            continue
         try:
             partial.touch(exist_ok=False)
         except FileExistsError:
@@ -347,7 +345,9 @@ def _backup_paths(file: Path, revision: str) -> tuple[Path, Path]:
             raise CatalogError(
                 f"the backup of {file} can't be written to its folder: {error.strerror}"
             ) from error
-        return copy, partial
+        if not copy.exists():  # as long as this process holds the partial file, nobody else makes the copy
+            return copy, partial
+        partial.unlink()
     raise AssertionError("itertools.count never ends")
 
 
