@@ -110,6 +110,8 @@ from .curation.ingest.watch import WatchOptions as WatchOptions
 from .curation.ingest.watch import WatchReport as WatchReport
 from .curation.ingest.watch import watch as watch
 from .curation.listening.heard import mark_heard as mark_heard
+from .curation.listening.moments import MomentNeighbour as MomentNeighbour
+from .curation.listening.moments import near_moment as near_moment
 from .curation.listening.player import Played as Played
 from .curation.listening.player import play_clip as play_clip
 from .curation.listening.player import play_song as play_song

@@ -109,10 +109,15 @@ def compare(
     the rows of all later clips. The wholes of split recordings are left out, and so are the clips of the recording
     that contains `of_clip`.
     """
-    ids = read_matrix(connection, metric_id(connection, by.name, by.version)).clip_ids
-    ids = ids[_is_comparable(connection, ids, of_clip)]
+    ids = comparable(connection, by, of_clip)
     live = by.pack(features.read(connection, ids.tolist(), by.keeps))
     return ids, by.scores(by.pack([one]), live)[0]
+
+
+def comparable(connection: Connection, by: Metric[Any], of_clip: int | None = None) -> NDArray[np.int64]:
+    """Return the ids of the clips that `compare` compares, shape (clips,)."""
+    ids = read_matrix(connection, metric_id(connection, by.name, by.version)).clip_ids
+    return ids[_is_comparable(connection, ids, of_clip)]
 
 
 def _is_comparable(connection: Connection, ids: NDArray[np.int64], of_clip: int | None) -> NDArray[np.bool_]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from thresher.errors import UsageError
 from thresher.formatting import any_of
 from thresher.interfaces.cli.app import FIND, app, open_catalog
 from thresher.interfaces.cli.clip_columns import clip_columns
@@ -18,6 +20,12 @@ from thresher.signal.metrics.registry import METRICS
 COLUMNS = (
     Column("score", lambda row: score_text(row.score), is_number=True),
     Column("offset", lambda row: "" if row.offset is None else f"{row.offset:+.1f} s", is_number=True),
+)
+
+MOMENT_COLUMNS = (
+    COLUMNS[0],
+    Column("by", lambda row: row.metric),
+    Column("at", lambda row: "" if row.at is None else f"{row.at:.1f} s", is_number=True),
 )
 
 
@@ -33,6 +41,18 @@ def near(
         typer.Option(help=f"Compare by {any_of(METRICS)}. Default: [metrics] default in catalog.toml."),
     ] = None,
     limit: Annotated[int, typer.Option(help="Show at most this many clips.")] = 20,
+    at: Annotated[
+        float | None,
+        typer.Option(
+            "--at",
+            metavar="S",
+            help="Compare only the moment that begins S seconds after the start of the clip, "
+            "with the places where it occurs in other clips first, then by likeness.",
+        ),
+    ] = None,
+    length: Annotated[
+        float | None, typer.Option("--length", metavar="S", help="Length of the moment of --at. Default: 5.")
+    ] = None,
     form: Form = Format.TABLE,
     json: Json = False,
 ) -> None:
@@ -42,8 +62,27 @@ def near(
     """
     from thresher.curation.comparison.neighbours import near as find
 
+    if at is not None:
+        _near_moment(clip, at, length, metric, limit, form_of(form, json))
+        return
+    if length is not None:
+        raise UsageError("--length is the length of a moment; write --at, too")
     with open_catalog() as catalog:
         rows = find(catalog, clip, metric, limit=limit)
+    _emit(rows, COLUMNS, form_of(form, json))
+
+
+def _near_moment(
+    clip: str, at: float, length: float | None, metric: str | None, limit: int, form: Format
+) -> None:
+    from thresher.curation.listening.moments import MOMENT_SECONDS, near_moment
+
+    with open_catalog() as catalog:
+        seconds = MOMENT_SECONDS if length is None else length
+        rows = near_moment(catalog, clip, at, length=seconds, metric=metric, limit=limit)
+    _emit(rows, MOMENT_COLUMNS, form)
+
+
+def _emit(rows: Sequence[Any], own: tuple[Column, ...], form: Format) -> None:
     of_clips = clip_columns([row.clip for row in rows])
-    columns = (*COLUMNS, *(_of_clip(column) for column in of_clips if column.title != "score"))
-    emit(rows, columns, form_of(form, json))
+    emit(rows, (*own, *(_of_clip(column) for column in of_clips if column.title != "score")), form)

@@ -12,6 +12,12 @@ from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import found_ids, list_values, rows_of
 from thresher.curation.comparison.clip_order import chained
 from thresher.curation.comparison.neighbours import near
+from thresher.curation.listening.moments import (
+    LONGEST_MOMENT,
+    MOMENT_SECONDS,
+    SHORTEST_MOMENT,
+    near_moment,
+)
 from thresher.errors import NotFoundError
 from thresher.interfaces.web.room.room import InRoom
 from thresher.interfaces.web.room.shapes import Clip, clip_shape, plain
@@ -51,6 +57,21 @@ class Neighbours(BaseModel):
     """The clips most similar to one, the most similar first."""
 
     neighbours: list[dict[str, Any]]
+
+
+class MomentClip(BaseModel):
+    """A clip in which a moment occurs (metric "aligned", at that time), or that sounds like it ("likeness")."""
+
+    clip: int
+    score: float
+    metric: str
+    at: float | None
+
+
+class Moment(BaseModel):
+    """The clips most similar to a moment of a clip, the most similar first."""
+
+    neighbours: list[MomentClip]
 
 
 @router.get("")
@@ -98,3 +119,20 @@ def neighbours(
     """Return the clips most similar to one clip."""
     found = near(room.catalog, str(clip_id), metric=metric, limit=limit)
     return Neighbours(neighbours=plain(found))
+
+
+@router.get("/{clip_id}/moment")
+def moment(
+    room: InRoom,
+    clip_id: ClipId,
+    at: Annotated[float, Query(ge=0, le=1_000_000, allow_inf_nan=False)],
+    length: Annotated[float, Query(ge=SHORTEST_MOMENT, le=LONGEST_MOMENT)] = MOMENT_SECONDS,
+    limit: Annotated[int, Query(ge=1, le=200)] = 100,
+) -> Moment:
+    """Return the clips in which a moment of a clip occurs, then those that sound like it."""
+    found = near_moment(room.catalog, str(clip_id), at, length=length, limit=limit)
+    return Moment(
+        neighbours=[
+            MomentClip(clip=each.clip.id, score=each.score, metric=each.metric, at=each.at) for each in found
+        ]
+    )

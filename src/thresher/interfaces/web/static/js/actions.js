@@ -5,6 +5,7 @@ import { ask, openDialog } from "./dialogs.js";
 import { element } from "./element.js";
 import { heard, note, redo, reject, rate, said, tag, undo, unreject } from "./judge.js";
 import { ACTIONS, action } from "./keys.js";
+import { likeMoment, NO_MOMENT, starts } from "./moment.js";
 import { ended, play, playing, position, prefetch, stop, tone } from "./player.js";
 import { keptSignal, matched, speed, volume } from "./player_settings.js";
 import { metrics } from "./search.js";
@@ -38,7 +39,7 @@ const here = () => (selected.value === null || placeOf(selected.value) < 0 ? [] 
 export async function audition(event) {
   const id = selected.value;
   if (id === null) return;
-  await play(id, 0, event);
+  await play(id, starts.get(id) ?? 0, event);
   if (selected.value !== id) return;
   const at = placeOf(id);
   prefetch([ids.value[at + 1], ids.value[at + 2], ids.value[at - 1]].filter((each) => each !== undefined));
@@ -207,6 +208,7 @@ action("redo", { keys: ["Shift+u"], title: "redo", run: redo });
 action("tag", { keys: ["t"], title: "tag", run: tagged });
 action("note", { keys: ["n"], title: "note", run: annotated });
 action("like", { keys: ["l"], title: "more like this clip", run: like });
+action("like-moment", { keys: ["Shift+l"], title: "more like this moment", run: likeMoment });
 action("cluster", { keys: ["c"], title: "clips of the same cluster", run: sameCluster });
 action("unheard", { keys: ["h"], title: "next unheard clip", run: nextUnheard });
 action("advance", { keys: ["a"], title: "play on after each clip, or not", run: toggle(advance, "plays on by itself", "stops after each clip") });
@@ -236,7 +238,7 @@ action("faster", { keys: ["."], title: "faster", run: nudge(speed, 0.05, 0.5, 2,
 action("search", { keys: ["/"], title: "search", run: () => document.getElementById("query").select() });
 action("help", { keys: ["?"], title: "keys", run: help });
 for (const [name, { title, key }] of VIEWS) {
-  action(`view-${name}`, { keys: [key], title: `view: ${title}`, run: () => go({ view: name, query: place.value.query }) });
+  action(`view-${name}`, { keys: [key], title: `view: ${title}`, run: () => go({ view: name, values: NO_MOMENT }) });
 }
 
 ended.addEventListener("ended", ({ detail: id }) => {

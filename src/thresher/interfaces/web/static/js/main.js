@@ -6,6 +6,7 @@ import { element } from "./element.js";
 import "./actions.js";
 import "./cutting.js";
 import "./player_bar.js";
+import { NO_MOMENT } from "./moment.js";
 import { room } from "./room.js";
 import { loadNames } from "./search.js";
 import { VIEWS, go, place } from "./views.js";
@@ -40,7 +41,7 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest?.("[data-view-link]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
-  go({ view: link.dataset.viewLink });
+  go({ view: link.dataset.viewLink, values: NO_MOMENT });
 });
 
 newest.follow(({ trouble: why }) => {

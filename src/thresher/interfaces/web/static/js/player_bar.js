@@ -53,7 +53,7 @@ bar.append(
     ...[1, 2, 3, 4, 5].map((rating) => button(`rate-${rating}`, `${rating}★`, "judging")),
     button("rate-0", "0", "judging wide"), button("reject", "✗", "judging"), button("tag", "Tag", "judging wide"),
     button("note", "Note", "judging wide"), button("undo", "↶", "judging"), button("redo", "↷", "judging wide"),
-    button("like", "Like this", "wide"), button("unheard", "Unheard", "wide"),
+    button("like", "Like this", "wide"), button("like-moment", "Like this moment", "wide"), button("unheard", "Unheard", "wide"),
     button("mark", "Mark", "judging wide"), button("split", "Split", "judging wide"),
     toggle("advance", "Play on", advance), toggle("go-on", "Go on", goOn), toggle("ears", "Ears only", earsOnly),
     toggle("match", "Match loudness", matched),

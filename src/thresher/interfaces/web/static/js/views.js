@@ -21,10 +21,13 @@ function placeOf(location) {
 /** The view, its query, and the other values of the address. */
 export const place = new Signal(placeOf(window.location));
 
+const OF_LIST = ["near", "at", "length"]; // the moment to which clips are compared: another query ends it
+
 /** Go to a view; values that are left out stay, those that are null go away. `replace` adds no step to the history. */
 export function go({ view = place.value.view, query = place.value.query, values = {}, replace = false }) {
   const next = new URLSearchParams(view === place.value.view ? place.value.values : undefined);
   next.delete("q");
+  if (query !== place.value.query) for (const name of OF_LIST) next.delete(name);
   for (const [name, value] of Object.entries(values)) {
     if (value === null) next.delete(name);
     else next.set(name, value);
