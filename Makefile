@@ -6,7 +6,7 @@ BIN := .venv/bin
 QUICK := tests/catalog tests/signal tests/curation/clips tests/curation/exports/formats tests/test_layers.py \
 	tests/test_public_names.py
 
-.PHONY: demo test test-quick slow lint types unit coverage api bench clean
+.PHONY: demo test test-quick slow lint types unit faults faults-sample coverage api bench clean
 
 demo: .venv/installed
 	$(BIN)/thresher demo demo
@@ -34,6 +34,15 @@ test-quick: .venv/developing
 slow: .venv/developing
 	$(BIN)/pytest -n auto --dist worksteal -m slow
 
+# Kill every command at its file-system events, and let these fail. An interrupted sweep continues where it was;
+# `make faults FAULTS="--help"` lists options.
+faults: .venv/developing
+	nice $(BIN)/python -m tests.faults $(FAULTS)
+
+# One event of each command and mode.
+faults-sample: .venv/developing
+	$(BIN)/python -m tests.faults --sample
+
 coverage: .venv/developing
 	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term
 
@@ -56,4 +65,4 @@ bench: .venv/developing
 	@touch $@
 
 clean:
-	rm -rf .venv demo dist .coverage* .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .faults demo dist .coverage* .hypothesis .pytest_cache .mypy_cache .ruff_cache
