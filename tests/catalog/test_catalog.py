@@ -6,9 +6,10 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
-from thresher.catalog import database
+from tests.support import MakeCatalog
+from thresher.catalog import config, database, schema
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.listing import list_clips
 from thresher.errors import CatalogError
@@ -69,9 +70,6 @@ def test_the_settings_of_a_lost_database_are_kept(tmp_path: Path) -> None:
     assert (tmp_path / "catalog.toml").read_text() == "[trim]\ntop_db = 33.0\n"
     with pytest.raises(CatalogError, match="thresher ingest PATH"):
         Catalog.create(tmp_path)
-    (tmp_path / "catalog.toml").unlink()
-    with pytest.raises(CatalogError, match=r"without a catalog\.toml"):
-        Catalog.create(tmp_path)
 
 
 def test_a_catalog_can_not_be_created_in_a_file(tmp_path: Path) -> None:
@@ -119,3 +117,27 @@ def test_a_catalog_is_stamped_as_settled_only_if_it_is(catalog: Catalog) -> None
     assert settled != 0
     catalog.settle(lambda _connection: pytest.fail("it is settled already"))
     assert stamp() == settled
+
+
+def test_a_creation_that_was_killed_between_its_files_is_completed(
+    tmp_path: Path, new_catalog: MakeCatalog
+) -> None:
+    new_catalog(tmp_path).close()
+    (tmp_path / "catalog.toml").unlink()
+    (tmp_path / "catalog.db.999999999-1.part").write_bytes(b"x")
+    (tmp_path / "catalog.toml.999999999-1.part").write_bytes(b"x")
+    Catalog.create(tmp_path).close()
+    assert (tmp_path / "catalog.toml").read_text(encoding="utf-8") == config.STARTER
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["catalog.db", "catalog.toml"]
+    with pytest.raises(CatalogError, match="exists already"):
+        Catalog.create(tmp_path)
+
+
+def test_a_catalog_that_lost_its_settings_is_not_taken_for_a_new_one(catalog: Catalog) -> None:
+    with catalog.writing() as connection:
+        connection.execute(insert(schema.batch).values(started_at=0.0, paths="[]", options="{}"))
+    catalog.close()
+    catalog.file.unlink()
+    with pytest.raises(CatalogError, match=r"put that back, write an empty .*catalog.toml"):
+        Catalog.create(catalog.root)
+    assert not catalog.file.exists()

@@ -17,7 +17,9 @@ import pytest
 from sqlalchemy import insert, select
 
 from tests.support import ROOT, run_command
+from thresher.catalog import backups as backups_module
 from thresher.catalog import database, schema
+from thresher.catalog.backups import BackupPlace, make_backup
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import recording
 from thresher.curation.clips.decisions import history, rate
@@ -139,12 +141,17 @@ def test_the_backup_equals_the_catalog_before_the_upgrade(filled: Catalog) -> No
     assert not list(filled.root.glob("*.part*"))
 
 
+def back_up(file: Path) -> Path:
+    return make_backup(BackupPlace(file, file.parent), "nothing was done").path
+
+
 def test_backups_of_the_same_second_have_different_names(filled: Catalog) -> None:
     file = filled.root / "catalog.db"
-    made = [database.backup(file, HEAD) for _ in range(3)]
+    os.utime(file, (2e9, 2e9))  # it may have changed since each backup
+    made = [back_up(file) for _ in range(3)]
     assert len(set(made)) == 3
     assert backups(filled) == sorted(made)
-    threads = [threading.Thread(target=database.backup, args=(file, HEAD)) for _ in range(4)]
+    threads = [threading.Thread(target=back_up, args=(file,)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -160,7 +167,9 @@ def test_nothing_is_upgraded_if_the_backup_fails(filled: Catalog, monkeypatch: p
 
     class Full(sqlite3.Connection):
         def backup(self, *_arguments: Any, **_options: Any) -> None:
-            raise sqlite3.OperationalError("database or disk is full")
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
 
     real: Callable[..., sqlite3.Connection] = sqlite3.connect
 
@@ -168,7 +177,7 @@ def test_nothing_is_upgraded_if_the_backup_fails(filled: Catalog, monkeypatch: p
         return real(*arguments, **{"factory": Full, **options})
 
     with monkeypatch.context() as patched:
-        patched.setattr(database.sqlite3, "connect", connect)
+        patched.setattr(backups_module.sqlite3, "connect", connect)
         with pytest.raises(CatalogError, match="no space left"):
             Catalog.open(filled.file)
     assert file.read_bytes() == before

@@ -7,6 +7,7 @@ its partial file. A target that already has the new content is left as it is.
 
 from __future__ import annotations
 
+import errno
 import filecmp
 import itertools
 import os
@@ -23,7 +24,7 @@ _LONGEST_PREFIX = (
     230  # bytes of the target's name that its partial file's name repeats; a name may have 255 bytes
 )
 
-_PARTIAL_NAME = re.compile(r"(.+\.)([0-9]+)(?:-[0-9]+)?\.part", re.DOTALL)
+_PARTIAL_NAME = re.compile(r"(.+\.)([0-9]+)(?:-[0-9]+)?\.part(?:-journal|-wal|-shm)?", re.DOTALL)
 
 _numbers = itertools.count(1)
 _open_here: set[str] = set()
@@ -62,10 +63,7 @@ def partial_file(target: Path, guard: OutputGuard, recheck: Recheck) -> Iterator
     it, or an ingest may have added it, meanwhile.
     """
     guard.check(target)
-    partial = target.with_name(f"{_partial_prefix(target)}{os.getpid()}-{next(_numbers)}.part")
-    remove(partial, guard)
-    _open_here.add(partial.name)
-    try:
+    with partial_path(target, guard) as partial:
         yield partial
         if os.path.lexists(target):
             guard.check(target)
@@ -73,9 +71,33 @@ def partial_file(target: Path, guard: OutputGuard, recheck: Recheck) -> Iterator
                 return
             recheck()
         os.replace(partial, target)
+
+
+@contextmanager
+def partial_path(target: Path, guard: OutputGuard) -> Iterator[Path]:
+    """Yield the path of a partial file of `target`, where nothing is; it is removed after the block."""
+    partial = target.with_name(f"{_partial_prefix(target)}{os.getpid()}-{next(_numbers)}.part")
+    remove(partial, guard)
+    _open_here.add(partial.name)
+    try:
+        yield partial
     finally:
         partial.unlink(missing_ok=True)
         _open_here.discard(partial.name)
+
+
+def place_new(partial: Path, target: Path) -> None:
+    """Give a partial file its name, but never replace a file. Raises FileExistsError."""
+    try:
+        os.link(partial, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links, such as exFAT
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        partial.rename(target)
+    else:
+        partial.unlink()
 
 
 def write_text(target: Path, text: str, guard: OutputGuard, recheck: Recheck) -> None:
@@ -108,6 +130,15 @@ def _is_same_file(partial: Path, target: Path) -> bool:
 def _partial_prefix(target: Path) -> str:
     """Return the start of the names of partial files of `target`; a process id and a number make them unique."""
     return f"{os.fsdecode(os.fsencode(target.name)[:_LONGEST_PREFIX])}."
+
+
+def partial_target(name: str) -> str | None:
+    """Return the name of the file of which `name` is a partial file, None if it is no name of one.
+
+    The end of a very long name is missing.
+    """
+    match = _PARTIAL_NAME.fullmatch(name)
+    return None if match is None else match[1][:-1]
 
 
 def sweep(folder: Path, targets: Iterable[Path], guard: OutputGuard) -> None:

@@ -6,8 +6,8 @@ A catalog is a folder with a `catalog.toml`. That file names the database, by de
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -41,7 +41,8 @@ class Catalog:
     def create(cls, folder: str | os.PathLike[str]) -> Self:
         """Create a catalog in `folder`, which is created if needed. An existing catalog.toml is kept.
 
-        Raises CatalogError if the database exists already or the folder can't be written.
+        A creation that was interrupted is completed. Raises CatalogError if the database exists already or the
+        folder can't be written.
         """
         root = Path(os.path.realpath(folder))
         file = root / config.FILE_NAME
@@ -50,13 +51,18 @@ class Catalog:
         target = database.database_file(settings.catalog.database, root)
         if target.exists() and has_settings:
             raise CatalogError(f"{file} exists already; `thresher ingest PATH` adds to its catalog")
-        if target.exists():
-            raise CatalogError(f"{target} exists already, without a catalog.toml; move one of them away")
+        if target.exists() and not database.is_untouched(target):
+            raise CatalogError(
+                f"{target} exists already, but its catalog.toml does not; put that back, write an empty {file} for "
+                "the default settings, or move the database away"
+            )
         try:
             root.mkdir(parents=True, exist_ok=True)
-            database.create(target, settings.catalog.busy_timeout)
+            _sweep([target, file])
+            if not target.exists():
+                database.create(target, settings.catalog.busy_timeout)
             if not has_settings:
-                file.write_text(config.STARTER, encoding="utf-8")
+                _write_starter(file)
         except OSError as error:
             raise CatalogError(
                 f"can't create a catalog in {root}: {error.strerror}; give another folder: thresher init FOLDER"
@@ -87,7 +93,10 @@ class Catalog:
         settings = config.load_settings(found)
         target = database.database_file(settings.catalog.database, found.parent)
         engine, backup = database.open_current(
-            target, settings.catalog.busy_timeout, settings.metrics.former_default
+            target,
+            settings.catalog.busy_timeout,
+            lambda: _backup_before_upgrade(found.parent, settings),
+            settings.metrics.former_default,
         )
         return cls(found, settings, engine, backup)
 
@@ -139,3 +148,32 @@ class Catalog:
     def absolute(self, stored: bytes) -> bytes:
         """Return the absolute path of a stored path."""
         return paths.from_stored(stored, self.root)
+
+
+def _backup_before_upgrade(root: Path, settings: config.Settings) -> Path:
+    from thresher.catalog import backup_rule, backups  # only an upgrade needs them
+
+    return backup_rule.backup_by_rule(backups.place_of(root, settings), "the catalog was not upgraded").path
+
+
+def _sweep(targets: Sequence[Path]) -> None:
+    """Remove what a creation that was killed left."""
+    from thresher.catalog.atomic_files import sweep  # it uses this module
+    from thresher.catalog.output_guard import OutputGuard
+
+    for each in targets:
+        sweep(each.parent, [each], OutputGuard(None))
+
+
+def _write_starter(file: Path) -> None:
+    """Write a new catalog.toml, complete or not at all; one that appears meanwhile is kept."""
+    from thresher.catalog.atomic_files import partial_path, place_new, sync_folder  # they use this module
+    from thresher.catalog.output_guard import OutputGuard
+
+    with partial_path(file, OutputGuard(None)) as partial, partial.open("xb") as written:
+        written.write(config.STARTER.encode())
+        written.flush()
+        os.fsync(written.fileno())
+        with suppress(FileExistsError):
+            place_new(partial, file)
+    sync_folder(file.parent)

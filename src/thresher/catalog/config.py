@@ -239,6 +239,16 @@ class ListenSection(_Section):
 
 
 @dataclass(frozen=True)
+class BackupSection(_Section):
+    """The folder of backups, relative to the folder of `catalog.toml`, and which are kept: the latest `keep`, and
+    the last one of each of the last `weeks` weeks."""
+
+    folder: Annotated[str, _Takes('a folder such as "/mnt/disk/thresher"', pattern=r"\S")] = "."
+    keep: Annotated[int, _Takes("a number of backups", ge=1, le=10_000)] = 5
+    weeks: Annotated[int, _Takes("a number of weeks", ge=0, le=10_000)] = 8
+
+
+@dataclass(frozen=True)
 class _PatternEntry(_Section):
     name: Annotated[str, _Takes("text", pattern=".")]
     pattern: Annotated[str, _Takes("text", pattern=".")]
@@ -269,6 +279,7 @@ class Settings:
     ingest: IngestSection = field(default_factory=IngestSection)
     song: SongSection = field(default_factory=SongSection)
     listen: ListenSection = field(default_factory=ListenSection)
+    backup: BackupSection = field(default_factory=BackupSection)
     provenance: tuple[Pattern, ...] = ()
     recipe: tuple[RecipeTemplate, ...] = ()
 

@@ -7,10 +7,8 @@ transaction that starts to write fails immediately if another one writes, while 
 
 from __future__ import annotations
 
-import itertools
 import os
 import sqlite3
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
@@ -227,26 +225,50 @@ def check_file(file: Path) -> None:
 
 def create(file: Path, busy_timeout: float) -> None:
     """Create a catalog database at `file`, which must not exist. It appears there complete or not at all."""
-    partial = file.with_name(f"{file.name}.part")
-    partial.unlink(missing_ok=True)
-    partial.touch()
-    engine = connect(partial, busy_timeout)
-    run_migrations(engine)
-    _settle_journal(engine)
-    engine.dispose()
-    if file.exists():
-        partial.unlink()
-        raise CatalogError(f"{file} exists already; it was not changed")
-    partial.rename(file)
+    from thresher.catalog.atomic_files import partial_path, place_new  # they use this module
+    from thresher.catalog.output_guard import OutputGuard
+
+    file.with_name(f"{file.name}.part").unlink(missing_ok=True)  # an earlier version used this name
+    with partial_path(file, OutputGuard(None)) as partial:
+        partial.touch()
+        engine = connect(partial, busy_timeout)
+        try:
+            run_migrations(engine)
+            _settle_journal(engine)
+        finally:
+            engine.dispose()
+            for suffix in ("-journal", "-wal", "-shm"):  # only a failure leaves them
+                partial.with_name(partial.name + suffix).unlink(missing_ok=True)
+        try:
+            place_new(partial, file)
+        except FileExistsError as error:
+            raise CatalogError(f"{file} exists already; it was not changed") from error
+
+
+def is_untouched(file: Path) -> bool:
+    """Return whether a file is the database of a catalog to which nothing was ever added. Raises CatalogError."""
+    check_file(file)
+    engine = connect(file, 1.0)
+    try:
+        if current_revision(engine) is None:
+            return False
+        with reading(engine) as connection:
+            tables = ("batch", "recording", "song", "decision")
+            return not any(
+                connection.exec_driver_sql(f"SELECT count(*) FROM {each}").scalar_one() for each in tables
+            )
+    finally:
+        engine.dispose()
 
 
 def open_current(
-    file: Path, busy_timeout: float, former_metric: str | None = "prefix"
+    file: Path, busy_timeout: float, back_up: Callable[[], Path], former_metric: str | None = "prefix"
 ) -> tuple[Engine, Path | None]:
     """Open an existing catalog, and upgrade it if it is older than this program.
 
-    `former_metric` is the metric that `score:` meant in queries before revision 0008, None if it means the same
-    now. Return the engine, and the backup if the catalog was upgraded. Raises CatalogError.
+    `back_up` is called before an upgrade, and returns the backup that it made. `former_metric` is the metric that
+    `score:` meant in queries before revision 0008, None if it means the same now. Return the engine, and the backup
+    if the catalog was upgraded. Raises CatalogError.
     """
     check_file(file)
     engine = connect(file, busy_timeout)
@@ -260,7 +282,7 @@ def open_current(
                 f"{file} was written by a newer thresher (revision {revision}; this one knows {schema.HEAD}); "
                 "it was not changed: run `pip install --upgrade thresher`"
             )
-        copy = backup(file, revision)
+        copy = back_up()
         run_migrations(engine, former_metric=former_metric)
     _settle_journal(engine)
     return engine, copy
@@ -308,47 +330,6 @@ def check_unchanged_revision(connection: Connection, file: Path) -> None:
         raise UpgradedError(
             f"another version of thresher has upgraded {file}; end this command, and start it with that version"
         )
-
-
-def backup(file: Path, revision: str) -> Path:
-    """Copy the catalog into the same folder by SQLite's backup API, check the copy, and return its path."""
-    copy, partial = _backup_paths(file, revision)
-    try:
-        with (
-            _in_one_sentence(file),
-            closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as source,
-            closing(sqlite3.connect(partial.absolute().as_uri(), uri=True)) as target,
-        ):
-            source.backup(target)
-            verdict = target.execute("PRAGMA integrity_check").fetchone()[0]
-        if verdict != "ok":
-            raise CatalogError(f"the backup of {file} is damaged ({verdict}); the catalog was not upgraded")
-    except BaseException:
-        partial.unlink()
-        raise
-    partial.rename(copy)
-    return copy
-
-
-def _backup_paths(file: Path, revision: str) -> tuple[Path, Path]:
-    """Return the path of a new backup, and an empty file, just created, to write it to."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    for number in itertools.count(1):
-        suffix = f"-{number}" if number > 1 else ""
-        copy = file.with_name(f"{file.stem}-{revision}-{stamp}{suffix}.backup.db")
-        partial = copy.with_suffix(".part")
-        try:
-            partial.touch(exist_ok=False)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise CatalogError(
-                f"the backup of {file} can't be written to its folder: {error.strerror}"
-            ) from error
-        if not copy.exists():  # as long as this process holds the partial file, nobody else makes the copy
-            return copy, partial
-        partial.unlink()
-    raise AssertionError("itertools.count never ends")
 
 
 def migrations_folder() -> Path:

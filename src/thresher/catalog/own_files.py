@@ -23,6 +23,8 @@ CACHE_FOLDER = "catalog.cache"
 """The folder of previews, beside `catalog.toml`."""
 SQLITE_SUFFIXES = ("", "-wal", "-shm", "-journal")
 """What follows the name of a database in the names of the files that SQLite writes."""
+_BACKUP_END = rb"(?:-[0-9a-f]{8})?-\w+-\d{8}-\d{6}(?:-\d+)?\.backup\.(?:db|part|db\.\d+(?:-\d+)?\.part)"
+"""What follows the name of a database in the names of backups, also of those that are being written."""
 REPORT_MARK = re.compile(rb'<meta name="generator" content="thresher [^"]*">')
 """What marks a page as a report of thresher."""
 MARK_END = 2_000
@@ -40,9 +42,12 @@ class OwnFiles:
         database = os.path.join(os.path.realpath(folder), name)
         self._paths = {found, *(os.path.join(root, name.encode()) for name in (KEY_FILE, ROOM_FILE))}
         self._paths |= {database + suffix.encode() for suffix in SQLITE_SUFFIXES}
-        self._backup = re.compile(
-            re.escape(os.path.splitext(database)[0]) + rb"-\w+-\d{8}-\d{6}(?:-\d+)?\.backup\.(?:db|part)"
-        )
+        kept = os.path.join(root, os.path.expanduser(os.fsencode(settings.backup.folder)))
+        stem = os.path.splitext(name)[0]
+        starts = {
+            os.path.join(folder, stem) for folder in (os.path.dirname(database), os.path.realpath(kept))
+        }
+        self._backup = re.compile(b"(?:%b)%b" % (b"|".join(map(re.escape, sorted(starts))), _BACKUP_END))
         self._cache = os.path.join(root, CACHE_FOLDER.encode())
 
     def has_file(self, path: bytes) -> bool:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thresher.catalog import features, nearest, scores
+from thresher.catalog.backup_rule import backup_before
 from thresher.catalog.catalog import Catalog
 from thresher.curation.comparison.score_report import ScoreReport
 from thresher.curation.workers import Progress, cores, no_progress
@@ -98,6 +99,10 @@ def _clean(catalog: Catalog, metric: Metric[Any]) -> bool:
         leaving = scores.survey(connection, metric_id, metric.keeps).disqualified
         scores.retire(connection, leaving, only=metric_id)
         if not _is_sparse(scores.read_state(connection, metric_id)):
+            return False
+    backup_before(catalog, f"the scores by {metric.name} were not compacted")
+    with catalog.writing() as connection:
+        if not _is_sparse(scores.read_state(connection, metric_id)):  # another scoring has compacted it
             return False
         scores.compact(connection, metric_id)
         return True

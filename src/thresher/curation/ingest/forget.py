@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, select, update
 
 from thresher.catalog import attribution, locations, scores
+from thresher.catalog.backup_rule import backup_before
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import chunks
 from thresher.catalog.decisions import judged_clips, note_event
@@ -41,22 +42,33 @@ class ForgetReport:
 
 
 def forget(catalog: Catalog, target: str, *, dry_run: bool = False) -> ForgetReport:
-    """Forget all locations at or below a path, or those that `batch:N` added.
+    """Forget all locations at or below a path, or those that `batch:N` added, after a backup.
 
-    Raises NotFoundError if the catalog knows no file there, UsageError for an empty target or an invalid batch.
+    Raises NotFoundError if the catalog knows no file there, UsageError for an empty target or an invalid batch,
+    CatalogError if no backup can be made.
     """
     if not target:
         raise UsageError("no path or batch given (expected a path, or batch:N)")
-    path = None if target.startswith("batch:") else absolute(target)
+    if not dry_run:
+        with catalog.reading() as connection:
+            _find(catalog, connection, target)
+        backup_before(catalog, "nothing was forgotten")
     with catalog.writing(rollback=dry_run) as connection:
-        found = (
-            _batch_locations(connection, target) if path is None else _locations(catalog, connection, path)
-        )
-        if not found:
-            raise _nothing_there(connection, target)
+        found = _find(catalog, connection, target)
         report = _forget(connection, found, dry_run=dry_run)
         note_event(connection, "forget", f"forget {target}: {counted(report.locations, 'file')}")
         return report
+
+
+def _find(catalog: Catalog, connection: Connection, target: str) -> list[int]:
+    """Return the locations that a target names. Raises NotFoundError or UsageError if it names none."""
+    if target.startswith("batch:"):
+        found = _batch_locations(connection, target)
+    else:
+        found = _locations(catalog, connection, absolute(target))
+    if not found:
+        raise _nothing_there(connection, target)
+    return found
 
 
 def _nothing_there(connection: Connection, target: str) -> ThresherError:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, select, update
 
 from thresher.catalog import scores
+from thresher.catalog.backup_rule import backup_before
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_content import replace_clip
 from thresher.catalog.covers import damaged_covers
@@ -93,6 +94,7 @@ def verify(
     done = None
     clips = sorted({*fingerprints, *descriptors, *profiles})
     if repair and (clips or any(rows.values()) or incomplete):
+        backup_before(catalog, "nothing was repaired", may_be_damaged=True)
         done = _repair(catalog, clips, rows, progress)
     return VerifyReport(
         tuple(database),

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, distinct, func, select
 
+from thresher.catalog.backup_rule import BackupState, backup_state
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import IS_SHOWN, STATUS
 from thresher.catalog.config import trim_key
@@ -52,7 +53,7 @@ class Stats:
     those whose files are present.
     `outdated` counts recordings by a status that an earlier version found and that `thresher reanalyse` may change.
     `unmeasured` counts usable clips without measures of this version; the next scoring measures them, if the
-    settings ask for measures.
+    settings ask for measures. `backups` are those in the backup folder.
     """
 
     recordings: Mapping[str, int]
@@ -79,6 +80,7 @@ class Stats:
     outdated: Mapping[str, int]
     unmeasured: int
     database_bytes: int
+    backups: BackupState
 
 
 def stats(catalog: Catalog) -> Stats:
@@ -134,6 +136,7 @@ def stats(catalog: Catalog) -> Stats:
             outdated=outdated_statuses(connection),
             unmeasured=_unmeasured(connection) if catalog.settings.ingest.measure else 0,
             database_bytes=_database_bytes(connection),
+            backups=backup_state(catalog),
         )
 
 

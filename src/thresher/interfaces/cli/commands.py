@@ -43,6 +43,7 @@ MODULES: Mapping[str, str] = {
     "score": "score",
     "reanalyse": "score",
     "verify": "verify",
+    "backup": "backup",
     "forget": "batches",
     "prune": "prune",
     "config": "init",

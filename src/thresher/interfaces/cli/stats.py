@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
-from thresher.formatting import counted
+from thresher.formatting import counted, listed
 from thresher.interfaces.cli.app import FIND, app, open_catalog, tell_outdated
 from thresher.interfaces.cli.options import Json
-from thresher.interfaces.cli.output import print_facts, print_json, say
+from thresher.interfaces.cli.output import local_time, print_facts, print_json, say
 
 if TYPE_CHECKING:
+    from thresher.catalog.backup_rule import BackupState
     from thresher.curation.report.stats import Stats
 
 
@@ -43,8 +45,12 @@ def stats(json: Json = False) -> None:
                 for row in found.metrics
             ),
             ("database", f"{found.database_bytes / 1e6:.1f} MB"),
+            ("backups", _backups(found.backups)),
         ]
     )
+    if found.backups.damaged:
+        damaged = listed([str(each.path) for each in found.backups.damaged], 3)
+        say(f"damaged, and no backup: {damaged}; delete what you do not need")
     if found.trimmed_otherwise:
         say(
             f"{counted(found.trimmed_otherwise, 'clip')} trimmed with other settings or by an earlier version; "
@@ -58,6 +64,18 @@ def stats(json: Json = False) -> None:
         )
     if any(row.open for row in found.metrics):
         say("`thresher score` computes the missing scores")
+
+
+def _backups(state: BackupState) -> str:
+    """Return the number, the age and the size of the backups."""
+    if not state.whole:
+        return "none; `thresher backup` makes one"
+    latest, days = state.whole[0], (time.time() - state.whole[0].made_at) / 86_400
+    age = f"{counted(int(days), 'day')} ago" if days >= 1 else "less than a day ago"
+    return (
+        f"{len(state.whole)}, {state.bytes / 1e6:.1f} MB; the latest of {local_time(latest.made_at)} ({age}), in "
+        f"{state.folder}"
+    )
 
 
 def _kinds(found: Stats) -> str:

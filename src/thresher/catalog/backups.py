@@ -1,0 +1,202 @@
+"""Backups of a catalog's database: where they are, how one is made, and how one is checked.
+
+A backup is a copy of the database in one file, made by SQLite's backup API while other programs may read it; those
+that write wait until the copy is made. It has its name only after it was read back: its pages, its references, its
+revision and the number of rows in each table. It is synced to the disk before it gets the name, and no file is ever
+replaced.
+
+The copy keeps the time of the last change of the database as its own. So the next backup knows that nothing has
+changed since.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import re
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from thresher.catalog.atomic_files import partial_path, partial_target, place_new, sweep, sync_folder
+from thresher.catalog.config import Settings
+from thresher.catalog.database import database_file, lock_holders
+from thresher.catalog.database_copy import (
+    DAMAGED,
+    CheckedCopy,
+    Progress,
+    changed_at,
+    check_copy,
+    checked_copy,
+    no_progress,
+    reporting,
+)
+from thresher.catalog.output_guard import OutputGuard
+from thresher.errors import CatalogError, UsageError
+
+_NAME = re.compile(
+    r"-(?P<revision>\w+)-(?P<stamp>\d{8}-\d{6})(?:-(?P<number>\d{1,9}))?\.backup\.db", re.ASCII
+)
+_FORMER_PARTIAL = re.compile(r"-\w+-\d{8}-\d{6}(?:-\d+)?\.backup\.part(?:-journal)?", re.ASCII)
+"""The end of the names under which earlier versions wrote backups, without the number of a process."""
+_FORMER_AGE = 600.0
+"""Seconds after which such a file that nobody has locked is left over."""
+
+_SOON_NS = 2 * 10**9
+"""A database that was copied this soon after its last change may have changed again at the same file time."""
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup in the backup folder. `made_at` is in seconds since 1970; `number` counts those of one second."""
+
+    path: Path
+    revision: str
+    made_at: float
+    number: int
+    bytes: int
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether it is the copy of a damaged catalog, which was kept as it was."""
+        return self.revision == DAMAGED
+
+
+@dataclass(frozen=True)
+class BackupPlace:
+    """Where the backups of one database are, and how many of them are kept.
+
+    Another folder than that of the database may hold the backups of several catalogs. There, names contain the
+    start of a digest of the database's path.
+    """
+
+    database: Path
+    folder: Path
+    keep: int = 5
+    weeks: int = 8
+    busy_timeout: float = 10.0
+
+    @property
+    def prefix(self) -> str:
+        """The start of the names of the backups of this database."""
+        here = os.path.realpath(self.database.parent)
+        if os.path.realpath(self.folder) == here:
+            return self.database.stem
+        of_path = hashlib.sha256(os.path.join(os.fsencode(here), os.fsencode(self.database.name)))
+        return f"{self.database.stem}-{of_path.hexdigest()[:8]}"
+
+
+def place_of(root: Path, settings: Settings) -> BackupPlace:
+    """Return the place for the backups of the catalog whose catalog.toml is in the folder `root`."""
+    kept = settings.backup
+    database = database_file(settings.catalog.database, root)
+    folder = root / Path(kept.folder).expanduser()
+    return BackupPlace(database, folder, kept.keep, kept.weeks, settings.catalog.busy_timeout)
+
+
+def find_backups(place: BackupPlace) -> list[Backup]:
+    """Return the backups of a database in its backup folder, the latest first. There is none without the folder."""
+    found = []
+    try:
+        names = os.listdir(place.folder)
+    except OSError:
+        return []
+    for name in names:
+        match = _NAME.fullmatch(name.removeprefix(place.prefix)) if name.startswith(place.prefix) else None
+        if match is None:
+            continue
+        with suppress(OSError, ValueError, OverflowError):
+            path = place.folder / name
+            made_at = time.mktime(time.strptime(match["stamp"], "%Y%m%d-%H%M%S"))
+            found.append(
+                Backup(path, match["revision"], made_at, int(match["number"] or 1), path.stat().st_size)
+            )
+    return sorted(found, key=lambda each: (each.made_at, each.number, each.path.name), reverse=True)
+
+
+def make_backup(
+    place: BackupPlace, undone: str, progress: Progress = no_progress, *, may_be_damaged: bool = False
+) -> Backup:
+    """Make a backup in the backup folder, and remove what killed programs left there of theirs.
+
+    If nothing has changed since the latest backup, that one is checked and returned instead. `undone` ends the
+    sentence of an error: what the command did not do without a backup. With `may_be_damaged`, a damaged database
+    is copied as it is, under a name that says so. Raises CatalogError.
+    """
+    remove_litter(place)
+    latest = next(iter(find_backups(place)), None)
+    if latest is not None and _is_unchanged(place, latest):
+        with suppress(CatalogError):
+            if not latest.is_damaged:
+                check_copy(latest.path)
+            if may_be_damaged or not latest.is_damaged:
+                return latest
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    first = place.folder / f"{place.prefix}-0000-{stamp}.backup.db"
+    guard = OutputGuard(None)
+    with reporting(place.database, place.folder, undone), partial_path(first, guard) as partial:
+        revision = checked_copy(
+            place.database, place.busy_timeout, partial, progress, may_be_damaged=may_be_damaged
+        ).revision
+        for number in itertools.count(1):
+            suffix = f"-{number}" if number > 1 else ""
+            path = place.folder / f"{place.prefix}-{revision}-{stamp}{suffix}.backup.db"
+            try:
+                place_new(partial, path)
+            except FileExistsError:
+                continue
+            break
+        sync_folder(place.folder)
+        made_at = time.mktime(time.strptime(stamp, "%Y%m%d-%H%M%S"))
+        return Backup(path, revision, made_at, number, path.stat().st_size)
+
+
+def write_backup(
+    place: BackupPlace, target: Path, guard: OutputGuard, progress: Progress = no_progress
+) -> CheckedCopy:
+    """Make a backup in a file of the user's choice, where nothing may be. Raises CatalogError or UsageError."""
+    guard.check(target)
+    if os.path.lexists(target):
+        raise UsageError(f"{target} exists already; it was not changed: give another name")
+    sweep(target.parent, [target], guard)
+    with reporting(place.database, target, ""), partial_path(target, guard) as partial:
+        copied = checked_copy(place.database, place.busy_timeout, partial, progress, may_be_damaged=False)
+        try:
+            place_new(partial, target)
+        except FileExistsError as error:
+            raise UsageError(f"{target} exists now; it was not changed: give another name") from error
+        sync_folder(target.parent)
+    return copied
+
+
+def _is_unchanged(place: BackupPlace, latest: Backup) -> bool:
+    """Return whether nothing was written to the database since a backup was made, as far as the file times tell."""
+    try:
+        copied = latest.path.stat()
+        last_change = changed_at(place.database)
+    except OSError:
+        return False
+    return last_change == copied.st_mtime_ns and copied.st_ctime_ns - copied.st_mtime_ns > _SOON_NS
+
+
+def remove_litter(place: BackupPlace) -> None:
+    """Remove the partial backups that killed programs left in the backup folder, but none of a running one."""
+    try:
+        names = os.listdir(place.folder)
+    except OSError:
+        return
+    ours = [name for name in names if name.startswith(place.prefix)]
+    targets = {target for name in ours if (target := partial_target(name)) is not None}
+    whole = [
+        place.folder / target for target in targets if _NAME.fullmatch(target.removeprefix(place.prefix))
+    ]
+    if whole:
+        sweep(place.folder, whole, OutputGuard(None))
+    for name in ours:
+        file = place.folder / name
+        if _FORMER_PARTIAL.fullmatch(name.removeprefix(place.prefix)):
+            with suppress(OSError):
+                if time.time() - file.stat().st_mtime > _FORMER_AGE and not lock_holders(file):
+                    file.unlink()
