@@ -1,11 +1,11 @@
 """The public names of thresher: `__init__.py` loads each from the module named here when it is first used."""
 
-from .catalog.backup_rule import BackupReport as BackupReport
-from .catalog.backup_rule import BackupState as BackupState
-from .catalog.backup_rule import back_up as back_up
-from .catalog.backup_rule import backup_state as backup_state
 from .catalog.backups import Backup as Backup
 from .catalog.catalog import Catalog as Catalog
+from .catalog.catalog_backups import BackupReport as BackupReport
+from .catalog.catalog_backups import BackupState as BackupState
+from .catalog.catalog_backups import back_up as back_up
+from .catalog.catalog_backups import backup_state as backup_state
 from .catalog.decisions import Decision as Decision
 from .catalog.name_patterns import Pattern as Pattern
 from .catalog.name_suggestions import Suggestion as Suggestion

@@ -12,12 +12,12 @@ import pytest
 from thresher.catalog.atomic_files import (
     always_replace,
     partial_file,
-    sweep,
     whole_file,
     write_bytes,
     write_text,
 )
 from thresher.catalog.output_guard import OutputGuard
+from thresher.catalog.partial_files import sweep
 from thresher.errors import CatalogError, UsageError
 
 UNGUARDED = OutputGuard(None)

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import MakeCatalog
-from thresher.catalog.backup_rule import backup_before, backup_by_rule, backup_state, surplus
+from thresher.catalog.backup_rule import backup_by_rule, surplus
 from thresher.catalog.backups import Backup, BackupPlace, find_backups, make_backup
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.catalog_backups import backup_before, backup_state
 from thresher.curation.ingest.forget import forget
 from thresher.errors import CatalogError
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.support import WriteClip
-from thresher.catalog.atomic_files import always_replace, partial_file, remove, sweep, write_text
+from thresher.catalog.atomic_files import always_replace, partial_file, remove, write_text
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.output_guard import OutputGuard
+from thresher.catalog.partial_files import sweep
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.errors import UsageError

@@ -20,7 +20,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from thresher.catalog.atomic_files import partial_path, partial_target, place_new, sweep, sync_folder
 from thresher.catalog.config import Settings
 from thresher.catalog.database import database_file, lock_holders
 from thresher.catalog.database_copy import (
@@ -33,7 +32,14 @@ from thresher.catalog.database_copy import (
     no_progress,
     reporting,
 )
-from thresher.catalog.output_guard import OutputGuard
+from thresher.catalog.partial_files import (
+    Guard,
+    partial_path,
+    partial_target,
+    place_new,
+    sweep,
+    sync_folder,
+)
 from thresher.errors import CatalogError, UsageError
 
 _NAME = re.compile(
@@ -135,8 +141,7 @@ def make_backup(
                 return latest
     stamp = time.strftime("%Y%m%d-%H%M%S")
     first = place.folder / f"{place.prefix}-0000-{stamp}.backup.db"
-    guard = OutputGuard(None)
-    with reporting(place.database, place.folder, undone), partial_path(first, guard) as partial:
+    with reporting(place.database, place.folder, undone), partial_path(first, None) as partial:
         revision = checked_copy(
             place.database, place.busy_timeout, partial, progress, may_be_damaged=may_be_damaged
         ).revision
@@ -154,7 +159,7 @@ def make_backup(
 
 
 def write_backup(
-    place: BackupPlace, target: Path, guard: OutputGuard, progress: Progress = no_progress
+    place: BackupPlace, target: Path, guard: Guard, progress: Progress = no_progress
 ) -> CheckedCopy:
     """Make a backup in a file of the user's choice, where nothing may be. Raises CatalogError or UsageError."""
     guard.check(target)
@@ -193,7 +198,7 @@ def remove_litter(place: BackupPlace) -> None:
         place.folder / target for target in targets if _NAME.fullmatch(target.removeprefix(place.prefix))
     ]
     if whole:
-        sweep(place.folder, whole, OutputGuard(None))
+        sweep(place.folder, whole, None)
     for name in ours:
         file = place.folder / name
         if _FORMER_PARTIAL.fullmatch(name.removeprefix(place.prefix)):

@@ -6,7 +6,7 @@ A catalog is a folder with a `catalog.toml`. That file names the database, by de
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from thresher.catalog import config, database, paths, settled
 from thresher.catalog.files import Hashes
+from thresher.catalog.partial_files import partial_path, place_new, sweep, sync_folder
 from thresher.errors import CatalogError
 
 
@@ -58,7 +59,8 @@ class Catalog:
             )
         try:
             root.mkdir(parents=True, exist_ok=True)
-            _sweep([target, file])
+            for each in (target, file):
+                sweep(each.parent, [each], None)
             if not target.exists():
                 database.create(target, settings.catalog.busy_timeout)
             if not has_settings:
@@ -156,21 +158,9 @@ def _backup_before_upgrade(root: Path, settings: config.Settings) -> Path:
     return backup_rule.backup_by_rule(backups.place_of(root, settings), "the catalog was not upgraded").path
 
 
-def _sweep(targets: Sequence[Path]) -> None:
-    """Remove what a creation that was killed left."""
-    from thresher.catalog.atomic_files import sweep  # it uses this module
-    from thresher.catalog.output_guard import OutputGuard
-
-    for each in targets:
-        sweep(each.parent, [each], OutputGuard(None))
-
-
 def _write_starter(file: Path) -> None:
     """Write a new catalog.toml, complete or not at all; one that appears meanwhile is kept."""
-    from thresher.catalog.atomic_files import partial_path, place_new, sync_folder  # they use this module
-    from thresher.catalog.output_guard import OutputGuard
-
-    with partial_path(file, OutputGuard(None)) as partial, partial.open("xb") as written:
+    with partial_path(file, None) as partial, partial.open("xb") as written:
         written.write(config.STARTER.encode())
         written.flush()
         os.fsync(written.fileno())

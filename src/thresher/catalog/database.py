@@ -20,6 +20,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from thresher.catalog import schema
+from thresher.catalog.partial_files import partial_path, place_new
 from thresher.catalog.sql_functions import SQL_FUNCTIONS
 from thresher.catalog.time_limit import ADVICE, LimitedSearch, is_over, slow_expression
 from thresher.errors import CatalogError, UpgradedError, UsageError
@@ -225,11 +226,8 @@ def check_file(file: Path) -> None:
 
 def create(file: Path, busy_timeout: float) -> None:
     """Create a catalog database at `file`, which must not exist. It appears there complete or not at all."""
-    from thresher.catalog.atomic_files import partial_path, place_new  # they use this module
-    from thresher.catalog.output_guard import OutputGuard
-
     file.with_name(f"{file.name}.part").unlink(missing_ok=True)  # an earlier version used this name
-    with partial_path(file, OutputGuard(None)) as partial:
+    with partial_path(file, None) as partial:
         partial.touch()
         engine = connect(partial, busy_timeout)
         try:

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thresher.catalog import features, nearest, scores
-from thresher.catalog.backup_rule import backup_before
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.catalog_backups import backup_before
 from thresher.curation.comparison.score_report import ScoreReport
 from thresher.curation.workers import Progress, cores, no_progress
 from thresher.signal.metrics.metric import Metric

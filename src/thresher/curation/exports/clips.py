@@ -21,7 +21,6 @@ from typing import Any, get_args
 
 from sqlalchemy import Connection
 
-from thresher.catalog.atomic_files import sweep, sync_folder
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.content_files import KnownFile, intact_file, keep_looks, known_files
@@ -30,6 +29,7 @@ from thresher.catalog.encoding import OUTPUT_FORMATS, suffix_of
 from thresher.catalog.files import sha256_file
 from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.outputs import note_output
+from thresher.catalog.partial_files import sweep, sync_folder
 from thresher.catalog.paths import absolute, display_text
 from thresher.catalog.schema import checkpoint, clip, recording
 from thresher.curation.clips.reach import no_match

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, select, update
 
 from thresher.catalog import attribution, locations, scores
-from thresher.catalog.backup_rule import backup_before
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.catalog_backups import backup_before
 from thresher.catalog.database import chunks
 from thresher.catalog.decisions import judged_clips, note_event
 from thresher.catalog.normal_form import nfc

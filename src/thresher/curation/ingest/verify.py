@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, select, update
 
 from thresher.catalog import scores
-from thresher.catalog.backup_rule import backup_before
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.catalog_backups import backup_before
 from thresher.catalog.clip_content import replace_clip
 from thresher.catalog.covers import damaged_covers
 from thresher.catalog.database import chunks

@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, distinct, func, select
 
-from thresher.catalog.backup_rule import BackupState, backup_state
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.catalog_backups import BackupState, backup_state
 from thresher.catalog.clip_source import IS_SHOWN, STATUS
 from thresher.catalog.config import trim_key
 from thresher.catalog.measures import is_unmeasured

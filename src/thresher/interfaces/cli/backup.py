@@ -15,7 +15,7 @@ from thresher.interfaces.cli.output import local_time, print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
-    from thresher.catalog.backup_rule import BackupState
+    from thresher.catalog.catalog_backups import BackupState
 
 
 @app.command(rich_help_panel=MAINTAIN)
@@ -33,7 +33,7 @@ def backup(
 
     `thresher restore FILE` takes the catalog back to a backup. Audio files are not copied.
     """
-    from thresher.catalog.backup_rule import back_up, backup_state
+    from thresher.catalog.catalog_backups import back_up, backup_state
 
     if listing and file is not None:
         raise UsageError("--list takes no file")

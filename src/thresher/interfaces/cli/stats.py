@@ -11,7 +11,7 @@ from thresher.interfaces.cli.options import Json
 from thresher.interfaces.cli.output import local_time, print_facts, print_json, say
 
 if TYPE_CHECKING:
-    from thresher.catalog.backup_rule import BackupState
+    from thresher.catalog.catalog_backups import BackupState
     from thresher.curation.report.stats import Stats
 
 
