@@ -86,9 +86,18 @@ class ClipRow(NamedTuple):
     @property
     def place(self) -> str | None:
         """Which part or mark of its recording this is, in words; None for a whole, and for a removed clip."""
+        return None if self._cut is None else self._cut.text
+
+    @property
+    def label(self) -> str | None:
+        """The same in the name of a file."""
+        return None if self._cut is None else self._cut.label
+
+    @property
+    def _cut(self) -> CutPlace | None:
         if self.ordinal is None or self.out_of is None:
             return None
-        return CutPlace(self.kind, self.ordinal, self.out_of, self.mark).text
+        return CutPlace(self.kind, self.ordinal, self.out_of, self.mark)
 
 
 _TAGS = ClipRow._fields.index("tags")

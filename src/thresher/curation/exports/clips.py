@@ -105,7 +105,7 @@ def export_clips(
         raise UsageError(f"a fade of {seconds:g} s is out of range (expected 0 to {LONGEST_JOIN:g})")
     where = _checked_folder(folder)
     with catalog.reading() as connection:
-        items = _items(catalog, connection, terms, form, seconds)
+        items = export_items(catalog, connection, terms, form, seconds)
         if not items:
             raise no_match(catalog, connection, terms)
     guard = OutputGuard(catalog)
@@ -159,7 +159,9 @@ def _faded(items: Sequence[Item], files: Sequence[ExportedFile]) -> int:
 # -- files to write ---------------------------------------------------------------------------------
 
 
-def _items(catalog: Catalog, connection: Connection, terms: Terms, form: Form, fade: float) -> list[Item]:
+def export_items(
+    catalog: Catalog, connection: Connection, terms: Terms, form: Form, fade: float
+) -> list[Item]:
     """The files of an export in the order of the query, without their sources and targets."""
     ids = select_ids(catalog, connection, terms)
     known = clip_rows(connection, ids)

@@ -76,3 +76,12 @@ def _cut(name: bytes, most: int) -> bytes:
     while most < len(name) and end > most - 3 and name[end] & 0xC0 == 0x80:
         end -= 1
     return name[:end]
+
+
+def portable_name(name: bytes) -> str:
+    """Return the name of a file as text that all systems allow, for an archive or a download."""
+    text = "".join(
+        "_" if char in _UNWANTED or not char.isprintable() else char
+        for char in name.decode("utf-8", "replace").replace("\ufffd", "_")
+    )
+    return text.strip(" .") or "clip"

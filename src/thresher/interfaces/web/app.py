@@ -26,6 +26,7 @@ from thresher.interfaces.web.routes import (
     listening,
     media,
 )
+from thresher.interfaces.web.routes import files as file_routes
 from thresher.interfaces.web.routes import room as room_routes
 from thresher.interfaces.web.static_files import PageFiles
 from thresher.interfaces.web.turns import Turns
@@ -39,6 +40,7 @@ ROUTERS = (
     listening.router,
     duplicates.router,
     media.router,
+    file_routes.router,
     clip_map.router,
     checkpoints.router,
 )

@@ -62,6 +62,7 @@ class Turns:
         self._changes = Places(3)
         self._pictures = Places(4)
         self._sounds = Places(16)
+        self._files = Places(3)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on when it is its turn."""
@@ -85,6 +86,8 @@ class Turns:
             return None
         if path.startswith("/audio/"):
             return self._sounds
+        if path.startswith("/files"):
+            return self._files
         if path.startswith(("/thumbnails/", "/peaks/", "/spectra/")):
             return self._pictures
         if path.startswith("/api/"):

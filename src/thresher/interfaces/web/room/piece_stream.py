@@ -14,22 +14,26 @@ from thresher.errors import AudioError
 
 
 class PieceStream(Response):
-    """An answer of `length` bytes from a generator, which is closed at the end and when the client leaves.
+    """An answer from a generator, which is closed at the end and when the client leaves.
 
-    An AudioError before the first bytes is answered with 409 and its sentence. Later, the connection ends early, by
-    which the client sees that something is missing. Empty pieces let the server look whether the client is there.
+    `length` is the number of bytes, None if it is not known before the end. An AudioError before the first bytes is
+    answered with 409 and its sentence. Later, the connection ends early, by which the client sees that something is
+    missing. Empty pieces let the server look whether the client is there.
     """
 
     def __init__(
         self,
         pieces: Generator[bytes, None, None],
-        length: int,
+        length: int | None,
         status: int,
         headers: Mapping[str, str],
         kind: str,
     ) -> None:
         super().__init__(None, status, headers, kind)
-        self.headers["content-length"] = str(length)
+        if length is None:
+            del self.headers["content-length"]
+        else:
+            self.headers["content-length"] = str(length)
         self._pieces = pieces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from pydantic import BaseModel, Field
 
 from thresher.catalog.values import LARGEST_EXACT
 from thresher.curation.clips.listing import ClipRow
+from thresher.curation.exports.file_names import NameRequest, distinct_names, portable_name
 from thresher.interfaces.plain import plain as plain_values
 
 
@@ -39,12 +41,20 @@ class Clip(BaseModel):
     attributes: dict[str, Any]
     mark: str | None
     place: str | None = Field(description="which part or mark of its recording; null for a whole")
+    file: str = Field(description="the name under which the clip is downloaded")
 
 
 def clip_shape(row: ClipRow) -> Clip:
     """Return a row of a listing as the grid shows it."""
-    values = {**row._asdict(), "place": row.place}
+    values = {**row._asdict(), "place": row.place, "file": _file_name(row)}
     return Clip(**{name: plain(value) for name, value in values.items() if name in Clip.model_fields})
+
+
+def _file_name(row: ClipRow) -> str:
+    own = os.fsencode(os.path.basename(row.path or "clip"))
+    suffix = None if row.kind == "whole" else b".flac" if own.lower().endswith(b".flac") else b".wav"
+    (name,) = distinct_names([NameRequest(own, row.id, suffix, row.label)])
+    return portable_name(name)
 
 
 def plain(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { ask, openDialog } from "./dialogs.js";
+import { downloadAll, downloadSelected } from "./downloads.js";
 import { element } from "./element.js";
 import { heard, note, redo, reject, rate, said, tag, undo, unreject } from "./judge.js";
 import { ACTIONS, action } from "./keys.js";
@@ -9,7 +10,7 @@ import { likeMoment, NO_MOMENT, starts } from "./moment.js";
 import { ended, play, playing, position, prefetch, stop, tone } from "./player.js";
 import { keptSignal, matched, speed, volume } from "./player_settings.js";
 import { metrics } from "./search.js";
-import { carry, ids, move, placeOf, rowOf, selected } from "./selection.js";
+import { carry, chosen, ids, move, placeOf, rowOf, selected } from "./selection.js";
 import { Signal } from "./signals.js";
 import { go, place, VIEWS } from "./views.js";
 
@@ -33,7 +34,9 @@ function nextInList(id) {
 
 const playsOn = () => advance.value || earsOnly.value || place.value.view === "listen";
 
-const here = () => (selected.value === null || placeOf(selected.value) < 0 ? [] : [selected.value]);
+const one = () => (selected.value === null || placeOf(selected.value) < 0 ? [] : [selected.value]);
+/** The clips that a key judges: those that are selected together, else the selected one. */
+const here = () => (chosen.value.length ? chosen.value : one());
 
 /** Play the selected clip, then fetch its neighbours. */
 export async function audition(event) {
@@ -77,8 +80,14 @@ let pause = null;
 
 /** Judge the selected clip. Where clips play on, the next one plays at once; a refusal leads back. */
 async function judged(event, judge, pitch) {
-  const [clip] = here();
-  if (clip === undefined) return;
+  const clips = here();
+  if (!clips.length) return;
+  if (chosen.value.length) {
+    const outcome = await judge(clips);
+    if (earsOnly.value && outcome !== null) tone(pitch);
+    return;
+  }
+  const [clip] = clips;
   clearTimeout(pause);
   const next = playsOn() ? following.value(clip) : undefined;
   const answer = judge([clip]);
@@ -150,12 +159,12 @@ async function tagged() {
 async function annotated() {
   const clips = here();
   if (!clips.length) return;
-  const text = await ask("Note", rowOf(clips[0])?.note ?? "");
+  const text = await ask("Note", clips.length === 1 ? rowOf(clips[0])?.note ?? "" : "");
   if (text !== null) await note(clips, text);
 }
 
 async function sameCluster() {
-  const [clip] = here();
+  const [clip] = one();
   if (clip === undefined) return;
   try {
     const { cluster } = await get(`/api/clips/${clip}/cluster`);
@@ -167,7 +176,7 @@ async function sameCluster() {
 }
 
 function like() {
-  const [clip] = here();
+  const [clip] = one();
   if (clip === undefined) return;
   carry(clip);
   go({ view: "clips", query: likeQuery(clip) });
@@ -211,6 +220,8 @@ action("like", { keys: ["l"], title: "more like this clip", run: like });
 action("like-moment", { keys: ["Shift+l"], title: "more like this moment", run: likeMoment });
 action("cluster", { keys: ["c"], title: "clips of the same cluster", run: sameCluster });
 action("unheard", { keys: ["h"], title: "next unheard clip", run: nextUnheard });
+action("download", { keys: ["z"], title: "download the clip, or the clips selected on the map as a ZIP file", run: downloadSelected });
+action("download-all", { keys: ["Shift+z"], title: "download all clips of the query as a ZIP file", run: downloadAll });
 action("advance", { keys: ["a"], title: "play on after each clip, or not", run: toggle(advance, "plays on by itself", "stops after each clip") });
 action("go-on", {
   keys: ["Shift+a"],

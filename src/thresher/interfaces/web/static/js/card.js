@@ -1,5 +1,6 @@
 // The card of one clip. A card is made once and filled again with other clips while the grid scrolls.
 
+import { dragOut } from "./downloads.js";
 import { element } from "./element.js";
 import { play, playing, position, problems } from "./player.js";
 import { rowOf, selected } from "./selection.js";
@@ -50,7 +51,7 @@ export class Card {
     this.flags = element("span", { class: "flags" });
     this.node = element(
       "div",
-      { class: "card", role: "option", onclick: () => this.#select() },
+      { class: "card", role: "option", draggable: "true", onclick: () => this.#select(), ondragstart: (event) => dragOut(event, this.id) },
       this.screen,
       element("span", { class: "line" }, this.name, this.stars),
       element("span", { class: "line" }, this.facts, this.flags),

@@ -12,6 +12,8 @@ const MOST_ROWS = 6000; // rows that are kept; the others are read again when th
 export const ids = new Signal([]);
 /** The id of the selected clip, null without one. */
 export const selected = new Signal(null);
+/** The ids of the clips that are selected together, as on the map; empty where keys mean the selected clip alone. */
+export const chosen = new Signal([]);
 /** Counts up whenever rows have arrived or changed. */
 export const rowsVersion = new Signal(0);
 /** The sentence of a query that can't be read, and where it is wrong: {error, position}; null if it is fine. */

@@ -1,0 +1,55 @@
+// Clips as files: a card can be dragged out of the page into a DAW or a file manager, and a key downloads the clip or
+// the clips that are selected on the map. What is dragged or downloaded is the file that `thresher export` writes.
+
+import { get } from "./api.js";
+import { element } from "./element.js";
+import { said } from "./judge.js";
+import { chosen, ids, rowOf, selected } from "./selection.js";
+import { place } from "./views.js";
+
+const MOST_IDS = 6000;
+
+const addressOf = (id) => new URL(`/files/${id}`, window.location.href).href;
+const kindOf = (name) => (/\.flac$/i.test(name) ? "audio/flac" : /\.wav$/i.test(name) ? "audio/wav" : "application/octet-stream");
+
+/** Say what is dragged: Chromium makes a file of a DownloadURL, other browsers a link to the file. */
+export function dragOut(event, id) {
+  const row = rowOf(id);
+  if (!row || row.missing || !row.seconds) {
+    event.preventDefault();
+    return;
+  }
+  const address = addressOf(id);
+  event.dataTransfer.effectAllowed = "copy";
+  event.dataTransfer.setData("DownloadURL", `${kindOf(row.file)}:${row.file}:${address}`);
+  event.dataTransfer.setData("text/uri-list", address);
+  event.dataTransfer.setData("text/plain", address);
+}
+
+/** Let the browser download a file, unless the server says why there is none. */
+async function download(address, name) {
+  const answer = await fetch(address, { method: "HEAD" }).catch(() => null);
+  if (!answer?.ok) {
+    said.value = await get(address).then(() => "", (failure) => failure.message);
+    return;
+  }
+  const link = element("a", { href: address, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  said.value = `downloading ${name}`;
+}
+
+/** Download the selected clip, or the clips that are selected on the map as a ZIP file. */
+export function downloadSelected() {
+  const several = chosen.value;
+  if (several.length > MOST_IDS) {
+    said.value = `at most ${MOST_IDS.toLocaleString("en")} clips can be selected for a download; Shift-z downloads all of the query`;
+  } else if (several.length) download(`/files?ids=${several.join(",")}`, "clips.zip");
+  else if (rowOf(selected.value)) download(`/files/${selected.value}`, rowOf(selected.value).file);
+}
+
+/** Download all clips of the query as a ZIP file. */
+export function downloadAll() {
+  if (ids.value.length) download(`/files?${new URLSearchParams({ q: place.value.query })}`, "clips.zip");
+}
