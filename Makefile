@@ -62,6 +62,7 @@ bench: .venv/developing
 .venv/developing: .venv/installed
 	$(BIN)/python -m pip install --quiet "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --group dev
+	$(BIN)/python -m pip install --quiet --no-deps "axe-playwright-python>=0.1.8"  # for its copy of axe-core
 	@touch $@
 
 clean:

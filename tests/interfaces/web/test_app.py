@@ -58,7 +58,7 @@ def test_head_is_answered_like_get_without_a_body(client: TestClient, path: str)
     assert head.headers["content-type"] == get.headers["content-type"]
 
 
-@pytest.mark.parametrize("path", ["/static/js/main.js", "/static/css/room.css", "/static/icon.svg"])
+@pytest.mark.parametrize("path", ["/static/js/main.js", "/static/css/base.css", "/static/icon.svg"])
 def test_browsers_ask_whether_a_file_of_the_page_is_current(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert answer.headers["cache-control"] == "no-cache"

@@ -46,8 +46,7 @@ def test_windows_lie_within_the_clip_in_order() -> None:
 
 
 def test_colours_get_lighter_with_the_level() -> None:
-    colours = np.array(palette())
-    assert colours.shape == (LEVELS * TONES, 3)
+    colours = np.frombuffer(palette(), np.uint8).reshape(LEVELS * TONES, 3)
     weights = np.array([0.2126, 0.7152, 0.0722])
     light = (colours @ weights).reshape(TONES, LEVELS)
     assert (np.diff(light, axis=1) > 0).all()

@@ -23,7 +23,7 @@ from thresher.signal.features.spectrum_picture import (
 )
 from thresher.signal.features.trim import to_mono
 
-VERSION = 1
+VERSION = 2
 """Increase it with every change of a picture."""
 
 PEAKS = 1024
@@ -63,15 +63,17 @@ def _peaks(source: ClipSource) -> bytes:
 
 def _picture(source: ClipSource, columns: int, rows: int, highest: float | None) -> bytes:
     starts = window_starts(source.frames, columns)
+    windows = np.zeros((columns, WINDOW), np.float32)  # short ones are filled up with zeros
     with open_audio(source) as reader:
-        windows = np.stack(list(_windows(reader, source, starts)))
+        for window, samples in zip(windows, _windows(reader, source, starts), strict=True):
+            window[: len(samples)] = samples
     return png(spectrum_picture(windows, source.sample_rate, rows, highest))
 
 
 def _windows(
     reader: AudioReader, source: ClipSource, starts: NDArray[np.int64]
 ) -> Iterator[NDArray[np.float32]]:
-    """Yield the mono samples of each window, filled up with zeros."""
+    """Yield the mono samples of each window; it has fewer than WINDOW at the end of the clip."""
 
     def mono(start: int, end: int) -> NDArray[np.float32]:
         blocks = [to_mono(block, source.mono_channel) for block in reader.blocks(start, end)]
@@ -79,12 +81,10 @@ def _windows(
 
     if source.frames <= _READ_THROUGH * source.sample_rate:
         y = mono(source.start, source.end)
-        pieces = (y[start : start + WINDOW] for start in starts.tolist())
+        yield from (y[start : start + WINDOW] for start in starts.tolist())
     else:
         first = source.start
-        pieces = (mono(first + start, first + start + WINDOW) for start in starts.tolist())
-    for piece in pieces:
-        yield np.pad(piece, (0, WINDOW - len(piece)))
+        yield from (mono(first + start, first + start + WINDOW) for start in starts.tolist())
 
 
 def png(picture: NDArray[np.uint8]) -> bytes:
@@ -93,10 +93,9 @@ def png(picture: NDArray[np.uint8]) -> bytes:
     lines = np.zeros((rows, columns + 1), np.uint8)  # each line begins with its filter: none
     lines[:, 1:] = picture
     header = struct.pack(">IIBBBBB", columns, rows, 8, 3, 0, 0, 0)
-    colours = bytes(part for colour in palette() for part in colour)
     chunks = (
         (b"IHDR", header),
-        (b"PLTE", colours),
+        (b"PLTE", palette()),
         (b"IDAT", zlib.compress(lines.tobytes(), 6)),
         (b"IEND", b""),
     )

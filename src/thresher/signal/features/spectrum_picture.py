@@ -2,13 +2,12 @@
 
 The picture is a raster of palette indices, uint8, shape (rows, columns), low frequencies at the bottom. An index is
 `tone · LEVELS + level`: `level` grows with the level of a band in dB, `tone` with the spectral centroid of the
-column. The palette keeps its order for people who see red and green alike.
+column.
 """
 
 from __future__ import annotations
 
-import colorsys
-from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,10 @@ RANGE_DB = 70.0
 """The quietest level that is drawn, in dB below full scale of a sine."""
 
 _DULL_HZ, _BRIGHT_HZ = 300.0, 6_000.0
+
+_TONE_COLOURS = ("#2830f5", "#6b70ff", "#9559cc", "#b246a6", "#e85f87", "#eca15b", "#fdc32f", "#f7ff65")
+"""The colours of dull to bright sounds: blue, violet, rose, yellow. Colour-blind people can tell them apart."""
+_FULL, _LIGHTEST = 0.85, 0.6
 
 
 def window_starts(frames: int, columns: int = COLUMNS) -> NDArray[np.int64]:
@@ -65,14 +68,17 @@ def _bands(frequencies: NDArray[np.floating[Any]], top: float, rows: int) -> NDA
     return np.minimum(np.maximum.accumulate(np.maximum(first, least)), bins - 1)
 
 
-def palette() -> Sequence[tuple[int, int, int]]:
-    """Return the colours of the indices, as red, green and blue from 0 to 255."""
-    colours = []
-    for tone in range(TONES):
-        share = tone / (TONES - 1)
-        hue = (225 - 175 * share) / 360  # blue to yellow, past green
+@cache
+def palette() -> bytes:
+    """Return the colours of the indices: red, green and blue of each, from 0 to 255.
+
+    A tone goes from black through its colour of _TONE_COLOURS, at _FULL of the levels, towards white.
+    """
+    colours = bytearray()
+    for colour in _TONE_COLOURS:
+        parts = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
         for level in range(LEVELS):
-            value = (level / (LEVELS - 1)) ** 1.2
-            red, green, blue = colorsys.hls_to_rgb(hue, 0.02 + (0.66 - 0.06 * share) * value, 0.8)
-            colours.append((round(red * 255), round(green * 255), round(blue * 255)))
-    return colours
+            share = level / (LEVELS - 1) / _FULL
+            dark, light = min(1.0, share) ** 1.2, _LIGHTEST * max(0.0, share - 1) / (1 / _FULL - 1)
+            colours += bytes(round(dark * part + light * (255 - part)) for part in parts)
+    return bytes(colours)

@@ -40,12 +40,14 @@ function flagsOf(clip) {
 export class Card {
   constructor() {
     this.id = null;
-    this.picture = element("img", { alt: "", draggable: "false", width: 240, height: 64 });
+    this.picture = element("img", { alt: "", draggable: "false", width: 240, height: 64, decoding: "async" });
     this.picture.addEventListener("nothumbnail", () => this.#explain());
     this.cursor = element("span", { class: "cursor", hidden: true });
     this.problem = element("span", { class: "why", hidden: true });
     this.screen = element("span", { class: "screen", onclick: (event) => this.#playFrom(event) }, this.picture, this.cursor, this.problem);
-    this.name = element("span", { class: "checkpoint" });
+    this.checkpoint = element("span", { class: "checkpoint" });
+    this.file = element("span", { class: "file" });
+    this.name = element("span", {}, this.checkpoint, this.file);
     this.facts = element("span", { class: "facts" });
     this.stars = element("span", { class: "stars" });
     this.flags = element("span", { class: "flags" });
@@ -64,12 +66,16 @@ export class Card {
     this.state = null;
   }
 
-  /** Move the card: `left` and `width` in percent of the grid, `top` in CSS pixels. */
+  /** Move the card, in CSS pixels of the grid. */
   moveTo(left, top, width) {
-    const spot = `${left} ${top} ${width}`;
+    if (width !== this.width) {
+      this.width = width;
+      this.node.style.width = `${width}px`;
+    }
+    const spot = `translate(${left}px, ${top}px)`;
     if (spot === this.spot) return;
     this.spot = spot;
-    Object.assign(this.node.style, { transform: `translateY(${top}px)`, left: `${left}%`, width: `${width}%` });
+    this.node.style.transform = spot;
   }
 
   /** Show a clip; `place` is its place in the list, from 1. */
@@ -100,15 +106,16 @@ export class Card {
     if (problems.has(id)) this.#explain();
     if (!clip) {
       this.node.classList.add("waiting");
-      for (const part of [this.name, this.facts, this.stars, this.flags]) part.textContent = "";
+      for (const part of [this.checkpoint, this.file, this.facts, this.stars, this.flags]) part.textContent = "";
       return;
     }
     this.node.classList.remove("waiting");
     this.node.classList.toggle("rejected", clip.rejected);
-    this.name.textContent = checkpointOf(clip);
+    this.checkpoint.textContent = checkpointOf(clip);
+    this.file.textContent = clip.path?.split("/").at(-1) ?? "";
     this.facts.textContent = [`${id}`, time(clip.seconds), clip.tags.map((tag) => `#${tag}`).join(" ")].filter(Boolean).join(" · ");
     this.stars.textContent = STARS[clip.rating ?? 0];
-    this.flags.textContent = flagsOf(clip).join(" · ");
+    this.flags.replaceChildren(...flagsOf(clip).map((flag) => element("span", { class: "flag", "data-flag": flag }, flag)));
     const rating = clip.rating === null ? "not rated" : `${clip.rating} of 5`;
     this.node.setAttribute("aria-label", `clip ${id}, ${checkpointOf(clip)}, ${time(clip.seconds)}, ${rating}, ${flagsOf(clip).join(", ")}`);
     this.node.title = clip.path ?? "";

@@ -1,7 +1,7 @@
 // Decisions of this page. Each is sent at once and shown at once; `u` undoes the latest decision of this page.
 
 import { post } from "./api.js";
-import { expect, findAgain, keep, placeOf, refresh, release, rowOf, selected } from "./selection.js";
+import { expect, findAgain, isReleased, keep, placeOf, refresh, release, rowOf, selected } from "./selection.js";
 import { isReadOnly } from "./room.js";
 import { Signal } from "./signals.js";
 
@@ -86,7 +86,7 @@ export const note = (clips, text) => decide("/api/note", { clips, text }, `note 
  * view, because it is judged after it was heard. */
 export async function heard(id) {
   if (isReadOnly() || (rowOf(id)?.heard && !session.value)) return;
-  if (placeOf(id) >= 0) keep(id);
+  if (placeOf(id) >= 0 && !isReleased(id)) keep(id); // a decision about it may still be on its way
   const body = { clips: [id], ...(session.value ? heardNow() : {}) };
   await inOrder(() => post("/api/heard", body)).then(({ decision }) => expect(decision)).catch(() => {});
   decisions.dispatchEvent(new CustomEvent("decided", { detail: { path: "/api/heard", clips: [id] } }));

@@ -22,8 +22,10 @@ async function show(now) {
   leave();
   leave = () => {};
   for (const link of document.querySelectorAll("[data-view-link]")) {
-    if (link.dataset.viewLink === now.view && link.closest("nav")) link.setAttribute("aria-current", "page");
+    const isShown = link.dataset.viewLink === now.view && link.closest("nav");
+    if (isShown) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
+    if (isShown) link.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
   const module = await VIEWS.get(now.view).load();
   if (shown !== now.view) return; // another view was asked for meanwhile

@@ -11,7 +11,7 @@ import { picture } from "./sound_picture.js";
 import { rowOf, rowsVersion, selected } from "./selection.js";
 
 const bar = document.getElementById("player");
-const says = document.getElementById("says");
+const says = document.querySelector("#says .says-text");
 const about = element("span", { class: "about" });
 const clock = element("span", { class: "clock" });
 const problem = element("span", { class: "problem", role: "alert" });
@@ -23,7 +23,7 @@ function button(name, face, className = null) {
 }
 
 function toggle(name, face, signal) {
-  const made = button(name, face, "wide");
+  const made = button(name, face);
   signal.follow((value) => made.setAttribute("aria-pressed", String(value)));
   return made;
 }
@@ -44,35 +44,54 @@ async function outputs() {
   if (devices.length < 2) return;
   const options = devices.map(({ deviceId, label }) => element("option", { value: deviceId === "default" ? "" : deviceId }, label));
   const field = element("select", { onchange: () => { output.value = field.value; } }, options);
-  bar.querySelector(".controls").append(element("label", { class: "slider" }, "Output", field));
+  sliders.append(element("label", { class: "slider" }, "Output", field));
 }
+
+const group = (label, className, ...buttons) => element("div", { class: `group ${className}`, role: "group", "aria-label": label }, buttons.flat());
+
+const STARS = [1, 2, 3, 4, 5];
+const stars = STARS.map((rating) => button(`rate-${rating}`, "☆", "star"));
+const playButton = button("play", "▶", "play");
+const sliders = element("div", { class: "group modes" }, slider("Volume", volume, 0, 1, 0.01), slider("Speed", speed, 0.5, 2, 0.05));
 
 bar.append(
   element("div", { class: "controls" },
-    button("previous", "▲"), button("play", "▶ ■"), button("next", "▼"),
-    ...[1, 2, 3, 4, 5].map((rating) => button(`rate-${rating}`, `${rating}★`, "judging")),
-    button("rate-0", "0", "judging wide"), button("reject", "✗", "judging"), button("tag", "Tag", "judging wide"),
-    button("note", "Note", "judging wide"), button("undo", "↶", "judging"), button("redo", "↷", "judging wide"),
-    button("like", "Like this", "wide"), button("like-moment", "Like this moment", "wide"), button("unheard", "Unheard", "wide"),
-    button("mark", "Mark", "judging wide"), button("split", "Split", "judging wide"),
-    toggle("advance", "Play on", advance), toggle("go-on", "Go on", goOn), toggle("ears", "Ears only", earsOnly),
-    toggle("match", "Match loudness", matched),
-    slider("Volume", volume, 0, 1, 0.01), slider("Speed", speed, 0.5, 2, 0.05),
+    group("Play", "", button("previous", "▲"), playButton, button("next", "▼"),
+      button("reject", "✗", "judging narrow"), button("undo", "↶", "judging narrow"), button("help", "⋯", "narrow")),
+    group("Rate", "judging", stars, button("rate-0", "0")),
+    group("Judge", "judging wide", button("reject", "✗ Reject"), button("undo", "↶"), button("redo", "↷"), button("tag", "Tag"), button("note", "Note")),
+    group("Cut", "judging wide", button("mark", "Mark"), button("split", "Split")),
+    group("Find", "wide", button("like", "Like this"), button("like-moment", "Like this moment"), button("unheard", "Unheard")),
   ),
   picture,
-  element("div", { class: "line" }, about, problem, clock),
+  element("div", { class: "foot" },
+    element("div", { class: "now" }, about, " ", problem),
+    group("Modes", "modes", toggle("advance", "Play on", advance), toggle("go-on", "Go on", goOn), toggle("ears", "Ears only", earsOnly), toggle("match", "Match loudness", matched)),
+    sliders,
+    clock,
+  ),
 );
 outputs().catch(() => {});
 
 function describe() {
   const clip = selected.value === null ? null : rowOf(selected.value);
+  stars.forEach((star, place) => {
+    star.textContent = place < (clip?.rating ?? 0) ? "★" : "☆";
+  });
   about.textContent = clip ? [`clip ${clip.id}`, clip.place, checkpointOf(clip), clip.path].filter(Boolean).join(" · ") : "no clip is selected";
-  if (!clip) {
-    clock.textContent = "";
-    return;
-  }
+  showTime();
+}
+
+/** Write only what changed: this runs in each frame while a clip plays. */
+function showTime() {
+  const clip = selected.value === null ? null : rowOf(selected.value);
+  const text = clip ? timeText(clip) : "";
+  if (text !== clock.textContent) clock.textContent = text;
+}
+
+function timeText(clip) {
   const region = loop.value ? ` · region ${time(loop.value.from)} to ${time(loop.value.to)}` : "";
-  clock.textContent = `${time(playing.value?.id === clip.id ? Math.min(position(), clip.seconds ?? 0) : 0)} / ${time(clip.seconds)}${region}`;
+  return `${time(playing.value?.id === clip.id ? Math.min(position(), clip.seconds ?? 0) : 0)} / ${time(clip.seconds)}${region}`;
 }
 
 for (const signal of [selected, rowsVersion, loop]) signal.follow(describe);
@@ -82,9 +101,12 @@ playProblem.follow((why) => {
 said.follow((text) => {
   says.textContent = text;
 });
+playing.follow((now) => {
+  playButton.textContent = now ? "■" : "▶";
+});
 let frame = null;
 const tick = () => {
-  describe();
+  showTime();
   frame = playing.value ? requestAnimationFrame(tick) : null;
 };
 playing.listen((now) => {

@@ -10,6 +10,8 @@ const MOST_ROWS = 6000; // rows that are kept; the others are read again when th
 
 /** The ids that the query found, in its order. */
 export const ids = new Signal([]);
+/** Whether the server has answered what the query finds. */
+export const isFound = new Signal(false);
 /** The id of the selected clip, null without one. */
 export const selected = new Signal(null);
 /** The ids of the clips that are selected together, as on the map; empty where keys mean the selected clip alone. */
@@ -92,9 +94,11 @@ export async function find(query, { quietly = false } = {}) {
     if (request !== mine) return; // another list was asked for meanwhile
     queryProblem.value = null;
     show(list, quietly);
+    isFound.value = true;
   } catch (failure) {
     if (failure.name === "AbortError") return;
     if (!quietly) queryProblem.value = { error: failure.message, position: failure.position };
+    isFound.value = true;
   }
 }
 
@@ -134,6 +138,9 @@ export function release(clips) {
     released.add(id);
   }
 }
+
+/** Whether this page judged a clip, so that it may leave the list. */
+export const isReleased = (id) => released.has(id);
 
 /** Keep a clip in view even if the query no longer finds it, as after an undo; `place` is where in the list. */
 export function keep(id, place = placeOf(id)) {

@@ -2,26 +2,25 @@
 
 import { get, post } from "../api.js";
 import { newest } from "../changes.js";
-import { colouring, css } from "../colours.js";
+import { colouring, colours, css } from "../colours.js";
 import { element } from "../element.js";
 import { said } from "../judge.js";
 import { room } from "../room.js";
+import { trainingAxis, trainingPlot } from "../training_plot.js";
 import { go } from "../views.js";
 
+const share = (title, valueOf) => ({ title, valueOf, fromZero: true });
 const FIGURES = [
-  ["kept", "share kept", (row) => (row.minutes_generated ? row.minutes_kept / row.minutes_generated : null)],
-  ["silence", "silence", (row) => row.silence],
-  ["loop", "looping", (row) => row.loop],
-  ["noise", "noise", (row) => row.noise],
-  ["collapse", "collapse", (row) => row.collapse],
-  ["novelty", "novelty", (row) => row.novelty],
-  ["copies", "copies", (row) => row.copies],
-  ["loudness", "loudness, LUFS", (row) => row.loudness],
-  ["rating", "mean rating", (row) => row.mean_rating],
+  share("share kept", (row) => (row.minutes_generated ? row.minutes_kept / row.minutes_generated : null)),
+  share("silence", (row) => row.silence),
+  share("looping", (row) => row.loop),
+  share("noise", (row) => row.noise),
+  share("collapse", (row) => row.collapse),
+  share("novelty", (row) => row.novelty),
+  share("copies", (row) => row.copies),
+  { title: "loudness, LUFS", valueOf: (row) => row.loudness, fromZero: false },
+  { title: "mean rating", valueOf: (row) => row.mean_rating, fromZero: false },
 ];
-const WIDE = 300;
-const HIGH = 110;
-const SVG = "http://www.w3.org/2000/svg";
 
 const nameOf = (row) => [row.run, row.epoch === null ? null : `e${row.epoch}`, row.step === null ? null : `i${row.step}`].filter((part) => part !== null).join(" ");
 const percent = (value) => (value === null ? "" : `${Math.round(value * 100)} %`);
@@ -31,37 +30,11 @@ function queryOf(row) {
   return [row.run === null ? null : `run:=${quoted(row.run)}`, row.epoch === null ? null : `epoch:${row.epoch}`, row.step === null ? null : `step:${row.step}`].filter(Boolean).join(" ");
 }
 
-function shape(name, attributes, ...children) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
-
-/** A figure over training, a line for each run. */
-function plot([, title, figure], rows, colourOf, open) {
-  const at = (row) => row.step ?? row.epoch;
-  const drawn = rows.filter((row) => figure(row) !== null && at(row) !== null);
-  if (drawn.length === 0) return null;
-  const xs = drawn.map(at);
-  const ys = drawn.map(figure);
-  const [low, high] = [Math.min(...xs), Math.max(...xs)];
-  const [bottom, top] = [Math.min(0, ...ys), Math.max(1e-9, ...ys)];
-  const x = (value) => 6 + (high > low ? (value - low) / (high - low) : 0.5) * (WIDE - 12);
-  const y = (value) => HIGH - 6 - ((value - bottom) / (top - bottom)) * (HIGH - 12);
-  const runs = Map.groupBy(drawn, (row) => row.run ?? "");
-  const picture = shape("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, class: "plot", role: "img", "aria-label": `${title} over training` });
-  for (const [run, members] of runs) {
-    const points = members.map((row) => `${x(at(row)).toFixed(1)},${y(figure(row)).toFixed(1)}`).join(" ");
-    picture.append(shape("polyline", { points, fill: "none", stroke: colourOf(run), "stroke-width": 1.5 }));
-    for (const row of members) {
-      const dot = shape("circle", { cx: x(at(row)), cy: y(figure(row)), r: row.verdict === "keep" ? 5 : 3.2, fill: colourOf(run), class: "dot" });
-      dot.append(shape("title", {}, `${nameOf(row)}: ${title} ${figure(row).toPrecision(3)}`));
-      dot.addEventListener("click", () => open(row));
-      picture.append(dot);
-    }
-  }
-  return element("figure", {}, element("figcaption", {}, title, element("span", { class: "facts" }, ` ${bottom.toPrecision(2)} … ${top.toPrecision(3)}`)), picture);
+/** What the plots leave out, in a sentence. */
+function aboutAxis(axis) {
+  if (axis === null) return "No checkpoint has an epoch or a step, so there is nothing to plot over training. `thresher names FOLDER` shows what is read from names.";
+  const left = axis.without ? ` ${axis.without} without one are in the table only.` : "";
+  return `The plots run over the ${axis.name}${axis.isFar ? ", on a logarithmic scale" : ""}. Large points have the verdict keep. A click shows the clips.${left}`;
 }
 
 export function show(container, place) {
@@ -139,17 +112,20 @@ export function show(container, place) {
     }
     if (closed) return;
     const { colourOf, legend } = colouring(rows.map((row) => row.run ?? ""));
-    const plots = FIGURES.map((figure) => plot(figure, rows, (run) => css(colourOf(run)), open)).filter(Boolean);
+    const axis = trainingAxis(rows);
+    const drawing = { colourOf: (run) => css(colourOf(run)), nameOf, open };
+    const plots = axis ? FIGURES.map((figure) => trainingPlot(figure, rows, axis, drawing)).filter(Boolean) : [];
     const runs = legend.map(({ text, colour }) => {
       const swatch = element("span", { class: "swatch" });
       swatch.style.background = css(colour);
       return element("li", {}, swatch, ` ${text || "no run"}`);
     });
-    const titles = ["", "checkpoint", "recordings", "kept", "silence", "collapse", "novelty", "rating", "verdict", "note"];
+    const titles = ["compare", "checkpoint", "recordings", "kept", "silence", "collapse", "novelty", "rating", "verdict", "note"];
     container.replaceChildren(
       element("div", { class: "checkpoints" },
-        element("ul", { class: "legend" }, runs),
+        element("ul", { class: "legend", "aria-label": "Runs" }, runs),
         element("div", { class: "plots" }, plots),
+        element("p", { class: "facts" }, aboutAxis(axis)),
         compared,
         element("table", {}, element("thead", {}, element("tr", {}, titles.map((title) => element("th", {}, title)))), element("tbody", {}, rows.map(line)))),
     );
@@ -158,6 +134,7 @@ export function show(container, place) {
   let timer = null;
   const ends = [
     place.follow(load),
+    colours.listen(load),
     newest.listen(() => {
       clearTimeout(timer);
       timer = setTimeout(load, 400);

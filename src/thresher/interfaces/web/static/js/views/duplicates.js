@@ -34,7 +34,7 @@ class PairsView {
     this.list = element("div", { class: "scroller" });
     container.append(this.head, this.list);
     container.classList.add("split");
-    this.grid = new Grid(this.list);
+    this.grid = new Grid(this.list, undefined, "", () => this.#empty());
     useSource(async () => this.#ids);
     this.ends = [
       action("pair-switch", { keys: ["y"], title: "hear the other at this moment", run: (event) => this.#switch(event) }),
@@ -45,6 +45,11 @@ class PairsView {
       rowsVersion.listen(() => this.#describe()),
       place.follow(({ view, query }) => view === "duplicates" && query !== this.query && this.#load(query)),
     ];
+  }
+
+  #empty() {
+    if (!this.isCompared) return ["Comparing clips …", "The first comparison of many clips takes a while; later ones are quick."];
+    return ["No duplicates and no suspects", "No clip of the query sounds like another one again, and none resembles rejected clips."];
   }
 
   async #load(query = place.value.query) {
@@ -67,6 +72,7 @@ class PairsView {
   }
 
   async #show(pairs) {
+    this.isCompared = true;
     this.#pairs = pairs;
     this.#groups.clear();
     notes.clear();

@@ -15,6 +15,8 @@ import { place } from "../views.js";
 
 const LATER = 200; // milliseconds
 
+const EMPTY = ["Listen to what is new", "A session plays the unheard clips that differ most from each other and from what you know, at least one of every checkpoint. Each key that judges a clip plays the next one. You can stop at any time and continue here or in the terminal."];
+
 /** A length in words: "6 minutes", "40 seconds". */
 function lengthText(seconds) {
   if (seconds < 90) return `${Math.round(seconds)} seconds`;
@@ -33,7 +35,7 @@ class SessionView {
     container.append(this.head, this.list);
     container.classList.add("split");
     this.container = container;
-    this.grid = new Grid(this.list);
+    this.grid = new Grid(this.list, undefined, "", () => (this.session ? ["Nothing left", "All clips of the session are gone."] : EMPTY));
     this.former = following.value;
     following.value = (id) => this.#next(id);
     const later = () => {
@@ -76,7 +78,7 @@ class SessionView {
 
   #parts() {
     const { session } = this;
-    if (session === null) return [element("p", {}, "No session yet. It plays unheard clips that differ most, at least one of every checkpoint.")];
+    if (session === null) return [element("p", {}, "No session yet.")];
     if (session.left === 0) return [element("h2", {}, "Session finished"), this.#summary()];
     const done = session.clips.filter((clip) => clip.done).length;
     const missing = session.clips.length - done - session.left;

@@ -3,11 +3,11 @@
 
 import { get } from "../api.js";
 import { checkpointOf, time } from "../card.js";
-import { colouring, css } from "../colours.js";
+import { colouring, colours, css } from "../colours.js";
 import { element } from "../element.js";
 import { rate, reject, said, tag } from "../judge.js";
 import { action } from "../keys.js";
-import { drawPoints, nearestPoint, packed, pointsWithin } from "../map_raster.js";
+import { dimmed, drawPoints, nearestPoint, packed, pointSize, pointsWithin } from "../map_raster.js";
 import { play, playing } from "../player.js";
 import { ids, rowOf, rowsVersion, selected } from "../selection.js";
 import { go } from "../views.js";
@@ -15,7 +15,6 @@ import { go } from "../views.js";
 const FIELDS = ["epoch", "step", "run", "rating", "cluster", "score", "length", "loudness", "silence", "loop", "noise", "tempo", "heard"];
 const REACH = 12; // pixels around the pointer in which a point is hit
 const AGAIN = 400; // milliseconds between two looks whether the map is ready
-const POINT = 5;
 
 /** The least and the largest value, at least 0.05 apart. */
 function extent(values) {
@@ -36,9 +35,10 @@ export function show(container, place) {
 
 class MapView {
   #ends = [];
-  #points = { ids: [], x: [], y: [], colours: new Uint32Array(), sizes: new Uint8Array() };
+  #points = { ids: [], x: [], y: [], colours: new Uint32Array(), sizes: new Uint8Array(), order: [] };
   #values = new Map();
   #legend = [];
+  #packed = []; // the colour of each point, chosen or not
   #lasso = null;
   #chosen = [];
   #neighbours = [];
@@ -73,6 +73,7 @@ class MapView {
       selected.listen(() => this.#selectedChanged()),
       rowsVersion.listen(() => this.#describe()),
       playing.listen(() => this.#later()),
+      colours.listen(() => this.#colour()),
       action("map-all", { keys: ["Shift+Escape"], title: "map: select nothing", run: () => this.#choose([]) }),
       action("map-fit", { keys: ["f"], title: "map: show all", run: () => this.#fit() }),
     );
@@ -101,7 +102,7 @@ class MapView {
 
   #take(found) {
     const count = found.ids.length;
-    this.#points = { ids: found.ids, x: Float32Array.from(found.x), y: Float32Array.from(found.y), colours: new Uint32Array(count), sizes: new Uint8Array(count).fill(POINT) };
+    this.#points = { ids: found.ids, x: Float32Array.from(found.x), y: Float32Array.from(found.y), colours: new Uint32Array(count), sizes: new Uint8Array(count).fill(pointSize(count)), order: Uint32Array.from(found.ids.keys()) };
     this.placeOf = new Map(found.ids.map((id, point) => [id, point]));
     const without = ids.value.length - count;
     this.says.textContent = count === 0 ? "no clip of the query can be drawn: the map needs descriptors, which `likeness` in [metrics] use gives" : without > 0 ? `${without} clips have no descriptor and are not on the map` : "";
@@ -124,10 +125,20 @@ class MapView {
     }
     const { colourOf, legend } = colouring(this.#points.ids.map((id) => this.#values.get(id)));
     this.#legend = legend;
-    this.#points.ids.forEach((id, point) => {
-      this.#points.colours[point] = packed(colourOf(this.#values.get(id)));
-    });
+    const isKnown = ({ ids: drawn }, point) => this.#values.get(drawn[point]) != null;
+    this.#points.order.sort((one, other) => isKnown(this.#points, one) - isKnown(this.#points, other));
+    this.#packed = this.#points.ids.map((id) => packed(colourOf(this.#values.get(id))));
+    this.#shade();
     this.#drawLegend();
+  }
+
+  /** Dim what is not chosen, if anything is. */
+  #shade() {
+    const chosen = new Set(this.#chosen);
+    this.#points.ids.forEach((id, point) => {
+      const colour = this.#packed[point] ?? 0;
+      this.#points.colours[point] = chosen.size === 0 || chosen.has(id) ? colour : dimmed(colour);
+    });
     this.#later();
   }
 
@@ -206,10 +217,6 @@ class MapView {
       pen.arc(...sounding, 13, 0, 2 * Math.PI);
       pen.stroke();
     }
-    for (const id of this.#chosen.length <= 5000 ? this.#chosen : []) {
-      const at = this.#at(id);
-      if (at) pen.strokeRect(at[0] - 4, at[1] - 4, 8, 8);
-    }
     if (this.#lasso) {
       pen.setLineDash([6, 4]);
       pen.beginPath();
@@ -257,7 +264,7 @@ class MapView {
       button("Clear", () => this.#choose([])),
     );
     this.#drawLegend();
-    this.#later();
+    this.#shade();
   }
 
   #listen() {

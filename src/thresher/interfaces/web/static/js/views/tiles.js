@@ -7,7 +7,7 @@ import { action } from "../keys.js";
 import { move, useSource } from "../selection.js";
 import { go, place } from "../views.js";
 
-const TILE = { leastWidth: 118, height: 38 };
+const TILE = { leastWidth: 118, height: 40 };
 const ORDERS = [["query", "as the query says"], ["chain", "similar clips side by side"], ["cluster", "by cluster"]];
 
 const orderNow = () => place.value.values.get("order") ?? "query";
