@@ -85,7 +85,7 @@ class Sighting:
     provenance: Provenance
     stated: Provenance
     role: str | None
-    folder_run: str | None
+    folder_run: str | None = None
     rereading: Rereading | None = None
     sha256: str | None = None
     looked_at: float | None = None

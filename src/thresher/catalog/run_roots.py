@@ -2,8 +2,9 @@
 
 If nothing else names a run, `provenance.run_of_folder` takes it from the folders below a root. The root is the
 folder that was ingested first among those that contain the file, so that a file gets the same run whichever of
-them is ingested later. A file that was ingested by its own path makes its folder the root of the files beside it.
-Paths are absolute bytes, unless they are called text.
+them is ingested later. Of two ingests at once, the one that stores something first was first. A file that was
+ingested by its own path makes its folder the root of the files beside it. Paths are absolute bytes, unless they are
+called text.
 """
 
 from __future__ import annotations
@@ -25,12 +26,13 @@ class RunRoots:
     """The paths that were ingested before, as text, each with its rank: the first one has the lowest.
 
     `text_of` returns a path as the catalog shows it. `beside` holds the folders of files that were ingested by
-    their own paths.
+    their own paths. `latest` is the batch of the latest of these ingests, 0 if there is none.
     """
 
     text_of: Callable[[bytes], str]
     folders: Mapping[str, int] = field(default_factory=dict)
     beside: Mapping[str, int] = field(default_factory=dict)
+    latest: int = 0
     _known: dict[bytes, bytes | None] = field(default_factory=dict)
 
     def root_of(self, path: bytes, given: bytes) -> bytes:
@@ -54,6 +56,11 @@ class RunRoots:
         return min(found)[1] if found else None
 
 
+def latest_batch(connection: Connection) -> int:
+    """Return the id of the latest ingest that changed something, 0 if there is none."""
+    return int(connection.scalar(select(func.max(batch.c.id))) or 0)
+
+
 def read_run_roots(connection: Connection, text_of: Callable[[bytes], str]) -> RunRoots:
     """Return the roots of all ingests so far, without those that changed nothing."""
     folders: dict[str, int] = {}
@@ -68,7 +75,7 @@ def read_run_roots(connection: Connection, text_of: Callable[[bytes], str]) -> R
                 beside.setdefault(os.path.dirname(text) or ".", rank)
             else:
                 folders.setdefault(text, rank)
-    return RunRoots(text_of, folders, beside)
+    return RunRoots(text_of, folders, beside, latest_batch(connection))
 
 
 def read_stated_runs(connection: Connection) -> dict[str, int]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support import COMMAND
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.ingest import ingest
@@ -124,3 +128,112 @@ def test_reading_again_keeps_a_run_that_was_stated(
     report = ingest(catalog, [tmp_path / "runs"], replace(once, reread=True))
     assert report.corrected == 0
     assert runs_of(catalog) == {"a.wav": "mine", "b.wav": "yours"}
+
+
+# -- two ingests of overlapping folders at once --------------------------------------------------------------
+
+NESTED = ("a.wav", "run1/b.wav", "run1/may/c.wav", "run1/may/d.wav", "run2/e.wav", "z.wav")
+"""Files of which `run1/may` is of another run if `run1` is ingested before the folder above it."""
+
+
+class Turns:
+    """Lets threads run in turn, as a schedule says: one thread runs at a time, until it waits again."""
+
+    def __init__(self, schedule: str) -> None:
+        self._left = list(schedule)
+        self._changed = threading.Condition()
+        self._running: str | None = None
+        self._ended: set[str] = set()
+
+    def wait(self, name: str) -> None:
+        """Let the thread run whose turn is next, until it is the turn of `name`. Without a schedule, all run."""
+        with self._changed:
+            self._stop(name)
+            assert self._changed.wait_for(lambda: self._running is None and self._next() in (name, None), 60)
+            if self._left:
+                self._left.pop(0)
+                self._running = name
+
+    def end(self, name: str) -> None:
+        """Take no more turns."""
+        with self._changed:
+            self._ended.add(name)
+            self._stop(name)
+
+    def _stop(self, name: str) -> None:
+        if self._running == name:
+            self._running = None
+        self._changed.notify_all()
+
+    def _next(self) -> str | None:
+        while self._left and self._left[0] in self._ended:
+            self._left.pop(0)
+        return self._left[0] if self._left else None
+
+
+def overlapping(new_catalog: Any, folder: Path, write_clip: Any) -> dict[str, Path]:
+    """Make a catalog that stores file by file, and the files; return the folders that overlap, by a letter."""
+    new_catalog(folder).close()
+    (folder / "catalog.toml").write_text("[ingest]\ngroup = 1\n")
+    for seed, name in enumerate(NESTED):
+        write_clip(folder / "proj" / name, seed, 0.3)
+    return {"A": folder / "proj", "B": folder / "proj" / "run1"}
+
+
+@pytest.fixture(scope="module")
+def serial_orders(
+    new_catalog: Any, tmp_path_factory: pytest.TempPathFactory, write_clip: Any, serial: IngestOptions
+) -> list[dict[str, str | None]]:
+    """The runs after each of the two orders in which overlapping folders can be ingested."""
+    found = []
+    for order in ("AB", "BA"):
+        home = tmp_path_factory.mktemp(order)
+        folders = overlapping(new_catalog, home, write_clip)
+        with Catalog.open(home / "catalog.toml") as catalog:
+            for letter in order:
+                ingest(catalog, [folders[letter]], replace(serial, score=False))
+            found.append(runs_of(catalog))
+    assert found[0] != found[1]
+    return found
+
+
+@pytest.mark.parametrize("schedule", ["ABBBAAAAAAA", "BAAABBBBBBB", "ABAABBAABBAA", "BABBAAAAAABBBB"])
+def test_two_ingests_of_overlapping_folders_in_turn_state_the_runs_of_one_order(
+    new_catalog: Any,
+    tmp_path: Path,
+    write_clip: Any,
+    serial: IngestOptions,
+    serial_orders: list[dict[str, str | None]],
+    schedule: str,
+) -> None:
+    folders = overlapping(new_catalog, tmp_path, write_clip)
+    turns = Turns(schedule)
+
+    def run(name: str) -> None:
+        try:
+            with Catalog.open(tmp_path / "catalog.toml") as catalog:
+                ingest(catalog, [folders[name]], replace(serial, score=False), lambda *_: turns.wait(name))
+        finally:
+            turns.end(name)
+
+    with ThreadPoolExecutor() as pool:
+        for done in [pool.submit(run, name) for name in folders]:
+            done.result(120)
+    with Catalog.open(tmp_path / "catalog.toml") as catalog:
+        assert runs_of(catalog) in serial_orders
+
+
+@pytest.mark.slow
+def test_twenty_times_two_ingests_of_overlapping_folders_state_the_runs_of_one_order(
+    new_catalog: Any, tmp_path: Path, write_clip: Any, serial_orders: list[dict[str, str | None]]
+) -> None:
+    for number in range(20):
+        home = tmp_path / str(number)
+        folders = overlapping(new_catalog, home, write_clip)
+        command = [*COMMAND, "--catalog", str(home / "catalog.toml"), "ingest", "--jobs", "1"]
+        running = [
+            subprocess.Popen([*command, str(each)], stdout=subprocess.DEVNULL) for each in folders.values()
+        ]
+        assert [process.wait(120) for process in running] == [0, 0]
+        with Catalog.open(home / "catalog.toml") as catalog:
+            assert runs_of(catalog) in serial_orders

@@ -17,7 +17,7 @@ from thresher.catalog.content_files import vacated_locations
 from thresher.catalog.locations import LocationState
 from thresher.catalog.own_files import OwnFiles
 from thresher.catalog.paths import display_text
-from thresher.catalog.run_roots import read_run_roots, read_stated_runs
+from thresher.catalog.run_roots import read_stated_runs
 from thresher.curation.analysis.worker import WORKER_MODULES
 from thresher.curation.comparison.suspects import all_examined
 from thresher.curation.ingest.catch_up import CatchUpReport, catch_up
@@ -25,9 +25,9 @@ from thresher.curation.ingest.classify import Classified, classify
 from thresher.curation.ingest.closing import check_vanished, close, prepare
 from thresher.curation.ingest.options import DEFAULT_OPTIONS, IngestOptions, check_options
 from thresher.curation.ingest.overwritten import note_songs
-from thresher.curation.ingest.reading import ReadFile, look_again, read_files
+from thresher.curation.ingest.reading import ReadFile, look_again, read_files, with_folder_run
 from thresher.curation.ingest.report import COUNTS, SHOWN_UNNAMED, Failure, IngestReport, Tally
-from thresher.curation.ingest.run import Batch, IngestRun
+from thresher.curation.ingest.run import Batch, CurrentRoots, IngestRun
 from thresher.curation.ingest.scan import FoundFile, Scan, scan
 from thresher.curation.ingest.stability import Stability
 from thresher.curation.ingest.storing import store
@@ -100,9 +100,7 @@ def _ingest(
     if tally.unsettled and retry:
         _try_again(run, tally, progress)
     _report_unsettled(tally)
-    closing = prepare(run)
-    with catalog.writing() as connection:
-        close(run, connection, closing, tally)
+    _close(run, tally)
     caught_up, failure = CatchUpReport(), None
     if options.score:
         try:
@@ -119,15 +117,15 @@ def _begun(
     catalog: Catalog, options: IngestOptions, found: Scan, known: Classified, workers: Workers
 ) -> IngestRun:
     with catalog.reading() as connection:
-        roots = read_run_roots(connection, lambda path: catalog.stored_absolute(path).path_text)
         stated = read_stated_runs(connection) if options.reread else {}
     batch = Batch(catalog, found, options)
+    roots = CurrentRoots(catalog, batch)
     return IngestRun(catalog, options, found, known, batch, Stability(known), roots, stated, workers)
 
 
 def _rehearse(run: IngestRun, tally: Tally, progress: Progress) -> None:
     """Do the work of a dry run: one transaction, which is rolled back."""
-    files = list(read_files(run, run.known.to_read, progress))
+    files = [with_folder_run(run, file) for file in read_files(run, run.known.to_read, progress)]
     vacated = _vacated(run, files)
     note_songs(run, files, tally)
     closing = prepare(run)
@@ -140,13 +138,35 @@ def _rehearse(run: IngestRun, tally: Tally, progress: Progress) -> None:
 def _read_and_store(run: IngestRun, files: Sequence[FoundFile], tally: Tally, progress: Progress) -> None:
     size = run.catalog.settings.ingest.group
     for group in grouped(read_files(run, files, progress), size, GROUP_SECONDS):
-        vacated = _vacated(run, group)
         note_songs(run, group, tally)
+        tally.add(_store(run, group, tally))
+
+
+def _store(run: IngestRun, group: Sequence[ReadFile], before: Tally) -> Tally:
+    """Store a group of files in one transaction, and count them; `before` counts the groups before it.
+
+    If another ingest came first meanwhile, its folders name the runs, and names are read again outside of the
+    transaction.
+    """
+    vacated = _vacated(run, group)
+    while True:
+        named = [with_folder_run(run, file) for file in group]
         stored = Tally()
         with run.catalog.writing() as connection:
-            store(run, connection, group, vacated, stored)
-            run.batch.record(connection, tally.counts + stored.counts)
-        tally.add(stored)
+            if run.roots.are_current(connection):
+                store(run, connection, named, vacated, stored)
+                run.batch.record(connection, before.counts + stored.counts)
+                return stored
+
+
+def _close(run: IngestRun, tally: Tally) -> None:
+    """Store what is known when all files are stored, and finish the batch."""
+    while True:
+        closing = prepare(run)
+        with run.catalog.writing() as connection:
+            if run.roots.are_current(connection):
+                close(run, connection, closing, tally)
+                return
 
 
 def _vacated(run: IngestRun, files: Sequence[ReadFile]) -> frozenset[LocationState]:

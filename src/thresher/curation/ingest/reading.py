@@ -75,8 +75,9 @@ class _Hashed:
 def read_files(run: IngestRun, files: Sequence[FoundFile], progress: Progress) -> Iterator[ReadFile]:
     """Hash each file and analyse those whose content needs it; yield them in the order of `files`.
 
-    Contents that are analysed here are added to the known trim settings, so that an identical file is not analysed
-    again. A dry run analyses nothing; it finds only the audio keys of new contents.
+    What the folders say about runs is not read yet (`with_folder_run`). Contents that are analysed here are added
+    to the known trim settings, so that an identical file is not analysed again. A dry run analyses nothing; it
+    finds only the audio keys of new contents.
     """
     settings, known, trims = run.catalog.settings, run.known, run.trims
     with Workers("threads:2") as hashers, run.workers as workers:
@@ -126,9 +127,9 @@ def _cuts(run: IngestRun, digest: str) -> Cuts | None:
 
 
 def read_names(run: IngestRun, found: FoundFile) -> ReadFile:
-    """Read a file's name and sidecar, but not the file itself."""
+    """Read a file's name, its folders and its sidecar, but not the file itself."""
     sighting, warnings = _sighting(run, found, read_stated(found.path))
-    return ReadFile(found, sighting, warnings=warnings)
+    return with_folder_run(run, ReadFile(found, sighting, warnings=warnings))
 
 
 def look_again(found: FoundFile) -> FoundFile:
@@ -148,17 +149,26 @@ def _sighting(
     values, warning = sidecar
     patterns = (*catalog.settings.provenance, *PATTERNS)
     inference = infer(found.path, patterns=patterns, sidecar=values, overrides=options.stated())
-    root = run.roots.root_of(found.path, found.root)
     sighting = Sighting(
         catalog.stored_absolute(found.path),
         found.stamp,
         inference.provenance,
         inference.provenance if options.reread else options.stated(),
         options.role,
-        run_of_folder(found.path, root, patterns=patterns),
-        Rereading(_folders_between(root, found.path), run.stated_runs) if options.reread else None,
     )
     return sighting, warnings_of(found.path, inference, warning)
+
+
+def with_folder_run(run: IngestRun, file: ReadFile) -> ReadFile:
+    """Add what the folders of a file say about its run, by the current roots."""
+    path = file.found.path
+    root = run.roots.roots.root_of(path, file.found.root)
+    sighting = replace(
+        file.sighting,
+        folder_run=run_of_folder(path, root, patterns=(*run.catalog.settings.provenance, *PATTERNS)),
+        rereading=Rereading(_folders_between(root, path), run.stated_runs) if run.options.reread else None,
+    )
+    return replace(file, sighting=sighting)
 
 
 def _folders_between(root: bytes, path: bytes) -> frozenset[str]:

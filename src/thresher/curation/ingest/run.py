@@ -12,7 +12,7 @@ from sqlalchemy import Connection, update
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import trim_key, trim_keys
 from thresher.catalog.database import insert_row
-from thresher.catalog.run_roots import RunRoots
+from thresher.catalog.run_roots import RunRoots, latest_batch, read_run_roots
 from thresher.catalog.schema import batch
 from thresher.curation.analysis.task import split_of_new
 from thresher.curation.ingest.classify import Classified
@@ -65,6 +65,33 @@ def _recorded_options(options: IngestOptions) -> dict[str, object]:
     return {name: value for name, value in given.items() if value not in (None, {}, [])}
 
 
+class CurrentRoots:
+    """The folders that name runs (see `run_roots`), until this ingest stores something.
+
+    Another ingest may store something before this one does. Its folders then name runs, as if it had ended before
+    this one started.
+    """
+
+    def __init__(self, catalog: Catalog, batch: Batch) -> None:
+        self._catalog = catalog
+        self._batch = batch
+        with catalog.reading() as connection:
+            self.roots = self._read(connection)
+
+    def are_current(self, connection: Connection) -> bool:
+        """Return whether no other ingest came before this one since they were read; else read them again.
+
+        `connection` is that of the write transaction in which the ingest stores what the roots say.
+        """
+        if self._batch.id is not None or latest_batch(connection) == self.roots.latest:
+            return True
+        self.roots = self._read(connection)
+        return False
+
+    def _read(self, connection: Connection) -> RunRoots:
+        return read_run_roots(connection, lambda path: self._catalog.stored_absolute(path).path_text)
+
+
 @dataclass(frozen=True)
 class IngestRun:
     """One run of an ingest; `workers` analyse its files.
@@ -78,7 +105,7 @@ class IngestRun:
     known: Classified
     batch: Batch
     stability: Stability
-    roots: RunRoots
+    roots: CurrentRoots
     stated_runs: Mapping[str, int]
     workers: Workers
 
