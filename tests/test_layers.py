@@ -29,6 +29,7 @@ PACKAGES = {  # the packages and modules of a layer, from the bottom up; the res
         "cutting",
         "previews",
         "ingest",
+        "backups",
         "listening",
         "origin",
         "report",

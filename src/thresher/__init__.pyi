@@ -10,6 +10,9 @@ from .catalog.decisions import Decision as Decision
 from .catalog.name_patterns import Pattern as Pattern
 from .catalog.name_suggestions import Suggestion as Suggestion
 from .catalog.own_files import OwnFiles as OwnFiles
+from .curation.backups.restore import PreparedRestore as PreparedRestore
+from .curation.backups.restore import RestoreChanges as RestoreChanges
+from .curation.backups.restore import prepare_restore as prepare_restore
 from .curation.checkpoints.comparison import Comparison as Comparison
 from .curation.checkpoints.comparison import compare_checkpoints as compare_checkpoints
 from .curation.checkpoints.summary import CheckpointRow as CheckpointRow

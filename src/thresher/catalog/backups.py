@@ -15,6 +15,7 @@ import hashlib
 import itertools
 import os
 import re
+import shutil
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -145,17 +146,37 @@ def make_backup(
         revision = checked_copy(
             place.database, place.busy_timeout, partial, progress, may_be_damaged=may_be_damaged
         ).revision
-        for number in itertools.count(1):
-            suffix = f"-{number}" if number > 1 else ""
-            path = place.folder / f"{place.prefix}-{revision}-{stamp}{suffix}.backup.db"
-            try:
-                place_new(partial, path)
-            except FileExistsError:
-                continue
-            break
-        sync_folder(place.folder)
-        made_at = time.mktime(time.strptime(stamp, "%Y%m%d-%H%M%S"))
-        return Backup(path, revision, made_at, number, path.stat().st_size)
+        return _named(place, partial, revision, stamp)
+
+
+def _named(place: BackupPlace, partial: Path, revision: str, stamp: str) -> Backup:
+    """Give a backup its name, with a number if the name is taken."""
+    for number in itertools.count(1):
+        suffix = f"-{number}" if number > 1 else ""
+        path = place.folder / f"{place.prefix}-{revision}-{stamp}{suffix}.backup.db"
+        try:
+            place_new(partial, path)
+        except FileExistsError:
+            continue
+        break
+    sync_folder(place.folder)
+    made_at = time.mktime(time.strptime(stamp, "%Y%m%d-%H%M%S"))
+    return Backup(path, revision, made_at, number, path.stat().st_size)
+
+
+def keep_as_it_is(place: BackupPlace, undone: str) -> Backup:
+    """Copy a file that SQLite can't read, and its journals, under a name that says so. Raises CatalogError."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    first = place.folder / f"{place.prefix}-{DAMAGED}-{stamp}.backup.db"
+    with reporting(place.database, place.folder, undone), partial_path(first, None) as partial:
+        shutil.copyfile(place.database, partial)
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
+        made = _named(place, partial, DAMAGED, stamp)
+        for suffix in ("-journal", "-wal"):
+            with suppress(FileNotFoundError):
+                shutil.copyfile(f"{place.database}{suffix}", f"{made.path}{suffix}")
+        return made
 
 
 def write_backup(

@@ -6,15 +6,17 @@ A catalog is a folder with a `catalog.toml`. That file names the database, by de
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from sqlalchemy import Connection, Engine
 
-from thresher.catalog import config, database, paths, settled
+from thresher.catalog import config, database, paths, presence, settled
 from thresher.catalog.files import Hashes
 from thresher.catalog.partial_files import partial_path, place_new, sweep, sync_folder
 from thresher.errors import CatalogError
@@ -37,6 +39,7 @@ class Catalog:
         self.backup = backup
         self.hashes = Hashes()
         self._engine = engine
+        self._leave: Callable[[], object] | None = None
 
     @classmethod
     def create(cls, folder: str | os.PathLike[str]) -> Self:
@@ -94,13 +97,29 @@ class Catalog:
         found = Path(os.path.realpath(found))
         settings = config.load_settings(found)
         target = database.database_file(settings.catalog.database, found.parent)
+        handle = presence.announce(found, settings.catalog.busy_timeout)
+        leave = None if handle is None else partial(os.close, handle)
+        try:
+            return cls._opened(found, settings, target, leave)
+        except BaseException:
+            if leave is not None:
+                leave()
+            raise
+
+    @classmethod
+    def _opened(
+        cls, found: Path, settings: config.Settings, target: Path, leave: Callable[[], object] | None
+    ) -> Self:
         engine, backup = database.open_current(
             target,
             settings.catalog.busy_timeout,
             lambda: _backup_before_upgrade(found.parent, settings),
             settings.metrics.former_default,
         )
-        return cls(found, settings, engine, backup)
+        catalog = cls(found, settings, engine, backup)
+        if leave is not None:
+            catalog._leave = weakref.finalize(catalog, leave)
+        return catalog
 
     def __enter__(self) -> Self:
         return self
@@ -113,6 +132,8 @@ class Catalog:
     def close(self) -> None:
         """Close the database."""
         self._engine.dispose()
+        if self._leave is not None:
+            self._leave()
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Open a transaction that sees the catalog as it is at this moment."""
@@ -160,10 +181,10 @@ def _backup_before_upgrade(root: Path, settings: config.Settings) -> Path:
 
 def _write_starter(file: Path) -> None:
     """Write a new catalog.toml, complete or not at all; one that appears meanwhile is kept."""
-    with partial_path(file, None) as partial, partial.open("xb") as written:
+    with partial_path(file, None) as new, new.open("xb") as written:
         written.write(config.STARTER.encode())
         written.flush()
         os.fsync(written.fileno())
         with suppress(FileExistsError):
-            place_new(partial, file)
+            place_new(new, file)
     sync_folder(file.parent)

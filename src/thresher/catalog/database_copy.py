@@ -25,6 +25,8 @@ DAMAGED = "damaged"
 """Stands for the revision of a damaged database that was copied as it is."""
 
 _STEP_PAGES = 2048
+_PATIENCE = 60.0
+"""Seconds to wait for a database that is locked between two steps."""
 
 
 @dataclass(frozen=True)
@@ -126,16 +128,26 @@ def checked_copy(
     return found
 
 
-def _transfer(source: sqlite3.Connection, target: Path, progress: Progress) -> None:
+def transfer(source: sqlite3.Connection, target: sqlite3.Connection, progress: Progress, stage: str) -> None:
+    """Replace the content of an open database by that of another, in one transaction. Raises sqlite3.Error."""
     page = source.execute("PRAGMA page_size").fetchone()[0]
+    deadline = time.monotonic() + _PATIENCE
 
-    def tell(_status: int, remaining: int, total: int) -> None:
-        progress("copying", (total - remaining) * page // 1_000_000, total * page // 1_000_000)
+    def tell(status: int, remaining: int, total: int) -> None:
+        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() > deadline:
+            locked = sqlite3.OperationalError("database is locked")
+            locked.sqlite_errorcode = sqlite3.SQLITE_BUSY  # the module would try again for ever
+            raise locked
+        progress(stage, (total - remaining) * page // 1_000_000, total * page // 1_000_000)
 
+    source.backup(target, pages=_STEP_PAGES, progress=tell)
+
+
+def _transfer(source: sqlite3.Connection, target: Path, progress: Progress) -> None:
     with closing(_opened(target, "rw")) as copy:
         # nobody reads the copy before it is complete: it needs no journal, and is synced once, at the end
         copy.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;")
-        source.backup(copy, pages=_STEP_PAGES, progress=tell)
+        transfer(source, copy, progress, "copying")
         copy.execute("PRAGMA journal_mode=DELETE").fetchone()  # one file, whatever mode the source has
 
 

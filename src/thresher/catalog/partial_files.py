@@ -92,14 +92,15 @@ def sweep(folder: Path, targets: Iterable[Path], guard: Guard | None) -> None:
         return
     for name in names:
         match = _PARTIAL_NAME.fullmatch(name)
-        if match and match[1] in prefixes and name not in _open_here and not _is_running(int(match[2])):
+        if match and match[1] in prefixes and name not in _open_here and not is_running(int(match[2])):
             file = Path(folder, name)
             if guard is None or guard.refusal(file) is None:
                 with suppress(OSError):
                     file.unlink()
 
 
-def _is_running(process: int) -> bool:
+def is_running(process: int) -> bool:
+    """Return whether another process has this number."""
     if os.name != "posix":  # on other systems, os.kill would end the process
         return process != os.getpid()
     try:

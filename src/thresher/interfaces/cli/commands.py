@@ -44,6 +44,7 @@ MODULES: Mapping[str, str] = {
     "reanalyse": "score",
     "verify": "verify",
     "backup": "backup",
+    "restore": "restore",
     "forget": "batches",
     "prune": "prune",
     "config": "init",

@@ -1,0 +1,261 @@
+"""Restore: take a catalog back to a backup.
+
+The backup is copied to a temporary folder, upgraded and checked there, and compared with the catalog. Only then it
+replaces the catalog's database, in one transaction of SQLite: a process that is killed leaves either the old
+content or the new one. What is replaced is kept as a backup of its own. While the database is replaced, no other
+process can have the catalog open.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from thresher.catalog import config, database, presence
+from thresher.catalog.backups import BackupPlace, keep_as_it_is, make_backup, place_of, remove_litter
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.database_copy import Progress, check_copy, copy_database, no_progress, transfer
+from thresher.catalog.partial_files import is_running, partial_path, sweep, sync_folder
+from thresher.catalog.schema import HEAD
+from thresher.curation.backups.difference import Difference, differences
+from thresher.curation.ingest.verify import VerifyReport, verify
+from thresher.errors import CatalogError, UsageError
+
+UNDONE = "the catalog was not replaced"
+_FOLDER = "thresher-restore-"
+"""The start of the name of the temporary folder; the number of the process follows."""
+_PATIENCE = 2.0
+"""Seconds to wait for other processes that have the catalog open."""
+
+
+@dataclass(frozen=True)
+class RestoreChanges:
+    """What a restore changes.
+
+    `revision` is that of the backup, which is upgraded if it is older. `damage` lists what `verify` finds in it.
+    `differences` are empty if the catalog can't be compared; `incomparable` then says why. `kept` is the copy of
+    what was replaced; None in a dry run, or if there was nothing.
+    """
+
+    backup: str
+    revision: str
+    damage: tuple[str, ...]
+    differences: tuple[Difference, ...]
+    incomparable: str | None
+    kept: str | None = None
+
+
+class PreparedRestore:
+    """A checked copy of a backup that can replace the database of a catalog."""
+
+    def __init__(self, file: Path, place: BackupPlace, copy: Path, report: RestoreChanges) -> None:
+        self.report = report
+        self._file = file
+        self._place = place
+        self._copy = copy
+
+    def carry_out(self, progress: Progress = no_progress) -> RestoreChanges:
+        """Replace the database. Raises CatalogError if another process has the catalog open."""
+        target = self._place.database
+        with presence.alone(self._file, _PATIENCE):
+            kept = _kept(self._place) if target.exists() else None
+            _raise_counters(target, self._copy)
+            try:
+                _replace(self._copy, target, progress)
+            except sqlite3.Error as error:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (
+                    sqlite3.SQLITE_CORRUPT,
+                    sqlite3.SQLITE_NOTADB,
+                    sqlite3.SQLITE_CANTOPEN,
+                ):
+                    raise CatalogError(f"{target} can't be replaced ({error}); {UNDONE}") from error
+                _place(self._copy, target)
+        return replace(self.report, kept=None if kept is None else str(kept))
+
+
+@contextmanager
+def prepare_restore(
+    backup: Path, catalog: Path | None = None, progress: Progress = no_progress, start: Path | None = None
+) -> Iterator[PreparedRestore]:
+    """Check a backup and compare it with a catalog, which is found as by `Catalog.open`.
+
+    Raises CatalogError if the backup is damaged, is no catalog, or was written by a newer program.
+    """
+    found = config.find_catalog(catalog, os.environ, start or Path.cwd())
+    file = Path(os.path.realpath(found))
+    settings = config.load_settings(file)
+    place = place_of(file.parent, settings)
+    if place.database.exists() and os.path.exists(backup) and os.path.samefile(backup, place.database):
+        raise UsageError(f"{backup} is the database of the catalog itself; give a backup of it")
+    if not backup.is_file():
+        raise UsageError(f"there is no file {backup}; `thresher backup --list` shows the backups")
+    revision = check_copy(backup).revision
+    _check_revision(backup, revision)
+    _sweep_folders()
+    remove_litter(place)
+    sweep(place.database.parent, [place.database], None)
+    with _temporary_folder() as folder:
+        copy = folder / "backup.db"
+        with _in_one_sentence(backup, folder):
+            engine = _copied(backup, copy, settings, progress)
+        try:
+            checked = Catalog(file, settings, engine)
+            damage = _damage(verify(checked, progress=progress))
+            compared, why = _compared(checked, place, settings, folder)
+        finally:
+            engine.dispose()
+        yield PreparedRestore(file, place, copy, RestoreChanges(str(backup), revision, damage, compared, why))
+
+
+def _check_revision(file: Path, revision: str) -> None:
+    if revision != HEAD and revision not in database.known_revisions():
+        raise CatalogError(
+            f"{file} was written by a newer thresher (revision {revision}; this one knows {HEAD}); {UNDONE}: run "
+            "`pip install --upgrade thresher`"
+        )
+
+
+def _copied(source: Path, copy: Path, settings: config.Settings, progress: Progress) -> Engine:
+    """Copy a database, upgrade the copy, and open it."""
+    copy.touch()
+    copy_database(source, copy, settings.catalog.busy_timeout, progress)
+    engine = database.connect(copy, settings.catalog.busy_timeout)
+    if database.current_revision(engine) != HEAD:
+        database.run_migrations(engine, former_metric=settings.metrics.former_default)
+    return engine
+
+
+def _damage(found: VerifyReport) -> tuple[str, ...]:
+    """Return what is wrong with a backup, without the state of the files, which it does not hold."""
+    if found.is_sound:
+        return ()
+    words = [str(each) for each in found.database]
+    for name, value in vars(found).items():
+        if name in ("database", "files", "repair") or not value:
+            continue
+        count = sum(map(len, value.values())) if isinstance(value, Mapping) else len(value)
+        if count:
+            words.append(f"{name.replace('_', ' ')}: {count}")
+    return tuple(words)
+
+
+def _compared(
+    checked: Catalog, place: BackupPlace, settings: config.Settings, folder: Path
+) -> tuple[tuple[Difference, ...], str | None]:
+    """Compare the catalog with a backup; if that is impossible, say why."""
+    if not place.database.exists():
+        return (), "there is no database to compare with"
+    try:
+        database.check_file(place.database)
+        engine = database.connect(place.database, settings.catalog.busy_timeout)
+        revision = database.current_revision(engine)
+        if revision is None:
+            return (), "the database in its place is not a catalog"
+        if revision != HEAD:
+            if revision not in database.known_revisions():
+                return (), f"the catalog was written by a newer thresher (revision {revision})"
+            engine = _copied(place.database, folder / "current.db", settings, no_progress)
+        with database.reading(engine) as current, checked.reading() as backup:
+            return differences(current, backup), None
+    except (CatalogError, sqlite3.Error) as error:
+        return (), f"the catalog can't be read: {error}"
+
+
+def _kept(place: BackupPlace) -> Path:
+    """Keep the database that is replaced: as a backup, or as it is if SQLite can't read it."""
+    try:
+        return make_backup(place, UNDONE, may_be_damaged=True).path
+    except CatalogError as error:
+        if not isinstance(error.__cause__, sqlite3.DatabaseError):
+            raise
+        return keep_as_it_is(place, UNDONE).path
+
+
+def _raise_counters(target: Path, copy: Path) -> None:
+    """Let the restored catalog give no id that the replaced one gave to something else."""
+    statement = "SELECT name, seq FROM sqlite_sequence"
+    try:
+        with closing(sqlite3.connect(f"{target.absolute().as_uri()}?mode=ro", uri=True)) as opened:
+            given = dict(opened.execute(statement).fetchall())
+    except sqlite3.Error:
+        return
+    with closing(sqlite3.connect(copy)) as opened, opened:
+        known = dict(opened.execute(statement).fetchall())
+        tables = {name for (name,) in opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        for name, last in given.items():
+            if name in tables and last > known.get(name, 0):
+                opened.execute("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
+                opened.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, last))
+
+
+def _replace(copy: Path, target: Path, progress: Progress) -> None:
+    """Replace the content of a database in one transaction. Raises sqlite3.Error."""
+    if not target.exists():
+        _place(copy, target)
+        return
+    with (
+        closing(
+            sqlite3.connect(f"{target.absolute().as_uri()}?mode=rw", uri=True, timeout=_PATIENCE)
+        ) as live,
+        closing(sqlite3.connect(copy)) as source,
+    ):
+        live.isolation_level = None
+        live.executescript("PRAGMA synchronous=FULL; BEGIN EXCLUSIVE; ROLLBACK;")  # nobody uses it now
+        transfer(source, live, progress, "restoring")
+
+
+def _place(copy: Path, target: Path) -> None:
+    """Put a copy in the place of a file that is no database, or of none."""
+    with partial_path(target, None) as partial:
+        shutil.copyfile(copy, partial)
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
+        for suffix in ("-journal", "-wal", "-shm"):  # SQLite would apply them to the new file
+            with suppress(FileNotFoundError):
+                os.unlink(f"{target}{suffix}")
+        os.replace(partial, target)
+    sync_folder(target.parent)
+
+
+# -- temporary folders -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    try:
+        made = tempfile.TemporaryDirectory(prefix=f"{_FOLDER}{os.getpid()}-")
+    except OSError as error:
+        raise CatalogError(
+            f"no temporary folder can be made: {error.strerror}; set TMPDIR to a folder with free space"
+        ) from error
+    with made as folder:
+        yield Path(folder)
+
+
+def _sweep_folders() -> None:
+    """Remove the temporary folders of restores that were killed."""
+    with suppress(OSError):
+        for entry in os.scandir(tempfile.gettempdir()):
+            number = entry.name.removeprefix(_FOLDER).split("-")[0]
+            if entry.name.startswith(_FOLDER) and number.isdecimal() and not is_running(int(number)):
+                shutil.rmtree(entry.path, ignore_errors=True)
+
+
+@contextmanager
+def _in_one_sentence(backup: Path, folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+            raise CatalogError(
+                f"no space left for a copy of {backup} in {folder.parent}; set TMPDIR to a folder with free space"
+            ) from error
+        raise CatalogError(f"{backup} can't be read ({error}); {UNDONE}") from error
