@@ -41,7 +41,7 @@ EVERY_METRIC = '[metrics]\nuse = ["prefix", "aligned", "likeness"]\n'
 PREFIX_ONLY = '[metrics]\nuse = ["prefix"]\n'
 """The settings of a catalog that keeps scores by the metric `prefix` only."""
 
-JOURNAL = ("decision", "checkpoint")
+JOURNAL = ("decision", "checkpoint", "writer", "safeguard")
 """Tables that `undo` adds to instead of restoring them."""
 
 MakeSound = Callable[..., NDArray[np.float32]]
@@ -148,7 +148,7 @@ def copy_folder(template: Path, target: Path) -> None:
 def dump(catalog: Catalog, *, without: Collection[str] = (), times: bool = True) -> dict[str, list[str]]:
     """Return all rows of all tables as text, sorted, and the checkpoint of each recording.
 
-    `without` names tables to leave out. Without `times`, columns that hold a time are left out.
+    `without` names tables to leave out. Without `times`, columns that hold a time or a digest are left out.
     """
     with catalog.reading() as connection:
         rows = {
@@ -167,8 +167,8 @@ def dump(catalog: Catalog, *, without: Collection[str] = (), times: bool = True)
         return {**rows, "checkpoints of recordings": sorted(map(repr, named))}
 
 
-TIMES = ("_at", "_since")
-"""How the names of columns end that hold a time."""
+TIMES = ("_at", "_since", "digest")
+"""How the names of columns end that hold a time, or a digest of values that include times."""
 
 
 def _content(stream: io.TextIOWrapper) -> str:

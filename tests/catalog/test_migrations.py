@@ -225,7 +225,7 @@ def test_every_stored_measure_becomes_a_row_with_the_same_value(tmp_path: Path) 
         }
     Catalog.open(tmp_path / "catalog.toml").close()
     with closing(sqlite3.connect(tmp_path / "catalog.db")) as new:
-        after = {(row[0], row[1]): row[2:] for row in new.execute("SELECT * FROM measure")}
+        after = {(row[0], row[1]): row[2:4] for row in new.execute("SELECT * FROM measure")}
         tables = {name for (name,) in new.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     assert len(after) == 4 * 9
     assert after == before

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from thresher.catalog.database import chunks, insert_row
+from thresher.catalog.digests import removed_digests
 from thresher.catalog.normal_form import forms_of, nfc
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.schema import attribute, checkpoint, location, recording
@@ -30,7 +31,10 @@ _ADD_ATTRIBUTES = upsert(attribute)
 _SET_ATTRIBUTES = {
     pinned: _ADD_ATTRIBUTES.on_conflict_do_update(
         index_elements=["location_id", "key"],
-        set_={name: _ADD_ATTRIBUTES.excluded[name] for name in ("text", "number", "pinned")},
+        set_={
+            **{name: _ADD_ATTRIBUTES.excluded[name] for name in ("text", "number", "pinned")},
+            **removed_digests(attribute),
+        },
         where=None if pinned else ~attribute.c.pinned,
     )
     for pinned in (False, True)

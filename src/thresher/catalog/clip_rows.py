@@ -9,19 +9,20 @@ from sqlalchemy import Connection, RowMapping, select
 from thresher.catalog.database import chunks
 from thresher.catalog.schema import checkpoint, clip, recording
 
-_WITHOUT_BLOBS = [column for column in clip.c if column.name not in ("fingerprint", "descriptor", "profile")]
+_BLOBS = ("fingerprint", "descriptor", "profile", "digest", "analysis_digest")
+_WITHOUT_BLOBS = [column for table in (clip, recording) for column in table.c if column.name not in _BLOBS]
 
 
 def clip_rows(connection: Connection, clip_ids: Sequence[int]) -> dict[int, RowMapping]:
     """Return the rows of clips by id; ids that the catalog does not know are left out.
 
-    A row maps the columns of `clip` (all but fingerprint, descriptor and profile) and `recording`, and run, epoch
+    A row maps the columns of `clip` (all but blobs and digests) and `recording`, and run, epoch
     and step of `checkpoint`, to their values.
     """
     found: dict[int, RowMapping] = {}
     for chunk in chunks(clip_ids):
         rows = connection.execute(
-            select(*_WITHOUT_BLOBS, recording, checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)
+            select(*_WITHOUT_BLOBS, checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)
             .join_from(clip, recording, recording.c.id == clip.c.recording_id)
             .outerjoin(checkpoint, checkpoint.c.id == recording.c.checkpoint_id)
             .where(clip.c.id.in_(chunk))

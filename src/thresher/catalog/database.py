@@ -19,7 +19,7 @@ from sqlalchemy import URL, Connection, Engine, Select, Table, create_engine, ev
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool
 
-from thresher.catalog import schema
+from thresher.catalog import digests, safeguards, schema
 from thresher.catalog.partial_files import partial_path, place_new
 from thresher.catalog.sql_functions import SQL_FUNCTIONS
 from thresher.catalog.time_limit import ADVICE, LimitedSearch, is_over, slow_expression
@@ -76,6 +76,16 @@ def connect(file: Path, busy_timeout: float) -> Engine:
             connection.set_progress_handler(over, _LOOK_EVERY)
         for name, function in SQL_FUNCTIONS.items():
             connection.create_function(name, 1, _unless_null(function), deterministic=True)
+        connection.create_function("thresher_digest", -1, digests.sql_digest, deterministic=True)
+        connection.create_function(
+            "thresher_removed_digest", -1, digests.sql_removed_digest, deterministic=True
+        )
+
+    @event.listens_for(engine, "before_execute", retval=True)
+    def before_execute(
+        connection: Connection, statement: Any, many: Any, one: Any, _options: Any
+    ) -> tuple[Any, Any, Any]:
+        return digests.mark_changed(connection, statement), many, one
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -101,7 +111,8 @@ def writing(engine: Engine, *, rollback: bool = False) -> Iterator[Connection]:
     """Open a transaction that locks the catalog for writing until it commits.
 
     It is rolled back on any error. With `rollback` it is always rolled back: a dry run does the work and keeps
-    nothing. The catalog does not count as settled any more.
+    nothing. Digests of the rows that were written are computed before the commit. The catalog does not count as
+    settled any more.
     """
     with (
         _in_one_sentence(_file(engine)),
@@ -113,6 +124,9 @@ def writing(engine: Engine, *, rollback: bool = False) -> Iterator[Connection]:
         yield connection
         if rollback:
             transaction.rollback()
+        else:
+            safeguards.copy_last_ids(connection)
+            digests.seal(connection)
 
 
 def user_version(connection: Connection) -> int:
@@ -375,16 +389,26 @@ def run_migrations(
             config.attributes["connection"] = connection
             config.attributes["former_metric"] = former_metric
             last_ids = _last_ids(connection)
+            damaged = [row for each in digests.PROTECTED for row in digests.damaged_rows(connection, each)]
             with warnings.catch_warnings():
                 # Alembic reflects the tables around a rebuilt one, and SQLAlchemy can't reflect the index over
                 # expressions of `checkpoint`. A revision that rebuilds that table must create the index again.
                 warnings.filterwarnings("ignore", message="Skipped unsupported reflection")
                 command.upgrade(config, revision)
             _restore_last_ids(connection, last_ids)
+            _protect(connection, damaged)
             broken: list[Any] = list(connection.exec_driver_sql("PRAGMA foreign_key_check"))
             if broken:
                 raise CatalogError(f"the upgrade would break {len(broken)} references; nothing was changed")
         raw.connection.dbapi_connection.execute("PRAGMA foreign_keys=ON")  # type: ignore[union-attr]
+
+
+def _protect(connection: Connection, damaged: Sequence[digests.DamagedRow]) -> None:
+    """Compute all digests and checksums after an upgrade; rows that were damaged before stay damaged."""
+    if digests.known_columns(connection, schema.safeguard.name):
+        safeguards.copy_all(connection)
+        digests.compute_all(connection, damaged)
+        digests.seal(connection)
 
 
 def _last_ids(connection: Connection) -> dict[str, int]:

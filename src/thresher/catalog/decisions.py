@@ -11,9 +11,22 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, delete, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from thresher.catalog.attribution import checkpoint_id, refresh_checkpoint, set_attributes
 from thresher.catalog.database import chunks, insert_row
@@ -29,6 +42,7 @@ from thresher.catalog.schema import (
     song,
 )
 from thresher.catalog.values import LARGEST_INTEGER
+from thresher.catalog.writers import next_sequence, this_writer
 from thresher.errors import NotFoundError, UsageError
 
 Value = Any
@@ -232,12 +246,15 @@ def _journal(
 ) -> Decision:
     made_at = time.time()
     listed = [[*change.field_key, change.before, change.after] for change in changes]
+    of_writer = this_writer()
     values = {
         "made_at": made_at,
         "verb": verb,
         "summary": summary,
         "changes": json.dumps(listed, ensure_ascii=False, separators=(",", ":")),
         "undoes_id": undoes,
+        "writer": of_writer,
+        "sequence": next_sequence(connection, of_writer),
     }
     number = insert_row(connection, decision, values)
     return Decision(number, made_at, verb, summary, tuple(changes), undoes, None)
@@ -294,15 +311,25 @@ def _later_on_same_fields(connection: Connection, target: Decision) -> Decision 
 
 def _column_of(table: Table) -> _Field:
     """Return a field that is a column of a table."""
+    # A decision can change a field of many thousand rows: building a statement costs more than running it.
+    this_row = table.c.id == bindparam("row_id")
+
+    @cache
+    def reading(name: str) -> Select[Any]:
+        return select(table.c[name]).where(this_row)
+
+    @cache
+    def writing(name: str) -> Update:
+        return update(table).where(this_row).values({name: bindparam("new")})
 
     def read(connection: Connection, row_id: int, name: str) -> Value:
-        row = connection.execute(select(table.c[name]).where(table.c.id == row_id)).one_or_none()
+        row = connection.execute(reading(name), {"row_id": row_id}).one_or_none()
         if row is None:
             raise KeyError(row_id)
         return row[0]
 
     def write(connection: Connection, row_id: int, name: str, value: Value) -> None:
-        connection.execute(update(table).where(table.c.id == row_id).values({name: value}))
+        connection.execute(writing(name), {"row_id": row_id, "new": value})
 
     return _Field(read, write)
 

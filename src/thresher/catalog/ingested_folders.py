@@ -8,6 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from thresher.catalog.digests import removed_digests
 from thresher.catalog.folder_changes import FolderChanges
 from thresher.catalog.schema import ingested_folder
 
@@ -27,4 +28,8 @@ def set_changes(connection: Connection, path: bytes, changes: FolderChanges) -> 
         return
     values = {"ctime_changes": changes.ctime, "inode_changes": changes.inode}
     statement = upsert(ingested_folder).values(path=path, **values)
-    connection.execute(statement.on_conflict_do_update(index_elements=["path"], set_=values))
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["path"], set_={**values, **removed_digests(ingested_folder)}
+        )
+    )

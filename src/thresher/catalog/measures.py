@@ -6,6 +6,7 @@ with one of another version, counts as not measured yet.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -50,12 +51,24 @@ def is_unmeasured() -> ColumnElement[bool]:
 def store(connection: Connection, clips: Iterable[tuple[int, Values]]) -> None:
     """Store the values of clips that have none stored, under the versions of the registry."""
     rows = [
-        {"clip_id": clip_id, "name": name, "version": MEASURES[name].version, "value": value}
+        {
+            "clip_id": clip_id,
+            "name": name,
+            "version": MEASURES[name].version,
+            "value": value,
+            "crc32": row_crc32(clip_id, name, MEASURES[name].version, value),
+        }
         for clip_id, values in clips
         for name, value in values.items()
     ]
     if rows:
         connection.execute(insert(measure), rows)
+
+
+def row_crc32(clip_id: int, name: str, version: int, value: float | None) -> int:
+    """Return the checksum of a row, the CRC-32 of its values as text: `CLIP NAME VERSION VALUE`."""
+    exact = None if value is None else float(value)
+    return zlib.crc32(f"{clip_id} {name} {version} {exact!r}".encode())
 
 
 def remove(connection: Connection, clip_id: int) -> None:

@@ -4,6 +4,8 @@ Times are seconds since 1970 (UTC, float). Positions in audio are frames (int) a
 rate. Blobs are little-endian arrays (fingerprints `<u4`, scores `<f4`), each with its CRC-32, because no check of
 the database detects a flipped byte inside a blob. An id is never used twice, so that decisions and renderings keep
 naming the same clip.
+
+Rows have digests of their values (see catalog/digests.py), which writers need not care for.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0014"
+HEAD = "0015"
 """The revision of the schema that this program reads and writes: the newest one in migrations/."""
 
 STATUSES = ("ok", "silent", "too_short", "unreadable", "truncated", "empty", "non_finite")
@@ -69,6 +71,10 @@ def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
+def _digest(name: str = "digest") -> Column[bytes]:
+    return Column(name, LargeBinary)
+
+
 batch = Table(
     "batch",
     metadata,
@@ -90,6 +96,7 @@ batch = Table(
     Column("retagged", Integer, nullable=False, server_default="0"),
     Column("overwritten", Integer, nullable=False, server_default="0"),
     Column("parts", Integer, nullable=False, server_default="0"),  # clips that new recordings were split into
+    _digest(),
     sqlite_autoincrement=True,
 )
 
@@ -102,6 +109,7 @@ checkpoint = Table(
     Column("step", Integer),
     Column("verdict", Text),  # one of VERDICTS; NULL: none yet
     Column("note", Text),
+    _digest(),
     sqlite_autoincrement=True,
 )
 Index(
@@ -137,6 +145,8 @@ recording = Table(
     Column("lost_share", Float),
     # How the recording was split, as the canonical JSON of signal/features/split.py; NULL: it was not split.
     Column("split", Text),
+    _digest(),
+    _digest("analysis_digest"),
     _one_of("role", ROLES),
     _one_of("status", STATUSES),
     sqlite_autoincrement=True,
@@ -160,6 +170,7 @@ location = Table(
     Column("looked_at", Float),
     Column("reason", Text),  # why the file has no recording
     Column("missing_since", Float),
+    _digest(),
     CheckConstraint("recording_id IS NOT NULL OR reason IS NOT NULL", name="recording_or_reason"),
     sqlite_autoincrement=True,
 )
@@ -174,6 +185,7 @@ ingested_folder = Table(  # what the file system of an ingested folder changes b
     # How many ingests in a row found most of its files with equal content but another ctime, or inode.
     Column("ctime_changes", Integer, nullable=False),
     Column("inode_changes", Integer, nullable=False),
+    _digest(),
     sqlite_autoincrement=True,
 )
 
@@ -185,6 +197,7 @@ attribute = Table(
     Column("text", Text, nullable=False),
     Column("number", Float),
     Column("pinned", Boolean(create_constraint=False), nullable=False, server_default="0"),
+    _digest(),
 )
 Index("ix_attribute_key", attribute.c.key)
 
@@ -225,6 +238,8 @@ clip = Table(
     Column("name", Text),  # the name of a mark
     # Taken away by a later split, by a join or by `unmark`. The row stays, so that an undo brings the clip back.
     Column("removed", Boolean(create_constraint=False), nullable=False, server_default="0"),
+    _digest(),
+    _digest("analysis_digest"),
     UniqueConstraint("recording_id", "kind", "ordinal"),
     _one_of("kind", CLIP_KINDS),
     CheckConstraint("0 <= start_frame AND start_frame <= end_frame", name="span"),
@@ -242,6 +257,7 @@ clip_tag = Table(
     metadata,
     Column("clip_id", ForeignKey("clip.id", ondelete="CASCADE"), primary_key=True),
     Column("tag", Text, primary_key=True),
+    _digest(),
 )
 Index("ix_clip_tag_tag", clip_tag.c.tag)
 
@@ -252,6 +268,9 @@ measure = Table(  # numbers that describe a clip; signal/features/measure_regist
     Column("name", Text, primary_key=True),
     Column("version", Integer, nullable=False),
     Column("value", Float),  # NULL: undefined for this clip
+    Column(
+        "crc32", Integer, nullable=False, server_default="0"
+    ),  # of the other values, see catalog/measures.py
     sqlite_with_rowid=False,
 )
 
@@ -262,6 +281,7 @@ suspicion = Table(  # a rejected clip (other_id) that a new clip was similar to 
     Column("other_id", ForeignKey("clip.id", ondelete="CASCADE"), primary_key=True, index=True),
     Column("metric", Text, primary_key=True),
     Column("score", Float, nullable=False),
+    _digest(),
 )
 
 listening = Table(  # a queue of clips to listen to
@@ -271,6 +291,7 @@ listening = Table(  # a queue of clips to listen to
     Column("started_at", Float, nullable=False),
     Column("query", Text, nullable=False),
     Column("minutes", Float, nullable=False),
+    _digest(),
     sqlite_autoincrement=True,
 )
 
@@ -281,6 +302,7 @@ listening_clip = Table(
     Column("position", Integer, primary_key=True),
     Column("clip_id", ForeignKey("clip.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("is_done", Boolean(create_constraint=False), nullable=False, server_default="0"),
+    _digest(),
 )
 
 clustering = Table(  # the latest fit of clusters; there is at most one row
@@ -290,6 +312,7 @@ clustering = Table(  # the latest fit of clusters; there is at most one row
     Column("fitted_at", Float, nullable=False),
     Column("query", Text, nullable=False),
     Column("smallest", Integer, nullable=False),  # the fewest clips of a cluster
+    _digest(),
     sqlite_autoincrement=True,
 )
 
@@ -298,6 +321,7 @@ cluster = Table(
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("medoid_id", ForeignKey("clip.id", ondelete="SET NULL"), index=True),
+    _digest(),
 )
 
 cluster_clip = Table(  # every clip that the fit of clusters covered
@@ -306,6 +330,7 @@ cluster_clip = Table(  # every clip that the fit of clusters covered
     Column("clip_id", ForeignKey("clip.id", ondelete="CASCADE"), primary_key=True),
     Column("number", ForeignKey("cluster.number", ondelete="CASCADE"), index=True),  # NULL: in no cluster
     Column("probability", Float, nullable=False),  # probability of the assignment, 0 to 1
+    _digest(),
 )
 
 metric = Table(
@@ -315,6 +340,7 @@ metric = Table(
     Column("name", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Column("generation", Integer, nullable=False, server_default="0"),  # counts compactions
+    _digest(),
     UniqueConstraint("name", "version"),
     sqlite_autoincrement=True,
 )
@@ -382,6 +408,7 @@ song = Table(
     Column("selection_rule", Integer, nullable=False, server_default="1"),  # see catalog/selection_rules.py
     Column("no_copies", Boolean(create_constraint=False), nullable=False, server_default="0"),
     Column("per_checkpoint", Integer),  # NULL: no limit
+    _digest(),
     sqlite_autoincrement=True,
 )
 Index("uq_song_name", song.c.name, unique=True, sqlite_where=text("NOT deleted"))
@@ -394,6 +421,7 @@ saved_query = Table(
     Column("query", Text, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("deleted", Boolean(create_constraint=False), nullable=False, server_default="0"),
+    _digest(),
     sqlite_autoincrement=True,
 )
 Index("uq_saved_query_name", saved_query.c.name, unique=True, sqlite_where=text("NOT deleted"))
@@ -422,6 +450,7 @@ rendering = Table(
     ),  # JSON object: all settings of the song at the time
     # JSON object: the query and the ordering as an upgrade rewrote them for today's language; NULL if it did not.
     Column("rewritten", Text),
+    _digest(),
     UniqueConstraint("song_id", "number"),
     UniqueConstraint("song_id", "plan_sha256"),
     sqlite_autoincrement=True,
@@ -447,6 +476,7 @@ rendering_clip = Table(
     Column("crossfade_frames", Integer, nullable=False, server_default="0"),  # overlap with the previous clip
     Column("decoder", Text, nullable=False, server_default="libsndfile"),
     Column("decoder_version", Text),  # NULL: not known
+    _digest(),
 )
 
 output = Table(  # an audio file that thresher wrote, so that no ingest takes it for a clip
@@ -456,6 +486,7 @@ output = Table(  # an audio file that thresher wrote, so that no ingest takes it
     Column("sha256", Text, nullable=False, index=True),
     Column("kind", Text, nullable=False),
     Column("song_id", ForeignKey("song.id")),  # NULL: an exported clip
+    _digest(),
     _one_of("kind", OUTPUT_KINDS),
     sqlite_autoincrement=True,
 )
@@ -477,5 +508,39 @@ decision = Table(
     Column("changes", Text, nullable=False),  # JSON list of [entity, id, field, before, after]
     Column("undoes_id", ForeignKey("decision.id")),  # set if this decision is an undo
     Column("undone_by_id", ForeignKey("decision.id")),
+    Column("writer", Text, nullable=False, server_default=""),  # who made it, see the table `writer`
+    Column("sequence", Integer, nullable=False, server_default="0"),  # counts the decisions of the writer
+    _digest(),
     sqlite_autoincrement=True,
 )
+Index("uq_decision_sequence", decision.c.writer, decision.c.sequence, unique=True)
+
+writer = Table(  # a user on a machine who made decisions; each has a sequence of its own
+    "writer",
+    metadata,
+    Column("name", Text, primary_key=True),  # 16 hexadecimal digits, see catalog/writers.py
+    Column("decisions", Integer, nullable=False),  # the sequence of the last one
+    _digest(),
+)
+
+safeguard = Table(  # copies of what SQLite keeps outside of tables, for `verify`; see catalog/safeguards.py
+    "safeguard",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    _digest(),
+)
+
+DIGESTS = tuple(
+    (table, column.name)
+    for table in metadata.sorted_tables
+    for column in table.c
+    if column.name in ("digest", "analysis_digest")
+)
+"""Every table with a digest, and the digest's column. Their indexes find the rows that have none yet."""
+for _table, _name in DIGESTS:
+    Index(
+        f"ix_{_table.name}_without_{_name}",
+        *_table.primary_key.columns,
+        sqlite_where=text(f"{_name} IS NULL"),
+    )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import select
@@ -45,7 +45,8 @@ class BatchRow:
 def batches(catalog: Catalog) -> list[BatchRow]:
     """List all batches, the first one first."""
     with catalog.reading() as connection:
-        found = connection.execute(select(batch).order_by(batch.c.id)).mappings().all()
+        columns = [batch.c[each.name] for each in fields(BatchRow)]
+        found = connection.execute(select(*columns).order_by(batch.c.id)).mappings().all()
     return [
         BatchRow(**{**row, "paths": tuple(json.loads(row["paths"])), "options": json.loads(row["options"])})
         for row in found

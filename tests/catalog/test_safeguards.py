@@ -1,0 +1,19 @@
+"""Copies of what SQLite keeps outside of tables."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from thresher.catalog import safeguards
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import metadata
+from thresher.curation.clips.decisions import rate
+
+
+def test_the_highest_ids_are_copied(cut_clips: Catalog) -> None:
+    rate(cut_clips, ["1"], 4)
+    with cut_clips.reading() as connection:
+        given = dict(connection.execute(text("SELECT name, seq FROM sqlite_sequence")).all())
+        copied = safeguards.copied_last_ids(connection)
+    assert copied == {name: seq for name, seq in given.items() if name in metadata.tables}
+    assert copied["decision"] >= 1
