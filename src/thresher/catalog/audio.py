@@ -190,6 +190,21 @@ class AudioReader:
             return f"{reached}, and {_damage(found.mpeg.damaged, found.mpeg.damaged_at)}"
         return None
 
+    @property
+    def may_be_short(self) -> bool:
+        """Whether the file says, before it is decoded, that audio is missing, damaged, or not read by its decoder.
+
+        If not, an error of the decoder is the only other sign.
+        """
+        found, mpeg, chunked = self._survey, self._survey.mpeg, self._survey.chunked
+        return (
+            found.fault is not None
+            or found.holes is not None
+            or (found.rest is not None and self.decoder.name != FFMPEG)
+            or (mpeg is not None and (mpeg.cut or mpeg.damaged > 0 or (mpeg.promised or 0) > mpeg.whole))
+            or (chunked is not None and (chunked.promised or 0) > chunked.present)
+        )
+
     def declared_frames(self) -> int | None:
         """Return the length that a FLAC or Ogg file declares, in frames at the decoder's rate; None if unknown."""
         found = self._survey

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.catalog.audio_files import encoded
+from tests.catalog.audio_files import encoded, write
 from tests.curation.analysis.analysed_files import analysed, between_silences, task_of, wav
 from tests.support import RATE
 from thresher.catalog.audio import AudioReader
@@ -95,6 +95,47 @@ def test_a_truncated_file_is_one_whatever_is_left(tmp_path: Path, sound: Any, st
     assert found.status == "truncated"
     assert "of 10.00 s" in str(found.reason)
     assert (found.whole.fingerprint is not None) == (status == "truncated")
+
+
+@pytest.mark.parametrize(
+    ("name", "container", "subtype"),
+    [
+        ("a.flac", "FLAC", "PCM_16"),
+        ("a.wav", "WAV", "PCM_16"),
+        ("b.wav", "WAV", "DOUBLE"),
+        ("a.aiff", "AIFF", "PCM_16"),
+        ("a.ogg", "OGG", "VORBIS"),
+        ("a.mp3", "MP3", "MPEG_LAYER_III"),
+    ],
+)
+def test_a_truncated_file_is_truncated_also_where_the_cap_ends_it(
+    tmp_path: Path, sound: Any, name: str, container: str, subtype: str
+) -> None:
+    path = write(tmp_path / name, sound(7, 9.0), container, subtype, RATE)
+    whole = analysed(path, max_length=3.0)
+    assert (whole.status, whole.reason, whole.lost_share) == ("ok", "analysed up to 0:03 of 0:09", None)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    found = analysed(path, max_length=3.0)
+    assert found.status == "truncated"
+    assert found.format is not None
+    assert found.format.frames is not None
+    end = found.format.frames / RATE
+    assert 4 < end < 8
+    assert re.fullmatch(rf"ends at {end:.2f} s[^;]*; analysed up to 0:03", str(found.reason))
+    assert found.whole.span.end <= 3 * RATE
+    assert (found.audio_key or "").partition(":")[0] == (whole.audio_key or "").partition(":")[0] + "-cut"
+
+
+def test_damage_beyond_the_cap_of_a_flac_is_found(tmp_path: Path, sound: Any) -> None:
+    path = write(tmp_path / "a.flac", sound(7, 9.0), "FLAC", "PCM_16", RATE)
+    content = bytearray(path.read_bytes())
+    content[len(content) * 3 // 4] ^= 0x10
+    path.write_bytes(content)
+    found = analysed(path, max_length=3.0)
+    assert found.status == "truncated"
+    assert re.fullmatch(
+        r"ends at 8\.\d\d s .*: unknown error in flac decoder; analysed up to 0:03", str(found.reason)
+    )
 
 
 def test_a_long_file_is_not_called_truncated_where_the_cap_ends_it(tmp_path: Path, sound: Any) -> None:

@@ -100,16 +100,13 @@ def _decoded(task: AnalysisTask, decoder: str | None) -> _Decoded:
         used = reader.decoder
         analysis = replace(analysis, decoder=used.name, decoder_version=used.version)
         if analysis.status not in ("unreadable", "empty"):
-            analysis = replace(analysis, audio_key=_finished(key, source, analysis.status))
+            analysis = replace(analysis, audio_key=_finished(key, analysis.status))
         return _Decoded(analysis, source.failure, source.is_whole and analysis.status != "truncated")
 
 
-def _finished(key: AudioKey, source: DecodedBlocks, status: str) -> str | None:
-    """Return the audio key after the first pass, with the audio beyond the longest length that is analysed."""
+def _finished(key: AudioKey, status: str) -> str | None:
+    """Return the audio key after all blocks."""
     try:
-        if source.is_capped and key.needs_samples:
-            for block in source.reader.blocks(source.end):
-                key.update(block)
         return key.result(is_truncated=status == "truncated")
     except AudioError:
         return None
@@ -133,11 +130,8 @@ def _second_opinion(task: AnalysisTask, first: _Decoded) -> Analysis:
 
 def _damaged(analysis: Analysis, failure: AudioError) -> Analysis:
     """Return the analysis of a damaged file with the error of the decoder that stopped at the damage."""
-    reason = (
-        f"libsndfile reports damage: {failure}"
-        if analysis.reason is None
-        else f"{analysis.reason}: {failure}"
-    )
+    what, *more = (analysis.reason or "libsndfile reports damage").split("; ", 1)
+    reason = "; ".join([f"{what}: {failure}", *more])
     status = "truncated" if analysis.whole.span.frames else analysis.status
     return replace(analysis, status=status, reason=reason)
 
@@ -160,20 +154,26 @@ def _analyse_open(source: DecodedBlocks, task: AnalysisTask, key: AudioKey) -> A
     levels = meter.result()
     if levels.frames == 0 and source.failure is not None:
         raise source.failure
-    shortfall = None if source.is_capped else reader.shortfall(levels.frames)
+    # The key of a lossless file needs all samples; another file is read to its end if it may end too early.
+    is_read_to_end = not source.is_capped or key.needs_samples or reader.may_be_short
+    if source.is_capped and is_read_to_end:
+        for block in source.beyond():
+            key.update(block)
+    shortfall = reader.shortfall(source.frames) if is_read_to_end else None
     if source.failure is not None:
-        shortfall = f"{shortfall or reader.reached(levels.frames)}: {source.failure}"
-    if form.frames is None or not source.is_capped:
-        form = replace(form, frames=levels.frames)
+        shortfall = f"{shortfall or reader.reached(source.frames)}: {source.failure}"
+    if form.frames is None or is_read_to_end:
+        form = replace(form, frames=source.frames)
     if levels.frames == 0:
         return Analysis("empty", shortfall or reader.complaint() or "header without audio", form)
     if not levels.finite:
         return Analysis("non_finite", "holds samples that are NaN or infinite", form)
     reason = shortfall
     if source.is_capped:
-        declared = reader.format.frames
-        rest = "; it is longer" if declared is None else f" of {format_duration(declared / form.sample_rate)}"
-        reason = f"analysed up to {format_duration(task.max_length)}{rest}"
+        analysed = f"analysed up to {format_duration(task.max_length)}"
+        known = source.frames if is_read_to_end else reader.format.frames
+        rest = "; it is longer" if known is None else f" of {format_duration(known / form.sample_rate)}"
+        reason = f"{analysed}{rest}" if shortfall is None else f"{shortfall}; {analysed}"
     if levels.silent:
         status = "truncated" if shortfall else "silent"
         reason = reason or _silent_reason(task)
@@ -183,7 +183,7 @@ def _analyse_open(source: DecodedBlocks, task: AnalysisTask, key: AudioKey) -> A
     if status == "too_short":
         reason = whole.reason
     clips, split = _analyse_clips(source, meter, task)
-    lost_share = None if shortfall is None else reader.lost_share(levels.frames)
+    lost_share = None if shortfall is None else reader.lost_share(source.frames)
     return Analysis(status, reason, form, levels.mono_channel, whole, clips, split, lost_share=lost_share)
 
 

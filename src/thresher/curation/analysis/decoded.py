@@ -27,6 +27,7 @@ class DecodedBlocks:
     The first pass, over all frames, finds what is known only then: `is_capped` says that the recording is longer
     than the cap, `failure` is the decoder's error if it stopped early, and `is_whole` says that the decoder gave
     all frames that the file declares and reported no error. What was decoded before an error remains usable.
+    `frames` counts the decoded frames, with those of `beyond`.
     """
 
     def __init__(self, reader: AudioReader, cap: int) -> None:
@@ -35,6 +36,7 @@ class DecodedBlocks:
         self.is_capped = False
         self.is_whole = False
         self.end = cap
+        self.frames = 0
         self._kept: list[NDArray[np.float32]] | None = None
         self._held: tuple[Span, list[NDArray[np.float32]]] = (Span(0, 0), [])
 
@@ -54,10 +56,19 @@ class DecodedBlocks:
                 self.is_capped = any(len(block) for block in self.reader.blocks(frames, frames + 1))
         except AudioError as error:
             self.failure = error
-        self._kept, self.end = kept, frames
+        self._kept, self.end, self.frames = kept, frames, frames
         declared = self.reader.declared_frames()
         has_all = declared is not None and frames >= declared
         self.is_whole = has_all and self.failure is None and not self.reader.complaint()
+
+    def beyond(self) -> Iterator[NDArray[np.float32]]:
+        """Yield the frames beyond the cap in blocks, after the first pass."""
+        try:
+            for block in self.reader.blocks(self.end):
+                self.frames += len(block)
+                yield block
+        except AudioError as error:
+            self.failure = error
 
     def hold(self, span: Span) -> None:
         """Keep a span decoded until the next one is held, if it fits in memory, so that all passes over it read the
