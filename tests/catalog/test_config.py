@@ -259,6 +259,7 @@ MISTAKES = [
     ("top_db = 50", '"top_db" belongs below [trim]'),
     ("trim = 50", "trim: 50 is not a section; write [trim] and its keys below it"),
     ("[[trim]]\ntop_db = 50", "write [trim]"),
+    ('[catalog]\ndatabase = "sqlite:///a\\u0000b"', 'b" is not the address of a database'),
     ('[catalog]\ndatabase = "catalog.db"', '"catalog.db" is not the address of a database'),
     ("[catalog]\nbusy_timeout = -1", "-1 is not a number of seconds from 0"),
     (

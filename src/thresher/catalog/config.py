@@ -98,7 +98,7 @@ class CatalogSection(_Section):
     """The database; its path is relative to the folder of `catalog.toml`."""
 
     database: Annotated[
-        str, _Takes("the address of a database such as sqlite:///catalog.db", pattern="^sqlite:///.+$")
+        str, _Takes("the address of a database such as sqlite:///catalog.db", pattern=r"^sqlite:///[^\x00]+$")
     ] = "sqlite:///catalog.db"
     busy_timeout: Annotated[float, _Takes("a number of seconds", ge=0, le=86400)] = 10.0
 

@@ -14,7 +14,12 @@ from tests.curation.renderings.sounds import SOUNDS
 from tests.support import ROOT
 from thresher.catalog.catalog import Catalog
 from thresher.curation.renderings.history import frozen
-from thresher.curation.renderings.manifest import manifest_text, read_manifest, rendering_manifest
+from thresher.curation.renderings.manifest import (
+    manifest_song,
+    manifest_text,
+    read_manifest,
+    rendering_manifest,
+)
 from thresher.curation.renderings.plan import is_whole
 from thresher.curation.renderings.render import render
 from thresher.curation.renderings.reproduce import reproduce
@@ -79,10 +84,24 @@ def test_a_changed_or_incomplete_manifest_is_refused(
     assert not (tmp_path / "again.wav").exists()
 
 
-def test_a_manifest_that_is_not_json_or_does_not_exist_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "m.json").write_text("{")
+@pytest.mark.parametrize(
+    "text", ["{", "\0\0", "[" * 100_000, '{"a":' * 100_000, f'{{"version": {"9" * 5_000}}}']
+)
+def test_a_manifest_that_is_not_json_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "m.json").write_text(text)
     with pytest.raises(ThresherError, match="can't be read as JSON"):
         read_manifest(tmp_path / "m.json")
+    assert manifest_song(tmp_path / "m.json") is None
+
+
+def test_a_manifest_with_a_value_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:
+    deep = f"{'[' * 900}{']' * 900}"
+    (tmp_path / "m.json").write_text(f'{{"format": "thresher manifest", "version": 1, "clips": {deep}}}')
+    with pytest.raises(ThresherError, match=r"m\.json: invalid json: recursion limit exceeded"):
+        read_manifest(tmp_path / "m.json")
+
+
+def test_a_manifest_that_does_not_exist_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="--manifest` writes one"):
         read_manifest(tmp_path / "none.json")
 

@@ -96,6 +96,31 @@ def test_playlists_of_other_programs_are_read(
     assert read_sequence(catalog, listed) == expected
 
 
+def test_an_endless_playlist_is_read_in_the_time_of_its_length(catalog: Catalog, tmp_path: Path) -> None:
+    listed = tmp_path / "list.xspf"
+    for text in (
+        "<location>" * 100_000,
+        f"<location>{' ' * 500_000}x",
+        f"<location>{'a' * 40_000}</location>",
+    ):
+        listed.write_text(f'<?xml version="1.0"?><playlist>{text}')
+        with pytest.raises((NotFoundError, UsageError)):
+            read_sequence(catalog, listed)
+
+
+def test_the_line_of_a_location_is_reported(catalog: Catalog, tmp_path: Path) -> None:
+    one = b"<location>clips/run_epoch_5_0.wav</location>"
+    (tmp_path / "list").write_bytes(b"<playlist>\n" + one + b"\n\n" + one + b"</playlist>")
+    with pytest.raises(UsageError, match=r"line 4: clip 6 is already on line 2"):
+        read_sequence(catalog, tmp_path / "list")
+
+
+def test_a_line_that_is_too_long_for_a_path_is_refused(catalog: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "list").write_bytes(b"C:" + b"/x" * 1_000_000)
+    with pytest.raises(NotFoundError, match=r"line 1: a line of 2,000,002 bytes is no path"):
+        read_sequence(catalog, tmp_path / "list")
+
+
 def test_names_with_percent_signs_spaces_and_latin1_are_read(
     catalog: Catalog, write_clip: Any, serial: IngestOptions, tmp_path: Path
 ) -> None:

@@ -252,7 +252,7 @@ def manifest_song(file: Path) -> str | None:
     """The name of the song in a manifest, which need not be valid; None if the file is not a manifest."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     is_manifest = isinstance(content, dict) and content.get("format") == FORMAT
     return str(content.get("song")) if is_manifest else None
@@ -265,7 +265,7 @@ def _validated(file: Path) -> Manifest:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise NotFoundError(f"there is no manifest {file}; {_WRITER} writes one") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ThresherError(f"{file} can't be read as JSON: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ThresherError(f"{file} is not the manifest of a song; {_WRITER} writes one")
@@ -283,7 +283,7 @@ def _validated(file: Path) -> Manifest:
         mistake = error.errors()[0]
         where = ".".join(map(str, mistake["loc"]))
         raise ThresherError(
-            f"{file}, {where}: {mistake['msg'].lower()}; write it again with {_WRITER}"
+            f"{file}{where and ', '}{where}: {mistake['msg'].lower()}; write it again with {_WRITER}"
         ) from error
 
 

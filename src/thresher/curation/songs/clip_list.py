@@ -57,12 +57,8 @@ def _lines(file: Path) -> Iterator[tuple[int, bytes, _Span]]:
     except OSError as error:
         raise ThresherError(f"{file} can't be read: {error.strerror}; give another --from FILE") from error
     if re.match(rb"\s*<(?:\?xml|playlist)\b", content):
-        for place in re.finditer(rb"<location>\s*(.*?)\s*</location>", content, re.DOTALL):
-            yield (
-                1 + content.count(b"\n", 0, place.start()),
-                os.fsencode(unescape(os.fsdecode(place[1]))),
-                None,
-            )
+        for number, path in _locations(content):
+            yield number, os.fsencode(unescape(os.fsdecode(path))), None
         return
     lines = content.splitlines()
     is_pls = any(line.strip().lower() == b"[playlist]" for line in lines[:1])
@@ -79,6 +75,20 @@ def _lines(file: Path) -> Iterator[tuple[int, bytes, _Span]]:
             times.clear()
 
 
+def _locations(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the paths of an XSPF playlist, with their lines, in a time that grows with its length alone."""
+    opening, closing = b"<location>", b"</location>"
+    at, number = 0, 1
+    while (start := content.find(opening, at)) >= 0:
+        end = content.find(closing, start)
+        if end < 0:
+            return
+        number += content.count(b"\n", at, start)
+        yield number, content[start + len(opening) : end].strip()
+        number += content.count(b"\n", start, end)
+        at = end
+
+
 _TIME = re.compile(rb"#EXTVLCOPT:(start|stop)-time=([0-9]+(?:\.[0-9]*)?)\s*$")
 
 
@@ -89,7 +99,13 @@ def _without_byte_order_mark(content: bytes) -> bytes:
     return content.removeprefix(codecs.BOM_UTF8)
 
 
+LONGEST_LINE = 32_768
+"""Bytes of a line that can be a path: systems take 4,096, which may be percent-encoded."""
+
+
 def _clip_on_line(catalog: Catalog, connection: Connection, folder: Path, line: bytes, span: _Span) -> int:
+    if len(line) > LONGEST_LINE:
+        raise NotFoundError(f"a line of {len(line):,} bytes is no path (at most {LONGEST_LINE:,})")
     if line.strip().isdigit():
         return find_clip(catalog, connection, line.strip().decode())
     readings = list(_readings(line))
