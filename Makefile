@@ -6,7 +6,7 @@ BIN := .venv/bin
 QUICK := tests/catalog tests/signal tests/curation/clips tests/curation/exports/formats tests/test_layers.py \
 	tests/test_public_names.py
 
-.PHONY: demo test test-quick slow lint types unit faults faults-sample coverage api bench clean
+.PHONY: demo test test-quick slow lint types unit faults faults-sample fuzz coverage api bench clean
 
 demo: .venv/installed
 	$(BIN)/thresher demo demo
@@ -43,6 +43,13 @@ faults: .venv/developing
 faults-sample: .venv/developing
 	$(BIN)/python -m tests.faults --sample
 
+# Damaged and odd input of all kinds: everything with `make fuzz`, a sample with `make fuzz COUNT=1%`, one target with
+# `make fuzz TARGETS=queries`. Findings are kept in fuzz-findings/.
+COUNT ?= 100%
+SEED ?= 1
+fuzz: .venv/developing
+	$(BIN)/python -m tests.fuzz $(TARGETS) --count $(COUNT) --seed $(SEED)
+
 coverage: .venv/developing
 	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term
 
@@ -66,4 +73,4 @@ bench: .venv/developing
 	@touch $@
 
 clean:
-	rm -rf .venv .faults demo dist .coverage* .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .faults demo dist fuzz-findings .coverage* .hypothesis .pytest_cache .mypy_cache .ruff_cache
