@@ -151,6 +151,8 @@ def start(
 ) -> Running:
     """Start `thresher ARGUMENTS` in the folder of a place. `variables` are those of the fault."""
     interposer.reset(place.state)
+    for name in ("stdout", "stderr"):  # what watches the output must not see that of the last command
+        (place.root / name).write_bytes(b"")
     environment = {**place.variables(), **variables}
     if cold:
         with (place.root / "stdout").open("wb") as out, (place.root / "stderr").open("wb") as err:
