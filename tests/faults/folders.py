@@ -86,6 +86,8 @@ def _digest(path: Path) -> str:
         return f"link to {os.readlink(path)}"
     if path.name.endswith(".backup.db") or path.name in ("catalog.key", "catalog.room"):
         return "one of its kind"
+    if not path.is_file():
+        return "neither a file nor a folder"
     data = path.read_bytes()
     if path.suffix == ".trashinfo":
         data = re.sub(rb"DeletionDate=.*", b"", data)

@@ -127,13 +127,13 @@ class Sweep:
                 try:
                     self._try_scenario(worker, name)
                 except RuntimeError as error:
-                    self.failures.append(f"{name}: {error}")
+                    self._note_failure(f"{name}: {error}")
                     return
 
     def _try_scenario(self, worker: Worker, name: str) -> None:
         answer = worker.ask(scenario=name)
         if "failed" in answer:
-            self.failures.append(f"{name}: {answer['failed']}")
+            self._note_failure(f"{name}: {answer['failed']}")
             return
         for mode in self._wanted.modes_of(name):
             events = answer["events"][mode]
@@ -142,13 +142,18 @@ class Sweep:
                     continue
                 outcome = worker.ask(mode=mode, at=at)
                 if "failed" in outcome:
-                    self.failures.append(f"{name}, {mode}, event {at}: {outcome['failed']}")
+                    self._note_failure(f"{name}, {mode}, event {at}: {outcome['failed']}")
                     continue
                 entry = Entry(name, mode, at, outcome["what"], tuple(outcome["problems"]))
                 with self._lock:
                     self._journal.add(entry)
                     self._tried += 1
                     self._tell(entry, events)
+
+    def _note_failure(self, failure: str) -> None:
+        """Note that the harness could not do its work."""
+        self.failures.append(failure)
+        print(f"FAILED {failure}", flush=True)
 
     def _tell(self, entry: Entry, events: int) -> None:
         if entry.problems:

@@ -30,6 +30,8 @@ HEAVY = (
     "uvicorn",
     "thresher.curation.ingest.ingest",
     "thresher.curation.ingest.verify",
+    "thresher.interfaces.web.app",
+    "thresher.interfaces.web.server",
 )
 """Modules that take long to load, and those that load others."""
 
