@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
+from thresher.catalog.temporary_files import make_temporary_folder, remove_temporary_folder
 from thresher.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ RETRY_PAUSES = (0.0, 0.1, 0.5)
 
 KEPT_BYTES = 32 << 20
 """Memory that a worker process keeps from one task to the next."""
+
+LONGEST_SOCKET_FOLDER = 80
+"""Bytes in the name of a folder in which multiprocessing can make sockets; macOS allows 104 with the file."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
@@ -245,9 +249,25 @@ def _process_context(preload: Sequence[str]) -> BaseContext:
     # never plain fork: this process has SQLite open, and libraries that start threads
     forkserver = "forkserver" in multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if forkserver else "spawn")
-    if forkserver and preload:
-        context.set_forkserver_preload(list(preload))
+    if forkserver:
+        _keep_sockets_in_own_folder()
+        if preload:
+            context.set_forkserver_preload(list(preload))
     return context
+
+
+def _keep_sockets_in_own_folder() -> None:
+    """Let multiprocessing put its sockets into a folder that the next command removes if this one is killed."""
+    from multiprocessing.process import current_process
+    from multiprocessing.util import Finalize
+
+    config: dict[str, Any] = getattr(current_process(), "_config", {})
+    if config.get("tempdir") is None:
+        folder = make_temporary_folder()
+        if len(os.fsencode(folder)) <= LONGEST_SOCKET_FOLDER:
+            config["tempdir"] = str(folder)
+        # after the finalizers that use the folder
+        Finalize(None, remove_temporary_folder, args=(folder,), exitpriority=-100)
 
 
 def _begin_worker() -> None:

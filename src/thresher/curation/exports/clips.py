@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -32,6 +31,7 @@ from thresher.catalog.outputs import note_output
 from thresher.catalog.partial_files import sweep, sync_folder
 from thresher.catalog.paths import absolute, display_text
 from thresher.catalog.schema import checkpoint, clip, recording
+from thresher.catalog.temporary_files import temporary_folder
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.exports.clip_file import ExportedFile, Form, Item, encode, put
@@ -255,7 +255,7 @@ def _decided(
         if item.sha256 not in sources:
             sources[item.sha256] = intact_file(catalog, item.locations)
         progress("looking", done, len(items))
-    with tempfile.TemporaryDirectory(prefix="thresher-") as scratch:
+    with temporary_folder() as scratch:
         for done, plain in enumerate(items, start=1):
             item = replace(plain, source=sources[plain.sha256])
             try:

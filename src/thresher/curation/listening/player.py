@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from thresher.catalog.audio import AudioReader
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import find_content, keep_looks
 from thresher.catalog.encoding import AudioWriter
+from thresher.catalog.temporary_files import temporary_folder
 from thresher.curation.clips.selection import find_clip
 from thresher.curation.listening.heard import mark_heard
 from thresher.curation.songs.cut_fade import cut_fade
@@ -125,9 +125,8 @@ def clip_audio(catalog: Catalog, clip_id: int) -> Iterator[ClipAudio]:
     track = track_of_clip(catalog, clip_id)
     source = _content(catalog, track.recording_sha256)
     keep_looks(catalog)
-    handle, name = tempfile.mkstemp(prefix="thresher-", suffix=".wav")
-    os.close(handle)
-    try:
+    with temporary_folder() as folder:
+        name = str(folder / "clip.wav")
         channels = min(2, track.channels)
         frames = track.end_frame - track.start_frame
         with (
@@ -141,8 +140,6 @@ def clip_audio(catalog: Catalog, clip_id: int) -> Iterator[ClipAudio]:
                 writer.write(fade_edges(mixed, position, frames, fade, fade))
                 position += len(block)
         yield ClipAudio(name, track.path, track.seconds)
-    finally:
-        os.unlink(name)
 
 
 class Playing:
