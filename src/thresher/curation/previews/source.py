@@ -19,7 +19,8 @@ class ClipSource:
     """A clip's span, in frames of its recording, and the file that holds the recording now.
 
     `loudness` is in LUFS, `peak` linear; they are None if they are not known. `kind` is one of schema.CLIP_KINDS;
-    the sound of a part or a mark is faded at both ends for `fade` seconds.
+    the sound of a part or a mark is faded at both ends for `fade` seconds. `recording_frames` is the length of the
+    recording.
     """
 
     clip: int
@@ -35,6 +36,7 @@ class ClipSource:
     peak: float | None
     kind: str = "whole"
     fade: float = 0.0
+    recording_frames: int = 0
 
     @property
     def frames(self) -> int:
@@ -76,6 +78,7 @@ def clip_source(catalog: Catalog, clip_id: int) -> ClipSource:
         row.peak,
         row.kind,
         catalog.settings.song.fade,
+        max(row.frames or 0, row.end_frame),
     )
 
 

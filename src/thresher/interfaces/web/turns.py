@@ -88,7 +88,7 @@ class Turns:
             return self._sounds
         if path.startswith("/files"):
             return self._files
-        if path.startswith(("/thumbnails/", "/peaks/", "/spectra/")):
+        if path.startswith(("/thumbnails/", "/peaks/", "/spectra/", "/landmarks/")):
             return self._pictures
         if path.startswith("/api/"):
             return self._reads if scope["method"] in ("GET", "HEAD") else self._changes

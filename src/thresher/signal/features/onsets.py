@@ -30,6 +30,7 @@ LEAST_RATE = 0.5  # the least onsets per second for a tempo
 MULTIPLES = (2, 3, 4)  # multiples of a beat whose peaks refine its length
 
 STEPS_PER_SECOND = WORKING_RATE / HOP
+ENTERS = 0.091  # seconds from the start of the window in which an onset is strongest to the onset, on average
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,12 @@ def onset_strength(levels: Floats) -> Floats:
 
 
 def count_onsets(strength: Floats) -> int:
-    """Count the onsets in `strength`, shape (steps,).
+    """Count the onsets in `strength`, shape (steps,)."""
+    return len(onset_steps(strength))
+
+
+def onset_steps(strength: Floats) -> NDArray[np.intp]:
+    """Return the places of the onsets in `strength`, shape (steps,), ascending.
 
     An onset is a peak that exceeds the mean around it by LEAST_RISE and has no higher peak within APART steps.
     """
@@ -72,7 +78,15 @@ def count_onsets(strength: Floats) -> int:
     # of several equal peaks, the first counts
     highest = near[:, : APART - 1].max(axis=1) < strength
     highest &= near[:, APART:].max(axis=1) <= strength
-    return int(np.count_nonzero(highest & (strength > around + LEAST_RISE)))
+    return np.flatnonzero(highest & (strength > around + LEAST_RISE))
+
+
+def onset_times(levels: Floats) -> NDArray[np.float64]:
+    """Return the times of the onsets of mel levels in seconds, to about 25 ms; levels are those of one passage."""
+    if len(levels) < 2:
+        return np.zeros(0)
+    times: NDArray[np.float64] = (onset_steps(onset_strength(levels)) + 1) / STEPS_PER_SECOND + ENTERS
+    return times
 
 
 def find_tempo(strengths: list[Floats]) -> float | None:

@@ -261,7 +261,28 @@ class LevelMeter:
         without_offset: NDArray[np.float64],
         span: Span,
     ) -> float:
-        """Return the share of the analysis frames in `span` that are silent; the arrays of the row, (hops,).
+        """Return the share of the analysis frames in `span` that are silent; the arrays of the row, (hops,)."""
+        silent = self._silent(sums, energies, without_offset, span)
+        return float(np.count_nonzero(silent) / len(silent))
+
+    def silent_frames(self, span: Span) -> NDArray[np.bool_]:
+        """Return which analysis frames in `span` are silent, those whose share is `Levels.silence`: (frames,).
+
+        Frame i is centred on the hop i after the one in which the span begins. All samples must be finite.
+        """
+        whole = self.result()
+        sums, energies = self._all_hops()
+        row = -1 if whole.mono_channel is None else whole.mono_channel
+        return self._silent(sums[row], energies[row], self._powers(sums[row], energies[row]), span)
+
+    def _silent(
+        self,
+        sums: NDArray[np.float64],
+        energies: NDArray[np.float64],
+        without_offset: NDArray[np.float64],
+        span: Span,
+    ) -> NDArray[np.bool_]:
+        """Return which analysis frames in `span` are silent; the arrays of the row, (hops,).
 
         A frame is silent if it is `top_db` below the loudest frame, or below `floor_db`. Each frame counts with
         the lowest of three powers: without the offset, as it is, and after subtracting the mean of the span. So
@@ -271,7 +292,8 @@ class LevelMeter:
         threshold = max(
             lowest.max() * 10.0 ** (-self._settings.top_db / 10.0), 10.0 ** (self._settings.floor_db / 10.0)
         )
-        return float(np.count_nonzero(lowest <= threshold) / len(lowest))
+        silent: NDArray[np.bool_] = lowest <= threshold
+        return silent
 
     def _lowest(
         self,

@@ -8,7 +8,11 @@ from contextlib import closing
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import BaseModel
 
+from thresher.curation.analysis.task import trim_settings
+from thresher.curation.previews.landmarks import VERSION as LANDMARKS_VERSION
+from thresher.curation.previews.landmarks import landmarks
 from thresher.curation.previews.pictures import VERSION, peaks, spectrum, thumbnail
 from thresher.curation.previews.source import clip_source
 from thresher.curation.previews.wav import WavPreview
@@ -111,6 +115,40 @@ def spectrum_picture(
         if_none_match,
         lambda: spectrum(room.previews, source, range_name),
         _PNG,
+    )
+
+
+class Around(BaseModel):
+    """What trimming left out at one end, in seconds; `peaks`, pairs of signed bytes, show the part at the clip."""
+
+    seconds: float
+    shown: float
+    peaks: list[int]
+
+
+class Marks(BaseModel):
+    """The onsets and silences of a clip in seconds, null in long recordings, and what is around it."""
+
+    onsets: list[float] | None
+    silences: list[tuple[float, float]] | None
+    before: Around
+    after: Around
+
+
+@router.get(
+    "/landmarks/{clip_id}",
+    response_class=Response,
+    responses={200: {"model": Marks, "description": "the landmarks"}, 304: _SAME},
+)
+def clip_landmarks(room: InRoom, clip_id: ClipId, if_none_match: IfNoneMatch = None) -> Response:
+    """Return the onsets and the silences of a clip, and the waveform of what trimming left out of it."""
+    source = clip_source(room.catalog, clip_id)
+    trim = trim_settings(room.catalog.settings)
+    return _picture(
+        f"{source.key}-m{LANDMARKS_VERSION}-{source.kind}",
+        if_none_match,
+        lambda: landmarks(room.previews, source, trim),
+        "application/json",
     )
 
 

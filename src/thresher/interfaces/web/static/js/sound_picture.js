@@ -1,5 +1,5 @@
 // The waveform and the spectrum of the selected clip. A click seeks; a drag selects a region, which loops; the ends of
-// the region can be dragged while it plays.
+// the region can be dragged while it plays. Onsets are ticks, silences are shaded, and what trimming left out is dimmed.
 
 import { element } from "./element.js";
 import { action } from "./keys.js";
@@ -12,7 +12,6 @@ const SPECTRUM = 84;
 const GRIP = 6; // how near an end of the region is taken hold of
 const LEAST_DRAG = 4;
 const LEAST_REGION = 0.02; // seconds
-const LEAST_SILENCE = 0.25; // seconds
 
 const RANGES = ["full", "8k", "2k"];
 
@@ -37,6 +36,7 @@ range.listen((name) => {
 
 let peaks = null;
 let spectrum = null;
+let landmarks = null; // {onsets, silences, before, after}
 let shown = null; // the clip that is shown
 let still = null; // what is drawn without cursor and region
 
@@ -44,10 +44,26 @@ async function load(id) {
   shown = id;
   peaks = null;
   spectrum = null;
+  landmarks = null;
   redraw();
   const row = rowOf(id);
   if (id === null || row?.missing || (row && !row.seconds)) return;
   await Promise.all([loadPeaks(id), loadSpectrum(id)]);
+  await loadLandmarks(id);
+}
+
+async function loadLandmarks(id) {
+  const response = await fetch(`/landmarks/${id}`).catch(() => null);
+  if (!response?.ok || shown !== id) return;
+  const found = await response.json();
+  if (shown !== id) return;
+  landmarks = found;
+  redraw();
+}
+
+/** What is shown, in seconds of the clip: the clip, and beside it a part of what trimming left out. */
+function axis() {
+  return { from: -(landmarks?.before.shown ?? 0), to: secondsOf() + (landmarks?.after.shown ?? 0) };
 }
 
 async function loadPeaks(id) {
@@ -69,21 +85,16 @@ function loadSpectrum(id) {
   image.src = `/spectra/${id}?range=${range.value}`;
 }
 
-/** Runs of peaks that are all but zero: below -42 dB of full scale. */
-function silences(seconds) {
-  const columns = peaks.length / 2;
-  const least = (LEAST_SILENCE / seconds) * columns;
-  const found = [];
-  let from = null;
-  for (let place = 0; place <= columns; place += 1) {
-    const isQuiet = place < columns && Math.max(-peaks[2 * place], peaks[2 * place + 1]) <= 1;
-    if (isQuiet) from ??= place;
-    else if (from !== null) {
-      if (place - from >= least) found.push([from / columns, place / columns]);
-      from = null;
-    }
+/** Draw pairs of lowest and highest samples between two places, in pixels. */
+function drawPeaks(pen, pairs, left, right, wave) {
+  const columns = pairs.length / 2;
+  if (!columns) return;
+  for (let x = Math.round(left); x < Math.round(right); x += 1) {
+    const place = Math.min(columns - 1, Math.floor(((x - left) * columns) / (right - left)));
+    const top = (0.5 - pairs[2 * place + 1] / 254) * wave;
+    const bottom = (0.5 - pairs[2 * place] / 254) * wave;
+    pen.fillRect(x, top, 1, Math.max(1, bottom - top));
   }
-  return found;
 }
 
 function drawStill(width, height, scale) {
@@ -91,18 +102,23 @@ function drawStill(width, height, scale) {
   const pen = layer.getContext("2d");
   const style = getComputedStyle(canvas);
   const wave = WAVE * scale;
-  if (spectrum) pen.drawImage(spectrum, 0, wave, width, height - wave);
-  if (!peaks) return layer;
+  const { from, to } = axis();
+  const x = (at) => ((at - from) / (to - from)) * width;
+  const [left, right] = [x(0), x(secondsOf())];
+  if (spectrum) pen.drawImage(spectrum, left, wave, right - left, height - wave);
   pen.fillStyle = style.borderColor;
-  for (const [from, to] of silences(rowOf(shown)?.seconds ?? 1)) pen.fillRect(from * width, 0, (to - from) * width, wave);
+  for (const [begin, end] of landmarks?.silences ?? []) pen.fillRect(x(begin), 0, x(end) - x(begin), wave);
   pen.fillStyle = style.color;
-  const columns = peaks.length / 2;
-  for (let x = 0; x < width; x += 1) {
-    const place = Math.min(columns - 1, Math.floor((x * columns) / width));
-    const top = (0.5 - peaks[2 * place + 1] / 254) * wave;
-    const bottom = (0.5 - peaks[2 * place] / 254) * wave;
-    pen.fillRect(x, top, 1, Math.max(1, bottom - top));
+  if (peaks) drawPeaks(pen, peaks, left, right, wave);
+  pen.globalAlpha = 0.4; // what does not belong to the clip
+  for (const [outside, begin, end] of [[landmarks?.before, 0, left], [landmarks?.after, right, width]]) {
+    if (outside?.shown) drawPeaks(pen, outside.peaks, begin, end, wave);
   }
+  pen.globalAlpha = 1;
+  pen.fillStyle = "#d08700"; // reads on both grounds
+  for (const at of landmarks?.onsets ?? []) pen.fillRect(x(at), wave - 5 * scale, Math.max(1, scale), 5 * scale);
+  if (left > 0) pen.fillRect(left - scale, 0, scale, height);
+  if (right < width) pen.fillRect(right, 0, scale, height);
   return layer;
 }
 
@@ -125,10 +141,11 @@ function draw() {
   pen.drawImage(still, 0, 0);
   const seconds = rowOf(shown)?.seconds;
   if (!seconds) return;
-  const x = (at) => (at / seconds) * width;
+  const { from, to } = axis();
+  const x = (at) => ((at - from) / (to - from)) * width;
   if (loop.value) {
     pen.fillStyle = "rgb(255 255 255 / 0.22)";
-    pen.fillRect(x(loop.value.from), 0, x(loop.value.to - loop.value.from), height);
+    pen.fillRect(x(loop.value.from), 0, x(loop.value.to) - x(loop.value.from), height);
     pen.fillStyle = "#f0c850";
     for (const end of [loop.value.from, loop.value.to]) pen.fillRect(x(end) - scale, 0, 2 * scale, height);
   }
@@ -145,13 +162,15 @@ const secondsOf = () => rowOf(shown)?.seconds ?? 0;
 
 function timeAt(event) {
   const box = canvas.getBoundingClientRect();
-  return Math.max(0, Math.min(1, (event.clientX - box.left) / box.width)) * secondsOf();
+  const { from, to } = axis();
+  return Math.max(0, Math.min(secondsOf(), from + ((event.clientX - box.left) / box.width) * (to - from)));
 }
 
 /** Which end of the region lies at a place of the pointer, null if none. */
 function endAt(event) {
   if (!loop.value) return null;
-  const grip = (GRIP / canvas.clientWidth) * secondsOf();
+  const { from, to } = axis();
+  const grip = (GRIP / canvas.clientWidth) * (to - from);
   const at = timeAt(event);
   return ["from", "to"].find((end) => Math.abs(loop.value[end] - at) <= grip) ?? null;
 }
