@@ -32,7 +32,8 @@ from thresher.catalog.sndfile_decoder import SAMPLE_BYTES, SndfileDecoder, libra
 from thresher.catalog.survey import survey
 from thresher.errors import AudioError, NoAudioStreamError
 
-_MAXIMAL_BLOCK_SAMPLES = 1 << 24
+_MAXIMAL_BLOCK_SAMPLES = 1 << 21
+"""The samples of a block, of all channels together: decoders hold a block several times."""
 _SOUND_ALONE = frozenset({"APE", "TAK", "TTA", "WAVPACK"})
 _ROUNDED_SECONDS = 0.02  # ffmpeg prints lengths in hundredths of a second
 _DELAY_FRAMES = 4  # MPEG frames that a decoder may remove as the delay of encoder and decoder

@@ -7,6 +7,7 @@ transaction that starts to write fails immediately if another one writes, while 
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import warnings
@@ -20,6 +21,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from thresher.catalog import digests, safeguards, schema
+from thresher.catalog.disk_trouble import NO_SPACE, why_unreadable, why_unwritable
 from thresher.catalog.partial_files import partial_path, place_new
 from thresher.catalog.sql_functions import SQL_FUNCTIONS
 from thresher.catalog.time_limit import ADVICE, LimitedSearch, is_over, slow_expression
@@ -167,18 +169,56 @@ def _translated(error: DatabaseError | sqlite3.DatabaseError, file: Path) -> Exc
     if "stack overflow" in words or "too large" in words:
         return UsageError(f"the query is too deeply nested ({words}); use fewer parentheses, songs or terms")
     if "full" in words:
-        return CatalogError(f"no space left on the disk of {file}; free some space and run the command again")
+        return _full(file)
     if "I/O error" in words:
         return CatalogError(
             f"the disk of {file} reports an error ({words}); check the disk, then run `thresher verify`"
         )
     if "readonly" in words or "unable to open" in words:
-        return CatalogError(f"{file} can't be written ({words}); make the file and its folder writable")
+        return _unwritable(file, words)
     if "malformed" in words or "not a database" in words:
-        return CatalogError(
-            f"{file} is damaged ({words}); restore a backup from the same folder or a copy of your own"
-        )
+        return _damaged(file, words, error)
     return error
+
+
+def _full(file: Path) -> CatalogError:
+    return CatalogError(f"no space left on the disk of {file}; free some space and run the command again")
+
+
+def _unwritable(file: Path, words: str) -> CatalogError:
+    """Return the error for a catalog that can't be written, maybe because a full disk has no room for a journal."""
+    cause = why_unwritable(file)
+    if cause is None:
+        return CatalogError(
+            f"{file} could not be written ({words}); check that its disk has space, and that the file and its "
+            "folder are writable, and run the command again"
+        )
+    if cause.errno in NO_SPACE:
+        return _full(file)
+    if cause.errno == errno.EIO:
+        return CatalogError(
+            f"the disk of {file} reports an error ({cause.strerror}); check the disk, then run `thresher verify`"
+        )
+    advice = (
+        "mount the disk for writing"
+        if cause.errno == errno.EROFS
+        else "make the file and its folder writable for your user"
+    )
+    return CatalogError(f"{file} can't be written ({cause.strerror}); {advice}, and run the command again")
+
+
+def _damaged(file: Path, words: str, error: DatabaseError | sqlite3.DatabaseError) -> CatalogError:
+    """Return the error for a damaged catalog, or for a disk that can't be read, which SQLite reports alike."""
+    raw: Any = error.orig if isinstance(error, DatabaseError) else error
+    cause = why_unreadable(file)
+    if cause is not None or getattr(raw, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
+        why = (cause.strerror if cause is not None else None) or "read error"
+        return CatalogError(
+            f"the disk of {file} reports an error ({why}); check the disk, then run `thresher verify`"
+        )
+    return CatalogError(
+        f"{file} is damaged ({words}); restore a backup from the same folder or a copy of your own"
+    )
 
 
 def lock_holders(file: Path) -> list[str]:

@@ -28,6 +28,7 @@ from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.batches import batches
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.ingest.report import IngestReport
 
 
 @pytest.mark.parametrize("seconds", [-2_051_222_400, -1, 0, 9_223_372_037, 14_831_769_600])
@@ -222,6 +223,28 @@ def test_an_interrupted_ingest_keeps_what_was_committed_and_the_next_one_continu
             ingest(whole, [six_clips], serial)
             ignore = ("batch", "location", "recording")
             assert dump(small, without=ignore) == dump(whole, without=ignore)
+
+
+def test_unusable_files_that_an_interrupted_ingest_found_are_reported_by_the_next_one(
+    catalog: Catalog, six_clips: Path, serial: IngestOptions
+) -> None:
+    catalog.file.write_text("[ingest]\ngroup = 1\n")
+    (six_clips / "0.wav").write_bytes(b"no sound")
+    (six_clips / "z.wav").write_bytes(b"no sound, either")
+
+    def stop(stage: str, done: int, _total: int) -> None:
+        if stage == "analysing" and done == 4:
+            raise KeyboardInterrupt
+
+    def failed(report: IngestReport) -> list[str]:
+        return [os.path.basename(failure.path) for failure in report.failures]
+
+    with Catalog.open(catalog.file) as small:
+        with pytest.raises(KeyboardInterrupt):
+            ingest(small, [six_clips], serial, stop)
+        assert sorted(failed(ingest(small, [six_clips], serial))) == ["0.wav", "z.wav"]
+        assert failed(ingest(small, [six_clips], serial)) == []
+        assert [row.failed for row in batches(small)] == [0, 2]
 
 
 def test_after_a_kill_the_next_ingest_completes(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.support import CORPUS
+from thresher.signal.features import trim
 from thresher.signal.features.trim import LevelMeter, Levels, Span, to_mono
 from thresher.signal.features.trim_settings import TrimSettings
 
@@ -382,3 +383,35 @@ def test_dc_offset_is_that_of_the_span() -> None:
     levels = levels_of(y)
     assert levels.span.frames < 33_000
     assert levels.dc_offset == pytest.approx(0.2 * 32_000 / levels.span.frames, rel=1e-3)
+
+
+@pytest.mark.parametrize("cuts", [[], [1, 100, 30_001], list(range(777, 40_000, 777))])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_recording_that_is_too_long_is_measured_with_longer_hops(
+    monkeypatch: pytest.MonkeyPatch, seed: int, cuts: list[int]
+) -> None:
+    y = np.concatenate([clip_with_quiet_ends(seed), noise(20_000, seed)[:, 0] * 0.01])
+    y = np.column_stack([y, 0.5 * y + np.float32(0.01)]).astype(np.float32)
+    monkeypatch.setattr(trim, "MEMORY", 100 * trim.MEMORY // trim.most_hops(2))
+    meter = LevelMeter(2, SETTINGS[0])
+    for block in np.split(y, [cut for cut in cuts if cut < len(y)]):
+        meter.update(block)
+    found, kept = meter.result(), meter.settings
+    assert kept.hop_length > SETTINGS[0].hop_length
+    assert found.frames == len(y)
+    assert len(y) // kept.hop_length <= trim.most_hops(2)
+    monkeypatch.undo()
+    exact = LevelMeter(2, kept)
+    exact.update(y)
+    same = exact.result()
+    figures = [(each.span, each.silent, each.mono_channel) for each in (found, same)]
+    assert figures[0] == figures[1]
+    assert found.silence == pytest.approx(same.silence, abs=1e-9)
+    assert found.dc_offset == pytest.approx(same.dc_offset, abs=1e-12)
+    part = Span(found.span.start, found.span.start + (found.span.frames + 1) // 2)
+    np.testing.assert_allclose(meter.frame_powers(part), exact.frame_powers(part), rtol=1e-6)
+
+
+def test_every_recording_of_an_hour_fits_into_the_memory_of_a_level_meter() -> None:
+    for channels, rate in ((1, 192_000), (2, 192_000), (8, 96_000), (32, 44_100)):
+        assert trim.longest(channels, TrimSettings()) > 3_600 * rate

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from thresher.signal.mixing.resampling import Resampler, resampled_frames
+from thresher.signal.mixing.resampling import PORTION, Resampler, resampled_frames
 
 RATES = (2000, 8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 96000, 192000)
 
@@ -98,3 +98,15 @@ def test_a_block_after_the_last_one_is_refused() -> None:
 def test_rates_and_channels_of_zero_are_refused(sr_in: int, sr_out: int, channels: int) -> None:
     with pytest.raises(ValueError, match="cannot go from"):
         Resampler(sr_in, sr_out, channels)
+
+
+@pytest.mark.parametrize(
+    ("sr_in", "sr_out"), [(1, 44_100), (8_000, 44_100), (44_100, 16_000), (16_000, 16_000)]
+)
+def test_a_stream_equals_the_clip_at_once_in_bounded_blocks(sr_in: int, sr_out: int) -> None:
+    y = np.random.default_rng(0).normal(size=(min(sr_in * 20, 50_000), 2)).astype(np.float32)
+    whole = Resampler(sr_in, sr_out, 2)
+    expected = np.concatenate([whole.process(y), whole.process(y[:0], last=True)])
+    blocks = list(Resampler(sr_in, sr_out, 2).stream([y[:7], y[7:]]))
+    np.testing.assert_array_equal(np.concatenate(blocks), expected)
+    assert max(map(len, blocks)) <= PORTION

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thresher.catalog.audio import AudioReader
+from thresher.catalog.audio_format import AudioFormat
 from thresher.catalog.audio_key import AudioKey, audio_key
 from thresher.catalog.decoder_names import FFMPEG, LIBSNDFILE
 from thresher.catalog.ffmpeg_decoder import find_ffmpeg
@@ -34,7 +35,12 @@ from thresher.signal.features import profile as profiles
 from thresher.signal.features.fingerprint import find_backend, to_pcm
 from thresher.signal.features.loudness import LoudnessMeter
 from thresher.signal.features.measured_clip import MeasuredClip
-from thresher.signal.features.spectra import DescribedSpectra, at_working_rate, described_spectra, spectra
+from thresher.signal.features.spectra import (
+    DescribedSpectra,
+    blocks_at_working_rate,
+    described_spectra,
+    spectra,
+)
 from thresher.signal.features.split import parts
 from thresher.signal.features.trim import LevelMeter, Levels, Span
 
@@ -94,7 +100,7 @@ def _decoded(task: AnalysisTask, decoder: str | None) -> _Decoded:
     """Analyse a file with a decoder, or the one that the file needs."""
     # NaN and infinity become a status; numpy must not warn about them on the terminal
     with AudioReader(task.path, decoder) as reader, np.errstate(invalid="ignore", over="ignore"):
-        source = DecodedBlocks(reader, round(task.max_length * reader.format.sample_rate))
+        source = DecodedBlocks(reader, task.max_length, task.trim)
         key = AudioKey(reader)
         analysis = _analyse_open(source, task, key)
         used = reader.decoder
@@ -170,10 +176,9 @@ def _analyse_open(source: DecodedBlocks, task: AnalysisTask, key: AudioKey) -> A
         return Analysis("non_finite", "holds samples that are NaN or infinite", form)
     reason = shortfall
     if source.is_capped:
-        analysed = f"analysed up to {format_duration(task.max_length)}"
         known = source.frames if is_read_to_end else reader.format.frames
-        rest = "; it is longer" if known is None else f" of {format_duration(known / form.sample_rate)}"
-        reason = f"{analysed}{rest}" if shortfall is None else f"{shortfall}; {analysed}"
+        analysed = _capped(levels.frames, known, reader.format, task)
+        reason = analysed if shortfall is None else f"{shortfall}; {analysed}"
     if levels.silent:
         status = "truncated" if shortfall else "silent"
         reason = reason or _silent_reason(task)
@@ -244,6 +249,15 @@ def _analyse_span(source: DecodedBlocks, levels: Levels, task: AnalysisTask) -> 
     )
 
 
+def _capped(frames: int, known: int | None, form: AudioFormat, task: AnalysisTask) -> str:
+    """Return how much of a recording of `known` frames was analysed, and why not more, if no setting says it."""
+    seconds, sr = frames / form.sample_rate, form.sample_rate
+    rest = "; it is longer" if known is None else f" of {format_duration(known / sr)}"
+    channels = f"{form.channels} channel{'s' if form.channels > 1 else ''}"
+    why = f": {channels} at {sr:,} Hz need too much memory for more" if seconds < task.max_length - 1 / sr else ""
+    return f"analysed up to {format_duration(seconds)}{rest}{why}"
+
+
 def _silent_reason(task: AnalysisTask) -> str:
     return f"no frame exceeds {task.trim.floor_db:g} dBFS"
 
@@ -253,14 +267,13 @@ def _describe_and_measure(
 ) -> tuple[NDArray[np.float32] | None, dict[str, float | None] | None, NDArray[np.uint8] | None]:
     """Compute the spectra of the span's excerpts once, and from them what the task asks for."""
     sr = source.reader.format.sample_rate
-    y = at_working_rate(mono.excerpts(), sr)
+    y = blocks_at_working_rate(mono.excerpts(), sr)
     found = described_spectra(y) if task.describe else spectra(y)
     mel_levels = descriptors.mel_levels(found)
     descriptor = measured = None
     if isinstance(found, DescribedSpectra):
         descriptor = descriptors.descriptor_of(found, mel_levels)
     if task.measure:
-        blocks = [block for excerpt in mono.spans for block in source.blocks(excerpt.start, excerpt.end)]
-        clip = MeasuredClip(blocks, sr, found, mel_levels, len(mono.spans), levels, loudness_range)
+        clip = MeasuredClip(mono.samples(), sr, found, mel_levels, len(mono.spans), levels, loudness_range)
         measured = measures.measure(clip)
     return descriptor, measured, profiles.profile(y, found) if task.profile else None

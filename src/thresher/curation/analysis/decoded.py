@@ -15,14 +15,22 @@ from numpy.typing import NDArray
 from thresher.catalog.audio import AudioReader
 from thresher.errors import AudioError
 from thresher.signal.features import descriptors
-from thresher.signal.features.trim import Levels, Span, to_mono
+from thresher.signal.features.trim import Levels, Span, longest, to_mono
+from thresher.signal.features.trim_settings import TrimSettings
 
 MEMORY_FRAMES = 16_000_000
-"""Samples, of all channels together, that are kept decoded: 64 MB, four minutes of 44.1 kHz stereo and more."""
+"""Samples, of all channels together, that are kept decoded: 64 MB, three minutes of 44.1 kHz stereo."""
+
+MONO_FRAMES = 8_000_000
+"""Mono samples that are kept besides: 32 MB, two minutes of 64 kHz."""
+
+MEASURED_SAMPLES = 16_000_000
+"""Samples, of all channels together, in which clipping is searched: two minutes of 64 kHz stereo."""
 
 
 class DecodedBlocks:
-    """The decoded blocks of a recording, at most its first `cap` frames.
+    """The decoded blocks of a recording: at most its first `max_length` seconds, and at most as much as a
+    `LevelMeter` measures in bounded memory (hours, except at high rates with many channels).
 
     The first pass, over all frames, finds what is known only then: `is_capped` says that the recording is longer
     than the cap, `failure` is the decoder's error if it stopped early, and `is_whole` says that the decoder gave
@@ -30,12 +38,13 @@ class DecodedBlocks:
     `frames` counts the decoded frames, with those of `beyond`.
     """
 
-    def __init__(self, reader: AudioReader, cap: int) -> None:
+    def __init__(self, reader: AudioReader, max_length: float, trim: TrimSettings) -> None:
         self.reader = reader
+        form = reader.format
         self.failure: AudioError | None = None
         self.is_capped = False
         self.is_whole = False
-        self.end = cap
+        self.end = min(round(max_length * form.sample_rate), longest(form.channels, trim))
         self.frames = 0
         self._kept: list[NDArray[np.float32]] | None = None
         self._held: tuple[Span, list[NDArray[np.float32]]] = (Span(0, 0), [])
@@ -106,16 +115,28 @@ class MonoBlocks:
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """Yield the whole span, block by block."""
         self._kept = []
+        is_kept = len(self.spans) == 1 and self._levels.span.frames <= MONO_FRAMES
         for y in self._within(self._levels.span):
-            if len(self.spans) == 1:
+            if is_kept:
                 self._kept.append(y)
             yield y
 
-    def excerpts(self) -> NDArray[np.float32]:
-        """Return the excerpts, concatenated."""
+    def excerpts(self) -> Iterator[NDArray[np.float32]]:
+        """Yield the excerpts, one after the other, in blocks."""
         if sum(map(len, self._kept)) == self._levels.span.frames:
-            return np.concatenate(self._kept)
-        return np.concatenate([y for span in self.spans for y in self._within(span)])
+            yield from self._kept
+        else:
+            for span in self.spans:
+                yield from self._within(span)
+
+    def samples(self) -> list[NDArray[np.float32]]:
+        """Return the excerpts in blocks of all channels.
+
+        Of long excerpts at a high rate or with many channels, these are only the beginnings.
+        """
+        most = MEASURED_SAMPLES // self._source.reader.format.channels // len(self.spans)
+        ends = ((span.start, min(span.end, span.start + most)) for span in self.spans)
+        return [block for start, end in ends for block in self._source.blocks(start, end)]
 
     def _within(self, span: Span) -> Iterator[NDArray[np.float32]]:
         for block in self._source.blocks(span.start, span.end):

@@ -57,7 +57,7 @@ def survey(task: SurveyTask) -> Surveyed | Unsettled | Unopened:
 def _surveyed(reader: AudioReader, task: SurveyTask) -> Surveyed:
     rate, channels = reader.format.sample_rate, reader.format.channels
     meter = LevelMeter(channels, task.trim)
-    for block in DecodedBlocks(reader, round(task.max_length * rate)).first_pass():
+    for block in DecodedBlocks(reader, task.max_length, task.trim).first_pass():
         meter.update(block)
     levels = meter.result()
     if not levels.frames or not levels.finite:

@@ -10,13 +10,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, select
 
 from thresher.catalog import attribution, locations
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import Provenance
-from thresher.catalog.schema import location
+from thresher.catalog.schema import FAILED_STATUSES, batch, location, recording
 from thresher.catalog.stamps import NO_STAMP
 from thresher.curation.ingest.linked import linked_clips
 from thresher.curation.ingest.overwritten import overwritten_files
@@ -71,6 +71,10 @@ def close(run: IngestRun, connection: Connection, closing: Closing, tally: Tally
             tally.failures.append(Failure(display_text(problem.path), "unreadable folder", problem.reason))
     for file, reason in closing.unopened:
         note_unopened(run, connection, file, reason, tally)
+    earlier = _unreported(run, connection, tally)
+    if earlier:
+        run.batch.begin(connection)  # when it is finished, they are reported
+        tally.failures += earlier
     gone = _gone(run, connection, closing.absent, tally) if closing.absent else []
     if gone:
         run.batch.begin(connection)
@@ -84,6 +88,38 @@ def close(run: IngestRun, connection: Connection, closing: Closing, tally: Tally
     roots = {found.root: run.catalog.stored_absolute(found.root).path for found in run.scan.files}
     tally.warnings += run.stability.store(connection, roots)
     run.batch.record(connection, tally.counts, finished_at=time.time(), failed=len(tally.failures))
+
+
+def _unreported(run: IngestRun, connection: Connection, tally: Tally) -> list[Failure]:
+    """Return the unusable files that an interrupted ingest of the same paths has found and never reported."""
+    later = batch.alias()
+    is_reported = (
+        (later.c.id > batch.c.id) & later.c.finished_at.is_not(None) & (later.c.paths == batch.c.paths)
+    )
+    rows = connection.execute(
+        select(
+            location.c.path, location.c.path_text, location.c.reason, recording.c.status, recording.c.reason
+        )
+        .select_from(location.join(batch).outerjoin(recording, recording.c.id == location.c.recording_id))
+        .where(
+            batch.c.finished_at.is_(None),
+            batch.c.id != (run.batch.id or 0),
+            batch.c.paths == run.batch.paths,
+            ~exists().where(is_reported),
+            location.c.missing_since.is_(None),
+            recording.c.id.is_(None) | recording.c.status.in_(FAILED_STATUSES),
+        )
+        .order_by(location.c.id)
+    )
+    scanned = {
+        run.catalog.stored_absolute(found.path).path for found in (*run.scan.files, *run.scan.problems)
+    }
+    told = {failure.path for failure in tally.failures}
+    return [
+        Failure(row.path_text, row.status or "unreadable", row[4] or row[2] or "")
+        for row in rows
+        if row.path in scanned and row.path_text not in told
+    ]
 
 
 def check_vanished(catalog: Catalog, scan: Scan) -> None:

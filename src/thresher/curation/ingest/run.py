@@ -30,7 +30,7 @@ class Batch:
     def __init__(self, catalog: Catalog, scan: Scan, options: IngestOptions) -> None:
         self.id: int | None = None
         self._files = len(scan.files)
-        self._given = [catalog.stored_absolute(path).path_text for path in scan.given]
+        self.paths = json.dumps([catalog.stored_absolute(path).path_text for path in scan.given])
         self._options = options
 
     def begin(self, connection: Connection) -> int:
@@ -38,7 +38,7 @@ class Batch:
         if self.id is None:
             values = {
                 "started_at": time.time(),
-                "paths": json.dumps(self._given),
+                "paths": self.paths,
                 "options": json.dumps(_recorded_options(self._options)),
             }
             self.id = insert_row(connection, batch, values)

@@ -38,6 +38,9 @@ RANGES: Mapping[str, float | None] = {"full": None, "8k": 8_000.0, "2k": 2_000.0
 _READ_THROUGH = 60
 """Seconds up to which a clip is read from start to end; of a longer one, only the windows that are drawn."""
 
+_MOST_READ = 6_000_000
+"""Frames up to which that is done at any rate: 24 MB."""
+
 
 def peaks(cache: PreviewCache, source: ClipSource) -> bytes:
     """Return the waveform of a clip: pairs of int8, the lowest and highest sample of up to PEAKS equal spans."""
@@ -79,7 +82,7 @@ def _windows(
         blocks = [to_mono(block, source.mono_channel) for block in reader.blocks(start, end)]
         return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
 
-    if source.frames <= _READ_THROUGH * source.sample_rate:
+    if source.frames <= min(_READ_THROUGH * source.sample_rate, _MOST_READ):
         y = mono(source.start, source.end)
         yield from (y[start : start + WINDOW] for start in starts.tolist())
     else:

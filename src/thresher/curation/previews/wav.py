@@ -127,10 +127,9 @@ class WavPreview:
 
     def _resampled(self, reader: AudioReader) -> Iterator[NDArray[np.float32]]:
         source = self._source
+        decoded = reader.blocks(source.start, source.end, BLOCK_FRAMES)
         resampler = Resampler(source.sample_rate, self._rate, self._channels)
-        for block in reader.blocks(source.start, source.end, BLOCK_FRAMES):
-            yield resampler.process(downmix(block, self._channels))
-        yield resampler.process(np.zeros((0, self._channels), np.float32), last=True)
+        return resampler.stream(downmix(block, self._channels) for block in decoded)
 
 
 def to_pcm16(y: NDArray[np.float32]) -> bytes:

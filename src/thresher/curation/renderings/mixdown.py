@@ -17,7 +17,7 @@ from thresher.catalog.audio import AudioReader
 from thresher.catalog.encoding import encoder_samples
 from thresher.catalog.paths import display_text
 from thresher.curation.songs.tracklist import TRUE_PEAK_CEILING, Track, Tracklist
-from thresher.curation.workers import Progress, WorkerDied, Workers
+from thresher.curation.workers import Progress, WorkerDied, Workers, cores
 from thresher.errors import AudioError
 from thresher.signal.features.loudness import LoudnessMeter
 from thresher.signal.mixing.dither import Dither
@@ -25,8 +25,11 @@ from thresher.signal.mixing.limiter import Limiter
 from thresher.signal.mixing.mix import Block, Fade, downmix, fade_edges, join
 from thresher.signal.mixing.resampling import Resampler
 
-AHEAD_FRAMES = 8_000_000
-"""The number of samples up to which a clip is prepared ahead of the writer. Longer clips are streamed."""
+AHEAD_FRAMES = 4_000_000
+"""The number of samples up to which a clip is prepared ahead of the writer: 16 MB. Longer clips are streamed."""
+
+MOST_THREADS = 4
+"""Threads that prepare clips, each up to two at a time, on however many cores: memory does not grow with them."""
 
 AUDIBLE = 10 ** (-0.1 / 20)
 """The gain of -0.1 dB. A limiter that only applied gains closer to 1 is not reported."""
@@ -94,11 +97,15 @@ class Mix:
                 clip = _Clip(
                     track, self.files[track.recording_sha256], fades, plan.sample_rate, plan.channels, subtype
                 )
-                size = (track.end_frame - track.start_frame) * track.channels
+                size = max(
+                    (track.end_frame - track.start_frame) * track.channels,
+                    track.output_frames * plan.channels,
+                )
                 # a clip whose samples are only copied needs no preparation
                 yield clip, None if clip.needs_no_change or size > AHEAD_FRAMES else clip
 
-        with Workers("threads", ahead=2) as workers:  # more would only hold more clips in memory
+        # more threads and more clips for each would only hold more clips in memory
+        with Workers(f"threads:{min(cores(), MOST_THREADS)}", ahead=2) as workers:
             for done, (clip, prepared) in enumerate(workers.map(_prepared, tasks()), start=1):
                 assert not isinstance(prepared, WorkerDied)
                 yield clip.blocks() if prepared is None else prepared
@@ -184,16 +191,16 @@ class _Clip:
         yield from reader.blocks(end - falling, end)
 
     def _resampled(self, reader: AudioReader) -> Iterator[Block]:
-        track, resampler = self.track, None
-        if track.sample_rate != self.sample_rate:
-            resampler = Resampler(track.sample_rate, self.sample_rate, self.channels)
+        track, mixed = self.track, self._mixed(reader)
+        if track.sample_rate == self.sample_rate:
+            return mixed
+        return Resampler(track.sample_rate, self.sample_rate, self.channels).stream(mixed)
+
+    def _mixed(self, reader: AudioReader) -> Iterator[Block]:
+        track = self.track
         for block in reader.blocks(track.start_frame, track.end_frame):
             mixed = downmix(block, self.channels, track.mono_channel)
-            if track.gain != 1:
-                mixed = mixed * np.float32(track.gain)
-            yield mixed if resampler is None else resampler.process(mixed)
-        if resampler is not None:
-            yield resampler.process(np.empty((0, self.channels), np.float32), last=True)
+            yield mixed if track.gain == 1 else mixed * np.float32(track.gain)
 
 
 def _prepared(clip: _Clip) -> list[NDArray[Any]]:

@@ -63,32 +63,52 @@ def _clipped(pieces: list[Floats], sign: np.float32, extremes: Floats) -> int:
 
 def _in_flat_tops(pieces: list[Floats], sign: np.float32, extreme: np.float32, extremes: Floats) -> int:
     """Count the samples of `sign` · `pieces` in flat tops at `extreme`, which is the highest of `extremes`."""
-    firsts = np.cumsum([0] + [len(piece) for piece in pieces[:-1]])
-    reaching = zip(firsts, pieces, extremes, strict=True)
-    at = np.concatenate(
+    firsts = np.cumsum([0] + [len(piece) for piece in pieces])
+    starts, ends = _runs(
         [
-            first + np.flatnonzero(piece == sign * extreme)
-            for first, piece, highest in reaching
+            (first, piece == sign * extreme)
+            for first, piece, highest in zip(firsts, pieces, extremes, strict=False)
             if highest == extreme
         ]
     )
-    if len(at) < SHORTEST_RUN:
-        return 0
-    breaks = np.flatnonzero(np.diff(at) > 1)
-    starts, ends = at[np.r_[0, breaks + 1]], at[np.r_[breaks, len(at) - 1]]
-    lengths = ends - starts + 1
+    lengths = ends - starts
     beyond = (lengths + 1) // 2
-    before, after = starts - beyond, ends + beyond
-    runs = (lengths >= SHORTEST_RUN) & (before >= 0) & (after < firsts[-1] + len(pieces[-1]))
+    before, after = starts - beyond, ends - 1 + beyond
+    runs = (lengths >= SHORTEST_RUN) & (before >= 0) & (after < firsts[-1])
     if not runs.any():
         return 0
-    channel = sign * np.concatenate(pieces)
-    level = _level(channel, extreme)
-    beside = np.maximum(channel[before[runs]], channel[after[runs]])
-    return int(lengths[runs][extreme - beside > LEVELS_BEYOND * level].sum())
+    near = [np.unique(sign * piece[sign * piece > np.float32(0.5) * extreme]) for piece in pieces]
+    level = _level(np.concatenate(near), extreme)
+    beside = sign * np.stack([_samples(pieces, firsts, at[runs]) for at in (before, after)])
+    return int(lengths[runs][extreme - beside.max(axis=0) > LEVELS_BEYOND * level].sum())
 
 
-def _level(channel: Floats, extreme: np.float32) -> float:
-    """Return the step between the quantisation levels of `channel` near `extreme`."""
-    near = np.unique(channel[channel > np.float32(0.5) * extreme])
+def _runs(places: list[tuple[np.intp, NDArray[np.bool_]]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return where runs of True start and end, given pieces of a sequence and the place of each.
+
+    Runs that are too short to count are left out, unless they touch the end of a piece: those are joined.
+    """
+    found = []
+    for first, is_inside in places:
+        changes = np.flatnonzero(np.diff(is_inside, prepend=False, append=False))
+        starts, ends = changes[::2], changes[1::2]
+        kept = (ends - starts >= SHORTEST_RUN) | (starts == 0) | (ends == len(is_inside))
+        found.append(first + np.stack([starts[kept], ends[kept]]))
+    starts, ends = np.concatenate(found, axis=1)
+    return starts[starts != np.r_[-1, ends][:-1]], ends[ends != np.r_[starts, -1][1:]]
+
+
+def _samples(pieces: list[Floats], firsts: NDArray[np.intp], at: NDArray[np.intp]) -> Floats:
+    """Return the samples at the places `at` of a signal in pieces; each begins at its place in `firsts`."""
+    where = np.searchsorted(firsts, at, "right") - 1
+    values = np.empty(len(at), np.float32)
+    for index in np.unique(where):
+        inside = where == index
+        values[inside] = pieces[index][at[inside] - firsts[index]]
+    return values
+
+
+def _level(values: Floats, extreme: np.float32) -> float:
+    """Return the step between the quantisation levels near `extreme`; `values` are the samples above half of it."""
+    near = np.unique(values)
     return float(np.diff(near).min()) if len(near) > 1 else float(extreme)

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from thresher.errors import BackendMissingError, ConfigError, ThresherError
 from thresher.formatting import unknown
+from thresher.signal.features.resample import resampled
 
 # Chromaprint's working rate, its analysis frame and hop, and the hops that one word covers.
 CHROMAPRINT_RATE = 11_025
@@ -242,23 +243,16 @@ def at_working_rate(blocks: Iterable[NDArray[np.int16]], sr: int) -> tuple[Itera
     """Cut `blocks` into portions for a backend, resampled if their rate is too low; return them and their rate."""
     if sr < 1:
         raise ValueError(f"the sample rate must be at least 1 Hz, not {sr!r}")
+    if sr < CHROMAPRINT_RATE:
+        # float32, because soxr adds dither to int16.
+        floats = (block.astype(np.float32) / np.float32(32768.0) for block in blocks)
+        return (to_pcm(y, 1.0) for y in resampled(floats, sr, CHROMAPRINT_RATE)), CHROMAPRINT_RATE
     portions = (
         block[start : start + BLOCK_SAMPLES]
         for block in blocks
         for start in range(0, len(block), BLOCK_SAMPLES)
     )
-    return (portions, sr) if sr >= CHROMAPRINT_RATE else (resampled(portions, sr), CHROMAPRINT_RATE)
-
-
-def resampled(blocks: Iterable[NDArray[np.int16]], sr: int) -> Iterator[NDArray[np.int16]]:
-    """Resample `blocks` from `sr` to 11,025 Hz."""
-    import soxr  # type: ignore[import-untyped, unused-ignore]
-
-    # float32, because soxr adds dither to int16.
-    stream = soxr.ResampleStream(sr, CHROMAPRINT_RATE, 1, dtype="float32")
-    for block in blocks:
-        yield to_pcm(stream.resample_chunk(block.astype(np.float32) / np.float32(32768.0)), 1.0)
-    yield to_pcm(stream.resample_chunk(np.empty(0, np.float32), last=True), 1.0)
+    return portions, sr
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ around each analysis frame, and between two pauses it changes linearly.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +28,9 @@ PAUSE = 2_048
 # the loudest frame's amplitude.
 NEAR = 0.5
 
+# Frames whose offsets are computed at a time, so that hours of audio need little memory.
+PORTION = 65_536
+
 
 def frame_offsets(sums: Exact, energies: Exact, samples: Exact, mean: float, settings: TrimSettings) -> Exact:
     """Return the offset of each analysis frame, full scale 1: float64, shape (frames,).
@@ -34,26 +39,69 @@ def frame_offsets(sums: Exact, energies: Exact, samples: Exact, mean: float, set
     samples, each of shape (frames,). `mean` is the mean of the signal.
     """
     floor, means = 10.0 ** (settings.floor_db / 20.0), sums / samples
-    variations = energies - sums * means
-    threshold = max(
-        float(variations.max()) * 10.0 ** (-settings.top_db / 10.0), floor * floor * settings.frame_length
-    )
-    loudest = float((energies - mean * (2.0 * sums - mean * samples)).max()) / settings.frame_length
-    is_near = (means - mean) ** 2 <= NEAR * NEAR * max(loudest, 0.0)
-    starts, ends = _pauses(variations <= threshold, is_near, -(-PAUSE // settings.hop_length))
+    steady = _steady(sums, energies, means, settings)
+    near = _near(sums, energies, samples, means, mean, settings)
+    starts, ends = _pauses(steady, near, -(-PAUSE // settings.hop_length))
     if not len(starts):
         return np.full(len(sums), mean if abs(mean) > floor else 0.0)
-    lengths = ends - starts
-    frames = np.repeat(starts - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
-    before, after = frames - np.repeat(starts, lengths), np.repeat(ends, lengths) - 1 - frames
+    total = np.concatenate(([0.0], np.cumsum(means)))
     half = PAUSE // (2 * settings.hop_length)
-    around = _means_around(means, frames, np.minimum(before, half), np.minimum(after, half))
-    if around.max() - around.min() <= floor:
-        offset = float(sums[frames].sum() / samples[frames].sum())
+    lowest, highest = np.inf, -np.inf
+    for frames, before, after in _paused(starts, ends):
+        around = _means_around(total, frames, np.minimum(before, half), np.minimum(after, half))
+        lowest, highest = min(lowest, around.min()), max(highest, around.max())
+    if highest - lowest <= floor:
+        changes = np.zeros(len(sums) + 1, np.int8)
+        changes[starts], changes[ends] = 1, -1
+        paused = np.cumsum(changes[:-1], dtype=np.int8).view(bool)
+        offset = float(sums[paused].sum() / samples[paused].sum())
         return np.full(len(sums), offset if abs(offset) > floor else 0.0)
-    # Windows of equal length on both sides have no bias at the ends of a pause.
-    sides = np.minimum(np.minimum(before, after), half)
-    return np.interp(np.arange(len(sums)), frames, _means_around(means, frames, sides, sides))
+    places, offsets = [], []
+    for frames, before, after in _paused(starts, ends):
+        # Windows of equal length on both sides have no bias at the ends of a pause.
+        sides = np.minimum(np.minimum(before, after), half)
+        places.append(frames)
+        offsets.append(_means_around(total, frames, sides, sides))
+    return np.interp(np.arange(len(sums)), np.concatenate(places), np.concatenate(offsets))
+
+
+def _steady(sums: Exact, energies: Exact, means: Exact, settings: TrimSettings) -> NDArray[np.bool_]:
+    """Return which frames are steady."""
+    variations = sums * means
+    np.subtract(energies, variations, out=variations)
+    relative = float(variations.max()) * 10.0 ** (-settings.top_db / 10.0)
+    floor = 10.0 ** (settings.floor_db / 20.0)
+    threshold = max(relative, floor * floor * settings.frame_length)
+    is_steady: NDArray[np.bool_] = variations <= threshold
+    return is_steady
+
+
+def _near(
+    sums: Exact, energies: Exact, samples: Exact, means: Exact, mean: float, settings: TrimSettings
+) -> NDArray[np.bool_]:
+    """Return the means of which frames are near that of the signal."""
+    powers = samples * mean
+    np.subtract(2.0 * sums, powers, out=powers)
+    powers *= mean
+    np.subtract(energies, powers, out=powers)
+    loudest = float(powers.max()) / settings.frame_length
+    np.subtract(means, mean, out=powers)
+    np.square(powers, out=powers)
+    is_near: NDArray[np.bool_] = powers <= NEAR * NEAR * max(loudest, 0.0)
+    return is_near
+
+
+def _paused(
+    starts: NDArray[np.intp], ends: NDArray[np.intp]
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]]:
+    """Yield the frames of all pauses, in portions, and for each how many are before and after it in its pause."""
+    counts = np.cumsum(ends - starts)
+    for first in range(0, int(counts[-1]), PORTION):
+        index = np.arange(first, min(first + PORTION, int(counts[-1])))
+        pause = np.searchsorted(counts, index, "right")
+        after = counts[pause] - 1 - index
+        frames = ends[pause] - 1 - after
+        yield frames, frames - starts[pause], after
 
 
 def _pauses(
@@ -68,10 +116,12 @@ def _pauses(
 
 
 def _means_around(
-    values: Exact, at: NDArray[np.intp], before: NDArray[np.intp], after: NDArray[np.intp]
+    total: Exact, at: NDArray[np.intp], before: NDArray[np.intp], after: NDArray[np.intp]
 ) -> Exact:
-    """Return the means of `values` from `before` places before each index in `at` to `after` places after it."""
-    total = np.concatenate(([0.0], np.cumsum(values)))
+    """Return the means of values from `before` places before each index in `at` to `after` places after it.
+
+    `total` holds the sums of the values before each place.
+    """
     first, last = at - before, at + after + 1
     means: Exact = (total[last] - total[first]) / (last - first)
     return means

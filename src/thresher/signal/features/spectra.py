@@ -8,13 +8,14 @@ depend on gain or on a constant offset.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thresher.signal.features.resample import resampled
 from thresher.signal.features.transforms import rfft
 
 Floats = NDArray[np.float32]
@@ -48,10 +49,12 @@ LOWEST_MIDI, SEMITONES = 40, 60
 def at_working_rate(y: Floats, sr: int) -> Floats:
     """Resample mono `y`, float32, shape (frames,), from `sr` Hz to WORKING_RATE; pad it with zeros to a whole
     window."""
-    if sr != WORKING_RATE:
-        import soxr  # type: ignore[import-untyped, unused-ignore]
+    return blocks_at_working_rate([y], sr)
 
-        y = soxr.resample(y, sr, WORKING_RATE)
+
+def blocks_at_working_rate(blocks: Iterable[Floats], sr: int) -> Floats:
+    """Do the same for a signal in blocks, and return it as one array."""
+    y = np.concatenate(list(blocks if sr == WORKING_RATE else resampled(blocks, sr, WORKING_RATE)))
     return np.pad(y, (0, WINDOW - y.size)) if y.size < WINDOW else y
 
 

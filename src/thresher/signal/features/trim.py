@@ -7,7 +7,8 @@ decibels of RMS, relative to the loudest analysis frame (`top_db`) or to full sc
 
 An analysis frame is a whole number of hops long, so its energy is the sum of the energies of its hops. Only the
 sums of hops are kept: 16 bytes per hop for each channel and for the mean of the channels, whatever the block
-length.
+length. If they need more than MEMORY, two hops become one, up to COARSEST_HOP, and an analysis frame becomes at
+least two hops long: the bounds of a very long recording are less fine.
 """
 
 from __future__ import annotations
@@ -29,6 +30,16 @@ CANCELLED_ENERGY_RATIO = 1e-6
 
 # Samples converted to float64 at a time: they fit into a core's cache.
 CHUNK_SAMPLES = 32_768
+
+MEMORY = 200_000_000
+"""Bytes that the levels of a recording may need: 27 minutes of 44.1 kHz stereo with hops of 64 frames."""
+
+COARSEST_HOP = 1_024
+"""The longest hop that shorter ones become, in frames: 23 ms at 44.1 kHz, and 7 hours of stereo in MEMORY."""
+
+# Bytes that a hop needs until the levels are known: for each row while it is joined, and for the row that is used;
+# and as long as other analyses need memory, too, for each row.
+ROW_BYTES, HOP_BYTES, SHARED_ROW_BYTES = 32, 80, 36
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,18 @@ class Levels:
     dc_offset: float = 0.0
 
 
+def most_hops(channels: int) -> int:
+    """Return how many hops of a recording fit into MEMORY."""
+    rows = channels if channels == 1 else channels + 1
+    return MEMORY // max(ROW_BYTES * rows + HOP_BYTES, SHARED_ROW_BYTES * rows)
+
+
+def longest(channels: int, settings: TrimSettings) -> int:
+    """Return how many frames of a recording can be measured in MEMORY."""
+    doublings = max(0, (COARSEST_HOP // settings.hop_length).bit_length() - 1)
+    return most_hops(channels) * (settings.hop_length << doublings)
+
+
 class LevelMeter:
     """Measure a recording that arrives in blocks of any size; `result` can be called at any time.
 
@@ -84,7 +107,11 @@ class LevelMeter:
         self._settings = settings
         # Rows are the channels, followed by their mean if there are several.
         rows = channels if channels == 1 else channels + 1
+        self._given_hop = settings.hop_length
         self._begun_hop: NDArray[np.float32] = np.empty((rows, 0), np.float32)
+        # the sums and energies of given hops that do not fill a hop yet, shape (2, rows, hops)
+        self._begun: NDArray[np.float64] = np.empty((2, rows, 0))
+        self._hop_count = 0
         self._sums: list[NDArray[np.float64]] = []
         self._energies: list[NDArray[np.float64]] = []
         self._frames = 0
@@ -95,7 +122,7 @@ class LevelMeter:
 
     @property
     def settings(self) -> TrimSettings:
-        """What counts as silence."""
+        """What counts as silence; `hop_length` and `frame_length` are those of the hops that are kept."""
         return self._settings
 
     def update(self, block: NDArray[np.float32]) -> None:
@@ -106,7 +133,7 @@ class LevelMeter:
         self._levels = self._powers_of_mix = None
         if not self._finite:
             return
-        hop = self._settings.hop_length
+        hop = self._given_hop
         step = max(1, CHUNK_SAMPLES // (hop * self._channels)) * hop
         for start in range(0, block.shape[0], step):
             rows = self._begun_hop_with(block[start : start + step])
@@ -127,15 +154,15 @@ class LevelMeter:
             return Levels(self._frames, NOTHING, silent=False, mono_channel=None, finite=False)
         if self._frames == 0:
             return Levels(0, NOTHING, silent=True, mono_channel=None, finite=True)
-        powers = [self._powers(*row) for row in zip(sums, energies, strict=True)]
-        silent_rows = [self._is_silent(*row) for row in zip(sums, energies, powers, strict=True)]
+        silent_rows = [self._is_silent(*row) for row in zip(sums, energies, strict=True)]
         silent = all(silent_rows[: self._channels])
         mono_channel = None if silent else self._mono_channel(sums, energies, silent_rows)
         if silent:
             return Levels(self._frames, NOTHING, silent, mono_channel, finite=True)
         row = -1 if mono_channel is None else mono_channel
-        span = self._span(powers[row])
-        silence = self._silence(sums[row], energies[row], powers[row], span)
+        powers = self._powers(sums[row], energies[row])
+        span = self._span(powers)
+        silence = self._silence(sums[row], energies[row], powers, span)
         offset = self._dc_offset(sums[: self._channels], span)
         return Levels(self._frames, span, silent, mono_channel, True, silence, offset)
 
@@ -176,11 +203,41 @@ class LevelMeter:
         return rows
 
     def _keep(self, sums: NDArray[np.float64], energies: NDArray[np.float64]) -> None:
-        self._joined = None
-        self._sums.append(sums)
-        self._energies.append(energies)
         # Squares of float32 do not overflow float64, so an energy is finite if and only if its samples are.
         self._finite = bool(np.isfinite(energies).all())
+        self._joined = None
+        times = self._settings.hop_length // self._given_hop
+        if times > 1:
+            given = np.concatenate([self._begun, np.stack([sums, energies])], axis=2)
+            whole = given.shape[2] // times * times
+            self._begun = given[:, :, whole:].copy()
+            sums, energies = given[:, :, :whole].reshape(2, len(sums), -1, times).sum(axis=3)
+        self._sums.append(sums)
+        self._energies.append(energies)
+        self._hop_count += sums.shape[1]
+        can_join = 2 * self._settings.hop_length <= COARSEST_HOP
+        if self._hop_count > most_hops(self._channels) and can_join:
+            self._join_pairs(times)
+
+    def _join_pairs(self, times: int) -> None:
+        """Make one hop of every two. A hop consists of `times` given hops before."""
+        is_odd = self._hop_count % 2
+        halves: list[NDArray[np.float64]] = []
+        for kept in (self._sums, self._energies):
+            joined = np.concatenate(kept, axis=1)
+            kept[:] = [joined[:, : self._hop_count - is_odd].reshape(len(joined), -1, 2).sum(axis=2)]
+            halves.append(joined[:, self._hop_count - is_odd :])
+        if is_odd:
+            # the last hop begins the next one; its given hops may be any that add up to it
+            begun = np.zeros((2, len(halves[0]), times))
+            begun[:, :, :1] = halves
+            self._begun = np.concatenate([begun, self._begun], axis=2)
+        self._hop_count //= 2
+        hop, frame = 2 * self._settings.hop_length, self._settings.frame_length
+        # an analysis frame has an even number of hops
+        self._settings = replace(
+            self._settings, hop_length=hop, frame_length=-(-frame // (2 * hop)) * 2 * hop
+        )
 
     def _all_hops(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the sums and energies of all hops, including the incomplete one; each of shape (rows, hops).
@@ -189,26 +246,29 @@ class LevelMeter:
         nothing.
         """
         if self._joined is None:
-            sums, energies = (
-                _with_one_more(kept, len(self._begun_hop)) for kept in (self._sums, self._energies)
-            )
-            self._sums, self._energies = [sums[:, :-1]], [energies[:, :-1]]
+            # one after the other: each is in memory twice while it is joined
+            sums = _with_one_more(self._sums, len(self._begun_hop))
+            self._sums = [sums[:, :-1]]
+            energies = _with_one_more(self._energies, len(self._begun_hop))
+            self._energies = [energies[:, :-1]]
             self._joined = sums, energies
-        if not self._begun_hop.shape[1]:
+        if not self._begun_hop.shape[1] and not self._begun.shape[2]:
             return self._sums[0], self._energies[0]
-        for joined, begun in zip(self._joined, hop_sums(self._begun_hop[:, None, :]), strict=True):
-            joined[:, -1:] = begun
+        last = hop_sums(self._begun_hop[:, None, :])
+        for joined, begun, rest in zip(self._joined, self._begun, last, strict=True):
+            joined[:, -1:] = rest + begun.sum(axis=1, keepdims=True)
         return self._joined
 
-    def _is_silent(
-        self, sums: NDArray[np.float64], energies: NDArray[np.float64], powers: NDArray[np.float64]
-    ) -> bool:
-        """Return whether a row never exceeds the floor; `sums`, `energies` and `powers`, without its offset:
-        (hops,)."""
+    def _is_silent(self, sums: NDArray[np.float64], energies: NDArray[np.float64]) -> bool:
+        """Return whether a row never exceeds the floor, about its mean or without its offset; (hops,) each."""
         mean = sums.sum() / self._frames
-        about_mean = self._frame_powers(energies - 2.0 * mean * sums + mean * mean * self._samples(len(sums)))
+        about_mean = 2.0 * mean * sums
+        np.subtract(energies, about_mean, out=about_mean)
+        about_mean += mean * mean * self._samples(len(sums))
         floor = 10.0 ** (self._settings.floor_db / 10.0)
-        return bool(min(about_mean.max(), powers.max()) <= floor)
+        return bool(
+            self._frame_powers(about_mean).max() <= floor or self._powers(sums, energies).max() <= floor
+        )
 
     def _powers(self, sums: NDArray[np.float64], energies: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the powers of a row's analysis frames without its offset; `sums`, `energies`: (hops,)."""
@@ -218,8 +278,13 @@ class LevelMeter:
             sums = self._frame_sums(sums)
             offsets = frame_offsets(sums, frame_energies, samples, mean, self._settings)
             # The sum over a frame of (y - offset)² is that of y² - 2 offset y + offset².
-            frame_energies -= offsets * (2.0 * sums - offsets * samples)
-        return np.maximum(frame_energies / self._settings.frame_length, MINIMUM_POWER)
+            samples *= offsets
+            sums *= 2.0
+            sums -= samples
+            sums *= offsets
+            frame_energies -= sums
+        frame_energies /= self._settings.frame_length
+        return np.maximum(frame_energies, MINIMUM_POWER, out=frame_energies)
 
     def _samples(self, hops: int) -> NDArray[np.float64]:
         """Return the number of samples of each hop: the last one may be incomplete."""

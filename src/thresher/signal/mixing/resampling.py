@@ -6,10 +6,14 @@ where samples are converted, because lengths of songs are computed without sampl
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from thresher.signal.mixing.mix import Block
+
+PORTION = 1 << 18
+"""Frames that are resampled, or made, at a time: a block of 1 Hz becomes thousands of times as long."""
 
 
 def resampled_frames(frames: int, sr_in: int, sr_out: int) -> int:
@@ -39,6 +43,7 @@ class Resampler:
             raise ValueError(f"{channels} channels cannot go from {sr_in} Hz to {sr_out} Hz")
         self._sr_in = sr_in
         self._sr_out = sr_out
+        self._channels = channels
         self._frames_in = 0
         self._frames_out = 0
         self._finished = False
@@ -47,6 +52,16 @@ class Resampler:
             import soxr
 
             self._stream = soxr.ResampleStream(sr_in, sr_out, channels, dtype="float32", quality="HQ")
+
+    def stream(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """Yield the output for all `blocks` of the clip, in blocks of about PORTION frames at most."""
+        import numpy as np
+
+        frames = max(1, PORTION * min(self._sr_in, self._sr_out) // self._sr_out)
+        for block in blocks:
+            for portion in _portions(block, frames):
+                yield from _portions(self.process(portion), PORTION)
+        yield from _portions(self.process(np.empty((0, self._channels), np.float32), last=True), PORTION)
 
     def process(self, block: Block, *, last: bool = False) -> Block:
         """Resample a block. Returns the output that is ready, maybe none; after the `last` block, all the rest."""
@@ -72,3 +87,8 @@ class Resampler:
         if len(output) >= wanted:
             return output[:wanted]
         return np.concatenate([output, np.zeros((wanted - len(output), output.shape[1]), np.float32)])
+
+
+def _portions(block: Block, frames: int) -> Iterator[Block]:
+    # an empty block is passed on: it shows that work goes on
+    return (block[start : start + frames] for start in range(0, max(1, len(block)), frames))
