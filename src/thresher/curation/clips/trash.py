@@ -10,6 +10,7 @@ import stat
 from dataclasses import dataclass
 
 from thresher.catalog import paths
+from thresher.catalog.disk_trouble import refusal_to_write
 
 MOST_LINKS = 40
 """The number of symlinks that may lead to a file one after another; the kernel has the same limit."""
@@ -96,10 +97,9 @@ def move_to_trash(file: PlannedFile) -> bool:
     if entry != file.entry or _state(os.stat(file.path)) != file.content:
         raise FileChangedError
     folder = os.path.dirname(file.path)
-    if not os.access(
-        folder, os.W_OK | os.X_OK
-    ):  # send2trash would leave an entry without a file in the trash
-        raise PermissionError(f"its folder {paths.display_text(folder)} is not writable")
+    if (why := refusal_to_write(folder)) is not None:
+        # send2trash would leave an entry without a file in the trash
+        raise PermissionError(f"its folder {paths.display_text(folder)} is not writable: {why}")
     send2trash(os.fsdecode(file.path))
     if os.path.lexists(file.path):
         raise OSError("the system's trash refused it")

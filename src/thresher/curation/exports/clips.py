@@ -24,6 +24,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.content_files import KnownFile, intact_file, keep_looks, known_files
 from thresher.catalog.cut_clips import CutPlace, cut_places
+from thresher.catalog.disk_trouble import refusal_to_write
 from thresher.catalog.encoding import OUTPUT_FORMATS, suffix_of
 from thresher.catalog.files import sha256_file
 from thresher.catalog.output_guard import OutputGuard
@@ -229,8 +230,8 @@ def _checked_folder(folder: str | bytes | os.PathLike[str]) -> bytes:
 
 def _check_writable(where: bytes) -> None:
     folder = where if os.path.isdir(where) else os.path.dirname(where)
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise CatalogError(f"{display_text(folder)} is not writable; give another --to DIR")
+    if (why := refusal_to_write(folder)) is not None:
+        raise CatalogError(f"{display_text(folder)} is not writable: {why}; give another --to DIR")
 
 
 def _status(path: bytes) -> os.stat_result | None:

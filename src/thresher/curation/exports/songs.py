@@ -34,7 +34,7 @@ from thresher.curation.renderings.plan import is_whole
 from thresher.curation.renderings.render import source_files
 from thresher.curation.songs.tracklist import Track, Tracklist, tracklist
 from thresher.curation.workers import Progress, no_progress
-from thresher.errors import AudioError, NotFoundError, UsageError
+from thresher.errors import AudioError, CatalogError, NotFoundError, UsageError
 from thresher.formatting import counted, listed
 
 if TYPE_CHECKING:
@@ -136,7 +136,12 @@ def export_stems(
         )
     has_whole_numbers = source.subtype in ("PCM_16", "PCM_24")
     subtype = source.subtype if has_whole_numbers and not plan.is_limited else "FLOAT"
-    target.mkdir(exist_ok=True)
+    try:
+        target.mkdir(exist_ok=True)
+    except OSError as error:
+        raise CatalogError(
+            f"{target} can't be created: {error.strerror or error}; give another --stems DIR"
+        ) from error
     for position, blocks in enumerate(Mix(plan, files, subtype, progress).clips(subtype)):
         stem = target / names[position]
         recheck = always_replace if overwrite else partial(_refuse, stem)

@@ -75,6 +75,11 @@ def _run(arguments: Sequence[str]) -> int:
 
             say(f"error: {name_too_long(error.filename or '')}")
             return 2
+        if isinstance(error, OSError) and error.errno is not None:
+            from thresher.catalog.disk_trouble import sentence
+
+            say(f"error: {sentence(error)}")
+            return 1
         say(f"error: unexpected {type(error).__name__}: {error}; `thresher --debug …` shows the traceback")
         return 1
     return 0
