@@ -254,7 +254,11 @@ def _capped(frames: int, known: int | None, form: AudioFormat, task: AnalysisTas
     seconds, sr = frames / form.sample_rate, form.sample_rate
     rest = "; it is longer" if known is None else f" of {format_duration(known / sr)}"
     channels = f"{form.channels} channel{'s' if form.channels > 1 else ''}"
-    why = f": {channels} at {sr:,} Hz need too much memory for more" if seconds < task.max_length - 1 / sr else ""
+    why = (
+        f": {channels} at {sr:,} Hz need too much memory for more"
+        if seconds < task.max_length - 1 / sr
+        else ""
+    )
     return f"analysed up to {format_duration(seconds)}{rest}{why}"
 
 
