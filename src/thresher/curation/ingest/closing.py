@@ -111,9 +111,8 @@ def _unreported(run: IngestRun, connection: Connection, tally: Tally) -> list[Fa
         )
         .order_by(location.c.id)
     )
-    scanned = {
-        run.catalog.stored_absolute(found.path).path for found in (*run.scan.files, *run.scan.problems)
-    }
+    paths = [found.path for found in run.scan.files] + [problem.path for problem in run.scan.problems]
+    scanned = {run.catalog.stored_absolute(path).path for path in paths}
     told = {failure.path for failure in tally.failures}
     return [
         Failure(row.path_text, row.status or "unreadable", row[4] or row[2] or "")
