@@ -10,6 +10,10 @@ from .catalog.decisions import Decision as Decision
 from .catalog.name_patterns import Pattern as Pattern
 from .catalog.name_suggestions import Suggestion as Suggestion
 from .catalog.own_files import OwnFiles as OwnFiles
+from .curation.backups.export_catalog import CurationExport as CurationExport
+from .curation.backups.export_catalog import export_catalog as export_catalog
+from .curation.backups.import_catalog import CurationImport as CurationImport
+from .curation.backups.import_catalog import import_catalog as import_catalog
 from .curation.backups.restore import PreparedRestore as PreparedRestore
 from .curation.backups.restore import RestoreChanges as RestoreChanges
 from .curation.backups.restore import prepare_restore as prepare_restore

@@ -45,6 +45,8 @@ MODULES: Mapping[str, str] = {
     "verify": "verify",
     "backup": "backup",
     "restore": "restore",
+    "export-catalog": "curation_file",
+    "import-catalog": "curation_file",
     "forget": "batches",
     "prune": "prune",
     "config": "init",
