@@ -18,7 +18,7 @@ def test_curation_moves_to_another_catalog(
     one, two = (("--catalog", tmp_path / name / "catalog.toml") for name in ("one", "two"))
     assert command(*one, "ingest", "clips", "--jobs", "1").returncode == 0
     assert command(*one, "rate", "1", "4").returncode == 0
-    assert command(*one, "tag", "1", "2", "+slow").returncode == 0
+    assert command(*one, "tag", "1", "2", "--add", "slow").returncode == 0
     assert command(*one, "song", "save", "S", "2").returncode == 0
     done = command(*one, "export-catalog", "c.jsonl")
     assert (done.returncode, "2 recordings, 1 song, 3 decisions" in done.stdout) == (0, True)
