@@ -63,6 +63,7 @@ class Place:
         """Return the environment of commands: temporary files and the trash are in their folder, too."""
         return {
             "TMPDIR": str(self.folder / "tmp"),
+            "HOME": str(self.folder),
             "XDG_DATA_HOME": str(self.folder / "data"),
             "COLUMNS": "200",
         }

@@ -116,6 +116,18 @@ def note_event(connection: Connection, verb: str, summary: str, changes: Sequenc
     return _journal(connection, verb, summary, changes)
 
 
+def correct_event(connection: Connection, number: int, summary: str, changes: Sequence[Change]) -> None:
+    """State what an entry of `note_event` turned out to be, if not all of what was announced was done."""
+    values = {"summary": summary, "changes": _listed(changes)}
+    connection.execute(update(decision).where(decision.c.id == number).values(values))
+
+
+def events(connection: Connection, verb: str) -> list[Decision]:
+    """Return the entries of the journal with a verb, the latest first."""
+    statement = select(decision).where(decision.c.verb == verb).order_by(decision.c.id.desc())
+    return [_decision(row) for row in connection.execute(statement)]
+
+
 def undo(connection: Connection, number: int | None = None) -> Decision:
     """Undo decision `number`, or the latest one that is not undone. Return the undo, which is itself a decision.
 
@@ -245,19 +257,23 @@ def _journal(
     connection: Connection, verb: str, summary: str, changes: Sequence[Change], undoes: int | None = None
 ) -> Decision:
     made_at = time.time()
-    listed = [[*change.field_key, change.before, change.after] for change in changes]
     of_writer = this_writer()
     values = {
         "made_at": made_at,
         "verb": verb,
         "summary": summary,
-        "changes": json.dumps(listed, ensure_ascii=False, separators=(",", ":")),
+        "changes": _listed(changes),
         "undoes_id": undoes,
         "writer": of_writer,
         "sequence": next_sequence(connection, of_writer),
     }
     number = insert_row(connection, decision, values)
     return Decision(number, made_at, verb, summary, tuple(changes), undoes, None)
+
+
+def _listed(changes: Sequence[Change]) -> str:
+    listed = [[*change.field_key, change.before, change.after] for change in changes]
+    return json.dumps(listed, ensure_ascii=False, separators=(",", ":"))
 
 
 def _decision(row: Row[Any]) -> Decision:

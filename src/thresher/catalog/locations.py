@@ -225,6 +225,13 @@ def mark_missing(connection: Connection, location_ids: Iterable[int], now: float
         connection.execute(update(location).where(location.c.id == location_id).values(missing_since=now))
 
 
+def unmark_missing(connection: Connection, location_id: int) -> None:
+    """Mark a location as present again, unless another one has its path now."""
+    path = connection.scalar(select(location.c.path).where(location.c.id == location_id))
+    if path is not None and present_at(connection, path) is None:
+        connection.execute(update(location).where(location.c.id == location_id).values(missing_since=None))
+
+
 def forget_locations(connection: Connection, location_ids: Iterable[int]) -> None:
     """Delete locations from the catalog, with their attributes."""
     for location_id in location_ids:

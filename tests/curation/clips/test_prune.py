@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -22,6 +23,7 @@ from thresher.curation.clips.prune import PruneReport, plan_prune, prune
 from thresher.curation.clips.restore import restore_pruned
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.ingest.verify import verify
 from thresher.curation.renderings.render import render
 from thresher.curation.songs.songs import save_song
 from thresher.errors import UsageError
@@ -361,18 +363,92 @@ def test_after_an_interruption_the_catalog_knows_which_files_were_moved(
     assert missing(catalog) == ["a/r_epoch_1_0.wav", "a/r_epoch_1_1.wav"]
 
 
-def test_after_a_kill_between_move_and_commit_an_ingest_marks_the_files_missing(
+def killed(catalog: Catalog, monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
+    """Prune, and stop after so many files are moved, as a kill does: nothing is corrected afterwards."""
+    plan, move, moved = plan_prune(catalog), prune_module.move_to_trash, list[Any]()
+
+    def interrupted(file: Any) -> bool:
+        if len(moved) == after:
+            raise KeyboardInterrupt
+        moved.append(file)
+        return move(file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(prune_module, "move_to_trash", interrupted)
+        patch.setattr(prune_module, "conclude", lambda *_: None)
+        with pytest.raises(KeyboardInterrupt):
+            prune(catalog, plan)
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_the_next_prune_completes_one_that_was_killed(
+    catalog: Catalog, clips: Path, trash: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    judging.reject(catalog, "1 , 2")
+    killed(catalog, monkeypatch, after=after)
+    assert missing(catalog) == ["a/r_epoch_1_0.wav", "a/r_epoch_1_1.wav"]
+    assert verify(catalog).files.is_sound
+    (trash / "info").mkdir(parents=True, exist_ok=True)
+    orphan = trash / "info/r_epoch_1_1.wav.trashinfo"  # the kill came before the file was moved
+    orphan.write_text(f"[Trash Info]\nPath={clips / 'r_epoch_1_1.wav'}\nDeletionDate=2026-01-01T00:00:00\n")
+    report = pruned(catalog)
+    assert (report.files, report.entry) == (2 - after, 2)
+    assert names(clips) == ["r_epoch_1_2.wav", "r_epoch_1_3.wav"]
+    assert names(trash / "files") == ["r_epoch_1_0.wav", "r_epoch_1_1.wav"]
+    assert names(trash / "info") == [f"{name}.trashinfo" for name in names(trash / "files")]
+    assert [(entry.id, entry.summary) for entry in judging.history(catalog, 2)] == [
+        (2, "prune 2 files"),
+        (1, "reject: 1 , 2"),
+    ]
+    assert pruned(catalog).files == 0
+    assert len(restore_pruned(catalog, 2).restored) == 2
+
+
+def test_after_a_killed_prune_an_ingest_finds_the_files_that_are_there(
     catalog: Catalog, clips: Path, serial: IngestOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judging.rate(catalog, "1", 1)
     judging.reject(catalog, "1 , 2")
-    monkeypatch.setattr(prune_module, "_mark_missing", lambda *_: None)
-    pruned(catalog)
-    assert missing(catalog) == []
-    assert names(clips) == ["r_epoch_1_2.wav", "r_epoch_1_3.wav"]
-    assert ingest(catalog, [clips], serial).missing == 2
-    assert missing(catalog) == ["a/r_epoch_1_0.wav", "a/r_epoch_1_1.wav"]
+    killed(catalog, monkeypatch, after=1)
+    ingest(catalog, [clips], serial)
+    assert missing(catalog) == ["a/r_epoch_1_0.wav"]
     assert show_clip(catalog, "1").clip.rating == 1
+
+
+def test_a_restore_that_was_interrupted_is_completed(
+    catalog: Catalog, clips: Path, trash: Path, serial: IngestOptions
+) -> None:
+    judging.reject(catalog, "1 , 2")
+    before = {name: (clips / name).read_bytes() for name in names(clips)}
+    entry = pruned(catalog).entry
+    assert entry is not None
+    os.rename(trash / "files/r_epoch_1_0.wav", clips / "r_epoch_1_0.wav")  # killed before the ingest
+    restored = restore_pruned(catalog, entry)
+    assert (len(restored.restored), restored.failures) == (2, ())
+    assert {name: (clips / name).read_bytes() for name in names(clips)} == before
+    assert names(trash / "info") == []
+    ingest(catalog, [clips], serial)
+    again = restore_pruned(catalog, entry)
+    assert (again.restored, again.failures) == ((), ())
+
+
+def test_the_history_lists_only_what_was_moved(
+    catalog: Catalog, clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judging.reject(catalog, "1 , 2")
+    move = prune_module.move_to_trash
+
+    def refused(file: Any) -> bool:
+        if file.recording_id == 1:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return move(file)
+
+    monkeypatch.setattr(prune_module, "move_to_trash", refused)
+    assert [failure.path for failure in pruned(catalog).failures] == [str(clips / "r_epoch_1_0.wav")]
+    assert missing(catalog) == ["a/r_epoch_1_1.wav"]
+    (entry,) = judging.history(catalog, 1)
+    assert (entry.summary, [change.id for change in entry.changes]) == ("prune 1 file", [2])
+    assert verify(catalog).is_sound
 
 
 def test_undo_after_a_prune_explains_and_restore_takes_the_files_out_of_the_trash(
@@ -394,7 +470,7 @@ def test_undo_after_a_prune_explains_and_restore_takes_the_files_out_of_the_tras
     assert [failure.reason for failure in restored.failures] == ["another file is there"]
     assert (clips / "r_epoch_1_2.wav").read_bytes() == b"another file"
     (clips / "r_epoch_1_2.wav").unlink()
-    assert len(restore_pruned(catalog, 2).restored) == 1
+    assert len(restore_pruned(catalog, 2).restored) == 3  # those that are back, but not ingested, count again
     report_of_ingest = ingest(catalog, [clips], serial)
     assert (report_of_ingest.added, report_of_ingest.missing) == (0, 0)
     assert missing(catalog) == []

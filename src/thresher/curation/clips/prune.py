@@ -1,42 +1,49 @@
 """Prune: move the files of rejected clips to the system's trash. The catalog keeps everything it knows of them.
 
 `plan_prune` reads every file to check that it still holds the rejected recording. `prune` then moves the files that
-have not changed since. Sizes are bytes on the disk.
+have not changed since. It first notes in the catalog what it will move, and marks these locations as missing. So
+the catalog is right at any instant, and if the program is killed, the next prune moves the rest. Sizes are bytes on
+the disk.
 """
 
 from __future__ import annotations
 
-import time
+import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select
 
-from thresher.catalog import locations, paths
+from thresher.catalog import paths
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import IS_SHOWN
 from thresher.catalog.database import chunks
-from thresher.catalog.decisions import Change, note_event
+from thresher.catalog.decisions import get_decision
 from thresher.catalog.schema import clip, location, recording, rendering_clip
+from thresher.curation.clips.prune_entries import (
+    announce,
+    announced_locations,
+    conclude,
+    unfinished_prunes,
+)
 from thresher.curation.clips.selection import Terms, recordings_of, select_ids
 from thresher.curation.clips.trash import (
     FileChangedError,
     FileInspector,
     PlannedFile,
     RecordingFile,
+    check_movable,
     link_depth,
     move_to_trash,
 )
+from thresher.curation.clips.trash_folders import remove_orphans
 from thresher.curation.workers import Progress, no_progress
-from thresher.errors import AudioError, CatalogError
-from thresher.formatting import counted
+from thresher.errors import AudioError
 
 GROUP = 16
-"""The number of recordings whose files are moved before the catalog marks them as missing.
-
-If the program is killed in between, the next `ingest` marks them.
-"""
+"""The number of recordings whose files are moved before their judgements are looked at again."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +84,15 @@ class PruneReport:
 
 @dataclass(frozen=True)
 class PrunePlan:
-    """The files that `prune` will move, and a report of them; `rendered` includes files that renderings use."""
+    """The files that `prune` will move, and a report of them; `rendered` includes files that renderings use.
+
+    `unfinished` holds the numbers of entries in the history whose prune was interrupted.
+    """
 
     files: tuple[PlannedFile, ...]
     rendered: bool
     report: PruneReport
+    unfinished: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,7 +127,9 @@ def plan_prune(
         asked = sorted(rejected.intersection(select_ids(catalog, connection, terms, defaults=False)))
         found = recordings_of(connection, asked)
         sorted_recordings = _sort_recordings(connection, found, rendered=rendered)
-        files = _present_files(catalog, connection, sorted(sorted_recordings.free))
+        unfinished = unfinished_prunes(connection)
+        announced = {location_id for entry in unfinished for location_id in announced_locations(entry)}
+        files = _known_files(catalog, connection, sorted(sorted_recordings.free), announced)
     inspector = FileInspector()
     changed: list[str] = []
     failures: list[PruneFailure] = []
@@ -127,13 +140,14 @@ def plan_prune(
         except (FileNotFoundError, NotADirectoryError):
             pass  # the next ingest marks it as missing
         except FileChangedError:
-            changed.append(paths.display_text(file.path))
+            if not file.is_marked:
+                changed.append(paths.display_text(file.path))
         except (OSError, AudioError) as error:
             failures.append(PruneFailure(paths.display_text(file.path), _reason(error)))
         progress("reading", done, len(files))
     planned.sort(key=lambda file: (file.recording_id, -link_depth(file.path), file.path))
     report = _report(planned, sorted_recordings, changed, failures, dry_run=True)
-    return PrunePlan(tuple(planned), rendered, report)
+    return PrunePlan(tuple(planned), rendered, report, tuple(entry.id for entry in unfinished))
 
 
 def prune(catalog: Catalog, plan: PrunePlan, progress: Progress = no_progress) -> PruneReport:
@@ -143,23 +157,26 @@ def prune(catalog: Catalog, plan: PrunePlan, progress: Progress = no_progress) -
     since the plan. A file that cannot be moved is reported, and the others are moved. Ratings, scores and
     history stay; `ingest` recognises a file that is put back.
     """
-    of_recording: dict[int, list[PlannedFile]] = defaultdict(list)
-    for file in plan.files:
-        of_recording[file.recording_id].append(file)
     moves = _Moves(plan, progress)
-    sorted_recordings, entry = _Sorted(*(frozenset[int](),) * 4), None
+    movable = [file for file in plan.files if moves.can_move(file)]
+    with catalog.writing() as connection:
+        recordings = sorted({file.recording_id for file in movable})
+        sorted_recordings = _sort_recordings(connection, recordings, rendered=plan.rendered)
+        wanted = [file for file in movable if file.recording_id in sorted_recordings.free]
+        entries = [*(get_decision(connection, number) for number in plan.unfinished)]
+        entries += announce(connection, wanted)
+    remove_orphans([file.path for file in wanted if file.is_marked])
+    of_recording: dict[int, list[PlannedFile]] = defaultdict(list)
+    for file in wanted:
+        of_recording[file.recording_id].append(file)
     try:
         for group in chunks(sorted(of_recording), GROUP):
             with catalog.reading() as connection:
                 now = _sort_recordings(connection, group, rendered=plan.rendered)
             sorted_recordings = sorted_recordings.union(now)
-            try:
-                moves.move(file for id_ in group for file in of_recording[id_] if id_ in now.free)
-            finally:  # also after Ctrl-C
-                _mark_missing(catalog, moves.gone)
-                moves.gone.clear()
-    finally:
-        entry = _note(catalog, moves.moved)
+            moves.move(file for id_ in group for file in of_recording[id_] if id_ in now.free)
+    finally:  # also after Ctrl-C
+        conclude(catalog, entries, moves.gone)
     report = _report(moves.moved, sorted_recordings, moves.changed, moves.failures, dry_run=False)
     before = plan.report
     return replace(
@@ -167,12 +184,12 @@ def prune(catalog: Catalog, plan: PrunePlan, progress: Progress = no_progress) -
         in_songs=report.in_songs + before.in_songs,
         in_part=report.in_part + before.in_part,
         references=report.references + before.references,
-        entry=entry,
+        entry=entries[-1].id if moves.moved else None,
     )
 
 
 class _Moves:
-    """The outcome of moving the files of a plan; `gone` files are not marked as missing in the catalog yet."""
+    """The outcome of moving the files of a plan; `gone` files are not at their paths any more."""
 
     def __init__(self, plan: PrunePlan, progress: Progress) -> None:
         self.moved: list[PlannedFile] = []
@@ -182,18 +199,29 @@ class _Moves:
         self._progress = progress
         self._total = len(plan.files)
 
+    def can_move(self, file: PlannedFile) -> bool:
+        """Return whether a file is there and can be moved; note why not."""
+        with self._noted(file):
+            return check_movable(file)
+        return False
+
     def move(self, files: Iterable[PlannedFile]) -> None:
         """Move each file; after a failure, continue with the next one."""
         for file in files:
-            try:
+            with self._noted(file):
                 if move_to_trash(file):
                     self.moved.append(file)
                 self.gone.append(file)
-            except FileChangedError:
-                self.changed.append(paths.display_text(file.path))
-            except (OSError, ValueError) as error:
-                self.failures.append(PruneFailure(paths.display_text(file.path), _reason(error)))
             self._progress("moving", len(self.moved), self._total)
+
+    @contextmanager
+    def _noted(self, file: PlannedFile) -> Iterator[None]:
+        try:
+            yield
+        except FileChangedError:
+            self.changed.append(paths.display_text(file.path))
+        except (OSError, ValueError) as error:
+            self.failures.append(PruneFailure(paths.display_text(file.path), _reason(error)))
 
 
 def _sort_recordings(connection: Connection, recording_ids: Sequence[int], *, rendered: bool) -> _Sorted:
@@ -225,63 +253,41 @@ def _sort_recordings(connection: Connection, recording_ids: Sequence[int], *, re
     )
 
 
-def _present_files(
-    catalog: Catalog, connection: Connection, recording_ids: Sequence[int]
+def _known_files(
+    catalog: Catalog, connection: Connection, recording_ids: Sequence[int], announced: Collection[int]
 ) -> list[RecordingFile]:
-    """Return the files at which the catalog knows the recordings; locations with the same path are one file."""
+    """Return the files at which the catalog knows the recordings; locations with the same path are one file.
+
+    Locations that are marked as missing count if they are in `announced` and something is there.
+    """
     found: dict[bytes, RecordingFile] = {}
+    marked = location.c.missing_since.is_not(None).label("is_marked")
+    columns = (
+        location.c.id,
+        location.c.path,
+        recording.c.id.label("recording_id"),
+        location.c.sha256,
+        marked,
+    )
     for chunk in chunks(recording_ids):
         statement = (
-            select(location.c.id, location.c.path, recording.c.id.label("recording_id"), location.c.sha256)
+            select(*columns)
             .join(recording, recording.c.id == location.c.recording_id)
-            .where(recording.c.id.in_(chunk), location.c.missing_since.is_(None))
-            .order_by(location.c.id)
+            .where(recording.c.id.in_(chunk))
+            .order_by(marked, location.c.id)
         )
         for row in connection.execute(statement):
             path = paths.absolute(catalog.absolute(row.path))
             known = found.get(path)
-            ids = (row.id,) if known is None else (*known.location_ids, row.id)
-            found[path] = RecordingFile(path, row.recording_id, ids, row.sha256)
-    return list(found.values())
-
-
-def _mark_missing(catalog: Catalog, files: Iterable[PlannedFile]) -> None:
-    """Mark the locations of files that are gone as missing, in a transaction of their own."""
-    gone = {location_id: file.path for file in files for location_id in file.location_ids}
-    if not gone:
-        return
-    try:
-        with catalog.writing() as connection:
-            present = [
-                row.id
-                for chunk in chunks(sorted(gone))
-                for row in connection.execute(
-                    select(location.c.id, location.c.path).where(
-                        location.c.id.in_(chunk), location.c.missing_since.is_(None)
-                    )
+            if row.is_marked and (row.id not in announced or not os.path.lexists(path)):
+                continue
+            if known is None:
+                found[path] = RecordingFile(
+                    path, row.recording_id, (row.id,), row.sha256, bool(row.is_marked)
                 )
-                # a location with another path has been found elsewhere in the meantime
-                if paths.absolute(catalog.absolute(row.path)) == gone[row.id]
-            ]
-            locations.mark_missing(connection, present, time.time())
-    except CatalogError as error:
-        raise CatalogError(
-            f"{error}; {len(gone)} files are already in the trash: run `thresher ingest` on their folder to mark "
-            "them as missing"
-        ) from error
-
-
-def _note(catalog: Catalog, moved: Sequence[PlannedFile]) -> int | None:
-    """List the moved files in the history, and return the number of the entry."""
-    if not moved:
-        return None
-    changes = [
-        Change("location", location_id, "file", paths.display_text(file.path), None)
-        for file in moved
-        for location_id in file.location_ids
-    ]
-    with catalog.writing() as connection:
-        return note_event(connection, "prune", f"prune {counted(len(moved), 'file')}", changes).id
+            elif known.is_marked == bool(row.is_marked):
+                found[path] = replace(known, location_ids=(*known.location_ids, row.id))
+    return list(found.values())
 
 
 def _report(

@@ -1,19 +1,11 @@
-"""Take the files of a prune out of the trash again, on systems with a freedesktop.org trash (Linux).
-
-A trash is a folder with `files/NAME` and `info/NAME.trashinfo`, which holds the former path. There is one in the
-user's data folder and one at the top of each other file system.
-
-Specification: https://specifications.freedesktop.org/trash-spec/latest/
-"""
+"""Take the files of a prune out of the trash again, on systems with a freedesktop.org trash (Linux)."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
 
 from sqlalchemy import select
 
@@ -24,6 +16,7 @@ from thresher.catalog.decisions import get_decision
 from thresher.catalog.files import sha256_file
 from thresher.catalog.schema import location
 from thresher.curation.clips.prune import PruneFailure
+from thresher.curation.clips.trash_folders import Trashed, remove_orphans, trashed_files
 from thresher.errors import AudioError, ThresherError, UsageError
 
 
@@ -40,18 +33,11 @@ class RestoreReport:
         return tuple(map(paths.display_text, self.restored))
 
 
-@dataclass(frozen=True)
-class _Trashed:
-    """A file in a trash, and the file that describes it."""
-
-    file: bytes
-    info: bytes
-
-
 def restore_pruned(catalog: Catalog, entry: int) -> RestoreReport:
     """Move the files of a prune from the trash to their former paths. `entry` is its number in the history.
 
-    Nothing is replaced. The catalog knows the files again after an ingest of their paths. Raises NotFoundError if
+    Nothing is replaced. A file that is at its path again counts as restored, so that a restore that was interrupted
+    is completed. The catalog knows the files again after an ingest of their paths. Raises NotFoundError if
     the history has no such entry, UsageError if it is not a prune, and ThresherError on a system whose trash has
     no documented form.
     """
@@ -64,8 +50,8 @@ def restore_pruned(catalog: Catalog, entry: int) -> RestoreReport:
             "files can't be taken out of this system's trash; put them back with the Finder or Explorer, then "
             "`thresher ingest` their folder"
         )
-    wanted = _wanted(catalog, [change.id for change in pruned.changes])
-    trashed = _trashed_files(list(wanted))
+    wanted, present = _wanted(catalog, [change.id for change in pruned.changes])
+    trashed = trashed_files(list(wanted))
     restored, failures = [], []
     for path, sha256 in wanted.items():
         try:
@@ -74,33 +60,41 @@ def restore_pruned(catalog: Catalog, entry: int) -> RestoreReport:
         except (OSError, ThresherError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             failures.append(PruneFailure(paths.display_text(path), reason))
+    remove_orphans(restored)
     known = {change.before for change in pruned.changes}
-    forgotten = sorted(known - set(map(paths.display_text, wanted)))
+    forgotten = sorted(known - set(map(paths.display_text, wanted)) - present)
     failures += [
         PruneFailure(path, "the catalog has forgotten it, or found it elsewhere") for path in forgotten
     ]
     return RestoreReport(tuple(restored), tuple(failures))
 
 
-def _wanted(catalog: Catalog, location_ids: Sequence[int]) -> dict[bytes, str]:
-    """The absolute paths of these locations, if they are still missing, with the SHA-256 of their contents."""
+def _wanted(catalog: Catalog, location_ids: Sequence[int]) -> tuple[dict[bytes, str], set[str]]:
+    """The absolute paths of these locations, if they are missing, with the SHA-256 of their contents.
+
+    Also return the paths of the others, as text: their files are known again.
+    """
     found: dict[bytes, str] = {}
+    present = set()
     with catalog.reading() as connection:
         for chunk in chunks(sorted(set(location_ids))):
-            statement = (
-                select(location.c.path, location.c.sha256)
-                .where(location.c.id.in_(chunk), location.c.missing_since.is_not(None))
-                .order_by(location.c.id)
-            )
+            columns = (location.c.path, location.c.sha256, location.c.missing_since)
+            statement = select(*columns).where(location.c.id.in_(chunk)).order_by(location.c.id)
             for row in connection.execute(statement):
-                found[paths.absolute(catalog.absolute(row.path))] = row.sha256
-    return found
+                path = paths.absolute(catalog.absolute(row.path))
+                if row.missing_since is None:
+                    present.add(paths.display_text(path))
+                else:
+                    found[path] = row.sha256
+    return found, present
 
 
-def _put_back(path: bytes, sha256: str, trashed: Sequence[_Trashed]) -> None:
+def _put_back(path: bytes, sha256: str, trashed: Sequence[Trashed]) -> None:
     """Move the file with this content back. Raises ThresherError if there is none or the path is taken."""
     if os.path.lexists(path):
-        raise ThresherError("another file is there")
+        if not _holds(path, sha256):
+            raise ThresherError("another file is there")
+        return
     found = next((each for each in trashed if _holds(each.file, sha256)), None)
     if found is None:
         raise ThresherError("it is not in the trash")
@@ -110,60 +104,9 @@ def _put_back(path: bytes, sha256: str, trashed: Sequence[_Trashed]) -> None:
 
 
 def _holds(file: bytes, sha256: str) -> bool:
-    if os.path.islink(file):  # its target may come back later
+    if os.path.islink(file) and not os.path.exists(file):  # its target may come back later
         return True
     try:
         return sha256_file(file) == sha256
     except (OSError, AudioError):
         return False
-
-
-def _trashed_files(wanted: Sequence[bytes]) -> Mapping[bytes, list[_Trashed]]:
-    """What the trashes hold of these paths, the latest first."""
-    found: defaultdict[bytes, list[tuple[str, _Trashed]]] = defaultdict(list)
-    names = set(wanted)
-    for trash, top in _trashes(wanted):
-        for info in _listed(os.path.join(trash, b"info")):
-            former, deleted_at = _read_info(info, top)
-            if former in names:
-                name = os.path.basename(info).removesuffix(b".trashinfo")
-                found[former].append((deleted_at, _Trashed(os.path.join(trash, b"files", name), info)))
-    for files in found.values():
-        files.sort(key=lambda pair: pair[0], reverse=True)
-    return {path: [each for _, each in files] for path, files in found.items()}
-
-
-def _trashes(wanted: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """The folders of the trashes in which files of these paths can be, and the folder their paths start at."""
-    data = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
-    yield os.path.join(os.fsencode(data), b"Trash"), b"/"
-    user = str(os.getuid()).encode()
-    for top in sorted({_top_folder(path) for path in wanted}):
-        yield os.path.join(top, b".Trash", user), top
-        yield os.path.join(top, b".Trash-" + user), top
-
-
-def _top_folder(path: bytes) -> bytes:
-    """The folder at which the file system of a path is mounted."""
-    folder = os.path.dirname(path)
-    while folder != b"/" and not os.path.ismount(folder):
-        folder = os.path.dirname(folder)
-    return folder
-
-
-def _listed(folder: bytes) -> list[bytes]:
-    try:
-        return [os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(b".trashinfo")]
-    except OSError:  # there is no such trash
-        return []
-
-
-def _read_info(info: bytes, top: bytes) -> tuple[bytes, str]:
-    """The former path and the time of deletion in a .trashinfo file."""
-    try:
-        with open(info, encoding="utf-8", errors="surrogateescape") as file:
-            keys = dict(line.rstrip("\n").partition("=")[::2] for line in file if "=" in line)
-    except OSError:
-        return b"", ""
-    former = os.path.join(top, unquote_to_bytes(os.fsencode(keys.get("Path", ""))))
-    return paths.absolute(former), keys.get("DeletionDate", "")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from thresher.catalog import paths
 from thresher.catalog.disk_trouble import refusal_to_write
+from thresher.curation.clips.trash_folders import remove_orphans
 
 MOST_LINKS = 40
 """The number of symlinks that may lead to a file one after another; the kernel has the same limit."""
@@ -21,12 +22,16 @@ FileState = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class RecordingFile:
-    """A path at which the catalog knows a recording, the locations with this path, and the content's digest."""
+    """A path at which the catalog knows a recording, the locations with this path, and the content's digest.
+
+    `is_marked` says whether the locations are marked as missing.
+    """
 
     path: bytes
     recording_id: int
     location_ids: tuple[int, ...]
     sha256: str
+    is_marked: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,8 @@ class PlannedFile:
     """A file or symlink to move to the trash: its absolute path, its locations, and its state when it was read.
 
     `entry` is the state of the path itself, `content` that of the file a symlink leads to; for a file the two are
-    equal. `names` counts the hard links of the entry; `size` is the number of bytes it occupies.
+    equal. `names` counts the hard links of the entry; `size` is the number of bytes it occupies. `is_marked` says
+    whether the catalog had marked the locations as missing: a prune was interrupted before it moved the file.
     """
 
     path: bytes
@@ -45,6 +51,7 @@ class PlannedFile:
     content: FileState
     names: int
     size: int
+    is_marked: bool = False
 
 
 class FileChangedError(Exception):
@@ -80,16 +87,15 @@ class FileInspector:
             content=content,
             names=status.st_nlink,
             size=_occupied_bytes(status),
+            is_marked=file.is_marked,
         )
 
 
-def move_to_trash(file: PlannedFile) -> bool:
-    """Move a file or symlink to the trash; False if the path is gone already. A symlink's target stays.
+def check_movable(file: PlannedFile) -> bool:
+    """Return whether a file is still there.
 
-    Raises FileChangedError if the file changed since it was planned, OSError or ValueError if the trash refuses it.
+    Raises FileChangedError if it changed since it was planned, OSError if it can't be moved.
     """
-    from send2trash import send2trash
-
     try:
         entry = _state(os.lstat(file.path))
     except (FileNotFoundError, NotADirectoryError):
@@ -100,7 +106,23 @@ def move_to_trash(file: PlannedFile) -> bool:
     if (why := refusal_to_write(folder)) is not None:
         # send2trash would leave an entry without a file in the trash
         raise PermissionError(f"its folder {paths.display_text(folder)} is not writable: {why}")
-    send2trash(os.fsdecode(file.path))
+    return True
+
+
+def move_to_trash(file: PlannedFile) -> bool:
+    """Move a file or symlink to the trash; False if the path is gone already. A symlink's target stays.
+
+    Raises FileChangedError if the file changed since it was planned, OSError or ValueError if the trash refuses it.
+    """
+    from send2trash import send2trash
+
+    if not check_movable(file):
+        return False
+    try:
+        send2trash(os.fsdecode(file.path))
+    except OSError:
+        remove_orphans([file.path])
+        raise
     if os.path.lexists(file.path):
         raise OSError("the system's trash refused it")
     return True

@@ -58,8 +58,8 @@ def prune(
         with ProgressBar("files") as progress:
             plan = plan_prune(catalog, terms_of(catalog, query or []), rendered=rendered, progress=progress)
         report = plan.report
-        if plan.files and not dry_run:
-            if not yes:
+        if (plan.files or plan.unfinished) and not dry_run:
+            if plan.files and not yes:
                 ask(
                     f"move {_pruned(report)} to the trash, which frees {_size(report)}?",
                     otherwise="nothing was moved",

@@ -1,0 +1,91 @@
+"""The entries of the history that list pruned files: announced before files are moved, corrected afterwards.
+
+A change of such an entry names a location and the path of its file. Its `after` is the path as long as the file may
+still be there, and None once it has been moved.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection, select
+
+from thresher.catalog import locations, paths
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import chunks
+from thresher.catalog.decisions import Change, Decision, correct_event, events, note_event
+from thresher.catalog.schema import location
+from thresher.curation.clips.trash import PlannedFile
+from thresher.formatting import counted
+
+VERB = "prune"
+"""The verb of these entries."""
+
+
+def unfinished_prunes(connection: Connection) -> list[Decision]:
+    """Return the entries whose prune was interrupted, the latest first."""
+    return [entry for entry in events(connection, VERB) if announced_locations(entry)]
+
+
+def announced_locations(entry: Decision) -> set[int]:
+    """Return the locations of an entry whose files may not have been moved yet."""
+    return {change.id for change in entry.changes if change.after is not None}
+
+
+def announce(connection: Connection, files: Sequence[PlannedFile]) -> list[Decision]:
+    """Mark the locations of files as missing before they are moved, and list them in the history.
+
+    Return the entry, if one is needed: files that an interrupted prune has listed are not listed again.
+    """
+    new = [file for file in files if not file.is_marked]
+    if not new:
+        return []
+    changes = [
+        Change(
+            "location", location_id, "file", shown, shown
+        )  # `after` becomes None when the file has been moved
+        for file, shown in ((file, paths.display_text(file.path)) for file in new)
+        for location_id in file.location_ids
+    ]
+    locations.mark_missing(connection, [change.id for change in changes], time.time())
+    return [note_event(connection, VERB, f"prune {counted(len(new), 'file')}", changes)]
+
+
+def conclude(catalog: Catalog, entries: Sequence[Decision], gone: Sequence[PlannedFile]) -> None:
+    """State in entries of the history what was moved. Files that are still there count as present again."""
+    moved = {location_id for file in gone for location_id in file.location_ids}
+    for entry in entries:
+        with catalog.reading() as connection:
+            known = _paths(catalog, connection, [change.id for change in entry.changes])
+        there = {id_ for id_, path in known.items() if id_ not in moved and os.path.lexists(path)}
+        stay = there & announced_locations(entry)
+        done = [replace(change, after=None) for change in entry.changes if change.id not in stay]
+        files = len({change.before for change in done})
+        with catalog.writing() as connection:
+            # an ingest may have found a file just before it was moved
+            found_again = _present(connection, moved.intersection(change.id for change in done))
+            locations.mark_missing(connection, sorted(found_again), time.time())
+            for location_id in sorted(stay):
+                locations.unmark_missing(connection, location_id)
+            correct_event(connection, entry.id, f"prune {counted(files, 'file')}", done)
+
+
+def _paths(catalog: Catalog, connection: Connection, location_ids: Sequence[int]) -> dict[int, bytes]:
+    """Return the absolute path of each of these locations that the catalog still knows."""
+    found: dict[int, bytes] = {}
+    for chunk in chunks(location_ids):
+        statement = select(location.c.id, location.c.path).where(location.c.id.in_(chunk))
+        found.update((row.id, catalog.absolute(row.path)) for row in connection.execute(statement))
+    return found
+
+
+def _present(connection: Connection, location_ids: Collection[int]) -> set[int]:
+    """Return those of these locations that are not marked as missing."""
+    found: set[int] = set()
+    for chunk in chunks(sorted(location_ids)):
+        here = select(location.c.id).where(location.c.id.in_(chunk), location.c.missing_since.is_(None))
+        found.update(connection.scalars(here))
+    return found
