@@ -29,6 +29,7 @@ OF_NO_SINGLE_MODULE = {
     "interfaces/cli/test_song_errors.py",  # the exit codes of all commands of songs
     "interfaces/report/test_page_browser.py",  # the page in a browser, which takes long
     "interfaces/web/test_openapi.py",  # the description of all routes
+    "interfaces/web/test_hearing_browser.py",  # moments, selections, downloads and undo in a browser
     "interfaces/web/test_restart_browser.py",  # an open page and a server that starts again
     "interfaces/web/test_room_browser.py",  # the listening room in a browser
 }

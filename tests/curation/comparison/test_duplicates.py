@@ -19,7 +19,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.listing import list_clips
-from thresher.curation.comparison.duplicates import Duplicates, copies_among, dupes, without_copies
+from thresher.curation.comparison.duplicates import Duplicates, copies_among, copies_of, dupes, without_copies
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.reanalyse import reanalyse
@@ -77,6 +77,10 @@ def test_copies_are_grouped_with_the_clip_to_keep(catalog: Catalog, folder: Path
     assert late.offset == pytest.approx(0.25, abs=0.13)
     assert [each.paths for each in found.byte_copies] == [("clips/f_other.wav", "clips/h_same_bytes.wav")]
     assert found.others == [1, 2, 4, 5, 7]
+    marked = {each.clip: each for each in copies_of(catalog, range(1, 9))}
+    assert sorted(marked) == [1, 2, 3, 4, 5, 7]
+    assert marked[3].is_kept
+    assert all(each.of in marked for each in marked.values())
 
 
 def test_copies_of_copies_are_not_grouped(catalog: Catalog, folder: Path, sound: Any) -> None:

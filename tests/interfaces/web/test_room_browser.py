@@ -374,7 +374,7 @@ def test_at_the_end_of_a_list_similar_unheard_clips_follow_if_asked_and_settings
     page = opened(driver, address)
     page.press("e", "A", ",", ",")
     page = opened(driver, address)
-    kept = page.value("actions", "[m.earsOnly.value, m.goOn.value]")
+    kept = [page.value("confirm", "m.earsOnly.value"), page.value("actions", "m.goOn.value")]
     assert (kept, page.value("player_settings", "m.speed.value")) == ([True, True], 0.9)
     page.search("id:6")
     page.wait("selection", "m.ids.value.length === 1 && m.selected.value === 6")

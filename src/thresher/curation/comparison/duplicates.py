@@ -25,8 +25,9 @@ from sqlalchemy import Connection, func, select
 from thresher.catalog import features, score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import DupesSection
-from thresher.catalog.schema import clip, location
-from thresher.curation.clips.listing import ClipRow, list_clips
+from thresher.catalog.database import chunks
+from thresher.catalog.schema import clip, location, nearest
+from thresher.curation.clips.listing import ClipRow, list_clips, rows_of
 from thresher.curation.clips.selection import Terms
 from thresher.curation.comparison.score import score
 from thresher.curation.workers import Progress, no_progress
@@ -54,6 +55,15 @@ class Match:
     offset: float
     seconds: float
     judged: bool = True
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A clip and another clip with the same sound; `is_kept` says that the first is the one to keep."""
+
+    clip: int
+    of: int
+    is_kept: bool
 
 
 @dataclass(frozen=True)
@@ -207,6 +217,31 @@ def copies_among(connection: Connection, clip_ids: Sequence[int], settings: Dupe
         if not {one, other} <= found and _are_copies(sounds[one], sounds[other], settings):
             found |= {one, other}
     return found
+
+
+def copies_of(catalog: Catalog, clip_ids: Sequence[int]) -> list[Copy]:
+    """Return those of these clips that are a copy of the clip nearest to them by `aligned`, or have one there.
+
+    Scores are read, not computed: clips that `aligned` has not scored are left out.
+    """
+    by = find_metric("aligned")
+    close: dict[int, int] = {}
+    with catalog.reading() as connection:
+        metric_id = scores.metric_id(connection, by.name, by.version)
+        for chunk in chunks(list(dict.fromkeys(clip_ids))):
+            statement = select(nearest.c.clip_id, nearest.c.other_id).where(
+                nearest.c.metric_id == metric_id,
+                nearest.c.score >= catalog.settings.dupes.score,
+                nearest.c.clip_id.in_(chunk),
+            )
+            close.update((row.clip_id, row.other_id) for row in connection.execute(statement))
+        sounds = read_sounds(connection, sorted({*close, *close.values()}))
+    order = {row.id: _preference(row) for row in rows_of(catalog, sorted(sounds))}
+    return [
+        Copy(one, other, is_kept=order[one] < order[other])
+        for one, other in close.items()
+        if {one, other} <= order.keys() and _are_copies(sounds[one], sounds[other], catalog.settings.dupes)
+    ]
 
 
 def without_copies(connection: Connection, clip_ids: Sequence[int], settings: DupesSection) -> list[int]:

@@ -14,3 +14,8 @@ def test_pairs_are_there_after_some_time_and_none_is_no_error(client: TestClient
         time.sleep(0.05)
     assert found == {"ready": True, "progress": 1, "pairs": []}
     assert client.get("/api/duplicates", params={"q": "epcoh:1"}).status_code == 400
+
+
+def test_copies_are_told_by_id(client: TestClient) -> None:
+    assert client.get("/api/copies", params={"ids": "1,2,99"}).json() == {"copies": []}
+    assert client.get("/api/copies", params={"ids": "1;2"}).status_code == 422

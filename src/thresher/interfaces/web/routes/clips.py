@@ -31,6 +31,15 @@ SearchText = Annotated[str, Query(alias="q", max_length=20_000, description="a q
 ClipId = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
 
 
+IdList = Annotated[str, Query(max_length=10_000, pattern=r"^\d{1,18}(,\d{1,18})*$")]
+"""Ids of clips with commas between them."""
+
+
+def ids_in(text: str) -> list[int]:
+    """Return the first MOST_ROWS different ids of a list."""
+    return list(dict.fromkeys(int(each) for each in text.split(",")))[:MOST_ROWS]
+
+
 Order = Literal["query", "chain"]
 
 
@@ -85,12 +94,9 @@ def find(room: InRoom, query: SearchText = "", order: Order = "query") -> Found:
 
 
 @router.get("/rows")
-def rows(
-    room: InRoom, ids: Annotated[str, Query(max_length=10_000, pattern=r"^\d{1,18}(,\d{1,18})*$")]
-) -> Rows:
+def rows(room: InRoom, ids: IdList) -> Rows:
     """Return the rows of up to 500 clips, given by their ids with commas between them."""
-    wanted = list(dict.fromkeys(int(each) for each in ids.split(",")))[:MOST_ROWS]
-    return Rows(clips=[clip_shape(row) for row in rows_of(room.catalog, wanted)])
+    return Rows(clips=[clip_shape(row) for row in rows_of(room.catalog, ids_in(ids))])
 
 
 @router.get("/{clip_id}")

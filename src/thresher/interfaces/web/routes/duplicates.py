@@ -8,9 +8,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from thresher.curation.clips.listing import found_ids
+from thresher.curation.comparison.duplicates import copies_of
 from thresher.curation.comparison.side_by_side import clip_pairs
 from thresher.interfaces.web.room.room import InRoom
-from thresher.interfaces.web.routes.clips import SearchText
+from thresher.interfaces.web.routes.clips import IdList, SearchText, ids_in
 
 router = APIRouter(prefix="/api", tags=["duplicates"])
 
@@ -33,6 +34,26 @@ class Pairs(BaseModel):
     ready: bool
     progress: float = Field(ge=0, le=1)
     pairs: list[Pair] = []
+
+
+class Twin(BaseModel):
+    """A clip and another one with the same sound; `is_kept`: the first is the one to keep."""
+
+    clip: int
+    of: int
+    is_kept: bool
+
+
+class Copies(BaseModel):
+    """Those of some clips that are copies or have one."""
+
+    copies: list[Twin]
+
+
+@router.get("/copies")
+def copies(room: InRoom, ids: IdList) -> Copies:
+    """Return which of up to 500 clips are copies of the clip nearest to them, or have a copy there."""
+    return Copies(copies=[Twin(**vars(found)) for found in copies_of(room.catalog, ids_in(ids))])
 
 
 @router.get("/duplicates")

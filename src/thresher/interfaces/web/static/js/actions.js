@@ -2,12 +2,13 @@
 
 import { get } from "./api.js";
 import { ask, openDialog } from "./dialogs.js";
+import { confirmKey, confirmRefusal, earsOnly, hasVoices, voice } from "./confirm.js";
 import { downloadAll, downloadSelected } from "./downloads.js";
 import { element } from "./element.js";
 import { heard, note, redo, reject, rate, said, tag, undo, unreject } from "./judge.js";
-import { ACTIONS, action } from "./keys.js";
+import { ACTIONS, action, keyText } from "./keys.js";
 import { likeMoment, NO_MOMENT, starts } from "./moment.js";
-import { ended, play, playing, position, prefetch, stop, tone } from "./player.js";
+import { ended, play, playing, position, prefetch, stop } from "./player.js";
 import { keptSignal, matched, speed, volume } from "./player_settings.js";
 import { metrics } from "./search.js";
 import { carry, chosen, ids, move, placeOf, rowOf, selected } from "./selection.js";
@@ -22,8 +23,6 @@ const REST = 120; // milliseconds after which a clip plays while a key is held d
 export const advance = keptSignal("play on", false);
 /** Whether similar unheard clips follow at the end of a list. */
 export const goOn = keptSignal("go on with similar clips", false);
-/** Whether tones confirm keys, for judging without a look. */
-export const earsOnly = keptSignal("ears only", false);
 
 /** Which clip follows one when clips play on; a view can have its own order. Returns undefined at the end. */
 export const following = new Signal(nextInList);
@@ -79,12 +78,13 @@ function seek(by) {
 let pause = null;
 
 /** Judge the selected clip. Where clips play on, the next one plays at once; a refusal leads back. */
-async function judged(event, judge, pitch) {
+async function judged(event, judge, pitch, words) {
   const clips = here();
   if (!clips.length) return;
   if (chosen.value.length) {
     const outcome = await judge(clips);
-    if (earsOnly.value && outcome !== null) tone(pitch);
+    if (outcome === null) confirmRefusal(said.value);
+    else confirmKey(pitch, words);
     return;
   }
   const [clip] = clips;
@@ -98,15 +98,23 @@ async function judged(event, judge, pitch) {
   const outcome = await answer;
   if (outcome === null) {
     if (selected.value === next) selected.value = clip;
+    confirmRefusal(said.value);
     return;
   }
-  if (earsOnly.value) tone(pitch);
+  confirmKey(pitch, words);
   if (playsOn() && next === undefined) continueSimilar(clip, event);
 }
 
 const rated = (rating, event) =>
-  event.repeat ? null : judged(event, (clips) => rate(clips, rating), rating ? 330 * 2 ** (rating / 6) : 262);
-const rejected = (event) => (event.repeat ? null : judged(event, reject, 165));
+  event.repeat ? null : judged(event, (clips) => rate(clips, rating), rating ? 330 * 2 ** (rating / 6) : 262, rating ? `${rating}` : "no rating");
+const rejected = (event) => (event.repeat ? null : judged(event, reject, 165, "rejected"));
+
+/** Undo or redo, and confirm it. */
+const reverts = (revert, pitch, words) => async (event) => {
+  if (event.repeat) return;
+  if (await revert(event)) confirmKey(pitch, words);
+  else confirmRefusal(said.value);
+};
 
 /** Ask which clips are unheard; most of them have no row in this page. */
 async function nextUnheard(event) {
@@ -131,6 +139,7 @@ const likeQuery = (id) => `${metrics.value.includes("likeness") ? "near@likeness
 async function continueSimilar(id, event) {
   if (!goOn.value || place.value.view === "listen") {
     said.value = "this was the last clip";
+    confirmRefusal(said.value);
     return;
   }
   const query = `${likeQuery(id)} heard:no`;
@@ -138,6 +147,7 @@ async function continueSimilar(id, event) {
   const next = found.find((each) => each !== id);
   if (next === undefined) {
     said.value = "no similar clip is unheard";
+    confirmRefusal(said.value);
     return;
   }
   selected.value = next;
@@ -182,17 +192,22 @@ function like() {
   go({ view: "clips", query: likeQuery(clip) });
 }
 
-const SHOWN = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", " ": "Space", Escape: "Esc" };
-
-/** A key as people write it. */
-export const keyText = (key) => SHOWN[key] ?? key.replace("Digit", "").replace("Shift+", "Shift-");
-
 function help() {
   const rows = [...ACTIONS.values()].map(({ keys, title, run }) =>
     element("li", {}, element("kbd", {}, keys.map(keyText).join(" ")), element("button", { type: "button", onclick: (event) => { dialog.close(); run(event); } }, title)),
   );
   const close = element("form", { method: "dialog" }, element("button", {}, "Close"));
   const dialog = openDialog("Keys", "help", element("h2", {}, "Keys"), element("ul", {}, rows), close);
+}
+
+function anotherVoice() {
+  if (!hasVoices()) {
+    said.value = "this browser has no voice; tones confirm keys";
+    return;
+  }
+  voice.value = !voice.value;
+  said.value = voice.value ? "a voice confirms keys" : "tones confirm keys";
+  confirmKey(440, said.value);
 }
 
 const toggle = (signal, on, off) => () => {
@@ -212,8 +227,8 @@ for (let rating = 1; rating <= 5; rating += 1) {
 action("rate-0", { keys: ["Digit0"], title: "clear the rating", run: (event) => rated(null, event) });
 action("reject", { keys: ["x"], title: "reject", run: rejected });
 action("unreject", { keys: ["Shift+x"], title: "show a rejected clip again", run: () => here().length && unreject(here()) });
-action("undo", { keys: ["u"], title: "undo this page's latest decision", run: undo });
-action("redo", { keys: ["Shift+u"], title: "redo", run: redo });
+action("undo", { keys: ["u"], title: "undo this page's latest decision", run: reverts(undo, 220, "undone") });
+action("redo", { keys: ["Shift+u"], title: "redo", run: reverts(redo, 294, "done again") });
 action("tag", { keys: ["t"], title: "tag", run: tagged });
 action("note", { keys: ["n"], title: "note", run: annotated });
 action("like", { keys: ["l"], title: "more like this clip", run: like });
@@ -230,9 +245,10 @@ action("go-on", {
 });
 action("ears", {
   keys: ["e"],
-  title: "ears only: clips play on, tones confirm keys",
-  run: toggle(earsOnly, "ears only: clips play on, tones confirm keys", "ears only is off"),
+  title: "ears only: clips play on, and tones or a voice confirm keys",
+  run: toggle(earsOnly, "ears only: clips play on, keys are confirmed", "ears only is off"),
 });
+action("voice", { keys: ["Shift+e"], title: "ears only: a voice or tones", run: anotherVoice });
 action("match", { keys: ["Shift+m"], title: "match the loudness of clips, or not", run: toggle(matched, "loudness is matched", "clips are as loud as they are") });
 const nudge = (signal, by, least, most, words) => () => {
   signal.value = Math.round(Math.max(least, Math.min(most, signal.value + by)) * 100) / 100;

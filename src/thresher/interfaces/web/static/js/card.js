@@ -1,5 +1,6 @@
 // The card of one clip. A card is made once and filled again with other clips while the grid scrolls.
 
+import { copyOf } from "./copies.js";
 import { dragOut } from "./downloads.js";
 import { element } from "./element.js";
 import { play, playing, position, problems } from "./player.js";
@@ -31,6 +32,7 @@ function flagsOf(clip) {
     clip.missing ? "missing" : null,
     clip.rejected ? "rejected" : null,
     clip.suspect ? "suspect" : null,
+    copyOf(clip.id),
     clip.status === "ok" ? null : clip.status.replace("_", " "),
     clip.place ?? (clip.kind === "whole" ? null : clip.kind),
     clip.heard ? null : "new",
@@ -81,7 +83,7 @@ export class Card {
   /** Show a clip; `place` is its place in the list, from 1. */
   fill(id, place, count) {
     const clip = rowOf(id);
-    const state = [id, place, count, clip, selected.value === id, playing.value?.id === id, notes.get(id), problems.get(id)];
+    const state = [id, place, count, clip, selected.value === id, playing.value?.id === id, notes.get(id), problems.get(id), copyOf(id)];
     if (this.state?.every((part, at) => Object.is(part, state[at]))) return; // while scrolling, most cards stay as they are
     const isNew = id !== this.id;
     this.state = state;

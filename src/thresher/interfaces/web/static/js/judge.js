@@ -98,12 +98,12 @@ const revert = (from, to, word) => inOrder(() => reverted(from, to, word));
 async function reverted(from, to, word) {
   if (isReadOnly()) {
     said.value = READ_ONLY;
-    return;
+    return false;
   }
   const latest = from.pop();
   if (latest === undefined) {
     said.value = `nothing of this page to ${word}`;
-    return;
+    return false;
   }
   try {
     const entry = await post("/api/undo", { decision: latest.decision });
@@ -116,8 +116,10 @@ async function reverted(from, to, word) {
     said.value = `${word}: ${named(latest.clips)}`;
     decisions.dispatchEvent(new CustomEvent("decided", { detail: { path: "/api/undo", clips: latest.clips } }));
     findAgain();
+    return true;
   } catch (failure) {
     said.value = failure.message;
+    return false;
   }
 }
 

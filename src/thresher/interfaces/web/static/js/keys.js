@@ -12,6 +12,11 @@ export function action(name, { keys, title, run }) {
   };
 }
 
+const SHOWN = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", " ": "Space", Escape: "Esc" };
+
+/** A key as people write it. */
+export const keyText = (key) => SHOWN[key] ?? key.replace("Digit", "").replace("Shift+", "Shift-");
+
 const isLetter = (key) => key.length === 1 && key.toLowerCase() !== key.toUpperCase();
 
 /** The names of the keys of an event, the best first. */

@@ -9,6 +9,7 @@ import "./player_bar.js";
 import { NO_MOMENT } from "./moment.js";
 import { room } from "./room.js";
 import { loadNames } from "./search.js";
+import "./visits.js";
 import { VIEWS, go, place } from "./views.js";
 
 const view = document.getElementById("view");

@@ -34,11 +34,10 @@ function audio() {
     master.connect(context.destination);
     volume.follow((value) => master.gain.setTargetAtTime(value, context.currentTime, FADE));
     output.follow((device) => {
-      if (device !== null && context.setSinkId) {
-        context.setSinkId(device).catch(() => {
-          playProblem.value = "the chosen output is not there; another one plays";
-        });
-      }
+      if (!context.setSinkId || (device === "" && !context.sinkId)) return;
+      context.setSinkId(device).catch(() => {
+        playProblem.value = "the chosen output is not there; another one plays";
+      });
     });
   }
   if (context.state !== "running") context.resume();

@@ -1,18 +1,21 @@
 // The player at the bottom: buttons, the pictures of the selected clip, volume, speed, loudness and output.
 
-import { advance, earsOnly, goOn, keyText } from "./actions.js";
+import { advance, goOn } from "./actions.js";
 import { checkpointOf, time } from "./card.js";
+import { earsOnly } from "./confirm.js";
+import { dragOut } from "./downloads.js";
 import { element } from "./element.js";
 import { said } from "./judge.js";
-import { ACTIONS } from "./keys.js";
+import { ACTIONS, action, keyText } from "./keys.js";
+import { outputField } from "./outputs.js";
 import { playing, playProblem, position } from "./player.js";
-import { loop, matched, output, speed, volume } from "./player_settings.js";
+import { loop, matched, speed, volume } from "./player_settings.js";
 import { picture } from "./sound_picture.js";
 import { rowOf, rowsVersion, selected } from "./selection.js";
 
 const bar = document.getElementById("player");
 const says = document.querySelector("#says .says-text");
-const about = element("span", { class: "about" });
+const about = element("span", { class: "about", draggable: "true", title: "drag it out as a file", ondragstart: (event) => dragOut(event, selected.value) });
 const clock = element("span", { class: "clock" });
 const problem = element("span", { class: "problem", role: "alert" });
 
@@ -37,30 +40,27 @@ function slider(title, signal, least, most, step) {
   return element("label", { class: "slider" }, title, field);
 }
 
-/** A choice of outputs, where the browser offers one. */
-async function outputs() {
-  if (!("setSinkId" in AudioContext.prototype) || !navigator.mediaDevices?.enumerateDevices) return;
-  const devices = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind, label }) => kind === "audiooutput" && label);
-  if (devices.length < 2) return;
-  const options = devices.map(({ deviceId, label }) => element("option", { value: deviceId === "default" ? "" : deviceId }, label));
-  const field = element("select", { onchange: () => { output.value = field.value; } }, options);
-  sliders.append(element("label", { class: "slider" }, "Output", field));
+/** On a narrow screen, the less frequent buttons are shown when they are asked for. */
+function more() {
+  const isOpen = bar.classList.toggle("open");
+  for (const each of bar.querySelectorAll("[data-action=more]")) each.setAttribute("aria-expanded", String(isOpen));
 }
+action("more", { keys: ["Shift+b"], title: "narrow screens: show the other buttons, or hide them", run: more });
 
 const group = (label, className, ...buttons) => element("div", { class: `group ${className}`, role: "group", "aria-label": label }, buttons.flat());
 
 const STARS = [1, 2, 3, 4, 5];
 const stars = STARS.map((rating) => button(`rate-${rating}`, "☆", "star"));
 const playButton = button("play", "▶", "play");
-const sliders = element("div", { class: "group modes" }, slider("Volume", volume, 0, 1, 0.01), slider("Speed", speed, 0.5, 2, 0.05));
+const sliders = element("div", { class: "group modes" }, slider("Volume", volume, 0, 1, 0.01), slider("Speed", speed, 0.5, 2, 0.05), outputField);
 
 bar.append(
   element("div", { class: "controls" },
     group("Play", "", button("previous", "▲"), playButton, button("next", "▼"),
-      button("reject", "✗", "judging narrow"), button("undo", "↶", "judging narrow"), button("help", "⋯", "narrow")),
+      button("reject", "✗", "judging narrow"), button("undo", "↶", "judging narrow"), button("more", "⋯", "narrow")),
     group("Rate", "judging", stars, button("rate-0", "0")),
     group("Judge", "judging wide", button("reject", "✗ Reject"), button("undo", "↶"), button("redo", "↷"), button("tag", "Tag"), button("note", "Note")),
-    group("Cut", "judging wide", button("mark", "Mark"), button("split", "Split")),
+    group("Cut", "judging wide", button("mark", "Mark"), button("split", "Split"), button("download", "File")),
     group("Find", "wide", button("like", "Like this"), button("like-moment", "Like this moment"), button("unheard", "Unheard")),
   ),
   picture,
@@ -71,8 +71,6 @@ bar.append(
     clock,
   ),
 );
-outputs().catch(() => {});
-
 function describe() {
   const clip = selected.value === null ? null : rowOf(selected.value);
   stars.forEach((star, place) => {

@@ -32,8 +32,8 @@ const between = (least, most) => (kept) => typeof kept === "number" && kept >= l
 export const matched = keptSignal("match loudness", true);
 export const volume = keptSignal("volume", 1, between(0, 1));
 export const speed = keptSignal("speed", 1, between(0.5, 2));
-/** The id of the output device, "" for the system's, null where the browser offers no choice. */
-export const output = new Signal(null);
+/** The id of the output device, "" for the system's. */
+export const output = keptSignal("output", "");
 /** The loop of the selected region: {from, to} in seconds of the clip, or null. */
 export const loop = new Signal(null);
 

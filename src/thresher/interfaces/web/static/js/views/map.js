@@ -5,15 +5,19 @@ import { get } from "../api.js";
 import { checkpointOf, time } from "../card.js";
 import { colouring, colours, css } from "../colours.js";
 import { element } from "../element.js";
-import { rate, reject, said, tag } from "../judge.js";
+import { dragOut } from "../downloads.js";
+import { said } from "../judge.js";
 import { action } from "../keys.js";
 import { dimmed, drawPoints, nearestPoint, packed, pointSize, pointsWithin } from "../map_raster.js";
+import { chosenButtons, MapList } from "../map_parts.js";
 import { play, playing } from "../player.js";
-import { ids, rowOf, rowsVersion, selected } from "../selection.js";
+import { chosen as together, ids, rowOf, rowsVersion, selected } from "../selection.js";
 import { go } from "../views.js";
+import { isNewClip } from "../visits.js";
 
 const FIELDS = ["epoch", "step", "run", "rating", "cluster", "score", "length", "loudness", "silence", "loop", "noise", "tempo", "heard"];
 const REACH = 12; // pixels around the pointer in which a point is hit
+const MOST_RINGS = 3000; // new clips that are marked
 const AGAIN = 400; // milliseconds between two looks whether the map is ready
 
 /** The least and the largest value, at least 0.05 apart. */
@@ -57,13 +61,13 @@ class MapView {
     this.says = element("p", { class: "map-says", role: "status" });
     this.legend = element("ul", { class: "legend", "aria-label": "Legend" });
     this.chosen = element("div", { class: "chosen", hidden: true });
-    this.about = element("p", { class: "map-about" });
-    this.list = element("ol", { class: "twin", "aria-label": "Clips of the map" });
+    this.about = element("p", { class: "map-about", draggable: "true", title: "drag it out as a file", ondragstart: (event) => dragOut(event, selected.value) });
+    this.list = new MapList((id) => this.#pick([id]));
     this.board = element("div", { class: "board" }, this.canvas, this.ink);
     container.replaceChildren(
       element("div", { class: "map" },
         element("div", { class: "map-bar" }, element("label", {}, "Colour by ", this.field), this.legend, this.chosen),
-        this.board, this.says, this.about, element("details", {}, element("summary", {}, "As a list"), this.list)),
+        this.board, this.says, this.about, this.list.node),
     );
     this.observer = new ResizeObserver(() => this.#fit());
     this.observer.observe(this.board);
@@ -71,10 +75,17 @@ class MapView {
     this.#ends.push(
       place.follow(({ query }) => this.#load(query)),
       selected.listen(() => this.#selectedChanged()),
-      rowsVersion.listen(() => this.#describe()),
+      rowsVersion.listen(() => {
+        this.#describe();
+        this.#list();
+      }),
       playing.listen(() => this.#later()),
       colours.listen(() => this.#colour()),
-      action("map-all", { keys: ["Shift+Escape"], title: "map: select nothing", run: () => this.#choose([]) }),
+      action("map-none", { keys: ["Shift+Escape"], title: "map: select nothing", run: () => this.#choose([]) }),
+      action("map-pick", { keys: ["p"], title: "map: add the clip to the selection, or take it out", run: () => this.#pick(selected.value === null ? [] : [selected.value]) }),
+      action("map-pick-near", { keys: ["Shift+p"], title: "map: add the clip and its nearest ones to the selection", run: () => this.#add(selected.value === null ? [] : [selected.value, ...this.#neighbours]) }),
+      action("map-nearer", { keys: ["]"], title: "map: zoom in", run: () => this.#zoomAtClip(1.5) }),
+      action("map-farther", { keys: ["["], title: "map: zoom out", run: () => this.#zoomAtClip(1 / 1.5) }),
       action("map-fit", { keys: ["f"], title: "map: show all", run: () => this.#fit() }),
     );
     this.#selectedChanged();
@@ -105,9 +116,14 @@ class MapView {
     this.#points = { ids: found.ids, x: Float32Array.from(found.x), y: Float32Array.from(found.y), colours: new Uint32Array(count), sizes: new Uint8Array(count).fill(pointSize(count)), order: Uint32Array.from(found.ids.keys()) };
     this.placeOf = new Map(found.ids.map((id, point) => [id, point]));
     const without = ids.value.length - count;
-    this.says.textContent = count === 0 ? "no clip of the query can be drawn: the map needs descriptors, which `likeness` in [metrics] use gives" : without > 0 ? `${without} clips have no descriptor and are not on the map` : "";
-    this.list.replaceChildren(...found.ids.slice(0, 500).map((id) => element("li", {}, element("button", { type: "button", onclick: (event) => { selected.value = id; play(id, 0, event); } }, `clip ${id}`))));
-    this.#choose([]);
+    this.fresh = found.ids.filter(isNewClip);
+    const sentences = [
+      count === 0 ? "no clip of the query can be drawn: the map needs descriptors, which `likeness` in [metrics] use gives" : "",
+      count > 0 && without > 0 ? `${without} clips have no descriptor and are not on the map` : "",
+      this.fresh.length ? `${this.fresh.length.toLocaleString("en")} clips are new since the last visit and have a ring` : "",
+    ];
+    this.says.textContent = sentences.filter(Boolean).join("; ");
+    this.#choose(this.#chosen.filter((id) => this.placeOf.has(id)));
     this.#colour();
     this.#fit();
     this.#selectedChanged();
@@ -207,6 +223,7 @@ class MapView {
         pen.stroke();
       }
       pen.globalAlpha = 1;
+      for (const id of this.#neighbours) this.#ring(pen, this.#at(id), 6);
       pen.beginPath();
       pen.arc(...here, playing.value?.id === selected.value ? 13 : 8, 0, 2 * Math.PI);
       pen.stroke();
@@ -217,6 +234,9 @@ class MapView {
       pen.arc(...sounding, 13, 0, 2 * Math.PI);
       pen.stroke();
     }
+    pen.lineWidth = 1;
+    for (const id of this.fresh?.length <= MOST_RINGS ? this.fresh : []) this.#ring(pen, this.#at(id), 5);
+    pen.lineWidth = 2;
     if (this.#lasso) {
       pen.setLineDash([6, 4]);
       pen.beginPath();
@@ -227,10 +247,42 @@ class MapView {
     }
   }
 
+  #ring(pen, at, radius) {
+    if (!at) return;
+    pen.beginPath();
+    pen.arc(...at, radius, 0, 2 * Math.PI);
+    pen.stroke();
+  }
+
+  #list() {
+    this.list.show(this.#points.ids, this.#chosen);
+  }
+
+  /** Add clips to the selection. */
+  #add(more) {
+    this.#choose([...new Set([...this.#chosen, ...more])].filter((id) => this.placeOf?.has(id)));
+  }
+
+  /** Add a clip to the selection, or take it out. */
+  #pick(picked) {
+    if (picked.every((id) => this.#chosen.includes(id))) this.#choose(this.#chosen.filter((id) => !picked.includes(id)));
+    else this.#add(picked);
+  }
+
+  #zoom(factor, [left, top]) {
+    this.#view = { scale: this.#view.scale * factor, left: left + (this.#view.left - left) * factor, top: top + (this.#view.top - top) * factor };
+    this.#later();
+  }
+
+  #zoomAtClip(factor) {
+    this.#zoom(factor, this.#at(selected.value) ?? [this.canvas.width / 2, this.canvas.height / 2]);
+  }
+
   async #selectedChanged() {
     const id = selected.value;
     this.#neighbours = [];
     this.#describe();
+    this.#list();
     this.#later();
     if (id === null) return;
     clearTimeout(this.nearTimer);
@@ -249,20 +301,10 @@ class MapView {
 
   #choose(chosen) {
     this.#chosen = chosen;
+    together.value = chosen;
     this.chosen.hidden = chosen.length === 0;
-    const button = (text, run) => element("button", { type: "button", onclick: run }, text);
-    this.chosen.replaceChildren(
-      `${chosen.length} selected `,
-      ...[1, 2, 3, 4, 5].map((rating) => button(`${rating}★`, () => rate(chosen, rating))),
-      button("Reject", () => reject(chosen)),
-      button("Tag", async () => {
-        const { ask } = await import("../actions.js");
-        const name = await ask("Tag for the selected clips");
-        if (name?.trim()) tag(chosen, [name.trim()], []);
-      }),
-      button("Show as clips", () => go({ view: "clips", query: chosen.join(" ") })),
-      button("Clear", () => this.#choose([])),
-    );
+    this.chosen.replaceChildren(...chosenButtons(chosen));
+    this.#list();
     this.#drawLegend();
     this.#shade();
   }
@@ -317,8 +359,7 @@ class MapView {
       event.preventDefault();
       const [left, top] = at(event);
       const factor = Math.min(200, Math.max(0.5, (this.#view.scale / this.canvas.width) * 1.0015 ** -event.deltaY)) / (this.#view.scale / this.canvas.width);
-      this.#view = { scale: this.#view.scale * factor, left: left + (this.#view.left - left) * factor, top: top + (this.#view.top - top) * factor };
-      this.#later();
+      this.#zoom(factor, [left, top]);
     }, { passive: false });
     const lasso = element("button", { type: "button", "aria-pressed": "false", title: "draw around points (or Shift+drag)", onclick: () => {
       this.isLassoing = !this.isLassoing;
@@ -334,6 +375,7 @@ class MapView {
 
   close() {
     this.#closed = true;
+    together.value = [];
     clearTimeout(this.nearTimer);
     if (this.pending) cancelAnimationFrame(this.pending);
     this.observer.disconnect();

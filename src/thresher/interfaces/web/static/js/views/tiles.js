@@ -3,20 +3,39 @@
 import { get } from "../api.js";
 import { element } from "../element.js";
 import { Grid } from "../grid.js";
+import { said } from "../judge.js";
 import { action } from "../keys.js";
-import { move, useSource } from "../selection.js";
+import { findAgain, move, useSource } from "../selection.js";
 import { go, place } from "../views.js";
 
 const TILE = { leastWidth: 118, height: 40 };
-const ORDERS = [["query", "as the query says"], ["chain", "similar clips side by side"], ["cluster", "by cluster"]];
+const ORDERS = [["query", "as the query says"], ["chain", "similar clips side by side"], ["cluster", "by cluster"], ["map", "as on the map"]];
+const AGAIN = 400; // milliseconds between two looks whether the map is ready
 
 const orderNow = () => place.value.values.get("order") ?? "query";
 
-/** The ids of the wall in its order. */
-async function ordered() {
+/** The ids of the wall in its order; `columns` tiles lie side by side. */
+async function ordered(columns) {
   const { query } = place.value;
+  if (orderNow() === "map") return asOnMap(query, columns);
   if (orderNow() === "cluster") return (await get("/api/clips", { q: `${query} cluster+` })).ids;
   return (await get("/api/clips", { q: query, order: orderNow() })).ids;
+}
+
+/** The ids in rows from the top of the map to its bottom, each from left to right; clips that are not on it are last. */
+async function asOnMap(query, columns) {
+  let found = await get("/api/map", { q: query });
+  while (!found.ready) {
+    said.value = `the map is being computed: ${Math.round(found.progress * 100)} %`;
+    await new Promise((resolve) => setTimeout(resolve, AGAIN));
+    found = await get("/api/map", { q: query });
+  }
+  const points = found.ids.map((id, point) => ({ id, x: found.x[point], y: found.y[point] })).sort((one, other) => other.y - one.y);
+  const drawn = new Set(found.ids);
+  const { ids: all } = await get("/api/clips", { q: query });
+  const rows = [];
+  for (let first = 0; first < points.length; first += columns) rows.push(points.slice(first, first + columns).sort((one, other) => one.x - other.x));
+  return [...rows.flat().map(({ id }) => id), ...all.filter((id) => !drawn.has(id))];
 }
 
 export function show(container) {
@@ -32,7 +51,7 @@ export function show(container) {
       field.value = orderNow();
       if (shown === field.value) return;
       shown = field.value;
-      useSource(ordered);
+      useSource(() => ordered(grid.columns));
     }),
     action("row-down", { keys: ["PageDown"], title: "a row down", run: () => move(grid.columns) }),
     action("row-up", { keys: ["PageUp"], title: "a row up", run: () => move(-grid.columns) }),
@@ -42,7 +61,15 @@ export function show(container) {
       run: () => choose(ORDERS[(ORDERS.findIndex(([name]) => name === orderNow()) + 1) % ORDERS.length][0]),
     }),
   ];
+  let columns = grid.columns;
+  const observer = new ResizeObserver(() => {
+    if (grid.columns === columns) return;
+    columns = grid.columns;
+    if (orderNow() === "map") findAgain();
+  });
+  observer.observe(list);
   return () => {
+    observer.disconnect();
     for (const end of ends) end();
     grid.close();
     container.classList.remove("split");

@@ -1,0 +1,40 @@
+// Which clips are copies of others. It is asked for after the rows, so that it delays nothing.
+
+import { get } from "./api.js";
+import { newest } from "./changes.js";
+import { rowsVersion } from "./selection.js";
+
+const LATER = 300; // milliseconds
+const AT_ONCE = 200;
+
+const known = new Map(); // id → "copy of 12" or "copied: 12", null if there is no copy
+const wanted = new Set();
+let timer = null;
+
+/** In words, of which clip another one is a copy, or that it has a copy; null if neither, or not known yet. */
+export function copyOf(id) {
+  if (known.has(id)) return known.get(id);
+  wanted.add(id);
+  timer ??= setTimeout(fetchCopies, LATER);
+  return null;
+}
+
+async function fetchCopies() {
+  const ids = [...wanted].slice(-AT_ONCE); // what was asked for last is what is on the screen
+  wanted.clear();
+  try {
+    const { copies } = await get("/api/copies", { ids: ids.join(",") });
+    const found = new Map(copies.map(({ clip, of, is_kept: isKept }) => [clip, isKept ? `copied: ${of}` : `copy of ${of}`]));
+    for (const id of ids) known.set(id, found.get(id) ?? null);
+    if (found.size) rowsVersion.value += 1;
+  } catch {
+    // asked for again when the card is drawn again
+  }
+  timer = null;
+}
+
+let batch = newest.value.batch;
+newest.listen((now) => {
+  if (now.batch !== batch) known.clear(); // new clips may have copies
+  batch = now.batch;
+});

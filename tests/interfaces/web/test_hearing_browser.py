@@ -1,0 +1,160 @@
+"""Moments, selections on the map, downloads, undo beside others, and a narrow screen, in a real browser."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, chromium, serving
+from tests.support import EVERY_METRIC, RATE, MakeSound
+from thresher.catalog.catalog import Catalog
+from thresher.curation.clips import decisions
+from thresher.curation.clips.listing import ClipRow, rows_of
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
+
+pytest.importorskip("selenium", reason="selenium drives the browser, and is not installed")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(DRIVER is None or BROWSER is None, reason="needs Chromium and chromedriver"),
+]
+
+SAYS = "return document.querySelector('#says').textContent"
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory, sound: MakeSound) -> Iterator[Catalog]:
+    """Clip 2 has 6 s of clip 1 from 5 s on, clip 3 is a copy of clip 1, and there are two other clips."""
+    home = tmp_path_factory.mktemp("hearing")
+    Catalog.create(home).close()
+    (home / "catalog.toml").write_text(EVERY_METRIC)
+    (home / "night").mkdir()
+    one, two = sound(1, 12.0), sound(2, 14.0)
+    two[5 * RATE : 11 * RATE] = one[3 * RATE : 9 * RATE]
+    for number, y in enumerate((one, two, 0.5 * one, sound(4, 2.0), sound(5, 2.0)), start=1):
+        soundfile.write(home / f"night/night_epoch_{number // 3}_{number}.wav", y, RATE)
+    with Catalog.open(home / "catalog.toml") as opened:
+        ingest(opened, [home / "night"], IngestOptions(executor="serial"))
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Any]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def address(catalog: Catalog) -> Iterator[str]:
+    with serving(catalog) as where:
+        yield where
+
+
+def opened(driver: Any, address: str, width: int = 1280) -> Page:
+    page = Page(driver, address, width)
+    page.wait("selection", "m.ids.value.length === 5 && m.rowOf(1) !== undefined")
+    return page
+
+
+def row(catalog: Catalog, clip_id: int) -> ClipRow:
+    return rows_of(catalog, [clip_id])[0]
+
+
+def test_clips_with_the_moment_come_first_and_play_from_there(driver: Any, address: str) -> None:
+    page = opened(driver, address)
+    page.value("player_settings", "void (m.loop.value = { from: 3.5, to: 8.5 })")
+    page.press("L")
+    page.wait_until(lambda: "occurs in 2 clips" in page.run(SAYS))
+    assert set(page.value("selection", "m.ids.value.slice(1, 3)")) == {2, 3}
+    place = page.value("selection", "m.placeOf(2)")
+    page.press(*"j" * place)
+    page.wait(
+        "player", "m.playing.value?.id === 2 && m.playing.value.offset > 5.2 && m.playing.value.offset < 5.8"
+    )
+    page.press("\ue00c", "g")
+    page.wait("selection", "m.ids.value[1] === 2 && m.ids.value.length === 5")
+    assert page.run("return location.search") == ""
+    page.wait_until(lambda: "copy of 1" in page.run("return document.getElementById('clip-3').textContent"))
+    assert page.complaints() == []
+
+
+def test_what_is_selected_on_the_map_is_rated_undone_and_downloaded_by_keys(
+    driver: Any, address: str, catalog: Catalog, tmp_path: Path
+) -> None:
+    driver.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    page = opened(driver, address)
+    page.press("m")
+    page.wait_until(lambda: page.run("return document.querySelectorAll('.legend li').length > 0"))
+    page.press("p", "j", "p")
+    page.wait("selection", "m.chosen.value.length === 2")
+    assert "2 / 2" in page.run("return document.querySelector('.legend').textContent")
+    page.press("4")
+    page.wait_until(lambda: [row(catalog, each).rating for each in (1, 2, 3)] == [4, 4, None])
+    page.press("u")
+    page.wait_until(lambda: [row(catalog, each).rating for each in (1, 2)] == [None, None])
+    page.press("z")
+    page.wait_until((tmp_path / "clips.zip").exists)
+    with zipfile.ZipFile(tmp_path / "clips.zip") as archive:
+        assert (
+            archive.read("night_epoch_0_1.wav") == (catalog.root / "night/night_epoch_0_1.wav").read_bytes()
+        )
+        assert len(archive.namelist()) == 2
+    page.press("g")
+    page.wait("selection", "m.chosen.value.length === 0")
+    dragged = page.run(
+        "const data = new DataTransfer();"
+        "document.querySelector('.card').dispatchEvent(new DragEvent('dragstart', {dataTransfer: data}));"
+        "return data.getData('DownloadURL')"
+    )
+    assert dragged == f"audio/wav:night_epoch_0_1.wav:{address.partition('?')[0]}files/1"
+    assert page.complaints() == []
+
+
+def test_undo_takes_back_this_page_s_decision_and_nobody_else_s(
+    driver: Any, address: str, catalog: Catalog
+) -> None:
+    page = opened(driver, address)
+    page.search("rated:no")
+    page.press("j", "5")
+    page.wait_until(lambda: row(catalog, 2).rating == 5)
+    page.wait("selection", "!m.ids.value.includes(2) && m.selected.value === 3")
+    first = driver.current_window_handle
+    driver.switch_to.new_window("tab")
+    other = Page(driver, address)
+    other.wait("selection", "m.ids.value.length === 5 && m.rowOf(1) !== undefined")
+    other.press("3")
+    other.wait_until(lambda: row(catalog, 1).rating == 3)
+    driver.close()
+    driver.switch_to.window(first)
+    decisions.rate(catalog, "4", 2)
+    page.press("u")
+    page.wait("selection", "m.selected.value === 2 && m.ids.value.includes(2)")
+    assert [row(catalog, each).rating for each in (1, 2, 4)] == [3, None, 2]
+    page.press("u")
+    page.wait_until(lambda: "nothing of this page" in page.run(SAYS))
+    assert [row(catalog, each).rating for each in (1, 2, 4)] == [3, None, 2]
+
+
+def test_at_400_pixels_a_thumb_reaches_tag_note_mark_split_and_download(
+    driver: Any, address: str, catalog: Catalog
+) -> None:
+    page = opened(driver, address, 400)
+    shown = (
+        "return ['tag', 'note', 'mark', 'split', 'download'].map((name) =>"
+        " [...document.querySelectorAll(`#player [data-action=${name}]`)].some((each) => each.offsetHeight >= 40))"
+    )
+    assert page.run(shown) == [False] * 5
+    page.run("document.querySelector('#player [data-action=more]').click()")
+    assert page.run(shown) == [True] * 5
+    assert page.run("return document.documentElement.scrollWidth") <= 400
+    page.run("document.querySelector('#player [data-action=tag]').click()")
+    page.wait_until(lambda: page.run("return document.querySelector('dialog.ask input') !== null"))
+    page.press("thumb", "\ue007")
+    page.wait_until(lambda: row(catalog, 1).tags == ("thumb",))
