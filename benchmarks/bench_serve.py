@@ -2,14 +2,19 @@
 
 The first page is everything that a browser asks for before it shows clips. A grid page is the rows of 60 clips.
 Each figure is a median of answers in turn, with its ratio to the smallest answer of the API, `/api/room`, of the
-same run. Then 20 clients ask for grid pages at once. Memory is that of the server at its peak.
+same run. Then 20 clients ask for grid pages at once. Where there is a Chromium, the page is measured, too: frames
+per second of the grid and the map, key to sound, and memory while 2,000 clips are auditioned.
 
-Run `python benchmarks/bench_serve.py [--clips N …] [--rounds N]`.
+The catalogs are filled by inserts. All clips have a descriptor and a file of 20 s; the files are links to a few.
+
+Run `python benchmarks/bench_serve.py [--clips N …] [--rounds N] [--auditions N] [--no-page]`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import re
 import signal
 import statistics
@@ -17,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,13 +31,23 @@ from pathlib import Path
 from random import Random
 from urllib.parse import urlsplit
 
+import numpy as np
+import soundfile
+from sqlalchemy import update
+
 from bench_startup import fill
+from room_page import is_available, measure_page, measure_session
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import clip, location
 from thresher.interfaces.web.access import COOKIE
 
 GRID = 60
 CLIENTS = 20
 MAIN = "/static/js/main.js"
+SHEETS = ("base", "bar", "grid", "player", "views")
+RATE = 16_000
+SOUNDS = 8
+DISTINCT = 500
 
 
 class Client:
@@ -58,7 +74,7 @@ class Client:
     def first_page(self) -> float:
         """Return the seconds of all that is needed before clips are shown, one after the other."""
         begun = time.perf_counter()
-        wanted, known = ["/", "/static/css/room.css", MAIN], {MAIN}
+        wanted, known = ["/", *(f"/static/css/{name}.css" for name in SHEETS), MAIN], {MAIN}
         while wanted:
             path = wanted.pop(0)
             content = self.get(path).decode()
@@ -71,6 +87,46 @@ class Client:
         for path in ("/static/js/views/clips.js", "/api/room", "/api/clips", rows(range(1, GRID + 1))):
             self.get(path)
         return time.perf_counter() - begun
+
+
+def add_sound(catalog: Catalog, clips: int) -> None:
+    """Give each clip a descriptor and a file with the stamp of an ingest; the files are links to a few."""
+    from thresher.signal.features.descriptors import VERSION, descriptor
+
+    random = np.random.default_rng(0)
+    time_axis = np.arange(20 * RATE) / RATE
+    folder = catalog.root / "runs/night/samples"
+    folder.mkdir(parents=True)
+    contents, vectors = [], []
+    for number in range(SOUNDS):
+        y = (
+            0.3
+            * np.sin(2 * np.pi * 110 * 1.5**number * time_axis)
+            * (1 + np.sin(2 * np.pi * 0.4 * time_axis))
+        )
+        y += 0.02 * (number + 1) * random.standard_normal(len(y))
+        contents.append(catalog.root / f"{number}.wav")
+        soundfile.write(contents[-1], y / np.abs(y).max(), RATE, "PCM_16")
+        vectors.append(descriptor(y.astype(np.float32), RATE))
+    names = [f"sample_e{n % 50}_i{n}_20_17:19:52_{n}.wav" for n in range(1, clips + 1)]
+    for n, name in enumerate(names, 1):
+        os.link(contents[n % SOUNDS], folder / name)
+    stamps = [os.stat(content) for content in contents]
+    with catalog.writing() as connection:
+        for number, stamp in enumerate(stamps):
+            values = {
+                "size": stamp.st_size,
+                "mtime_ns": stamp.st_mtime_ns,
+                "ctime_ns": stamp.st_ctime_ns,
+                "inode": stamp.st_ino,
+                "looked_at": time.time() + 10,
+            }
+            connection.execute(update(location).where(location.c.id % SOUNDS == number).values(**values))
+        for number in range(DISTINCT):
+            vector = vectors[number % SOUNDS] + random.normal(0, 0.05, len(vectors[0])).astype(np.float32)
+            blob = vector.astype("<f4").tobytes()
+            values = {"descriptor": blob, "descriptor_crc32": zlib.crc32(blob), "descriptor_version": VERSION}
+            connection.execute(update(clip).where(clip.c.id % DISTINCT == number).values(**values))
 
 
 def rows(ids: range) -> str:
@@ -94,8 +150,13 @@ def served(home: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 def peak_memory(pid: int) -> str:
     """Return the highest resident memory of a process, where the system tells it."""
+    return memory(pid, "VmHWM")
+
+
+def memory(pid: int, kind: str = "VmRSS") -> str:
+    """Return the resident memory of a process, where the system tells it."""
     try:
-        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+        found = re.search(rf"{kind}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     except OSError:
         found = None
     return "unknown" if found is None else f"{int(found[1]) / 1024:.0f} MB"
@@ -113,11 +174,21 @@ def crowd(address: str, clips: int, rounds: int) -> list[float]:
         return [each for found in pool.map(visit, range(CLIENTS)) for each in found]
 
 
-def measure(clips: int, rounds: int) -> None:
+def map_seconds(client: Client) -> tuple[float, float]:
+    """Return the seconds until the map of all clips is computed, and of its answer then."""
+    begun = time.perf_counter()
+    while not json.loads(client.get("/api/map"))["ready"]:
+        time.sleep(0.2)
+    return time.perf_counter() - begun, statistics.median(client.seconds("/api/map") for _ in range(5))
+
+
+def measure(clips: int, options: argparse.Namespace) -> None:
+    rounds = options.rounds
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         with Catalog.create(home) as catalog:
             fill(catalog, clips)
+            add_sound(catalog, clips)
         with served(home) as (process, address):
             client, random = Client(address), Random(0)
             print(f"{clips:,} clips; memory at the start {peak_memory(process.pid)}")
@@ -129,7 +200,11 @@ def measure(clips: int, rounds: int) -> None:
                 "ids, epoch:10..20": lambda: "/api/clips?q=epoch:10..20",
                 "ids, rating- id-": lambda: "/api/clips?q=rating-%20id-",
                 "fields": lambda: "/api/fields",
+                "values of the map": lambda: "/api/values?field=epoch",
+                "thumbnail, first time": lambda: f"/thumbnails/{next(fresh)}",
+                "sound of 20 s": lambda: f"/audio/{random.randrange(1, clips)}",
             }
+            fresh = iter(range(clips, 0, -1))
             found: dict[str, list[float]] = {name: [] for name in ("first page", *paths)}
             for _ in range(rounds):
                 found["first page"].append(client.first_page())
@@ -145,16 +220,26 @@ def measure(clips: int, rounds: int) -> None:
                 f"  grid page, {CLIENTS} clients at once: median {statistics.median(many) * 1000:.1f} ms, "
                 f"95 % within {last * 1000:.1f} ms"
             )
+            computed, answered = map_seconds(client)
+            print(f"  map computed in {computed:.1f} s, its data {answered * 1000:.1f} ms")
             print(f"  memory at its peak {peak_memory(process.pid)}")
+            if options.page and is_available():
+                measure_page(address, clips)
+                if clips == max(options.clips):
+                    measure_session(address, options.auditions, lambda: memory(process.pid))
+            elif options.page:
+                print("  the page is not measured: there is no Chromium with its driver, or no selenium")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=int, nargs="+", default=[10_000, 50_000])
     parser.add_argument("--rounds", type=int, default=20)
-    arguments = parser.parse_args()
-    for clips in arguments.clips:
-        measure(clips, arguments.rounds)
+    parser.add_argument("--auditions", type=int, default=2_000)
+    parser.add_argument("--page", action=argparse.BooleanOptionalAction, default=True)
+    options = parser.parse_args()
+    for clips in options.clips:
+        measure(clips, options)
 
 
 if __name__ == "__main__":

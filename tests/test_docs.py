@@ -6,10 +6,12 @@ import re
 import runpy
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import zlib
 from pathlib import Path
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import numpy as np
 import pytest
@@ -61,12 +63,33 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def assert_serves(arguments: list[str], home: Path) -> None:
+    """Start a server, open its page, and end it; without the browser, and on a free port."""
+    command = [sys.executable, "-m", "thresher", *arguments, "--no-open", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            address = process.stdout.readline().split()[-1]
+            browser = build_opener(HTTPCookieProcessor())
+            with browser.open(address, timeout=30) as answer:
+                assert b"thresher" in answer.read()
+        finally:
+            process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert "Traceback" not in errors
+
+
 def test_every_command_of_the_readme_runs(home: Path) -> None:
     """The first commands run as processes, as a reader runs them; the others in this process, which is faster."""
     commands = shown_commands()
     assert len(commands) > 15
     for number, line in enumerate(commands):
         arguments = shlex.split(line)[1:]
+        if arguments[0] == "serve":
+            assert_serves(arguments, home)
+            continue
         done: Finished = (run_process if number < 2 else run_command)(*arguments, cwd=home)
         if number == 1:  # worker processes have been started once
             with (home / "catalog.toml").open("a") as settings:

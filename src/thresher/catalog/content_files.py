@@ -85,6 +85,14 @@ def content_state(path: bytes, sha256: str) -> FileState:
 
 def known_files(catalog: Catalog, sha256s: Collection[str]) -> dict[str, list[KnownFile]]:
     """Return the known files of each recording: those that are not marked missing first, re-tagged ones last."""
+    with catalog.reading() as connection:
+        return known_files_in(catalog, connection, sha256s)
+
+
+def known_files_in(
+    catalog: Catalog, connection: Connection, sha256s: Collection[str]
+) -> dict[str, list[KnownFile]]:
+    """Return what `known_files` returns, as part of a transaction."""
     found: dict[str, list[KnownFile]] = {sha256: [] for sha256 in sha256s}
     statement = (
         select(recording.c.sha256.label("recording_sha256"), location)
@@ -93,13 +101,12 @@ def known_files(catalog: Catalog, sha256s: Collection[str]) -> dict[str, list[Kn
             location.c.missing_since.is_not(None), location.c.sha256 != recording.c.sha256, location.c.id
         )
     )
-    with catalog.reading() as connection:
-        unstable = unstable_folders(read_changes(connection), catalog.root)
-        for chunk in chunks(sorted(found)):
-            for row in connection.execute(statement.where(recording.c.sha256.in_(chunk))):
-                path = catalog.absolute(row.path)
-                file = KnownFile(path, row.path_text, row.sha256, look_at(row), unstable.of(path))
-                found[row.recording_sha256].append(file)
+    unstable = unstable_folders(read_changes(connection), catalog.root)
+    for chunk in chunks(sorted(found)):
+        for row in connection.execute(statement.where(recording.c.sha256.in_(chunk))):
+            path = catalog.absolute(row.path)
+            file = KnownFile(path, row.path_text, row.sha256, look_at(row), unstable.of(path))
+            found[row.recording_sha256].append(file)
     return found
 
 

@@ -171,7 +171,7 @@ def test_keys_in_quick_succession_each_judge_their_own_clip(
     page.press("3", "4", "5", "x")
     page.wait_until(lambda: row(catalog, 5).rejected)
     assert [row(catalog, each).rating for each in (2, 3, 4, 5)] == [3, 4, 5, None]
-    page.wait("player", "m.playing.value?.id === 6")
+    page.wait("player", "(m.playing.value?.id ?? 0) >= 6")
     page.press("a")
 
 

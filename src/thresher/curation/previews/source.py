@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -9,7 +10,7 @@ from sqlalchemy import select
 from thresher.catalog.audio import AudioReader
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import SOURCE
-from thresher.catalog.content_files import FileState, KnownFile, check_file, intact_file, known_files
+from thresher.catalog.content_files import FileState, KnownFile, check_file, intact_file, known_files_in
 from thresher.catalog.schema import clip, recording
 from thresher.errors import AudioError, NotFoundError
 
@@ -59,11 +60,12 @@ def clip_source(catalog: Catalog, clip_id: int) -> ClipSource:
     with catalog.reading() as connection:
         statement = select(*columns).select_from(SOURCE).where(clip.c.id == clip_id, ~clip.c.removed)
         row = connection.execute(statement).one_or_none()
+        files = [] if row is None else known_files_in(catalog, connection, [row.sha256])[row.sha256]
     if row is None:
         raise NotFoundError(f"no clip has the id {clip_id}")
     if row.sample_rate is None or row.end_frame <= row.start_frame:
         raise AudioError(f"clip {clip_id} has no sound: {row.reason or row.status}")
-    file = _present_file(catalog, clip_id, row.sha256)
+    file = _present_file(catalog, clip_id, files)
     return ClipSource(
         clip_id,
         file.path,
@@ -92,8 +94,7 @@ def open_audio(source: ClipSource) -> AudioReader:
         ) from error
 
 
-def _present_file(catalog: Catalog, clip_id: int, sha256: str) -> KnownFile:
-    files = known_files(catalog, [sha256])[sha256]
+def _present_file(catalog: Catalog, clip_id: int, files: Sequence[KnownFile]) -> KnownFile:
     file = intact_file(catalog, files)
     if file is not None:
         return file

@@ -60,7 +60,7 @@ class Turns:
         self._app = app
         self._reads = Places(6)
         self._changes = Places(3)
-        self._pictures = Places(4)
+        self._pictures = Places(2)  # each computes; more would take the time of sound
         self._sounds = Places(16)
         self._files = Places(3)
 

@@ -22,7 +22,7 @@ RANGE_DB = 70.0
 
 _DULL_HZ, _BRIGHT_HZ = 300.0, 6_000.0
 
-_TONE_COLOURS = ("#2830f5", "#6b70ff", "#9559cc", "#b246a6", "#e85f87", "#eca15b", "#fdc32f", "#f7ff65")
+_TONE_COLOURS = ("#3a4bff", "#757aff", "#9559cc", "#b246a6", "#e85f87", "#eca15b", "#fdc32f", "#f7ff65")
 """The colours of dull to bright sounds: blue, violet, rose, yellow. Colour-blind people can tell them apart."""
 _FULL, _LIGHTEST = 0.85, 0.6
 
@@ -79,6 +79,6 @@ def palette() -> bytes:
         parts = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
         for level in range(LEVELS):
             share = level / (LEVELS - 1) / _FULL
-            dark, light = min(1.0, share) ** 1.2, _LIGHTEST * max(0.0, share - 1) / (1 / _FULL - 1)
+            dark, light = min(1.0, share), _LIGHTEST * max(0.0, share - 1) / (1 / _FULL - 1)
             colours += bytes(round(dark * part + light * (255 - part)) for part in parts)
     return bytes(colours)

@@ -1,8 +1,9 @@
 // Plays one clip at a time. The next two clips and the previous one are fetched and decoded ahead, so that a key is
 // heard at once. Every start, stop and switch is faded over 10 ms.
 
+import { bufferOf, outputOf, outputProblem } from "./audio_output.js";
 import { rowOf, selected } from "./selection.js";
-import { gainOf, loop, matched, output, speed, volume } from "./player_settings.js";
+import { gainOf, loop, matched, speed } from "./player_settings.js";
 import { Signal } from "./signals.js";
 import { SoundBuffers } from "./sound_buffers.js";
 import { regionOf } from "./wav_region.js";
@@ -20,37 +21,17 @@ export const problems = new Map();
 /** Dispatches "ended" with the id when a clip has played to its end. */
 export const ended = new EventTarget();
 
-let context = null;
-let master = null;
-let current = null; // {id, node, gain, element?, stop}
+let current = null; // {id, context, node, gain, element?, stop}
 let timing = null;
 let turn = null;
 let looped = null; // the region that loops in what plays
 
-function audio() {
-  if (context === null) {
-    context = new AudioContext({ latencyHint: "interactive" });
-    master = context.createGain();
-    master.connect(context.destination);
-    volume.follow((value) => master.gain.setTargetAtTime(value, context.currentTime, FADE));
-    output.follow((device) => {
-      if (!context.setSinkId || (device === "" && !context.sinkId)) return;
-      context.setSinkId(device).catch(() => {
-        playProblem.value = "the chosen output is not there; another one plays";
-      });
-    });
-  }
-  if (context.state !== "running") context.resume();
-  return context;
-}
-
-const buffers = new SoundBuffers((bytes) => audio().decodeAudioData(bytes));
+const buffers = new SoundBuffers(bufferOf);
 let part = null; // the decoded region of a long clip: {id, from, to, buffer}
 const isLong = (id) => (rowOf(id)?.seconds ?? 0) > LONGEST_DECODED;
 
 /** Fetch clips that will probably be played next, one after the other. */
 export function prefetch(ids) {
-  if (context === null) return; // nothing was played yet, and browsers allow no context before a key
   buffers.prefetch(ids.filter((id) => rowOf(id) && !rowOf(id).missing && !isLong(id)));
 }
 
@@ -59,7 +40,7 @@ export function position() {
   const now = playing.value;
   if (now === null) return null;
   if (current?.element) return current.element.currentTime;
-  const passed = now.offset + Math.max(0, context.currentTime - now.since) * now.rate;
+  const passed = now.offset + Math.max(0, current.context.currentTime - now.since) * now.rate;
   const region = looped;
   return region && passed > region.to ? region.from + ((passed - region.from) % (region.to - region.from)) : passed;
 }
@@ -75,28 +56,27 @@ function release(voice, at) {
 /** Stop what plays, with a fade. A clip that is on its way is not played either. */
 export function stop() {
   turn = null;
-  if (current !== null) release(current, audio().currentTime);
+  if (current !== null) release(current, current.context.currentTime);
   current = null;
   playing.value = null;
 }
 
 /** Play a clip from `from` seconds on. `event` is the key or click that asked for it, for the measured delay. */
 export async function play(id, from = 0, event = null) {
-  const on = audio();
   playProblem.value = null;
   timing = { asked: event?.timeStamp || performance.now(), delay: null };
   const mine = (turn = Symbol(id));
   try {
     const voice = await voiceOf(id, from);
     if (turn !== mine) return; // another clip was asked for meanwhile
-    const begin = on.currentTime;
-    if (current !== null) release(current, begin);
+    const begin = voice.context.currentTime;
+    if (current !== null) release(current, current.context.currentTime);
     current = voice;
     looped = voice.region ?? null;
     voice.gain.gain.setValueAtTime(0, begin);
     voice.gain.gain.linearRampToValueAtTime(gainOf(rowOf(id)), begin + FADE);
     voice.start(begin);
-    measure(begin);
+    measure(voice.context, begin);
     problems.delete(id);
     playing.value = { id, since: begin, offset: from, rate: speed.value };
   } catch (failure) {
@@ -111,7 +91,7 @@ async function voiceOf(id, from) {
   if (!region || region.to - region.from > LONGEST_DECODED || from < region.from || from >= region.to) return streamed(id, from);
   if (part?.id !== id || part.from !== region.from || part.to !== region.to) {
     const bytes = await regionOf(`/audio/${id}`, region);
-    part = { id, ...region, buffer: await audio().decodeAudioData(bytes) };
+    part = { id, ...region, buffer: await bufferOf(bytes) };
   }
   return sampled(id, part.buffer, from, region, region.from);
 }
@@ -126,18 +106,19 @@ function failed(id, why) {
 
 /** Play samples that begin `base` seconds after the clip does, and loop a region of the clip. */
 function sampled(id, buffer, from, region, base) {
-  const node = audio().createBufferSource();
+  const { context, master } = outputOf(buffer.sampleRate);
+  const node = context.createBufferSource();
   node.buffer = buffer;
   node.playbackRate.value = speed.value;
   setLoop(node, region, base);
-  const gain = audio().createGain();
+  const gain = context.createGain();
   node.connect(gain).connect(master);
   node.onended = () => {
     gain.disconnect();
     finished(id, node);
   };
   const begin = Math.min(from - base, Math.max(0, buffer.duration - 0.01));
-  return { id, node, gain, base, region, start: (at) => node.start(at, begin), stop: (at) => node.stop(at) };
+  return { id, context, node, gain, base, region, start: (at) => node.start(at, begin), stop: (at) => node.stop(at) };
 }
 
 function setLoop(node, region, base) {
@@ -149,8 +130,9 @@ function streamed(id, from) {
   const element = new Audio(`/audio/${id}`);
   element.currentTime = from;
   element.playbackRate = speed.value;
-  const node = audio().createMediaElementSource(element);
-  const gain = audio().createGain();
+  const { context, master } = outputOf();
+  const node = context.createMediaElementSource(element);
+  const gain = context.createGain();
   node.connect(gain).connect(master);
   element.onended = () => finished(id, node);
   element.onerror = () => current?.node === node && failed(id, "the clip can't be played");
@@ -165,7 +147,7 @@ function streamed(id, from) {
     element.load();
     gain.disconnect();
   };
-  return { id, node, gain, element, start: () => element.play().catch(() => {}), stop: () => setTimeout(end, FADE * 1000) };
+  return { id, context, node, gain, element, start: () => element.play().catch(() => {}), stop: () => setTimeout(end, FADE * 1000) };
 }
 
 function finished(id, node) {
@@ -178,14 +160,14 @@ function finished(id, node) {
 /** Milliseconds from the key to the sound of the last clip, with the output's latency; for the benchmark. */
 export const lastDelay = () => timing?.delay ?? null;
 
-function measure(begin) {
+function measure(context, begin) {
   const latency = (context.baseLatency || 0) + (context.outputLatency || 0);
   timing.delay = performance.now() - timing.asked + (begin - context.currentTime + latency) * 1000;
 }
 
 /** A short tone, which confirms a key without a look: `pitch` in Hz. */
 export function tone(pitch, seconds = 0.09) {
-  const on = audio();
+  const { context: on, master } = outputOf();
   const node = new OscillatorNode(on, { frequency: pitch });
   const gain = new GainNode(on, { gain: 0 });
   node.connect(gain).connect(master);
@@ -202,12 +184,16 @@ speed.listen((rate) => {
   const at = position();
   if (current.element) current.element.playbackRate = rate;
   else current.node.playbackRate.value = rate;
-  playing.value = { ...now, since: audio().currentTime, offset: at, rate };
+  playing.value = { ...now, since: current.context.currentTime, offset: at, rate };
 });
 
 matched.listen(() => {
   if (current === null) return;
-  current.gain.gain.setTargetAtTime(gainOf(rowOf(current.id)), audio().currentTime, FADE);
+  current.gain.gain.setTargetAtTime(gainOf(rowOf(current.id)), current.context.currentTime, FADE);
+});
+
+outputProblem.listen((why) => {
+  playProblem.value = why;
 });
 
 let later = null;
@@ -223,7 +209,7 @@ loop.listen(() => {
   const at = position();
   looped = loopOf(id);
   setLoop(node, looped, base);
-  playing.value = { ...playing.value, since: audio().currentTime, offset: at };
+  playing.value = { ...playing.value, since: current.context.currentTime, offset: at };
 });
 
 /** A place in the region, if there is one: the same, or its start. */

@@ -24,6 +24,7 @@ export const queryProblem = new Signal(null);
 const rows = new Map(); // id → row, the newest last
 const stale = new Set(); // ids whose row is shown until a newer one arrives
 const wanted = new Set();
+const onTheWay = new Set(); // ids whose rows are asked for
 let request = null;
 let text = null;
 let source = null; // a function that resolves to the ids of a view's own list, null for the clips of the query
@@ -40,7 +41,7 @@ export function rowOf(id) {
 }
 
 function ask(id) {
-  if (wanted.has(id)) return;
+  if (wanted.has(id) || onTheWay.has(id)) return;
   wanted.add(id);
   if (wanted.size === 1) setTimeout(fetchRows, 15);
 }
@@ -48,7 +49,10 @@ function ask(id) {
 async function fetchRows() {
   const batch = [...wanted].slice(-ASKED_AT_ONCE); // what was asked for last is what is on the screen
   wanted.clear();
-  for (const id of batch) stale.delete(id);
+  for (const id of batch) {
+    stale.delete(id);
+    onTheWay.add(id);
+  }
   for (let first = 0; first < batch.length; first += PAGE) {
     const part = batch.slice(first, first + PAGE);
     try {
@@ -59,8 +63,10 @@ async function fetchRows() {
         rows.set(id, found.get(id) ?? null); // null: there is no such clip any more
       }
     } catch {
+      for (const id of batch) onTheWay.delete(id);
       return; // asked for again when it is drawn again
     }
+    for (const id of part) onTheWay.delete(id);
     for (const id of rows.keys()) {
       if (rows.size <= MOST_ROWS) break;
       rows.delete(id);

@@ -6,6 +6,7 @@ import { action } from "./keys.js";
 import { play, playing, position } from "./player.js";
 import { keptSignal, loop } from "./player_settings.js";
 import { rowOf, rowsVersion, selected } from "./selection.js";
+import { loadFirst } from "./thumbnails.js";
 
 const WAVE = 44; // CSS pixels
 const SPECTRUM = 84;
@@ -40,7 +41,7 @@ let landmarks = null; // {onsets, silences, before, after}
 let shown = null; // the clip that is shown
 let still = null; // what is drawn without cursor and region
 
-async function load(id) {
+function load(id) {
   shown = id;
   peaks = null;
   spectrum = null;
@@ -48,8 +49,7 @@ async function load(id) {
   redraw();
   const row = rowOf(id);
   if (id === null || row?.missing || (row && !row.seconds)) return;
-  await Promise.all([loadPeaks(id), loadSpectrum(id)]);
-  await loadLandmarks(id);
+  for (const part of [loadPeaks, loadSpectrum, loadLandmarks]) loadFirst(async () => shown === id && part(id));
 }
 
 async function loadLandmarks(id) {
@@ -75,14 +75,13 @@ async function loadPeaks(id) {
   redraw();
 }
 
-function loadSpectrum(id) {
+async function loadSpectrum(id) {
   const image = new Image();
-  image.onload = () => {
-    if (shown !== id) return;
-    spectrum = image;
-    redraw();
-  };
   image.src = `/spectra/${id}?range=${range.value}`;
+  await image.decode(); // draws at once then
+  if (shown !== id) return;
+  spectrum = image;
+  redraw();
 }
 
 /** Draw pairs of lowest and highest samples between two places, in pixels. */

@@ -1,9 +1,11 @@
-// Pictures of spectra, at most four on their way at a time, so that they never delay a sound. The screen that was
-// asked for last comes first, from its upper left corner on.
+// Pictures of spectra, a few on their way at a time, so that they never delay a sound: browsers allow six requests at
+// once, and the stream of changes is one of them. The pictures of the player come first, then the screen of thumbnails
+// that was asked for last, from its upper left corner on.
 
-const AT_ONCE = 4;
+const AT_ONCE = 3;
 const MOST_WAITING = 600;
 const screens = []; // pictures that were asked for together: the newest screen is last, and is in reading order
+const first = []; // functions that load a picture of the player
 let isOpen = false; // whether the newest screen still grows
 let loading = 0;
 let pauses = 0;
@@ -17,6 +19,13 @@ export function showThumbnail(image, id, isWanted) {
     queueMicrotask(begin);
   }
   screens.at(-1).push({ image, id, isWanted });
+}
+
+/** Load a picture before all thumbnails, but after a sound that is asked for by the same key. `load` resolves once it
+ * is there. */
+export function loadFirst(load) {
+  first.push(load);
+  queueMicrotask(next);
 }
 
 function begin() {
@@ -47,18 +56,18 @@ function take() {
 
 function next() {
   while (pauses === 0 && loading < AT_ONCE && !isOpen) {
-    const found = take();
-    if (found === undefined) return;
-    load(found);
+    const found = first.length ? undefined : take();
+    const load = first.shift() ?? (found && (() => new Promise((resolve) => loadThumbnail(found, resolve))));
+    if (!load) return;
+    loading += 1;
+    load().catch(() => {}).then(() => {
+      loading -= 1;
+      next();
+    });
   }
 }
 
-function load({ image, id, isWanted }) {
-  loading += 1;
-  const done = () => {
-    loading -= 1;
-    next();
-  };
+function loadThumbnail({ image, id, isWanted }, done) {
   // the image may show another clip before this picture has arrived
   const loader = new Image();
   loader.onload = () => {
