@@ -1,8 +1,8 @@
 """How fast the page of a room is in headless Chromium with software rendering: what bench_serve.py measures there.
 
 Frames per second mean little on a machine with other work, so the milliseconds of the page's main thread per frame
-are measured with them; at 50 frames a second there are 20. The delay of a sound runs from the key's timestamp to the
-first sample, with the latency of the output.
+are measured with them; at 50 frames a second there are 20. The delay of a sound runs from the key's timestamp to
+the first sample, with the latency of the output.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ PAN = """
   const box = ink.getBoundingClientRect();
   const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
   const at = (count) => ({ clientX: x + 200 * Math.sin(count / 20), clientY: y + 80 * Math.cos(count / 20) });
-  const send = (type, place) => ink.dispatchEvent(new PointerEvent(type, { ...place, pointerId: 1, bubbles: true }));
+  const send = (type, place) => ink.dispatchEvent(new PointerEvent(type, { ...place, bubbles: true }));
   ink.setPointerCapture = () => {};
   send("pointerdown", at(0));
   const times = await frames(SECONDS, (count) => send("pointermove", at(count)));

@@ -50,7 +50,7 @@ def test_a_request_that_gets_no_turn_is_told_so(monkeypatch: pytest.MonkeyPatch)
 
         app = Turns(slow)
         scope = {"type": "http", "method": "GET", "path": "/thumbnails/1", "headers": []}
-        first = [asyncio.create_task(app(scope, receive, send)) for _ in range(4)]
+        first = [asyncio.create_task(app(scope, receive, send)) for _ in range(turns.PICTURES)]
         await asyncio.sleep(0.01)
         await app(scope, receive, send)
         go_on.set()

@@ -18,6 +18,9 @@ QUERY_SECONDS = 20.0
 WAIT_SECONDS = 20.0
 """How long a request waits for its turn."""
 
+PICTURES = 2
+"""Pictures that are made at once: each computes, and more would take the time of sound."""
+
 BUSY = "the server is busy; try again in a moment"
 
 UNLIMITED = ("/api/changes", "/api/openapi.json")
@@ -60,7 +63,7 @@ class Turns:
         self._app = app
         self._reads = Places(6)
         self._changes = Places(3)
-        self._pictures = Places(2)  # each computes; more would take the time of sound
+        self._pictures = Places(PICTURES)
         self._sounds = Places(16)
         self._files = Places(3)
 
