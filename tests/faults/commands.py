@@ -197,7 +197,7 @@ def call(place: Place, function: Callable[[], None]) -> None:
     running = Running(place, _fork(place, place.variables(), command))
     ended = running.ended()
     if ended.code != 0:
-        raise RuntimeError(f"preparing a folder failed: {ended.stderr}")
+        raise RuntimeError(f"preparing a folder failed ({ended.code}): {ended.stdout}{ended.stderr}")
 
 
 def _fork(place: Place, variables: Mapping[str, str], function: Callable[[], int]) -> int:

@@ -14,9 +14,13 @@ from pathlib import Path
 from tests.support import TIMES
 
 DATABASE = "catalog.db"
+"""The database. SQLite removes its journal when something is written the next time."""
 
-CHANGING = frozenset({"inode", "ctime_ns", "mtime_ns", "finished", "started"})
-"""Columns that hold what differs from one run to the next."""
+SINGULAR = frozenset({"catalog.key", "catalog.room", "copy.db"})
+"""Names of files that differ from one run to the next: secrets, and a copy of a database."""
+
+CHANGING = frozenset({"inode", "ctime_ns", "mtime_ns", "digest", "analysis_digest"})
+"""Columns that hold what differs from one run to the next; `verify` checks digests."""
 
 _STAMP = re.compile(r"\d{8}-\d{6}(-\d+)?")
 """The time in the name of a backup."""
@@ -46,7 +50,7 @@ def files(folder: Path) -> Content:
     for parent, folders, names in os.walk(folder):
         for name in (*names, *(each for each in folders if Path(parent, each).is_symlink())):
             path = Path(parent, name)
-            if path != folder / DATABASE:
+            if path.name not in (DATABASE, f"{DATABASE}-journal"):
                 shown = _STAMP.sub("TIME", str(path.relative_to(folder)))
                 found[f"file {shown}"] = _digest(path)
     return found
@@ -84,7 +88,7 @@ def _digest(path: Path) -> str:
     """Return the digest of a file, without what holds a time or a secret."""
     if path.is_symlink():
         return f"link to {os.readlink(path)}"
-    if path.name.endswith(".backup.db") or path.name in ("catalog.key", "catalog.room"):
+    if path.name.endswith(".backup.db") or path.name in SINGULAR:
         return "one of its kind"
     if not path.is_file():
         return "neither a file nor a folder"

@@ -85,6 +85,9 @@ SCENARIOS = {
         Scenario("forget", "forget batch:2 --yes", shelves.two_batches, again=(4,)),
         Scenario("reanalyse", "reanalyse", shelves.other_settings),
         Scenario("repair", "verify --repair", shelves.damaged),
+        Scenario("backup", "backup", shelves.shelf),
+        Scenario("backup-to-file", "backup out/copy.db", shelves.shelf, again=(2,)),
+        Scenario("restore", "restore out/old.db --yes", shelves.backed_up),
         *(
             Scenario(f"upgrade-{revision}", "stats", partial(shelves.golden, revision), opens=False)
             for revision in shelves.golden_revisions()

@@ -159,6 +159,17 @@ def damaged() -> None:
         )
 
 
+def backed_up() -> None:
+    """A shelf that has changed since a backup was made in out/old.db."""
+    from thresher.interfaces.cli.main import run
+
+    shelf()
+    run(["backup", "out/old.db"])
+    with Catalog.open() as catalog:
+        thresher.rate(catalog, ["2"], 1)
+        thresher.save_song(catalog, "day", ["epoch:20"])
+
+
 def golden(revision: str) -> None:
     """A catalog as an older version left it, with its audio."""
     for name in ("tmp", "data"):
