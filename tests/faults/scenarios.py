@@ -92,6 +92,8 @@ SCENARIOS = {
             Scenario(f"upgrade-{revision}", "stats", partial(shelves.golden, revision), opens=False)
             for revision in shelves.golden_revisions()
         ),
+        Scenario("export-catalog", "export-catalog out/curation.jsonl", shelves.split_and_marked),
+        Scenario("import-catalog", "import-catalog curation.jsonl", shelves.curation_to_import),
         Scenario("watch", "watch audio --once --quiet 0", shelves.empty, leave_out=BATCHES),
         Scenario("listen", "listen --minutes 1", shelves.shelf, has_workers=True),
         Scenario("serve", "serve --port 0 --no-open", shelves.shelf, drive=page),

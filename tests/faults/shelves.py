@@ -170,6 +170,18 @@ def backed_up() -> None:
         thresher.save_song(catalog, "day", ["epoch:20"])
 
 
+def curation_to_import() -> None:
+    """A shelf without decisions, and curation.jsonl with a split, a mark, judgements, songs and a rendering."""
+    split_and_marked()
+    with Catalog.open() as catalog:
+        thresher.render(catalog, "night", Path("out/night.wav"))
+        thresher.export_catalog(catalog, Path("curation.jsonl"))
+    Path("catalog.db").unlink()
+    Catalog.create(Path()).close()
+    with Catalog.open() as catalog:
+        thresher.ingest(catalog, ["audio"])
+
+
 def golden(revision: str) -> None:
     """A catalog as an older version left it, with its audio."""
     for name in ("tmp", "data"):
