@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import MakeCatalog, run_python
-from thresher.catalog import backups
+from thresher.catalog import backups, database_copy
 from thresher.catalog.backups import BackupPlace, find_backups, make_backup, write_backup
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database_copy import check_copy, copy_database, looks_whole
@@ -276,3 +276,21 @@ def test_copying_tells_its_progress(place: BackupPlace, tmp_path: Path) -> None:
     copy_database(place.database, tmp_path / "copy.db", 1.0, lambda *step: told.append(step))
     assert told
     assert told[-1][1] == told[-1][2]
+
+
+def test_a_copy_that_the_disk_damages_is_not_blamed_on_the_catalog(
+    place: BackupPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = database_copy._transfer
+
+    def damaging(source: sqlite3.Connection, target: Path, progress: database_copy.Progress) -> None:
+        real(source, target, progress)
+        with target.open("r+b") as copy:
+            copy.seek(4096 * 3)
+            copy.write(bytes(4096))
+
+    monkeypatch.setattr(database_copy, "_transfer", damaging)
+    for may_be_damaged in (False, True):
+        with pytest.raises(CatalogError, match=r"does not hold what was written to it.*; nothing was done"):
+            make_backup(place, UNDONE, may_be_damaged=may_be_damaged)
+    assert names(place.folder) == ["catalog.db", "catalog.toml"]

@@ -6,6 +6,7 @@ made. Sizes are in bytes; progress is told in megabytes.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import time
@@ -24,6 +25,7 @@ Progress = Callable[[str, int, int], None]
 DAMAGED = "damaged"
 """Stands for the revision of a damaged database that was copied as it is."""
 
+_NOISE = "*** in database main *** "
 _STEP_PAGES = 2048
 _PATIENCE = 60.0
 """Seconds to wait for a database that is locked between two steps."""
@@ -72,7 +74,7 @@ def looks_whole(file: Path) -> bool:
 def _checked(opened: sqlite3.Connection, file: Path) -> CheckedCopy:
     verdict = opened.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if verdict != "ok":
-        raise CatalogError(f"{file} is damaged ({verdict})")
+        raise CatalogError(f"{file} is damaged ({' '.join(verdict.split()).removeprefix(_NOISE)})")
     if broken := len(opened.execute("PRAGMA foreign_key_check").fetchall()):
         raise CatalogError(f"{file} is damaged ({counted(broken, 'reference')} to missing rows)")
     try:
@@ -113,14 +115,11 @@ def checked_copy(
         source.execute("SELECT count(*) FROM sqlite_master").fetchone()
         last_change = changed_at(database)
         rows = None
-        with _unless_damaged(may_be_damaged):
+        with suppress(sqlite3.DatabaseError):  # of a damaged database; what it is is said below
             rows = _count_rows(source)
         _transfer(source, partial, progress)
-    found = CheckedCopy(DAMAGED, {})
-    with _unless_damaged(may_be_damaged), closing(_opened(partial, "ro")) as copy:
-        found = _checked(copy, database)
-        if found.rows != rows:
-            raise CatalogError(f"the copy of {database} lacks rows of it")
+        source.execute("ROLLBACK")
+        found = _compared(source, database, partial, rows, may_be_damaged=may_be_damaged)
     with partial.open("rb") as written:
         os.fsync(written.fileno())
     if last_change is not None:
@@ -157,19 +156,39 @@ def _opened(file: Path, mode: str, busy_timeout: float = 0.0) -> sqlite3.Connect
     return opened
 
 
-@contextmanager
-def _unless_damaged(may_be_damaged: bool) -> Iterator[None]:
-    """Pass over the damage of a database if it may be damaged."""
+def _compared(
+    source: sqlite3.Connection,
+    database: Path,
+    partial: Path,
+    rows: Mapping[str, int] | None,
+    *,
+    may_be_damaged: bool,
+) -> CheckedCopy:
+    """Check a copy, and compare it with its source. Raises CatalogError, which says which of them is damaged."""
     try:
-        yield
-    except (CatalogError, sqlite3.DatabaseError) as error:
-        is_fault = isinstance(error, CatalogError) or _code(error) in (
-            sqlite3.SQLITE_CORRUPT,
-            sqlite3.SQLITE_NOTADB,
-            sqlite3.SQLITE_ERROR,
-        )
-        if not (may_be_damaged and is_fault):
-            raise
+        with closing(_opened(partial, "ro")) as copy:
+            found = _checked(copy, database)
+        if found.rows == rows:
+            return found
+    except (CatalogError, sqlite3.DatabaseError):
+        pass
+    fault = _fault(source, database)
+    if fault is None:
+        raise OSError(errno.EIO, "the copy does not hold what was written to it", str(partial))
+    if not may_be_damaged:
+        raise CatalogError(fault)
+    return CheckedCopy(DAMAGED, {})
+
+
+def _fault(opened: sqlite3.Connection, file: Path) -> str | None:
+    """Return what is wrong with a database, None if it is sound."""
+    try:
+        _checked(opened, file)
+    except CatalogError as error:
+        return str(error)
+    except sqlite3.DatabaseError as error:
+        return f"{file} is damaged ({error})"
+    return None
 
 
 def changed_at(database: Path) -> int | None:

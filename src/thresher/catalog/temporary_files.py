@@ -34,7 +34,7 @@ def make_temporary_folder() -> Path:
     """Make a temporary folder, which the caller removes; remove those of killed commands. Raises CatalogError."""
     sweep_temporary_folders()
     try:
-        return Path(tempfile.mkdtemp(prefix=f"thresher-{os.getpid()}-"))
+        return Path(tempfile.mkdtemp(prefix=f"thresher-{os.getpid()}-", dir=_system_folder()))
     except OSError as error:
         raise CatalogError(
             f"no temporary folder can be made: {error.strerror}; set TMPDIR to a folder that can be written"
@@ -49,7 +49,7 @@ def remove_temporary_folder(folder: Path) -> None:
 def sweep_temporary_folders() -> None:
     """Remove the temporary folders of this user whose commands do not run any more."""
     try:
-        entries = list(os.scandir(tempfile.gettempdir()))
+        entries = list(os.scandir(_system_folder()))
     except OSError:  # the command that needs a temporary folder says so
         return
     for entry in entries:
@@ -57,6 +57,20 @@ def sweep_temporary_folders() -> None:
         process = int(match[1]) if match else os.getpid()
         if process != os.getpid() and not is_running(process) and _is_own_folder(entry):
             shutil.rmtree(entry.path, ignore_errors=True)
+
+
+def _system_folder() -> str:
+    """Return the system's folder for temporary files.
+
+    Python finds it by writing a file, which a kill would leave there under a name that nobody knows.
+    """
+    if tempfile.tempdir is not None:
+        return os.fsdecode(tempfile.tempdir)
+    named = (os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
+    for folder in (*filter(None, named), "/tmp", "/var/tmp"):
+        if os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK):
+            return os.path.abspath(folder)
+    return tempfile.gettempdir()
 
 
 def _is_own_folder(entry: os.DirEntry[str]) -> bool:

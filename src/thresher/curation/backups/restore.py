@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -23,15 +22,14 @@ from thresher.catalog import config, database, presence
 from thresher.catalog.backups import BackupPlace, keep_as_it_is, make_backup, place_of, remove_litter
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database_copy import Progress, check_copy, copy_database, no_progress, transfer
-from thresher.catalog.partial_files import is_running, partial_path, sweep, sync_folder
+from thresher.catalog.partial_files import partial_path, sweep, sync_folder
 from thresher.catalog.schema import HEAD
+from thresher.catalog.temporary_files import temporary_folder
 from thresher.curation.backups.difference import Difference, differences
 from thresher.curation.ingest.verify import VerifyReport, verify
 from thresher.errors import CatalogError, UsageError
 
 UNDONE = "the catalog was not replaced"
-_FOLDER = "thresher-restore-"
-"""The start of the name of the temporary folder; the number of the process follows."""
 _PATIENCE = 2.0
 """Seconds to wait for other processes that have the catalog open."""
 
@@ -99,10 +97,9 @@ def prepare_restore(
         raise UsageError(f"there is no file {backup}; `thresher backup --list` shows the backups")
     revision = check_copy(backup).revision
     _check_revision(backup, revision)
-    _sweep_folders()
     remove_litter(place)
     sweep(place.database.parent, [place.database], None)
-    with _temporary_folder() as folder:
+    with temporary_folder() as folder:
         copy = folder / "backup.db"
         with _in_one_sentence(backup, folder):
             engine = _copied(backup, copy, settings, progress)
@@ -223,30 +220,6 @@ def _place(copy: Path, target: Path) -> None:
                 os.unlink(f"{target}{suffix}")
         os.replace(partial, target)
     sync_folder(target.parent)
-
-
-# -- temporary folders -------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _temporary_folder() -> Iterator[Path]:
-    try:
-        made = tempfile.TemporaryDirectory(prefix=f"{_FOLDER}{os.getpid()}-")
-    except OSError as error:
-        raise CatalogError(
-            f"no temporary folder can be made: {error.strerror}; set TMPDIR to a folder with free space"
-        ) from error
-    with made as folder:
-        yield Path(folder)
-
-
-def _sweep_folders() -> None:
-    """Remove the temporary folders of restores that were killed."""
-    with suppress(OSError):
-        for entry in os.scandir(tempfile.gettempdir()):
-            number = entry.name.removeprefix(_FOLDER).split("-")[0]
-            if entry.name.startswith(_FOLDER) and number.isdecimal() and not is_running(int(number)):
-                shutil.rmtree(entry.path, ignore_errors=True)
 
 
 @contextmanager
