@@ -738,6 +738,25 @@ def test_thousands_of_terms(sample: Sample) -> None:
     assert ids(sample, *[f"^{number}" for number in range(3, 2000)]) == [1, 2]
 
 
+def test_of_many_sorts_by_one_field_the_first_one_counts(sample: Sample) -> None:
+    fields = ["epoch", "rating", "path", "tag"]
+    first = [f"{name}-" for name in fields]
+    many = [f"{fields[number % 4]}{'+-'[number % 3 == 0]}" for number in range(2_000)]
+    assert found(sample, " ".join([*first, *many])) == found(sample, " ".join(first))
+    assert found(sample, "epoch- epoch+") == found(sample, "epoch-")
+    assert found(sample, "query:best query:best id-") == found(sample, "query:best")
+
+
+def test_too_many_fields_to_sort_by_are_refused(sample: Sample) -> None:
+    keys = frozenset(f"key{number}" for number in range(600))
+    context = replace(sample[2], attribute_keys=lambda: keys)
+    many = [f"key{number}+" for number in range(150)]
+    statement = select_clips(parse(many, context), schema.clip.c.id)
+    assert list(sample[1].scalars(statement)) == ALL
+    with pytest.raises(QueryError, match="too many fields to sort by; use fewer"):
+        parse([f"key{number}+" for number in range(300)], context)
+
+
 def test_thousands_of_words_and_ids_in_one_query(sample: Sample) -> None:
     words = [f"nothing{number}" for number in range(600)]
     assert found(sample, " , ".join([*words, "RIFF", "2000"])) == [1, 2, 4]

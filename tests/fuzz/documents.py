@@ -26,6 +26,9 @@ from thresher.catalog.name_patterns import PATTERNS
 from thresher.catalog.provenance import infer
 from thresher.catalog.recipe_templates import RecipeTemplate, parse_template
 from thresher.catalog.tag_values import read_stated
+from thresher.curation.renderings.manifest import _validated, plan_of
+from thresher.curation.renderings.plan import plan_sha256
+from thresher.errors import ThresherError
 
 CLIP = "clips/night_epoch_1.wav"
 
@@ -74,6 +77,7 @@ class Documents(Sandbox):
             "settings": self._settings,
             "manifest": self._reproduce,
             "manifest without -o": self._reproduce_here,
+            "manifest with its digest": self._reproduce_sealed,
             "sidecar": self._sidecar,
             "playlist": self._playlist,
             "labels": self._labels,
@@ -133,6 +137,16 @@ class Documents(Sandbox):
     def _reproduce_here(self, content: bytes) -> None:
         (self.home / "out" / "manifest.json").write_bytes(content)
         self.command("song", "reproduce", "manifest.json", "--files", "../clips", cwd=self.home / "out")
+
+    def _reproduce_sealed(self, content: bytes) -> None:
+        """Give the manifest the digest of what it says now, as somebody would who means harm."""
+        file = self.home / "out" / "manifest.json"
+        file.write_bytes(content)
+        with suppress(ThresherError, UnicodeEncodeError):
+            manifest = _validated(file)
+            digest = plan_sha256(plan_of(manifest), manifest.output.container, manifest.output.subtype)
+            content = json.dumps({**json.loads(content), "plan_sha256": digest}).encode()
+        self._reproduce_here(content)
 
     def _sidecar(self, content: bytes) -> None:
         file = self.home / "out" / "night_epoch_1.wav"

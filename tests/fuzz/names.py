@@ -50,7 +50,7 @@ class Names(Sandbox):
         text = odd_text(chance).replace("\0", "")
         text = "".join(c for c in text if not "\ud800" <= c <= "\udfff" or "\udc80" <= c <= "\udcff")
         raw = os.fsencode(text) if chance.random() < 0.6 else chance.randbytes(chance.randrange(1, 40))
-        name = raw.replace(b"/", b"_").replace(b"\0", b"_")[:250] + chance.choice(SUFFIXES)
+        name = raw.replace(b"/", b"_").replace(b"\0", b"_")[:240] + chance.choice(SUFFIXES)
         return NameCase(chance.choice(list(self._uses)), text, name)
 
     def check(self, case: NameCase) -> None:

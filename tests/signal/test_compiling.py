@@ -1,12 +1,16 @@
-"""Compiled functions run without their cache where the cache fails."""
+"""Compiled functions run without their cache where the cache fails, and never from a damaged one."""
 
 from __future__ import annotations
 
+import importlib.util
 import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from thresher.signal.compiling import with_cache
+from thresher.signal.compiling import checked_cache, with_cache
 
 
 @pytest.mark.parametrize("error", [None, RuntimeError, OSError, EOFError, pickle.UnpicklingError])
@@ -29,3 +33,46 @@ def test_other_errors_are_raised() -> None:
 
     with pytest.raises(TypeError):
         with_cache(compiled)
+
+
+def _compiled(folder: Path) -> Any:
+    """Compile a function of a module in a folder, as a new process does; its cache is beside it."""
+    import numba
+
+    spec = importlib.util.spec_from_file_location("doubling", folder / "doubling.py")
+    assert spec is not None
+    assert spec.loader is not None
+    spec.loader.exec_module(module := importlib.util.module_from_spec(spec))
+    made = numba.njit(cache=True)(module.doubled)
+    with checked_cache(made):
+        made.compile((numba.int64,))
+    assert made(21) == 42
+    return made
+
+
+def _flipped(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+DAMAGES: list[Callable[[bytes], bytes]] = [_flipped, lambda content: content[:-9]]
+
+
+def test_a_damaged_file_of_the_cache_is_compiled_again(tmp_path: Path) -> None:
+    (tmp_path / "doubling.py").write_text("def doubled(x):\n    return 2 * x\n")
+    assert sum(_compiled(tmp_path).stats.cache_misses.values()) == 1
+    assert sum(_compiled(tmp_path).stats.cache_hits.values()) == 1
+    index, data = sorted((tmp_path / "__pycache__").glob("*.nb[ic]"), key=lambda path: path.suffix != ".nbi")
+    for number, damage in enumerate(DAMAGES):
+        damaged = (data, index)[number % 2]
+        damaged.write_bytes(damage(damaged.read_bytes()))
+        assert sum(_compiled(tmp_path).stats.cache_misses.values()) == 1
+        assert sum(_compiled(tmp_path).stats.cache_hits.values()) == 1
+
+
+def test_a_cache_without_digests_is_not_trusted(tmp_path: Path) -> None:
+    (tmp_path / "doubling.py").write_text("def doubled(x):\n    return 2 * x\n")
+    _compiled(tmp_path)
+    for path in (tmp_path / "__pycache__").glob("*.sha256"):
+        path.unlink()
+    assert sum(_compiled(tmp_path).stats.cache_misses.values()) == 1

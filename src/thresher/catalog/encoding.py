@@ -97,6 +97,13 @@ def suffix_of(container: str, subtype: str | None = None) -> str:
     )
 
 
+def is_written(container: str, subtype: str) -> bool:
+    """Return whether thresher writes files of that container and subtype."""
+    return any(
+        container == known.container and subtype in known.subtypes for known in OUTPUT_FORMATS.values()
+    )
+
+
 def wav_container(frames: int, channels: int, subtype: str) -> str:
     """Return "WAV", or "RF64" if the frames would exceed the 4 GB that a WAV header can express."""
     audio = frames * channels * SAMPLE_BYTES[subtype]
@@ -247,9 +254,7 @@ def _encoder_options(subtype: str, quality: float | None) -> dict[str, Any]:
 
 
 def _check_output(sample_rate: int, channels: int, container: str, subtype: str) -> None:
-    if not any(
-        container == known.container and subtype in known.subtypes for known in OUTPUT_FORMATS.values()
-    ):
+    if not is_written(container, subtype):
         raise AudioError(f"{container} {subtype} is not a format that can be written")
     rates = OUTPUT_FORMATS[suffix_of(container, subtype)].sample_rates
     if rates and sample_rate not in rates:

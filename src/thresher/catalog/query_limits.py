@@ -25,6 +25,9 @@ MOST_TERMS = 5_000
 _INCLUDED_COST, _TERM_COST, _WORD_COST, _ID_COST = 200, 20, 5, 1
 _BUDGET = MOST_TERMS * _TERM_COST
 
+MOST_SORT_KEYS = 500
+"""Expressions to sort by; SQLite takes 2,000."""
+
 MOST_SONGS = 20  # in a chain of songs and saved queries that select from one another
 GROUP, NESTED_GROUP = 60, 30  # conditions joined at once: n conditions nest n deep
 HIGHEST = 24  # layers of joined conditions

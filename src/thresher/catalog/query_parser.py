@@ -17,7 +17,7 @@ from thresher.catalog.query_folders import Folders
 from thresher.catalog.query_ids import id_in_text, ids_condition, ids_with_others, is_id_node
 from thresher.catalog.query_included import Included, Within
 from thresher.catalog.query_joins import group_size, height_of, joined
-from thresher.catalog.query_limits import FEW_WORDS, MOST_WORDS, Budget, without_bound_values
+from thresher.catalog.query_limits import FEW_WORDS, MOST_SORT_KEYS, MOST_WORDS, Budget, without_bound_values
 from thresher.catalog.query_terms import Found, TermReader, is_id
 from thresher.catalog.query_text import QUOTED, Terms, Word, error_at, join_terms, tokens_of
 from thresher.catalog.query_tree import (
@@ -59,7 +59,7 @@ class Parser:
         self._is_stored = stored or bool(within)
         self._is_text = False
         self._terms = TermReader(context, self._scope)
-        self._sort: list[ColumnElement[Any]] = []
+        self._sort: dict[str, list[ColumnElement[Any]]] = {}
         self._parts: list[Part] = []
         self._near: dict[str, tuple[tuple[int, float], ...]] = {}
         self._is_negated = False
@@ -98,9 +98,13 @@ class Parser:
         )
 
     def _sort_or_near(self) -> list[ColumnElement[Any]]:
+        """Return the keys to sort by. Of two sorts by one field, only the first one has an effect."""
         near = next(filter(None, self._near.values()), ())
         if self._sort or not near:
-            return self._sort
+            keys = [key for keys in self._sort.values() for key in keys]
+            if len(keys) > MOST_SORT_KEYS:
+                raise error_at(0, "too many fields to sort by; use fewer")
+            return keys
         # The position of an id in a text is found faster than the branch of a CASE with thousands of them.
         ranked = f",{','.join(str(clip_id) for clip_id, _ in near)},"
         position = func.instr(literal(ranked), literal(",") + clip.c.id.concat(","))
@@ -233,7 +237,8 @@ class Parser:
         found = self._included.query(name)
         self._terms.used.update(dict.fromkeys(found.used))
         if not self._is_negated:
-            self._sort += [] if found.near and found.sort[:-1] else found.sort[:-1]
+            keys = [] if found.near and found.sort[:-1] else found.sort[:-1]
+            self._sort.setdefault(f"query:{name}", list(keys))
             self._near = {**self._near, **found.near, **self._near}
         self._terms.included = Found(
             found.condition, found.by_id, found.names_clips, height=found.height, is_all=found.is_all
@@ -257,7 +262,7 @@ class Parser:
     def _leaf(self, word: Word) -> Found | None:
         keys = self._terms.sort_keys(word)
         if keys is not None:
-            self._sort += keys
+            self._sort.setdefault(word.text[:-1], keys)
             return None
         found = self._terms.term(word)
         self._budget.words += found.is_word

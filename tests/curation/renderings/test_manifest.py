@@ -120,6 +120,14 @@ def test_a_manifest_that_does_not_exist_is_not_found(tmp_path: Path) -> None:
         (("clips", 0, "gain"), "1", "clips.0.gain"),
         (("clips", 0, "fade_in"), 9, "its fades do not match"),
         (("rendering",), -3, "is out of range"),
+        (("output", "container"), "XYZ", '"XYZ" with "PCM_24" is not a format'),
+        (("output", "container"), "FLAC", "its digest does not match"),
+        (("output", "subtype"), "", '"WAV" with "" is not a format'),
+        (("song",), "a\0b", "no file name can hold"),
+        (("clips", 0, "gain"), 1e308, "the gain of a clip is out of range"),
+        (("clips", 0, "gain"), -1, "the gain of a clip is out of range"),
+        (("clips", 0, "gain"), float("nan"), "NaN is no number"),
+        (("clips", 0, "transition"), float("inf"), "Infinity is no number"),
     ],
 )
 def test_an_invalid_value_is_refused_with_its_key(

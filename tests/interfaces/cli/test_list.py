@@ -85,6 +85,8 @@ def test_columns_are_chosen_and_the_fields_of_a_query_are_shown(home: Path) -> N
     for wrong_use in (
         ("--columns", "id", "--measures"),
         ("--columns", "id,,run"),
+        ("--columns", "id\nrun"),
+        ("--columns", "id\rrun"),
         ("--columns", "id", "--paths0"),
     ):
         assert run_command("list", *wrong_use, cwd=home).returncode == 2

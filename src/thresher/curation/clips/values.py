@@ -59,7 +59,7 @@ def read_values(
     connection: Connection, query: Query, shown: Sequence[ShownField], *, limit: int | None = None
 ) -> dict[int, dict[str, Any]]:
     """Return the values of fields that are in the database, by clip id and field name."""
-    stored = [field for field in shown if field.value is not None]
+    stored = list({field.name: field for field in shown if field.value is not None}.values())
     if not stored:
         return {}
     columns = [field.value for field in stored if field.value is not None]

@@ -15,9 +15,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 from thresher.catalog.decoder_names import LIBSNDFILE
+from thresher.catalog.encoding import is_written
 from thresher.curation.renderings.audio_file import versions
 from thresher.curation.renderings.history import Rendering
 from thresher.curation.renderings.plan import faults, plan_sha256, tags
@@ -202,17 +203,30 @@ def read_manifest(file: str | os.PathLike[str]) -> tuple[Tracklist, Manifest]:
     version, or is not consistent.
     """
     manifest = _validated(Path(file))
+    plan = plan_of(manifest)
+    fault = next(_faults(manifest, plan), None)
+    if fault:
+        raise ThresherError(f"{file} was changed or is damaged: {fault}; write it again with {_WRITER}")
+    return plan, manifest
+
+
+MOST_GAIN = 1e6
+"""The largest gain of a clip, 120 dB: the quietest loudness that a clip can have, raised to the loudest song."""
+
+
+def _shown(text: str) -> str:
+    return f'"{text[:40]}"'
+
+
+def plan_of(manifest: Manifest) -> Tracklist:
+    """The song that a manifest describes, laid out; nothing of it is checked."""
     output = manifest.output
     tracks = tuple(
         Track(missing=False, **{of_track: getattr(clip, name) for name, of_track in _SHARED.items()})
         for clip in manifest.clips
     )
     song = Song(0, manifest.song, manifest.settings, manifest.created_at)
-    plan = Tracklist(song, tracks, 0, output.sample_rate, output.channels, manifest.fade_frames)
-    fault = next(_faults(manifest, plan), None)
-    if fault:
-        raise ThresherError(f"{file} was changed or is damaged: {fault}; write it again with {_WRITER}")
-    return plan, manifest
+    return Tracklist(song, tracks, 0, output.sample_rate, output.channels, manifest.fade_frames)
 
 
 _WRITER = "`thresher song render NAME --manifest`"
@@ -224,6 +238,15 @@ def _faults(manifest: Manifest, plan: Tracklist) -> Iterator[str]:
     rates = [output.sample_rate, *(each.sample_rate for each in manifest.clips)]
     if min(rates) < 1 or output.channels not in (1, 2) or (manifest.rendering or 0) < 0:
         yield "a sample rate, the number of channels or the number of the rendering is out of range"
+        return
+    if not is_written(output.container, output.subtype):
+        yield f"{_shown(output.container)} with {_shown(output.subtype)} is not a format that thresher writes"
+        return
+    if "\0" in manifest.song:
+        yield "the name of its song holds a character that no file name can hold"
+        return
+    if not all(0 <= each.gain <= MOST_GAIN for each in manifest.clips):
+        yield "the gain of a clip is out of range"
         return
     if not _has_its_cover(manifest):
         yield "its cover is not the image that its settings name"
@@ -262,7 +285,7 @@ def _validated(file: Path) -> Manifest:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refused)
     except FileNotFoundError as error:
         raise NotFoundError(f"there is no manifest {file}; {_WRITER} writes one") from error
     except (OSError, ValueError, RecursionError) as error:
@@ -285,6 +308,11 @@ def _validated(file: Path) -> Manifest:
         raise ThresherError(
             f"{file}{where and ', '}{where}: {mistake['msg'].lower()}; write it again with {_WRITER}"
         ) from error
+
+
+def _refused(constant: str) -> NoReturn:
+    """Refuse NaN and Infinity, which JSON does not have."""
+    raise ValueError(f"{constant} is no number")
 
 
 _ADDED: Mapping[str, Any] = MappingProxyType(

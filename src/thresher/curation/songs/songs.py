@@ -295,6 +295,10 @@ def delete_song(catalog: Catalog, name: str) -> None:
 
 
 def _find(connection: Connection, name: str) -> Song | None:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # bytes of a command line that are not UTF-8; no song has such a name
+        return None
     same = select(song).where(equals_any_form(song.c.name, name), ~song.c.deleted)
     row = connection.execute(same.order_by((song.c.name == name).desc()).limit(1)).one_or_none()
     return None if row is None else _song(row)
@@ -306,6 +310,7 @@ def _song(row: Any) -> Song:
 
 def _check_name(name: str) -> None:
     if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+        shown = name if len(name) <= LONGEST_NAME else f"{name[:60]}…"
         raise UsageError(
-            f"{name!r} is not a valid song name; use 1 to {LONGEST_NAME} printable characters, not only spaces"
+            f"{shown!r} is not a valid song name; use 1 to {LONGEST_NAME} printable characters, not only spaces"
         )

@@ -128,7 +128,10 @@ def _measured_columns(rows: Sequence[ClipRow]) -> tuple[Column, ...]:
 
 def _names(columns: str) -> list[str]:
     """Return the names in a list with commas, in which a name may be in quotes."""
-    names = [name.strip() for name in next(csv.reader([columns], skipinitialspace=True), [])]
+    try:
+        names = [name.strip() for name in next(csv.reader([columns], skipinitialspace=True), [])]
+    except csv.Error:  # a line break outside of quotes
+        raise UsageError(f'--columns "{columns}" is not one line; write names with commas') from None
     if not all(names) or not names:
         raise UsageError(
             f'--columns "{columns}" contains an empty name; write names with commas, such as id,run,seed'

@@ -20,7 +20,7 @@ table look-up or one instruction). Each step adds up to 8 to a byte, so bytes ar
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -30,7 +30,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic, register_jitable
 
-from thresher.signal.compiling import with_cache
+from thresher.signal.compiling import checked_cache, with_cache
 from thresher.signal.metrics.layout import LANES, ROWS
 
 BYTE_SUMS = 31
@@ -253,7 +253,11 @@ def _compiled(function: Kernel) -> Kernel:
     """Compile a function, or load it from numba's cache on the disk if that works."""
 
     def compiled(cached: bool) -> Kernel:
-        return numba.njit(_SIGNATURE, nogil=True, cache=cached, error_model="numpy")(function)  # type: ignore[no-any-return]
+        made = numba.njit(nogil=True, cache=cached, error_model="numpy")(function)
+        with checked_cache(made) if cached else nullcontext():
+            made.compile(_SIGNATURE)
+        made.disable_compile()
+        return made  # type: ignore[no-any-return]
 
     return with_cache(compiled)
 

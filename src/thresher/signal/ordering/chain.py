@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
 from types import FunctionType
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thresher.signal.compiling import with_cache
+from thresher.signal.compiling import checked_cache, with_cache
 from thresher.signal.ordering import chain_kernels
 from thresher.signal.ordering.chain_kernels import HEAT, LOG_ROOM, NEAR
 from thresher.signal.ordering.potentials import potentials
@@ -172,7 +173,8 @@ def _compiled(cached: bool) -> Callable[..., None]:
     improve = namespace["improve"]
     integers, numbers = numba.int64[::1], numba.float64[::1]
     # compiled now, so that a broken cache is detected here
-    improve.compile((numba.float32[::1], integers, numbers, *[integers] * 6, numba.int64, numba.float64))
+    with checked_cache(improve) if cached else nullcontext():
+        improve.compile((numba.float32[::1], integers, numbers, *[integers] * 6, numba.int64, numba.float64))
     return improve  # type: ignore[no-any-return]
 
 
