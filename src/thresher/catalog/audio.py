@@ -11,6 +11,7 @@ import hashlib
 import math
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -28,6 +29,7 @@ from thresher.catalog.ffmpeg_decoder import (
 )
 from thresher.catalog.files import open_regular
 from thresher.catalog.mpeg import MpegFrames
+from thresher.catalog.seek_marks import SeekMark, place_of
 from thresher.catalog.sndfile_decoder import SAMPLE_BYTES, SndfileDecoder, library_version
 from thresher.catalog.survey import survey
 from thresher.errors import AudioError, NoAudioStreamError
@@ -36,6 +38,8 @@ _MAXIMAL_BLOCK_SAMPLES = 1 << 21
 """The samples of a block, of all channels together: decoders hold a block several times."""
 _SOUND_ALONE = frozenset({"APE", "TAK", "TTA", "WAVPACK"})
 _ROUNDED_SECONDS = 0.02  # ffmpeg prints lengths in hundredths of a second
+_SETTLING_SECONDS = 2.0  # after which a decoder gives the samples of a decode from the beginning
+_OFF_SECONDS = 0.5  # by which ffmpeg may seek too early
 _DELAY_FRAMES = 4  # MPEG frames that a decoder may remove as the delay of encoder and decoder
 
 
@@ -104,6 +108,29 @@ class AudioReader:
         for block in self._blocks(start, end, block_frames):
             # A 16-bit file is read as int16, which is several times as fast and gives the same floats.
             yield _as_float(block)
+
+    def seek(self, mark: SeekMark) -> bool:
+        """Move ffmpeg, which can't seek exactly, to a mark; return whether its samples were found there.
+
+        If not, the next `blocks` decodes from the beginning.
+        """
+        decoder = self._open_decoder()
+        if not isinstance(decoder, FFmpegDecoder):
+            return False
+        rate = decoder.sample_rate
+        begin = max(0.0, mark.frame / rate - _SETTLING_SECONDS)
+        place = None
+        with suppress(AudioError):
+            decoder.restart_near(begin)
+            samples = decoder.read(mark.frame - round(begin * rate) + round(_OFF_SECONDS * rate))
+            place = place_of(mark, samples) if decoder.sample_rate == rate else None
+        if place is None:
+            decoder.restart()
+            self._position = 0
+            return False
+        decoder.unread(samples[place:])
+        self._position = mark.frame
+        return True
 
     def own_blocks(self, kind: str) -> Iterator[NDArray[Any]]:
         """Yield all frames as "int32" or "float64", which hold the samples of PCM_32 and DOUBLE exactly.

@@ -12,6 +12,7 @@ import selectors
 import struct
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -121,8 +122,9 @@ class FFmpegDecoder:
         # A name without a suffix: contents decide what the file is. It leads to the open file, whatever its path.
         source = ["-i", f"file:/dev/fd/{fd}"]
         self._fd = fd
-        self._command = [program, *_LIMITS, *chosen, *careful, *source, *_OUTPUT]
+        self._before, self._after = [program, *_LIMITS, *chosen, *careful], [*source, *_OUTPUT]
         self.frames: int | None = None
+        self._pending = b""
         self._start()
 
     def restart(self) -> None:
@@ -130,11 +132,21 @@ class FFmpegDecoder:
         self.close()
         self._start()
 
-    def _start(self) -> None:
+    def restart_near(self, seconds: float) -> None:
+        """Decode from about a time on, in a new process: which frame comes first is not known."""
+        self.close()
+        self._start(["-ss", f"{seconds:.3f}"])
+
+    def unread(self, samples: NDArray[np.float32]) -> None:
+        """Give frames back, so that the next `read` returns them again."""
+        self._pending = samples.astype("<f4").tobytes() + self._pending
+
+    def _start(self, seek: Sequence[str] = ()) -> None:
+        command = [*self._before, *seek, *self._after]
         os.lseek(self._fd, 0, os.SEEK_SET)  # where /dev/fd duplicates a descriptor, the position is shared
         try:
             self._process = subprocess.Popen(
-                self._command,
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -143,7 +155,7 @@ class FFmpegDecoder:
                 start_new_session=True,  # Ctrl-C must not end it early: its output would look complete
             )
         except OSError as error:
-            raise AudioError(f"cannot start {self._command[0]}: {error.strerror or error}") from error
+            raise AudioError(f"cannot start {command[0]}: {error.strerror or error}") from error
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         self._out, self._err = self._process.stdout, self._process.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,13 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from thresher.catalog.audio import AudioReader
+from thresher.catalog.ffmpeg_decoder import find_ffmpeg
+from thresher.catalog.seek_marks import SeekMark, packed, unpacked
+from thresher.curation.previews.cache import PreviewCache
+from thresher.curation.previews.pictures import peaks
 from thresher.curation.previews.source import ClipSource
-from thresher.curation.previews.wav import FALLBACK_RATE, HEADER, WavPreview, to_pcm16
+from thresher.curation.previews.wav import FALLBACK_RATE, HEADER, WavPreview, marks_name, to_pcm16
 from thresher.errors import AudioError
 
 
@@ -84,3 +90,35 @@ def test_the_ends_of_a_mark_are_faded(tmp_path: Path, rate: int, sent: int) -> N
     preview = WavPreview(replace(source, kind="marked", fade=0.01))
     begin = HEADER.size + 2 * (len(whole) - fade)
     assert b"".join(preview.bytes(begin, preview.size - 1)) == marked[-fade:].tobytes()
+
+
+def test_a_jump_in_a_file_that_only_ffmpeg_reads_gives_the_samples_of_a_whole_decode(
+    tmp_path: Path, sound: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = find_ffmpeg()
+    if program is None:
+        pytest.skip("there is no ffmpeg")
+    soundfile.write(tmp_path / "a.wav", sound(1, 45.0), 16_000)
+    file = tmp_path / "a.m4a"
+    command = [program, "-v", "error", "-i", str(tmp_path / "a.wav"), "-c:a", "aac", str(file)]
+    subprocess.run(command, check=True)
+    source = replace(source_of(file, 500, 44 * 16_000, 16_000, 1), decoder="ffmpeg")
+    plain, cache = WavPreview(source), PreviewCache(tmp_path)
+    whole = b"".join(plain.bytes(0, plain.size - 1))
+    peaks(cache, source)
+    reached: list[bool] = []
+    seek = AudioReader.seek
+
+    def noted(reader: AudioReader, mark: SeekMark) -> bool:
+        reached.append(seek(reader, mark))
+        return reached[-1]
+
+    monkeypatch.setattr(AudioReader, "seek", noted)
+    jumping = WavPreview(source, cache)
+    first, last = 44 + 2 * 16_000 * 33 + 1, 44 + 2 * 16_000 * 43
+    assert b"".join(jumping.bytes(first, last)) == whole[first : last + 1]
+    assert reached == [True]
+    wrong = [replace(mark, samples=-mark.samples) for mark in unpacked(cache.find(marks_name(source)) or b"")]
+    cache.put(marks_name(source), packed(wrong))
+    assert b"".join(jumping.bytes(first, last)) == whole[first : last + 1]
+    assert (reached, len(wrong)) == ([True, False], 5)

@@ -34,15 +34,28 @@ class PreviewCache:
 
     def get(self, name: str, make: Callable[[], bytes]) -> bytes:
         """Return the entry of a name; make and keep it if there is none."""
-        path = self._folder / name[:2] / name
+        content = self.find(name)
+        if content is None:
+            content = make()
+            self.put(name, content)
+        return content
+
+    def find(self, name: str) -> bytes | None:
+        """Return the entry of a name, None if there is none."""
+        path = self._path(name)
         with suppress(OSError):
             content = path.read_bytes()
             os.utime(path)
             return content
-        content = make()
+        return None
+
+    def put(self, name: str, content: bytes) -> None:
+        """Keep an entry."""
         with suppress(OSError):
-            self._keep(path, content)
-        return content
+            self._keep(self._path(name), content)
+
+    def _path(self, name: str) -> Path:
+        return self._folder / name[:2] / name
 
     def _keep(self, path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

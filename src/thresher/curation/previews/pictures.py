@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thresher.catalog.audio import AudioReader
+from thresher.catalog.decoder_names import FFMPEG
+from thresher.catalog.seek_marks import SeekMark, marked, packed
 from thresher.curation.previews.cache import PreviewCache
 from thresher.curation.previews.source import ClipSource, open_audio
+from thresher.curation.previews.wav import marks_name
 from thresher.signal.features.peaks import outline
 from thresher.signal.features.spectrum_picture import (
     COLUMNS,
@@ -44,7 +47,7 @@ _MOST_READ = 6_000_000
 
 def peaks(cache: PreviewCache, source: ClipSource) -> bytes:
     """Return the waveform of a clip: pairs of int8, the lowest and highest sample of up to PEAKS equal spans."""
-    return cache.get(f"{source.key}-p{VERSION}", lambda: _peaks(source))
+    return cache.get(f"{source.key}-p{VERSION}", lambda: _peaks(cache, source))
 
 
 def thumbnail(cache: PreviewCache, source: ClipSource) -> bytes:
@@ -59,9 +62,17 @@ def spectrum(cache: PreviewCache, source: ClipSource, range_name: str) -> bytes:
     return cache.get(name, lambda: _picture(source, SPECTRUM_COLUMNS, SPECTRUM_ROWS, highest))
 
 
-def _peaks(source: ClipSource) -> bytes:
+def _peaks(cache: PreviewCache, source: ClipSource) -> bytes:
+    """Return the waveform; from the same pass, keep the marks for seeking where only decoding is exact."""
     with open_audio(source) as reader:
-        return outline(reader.blocks(source.start, source.end), source.frames, PEAKS).tobytes()
+        blocks = reader.blocks(source.start, source.end)
+        if reader.decoder.name != FFMPEG:
+            return outline(blocks, source.frames, PEAKS).tobytes()
+        marks: list[SeekMark] = []
+        followed = marked(blocks, source.start, source.sample_rate, marks)
+        found = outline(followed, source.frames, PEAKS).tobytes()
+    cache.put(marks_name(source), packed(marks))
+    return found
 
 
 def _picture(source: ClipSource, columns: int, rows: int, highest: float | None) -> bytes:

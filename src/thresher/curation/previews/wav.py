@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from thresher.catalog.audio import AudioReader
 from thresher.catalog.decoder_names import FFMPEG
+from thresher.catalog.seek_marks import last_before, unpacked
+from thresher.curation.previews.cache import PreviewCache
 from thresher.curation.previews.source import ClipSource, open_audio
 from thresher.curation.songs.cut_fade import cut_fade
 from thresher.errors import AudioError
@@ -28,7 +30,11 @@ FALLBACK_RATE = 48_000
 VERSION = 1
 """Increase it with every change of the bytes."""
 
+MARKS_VERSION = 1
+
 Piece = bytes
+
+_NEAR_SECONDS = 20  # up to here, decoding from the beginning takes no longer than a seek
 
 BLOCK_FRAMES = 65_536
 """Frames that are decoded at once: 1.5 s, so that a server holds little of each stream."""
@@ -38,11 +44,20 @@ LARGEST = 0xFFFFFFFF - HEADER.size
 """The most bytes of samples that a WAV file can state: more than 6 hours of 48 kHz stereo."""
 
 
-class WavPreview:
-    """A clip as the bytes of a WAV file; `size` is their number."""
+def marks_name(source: ClipSource) -> str:
+    """Return the name under which the cache keeps the marks for seeking in a clip, see `catalog/seek_marks.py`."""
+    return f"{source.key}-i{MARKS_VERSION}"
 
-    def __init__(self, source: ClipSource) -> None:
+
+class WavPreview:
+    """A clip as the bytes of a WAV file; `size` is their number.
+
+    `cache` may hold marks, by which ffmpeg seeks in files that only it reads.
+    """
+
+    def __init__(self, source: ClipSource, cache: PreviewCache | None = None) -> None:
         self._source = source
+        self._cache = cache
         self._channels = min(2, source.channels)
         self._rate = source.sample_rate if source.sample_rate in PLAYED_RATES else FALLBACK_RATE
         frames = resampled_frames(source.frames, source.sample_rate, self._rate)
@@ -115,8 +130,8 @@ class WavPreview:
                 blocks, position = self._resampled(reader), 0
             else:
                 start, end = source.start + start, source.start + end
-                # ffmpeg decodes from the beginning anyway; here, the server can stop it meanwhile
-                position = 0 if reader.decoder.name == FFMPEG else start
+                # ffmpeg decodes from the beginning or from a mark; here, the server can stop it meanwhile
+                position = self._mark_before(reader, start) if reader.decoder.name == FFMPEG else start
                 decoded = reader.blocks(position, end, BLOCK_FRAMES)
                 blocks = (downmix(block, self._channels) for block in decoded)
             for block in blocks:
@@ -124,6 +139,14 @@ class WavPreview:
                 position += len(block)
                 if position >= end:
                     return
+
+    def _mark_before(self, reader: AudioReader, start: int) -> int:
+        """Move a reader to the last mark before a frame, if it can be reached; return where the reader is."""
+        if start < _NEAR_SECONDS * self._source.sample_rate:
+            return 0
+        content = None if self._cache is None else self._cache.find(marks_name(self._source))
+        mark = None if content is None else last_before(unpacked(content), start)
+        return mark.frame if mark is not None and reader.seek(mark) else 0
 
     def _resampled(self, reader: AudioReader) -> Iterator[NDArray[np.float32]]:
         source = self._source

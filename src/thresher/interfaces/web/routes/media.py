@@ -62,7 +62,7 @@ def audio(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Return the span of a clip as a 16-bit WAV file, or ranges of it."""
-    preview = WavPreview(clip_source(room.catalog, clip_id))
+    preview = WavPreview(clip_source(room.catalog, clip_id), room.previews)
     tag = f'"{preview.key}"'
     headers = {"accept-ranges": "bytes", "etag": tag, "cache-control": "private, no-cache"}
     if _is_known(tag, if_none_match):
