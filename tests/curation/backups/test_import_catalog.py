@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -283,6 +284,16 @@ def test_damaged_files_are_refused(
     (tmp_path / "x.jsonl").write_bytes(content)
     with pytest.raises(UsageError, match=message):
         import_catalog(seven_clips, tmp_path / "x.jsonl")
+
+
+def test_what_is_no_file_is_refused_at_once(seven_clips: Catalog, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, tmp_path / "gone"):
+        with pytest.raises(UsageError, match="there is no file"):
+            import_catalog(seven_clips, path)
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(UsageError, match="is no exported curation"):
+            export_catalog(seven_clips, path)
 
 
 def test_an_export_replaces_an_earlier_export_only(source: Catalog, exported: Path) -> None:

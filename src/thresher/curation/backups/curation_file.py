@@ -175,6 +175,8 @@ def read_records(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
     Raises UsageError for a file that is no exported curation, of a newer version, or damaged.
     """
+    if not file.is_file():  # opening a FIFO would wait for ever
+        raise UsageError(f"there is no file {file}; `thresher export-catalog FILE` writes one")
     try:
         with file.open(encoding="utf-8") as opened:
             for number, line in enumerate(opened, start=1):
@@ -183,7 +185,7 @@ def read_records(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     _check_header(file, record)
                 else:
                     yield number, record
-            if not opened.seekable() or file.stat().st_size == 0:
+            if file.stat().st_size == 0:
                 raise UsageError(f"{file} is empty; `thresher export-catalog FILE` writes such files")
     except UnicodeDecodeError as error:
         raise UsageError(
@@ -195,6 +197,8 @@ def read_records(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def is_curation_file(file: Path) -> bool:
     """Return whether a file starts like an exported curation."""
+    if not file.is_file():
+        return False
     try:
         with file.open(encoding="utf-8") as opened:
             _check_header(file, _record(file, 1, opened.readline(1000)))
