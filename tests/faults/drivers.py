@@ -23,6 +23,9 @@ _REQUESTS: tuple[tuple[str, dict[str, Any] | None], ...] = (
 )
 """What a page sends: paths, with the body of a change."""
 
+_DONE = {"/api/marks": "mark:drop", "/api/heard": "rating:4"}
+"""Changes that would be made twice, with a query that finds what they made."""
+
 
 def page(running: Running) -> str:
     """Do what a page of the listening room does, then press Ctrl-C. Return the answers that refuse a request.
@@ -53,7 +56,7 @@ def _refusals(address: str) -> Iterator[str]:
         connection = HTTPConnection(parts.hostname or "", parts.port, timeout=LONGEST)
         headers = {"cookie": cookie, "content-type": "application/json"}
         try:
-            if path == "/api/marks" and _has_mark(connection, headers):
+            if path in _DONE and _finds(connection, headers, _DONE[path]):
                 continue
             text = None if body is None else json.dumps(body)
             connection.request("GET" if body is None else "POST", path, text, headers)
@@ -68,6 +71,6 @@ def _refusals(address: str) -> Iterator[str]:
             yield f"{answer.status} for {path}: {content.decode('utf-8', 'replace')}"
 
 
-def _has_mark(connection: HTTPConnection, headers: dict[str, str]) -> bool:
-    connection.request("GET", "/api/clips?q=mark:drop", headers=headers)
+def _finds(connection: HTTPConnection, headers: dict[str, str], query: str) -> bool:
+    connection.request("GET", f"/api/clips?q={query}", headers=headers)
     return bool(json.loads(connection.getresponse().read()).get("ids"))
