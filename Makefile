@@ -39,7 +39,7 @@ slow: .venv/developing
 faults: .venv/developing
 	nice $(BIN)/python -m tests.faults $(FAULTS)
 
-# One event of each command and mode.
+# One kill and one failed write of each command; after a change of the sources others.
 faults-sample: .venv/developing
 	$(BIN)/python -m tests.faults --sample
 

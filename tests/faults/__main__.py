@@ -27,10 +27,11 @@ def main() -> int:
     wanted = Wanted(
         options.scenarios or list(SCENARIOS),
         options.mode or list(MODES),
-        1 if options.sample else options.points,
+        options.points,
         options.at,
         int(digest[:8], 16) if options.sample else options.offset,
         options.cold,
+        options.sample,
     )
     sweep = Sweep(wanted, journal)
     try:
@@ -60,7 +61,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--at", type=int, help="disturb this event only, also if it was done before")
     parser.add_argument("--offset", type=int, default=0, help="shift the chosen events, to try others")
     parser.add_argument(
-        "--sample", action="store_true", help="one event of each, another one after each change"
+        "--sample", action="store_true", help="a kill and a failure of each command, others after each change"
     )
     parser.add_argument("-j", "--jobs", type=int, default=len(os.sched_getaffinity(0)), help="workers")
     parser.add_argument("--cold", action="store_true", help="start each command as a new process")

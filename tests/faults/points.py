@@ -53,17 +53,19 @@ class Outcome:
 
 
 class Bench:
-    """Tries faults on one scenario in one place. `cold` starts new processes instead of forking."""
+    """Tries faults of some modes on one scenario in one place. `cold` starts new processes instead of forking."""
 
-    def __init__(self, place: Place, scenario: Scenario, *, cold: bool = False) -> None:
+    def __init__(
+        self, place: Place, scenario: Scenario, modes: Collection[str] = tuple(MODES), *, cold: bool = False
+    ) -> None:
         self.place = place
         self.scenario = scenario
         self._cold = cold
         self._template = place.root / "templates" / scenario.prepare_name
         self._make_template()
-        self.baseline = self._measured()
+        self.baseline = self._measured([MODES[name] for name in modes])
         folders.copy(self._template, self.place.folder)
-        self._gone = self._verified().files.gone if scenario.opens else ()
+        self._gone = self._verified().files.gone if scenario.is_sound else ()
 
     def _make_template(self) -> None:
         """Prepare the folder that each attempt starts from, at the path at which commands find it."""
@@ -75,11 +77,11 @@ class Bench:
         self._template.parent.mkdir(exist_ok=True)
         self.place.folder.rename(self._template)
 
-    def _measured(self) -> Baseline:
+    def _measured(self, modes: Collection[Mode]) -> Baseline:
         """Run the command undisturbed, once for each kind of events. Raises RuntimeError if the runs differ."""
         events: dict[str, int] = {}
         found = []
-        for mode in MODES.values():
+        for mode in modes:
             if mode.kinds not in events:
                 folders.copy(self._template, self.place.folder)
                 before = self._content()
@@ -95,7 +97,7 @@ class Bench:
                 )
         if code is None:
             raise RuntimeError(f"{self.scenario.name}: the command does not end")
-        return Baseline(before, after, code, {mode.name: events[mode.kinds] for mode in MODES.values()})
+        return Baseline(before, after, code, {mode.name: events[mode.kinds] for mode in modes})
 
     def attempt(self, mode: Mode, at: int) -> Outcome:
         """Disturb the command at one event."""
@@ -105,7 +107,7 @@ class Bench:
         problems = [f"left running: {process}" for process in left]
         problems += self._judged_output(mode, ended, what)
         problems += self._judged_files()
-        if self.scenario.opens:
+        if self.scenario.is_sound:
             problems += [f"before it ran again: {each}" for each in self._damage(self._gone)]
         ended, left = self._run(MODES["kill"], 0)
         problems += [f"left running by the second run: {process}" for process in left]
@@ -139,7 +141,9 @@ class Bench:
         if ended.code not in (self.baseline.code, *CODES):
             problems.append(f"it ended with {ended.code}: {_words(ended)}")
         elif ended.code != self.baseline.code:
-            if not CAUSE.search(words):
+            # SQLite keeps the reason of a failed open to itself, and a file that opens the next time shows none
+            is_hidden = mode.name == "error" and what.startswith("open")
+            if not CAUSE.search(words) and not is_hidden:
                 problems.append(f"no word about the cause, exit code {ended.code}: {_words(ended)}")
             if ended.code != 5 and len(re.findall("^error: ", words, re.MULTILINE)) != 1:
                 problems.append(f"not one sentence: {_words(ended)}")

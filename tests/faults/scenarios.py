@@ -20,8 +20,8 @@ class Scenario:
     `prepare` fills the folder it runs in. `again` holds the exit codes of the command if it has completed already,
     besides that of an undisturbed run. `leave_out` names tables and columns that legitimately depend on how often
     the command ran. `drive` talks to a command that does not end by itself, and ends it. `has_workers` says whether
-    other processes work for it, so that a kill of the parent alone differs from a kill of all. `opens` is false if
-    the folder holds no catalog of this version before the command has run.
+    other processes work for it, so that a kill of the parent alone differs from a kill of all. `is_sound` is
+    false if the folder holds no catalog of this version, or a damaged one, before the command has run.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Scenario:
     leave_out: tuple[str, ...] = ()
     drive: Drive | None = None
     has_workers: bool = False
-    opens: bool = True
+    is_sound: bool = True
 
     @property
     def prepare_name(self) -> str:
@@ -55,7 +55,7 @@ QUEUES = ("listening", "listening_clip", "decision", "writer", "safeguard")
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
-        Scenario("init", "init .", shelves.folder, again=(3,), opens=False),
+        Scenario("init", "init .", shelves.folder, again=(3,), is_sound=False),
         Scenario("ingest", "ingest audio", shelves.empty, leave_out=BATCHES),
         Scenario(
             "ingest-workers", "ingest audio", shelves.empty_with_workers, leave_out=BATCHES, has_workers=True
@@ -87,12 +87,12 @@ SCENARIOS = {
         Scenario("prune-restore", "prune --restore 5", shelves.pruned, leave_out=BATCHES),
         Scenario("forget", "forget batch:2 --yes", shelves.two_batches, again=(4,)),
         Scenario("reanalyse", "reanalyse", shelves.other_settings),
-        Scenario("repair", "verify --repair", shelves.damaged),
+        Scenario("repair", "verify --repair", shelves.damaged, is_sound=False),
         Scenario("backup", "backup", shelves.shelf),
         Scenario("backup-to-file", "backup out/copy.db", shelves.shelf, again=(2,)),
         Scenario("restore", "restore out/old.db --yes", shelves.backed_up),
         *(
-            Scenario(f"upgrade-{revision}", "stats", partial(shelves.golden, revision), opens=False)
+            Scenario(f"upgrade-{revision}", "stats", partial(shelves.golden, revision), is_sound=False)
             for revision in shelves.golden_revisions()
         ),
         Scenario("export-catalog", "export-catalog out/curation.jsonl", shelves.split_and_marked),

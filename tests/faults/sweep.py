@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.faults import interposer
+from tests.faults.interposer import MODES
 from tests.faults.journal import Entry, Journal
 from tests.faults.points import spread
 from tests.faults.scenarios import SCENARIOS
@@ -29,7 +30,10 @@ RAM_DISK = Path("/dev/shm")
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a sweep tries: at most `points` events of each scenario and mode, or the one event `at`."""
+    """What a sweep tries: at most `points` events of each scenario and mode, or the one event `at`.
+
+    A `sample` is one event of one kill and of one failure for each scenario; `offset` chooses others.
+    """
 
     scenarios: Sequence[str]
     modes: Sequence[str]
@@ -37,15 +41,21 @@ class Wanted:
     at: int | None = None
     offset: int = 0
     cold: bool = False
+    sample: bool = False
 
     def modes_of(self, scenario: str) -> list[str]:
         """Return the modes to try; without workers, a kill of the parent alone is a kill of all."""
         has_workers = SCENARIOS[scenario].has_workers
-        return [name for name in self.modes if has_workers or name != "kill-parent"]
+        names = [name for name in self.modes if has_workers or name != "kill-parent"]
+        if not self.sample:
+            return names
+        turn = self.offset + list(SCENARIOS).index(scenario)
+        kinds = [[name for name in names if MODES[name].is_kill == is_kill] for is_kill in (True, False)]
+        return [kind[turn % len(kind)] for kind in kinds if kind]
 
     def chosen(self, events: int) -> list[int]:
         """Return the events to disturb."""
-        return [self.at] if self.at else spread(events, self.points, self.offset)
+        return [self.at] if self.at else spread(events, 1 if self.sample else self.points, self.offset)
 
 
 class Worker:
@@ -131,11 +141,12 @@ class Sweep:
                     return
 
     def _try_scenario(self, worker: Worker, name: str) -> None:
-        answer = worker.ask(scenario=name)
+        modes = self._wanted.modes_of(name)
+        answer = worker.ask(scenario=name, modes=modes)
         if "failed" in answer:
             self._note_failure(f"{name}: {answer['failed']}")
             return
-        for mode in self._wanted.modes_of(name):
+        for mode in modes:
             events = answer["events"][mode]
             for at in self._wanted.chosen(events):
                 if (name, mode, at) in self._journal.entries and self._wanted.at is None:

@@ -1,8 +1,8 @@
 """A worker of the sweep: it tries faults, one after another, as the lines on its standard input ask for.
 
-Requests and answers are JSON, one a line. `{"scenario": NAME}` prepares a command and is answered with the number
-of its events by mode; `{"mode": NAME, "at": N}` is answered with the outcome of one fault. The interposer is
-preloaded into this process, so that it is in the children that are forked from it.
+Requests and answers are JSON, one a line. `{"scenario": NAME, "modes": NAMES}` prepares a command and is answered
+with the number of its events by mode; `{"mode": NAME, "at": N}` is answered with the outcome of one fault. The
+interposer is preloaded into this process, so that it is in the children that are forked from it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main(root: str, kind: str) -> None:
         request = json.loads(line)
         try:
             if "scenario" in request:
-                bench = Bench(place, SCENARIOS[request["scenario"]], cold=kind == "cold")
+                bench = Bench(place, SCENARIOS[request["scenario"]], request["modes"], cold=kind == "cold")
                 answer: dict[str, object] = {"events": bench.baseline.events}
             else:
                 assert bench is not None
