@@ -49,15 +49,15 @@ def serving(catalog: Catalog, *, read_only: bool = False, port: int = 0) -> Iter
 
 
 @contextmanager
-def chromium() -> Iterator[Any]:
-    """Run a headless Chromium."""
+def chromium(*more: str) -> Iterator[Any]:
+    """Run a headless Chromium, with `more` flags."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
     options = webdriver.ChromeOptions()
     options.binary_location = BROWSER or ""
     profile = tempfile.mkdtemp(prefix="thresher-browser-")
-    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+    for flag in (*FLAGS, *more, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(DRIVER))

@@ -45,7 +45,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory, sound: MakeSound) -> Itera
 
 @pytest.fixture(scope="module")
 def driver() -> Iterator[Any]:
-    with chromium() as running:
+    with chromium("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as running:
         yield running
 
 
@@ -90,6 +90,11 @@ def test_what_is_selected_on_the_map_is_rated_undone_and_downloaded_by_keys(
         "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
     )
     page = opened(driver, address)
+    page.search("epoch:0..9")
+    page.press("Q", "all nights", "\ue007")
+    page.wait_until(lambda: page.run(SAYS) == "saved: query:all nights")
+    page.search('query:"all nights"')
+    page.wait("selection", "m.queryProblem.value === null && m.ids.value.length === 5")
     page.press("m")
     page.wait_until(lambda: page.run("return document.querySelectorAll('.legend li').length > 0"))
     page.press("p", "j", "p")
@@ -140,6 +145,27 @@ def test_undo_takes_back_this_page_s_decision_and_nobody_else_s(
     page.press("u")
     page.wait_until(lambda: "nothing of this page" in page.run(SAYS))
     assert [row(catalog, each).rating for each in (1, 2, 4)] == [3, None, 2]
+
+
+def test_another_output_is_chosen_by_key_and_kept_and_one_that_is_gone_is_told(
+    driver: Any, address: str
+) -> None:
+    page = opened(driver, address)
+    page.press("O")
+    page.wait_until(lambda: page.run(SAYS) == "output: Fake Audio Output 1")
+    page = opened(driver, address)
+    kept = page.value("player_settings", "m.output.value")
+    page.wait_until(
+        lambda: page.run("return [...document.querySelectorAll('.slider select')].at(-1)?.value") == kept
+    )
+    page.press("j")
+    page.wait("player", "m.playing.value?.id === 2")
+    assert page.run("return document.querySelector('#player .problem').textContent") == ""
+    page.value("player_settings", "void (m.output.value = 'gone')")
+    page.wait("player", "m.playProblem.value?.includes('is not there')")
+    page.press("O", "O", "O")
+    page.wait("player_settings", "m.output.value === ''")
+    page.press("\ue00c")
 
 
 def test_at_400_pixels_a_thumb_reaches_tag_note_mark_split_and_download(

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, chromium, serving
-from tests.support import EVERY_METRIC, RATE, MakeCatalog, MakeSound
+from tests.support import EVERY_METRIC, RATE, ROOT, MakeCatalog, MakeSound
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.decisions import history
 from thresher.curation.clips.listing import ClipRow, rows_of
@@ -348,6 +348,7 @@ def test_copies_are_heard_side_by_side_at_the_same_moment_and_one_is_kept(
 def test_every_view_has_keys_of_its_own_and_a_button_for_each(driver: Any, address: str) -> None:
     page = opened(driver, address)
     names = page.value("views", "[...m.VIEWS.keys()]")
+    document = (ROOT / "docs/room.md").read_text(encoding="utf-8")
     assert len(names) >= 4
     for name in names:
         page.value("views", f"m.go({{ view: '{name}' }})")
@@ -357,6 +358,9 @@ def test_every_view_has_keys_of_its_own_and_a_button_for_each(driver: Any, addre
         assert sorted(keys) == sorted(set(keys)), name
         assert "Tab" not in keys  # it moves the focus
         assert all(title for _, title in actions)
+        written = page.value("keys", "[...m.ACTIONS.values()].map(({ keys }) => keys.map(m.keyText))")
+        unwritten = [names for names in written if not any(f"`{name}`" in document for name in names)]
+        assert unwritten == [["2"], ["3"], ["4"]]  # `1` … `5`
         marked = page.run("return document.querySelector('#views [aria-current=page]').dataset.viewLink")
         assert marked == name
         page.press("?")

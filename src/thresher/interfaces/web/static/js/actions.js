@@ -1,16 +1,17 @@
 // The actions that every view has: audition, judge, seek, undo.
 
-import { get } from "./api.js";
+import { get, post } from "./api.js";
 import { ask, openDialog } from "./dialogs.js";
 import { confirmKey, confirmRefusal, earsOnly, hasVoices, voice } from "./confirm.js";
 import { downloadAll, downloadSelected } from "./downloads.js";
 import { element } from "./element.js";
-import { heard, note, redo, reject, rate, said, tag, undo, unreject } from "./judge.js";
+import { heard, note, READ_ONLY, redo, reject, rate, said, tag, undo, unreject } from "./judge.js";
 import { ACTIONS, action, keyText } from "./keys.js";
 import { likeMoment, NO_MOMENT, starts } from "./moment.js";
 import { ended, play, playing, position, prefetch, stop } from "./player.js";
 import { keptSignal, matched, speed, volume } from "./player_settings.js";
-import { metrics } from "./search.js";
+import { isReadOnly } from "./room.js";
+import { loadNames, metrics } from "./search.js";
 import { carry, chosen, ids, move, placeOf, rowOf, selected } from "./selection.js";
 import { Signal } from "./signals.js";
 import { go, place, VIEWS } from "./views.js";
@@ -173,6 +174,23 @@ async function annotated() {
   if (text !== null) await note(clips, text);
 }
 
+async function saveQuery() {
+  const { query } = place.value;
+  if (isReadOnly()) said.value = READ_ONLY;
+  else if (!query) said.value = "there is no query to save; / leads to the search field";
+  else {
+    const name = (await ask(`Save the query “${query}” under a name`, ""))?.trim();
+    if (!name) return;
+    try {
+      await post("/api/queries", { name, query });
+      await loadNames();
+      said.value = `saved: query:${name}`;
+    } catch (failure) {
+      said.value = failure.message;
+    }
+  }
+}
+
 async function sameCluster() {
   const [clip] = one();
   if (clip === undefined) return;
@@ -263,6 +281,7 @@ action("louder", { keys: ["+", "="], title: "louder", run: nudge(volume, 0.1, 0,
 action("slower", { keys: [","], title: "slower", run: nudge(speed, -0.05, 0.5, 2, speedText) });
 action("faster", { keys: ["."], title: "faster", run: nudge(speed, 0.05, 0.5, 2, speedText) });
 action("search", { keys: ["/"], title: "search", run: () => document.getElementById("query").select() });
+action("save-query", { keys: ["Shift+q"], title: "save the query under a name", run: saveQuery });
 action("help", { keys: ["?"], title: "keys", run: help });
 for (const [name, { title, key }] of VIEWS) {
   action(`view-${name}`, { keys: [key], title: `view: ${title}`, run: () => go({ view: name, values: NO_MOMENT }) });

@@ -15,7 +15,7 @@ export function action(name, { keys, title, run }) {
 const SHOWN = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", " ": "Space", Escape: "Esc" };
 
 /** A key as people write it. */
-export const keyText = (key) => SHOWN[key] ?? key.replace("Digit", "").replace("Shift+", "Shift-");
+export const keyText = (key) => (key.length === 1 ? (SHOWN[key] ?? key) : key.split("+").map((part) => SHOWN[part] ?? part.replace("Digit", "")).join("-"));
 
 const isLetter = (key) => key.length === 1 && key.toLowerCase() !== key.toUpperCase();
 

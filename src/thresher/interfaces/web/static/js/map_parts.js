@@ -9,7 +9,8 @@ import { go } from "./views.js";
 
 const LISTED = 200;
 
-function actionButton(name, face) {
+/** A button that does an action. */
+export function actionButton(name, face) {
   const { title, keys } = ACTIONS.get(name);
   const words = `${title} (${keyText(keys.at(-1))})`;
   return element("button", { type: "button", "data-action": name, title: words, "aria-label": words }, face);

@@ -9,7 +9,7 @@ import { dragOut } from "../downloads.js";
 import { said } from "../judge.js";
 import { action } from "../keys.js";
 import { dimmed, drawPoints, nearestPoint, packed, pointSize, pointsWithin } from "../map_raster.js";
-import { chosenButtons, MapList } from "../map_parts.js";
+import { actionButton, chosenButtons, MapList } from "../map_parts.js";
 import { play, playing } from "../player.js";
 import { chosen as together, ids, rowOf, rowsVersion, selected } from "../selection.js";
 import { go } from "../views.js";
@@ -71,7 +71,6 @@ class MapView {
     );
     this.observer = new ResizeObserver(() => this.#fit());
     this.observer.observe(this.board);
-    this.#listen();
     this.#ends.push(
       place.follow(({ query }) => this.#load(query)),
       selected.listen(() => this.#selectedChanged()),
@@ -88,6 +87,7 @@ class MapView {
       action("map-farther", { keys: ["["], title: "map: zoom out", run: () => this.#zoomAtClip(1 / 1.5) }),
       action("map-fit", { keys: ["f"], title: "map: show all", run: () => this.#fit() }),
     );
+    this.#listen();
     this.#selectedChanged();
   }
 
@@ -365,7 +365,7 @@ class MapView {
       this.isLassoing = !this.isLassoing;
       lasso.setAttribute("aria-pressed", String(this.isLassoing));
     } }, "Lasso");
-    this.field.parentElement.after(lasso);
+    this.field.parentElement.after(lasso, actionButton("map-nearer", "+"), actionButton("map-farther", "−"), actionButton("map-fit", "All"));
   }
 
   #hit([left, top]) {
