@@ -10,6 +10,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tests.fuzz.runner import Finding, Run
@@ -48,15 +49,16 @@ def _count(words: str, kind: type[Target]) -> int:
 def _run(kind: type[Target], seed: int, numbers: Sequence[int], workers: int | None) -> list[Finding]:
     run, begun = Run(kind, seed, workers=workers), time.monotonic()
     findings = []
-    for finding in run.findings(numbers, lambda done: _show(kind, done, len(numbers), begun)):
-        place = run.keep(finding, FOLDER)
-        print(f"\r{finding.command}: {finding.problem.strip().splitlines()[-1]} ({place})")  # noqa: T201
-        findings.append(finding)
-        if len(findings) == MOST_FINDINGS:
-            break
+    with suppress(KeyboardInterrupt):  # what was run until then is counted
+        for finding in run.findings(numbers, lambda done: _show(kind, done, len(numbers), begun)):
+            place = run.keep(finding, FOLDER)
+            print(f"\r{finding.command}: {finding.problem.strip().splitlines()[-1]} ({place})")  # noqa: T201
+            findings.append(finding)
+            if len(findings) == MOST_FINDINGS:
+                break
     seconds = time.monotonic() - begun
     print(  # noqa: T201
-        f"{kind.name}: {len(numbers):,} cases of seed {seed}, {len(findings)} findings, "
+        f"{kind.name}: {run.done:,} of {len(numbers):,} cases of seed {seed}, {len(findings)} findings, "
         f"{seconds:.0f} s, at most {run.megabytes:.0f} MB a worker",
         flush=True,
     )

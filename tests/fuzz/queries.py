@@ -195,7 +195,9 @@ class Queries(Target):
                 combined = parse(text, self.context)
             except QueryError as error:
                 # an id is not combined with other terms, and a sort is not negated
-                may = any(word in str(error) for word in ("id", "sort", "deep", "parentheses"))
+                may = any(
+                    word in str(error) for word in ("id", "sort", "deep", "parentheses", "expected a term")
+                )
                 promise(may, f"{text!a}: {error}")
                 counts.append(func.count(None))
                 continue

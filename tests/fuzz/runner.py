@@ -72,6 +72,7 @@ class Run:
         self.kind = kind
         self.seed = seed
         self.megabytes = 0.0
+        self.done = 0
         self._count = workers or os.cpu_count() or 1
         self._context = multiprocessing.get_context("spawn")
         self._workers: dict[Connection, _Worker] = {}
@@ -107,7 +108,6 @@ class Run:
         return place
 
     def _loop(self, numbers: Iterator[int], progress: Callable[[int], None]) -> Iterator[Finding]:
-        done = 0
         while True:
             while len(self._workers) < self._count and (given := self._next(numbers)):
                 self._start(given)
@@ -125,8 +125,8 @@ class Run:
                     worker.number, worker.since = message, time.monotonic()
                     worker.used = worker.processor_seconds()
                 elif isinstance(message, Outcome):
-                    done += 1
-                    progress(done)
+                    self.done += 1
+                    progress(self.done)
                     yield from self._finished(worker, message)
                 worker.is_ready |= message == "ready"
                 if worker.is_ready and not worker.given:
@@ -185,6 +185,7 @@ class Run:
         self._end(worker)
         if number is None:
             raise RuntimeError(f"a worker of {self.kind.name} could not start: {why}")
+        self.done += 1
         yield self._finding(number, why)
 
     def _end(self, worker: _Worker) -> None:
