@@ -7,6 +7,7 @@ exit code is 1 if anything was found.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -33,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if unknown := set(given.targets) - set(TARGETS):
         parser.error(f"unknown target {', '.join(sorted(unknown))} (expected {', '.join(TARGETS)})")
+    # also where a shell ignores Ctrl-C for what runs in the background
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     found = 0
     for kind in (TARGETS[name] for name in given.targets or TARGETS):
         numbers = range(_count(given.count, kind)) if given.case is None else [given.case]

@@ -73,11 +73,13 @@ class Documents(Sandbox):
     def __init__(self, folder: Path, shared: Path) -> None:
         super().__init__(folder, shared)
         self._manifest = (self.home / "bone.wav.manifest.json").read_bytes()
+        self._exported = (shared / "curation.jsonl").read_bytes()
         self._checks: Mapping[str, Callable[[bytes], None]] = {
             "settings": self._settings,
             "manifest": self._reproduce,
             "manifest without -o": self._reproduce_here,
             "manifest with its digest": self._reproduce_sealed,
+            "curation": self._curation,
             "sidecar": self._sidecar,
             "playlist": self._playlist,
             "labels": self._labels,
@@ -95,6 +97,8 @@ class Documents(Sandbox):
             return DocumentCase(kind, damaged_text(chance.choice((STARTER.encode(), short, short)), chance))
         if kind.startswith("manifest"):
             return DocumentCase(kind, damaged_json(self._manifest, chance))
+        if kind == "curation":
+            return DocumentCase(kind, _damaged_lines(self._exported, chance))
         if kind == "sidecar":
             return DocumentCase(kind, damaged_json(json.dumps(chance.choice(SIDECARS)).encode(), chance))
         if kind == "playlist":
@@ -148,6 +152,14 @@ class Documents(Sandbox):
             content = json.dumps({**json.loads(content), "plan_sha256": digest}).encode()
         self._reproduce_here(content)
 
+    def _curation(self, content: bytes) -> None:
+        (self.home / "out" / "curation.jsonl").write_bytes(content)
+        self.command("import-catalog", "out/curation.jsonl", "--dry-run", "--json")
+        if self.command("import-catalog", "out/curation.jsonl", "--replace").returncode == 0:
+            self.command("list", "--json")
+            self.command("song", "show", "Bone")
+            self.command("undo")
+
     def _sidecar(self, content: bytes) -> None:
         file = self.home / "out" / "night_epoch_1.wav"
         shutil.copy(self.home / CLIP, file)
@@ -190,6 +202,16 @@ class Documents(Sandbox):
     def _cover(self, content: bytes) -> None:
         (self.home / "out" / "cover.png").write_bytes(content)
         self.command("song", "save", "Bone", "--cover", "out/cover.png")
+
+
+def _damaged_lines(content: bytes, chance: random.Random) -> bytes:
+    """Damage one object of a file of JSON lines, or its text."""
+    if chance.random() < 0.3:
+        return damaged_text(content, chance)
+    lines = content.splitlines()
+    at = chance.randrange(len(lines))
+    lines[at] = damaged_json(lines[at], chance)
+    return b"\n".join(lines) + b"\n"
 
 
 def _picture() -> bytes:

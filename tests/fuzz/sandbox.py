@@ -15,6 +15,9 @@ import soundfile
 from tests.fuzz.target import Target
 from tests.support import Finished, riff, run_command
 from thresher.catalog.catalog import Catalog
+from thresher.curation.backups.export_catalog import export_catalog
+from thresher.curation.clips.decisions import rate, tag
+from thresher.curation.cutting.marks import mark
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.renderings.render import render
 from thresher.curation.songs.songs import save_song
@@ -50,6 +53,10 @@ class Sandbox(Target):
             ingest(catalog, [home / "clips"])
             save_song(catalog, "Bone", [], {"ordering": "id+"})
             render(catalog, "Bone", home / "bone.wav", manifest=True)
+            rate(catalog, "1", 4)
+            tag(catalog, "1", add=["riff"])
+            mark(catalog, "2", 0.5, 1.5, name="drop")
+            export_catalog(catalog, shared / "curation.jsonl")
         (home / "out").mkdir()
         shutil.copy(home / "catalog.db", shared / "catalog.db")
 
