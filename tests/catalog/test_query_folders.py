@@ -29,3 +29,11 @@ def test_a_folder_contains_its_files_but_not_those_of_a_folder_that_begins_like_
         assert sorted(connection.scalars(statement)) == found
         statement = select(location.c.path_text).where(under_folder("/", Folders(Path("/anywhere"))))
         assert len(connection.scalars(statement).all()) == 3
+
+
+def test_a_name_that_no_file_system_holds_contains_nothing(catalog: Catalog) -> None:
+    add_clips(catalog, [1])
+    with catalog.reading() as connection:
+        for name in ("a\0b", "a/../b\0", "\0"):
+            statement = select(location.c.path_text).where(under_folder(name, Folders(catalog.root)))
+            assert connection.scalars(statement).all() == []

@@ -28,7 +28,9 @@ class Folders:
         """Return the absolute names of a folder: its own, and what symlinks in it lead to."""
         if folder not in self._names:
             given = os.path.join(os.fsencode(self.root), paths.text_bytes(folder))
-            names = (os.path.normpath(given), paths.absolute(given), os.path.realpath(given))
+            names: tuple[bytes, ...] = (given,)
+            if b"\0" not in given:  # else no file system holds it
+                names = (os.path.normpath(given), paths.absolute(given), os.path.realpath(given))
             self._names[folder] = tuple(dict.fromkeys(names))
         return self._names[folder]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -80,9 +81,38 @@ def test_a_pattern_of_a_name_fits_what_fnmatch_fits(pattern: str, name: str) -> 
     assert Exclude([pattern]).leaves_out(name, is_folder=False) == fnmatchcase(name, pattern)
 
 
+def fits(pattern: Sequence[str], path: Sequence[str]) -> bool:
+    """Whether a path of folders and a name fits a pattern, in which `**` is any number of folders."""
+    if not pattern:
+        return not path
+    if pattern[0] == "**":
+        return any(fits(pattern[1:], path[start:]) for start in range(len(path) + 1))
+    return bool(path) and fnmatchcase(path[0], pattern[0]) and fits(pattern[1:], path[1:])
+
+
+@given(
+    st.lists(st.sampled_from(["**", "**", "a", "*b", "?", "a*"]), max_size=6),
+    st.sampled_from(["a", "*b", "?", "a*"]),
+    st.lists(st.sampled_from(["a", "b", "ab", "ba"]), min_size=1, max_size=6),
+)
+def test_a_pattern_of_folders_fits_what_each_of_its_names_fits(
+    folders: list[str], name: str, path: list[str]
+) -> None:
+    pattern = [*folders, name] if folders else ["**", name]
+    found = Exclude(["/".join([*folders, name])]).leaves_out("/".join(path), is_folder=False)
+    assert found == fits(pattern, path)
+
+
 def test_a_pattern_with_many_stars_ends_for_a_long_name_that_it_does_not_fit() -> None:
     """Tried in all combinations, this would take years."""
     assert not Exclude(["*" + "-*" * 20 + "b"]).leaves_out("a-" * 120 + ".wav", is_folder=False)
+
+
+@pytest.mark.parametrize("piece", ["**/", "a/**/", "**/*a*/"])
+def test_a_pattern_of_many_folders_ends_for_a_deep_path_that_it_does_not_fit(piece: str) -> None:
+    exclude = Exclude([f"{piece * 20}x"])
+    assert not exclude.leaves_out("a/" * 60 + "y", is_folder=False)
+    assert exclude.leaves_out("a/" * 60 + "x", is_folder=False)
 
 
 def test_names_that_are_not_utf8_can_be_left_out(tmp_path: Path) -> None:

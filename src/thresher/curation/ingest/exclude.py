@@ -84,7 +84,7 @@ def _rule(pattern: str) -> _Rule:
     if not body or "//" in body:
         raise UsageError(f'--exclude "{pattern}" names no file or folder; write for example "*_draft.wav"')
     try:
-        regex = re.compile(("" if anchored else "(?:.*/)?") + _regex(body), re.DOTALL)
+        regex = re.compile(_regex(body, anchored=anchored), re.DOTALL)
     except re.error as error:
         raise UsageError(f'--exclude "{pattern}" is not a valid pattern: {error}') from error
     return _Rule(pattern, regex, folders_only, takes_back)
@@ -97,14 +97,17 @@ _PARTS = re.compile(
 )
 
 
-def _regex(body: str) -> str:
+def _regex(body: str, *, anchored: bool) -> str:
     """Return the regular expression of a pattern without the slashes at its ends."""
     parts: list[str] = []
+    pieces: list[str] = [] if anchored else [""]  # the folders and names between two `**/`
     names: list[list[str]] = [[]]  # the name between two slashes, cut at its stars
     for part in _PARTS.finditer(body):
-        if part["any_folders"] or part["inside"] or part["literal"] == "/":
-            parts.append(_name_regex(names))
-            parts.append("(?:.*/)?" if part["any_folders"] else "/.+" if part["inside"] else "/")
+        if part["any_folders"]:
+            pieces.append("".join(parts))
+            parts = []
+        elif part["inside"] or part["literal"] == "/":
+            parts += _name_regex(names), "/.+" if part["inside"] else "/"
             names = [[]]
         elif part["star"]:
             names.append([])
@@ -115,7 +118,19 @@ def _regex(body: str) -> str:
             names[-1].append(f"(?!/)[{'^' if part['not'] else ''}{inside}]")
         else:
             names[-1].append(re.escape(part["escaped"] or part["literal"]))
-    return "".join([*parts, _name_regex(names)])
+    return _path_regex([*pieces, "".join([*parts, _name_regex(names)])])
+
+
+def _path_regex(pieces: Sequence[str]) -> str:
+    """Return the regular expression of a path from its pieces, between which any number of folders may be.
+
+    As in a name, each piece but the last is taken where it fits first.
+    """
+    first, *rest = pieces
+    if not rest:
+        return first
+    between = "".join(f"(?>(?:[^/]+/)*?{piece})" for piece in rest[:-1] if piece)
+    return f"{first}{between}(?:[^/]+/)*{rest[-1]}"
 
 
 def _name_regex(pieces: Sequence[Sequence[str]]) -> str:
