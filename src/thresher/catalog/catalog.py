@@ -6,6 +6,7 @@ A catalog is a folder with a `catalog.toml`. That file names the database, by de
 from __future__ import annotations
 
 import os
+import sqlite3
 import weakref
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
@@ -15,11 +16,18 @@ from types import TracebackType
 from typing import Self
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from thresher.catalog import config, database, paths, presence, settled
 from thresher.catalog.files import Hashes
 from thresher.catalog.partial_files import partial_path, place_new, sweep, sync_folder
 from thresher.errors import CatalogError
+
+_OF_DAMAGED_VALUES = (
+    *(SQLAlchemyError, sqlite3.Error, ValueError, TypeError, LookupError, AttributeError),
+    *(ArithmeticError, AssertionError, RecursionError),
+)
+"""The errors that damaged values can cause anywhere."""
 
 
 class Catalog:
@@ -127,7 +135,24 @@ class Catalog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        damage = None if error is None else self.damage_behind(error)
         self.close()
+        if damage is not None:
+            raise damage from error
+
+    def damage_behind(self, error: BaseException) -> CatalogError | None:
+        """Return the error to raise in place of an unexpected one if the database is damaged, else None."""
+        if not isinstance(error, _OF_DAMAGED_VALUES):
+            return None
+        from thresher.catalog.damage import is_damaged  # only a damaged catalog needs it
+
+        with suppress(*_OF_DAMAGED_VALUES), self.reading() as connection:
+            if not is_damaged(connection):
+                return None
+        return CatalogError(
+            f"the catalog {self.file} is damaged ({type(error).__name__}); `thresher verify` lists the damage, and "
+            "says what can be repaired"
+        )
 
     def close(self) -> None:
         """Close the database."""

@@ -92,7 +92,9 @@ def replace_clip(connection: Connection, clip_id: int, content: ClipContent) -> 
         content = replace(content, descriptor=old.descriptor, descriptor_version=old.descriptor_version)
     if same_span and content.profile is None:
         content = replace(content, profile=old.profile, profile_version=old.profile_version)
-    connection.execute(update(clip).where(clip.c.id == clip_id).values(content.columns()))
+    connection.execute(
+        update(clip).where(clip.c.id == clip_id).values({**content.columns(), "analysis_digest": None})
+    )
     if content.measures is not None or not same_span:
         measures.remove(connection, clip_id)
     if content.measures is not None:

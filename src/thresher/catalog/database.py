@@ -151,6 +151,8 @@ def _in_one_sentence(file: Path) -> Iterator[None]:
         yield
     except (DatabaseError, sqlite3.DatabaseError) as error:
         raise _translated(error, file) from error
+    except UnicodeDecodeError as error:  # a text of the schema or of a row; no file is read in a transaction
+        raise damaged_file(file, "a text is not UTF-8") from error
 
 
 def _translated(error: DatabaseError | sqlite3.DatabaseError, file: Path) -> Exception:
@@ -176,9 +178,24 @@ def _translated(error: DatabaseError | sqlite3.DatabaseError, file: Path) -> Exc
         )
     if "readonly" in words or "unable to open" in words:
         return _unwritable(file, words)
-    if "malformed" in words or "not a database" in words:
+    if any(sign in words for sign in _DAMAGE):
         return _damaged(file, words, error)
     return error
+
+
+_DAMAGE = (
+    *("malformed", "not a database", "no such table", "no such column", "has no column", "Could not decode"),
+    *("unsupported file format", "user-defined function raised", "datatype mismatch", "unknown collation"),
+)
+"""Words of SQLite about a damaged file: the statements of this program fit to the schema of a catalog."""
+
+
+def damaged_file(file: Path, words: str) -> CatalogError:
+    """Return the error for a file that SQLite says is damaged, in these words."""
+    return CatalogError(
+        f"{file} is damaged ({words}); `thresher verify` lists the damage, and `thresher restore FILE` goes back "
+        "to a backup"
+    )
 
 
 def _full(file: Path) -> CatalogError:
@@ -216,9 +233,7 @@ def _damaged(file: Path, words: str, error: DatabaseError | sqlite3.DatabaseErro
         return CatalogError(
             f"the disk of {file} reports an error ({why}); check the disk, then run `thresher verify`"
         )
-    return CatalogError(
-        f"{file} is damaged ({words}); restore a backup from the same folder or a copy of your own"
-    )
+    return damaged_file(file, words)
 
 
 def lock_holders(file: Path) -> list[str]:
@@ -330,6 +345,7 @@ def open_current(
     copy = None
     if revision != schema.HEAD:
         if revision not in known_revisions():
+            check_revision_table(engine)
             raise CatalogError(
                 f"{file} was written by a newer thresher (revision {revision}; this one knows {schema.HEAD}); "
                 "it was not changed: run `pip install --upgrade thresher`"
@@ -366,6 +382,14 @@ def current_revision(engine: Engine) -> str | None:
                 return None
             raise
     return None if found is None else str(found)
+
+
+def check_revision_table(engine: Engine) -> None:
+    """Raise CatalogError if the table of the revision is damaged, so that what it says is not one of thresher."""
+    with reading(engine) as connection:
+        verdict = connection.exec_driver_sql("PRAGMA integrity_check(alembic_version)").scalar()
+    if verdict != "ok":
+        raise damaged_file(_file(engine), str(verdict))
 
 
 def check_unchanged_revision(connection: Connection, file: Path) -> None:

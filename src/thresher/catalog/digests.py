@@ -341,3 +341,15 @@ def compute_all(connection: Connection, damaged: Iterable[DamagedRow] = ()) -> N
                 f"UPDATE {protected.table.name} SET {protected.column} = ? WHERE {where}",
                 (row.digest or b"", *row.key),
             )
+
+
+def accept(connection: Connection, rows: Iterable[DamagedRow]) -> None:
+    """Remove the digests of rows, so that the end of the transaction computes those of their values of now."""
+    for row in rows:
+        protected = _BY_NAME[row.name]
+        where = " AND ".join(f"{column.name} IS ?" for column in protected.table.primary_key)
+        connection.exec_driver_sql(
+            f"UPDATE {protected.table.name} SET {protected.column} = NULL WHERE {where}",
+            row.key,
+        )
+        note_change(connection, protected.table)

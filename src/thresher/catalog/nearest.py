@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, or_, select, true
+from sqlalchemy import Connection, delete, func, or_, select, true
 from sqlalchemy.dialects.sqlite import insert
 
 from thresher.catalog.clip_source import IS_HIDDEN
@@ -161,6 +161,12 @@ def read(connection: Connection, of_metric: int, clip_ids: Ids) -> Nearest:
     places = np.searchsorted(clip_ids, kept["clip"])
     stored.others[places], stored.scores[places] = kept["other"], kept["score"]
     return stored
+
+
+def count(connection: Connection, of_metric: int) -> int:
+    """Return how many clips have a nearest by a metric."""
+    rows = select(func.count()).select_from(nearest).where(nearest.c.metric_id == of_metric)
+    return connection.scalar(rows) or 0
 
 
 def write(connection: Connection, of_metric: int, rows: Sequence[Row]) -> None:

@@ -100,6 +100,8 @@ def replace_content(
     del columns["split"]
     if content.audio_key is None:
         del columns["audio_key"]
+    else:
+        columns["analysis_digest"] = None  # every value that it covers is new
     connection.execute(update(recording).where(recording.c.id == recording_id).values(columns))
     new = {whole_id: content.whole, **(clips or {})}
     return [clip_id for clip_id, each in new.items() if replace_clip(connection, clip_id, each)]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from thresher.catalog import digests, schema
 
 _LAST_ID = "last id of "
 _SCHEMA = "schema"
+_REPAIR = "repair"
 
 
 def copy_last_ids(connection: Connection) -> None:
@@ -52,6 +53,54 @@ def schema_checksum(connection: Connection) -> str:
     )
     texts = [repr(tuple(row)) for row in rows if row.tbl_name in own]
     return blake2b("\n".join(texts).encode(), digest_size=16).hexdigest()
+
+
+def stored_schema_checksum(connection: Connection) -> str | None:
+    """Return the checksum of the schema that the last upgrade stored."""
+    return connection.scalar(select(schema.safeguard.c.value).where(schema.safeguard.c.name == _SCHEMA))
+
+
+def lost_counters(connection: Connection) -> dict[str, int]:
+    """Return the tables whose highest id is not the copied one, with the right one."""
+    kept = copied_last_ids(connection)
+    given = dict(tuple(row) for row in connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence"))
+    return {name: last_id for name, last_id in kept.items() if given.get(name) != last_id} | {
+        name: last_id
+        for name, last_id in given.items()
+        if name in schema.metadata.tables and name not in kept
+    }
+
+
+def restore_counters(connection: Connection) -> None:
+    """Set the highest ids of all tables to their copies, or to those of their rows if these are higher."""
+    for name, last_id in lost_counters(connection).items():
+        used = connection.exec_driver_sql(f"SELECT coalesce(max(id), 0) FROM {name}").scalar_one()
+        right = last_id if isinstance(last_id, int) else 0
+        connection.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
+        connection.exec_driver_sql(
+            "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, max(right, used))
+        )
+    unknown = connection.exec_driver_sql("SELECT rowid, name FROM sqlite_sequence").all()
+    for rowid, name in unknown:
+        if name not in schema.metadata.tables:
+            connection.exec_driver_sql("DELETE FROM sqlite_sequence WHERE rowid = ?", (rowid,))
+    copy_all(connection)
+
+
+def begin_repair(connection: Connection) -> None:
+    """Note that a repair has begun, until `end_repair`."""
+    _set(connection, _REPAIR, "?", "begun")
+
+
+def end_repair(connection: Connection) -> None:
+    """Note that a repair has ended."""
+    connection.execute(delete(schema.safeguard).where(schema.safeguard.c.name == _REPAIR))
+
+
+def is_repairing(connection: Connection) -> bool:
+    """Return whether a repair has begun and not ended."""
+    begun = select(schema.safeguard.c.name).where(schema.safeguard.c.name == _REPAIR)
+    return connection.scalar(begun) is not None
 
 
 def _set(connection: Connection, name: str, expression: str, value: str) -> None:

@@ -35,6 +35,7 @@ from thresher.catalog import features, nearest
 from thresher.catalog.database import chunks, insert_row, plain_rows
 from thresher.catalog.nearest import Nearest
 from thresher.catalog.schema import clip, metric, recording, score_row
+from thresher.catalog.schema import nearest as nearest_table
 from thresher.errors import CatalogError
 from thresher.signal.metrics.metric import Kind
 
@@ -291,16 +292,31 @@ def follow_clips(connection: Connection, removed: Sequence[int]) -> None:
     for chunk in chunks(list(removed)):
         connection.execute(update(score_row).where(score_row.c.clip_id.in_(chunk)).values(retired=True))
     for of_metric in connection.scalars(select(metric.c.id)).all():
-        matrix = read_matrix(connection, of_metric)
-        values = stored_rows(connection, of_metric, matrix.positions)
-        origins = nearest.origins_of(connection, matrix.clip_ids)
-        ids = matrix.clip_ids
-        nearest.replace_all(
-            connection, of_metric, nearest.search(ids, matrix.positions, values, ids.tolist(), origins)
-        )
+        nearest.replace_all(connection, of_metric, _search_nearest(connection, of_metric))
         # a scoring that runs meanwhile must notice that other clips can be nearest now
         changed = {"generation": metric.c.generation + 1}
         connection.execute(update(metric).where(metric.c.id == of_metric).values(changed))
+
+
+def _search_nearest(connection: Connection, of_metric: int) -> list[nearest.Row]:
+    """Search the nearest clips of all live clips of a metric in its matrix."""
+    matrix = read_matrix(connection, of_metric)
+    values = stored_rows(connection, of_metric, matrix.positions)
+    ids = matrix.clip_ids
+    origins = nearest.origins_of(connection, ids)
+    return nearest.search(ids, matrix.positions, values, ids.tolist(), origins)
+
+
+def nearest_are_right(connection: Connection, of_metric: int) -> bool:
+    """Return whether the stored nearest clips of a metric are those of its matrix."""
+    stored = select(nearest_table.c.clip_id, nearest_table.c.other_id, nearest_table.c.score)
+    rows = connection.execute(stored.where(nearest_table.c.metric_id == of_metric))
+    return sorted(map(tuple, rows)) == sorted(_search_nearest(connection, of_metric))
+
+
+def repair_nearest(connection: Connection, of_metric: int) -> None:
+    """Store the nearest clips of a metric as its matrix has them."""
+    nearest.replace_all(connection, of_metric, _search_nearest(connection, of_metric))
 
 
 def retire_damaged(connection: Connection, positions: Mapping[int, Sequence[int]]) -> None:

@@ -136,7 +136,7 @@ def _damage(found: VerifyReport) -> tuple[str, ...]:
         return ()
     words = [str(each) for each in found.database]
     for name, value in vars(found).items():
-        if name in ("database", "files", "repair") or not value:
+        if name in ("database", "files", "repair", "unfinished", "left", "is_interrupted") or not value:
             continue
         count = sum(map(len, value.values())) if isinstance(value, Mapping) else len(value)
         if count:

@@ -22,6 +22,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.catalog_backups import backup_before
 from thresher.curation.comparison.score_report import ScoreReport
 from thresher.curation.workers import Progress, cores, no_progress
+from thresher.errors import CatalogError
 from thresher.signal.metrics.metric import Metric
 from thresher.signal.metrics.registry import find_metric
 
@@ -29,6 +30,9 @@ BLOCK_VALUES = 4_000_000
 """The most scores in one block (16 MB), so that memory does not grow with the catalog."""
 
 BLOCK_ROWS = 512
+
+TRIES = 3
+"""How often the same work is tried. Features that change meanwhile need a second try."""
 
 PART_CLIPS = 16_384
 """The most live clips in one packed part. Appending a block copies one part only, not the features of all clips."""
@@ -44,9 +48,14 @@ def score(catalog: Catalog, metric: str | None = None, progress: Progress = no_p
     clips = pairs = 0
     compacted = False
     snapshot: _Snapshot | None = None
+    before, tries = None, 0
     while True:
         if snapshot is None:
             snapshot = _Snapshot(catalog, chosen)
+            tries = tries + 1 if snapshot.work == before else 1
+            before = snapshot.work
+            if tries > TRIES:
+                raise _no_progress_made(chosen.name)
         if snapshot.needs_cleaning:
             compacted |= _clean(catalog, chosen)
             snapshot = None
@@ -62,6 +71,14 @@ def score(catalog: Catalog, metric: str | None = None, progress: Progress = no_p
             clips += appended
         else:
             snapshot = None
+
+
+def _no_progress_made(name: str) -> CatalogError:
+    """The error for a matrix that does not change although rows are added to it or retired."""
+    return CatalogError(
+        f"scores by {name} can't be stored, because the catalog does not find their rows: an index may be "
+        "damaged; run `thresher verify`, then `thresher verify --repair`"
+    )
 
 
 def score_all(catalog: Catalog, progress: Progress = no_progress) -> tuple[ScoreReport, ...]:
@@ -133,6 +150,14 @@ class _Snapshot:
             self.matrix, self.unscored_ids = found.matrix, found.unscored_ids
             self.needs_cleaning = bool(not metric_id or found.disqualified) or _is_sparse(self.matrix.state)
             self._nearest = nearest.read(connection, metric_id, self.matrix.clip_ids)
+            known = np.count_nonzero(self._nearest.others != nearest.NO_ID)
+            if not self.needs_cleaning and nearest.count(connection, metric_id) != known:
+                raise _no_progress_made(metric.name)  # the matrix lacks clips that it was searched for
+
+    @property
+    def work(self) -> tuple[scores.MatrixState, int, bool]:
+        """What is to be done: it changes with every step, by whichever program."""
+        return self.matrix.state, len(self.unscored_ids), self.needs_cleaning
 
     def _packed(self, found: Iterator[NDArray[Any]]) -> list[Any]:
         parts = []

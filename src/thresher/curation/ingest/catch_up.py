@@ -43,12 +43,7 @@ def catch_up(
     catalog: Catalog, *, executor: str | None = None, progress: Progress = no_progress
 ) -> CatchUpReport:
     """Compute missing measures and descriptors, score by all metrics in use, and examine new clips."""
-    lacking: ColumnElement[bool] = false()
-    if catalog.settings.ingest.measure:
-        lacking |= is_unmeasured()
-    if makes_descriptors(catalog.settings):
-        lacking |= _LACKS_DESCRIPTOR
-    behind = _audible(catalog, lacking)
+    behind = lacking_analysis(catalog)
     without_file: tuple[int, ...] = ()
     if behind:
         from thresher.curation.ingest.reanalyse import reanalyse_clips  # loads the query language
@@ -59,6 +54,21 @@ def catch_up(
         without_file = done.without_file
     scores = score_all(catalog, progress)
     return CatchUpReport(scores, examine(catalog), without_file)
+
+
+def lacking_analysis(catalog: Catalog) -> list[int]:
+    """Return the clips that lack measures or descriptors which the settings ask for."""
+    lacking: ColumnElement[bool] = false()
+    if catalog.settings.ingest.measure:
+        lacking |= is_unmeasured()
+    if makes_descriptors(catalog.settings):
+        lacking |= _LACKS_DESCRIPTOR
+    return _audible(catalog, lacking)
+
+
+def lacking_fingerprint(catalog: Catalog) -> list[int]:
+    """Return the clips that are long enough for a fingerprint and have none."""
+    return _audible(catalog, STATUS == "ok", clip.c.fingerprint.is_(None))
 
 
 def planned_scores(catalog: Catalog) -> tuple[ScoreReport, ...]:

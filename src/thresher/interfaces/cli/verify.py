@@ -22,32 +22,52 @@ if TYPE_CHECKING:
 @app.command(rich_help_panel=MAINTAIN)
 def verify(
     repair: Annotated[
-        bool, typer.Option("--repair", help="Compute damaged fingerprints, descriptors and scores again.")
+        bool,
+        typer.Option(
+            "--repair", help="Rebuild indexes, and compute again what can be computed, after a backup."
+        ),
     ] = False,
     files: Annotated[
-        bool, typer.Option("--files", help="Read every file and compare it with its hash.")
+        bool, typer.Option("--files", help="Read every file, renderings too, and compare it with its hash.")
+    ] = False,
+    accept: Annotated[
+        bool,
+        typer.Option(
+            "--accept", help="Take damaged rows that can't be computed again as they are, after a backup."
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Check the database, every checksum in it, and whether the files are there.
+    """Check the database, every value in it, and whether the files are there.
 
     The exit code is 3 if something needs an action: damage that is left, and files that are gone without being
-    marked missing, that can't be read, or that hold other audio (--files). What is marked missing is no fault.
+    marked missing, that can't be read, or that hold other audio (--files). What is marked missing is no fault, and
+    clips that are not scored yet are none either. A repair can be interrupted and run again.
     """
     from thresher.curation.ingest.verify import verify as run
 
     with open_catalog() as catalog, ProgressBar() as progress:
-        report = run(catalog, repair=repair, files=files, progress=progress)
+        report = run(catalog, repair=repair, accept=accept, files=files, progress=progress)
     if json:
         print_json(report)
-    elif report.is_sound:
-        tell("no damage found")
     else:
-        _tell_damage(report)
-    if not json:
+        if report.is_sound:
+            tell("no damage found")
+        else:
+            _tell_damage(report)
+        _tell_unfinished(report)
         _tell_files(report.files)
     if (not report.is_sound and not report.is_repaired) or not report.files.is_sound:
         raise typer.Exit(NEEDS_ACTION)
+
+
+def _tell_unfinished(report: VerifyReport) -> None:
+    """Report what is not computed yet, which is no damage."""
+    if report.repair is None:
+        for what, count in report.unfinished.items():
+            then = "thresher score" if what.startswith("scores") else "thresher ingest FOLDER"
+            verb = "lacks" if count == 1 else "lack"
+            say(f"{counted(count, 'clip')} {verb} {what}; `{then}` computes them")
 
 
 def _tell_files(files: FilesReport) -> None:
@@ -80,20 +100,41 @@ def _tell_damage(report: VerifyReport) -> None:
     print_facts(
         [
             ("database", "; ".join(report.database) or None),
+            ("damaged rows", ", ".join(report.rows) or None),
+            ("journal", "; ".join(report.journal) or None),
             ("damaged fingerprints of clips", ", ".join(map(str, report.fingerprints)) or None),
             ("damaged descriptors of clips", ", ".join(map(str, report.descriptors)) or None),
             ("damaged profiles of clips", ", ".join(map(str, report.profiles)) or None),
+            ("damaged measures of clips", ", ".join(map(str, report.measures)) or None),
+            ("other damaged analysis of clips", ", ".join(map(str, report.analyses)) or None),
             *(
                 (f"damaged score rows of {name}", ", ".join(map(str, rows)) or None)
                 for name, rows in report.score_rows.items()
             ),
             ("incomplete matrix", ", ".join(report.incomplete) or None),
+            ("wrong nearest clips", ", ".join(report.nearest) or None),
+            ("decisions wrongly undone or in force", ", ".join(map(str, report.undos)) or None),
+            ("lost highest ids of tables", ", ".join(report.counters) or None),
+            ("interrupted repair", "yes" if report.is_interrupted else None),
         ]
     )
     if report.repair is None:
-        say("`thresher verify --repair` computes fingerprints, descriptors and scores again from the files")
-    else:
-        _tell_repair(report.repair)
+        say(
+            "`thresher verify --repair` rebuilds indexes and computes again what can be computed, after a backup"
+        )
+        if report.rows or report.journal:
+            say(_RESTORE)
+        return
+    _tell_repair(report.repair)
+    if report.left:
+        say(f"still damaged: {listed(list(report.left), 10)}")
+        say(_RESTORE)
+
+
+_RESTORE = (
+    "rows can't be computed again: `thresher restore FILE` goes back to a backup; if the values that `show` and "
+    "`song show` print are right, `thresher verify --accept` takes the rows as they are"
+)
 
 
 def _tell_repair(repair: ReanalysisReport) -> None:
