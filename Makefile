@@ -35,9 +35,10 @@ slow: .venv/developing
 	$(BIN)/pytest -n auto --dist worksteal -m slow
 
 # Kill every command at its file-system events, and let these fail. An interrupted sweep continues where it was;
-# `make faults FAULTS="--help"` lists options.
+# `make faults FAULTS="--help"` lists options. Then run random commands of two processes against a model.
 faults: .venv/developing
 	nice $(BIN)/python -m tests.faults $(FAULTS)
+	nice $(BIN)/python -m tests.model
 
 # One kill and one failed write of each command; after a change of the sources others.
 faults-sample: .venv/developing

@@ -230,7 +230,7 @@ def test_twenty_times_two_ingests_of_overlapping_folders_state_the_runs_of_one_o
     for number in range(20):
         home = tmp_path / str(number)
         folders = overlapping(new_catalog, home, write_clip)
-        command = [*COMMAND, "--catalog", str(home / "catalog.toml"), "ingest", "--jobs", "1"]
+        command = [*COMMAND, "--catalog", str(home / "catalog.toml"), "ingest", "--no-score", "--jobs", "1"]
         running = [
             subprocess.Popen([*command, str(each)], stdout=subprocess.DEVNULL) for each in folders.values()
         ]
