@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -126,3 +129,16 @@ def test_a_worker_that_dies_while_another_starts_loses_no_task(monkeypatch: pyte
     with Workers("processes:2") as workers:
         assert dict(workers.map(eval, ((n, square(n)) for n in range(3)))) == {0: 0, 1: 1, 2: 4}
     assert not failing
+
+
+def test_what_killed_commands_left_is_removed_before_processes_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-I", "-S", "-c", ""])
+    ended.wait()
+    left = tmp_path / f"thresher-{ended.pid}-a1b2c3"
+    left.mkdir()
+    (left / "listener-1").touch()
+    with Workers("processes:1"):
+        assert not left.exists()

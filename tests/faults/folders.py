@@ -115,9 +115,17 @@ def differences(expected: Content, found: Content) -> list[str]:
             old, new = here.splitlines(), there.splitlines()
             less = [row for row in old if row not in new][:2]
             more = [row for row in new if row not in old][:2]
+            if len(less) == len(more):
+                less, more = _different(less, more), _different(more, less)
             lines.append(f"{name}: expected {_cut(less)}, found {_cut(more)}")
     return lines
 
 
+def _different(rows: list[str], others: list[str]) -> list[str]:
+    """Return the first value of each row, by which it is known, and the values that the other row lacks."""
+    pairs = [(row.split(", "), other.split(", ")) for row, other in zip(rows, others, strict=True)]
+    return [", ".join(v for i, v in enumerate(row) if not i or v not in other) for row, other in pairs]
+
+
 def _cut(rows: list[str]) -> str:
-    return " | ".join(row[:300] for row in rows) or f"the same {len(rows)} rows in other numbers"
+    return " | ".join(row[:1000] for row in rows) or "nothing else"

@@ -22,7 +22,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-from thresher.catalog.temporary_files import make_temporary_folder, remove_temporary_folder
+from thresher.catalog.temporary_files import (
+    make_temporary_folder,
+    remove_temporary_folder,
+    sweep_temporary_folders,
+)
 from thresher.errors import UsageError
 
 if TYPE_CHECKING:
@@ -110,6 +114,8 @@ class Workers:
         self._beginning: threading.Thread | None = None
 
     def __enter__(self) -> Self:
+        if self.kind == "processes":
+            sweep_temporary_folders()
         return self
 
     def __exit__(

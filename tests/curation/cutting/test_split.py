@@ -21,6 +21,7 @@ from thresher.curation.analysis.task import Analysis, task_for
 from thresher.curation.clips.decisions import rate, tag
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.comparison.score import open_work
+from thresher.curation.comparison.suspects import all_examined
 from thresher.curation.cutting import finding, targets
 from thresher.curation.cutting import split as splitting
 from thresher.curation.cutting.finding import FoundParts
@@ -120,6 +121,15 @@ def forgotten(catalog: Catalog) -> None:
 
 
 @pytest.mark.parametrize("change", [trimmed_otherwise, forgotten])
+def test_the_same_split_examines_what_an_interrupted_one_scored(shelf: Catalog) -> None:
+    run(shelf)
+    with shelf.writing() as connection:
+        connection.execute(update(clip).where(clip.c.kind == "part").values(examined=False))
+    assert run(shelf).decision is None
+    with shelf.reading() as connection:
+        assert all_examined(connection)
+
+
 def test_a_recording_that_changes_while_it_is_analysed_is_named_and_left_alone(
     shelf: Catalog, monkeypatch: pytest.MonkeyPatch, change: Callable[[Catalog], None]
 ) -> None:

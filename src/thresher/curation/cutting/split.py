@@ -202,7 +202,7 @@ def scored(catalog: Catalog, report: SplitReport, progress: Progress) -> SplitRe
 
     If nothing was changed, do so for the parts of an earlier command that was interrupted, if there was one.
     """
-    scores = score_all(catalog, progress)
-    if report.decision is None and not any(each.clips for each in scores):
+    scores, suspects = score_all(catalog, progress), examine(catalog)
+    if report.decision is None and not suspects and not any(each.clips for each in scores):
         return report
-    return replace(report, scores=scores, suspects=examine(catalog))
+    return replace(report, scores=scores, suspects=suspects)
