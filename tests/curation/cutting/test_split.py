@@ -120,7 +120,6 @@ def forgotten(catalog: Catalog) -> None:
     forget(catalog, str(catalog.root / "long.wav"))
 
 
-@pytest.mark.parametrize("change", [trimmed_otherwise, forgotten])
 def test_the_same_split_examines_what_an_interrupted_one_scored(shelf: Catalog) -> None:
     run(shelf)
     with shelf.writing() as connection:
@@ -130,6 +129,7 @@ def test_the_same_split_examines_what_an_interrupted_one_scored(shelf: Catalog) 
         assert all_examined(connection)
 
 
+@pytest.mark.parametrize("change", [trimmed_otherwise, forgotten])
 def test_a_recording_that_changes_while_it_is_analysed_is_named_and_left_alone(
     shelf: Catalog, monkeypatch: pytest.MonkeyPatch, change: Callable[[Catalog], None]
 ) -> None:
