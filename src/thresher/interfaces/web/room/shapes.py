@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from fastapi import Response
 from pydantic import BaseModel, Field
 
 from thresher.catalog.values import LARGEST_EXACT
@@ -55,6 +56,11 @@ def _file_name(row: ClipRow) -> str:
     suffix = None if row.kind == "whole" else b".flac" if own.lower().endswith(b".flac") else b".wav"
     (name,) = distinct_names([NameRequest(own, row.id, suffix, row.label)])
     return portable_name(name)
+
+
+def as_json(answer: BaseModel) -> Response:
+    """Return a large answer as it is: otherwise it is checked once more, which takes longer than to make it."""
+    return Response(answer.model_dump_json(), media_type="application/json")
 
 
 def plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from thresher.catalog.values import LARGEST_INTEGER
@@ -20,7 +20,7 @@ from thresher.curation.listening.moments import (
 )
 from thresher.errors import NotFoundError
 from thresher.interfaces.web.room.room import InRoom
-from thresher.interfaces.web.room.shapes import Clip, clip_shape, plain
+from thresher.interfaces.web.room.shapes import Clip, as_json, clip_shape, plain
 
 router = APIRouter(prefix="/api/clips", tags=["clips"])
 
@@ -83,14 +83,14 @@ class Moment(BaseModel):
     neighbours: list[MomentClip]
 
 
-@router.get("")
-def find(room: InRoom, query: SearchText = "", order: Order = "query") -> Found:
+@router.get("", response_model=Found)
+def find(room: InRoom, query: SearchText = "", order: Order = "query") -> Response:
     """Find the clips of a query.
 
     The order is that of the query, or by id; or a chain, in which similar clips are near each other.
     """
     found = found_ids if order == "query" else chained
-    return Found(query=query, ids=found(room.catalog, query))
+    return as_json(Found(query=query, ids=found(room.catalog, query)))
 
 
 @router.get("/rows")

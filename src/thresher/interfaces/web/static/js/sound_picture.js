@@ -40,6 +40,7 @@ let spectrum = null;
 let landmarks = null; // {onsets, silences, before, after}
 let shown = null; // the clip that is shown
 let still = null; // what is drawn without cursor and region
+let stillSeconds = 0; // the length of the clip in it
 
 function load(id) {
   shown = id;
@@ -134,6 +135,8 @@ function draw() {
     Object.assign(canvas, { width, height });
     still = null;
   }
+  if (stillSeconds !== secondsOf()) still = null; // the clip's row arrived after its pictures
+  stillSeconds = secondsOf();
   still ??= drawStill(width, height, scale);
   const pen = canvas.getContext("2d");
   pen.clearRect(0, 0, width, height);
@@ -143,9 +146,9 @@ function draw() {
   const { from, to } = axis();
   const x = (at) => ((at - from) / (to - from)) * width;
   if (loop.value) {
-    pen.fillStyle = "rgb(255 255 255 / 0.22)";
+    pen.fillStyle = "rgb(110 180 240 / 0.3)"; // reads on both grounds
     pen.fillRect(x(loop.value.from), 0, x(loop.value.to) - x(loop.value.from), height);
-    pen.fillStyle = "#f0c850";
+    pen.fillStyle = "#d08700";
     for (const end of [loop.value.from, loop.value.to]) pen.fillRect(x(end) - scale, 0, 2 * scale, height);
   }
   if (playing.value?.id === shown) {
