@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 
 from tests.faults.interposer import MODES, missing_requirement
@@ -34,6 +35,7 @@ def main() -> int:
         options.sample,
     )
     sweep = Sweep(wanted, journal)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
         sweep.run(options.jobs)
     except KeyboardInterrupt:

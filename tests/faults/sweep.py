@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import queue
@@ -23,6 +24,7 @@ from tests.faults.journal import Entry, Journal
 from tests.faults.points import spread
 from tests.faults.scenarios import SCENARIOS
 from tests.support import ROOT
+from thresher.catalog.partial_files import is_running
 
 RAM_DISK = Path("/dev/shm")
 """A disk in memory, on which a sync costs nothing."""
@@ -63,7 +65,7 @@ class Worker:
 
     def __init__(self, folder: Path, *, cold: bool) -> None:
         self._folder = folder
-        folder.mkdir()
+        folder.mkdir(parents=True)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.worker", str(folder), "cold" if cold else "warm"],
             cwd=ROOT,
@@ -128,17 +130,18 @@ class Sweep:
                     thread.join(0.2)
 
     def _work(self, folder: Path) -> None:
-        with Worker(folder, cold=self._wanted.cold) as worker:
-            while True:
-                try:
-                    name = self._scenarios.get_nowait()
-                except queue.Empty:
-                    return
-                try:
-                    self._try_scenario(worker, name)
-                except RuntimeError as error:
-                    self._note_failure(f"{name}: {error}")
-                    return
+        """Try scenarios until none is left; a worker that has ended is replaced."""
+        for number in itertools.count():
+            name = ""
+            try:
+                with Worker(folder / str(number), cold=self._wanted.cold) as worker:
+                    while True:
+                        name = self._scenarios.get_nowait()
+                        self._try_scenario(worker, name)
+            except queue.Empty:
+                return
+            except RuntimeError as error:
+                self._note_failure(f"{name}: {error}")
 
     def _try_scenario(self, worker: Worker, name: str) -> None:
         modes = self._wanted.modes_of(name)
@@ -184,7 +187,10 @@ class Sweep:
 def _scratch() -> Iterator[Path]:
     """A folder for the workers, on a disk in memory if there is one, which is removed afterwards."""
     parent = RAM_DISK if RAM_DISK.is_dir() and os.access(RAM_DISK, os.W_OK) else None
-    folder = Path(tempfile.mkdtemp(prefix="thresher-faults-", dir=parent))
+    for left in Path(parent or tempfile.gettempdir()).glob("thresher-faults-*-*"):
+        if not is_running(int(left.name.split("-")[2])):  # of a sweep that was killed
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"thresher-faults-{os.getpid()}-", dir=parent))
     try:
         yield Path(os.path.realpath(folder))
     finally:
