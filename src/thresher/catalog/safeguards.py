@@ -6,6 +6,7 @@ of the schema. `writing` copies the ids before a commit, and an upgrade makes th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import blake2b
 
 from sqlalchemy import Connection, delete, select
@@ -85,6 +86,19 @@ def restore_counters(connection: Connection) -> None:
         if name not in schema.metadata.tables:
             connection.exec_driver_sql("DELETE FROM sqlite_sequence WHERE rowid = ?", (rowid,))
     copy_all(connection)
+
+
+def raise_counters(connection: Connection, given: Mapping[str, int]) -> None:
+    """Set the highest ids of tables to those `given`, where they are higher."""
+    known = dict(tuple(row) for row in connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence"))
+    for name, last_id in given.items():
+        table = schema.metadata.tables.get(name)
+        if table is not None and last_id > known.get(name, 0):
+            connection.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
+            connection.exec_driver_sql(
+                "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, last_id)
+            )
+            digests.note_change(connection, table)
 
 
 def begin_repair(connection: Connection) -> None:

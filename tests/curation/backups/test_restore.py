@@ -22,6 +22,7 @@ from thresher.curation.backups import restore
 from thresher.curation.backups.restore import RestoreChanges, prepare_restore
 from thresher.curation.clips.decisions import rate, tag
 from thresher.curation.clips.listing import list_clips
+from thresher.curation.ingest.verify import verify
 from thresher.errors import CatalogError, UsageError
 
 Home = tuple[Path, Path]
@@ -154,6 +155,8 @@ def test_ids_of_what_was_replaced_are_not_given_again(home: Home) -> None:
     with Catalog.open(file) as catalog, catalog.writing() as connection:
         given = connection.execute(insert(recording).values(sha256="a", **values)).inserted_primary_key
     restored(file, backup)
+    with Catalog.open(file) as catalog:
+        assert verify(catalog).is_sound
     with Catalog.open(file) as catalog, catalog.writing() as connection:
         now = connection.execute(insert(recording).values(sha256="b", **values)).inserted_primary_key
         assert given is not None

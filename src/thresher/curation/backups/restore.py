@@ -18,7 +18,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from thresher.catalog import config, database, presence
+from thresher.catalog import config, database, presence, safeguards
 from thresher.catalog.backups import BackupPlace, keep_as_it_is, make_backup, place_of, remove_litter
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database_copy import Progress, check_copy, copy_database, no_progress, transfer
@@ -184,13 +184,12 @@ def _raise_counters(target: Path, copy: Path) -> None:
             given = dict(opened.execute(statement).fetchall())
     except sqlite3.Error:
         return
-    with closing(sqlite3.connect(copy)) as opened, opened:
-        known = dict(opened.execute(statement).fetchall())
-        tables = {name for (name,) in opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        for name, last in given.items():
-            if name in tables and last > known.get(name, 0):
-                opened.execute("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
-                opened.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, last))
+    engine = database.connect(copy, _PATIENCE)
+    try:
+        with database.writing(engine) as connection:
+            safeguards.raise_counters(connection, given)
+    finally:
+        engine.dispose()
 
 
 def _replace(copy: Path, target: Path, progress: Progress) -> None:
