@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thresher.catalog.paths import StoredPath, absolute, display_text, from_stored, to_stored
+from thresher.catalog.paths import StoredPath, absolute, display_text, from_stored, spellings, to_stored
 
 NAMES = st.lists(st.binary(min_size=1, max_size=12).filter(lambda name: not {0, 47} & {*name}), min_size=1)
 
@@ -78,3 +78,13 @@ def test_a_file_has_one_absolute_path_whichever_symlinks_lead_to_it(tmp_path: Pa
     assert absolute(tmp_path / "link") == os.fsencode(tmp_path / "real")
     assert absolute(tmp_path / "link" / "x" / ".." / "a.wav") == expected
     assert absolute(expected) == expected
+
+
+@given(st.binary(max_size=20).filter(lambda name: b"\\" not in name))
+def test_a_path_is_among_the_spellings_of_its_text(path: bytes) -> None:
+    assert path in spellings(display_text(path))
+
+
+def test_a_path_with_a_backslash_is_the_first_spelling() -> None:
+    assert spellings(r"a\xff.wav") == [rb"a\xff.wav", b"a\xff.wav"]
+    assert spellings(r"a\x41.wav") == [rb"a\x41.wav"]

@@ -197,6 +197,11 @@ class Catalog:
         """Return the absolute path of a stored path."""
         return paths.from_stored(stored, self.root)
 
+    def absolute_of_text(self, text: str) -> bytes:
+        """Return the absolute path of a path that is stored as text only: of the file that exists, if one does."""
+        candidates = [self.absolute(each) for each in paths.spellings(text)]
+        return next((each for each in candidates if os.path.lexists(each)), candidates[-1])
+
 
 def _backup_before_upgrade(root: Path, settings: config.Settings) -> Path:
     from thresher.catalog import backup_rule, backups  # only an upgrade needs them

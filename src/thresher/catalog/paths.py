@@ -15,6 +15,7 @@ from typing import NamedTuple
 from thresher.errors import UsageError
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\udc80-\udcff]")
+_ESCAPE = re.compile(rb"\\x([01][0-9a-f]|7f|[89a-f][0-9a-f])")  # what `display_text` writes
 
 
 class StoredPath(NamedTuple):
@@ -37,6 +38,16 @@ def _escaped(match: re.Match[str]) -> str:
 def text_bytes(text: str) -> bytes:
     """Return the bytes of a path that is stored as text, which is UTF-8 in every locale."""
     return text.encode("utf-8", "surrogateescape")
+
+
+def spellings(text: str) -> list[bytes]:
+    """Return the paths that a path as text can stand for: as it is, and with its escapes as the bytes they name.
+
+    Text is ambiguous: a name can contain a backslash. So the first of these paths that exists is meant.
+    """
+    as_it_is = text_bytes(text)
+    unescaped = _ESCAPE.sub(lambda match: bytes.fromhex(match[1].decode()), as_it_is)
+    return [as_it_is] if unescaped == as_it_is else [as_it_is, unescaped]
 
 
 def absolute(path: str | bytes | os.PathLike[str]) -> bytes:

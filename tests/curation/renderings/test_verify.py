@@ -13,6 +13,8 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import rendering, rendering_clip
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.listening.player import rendered_files
+from thresher.curation.renderings.render import render
 from thresher.curation.renderings.verify import verify_song
 from thresher.curation.songs.songs import rename_song, save_song
 from thresher.errors import NotFoundError
@@ -35,6 +37,19 @@ def test_a_rendering_with_moved_files_and_a_new_name_is_sound(catalog: Catalog, 
     ingest(catalog, [tmp_path / "elsewhere"], SERIAL)
     rename_song(catalog, "Bone", "Marrow")
     assert verify_song(catalog, "Marrow", 1).is_sound
+
+
+@pytest.mark.parametrize(
+    "name", [b"bo\xffne.wav", b"x\ny \x85.wav", rb"a\x41 \xff.wav", "ü\x9b.wav".encode()]
+)
+def test_a_rendering_at_an_unusual_path_is_found(catalog: Catalog, tmp_path: Path, name: bytes) -> None:
+    save_song(catalog, "Bone", None, {"fade": 0.2})
+    path = os.path.join(os.fsencode(tmp_path), name)
+    assert render(catalog, "Bone", os.fsdecode(path)).number == 2
+    assert verify_song(catalog, "Bone", 2).is_sound
+    assert rendered_files(catalog, "Bone")[0] == Path(os.fsdecode(path))
+    os.unlink(path)
+    assert verify_song(catalog, "Bone", 2).file == "missing"
 
 
 @pytest.mark.parametrize("touched", ["source gone", "source changed", "file gone", "file changed"])

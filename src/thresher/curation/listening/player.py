@@ -227,7 +227,7 @@ def rendered_files(catalog: Catalog, name: str) -> list[Path]:
             .where(rendering.c.song_id == song.id)
             .order_by(rendering.c.number.desc())
         )
-        return [catalog.root / path for path in paths]
+        return [Path(os.fsdecode(catalog.absolute_of_text(path))) for path in paths]
 
 
 def play_file(file: str, player: Sequence[str], *, shown: str) -> Played:

@@ -23,7 +23,7 @@ from thresher.catalog.encoding import COVER_CONTAINERS, suffix_of
 from thresher.catalog.files import sha256_file
 from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.outputs import note_output, rendered_contents
-from thresher.catalog.paths import display_text, text_bytes
+from thresher.catalog.paths import display_text
 from thresher.catalog.schema import rendering as rendering_table
 from thresher.catalog.schema import rendering_clip
 from thresher.curation.renderings.audio_file import (
@@ -308,7 +308,7 @@ def _earlier(catalog: Catalog, plan: Tracklist, digest: str) -> Earlier | None:
         same = _same_plan(connection, plan, digest)
     if same is None:
         return None
-    return Earlier(same.number, same.sha256, catalog.absolute(text_bytes(same.path_text)))
+    return Earlier(same.number, same.sha256, catalog.absolute_of_text(same.path_text))
 
 
 def _same_plan(connection: Connection, plan: Tracklist, digest: str) -> Any:

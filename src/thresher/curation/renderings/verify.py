@@ -8,7 +8,6 @@ from typing import Literal
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import FileState, content_state, known_files
-from thresher.catalog.paths import text_bytes
 from thresher.curation.renderings.history import frozen
 from thresher.curation.renderings.plan import faults
 from thresher.curation.workers import Progress, no_progress
@@ -54,7 +53,7 @@ def verify_song(
         tuple(states["missing"]),
         tuple(states["changed"]),
         then.path,
-        _state([(catalog.absolute(text_bytes(then.path)), then.sha256)]),
+        _state([(catalog.absolute_of_text(then.path), then.sha256)]),
         tuple(found),
     )
 

@@ -21,7 +21,6 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import END, IS_HEARD, SECONDS, START, STATUS, shown_location
 from thresher.catalog.cut_clips import cut_places
 from thresher.catalog.measures import measure_value
-from thresher.catalog.paths import text_bytes
 from thresher.catalog.query import context_of, join_terms, normalise, parse, select_clips, with_defaults
 from thresher.catalog.schema import USABLE_STATUSES, checkpoint, clip, location, recording
 from thresher.catalog.suspicion import IS_SUSPECT
@@ -290,7 +289,7 @@ def _song(catalog: Catalog, row: SongRow) -> ReportSong:
             each.subtype,
             each.sample_rate,
             each.path,
-            _present(catalog.absolute(text_bytes(each.path))),
+            _present(catalog.absolute_of_text(each.path)),
         )
         for each in renderings(catalog, row.name)
     ]

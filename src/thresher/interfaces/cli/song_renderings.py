@@ -141,7 +141,12 @@ def verify(
         if report.missing or report.changed:
             say("restore the files and `thresher ingest` their folder")
         else:
-            command = f'thresher song render "{name}" --rendering {report.number} -o "{report.path}"'
+            command = f'thresher song render "{name}" --rendering {report.number} -o {_quoted(report.path)}'
             say(f"{command} writes the file again")
     if not report.is_sound:
         raise typer.Exit(NEEDS_ACTION)
+
+
+def _quoted(path: str) -> str:
+    """Return a path as text for a shell, which turns the escapes of a path that is not UTF-8 back into bytes."""
+    return f'"{path}"' if "\\x" not in path else "$'" + path.replace("'", "\\'") + "'"
