@@ -115,7 +115,7 @@ def test_on_a_full_disk_a_rating_names_the_cause_and_is_stored_later(small: Path
 def test_a_disk_without_room_for_the_journal_is_called_full(tmp_path: Path, shelf: Path) -> None:
     with disk(tmp_path / "disk", "size=4M", "nr_inodes=20") as folder:
         copy_folder(shelf, folder)
-        names = []
+        names: list[Path] = []
         try:
             while True:
                 names.append(folder / f"waste{len(names)}")
@@ -151,7 +151,7 @@ def test_clips_on_a_read_only_disk_are_ingested_and_rendered(tmp_path: Path, she
         done(run_command("init", cwd=home))
         with read_only(folder):
             for arguments in (
-                ["ingest", folder],
+                ["ingest", str(folder)],
                 ["rate", "1", "4"],
                 ["split", "2", "--count", "2"],
                 ["song", "save", "Bone", "rejected:no"],
@@ -171,12 +171,13 @@ def test_outputs_to_a_read_only_folder_name_the_cause(tmp_path: Path, shelf: Pat
     home = tmp_path / "home"
     copy_folder(shelf, home)
     with disk(tmp_path / "disk") as folder, read_only(folder):
-        for arguments in (
+        commands: list[list[str | Path]] = [
             ["song", "render", "Bone", "-o", folder / "bone.wav"],
             ["song", "export", "Bone", "--stems", folder / "stems"],
             ["export", "status:ok", "--to", folder],
             ["report", "-o", folder / "report.html"],
-        ):
+        ]
+        for arguments in commands:
             found = sentence(run_command(*arguments, cwd=home))
             assert "Read-only file system" in found
             assert os.fspath(folder) in found
