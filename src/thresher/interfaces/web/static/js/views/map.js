@@ -274,6 +274,16 @@ class MapView {
     this.#later();
   }
 
+  /** Two fingers move from two places to two others: the map follows their middle and their distance. */
+  #pinch([a, b], [c, d]) {
+    const middle = ([[x, y], [u, v]]) => [(x + u) / 2, (y + v) / 2];
+    const apart = ([[x, y], [u, v]]) => Math.max(1, Math.hypot(x - u, y - v));
+    const [before, after] = [middle([a, b]), middle([c, d])];
+    this.#view.left += after[0] - before[0];
+    this.#view.top += after[1] - before[1];
+    this.#zoom(apart([c, d]) / apart([a, b]), after);
+  }
+
   #zoomAtClip(factor) {
     this.#zoom(factor, this.#at(selected.value) ?? [this.canvas.width / 2, this.canvas.height / 2]);
   }
@@ -316,13 +326,24 @@ class MapView {
       return [(event.clientX - box.left) * scale(), (event.clientY - box.top) * scale()];
     };
     let drag = null;
+    const fingers = new Map(); // pointer → where it is; two of them zoom
     this.ink.addEventListener("pointerdown", (event) => {
       this.ink.setPointerCapture(event.pointerId);
+      fingers.set(event.pointerId, at(event));
+      if (fingers.size > 1) {
+        drag = null;
+        this.#lasso = null;
+        return;
+      }
       drag = { from: at(event), view: { ...this.#view }, moved: false };
       if (event.shiftKey || this.isLassoing) this.#lasso = [at(event)];
     });
     this.ink.addEventListener("pointermove", (event) => {
       const now = at(event);
+      if (fingers.size === 2 && fingers.has(event.pointerId)) {
+        this.#pinch([...fingers.values()], [...fingers.set(event.pointerId, now).values()]);
+        return;
+      }
       if (this.#lasso && drag) {
         this.#lasso.push(now);
         this.#later();
@@ -341,6 +362,9 @@ class MapView {
         }
       }
     });
+    const lift = ({ pointerId }) => fingers.delete(pointerId);
+    this.ink.addEventListener("pointercancel", lift);
+    this.ink.addEventListener("pointerup", lift);
     this.ink.addEventListener("pointerup", (event) => {
       if (this.#lasso) {
         const found = this.#lasso.length > 2 ? pointsWithin(this.#points, this.#view, this.#lasso) : [];
