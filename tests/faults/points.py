@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from tests.faults import commands, folders, interposer
@@ -173,7 +173,9 @@ class Bench:
         is_known = set(files.gone) <= set(known_gone) and not files.unreadable
         if report.is_sound and (files.is_sound or is_known):
             return []
-        return [f"verify finds {report}"[:1000]]
+        found = {field.name: getattr(report, field.name) for field in fields(report)}
+        shown = {name: value for name, value in found.items() if value and name != "files"}
+        return [f"verify finds {shown}, gone files {files.gone}"[:1000]]
 
     def _verified(self) -> VerifyReport:
         from thresher import Catalog, verify
