@@ -660,7 +660,8 @@ class Machine(RuleBasedStateMachine):
         if pruned:
             entry = pruned[which % len(pruned)]
             expected = sorted(str(self.root / path) for path in self.shelf.restore(entry))
-            assert sorted(self._do(1, "restore", entry=entry)) == expected
+            restored = sorted(self._do(1, "restore", entry=entry))
+            assert restored == expected, (restored, expected)
 
     # -- what has to agree -------------------------------------------------------------------------------------
 

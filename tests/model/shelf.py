@@ -402,13 +402,16 @@ class Shelf:
         self.journal[number] = Entry({}, is_event=True, pruned=pruned)
 
     def restore(self, number: int) -> list[str]:
-        """Take the files of a prune out of the trash again; return their paths."""
+        """Take the files of a prune out of the trash again; return their paths, also of those that are there."""
         restored = []
         for place in self.journal[number].pruned or ():
+            if place not in self.places or not place.missing:
+                continue
             held = [each for each in self.trash.get(place.path, ()) if each.sha256 == place.sha256]
-            if place in self.places and place.missing and held and place.path not in self.files:
+            if held and place.path not in self.files:
                 self.files[place.path] = held[0]
                 self.trash[place.path].remove(held[0])
+            if self._holds(place):
                 restored.append(place.path)
         return restored
 
