@@ -35,10 +35,12 @@ slow: .venv/developing
 	$(BIN)/pytest -n auto --dist worksteal -m slow
 
 # Kill every command at its file-system events, and let these fail. An interrupted sweep continues where it was;
-# `make faults FAULTS="--help"` lists options. Then run random commands of two processes against a model.
+# `make faults FAULTS="--help"` lists options. Then run random commands of two processes against a
+# model, and flip bytes of a catalog.
 faults: .venv/developing
 	nice $(BIN)/python -m tests.faults $(FAULTS)
 	nice $(BIN)/python -m tests.model
+	nice $(BIN)/python -m tests.faults.flips 1000
 
 # One kill and one failed write of each command; after a change of the sources others.
 faults-sample: .venv/developing

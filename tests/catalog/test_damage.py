@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -144,5 +145,12 @@ def assert_sentences(
         assert done.returncode == 3 or command != ("verify",), told
         if done.returncode == 3 and command != ("verify",):
             assert "`thresher verify" in done.stderr, told
-        file.write_bytes(damaged)
-    file.write_bytes(intact)
+        replace_file(file, damaged)
+    replace_file(file, intact)
+
+
+def replace_file(file: Path, content: bytes) -> None:
+    """Put another file in the place of one that a connection may still hold."""
+    new = file.with_name("new.db")
+    new.write_bytes(content)
+    new.replace(file)

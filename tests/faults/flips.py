@@ -36,7 +36,7 @@ LIMIT = 60
 """Seconds in which a command must end."""
 
 HEADER = 100
-"""Every byte of the database's header is flipped once, before bytes at random."""
+"""Bytes in the header of the database."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,9 @@ class Flipper:
         for path in self.folder.iterdir():
             if path.name not in self._files:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        self.database.write_bytes(content)
+        new = self.folder / "new.db"  # not the file that a connection may still hold
+        new.write_bytes(content)
+        new.replace(self.database)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.verify import verify
+from thresher.curation.renderings.render import render
 from thresher.curation.songs.songs import save_song
 from thresher.curation.songs.tracklist import tracklist
 from thresher.errors import NotFoundError
@@ -144,3 +145,25 @@ def test_a_lost_recording_is_hidden_if_all_its_shown_clips_are_rejected(cut_clip
     assert (verify(cut_clips).files.marked, verify(cut_clips).files.marked_hidden) == (1, 0)
     reject(cut_clips, "5 6 7")  # the whole is not rejected, but it was split
     assert verify(cut_clips).files.marked_hidden == 1
+
+
+def test_renderings_are_compared_with_their_hashes(
+    catalog: Catalog, six_clips: Path, serial: IngestOptions
+) -> None:
+    ingest(catalog, [six_clips], serial)
+    save_song(catalog, "Bone", "epoch:10..")
+    render(catalog, "Bone", catalog.root / "bone.wav")
+    found = verify(catalog, files=True).files
+    assert (found.renderings, found.renderings_changed, found.renderings_gone, found.is_sound) == (
+        1,
+        (),
+        (),
+        True,
+    )
+    file = catalog.root / "bone.wav"
+    file.write_bytes(file.read_bytes()[:-1] + b"\x7f")
+    found = verify(catalog, files=True).files
+    assert (found.renderings_changed, found.is_sound) == (("bone.wav",), False)
+    file.unlink()
+    found = verify(catalog, files=True).files
+    assert (found.renderings_gone, found.is_sound) == (("bone.wav",), True)

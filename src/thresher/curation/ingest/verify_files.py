@@ -11,10 +11,11 @@ from sqlalchemy import Connection, select, update
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import IS_SHOWN, STATUS
-from thresher.catalog.content_files import FileCheck, FileState, KnownFile, check_file
+from thresher.catalog.content_files import FileCheck, FileState, KnownFile, check_file, content_state
 from thresher.catalog.files import Hashes
 from thresher.catalog.locations import look_at
-from thresher.catalog.schema import USABLE_STATUSES, clip, location, recording
+from thresher.catalog.paths import text_bytes
+from thresher.catalog.schema import USABLE_STATUSES, clip, location, recording, rendering
 from thresher.catalog.stamps import Unstable, is_same, stamp_of
 from thresher.curation.workers import Progress, Workers
 
@@ -26,7 +27,8 @@ class FilesReport:
     `gone` files are not there. `changed` files hold other bytes; without `rehashed`, their size or time of
     change differs, which says only that they may. `unreadable` files may still hold their audio. `marked`
     counts the recordings of which no file is left, which `missing:yes` finds. Listings leave out
-    `marked_hidden` of them, which are rejected or not usable.
+    `marked_hidden` of them, which are rejected or not usable. If `rehashed`, `renderings` are compared with their
+    hashes too: those in `renderings_changed` hold other bytes, and those in `renderings_gone` are not there.
     """
 
     files: int
@@ -36,11 +38,16 @@ class FilesReport:
     marked: int
     marked_hidden: int
     rehashed: bool
+    renderings: int = 0
+    renderings_gone: tuple[str, ...] = ()
+    renderings_changed: tuple[str, ...] = ()
 
     @property
     def is_sound(self) -> bool:
-        """Whether each file is there and holds its audio, as far as it was checked."""
-        return not (self.gone or self.unreadable or (self.rehashed and self.changed))
+        """Whether each file holds its audio, as far as it was checked; renderings may be moved or deleted."""
+        return not (
+            self.gone or self.unreadable or (self.rehashed and self.changed) or self.renderings_changed
+        )
 
 
 def check_files(catalog: Catalog, *, rehash: bool, progress: Progress) -> FilesReport:
@@ -68,6 +75,7 @@ def check_files(catalog: Catalog, *, rehash: bool, progress: Progress) -> FilesR
             for location_id in changed:
                 nothing = update(location).where(location.c.id == location_id)
                 connection.execute(nothing.values(ctime_ns=None, inode=None, looked_at=None))
+    rendered = _renderings(catalog) if rehash else {}
     return FilesReport(
         len(known),
         tuple(found[FileState.MISSING]),
@@ -76,7 +84,18 @@ def check_files(catalog: Catalog, *, rehash: bool, progress: Progress) -> FilesR
         marked,
         hidden,
         rehash,
+        len(rendered),
+        tuple(path for path, state in rendered.items() if state is FileState.MISSING),
+        tuple(path for path, state in rendered.items() if state in (FileState.CHANGED, FileState.UNREADABLE)),
     )
+
+
+def _renderings(catalog: Catalog) -> dict[str, FileState]:
+    """Read the files of renderings: at each path, the last rendering that was written there."""
+    with catalog.reading() as connection:
+        columns = (rendering.c.path_text, rendering.c.sha256)
+        last = {row[0]: row[1] for row in connection.execute(select(*columns).order_by(rendering.c.id))}
+    return {path: content_state(catalog.absolute(text_bytes(path)), sha256) for path, sha256 in last.items()}
 
 
 def _recordings_without_file(connection: Connection) -> tuple[int, int]:

@@ -76,6 +76,7 @@ def _tell_files(files: FilesReport) -> None:
         (files.gone, "gone, but not marked missing", "`thresher ingest FOLDER` marks them"),
         (files.changed, "changed", "`thresher ingest FOLDER` reads them"),
         (files.unreadable, "not readable", "check their permissions and the disk"),
+        (files.renderings_changed, "renderings that changed", "`thresher render NAME` writes them again"),
     ):
         if paths:
             are = "is" if len(paths) == 1 else "are"
@@ -83,6 +84,9 @@ def _tell_files(files: FilesReport) -> None:
     if files.marked:
         have = "has" if files.marked == 1 else "have"
         say(f"{counted(files.marked, 'recording')} {have} no file any more ({_listing(files)})")
+    if files.renderings_gone:
+        gone = listed(list(files.renderings_gone), 3)
+        tell(f"{counted(len(files.renderings_gone), 'rendering')} moved or deleted ({gone})")
     if files.rehashed and files.is_sound:
         tell(f"{counted(files.files, 'file')} read: all hold their audio")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from collections.abc import Mapping
 
 from fastapi import FastAPI, Request
@@ -73,7 +74,10 @@ def add_error_answers(app: FastAPI) -> None:
         return _answer(503, f"the system reports an error: {error.strerror or error}", None)
 
     @app.exception_handler(Exception)
-    async def unexpected(_request: Request, error: Exception) -> JSONResponse:
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        damage = await to_thread(request.app.state.room.catalog.damage_behind, error)
+        if damage is not None:
+            return _answer(503, str(damage), None)
         what = f"unexpected {type(error).__name__}: {error}"
         return _answer(500, f"{what}; `thresher --debug serve` shows the traceback", None)
 
