@@ -106,6 +106,7 @@ COMMANDS = (
 @pytest.mark.parametrize(
     ("table", "column", "value"),
     [
+        ("clip", "trim", "no value of the set"),
         ("song", "query", "no UTF-8"),
         ("song", "edits", "no value of the set"),
         ("recording", "status", "no value of the set"),
@@ -114,7 +115,7 @@ COMMANDS = (
     ],
 )
 def test_damaged_text_is_one_sentence(judged: Catalog, table: str, column: str, value: str) -> None:
-    commands = (("list",), ("song", "show", "one"), ("history",), ("rate", "1", "3"))
+    commands = (("list",), ("show", "1"), ("song", "show", "one"), ("history",), ("rate", "1", "3"))
     assert_sentences(judged, table, column, value, commands)
 
 

@@ -89,6 +89,7 @@ class Context:
 
     catalog: Path | None = None
     debug: bool = False
+    opened: Catalog | None = None  # the catalog that the command opened last
 
 
 context = Context()
@@ -107,7 +108,7 @@ def open_catalog() -> Catalog:
     from thresher.catalog.outdated import outdated_recordings
     from thresher.interfaces.cli.output import say
 
-    catalog = Catalog.open(context.catalog)
+    catalog = context.opened = Catalog.open(context.catalog)
     if catalog.backup is not None:
         say(f"the catalog was upgraded; a copy of the old one is in {catalog.backup}")
         _tell_former_selections(catalog)
@@ -192,3 +193,4 @@ def before_any_command(
     """Read the options that apply to every command."""
     context.catalog = catalog
     context.debug = debug
+    context.opened = None

@@ -80,6 +80,10 @@ def _run(arguments: Sequence[str]) -> int:
 
             say(f"error: {sentence(error)}")
             return 1
+        damage = None if context.opened is None else context.opened.damage_behind(error)
+        if damage is not None:
+            say(f"error: {damage}")
+            return damage.exit_code
         say(f"error: unexpected {type(error).__name__}: {error}; `thresher --debug …` shows the traceback")
         return 1
     return 0
