@@ -226,7 +226,7 @@ def reporting(database: Path, target: Path, undone: str) -> Iterator[None]:
 
 
 def _sentence(error: sqlite3.Error, database: Path, target: Path) -> str:
-    code = _code(error)
+    code = error_code(error)
     if code == sqlite3.SQLITE_FULL:
         return f"no space left on the disk for a backup in {target}; free some space, or choose another disk"
     if code == sqlite3.SQLITE_IOERR and "READ" not in getattr(error, "sqlite_errorname", ""):
@@ -237,5 +237,6 @@ def _sentence(error: sqlite3.Error, database: Path, target: Path) -> str:
     return f"no backup was made: {database} can't be read ({error}); `thresher verify` shows damage"
 
 
-def _code(error: sqlite3.Error) -> int:
+def error_code(error: BaseException | None) -> int:
+    """Return the code of an error of SQLite without its details, such as `sqlite3.SQLITE_FULL`; 0 for others."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from tests.support import dump, run_python
-from thresher.catalog import schema
+from thresher.catalog import database_copy, schema
 from thresher.catalog.backups import find_backups, place_of
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.catalog_backups import back_up
@@ -245,3 +245,21 @@ def test_a_kill_in_the_middle_leaves_the_old_content(home: Home, steps: int, tmp
         with catalog.reading() as connection:
             assert connection.scalar(select(schema.decision.c.id).limit(1)) == 1
     assert os.listdir(tmp_path / "tmp") == []
+
+
+def test_a_disk_that_fails_while_the_old_content_is_kept_is_not_taken_for_damage(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, backup = home
+
+    def failing(*_arguments: object) -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise error
+
+    with prepare_restore(backup, file) as prepared:
+        monkeypatch.setattr(database_copy, "_transfer", failing)
+        with pytest.raises(CatalogError, match=r"disk reports an error .*; the catalog was not replaced"):
+            prepared.carry_out()
+    assert ratings(file) == {1: 3, 2: 5}
+    assert not list(file.parent.glob("*.backup.db"))

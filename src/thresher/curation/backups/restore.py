@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -21,7 +22,14 @@ from sqlalchemy import Engine
 from thresher.catalog import config, database, presence, safeguards
 from thresher.catalog.backups import BackupPlace, keep_as_it_is, make_backup, place_of, remove_litter
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.database_copy import Progress, check_copy, copy_database, no_progress, transfer
+from thresher.catalog.database_copy import (
+    Progress,
+    check_copy,
+    copy_database,
+    error_code,
+    no_progress,
+    transfer,
+)
 from thresher.catalog.partial_files import partial_path, sweep, sync_folder
 from thresher.catalog.schema import HEAD
 from thresher.catalog.temporary_files import temporary_folder
@@ -30,6 +38,8 @@ from thresher.curation.ingest.verify import VerifyReport, verify
 from thresher.errors import CatalogError, UsageError
 
 UNDONE = "the catalog was not replaced"
+_UNREADABLE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+"""The errors of SQLite for a file that it can't read as a database."""
 _PATIENCE = 2.0
 """Seconds to wait for other processes that have the catalog open."""
 
@@ -69,11 +79,7 @@ class PreparedRestore:
             try:
                 _replace(self._copy, target, progress)
             except sqlite3.Error as error:
-                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (
-                    sqlite3.SQLITE_CORRUPT,
-                    sqlite3.SQLITE_NOTADB,
-                    sqlite3.SQLITE_CANTOPEN,
-                ):
+                if error_code(error) not in _UNREADABLE:
                     raise CatalogError(f"{target} can't be replaced ({error}); {UNDONE}") from error
                 _place(self._copy, target)
         return replace(self.report, kept=None if kept is None else str(kept))
@@ -136,12 +142,12 @@ def _damage(found: VerifyReport) -> tuple[str, ...]:
         return ()
     words = [str(each) for each in found.database]
     for name, value in vars(found).items():
-        if name in ("database", "files", "repair", "unfinished", "left", "is_interrupted") or not value:
+        if name in ("database", "files", "repair", "left", "unfinished"):
             continue
-        count = sum(map(len, value.values())) if isinstance(value, Mapping) else len(value)
-        if count:
-            words.append(f"{name.replace('_', ' ')}: {count}")
-    return tuple(words)
+        found_here = [*chain(*value.values())] if isinstance(value, Mapping) else value
+        if isinstance(found_here, list | tuple) and found_here:
+            words.append(f"{name.replace('_', ' ')}: {len(found_here)}")
+    return tuple(words) or ("`thresher verify` finds damage in it",)
 
 
 def _compared(
@@ -171,7 +177,7 @@ def _kept(place: BackupPlace) -> Path:
     try:
         return make_backup(place, UNDONE, may_be_damaged=True).path
     except CatalogError as error:
-        if not isinstance(error.__cause__, sqlite3.DatabaseError):
+        if error_code(error.__cause__) not in _UNREADABLE:
             raise
         return keep_as_it_is(place, UNDONE).path
 
@@ -226,7 +232,7 @@ def _in_one_sentence(backup: Path, folder: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+        if error_code(error) == sqlite3.SQLITE_FULL:
             raise CatalogError(
                 f"no space left for a copy of {backup} in {folder.parent}; set TMPDIR to a folder with free space"
             ) from error
