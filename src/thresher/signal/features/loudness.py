@@ -219,7 +219,7 @@ class LoudnessMeter:
             raise ValueError(f"a block must have shape (frames, {channels}), not {tuple(block.shape)}")
         if self._sr < MINIMUM_RATE:
             return
-        step = max(1, CHUNK_SAMPLES // channels)
+        step = max(TILE_FRAMES, CHUNK_SAMPLES // channels)  # less than a tile takes as long as a tile
         for start in range(0, block.shape[0], step):
             with np.errstate(invalid="ignore"):  # infinity becomes NaN, and no loudness
                 weighted, self._state = self._filter(block[start : start + step].T, self._state)
