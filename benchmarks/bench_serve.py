@@ -33,7 +33,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import soundfile
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 
 from bench_startup import fill
 from room_page import is_available, measure_page, measure_session
@@ -122,11 +122,19 @@ def add_sound(catalog: Catalog, clips: int) -> None:
                 "looked_at": time.time() + 10,
             }
             connection.execute(update(location).where(location.c.id % SOUNDS == number).values(**values))
-        for number in range(DISTINCT):
-            vector = vectors[number % SOUNDS] + random.normal(0, 0.05, len(vectors[0])).astype(np.float32)
-            blob = vector.astype("<f4").tobytes()
-            values = {"descriptor": blob, "descriptor_crc32": zlib.crc32(blob), "descriptor_version": VERSION}
-            connection.execute(update(clip).where(clip.c.id % DISTINCT == number).values(**values))
+        blobs = [
+            (vectors[number % SOUNDS] + random.normal(0, 0.05, len(vectors[0]))).astype("<f4").tobytes()
+            for number in range(DISTINCT)
+        ]
+        rows_of_clips = [(n, blobs[n % DISTINCT]) for n in range(1, clips + 1)]
+        connection.execute(
+            update(clip)
+            .where(clip.c.id == bindparam("of"))
+            .values(
+                descriptor=bindparam("blob"), descriptor_crc32=bindparam("crc"), descriptor_version=VERSION
+            ),
+            [{"of": n, "blob": blob, "crc": zlib.crc32(blob)} for n, blob in rows_of_clips],
+        )
 
 
 def rows(ids: range) -> str:
