@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -111,14 +112,21 @@ def fill(catalog: Catalog) -> None:
         )
 
 
+@pytest.fixture(scope="session")
+def small_template(tmp_path_factory: pytest.TempPathFactory, new_catalog: MakeCatalog) -> Path:
+    """The folder that `small_catalog` is copied from."""
+    home = tmp_path_factory.mktemp("small")
+    with new_catalog(home) as made:
+        fill(made)
+    return home
+
+
 @pytest.fixture
-def small_catalog(tmp_path: Path) -> Iterator[Catalog]:
+def small_catalog(tmp_path: Path, small_template: Path) -> Iterator[Catalog]:
     """A catalog of seven recordings of every status, nine clips, two batches and a song; its metric is `prefix`."""
-    database.create(tmp_path / "catalog.db", 1.0)
-    engine = database.connect(tmp_path / "catalog.db", 1.0)
+    shutil.copy2(small_template / "catalog.db", tmp_path)
     settings = Settings(metrics=MetricsSection(default="prefix"))
-    catalog = Catalog(tmp_path / "catalog.toml", settings, engine)
-    fill(catalog)
+    catalog = Catalog(tmp_path / "catalog.toml", settings, database.connect(tmp_path / "catalog.db", 1.0))
     yield catalog
     catalog.close()
 
