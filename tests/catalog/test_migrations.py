@@ -17,7 +17,6 @@ import pytest
 from sqlalchemy import insert, select
 
 from tests.support import ROOT, run_command
-from thresher.catalog import backups as backups_module
 from thresher.catalog import database, schema
 from thresher.catalog.backups import BackupPlace, make_backup
 from thresher.catalog.catalog import Catalog
@@ -177,7 +176,7 @@ def test_nothing_is_upgraded_if_the_backup_fails(filled: Catalog, monkeypatch: p
         return real(*arguments, **{"factory": Full, **options})
 
     with monkeypatch.context() as patched:
-        patched.setattr(backups_module.sqlite3, "connect", connect)
+        patched.setattr(sqlite3, "connect", connect)
         with pytest.raises(CatalogError, match="no space left"):
             Catalog.open(filled.file)
     assert file.read_bytes() == before

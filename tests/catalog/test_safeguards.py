@@ -13,7 +13,8 @@ from thresher.curation.clips.decisions import rate
 def test_the_highest_ids_are_copied(cut_clips: Catalog) -> None:
     rate(cut_clips, ["1"], 4)
     with cut_clips.reading() as connection:
-        given = dict(connection.execute(text("SELECT name, seq FROM sqlite_sequence")).all())
+        rows = connection.execute(text("SELECT name, seq FROM sqlite_sequence"))
+        given = {row.name: row.seq for row in rows}
         copied = safeguards.copied_last_ids(connection)
     assert copied == {name: seq for name, seq in given.items() if name in metadata.tables}
     assert copied["decision"] >= 1

@@ -154,7 +154,7 @@ class Flipper:
         content[flip.place] ^= flip.bits
         self._restore(bytes(content))
         after = tables(self.database)
-        problems = []
+        problems: list[str] = []
         verdict = self._run(("verify",), problems)
         is_found, is_changed = verdict is None or verdict.returncode != 0, after != self._before
         if is_changed and not is_found:

@@ -10,6 +10,7 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -75,13 +76,9 @@ def find_damage(connection: Connection) -> Damage:
     _try(found, "schema", lambda: found.database.extend(_schema(connection)))
     _try(found, "cover", lambda: found.database.extend(_covers(connection)))
     for protected in digests.PROTECTED:
-        _try(found, protected.table.name, lambda each=protected: _digests(connection, each, found))
+        _try(found, protected.table.name, partial(_digests, connection, protected, found))
     for kind in KINDS:
-        _try(
-            found,
-            "clip",
-            lambda kind=kind: getattr(found, f"{kind}s").extend(damaged_blobs(connection, kind)),
-        )
+        _try(found, "clip", partial(_blobs, connection, kind, found))
     _try(found, "measure", lambda: found.measures.extend(_measures(connection)))
     _try(found, "score_row", lambda: found.score_rows.update(damaged_score_rows(connection)))
     _try(found, "score_row", lambda: found.incomplete.extend(_incomplete(connection, found.score_rows)))
@@ -97,19 +94,19 @@ def is_damaged(connection: Connection) -> bool:
     """Return whether a value or the structure of the database is damaged; scores are not compared."""
     found = Damage()
     for protected in digests.PROTECTED:
-        _try(found, protected.table.name, lambda each=protected: _digests(connection, each, found))
+        _try(found, protected.table.name, partial(_digests, connection, protected, found))
         if found:
             return True
     for kind in KINDS:
-        _try(
-            found,
-            "clip",
-            lambda kind=kind: getattr(found, f"{kind}s").extend(damaged_blobs(connection, kind)),
-        )
+        _try(found, "clip", partial(_blobs, connection, kind, found))
     _try(found, "measure", lambda: found.measures.extend(_measures(connection)))
     _try(found, "schema", lambda: found.database.extend(_schema(connection)))
     _try(found, "decision", lambda: found.undos.extend(wrong_undos(connection)))
     return bool(found) or bool(integrity(connection))
+
+
+def _blobs(connection: Connection, kind: str, found: Damage) -> None:
+    getattr(found, f"{kind}s").extend(damaged_blobs(connection, kind))
 
 
 def _try(found: Damage, what: str, check: Callable[[], object]) -> None:

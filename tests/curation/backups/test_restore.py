@@ -232,13 +232,13 @@ def test_a_kill_in_the_middle_leaves_the_old_content(home: Home, steps: int, tmp
     file, backup = home
     environment = {"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path / "tmp")}
     (tmp_path / "tmp").mkdir()
-    done = run_python(KILLED, file, backup, str(steps), **environment)
+    done = run_python(KILLED, file, backup, str(steps), cwd=tmp_path, **environment)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert ratings(file) == {1: 3, 2: 5}
     with Catalog.open(file) as catalog:
         before = dump(catalog)
         kept = find_backups(place_of(catalog.root, catalog.settings))[0]
-    done = run_python(KILLED, file, kept.path, "0", **environment)
+    done = run_python(KILLED, file, kept.path, "0", cwd=tmp_path, **environment)
     assert done.returncode == 0, done.stderr
     with Catalog.open(file) as catalog:
         assert dump(catalog) == before

@@ -93,7 +93,8 @@ def verify(
         found = find_damage(connection)
         names = _metric_names(connection)
     unfinished = _unfinished(catalog) if not found.database else {}
-    done, left = None, ()
+    done: ReanalysisReport | None = None
+    left: tuple[str, ...] = ()
     if (repair or accept) and found:
         backup_before(catalog, "nothing was repaired", may_be_damaged=True)
     if repair and (found or unfinished):
