@@ -1,9 +1,8 @@
 """Commands at once, in rounds, without the start of a Python process for each.
 
 `python -m tests.faults.pairs` reads one line of JSON: `home`, the folder to copy for each round, `folder`, where to
-copy it to, `rounds`, and `commands`, the arguments of the commands that run at once; `ends` says after which time a
-command that does not end by itself is interrupted. It prints a line of JSON for each round: the exit codes, and the
-catalog as text.
+copy it to, `rounds`, and `commands`, the arguments of the commands that run at once. It prints a line of JSON for
+each round: the exit codes, and the catalog as text.
 """
 
 from __future__ import annotations
@@ -13,8 +12,6 @@ import os
 import shutil
 import signal
 import sys
-import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +30,8 @@ def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
         copy_folder(Path(request["home"]), folder)
         children = [_started(folder, arguments) for arguments in request["commands"]]
-        if (seconds := request.get("ends")) is not None:
-            threading.Timer(seconds, _interrupt, [children]).start()
         codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
         print(json.dumps({"codes": codes, **_state(folder)}), flush=True)
-
-
-def _interrupt(children: Sequence[int]) -> None:
-    for child in children:
-        os.kill(child, signal.SIGINT)
 
 
 def _started(folder: Path, arguments: list[str]) -> int:

@@ -39,7 +39,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory, write_clip: WriteClip) -> Pa
 
 
 def at_once(
-    home: Path, tmp_path: Path, *commands: Sequence[str], rounds: int = ROUNDS, ends: float | None = None
+    home: Path, tmp_path: Path, *commands: Sequence[str], rounds: int = ROUNDS
 ) -> list[dict[str, Any]]:
     """Run commands at once in copies of a folder; return what each round left (see `pairs`)."""
     request = {
@@ -47,7 +47,6 @@ def at_once(
         "folder": str(tmp_path / "round"),
         "rounds": rounds,
         "commands": commands,
-        "ends": ends,
     }
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.pairs"],
@@ -122,8 +121,8 @@ def test_two_renders_leave_one_rendering_and_whole_files(shelf: Path, tmp_path: 
 
 
 def test_two_watches_take_each_file_once(shelf: Path, tmp_path: Path) -> None:
-    command = ["watch", "new", "--quiet", "0.2", "--every", "0.1"]
+    command = ["watch", "new", "--once", "--quiet", "0.2", "--every", "0.1"]
     expected = in_order(shelf, tmp_path, ["ingest", "new"])
-    for found in at_once(shelf, tmp_path, command, command, ends=6.0):
+    for found in at_once(shelf, tmp_path, command, command):
         assert found["codes"] == [0, 0], found["printed"]
         assert found["clips"] == expected["clips"]
