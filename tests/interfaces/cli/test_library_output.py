@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import soundfile
 
-from tests.support import RATE, riff, run_command
+from tests.support import PREFIX_ONLY, RATE, MakeCatalog, riff, run_command
 from thresher.catalog.audio import AudioReader
 from thresher.interfaces.cli.library_output import without_library_output
 
@@ -51,6 +53,30 @@ def test_a_library_that_prints_while_a_song_is_rendered_reaches_no_output(
         assert done.returncode == 0, done.stderr
         if line[0] != "export":
             json.loads(done.stdout)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("executor", ["serial", "threads:1"])
+def test_an_ingest_of_a_file_about_which_libsndfile_prints_to_stdout_writes_json(
+    tmp_path: Path, new_catalog: MakeCatalog, capfd: pytest.CaptureFixture[str], executor: str
+) -> None:
+    file = tmp_path / "clips" / "a.caf"
+    file.parent.mkdir()
+    soundfile.write(file, riff(1), RATE, "ALAC_16")
+    content = bytearray(file.read_bytes())
+    content[content.index(b"data") - 1] = 0xFF  # the size of the last packet, which goes on in the next byte
+    file.write_bytes(content)
+    with suppress(soundfile.LibsndfileError):
+        soundfile.read(file)
+    ctypes.CDLL(None).fflush(None)
+    assert "alac" in capfd.readouterr().out  # the library does print
+    new_catalog(tmp_path).close()
+    (tmp_path / "catalog.toml").write_text(
+        f'[ingest]\nexecutor = "{executor}"\nmeasure = false\n{PREFIX_ONLY}'
+    )
+    done = run_command("ingest", "clips", "--no-score", "--json", cwd=tmp_path)
+    assert json.loads(done.stdout)["files"] == 1
+    ctypes.CDLL(None).fflush(None)
     assert capfd.readouterr() == ("", "")
 
 
