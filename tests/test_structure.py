@@ -18,6 +18,8 @@ DESIGN = (ROOT / "docs/design.md").read_text("utf-8")
 
 
 OF_NO_SINGLE_MODULE = {
+    "interfaces/web/test_accessibility_browser.py",  # of the page
+    "interfaces/web/test_page_colours.py",  # of the page
     "catalog/test_migrations.py",  # of the folder migrations/
     "catalog/test_parts_upgrade.py",  # parts and marks of older catalogs
     "catalog/test_query_upgrade.py",  # saved queries of older catalogs
@@ -50,12 +52,16 @@ WITHOUT_BEHAVIOUR = {
 
 TESTED_ELSEWHERE = {
     "catalog/audio_format.py",
+    "catalog/catalog_backups.py",
     "catalog/clip_content.py",
     "catalog/cut_clips.py",
+    "catalog/database_copy.py",
     "catalog/mpeg_damage.py",
     "catalog/outdated.py",
     "catalog/outputs.py",
     "catalog/packets.py",
+    "catalog/partial_files.py",
+    "catalog/presence.py",
     "catalog/query_context.py",
     "catalog/query_ids.py",
     "catalog/query_included.py",
@@ -67,10 +73,20 @@ TESTED_ELSEWHERE = {
     "catalog/selection_rules.py",
     "catalog/sndfile_decoder.py",
     "curation/analysis/worker.py",
+    "curation/backups/curation_file.py",
+    "curation/backups/curation_records.py",
+    "curation/backups/difference.py",
+    "curation/backups/export_catalog.py",
+    "curation/backups/import_cuts.py",
+    "curation/backups/import_judgements.py",
+    "curation/backups/import_matching.py",
+    "curation/backups/import_songs.py",
     "curation/checkpoints/minutes.py",
     "curation/clips/latest.py",
+    "curation/clips/prune_entries.py",
     "curation/clips/restore.py",
     "curation/clips/trash.py",
+    "curation/clips/trash_folders.py",
     "curation/comparison/checkpoint_scores.py",
     "curation/cutting/finding.py",
     "curation/cutting/reanalysed.py",
