@@ -26,7 +26,7 @@ def home(new_catalog: MakeCatalog, tmp_path: Path, command: Command, write_clip:
 def test_a_dry_run_proves_a_backup_and_names_the_changes(home: Path, command: Command) -> None:
     done = command("restore", "mine.db", "--dry-run")
     assert (done.returncode, "mine.db is good" in done.stdout) == (0, True)
-    assert "the backup lacks: 1 decisions, 1 ratings" in done.stdout
+    assert "the backup lacks: 1 decision, 1 rating" in done.stdout
     assert "the backup brings: nothing" in done.stdout
     assert "rating:4" not in command("restore", "mine.db", "--dry-run").stdout
     with closing(sqlite3.connect(home / "mine.db")) as opened, opened:

@@ -68,4 +68,9 @@ def _tell_changes(report: RestoreChanges, *, dry_run: bool) -> None:
         ([(each.lost, each.what) for each in report.differences], "the backup lacks"),
         ([(each.won, each.what) for each in report.differences], "the backup brings"),
     ):
-        tell(f"{what}: {', '.join(f'{number:,} {noun}' for number, noun in numbers if number) or 'nothing'}")
+        tell(f"{what}: {', '.join(_counted(*each) for each in numbers if each[0]) or 'nothing'}")
+
+
+def _counted(number: int, nouns: str) -> str:
+    one = f"{nouns.removesuffix('ies')}y" if nouns.endswith("ies") else nouns.removesuffix("s")
+    return f"{number:,} {one if number == 1 else nouns}"
