@@ -71,6 +71,9 @@ def test_defaults() -> None:
         "song.order": "chain",
         "song.metric": "likeness",
         "song.fade": 0.005,
+        "backup.folder": ".",
+        "backup.keep": 5,
+        "backup.weeks": 8,
     }
     assert Settings().provenance == ()
 
@@ -174,6 +177,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         "ingest": {"executor": "threads:4", "group": 1, "settle": 0, "measure": False},
         "song": {"order": "epoch+", "metric": "aligned", "fade": 0},
         "listen": {"player": "mpv"},
+        "backup": {"folder": "copies", "keep": 3, "weeks": 0},
     }
     assert values.keys() == SECTIONS.keys()
     text = "".join(

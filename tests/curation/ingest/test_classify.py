@@ -68,4 +68,4 @@ def test_unchanged_files_cost_a_fixed_number_of_statements(
     said: list[str] = []
     event.listen(catalog._engine, "before_cursor_execute", lambda *arguments: said.append(arguments[2]))
     ingest(catalog, [six_clips], replace(serial, score=False))
-    assert len([statement for statement in said if statement.startswith("SELECT")]) <= 6
+    assert len([statement for statement in said if statement.startswith("SELECT")]) <= 9

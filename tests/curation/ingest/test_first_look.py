@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import clip, measure, recording, score_row
+from thresher.catalog.schema import clip, measure, nearest, recording, score_row
 from thresher.curation.clips.decisions import rate
 from thresher.curation.ingest.first_look import FirstLook, first_look
 from thresher.curation.ingest.ingest import ingest
@@ -112,21 +112,22 @@ def test_a_file_that_cannot_be_opened_leaves_the_answer_to_the_ingest(
 
 
 @pytest.mark.parametrize(
-    "statement",
+    "statements",
     [
-        delete(measure).where(measure.c.clip_id == 1),
-        delete(score_row).where(score_row.c.position == 2),
-        update(recording).where(recording.c.id == 1).values(role="reference"),
-        update(clip).where(clip.c.id == 1).values(examined=False),
+        [delete(measure).where(measure.c.clip_id == 1)],
+        [delete(score_row).where(score_row.c.position == 2), delete(nearest)],
+        [update(recording).where(recording.c.id == 1).values(role="reference")],
+        [update(clip).where(clip.c.id == 1).values(examined=False)],
     ],
     ids=["unmeasured", "unscored", "disqualified", "unexamined"],
 )
 def test_a_clip_with_something_to_compute_leaves_the_answer_to_the_ingest(
-    catalog: Catalog, folder: Path, serial: IngestOptions, statement: Any
+    catalog: Catalog, folder: Path, serial: IngestOptions, statements: list[Any]
 ) -> None:
     ingest(catalog, [folder], serial)
     with catalog.writing() as connection:
-        connection.execute(statement)
+        for statement in statements:
+            connection.execute(statement)
     assert look_at(catalog, folder).report is None
     ingest(catalog, [folder], serial)
     assert look_at(catalog, folder).report is not None

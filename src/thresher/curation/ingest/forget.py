@@ -49,23 +49,27 @@ def forget(catalog: Catalog, target: str, *, dry_run: bool = False) -> ForgetRep
     """
     if not target:
         raise UsageError("no path or batch given (expected a path, or batch:N)")
+    path = absolute(target)  # before the transaction, because it looks at the file
     if not dry_run:
         with catalog.reading() as connection:
-            _find(catalog, connection, target)
+            _find(catalog, connection, target, path)
         backup_before(catalog, "nothing was forgotten")
     with catalog.writing(rollback=dry_run) as connection:
-        found = _find(catalog, connection, target)
+        found = _find(catalog, connection, target, path)
         report = _forget(connection, found, dry_run=dry_run)
         note_event(connection, "forget", f"forget {target}: {counted(report.locations, 'file')}")
         return report
 
 
-def _find(catalog: Catalog, connection: Connection, target: str) -> list[int]:
-    """Return the locations that a target names. Raises NotFoundError or UsageError if it names none."""
+def _find(catalog: Catalog, connection: Connection, target: str, path: bytes) -> list[int]:
+    """Return the locations that a target names, by its absolute path unless it is a batch.
+
+    Raises NotFoundError or UsageError if it names none.
+    """
     if target.startswith("batch:"):
         found = _batch_locations(connection, target)
     else:
-        found = _locations(catalog, connection, absolute(target))
+        found = _locations(catalog, connection, path)
     if not found:
         raise _nothing_there(connection, target)
     return found

@@ -54,7 +54,8 @@ def at_working_rate(y: Floats, sr: int) -> Floats:
 
 def blocks_at_working_rate(blocks: Iterable[Floats], sr: int) -> Floats:
     """Do the same for a signal in blocks, and return it as one array."""
-    y = np.concatenate(list(blocks if sr == WORKING_RATE else resampled(blocks, sr, WORKING_RATE)))
+    parts = list(blocks if sr == WORKING_RATE else resampled(blocks, sr, WORKING_RATE))
+    y = np.concatenate(parts) if parts else np.zeros(0, np.float32)  # a few frames may give none
     return np.pad(y, (0, WINDOW - y.size)) if y.size < WINDOW else y
 
 
