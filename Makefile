@@ -25,14 +25,15 @@ types: .venv/developing
 
 # Tests go to the processes one by one, so that no process idles while another works through a long list.
 unit: .venv/developing
-	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow and not long"
 
 # The lower layers in less than two minutes: no long searches, and no processes that compile.
 test-quick: .venv/developing
 	$(BIN)/pytest -n auto --dist worksteal -m "not slow and not long" $(QUICK)
 
+# Whole sessions in processes and browsers, and samples of faults and of random inputs.
 slow: .venv/developing
-	$(BIN)/pytest -n auto --dist worksteal -m slow
+	$(BIN)/pytest -n auto --dist worksteal -m "slow or long"
 
 # Kill every command at its file-system events, and let these fail. An interrupted sweep continues where it was;
 # `make faults FAULTS="--help"` lists options. Then run random commands of two processes against a

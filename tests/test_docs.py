@@ -81,6 +81,7 @@ def assert_serves(arguments: list[str], home: Path) -> None:
     assert "Traceback" not in errors
 
 
+@pytest.mark.long
 def test_every_command_of_the_readme_runs(home: Path) -> None:
     """The first commands run as processes, as a reader runs them; the others in this process, which is faster."""
     commands = shown_commands()
@@ -100,6 +101,7 @@ def test_every_command_of_the_readme_runs(home: Path) -> None:
     assert (home / "song.flac").exists()
 
 
+@pytest.mark.long
 def test_the_python_of_the_readme_runs(home: Path) -> None:
     (code,) = blocks("python")
     assert run_command("init", cwd=home).returncode == 0

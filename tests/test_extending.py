@@ -139,6 +139,7 @@ def ids(done: Finished) -> list[int]:
     return [row["id"] for row in json.loads(done.stdout)]
 
 
+@pytest.mark.long
 def test_a_metric_is_in_help_settings_fields_scores_and_songs(extended: Extended) -> None:
     helps = ["near --help", "score --help", "song save --help"]
     *shown, scored, near, unknown, saved, stats = extended(

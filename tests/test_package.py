@@ -25,6 +25,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+@pytest.mark.long
 def test_the_wheel_holds_the_package_and_its_migrations(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     revisions = {

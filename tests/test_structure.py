@@ -159,6 +159,7 @@ def structure() -> ModuleType:
     return module
 
 
+@pytest.mark.long
 def test_the_page_lists_the_packages_of_the_code_and_none_imports_one_that_imports_it(
     structure: ModuleType,
 ) -> None:

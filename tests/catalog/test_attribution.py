@@ -35,6 +35,7 @@ STEPS = st.one_of(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEPS, max_size=12))
+@pytest.mark.long
 def test_a_recording_has_the_checkpoint_of_its_earliest_location_that_names_one(
     tmp_path_factory: pytest.TempPathFactory, new_catalog: MakeCatalog, steps: list[tuple[Any, ...]]
 ) -> None:

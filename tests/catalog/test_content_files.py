@@ -113,6 +113,7 @@ def hold_their_contents(catalog: Catalog) -> None:
     assert len(content_files(catalog, wanted)) == len(wanted)
 
 
+@pytest.mark.long
 def test_commands_that_read_files_store_their_stamps(
     catalog: Catalog, clips: Path, serial: IngestOptions, tmp_path: Path
 ) -> None:

@@ -773,6 +773,7 @@ def test_words_mean_the_same_in_a_long_query(sample: Sample, word: str) -> None:
     assert found(sample, many) == found(sample, one)
 
 
+@pytest.mark.long
 def test_conditions_with_many_values_hold_them_as_text(sample: Sample) -> None:
     many = " , ".join([f'epoch:1..2{number} note:="it\'s {number}"' for number in range(400)] + ["tag:riff"])
     deep = parse(f"({many}) (3 , {many})", sample[2])
@@ -904,6 +905,7 @@ def test_conditions_are_never_null(sample: Sample, text: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(one=terms, other=terms)
+@pytest.mark.long
 def test_and_or_not_are_set_algebra(sample: Sample, one: str, other: str) -> None:
     first, second = set(found(sample, one)), set(found(sample, other))
     if not (one.isdigit() and other.isdigit()):

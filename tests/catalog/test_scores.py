@@ -208,6 +208,7 @@ def test_two_scorers_at_once_leave_a_correct_matrix(catalog: Catalog) -> None:
 
 
 @pytest.mark.parametrize("survives", [0, 1, 3])
+@pytest.mark.long
 def test_a_kill_leaves_a_correct_shorter_matrix(catalog: Catalog, survives: int) -> None:
     """The process is killed inside the transaction of a block, after `survives` committed ones."""
     add_clips(catalog, range(50))

@@ -103,6 +103,7 @@ def level(y: np.ndarray) -> float:
 # -- the files ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_the_same_files_every_time(samples: Path, tmp_path: Path) -> None:
     parts = [demo.write_part(tmp_path / str(part), part) for part in (1, 2)]
     assert [len(list(folder.iterdir())) for folder in parts] == [25, 18]
@@ -131,6 +132,7 @@ def test_writing_again_touches_nothing_but_what_differs(samples: Path, tmp_path:
     assert set(folder.iterdir()) == {*before, mine}
 
 
+@pytest.mark.long
 def test_a_file_that_the_guard_protects_is_not_restored(tmp_path: Path) -> None:
     samples = demo.write_part(tmp_path, 2)
     edited = next(samples.glob("*_e20_*_1.wav"))

@@ -13,6 +13,7 @@ from tests.fuzz.runner import Run
 @pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="needs Linux: memory, children, open files"
 )
+@pytest.mark.long
 def test_everything_that_goes_wrong_is_found_and_the_other_cases_run(tmp_path: Path) -> None:
     run = Run(Faulty, 1, workers=1)
     problems, kept = {}, {}

@@ -138,6 +138,7 @@ def judged(catalog: Catalog) -> dict[tuple[str, str, int], tuple[Any, ...]]:
         }
 
 
+@pytest.mark.long
 def test_two_exports_of_one_catalog_are_equal_and_name_no_ids(source: Catalog, exported: Path) -> None:
     again = source.root / "again.jsonl"
     report = export_catalog(source, again)

@@ -228,6 +228,7 @@ with restore.prepare_restore(Path(sys.argv[2]), Path(sys.argv[1])) as prepared:
 
 
 @pytest.mark.parametrize("steps", [1, 4])
+@pytest.mark.long
 def test_a_kill_in_the_middle_leaves_the_old_content(home: Home, steps: int, tmp_path: Path) -> None:
     file, backup = home
     environment = {"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path / "tmp")}

@@ -71,6 +71,7 @@ def test_three_batches_give_the_same_catalog_as_one(
 
 
 @pytest.mark.parametrize("executor", ["threads:2", "processes:2"])
+@pytest.mark.long
 def test_every_executor_gives_the_same_catalog(
     tmp_path: Path, six_clips: Path, serial: IngestOptions, executor: str
 ) -> None:
@@ -247,6 +248,7 @@ def test_unusable_files_that_an_interrupted_ingest_found_are_reported_by_the_nex
         assert [row.failed for row in batches(small)] == [0, 2]
 
 
+@pytest.mark.long
 def test_after_a_kill_the_next_ingest_completes(
     catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions
 ) -> None:
@@ -274,6 +276,7 @@ def test_after_a_kill_the_next_ingest_completes(
             assert scores.coverage(connection, 1).rows == 24
 
 
+@pytest.mark.long
 def test_two_concurrent_ingests_add_each_file_once(catalog: Catalog, tmp_path: Path, write_clip: Any) -> None:
     folder = tmp_path / "clips"
     for index in range(16):

@@ -44,6 +44,7 @@ SERIAL = IngestOptions(executor="serial")
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".mp3", ".ogg", ".opus"])
+@pytest.mark.long
 def test_rendering_twice_gives_the_same_bytes_and_number(
     catalog: Catalog, tmp_path: Path, suffix: str
 ) -> None:
@@ -261,6 +262,7 @@ def test_a_killed_render_leaves_the_old_file_and_the_next_one_removes_its_tempor
     assert list(tmp_path.glob("*.part")) == [own]
 
 
+@pytest.mark.long
 def test_two_renders_to_one_file_at_once_leave_a_whole_file(catalog: Catalog, tmp_path: Path) -> None:
     save_song(catalog, "S", ["epoch:10..13"])
     sha256 = render(catalog, "S", tmp_path / "other.wav").sha256

@@ -41,6 +41,7 @@ def catalog(catalog: Catalog, corpus: Path, tmp_path: Path, serial: IngestOption
     return catalog
 
 
+@pytest.mark.long
 def test_a_song_grows_with_a_run_and_is_edited_moved_exported_and_reproduced(
     catalog: Catalog, tmp_path: Path, serial: IngestOptions
 ) -> None:

@@ -119,6 +119,7 @@ def test_pairs_equal_a_full_sort_of_all_pairs(catalog: Catalog) -> None:
     assert clips_of(catalog, "S") == pairs_by_the_rule(scores_of(catalog, ids), ids)
 
 
+@pytest.mark.long
 def test_pairs_of_real_clips_equal_a_full_sort_of_all_pairs(
     new_catalog: MakeCatalog, corpus: Path, tmp_path: Path
 ) -> None:

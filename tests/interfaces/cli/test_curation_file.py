@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.support import Command, MakeCatalog, WriteClip
 
 
+@pytest.mark.long
 def test_curation_moves_to_another_catalog(
     new_catalog: MakeCatalog, tmp_path: Path, command: Command, write_clip: WriteClip
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.support import run_command, run_process
 
 
@@ -16,6 +18,7 @@ def test_the_demo_refuses_a_folder_with_other_files(home: Path) -> None:
     assert not (home / "run").exists()
 
 
+@pytest.mark.long
 def test_a_repeated_demo_gives_the_same_song(tmp_path: Path) -> None:
     first = run_process("demo", "d", cwd=tmp_path)
     assert first.returncode == 0, first.stderr

@@ -46,6 +46,7 @@ def run_in(folder: Path, encoding: str, *arguments: str) -> subprocess.Completed
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.long
 def test_what_cannot_be_shown_is_escaped(shelf: Path, encoding: str) -> None:
     listed = run_in(shelf, encoding, "list")
     assert (listed.returncode, listed.stderr) == (0, b"")
@@ -55,6 +56,7 @@ def test_what_cannot_be_shown_is_escaped(shelf: Path, encoding: str) -> None:
     assert r"not \xff utf-8" in text
 
 
+@pytest.mark.long
 def test_json_and_csv_are_utf_8_in_every_encoding(shelf: Path) -> None:
     for encoding in ("ascii", "utf-16"):
         rows = json.loads(run_in(shelf, encoding, "list", "--json").stdout.decode("utf-8"))

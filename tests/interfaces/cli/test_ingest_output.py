@@ -30,6 +30,7 @@ def test_missing_files_are_reported_with_the_folders_of_the_command(command: Com
     assert "1 marked missing in b, c\n" in command("ingest", "b", "c", "--no-score").stdout
 
 
+@pytest.mark.long
 def test_the_catalogs_own_files_are_not_counted_as_ignored(command: Command, nights: Path) -> None:
     (nights / "catalog.cache").mkdir()
     (nights / "catalog.cache" / "0a.png").touch()

@@ -184,6 +184,7 @@ def is_gone(pid: int) -> bool:
         return True
 
 
+@pytest.mark.long
 def test_every_key_of_a_session_works(home: Home) -> None:
     home.put_player()
     home.hold.touch()
@@ -230,6 +231,7 @@ def test_every_key_of_a_session_works(home: Home) -> None:
     assert is_gone(int((home.folder / "pid").read_text()))
 
 
+@pytest.mark.long
 def test_keys_pressed_before_a_clip_starts_do_not_rate_it(home: Home) -> None:
     home.put_player()
     home.hold.touch()
@@ -243,6 +245,7 @@ def test_keys_pressed_before_a_clip_starts_do_not_rate_it(home: Home) -> None:
     assert home.history() == ["listen rate 4: 1"]
 
 
+@pytest.mark.long
 def test_a_session_continues_where_the_last_one_stopped(home: Home) -> None:
     home.put_player()
     home.hold.touch()
@@ -262,6 +265,7 @@ def test_a_session_continues_where_the_last_one_stopped(home: Home) -> None:
     assert len(json.loads(home.ask("list", "heard:yes", "--json").stdout)) == 6
 
 
+@pytest.mark.long
 def test_a_key_pressed_after_a_clip_ends_still_rates_it(home: Home) -> None:
     home.put_player()
     with Terminal(home, "listen", "--minutes", "1", "--pause", "600") as terminal:
@@ -279,6 +283,7 @@ def test_a_key_pressed_after_a_clip_ends_still_rates_it(home: Home) -> None:
     assert home.history() == ["listen rate 5: 1", f"listen: {home.queue()[1]['id']}"]
 
 
+@pytest.mark.long
 def test_a_clip_that_is_left_after_half_of_it_counts_as_heard(
     home: Home, write_clip: Callable[..., Path]
 ) -> None:
@@ -302,6 +307,7 @@ def test_a_clip_that_is_left_after_half_of_it_counts_as_heard(
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
     ids=str,
 )
+@pytest.mark.long
 def test_a_signal_restores_the_terminal_and_stops_the_player(
     home: Home, way: signal.Signals, code: int
 ) -> None:
@@ -320,6 +326,7 @@ def test_a_signal_restores_the_terminal_and_stops_the_player(
 
 
 @pytest.mark.parametrize("command", [["listen", "--minutes", "1"], ["play", "1"]], ids=" ".join)
+@pytest.mark.long
 def test_sigterm_stops_the_player_without_a_terminal(home: Home, command: list[str]) -> None:
     home.put_player()
     home.hold.touch()
@@ -351,6 +358,7 @@ def test_listing_another_query_keeps_the_current_queue(home: Home) -> None:
     assert home.queue() == kept
 
 
+@pytest.mark.long
 def test_clips_are_not_heard_if_the_player_fails(home: Home) -> None:
     home.put_player(code=3)
     with Terminal(home, "listen", "--minutes", "1") as terminal:
@@ -397,6 +405,7 @@ def test_a_playlist_is_written_to_the_given_file(home: Home) -> None:
     assert home.played() == []
 
 
+@pytest.mark.long
 def test_the_same_options_continue_the_queue_and_others_do_not(
     home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -210,6 +210,7 @@ def test_saving_a_song_keeps_the_pins_that_are_not_given(home: Path) -> None:
     assert order("--start", "5") == "chain:5.."
 
 
+@pytest.mark.long
 def test_after_ctrl_c_the_next_ingest_continues(tmp_path: Path) -> None:
     (tmp_path / "clips").mkdir()
     for number in range(24):

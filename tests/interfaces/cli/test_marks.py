@@ -11,6 +11,7 @@ import pytest
 from tests.support import Command
 
 
+@pytest.mark.long
 def test_a_mark_is_made_listed_named_and_removed(song_command: Command) -> None:
     code, out, err = song_command("mark", "2", "0.5", "0:03.500", "--name", "drop")
     assert (code, out) == (0, 'new mark 7 "drop": 0.500 s to 3.500 s of its recording (3.000 s)\n')

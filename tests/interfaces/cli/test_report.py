@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.support import run_command
 from thresher.catalog.catalog import Catalog
 
 
+@pytest.mark.long
 def test_the_command_prints_what_it_wrote(trained: Catalog) -> None:
     done = run_command("report", "epoch:0..1", "--png", "png", cwd=trained.root)
     assert done.returncode == 0

@@ -110,6 +110,7 @@ def watching(home: Path) -> Iterator[Callable[..., Watching]]:
             each.process.wait()
 
 
+@pytest.mark.long
 def test_watch_ingests_each_file_once_it_is_written_until_it_is_stopped(
     home: Path, watching: Callable[..., Watching], write_clip: Any
 ) -> None:
@@ -144,6 +145,7 @@ def test_watch_ingests_each_file_once_it_is_written_until_it_is_stopped(
     assert "5 unchanged" in done.stdout
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_a_watch_with_its_totals(home: Path, watching: Callable[..., Watching]) -> None:
     (home / "clips/text.wav").write_text("no audio")
     watch = watching("clips", "--every", "0.05", "--quiet", "0.1", "--jobs", "1", "--run", "night")
@@ -152,6 +154,7 @@ def test_ctrl_c_ends_a_watch_with_its_totals(home: Path, watching: Callable[...,
     assert watch.out.read_text().splitlines()[-1].startswith("watched: 1 batch, 1 new clip, 0 copies, 1 file")
 
 
+@pytest.mark.long
 def test_watch_once_ends_when_nothing_new_is_left(home: Path, write_clip: Any) -> None:
     options = ("--once", "--every", "0.05", "--quiet", "0.1", "--jobs", "1")
     done = run_process("watch", "clips", *options, cwd=home, variables=at_home(home))

@@ -60,6 +60,7 @@ def opened(url: str, folder: Path) -> bytes:
     return os.path.normpath(os.path.join(os.fsencode(folder), unquote_to_bytes(parts.path)))
 
 
+@pytest.mark.long
 def test_the_same_catalog_gives_the_same_bytes(trained: Catalog, tmp_path: Path) -> None:
     one = write_report(trained, tmp_path / "one.html", png=tmp_path / "one")
     with Catalog.open(trained.file) as again:
@@ -113,6 +114,7 @@ def test_the_page_loads_nothing_from_a_network(trained: Catalog, tmp_path: Path)
     assert "script-src 'sha256-" in policy
 
 
+@pytest.mark.long
 def test_files_with_unusual_names_are_linked(
     full: Catalog, write_clip: WriteClip, serial: IngestOptions, tmp_path: Path
 ) -> None:
@@ -172,6 +174,7 @@ def test_files_of_the_catalog_are_never_replaced(trained: Catalog, name: str) ->
     assert (trained.root / name).read_bytes() == before
 
 
+@pytest.mark.long
 def test_nothing_is_written_if_a_picture_is_not_a_figure_of_a_report(
     trained: Catalog, tmp_path: Path
 ) -> None:

@@ -138,6 +138,7 @@ def complaints(browser: Any) -> list[str]:
     return [entry["message"] for entry in browser.get_log("browser")]
 
 
+@pytest.mark.long
 def test_every_player_loads_without_an_error(browser: Any, address: str) -> None:
     page = opened(browser, address)
     page.execute_script(
@@ -225,6 +226,7 @@ def test_a_row_has_three_charts_in_a_wide_window_and_one_in_a_narrow_one(
         assert len(set(lefts)) == min(columns, len(lefts))
 
 
+@pytest.mark.long
 def test_a_point_of_the_map_plays_its_clip(browser: Any, address: str) -> None:
     page = opened(browser, address)
     point = page.execute_script(
@@ -244,6 +246,7 @@ def test_a_point_of_the_map_plays_its_clip(browser: Any, address: str) -> None:
     assert complaints(page) == []
 
 
+@pytest.mark.long
 def test_the_map_works_with_the_keyboard_alone(browser: Any, address: str) -> None:
     from selenium.webdriver.common.keys import Keys
 
@@ -312,6 +315,7 @@ def test_a_point_of_a_chart_links_to_its_checkpoint(browser: Any, address: str) 
     wait_for(page, f"document.querySelector('{target}').open")
 
 
+@pytest.mark.long
 def test_without_javascript_every_clip_is_shown(browser: Any, address: str) -> None:
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:

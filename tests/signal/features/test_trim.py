@@ -84,6 +84,7 @@ def test_bounds_equal_librosas(trim: TrimSettings) -> None:
 
 
 @pytest.mark.parametrize("trim", WITH_OFFSET[:2], ids=lambda trim: f"{trim.frame_length}/{trim.hop_length}")
+@pytest.mark.long
 def test_bounds_of_real_clips_equal_librosas(trim: TrimSettings) -> None:
     if not CORPUS.is_dir():
         pytest.skip("no corpus beside the checkout")

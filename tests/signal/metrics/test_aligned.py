@@ -52,6 +52,7 @@ lengths = st.lists(st.one_of(st.integers(1, 40), st.integers(1, 400)), max_size=
 class TestScores:
     @given(row_lengths=lengths, column_lengths=lengths, seed=st.integers(0, 2**32))
     @settings(max_examples=40, deadline=None)
+    @pytest.mark.long
     def test_scores_equal_the_definition_at_any_lengths(
         self, row_lengths: list[int], column_lengths: list[int], seed: int
     ) -> None:
@@ -63,6 +64,7 @@ class TestScores:
 
     @given(row_lengths=lengths, column_lengths=lengths, seed=st.integers(0, 2**32))
     @settings(max_examples=40, deadline=None)
+    @pytest.mark.long
     def test_prefix_equals_the_kernel_in_numpy_bit_for_bit(
         self, row_lengths: list[int], column_lengths: list[int], seed: int
     ) -> None:
@@ -221,6 +223,7 @@ def corpus_clips() -> list[Words]:
 
 
 @pytest.mark.usefixtures("way")
+@pytest.mark.long
 def test_real_fingerprints_score_as_the_definition_says(corpus_clips: list[Words]) -> None:
     packed = Fingerprints.pack(corpus_clips)
     some = corpus_clips[:5]

@@ -16,6 +16,7 @@ from thresher.signal.metrics.metric import Fingerprints
 
 
 @pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.long
 def test_tiles_groups_and_threads_of_correlation_change_no_score(
     threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -33,6 +34,7 @@ def test_tiles_groups_and_threads_of_correlation_change_no_score(
 
 
 @pytest.mark.parametrize("most", [0, 1 << 20])
+@pytest.mark.long
 def test_either_precision_of_correlation_is_exact(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     clips = fingerprints_of([500, 512, 505, 300, 511, 490, 512], 12)
     clips.append(clips[0] ^ np.uint32(1))

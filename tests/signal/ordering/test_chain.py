@@ -80,6 +80,7 @@ def test_a_chain_contains_every_clip_and_keeps_its_ends(
 
 @given(clips=scored_clips(), seed=st.integers(0, 2**32))
 @settings(max_examples=80, deadline=None)
+@pytest.mark.long
 def test_a_chain_does_not_depend_on_how_the_clips_are_listed(
     clips: tuple[Scores, NDArray[np.int64]], seed: int
 ) -> None:
@@ -106,6 +107,7 @@ def test_a_chain_of_few_clips_is_the_best_of_all_orders(start: int | None, end: 
 
 
 @pytest.mark.parametrize(("start", "end"), [(None, None), (3, None), (None, 0), (2, 5), (5, 2)])
+@pytest.mark.long
 def test_the_search_finds_the_best_chain_of_few_clips(
     monkeypatch: pytest.MonkeyPatch, start: int | None, end: int | None
 ) -> None:
@@ -128,6 +130,7 @@ def test_the_search_restores_the_order_of_points_on_a_line() -> None:
 
 
 @pytest.mark.parametrize("count", [8, 9, 40, 90])
+@pytest.mark.long
 def test_compiled_and_plain_make_the_same_moves(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     for scores in (alike(count, 5), symmetric(np.random.default_rng(2).integers(0, 4, (count, count)) / 3)):
         plain = chain(scores, np.arange(count), 3)
@@ -136,6 +139,7 @@ def test_compiled_and_plain_make_the_same_moves(monkeypatch: pytest.MonkeyPatch,
         monkeypatch.undo()
 
 
+@pytest.mark.long
 def test_another_process_finds_the_same_chain() -> None:
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
