@@ -50,7 +50,7 @@ RETRY_PAUSES = (0.0, 0.1, 0.5)
 KEPT_BYTES = 32 << 20
 """Memory that a worker process keeps from one task to the next."""
 
-LONGEST_SOCKET_FOLDER = 80
+LONGEST_SOCKET_FOLDER = 85
 """Bytes in the name of a folder in which multiprocessing can make sockets; macOS allows 104 with the file."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Iterator
 
 import numpy as np
@@ -249,3 +250,17 @@ def test_the_gain_brings_a_peak_above_full_scale_to_full_scale(peak: float, gain
 def test_an_invalid_peak_is_refused(peak: float) -> None:
     with pytest.raises(ValueError, match="not a peak"):
         peak_gain(peak)
+
+
+def test_no_block_of_a_clip_is_kept_in_memory() -> None:
+    kept: list[weakref.ref[NDArray[np.float32]]] = []
+
+    def blocks() -> Iterator[NDArray[np.float32]]:
+        for number in range(8):
+            block = noise(1_000, 1, number)
+            kept.append(weakref.ref(block))
+            yield block
+            del block
+
+    alive = [sum(each() is not None for each in kept) for _ in join([(0, 8_000)], [blocks()], 1)]
+    assert max(alive) <= 2

@@ -20,6 +20,8 @@ from thresher.curation.backups.import_cuts import cut, missing_marks, to_split
 from thresher.curation.backups.import_judgements import Chooser, judgements, verdicts
 from thresher.curation.backups.import_matching import Matches, match
 from thresher.curation.backups.import_songs import IMPORT, SongImport
+from thresher.curation.comparison.score import score_all
+from thresher.curation.comparison.suspects import examine
 from thresher.curation.workers import Progress, no_progress
 from thresher.errors import UsageError
 
@@ -84,13 +86,18 @@ def import_catalog(
         with catalog.reading() as connection:
             matches = match(connection, curation.recording)
     try:
-        return _carried_out(
+        done = _carried_out(
             catalog, file, curation, matches, notes, splits + marks, replace=replace, dry_run=dry_run
         )
     except IntegrityError as error:
         raise UsageError(
             f"{file} has values that no catalog can have ({error.orig}); nothing was imported"
         ) from error
+    if not dry_run and any(clip.kind != "whole" for each in curation.recording for clip in each.clips):
+        # of the parts and marks of this import, and of an interrupted one
+        score_all(catalog, progress)
+        examine(catalog)
+    return done
 
 
 def _carried_out(

@@ -151,8 +151,9 @@ def join(
             position += len(mixed)
             done = len(mixed) - min(len(mixed), max(0, position - following))
             yield mixed[:done]
-            tail.append(mixed[done:])
-        held = np.concatenate([held, *(block for block in tail if len(block))])
+            if done < len(mixed):  # an empty view would keep its block in memory
+                tail.append(mixed[done:])
+        held = np.concatenate([held, *tail])
         reached = end
 
 
