@@ -43,7 +43,7 @@ faults: .venv/developing
 	nice $(BIN)/python -m tests.model
 	nice $(BIN)/python -m tests.faults.flips 1000
 
-# One kill and one failed write of each command; after a change of the sources others.
+# One kill and one failed write of each command.
 faults-sample: .venv/developing
 	$(BIN)/python -m tests.faults --sample
 

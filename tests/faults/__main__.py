@@ -30,7 +30,7 @@ def main() -> int:
         options.mode or list(MODES),
         options.points,
         options.at,
-        int(digest[:8], 16) if options.sample else options.offset,
+        options.offset,
         options.cold,
         options.sample,
     )
@@ -62,9 +62,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--points", type=int, default=60, help="the most events of each scenario and mode")
     parser.add_argument("--at", type=int, help="disturb this event only, also if it was done before")
     parser.add_argument("--offset", type=int, default=0, help="shift the chosen events, to try others")
-    parser.add_argument(
-        "--sample", action="store_true", help="a kill and a failure of each command, others after each change"
-    )
+    parser.add_argument("--sample", action="store_true", help="a kill and a failure of each command")
     parser.add_argument("-j", "--jobs", type=int, default=len(os.sched_getaffinity(0)), help="workers")
     parser.add_argument("--cold", action="store_true", help="start each command as a new process")
     parser.add_argument("--fresh", action="store_true", help="forget what was done before")

@@ -35,3 +35,10 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     os.chmod(tmp_path / KEY_FILE, 0o644)
     with pytest.raises(CatalogError, match="other users can read"):
         read_or_create_key(tmp_path)
+
+
+def test_what_a_killed_server_left_of_a_key_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / f"{KEY_FILE}.4194305.part"  # no process of Linux has this number
+    left.write_text("00")
+    read_or_create_key(tmp_path)
+    assert not left.exists()

@@ -85,19 +85,18 @@ def import_catalog(
         notes = cut(catalog, curation.recording, matches, file.name, executor=executor, progress=progress)
         with catalog.reading() as connection:
             matches = match(connection, curation.recording)
+    if not dry_run and any(clip.kind != "whole" for each in curation.recording for clip in each.clips):
+        # of the parts and marks of this import, and of an interrupted one; songs are compared by their scores
+        score_all(catalog, progress)
+        examine(catalog)
     try:
-        done = _carried_out(
+        return _carried_out(
             catalog, file, curation, matches, notes, splits + marks, replace=replace, dry_run=dry_run
         )
     except IntegrityError as error:
         raise UsageError(
             f"{file} has values that no catalog can have ({error.orig}); nothing was imported"
         ) from error
-    if not dry_run and any(clip.kind != "whole" for each in curation.recording for clip in each.clips):
-        # of the parts and marks of this import, and of an interrupted one
-        score_all(catalog, progress)
-        examine(catalog)
-    return done
 
 
 def _carried_out(

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from thresher.catalog.own_files import KEY_FILE
+from thresher.catalog.partial_files import sweep
 from thresher.errors import CatalogError, UsageError
 
 _BYTES = 32
@@ -44,7 +45,8 @@ def read_or_create_key(folder: Path) -> bytes:
 
 
 def _create(file: Path) -> None:
-    """Write a new key. The file appears complete or not at all."""
+    """Write a new key. The file appears complete or not at all; what a killed server left of one is removed."""
+    sweep(file.parent, [file], None)
     partial = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
