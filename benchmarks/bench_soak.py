@@ -323,7 +323,7 @@ def main() -> int:
 
 
 def soak(folder: Path, count: int, clips: int, seconds: float) -> list[Batch]:
-    """Run so many batches of so many clips, and print the measurements of each."""
+    """Ingest `count` batches of `clips` clips of `seconds` each, and print the measurements of each batch."""
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     print("batch   clips   ingest    score   others   memory   worker  handles children    files  catalog")
     print("                     s        s        s       MB       MB                                  MB")

@@ -221,7 +221,7 @@ def _be_child(place: Place, variables: Mapping[str, str], function: Callable[[],
             os.dup2(descriptor, number)
             os.close(descriptor)
         streams = {
-            "stdin": open(0, encoding="utf-8", closefd=False),  # noqa: SIM115
+            "stdin": open(0, encoding="utf-8", closefd=False),  # noqa: SIM115  descriptor 0 stays open
             "stdout": _stream(1),
             "stderr": _stream(2),
         }
@@ -236,7 +236,7 @@ def _be_child(place: Place, variables: Mapping[str, str], function: Callable[[],
         sys.stdout.flush()
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 1
-    except BaseException:  # noqa: BLE001
+    except BaseException:  # noqa: BLE001  a child must never return into its parent's code
         traceback.print_exc()
     finally:
         os._exit(code)

@@ -13,7 +13,7 @@ from typing import Any
 from tests.model.sounds import Content
 
 FEW = 10
-"""So many files of a folder must be gone, and more than half of it, before an ingest asks instead of marking."""
+"""If at least this many files of a folder are gone, and more than half of them, an ingest asks before marking them."""
 
 Key = tuple[str, int, str]
 """What a decision changes: entity, id, field."""
@@ -192,7 +192,7 @@ class Shelf:
         return left[0] if left else None
 
     def _left(self, folder: str) -> Any:
-        """Whether a recording is at a place no longer. A file below `folder` is read, and may be tagged anew."""
+        """Whether a recording has left a place. A file below `folder` is read: its tags may have changed."""
 
         def has_left(place: Place) -> bool:
             now = self.files.get(place.path)

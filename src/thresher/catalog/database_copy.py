@@ -1,7 +1,7 @@
 """Copy a database while it is in use, check the copy, and say in one sentence why a copy could not be made.
 
 A copy is made by SQLite's backup API: it shows the database at one moment, and programs that write wait until it is
-made. Sizes are in bytes; progress is told in megabytes.
+made. Sizes are in bytes; progress is reported in megabytes.
 """
 
 from __future__ import annotations

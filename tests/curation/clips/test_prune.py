@@ -364,7 +364,7 @@ def test_after_an_interruption_the_catalog_knows_which_files_were_moved(
 
 
 def killed(catalog: Catalog, monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
-    """Prune, and stop after so many files are moved, as a kill does: nothing is corrected afterwards."""
+    """Prune, and stop after some files were moved, as a kill does: nothing is corrected afterwards."""
     plan, move, moved = plan_prune(catalog), prune_module.move_to_trash, list[Any]()
 
     def interrupted(file: Any) -> bool:

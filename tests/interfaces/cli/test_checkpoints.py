@@ -86,7 +86,7 @@ def test_run_epoch_and_step_are_shown_at_every_width(width: int, monkeypatch: py
     run = "a-run-with-quite-a-long-name"
     row = replace(row, run=run, epoch=1234, step=5678901, statuses={"silent": 1.0}, verdict="keep", note="n")
     out = io.StringIO()
-    out.isatty = lambda: True  # type: ignore[method-assign]
+    out.isatty = lambda: True  # type: ignore[method-assign]  # in memory, no terminal
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setattr("sys.stdout", out)
     left_out = print_table([row], _COLUMNS, str)

@@ -113,7 +113,7 @@ def test_unreject_and_trust_ask_too(folder: Path) -> None:
 def test_an_answer_at_a_terminal_decides(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def answered(text: str) -> int:
         terminal = io.StringIO(text)
-        terminal.isatty = lambda: True  # type: ignore[method-assign]
+        terminal.isatty = lambda: True  # type: ignore[method-assign]  # in memory, no terminal
         monkeypatch.setattr("sys.stdin", terminal)
         monkeypatch.chdir(folder)
         return run(["reject", "tag:most"])
