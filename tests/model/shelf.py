@@ -13,7 +13,7 @@ from typing import Any
 from tests.model.sounds import Content
 
 FEW = 10
-"""If at least this many files of a folder are gone, and more than half of them, an ingest asks before marking them."""
+"""If an ingest finds at least this many files of a folder gone, and more than half of them, it asks first."""
 
 Key = tuple[str, int, str]
 """What a decision changes: entity, id, field."""

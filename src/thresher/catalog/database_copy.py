@@ -44,9 +44,9 @@ def no_progress(_stage: str, _done: int, _total: int) -> None:
 
 
 def check_copy(file: Path) -> CheckedCopy:
-    """Read a database file completely and check it. Raises CatalogError if it is damaged or is no catalog."""
+    """Read a database file completely and check it. Raises CatalogError if it is damaged or not a catalog."""
     if not looks_whole(file):
-        raise CatalogError(f"{file} is damaged or is no backup: it is not a whole SQLite database")
+        raise CatalogError(f"{file} is damaged or not a backup: it is not a whole SQLite database")
     try:
         with closing(_opened(file, "ro")) as opened:
             return _checked(opened, file)

@@ -72,7 +72,7 @@ def _partial_prefix(target: Path) -> str:
 
 
 def partial_target(name: str) -> str | None:
-    """Return the name of the file of which `name` is a partial file, None if it is no name of one.
+    """Return the name of the file of which `name` is a partial file, None if it is not the name of one.
 
     The end of a very long name is missing.
     """

@@ -20,7 +20,7 @@ EVERY_SECONDS = 10
 """The distance of marks."""
 
 FRAMES = 64
-"""The samples of a mark: so many equal ones are no coincidence."""
+"""The samples of a mark: this many equal ones can't be a coincidence."""
 
 LEAST_VALUES = 32
 """The fewest different values of a mark's samples: in silence, all places look alike."""

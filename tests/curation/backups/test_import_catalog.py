@@ -293,7 +293,7 @@ def test_what_is_no_file_is_refused_at_once(seven_clips: Catalog, tmp_path: Path
         with pytest.raises(UsageError, match="there is no file"):
             import_catalog(seven_clips, path)
     for path in (tmp_path / "pipe", tmp_path):
-        with pytest.raises(UsageError, match="is no exported curation"):
+        with pytest.raises(UsageError, match="is not an exported curation"):
             export_catalog(seven_clips, path)
 
 

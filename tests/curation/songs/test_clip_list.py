@@ -117,7 +117,7 @@ def test_the_line_of_a_location_is_reported(catalog: Catalog, tmp_path: Path) ->
 
 def test_a_line_that_is_too_long_for_a_path_is_refused(catalog: Catalog, tmp_path: Path) -> None:
     (tmp_path / "list").write_bytes(b"C:" + b"/x" * 1_000_000)
-    with pytest.raises(NotFoundError, match=r"line 1: a line of 2,000,002 bytes is no path"):
+    with pytest.raises(NotFoundError, match=r"line 1: a line of 2,000,002 bytes is not a path"):
         read_sequence(catalog, tmp_path / "list")
 
 

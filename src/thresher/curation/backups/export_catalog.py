@@ -99,7 +99,7 @@ def export_catalog(catalog: Catalog, target: Path, progress: Progress = no_progr
 def _refuse_others(target: Path) -> None:
     if os.path.lexists(target) and not is_curation_file(target):
         raise UsageError(
-            f"{target} exists and is no exported curation; it was not changed: give another name"
+            f"{target} exists and is not an exported curation; it was not changed: give another name"
         )
 
 

@@ -91,7 +91,7 @@ def prepare_restore(
 ) -> Iterator[PreparedRestore]:
     """Check a backup and compare it with a catalog, which is found as by `Catalog.open`.
 
-    Raises CatalogError if the backup is damaged, is no catalog, or was written by a newer program.
+    Raises CatalogError if the backup is damaged, is not a catalog, or was written by a newer program.
     """
     found = config.find_catalog(catalog, os.environ, start or Path.cwd())
     file = Path(os.path.realpath(found))
@@ -215,7 +215,7 @@ def _replace(copy: Path, target: Path, progress: Progress) -> None:
 
 
 def _place(copy: Path, target: Path) -> None:
-    """Put a copy in the place of a file that is no database, or of none."""
+    """Put a copy in the place of a file that is not a database, or where no file is."""
     with partial_path(target, None) as partial:
         shutil.copyfile(copy, partial)
         with partial.open("rb") as written:

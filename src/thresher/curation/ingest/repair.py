@@ -76,7 +76,7 @@ def _repair_rows(connection: Connection, found: Damage) -> None:
         connection.execute(update(decision).where(decision.c.id == number).values(undone_by_id=undone_by))
     if found.counters:
         safeguards.restore_counters(connection)
-    for kind in KINDS:  # what is no bytes can't be read; its checksum stays, so that it counts as damaged
+    for kind in KINDS:  # what is not bytes can't be read; its checksum stays, so that it counts as damaged
         is_other = func.typeof(clip.c[kind]).not_in(["blob", "null"])
         connection.execute(update(clip).where(is_other).values({kind: None}))
     for clip_id in found.measures:

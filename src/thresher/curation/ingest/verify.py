@@ -36,7 +36,7 @@ class VerifyReport:
     are wrongly called undone or in force, `counters` tables whose highest id is lost. `is_interrupted`: a repair
     did not end.
 
-    `unfinished` counts the clips that lack what the next scoring or ingest computes, which is no damage. `files`
+    `unfinished` counts the clips that lack what the next scoring or ingest computes, which is not damage. `files`
     is the state of the files. `repair` reports the repair, and `left` the damage after it; the recordings in its
     `without_file` have no fingerprint now, and get one when an ingest finds their file again.
     """

@@ -105,7 +105,7 @@ LONGEST_LINE = 32_768
 
 def _clip_on_line(catalog: Catalog, connection: Connection, folder: Path, line: bytes, span: _Span) -> int:
     if len(line) > LONGEST_LINE:
-        raise NotFoundError(f"a line of {len(line):,} bytes is no path (at most {LONGEST_LINE:,})")
+        raise NotFoundError(f"a line of {len(line):,} bytes is not a path (at most {LONGEST_LINE:,})")
     if line.strip().isdigit():
         return find_clip(catalog, connection, line.strip().decode())
     readings = list(_readings(line))
