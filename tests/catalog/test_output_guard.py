@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.catalog.tagged_files import info
 from tests.support import WriteClip
+from thresher.catalog import output_guard
 from thresher.catalog.atomic_files import always_replace, partial_file, remove, write_text
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.files import sha256_file
 from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.partial_files import sweep
 from thresher.curation.ingest.ingest import ingest
@@ -103,6 +106,39 @@ def test_a_clip_at_a_path_that_is_marked_missing_is_protected(
     ingest(catalog, [catalog.root / "a"], serial)
     aside.rename(path)
     assert "clip 1" in str(OutputGuard(catalog).refusal(path))
+
+
+def test_the_only_file_of_a_content_is_protected_after_its_clip_got_other_tags(
+    catalog: Catalog, write_clip: WriteClip, serial: IngestOptions
+) -> None:
+    path, kept = write_clip(catalog.root / "a/three.wav", 3, 0.7), catalog.root / "kept.wav"
+    ingest(catalog, [catalog.root / "a"], serial)
+    kept.write_bytes(path.read_bytes())
+    content = path.read_bytes() + info(INAM="other")
+    path.write_bytes(content[:4] + (len(content) - 8).to_bytes(4, "little") + content[8:])
+    report = ingest(catalog, [catalog.root / "a"], serial)
+    assert (report.retagged, report.added) == (1, 0)
+    path.unlink()
+    assert "clip 3" in str(OutputGuard(catalog).refusal(kept))
+
+
+def test_a_file_of_a_size_that_no_clip_has_is_not_read(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[bytes] = []
+
+    def noted(path: bytes) -> str:
+        read.append(path)
+        return sha256_file(path)
+
+    monkeypatch.setattr(output_guard, "sha256_file", noted)
+    content = (catalog.root / "a/one.wav").read_bytes()
+    (catalog.root / "song.wav").write_bytes(content + b" ")
+    assert OutputGuard(catalog).refusal(catalog.root / "song.wav") is None
+    assert read == []
+    (catalog.root / "song.wav").write_bytes(content)
+    assert OutputGuard(catalog).refusal(catalog.root / "song.wav") is None
+    assert read == [os.fsencode(catalog.root / "song.wav")]
 
 
 def test_other_files_are_replaced_and_copies_too(catalog: Catalog) -> None:

@@ -13,7 +13,7 @@ import stat
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import IS_SHOWN
@@ -105,7 +105,7 @@ class OutputGuard:
             ).first()
         if here is not None:
             return self._named(catalog, here.recording_id or 0)
-        if not stat.S_ISREG(entry.st_mode):
+        if not stat.S_ISREG(entry.st_mode) or not _may_be_known(catalog, entry.st_size):
             return None
         try:
             sha256 = sha256_file(target)
@@ -133,6 +133,22 @@ class OutputGuard:
         if count == 1:
             return f"is clip {first} of the catalog"
         return f"is the file of {count:,} clips of the catalog (clip {first} and others)"
+
+
+def _may_be_known(catalog: Catalog, size: int) -> bool:
+    """Whether a file of `size` bytes can hold a content of the catalog: a song of an hour need not be hashed.
+
+    Locations have the size of what they hold. After a change of its tags, that is not the content which the
+    recording began with, whose size is not known.
+    """
+    has_other_content = location.c.sha256 != recording.c.sha256
+    possible = (
+        select(location.c.id)
+        .join(recording, recording.c.id == location.c.recording_id)
+        .where(or_(location.c.size == size, has_other_content))
+    )
+    with catalog.reading() as connection:
+        return connection.execute(possible.limit(1)).first() is not None
 
 
 def _identities(paths: Iterable[bytes]) -> set[Identity]:
