@@ -11,6 +11,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def compiled() -> Path:
     library = CACHE / f"interposer-{digest}.so"
     if not library.exists():
         CACHE.mkdir(exist_ok=True)
-        partial = library.with_suffix(f".{os.getpid()}")
+        partial = library.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", str(partial), str(SOURCE), "-ldl"], check=True)
         partial.rename(library)
     return library

@@ -6,6 +6,7 @@ import errno
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,12 @@ def test_a_dead_disk_fails_until_the_end(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[:4] == [
         f"{name} {errno.EIO}" for name in ("write", "sync", "rename", "unlink")
     ]
+
+
+def test_workers_of_a_sweep_compile_the_library_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interposer, "CACHE", tmp_path)
+    with ThreadPoolExecutor(4) as pool:
+        found = {each.result() for each in [pool.submit(interposer.compiled) for _ in range(4)]}
+    assert list(tmp_path.iterdir()) == list(found)
