@@ -28,7 +28,7 @@ from thresher.catalog.query import (
     split_text,
     with_defaults,
 )
-from thresher.catalog.query_limits import MOST_TERMS
+from thresher.catalog.query_limits import MOST_TERMS, MOST_WORDS
 from thresher.catalog.query_text import Kind, tokens_of, words_of
 from thresher.errors import NotFoundError, QueryError
 from thresher.signal.features.measure_registry import MEASURES
@@ -764,6 +764,12 @@ def test_thousands_of_words_and_ids_in_one_query(sample: Sample) -> None:
     assert found(sample, f"not ({' or '.join(words)}) ({' '.join(map(str, range(1, 5000)))})") == ALL
     many = " , ".join([*(f"run:none{number}" for number in range(60)), "out/none", "1", *words[:30]])
     assert found(sample, many) == [1]
+
+
+def test_words_that_are_all_wanted_are_limited(sample: Sample) -> None:
+    assert found(sample, "riff " * MOST_WORDS) == [1, 2, 4]
+    with pytest.raises(QueryError, match="more than 200 words; use fewer, or join them by `or`"):
+        found(sample, "riff " * (MOST_WORDS + 1))
 
 
 @pytest.mark.parametrize("word", ["a.b", "a|b", "(", "x'y", "100%", "a_b", "ö", "[", "\\d"])

@@ -119,6 +119,8 @@ class Names(Sandbox):
 
     def _output(self, case: NameCase) -> None:
         name = case.text.replace("/", "_")
+        if name == "..":  # not in the folder out
+            return
         self.command("song", "export", "Bone", f"out/{name}.cue")
         self.command("song", "render", "Bone", "--dry-run", "-o", f"out/{name}.wav")
         self.command("export", f"--to=out/{name}", "1")
