@@ -70,7 +70,8 @@ class Query:
     the same in the order of the query. `by_id` is the condition of the alternatives that name clips by their id;
     None if there is none. `names_clips` says whether every alternative names clips by id or path. `height` and
     `is_all` are those of `query_terms.Found`. `near` holds, by field, the clips of the first
-    term of that field with their scores, the highest first.
+    term of that field with their scores, the highest first; the query
+    `is_sorted_by_near` if its sort is by these, because it names none.
     """
 
     text: str
@@ -84,6 +85,7 @@ class Query:
     height: int = 0
     is_all: bool = False
     near: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
+    is_sorted_by_near: bool = False
 
     @property
     def negated_words(self) -> tuple[str, ...]:

@@ -95,11 +95,12 @@ class Parser:
             found.height if found is not None else 0,
             found is not None and found.is_all,
             self._near,
+            is_sorted_by_near=not self._sort and bool(self._nearest()),
         )
 
     def _sort_or_near(self) -> list[ColumnElement[Any]]:
         """Return the keys to sort by. Of two sorts by one field, only the first one has an effect."""
-        near = next(filter(None, self._near.values()), ())
+        near = self._nearest()
         if self._sort or not near:
             keys = [key for keys in self._sort.values() for key in keys]
             if len(keys) > MOST_SORT_KEYS:
@@ -109,6 +110,10 @@ class Parser:
         ranked = f",{','.join(str(clip_id) for clip_id, _ in near)},"
         position = func.instr(literal(ranked), literal(",") + clip.c.id.concat(","))
         return [func.nullif(position, 0).asc().nulls_last()]
+
+    def _nearest(self) -> tuple[tuple[int, float], ...]:
+        """Return the clips by whose scores the query is sorted unless it names a sort: those of its first near."""
+        return next(filter(None, self._near.values()), ())
 
     # The tree.
 
@@ -237,8 +242,8 @@ class Parser:
         found = self._included.query(name)
         self._terms.used.update(dict.fromkeys(found.used))
         if not self._is_negated:
-            keys = [] if found.near and found.sort[:-1] else found.sort[:-1]
-            self._sort.setdefault(f"query:{name}", list(keys))
+            if not found.is_sorted_by_near:
+                self._sort.setdefault(f"query:{name}", list(found.sort[:-1]))
             self._near = {**self._near, **found.near, **self._near}
         self._terms.included = Found(
             found.condition, found.by_id, found.names_clips, height=found.height, is_all=found.is_all

@@ -16,6 +16,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
+from thresher.curation.clips.saved_queries import save_query
 from thresher.curation.comparison.neighbours import near
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
@@ -127,6 +128,18 @@ def test_rejected_neighbours_are_shown_as_rejected(full: Catalog) -> None:
 )
 def test_near_is_a_field_of_queries(full: Catalog, query: str, ids: list[int]) -> None:
     assert [row.id for row in list_clips(full, query)] == ids
+
+
+def test_a_saved_query_with_near_is_sorted_by_the_scores_unless_it_names_a_sort(full: Catalog) -> None:
+    save_query(full, "close", "near@aligned:1")
+    save_query(full, "late", "near@aligned:1 id-")
+    for query, ids in {
+        "query:close": [row.id for row in list_clips(full, "near@aligned:1")],
+        "query:close id+": [2, 3, 4, 5, 6],
+        "query:late": [6, 5, 4, 3, 2],
+        "near@prefix:1 query:late": [6, 5, 4, 3, 2],
+    }.items():
+        assert [row.id for row in list_clips(full, query)] == ids, query
 
 
 @pytest.mark.parametrize(
