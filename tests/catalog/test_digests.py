@@ -51,6 +51,7 @@ def damaged(catalog: Catalog) -> list[tuple[str, tuple[Any, ...]]]:
 # -- what is protected -------------------------------------------------------------------------------------
 
 OTHERWISE = {
+    "claim": {"id", "metric_id", "first_position", "clips", "holder", "expires_at"},  # work in progress
     "clip": {"fingerprint", "descriptor", "profile"},  # and their checksums
     "cover": {"sha256", "content"},  # the key is the hash of the content
     "decision": {"undone_by_id"},  # follows from the others

@@ -4,7 +4,7 @@ SQLite checks the structure of its file and that indexes agree with tables, but 
 most rows have a digest of their values. Where some values of a row can be computed again from its file and
 others can't, each kind has a digest of its own. `PROTECTED` lists the digests. What it leaves out is protected
 otherwise: bytes by a CRC-32, measures by one for each row, and values in an index by the comparison with the
-index.
+index. Claims of scorers need no protection: they are work in progress, and are checked when it is stored.
 
 A digest is the first 16 bytes of the BLAKE2b hash (with that digest size) of these bytes: the name of the table
 and the column of the digest, as `clip.digest`, a line feed, and for each column with a value, in alphabetical

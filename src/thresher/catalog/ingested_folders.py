@@ -30,6 +30,6 @@ def set_changes(connection: Connection, path: bytes, changes: FolderChanges) -> 
     statement = upsert(ingested_folder).values(path=path, **values)
     connection.execute(
         statement.on_conflict_do_update(
-            index_elements=["path"], set_={**values, **removed_digests(ingested_folder)}
+            index_elements=["root", "path"], set_={**values, **removed_digests(ingested_folder)}
         )
     )

@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0015"
+HEAD = "0016"
 """The revision of the schema that this program reads and writes: the newest one in migrations/."""
 
 STATUSES = ("ok", "silent", "too_short", "unreadable", "truncated", "empty", "non_finite")
@@ -171,21 +171,30 @@ location = Table(
     Column("reason", Text),  # why the file has no recording
     Column("missing_since", Float),
     _digest(),
+    Column("root", Text, nullable=False, server_default=""),  # what `path` starts at, see catalog/paths.py
     CheckConstraint("recording_id IS NOT NULL OR reason IS NOT NULL", name="recording_or_reason"),
     sqlite_autoincrement=True,
 )
-Index("uq_location_present", location.c.path, unique=True, sqlite_where=location.c.missing_since.is_(None))
+Index(
+    "uq_location_present",
+    location.c.root,
+    location.c.path,
+    unique=True,
+    sqlite_where=location.c.missing_since.is_(None),
+)
 Index("ix_location_path_text", location.c.path_text)
 
 ingested_folder = Table(  # what the file system of an ingested folder changes by itself
     "ingested_folder",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("path", LargeBinary, nullable=False, unique=True),  # as in `location`
+    Column("root", Text, nullable=False, server_default=""),  # as in `location`, and so is the path
+    Column("path", LargeBinary, nullable=False),
     # How many ingests in a row found most of its files with equal content but another ctime, or inode.
     Column("ctime_changes", Integer, nullable=False),
     Column("inode_changes", Integer, nullable=False),
     _digest(),
+    UniqueConstraint("root", "path"),
     sqlite_autoincrement=True,
 )
 
@@ -376,6 +385,19 @@ nearest = Table(
 )
 Index("ix_nearest_score", nearest.c.metric_id, nearest.c.score)
 
+claim = Table(  # score rows that a scorer computes at the moment, see catalog/claims.py
+    "claim",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("metric_id", ForeignKey("metric.id"), nullable=False),
+    Column("first_position", Integer, nullable=False),
+    Column("clips", Text, nullable=False),  # JSON list of [clip id, checksum of its feature]
+    Column("holder", Text, nullable=False),  # the process that computes them
+    Column("expires_at", Float, nullable=False),  # any scorer may take the claim over then
+    UniqueConstraint("metric_id", "first_position"),
+    sqlite_autoincrement=True,
+)
+
 song = Table(
     "song",
     metadata,
@@ -451,6 +473,7 @@ rendering = Table(
     # JSON object: the query and the ordering as an upgrade rewrote them for today's language; NULL if it did not.
     Column("rewritten", Text),
     _digest(),
+    Column("root", Text, nullable=False, server_default=""),  # what `path_text` starts at
     UniqueConstraint("song_id", "number"),
     UniqueConstraint("song_id", "plan_sha256"),
     sqlite_autoincrement=True,
@@ -477,6 +500,7 @@ rendering_clip = Table(
     Column("decoder", Text, nullable=False, server_default="libsndfile"),
     Column("decoder_version", Text),  # NULL: not known
     _digest(),
+    Column("root", Text, nullable=False, server_default=""),  # what `path_text` starts at
 )
 
 output = Table(  # an audio file that thresher wrote, so that no ingest takes it for a clip
@@ -521,6 +545,7 @@ writer = Table(  # a user on a machine who made decisions; each has a sequence o
     Column("name", Text, primary_key=True),  # 16 hexadecimal digits, see catalog/writers.py
     Column("decisions", Integer, nullable=False),  # the sequence of the last one
     _digest(),
+    Column("label", Text, nullable=False, server_default=""),  # user@machine; "": not known
 )
 
 safeguard = Table(  # copies of what SQLite keeps outside of tables, for `verify`; see catalog/safeguards.py
