@@ -88,6 +88,21 @@ def test_an_ingest_after_a_change_of_the_trim_settings_does_the_same(shelf: Cata
         assert ids(catalog) == [2, 4, 5]
 
 
+def test_one_ingest_analyses_a_file_again_that_was_tagged_after_the_change(
+    shelf: Catalog, tmp_path: Path
+) -> None:
+    y, _ = soundfile.read(tmp_path / "long.wav", dtype="float32")
+    with soundfile.SoundFile(tmp_path / "long.wav", "w", RATE, 1, "FLOAT") as file:
+        file.title = "long"
+        file.write(y)
+    with with_settings(shelf, "[trim]\nfloor_db = -50.0\n") as catalog:
+        report = ingest(catalog, [tmp_path], IngestOptions(executor="serial"))
+        assert (report.retagged, report.reanalysed, report.failures) == (1, 1, ())
+        assert ids(catalog) == [2, 4, 5]
+        again = ingest(catalog, [tmp_path], IngestOptions(executor="serial"))
+        assert (again.unchanged, again.reanalysed) == (1, 0)
+
+
 def test_a_recording_in_which_nothing_is_split_any_more_is_one_clip_again(shelf: Catalog) -> None:
     with shelf.writing() as connection:
         connection.execute(update(recording).values(split='{"silence":5.0}'))

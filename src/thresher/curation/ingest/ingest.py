@@ -100,6 +100,8 @@ def _ingest(
     if tally.unsettled and retry:
         _try_again(run, tally, progress)
     _report_unsettled(tally)
+    if tally.to_read_again:
+        _read_and_store(run, tuple(tally.to_read_again), tally, progress)
     _close(run, tally)
     caught_up, failure = CatchUpReport(), None
     if options.score:

@@ -203,6 +203,7 @@ class Tally:
     """What a part of an ingest changed; a group's tally is added to the total only after its commit.
 
     `songs` holds the clips of each song before the first file was overwritten; None as long as none was.
+    `to_read_again` are files whose recordings could not be cut as before, because their content was new.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -210,6 +211,7 @@ class Tally:
     failures: list[Failure] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     unsettled: list[FoundFile] = field(default_factory=list)
+    to_read_again: list[FoundFile] = field(default_factory=list)
     held_back: int = 0
     unnamed: list[str] = field(default_factory=list)
     reread: dict[tuple[str, tuple[str, ...]], Reread] = field(default_factory=dict)
@@ -227,6 +229,7 @@ class Tally:
         self.failures += other.failures
         self.warnings += other.warnings
         self.unsettled += other.unsettled
+        self.to_read_again += other.to_read_again
         self.held_back += other.held_back
         self.unnamed += other.unnamed
         for key, reread in other.reread.items():

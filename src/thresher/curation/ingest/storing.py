@@ -139,8 +139,12 @@ def _store_known(
     is_reanalysed = False
     if file.needs_analysis:
         status, trim = recordings.status_and_trim(connection, recording_id)
-        # else another ingest has done it meanwhile, or the recording was cut otherwise since it was read
-        is_reanalysed = trim not in run.trims and has_cuts(connection, recording_id, file.cuts)
+        is_stale = trim not in run.trims  # else another ingest has done it meanwhile
+        is_reanalysed = is_stale and has_cuts(connection, recording_id, file.cuts)
+        if is_stale and not is_reanalysed and file.sha256 is not None:
+            # only its audio is known: the cuts of a re-tagged file are found by its new content from now on
+            run.known.trims[file.sha256] = trim
+            tally.to_read_again.append(file.found)
     if is_reanalysed:
         run.batch.begin(connection)
         tally.counts["reanalysed"] += 1
