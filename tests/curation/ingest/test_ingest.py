@@ -248,6 +248,26 @@ def test_unusable_files_that_an_interrupted_ingest_found_are_reported_by_the_nex
         assert [row.failed for row in batches(small)] == [0, 2]
 
 
+def test_unusable_files_are_reported_again_if_scoring_was_interrupted(
+    catalog: Catalog, six_clips: Path, serial: IngestOptions
+) -> None:
+    (six_clips / "0.wav").write_bytes(b"no sound")
+
+    def stop(stage: str, _done: int, _total: int) -> None:
+        if stage.startswith("scoring"):
+            raise KeyboardInterrupt
+
+    def failures(options: IngestOptions = serial) -> int:
+        return len(ingest(catalog, [six_clips], options).failures)
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            ingest(catalog, [six_clips], serial, stop)
+    assert [failures(), failures()] == [1, 0]
+    (six_clips / "1.wav").write_bytes(b"no sound, either")
+    assert [failures(replace(serial, score=False)), failures()] == [1, 0]
+
+
 @pytest.mark.long
 def test_after_a_kill_the_next_ingest_completes(
     catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions

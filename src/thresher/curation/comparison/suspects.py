@@ -29,13 +29,13 @@ MOST_OTHERS = 20
 """Rejected clips, the most similar ones, that are stored for one suspect: a collapsed network would need n²."""
 
 # SQLite uses the partial index of these clips only if the condition is worded as in the index.
-_UNEXAMINED = text("NOT clip.examined")
+UNEXAMINED = text("NOT clip.examined")
 
 
 def examine(catalog: Catalog) -> tuple[int, ...]:
     """Examine the clips that have not been examined; return the ids of those that are suspect now."""
     with catalog.reading() as connection:
-        unexamined = _generated(connection, _UNEXAMINED)
+        unexamined = _generated(connection, UNEXAMINED)
         if not unexamined:
             return ()
         rejected = _generated(connection, clip.c.rejected)
@@ -48,7 +48,7 @@ def examine(catalog: Catalog) -> tuple[int, ...]:
 
 def all_examined(connection: Connection) -> bool:
     """Return whether every generated clip has been examined, which is the last step after its ingest."""
-    return not _generated(connection, _UNEXAMINED)
+    return not _generated(connection, UNEXAMINED)
 
 
 def _generated(connection: Connection, *conditions: ColumnElement[bool] | TextClause) -> list[int]:

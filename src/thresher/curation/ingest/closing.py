@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import ColumnElement, Connection, FromClause, exists, func, select, true
 
 from thresher.catalog import attribution, locations
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_source import IS_SHOWN
 from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import Provenance
-from thresher.catalog.schema import FAILED_STATUSES, batch, location, recording
+from thresher.catalog.schema import FAILED_STATUSES, batch, clip, location, recording
 from thresher.catalog.stamps import NO_STAMP
+from thresher.curation.comparison.suspects import UNEXAMINED
 from thresher.curation.ingest.linked import linked_clips
 from thresher.curation.ingest.overwritten import overwritten_files
 from thresher.curation.ingest.reading import ReadFile, read_names
 from thresher.curation.ingest.report import Failure, Tally
 from thresher.curation.ingest.rereading import note_reread
-from thresher.curation.ingest.run import IngestRun
+from thresher.curation.ingest.run import WITHOUT_SCORES, IngestRun
 from thresher.curation.ingest.scan import FoundFile, Scan
 from thresher.curation.ingest.storing import note_unopened, warn
 from thresher.errors import NotFoundError
@@ -92,20 +94,18 @@ def close(run: IngestRun, connection: Connection, closing: Closing, tally: Tally
 
 def _unreported(run: IngestRun, connection: Connection, tally: Tally) -> list[Failure]:
     """Return the unusable files that an interrupted ingest of the same paths has found and never reported."""
-    later = batch.alias()
-    is_reported = (
-        (later.c.id > batch.c.id) & later.c.finished_at.is_not(None) & (later.c.paths == batch.c.paths)
-    )
+    is_reported, later = _is_reported(connection), batch.alias()
+    is_reported_later = (later.c.id > batch.c.id) & (later.c.paths == batch.c.paths) & is_reported(later)
     rows = connection.execute(
         select(
             location.c.path, location.c.path_text, location.c.reason, recording.c.status, recording.c.reason
         )
         .select_from(location.join(batch).outerjoin(recording, recording.c.id == location.c.recording_id))
         .where(
-            batch.c.finished_at.is_(None),
+            ~is_reported(batch),
             batch.c.id != (run.batch.id or 0),
             batch.c.paths == run.batch.paths,
-            ~exists().where(is_reported),
+            ~exists().where(is_reported_later),
             location.c.missing_since.is_(None),
             recording.c.id.is_(None) | recording.c.status.in_(FAILED_STATUSES),
         )
@@ -119,6 +119,24 @@ def _unreported(run: IngestRun, connection: Connection, tally: Tally) -> list[Fa
         for row in rows
         if row.path in scanned and row.path_text not in told
     ]
+
+
+def _is_reported(connection: Connection) -> Callable[[FromClause], ColumnElement[bool]]:
+    """Return what tells of a batch whether its ingest came to its end, and reported what it had found.
+
+    At its end an ingest examines all clips, unless it was not to score them.
+    """
+    first_unexamined = connection.scalar(
+        select(func.min(recording.c.batch_id))
+        .join(clip, clip.c.recording_id == recording.c.id)
+        .where(UNEXAMINED, IS_SHOWN, recording.c.role == "generated", clip.c.kind == "whole")
+    )  # parts and marks may have been made since
+
+    def is_reported(of: FromClause) -> ColumnElement[bool]:
+        is_examined = true() if first_unexamined is None else of.c.id < first_unexamined
+        return of.c.finished_at.is_not(None) & (of.c.options.contains(WITHOUT_SCORES) | is_examined)
+
+    return is_reported
 
 
 def check_vanished(catalog: Catalog, scan: Scan) -> None:

@@ -23,6 +23,9 @@ from thresher.curation.ingest.stability import Stability
 from thresher.curation.workers import Workers
 from thresher.signal.features.split_settings import SplitSettings
 
+WITHOUT_SCORES = '"score": false'
+"""What the options of an ingest contain, as they are stored, if it did not score its clips."""
+
 
 class Batch:
     """The batch of an ingest. Its row is added with the first change; without changes there is none."""
@@ -61,6 +64,7 @@ def _recorded_options(options: IngestOptions) -> dict[str, object]:
         "reread": options.reread or None,
         "exclude": list(options.exclude),
         "split": options.split,
+        "score": None if options.score else False,
     }
     return {name: value for name, value in given.items() if value not in (None, {}, [])}
 
