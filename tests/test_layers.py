@@ -18,6 +18,7 @@ LAYERS = ("signal", "catalog", "curation", "interfaces")
 PACKAGES = {  # the packages and modules of a layer, from the bottom up; the rest of a layer stands beside them
     "signal": ("threads", "compiling", "features", "metrics", "statistics"),
     "curation": (
+        "executors",
         "workers",
         "analysis",
         "clips",

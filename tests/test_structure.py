@@ -73,6 +73,8 @@ TESTED_ELSEWHERE = {
     "catalog/selection_rules.py",
     "catalog/sndfile_decoder.py",
     "curation/analysis/worker.py",
+    "curation/executors/inputs.py",
+    "curation/executors/worker_process.py",
     "curation/backups/curation_file.py",
     "curation/backups/curation_records.py",
     "curation/backups/difference.py",

@@ -183,6 +183,7 @@ from .curation.workers import Workers as Workers
 from .errors import AudioError as AudioError
 from .errors import BackendMissingError as BackendMissingError
 from .errors import CatalogError as CatalogError
+from .errors import ClusterError as ClusterError
 from .errors import ConfigError as ConfigError
 from .errors import NoAudioStreamError as NoAudioStreamError
 from .errors import NotFoundError as NotFoundError

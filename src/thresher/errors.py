@@ -45,6 +45,10 @@ class BackendMissingError(CatalogError):
     """No fingerprint backend (Chromaprint library or program) is installed."""
 
 
+class ClusterError(CatalogError):
+    """The Dask cluster of the executor does not answer, has no workers, or runs another version of thresher."""
+
+
 class NotFoundError(ThresherError):
     """No clip, song, batch or file has this name."""
 

@@ -203,7 +203,10 @@ def test_settings_do_not_change() -> None:
         Settings().trim.top_db = 1.0  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("executor", ["serial", "threads", "threads:1", "processes:16"])
+@pytest.mark.parametrize(
+    "executor",
+    ["serial", "threads", "threads:1", "processes:16", "dask", "dask:2", "dask:tls://box.lan:8786"],
+)
 def test_executors(tmp_path: Path, executor: str) -> None:
     assert load_settings(written(tmp_path, f'[ingest]\nexecutor = "{executor}"')).ingest.executor == executor
 
@@ -287,7 +290,7 @@ MISTAKES = [
     ("[audio]\nmax_length = 0", "0 is not a length"),
     ("[audio]\nmax_length = inf", "Infinity is not a length"),
     ("[audio]\nmax_length = 2024-01-01", '"2024-01-01" is not a length'),
-    ('[ingest]\nexecutor = "threads:0"', '"threads:0" is not serial, threads[:N] or processes[:N]'),
+    ('[ingest]\nexecutor = "threads:0"', '"threads:0" is not serial, threads[:N], processes[:N], dask[:N]'),
     ("[ingest]\ngroup = 0", "0 is not a number of files from 1"),
     (f"[ingest]\nsettle = 1{'0' * 400}", "is not a number of seconds from 0"),
     ('[song]\norder = "par"', '"par" is not an ordering: pairs'),

@@ -22,10 +22,12 @@ from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, nearest, recording, score_row
 from thresher.curation.clips import decisions as judging
+from thresher.curation.comparison import block_scores
 from thresher.curation.comparison import score as scoring
 from thresher.curation.comparison.score import score
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.workers import Workers
 from thresher.errors import UsageError
 from thresher.signal.metrics.registry import find_metric
 
@@ -103,7 +105,7 @@ def test_a_batch_computes_only_pairs_with_a_new_clip(
     counted = replace(metric, scores=counting, small_triangle=counting_triangle)
     monkeypatch.setattr(scoring, "find_metric", lambda _name: counted)
     monkeypatch.setattr(scoring, "BLOCK_ROWS", 70)
-    monkeypatch.setattr(scoring, "PART_CLIPS", 150)
+    monkeypatch.setattr(block_scores, "PART_CLIPS", 150)
     live = 0
     for new in (1, 150, 7, 0, 90):
         add_clips(catalog, range(1_000 * live, 1_000 * live + new))
@@ -188,7 +190,7 @@ def test_of_two_concurrent_scorers_the_slower_one_reads_the_matrix_again(catalog
     ids = add_clips(catalog, range(8))
     with catalog.writing() as connection:
         scores.register_metric(connection, "prefix", 1)
-    loser = scoring._Snapshot(catalog, find_metric("prefix"))
+    loser = scoring._Snapshot(catalog, find_metric("prefix"), Workers("serial"))
     score(catalog)
     assert loser.append_block() == 0
     with catalog.reading() as connection:

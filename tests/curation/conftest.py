@@ -191,3 +191,20 @@ def bone(tmp_path: Path, bone_template: Path) -> Iterator[Catalog]:
     copy_folder(bone_template, tmp_path)
     with Catalog.open(tmp_path / "catalog.toml") as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """The executor of a Dask cluster with two workers in this process, which any test may use."""
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        processes=False,
+        protocol="tcp://",
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        memory_limit=0,
+    ) as running:
+        yield f"dask:{running.scheduler_address}"

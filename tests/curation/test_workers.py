@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from thresher.curation.workers import WorkerDied, Workers, grouped, parse_executor
+from thresher.curation.workers import ExecutorName, WorkerDied, Workers, grouped, parse_executor
 from thresher.errors import UsageError
 
 KINDS = ["serial", "threads:2", "processes:2"]
@@ -98,13 +98,34 @@ def test_only_a_few_items_are_read_ahead() -> None:
 
 @pytest.mark.parametrize(
     ("word", "expected"),
-    [("serial", ("serial", 1)), ("threads:3", ("threads", 3)), ("processes:2", ("processes", 2))],
+    [
+        ("serial", ("serial", 1)),
+        ("threads:3", ("threads", 3)),
+        ("processes:2", ("processes", 2)),
+        ("dask:4", ("dask", 4)),
+        ("dask:tcp://box.lan:8786", ("dask", 1, "tcp://box.lan:8786")),
+        ("dask:tls://[::1]:8786", ("dask", 1, "tls://[::1]:8786")),
+    ],
 )
-def test_an_executor_is_parsed_from_one_word(word: str, expected: tuple[str, int]) -> None:
-    assert parse_executor(word) == expected
+def test_an_executor_is_parsed_from_one_word(word: str, expected: tuple[Any, ...]) -> None:
+    assert parse_executor(word) == ExecutorName(*expected)
 
 
-@pytest.mark.parametrize("word", ["", "fork", "threads:", "threads:0", "threads:x", "serial:"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "",
+        "fork",
+        "threads:",
+        "threads:0",
+        "threads:x",
+        "serial:",
+        "dask:",
+        "dask:0",
+        "dask:tcp://box",
+        "dask:box:1",
+    ],
+)
 def test_an_unknown_executor_is_refused(word: str) -> None:
     with pytest.raises(UsageError, match="executor"):
         parse_executor(word)

@@ -207,8 +207,9 @@ class IngestSection(_Section):
     executor: Annotated[
         str,
         _Takes(
-            "serial, threads[:N] or processes[:N]",
-            pattern="^(?:serial|(?:threads|processes)(?::[1-9][0-9]{0,3})?)$",
+            "serial, threads[:N], processes[:N], dask[:N] or dask:tcp://HOST:PORT",
+            pattern="^(?:serial|(?:threads|processes|dask)(?::[1-9][0-9]{0,3})?"
+            r"|dask:(?:tcp|tls)://[^\s/]+:[0-9]{1,5})$",
         ),
     ] = "processes"
     group: Annotated[int, _Takes("a number of files", ge=1, le=100_000)] = 64

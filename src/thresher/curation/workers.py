@@ -1,43 +1,40 @@
-"""Workers: run tasks in this process, on threads, or in worker processes that may crash.
+"""Workers: run tasks in this process, on threads, in worker processes that may crash, or on a Dask cluster.
 
-An executor is named `serial`, `threads[:N]` or `processes[:N]`; N is the number of workers (default: one per
-core). Tasks are pure functions of plain data. A sliding window limits the tasks in flight, so that memory does
-not grow with the work. Results come in the order of the items, so that ids don't depend on which task finishes
-first.
+An executor is named `serial`, `threads[:N]`, `processes[:N]`, `dask[:N]` or `dask:ADDRESS`. N is the number of
+workers (default: one per core); ADDRESS is that of a scheduler, such as `tcp://10.0.0.1:8786`. Tasks are pure
+functions of plain data. A sliding window limits the tasks in flight, so that memory does not grow with the work.
+Results come in the order of the items, so that ids don't depend on which task finishes first.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
+import re
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-from thresher.catalog.temporary_files import (
-    make_temporary_folder,
-    remove_temporary_folder,
-    sweep_temporary_folders,
-)
-from thresher.errors import UsageError
+from thresher.catalog.temporary_files import sweep_temporary_folders
+from thresher.curation.executors.worker_process import begin_worker, process_context
+from thresher.errors import CatalogError, UsageError
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing.context import BaseContext
+
+    from thresher.curation.executors.dask_executor import DaskExecutor
 
 K = TypeVar("K")
 T = TypeVar("T")
 R = TypeVar("R")
 
-KINDS = ("serial", "threads", "processes")
+KINDS = ("serial", "threads", "processes", "dask")
+_SCHEDULER = re.compile(r"(?:tcp|tls)://[^\s/]+:[0-9]{1,5}")
 AHEAD = 4
 """Tasks in flight for each worker: enough that no worker waits, few enough that memory does not grow."""
 
@@ -46,14 +43,6 @@ GROUP_SECONDS = 2.0
 
 RETRY_PAUSES = (0.0, 0.1, 0.5)
 """Seconds to wait before each further attempt to start worker processes."""
-
-KEPT_BYTES = 32 << 20
-"""Memory that a worker process keeps from one task to the next."""
-
-LONGEST_SOCKET_FOLDER = 85
-"""Bytes in the name of a folder in which multiprocessing can make sockets; macOS allows 104 with the file."""
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage, the number of items done, and the total (0 if it is not known yet)."""
@@ -88,25 +77,43 @@ def grouped(items: Iterable[T], size: int, seconds: float) -> Iterator[list[T]]:
         yield group
 
 
-def parse_executor(word: str) -> tuple[str, int]:
-    """Return the kind and the number of workers of an executor. Raises UsageError for an unknown one."""
-    kind, colon, number = word.partition(":")
-    if kind not in KINDS or (colon and not (number.isdecimal() and int(number) > 0)):
+@dataclass(frozen=True)
+class ExecutorName:
+    """A parsed executor: its kind, its number of workers, and the address of its scheduler if it has one."""
+
+    kind: str
+    count: int
+    scheduler: str | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether workers may run on other machines."""
+        return self.scheduler is not None
+
+
+def parse_executor(word: str) -> ExecutorName:
+    """Parse the name of an executor. Raises UsageError for an unknown one."""
+    kind, colon, rest = word.partition(":")
+    if kind == "dask" and _SCHEDULER.fullmatch(rest):
+        return ExecutorName(kind, 1, rest)
+    if kind not in KINDS or (colon and (kind == "serial" or not (rest.isdecimal() and int(rest) > 0))):
         raise UsageError(
-            f'unknown executor "{word}" (expected serial, threads, threads:4, processes or processes:4)'
+            f'unknown executor "{word}" (expected serial, threads, threads:4, processes, processes:4, dask, dask:4 '
+            "or dask:tcp://HOST:PORT)"
         )
-    return kind, 1 if kind == "serial" else int(number or cores())
+    return ExecutorName(kind, 1 if kind == "serial" else int(rest or cores()))
 
 
 class Workers:
-    """An executor as a context manager. Its `map` continues if a worker process dies.
+    """An executor as a context manager. Its `map` continues if a worker process dies. Workers start when the first
+    task needs them.
 
     `preload` names modules that worker processes need; they are imported once, for all of them. `ahead` is the
     number of tasks in flight for each worker.
     """
 
     def __init__(self, word: str, *, preload: Sequence[str] = (), ahead: int = AHEAD) -> None:
-        self.kind, self.count = parse_executor(word)
+        self.name = parse_executor(word)
         self._preload = preload
         self._ahead = ahead
         self._executor: Executor | None = None
@@ -114,7 +121,7 @@ class Workers:
         self._beginning: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        if self.kind == "processes":
+        if self.name.kind == "processes":
             sweep_temporary_folders()
         return self
 
@@ -135,7 +142,7 @@ class Workers:
         `map` takes the results of equal arguments; others are dropped. Returns at once: starting worker processes
         waits until their server has loaded its modules. Does nothing if the executor is not `processes`.
         """
-        if self.kind != "processes" or not arguments:
+        if self.name.kind != "processes" or not arguments:
             return
 
         def submit() -> None:
@@ -144,6 +151,13 @@ class Workers:
 
         self._beginning = threading.Thread(target=submit, name="begin")
         self._beginning.start()
+
+    def share(self, value: T) -> T:
+        """Return what stands for `value` in the arguments of many tasks, directly or in a tuple.
+
+        It is sent to a cluster once. Elsewhere it is the value itself.
+        """
+        return cast("DaskExecutor", self._running()).share(value) if self.name.kind == "dask" else value
 
     def _finish_beginning(self) -> None:
         if self._beginning is not None:
@@ -158,7 +172,7 @@ class Workers:
         An argument of None means no work; its result is None. An exception of a task is raised when its result is
         due.
         """
-        if self.kind == "serial":
+        if self.name.kind == "serial":
             for key, argument in items:
                 yield key, None if argument is None else task(argument)
             return
@@ -166,7 +180,7 @@ class Workers:
         window: deque[tuple[K, T | None, Future[Any] | None]] = deque()
         for key, argument in items:
             window.append((key, argument, None if argument is None else self._future(task, argument)))
-            if len(window) >= self.count * self._ahead:
+            while len(window) >= self._most_ahead():
                 yield self._take(task, window)
         while window:
             yield self._take(task, window)
@@ -180,8 +194,8 @@ class Workers:
         try:
             return key, future.result()
         except BrokenExecutor:
-            # if a worker dies, every task in flight fails; each is tried again while no other task runs
-            self._drop()
+            # if a worker dies, other tasks in flight fail, too; each is tried again while no other task runs
+            self._drop([other for _, _, other in window if other is not None])
             result = self._alone(task, argument)
             for index, (other_key, other, other_future) in enumerate(window):
                 if other is not None and other_future is not None and _is_broken(other_future):
@@ -210,12 +224,21 @@ class Workers:
                 time.sleep(pause)
         return self._running().submit(task, argument)
 
+    def _most_ahead(self) -> int:
+        """Return the number of tasks in flight. A cluster knows it: it may grow and shrink."""
+        if self.name.kind == "dask" and self._executor is not None:
+            return cast("DaskExecutor", self._executor).ahead
+        return self.name.count * self._ahead
+
     def _running(self) -> Executor:
         if self._executor is None:
             self._executor = self._start()
         return self._executor
 
-    def _drop(self) -> None:
+    def _drop(self, others: Sequence[Future[Any]] = ()) -> None:
+        if self.name.kind == "dask":  # the cluster starts other workers itself
+            wait(others)
+            return
         # The pool ends the workers that it knew when it broke. One that was starting just then would wait for tasks
         # forever, and the pool for its end.
         self._kill_workers()
@@ -224,99 +247,32 @@ class Workers:
             self._executor = None
 
     def _kill_workers(self) -> None:
-        if self._executor is not None and self.kind == "processes":
+        if self._executor is not None and self.name.kind == "dask":
+            cast("DaskExecutor", self._executor).kill()
+        if self._executor is not None and self.name.kind == "processes":
             pool = cast("ProcessPoolExecutor", self._executor)
             for process in list((pool._processes or {}).values()):
                 process.terminate()
 
     def _start(self) -> Executor:
-        if self.kind == "threads":
-            return ThreadPoolExecutor(self.count)
+        if self.name.kind == "threads":
+            return ThreadPoolExecutor(self.name.count)
+        if self.name.kind == "dask":
+            return _dask_executor(self.name, self._preload)
         from concurrent.futures import ProcessPoolExecutor  # loads multiprocessing
 
-        context = _process_context(self._preload)
-        return ProcessPoolExecutor(self.count, mp_context=context, initializer=_begin_worker)
+        context = process_context(self._preload)
+        return ProcessPoolExecutor(self.name.count, mp_context=context, initializer=begin_worker)
 
 
-def start_server(preload: Sequence[str]) -> None:
-    """Start the server that worker processes are forked from. It imports `preload` in the background.
-
-    Does nothing on a system without a fork server.
-    """
-    if _process_context(preload).get_start_method() == "forkserver":
-        from multiprocessing.forkserver import ensure_running
-
-        ensure_running()
-
-
-def _process_context(preload: Sequence[str]) -> BaseContext:
-    import multiprocessing
-
-    # never plain fork: this process has SQLite open, and libraries that start threads
-    forkserver = "forkserver" in multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if forkserver else "spawn")
-    if forkserver:
-        _keep_sockets_in_own_folder()
-        if preload:
-            context.set_forkserver_preload(list(preload))
-    return context
-
-
-def _keep_sockets_in_own_folder() -> None:
-    """Let multiprocessing put its sockets into a folder that the next command removes if this one is killed."""
-    from multiprocessing.process import current_process
-    from multiprocessing.util import Finalize
-
-    config: dict[str, Any] = getattr(current_process(), "_config", {})
-    if config.get("tempdir") is None:
-        folder = make_temporary_folder()
-        if len(os.fsencode(folder)) <= LONGEST_SOCKET_FOLDER:
-            config["tempdir"] = str(folder)
-        # after the finalizers that use the folder
-        Finalize(None, remove_temporary_folder, args=(folder,), exitpriority=-100)
-
-
-def _begin_worker() -> None:
-    """Ignore Ctrl-C, which the parent handles, end with the parent, and discard what decoders write.
-
-    A worker closes the streams of the parent, so a pipe such as `| tee` ends when the parent ends.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _end_with_parent()
-    with open(os.devnull, "r+b", buffering=0) as null:
-        for descriptor in (0, 1, 2):
-            os.dup2(null.fileno(), descriptor)
-    _keep_freed_memory()
-
-
-def _end_with_parent() -> None:
-    """End this process as soon as its parent has ended, in whatever way, even during a task.
-
-    The server that forked it ends when its last worker has ended.
-    """
-    from multiprocessing import parent_process
-
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
-
-
-def _keep_freed_memory() -> None:
-    """Let the C library keep up to KEPT_BYTES of freed memory, if it is glibc.
-
-    By default it returns large arrays to the system immediately. The system then has to clear new pages for the
-    next clip, which takes as long as decoding it.
-    """
-    with suppress(OSError, TypeError, AttributeError):
-        c_library = ctypes.CDLL(None)
-        for parameter in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
-            c_library.mallopt(parameter, KEPT_BYTES)
+def _dask_executor(name: ExecutorName, preload: Sequence[str]) -> DaskExecutor:
+    try:
+        from thresher.curation.executors.dask_executor import DaskExecutor
+    except ImportError as error:
+        raise CatalogError(
+            f"the executor dask needs the package {error.name}; install it with `pip install 'thresher[dask]'`"
+        ) from error
+    return DaskExecutor(name.scheduler, name.count, preload=preload)
 
 
 def _is_broken(future: Future[R]) -> bool:

@@ -26,8 +26,10 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import batch, clip, recording, score_row
 from thresher.catalog.schema import nearest as nearest_table
 from thresher.curation.clips import decisions as judging
+from thresher.curation.comparison import block_scores
 from thresher.curation.comparison import score as scoring
 from thresher.curation.comparison.score import score
+from thresher.curation.workers import Workers
 from thresher.errors import CatalogError
 from thresher.signal.metrics.registry import find_metric
 
@@ -154,14 +156,14 @@ def test_nothing_to_score_costs_nothing(catalog: Catalog) -> None:
 
 def meanwhile(catalog: Catalog, what: Any) -> scoring._Snapshot:
     """A scorer that has read the catalog; `what` happens while it computes."""
-    snapshot = scoring._Snapshot(catalog, find_metric("prefix"))
-    metric = snapshot._metric
+    snapshot = scoring._Snapshot(catalog, find_metric("prefix"), Workers("serial"))
+    metric = snapshot._scorer._metric
 
     def compute(rows: Any, columns: Any, *, threads: int = 1) -> Any:
         what()
         return metric.scores(rows, columns, threads=threads)
 
-    snapshot._metric = replace(metric, scores=compute)
+    snapshot._scorer._metric = replace(metric, scores=compute)
     return snapshot
 
 
@@ -218,7 +220,7 @@ def test_a_snapshot_from_before_a_compaction_cannot_append(catalog: Catalog) -> 
     score(catalog)
     for clip_id in ids[:5]:
         change_fingerprint(catalog, clip_id, 50 + clip_id)
-    late = scoring._Snapshot(catalog, find_metric("prefix"))
+    late = scoring._Snapshot(catalog, find_metric("prefix"), Workers("serial"))
     with catalog.writing() as connection:
         scores.compact(connection, 1)
         # The numbers of rows and of live rows are the same; only the generation differs.
@@ -243,7 +245,7 @@ def _retired(position: int) -> dict[str, Any]:
 
 def test_several_threads_score_each_clip_once(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "BLOCK_ROWS", 7)
-    monkeypatch.setattr(scoring, "PART_CLIPS", 20)
+    monkeypatch.setattr(block_scores, "PART_CLIPS", 20)
     fill(catalog, range(60))
     reports = []
     threads = [threading.Thread(target=lambda: reports.append(score(catalog))) for _ in range(3)]

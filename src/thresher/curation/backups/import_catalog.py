@@ -87,7 +87,7 @@ def import_catalog(
             matches = match(connection, curation.recording)
     if not dry_run and any(clip.kind != "whole" for each in curation.recording for clip in each.clips):
         # of the parts and marks of this import, and of an interrupted one; songs are compared by their scores
-        score_all(catalog, progress)
+        score_all(catalog, progress, executor=executor)
         examine(catalog)
     try:
         return _carried_out(

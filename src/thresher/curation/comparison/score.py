@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 from thresher.catalog import features, nearest, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.catalog_backups import backup_before
+from thresher.curation.comparison import block_scores
+from thresher.curation.comparison.block_scores import BlockScorer
 from thresher.curation.comparison.score_report import ScoreReport
-from thresher.curation.workers import Progress, cores, no_progress
+from thresher.curation.workers import Progress, Workers, cores, no_progress
 from thresher.errors import CatalogError
 from thresher.signal.metrics.metric import Metric
 from thresher.signal.metrics.registry import find_metric
@@ -34,24 +36,34 @@ BLOCK_ROWS = 512
 TRIES = 3
 """How often the same work is tried. Features that change meanwhile need a second try."""
 
-PART_CLIPS = 16_384
-"""The most live clips in one packed part. Appending a block copies one part only, not the features of all clips."""
 
-
-def score(catalog: Catalog, metric: str | None = None, progress: Progress = no_progress) -> ScoreReport:
+def score(
+    catalog: Catalog,
+    metric: str | None = None,
+    progress: Progress = no_progress,
+    *,
+    executor: str | None = None,
+) -> ScoreReport:
     """Score the clips that have no live row in the matrix of a metric (default: the configured one).
 
-    Raises UsageError for an unknown metric, CatalogError if a stored feature is damaged.
+    If `executor` (default: the configured one) is Dask, its cluster computes the scores; else the threads of this
+    process do. Raises UsageError for an unknown metric, CatalogError if a stored feature is damaged, ClusterError
+    if the cluster does not work.
     """
-    begun = time.monotonic()
     chosen = find_metric(metric or catalog.settings.metrics.default_metric)
+    with Workers(executor or catalog.settings.ingest.executor) as workers:
+        return _score(catalog, chosen, workers, progress)
+
+
+def _score(catalog: Catalog, chosen: Metric[Any], workers: Workers, progress: Progress) -> ScoreReport:
+    begun = time.monotonic()
     clips = pairs = 0
     compacted = False
     snapshot: _Snapshot | None = None
     before, tries = None, 0
     while True:
         if snapshot is None:
-            snapshot = _Snapshot(catalog, chosen)
+            snapshot = _Snapshot(catalog, chosen, workers)
             tries = tries + 1 if snapshot.work == before else 1
             before = snapshot.work
             if tries > TRIES:
@@ -81,9 +93,11 @@ def _no_progress_made(name: str) -> CatalogError:
     )
 
 
-def score_all(catalog: Catalog, progress: Progress = no_progress) -> tuple[ScoreReport, ...]:
+def score_all(
+    catalog: Catalog, progress: Progress = no_progress, *, executor: str | None = None
+) -> tuple[ScoreReport, ...]:
     """Score the open clips by each metric in `[metrics] use`, in that order."""
-    return tuple(score(catalog, name, progress) for name in catalog.settings.metrics.use)
+    return tuple(score(catalog, name, progress, executor=executor) for name in catalog.settings.metrics.use)
 
 
 def open_work(catalog: Catalog, metric: str | None = None) -> ScoreReport:
@@ -137,22 +151,24 @@ class _Snapshot:
     rows belong to clips that should not be scored, or more than half of the rows are retired.
     """
 
-    def __init__(self, catalog: Catalog, metric: Metric[Any]) -> None:
+    def __init__(self, catalog: Catalog, metric: Metric[Any], workers: Workers) -> None:
         self._catalog = catalog
         self._metric = metric
         self.pairs = 0
         with catalog.reading() as connection:
             metric_id = scores.metric_id(connection, metric.name, metric.version)
             if scores.has_unscored(connection, metric_id, metric.keeps):
-                found, self._live = scores.survey_kept(connection, metric_id, metric.keeps, self._packed)
+                found, live = scores.survey_kept(connection, metric_id, metric.keeps, self._packed)
             else:
-                found, self._live = scores.survey(connection, metric_id, metric.keeps), []
+                found, live = scores.survey(connection, metric_id, metric.keeps), []
             self.matrix, self.unscored_ids = found.matrix, found.unscored_ids
             self.needs_cleaning = bool(not metric_id or found.disqualified) or _is_sparse(self.matrix.state)
             self._nearest = nearest.read(connection, metric_id, self.matrix.clip_ids)
             known = np.count_nonzero(self._nearest.others != nearest.NO_ID)
             if not self.needs_cleaning and nearest.count(connection, metric_id) != known:
                 raise _no_progress_made(metric.name)  # the matrix lacks clips that it was searched for
+        pairs = pair_count(len(self.unscored_ids), self.matrix.clip_ids.size)
+        self._scorer = BlockScorer(metric, live, workers, pairs)
 
     @property
     def work(self) -> tuple[scores.MatrixState, int, bool]:
@@ -161,7 +177,7 @@ class _Snapshot:
 
     def _packed(self, found: Iterator[NDArray[Any]]) -> list[Any]:
         parts = []
-        while some := list(islice(found, PART_CLIPS)):
+        while some := list(islice(found, block_scores.PART_CLIPS)):
             parts.append(self._metric.pack(some, threads=cores()))
         return parts
 
@@ -178,12 +194,7 @@ class _Snapshot:
             if len(clips) < len(ids):  # a clip was forgotten or became a reference
                 return 0
             new = self._metric.pack(features.read(connection, ids, self._metric.keeps))
-        to_live = np.empty((len(ids), self.matrix.clip_ids.size), np.float32)
-        first = 0
-        for part in self._live:
-            to_live[:, first : first + part.count] = self._metric.scores(new, part, threads=cores())
-            first += part.count
-        triangle = self._metric.triangle(new, threads=cores())
+        to_live, triangle = self._scorer.scores(new)
         self.pairs = pair_count(len(ids), self.matrix.clip_ids.size)
         with self._catalog.writing() as connection:
             best = scores.append(
@@ -193,9 +204,6 @@ class _Snapshot:
             return 0
         self._nearest = best
         self.matrix = self.matrix.extended(ids)
-        if self._live and self._live[-1].count + new.count <= PART_CLIPS:
-            self._live[-1] = self._live[-1].joined(new)
-        else:
-            self._live.append(new)
+        self._scorer.add(new)
         self.unscored_ids = self.unscored_ids[len(ids) :]
         return len(ids)

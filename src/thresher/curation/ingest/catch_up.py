@@ -52,7 +52,7 @@ def catch_up(
             catalog, behind, executor=executor, rescore=False, retrim=False, progress=progress
         )
         without_file = done.without_file
-    scores = score_all(catalog, progress)
+    scores = score_all(catalog, progress, executor=executor)
     return CatchUpReport(scores, examine(catalog), without_file)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from thresher.curation.analysis.worker import WORKER_MODULES, analyse_file
-from thresher.curation.workers import Workers, start_server
+from thresher.curation.executors.worker_process import start_server
+from thresher.curation.workers import Workers
 
 if TYPE_CHECKING:
     from thresher.catalog.config import Settings
@@ -23,7 +24,7 @@ def give_head_start(
     workers: Workers, settings: Settings, files: Sequence[FoundFile], *, split: bool | None = None
 ) -> None:
     """Begin to analyse files that seem to be new, if `workers` are processes; `split` is that of the options."""
-    if workers.kind != "processes":
+    if workers.name.kind != "processes":
         return
     start_server(WORKER_MODULES)
     from thresher.curation.analysis.task import (  # loads numpy, while the server loads its modules

@@ -188,7 +188,7 @@ def reanalyse_clips(
             changed += len(stale)
             progress("analysing", analysed + len(without_file), len(wanted))
     spans, statuses = _changes(wanted, _recordings(catalog, clip_ids))
-    scored = score_all(catalog, progress) if rescore else ()
+    scored = score_all(catalog, progress, executor=executor) if rescore else ()
     seconds = time.monotonic() - begun
     return ReanalysisReport(
         analysed, changed, tuple(without_file), seconds, scored, spans, statuses, tuple(notes)

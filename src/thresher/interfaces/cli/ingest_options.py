@@ -37,13 +37,19 @@ Split = Annotated[
         help="Split new recordings at silences, see `thresher split`. Default: [trim] split of catalog.toml.",
     ),
 ]
-Jobs = Annotated[int | None, typer.Option(min=1, help="Number of workers. Default: one per core.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Number of workers. Default: one per core. A Dask cluster that exists uses all its workers.",
+    ),
+]
 
 
 def with_jobs(executor: str, jobs: int | None) -> str:
-    """Return the name of an executor with another number of workers."""
+    """Return the name of an executor with another number of workers, if this command starts them."""
     kind = executor.partition(":")[0]
-    if jobs is None or kind == "serial":
+    if jobs is None or kind == "serial" or "://" in executor:
         return executor
     return f"{kind}:{jobs}"
 

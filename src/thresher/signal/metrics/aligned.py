@@ -8,13 +8,14 @@ of the first.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from thresher.signal.features.fingerprint import FIRST_WORD_SECONDS, WORD_SECONDS
-from thresher.signal.metrics.blocks import Threshold, compiled_scores, worth_compiling
+from thresher.signal.metrics.blocks import Threshold, compiled_scores, find_kernel, worth_compiling
 from thresher.signal.metrics.correlation import LEAST_SHARE, LEAST_WORDS, correlated_scores
 from thresher.signal.metrics.metric import WORD_BITS, Fingerprints, Metric, Scores, Words
 
@@ -121,5 +122,11 @@ def aligned_triangle(fingerprints: Fingerprints) -> Scores:
 
 
 ALIGNED: Metric[Fingerprints] = Metric(
-    "aligned", 1, "fingerprint", Fingerprints, aligned_scores, aligned_triangle
+    "aligned",
+    1,
+    "fingerprint",
+    Fingerprints,
+    aligned_scores,
+    aligned_triangle,
+    partial(find_kernel, "aligned_block"),
 )

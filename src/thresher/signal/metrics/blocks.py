@@ -76,7 +76,7 @@ def compiled_scores(
     if rows.count > columns.count:  # vectors run along the columns; more columns fill them better
         rows, columns, strides = columns, rows, (1, columns.count)
     across, down = ColumnLayout.of(columns, longest), RowLayout.of(rows, longest)
-    run = _find_kernel(kernel)
+    run = find_kernel(kernel)
 
     def part(first_group: int, last_group: int) -> None:
         run(
@@ -89,7 +89,8 @@ def compiled_scores(
     return scores
 
 
-def _find_kernel(name: str) -> Callable[..., None]:
+def find_kernel(name: str) -> Callable[..., None]:
+    """Return the compiled kernel of that name; the first call of a process compiles or loads it."""
     from thresher.signal.metrics import kernels
 
     found: Callable[[], Callable[..., None]] = getattr(kernels, name)

@@ -129,7 +129,8 @@ class Metric(Generic[Features]):
 
     `keeps` names the feature of a clip that the catalog keeps for it: "fingerprint" or "descriptor". `packed`
     is the type that holds these features for `scores`. `small_triangle` maps the features of n clips, at most
-    TRIANGLE_CLIPS, to float32, shape (n, n), filled below the diagonal and NaN elsewhere.
+    TRIANGLE_CLIPS, to float32, shape (n, n), filled below the diagonal and NaN elsewhere. `load_kernel` loads the
+    compiled kernel, if there is one, so that also small jobs use it.
     """
 
     name: str
@@ -138,6 +139,7 @@ class Metric(Generic[Features]):
     packed: type[Features]
     scores: BlockScores[Features]
     small_triangle: Callable[[Features], Scores]
+    load_kernel: Callable[[], object] = lambda: None
 
     def pack(self, features: Iterable[NDArray[Any]], *, threads: int = 1) -> Features:
         """Pack the features of clips for `scores` and `triangle`."""

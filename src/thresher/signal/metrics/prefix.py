@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from thresher.signal.metrics.blocks import Threshold, compiled_scores, worth_compiling
+from thresher.signal.metrics.blocks import Threshold, compiled_scores, find_kernel, worth_compiling
 from thresher.signal.metrics.metric import WORD_BITS, Fingerprints, Metric, Scores
 
 # Work is an upper bound of the words compared: those of the shorter clip of each pair. These thresholds are the
@@ -208,5 +209,11 @@ def prefix_triangle(fingerprints: Fingerprints) -> Scores:
 
 
 PREFIX: Metric[Fingerprints] = Metric(
-    "prefix", 1, "fingerprint", Fingerprints, prefix_scores, prefix_triangle
+    "prefix",
+    1,
+    "fingerprint",
+    Fingerprints,
+    prefix_scores,
+    prefix_triangle,
+    partial(find_kernel, "prefix_block"),
 )

@@ -1,0 +1,1 @@
+"""Where tasks run: what a worker process does first, and the cluster of the executor `dask`."""

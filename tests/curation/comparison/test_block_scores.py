@@ -1,0 +1,102 @@
+"""Blocks of scores: a cluster computes exactly what this process computes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from thresher.curation.comparison import block_scores
+from thresher.curation.comparison.block_scores import BlockScorer, score_part
+from thresher.curation.executors.inputs import InputsLostError
+from thresher.curation.workers import Workers
+from thresher.errors import ClusterError
+from thresher.signal.features.descriptors import DESCRIPTOR_SIZE
+from thresher.signal.metrics.registry import find_metric
+
+MANY = block_scores.CLUSTER_PAIRS
+
+
+def features(metric: str, count: int, seed: int) -> list[NDArray[Any]]:
+    generator = np.random.default_rng(seed)
+    if metric == "likeness":
+        return list(generator.normal(size=(count, DESCRIPTOR_SIZE)).astype(np.float32))
+    lengths = generator.integers(1, 40, size=count)
+    return [generator.integers(0, 1 << 32, size=length, dtype=np.uint32) for length in lengths]
+
+
+def blocks(name: str, workers: Workers, pairs: int) -> list[NDArray[np.float32]]:
+    """The scores of three blocks of 30 clips, by a scorer that begins with 50 clips."""
+    metric = find_metric(name)
+    scorer = BlockScorer(metric, [metric.pack(features(name, 50, seed=0))], workers, pairs)
+    found: list[NDArray[np.float32]] = []
+    for seed in (1, 2, 3):
+        new = metric.pack(features(name, 30, seed))
+        found += scorer.scores(new)
+        scorer.add(new)
+    return found
+
+
+@pytest.mark.parametrize("name", ["prefix", "aligned", "likeness"])
+def test_a_cluster_computes_the_same_scores(name: str, cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Workers("serial") as here:
+        expected = blocks(name, here, MANY)
+    monkeypatch.setattr(block_scores, "TASK_PAIRS", 400)  # several tasks a block
+    monkeypatch.setattr(block_scores, "CLUSTER_PART_CLIPS", 70)  # the second block begins a part
+    with Workers(cluster) as there:
+        found = blocks(name, there, MANY)
+    assert [each.shape for each in found] == [(30, 50), (30, 30), (30, 80), (30, 30), (30, 110), (30, 30)]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_few_pairs_start_no_cluster() -> None:
+    with Workers("dask:tcp://127.0.0.1:1") as unreachable:
+        assert len(blocks("prefix", unreachable, MANY - 1)) == 6
+
+
+def test_each_full_part_is_sent_once(cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(block_scores, "CLUSTER_PART_CLIPS", 30)
+    with Workers(cluster) as workers:
+        sent: list[int] = []
+        share = workers.share
+
+        def counted(value: Any) -> Any:
+            sent.append(value.count)
+            return share(value)
+
+        monkeypatch.setattr(workers, "share", counted)
+        blocks("prefix", workers, MANY)
+    assert sent == [30, 50, 30, 30, 30, 30]  # the rows of each block, and each part when it is first compared
+
+
+def test_inputs_that_were_lost_are_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real loss of a worker with its inputs is in test_dask_faults.py."""
+    metric = find_metric("prefix")
+    with Workers("serial") as workers:
+        scorer = BlockScorer(metric, [metric.pack(features("prefix", 5, 0))], workers, 0)
+        new = metric.pack(features("prefix", 4, 1))
+        expected = scorer.scores(new)
+        monkeypatch.setattr(scorer, "_on_cluster", True)
+        losses = [InputsLostError(), InputsLostError()]
+
+        def share(value: Any) -> Any:
+            if losses:
+                raise losses.pop()
+            return value
+
+        monkeypatch.setattr(workers, "share", share)
+        for one, other in zip(scorer.scores(new), expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+        losses += [InputsLostError()] * block_scores.TRIES
+        with pytest.raises(ClusterError, match="same command again"):
+            scorer.scores(new)
+
+
+def test_a_task_without_columns_is_a_triangle() -> None:
+    rows = find_metric("prefix").pack(features("prefix", 6, 0))
+    triangle = score_part(("prefix", rows, None, 0, 0))
+    assert np.isnan(triangle[np.triu_indices(6)]).all()
+    assert np.isfinite(triangle[np.tril_indices(6, -1)]).all()
