@@ -67,6 +67,7 @@ TESTED_ELSEWHERE = {
     "catalog/query_included.py",
     "catalog/query_joins.py",
     "catalog/query_limits.py",
+    "catalog/query_lookups.py",
     "catalog/query_parser.py",
     "catalog/query_terms.py",
     "catalog/run_roots.py",

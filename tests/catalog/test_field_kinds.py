@@ -23,6 +23,8 @@ from thresher.catalog.field_kinds import (
     text,
     within,
 )
+from thresher.catalog.text_search import Texts
+from thresher.catalog.time_limit import Searches
 from thresher.catalog.values import UnfitError
 
 ROWS = Table(
@@ -33,8 +35,11 @@ ROWS = Table(
     Column("real", Float),
     Column("word", Text),
 )
-SCOPE: Any = SimpleNamespace(now=datetime(2026, 11, 22, 12).timestamp())
-"""What these kinds need of a scope: dates need the time."""
+
+
+def scope(rows: Connection) -> Any:
+    """Return what these kinds need of a scope: dates need the time, texts the rows."""
+    return SimpleNamespace(now=datetime(2026, 11, 22, 12).timestamp(), texts=Texts(rows, Searches()))
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +58,7 @@ def rows(new_catalog: MakeCatalog, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def found(rows: Connection, field: Field, operator: str, value: str) -> list[int]:
     """Return the ids of the rows that a term selects; it is true or false for each of them."""
-    condition = field.test(Match(operator, value), SCOPE)
+    condition = field.test(Match(operator, value), scope(rows))
     assert set(rows.scalars(select(condition))) <= {True, False}
     return list(rows.scalars(select(ROWS.c.id).where(condition)))
 
@@ -75,6 +80,9 @@ WORD = text("word", ROWS.c.word, "")
         (WORD, ":", "100%", [2]),
         (WORD, ":", "été", [3]),
         (WORD, ":=", "Night", [1]),
+        (WORD, "::", "^N|T[EÉ]$", [1, 3]),
+        (WORD, "::", "", [1, 2, 3]),
+        (WORD, "::", "x", []),
         (duration("real", ROWS.c.real, ""), ":", "1:00", [2]),
         (choice("word", func.coalesce(ROWS.c.word, ""), ("night", "day 100%"), ""), ":", "day", [2]),
         (flag("big", ROWS.c.id > 1, ""), ":", "yes", [2, 3, 4]),
@@ -99,9 +107,9 @@ def test_a_term_selects_rows_and_is_never_null(
         (date("real", ROWS.c.real, ""), "yesterday"),
     ],
 )
-def test_an_invalid_value_is_refused_with_the_value(field: Field, value: str) -> None:
+def test_an_invalid_value_is_refused_with_the_value(rows: Connection, field: Field, value: str) -> None:
     with pytest.raises(UnfitError, match=value):
-        field.test(Match(":", value), SCOPE)
+        field.test(Match(":", value), scope(rows))
 
 
 def test_a_regular_expression_is_for_text_fields_only() -> None:

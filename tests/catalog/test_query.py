@@ -28,6 +28,7 @@ from thresher.catalog.query import (
     split_text,
     with_defaults,
 )
+from thresher.catalog.query_folders import Folders
 from thresher.catalog.query_limits import MOST_TERMS, MOST_WORDS
 from thresher.catalog.query_text import Kind, tokens_of, words_of
 from thresher.errors import NotFoundError, QueryError
@@ -867,10 +868,17 @@ def test_songs_with_further_terms_may_select_from_one_another_in_a_long_chain(sa
     assert found(by_name, "song:s0 id:1..") == found(by_name, "song:s19") != []
 
 
-def test_a_context_needs_no_catalog(tmp_path: Path) -> None:
+def test_a_context_may_have_other_names_than_the_catalog(sample: Sample, tmp_path: Path) -> None:
     songs = saved({"a": "riff"})
+    texts = sample[2].texts
     context = Context(
-        lambda: {"temperature"}, lambda: songs, "prefix", tmp_path, 0.0, lambda _clip, _metric: ()
+        lambda: {"temperature"},
+        lambda: songs,
+        "prefix",
+        Folders(tmp_path),
+        texts,
+        0.0,
+        lambda _clip, _metric: (),
     )
     assert parse(["temperature:1", "song:a"], context).named == {"temperature", "song"}
 

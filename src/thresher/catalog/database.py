@@ -24,7 +24,7 @@ from thresher.catalog import digests, safeguards, schema
 from thresher.catalog.disk_trouble import NO_SPACE, why_unreadable, why_unwritable
 from thresher.catalog.partial_files import partial_path, place_new
 from thresher.catalog.sql_functions import SQL_FUNCTIONS
-from thresher.catalog.time_limit import ADVICE, LimitedSearch, is_over, slow_expression
+from thresher.catalog.time_limit import is_over
 from thresher.errors import CatalogError, UpgradedError, UsageError
 
 T = TypeVar("T")
@@ -73,7 +73,6 @@ def connect(file: Path, busy_timeout: float) -> Engine:
             f"PRAGMA busy_timeout={int(busy_timeout * 1000)};"
             "PRAGMA foreign_keys=ON; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
         )
-        connection.create_function("regexp", 2, LimitedSearch())
         if (over := is_over()) is not None:
             connection.set_progress_handler(over, _LOOK_EVERY)
         for name, function in SQL_FUNCTIONS.items():
@@ -158,8 +157,6 @@ def _in_one_sentence(file: Path) -> Iterator[None]:
 def _translated(error: DatabaseError | sqlite3.DatabaseError, file: Path) -> Exception:
     """Return the CatalogError for a known database error, or the error itself."""
     words = str(error.orig if isinstance(error, DatabaseError) else error)
-    if "user-defined function raised" in words and (slow := slow_expression()) is not None:
-        return UsageError(f'the expression "{slow}" takes too long to search for; {ADVICE}')
     if words == "interrupted":
         return UsageError("the query takes too long; search with fewer terms")
     if "locked" in words or "busy" in words:

@@ -11,6 +11,7 @@ import re
 
 from sqlalchemy import ColumnElement, and_, case, false, func, true
 
+from thresher.catalog.portable_sql import IntegerKey
 from thresher.catalog.schema import attribute
 from thresher.catalog.values import LARGEST_EXACT, MOST_DIGITS, Bounds
 
@@ -36,7 +37,7 @@ def integer_of(key: str) -> int:
 
 
 _IS_LARGE = func.abs(attribute.c.number) >= LARGEST_EXACT
-_KEY = func.thresher_integer(attribute.c.text)
+_KEY = IntegerKey(attribute.c.text)
 
 SORT_KEY: ColumnElement[str] = case((_IS_LARGE, _KEY))
 """The key of an attribute whose float may have neighbours; NULL for all others."""

@@ -16,7 +16,8 @@ from sqlalchemy import ColumnElement, Integer, and_, false, func
 
 from thresher.catalog.normal_form import nfc
 from thresher.catalog.query_folders import Folders
-from thresher.catalog.text_columns import contains_folded, equals_any_form, in_nfc
+from thresher.catalog.text_columns import equals_any_form
+from thresher.catalog.text_search import Texts
 from thresher.catalog.values import (
     LARGEST_INTEGER,
     Bounds,
@@ -49,14 +50,16 @@ class Match:
 class Scope:
     """The catalog that a query is for, as far as tests need it.
 
-    `metric` is the name of the metric that `score:` means, `folders` looks up the folders that terms name, and
-    `now` is in seconds since 1970. `song` returns the condition that a song selects a clip, `query` that a saved
-    query does. `near` returns the other clips with their scores against one clip under a metric, the highest score
-    first; `found_near` receives the name of the field and those that a term selects.
+    `metric` is the name of the metric that `score:` means, `folders` looks up the folders that terms name, `texts`
+    searches the texts of the catalog, and `now` is in seconds since 1970. `song` returns the condition that a song
+    selects a clip, `query` that a saved query does. `near` returns the other clips with their scores against one
+    clip under a metric, the highest score first; `found_near` receives the name of the field and those that a term
+    selects.
     """
 
     metric: str
     folders: Folders
+    texts: Texts
     now: float
     song: Callable[[str], Condition]
     near: Callable[[int, str], Sequence[tuple[int, float]]]
@@ -91,16 +94,18 @@ def never_null(condition: ColumnElement[Any]) -> Condition:
     return func.coalesce(condition, false())
 
 
-def text_condition(column: ColumnElement[Any], match: Match) -> Condition:
+def text_condition(
+    column: ColumnElement[Any], match: Match, texts: Texts, among: Condition | None = None
+) -> Condition:
     """Return whether text contains the value, equals it or matches it as a regular expression; NULL for NULL.
 
-    Texts are compared in one normal form of Unicode.
+    Texts are compared in one normal form of Unicode. The condition is for the rows that meet `among`.
     """
     if match.operator == "::":
-        return in_nfc(column).regexp_match(checked_regex(nfc(match.value)).pattern)
+        return texts.matching(column, checked_regex(nfc(match.value)).pattern, among)
     if match.operator == ":=":
         return equals_any_form(column, match.value)
-    return contains_folded(column, match.value)
+    return texts.containing(column, match.value)
 
 
 def within(column: ColumnElement[Any], bounds: Bounds) -> Condition:
@@ -138,7 +143,7 @@ def text(name: str, column: ColumnElement[Any], description: str) -> Field:
         name,
         "text",
         description,
-        lambda match, _scope: never_null(text_condition(column, match)),
+        lambda match, scope: never_null(text_condition(column, match, scope.texts)),
         lambda _scope: (func.lower(column),),
         column,
     )

@@ -18,7 +18,7 @@ from thresher.catalog import time_limit as time_limits
 from thresher.catalog.name_patterns import PATTERNS, RUN_FOLDERS, Pattern
 from thresher.catalog.normal_form import nfc
 from thresher.catalog.paths import display_text
-from thresher.catalog.time_limit import ADVICE, TooSlowError, bounded
+from thresher.catalog.time_limit import ADVICE, TooSlowError, bounded_match
 from thresher.catalog.values import LARGEST_INTEGER, whole_number
 from thresher.errors import ConfigError
 
@@ -197,7 +197,7 @@ def _fullmatch(pattern: Pattern, ends: Sequence[str], text: str) -> re.Match[str
     expression = pattern.regex.pattern
     until = time.monotonic() + time_limits.SECONDS
     try:
-        matches = (bounded("fullmatch", expression, end, until - time.monotonic()) for end in ends)
+        matches = (bounded_match(expression, end, until - time.monotonic()) for end in ends)
         return next(filter(None, matches), None)
     except TooSlowError:
         raise ConfigError(

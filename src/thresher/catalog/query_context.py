@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
@@ -19,8 +18,10 @@ from thresher.catalog.edits import Edits
 from thresher.catalog.field_kinds import Condition
 from thresher.catalog.normal_form import nfc
 from thresher.catalog.query_folders import Folders
+from thresher.catalog.query_lookups import Lookups
 from thresher.catalog.schema import attribute, clip, recording, saved_query, song
 from thresher.catalog.selection_rules import SELECTION_RULE, left_out
+from thresher.catalog.text_search import Texts
 from thresher.catalog.values import UnfitError
 from thresher.signal.metrics.registry import find_metric
 
@@ -38,19 +39,19 @@ class SavedQuery:
 class Context:
     """The catalog that queries are parsed for. Names are looked up only if a query needs them.
 
-    `metric` is the one that `score:` means, `root` the catalog's folder, `now` in seconds since 1970. `songs` and
-    `queries` are the saved songs and queries by name. `near` returns the other clips with their scores against one
-    clip under a metric, the highest score first. `folders` knows the folders that were looked up before, if any.
+    `metric` is the one that `score:` means, `folders` looks up folders, `texts` searches the texts of the catalog,
+    `now` is in seconds since 1970. `songs` and `queries` are the saved songs and queries by name. `near` returns
+    the other clips with their scores against one clip under a metric, the highest score first.
     """
 
     attribute_keys: Callable[[], Collection[str]]
     songs: Callable[[], Mapping[str, SavedQuery]]
     metric: str
-    root: Path
+    folders: Folders
+    texts: Texts
     now: float
     near: Callable[[int, str], Sequence[tuple[int, float]]]
     queries: Callable[[], Mapping[str, SavedQuery]] = dict
-    folders: Folders | None = None
 
 
 @dataclass(frozen=True)
@@ -93,11 +94,12 @@ class Query:
         return tuple(part.text for part in self.parts if part.is_negated and ":" not in part.text)
 
 
-def context_of(catalog: Catalog, connection: Connection, folders: Folders | None = None) -> Context:
-    """Return the context of queries read over `connection`, which must stay open while they are parsed.
+def context_of(catalog: Catalog, connection: Connection, lookups: Lookups | None = None) -> Context:
+    """Return the context of queries read over `connection`, in whose transaction they are parsed and run.
 
-    `folders` are those that were looked up before a write transaction.
+    `lookups` are those of a transaction before this one, if the query was parsed there.
     """
+    lookups = lookups or Lookups.below(catalog.root)
 
     @cache
     def attribute_keys() -> frozenset[str]:
@@ -132,8 +134,16 @@ def context_of(catalog: Catalog, connection: Connection, folders: Folders | None
         (kept,) = features.read(connection, [clip_id], by.keeps)
         return score_reads.nearest_first(*score_reads.compare(connection, by, kept, clip_id))
 
-    default = catalog.settings.metrics.default_metric
-    return Context(attribute_keys, songs, default, catalog.root, time.time(), near, queries, folders)
+    return Context(
+        attribute_keys,
+        songs,
+        catalog.settings.metrics.default_metric,
+        lookups.folders,
+        Texts(connection, lookups.searches),
+        time.time(),
+        near,
+        queries,
+    )
 
 
 def with_defaults(

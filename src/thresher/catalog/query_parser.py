@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, literal, or_, true
+from sqlalchemy import ColumnElement, Text, and_, cast, func, literal, or_, true
 
 from thresher.catalog.field_kinds import Condition, Field, Scope
+from thresher.catalog.portable_sql import PositionIn
 from thresher.catalog.query_context import Context, Part, Query
-from thresher.catalog.query_folders import Folders
 from thresher.catalog.query_ids import id_in_text, ids_condition, ids_with_others, is_id_node
 from thresher.catalog.query_included import Included, Within
 from thresher.catalog.query_joins import group_size, height_of, joined
@@ -49,9 +49,15 @@ class Parser:
         stored: bool = False,
     ) -> None:
         self._context = context
-        folders = context.folders or Folders(context.root)
         self._scope = Scope(
-            context.metric, folders, context.now, self._song, context.near, self._query, self._keep_near
+            context.metric,
+            context.folders,
+            context.texts,
+            context.now,
+            self._song,
+            context.near,
+            self._query,
+            self._keep_near,
         )
         self._budget = budget
         self._within = within
@@ -108,7 +114,7 @@ class Parser:
             return keys
         # The position of an id in a text is found faster than the branch of a CASE with thousands of them.
         ranked = f",{','.join(str(clip_id) for clip_id, _ in near)},"
-        position = func.instr(literal(ranked), literal(",") + clip.c.id.concat(","))
+        position = PositionIn(literal(ranked), literal(",") + cast(clip.c.id, Text) + literal(","))
         return [func.nullif(position, 0).asc().nulls_last()]
 
     def _nearest(self) -> tuple[tuple[int, float], ...]:
@@ -202,7 +208,7 @@ class Parser:
             return set(map(id, ids)), found
         texts = [(leaf, text) for leaf in others if (text := self._terms.bare_text(leaf.word)) is not None]
         if texts:
-            condition = some_bare_word([text for _, text in texts])
+            condition = some_bare_word([text for _, text in texts], self._scope)
             shown = " ".join(leaf.word.text for leaf, _ in texts[:3])
             self._parts.append(Part(f"{shown} …", condition, self._is_negated))
             found.append(Found(condition))

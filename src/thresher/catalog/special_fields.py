@@ -27,7 +27,7 @@ from thresher.catalog.field_kinds import (
 )
 from thresher.catalog.query_folders import under_folder
 from thresher.catalog.schema import attribute, batch, checkpoint, clip, clip_tag, location, nearest, recording
-from thresher.catalog.text_columns import contains_folded, contains_one_folded, equals_any_form
+from thresher.catalog.text_columns import equals_any_form
 from thresher.catalog.values import UnfitError, as_float32, bounds_of, number_of, whole_number
 
 NEAREST = 20
@@ -42,7 +42,7 @@ def path_field(name: str, description: str) -> Field:
     def test(match: Match, scope: Scope) -> Condition:
         if match.operator == ":":
             return has_location(under_folder(match.value, scope.folders))
-        return has_location(text_condition(location.c.path_text, match))
+        return has_location(text_condition(location.c.path_text, match, scope.texts))
 
     return Field(name, "path", description, test, lambda _scope: (shown_location(location.c.path_text),))
 
@@ -66,10 +66,10 @@ def recording_field(name: str, description: str) -> Field:
 def tag_field(name: str, description: str) -> Field:
     """Make the field of a clip's tags."""
 
-    def test(match: Match, _scope: Scope) -> Condition:
+    def test(match: Match, scope: Scope) -> Condition:
         of_clip = exists().where(clip_tag.c.clip_id == clip.c.id).correlate(clip)
         if match.operator == "::":
-            return of_clip.where(text_condition(clip_tag.c.tag, match))
+            return of_clip.where(text_condition(clip_tag.c.tag, match, scope.texts))
         return of_clip.where(equals_any_form(clip_tag.c.tag, match.value)) if match.value else of_clip
 
     first = (
@@ -119,10 +119,10 @@ def query_field(name: str, description: str) -> Field:
 def sha256_field(name: str, description: str) -> Field:
     """Make the field of a recording's SHA-256, found by its first digits."""
 
-    def test(match: Match, _scope: Scope) -> Condition:
+    def test(match: Match, scope: Scope) -> Condition:
         if match.operator == ":":
             return recording.c.sha256.startswith(match.value.lower(), autoescape=True)
-        return text_condition(recording.c.sha256, match)
+        return text_condition(recording.c.sha256, match, scope.texts)
 
     return Field(name, "text", description, test, lambda _scope: (recording.c.sha256,))
 
@@ -177,13 +177,15 @@ ATTRIBUTE_DESCRIPTION = "from a file name, a sidecar or --set"
 
 def attribute_field(key: str) -> Field:
     """Make the field of an attribute. A value that is a number is compared as one, all others as text."""
+    has_key = attribute.c.key == key
 
-    def test(match: Match, _scope: Scope) -> Condition:
+    def test(match: Match, scope: Scope) -> Condition:
+        as_text = text_condition(attribute.c.text, match, scope.texts, has_key)
         # One IN for all clips: with a subquery for each clip, SQLite would read the key's whole index each time.
         having = (
             select(location.c.recording_id)
             .join(attribute, attribute.c.location_id == location.c.id)
-            .where(attribute.c.key == key, location.c.recording_id.is_not(None), _attribute_condition(match))
+            .where(has_key, location.c.recording_id.is_not(None), _attribute_condition(match, as_text))
         )
         return clip.c.recording_id.in_(having)
 
@@ -191,7 +193,7 @@ def attribute_field(key: str) -> Field:
         seen = select(location.c.id).where(location.c.recording_id == clip.c.recording_id).correlate(clip)
         return (
             select(func.min(column))
-            .where(attribute.c.key == key, attribute.c.location_id.in_(seen))
+            .where(has_key, attribute.c.location_id.in_(seen))
             .correlate(clip)
             .scalar_subquery()
         )
@@ -209,8 +211,8 @@ def attribute_field(key: str) -> Field:
     )
 
 
-def _attribute_condition(match: Match) -> Condition:
-    as_text = text_condition(attribute.c.text, match)
+def _attribute_condition(match: Match, as_text: Condition) -> Condition:
+    """Return whether an attribute has a value, given the condition that its text has it."""
     if match.operator == "::":
         return as_text
     try:
@@ -226,13 +228,13 @@ def _attribute_condition(match: Match) -> Condition:
 
 def bare_word(word: str, scope: Scope) -> Condition:
     """Return whether the path, run, tags or note contain a word. A word with a slash may also name a folder."""
-    searched = _searched(lambda column: contains_folded(column, word))
+    searched = _searched(lambda column: scope.texts.containing(column, word))
     return or_(searched, has_location(under_folder(word, scope.folders))) if "/" in word else searched
 
 
-def some_bare_word(words: Sequence[str]) -> Condition:
+def some_bare_word(words: Sequence[str], scope: Scope) -> Condition:
     """Return whether the path, run, tags, note or name contain one of several words, none of them with a slash."""
-    return _searched(lambda column: contains_one_folded(column, words))
+    return _searched(lambda column: scope.texts.containing_one(column, words))
 
 
 def _searched(contains: Callable[[ColumnElement[Any]], ColumnElement[bool]]) -> Condition:

@@ -1,8 +1,8 @@
 """Time limits for queries and for regular expressions, which can backtrack for longer than anybody waits.
 
-Python's `re` looks for signals while it searches, so a timer ends it; but signals reach the main thread only, and
-meanwhile no other thread runs. In other threads, the package `regex` searches instead. It takes the same
-expressions, lets other threads run, and has a limit of its own.
+The package `regex` takes the expressions of Python's `re`, lets other threads run, and has a limit of its own. It
+searches for those of queries. For a pattern of catalog.toml, which each file meets, `re` is faster: it looks for
+signals while it searches, so a timer ends it. Signals reach the main thread only; other threads use `regex`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from types import FrameType
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 SECONDS = 5.0
 """How long the expressions of one query may search, and one pattern of catalog.toml in one path."""
@@ -26,7 +26,6 @@ ADVICE = "write it without a repetition inside of another one, such as (a+)+"
 
 _CHOICES = re.compile(r"[*+?{|]")
 
-_last = threading.local()
 _until: ContextVar[float | None] = ContextVar("until", default=None)
 
 
@@ -34,18 +33,15 @@ class TooSlowError(Exception):
     """The time is over."""
 
 
-def bounded(
-    how: Literal["search", "fullmatch"], pattern: str, text: str, seconds: float
-) -> re.Match[str] | None:
-    """Search for an expression in a text, or match the whole text. Raises TooSlowError after this time."""
+def bounded_match(pattern: str, text: str, seconds: float) -> re.Match[str] | None:
+    """Match the whole of a text. Raises TooSlowError after this time."""
     if _may_backtrack(pattern) and not _has_timer():
-        match: re.Match[str] | None = _bounded_elsewhere(how, pattern, text, seconds)
+        match: re.Match[str] | None = _bounded_elsewhere("fullmatch", pattern, text, seconds)
         return match
-    find = re.compile(pattern).search if how == "search" else re.compile(pattern).fullmatch
     if not _may_backtrack(pattern):
-        return find(text)
+        return re.fullmatch(pattern, text)
     with time_limit(seconds):
-        return find(text)
+        return re.fullmatch(pattern, text)
 
 
 def _has_timer() -> bool:
@@ -91,31 +87,36 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-class LimitedSearch:
-    """The function `regexp` of one connection: all its searches together take at most `SECONDS`."""
+class Searches:
+    """The searches of one query: all of them together take at most `SECONDS`. No text is searched twice."""
 
     def __init__(self) -> None:
         self._left = SECONDS
+        self._known: dict[str, dict[str, bool]] = {}
 
-    def __call__(self, pattern: str | None, text: object) -> bool | None:
-        """Return whether the expression is found in a text; None if one of them is None."""
-        if pattern is None or text is None:
-            return None
+    def found(self, pattern: str, texts: Collection[str]) -> list[str]:
+        """Return the texts in which the expression is found. Raises TooSlowError."""
+        known = self._known.setdefault(pattern, {})
         begun = time.monotonic()
         try:
-            return bounded("search", pattern, str(text), self._left) is not None
-        except TooSlowError:
-            _last.slow = pattern  # SQLite does not pass the error on
-            raise
+            new = [text for text in texts if text not in known]
+            known.update(zip(new, _search_all(pattern, new, self._left), strict=True))
         finally:
             self._left -= time.monotonic() - begun
+        return [text for text in texts if known[text]]
 
 
-def slow_expression() -> str | None:
-    """Return the expression whose search ended in this thread because of the limit; each is returned once."""
-    found: str | None = getattr(_last, "slow", None)
-    _last.slow = None
-    return found
+def _search_all(pattern: str, texts: Iterable[str], seconds: float) -> Iterator[bool]:
+    """Yield for each text whether the expression is found in it."""
+    if not _may_backtrack(pattern):
+        search = re.compile(pattern).search
+        yield from (search(text) is not None for text in texts)
+        return
+    until = time.monotonic() + seconds
+    for text in texts:
+        if (left := until - time.monotonic()) <= 0:
+            raise TooSlowError
+        yield _bounded_elsewhere("search", pattern, text, left) is not None
 
 
 @lru_cache(maxsize=256)

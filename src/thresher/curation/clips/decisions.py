@@ -20,11 +20,11 @@ from thresher.catalog.fields import FIELDS
 from thresher.catalog.normal_form import folded, nfc
 from thresher.catalog.provenance import check_key
 from thresher.catalog.query import join_terms
-from thresher.catalog.query_folders import Folders
+from thresher.catalog.query_lookups import Lookups
 from thresher.catalog.schema import ROLES, attribute
 from thresher.catalog.values import whole_number
 from thresher.curation.clips.reach import no_match
-from thresher.curation.clips.selection import Terms, folders_in, recordings_of, select_by_id, select_ids
+from thresher.curation.clips.selection import Terms, lookups_of, recordings_of, select_by_id, select_ids
 from thresher.errors import UsageError
 from thresher.formatting import unknown
 
@@ -156,34 +156,34 @@ class _Among:
     """The clips from which the terms of a decision select."""
 
     word: str
-    select: Callable[[Catalog, Connection, Terms, Folders], Iterable[int]]
+    select: Callable[[Catalog, Connection, Terms, Lookups], Iterable[int]]
 
 
-def _select_listed(catalog: Catalog, connection: Connection, terms: Terms, folders: Folders) -> set[int]:
+def _select_listed(catalog: Catalog, connection: Connection, terms: Terms, lookups: Lookups) -> set[int]:
     """Select the clips that a listing shows, and those that the terms name by id, even if listings hide them."""
-    by_id = select_by_id(catalog, connection, terms, folders=folders)
-    return {*select_ids(catalog, connection, terms, folders=folders), *by_id}
+    by_id = select_by_id(catalog, connection, terms, lookups=lookups)
+    return {*select_ids(catalog, connection, terms, lookups=lookups), *by_id}
 
 
-def _select_rejected(catalog: Catalog, connection: Connection, terms: Terms, folders: Folders) -> set[int]:
+def _select_rejected(catalog: Catalog, connection: Connection, terms: Terms, lookups: Lookups) -> set[int]:
     """Select among the rejected clips, and those that the terms name by id."""
-    by_id = select_by_id(catalog, connection, terms, folders=folders)
-    return {*_select_within(catalog, connection, terms, folders, "rejected:yes"), *by_id}
+    by_id = select_by_id(catalog, connection, terms, lookups=lookups)
+    return {*_select_within(catalog, connection, terms, lookups, "rejected:yes"), *by_id}
 
 
-def _select_suspect(catalog: Catalog, connection: Connection, terms: Terms, folders: Folders) -> set[int]:
-    return _select_within(catalog, connection, terms, folders, "suspect:yes")
+def _select_suspect(catalog: Catalog, connection: Connection, terms: Terms, lookups: Lookups) -> set[int]:
+    return _select_within(catalog, connection, terms, lookups, "suspect:yes")
 
 
-def _select_all(catalog: Catalog, connection: Connection, terms: Terms, folders: Folders) -> list[int]:
-    return select_ids(catalog, connection, terms, defaults=False, folders=folders)
+def _select_all(catalog: Catalog, connection: Connection, terms: Terms, lookups: Lookups) -> list[int]:
+    return select_ids(catalog, connection, terms, defaults=False, lookups=lookups)
 
 
 def _select_within(
-    catalog: Catalog, connection: Connection, terms: Terms, folders: Folders, term: str
+    catalog: Catalog, connection: Connection, terms: Terms, lookups: Lookups, term: str
 ) -> set[int]:
     """Select the clips that match both the terms and `term`."""
-    found = _select_all(catalog, connection, terms, folders)
+    found = _select_all(catalog, connection, terms, lookups)
     return set(found).intersection(select_ids(catalog, connection, [term], defaults=False))
 
 
@@ -211,12 +211,12 @@ def _decide(
     made: Decision | None = None
     ids: list[int] = []
     query = storable(join_terms(terms))
-    folders = folders_in(catalog, terms)
+    lookups = lookups_of(catalog, terms)
     try:
         with catalog.writing() as connection:
-            ids = sorted(among.select(catalog, connection, terms, folders))
+            ids = sorted(among.select(catalog, connection, terms, lookups))
             if not ids:
-                raise no_match(catalog, connection, terms, among.word, folders=folders)
+                raise no_match(catalog, connection, terms, among.word, lookups=lookups)
             made = decisions.decide(connection, verb, f"{summary}: {query}", assign(connection, ids))
             if dry_run:
                 raise _DryRunEnds

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import IS_HIDDEN, IS_SHOWN, SOURCE
 from thresher.catalog.query import Part, Query, context_of, join_terms, parse, shown
-from thresher.catalog.query_folders import Folders
+from thresher.catalog.query_lookups import Lookups
 from thresher.catalog.schema import clip
 from thresher.curation.clips.selection import Terms, parse_terms
 from thresher.errors import NotFoundError
@@ -54,32 +54,32 @@ def no_match(
     terms: Terms,
     noun: str = "clip",
     *,
-    folders: Folders | None = None,
+    lookups: Lookups | None = None,
 ) -> NotFoundError:
     """Return the error for terms that select nothing. It says which term matches no clip.
 
-    `folders` are those of `folders_in`.
+    `lookups` are those of `lookups_of`.
     """
     text = join_terms(terms)
     text = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
     if not text:
         return NotFoundError(f"the catalog has no {noun}; `thresher ingest` adds clips")
-    why = _why_nothing(catalog, connection, terms, noun, folders)
+    why = _why_nothing(catalog, connection, terms, noun, lookups)
     return NotFoundError(
         f"no {noun} matches {text}{f' ({why})' if why else ''}; `thresher list` shows all clips"
     )
 
 
 def _why_nothing(
-    catalog: Catalog, connection: Connection, terms: Terms, noun: str, folders: Folders | None
+    catalog: Catalog, connection: Connection, terms: Terms, noun: str, lookups: Lookups | None
 ) -> str:
-    query = parse_terms(catalog, connection, terms, defaults=False, folders=folders)
+    query = parse_terms(catalog, connection, terms, defaults=False, lookups=lookups)
     left_out = _count(connection, query.condition)
     if left_out and noun == "clip":
         return f"{counted(left_out, 'matching clip')} left out: rejected, or not usable (status:)"
     if left_out:
         return f"{counted(left_out, 'clip')} matching, but no {noun}"
-    gone = _gone(connection, parse(terms, context_of(catalog, connection, folders)))
+    gone = _gone(connection, parse(terms, context_of(catalog, connection, lookups)))
     if gone or len(query.parts) <= 1:
         return gone
     empty = [part for part in query.parts[:_MOST_EXAMINED] if _is_empty(connection, query, part)]

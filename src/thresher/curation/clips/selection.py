@@ -28,7 +28,7 @@ from thresher.catalog.query import (
     shown,
     with_defaults,
 )
-from thresher.catalog.query_folders import Folders
+from thresher.catalog.query_lookups import Lookups
 from thresher.catalog.schema import clip, location
 from thresher.catalog.selection_rules import SELECTION_RULE
 from thresher.catalog.text_columns import in_nfc
@@ -41,16 +41,16 @@ SAME_SECONDS = 0.002
 """How far a time of a playlist may be from that of a clip, which is a whole number of frames."""
 
 
-def folders_in(catalog: Catalog, terms: Terms) -> Folders:
-    """Look up the folders that a query names, for a write transaction that parses it: no file is touched there.
+def lookups_of(catalog: Catalog, terms: Terms) -> Lookups:
+    """Look up what a query needs, for a write transaction that parses it: no file is touched there.
 
-    Folders that the songs and saved queries in it name are among them. Raises QueryError.
+    The needs of the songs and saved queries in it are among them. Raises QueryError.
     """
-    folders = Folders(catalog.root)
+    lookups = Lookups.below(catalog.root)
     with catalog.reading() as connection:
-        context = context_of(catalog, connection, folders)
-        parse(terms, replace(context, near=lambda _clip, _metric: ()))  # no scores are needed to find folders
-    return folders
+        context = context_of(catalog, connection, lookups)
+        parse(terms, replace(context, near=lambda _clip, _metric: ()))  # which looks up no scores
+    return lookups
 
 
 def parse_terms(
@@ -59,10 +59,10 @@ def parse_terms(
     terms: Terms,
     *,
     defaults: bool = True,
-    folders: Folders | None = None,
+    lookups: Lookups | None = None,
 ) -> Query:
     """Parse a query; with `defaults`, leave out rejected and unusable clips unless it names those fields."""
-    query = parse(terms, context_of(catalog, connection, folders))
+    query = parse(terms, context_of(catalog, connection, lookups))
     return with_defaults(query, song=False) if defaults else shown(query)
 
 
@@ -77,16 +77,16 @@ def select_ids(
     edits: Edits | None = None,
     rule: int = SELECTION_RULE,
     stored: bool = False,
-    folders: Folders | None = None,
+    lookups: Lookups | None = None,
 ) -> list[int]:
     """Return the ids of the clips that the terms match, in the order of the terms, or of `sort`, such as "epoch+".
 
     `defaults` leaves out rejected and unusable clips unless the terms name those fields. `song` also leaves out
     clips that no song may contain, and those that the selection `rule` leaves out. `edits` add clips to the
     selection and drop clips from it. `stored` says that the terms were saved before, maybe by an earlier version.
-    `folders` are those of `folders_in`. Raises QueryError.
+    `lookups` are those of `lookups_of`. Raises QueryError.
     """
-    context = context_of(catalog, connection, folders)
+    context = context_of(catalog, connection, lookups)
     query = edited(parse(terms, context, stored=stored), edits)
     added = () if edits is None else edits.added
     query = (
@@ -99,10 +99,10 @@ def select_ids(
 
 
 def select_by_id(
-    catalog: Catalog, connection: Connection, terms: Terms, *, folders: Folders | None = None
+    catalog: Catalog, connection: Connection, terms: Terms, *, lookups: Lookups | None = None
 ) -> list[int]:
     """Return the clips that match those alternatives of the terms that name clips by their id."""
-    query = parse(terms, context_of(catalog, connection, folders))
+    query = parse(terms, context_of(catalog, connection, lookups))
     if query.by_id is None:
         return []
     return list(connection.scalars(select(clip.c.id).select_from(SOURCE).where(query.by_id, ~clip.c.removed)))

@@ -13,11 +13,11 @@ from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.decisions import Assignment, Decision, decide
 from thresher.catalog.normal_form import nfc
 from thresher.catalog.query import join_terms
-from thresher.catalog.query_folders import Folders
+from thresher.catalog.query_lookups import Lookups
 from thresher.catalog.schema import clip, recording
 from thresher.curation.clips.decisions import DecisionOutcome, storable
 from thresher.curation.clips.reach import no_match
-from thresher.curation.clips.selection import Terms, find_clip, folders_in, select_ids
+from thresher.curation.clips.selection import Terms, find_clip, lookups_of, select_ids
 from thresher.curation.cutting.marking import MarkRow, WantedMark, make_marks
 from thresher.curation.cutting.places import Origin, find_place
 from thresher.curation.songs.membership import selected
@@ -111,16 +111,16 @@ def unmark(catalog: Catalog, terms: Terms, *, dry_run: bool = False) -> UnmarkRe
 
     Raises NotFoundError if no clip matches, and UsageError if other clips than marks match.
     """
-    folders = folders_in(catalog, terms)
+    lookups = lookups_of(catalog, terms)
     with catalog.reading() as connection:
-        marks = _marks(catalog, connection, terms, folders)
+        marks = _marks(catalog, connection, terms, lookups)
         songs = {
             song.name: tuple(sorted(contained))
             for song in all_songs(connection)
             if (contained := selected(catalog, connection, song).intersection(marks))
         }
     with catalog.writing(rollback=dry_run) as connection:
-        ids = _marks(catalog, connection, terms, folders)
+        ids = _marks(catalog, connection, terms, lookups)
         assignments = [Assignment("clip", clip_id, "removed", True) for clip_id in ids]
         made = decide(connection, "unmark", f"unmark: {storable(join_terms(terms))}", assignments)
     return UnmarkReport(len(ids), made, songs)
@@ -134,11 +134,11 @@ def mark_name(text: str) -> str | None:
     return tidy or None
 
 
-def _marks(catalog: Catalog, connection: Connection, terms: Terms, folders: Folders) -> list[int]:
+def _marks(catalog: Catalog, connection: Connection, terms: Terms, lookups: Lookups) -> list[int]:
     """Return the marks that the terms match. Raises UsageError if other clips match, too."""
-    ids = sorted(select_ids(catalog, connection, terms, defaults=False, folders=folders))
+    ids = sorted(select_ids(catalog, connection, terms, defaults=False, lookups=lookups))
     if not ids:
-        raise no_match(catalog, connection, terms, "mark", folders=folders)
+        raise no_match(catalog, connection, terms, "mark", lookups=lookups)
     rows = clip_rows(connection, ids)
     others = [clip_id for clip_id in ids if rows[clip_id][clip.c.kind] != "marked"]
     if len(ids) == 1 and others:

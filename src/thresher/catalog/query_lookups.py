@@ -1,0 +1,27 @@
+"""What a query looks up beside the database: folders in the file system, and texts by regular expressions.
+
+Both may take long. `Lookups` remembers what it found, so that a query which was parsed before a write transaction
+can be parsed again inside of it without doing either; texts that are new there are searched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from thresher.catalog.query_folders import Folders
+from thresher.catalog.time_limit import Searches
+
+
+@dataclass(frozen=True)
+class Lookups:
+    """The folders that were looked up, and the texts that were searched."""
+
+    folders: Folders
+    searches: Searches = field(default_factory=Searches)
+
+    @classmethod
+    def below(cls, root: Path) -> Self:
+        """Return the lookups of a query for the catalog in the folder `root`."""
+        return cls(Folders(root))
