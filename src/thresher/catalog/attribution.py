@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from thresher.catalog.database import chunks, insert_row
 from thresher.catalog.digests import removed_digests
 from thresher.catalog.normal_form import forms_of, nfc
+from thresher.catalog.portable_sql import upsert
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.schema import attribute, checkpoint, location, recording
 from thresher.catalog.values import UnfitError, number_of

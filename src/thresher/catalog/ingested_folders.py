@@ -6,10 +6,10 @@ The functions run inside the caller's transaction. Folders are stored like the p
 from __future__ import annotations
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from thresher.catalog.digests import removed_digests
 from thresher.catalog.folder_changes import FolderChanges
+from thresher.catalog.portable_sql import upsert
 from thresher.catalog.schema import ingested_folder
 
 

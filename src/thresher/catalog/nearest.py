@@ -14,10 +14,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, func, or_, select, true
-from sqlalchemy.dialects.sqlite import insert
 
 from thresher.catalog.clip_source import IS_HIDDEN
 from thresher.catalog.database import chunks, plain_rows
+from thresher.catalog.portable_sql import upsert
 from thresher.catalog.schema import IS_CUT, clip, nearest, recording
 
 Scores = NDArray[np.float32]
@@ -173,7 +173,7 @@ def write(connection: Connection, of_metric: int, rows: Sequence[Row]) -> None:
     """Store the nearest clips of some clips; older rows of these clips are replaced."""
     if not rows:
         return
-    statement = insert(nearest)
+    statement = upsert(nearest)
     values = {"other_id": statement.excluded.other_id, "score": statement.excluded.score}
     connection.execute(
         statement.on_conflict_do_update(index_elements=["metric_id", "clip_id"], set_=values),

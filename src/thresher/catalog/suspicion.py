@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, or_, select, update
 
 from thresher.catalog.database import chunks
+from thresher.catalog.portable_sql import upsert
 from thresher.catalog.schema import clip, recording, suspicion
 
 SEVERAL = 3
@@ -82,4 +83,4 @@ def record(connection: Connection, examined: Sequence[int], found: Sequence[Susp
     for chunk in chunks(list(examined)):
         connection.execute(update(clip).where(clip.c.id.in_(chunk)).values(examined=True))
     if found:
-        connection.execute(insert(suspicion).prefix_with("OR IGNORE"), [vars(each) for each in found])
+        connection.execute(upsert(suspicion).on_conflict_do_nothing(), [vars(each) for each in found])

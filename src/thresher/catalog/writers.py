@@ -13,9 +13,9 @@ from functools import cache
 from hashlib import blake2b
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from thresher.catalog.digests import removed_digests
+from thresher.catalog.portable_sql import upsert
 from thresher.catalog.schema import writer
 
 
