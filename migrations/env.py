@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from alembic import context
 
 from thresher.catalog.schema import metadata
 
+connection = context.config.attributes["connection"]
+rules = nullcontext()
+if connection.dialect.name == "postgresql":
+    from thresher.catalog.postgres_migrations import without_rows
+
+    rules = without_rows(connection)
 context.configure(
-    connection=context.config.attributes["connection"],
+    connection=connection,
     target_metadata=metadata,
     transactional_ddl=True,
     render_as_batch=True,
 )
-with context.begin_transaction():
+with rules, context.begin_transaction():
     context.run_migrations()

@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, event
 
 from tests.curation.cutting.cuts import cut_shelf
+from tests.postgres_catalogs import follow_ids
 from tests.support import (
     CORPUS,
+    POSTGRES,
     PREFIX_ONLY,
     RATE,
     Command,
@@ -32,7 +34,7 @@ from tests.support import (
     copy_folder,
     run_command,
 )
-from thresher.catalog import stamps
+from thresher.catalog import database, stamps
 from thresher.catalog.catalog import Catalog
 from thresher.curation.ingest.options import IngestOptions
 
@@ -51,18 +53,23 @@ if RAM_DISK.is_dir() and os.access(RAM_DISK, os.W_OK) and shutil.disk_usage(RAM_
 
 
 class _Statements(dict[Any, Any]):
-    """Compiled statements by their key without the dialect, the first part of SQLAlchemy's key.
+    """Compiled statements by their key, in which the name of the dialect takes the place of the dialect itself.
 
     SQLAlchemy keeps compiled statements for each engine, and almost every test opens an engine of its own.
     """
 
     def get(self, key: tuple[Any, ...], default: Any = None) -> Any:
-        return super().get(key[1:], default)
+        return super().get(_without_engine(key), default)
 
     def __setitem__(self, key: tuple[Any, ...], compiled: Any) -> None:
         if len(self) > 2_000:  # random queries differ in their statements
             self.clear()
-        super().__setitem__(key[1:], compiled)
+        super().__setitem__(_without_engine(key), compiled)
+
+
+def _without_engine(key: tuple[Any, ...]) -> tuple[Any, ...]:
+    dialect, *others = key
+    return (dialect.name, *others)
 
 
 _STATEMENTS = _Statements()
@@ -71,6 +78,35 @@ _STATEMENTS = _Statements()
 @event.listens_for(Engine, "engine_connect")
 def _share_statements(connection: Connection) -> None:
     connection.execution_options(compiled_cache=_STATEMENTS)
+
+
+if POSTGRES is not None:
+    event.listen(Engine, "after_execute", follow_ids)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On PostgreSQL, skip the tests of what only SQLite has."""
+    for item in items if POSTGRES is not None else []:
+        mark = item.get_closest_marker("sqlite_only")
+        if mark is not None:
+            item.add_marker(pytest.mark.skip(reason=f"only SQLite has {mark.args[0]}"))
+
+
+@pytest.fixture(scope="session", autouse=POSTGRES is not None)
+def _on_postgres() -> Iterator[None]:
+    assert POSTGRES is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "target_of", POSTGRES.target_of)
+        yield
+
+
+@pytest.fixture(autouse=POSTGRES is not None)
+def _databases_end(request: pytest.FixtureRequest) -> Iterator[None]:
+    folder = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    yield
+    assert POSTGRES is not None
+    if folder is not None:
+        POSTGRES.drop_below(folder)
 
 
 def pytest_collection_finish() -> None:

@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
+from tests.postgres import VARIABLE
+from tests.postgres_catalogs import PostgresCatalogs
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import checkpoint, metadata, recording
 from thresher.curation.ingest.report import IngestReport
@@ -40,6 +42,9 @@ EVERY_METRIC = '[metrics]\nuse = ["prefix", "aligned", "likeness"]\n'
 
 PREFIX_ONLY = '[metrics]\nuse = ["prefix"]\n'
 """The settings of a catalog that keeps scores by the metric `prefix` only."""
+
+POSTGRES = PostgresCatalogs(os.environ[VARIABLE]) if VARIABLE in os.environ else None
+"""The databases of the tests' catalogs if the suite runs on PostgreSQL."""
 
 JOURNAL = ("decision", "checkpoint", "writer", "safeguard")
 """Tables that `undo` adds to instead of restoring them."""
@@ -143,6 +148,8 @@ def copy_folder(template: Path, target: Path) -> None:
     Copying a catalog that a fixture of a wider scope made is much faster than making it again.
     """
     shutil.copytree(template, target, copy_function=shutil.copy2, dirs_exist_ok=True)
+    if POSTGRES is not None:
+        POSTGRES.copy(template, target)
 
 
 def dump(catalog: Catalog, *, without: Collection[str] = (), times: bool = True) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert, text
 
 from tests.support import MakeCatalog
-from thresher.catalog import config, database, schema
+from thresher.catalog import config, schema, sqlite_database
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.listing import list_clips
 from thresher.errors import CatalogError
@@ -108,7 +108,7 @@ def test_a_transaction_with_rollback_sees_its_changes_and_keeps_none(catalog: Ca
 def test_a_catalog_is_stamped_as_settled_only_if_it_is(catalog: Catalog) -> None:
     def stamp() -> int:
         with catalog.reading() as connection:
-            return database.user_version(connection)
+            return sqlite_database.user_version(connection)
 
     catalog.settle(lambda _connection: False)
     assert stamp() == 0

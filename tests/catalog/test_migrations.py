@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from tests.support import ROOT, run_command
-from thresher.catalog import database, schema
+from thresher.catalog import migrations, schema, sqlite_database
 from thresher.catalog.backups import BackupPlace, make_backup
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import recording
@@ -66,7 +66,7 @@ def future(
     folder = tmp_path_factory.mktemp("migrations") / "migrations"
     shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
     write_next(folder)
-    monkeypatch.setattr(database, "migrations_folder", lambda: folder)
+    monkeypatch.setattr(migrations, "migrations_folder", lambda: folder)
     monkeypatch.setattr(schema, "HEAD", NEXT)
     assert filled.file.exists()
     return folder
@@ -298,7 +298,7 @@ def test_opening_sets_the_safe_journal_mode(
 ) -> None:
     file = filled.root / "catalog.db"
     set_journal_mode(file, mode)
-    monkeypatch.setattr(database, "wal_is_safe", lambda _version: is_safe)
+    monkeypatch.setattr(sqlite_database, "wal_is_safe", lambda _version: is_safe)
     with Catalog.open(filled.file) as catalog:
         assert rate(catalog, ["1"], 3).decision is not None
     assert journal_mode(file) == ("wal" if is_safe else "delete")
@@ -314,7 +314,7 @@ def test_a_newer_catalog_keeps_every_byte(
         opened.execute("UPDATE alembic_version SET version_num = '9999'")
     opened.close()
     set_journal_mode(file, mode)
-    monkeypatch.setattr(database, "wal_is_safe", lambda _version: is_safe)
+    monkeypatch.setattr(sqlite_database, "wal_is_safe", lambda _version: is_safe)
     before = (file.read_bytes(), file.stat().st_mtime_ns)
     with pytest.raises(CatalogError, match="9999"):
         Catalog.open(filled.file)

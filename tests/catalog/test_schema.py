@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
-from thresher.catalog import database, schema
+from thresher.catalog import database, migrations, schema
 from thresher.catalog.catalog import Catalog
 
 
 def test_the_newest_migration_is_the_revision_of_the_schema() -> None:
-    assert database.known_revisions()[0] == schema.HEAD
+    assert migrations.known_revisions()[0] == schema.HEAD
 
 
 def test_the_migrated_schema_equals_the_declared_tables(catalog: Catalog) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from thresher.catalog import database, settled
+from thresher.catalog import settled, sqlite_database
 from thresher.catalog.catalog import Catalog
 
 
 def stamp_of(catalog: Catalog) -> int:
     with catalog.reading() as connection:
-        return database.user_version(connection)
+        return sqlite_database.user_version(connection)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -124,9 +123,10 @@ def small_template(tmp_path_factory: pytest.TempPathFactory, new_catalog: MakeCa
 @pytest.fixture
 def small_catalog(tmp_path: Path, small_template: Path) -> Iterator[Catalog]:
     """A catalog of seven recordings of every status, nine clips, two batches and a song; its metric is `prefix`."""
-    shutil.copy2(small_template / "catalog.db", tmp_path)
+    copy_folder(small_template, tmp_path)
     settings = Settings(metrics=MetricsSection(default="prefix"))
-    catalog = Catalog(tmp_path / "catalog.toml", settings, database.connect(tmp_path / "catalog.db", 1.0))
+    target = database.target_of(settings.catalog.database, tmp_path)
+    catalog = Catalog(tmp_path / "catalog.toml", settings, database.connect(target, 1.0))
     yield catalog
     catalog.close()
 

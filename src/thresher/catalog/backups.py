@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thresher.catalog.config import Settings
-from thresher.catalog.database import database_file, lock_holders
+from thresher.catalog.database import database_file
 from thresher.catalog.database_copy import (
     DAMAGED,
     CheckedCopy,
@@ -41,6 +41,7 @@ from thresher.catalog.partial_files import (
     sweep,
     sync_folder,
 )
+from thresher.catalog.sqlite_database import lock_holders
 from thresher.errors import CatalogError, UsageError
 
 _NAME = re.compile(

@@ -15,11 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from thresher.catalog import config, database, paths, presence, settled
+from thresher.catalog import config, database, paths, presence, settled, sqlite_database
 from thresher.catalog.files import Hashes
+from thresher.catalog.own_files import SQLITE_SUFFIXES
 from thresher.catalog.partial_files import partial_path, place_new, sweep, sync_folder
 from thresher.errors import CatalogError
 
@@ -50,32 +51,33 @@ class Catalog:
         self._leave: Callable[[], object] | None = None
 
     @classmethod
-    def create(cls, folder: str | os.PathLike[str]) -> Self:
+    def create(cls, folder: str | os.PathLike[str], address: str | None = None) -> Self:
         """Create a catalog in `folder`, which is created if needed. An existing catalog.toml is kept.
 
-        A creation that was interrupted is completed. Raises CatalogError if the database exists already or the
-        folder can't be written.
+        `address` is that of its database, which a new catalog.toml names; by default that is a file in the folder.
+        A database of a server that holds a catalog already is joined. A creation that was interrupted is completed.
+        Raises CatalogError if the database exists already or the folder can't be written.
         """
         root = Path(os.path.realpath(folder))
         file = root / config.FILE_NAME
         has_settings = file.exists()
-        settings = config.load_settings(file) if has_settings else config.Settings()
-        target = database.database_file(settings.catalog.database, root)
-        if target.exists() and has_settings:
-            raise CatalogError(f"{file} exists already; `thresher ingest PATH` adds to its catalog")
-        if target.exists() and not database.is_untouched(target):
+        settings = config.load_settings(file) if has_settings else config.settings_of_database(address)
+        if has_settings and address not in (None, settings.catalog.database):
             raise CatalogError(
-                f"{target} exists already, but its catalog.toml does not; put that back, write an empty {file} for "
-                "the default settings, or move the database away"
+                f"{file} exists already and names another database ({settings.catalog.database}); change [catalog] "
+                "database in it, or give another folder"
             )
+        target = database.target_of(settings.catalog.database, root)
+        _check_new(target, file, has_settings=has_settings)
         try:
             root.mkdir(parents=True, exist_ok=True)
-            for each in (target, file):
+            files = [file] if isinstance(target, URL) else [target, file]
+            for each in files:
                 sweep(each.parent, [each], None)
-            if not target.exists():
+            if isinstance(target, URL) or not target.exists():
                 database.create(target, settings.catalog.busy_timeout)
             if not has_settings:
-                _write_starter(file)
+                _write_starter(file, address)
         except OSError as error:
             raise CatalogError(
                 f"can't create a catalog in {root}: {error.strerror}; give another folder: thresher init FOLDER"
@@ -104,7 +106,7 @@ class Catalog:
         # resolve symlinks, so that each file has one path whichever link leads to the catalog
         found = Path(os.path.realpath(found))
         settings = config.load_settings(found)
-        target = database.database_file(settings.catalog.database, found.parent)
+        target = database.target_of(settings.catalog.database, found.parent)
         handle = presence.announce(found, settings.catalog.busy_timeout)
         leave = None if handle is None else partial(os.close, handle)
         try:
@@ -116,7 +118,11 @@ class Catalog:
 
     @classmethod
     def _opened(
-        cls, found: Path, settings: config.Settings, target: Path, leave: Callable[[], object] | None
+        cls,
+        found: Path,
+        settings: config.Settings,
+        target: database.Target,
+        leave: Callable[[], object] | None,
     ) -> Self:
         engine, backup = database.open_current(
             target,
@@ -176,14 +182,30 @@ class Catalog:
         database.check_unchanged_revision(connection, self.file)
 
     def settle(self, is_settled: Callable[[Connection], bool]) -> None:
-        """Stamp the catalog as settled if `is_settled` says so in the transaction that stamps it."""
+        """Stamp the catalog as settled if `is_settled` says so in the transaction that stamps it.
+
+        A catalog on a server has no stamp.
+        """
+        if self.is_shared:
+            return
         wanted = settled.stamp(self.file)
         with self.reading() as connection:
-            if database.user_version(connection) == wanted:
+            if sqlite_database.user_version(connection) == wanted:
                 return
         with self.writing() as connection:
             if is_settled(connection):
-                database.set_user_version(connection, wanted)
+                sqlite_database.set_user_version(connection, wanted)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the catalog is on a server, where other machines may use it, too."""
+        return self._engine.dialect.name != "sqlite"
+
+    def database_files(self) -> list[bytes]:
+        """Return the paths of the files that SQLite keeps for the catalog; some of them come and go."""
+        if self.is_shared:
+            return []
+        return [os.fsencode(f"{self._engine.url.database}{end}") for end in SQLITE_SUFFIXES]
 
     def stored(self, path: str | bytes | os.PathLike[str]) -> paths.StoredPath:
         """Return a path of the file system in the catalog's two forms."""
@@ -209,10 +231,25 @@ def _backup_before_upgrade(root: Path, settings: config.Settings) -> Path:
     return backup_rule.backup_by_rule(backups.place_of(root, settings), "the catalog was not upgraded").path
 
 
-def _write_starter(file: Path) -> None:
+def _check_new(target: database.Target, file: Path, *, has_settings: bool) -> None:
+    """Raise CatalogError if a catalog exists already; a server's catalog may, if this folder does not know it."""
+    if isinstance(target, URL):
+        exists = has_settings and database.is_catalog(target)
+    else:
+        exists = target.exists()
+        if exists and not has_settings and not sqlite_database.is_untouched(target):
+            raise CatalogError(
+                f"{target} exists already, but its catalog.toml does not; put that back, write an empty {file} for "
+                "the default settings, or move the database away"
+            )
+    if exists and has_settings:
+        raise CatalogError(f"{file} exists already; `thresher ingest PATH` adds to its catalog")
+
+
+def _write_starter(file: Path, address: str | None) -> None:
     """Write a new catalog.toml, complete or not at all; one that appears meanwhile is kept."""
     with partial_path(file, None) as new, new.open("xb") as written:
-        written.write(config.STARTER.encode())
+        written.write(config.starter(address).encode())
         written.flush()
         os.fsync(written.fileno())
         with suppress(FileExistsError):

@@ -9,6 +9,7 @@ samples.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -93,14 +94,34 @@ class _Section:
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
 
+def hide_password(address: str) -> str:
+    """Return the address of a database with `***` in the place of a password."""
+    if address.startswith("sqlite:"):
+        return address
+    hidden = re.sub(r"(://[^/@:]*):[^@]*@", r"\1:***@", address)
+    return re.sub(r"([?&]password=)[^&]*", r"\1***", hidden)
+
+
 @dataclass(frozen=True)
 class CatalogSection(_Section):
-    """The database; its path is relative to the folder of `catalog.toml`."""
+    """The database: a file, whose path is relative to the folder of `catalog.toml`, or a database of a PostgreSQL
+    server; and how long to wait for a lock, in seconds."""
 
     database: Annotated[
-        str, _Takes("the address of a database such as sqlite:///catalog.db", pattern=r"^sqlite:///[^\x00]+$")
+        str,
+        _Takes(
+            "the address of a database such as sqlite:///catalog.db or postgresql+psycopg://user@host/name",
+            pattern=r"^(?:sqlite:///[^\x00]+|postgresql\+psycopg://[^\x00/]*/[^\x00/?]+(?:\?[^\x00]*)?)$",
+        ),
     ] = "sqlite:///catalog.db"
     busy_timeout: Annotated[float, _Takes("a number of seconds", ge=0, le=86400)] = 10.0
+
+    def __post_init__(self) -> None:
+        if hide_password(self.database) != self.database:
+            raise ValueError(
+                f'database: "{hide_password(self.database)}" holds a password; write it to ~/.pgpass or set '
+                "PGPASSWORD, and leave it out here"
+            )
 
 
 @dataclass(frozen=True)
@@ -307,6 +328,23 @@ STARTER = """\
 """The content of a new catalog's `catalog.toml`."""
 
 
+def starter(address: str | None) -> str:
+    """Return the content of a new catalog.toml whose database is at `address`, by default the file catalog.db."""
+    if address is None:
+        return STARTER
+    import json
+
+    line = '# database = "sqlite:///catalog.db"    # relative to this file'
+    return STARTER.replace(line, f"database = {json.dumps(address)}")
+
+
+def settings_of_database(address: str | None) -> Settings:
+    """Return the default settings for a database. Raises ConfigError if it is no address of one."""
+    if address is None:
+        return Settings()
+    return Settings(catalog=_validated(CatalogSection, {"database": address}, "--database,"))
+
+
 def find_catalog(explicit: Path | None, environ: Mapping[str, str], start: Path) -> Path:
     """Return the catalog's file: `explicit`, else $THRESHER_CATALOG, else the nearest `catalog.toml` above `start`.
 
@@ -505,5 +543,6 @@ def _nearest(word: object, known: tuple[str, ...]) -> str | None:
 def _shown(value: object) -> str:
     import json
 
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    shown = hide_password(value) if isinstance(value, str) else value
+    text = json.dumps(shown, ensure_ascii=False, default=str)
     return text if len(text) <= 80 else f"{text[:77]}…"

@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from thresher.catalog.database import SQLITE_MAGIC, lock_holders
+from thresher.catalog.sqlite_database import SQLITE_MAGIC, lock_holders
 from thresher.errors import CatalogError
 from thresher.formatting import counted
 

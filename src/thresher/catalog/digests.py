@@ -16,7 +16,8 @@ Writers need not know of digests. A new row has none. `mark_changed`, which the 
 statement, makes every UPDATE of a row remove its digest; and `seal`, which `writing` calls before a commit,
 computes the missing ones. A digest that does not match the row before the UPDATE stays as it is, so that a
 change of a damaged row does not hide the damage. A statement that inserts or updates (ON CONFLICT DO UPDATE)
-needs `removed_digests`.
+needs `removed_digests`. PostgreSQL calls no functions in Python: there, an UPDATE removes the digest of a damaged
+row, too, and `seal` reads the rows without digests and computes them here.
 """
 
 from __future__ import annotations
@@ -29,11 +30,33 @@ from hashlib import blake2b
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnClause, Connection, Insert, Table, Update, literal_column
+from sqlalchemy import Connection, Insert, LargeBinary, Table, Update, literal_column
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from thresher.catalog import schema
 
 SIZE = 16
+
+
+class RemovedDigest(FunctionElement[bytes]):
+    """The new digest of a row that an UPDATE changes: none, or the old one if the row was damaged before.
+
+    Its argument is the expression for SQLite. PostgreSQL has no functions in Python, and so always none.
+    """
+
+    type = LargeBinary()
+    inherit_cache = True
+
+
+@compiles(RemovedDigest)
+def _removed_digest(element: RemovedDigest, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.clauses.clauses[0], **options))
+
+
+@compiles(RemovedDigest, "postgresql")
+def _no_digest(_element: RemovedDigest, _compiler: Any, **_options: Any) -> str:
+    return "NULL"
 
 
 @dataclass(frozen=True)
@@ -68,10 +91,12 @@ class Protected:
         return f"thresher_digest('{self.name}', {self.values()})"
 
     @cached_property
-    def removed(self) -> ColumnClause[Any]:
+    def removed(self) -> RemovedDigest:
         """The new digest of a row that an UPDATE changes: none, or the old one if the row was damaged before."""
         old = f"{self.table.name}.{self.column}"
-        return literal_column(f"thresher_removed_digest('{self.name}', {old}, {self.values()})")
+        return RemovedDigest(
+            literal_column(f"thresher_removed_digest('{self.name}', {old}, {self.values()})")
+        )
 
 
 def _digest_of(
@@ -254,13 +279,40 @@ def changed_tables(connection: Connection) -> frozenset[str]:
 def seal(connection: Connection) -> None:
     """Compute the missing digests of the tables that this transaction wrote to."""
     changed = _changed(connection)
+    seal_table = _seal_in_sql if connection.dialect.name == "sqlite" else _seal_in_python
     for protected in PROTECTED:
         if protected.table.name in changed:
-            connection.exec_driver_sql(
-                f"UPDATE {protected.table.name} SET {protected.column} = {protected.computed()} "
-                f"WHERE {protected.column} IS NULL"
-            )
+            seal_table(connection, protected)
     changed.clear()
+
+
+def _seal_in_sql(connection: Connection, protected: Protected) -> None:
+    connection.exec_driver_sql(
+        f"UPDATE {protected.table.name} SET {protected.column} = {protected.computed()} "
+        f"WHERE {protected.column} IS NULL"
+    )
+
+
+def _seal_in_python(connection: Connection, protected: Protected) -> None:
+    """Compute the missing digests of a table where SQL can't call functions in Python."""
+    table = protected.table
+    keys = [f"{table.name}.{column.name}" for column in table.primary_key]
+    rows = stored_rows(
+        connection,
+        f"SELECT {', '.join(keys)}, {protected.values()} FROM {table.name} WHERE {protected.column} IS NULL",
+    )
+    sealed = [(*row[: len(keys)], digest_of(protected, row[len(keys) :])) for row in rows]
+    if not sealed:
+        return
+    types = [column.type.compile(connection.dialect) for column in table.primary_key]
+    arrays = ", ".join(f"%s::{each}[]" for each in (*types, "BYTEA"))
+    names = [f"key_{number}" for number in range(len(keys))]
+    same = " AND ".join(f"{key} = new.{name}" for key, name in zip(keys, names, strict=True))
+    connection.exec_driver_sql(
+        f"UPDATE {table.name} SET {protected.column} = new.digest "
+        f"FROM unnest({arrays}) AS new ({', '.join(names)}, digest) WHERE {same}",
+        tuple(list(each) for each in zip(*sealed, strict=True)),
+    )
 
 
 def note_change(connection: Connection, table: Table) -> None:
@@ -306,8 +358,14 @@ def damaged_rows(connection: Connection, protected: Protected) -> list[DamagedRo
 
 
 def stored_rows(connection: Connection, statement: str) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of a statement as SQLite stores them: text as StoredText, which may be no valid UTF-8."""
+    """Yield the rows of a statement as the driver returns them.
+
+    SQLite returns text as StoredText, which may be no valid UTF-8.
+    """
     raw: Any = connection.connection.dbapi_connection
+    if connection.dialect.name != "sqlite":
+        yield from raw.execute(statement)
+        return
     cursor = raw.execute(statement)
     former, raw.text_factory = raw.text_factory, StoredText
     try:

@@ -18,9 +18,7 @@ from sqlalchemy import func, or_, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import IS_SHOWN
 from thresher.catalog.content_files import intact_file, known_files
-from thresher.catalog.database import database_file
 from thresher.catalog.files import sha256_file
-from thresher.catalog.own_files import SQLITE_SUFFIXES
 from thresher.catalog.paths import display_text, name_too_long
 from thresher.catalog.recordings import find_recordings
 from thresher.catalog.schema import clip, location, recording
@@ -80,9 +78,7 @@ class OutputGuard:
     def _files_of_the_catalog(self) -> list[bytes]:
         if self._catalog is None:
             return []
-        file = database_file(self._catalog.settings.catalog.database, self._catalog.root)
-        database = os.fsencode(file)
-        return [os.fsencode(self._catalog.file), *(database + end.encode() for end in SQLITE_SUFFIXES)]
+        return [os.fsencode(self._catalog.file), *self._catalog.database_files()]
 
     def _look_at_locations(self, catalog: Catalog) -> None:
         """Note the identities of the files at locations that were stored since the last look."""

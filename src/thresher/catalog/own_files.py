@@ -37,7 +37,7 @@ class OwnFiles:
     def __init__(self, file: Path, settings: Settings) -> None:
         found = os.path.realpath(os.fsencode(file))
         root = os.path.dirname(found)
-        database = os.path.join(root, os.fsencode(settings.catalog.database.removeprefix("sqlite:///")))
+        database = os.path.join(root, os.fsencode(_file_name(settings.catalog.database)))
         folder, name = os.path.split(os.path.normpath(database))
         database = os.path.join(os.path.realpath(folder), name)
         self._paths = {found, *(os.path.join(root, name.encode()) for name in (KEY_FILE, ROOM_FILE))}
@@ -57,6 +57,11 @@ class OwnFiles:
     def has_folder(self, path: bytes) -> bool:
         """Return whether the folder at an absolute path is that of previews."""
         return path == self._cache
+
+
+def _file_name(address: str) -> str:
+    """Return the name of the database's file; for a database of a server, the one that a file would have."""
+    return address.removeprefix("sqlite:///") if address.startswith("sqlite:") else "catalog.db"
 
 
 def _is_report(path: bytes) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from thresher.catalog.database import lock_holders
+from thresher.catalog.sqlite_database import lock_holders
 from thresher.errors import CatalogError
 
 _PAUSE = 0.05

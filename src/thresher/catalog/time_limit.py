@@ -75,6 +75,12 @@ def is_over() -> Callable[[], bool] | None:
     return None if until is None else lambda: time.monotonic() > until
 
 
+def seconds_left() -> float | None:
+    """Return how much of the time of `query_limit` is left, 0 or more; None outside of such a block."""
+    until = _until.get()
+    return None if until is None else max(until - time.monotonic(), 0.0)
+
+
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
     """A block, in the main thread, that ends with TooSlowError after this time."""

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from thresher.catalog import config, database, presence, safeguards
+from thresher.catalog import config, database, migrations, presence, safeguards, sqlite_database
 from thresher.catalog.backups import BackupPlace, keep_as_it_is, make_backup, place_of, remove_litter
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database_copy import (
@@ -119,7 +119,7 @@ def prepare_restore(
 
 
 def _check_revision(file: Path, revision: str) -> None:
-    if revision != HEAD and revision not in database.known_revisions():
+    if revision != HEAD and revision not in migrations.known_revisions():
         raise CatalogError(
             f"{file} was written by a newer thresher (revision {revision}; this one knows {HEAD}); {UNDONE}: run "
             "`pip install --upgrade thresher`"
@@ -132,7 +132,7 @@ def _copied(source: Path, copy: Path, settings: config.Settings, progress: Progr
     copy_database(source, copy, settings.catalog.busy_timeout, progress)
     engine = database.connect(copy, settings.catalog.busy_timeout)
     if database.current_revision(engine) != HEAD:
-        database.run_migrations(engine, former_metric=settings.metrics.former_default)
+        sqlite_database.run_migrations(engine, former_metric=settings.metrics.former_default)
     return engine
 
 
@@ -157,13 +157,13 @@ def _compared(
     if not place.database.exists():
         return (), "there is no database to compare with"
     try:
-        database.check_file(place.database)
+        sqlite_database.check_file(place.database)
         engine = database.connect(place.database, settings.catalog.busy_timeout)
         revision = database.current_revision(engine)
         if revision is None:
             return (), "the database in its place is not a catalog"
         if revision != HEAD:
-            if revision not in database.known_revisions():
+            if revision not in migrations.known_revisions():
                 return (), f"the catalog was written by a newer thresher (revision {revision})"
             engine = _copied(place.database, folder / "current.db", settings, no_progress)
         with database.reading(engine) as current, checked.reading() as backup:

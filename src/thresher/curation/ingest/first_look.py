@@ -1,7 +1,7 @@
 """Compare scanned files with the database before SQLAlchemy is loaded, which takes half the time of a short ingest.
 
 The catalog is not open yet, so this module reads the database directly. What it can't tell is left to `ingest`: a
-database that it can't read has new files, and is not settled.
+database that it can't read, or that is on a server, has new files, and is not settled.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ class FirstLook:
 def first_look(catalog_file: Path, settings: Settings, scan: Scan) -> FirstLook:
     """Compare a scan with the catalog of `catalog_file`. No file is opened but the database."""
     begun = time.monotonic()
+    if not settings.catalog.database.startswith("sqlite:"):
+        return FirstLook(has_new=True, report=None)
     database = catalog_file.parent / settings.catalog.database.removeprefix("sqlite:///")
     uri = f"{database.absolute().as_uri()}?mode=ro"
     try:

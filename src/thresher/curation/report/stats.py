@@ -5,13 +5,13 @@ Minutes are minutes of audio.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, distinct, func, select
 
+from thresher.catalog import database
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.catalog_backups import BackupState, backup_state
 from thresher.catalog.clip_source import IS_SHOWN, STATUS
@@ -175,4 +175,4 @@ def _unmeasured(connection: Connection) -> int:
 
 
 def _database_bytes(connection: Connection) -> int:
-    return os.path.getsize(str(connection.engine.url.database))
+    return database.size(connection)

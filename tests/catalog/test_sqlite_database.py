@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.support import ROOT
-from thresher.catalog import database, schema, scores
+from thresher.catalog import migrations, schema, scores, sqlite_database
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.edits import Edits
 from thresher.curation.clips.decisions import history, rate
@@ -51,7 +51,7 @@ GOLDEN = sorted((ROOT / "tests/golden").glob("catalog-*.sql"))
 def test_write_ahead_logging_is_used_only_if_it_cannot_lose_commits(
     version: tuple[int, ...], safe: bool
 ) -> None:
-    assert database.wal_is_safe(version) is safe
+    assert sqlite_database.wal_is_safe(version) is safe
 
 
 def test_every_connection_sets_the_pragmas(catalog: Catalog) -> None:
@@ -62,7 +62,7 @@ def test_every_connection_sets_the_pragmas(catalog: Catalog) -> None:
     assert pragma("foreign_keys") == 1
     assert pragma("synchronous") == 2
     assert pragma("busy_timeout") == 10_000
-    wanted = "wal" if database.wal_is_safe(sqlite3.sqlite_version_info) else "delete"
+    wanted = "wal" if sqlite_database.wal_is_safe(sqlite3.sqlite_version_info) else "delete"
     assert pragma("journal_mode") == wanted
 
 
@@ -107,9 +107,9 @@ def test_the_processes_that_hold_a_lock_are_named(catalog: Catalog) -> None:
     try:
         assert holder.stdout is not None
         holder.stdout.readline()
-        if not database.lock_holders(file):
+        if not sqlite_database.lock_holders(file):
             pytest.skip("this kernel does not list the lock")
-        assert str(holder.pid) in database.lock_holders(file)[0]
+        assert str(holder.pid) in sqlite_database.lock_holders(file)[0]
     finally:
         holder.kill()
         holder.wait()
@@ -155,7 +155,7 @@ def future(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "migrations"
     shutil.copytree(ROOT / "migrations", folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "versions" / "9001_future.py").write_text(NEXT.format(head=HEAD, then="pass"))
-    monkeypatch.setattr(database, "migrations_folder", lambda: folder)
+    monkeypatch.setattr(migrations, "migrations_folder", lambda: folder)
     monkeypatch.setattr(schema, "HEAD", "9001")
     return folder
 
@@ -272,7 +272,7 @@ def test_an_attribute_whose_name_became_a_field_can_still_be_queried(tmp_path: P
 def test_every_revision_that_a_version_wrote_has_a_golden_catalog() -> None:
     together = {f"{number:04}" for number in range(6, 13)}  # arrived in one version with 0013
     golden_revisions = {path.stem.removeprefix("catalog-") for path in GOLDEN}
-    assert golden_revisions == set(database.known_revisions()) - together
+    assert golden_revisions == set(migrations.known_revisions()) - together
 
 
 @pytest.mark.usefixtures("future")
@@ -323,9 +323,9 @@ def test_a_kill_during_an_upgrade_leaves_a_catalog_that_can_be_upgraded(tmp_path
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from thresher.catalog import database, schema\n"
+        "from thresher.catalog import migrations, schema\n"
         "from thresher.catalog.catalog import Catalog\n"
-        "database.migrations_folder = lambda: Path(sys.argv[2])\n"
+        "migrations.migrations_folder = lambda: Path(sys.argv[2])\n"
         "schema.HEAD = '9001'\n"
         "Catalog.open(sys.argv[1])\n"
     )

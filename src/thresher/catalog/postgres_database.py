@@ -1,0 +1,318 @@
+"""Catalogs in PostgreSQL: connections, transactions, creation, and who is connected.
+
+The driver runs in autocommit mode, and this module begins each transaction explicitly, as `sqlite_database` does. A
+transaction that reads sees the catalog as it was at its first statement (REPEATABLE READ). One that writes behaves
+as if it ran alone (SERIALIZABLE), and fails with SQLSTATE 40001 if it would not.
+
+Each transaction that writes holds a lock on the table of the revision until it ends. Writers share this lock. A
+writer that must run alone keeps others from taking it, and so does an upgrade, which also keeps readers away. The
+lock is taken before the first statement, at which the transaction begins to see the catalog.
+"""
+
+from __future__ import annotations
+
+import getpass
+import platform
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from thresher.catalog import digests, postgres_ddl, schema
+from thresher.catalog.migrations import known_revisions, migrate
+from thresher.catalog.time_limit import seconds_left
+from thresher.errors import CatalogError, UpgradedError, UsageError
+from thresher.version import __version__
+
+try:
+    import psycopg
+except ImportError as error:
+    raise CatalogError(
+        "a catalog in PostgreSQL needs the package psycopg; run `pip install 'thresher[postgres]'`"
+    ) from error
+
+CONNECT_SECONDS = 10
+"""How long a connection to a server may take."""
+
+_CREATION = 0x74687265
+"""The key of the advisory lock under which a catalog is created."""
+
+_ROWS_AT_ONCE = 200
+"""Rows that a query that streams fetches at once; some have tens of kilobytes."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that is connected to the database of a catalog: its name as it gives it, its user and address."""
+
+    name: str
+    role: str
+    address: str | None
+    process: int
+
+    @property
+    def version(self) -> str | None:
+        """The version of thresher, None for another program."""
+        match = re.match(r"thresher (\S+)", self.name)
+        return match[1] if match else None
+
+
+def connect(url: URL, busy_timeout: float) -> Engine:
+    """Return an engine for a database whose connections wait `busy_timeout` seconds for a lock."""
+    options = f"{url.query.get('options', '')} -c lock_timeout={max(int(busy_timeout * 1000), 1)}"
+    engine = create_engine(
+        url.update_query_dict({"options": options.strip()}),
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "application_name": f"thresher {__version__} {_user()}"[:63],
+            "client_encoding": "utf8",
+        },
+        poolclass=QueuePool,
+        pool_size=4,
+        max_overflow=60,  # a server has a thread for each request
+        pool_pre_ping=True,  # the server may have been started again since the last transaction
+        pool_use_lifo=True,
+        use_native_hstore=False,  # asking for its type costs each engine a query
+    )
+    postgres_ddl.use(engine.dialect)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: psycopg.Connection[Any], _record: object) -> None:
+        connection.autocommit = True
+
+    @event.listens_for(engine, "before_execute", retval=True)
+    def before_execute(
+        connection: Connection, statement: Any, many: Any, one: Any, _options: Any
+    ) -> tuple[Any, Any, Any]:
+        return digests.mark_changed(connection, statement), many, one
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        _begin(connection)
+
+    return engine
+
+
+def _user() -> str:
+    with suppress(KeyError, OSError):  # the user has no name
+        return f"{getpass.getuser()}@{platform.node()}"
+    return platform.node()
+
+
+def _begin(connection: Connection) -> None:
+    """Begin a transaction as the options of the connection say, in one round trip."""
+    options = connection.get_execution_options()
+    if options.get("creates"):
+        statements = ["BEGIN", f"SELECT pg_advisory_xact_lock({_CREATION})"]
+    elif options.get("writes"):
+        mode = "SHARE ROW EXCLUSIVE" if options.get("alone") else "ROW EXCLUSIVE"
+        statements = ["BEGIN ISOLATION LEVEL SERIALIZABLE", f"LOCK TABLE alembic_version IN {mode} MODE"]
+    else:
+        statements = ["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"]
+    left = seconds_left()
+    if left is not None:
+        statements.insert(1, f"SET LOCAL statement_timeout = {max(int(left * 1000), 1)}")
+    connection.exec_driver_sql("; ".join(statements))
+
+
+def begin_writing(connection: Connection) -> None:
+    """Begin the work of a transaction that writes. Raises UpgradedError if the catalog has another revision now."""
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one_or_none()
+    if found != schema.HEAD:
+        raise UpgradedError(
+            f"another version of thresher has upgraded {_shown(connection.engine.url)} to revision {found}; end "
+            "this command, and start it with that version"
+        )
+
+
+def end_writing(connection: Connection) -> None:
+    """Complete what a transaction wrote, before it commits: the digests of rows."""
+    digests.seal(connection)
+
+
+def stored_revision(connection: Connection) -> str | None:
+    """Return the revision of a database, or None if it is not a catalog."""
+    if connection.exec_driver_sql("SELECT to_regclass('alembic_version')").scalar_one() is None:
+        return None
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one_or_none()
+    return None if found is None else str(found)
+
+
+def size(connection: Connection) -> int:
+    """Return the bytes of a database on the disk of its server."""
+    return int(connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one())
+
+
+def create(url: URL, busy_timeout: float) -> None:
+    """Create the tables of a catalog in an empty database, all of them or none.
+
+    A database that holds a current catalog already is left as it is: this machine joins it. Raises CatalogError.
+    """
+    engine = connect(url, busy_timeout)
+    try:
+        with (
+            in_one_sentence(engine),
+            engine.connect().execution_options(creates=True) as connection,
+            connection.begin(),
+        ):
+            revision = stored_revision(connection)
+            if revision is not None:
+                _check_revision(revision, engine)
+                return
+            _check_empty(connection)
+            migrate(connection)
+    finally:
+        engine.dispose()
+
+
+def _check_empty(connection: Connection) -> None:
+    """Raise CatalogError if a database can't become a catalog."""
+    shown = _shown(connection.engine.url)
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding != "UTF8":
+        raise CatalogError(
+            f"{shown} has the encoding {encoding}, and a catalog needs UTF8; create it with "
+            "`createdb --encoding=UTF8 --template=template0 NAME`"
+        )
+    tables = sorted(inspect(connection).get_table_names())
+    if tables:
+        raise CatalogError(
+            f"{shown} holds other tables ({', '.join(tables[:3])}{', …' if len(tables) > 3 else ''}); it was not "
+            "changed: give a database of its own, which `createdb NAME` creates"
+        )
+
+
+def open_current(url: URL, busy_timeout: float) -> Engine:
+    """Open an existing catalog, which must have the revision of this program. Raises CatalogError."""
+    engine = connect(url, busy_timeout)
+    try:
+        with in_one_sentence(engine), engine.begin() as connection:
+            revision = stored_revision(connection)
+        if revision is None:
+            raise CatalogError(
+                f"{_shown(url)} is not a catalog; `thresher init FOLDER --database URL` makes an empty database one"
+            )
+        _check_revision(revision, engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _check_revision(revision: str, engine: Engine) -> None:
+    if revision == schema.HEAD:
+        return
+    shown = _shown(engine.url)
+    if revision in known_revisions():
+        raise CatalogError(
+            f"{shown} was written by an older thresher (revision {revision}; this one writes {schema.HEAD}); "
+            "`thresher upgrade` upgrades it for everybody who uses it"
+        )
+    raise CatalogError(
+        f"{shown} was written by a newer thresher (revision {revision}; this one knows {schema.HEAD}); "
+        "it was not changed: run `pip install --upgrade thresher`"
+    )
+
+
+def connected_programs(connection: Connection) -> list[Program]:
+    """Return the other programs that are connected to the database, as the server names them."""
+    rows = connection.exec_driver_sql(
+        "SELECT application_name, usename, host(client_addr), pid FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' "
+        "ORDER BY backend_start, pid"
+    )
+    return [Program(name or "", role or "", address, process) for name, role, address, process in rows]
+
+
+# -- errors ------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def in_one_sentence(engine: Engine) -> Iterator[None]:
+    """Turn the errors of PostgreSQL that have a known cause into CatalogError or UsageError.
+
+    Those of a transaction that may succeed if it runs again stay as they are.
+    """
+    try:
+        yield
+    except (DBAPIError, psycopg.Error) as error:
+        raise _translated(error, engine.url) from error
+
+
+def _shown(url: URL) -> str:
+    """Return the URL of a database without a password and without options."""
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def _translated(error: DBAPIError | psycopg.Error, url: URL) -> Exception:
+    """Return the CatalogError for a known database error, or the error itself."""
+    raw = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(raw, "sqlstate", None)
+    words = _first_line(raw)
+    shown = _shown(url)
+    if state in _SENTENCES:
+        return CatalogError(_SENTENCES[state].format(shown=shown, words=words, role=url.username or _role()))
+    if state == "57014":
+        return UsageError("the query takes too long; search with fewer terms")
+    if state == "54001":
+        return UsageError(f"the query is too deeply nested ({words}); use fewer parentheses, songs or terms")
+    if state is not None and state.startswith(("53", "58", "XX")):
+        return CatalogError(
+            f"the server of {shown} reports an error ({words}); check it, and run the command again"
+        )
+    if state is None and isinstance(raw, psycopg.OperationalError):
+        return CatalogError(_unreachable(shown, str(raw)))
+    return error
+
+
+def _role() -> str:
+    with suppress(KeyError, OSError):
+        return getpass.getuser()
+    return "?"
+
+
+_AGAIN = "run the command again; what was committed is kept"
+_SENTENCES = {
+    "42501": "the role {role} may not do this in {shown} ({words}); use a role that may write, or ask its owner "
+    "for the privilege",
+    "25006": "{shown} can only be read now ({words}); use a role and a server that can write",
+    "53100": "no space left on the disk of the server of {shown} ({words}); free some space and run the command "
+    "again",
+    "53300": "the server of {shown} has no connection left ({words}); end other programs, or raise its "
+    "max_connections",
+    "55P03": "{shown} is locked by another program; wait until it ends, or stop it, and run the command again",
+    "57P01": "the server of {shown} was stopped; start it, and " + _AGAIN,
+    "57P02": "the server of {shown} has crashed; look at its log, and " + _AGAIN,
+    "57P03": "the server of {shown} starts or stops now ({words}); wait, and run the command again",
+    "42P01": "{shown} is not a whole catalog ({words}); restore it from a backup, or run the version of thresher "
+    "that upgraded it",
+    "42703": "{shown} is not a whole catalog ({words}); restore it from a backup, or run the version of thresher "
+    "that upgraded it",
+}
+"""The messages of known errors, by SQLSTATE."""
+
+
+def _first_line(error: BaseException | None) -> str:
+    return str(error).strip().splitlines()[0] if error is not None and str(error).strip() else "no details"
+
+
+def _unreachable(shown: str, words: str) -> str:
+    """Return the sentence for a connection that the server refused or that was lost, from libpq's words."""
+    reason = words.strip().splitlines()[-1].strip() if words.strip() else "no details"
+    reason = re.sub(r"^.*(?:FATAL|failed):\s+(?=\S)", "", reason)
+    if "password" in words:
+        return (
+            f"the server of {shown} refused the password ({reason}); write it to ~/.pgpass or set PGPASSWORD, and "
+            "run the command again"
+        )
+    if "does not exist" in words and "database" in words:
+        return f"{shown} does not exist ({reason}); create it on the server with `createdb NAME`"
+    return (
+        f"can't connect to the server of {shown} ({reason}); check that it runs and the address in catalog.toml, "
+        f"and {_AGAIN}"
+    )

@@ -1,0 +1,81 @@
+"""How tables and indexes of the catalog are made in PostgreSQL, from the same declarations as in SQLite.
+
+- Integers have 64 bits, as in SQLite, and ids come from a sequence, which never repeats.
+- Text is compared byte by byte (COLLATE "C"), as in SQLite.
+- The conditions of partial indexes are those for SQLite.
+- An entry of a B-tree has at most 2.7 kB, and a path may have more. So a unique path is unique by its digest, and
+  an index for looking paths up keeps only their hashes (USING hash).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sqlalchemy import Column, Dialect, UniqueConstraint
+from sqlalchemy.dialects.postgresql.base import PGDDLCompiler, PGTypeCompiler
+from sqlalchemy.schema import CreateIndex
+
+_DIGESTED = {
+    "uq_location_present": (r"\bpath\b", "sha256(path)"),
+    "uq_checkpoint": (r"coalesce\(run, ''\)", "md5(coalesce(run, ''))"),
+}
+"""What the columns of unique indexes become: an expression, and its replacement."""
+
+_HASHED = frozenset({"ix_location_path_text"})
+"""Indexes of one column that keep hashes."""
+
+_ALSO = {
+    "uq_location_present": "CREATE INDEX IF NOT EXISTS ix_location_path ON location USING hash (path)",
+}
+"""Statements that follow an index: a comparison of whole paths can't use the index over their digests."""
+
+UNIQUE_PATH = "uq_ingested_folder_root_path"
+"""A unique constraint over a path; such a constraint has no expressions, so it becomes an index."""
+
+
+class CatalogTypes(PGTypeCompiler):
+    """Renders types; see the module."""
+
+    def visit_INTEGER(self, _type: Any, **_options: Any) -> str:  # noqa: N802  the name is SQLAlchemy's
+        return "BIGINT"
+
+
+class CatalogDDL(PGDDLCompiler):
+    """Renders CREATE TABLE, CREATE INDEX and ADD COLUMN; see the module."""
+
+    def get_column_specification(self, column: Column[Any], **options: Any) -> str:
+        words: str = super().get_column_specification(column, **options)
+        words = re.sub(r" TEXT\b", ' TEXT COLLATE "C"', words, count=1)
+        return re.sub(r" SERIAL\b", " BIGSERIAL", words, count=1)
+
+    def visit_create_index(self, create: CreateIndex, **options: Any) -> str:
+        index = create.element
+        own = index.dialect_options["postgresql"]
+        if own["where"] is None:
+            own["where"] = index.dialect_options["sqlite"]["where"]
+        name = str(index.name)
+        if name in _HASHED:
+            own["using"] = "hash"
+        words: str = super().visit_create_index(create, **options)
+        if name in _DIGESTED:
+            words = re.sub(*_DIGESTED[name], words, count=1)
+        return "; ".join(filter(None, [words, _ALSO.get(name)]))
+
+    def visit_unique_constraint(self, constraint: UniqueConstraint, **options: Any) -> str | None:
+        if constraint.name == UNIQUE_PATH:
+            return None
+        words: str = super().visit_unique_constraint(constraint, **options)
+        return words
+
+    def post_create_table(self, table: Any) -> str:
+        words: str = super().post_create_table(table)
+        if any(each.name == UNIQUE_PATH for each in table.constraints):
+            words += f"; CREATE UNIQUE INDEX {UNIQUE_PATH} ON {table.name} (root, sha256(path))"
+        return words
+
+
+def use(dialect: Dialect) -> None:
+    """Let a dialect make tables and indexes by the rules of this module."""
+    dialect.ddl_compiler = CatalogDDL
+    dialect.type_compiler_instance = CatalogTypes(dialect)

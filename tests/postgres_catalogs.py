@@ -1,0 +1,85 @@
+"""Catalogs of tests on a PostgreSQL server: the suite runs there if the variable THRESHER_TEST_POSTGRES has its URL.
+
+A catalog whose database would be the file catalog.db of a folder is in a database of its own, whose name is a
+digest of the folder. Other addresses stay what they are. The databases of a test's folder are dropped when it ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Insert, Table, make_url
+
+from thresher.catalog import config, database, schema
+
+DEFAULT = config.CatalogSection().database
+
+
+class PostgresCatalogs:
+    """The databases that stand for the files of catalogs; `server` is the URL of a database of a superuser."""
+
+    def __init__(self, server: str) -> None:
+        import psycopg
+
+        self._url = make_url(server)
+        self._server: Any = psycopg.connect(
+            host=self._url.host,
+            port=self._url.port,
+            user=self._url.username,
+            dbname="postgres",
+            autocommit=True,
+        )
+        self._folders: dict[str, str] = {}
+        self._target_of = database.target_of
+
+    def target_of(self, address: str, folder: Path) -> database.Target:
+        """Stand in for `database.target_of`; a database that does not exist is created, empty."""
+        if address != DEFAULT:
+            return self._target_of(address, folder)
+        name = self._name(folder)
+        if name not in self._folders:
+            self._folders[name] = os.path.realpath(folder)
+            self._server.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        return self._url.set(database=name)
+
+    def copy(self, template: Path, target: Path) -> None:
+        """Copy the database of a folder, if it has one, to that of another folder."""
+        source = self._name(template)
+        if source not in self._folders:
+            return
+        name = self._name(target)
+        self._drop(name)
+        self._server.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
+        self._folders[name] = os.path.realpath(target)
+
+    def drop_below(self, folder: Path) -> None:
+        """Drop the databases of a folder and of those in it."""
+        top = os.path.realpath(folder)
+        for name, of in list(self._folders.items()):
+            if of == top or of.startswith(os.path.join(top, "")):
+                self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        self._server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self._folders.pop(name, None)
+
+    @staticmethod
+    def _name(folder: Path) -> str:
+        return f"t_{hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:24]}"
+
+
+def follow_ids(
+    connection: Connection, statement: Any, _many: Any, _one: Any, _options: Any, _result: Any
+) -> None:
+    """Let the sequence of a table follow ids that a test gives, as SQLite does by itself."""
+    if connection.dialect.name != "postgresql" or not isinstance(statement, Insert):
+        return
+    table = statement.table
+    if isinstance(table, Table) and table.metadata is schema.metadata and "id" in table.c:
+        connection.exec_driver_sql(
+            f"SELECT setval('{table.name}_id_seq', greatest((SELECT max(id) FROM {table.name}), "
+            f"(SELECT last_value FROM {table.name}_id_seq)))"
+        )
