@@ -1,4 +1,4 @@
-"""Catalogs of tests on a PostgreSQL server: the suite runs there if the variable THRESHER_TEST_POSTGRES has its URL.
+"""Catalogs of tests on a PostgreSQL server: the suite runs there if the variable THRESHER_TEST_POSTGRES has a URL.
 
 A catalog whose database would be the file catalog.db of a folder is in a database of its own, whose name is a
 digest of the folder. Other addresses stay what they are. The databases of a test's folder are dropped when it ends.
@@ -11,8 +11,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection, Insert, Table, make_url
 
+from tests.postgres import VARIABLE
 from thresher.catalog import config, database, schema
 
 DEFAULT = config.CatalogSection().database
@@ -34,6 +36,10 @@ class PostgresCatalogs:
         )
         self._folders: dict[str, str] = {}
         self._target_of = database.target_of
+
+    def execute(self, statement: str) -> None:
+        """Run a statement in the server's own database, as a superuser."""
+        self._server.execute(statement)
 
     def target_of(self, address: str, folder: Path) -> database.Target:
         """Stand in for `database.target_of`; a database that does not exist is created, empty."""
@@ -83,3 +89,7 @@ def follow_ids(
             f"SELECT setval('{table.name}_id_seq', greatest((SELECT max(id) FROM {table.name}), "
             f"(SELECT last_value FROM {table.name}_id_seq)))"
         )
+
+
+needs_postgres = pytest.mark.skipif(VARIABLE not in os.environ, reason="needs a server: make test-postgres")
+"""The mark of tests of what only PostgreSQL has."""

@@ -64,7 +64,6 @@ TESTED_ELSEWHERE = {
     "catalog/packets.py",
     "catalog/partial_files.py",
     "catalog/presence.py",
-    "catalog/postgres_ddl.py",
     "catalog/postgres_migrations.py",
     "catalog/query_context.py",
     "catalog/query_ids.py",

@@ -303,8 +303,7 @@ def _first_line(error: BaseException | None) -> str:
 
 def _unreachable(shown: str, words: str) -> str:
     """Return the sentence for a connection that the server refused or that was lost, from libpq's words."""
-    reason = words.strip().splitlines()[-1].strip() if words.strip() else "no details"
-    reason = re.sub(r"^.*(?:FATAL|failed):\s+(?=\S)", "", reason)
+    reason = re.split(r"(?:failed|FATAL|error): +", words.strip())[-1].partition("\n")[0] or "no details"
     if "password" in words:
         return (
             f"the server of {shown} refused the password ({reason}); write it to ~/.pgpass or set PGPASSWORD, and "
