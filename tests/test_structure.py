@@ -20,7 +20,6 @@ DESIGN = (ROOT / "docs/design.md").read_text("utf-8")
 OF_NO_SINGLE_MODULE = {
     "interfaces/web/test_accessibility_browser.py",  # of the page
     "interfaces/web/test_page_colours.py",  # of the page
-    "catalog/test_migrations.py",  # of the folder migrations/
     "catalog/test_parts_upgrade.py",  # parts and marks of older catalogs
     "catalog/test_query_upgrade.py",  # saved queries of older catalogs
     "curation/ingest/test_run_of_new_files.py",  # how a run gets its name, over scan, reading and storing
@@ -57,7 +56,6 @@ TESTED_ELSEWHERE = {
     "catalog/cut_clips.py",
     "catalog/database.py",
     "catalog/database_copy.py",
-    "catalog/migrations.py",
     "catalog/mpeg_damage.py",
     "catalog/outdated.py",
     "catalog/outputs.py",

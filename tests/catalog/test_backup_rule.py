@@ -117,6 +117,7 @@ def test_a_forget_makes_a_backup(one_file: Path) -> None:
         forget(catalog, str(one_file / "c"))
         assert len(backup_state(catalog).whole) == 1
         made = backup_before(catalog, "x")
+        assert made is not None
         assert made.path.exists()
 
 

@@ -10,11 +10,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Column, Dialect, UniqueConstraint
 from sqlalchemy.dialects.postgresql.base import PGDDLCompiler, PGTypeCompiler
-from sqlalchemy.schema import CreateIndex
 
 _DIGESTED = {
     "uq_location_present": (r"\bpath\b", "sha256(path)"),
@@ -34,10 +34,15 @@ UNIQUE_PATH = "uq_ingested_folder_root_path"
 """A unique constraint over a path; such a constraint has no expressions, so it becomes an index."""
 
 
+def _words(render: Callable[..., Any], *given: Any, **options: Any) -> str:
+    """Return what a method of SQLAlchemy renders; these methods have no types."""
+    return str(render(*given, **options))
+
+
 class CatalogTypes(PGTypeCompiler):
     """Renders types; see the module."""
 
-    def visit_INTEGER(self, _type: Any, **_options: Any) -> str:  # noqa: N802  the name is SQLAlchemy's
+    def visit_INTEGER(self, type_: Any, **_options: Any) -> str:  # noqa: N802, ARG002  SQLAlchemy's names
         return "BIGINT"
 
 
@@ -45,11 +50,11 @@ class CatalogDDL(PGDDLCompiler):
     """Renders CREATE TABLE, CREATE INDEX and ADD COLUMN; see the module."""
 
     def get_column_specification(self, column: Column[Any], **options: Any) -> str:
-        words: str = super().get_column_specification(column, **options)
+        words = _words(super().get_column_specification, column, **options)
         words = re.sub(r" TEXT\b", ' TEXT COLLATE "C"', words, count=1)
         return re.sub(r" SERIAL\b", " BIGSERIAL", words, count=1)
 
-    def visit_create_index(self, create: CreateIndex, **options: Any) -> str:
+    def visit_create_index(self, create: Any, *given: Any, **options: Any) -> str:
         index = create.element
         own = index.dialect_options["postgresql"]
         if own["where"] is None:
@@ -57,19 +62,18 @@ class CatalogDDL(PGDDLCompiler):
         name = str(index.name)
         if name in _HASHED:
             own["using"] = "hash"
-        words: str = super().visit_create_index(create, **options)
+        words = _words(super().visit_create_index, create, *given, **options)
         if name in _DIGESTED:
             words = re.sub(*_DIGESTED[name], words, count=1)
         return "; ".join(filter(None, [words, _ALSO.get(name)]))
 
-    def visit_unique_constraint(self, constraint: UniqueConstraint, **options: Any) -> str | None:
+    def visit_unique_constraint(self, constraint: UniqueConstraint, **options: Any) -> Any:
         if constraint.name == UNIQUE_PATH:
             return None
-        words: str = super().visit_unique_constraint(constraint, **options)
-        return words
+        return _words(super().visit_unique_constraint, constraint, **options)
 
     def post_create_table(self, table: Any) -> str:
-        words: str = super().post_create_table(table)
+        words = _words(super().post_create_table, table)
         if any(each.name == UNIQUE_PATH for each in table.constraints):
             words += f"; CREATE UNIQUE INDEX {UNIQUE_PATH} ON {table.name} (root, sha256(path))"
         return words
