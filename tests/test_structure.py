@@ -26,6 +26,7 @@ OF_NO_SINGLE_MODULE = {
     "curation/ingest/test_transactions.py",  # all modules of an ingest
     "curation/songs/test_corpus_songs.py",  # whole songs of real clips
     "curation/test_faults.py",  # the table of docs/reliability.md
+    "curation/test_several_machines.py",  # two machines that share a catalog
     "interfaces/cli/test_list_measures.py",  # long enough for a file beside test_list.py
     "interfaces/cli/test_song_errors.py",  # the exit codes of all commands of songs
     "interfaces/report/test_page_browser.py",  # the page in a browser, which takes long

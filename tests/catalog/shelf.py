@@ -10,6 +10,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_content import ClipContent
 from thresher.catalog.content_files import vacated_locations
 from thresher.catalog.locations import Sighting
+from thresher.catalog.paths import Place
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.recordings import Content
 from thresher.catalog.schema import batch, clip, location, recording
@@ -57,7 +58,7 @@ class Shelf:
             sha256=f"{which:064x}",
             looked_at=1.0,
         )
-        vacated = vacated_locations(self.catalog, {stored.path: f"{which:064x}"})
+        vacated = vacated_locations(self.catalog, {stored.place: f"{which:064x}"})
         with self.catalog.writing() as connection:
             locations.arrive(
                 connection,
@@ -70,7 +71,7 @@ class Shelf:
 
     def leave(self, path: int) -> None:
         with self.catalog.writing() as connection:
-            locations.mark_path_missing(connection, f"{path}.wav".encode(), 2.0)
+            locations.mark_place_missing(connection, Place("", f"{path}.wav".encode()), 2.0)
 
     def correct(self, path: int, epoch: int) -> None:
         with self.catalog.writing() as connection:

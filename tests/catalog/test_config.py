@@ -120,7 +120,7 @@ def test_the_example_has_every_key_with_its_default() -> None:
     effective = replace(Settings().metrics, default=Settings().metrics.default_metric)
     assert without_patterns(loaded) == {**without_patterns(Settings()), "metrics": effective}
     document = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
-    assert document.keys() == SECTIONS.keys() | {"provenance", "recipe"}
+    assert document.keys() == SECTIONS.keys() | {"roots", "provenance", "recipe"}
     for section, keys in SECTIONS.items():
         assert list(document[section]) == [key.name for key in fields(keys)]
 
@@ -153,6 +153,29 @@ def test_the_template_of_the_example_has_every_key() -> None:
     ],
 )  # fmt: skip
 def test_a_mistake_in_a_recipe_is_named(tmp_path: Path, content: str, message: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_settings(written(tmp_path, content))
+    assert message in str(raised.value)
+
+
+def test_roots_are_names_of_folders(tmp_path: Path) -> None:
+    loaded = load_settings(written(tmp_path, '[roots]\ncorpus = "/mnt/audio"\nnew-1 = "clips"'))
+    assert loaded.roots == {"corpus": "/mnt/audio", "new-1": "clips"}
+    assert Settings().roots == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('roots = "/mnt"', 'catalog.toml, roots: "/mnt" is not a section; write [roots]'),
+        ('[roots]\n"a:b" = "/mnt"', "[roots] a:b: the name of a root has letters, digits, - and _ only"),
+        ("[roots]\ncorpus = 3", '[roots] corpus: 3 is not a folder such as "/mnt/audio"'),
+        ('[roots]\ncorpus = ""', '[roots] corpus: "" is not a folder'),
+        ('[roots]\na = "clips"\nb = "x/../clips"', '[roots] b: "x/../clips" is the folder of the root a already'),
+        ('[root]\na = "/mnt"', 'unknown section "root"; did you mean "roots"?'),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_root_is_named(tmp_path: Path, content: str, message: str) -> None:
     with pytest.raises(ConfigError) as raised:
         load_settings(written(tmp_path, content))
     assert message in str(raised.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from thresher.catalog.folder_changes import INGESTS, FolderChanges, UnstableFolders, unstable_folders
+from thresher.catalog.paths import Place, Roots
 from thresher.catalog.stamps import STABLE, Unstable
 
 
@@ -25,12 +26,12 @@ def test_a_file_has_what_is_unstable_in_the_folders_above_it() -> None:
 
 def test_stored_folders_are_relative_to_the_catalog() -> None:
     changes = {
-        b"runs": FolderChanges(ctime=INGESTS),
-        b"../away": FolderChanges(inode=INGESTS),
-        b"/mnt/share": FolderChanges(ctime=INGESTS),
-        b"calm": FolderChanges(ctime=1),
+        Place("", b"runs"): FolderChanges(ctime=INGESTS),
+        Place("", b"../away"): FolderChanges(inode=INGESTS),
+        Place("", b"/mnt/share"): FolderChanges(ctime=INGESTS),
+        Place("", b"calm"): FolderChanges(ctime=1),
     }
-    folders = unstable_folders(changes, Path("/home/me/catalog"))
+    folders = unstable_folders(changes, Roots(Path("/home/me/catalog")))
     assert folders.of(b"/home/me/catalog/runs/x.wav") == Unstable(True, False)
     assert folders.of(b"/home/me/away/x.wav") == Unstable(False, True)
     assert folders.of(b"/mnt/share/x.wav") == Unstable(True, False)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.folder_changes import FolderChanges
 from thresher.catalog.ingested_folders import read_changes, set_changes
+from thresher.catalog.paths import Place
 
 
 def test_changes_are_stored_for_each_folder_until_there_are_none(catalog: Catalog) -> None:
     with catalog.writing() as connection:
         assert read_changes(connection) == {}
-        set_changes(connection, b"runs", FolderChanges(1, 0))
-        set_changes(connection, b"not-utf8-\xff", FolderChanges(0, 2))
-        set_changes(connection, b"runs", FolderChanges(2, 1))
+        set_changes(connection, Place("", b"runs"), FolderChanges(1, 0))
+        set_changes(connection, Place("share", b"not-utf8-\xff"), FolderChanges(0, 2))
+        set_changes(connection, Place("", b"runs"), FolderChanges(2, 1))
         assert read_changes(connection) == {
-            b"runs": FolderChanges(2, 1),
-            b"not-utf8-\xff": FolderChanges(0, 2),
+            Place("", b"runs"): FolderChanges(2, 1),
+            Place("share", b"not-utf8-\xff"): FolderChanges(0, 2),
         }
-        set_changes(connection, b"runs", FolderChanges())
-        set_changes(connection, b"never there", FolderChanges())
-        assert list(read_changes(connection)) == [b"not-utf8-\xff"]
+        set_changes(connection, Place("", b"runs"), FolderChanges())
+        set_changes(connection, Place("", b"never there"), FolderChanges())
+        assert list(read_changes(connection)) == [Place("share", b"not-utf8-\xff")]

@@ -196,7 +196,7 @@ def test_arrive_tells_copies_moves_and_unchanged_files_apart(catalog: Catalog) -
 
     def arrive(which: int, seen: Sighting) -> Arrival:
         sha256 = f"{which:064x}"
-        vacated = vacated_locations(catalog, {seen.stored.path: sha256})
+        vacated = vacated_locations(catalog, {seen.stored.place: sha256})
         with catalog.writing() as connection:
             return locations.arrive(
                 connection,

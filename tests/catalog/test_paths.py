@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thresher.catalog.paths import StoredPath, absolute, display_text, from_stored, spellings, to_stored
+from thresher.catalog.paths import (
+    Place,
+    Roots,
+    StoredPath,
+    absolute,
+    display_text,
+    folder_text,
+    spellings,
+    text_below,
+)
 
 NAMES = st.lists(st.binary(min_size=1, max_size=12).filter(lambda name: not {0, 47} & {*name}), min_size=1)
 
@@ -58,15 +67,68 @@ def test_the_text_of_a_path_is_one_line_of_valid_utf8(path: bytes) -> None:
 def test_a_path_below_the_folder_of_the_catalog_is_stored_as_relative(
     path: bytes, root: str, stored: bytes
 ) -> None:
-    assert to_stored(path, Path(root)) == StoredPath(stored, display_text(stored))
+    assert Roots(Path(root)).stored(path) == StoredPath(stored, display_text(stored))
 
 
 @given(NAMES, st.booleans())
 @settings(max_examples=50, deadline=None)
 def test_a_stored_path_gives_the_original_path(names: list[bytes], inside: bool) -> None:
     path = os.path.normpath((b"/data/" if inside else b"/other/") + b"/".join(names))
-    root = Path("/data")
-    assert os.path.normpath(from_stored(to_stored(path, root).path, root)) == path
+    roots = Roots(Path("/data"))
+    absolute_path = roots.absolute(*roots.stored(path).place)
+    assert absolute_path is not None
+    assert os.path.normpath(absolute_path) == path
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "stored", "text"),
+    [
+        (b"/mnt/audio/runs/a.wav", "corpus", b"runs/a.wav", "corpus:runs/a.wav"),
+        (b"/mnt/audio", "corpus", b".", "corpus:"),
+        (b"/mnt/audio/new/b.wav", "fresh", b"b.wav", "fresh:b.wav"),  # the longest folder counts
+        (b"/mnt/audiobooks/a.wav", "", b"/mnt/audiobooks/a.wav", "/mnt/audiobooks/a.wav"),
+        (b"/data/in/a.wav", "", b"in/a.wav", "in/a.wav"),
+        (b"/data/loops/\xff.wav", "loops", b"\xff.wav", "loops:\\xff.wav"),
+    ],
+)
+def test_a_path_below_a_root_is_stored_as_relative_to_it(
+    path: bytes, root: str, stored: bytes, text: str
+) -> None:
+    folders = {"corpus": b"/mnt/audio", "fresh": b"/mnt/audio/new", "loops": b"/data/loops"}
+    found = Roots(Path("/data"), folders).stored(path)
+    assert found == StoredPath(stored, text, root)
+    assert found.place == Place(root, stored)
+    assert display_text(stored) == text_below(root, text)
+
+
+def test_a_path_below_a_root_that_is_not_here_has_no_absolute_path(tmp_path: Path) -> None:
+    roots = Roots.of(tmp_path, {"here": ".", "unplugged": "absent"})
+    assert roots.absolute("here", b"a.wav") == os.fsencode(os.path.realpath(tmp_path)) + b"/a.wav"
+    assert roots.absolute("unplugged", b"a.wav") is None
+    assert roots.absolute("other", b"a.wav") is None
+    assert roots.why_absent("unplugged").endswith("absent, the folder of the root unplugged, is not there")
+    assert roots.why_absent("other") == "the root other is not set on this machine ([roots] in catalog.toml)"
+
+
+def test_the_folder_of_a_root_that_is_a_symlink_contains_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    roots = Roots.of(tmp_path / "catalog", {"corpus": "../link"})
+    assert roots.stored(absolute(tmp_path / "link/a.wav")) == StoredPath(b"a.wav", "corpus:a.wav", "corpus")
+
+
+@pytest.mark.parametrize(
+    ("text", "folder"),
+    [
+        ("a.wav", "."),
+        ("runs/a.wav", "runs"),
+        ("/a.wav", "/"),
+        ("corpus:a.wav", "corpus:"),
+        ("c:r/a.wav", "c:r"),
+    ],
+)
+def test_the_folder_of_a_stored_path_keeps_its_root(text: str, folder: str) -> None:
+    assert folder_text(text) == folder
 
 
 def test_a_file_has_one_absolute_path_whichever_symlinks_lead_to_it(tmp_path: Path) -> None:

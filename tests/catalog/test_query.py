@@ -16,6 +16,7 @@ from tests.catalog.query_sample import ALL, MEASURE_NAMES, MEASURED, PASTED, Sam
 from thresher.catalog import schema
 from thresher.catalog.edits import Edits
 from thresher.catalog.fields import FIELDS
+from thresher.catalog.paths import Roots
 from thresher.catalog.query import (
     Context,
     SavedQuery,
@@ -875,7 +876,7 @@ def test_a_context_may_have_other_names_than_the_catalog(sample: Sample, tmp_pat
         lambda: {"temperature"},
         lambda: songs,
         "prefix",
-        Folders(tmp_path),
+        Folders(Roots(tmp_path)),
         texts,
         0.0,
         lambda _clip, _metric: (),

@@ -9,6 +9,7 @@ from sqlalchemy import insert, select
 
 from tests.catalog.scored_clips import add_clips
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.paths import Roots
 from thresher.catalog.query_folders import Folders, under_folder
 from thresher.catalog.schema import location
 
@@ -25,15 +26,41 @@ def test_a_folder_contains_its_files_but_not_those_of_a_folder_that_begins_like_
         for path in ("a/x.wav", "ab/x.wav", "/elsewhere/a/x.wav"):
             values = {"recording_id": 1, "batch_id": 1, "path": path.encode(), "path_text": path}
             connection.execute(insert(location).values(**values, size=1, mtime_ns=1))
-        statement = select(location.c.path_text).where(under_folder(folder, Folders(catalog.root)))
+        statement = select(location.c.path_text).where(under_folder(folder, Folders(catalog.roots)))
         assert sorted(connection.scalars(statement)) == found
-        statement = select(location.c.path_text).where(under_folder("/", Folders(Path("/anywhere"))))
+        statement = select(location.c.path_text).where(under_folder("/", Folders(Roots(Path("/anywhere")))))
         assert len(connection.scalars(statement).all()) == 3
+
+
+@pytest.mark.parametrize(
+    ("folder", "found"),
+    [
+        ("/mnt/audio/runs", ["corpus:runs/a.wav"]),
+        ("/mnt/audio", ["corpus:b.wav", "corpus:runs/a.wav"]),
+        ("/mnt", ["corpus:b.wav", "corpus:runs/a.wav"]),
+        ("corpus:runs", ["corpus:runs/a.wav"]),
+        ("corpus:", ["corpus:b.wav", "corpus:runs/a.wav"]),
+        ("other:", ["other:c.wav"]),  # a root of other machines
+        ("other:c.wav", ["other:c.wav"]),
+        (".", ["corpus.wav"]),
+    ],
+)
+def test_a_folder_of_a_root_contains_its_files(catalog: Catalog, folder: str, found: list[str]) -> None:
+    add_clips(catalog, [1])
+    roots = Roots(catalog.root, {"corpus": b"/mnt/audio"})
+    places = (("corpus", "runs/a.wav"), ("corpus", "b.wav"), ("other", "c.wav"), ("", "corpus.wav"))
+    with catalog.writing() as connection:
+        for root, path in places:
+            values = {"recording_id": 1, "batch_id": 1, "root": root, "path": path.encode()}
+            text = f"{root}:{path}" if root else path
+            connection.execute(insert(location).values(**values, path_text=text, size=1, mtime_ns=1))
+        statement = select(location.c.path_text).where(under_folder(folder, Folders(roots)))
+        assert sorted(connection.scalars(statement)) == found
 
 
 def test_a_name_that_no_file_system_holds_contains_nothing(catalog: Catalog) -> None:
     add_clips(catalog, [1])
     with catalog.reading() as connection:
         for name in ("a\0b", "a/../b\0", "\0"):
-            statement = select(location.c.path_text).where(under_folder(name, Folders(catalog.root)))
+            statement = select(location.c.path_text).where(under_folder(name, Folders(catalog.roots)))
             assert connection.scalars(statement).all() == []

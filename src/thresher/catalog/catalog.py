@@ -34,9 +34,9 @@ _OF_DAMAGED_VALUES = (
 class Catalog:
     """An open catalog. Close it, or use it in a `with` block.
 
-    `file` is its catalog.toml, `root` the folder of that file, and `settings` are the settings in it. `backup` is
-    the copy that was made if opening the catalog upgraded it, else None. `hashes` remembers which files were hashed
-    through this object.
+    `file` is its catalog.toml, `root` the folder of that file, and `settings` are the settings in it. `roots` are
+    the folders at which stored paths start. `backup` is the copy that was made if opening the catalog upgraded it,
+    else None. `hashes` remembers which files were hashed through this object.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class Catalog:
         self.file = file
         self.root = file.parent
         self.settings = settings
+        self.roots = paths.Roots.of(self.root, settings.roots)
         self.backup = backup
         self.hashes = Hashes()
         self._engine = engine
@@ -213,16 +214,22 @@ class Catalog:
 
     def stored_absolute(self, path: bytes) -> paths.StoredPath:
         """Return an absolute path, as a scan returns it, in the catalog's two forms."""
-        return paths.to_stored(path, self.root)
+        return self.roots.stored(path)
 
-    def absolute(self, stored: bytes) -> bytes:
-        """Return the absolute path of a stored path."""
-        return paths.from_stored(stored, self.root)
+    def absolute(self, root: str, path: bytes) -> bytes | None:
+        """Return the absolute path of a stored path; None if its root is not on this machine."""
+        return self.roots.absolute(root, path)
 
-    def absolute_of_text(self, text: str) -> bytes:
-        """Return the absolute path of a path that is stored as text only: of the file that exists, if one does."""
-        candidates = [self.absolute(each) for each in paths.spellings(text)]
-        return next((each for each in candidates if os.path.lexists(each)), candidates[-1])
+    def absolute_of_text(self, text: str, root: str = "") -> bytes | None:
+        """Return the absolute path of a path that is stored as text only: of the file that exists, if one does.
+
+        None if its root is not on this machine.
+        """
+        spelled = paths.spellings(paths.text_below(root, text))
+        candidates = [self.absolute(root, path) for path in spelled]
+        return next(
+            (each for each in candidates if each is not None and os.path.lexists(each)), candidates[-1]
+        )
 
 
 def _backup_before_upgrade(root: Path, settings: config.Settings) -> Path:

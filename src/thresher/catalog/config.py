@@ -25,6 +25,7 @@ from typing import (
     get_type_hints,
 )
 
+from thresher.catalog.paths import ROOT_NAME
 from thresher.catalog.values import parse_duration
 from thresher.errors import CatalogError, ConfigError
 from thresher.formatting import any_of, unknown
@@ -288,8 +289,8 @@ class _RecipeEntry(_Section):
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of `catalog.toml`; `provenance` holds the user's patterns and `recipe` the templates of command
-    lines, each in the order of the file."""
+    """All settings of `catalog.toml`; `roots` maps names to folders of this machine (see `paths`), `provenance`
+    holds the user's patterns and `recipe` the templates of command lines, each in the order of the file."""
 
     catalog: CatalogSection = field(default_factory=CatalogSection)
     trim: TrimSection = field(default_factory=TrimSection)
@@ -302,6 +303,7 @@ class Settings:
     song: SongSection = field(default_factory=SongSection)
     listen: ListenSection = field(default_factory=ListenSection)
     backup: BackupSection = field(default_factory=BackupSection)
+    roots: Mapping[str, str] = field(default_factory=dict)
     provenance: tuple[Pattern, ...] = ()
     recipe: tuple[RecipeTemplate, ...] = ()
 
@@ -382,11 +384,13 @@ def load_settings(path: Path) -> Settings:
     document = _document(path)
     provenance = document.pop("provenance", [])
     recipes = document.pop("recipe", [])
+    roots = document.pop("roots", {})
     for name in document:
         if name not in SECTIONS:
             raise ConfigError(f"{path.name}: {_no_section(name)}")
     return Settings(
         **{name: _section(path.name, name, document[name]) for name in document},
+        roots=_roots(path, roots),
         provenance=_patterns(path.name, provenance),
         recipe=_recipes(path.name, recipes),
     )
@@ -415,6 +419,24 @@ def _section(file: str, name: str, content: object) -> Any:
             f"{file}, {name}: {_shown(content)} is not a section; write [{name}] and its keys below it"
         )
     return _validated(SECTIONS[name], content, f"{file}, [{name}]") if content else SECTIONS[name]()
+
+
+def _roots(file: Path, content: object) -> dict[str, str]:
+    if not isinstance(content, dict):
+        raise ConfigError(
+            f"{file.name}, roots: {_shown(content)} is not a section; write [roots] and names below it"
+        )
+    names: dict[str, str] = {}
+    for name, folder in content.items():
+        where = f"{file.name}, [roots] {name}:"
+        if ROOT_NAME.fullmatch(name) is None:
+            raise ConfigError(f"{where} the name of a root has letters, digits, - and _ only")
+        if not isinstance(folder, str) or not folder or "\0" in folder:
+            raise ConfigError(f'{where} {_shown(folder)} is not a folder such as "/mnt/audio"')
+        other = names.setdefault(os.path.realpath(file.parent / folder), name)
+        if other != name:
+            raise ConfigError(f"{where} {_shown(folder)} is the folder of the root {other} already")
+    return dict(content)
 
 
 def _patterns(file: str, content: object) -> tuple[Pattern, ...]:
@@ -517,7 +539,7 @@ def _no_section(name: str) -> str:
     homes = [section for section, keys in SECTIONS.items() if name in {key.name for key in fields(keys)}]
     if homes:
         return f'"{name}" belongs below [{homes[0]}]'
-    known = (*SECTIONS, "provenance", "recipe")
+    known = (*SECTIONS, "roots", "provenance", "recipe")
     nearest = _nearest(name, known)
     return (
         f'unknown section "{name}"; did you mean "{nearest}"?' if nearest else unknown("section", name, known)

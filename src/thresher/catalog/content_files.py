@@ -21,7 +21,15 @@ from thresher.catalog.database import chunks
 from thresher.catalog.files import Hashes
 from thresher.catalog.folder_changes import unstable_folders
 from thresher.catalog.ingested_folders import read_changes
-from thresher.catalog.locations import LocationState, look_at, may_have_moved, present_among
+from thresher.catalog.locations import (
+    LocationState,
+    look_at,
+    may_have_moved,
+    place_of,
+    present_among,
+    state_of,
+)
+from thresher.catalog.paths import Place
 from thresher.catalog.recordings import find_recordings
 from thresher.catalog.same_audio import recordings_with_audio
 from thresher.catalog.schema import location, recording
@@ -84,7 +92,10 @@ def content_state(path: bytes, sha256: str) -> FileState:
 
 
 def known_files(catalog: Catalog, sha256s: Collection[str]) -> dict[str, list[KnownFile]]:
-    """Return the known files of each recording: those that are not marked missing first, re-tagged ones last."""
+    """Return the known files of each recording: those that are not marked missing first, re-tagged ones last.
+
+    Files below roots that this machine lacks are not among them.
+    """
     with catalog.reading() as connection:
         return known_files_in(catalog, connection, sha256s)
 
@@ -101,13 +112,38 @@ def known_files_in(
             location.c.missing_since.is_not(None), location.c.sha256 != recording.c.sha256, location.c.id
         )
     )
-    unstable = unstable_folders(read_changes(connection), catalog.root)
+    unstable = unstable_folders(read_changes(connection), catalog.roots)
     for chunk in chunks(sorted(found)):
         for row in connection.execute(statement.where(recording.c.sha256.in_(chunk))):
-            path = catalog.absolute(row.path)
-            file = KnownFile(path, row.path_text, row.sha256, look_at(row), unstable.of(path))
-            found[row.recording_sha256].append(file)
+            path = catalog.absolute(row.root, row.path)
+            if path is not None:
+                file = KnownFile(path, row.path_text, row.sha256, look_at(row), unstable.of(path))
+                found[row.recording_sha256].append(file)
     return found
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A file below a root that this machine lacks: its path as text, and why the root is not here."""
+
+    path_text: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"at {self.path_text}; {self.why}"
+
+
+def elsewhere(catalog: Catalog, sha256: str) -> Elsewhere | None:
+    """Return a file of a recording that is known to be present below a root that this machine lacks, if any."""
+    statement = (
+        select(location.c.root, location.c.path, location.c.path_text)
+        .join(recording, recording.c.id == location.c.recording_id)
+        .where(recording.c.sha256 == sha256, location.c.missing_since.is_(None), location.c.root != "")
+    )
+    with catalog.reading() as connection:
+        rows = connection.execute(statement.order_by(location.c.id)).all()
+    absent = (row for row in rows if catalog.absolute(row.root, row.path) is None)
+    return next((Elsewhere(row.path_text, catalog.roots.why_absent(row.root)) for row in absent), None)
 
 
 def intact_file(catalog: Catalog, files: Iterable[KnownFile], *, rehash: bool = False) -> KnownFile | None:
@@ -140,15 +176,15 @@ def keep_looks(catalog: Catalog) -> None:
     since, and those that had just been written. What has really changed is left to the next ingest. If the catalog
     can't be written now, the files are hashed again by the next command, and nothing else is lost.
     """
-    fresh = {catalog.stored_absolute(path).path: found for path, found in catalog.hashes.fresh().items()}
+    fresh = {catalog.stored_absolute(path).place: found for path, found in catalog.hashes.fresh().items()}
     if not fresh:
         return
     with catalog.reading() as connection:
         rows = present_among(connection, list(fresh))
     looks = [
         (row, look)
-        for path, row in rows.items()
-        for digest, look in (fresh[path],)
+        for place, row in rows.items()
+        for digest, look in (fresh[place],)
         if row.sha256 == digest and _proves_more(look_at(row), look)
     ]
     if not looks:
@@ -172,40 +208,42 @@ def _proves_more(stored: Look, new: Look) -> bool:
 
 
 def vacated_locations(
-    catalog: Catalog, seen: Mapping[bytes, str], keys: Mapping[bytes, str] = MappingProxyType({})
+    catalog: Catalog, seen: Mapping[Place, str], keys: Mapping[Place, str] = MappingProxyType({})
 ) -> frozenset[LocationState]:
     """Find the locations that recordings have left, although the catalog does not know it yet.
 
-    `seen` maps the stored paths of files that were just hashed to their SHA-256, `keys` to their audio keys. Only
-    recordings that appear at a new path are looked for at their other locations. A file that can't be read counts
-    as still there.
+    `seen` maps the places of files that were just hashed to their SHA-256, `keys` to their audio keys. Only
+    recordings that appear at a new place are looked for at their other locations. A file that can't be read counts
+    as still there, and so does one below a root that this machine lacks.
     """
     with catalog.reading() as connection:
-        unstable = unstable_folders(read_changes(connection), catalog.root)
+        unstable = unstable_folders(read_changes(connection), catalog.roots)
         contents = find_recordings(connection, seen.values())
-        holders = {path: [contents[sha256]] for path, sha256 in seen.items() if sha256 in contents}
-        unknown = {path: key for path, key in keys.items() if path not in holders}
+        holders = {place: [contents[sha256]] for place, sha256 in seen.items() if sha256 in contents}
+        unknown = {place: key for place, key in keys.items() if place not in holders}
         holders |= recordings_with_audio(connection, unknown)
-        elsewhere = _present_locations(
+        others = _present_locations(
             connection, sorted({each for found in holders.values() for each in found})
         )
-    known = {(row.path, row.recording_id) for row in elsewhere}
+    known = {(place_of(row), row.recording_id) for row in others}
     new_paths: dict[int, list[bytes]] = {}
-    for path, found in holders.items():
+    for place, found in holders.items():
         for recording_id in found:
-            if (path, recording_id) not in known:
-                new_paths.setdefault(recording_id, []).append(path)
+            if (place, recording_id) not in known:
+                new_paths.setdefault(recording_id, []).append(place.path)
 
     def has_left(row: Any) -> bool:
-        if row.path in seen:
-            return row.recording_id not in holders.get(row.path, ())
-        path = catalog.absolute(row.path)
+        if place_of(row) in seen:
+            return row.recording_id not in holders.get(place_of(row), ())
+        path = catalog.absolute(row.root, row.path)
+        if path is None:
+            return False
         file = KnownFile(path, row.path_text, row.sha256, look_at(row), unstable.of(path))
         return check_file(file, catalog.hashes).state in (FileState.MISSING, FileState.CHANGED)
 
     return frozenset(
-        LocationState(row.id, row.path, row.sha256, look_at(row))
-        for row in elsewhere
+        state_of(row)
+        for row in others
         if any(may_have_moved(row.status, row.path, path) for path in new_paths.get(row.recording_id, ()))
         and has_left(row)
     )

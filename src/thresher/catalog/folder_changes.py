@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 
+from thresher.catalog.paths import Place, Roots
 from thresher.catalog.stamps import STABLE, Unstable
 
 INGESTS = 3
@@ -45,12 +45,12 @@ class UnstableFolders:
         return found
 
 
-def unstable_folders(changes: Mapping[bytes, FolderChanges], root: Path) -> UnstableFolders:
-    """Return the unstable folders among those with changes, for a catalog in the folder `root`."""
+def unstable_folders(changes: Mapping[Place, FolderChanges], roots: Roots) -> UnstableFolders:
+    """Return the unstable folders among those with changes, as far as this machine has their roots."""
     return UnstableFolders(
         {
-            os.path.normpath(os.path.join(os.fsencode(root), path)): each.unstable
-            for path, each in changes.items()
-            if each.unstable != STABLE
+            os.path.normpath(path): each.unstable
+            for place, each in changes.items()
+            if each.unstable != STABLE and (path := roots.absolute(*place)) is not None
         }
     )

@@ -9,25 +9,27 @@ from sqlalchemy import Connection, delete, select
 
 from thresher.catalog.digests import removed_digests
 from thresher.catalog.folder_changes import FolderChanges
+from thresher.catalog.paths import Place
 from thresher.catalog.portable_sql import upsert
 from thresher.catalog.schema import ingested_folder
 
 
-def read_changes(connection: Connection) -> dict[bytes, FolderChanges]:
-    """Return the changes of all folders that had any, by stored path."""
+def read_changes(connection: Connection) -> dict[Place, FolderChanges]:
+    """Return the changes of all folders that had any, by the places of their paths."""
     return {
-        row.path: FolderChanges(row.ctime_changes, row.inode_changes)
+        Place(row.root, row.path): FolderChanges(row.ctime_changes, row.inode_changes)
         for row in connection.execute(select(ingested_folder))
     }
 
 
-def set_changes(connection: Connection, path: bytes, changes: FolderChanges) -> None:
-    """Store the changes of the folder at a stored path; no changes delete its row."""
+def set_changes(connection: Connection, place: Place, changes: FolderChanges) -> None:
+    """Store the changes of the folder at a place; no changes delete its row."""
     if changes == FolderChanges():
-        connection.execute(delete(ingested_folder).where(ingested_folder.c.path == path))
+        here = (ingested_folder.c.root == place.root, ingested_folder.c.path == place.path)
+        connection.execute(delete(ingested_folder).where(*here))
         return
     values = {"ctime_changes": changes.ctime, "inode_changes": changes.inode}
-    statement = upsert(ingested_folder).values(path=path, **values)
+    statement = upsert(ingested_folder).values(**place._asdict(), **values)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["root", "path"], set_={**values, **removed_digests(ingested_folder)}

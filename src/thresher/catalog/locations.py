@@ -27,13 +27,17 @@ from thresher.catalog.attribution import (
 )
 from thresher.catalog.database import chunks, insert_row
 from thresher.catalog.normal_form import nfc
-from thresher.catalog.paths import StoredPath, display_text
+from thresher.catalog.paths import Place, StoredPath, display_text
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.schema import USABLE_STATUSES, location, recording
 from thresher.catalog.stamps import Look, Stamp
 
 # This statement runs for every file and is built once: building it costs more than running it.
-_PRESENT_AT = select(location).where(location.c.path == bindparam("path"), location.c.missing_since.is_(None))
+_PRESENT_AT = select(location).where(
+    location.c.root == bindparam("root"),
+    location.c.path == bindparam("path"),
+    location.c.missing_since.is_(None),
+)
 
 
 class Arrival(Enum):
@@ -96,10 +100,10 @@ class Sighting:
 
 
 class LocationState(NamedTuple):
-    """A location as it was read from the catalog; `path` is as stored. It differs after any change of the row."""
+    """A location as it was read from the catalog. It differs after any change of the row."""
 
     id: int
-    path: bytes
+    place: Place
     sha256: str | None
     look: Look
 
@@ -119,7 +123,7 @@ def arrive(
     its folder keeps its provenance, whatever the folder is called now; a new file name adds what it says.
     `new_batch` returns the id of this ingest's batch. It is called only if more than the stamp changes.
     """
-    here = present_at(connection, sighting.stored.path)
+    here = present_at(connection, sighting.stored.place)
     if here is not None and here.recording_id == recording_id:
         return Arrived(_seen_again(connection, here, sighting, new_batch))
     batch_id = new_batch()
@@ -128,7 +132,7 @@ def arrive(
         # the path holds other content now: the old recording is missing, and its history stays
         displaced = int(here.id)
         mark_missing(connection, [displaced], now)
-    former = _left_location(connection, recording_id, sighting.stored.path, vacated)
+    former = _left_location(connection, recording_id, sighting.stored.place, vacated)
     was_unreadable = here is not None and here.recording_id is None
     if former is not None:
         if was_unreadable:
@@ -193,7 +197,7 @@ def note_unopened(
     connection: Connection, sighting: Sighting, reason: str, *, new_batch: Callable[[], int]
 ) -> bool:
     """Record a file that could not be read; return whether the catalog did not know that already."""
-    here = present_at(connection, sighting.stored.path)
+    here = present_at(connection, sighting.stored.place)
     if here is not None and here.recording_id is not None:
         # the known content may still be there behind its permissions: its location stays as it was
         return True
@@ -207,12 +211,12 @@ def note_unopened(
     return True
 
 
-def mark_path_missing(connection: Connection, path: bytes, now: float) -> int | None:
-    """Mark the location at a stored path missing: a file that is not a clip has replaced it.
+def mark_place_missing(connection: Connection, place: Place, now: float) -> int | None:
+    """Mark the location at a place missing: a file that is not a clip has replaced it.
 
     Return its id; None if no recording was known there.
     """
-    here = present_at(connection, path)
+    here = present_at(connection, place)
     if here is None:
         return None
     mark_missing(connection, [here.id], now)
@@ -227,9 +231,28 @@ def mark_missing(connection: Connection, location_ids: Iterable[int], now: float
 
 def unmark_missing(connection: Connection, location_id: int) -> None:
     """Mark a location as present again, unless another one has its path now."""
-    path = connection.scalar(select(location.c.path).where(location.c.id == location_id))
-    if path is not None and present_at(connection, path) is None:
+    row = connection.execute(select(location).where(location.c.id == location_id)).one_or_none()
+    if row is not None and present_at(connection, place_of(row)) is None:
         connection.execute(update(location).where(location.c.id == location_id).values(missing_since=None))
+
+
+def refile(connection: Connection, location_id: int, former: Place, stored: StoredPath, now: float) -> None:
+    """Store the path of a location again, because it starts at another root, unless the location left `former`.
+
+    If another location is present at the new place, it stays, and this one goes: it is the same file.
+    """
+    row = connection.execute(select(location).where(location.c.id == location_id)).one_or_none()
+    if row is None or place_of(row) != former:
+        return
+    there = None if row.missing_since is not None else present_at(connection, stored.place)
+    if there is not None and row.recording_id in (None, there.recording_id):
+        forget_locations(connection, [location_id])
+        if row.recording_id is not None:
+            refresh_checkpoint(connection, row.recording_id)
+        return
+    if there is not None:
+        mark_missing(connection, [location_id], now)
+    connection.execute(update(location).where(location.c.id == location_id).values(stored._asdict()))
 
 
 def forget_locations(connection: Connection, location_ids: Iterable[int]) -> None:
@@ -238,18 +261,22 @@ def forget_locations(connection: Connection, location_ids: Iterable[int]) -> Non
         connection.execute(delete(location).where(location.c.id == location_id))
 
 
-def present_at(connection: Connection, path: bytes) -> Any:
-    """Return the row of the location at a stored path that is not missing, or None."""
-    return connection.execute(_PRESENT_AT, {"path": path}).one_or_none()
+def present_at(connection: Connection, place: Place) -> Any:
+    """Return the row of the location at a place that is not missing, or None."""
+    return connection.execute(_PRESENT_AT, place._asdict()).one_or_none()
 
 
-def present_among(connection: Connection, paths: Sequence[bytes]) -> dict[bytes, Any]:
-    """Return the rows of the locations at these stored paths that are not missing, by path."""
-    found: dict[bytes, Any] = {}
-    for chunk in chunks(paths):
-        at = location.c.path.in_(chunk)
-        statement = select(location).where(at, location.c.missing_since.is_(None))
-        found.update((row.path, row) for row in connection.execute(statement))
+def present_among(connection: Connection, places: Sequence[Place]) -> dict[Place, Any]:
+    """Return the rows of the locations at these places that are not missing, by place."""
+    found: dict[Place, Any] = {}
+    by_root: dict[str, list[bytes]] = {}
+    for root, path in places:
+        by_root.setdefault(root, []).append(path)
+    for root, paths in by_root.items():
+        for chunk in chunks(paths):
+            at = (location.c.root == root, location.c.path.in_(chunk))
+            statement = select(location).where(*at, location.c.missing_since.is_(None))
+            found.update((place_of(row), row) for row in connection.execute(statement))
     return found
 
 
@@ -260,8 +287,7 @@ def occupy(connection: Connection, location_id: int, sighting: Sighting, recordi
         .where(location.c.id == location_id)
         .values(
             recording_id=recording_id,
-            path=sighting.stored.path,
-            path_text=sighting.stored.path_text,
+            **sighting.stored._asdict(),
             reason=None,
             missing_since=None,
             **sighting.look(),
@@ -281,8 +307,7 @@ def location_values(
         "checkpoint_id": checkpoint_id,
         "recording_id": recording_id,
         "batch_id": batch_id,
-        "path": sighting.stored.path,
-        "path_text": sighting.stored.path_text,
+        **sighting.stored._asdict(),
         "reason": reason,
         **sighting.look(),
     }
@@ -308,13 +333,13 @@ def may_have_moved(status: str, former: bytes, path: bytes) -> bool:
 
 
 def _left_location(
-    connection: Connection, recording_id: int, path: bytes, vacated: Collection[LocationState]
+    connection: Connection, recording_id: int, place: Place, vacated: Collection[LocationState]
 ) -> Any:
     """Return the row of the location that this recording left, or None.
 
-    If it left several: the one at the same path, else one with the same file name, else the earliest.
+    If it left several: the one at the same place, else one with the same file name, else the earliest.
     """
-    name = os.path.basename(path)
+    name = os.path.basename(place.path)
     statement = (
         select(location, recording.c.status)
         .join(recording, recording.c.id == location.c.recording_id)
@@ -326,14 +351,20 @@ def _left_location(
         .order_by(location.c.id)
     )
     known = sorted(
-        (row for row in connection.execute(statement) if may_have_moved(row.status, row.path, path)),
-        key=lambda row: (row.path != path, os.path.basename(row.path) != name),
+        (row for row in connection.execute(statement) if may_have_moved(row.status, row.path, place.path)),
+        key=lambda row: (place_of(row) != place, os.path.basename(row.path) != name),
     )
-    return next((row for row in known if row.missing_since is not None or _state(row) in vacated), None)
+    return next((row for row in known if row.missing_since is not None or state_of(row) in vacated), None)
 
 
-def _state(row: Any) -> LocationState:
-    return LocationState(row.id, row.path, row.sha256, look_at(row))
+def state_of(row: Any) -> LocationState:
+    """Return the state of a location from its row."""
+    return LocationState(row.id, place_of(row), row.sha256, look_at(row))
+
+
+def place_of(row: Any) -> Place:
+    """Return the place of a location from its row."""
+    return Place(row.root, row.path)
 
 
 def look_at(row: Any) -> Look:

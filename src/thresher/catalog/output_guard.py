@@ -17,8 +17,9 @@ from sqlalchemy import func, or_, select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import IS_SHOWN
-from thresher.catalog.content_files import intact_file, known_files
+from thresher.catalog.content_files import elsewhere, intact_file, known_files
 from thresher.catalog.files import sha256_file
+from thresher.catalog.locations import present_at
 from thresher.catalog.paths import display_text, name_too_long
 from thresher.catalog.recordings import find_recordings
 from thresher.catalog.schema import clip, location, recording
@@ -82,23 +83,22 @@ class OutputGuard:
 
     def _look_at_locations(self, catalog: Catalog) -> None:
         """Note the identities of the files at locations that were stored since the last look."""
-        statement = select(location.c.id, location.c.path, func.coalesce(location.c.recording_id, 0))
+        columns = (location.c.id, location.c.root, location.c.path, func.coalesce(location.c.recording_id, 0))
+        statement = select(*columns)
         statement = statement.where(location.c.id > self._last_location, location.c.missing_since.is_(None))
         with catalog.reading() as connection:
             new = connection.execute(statement.order_by(location.c.id)).all()
-        for location_id, path, recording_id in new:
-            for identity in _identities([catalog.absolute(path)]):
-                self._clips[identity].append((recording_id, catalog.absolute(path)))
+        for location_id, root, stored, recording_id in new:
+            path = catalog.absolute(root, stored)
+            if path is not None:
+                for identity in _identities([path]):
+                    self._clips[identity].append((recording_id, path))
             self._last_location = location_id
 
     def _refusal_by_content(self, catalog: Catalog, target: bytes, entry: os.stat_result) -> str | None:
         # an ingest may have moved a location here since the first look
         with catalog.reading() as connection:
-            here = connection.execute(
-                select(location.c.recording_id).where(
-                    location.c.path == catalog.stored(target).path, location.c.missing_since.is_(None)
-                )
-            ).first()
+            here = present_at(connection, catalog.stored(target).place)
         if here is not None:
             return self._named(catalog, here.recording_id or 0)
         if not stat.S_ISREG(entry.st_mode) or not _may_be_known(catalog, entry.st_size):
@@ -112,7 +112,9 @@ class OutputGuard:
             own = connection.scalar(select(recording.c.sha256).where(recording.c.id == recording_id))
         known = [] if own is None else known_files(catalog, [own])[own]
         others = [file for file in known if (entry.st_dev, entry.st_ino) not in _identities([file.path])]
-        if not known or (len(others) == len(known) and intact_file(catalog, others) is not None):
+        if own is None or (not known and elsewhere(catalog, own) is None):
+            return None
+        if len(others) == len(known) and intact_file(catalog, others) is not None:
             return None
         return self._named(catalog, recording_id)
 

@@ -1,21 +1,35 @@
-"""The two forms in which the catalog stores a path.
+"""The two forms in which the catalog stores a path, and the roots at which stored paths start.
 
-`path` holds the bytes of the file system, relative to the catalog's folder for files below it. It identifies
-and opens files. `path_text` is the same path as text, which can be searched, sorted, displayed and written as
-JSON.
+`path` holds the bytes of the file system. It identifies and opens files. `path_text` is the same path as text,
+which can be searched, sorted, displayed and written as JSON.
+
+`root` is the name of a folder that each machine sets in its own `[roots]`, so that machines with the audio in
+different places share a catalog. A path below the folder of a root is relative to it, and its text starts with the
+name of the root and a colon. Other paths have no root (""): they are relative to the catalog's folder if they are
+below it, else absolute.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from thresher.errors import UsageError
 
+ROOT_NAME = re.compile("[A-Za-z0-9_-]+")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\udc80-\udcff]")
 _ESCAPE = re.compile(rb"\\x([01][0-9a-f]|7f|[89a-f][0-9a-f])")  # what `display_text` writes
+
+
+class Place(NamedTuple):
+    """What identifies a path in the catalog: its root, and the path below it."""
+
+    root: str
+    path: bytes
 
 
 class StoredPath(NamedTuple):
@@ -23,6 +37,12 @@ class StoredPath(NamedTuple):
 
     path: bytes
     path_text: str
+    root: str = ""
+
+    @property
+    def place(self) -> Place:
+        """What identifies the path."""
+        return Place(self.root, self.path)
 
 
 def display_text(path: bytes) -> str:
@@ -62,19 +82,71 @@ def absolute(path: str | bytes | os.PathLike[str]) -> bytes:
     return os.path.join(os.path.realpath(folder), name)
 
 
-def to_stored(path: bytes, root: Path) -> StoredPath:
-    """Return an absolute path as a catalog in folder `root` stores it."""
-    folder = os.fsencode(root)
-    prefix = folder.rstrip(os.sep.encode()) + os.sep.encode()
-    stored = path[len(prefix) :] if path.startswith(prefix) else path
+@dataclass(frozen=True)
+class Roots:
+    """The folders of this machine at which stored paths start.
+
+    These are the catalog's folder `home`, and the named `folders`. They are absolute and without symlinks, like the
+    paths that `absolute` returns.
+    """
+
+    home: Path
+    folders: Mapping[str, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, home: Path, named: Mapping[str, str]) -> Self:
+        """Return the roots of a catalog in the folder `home`; the `named` folders may be relative to it."""
+        return cls(home, {name: os.path.realpath(os.fsencode(home / path)) for name, path in named.items()})
+
+    def stored(self, path: bytes) -> StoredPath:
+        """Return an absolute path as the catalog stores it: below the longest folder of a root that contains it."""
+        root = max(
+            (name for name, folder in self.folders.items() if _below(path, folder) is not None),
+            key=lambda name: len(self.folders[name]),
+            default="",
+        )
+        stored = _below(path, self.folders[root] if root else os.fsencode(self.home))
+        if stored is None:
+            stored = path
+        text = display_text(stored)
+        return StoredPath(stored, f"{root}:{'' if text == '.' else text}" if root else text, root)
+
+    def absolute(self, root: str, path: bytes) -> bytes | None:
+        """Return the absolute path of a stored path; None if this machine lacks its root, or the root's folder.
+
+        So a file of which this machine can't know anything has no path.
+        """
+        if not root:
+            return os.path.join(os.fsencode(self.home), path)
+        folder = self.folders.get(root)
+        return os.path.join(folder, path) if folder is not None and os.path.isdir(folder) else None
+
+    def why_absent(self, root: str) -> str:
+        """Return why paths below a root can't be opened on this machine, as a part of a sentence."""
+        folder = self.folders.get(root)
+        if folder is None:
+            return f"the root {root} is not set on this machine ([roots] in catalog.toml)"
+        return f"{display_text(folder)}, the folder of the root {root}, is not there"
+
+
+def _below(path: bytes, folder: bytes) -> bytes | None:
+    """Return a path relative to a folder that contains it, "." for the folder itself; None for other paths."""
     if path == folder:
-        stored = b"."
-    return StoredPath(stored, display_text(stored))
+        return b"."
+    prefix = os.path.join(folder, b"")
+    return path[len(prefix) :] if path.startswith(prefix) else None
 
 
-def from_stored(path: bytes, root: Path) -> bytes:
-    """Return the absolute path of a stored path, for a catalog in folder `root`."""
-    return os.path.join(os.fsencode(root), path)
+def folder_text(text: str) -> str:
+    """Return the text of the folder that contains a stored path, from the path's text."""
+    folder = os.path.dirname(text)
+    root, colon, _ = text.partition(":")
+    return folder or (f"{root}:" if colon and ROOT_NAME.fullmatch(root) else ".")
+
+
+def text_below(root: str, text: str) -> str:
+    """Return the text of a stored path without the name of its root."""
+    return text.removeprefix(f"{root}:") or "." if root else text
 
 
 LONGEST_NAME = 255

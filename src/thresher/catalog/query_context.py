@@ -99,7 +99,7 @@ def context_of(catalog: Catalog, connection: Connection, lookups: Lookups | None
 
     `lookups` are those of a transaction before this one, if the query was parsed there.
     """
-    lookups = lookups or Lookups.below(catalog.root)
+    lookups = lookups or Lookups.below(catalog.roots)
 
     @cache
     def attribute_keys() -> frozenset[str]:

@@ -7,9 +7,8 @@ that a query which was parsed before a write transaction can be parsed again ins
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
-from sqlalchemy import ColumnElement, func, or_
+from sqlalchemy import ColumnElement, and_, func, or_
 
 from thresher.catalog import paths
 from thresher.catalog.normal_form import nfc
@@ -18,16 +17,16 @@ from thresher.catalog.text_columns import in_nfc
 
 
 class Folders:
-    """Looks up folders, each once. `root` is the catalog's folder, to which their names are relative."""
+    """Looks up folders, each once. Their names are relative to the catalog's folder, or start at a root."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, roots: paths.Roots) -> None:
+        self.roots = roots
         self._names: dict[str, tuple[bytes, ...]] = {}
 
     def names(self, folder: str) -> tuple[bytes, ...]:
         """Return the absolute names of a folder: its own, and what symlinks in it lead to."""
         if folder not in self._names:
-            given = os.path.join(os.fsencode(self.root), paths.text_bytes(folder))
+            given = os.path.join(os.fsencode(self.roots.home), paths.text_bytes(folder))
             names: tuple[bytes, ...] = (given,)
             if b"\0" not in given:  # else no file system holds it
                 names = (os.path.normpath(given), paths.absolute(given), os.path.realpath(given))
@@ -41,16 +40,25 @@ def under_folder(folder: str, folders: Folders) -> ColumnElement[bool]:
     A symlink stands for what it leads to, as well as for itself.
     """
     names = folders.names(folder)
-    return or_(*(condition for name in names for condition in _under(name, folders.root)))
+    return or_(*(condition for name in names for condition in _under(name, folders.roots)))
 
 
-def _under(absolute: bytes, root: Path) -> list[ColumnElement[bool]]:
-    stored = nfc(paths.to_stored(absolute, root).path_text)
+def _under(absolute: bytes, roots: paths.Roots) -> list[ColumnElement[bool]]:
+    stored = nfc(roots.stored(absolute).path_text)
     text = location.c.path_text if stored.isascii() else in_nfc(location.c.path_text)
     prefix = stored.rstrip("/") + "/"
     # LIKE would ignore upper and lower case.
     conditions = [text == stored, func.substr(text, 1, len(prefix)) == prefix]
-    if os.path.join(os.fsencode(root), b"").startswith(os.path.join(absolute, b"")):
+    name = stored.removesuffix(":")
+    if name != stored and paths.ROOT_NAME.fullmatch(name):
+        conditions.append(location.c.root == name)
+    inside = os.path.join(absolute, b"")
+    if os.path.join(os.fsencode(roots.home), b"").startswith(inside):
         # The folder contains the catalog, and so every location that is stored relative to it.
-        conditions.append(func.substr(location.c.path_text, 1, 1) != "/")
+        conditions.append(and_(location.c.root == "", func.substr(location.c.path_text, 1, 1) != "/"))
+    contained = [
+        name for name, folder in roots.folders.items() if os.path.join(folder, b"").startswith(inside)
+    ]
+    if contained:
+        conditions.append(location.c.root.in_(contained))
     return conditions

@@ -7,9 +7,9 @@ can be parsed again inside of it without doing either; texts that are new there 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Self
 
+from thresher.catalog.paths import Roots
 from thresher.catalog.query_folders import Folders
 from thresher.catalog.time_limit import Searches
 
@@ -22,6 +22,6 @@ class Lookups:
     searches: Searches = field(default_factory=Searches)
 
     @classmethod
-    def below(cls, root: Path) -> Self:
-        """Return the lookups of a query for the catalog in the folder `root`."""
-        return cls(Folders(root))
+    def below(cls, roots: Roots) -> Self:
+        """Return the lookups of a query for a catalog whose stored paths start at these roots."""
+        return cls(Folders(roots))

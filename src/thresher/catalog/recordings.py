@@ -20,6 +20,7 @@ from thresher.catalog.attribution import (
 from thresher.catalog.clip_content import ClipContent, NewClip, add_clips, replace_clip
 from thresher.catalog.database import chunks
 from thresher.catalog.locations import Sighting, location_values, mark_missing, occupy, present_among
+from thresher.catalog.paths import Place
 from thresher.catalog.schema import clip, location, recording
 
 
@@ -121,7 +122,7 @@ def add_recordings(
 
     The contents must be distinct, and so must the paths.
     """
-    here = present_among(connection, [each.sighting.stored.path for each in new])
+    here = present_among(connection, [each.sighting.stored.place for each in new])
     displaced = [int(row.id) for row in here.values() if row.recording_id is not None]
     mark_missing(connection, displaced, now)
     checkpoints = {
@@ -166,13 +167,13 @@ def _add_locations(
     recording_ids: Sequence[int],
     new: Sequence[NewRecording],
     checkpoints: Mapping[_Names, int | None],
-    here: Mapping[bytes, Any],
+    here: Mapping[Place, Any],
 ) -> None:
     """Add the locations of new recordings. A file that could not be read before has one, which is used."""
     fresh = []
     for recording_id, each in zip(recording_ids, new, strict=True):
         sighting = each.sighting
-        known = here.get(sighting.stored.path)
+        known = here.get(sighting.stored.place)
         if known is not None and known.recording_id is None:
             occupy(connection, known.id, sighting, recording_id)
             complete_provenance(

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, func, select
 
 from thresher.catalog.files import SUFFIXES
 from thresher.catalog.normal_form import nfc
+from thresher.catalog.paths import Roots, folder_text, text_bytes
 from thresher.catalog.schema import batch
 
 
@@ -61,21 +62,24 @@ def latest_batch(connection: Connection) -> int:
     return int(connection.scalar(select(func.max(batch.c.id))) or 0)
 
 
-def read_run_roots(connection: Connection, text_of: Callable[[bytes], str]) -> RunRoots:
-    """Return the roots of all ingests so far, without those that changed nothing."""
+def read_run_roots(connection: Connection, roots: Roots) -> RunRoots:
+    """Return the roots of all ingests so far, without those that changed nothing.
+
+    `roots` are those at which stored paths start now; another one may have been added since an ingest.
+    """
     folders: dict[str, int] = {}
     beside: dict[str, int] = {}
     first = func.min(batch.c.id)
     rank = 0
     for given in connection.scalars(select(batch.c.paths).group_by(batch.c.paths).order_by(first)):
-        for text in json.loads(given):
+        for then in json.loads(given):
+            text = roots.stored(os.path.join(os.fsencode(roots.home), text_bytes(then))).path_text
             rank += 1
             if os.path.splitext(text)[1].lower() in SUFFIXES:
-                # the path of a file in the catalog's folder has no folder
-                beside.setdefault(os.path.dirname(text) or ".", rank)
+                beside.setdefault(folder_text(text), rank)
             else:
                 folders.setdefault(text, rank)
-    return RunRoots(text_of, folders, beside, latest_batch(connection))
+    return RunRoots(lambda path: roots.stored(path).path_text, folders, beside, latest_batch(connection))
 
 
 def read_stated_runs(connection: Connection) -> dict[str, int]:

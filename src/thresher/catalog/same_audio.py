@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select, update
 
 from thresher.catalog.database import chunks
 from thresher.catalog.locations import LocationState, present_at
+from thresher.catalog.paths import Place
 from thresher.catalog.schema import batch, location, recording
 
 
@@ -39,29 +40,29 @@ def keyless_contents(connection: Connection) -> dict[str, Keyless]:
     }
 
 
-def recordings_with_audio(connection: Connection, keys: Mapping[bytes, str]) -> dict[bytes, list[int]]:
+def recordings_with_audio(connection: Connection, keys: Mapping[Place, str]) -> dict[Place, list[int]]:
     """Return the recordings with the audio of each file, the earliest first.
 
-    `keys` maps stored paths to audio keys. Files with unknown audio are left out.
+    `keys` maps the places of files to audio keys. Files with unknown audio are left out.
     """
     of_key: dict[str, list[int]] = {}
     for chunk in chunks(sorted(set(keys.values()))):
         statement = select(recording.c.audio_key, recording.c.id).where(recording.c.audio_key.in_(chunk))
         for key, recording_id in connection.execute(statement.order_by(recording.c.id)):
             of_key.setdefault(key, []).append(recording_id)
-    return {path: of_key[key] for path, key in keys.items() if key in of_key}
+    return {place: of_key[key] for place, key in keys.items() if key in of_key}
 
 
 def recording_of_file(
-    connection: Connection, path: bytes, candidates: Sequence[int], vacated: Collection[LocationState]
+    connection: Connection, place: Place, candidates: Sequence[int], vacated: Collection[LocationState]
 ) -> int | None:
     """Return which of the recordings with a file's audio the file belongs to; None if it is a new recording.
 
-    It is the one that was at this path (the file was re-tagged), else one whose file is gone (it was re-tagged or
+    It is the one that was at this place (the file was re-tagged), else one whose file is gone (it was re-tagged or
     converted, and moved), else the earliest. Files that one ingest finds together are recordings of their own: so
     only recordings of finished ingests count as the earliest, and an interrupted ingest ends like a complete one.
     """
-    here = present_at(connection, path)
+    here = present_at(connection, place)
     if here is not None and here.recording_id in candidates:
         return int(here.recording_id)
     left = {state.id for state in vacated}

@@ -228,10 +228,19 @@ def clip_paths(catalog: Catalog, terms: Terms = ()) -> list[bytes]:
     with catalog.reading() as connection:
         query = parse_terms(catalog, connection, terms)
         statement = select_clips(
-            query, shown_location(location.c.path), shown_location(location.c.missing_since)
+            query,
+            *(
+                shown_location(column)
+                for column in (location.c.root, location.c.path, location.c.missing_since)
+            ),
         )
-        shown = [path for path, missing_since in connection.execute(statement) if path and not missing_since]
-    return [catalog.absolute(path) for path in dict.fromkeys(shown)]
+        shown = [
+            (root, path)
+            for root, path, missing_since in connection.execute(statement)
+            if path and not missing_since
+        ]
+    found = (catalog.absolute(root, path) for root, path in dict.fromkeys(shown))
+    return [path for path in found if path is not None]
 
 
 def read_rows(

@@ -264,6 +264,7 @@ def _known_files(
     marked = location.c.missing_since.is_not(None).label("is_marked")
     columns = (
         location.c.id,
+        location.c.root,
         location.c.path,
         recording.c.id.label("recording_id"),
         location.c.sha256,
@@ -277,7 +278,10 @@ def _known_files(
             .order_by(marked, location.c.id)
         )
         for row in connection.execute(statement):
-            path = paths.absolute(catalog.absolute(row.path))
+            here = catalog.absolute(row.root, row.path)
+            if here is None:
+                continue
+            path = paths.absolute(here)
             known = found.get(path)
             if row.is_marked and (row.id not in announced or not os.path.lexists(path)):
                 continue

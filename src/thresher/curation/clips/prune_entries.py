@@ -74,11 +74,14 @@ def conclude(catalog: Catalog, entries: Sequence[Decision], gone: Sequence[Plann
 
 
 def _paths(catalog: Catalog, connection: Connection, location_ids: Sequence[int]) -> dict[int, bytes]:
-    """Return the absolute path of each of these locations that the catalog still knows."""
+    """Return the absolute path of each of these locations that the catalog still knows, and this machine has."""
     found: dict[int, bytes] = {}
     for chunk in chunks(location_ids):
-        statement = select(location.c.id, location.c.path).where(location.c.id.in_(chunk))
-        found.update((row.id, catalog.absolute(row.path)) for row in connection.execute(statement))
+        statement = select(location.c.id, location.c.root, location.c.path).where(location.c.id.in_(chunk))
+        for row in connection.execute(statement):
+            path = catalog.absolute(row.root, row.path)
+            if path is not None:
+                found[row.id] = path
     return found
 
 

@@ -78,10 +78,13 @@ def _wanted(catalog: Catalog, location_ids: Sequence[int]) -> tuple[dict[bytes, 
     present = set()
     with catalog.reading() as connection:
         for chunk in chunks(sorted(set(location_ids))):
-            columns = (location.c.path, location.c.sha256, location.c.missing_since)
+            columns = (location.c.root, location.c.path, location.c.sha256, location.c.missing_since)
             statement = select(*columns).where(location.c.id.in_(chunk)).order_by(location.c.id)
             for row in connection.execute(statement):
-                path = paths.absolute(catalog.absolute(row.path))
+                here = catalog.absolute(row.root, row.path)
+                if here is None:
+                    continue
+                path = paths.absolute(here)
                 if row.missing_since is None:
                     present.add(paths.display_text(path))
                 else:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from thresher.catalog import paths
 from thresher.catalog.catalog import Catalog
@@ -46,7 +46,7 @@ def lookups_of(catalog: Catalog, terms: Terms) -> Lookups:
 
     The needs of the songs and saved queries in it are among them. Raises QueryError.
     """
-    lookups = Lookups.below(catalog.root)
+    lookups = Lookups.below(catalog.roots)
     with catalog.reading() as connection:
         context = context_of(catalog, connection, lookups)
         parse(terms, replace(context, near=lambda _clip, _metric: ()))  # which looks up no scores
@@ -198,7 +198,10 @@ def _clips_at_path(catalog: Catalog, connection: Connection, term: str, *, marks
         return []
     stored = catalog.stored(term)
     names = [stored.path_text, paths.display_text(given)]
-    is_same = location.c.path.in_([stored.path, given]) | location.c.path_text.in_(names)
+    places = (stored.place, paths.Place("", given))
+    is_same = location.c.path_text.in_(names) | or_(
+        *(and_(location.c.root == place.root, location.c.path == place.path) for place in places)
+    )
     seen = _latest(connection, is_same)
     if seen is None and not all(map(str.isascii, names)):
         seen = _latest(connection, in_nfc(location.c.path_text).in_(list(map(nfc, names))))

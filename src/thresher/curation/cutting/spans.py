@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_content import ClipContent
-from thresher.catalog.content_files import find_content
+from thresher.catalog.content_files import elsewhere, find_content
 from thresher.catalog.database import chunks
 from thresher.catalog.schema import clip, recording
 from thresher.curation.analysis.task import (
@@ -51,7 +51,10 @@ def analyse_spans(
     for recording_id, (sha256, trim, decoder) in _known(catalog, list(wanted)).items():
         file = find_content(catalog, sha256)
         if file is None:
-            failures[recording_id] = "no file holds the recording now"
+            absent = elsewhere(catalog, sha256)
+            failures[recording_id] = (
+                "no file holds the recording now" if absent is None else f"it is {absent}"
+            )
             continue
         task = task_for(file.path, file.look.size, file.look.mtime_ns, settings)
         task = replace(task, trim=trim_of_key(trim), decoder=decoder)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from thresher.catalog.atomic_files import partial_file
 from thresher.catalog.audio import AudioReader
-from thresher.catalog.content_files import KnownFile
+from thresher.catalog.content_files import Elsewhere, KnownFile
 from thresher.catalog.cut_clips import CutPlace
 from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, suffix_of
 from thresher.catalog.files import sha256_file
@@ -75,6 +75,7 @@ class Item:
     target: bytes = b""
     fade: Fade = NO_FADE
     cut: CutPlace | None = None
+    elsewhere: Elsewhere | None = None
 
     @property
     def name_request(self) -> NameRequest:
@@ -89,7 +90,9 @@ class Item:
         """The entry of this file in the report."""
         shown = self.source or (self.locations[0] if self.locations else None)
         path = display_text(self.target) if state in ("written", "there already", "refused") else None
-        source, part = shown.path_text if shown else "", None if self.cut is None else self.cut.text
+        known = shown or self.elsewhere
+        source = known.path_text if known else ""
+        part = None if self.cut is None else self.cut.text
         return ExportedFile(self.clip, source, path, state, size, reason, part)
 
 

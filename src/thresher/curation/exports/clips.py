@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_rows import clip_rows
-from thresher.catalog.content_files import KnownFile, intact_file, keep_looks, known_files
+from thresher.catalog.content_files import KnownFile, elsewhere, intact_file, keep_looks, known_files
 from thresher.catalog.cut_clips import CutPlace, cut_places
 from thresher.catalog.disk_trouble import refusal_to_write
 from thresher.catalog.encoding import OUTPUT_FORMATS, suffix_of
@@ -258,7 +258,9 @@ def _decided(
         progress("looking", done, len(items))
     with temporary_folder() as scratch:
         for done, plain in enumerate(items, start=1):
-            item = replace(plain, source=sources[plain.sha256])
+            source = sources[plain.sha256]
+            absent = elsewhere(catalog, plain.sha256) if source is None else None
+            item = replace(plain, source=source, elsewhere=absent)
             try:
                 file = _entry(item, guard, os.fsencode(scratch), overwrite=overwrite, dry_run=dry_run)
             except (ThresherError, OSError) as error:
@@ -270,7 +272,8 @@ def _decided(
 
 def _entry(item: Item, guard: OutputGuard, scratch: bytes, *, overwrite: bool, dry_run: bool) -> ExportedFile:
     if item.source is None:
-        return item.report("missing", reason="the file is gone or has changed")
+        reason = "the file is gone or has changed" if item.elsewhere is None else f"it is {item.elsewhere}"
+        return item.report("missing", reason=reason)
     if item.form == "trimmed" and item.start == item.end:
         return item.report("failed", reason="its span is empty")
     if item.form == "link" and item.cut is not None:

@@ -19,7 +19,7 @@ from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter
 from thresher.catalog.files import sha256_file
 from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.outputs import is_stem, note_output
-from thresher.catalog.paths import display_text
+from thresher.catalog.paths import display_text, text_bytes
 from thresher.catalog.sndfile_decoder import read_comment
 from thresher.catalog.values import checkpoint_text, format_duration
 from thresher.curation.exports.file_names import plain_name
@@ -243,7 +243,11 @@ _DEFAULT_FORMAT = OUTPUT_FORMATS[".wav"]  # of a song that was not rendered
 def _audio(catalog: Catalog, source: _Source) -> bytes:
     """The path of the song's own file: where it was rendered, or the default path in the folder of the catalog."""
     default = f"{source.plan.song.name.replace('/', '_')}.wav"
-    return catalog.absolute_of_text(source.rendering.path if source.rendering else default)
+    then = source.rendering
+    path = None if then is None else catalog.absolute_of_text(then.path, then.root)
+    path = path or catalog.absolute_of_text(default)
+    assert path is not None  # the default path has no root
+    return path
 
 
 def _export(
@@ -288,7 +292,9 @@ def _timeline(catalog: Catalog, source: _Source, files: Mapping[str, bytes]) -> 
         Entry(
             clip=track.clip,
             title=_title(track),
-            path=files.get(track.recording_sha256) or catalog.absolute_of_text(track.path),
+            path=files.get(track.recording_sha256)
+            or catalog.absolute_of_text(track.path, track.root)
+            or text_bytes(track.path),
             container=_container(files.get(track.recording_sha256)),
             channels=track.channels,
             run=track.run,

@@ -12,8 +12,9 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import trim_keys
 from thresher.catalog.folder_changes import FolderChanges, unstable_folders
 from thresher.catalog.ingested_folders import read_changes
-from thresher.catalog.locations import LocationState, look_at
+from thresher.catalog.locations import LocationState, look_at, place_of, state_of
 from thresher.catalog.outputs import exported_contents, rendered_contents
+from thresher.catalog.paths import Place
 from thresher.catalog.same_audio import Keyless, keyless_contents
 from thresher.catalog.schema import clip, location, recording
 from thresher.catalog.stamps import is_unchanged
@@ -28,7 +29,7 @@ class Classified:
     maps the paths of other known files to what the catalog knows of them. `trims` maps the SHA-256 of each known
     content to the trim settings of its recording's whole clip. `rendered` and `exported` hold the SHA-256 of the
     songs, and of the stems and clips, that this catalog wrote. `folders` are the changes of folders with a
-    doubtful file system, by stored path. `keyless` contents are known, but the key of their audio is not.
+    doubtful file system, by place. `keyless` contents are known, but the key of their audio is not.
     `new_audio` collects the audio keys of the recordings that the ingest adds.
     """
 
@@ -38,7 +39,7 @@ class Classified:
     trims: dict[str, str]
     rendered: frozenset[str]
     exported: frozenset[str]
-    folders: Mapping[bytes, FolderChanges]
+    folders: Mapping[Place, FolderChanges]
     keyless: dict[str, Keyless]
     new_audio: set[str] = field(default_factory=set)
 
@@ -50,16 +51,16 @@ class Classified:
 def classify(catalog: Catalog, files: Sequence[FoundFile]) -> Classified:
     """Compare scanned files with the catalog by path and stamp; no file is opened."""
     with catalog.reading() as connection:
-        known = {row.path: row for row in _known_files(connection)}
+        known = {place_of(row): row for row in _known_files(connection)}
         folders = read_changes(connection)
-        unstable = unstable_folders(folders, catalog.root)
+        unstable = unstable_folders(folders, catalog.roots)
         rendered, exported = rendered_contents(connection), exported_contents(connection)
         wanted_trims = trim_keys(catalog.settings.trim)
         to_read: list[FoundFile] = []
         unchanged: dict[int, FoundFile] = {}
         doubtful: dict[bytes, LocationState] = {}
         for found in files:
-            row = known.get(catalog.stored_absolute(found.path).path)
+            row = known.get(catalog.stored_absolute(found.path).place)
             if row is None:
                 to_read.append(found)
                 continue
@@ -68,7 +69,7 @@ def classify(catalog: Catalog, files: Sequence[FoundFile]) -> Classified:
                 unchanged[int(row.id)] = found
             else:
                 to_read.append(found)
-                doubtful[found.path] = LocationState(row.id, row.path, row.sha256, look)
+                doubtful[found.path] = state_of(row)
         trims = dict(_known_contents(connection)) if to_read else {}
         keyless = keyless_contents(connection) if to_read else {}
     return Classified(to_read, unchanged, doubtful, trims, rendered, exported, folders, keyless)
@@ -77,7 +78,7 @@ def classify(catalog: Catalog, files: Sequence[FoundFile]) -> Classified:
 def _known_files(connection: Connection) -> Iterator[Any]:
     """Yield the present locations that have a recording, with the trim settings of its whole clip."""
     of_location = (clip.c.recording_id == location.c.recording_id) & (clip.c.kind == "whole")
-    columns = ("id", "path", "sha256", "size", "mtime_ns", "ctime_ns", "inode", "looked_at")
+    columns = ("id", "root", "path", "sha256", "size", "mtime_ns", "ctime_ns", "inode", "looked_at")
     yield from connection.execute(
         select(*(location.c[name] for name in columns), clip.c.trim)
         .join_from(location, clip, of_location)

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, exists, func, sele
 from thresher.catalog import attribution, locations
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import IS_SHOWN
-from thresher.catalog.paths import display_text
+from thresher.catalog.paths import Place, display_text
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.schema import FAILED_STATUSES, batch, clip, location, recording
 from thresher.catalog.stamps import NO_STAMP
@@ -39,13 +39,13 @@ class Closing:
     """What the last transaction of an ingest has to store.
 
     `reread` maps the locations of unchanged files to what their names and sidecars say now. `unopened` are files
-    that can't be opened, with the reasons. `absent` are the stored paths below the scanned folders where a known
-    file is gone.
+    that can't be opened, with the reasons. `absent` are the places below the scanned folders where a known file
+    is gone.
     """
 
     reread: Mapping[int, ReadFile]
     unopened: Sequence[tuple[ReadFile, str]]
-    absent: frozenset[bytes]
+    absent: frozenset[Place]
 
 
 def prepare(run: IngestRun) -> Closing:
@@ -87,7 +87,7 @@ def close(run: IngestRun, connection: Connection, closing: Closing, tally: Tally
         tally.counts["overwritten"] = len(tally.overwritten)
     if tally.keys:
         tally.linked = linked_clips(connection, tally.keys)
-    roots = {found.root: run.catalog.stored_absolute(found.root).path for found in run.scan.files}
+    roots = {found.root: run.catalog.stored_absolute(found.root) for found in run.scan.files}
     tally.warnings += run.stability.store(connection, roots)
     run.batch.record(connection, tally.counts, finished_at=time.time(), failed=len(tally.failures))
 
@@ -98,7 +98,12 @@ def _unreported(run: IngestRun, connection: Connection, tally: Tally) -> list[Fa
     is_reported_later = (later.c.id > batch.c.id) & (later.c.paths == batch.c.paths) & is_reported(later)
     rows = connection.execute(
         select(
-            location.c.path, location.c.path_text, location.c.reason, recording.c.status, recording.c.reason
+            location.c.root,
+            location.c.path,
+            location.c.path_text,
+            location.c.reason,
+            recording.c.status,
+            recording.c.reason.label("unusable"),
         )
         .select_from(location.join(batch).outerjoin(recording, recording.c.id == location.c.recording_id))
         .where(
@@ -112,12 +117,12 @@ def _unreported(run: IngestRun, connection: Connection, tally: Tally) -> list[Fa
         .order_by(location.c.id)
     )
     paths = [found.path for found in run.scan.files] + [problem.path for problem in run.scan.problems]
-    scanned = {run.catalog.stored_absolute(path).path for path in paths}
+    scanned = {run.catalog.stored_absolute(path).place for path in paths}
     told = {failure.path for failure in tally.failures}
     return [
-        Failure(row.path_text, row.status or "unreadable", row[4] or row[2] or "")
+        Failure(row.path_text, row.status or "unreadable", row.unusable or row.reason or "")
         for row in rows
-        if row.path in scanned and row.path_text not in told
+        if locations.place_of(row) in scanned and row.path_text not in told
     ]
 
 
@@ -144,8 +149,8 @@ def check_vanished(catalog: Catalog, scan: Scan) -> None:
     if not scan.vanished:
         return
     with catalog.reading() as connection:
-        known = list(connection.scalars(select(location.c.path).where(location.c.missing_since.is_(None))))
-    paths = [_as_prefix(catalog.absolute(stored)) for stored in known]
+        known = _present_files(catalog, connection)
+    paths = [_as_prefix(path) for path in known.values()]
     for path in scan.vanished:
         if not any(each.startswith(_as_prefix(path)) for each in paths):
             raise NotFoundError(
@@ -154,19 +159,29 @@ def check_vanished(catalog: Catalog, scan: Scan) -> None:
             )
 
 
-def _absent_paths(run: IngestRun) -> frozenset[bytes]:
+def _present_files(catalog: Catalog, connection: Connection) -> dict[Place, bytes]:
+    """Return the absolute paths of files that are not marked missing, as far as this machine has their roots."""
+    rows = connection.execute(
+        select(location.c.root, location.c.path).where(location.c.missing_since.is_(None))
+    )
+    return {
+        Place(root, stored): path
+        for root, stored in rows
+        if (path := catalog.absolute(root, stored)) is not None
+    }
+
+
+def _absent_paths(run: IngestRun) -> frozenset[Place]:
     folders = tuple(map(_as_prefix, (*run.scan.folders, *run.scan.vanished)))
     if not folders:
         return frozenset()
     present = {found.path for found in run.scan.files}
     with run.catalog.reading() as connection:
-        known = list(connection.scalars(select(location.c.path).where(location.c.missing_since.is_(None))))
+        known = _present_files(run.catalog, connection)
     return frozenset(
-        stored
-        for stored in known
-        if _as_prefix(path := run.catalog.absolute(stored)).startswith(folders)
-        and path not in present
-        and _is_gone(path)
+        place
+        for place, path in known.items()
+        if _as_prefix(path).startswith(folders) and path not in present and _is_gone(path)
     )
 
 
@@ -208,28 +223,26 @@ def _reread(connection: Connection, reread: Mapping[int, ReadFile], tally: Tally
     return changed
 
 
-def _gone(run: IngestRun, connection: Connection, absent: frozenset[bytes], tally: Tally) -> list[int]:
+def _gone(run: IngestRun, connection: Connection, absent: frozenset[Place], tally: Tally) -> list[int]:
     """Return the locations at absent paths, without those of a folder that seems to be on an unplugged drive.
 
     Locations that this ingest added say nothing about what it did not find.
     """
     is_older = location.c.batch_id != (run.batch.id or 0)
+    columns = (location.c.id, location.c.root, location.c.path)
     known = [
-        (int(row.id), row.path, run.catalog.absolute(row.path))
-        for row in connection.execute(
-            select(location.c.id, location.c.path).where(location.c.missing_since.is_(None), is_older)
-        )
+        (int(row.id), locations.place_of(row), path)
+        for row in connection.execute(select(*columns).where(location.c.missing_since.is_(None), is_older))
+        if (path := run.catalog.absolute(row.root, row.path)) is not None
     ]
     gone: set[int] = set()
     held_back: set[int] = set()
     for folder in (*run.scan.folders, *run.scan.vanished):
         prefix = _as_prefix(folder)
         here = [
-            (location_id, stored)
-            for location_id, stored, path in known
-            if _as_prefix(path).startswith(prefix)
+            (location_id, place) for location_id, place, path in known if _as_prefix(path).startswith(prefix)
         ]
-        gone_here = [location_id for location_id, stored in here if stored in absent]
+        gone_here = [location_id for location_id, place in here if place in absent]
         most_are_gone = len(gone_here) >= FEWEST_GONE and 2 * (len(here) - len(gone_here)) < len(here)
         if (most_are_gone or folder in run.scan.vanished) and not run.options.mark_missing:
             held_back.update(gone_here)

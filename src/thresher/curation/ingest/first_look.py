@@ -22,13 +22,13 @@ from thresher.curation.ingest.report import IngestReport
 from thresher.curation.ingest.scan import FoundFile, Scan
 
 _LOCATIONS = """
-SELECT location.path, clip.trim, location.size, location.mtime_ns, location.ctime_ns, location.inode,
+SELECT location.root, location.path, clip.trim, location.size, location.mtime_ns, location.ctime_ns, location.inode,
     location.looked_at
 FROM location LEFT JOIN clip ON clip.recording_id = location.recording_id AND clip.kind = 'whole'
 WHERE location.missing_since IS NULL
 """
 
-_FOLDERS = "SELECT path, ctime_changes, inode_changes FROM ingested_folder"
+_FOLDERS = "SELECT root, path, ctime_changes, inode_changes FROM ingested_folder"
 
 _LIVE = """
 SELECT count(*) FROM score_row WHERE NOT score_row.retired
@@ -59,8 +59,14 @@ def first_look(catalog_file: Path, settings: Settings, scan: Scan) -> FirstLook:
     try:
         with closing(sqlite3.connect(uri, uri=True, timeout=0)) as connection:
             connection.execute("BEGIN")
-            known = {path: (trim, _look(*seen)) for path, trim, *seen in connection.execute(_LOCATIONS)}
-            changes = {path: FolderChanges(*each) for path, *each in connection.execute(_FOLDERS)}
+            known = {
+                paths.Place(root, path): (trim, _look(*seen))
+                for root, path, trim, *seen in connection.execute(_LOCATIONS)
+            }
+            changes = {
+                paths.Place(root, path): FolderChanges(*each)
+                for root, path, *each in connection.execute(_FOLDERS)
+            }
             is_settled = connection.execute("PRAGMA user_version").fetchone()[0] == settled.stamp(
                 catalog_file
             )
@@ -68,20 +74,21 @@ def first_look(catalog_file: Path, settings: Settings, scan: Scan) -> FirstLook:
     except sqlite3.Error:
         return FirstLook(has_new=True, report=None)
     trims = trim_keys(settings.trim)
-    found = {paths.to_stored(each.path, catalog_file.parent).path: each for each in scan.files}
-    unstable = unstable_folders(changes, catalog_file.parent)
+    roots = paths.Roots.of(catalog_file.parent, settings.roots)
+    found = {roots.stored(each.path).place: each for each in scan.files}
+    unstable = unstable_folders(changes, roots)
 
-    def is_known(path: bytes, file: FoundFile) -> bool:
-        trim, look = known.get(path, (None, None))
+    def is_known(place: paths.Place, file: FoundFile) -> bool:
+        trim, look = known.get(place, (None, None))
         return look is not None and trim in trims and is_unchanged(look, file.stamp, unstable.of(file.path))
 
-    new = [each for path, each in found.items() if not is_known(path, each)]
+    new = [each for place, each in found.items() if not is_known(place, each)]
     known_stamps = {(look.size, look.mtime_ns) for _, look in known.values()}
     unseen = tuple(each for each in new if each.stamp[:2] not in known_stamps)
     folders = tuple(os.path.join(folder, b"") for folder in scan.folders)
     is_gone = any(
-        paths.from_stored(path, catalog_file.parent).startswith(folders)
-        for path in known.keys() - found.keys()
+        (path := roots.absolute(*place)) is not None and path.startswith(folders)
+        for place in known.keys() - found.keys()
     )
     if new or is_gone or scan.problems or scan.vanished or not is_settled:
         return FirstLook(bool(new), None, unseen)

@@ -96,9 +96,11 @@ def _batch_locations(connection: Connection, target: str) -> list[int]:
 
 def _locations(catalog: Catalog, connection: Connection, path: bytes) -> list[int]:
     """Return the locations at and below a path: by its bytes, else by its text in one normal form of Unicode."""
+    columns = (location.c.id, location.c.root, location.c.path)
     known = {
-        row.id: catalog.absolute(row.path)
-        for row in connection.execute(select(location.c.id, location.c.path).order_by(location.c.id))
+        row.id: here
+        for row in connection.execute(select(*columns).order_by(location.c.id))
+        if (here := catalog.absolute(row.root, row.path)) is not None
     }
     prefix = path.rstrip(b"/") + b"/"
     found = [each for each, here in known.items() if here == path or here.startswith(prefix)]

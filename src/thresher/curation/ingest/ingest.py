@@ -26,6 +26,7 @@ from thresher.curation.ingest.closing import check_vanished, close, prepare
 from thresher.curation.ingest.options import DEFAULT_OPTIONS, IngestOptions, check_options
 from thresher.curation.ingest.overwritten import note_songs
 from thresher.curation.ingest.reading import ReadFile, look_again, read_files, with_folder_run
+from thresher.curation.ingest.refiling import refile
 from thresher.curation.ingest.report import COUNTS, SHOWN_UNNAMED, Failure, IngestReport, Tally
 from thresher.curation.ingest.run import Batch, CurrentRoots, IngestRun
 from thresher.curation.ingest.scan import FoundFile, Scan, scan
@@ -85,6 +86,8 @@ def _ingest(
     begun: float,
     retry: bool,
 ) -> IngestReport:
+    if not options.dry_run:
+        refile(catalog)
     known = classify(catalog, found.files)
     if known.to_read:
         find_backend(catalog.settings.fingerprint.backend)
@@ -172,8 +175,8 @@ def _close(run: IngestRun, tally: Tally) -> None:
 
 
 def _vacated(run: IngestRun, files: Sequence[ReadFile]) -> frozenset[LocationState]:
-    seen = {file.sighting.stored.path: file.sha256 for file in files if file.sha256 is not None}
-    keys = {file.sighting.stored.path: file.audio_key for file in files if file.audio_key is not None}
+    seen = {file.sighting.stored.place: file.sha256 for file in files if file.sha256 is not None}
+    keys = {file.sighting.stored.place: file.audio_key for file in files if file.audio_key is not None}
     return vacated_locations(run.catalog, seen, keys)
 
 

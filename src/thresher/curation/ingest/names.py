@@ -58,7 +58,7 @@ def preview_names(
         patterns = (*patterns, *catalog.settings.provenance)
         own = OwnFiles(catalog.file, catalog.settings)
         with catalog.reading() as connection:
-            roots = read_run_roots(connection, lambda path: catalog.stored_absolute(path).path_text)
+            roots = read_run_roots(connection, catalog.roots)
     found = scan(paths, exclude, own=own)
     every = (*patterns, *PATTERNS)
     shapes: dict[tuple[object, ...], NameShape] = {}

@@ -30,5 +30,5 @@ def note_reread(tally: Tally, found: FoundFile, old: Provenance, new: Provenance
 
 def stored_provenance(connection: Connection, file: ReadFile) -> Provenance | None:
     """Return what is stored about the path of a file; None if no known file is there."""
-    here = locations.present_at(connection, file.sighting.stored.path)
+    here = locations.present_at(connection, file.sighting.stored.place)
     return None if here is None else attribution.read_provenance(connection, [here.id])[here.id]

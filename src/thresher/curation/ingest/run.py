@@ -93,7 +93,7 @@ class CurrentRoots:
         return False
 
     def _read(self, connection: Connection) -> RunRoots:
-        return read_run_roots(connection, lambda path: self._catalog.stored_absolute(path).path_text)
+        return read_run_roots(connection, self._catalog.roots)
 
 
 @dataclass(frozen=True)

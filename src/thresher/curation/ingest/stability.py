@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from thresher.catalog.folder_changes import INGESTS, FolderChanges
 from thresher.catalog.ingested_folders import set_changes
-from thresher.catalog.paths import display_text
+from thresher.catalog.paths import StoredPath
 from thresher.catalog.stamps import STABLE
 from thresher.curation.ingest.classify import Classified
 from thresher.curation.ingest.scan import FoundFile
@@ -55,20 +55,20 @@ class Stability:
         ctime, inode = count(before.ctime, self._ctime[root]), count(before.inode, self._inode[root])
         return FolderChanges(ctime, INGESTS if 2 * self._inode_alone[root] > self._files[root] else inode)
 
-    def store(self, connection: Connection, stored: dict[bytes, bytes]) -> Iterator[str]:
+    def store(self, connection: Connection, stored: dict[bytes, StoredPath]) -> Iterator[str]:
         """Store the changes of all folders; yield a sentence for each that turned out to be unstable.
 
         `stored` maps the given folders to their stored paths.
         """
-        for root, path in stored.items():
-            before = self._before.get(path, FolderChanges())
+        for root, folder in stored.items():
+            before = self._before.get(folder.place, FolderChanges())
             after = self.changes(before, root)
             if after != before:
-                set_changes(connection, path, after)
+                set_changes(connection, folder.place, after)
             if after.unstable not in (before.unstable, STABLE):
                 names = [name for name in ("ctime", "inode") if getattr(after.unstable, name)]
                 yield (
-                    f"{display_text(path)}: the file system changes the {' and '.join(names)} of files by itself; "
+                    f"{folder.path_text}: the file system changes the {' and '.join(names)} of files by itself; "
                     f"files there are compared without {'them' if len(names) > 1 else 'it'}, and "
                     "`thresher verify --files` finds what that misses"
                 )

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from thresher.catalog import locations, recordings
 from thresher.catalog.locations import Arrival, LocationState
-from thresher.catalog.paths import display_text
+from thresher.catalog.paths import Place, display_text
 from thresher.catalog.recordings import NewRecording
 from thresher.catalog.same_audio import recording_of_file, recordings_with_audio, set_audio_key
 from thresher.catalog.schema import FAILED_STATUSES
@@ -36,7 +36,7 @@ def store(
 ) -> None:
     """Store a group of files and count them in `tally`; `vacated` are locations that lost their content."""
     known = recordings.find_recordings(connection, (each.sha256 for each in files if each.sha256))
-    keys = {each.sighting.stored.path: each.audio_key for each in files if each.audio_key is not None}
+    keys = {each.sighting.stored.place: each.audio_key for each in files if each.audio_key is not None}
     same_audio = recordings_with_audio(connection, keys)
     new: list[NewRecording] = []  # added together: one by one they would cost several times as much
     stale: list[int] = []
@@ -54,7 +54,7 @@ def store(
             case Unsettled():
                 tally.unsettled.append(file.found)
             case _ if file.sha256 is not None and run.known.is_output(file.sha256):
-                displaced = locations.mark_path_missing(connection, file.sighting.stored.path, time.time())
+                displaced = locations.mark_place_missing(connection, file.sighting.stored.place, time.time())
                 tally.displaced += [] if displaced is None else [displaced]
                 tally.counts["renderings" if file.sha256 in run.known.rendered else "exports"] += 1
             case _ if file.sha256 in known:
@@ -66,7 +66,7 @@ def store(
                 # not analysed because of a twin, and the twin was not settled
                 tally.unsettled.append(file.found)
             case _:
-                if file.audio_key is not None and file.sighting.stored.path in same_audio:
+                if file.audio_key is not None and file.sighting.stored.place in same_audio:
                     tally.keys.add(file.audio_key)
                 new.append(_new_recording(run, file, tally))
     _add(run, connection, new, known, tally)
@@ -77,14 +77,14 @@ def store(
 def _same_audio(
     connection: Connection,
     file: ReadFile,
-    candidates: Mapping[bytes, Sequence[int]],
+    candidates: Mapping[Place, Sequence[int]],
     vacated: Collection[LocationState],
 ) -> int | None:
     """Return the recording with the audio of a file whose content is new, if the file belongs to it."""
-    path = file.sighting.stored.path
-    if file.audio_key is None or path not in candidates:
+    place = file.sighting.stored.place
+    if file.audio_key is None or place not in candidates:
         return None
-    return recording_of_file(connection, path, candidates[path], vacated)
+    return recording_of_file(connection, place, candidates[place], vacated)
 
 
 def note_unopened(run: IngestRun, connection: Connection, file: ReadFile, reason: str, tally: Tally) -> None:

@@ -14,7 +14,7 @@ from thresher.catalog.clip_source import IS_SHOWN, STATUS
 from thresher.catalog.content_files import FileCheck, FileState, KnownFile, check_file, content_state
 from thresher.catalog.files import Hashes
 from thresher.catalog.locations import look_at
-from thresher.catalog.paths import text_bytes
+from thresher.catalog.paths import text_below, text_bytes
 from thresher.catalog.schema import USABLE_STATUSES, clip, location, recording, rendering
 from thresher.catalog.stamps import Unstable, is_same, stamp_of
 from thresher.curation.workers import Progress, Workers
@@ -29,6 +29,8 @@ class FilesReport:
     counts the recordings of which no file is left, which `missing:yes` finds. Listings leave out
     `marked_hidden` of them, which are rejected or not usable. If `rehashed`, `renderings` are compared with their
     hashes too: those in `renderings_changed` hold other bytes, and those in `renderings_gone` are not there.
+    `elsewhere` other files are below roots that this machine lacks, and were not looked at; neither were renderings
+    there.
     """
 
     files: int
@@ -41,6 +43,7 @@ class FilesReport:
     renderings: int = 0
     renderings_gone: tuple[str, ...] = ()
     renderings_changed: tuple[str, ...] = ()
+    elsewhere: int = 0
 
     @property
     def is_sound(self) -> bool:
@@ -53,15 +56,20 @@ class FilesReport:
 def check_files(catalog: Catalog, *, rehash: bool, progress: Progress) -> FilesReport:
     """Look at every file, and with `rehash` read it. The next ingest reads again what has changed."""
     with catalog.reading() as connection:
-        known = [
-            (row.id, KnownFile(catalog.absolute(row.path), row.path_text, row.sha256, look_at(row)))
+        rows = [
+            (row, catalog.absolute(row.root, row.path))
             for row in connection.execute(
                 select(location)
                 .where(location.c.missing_since.is_(None), location.c.recording_id.is_not(None))
-                .order_by(location.c.path)
+                .order_by(location.c.root, location.c.path)
             )
         ]
         marked, hidden = _recordings_without_file(connection)
+    known = [
+        (row.id, KnownFile(path, row.path_text, row.sha256, look_at(row)))
+        for row, path in rows
+        if path is not None
+    ]
     found: dict[FileState, list[str]] = {state: [] for state in FileState}
     changed: list[int] = []
     for done, (location_id, file, check) in enumerate(_checks(known, rehash=rehash), start=1):
@@ -87,15 +95,20 @@ def check_files(catalog: Catalog, *, rehash: bool, progress: Progress) -> FilesR
         len(rendered),
         tuple(path for path, state in rendered.items() if state is FileState.MISSING),
         tuple(path for path, state in rendered.items() if state in (FileState.CHANGED, FileState.UNREADABLE)),
+        len(rows) - len(known),
     )
 
 
 def _renderings(catalog: Catalog) -> dict[str, FileState]:
     """Read the files of renderings: at each path, the last rendering that was written there."""
     with catalog.reading() as connection:
-        columns = (rendering.c.path_text, rendering.c.sha256)
-        last = {row[0]: row[1] for row in connection.execute(select(*columns).order_by(rendering.c.id))}
-    return {path: content_state(catalog.absolute(text_bytes(path)), sha256) for path, sha256 in last.items()}
+        columns = (rendering.c.root, rendering.c.path_text, rendering.c.sha256)
+        last = {row[:2]: row[2] for row in connection.execute(select(*columns).order_by(rendering.c.id))}
+    return {
+        text: content_state(path, sha256)
+        for (root, text), sha256 in last.items()
+        if (path := catalog.absolute(root, text_bytes(text_below(root, text)))) is not None
+    }
 
 
 def _recordings_without_file(connection: Connection) -> tuple[int, int]:

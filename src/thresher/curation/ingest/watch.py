@@ -201,15 +201,15 @@ class _Watcher:
     def learn_known_files(self) -> None:
         """Remember the state of the files in the catalog: unchanged files are never pending."""
         with self._catalog.reading() as connection:
-            self._unstable = unstable_folders(read_changes(connection), self._catalog.root)
+            self._unstable = unstable_folders(read_changes(connection), self._catalog.roots)
             for row in connection.execute(
                 select(location).where(
                     location.c.missing_since.is_(None), location.c.recording_id.is_not(None)
                 )
             ):
-                if row.inode is not None:
-                    stamp = Stamp(row.size, row.mtime_ns, row.ctime_ns, row.inode)
-                    self._done[self._catalog.absolute(row.path)] = stamp
+                path = self._catalog.absolute(row.root, row.path)
+                if row.inode is not None and path is not None:
+                    self._done[path] = Stamp(row.size, row.mtime_ns, row.ctime_ns, row.inode)
 
     # -- looking -------------------------------------------------------------------------------------------
 
@@ -324,7 +324,7 @@ class _Watcher:
             with Catalog.open(self._catalog.file) as catalog:
                 report = ingest_scan(catalog, seen, self._options.ingest, self._progress)
                 with catalog.reading() as connection:
-                    self._unstable = unstable_folders(read_changes(connection), catalog.root)
+                    self._unstable = unstable_folders(read_changes(connection), catalog.roots)
                 return report
         except (ThresherError, OSError) as error:
             if self._options.once:

@@ -19,7 +19,7 @@ from typing import IO, Self
 
 from thresher.catalog.audio import AudioReader
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.content_files import find_content, keep_looks
+from thresher.catalog.content_files import elsewhere, find_content, keep_looks
 from thresher.catalog.encoding import AudioWriter
 from thresher.catalog.temporary_files import temporary_folder
 from thresher.curation.clips.selection import find_clip
@@ -222,12 +222,13 @@ def rendered_files(catalog: Catalog, name: str) -> list[Path]:
 
     with catalog.reading() as connection:
         song = find_song(connection, name)
-        paths = connection.scalars(
-            select(rendering.c.path_text)
+        rows = connection.execute(
+            select(rendering.c.path_text, rendering.c.root)
             .where(rendering.c.song_id == song.id)
             .order_by(rendering.c.number.desc())
         )
-        return [Path(os.fsdecode(catalog.absolute_of_text(path))) for path in paths]
+        found = (catalog.absolute_of_text(path, root) for path, root in rows)
+        return [Path(os.fsdecode(path)) for path in found if path is not None]
 
 
 def play_file(file: str, player: Sequence[str], *, shown: str) -> Played:
@@ -283,6 +284,9 @@ def _signals_wait() -> Iterator[None]:
 
 def _content(catalog: Catalog, sha256: str) -> bytes:
     file = find_content(catalog, sha256, rehash=False)
+    absent = elsewhere(catalog, sha256) if file is None else None
+    if absent is not None:
+        raise NotFoundError(f"the clip is {absent}")
     if file is None:
         raise NotFoundError(
             "the clip's file is missing or changed; restore it, then `thresher ingest` its folder"

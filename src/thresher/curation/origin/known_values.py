@@ -17,6 +17,7 @@ class KnownValues:
     """What the catalog stores of a clip's recording and of the file that is shown for it."""
 
     sha256: str
+    root: str
     path: bytes | None
     path_text: str | None
     is_missing: bool
@@ -35,6 +36,7 @@ def read_known(connection: Connection, clip_ids: Sequence[int]) -> dict[int, Kno
                 recording.c.sha256,
                 recording.c.checkpoint_pinned,
                 location.c.id.label("location_id"),
+                location.c.root,
                 location.c.path,
                 location.c.path_text,
                 location.c.missing_since,
@@ -55,6 +57,7 @@ def read_known(connection: Connection, clip_ids: Sequence[int]) -> dict[int, Kno
             shown = rows[0]
             found[clip_id] = KnownValues(
                 shown.sha256,
+                shown.root or "",
                 shown.path,
                 shown.path_text,
                 shown.path is None or shown.missing_since is not None,

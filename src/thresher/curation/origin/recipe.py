@@ -120,7 +120,8 @@ def _recipe(
     wanted: Neighbours,
 ) -> Recipe:
     patterns = (*catalog.settings.provenance, *PATTERNS)
-    file = NO_FILE if known.path is None else read_statements(catalog.absolute(known.path), patterns)
+    path = _absolute(catalog, known)
+    file = NO_FILE if path is None else read_statements(path, patterns)
     stored = {key: str(text) for key in ("run", "epoch", "step") if (text := getattr(row, key)) is not None}
     values = with_sources({**stored, **known.attributes}, known.corrected, file)
     by_name = {value.name: value.text for value in values} | _of_the_clip(row, known, catalog)
@@ -150,10 +151,15 @@ def _recipe(
 
 
 def _of_the_clip(row: ClipRow, known: KnownValues, catalog: Catalog) -> dict[str, str]:
-    path = None if known.path is None else catalog.absolute(known.path).decode("utf-8", "surrogateescape")
+    absolute = _absolute(catalog, known)
+    path = None if absolute is None else absolute.decode("utf-8", "surrogateescape")
     length = None if row.seconds is None else f"{row.seconds:.3f}"
     values = (row.run, row.epoch, row.step, row.id, path, known.sha256, length, row.sample_rate, row.channels)
     return {name: str(value) for name, value in zip(OF_THE_CLIP, values, strict=True) if value is not None}
+
+
+def _absolute(catalog: Catalog, known: KnownValues) -> bytes | None:
+    return None if known.path is None else catalog.absolute(known.root, known.path)
 
 
 def _fits(template: RecipeTemplate, pattern: str | None, run: str | None) -> bool:

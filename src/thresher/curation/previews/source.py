@@ -10,7 +10,14 @@ from sqlalchemy import select
 from thresher.catalog.audio import AudioReader
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import SOURCE
-from thresher.catalog.content_files import FileState, KnownFile, check_file, intact_file, known_files_in
+from thresher.catalog.content_files import (
+    FileState,
+    KnownFile,
+    check_file,
+    elsewhere,
+    intact_file,
+    known_files_in,
+)
 from thresher.catalog.schema import clip, recording
 from thresher.errors import AudioError, NotFoundError
 
@@ -65,7 +72,7 @@ def clip_source(catalog: Catalog, clip_id: int) -> ClipSource:
         raise NotFoundError(f"no clip has the id {clip_id}")
     if row.sample_rate is None or row.end_frame <= row.start_frame:
         raise AudioError(f"clip {clip_id} has no sound: {row.reason or row.status}")
-    file = _present_file(catalog, clip_id, files)
+    file = _present_file(catalog, clip_id, row.sha256, files)
     return ClipSource(
         clip_id,
         file.path,
@@ -94,10 +101,13 @@ def open_audio(source: ClipSource) -> AudioReader:
         ) from error
 
 
-def _present_file(catalog: Catalog, clip_id: int, files: Sequence[KnownFile]) -> KnownFile:
+def _present_file(catalog: Catalog, clip_id: int, sha256: str, files: Sequence[KnownFile]) -> KnownFile:
     file = intact_file(catalog, files)
     if file is not None:
         return file
+    absent = elsewhere(catalog, sha256)
+    if absent is not None:
+        raise NotFoundError(f"clip {clip_id} is {absent}")
     if not files:
         raise NotFoundError(f"no file of clip {clip_id} is known; `thresher ingest` its folder")
     name, state = files[0].path_text, check_file(files[0], catalog.hashes).state

@@ -39,11 +39,14 @@ class SongFile:
 
 @dataclass(frozen=True)
 class Earlier:
-    """An earlier rendering of the same plan, and the path at which its file was written."""
+    """An earlier rendering of the same plan, and the path at which its file was written.
+
+    The path is None if its root is not on this machine.
+    """
 
     number: int
     sha256: str
-    file: bytes
+    file: bytes | None
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,12 @@ def write_song(
 
 
 def _largest_difference(earlier: Earlier, file: bytes) -> float | None:
-    """The largest difference of a sample between the earlier file and this one; None if the earlier one changed."""
+    """The largest difference of a sample between the earlier file and this one.
+
+    None if the earlier one has changed, or is not on this machine.
+    """
+    if earlier.file is None:
+        return None
     try:
         if sha256_file(earlier.file) != earlier.sha256:
             return None

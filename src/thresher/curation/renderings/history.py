@@ -32,9 +32,9 @@ from thresher.signal.ordering.orderings import parse_ordering
 class Rendering:
     """One rendering of a song, as it was first made. `created_at` is in seconds since 1970, UTC.
 
-    `path` is where its file was first written and `sha256` the digest of that file; `frames` are at
-    `sample_rate` Hz. `versions` are those of the program and of the libraries that affect the audio. `settings`
-    are those of the song at the time, None in renderings of old catalogs that did not keep them.
+    `path` is where its file was first written, `root` the root of that path, and `sha256` the digest of that file;
+    `frames` are at `sample_rate` Hz. `versions` are those of the program and of the libraries that affect the
+    audio. `settings` are those of the song at the time, None in renderings of old catalogs that did not keep them.
     """
 
     id: int
@@ -55,6 +55,7 @@ class Rendering:
     versions: Mapping[str, str]
     settings: SongSettings | None = None
     rewritten: Mapping[str, str] | None = None
+    root: str = ""
 
     @property
     def seconds(self) -> float:
@@ -190,6 +191,7 @@ def _rendering(row: Any) -> Rendering:
         json.loads(row.versions),
         SongSettings.from_plain(settings) if (settings := json.loads(row.settings)) else None,
         None if row.rewritten is None else json.loads(row.rewritten),
+        row.root,
     )
 
 
@@ -207,6 +209,7 @@ def _known(connection: Connection, sha256s: list[str]) -> dict[str, Any]:
                 checkpoint.c.epoch,
                 checkpoint.c.step,
                 location.c.path_text,
+                location.c.root,
                 location.c.missing_since,
             )
             .outerjoin(checkpoint, checkpoint.c.id == recording.c.checkpoint_id)
@@ -253,4 +256,4 @@ def _track(row: Any, known: Any, of_clip: Mapping[Any, Any], cut: CutPlace | Non
         name=of_clip[clip.c.name],
         part=_former_part(row, of_clip) if cut is None else cut.text,
     )
-    return replace(track, path=known.path_text) if has_location else track
+    return replace(track, path=known.path_text, root=known.root) if has_location else track

@@ -33,6 +33,7 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
         "transition": "transition",
         "decoder": "decoder",
         "decoder_version": "decoder_version",
+        "root": "root",
     }
 )
 """The fields of a track that a rendering keeps, and their columns in the table `rendering_clip`."""

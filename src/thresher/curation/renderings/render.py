@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from thresher.catalog.atomic_files import write_text
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.content_files import content_files, keep_looks
+from thresher.catalog.content_files import content_files, elsewhere, keep_looks
 from thresher.catalog.covers import read_cover
 from thresher.catalog.database import insert_row
 from thresher.catalog.encoding import COVER_CONTAINERS, suffix_of
@@ -195,9 +195,11 @@ def _sources(
     """The plan, its source files, and the tracks that are left out because their files are missing."""
     files, missing = source_files(catalog, plan)
     if missing and not without_missing:
-        raise NotFoundError(_missing_sentence(name, missing, "or leave them out with --without-missing"))
+        raise NotFoundError(
+            _missing_sentence(catalog, name, missing, "or leave them out with --without-missing")
+        )
     if missing and len(missing) == len(plan.tracks):
-        raise NotFoundError(_missing_sentence(name, missing))
+        raise NotFoundError(_missing_sentence(catalog, name, missing))
     if missing:
         plan = without(catalog, plan, {track.clip for track in missing})
     return plan, files, missing
@@ -257,10 +259,15 @@ def report_of(
 # -- the output --------------------------------------------------------------------------------------------
 
 
-def _missing_sentence(name: str, missing: list[Track], alternative: str = "") -> str:
+def _missing_sentence(catalog: Catalog, name: str, missing: list[Track], alternative: str = "") -> str:
     names = listed([track.path for track in missing])
     verb = "is" if len(missing) == 1 else "are"
     files = counted(len(missing), "clip") + (" whose file" if len(missing) == 1 else " whose files")
+    for track in missing:
+        absent = elsewhere(catalog, track.recording_sha256)
+        if absent is not None:
+            otherwise = f"; render it where they are{f', {alternative}' if alternative else ''}"
+            return f'song "{name}" needs {files} {verb} not here: clip {track.clip} is {absent}{otherwise}'
     return (
         f'song "{name}" needs {files} {verb} missing or changed ({names}); restore and `thresher ingest` '
         f"{'it' if len(missing) == 1 else 'them'}{f', {alternative}' if alternative else ''}"
@@ -308,7 +315,7 @@ def _earlier(catalog: Catalog, plan: Tracklist, digest: str) -> Earlier | None:
         same = _same_plan(connection, plan, digest)
     if same is None:
         return None
-    return Earlier(same.number, same.sha256, catalog.absolute_of_text(same.path_text))
+    return Earlier(same.number, same.sha256, catalog.absolute_of_text(same.path_text, same.root))
 
 
 def _same_plan(connection: Connection, plan: Tracklist, digest: str) -> Any:
@@ -327,6 +334,7 @@ def _store(
     Returns its number, and whether the file equals that of the earlier rendering (None if there is none).
     """
     settings = plan.song.settings.plain()
+    stored = catalog.stored(song_file.target)
     rewritten = None
     if plan.song.former_query is not None:
         rewritten = json.dumps({name: settings[name] for name in ("query", "ordering")}, ensure_ascii=False)
@@ -345,7 +353,8 @@ def _store(
             "created_at": time.time(),
             "plan_sha256": digest,
             **{name: settings[name] for name in ("query", "ordering", "metric")},
-            "path_text": catalog.stored(song_file.target).path_text,
+            "path_text": stored.path_text,
+            "root": stored.root,
             "container": song_file.container,
             "subtype": song_file.subtype,
             "sample_rate": plan.sample_rate,

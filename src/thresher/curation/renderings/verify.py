@@ -45,6 +45,7 @@ def verify_song(
     for done, (sha256, known) in enumerate(known_files(catalog, list(sources)).items(), start=1):
         states[_state([(each.path, each.sha256) for each in known])].append(sources[sha256].path)
         progress("verifying", done, len(sources))
+    path = catalog.absolute_of_text(then.path, then.root)
     found = faults(plan, then.container, then.subtype, frames=then.frames, expected_sha256=then.plan_sha256)
     return SongReport(
         name,
@@ -53,7 +54,7 @@ def verify_song(
         tuple(states["missing"]),
         tuple(states["changed"]),
         then.path,
-        _state([(catalog.absolute_of_text(then.path), then.sha256)]),
+        _state([] if path is None else [(path, then.sha256)]),
         tuple(found),
     )
 

@@ -201,6 +201,7 @@ def _clips(catalog: Catalog, connection: Connection, words: Terms) -> dict[int, 
     statement = select_clips(
         found,
         clip.c.id,
+        shown_location(location.c.root).label("root"),
         shown_location(location.c.path).label("stored"),
         shown_location(location.c.path_text).label("path"),
         shown_location(location.c.missing_since).label("missing_since"),
@@ -235,10 +236,10 @@ def _clips(catalog: Catalog, connection: Connection, words: Terms) -> dict[int, 
 
 
 def _clip(catalog: Catalog, row: dict[str, Any]) -> ReportClip:
-    stored, missing_since = row.pop("stored"), row.pop("missing_since")
+    root, stored, missing_since = row.pop("root"), row.pop("stored"), row.pop("missing_since")
     file = None
     if stored is not None and missing_since is None:
-        file = _present(catalog.absolute(stored))
+        file = _present(catalog.absolute(root, stored))
     # SQLite returns the value of a boolean expression as a number
     row |= {name: bool(row[name]) for name in ("rejected", "suspect", "heard")}
     return ReportClip(file=file, **row)
@@ -248,8 +249,8 @@ def _judged(each: ReportClip) -> JudgedClip:
     return JudgedClip(each.id, each.rating, each.suspect)
 
 
-def _present(file: bytes) -> bytes | None:
-    return file if os.path.isfile(file) else None
+def _present(file: bytes | None) -> bytes | None:
+    return file if file is not None and os.path.isfile(file) else None
 
 
 def _spreads(connection: Connection) -> dict[int | None, dict[str, tuple[float, float]]]:
@@ -289,7 +290,7 @@ def _song(catalog: Catalog, row: SongRow) -> ReportSong:
             each.subtype,
             each.sample_rate,
             each.path,
-            _present(catalog.absolute_of_text(each.path)),
+            _present(catalog.absolute_of_text(each.path, each.root)),
         )
         for each in renderings(catalog, row.name)
     ]

@@ -43,10 +43,10 @@ class Track:
     The span is in frames at the clip's own `sample_rate`. `output_start`, `output_frames` and `crossfade`, the
     overlap with the clip before, are in frames of the song. `gain` is linear. `loudness` is that of the clip
     alone, in LUFS. `transition` is the score with the clip before, None if the two have no score. `path` is
-    where the file was last seen; `missing` says that none of its locations holds a file now. `decoder` reads
-    the span; the version that read it first may not be known. `audio_key` is equal for equal audio, None if it is
-    not known. `kind` is one of schema.CLIP_KINDS, `name` that of a mark. `part` says which part or mark of its
-    recording the clip is, such as `part 3 of 50`; None for a whole.
+    where the file was last seen, and `root` its root; `missing` says that none of its locations holds a file now.
+    `decoder` reads the span; the version that read it first may not be known. `audio_key` is equal for equal audio,
+    None if it is not known. `kind` is one of schema.CLIP_KINDS, `name` that of a mark. `part` says which part or
+    mark of its recording the clip is, such as `part 3 of 50`; None for a whole.
     """
 
     clip: int
@@ -74,6 +74,7 @@ class Track:
     kind: str = "whole"
     name: str | None = None
     part: str | None = None
+    root: str = ""
 
     @property
     def seconds(self) -> float:
@@ -298,7 +299,9 @@ def _tracks(catalog: Catalog, connection: Connection, ids: Sequence[int]) -> lis
     locations: dict[int, list[Any]] = {}
     for chunk in chunks(ids):
         for row in connection.execute(
-            select(location.c.recording_id, location.c.path, location.c.path_text, location.c.missing_since)
+            select(
+                *(location.c[name] for name in ("recording_id", "root", "path", "path_text", "missing_since"))
+            )
             .join(clip, clip.c.recording_id == location.c.recording_id)
             .where(clip.c.id.in_(chunk))
             .order_by(location.c.missing_since.is_not(None), location.c.id)
@@ -316,13 +319,16 @@ def _track(catalog: Catalog, row: Any, locations: dict[int, list[Any]], cut: Cut
         each
         for each in known
         # other audio may be where a file that is marked missing was
-        if each.missing_since is None and os.path.exists(catalog.absolute(each.path))
+        if each.missing_since is None
+        and (path := catalog.absolute(each.root, each.path)) is not None
+        and os.path.exists(path)
     ]
     shown = (present or known or [None])[0]
     return Track(
         clip=row[clip.c.id],
         recording_sha256=row[recording.c.sha256],
         path="" if shown is None else shown.path_text,
+        root="" if shown is None else shown.root,
         missing=not present,
         run=row[checkpoint.c.run],
         epoch=row[checkpoint.c.epoch],

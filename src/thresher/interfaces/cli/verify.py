@@ -84,6 +84,8 @@ def _tell_files(files: FilesReport) -> None:
     if files.marked:
         have = "has" if files.marked == 1 else "have"
         say(f"{counted(files.marked, 'recording')} {have} no file any more ({_listing(files)})")
+    if files.elsewhere:
+        say(f"{counted(files.elsewhere, 'file')} below roots that this machine lacks: not looked at")
     if files.renderings_gone:
         gone = listed(list(files.renderings_gone), 3)
         tell(f"{counted(len(files.renderings_gone), 'rendering')} moved or deleted ({gone})")

@@ -1,0 +1,37 @@
+"""Store known paths again that start at another root since `[roots]` of this machine changed.
+
+So a file that was ingested before its folder became a root stays the same location.
+"""
+
+from __future__ import annotations
+
+import time
+
+from sqlalchemy import select
+
+from thresher.catalog import locations
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.paths import Place, StoredPath
+from thresher.catalog.schema import location
+
+
+def refile(catalog: Catalog) -> int:
+    """Store the paths of locations again whose files are below another root now; return how many."""
+    moves = _misfiled(catalog) if catalog.roots.folders else {}
+    if moves:
+        with catalog.writing() as connection:
+            for location_id, (former, stored) in moves.items():
+                locations.refile(connection, location_id, former, stored, time.time())
+    return len(moves)
+
+
+def _misfiled(catalog: Catalog) -> dict[int, tuple[Place, StoredPath]]:
+    """Return the locations that are stored under another root than today's, each with its former place."""
+    found = {}
+    with catalog.reading() as connection:
+        for row in connection.execute(select(location.c.id, location.c.root, location.c.path)):
+            path = catalog.absolute(row.root, row.path)
+            stored = None if path is None else catalog.stored_absolute(path)
+            if stored is not None and stored.place != locations.place_of(row):
+                found[int(row.id)] = (locations.place_of(row), stored)
+    return found

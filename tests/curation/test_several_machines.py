@@ -1,0 +1,223 @@
+"""Machines that share a catalog and have the audio at different places, under the same names of roots."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from tests.support import PREFIX_ONLY, WriteClip, counts
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.output_guard import OutputGuard
+from thresher.catalog.schema import location
+from thresher.curation.clips.decisions import rate, reject
+from thresher.curation.clips.listing import clip_paths, list_clips
+from thresher.curation.clips.prune import plan_prune
+from thresher.curation.ingest.forget import forget
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.ingest.verify_files import check_files
+from thresher.curation.listening.player import rendered_files
+from thresher.curation.previews.source import clip_source
+from thresher.curation.renderings.render import render
+from thresher.curation.renderings.verify import verify_song
+from thresher.curation.songs.songs import save_song
+from thresher.curation.workers import no_progress
+from thresher.errors import NotFoundError, UsageError
+
+MISSING = IngestOptions(executor="serial", score=False, mark_missing=True)
+
+
+class Machines:
+    """Machines whose catalog.toml files name the same database."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.folder = folder
+        self._stack = stack
+        database = folder / "catalog.db"
+        self._head = f'{PREFIX_ONLY}[catalog]\ndatabase = "sqlite:///{database}"\n'
+        (folder / "first").mkdir()
+        (folder / "first/catalog.toml").write_text(self._head)
+        Catalog.create(folder / "first").close()
+
+    def open(self, name: str, **roots: Path) -> Catalog:
+        """Open the catalog as a machine with these roots does; its folder has the machine's name."""
+        (self.folder / name).mkdir(exist_ok=True)
+        file = self.folder / name / "catalog.toml"
+        named = "".join(f'{root} = "{path}"\n' for root, path in roots.items())
+        file.write_text(f"{self._head}[roots]\n{named}")
+        return self._stack.enter_context(Catalog.open(file))
+
+
+@pytest.fixture
+def machines(tmp_path: Path) -> Iterator[Machines]:
+    with ExitStack() as stack:
+        yield Machines(tmp_path, stack)
+
+
+@pytest.fixture
+def audio(tmp_path: Path, write_clip: WriteClip) -> Path:
+    """A folder of three clips on one machine."""
+    for number, name in enumerate(("a", "b", "runs/c"), start=1):
+        write_clip(tmp_path / f"audio/{name}.wav", number)
+    return tmp_path / "audio"
+
+
+def places(catalog: Catalog) -> list[tuple[str, bytes, str, bool]]:
+    """Return root, path, text and absence of all locations."""
+    with catalog.reading() as connection:
+        columns = (location.c.root, location.c.path, location.c.path_text, location.c.missing_since)
+        rows = connection.execute(select(*columns).order_by(location.c.root, location.c.path))
+        return [(root, path, text, missing is not None) for root, path, text, missing in rows]
+
+
+THREE = [
+    ("corpus", b"a.wav", "corpus:a.wav", False),
+    ("corpus", b"b.wav", "corpus:b.wav", False),
+    ("corpus", b"runs/c.wav", "corpus:runs/c.wav", False),
+]
+
+
+def test_two_machines_with_equal_roots_see_the_same_locations(
+    machines: Machines, audio: Path, serial: IngestOptions
+) -> None:
+    one = machines.open("one", corpus=audio)
+    assert counts(ingest(one, [audio], serial)) == {"added": 3}
+    assert places(one) == THREE
+    copy = audio.parent / "elsewhere/audio"
+    shutil.copytree(audio, copy)
+    other = machines.open("other", corpus=copy)
+    again = ingest(other, [copy], serial)
+    assert (again.added, again.copies, again.moved, again.missing, again.files) == (0, 0, 0, 0, 3)
+    assert places(other) == THREE
+    assert [row.path for row in list_clips(other, f"path:{copy}/runs")] == ["corpus:runs/c.wav"]
+    assert clip_paths(other, "path:corpus:runs") == [bytes(copy / "runs/c.wav")]
+    assert clip_paths(one, "path:corpus:runs") == [bytes(audio / "runs/c.wav")]
+    assert clip_source(other, 1).path == bytes(copy / "a.wav")
+
+
+def test_a_change_on_one_machine_is_seen_by_the_other(
+    machines: Machines, audio: Path, serial: IngestOptions, write_clip: WriteClip
+) -> None:
+    """The folder is the same, mounted at different places; a link stands for the mount."""
+    mounted = audio.parent / "mounted"
+    mounted.symlink_to(audio)
+    one, other = machines.open("one", corpus=audio), machines.open("other", corpus=mounted)
+    ingest(one, [audio], serial)
+    (audio / "a.wav").rename(audio / "runs/a.wav")
+    (audio / "b.wav").unlink()
+    write_clip(audio / "d.wav", 9)
+    report = ingest(other, [mounted], MISSING)
+    assert (report.added, report.moved, report.missing, report.copies) == (1, 1, 1, 0)
+    assert [text for _, _, text, missing in places(one) if not missing] == [
+        "corpus:d.wav",
+        "corpus:runs/a.wav",
+        "corpus:runs/c.wav",
+    ]
+
+
+@pytest.mark.parametrize("is_set", [False, True], ids=["not set", "unplugged"])
+def test_clips_below_an_absent_root_are_known_and_say_where_they_are(
+    machines: Machines, audio: Path, serial: IngestOptions, write_clip: WriteClip, is_set: bool
+) -> None:
+    ingest(machines.open("one", corpus=audio), [audio], serial)
+    gone = audio.parent / "unplugged"
+    other = machines.open("other", corpus=gone) if is_set else machines.open("other")
+    assert [row.path for row in list_clips(other, "missing:no")] == [text for _, _, text, _ in THREE]
+    assert rate(other, ["path:corpus:runs"], 4).decision is not None
+    assert clip_paths(other) == []
+    why = f"{gone}, the folder of the root corpus, is not there"
+    if not is_set:
+        why = "the root corpus is not set on this machine ([roots] in catalog.toml)"
+    with pytest.raises(NotFoundError) as raised:
+        clip_source(other, 1)
+    assert str(raised.value) == f"clip 1 is at corpus:a.wav; {why}"
+    # its own files are ingested, and nothing that it can't see is marked missing, moved or pruned
+    copied = audio.parent / "here"
+    write_clip(copied / "a.wav", 1)
+    write_clip(copied / "new.wav", 9)
+    report = ingest(other, [copied], MISSING)
+    assert (report.added, report.copies, report.moved, report.missing) == (1, 1, 0, 0)
+    assert [each for each in places(other) if each[0]] == THREE
+    assert clip_source(other, 1).path == bytes(copied / "a.wav")
+    found = check_files(other, rehash=True, progress=no_progress)
+    assert (found.files, found.elsewhere, found.gone, found.is_sound) == (2, 3, (), True)
+    with pytest.raises(NotFoundError, match="no file of"):
+        forget(other, str(audio))
+
+
+def test_a_file_whose_only_known_copy_is_elsewhere_is_not_replaced(
+    machines: Machines, audio: Path, serial: IngestOptions
+) -> None:
+    ingest(machines.open("one", corpus=audio), [audio], serial)
+    other = machines.open("other")
+    shutil.copy(audio / "a.wav", audio.parent / "song.wav")
+    with pytest.raises(UsageError, match="is clip 1 of the catalog"):
+        OutputGuard(other).check(audio.parent / "song.wav")
+
+
+def test_a_root_that_is_added_later_keeps_locations_and_decisions(
+    machines: Machines, audio: Path, serial: IngestOptions
+) -> None:
+    before = machines.open("one")
+    assert counts(ingest(before, [audio], serial)) == {"added": 3}
+    rate(before, ["1"], 5)
+    assert [root for root, *_ in places(before)] == ["", "", ""]
+    after = machines.open("one", corpus=audio)
+    report = ingest(after, [audio], serial)
+    assert (report.unchanged, report.batch, counts(report)) == (3, None, {"unchanged": 3})
+    assert places(after) == THREE
+    assert [(row.id, row.rating) for row in list_clips(after)] == [(1, 5), (2, None), (3, None)]
+    deeper = machines.open("one", corpus=audio, runs=audio / "runs")
+    assert ingest(deeper, [audio], serial).unchanged == 3
+    assert [text for _, _, text, _ in places(deeper)] == ["corpus:a.wav", "corpus:b.wav", "runs:c.wav"]
+
+
+def test_a_root_that_is_added_later_joins_locations_that_another_machine_stored(
+    machines: Machines, audio: Path, serial: IngestOptions
+) -> None:
+    plain = machines.open("one")
+    ingest(plain, [audio], serial)
+    mounted = audio.parent / "copy"
+    shutil.copytree(audio, mounted)
+    assert ingest(machines.open("other", corpus=mounted), [mounted], serial).copies == 3
+    assert len(places(plain)) == 6
+    report = ingest(machines.open("one", corpus=audio), [audio], serial)
+    assert (report.added, report.copies, report.moved, report.missing) == (0, 0, 0, 0)
+    assert places(plain) == THREE
+
+
+def test_a_rendering_below_a_root_is_found_on_both_machines(
+    machines: Machines, audio: Path, serial: IngestOptions
+) -> None:
+    one = machines.open("one", corpus=audio)
+    ingest(one, [audio], serial)
+    save_song(one, "both", ["id:1..3"], {"ordering": "id+"})
+    (audio / "songs").mkdir()
+    made = render(one, "both", audio / "songs/both.wav")
+    copy = audio.parent / "elsewhere"
+    shutil.copytree(audio, copy)
+    other = machines.open("other", corpus=copy)
+    assert rendered_files(other, "both") == [copy / "songs/both.wav"]
+    report = verify_song(other, "both")
+    assert (report.path, report.file, report.missing) == ("corpus:songs/both.wav", "unchanged", ())
+    again = render(other, "both", copy.parent / "again.wav")
+    assert (again.sha256, again.number) == (made.sha256, made.number)
+    nowhere = machines.open("nowhere")
+    report = verify_song(nowhere, "both")
+    assert (report.file, report.missing) == ("missing", tuple(text for _, _, text, _ in THREE))
+    assert check_files(nowhere, rehash=True, progress=no_progress).renderings == 0
+
+
+def test_prune_takes_only_files_of_this_machine(
+    machines: Machines, audio: Path, serial: IngestOptions
+) -> None:
+    one = machines.open("one", corpus=audio)
+    ingest(one, [audio], serial)
+    reject(one, ["1"])
+    assert plan_prune(one, "id:1").report.files == 1
+    assert plan_prune(machines.open("other"), "id:1").report.files == 0
