@@ -41,7 +41,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 import thresher
 from bench_startup import compare
@@ -127,7 +127,8 @@ def add_clips(catalog: Catalog, clips: int, seed: int) -> None:
         flips = np.packbits(generator.random((fingerprints[other].size, 32)) < FLIPPED)
         fingerprints[place] = fingerprints[other] ^ flips.view(np.uint32)
         described[place] = described[other] * generator.normal(1, 0.01, size=described.shape[1])
-    with catalog.writing() as connection:
+
+    def add(connection: Connection) -> None:
         first = 1 + (connection.scalar(select(func.max(recording.c.id))) or 0)
         ids = range(first, first + clips)
         connection.execute(insert(batch).values(started_at=time.time(), paths="[]", options="{}"))
@@ -140,6 +141,8 @@ def add_clips(catalog: Catalog, clips: int, seed: int) -> None:
         connection.execute(insert(recording), [recording_row(n, batch_id) for n in ids])
         connection.execute(insert(location), [location_row(n, batch_id) for n in ids])
         connection.execute(insert(clip), [clip_row(n, *pair) for n, pair in zip(ids, blobs, strict=True)])
+
+    catalog.write(add)
 
 
 def recording_row(n: int, batch_id: int | None) -> dict[str, Any]:

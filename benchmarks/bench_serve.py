@@ -33,7 +33,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import soundfile
-from sqlalchemy import bindparam, update
+from sqlalchemy import Connection, bindparam, update
 
 from bench_startup import fill
 from room_page import is_available, measure_page, measure_session
@@ -112,7 +112,8 @@ def add_sound(catalog: Catalog, clips: int) -> None:
     for n, name in enumerate(names, 1):
         os.link(contents[n % SOUNDS], folder / name)
     stamps = [os.stat(content) for content in contents]
-    with catalog.writing() as connection:
+
+    def store(connection: Connection) -> None:
         for number, stamp in enumerate(stamps):
             values = {
                 "size": stamp.st_size,
@@ -135,6 +136,8 @@ def add_sound(catalog: Catalog, clips: int) -> None:
             ),
             [{"of": n, "blob": blob, "crc": zlib.crc32(blob)} for n, blob in rows_of_clips],
         )
+
+    catalog.write(store)
 
 
 def rows(ids: range) -> str:

@@ -24,7 +24,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 
 import thresher
 from thresher.catalog.catalog import Catalog
@@ -56,7 +56,8 @@ def fill(catalog: Catalog, clips: int) -> None:
     generator = np.random.default_rng(0)
     ids = range(1, clips + 1)
     blob = bytes(400)
-    with catalog.writing() as connection:
+
+    def add(connection: Connection) -> None:
         connection.execute(insert(batch).values(started_at=time.time(), paths="[]", options="{}"))
         connection.execute(insert(metric).values(name="prefix", version=1))
         connection.execute(
@@ -131,6 +132,8 @@ def fill(catalog: Catalog, clips: int) -> None:
                 for n in ids
             ],
         )
+
+    catalog.write(add)
 
 
 def seconds(command: list[str], environment: dict[str, str]) -> float:

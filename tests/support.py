@@ -10,17 +10,18 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from contextlib import AbstractContextManager, chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 from unittest import mock
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from tests.postgres import VARIABLE
 from tests.postgres_catalogs import PostgresCatalogs
+from thresher.catalog import database
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import checkpoint, metadata, recording
 from thresher.curation.ingest.report import IngestReport
@@ -152,15 +153,33 @@ def copy_folder(template: Path, target: Path) -> None:
         POSTGRES.copy(template, target)
 
 
-def dump(catalog: Catalog, *, without: Collection[str] = (), times: bool = True) -> dict[str, list[str]]:
+def writing(catalog: Catalog, *, rollback: bool = False) -> AbstractContextManager[Connection]:
+    """Open a transaction that writes rows for a test. It runs once: nothing else writes then."""
+    return database.writing(catalog._engine, rollback=rollback)
+
+
+def dump(
+    catalog: Catalog,
+    *,
+    without: Collection[str] = (),
+    times: bool = True,
+    without_columns: Collection[str] = (),
+) -> dict[str, list[str]]:
     """Return all rows of all tables as text, sorted, and the checkpoint of each recording.
 
-    `without` names tables to leave out. Without `times`, columns that hold a time or a digest are left out.
+    `without` names tables to leave out, `without_columns` columns. Without `times`, columns that hold a time or a
+    digest are left out.
     """
     with catalog.reading() as connection:
         rows = {
             table.name: sorted(
-                repr([value for name, value in row._mapping.items() if times or not name.endswith(TIMES)])
+                repr(
+                    [
+                        value
+                        for name, value in row._mapping.items()
+                        if (times or not name.endswith(TIMES)) and name not in without_columns
+                    ]
+                )
                 for row in connection.execute(select(table))
             )
             for table in metadata.sorted_tables

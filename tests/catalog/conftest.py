@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import delete, insert
 
 from tests.catalog.audio_files import KINDS, SR, tones, write
+from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import batch, clip, recording
 from thresher.curation.clips.decisions import rate
@@ -53,7 +54,7 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture
 def filled(catalog: Catalog) -> Catalog:
     """A catalog of three recordings, the last of which was forgotten."""
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(insert(batch).values(started_at=0.0, paths="[]", options="{}"))
         for key in (1, 2, 3):
             connection.execute(
@@ -67,7 +68,7 @@ def filled(catalog: Catalog) -> Catalog:
                 )
             )
     rate(catalog, ["2"], 4)
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(delete(recording).where(recording.c.id == 3))
     catalog.close()
     return catalog

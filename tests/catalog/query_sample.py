@@ -15,6 +15,7 @@ from unittest import mock
 
 from sqlalchemy import Connection
 
+from tests.support import writing
 from thresher.catalog import database, measures, schema
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import Settings
@@ -165,7 +166,7 @@ def query_sample(root: Path) -> Iterator[Sample]:
         time.tzset()
         database.create(root / "catalog.db", 1.0)
         catalog = Catalog(root / "catalog.toml", Settings(), database.connect(root / "catalog.db", 1.0))
-        with catalog.writing() as connection:
+        with writing(catalog) as connection:
             fill(connection)
         with catalog.reading() as connection:
             yield (

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from sqlalchemy import insert, select
 
+from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import batch, clip, recording
 
@@ -20,7 +21,7 @@ def words(seed: int) -> np.ndarray:
 def add_clips(catalog: Catalog, seeds: Sequence[int]) -> list[int]:
     """Add clips with the fingerprints of these seeds, and return their ids."""
     ids = []
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(insert(batch).values(started_at=0.0, paths="[]", options="{}"))
         for seed in seeds:
             blob = words(seed).astype("<u4").tobytes()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import func, insert, select
 
-from tests.support import RATE
+from tests.support import RATE, writing
 from thresher.catalog import attribution, locations
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_content import ClipContent
@@ -27,7 +27,7 @@ class Shelf:
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        with catalog.writing() as connection:
+        with writing(catalog) as connection:
             self.batch = int(
                 connection.execute(
                     batch.insert().values(started_at=0.0, paths="[]", options="{}").returning(batch.c.id)
@@ -59,7 +59,7 @@ class Shelf:
             looked_at=1.0,
         )
         vacated = vacated_locations(self.catalog, {stored.place: f"{which:064x}"})
-        with self.catalog.writing() as connection:
+        with writing(self.catalog) as connection:
             locations.arrive(
                 connection,
                 self.known[which],
@@ -70,11 +70,11 @@ class Shelf:
             )
 
     def leave(self, path: int) -> None:
-        with self.catalog.writing() as connection:
+        with writing(self.catalog) as connection:
             locations.mark_place_missing(connection, Place("", f"{path}.wav".encode()), 2.0)
 
     def correct(self, path: int, epoch: int) -> None:
-        with self.catalog.writing() as connection:
+        with writing(self.catalog) as connection:
             found = connection.scalars(select(location.c.id).where(location.c.path == f"{path}.wav".encode()))
             attribution.correct(connection, found.all(), Provenance(epoch=epoch), None)
 

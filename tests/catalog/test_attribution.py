@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event, select
 
 from tests.catalog.shelf import Shelf
-from tests.support import MakeCatalog
+from tests.support import MakeCatalog, writing
 from thresher.catalog import attribution
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import attribute
@@ -55,7 +55,7 @@ def test_equal_checkpoints_share_a_row_even_without_run_epoch_or_step(catalog: C
         (None, None, 2),
         (None, 0, None),
     ]
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         made = [attribution.checkpoint_id(connection, *names) for names in named]
         assert [attribution.checkpoint_id(connection, *names) for names in named] == made
         assert len(set(made)) == len(named)
@@ -83,7 +83,7 @@ def test_text_becomes_a_number_only_if_it_is_a_finite_one(text: str, number: flo
 def test_a_pinned_attribute_is_replaced_only_by_a_pinned_one(catalog: Catalog) -> None:
     shelf = Shelf(catalog)
     shelf.arrive(0, 0, 1)
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         for text, pinned in (("1", False), ("2", True), ("3", False)):
             attribution.set_attributes(connection, 1, {"temperature": text}, pinned=pinned)
         found = connection.execute(select(attribute.c.text, attribute.c.number, attribute.c.pinned)).one()

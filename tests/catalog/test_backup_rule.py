@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support import MakeCatalog
+from tests.support import MakeCatalog, writing
 from thresher.catalog.backup_rule import backup_by_rule, surplus
 from thresher.catalog.backups import Backup, BackupPlace, find_backups, make_backup
 from thresher.catalog.catalog import Catalog
@@ -128,7 +128,7 @@ def one_file(new_catalog: MakeCatalog, tmp_path: Path) -> Path:
 
     from thresher.catalog.schema import batch, location
 
-    with new_catalog(tmp_path) as catalog, catalog.writing() as connection:
+    with new_catalog(tmp_path) as catalog, writing(catalog) as connection:
         connection.execute(insert(batch).values(id=1, started_at=0.0, paths="[]", options="{}"))
         connection.execute(
             insert(location).values(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, text
 
-from tests.support import MakeCatalog
+from tests.support import MakeCatalog, writing
 from thresher.catalog import config, schema, sqlite_database
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.listing import list_clips
@@ -46,7 +46,7 @@ def test_a_missing_database_is_reported_and_not_created(catalog: Catalog) -> Non
 
 
 def test_a_newer_catalog_is_refused_and_not_changed(catalog: Catalog) -> None:
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     file = catalog.root / "catalog.db"
     before = (file.read_bytes(), file.stat().st_mtime_ns)
@@ -98,7 +98,7 @@ def test_a_stored_path_is_relative_to_the_folder_of_the_catalog(catalog: Catalog
 
 def test_a_transaction_with_rollback_sees_its_changes_and_keeps_none(catalog: Catalog) -> None:
     count = text("SELECT count(*) FROM batch")
-    with catalog.writing(rollback=True) as connection:
+    with writing(catalog, rollback=True) as connection:
         connection.execute(text("INSERT INTO batch (started_at, paths, options) VALUES (0, '', '')"))
         assert connection.scalar(count) == 1
     with catalog.reading() as connection:
@@ -134,7 +134,7 @@ def test_a_creation_that_was_killed_between_its_files_is_completed(
 
 
 def test_a_catalog_that_lost_its_settings_is_not_taken_for_a_new_one(catalog: Catalog) -> None:
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(insert(schema.batch).values(started_at=0.0, paths="[]", options="{}"))
     catalog.close()
     catalog.file.unlink()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import insert, update
 
 from tests.catalog.scored_clips import add_clips
+from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.schema import checkpoint, clip, recording
@@ -12,7 +13,7 @@ from thresher.catalog.schema import checkpoint, clip, recording
 
 def test_rows_hold_the_clip_its_recording_and_its_checkpoint_but_no_features(catalog: Catalog) -> None:
     first, second = add_clips(catalog, [1, 2])
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(insert(checkpoint).values(id=7, run="night", epoch=20))
         connection.execute(update(recording).where(recording.c.id == first).values(checkpoint_id=7))
     with catalog.reading() as connection:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from tests.catalog.scored_clips import add_clips
+from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import (
     END,
@@ -29,7 +30,7 @@ def add_location(connection: Connection, recording_id: int, path: str, missing: 
 
 def test_positions_are_seconds_and_null_without_a_sample_rate(catalog: Catalog) -> None:
     add_clips(catalog, [1, 2])
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(update(clip).where(clip.c.id == 1).values(start_frame=8_000, end_frame=40_000))
         connection.execute(update(recording).where(recording.c.id == 2).values(sample_rate=None))
         rows = connection.execute(select(START, END, SECONDS).select_from(SOURCE).order_by(clip.c.id)).all()
@@ -38,7 +39,7 @@ def test_positions_are_seconds_and_null_without_a_sample_rate(catalog: Catalog) 
 
 def test_the_location_shown_is_the_earliest_present_one_else_the_earliest(catalog: Catalog) -> None:
     add_clips(catalog, [1, 2, 3])
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         for of, path, missing in (
             (1, "gone.wav", 5.0),
             (1, "here.wav", None),
@@ -56,7 +57,7 @@ def test_the_location_shown_is_the_earliest_present_one_else_the_earliest(catalo
 
 
 def test_the_highest_version_of_a_metric_is_its_latest(catalog: Catalog) -> None:
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         for version in (2, 3, 1):
             connection.execute(insert(metric).values(id=version * 10, name="prefix", version=version))
         assert connection.scalar(select(latest_metric("prefix"))) == 30

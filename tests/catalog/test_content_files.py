@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select, update
 
 from tests.catalog.shelf import pairs, places, present
+from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import content_files, keep_looks
 from thresher.catalog.files import Hashes
@@ -84,7 +85,7 @@ def test_content_that_returns_to_its_path_is_a_move(
 
 
 def forget_stamps(catalog: Catalog) -> None:
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(update(location).values(ctime_ns=None, inode=None, looked_at=None))
 
 

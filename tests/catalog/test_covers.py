@@ -7,6 +7,7 @@ import hashlib
 import pytest
 from sqlalchemy import func, select, update
 
+from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.covers import damaged_covers, read_cover, store_cover
 from thresher.catalog.schema import cover
@@ -14,7 +15,7 @@ from thresher.errors import CatalogError
 
 
 def test_an_image_is_stored_once_and_read_by_its_hash(catalog: Catalog) -> None:
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         first = store_cover(connection, b"image")
         assert store_cover(connection, b"image") == first == hashlib.sha256(b"image").hexdigest()
         other = store_cover(connection, b"other image")
@@ -26,7 +27,7 @@ def test_an_image_is_stored_once_and_read_by_its_hash(catalog: Catalog) -> None:
 
 
 def test_a_damaged_or_lost_image_is_an_error(catalog: Catalog) -> None:
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         sha256 = store_cover(connection, b"image")
         store_cover(connection, b"other image")
         connection.execute(update(cover).where(cover.c.sha256 == sha256).values(content=b"imagf"))

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, update
 
-from tests.support import JOURNAL, dump
+from tests.support import JOURNAL, dump, writing
 from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import Assignment, Decision
@@ -39,7 +39,7 @@ SPAN = {"kind": "whole", "ordinal": 0, "start_frame": 0, "end_frame": 16_000, "t
 @pytest.fixture
 def judged(catalog: Catalog) -> Catalog:
     """Four clips, each with its own path and its own checkpoint; the last one is silent."""
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(insert(batch).values(started_at=0.0, paths="[]", options="{}"))
         for key in range(1, CLIPS + 1):
             status = "silent" if key == SILENT else "ok"
@@ -132,7 +132,7 @@ def take(catalog: Catalog, what: str, number: int, value: Any) -> None:
 def test_each_field_has_the_value_of_the_last_decision_in_force(judged: Catalog, steps: list[Any]) -> None:
     """This holds after any sequence of decisions, undos and redos."""
     before = dump(judged, without=JOURNAL)
-    with judged.writing() as connection:  # the journal of the example before
+    with writing(judged) as connection:  # the journal of the example before
         connection.execute(update(decision).values(undone_by_id=None, undoes_id=None))
         connection.execute(delete(decision))
     for step in steps:
@@ -221,7 +221,7 @@ def test_a_command_that_changes_nothing_adds_no_decision(judged: Catalog) -> Non
 
 def test_an_undo_leaves_out_clips_that_were_forgotten(judged: Catalog) -> None:
     judging.rate(judged, ["1", ",", "2"], 4)
-    with judged.writing() as connection:
+    with writing(judged) as connection:
         connection.execute(delete(recording).where(recording.c.id == 1))
     undone = judging.undo(judged)
     assert [change.id for change in undone.changes] == [2]
@@ -230,7 +230,7 @@ def test_an_undo_leaves_out_clips_that_were_forgotten(judged: Catalog) -> None:
 
 def test_a_failing_decision_changes_nothing(judged: Catalog) -> None:
     before = dump(judged, without=JOURNAL)
-    with pytest.raises(KeyError), judged.writing() as connection:
+    with pytest.raises(KeyError), writing(judged) as connection:
         decisions.decide(
             connection, "rate", "", [Assignment("clip", 1, "rating", 4), Assignment("clip", 99, "rating", 4)]
         )
@@ -302,7 +302,7 @@ def test_a_query_without_a_match_is_an_error(judged: Catalog, verb: str) -> None
 
 
 def test_a_folder_name_with_a_space_is_one_term(judged: Catalog) -> None:
-    with judged.writing() as connection:
+    with writing(judged) as connection:
         add_location(connection, 3, "my clips/a.wav", 3)
     assert judging.rate(judged, ["path:my clips"], 4).found == 1
 
@@ -311,7 +311,7 @@ def test_a_folder_name_with_a_space_is_one_term(judged: Catalog) -> None:
 
 
 def test_a_corrected_attribute_is_pinned_and_its_undo_unpins_it(judged: Catalog) -> None:
-    with judged.writing() as connection:
+    with writing(judged) as connection:
         connection.execute(insert(attribute).values(location_id=1, key="mood", text="calm"))
     judging.modify(judged, ["1"], {"mood": "wild"})
     with judged.reading() as connection:
@@ -325,7 +325,7 @@ def test_a_corrected_attribute_is_pinned_and_its_undo_unpins_it(judged: Catalog)
 
 def test_a_corrected_checkpoint_is_kept_until_the_correction_is_undone(judged: Catalog) -> None:
     judging.modify(judged, ["1"], {"epoch": "40"})
-    with judged.writing() as connection:
+    with writing(judged) as connection:
         decisions.refresh_checkpoint(connection, 1)
     found = show_clip(judged, "1")
     assert (found.clip.run, found.clip.epoch, found.checkpoint_pinned) == ("night", 40, True)
@@ -352,13 +352,13 @@ def test_bytes_that_are_not_utf8_are_stored_as_escapes(restored: Catalog) -> Non
     assert show_clip(restored, "1").clip.note == "caf\\xe9"
     judging.modify(restored, ["1"], {"mood": "\udcff", "run": "n\udcff"})
     assert [row.id for row in list_clips(restored, r"mood:=\\xff")] == [1]
-    with restored.writing() as connection:
+    with writing(restored) as connection:
         connection.execute(
             update(location).where(location.c.id == 1).values(path=b"\xff.wav", path_text="\\xff.wav")
         )
     assert judging.rate(restored, ["\udcff.wav"], 4).found == 1
     assert judging.history(restored)[0].summary == "rate 4: \\xff.wav"
-    with restored.writing() as connection:
+    with writing(restored) as connection:
         connection.execute(
             update(location).where(location.c.id == 1).values(path=b"1.wav", path_text="1.wav")
         )
@@ -407,7 +407,7 @@ def test_an_undo_does_not_restore_a_song_whose_name_is_taken(judged: Catalog) ->
 
 @pytest.mark.long
 def test_one_decision_can_change_more_clips_than_a_statement_has_parameters(judged: Catalog) -> None:
-    with judged.writing() as connection:
+    with writing(judged) as connection:
         ids = range(100, 610)
         common = {"batch_id": 1, "role": "generated", "status": "ok", "sample_rate": 16_000}
         connection.execute(insert(recording), [{**common, "id": key, "sha256": str(key)} for key in ids])

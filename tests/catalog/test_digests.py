@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from tests.support import ROOT
+from tests.support import ROOT, writing
 from thresher.catalog import digests
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.digests import PROTECTED, Protected
@@ -81,7 +81,7 @@ def test_a_change_of_any_covered_value_from_outside_is_found(upgraded: Catalog, 
     table = protected.table.name
     keys = [column.name for column in protected.table.primary_key]
     for name in set(protected.covered) - set(keys):
-        with upgraded.writing(rollback=True) as connection:
+        with writing(upgraded, rollback=True) as connection:
             connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
             connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
             if protected.expressions.get(name):
@@ -144,7 +144,7 @@ def test_every_writer_keeps_the_digests_right(cut_clips: Catalog) -> None:
 def test_a_statement_that_inserts_or_updates_must_remove_the_digest(catalog: Catalog) -> None:
     statement = upsert(writer).values(name="x", decisions=1)
     forgetful = statement.on_conflict_do_update(index_elements=["name"], set_={"decisions": 2})
-    with pytest.raises(AssertionError, match="lacks removed_digests"), catalog.writing() as connection:
+    with pytest.raises(AssertionError, match="lacks removed_digests"), writing(catalog) as connection:
         connection.execute(forgetful)
 
 
@@ -157,7 +157,7 @@ def test_no_module_writes_protected_rows_in_sql_of_its_own() -> None:
 
 
 def test_a_change_of_a_damaged_row_does_not_hide_the_damage(upgraded: Catalog) -> None:
-    with upgraded.writing(rollback=True) as connection:
+    with writing(upgraded, rollback=True) as connection:
         connection.exec_driver_sql("UPDATE clip SET rating = 1 WHERE id = 1")
         connection.execute(update(clip).values(heard_at=3.0))
         connection.execute(update(clip).values(heard_at=4.0))
@@ -167,7 +167,7 @@ def test_a_change_of_a_damaged_row_does_not_hide_the_damage(upgraded: Catalog) -
 
 
 def test_damage_stays_visible_after_the_next_upgrade(upgraded: Catalog) -> None:
-    with upgraded.writing(rollback=True) as connection:
+    with writing(upgraded, rollback=True) as connection:
         connection.exec_driver_sql("UPDATE song SET query = 'rating:1' WHERE id = 1")
         connection.exec_driver_sql("UPDATE clip SET digest = NULL WHERE id = 2")
         before = [row for each in PROTECTED for row in digests.damaged_rows(connection, each)]
@@ -177,7 +177,7 @@ def test_damage_stays_visible_after_the_next_upgrade(upgraded: Catalog) -> None:
 
 
 def test_text_that_is_no_utf8_is_found(upgraded: Catalog) -> None:
-    with upgraded.writing(rollback=True) as connection:
+    with writing(upgraded, rollback=True) as connection:
         connection.exec_driver_sql("UPDATE song SET name = CAST(x'ff41' AS TEXT) WHERE id = 1")
         song_digest = next(each for each in PROTECTED if each.table is song)
         assert [row.key for row in digests.damaged_rows(connection, song_digest)] == [(1,)]

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.catalog.scored_clips import add_clips, words
+from tests.support import writing
 from thresher.catalog import features
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, recording
@@ -27,7 +28,7 @@ def test_fingerprints_are_read_in_the_given_order(catalog: Catalog) -> None:
 
 def test_a_flipped_byte_is_an_error_that_names_the_clip_and_the_repair(catalog: Catalog) -> None:
     add_clips(catalog, [10, 11])
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(update(clip).where(clip.c.id == 2).values(fingerprint=b"\x00" * 8))
     with (
         catalog.reading() as connection,
@@ -41,7 +42,7 @@ def test_only_clips_that_are_scored_have_a_checksum(catalog: Catalog) -> None:
     add_clips(catalog, [10, 11, 12, 13])
     blob = np.zeros(4, "<f4").tobytes()
     described = {"descriptor": blob, "descriptor_crc32": zlib.crc32(blob)}
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(update(recording).where(recording.c.id == 2).values(role="reference"))
         connection.execute(update(clip).where(clip.c.id == 3).values(fingerprint=None))
         for clip_id, version in ((1, VERSION), (2, VERSION), (4, VERSION - 1)):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Column, Connection, Float, Integer, MetaData, Table, Text, func, insert, select
 
-from tests.support import MakeCatalog
+from tests.support import MakeCatalog, writing
 from thresher.catalog.field_kinds import (
     Field,
     Match,
@@ -47,7 +47,7 @@ def rows(new_catalog: MakeCatalog, tmp_path_factory: pytest.TempPathFactory) -> 
     """Four rows of an integer, a number and a word, in a catalog's database; the last one holds NULL."""
     with (
         new_catalog(tmp_path_factory.mktemp("rows")) as catalog,
-        catalog.writing(rollback=True) as connection,
+        writing(catalog, rollback=True) as connection,
     ):
         ROWS.metadata.create_all(connection)
         values = [(1, 4, 0.5, "Night"), (2, 9, 60.0, "day 100%"), (3, 20, 70.0, "ÉTÉ"), (4, None, None, None)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.folder_changes import FolderChanges
 from thresher.catalog.ingested_folders import read_changes, set_changes
@@ -9,7 +10,7 @@ from thresher.catalog.paths import Place
 
 
 def test_changes_are_stored_for_each_folder_until_there_are_none(catalog: Catalog) -> None:
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         assert read_changes(connection) == {}
         set_changes(connection, Place("", b"runs"), FolderChanges(1, 0))
         set_changes(connection, Place("share", b"not-utf8-\xff"), FolderChanges(0, 2))

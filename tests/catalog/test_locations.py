@@ -13,7 +13,7 @@ import soundfile
 from sqlalchemy import func, select
 
 from tests.catalog.shelf import Shelf, pairs, places, present
-from tests.support import RATE
+from tests.support import RATE, writing
 from thresher.catalog import locations
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import vacated_locations
@@ -197,7 +197,7 @@ def test_arrive_tells_copies_moves_and_unchanged_files_apart(catalog: Catalog) -
     def arrive(which: int, seen: Sighting) -> Arrival:
         sha256 = f"{which:064x}"
         vacated = vacated_locations(catalog, {seen.stored.place: sha256})
-        with catalog.writing() as connection:
+        with writing(catalog) as connection:
             return locations.arrive(
                 connection,
                 shelf.known[which],

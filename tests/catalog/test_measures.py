@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Connection, insert, select
 
+from tests.support import writing
 from thresher.catalog import measures
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import batch, clip, measure, recording
@@ -18,7 +19,7 @@ COMPLETE: dict[str, float | None] = dict.fromkeys(MEASURES, 0.5) | {"tempo": Non
 @pytest.fixture
 def three(catalog: Catalog) -> Catalog:
     """A catalog of three clips: the first is measured, the second lacks one measure, the third has none."""
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(insert(batch).values(started_at=0.0, paths="[]", options="{}"))
         for key in (1, 2, 3):
             values = {"sha256": str(key), "batch_id": 1, "role": "generated", "status": "ok"}
@@ -44,7 +45,7 @@ def test_a_new_version_of_a_measure_makes_older_clips_unmeasured(
 ) -> None:
     raised = {**MEASURES, "loop": replace(MEASURES["loop"], version=MEASURES["loop"].version + 1)}
     monkeypatch.setattr(measures, "MEASURES", raised)
-    with three.writing() as connection:
+    with writing(three) as connection:
         assert unmeasured(connection) == [1, 2, 3]
         measures.remove(connection, 1)
         measures.store(connection, [(1, COMPLETE)])
@@ -69,6 +70,6 @@ def test_values_are_read_by_name_in_the_order_of_the_registry(three: Catalog) ->
 
 
 def test_the_measures_of_a_forgotten_clip_are_deleted_with_it(three: Catalog) -> None:
-    with three.writing() as connection:
+    with writing(three) as connection:
         connection.execute(recording.delete().where(recording.c.id == 1))
         assert set(connection.scalars(select(measure.c.clip_id))) == {2}

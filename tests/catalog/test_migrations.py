@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from tests.support import ROOT, run_command
+from tests.support import ROOT, run_command, writing
 from thresher.catalog import migrations, schema, sqlite_database
 from thresher.catalog.backups import BackupPlace, make_backup
 from thresher.catalog.catalog import Catalog
@@ -111,7 +111,7 @@ def test_an_upgrade_does_not_reuse_ids(filled: Catalog, left: list[int]) -> None
             opened.execute("DELETE FROM recording")
     opened.close()
     with Catalog.open(filled.file) as catalog:
-        with catalog.writing() as connection:
+        with writing(catalog) as connection:
             added = connection.execute(
                 insert(recording).values(sha256="new", batch_id=1, role="generated", status="ok")
             )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from tests.support import MakeCatalog, WriteClip
+from tests.support import MakeCatalog, WriteClip, writing
 from thresher.catalog.attribution import checkpoint_id
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.normal_form import forms_of, nfc
@@ -103,7 +103,7 @@ def test_a_checkpoint_is_found_in_both_forms_of_its_run(shelf: Catalog) -> None:
 
 
 def test_a_checkpoint_of_an_earlier_version_is_used_again(catalog: Catalog) -> None:
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         former = connection.execute(
             insert(checkpoint).values(run=nfd("Übung"), epoch=3, step=None)
         ).inserted_primary_key

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, insert, literal, select
 
-from tests.support import MakeCatalog
+from tests.support import MakeCatalog, writing
 from thresher.catalog.exact_numbers import integer_key
 from thresher.catalog.normal_form import nfc
 from thresher.catalog.portable_sql import InNfc, IntegerKey, IsAscii, PositionIn, is_one_of, upsert
@@ -22,7 +22,7 @@ TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",
 def new(new_catalog: MakeCatalog, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
     with (
         new_catalog(tmp_path_factory.mktemp("sql")) as catalog,
-        catalog.writing(rollback=True) as connection,
+        writing(catalog, rollback=True) as connection,
     ):
         yield connection
 

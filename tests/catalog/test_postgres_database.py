@@ -10,7 +10,7 @@ from sqlalchemy import URL, insert, make_url, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from tests.postgres_catalogs import needs_postgres
-from tests.support import POSTGRES, run_python
+from tests.support import POSTGRES, run_python, writing
 from thresher.catalog import database, schema
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import load_settings
@@ -24,7 +24,7 @@ pytestmark = needs_postgres
 @pytest.fixture
 def shelf(catalog: Catalog) -> Catalog:
     """Two clips, the second of which is rated 4."""
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(insert(schema.batch).values(started_at=0.0, paths="[]", options="{}"))
         for sha256, rating in (("a", None), ("b", 4)):
             key = database.insert_row(
@@ -59,7 +59,7 @@ def test_a_reader_sees_the_catalog_of_one_moment(shelf: Catalog) -> None:
     statement = select(clip.c.rating).where(clip.c.id == 2)
     with shelf.reading() as connection:
         before = connection.scalar(statement)
-        with shelf.writing() as other:
+        with writing(shelf) as other:
             other.execute(update(clip).where(clip.c.id == 2).values(rating=1))
         assert connection.scalar(statement) == before == 4
     with shelf.reading() as connection:
@@ -77,9 +77,9 @@ def test_a_reader_can_not_write(shelf: Catalog) -> None:
 def test_a_writer_that_would_not_be_alone_fails_with_the_state_that_says_so(shelf: Catalog) -> None:
     """Each of two writers counts the rated clips, and rates one: after one another, they would count 1 and 2."""
     rated = select(clip.c.id).where(clip.c.rating.is_not(None))
-    with pytest.raises(DBAPIError) as caught, shelf.writing() as one:
+    with pytest.raises(DBAPIError) as caught, writing(shelf) as one:
         assert len(one.execute(rated).all()) == 1
-        with shelf.writing() as other:
+        with writing(shelf) as other:
             assert len(other.execute(rated).all()) == 1
             other.execute(update(clip).where(clip.c.id == 1).values(rating=3))
         one.execute(update(clip).where(clip.c.id == 2).values(rating=None))
@@ -89,7 +89,7 @@ def test_a_writer_that_would_not_be_alone_fails_with_the_state_that_says_so(shel
 def test_a_writer_that_runs_alone_waits_for_others_and_keeps_them_out(shelf: Catalog) -> None:
     engine = database.connect(url_of(shelf), 0.05)
     is_locked = pytest.raises(CatalogError, match="is locked by another program")
-    with shelf.writing(), is_locked, database.writing(engine, alone=True):
+    with writing(shelf), is_locked, database.writing(engine, alone=True):
         pass
     with database.writing(engine, alone=True):
         with is_locked, database.writing(engine):
@@ -101,9 +101,9 @@ def test_a_writer_that_runs_alone_waits_for_others_and_keeps_them_out(shelf: Cat
 
 def test_ids_are_never_given_twice(shelf: Catalog) -> None:
     values = {"sha256": "x", "batch_id": 1, "role": "generated", "status": "ok"}
-    with shelf.writing(rollback=True) as connection:
+    with writing(shelf, rollback=True) as connection:
         database.insert_row(connection, schema.recording, values)
-    with shelf.writing() as connection:
+    with writing(shelf) as connection:
         assert database.insert_row(connection, schema.recording, values) > 2
 
 
@@ -114,7 +114,7 @@ def test_an_update_of_the_schema_refuses_programs_that_are_connected(shelf: Cata
     with other.connect().execution_options(creates=True) as connection, connection.begin():
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     other.dispose()
-    with pytest.raises(UpgradedError, match="to revision 9999; end this command"), shelf.writing():
+    with pytest.raises(UpgradedError, match="to revision 9999; end this command"), writing(shelf):
         pass
 
 
@@ -163,7 +163,7 @@ def test_a_server_that_ends_the_connection_is_one_sentence(shelf: Catalog) -> No
         pytest.raises(
             CatalogError, match="was stopped; start it, and run the command again; what was committed"
         ),
-        shelf.writing() as connection,
+        writing(shelf) as connection,
     ):
         connection.execute(update(clip).values(rating=1))
         process = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
@@ -191,7 +191,7 @@ def test_a_role_that_may_only_read_lists_and_is_named_when_it_writes(shelf: Cata
     ):
         pass
     reader.dispose()
-    with shelf.writing() as connection:
+    with writing(shelf) as connection:
         connection.exec_driver_sql(f"DROP OWNED BY reader_{name}")
     on_server(f"DROP ROLE reader_{name}")
 

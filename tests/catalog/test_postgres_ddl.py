@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import URL, create_engine, insert, inspect, select
 
 from tests.postgres_catalogs import needs_postgres
-from tests.support import POSTGRES
+from tests.support import POSTGRES, writing
 from thresher.catalog import database, schema
 from thresher.catalog.catalog import Catalog
 
@@ -59,7 +59,7 @@ def test_the_migrations_create_the_schema_of_schema_py(catalog: Catalog, tmp_pat
 
 
 def test_integers_have_64_bits_and_text_is_compared_by_its_bytes(catalog: Catalog) -> None:
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(insert(schema.checkpoint), [{"run": run} for run in ("b", "B", "a", "é", "Z")])
         connection.execute(insert(schema.checkpoint), {"run": "big", "step": 2**62})
         runs = connection.scalars(select(schema.checkpoint.c.run).order_by(schema.checkpoint.c.run)).all()
@@ -79,7 +79,7 @@ def test_paths_and_runs_of_any_length_are_unique(catalog: Catalog) -> None:
         "mtime_ns": 1,
         "reason": "test",
     }
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(insert(schema.batch).values(started_at=0.0, paths="[]", options="{}"))
         connection.execute(insert(schema.location).values(**values))
         connection.execute(insert(schema.location).values(**{**values, "path": long[:-1] + b"!"}))
@@ -90,7 +90,7 @@ def test_paths_and_runs_of_any_length_are_unique(catalog: Catalog) -> None:
         (schema.checkpoint, {"run": long.hex()}),
         (schema.ingested_folder, {"path": long, "ctime_changes": 0, "inode_changes": 0}),
     ):
-        with pytest.raises(Exception, match="duplicate key"), catalog.writing() as connection:
+        with pytest.raises(Exception, match="duplicate key"), writing(catalog) as connection:
             connection.execute(insert(table).values(**row))
     with catalog.reading() as connection:
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")

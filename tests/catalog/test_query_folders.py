@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from tests.catalog.scored_clips import add_clips
+from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.paths import Roots
 from thresher.catalog.query_folders import Folders, under_folder
@@ -22,7 +23,7 @@ def test_a_folder_contains_its_files_but_not_those_of_a_folder_that_begins_like_
     catalog: Catalog, folder: str, found: list[str]
 ) -> None:
     add_clips(catalog, [1])
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         for path in ("a/x.wav", "ab/x.wav", "/elsewhere/a/x.wav"):
             values = {"recording_id": 1, "batch_id": 1, "path": path.encode(), "path_text": path}
             connection.execute(insert(location).values(**values, size=1, mtime_ns=1))
@@ -49,7 +50,7 @@ def test_a_folder_of_a_root_contains_its_files(catalog: Catalog, folder: str, fo
     add_clips(catalog, [1])
     roots = Roots(catalog.root, {"corpus": b"/mnt/audio"})
     places = (("corpus", "runs/a.wav"), ("corpus", "b.wav"), ("other", "c.wav"), ("", "corpus.wav"))
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         for root, path in places:
             values = {"recording_id": 1, "batch_id": 1, "root": root, "path": path.encode()}
             text = f"{root}:{path}" if root else path

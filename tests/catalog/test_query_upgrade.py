@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import ROOT
+from tests.support import ROOT, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import undo
 from thresher.catalog.query import context_of, parse
@@ -102,7 +102,7 @@ def test_rewritten_queries_have_the_terms_of_before(tmp_path: Path) -> None:
 
 def test_undo_restores_a_query_of_before_in_the_new_language(tmp_path: Path) -> None:
     with upgraded(tmp_path) as catalog:
-        with catalog.writing() as connection:
+        with writing(catalog) as connection:
             undo(connection)
         song = get_song(catalog, "q8")
         assert song is not None

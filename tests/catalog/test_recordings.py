@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.catalog.shelf import Shelf, content
+from tests.support import writing
 from thresher.catalog import recordings
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip
@@ -27,7 +28,7 @@ def test_a_new_analysis_makes_scores_stale_only_if_the_span_changes(
 ) -> None:
     shelf = Shelf(catalog)
     new = replace(content("truncated"), whole=replace(content().whole, end_frame=end))
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         changed = recordings.replace_content(connection, shelf.known[1], new)
         clip_id = connection.scalar(select(clip.c.id).where(clip.c.recording_id == shelf.known[1]))
         assert recordings.status_and_trim(connection, shelf.known[1]) == ("truncated", "{}")
@@ -36,6 +37,6 @@ def test_a_new_analysis_makes_scores_stale_only_if_the_span_changes(
 
 def test_a_new_analysis_of_a_forgotten_recording_adds_nothing(catalog: Catalog) -> None:
     Shelf(catalog)
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         assert recordings.replace_content(connection, 99, content()) == []
         assert len(connection.execute(select(clip.c.id)).all()) == 3

@@ -10,7 +10,7 @@ import soundfile
 from sqlalchemy import update
 
 from tests.catalog.audio_files import encoded
-from tests.support import RATE, Command, MakeSound, counts
+from tests.support import RATE, Command, MakeSound, counts, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import location, recording
 from thresher.curation.clips.decisions import rate
@@ -144,7 +144,7 @@ def test_recordings_found_equal_after_an_upgrade_are_linked_and_conflicts_listed
     ingest(catalog, [takes], serial)
     rate(catalog, ["1"], 5)
     rate(catalog, ["4"], 2)
-    with catalog.writing() as connection:  # as a catalog of before the keys and stamps
+    with writing(catalog) as connection:  # as a catalog of before the keys and stamps
         connection.execute(update(recording).values(audio_key=None))
         connection.execute(update(location).values(ctime_ns=None, inode=None, looked_at=None))
     done = command("ingest", takes)

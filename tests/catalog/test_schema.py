@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
+from tests.support import writing
 from thresher.catalog import database, migrations, schema
 from thresher.catalog.catalog import Catalog
 
@@ -102,7 +103,7 @@ def test_every_table_with_an_id_is_autoincremented() -> None:
     ],
 )
 def test_the_database_enforces_its_constraints(filled: Catalog, kept: str, refused: str) -> None:
-    with filled.writing() as connection:
+    with writing(filled) as connection:
         connection.execute(text(kept))
-    with pytest.raises(Exception, match="constraint failed"), filled.writing() as connection:
+    with pytest.raises(Exception, match="constraint failed"), writing(filled) as connection:
         connection.execute(text(refused))

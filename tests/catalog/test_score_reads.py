@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.catalog.scored_clips import add_clips
+from tests.support import writing
 from thresher.catalog import score_reads
 from thresher.catalog.catalog import Catalog
 from thresher.curation.comparison.score import score
@@ -15,7 +16,7 @@ from thresher.errors import CatalogError
 def test_reading_a_damaged_row_raises_an_error(catalog: Catalog) -> None:
     ids = add_clips(catalog, range(4))
     score(catalog)
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(text("UPDATE score_row SET scores = zeroblob(length(scores)) WHERE position = 2"))
     with catalog.reading() as connection, pytest.raises(CatalogError, match="verify --repair"):
         score_reads.between(connection, 1, ids)

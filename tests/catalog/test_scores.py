@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event, insert, select, text, update
 
 from tests.catalog.scored_clips import add_clips, words
-from tests.support import COMMAND, MakeCatalog
+from tests.support import COMMAND, MakeCatalog, writing
 from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, nearest, recording, score_row
@@ -35,7 +35,7 @@ from thresher.signal.metrics.registry import find_metric
 def change_fingerprint(catalog: Catalog, clip_id: int, seed: int) -> None:
     """Do what a re-analysis does to a clip whose span has changed."""
     blob = words(seed).astype("<u4").tobytes()
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(
             update(clip)
             .where(clip.c.id == clip_id)
@@ -155,7 +155,7 @@ def test_compaction_copies_scores_and_computes_none(
     score(catalog)
     for clip_id in ids[:6]:
         change_fingerprint(catalog, clip_id, 100 + clip_id)
-    with catalog.writing() as connection:  # the changed ones stay out, so nothing is to be computed
+    with writing(catalog) as connection:  # the changed ones stay out, so nothing is to be computed
         connection.execute(update(clip).where(clip.c.id.in_(ids[:6])).values(fingerprint=None))
     nothing: Any = replace(find_metric("prefix"), scores=None, small_triangle=None)  # type: ignore[arg-type]  # not callable, so that a call fails
     monkeypatch.setattr(scoring, "find_metric", lambda _name: nothing)
@@ -182,13 +182,13 @@ def test_retired_positions_hold_no_score(catalog: Catalog) -> None:
 def test_a_clip_has_at_most_one_live_row(catalog: Catalog) -> None:
     add_clips(catalog, range(3))
     score(catalog)
-    with pytest.raises(Exception, match="UNIQUE"), catalog.writing() as connection:
+    with pytest.raises(Exception, match="UNIQUE"), writing(catalog) as connection:
         connection.execute(insert(score_row).values(metric_id=1, position=3, clip_id=1, scores=b"", crc32=0))
 
 
 def test_of_two_concurrent_scorers_the_slower_one_reads_the_matrix_again(catalog: Catalog) -> None:
     ids = add_clips(catalog, range(8))
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         scores.register_metric(connection, "prefix", 1)
     loser = scoring._Snapshot(catalog, find_metric("prefix"), Workers("serial"))
     score(catalog)
@@ -253,7 +253,7 @@ def test_coverage_needs_one_query_and_fails_for_a_truncated_or_missing_row(catal
         "UPDATE score_row SET scores = substr(scores, 1, 4) WHERE position = 3",
         "DELETE FROM score_row WHERE position = 2",
     ):
-        with catalog.writing() as connection:
+        with writing(catalog) as connection:
             connection.execute(text(damage))
         with catalog.reading() as connection:
             assert not scores.coverage(connection, 1).complete

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import writing
 from thresher.catalog import settled, sqlite_database
 from thresher.catalog.catalog import Catalog
 
@@ -29,16 +30,16 @@ def test_only_a_settled_catalog_is_stamped(catalog: Catalog) -> None:
 
 
 def test_every_transaction_that_writes_removes_the_stamp(stamped: Catalog) -> None:
-    with stamped.writing():
+    with writing(stamped):
         pass
     assert stamp_of(stamped) == 0
 
 
 def test_a_transaction_that_is_rolled_back_keeps_the_stamp(stamped: Catalog) -> None:
     before = stamp_of(stamped)
-    with stamped.writing(rollback=True):
+    with writing(stamped, rollback=True):
         pass
-    with pytest.raises(ZeroDivisionError), stamped.writing():
+    with pytest.raises(ZeroDivisionError), writing(stamped):
         raise ZeroDivisionError
     assert stamp_of(stamped) == before > 0
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert
 
 from tests.catalog.scored_clips import add_clips
-from tests.support import MakeCatalog
+from tests.support import MakeCatalog, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import attribute, batch, clip_tag, location, metric, nearest
 from thresher.curation.clips.listing import list_clips
@@ -18,7 +18,7 @@ def four(new_catalog: MakeCatalog, tmp_path_factory: pytest.TempPathFactory) -> 
     """Clips 1 to 4 of two batches, with tags, scores and attributes."""
     catalog = new_catalog(tmp_path_factory.mktemp("four"))
     add_clips(catalog, range(4))
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(insert(batch).values(id=2, started_at=1.0, paths="[]", options="{}"))
         tags = [(1, "riff"), (2, "Riff"), (2, "slow")]
         connection.execute(insert(clip_tag), [{"clip_id": of, "tag": tag} for of, tag in tags])

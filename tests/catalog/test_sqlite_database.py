@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from tests.support import ROOT
+from tests.support import ROOT, writing
 from thresher.catalog import migrations, schema, scores, sqlite_database
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.edits import Edits
@@ -67,7 +67,7 @@ def test_every_connection_sets_the_pragmas(catalog: Catalog) -> None:
 
 
 def test_a_failing_block_is_rolled_back_including_new_tables(catalog: Catalog) -> None:
-    with pytest.raises(ZeroDivisionError), catalog.writing() as connection:
+    with pytest.raises(ZeroDivisionError), writing(catalog) as connection:
         connection.execute(text("CREATE TABLE extra (x)"))
         connection.execute(text("INSERT INTO batch (started_at, paths, options) VALUES (0, '', '')"))
         raise ZeroDivisionError
@@ -79,16 +79,16 @@ def test_a_failing_block_is_rolled_back_including_new_tables(catalog: Catalog) -
 def test_a_second_writer_waits_then_names_the_first_one(catalog: Catalog) -> None:
     catalog.file.write_text("[catalog]\nbusy_timeout = 0.1\n")
     with Catalog.open(catalog.file) as impatient:
-        with catalog.writing(), pytest.raises(CatalogError, match="locked"), impatient.writing():
+        with writing(catalog), pytest.raises(CatalogError, match="locked"), writing(impatient):
             pass
 
         def hold() -> None:
-            with catalog.writing():
+            with writing(catalog):
                 time.sleep(0.05)
 
         holder = threading.Thread(target=hold)
         holder.start()
-        with Catalog.open(catalog.file) as patient, patient.writing():
+        with Catalog.open(catalog.file) as patient, writing(patient):
             pass
         holder.join()
 
@@ -116,7 +116,7 @@ def test_the_processes_that_hold_a_lock_are_named(catalog: Catalog) -> None:
 
 
 def test_a_full_disk_is_reported_in_one_sentence_and_rolls_back(catalog: Catalog) -> None:
-    with pytest.raises(CatalogError, match="no space left"), catalog.writing() as connection:
+    with pytest.raises(CatalogError, match="no space left"), writing(catalog) as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
         for _ in range(200):

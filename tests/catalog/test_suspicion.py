@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.catalog.scored_clips import add_clips
+from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip
 from thresher.catalog.suspicion import SEVERAL, Suspicion, read, record, suspects_among
@@ -20,12 +21,12 @@ def six(catalog: Catalog) -> Catalog:
 
 
 def change(catalog: Catalog, ids: list[int], **values: bool) -> None:
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(update(clip).where(clip.c.id.in_(ids)).values(**values))
 
 
 def store(catalog: Catalog, *found: Suspicion) -> None:
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         record(connection, [5, 6], found)
 
 

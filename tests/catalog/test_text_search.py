@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import ColumnElement, Connection, insert, select
 
-from tests.support import MakeCatalog
+from tests.support import MakeCatalog, writing
 from thresher.catalog.normal_form import folded, nfc
 from thresher.catalog.schema import checkpoint
 from thresher.catalog.text_search import Texts
@@ -28,7 +28,7 @@ def runs(new_catalog: MakeCatalog, tmp_path_factory: pytest.TempPathFactory) -> 
     """A run for each word, and a checkpoint without one."""
     with (
         new_catalog(tmp_path_factory.mktemp("runs")) as catalog,
-        catalog.writing(rollback=True) as connection,
+        writing(catalog, rollback=True) as connection,
     ):
         connection.execute(insert(checkpoint), [{"run": word} for word in WORDS])
         connection.execute(insert(checkpoint).values(epoch=1))

@@ -7,6 +7,7 @@ import re
 import pytest
 from sqlalchemy import select
 
+from tests.support import writing
 from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import decision, writer
@@ -14,7 +15,7 @@ from thresher.catalog.writers import this_writer
 
 
 def test_each_writer_counts_its_decisions(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         for name in ("anna", "ben", "anna"):
             monkeypatch.setattr(decisions, "this_writer", lambda name=name: name)
             decisions.note_event(connection, "forget", "x")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import soundfile
 
-from tests.support import PREFIX_ONLY, RATE, MakeCatalog, MakeSound, WriteClip, copy_folder
+from tests.support import PREFIX_ONLY, RATE, MakeCatalog, MakeSound, WriteClip, copy_folder, writing
 from thresher.catalog import database, schema
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import MetricsSection, Settings, trim_key
@@ -65,7 +65,7 @@ def fill(catalog: Catalog) -> None:
     def add(table: Any, names: str, rows: Sequence[Sequence[Any]]) -> None:
         connection.execute(table.insert(), [dict(zip(names.split(), row, strict=True)) for row in rows])
 
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         add(
             schema.batch,
             "id started_at finished_at paths options files added failed",

@@ -19,7 +19,7 @@ import soundfile
 from sqlalchemy import Engine, event, text
 
 from tests.catalog.audio_files import encoded
-from tests.support import RATE
+from tests.support import RATE, writing
 from thresher.catalog import ffmpeg_decoder
 from thresher.catalog.catalog import Catalog
 from thresher.curation.analysis import decoded
@@ -144,7 +144,7 @@ def test_ffmpeg_decodes_what_libsndfile_cannot(
     first = render(catalog, "S", folder.parent / "s.wav")
     again = render(catalog, "S", folder.parent / "again.wav", rendering=1)
     assert (first.clips, again.same_bytes, again.decoder_changes) == (2, True, ())
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(text("UPDATE rendering_clip SET decoder_version = '1.0' WHERE decoder = 'ffmpeg'"))
     (note,) = render(catalog, "S", folder.parent / "once_more.wav", rendering=1, dry_run=True).decoder_changes
     assert "1 lossy clip was decoded by ffmpeg 1.0" in note
@@ -594,7 +594,7 @@ def test_verify_finds_flipped_bytes_and_repairs_them(
         write_clip(folder / f"more{index}.wav", 20 + index)
     ingest(catalog, [folder], serial)
     assert verify(catalog).is_sound
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(text("UPDATE clip SET fingerprint = zeroblob(length(fingerprint)) WHERE id = 2"))
         connection.execute(text("UPDATE score_row SET scores = zeroblob(length(scores)) WHERE position = 3"))
     found = verify(catalog)

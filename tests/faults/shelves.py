@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 
 import thresher
-from tests.support import ROOT, riff
+from tests.support import ROOT, riff, writing
 from thresher import Catalog, IngestOptions
 
 RATE = 8_000
@@ -97,7 +97,7 @@ def retired() -> None:
     from thresher.catalog import scores
 
     shelf()
-    with Catalog.open() as catalog, catalog.writing() as connection:
+    with Catalog.open() as catalog, writing(catalog) as connection:
         scores.retire(connection, [1, 2, 3])
 
 

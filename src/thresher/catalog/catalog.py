@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,7 +22,10 @@ from thresher.catalog import config, database, paths, presence, settled, sqlite_
 from thresher.catalog.files import Hashes
 from thresher.catalog.own_files import SQLITE_SUFFIXES
 from thresher.catalog.partial_files import partial_path, place_new, sweep, sync_folder
+from thresher.catalog.retries import repeated
 from thresher.errors import CatalogError
+
+T = TypeVar("T")
 
 _OF_DAMAGED_VALUES = (
     *(SQLAlchemyError, sqlite3.Error, ValueError, TypeError, LookupError, AttributeError),
@@ -171,12 +174,25 @@ class Catalog:
         """Open a transaction that sees the catalog as it is at this moment."""
         return database.reading(self._engine)
 
-    def writing(self, *, rollback: bool = False) -> AbstractContextManager[Connection]:
-        """Open a transaction that locks the catalog for writing.
+    def write(self, function: Callable[[Connection], T]) -> T:
+        """Return what `function` returns, called in a transaction that commits when it returns.
 
-        It commits at the end of the block and rolls back on any error; with `rollback` it always rolls back.
+        The transaction behaves as if no other one ran at the same time; on any error it is rolled back. If another
+        program's transaction gets in its way, `function` is called again in a new one, so it changes no object that
+        exists before the call: it builds its results inside and returns them.
         """
-        return database.writing(self._engine, rollback=rollback)
+        return self._transact(function, rollback=False)
+
+    def rehearse(self, function: Callable[[Connection], T]) -> T:
+        """Return what `function` returns, called as by `write` in a transaction that is rolled back: a dry run."""
+        return self._transact(function, rollback=True)
+
+    def _transact(self, function: Callable[[Connection], T], *, rollback: bool) -> T:
+        def attempt(*, alone: bool) -> T:
+            with database.writing(self._engine, rollback=rollback, alone=alone) as connection:
+                return function(connection)
+
+        return repeated(attempt)
 
     def check_revision(self, connection: Connection) -> None:
         """Raise UpgradedError if another version of thresher has upgraded the catalog since it was opened."""
@@ -193,9 +209,12 @@ class Catalog:
         with self.reading() as connection:
             if sqlite_database.user_version(connection) == wanted:
                 return
-        with self.writing() as connection:
+
+        def stamp(connection: Connection) -> None:
             if is_settled(connection):
                 sqlite_database.set_user_version(connection, wanted)
+
+        self.write(stamp)
 
     @property
     def is_shared(self) -> bool:

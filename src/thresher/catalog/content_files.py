@@ -189,7 +189,8 @@ def keep_looks(catalog: Catalog) -> None:
     ]
     if not looks:
         return
-    with suppress(CatalogError), catalog.writing() as connection:
+
+    def keep(connection: Connection) -> None:
         for row, look in looks:
             same = (
                 location.c.id == row.id,
@@ -198,6 +199,9 @@ def keep_looks(catalog: Catalog) -> None:
             )
             values = {"ctime_ns": look.ctime_ns, "inode": look.inode, "looked_at": look.looked_at}
             connection.execute(update(location).where(*same).values(values))
+
+    with suppress(CatalogError):
+        catalog.write(keep)
 
 
 def _proves_more(stored: Look, new: Look) -> bool:

@@ -24,9 +24,12 @@ def note_output(catalog: Catalog, sha256: str, kind: OutputKind, song_id: int | 
     with catalog.reading() as connection:
         if connection.scalar(known) is not None:
             return
-    with catalog.writing() as connection:
+
+    def note(connection: Connection) -> None:
         if connection.scalar(known) is None:
             connection.execute(insert(output).values(sha256=sha256, kind=kind, song_id=song_id))
+
+    catalog.write(note)
 
 
 def rendered_contents(connection: Connection, song_id: int | None = None) -> frozenset[str]:

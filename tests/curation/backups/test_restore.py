@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
-from tests.support import dump, run_python
+from tests.support import dump, run_python, writing
 from thresher.catalog import database_copy, schema
 from thresher.catalog.backups import find_backups, place_of
 from thresher.catalog.catalog import Catalog
@@ -152,12 +152,12 @@ def test_ids_of_what_was_replaced_are_not_given_again(home: Home) -> None:
     file, backup = home
     recording = schema.recording
     values = {"batch_id": 1, "role": "generated", "status": "ok"}
-    with Catalog.open(file) as catalog, catalog.writing() as connection:
+    with Catalog.open(file) as catalog, writing(catalog) as connection:
         given = connection.execute(insert(recording).values(sha256="a", **values)).inserted_primary_key
     restored(file, backup)
     with Catalog.open(file) as catalog:
         assert verify(catalog).is_sound
-    with Catalog.open(file) as catalog, catalog.writing() as connection:
+    with Catalog.open(file) as catalog, writing(catalog) as connection:
         now = connection.execute(insert(recording).values(sha256="b", **values)).inserted_primary_key
         assert given is not None
         assert now is not None

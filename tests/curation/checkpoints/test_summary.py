@@ -8,7 +8,7 @@ import soundfile
 
 from tests.curation.checkpoints.checkpoint_rows import SERIAL, row_of
 from tests.curation.cutting.cuts import mark_recording
-from tests.support import RATE, MakeSound, WriteClip
+from tests.support import RATE, MakeSound, WriteClip, writing
 from thresher import Catalog, ingest, list_clips, modify, rate, reject, stats
 from thresher.catalog import score_reads, scores
 from thresher.catalog.schema import clip
@@ -193,7 +193,7 @@ def test_a_mark_beyond_the_other_clips_adds_to_the_kept_minutes(cut_clips: Catal
 
 def test_judgements_of_shown_clips_count(cut_clips: Catalog) -> None:
     for clip_id, rating in {1: 1, 5: 4, 8: 5, 10: 1}.items():
-        with cut_clips.writing() as connection:
+        with writing(cut_clips) as connection:
             connection.execute(clip.update().where(clip.c.id == clip_id).values(rating=rating))
     reject(cut_clips, "6")
     (one, two) = checkpoints(cut_clips)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
+from tests.support import writing
 from thresher.catalog import database, schema
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import Settings
@@ -58,7 +59,7 @@ def test_a_row_holds_the_values_of_its_clip(small_catalog: Catalog) -> None:
 
 
 def test_a_row_of_a_clip_without_location_and_score_holds_none(small_catalog: Catalog) -> None:
-    with small_catalog.writing() as connection:
+    with writing(small_catalog) as connection:
         connection.execute(schema.location.delete().where(schema.location.c.recording_id == 6))
     (row,) = list_clips(small_catalog, "6 status:unreadable")
     assert (row.path, row.missing, row.seconds, row.start, row.tags, row.score) == (

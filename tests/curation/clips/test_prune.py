@@ -14,6 +14,7 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import insert, select
 
+from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, location
 from thresher.curation.clips import decisions as judging
@@ -232,7 +233,7 @@ def test_a_file_that_changes_after_the_plan_stays(
 
 
 def test_files_with_a_kept_clip_and_references_stay(catalog: Catalog, clips: Path, trash: Path) -> None:
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         marked = {
             "recording_id": 1,
             "kind": "marked",

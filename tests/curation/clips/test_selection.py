@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from tests.support import writing
 from thresher.catalog import schema
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.detail import show_clip
@@ -48,7 +49,7 @@ def test_a_path_names_its_clip(small_catalog: Catalog, monkeypatch: pytest.Monke
 
 
 def test_a_path_names_the_clip_that_is_there_now(small_catalog: Catalog) -> None:
-    with small_catalog.writing() as connection:
+    with writing(small_catalog) as connection:
         is_late = schema.location.c.path_text == "out/a b.wav"
         connection.execute(
             update(schema.location).where(is_late).values(path=b"out/c.wav", path_text="out/c.wav")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import insert
 
+from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import attribute
 from thresher.curation.clips.listing import list_clips, list_values
@@ -12,7 +13,7 @@ from thresher.errors import UsageError
 
 
 def test_rows_hold_attributes_as_numbers_where_they_are_numbers(small_catalog: Catalog) -> None:
-    with small_catalog.writing() as connection:
+    with writing(small_catalog) as connection:
         seed = {"location_id": 1, "key": "seed", "text": str(2**63 - 1), "number": float(2**63)}
         connection.execute(insert(attribute).values(seed))
     (row,) = list_clips(small_catalog, "1")
@@ -23,7 +24,7 @@ def test_rows_hold_attributes_as_numbers_where_they_are_numbers(small_catalog: C
 
 
 def test_the_attributes_are_those_of_the_file_that_is_shown(small_catalog: Catalog) -> None:
-    with small_catalog.writing() as connection:
+    with writing(small_catalog) as connection:
         for place, text in ((1, "a"), (2, "b")):
             connection.execute(insert(attribute).values(location_id=place, key="mood", text=text))
         connection.exec_driver_sql("UPDATE location SET missing_since = 1.0 WHERE id = 1")
@@ -58,7 +59,7 @@ def test_named_fields_come_in_their_order_before_those_of_the_query(small_catalo
 
 
 def test_texts_keep_their_case(small_catalog: Catalog) -> None:
-    with small_catalog.writing() as connection:
+    with writing(small_catalog) as connection:
         connection.exec_driver_sql("UPDATE checkpoint SET run = 'Night' WHERE run = 'b'")
     assert list_values(small_catalog, "1", ["run"]).values[0]["run"] == "Night"
 

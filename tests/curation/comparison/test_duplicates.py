@@ -14,7 +14,7 @@ import pytest
 import soundfile
 from sqlalchemy import update
 
-from tests.support import RATE, MakeCatalog
+from tests.support import RATE, MakeCatalog, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip
 from thresher.curation.clips import decisions as judging
@@ -158,7 +158,7 @@ def test_clips_of_an_earlier_version_match_by_their_fingerprints_alone(
     for hz in (110, 220):
         write(folder, f"{hz}.wav", tone(hz, 1))
     ingest(catalog, [folder], SERIAL)
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(update(clip).values(profile=None, profile_crc32=None, profile_version=None))
     assert ingest(catalog, [folder], SERIAL).reanalysed == 0
     found = dupes(catalog)
@@ -172,7 +172,7 @@ def test_damage_to_a_profile_is_found_and_repaired(catalog: Catalog, folder: Pat
     for hz in (110, 220):
         write(folder, f"{hz}.wav", tone(hz, 1))
     ingest(catalog, [folder], SERIAL)
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(update(clip).where(clip.c.id == 2).values(profile=b"x"))
     with pytest.raises(CatalogError, match="the profile of clip 2 is damaged"):
         dupes(catalog)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sqlalchemy import delete, func, insert, select, text, update
 
-from tests.support import MakeCatalog
+from tests.support import MakeCatalog, writing
 from thresher.catalog import nearest, score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import batch, clip, recording, score_row
@@ -44,7 +44,7 @@ def fingerprint(seed: int) -> bytes:
 
 def fill(catalog: Catalog, seeds: Sequence[int | None], *, role: str = "generated") -> list[int]:
     """Clips with the fingerprints of these seeds (None: without one), in one statement a table; their ids."""
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(insert(batch).values(started_at=0.0, paths="[]", options="{}"))
         first = int(connection.scalar(select(func.coalesce(func.max(clip.c.id), 0))) or 0) + 1
         ids = list(range(first, first + len(seeds)))
@@ -76,7 +76,7 @@ def fill(catalog: Catalog, seeds: Sequence[int | None], *, role: str = "generate
 
 def change_fingerprint(catalog: Catalog, clip_id: int, seed: int) -> None:
     blob = fingerprint(seed)
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         values = {"fingerprint": blob, "fingerprint_crc32": zlib.crc32(blob)}
         connection.execute(update(clip).where(clip.c.id == clip_id).values(values))
         scores.retire(connection, [clip_id])
@@ -168,7 +168,7 @@ def meanwhile(catalog: Catalog, what: Any) -> scoring._Snapshot:
 
 
 def forget(catalog: Catalog, clip_id: int) -> None:
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         scores.retire(connection, [clip_id])
         connection.execute(update(score_row).where(score_row.c.clip_id == clip_id).values(clip_id=None))
         connection.execute(delete(recording).where(recording.c.id == clip_id))
@@ -221,7 +221,7 @@ def test_a_snapshot_from_before_a_compaction_cannot_append(catalog: Catalog) -> 
     for clip_id in ids[:5]:
         change_fingerprint(catalog, clip_id, 50 + clip_id)
     late = scoring._Snapshot(catalog, find_metric("prefix"), Workers("serial"))
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         scores.compact(connection, 1)
         # The numbers of rows and of live rows are the same; only the generation differs.
         connection.execute(insert(score_row), [_retired(position) for position in range(4, 9)])
@@ -335,7 +335,7 @@ def test_nearest_equals_the_matrix_after_any_retirements(
         ids = fill(catalog, seeds)
         score(catalog)
         for retired in rounds:
-            with catalog.writing() as connection:
+            with writing(catalog) as connection:
                 scores.retire(connection, [ids[place] for place in retired if place < len(ids)])
             check(catalog)
             if chance.random() < 0.5:
@@ -349,7 +349,7 @@ def test_of_equals_the_smallest_id_is_nearest(catalog: Catalog, retired: list[in
     score(catalog)
     change_fingerprint(catalog, 2, 1)  # the same again, at a later position than its id's
     score(catalog)
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         scores.retire(connection, retired)
     check(catalog)
 
@@ -357,7 +357,7 @@ def test_of_equals_the_smallest_id_is_nearest(catalog: Catalog, retired: list[in
 def test_more_clips_than_fit_in_one_statement_can_be_retired(catalog: Catalog) -> None:
     ids = fill(catalog, [number % 50 for number in range(600)])
     score(catalog)
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         scores.retire(connection, ids[20:570])
     kept = [*ids[:20], *ids[570:]]
     assert set(stored_nearest(catalog)) == set(kept)
@@ -371,7 +371,7 @@ def test_compaction_of_many_rows_keeps_every_value(catalog: Catalog, monkeypatch
     with catalog.reading() as connection:
         before = score_reads.between(connection, 1, kept)
     gone = sorted(set(ids) - set(kept))
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         scores.retire(connection, gone)
         connection.execute(update(clip).where(clip.c.id.in_(gone)).values(fingerprint=None))
     nothing = replace(find_metric("prefix"), scores=None)  # type: ignore[arg-type]  # not callable, so that a call fails
@@ -390,7 +390,7 @@ def test_compaction_of_many_rows_keeps_every_value(catalog: Catalog, monkeypatch
 def test_only_more_than_half_is_compacted(catalog: Catalog, retired: int, compacts: bool) -> None:
     ids = fill(catalog, range(10))
     score(catalog)
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         scores.retire(connection, ids[:retired])
         connection.execute(update(clip).where(clip.c.id.in_(ids[:retired])).values(fingerprint=None))
     assert score(catalog).compacted is compacts
@@ -433,7 +433,7 @@ def test_scores_between_any_clips_in_any_order_can_be_read(catalog: Catalog, pla
 def test_coverage_sees_every_gap(catalog: Catalog, damage: str) -> None:
     fill(catalog, range(6))
     score(catalog)
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         proof = scores.coverage(connection, 1)
         assert (proof.rows, proof.live, proof.values, proof.complete) == (6, 6, 15, True)
         assert {type(value) for value in (proof.rows, proof.live, proof.values)} == {int}
@@ -447,7 +447,7 @@ def test_an_open_clip_is_found_at_any_position(catalog: Catalog, place: int) -> 
     score(catalog)
     with catalog.reading() as connection:
         assert not scores.has_unscored(connection, 1, "fingerprint")
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         scores.retire(connection, [ids[place]])
     with catalog.reading() as connection:
         assert scores.has_unscored(connection, 1, "fingerprint")
@@ -458,7 +458,7 @@ def test_an_open_clip_is_found_at_any_position(catalog: Catalog, place: int) -> 
 def test_scoring_stops_at_a_damaged_fingerprint(catalog: Catalog) -> None:
     fill(catalog, range(4))
     score(catalog)
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(text("UPDATE clip SET fingerprint = zeroblob(length(fingerprint)) WHERE id = 2"))
     fill(catalog, [9])
     with pytest.raises(CatalogError, match=r"clip 2 is damaged .*`thresher verify --repair`"):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.support import RATE, MakeCatalog, MakeSound
+from tests.support import RATE, MakeCatalog, MakeSound, writing
 from thresher import (
     Catalog,
     IngestOptions,
@@ -252,7 +252,7 @@ def test_only_shown_rejected_clips_make_others_suspect(cut_clips: Catalog) -> No
 
 
 def unexamine(catalog: Catalog, clip_id: int) -> None:
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(clip.update().where(clip.c.id == clip_id).values(examined=False))
 
 

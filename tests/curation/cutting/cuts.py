@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import soundfile
 
-from tests.support import RATE, MakeSound
+from tests.support import RATE, MakeSound, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.cut_clips import add_cut_clips
 from thresher.catalog.decisions import Assignment, decide
@@ -23,7 +23,7 @@ from thresher.signal.features.trim import Span
 def split_recording(catalog: Catalog, recording_id: int, spans: Sequence[Span]) -> list[int]:
     """Split a recording into parts, as one decision; return their ids."""
     contents = analyse_spans(catalog, {recording_id: spans}, executor="serial").contents[recording_id]
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         ids = add_cut_clips(connection, recording_id, "part", contents)
         assignments = [Assignment("clip", part, "removed", False) for part in ids]
         assignments.append(Assignment("recording", recording_id, "split", '{"silence":0.4}'))
@@ -35,7 +35,7 @@ def split_recording(catalog: Catalog, recording_id: int, spans: Sequence[Span]) 
 def mark_recording(catalog: Catalog, recording_id: int, span: Span, name: str | None = None) -> int:
     """Mark a span of a recording, as one decision; return the mark's id."""
     contents = analyse_spans(catalog, {recording_id: [span]}, executor="serial").contents[recording_id]
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         (mark,) = add_cut_clips(connection, recording_id, "marked", contents, [name])
         decide(connection, "mark", "mark one clip", [Assignment("clip", mark, "removed", False)])
     score_all(catalog)

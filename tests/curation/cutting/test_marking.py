@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from tests.support import writing
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.listing import list_clips, list_values
@@ -87,7 +88,7 @@ def test_a_mark_that_was_not_scored_is_scored_by_the_same_command(bench: Catalog
     mark(bench, "2", 0, 3.5)
     scored = list_clips(bench, "4")[0].score
     assert scored is not None
-    with bench.writing() as connection:
+    with writing(bench) as connection:
         scores.retire(connection, [4])
     assert list_clips(bench, "4")[0].score is None
     assert mark(bench, "2", 0, 3.5).decision is None

@@ -11,7 +11,7 @@ import soundfile
 from sqlalchemy import select, update
 
 from tests.curation.cutting.cuts import mark_recording
-from tests.support import PREFIX_ONLY, RATE, dump
+from tests.support import PREFIX_ONLY, RATE, dump, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, recording
 from thresher.curation.clips.decisions import rate
@@ -104,7 +104,7 @@ def test_one_ingest_analyses_a_file_again_that_was_tagged_after_the_change(
 
 
 def test_a_recording_in_which_nothing_is_split_any_more_is_one_clip_again(shelf: Catalog) -> None:
-    with shelf.writing() as connection:
+    with writing(shelf) as connection:
         connection.execute(update(recording).values(split='{"silence":5.0}'))
     reanalyse(shelf, executor="serial")
     assert ids(shelf) == [1, 5]
@@ -123,7 +123,7 @@ def test_parts_of_a_recording_that_is_silent_now_are_silent(shelf: Catalog) -> N
 
 def test_damage_of_a_part_is_repaired(shelf: Catalog) -> None:
     before = blobs(shelf)
-    with shelf.writing() as connection:
+    with writing(shelf) as connection:
         connection.execute(update(clip).where(clip.c.id == 3).values(fingerprint=b"damaged!"))
     report = verify(shelf, repair=True)
     assert (report.fingerprints, report.is_repaired) == ((3,), True)

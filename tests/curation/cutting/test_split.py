@@ -13,7 +13,7 @@ import soundfile
 from sqlalchemy import func, select, update
 
 from tests.curation.cutting.cuts import mark_recording
-from tests.support import RATE, dump
+from tests.support import RATE, dump, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip
 from thresher.curation.analysis.analyse import analyse
@@ -112,7 +112,7 @@ def test_the_same_split_scores_what_an_interrupted_one_left(
 
 
 def trimmed_otherwise(catalog: Catalog) -> None:
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(update(clip).values(trim="{}"))
 
 
@@ -122,7 +122,7 @@ def forgotten(catalog: Catalog) -> None:
 
 def test_the_same_split_examines_what_an_interrupted_one_scored(shelf: Catalog) -> None:
     run(shelf)
-    with shelf.writing() as connection:
+    with writing(shelf) as connection:
         connection.execute(update(clip).where(clip.c.kind == "part").values(examined=False))
     assert run(shelf).decision is None
     with shelf.reading() as connection:

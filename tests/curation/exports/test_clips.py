@@ -18,7 +18,7 @@ import pytest
 import soundfile
 from sqlalchemy import insert, select, update
 
-from tests.support import PREFIX_ONLY, RATE, MakeCatalog, copy_folder, run_command
+from tests.support import PREFIX_ONLY, RATE, MakeCatalog, copy_folder, run_command, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, recording
 from thresher.curation.clips import decisions as judging
@@ -116,7 +116,7 @@ def names(folder: Path) -> list[str]:
 
 def cut(catalog: Catalog, clip_id: int, start: int, end: int) -> None:
     """Give a clip another span."""
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(update(clip).where(clip.c.id == clip_id).values(start_frame=start, end_frame=end))
 
 
@@ -129,7 +129,7 @@ def decoded(path: Path) -> np.ndarray:
 
 def add_part(catalog: Catalog, of: int, start: int, end: int) -> None:
     """Add another clip to the recording of a clip."""
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         row = connection.execute(select(clip).where(clip.c.id == of)).one()
         connection.execute(
             insert(clip).values(
@@ -225,7 +225,7 @@ def test_the_file_of_a_mark_has_its_name(catalog: Catalog, clips: Path, out: Pat
     assert clips
     for start in (100, 200):
         add_part(catalog, 1, start, 1900)
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(update(clip).where(clip.c.id > 4).values(kind="marked", name="a/b: dröp"))
     export_clips(catalog, ["5"], out.parent / "one")
     export_clips(catalog, ["5", ",", "6"], out.parent / "two")
@@ -782,7 +782,7 @@ def test_the_command_returns_an_exit_code_for_each_outcome(clips: Path, out: Pat
 def test_the_exported_clips_are_those_that_list_shows(catalog: Catalog, clips: Path, out: Path) -> None:
     assert clips
     judging.reject(catalog, ["2"])
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(update(recording).where(recording.c.id == 3).values(status="silent"))
     report = export_clips(catalog, (), out, dry_run=True)
     assert [file.clip for file in report.files] == [row.id for row in list_clips(catalog)] == [1, 4]

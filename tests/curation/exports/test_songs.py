@@ -13,7 +13,7 @@ import rpp
 import soundfile
 from sqlalchemy import delete, select
 
-from tests.support import RATE, MakeSound, WriteClip
+from tests.support import RATE, MakeSound, WriteClip, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import output
 from thresher.curation.clips.listing import list_clips
@@ -251,7 +251,7 @@ def test_old_stems_are_removed_by_content_or_tags_and_other_files_of_that_name_s
     (folder / names[2]).rename(folder / "008 run e8 renamed #8.wav")
     (folder / "009 mine #9.wav").write_bytes(b"mine")
     save_song(catalog, "Bone / Marrow", ["epoch:1"])
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(delete(output))  # an older program noted none
     report = export_stems(catalog, "Bone / Marrow", folder, overwrite=True)
     assert sorted(os.listdir(folder)) == sorted([*report.stems, "009 mine #9.wav"])
@@ -306,7 +306,7 @@ def test_an_exported_clip_with_the_content_of_a_recording_stays_a_clip(
     ingest(catalog, [padded.parent], serial)
     (clip_id,) = (row.id for row in list_clips(catalog, ["epoch:7"]))
     export_clips(catalog, [str(clip_id)], tmp_path / "cut", form="trimmed")
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         noted = connection.execute(select(output)).all()
         connection.execute(delete(output))
     assert [row.kind for row in noted] == ["clip"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select, text, update
 
-from tests.support import MakeCatalog
+from tests.support import MakeCatalog, writing
 from thresher.catalog import features, score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip
@@ -124,7 +124,7 @@ def test_descriptors_of_another_version_are_computed_again(
     full: Catalog, folder: Path, serial: IngestOptions
 ) -> None:
     ingest(full, [folder], serial)
-    with full.writing() as connection:
+    with writing(full) as connection:
         connection.execute(update(clip).where(clip.c.id == 2).values(descriptor_version=VERSION - 1))
     report = ingest(full, [folder], serial)
     assert report.unchanged == report.files == 6
@@ -141,7 +141,7 @@ def test_a_damaged_descriptor_is_found_and_computed_again(
     ingest(full, [folder], serial)
     with full.reading() as connection:
         before = connection.scalar(select(clip.c.descriptor).where(clip.c.id == 3))
-    with full.writing() as connection:
+    with writing(full) as connection:
         connection.execute(text("UPDATE clip SET descriptor = zeroblob(length(descriptor)) WHERE id = 3"))
     found = verify(full)
     assert (found.descriptors, found.fingerprints, found.is_sound) == ((3,), (), False)
@@ -176,7 +176,7 @@ def test_the_next_ingest_measures_clips_without_measures(
     with with_metrics(full, *names) as catalog:
         ingest(catalog, [folder], serial)
         before = list_clips(catalog, "noise:.. loop+")
-        with catalog.writing() as connection:
+        with writing(catalog) as connection:
             connection.execute(text("DELETE FROM measure WHERE clip_id <= 2"))
             connection.execute(text("UPDATE measure SET version = 0 WHERE clip_id = 3"))
             connection.execute(text("UPDATE measure SET value = 7 WHERE clip_id = 3 AND name = 'noise'"))
@@ -222,7 +222,7 @@ def test_catch_up_does_not_trim_known_clips_again(
     with with_metrics(full, *names) as catalog:
         ingest(catalog, [folder], serial)
         before = list_clips(catalog, "rejected:no status:")
-        with catalog.writing() as connection:
+        with writing(catalog) as connection:
             connection.execute(text("DELETE FROM measure"))
     full.file.write_text(full.file.read_text() + "[trim]\ntop_db = 6\n")
     with Catalog.open(full.file) as catalog:

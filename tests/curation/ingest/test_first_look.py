@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, update
 
+from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, measure, nearest, recording, score_row
 from thresher.curation.clips.decisions import rate
@@ -125,7 +126,7 @@ def test_a_clip_with_something_to_compute_leaves_the_answer_to_the_ingest(
     catalog: Catalog, folder: Path, serial: IngestOptions, statements: list[Any]
 ) -> None:
     ingest(catalog, [folder], serial)
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         for statement in statements:
             connection.execute(statement)
     assert look_at(catalog, folder).report is None

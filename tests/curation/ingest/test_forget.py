@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from tests.support import PREFIX_ONLY, MakeCatalog, copy_folder, dump
+from tests.support import PREFIX_ONLY, MakeCatalog, copy_folder, dump, writing
 from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, location, nearest, recording, score_row
@@ -183,7 +183,7 @@ def test_missing_files_and_unread_ones_can_be_forgotten(
 
 def test_thousands_of_locations_are_forgotten_at_once(catalog: Catalog, tmp_path: Path) -> None:
     """There are more than the parameters of one statement, and the matrix is not read for each of them."""
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.exec_driver_sql("INSERT INTO batch (started_at, paths, options) VALUES (0, '[]', '{}')")
         numbers = [{"n": number} for number in range(1, 1_204)]
         row = (

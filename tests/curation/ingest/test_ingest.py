@@ -16,7 +16,7 @@ import pytest
 import soundfile
 from sqlalchemy import select, text
 
-from tests.support import COMMAND, RATE, counts, dump
+from tests.support import COMMAND, RATE, counts, dump, writing
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import (
@@ -114,7 +114,7 @@ def test_a_damaged_fingerprint_stops_scoring_and_is_reported(
     catalog: Catalog, six_clips: Path, write_clip: Any, serial: IngestOptions
 ) -> None:
     ingest(catalog, [six_clips], serial)
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(text("UPDATE clip SET fingerprint = zeroblob(length(fingerprint)) WHERE id = 2"))
     write_clip(six_clips / "new.wav", 99)
     report = ingest(catalog, [six_clips], serial)

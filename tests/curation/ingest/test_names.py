@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import update
 
+from tests.support import writing
 from thresher.catalog import schema
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.provenance import compile_pattern
@@ -128,7 +129,7 @@ def test_reading_again_shows_old_and_new_values_and_keeps_corrections(
     for seed, name in enumerate(("night_ep3_z7.wav", "night_ep4_z8.wav", "run7/a.wav", "run7/b.wav")):
         write_clip(runs / name, seed, 0.5)
     ingest(catalog, [runs / "run7"], replace(serial, run="runs"))
-    with catalog.writing() as connection:  # as a version without sub-folders stored it
+    with writing(catalog) as connection:  # as a version without sub-folders stored it
         connection.execute(update(schema.batch).values(options="{}"))
     ingest(catalog, [runs], serial)
     modify(catalog, "path::b.wav", {"run": "mine"})

@@ -13,7 +13,7 @@ import soundfile
 from sqlalchemy import select, update
 
 from tests.catalog.audio_files import encoded
-from tests.support import RATE, dump
+from tests.support import RATE, dump, writing
 from thresher.catalog import audio, config, files, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import find_content
@@ -220,7 +220,7 @@ def test_a_file_that_is_removed_after_it_was_hashed_counts_as_without_file(
 def test_a_damaged_fingerprint_is_computed_again(catalog: Catalog) -> None:
     with catalog.reading() as connection:
         whole = connection.scalar(select(clip.c.fingerprint).where(clip.c.id == 2))
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(update(clip).where(clip.c.id == 2).values(fingerprint=bytes(len(whole or b""))))
     report = reanalyse_clips(catalog, [2], executor="serial")
     assert (report.analysed, report.changed) == (1, 1)
@@ -261,7 +261,7 @@ def with_offset(catalog: Catalog, tmp_path: Path, sound: Any, serial: IngestOpti
     soundfile.write(folder / "r_epoch_1_0.wav", y + 0.02, RATE)
     soundfile.write(folder / "r_epoch_2_0.wav", sound(2, 4.0), RATE)
     ingest(catalog, [folder], serial)
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(update(clip).values(trim=config.trim_key(catalog.settings.trim, version=1)))
     reanalyse_clips(catalog, [1, 2], executor="serial", retrim=False)
     return folder
@@ -336,7 +336,7 @@ def test_intact_opus_that_an_earlier_version_called_damaged_is_suggested_and_rea
     ingest(catalog, [tmp_path / "r_epoch_1_0.ogg"], serial)
     judging.rate(catalog, ["1"], 4)
     assert stats(catalog).outdated == {}
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(update(recording).values(row))
     assert stats(catalog).outdated == {row["status"]: 1}
     report = reanalyse(catalog, [f"status:{row['status']}"], executor="serial")
@@ -353,7 +353,7 @@ def test_damage_that_stays_is_suggested_once(catalog: Catalog, tmp_path: Path, s
     (tmp_path / "r_epoch_2_0.ogg").write_bytes(b"OggS" + bytes(5000))
     ingest(catalog, [tmp_path], serial)
     former = {"reason": "Supported file format but file is malformed", "decoder_version": None}
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(update(recording).values(former))
     assert stats(catalog).outdated == {"truncated": 1, "unreadable": 1}
     report = reanalyse(catalog, executor="serial")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import insert, select
 
 from tests.catalog.scored_clips import add_clips
+from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.paths import Roots
 from thresher.catalog.schema import location
@@ -14,7 +15,7 @@ from thresher.curation.ingest.refiling import refile
 def add(catalog: Catalog, recording_id: int, path: str, root: str = "", missing: float | None = None) -> None:
     text = f"{root}:{path}" if root else path
     values = {"recording_id": recording_id, "batch_id": 1, "path": path.encode(), "path_text": text}
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(
             insert(location).values(**values, root=root, size=1, mtime_ns=1, missing_since=missing)
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import WriteClip, dump
+from tests.support import WriteClip, dump, writing
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.damage import find_damage
@@ -132,7 +132,7 @@ def test_an_interrupted_repair_is_found_and_completed(
 
 
 def test_clips_without_live_rows_are_counted_and_scored_by_a_repair(judged: Catalog) -> None:
-    with judged.writing() as connection:
+    with writing(judged) as connection:
         scores.retire(connection, [2])
     found = verify(judged)
     assert found.is_sound

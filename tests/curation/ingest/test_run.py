@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import batch
 from thresher.curation.ingest.ingest import ingest
@@ -19,7 +20,7 @@ from thresher.curation.ingest.scan import scan
 
 def test_a_batch_without_changes_has_no_row(catalog: Catalog, tmp_path: Path, serial: IngestOptions) -> None:
     made = Batch(catalog, scan([tmp_path]), serial)
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         made.record(connection, Counter())
         assert connection.execute(select(batch)).all() == []
 
@@ -29,7 +30,7 @@ def test_the_row_of_a_batch_is_added_once_and_keeps_what_the_command_set(
 ) -> None:
     options = replace(serial, run="night", epoch=0, attributes={"heat": "0.9"})
     made = Batch(catalog, scan([tmp_path]), options)
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         assert made.begin(connection) == made.begin(connection) == made.id
         made.record(connection, Counter(added=2))
         (row,) = connection.execute(select(batch)).all()

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 from sqlalchemy import select
 
-from tests.support import RATE, counts, dump
+from tests.support import RATE, counts, dump, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import (
     attribute,
@@ -181,7 +181,7 @@ def test_a_clip_with_the_content_of_a_rendering_stays_a_clip(
     sha256 = render(catalog, "S", song).sha256
     forget_outputs(catalog)
     ingest(catalog, [six_clips], serial)
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(rendering.update().values(sha256=sha256))
     os.utime(song, (1, 1))
     assert counts(ingest(catalog, [six_clips], serial)) == {"unchanged": 7}
@@ -190,7 +190,7 @@ def test_a_clip_with_the_content_of_a_rendering_stays_a_clip(
 
 def forget_outputs(catalog: Catalog) -> None:
     """Forget what was rendered, as earlier programs did if they were interrupted after writing."""
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(output.delete())
         connection.execute(rendering.update().values(sha256=""))
 
@@ -202,7 +202,7 @@ def test_checkpoints_are_unique_even_with_nulls(
     with catalog.reading() as connection:
         known = connection.execute(select(checkpoint.c.run, checkpoint.c.epoch, checkpoint.c.step)).all()
     assert sorted(map(tuple, known)) == [("death", 10, None), ("death", 20, None), ("death", 30, None)]
-    with pytest.raises(Exception, match="UNIQUE"), catalog.writing() as connection:
+    with pytest.raises(Exception, match="UNIQUE"), writing(catalog) as connection:
         connection.execute(checkpoint.insert().values(run="death", epoch=10))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from tests.support import writing
 from thresher.catalog import database
 from thresher.catalog.catalog import Catalog
 from thresher.curation.ingest.forget import forget
@@ -138,7 +139,7 @@ def test_reanalysis_repair_and_forgetting_touch_no_file_inside_a_write_transacti
         ingest(small_groups, [folder])
         accesses.all.clear()
         assert reanalyse(small_groups).analysed == 8
-        with small_groups.writing() as connection:
+        with writing(small_groups) as connection:
             connection.execute(text("UPDATE clip SET fingerprint = zeroblob(4) WHERE id = 2"))
         repaired = verify(small_groups, repair=True).repair
         assert repaired is not None

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from sqlalchemy import insert, select, text
 
+from tests.support import writing
 from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, nearest, score_row
@@ -48,7 +49,7 @@ def same(one: Any, two: Any) -> None:
 
 
 def run(catalog: Catalog, *statements: str) -> None:
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         for statement in statements:
             connection.execute(text(statement))
 
@@ -153,7 +154,7 @@ def test_a_missing_score_row_is_found_and_repaired(scored: Catalog, position: in
 
 def test_damaged_rows_are_reported_for_each_version_of_a_metric(scored: Catalog) -> None:
     before = state(scored)
-    with scored.writing() as connection:
+    with writing(scored) as connection:
         assert scores.register_metric(connection, "prefix", 2) == 2
         old = connection.execute(select(score_row)).all()
         connection.execute(insert(score_row), [{**row._mapping, "metric_id": 2} for row in old])
@@ -169,7 +170,7 @@ def test_damaged_rows_are_reported_for_each_version_of_a_metric(scored: Catalog)
 
 
 def test_the_repair_of_a_retired_row_computes_no_score(scored: Catalog) -> None:
-    with scored.writing() as connection:
+    with writing(scored) as connection:
         scores.retire(connection, [3])
     score(scored)
     before = state(scored)
@@ -209,7 +210,7 @@ def test_an_overwritten_page_of_the_file_is_reported(scored: Catalog) -> None:
 
 def test_features_of_parts_and_of_removed_clips_are_repaired(cut_clips: Catalog) -> None:
     undo(cut_clips, 1)  # removes the parts
-    with cut_clips.writing() as connection:
+    with writing(cut_clips) as connection:
         before = {row.id: row for row in connection.execute(select(clip))}
         for clip_id in (6, 8):
             damaged = bytes([before[clip_id].descriptor[0] ^ 1]) + before[clip_id].descriptor[1:]

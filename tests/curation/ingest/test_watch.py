@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from tests.support import MakeCatalog
+from tests.support import MakeCatalog, writing
 from thresher.catalog import files
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import location, recording
@@ -348,7 +348,7 @@ def test_deleted_files_are_not_marked_missing_and_moved_ones_are_followed(
 def test_a_locked_catalog_is_reported_and_tried_again(scene: Scene, sounds: list[bytes]) -> None:
     scene.catalog.file.write_text('[catalog]\nbusy_timeout = 0.01\n[metrics]\nuse = ["prefix"]\n')
     with Catalog.open(scene.catalog.file) as other:
-        lock = other.writing()
+        lock = writing(other)
         report = scene.play(
             {
                 5.0: write(scene.folder / "a.wav", sounds[0]),
@@ -447,7 +447,7 @@ def test_once_ends_after_all_files_are_ingested(scene: Scene, sounds: list[bytes
 def test_once_raises_the_error_of_the_ingest(scene: Scene, sounds: list[bytes]) -> None:
     (scene.folder / "a.wav").write_bytes(sounds[0])
     with pytest.raises(CatalogError, match="locked"), Catalog.open(scene.catalog.file) as other:
-        lock = other.writing()
+        lock = writing(other)
         scene.catalog.file.write_text("[catalog]\nbusy_timeout = 0.01\n")
         try:
             scene.play({5.0: lock.__enter__}, until=1e9, once=True)

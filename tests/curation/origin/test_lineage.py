@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import song
 from thresher.curation.ingest.ingest import ingest
@@ -51,7 +52,7 @@ def test_renderings_of_a_deleted_song_remain(bone: Catalog, tmp_path: Path) -> N
 
 
 def test_a_song_that_cannot_be_read_is_named(bone: Catalog) -> None:
-    with bone.writing() as connection:
+    with writing(bone) as connection:
         connection.execute(song.update().values(query="no_such_field:1"))
     found = lineage(bone, "4")
     assert (found.songs, found.unread_songs) == ((), ("Bone",))

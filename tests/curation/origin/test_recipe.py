@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import delete
 
+from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import attribute
 from thresher.curation.clips.decisions import modify
@@ -74,7 +75,7 @@ def test_without_the_file_the_stored_values_remain(made_clips: Catalog) -> None:
 def test_reread_adds_the_tags_of_files_that_an_earlier_version_ingested(
     made_clips: Catalog, serial: IngestOptions
 ) -> None:
-    with made_clips.writing() as connection:
+    with writing(made_clips) as connection:
         connection.execute(delete(attribute).where(attribute.c.key == "seed"))
     ingest(made_clips, [made_clips.root], serial)
     assert not any("seed" in row.attributes for row in list_clips(made_clips))

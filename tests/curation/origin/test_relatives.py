@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from sqlalchemy import select
 
-from tests.support import RATE, MakeCatalog, MakeSound, copy_folder
+from tests.support import RATE, MakeCatalog, MakeSound, copy_folder, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, recording
 from thresher.curation.clips.listing import list_clips
@@ -97,7 +97,7 @@ def test_a_continuation_begins_where_its_prompt_was_cut(
 
 
 def test_a_part_stands_for_a_recording_that_was_split(family_catalog: Catalog) -> None:
-    with family_catalog.writing() as connection:
+    with writing(family_catalog) as connection:
         whole = connection.execute(select(clip).where(clip.c.id == 5)).one()._asdict()
         shorter = {**whole, "kind": "part", "end_frame": whole["end_frame"] - 1}
         connection.execute(clip.insert(), [{**shorter, "id": 100, "ordinal": 0}])
@@ -114,7 +114,7 @@ def test_unrelated_and_short_clips_have_no_relations(family_catalog: Catalog) ->
 
 
 def test_clips_of_one_recording_are_no_relatives(family_catalog: Catalog) -> None:
-    with family_catalog.writing() as connection:
+    with writing(family_catalog) as connection:
         whole = connection.execute(select(clip).order_by(clip.c.id).limit(1)).one()._asdict()
         part = {**whole, "id": 100, "kind": "marked", "ordinal": 0}
         connection.execute(clip.insert(), part)

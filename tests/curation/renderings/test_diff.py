@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from sqlalchemy import update
 
-from tests.support import RATE, WriteClip
+from tests.support import RATE, WriteClip, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip
 from thresher.curation.clips import decisions as judging
@@ -51,7 +51,7 @@ def test_each_new_or_gone_clip_has_its_reason(catalog: Catalog, tmp_path: Path) 
     ingest(catalog, [tmp_path / "clips"], SERIAL)
     judging.reject(catalog, ["1"])
     judging.modify(catalog, ["2"], {"epoch": "90"})
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(update(clip).where(clip.c.id == 3).values(start_frame=clip.c.start_frame + 441))
     found = difference(catalog, "Bone", 2)
     assert (found.new, found.gone, found.moved, found.retrimmed) == ((6,), (1, 2), (), (3,))

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from sqlalchemy import update
 
-from tests.support import RATE
+from tests.support import RATE, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.files import sha256_file
 from thresher.catalog.schema import clip, rendering
@@ -79,7 +79,7 @@ def test_a_rendering_is_reproduced_after_the_song_changed(
     elif change == "settings":
         save_song(catalog, "Bone", None, {"sample_rate": 8_000, "channels": 1, "fade": 0.2})
     elif change == "retrimmed":
-        with catalog.writing() as connection:
+        with writing(catalog) as connection:
             connection.execute(update(clip).values(start_frame=clip.c.start_frame + 400))
     if change == "renamed":  # the title in the file is of its time
         rename_song(catalog, "Bone", "Marrow")
@@ -122,7 +122,7 @@ def test_other_bytes_are_reported_with_the_largest_difference(catalog: Catalog, 
     samples, rate = soundfile.read(file, dtype="int16", always_2d=True)
     samples[1_000] += 8
     soundfile.write(file, samples, rate, soundfile.info(file).subtype)
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(update(rendering).values(sha256=sha256_file(str(file))))
     report = again(catalog, tmp_path)
     assert report.same_bytes is False

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 from sqlalchemy import update
 
-from tests.support import RATE, MakeSound
+from tests.support import RATE, MakeSound, writing
 from thresher.catalog import ffmpeg_decoder
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import recording, rendering
@@ -235,7 +235,7 @@ def test_a_rendering_without_stored_settings_is_reproduced_without_a_limiter(
     """Programs that did not store settings had no limiter, and clipped overshoots."""
     square = np.sign(tone(4, 100, 1.0, 22_050))
     made([square], {"sample_rate": 16_000, "subtype": "PCM_16"}, rates=[22_050])
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(update(rendering).values(settings="{}"))
     plan, then = frozen(catalog, "Bone", 1)
     assert not plan.is_limited
@@ -345,7 +345,7 @@ def test_the_error_of_a_decoder_names_the_clip(
     made: Make, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, report = made([noise(1)], {})
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(update(recording).values(decoder="ffmpeg"))
     monkeypatch.setattr(ffmpeg_decoder, "find_ffmpeg", lambda: None)
     with pytest.raises(AudioError, match=r"clip 1 \(.*\.wav\): only ffmpeg can decode this"):

@@ -15,7 +15,7 @@ import pytest
 import soundfile
 from sqlalchemy import delete, select
 
-from tests.support import RATE, WriteClip
+from tests.support import RATE, WriteClip, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.files import sha256_file
 from thresher.catalog.schema import output, rendering, rendering_clip
@@ -330,7 +330,7 @@ def test_an_unstored_file_of_this_plan_is_recognised_by_its_content(catalog: Cat
     """As an older program left it, which noted no outputs; a file of the same format by another hand is kept."""
     save_song(catalog, "S", ["epoch:10..13"])
     render(catalog, "S", tmp_path / "s.wav")
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         for table in (output, rendering_clip, rendering):
             connection.execute(delete(table))
     assert render(catalog, "S", tmp_path / "s.wav", dry_run=True).number is None
@@ -414,7 +414,7 @@ def test_an_opus_file_has_the_next_rate_that_opus_knows(
 
 def test_a_song_of_an_older_catalog_keeps_its_tags_and_encoder(catalog: Catalog, tmp_path: Path) -> None:
     save_song(catalog, "S", ["epoch:10..13"])
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.exec_driver_sql("UPDATE song SET file_rule = 1")
     first = render(catalog, "S", tmp_path / "s.ogg")
     with soundfile.SoundFile(tmp_path / "s.ogg") as made:
@@ -472,7 +472,7 @@ def test_a_render_says_that_a_format_holds_no_cover(
 def test_a_damaged_cover_is_found_and_never_written(catalog: Catalog, tmp_path: Path) -> None:
     (tmp_path / "cover.png").write_bytes(PNG)
     save_song(catalog, "S", ["1"], SongOptions(cover=tmp_path / "cover.png"))
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.exec_driver_sql("UPDATE cover SET content = x'00'")
     with pytest.raises(CatalogError, match="song save NAME --cover FILE"):
         render(catalog, "S", tmp_path / "s.mp3")

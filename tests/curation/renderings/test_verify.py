@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, update
 
+from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import rendering, rendering_clip
 from thresher.curation.ingest.ingest import ingest
@@ -89,7 +90,7 @@ def test_a_missing_or_changed_file_is_reported(catalog: Catalog, tmp_path: Path,
     ],
 )
 def test_a_damaged_plan_is_reported(catalog: Catalog, damage: Any, fault: str) -> None:
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(damage)
     report = verify_song(catalog, "Bone")
     assert not report.is_sound

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from sqlalchemy import select
 
-from tests.support import EVERY_METRIC, MakeCatalog, WriteClip
+from tests.support import EVERY_METRIC, MakeCatalog, WriteClip, writing
 from thresher.catalog import measures, score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, measure
@@ -160,7 +160,7 @@ def test_a_clip_has_the_absolute_path_of_its_file_and_none_if_the_file_is_missin
 
 def test_spreads_are_the_quartiles_of_the_clips_of_a_checkpoint(full: Catalog, take: Take) -> None:
     take(full, *[1] * 5, 2)
-    with full.writing() as connection:
+    with writing(full) as connection:
         connection.execute(measure.delete())
         for place, clip_id in enumerate(connection.scalars(select(clip.c.id).order_by(clip.c.id)).all()):
             known = {"silence": 0.0, "clipping": 0.0, "dc_offset": 0.0, "loop": place / 4}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from tests.support import MakeCatalog, MakeSound, WriteClip, copy_folder
+from tests.support import MakeCatalog, MakeSound, WriteClip, copy_folder, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import recording, song
 from thresher.curation.checkpoints.verdicts import judge_checkpoint
@@ -97,7 +97,7 @@ def test_a_clip_added_by_hand_stays(catalog: Catalog) -> None:
 
 def test_a_song_keeps_its_rule_until_it_is_saved(catalog: Catalog, tmp_path: Path) -> None:
     save_song(catalog, "S", "")
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(update(song).values(selection_rule=1))
     assert clips_of(catalog) == [1, 2, 3, 4, 5, 6]
     assert former_selections(catalog) == (FormerSelection("S", (STUMP, DROPPED, OVERWRITTEN)),)
@@ -164,7 +164,7 @@ def test_copies_need_the_scores_of_aligned(catalog: Catalog) -> None:
 
 def test_undo_brings_back_rule_and_limits(catalog: Catalog) -> None:
     save_song(catalog, "S", "")
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(update(song).values(selection_rule=1))
     save_song(catalog, "S", None, SongOptions(no_copies=True, per_checkpoint=1))
     undo(catalog)

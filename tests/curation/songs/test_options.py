@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.curation.songs.options import UNCHANGED, SongOptions
 from thresher.curation.songs.settings import SongSettings
@@ -90,6 +91,6 @@ def test_values_out_of_range_are_refused(catalog: Catalog, options: SongOptions,
 def test_a_song_keeps_its_file_rule_until_it_is_saved(catalog: Catalog) -> None:
     song = save_song(catalog, "Bone", ["epoch:1.."])
     assert song.settings.file_rule == 2
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.exec_driver_sql("UPDATE song SET file_rule = 1")  # as the upgrade leaves it
     assert save_song(catalog, "Bone", None, SongOptions(gap=1.0)).settings.file_rule == 2

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, update
 
 from tests.curation.songs.song_clips import clips_of, edited, ids
-from tests.support import PREFIX_ONLY, MakeCatalog
+from tests.support import PREFIX_ONLY, MakeCatalog, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, recording
 from thresher.curation.clips import decisions as judging
@@ -174,7 +174,7 @@ def test_the_reason_why_a_pin_is_not_applied_is_reported(
     elif how == "query":
         save_song(bone, "Bone", ["epoch:2..", "^epoch:4"])
     elif how == "silent":
-        with bone.writing() as connection:
+        with writing(bone) as connection:
             connection.execute(update(recording).where(recording.c.id == 5).values(status="silent"))
     else:
         (tmp_path / "clips/run_epoch_4_0.wav").unlink()

@@ -10,7 +10,7 @@ import soundfile
 from sqlalchemy import func, select, update
 
 from tests.curation.songs.song_clips import clips_of, edited, ids
-from tests.support import RATE, WriteClip
+from tests.support import RATE, WriteClip, writing
 from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import song
@@ -221,7 +221,7 @@ def test_undoing_a_change_of_the_query_from_before_an_upgrade_forgets_the_former
     """The upgrade stores the former text of the query that is replaced, which is not that of the one before it."""
     for query in ("epoch:10..", "epoch:11.."):
         save_song(bone, "Bone", [query])
-    with bone.writing() as connection:
+    with writing(bone) as connection:
         connection.execute(update(song).values(former_query="epoch:11.. old"))
 
     def former() -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, update
 
-from tests.support import run_command
+from tests.support import run_command, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import batch, clip, clip_tag, location, recording, suspicion
 from thresher.curation.clips.decisions import history
@@ -22,7 +22,7 @@ CLIPS = 40
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A catalog of forty clips without files: 25 of them have the tag `most`, 3 the tag `few`."""
     folder = tmp_path_factory.mktemp("forty")
-    with Catalog.create(folder) as catalog, catalog.writing() as connection:
+    with Catalog.create(folder) as catalog, writing(catalog) as connection:
         connection.execute(insert(batch).values(started_at=0.0, paths="[]", options="{}"))
         for number in range(1, CLIPS + 1):
             values = {"sha256": f"{number:064x}", "batch_id": 1, "role": "generated", "status": "ok"}
@@ -101,7 +101,7 @@ def test_unreject_and_trust_ask_too(folder: Path) -> None:
     assert run_command("unreject", "tag:most", cwd=folder).returncode == 2
     assert run_command("unreject", "^nowhere", cwd=folder).returncode == 2
     assert run_command("unreject", "tag:most", "--yes", cwd=folder).returncode == 0
-    with Catalog.open(folder / "catalog.toml") as catalog, catalog.writing() as connection:
+    with Catalog.open(folder / "catalog.toml") as catalog, writing(catalog) as connection:
         for of in range(1, 31):
             pair = {"clip_id": of, "other_id": 40, "metric": "aligned", "score": 1.0}
             connection.execute(insert(suspicion).values(pair))

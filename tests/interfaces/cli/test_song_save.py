@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import update
 
-from tests.support import Command
+from tests.support import Command, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import song
 
@@ -97,7 +97,7 @@ def test_limits_on_copies_and_checkpoints_are_saved_edited_copied_and_shown(
 
 def test_saving_an_older_song_names_the_clips_that_leave_it(song_command: Command, tmp_path: Path) -> None:
     assert song_command("checkpoint", "run e2", "--drop")[0] == 0
-    with Catalog.open(tmp_path / "catalog.toml") as catalog, catalog.writing() as connection:
+    with Catalog.open(tmp_path / "catalog.toml") as catalog, writing(catalog) as connection:
         connection.execute(update(song).values(selection_rule=1))
     assert "new songs leave out 1 clip of this one (3)" in song_command("song", "show", "Bone")[2]
     assert "leaves out 1 clip (3)" in song_command("song", "save", "Bone")[2]

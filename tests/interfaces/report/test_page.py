@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import pytest
 
-from tests.support import MakeSound, WriteClip
+from tests.support import MakeSound, WriteClip, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import checkpoint
 from thresher.curation.clips.decisions import note, rate, tag
@@ -257,7 +257,7 @@ def test_with_many_clips_players_load_only_on_demand(
     assert " open>" not in page.text
     assert re.findall(r'<details class="checkpoint" id="checkpoint-(\d)"', page.text) == ["2", "3"]
     assert "1 earlier checkpoints are left out" in page.text
-    with trained.writing() as connection:
+    with writing(trained) as connection:
         connection.execute(checkpoint.update().where(checkpoint.c.id == 1).values(verdict="keep"))
     page = Page(Path(write_report(trained, tmp_path / "report.html").path))
     assert re.findall(r'<details class="checkpoint" id="checkpoint-(\d)"', page.text) == ["1", "3"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import update
 
+from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import checkpoint
 from thresher.curation.clips.decisions import rate, reject
@@ -17,7 +18,7 @@ def test_everything_with_the_verdict_keep_has_a_section(
 ) -> None:
     """Though there is room for one section only, and all clips of the first checkpoint are rejected."""
     monkeypatch.setattr(view, "MOST_SECTIONS", 1)
-    with trained.writing() as connection:
+    with writing(trained) as connection:
         connection.execute(update(checkpoint).where(checkpoint.c.epoch < 2).values(verdict="keep"))
     reject(trained, ["epoch:0"])
     data = report_data(trained)

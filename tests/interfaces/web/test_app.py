@@ -12,7 +12,7 @@ import soundfile
 from fastapi.testclient import TestClient
 
 from tests.interfaces.web.conftest import ADDRESS, KEY
-from tests.support import RATE, MakeCatalog
+from tests.support import RATE, MakeCatalog, writing
 from thresher.catalog.catalog import Catalog
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
@@ -81,11 +81,11 @@ def test_a_catalog_that_is_upgraded_meanwhile_is_used_no_more(alone: tuple[Catal
     catalog, client = alone
     with catalog.reading() as connection:
         revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     assert "another version of thresher has upgraded" in status_becomes(client, "/api/clips", 503)
     assert client.post("/api/undo", json={}).status_code == 503
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = ?", (revision,))
     status_becomes(client, "/api/clips", 200)
 
@@ -108,7 +108,7 @@ def test_a_damaged_catalog_is_named_with_the_remedy(alone: tuple[Catalog, TestCl
     # the framework passes an unexpected error on to the client of a test after it was answered
     visitor = TestClient(client.app, raise_server_exceptions=False, base_url=ADDRESS, cookies=client.cookies)
     assert visitor.get("/api/clips?q=song:Bone").status_code == 200
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.exec_driver_sql("UPDATE song SET edits = '{'")
     answer = visitor.get("/api/clips?q=song:Bone")
     assert (answer.status_code, "`thresher verify`" in answer.json()["error"]) == (503, True)

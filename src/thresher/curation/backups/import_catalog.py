@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from thresher.catalog.catalog import Catalog
@@ -110,7 +111,7 @@ def _carried_out(
     replace: bool,
     dry_run: bool,
 ) -> CurationImport:
-    with catalog.writing(rollback=dry_run) as connection:
+    def carry_out(connection: Connection) -> CurationImport:
         chooser = Chooser(replace=replace)
         songs = SongImport(catalog, connection, matches, replaces=replace)
 
@@ -142,6 +143,8 @@ def _carried_out(
             None if made is None or dry_run else made.id,
             dry_run,
         )
+
+    return catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
 
 
 def _missing_clips(curation: Curation, matches: Matches) -> int:

@@ -43,7 +43,8 @@ def judge_checkpoint(
     if verdict not in (None, NOTHING, *VERDICTS):
         raise UsageError(unknown("verdict", verdict, (*VERDICTS, NOTHING)))
     note = None if note is None else storable(note).strip()
-    with catalog.writing() as connection:
+
+    def judge(connection: Connection) -> tuple[str, Decision | None]:
         found = find_checkpoint(connection, name)
         text = text_of(found)
         assignments = []
@@ -55,6 +56,8 @@ def judge_checkpoint(
             assignments.append(Assignment("checkpoint", found.id, "note", note or None))
         said = " ".join(filter(None, [verdict, None if note is None else f'note "{note}"']))
         return text, decisions.decide(connection, "checkpoint", f"checkpoint {text}: {said}", assignments)
+
+    return catalog.write(judge)
 
 
 def find_checkpoint(connection: Connection, name: str) -> Any:

@@ -135,8 +135,7 @@ def modify(
 
 def undo(catalog: Catalog, number: int | None = None) -> Decision:
     """Revert a decision, by default the latest one that is not undone."""
-    with catalog.writing() as connection:
-        return decisions.undo(connection, number)
+    return catalog.write(lambda connection: decisions.undo(connection, number))
 
 
 def history(catalog: Catalog, limit: int | None = None) -> list[Decision]:
@@ -193,10 +192,6 @@ _SUSPECT = _Among("suspect clip", _select_suspect)
 _ALL = _Among("clip", _select_all)
 
 
-class _DryRunEnds(Exception):  # noqa: N818  a signal, not an error
-    """Rolls the transaction of a dry run back."""
-
-
 def _decide(
     catalog: Catalog,
     verb: str,
@@ -208,21 +203,17 @@ def _decide(
     among: _Among = _LISTED,
 ) -> DecisionOutcome:
     """Make one decision about the clips that the terms select, in one transaction."""
-    made: Decision | None = None
-    ids: list[int] = []
     query = storable(join_terms(terms))
     lookups = lookups_of(catalog, terms)
-    try:
-        with catalog.writing() as connection:
-            ids = sorted(among.select(catalog, connection, terms, lookups))
-            if not ids:
-                raise no_match(catalog, connection, terms, among.word, lookups=lookups)
-            made = decisions.decide(connection, verb, f"{summary}: {query}", assign(connection, ids))
-            if dry_run:
-                raise _DryRunEnds
-    except _DryRunEnds:
-        pass
-    return DecisionOutcome(len(ids), made)
+
+    def decide(connection: Connection) -> DecisionOutcome:
+        ids = sorted(among.select(catalog, connection, terms, lookups))
+        if not ids:
+            raise no_match(catalog, connection, terms, among.word, lookups=lookups)
+        made = decisions.decide(connection, verb, f"{summary}: {query}", assign(connection, ids))
+        return DecisionOutcome(len(ids), made)
+
+    return catalog.rehearse(decide) if dry_run else catalog.write(decide)
 
 
 def storable(text: str) -> str:

@@ -20,7 +20,7 @@ from thresher.catalog import paths
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import IS_SHOWN
 from thresher.catalog.database import chunks
-from thresher.catalog.decisions import get_decision
+from thresher.catalog.decisions import Decision, get_decision
 from thresher.catalog.schema import clip, location, recording, rendering_clip
 from thresher.curation.clips.prune_entries import (
     announce,
@@ -159,12 +159,15 @@ def prune(catalog: Catalog, plan: PrunePlan, progress: Progress = no_progress) -
     """
     moves = _Moves(plan, progress)
     movable = [file for file in plan.files if moves.can_move(file)]
-    with catalog.writing() as connection:
+
+    def begin(connection: Connection) -> tuple[_Sorted, list[PlannedFile], list[Decision]]:
         recordings = sorted({file.recording_id for file in movable})
-        sorted_recordings = _sort_recordings(connection, recordings, rendered=plan.rendered)
-        wanted = [file for file in movable if file.recording_id in sorted_recordings.free]
-        entries = [*(get_decision(connection, number) for number in plan.unfinished)]
-        entries += announce(connection, wanted)
+        found = _sort_recordings(connection, recordings, rendered=plan.rendered)
+        free = [file for file in movable if file.recording_id in found.free]
+        unfinished = [get_decision(connection, number) for number in plan.unfinished]
+        return found, free, [*unfinished, *announce(connection, free)]
+
+    sorted_recordings, wanted, entries = catalog.write(begin)
     remove_orphans([file.path for file in wanted if file.is_marked])
     of_recording: dict[int, list[PlannedFile]] = defaultdict(list)
     for file in wanted:

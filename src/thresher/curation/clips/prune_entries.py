@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 
 from sqlalchemy import Connection, select
 
@@ -63,14 +64,24 @@ def conclude(catalog: Catalog, entries: Sequence[Decision], gone: Sequence[Plann
         there = {id_ for id_, path in known.items() if id_ not in moved and os.path.lexists(path)}
         stay = there & announced_locations(entry)
         done = [replace(change, after=None) for change in entry.changes if change.id not in stay]
-        files = len({change.before for change in done})
-        with catalog.writing() as connection:
-            # an ingest may have found a file just before it was moved
-            found_again = _present(connection, moved.intersection(change.id for change in done))
-            locations.mark_missing(connection, sorted(found_again), time.time())
-            for location_id in sorted(stay):
-                locations.unmark_missing(connection, location_id)
-            correct_event(connection, entry.id, f"prune {counted(files, 'file')}", done)
+        catalog.write(partial(_conclude, entry=entry.id, done=done, moved=moved, stay=stay))
+
+
+def _conclude(
+    connection: Connection,
+    *,
+    entry: int,
+    done: Sequence[Change],
+    moved: Collection[int],
+    stay: Collection[int],
+) -> None:
+    # an ingest may have found a file just before it was moved
+    found_again = _present(connection, {change.id for change in done}.intersection(moved))
+    locations.mark_missing(connection, sorted(found_again), time.time())
+    for location_id in sorted(stay):
+        locations.unmark_missing(connection, location_id)
+    files = len({change.before for change in done})
+    correct_event(connection, entry, f"prune {counted(files, 'file')}", done)
 
 
 def _paths(catalog: Catalog, connection: Connection, location_ids: Sequence[int]) -> dict[int, bytes]:

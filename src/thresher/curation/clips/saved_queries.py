@@ -55,7 +55,8 @@ def save_query(catalog: Catalog, name: str, terms: Terms) -> SavedQueryRow:
             f"{name!r} is not a valid name; use 1 to {LONGEST_NAME} printable characters, not only spaces"
         )
     text = join_terms(terms)
-    with catalog.writing() as connection:
+
+    def save(connection: Connection) -> SavedQueryRow:
         # Parsed on its own first, so that an error points into these terms.
         parse(terms, context_of(catalog, connection))
         found = _find(connection, name)
@@ -71,6 +72,8 @@ def save_query(catalog: Catalog, name: str, terms: Terms) -> SavedQueryRow:
                 decide(connection, "query save", f'edit query "{name}": {text}', assignments)
             parse([f'query:"{name}"'], context_of(catalog, connection))
         return _row(catalog, connection, _existing(connection, name))
+
+    return catalog.write(save)
 
 
 def saved_queries(catalog: Catalog) -> list[SavedQueryRow]:
@@ -90,11 +93,14 @@ def get_query(catalog: Catalog, name: str) -> SavedQueryRow:
 
 def delete_query(catalog: Catalog, name: str) -> None:
     """Delete a saved query; `undo` restores it. Raises UsageError if a song or another saved query uses it."""
-    with catalog.writing() as connection:
+
+    def delete(connection: Connection) -> None:
         found = _existing(connection, name)
         with keeping_readable(catalog, connection, "query", found.name):
             assignments = [Assignment("query", found.id, "deleted", True)]
             decide(connection, "query delete", f'delete query "{found.name}"', assignments)
+
+    catalog.write(delete)
 
 
 @contextmanager

@@ -62,8 +62,7 @@ def fit_clusters(
     fit = _Fit(
         clip_ids, labels.tolist(), found_clusters.probabilities.tolist(), _medoids(descriptors, labels)
     )
-    with catalog.writing() as connection:
-        return _store(connection, fit, join_terms(terms), least)
+    return catalog.write(lambda connection: _store(connection, fit, join_terms(terms), least))
 
 
 def _described(catalog: Catalog, connection: Connection, found: Sequence[int]) -> list[int]:

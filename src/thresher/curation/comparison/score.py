@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import Connection
 
 from thresher.catalog import features, nearest, scores
 from thresher.catalog.catalog import Catalog
@@ -125,18 +126,24 @@ def pair_count(new: int, live: int) -> int:
 
 def _clean(catalog: Catalog, metric: Metric[Any]) -> bool:
     """Retire the rows of clips that should not be scored, then compact if needed; return whether it compacted."""
-    with catalog.writing() as connection:
+
+    def retire(connection: Connection) -> tuple[int, bool]:
         metric_id = scores.register_metric(connection, metric.name, metric.version)
         leaving = scores.survey(connection, metric_id, metric.keeps).disqualified
         scores.retire(connection, leaving, only=metric_id)
-        if not _is_sparse(scores.read_state(connection, metric_id)):
-            return False
-    backup_before(catalog, f"the scores by {metric.name} were not compacted")
-    with catalog.writing() as connection:
+        return metric_id, _is_sparse(scores.read_state(connection, metric_id))
+
+    def compact(connection: Connection) -> bool:
         if not _is_sparse(scores.read_state(connection, metric_id)):  # another scoring has compacted it
             return False
         scores.compact(connection, metric_id)
         return True
+
+    metric_id, is_sparse = catalog.write(retire)
+    if not is_sparse:
+        return False
+    backup_before(catalog, f"the scores by {metric.name} were not compacted")
+    return catalog.write(compact)
 
 
 def _is_sparse(state: scores.MatrixState) -> bool:
@@ -196,10 +203,11 @@ class _Snapshot:
             new = self._metric.pack(features.read(connection, ids, self._metric.keeps))
         to_live, triangle = self._scorer.scores(new)
         self.pairs = pair_count(len(ids), self.matrix.clip_ids.size)
-        with self._catalog.writing() as connection:
-            best = scores.append(
+        best = self._catalog.write(
+            lambda connection: scores.append(
                 connection, self.matrix, self._nearest, clips, to_live, triangle, self._metric.keeps
             )
+        )
         if best is None:
             return 0
         self._nearest = best

@@ -41,9 +41,12 @@ def examine(catalog: Catalog) -> tuple[int, ...]:
         rejected = _generated(connection, clip.c.rejected)
         new = sorted(set(unexamined) - set(rejected))
         found = [*_copies(catalog, connection, new, rejected), *_similar(catalog, connection, new, rejected)]
-    with catalog.writing() as connection:
+
+    def record(connection: Connection) -> tuple[int, ...]:
         suspicion.record(connection, unexamined, found)
         return suspicion.suspects_among(connection, sorted({each.clip_id for each in found}))
+
+    return catalog.write(record)
 
 
 def all_examined(connection: Connection) -> bool:

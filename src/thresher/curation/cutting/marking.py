@@ -68,11 +68,14 @@ def make_marks(
         known = _known(connection, place.recording)
     new = [each.span for each in wanted if each.span not in known]
     contents = _analysed(catalog, place, new, progress) if new else {}
-    with catalog.writing(rollback=dry_run) as connection:
+
+    def carry_out(connection: Connection) -> tuple[list[MarkRow], Decision | None]:
         if not wholes_of(connection, [place.recording]):
             raise NotFoundError(f"clip {place.clip} was forgotten meanwhile; `thresher list` shows all clips")
         rows, assignments = _placed(connection, place, wanted, contents)
-        made = decide(connection, "mark", summary, assignments)
+        return rows, decide(connection, "mark", summary, assignments)
+
+    rows, made = catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
     if dry_run:
         rows = [_without_id(row) if row.state == "new" else row for row in rows]
     else:

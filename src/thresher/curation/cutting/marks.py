@@ -86,24 +86,27 @@ def name_mark(catalog: Catalog, term: str, name: str | None, *, dry_run: bool = 
     wanted = None if name is None else mark_name(name)
     with catalog.reading() as connection:
         found = find_clip(catalog, connection, term)
-    with catalog.writing(rollback=dry_run) as connection:
+
+    def carry_out(connection: Connection) -> MarkReport:
         clip_id = find_clip(catalog, connection, str(found))
         row = clip_rows(connection, [clip_id])[clip_id]
         if row[clip.c.kind] != "marked":
             raise UsageError(f"clip {clip_id} is {_kind_text(row[clip.c.kind])}, and only marks have names")
         summary = f'name mark {clip_id} "{wanted}"' if wanted else f"remove the name of mark {clip_id}"
         made = decide(connection, "mark", summary, [Assignment("clip", clip_id, "name", wanted)])
-    rate = row[recording.c.sample_rate] or 1
-    named = MarkRow(
-        clip_id,
-        wanted,
-        row[clip.c.start_frame] / rate,
-        row[clip.c.end_frame] / rate,
-        row[clip.c.status] or "ok",
-        row[clip.c.reason],
-        "unchanged" if made is None else "renamed",
-    )
-    return MarkReport(clip_id, (named,), made, dry_run)
+        rate = row[recording.c.sample_rate] or 1
+        named = MarkRow(
+            clip_id,
+            wanted,
+            row[clip.c.start_frame] / rate,
+            row[clip.c.end_frame] / rate,
+            row[clip.c.status] or "ok",
+            row[clip.c.reason],
+            "unchanged" if made is None else "renamed",
+        )
+        return MarkReport(clip_id, (named,), made, dry_run)
+
+    return catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
 
 
 def unmark(catalog: Catalog, terms: Terms, *, dry_run: bool = False) -> UnmarkReport:
@@ -119,11 +122,14 @@ def unmark(catalog: Catalog, terms: Terms, *, dry_run: bool = False) -> UnmarkRe
             for song in all_songs(connection)
             if (contained := selected(catalog, connection, song).intersection(marks))
         }
-    with catalog.writing(rollback=dry_run) as connection:
+
+    def carry_out(connection: Connection) -> UnmarkReport:
         ids = _marks(catalog, connection, terms, lookups)
         assignments = [Assignment("clip", clip_id, "removed", True) for clip_id in ids]
         made = decide(connection, "unmark", f"unmark: {storable(join_terms(terms))}", assignments)
-    return UnmarkReport(len(ids), made, songs)
+        return UnmarkReport(len(ids), made, songs)
+
+    return catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
 
 
 def mark_name(text: str) -> str | None:

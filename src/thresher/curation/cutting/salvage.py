@@ -81,7 +81,8 @@ def salvage_song(
     if not kept:
         raise _nothing_sounds(terms, least)
     query = _query_of(kept, least)
-    with catalog.writing() as connection:
+
+    def carry_out(connection: Connection) -> tuple[SplitReport, Song, int]:
         if changed := as_they_were(connection, kept)[1]:
             raise CatalogError(f"{changed[0].path or 'a recording'} {CHANGED}")
         report, assignments = stored_parts(catalog, connection, changing, found, settings)
@@ -98,7 +99,10 @@ def salvage_song(
         if not clips:
             raise _nothing_sounds(terms, least)
         short = _count(catalog, connection, _query_of(kept, 0.0)) - _count(catalog, connection, query)
-    report = with_the_rest(replace(report, decision=made), whole, found, settings)
+        return replace(report, decision=made), song, short
+
+    report, song, short = catalog.write(carry_out)
+    report = with_the_rest(report, whole, found, settings)
     report = scored(catalog, report, progress)
     return Salvage(song, song_size(catalog, song), report, len(targets), short)
 

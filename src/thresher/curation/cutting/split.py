@@ -139,13 +139,16 @@ def _carry_out(
         key = None if settings is None else settings.key
         with catalog.reading() as connection:
             return reported(catalog, connection, targets, _plans(connection, targets, found), found, key, {})
-    with catalog.writing() as connection:
-        targets, changed = as_they_were(connection, targets)
-        report, assignments = stored_parts(catalog, connection, targets, found, settings)
+
+    def carry_out(connection: Connection) -> SplitReport:
+        unchanged, changed = as_they_were(connection, targets)
+        report, assignments = stored_parts(catalog, connection, unchanged, found, settings)
         verb = "join" if settings is None else "split"
         failures = tuple(NotSplit(each.id, each.path, CHANGED) for each in changed)
         made = decisions.decide(connection, verb, summary, assignments)
         return replace(report, decision=made, failures=failures)
+
+    return catalog.write(carry_out)
 
 
 def stored_parts(

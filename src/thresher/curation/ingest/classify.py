@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -30,7 +30,6 @@ class Classified:
     content to the trim settings of its recording's whole clip. `rendered` and `exported` hold the SHA-256 of the
     songs, and of the stems and clips, that this catalog wrote. `folders` are the changes of folders with a
     doubtful file system, by place. `keyless` contents are known, but the key of their audio is not.
-    `new_audio` collects the audio keys of the recordings that the ingest adds.
     """
 
     to_read: Sequence[FoundFile]
@@ -41,7 +40,6 @@ class Classified:
     exported: frozenset[str]
     folders: Mapping[Place, FolderChanges]
     keyless: dict[str, Keyless]
-    new_audio: set[str] = field(default_factory=set)
 
     def is_output(self, sha256: str) -> bool:
         """Whether thresher wrote a file with this content: it is no clip."""

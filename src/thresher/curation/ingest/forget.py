@@ -54,11 +54,14 @@ def forget(catalog: Catalog, target: str, *, dry_run: bool = False) -> ForgetRep
         with catalog.reading() as connection:
             _find(catalog, connection, target, path)
         backup_before(catalog, "nothing was forgotten")
-    with catalog.writing(rollback=dry_run) as connection:
+
+    def carry_out(connection: Connection) -> ForgetReport:
         found = _find(catalog, connection, target, path)
         report = _forget(connection, found, dry_run=dry_run)
         note_event(connection, "forget", f"forget {target}: {counted(report.locations, 'file')}")
         return report
+
+    return catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
 
 
 def _find(catalog: Catalog, connection: Connection, target: str, path: bytes) -> list[int]:

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import vacated_locations
@@ -97,7 +99,7 @@ def _ingest(
     tally = Tally()
     tally.counts["unchanged"] = len(known.unchanged)
     if options.dry_run:
-        _rehearse(run, tally, progress)
+        tally = _rehearse(run, tally, progress)
         return _report(run, tally, begun, CatchUpReport())
     _read_and_store(run, known.to_read, tally, progress)
     if tally.unsettled and retry:
@@ -105,7 +107,7 @@ def _ingest(
     _report_unsettled(tally)
     if tally.to_read_again:
         _read_and_store(run, tuple(tally.to_read_again), tally, progress)
-    _close(run, tally)
+    tally = _close(run, tally)
     caught_up, failure = CatchUpReport(), None
     if options.score:
         try:
@@ -124,20 +126,26 @@ def _begun(
     with catalog.reading() as connection:
         stated = read_stated_runs(connection) if options.reread else {}
     batch = Batch(catalog, found, options)
-    roots = CurrentRoots(catalog, batch)
+    roots = CurrentRoots(catalog)
     return IngestRun(catalog, options, found, known, batch, Stability(known), roots, stated, workers)
 
 
-def _rehearse(run: IngestRun, tally: Tally, progress: Progress) -> None:
+def _rehearse(run: IngestRun, before: Tally, progress: Progress) -> Tally:
     """Do the work of a dry run: one transaction, which is rolled back."""
     files = [with_folder_run(run, file) for file in read_files(run, run.known.to_read, progress)]
     vacated = _vacated(run, files)
-    note_songs(run, files, tally)
+    note_songs(run, files, before)
+    _observe(run, files)
     closing = prepare(run)
-    with run.catalog.writing(rollback=True) as connection:
-        store(run, connection, files, vacated, tally)
+
+    def rehearse(connection: Connection) -> Tally:
+        trial, tally = run.trial(), before.copied()
+        store(trial, connection, files, vacated, tally)
         _report_unsettled(tally)
-        close(run, connection, closing, tally)
+        close(trial, connection, closing, tally)
+        return tally
+
+    return run.catalog.rehearse(rehearse)
 
 
 def _read_and_store(run: IngestRun, files: Sequence[FoundFile], tally: Tally, progress: Progress) -> None:
@@ -154,24 +162,59 @@ def _store(run: IngestRun, group: Sequence[ReadFile], before: Tally) -> Tally:
     transaction.
     """
     vacated = _vacated(run, group)
-    while True:
-        named = [with_folder_run(run, file) for file in group]
+
+    def store_named(trial: IngestRun, connection: Connection) -> Tally:
         stored = Tally()
-        with run.catalog.writing() as connection:
-            if run.roots.are_current(connection):
-                store(run, connection, named, vacated, stored)
-                run.batch.record(connection, before.counts + stored.counts)
-                return stored
+        store(trial, connection, named, vacated, stored)
+        trial.batch.record(connection, before.counts + stored.counts)
+        return stored
+
+    stored = None
+    while stored is None:
+        named = [with_folder_run(run, file) for file in group]
+        stored = _write(run, store_named)
+    _observe(run, group)
+    return stored
 
 
-def _close(run: IngestRun, tally: Tally) -> None:
-    """Store what is known when all files are stored, and finish the batch."""
-    while True:
+def _close(run: IngestRun, before: Tally) -> Tally:
+    """Store what is known when all files are stored, and finish the batch; return the final tally."""
+
+    def close_batch(trial: IngestRun, connection: Connection) -> Tally:
+        tally = before.copied()
+        close(trial, connection, closing, tally)
+        return tally
+
+    tally = None
+    while tally is None:
         closing = prepare(run)
-        with run.catalog.writing() as connection:
-            if run.roots.are_current(connection):
-                close(run, connection, closing, tally)
-                return
+        tally = _write(run, close_batch)
+    return tally
+
+
+def _write(run: IngestRun, function: Callable[[IngestRun, Connection], Tally]) -> Tally | None:
+    """Return what `function` returns, called in a write transaction with a trial of the run.
+
+    Return None if another ingest came first; the roots of the run are then read again, and nothing is written.
+    """
+
+    def attempt(connection: Connection) -> tuple[IngestRun, Tally] | None:
+        if not run.roots.are_current(connection, run.batch):
+            return None
+        trial = run.trial()
+        return trial, function(trial, connection)
+
+    done = run.catalog.write(attempt)
+    if done is None:
+        run.roots.read_again()
+        return None
+    run.batch.id = done[0].batch.id
+    return done[1]
+
+
+def _observe(run: IngestRun, files: Sequence[ReadFile]) -> None:
+    for file in files:
+        run.stability.observe(file.found, file.sha256)
 
 
 def _vacated(run: IngestRun, files: Sequence[ReadFile]) -> frozenset[LocationState]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -157,7 +158,6 @@ def reanalyse_clips(
     """
     begun = time.monotonic()
     settings = catalog.settings
-    trim_key = config.trim_key(settings.trim)
     wanted = _recordings(catalog, clip_ids)
     if wanted:
         find_backend(settings.fingerprint.backend)
@@ -167,25 +167,13 @@ def reanalyse_clips(
     with Workers(executor or settings.ingest.executor, preload=WORKER_MODULES) as workers:
         results = workers.map(analyse_file, _tasks(catalog, wanted, retrim=retrim))
         for group in grouped(results, settings.ingest.group, GROUP_SECONDS):
-            with catalog.writing() as connection:
-                stale: list[int] = []
-                recut: list[Recutting] = []
-                for known, result in group:
-                    died = isinstance(result, WorkerDied)
-                    analysis = Analysis("unreadable", DECODER_CRASHED) if died else result
-                    if isinstance(analysis, Analysis):
-                        trim = trim_key if retrim else known.trim
-                        done = _recut(catalog, connection, known, analysis, trim, retrim=retrim)
-                        recut.append(done)
-                        notes += [f"recording of clip {known.clip_id}: {note}" for note in done.notes]
-                        content = content_of(analysis, trim)
-                        stale += recordings.replace_content(connection, known.id, content, done.contents)
-                        analysed += 1
-                    else:
-                        without_file.append(known.id)
-                scores.retire(connection, stale)
-                follow_recut(connection, recut)
-            changed += len(stale)
+            read = [(known, _analysis(result)) for known, result in group]
+            found = [(known, analysis) for known, analysis in read if analysis is not None]
+            stale, new_notes = catalog.write(partial(_store, catalog, found=found, retrim=retrim))
+            changed += stale
+            notes += new_notes
+            analysed += len(found)
+            without_file += [known.id for known, analysis in read if analysis is None]
             progress("analysing", analysed + len(without_file), len(wanted))
     spans, statuses = _changes(wanted, _recordings(catalog, clip_ids))
     scored = score_all(catalog, progress, executor=executor) if rescore else ()
@@ -193,6 +181,32 @@ def reanalyse_clips(
     return ReanalysisReport(
         analysed, changed, tuple(without_file), seconds, scored, spans, statuses, tuple(notes)
     )
+
+
+def _analysis(result: object) -> Analysis | None:
+    """Return what a worker found out about a file; None if it could not read the file."""
+    if isinstance(result, WorkerDied):
+        return Analysis("unreadable", DECODER_CRASHED)
+    return result if isinstance(result, Analysis) else None
+
+
+def _store(
+    catalog: Catalog, connection: Connection, *, found: Sequence[tuple[_Known, Analysis]], retrim: bool
+) -> tuple[int, list[str]]:
+    """Store the analyses of recordings; return how many clips changed, and notes about parts and marks."""
+    trim_key = config.trim_key(catalog.settings.trim)
+    stale: list[int] = []
+    recut: list[Recutting] = []
+    notes: list[str] = []
+    for known, analysis in found:
+        trim = trim_key if retrim else known.trim
+        done = _recut(catalog, connection, known, analysis, trim, retrim=retrim)
+        recut.append(done)
+        notes += [f"recording of clip {known.clip_id}: {note}" for note in done.notes]
+        stale += recordings.replace_content(connection, known.id, content_of(analysis, trim), done.contents)
+    scores.retire(connection, stale)
+    follow_recut(connection, recut)
+    return len(stale), notes
 
 
 def _recut(

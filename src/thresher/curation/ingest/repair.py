@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -52,26 +53,31 @@ def repair_damage(catalog: Catalog, found: Damage, progress: Progress) -> Reanal
             found = find_damage(connection)
     done = ReanalysisReport(0, 0, (), 0.0, ())
     if found:
-        with catalog.writing() as connection:
-            safeguards.begin_repair(connection)
-            _repair_rows(connection, found)
+        catalog.write(partial(_repair_rows, found=found))
         done = _repair_analysis(catalog, found.clips, progress)
     done = replace(done, scores=catch_up(catalog, progress=progress).scores)
     if found:
-        with catalog.writing() as connection:
-            safeguards.end_repair(connection)
+        catalog.write(safeguards.end_repair)
     return done
 
 
 def rebuild_indexes(catalog: Catalog) -> None:
     """Build all indexes again from their tables, as far as SQLite can."""
     for name in metadata.tables:
-        with suppress(SQLAlchemyError, CatalogError), catalog.writing() as connection:
-            connection.exec_driver_sql(f"REINDEX {name}")
+        with suppress(SQLAlchemyError, CatalogError):
+            catalog.write(partial(_rebuild_indexes_of, table=name))
+
+
+def _rebuild_indexes_of(connection: Connection, table: str) -> None:
+    connection.exec_driver_sql(f"REINDEX {table}")
 
 
 def _repair_rows(connection: Connection, found: Damage) -> None:
-    """Repair what follows from other rows: undos, counters, score rows and nearest clips."""
+    """Note that a repair begins, and repair what follows from other rows.
+
+    That is undos, counters, score rows and nearest clips.
+    """
+    safeguards.begin_repair(connection)
     for number, undone_by in wrong_undos(connection).items():
         connection.execute(update(decision).where(decision.c.id == number).values(undone_by_id=undone_by))
     if found.counters:
@@ -97,9 +103,12 @@ def _repair_analysis(catalog: Catalog, clip_ids: Sequence[int], progress: Progre
     _repair_removed(catalog, removed)
     with catalog.reading() as connection:
         damaged = {kind: damaged_blobs(connection, kind) for kind in KINDS}
-    with catalog.writing() as connection:
+
+    def forget(connection: Connection) -> None:
         for kind, left in damaged.items():
             _forget(connection, kind, left)
+
+    catalog.write(forget)
     return done
 
 
@@ -122,10 +131,13 @@ def _repair_removed(catalog: Catalog, removed: Mapping[int, Mapping[int, Span]])
     analysed = analyse_spans(
         catalog, {recording_id: tuple(spans.values()) for recording_id, spans in removed.items()}
     )
-    with catalog.writing() as connection:
+
+    def repair(connection: Connection) -> None:
         for recording_id, contents in analysed.contents.items():
             for clip_id, content in zip(removed[recording_id], contents, strict=True):
                 replace_clip(connection, clip_id, content)
+
+    catalog.write(repair)
 
 
 def _forget(connection: Connection, kind: str, clip_ids: Sequence[int]) -> None:

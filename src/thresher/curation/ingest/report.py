@@ -202,7 +202,8 @@ class IngestReport:
 class Tally:
     """What a part of an ingest changed; a group's tally is added to the total only after its commit.
 
-    `songs` holds the clips of each song before the first file was overwritten; None as long as none was.
+    `new_audio` holds the audio keys of the recordings that were added, `keys` those that several recordings may
+    have now. `songs` holds the clips of each song before the first file was overwritten; None as long as none was.
     `to_read_again` are files whose recordings could not be cut as before, because their content was new.
     """
 
@@ -216,6 +217,7 @@ class Tally:
     unnamed: list[str] = field(default_factory=list)
     reread: dict[tuple[str, tuple[str, ...]], Reread] = field(default_factory=dict)
     displaced: list[int] = field(default_factory=list)
+    new_audio: set[str] = field(default_factory=set)
     keys: set[str] = field(default_factory=set)
     linked: tuple[LinkedClips, ...] = ()
     overwritten: tuple[Overwritten, ...] = ()
@@ -236,4 +238,11 @@ class Tally:
             known = self.reread.get(key)
             self.reread[key] = reread if known is None else replace(known, files=known.files + reread.files)
         self.displaced += other.displaced
-        self.keys |= other.keys
+        self.keys |= other.keys | (self.new_audio & other.new_audio)
+        self.new_audio |= other.new_audio
+
+    def copied(self) -> Tally:
+        """Return a tally that counts on from this one, which stays as it is."""
+        found = Tally(songs=self.songs)
+        found.add(self)
+        return found

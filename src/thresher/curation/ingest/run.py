@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, update
 
@@ -28,7 +29,10 @@ WITHOUT_SCORES = '"score": false'
 
 
 class Batch:
-    """The batch of an ingest. Its row is added with the first change; without changes there is none."""
+    """The batch of an ingest. Its row is added with the first change; without changes there is none.
+
+    `id` is None before.
+    """
 
     def __init__(self, catalog: Catalog, scan: Scan, options: IngestOptions) -> None:
         self.id: int | None = None
@@ -76,24 +80,24 @@ class CurrentRoots:
     this one started.
     """
 
-    def __init__(self, catalog: Catalog, batch: Batch) -> None:
+    def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._batch = batch
-        with catalog.reading() as connection:
-            self.roots = self._read(connection)
+        self.roots = self._read()
 
-    def are_current(self, connection: Connection) -> bool:
-        """Return whether no other ingest came before this one since they were read; else read them again.
+    def are_current(self, connection: Connection, of_ingest: Batch) -> bool:
+        """Return whether no other ingest came before this one since the roots were read.
 
         `connection` is that of the write transaction in which the ingest stores what the roots say.
         """
-        if self._batch.id is not None or latest_batch(connection) == self.roots.latest:
-            return True
-        self.roots = self._read(connection)
-        return False
+        return of_ingest.id is not None or latest_batch(connection) == self.roots.latest
 
-    def _read(self, connection: Connection) -> RunRoots:
-        return read_run_roots(connection, self._catalog.roots)
+    def read_again(self) -> None:
+        """Read the roots as they are now."""
+        self.roots = self._read()
+
+    def _read(self) -> RunRoots:
+        with self._catalog.reading() as connection:
+            return read_run_roots(connection, self._catalog.roots)
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,10 @@ class IngestRun:
     roots: CurrentRoots
     stated_runs: Mapping[str, int]
     workers: Workers
+
+    def trial(self) -> IngestRun:
+        """Return this run with a batch of its own, for a transaction that may be rolled back and run again."""
+        return replace(self, batch=copy(self.batch))
 
     @property
     def split(self) -> SplitSettings | None:

@@ -41,7 +41,6 @@ def store(
     new: list[NewRecording] = []  # added together: one by one they would cost several times as much
     stale: list[int] = []
     for file in files:
-        run.stability.observe(file.found, file.sha256)
         if any(file.sha256 == each.sha256 for each in new):  # its twin has to be stored first
             _add(run, connection, new, known, tally)
         same = _same_audio(connection, file, same_audio, vacated)
@@ -116,9 +115,9 @@ def _new_recording(run: IngestRun, file: ReadFile, tally: Tally) -> NewRecording
     _report_status(file, analysis, tally)
     tally.counts["added"] += 1
     if file.audio_key is not None:
-        if file.audio_key in run.known.new_audio:
+        if file.audio_key in tally.new_audio:
             tally.keys.add(file.audio_key)
-        run.known.new_audio.add(file.audio_key)
+        tally.new_audio.add(file.audio_key)
     _note_unnamed(file, tally)
     content = content_of(analysis, run.trim, run.split)
     tally.counts["split"] += bool(content.parts)

@@ -100,7 +100,7 @@ def verify(
     if repair and (found or unfinished):
         done = repair_damage(catalog, found, progress)
     if accept and found:
-        _accept(catalog)
+        catalog.write(_accept)
     if (repair or accept) and found:
         with catalog.reading() as connection:
             left = tuple(_in_words(find_damage(connection), names))
@@ -148,12 +148,11 @@ def _unfinished(catalog: Catalog) -> dict[str, int]:
     return {what: count for what, count in found.items() if count}
 
 
-def _accept(catalog: Catalog) -> None:
+def _accept(connection: Connection) -> None:
     """Compute new digests of all rows whose digest does not match, and the checksum of the schema."""
-    with catalog.writing() as connection:
-        rows = [row for each in digests.PROTECTED for row in digests.damaged_rows(connection, each)]
-        digests.accept(connection, rows)
-        safeguards.copy_all(connection)
+    rows = [row for each in digests.PROTECTED for row in digests.damaged_rows(connection, each)]
+    digests.accept(connection, rows)
+    safeguards.copy_all(connection)
 
 
 def _in_words(found: Damage, names: Mapping[int, str]) -> Iterator[str]:

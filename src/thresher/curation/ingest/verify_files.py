@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -79,10 +79,7 @@ def check_files(catalog: Catalog, *, rehash: bool, progress: Progress) -> FilesR
             catalog.hashes.forget(file.path)
         progress("reading files" if rehash else "looking at files", done, len(known))
     if changed:  # equal stamps would hide the change from the next ingest
-        with catalog.writing() as connection:
-            for location_id in changed:
-                nothing = update(location).where(location.c.id == location_id)
-                connection.execute(nothing.values(ctime_ns=None, inode=None, looked_at=None))
+        catalog.write(partial(_forget_looks, location_ids=changed))
     rendered = _renderings(catalog) if rehash else {}
     return FilesReport(
         len(known),
@@ -97,6 +94,12 @@ def check_files(catalog: Catalog, *, rehash: bool, progress: Progress) -> FilesR
         tuple(path for path, state in rendered.items() if state in (FileState.CHANGED, FileState.UNREADABLE)),
         len(rows) - len(known),
     )
+
+
+def _forget_looks(connection: Connection, location_ids: Sequence[int]) -> None:
+    for location_id in location_ids:
+        nothing = update(location).where(location.c.id == location_id)
+        connection.execute(nothing.values(ctime_ns=None, inode=None, looked_at=None))
 
 
 def _renderings(catalog: Catalog) -> dict[str, FileState]:

@@ -36,7 +36,8 @@ def mark_heard(
         raise UsageError(f"invalid rating {rating} (expected 1 to 5, without a rejection)")
     judged = {} if rating is None else {"rating": rating, "rejected": False}
     judged |= {"rejected": True} if reject else {}
-    with catalog.writing() as connection:
+
+    def mark(connection: Connection) -> Decision | None:
         known = _known(connection, clip_ids)
         if not known:
             raise NotFoundError("the clip is no longer in the catalog; `thresher list` shows all clips")
@@ -46,6 +47,8 @@ def mark_heard(
         )
         summary = _summary(verb, known, rating, reject=reject)
         return decisions.decide(connection, verb, summary, assignments)
+
+    return catalog.write(mark)
 
 
 def _known(connection: Connection, clip_ids: Iterable[int]) -> list[int]:

@@ -141,13 +141,13 @@ def finish_listening(catalog: Catalog) -> Decision:
 
 def skip(catalog: Catalog, queue: Queue, clip_id: int) -> None:
     """Mark a clip of a stored queue as done without marking it as heard."""
-    with catalog.writing() as connection:
-        here = (listening_clip.c.listening_id == queue.id, listening_clip.c.clip_id == clip_id)
-        connection.execute(update(listening_clip).where(*here).values(is_done=True))
+    here = (listening_clip.c.listening_id == queue.id, listening_clip.c.clip_id == clip_id)
+    done = update(listening_clip).where(*here).values(is_done=True)
+    catalog.write(lambda connection: connection.execute(done))
 
 
 def _store(catalog: Catalog, now: float, query: str, minutes: float, chosen: Sequence[int]) -> int:
-    with catalog.writing() as connection:
+    def store(connection: Connection) -> int:
         values = {"started_at": now, "query": query, "minutes": minutes}
         number = insert_row(connection, listening, values)
         connection.execute(
@@ -157,7 +157,9 @@ def _store(catalog: Catalog, now: float, query: str, minutes: float, chosen: Seq
                 for position, clip_id in enumerate(chosen)
             ],
         )
-    return number
+        return number
+
+    return catalog.write(store)
 
 
 def latest_listening(catalog: Catalog) -> Queue | None:

@@ -339,7 +339,8 @@ def _store(
     if plan.song.former_query is not None:
         rewritten = json.dumps({name: settings[name] for name in ("query", "ordering")}, ensure_ascii=False)
         settings["query"] = plan.song.former_query
-    with catalog.writing() as connection:
+
+    def store(connection: Connection) -> tuple[int, bool | None]:
         same = _same_plan(connection, plan, digest)
         if same is not None:
             return int(same.number), bool(same.sha256 == sha256)
@@ -376,4 +377,6 @@ def _store(
             for position, track in enumerate(plan.tracks)
         ]
         connection.execute(insert(rendering_clip), clips)
-    return number, None
+        return number, None
+
+    return catalog.write(store)

@@ -51,22 +51,22 @@ def edit_song(catalog: Catalog, name: str, edit: SongEdit, *, dry_run: bool = Fa
     """
     if edit == SongEdit():
         raise UsageError("no edit was given; `thresher song edit --help` lists them")
-    with catalog.writing() as connection:
+
+    def carry_out(connection: Connection) -> Song:
         editor = _Editor(catalog, connection, name)
         editor.apply(edit)
-        if not dry_run:
-            text = json.dumps(editor.edits.plain(), separators=(",", ":"))
-            summary = f'edit song "{name}": {", ".join(editor.changes)}'
-            changed = [Assignment("song", editor.song.id, *each) for each in editor.limits.items()]
-            decide(
-                connection,
-                "song edit",
-                summary,
-                [Assignment("song", editor.song.id, "edits", text), *changed],
-            )
+        text = json.dumps(editor.edits.plain(), separators=(",", ":"))
+        summary = f'edit song "{name}": {", ".join(editor.changes)}'
+        changed = [Assignment("song", editor.song.id, *each) for each in editor.limits.items()]
+        decide(
+            connection, "song edit", summary, [Assignment("song", editor.song.id, "edits", text), *changed]
+        )
+        return editor.edited
+
+    edited = catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
     # outside the write transaction, because laying out may read audio files
     with catalog.reading() as connection:
-        return lay_out(catalog, connection, editor.edited)
+        return lay_out(catalog, connection, edited)
 
 
 class _Editor:

@@ -44,8 +44,9 @@ def save_song_and_measure(
 ) -> tuple[Song, SongSize]:
     """Do what `save_song` does, and measure the saved song. Its query runs once."""
     cover = cover_of(options)
-    with catalog.writing() as connection:
-        saved, clips, _ = store_song(catalog, connection, name, terms, options, cover)
+    saved, clips, _ = catalog.write(
+        lambda connection: store_song(catalog, connection, name, terms, options, cover)
+    )
     with catalog.reading() as connection:
         return saved, _size(connection, saved.settings, clips)
 

@@ -72,8 +72,7 @@ def save_song(
     """
     options = options or {}
     cover = cover_of(options)
-    with catalog.writing() as connection:
-        return store_song(catalog, connection, name, terms, options, cover)[0]
+    return catalog.write(lambda connection: store_song(catalog, connection, name, terms, options, cover)[0])
 
 
 def cover_of(options: SongOptions | Mapping[str, Any]) -> bytes | Keep | None:
@@ -185,10 +184,11 @@ def copy_song(catalog: Catalog, name: str, new: str, options: SongOptions | None
     `options` change settings of the copy. The copy keeps the rules of the old song.
     """
     _check_name(new)
-    with catalog.writing() as connection:
+    new = nfc(new)
+
+    def copy(connection: Connection) -> Song:
         found = find_song(connection, name)
         _check_free(connection, new)
-        new = nfc(new)
         changes = {} if options is None else options.changes(found.settings.ordering)
         settings = replace(found.settings, **changes)
         check_settings(settings)
@@ -198,6 +198,8 @@ def copy_song(catalog: Catalog, name: str, new: str, options: SongOptions | None
         if changes:
             _check_ends(copied, matching_clips(catalog, connection, copied))
         return copied
+
+    return catalog.write(copy)
 
 
 def _check_free(connection: Connection, name: str) -> None:
@@ -275,7 +277,8 @@ def rename_song(catalog: Catalog, old: str, new: str) -> Song:
     """Rename a song. Raises UsageError if another song has the new name."""
     _check_name(new)
     new = nfc(new)
-    with catalog.writing() as connection:
+
+    def rename(connection: Connection) -> Song:
         found = find_song(connection, old)
         if nfc(old) != new:
             _check_free(connection, new)
@@ -284,14 +287,19 @@ def rename_song(catalog: Catalog, old: str, new: str) -> Song:
             decide(connection, "song rename", f'rename song "{old}" to "{new}"', assignments)
         return find_song(connection, new)
 
+    return catalog.write(rename)
+
 
 def delete_song(catalog: Catalog, name: str) -> None:
     """Mark a song as deleted. Its renderings are kept, and `undo` restores it."""
-    with catalog.writing() as connection:
+
+    def delete(connection: Connection) -> None:
         found = find_song(connection, name)
         assignments = [Assignment("song", found.id, "deleted", True)]
         with keeping_readable(catalog, connection, "song", name):
             decide(connection, "song delete", f'delete song "{name}"', assignments)
+
+    catalog.write(delete)
 
 
 def _find(connection: Connection, name: str) -> Song | None:

@@ -1,0 +1,113 @@
+"""Transactions that are run again."""
+
+from __future__ import annotations
+
+import pytest
+
+from thresher.catalog import retries
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.retries import ALONE, TRIES, repeated
+from thresher.errors import CatalogError, UsageError
+
+
+class _DatabaseError(Exception):
+    """An error of a driver, with the code that SQL defines."""
+
+    def __init__(self, sqlstate: str) -> None:
+        super().__init__(f"error {sqlstate}")
+        self.sqlstate = sqlstate
+
+
+SERIALIZATION_FAILURE, DEADLOCK, UNIQUE_VIOLATION, CHECK_VIOLATION = "40001", "40P01", "23505", "23514"
+
+
+class _Attempts:
+    """A transaction that loses with these errors, one by one, and then returns the number of tries."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.alone: list[bool] = []
+        self._errors = iter(errors)
+
+    def __call__(self, *, alone: bool) -> int:
+        self.alone.append(alone)
+        for error in self._errors:
+            raise error
+        return len(self.alone)
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses between tries, which take no time."""
+    found: list[float] = []
+    monkeypatch.setattr("time.sleep", found.append)
+    return found
+
+
+def test_a_transaction_that_succeeds_runs_once(pauses: list[float]) -> None:
+    attempts = _Attempts()
+    assert repeated(attempts) == 1
+    assert attempts.alone == [False]
+    assert pauses == []
+
+
+@pytest.mark.parametrize("state", [SERIALIZATION_FAILURE, DEADLOCK, UNIQUE_VIOLATION])
+def test_a_transaction_that_lost_runs_again(state: str, pauses: list[float]) -> None:
+    attempts = _Attempts(_DatabaseError(state), _DatabaseError(state))
+    assert repeated(attempts) == 3
+    assert attempts.alone == [False, False, False]
+    assert len(pauses) == 2
+
+
+def test_the_last_tries_run_alone_and_then_an_error_names_the_cause(pauses: list[float]) -> None:
+    attempts = _Attempts(*(_DatabaseError(SERIALIZATION_FAILURE) for _ in range(TRIES + 1)))
+    with pytest.raises(CatalogError, match="run the command again") as caught:
+        repeated(attempts)
+    assert isinstance(caught.value.__cause__, _DatabaseError)
+    assert attempts.alone == [False] * (TRIES - ALONE) + [True] * ALONE
+    limits = [retries.FIRST_PAUSE * 2**number for number in range(TRIES - 1)]
+    assert all(0 <= pause <= limit for pause, limit in zip(pauses, limits, strict=True))
+
+
+def test_a_row_that_exists_although_nobody_else_writes_is_an_error() -> None:
+    attempts = _Attempts(*(_DatabaseError(UNIQUE_VIOLATION) for _ in range(TRIES + 1)))
+    with pytest.raises(_DatabaseError):
+        repeated(attempts)
+    assert attempts.alone == [False] * (TRIES - ALONE) + [True]
+
+
+@pytest.mark.parametrize("error", [_DatabaseError(CHECK_VIOLATION), UsageError("no"), KeyError("x")])
+def test_other_errors_are_raised_at_once(error: Exception) -> None:
+    attempts = _Attempts(error)
+    with pytest.raises(type(error)):
+        repeated(attempts)
+    assert attempts.alone == [False]
+
+
+def test_the_cause_of_an_error_counts() -> None:
+    """SQLAlchemy and the sentences of the catalog wrap the error of the driver."""
+    wrapped = CatalogError("in words")
+    wrapped.__cause__ = RuntimeError("of SQLAlchemy")
+    wrapped.__cause__.__cause__ = _DatabaseError(DEADLOCK)
+    assert repeated(_Attempts(wrapped)) == 2
+
+
+def test_interrupting_ends_the_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        repeated(_Attempts(_DatabaseError(DEADLOCK)))
+
+
+def test_a_write_of_a_catalog_runs_again_in_a_new_transaction(catalog: Catalog) -> None:
+    connections = []
+
+    def write(connection: object) -> str:
+        connections.append(connection)
+        if len(connections) < 3:
+            raise _DatabaseError(SERIALIZATION_FAILURE)
+        return "written"
+
+    assert catalog.write(write) == "written"
+    assert len(set(map(id, connections))) == 3
