@@ -72,6 +72,7 @@ TESTED_ELSEWHERE = {
     "catalog/query_lookups.py",
     "catalog/query_parser.py",
     "catalog/query_terms.py",
+    "catalog/row_copy.py",
     "catalog/run_roots.py",
     "catalog/selection_rules.py",
     "catalog/sndfile_decoder.py",

@@ -10,6 +10,8 @@ from .catalog.decisions import Decision as Decision
 from .catalog.name_patterns import Pattern as Pattern
 from .catalog.name_suggestions import Suggestion as Suggestion
 from .catalog.own_files import OwnFiles as OwnFiles
+from .curation.backups.copy_catalog import CatalogCopy as CatalogCopy
+from .curation.backups.copy_catalog import copy_catalog as copy_catalog
 from .curation.backups.export_catalog import CurationExport as CurationExport
 from .curation.backups.export_catalog import export_catalog as export_catalog
 from .curation.backups.import_catalog import CurationImport as CurationImport

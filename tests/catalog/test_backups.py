@@ -23,6 +23,8 @@ from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.schema import HEAD
 from thresher.errors import CatalogError, UsageError
 
+pytestmark = pytest.mark.sqlite_only("a database in a file")
+
 UNDONE = "nothing was done"
 
 

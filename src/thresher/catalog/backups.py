@@ -1,9 +1,9 @@
 """Backups of a catalog's database: where they are, how one is made, and how one is checked.
 
-A backup is a copy of the database in one file, made by SQLite's backup API while other programs may read it; those
-that write wait until the copy is made. It has its name only after it was read back: its pages, its references, its
-revision and the number of rows in each table. It is synced to the disk before it gets the name, and no file is ever
-replaced.
+A backup is a copy of the database in one file of SQLite, made by SQLite's backup API while other programs may read
+it; those that write wait until the copy is made. Of a database on a server, all rows are copied and compared. A
+backup has its name only after it was read back: its pages, its references, its revision and the number of rows in
+each table. It is synced to the disk before it gets the name, and no file is ever replaced.
 
 The copy keeps the time of the last change of the database as its own. So the next backup knows that nothing has
 changed since.
@@ -21,8 +21,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import URL
+
+from thresher.catalog import database
 from thresher.catalog.config import Settings
-from thresher.catalog.database import database_file
+from thresher.catalog.database import Target
 from thresher.catalog.database_copy import (
     DAMAGED,
     CheckedCopy,
@@ -77,10 +80,10 @@ class BackupPlace:
     """Where the backups of one database are, and how many of them are kept.
 
     Another folder than that of the database may hold the backups of several catalogs. There, names contain the
-    start of a digest of the database's path.
+    start of a digest of the database's path, as those of a database on a server always do with its address.
     """
 
-    database: Path
+    database: Target
     folder: Path
     keep: int = 5
     weeks: int = 8
@@ -89,19 +92,29 @@ class BackupPlace:
     @property
     def prefix(self) -> str:
         """The start of the names of the backups of this database."""
+        if isinstance(self.database, URL):
+            address = self.database.set(username=None, password=None, query={}).render_as_string()
+            return f"{self.name}-{hashlib.sha256(address.encode()).hexdigest()[:8]}"
         here = os.path.realpath(self.database.parent)
         if os.path.realpath(self.folder) == here:
-            return self.database.stem
+            return self.name
         of_path = hashlib.sha256(os.path.join(os.fsencode(here), os.fsencode(self.database.name)))
-        return f"{self.database.stem}-{of_path.hexdigest()[:8]}"
+        return f"{self.name}-{of_path.hexdigest()[:8]}"
+
+    @property
+    def name(self) -> str:
+        """The name of the database, without a suffix."""
+        if isinstance(self.database, Path):
+            return self.database.stem
+        return str(self.database.database).replace("/", "_")
 
 
 def place_of(root: Path, settings: Settings) -> BackupPlace:
     """Return the place for the backups of the catalog whose catalog.toml is in the folder `root`."""
     kept = settings.backup
-    database = database_file(settings.catalog.database, root)
+    target = database.target_of(settings.catalog.database, root)
     folder = root / Path(kept.folder).expanduser()
-    return BackupPlace(database, folder, kept.keep, kept.weeks, settings.catalog.busy_timeout)
+    return BackupPlace(target, folder, kept.keep, kept.weeks, settings.catalog.busy_timeout)
 
 
 def find_backups(place: BackupPlace) -> list[Backup]:
@@ -144,10 +157,19 @@ def make_backup(
     stamp = time.strftime("%Y%m%d-%H%M%S")
     first = place.folder / f"{place.prefix}-0000-{stamp}.backup.db"
     with reporting(place.database, place.folder, undone), partial_path(first, None) as partial:
-        revision = checked_copy(
-            place.database, place.busy_timeout, partial, progress, may_be_damaged=may_be_damaged
-        ).revision
+        revision = _copied(place, partial, progress, may_be_damaged=may_be_damaged).revision
         return _named(place, partial, revision, stamp)
+
+
+def _copied(place: BackupPlace, partial: Path, progress: Progress, *, may_be_damaged: bool) -> CheckedCopy:
+    """Write a checked copy of the database to `partial`."""
+    if isinstance(place.database, Path):
+        return checked_copy(
+            place.database, place.busy_timeout, partial, progress, may_be_damaged=may_be_damaged
+        )
+    from thresher.catalog.server_copy import copy_to_file  # loads psycopg
+
+    return copy_to_file(place.database, place.busy_timeout, partial, progress)
 
 
 def _named(place: BackupPlace, partial: Path, revision: str, stamp: str) -> Backup:
@@ -167,6 +189,7 @@ def _named(place: BackupPlace, partial: Path, revision: str, stamp: str) -> Back
 
 def keep_as_it_is(place: BackupPlace, undone: str) -> Backup:
     """Copy a file that SQLite can't read, and its journals, under a name that says so. Raises CatalogError."""
+    assert isinstance(place.database, Path)
     stamp = time.strftime("%Y%m%d-%H%M%S")
     first = place.folder / f"{place.prefix}-{DAMAGED}-{stamp}.backup.db"
     with reporting(place.database, place.folder, undone), partial_path(first, None) as partial:
@@ -189,7 +212,7 @@ def write_backup(
         raise UsageError(f"{target} exists already; it was not changed: give another name")
     sweep(target.parent, [target], guard)
     with reporting(place.database, target, ""), partial_path(target, guard) as partial:
-        copied = checked_copy(place.database, place.busy_timeout, partial, progress, may_be_damaged=False)
+        copied = _copied(place, partial, progress, may_be_damaged=False)
         try:
             place_new(partial, target)
         except FileExistsError as error:
@@ -200,6 +223,8 @@ def write_backup(
 
 def _is_unchanged(place: BackupPlace, latest: Backup) -> bool:
     """Return whether nothing was written to the database since a backup was made, as far as the file times tell."""
+    if isinstance(place.database, URL):
+        return False
     try:
         copied = latest.path.stat()
         last_change = changed_at(place.database)

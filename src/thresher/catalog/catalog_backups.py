@@ -57,7 +57,7 @@ def back_up(catalog: Catalog, target: Path | None = None, progress: Progress = n
     else:
         path, is_new, removed = target, True, []
         if target.is_dir():
-            path = target / f"{place.database.stem}-{HEAD}-{time.strftime('%Y%m%d-%H%M%S')}.backup.db"
+            path = target / f"{place.name}-{HEAD}-{time.strftime('%Y%m%d-%H%M%S')}.backup.db"
         rows = write_backup(place, path, OutputGuard(catalog), progress).rows
     return BackupReport(
         str(path),
@@ -73,23 +73,19 @@ def back_up(catalog: Catalog, target: Path | None = None, progress: Progress = n
 
 def backup_before(
     catalog: Catalog, undone: str, progress: Progress = no_progress, *, may_be_damaged: bool = False
-) -> Backup | None:
+) -> Backup:
     """Make the backup of a command that changes what can't be undone.
 
     `undone` ends the sentence of an error: "nothing was forgotten". Raises CatalogError; the command must not go on
-    then. A catalog on a server has none: its backups are those of the server.
+    then.
     """
-    if catalog.is_shared:
-        return None
     return backup_by_rule(
         place_of(catalog.root, catalog.settings), undone, progress, may_be_damaged=may_be_damaged
     )
 
 
 def backup_state(catalog: Catalog) -> BackupState:
-    """Return the backups of a catalog that are in its backup folder; a catalog on a server has none there."""
-    if catalog.is_shared:
-        return BackupState("", (), (), 0)
+    """Return the backups of a catalog that are in its backup folder."""
     place = place_of(catalog.root, catalog.settings)
     found = find_backups(place)
     whole = [each for each in found if not each.is_damaged and looks_whole(each.path)]

@@ -340,11 +340,14 @@ def starter(address: str | None) -> str:
     return STARTER.replace(line, f"database = {json.dumps(address)}")
 
 
-def settings_of_database(address: str | None) -> Settings:
-    """Return the default settings for a database. Raises ConfigError if it is no address of one."""
+def settings_of_database(address: str | None, source: str = "--database,") -> Settings:
+    """Return the default settings for a database.
+
+    Raises ConfigError, which begins with the `source` of the address, if it is not that of a database.
+    """
     if address is None:
         return Settings()
-    return Settings(catalog=_validated(CatalogSection, {"database": address}, "--database,"))
+    return Settings(catalog=_validated(CatalogSection, {"database": address}, source))
 
 
 def find_catalog(explicit: Path | None, environ: Mapping[str, str], start: Path) -> Path:

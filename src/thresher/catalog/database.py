@@ -40,6 +40,12 @@ class Backend(Protocol):
     def size(self, connection: Connection) -> int:
         """Return the bytes of a database."""
 
+    def last_ids(self, connection: Connection) -> dict[str, int]:
+        """Return the highest id that each table ever gave to a row; a table without one is left out."""
+
+    def raise_last_ids(self, connection: Connection, given: Mapping[str, int]) -> None:
+        """Set the highest ids of tables to those `given`, where they are higher."""
+
 
 def _backend(engine: Engine) -> Backend:
     return sqlite_database if engine.dialect.name == "sqlite" else _postgres()
@@ -179,6 +185,16 @@ def open_current(
 def size(connection: Connection) -> int:
     """Return the bytes of a database."""
     return _backend(connection.engine).size(connection)
+
+
+def last_ids(connection: Connection) -> dict[str, int]:
+    """Return the highest id that each table ever gave to a row; a table without one is left out."""
+    return _backend(connection.engine).last_ids(connection)
+
+
+def raise_last_ids(connection: Connection, given: Mapping[str, int]) -> None:
+    """Set the highest ids of tables to those `given`, where they are higher."""
+    _backend(connection.engine).raise_last_ids(connection, given)
 
 
 def current_revision(engine: Engine) -> str | None:

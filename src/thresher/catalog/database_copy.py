@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from thresher.catalog.database import Target
 from thresher.catalog.sqlite_database import SQLITE_MAGIC, lock_holders
 from thresher.errors import CatalogError
 from thresher.formatting import counted
@@ -201,7 +202,7 @@ def changed_at(database: Path) -> int | None:
 
 
 @contextmanager
-def reporting(database: Path, target: Path, undone: str) -> Iterator[None]:
+def reporting(database: Target, target: Path, undone: str) -> Iterator[None]:
     """Turn the errors of a copy into one sentence that names the cause, and what was not done without a backup.
 
     `undone` says the latter, for a backup in a folder; it is empty if `target` is a file of the user's choice.
@@ -220,18 +221,17 @@ def reporting(database: Path, target: Path, undone: str) -> Iterator[None]:
         advice = "; change that, or [backup] folder in catalog.toml" if undone else "; choose another place"
         raise CatalogError(f"no backup can be written to {target}: {error.strerror}{advice}{end}") from error
     except CatalogError as error:
-        raise CatalogError(
-            f"no backup was made: {error}; run `thresher verify` to see the damage{end}"
-        ) from error
+        advice = "; run `thresher verify` to see the damage" if isinstance(database, Path) else ""
+        raise CatalogError(f"no backup was made: {error}{advice}{end}") from error
 
 
-def _sentence(error: sqlite3.Error, database: Path, target: Path) -> str:
+def _sentence(error: sqlite3.Error, database: Target, target: Path) -> str:
     code = error_code(error)
     if code == sqlite3.SQLITE_FULL:
         return f"no space left on the disk for a backup in {target}; free some space, or choose another disk"
     if code == sqlite3.SQLITE_IOERR and "READ" not in getattr(error, "sqlite_errorname", ""):
         return f"the disk reports an error while a backup is written to {target} ({error}); check the disk"
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and isinstance(database, Path):
         holders = ", ".join(lock_holders(database)) or "another program"
         return f"{database} is locked by {holders}; wait until it ends, and run the command again"
     return f"no backup was made: {database} can't be read ({error}); `thresher verify` shows damage"

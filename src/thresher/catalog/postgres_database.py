@@ -14,7 +14,7 @@ from __future__ import annotations
 import getpass
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -146,6 +146,27 @@ def stored_revision(connection: Connection) -> str | None:
 def size(connection: Connection) -> int:
     """Return the bytes of a database on the disk of its server."""
     return int(connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one())
+
+
+def last_ids(connection: Connection) -> dict[str, int]:
+    """Return the highest id that each table ever gave to a row; a table without one is left out."""
+    sequences = " UNION ALL ".join(
+        f"SELECT '{name}', last_value FROM {name}_id_seq WHERE is_called" for name in _numbered_tables()
+    )
+    return {name: int(last) for name, last in connection.exec_driver_sql(sequences)}
+
+
+def raise_last_ids(connection: Connection, given: Mapping[str, int]) -> None:
+    """Set the highest ids of tables to those `given`, where they are higher."""
+    known = last_ids(connection)
+    for name in _numbered_tables():
+        if given.get(name, 0) > known.get(name, 0):
+            connection.exec_driver_sql(f"SELECT setval('{name}_id_seq', {given[name]:d})")
+
+
+def _numbered_tables() -> list[str]:
+    """Return the tables that give ids to their rows."""
+    return [name for name, table in schema.metadata.tables.items() if "id" in table.c]
 
 
 def create(url: URL, busy_timeout: float) -> None:

@@ -64,7 +64,7 @@ def stored_schema_checksum(connection: Connection) -> str | None:
 def lost_counters(connection: Connection) -> dict[str, int]:
     """Return the tables whose highest id is not the copied one, with the right one."""
     kept = copied_last_ids(connection)
-    given = dict(tuple(row) for row in connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence"))
+    given = last_ids(connection)
     return {name: last_id for name, last_id in kept.items() if given.get(name) != last_id} | {
         name: last_id
         for name, last_id in given.items()
@@ -88,9 +88,14 @@ def restore_counters(connection: Connection) -> None:
     copy_all(connection)
 
 
-def raise_counters(connection: Connection, given: Mapping[str, int]) -> None:
+def last_ids(connection: Connection) -> dict[str, int]:
+    """Return the highest id that each table ever gave to a row; a table without one is left out."""
+    return dict(tuple(row) for row in connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence"))
+
+
+def raise_last_ids(connection: Connection, given: Mapping[str, int]) -> None:
     """Set the highest ids of tables to those `given`, where they are higher."""
-    known = dict(tuple(row) for row in connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence"))
+    known = last_ids(connection)
     for name, last_id in given.items():
         table = schema.metadata.tables.get(name)
         if table is not None and last_id > known.get(name, 0):

@@ -335,6 +335,16 @@ def size(connection: Connection) -> int:
     return os.path.getsize(_file(connection.engine))
 
 
+def last_ids(connection: Connection) -> dict[str, int]:
+    """Return the highest id that each table ever gave to a row; a table without one is left out."""
+    return safeguards.last_ids(connection)
+
+
+def raise_last_ids(connection: Connection, given: Mapping[str, int]) -> None:
+    """Set the highest ids of tables to those `given`, where they are higher."""
+    safeguards.raise_last_ids(connection, given)
+
+
 def check_revision_table(engine: Engine) -> None:
     """Raise CatalogError if the table of the revision is damaged, so that what it says is not one of thresher."""
     with in_one_sentence(engine), engine.begin() as connection:

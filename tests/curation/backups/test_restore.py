@@ -25,6 +25,8 @@ from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.verify import verify
 from thresher.errors import CatalogError, UsageError
 
+pytestmark = pytest.mark.sqlite_only("a database in a file")
+
 Home = tuple[Path, Path]
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.support import Command, MakeCatalog, WriteClip
 
+pytestmark = pytest.mark.sqlite_only("a database in a file")
+
 
 @pytest.fixture
 def home(new_catalog: MakeCatalog, tmp_path: Path) -> Path:

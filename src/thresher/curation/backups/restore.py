@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine
 
 from thresher.catalog import config, database, migrations, presence, safeguards, sqlite_database
 from thresher.catalog.backups import BackupPlace, keep_as_it_is, make_backup, place_of, remove_litter
@@ -73,6 +73,8 @@ class PreparedRestore:
     def carry_out(self, progress: Progress = no_progress) -> RestoreChanges:
         """Replace the database. Raises CatalogError if another process has the catalog open."""
         target = self._place.database
+        if isinstance(target, URL):
+            return self._carry_out_on_server(target, progress)
         with presence.alone(self._file, _PATIENCE):
             kept = _kept(self._place) if target.exists() else None
             _raise_counters(target, self._copy)
@@ -83,6 +85,13 @@ class PreparedRestore:
                     raise CatalogError(f"{target} can't be replaced ({error}); {UNDONE}") from error
                 _place(self._copy, target)
         return replace(self.report, kept=None if kept is None else str(kept))
+
+    def _carry_out_on_server(self, target: URL, progress: Progress) -> RestoreChanges:
+        from thresher.catalog.server_copy import replace_on_server  # loads psycopg
+
+        kept = make_backup(self._place, UNDONE).path
+        replace_on_server(target, _PATIENCE, self._copy, progress)
+        return replace(self.report, kept=str(kept))
 
 
 @contextmanager
@@ -97,14 +106,15 @@ def prepare_restore(
     file = Path(os.path.realpath(found))
     settings = config.load_settings(file)
     place = place_of(file.parent, settings)
-    if place.database.exists() and os.path.exists(backup) and os.path.samefile(backup, place.database):
+    if _is_the_database(backup, place):
         raise UsageError(f"{backup} is the database of the catalog itself; give a backup of it")
     if not backup.is_file():
         raise UsageError(f"there is no file {backup}; `thresher backup --list` shows the backups")
     revision = check_copy(backup).revision
     _check_revision(backup, revision)
     remove_litter(place)
-    sweep(place.database.parent, [place.database], None)
+    if isinstance(place.database, Path):
+        sweep(place.database.parent, [place.database], None)
     with temporary_folder() as folder:
         copy = folder / "backup.db"
         with _in_one_sentence(backup, folder):
@@ -116,6 +126,15 @@ def prepare_restore(
         finally:
             engine.dispose()
         yield PreparedRestore(file, place, copy, RestoreChanges(str(backup), revision, damage, compared, why))
+
+
+def _is_the_database(backup: Path, place: BackupPlace) -> bool:
+    return (
+        isinstance(place.database, Path)
+        and place.database.exists()
+        and os.path.exists(backup)
+        and os.path.samefile(backup, place.database)
+    )
 
 
 def _check_revision(file: Path, revision: str) -> None:
@@ -154,6 +173,8 @@ def _compared(
     checked: Catalog, place: BackupPlace, settings: config.Settings, folder: Path
 ) -> tuple[tuple[Difference, ...], str | None]:
     """Compare the catalog with a backup; if that is impossible, say why."""
+    if isinstance(place.database, URL):
+        return _compared_on_server(checked, place.database, settings)
     if not place.database.exists():
         return (), "there is no database to compare with"
     try:
@@ -170,6 +191,19 @@ def _compared(
             return differences(current, backup), None
     except (CatalogError, sqlite3.Error) as error:
         return (), f"the catalog can't be read: {error}"
+
+
+def _compared_on_server(
+    checked: Catalog, url: URL, settings: config.Settings
+) -> tuple[tuple[Difference, ...], str | None]:
+    from thresher.catalog.postgres_database import open_current  # loads psycopg
+
+    engine = open_current(url, settings.catalog.busy_timeout)
+    try:
+        with database.reading(engine) as current, checked.reading() as backup:
+            return differences(current, backup), None
+    finally:
+        engine.dispose()
 
 
 def _kept(place: BackupPlace) -> Path:
@@ -193,7 +227,7 @@ def _raise_counters(target: Path, copy: Path) -> None:
     engine = database.connect(copy, _PATIENCE)
     try:
         with database.writing(engine) as connection:
-            safeguards.raise_counters(connection, given)
+            safeguards.raise_last_ids(connection, given)
     finally:
         engine.dispose()
 

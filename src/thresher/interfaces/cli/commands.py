@@ -47,6 +47,7 @@ MODULES: Mapping[str, str] = {
     "restore": "restore",
     "export-catalog": "curation_file",
     "import-catalog": "curation_file",
+    "copy-catalog": "copy_catalog",
     "forget": "batches",
     "prune": "prune",
     "config": "init",
