@@ -193,6 +193,16 @@ def bone(tmp_path: Path, bone_template: Path) -> Iterator[Catalog]:
         yield made
 
 
+@pytest.fixture
+def six_clips(tmp_path: Path, write_clip: WriteClip) -> Path:
+    """Six clips of three checkpoints."""
+    folder = tmp_path / "clips"
+    for epoch in (10, 20, 30):
+        for index in range(2):
+            write_clip(folder / f"death_epoch_{epoch}_{index}.wav", epoch + index)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[str]:
     """The executor of a Dask cluster with two workers in this process, which any test may use."""

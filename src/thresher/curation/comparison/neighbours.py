@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from thresher.catalog import features, paths, score_reads
 from thresher.catalog.catalog import Catalog
+from thresher.curation.analysis.file_results import file_results
 from thresher.curation.analysis.task import Analysis, task_for
 from thresher.curation.analysis.worker import WORKER_MODULES, analyse_file
 from thresher.curation.clips.listing import ClipRow, list_clips
@@ -87,7 +88,7 @@ def _analysed(catalog: Catalog, path: str, by: Metric[Any]) -> NDArray[Any]:
     state, settings = os.stat(path), catalog.settings
     task = task_for(paths.absolute(path), state.st_size, state.st_mtime_ns, settings)
     with Workers(settings.ingest.executor, preload=WORKER_MODULES) as workers:
-        ((_, found),) = workers.map(analyse_file, [(None, task)])
+        ((_, found),) = file_results(workers, analyse_file, [(None, task)])
     feature = getattr(found.whole, by.keeps) if isinstance(found, Analysis) else None
     if feature is None:
         reason = getattr(found, "reason", None) or f"it has no {by.keeps}"

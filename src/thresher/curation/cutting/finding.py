@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_content import ClipContent
+from thresher.curation.analysis.file_results import file_results
 from thresher.curation.analysis.survey import Surveyed, survey
 from thresher.curation.analysis.task import Analysis, cut_content_of
 from thresher.curation.analysis.worker import WORKER_MODULES, analyse_file
@@ -50,7 +51,7 @@ def analysed_parts(
     contents: dict[int, Sequence[ClipContent]] = {}
     failures: dict[int, str] = {}
     with Workers(executor or catalog.settings.ingest.executor, preload=WORKER_MODULES) as workers:
-        results = workers.map(analyse_file, analysis_tasks(catalog, targets, settings))
+        results = file_results(workers, analyse_file, analysis_tasks(catalog, targets, settings))
         for done, (target, result) in enumerate(results, start=1):
             if not isinstance(result, Analysis):
                 failures[target.id] = _why(result)
@@ -77,7 +78,7 @@ def surveyed_parts(
     envelopes: dict[int, Sequence[float]] = {}
     failures: dict[int, str] = {}
     with Workers(executor or catalog.settings.ingest.executor, preload=WORKER_MODULES) as workers:
-        results = workers.map(survey, survey_tasks(catalog, targets, settings))
+        results = file_results(workers, survey, survey_tasks(catalog, targets, settings))
         for done, (target, result) in enumerate(results, start=1):
             if isinstance(result, Surveyed):
                 spans[target.id], statuses[target.id] = result.parts, result.statuses

@@ -12,6 +12,7 @@ from thresher.catalog.clip_content import ClipContent
 from thresher.catalog.content_files import elsewhere, find_content
 from thresher.catalog.database import chunks
 from thresher.catalog.schema import clip, recording
+from thresher.curation.analysis.file_results import Unseen, file_results
 from thresher.curation.analysis.task import (
     DECODER_CRASHED,
     Analysis,
@@ -62,7 +63,7 @@ def analyse_spans(
         tasks.append(((recording_id, trim), task))
     with Workers(executor or settings.ingest.executor, preload=WORKER_MODULES) as workers:
         for done, ((recording_id, trim), result) in enumerate(
-            workers.map(analyse_file, iter(tasks)), start=1
+            file_results(workers, analyse_file, iter(tasks)), start=1
         ):
             if isinstance(result, Analysis) and len(result.clips) == len(wanted[recording_id]):
                 contents[recording_id] = [cut_content_of(each, trim) for each in result.clips]
@@ -77,7 +78,7 @@ def analyse_spans(
 def why_unread(result: object) -> str:
     """Say why a worker has no analysis of a file."""
     match result:
-        case Unopened(reason=reason):
+        case Unopened(reason=reason) | Unseen(reason=reason):
             return reason
         case WorkerDied():
             return DECODER_CRASHED

@@ -19,6 +19,7 @@ from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import Inference, infer, run_of_folder
 from thresher.catalog.stamps import stamp_of
 from thresher.catalog.tag_values import read_stated
+from thresher.curation.analysis.file_results import Unseen, file_results
 from thresher.curation.analysis.task import (
     Analysis,
     FileTask,
@@ -37,7 +38,7 @@ from thresher.errors import AudioError
 if TYPE_CHECKING:
     from thresher.curation.cutting.recut import Cuts
 
-_Result = Analysis | Keyed | Unsettled | Unopened | WorkerDied | None
+_Result = Analysis | Keyed | Unsettled | Unopened | Unseen | WorkerDied | None
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def read_files(run: IngestRun, files: Sequence[FoundFile], progress: Progress) -
                     task = KeyTask(found.path, stamp.size, stamp.mtime_ns, *how)
                 yield ReadFile(found, sighting, digest, not is_known, warnings=warnings, cuts=cuts), task
 
-        results = workers.map(analyse_file, tasks())
+        results = file_results(workers, analyse_file, tasks())
         for done, (file, result) in enumerate(results, start=1):
             progress("analysing", done, len(files))
             yield file if result is None else replace(file, result=result)

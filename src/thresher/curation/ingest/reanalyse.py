@@ -19,6 +19,7 @@ from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.content_files import find_content
 from thresher.catalog.cut_clips import wholes_of
 from thresher.catalog.schema import clip, recording
+from thresher.curation.analysis.file_results import Unseen, file_results
 from thresher.curation.analysis.task import (
     DECODER_CRASHED,
     Analysis,
@@ -165,15 +166,18 @@ def reanalyse_clips(
     notes: list[str] = []
     analysed = changed = 0
     with Workers(executor or settings.ingest.executor, preload=WORKER_MODULES) as workers:
-        results = workers.map(analyse_file, _tasks(catalog, wanted, retrim=retrim))
+        results = file_results(workers, analyse_file, _tasks(catalog, wanted, retrim=retrim))
         for group in grouped(results, settings.ingest.group, GROUP_SECONDS):
-            read = [(known, _analysis(result)) for known, result in group]
-            found = [(known, analysis) for known, analysis in read if analysis is not None]
+            found = [(known, each) for known, result in group if (each := _analysis(result)) is not None]
             stale, new_notes = catalog.write(partial(_store, catalog, found=found, retrim=retrim))
             changed += stale
             notes += new_notes
             analysed += len(found)
-            without_file += [known.id for known, analysis in read if analysis is None]
+            for known, result in group:
+                if isinstance(result, Unseen):
+                    notes.append(f"recording of clip {known.clip_id} not analysed: {result.reason}")
+                elif _analysis(result) is None:
+                    without_file.append(known.id)
             progress("analysing", analysed + len(without_file), len(wanted))
     spans, statuses = _changes(wanted, _recordings(catalog, clip_ids))
     scored = score_all(catalog, progress, executor=executor) if rescore else ()

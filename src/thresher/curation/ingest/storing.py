@@ -18,6 +18,7 @@ from thresher.catalog.recordings import NewRecording
 from thresher.catalog.same_audio import recording_of_file, recordings_with_audio, set_audio_key
 from thresher.catalog.schema import FAILED_STATUSES
 from thresher.catalog.scores import retire
+from thresher.curation.analysis.file_results import Unseen
 from thresher.curation.analysis.task import DECODER_CRASHED, Analysis, Keyed, Unopened, Unsettled, content_of
 from thresher.curation.cutting.reanalysed import follow_recut, has_cuts, recut_recording
 from thresher.curation.ingest.reading import ReadFile
@@ -50,6 +51,8 @@ def store(
                 tally.failures.append(Failure(display_text(file.found.path), "missing", reason))
             case Unopened(reason=reason):
                 note_unopened(run, connection, file, reason, tally)
+            case Unseen(reason=reason):
+                tally.failures.append(Failure(display_text(file.found.path), "unseen", reason))
             case Unsettled():
                 tally.unsettled.append(file.found)
             case _ if file.sha256 is not None and run.known.is_output(file.sha256):

@@ -1,0 +1,125 @@
+"""Files that a worker on another machine sees differently. The workers of these tests run in this process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.curation.analysis.analysed_files import task_of
+from tests.support import WriteClip, counts
+from thresher.catalog.catalog import Catalog
+from thresher.curation.analysis import analyse as analysing
+from thresher.curation.analysis import file_results as module
+from thresher.curation.analysis.file_results import Unseen, file_results
+from thresher.curation.analysis.task import Analysis, FileTask, Unopened, Unsettled
+from thresher.curation.analysis.worker import analyse_file
+from thresher.curation.clips.listing import list_clips
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.ingest.reanalyse import reanalyse
+from thresher.curation.workers import Workers
+
+GONE = Unopened("is no longer there", vanished=True)
+
+
+@pytest.fixture
+def remotely(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], None]:
+    """Let workers find this instead of what is in the files of these names."""
+    real = analysing.analyse
+
+    def replace(found: dict[str, Any]) -> None:
+        def analyse(task: FileTask) -> Any:
+            name = os.path.basename(os.fsdecode(task.path))
+            return found[name] if name in found else real(task)
+
+        monkeypatch.setattr(analysing, "analyse", analyse)
+
+    return replace
+
+
+def one_result(executor: str, path: Path, **changes: Any) -> Any:
+    with Workers(executor) as workers:
+        ((key, result),) = file_results(workers, analyse_file, [("key", task_of(path, **changes))])
+    assert key == "key"
+    return result
+
+
+def test_a_file_that_only_the_worker_does_not_see_names_the_worker(
+    cluster: str, tmp_path: Path, write_clip: WriteClip, remotely: Any
+) -> None:
+    path = write_clip(tmp_path / "a.wav", 1)
+    remotely({"a.wav": GONE})
+    found = one_result(cluster, path)
+    assert isinstance(found, Unseen)
+    assert found.reason.startswith("the worker tcp://127.0.0.1:")
+    assert "can't read it: is no longer there;" in found.reason
+
+
+def test_a_file_that_is_really_gone_or_changed_is_not_unseen(
+    cluster: str, tmp_path: Path, write_clip: WriteClip
+) -> None:
+    path = write_clip(tmp_path / "a.wav", 1)
+    assert one_result(cluster, path, size=1) == Unsettled()
+    task = task_of(path)
+    path.unlink()
+    with Workers(cluster) as workers:
+        assert list(file_results(workers, analyse_file, [(0, task)])) == [(0, GONE)]
+
+
+def test_another_file_under_the_same_path_names_the_worker(
+    cluster: str, tmp_path: Path, write_clip: WriteClip, remotely: Any
+) -> None:
+    remotely({"a.wav": Unsettled()})
+    found = one_result(cluster, write_clip(tmp_path / "a.wav", 1))
+    assert isinstance(found, Unseen)
+    assert "differs there" in found.reason
+
+
+def test_a_worker_without_ffmpeg_does_not_decide(
+    cluster: str, tmp_path: Path, write_clip: WriteClip, remotely: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_clip(tmp_path / "a.wav", 1)
+    remotely({"a.wav": Analysis("unreadable", "unknown format")})
+    has = iter([None, "/usr/bin/ffmpeg"])  # the worker looks first
+    monkeypatch.setattr(module, "find_ffmpeg", lambda: next(has))
+    found = one_result(cluster, path)
+    assert isinstance(found, Unseen)
+    assert found.reason.endswith("install ffmpeg there")
+    monkeypatch.setattr(module, "find_ffmpeg", lambda: None)
+    assert one_result(cluster, path) == Analysis("unreadable", "unknown format")
+
+
+def test_on_this_machine_nothing_is_unseen(tmp_path: Path, write_clip: WriteClip, remotely: Any) -> None:
+    path = write_clip(tmp_path / "a.wav", 1)
+    remotely({"a.wav": GONE})
+    assert one_result("serial", path) == GONE
+
+
+def test_an_unseen_file_is_a_problem_of_its_own_and_taken_by_the_next_ingest(
+    cluster: str, catalog: Catalog, six_clips: Path, remotely: Any, serial: IngestOptions
+) -> None:
+    name = "death_epoch_20_1.wav"
+    remotely({name: GONE})
+    report = ingest(catalog, [six_clips], IngestOptions(executor=cluster))
+    assert counts(report) == {"added": 5}
+    assert [(each.path.endswith(name), each.status) for each in report.failures] == [(True, "unseen")]
+    remotely({})
+    again = ingest(catalog, [six_clips], serial)
+    assert counts(again) == {"added": 1, "unchanged": 5}
+
+
+def test_reanalyse_keeps_what_it_knows_of_an_unseen_file(
+    cluster: str, catalog: Catalog, six_clips: Path, remotely: Any, serial: IngestOptions
+) -> None:
+    ingest(catalog, [six_clips], serial)
+    before = list_clips(catalog)
+    remotely({"death_epoch_20_1.wav": GONE})
+    report = reanalyse(catalog, executor=cluster)
+    assert (report.analysed, report.without_file) == (5, ())
+    assert len(report.notes) == 1
+    assert "not analysed: the worker tcp://" in report.notes[0]
+    assert list_clips(catalog) == before
