@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, delete, select, update
 
-from tests.support import PREFIX_ONLY
+from tests.support import PREFIX_ONLY, writing
 from thresher.catalog import config, database, row_copy, schema, scores
 from thresher.catalog.catalog import Catalog
 from thresher.curation.backups.copy_catalog import copy_catalog
@@ -51,7 +51,7 @@ def judged(bone: Catalog) -> Catalog:
 
 def forget(catalog: Catalog, number: int) -> None:
     """Remove a recording and its clip, which have the same id."""
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         scores.retire(connection, [number])
         connection.execute(delete(schema.recording).where(schema.recording.c.id == number))
 
@@ -117,7 +117,7 @@ def test_a_missing_row_of_any_table_is_found(cut_clips: Catalog, tmp_path: Path)
 def test_a_changed_value_is_named_with_its_row(judged: Catalog) -> None:
     copy_catalog(judged, "sqlite:///copy.db")
     with opened(judged, "sqlite:///copy.db") as copy:
-        with copy.writing() as connection:
+        with writing(copy) as connection:
             connection.execute(update(schema.clip).where(schema.clip.c.id == 4).values(note="other"))
         with judged.reading() as here, copy.reading() as connection:
             assert row_copy.first_difference(here, connection, no_progress) == "clip 4"
@@ -144,7 +144,7 @@ def test_an_interrupted_copy_is_completed_by_the_same_command(judged: Catalog) -
 
 
 def test_a_damaged_catalog_is_not_copied(judged: Catalog, tmp_path: Path) -> None:
-    with judged.writing() as connection:
+    with writing(judged) as connection:
         connection.exec_driver_sql("UPDATE clip SET rating = 5 WHERE id = 3")
     with pytest.raises(CatalogError, match="1 damaged row"):
         copy_catalog(judged, "sqlite:///copy.db")
