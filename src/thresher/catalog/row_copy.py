@@ -6,7 +6,7 @@ for itself is left out: the safeguards of SQLite, and the claims of scorers that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -74,9 +74,9 @@ def _rows(connection: Connection, of_table: Table) -> Iterator[Row[Any]]:
         yield from found
 
 
-def _batches(rows: Iterator[Row[Any]]) -> Iterator[list[Row[Any]]]:
+def _batches(rows: Iterable[Any]) -> Iterator[list[Any]]:
     """Yield rows in lists that take little memory."""
-    batch: list[Row[Any]] = []
+    batch: list[Any] = []
     size = 0
     for row in rows:
         batch.append(row)
@@ -113,5 +113,5 @@ def _refer_to_later(source: Connection, target: Connection, of_table: Table) -> 
         rows = source.execute(
             select(of_table.c.id.label("row"), each.label("refers_to")).where(each.is_not(None))
         )
-        for batch in _batches(row for row in rows):
+        for batch in _batches(rows):
             target.execute(statement, [dict(row._mapping) for row in batch])
