@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from thresher.catalog import locations
 from thresher.catalog.catalog import Catalog
@@ -18,10 +18,13 @@ from thresher.catalog.schema import location
 def refile(catalog: Catalog) -> int:
     """Store the paths of locations again whose files are below another root now; return how many."""
     moves = _misfiled(catalog) if catalog.roots.folders else {}
+
+    def store(connection: Connection) -> None:
+        for location_id, (former, stored) in moves.items():
+            locations.refile(connection, location_id, former, stored, time.time())
+
     if moves:
-        with catalog.writing() as connection:
-            for location_id, (former, stored) in moves.items():
-                locations.refile(connection, location_id, former, stored, time.time())
+        catalog.write(store)
     return len(moves)
 
 
