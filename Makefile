@@ -5,8 +5,9 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 p
 BIN := .venv/bin
 QUICK := tests/catalog tests/signal tests/curation/clips tests/curation/exports/formats tests/test_layers.py \
 	tests/test_public_names.py
+POSTGRES := tests/catalog tests/curation
 
-.PHONY: demo test test-quick slow lint types unit faults faults-sample fuzz coverage api bench clean
+.PHONY: demo test test-quick test-postgres slow lint types unit faults faults-sample fuzz coverage api bench clean
 
 demo: .venv/installed
 	$(BIN)/thresher demo demo
@@ -30,6 +31,10 @@ unit: .venv/developing
 # The lower layers in less than two minutes: no long searches, and no processes that compile.
 test-quick: .venv/developing
 	$(BIN)/pytest -n auto --dist worksteal -m "not slow and not long" $(QUICK)
+
+# The tests of the catalog and of the verbs on a private PostgreSQL server, see tests/postgres.py.
+test-postgres: .venv/developing
+	$(BIN)/python -m tests.postgres run $(BIN)/pytest -n auto --dist worksteal -m "not slow and not long" $(POSTGRES)
 
 # Whole sessions in processes and browsers, and samples of faults and of random inputs.
 slow: .venv/developing

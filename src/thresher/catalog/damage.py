@@ -70,10 +70,16 @@ class Damage:
 
 
 def find_damage(connection: Connection) -> Damage:
-    """Check everything that the database of a catalog holds."""
+    """Check everything that the database of a catalog holds.
+
+    A server checks its own structure, references and sequences, so what SQLite needs checks for is left out there.
+    """
     found = Damage()
-    found.database += integrity(connection)
-    _try(found, "schema", lambda: found.database.extend(_schema(connection)))
+    is_file = connection.dialect.name == "sqlite"
+    if is_file:
+        found.database += integrity(connection)
+        _try(found, "schema", lambda: found.database.extend(_schema(connection)))
+        _try(found, "sqlite_sequence", lambda: found.counters.extend(safeguards.lost_counters(connection)))
     _try(found, "cover", lambda: found.database.extend(_covers(connection)))
     for protected in digests.PROTECTED:
         _try(found, protected.table.name, partial(_digests, connection, protected, found))
@@ -85,7 +91,6 @@ def find_damage(connection: Connection) -> Damage:
     _try(found, "nearest", lambda: found.nearest.extend(_nearest(connection, found)))
     _try(found, "decision", lambda: found.journal.extend(_lost_decisions(connection)))
     _try(found, "decision", lambda: found.undos.extend(wrong_undos(connection)))
-    _try(found, "sqlite_sequence", lambda: found.counters.extend(safeguards.lost_counters(connection)))
     _try(found, "safeguard", lambda: _interrupted(connection, found))
     return found
 
@@ -100,8 +105,10 @@ def is_damaged(connection: Connection) -> bool:
     for kind in KINDS:
         _try(found, "clip", partial(_blobs, connection, kind, found))
     _try(found, "measure", lambda: found.measures.extend(_measures(connection)))
-    _try(found, "schema", lambda: found.database.extend(_schema(connection)))
     _try(found, "decision", lambda: found.undos.extend(wrong_undos(connection)))
+    if connection.dialect.name != "sqlite":
+        return bool(found)
+    _try(found, "schema", lambda: found.database.extend(_schema(connection)))
     return bool(found) or bool(integrity(connection))
 
 
@@ -178,10 +185,16 @@ def _measures(connection: Connection) -> list[int]:
         connection, "SELECT clip_id, name, version, value, crc32 FROM measure ORDER BY clip_id"
     ):
         fits = isinstance(value, (float, int, type(None))) and isinstance(version, int)
-        text = name.decode(errors="replace") if isinstance(name, bytes) else repr(name)
-        if not fits or row_crc32(clip_id, text, version, value) != crc32:
+        if not fits or row_crc32(clip_id, _text(name), version, value) != crc32:
             found[clip_id] = None
     return list(found)
+
+
+def _text(stored: Any) -> str:
+    """Return a stored text, which may be no valid UTF-8 in SQLite, and not even a text."""
+    if isinstance(stored, bytes):
+        return stored.decode(errors="replace")
+    return stored if isinstance(stored, str) else repr(stored)
 
 
 def damaged_score_rows(connection: Connection) -> dict[int, list[int]]:
@@ -228,7 +241,7 @@ def _lost_decisions(connection: Connection) -> list[str]:
         lost = [number for number in range(1, min(last, 10**7) + 1) if number not in sequences]
         if lost or name not in counted or counted[name] != last:
             shown = ", ".join(map(str, lost[:5])) or "some"
-            found.append(f"decisions of writer {bytes(name).decode(errors='replace')} are lost: {shown}")
+            found.append(f"decisions of writer {_text(name)} are lost: {shown}")
     return found
 
 

@@ -30,7 +30,7 @@ from hashlib import blake2b
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Insert, LargeBinary, Table, Update, literal_column
+from sqlalchemy import Connection, Insert, LargeBinary, Table, Update, inspect, literal_column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -377,11 +377,22 @@ def stored_rows(connection: Connection, statement: str) -> Iterator[tuple[Any, .
 
 def known_columns(connection: Connection, table: str) -> frozenset[str]:
     """Return the names of the columns that a table has in the database."""
+    if connection.dialect.name != "sqlite":
+        return frozenset(column["name"] for column in inspect(connection).get_columns(table))
     return frozenset(row[1] for row in connection.exec_driver_sql(f"PRAGMA table_info({table})"))
 
 
 def compute_all(connection: Connection, damaged: Iterable[DamagedRow] = ()) -> None:
-    """Compute the digests of all rows, as after an upgrade; rows that were `damaged` before stay damaged."""
+    """Compute the digests of all rows, as after an upgrade; rows that were `damaged` before stay damaged.
+
+    On PostgreSQL, where functions in Python can't compute them, all tables must have today's columns.
+    """
+    if connection.dialect.name != "sqlite":
+        for protected in PROTECTED:
+            connection.exec_driver_sql(f"UPDATE {protected.table.name} SET {protected.column} = NULL")
+            note_change(connection, protected.table)
+        seal(connection)
+        return
     known = {each.table.name: known_columns(connection, each.table.name) for each in PROTECTED}
     for protected in PROTECTED:
         columns = known[protected.table.name]
@@ -405,7 +416,8 @@ def accept(connection: Connection, rows: Iterable[DamagedRow]) -> None:
     """Remove the digests of rows, so that the end of the transaction computes those of their values of now."""
     for row in rows:
         protected = _BY_NAME[row.name]
-        where = " AND ".join(f"{column.name} IS ?" for column in protected.table.primary_key)
+        same = "{} IS ?" if connection.dialect.name == "sqlite" else "{} = %s"
+        where = " AND ".join(same.format(column.name) for column in protected.table.primary_key)
         connection.exec_driver_sql(
             f"UPDATE {protected.table.name} SET {protected.column} = NULL WHERE {where}",
             row.key,

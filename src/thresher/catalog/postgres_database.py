@@ -109,6 +109,8 @@ def _begin(connection: Connection) -> None:
     options = connection.get_execution_options()
     if options.get("creates"):
         statements = ["BEGIN", f"SELECT pg_advisory_xact_lock({_CREATION})"]
+    elif options.get("upgrades"):
+        statements = ["BEGIN", "LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE"]
     elif options.get("writes"):
         mode = "SHARE ROW EXCLUSIVE" if options.get("alone") else "ROW EXCLUSIVE"
         statements = ["BEGIN ISOLATION LEVEL SERIALIZABLE", f"LOCK TABLE alembic_version IN {mode} MODE"]
@@ -183,7 +185,7 @@ def create(url: URL, busy_timeout: float) -> None:
         ):
             revision = stored_revision(connection)
             if revision is not None:
-                _check_revision(revision, engine)
+                _check_current(revision, url)
                 return
             _check_empty(connection)
             migrate(connection)
@@ -214,30 +216,65 @@ def open_current(url: URL, busy_timeout: float) -> Engine:
     try:
         with in_one_sentence(engine), engine.begin() as connection:
             revision = stored_revision(connection)
-        if revision is None:
-            raise CatalogError(
-                f"{_shown(url)} is not a catalog; `thresher init FOLDER --database URL` makes an empty database one"
-            )
-        _check_revision(revision, engine)
+        _check_current(revision, url)
     except BaseException:
         engine.dispose()
         raise
     return engine
 
 
-def _check_revision(revision: str, engine: Engine) -> None:
-    if revision == schema.HEAD:
-        return
-    shown = _shown(engine.url)
-    if revision in known_revisions():
+def _check_current(revision: str | None, url: URL) -> None:
+    """Raise CatalogError if a database is not a catalog of the revision of this program."""
+    if revision != schema.HEAD:
         raise CatalogError(
-            f"{shown} was written by an older thresher (revision {revision}; this one writes {schema.HEAD}); "
-            "`thresher upgrade` upgrades it for everybody who uses it"
+            f"{_shown(url)} was written by an older thresher (revision {_known(revision, url)}; this one writes "
+            f"{schema.HEAD}); `thresher upgrade` upgrades it for everybody who uses it"
         )
-    raise CatalogError(
-        f"{shown} was written by a newer thresher (revision {revision}; this one knows {schema.HEAD}); "
-        "it was not changed: run `pip install --upgrade thresher`"
-    )
+
+
+def survey(url: URL, busy_timeout: float) -> tuple[str, list[Program]]:
+    """Return the revision of a catalog that this program can upgrade, and who is connected. Raises CatalogError."""
+    engine = connect(url, busy_timeout)
+    try:
+        with in_one_sentence(engine), engine.begin() as connection:
+            revision = stored_revision(connection)
+            programs = connected_programs(connection)
+        return _known(revision, url), programs
+    finally:
+        engine.dispose()
+
+
+def upgrade(url: URL, busy_timeout: float) -> None:
+    """Migrate a catalog to the revision of this program, in one transaction that no other program writes beside.
+
+    Raises CatalogError.
+    """
+    engine = connect(url, busy_timeout)
+    try:
+        with (
+            in_one_sentence(engine),
+            engine.connect().execution_options(upgrades=True) as connection,
+            connection.begin(),
+        ):
+            _known(stored_revision(connection), url)
+            migrate(connection)
+            digests.compute_all(connection)
+    finally:
+        engine.dispose()
+
+
+def _known(revision: str | None, url: URL) -> str:
+    """Return the revision of a catalog if this program knows it. Raises CatalogError."""
+    if revision is None:
+        raise CatalogError(
+            f"{_shown(url)} is not a catalog; `thresher init FOLDER --database URL` makes an empty database one"
+        )
+    if revision not in known_revisions():
+        raise CatalogError(
+            f"{_shown(url)} was written by a newer thresher (revision {revision}; this one knows {schema.HEAD}); "
+            "it was not changed: run `pip install --upgrade thresher`"
+        )
+    return revision
 
 
 def connected_programs(connection: Connection) -> list[Program]:

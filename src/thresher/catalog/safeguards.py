@@ -12,6 +12,7 @@ from hashlib import blake2b
 from sqlalchemy import Connection, delete, select
 
 from thresher.catalog import digests, schema
+from thresher.catalog.portable_sql import upsert
 
 _LAST_ID = "last id of "
 _SCHEMA = "schema"
@@ -108,7 +109,8 @@ def raise_last_ids(connection: Connection, given: Mapping[str, int]) -> None:
 
 def begin_repair(connection: Connection) -> None:
     """Note that a repair has begun, until `end_repair`."""
-    _set(connection, _REPAIR, "?", "begun")
+    begun = upsert(schema.safeguard).values(name=_REPAIR, value="begun")
+    connection.execute(begun.on_conflict_do_nothing())
 
 
 def end_repair(connection: Connection) -> None:

@@ -48,7 +48,7 @@ def repair_damage(catalog: Catalog, found: Damage, progress: Progress) -> Reanal
     if found.database:
         rebuild_indexes(catalog)
         with catalog.reading() as connection:
-            if integrity(connection):
+            if not catalog.is_shared and integrity(connection):
                 return ReanalysisReport(0, 0, (), 0.0, ())
             found = find_damage(connection)
     done = ReanalysisReport(0, 0, (), 0.0, ())
@@ -63,7 +63,7 @@ def repair_damage(catalog: Catalog, found: Damage, progress: Progress) -> Reanal
 
 def rebuild_indexes(catalog: Catalog) -> None:
     """Build all indexes again from their tables, as far as SQLite can."""
-    for name in metadata.tables:
+    for name in metadata.tables if not catalog.is_shared else ():
         with suppress(SQLAlchemyError, CatalogError):
             catalog.write(partial(_rebuild_indexes_of, table=name))
 
@@ -82,7 +82,8 @@ def _repair_rows(connection: Connection, found: Damage) -> None:
         connection.execute(update(decision).where(decision.c.id == number).values(undone_by_id=undone_by))
     if found.counters:
         safeguards.restore_counters(connection)
-    for kind in KINDS:  # what is not bytes can't be read; its checksum stays, so that it counts as damaged
+    # What is not bytes can't be read; its checksum stays, so that it counts as damaged. Only SQLite stores such.
+    for kind in KINDS if connection.dialect.name == "sqlite" else ():
         is_other = func.typeof(clip.c[kind]).not_in(["blob", "null"])
         connection.execute(update(clip).where(is_other).values({kind: None}))
     for clip_id in found.measures:

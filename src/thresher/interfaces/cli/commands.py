@@ -45,6 +45,7 @@ MODULES: Mapping[str, str] = {
     "verify": "verify",
     "backup": "backup",
     "restore": "restore",
+    "upgrade": "upgrade",
     "export-catalog": "curation_file",
     "import-catalog": "curation_file",
     "copy-catalog": "copy_catalog",

@@ -18,12 +18,24 @@ def init(
     folder: Annotated[
         Path, typer.Argument(help="The folder of the catalog; created if it does not exist.")
     ] = Path(),
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="A PostgreSQL database, such as postgresql+psycopg://user@host/name, instead of a file.",
+        ),
+    ] = None,
 ) -> None:
-    """Create a catalog: catalog.toml and catalog.db in a folder."""
+    """Create a catalog: catalog.toml and catalog.db in a folder.
+
+    With --database, the catalog is in a database of a PostgreSQL server, which several machines can use. If that
+    holds a catalog already, the folder joins it.
+    """
     from thresher.catalog.catalog import Catalog
 
-    with Catalog.create(folder) as catalog:
-        say(f"created a catalog in {catalog.root}; next: thresher ingest PATH")
+    with Catalog.create(folder, database) as catalog:
+        where = "" if database is None else f", with its database at {database}"
+        say(f"created a catalog in {catalog.root}{where}; next: thresher ingest PATH")
 
 
 @app.command(rich_help_panel=MAINTAIN)
