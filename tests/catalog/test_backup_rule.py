@@ -83,6 +83,7 @@ def old(new_catalog: MakeCatalog, tmp_path: Path) -> BackupPlace:
     return place
 
 
+@pytest.mark.sqlite_only("backups, which are copies of its file")
 def test_only_whole_backups_count_and_are_removed(old: BackupPlace) -> None:
     made = backup_by_rule(old, "x")
     years = sorted(path.name.split("-")[2][:4] for path in old.folder.glob("catalog-*-*-*.backup.db"))
@@ -95,6 +96,7 @@ def test_only_whole_backups_count_and_are_removed(old: BackupPlace) -> None:
     assert len(state.damaged) == 2
 
 
+@pytest.mark.sqlite_only("backups, which are copies of its file")
 def test_nothing_is_removed_if_the_backup_fails(old: BackupPlace) -> None:
     content = old.database.read_bytes()
     old.database.write_bytes(content[: 3 * 4096])
@@ -104,6 +106,7 @@ def test_nothing_is_removed_if_the_backup_fails(old: BackupPlace) -> None:
     assert sorted(os.listdir(old.folder)) == before
 
 
+@pytest.mark.sqlite_only("backups, which are copies of its file")
 def test_without_a_backup_nothing_is_forgotten(one_file: Path) -> None:
     (one_file / "catalog.toml").write_text('[backup]\nfolder = "gone"\n')
     with Catalog.open(one_file / "catalog.toml") as catalog:
@@ -112,6 +115,7 @@ def test_without_a_backup_nothing_is_forgotten(one_file: Path) -> None:
         assert forget(catalog, str(one_file / "c"), dry_run=True).locations == 1
 
 
+@pytest.mark.sqlite_only("backups, which are copies of its file")
 def test_a_forget_makes_a_backup(one_file: Path) -> None:
     with Catalog.open(one_file / "catalog.toml") as catalog:
         forget(catalog, str(one_file / "c"))

@@ -15,6 +15,7 @@ from thresher.curation.clips.listing import list_clips
 from thresher.errors import CatalogError
 
 
+@pytest.mark.sqlite_only("a file")
 @pytest.mark.parametrize("content", [b"", b"SQLite", b"this is a diary" * 100])
 def test_a_file_that_is_not_a_catalog_is_refused_and_not_changed(catalog: Catalog, content: bytes) -> None:
     catalog.close()
@@ -25,6 +26,7 @@ def test_a_file_that_is_not_a_catalog_is_refused_and_not_changed(catalog: Catalo
     assert file.read_bytes() == content
 
 
+@pytest.mark.sqlite_only("a file")
 def test_the_database_of_another_program_is_refused(catalog: Catalog) -> None:
     file = catalog.root / "catalog.db"
     file.unlink()
@@ -38,6 +40,7 @@ def test_the_database_of_another_program_is_refused(catalog: Catalog) -> None:
     assert file.read_bytes() == before
 
 
+@pytest.mark.sqlite_only("a file")
 def test_a_missing_database_is_reported_and_not_created(catalog: Catalog) -> None:
     (catalog.root / "catalog.db").unlink()
     with pytest.raises(CatalogError, match="does not exist"):
@@ -45,6 +48,7 @@ def test_a_missing_database_is_reported_and_not_created(catalog: Catalog) -> Non
     assert not (catalog.root / "catalog.db").exists()
 
 
+@pytest.mark.sqlite_only("a file")
 def test_a_newer_catalog_is_refused_and_not_changed(catalog: Catalog) -> None:
     with writing(catalog) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -55,6 +59,7 @@ def test_a_newer_catalog_is_refused_and_not_changed(catalog: Catalog) -> None:
     assert (file.read_bytes(), file.stat().st_mtime_ns) == before
 
 
+@pytest.mark.sqlite_only("a file")
 @pytest.mark.parametrize("name", ["plain", "what? #1 100%", "ü 🦈"])
 def test_a_catalog_works_in_a_folder_with_any_name(tmp_path: Path, name: str) -> None:
     with Catalog.create(tmp_path / name) as catalog:
@@ -105,6 +110,7 @@ def test_a_transaction_with_rollback_sees_its_changes_and_keeps_none(catalog: Ca
         assert connection.scalar(count) == 0
 
 
+@pytest.mark.sqlite_only("the stamp of a settled catalog")
 def test_a_catalog_is_stamped_as_settled_only_if_it_is(catalog: Catalog) -> None:
     def stamp() -> int:
         with catalog.reading() as connection:
@@ -119,6 +125,7 @@ def test_a_catalog_is_stamped_as_settled_only_if_it_is(catalog: Catalog) -> None
     assert stamp() == settled
 
 
+@pytest.mark.sqlite_only("a file")
 def test_a_creation_that_was_killed_between_its_files_is_completed(
     tmp_path: Path, new_catalog: MakeCatalog
 ) -> None:
@@ -133,6 +140,7 @@ def test_a_creation_that_was_killed_between_its_files_is_completed(
         Catalog.create(tmp_path)
 
 
+@pytest.mark.sqlite_only("a file")
 def test_a_catalog_that_lost_its_settings_is_not_taken_for_a_new_one(catalog: Catalog) -> None:
     with writing(catalog) as connection:
         connection.execute(insert(schema.batch).values(started_at=0.0, paths="[]", options="{}"))

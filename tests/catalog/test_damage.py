@@ -61,6 +61,7 @@ def test_an_intact_catalog_has_no_damage(judged: Catalog) -> None:
         assert not is_damaged(connection)
 
 
+@pytest.mark.sqlite_only("values that are damaged in its file")
 @pytest.mark.parametrize("what", SAMPLES)
 def test_damage_that_sqlite_does_not_notice_is_found(judged: Catalog, what: str) -> None:
     damage_by(judged, SAMPLES[what])
@@ -103,6 +104,7 @@ COMMANDS = (
 )
 
 
+@pytest.mark.sqlite_only("values that are damaged in its file")
 @pytest.mark.parametrize(
     ("table", "column", "value"),
     [
@@ -119,6 +121,7 @@ def test_damaged_text_is_one_sentence(judged: Catalog, table: str, column: str, 
     assert_sentences(judged, table, column, value, commands)
 
 
+@pytest.mark.sqlite_only("values that are damaged in its file")
 @pytest.mark.slow
 @pytest.mark.parametrize("value", VALUES)
 @pytest.mark.parametrize("table", TEXTS)

@@ -76,6 +76,7 @@ def test_every_column_is_protected(table: Any) -> None:
     assert {column.name for column in table.c} - covered - otherwise == set()
 
 
+@pytest.mark.sqlite_only("values that are damaged in its file")
 @pytest.mark.parametrize("protected", PROTECTED, ids=lambda protected: protected.name)
 def test_a_change_of_any_covered_value_from_outside_is_found(upgraded: Catalog, protected: Protected) -> None:
     table = protected.table.name
@@ -97,6 +98,7 @@ def test_a_change_of_any_covered_value_from_outside_is_found(upgraded: Catalog, 
         assert found == [tuple(key)], name
 
 
+@pytest.mark.sqlite_only("catalogs of older versions, which are in files")
 def test_a_digest_is_the_documented_hash(upgraded: Catalog) -> None:
     with upgraded.reading() as connection:
         row = connection.execute(text("SELECT * FROM clip_tag ORDER BY clip_id, tag")).first()
@@ -116,6 +118,7 @@ def test_values_of_different_types_have_different_digests(one: Any, other: Any) 
 # -- writers -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite_only("values that are damaged in its file")
 def test_an_upgraded_catalog_has_right_digests(upgraded: Catalog) -> None:
     assert damaged(upgraded) == []
     with upgraded.reading() as connection:
@@ -156,6 +159,7 @@ def test_no_module_writes_protected_rows_in_sql_of_its_own() -> None:
     assert {path.name for path, source in sources.items() if writes.search(source)} == {"safeguards.py"}
 
 
+@pytest.mark.sqlite_only("values that are damaged in its file")
 def test_a_change_of_a_damaged_row_does_not_hide_the_damage(upgraded: Catalog) -> None:
     with writing(upgraded, rollback=True) as connection:
         connection.exec_driver_sql("UPDATE clip SET rating = 1 WHERE id = 1")
@@ -166,6 +170,7 @@ def test_a_change_of_a_damaged_row_does_not_hide_the_damage(upgraded: Catalog) -
     assert found == [("clip.digest", (1,))]
 
 
+@pytest.mark.sqlite_only("values that are damaged in its file")
 def test_damage_stays_visible_after_the_next_upgrade(upgraded: Catalog) -> None:
     with writing(upgraded, rollback=True) as connection:
         connection.exec_driver_sql("UPDATE song SET query = 'rating:1' WHERE id = 1")
@@ -176,6 +181,7 @@ def test_damage_stays_visible_after_the_next_upgrade(upgraded: Catalog) -> None:
     assert [(row.name, row.key) for row in after] == [("clip.digest", (2,)), ("song.digest", (1,))]
 
 
+@pytest.mark.sqlite_only("values that are damaged in its file")
 def test_text_that_is_no_utf8_is_found(upgraded: Catalog) -> None:
     with writing(upgraded, rollback=True) as connection:
         connection.exec_driver_sql("UPDATE song SET name = CAST(x'ff41' AS TEXT) WHERE id = 1")

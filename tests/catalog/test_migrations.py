@@ -29,6 +29,8 @@ from thresher.curation.songs.songs import get_song
 from thresher.errors import CatalogError
 from thresher.signal.features.measure_registry import MEASURES
 
+pytestmark = pytest.mark.sqlite_only("catalogs of older versions, which are in files")
+
 MIGRATIONS = ROOT / "migrations"
 HEAD = schema.HEAD
 NEXT = "9001"

@@ -82,7 +82,7 @@ def database(root: Path) -> Path:
         target_of_a_known_link,
         known_link,
         settings,
-        database,
+        pytest.param(database, marks=pytest.mark.sqlite_only("a file")),
     ],
 )
 def test_a_file_of_the_catalog_is_neither_replaced_nor_removed(
@@ -191,6 +191,7 @@ def test_the_recheck_decides_about_other_content_only(catalog: Catalog) -> None:
     assert target.read_text() == "one"
 
 
+@pytest.mark.sqlite_only("a journal")
 def test_an_inode_that_is_used_again_protects_nothing(catalog: Catalog) -> None:
     """A file system gives the inode of a removed journal or clip to the next file."""
     journal, clip, target = (

@@ -15,6 +15,8 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.query import context_of, parse
 from thresher.curation.songs.songs import get_song
 
+pytestmark = pytest.mark.sqlite_only("catalogs of older versions, which are in files")
+
 PLAIN = [
     # before, after, in a catalog with no attribute of these names
     ("riff", "riff"),

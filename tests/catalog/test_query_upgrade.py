@@ -17,6 +17,8 @@ from thresher.catalog.query import context_of, parse
 from thresher.catalog.query_text import Kind, tokens_of
 from thresher.curation.songs.songs import get_song, save_song
 
+pytestmark = pytest.mark.sqlite_only("catalogs of older versions, which are in files")
+
 QUERIES = [
     # before, after
     ("skeletal", "skeletal"),

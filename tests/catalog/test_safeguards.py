@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import text
 
 from thresher.catalog import safeguards
@@ -10,6 +11,7 @@ from thresher.catalog.schema import metadata
 from thresher.curation.clips.decisions import rate
 
 
+@pytest.mark.sqlite_only("the highest ids, which it keeps outside of tables")
 def test_the_highest_ids_are_copied(cut_clips: Catalog) -> None:
     rate(cut_clips, ["1"], 4)
     with cut_clips.reading() as connection:

@@ -18,6 +18,7 @@ def test_the_newest_migration_is_the_revision_of_the_schema() -> None:
     assert migrations.known_revisions()[0] == schema.HEAD
 
 
+@pytest.mark.sqlite_only("these words for its schema")
 def test_the_migrated_schema_equals_the_declared_tables(catalog: Catalog) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
@@ -61,6 +62,7 @@ def described(url: str) -> dict[str, Any]:
     return {**tables, "indexes": indexes}
 
 
+@pytest.mark.sqlite_only("these words for its schema")
 @pytest.mark.filterwarnings("ignore:Skipped unsupported reflection")
 def test_the_migrations_create_the_schema_of_schema_py(tmp_path: Path) -> None:
     """This includes checks, partial indexes and AUTOINCREMENT, which Alembic does not compare."""
@@ -105,5 +107,5 @@ def test_every_table_with_an_id_is_autoincremented() -> None:
 def test_the_database_enforces_its_constraints(filled: Catalog, kept: str, refused: str) -> None:
     with writing(filled) as connection:
         connection.execute(text(kept))
-    with pytest.raises(Exception, match="constraint failed"), writing(filled) as connection:
+    with pytest.raises(Exception, match="constraint"), writing(filled) as connection:
         connection.execute(text(refused))

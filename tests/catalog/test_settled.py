@@ -11,6 +11,8 @@ from tests.support import writing
 from thresher.catalog import settled, sqlite_database
 from thresher.catalog.catalog import Catalog
 
+pytestmark = pytest.mark.sqlite_only("the stamp of a settled catalog")
+
 
 def stamp_of(catalog: Catalog) -> int:
     with catalog.reading() as connection:

@@ -30,6 +30,8 @@ from thresher.curation.songs.listing import songs
 from thresher.curation.songs.tracklist import tracklist
 from thresher.errors import CatalogError
 
+pytestmark = pytest.mark.sqlite_only("files, locks and journals, and catalogs of older versions")
+
 GOLDEN = sorted((ROOT / "tests/golden").glob("catalog-*.sql"))
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import URL, Engine, insert, text
 
 from tests.postgres_catalogs import needs_postgres
-from tests.support import POSTGRES, ROOT, run_command
+from tests.support import POSTGRES, ROOT, run_command, writing
 from thresher.catalog import database, digests, migrations, schema, upgrades
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import song
@@ -40,7 +40,7 @@ def write_next(folder: Path, then: str) -> None:
 @pytest.fixture
 def future(catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of the migrations with one more, which the program uses from now on; the catalog holds a song."""
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         values = {
             "name": "s",
             "query": "",
@@ -98,7 +98,7 @@ def test_the_older_program_is_refused_at_its_next_change(
     refused = pytest.raises(
         UpgradedError, match=r"another version of thresher has upgraded .* to revision 9001"
     )
-    with refused, catalog.writing():
+    with refused, writing(catalog):
         pass
     with pytest.raises(CatalogError, match=r"newer thresher \(revision 9001"):
         Catalog.open(catalog.file)
@@ -129,7 +129,7 @@ def test_an_upgrade_waits_for_a_writer(catalog: Catalog, observer: Engine) -> No
 
 @needs_postgres
 def test_the_digests_are_computed_again(catalog: Catalog, observer: Engine) -> None:
-    with catalog.writing() as connection:
+    with writing(catalog) as connection:
         connection.execute(insert(schema.checkpoint).values(run="a"))
     with observer.connect().execution_options(upgrades=True) as connection, connection.begin():
         connection.execute(text("UPDATE checkpoint SET digest = '\\x00'"))

@@ -5,12 +5,10 @@ The functions run inside the caller's transaction. Folders are stored like the p
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, insert, select, update
 
-from thresher.catalog.digests import removed_digests
 from thresher.catalog.folder_changes import FolderChanges
 from thresher.catalog.paths import Place
-from thresher.catalog.portable_sql import upsert
 from thresher.catalog.schema import ingested_folder
 
 
@@ -24,14 +22,12 @@ def read_changes(connection: Connection) -> dict[Place, FolderChanges]:
 
 def set_changes(connection: Connection, place: Place, changes: FolderChanges) -> None:
     """Store the changes of the folder at a place; no changes delete its row."""
+    here = (ingested_folder.c.root == place.root, ingested_folder.c.path == place.path)
     if changes == FolderChanges():
-        here = (ingested_folder.c.root == place.root, ingested_folder.c.path == place.path)
         connection.execute(delete(ingested_folder).where(*here))
         return
     values = {"ctime_changes": changes.ctime, "inode_changes": changes.inode}
-    statement = upsert(ingested_folder).values(**place._asdict(), **values)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["root", "path"], set_={**values, **removed_digests(ingested_folder)}
-        )
-    )
+    # no upsert: in PostgreSQL, a path is unique by its digest
+    changed = connection.execute(update(ingested_folder).where(*here).values(**values))
+    if not changed.rowcount:
+        connection.execute(insert(ingested_folder).values(**place._asdict(), **values))

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Column, Dialect, UniqueConstraint
+from sqlalchemy import Column, Dialect, Integer, UniqueConstraint
 from sqlalchemy.dialects.postgresql.base import PGDDLCompiler, PGTypeCompiler
 
 _DIGESTED = {
@@ -83,3 +83,5 @@ def use(dialect: Dialect) -> None:
     """Let a dialect make tables and indexes by the rules of this module."""
     dialect.ddl_compiler = CatalogDDL
     dialect.type_compiler_instance = CatalogTypes(dialect)
+    # Without a cast, the driver says how many bits each integer needs, and functions of 32 bits take small ones.
+    dialect.colspecs = {kind: own for kind, own in dialect.colspecs.items() if kind is not Integer}

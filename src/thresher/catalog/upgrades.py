@@ -1,7 +1,7 @@
 """Upgrades of a shared catalog to the schema of this version, and the programs that use it meanwhile.
 
 Opening a catalog in a file upgrades it. One on a server is used by several programs, which may be of older
-versions, so it is upgraded by command only. A program that is connected during an upgrade is refused at its next change.
+versions, so it is upgraded by command only. A program that is connected meanwhile is refused at its next change.
 """
 
 from __future__ import annotations
