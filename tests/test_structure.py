@@ -129,6 +129,7 @@ TESTED_ELSEWHERE = {
     "interfaces/cli/split_output.py",
     "interfaces/cli/stats.py",
     "interfaces/cli/tag.py",
+    "interfaces/cli/upgrade.py",
     "interfaces/cli/verify.py",
     "interfaces/cli/watch_output.py",
     "interfaces/plain.py",
