@@ -411,6 +411,8 @@ class Machine(RuleBasedStateMachine):
         if clip is not None:
             changed = self._do(actor, verb, clip=str(clip), **arguments)
             self._decided(changed, {("clip", clip, name): value})
+            for _ in range(number // 50 % 3 if changed else 0):  # undo, redo: by chance both are rare
+                self.undo(1 - actor, 0)
 
     def _clip(self, number: int) -> int | None:
         clips = [clip for clip, _ in self.shelf.all_clips()]

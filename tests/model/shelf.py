@@ -219,6 +219,7 @@ class Shelf:
         }
         if changes:
             assert number is not None
+            assert number not in self.journal, f"no decision changed {changes}"
             self.values.update({key: after for key, (_, after) in changes.items()})
             self.journal[number] = Entry(changes, undoes)
         return bool(changes)
