@@ -16,9 +16,8 @@ from unittest import mock
 from sqlalchemy import Connection
 
 from tests.support import writing
-from thresher.catalog import database, measures, schema
+from thresher.catalog import measures, schema
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.config import Settings
 from thresher.catalog.query import Context, context_of
 
 ALL = [1, 2, 3, 4, 5, 6, 7, 8, 9]
@@ -164,8 +163,7 @@ def query_sample(root: Path) -> Iterator[Sample]:
     """Make the catalog in a folder, and read it at `NOW`, in Berlin."""
     with mock.patch.dict(os.environ, {"TZ": "Europe/Berlin"}):
         time.tzset()
-        database.create(root / "catalog.db", 1.0)
-        catalog = Catalog(root / "catalog.toml", Settings(), database.connect(root / "catalog.db", 1.0))
+        catalog = Catalog.create(root)
         with writing(catalog) as connection:
             fill(connection)
         with catalog.reading() as connection:

@@ -12,7 +12,15 @@ from sqlalchemy import Connection, insert, literal, select
 from tests.support import MakeCatalog, writing
 from thresher.catalog.exact_numbers import integer_key
 from thresher.catalog.normal_form import nfc
-from thresher.catalog.portable_sql import InNfc, IntegerKey, IsAscii, PositionIn, is_one_of, upsert
+from thresher.catalog.portable_sql import (
+    InNfc,
+    IntegerKey,
+    IsAscii,
+    PositionIn,
+    StartsWith,
+    is_one_of,
+    upsert,
+)
 from thresher.catalog.schema import checkpoint, cover
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs", "Cn")), max_size=8)
@@ -30,9 +38,14 @@ def new(new_catalog: MakeCatalog, tmp_path_factory: pytest.TempPathFactory) -> I
 @given(TEXTS, TEXTS)
 @settings(max_examples=60, deadline=None)
 def test_functions_of_text(new: Connection, text: str, part: str) -> None:
-    functions = (InNfc(literal(text)), IsAscii(literal(text)), PositionIn(literal(text), literal(part)))
+    functions = (
+        InNfc(literal(text)),
+        IsAscii(literal(text)),
+        PositionIn(literal(text), literal(part)),
+        StartsWith(literal(text), literal(part)),
+    )
     row = new.execute(select(*functions)).one()
-    assert tuple(row) == (nfc(text), text.isascii(), text.find(part) + 1)
+    assert tuple(row) == (nfc(text), text.isascii(), text.find(part) + 1, text.startswith(part))
 
 
 @given(st.one_of(st.from_regex(r"\A\s{0,2}[+-]?[0-9]{1,6}\s?\Z"), TEXTS, st.integers().map(str)))

@@ -895,7 +895,9 @@ def test_names_are_looked_up_only_if_the_query_needs_them(sample: Sample, text: 
         event.listen(connection, "before_cursor_execute", lambda *args: seen.append(args[2]))
         query = parse(split_text(text), context_of(catalog, connection))
         connection.execute(select_clips(query, schema.clip.c.id)).all()
-    assert len([statement for statement in seen if statement.startswith("SELECT")]) == expected
+    selects = [statement for statement in seen if statement.startswith("SELECT")]
+    # PostgreSQL ignores case in ASCII only: other texts are read before the statement that lists clips.
+    assert len([each for each in selects if "octet_length" not in each or "ORDER BY" in each]) == expected
 
 
 # Laws. Conditions of the table's terms stand for all others; tests/fuzz/queries.py tries any text.
@@ -941,5 +943,5 @@ def test_text_round_trip(terms: list[str]) -> None:
 
 def test_statement_reads_each_clip_once(sample: Sample) -> None:
     _, connection, _ = sample
-    assert ids(sample) == list(connection.scalars(select(schema.clip.c.id)))
+    assert ids(sample) == list(connection.scalars(select(schema.clip.c.id).order_by(schema.clip.c.id)))
     assert len(ids(sample, "silence/")) == 1

@@ -48,6 +48,13 @@ class PositionIn(FunctionElement[int]):
     inherit_cache = True
 
 
+class StartsWith(FunctionElement[bool]):
+    """Whether a text starts with a second one, in the same case; NULL for NULL."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
 class _IsOneOf(FunctionElement[bool]):
     type = Boolean()
     inherit_cache = True
@@ -98,6 +105,11 @@ _compile(
     postgresql="(length({0}) = octet_length({0}))",
 )
 _compile(PositionIn, sqlite="instr({0}, {1})", postgresql="strpos({0}, {1})")
+_compile(
+    StartsWith,
+    sqlite="(substr({0}, 1, length({1})) = {1})",
+    postgresql="starts_with({0}, {1})",
+)
 _compile(
     _IsOneOf,
     # The sign keeps SQLite from an index of the column, which it would read for each clip.

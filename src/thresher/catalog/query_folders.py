@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 
-from sqlalchemy import ColumnElement, and_, func, or_
+from sqlalchemy import ColumnElement, and_, literal, or_
 
 from thresher.catalog import paths
 from thresher.catalog.normal_form import nfc
+from thresher.catalog.portable_sql import StartsWith
 from thresher.catalog.schema import location
 from thresher.catalog.text_columns import in_nfc
 
@@ -48,14 +49,14 @@ def _under(absolute: bytes, roots: paths.Roots) -> list[ColumnElement[bool]]:
     text = location.c.path_text if stored.isascii() else in_nfc(location.c.path_text)
     prefix = stored.rstrip("/") + "/"
     # LIKE would ignore upper and lower case.
-    conditions = [text == stored, func.substr(text, 1, len(prefix)) == prefix]
+    conditions = [text == stored, StartsWith(text, literal(prefix))]
     name = stored.removesuffix(":")
     if name != stored and paths.ROOT_NAME.fullmatch(name):
         conditions.append(location.c.root == name)
     inside = os.path.join(absolute, b"")
     if os.path.join(os.fsencode(roots.home), b"").startswith(inside):
         # The folder contains the catalog, and so every location that is stored relative to it.
-        conditions.append(and_(location.c.root == "", func.substr(location.c.path_text, 1, 1) != "/"))
+        conditions.append(and_(location.c.root == "", ~StartsWith(location.c.path_text, literal("/"))))
     contained = [
         name for name, folder in roots.folders.items() if os.path.join(folder, b"").startswith(inside)
     ]
