@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from tests.curation.analysis.analysed_files import task_of
 from tests.support import WriteClip, counts
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.paths import Roots
 from thresher.curation.analysis import analyse as analysing
 from thresher.curation.analysis import file_results as module
 from thresher.curation.analysis.file_results import Unseen, file_results
@@ -23,6 +25,7 @@ from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.reanalyse import reanalyse
 from thresher.curation.workers import Workers
 
+NO_ROOTS = Roots(Path("/"))
 GONE = Unopened("is no longer there", vanished=True)
 
 
@@ -43,7 +46,7 @@ def remotely(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], None
 
 def one_result(executor: str, path: Path, **changes: Any) -> Any:
     with Workers(executor) as workers:
-        ((key, result),) = file_results(workers, analyse_file, [("key", task_of(path, **changes))])
+        ((key, result),) = file_results(workers, analyse_file, [("key", task_of(path, **changes))], NO_ROOTS)
     assert key == "key"
     return result
 
@@ -67,7 +70,7 @@ def test_a_file_that_is_really_gone_or_changed_is_not_unseen(
     task = task_of(path)
     path.unlink()
     with Workers(cluster) as workers:
-        assert list(file_results(workers, analyse_file, [(0, task)])) == [(0, GONE)]
+        assert list(file_results(workers, analyse_file, [(0, task)], NO_ROOTS)) == [(0, GONE)]
 
 
 def test_another_file_under_the_same_path_names_the_worker(
@@ -123,3 +126,64 @@ def test_reanalyse_keeps_what_it_knows_of_an_unseen_file(
     assert len(report.notes) == 1
     assert "not analysed: the worker tcp://" in report.notes[0]
     assert list_clips(catalog) == before
+
+
+@pytest.fixture
+def worker_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The catalog.toml of the worker's machine, in a folder of its own."""
+    file = tmp_path / "worker/catalog.toml"
+    file.parent.mkdir()
+    monkeypatch.setenv("THRESHER_CATALOG", str(file))
+    module.worker_roots.cache_clear()
+    yield file
+    module.worker_roots.cache_clear()
+
+
+def test_a_worker_finds_a_file_below_a_root_in_its_own_folder(
+    cluster: str, tmp_path: Path, write_clip: WriteClip, worker_settings: Path
+) -> None:
+    here = write_clip(tmp_path / "here/run/a.wav", 1)
+    there = tmp_path / "there/run/a.wav"
+    there.parent.mkdir(parents=True)
+    shutil.copy2(here, there)
+    roots = Roots.of(tmp_path, {"corpus": "here"})
+    task = task_of(here)
+    with Workers("serial") as workers:
+        ((_, expected),) = file_results(workers, analyse_file, [(0, task)], roots)
+    here.unlink()  # only the worker has it now
+    worker_settings.write_text(f'[roots]\ncorpus = "{tmp_path}/there"\n')
+    with Workers(cluster) as workers:
+        ((_, found),) = file_results(workers, analyse_file, [(0, task)], roots)
+    assert isinstance(found, Analysis)
+    assert (found.status, found.audio_key) == (expected.status, expected.audio_key)
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ("[roots]\n", "the root corpus is not set on this machine"),
+        (
+            '[roots]\ncorpus = "/nowhere/at/all"\n',
+            "/nowhere/at/all, the folder of the root corpus, is not there",
+        ),
+        ("[rots]\n", 'unknown section "rots"'),
+    ],
+)
+def test_a_worker_without_the_root_says_so(
+    cluster: str,
+    tmp_path: Path,
+    write_clip: WriteClip,
+    worker_settings: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: str,
+    why: str,
+) -> None:
+    here = write_clip(tmp_path / "here/a.wav", 1)
+    worker_settings.write_text(settings)
+    exists = os.path.exists
+    monkeypatch.setattr(os.path, "exists", lambda path: path != os.fsencode(here) and exists(path))
+    with Workers(cluster) as workers:
+        roots = Roots.of(tmp_path, {"corpus": "here"})
+        ((_, found),) = file_results(workers, analyse_file, [(0, task_of(here))], roots)
+    assert isinstance(found, Unseen)
+    assert why in found.reason

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
+from thresher.catalog.config import ENVIRONMENT_VARIABLE, find_catalog, load_settings
 from thresher.catalog.ffmpeg_decoder import find_ffmpeg
+from thresher.catalog.paths import Place, Roots
 from thresher.catalog.stamps import stamp_of
 from thresher.curation.analysis.task import Analysis, FileTask, Unopened, Unsettled
 from thresher.curation.executors.dask_worker import worker_address
 from thresher.curation.workers import WorkerDied, Workers
+from thresher.errors import CatalogError, ThresherError
 
 K = TypeVar("K")
 F = TypeVar("F", bound=FileTask)
@@ -34,16 +38,28 @@ class _Elsewhere:
     result: Analysis | Unopened | Unsettled
 
 
+@dataclass(frozen=True)
+class _Located(Generic[F]):
+    """A task with the place of its file, by which a machine with other folders finds it."""
+
+    task: F
+    place: Place
+
+
 def file_results(
-    workers: Workers, read: Callable[[F], R], tasks: Iterable[tuple[K, F | None]]
+    workers: Workers, read: Callable[[F], R], tasks: Iterable[tuple[K, F | None]], roots: Roots
 ) -> Iterator[tuple[K, R | Unseen | WorkerDied | None]]:
     """Run `read` on each task of (key, task) pairs, and yield (key, result) in the same order.
 
-    The result is Unseen if a worker of a cluster can't open a file or finds it changed, and this process sees it
-    unchanged; or if the worker has no ffmpeg to decode it, and this machine has one.
+    A worker of a cluster opens a file below one of the named `roots` in the folder that its own settings give to
+    the root, other files under the same path. The result is Unseen if it can't open the file or finds it changed,
+    and this process sees it unchanged; or if the worker has no ffmpeg to decode it, and this machine has one.
     """
-    pairs = (((key, task), task) for key, task in tasks)
-    for (key, task), result in workers.map(partial(_read, read), pairs):
+    if workers.name.kind != "dask":
+        yield from workers.map(read, tasks)
+        return
+    located = (((key, task), task and _Located(task, roots.stored(task.path).place)) for key, task in tasks)
+    for (key, task), result in workers.map(partial(_read, read), located):
         if isinstance(result, _Elsewhere):
             assert task is not None
             yield key, _judged(task, result)
@@ -51,12 +67,41 @@ def file_results(
             yield key, result
 
 
-def _read(read: Callable[[F], Any], task: F) -> Any:
-    result = read(task)
+def _read(read: Callable[[F], Any], located: _Located[F]) -> Any:
+    worker = worker_address() or ""
+    try:
+        path = _path_here(located)
+    except ThresherError as error:
+        return _Elsewhere(worker, Unopened(str(error)))
+    result = read(replace(located.task, path=path))
     if isinstance(result, Unopened | Unsettled) or _lacks_decoder(result):
-        worker = worker_address()
-        return result if worker is None else _Elsewhere(worker, result)
+        return _Elsewhere(worker, result)
     return result
+
+
+def _path_here(located: _Located[F]) -> bytes:
+    root, path = located.place
+    if not root:
+        return located.task.path
+    roots = worker_roots()
+    found = roots.absolute(root, path)
+    if found is not None:
+        return found
+    if root in roots.folders or not os.path.exists(located.task.path):
+        raise CatalogError(roots.why_absent(root))
+    return located.task.path
+
+
+@cache
+def worker_roots() -> Roots:
+    """Return the roots of this machine: those in the catalog.toml that $THRESHER_CATALOG names, if it is set.
+
+    Raises CatalogError if it can't be read.
+    """
+    if not os.environ.get(ENVIRONMENT_VARIABLE):
+        return Roots(Path())
+    file = find_catalog(None, os.environ, Path())
+    return Roots.of(file.absolute().parent, load_settings(file).roots)
 
 
 def _lacks_decoder(result: object) -> bool:
@@ -81,7 +126,8 @@ def _judged(task: FileTask, found: _Elsewhere) -> Any:
         case _:
             return found.result
     return Unseen(
-        f"the worker {found.worker} can't read it: {why}; workers need the same files under the same paths"
+        f"the worker {found.worker} can't read it: {why}; workers need the same files, under the same paths or "
+        "below [roots] (docs/dask.md)"
     )
 
 

@@ -88,7 +88,7 @@ def _analysed(catalog: Catalog, path: str, by: Metric[Any]) -> NDArray[Any]:
     state, settings = os.stat(path), catalog.settings
     task = task_for(paths.absolute(path), state.st_size, state.st_mtime_ns, settings)
     with Workers(settings.ingest.executor, preload=WORKER_MODULES) as workers:
-        ((_, found),) = file_results(workers, analyse_file, [(None, task)])
+        ((_, found),) = file_results(workers, analyse_file, [(None, task)], catalog.roots)
     feature = getattr(found.whole, by.keeps) if isinstance(found, Analysis) else None
     if feature is None:
         reason = getattr(found, "reason", None) or f"it has no {by.keeps}"

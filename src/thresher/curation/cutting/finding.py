@@ -51,7 +51,9 @@ def analysed_parts(
     contents: dict[int, Sequence[ClipContent]] = {}
     failures: dict[int, str] = {}
     with Workers(executor or catalog.settings.ingest.executor, preload=WORKER_MODULES) as workers:
-        results = file_results(workers, analyse_file, analysis_tasks(catalog, targets, settings))
+        results = file_results(
+            workers, analyse_file, analysis_tasks(catalog, targets, settings), catalog.roots
+        )
         for done, (target, result) in enumerate(results, start=1):
             if not isinstance(result, Analysis):
                 failures[target.id] = _why(result)
@@ -78,7 +80,7 @@ def surveyed_parts(
     envelopes: dict[int, Sequence[float]] = {}
     failures: dict[int, str] = {}
     with Workers(executor or catalog.settings.ingest.executor, preload=WORKER_MODULES) as workers:
-        results = file_results(workers, survey, survey_tasks(catalog, targets, settings))
+        results = file_results(workers, survey, survey_tasks(catalog, targets, settings), catalog.roots)
         for done, (target, result) in enumerate(results, start=1):
             if isinstance(result, Surveyed):
                 spans[target.id], statuses[target.id] = result.parts, result.statuses

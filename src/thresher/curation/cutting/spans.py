@@ -63,7 +63,7 @@ def analyse_spans(
         tasks.append(((recording_id, trim), task))
     with Workers(executor or settings.ingest.executor, preload=WORKER_MODULES) as workers:
         for done, ((recording_id, trim), result) in enumerate(
-            file_results(workers, analyse_file, iter(tasks)), start=1
+            file_results(workers, analyse_file, iter(tasks), catalog.roots), start=1
         ):
             if isinstance(result, Analysis) and len(result.clips) == len(wanted[recording_id]):
                 contents[recording_id] = [cut_content_of(each, trim) for each in result.clips]

@@ -111,7 +111,7 @@ def read_files(run: IngestRun, files: Sequence[FoundFile], progress: Progress) -
                     task = KeyTask(found.path, stamp.size, stamp.mtime_ns, *how)
                 yield ReadFile(found, sighting, digest, not is_known, warnings=warnings, cuts=cuts), task
 
-        results = file_results(workers, analyse_file, tasks())
+        results = file_results(workers, analyse_file, tasks(), run.catalog.roots)
         for done, (file, result) in enumerate(results, start=1):
             progress("analysing", done, len(files))
             yield file if result is None else replace(file, result=result)

@@ -166,7 +166,7 @@ def reanalyse_clips(
     notes: list[str] = []
     analysed = changed = 0
     with Workers(executor or settings.ingest.executor, preload=WORKER_MODULES) as workers:
-        results = file_results(workers, analyse_file, _tasks(catalog, wanted, retrim=retrim))
+        results = file_results(workers, analyse_file, _tasks(catalog, wanted, retrim=retrim), catalog.roots)
         for group in grouped(results, settings.ingest.group, GROUP_SECONDS):
             found = [(known, each) for known, result in group if (each := _analysis(result)) is not None]
             stale, new_notes = catalog.write(partial(_store, catalog, found=found, retrim=retrim))
