@@ -405,6 +405,25 @@ def test_the_next_prune_completes_one_that_was_killed(
     assert len(restore_pruned(catalog, 2).restored) == 2
 
 
+@pytest.mark.usefixtures("clips")
+def test_a_prune_of_other_clips_leaves_the_entry_of_one_that_runs_alone(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judging.reject(catalog, "1 , 2 , 3")
+    killed(catalog, monkeypatch, after=1)
+    assert pruned(catalog, "3").files == 1
+    (entry,) = judging.history(catalog, 1)
+    assert [(change.id, change.after is None) for change in entry.changes] == [
+        (1, True),
+        (2, False),
+        (3, True),
+    ]
+    assert missing(catalog) == [f"a/r_epoch_1_{index}.wav" for index in range(3)]
+    assert verify(catalog).is_sound
+    assert pruned(catalog).files == 1
+    assert len(restore_pruned(catalog, entry.id).restored) == 3
+
+
 def test_after_a_killed_prune_an_ingest_finds_the_files_that_are_there(
     catalog: Catalog, clips: Path, serial: IngestOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,13 +86,15 @@ class PruneReport:
 class PrunePlan:
     """The files that `prune` will move, and a report of them; `rendered` includes files that renderings use.
 
-    `unfinished` holds the numbers of entries in the history whose prune was interrupted.
+    `unfinished` holds the numbers of entries in the history whose prune was interrupted, or still runs. Of their
+    files, those of the locations `left_alone` belong to rejected clips that this plan was not asked for.
     """
 
     files: tuple[PlannedFile, ...]
     rendered: bool
     report: PruneReport
     unfinished: tuple[int, ...] = ()
+    left_alone: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,8 @@ def plan_prune(
         unfinished = unfinished_prunes(connection)
         announced = {location_id for entry in unfinished for location_id in announced_locations(entry)}
         files = _known_files(catalog, connection, sorted(sorted_recordings.free), announced)
+        not_asked = set(recordings_of(connection, sorted(rejected))).difference(found)
+        left_alone = _locations_of(connection, not_asked, announced)
     inspector = FileInspector()
     changed: list[str] = []
     failures: list[PruneFailure] = []
@@ -147,7 +151,7 @@ def plan_prune(
         progress("reading", done, len(files))
     planned.sort(key=lambda file: (file.recording_id, -link_depth(file.path), file.path))
     report = _report(planned, sorted_recordings, changed, failures, dry_run=True)
-    return PrunePlan(tuple(planned), rendered, report, tuple(entry.id for entry in unfinished))
+    return PrunePlan(tuple(planned), rendered, report, tuple(entry.id for entry in unfinished), left_alone)
 
 
 def prune(catalog: Catalog, plan: PrunePlan, progress: Progress = no_progress) -> PruneReport:
@@ -179,7 +183,7 @@ def prune(catalog: Catalog, plan: PrunePlan, progress: Progress = no_progress) -
             sorted_recordings = sorted_recordings.union(now)
             moves.move(file for id_ in group for file in of_recording[id_] if id_ in now.free)
     finally:  # also after Ctrl-C
-        conclude(catalog, entries, moves.gone)
+        conclude(catalog, entries, moves.gone, plan.left_alone)
     report = _report(moves.moved, sorted_recordings, moves.changed, moves.failures, dry_run=False)
     before = plan.report
     return replace(
@@ -254,6 +258,19 @@ def _sort_recordings(connection: Connection, recording_ids: Sequence[int], *, re
         frozenset(in_part - references),
         frozenset(references),
     )
+
+
+def _locations_of(
+    connection: Connection, recording_ids: Collection[int], location_ids: Collection[int]
+) -> frozenset[int]:
+    """Return those of these locations that belong to one of these recordings."""
+    found: set[int] = set()
+    for chunk in chunks(sorted(location_ids)):
+        rows = connection.execute(
+            select(location.c.id, location.c.recording_id).where(location.c.id.in_(chunk))
+        )
+        found.update(row.id for row in rows if row.recording_id in recording_ids)
+    return frozenset(found)
 
 
 def _known_files(

@@ -55,15 +55,28 @@ def announce(connection: Connection, files: Sequence[PlannedFile]) -> list[Decis
     return [note_event(connection, VERB, f"prune {counted(len(new), 'file')}", changes)]
 
 
-def conclude(catalog: Catalog, entries: Sequence[Decision], gone: Sequence[PlannedFile]) -> None:
-    """State in entries of the history what was moved. Files that are still there count as present again."""
+def conclude(
+    catalog: Catalog,
+    entries: Sequence[Decision],
+    gone: Sequence[PlannedFile],
+    left_alone: Collection[int] = (),
+) -> None:
+    """State in entries of the history what was moved. Files that are still there count as present again.
+
+    Files of the locations `left_alone` stay announced: their prune may still run, or a later one moves them.
+    """
     moved = {location_id for file in gone for location_id in file.location_ids}
     for entry in entries:
         with catalog.reading() as connection:
             known = _paths(catalog, connection, [change.id for change in entry.changes])
         there = {id_ for id_, path in known.items() if id_ not in moved and os.path.lexists(path)}
-        stay = there & announced_locations(entry)
-        done = [replace(change, after=None) for change in entry.changes if change.id not in stay]
+        waiting = there & announced_locations(entry) & set(left_alone)
+        stay = there & announced_locations(entry) - waiting
+        done = [
+            change if change.id in waiting else replace(change, after=None)
+            for change in entry.changes
+            if change.id not in stay
+        ]
         catalog.write(partial(_conclude, entry=entry.id, done=done, moved=moved, stay=stay))
 
 
