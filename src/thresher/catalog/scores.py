@@ -2,15 +2,17 @@
 
 Row *p* of a metric holds the scores of the clip at position *p* against positions 0 … *p* − 1, as `<f4`. A new
 clip adds one row. Old rows never change, except that they can be marked `retired`. Rows written after a retirement
-hold NaN at the retired positions; NaN is never a score.
+hold NaN at the retired positions; NaN is never a score. Scorers claim rows before they compute them (see `claims`),
+so rows are stored in any order, and hold the scores with rows before them that are only claimed yet. The nearest
+clips are always those of the rows that are stored.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +33,8 @@ from sqlalchemy import (
     update,
 )
 
-from thresher.catalog import features, nearest
+from thresher.catalog import claims, features, nearest
+from thresher.catalog.claims import Claim
 from thresher.catalog.database import chunks, insert_row, plain_rows
 from thresher.catalog.nearest import Nearest
 from thresher.catalog.schema import clip, metric, recording, score_row
@@ -50,30 +53,39 @@ LIVE = text("NOT score_row.retired")
 
 @dataclass(frozen=True)
 class MatrixState:
-    """A version stamp of a matrix: every append, retirement and compaction changes it."""
+    """A version stamp of a matrix: every append, retirement and compaction changes it.
+
+    `rows` is the position after the last row; `stored` rows exist, the others are claimed. `live` are not retired.
+    """
 
     generation: int
     rows: int
+    stored: int
     live: int
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """The live clips of a metric: ids and positions, int64, shape (live,), sorted by position."""
+    """The live clips of a metric: ids and positions, int64, shape (live,), in the same order."""
 
     metric_id: int
     state: MatrixState
     clip_ids: NDArray[np.int64]
     positions: NDArray[np.int64]
 
-    def extended(self, clip_ids: Sequence[int]) -> Matrix:
-        """Return this matrix after rows for `clip_ids` were appended."""
-        state, new = self.state, len(clip_ids)
+    def extended(self, held: Claim, is_kept: NDArray[np.bool_]) -> Matrix:
+        """Return this matrix after the rows of a claim were stored, of which those that are kept are live."""
+        state = self.state
         return Matrix(
             self.metric_id,
-            MatrixState(state.generation, state.rows + new, state.live + new),
-            np.concatenate([self.clip_ids, np.array(clip_ids, dtype=np.int64)]),
-            np.concatenate([self.positions, np.arange(state.rows, state.rows + new)]),
+            MatrixState(
+                state.generation,
+                max(state.rows, held.end),
+                state.stored + len(held.clips),
+                state.live + int(is_kept.sum()),
+            ),
+            np.concatenate([self.clip_ids, np.array(list(held.clips), dtype=np.int64)[is_kept]]),
+            np.concatenate([self.positions, np.arange(held.first, held.end)[is_kept]]),
         )
 
 
@@ -81,13 +93,15 @@ class Matrix:
 class Coverage:
     """The number of rows and values of a matrix, and whether it is complete.
 
-    It is complete if its positions are 0 … rows − 1 and row p holds p values.
+    It is complete if each position up to the last row has a row or is claimed, and row p holds p values. `claimed`
+    positions before the last row have no row yet.
     """
 
     rows: int
     live: int
     values: int
     complete: bool
+    claimed: int = 0
 
 
 def metric_id(connection: Connection, name: str, version: int) -> int:
@@ -114,12 +128,14 @@ def read_state(connection: Connection, of_metric: int) -> MatrixState:
 
 def _state(connection: Connection, of_metric: int, live: int) -> MatrixState:
     generation = connection.scalar(select(metric.c.generation).where(metric.c.id == of_metric))
-    last = connection.scalar(select(func.max(score_row.c.position)).where(score_row.c.metric_id == of_metric))
-    return MatrixState(int(generation or 0), 0 if last is None else last + 1, live)
+    of_row = score_row.c.metric_id == of_metric
+    last = connection.scalar(select(func.max(score_row.c.position)).where(of_row))
+    stored = connection.scalar(select(func.count(score_row.c.position)).where(of_row))
+    return MatrixState(int(generation or 0), 0 if last is None else last + 1, int(stored or 0), live)
 
 
 def read_matrix(connection: Connection, of_metric: int) -> Matrix:
-    """Return the clips that have a live row, and the positions of these rows."""
+    """Return the clips that have a live row, and the positions of these rows, which ascend."""
     rows = plain_rows(
         connection,
         select(score_row.c.clip_id, score_row.c.position)
@@ -149,6 +165,15 @@ def has_unscored(connection: Connection, of_metric: int, kind: Kind) -> bool:
     without = select(clip.c.id).where(features.is_scored(kind), _position(of_metric).is_(None))
     of_recording = without.join(recording, recording.c.id == clip.c.recording_id)
     return connection.scalar(of_recording.order_by(clip.c.id.desc()).limit(1)) is not None
+
+
+def without_row(connection: Connection, of_metric: int, clip_ids: Sequence[int]) -> list[int]:
+    """Return those of these clips that have no live row, in their order."""
+    scored: set[int | None] = set()
+    for chunk in chunks(list(clip_ids)):
+        here = (score_row.c.metric_id == of_metric, LIVE, score_row.c.clip_id.in_(chunk))
+        scored.update(connection.scalars(select(score_row.c.clip_id).where(*here)))
+    return [clip_id for clip_id in clip_ids if clip_id not in scored]
 
 
 def survey(connection: Connection, of_metric: int, kind: Kind) -> Survey:
@@ -215,55 +240,142 @@ class _Sorter:
         return Survey(Matrix(of_metric, state, scored, positions), self._unscored, self._disqualified)
 
 
-def append(
-    connection: Connection,
-    matrix: Matrix,
-    best: Nearest,
-    clips: Mapping[int, int],
-    to_live: Scores,
-    triangle: Scores,
-    kind: Kind,
-) -> Nearest | None:
-    """Add rows for new clips, and update the nearest clips in the same transaction.
+@dataclass(frozen=True)
+class Compared:
+    """The computed scores of a claim's m clips with k others before them, and among themselves.
 
-    Return the nearest clips after the update, or None if the catalog has changed since `matrix` was read or the
-    features were compared; then nothing is written.
-
-    `best` holds the nearest clips of the live clips of `matrix`. `clips` maps the ids of the new clips to the
-    checksums of the features that were compared, which are of this `kind`. `to_live`, shape (new, live), holds the
-    scores of the new clips against the live ones; `triangle`, shape (new, new), their scores among themselves.
-    Only the part of it below the diagonal is read.
+    `clip_ids` are the m clips that were compared: those of the claim whose features were as the claim says. The
+    others are at `positions`, int64, shape (k,). `to_others`, shape (m, k), and `triangle`, shape (m, m), are
+    float32; only the part of the triangle below the diagonal is read.
     """
-    if (
-        read_state(connection, matrix.metric_id) != matrix.state
-        or features.checksums(connection, clips, kind) != clips
-    ):
+
+    clip_ids: Sequence[int]
+    positions: NDArray[np.int64]
+    to_others: Scores
+    triangle: Scores
+
+    @property
+    def pairs(self) -> int:
+        """The number of comparisons."""
+        new = len(self.clip_ids)
+        return new * self.positions.size + new * (new - 1) // 2
+
+
+class Stored(NamedTuple):
+    """A matrix and its nearest clips, in the same order, after rows were stored.
+
+    `is_alone`: all rows are live, and nothing else has changed since the matrix was read.
+    """
+
+    matrix: Matrix
+    nearest: Nearest
+    is_alone: bool
+
+
+def store(
+    connection: Connection, held: Claim, matrix: Matrix, best: Nearest, found: Compared, kind: Kind
+) -> Stored | None:
+    """Store the rows of a claim and end it, and update the nearest clips in the same transaction.
+
+    `matrix` and `best` are the live rows and their nearest clips as they were read; they are read again if the
+    matrix has changed. `kind` is that of the features that were compared. A clip whose feature is not what the
+    claim says gets a retired row without scores if other positions follow.
+
+    Return None if nothing was stored: the claim was lost, rows before it exist that were not compared, or a feature
+    has changed and no position follows. The claim has ended in the last case, and the caller gives it up in the
+    others.
+    """
+    if not claims.is_held(connection, held):
         return None
-    clip_ids = list(clips)
-    first = matrix.state.rows
-    full = np.full((len(clip_ids), first + len(clip_ids)), np.nan, dtype=ROW_DTYPE)
-    full[:, matrix.positions] = to_live
-    full[:, first:] = triangle
+    is_alone = read_state(connection, matrix.metric_id) == matrix.state
+    if not is_alone:
+        matrix, best = read_nearest(connection, matrix.metric_id)
+    is_before = matrix.positions < held.first
+    is_new = np.isin(matrix.positions[is_before], found.positions, invert=True)
+    if is_new.any():
+        return None
+    later = _later_values(connection, held, matrix)
+    is_kept = _are_kept(connection, held, found, kind) & ~np.isnan(later).any(axis=1)
+    is_last = claims.next_position(connection, matrix.metric_id) == held.end
+    claims.end(connection, held)
+    if is_last and not is_kept.all():
+        return None
+    full = np.full((len(held.clips), held.end), np.nan, dtype=ROW_DTYPE)
+    if len(found.clip_ids) == len(held.clips):
+        full[:, found.positions], full[:, held.first :] = found.to_others, found.triangle
+    else:
+        compared = np.flatnonzero(np.isin(np.array(list(held.clips)), found.clip_ids))
+        full[np.ix_(compared, found.positions)] = found.to_others
+        full[np.ix_(compared, held.first + compared)] = found.triangle
+        full[~is_kept] = np.nan
+    full[:, held.first + np.flatnonzero(~is_kept)] = np.nan
+    open_or_live = np.concatenate([matrix.positions, claims.positions(connection, matrix.metric_id)])
+    full[:, np.setdiff1d(found.positions, open_or_live)] = np.nan
     connection.execute(
         insert(score_row),
         [
-            _row_values(matrix.metric_id, first + index, clip_id, full[index, : first + index].tobytes())
-            for index, clip_id in enumerate(clip_ids)
+            _row_values(
+                matrix.metric_id,
+                held.first + index,
+                clip_id if keep else None,
+                full[index, : held.first + index],
+            )
+            for index, (clip_id, keep) in enumerate(zip(held.clips, is_kept.tolist(), strict=True))
         ],
     )
-    origins = nearest.origins_of(connection, np.array(clip_ids, np.int64))
-    best, changed = best.extended(clip_ids, origins, to_live, triangle)
+    if is_kept.all() and np.array_equal(matrix.positions, found.positions):
+        to_live, triangle = found.to_others, found.triangle
+    else:
+        to_live = _to_live(held, matrix, full, later)[is_kept]
+        triangle = full[np.ix_(is_kept, held.first + np.flatnonzero(is_kept))]
+    kept = np.array(list(held.clips), np.int64)[is_kept]
+    origins = nearest.origins_of(connection, kept)
+    best, changed = best.extended(kept.tolist(), origins, to_live, triangle)
     nearest.write(connection, matrix.metric_id, changed)
-    return best
+    return Stored(matrix.extended(held, is_kept), best, is_alone and bool(is_kept.all()))
 
 
-def _row_values(of_metric: int, position: int, clip_id: int, blob: bytes) -> dict[str, object]:
+def read_nearest(connection: Connection, of_metric: int) -> tuple[Matrix, Nearest]:
+    """Return the live rows of a metric by ascending ids of clips, and their nearest clips in the same order."""
+    found = read_matrix(connection, of_metric)
+    order = np.argsort(found.clip_ids)
+    matrix = replace(found, clip_ids=found.clip_ids[order], positions=found.positions[order])
+    return matrix, nearest.read(connection, of_metric, matrix.clip_ids)
+
+
+def _later_values(connection: Connection, held: Claim, matrix: Matrix) -> Scores:
+    """Return the scores of a claim's clips with the live rows behind the claim; shape (clips, later rows)."""
+    positions = np.sort(matrix.positions[matrix.positions >= held.end])
+    rows = [values[held.first : held.end] for values in stored_rows(connection, matrix.metric_id, positions)]
+    return np.array(rows, dtype=ROW_DTYPE).reshape(len(rows), len(held.clips)).T
+
+
+def _are_kept(connection: Connection, held: Claim, found: Compared, kind: Kind) -> NDArray[np.bool_]:
+    """Return which clips of a claim were compared, and have the feature that the claim says."""
+    now, compared = features.checksums(connection, held.clips, kind), set(found.clip_ids)
+    kept = [now.get(each) == checksum and each in compared for each, checksum in held.clips.items()]
+    return np.array(kept, np.bool_)
+
+
+def _to_live(held: Claim, matrix: Matrix, full: Scores, later: Scores) -> Scores:
+    """Return the scores of a claim's clips with the live ones: of the rows `full`, and the `later` values."""
+    found = np.empty((len(held.clips), matrix.positions.size), np.float32)
+    is_later = matrix.positions >= held.end
+    places = np.flatnonzero(is_later)
+    found[:, places[np.argsort(matrix.positions[is_later])]] = later
+    found[:, ~is_later] = full[:, matrix.positions[~is_later]]
+    return found
+
+
+def _row_values(of_metric: int, position: int, clip_id: int | None, values: Scores) -> dict[str, object]:
+    blob = values.tobytes()
     return {
         "metric_id": of_metric,
         "position": position,
-        "clip_id": int(clip_id),
+        "clip_id": clip_id,
         "scores": blob,
         "crc32": zlib.crc32(blob),
+        "retired": clip_id is None,
     }
 
 
@@ -360,7 +472,7 @@ def _values(position: int, blob: bytes, crc32: int) -> Scores:
 
 
 def coverage(connection: Connection, of_metric: int) -> Coverage:
-    """Check in one query whether a matrix is complete."""
+    """Check whether a matrix is complete, without reading its scores."""
     values = func.length(score_row.c.scores) / ROW_DTYPE.itemsize
     row = connection.execute(
         select(
@@ -371,18 +483,23 @@ def coverage(connection: Connection, of_metric: int) -> Coverage:
             func.coalesce(func.sum(func.abs(values - score_row.c.position)), 0).label("off"),
         ).where(score_row.c.metric_id == of_metric)
     ).one()
-    return Coverage(row.rows, row.live, int(row.held), row.last + 1 == row.rows and row.off == 0)
+    claimed = 0 if row.last + 1 == row.rows else claims.open_positions(connection, of_metric, row.last)
+    is_complete = row.last + 1 == row.rows + claimed and row.off == 0
+    return Coverage(row.rows, row.live, int(row.held), is_complete, claimed)
 
 
 def compact(connection: Connection, of_metric: int) -> None:
-    """Delete the retired rows and move the live ones to positions 0 … n − 1. Values are copied, not recomputed."""
+    """Delete the retired rows and move the live ones to positions 0 … n − 1. Values are copied, not recomputed.
+
+    No row may be claimed.
+    """
     matrix = read_matrix(connection, of_metric)
     of_row = score_row.c.metric_id == of_metric
     first = 0
     for old in chunks(matrix.positions.tolist(), size=64):
         new = range(first, first + len(old))
         rows = [
-            _row_values(of_metric, position, clip_id, values[matrix.positions[:position]].tobytes())
+            _row_values(of_metric, position, clip_id, values[matrix.positions[:position]])
             for position, clip_id, values in zip(
                 new,
                 matrix.clip_ids[first : new.stop].tolist(),

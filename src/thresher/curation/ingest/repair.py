@@ -16,7 +16,7 @@ from functools import partial
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from thresher.catalog import measures, safeguards, scores
+from thresher.catalog import claims, measures, safeguards, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_content import replace_clip
 from thresher.catalog.damage import (
@@ -91,6 +91,7 @@ def _repair_rows(connection: Connection, found: Damage) -> None:
     scores.retire_damaged(connection, found.score_rows)
     for metric_id in found.score_rows:
         if not scores.coverage(connection, metric_id).complete:
+            claims.drop_all(connection, metric_id)
             scores.compact(connection, metric_id)
         if not scores.nearest_are_right(connection, metric_id):
             scores.repair_nearest(connection, metric_id)
