@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -63,13 +64,18 @@ def stop(folder: Path) -> None:
 
 
 def run(command: Sequence[str]) -> int:
-    """Run a command while a server runs, and return its exit code."""
+    """Run a command while a server runs, and return its exit code. SIGTERM ends both, as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="thresher-postgres-") as home:
         os.chmod(home, 0o755)  # the server has another user than root
         folder = Path(home) / "data"
         url = start(folder)
+        process = subprocess.Popen(command, env={**os.environ, VARIABLE: url})
         try:
-            return subprocess.run(command, env={**os.environ, VARIABLE: url}, check=False).returncode
+            return process.wait()
+        except KeyboardInterrupt:
+            process.terminate()
+            return process.wait()
         finally:
             stop(folder)
 
