@@ -23,6 +23,7 @@ from thresher.catalog.schema import (
     decision,
     location,
     recording,
+    writer,
 )
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
@@ -420,3 +421,101 @@ def test_one_decision_can_change_more_clips_than_a_statement_has_parameters(judg
     judging.undo(judged)
     judging.undo(judged)
     assert dump(judged, without=JOURNAL) == before
+
+
+# -- decisions of several people ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def act_as(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Make the following decisions those of a user; the label of the writer of each is as here."""
+
+    def act(label: str) -> None:
+        monkeypatch.setattr(decisions, "this_writer", lambda: f"id of {label}")
+        monkeypatch.setattr(decisions, "this_label", lambda: label)
+
+    return act
+
+
+ANNA, BEN = "anna@studio", "ben@desk"
+
+
+def test_undo_reverts_the_latest_decision_of_your_own(judged: Catalog, act_as: Callable[[str], None]) -> None:
+    act_as(ANNA)
+    judging.rate(judged, "1", 5)
+    act_as(BEN)
+    judging.rate(judged, "2", 4)
+    act_as(ANNA)
+    assert judging.undo(judged).undoes == 1
+    with pytest.raises(
+        NotFoundError,
+        match=r"you have no decision to undo; decision 2 \(rate 4: 2\) is by ben@desk, and `thresher undo 2` rever",
+    ):
+        judging.undo(judged)
+    assert (rating(judged, 1), rating(judged, 2)) == (None, 4)
+    act_as(BEN)
+    assert judging.undo(judged).undoes == 2
+    with pytest.raises(NotFoundError, match="there is nothing to undo"):
+        judging.undo(judged)
+
+
+def test_any_decision_can_be_undone_by_its_number_and_the_undo_says_whose_it_was(
+    judged: Catalog, act_as: Callable[[str], None]
+) -> None:
+    act_as(ANNA)
+    judging.rate(judged, "1", 5)
+    act_as(BEN)
+    undone = judging.undo(judged, 1)
+    assert (undone.summary, undone.by, undone.own) == ("undo 1 by anna@studio: rate 5: 1", BEN, True)
+    act_as(ANNA)
+    with pytest.raises(UsageError, match="decision 1 was already undone by 2 by ben@desk; `thresher undo 2`"):
+        judging.undo(judged, 1)
+    assert judging.undo(judged, 2).summary == "undo 2 by ben@desk: undo 1 by anna@studio: rate 5: 1"
+    assert rating(judged) == 5
+
+
+def test_a_later_decision_of_somebody_else_is_named(judged: Catalog, act_as: Callable[[str], None]) -> None:
+    act_as(ANNA)
+    judging.rate(judged, "1", 5)
+    act_as(BEN)
+    judging.rate(judged, "1", 2)
+    act_as(ANNA)
+    with pytest.raises(
+        UsageError, match=r"decision 2 \(rate 2: 1\) by ben@desk changed the same fields after 1"
+    ):
+        judging.undo(judged)
+
+
+def test_history_says_who_made_each_decision(judged: Catalog, act_as: Callable[[str], None]) -> None:
+    act_as(ANNA)
+    judging.rate(judged, "1", 5)
+    act_as(BEN)
+    judging.rate(judged, "1", 2)
+    assert [(each.by, each.own, each.who) for each in judging.history(judged)] == [
+        (BEN, True, ""),
+        (ANNA, False, ANNA),
+    ]
+
+
+def test_decisions_without_a_writer_are_your_own_until_somebody_else_decides(
+    judged: Catalog, act_as: Callable[[str], None]
+) -> None:
+    act_as(ANNA)
+    judging.rate(judged, "1", 5)
+    with writing(judged) as connection:  # as the upgrade to revision 0015 leaves them
+        connection.execute(update(decision).values(writer="earlier"))
+        connection.execute(update(writer).values(name="earlier", label=""))
+    assert [(each.by, each.own) for each in judging.history(judged)] == [(None, True)]
+    act_as(BEN)
+    judging.rate(judged, "2", 3)
+    assert [each.own for each in judging.history(judged)] == [True, True]
+    act_as(ANNA)
+    assert [(each.who, each.own) for each in judging.history(judged)] == [
+        (BEN, False),
+        ("an unknown user", False),
+    ]
+    with pytest.raises(NotFoundError, match=r"decision 2 \(rate 3: 2\) is by ben@desk"):
+        judging.undo(judged)
+    judging.undo(judged, 2)
+    with pytest.raises(NotFoundError, match=r"decision 1 \(rate 5: 1\) is by an unknown user"):
+        judging.undo(judged)

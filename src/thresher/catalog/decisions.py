@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Row,
     Select,
@@ -40,9 +41,10 @@ from thresher.catalog.schema import (
     recording,
     saved_query,
     song,
+    writer,
 )
 from thresher.catalog.values import LARGEST_INTEGER
-from thresher.catalog.writers import next_sequence, this_writer
+from thresher.catalog.writers import UNKNOWN, next_sequence, this_label, this_writer
 from thresher.errors import NotFoundError, UsageError
 
 Value = Any
@@ -77,7 +79,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Decision:
-    """What the curator did with one command. `made_at` is in seconds since 1970, UTC."""
+    """What a curator did with one command. `made_at` is in seconds since 1970, UTC.
+
+    `by` says who, such as `anna@studio`, None if that is unknown. `own` says whether it was the user of this
+    process on this machine. Decisions of older versions have no writer; they are everybody's own as long as all
+    others are.
+    """
 
     id: int
     made_at: float
@@ -86,6 +93,13 @@ class Decision:
     changes: tuple[Change, ...]
     undoes: int | None
     undone_by: int | None
+    by: str | None
+    own: bool
+
+    @property
+    def who(self) -> str:
+        """Who made it, in words; empty for an own decision."""
+        return "" if self.own else self.by or "an unknown user"
 
 
 @dataclass(frozen=True)
@@ -124,12 +138,12 @@ def correct_event(connection: Connection, number: int, summary: str, changes: Se
 
 def events(connection: Connection, verb: str) -> list[Decision]:
     """Return the entries of the journal with a verb, the latest first."""
-    statement = select(decision).where(decision.c.verb == verb).order_by(decision.c.id.desc())
+    statement = _journal_entries().where(decision.c.verb == verb).order_by(decision.c.id.desc())
     return [_decision(row) for row in connection.execute(statement)]
 
 
 def undo(connection: Connection, number: int | None = None) -> Decision:
-    """Undo decision `number`, or the latest one that is not undone. Return the undo, which is itself a decision.
+    """Undo decision `number`, or the latest own one that is not undone. Return the undo, itself a decision.
 
     Raises NotFoundError if there is no such decision. Raises UsageError if a later decision changed the same
     fields, if the decision changed only what was forgotten since, or if the entry of the journal is not a decision.
@@ -138,14 +152,15 @@ def undo(connection: Connection, number: int | None = None) -> Decision:
     if target.verb in WAYS_BACK:
         raise _cannot_undo(connection, target, WAYS_BACK[target.verb].format(number=target.id))
     if target.undone_by is not None:
+        by = _by(get_decision(connection, target.undone_by))
         raise UsageError(
-            f"decision {target.id} was already undone by {target.undone_by}; "
+            f"decision {target.id} was already undone by {target.undone_by}{by}; "
             f"`thresher undo {target.undone_by}` restores it"
         )
     later = _later_on_same_fields(connection, target)
     if later is not None:
         raise UsageError(
-            f"decision {later.id} ({later.summary}) changed the same fields after {target.id}; "
+            f"decision {later.id} ({later.summary}){_by(later)} changed the same fields after {target.id}; "
             f"run `thresher undo {later.id}` first"
         )
     reverted = []
@@ -163,7 +178,9 @@ def undo(connection: Connection, number: int | None = None) -> Decision:
     if not reverted:
         raise _cannot_undo(connection, target, "what it changed was forgotten, or is as it was before")
     _follow(connection, reverted)
-    done = _journal(connection, "undo", f"undo {target.id}: {target.summary}", reverted, target.id)
+    done = _journal(
+        connection, "undo", f"undo {target.id}{_by(target)}: {target.summary}", reverted, target.id
+    )
     _mark_undone(connection, target, done.id)
     return done
 
@@ -217,9 +234,12 @@ def _cannot_undo(connection: Connection, target: Decision, why: str) -> UsageErr
     """The error for an entry that can't be undone, which names the decision before it."""
     is_open = decision.c.undone_by_id.is_(None) & decision.c.undoes_id.is_(None)
     is_earlier = is_open & (decision.c.id < target.id) & decision.c.verb.not_in(WAYS_BACK)
-    statement = select(decision).where(is_earlier).order_by(decision.c.id.desc()).limit(1)
-    row = connection.execute(statement).one_or_none()
-    earlier = f"; `thresher undo {row.id}` reverts the decision before it ({row.summary})" if row else ""
+    before = _latest_of(connection, is_earlier)
+    earlier = (
+        f"; `thresher undo {before.id}` reverts the decision before it ({before.summary}){_by(before)}"
+        if before
+        else ""
+    )
     return UsageError(f"entry {target.id} of the history ({target.summary}) can't be undone: {why}{earlier}")
 
 
@@ -239,7 +259,7 @@ def _mark_undone(connection: Connection, target: Decision, by: int) -> None:
 
 def history(connection: Connection, limit: int | None = None) -> list[Decision]:
     """Return decisions, the latest first."""
-    statement = select(decision).order_by(decision.c.id.desc()).limit(limit)
+    statement = _journal_entries().order_by(decision.c.id.desc()).limit(limit)
     return [_decision(row) for row in connection.execute(statement)]
 
 
@@ -265,10 +285,10 @@ def _journal(
         "changes": _listed(changes),
         "undoes_id": undoes,
         "writer": of_writer,
-        "sequence": next_sequence(connection, of_writer),
+        "sequence": next_sequence(connection, of_writer, this_label()),
     }
     number = insert_row(connection, decision, values)
-    return Decision(number, made_at, verb, summary, tuple(changes), undoes, None)
+    return Decision(number, made_at, verb, summary, tuple(changes), undoes, None, this_label(), own=True)
 
 
 def _listed(changes: Sequence[Change]) -> str:
@@ -276,14 +296,35 @@ def _listed(changes: Sequence[Change]) -> str:
     return json.dumps(listed, ensure_ascii=False, separators=(",", ":"))
 
 
+def _is_own() -> ColumnElement[bool]:
+    """Whether an entry of the journal was made by this writer, or by an unknown one while there is no other."""
+    known = writer.alias()
+    others = select(known.c.name).where(known.c.name.not_in((*UNKNOWN, this_writer())))
+    return (decision.c.writer == this_writer()) | (decision.c.writer.in_(UNKNOWN) & ~others.exists())
+
+
+def _journal_entries() -> Select[Any]:
+    """The statement for entries of the journal, to which conditions and an order are added."""
+    return select(decision, writer.c.label, _is_own().label("own")).outerjoin(
+        writer, writer.c.name == decision.c.writer
+    )
+
+
 def _decision(row: Row[Any]) -> Decision:
     changes = tuple(Change(*change) for change in json.loads(row.changes))
-    return Decision(row.id, row.made_at, row.verb, row.summary, changes, row.undoes_id, row.undone_by_id)
+    undos = row.undoes_id, row.undone_by_id
+    by = row.label or None
+    return Decision(row.id, row.made_at, row.verb, row.summary, changes, *undos, by, own=bool(row.own))
+
+
+def _by(made: Decision) -> str:
+    """Return " by" and who made a decision; nothing for an own one."""
+    return "" if made.own else f" by {made.who}"
 
 
 def get_decision(connection: Connection, number: int) -> Decision:
     """Return an entry of the journal. Raises NotFoundError if there is none of that number."""
-    of_number = select(decision).where(decision.c.id == min(number, LARGEST_INTEGER))
+    of_number = _journal_entries().where(decision.c.id == min(number, LARGEST_INTEGER))
     row = connection.execute(of_number).one_or_none()
     if row is None:
         raise NotFoundError(f"there is no decision {number}; `thresher history` lists all decisions")
@@ -291,16 +332,24 @@ def get_decision(connection: Connection, number: int) -> Decision:
 
 
 def _latest(connection: Connection) -> Decision:
-    statement = (
-        select(decision)
-        .where(decision.c.undone_by_id.is_(None), decision.c.undoes_id.is_(None))
-        .order_by(decision.c.id.desc())
-        .limit(1)
-    )
-    row = connection.execute(statement).one_or_none()
-    if row is None:
+    """Return the latest own entry that is not undone."""
+    is_open = decision.c.undone_by_id.is_(None) & decision.c.undoes_id.is_(None)
+    found = _latest_of(connection, is_open & _is_own())
+    if found is not None:
+        return found
+    other = _latest_of(connection, is_open & decision.c.verb.not_in(WAYS_BACK))
+    if other is None:
         raise NotFoundError("there is nothing to undo; `thresher history` lists all decisions")
-    return _decision(row)
+    raise NotFoundError(
+        f"you have no decision to undo; decision {other.id} ({other.summary}) is by {other.who}, and "
+        f"`thresher undo {other.id}` reverts it"
+    )
+
+
+def _latest_of(connection: Connection, condition: ColumnElement[bool]) -> Decision | None:
+    statement = _journal_entries().where(condition).order_by(decision.c.id.desc()).limit(1)
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else _decision(row)
 
 
 def _later_on_same_fields(connection: Connection, target: Decision) -> Decision | None:
@@ -311,7 +360,7 @@ def _later_on_same_fields(connection: Connection, target: Decision) -> Decision 
     changed = {change.field_key for change in target.changes}
     is_change = or_(decision.c.undoes_id.is_(None), decision.c.undoes_id < target.id)
     statement = (
-        select(decision)
+        _journal_entries()
         .where(decision.c.id > target.id, decision.c.undone_by_id.is_(None), is_change)
         .order_by(decision.c.id.desc())
     )

@@ -12,7 +12,6 @@ lock is taken before the first statement, at which the transaction begins to see
 from __future__ import annotations
 
 import getpass
-import platform
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -26,6 +25,7 @@ from sqlalchemy.pool import QueuePool
 from thresher.catalog import digests, postgres_ddl, schema
 from thresher.catalog.migrations import known_revisions, migrate
 from thresher.catalog.time_limit import seconds_left
+from thresher.catalog.writers import this_label
 from thresher.errors import CatalogError, UpgradedError, UsageError
 from thresher.version import __version__
 
@@ -69,7 +69,7 @@ def connect(url: URL, busy_timeout: float) -> Engine:
         url.update_query_dict({"options": options.strip()}),
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
-            "application_name": f"thresher {__version__} {_user()}"[:63],
+            "application_name": f"thresher {__version__} {this_label()}"[:63],
             "client_encoding": "utf8",
         },
         poolclass=QueuePool,
@@ -96,12 +96,6 @@ def connect(url: URL, busy_timeout: float) -> Engine:
         _begin(connection)
 
     return engine
-
-
-def _user() -> str:
-    with suppress(KeyError, OSError):  # the user has no name
-        return f"{getpass.getuser()}@{platform.node()}"
-    return platform.node()
 
 
 def _begin(connection: Connection) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.support import run_command
+from thresher.catalog import decisions
 
 
 def test_a_rating_is_listed_and_undone(home: Path) -> None:
@@ -21,3 +24,24 @@ def test_a_rating_is_listed_and_undone(home: Path) -> None:
     assert rating() is None
     history = json.loads(run_command("history", "--json", cwd=home).stdout)
     assert [row["verb"] for row in history[:2]] == ["undo", "rate"]
+
+
+def test_history_shows_who_made_the_decisions_of_others(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_command("rate", "1", "5", cwd=home)
+    assert "by" not in run_command("history", cwd=home).stdout.splitlines()[0].split()
+    monkeypatch.setattr(decisions, "this_writer", lambda: "of ben")
+    monkeypatch.setattr(decisions, "this_label", lambda: "ben@desk")
+    run_command("rate", "2", "4", cwd=home)
+    monkeypatch.undo()
+    title, _rule, latest, *_rest = run_command("history", cwd=home).stdout.splitlines()
+    assert "by" in title.split()
+    assert "ben@desk" in latest
+    entries = json.loads(run_command("history", "--json", cwd=home).stdout)
+    assert (entries[0]["by"], entries[0]["own"]) == ("ben@desk", False)
+    assert entries[1]["own"]
+    undone = run_command("undo", cwd=home)
+    assert "undo" in undone.stdout
+    assert "rate 5: 1" in undone.stdout
+    assert "ben@desk" not in undone.stdout
+    refused = run_command("undo", str(entries[1]["id"]), cwd=home)
+    assert refused.returncode == 2

@@ -17,11 +17,11 @@ from thresher.interfaces.cli.output import Format, emit, print_json, say, tell
 def undo(
     number: Annotated[
         int | None,
-        typer.Argument(metavar="[N]", help="The decision's number (see history). Default: the latest."),
+        typer.Argument(metavar="[N]", help="The decision's number (see history). Default: your latest."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Revert a decision. The undo is itself a decision, which undo can revert."""
+    """Revert a decision, by default your latest one. The undo is itself a decision, which undo can revert."""
     from thresher.curation.cutting.undo import undo as run
 
     with open_catalog() as catalog:
@@ -39,7 +39,7 @@ def history(
     form: Form = Format.TABLE,
     json: Json = False,
 ) -> None:
-    """List decisions, the latest first."""
+    """List decisions, the latest first, and who made those that are not yours."""
     from thresher.curation.clips.decisions import history as run
 
     with open_catalog() as catalog:

@@ -70,7 +70,7 @@ class Hearing(ClipsDecided):
 
 
 class Undo(BaseModel):
-    """The number of a decision to undo; null for the latest."""
+    """The number of a decision to undo; null for the latest of the server's user."""
 
     decision: int | None = Field(None, ge=1, le=LARGEST_INTEGER)
 
@@ -84,7 +84,11 @@ class Outcome(BaseModel):
 
 
 class Entry(BaseModel):
-    """An entry of the journal. `made_at` is in seconds since 1970, UTC."""
+    """An entry of the journal. `made_at` is in seconds since 1970, UTC.
+
+    `by` says who made the decision, such as `anna@studio`, null if that is unknown; `own` says whether it was the
+    user of this server.
+    """
 
     decision: int
     made_at: float
@@ -92,6 +96,8 @@ class Entry(BaseModel):
     summary: str
     undoes: int | None
     undone_by: int | None
+    by: str | None
+    own: bool
     clips: list[int]
 
 
@@ -179,5 +185,7 @@ def _entry(decision: Decision) -> Entry:
         summary=plain(decision.summary),
         undoes=decision.undoes,
         undone_by=decision.undone_by,
+        by=decision.by,
+        own=decision.own,
         clips=list(dict.fromkeys(clips)),
     )
