@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Insert, Table, make_url
+from sqlalchemy import URL, Connection, Insert, Table, make_url
 
 from tests.postgres import VARIABLE
 from thresher.catalog import config, database, schema
@@ -61,12 +63,36 @@ class PostgresCatalogs:
         self._server.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
         self._folders[name] = os.path.realpath(target)
 
+    def is_being_written(self, folder: Path) -> bool:
+        """Return whether a transaction holds the lock of writers now."""
+        found = self._server.execute(
+            "SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = database "
+            "WHERE datname = %s AND mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock') AND granted",
+            (self._name(folder),),
+        )
+        return found.fetchone() is not None
+
     def drop_below(self, folder: Path) -> None:
         """Drop the databases of a folder and of those in it."""
         top = os.path.realpath(folder)
         for name, of in list(self._folders.items()):
             if of == top or of.startswith(os.path.join(top, "")):
                 self._drop(name)
+
+    @contextmanager
+    def reader(self, url: URL) -> Iterator[URL]:
+        """A role that may only read the database at `url`: yield its URL."""
+        import psycopg
+
+        role = f"reader_{url.database}"
+        self._server.execute(f"CREATE ROLE {role} LOGIN")
+        with psycopg.connect(
+            host=url.host, port=url.port, user=url.username, dbname=url.database, autocommit=True
+        ) as owner:
+            owner.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+            yield url.set(username=role)
+            owner.execute(f"DROP OWNED BY {role}")
+        self._server.execute(f"DROP ROLE {role}")
 
     def _drop(self, name: str) -> None:
         self._server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

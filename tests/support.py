@@ -211,6 +211,8 @@ def counts(report: IngestReport) -> dict[str, int]:
 
 def is_being_written(catalog: Catalog) -> bool:
     """Return whether a write transaction of the catalog is open now."""
+    if POSTGRES is not None:
+        return POSTGRES.is_being_written(catalog.root)
     other = sqlite3.connect(catalog.root / "catalog.db", timeout=0)
     try:
         other.execute("BEGIN IMMEDIATE")

@@ -33,6 +33,10 @@ class CatalogError(ThresherError):
     exit_code = 3
 
 
+class ReadOnlyError(CatalogError):
+    """The role or the server of a shared catalog allows no changes."""
+
+
 class UpgradedError(CatalogError):
     """A newer thresher has upgraded the catalog while it was open."""
 

@@ -23,7 +23,7 @@ from thresher.catalog.files import Hashes
 from thresher.catalog.own_files import SQLITE_SUFFIXES
 from thresher.catalog.partial_files import partial_path, place_new, sweep, sync_folder
 from thresher.catalog.retries import repeated
-from thresher.errors import CatalogError
+from thresher.errors import CatalogError, ReadOnlyError
 
 T = TypeVar("T")
 
@@ -39,7 +39,8 @@ class Catalog:
 
     `file` is its catalog.toml, `root` the folder of that file, and `settings` are the settings in it. `roots` are
     the folders at which stored paths start. `backup` is the copy that was made if opening the catalog upgraded it,
-    else None. `hashes` remembers which files were hashed through this object.
+    else None. `hashes` remembers which files were hashed through this object. `not_noted` is why something was not
+    noted on the side, see `note`; None if all was.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Catalog:
         self.roots = paths.Roots.of(self.root, settings.roots)
         self.backup = backup
         self.hashes = Hashes()
+        self.not_noted: str | None = None
         self._engine = engine
         self._leave: Callable[[], object] | None = None
 
@@ -186,6 +188,19 @@ class Catalog:
     def rehearse(self, function: Callable[[Connection], T]) -> T:
         """Return what `function` returns, called as by `write` in a transaction that is rolled back: a dry run."""
         return self._transact(function, rollback=True)
+
+    def note(self, function: Callable[[Connection], T]) -> T | None:
+        """Return what `function` returns, called as by `write`, or None if the catalog can only be read.
+
+        It is for what a command notes on the side, such as that a clip was played. The command goes on without.
+        """
+        if self.not_noted is not None:
+            return None
+        try:
+            return self.write(function)
+        except ReadOnlyError as error:
+            self.not_noted = str(error)
+            return None
 
     def _transact(self, function: Callable[[Connection], T], *, rollback: bool) -> T:
         def attempt(*, alone: bool) -> T:

@@ -201,7 +201,7 @@ def keep_looks(catalog: Catalog) -> None:
             connection.execute(update(location).where(*same).values(values))
 
     with suppress(CatalogError):
-        catalog.write(keep)
+        catalog.note(keep)
 
 
 def _proves_more(stored: Look, new: Look) -> bool:

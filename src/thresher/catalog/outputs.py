@@ -17,7 +17,10 @@ OutputKind = Literal["rendering", "stem", "clip"]
 
 
 def note_output(catalog: Catalog, sha256: str, kind: OutputKind, song_id: int | None = None) -> None:
-    """Note that a file with this content is about to be written: of a song, or a "clip" without one."""
+    """Note that a file with this content is about to be written: of a song, or a "clip" without one.
+
+    A role that may only read exports without this note.
+    """
     known = select(output.c.id).where(
         output.c.sha256 == sha256, output.c.kind == kind, output.c.song_id.is_not_distinct_from(song_id)
     )
@@ -29,7 +32,10 @@ def note_output(catalog: Catalog, sha256: str, kind: OutputKind, song_id: int | 
         if connection.scalar(known) is None:
             connection.execute(insert(output).values(sha256=sha256, kind=kind, song_id=song_id))
 
-    catalog.write(note)
+    if kind == "rendering":  # a render stores more than this, so it must not go on without
+        catalog.write(note)
+    else:
+        catalog.note(note)
 
 
 def rendered_contents(connection: Connection, song_id: int | None = None) -> frozenset[str]:

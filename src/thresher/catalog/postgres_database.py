@@ -26,7 +26,7 @@ from thresher.catalog import digests, postgres_ddl, schema
 from thresher.catalog.migrations import known_revisions, migrate
 from thresher.catalog.time_limit import seconds_left
 from thresher.catalog.writers import this_label
-from thresher.errors import CatalogError, UpgradedError, UsageError
+from thresher.errors import CatalogError, ReadOnlyError, UpgradedError, UsageError
 from thresher.version import __version__
 
 try:
@@ -307,8 +307,13 @@ def _translated(error: DBAPIError | psycopg.Error, url: URL) -> Exception:
     state = getattr(raw, "sqlstate", None)
     words = _first_line(raw)
     shown = _shown(url)
+    if state in _READ_ONLY:
+        return ReadOnlyError(
+            f"the role {url.username or _role()} can't change {shown} ({words}); use a role and a server that can, "
+            "or ask its owner for the privilege"
+        )
     if state in _SENTENCES:
-        return CatalogError(_SENTENCES[state].format(shown=shown, words=words, role=url.username or _role()))
+        return CatalogError(_SENTENCES[state].format(shown=shown, words=words))
     if state == "57014":
         return UsageError("the query takes too long; search with fewer terms")
     if state == "54001":
@@ -328,11 +333,11 @@ def _role() -> str:
     return "?"
 
 
+_READ_ONLY = frozenset({"42501", "25006", "0A000"})
+"""A privilege that a role lacks, a transaction that only reads, and a standby, which has no serializable ones."""
+
 _AGAIN = "run the command again; what was committed is kept"
 _SENTENCES = {
-    "42501": "the role {role} may not do this in {shown} ({words}); use a role that may write, or ask its owner "
-    "for the privilege",
-    "25006": "{shown} can only be read now ({words}); use a role and a server that can write",
     "53100": "no space left on the disk of the server of {shown} ({words}); free some space and run the command "
     "again",
     "53300": "the server of {shown} has no connection left ({words}); end other programs, or raise its "

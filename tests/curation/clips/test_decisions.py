@@ -14,7 +14,7 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support import JOURNAL, dump, is_being_written
+from tests.support import JOURNAL, copy_folder, dump, is_being_written
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
@@ -39,12 +39,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def judged(template: Path) -> Iterator[Catalog]:
-    """The template, and at the end as it was."""
-    content = (template / "catalog.db").read_bytes()
-    with Catalog.open(template / "catalog.toml") as catalog:
+def judged(template: Path, tmp_path: Path) -> Iterator[Catalog]:
+    """A copy of the template."""
+    copy_folder(template, tmp_path)
+    with Catalog.open(tmp_path / "catalog.toml") as catalog:
         yield catalog
-    (template / "catalog.db").write_bytes(content)
 
 
 def test_a_decision_is_one_command(judged: Catalog) -> None:

@@ -130,9 +130,9 @@ def test_paths_are_those_of_present_files_once_each(small_catalog: Catalog) -> N
 
 
 def test_an_empty_catalog_lists_nothing(tmp_path: Path) -> None:
-    database.create(tmp_path / "catalog.db", 1.0)
-    engine = database.connect(tmp_path / "catalog.db", 1.0)
-    empty = Catalog(tmp_path / "catalog.toml", Settings(), engine)
+    target = database.target_of(Settings().catalog.database, tmp_path)
+    database.create(target, 1.0)
+    empty = Catalog(tmp_path / "catalog.toml", Settings(), database.connect(target, 1.0))
     assert (list_clips(empty), checkpoints(empty), batches(empty)) == ([], [], [])
     assert len(fields(empty)) == len(FIELDS)
     found = stats(empty)

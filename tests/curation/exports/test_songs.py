@@ -48,7 +48,7 @@ def test_every_format_contains_every_clip(catalog: Catalog, tmp_path: Path, suff
     assert report.has_audio is (False if suffix == ".cue" else None)
     text = (tmp_path / f"song{suffix}").read_text(encoding="utf-8")
     assert text.count("run_epoch_") >= 3
-    assert sorted(os.listdir(tmp_path)) == sorted(["catalog.db", "catalog.toml", "clips", f"song{suffix}"])
+    assert {*os.listdir(tmp_path)} - {"catalog.db"} == {"catalog.toml", "clips", f"song{suffix}"}
 
 
 def test_positions_and_spans_equal_those_of_the_tracklist(catalog: Catalog, tmp_path: Path) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.curation.listening.listening_clips import SERIAL, write
+from tests.support import copy_folder
 from thresher.catalog.catalog import Catalog
 from thresher.curation.ingest.ingest import ingest
 
@@ -28,6 +28,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def fresh(template: Path, tmp_path: Path) -> Iterator[Catalog]:
     """A copy of the template, files and all."""
-    shutil.copytree(template, tmp_path / "copy", copy_function=shutil.copy2)
+    copy_folder(template, tmp_path / "copy")
     with Catalog.open(tmp_path / "copy" / "catalog.toml") as catalog:
         yield catalog

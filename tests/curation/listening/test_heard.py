@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import URL, func, select
 
 from tests.curation.listening.listening_clips import heard, ids, left
+from tests.postgres_catalogs import needs_postgres
+from tests.support import POSTGRES, run_command
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip
 from thresher.curation.clips import decisions as judging
@@ -14,7 +18,7 @@ from thresher.curation.listening.heard import mark_heard
 from thresher.curation.listening.queue import (
     plan_listening,
 )
-from thresher.errors import NotFoundError, UsageError
+from thresher.errors import NotFoundError, ReadOnlyError, UsageError
 
 
 def test_a_rating_and_the_mark_as_heard_are_one_decision(fresh: Catalog) -> None:
@@ -69,3 +73,29 @@ def test_heard_clips_stay_heard_if_the_clock_is_set_back(
     monkeypatch.setattr("thresher.curation.listening.heard.time.time", lambda: queue.started_at - 3600)
     mark_heard(fresh, ids(queue)[:1], not_before=queue.started_at)
     assert left(fresh) == ids(queue)[1:]
+
+
+@needs_postgres
+def test_a_role_that_may_only_read_lists_exports_and_listens(seven_clips: Catalog, tmp_path: Path) -> None:
+    """What these commands would note on the side is left out, with one warning. Judgements are refused."""
+    assert POSTGRES is not None
+    url = POSTGRES.target_of(seven_clips.settings.catalog.database, seven_clips.root)
+    assert isinstance(url, URL)
+    with POSTGRES.reader(url) as reader:
+        (tmp_path / "catalog.toml").write_text(f'[catalog]\ndatabase = "{reader.render_as_string()}"\n')
+        warning = f"warning: nothing was noted in the catalog: the role {reader.username} can't change"
+        assert run_command("list", cwd=tmp_path).stderr == ""
+        out = tmp_path / "out"
+        exported = run_command("export", "1", "--to", out, "--trimmed", cwd=tmp_path)
+        assert (exported.returncode, exported.stderr.count(warning)) == (0, 1)
+        assert len(list(out.iterdir())) == 1
+        with Catalog.open(tmp_path / "catalog.toml") as catalog:
+            queue = plan_listening(catalog, (), 1)
+            assert queue.id is None
+            assert mark_heard(catalog, ids(queue)[:1]) is None
+            assert catalog.not_noted is not None
+            with pytest.raises(ReadOnlyError, match=f"the role {reader.username} can't change"):
+                mark_heard(catalog, ids(queue)[:1], rating=4)
+        refused = run_command("rate", "1", "5", cwd=tmp_path)
+        assert (refused.returncode, refused.stderr.count(f"error: the role {reader.username}")) == (3, 1)
+    assert heard(seven_clips) == set()

@@ -172,7 +172,7 @@ def test_a_manifest_name_must_end_in_json_and_a_dry_run_writes_none(catalog: Cat
         render(catalog, "Bone", tmp_path / "bone.wav", manifest=tmp_path / "m.txt")
     assert not (tmp_path / "bone.wav").exists()
     report = render(catalog, "Bone", tmp_path / "bone.wav", manifest=True, dry_run=True)
-    assert sorted(os.listdir(tmp_path)) == ["catalog.db", "catalog.toml", "clips"]
+    assert {*os.listdir(tmp_path)} - {"catalog.db"} == {"catalog.toml", "clips"}
     assert report.dry_run
 
 

@@ -29,8 +29,8 @@ def mark_heard(
     """Mark clips as heard now, with the rating or rejection they got, in one decision.
 
     A rating also undoes a rejection, because a rated clip is meant to be kept. The time is at least
-    `not_before` (seconds since 1970), in case the clock was set back. Returns None if nothing changed. Raises
-    NotFoundError if none of the clips is in the catalog.
+    `not_before` (seconds since 1970), in case the clock was set back. Returns None if nothing changed. A role that
+    may only read marks nothing, and can't judge. Raises NotFoundError if none of the clips is in the catalog.
     """
     if rating is not None and (rating not in RATINGS or reject):
         raise UsageError(f"invalid rating {rating} (expected 1 to 5, without a rejection)")
@@ -48,7 +48,7 @@ def mark_heard(
         summary = _summary(verb, known, rating, reject=reject)
         return decisions.decide(connection, verb, summary, assignments)
 
-    return catalog.write(mark)
+    return catalog.write(mark) if judged else catalog.note(mark)
 
 
 def _known(connection: Connection, clip_ids: Iterable[int]) -> list[int]:

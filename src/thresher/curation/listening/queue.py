@@ -31,7 +31,7 @@ from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.listening.choice import Reach, checkpoints_of, choose, heard_clips
 from thresher.curation.listening.heard import mark_heard
-from thresher.errors import NotFoundError, ThresherError, UsageError
+from thresher.errors import NotFoundError, ReadOnlyError, ThresherError, UsageError
 
 MINUTES = 20.0
 MOST_MINUTES = 100_000.0
@@ -101,7 +101,7 @@ def plan_listening(
     Candidates are the generated clips that listings show. From each checkpoint, the clip farthest from all
     heard clips is chosen, checkpoints without a heard clip first; then the farthest of the remaining clips,
     while they fit. Heard clips fill what time is left, the longest ago first. `dry_run` does not store the
-    queue. Raises NotFoundError if there is no candidate.
+    queue, and a role that may only read can't. Raises NotFoundError if there is no candidate.
     """
     if not 0 < minutes <= MOST_MINUTES:
         raise UsageError(f"invalid number of minutes {minutes:g} (expected up to {MOST_MINUTES:,.0f})")
@@ -133,6 +133,8 @@ def finish_listening(catalog: Catalog) -> Decision:
     if queue is None:
         raise NotFoundError("no queue has clips left to hear; `thresher listen` makes one")
     made = mark_heard(catalog, [row.id for row in queue.left], not_before=queue.started_at)
+    if catalog.not_noted is not None:
+        raise ReadOnlyError(catalog.not_noted)
     assert made is not None, (
         "a clip that is left was not heard since the queue was made, so marking it changes it"
     )
@@ -143,10 +145,10 @@ def skip(catalog: Catalog, queue: Queue, clip_id: int) -> None:
     """Mark a clip of a stored queue as done without marking it as heard."""
     here = (listening_clip.c.listening_id == queue.id, listening_clip.c.clip_id == clip_id)
     done = update(listening_clip).where(*here).values(is_done=True)
-    catalog.write(lambda connection: connection.execute(done))
+    catalog.note(lambda connection: connection.execute(done))
 
 
-def _store(catalog: Catalog, now: float, query: str, minutes: float, chosen: Sequence[int]) -> int:
+def _store(catalog: Catalog, now: float, query: str, minutes: float, chosen: Sequence[int]) -> int | None:
     def store(connection: Connection) -> int:
         values = {"started_at": now, "query": query, "minutes": minutes}
         number = insert_row(connection, listening, values)
@@ -159,7 +161,7 @@ def _store(catalog: Catalog, now: float, query: str, minutes: float, chosen: Seq
         )
         return number
 
-    return catalog.write(store)
+    return catalog.note(store)
 
 
 def latest_listening(catalog: Catalog) -> Queue | None:

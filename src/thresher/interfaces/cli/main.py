@@ -52,8 +52,13 @@ def _run(arguments: Sequence[str]) -> int:
     from thresher.interfaces.cli.app import Interrupted, ReaderLeftError, app, context
     from thresher.interfaces.cli.output import say
 
+    context.opened = None
     try:
-        app(list(arguments), prog_name="thresher")
+        try:
+            app(list(arguments), prog_name="thresher")
+        finally:
+            if context.opened is not None and context.opened.not_noted is not None:
+                say(f"warning: nothing was noted in the catalog: {context.opened.not_noted}")
     except ThresherError as error:
         if context.debug:
             raise
