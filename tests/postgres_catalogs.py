@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,7 @@ class PostgresCatalogs:
         self._folders.pop(name, None)
 
     @staticmethod
+    @cache  # some tests replace what finds the real path of a file
     def _name(folder: Path) -> str:
         return f"t_{hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:24]}"
 
