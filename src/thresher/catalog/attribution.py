@@ -101,6 +101,7 @@ def copy_pinned_attributes(connection: Connection, location_id: int, recording_i
         select(attribute.c.key, attribute.c.text)
         .join(location, location.c.id == attribute.c.location_id)
         .where(location.c.recording_id == recording_id, attribute.c.pinned)
+        .order_by(location.c.id)
     ).all()
     set_attributes(connection, location_id, {row.key: row.text for row in pins}, pinned=True)
 

@@ -259,6 +259,7 @@ def _present_locations(connection: Connection, recording_ids: Sequence[int]) -> 
         select(location, recording.c.status)
         .join(recording, recording.c.id == location.c.recording_id)
         .where(location.c.missing_since.is_(None))
+        .order_by(location.c.id)
     )
     return [
         row

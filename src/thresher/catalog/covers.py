@@ -32,5 +32,5 @@ def read_cover(connection: Connection, sha256: str | None) -> bytes | None:
 
 def damaged_covers(connection: Connection) -> list[str]:
     """Return the SHA-256 of images whose content is not what it was."""
-    rows = connection.execute(select(cover))
+    rows = connection.execute(select(cover).order_by(cover.c.sha256))
     return [row.sha256 for row in rows if hashlib.sha256(row.content).hexdigest() != row.sha256]

@@ -477,7 +477,7 @@ def coverage(connection: Connection, of_metric: int) -> Coverage:
     row = connection.execute(
         select(
             func.count().label("rows"),
-            func.coalesce(func.sum(case((score_row.c.retired, 0), else_=1)), 0).label("live"),
+            func.count(case((~score_row.c.retired, 1))).label("live"),
             func.coalesce(func.sum(values), 0).label("held"),
             func.coalesce(func.max(score_row.c.position), -1).label("last"),
             func.coalesce(func.sum(func.abs(values - score_row.c.position)), 0).label("off"),

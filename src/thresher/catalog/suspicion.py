@@ -74,7 +74,9 @@ def suspects_among(connection: Connection, clip_ids: Sequence[int]) -> tuple[int
     return tuple(
         clip_id
         for chunk in chunks(clip_ids)
-        for clip_id in connection.scalars(select(clip.c.id).where(clip.c.id.in_(chunk), IS_SUSPECT))
+        for clip_id in connection.scalars(
+            select(clip.c.id).where(clip.c.id.in_(chunk), IS_SUSPECT).order_by(clip.c.id)
+        )
     )
 
 

@@ -172,7 +172,8 @@ def _checkpoints(connection: Connection) -> Iterator[dict[str, Any]]:
         checkpoint.c.note,
     )
     judged = checkpoint.c.verdict.is_not(None) | checkpoint.c.note.is_not(None)
-    for row in connection.execute(select(*columns).where(judged).order_by(*columns[:3])):
+    in_order = (column.nulls_first() for column in columns[:3])
+    for row in connection.execute(select(*columns).where(judged).order_by(*in_order)):
         yield {"type": "checkpoint", **row._mapping}
 
 
@@ -359,7 +360,7 @@ def _outputs(connection: Connection) -> Iterator[dict[str, Any]]:
         .outerjoin(song, song.c.id == output.c.song_id)
         .where(func.coalesce(song.c.deleted, False).is_(False))
         .distinct()
-        .order_by(output.c.sha256, output.c.kind, song.c.name)
+        .order_by(output.c.sha256, output.c.kind, song.c.name.nulls_first())
     )
     for row in connection.execute(statement):
         yield {"type": "output", "sha256": row.sha256, "kind": row.kind, "song": row.name}

@@ -136,6 +136,7 @@ def _silence(connection: Connection, checkpoint_id: int) -> Values:
         select(files.c.recording_id, func.coalesce(kept.c.sounding, 0.0), files.c.seconds)
         .select_from(files.outerjoin(kept, kept.c.recording_id == files.c.recording_id))
         .where(files.c.checkpoint_id == checkpoint_id, files.c.seconds > 0)
+        .order_by(files.c.location_id)
     )
     return np.array(
         [

@@ -52,7 +52,7 @@ def beyond_clips(connection: Connection) -> Mapping[int, Beyond]:
     is_mark = (clip.c.kind == "marked") & ~clip.c.removed
     marked = connection.scalars(select(clip.c.recording_id).where(IS_CUT, is_mark).distinct()).all()
     found: dict[int, Beyond] = {}
-    for chunk in chunks(marked):
+    for chunk in chunks(sorted(marked)):
         clips: defaultdict[int, list[tuple[bool, int, int, int, float]]] = defaultdict(list)
         rows = connection.execute(
             select(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Subquery, case, distinct, func, literal, select
+from sqlalchemy import Connection, Float, Subquery, case, cast, distinct, func, literal, select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import IS_HEARD, IS_SHOWN, STATUS
@@ -115,15 +115,16 @@ def checkpoints(
             )
             .select_from(files.outerjoin(kept, kept.c.recording_id == files.c.recording_id))
             .group_by(files.c.checkpoint_id, files.c.status)
+            .order_by(files.c.status)
         ).all()
         pairs = select(files.c.checkpoint_id, files.c.recording_id).distinct().subquery()
         of_clips = connection.execute(
             select(
                 pairs.c.checkpoint_id,
                 func.count(clip.c.rating).label("ratings"),
-                func.avg(clip.c.rating).label("mean"),
-                func.sum(case((clip.c.rejected, 1), else_=0)).label("rejected"),
-                func.sum(case((IS_HEARD, 1), else_=0)).label("heard"),
+                func.avg(cast(clip.c.rating, Float)).label("mean"),
+                func.count(case((clip.c.rejected, 1))).label("rejected"),
+                func.count(case((IS_HEARD, 1))).label("heard"),
                 func.avg(case((IS_COUNTED, clip.c.loudness))).label("loudness"),
                 func.avg(case((IS_COUNTED, measure_value("loop")))).label("loop"),
                 func.avg(case((IS_COUNTED, measure_value("noise")))).label("noise"),
@@ -245,6 +246,7 @@ def generated_files() -> Subquery:
     """Return a subquery of every generated file, missing ones included, with the checkpoint that wrote it."""
     return (
         select(
+            location.c.id.label("location_id"),
             location.c.recording_id,
             location.c.missing_since,
             WROTE.label("checkpoint_id"),

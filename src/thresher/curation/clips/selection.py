@@ -105,7 +105,8 @@ def select_by_id(
     query = parse(terms, context_of(catalog, connection, lookups))
     if query.by_id is None:
         return []
-    return list(connection.scalars(select(clip.c.id).select_from(SOURCE).where(query.by_id, ~clip.c.removed)))
+    statement = select(clip.c.id).select_from(SOURCE).where(query.by_id, ~clip.c.removed)
+    return list(connection.scalars(statement.order_by(clip.c.id)))
 
 
 def recordings_of(connection: Connection, clip_ids: Sequence[int]) -> list[int]:

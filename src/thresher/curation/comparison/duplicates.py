@@ -229,10 +229,14 @@ def copies_of(catalog: Catalog, clip_ids: Sequence[int]) -> list[Copy]:
     with catalog.reading() as connection:
         metric_id = scores.metric_id(connection, by.name, by.version)
         for chunk in chunks(list(dict.fromkeys(clip_ids))):
-            statement = select(nearest.c.clip_id, nearest.c.other_id).where(
-                nearest.c.metric_id == metric_id,
-                nearest.c.score >= catalog.settings.dupes.score,
-                nearest.c.clip_id.in_(chunk),
+            statement = (
+                select(nearest.c.clip_id, nearest.c.other_id)
+                .where(
+                    nearest.c.metric_id == metric_id,
+                    nearest.c.score >= catalog.settings.dupes.score,
+                    nearest.c.clip_id.in_(chunk),
+                )
+                .order_by(nearest.c.clip_id)
             )
             close.update((row.clip_id, row.other_id) for row in connection.execute(statement))
         sounds = read_sounds(connection, sorted({*close, *close.values()}))

@@ -58,7 +58,7 @@ def _generated(connection: Connection, *conditions: ColumnElement[bool] | TextCl
     """Ids of the shown generated clips that meet all conditions."""
     statement = select(clip.c.id).join(recording, recording.c.id == clip.c.recording_id)
     is_generated = recording.c.role == "generated"
-    return list(connection.scalars(statement.where(is_generated, IS_SHOWN, *conditions)))
+    return list(connection.scalars(statement.where(is_generated, IS_SHOWN, *conditions).order_by(clip.c.id)))
 
 
 def _apart(connection: Connection, new: Sequence[int], others: Sequence[int]) -> NDArray[np.bool_]:

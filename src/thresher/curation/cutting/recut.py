@@ -81,7 +81,8 @@ def cuts_of(connection: Connection, recording_ids: Iterable[int]) -> dict[int, C
     found = {}
     columns = (recording.c.id, recording.c.sample_rate, recording.c.split)
     for chunk in chunks(ids):
-        for row in connection.execute(select(*columns).where(recording.c.id.in_(chunk))):
+        statement = select(*columns).where(recording.c.id.in_(chunk)).order_by(recording.c.id)
+        for row in connection.execute(statement):
             if row.split is not None or row.id in clips:
                 split = None if row.split is None else split_of_key(row.split)
                 found[row.id] = Cuts(row.id, row.sample_rate or 1, split, tuple(clips.get(row.id, ())))

@@ -96,5 +96,6 @@ def _audible(catalog: Catalog, *conditions: ColumnElement[bool]) -> list[int]:
                 clip.c.end_frame > clip.c.start_frame,
                 *conditions,
             )
+            .order_by(clip.c.id)
         )
         return list(connection.scalars(statement))

@@ -94,7 +94,8 @@ def _batch_locations(connection: Connection, target: str) -> list[int]:
     if not number.isdecimal():
         raise UsageError(f'"{target}" is not batch:N; `thresher batches` shows the numbers')
     batch_id = min(int(number), LARGEST_INTEGER)
-    return list(connection.scalars(select(location.c.id).where(location.c.batch_id == batch_id)))
+    of_batch = select(location.c.id).where(location.c.batch_id == batch_id)
+    return list(connection.scalars(of_batch.order_by(location.c.id)))
 
 
 def _locations(catalog: Catalog, connection: Connection, path: bytes) -> list[int]:
@@ -148,7 +149,7 @@ def _all_locations(connection: Connection, recording_ids: Sequence[int]) -> dict
     found: dict[int, list[int]] = {recording_id: [] for recording_id in recording_ids}
     for chunk in chunks(recording_ids):
         statement = select(location.c.recording_id, location.c.id).where(location.c.recording_id.in_(chunk))
-        for row in connection.execute(statement):
+        for row in connection.execute(statement.order_by(location.c.id)):
             found[row.recording_id].append(row.id)
     return found
 

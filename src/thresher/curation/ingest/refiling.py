@@ -32,7 +32,8 @@ def _misfiled(catalog: Catalog) -> dict[int, tuple[Place, StoredPath]]:
     """Return the locations that are stored under another root than today's, each with its former place."""
     found = {}
     with catalog.reading() as connection:
-        for row in connection.execute(select(location.c.id, location.c.root, location.c.path)):
+        columns = (location.c.id, location.c.root, location.c.path)
+        for row in connection.execute(select(*columns).order_by(location.c.id)):
             path = catalog.absolute(row.root, row.path)
             stored = None if path is None else catalog.stored_absolute(path)
             if stored is not None and stored.place != locations.place_of(row):
