@@ -38,6 +38,9 @@ LIMIT = 60
 HEADER = 100
 """Bytes in the header of the database."""
 
+PAGE = 512
+"""Bytes of a page, the fewest, so that few of them are unused."""
+
 
 @dataclass(frozen=True)
 class Flip:
@@ -107,7 +110,8 @@ def make_catalog(folder: Path) -> Path:
     for backup in folder.glob("*.backup.db"):
         backup.unlink()
     with closing(sqlite3.connect(folder / "catalog.db")) as opened:
-        opened.execute("VACUUM")  # a flip in an unused page would change nothing
+        opened.execute(f"PRAGMA page_size = {PAGE}")  # a flip in an unused place changes nothing
+        opened.execute("VACUUM")
     return folder / "catalog.db"
 
 
@@ -138,7 +142,6 @@ class Flipper:
         self._content = self.database.read_bytes()
         self._files = {path.name for path in folder.iterdir()}
         self._before = tables(self.database)
-        self.pages = len(self._content) // 4096
 
     def flips(self, count: int, seed: int) -> list[Flip]:
         """Return flips: of each byte of the header, up to a tenth of `count`, and of random places."""
@@ -236,7 +239,7 @@ def main() -> int:
             counts["broken" if outcome.problems else what] += 1
             for problem in outcome.problems:
                 print(
-                    f"BROKEN byte {flip.place} ^ {flip.bits} (page {flip.place // 4096 + 1}): {problem}",
+                    f"BROKEN byte {flip.place} ^ {flip.bits} (page {flip.place // PAGE + 1}): {problem}",
                     flush=True,
                 )
     print(", ".join(f"{count} {what}" for what, count in counts.items()))
