@@ -268,8 +268,6 @@ def test_a_catalog_in_a_file_does_not_load_the_driver(tmp_path: Path) -> None:
 def test_urls_are_read() -> None:
     url = database.target_of("postgresql+psycopg://me@host:5433/music?sslmode=require", Path())
     assert url == make_url("postgresql+psycopg://me@host:5433/music?sslmode=require")
-    with pytest.raises(CatalogError, match="not in a file"):
-        database.database_file("postgresql+psycopg://me@host/music", Path())
 
 
 @pytest.mark.parametrize("name", ["batch"])

@@ -72,17 +72,6 @@ def target_of(address: str, folder: Path) -> Target:
     return folder / parsed.database
 
 
-def database_file(address: str, folder: Path) -> Path:
-    """Return the file of the catalog that `[catalog] database` names. Raises CatalogError if it is on a server."""
-    target = target_of(address, folder)
-    if isinstance(target, URL):
-        raise CatalogError(
-            f"the catalog is in the PostgreSQL database {shown(target)} and not in a file; "
-            "docs/postgresql.md says how to back it up and restore it with pg_dump and pg_restore"
-        )
-    return target
-
-
 def shown(target: Target) -> str:
     """Return where a catalog is as messages name it: without a password."""
     return str(target) if isinstance(target, Path) else target.render_as_string(hide_password=True)

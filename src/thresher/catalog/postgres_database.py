@@ -322,6 +322,8 @@ def _translated(error: DBAPIError | psycopg.Error, url: URL) -> Exception:
         return CatalogError(
             f"the server of {shown} reports an error ({words}); check it, and run the command again"
         )
+    if isinstance(raw, psycopg.DataError) and "NUL" in words:
+        return UsageError("a text holds the character NUL, which PostgreSQL can't store; leave it out")
     if state is None and isinstance(raw, psycopg.OperationalError):
         return CatalogError(_unreachable(shown, str(raw)))
     return error
