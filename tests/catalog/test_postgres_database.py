@@ -244,6 +244,11 @@ def test_a_long_statement_ends_with_the_limit_of_the_query(shelf: Catalog) -> No
         connection.exec_driver_sql("SELECT pg_sleep(60)")
 
 
+def test_a_text_with_nul_is_one_sentence(shelf: Catalog) -> None:
+    with pytest.raises(UsageError, match="holds the character NUL"), writing(shelf) as connection:
+        connection.execute(update(clip).values(note="a\0b"))
+
+
 def test_a_missing_driver_is_one_sentence() -> None:
     code = (
         "import sys\n"
