@@ -33,6 +33,13 @@ SETTINGS = {
 }
 
 
+ZEROBLOB = (
+    "CREATE FUNCTION zeroblob(size bigint) RETURNS bytea LANGUAGE sql IMMUTABLE "
+    "AS $$ SELECT decode(repeat('00', size::int), 'hex') $$"
+)
+"""A function of SQLite by which tests damage blobs."""
+
+
 def program(name: str) -> str | None:
     """Return the path of a program of PostgreSQL, None if the server is not installed."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda each: int(each.parent.name))
@@ -54,6 +61,7 @@ def start(folder: Path) -> str:
     with (folder / "postgresql.conf").open("a") as written:
         written.write(f"{settings}port = {port}\n")
     _run("pg_ctl", "-D", folder, "-l", folder / "log", "-w", "start")
+    _run("psql", "-h", "127.0.0.1", "-p", str(port), "-U", USER, "-q", "-c", ZEROBLOB, "template1")
     return f"postgresql+psycopg://{USER}@127.0.0.1:{port}/postgres"
 
 

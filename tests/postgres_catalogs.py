@@ -51,7 +51,7 @@ class PostgresCatalogs:
         name = self._name(folder)
         if name not in self._folders:
             self._folders[name] = os.path.realpath(folder)
-            self._server.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+            self._server.execute(f"CREATE DATABASE {name} TEMPLATE template1")
         return self._url.set(database=name)
 
     def copy(self, template: Path, target: Path) -> None:

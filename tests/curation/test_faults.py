@@ -508,6 +508,7 @@ def small_disk() -> Iterator[list[int]]:
     event.remove(Engine, "connect", configure)
 
 
+@pytest.mark.sqlite_only("a file on a disk of this machine")
 def test_a_full_disk_rolls_back_and_the_next_ingest_completes(
     catalog: Catalog, folder: Path, write_clip: Any, serial: IngestOptions, small_disk: list[int]
 ) -> None:
@@ -529,6 +530,7 @@ def test_a_full_disk_rolls_back_and_the_next_ingest_completes(
     assert ingest(catalog, [folder], serial).added == 40
 
 
+@pytest.mark.sqlite_only("a lock of the whole catalog")
 def test_a_locked_catalog_names_the_program_that_holds_it(
     catalog: Catalog, folder: Path, serial: IngestOptions
 ) -> None:

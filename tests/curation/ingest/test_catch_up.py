@@ -129,7 +129,8 @@ def test_descriptors_of_another_version_are_computed_again(
     report = ingest(full, [folder], serial)
     assert report.unchanged == report.files == 6
     with full.reading() as connection:
-        blobs = connection.execute(select(clip.c.descriptor, clip.c.descriptor_version)).all()
+        columns = select(clip.c.descriptor, clip.c.descriptor_version)
+        blobs = connection.execute(columns.order_by(clip.c.id)).all()
     assert [row.descriptor_version for row in blobs] == [VERSION] * 5 + [None]
     assert {len(row.descriptor) for row in blobs if row.descriptor} == {4 * DESCRIPTOR_SIZE}
     check(full, "likeness")

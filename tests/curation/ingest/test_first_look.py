@@ -22,7 +22,10 @@ from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.scan import scan
 
-pytestmark = pytest.mark.usefixtures("settled")
+pytestmark = [
+    pytest.mark.usefixtures("settled"),
+    pytest.mark.sqlite_only("a first look at the file, before the catalog is open"),
+]
 
 
 @pytest.fixture

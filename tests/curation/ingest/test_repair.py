@@ -61,6 +61,7 @@ def values(catalog: Catalog) -> dict[str, list[str]]:
     return dump(catalog, without=("score_row", "metric", "safeguard"))
 
 
+@pytest.mark.sqlite_only("a file whose bytes a test can damage")
 @pytest.mark.parametrize("what", DAMAGE)
 def test_what_can_be_computed_is_repaired(judged: Catalog, what: str) -> None:
     before = values(judged)
@@ -72,6 +73,7 @@ def test_what_can_be_computed_is_repaired(judged: Catalog, what: str) -> None:
     assert values(judged) == before
 
 
+@pytest.mark.sqlite_only("a file whose bytes a test can damage")
 @pytest.mark.parametrize("table", ["score_row", "clip", "nearest", "clip_tag", "location"])
 def test_a_damaged_index_is_rebuilt_before_anything_else(judged: Catalog, table: str) -> None:
     before = values(judged)
@@ -97,6 +99,7 @@ def empty_indexes(catalog: Catalog, table: str) -> None:
     file.write_bytes(content)
 
 
+@pytest.mark.sqlite_only("a file whose bytes a test can damage")
 def test_score_and_dupes_stop_on_a_damaged_index(judged: Catalog) -> None:
     empty_indexes(judged, "score_row")
     with pytest.raises(CatalogError, match="verify --repair"):
@@ -142,6 +145,7 @@ def test_clips_without_live_rows_are_counted_and_scored_by_a_repair(judged: Cata
     assert verify(judged).unfinished == {}
 
 
+@pytest.mark.sqlite_only("a file whose bytes a test can damage")
 def test_rows_of_people_are_not_repaired_but_can_be_accepted(judged: Catalog) -> None:
     damage_by(judged, "UPDATE clip SET rating = 1 WHERE id = 1")
     assert verify(judged).rows == ("clip 1",)

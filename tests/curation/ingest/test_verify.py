@@ -183,6 +183,7 @@ def test_the_repair_of_a_retired_row_computes_no_score(scored: Catalog) -> None:
     same(state(scored), before)
 
 
+@pytest.mark.sqlite_only("the structure of a file")
 def test_references_to_missing_rows_are_found(scored: Catalog) -> None:
     raw = scored.root / "catalog.db"
     import sqlite3
@@ -194,6 +195,7 @@ def test_references_to_missing_rows_are_found(scored: Catalog) -> None:
     assert verify(scored).database == ("1 references to missing rows",)
 
 
+@pytest.mark.sqlite_only("the structure of a file")
 def test_an_overwritten_page_of_the_file_is_reported(scored: Catalog) -> None:
     """Either `verify` reports it, or the catalog refuses to open with an error in one sentence."""
     scored.close()
