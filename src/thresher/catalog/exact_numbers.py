@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 
-from sqlalchemy import ColumnElement, and_, case, false, func, true
+from sqlalchemy import ColumnElement, and_, case, false, func, literal, true
 
 from thresher.catalog.portable_sql import IntegerKey
 from thresher.catalog.schema import attribute
@@ -36,6 +36,9 @@ def integer_of(key: str) -> int:
     return int(key[4:])
 
 
+_LARGEST = 10**MOST_DIGITS - 1
+"""The largest integer that has a key."""
+
 _IS_LARGE = func.abs(attribute.c.number) >= LARGEST_EXACT
 _KEY = IntegerKey(attribute.c.text)
 
@@ -56,10 +59,10 @@ def attribute_within(bounds: Bounds) -> ColumnElement[bool]:
 
 def _keys_within(low: float | None, high: float | None) -> ColumnElement[bool]:
     ends: list[ColumnElement[bool]] = []
-    if low is not None and low != -math.inf:
-        ends.append(integer_key(str(math.ceil(low))) <= _KEY)
-    if high is not None and high != math.inf:
-        ends.append(integer_key(str(math.floor(high))) >= _KEY)
+    if low is not None and low >= -_LARGEST:
+        ends.append(literal(integer_key(str(math.ceil(low)))) <= _KEY if low <= _LARGEST else false())
+    if high is not None and high <= _LARGEST:
+        ends.append(literal(integer_key(str(math.floor(high)))) >= _KEY if high >= -_LARGEST else false())
     return and_(true(), *ends)
 
 
