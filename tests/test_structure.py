@@ -21,6 +21,7 @@ OF_NO_SINGLE_MODULE = {
     "interfaces/web/test_accessibility_browser.py",  # of the page
     "interfaces/web/test_page_colours.py",  # of the page
     "catalog/test_parts_upgrade.py",  # parts and marks of older catalogs
+    "catalog/test_queries_on_both.py",  # all modules of queries, in both databases
     "catalog/test_query_upgrade.py",  # saved queries of older catalogs
     "curation/ingest/test_run_of_new_files.py",  # how a run gets its name, over scan, reading and storing
     "curation/ingest/test_transactions.py",  # all modules of an ingest
