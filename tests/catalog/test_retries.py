@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+from contextlib import nullcontext
+from functools import partial
 
-from thresher.catalog import retries
+import pytest
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from tests.postgres_catalogs import needs_postgres
+from tests.support import POSTGRES
+from thresher.catalog import database, retries
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.retries import ALONE, TRIES, repeated
+from thresher.catalog.schema import song
 from thresher.errors import CatalogError, UsageError
 
 
@@ -19,6 +27,11 @@ class _DatabaseError(Exception):
 
 
 SERIALIZATION_FAILURE, DEADLOCK, UNIQUE_VIOLATION, CHECK_VIOLATION = "40001", "40P01", "23505", "23514"
+
+
+def _add_song(connection: Connection, number: int) -> None:
+    values = {"id": number, "name": "bone", "query": "", "ordering": "id+", "metric": "prefix", "fade": 0.0}
+    connection.execute(insert(song).values(**values, created_at=0.0, artist="first"))
 
 
 class _Attempts:
@@ -91,6 +104,22 @@ def test_the_cause_of_an_error_counts() -> None:
     assert repeated(_Attempts(wrapped)) == 2
 
 
+@pytest.mark.parametrize(("state", "tries"), [(DEADLOCK, 2), (CHECK_VIOLATION, 1)])
+def test_an_error_that_is_its_own_cause_ends_the_search(state: str, tries: int) -> None:
+    """So is an error of SQLAlchemy that the catalog raises as it is."""
+    error = DBAPIError("UPDATE", {}, _DatabaseError(state))
+    error.__cause__ = error
+    attempts = _Attempts(error)
+    with nullcontext() if tries > 1 else pytest.raises(DBAPIError):
+        repeated(attempts)
+    assert len(attempts.alone) == tries
+
+
+def test_a_row_that_exists_already_in_sqlite_is_an_error(catalog: Catalog) -> None:
+    with pytest.raises(IntegrityError):
+        catalog.write(lambda connection: [_add_song(connection, number=1) for _ in range(2)])
+
+
 def test_interrupting_ends_the_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_seconds: float) -> None:
         raise KeyboardInterrupt
@@ -111,3 +140,34 @@ def test_a_write_of_a_catalog_runs_again_in_a_new_transaction(catalog: Catalog) 
 
     assert catalog.write(write) == "written"
     assert len(set(map(id, connections))) == 3
+
+
+@needs_postgres
+def test_on_a_server_a_transaction_that_lost_often_runs_alone(catalog: Catalog) -> None:
+    """Another program changes what the transaction has read, each time, until it can't any more."""
+    assert POSTGRES is not None
+    address = POSTGRES.target_of(catalog.settings.catalog.database, catalog.root)
+    others = database.connect(address, 0.05)  # it waits less long for the lock than the pauses take
+    outcomes = []
+
+    def interfere() -> None:
+        try:
+            with database.writing(others) as connection:
+                connection.execute(update(song).values(artist=f"other {len(outcomes)}"))
+        except CatalogError:
+            outcomes.append("locked")
+        else:
+            outcomes.append("written")
+
+    def write(connection: Connection) -> str:
+        found = str(connection.scalar(select(song.c.artist)))
+        interfere()
+        connection.execute(update(song).values(album=found))
+        return found
+
+    catalog.write(partial(_add_song, number=1))
+    read = catalog.write(write)
+    others.dispose()
+    assert outcomes == ["written"] * (TRIES - ALONE) + ["locked"]
+    with catalog.reading() as connection:
+        assert connection.execute(select(song.c.artist, song.c.album)).all() == [(read, read)]

@@ -60,11 +60,20 @@ def may_succeed(error: BaseException, *, alone: bool) -> bool:
     A row that exists already may have been added by a transaction that ran at the same time, but not if this one
     ran `alone`.
     """
-    states = set()
-    cause: BaseException | None = error
-    while cause is not None:
-        states.add(getattr(cause, "sqlstate", None))
-        cause = cause.__cause__
+    states = {getattr(each, "sqlstate", None) for each in _with_causes(error)}
     if _UNIQUE_VIOLATION in states:
         return not alone
     return not states.isdisjoint({_SERIALIZATION_FAILURE, _DEADLOCK})
+
+
+def _with_causes(error: BaseException) -> list[BaseException]:
+    """Return an error and what caused it, for an error of SQLAlchemy also that of the driver."""
+    found: list[BaseException] = []
+    waiting = [error]
+    while waiting:
+        each = waiting.pop()
+        if each in found:  # an error can be its own cause: `raise error from error`
+            continue
+        found.append(each)
+        waiting += [cause for cause in (each.__cause__, getattr(each, "orig", None)) if cause is not None]
+    return found
