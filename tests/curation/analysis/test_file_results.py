@@ -155,6 +155,7 @@ def test_a_worker_finds_a_file_below_a_root_in_its_own_folder(
     with Workers(cluster) as workers:
         ((_, found),) = file_results(workers, analyse_file, [(0, task)], roots)
     assert isinstance(found, Analysis)
+    assert isinstance(expected, Analysis)
     assert (found.status, found.audio_key) == (expected.status, expected.audio_key)
 
 

@@ -174,10 +174,15 @@ class DaskExecutor(Executor):
 
     def share(self, value: T) -> T:
         """Return a handle that stands for `value` in arguments. The value is sent to the cluster once."""
-        try:
-            return self._client.scatter(value, hash=False)  # type: ignore[no-any-return]  # a handle, see above
-        except (OSError, TimeoutError, CancelledError) as error:
-            raise self._lost() from error
+        until = time.monotonic() + CONNECT_SECONDS
+        while True:
+            try:
+                return self._client.scatter(value, hash=False)  # type: ignore[no-any-return]  # a handle, see above
+            except (OSError, CancelledError) as error:
+                # the worker that was to receive it may have ended, which the scheduler finds out soon
+                if time.monotonic() > until or self._client.status == "closed":
+                    raise self._lost() from error
+            time.sleep(0.2)
 
     # The methods below run in the client's thread.
 
