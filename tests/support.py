@@ -209,6 +209,17 @@ def counts(report: IngestReport) -> dict[str, int]:
     return {name: value for name in names if (value := getattr(report, name))}
 
 
+def for_processes(catalog: Catalog) -> Path:
+    """Return the catalog.toml of a catalog, by which another process finds its database on a server, too."""
+    if POSTGRES is not None:
+        target = POSTGRES.target_of(catalog.settings.catalog.database, catalog.root)
+        named = f'[catalog]\ndatabase = "{database.shown(target)}"\n'
+        text = catalog.file.read_text()
+        has_section = "[catalog]\n" in text
+        catalog.file.write_text(text.replace("[catalog]\n", named) if has_section else f"{text}\n{named}")
+    return catalog.file
+
+
 def is_being_written(catalog: Catalog) -> bool:
     """Return whether a write transaction of the catalog is open now."""
     if POSTGRES is not None:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sqlalchemy import delete, func, insert, select, text, update
 
-from tests.support import MakeCatalog, writing
+from tests.support import MakeCatalog, for_processes, writing
 from thresher.catalog import claims, nearest, score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import batch, claim, clip, recording, score_row
@@ -376,7 +376,7 @@ print(report.pairs, flush=True)
 def test_processes_share_the_work_and_compute_no_pair_twice(catalog: Catalog) -> None:
     """One of three is killed while it holds a claim; another takes it over, and compares that block again."""
     fill(catalog, [number % 300 for number in range(1_000)])
-    command = [sys.executable, "-c", SCORER, str(catalog.file)]
+    command = [sys.executable, "-c", SCORER, str(for_processes(catalog))]
     running = [
         subprocess.Popen([*command, blocks], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for blocks in ("3", "-1", "-1")
@@ -438,7 +438,7 @@ def test_a_kill_at_any_time_leaves_a_complete_matrix(catalog: Catalog, seed: int
         "    print('open', flush=True)\n"
         "    score(catalog)\n"
     )
-    command = [sys.executable, "-c", code, str(catalog.file)]
+    command = [sys.executable, "-c", code, str(for_processes(catalog))]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as running:
         assert running.stdout is not None
         running.stdout.readline()

@@ -18,7 +18,7 @@ import pytest
 import soundfile
 from sqlalchemy import insert, select, update
 
-from tests.support import PREFIX_ONLY, RATE, MakeCatalog, copy_folder, run_command, writing
+from tests.support import PREFIX_ONLY, RATE, MakeCatalog, copy_folder, for_processes, run_command, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, recording
 from thresher.curation.clips import decisions as judging
@@ -721,7 +721,9 @@ def test_an_export_removes_temporary_files_of_a_killed_export(
         "    export_clips(catalog, ['1'], sys.argv[2])\n"
     )
     out.mkdir()
-    done = subprocess.run([sys.executable, "-c", code, str(catalog.file), str(out)], capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(for_processes(catalog)), str(out)], capture_output=True
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert [name.endswith(".part") for name in names(out)] == [True]
     others = [out / f"r_epoch_1_0.wav.{os.getppid()}.part", out / "song.wav.999999999.part"]

@@ -16,7 +16,7 @@ import pytest
 import soundfile
 from sqlalchemy import select, text
 
-from tests.support import COMMAND, RATE, counts, dump, writing
+from tests.support import COMMAND, RATE, counts, dump, for_processes, writing
 from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import (
@@ -285,14 +285,16 @@ def test_after_a_kill_the_next_ingest_completes(
         "with Catalog.open(sys.argv[1]) as catalog:\n"
         "    ingest(catalog, [sys.argv[2]], IngestOptions(executor='serial'), kill)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(catalog.file), str(folder)], capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(for_processes(catalog)), str(folder)], capture_output=True
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
     with Catalog.open(catalog.file) as after:
         assert 2 <= len(list_clips(after)) <= 9
         ingest(after, [folder], serial)
         assert len(list_clips(after)) == 24
         with after.reading() as connection:
-            assert connection.execute(text("PRAGMA integrity_check")).scalar() == "ok"
+            assert catalog.is_shared or connection.scalar(text("PRAGMA integrity_check")) == "ok"
             assert scores.coverage(connection, 1).rows == 24
 
 
@@ -302,7 +304,7 @@ def test_two_concurrent_ingests_add_each_file_once(catalog: Catalog, tmp_path: P
     for index in range(16):
         write_clip(folder / f"a_epoch_{index}_0.wav", index, 3.0)
     shutil.copy(folder / "a_epoch_3_0.wav", folder / "b_epoch_3_0.wav")
-    command = [*COMMAND, "--catalog", str(catalog.file), "ingest", str(folder), "--jobs", "1"]
+    command = [*COMMAND, "--catalog", str(for_processes(catalog)), "ingest", str(folder), "--jobs", "1"]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
     for process in running:
         _, errors = process.communicate(timeout=120)

@@ -15,7 +15,7 @@ import pytest
 import soundfile
 from sqlalchemy import delete, select
 
-from tests.support import RATE, WriteClip, writing
+from tests.support import RATE, WriteClip, for_processes, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.files import sha256_file
 from thresher.catalog.schema import output, rendering, rendering_clip
@@ -251,7 +251,8 @@ def test_a_killed_render_leaves_the_old_file_and_the_next_one_removes_its_tempor
         "    render(catalog, 'S', sys.argv[2])\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(catalog.file), str(tmp_path / "s.wav")], capture_output=True
+        [sys.executable, "-c", code, str(for_processes(catalog)), str(tmp_path / "s.wav")],
+        capture_output=True,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert (tmp_path / "s.wav").read_bytes() == before
@@ -279,7 +280,7 @@ def test_two_renders_to_one_file_at_once_leave_a_whole_file(catalog: Catalog, tm
         "with Catalog.open(sys.argv[1]) as catalog:\n"
         "    render(catalog, 'S', sys.argv[2], overwrite=True)\n"
     )
-    command = [sys.executable, "-c", code, str(catalog.file), str(tmp_path / "s.wav")]
+    command = [sys.executable, "-c", code, str(for_processes(catalog)), str(tmp_path / "s.wav")]
     both = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(2)]
     assert [(each.communicate()[1], each.returncode) for each in both] == [(b"", 0), (b"", 0)]
     assert sha256_file(str(tmp_path / "s.wav")) == sha256
