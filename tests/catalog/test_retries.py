@@ -34,6 +34,11 @@ def _add_song(connection: Connection, number: int) -> None:
     connection.execute(insert(song).values(**values, created_at=0.0, artist="first"))
 
 
+def _add_song_twice(connection: Connection) -> None:
+    for _ in range(2):
+        _add_song(connection, number=1)
+
+
 class _Attempts:
     """A transaction that loses with these errors, one by one, and then returns the number of tries."""
 
@@ -117,7 +122,7 @@ def test_an_error_that_is_its_own_cause_ends_the_search(state: str, tries: int) 
 
 def test_a_row_that_exists_already_in_sqlite_is_an_error(catalog: Catalog) -> None:
     with pytest.raises(IntegrityError):
-        catalog.write(lambda connection: [_add_song(connection, number=1) for _ in range(2)])
+        catalog.write(_add_song_twice)
 
 
 def test_interrupting_ends_the_tries(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +153,7 @@ def test_on_a_server_a_transaction_that_lost_often_runs_alone(catalog: Catalog) 
     assert POSTGRES is not None
     address = POSTGRES.target_of(catalog.settings.catalog.database, catalog.root)
     others = database.connect(address, 0.05)  # it waits less long for the lock than the pauses take
-    outcomes = []
+    outcomes: list[str] = []
 
     def interfere() -> None:
         try:

@@ -1,7 +1,4 @@
-"""Let every write transaction of this process lose once, as if another program's transaction got in its way.
-
-With THRESHER_TEST_LOST in the environment, all tests run like this; `make lost` does so with those of the verbs.
-"""
+"""Let every write transaction of this process lose once, as if another program's transaction got in its way."""
 
 from __future__ import annotations
 
@@ -15,8 +12,6 @@ from sqlalchemy import Connection, Engine, event
 
 from thresher.catalog import retries
 from thresher.catalog.catalog import Catalog
-
-VARIABLE = "THRESHER_TEST_LOST"
 
 
 class Lost(Exception):  # noqa: N818  the driver's name for it
