@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 p
 BIN := .venv/bin
 QUICK := tests/catalog tests/signal tests/curation/clips tests/curation/exports/formats tests/test_layers.py \
 	tests/test_public_names.py
-POSTGRES := tests/catalog tests/curation
+POSTGRES := tests/catalog tests/curation tests/faults/test_contention.py
 
 .PHONY: demo test test-quick test-postgres slow lint types unit faults faults-sample fuzz coverage api bench clean
 
@@ -32,7 +32,8 @@ unit: .venv/developing
 test-quick: .venv/developing
 	$(BIN)/pytest -n auto --dist worksteal -m "not slow and not long" $(QUICK)
 
-# The tests of the catalog and of the verbs on a private PostgreSQL server, see tests/postgres.py.
+# The tests of the catalog, of the verbs and of two programs at once on a private PostgreSQL server, see
+# tests/postgres.py.
 test-postgres: .venv/developing
 	$(BIN)/python -m tests.postgres run $(BIN)/pytest -n auto --dist worksteal -m "not slow and not long" $(POSTGRES)
 

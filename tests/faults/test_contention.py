@@ -20,7 +20,7 @@ from thresher.catalog.decisions import history
 from thresher.catalog.retries import ALONE, TRIES
 from thresher.catalog.schema import clip, clip_tag, decision
 
-pytestmark = [needs_postgres, pytest.mark.slow]
+pytestmark = needs_postgres
 
 NAMES = ("anna", "ben")
 ROUNDS = 200
