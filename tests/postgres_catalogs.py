@@ -55,14 +55,13 @@ class PostgresCatalogs:
         return self._url.set(database=name)
 
     def copy(self, template: Path, target: Path) -> None:
-        """Copy the database of a folder, if it has one, to that of another folder."""
-        source = self._name(template)
-        if source not in self._folders:
-            return
-        name = self._name(target)
-        self._drop(name)
-        self._server.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
-        self._folders[name] = os.path.realpath(target)
+        """Copy the databases of a folder and of those in it to another folder and those in it."""
+        for source, of in self._below(template):
+            folder = Path(os.path.realpath(target), os.path.relpath(of, os.path.realpath(template)))
+            name = self._name(folder)
+            self._drop(name)
+            self._server.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
+            self._folders[name] = os.path.realpath(folder)
 
     def is_being_written(self, folder: Path) -> bool:
         """Return whether a transaction holds the lock of writers now."""
@@ -75,10 +74,8 @@ class PostgresCatalogs:
 
     def drop_below(self, folder: Path) -> None:
         """Drop the databases of a folder and of those in it."""
-        top = os.path.realpath(folder)
-        for name, of in list(self._folders.items()):
-            if of == top or of.startswith(os.path.join(top, "")):
-                self._drop(name)
+        for name, _ in self._below(folder):
+            self._drop(name)
 
     @contextmanager
     def reader(self, url: URL) -> Iterator[URL]:
@@ -94,6 +91,15 @@ class PostgresCatalogs:
             yield url.set(username=role)
             owner.execute(f"DROP OWNED BY {role}")
         self._server.execute(f"DROP ROLE {role}")
+
+    def _below(self, folder: Path) -> list[tuple[str, str]]:
+        """Return the databases of a folder and of those in it, with their folders."""
+        top = os.path.realpath(folder)
+        return [
+            (name, of)
+            for name, of in self._folders.items()
+            if of == top or of.startswith(os.path.join(top, ""))
+        ]
 
     def _drop(self, name: str) -> None:
         self._server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
