@@ -74,6 +74,25 @@ def read(connection: Connection, clip_ids: Iterable[int], kind: Kind) -> Iterato
         yield from unpacked(kind, map(found.__getitem__, chunk))
 
 
+def read_unchanged(
+    connection: Connection, clips: Mapping[int, int], kind: Kind
+) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Yield the features of those of these clips that are scored and whose checksum is the given one, by their ids.
+
+    They come in the given order. Raises CatalogError for damaged bytes.
+    """
+    columns = FEATURE_COLUMNS[kind]
+    for chunk in chunks(list(clips)):
+        statement = (
+            select(clip.c.id, columns.blob, columns.crc32)
+            .join(recording, recording.c.id == clip.c.recording_id)
+            .where(is_scored(kind), clip.c.id.in_(chunk))
+        )
+        found = {row[0]: row for row in plain_rows(connection, statement)}
+        same = [each for each in chunk if each in found and found[each][2] == clips[each]]
+        yield from zip(same, unpacked(kind, map(found.__getitem__, same)), strict=True)
+
+
 def read_profiled(connection: Connection, clip_ids: Iterable[int]) -> dict[int, Profiled]:
     """Return the clips that have a profile of today's version, with it, by id.
 

@@ -201,7 +201,9 @@ class _Snapshot:
         self._scorer = BlockScorer(metric, live, workers, pairs)
         self._positions, self._ids = self.matrix.positions, self.matrix.clip_ids
         self._of_claims: dict[int, int] = {}
+        # the state up to which the packed features are those of all rows, and up to which this scorer was alone
         self._learned: scores.MatrixState | None = self.matrix.state
+        self._alone: scores.MatrixState | None = self.matrix.state
 
     @property
     def work(self) -> tuple[scores.MatrixState, int, bool]:
@@ -243,12 +245,14 @@ class _Snapshot:
             now, left = time.time(), self.unscored_ids
             lost = claims.take_over(connection, of_metric, self._holder, now)
             if lost is not None:
-                return lost, left
+                return lost, [clip_id for clip_id in left if clip_id not in lost.clips]
             claimed = {clip_id for each in claims.read(connection, of_metric) for clip_id in each.clips}
+            is_alone = scores.read_state(connection, of_metric) == self._alone
             ids: list[int] = []
             while left and not ids:
-                free = [clip_id for clip_id in left[:room] if clip_id not in claimed]
-                ids, left = scores.without_row(connection, of_metric, free), left[room:]
+                ids, left = [clip_id for clip_id in left[:room] if clip_id not in claimed], left[room:]
+                if not is_alone:  # other scorers may have stored rows of some
+                    ids = scores.without_row(connection, of_metric, ids)
             clips = features.checksums(connection, ids, self._metric.keeps)
             if not clips or len(clips) < len(ids):  # one of them was forgotten or became a reference
                 return None, left
@@ -273,7 +277,9 @@ class _Snapshot:
         )
         if stored is None:
             return 0
+        is_alone = stored.is_alone and self._alone == self.matrix.state
         self.matrix, self._nearest = stored.matrix, stored.nearest
+        self._alone = stored.matrix.state if is_alone else None
         self._learned = None
         if found.positions is self._positions and found.clip_ids:
             self._learned = stored.matrix.state if stored.is_alone else None
@@ -286,20 +292,18 @@ class _Snapshot:
 
         None if rows were retired since the snapshot was read.
         """
-        kind = self._metric.keeps
         with self._catalog.reading() as connection:
             before = self._before(connection, held)
             if before is None:
                 return None
             scorer, positions = before
-            now = features.checksums(connection, held.clips, kind)
-            own = [clip_id for clip_id, checksum in held.clips.items() if now.get(clip_id) == checksum]
-            if not own:
-                nothing = np.empty((0, positions.size), np.float32)
-                return scores.Compared(own, positions, nothing, nothing[:, :0]), None
-            new = self._metric.pack(features.read(connection, own, kind))
+            own = dict(features.read_unchanged(connection, held.clips, self._metric.keeps))
+        if not own:
+            nothing = np.empty((0, positions.size), np.float32)
+            return scores.Compared((), positions, nothing, nothing[:, :0]), None
+        new = self._metric.pack(own.values())
         to_others, triangle = scorer.scores(new)
-        return scores.Compared(own, positions, to_others, triangle), new
+        return scores.Compared(tuple(own), positions, to_others, triangle), new
 
     def _before(self, connection: Connection, held: Claim) -> tuple[BlockScorer, NDArray[np.int64]] | None:
         """Return the packed clips before a claim, and their positions; None if one of them has left."""
