@@ -54,6 +54,9 @@ WATCH_SECONDS = 2.0
 BUNDLE_SECONDS = 0.25
 """How long a bundle of tasks takes: long beside the scheduler's work for it, short beside the wait at the end."""
 
+MESSAGE_SECONDS = 0.01
+"""What the scheduler needs for a bundle. Bundles take this times the workers, so that it keeps up with them."""
+
 MOST_IN_BUNDLE = 16
 
 BUNDLES_AHEAD = 2
@@ -209,7 +212,8 @@ class DaskExecutor(Executor):
         else:
             seconds = finished.seconds / len(bundle)
             self._seconds = seconds if self._seconds is None else (3 * self._seconds + seconds) / 4
-            self._size = max(1, min(MOST_IN_BUNDLE, int(BUNDLE_SECONDS / max(self._seconds, 1e-6))))
+            wanted = max(BUNDLE_SECONDS, MESSAGE_SECONDS * self.count)
+            self._size = max(1, min(MOST_IN_BUNDLE, int(wanted / max(self._seconds, 1e-6))))
             for each, (result, raised) in zip(bundle, finished.results, strict=True):
                 self._finish(each.local, result, raised)
         self._bundles -= 1
