@@ -33,11 +33,11 @@ SETTINGS = {
 }
 
 
-ZEROBLOB = (
-    "CREATE FUNCTION zeroblob(size bigint) RETURNS bytea LANGUAGE sql IMMUTABLE "
+WORDS_OF_SQLITE = (
+    "CREATE DOMAIN blob AS bytea; CREATE FUNCTION zeroblob(size bigint) RETURNS bytea LANGUAGE sql IMMUTABLE "
     "AS $$ SELECT decode(repeat('00', size::int), 'hex') $$"
 )
-"""A function of SQLite by which tests damage blobs."""
+"""What statements of tests that damage blobs use."""
 
 
 def program(name: str) -> str | None:
@@ -61,7 +61,7 @@ def start(folder: Path) -> str:
     with (folder / "postgresql.conf").open("a") as written:
         written.write(f"{settings}port = {port}\n")
     _run("pg_ctl", "-D", folder, "-l", folder / "log", "-w", "start")
-    _run("psql", "-h", "127.0.0.1", "-p", str(port), "-U", USER, "-q", "-c", ZEROBLOB, "template1")
+    _run("psql", "-h", "127.0.0.1", "-p", str(port), "-U", USER, "-q", "-c", WORDS_OF_SQLITE, "template1")
     return f"postgresql+psycopg://{USER}@127.0.0.1:{port}/postgres"
 
 

@@ -111,6 +111,7 @@ def test_score_and_dupes_stop_on_a_damaged_index(judged: Catalog) -> None:
 STEPS = ("_repair_rows", "_repair_analysis", "reanalyse_clips", "_forget", "catch_up")
 
 
+@pytest.mark.sqlite_only("a file whose bytes a test can damage")
 @pytest.mark.parametrize("step", STEPS)
 def test_an_interrupted_repair_is_found_and_completed(
     judged: Catalog, step: str, monkeypatch: pytest.MonkeyPatch

@@ -56,11 +56,11 @@ def run(catalog: Catalog, *statements: str) -> None:
 
 def flip(column: str, where: str, table: str, place: int = 3) -> str:
     """Return SQL that changes one byte of a blob."""
-    return (
-        f"UPDATE {table} SET {column} = CAST(substr({column}, 1, {place}) || CASE substr({column}, "
-        f"{place + 1}, 1) WHEN x'41' THEN x'42' ELSE x'41' END || substr({column}, {place + 2}) AS BLOB) "
-        f"WHERE {where}"
+    other = (
+        f"CASE substr({column}, {place + 1}, 1) WHEN zeroblob(1) THEN CAST('A' AS BLOB) ELSE zeroblob(1) END"
     )
+    changed = f"substr({column}, 1, {place}) || {other} || substr({column}, {place + 2})"
+    return f"UPDATE {table} SET {column} = CAST({changed} AS BLOB) WHERE {where}"
 
 
 def test_a_new_catalog_is_sound(catalog: Catalog) -> None:
