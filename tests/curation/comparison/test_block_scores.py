@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sqlalchemy import select
 
+from tests.catalog.scored_clips import add_clips
+from tests.support import MakeCatalog
+from thresher.catalog.schema import nearest, score_row
 from thresher.curation.comparison import block_scores
 from thresher.curation.comparison.block_scores import BlockScorer, score_part
+from thresher.curation.comparison.score import score
 from thresher.curation.executors.inputs import InputsLostError
 from thresher.curation.workers import Workers
 from thresher.errors import ClusterError
@@ -100,3 +106,21 @@ def test_a_task_without_columns_is_a_triangle() -> None:
     triangle = score_part(("prefix", rows, None, 0, 0))
     assert np.isnan(triangle[np.triu_indices(6)]).all()
     assert np.isfinite(triangle[np.tril_indices(6, -1)]).all()
+
+
+def test_scoring_on_a_cluster_stores_the_rows_of_a_local_scoring(
+    cluster: str, new_catalog: MakeCatalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = []
+    monkeypatch.setattr(block_scores, "CLUSTER_PAIRS", 0)
+    monkeypatch.setattr(block_scores, "TASK_PAIRS", 500)
+    for executor in ("serial", cluster):
+        with new_catalog(tmp_path / executor.partition(":")[0]) as catalog:
+            add_clips(catalog, range(40))
+            for name in ("prefix", "aligned"):
+                assert score(catalog, name, executor=executor).pairs == 40 * 39 // 2
+            add_clips(catalog, range(40, 90))
+            score(catalog, "aligned", executor=executor)
+            with catalog.reading() as connection:
+                stored.append([connection.execute(select(table)).all() for table in (score_row, nearest)])
+    assert stored[0] == stored[1]
