@@ -183,7 +183,8 @@ def main() -> int:
 
         ingest_seconds(folder, files[:8], cluster)  # both load their modules
         good = compared("ingest", options.rounds, "processes:2", cluster, ingesting)
-        scoring(cluster)
+        for executor in ("threads:2", cluster):  # loads or compiles the kernel
+            scoring(executor)
         good &= compared("aligned", options.rounds, "threads:2", cluster, scoring)
         with Catalog.create(folder / "sizes") as catalog:
             print_sizes(catalog, files, cluster)
