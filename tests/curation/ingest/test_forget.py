@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from tests.support import PREFIX_ONLY, MakeCatalog, copy_folder, dump, writing
 from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import clip, location, nearest, recording, score_row
+from thresher.catalog.schema import batch, clip, location, nearest, recording, score_row
 from thresher.curation.checkpoints.summary import checkpoints
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
@@ -99,7 +99,7 @@ def test_only_the_named_folder_file_or_batch_is_forgotten(
     assert [row.id for row in list_clips(catalog)] == left
     assert {path: path.read_bytes() for path in clips.rglob("*.wav")} == before
     with catalog.reading() as connection:
-        assert not list(connection.exec_driver_sql("PRAGMA foreign_key_check"))
+        assert catalog.is_shared or not list(connection.exec_driver_sql("PRAGMA foreign_key_check"))
     assert_nearest_is_of_the_matrix(catalog)
 
 
@@ -183,17 +183,22 @@ def test_missing_files_and_unread_ones_can_be_forgotten(
 
 def test_thousands_of_locations_are_forgotten_at_once(catalog: Catalog, tmp_path: Path) -> None:
     """There are more than the parameters of one statement, and the matrix is not read for each of them."""
+    seen, span = {"size": 1, "mtime_ns": 1}, {"start_frame": 0, "end_frame": 1, "trim": "{}"}
     with writing(catalog) as connection:
-        connection.exec_driver_sql("INSERT INTO batch (started_at, paths, options) VALUES (0, '[]', '{}')")
-        numbers = [{"n": number} for number in range(1, 1_204)]
-        row = (
-            "INSERT INTO recording (id, sha256, batch_id, role, status) VALUES (:n, :n, 1, 'generated', 'ok')"
-        )
-        connection.exec_driver_sql(row, numbers)
-        row = "INSERT INTO location (recording_id, batch_id, path, path_text, size, mtime_ns) VALUES "
-        connection.exec_driver_sql(row + "(:n, 1, CAST('f/' || :n AS BLOB), 'f/' || :n, 1, 1)", numbers)
-        row = "INSERT INTO clip (recording_id, kind, ordinal, start_frame, end_frame, trim) VALUES "
-        connection.exec_driver_sql(row + "(:n, 'whole', 0, 0, 1, '{}')", numbers)
+        connection.execute(insert(batch).values(started_at=0.0, paths="[]", options="{}"))
+        numbers = range(1, 1_204)
+        rows = [
+            {"id": each, "sha256": str(each), "batch_id": 1, "role": "generated", "status": "ok"}
+            for each in numbers
+        ]
+        connection.execute(insert(recording), rows)
+        rows = [
+            {"recording_id": each, "batch_id": 1, "path": b"f/%d" % each, "path_text": f"f/{each}", **seen}
+            for each in numbers
+        ]
+        connection.execute(insert(location), rows)
+        rows = [{"recording_id": each, "kind": "whole", "ordinal": 0, **span} for each in numbers]
+        connection.execute(insert(clip), rows)
     assert counts(forget(catalog, str(tmp_path / "f"))) == (1_203, 1_203, 0)
     with catalog.reading() as connection:
         for table in (recording, location, clip):

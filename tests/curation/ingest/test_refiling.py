@@ -24,7 +24,8 @@ def add(catalog: Catalog, recording_id: int, path: str, root: str = "", missing:
 def locations(catalog: Catalog) -> list[tuple[int, str, bool]]:
     with catalog.reading() as connection:
         columns = (location.c.recording_id, location.c.path_text, location.c.missing_since)
-        return [(number, text, bool(since)) for number, text, since in connection.execute(select(*columns))]
+        rows = connection.execute(select(*columns).order_by(location.c.id))
+        return [(number, text, bool(since)) for number, text, since in rows]
 
 
 def test_locations_below_a_new_root_are_stored_under_it(catalog: Catalog) -> None:

@@ -345,6 +345,7 @@ def test_deleted_files_are_not_marked_missing_and_moved_ones_are_followed(
     assert ingest(scene.catalog, [scene.folder], scene.options).missing == 1
 
 
+@pytest.mark.sqlite_only("a lock of the whole catalog")
 def test_a_locked_catalog_is_reported_and_tried_again(scene: Scene, sounds: list[bytes]) -> None:
     scene.catalog.file.write_text('[catalog]\nbusy_timeout = 0.01\n[metrics]\nuse = ["prefix"]\n')
     with Catalog.open(scene.catalog.file) as other:
@@ -444,6 +445,7 @@ def test_once_ends_after_all_files_are_ingested(scene: Scene, sounds: list[bytes
     assert scene.now == 0
 
 
+@pytest.mark.sqlite_only("a lock of the whole catalog")
 def test_once_raises_the_error_of_the_ingest(scene: Scene, sounds: list[bytes]) -> None:
     (scene.folder / "a.wav").write_bytes(sounds[0])
     with pytest.raises(CatalogError, match="locked"), Catalog.open(scene.catalog.file) as other:
