@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, update
 
+from tests.postgres_catalogs import needs_postgres
 from tests.support import JOURNAL, dump, writing
 from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
@@ -447,7 +448,10 @@ def act_as(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 ANNA, BEN = "anna@studio", "ben@desk"
 
 
-def test_undo_reverts_the_latest_decision_of_your_own(judged: Catalog, act_as: Callable[[str], None]) -> None:
+@needs_postgres
+def test_undo_on_a_server_reverts_the_latest_decision_of_your_own(
+    judged: Catalog, act_as: Callable[[str], None]
+) -> None:
     act_as(ANNA)
     judging.rate(judged, "1", 5)
     act_as(BEN)
@@ -464,6 +468,17 @@ def test_undo_reverts_the_latest_decision_of_your_own(judged: Catalog, act_as: C
     assert judging.undo(judged).undoes == 2
     with pytest.raises(NotFoundError, match="there is nothing to undo"):
         judging.undo(judged)
+
+
+@pytest.mark.sqlite_only("a catalog in a file, which mostly has one curator")
+def test_undo_in_a_file_reverts_the_latest_decision_of_anybody(
+    judged: Catalog, act_as: Callable[[str], None]
+) -> None:
+    act_as("anna@container-1")
+    judging.rate(judged, "1", 5)
+    act_as("anna@container-2")
+    undone = judging.undo(judged)
+    assert (undone.undoes, rating(judged)) == (1, None)
 
 
 def test_any_decision_can_be_undone_by_its_number_and_the_undo_says_whose_it_was(
@@ -490,7 +505,7 @@ def test_a_later_decision_of_somebody_else_is_named(judged: Catalog, act_as: Cal
     with pytest.raises(
         UsageError, match=r"decision 2 \(rate 2: 1\) by ben@desk changed the same fields after 1"
     ):
-        judging.undo(judged)
+        judging.undo(judged, 1)
 
 
 def test_history_says_who_made_each_decision(judged: Catalog, act_as: Callable[[str], None]) -> None:
@@ -504,6 +519,7 @@ def test_history_says_who_made_each_decision(judged: Catalog, act_as: Callable[[
     ]
 
 
+@needs_postgres
 def test_decisions_without_a_writer_are_your_own_until_somebody_else_decides(
     judged: Catalog, act_as: Callable[[str], None]
 ) -> None:

@@ -143,7 +143,9 @@ def events(connection: Connection, verb: str) -> list[Decision]:
 
 
 def undo(connection: Connection, number: int | None = None) -> Decision:
-    """Undo decision `number`, or the latest own one that is not undone. Return the undo, itself a decision.
+    """Undo decision `number`, or the latest one that is not undone, on a server the latest own one.
+
+    Return the undo, itself a decision.
 
     Raises NotFoundError if there is no such decision. Raises UsageError if a later decision changed the same
     fields, if the decision changed only what was forgotten since, or if the entry of the journal is not a decision.
@@ -332,9 +334,13 @@ def get_decision(connection: Connection, number: int) -> Decision:
 
 
 def _latest(connection: Connection) -> Decision:
-    """Return the latest own entry that is not undone."""
+    """Return the latest entry that is not undone: on a server, of this writer; in a file, of any.
+
+    A file mostly has one curator, who can have many names: in a container, the machine's name is always another.
+    """
     is_open = decision.c.undone_by_id.is_(None) & decision.c.undoes_id.is_(None)
-    found = _latest_of(connection, is_open & _is_own())
+    is_shared = connection.dialect.name != "sqlite"
+    found = _latest_of(connection, is_open & _is_own() if is_shared else is_open)
     if found is not None:
         return found
     other = _latest_of(connection, is_open & decision.c.verb.not_in(WAYS_BACK))

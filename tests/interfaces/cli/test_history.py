@@ -39,9 +39,8 @@ def test_history_shows_who_made_the_decisions_of_others(home: Path, monkeypatch:
     entries = json.loads(run_command("history", "--json", cwd=home).stdout)
     assert (entries[0]["by"], entries[0]["own"]) == ("ben@desk", False)
     assert entries[1]["own"]
-    undone = run_command("undo", cwd=home)
-    assert "undo" in undone.stdout
-    assert "rate 5: 1" in undone.stdout
-    assert "ben@desk" not in undone.stdout
+    undone = run_command("undo", str(entries[0]["id"]), cwd=home)
+    assert "by ben@desk: rate 4: 2" in undone.stdout
+    assert run_command("undo", str(entries[1]["id"]), cwd=home).returncode == 0
     refused = run_command("undo", str(entries[1]["id"]), cwd=home)
     assert refused.returncode == 2
