@@ -190,6 +190,7 @@ from .errors import ConfigError as ConfigError
 from .errors import NoAudioStreamError as NoAudioStreamError
 from .errors import NotFoundError as NotFoundError
 from .errors import QueryError as QueryError
+from .errors import ReadOnlyCatalogError as ReadOnlyCatalogError
 from .errors import ThresherError as ThresherError
 from .errors import UpgradedError as UpgradedError
 from .errors import UsageError as UsageError

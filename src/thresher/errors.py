@@ -33,7 +33,7 @@ class CatalogError(ThresherError):
     exit_code = 3
 
 
-class ReadOnlyError(CatalogError):
+class ReadOnlyCatalogError(CatalogError):
     """The role or the server of a shared catalog allows no changes."""
 
 

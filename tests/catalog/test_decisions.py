@@ -460,7 +460,7 @@ def test_undo_on_a_server_reverts_the_latest_decision_of_your_own(
     assert judging.undo(judged).undoes == 1
     with pytest.raises(
         NotFoundError,
-        match=r"you have no decision to undo; decision 2 \(rate 4: 2\) is by ben@desk, and `thresher undo 2` rever",
+        match=r"no decision to undo; decision 2 \(rate 4: 2\) is by ben@desk, and `thresher undo 2` reverts it",
     ):
         judging.undo(judged)
     assert (rating(judged, 1), rating(judged, 2)) == (None, 4)

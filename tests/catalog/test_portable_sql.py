@@ -16,8 +16,8 @@ from thresher.catalog.portable_sql import (
     InNfc,
     IntegerKey,
     IsAscii,
-    PositionIn,
     StartsWith,
+    TextPosition,
     is_one_of,
     upsert,
 )
@@ -41,7 +41,7 @@ def test_functions_of_text(new: Connection, text: str, part: str) -> None:
     functions = (
         InNfc(literal(text)),
         IsAscii(literal(text)),
-        PositionIn(literal(text), literal(part)),
+        TextPosition(literal(text), literal(part)),
         StartsWith(literal(text), literal(part)),
     )
     row = new.execute(select(*functions)).one()

@@ -15,7 +15,7 @@ from thresher.catalog import database, schema
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import load_settings
 from thresher.catalog.schema import clip
-from thresher.errors import CatalogError, ReadOnlyError, UpgradedError, UsageError
+from thresher.errors import CatalogError, ReadOnlyCatalogError, UpgradedError, UsageError
 from thresher.version import __version__
 
 pytestmark = needs_postgres
@@ -183,7 +183,7 @@ def test_a_role_that_may_only_read_lists_and_is_named_when_it_writes(shelf: Cata
         with database.reading(reader) as connection:
             assert connection.scalar(select(clip.c.rating).where(clip.c.id == 2)) == 4
         named = f"the role {url.username} can't change .*permission denied for table"
-        with pytest.raises(ReadOnlyError, match=named), database.writing(reader):
+        with pytest.raises(ReadOnlyCatalogError, match=named), database.writing(reader):
             pass
         reader.dispose()
 

@@ -23,7 +23,7 @@ from thresher.catalog.files import Hashes
 from thresher.catalog.own_files import SQLITE_SUFFIXES
 from thresher.catalog.partial_files import partial_path, place_new, sweep, sync_folder
 from thresher.catalog.retries import repeated
-from thresher.errors import CatalogError, ReadOnlyError
+from thresher.errors import CatalogError, ReadOnlyCatalogError
 
 T = TypeVar("T")
 
@@ -198,7 +198,7 @@ class Catalog:
             return None
         try:
             return self.write(function)
-        except ReadOnlyError as error:
+        except ReadOnlyCatalogError as error:
             self.not_noted = str(error)
             return None
 

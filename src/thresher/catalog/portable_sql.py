@@ -41,7 +41,7 @@ class IntegerKey(FunctionElement[str]):
     inherit_cache = True
 
 
-class PositionIn(FunctionElement[int]):
+class TextPosition(FunctionElement[int]):
     """Where a second text begins in a first one, counted from 1; 0 if it does not occur."""
 
     type = Integer()
@@ -104,7 +104,7 @@ _compile(
     sqlite="(length({0}) = length(CAST({0} AS BLOB)))",
     postgresql="(length({0}) = octet_length({0}))",
 )
-_compile(PositionIn, sqlite="instr({0}, {1})", postgresql="strpos({0}, {1})")
+_compile(TextPosition, sqlite="instr({0}, {1})", postgresql="strpos({0}, {1})")
 _compile(
     StartsWith,
     sqlite="(substr({0}, 1, length({1})) = {1})",

@@ -26,7 +26,7 @@ from thresher.catalog import digests, postgres_ddl, schema
 from thresher.catalog.migrations import known_revisions, migrate
 from thresher.catalog.time_limit import seconds_left
 from thresher.catalog.writers import this_label
-from thresher.errors import CatalogError, ReadOnlyError, UpgradedError, UsageError
+from thresher.errors import CatalogError, ReadOnlyCatalogError, UpgradedError, UsageError
 from thresher.version import __version__
 
 try:
@@ -308,7 +308,7 @@ def _translated(error: DBAPIError | psycopg.Error, url: URL) -> Exception:
     words = _first_line(raw)
     shown = _shown(url)
     if state in _READ_ONLY:
-        return ReadOnlyError(
+        return ReadOnlyCatalogError(
             f"the role {url.username or _role()} can't change {shown} ({words}); use a role and a server that can, "
             "or ask its owner for the privilege"
         )

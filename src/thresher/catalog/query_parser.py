@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, and_, cast, func, literal, or_, true
 
 from thresher.catalog.field_kinds import Condition, Field, Scope
-from thresher.catalog.portable_sql import PositionIn
+from thresher.catalog.portable_sql import TextPosition
 from thresher.catalog.query_context import Context, Part, Query
 from thresher.catalog.query_ids import id_in_text, ids_condition, ids_with_others, is_id_node
 from thresher.catalog.query_included import Included, Within
@@ -114,7 +114,7 @@ class Parser:
             return keys
         # The position of an id in a text is found faster than the branch of a CASE with thousands of them.
         ranked = f",{','.join(str(clip_id) for clip_id, _ in near)},"
-        position = PositionIn(literal(ranked), literal(",") + cast(clip.c.id, Text) + literal(","))
+        position = TextPosition(literal(ranked), literal(",") + cast(clip.c.id, Text) + literal(","))
         return [func.nullif(position, 0).asc().nulls_last()]
 
     def _nearest(self) -> tuple[tuple[int, float], ...]:

@@ -18,7 +18,7 @@ from thresher.curation.listening.heard import mark_heard
 from thresher.curation.listening.queue import (
     plan_listening,
 )
-from thresher.errors import NotFoundError, ReadOnlyError, UsageError
+from thresher.errors import NotFoundError, ReadOnlyCatalogError, UsageError
 
 
 def test_a_rating_and_the_mark_as_heard_are_one_decision(fresh: Catalog) -> None:
@@ -94,7 +94,7 @@ def test_a_role_that_may_only_read_lists_exports_and_listens(seven_clips: Catalo
             assert queue.id is None
             assert mark_heard(catalog, ids(queue)[:1]) is None
             assert catalog.not_noted is not None
-            with pytest.raises(ReadOnlyError, match=f"the role {reader.username} can't change"):
+            with pytest.raises(ReadOnlyCatalogError, match=f"the role {reader.username} can't change"):
                 mark_heard(catalog, ids(queue)[:1], rating=4)
         refused = run_command("rate", "1", "5", cwd=tmp_path)
         assert (refused.returncode, refused.stderr.count(f"error: the role {reader.username}")) == (3, 1)

@@ -31,7 +31,7 @@ from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.listening.choice import Reach, checkpoints_of, choose, heard_clips
 from thresher.curation.listening.heard import mark_heard
-from thresher.errors import NotFoundError, ReadOnlyError, ThresherError, UsageError
+from thresher.errors import NotFoundError, ReadOnlyCatalogError, ThresherError, UsageError
 
 MINUTES = 20.0
 MOST_MINUTES = 100_000.0
@@ -134,7 +134,7 @@ def finish_listening(catalog: Catalog) -> Decision:
         raise NotFoundError("no queue has clips left to hear; `thresher listen` makes one")
     made = mark_heard(catalog, [row.id for row in queue.left], not_before=queue.started_at)
     if catalog.not_noted is not None:
-        raise ReadOnlyError(catalog.not_noted)
+        raise ReadOnlyCatalogError(catalog.not_noted)
     assert made is not None, (
         "a clip that is left was not heard since the queue was made, so marking it changes it"
     )
