@@ -98,6 +98,7 @@ def test_only_whole_backups_count_and_are_removed(old: BackupPlace) -> None:
 
 @pytest.mark.sqlite_only("backups, which are copies of its file")
 def test_nothing_is_removed_if_the_backup_fails(old: BackupPlace) -> None:
+    assert isinstance(old.database, Path)
     content = old.database.read_bytes()
     old.database.write_bytes(content[: 3 * 4096])
     before = sorted(os.listdir(old.folder))

@@ -36,6 +36,12 @@ def place(new_catalog: MakeCatalog, tmp_path: Path) -> BackupPlace:
     return BackupPlace(tmp_path / "catalog.db", tmp_path)
 
 
+def file_of(place: BackupPlace) -> Path:
+    """The file of the database."""
+    assert isinstance(place.database, Path)
+    return place.database
+
+
 def write_row(database: Path) -> None:
     with closing(sqlite3.connect(database)) as opened, opened:
         opened.execute("INSERT INTO batch (started_at, paths, options) VALUES (1, '[]', '{}')")
@@ -46,7 +52,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_backup_has_the_rows_of_the_catalog_and_stays_one_file(place: BackupPlace) -> None:
-    write_row(place.database)
+    write_row(file_of(place))
     made = make_backup(place, UNDONE)
     assert check_copy(made.path).rows["batch"] == 1
     assert made.revision == HEAD
@@ -55,7 +61,7 @@ def test_a_backup_has_the_rows_of_the_catalog_and_stays_one_file(place: BackupPl
 
 
 def test_a_backup_of_a_database_with_a_log_needs_no_log(place: BackupPlace) -> None:
-    with closing(sqlite3.connect(place.database)) as opened:
+    with closing(sqlite3.connect(file_of(place))) as opened:
         opened.execute("PRAGMA journal_mode=WAL")
         opened.execute("INSERT INTO batch (started_at, paths, options) VALUES (1, '[]', '{}')")
         opened.commit()
@@ -68,7 +74,7 @@ def test_backups_are_consistent_while_another_program_writes(place: BackupPlace)
     done = threading.Event()
 
     def write() -> None:
-        with closing(sqlite3.connect(place.database, timeout=10)) as opened:
+        with closing(sqlite3.connect(file_of(place), timeout=10)) as opened:
             while not done.is_set():
                 with opened:  # two rows or none
                     for _ in range(2):
@@ -89,12 +95,12 @@ def test_backups_are_consistent_while_another_program_writes(place: BackupPlace)
 def test_nothing_is_copied_again_if_nothing_has_changed(place: BackupPlace) -> None:
     made = make_backup(place, UNDONE)
     assert make_backup(place, UNDONE) == made
-    write_row(place.database)
+    write_row(file_of(place))
     assert make_backup(place, UNDONE).path != made.path
 
 
 def test_a_database_that_was_just_changed_may_have_changed_again(place: BackupPlace) -> None:
-    write_row(place.database)
+    write_row(file_of(place))
     assert make_backup(place, UNDONE).path != make_backup(place, UNDONE).path
 
 
@@ -128,15 +134,15 @@ def test_the_database_of_another_program_is_no_backup(tmp_path: Path) -> None:
 
 
 def test_a_damaged_catalog_is_copied_as_it_is_only_on_request(place: BackupPlace) -> None:
-    content = bytearray(place.database.read_bytes())
+    content = bytearray(file_of(place).read_bytes())
     content[4096 * 3 : 4096 * 4] = bytes(4096)
-    place.database.write_bytes(content)
+    file_of(place).write_bytes(content)
     with pytest.raises(CatalogError, match=r"no backup was made: .*; nothing was done"):
         make_backup(place, UNDONE)
     assert names(place.folder) == ["catalog.db", "catalog.toml"]
     made = make_backup(place, UNDONE, may_be_damaged=True)
     assert made.is_damaged
-    assert made.path.read_bytes()[4096:] == place.database.read_bytes()[4096:]
+    assert made.path.read_bytes()[4096:] == file_of(place).read_bytes()[4096:]
 
 
 # -- a file of the user's choice ----------------------------------------------------------------------------
@@ -247,7 +253,7 @@ backups.make_backup(backups.BackupPlace(file, file.parent), "x")
 
 @pytest.mark.parametrize("moment", ["copying", "naming"])
 def test_the_next_backup_removes_what_a_killed_one_left(place: BackupPlace, moment: str) -> None:
-    done = run_python(KILLED, place.database, moment, PYTHONPATH=os.pathsep.join(sys.path))
+    done = run_python(KILLED, file_of(place), moment, PYTHONPATH=os.pathsep.join(sys.path))
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert len(list(place.folder.glob("*.part"))) == 1
     made = make_backup(place, UNDONE)
@@ -275,7 +281,7 @@ def test_partial_files_of_earlier_versions_are_removed_once_nobody_writes_them(p
 def test_copying_tells_its_progress(place: BackupPlace, tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     (tmp_path / "copy.db").touch()
-    copy_database(place.database, tmp_path / "copy.db", 1.0, lambda *step: told.append(step))
+    copy_database(file_of(place), tmp_path / "copy.db", 1.0, lambda *step: told.append(step))
     assert told
     assert told[-1][1] == told[-1][2]
 
