@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, delete, select, update
 
-from tests.support import PREFIX_ONLY, writing
+from tests.support import POSTGRES, PREFIX_ONLY, writing
 from thresher.catalog import config, database, row_copy, schema, scores
 from thresher.catalog.catalog import Catalog
 from thresher.curation.backups.copy_catalog import copy_catalog
@@ -68,6 +68,7 @@ def test_a_copy_there_and_back_has_every_row_and_gives_the_same_bytes(
         address = address_in(tmp_path / "back")
         back = copy_catalog(copy, address)
     assert back.rows == there.rows
+    assert (there.without_root, back.without_root) == (0, 7 if POSTGRES else 0)
     with opened(judged, address) as copy, judged.reading() as here, copy.reading() as connection:
         assert row_copy.first_difference(here, connection, no_progress) is None
     with opened(judged, address) as copy:

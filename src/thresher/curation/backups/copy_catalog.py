@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from thresher.catalog import database, digests, safeguards, sqlite_database
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import settings_of_database
 from thresher.catalog.database import Target
 from thresher.catalog.row_copy import copy_rows, first_difference, row_counts
+from thresher.catalog.schema import location
 from thresher.curation.workers import Progress, no_progress
 from thresher.errors import CatalogError, UsageError
 from thresher.formatting import counted
@@ -25,10 +26,14 @@ from thresher.formatting import counted
 
 @dataclass(frozen=True)
 class CatalogCopy:
-    """The address of a copy as it was given, and the number of rows in each of its tables."""
+    """The address of a copy as it was given, and the number of rows in each of its tables.
+
+    `without_root` counts the files that other machines can't find in a copy on a server: they are below no root.
+    """
 
     address: str
     rows: Mapping[str, int]
+    without_root: int
     seconds: float
 
 
@@ -46,6 +51,7 @@ def copy_catalog(catalog: Catalog, address: str, progress: Progress = no_progres
     busy_timeout = catalog.settings.catalog.busy_timeout
     with catalog.reading() as source:
         _check_sound(source)
+        without_root = 0 if isinstance(target, Path) else _count_without_root(source)
         _create(target, busy_timeout)
         engine = database.connect(target, busy_timeout)
         try:
@@ -62,7 +68,7 @@ def copy_catalog(catalog: Catalog, address: str, progress: Progress = no_progres
             f"the copy in {database.shown(target)} differs from the catalog at {different}; do not use it: "
             "remove it, check both disks, and run the command again"
         )
-    return CatalogCopy(address, rows, time.monotonic() - begun)
+    return CatalogCopy(address, rows, without_root, time.monotonic() - begun)
 
 
 def _check_sound(source: Connection) -> None:
@@ -74,6 +80,11 @@ def _check_sound(source: Connection) -> None:
             f"the catalog has {what}; run `thresher verify --repair`, which repairs what can be computed again, "
             "then copy it"
         )
+
+
+def _count_without_root(source: Connection) -> int:
+    known = location.c.missing_since.is_(None) & (location.c.root == "")
+    return int(source.scalar(select(func.count()).select_from(location).where(known)) or 0)
 
 
 def _create(target: Target, busy_timeout: float) -> None:

@@ -38,4 +38,9 @@ def copy_catalog(
         return
     rows = counted(sum(report.rows.values()), "row")
     tell(f"{report.address}: {rows} of {counted(len(report.rows), 'table')} copied and compared")
+    if report.without_root:
+        say(
+            f"{counted(report.without_root, 'file')} below no root, so other machines do not find them; name their "
+            "folder below [roots] in catalog.toml, then `thresher ingest` it"
+        )
     say(f'to use the copy, write database = "{report.address}" under [catalog] in catalog.toml')
