@@ -22,6 +22,8 @@ ALONE = 2
 FIRST_PAUSE = 0.02
 """The longest pause after the first try, in seconds; each try doubles it."""
 
+_RANDOM = random.SystemRandom()  # without a state that forked processes would share
+
 _SERIALIZATION_FAILURE = "40001"
 _DEADLOCK = "40P01"
 _UNIQUE_VIOLATION = "23505"
@@ -41,7 +43,7 @@ def repeated(attempt: Attempt[T_co]) -> T_co:
     """
     for number in range(TRIES):
         if number:
-            time.sleep(random.uniform(0, FIRST_PAUSE * 2 ** (number - 1)))
+            time.sleep(_RANDOM.uniform(0, FIRST_PAUSE * 2 ** (number - 1)))
         alone = number >= TRIES - ALONE
         try:
             return attempt(alone=alone)

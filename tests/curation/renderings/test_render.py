@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from tests.support import RATE, WriteClip, for_processes, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.files import sha256_file
-from thresher.catalog.schema import output, rendering, rendering_clip
+from thresher.catalog.schema import cover, output, rendering, rendering_clip
 from thresher.curation.clips import decisions as judging
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
@@ -474,7 +474,7 @@ def test_a_damaged_cover_is_found_and_never_written(catalog: Catalog, tmp_path: 
     (tmp_path / "cover.png").write_bytes(PNG)
     save_song(catalog, "S", ["1"], SongOptions(cover=tmp_path / "cover.png"))
     with writing(catalog) as connection:
-        connection.exec_driver_sql("UPDATE cover SET content = x'00'")
+        connection.execute(update(cover).values(content=b"\0"))
     with pytest.raises(CatalogError, match="song save NAME --cover FILE"):
         render(catalog, "S", tmp_path / "s.mp3")
     assert "cover image" in verify(catalog).database[0]
