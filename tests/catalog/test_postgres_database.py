@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import URL, insert, make_url, select, text, update
 from sqlalchemy.exc import DBAPIError
@@ -247,6 +248,12 @@ def test_a_long_statement_ends_with_the_limit_of_the_query(shelf: Catalog) -> No
 def test_a_text_with_nul_is_one_sentence(shelf: Catalog) -> None:
     with pytest.raises(UsageError, match="holds the character NUL"), writing(shelf) as connection:
         connection.execute(update(clip).values(note="a\0b"))
+
+
+def test_a_tag_that_is_too_long_for_an_index_is_one_sentence(shelf: Catalog) -> None:
+    tag = "".join(map(chr, np.random.default_rng(0).integers(0x4E00, 0x9FFF, size=4_000)))  # hard to compress
+    with pytest.raises(UsageError, match="too long"), writing(shelf) as connection:
+        connection.execute(insert(schema.clip_tag).values(clip_id=2, tag=tag))
 
 
 def test_a_missing_driver_is_one_sentence() -> None:

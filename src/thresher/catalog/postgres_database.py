@@ -316,6 +316,8 @@ def _translated(error: DBAPIError | psycopg.Error, url: URL) -> Exception:
         return CatalogError(_SENTENCES[state].format(shown=shown, words=words))
     if state == "57014":
         return UsageError("the query takes too long; search with fewer terms")
+    if state == "54000":  # an entry of an index
+        return UsageError(f"a name or tag is too long for {shown} ({words}); give a shorter one")
     if state == "54001":
         return UsageError(f"the query is too deeply nested ({words}); use fewer parentheses, songs or terms")
     if state is not None and state.startswith(("53", "58", "XX")):
