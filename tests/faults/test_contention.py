@@ -72,15 +72,13 @@ def test_two_programs_at_once_do_what_they_do_one_after_the_other(shared: Catalo
         order = list(connection.scalars(select(decision.c.id).order_by(decision.c.sequence)))
         made = {each.id: each for each in history(connection)}
         assert sorted(order) == sorted(made)
-        values: dict[object, object] = {}
+        values: dict[tuple[str, int, str], object] = {}
         for change in (change for number in order for change in made[number].changes):
             assert values.setdefault(change.field_key, change.before) == change.before
             values[change.field_key] = change.after
         ratings = connection.execute(select(clip.c.id, clip.c.rating).where(clip.c.rating.is_not(None)))
         assert {("clip", row.id, "rating"): row.rating for row in ratings} == {
-            key: value
-            for key, value in values.items()
-            if key[2] == "rating"  # type: ignore[index]
+            key: value for key, value in values.items() if key[2] == "rating"
         }
 
         # no tag is lost, each program's clips are there, and every pair of clips has a score
