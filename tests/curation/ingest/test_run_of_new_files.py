@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 from tests.support import COMMAND
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.listing import list_clips
+from thresher.curation.ingest.batches import batches
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.names import preview_names
 from thresher.curation.ingest.options import IngestOptions
@@ -207,20 +208,40 @@ def test_two_ingests_of_overlapping_folders_in_turn_state_the_runs_of_one_order(
     schedule: str,
 ) -> None:
     folders = overlapping(new_catalog, tmp_path, write_clip)
+    take_turns(tmp_path / "catalog.toml", schedule, {name: (folders[name], serial) for name in folders})
+    with Catalog.open(tmp_path / "catalog.toml") as catalog:
+        assert runs_of(catalog) in serial_orders
+
+
+@pytest.mark.parametrize(
+    "schedule", ["AABB", "ABAAAABBBB", "ABABABABAB", "AABBABABBB", "ABBAABAAAABB", "BAAABBBABA"]
+)
+def test_of_two_ingests_in_turn_the_last_one_to_end_states_the_run_of_every_file(
+    new_catalog: Any, tmp_path: Path, write_clip: Any, serial: IngestOptions, schedule: str
+) -> None:
+    folder = overlapping(new_catalog, tmp_path, write_clip)["A"]
+    stated = {name: (folder, replace(serial, run=name)) for name in "AB"}
+    take_turns(tmp_path / "catalog.toml", schedule, stated)
+    with Catalog.open(tmp_path / "catalog.toml") as catalog:
+        last = max(batches(catalog), key=lambda each: each.finished_at or 0)
+        assert set(runs_of(catalog).values()) == {last.options["run"]}
+
+
+def take_turns(settings: Path, schedule: str, ingests: Mapping[str, tuple[Path, IngestOptions]]) -> None:
+    """Run ingests, by their names in the schedule, that take turns at each file."""
     turns = Turns(schedule)
 
     def run(name: str) -> None:
+        folder, options = ingests[name]
         try:
-            with Catalog.open(tmp_path / "catalog.toml") as catalog:
-                ingest(catalog, [folders[name]], replace(serial, score=False), lambda *_: turns.wait(name))
+            with Catalog.open(settings) as catalog:
+                ingest(catalog, [folder], replace(options, score=False), lambda *_: turns.wait(name))
         finally:
             turns.end(name)
 
     with ThreadPoolExecutor() as pool:
-        for done in [pool.submit(run, name) for name in folders]:
+        for done in [pool.submit(run, name) for name in ingests]:
             done.result(120)
-    with Catalog.open(tmp_path / "catalog.toml") as catalog:
-        assert runs_of(catalog) in serial_orders
 
 
 @pytest.mark.slow

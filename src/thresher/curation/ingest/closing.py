@@ -66,8 +66,11 @@ def close(run: IngestRun, connection: Connection, closing: Closing, tally: Tally
     changed = _correct(run, connection, closing, tally)
     if changed:
         run.batch.begin(connection)
-    tally.counts["corrected"] += len(changed)
-    tally.counts["unchanged"] -= len(changed)
+    corrected = len(
+        changed & run.known.unchanged.keys()
+    )  # the others have been counted when they were stored
+    tally.counts["corrected"] += corrected
+    tally.counts["unchanged"] -= corrected
     for problem in run.scan.problems:
         if problem.is_folder:
             tally.failures.append(Failure(display_text(problem.path), "unreadable folder", problem.reason))
@@ -201,13 +204,18 @@ def _as_prefix(folder: bytes) -> bytes:
 
 
 def _correct(run: IngestRun, connection: Connection, closing: Closing, tally: Tally) -> set[int]:
-    """Store what flags, or names that were read again, say about unchanged files; return the changed locations."""
+    """Store what flags, or names that were read again, say about known files; return the changed locations.
+
+    Flags are stored again for the files that this ingest has stored, because another one may have replaced them
+    meanwhile: of two ingests at once, the one that ends last has the last word on every file of both.
+    """
     options = run.options
-    if options.reread:
-        return _reread(connection, closing.reread, tally)
+    changed = _reread(connection, closing.reread, tally) if options.reread else set()
     if options.role is None and options.stated() == Provenance():
-        return set()
-    return attribution.correct(connection, list(run.known.unchanged), options.stated(), options.role)
+        return changed
+    stored = locations.present_among(connection, list(tally.stored)).values()
+    known = sorted({*run.known.unchanged, *(int(row.id) for row in stored)})
+    return changed | attribution.correct(connection, known, options.stated(), options.role)
 
 
 def _reread(connection: Connection, reread: Mapping[int, ReadFile], tally: Tally) -> set[int]:

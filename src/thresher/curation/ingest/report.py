@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
-from thresher.catalog.paths import display_text
+from thresher.catalog.paths import Place, display_text
 from thresher.curation.comparison.score_report import ScoreReport
 from thresher.curation.ingest.exclude import Exclusion
 from thresher.curation.ingest.scan import FoundFile, Scan
@@ -202,9 +202,10 @@ class IngestReport:
 class Tally:
     """What a part of an ingest changed; a group's tally is added to the total only after its commit.
 
-    `new_audio` holds the audio keys of the recordings that were added, `keys` those that several recordings may
-    have now. `songs` holds the clips of each song before the first file was overwritten; None as long as none was.
-    `to_read_again` are files whose recordings could not be cut as before, because their content was new.
+    `stored` holds the places of the files whose content was stored, `new_audio` the audio keys of the recordings
+    that were added, `keys` those that several recordings may have now. `songs` holds the clips of each song before
+    the first file was overwritten; None as long as none was. `to_read_again` are files whose recordings could not
+    be cut as before, because their content was new.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -215,6 +216,7 @@ class Tally:
     to_read_again: list[FoundFile] = field(default_factory=list)
     held_back: int = 0
     unnamed: list[str] = field(default_factory=list)
+    stored: set[Place] = field(default_factory=set)
     reread: dict[tuple[str, tuple[str, ...]], Reread] = field(default_factory=dict)
     displaced: list[int] = field(default_factory=list)
     new_audio: set[str] = field(default_factory=set)
@@ -234,6 +236,7 @@ class Tally:
         self.to_read_again += other.to_read_again
         self.held_back += other.held_back
         self.unnamed += other.unnamed
+        self.stored |= other.stored
         for key, reread in other.reread.items():
             known = self.reread.get(key)
             self.reread[key] = reread if known is None else replace(known, files=known.files + reread.files)

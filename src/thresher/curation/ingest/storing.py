@@ -116,6 +116,7 @@ def _new_recording(run: IngestRun, file: ReadFile, tally: Tally) -> NewRecording
     analysis = _analysis(file) or Analysis("ok", audio_key=file.audio_key)
     warn(file, tally)
     _report_status(file, analysis, tally)
+    tally.stored.add(file.sighting.stored.place)
     tally.counts["added"] += 1
     if file.audio_key is not None:
         if file.audio_key in tally.new_audio:
@@ -168,6 +169,7 @@ def _store_known(
         tally.keys.add(file.result.audio_key)
     warn(file, tally)
     former = stored_provenance(connection, file) if run.options.reread else None
+    tally.stored.add(file.sighting.stored.place)
     arrival, displaced = locations.arrive(
         connection,
         recording_id,
