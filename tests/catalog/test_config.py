@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from tests.support import ROOT
@@ -19,6 +21,7 @@ from thresher.catalog.config import SECTIONS, STARTER, Settings, find_catalog, l
 from thresher.catalog.name_patterns import PATTERNS
 from thresher.catalog.provenance import Provenance, infer
 from thresher.errors import CatalogError, ConfigError, UsageError
+from thresher.signal.metrics.registry import METRICS
 from thresher.signal.ordering.orderings import parse_ordering
 
 EXAMPLE = ROOT / "catalog.example.toml"
@@ -221,6 +224,53 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert isinstance(loaded.trim.top_db, float)
 
 
+TOML_VALUES = st.one_of(
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.integers(-3, 1100),
+    st.floats(),
+    st.floats(-2, 100),
+    st.text(),
+    st.lists(st.sampled_from([*METRICS, "none", 1]), max_size=3),
+    st.sampled_from(
+        [
+            "chain",
+            "age+",
+            "chain\n",
+            "serial",
+            "processes:2",
+            "processes:0",
+            "dask:tcp://h:1",
+            "likeness",
+            "fpcalc",
+        ]
+    ),
+    st.sampled_from(
+        ["sqlite:///a.db", "sqlite:///ä.db", "postgresql+psycopg://h/n", "postgresql+psycopg://u:p@h/n"]
+    ),
+)
+"""Values of keys, of which each key takes some."""
+
+
+@given(TOML_VALUES)
+def test_plain_comparisons_accept_only_what_pydantic_accepts(value: Any) -> None:
+    for section in (*SECTIONS.values(), config._PatternEntry):
+        for key in (*(each.name for each in fields(section)), "unknown"):
+            plain = config._accepted(section, {key: value})
+            if plain is not None:
+                assert repr(plain) == repr(TypeAdapter(section).validate_python({key: value}))
+
+
+def test_plain_comparisons_settle_every_key_at_its_default() -> None:
+    for name, section in SECTIONS.items():
+        given = {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in asdict(section()).items()
+            if value is not None and key != "max_length"
+        }
+        assert config._accepted(section, given) == section(), name
+
+
 def test_settings_do_not_change() -> None:
     with pytest.raises(FrozenInstanceError):
         Settings().trim.top_db = 1.0  # type: ignore[misc]
@@ -379,15 +429,15 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         ("", ""),
         (STARTER, ""),
         ("[trim]\n[song]\n", ""),
-        ("[trim]\ntop_db = 40\n", "pydantic"),
+        ("[trim]\ntop_db = 40\n", ""),
+        ('[catalog]\ndatabase = "postgresql+psycopg://host/name"\n[metrics]\nuse = ["prefix"]\n', ""),
+        ('[audio]\nmax_length = "1:00"\n', "pydantic"),
         # The groups of a pattern are checked against the query fields, which every opened catalog loads anyway.
         (EXAMPLE.read_text(encoding="utf-8"), "pydantic sqlalchemy"),
     ],
-    ids=["empty", "starter", "sections", "one key", "example"],
+    ids=["empty", "starter", "sections", "a number", "a server", "a length", "example"],
 )
-def test_pydantic_is_loaded_only_for_a_file_that_sets_a_key(
-    tmp_path: Path, content: str, imported: str
-) -> None:
+def test_pydantic_is_loaded_only_for_values_that_need_it(tmp_path: Path, content: str, imported: str) -> None:
     program = (
         "import sys; from pathlib import Path; from thresher.catalog.config import load_settings;"
         "load_settings(Path(sys.argv[1]));"

@@ -68,6 +68,16 @@ def test_integers_have_64_bits_and_text_is_compared_by_its_bytes(catalog: Catalo
     assert step == 2**62
 
 
+def test_bytes_are_not_compressed(catalog: Catalog) -> None:
+    """`e` stands for EXTERNAL."""
+    with catalog.reading() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT DISTINCT attstorage::text FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid "
+            "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND atttypid = 'bytea'::regtype"
+        )
+        assert rows.scalars().all() == ["e"]
+
+
 def test_paths_and_runs_of_any_length_are_unique(catalog: Catalog) -> None:
     """An entry of a B-tree has at most 2.7 kB; random text can't be compressed to fit."""
     long = os.urandom(4_000)

@@ -1,16 +1,16 @@
 """Find `catalog.toml` and read it into validated settings.
 
 Settings are frozen dataclasses. The type of each key is annotated with the values that a file may give it,
-which pydantic checks. pydantic is imported only for a file that sets a key, because it would slow every listing
-down. Times and lengths are seconds, levels are decibels relative to full scale, frame and hop lengths are
-samples.
+which pydantic checks. pydantic is imported only for values that plain comparisons do not settle, because it
+would slow every listing down. Times and lengths are seconds, levels are decibels relative to full scale, frame
+and hop lengths are samples.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import (
@@ -80,6 +80,25 @@ class _Takes:
         if self.read is not None:
             yield BeforeValidator(self.read)
         yield from Field(strict=True, ge=self.ge, gt=self.gt, le=self.le, pattern=self.pattern).metadata
+
+    def accepted(self, value: Any, kind: type) -> Any:
+        """Return a value as pydantic would, or None where that is for pydantic to decide."""
+        is_number = kind is float and type(value) is int
+        if self.read is not None or not (type(value) is kind or is_number):
+            return None
+        if kind is str:
+            # Rust's expressions, which pydantic uses, differ at line ends and in classes of characters
+            return (
+                value
+                if value.isascii() and value.isprintable() and re.search(self.pattern or "", value)
+                else None
+            )
+        bounds = (
+            self.ge is None or value >= self.ge,
+            self.gt is None or value > self.gt,
+            self.le is None or value <= self.le,
+        )
+        return kind(value) if all(bounds) else None
 
     def instead_of(self, value: object, kind: type) -> str:
         """Describe the expected value, for a message that `value` is not valid for a key of this kind."""
@@ -496,6 +515,9 @@ def _pattern(where: str, content: Mapping[str, object]) -> Pattern:
 
 def _validated(section: type[_Keys], content: Mapping[str, object], where: str) -> _Keys:
     """Return the section with this content. Raises ConfigError for the first invalid key."""
+    plain = _accepted(section, content)
+    if plain is not None:
+        return plain
     from pydantic import TypeAdapter, ValidationError
 
     try:
@@ -504,6 +526,31 @@ def _validated(section: type[_Keys], content: Mapping[str, object], where: str) 
         # An unknown key is reported first, because a misspelt key may be the reason why another is missing.
         mistake = min(error.errors(), key=lambda mistake: mistake["type"] != _UNKNOWN_KEY)
         raise ConfigError(_complaint(section, content, where, mistake)) from error
+
+
+def _accepted(section: type[_Keys], content: Mapping[str, Any]) -> _Keys | None:
+    """Return the section with this content if plain comparisons show that pydantic accepts it, else None."""
+    kinds = get_type_hints(section, include_extras=True)
+    found = {}
+    for key, value in content.items():
+        kind: Any = kinds.get(key)
+        if hasattr(kind, "__metadata__"):
+            found[key] = kind.__metadata__[0].accepted(value, kind.__origin__)
+        elif get_origin(kind) is tuple:
+            found[key] = tuple(value) if type(value) is list and _are_words(value, kind) else None
+        else:
+            found[key] = value if _are_words([value], kind) else None
+        if found[key] is None:
+            return None
+    try:
+        return section(**found)
+    except (TypeError, ValueError):  # a key is missing, or the section's own check fails
+        return None
+
+
+def _are_words(values: Sequence[object], kind: Any) -> bool:
+    """Return whether a key of this kind takes all these words."""
+    return all(type(value) is str and value in _words(kind) for value in values)
 
 
 def _complaint(

@@ -182,9 +182,15 @@ def create(url: URL, busy_timeout: float) -> None:
                 _check_current(revision, url)
                 return
             _check_empty(connection)
-            migrate(connection)
+            _migrate(connection)
     finally:
         engine.dispose()
+
+
+def _migrate(connection: Connection) -> None:
+    """Bring the tables of a database to the revision of this program."""
+    migrate(connection)
+    postgres_ddl.store_bytes_as_they_are(connection)
 
 
 def _check_empty(connection: Connection) -> None:
@@ -251,7 +257,7 @@ def upgrade(url: URL, busy_timeout: float) -> None:
             connection.begin(),
         ):
             _known(stored_revision(connection), url)
-            migrate(connection)
+            _migrate(connection)
             digests.compute_all(connection)
     finally:
         engine.dispose()

@@ -5,6 +5,8 @@
 - The conditions of partial indexes are those for SQLite.
 - An entry of a B-tree has at most 2.7 kB, and a path may have more. So a unique path is unique by its digest, and
   an index for looking paths up keeps only their hashes (USING hash).
+- Bytes are stored as they are (STORAGE EXTERNAL): scores and features compress badly, and compressing the rows of a
+  matrix took longer than writing them.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Column, Dialect, Integer, UniqueConstraint
+from sqlalchemy import Column, Connection, Dialect, Integer, LargeBinary, UniqueConstraint
 from sqlalchemy.dialects.postgresql.base import PGDDLCompiler, PGTypeCompiler
+
+from thresher.catalog import schema
 
 _DIGESTED = {
     "uq_location_present": (r"\bpath\b", "sha256(path)"),
@@ -85,3 +89,13 @@ def use(dialect: Dialect) -> None:
     dialect.type_compiler_instance = CatalogTypes(dialect)
     # Without a cast, the driver says how many bits each integer needs, and functions of 32 bits take small ones.
     dialect.colspecs = {kind: own for kind, own in dialect.colspecs.items() if kind is not Integer}
+
+
+def store_bytes_as_they_are(connection: Connection) -> None:
+    """Let no column of a catalog compress its bytes; CREATE TABLE can say so only since PostgreSQL 16."""
+    for table in schema.metadata.tables.values():
+        for column in table.columns:
+            if isinstance(column.type, LargeBinary):
+                connection.exec_driver_sql(
+                    f"ALTER TABLE {table.name} ALTER COLUMN {column.name} SET STORAGE EXTERNAL"
+                )
