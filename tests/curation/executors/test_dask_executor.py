@@ -55,7 +55,8 @@ def test_a_few_items_are_read_ahead_and_the_cluster_keeps_no_result(cluster: str
         results: Any = workers.map(eval, items())
         for _ in range(60):
             next(results)
-        assert taken <= 60 + 2 * 2 * dask_executor.MOST_IN_BUNDLE
+        ahead = dask_executor.BUNDLES_AHEAD + dask_executor.BUNDLES_WAITING
+        assert taken <= 60 + 2 * ahead * dask_executor.MOST_IN_BUNDLE
         time.sleep(1.0)  # every task in flight ends
         held = looking.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
         assert held == 0

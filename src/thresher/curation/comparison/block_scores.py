@@ -21,8 +21,8 @@ from thresher.signal.metrics.registry import find_metric
 CLUSTER_PAIRS = 2_000_000
 """The fewest open pairs that are worth a cluster: computing them here takes about as long as connecting to it."""
 
-TASK_PAIRS = 1 << 18
-"""Pairs in one task of a cluster: a tenth of a second of work by `aligned`, and 1 MB of scores."""
+TASK_PAIRS = 1 << 16
+"""Pairs in one task of a cluster: a fortieth of a second of work by `aligned`, and 256 kB of scores."""
 
 PART_CLIPS = 16_384
 """The most clips in one packed part. Appending a block copies one part only, not the features of all clips."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import pkgutil
 import signal
@@ -61,6 +62,9 @@ MOST_IN_BUNDLE = 16
 
 BUNDLES_AHEAD = 2
 """Bundles in flight for each worker: one that runs, and one that waits there."""
+
+BUNDLES_WAITING = 1
+"""Bundles for each worker that wait here. If fewer wait, the work is near its end, and bundles become smaller."""
 
 LOCAL_SETTINGS: dict[str, object] = {
     "distributed.scheduler.allowed-failures": 1,  # a task that ended two workers is run alone next
@@ -165,7 +169,7 @@ class DaskExecutor(Executor):
     @property
     def ahead(self) -> int:
         """The number of tasks to submit before the first result is awaited, so that no worker waits."""
-        return self.count * BUNDLES_AHEAD * self._size
+        return self.count * (BUNDLES_AHEAD + BUNDLES_WAITING) * self._size
 
     def submit(self, task: Callable[[T], R], argument: T, /) -> Future[R]:  # type: ignore[override]  # one argument
         """Send a task to the cluster. The argument may be or contain values of `share`, in tuples."""
@@ -190,10 +194,9 @@ class DaskExecutor(Executor):
     # The methods below run in the client's thread.
 
     def _send(self) -> None:
-        """Send the queued tasks in bundles: full ones, or smaller ones if workers would soon have nothing to do."""
-        most = BUNDLES_AHEAD * self.count
-        while self._queue and (self._bundles < most or len(self._queue) >= self._size):
-            size = min(self._size, max(1, len(self._queue) // max(1, most - self._bundles)))
+        """Send the queued tasks in bundles, as long as workers have fewer than they should."""
+        while self._queue and self._bundles < BUNDLES_AHEAD * self.count:
+            size = self._bundle_size(len(self._queue))
             with self._lock:
                 bundle = [self._queue.popleft()]
                 while self._queue and len(bundle) < size and self._queue[0].task is bundle[0].task:
@@ -201,6 +204,15 @@ class DaskExecutor(Executor):
                 self._sent.update((each.local, each) for each in bundle)
             self._bundles += 1
             self._client.loop.add_callback(self._follow, bundle)
+
+    def _bundle_size(self, queued: int) -> int:
+        """Return how many queued tasks the next bundle takes: few near the end, so that workers end together.
+
+        The least size is that at which a bundle takes as long as the messages of all bundles that the queue makes.
+        """
+        seconds = max(self._seconds or BUNDLE_SECONDS, 1e-6)
+        share = queued / (BUNDLES_WAITING * self.count)
+        return min(self._size, math.ceil(max(share, math.sqrt(queued * MESSAGE_SECONDS / seconds))))
 
     async def _follow(self, bundle: list[_Sent]) -> None:
         """Send a bundle, fetch its results, and forget it on the cluster."""
