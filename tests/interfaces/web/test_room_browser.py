@@ -291,7 +291,7 @@ def test_a_listening_session_is_judged_by_keys_and_ends_with_a_summary(
     page.wait_until(lambda: page.run("return document.querySelector('.plan') !== null"))
     page.run("document.querySelector('.plan input').focus()")
     page.press("\ue007")
-    page.wait_until(lambda: page.run("return document.querySelector('.session') !== null"))
+    page.wait("judge", "m.said.value === 'Space plays the first clip'")
     page.wait("selection", "m.ids.value.length === 3 && m.selected.value === m.ids.value[0]")
     first, second, third = page.value("selection", "m.ids.value")
     page.press(" ")
@@ -308,6 +308,28 @@ def test_a_listening_session_is_judged_by_keys_and_ends_with_a_summary(
     assert (row(catalog, first).rating, row(catalog, second).rejected) == (4, True)
     assert not row(catalog, third).heard
     assert page.complaints() == []
+
+
+def test_a_session_that_begins_while_the_page_still_asks_for_the_former_one_stays(
+    driver: Any, address: str
+) -> None:
+    page = opened(driver, address)
+    page.run(
+        "const now = window.fetch; window.answers = 0; window.fetch = async (url, options) => {"
+        "  const answer = await now(url, options);"
+        "  if (String(url).includes('/api/listening') && options?.method !== 'POST') {"
+        "    await new Promise((resolve) => setTimeout(resolve, 2000)); window.answers += 1; }"
+        "  return answer; };"
+    )
+    page.search("epoch:1")
+    page.press("q")
+    page.wait_until(lambda: page.run("return document.querySelector('.plan') !== null"))
+    page.run("document.querySelector('.plan input').focus()")
+    page.press("\ue007")
+    page.wait("judge", "m.said.value === 'Space plays the first clip'")
+    page.wait_until(lambda: page.run("return window.answers > 0"))
+    assert "of 3" in page.run("return document.querySelector('.session').textContent")
+    assert page.value("judge", "m.session.value !== null")
 
 
 def test_copies_are_heard_side_by_side_at_the_same_moment_and_one_is_kept(

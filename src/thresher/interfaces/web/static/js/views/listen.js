@@ -28,6 +28,7 @@ const many = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 class SessionView {
   constructor(container) {
     this.session = null;
+    this.changes = 0; // of the session by this page
     this.whileOpen = [];
     this.status = element("div", { class: "status", role: "status" });
     this.head = element("section", { class: "session", "aria-label": "Session" }, this.status, this.#form());
@@ -54,8 +55,11 @@ class SessionView {
   }
 
   async load(isFirst = false) {
+    const before = this.changes;
     try {
-      this.#show((await get("/api/listening")).session);
+      const { session } = await get("/api/listening");
+      if (before !== this.changes) return; // it may be the session before the change
+      this.#show(session);
     } catch (failure) {
       said.value = failure.message;
       return;
@@ -63,6 +67,13 @@ class SessionView {
     if (!isFirst) return;
     await useSource(async () => this.session?.clips.map(({ id }) => id) ?? []);
     this.#selectFirst();
+  }
+
+  /** Change the session on the server, and show it as it is then. */
+  async #change(path, body) {
+    const { session } = await post(path, body);
+    this.changes += 1;
+    this.#show(session);
   }
 
   #show(session) {
@@ -123,7 +134,7 @@ class SessionView {
 
   async #begin(minutes) {
     try {
-      this.#show((await post("/api/listening", { query: place.value.query, minutes })).session);
+      await this.#change("/api/listening", { query: place.value.query, minutes });
       await useSource(async () => this.session?.clips.map(({ id }) => id) ?? []);
       this.list.querySelector(".grid").focus();
       this.#selectFirst();
@@ -143,7 +154,7 @@ class SessionView {
     if (id === null || placeOf(id) < 0) return;
     const next = this.#next(id);
     try {
-      this.#show((await post("/api/listening/skip", { clip: id })).session);
+      await this.#change("/api/listening/skip", { clip: id });
     } catch (failure) {
       said.value = failure.message;
       return;
