@@ -1,8 +1,9 @@
 """A private PostgreSQL server for tests: `python -m tests.postgres run COMMAND…`, `start FOLDER`, `stop FOLDER`.
 
 It listens on 127.0.0.1 only, on a free port, keeps its data in a temporary folder, and does not wait for the disk.
-The command finds its address in the variable THRESHER_TEST_POSTGRES. The order of its default collation is not that
-of bytes, so that a text that is compared in the wrong order shows.
+In a network namespace, `start FOLDER ADDRESS` lets it listen to the hosts of the namespace, too. The command finds
+its address in the variable THRESHER_TEST_POSTGRES. The order of its default collation is not that of bytes, so that
+a text that is compared in the wrong order shows.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 
 VARIABLE = "THRESHER_TEST_POSTGRES"
 USER = "postgres"
+LOOPBACK = "127.0.0.1"
 SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -28,7 +30,6 @@ SETTINGS = {
     "max_wal_senders": "0",
     "max_connections": "300",
     "shared_buffers": "128MB",
-    "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
 }
 
@@ -47,22 +48,26 @@ def program(name: str) -> str | None:
     return shutil.which(name, path=os.pathsep.join(folders))
 
 
-def start(folder: Path) -> str:
+def start(folder: Path, address: str = LOOPBACK) -> str:
     """Start a server with its data in `folder`, which must not exist, and return the URL of its first database."""
     folder.mkdir(parents=True, mode=0o700)
     if os.geteuid() == 0:
         owner = pwd.getpwnam(USER)
         os.chown(folder, owner.pw_uid, owner.pw_gid)
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.bind((LOOPBACK, 0))
         port = free.getsockname()[1]
     _run("initdb", "-D", folder, "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync", *_locale())
     settings = "".join(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
     with (folder / "postgresql.conf").open("a") as written:
-        written.write(f"{settings}port = {port}\n")
+        addresses = ",".join(dict.fromkeys([LOOPBACK, address]))
+        written.write(f"{settings}port = {port}\nlisten_addresses = '{addresses}'\n")
+    if address != LOOPBACK:
+        with (folder / "pg_hba.conf").open("a") as written:
+            written.write("host all all samenet trust\n")
     _run("pg_ctl", "-D", folder, "-l", folder / "log", "-w", "start")
-    _run("psql", "-h", "127.0.0.1", "-p", str(port), "-U", USER, "-q", "-c", WORDS_OF_SQLITE, "template1")
-    return f"postgresql+psycopg://{USER}@127.0.0.1:{port}/postgres"
+    _run("psql", "-h", LOOPBACK, "-p", str(port), "-U", USER, "-q", "-c", WORDS_OF_SQLITE, "template1")
+    return f"postgresql+psycopg://{USER}@{address}:{port}/postgres"
 
 
 def stop(folder: Path) -> None:
@@ -117,8 +122,8 @@ def main(arguments: Sequence[str]) -> int:
     match list(arguments):
         case ["run", *command] if command:
             return run(command)
-        case ["start", folder]:
-            print(start(Path(folder)))
+        case ["start", folder, *address]:
+            print(start(Path(folder), *address))
         case ["stop", folder]:
             stop(Path(folder))
         case ["installed"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,6 +128,24 @@ def test_connections_tell_the_version_the_user_and_the_machine(shelf: Catalog) -
         name = connection.exec_driver_sql("SHOW application_name").scalar_one()
     assert name == f"thresher {__version__} {name.split()[-1]}"
     assert name.endswith(f"@{socket.gethostname()}"[: 63 - len(name)] or "")
+
+
+def test_both_sides_notice_that_a_connection_is_lost(shelf: Catalog) -> None:
+    with shelf.reading() as connection:
+        asked = connection.exec_driver_sql("SHOW tcp_user_timeout").scalar_one()
+        raw: Any = connection.connection.dbapi_connection
+        own = raw.info.get_parameters()
+    assert asked in ("30s", "30000")
+    assert own["tcp_user_timeout"] == "30000"
+    assert own["keepalives_count"] == "2"
+
+
+def test_the_url_can_say_when_a_connection_is_lost(shelf: Catalog) -> None:
+    engine = database.connect(url_of(shelf).update_query_dict({"keepalives_count": "5"}), 1.0)
+    with database.reading(engine) as connection:
+        raw: Any = connection.connection.dbapi_connection
+        assert raw.info.get_parameters()["keepalives_count"] == "5"
+    engine.dispose()
 
 
 # -- errors ------------------------------------------------------------------------------------------------

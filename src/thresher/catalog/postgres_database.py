@@ -39,8 +39,20 @@ except ImportError as error:
 CONNECT_SECONDS = 10
 """How long a connection to a server may take."""
 
+LOST_SECONDS = 30
+"""How long a connection that carries nothing counts as alive. After a cut of the network, both sides notice it then:
+the program, and the server, which would hold the locks of a lost transaction for hours otherwise."""
+
 _CREATION = 0x74687265
 """The key of the advisory lock under which a catalog is created."""
+
+_LIFE = {
+    "tcp_keepalives_idle": LOST_SECONDS // 3,
+    "tcp_keepalives_interval": LOST_SECONDS // 3,
+    "tcp_keepalives_count": 2,
+    "tcp_user_timeout": LOST_SECONDS * 1000,
+}
+"""The settings of a server by which it notices that a connection is lost. libpq has the same, under its own names."""
 
 _ROWS_AT_ONCE = 200
 """Rows that a query that streams fetches at once; some have tens of kilobytes."""
@@ -64,13 +76,16 @@ class Program:
 
 def connect(url: URL, busy_timeout: float) -> Engine:
     """Return an engine for a database whose connections wait `busy_timeout` seconds for a lock."""
-    options = f"{url.query.get('options', '')} -c lock_timeout={max(int(busy_timeout * 1000), 1)}"
+    settings = {"lock_timeout": max(int(busy_timeout * 1000), 1), **_LIFE}
+    own_life = {name.replace("tcp_keep", "keep"): value for name, value in _LIFE.items()}
+    options = " ".join([str(url.query.get("options", "")), *(f"-c {name}={n}" for name, n in settings.items())])
     engine = create_engine(
         url.update_query_dict({"options": options.strip()}),
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
             "application_name": f"thresher {__version__} {this_label()}"[:63],
             "client_encoding": "utf8",
+            **{name: value for name, value in own_life.items() if name not in url.query},
         },
         poolclass=QueuePool,
         pool_size=4,

@@ -1,12 +1,14 @@
-"""A cluster as on three hosts: network namespaces with addresses of their own. The command and the scheduler run in
-one, a worker in each of two others, and one of the links is cut while they work."""
+"""Three hosts: network namespaces with addresses of their own. The scheduler and a PostgreSQL server run on one,
+a worker on each of two others, and links are cut while they work."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from tests.curation.executors.clusters import CLIPS, SLOW, content, recordings, wait_until
-from tests.support import COMMAND, environment
+from tests.postgres import program
+from tests.support import COMMAND, ROOT, environment
 
 PORT = 8786
 TIMEOUT = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "15s"}
@@ -77,6 +80,31 @@ class Hosts:
         self._running.append(started)
         return started
 
+    def run(self, host: str, *command: str, cwd: Path) -> str:
+        """Run a command to its end, which must be good, and return what it printed."""
+        done = subprocess.run(
+            ["ip", "netns", "exec", self._names[host], *command],
+            cwd=cwd,
+            env=environment(PYTHONPATH=str(ROOT)),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def cluster(self, folder: Path) -> str:
+        """Start the scheduler and a slow worker on each other host; return the executor for the hosts."""
+        dask = [sys.executable, "-m"]
+        self.start("hub", *dask, "distributed.cli.dask_scheduler", "--port", str(PORT), cwd=folder)
+        (folder / "slow.py").write_text(SLOW)
+        for host in ("1", "2"):
+            self.start(
+                host, *dask, "distributed.cli.dask_worker", f"tcp://10.99.{host}.1:{PORT}", "--nthreads", "1",
+                "--no-nanny", "--local-directory", str(folder), "--preload", str(folder / "slow.py"), cwd=folder,
+            )  # fmt: skip
+        return f"dask:tcp://10.99.1.1:{PORT}"
+
     def cut(self, host: str) -> None:
         ip("-n", self._names["hub"], "link", "set", f"hub{host}", "down")
 
@@ -100,15 +128,7 @@ def hosts() -> Iterator[Hosts]:
 def test_a_link_that_is_cut_loses_nothing(
     hosts: Hosts, shelf: Callable[[str], Path], expected: dict[str, list[str]], tmp_path: Path
 ) -> None:
-    dask = [sys.executable, "-m"]
-    hosts.start("hub", *dask, "distributed.cli.dask_scheduler", "--port", str(PORT), cwd=tmp_path)
-    (tmp_path / "slow.py").write_text(SLOW)
-    for host in ("1", "2"):
-        hosts.start(
-            host, *dask, "distributed.cli.dask_worker", f"tcp://10.99.{host}.1:{PORT}", "--nthreads", "1",
-            "--no-nanny", "--local-directory", str(tmp_path), "--preload", str(tmp_path / "slow.py"), cwd=tmp_path,
-        )  # fmt: skip
-    folder = shelf(f"dask:tcp://10.99.1.1:{PORT}")
+    folder = shelf(hosts.cluster(tmp_path))
     command = hosts.start("hub", *COMMAND, "ingest", "clips", cwd=folder)
     wait_until(lambda: recordings(folder) > 0)
     assert recordings(folder) < CLIPS
@@ -116,3 +136,83 @@ def test_a_link_that_is_cut_loses_nothing(
     out, _ = command.communicate(timeout=180)
     assert command.returncode == 5, out  # one file is broken
     assert content(folder) == expected
+
+
+# -- with a PostgreSQL server on the hub ---------------------------------------------------------------------
+
+
+class Server:
+    """A PostgreSQL server on the hub, and a catalog in it that the hosts share."""
+
+    def __init__(self, hosts: Hosts, home: Path) -> None:
+        self._hosts = hosts
+        self._folder = home / "data"
+        started = hosts.run("hub", *self._program, "start", str(self._folder), "10.99.1.1", cwd=ROOT)
+        self._url = started.strip()
+
+    @property
+    def _program(self) -> list[str]:
+        return [sys.executable, "-m", "tests.postgres"]
+
+    def move(self, folder: Path) -> None:
+        """Move the catalog of a folder, without its rows, to the server."""
+        (folder / "catalog.db").unlink()
+        settings = folder / "catalog.toml"
+        settings.write_text(f'{settings.read_text()}[catalog]\ndatabase = "{self._url}"\n')
+        self._hosts.run("hub", *COMMAND, "init", str(folder), cwd=folder)
+
+    def ask(self, statement: str) -> int:
+        """Return the number that a statement selects."""
+        url = self._url.replace("+psycopg", "")
+        return int(self._hosts.run("hub", str(program("psql")), "-qtA", "-c", statement, url, cwd=ROOT))
+
+    def end(self) -> None:
+        self._hosts.run("hub", *self._program, "stop", str(self._folder), cwd=ROOT)
+
+
+@pytest.fixture
+def server(hosts: Hosts) -> Iterator[Server]:
+    if program("initdb") is None:
+        pytest.skip("the server of PostgreSQL is not installed")
+    with tempfile.TemporaryDirectory(prefix="thresher-postgres-") as home:
+        os.chmod(home, 0o755)  # the server has another user than root
+        made = Server(hosts, Path(home))
+        try:
+            yield made
+        finally:
+            made.end()
+
+
+def listed(hosts: Hosts, host: str, folder: Path) -> list[tuple[object, ...]]:
+    """Return what `list` says of each clip, without ids."""
+    found = json.loads(hosts.run(host, *COMMAND, "list", "--json", cwd=folder))
+    return sorted((each["path"], each["seconds"], each["score"], each["epoch"]) for each in found)
+
+
+def test_a_host_that_is_cut_off_from_scheduler_and_database_loses_nothing(
+    hosts: Hosts, server: Server, shelf: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Without a worker, the command goes on; without the hub, it ends, and another host completes its work."""
+    executor = hosts.cluster(tmp_path)
+    folder, local = shelf(executor), shelf("serial")
+    server.move(folder)
+    command = hosts.start("1", *COMMAND, "ingest", "clips", cwd=folder)
+    wait_until(lambda: server.ask("SELECT count(*) FROM recording") > 0)
+    hosts.cut("2")
+    wait_until(lambda: server.ask("SELECT count(*) FROM recording") > CLIPS // 3)
+    assert server.ask("SELECT count(*) FROM recording") < CLIPS
+    hosts.cut("1")
+    out, _ = command.communicate(timeout=180)
+    assert command.returncode in (1, 3), out
+    assert out.count("\n") < 20, out
+    wait_until(
+        lambda: server.ask("SELECT count(*) FROM pg_stat_activity WHERE client_addr = '10.99.1.2'") == 0, 120
+    )
+    settings = folder / "catalog.toml"
+    settings.write_text(settings.read_text().replace(executor, "serial"))
+    for home in (folder, local):
+        rest = hosts.start("hub", *COMMAND, "ingest", "clips", cwd=home)
+        out, _ = rest.communicate(timeout=180)
+        assert rest.returncode == 5, out  # one file is broken
+    hosts.run("hub", *COMMAND, "verify", cwd=folder)
+    assert listed(hosts, "hub", folder) == listed(hosts, "hub", local)
