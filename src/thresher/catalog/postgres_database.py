@@ -78,7 +78,9 @@ def connect(url: URL, busy_timeout: float) -> Engine:
     """Return an engine for a database whose connections wait `busy_timeout` seconds for a lock."""
     settings = {"lock_timeout": max(int(busy_timeout * 1000), 1), **_LIFE}
     own_life = {name.replace("tcp_keep", "keep"): value for name, value in _LIFE.items()}
-    options = " ".join([str(url.query.get("options", "")), *(f"-c {name}={n}" for name, n in settings.items())])
+    options = " ".join(
+        [str(url.query.get("options", "")), *(f"-c {name}={n}" for name, n in settings.items())]
+    )
     engine = create_engine(
         url.update_query_dict({"options": options.strip()}),
         connect_args={
