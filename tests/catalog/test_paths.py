@@ -110,6 +110,28 @@ def test_a_path_below_a_root_that_is_not_here_has_no_absolute_path(tmp_path: Pat
     assert roots.why_absent("other") == "the root other is not set on this machine ([roots] in catalog.toml)"
 
 
+def test_the_folder_of_a_root_may_be_below_the_home_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    roots = Roots.of(tmp_path / "catalog", {"corpus": "~/audio"})
+    assert roots.folders == {"corpus": os.fsencode(os.path.realpath(tmp_path)) + b"/audio"}
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("corpus:runs/a.wav", b"/data/audio/runs/a.wav"),
+        ("corpus:", b"/data/audio/"),
+        ("other:a.wav", b"/data/other:a.wav"),
+        ("runs/a.wav", b"/data/runs/a.wav"),
+        ("/mnt/a.wav", b"/mnt/a.wav"),
+    ],
+)
+def test_a_text_names_a_path_below_a_root_or_the_catalog(text: str, path: bytes) -> None:
+    assert Roots(Path("/data"), {"corpus": b"/data/audio"}).named(text) == path
+
+
 def test_the_folder_of_a_root_that_is_a_symlink_contains_what_it_leads_to(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "link").symlink_to("disk")

@@ -59,6 +59,32 @@ def test_a_folder_of_a_root_contains_its_files(catalog: Catalog, folder: str, fo
         assert sorted(connection.scalars(statement)) == found
 
 
+@pytest.mark.parametrize(
+    ("folder", "found"),
+    [
+        ("corpus:runs", ["corpus:runs/a.wav"]),
+        ("corpus:runs/", ["corpus:runs/a.wav"]),
+        ("corpus:", ["corpus:b.wav", "corpus:runs/a.wav"]),
+        ("runs", ["corpus:runs/a.wav"]),  # relative to the catalog's folder
+        ("other:", ["other:c.wav"]),
+        ("other:c.wav", ["other:c.wav"]),
+        (".", ["corpus:b.wav", "corpus:runs/a.wav"]),
+    ],
+)
+def test_a_root_that_contains_the_catalog_is_named_like_any_other(
+    catalog: Catalog, folder: str, found: list[str]
+) -> None:
+    add_clips(catalog, [1])
+    roots = Roots.of(catalog.root, {"corpus": "."})
+    with writing(catalog) as connection:
+        for root, path in (("corpus", "runs/a.wav"), ("corpus", "b.wav"), ("other", "c.wav")):
+            values = {"recording_id": 1, "batch_id": 1, "root": root, "path": path.encode()}
+            text = f"{root}:{path}"
+            connection.execute(insert(location).values(**values, path_text=text, size=1, mtime_ns=1))
+        statement = select(location.c.path_text).where(under_folder(folder, Folders(roots)))
+        assert sorted(connection.scalars(statement)) == found
+
+
 def test_a_name_that_no_file_system_holds_contains_nothing(catalog: Catalog) -> None:
     add_clips(catalog, [1])
     with catalog.reading() as connection:

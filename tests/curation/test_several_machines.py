@@ -100,6 +100,21 @@ def test_two_machines_with_equal_roots_see_the_same_locations(
     assert clip_source(other, 1).path == bytes(copy / "a.wav")
 
 
+@pytest.mark.parametrize("inside", [False, True], ids=["beside", "inside"])
+def test_the_first_ingested_folder_names_runs_wherever_the_catalog_is(
+    machines: Machines, tmp_path: Path, serial: IngestOptions, write_clip: WriteClip, *, inside: bool
+) -> None:
+    """The catalog's folder may be inside of that of the root."""
+    audio = tmp_path if inside else tmp_path / "audio"
+    one = machines.open("one", corpus=audio)
+    write_clip(audio / "batches/night/take/a.wav", 1)
+    ingest(one, [audio / "batches"], serial)
+    write_clip(audio / "batches/night/take/b.wav", 2)
+    ingest(one, [audio / "batches/night/take"], serial)
+    assert [row.run for row in list_clips(one, "id+")] == ["night", "night"]
+    assert [row.id for row in list_clips(one, "path:corpus:batches")] == [1, 2]
+
+
 def test_a_change_on_one_machine_is_seen_by_the_other(
     machines: Machines, audio: Path, serial: IngestOptions, write_clip: WriteClip
 ) -> None:

@@ -25,7 +25,7 @@ from typing import (
     get_type_hints,
 )
 
-from thresher.catalog.paths import ROOT_NAME
+from thresher.catalog.paths import ROOT_NAME, root_folder
 from thresher.catalog.values import parse_duration
 from thresher.errors import CatalogError, ConfigError
 from thresher.formatting import any_of, unknown
@@ -455,7 +455,7 @@ def _roots(file: Path, content: object) -> dict[str, str]:
             raise ConfigError(f"{where} the name of a root has letters, digits, - and _ only")
         if not isinstance(folder, str) or not folder or "\0" in folder:
             raise ConfigError(f'{where} {_shown(folder)} is not a folder such as "/mnt/audio"')
-        other = names.setdefault(os.path.realpath(file.parent / folder), name)
+        other = names.setdefault(root_folder(file.parent, folder), name)
         if other != name:
             raise ConfigError(f"{where} {_shown(folder)} is the folder of the root {other} already")
     return dict(content)

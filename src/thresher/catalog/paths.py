@@ -96,7 +96,14 @@ class Roots:
     @classmethod
     def of(cls, home: Path, named: Mapping[str, str]) -> Self:
         """Return the roots of a catalog in the folder `home`; the `named` folders may be relative to it."""
-        return cls(home, {name: os.path.realpath(os.fsencode(home / path)) for name, path in named.items()})
+        return cls(home, {name: os.fsencode(root_folder(home, path)) for name, path in named.items()})
+
+    def named(self, text: str) -> bytes:
+        """Return the absolute path that a text names: below a root with whose name it starts, else below `home`."""
+        root, colon, below = text.partition(":")
+        if colon and root in self.folders:
+            return os.path.join(self.folders[root], text_bytes(below))
+        return os.path.join(os.fsencode(self.home), text_bytes(text))
 
     def stored(self, path: bytes) -> StoredPath:
         """Return an absolute path as the catalog stores it: below the longest folder of a root that contains it."""
@@ -127,6 +134,11 @@ class Roots:
         if folder is None:
             return f"the root {root} is not set on this machine ([roots] in catalog.toml)"
         return f"{display_text(folder)}, the folder of the root {root}, is not there"
+
+
+def root_folder(home: Path, path: str) -> str:
+    """Return the folder of a root, whose path as it is set may be relative to `home` or start with `~`."""
+    return os.path.realpath(home / os.path.expanduser(path))
 
 
 def _below(path: bytes, folder: bytes) -> bytes | None:

@@ -27,10 +27,18 @@ class Folders:
     def names(self, folder: str) -> tuple[bytes, ...]:
         """Return the absolute names of a folder: its own, and what symlinks in it lead to."""
         if folder not in self._names:
-            given = os.path.join(os.fsencode(self.roots.home), paths.text_bytes(folder))
-            names: tuple[bytes, ...] = (given,)
-            if b"\0" not in given:  # else no file system holds it
-                names = (os.path.normpath(given), paths.absolute(given), os.path.realpath(given))
+            # a folder of the file system can have a name that starts like a path below a root
+            given = (
+                os.path.join(os.fsencode(self.roots.home), paths.text_bytes(folder)),
+                self.roots.named(folder),
+            )
+            names: tuple[bytes, ...] = given
+            if b"\0" not in given[0]:  # else no file system holds it
+                names = tuple(
+                    name
+                    for path in dict.fromkeys(given)
+                    for name in (os.path.normpath(path), paths.absolute(path), os.path.realpath(path))
+                )
             self._names[folder] = tuple(dict.fromkeys(names))
         return self._names[folder]
 
@@ -41,11 +49,16 @@ def under_folder(folder: str, folders: Folders) -> ColumnElement[bool]:
     A symlink stands for what it leads to, as well as for itself.
     """
     names = folders.names(folder)
-    return or_(*(condition for name in names for condition in _under(name, folders.roots)))
+    texts = [folders.roots.stored(name).path_text for name in names]
+    root, colon, _ = folder.partition(":")
+    if colon and paths.ROOT_NAME.fullmatch(root):  # it may be a root that this machine lacks
+        texts.append(paths.display_text(paths.text_bytes(folder)))
+    below = (each for text in dict.fromkeys(map(nfc, texts)) for each in _below(text))
+    return or_(*below, *(each for name in names for each in _in_places_inside(name, folders.roots)))
 
 
-def _under(absolute: bytes, roots: paths.Roots) -> list[ColumnElement[bool]]:
-    stored = nfc(roots.stored(absolute).path_text)
+def _below(stored: str) -> list[ColumnElement[bool]]:
+    """Return whether a location has a text, or lies under the folder that has it."""
     text = location.c.path_text if stored.isascii() else in_nfc(location.c.path_text)
     prefix = stored.rstrip("/") + "/"
     # LIKE would ignore upper and lower case.
@@ -53,6 +66,12 @@ def _under(absolute: bytes, roots: paths.Roots) -> list[ColumnElement[bool]]:
     name = stored.removesuffix(":")
     if name != stored and paths.ROOT_NAME.fullmatch(name):
         conditions.append(location.c.root == name)
+    return conditions
+
+
+def _in_places_inside(absolute: bytes, roots: paths.Roots) -> list[ColumnElement[bool]]:
+    """Return whether a location starts at the catalog's folder or at a root, if a folder contains that one."""
+    conditions = []
     inside = os.path.join(absolute, b"")
     if os.path.join(os.fsencode(roots.home), b"").startswith(inside):
         # The folder contains the catalog, and so every location that is stored relative to it.

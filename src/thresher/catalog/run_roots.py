@@ -18,7 +18,7 @@ from sqlalchemy import Connection, func, select
 
 from thresher.catalog.files import SUFFIXES
 from thresher.catalog.normal_form import nfc
-from thresher.catalog.paths import Roots, folder_text, text_bytes
+from thresher.catalog.paths import Roots, folder_text
 from thresher.catalog.schema import batch
 
 
@@ -73,7 +73,7 @@ def read_run_roots(connection: Connection, roots: Roots) -> RunRoots:
     rank = 0
     for given in connection.scalars(select(batch.c.paths).group_by(batch.c.paths).order_by(first)):
         for then in json.loads(given):
-            text = roots.stored(os.path.join(os.fsencode(roots.home), text_bytes(then))).path_text
+            text = roots.stored(os.path.normpath(roots.named(then))).path_text
             rank += 1
             if os.path.splitext(text)[1].lower() in SUFFIXES:
                 beside.setdefault(folder_text(text), rank)
