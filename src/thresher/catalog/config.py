@@ -118,7 +118,7 @@ def hide_password(address: str) -> str:
     """Return the address of a database with `***` in the place of a password."""
     if address.startswith("sqlite:"):
         return address
-    hidden = re.sub(r"(://[^/@:]*):[^@]*@", r"\1:***@", address)
+    hidden = re.sub(r"(://[^/:]*):.*@", r"\1:***@", address)
     return re.sub(r"([?&]password=)[^&]*", r"\1***", hidden)
 
 
@@ -131,7 +131,8 @@ class CatalogSection(_Section):
         str,
         _Takes(
             "the address of a database such as sqlite:///catalog.db or postgresql+psycopg://user@host/name",
-            pattern=r"^(?:sqlite:///[^\x00]+|postgresql\+psycopg://[^\x00/]*/[^\x00/?]+(?:\?[^\x00]*)?)$",
+            pattern=r"^(?:sqlite:///[^\x00]+|postgresql\+psycopg://(?:[^\x00/]*@)?"
+            r"(?:\[[^\x00/@\]]*\]|[^\x00/@:]*)(?::[0-9]{1,5})?/[^\x00/?]+(?:\?[^\x00]*)?)$",
         ),
     ] = "sqlite:///catalog.db"
     busy_timeout: Annotated[float, _Takes("a number of seconds", ge=0, le=86400)] = 10.0

@@ -33,6 +33,9 @@ def test_init_refuses_a_password_and_an_address_that_it_can_not_use(tmp_path: Pa
     for address, message in (
         ("postgresql+psycopg://anna:secret@host/music", "holds a password; write it to ~/.pgpass"),
         ("postgresql+psycopg://anna@host/music?password=secret", "holds a password; write it to ~/.pgpass"),
+        ("postgresql+psycopg://anna@corp:secret@host/music", "holds a password; write it to ~/.pgpass"),
+        ("postgresql+psycopg://anna:se@cret:secret@host/music", "holds a password; write it to ~/.pgpass"),
+        ("postgresql+psycopg://anna@host:port/music", "is not the address of a database such as"),
         ("mysql://anna:secret@host/music", "is not the address of a database such as"),
     ):
         done = run_command("init", "new", "--database", address, cwd=tmp_path)
