@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from tests.support import MakeCatalog, run_python
 from thresher.catalog import backups, database_copy
@@ -49,6 +50,20 @@ def write_row(database: Path) -> None:
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_backups_of_a_database_on_a_server_have_the_same_names_for_all_users(tmp_path: Path) -> None:
+    addresses = (
+        "anna@server/music",
+        "ben@server/music?sslmode=require",
+        "anna@other/music",
+        "anna@server/speech",
+    )
+    anna, ben, *others = (
+        BackupPlace(make_url(f"postgresql+psycopg://{address}"), tmp_path).prefix for address in addresses
+    )
+    assert anna == ben
+    assert len({anna, *others}) == 3
 
 
 def test_a_backup_has_the_rows_of_the_catalog_and_stays_one_file(place: BackupPlace) -> None:

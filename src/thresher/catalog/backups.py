@@ -80,7 +80,8 @@ class BackupPlace:
     """Where the backups of one database are, and how many of them are kept.
 
     Another folder than that of the database may hold the backups of several catalogs. There, names contain the
-    start of a digest of the database's path, as those of a database on a server always do with its address.
+    start of a digest of the database's path, as those of a database on a server always do with its address, which
+    is the same for all users.
     """
 
     database: Target
@@ -93,8 +94,9 @@ class BackupPlace:
     def prefix(self) -> str:
         """The start of the names of the backups of this database."""
         if isinstance(self.database, URL):
-            address = self.database.set(username=None, password=None, query={}).render_as_string()
-            return f"{self.name}-{hashlib.sha256(address.encode()).hexdigest()[:8]}"
+            given = self.database
+            address = URL.create(given.drivername, host=given.host, port=given.port, database=given.database)
+            return f"{self.name}-{hashlib.sha256(str(address).encode()).hexdigest()[:8]}"
         here = os.path.realpath(self.database.parent)
         if os.path.realpath(self.folder) == here:
             return self.name
