@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.postgres_catalogs import needs_postgres
 from tests.support import POSTGRES, run_python, writing
-from thresher.catalog import database, schema
+from thresher.catalog import database, digests, postgres_database, schema
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import load_settings
 from thresher.catalog.schema import clip
@@ -148,6 +149,38 @@ def test_the_url_can_say_when_a_connection_is_lost(shelf: Catalog) -> None:
     engine.dispose()
 
 
+def test_the_programs_of_other_users_are_seen_without_special_privileges(shelf: Catalog) -> None:
+    assert POSTGRES is not None
+    with shelf.reading() as connection:
+        process = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        with POSTGRES.reader(url_of(shelf)) as url:
+            reader = database.connect(url, 1.0)
+            with database.reading(reader) as other:
+                found = {each.process: each for each in postgres_database.connected_programs(other)}
+            reader.dispose()
+    assert (found[process].role, found[process].version) == ("postgres", __version__)
+
+
+def test_programs_that_connect_during_a_transaction_are_seen(shelf: Catalog) -> None:
+    with shelf.reading() as connection:
+        assert postgres_database.connected_programs(connection) == []
+        late = database.connect(url_of(shelf), 1.0)
+        with database.reading(late):
+            assert [each.version for each in postgres_database.connected_programs(connection)] == [
+                __version__
+            ]
+        late.dispose()
+
+
+def test_a_transaction_knows_nothing_of_one_that_was_rolled_back(shelf: Catalog) -> None:
+    with writing(shelf, rollback=True) as connection:
+        connection.execute(update(clip).values(rating=1))
+        process = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    with writing(shelf) as connection:
+        assert connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() == process
+        assert digests.changed_tables(connection) == set()
+
+
 # -- errors ------------------------------------------------------------------------------------------------
 
 
@@ -194,6 +227,13 @@ def test_a_server_that_ends_the_connection_is_one_sentence(shelf: Catalog) -> No
         connection.execute(select(clip.c.id))
     with shelf.reading() as connection:  # with a new connection
         assert connection.scalars(select(clip.c.rating).order_by(clip.c.id)).all() == [None, 4]
+
+
+def test_a_server_that_ends_a_long_transaction_is_one_sentence(shelf: Catalog) -> None:
+    with pytest.raises(CatalogError, match=r"ended the connection \("), writing(shelf) as connection:
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 10")
+        time.sleep(0.2)
+        connection.execute(select(clip.c.id))
 
 
 def test_a_role_that_may_only_read_lists_and_is_named_when_it_writes(shelf: Catalog) -> None:
@@ -299,6 +339,14 @@ def test_a_catalog_in_a_file_does_not_load_the_driver(tmp_path: Path) -> None:
 def test_urls_are_read() -> None:
     url = database.target_of("postgresql+psycopg://me@host:5433/music?sslmode=require", Path())
     assert url == make_url("postgresql+psycopg://me@host:5433/music?sslmode=require")
+
+
+def test_rows_are_checked_without_reading_all_of_them_at_once(shelf: Catalog) -> None:
+    with shelf.reading() as connection:
+        rows = digests.stored_rows(connection, "SELECT 300 / (n - 150) FROM generate_series(1, 200) AS n")
+        assert next(rows) == (300 // -149 + 1,)
+        assert next(digests.stored_rows(connection, "SELECT 1")) == (1,)
+        assert next(rows) == (300 // -148 + 1,)
 
 
 @pytest.mark.parametrize("name", ["batch"])

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Select, Table, insert, make_url
 
-from thresher.catalog import schema, sqlite_database
+from thresher.catalog import digests, schema, sqlite_database
 from thresher.errors import CatalogError, UpgradedError
 
 T = TypeVar("T")
@@ -109,6 +109,7 @@ def writing(engine: Engine, *, rollback: bool = False, alone: bool = False) -> I
         engine.connect().execution_options(writes=True, alone=alone) as connection,
         connection.begin() as transaction,
     ):
+        digests.begin(connection)
         backend.begin_writing(connection)
         yield connection
         if rollback:

@@ -27,6 +27,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
+from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -271,6 +272,11 @@ def _changed(connection: Connection) -> set[str]:
     return changed
 
 
+def begin(connection: Connection) -> None:
+    """Forget what a transaction of this connection that was rolled back wrote to."""
+    _changed(connection).clear()
+
+
 def changed_tables(connection: Connection) -> frozenset[str]:
     """Return the names of the tables that this transaction wrote to since the last `seal`."""
     return frozenset(_changed(connection))
@@ -297,9 +303,8 @@ def _seal_in_python(connection: Connection, protected: Protected) -> None:
     """Compute the missing digests of a table where SQL can't call functions in Python."""
     table = protected.table
     keys = [f"{table.name}.{column.name}" for column in table.primary_key]
-    rows = stored_rows(
-        connection,
-        f"SELECT {', '.join(keys)}, {protected.values()} FROM {table.name} WHERE {protected.column} IS NULL",
+    rows = connection.exec_driver_sql(
+        f"SELECT {', '.join(keys)}, {protected.values()} FROM {table.name} WHERE {protected.column} IS NULL"
     )
     sealed = [(*row[: len(keys)], digest_of(protected, row[len(keys) :])) for row in rows]
     if not sealed:
@@ -357,14 +362,22 @@ def damaged_rows(connection: Connection, protected: Protected) -> list[DamagedRo
     return found
 
 
+_ROWS_AT_ONCE = 100
+_CURSORS = count()
+"""The numbers of cursors on a server, whose names differ."""
+
+
 def stored_rows(connection: Connection, statement: str) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of a statement as the driver returns them.
+    """Yield the rows of a statement as the driver returns them, a few at once: all scores would need gigabytes.
 
     SQLite returns text as StoredText, which may be no valid UTF-8.
     """
     raw: Any = connection.connection.dbapi_connection
     if connection.dialect.name != "sqlite":
-        yield from raw.execute(statement)
+        with raw.cursor(name=f"stored_rows_{next(_CURSORS)}") as cursor:
+            cursor.itersize = _ROWS_AT_ONCE
+            cursor.execute(statement)
+            yield from cursor
         return
     cursor = raw.execute(statement)
     former, raw.text_factory = raw.text_factory, StoredText

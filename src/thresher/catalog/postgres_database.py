@@ -5,8 +5,8 @@ transaction that reads sees the catalog as it was at its first statement (REPEAT
 as if it ran alone (SERIALIZABLE), and fails with SQLSTATE 40001 if it would not.
 
 Each transaction that writes holds a lock on the table of the revision until it ends. Writers share this lock. A
-writer that must run alone keeps others from taking it, and so does an upgrade, which also keeps readers away. The
-lock is taken before the first statement, at which the transaction begins to see the catalog.
+writer that must run alone keeps others from taking it, and so does an upgrade, during which no program can open the
+catalog, either. The lock is taken before the first statement, at which the transaction begins to see the catalog.
 """
 
 from __future__ import annotations
@@ -53,9 +53,6 @@ _LIFE = {
     "tcp_user_timeout": LOST_SECONDS * 1000,
 }
 """The settings of a server by which it notices that a connection is lost. libpq has the same, under its own names."""
-
-_ROWS_AT_ONCE = 200
-"""Rows that a query that streams fetches at once; some have tens of kilobytes."""
 
 
 @dataclass(frozen=True)
@@ -295,11 +292,13 @@ def _known(revision: str | None, url: URL) -> str:
 
 
 def connected_programs(connection: Connection) -> list[Program]:
-    """Return the other programs that are connected to the database, as the server names them."""
+    """Return the other programs that are connected to the database at this moment, as the server names them."""
+    connection.exec_driver_sql("SELECT pg_stat_clear_snapshot()")  # else a transaction sees those of before
     rows = connection.exec_driver_sql(
+        # what belongs to other roles has no type for a role that is not a superuser
         "SELECT application_name, usename, host(client_addr), pid FROM pg_stat_activity "
-        "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' "
-        "ORDER BY backend_start, pid"
+        "WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename IS NOT NULL "
+        "AND coalesce(backend_type, 'client backend') = 'client backend' ORDER BY backend_start, pid"
     )
     return [Program(name or "", role or "", address, process) for name, role, address, process in rows]
 
@@ -349,6 +348,8 @@ def _translated(error: DBAPIError | psycopg.Error, url: URL) -> Exception:
         )
     if isinstance(raw, psycopg.DataError) and "NUL" in words:
         return UsageError("a text holds the character NUL, which PostgreSQL can't store; leave it out")
+    if state is not None and (state.startswith(("08", "57P")) or state in _ENDED):
+        return CatalogError(f"the server of {shown} ended the connection ({words}); {_AGAIN}")
     if state is None and isinstance(raw, psycopg.OperationalError):
         return CatalogError(_unreachable(shown, str(raw)))
     return error
@@ -362,6 +363,9 @@ def _role() -> str:
 
 _READ_ONLY = frozenset({"42501", "25006", "0A000"})
 """A privilege that a role lacks, a transaction that only reads, and a standby, which has no serializable ones."""
+
+_ENDED = frozenset({"25P03", "25P04"})
+"""The limits that a server can have for a transaction."""
 
 _AGAIN = "run the command again; what was committed is kept"
 _SENTENCES = {

@@ -70,9 +70,9 @@ class Query:
     `named` holds the fields that the query names, sort keys included, but not those of the songs in it; `used` are
     the same in the order of the query. `by_id` is the condition of the alternatives that name clips by their id;
     None if there is none. `names_clips` says whether every alternative names clips by id or path. `height` and
-    `is_all` are those of `query_terms.Found`. `near` holds, by field, the clips of the first
-    term of that field with their scores, the highest first; the query
-    `is_sorted_by_near` if its sort is by these, because it names none.
+    `is_all` are those of `query_terms.Found`. `near` holds, by field, the clips of the first term of that field
+    with their scores, the highest first. `is_sorted_by_near` says that the sort is by these, because the query
+    names none.
     """
 
     text: str

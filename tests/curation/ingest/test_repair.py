@@ -146,9 +146,9 @@ def test_clips_without_live_rows_are_counted_and_scored_by_a_repair(judged: Cata
     assert verify(judged).unfinished == {}
 
 
-@pytest.mark.sqlite_only("a file whose bytes a test can damage")
 def test_rows_of_people_are_not_repaired_but_can_be_accepted(judged: Catalog) -> None:
-    damage_by(judged, "UPDATE clip SET rating = 1 WHERE id = 1")
+    with writing(judged) as connection:
+        connection.exec_driver_sql("UPDATE clip SET rating = 1 WHERE id = 1")
     assert verify(judged).rows == ("clip 1",)
     left = verify(judged, repair=True)
     assert (left.is_repaired, left.left) == (False, ("clip 1",))

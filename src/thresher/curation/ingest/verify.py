@@ -149,10 +149,11 @@ def _unfinished(catalog: Catalog) -> dict[str, int]:
 
 
 def _accept(connection: Connection) -> None:
-    """Compute new digests of all rows whose digest does not match, and the checksum of the schema."""
+    """Compute new digests of all rows whose digest does not match, in a file also the checksum of the schema."""
     rows = [row for each in digests.PROTECTED for row in digests.damaged_rows(connection, each)]
     digests.accept(connection, rows)
-    safeguards.copy_all(connection)
+    if connection.dialect.name == "sqlite":
+        safeguards.copy_all(connection)
 
 
 def _in_words(found: Damage, names: Mapping[int, str]) -> Iterator[str]:
