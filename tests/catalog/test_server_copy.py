@@ -8,16 +8,18 @@ import pytest
 from sqlalchemy import URL, func, select
 
 from tests.postgres_catalogs import needs_postgres
+from tests.support import POSTGRES, writing
 from thresher.catalog import database, schema, server_copy
-from thresher.catalog.backups import find_backups, place_of
+from thresher.catalog.backups import Backup, BackupPlace, find_backups, place_of
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.catalog_backups import back_up, backup_state
-from thresher.catalog.database_copy import check_copy
+from thresher.catalog.database_copy import check_copy, no_progress
 from thresher.catalog.row_copy import row_counts
+from thresher.curation.backups import restore
 from thresher.curation.backups.restore import prepare_restore
 from thresher.curation.clips.decisions import rate, tag, undo
 from thresher.curation.clips.listing import list_clips
-from thresher.errors import CatalogError
+from thresher.errors import CatalogError, ReadOnlyCatalogError
 
 pytestmark = needs_postgres
 
@@ -101,7 +103,48 @@ def test_a_restore_that_fails_in_the_middle_changes_nothing(cut_clips: Catalog, 
     url = database.target_of(cut_clips.settings.catalog.database, cut_clips.root)
     assert isinstance(url, URL)
     with pytest.raises(KeyboardInterrupt):
-        server_copy.replace_on_server(url, 1.0, backup, failing)
+        server_copy.replace_on_server(url, 1.0, backup, lambda: None, failing)
+    with Catalog.open(cut_clips.file) as catalog:
+        assert ratings(catalog) == [4, 5]
+
+
+def test_nothing_can_be_written_between_the_backup_of_a_restore_and_the_restore(
+    cut_clips: Catalog, backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_clips.close()
+    url = database.target_of(cut_clips.settings.catalog.database, cut_clips.root)
+    real = restore.make_backup
+
+    def meddled(place: BackupPlace, undone: str) -> Backup:
+        made = real(place, undone)
+        other = database.connect(url, 0.05)
+        with pytest.raises(CatalogError, match="is locked by another program"), database.writing(other):
+            pass
+        with pytest.raises(CatalogError, match="is locked by another program"):
+            database.open_current(url, 0.05, Path)
+        other.dispose()
+        return made
+
+    monkeypatch.setattr(restore, "make_backup", meddled)
+    with prepare_restore(backup, cut_clips.file) as prepared:
+        prepared.carry_out()
+    with Catalog.open(cut_clips.file) as catalog:
+        assert ratings(catalog) == [4]
+
+
+def test_a_role_that_may_not_empty_the_tables_restores_nothing(cut_clips: Catalog, backup: Path) -> None:
+    """Tables are emptied, because deleting each row of a long journal would take hours."""
+    url = database.target_of(cut_clips.settings.catalog.database, cut_clips.root)
+    assert isinstance(url, URL)
+    assert POSTGRES is not None
+    with POSTGRES.reader(url) as role:
+        with writing(cut_clips) as connection:
+            connection.exec_driver_sql(
+                f"GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role.username}"
+            )
+        cut_clips.close()
+        with pytest.raises(ReadOnlyCatalogError, match=f"the role {role.username} can't change"):
+            server_copy.replace_on_server(role, 1.0, backup, lambda: None, no_progress)
     with Catalog.open(cut_clips.file) as catalog:
         assert ratings(catalog) == [4, 5]
 

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
-from sqlalchemy import URL, Connection, delete
+from sqlalchemy import URL, Connection
 
 from thresher.catalog import database, postgres_database
 from thresher.catalog.database_copy import CheckedCopy, Progress, check_copy
 from thresher.catalog.row_copy import copied_tables, copy_rows, first_difference
 from thresher.catalog.schema import claim
 from thresher.errors import CatalogError
+
+T = TypeVar("T")
 
 
 def copy_to_file(url: URL, busy_timeout: float, file: Path, progress: Progress) -> CheckedCopy:
@@ -43,21 +47,29 @@ def copy_to_file(url: URL, busy_timeout: float, file: Path, progress: Progress) 
     return check_copy(file)
 
 
-def replace_on_server(url: URL, busy_timeout: float, file: Path, progress: Progress) -> None:
+def replace_on_server(
+    url: URL, busy_timeout: float, file: Path, keep: Callable[[], T], progress: Progress
+) -> T:
     """Replace all rows of a catalog on a server by those of a file, in one transaction, and compare them.
 
-    Raises CatalogError if other programs have the catalog open: they know clips by ids that may change.
+    Raises CatalogError if other programs have the catalog open: they know clips by ids that may change. Until the
+    end, no program can open it. `keep` is called before the first row is replaced, to back up what is replaced;
+    return what it returns. The role needs the privilege TRUNCATE; else ReadOnlyCatalogError is raised.
     """
     server = database.connect(url, busy_timeout)
     engine = database.connect(file, busy_timeout)
     try:
         with database.writing(server, alone=True) as live, database.reading(engine) as copy:
             _check_alone(live, url)
-            for each in (claim, *reversed(copied_tables())):
-                live.execute(delete(each))
+            live.exec_driver_sql("LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE")  # which opening reads
+            _check_alone(live, url)  # one may have opened it before the lock
+            kept = keep()
+            # not DELETE, which would look for each row of the journal through the whole journal
+            live.exec_driver_sql(f"TRUNCATE {', '.join(each.name for each in (claim, *copied_tables()))}")
             copy_rows(copy, live, progress)
             database.raise_last_ids(live, database.last_ids(copy))
             _check(first_difference(copy, live, progress), database.shown(url))
+        return kept
     finally:
         engine.dispose()
         server.dispose()

@@ -89,9 +89,10 @@ class PreparedRestore:
     def _carry_out_on_server(self, target: URL, progress: Progress) -> RestoreChanges:
         from thresher.catalog.server_copy import replace_on_server  # loads psycopg
 
-        kept = make_backup(self._place, UNDONE).path
-        replace_on_server(target, _PATIENCE, self._copy, progress)
-        return replace(self.report, kept=str(kept))
+        kept = replace_on_server(
+            target, _PATIENCE, self._copy, lambda: make_backup(self._place, UNDONE), progress
+        )
+        return replace(self.report, kept=str(kept.path))
 
 
 @contextmanager
