@@ -64,6 +64,15 @@ def test_a_claim_that_is_not_renewed_is_taken_over(connection: Connection) -> No
     assert not claims.waits_for(connection, 1, 0.0)
 
 
+def test_a_claim_that_ends_in_years_is_damaged_and_taken_over(connection: Connection) -> None:
+    held = claims.add(connection, 1, {1: 10}, "a", 1e12)
+    assert not claims.waits_for(connection, 1, NOW)
+    taken = claims.take_over(connection, 1, "b", NOW)
+    assert taken is not None
+    assert taken.id == held.id
+    assert claims.waits_for(connection, 1, NOW)
+
+
 def test_a_claim_that_is_given_up_leaves_no_gap(connection: Connection) -> None:
     first = claims.add(connection, 1, {1: 10}, "a", NOW)
     second = claims.add(connection, 1, {2: 20}, "b", NOW)
@@ -90,6 +99,25 @@ def test_a_holder_whose_process_has_ended_has_lost_its_claims(connection: Connec
     assert not claims.has_ended("someone")
     claims.add(connection, 1, {1: 10}, ended, NOW)
     assert claims.take_over(connection, 1, "b", NOW) is not None
+
+
+@pytest.mark.parametrize(
+    ("error", "is_gone"), [(PermissionError, False), (None, False), (ProcessLookupError, True)]
+)
+def test_a_holder_whose_process_is_hidden_is_not_taken_for_an_ended_one(
+    monkeypatch: pytest.MonkeyPatch, error: type[OSError] | None, *, is_gone: bool
+) -> None:
+    """Linux can hide the processes of other users in /proc (`hidepid`); signals know them."""
+    machine, _, started, token = claims.new_holder().split(" ")
+
+    def kill(_process: int, number: int) -> None:
+        assert number == 0
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(os, "kill", kill)
+    hidden = 2**22 + 1  # no process has this number
+    assert claims.has_ended(f"{machine} {hidden} {started} {token}") == is_gone
 
 
 def test_coverage_counts_claimed_positions_as_open(connection: Connection) -> None:

@@ -15,6 +15,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,10 +26,15 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, func, select, update
 
 from thresher.catalog.database import insert_row
+from thresher.catalog.digests import stored_rows
 from thresher.catalog.schema import claim, score_row
+from thresher.errors import CatalogError
 
 LEASE = 60.0
 """Seconds for which a claim is held without being renewed."""
+
+_LONGEST = 86_400.0
+"""Seconds after which no claim ends, although the clocks of machines may differ."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ def new_holder() -> str:
 
 @cache
 def _this_process() -> str:
-    return f"{_machine()} {os.getpid()} {_started(os.getpid())}"
+    return f"{_machine()} {os.getpid()} {_started(os.getpid()) or ''}"
 
 
 @cache
@@ -66,13 +72,25 @@ def _machine() -> str:
         return ""
 
 
-def _started(process: int) -> str:
-    """Return when a process started, in ticks since the boot; "" if it is not running."""
+def _started(process: int) -> str | None:
+    """Return when a process started, in ticks since the boot; "" if it is not running.
+
+    None if that is not known: the system can hide the processes of other users (`hidepid`).
+    """
     try:
         fields = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
-        return ""
+        return None if _exists(process) else ""
     return "" if fields[0] in (b"Z", b"X") else fields[19].decode("ascii")
+
+
+def _exists(process: int) -> bool:
+    with suppress(PermissionError):  # it is a process of another user
+        try:
+            os.kill(process, 0)  # which sends nothing
+        except (ProcessLookupError, OverflowError):
+            return False
+    return True
 
 
 def has_ended(holder: str) -> bool:
@@ -81,11 +99,11 @@ def has_ended(holder: str) -> bool:
     number, _, started = process.partition(" ")
     if not machine or machine != _machine() or not number.isdigit():
         return False
-    return _started(int(number)) != started
+    return _started(int(number)) not in (None, started)
 
 
 def read(connection: Connection, of_metric: int) -> list[Claim]:
-    """Return the claims of a metric by ascending positions."""
+    """Return the claims of a metric by ascending positions. Raises CatalogError for a damaged one."""
     rows = connection.execute(
         select(claim).where(claim.c.metric_id == of_metric).order_by(claim.c.first_position)
     )
@@ -93,8 +111,30 @@ def read(connection: Connection, of_metric: int) -> list[Claim]:
 
 
 def _claim(row: Any) -> Claim:
-    clips = {int(clip_id): int(checksum) for clip_id, checksum in json.loads(row.clips)}
-    return Claim(row.id, row.first_position, clips, row.holder)
+    try:
+        return Claim(row.id, row.first_position, _clips(row.clips), row.holder)
+    except _NOT_CLIPS as error:
+        raise CatalogError(
+            "a claim of scores is damaged in the catalog; `thresher verify --repair` removes it"
+        ) from error
+
+
+def _clips(stored: str | bytes) -> dict[int, int]:
+    return {int(clip_id): int(checksum) for clip_id, checksum in json.loads(stored)}
+
+
+_NOT_CLIPS = (ValueError, TypeError)
+"""What reading a damaged list of clips can raise."""
+
+
+def are_sound(connection: Connection, of_metric: int) -> bool:
+    """Return whether the claims of a metric can be read."""
+    try:
+        for (stored,) in stored_rows(connection, f"SELECT clips FROM claim WHERE metric_id = {of_metric:d}"):
+            _clips(stored)
+    except _NOT_CLIPS:
+        return False
+    return True
 
 
 def next_position(connection: Connection, of_metric: int) -> int:
@@ -110,7 +150,7 @@ def take_over(connection: Connection, of_metric: int, holder: str, now: float) -
         select(claim).where(claim.c.metric_id == of_metric).order_by(claim.c.first_position)
     )
     for row in rows.all():
-        if row.expires_at <= now or has_ended(row.holder):
+        if _is_lost(row, now):
             values = {"holder": holder, "expires_at": now + LEASE}
             connection.execute(update(claim).where(claim.c.id == row.id).values(values))
             return Claim(row.id, row.first_position, _claim(row).clips, holder)
@@ -174,7 +214,12 @@ def waits_for(connection: Connection, of_metric: int, now: float) -> bool:
     rows = connection.execute(
         select(claim.c.expires_at, claim.c.holder).where(claim.c.metric_id == of_metric)
     ).all()
-    return bool(rows) and not any(row.expires_at <= now or has_ended(row.holder) for row in rows)
+    return bool(rows) and not any(_is_lost(row, now) for row in rows)
+
+
+def _is_lost(row: Any, now: float) -> bool:
+    """Return whether a claim was lost by its holder. One that ends in days is damaged: nobody may wait for ever."""
+    return not now < row.expires_at < now + _LONGEST or has_ended(row.holder)
 
 
 def _is(held: Claim) -> tuple[Any, ...]:

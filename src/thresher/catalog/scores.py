@@ -93,8 +93,8 @@ class Matrix:
 class Coverage:
     """The number of rows and values of a matrix, and whether it is complete.
 
-    It is complete if each position up to the last row has a row or is claimed, and row p holds p values. `claimed`
-    positions before the last row have no row yet.
+    It is complete if each position up to the last row has a row or is claimed, no claim is damaged, and row p holds
+    p values. `claimed` positions before the last row have no row yet.
     """
 
     rows: int
@@ -307,7 +307,7 @@ def store(
         compared = np.flatnonzero(np.isin(np.array(list(held.clips)), found.clip_ids))
         full[np.ix_(compared, found.positions)] = found.to_others
         full[np.ix_(compared, held.first + compared)] = found.triangle
-        full[~is_kept] = np.nan
+    full[~is_kept] = np.nan
     full[:, held.first + np.flatnonzero(~is_kept)] = np.nan
     open_or_live = np.concatenate([matrix.positions, claims.positions(connection, matrix.metric_id)])
     full[:, np.setdiff1d(found.positions, open_or_live)] = np.nan
@@ -483,6 +483,8 @@ def coverage(connection: Connection, of_metric: int) -> Coverage:
             func.coalesce(func.sum(func.abs(values - score_row.c.position)), 0).label("off"),
         ).where(score_row.c.metric_id == of_metric)
     ).one()
+    if not claims.are_sound(connection, of_metric):
+        return Coverage(row.rows, row.live, int(row.held), complete=False)
     claimed = 0 if row.last + 1 == row.rows else claims.open_positions(connection, of_metric, row.last)
     is_complete = row.last + 1 == row.rows + claimed and row.off == 0
     return Coverage(row.rows, row.live, int(row.held), is_complete, claimed)

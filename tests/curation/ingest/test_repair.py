@@ -7,11 +7,13 @@ from contextlib import closing, suppress
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from tests.support import WriteClip, dump, writing
-from thresher.catalog import scores
+from thresher.catalog import claims, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.damage import find_damage
+from thresher.catalog.schema import claim
 from thresher.curation.clips.decisions import rate, tag, undo
 from thresher.curation.comparison.duplicates import dupes
 from thresher.curation.comparison.score import score
@@ -130,6 +132,21 @@ def test_an_interrupted_repair_is_found_and_completed(
             )
         verify(judged, repair=True)
     assert not verify(judged).is_sound
+    assert verify(judged, repair=True).is_repaired
+    assert verify(judged).is_sound
+    assert values(judged) == before
+
+
+@pytest.mark.parametrize("clips", ["[[1,2]", "[[1,2],[3]]", "[1]", "[[1,null]]", "\x01"])
+def test_a_damaged_claim_of_a_scorer_is_found_and_removed(judged: Catalog, clips: str) -> None:
+    before = values(judged)
+    with writing(judged) as connection:
+        metric_id = scores.metric_id(connection, "prefix", 1)
+        claims.add(connection, metric_id, {1: 2}, "a killed one", 0.0)
+        connection.execute(update(claim).values(clips=clips))
+    with pytest.raises(CatalogError, match=r"claim of scores is damaged .*verify --repair"):
+        score(judged, "prefix")
+    assert verify(judged).incomplete == ("prefix",)
     assert verify(judged, repair=True).is_repaired
     assert verify(judged).is_sound
     assert values(judged) == before
