@@ -40,8 +40,8 @@ CONNECT_SECONDS = 10
 """How long a connection to a server may take."""
 
 LOST_SECONDS = 30
-"""How long a connection that carries nothing counts as alive. After a cut of the network, both sides notice it then:
-the program, and the server, which would hold the locks of a lost transaction for hours otherwise."""
+"""How long a connection that carries nothing counts as alive. After a cut of the network, both sides notice it
+then: the program, and the server, which would hold the locks of a lost transaction for hours otherwise."""
 
 _CREATION = 0x74687265
 """The key of the advisory lock under which a catalog is created."""
@@ -52,7 +52,8 @@ _LIFE = {
     "tcp_keepalives_count": 2,
     "tcp_user_timeout": LOST_SECONDS * 1000,
 }
-"""The settings of a server by which it notices that a connection is lost. libpq has the same, under its own names."""
+"""The settings of a server by which it notices that a connection is lost. libpq has the same, under its own
+names."""
 
 
 @dataclass(frozen=True)
