@@ -128,6 +128,19 @@ def test_an_upgrade_waits_for_a_writer(catalog: Catalog, observer: Engine) -> No
 
 
 @needs_postgres
+@pytest.mark.usefixtures("future")
+def test_a_row_that_was_damaged_stays_damaged(catalog: Catalog, observer: Engine) -> None:
+    with observer.connect().execution_options(upgrades=True) as connection, connection.begin():
+        connection.execute(text("UPDATE song SET artist = 'nobody'"))
+    upgrades.upgrade(catalog.file)
+    protected = next(each for each in digests.PROTECTED if each.table is song)
+    with database.reading(observer) as connection:
+        assert [row.key for row in digests.damaged_rows(connection, protected)] == [(1,)]
+        assert digests.known_columns(connection, "no_such_table") == set()
+    observer.dispose()
+
+
+@needs_postgres
 def test_the_digests_are_computed_again(catalog: Catalog, observer: Engine) -> None:
     with writing(catalog) as connection:
         connection.execute(insert(schema.checkpoint).values(run="a"))

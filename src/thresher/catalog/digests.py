@@ -31,7 +31,7 @@ from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Insert, LargeBinary, Table, Update, inspect, literal_column
+from sqlalchemy import Connection, Insert, LargeBinary, Table, Update, literal_column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -391,7 +391,11 @@ def stored_rows(connection: Connection, statement: str) -> Iterator[tuple[Any, .
 def known_columns(connection: Connection, table: str) -> frozenset[str]:
     """Return the names of the columns that a table has in the database."""
     if connection.dialect.name != "sqlite":
-        return frozenset(column["name"] for column in inspect(connection).get_columns(table))
+        statement = (
+            "SELECT column_name FROM information_schema.columns "
+            "WHERE table_schema = current_schema() AND table_name = %s"
+        )
+        return frozenset(row[0] for row in connection.exec_driver_sql(statement, (table,)))
     return frozenset(row[1] for row in connection.exec_driver_sql(f"PRAGMA table_info({table})"))
 
 
@@ -400,39 +404,38 @@ def compute_all(connection: Connection, damaged: Iterable[DamagedRow] = ()) -> N
 
     On PostgreSQL, where functions in Python can't compute them, all tables must have today's columns.
     """
+    known = {each.table.name: known_columns(connection, each.table.name) for each in PROTECTED}
     if connection.dialect.name != "sqlite":
         for protected in PROTECTED:
             connection.exec_driver_sql(f"UPDATE {protected.table.name} SET {protected.column} = NULL")
             note_change(connection, protected.table)
         seal(connection)
-        return
-    known = {each.table.name: known_columns(connection, each.table.name) for each in PROTECTED}
-    for protected in PROTECTED:
-        columns = known[protected.table.name]
-        if protected.column in columns:
-            values = protected.values(columns)
-            connection.exec_driver_sql(
-                f"UPDATE {protected.table.name} SET {protected.column} = "
-                f"thresher_digest('{protected.name}', {values})"
-            )
+    else:
+        for protected in PROTECTED:
+            columns = known[protected.table.name]
+            if protected.column in columns:
+                values = protected.values(columns)
+                connection.exec_driver_sql(
+                    f"UPDATE {protected.table.name} SET {protected.column} = "
+                    f"thresher_digest('{protected.name}', {values})"
+                )
     for row in damaged:
         protected = _BY_NAME[row.name]
         if protected.column in known[protected.table.name]:
-            where = " AND ".join(f"{column.name} IS ?" for column in protected.table.primary_key)
-            connection.exec_driver_sql(
-                f"UPDATE {protected.table.name} SET {protected.column} = ? WHERE {where}",
-                (row.digest or b"", *row.key),
-            )
+            _set_digest(connection, row, row.digest or b"")
 
 
 def accept(connection: Connection, rows: Iterable[DamagedRow]) -> None:
     """Remove the digests of rows, so that the end of the transaction computes those of their values of now."""
     for row in rows:
-        protected = _BY_NAME[row.name]
-        same = "{} IS ?" if connection.dialect.name == "sqlite" else "{} = %s"
-        where = " AND ".join(same.format(column.name) for column in protected.table.primary_key)
-        connection.exec_driver_sql(
-            f"UPDATE {protected.table.name} SET {protected.column} = NULL WHERE {where}",
-            row.key,
-        )
-        note_change(connection, protected.table)
+        _set_digest(connection, row, None)
+        note_change(connection, _BY_NAME[row.name].table)
+
+
+def _set_digest(connection: Connection, row: DamagedRow, digest: bytes | None) -> None:
+    table, column = _BY_NAME[row.name].table, _BY_NAME[row.name].column
+    value, same = ("?", "{} IS ?") if connection.dialect.name == "sqlite" else ("%s", "{} = %s")
+    where = " AND ".join(same.format(key.name) for key in table.primary_key)
+    connection.exec_driver_sql(
+        f"UPDATE {table.name} SET {column} = {value} WHERE {where}", (digest, *row.key)
+    )

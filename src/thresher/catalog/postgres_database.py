@@ -272,8 +272,9 @@ def upgrade(url: URL, busy_timeout: float) -> None:
             connection.begin(),
         ):
             _known(stored_revision(connection), url)
+            damaged = [row for each in digests.PROTECTED for row in digests.damaged_rows(connection, each)]
             _migrate(connection)
-            digests.compute_all(connection)
+            digests.compute_all(connection, damaged)
     finally:
         engine.dispose()
 
