@@ -13,12 +13,14 @@ import soundfile
 from sqlalchemy import select
 
 from tests.support import MakeCatalog, copy_folder
+from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, recording
+from thresher.curation.backups import import_catalog as importing
 from thresher.curation.backups.export_catalog import export_catalog
 from thresher.curation.backups.import_catalog import import_catalog
 from thresher.curation.checkpoints.verdicts import judge_checkpoint
-from thresher.curation.clips.decisions import modify, note, rate, reject, tag
+from thresher.curation.clips.decisions import history, modify, note, rate, reject, tag
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.clips.saved_queries import get_query, save_query
 from thresher.curation.cutting.marks import mark
@@ -253,6 +255,56 @@ def test_clips_are_found_in_files_that_were_converted(
     assert next(iter(list_clips(other))).rating == 4
 
 
+def _without_names(file: Path) -> None:
+    """Make an exported file one of an earlier version, which did not say who decided."""
+    records = [{key: value for key, value in each.items() if key != "by"} for each in lines(file)]
+    file.write_text("".join(json.dumps(each) + "\n" for each in records), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("deciding", "earlier", "said"),
+    [
+        (("carl", "anna", "ben"), False, "import mine.jsonl (decisions by anna@studio, carl@studio)"),
+        (("anna",), False, "import mine.jsonl"),
+        (("carl",), True, "import mine.jsonl"),
+    ],
+)
+def test_an_import_names_the_people_who_decided(
+    seven_clips: Catalog,
+    seven_clips_template: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    deciding: tuple[str, ...],
+    earlier: bool,
+    said: str,
+) -> None:
+    def decide_as(name: str) -> None:
+        monkeypatch.setattr(decisions, "this_writer", lambda: name)
+        for module in (decisions, importing):
+            monkeypatch.setattr(module, "this_label", lambda: f"{name}@studio")
+
+    for name in deciding:
+        decide_as(name)
+        made = tag(seven_clips, ["1"], add=[name]).decision
+    if deciding[-1] == "ben":
+        assert made is not None
+        decide_as("carl")
+        undo(seven_clips, made.id)  # what ben decided is not in the file
+    file = tmp_path / "mine.jsonl"
+    export_catalog(seven_clips, file)
+    journal = [each for each in lines(file) if each.get("type") == "decision" and not each["undone"]]
+    expected = [f"{name}@studio" for name in deciding if name != "ben"]
+    assert [each["by"] for each in journal][: len(expected)] == expected
+    if earlier:
+        _without_names(file)
+    copy_folder(seven_clips_template, tmp_path / "fresh")
+    decide_as("anna")
+    with Catalog.open(tmp_path / "fresh/catalog.toml") as fresh:
+        import_catalog(fresh, file)
+        (latest, *_rest) = history(fresh)
+    assert (latest.summary, latest.by) == (said, "anna@studio")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -276,6 +328,10 @@ def test_clips_are_found_in_files_that_were_converted(
             b'{"format":"thresher curation","version":1}\n'
             b'{"type":"checkpoint","run":"a","epoch":99999999999999999999,"note":"x"}\n',
             "epoch of this checkpoint is not valid",
+        ),
+        (
+            b'{"format":"thresher curation","version":1}\n{"type":"decision","by":3}\n',
+            "by of this decision is not valid",
         ),
     ],
 )

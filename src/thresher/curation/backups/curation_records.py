@@ -138,6 +138,14 @@ class OutputRecord:
     song: str | None = None
 
 
+@dataclass(frozen=True)
+class DecisionRecord:
+    """An entry of the journal: who made it, and whether it was undone. Files of older versions don't say who."""
+
+    by: str | None = None
+    undone: bool = False
+
+
 @dataclass
 class Curation:
     """All records of a file."""
@@ -149,6 +157,12 @@ class Curation:
     song: list[SongRecord] = field(default_factory=list)
     rendering: list[RenderingRecord] = field(default_factory=list)
     output: list[OutputRecord] = field(default_factory=list)
+    decision: list[DecisionRecord] = field(default_factory=list)
+
+    @property
+    def decided_by(self) -> tuple[str, ...]:
+        """The people whose decisions are in force, as `history` names them, in alphabetical order."""
+        return tuple(sorted({each.by for each in self.decision if each.by and not each.undone}))
 
 
 _TYPES: dict[str, type] = {
@@ -159,13 +173,14 @@ _TYPES: dict[str, type] = {
     "song": SongRecord,
     "rendering": RenderingRecord,
     "output": OutputRecord,
+    "decision": DecisionRecord,
 }
 
 
 def read_curation(file: Path) -> Curation:
     """Read a file that `export_catalog` wrote. Raises UsageError, which names the line, for anything else.
 
-    Records of other types, such as the journal's, are passed over.
+    Records of other types are passed over.
     """
     from pydantic import TypeAdapter, ValidationError
 

@@ -382,6 +382,7 @@ def _decisions(connection: Connection, references: References) -> Iterator[dict[
         yield {
             "type": "decision",
             "made_at": each.made_at,
+            **({} if each.by is None else {"by": each.by}),
             "verb": each.verb,
             "summary": each.summary,
             "undone": each.undone_by is not None,

@@ -2,7 +2,8 @@
 
 First the recordings are cut as in the file: splits and marks are decisions of their own. Then one decision brings
 in everything else, so that one `undo` takes it back. An import can be repeated, for example after more audio was
-ingested: it adds what was missing, and changes nothing else.
+ingested: it adds what was missing, and changes nothing else. The user who imports makes these decisions; their text
+names the people who decided in the other catalog.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import Assignment, decide
+from thresher.catalog.writers import this_label
 from thresher.curation.backups.curation_records import Curation, Ref, read_curation
 from thresher.curation.backups.import_cuts import cut, missing_marks, to_split
 from thresher.curation.backups.import_judgements import Chooser, judgements, verdicts
@@ -83,7 +85,8 @@ def import_catalog(
     )
     notes: tuple[str, ...] = ()
     if not dry_run and splits + marks:
-        notes = cut(catalog, curation.recording, matches, file.name, executor=executor, progress=progress)
+        source = _source(file, curation)
+        notes = cut(catalog, curation.recording, matches, source, executor=executor, progress=progress)
         with catalog.reading() as connection:
             matches = match(connection, curation.recording)
     if not dry_run and any(clip.kind != "whole" for each in curation.recording for clip in each.clips):
@@ -123,7 +126,7 @@ def _carried_out(
             yield from songs.changes(curation)
 
         songs.store_covers(curation)
-        made = decide(connection, IMPORT, f"import {file.name}", assignments())
+        made = decide(connection, IMPORT, f"import {_source(file, curation)}", assignments())
         songs.store_renderings(curation)
         return CurationImport(
             len(matches.recordings),
@@ -145,6 +148,12 @@ def _carried_out(
         )
 
     return catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
+
+
+def _source(file: Path, curation: Curation) -> str:
+    """Return the name of a file, and who decided what is in it, unless it was only the user of this process."""
+    people = curation.decided_by
+    return file.name if people in ((), (this_label(),)) else f"{file.name} (decisions by {', '.join(people)})"
 
 
 def _missing_clips(curation: Curation, matches: Matches) -> int:
