@@ -10,6 +10,7 @@ import gc
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from tests.support import (
     PREFIX_ONLY,
     RATE,
     Command,
+    Machines,
     MakeCatalog,
     MakeSound,
     WriteClip,
@@ -173,6 +175,20 @@ def catalog(new_catalog: MakeCatalog, tmp_path: Path) -> Iterator[Catalog]:
     (tmp_path / "catalog.toml").write_text(PREFIX_ONLY)
     with Catalog.open(tmp_path / "catalog.toml") as made:
         yield made
+
+
+@pytest.fixture
+def machines(tmp_path: Path) -> Iterator[Machines]:
+    with ExitStack() as stack:
+        yield Machines(tmp_path, stack)
+
+
+@pytest.fixture
+def audio(tmp_path: Path, write_clip: WriteClip) -> Path:
+    """A folder of three clips on one machine."""
+    for number, name in enumerate(("a", "b", "runs/c"), start=1):
+        write_clip(tmp_path / f"audio/{name}.wav", number)
+    return tmp_path / "audio"
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping
-from contextlib import AbstractContextManager, chdir, redirect_stderr, redirect_stdout
+from contextlib import AbstractContextManager, ExitStack, chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 from unittest import mock
@@ -151,6 +151,27 @@ def copy_folder(template: Path, target: Path) -> None:
     shutil.copytree(template, target, copy_function=shutil.copy2, dirs_exist_ok=True)
     if POSTGRES is not None:
         POSTGRES.copy(template, target)
+
+
+class Machines:
+    """Machines whose catalog.toml files name the same database, below one folder."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.folder = folder
+        self._stack = stack
+        database = folder / "catalog.db"
+        self._head = f'{PREFIX_ONLY}[catalog]\ndatabase = "sqlite:///{database}"\n'
+        (folder / "first").mkdir()
+        (folder / "first/catalog.toml").write_text(self._head)
+        Catalog.create(folder / "first").close()
+
+    def open(self, name: str, **roots: Path) -> Catalog:
+        """Open the catalog as a machine with these roots does; its folder has the machine's name."""
+        (self.folder / name).mkdir(exist_ok=True)
+        file = self.folder / name / "catalog.toml"
+        named = "".join(f'{root} = "{path}"\n' for root, path in roots.items())
+        file.write_text(f"{self._head}[roots]\n{named}")
+        return self._stack.enter_context(Catalog.open(file))
 
 
 def writing(catalog: Catalog, *, rollback: bool = False) -> AbstractContextManager[Connection]:

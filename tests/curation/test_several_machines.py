@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from tests.support import PREFIX_ONLY, WriteClip, counts
+from tests.support import PREFIX_ONLY, Machines, WriteClip, counts
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.schema import location
+from thresher.curation.backups.export_catalog import export_catalog
+from thresher.curation.backups.import_catalog import import_catalog
 from thresher.curation.clips.decisions import rate, reject
 from thresher.curation.clips.listing import clip_paths, list_clips
 from thresher.curation.clips.prune import plan_prune
+from thresher.curation.cutting.marks import mark
+from thresher.curation.cutting.split import split
 from thresher.curation.ingest.forget import forget
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
@@ -28,43 +30,9 @@ from thresher.curation.renderings.verify import verify_song
 from thresher.curation.songs.songs import save_song
 from thresher.curation.workers import no_progress
 from thresher.errors import NotFoundError, UsageError
+from thresher.signal.features.split_settings import SplitSettings
 
 MISSING = IngestOptions(executor="serial", score=False, mark_missing=True)
-
-
-class Machines:
-    """Machines whose catalog.toml files name the same database."""
-
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self.folder = folder
-        self._stack = stack
-        database = folder / "catalog.db"
-        self._head = f'{PREFIX_ONLY}[catalog]\ndatabase = "sqlite:///{database}"\n'
-        (folder / "first").mkdir()
-        (folder / "first/catalog.toml").write_text(self._head)
-        Catalog.create(folder / "first").close()
-
-    def open(self, name: str, **roots: Path) -> Catalog:
-        """Open the catalog as a machine with these roots does; its folder has the machine's name."""
-        (self.folder / name).mkdir(exist_ok=True)
-        file = self.folder / name / "catalog.toml"
-        named = "".join(f'{root} = "{path}"\n' for root, path in roots.items())
-        file.write_text(f"{self._head}[roots]\n{named}")
-        return self._stack.enter_context(Catalog.open(file))
-
-
-@pytest.fixture
-def machines(tmp_path: Path) -> Iterator[Machines]:
-    with ExitStack() as stack:
-        yield Machines(tmp_path, stack)
-
-
-@pytest.fixture
-def audio(tmp_path: Path, write_clip: WriteClip) -> Path:
-    """A folder of three clips on one machine."""
-    for number, name in enumerate(("a", "b", "runs/c"), start=1):
-        write_clip(tmp_path / f"audio/{name}.wav", number)
-    return tmp_path / "audio"
 
 
 def places(catalog: Catalog) -> list[tuple[str, bytes, str, bool]]:
@@ -236,3 +204,74 @@ def test_prune_takes_only_files_of_this_machine(
     reject(one, ["1"])
     assert plan_prune(one, "id:1").report.files == 1
     assert plan_prune(machines.open("other"), "id:1").report.files == 0
+
+
+@pytest.fixture
+def exported(audio: Path, serial: IngestOptions) -> Path:
+    """The curation of a catalog with the root "corpus": a rating, a mark, a split, and a song that was rendered."""
+    (audio / "songs").mkdir()
+    with own_catalog(audio.parent / "one", corpus=audio) as one:
+        ingest(one, [audio], serial)
+        rate(one, ["path:corpus:runs"], 4)
+        mark(one, "1", 0.5, 1.5, name="drop")
+        split(one, ["2"], SplitSettings(count=2), executor="serial")
+        save_song(one, "both", ["id:1", ",", "id:3"], {"ordering": "id+"})
+        render(one, "both", audio / "songs/both.wav")
+        export_catalog(one, audio.parent / "curation.jsonl")
+    return audio.parent / "curation.jsonl"
+
+
+def own_catalog(folder: Path, **roots: Path) -> Catalog:
+    """Make a catalog with a database of its own and these roots."""
+    folder.mkdir()
+    named = "".join(f'{root} = "{path}"\n' for root, path in roots.items())
+    (folder / "catalog.toml").write_text(f"{PREFIX_ONLY}[roots]\n{named}")
+    return Catalog.create(folder)
+
+
+@pytest.mark.parametrize("root", ["corpus", "material", None])
+def test_curation_moves_between_catalogs_with_different_roots(
+    audio: Path, exported: Path, serial: IngestOptions, root: str | None
+) -> None:
+    there = audio.parent / "elsewhere/audio"
+    shutil.copytree(audio, there)
+    shutil.rmtree(audio)
+    with own_catalog(audio.parent / "two", **({root: there} if root else {})) as two:
+        ingest(two, [there / "runs"], serial)  # so that ids differ
+        ingest(two, [there], serial)
+        report = import_catalog(two, exported, executor="serial")
+        assert (report.recordings, report.missing, report.missing_clips, report.waiting) == (3, (), 0, 0)
+        assert report.conflicts == ()
+        stored = f"{root}:runs/c.wav" if root else str(there / "runs/c.wav")
+        assert [(row.path, row.rating) for row in list_clips(two, "rating:4")] == [(stored, 4)]
+        assert [row.kind for row in list_clips(two, "kind:part , kind:marked")] == ["part", "part", "marked"]
+        song = verify_song(two, "both")
+        # a rendering keeps the name of its root, and is found where the same name is set
+        has_root = root == "corpus"
+        assert (song.path, song.missing) == ("corpus:songs/both.wav", ())
+        assert song.file == ("unchanged" if has_root else "missing")
+        assert rendered_files(two, "both") == ([there / "songs/both.wav"] if has_root else [])
+        again = render(two, "both", audio.parent / "again.wav")
+        assert (again.number, (audio.parent / "again.wav").read_bytes()) == (
+            1,
+            (there / "songs/both.wav").read_bytes(),
+        )
+
+
+def test_an_import_without_the_root_says_what_it_can_not_cut(
+    audio: Path, exported: Path, serial: IngestOptions
+) -> None:
+    with own_catalog(audio.parent / "two", corpus=audio) as two:
+        ingest(two, [audio], serial)
+        audio.rename(audio.parent / "unplugged")
+        report = import_catalog(two, exported, executor="serial")
+        why = f"{audio}, the folder of the root corpus, is not there"
+        assert report.notes == (
+            f"corpus:b.wav: it is at corpus:b.wav; {why}",
+            f"1 mark of corpus:a.wav: clip 1 can't be marked: it is at corpus:a.wav; {why}",
+        )
+        assert [row.rating for row in list_clips(two, "path:corpus:runs")] == [4]
+        assert (report.missing, report.missing_clips) == ((), 1)
+        (audio.parent / "unplugged").rename(audio)
+        later = import_catalog(two, exported, executor="serial")
+        assert (later.missing_clips, later.notes) == (0, ())

@@ -54,7 +54,8 @@ def test_a_recording_without_a_file_is_reported(
     os.remove(path)
     analysed = analyse_spans(catalog, {1: [Span(0, RATE)]}, executor="serial")
     assert dict(analysed.contents) == {}
-    assert analysed.failures == {1: "no file holds the recording now"}
+    advice = "restore the file and `thresher ingest` its folder"
+    assert analysed.failures == {1: f"no file holds the recording now; {advice}"}
 
 
 def test_a_file_without_an_analysis_is_explained_by_what_happened_to_it() -> None:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from tests.support import MakeCatalog, writing
+from tests.support import Machines, MakeCatalog, writing
 from thresher.catalog import files
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import location, recording
@@ -548,3 +548,94 @@ def test_two_watches_at_once_add_each_file_once(scene: Scene, sounds: list[bytes
     assert statuses(scene.catalog) == ["ok"] * 6
     assert missing(scene.catalog) == 0
     assert verify(scene.catalog).is_sound
+
+
+# -- below a root ------------------------------------------------------------------------------------------
+
+
+def _texts(catalog: Catalog) -> list[str]:
+    with catalog.reading() as connection:
+        found = select(location.c.path_text).where(location.c.missing_since.is_(None))
+        return sorted(connection.scalars(found))
+
+
+def test_two_machines_watch_one_root(
+    machines: Machines,
+    audio: Path,
+    sounds: list[bytes],
+    serial: IngestOptions,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = Scene(machines.open("one", corpus=audio), audio, serial)
+    assert one.play({}, until=200.0).added == 3
+    mounted = audio.parent / "elsewhere/mounted"
+    shutil.copytree(audio, mounted)
+    other = Scene(machines.open("other", corpus=mounted), mounted, serial)
+    report = other.play({100.0: write(mounted / "new.wav", sounds[0])}, until=200.0)
+    assert (report.batches, report.added, report.copies) == (1, 1, 0)
+    assert _texts(one.catalog) == ["corpus:a.wav", "corpus:b.wav", "corpus:new.wav", "corpus:runs/c.wav"]
+    monkeypatch.setattr(files, "sha256_file", lambda name: pytest.fail(f"{name} was read"))
+    assert other.play({}, until=200.0).batches == 0
+
+
+def test_a_growing_file_below_a_root_must_settle_again(
+    machines: Machines,
+    audio: Path,
+    sounds: list[bytes],
+    serial: IngestOptions,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = Scene(machines.open("one", corpus=audio), audio, serial)
+    scene.play({}, until=100.0)
+    late, whole = audio / "late.wav", files.sha256_file
+    late.write_bytes(sounds[0][:20_000])
+
+    def grows(name: bytes) -> str:
+        digest = whole(name)
+        if late.stat().st_size < len(sounds[0]):
+            append(late, sounds[0][20_000:])()
+        return digest
+
+    monkeypatch.setattr(files, "sha256_file", grows)
+    report = scene.play({}, until=200.0)
+    assert report == WatchReport(batches=1, added=1, copies=0, failed=0, interrupted=False)
+    assert "corpus:late.wav" in _texts(scene.catalog)
+
+
+def test_a_root_that_appears_during_a_watch_is_known(
+    machines: Machines, audio: Path, sounds: list[bytes], serial: IngestOptions
+) -> None:
+    ingest(machines.open("one", corpus=audio), [audio], serial)
+    disk = audio.parent / "disk"
+    disk.mkdir()
+    (disk / "own.wav").write_bytes(sounds[0])
+    scene = Scene(machines.open("other", corpus=disk / "audio"), disk, serial)
+    report = scene.play(
+        {
+            100.0: lambda: shutil.copytree(audio, disk / "audio"),
+            200.0: lambda: (disk / "audio").rename(audio.parent / "unplugged"),
+            300.0: lambda: (audio.parent / "unplugged").rename(disk / "audio"),
+        },
+        until=400.0,
+    )
+    assert (report.batches, report.added, report.copies, report.failed) == (1, 1, 0, 0)
+    assert missing(scene.catalog) == 0
+    assert [text for text in _texts(scene.catalog) if text.startswith("corpus:")] == [
+        "corpus:a.wav",
+        "corpus:b.wav",
+        "corpus:runs/c.wav",
+    ]
+
+
+def test_a_root_that_is_added_during_a_watch_renames_the_known_files(
+    machines: Machines, audio: Path, sounds: list[bytes], serial: IngestOptions
+) -> None:
+    scene = Scene(machines.open("one"), audio, serial)
+    scene.play({}, until=100.0)
+    report = scene.play(
+        {10.0: lambda: machines.open("one", corpus=audio), 20.0: write(audio / "new.wav", sounds[0])},
+        until=200.0,
+    )
+    assert (report.batches, report.added, report.copies) == (1, 1, 0)
+    assert _texts(scene.catalog) == ["corpus:a.wav", "corpus:b.wav", "corpus:new.wav", "corpus:runs/c.wav"]
+    assert scene.play({}, until=200.0).batches == 0

@@ -96,7 +96,7 @@ def test_a_missing_file_is_reported_and_the_command_ends_with_5(command: Command
     os.remove("a.wav")
     done = command("split", "1", "2")
     assert done.returncode == 5
-    assert "not split: a.wav: no file holds it now; find or restore the file" in done.stderr
+    assert "not split: a.wav: no file holds the recording now; restore the file" in done.stderr
 
 
 def test_a_query_without_clips_is_an_error(command: Command) -> None:

@@ -11,14 +11,12 @@ from thresher.curation.analysis.file_results import file_results
 from thresher.curation.analysis.survey import Surveyed, survey
 from thresher.curation.analysis.task import Analysis, cut_content_of
 from thresher.curation.analysis.worker import WORKER_MODULES, analyse_file
-from thresher.curation.cutting.spans import why_unread
+from thresher.curation.cutting.spans import why_no_file, why_unread
 from thresher.curation.cutting.targets import Target, analysis_tasks, survey_tasks
 from thresher.curation.workers import Progress, Workers
 from thresher.signal.features.fingerprint import find_backend
 from thresher.signal.features.split_settings import SplitSettings
 from thresher.signal.features.trim import Span
-
-NO_FILE = "no file holds it now; find or restore the file, then `thresher ingest` its folder"
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ def analysed_parts(
         )
         for done, (target, result) in enumerate(results, start=1):
             if not isinstance(result, Analysis):
-                failures[target.id] = _why(result)
+                failures[target.id] = _why(catalog, target, result)
             elif result.status in ("unreadable", "empty", "non_finite"):
                 failures[target.id] = f"{result.status}: {result.reason}"
             else:
@@ -86,10 +84,10 @@ def surveyed_parts(
                 spans[target.id], statuses[target.id] = result.parts, result.statuses
                 envelopes[target.id] = result.envelope
             else:
-                failures[target.id] = _why(result)
+                failures[target.id] = _why(catalog, target, result)
             progress("reading", done, len(targets))
     return FoundParts(spans, statuses=statuses, envelopes=envelopes, failures=failures)
 
 
-def _why(result: object) -> str:
-    return NO_FILE if result is None else why_unread(result)
+def _why(catalog: Catalog, target: Target, result: object) -> str:
+    return why_no_file(catalog, target.sha256) if result is None else why_unread(result)

@@ -97,10 +97,7 @@ def _analysed(
     """Return the contents of spans, in this process: the decoder has read the file before."""
     analysed = analyse_spans(catalog, {place.recording: spans}, executor="serial", progress=progress)
     if place.recording in analysed.failures:
-        raise NotFoundError(
-            f"clip {place.clip} can't be marked: {analysed.failures[place.recording]}; restore the file and "
-            "`thresher ingest` its folder"
-        )
+        raise NotFoundError(f"clip {place.clip} can't be marked: {analysed.failures[place.recording]}")
     contents = analysed.contents[place.recording]
     for span, content in zip(spans, contents, strict=True):
         if (content.start_frame, content.end_frame) != (span.start, span.end):

@@ -52,10 +52,7 @@ def analyse_spans(
     for recording_id, (sha256, trim, decoder) in _known(catalog, list(wanted)).items():
         file = find_content(catalog, sha256)
         if file is None:
-            absent = elsewhere(catalog, sha256)
-            failures[recording_id] = (
-                "no file holds the recording now" if absent is None else f"it is {absent}"
-            )
+            failures[recording_id] = why_no_file(catalog, sha256)
             continue
         task = task_for(file.path, file.look.size, file.look.mtime_ns, settings)
         task = replace(task, trim=trim_of_key(trim), decoder=decoder)
@@ -73,6 +70,14 @@ def analyse_spans(
                 failures[recording_id] = why_unread(result)
             progress("analysing", done, len(tasks))
     return AnalysedSpans(contents, failures)
+
+
+def why_no_file(catalog: Catalog, sha256: str) -> str:
+    """Say why no file of this machine holds a recording."""
+    absent = elsewhere(catalog, sha256)
+    if absent is not None:
+        return f"it is {absent}"
+    return "no file holds the recording now; restore the file and `thresher ingest` its folder"
 
 
 def why_unread(result: object) -> str:

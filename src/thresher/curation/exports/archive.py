@@ -17,11 +17,11 @@ from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.content_files import intact_file, keep_looks
+from thresher.catalog.content_files import elsewhere, intact_file, keep_looks
 from thresher.catalog.files import sha256_file
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms
-from thresher.curation.exports.clip_file import Item, encode
+from thresher.curation.exports.clip_file import Item, encode, not_here
 from thresher.curation.exports.clips import export_items
 from thresher.curation.exports.file_names import distinct_names, portable_name
 from thresher.errors import AudioError, NotFoundError, ThresherError
@@ -54,6 +54,8 @@ def clip_download(catalog: Catalog, clip_id: int) -> Download:
     can't be decoded.
     """
     (item,), (name,) = _items(catalog, [str(clip_id), *_EVERY])
+    if item.elsewhere is not None:
+        raise NotFoundError(f"clip {clip_id} is {item.elsewhere}")
     if item.source is None:
         raise NotFoundError(
             f"the file of clip {clip_id} is gone or has changed; `thresher ingest` its folder"
@@ -73,7 +75,9 @@ def clip_archive(catalog: Catalog, terms: Terms) -> Download:
     """
     items, names = _items(catalog, terms)
     if all(item.source is None for item in items):
-        raise NotFoundError("no file of these clips exists unchanged; `thresher ingest` their folders")
+        raise not_here(items) or NotFoundError(
+            "no file of these clips exists unchanged; `thresher ingest` their folders"
+        )
     return Download("clips.zip", None, _archived(items, names))
 
 
@@ -91,8 +95,14 @@ def _items(catalog: Catalog, terms: Terms) -> tuple[list[Item], list[str]]:
     names = [os.fsdecode(name) for name in distinct_names(requests)]
     sources = {item.sha256: intact_file(catalog, item.locations) for item in items}
     keep_looks(catalog)
+    absent = {sha256: elsewhere(catalog, sha256) for sha256, source in sources.items() if source is None}
     found = [
-        replace(item, source=sources[item.sha256], target=os.fsencode(name))
+        replace(
+            item,
+            source=sources[item.sha256],
+            elsewhere=absent.get(item.sha256),
+            target=os.fsencode(name),
+        )
         for item, name in zip(items, names, strict=True)
     ]
     return found, names
@@ -176,7 +186,7 @@ def _taken(sink: _Sink) -> Iterator[bytes]:
 def _entry(archive: zipfile.ZipFile, item: Item, name: str, stack: ExitStack) -> Generator[None, None, None]:
     """Add a clip to an archive; each step has written a piece. A file that has changed is not begun."""
     if item.source is None:
-        raise NotFoundError("the file is gone or has changed")
+        raise NotFoundError(item.why_missing)
     if item.form == "copy":
         file: str | bytes = item.source.path
         if sha256_file(file) != item.source.sha256:

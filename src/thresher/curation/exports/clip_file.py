@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -55,7 +55,7 @@ class ExportedFile:
 @dataclass(frozen=True)
 class Item:
     """A file to write. `locations` are the known files of the recording. `source` is one of them that has its
-    contents, or None.
+    contents, or None; then `elsewhere` says whether a root that this machine lacks has it.
 
     The span, the format, the comment, the decoder of the recording and the `fade` at both ends are used for trimmed
     files, and so is the part or mark `cut`, which the name says.
@@ -86,6 +86,11 @@ class Item:
         suffix = None if has_own else suffix_of(self.container).encode()
         return NameRequest(own, self.clip, suffix, None if self.cut is None else self.cut.label)
 
+    @property
+    def why_missing(self) -> str:
+        """Why there is no source, as a part of a sentence about the file."""
+        return "the file is gone or has changed" if self.elsewhere is None else f"it is {self.elsewhere}"
+
     def report(self, state: State, size: int = 0, reason: str | None = None) -> ExportedFile:
         """The entry of this file in the report."""
         shown = self.source or (self.locations[0] if self.locations else None)
@@ -94,6 +99,14 @@ class Item:
         source = known.path_text if known else ""
         part = None if self.cut is None else self.cut.text
         return ExportedFile(self.clip, source, path, state, size, reason, part)
+
+
+def not_here(items: Iterable[Item]) -> NotFoundError | None:
+    """Return the error for clips without a source, if one of them is below a root that this machine lacks."""
+    for item in items:
+        if item.elsewhere is not None:
+            return NotFoundError(f"no file of these clips is here: clip {item.clip} is {item.elsewhere}")
+    return None
 
 
 def put(item: Item, guard: OutputGuard, note: Callable[[str], object], *, overwrite: bool) -> int:

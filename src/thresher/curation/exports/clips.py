@@ -35,7 +35,7 @@ from thresher.catalog.schema import checkpoint, clip, recording
 from thresher.catalog.temporary_files import temporary_folder
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, select_ids
-from thresher.curation.exports.clip_file import ExportedFile, Form, Item, encode, put
+from thresher.curation.exports.clip_file import ExportedFile, Form, Item, encode, not_here, put
 from thresher.curation.exports.file_names import distinct_names
 from thresher.curation.songs.cut_fade import cut_fade
 from thresher.curation.songs.settings import LONGEST_JOIN
@@ -115,7 +115,7 @@ def export_clips(
     decided = list(_decided(catalog, items, guard, overwrite=overwrite, dry_run=dry_run, progress=progress))
     if all(file.state == "missing" for _, file in decided):
         sources = listed([file.source for _, file in decided], _MOST_SHOWN)
-        raise NotFoundError(
+        raise not_here(item for item, _ in decided) or NotFoundError(
             f"none of {counted(len(items), 'file')} exists unchanged ({sources}); restore them and "
             "`thresher ingest` their folder"
         )
@@ -272,8 +272,7 @@ def _decided(
 
 def _entry(item: Item, guard: OutputGuard, scratch: bytes, *, overwrite: bool, dry_run: bool) -> ExportedFile:
     if item.source is None:
-        reason = "the file is gone or has changed" if item.elsewhere is None else f"it is {item.elsewhere}"
-        return item.report("missing", reason=reason)
+        return item.report("missing", reason=item.why_missing)
     if item.form == "trimmed" and item.start == item.end:
         return item.report("failed", reason="its span is empty")
     if item.form == "link" and item.cut is not None:

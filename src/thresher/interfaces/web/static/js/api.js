@@ -38,6 +38,17 @@ export function get(path, values = {}, signal = undefined) {
   return sent(query ? `${path}?${query}` : path, { signal });
 }
 
+/** The server's sentence in an answer that is not a success, or another one. */
+export async function reasonOf(response, otherwise) {
+  return (await response.json().catch(() => null))?.error ?? otherwise;
+}
+
+/** Ask why a browser could not load an address; `otherwise` if the server would send it. */
+export async function whyNot(path, otherwise) {
+  const response = await fetch(path, { headers: { range: "bytes=0-0" } }).catch(() => null);
+  return !response || response.ok ? otherwise : reasonOf(response, otherwise);
+}
+
 /** Send a change as JSON. */
 export function post(path, body) {
   return sent(path, {

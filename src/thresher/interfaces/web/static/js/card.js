@@ -43,7 +43,7 @@ export class Card {
   constructor() {
     this.id = null;
     this.picture = element("img", { alt: "", draggable: "false", width: 240, height: 64, decoding: "async" });
-    this.picture.addEventListener("nothumbnail", () => this.#explain());
+    this.picture.addEventListener("nothumbnail", (event) => this.#explain(event.detail));
     this.cursor = element("span", { class: "cursor", hidden: true });
     this.problem = element("span", { class: "why", hidden: true });
     this.screen = element("span", { class: "screen", onclick: (event) => this.#playFrom(event) }, this.picture, this.cursor, this.problem);
@@ -124,9 +124,9 @@ export class Card {
   }
 
   /** Say in the card why there is no picture or no sound. */
-  #explain() {
+  #explain(reason = null) {
     const clip = rowOf(this.id);
-    const why = clip?.missing ? "the file is missing" : clip && !clip.seconds ? `no sound: ${clip.status.replace("_", " ")}` : "the file is missing or can't be read";
+    const why = clip?.missing ? "the file is missing" : clip && !clip.seconds ? `no sound: ${clip.status.replace("_", " ")}` : reason;
     this.problem.textContent = problems.get(this.id) ?? why;
     this.problem.hidden = false;
   }

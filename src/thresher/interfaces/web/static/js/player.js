@@ -1,6 +1,7 @@
 // Plays one clip at a time. The next two clips and the previous one are fetched and decoded ahead, so that a key is
 // heard at once. Every start, stop and switch is faded over 10 ms.
 
+import { whyNot } from "./api.js";
 import { bufferOf, outputOf, outputProblem } from "./audio_output.js";
 import { rowOf, selected } from "./selection.js";
 import { gainOf, loop, matched, speed } from "./player_settings.js";
@@ -135,7 +136,10 @@ function streamed(id, from) {
   const gain = context.createGain();
   node.connect(gain).connect(master);
   element.onended = () => finished(id, node);
-  element.onerror = () => current?.node === node && failed(id, "the clip can't be played");
+  element.onerror = async () => {
+    const why = await whyNot(`/audio/${id}`, "the clip can't be played");
+    if (current?.node === node) failed(id, why);
+  };
   element.ontimeupdate = () => {
     const region = loopOf(id); // one that is too long to be decoded
     if (region && element.currentTime >= region.to) element.currentTime = region.from;

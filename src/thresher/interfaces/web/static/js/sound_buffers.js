@@ -1,5 +1,6 @@
 // Decoded clips. What is asked for comes first: prefetches go one at a time, wait for it, and thumbnails wait, too.
 
+import { reasonOf } from "./api.js";
 import { pauseThumbnails } from "./thumbnails.js";
 
 const MOST = 12; // decoded clips
@@ -75,7 +76,7 @@ export class SoundBuffers {
     } catch (failure) {
       throw failure.name === "AbortError" ? failure : new Error("the server does not answer; start it again with `thresher serve`");
     }
-    if (!response.ok) throw new Error((await response.json().catch(() => null))?.error ?? "the clip can't be played");
+    if (!response.ok) throw new Error(await reasonOf(response, "the clip can't be played"));
     const bytes = await response.arrayBuffer();
     return this.#decode(bytes).catch(() => {
       throw new Error("the browser can't decode the clip");

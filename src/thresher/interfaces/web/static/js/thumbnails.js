@@ -2,6 +2,9 @@
 // once, and the stream of changes is one of them. The pictures of the player come first, then the screen of thumbnails
 // that was asked for last, from its upper left corner on.
 
+import { whyNot } from "./api.js";
+
+const NO_PICTURE = "the file is missing or can't be read";
 const AT_ONCE = 3;
 const MOST_WAITING = 600;
 const screens = []; // pictures that were asked for together: the newest screen is last, and is in reading order
@@ -10,7 +13,8 @@ let isOpen = false; // whether the newest screen still grows
 let loading = 0;
 let pauses = 0;
 
-/** Show the picture of a clip in an image; `isWanted` says whether the image still shows that clip. */
+/** Show the picture of a clip in an image; `isWanted` says whether the image still shows that clip. Without a picture,
+ * the image gets the event "nothumbnail", whose detail is the reason. */
 export function showThumbnail(image, id, isWanted) {
   if (!isOpen) {
     isOpen = true;
@@ -74,8 +78,9 @@ function loadThumbnail({ image, id, isWanted }, done) {
     if (isWanted()) image.src = loader.src;
     done();
   };
-  loader.onerror = () => {
-    if (isWanted()) image.dispatchEvent(new Event("nothumbnail"));
+  loader.onerror = async () => {
+    const why = await whyNot(loader.src, NO_PICTURE);
+    if (isWanted()) image.dispatchEvent(new CustomEvent("nothumbnail", { detail: why }));
     done();
   };
   loader.src = `/thumbnails/${id}`;

@@ -1,10 +1,12 @@
 // A region of a WAV file as a WAV file of its own, of which only the bytes of the region are fetched.
 
+import { reasonOf } from "./api.js";
+
 const HEADER = 44; // bytes; the server's files have no other chunks
 
 async function range(path, first, last) {
   const response = await fetch(path, { headers: { range: `bytes=${first}-${last}` } });
-  if (response.status !== 206) throw new Error((await response.json().catch(() => null))?.error ?? "the clip can't be played");
+  if (response.status !== 206) throw new Error(await reasonOf(response, "the clip can't be played"));
   return response.arrayBuffer();
 }
 
