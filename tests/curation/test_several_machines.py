@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from tests.support import PREFIX_ONLY, Machines, WriteClip, counts
+from tests.support import PREFIX_ONLY, Machines, WriteClip, counts, is_being_written
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.output_guard import OutputGuard
+from thresher.catalog.paths import Roots
 from thresher.catalog.schema import location
 from thresher.curation.backups.export_catalog import export_catalog
 from thresher.curation.backups.import_catalog import import_catalog
@@ -275,3 +277,23 @@ def test_an_import_without_the_root_says_what_it_can_not_cut(
         (audio.parent / "unplugged").rename(audio)
         later = import_catalog(two, exported, executor="serial")
         assert (later.missing_clips, later.notes) == (0, ())
+
+
+def test_the_folders_of_roots_are_not_looked_at_inside_of_transactions(
+    catalog: Catalog, audio: Path, serial: IngestOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk of the network that does not answer must not keep others from the catalog."""
+    catalog.roots = Roots.of(catalog.root, {"corpus": str(audio)})
+    ingest(catalog, [audio], serial)
+    is_folder, looked = os.path.isdir, []
+
+    def isdir(path: bytes) -> bool:
+        looked.append(is_being_written(catalog))
+        return is_folder(path)
+
+    monkeypatch.setattr(os.path, "isdir", isdir)
+    (audio / "a.wav").unlink()
+    assert counts(ingest(catalog, [audio], serial)) == {"unchanged": 2, "missing": 1}
+    assert forget(catalog, str(audio / "b.wav")).locations == 1
+    assert looked
+    assert not any(looked)

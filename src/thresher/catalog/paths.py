@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -87,16 +87,26 @@ class Roots:
     """The folders of this machine at which stored paths start.
 
     These are the catalog's folder `home`, and the named `folders`. They are absolute and without symlinks, like the
-    paths that `absolute` returns.
+    paths that `absolute` returns. `present` are the roots whose folders exist; None looks for them each time.
     """
 
     home: Path
     folders: Mapping[str, bytes] = field(default_factory=dict)
+    present: frozenset[str] | None = None
 
     @classmethod
     def of(cls, home: Path, named: Mapping[str, str]) -> Self:
         """Return the roots of a catalog in the folder `home`; the `named` folders may be relative to it."""
         return cls(home, {name: os.fsencode(root_folder(home, path)) for name, path in named.items()})
+
+    def as_now(self) -> Self:
+        """Return these roots with those that are present now, so that a transaction need not look for folders."""
+        return replace(self, present=frozenset(filter(self._is_present, self.folders)))
+
+    def _is_present(self, root: str) -> bool:
+        return root in self.folders and (
+            os.path.isdir(self.folders[root]) if self.present is None else root in self.present
+        )
 
     def named(self, text: str) -> bytes:
         """Return the absolute path that a text names: below a root with whose name it starts, else below `home`."""
@@ -125,8 +135,7 @@ class Roots:
         """
         if not root:
             return os.path.join(os.fsencode(self.home), path)
-        folder = self.folders.get(root)
-        return os.path.join(folder, path) if folder is not None and os.path.isdir(folder) else None
+        return os.path.join(self.folders[root], path) if self._is_present(root) else None
 
     def why_absent(self, root: str) -> str:
         """Return why paths below a root can't be opened on this machine, as a part of a sentence."""

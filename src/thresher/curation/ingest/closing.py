@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, exists, func, sele
 from thresher.catalog import attribution, locations
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import IS_SHOWN
-from thresher.catalog.paths import Place, display_text
+from thresher.catalog.paths import Place, Roots, display_text
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.schema import FAILED_STATUSES, batch, clip, location, recording
 from thresher.catalog.stamps import NO_STAMP
@@ -40,12 +40,13 @@ class Closing:
 
     `reread` maps the locations of unchanged files to what their names and sidecars say now. `unopened` are files
     that can't be opened, with the reasons. `absent` are the places below the scanned folders where a known file
-    is gone.
+    is gone; `roots` are those of the catalog as they were then.
     """
 
     reread: Mapping[int, ReadFile]
     unopened: Sequence[tuple[ReadFile, str]]
     absent: frozenset[Place]
+    roots: Roots
 
 
 def prepare(run: IngestRun) -> Closing:
@@ -58,7 +59,8 @@ def prepare(run: IngestRun) -> Closing:
         for problem in run.scan.problems
         if not problem.is_folder
     ]
-    return Closing(reread, unopened, _absent_paths(run))
+    roots = run.catalog.roots.as_now()
+    return Closing(reread, unopened, _absent_paths(run, roots), roots)
 
 
 def close(run: IngestRun, connection: Connection, closing: Closing, tally: Tally) -> None:
@@ -80,7 +82,7 @@ def close(run: IngestRun, connection: Connection, closing: Closing, tally: Tally
     if earlier:
         run.batch.begin(connection)  # when it is finished, they are reported
         tally.failures += earlier
-    gone = _gone(run, connection, closing.absent, tally) if closing.absent else []
+    gone = _gone(run, connection, closing, tally) if closing.absent else []
     if gone:
         run.batch.begin(connection)
         locations.mark_missing(connection, gone, time.time())
@@ -152,7 +154,7 @@ def check_vanished(catalog: Catalog, scan: Scan) -> None:
     if not scan.vanished:
         return
     with catalog.reading() as connection:
-        known = _present_files(catalog, connection)
+        known = _present_files(catalog.roots.as_now(), connection)
     paths = [_as_prefix(path) for path in known.values()]
     for path in scan.vanished:
         if not any(each.startswith(_as_prefix(path)) for each in paths):
@@ -162,7 +164,7 @@ def check_vanished(catalog: Catalog, scan: Scan) -> None:
             )
 
 
-def _present_files(catalog: Catalog, connection: Connection) -> dict[Place, bytes]:
+def _present_files(roots: Roots, connection: Connection) -> dict[Place, bytes]:
     """Return the absolute paths of files that are not marked missing, as far as this machine has their roots."""
     rows = connection.execute(
         select(location.c.root, location.c.path).where(location.c.missing_since.is_(None))
@@ -170,17 +172,17 @@ def _present_files(catalog: Catalog, connection: Connection) -> dict[Place, byte
     return {
         Place(root, stored): path
         for root, stored in rows
-        if (path := catalog.absolute(root, stored)) is not None
+        if (path := roots.absolute(root, stored)) is not None
     }
 
 
-def _absent_paths(run: IngestRun) -> frozenset[Place]:
+def _absent_paths(run: IngestRun, roots: Roots) -> frozenset[Place]:
     folders = tuple(map(_as_prefix, (*run.scan.folders, *run.scan.vanished)))
     if not folders:
         return frozenset()
     present = {found.path for found in run.scan.files}
     with run.catalog.reading() as connection:
-        known = _present_files(run.catalog, connection)
+        known = _present_files(roots, connection)
     return frozenset(
         place
         for place, path in known.items()
@@ -231,7 +233,7 @@ def _reread(connection: Connection, reread: Mapping[int, ReadFile], tally: Tally
     return changed
 
 
-def _gone(run: IngestRun, connection: Connection, absent: frozenset[Place], tally: Tally) -> list[int]:
+def _gone(run: IngestRun, connection: Connection, closing: Closing, tally: Tally) -> list[int]:
     """Return the locations at absent paths, without those of a folder that seems to be on an unplugged drive.
 
     Locations that this ingest added say nothing about what it did not find.
@@ -241,7 +243,7 @@ def _gone(run: IngestRun, connection: Connection, absent: frozenset[Place], tall
     known = [
         (int(row.id), locations.place_of(row), path)
         for row in connection.execute(select(*columns).where(location.c.missing_since.is_(None), is_older))
-        if (path := run.catalog.absolute(row.root, row.path)) is not None
+        if (path := closing.roots.absolute(row.root, row.path)) is not None
     ]
     gone: set[int] = set()
     held_back: set[int] = set()
@@ -250,7 +252,7 @@ def _gone(run: IngestRun, connection: Connection, absent: frozenset[Place], tall
         here = [
             (location_id, place) for location_id, place, path in known if _as_prefix(path).startswith(prefix)
         ]
-        gone_here = [location_id for location_id, place in here if place in absent]
+        gone_here = [location_id for location_id, place in here if place in closing.absent]
         most_are_gone = len(gone_here) >= FEWEST_GONE and 2 * (len(here) - len(gone_here)) < len(here)
         if (most_are_gone or folder in run.scan.vanished) and not run.options.mark_missing:
             held_back.update(gone_here)

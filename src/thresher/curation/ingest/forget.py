@@ -19,7 +19,7 @@ from thresher.catalog.catalog_backups import backup_before
 from thresher.catalog.database import chunks
 from thresher.catalog.decisions import judged_clips, note_event
 from thresher.catalog.normal_form import nfc
-from thresher.catalog.paths import absolute, display_text
+from thresher.catalog.paths import Roots, absolute, display_text
 from thresher.catalog.schema import attribute, clip, location, recording, rendering_clip, score_row
 from thresher.catalog.values import LARGEST_INTEGER
 from thresher.errors import NotFoundError, ThresherError, UsageError
@@ -49,14 +49,14 @@ def forget(catalog: Catalog, target: str, *, dry_run: bool = False) -> ForgetRep
     """
     if not target:
         raise UsageError("no path or batch given (expected a path, or batch:N)")
-    path = absolute(target)  # before the transaction, because it looks at the file
+    path, roots = absolute(target), catalog.roots.as_now()  # which look at files, so before the transaction
     if not dry_run:
         with catalog.reading() as connection:
-            _find(catalog, connection, target, path)
+            _find(roots, connection, target, path)
         backup_before(catalog, "nothing was forgotten")
 
     def carry_out(connection: Connection) -> ForgetReport:
-        found = _find(catalog, connection, target, path)
+        found = _find(roots, connection, target, path)
         report = _forget(connection, found, dry_run=dry_run)
         note_event(connection, "forget", f"forget {target}: {counted(report.locations, 'file')}")
         return report
@@ -64,7 +64,7 @@ def forget(catalog: Catalog, target: str, *, dry_run: bool = False) -> ForgetRep
     return catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
 
 
-def _find(catalog: Catalog, connection: Connection, target: str, path: bytes) -> list[int]:
+def _find(roots: Roots, connection: Connection, target: str, path: bytes) -> list[int]:
     """Return the locations that a target names, by its absolute path unless it is a batch.
 
     Raises NotFoundError or UsageError if it names none.
@@ -72,7 +72,7 @@ def _find(catalog: Catalog, connection: Connection, target: str, path: bytes) ->
     if target.startswith("batch:"):
         found = _batch_locations(connection, target)
     else:
-        found = _locations(catalog, connection, path)
+        found = _locations(roots, connection, path)
     if not found:
         raise _nothing_there(connection, target)
     return found
@@ -98,13 +98,13 @@ def _batch_locations(connection: Connection, target: str) -> list[int]:
     return list(connection.scalars(of_batch.order_by(location.c.id)))
 
 
-def _locations(catalog: Catalog, connection: Connection, path: bytes) -> list[int]:
+def _locations(roots: Roots, connection: Connection, path: bytes) -> list[int]:
     """Return the locations at and below a path: by its bytes, else by its text in one normal form of Unicode."""
     columns = (location.c.id, location.c.root, location.c.path)
     known = {
         row.id: here
         for row in connection.execute(select(*columns).order_by(location.c.id))
-        if (here := catalog.absolute(row.root, row.path)) is not None
+        if (here := roots.absolute(row.root, row.path)) is not None
     }
     prefix = path.rstrip(b"/") + b"/"
     found = [each for each, here in known.items() if here == path or here.startswith(prefix)]

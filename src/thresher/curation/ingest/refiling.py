@@ -30,12 +30,12 @@ def refile(catalog: Catalog) -> int:
 
 def _misfiled(catalog: Catalog) -> dict[int, tuple[Place, StoredPath]]:
     """Return the locations that are stored under another root than today's, each with its former place."""
-    found = {}
+    found, roots = {}, catalog.roots.as_now()
     with catalog.reading() as connection:
         columns = (location.c.id, location.c.root, location.c.path)
         for row in connection.execute(select(*columns).order_by(location.c.id)):
-            path = catalog.absolute(row.root, row.path)
-            stored = None if path is None else catalog.stored_absolute(path)
+            path = roots.absolute(row.root, row.path)
+            stored = None if path is None else roots.stored(path)
             if stored is not None and stored.place != locations.place_of(row):
                 found[int(row.id)] = (locations.place_of(row), stored)
     return found
