@@ -23,14 +23,15 @@ _REQUESTS: tuple[tuple[str, dict[str, Any] | None], ...] = (
 )
 """What a page sends: paths, with the body of a change."""
 
-_DONE = {"/api/marks": "mark:drop", "/api/heard": "rating:4"}
-"""Changes that would be made twice, with a query that finds what they made."""
+_DONE = {"/api/heard": "rating:4"}
+"""A change that would be made twice, with a query that finds what it made."""
 
 
 def page(running: Running) -> str:
     """Do what a page of the listening room does, then press Ctrl-C. Return the answers that refuse a request.
 
-    A page that finds what it wanted to change as it wanted it does not send the request again.
+    A page that finds what it wanted to change as it wanted it does not send the request again. It does send that of a
+    mark: the same mark stays one, and its scores are completed.
     """
     address = _address(running)
     refusals = [] if address is None else list(_refusals(address))
