@@ -30,8 +30,8 @@ _DONE = {"/api/heard": "rating:4"}
 def page(running: Running) -> str:
     """Do what a page of the listening room does, then press Ctrl-C. Return the answers that refuse a request.
 
-    A page that finds what it wanted to change as it wanted it does not send the request again. It does send that of a
-    mark: the same mark stays one, and its scores are completed.
+    A page that finds what it wanted to change as it wanted it does not send the request again. It does send that
+    of a mark: the same mark stays one, and its scores are completed.
     """
     address = _address(running)
     refusals = [] if address is None else list(_refusals(address))
