@@ -85,11 +85,6 @@ class ExecutorName:
     count: int
     scheduler: str | None = None
 
-    @property
-    def is_remote(self) -> bool:
-        """Whether workers may run on other machines."""
-        return self.scheduler is not None
-
 
 def parse_executor(word: str) -> ExecutorName:
     """Parse the name of an executor. Raises UsageError for an unknown one."""

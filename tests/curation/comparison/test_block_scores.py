@@ -12,10 +12,11 @@ from sqlalchemy import select
 
 from tests.catalog.scored_clips import add_clips
 from tests.support import MakeCatalog
+from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import nearest, score_row
 from thresher.curation.comparison import block_scores
 from thresher.curation.comparison.block_scores import BlockScorer, score_part
-from thresher.curation.comparison.score import score
+from thresher.curation.comparison.score import score, score_all
 from thresher.curation.executors.inputs import InputsLostError
 from thresher.curation.workers import Workers
 from thresher.errors import ClusterError
@@ -124,3 +125,23 @@ def test_scoring_on_a_cluster_stores_the_rows_of_a_local_scoring(
             with catalog.reading() as connection:
                 stored.append([connection.execute(select(table)).all() for table in (score_row, nearest)])
     assert stored[0] == stored[1]
+
+
+def test_all_metrics_are_scored_by_one_cluster(
+    cluster: str, new_catalog: MakeCatalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    start = Workers._start
+
+    def counted(workers: Workers) -> Any:
+        begun.append(workers.name.kind)
+        return start(workers)
+
+    monkeypatch.setattr(Workers, "_start", counted)
+    monkeypatch.setattr(block_scores, "CLUSTER_PAIRS", 0)
+    new_catalog(tmp_path).close()
+    (tmp_path / "catalog.toml").write_text('[metrics]\nuse = ["prefix", "aligned"]\n')
+    with Catalog.open(tmp_path / "catalog.toml") as catalog:
+        add_clips(catalog, range(20))
+        assert [each.clips for each in score_all(catalog, executor=cluster)] == [20, 20]
+    assert begun == ["dask"]

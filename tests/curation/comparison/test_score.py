@@ -337,6 +337,42 @@ def test_a_claim_that_was_taken_over_stores_nothing(
     check(catalog)
 
 
+def test_a_scorer_waits_for_others_only_if_nothing_is_left_to_claim(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "BLOCK_ROWS", 2)
+    fill(catalog, range(8))
+    one, other = scorer(catalog), scorer(catalog)
+    held = claimed(one)
+    forget(catalog, 4)
+    assert other.append_block() == 0  # one clip of its block is gone, and others are open
+    assert not other.waits()
+    again = scorer(catalog)
+    assert [again.append_block() for _ in range(3)] == [2, 2, 1]
+    assert (again.append_block(), again.waits()) == (0, True)
+    assert one._score(held) == 2
+    assert not again.waits()
+    score(catalog)
+    check(catalog)
+
+
+def test_a_renewal_that_fails_costs_nothing_else(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = threading.Event()
+
+    def fails(*_arguments: Any) -> None:
+        tried.set()
+        raise ValueError("a lost connection, as its driver reports it")
+
+    monkeypatch.setattr(claims, "renew", fails)
+    monkeypatch.setattr(claims, "LEASE", 0.003)
+    fill(catalog, range(3))
+    snapshot = scorer(catalog)
+    held = claimed(snapshot)
+    with scoring._renewed(catalog, held):
+        assert tried.wait(5.0)
+    assert snapshot._score(held) == 3
+
+
 def test_nothing_is_compacted_while_a_scorer_works(catalog: Catalog) -> None:
     ids = fill(catalog, range(10))
     score(catalog)

@@ -20,6 +20,7 @@ from thresher.curation.analysis.analyse import analyse
 from thresher.curation.analysis.task import Analysis, task_for
 from thresher.curation.clips.decisions import rate, tag
 from thresher.curation.clips.listing import list_clips
+from thresher.curation.comparison import block_scores
 from thresher.curation.comparison.score import open_work
 from thresher.curation.comparison.suspects import all_examined
 from thresher.curation.cutting import finding, targets
@@ -50,6 +51,14 @@ def shelf(catalog: Catalog, tmp_path: Path, sound: Any, serial: IngestOptions) -
     soundfile.write(tmp_path / "one.wav", sound(4, 4.0), RATE)
     ingest(catalog, [tmp_path / "long.wav", tmp_path / "one.wav"], serial)
     return catalog
+
+
+def test_the_executor_of_a_split_computes_its_scores(shelf: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(block_scores, "CLUSTER_PAIRS", 0)
+    text = shelf.file.read_text()
+    shelf.file.write_text(f'{text}\n[ingest]\nexecutor = "dask:tcp://127.0.0.1:1"\n')  # nobody listens there
+    with Catalog.open(shelf.file) as catalog:
+        assert run(catalog).scores
 
 
 def run(catalog: Catalog, query: str = "long", settings: SplitSettings | None = None, **options: Any) -> Any:
@@ -104,7 +113,7 @@ def test_the_same_split_scores_what_an_interrupted_one_left(
     shelf: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as interrupted:
-        interrupted.setattr(splitting, "scored", lambda _catalog, report, _progress: report)
+        interrupted.setattr(splitting, "scored", lambda _catalog, report, *_, **_options: report)
         run(shelf)
     assert open_work(shelf, "prefix").clips == 2
     assert run(shelf).scores[0].clips == 2

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -144,6 +145,17 @@ def test_only_the_executor_dask_loads_dask() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_a_queue_that_is_ended_while_it_is_sent_sends_nothing(cluster: str) -> None:
+    with Workers(cluster) as workers:
+        assert list(workers.map(eval, [(0, "1")])) == [(0, 1)]
+        executor: Any = workers._executor
+        executor._queue.append("a task")
+        with mock.patch.object(executor, "_lock", mock.MagicMock()) as lock:
+            lock.__enter__.side_effect = executor._queue.clear  # as `shutdown` in another thread
+            executor._send()
+        assert executor._bundles == 0
 
 
 def test_a_task_that_ends_early_leaves_no_waiting_task(cluster: str) -> None:

@@ -61,8 +61,12 @@ def score(
     if the cluster does not work.
     """
     chosen = find_metric(metric or catalog.settings.metrics.default_metric)
-    with Workers(executor or catalog.settings.ingest.executor) as workers:
+    with _workers(catalog, executor) as workers:
         return _score(catalog, chosen, workers, progress)
+
+
+def _workers(catalog: Catalog, executor: str | None) -> Workers:
+    return Workers(executor or catalog.settings.ingest.executor)
 
 
 def _score(catalog: Catalog, chosen: Metric[Any], workers: Workers, progress: Progress) -> ScoreReport:
@@ -92,7 +96,7 @@ def _score(catalog: Catalog, chosen: Metric[Any], workers: Workers, progress: Pr
         if appended:
             clips += appended
             continue
-        while snapshot.pairs == 0 and snapshot.waits():
+        while snapshot.waits():
             progress(f"waiting for other programs that score {chosen.name}", clips, clips)
             time.sleep(WAIT)
             before = None
@@ -111,7 +115,9 @@ def score_all(
     catalog: Catalog, progress: Progress = no_progress, *, executor: str | None = None
 ) -> tuple[ScoreReport, ...]:
     """Score the open clips by each metric in `[metrics] use`, in that order."""
-    return tuple(score(catalog, name, progress, executor=executor) for name in catalog.settings.metrics.use)
+    metrics = [find_metric(name) for name in catalog.settings.metrics.use]
+    with _workers(catalog, executor) as workers:
+        return tuple(_score(catalog, each, workers, progress) for each in metrics)
 
 
 def open_work(catalog: Catalog, metric: str | None = None) -> ScoreReport:
@@ -182,6 +188,7 @@ class _Snapshot:
         self._metric = metric
         self._workers = workers
         self._holder = claims.new_holder()
+        self._nothing_open = False  # as the last try to claim clips found
         self.pairs = 0
         with catalog.reading() as connection:
             metric_id = scores.metric_id(connection, metric.name, metric.version)
@@ -211,7 +218,9 @@ class _Snapshot:
         return self.matrix.state, len(self.unscored_ids), self.needs_cleaning
 
     def waits(self) -> bool:
-        """Return whether all that is left to do is claimed by other scorers, which still run."""
+        """Return whether all that was left to do is claimed by other scorers, which still run."""
+        if not self._nothing_open:
+            return False
         with self._catalog.reading() as connection:
             return claims.waits_for(connection, self.matrix.metric_id, time.time())
 
@@ -241,11 +250,11 @@ class _Snapshot:
         of_metric = self.matrix.metric_id
         room = max(1, min(BLOCK_ROWS, BLOCK_VALUES // max(1, self.matrix.state.rows)))
 
-        def claim(connection: Connection) -> tuple[Claim | None, list[int]]:
+        def claim(connection: Connection) -> tuple[Claim | None, list[int], bool]:
             now, left = time.time(), self.unscored_ids
             lost = claims.take_over(connection, of_metric, self._holder, now)
             if lost is not None:
-                return lost, [clip_id for clip_id in left if clip_id not in lost.clips]
+                return lost, [clip_id for clip_id in left if clip_id not in lost.clips], False
             claimed = {clip_id for each in claims.read(connection, of_metric) for clip_id in each.clips}
             is_alone = scores.read_state(connection, of_metric) == self._alone
             ids: list[int] = []
@@ -255,10 +264,10 @@ class _Snapshot:
                     ids = scores.without_row(connection, of_metric, ids)
             clips = features.checksums(connection, ids, self._metric.keeps)
             if not clips or len(clips) < len(ids):  # one of them was forgotten or became a reference
-                return None, left
-            return claims.add(connection, of_metric, clips, self._holder, now), left
+                return None, left, not ids
+            return claims.add(connection, of_metric, clips, self._holder, now), left, False
 
-        held, self.unscored_ids = self._catalog.write(claim)
+        held, self.unscored_ids, self._nothing_open = self._catalog.write(claim)
         return held
 
     def _give_up(self, held: Claim) -> None:
@@ -358,7 +367,9 @@ def _renewed(catalog: Catalog, held: Claim) -> Iterator[None]:
 
     def renew() -> None:
         while not is_done.wait(claims.LEASE / 3):
-            with suppress(CatalogError):
+            # Without a renewal another scorer may take the claim over, which costs time only. An error that lasts
+            # is raised where the rows are stored.
+            with suppress(Exception):
                 catalog.write(lambda connection: claims.renew(connection, held, time.time()))
 
     thread = Thread(target=renew, name="renewal of a claim", daemon=True)

@@ -103,7 +103,7 @@ def salvage_song(
 
     report, song, short = catalog.write(carry_out)
     report = with_the_rest(report, whole, found, settings)
-    report = scored(catalog, report, progress)
+    report = scored(catalog, report, progress, executor=executor)
     return Salvage(song, song_size(catalog, song), report, len(targets), short)
 
 

@@ -64,7 +64,7 @@ def split(
     report = _carry_out(catalog, changing, found, settings, summary, dry_run=dry_run)
     report = with_the_rest(report, wanted, found, settings)
     report = replace(report, unchanged=(*unchanged, *report.unchanged))
-    return report if dry_run else scored(catalog, report, progress)
+    return report if dry_run else scored(catalog, report, progress, executor=executor)
 
 
 def join(
@@ -200,12 +200,14 @@ def _stored(
     return [next(added) if part.clip is None else part.clip for part in plan.parts]
 
 
-def scored(catalog: Catalog, report: SplitReport, progress: Progress) -> SplitReport:
+def scored(
+    catalog: Catalog, report: SplitReport, progress: Progress, *, executor: str | None = None
+) -> SplitReport:
     """Score the new parts, compare them with rejected clips, and add what that found to the report.
 
     If nothing was changed, do so for the parts of an earlier command that was interrupted, if there was one.
     """
-    scores, suspects = score_all(catalog, progress), examine(catalog)
+    scores, suspects = score_all(catalog, progress, executor=executor), examine(catalog)
     if report.decision is None and not suspects and not any(each.clips for each in scores):
         return report
     return replace(report, scores=scores, suspects=suspects)

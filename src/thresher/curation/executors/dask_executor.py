@@ -195,15 +195,21 @@ class DaskExecutor(Executor):
 
     def _send(self) -> None:
         """Send the queued tasks in bundles, as long as workers have fewer than they should."""
-        while self._queue and self._bundles < BUNDLES_AHEAD * self.count:
-            size = self._bundle_size(len(self._queue))
-            with self._lock:
-                bundle = [self._queue.popleft()]
-                while self._queue and len(bundle) < size and self._queue[0].task is bundle[0].task:
-                    bundle.append(self._queue.popleft())
-                self._sent.update((each.local, each) for each in bundle)
+        while self._bundles < BUNDLES_AHEAD * self.count and (bundle := self._next_bundle()):
             self._bundles += 1
             self._client.loop.add_callback(self._follow, bundle)
+
+    def _next_bundle(self) -> list[_Sent]:
+        """Take the next tasks from the queue; none if there are none, or if `_end_waiting` has just ended them."""
+        with self._lock:
+            if not self._queue:
+                return []
+            size = self._bundle_size(len(self._queue))
+            bundle = [self._queue.popleft()]
+            while self._queue and len(bundle) < size and self._queue[0].task is bundle[0].task:
+                bundle.append(self._queue.popleft())
+            self._sent.update((each.local, each) for each in bundle)
+        return bundle
 
     def _bundle_size(self, queued: int) -> int:
         """Return how many queued tasks the next bundle takes: few near the end, so that workers end together.
