@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, RowMapping, select
 
@@ -29,3 +29,12 @@ def clip_rows(connection: Connection, clip_ids: Sequence[int]) -> dict[int, RowM
         )
         found.update((row._mapping[clip.c.id], row._mapping) for row in rows)
     return found
+
+
+def known_clips(connection: Connection, clip_ids: Iterable[int]) -> set[int]:
+    """Return those of these ids that are ids of clips."""
+    return {
+        clip_id
+        for chunk in chunks(sorted(set(clip_ids)))
+        for clip_id in connection.scalars(select(clip.c.id).where(clip.c.id.in_(chunk)))
+    }

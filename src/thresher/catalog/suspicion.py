@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select, update
 
+from thresher.catalog.clip_rows import known_clips
 from thresher.catalog.database import chunks
 from thresher.catalog.portable_sql import upsert
 from thresher.catalog.schema import clip, recording, suspicion
@@ -81,8 +82,13 @@ def suspects_among(connection: Connection, clip_ids: Sequence[int]) -> tuple[int
 
 
 def record(connection: Connection, examined: Sequence[int], found: Sequence[Suspicion]) -> None:
-    """Store the resemblances that were `found`, and mark the clips that were `examined`."""
+    """Store the resemblances that were `found`, and mark the clips that were `examined`.
+
+    Clips that were forgotten while they were compared are left out.
+    """
     for chunk in chunks(list(examined)):
         connection.execute(update(clip).where(clip.c.id.in_(chunk)).values(examined=True))
-    if found:
-        connection.execute(upsert(suspicion).on_conflict_do_nothing(), [vars(each) for each in found])
+    known = known_clips(connection, (clip_id for each in found for clip_id in (each.clip_id, each.other_id)))
+    left = [vars(each) for each in found if {each.clip_id, each.other_id} <= known]
+    if left:
+        connection.execute(upsert(suspicion).on_conflict_do_nothing(), left)

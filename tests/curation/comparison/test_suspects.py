@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+from sqlalchemy import Connection, delete, update
 
 from tests.support import RATE, MakeCatalog, MakeSound, writing
 from thresher import (
@@ -24,7 +26,9 @@ from thresher import (
     undo,
     unreject,
 )
-from thresher.catalog.schema import clip
+from thresher.catalog import scores, suspicion
+from thresher.catalog.schema import clip, location, recording, score_row
+from thresher.curation.comparison.score import score_all
 from thresher.curation.comparison.suspects import examine
 from thresher.curation.ingest.report import IngestReport
 from thresher.errors import NotFoundError
@@ -125,6 +129,31 @@ def test_a_clip_rejected_before_its_examination_is_not_compared_with_itself(
     reject(catalog, "1")
     assert examine(catalog) == ()
     assert show_clip(catalog, "1").suspicions == ()
+
+
+@pytest.mark.parametrize("forgotten", ["a", "b"])
+def test_a_clip_that_is_forgotten_during_the_examination_is_left_out(
+    catalog: Catalog, sound: MakeSound, monkeypatch: pytest.MonkeyPatch, forgotten: str
+) -> None:
+    take(catalog, a=sound(1, 6.0), other=sound(2, 6.0))
+    reject(catalog, "1 , 2")
+    for name, y in {"b": 0.5 * sound(1, 6.0), "c": 0.5 * sound(2, 6.0)}.items():
+        soundfile.write(catalog.root / f"{name}.wav", y, RATE)
+    ingest(catalog, [catalog.root], replace(SERIAL, score=False))
+    score_all(catalog)
+    record = suspicion.record
+
+    def after_a_clip_was_forgotten(connection: Connection, *found: Any) -> None:
+        monkeypatch.undo()
+        forgotten_id = 1 if forgotten == "a" else 3
+        connection.execute(delete(location).where(location.c.recording_id == forgotten_id))
+        scores.retire(connection, [forgotten_id])
+        connection.execute(update(score_row).where(score_row.c.clip_id == forgotten_id).values(clip_id=None))
+        connection.execute(delete(recording).where(recording.c.id == forgotten_id))
+        record(connection, *found)
+
+    monkeypatch.setattr(suspicion, "record", after_a_clip_was_forgotten)
+    assert examine(catalog) == (4,)
 
 
 def test_only_clips_added_after_the_rejection_are_suspect(catalog: Catalog, sound: MakeSound) -> None:

@@ -17,9 +17,9 @@ from sqlalchemy import Connection, delete, insert, select
 
 from thresher.catalog import features
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.database import chunks
+from thresher.catalog.clip_rows import known_clips
 from thresher.catalog.query import join_terms
-from thresher.catalog.schema import clip, cluster, cluster_clip, clustering
+from thresher.catalog.schema import cluster, cluster_clip, clustering
 from thresher.catalog.values import LARGEST_INTEGER
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.workers import Progress, cores, no_progress
@@ -107,11 +107,7 @@ def _medoids(descriptors: Sequence[NDArray[Any]], labels: NDArray[np.int64]) -> 
 
 def _store(connection: Connection, fit: _Fit, query: str, smallest: int) -> ClusterChange:
     # Clips may have been forgotten while they were compared.
-    present = {
-        clip_id
-        for chunk in chunks(fit.clip_ids)
-        for clip_id in connection.scalars(select(clip.c.id).where(clip.c.id.in_(chunk)))
-    }
+    present = known_clips(connection, fit.clip_ids)
     old = {row.clip_id: row.number for row in connection.execute(select(cluster_clip))}
     known = list(connection.scalars(select(cluster.c.number).order_by(cluster.c.number)))
     # The id of the stored fit is the highest number ever given, so that no number is reused.

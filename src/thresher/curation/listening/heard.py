@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.database import chunks
+from thresher.catalog.clip_rows import known_clips
 from thresher.catalog.decisions import Assignment, Decision
-from thresher.catalog.schema import clip
 from thresher.curation.clips.decisions import RATINGS
 from thresher.errors import NotFoundError, UsageError
 from thresher.formatting import counted
@@ -38,7 +37,7 @@ def mark_heard(
     judged |= {"rejected": True} if reject else {}
 
     def mark(connection: Connection) -> Decision | None:
-        known = _known(connection, clip_ids)
+        known = sorted(known_clips(connection, clip_ids))
         if not known:
             raise NotFoundError("the clip is no longer in the catalog; `thresher list` shows all clips")
         values = {"heard_at": max(time.time(), not_before), **judged}
@@ -49,13 +48,6 @@ def mark_heard(
         return decisions.decide(connection, verb, summary, assignments)
 
     return catalog.write(mark) if judged else catalog.note(mark)
-
-
-def _known(connection: Connection, clip_ids: Iterable[int]) -> list[int]:
-    known: set[int] = set()
-    for chunk in chunks(list(clip_ids)):
-        known.update(connection.scalars(select(clip.c.id).where(clip.c.id.in_(chunk))))
-    return sorted(known)
 
 
 def _summary(verb: str, known: Sequence[int], rating: int | None, *, reject: bool) -> str:
