@@ -185,6 +185,23 @@ def test_an_unknown_suffix_or_folder_is_refused(
         render(catalog, "S", tmp_path / target)
 
 
+def test_in_a_shared_catalog_the_path_of_a_rendering_may_be_another_file_here(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Catalog, "is_shared", True)
+    save_song(catalog, "S", ["epoch:10"])
+    target = tmp_path / "s.wav"
+    render(catalog, "S", target)
+    rendered = target.read_bytes()
+    target.write_bytes(b"what another machine has at this path")
+    with pytest.raises(UsageError, match="is not a rendering of"):
+        render(catalog, "S", target)
+    assert target.read_bytes() == b"what another machine has at this path"
+    target.write_bytes(rendered)
+    save_song(catalog, "S", ["epoch:11"])
+    assert render(catalog, "S", target).number == 2
+
+
 def test_an_output_that_is_a_folder_is_refused(three_clips: Catalog, tmp_path: Path) -> None:
     (tmp_path / "folder.wav").mkdir()
     for overwrite in (False, True):

@@ -282,7 +282,9 @@ def _check_target(catalog: Catalog, plan: Tracklist, target: Path, *, overwrite:
     with catalog.reading() as connection:
         own_paths = set(connection.scalars(select(rendering_table.c.path_text).where(of_song)))
         own_contents = rendered_contents(connection, plan.song.id)
-    if catalog.stored(target).path_text in own_paths:
+    stored = catalog.stored(target)
+    # below no root, the file may be another one than that of the machine that rendered the song
+    if stored.path_text in own_paths and (stored.root or not catalog.is_shared):
         return
     # a rendering may have been written to several paths, of which only the first is stored
     if sha256_file(os.fsencode(target)) not in own_contents:
