@@ -134,7 +134,7 @@ def modify(
 
 
 def undo(catalog: Catalog, number: int | None = None) -> Decision:
-    """Revert a decision, by default your latest one that is not undone."""
+    """Revert a decision, by default the latest one that is not undone, on a server your latest one."""
     return catalog.write(lambda connection: decisions.undo(connection, number))
 
 

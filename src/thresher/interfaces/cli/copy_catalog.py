@@ -39,8 +39,9 @@ def copy_catalog(
     rows = counted(sum(report.rows.values()), "row")
     tell(f"{report.address}: {rows} of {counted(len(report.rows), 'table')} copied and compared")
     if report.without_root:
+        are, them, their = ("is", "it", "its") if report.without_root == 1 else ("are", "them", "their")
         say(
-            f"{counted(report.without_root, 'file')} below no root, so other machines do not find them; name their "
-            "folder below [roots] in catalog.toml, then `thresher ingest` it"
+            f"{counted(report.without_root, 'file')} {are} below no root, so other machines do not find {them}; "
+            f"name {their} folder below [roots] in catalog.toml, then `thresher ingest` it"
         )
     say(f'to use the copy, write database = "{report.address}" under [catalog] in catalog.toml')

@@ -17,11 +17,17 @@ from thresher.interfaces.cli.output import Format, emit, print_json, say, tell
 def undo(
     number: Annotated[
         int | None,
-        typer.Argument(metavar="[N]", help="The decision's number (see history). Default: your latest."),
+        typer.Argument(
+            metavar="[N]",
+            help="The decision's number (see history). Default: the latest, on a server your latest.",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Revert a decision, by default your latest one. The undo is itself a decision, which undo can revert."""
+    """Revert a decision, by default the latest one. The undo is itself a decision, which undo can revert.
+
+    In a catalog on a server, the default is your own latest decision.
+    """
     from thresher.curation.cutting.undo import undo as run
 
     with open_catalog() as catalog:

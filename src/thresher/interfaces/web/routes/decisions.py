@@ -70,7 +70,7 @@ class Hearing(ClipsDecided):
 
 
 class Undo(BaseModel):
-    """The number of a decision to undo; null for the latest of the server's user."""
+    """The number of a decision to undo; null for the latest one, in a shared catalog that of this server's user."""
 
     decision: int | None = Field(None, ge=1, le=LARGEST_INTEGER)
 
