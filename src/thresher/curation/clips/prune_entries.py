@@ -63,15 +63,18 @@ def conclude(
 ) -> None:
     """State in entries of the history what was moved. Files that are still there count as present again.
 
-    Files of the locations `left_alone` stay announced: their prune may still run, or a later one moves them.
+    Files of the locations `left_alone` stay announced: their prune may still run, or a later one moves them. So do
+    files below roots that this machine lacks, of which only another machine knows whether they were moved.
     """
     moved = {location_id for file in gone for location_id in file.location_ids}
     for entry in entries:
         with catalog.reading() as connection:
             known = _paths(catalog, connection, [change.id for change in entry.changes])
-        there = {id_ for id_, path in known.items() if id_ not in moved and os.path.lexists(path)}
-        waiting = there & announced_locations(entry) & set(left_alone)
-        stay = there & announced_locations(entry) - waiting
+        announced = announced_locations(entry) - moved
+        elsewhere = {id_ for id_, path in known.items() if path is None}
+        there = {id_ for id_, path in known.items() if path is not None and os.path.lexists(path)}
+        waiting = announced & (elsewhere | there.intersection(left_alone))
+        stay = announced & there - waiting
         done = [
             change if change.id in waiting else replace(change, after=None)
             for change in entry.changes
@@ -97,15 +100,12 @@ def _conclude(
     correct_event(connection, entry, f"prune {counted(files, 'file')}", done)
 
 
-def _paths(catalog: Catalog, connection: Connection, location_ids: Sequence[int]) -> dict[int, bytes]:
-    """Return the absolute path of each of these locations that the catalog still knows, and this machine has."""
-    found: dict[int, bytes] = {}
+def _paths(catalog: Catalog, connection: Connection, location_ids: Sequence[int]) -> dict[int, bytes | None]:
+    """Return the absolute path of each of these locations that the catalog still knows; None without its root."""
+    found: dict[int, bytes | None] = {}
     for chunk in chunks(location_ids):
         statement = select(location.c.id, location.c.root, location.c.path).where(location.c.id.in_(chunk))
-        for row in connection.execute(statement):
-            path = catalog.absolute(row.root, row.path)
-            if path is not None:
-                found[row.id] = path
+        found.update((row.id, catalog.absolute(row.root, row.path)) for row in connection.execute(statement))
     return found
 
 
