@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from tests.support import PREFIX_ONLY, Machines, WriteClip, counts, is_being_written
+from tests.support import PREFIX_ONLY, Machines, WriteClip, counts, is_being_written, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.paths import Roots
@@ -19,6 +20,7 @@ from thresher.curation.backups.import_catalog import import_catalog
 from thresher.curation.clips.decisions import rate, reject
 from thresher.curation.clips.listing import clip_paths, list_clips
 from thresher.curation.clips.prune import plan_prune
+from thresher.curation.clips.prune_entries import announce, announced_locations, conclude, unfinished_prunes
 from thresher.curation.cutting.marks import mark
 from thresher.curation.cutting.split import split
 from thresher.curation.ingest.forget import forget
@@ -297,3 +299,40 @@ def test_the_folders_of_roots_are_not_looked_at_inside_of_transactions(
     assert forget(catalog, str(audio / "b.wav")).locations == 1
     assert looked
     assert not any(looked)
+
+
+def test_a_prune_leaves_what_another_machine_has_announced(
+    machines: Machines, audio: Path, serial: IngestOptions, write_clip: WriteClip
+) -> None:
+    one, other = machines.open("one", corpus=audio), machines.open("other")
+    ingest(one, [audio], serial)
+    write_clip(audio.parent / "here/d.wav", 9)
+    ingest(other, [audio.parent / "here"], serial)
+    reject(one, ["1"])
+    with writing(one) as connection:  # as a prune that was killed before it moved the file
+        announce(connection, plan_prune(one).files)
+    reject(other, ["4"])
+    plan = plan_prune(other)
+    assert [file.location_ids for file in plan.files] == [(4,)]
+    with other.reading() as connection:
+        entries = unfinished_prunes(connection)
+    conclude(other, entries, ())
+    with one.reading() as connection:
+        (entry,) = unfinished_prunes(connection)
+    assert announced_locations(entry) == {1}
+    assert [file.location_ids for file in plan_prune(one, "1").files] == [(1,)]
+
+
+def test_a_dry_run_after_a_root_was_added_finds_the_same_files_unchanged(
+    machines: Machines, audio: Path, serial: IngestOptions, write_clip: WriteClip
+) -> None:
+    ingest(machines.open("one"), [audio], serial)
+    after = machines.open("one", corpus=audio)
+    (audio / "a.wav").rename(audio / "moved.wav")
+    (audio / "b.wav").unlink()
+    write_clip(audio / "d.wav", 9)
+    expected = {"added": 1, "moved": 1, "missing": 1, "unchanged": 1}
+    before = places(after)
+    assert counts(ingest(after, [audio], replace(serial, dry_run=True))) == expected
+    assert places(after) == before
+    assert counts(ingest(after, [audio], serial)) == expected

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from tests.curation.analysis.analysed_files import task_of
-from tests.support import WriteClip, counts
+from tests.support import WriteClip, counts, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.paths import Roots
+from thresher.catalog.sqlite_database import user_version
 from thresher.curation.analysis import analyse as analysing
 from thresher.curation.analysis import file_results as module
 from thresher.curation.analysis.file_results import Unseen, file_results
@@ -23,6 +25,7 @@ from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.reanalyse import reanalyse
+from thresher.curation.ingest.verify import verify
 from thresher.curation.workers import Workers
 
 NO_ROOTS = Roots(Path("/"))
@@ -126,6 +129,41 @@ def test_reanalyse_keeps_what_it_knows_of_an_unseen_file(
     assert len(report.notes) == 1
     assert "not analysed: the worker tcp://" in report.notes[0]
     assert list_clips(catalog) == before
+
+
+def test_a_catalog_is_not_settled_as_long_as_workers_do_not_see_a_file(
+    cluster: str, catalog: Catalog, six_clips: Path, remotely: Any, serial: IngestOptions
+) -> None:
+    ingest(catalog, [six_clips], serial)
+    with writing(catalog) as connection:
+        connection.execute(text("DELETE FROM measure"))
+    remotely({"death_epoch_20_1.wav": GONE})
+    report = ingest(catalog, [six_clips], IngestOptions(executor=cluster))
+    assert len(report.warnings) == 1
+    assert "not analysed: the worker tcp://" in report.warnings[0]
+    assert report.without_file == ()
+    assert verify(catalog).unfinished == {"measures or descriptors": 1}
+    if not catalog.is_shared:  # only a file has a stamp
+        with catalog.reading() as connection:
+            assert user_version(connection) == 0
+    remotely({})
+    assert ingest(catalog, [six_clips], IngestOptions(executor=cluster)).warnings == ()
+    assert verify(catalog).unfinished == {}
+
+
+def test_a_repair_whose_workers_do_not_see_a_file_is_not_complete(
+    cluster: str, catalog: Catalog, six_clips: Path, remotely: Any, serial: IngestOptions
+) -> None:
+    ingest(catalog, [six_clips], serial)
+    with writing(catalog) as connection:
+        connection.execute(text("UPDATE clip SET fingerprint_crc32 = 1 WHERE id = 1"))
+    remotely({"death_epoch_10_0.wav": GONE})
+    section = f'[ingest]\nexecutor = "{cluster}"\n'
+    catalog.file.write_text(f"{catalog.file.read_text()}\n{section}")
+    with Catalog.open(catalog.file) as distributed:
+        report = verify(distributed, repair=True)
+    assert report.repair is not None
+    assert (report.repair.unseen, report.left, report.is_repaired) == ((1,), (), False)
 
 
 @pytest.fixture

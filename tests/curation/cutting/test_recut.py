@@ -14,8 +14,10 @@ from tests.curation.cutting.cuts import mark_recording
 from tests.support import PREFIX_ONLY, RATE, dump, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, recording
+from thresher.curation.analysis.task import Unsettled
 from thresher.curation.clips.decisions import rate
 from thresher.curation.clips.listing import list_clips
+from thresher.curation.ingest import reading
 from thresher.curation.ingest.catch_up import catch_up
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
@@ -88,13 +90,46 @@ def test_an_ingest_after_a_change_of_the_trim_settings_does_the_same(shelf: Cata
         assert ids(catalog) == [2, 4, 5]
 
 
+def write_title(path: Path) -> None:
+    """Write a tag into a file; its audio stays."""
+    y, _ = soundfile.read(path, dtype="float32")
+    with soundfile.SoundFile(path, "w", RATE, 1, "FLOAT") as file:
+        file.title = "long"
+        file.write(y)
+
+
+@pytest.mark.parametrize("is_tagged", [False, True])
+def test_a_dry_run_counts_a_recording_with_parts_that_will_be_analysed_again(
+    shelf: Catalog, tmp_path: Path, is_tagged: bool
+) -> None:
+    if is_tagged:
+        write_title(tmp_path / "long.wav")
+    with with_settings(shelf, "[trim]\nfloor_db = -50.0\n") as catalog:
+        reports = [
+            ingest(catalog, [tmp_path], IngestOptions(executor="serial", dry_run=dry_run))
+            for dry_run in (True, False)
+        ]
+    assert [(each.reanalysed, each.retagged, each.failures) for each in reports] == [(1, is_tagged, ())] * 2
+
+
+def test_a_file_that_changes_before_it_is_analysed_again_is_reported(
+    shelf: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_title(tmp_path / "long.wav")
+    real, results = reading.analyse_file, iter([None, Unsettled()])
+    monkeypatch.setattr(reading, "analyse_file", lambda task: next(results) or real(task))
+    with with_settings(shelf, "[trim]\nfloor_db = -50.0\n") as catalog:
+        report = ingest(catalog, [tmp_path], IngestOptions(executor="serial"))
+        assert (report.retagged, report.reanalysed) == (1, 0)
+        assert [each.status for each in report.failures] == ["unsettled"]
+        monkeypatch.undo()
+        assert ingest(catalog, [tmp_path], IngestOptions(executor="serial")).reanalysed == 1
+
+
 def test_one_ingest_analyses_a_file_again_that_was_tagged_after_the_change(
     shelf: Catalog, tmp_path: Path
 ) -> None:
-    y, _ = soundfile.read(tmp_path / "long.wav", dtype="float32")
-    with soundfile.SoundFile(tmp_path / "long.wav", "w", RATE, 1, "FLOAT") as file:
-        file.title = "long"
-        file.write(y)
+    write_title(tmp_path / "long.wav")
     with with_settings(shelf, "[trim]\nfloor_db = -50.0\n") as catalog:
         report = ingest(catalog, [tmp_path], IngestOptions(executor="serial"))
         assert (report.retagged, report.reanalysed, report.failures) == (1, 1, ())

@@ -9,7 +9,7 @@ from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.paths import Roots
 from thresher.catalog.schema import location
-from thresher.curation.ingest.refiling import refile
+from thresher.curation.ingest.refiling import find_misfiled, refile
 
 
 def add(catalog: Catalog, recording_id: int, path: str, root: str = "", missing: float | None = None) -> None:
@@ -19,6 +19,13 @@ def add(catalog: Catalog, recording_id: int, path: str, root: str = "", missing:
         connection.execute(
             insert(location).values(**values, root=root, size=1, mtime_ns=1, missing_since=missing)
         )
+
+
+def refiled(catalog: Catalog) -> int:
+    """Refile all locations; return how many were misfiled."""
+    misfiled = find_misfiled(catalog)
+    catalog.write(lambda connection: refile(connection, misfiled))
+    return len(misfiled)
 
 
 def locations(catalog: Catalog) -> list[tuple[int, str, bool]]:
@@ -33,15 +40,15 @@ def test_locations_below_a_new_root_are_stored_under_it(catalog: Catalog) -> Non
     add(catalog, 1, "/mnt/audio/a.wav")
     add(catalog, 2, "/mnt/audio/gone.wav", missing=5.0)
     add(catalog, 3, "/mnt/audiobooks/b.wav")
-    assert refile(catalog) == 0
+    assert refiled(catalog) == 0
     catalog.roots = Roots(catalog.root, {"corpus": b"/mnt/audio"})
-    assert refile(catalog) == 2
+    assert refiled(catalog) == 2
     assert locations(catalog) == [
         (1, "corpus:a.wav", False),
         (2, "corpus:gone.wav", True),
         (3, "/mnt/audiobooks/b.wav", False),
     ]
-    assert refile(catalog) == 0
+    assert refiled(catalog) == 0
 
 
 def test_a_location_that_is_there_already_stays_alone(catalog: Catalog) -> None:
@@ -51,7 +58,7 @@ def test_a_location_that_is_there_already_stays_alone(catalog: Catalog) -> None:
     add(catalog, 2, "b.wav", "corpus")
     add(catalog, 3, "/mnt/audio/b.wav")  # other content, which an ingest of this machine saw there
     catalog.roots = Roots(catalog.root, {"corpus": b"/mnt/audio"})
-    assert refile(catalog) == 2
+    assert refiled(catalog) == 2
     assert locations(catalog) == [
         (1, "corpus:a.wav", False),
         (2, "corpus:b.wav", False),

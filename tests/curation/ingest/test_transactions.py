@@ -79,10 +79,11 @@ def accesses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileAccesses:
     return found
 
 
-@pytest.fixture
-def folder(catalog: Catalog, tmp_path: Path, write_clip: Any) -> Path:
+@pytest.fixture(params=["", '[roots]\ncorpus = "clips"\n'], ids=["without roots", "below a root"])
+def folder(catalog: Catalog, tmp_path: Path, write_clip: Any, request: pytest.FixtureRequest) -> Path:
     """Eight clips, the first of them with a sidecar, in a catalog that commits after every two files."""
-    catalog.file.write_text('[ingest]\ngroup = 2\nexecutor = "serial"\n[metrics]\nuse = ["prefix"]\n')
+    settings = '[ingest]\ngroup = 2\nexecutor = "serial"\n[metrics]\nuse = ["prefix"]\n'
+    catalog.file.write_text(f"{settings}{request.param}")
     for index in range(8):
         write_clip(tmp_path / "clips" / "a" / f"run_epoch_{index}_0.wav", index, 3.0)
     (tmp_path / "clips" / "a" / "run_epoch_0_0.json").write_text('{"temperature": 0.9}')

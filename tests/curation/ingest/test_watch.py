@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,12 @@ from tests.support import Machines, MakeCatalog, writing
 from thresher.catalog import files
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import location, recording
+from thresher.curation.analysis.file_results import Unseen, file_results
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest import ingest as ingest_module
+from thresher.curation.ingest import reading
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.verify import verify
@@ -435,6 +437,31 @@ def test_a_file_that_could_not_be_opened_is_ingested_once_it_can_be(
     assert [when for when, _ in scene.told] == [35.0, 150.0 + QUIET]
     assert (report.failed, report.added) == (1, 1)
     assert statuses(scene.catalog) == ["ok"]
+
+
+def test_a_file_that_a_worker_cannot_read_yet_is_reported_once_and_tried_again(
+    scene: Scene, sounds: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blind = {"late.wav"}
+
+    def on_another_machine(workers: Any, read: Any, tasks: Any, roots: Any) -> Iterator[Any]:
+        for file, result in file_results(workers, read, tasks, roots):
+            is_unseen = os.path.basename(os.fsdecode(file.found.path)) in blind
+            yield file, Unseen("the worker tcp://10.0.0.2:1 can't read it") if is_unseen else result
+
+    monkeypatch.setattr(reading, "file_results", on_another_machine)
+    report = scene.play(
+        {
+            5.0: write(scene.folder / "late.wav", sounds[0]),
+            110.0: write(scene.folder / "other.wav", sounds[1]),
+            180.0: blind.clear,
+        },
+        until=300.0,
+    )
+    batches = [event.report for _, event in scene.told if event.report]
+    assert [(each.added, len(each.failures)) for each in batches] == [(0, 1), (1, 0), (1, 0)]
+    assert (report.added, report.failed) == (2, 1)
+    assert statuses(scene.catalog) == ["ok", "ok"]
 
 
 def test_once_ends_after_all_files_are_ingested(scene: Scene, sounds: list[bytes]) -> None:

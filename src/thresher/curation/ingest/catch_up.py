@@ -31,12 +31,20 @@ class CatchUpReport:
     """What a catch-up did: a report for each metric in use, and the ids of new clips that resemble rejected clips.
 
     `without_file` are the ids of the recordings that lack measures or descriptors and could not be analysed because
-    no file holds them now.
+    no file holds them now, `unseen` those of which a worker on another machine could not read a file; `notes` say
+    why.
     """
 
     scores: tuple[ScoreReport, ...] = ()
     suspects: tuple[int, ...] = ()
     without_file: tuple[int, ...] = ()
+    unseen: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no clip was left without its measures and descriptors."""
+        return not self.without_file and not self.unseen
 
 
 def catch_up(
@@ -44,16 +52,16 @@ def catch_up(
 ) -> CatchUpReport:
     """Compute missing measures and descriptors, score by all metrics in use, and examine new clips."""
     behind = lacking_analysis(catalog)
-    without_file: tuple[int, ...] = ()
+    found = CatchUpReport()
     if behind:
         from thresher.curation.ingest.reanalyse import reanalyse_clips  # loads the query language
 
         done = reanalyse_clips(
             catalog, behind, executor=executor, rescore=False, retrim=False, progress=progress
         )
-        without_file = done.without_file
+        found = replace(found, without_file=done.without_file, unseen=done.unseen, notes=done.notes)
     scores = score_all(catalog, progress, executor=executor)
-    return CatchUpReport(scores, examine(catalog), without_file)
+    return replace(found, scores=scores, suspects=examine(catalog))
 
 
 def lacking_analysis(catalog: Catalog) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -46,10 +47,15 @@ class Classified:
         return sha256 in self.rendered or sha256 in self.exported
 
 
-def classify(catalog: Catalog, files: Sequence[FoundFile]) -> Classified:
-    """Compare scanned files with the catalog by path and stamp; no file is opened."""
+def classify(
+    catalog: Catalog, files: Sequence[FoundFile], today: Mapping[Place, Place] = MappingProxyType({})
+) -> Classified:
+    """Compare scanned files with the catalog by path and stamp; no file is opened.
+
+    `today` maps the places of known files that are stored under another root now.
+    """
     with catalog.reading() as connection:
-        known = {place_of(row): row for row in _known_files(connection)}
+        known = {today.get(place_of(row), place_of(row)): row for row in _known_files(connection)}
         folders = read_changes(connection)
         unstable = unstable_folders(folders, catalog.roots)
         rendered, exported = rendered_contents(connection), exported_contents(connection)

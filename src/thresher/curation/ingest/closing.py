@@ -68,9 +68,8 @@ def close(run: IngestRun, connection: Connection, closing: Closing, tally: Tally
     changed = _correct(run, connection, closing, tally)
     if changed:
         run.batch.begin(connection)
-    corrected = len(
-        changed & run.known.unchanged.keys()
-    )  # the others have been counted when they were stored
+    # the others have been counted when they were stored
+    corrected = len(changed & run.known.unchanged.keys())
     tally.counts["corrected"] += corrected
     tally.counts["unchanged"] -= corrected
     for problem in run.scan.problems:

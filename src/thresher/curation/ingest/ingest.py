@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -28,7 +30,7 @@ from thresher.curation.ingest.closing import check_vanished, close, prepare
 from thresher.curation.ingest.options import DEFAULT_OPTIONS, IngestOptions, check_options
 from thresher.curation.ingest.overwritten import note_songs
 from thresher.curation.ingest.reading import ReadFile, look_again, read_files, with_folder_run
-from thresher.curation.ingest.refiling import refile
+from thresher.curation.ingest.refiling import Misfiled, find_misfiled, refile
 from thresher.curation.ingest.report import COUNTS, SHOWN_UNNAMED, Failure, IngestReport, Tally
 from thresher.curation.ingest.run import Batch, CurrentRoots, IngestRun
 from thresher.curation.ingest.scan import FoundFile, Scan, scan
@@ -88,9 +90,11 @@ def _ingest(
     begun: float,
     retry: bool,
 ) -> IngestReport:
-    if not options.dry_run:
-        refile(catalog)
-    known = classify(catalog, found.files)
+    misfiled = find_misfiled(catalog)
+    if misfiled and not options.dry_run:
+        catalog.write(partial(refile, misfiled=misfiled))
+        misfiled = {}
+    known = classify(catalog, found.files, {former: today.place for former, today in misfiled.values()})
     if known.to_read:
         find_backend(catalog.settings.fingerprint.backend)
     if workers is None:
@@ -99,14 +103,14 @@ def _ingest(
     tally = Tally()
     tally.counts["unchanged"] = len(known.unchanged)
     if options.dry_run:
-        tally = _rehearse(run, tally, progress)
+        tally = _rehearse(run, tally, misfiled, progress)
         return _report(run, tally, begun, CatchUpReport())
     _read_and_store(run, known.to_read, tally, progress)
     if tally.unsettled and retry:
         _try_again(run, tally, progress)
-    _report_unsettled(tally)
     if tally.to_read_again:
-        _read_and_store(run, tuple(tally.to_read_again), tally, progress)
+        _read_cut_files_again(run, tally, progress)
+    _report_unsettled(tally)
     tally = _close(run, tally)
     caught_up, failure = CatchUpReport(), None
     if options.score:
@@ -115,7 +119,7 @@ def _ingest(
         except CatalogError as error:  # what was ingested is committed, and is reported nevertheless
             failure = str(error)
         else:
-            if not caught_up.without_file:
+            if caught_up.is_complete:
                 catalog.settle(all_examined)
     return _report(run, tally, begun, caught_up, failure)
 
@@ -130,16 +134,21 @@ def _begun(
     return IngestRun(catalog, options, found, known, batch, Stability(known), roots, stated, workers)
 
 
-def _rehearse(run: IngestRun, before: Tally, progress: Progress) -> Tally:
+def _rehearse(run: IngestRun, before: Tally, misfiled: Mapping[int, Misfiled], progress: Progress) -> Tally:
     """Do the work of a dry run: one transaction, which is rolled back."""
     files = [with_folder_run(run, file) for file in read_files(run, run.known.to_read, progress)]
-    vacated = _vacated(run, files)
+    today = {former: stored.place for former, stored in misfiled.values()}
+    vacated = frozenset(
+        each._replace(place=today.get(each.place, each.place)) for each in _vacated(run, files)
+    )
     note_songs(run, files, before)
     _observe(run, files)
     closing = prepare(run)
+    closing = replace(closing, absent=frozenset(today.get(place, place) for place in closing.absent))
 
     def rehearse(connection: Connection) -> Tally:
         trial, tally = run.trial(), before.copied()
+        refile(connection, misfiled)
         store(trial, connection, files, vacated, tally)
         _report_unsettled(tally)
         close(trial, connection, closing, tally)
@@ -230,6 +239,13 @@ def _try_again(run: IngestRun, tally: Tally, progress: Progress) -> None:
     _read_and_store(run, [look_again(found) for found in waiting], tally, progress)
 
 
+def _read_cut_files_again(run: IngestRun, tally: Tally, progress: Progress) -> None:
+    """Analyse the files whose cuts are known only now."""
+    waiting = tuple(tally.to_read_again)
+    run.known.trims.update((each.sha256, each.trim) for each in waiting)
+    _read_and_store(run, [each.found for each in waiting], tally, progress)
+
+
 def _report_unsettled(tally: Tally) -> None:
     reason = "is still being written; the next ingest takes it"
     tally.failures += [Failure(display_text(found.path), "unsettled", reason) for found in tally.unsettled]
@@ -258,7 +274,7 @@ def _report(
         held_back=tally.held_back,
         renderings=tally.counts["renderings"],
         exports=tally.counts["exports"],
-        warnings=tuple(tally.warnings),
+        warnings=(*tally.warnings, *caught_up.notes),
         seconds=time.monotonic() - begun,
         dry_run=run.options.dry_run,
         scores=caught_up.scores,

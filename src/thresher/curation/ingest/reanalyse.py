@@ -84,7 +84,8 @@ class ReanalysisReport:
 
     `without_file` are the ids of the recordings that could not be read, because no file holds them now. `spans`
     are the wholes whose spans changed, and `statuses` those whose recordings have another status, by id. `notes`
-    are sentences about parts and marks that changed.
+    are sentences about parts and marks that changed, and about the recordings that are `unseen`: a worker on
+    another machine could not read their files, and this machine can.
     """
 
     analysed: int
@@ -95,6 +96,7 @@ class ReanalysisReport:
     spans: tuple[SpanChange, ...] = ()
     statuses: tuple[StatusChange, ...] = ()
     notes: tuple[str, ...] = ()
+    unseen: tuple[int, ...] = ()
 
     @property
     def scoring(self) -> ScoreReport | None:
@@ -163,6 +165,7 @@ def reanalyse_clips(
     if wanted:
         find_backend(settings.fingerprint.backend)
     without_file: list[int] = []
+    unseen: list[int] = []
     notes: list[str] = []
     analysed = changed = 0
     with Workers(executor or settings.ingest.executor, preload=WORKER_MODULES) as workers:
@@ -175,15 +178,16 @@ def reanalyse_clips(
             analysed += len(found)
             for known, result in group:
                 if isinstance(result, Unseen):
+                    unseen.append(known.id)
                     notes.append(f"recording of clip {known.clip_id} not analysed: {result.reason}")
                 elif _analysis(result) is None:
                     without_file.append(known.id)
-            progress("analysing", analysed + len(without_file), len(wanted))
+            progress("analysing", analysed + len(without_file) + len(unseen), len(wanted))
     spans, statuses = _changes(wanted, _recordings(catalog, clip_ids))
     scored = score_all(catalog, progress, executor=executor) if rescore else ()
     seconds = time.monotonic() - begun
     return ReanalysisReport(
-        analysed, changed, tuple(without_file), seconds, scored, spans, statuses, tuple(notes)
+        analysed, changed, tuple(without_file), seconds, scored, spans, statuses, tuple(notes), tuple(unseen)
     )
 
 

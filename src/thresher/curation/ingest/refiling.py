@@ -6,6 +6,8 @@ So a file that was ingested before its folder became a root stays the same locat
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
@@ -15,21 +17,17 @@ from thresher.catalog.paths import Place, StoredPath
 from thresher.catalog.schema import location
 
 
-def refile(catalog: Catalog) -> int:
-    """Store the paths of locations again whose files are below another root now; return how many."""
-    moves = _misfiled(catalog) if catalog.roots.folders else {}
+class Misfiled(NamedTuple):
+    """Where a location is stored, and where a file at its path is stored today."""
 
-    def store(connection: Connection) -> None:
-        for location_id, (former, stored) in moves.items():
-            locations.refile(connection, location_id, former, stored, time.time())
-
-    if moves:
-        catalog.write(store)
-    return len(moves)
+    former: Place
+    today: StoredPath
 
 
-def _misfiled(catalog: Catalog) -> dict[int, tuple[Place, StoredPath]]:
-    """Return the locations that are stored under another root than today's, each with its former place."""
+def find_misfiled(catalog: Catalog) -> dict[int, Misfiled]:
+    """Return the locations, by id, whose files are below another root now than the one they are stored under."""
+    if not catalog.roots.folders:
+        return {}
     found, roots = {}, catalog.roots.as_now()
     with catalog.reading() as connection:
         columns = (location.c.id, location.c.root, location.c.path)
@@ -37,5 +35,11 @@ def _misfiled(catalog: Catalog) -> dict[int, tuple[Place, StoredPath]]:
             path = roots.absolute(row.root, row.path)
             stored = None if path is None else roots.stored(path)
             if stored is not None and stored.place != locations.place_of(row):
-                found[int(row.id)] = (locations.place_of(row), stored)
+                found[int(row.id)] = Misfiled(locations.place_of(row), stored)
     return found
+
+
+def refile(connection: Connection, misfiled: Mapping[int, Misfiled]) -> None:
+    """Store the paths of locations as they are stored today."""
+    for location_id, (former, today) in misfiled.items():
+        locations.refile(connection, location_id, former, today, time.time())

@@ -55,7 +55,8 @@ def repair_damage(catalog: Catalog, found: Damage, progress: Progress) -> Reanal
     if found:
         catalog.write(partial(_repair_rows, found=found))
         done = _repair_analysis(catalog, found.clips, progress)
-    done = replace(done, scores=catch_up(catalog, progress=progress).scores)
+    caught_up = catch_up(catalog, progress=progress)
+    done = replace(done, scores=caught_up.scores, notes=(*done.notes, *caught_up.notes))
     if found:
         catalog.write(safeguards.end_repair)
     return done

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from thresher.catalog.paths import Place, display_text
 from thresher.curation.comparison.score_report import ScoreReport
@@ -99,7 +99,8 @@ class IngestReport:
     `failures` are new files that can't be used, and folders that can't be read. `held_back` counts files that are
     gone but were not marked missing, because most of their folder is gone. `renderings` counts files that are
     rendered songs of this catalog, and `exports` its stems and exported clips; neither are added. `warnings` are
-    sentences about names and sidecars. `scoring_failure` says why scoring stopped, if it did. `suspects` are new
+    sentences about names and sidecars, and about known files that a worker on another machine could not read for
+    missing measures or descriptors. `scoring_failure` says why scoring stopped, if it did. `suspects` are new
     clips that resemble rejected clips. `without_file` are the ids of recordings whose missing measures or
     descriptors could not be computed, because no file holds them now.
 
@@ -198,6 +199,17 @@ class IngestReport:
         return self.scores[0] if self.scores else None
 
 
+class ToReadAgain(NamedTuple):
+    """A file whose recording could not be cut as before, because the file's content was new.
+
+    `trim` are the settings that the recording was trimmed with. Once they are known for `sha256`, so are its cuts.
+    """
+
+    found: FoundFile
+    sha256: str
+    trim: str
+
+
 @dataclass
 class Tally:
     """What a part of an ingest changed; a group's tally is added to the total only after its commit.
@@ -213,7 +225,7 @@ class Tally:
     failures: list[Failure] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     unsettled: list[FoundFile] = field(default_factory=list)
-    to_read_again: list[FoundFile] = field(default_factory=list)
+    to_read_again: list[ToReadAgain] = field(default_factory=list)
     held_back: int = 0
     unnamed: list[str] = field(default_factory=list)
     stored: set[Place] = field(default_factory=set)

@@ -22,7 +22,7 @@ from thresher.curation.analysis.file_results import Unseen
 from thresher.curation.analysis.task import DECODER_CRASHED, Analysis, Keyed, Unopened, Unsettled, content_of
 from thresher.curation.cutting.reanalysed import follow_recut, has_cuts, recut_recording
 from thresher.curation.ingest.reading import ReadFile
-from thresher.curation.ingest.report import Failure, Tally
+from thresher.curation.ingest.report import Failure, Tally, ToReadAgain
 from thresher.curation.ingest.rereading import note_reread, stored_provenance
 from thresher.curation.ingest.run import IngestRun
 from thresher.curation.workers import WorkerDied
@@ -143,11 +143,11 @@ def _store_known(
     if file.needs_analysis:
         status, trim = recordings.status_and_trim(connection, recording_id)
         is_stale = trim not in run.trims  # else another ingest has done it meanwhile
-        is_reanalysed = is_stale and has_cuts(connection, recording_id, file.cuts)
+        # a dry run has not read the cuts, because it analyses nothing
+        is_reanalysed = is_stale and (run.options.dry_run or has_cuts(connection, recording_id, file.cuts))
         if is_stale and not is_reanalysed and file.sha256 is not None:
             # only its audio is known: the cuts of a re-tagged file are found by its new content from now on
-            run.known.trims[file.sha256] = trim
-            tally.to_read_again.append(file.found)
+            tally.to_read_again.append(ToReadAgain(file.found, file.sha256, trim))
     if is_reanalysed:
         run.batch.begin(connection)
         tally.counts["reanalysed"] += 1

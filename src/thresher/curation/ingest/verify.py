@@ -38,7 +38,7 @@ class VerifyReport:
 
     `unfinished` counts the clips that lack what the next scoring or ingest computes, which is not damage. `files`
     is the state of the files. `repair` reports the repair, and `left` the damage after it; the recordings in its
-    `without_file` have no fingerprint now, and get one when an ingest finds their file again.
+    `without_file` and `unseen` have no fingerprint now, and get one when an ingest reads their file again.
     """
 
     database: tuple[str, ...]
@@ -72,7 +72,7 @@ class VerifyReport:
     @property
     def is_repaired(self) -> bool:
         """Whether all damage was repaired."""
-        return self.repair is not None and not self.left and not self.repair.without_file
+        return self.repair is not None and not (self.left or self.repair.without_file or self.repair.unseen)
 
 
 def verify(

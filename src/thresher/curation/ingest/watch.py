@@ -91,6 +91,9 @@ Wait = Callable[[float], bool]
 _NOT_TAKEN = ("unsettled", "missing")
 """Statuses of files that were changed or removed while the ingest ran."""
 
+_UNSEEN = "unseen"
+"""The status of files that a worker on another machine could not read, maybe not yet."""
+
 _Entry = FoundFile | Problem
 _State = Stamp | str
 """The stamp of a file, or the reason why it can't be examined."""
@@ -179,6 +182,7 @@ class _Watcher:
         self._done: dict[bytes, _State] = {}
         self._unstable = UnstableFolders({})
         self._unopened: set[bytes] = set()  # reported, because they could not be opened
+        self._unseen: set[bytes] = set()  # reported, because a worker could not read them
         self._pending: dict[bytes, _Pending] = {}
         self._away: dict[bytes, str] = {}
         self._held_files: set[bytes] = set()  # folders in which a file was seen
@@ -245,6 +249,7 @@ class _Watcher:
         for path in [path for path in self._done if path.startswith(inside) and path not in seen]:
             del self._done[path]
             self._unopened.discard(path)
+        self._unseen = {path for path in self._unseen if path in seen or not path.startswith(inside)}
 
     def _is_listable(self, folder: bytes) -> bool:
         try:
@@ -335,11 +340,16 @@ class _Watcher:
     def _settle(self, ready: Sequence[_Pending], report: IngestReport, now: float) -> None:
         """Note which files were ingested; files that changed or vanished meanwhile have to settle again."""
         status_of = {failure.path: failure.status for failure in report.failures}
+        known_unseen = {display_text(path) for path in self._unseen}
         for each in ready:
             path = each.entry.path
             names = (display_text(path), self._catalog.stored_absolute(path).path_text)
             status = next((status_of[name] for name in names if name in status_of), None)
-            if status in _NOT_TAKEN:
+            if status == _UNSEEN:
+                self._unseen.add(path)
+            else:
+                self._unseen.discard(path)
+            if status in (*_NOT_TAKEN, _UNSEEN):
                 each.since = now
                 continue
             self._done[path] = each.state
@@ -348,7 +358,12 @@ class _Watcher:
                 self._unopened.add(path)
         self._took_a_batch = True
         self._owes_scores = report.scoring_failure is not None
-        failures = tuple(failure for failure in report.failures if failure.status not in _NOT_TAKEN)
+        failures = tuple(
+            failure
+            for failure in report.failures
+            if failure.status not in _NOT_TAKEN
+            and not (failure.status == _UNSEEN and failure.path in known_unseen)  # reported once
+        )
         self._counts = WatchReport(
             self._counts.batches + (report.batch is not None),
             self._counts.added + report.added,

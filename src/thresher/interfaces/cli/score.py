@@ -54,6 +54,7 @@ def score(
     if json:
         print_json(reports)
         tell_without_file(done.without_file)
+        tell_some("note", done.notes)
         return
     for report in reports if dry_run else ():
         clips, pairs = counted(report.clips, "clip"), counted(report.pairs, "comparison")
@@ -64,6 +65,7 @@ def score(
             tell(f"nothing to score by {', '.join(report.metric for report in reports)}")
     tell_suspects(len(done.suspects))
     tell_without_file(done.without_file)
+    tell_some("note", done.notes)
 
 
 @app.command(rich_help_panel=MAINTAIN)

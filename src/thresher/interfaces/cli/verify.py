@@ -8,7 +8,7 @@ import typer
 
 from thresher.formatting import counted, listed
 from thresher.interfaces.cli.app import MAINTAIN, NEEDS_ACTION, app, open_catalog
-from thresher.interfaces.cli.ingest_output import tell_all_scoring
+from thresher.interfaces.cli.ingest_output import tell_all_scoring, tell_some
 from thresher.interfaces.cli.options import Json
 from thresher.interfaces.cli.output import print_facts, print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
@@ -85,7 +85,11 @@ def _tell_files(files: FilesReport) -> None:
         have = "has" if files.marked == 1 else "have"
         say(f"{counted(files.marked, 'recording')} {have} no file any more ({_listing(files)})")
     if files.elsewhere:
-        say(f"{counted(files.elsewhere, 'file')} below roots that this machine lacks: not looked at")
+        are, were = ("is", "was") if files.elsewhere == 1 else ("are", "were")
+        say(
+            f"{counted(files.elsewhere, 'file')} {are} below roots that this machine lacks, and {were} not looked "
+            "at"
+        )
     if files.renderings_gone:
         gone = listed(list(files.renderings_gone), 3)
         tell(f"{counted(len(files.renderings_gone), 'rendering')} moved or deleted ({gone})")
@@ -145,6 +149,7 @@ _RESTORE = (
 
 def _tell_repair(repair: ReanalysisReport) -> None:
     tell(f"{repair.analysed} analysed again")
+    tell_some("note", repair.notes)
     tell_all_scoring(repair.scores)
     if repair.without_file:
         lost = ", ".join(map(str, repair.without_file))
