@@ -5,7 +5,8 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 p
 BIN := .venv/bin
 QUICK := tests/catalog tests/signal tests/curation/clips tests/curation/exports/formats tests/test_layers.py \
 	tests/test_public_names.py
-POSTGRES := tests/catalog tests/curation tests/faults/test_contention.py
+POSTGRES := tests/catalog tests/curation tests/faults/test_contention.py \
+	tests/interfaces/web/test_read_only_role.py
 
 .PHONY: demo test test-quick test-postgres slow lint types unit faults faults-sample fuzz coverage api bench clean
 

@@ -37,6 +37,7 @@ OF_NO_SINGLE_MODULE = {
     "interfaces/web/test_hearing_browser.py",  # moments, selections, downloads and undo in a browser
     "interfaces/web/test_restart_browser.py",  # an open page and a server that starts again
     "interfaces/web/test_several_machines.py",  # all routes, on a machine that lacks a root
+    "interfaces/web/test_read_only_role.py",  # the room of a role that may only read
     "interfaces/web/test_room_browser.py",  # the listening room in a browser
 }
 """Test files that are named after what they test instead of after a module."""

@@ -202,6 +202,16 @@ class Catalog:
             self.not_noted = str(error)
             return None
 
+    def why_read_only(self) -> str | None:
+        """Return why the role or the server of a shared catalog allows no changes; None if it allows them."""
+        if not self.is_shared:
+            return None
+        try:
+            self.rehearse(lambda _connection: None)
+        except ReadOnlyCatalogError as error:
+            return str(error)
+        return None
+
     def _transact(self, function: Callable[[Connection], T], *, rollback: bool) -> T:
         def attempt(*, alone: bool) -> T:
             with database.writing(self._engine, rollback=rollback, alone=alone) as connection:

@@ -35,9 +35,9 @@ FLAGS = (
 
 
 @contextmanager
-def serving(catalog: Catalog, *, read_only: bool = False, port: int = 0) -> Iterator[str]:
+def serving(catalog: Catalog, *, refusal: str | None = None, port: int = 0) -> Iterator[str]:
     """Serve a catalog while the block runs; yield the address with its token."""
-    app = create_app(catalog, AccessRules(KEY), read_only=read_only)
+    app = create_app(catalog, AccessRules(KEY), refusal=refusal)
     with socket.create_server(("127.0.0.1", port)) as opened:
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, args=([opened],), daemon=True)

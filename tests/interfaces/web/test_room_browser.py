@@ -18,6 +18,7 @@ from thresher.curation.clips.listing import ClipRow, rows_of
 from thresher.curation.cutting.undo import undo
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
+from thresher.interfaces.web.room.room import READ_ONLY
 
 pytest.importorskip("selenium", reason="selenium drives the browser, and is not installed")
 pytestmark = [
@@ -224,7 +225,7 @@ def test_a_thumb_rates_on_a_small_screen(driver: Any, address: str, catalog: Cat
 
 def test_a_read_only_room_says_so_and_shows_no_keys_that_judge(driver: Any, catalog: Catalog) -> None:
     before = len(history(catalog))
-    with serving(catalog, read_only=True) as where:
+    with serving(catalog, refusal=READ_ONLY) as where:
         page = opened(driver, where)
         page.press("j", "4")
         page.wait_until(lambda: "read-only" in page.run("return document.getElementById('says').textContent"))

@@ -43,7 +43,8 @@ def serve(
     ] = False,
 ) -> None:
     """Open the listening room: hear, see and judge clips in the browser, until Ctrl-C."""
-    from thresher.errors import UsageError
+    from thresher.errors import ReadOnlyCatalogError, UsageError
+    from thresher.interfaces.web.room.room import READ_ONLY
     from thresher.interfaces.web.server import ServeOptions
     from thresher.interfaces.web.server import link as address
     from thresher.interfaces.web.server_key import read_password
@@ -55,7 +56,10 @@ def serve(
             tell(address(catalog))
             return
         password = None if password_file is None else read_password(password_file)
-        options = ServeOptions(host, port, read_only, password, context.debug)
+        refusal = READ_ONLY if read_only else catalog.why_read_only()
+        if refusal is not None and watch:
+            raise ReadOnlyCatalogError(refusal)
+        options = ServeOptions(host, port, refusal, password, context.debug)
         code = _run(catalog, options, _watch(catalog, watch or []), open_page=open_page)
     if code:
         raise typer.Exit(code)
@@ -63,10 +67,13 @@ def serve(
 
 def _run(catalog: Catalog, options: ServeOptions, watch: Watch | None, *, open_page: bool) -> int:
     """Serve until a signal arrives; return the exit code."""
+    from thresher.interfaces.web.room.room import READ_ONLY
     from thresher.interfaces.web.server import serve as run
 
     def ready(where: str) -> None:
         tell(f"the listening room is at {where}")
+        if options.refusal not in (None, READ_ONLY):
+            say(f"clips can be heard, but not judged: {options.refusal}")
         _tell_exposure(options)
         say("Ctrl-C ends it")
         sys.stdout.flush()  # a program that started it reads the address
@@ -97,7 +104,7 @@ def _tell_exposure(options: ServeOptions) -> None:
         return
     where = "on every network of this machine" if is_wildcard(options.host) else f"at {options.host}"
     who = "this address" if options.password is None else "the password"
-    may = "read" if options.read_only else "read and change"
+    may = "read" if options.refusal is not None else "read and change"
     say(
         f"the room is open {where}: anyone with {who} can hear all clips and {may} all decisions; "
         "the connection is not encrypted"

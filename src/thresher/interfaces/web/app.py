@@ -51,8 +51,11 @@ VIEWS = ("clips", "tiles", "listen", "duplicates", "map", "checkpoints")
 """The views of the page, which are addresses of their own."""
 
 
-def create_app(catalog: Catalog, rules: AccessRules, *, read_only: bool = False) -> FastAPI:
-    """Return the application for an open catalog, which stays open while the application runs."""
+def create_app(catalog: Catalog, rules: AccessRules, *, refusal: str | None = None) -> FastAPI:
+    """Return the application for an open catalog, which stays open while the application runs.
+
+    `refusal` is the sentence with which it answers every change; None if it takes changes.
+    """
     changes = Changes(catalog)
 
     @asynccontextmanager
@@ -72,7 +75,7 @@ def create_app(catalog: Catalog, rules: AccessRules, *, read_only: bool = False)
         dependencies=[Depends(refuse_changes)],
         responses={status: dict(answer) for status, answer in PROBLEMS.items()},
     )
-    app.state.room = Room(catalog, changes, PreviewCache(catalog.root), read_only)
+    app.state.room = Room(catalog, changes, PreviewCache(catalog.root), refusal)
     add_error_answers(app)
     for router in ROUTERS:
         app.include_router(router)

@@ -36,7 +36,7 @@ _ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """How to serve: an address of this machine, and whether decisions are refused.
+    """How to serve: an address of this machine, and the sentence with which every change is refused, if it is.
 
     With a `password`, the page asks for it, and the printed address carries no token. With `debug`, the server
     prints the tracebacks of unexpected errors.
@@ -44,7 +44,7 @@ class ServeOptions:
 
     host: str = "127.0.0.1"
     port: int = PORT
-    read_only: bool = False
+    refusal: str | None = None
     password: str | None = None
     debug: bool = False
 
@@ -72,7 +72,7 @@ def serve(
         key = read_or_create_key(catalog.root)
         names = () if is_loopback(options.host) else names_of_this_machine(options.host)
         rules = AccessRules(key, names, options.password)
-        app = create_app(catalog, rules, read_only=options.read_only)
+        app = create_app(catalog, rules, refusal=options.refusal)
         server = _Server(_config(app, options), app.state.room.changes.stop)
         shown = socket.gethostname() if is_wildcard(options.host) else options.host
         where = url(shown, opened.getsockname()[1])

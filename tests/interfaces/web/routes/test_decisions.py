@@ -14,6 +14,7 @@ from thresher.curation.clips.listing import list_clips
 from thresher.curation.cutting.undo import undo
 from thresher.interfaces.web.access import AccessRules
 from thresher.interfaces.web.app import create_app
+from thresher.interfaces.web.room.room import READ_ONLY
 from thresher.interfaces.web.server_key import token_of
 
 
@@ -76,7 +77,7 @@ def test_wrong_changes_are_refused_in_one_sentence(
 
 
 def test_a_read_only_room_refuses_every_change(shelf: Catalog) -> None:
-    app = create_app(shelf, AccessRules(KEY), read_only=True)
+    app = create_app(shelf, AccessRules(KEY), refusal=READ_ONLY)
     with TestClient(app, base_url=ADDRESS) as reader:
         reader.get(f"/?token={token_of(KEY)}")
         paths = app.openapi()["paths"]

@@ -20,6 +20,7 @@ from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.interfaces.web.access import AccessRules
 from thresher.interfaces.web.app import create_app
+from thresher.interfaces.web.room.room import READ_ONLY
 from thresher.interfaces.web.server_key import token_of
 
 
@@ -38,7 +39,7 @@ def mixed(new_catalog: MakeCatalog, tmp_path: Path, write_clip: WriteClip, seria
 
 
 def visited(catalog: Catalog) -> TestClient:
-    client = TestClient(create_app(catalog, AccessRules(KEY), read_only=True), base_url=ADDRESS)
+    client = TestClient(create_app(catalog, AccessRules(KEY), refusal=READ_ONLY), base_url=ADDRESS)
     client.get(f"/?token={token_of(KEY)}")
     return client
 

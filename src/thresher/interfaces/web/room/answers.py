@@ -16,6 +16,7 @@ from thresher.errors import (
     CatalogError,
     NotFoundError,
     QueryError,
+    ReadOnlyCatalogError,
     ThresherError,
     UsageError,
 )
@@ -23,6 +24,7 @@ from thresher.interfaces.web.room.room import ReadOnlyError
 
 _STATUS: tuple[tuple[type[ThresherError], int], ...] = (
     (ReadOnlyError, 403),
+    (ReadOnlyCatalogError, 403),
     (UsageError, 400),
     (NotFoundError, 404),
     (CatalogError, 503),

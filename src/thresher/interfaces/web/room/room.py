@@ -16,23 +16,27 @@ from thresher.errors import ThresherError
 from thresher.interfaces.web.room.changes import Changes
 from thresher.interfaces.web.room.jobs import Jobs
 
+READ_ONLY = "this room is read-only; start `thresher serve` without --read-only to decide"
+"""Why a server that was started with `--read-only` refuses changes."""
+
 
 class ReadOnlyError(ThresherError):
-    """The server was started with `--read-only`."""
+    """The room takes no changes."""
 
 
 @dataclass(frozen=True)
 class Room:
     """An open catalog and how the server was started.
 
-    `changes` tells open pages what happens to the catalog; `previews` keeps pictures of clips, `maps` keeps maps by
-    the ids of their clips, `pairs` duplicates by the ids of their clips and the newest decision.
+    `refusal` says why the room takes no changes; None if it takes them. `changes` tells open pages what happens to
+    the catalog; `previews` keeps pictures of clips, `maps` keeps maps by the ids of their clips, `pairs` duplicates
+    by the ids of their clips and the newest decision.
     """
 
     catalog: Catalog
     changes: Changes
     previews: PreviewCache
-    read_only: bool = False
+    refusal: str | None = None
     maps: Jobs[list[MapPoint]] = field(default_factory=Jobs)
     pairs: Jobs[list[ClipPair]] = field(default_factory=Jobs)
 
@@ -57,5 +61,6 @@ InRoom = Annotated[Room, Depends(room_of)]
 
 async def refuse_changes(request: Request) -> None:
     """Raise ReadOnlyError for a change, if the server takes none. Every route depends on it."""
-    if request.app.state.room.read_only and request.method not in ("GET", "HEAD"):
-        raise ReadOnlyError("this room is read-only; start `thresher serve` without --read-only to decide")
+    refusal = request.app.state.room.refusal
+    if refusal is not None and request.method not in ("GET", "HEAD"):
+        raise ReadOnlyError(refusal)

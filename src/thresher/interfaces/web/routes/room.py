@@ -26,12 +26,13 @@ KEEP_ALIVE = 15.0
 
 
 class RoomState(BaseModel):
-    """The catalog's name, the program's version, whether decisions are refused, and the newest ids."""
+    """The catalog's name, the program's version, whether and why decisions are refused, and the newest ids."""
 
     name: str
     folder: str
     version: str
     read_only: bool
+    refusal: str | None
     decision: int
     batch: int
     clip: int
@@ -70,7 +71,8 @@ def state(room: InRoom) -> RoomState:
         name=plain(room.catalog.root.name),
         folder=plain(str(room.catalog.root)),
         version=__version__,
-        read_only=room.read_only,
+        read_only=room.refusal is not None,
+        refusal=plain(room.refusal),
         decision=now.decision,
         batch=now.batch,
         clip=now.clip,

@@ -5,12 +5,12 @@ import { ask, openDialog } from "./dialogs.js";
 import { confirmKey, confirmRefusal, earsOnly, hasVoices, voice } from "./confirm.js";
 import { downloadAll, downloadSelected } from "./downloads.js";
 import { element } from "./element.js";
-import { heard, note, READ_ONLY, redo, reject, rate, said, tag, undo, unreject } from "./judge.js";
+import { heard, note, redo, reject, rate, said, tag, undo, unreject } from "./judge.js";
 import { ACTIONS, action, keyText } from "./keys.js";
 import { likeMoment, NO_MOMENT, starts } from "./moment.js";
 import { ended, play, playing, position, prefetch, stop } from "./player.js";
 import { keptSignal, matched, speed, volume } from "./player_settings.js";
-import { isReadOnly } from "./room.js";
+import { isReadOnly, refusal } from "./room.js";
 import { loadNames, metrics } from "./search.js";
 import { carry, chosen, ids, move, placeOf, rowOf, selected } from "./selection.js";
 import { Signal } from "./signals.js";
@@ -176,7 +176,7 @@ async function annotated() {
 
 async function saveQuery() {
   const { query } = place.value;
-  if (isReadOnly()) said.value = READ_ONLY;
+  if (isReadOnly()) said.value = refusal();
   else if (!query) said.value = "there is no query to save; / leads to the search field";
   else {
     const name = (await ask(`Save the query “${query}” under a name`, ""))?.trim();

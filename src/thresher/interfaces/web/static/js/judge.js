@@ -2,15 +2,13 @@
 
 import { post } from "./api.js";
 import { expect, findAgain, isReleased, keep, placeOf, refresh, release, rowOf, selected } from "./selection.js";
-import { isReadOnly } from "./room.js";
+import { isReadOnly, refusal } from "./room.js";
 import { Signal } from "./signals.js";
 
 /** A sentence about what was done last, for the status line. */
 export const said = new Signal("");
 /** Dispatches "decided" with {verb, clips, rating} after each decision of this page, undos included. */
 export const decisions = new EventTarget();
-
-export const READ_ONLY = "this room is read-only; start `thresher serve` without --read-only to decide";
 
 const made = []; // decisions of this page that can be undone: {decision, clips, places, verb}
 const undone = []; // undos of this page that can be undone
@@ -27,7 +25,7 @@ function inOrder(send) {
 /** Send a decision about clips; returns the server's outcome, null if it was refused. */
 export async function decide(path, body, sentence) {
   if (isReadOnly()) {
-    said.value = READ_ONLY;
+    said.value = refusal();
     return null;
   }
   const clips = body.clips ?? [];
@@ -97,7 +95,7 @@ const revert = (from, to, word) => inOrder(() => reverted(from, to, word));
 
 async function reverted(from, to, word) {
   if (isReadOnly()) {
-    said.value = READ_ONLY;
+    said.value = refusal();
     return false;
   }
   const latest = from.pop();

@@ -66,10 +66,12 @@ newest.listen(async ({ trouble: why }) => {
   else room.value = now;
 });
 
-room.listen(({ name, read_only }) => {
+room.listen(({ name, read_only, refusal }) => {
   document.getElementById("catalog-name").textContent = name;
   document.body.classList.toggle("read-only", read_only);
-  document.getElementById("read-only").hidden = !read_only;
+  const notice = document.getElementById("read-only");
+  notice.textContent = `Clips can be heard, but not judged: ${refusal}.`;
+  notice.hidden = !read_only;
 });
 
 /** Ask about the room until the server answers, then show the view. */
