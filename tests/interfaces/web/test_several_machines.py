@@ -111,3 +111,7 @@ def test_the_card_of_a_clip_that_is_elsewhere_says_where(driver: Any, far: tuple
         )
         page.press("j", "j", " ")
         page.wait("player", f"m.playProblem.value === {expected!r}")
+        page.value("selection", "void (m.rowOf(2).seconds = 500)")  # a long clip is streamed
+        page.press("k")
+        expected = f"clip 2 is at corpus:b.wav; {why}"
+        page.wait("player", f"m.playProblem.value === {expected!r}")

@@ -215,8 +215,8 @@ def tell_without_file(recordings: Sequence[int]) -> None:
     """Report recordings whose measures or descriptors could not be computed."""
     if recordings:
         say(
-            f"{counted(len(recordings), 'recording')} can't be measured or described, because no file holds "
-            "them now; find or restore the files, then `thresher ingest` their folder"
+            f"{counted(len(recordings), 'recording')} can't be measured or described, because no file on this "
+            "machine holds them now; find or restore the files, then `thresher ingest` their folder"
         )
 
 

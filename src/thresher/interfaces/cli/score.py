@@ -97,8 +97,8 @@ def reanalyse(
     tell_all_scoring(report.scores)
     if report.without_file:
         say(
-            f"{counted(len(report.without_file), 'recording')} not analysed, because no file holds them now; "
-            "find or restore the files, then `thresher ingest` their folder"
+            f"{counted(len(report.without_file), 'recording')} not analysed, because no file on this machine "
+            "holds them now; find or restore the files, then `thresher ingest` their folder"
         )
 
 
