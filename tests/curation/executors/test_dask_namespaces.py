@@ -93,11 +93,11 @@ class Hosts:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def cluster(self, folder: Path) -> str:
-        """Start the scheduler and a slow worker on each other host; return the executor for the hosts."""
+    def cluster(self, folder: Path, seconds: float = 0.1) -> str:
+        """Start the scheduler, and a worker on each other host that takes its time; return the executor."""
         dask = [sys.executable, "-m"]
         self.start("hub", *dask, "distributed.cli.dask_scheduler", "--port", str(PORT), cwd=folder)
-        (folder / "slow.py").write_text(SLOW)
+        (folder / "slow.py").write_text(SLOW.replace("sleep(0.1)", f"sleep({seconds})"))
         for host in ("1", "2"):
             self.start(
                 host, *dask, "distributed.cli.dask_worker", f"tcp://10.99.{host}.1:{PORT}", "--nthreads", "1",
@@ -193,7 +193,7 @@ def test_a_host_that_is_cut_off_from_scheduler_and_database_loses_nothing(
     hosts: Hosts, server: Server, shelf: Callable[[str], Path], tmp_path: Path
 ) -> None:
     """Without a worker, the command goes on; without the hub, it ends, and another host completes its work."""
-    executor = hosts.cluster(tmp_path)
+    executor = hosts.cluster(tmp_path, 0.5)
     folder, local = shelf(executor), shelf("serial")
     server.move(folder)
     command = hosts.start("1", *COMMAND, "ingest", "clips", cwd=folder)
