@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import UniqueConstraint, create_engine, inspect, text
 
 from tests.support import writing
 from thresher.catalog import database, migrations, schema
@@ -109,3 +109,13 @@ def test_the_database_enforces_its_constraints(filled: Catalog, kept: str, refus
         connection.execute(text(kept))
     with pytest.raises(Exception, match="constraint"), writing(filled) as connection:
         connection.execute(text(refused))
+
+
+def test_a_row_that_is_deleted_with_another_is_found_by_an_index() -> None:
+    """Without one, deleting a clip would read a whole table."""
+    for table in schema.metadata.sorted_tables:
+        lists = [table.primary_key.columns, *(each.columns for each in table.indexes)]
+        lists += [each.columns for each in table.constraints if isinstance(each, UniqueConstraint)]
+        first = {next(iter(columns)).name for columns in lists if len(columns)}
+        deleted_with = {each.parent.name for each in table.foreign_keys if each.ondelete is not None}
+        assert deleted_with <= first, table.name

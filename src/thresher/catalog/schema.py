@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0016"
+HEAD = "0017"
 """The revision of the schema that this program reads and writes: the newest one in migrations/."""
 
 STATUSES = ("ok", "silent", "too_short", "unreadable", "truncated", "empty", "non_finite")
@@ -379,7 +379,7 @@ nearest = Table(
     "nearest",
     metadata,
     Column("metric_id", ForeignKey("metric.id"), primary_key=True),
-    Column("clip_id", ForeignKey("clip.id", ondelete="CASCADE"), primary_key=True),
+    Column("clip_id", ForeignKey("clip.id", ondelete="CASCADE"), primary_key=True, index=True),
     Column("other_id", ForeignKey("clip.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("score", Float, nullable=False),
 )
