@@ -21,6 +21,7 @@ from thresher.curation.clips.decisions import rate, reject
 from thresher.curation.clips.listing import clip_paths, list_clips
 from thresher.curation.clips.prune import plan_prune
 from thresher.curation.clips.prune_entries import announce, announced_locations, conclude, unfinished_prunes
+from thresher.curation.clips.restore import restore_pruned
 from thresher.curation.cutting.marks import mark
 from thresher.curation.cutting.split import split
 from thresher.curation.ingest.forget import forget
@@ -321,6 +322,24 @@ def test_a_prune_leaves_what_another_machine_has_announced(
         (entry,) = unfinished_prunes(connection)
     assert announced_locations(entry) == {1}
     assert [file.location_ids for file in plan_prune(one, "1").files] == [(1,)]
+
+
+def test_a_machine_without_the_root_says_why_it_takes_nothing_out_of_the_trash(
+    machines: Machines, audio: Path, serial: IngestOptions
+) -> None:
+    one = machines.open("one", corpus=audio)
+    ingest(one, [audio], serial)
+    reject(one, ["1"])
+    plan = plan_prune(one)
+    with writing(one) as connection:
+        entries = announce(connection, plan.files)
+    (audio / "a.wav").unlink()
+    conclude(one, entries, plan.files)
+    report = restore_pruned(machines.open("other"), entries[0].id)
+    assert report.restored == ()
+    assert [(each.path, each.reason) for each in report.failures] == [
+        (str(audio / "a.wav"), "the root corpus is not set on this machine ([roots] in catalog.toml)")
+    ]
 
 
 def test_a_dry_run_after_a_root_was_added_finds_the_same_files_unchanged(

@@ -50,7 +50,7 @@ def restore_pruned(catalog: Catalog, entry: int) -> RestoreReport:
             "files can't be taken out of this system's trash; put them back with the Finder or Explorer, then "
             "`thresher ingest` their folder"
         )
-    wanted, present = _wanted(catalog, [change.id for change in pruned.changes])
+    wanted, present, absent = _wanted(catalog, [change.id for change in pruned.changes])
     trashed = trashed_files(list(wanted))
     restored, failures = [], []
     for path, sha256 in wanted.items():
@@ -61,7 +61,9 @@ def restore_pruned(catalog: Catalog, entry: int) -> RestoreReport:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             failures.append(PruneFailure(paths.display_text(path), reason))
     remove_orphans(restored)
-    known = {change.before for change in pruned.changes}
+    elsewhere = {change.before: absent[change.id] for change in pruned.changes if change.id in absent}
+    failures += [PruneFailure(path, why) for path, why in sorted(elsewhere.items())]
+    known = {change.before for change in pruned.changes if change.id not in absent}
     forgotten = sorted(known - set(map(paths.display_text, wanted)) - present)
     failures += [
         PruneFailure(path, "the catalog has forgotten it, or found it elsewhere") for path in forgotten
@@ -69,27 +71,32 @@ def restore_pruned(catalog: Catalog, entry: int) -> RestoreReport:
     return RestoreReport(tuple(restored), tuple(failures))
 
 
-def _wanted(catalog: Catalog, location_ids: Sequence[int]) -> tuple[dict[bytes, str], set[str]]:
+def _wanted(
+    catalog: Catalog, location_ids: Sequence[int]
+) -> tuple[dict[bytes, str], set[str], dict[int, str]]:
     """The absolute paths of these locations, if they are missing, with the SHA-256 of their contents.
 
-    Also return the paths of the others, as text: their files are known again.
+    Also return the paths of the others, as text: their files are known again. The last are the locations below
+    roots that this machine lacks, with the reasons.
     """
     found: dict[bytes, str] = {}
     present = set()
+    absent: dict[int, str] = {}
     with catalog.reading() as connection:
         for chunk in chunks(sorted(set(location_ids))):
-            columns = (location.c.root, location.c.path, location.c.sha256, location.c.missing_since)
+            columns = (location.c[name] for name in ("id", "root", "path", "sha256", "missing_since"))
             statement = select(*columns).where(location.c.id.in_(chunk)).order_by(location.c.id)
             for row in connection.execute(statement):
                 here = catalog.absolute(row.root, row.path)
                 if here is None:
+                    absent[row.id] = catalog.roots.why_absent(row.root)
                     continue
                 path = paths.absolute(here)
                 if row.missing_since is None:
                     present.add(paths.display_text(path))
                 else:
                     found[path] = row.sha256
-    return found, present
+    return found, present, absent
 
 
 def _put_back(path: bytes, sha256: str, trashed: Sequence[Trashed]) -> None:
