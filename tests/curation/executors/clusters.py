@@ -32,22 +32,27 @@ if module.analyse.__name__ != "slow":  # Dask loads it twice
 
 
 class Cluster:
-    """A scheduler and workers as a user starts them, on the loopback device."""
+    """A scheduler and workers as a user starts them, on the loopback device, with `variables` in the environment.
 
-    def __init__(self, folder: Path) -> None:
+    `protocol` is tcp or tls.
+    """
+
+    def __init__(self, folder: Path, protocol: str = "tcp", **variables: str) -> None:
         self._folder = folder
+        self._protocol = protocol
+        self._variables = variables
         self._running: list[subprocess.Popen[bytes]] = []
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        self.address = f"tcp://127.0.0.1:{self.port}"
+        self.address = f"{protocol}://127.0.0.1:{self.port}"
         (folder / "slow.py").write_text(SLOW)
 
     def start(self, what: str, *options: str) -> subprocess.Popen[bytes]:
         started = subprocess.Popen(
             [sys.executable, "-m", f"distributed.cli.dask_{what}", *options],
             cwd=self._folder,
-            env=environment(),
+            env=environment(**self._variables),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -57,8 +62,9 @@ class Cluster:
     def scheduler(self) -> subprocess.Popen[bytes]:
         """Start a scheduler, and wait until it listens."""
         started = self.start(
-            "scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--dashboard-address", "127.0.0.1:0"
-        )
+            "scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--dashboard-address", "127.0.0.1:0",
+            "--protocol", self._protocol,
+        )  # fmt: skip
         wait_until(self._listens)
         return started
 
@@ -71,8 +77,9 @@ class Cluster:
 
     def worker(self, *options: str) -> subprocess.Popen[bytes]:
         return self.start(
-            "worker", self.address, "--host", "127.0.0.1", "--nthreads", "1", "--dashboard-address", "127.0.0.1:0",
-            "--local-directory", str(self._folder), "--preload", str(self._folder / "slow.py"), *options,
+            "worker", self.address, "--host", "127.0.0.1", "--protocol", self._protocol, "--nthreads", "1",
+            "--dashboard-address", "127.0.0.1:0", "--local-directory", str(self._folder),
+            "--preload", str(self._folder / "slow.py"), *options,
         )  # fmt: skip
 
     def end(self) -> None:
