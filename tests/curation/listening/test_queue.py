@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from tests.curation.listening.listening_clips import SERIAL, heard, ids, left, write
 from thresher.catalog.catalog import Catalog
@@ -16,6 +18,8 @@ from thresher.curation.clips.listing import list_clips
 from thresher.curation.cutting.undo import undo
 from thresher.curation.ingest.forget import forget
 from thresher.curation.ingest.ingest import ingest
+from thresher.curation.listening import queue
+from thresher.curation.listening.choice import choose
 from thresher.curation.listening.heard import mark_heard
 from thresher.curation.listening.playlist import write_playlist
 from thresher.curation.listening.queue import (
@@ -53,6 +57,19 @@ def test_heard_clips_are_not_chosen_while_there_are_unheard_ones(fresh: Catalog)
     assert ids(third) == sorted(ids(first))[:2]
     assert [row.why for row in third.clips] == ["heard before"] * 2
     assert len(left(fresh)) == 2
+
+
+def test_a_clip_that_is_forgotten_while_the_queue_is_made_is_left_out(
+    fresh: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def choose_and_forget(connection: Connection, candidates: Sequence[int], seconds: float) -> Any:
+        chosen, reach = choose(connection, candidates, seconds)
+        return [chosen[0], 999, *chosen[1:]], reach  # another program has forgotten clip 999 since
+
+    monkeypatch.setattr(queue, "choose", choose_and_forget)
+    made = plan_listening(fresh, (), 0.3)
+    assert 999 not in ids(made)
+    assert ids(made) == left(fresh)
 
 
 def test_references_are_not_in_a_queue(fresh: Catalog) -> None:

@@ -55,7 +55,7 @@ def copy_catalog(catalog: Catalog, address: str, progress: Progress = no_progres
         _create(target, busy_timeout)
         engine = database.connect(target, busy_timeout)
         try:
-            with database.writing(engine) as copy:
+            with database.writing(engine, alone=True) as copy:
                 _check_empty(copy, target)
                 rows = copy_rows(source, copy, progress)
                 database.raise_last_ids(copy, database.last_ids(source))

@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.clip_rows import known_clips
 from thresher.catalog.clip_source import IS_HIDDEN, SECONDS, SOURCE, shown_location
 from thresher.catalog.content_files import content_files, keep_looks
 from thresher.catalog.cut_clips import cut_places
@@ -115,7 +116,8 @@ def plan_listening(
     query = storable(text)
     number = None if dry_run else _store(catalog, now, query, minutes, chosen)
     with catalog.reading() as connection:
-        rows = _rows(catalog, connection, now, query, [(clip_id, False) for clip_id in chosen])
+        known = known_clips(connection, chosen)
+        rows = _rows(catalog, connection, now, query, [(each, False) for each in chosen if each in known])
     if not dry_run:
         keep_looks(catalog)
     return Queue(number, now, query, minutes, rows, reach)
@@ -149,16 +151,19 @@ def skip(catalog: Catalog, queue: Queue, clip_id: int) -> None:
 
 
 def _store(catalog: Catalog, now: float, query: str, minutes: float, chosen: Sequence[int]) -> int | None:
+    """Store a queue without the clips that were forgotten since they were chosen; return its number."""
+
     def store(connection: Connection) -> int:
+        known = known_clips(connection, chosen)
         values = {"started_at": now, "query": query, "minutes": minutes}
         number = insert_row(connection, listening, values)
-        connection.execute(
-            insert(listening_clip),
-            [
-                {"listening_id": number, "position": position, "clip_id": clip_id}
-                for position, clip_id in enumerate(chosen)
-            ],
-        )
+        clips = [
+            {"listening_id": number, "position": position, "clip_id": clip_id}
+            for position, clip_id in enumerate(chosen)
+            if clip_id in known
+        ]
+        if clips:
+            connection.execute(insert(listening_clip), clips)
         return number
 
     return catalog.note(store)
