@@ -24,7 +24,8 @@ OF_NO_SINGLE_MODULE = {
     "catalog/test_queries_on_both.py",  # all modules of queries, in both databases
     "catalog/test_query_upgrade.py",  # saved queries of older catalogs
     "curation/executors/test_dask_faults.py",  # a whole cluster
-    "curation/executors/test_dask_namespaces.py",  # a whole cluster on several hosts
+    "curation/executors/test_dask_namespaces.py",
+    "curation/executors/test_dask_tls.py",  # a whole cluster on several hosts
     "curation/ingest/test_run_of_new_files.py",  # how a run gets its name, over scan, reading and storing
     "curation/ingest/test_transactions.py",  # all modules of an ingest
     "curation/songs/test_corpus_songs.py",  # whole songs of real clips
