@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import subprocess
 import sys
@@ -112,10 +113,13 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPat
     assert "\n" not in message
 
 
-def test_tls_without_certificates_is_one_sentence() -> None:
+def test_tls_without_certificates_is_one_sentence_and_leaves_no_client_to_the_garbage_collector() -> None:
+    from distributed import Client
+
     with Workers("dask:tls://127.0.0.1:1") as workers, pytest.raises(ClusterError) as caught:
         list(workers.map(eval, [(0, "1")]))
     assert "\n" not in str(caught.value)
+    assert "connecting" not in [each.status for each in gc.get_objects() if isinstance(each, Client)]
 
 
 def test_a_cluster_without_workers_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

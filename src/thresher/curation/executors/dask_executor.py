@@ -87,6 +87,21 @@ class _Sent:
     argument: Any
 
 
+class _Connection(Client):  # type: ignore[misc]  # Dask has no types
+    """A client that is closed if it can't connect.
+
+    Else the garbage collector would close it at any moment, and may wait for a lock that the same thread holds.
+    """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        try:
+            super().__init__(*given, **named)
+        except BaseException:
+            with suppress(Exception):
+                self.close()
+            raise
+
+
 class DaskExecutor(Executor):
     """A connection to a Dask cluster, which runs tasks until `shutdown`.
 
@@ -139,7 +154,7 @@ class DaskExecutor(Executor):
 
     def _connected(self, address: str) -> Client:
         try:
-            return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+            return _Connection(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             # a TypeError or ValueError is about certificates
             raise ClusterError(
