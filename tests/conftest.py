@@ -40,8 +40,8 @@ from thresher.catalog import database, stamps
 from thresher.catalog.catalog import Catalog
 from thresher.curation.ingest.options import IngestOptions
 
-# The same examples in each run. `--hypothesis-profile=default` tries new ones.
-settings.register_profile("repeatable", derandomize=True)
+# The same examples in each run, however long they take. `--hypothesis-profile=default` tries new ones.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 RAM_DISK = Path("/dev/shm")

@@ -252,13 +252,16 @@ TOML_VALUES = st.one_of(
 """Values of keys, of which each key takes some."""
 
 
+ADAPTERS = {section: TypeAdapter(section) for section in (*SECTIONS.values(), config._PatternEntry)}
+
+
 @given(TOML_VALUES)
 def test_plain_comparisons_accept_only_what_pydantic_accepts(value: Any) -> None:
-    for section in (*SECTIONS.values(), config._PatternEntry):
+    for section, adapter in ADAPTERS.items():
         for key in (*(each.name for each in fields(section)), "unknown"):
             plain = config._accepted(section, {key: value})
             if plain is not None:
-                assert repr(plain) == repr(TypeAdapter(section).validate_python({key: value}))
+                assert repr(plain) == repr(adapter.validate_python({key: value}))
 
 
 def test_plain_comparisons_settle_every_key_at_its_default() -> None:
