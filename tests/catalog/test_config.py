@@ -252,7 +252,9 @@ TOML_VALUES = st.one_of(
 """Values of keys, of which each key takes some."""
 
 
-ADAPTERS = {section: TypeAdapter(section) for section in (*SECTIONS.values(), config._PatternEntry)}
+ADAPTERS: dict[Any, TypeAdapter[Any]] = {
+    section: TypeAdapter(section) for section in (*SECTIONS.values(), config._PatternEntry)
+}
 
 
 @given(TOML_VALUES)
