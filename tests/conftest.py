@@ -44,6 +44,9 @@ from thresher.curation.ingest.options import IngestOptions
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
+# As in the command line: joblib counts the cores, and warns where it can't, as in some containers.
+os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
+
 RAM_DISK = Path("/dev/shm")
 """A disk in memory, which Linux has. A commit of SQLite is many times faster there."""
 
