@@ -63,7 +63,7 @@ MOST_IN_BUNDLE = 16
 BUNDLES_AHEAD = 2
 """Bundles in flight for each worker: one that runs, and one that waits there."""
 
-BUNDLES_WAITING = 1
+BUNDLES_WAITING = 2
 """Bundles for each worker that wait here. If fewer wait, the work is near its end, and bundles become smaller."""
 
 LOCAL_SETTINGS: dict[str, object] = {
@@ -229,11 +229,13 @@ class DaskExecutor(Executor):
     def _bundle_size(self, queued: int) -> int:
         """Return how many queued tasks the next bundle takes: few near the end, so that workers end together.
 
-        The least size is that at which a bundle takes as long as the messages of all bundles that the queue makes.
+        The least size is that at which a bundle takes as long as the messages of all bundles that the queue makes,
+        but not more than a worker's share.
         """
         seconds = max(self._seconds or BUNDLE_SECONDS, 1e-6)
-        share = queued / (BUNDLES_WAITING * self.count)
-        return min(self._size, math.ceil(max(share, math.sqrt(queued * MESSAGE_SECONDS / seconds))))
+        share = queued / self.count
+        least = min(share, math.sqrt(queued * MESSAGE_SECONDS / seconds))
+        return min(self._size, math.ceil(max(least, share / BUNDLES_AHEAD)))
 
     async def _follow(self, bundle: list[_Sent]) -> None:
         """Send a bundle, fetch its results, and forget it on the cluster."""
