@@ -88,11 +88,8 @@ class _Takes:
             return None
         if kind is str:
             # Rust's expressions, which pydantic uses, differ at line ends and in classes of characters
-            return (
-                value
-                if value.isascii() and value.isprintable() and re.search(self.pattern or "", value)
-                else None
-            )
+            is_plain = value.isascii() and value.isprintable()
+            return value if is_plain and re.search(self.pattern or "", value) else None
         bounds = (
             self.ge is None or value >= self.ge,
             self.gt is None or value > self.gt,
