@@ -414,3 +414,13 @@ def test_at_the_end_of_a_list_similar_unheard_clips_follow_if_asked_and_settings
     page.wait("player", "m.playing.value === null")
     page.run("history.back()")
     page.wait("selection", "m.ids.value.length === 1 && m.ids.value[0] === 6")
+
+
+def test_a_refresh_that_overtakes_a_query_keeps_no_clip_that_the_query_does_not_find(
+    driver: Any, address: str
+) -> None:
+    page = opened(driver, address)
+    assert page.selected() != 6
+    page.value("selection", "Promise.all([m.find('id:6'), m.findAgain()]).then(() => null)")
+    page.wait("selection", "m.ids.value.includes(6)")
+    assert page.value("selection", "[m.ids.value, m.selected.value]") == [[6], 6]

@@ -26,6 +26,7 @@ const stale = new Set(); // ids whose row is shown until a newer one arrives
 const wanted = new Set();
 const onTheWay = new Set(); // ids whose rows are asked for
 let request = null;
+let isAsked = false; // whether somebody asked for a list that is not shown yet
 let text = null;
 let source = null; // a function that resolves to the ids of a view's own list, null for the clips of the query
 let places = new Map(); // id → place in the list, for the present list only
@@ -85,8 +86,10 @@ function setIds(found) {
 
 /** Ask the server for the clips of a query; the selected clip stays selected where it can. */
 export async function find(query, { quietly = false } = {}) {
+  isAsked ||= !quietly; // what asks again meanwhile stands for the request that it ends
   request?.abort();
-  request = new AbortController();
+  const mine = new AbortController();
+  request = mine;
   if (text !== query) {
     kept.clear();
     released.clear();
@@ -95,15 +98,15 @@ export async function find(query, { quietly = false } = {}) {
   }
   text = query;
   try {
-    const mine = request;
     const list = source ? await source() : (await get("/api/clips", { q: query }, mine.signal)).ids;
     if (request !== mine) return; // another list was asked for meanwhile
     queryProblem.value = null;
-    show(list, quietly);
+    show(list, !isAsked);
+    isAsked = false;
     isFound.value = true;
   } catch (failure) {
-    if (failure.name === "AbortError") return;
-    if (!quietly) queryProblem.value = { error: failure.message, position: failure.position };
+    if (request !== mine) return;
+    if (isAsked) queryProblem.value = { error: failure.message, position: failure.position };
     isFound.value = true;
   }
 }
