@@ -30,6 +30,7 @@ pytestmark = [
 
 MARKUP = "<img src=x onerror=\"document.title='run'\"> \nline"
 ALL = list(range(1, 9))
+SECONDS = 8.0  # enough for a few keys while a clip plays, on a machine that has other things to do
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +40,9 @@ def catalog(tmp_path_factory: pytest.TempPathFactory, write_clip: Any) -> Iterat
     Catalog.create(home).close()
     (home / "catalog.toml").write_text(EVERY_METRIC)
     for index in range(6):
-        write_clip(home / f"night/night_epoch_{index // 3}_{index}.wav", index, 2.0)
-    write_clip(home / "night" / f"night_epoch_7_{MARKUP.replace('/', '')}_6.wav", 6, 2.0)
-    gone = write_clip(home / "night/night_epoch_8_7.wav", 7, 2.0)
+        write_clip(home / f"night/night_epoch_{index // 3}_{index}.wav", index, SECONDS)
+    write_clip(home / "night" / f"night_epoch_7_{MARKUP.replace('/', '')}_6.wav", 6, SECONDS)
+    gone = write_clip(home / "night/night_epoch_8_7.wav", 7, SECONDS)
     with Catalog.open(home / "catalog.toml") as opened:
         ingest(opened, [home / "night"], IngestOptions(executor="serial"))
         gone.unlink()
