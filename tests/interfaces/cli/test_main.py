@@ -174,6 +174,21 @@ def test_help_lists_all_commands(tmp_path: Path) -> None:
     assert "No such command 'nonsense'" in run_command("nonsense", cwd=tmp_path).stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        ("backup", "Default: in [backup] folder"),
+        ("export", "Default: [song] fade."),
+        ("ingest", "Default: [trim] split of catalog.toml."),
+        ("near", "Default: [metrics] default in catalog.toml."),
+        ("split", "Default: [trim] split_seconds."),
+    ],
+)
+def test_help_shows_words_in_square_brackets(tmp_path: Path, command: str, text: str) -> None:
+    done = run_command(command, "--help", cwd=tmp_path, COLUMNS="400")
+    assert text in " ".join(done.stdout.split())
+
+
 @pytest.mark.parametrize("repeated", [1, 400])
 def test_a_closed_pipe_ends_a_command_without_error(home: Path, repeated: int) -> None:
     """Whether the output fits into what Python and the system keep of it, or not."""

@@ -44,14 +44,25 @@ class ReaderLeftError(Exception):
 
 
 class Group(typer.core.TyperGroup):
-    """A group of commands whose help texts are wrapped to the terminal, not where the source code breaks lines."""
+    """A group of commands whose help texts are wrapped to the terminal, not where the source code breaks lines.
+
+    Rich takes words in square brackets for markup and leaves them out, so they are escaped: `[trim] split` stays.
+    """
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return a command with one line for each paragraph of its help text."""
-        command = super().get_command(ctx, cmd_name)
+        """Return a command with one line for each paragraph of its help text, and without markup in its texts."""
+        command: Any = super().get_command(ctx, cmd_name)
         if command is not None and command.help:
-            command.help = re.sub(r"(?<!\n)\n(?!\n)", " ", command.help)
+            command.help = _without_markup(re.sub(r"(?<!\n)\n(?!\n)", " ", command.help))
+        for parameter in [] if command is None else command.params:
+            if text := getattr(parameter, "help", None):
+                parameter.help = _without_markup(text)
         return command
+
+
+def _without_markup(text: str) -> str:
+    """Escape what Rich would take for markup; a text that is escaped already stays as it is."""
+    return re.sub(r"(?<!\\)\[(?=[a-z#/@])", r"\\[", text)
 
 
 class _Commands(Group):
