@@ -13,7 +13,7 @@ from thresher.catalog.locations import Sighting
 from thresher.catalog.paths import Place
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.recordings import Content
-from thresher.catalog.schema import batch, clip, location, recording
+from thresher.catalog.schema import batch, checkpoint, clip, location, recording
 from thresher.catalog.stamps import Stamp
 
 
@@ -47,7 +47,7 @@ class Shelf:
     def arrive(self, which: int, path: int, epoch: int | None) -> None:
         stored = self.catalog.stored(self.catalog.root / f"{path}.wav")
         said = Provenance(None, epoch)
-        folder_run = "folder" if epoch == 0 else None
+        folder_run = "folder" if epoch == 0 or path == 0 else None
         sighting = Sighting(
             stored,
             Stamp(1, 1, 1, 1),
@@ -79,15 +79,17 @@ class Shelf:
             attribution.correct(connection, found.all(), Provenance(epoch=epoch), None)
 
     def assert_rule(self) -> None:
-        """A recording's checkpoint is that of its earliest location that names one."""
+        """A recording's checkpoint is that of its earliest location that names an epoch, else a run."""
         with self.catalog.reading() as connection:
             for row in connection.execute(select(recording)).all():
-                named = connection.scalars(
-                    select(location.c.checkpoint_id)
-                    .where(location.c.recording_id == row.id, location.c.checkpoint_id.is_not(None))
+                named = connection.execute(
+                    select(checkpoint)
+                    .join(location, location.c.checkpoint_id == checkpoint.c.id)
+                    .where(location.c.recording_id == row.id)
                     .order_by(location.c.id)
                 ).all()
-                assert row.checkpoint_id == (named[0] if named else None)
+                best = [each for each in named if each.epoch is not None] or named
+                assert row.checkpoint_id == (best[0].id if best else None)
             seen = connection.scalars(select(location.c.path).where(location.c.missing_since.is_(None))).all()
             assert len(seen) == len(set(seen))
 

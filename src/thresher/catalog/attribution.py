@@ -1,8 +1,8 @@
 """Attribution: the checkpoint that wrote a recording, its role and its attributes.
 
 Each location keeps what its path, its sidecar and the flags of an ingest say. A recording's checkpoint is the
-corrected one, else that of its earliest location that names one. The functions run inside the caller's
-transaction.
+corrected one, else that of its earliest location that names an epoch or a step, else of the earliest that names a
+run. The functions run inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 
 from thresher.catalog.database import chunks, insert_row
 from thresher.catalog.digests import removed_digests
@@ -57,11 +57,17 @@ def checkpoint_id(connection: Connection, run: str | None, epoch: int | None, st
 
 
 def refresh_checkpoint(connection: Connection, recording_id: int) -> None:
-    """Set a recording's checkpoint to that of its earliest location that names one, unless it is pinned."""
+    """Set a recording's checkpoint to that of its earliest location that names one, unless it is pinned.
+
+    A location that names an epoch or a step comes before one that names a run only: most runs are names of folders,
+    and a copy in a folder such as `best` does not take the epoch from its recording.
+    """
+    names_run_only = checkpoint.c.epoch.is_(None) & checkpoint.c.step.is_(None)
     earliest = (
         select(location.c.checkpoint_id)
-        .where(location.c.recording_id == recording_id, location.c.checkpoint_id.is_not(None))
-        .order_by(location.c.id)
+        .join(checkpoint, checkpoint.c.id == location.c.checkpoint_id)
+        .where(location.c.recording_id == recording_id)
+        .order_by(case((names_run_only, 1), else_=0), location.c.id)
         .limit(1)
         .scalar_subquery()
     )

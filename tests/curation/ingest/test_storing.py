@@ -207,16 +207,33 @@ def test_checkpoints_are_unique_even_with_nulls(
 
 
 def checkpoint_by_the_rule(catalog: Catalog) -> dict[int, int | None]:
-    """Return each recording's checkpoint by the rule: that of its earliest location that names one."""
+    """Return each recording's checkpoint: that of its earliest location that names an epoch, else a run."""
     with catalog.reading() as connection:
         rows = connection.execute(
-            select(location.c.recording_id, location.c.checkpoint_id).order_by(location.c.id)
+            select(location.c.recording_id, location.c.checkpoint_id)
+            .outerjoin_from(location, checkpoint, checkpoint.c.id == location.c.checkpoint_id)
+            .order_by(checkpoint.c.epoch.is_(None), location.c.id)
         ).all()
     found: dict[int, int | None] = {}
     for recording_id, checkpoint_id in rows:
         if recording_id is not None and found.get(recording_id) is None:
             found[recording_id] = checkpoint_id
     return found
+
+
+def test_a_copy_in_a_folder_of_favourites_does_not_take_the_epoch(
+    catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions
+) -> None:
+    """The folder names a run for the copy, which comes first, and no epoch."""
+    write_clip(tmp_path / "runs" / "night" / "night_epoch_10_0.wav", 1, 0.3)
+    (tmp_path / "runs" / "best").mkdir()
+    shutil.copy(tmp_path / "runs" / "night" / "night_epoch_10_0.wav", tmp_path / "runs" / "best" / "a.wav")
+    ingest(catalog, [tmp_path / "runs"], serial)
+    (row,) = list_clips(catalog, ["epoch:10"])
+    assert (row.run, row.epoch) == ("night", 10)
+    detail = show_clip(catalog, str(row.id))
+    assert [(at.run, at.epoch) for at in detail.locations] == [("best", None), ("night", 10)]
+    assert not detail.checkpoints_disagree
 
 
 @pytest.mark.parametrize("seed", range(4))

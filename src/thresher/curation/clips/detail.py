@@ -120,6 +120,7 @@ def show_clip(catalog: Catalog, term: str) -> ClipDetail:
         locations = _locations(connection, row.recording)
         cuts = cut_clips(connection, [row.recording]).get(row.recording, [])
         named = {(at.run, at.epoch, at.step) for at in locations} - {(None, None, None)}
+        named = {names for names in named if names[1:] != (None, None)} or named
         return ClipDetail(
             clip=row,
             end=more.end,
