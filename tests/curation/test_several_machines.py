@@ -33,6 +33,7 @@ from thresher.curation.previews.source import clip_source
 from thresher.curation.renderings.render import render
 from thresher.curation.renderings.verify import verify_song
 from thresher.curation.songs.songs import save_song
+from thresher.curation.songs.tracklist import tracklist
 from thresher.curation.workers import no_progress
 from thresher.errors import NotFoundError, UsageError
 from thresher.signal.features.split_settings import SplitSettings
@@ -199,6 +200,22 @@ def test_a_rendering_below_a_root_is_found_on_both_machines(
     report = verify_song(nowhere, "both")
     assert (report.file, report.missing) == ("missing", tuple(text for _, _, text, _ in THREE))
     assert check_files(nowhere, rehash=True, progress=no_progress).renderings == 0
+
+
+def test_a_file_of_the_same_name_below_another_root_does_not_overwrite_a_clip(
+    machines: Machines, write_clip: WriteClip, tmp_path: Path, serial: IngestOptions
+) -> None:
+    first, second = tmp_path / "night", tmp_path / "day"
+    lost = write_clip(first / "a.wav", 1)
+    write_clip(first / "b.wav", 2)
+    write_clip(second / "a.wav", 3)
+    catalog = machines.open("one", night=first, day=second)
+    ingest(catalog, [first, second], serial)
+    save_song(catalog, "S", "length:0..")
+    lost.unlink()
+    ingest(catalog, [first, second], serial)
+    missing = {track.path: track.missing for track in tracklist(catalog, "S").tracks}
+    assert missing == {"night:a.wav": True, "night:b.wav": False, "day:a.wav": False}
 
 
 def test_prune_takes_only_files_of_this_machine(

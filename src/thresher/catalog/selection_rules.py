@@ -37,6 +37,7 @@ IS_OVERWRITTEN: Condition = ~has_location(location.c.missing_since.is_(None)) & 
     exists()
     .where(
         _FORMER.c.recording_id == clip.c.recording_id,
+        _NOW.c.root == _FORMER.c.root,
         _NOW.c.path == _FORMER.c.path,
         _NOW.c.missing_since.is_(None),
     )
