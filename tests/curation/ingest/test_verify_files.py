@@ -167,3 +167,14 @@ def test_renderings_are_compared_with_their_hashes(
     file.unlink()
     found = verify(catalog, files=True).files
     assert (found.renderings_gone, found.is_sound) == (("bone.wav",), True)
+
+
+@pytest.mark.parametrize("name", [b"a line\nbreak.wav", b"not \xff UTF-8.wav"])
+def test_renderings_with_unusual_names_are_found(
+    catalog: Catalog, six_clips: Path, serial: IngestOptions, name: bytes
+) -> None:
+    ingest(catalog, [six_clips], serial)
+    save_song(catalog, "Bone", "epoch:10..")
+    render(catalog, "Bone", catalog.root / os.fsdecode(name))
+    found = verify(catalog, files=True).files
+    assert (found.renderings, found.renderings_gone) == (1, ())

@@ -14,7 +14,6 @@ from thresher.catalog.clip_source import IS_SHOWN, STATUS
 from thresher.catalog.content_files import FileCheck, FileState, KnownFile, check_file, content_state
 from thresher.catalog.files import Hashes
 from thresher.catalog.locations import look_at
-from thresher.catalog.paths import text_below, text_bytes
 from thresher.catalog.schema import USABLE_STATUSES, clip, location, recording, rendering
 from thresher.catalog.stamps import Unstable, is_same, stamp_of
 from thresher.curation.workers import Progress, Workers
@@ -110,7 +109,7 @@ def _renderings(catalog: Catalog) -> dict[str, FileState]:
     return {
         text: content_state(path, sha256)
         for (root, text), sha256 in last.items()
-        if (path := catalog.absolute(root, text_bytes(text_below(root, text)))) is not None
+        if (path := catalog.absolute_of_text(text, root)) is not None
     }
 
 
