@@ -169,6 +169,22 @@ def content_files(catalog: Catalog, sha256s: Collection[str]) -> dict[str, bytes
     return {sha256: file.path for sha256, file in found.items() if file is not None}
 
 
+def changed_since(catalog: Catalog, files: Mapping[str, bytes]) -> list[str]:
+    """Return the contents of `files` that have other bytes now: what was read from them may be another content.
+
+    `files` is what `content_files` returned. A file that is gone now held its content while it could be read.
+    """
+    known = known_files(catalog, files.keys())
+
+    def is_changed(sha256: str, path: bytes) -> bool:
+        nothing_known = KnownFile(path, "", sha256, Look(0, 0, None, None, None))
+        here = [each for each in known[sha256] if each.path == path] or [nothing_known]
+        states = {check_file(each, catalog.hashes).state for each in here}
+        return FileState.CHANGED in states and FileState.INTACT not in states
+
+    return [sha256 for sha256, path in files.items() if is_changed(sha256, path)]
+
+
 def keep_looks(catalog: Catalog) -> None:
     """Store when the files that were hashed since the last call were read, so that no command hashes them again.
 

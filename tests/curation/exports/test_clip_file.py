@@ -88,6 +88,15 @@ def test_after_an_error_there_is_no_new_file(
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_a_trimmed_file_of_a_source_that_has_changed_is_not_written(
+    item: Item, write: Callable[..., list[str]], tmp_path: Path, write_clip: WriteClip
+) -> None:
+    write_clip(tmp_path / "a.wav", 2, 1.0)
+    with pytest.raises(NotFoundError, match="the file has changed"):
+        write(replace(item, form="trimmed"))
+    assert not list(tmp_path.glob("copy.wav*"))
+
+
 def test_a_trimmed_file_gets_the_suffix_of_its_format(item: Item) -> None:
     assert item.name_request.suffix is None
     assert replace(item, form="trimmed").name_request.suffix is None

@@ -314,3 +314,14 @@ def test_an_exported_clip_with_the_content_of_a_recording_stays_a_clip(
     export_clips(catalog, [str(clip_id)], tmp_path / "cut2", form="trimmed")
     report = ingest(catalog, [tmp_path / "cut2"], serial)
     assert (report.copies, report.exports) == (1, 0)
+
+
+def test_a_stem_whose_file_changes_while_it_is_read_is_not_written(
+    catalog: Catalog, tmp_path: Path, write_clip: WriteClip
+) -> None:
+    def meanwhile(*_progress: object) -> None:
+        write_clip(tmp_path / "clips/run_epoch_1_0.wav", 99, 8.0, rate=22_050, channels=2)
+
+    with pytest.raises(NotFoundError, match="1 file changed while the song was made"):
+        export_stems(catalog, "Bone / Marrow", tmp_path / "stems", progress=meanwhile)
+    assert len(list((tmp_path / "stems").iterdir())) == 1

@@ -24,6 +24,7 @@ from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.verify import verify
 from thresher.curation.renderings.diff import since_rendering
+from thresher.curation.renderings.history import renderings
 from thresher.curation.renderings.render import render
 from thresher.curation.renderings.reproduce import reproduce
 from thresher.curation.songs.options import SongOptions
@@ -504,3 +505,26 @@ def ffmpeg() -> str:
     import imageio_ffmpeg
 
     return str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+def test_a_file_that_changes_while_it_is_rendered_makes_no_rendering(
+    catalog: Catalog, tmp_path: Path, write_clip: WriteClip
+) -> None:
+    save_song(catalog, "S", ["epoch:10..13"])
+    *_, last = tracklist(catalog, "S").tracks
+    changed = catalog.root / last.path
+
+    def meanwhile(*_progress: object) -> None:
+        write_clip(changed, 99, 8.0)
+
+    with pytest.raises(NotFoundError, match=r"1 file changed while the song was made \(.*\.wav\)"):
+        render(catalog, "S", tmp_path / "s.wav", manifest=True, progress=meanwhile)
+    assert not list(tmp_path.glob("s.wav*"))
+    assert renderings(catalog, "S") == []
+
+
+def test_a_file_that_goes_after_it_was_read_does_not_stop_a_render(catalog: Catalog, tmp_path: Path) -> None:
+    save_song(catalog, "S", ["epoch:10..13"])
+    first = catalog.root / tracklist(catalog, "S").tracks[0].path
+    made = render(catalog, "S", tmp_path / "s.wav", progress=lambda *_progress: first.unlink(missing_ok=True))
+    assert made.number == 1

@@ -169,3 +169,20 @@ def test_a_manifest_without_audio_keys_finds_files_by_their_bytes(
     file.write_text(json.dumps(content))
     moved_away(catalog, tmp_path, elsewhere)
     assert reproduce(file, elsewhere, tmp_path / "again.wav").same_bytes is True
+
+
+def test_a_file_that_changes_while_it_is_read_makes_no_file(
+    catalog: Catalog, tmp_path: Path, elsewhere: Path
+) -> None:
+    render(catalog, "Bone", tmp_path / "bone.wav", manifest=True)
+    moved_away(catalog, tmp_path, elsewhere)
+    changed = elsewhere / "deep/0.wav"
+    content = changed.read_bytes()
+
+    def meanwhile(stage: str, *_progress: int) -> None:
+        if stage == "rendering":
+            changed.write_bytes(content)
+
+    with pytest.raises(NotFoundError, match=r"deep/0\.wav changed while the song was made"):
+        reproduce(tmp_path / "bone.wav.manifest.json", elsewhere, tmp_path / "again.wav", progress=meanwhile)
+    assert not list(tmp_path.glob("again.wav*"))

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from thresher.catalog.atomic_files import partial_file
 from thresher.catalog.audio import AudioReader
-from thresher.catalog.content_files import Elsewhere, KnownFile
+from thresher.catalog.content_files import Elsewhere, FileState, KnownFile, check_file
 from thresher.catalog.cut_clips import CutPlace
 from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, suffix_of
-from thresher.catalog.files import sha256_file
+from thresher.catalog.files import Hashes, sha256_file
 from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.paths import display_text
 from thresher.curation.exports.file_names import NameRequest
@@ -170,6 +170,8 @@ def encode(item: Item, file: bytes) -> int:
     if position != frames:
         ends = item.start + position
         raise AudioError(f"the file ends at frame {ends} of {item.end}; `thresher ingest` its folder")
+    if check_file(item.source, Hashes()).state is FileState.CHANGED:
+        raise NotFoundError("the file has changed; `thresher ingest` its folder")
     return os.stat(file).st_size
 
 

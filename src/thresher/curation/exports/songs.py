@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from thresher.curation.renderings.history import Rendering, frozen, renderings
 from thresher.curation.renderings.manifest import manifest_text, rendering_manifest, song_manifest
 from thresher.curation.renderings.mixdown import Mix
 from thresher.curation.renderings.plan import is_whole
-from thresher.curation.renderings.render import source_files
+from thresher.curation.renderings.render import check_sources, source_files
 from thresher.curation.songs.tracklist import Track, Tracklist, tracklist
 from thresher.curation.workers import Progress, no_progress
 from thresher.errors import AudioError, CatalogError, NotFoundError, UsageError
@@ -145,7 +145,9 @@ def export_stems(
     for position, blocks in enumerate(Mix(plan, files, subtype, progress).clips(subtype)):
         stem = target / names[position]
         recheck = always_replace if overwrite else partial(_refuse, stem)
-        _write_stem(catalog, stem, plan, position, blocks, subtype, guard, recheck)
+        sha256 = plan.tracks[position].recording_sha256
+        check = partial(check_sources, catalog, plan, {sha256: files[sha256]})
+        _write_stem(catalog, stem, plan, position, blocks, subtype, guard, recheck, check)
     kept = [old.name for old in before if overwrite and not _remove_old_stem(catalog, old, names, guard)]
     return _export(catalog, source, target, "stems", [], tuple(names), kept=tuple(kept))
 
@@ -194,8 +196,12 @@ def _write_stem(
     subtype: str,
     guard: OutputGuard,
     recheck: Recheck,
+    check_source: Callable[[], object],
 ) -> None:
-    """Write the clip at a position of the song, the blocks of which are given."""
+    """Write the clip at a position of the song, the blocks of which are given.
+
+    `check_source` is called when they are read, and raises if their file has changed since it was found.
+    """
     track = plan.tracks[position]
     at = format_duration(track.output_start / plan.sample_rate)
     tags = {"title": _title(track), "comment": f"{position + 1} of {plan.song.name}, at {at}"}
@@ -211,6 +217,7 @@ def _write_stem(
         ) as writer:
             for block in blocks:
                 writer.write(block)
+        check_source()
         note_output(catalog, sha256_file(os.fsencode(file)), "stem", plan.song.id)
 
 

@@ -136,12 +136,14 @@ def write_song(
     cover: bytes | None = None,
     earlier: Earlier | None = None,
     note: Callable[[str], object] | None = None,
+    check_sources: Callable[[], object],
 ) -> WrittenFile:
     """Write a song's file, completely or not at all.
 
     `files` holds the path of each source file by the SHA-256 of its contents. `cover` is the image that the
     settings of the song name. The file of `earlier` is compared before it may be replaced. `note` is called with
-    the SHA-256 of the file before the file gets its name.
+    the SHA-256 of the file before the file gets its name. `check_sources` is called when all source files are read,
+    and raises if one of them has changed since it was found.
     """
     mix = Mix(plan, files, song_file.subtype, progress)
     with whole_file(song_file.target, guard, recheck) as partial:
@@ -159,6 +161,7 @@ def write_song(
         with writer:
             for block in mix.blocks():
                 writer.write(block)
+            check_sources()
             writer.finish()
             with ThreadPoolExecutor(1) as hasher:  # hashes while the disk writes
                 digest = hasher.submit(sha256_file, os.fsencode(partial))

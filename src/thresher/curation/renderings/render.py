@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from thresher.catalog.atomic_files import write_text
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.content_files import content_files, elsewhere, keep_looks
+from thresher.catalog.content_files import changed_since, content_files, elsewhere, keep_looks
 from thresher.catalog.covers import read_cover
 from thresher.catalog.database import insert_row
 from thresher.catalog.encoding import COVER_CONTAINERS, suffix_of
@@ -142,9 +142,17 @@ def render(
     number, written, same = (None if earlier is None else earlier.number), None, None
     if not dry_run:
         recheck = partial(_check_target, catalog, plan, target, overwrite=overwrite)
-        note = partial(note_output, catalog, kind="rendering", song_id=plan.song.id)
         written = write_song(
-            plan, files, song_file, progress, guard, recheck, cover=cover, earlier=earlier, note=note
+            plan,
+            files,
+            song_file,
+            progress,
+            guard,
+            recheck,
+            cover=cover,
+            earlier=earlier,
+            note=partial(note_output, catalog, kind="rendering", song_id=plan.song.id),
+            check_sources=partial(check_sources, catalog, plan, files),
         )
         number, same = _store(catalog, plan, song_file, digest, written.sha256)
         if manifest_file is not None:
@@ -209,6 +217,17 @@ def source_files(catalog: Catalog, plan: Tracklist) -> tuple[dict[str, bytes], l
     """The source files of a plan by the SHA-256 of their contents, and the tracks whose files are missing."""
     files = content_files(catalog, {track.recording_sha256 for track in plan.tracks})
     return files, [track for track in plan.tracks if track.recording_sha256 not in files]
+
+
+def check_sources(catalog: Catalog, plan: Tracklist, files: Mapping[str, bytes]) -> None:
+    """Raise NotFoundError if a source file of a plan has changed since `source_files` found it."""
+    changed = set(changed_since(catalog, files))
+    if changed:
+        paths = list(dict.fromkeys(track.path for track in plan.tracks if track.recording_sha256 in changed))
+        raise NotFoundError(
+            f"{counted(len(paths), 'file')} changed while the song was made ({listed(paths)}); `thresher ingest` "
+            "the folder, and run the command again"
+        )
 
 
 def report_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,8 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.encoding import suffix_of
 from thresher.catalog.files import SUFFIXES, sha256_file
 from thresher.catalog.output_guard import OutputGuard
+from thresher.catalog.paths import display_text
+from thresher.catalog.stamps import Stamp, is_same, stamp_of
 from thresher.curation.renderings.audio_file import (
     SongFile,
     audio_target,
@@ -51,7 +53,8 @@ def reproduce(
     if form.container != then.container or then.subtype not in form.subtypes:
         suffix = suffix_of(then.container, then.subtype)
         raise UsageError(f"the manifest describes {then.container} {then.subtype}; give -o FILE{suffix}")
-    files = _source_files(plan, Path(folder), progress)
+    stamps: dict[bytes, Stamp] = {}
+    files = _source_files(plan, Path(folder), stamps, progress)
     missing = [track.path for track in plan.tracks if track.recording_sha256 not in files]
     if missing:
         clips = f"{counted(len(missing), 'clip')} of the manifest"
@@ -64,7 +67,10 @@ def reproduce(
         if not may_be_unfinished(plan, song_file):
             recheck()
         if not dry_run:
-            written = write_song(plan, files, song_file, progress, guard, recheck, cover=read.image)
+            check = partial(_check_sources, files, stamps)
+            written = write_song(
+                plan, files, song_file, progress, guard, recheck, cover=read.image, check_sources=check
+            )
     return report_of(
         plan.song.name,
         plan,
@@ -88,6 +94,19 @@ def _check_target(target: Path, sha256: str | None, *, overwrite: bool) -> None:
         )
 
 
+def _check_sources(files: Mapping[str, bytes], stamps: Mapping[bytes, Stamp]) -> None:
+    """Raise NotFoundError if a file has another stamp than before it was hashed."""
+    for path in files.values():
+        try:
+            now = stamp_of(os.stat(path))
+        except OSError:  # it held its content while it could be read
+            continue
+        if not is_same(stamps[path], now):
+            raise NotFoundError(
+                f"{display_text(path)} changed while the song was made; run the command again"
+            )
+
+
 @contextmanager
 def _catalog_near(target: Path) -> Iterator[Catalog | None]:
     """Open the catalog of the folder of the target; None if there is none, or this program can't read it."""
@@ -100,10 +119,13 @@ def _catalog_near(target: Path) -> Iterator[Catalog | None]:
         yield catalog
 
 
-def _source_files(plan: Tracklist, folder: Path, progress: Progress) -> dict[str, bytes]:
+def _source_files(
+    plan: Tracklist, folder: Path, stamps: dict[bytes, Stamp], progress: Progress
+) -> dict[str, bytes]:
     """The source files of a plan under a folder, by the SHA-256 of their contents.
 
-    Files with the name of a clip are hashed first, then those with a suffix of audio, then all others.
+    Files with the name of a clip are hashed first, then those with a suffix of audio, then all others. The stamps
+    of the files before they were read are added to `stamps`.
     """
     if not folder.is_dir():
         raise NotFoundError(f"there is no folder {folder}; give --files DIR")
@@ -118,17 +140,23 @@ def _source_files(plan: Tracklist, folder: Path, progress: Progress) -> dict[str
         if len(found) == len(wanted):
             break
         try:
+            stamp = stamp_of(os.stat(path))
             sha256 = sha256_file(os.fsencode(path))
         except (OSError, AudioError):
             continue
         if sha256 in wanted:
             found.setdefault(sha256, os.fsencode(path))
+            stamps[os.fsencode(path)] = stamp
         progress("looking for clips", done, len(candidates))
-    return found | _tagged_files(plan, wanted - found.keys(), candidates, progress)
+    return found | _tagged_files(plan, wanted - found.keys(), candidates, stamps, progress)
 
 
 def _tagged_files(
-    plan: Tracklist, lacking: Collection[str], candidates: Sequence[Path], progress: Progress
+    plan: Tracklist,
+    lacking: Collection[str],
+    candidates: Sequence[Path],
+    stamps: dict[bytes, Stamp],
+    progress: Progress,
 ) -> dict[str, bytes]:
     """Find contents that are only there in other bytes, by the key of their audio: re-tagged or converted files."""
     wanted: dict[str, set[str]] = {}
@@ -140,11 +168,13 @@ def _tagged_files(
         if not wanted:
             break
         try:
+            stamp = stamp_of(os.stat(path))
             key = audio_key(os.fsencode(path)) if path.suffix.lower() in SUFFIXES else None
         except (OSError, AudioError):
             continue
         if key is not None:
             found |= dict.fromkeys(wanted.pop(key, ()), os.fsencode(path))
+            stamps[os.fsencode(path)] = stamp
         progress("comparing audio", done, len(candidates))
     return found
 
