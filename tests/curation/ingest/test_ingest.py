@@ -248,6 +248,16 @@ def test_unusable_files_that_an_interrupted_ingest_found_are_reported_by_the_nex
         assert [row.failed for row in batches(small)] == [0, 2]
 
 
+def test_a_batch_counts_the_files_that_the_ingest_reports(
+    catalog: Catalog, six_clips: Path, serial: IngestOptions
+) -> None:
+    """A file that can't be opened is one of them."""
+    (six_clips / "dead.wav").symlink_to("nowhere.wav")
+    report = ingest(catalog, [six_clips], serial)
+    (row,) = batches(catalog)
+    assert (row.files, row.added, row.failed) == (report.files, report.added, 1) == (7, 6, 1)
+
+
 def test_unusable_files_are_reported_again_if_scoring_was_interrupted(
     catalog: Catalog, six_clips: Path, serial: IngestOptions
 ) -> None:

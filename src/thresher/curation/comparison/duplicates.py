@@ -85,7 +85,10 @@ class Part:
 
 @dataclass(frozen=True)
 class ByteCopies:
-    """A clip whose file exists at several paths, byte for byte; of the clips of one recording, the first one."""
+    """A clip whose recording is at several paths; of the clips of one recording, the first one.
+
+    The files are equal byte for byte, or hold the same audio with other tags or in another lossless encoding.
+    """
 
     clip: ClipRow
     paths: tuple[str, ...]

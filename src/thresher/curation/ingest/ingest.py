@@ -260,7 +260,7 @@ def _report(
 ) -> IngestReport:
     return IngestReport(
         batch=None if run.options.dry_run else run.batch.id,
-        files=len(run.scan.files) + sum(not problem.is_folder for problem in run.scan.problems),
+        files=run.scan.found,
         ignored=run.scan.ignored,
         excluded=run.scan.excluded,
         unnamed=len(tally.unnamed),

@@ -36,7 +36,7 @@ class Batch:
 
     def __init__(self, catalog: Catalog, scan: Scan, options: IngestOptions) -> None:
         self.id: int | None = None
-        self._files = len(scan.files)
+        self._files = scan.found
         self.paths = json.dumps([catalog.stored_absolute(path).path_text for path in scan.given])
         self._options = options
 

@@ -63,6 +63,11 @@ class Scan:
     vanished: tuple[bytes, ...] = ()
 
     @property
+    def found(self) -> int:
+        """The number of audio files, also of those that can't be opened."""
+        return len(self.files) + sum(not problem.is_folder for problem in self.problems)
+
+    @property
     def ignored(self) -> int:
         """The number of files that are not audio."""
         return sum(self.ignored_suffixes.values())

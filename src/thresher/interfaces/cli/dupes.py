@@ -62,7 +62,7 @@ def _print_duplicates(found: Duplicates) -> None:
         length = clock(pair.part.seconds)
         tell(f"  {how} {length} of  {_clip_text(pair.part.clip)}{_offset_text(pair.part)}")
     for same in found.byte_copies:
-        tell(f"{same.clip.id}: identical files: {', '.join(same.paths)}")
+        tell(f"{same.clip.id}: {len(same.paths)} files with the same audio: {', '.join(same.paths)}")
     copies = f"{len(found.others):,} {'copy' if len(found.others) == 1 else 'copies'}"
     say(f"{copies} of {counted(len(found.groups), 'clip')}, {counted(len(found.parts), 'shared part')}")
     if found.not_judged:

@@ -367,7 +367,7 @@ def copies(data: ReportData, speaker: Speaker) -> CopiesView | None:
         for part in found.parts[:MOST_GROUPS]
     )
     places = tuple(
-        f"clip {same.clip.id}: {len(same.paths)} identical files: {', '.join(same.paths)}"
+        f"clip {same.clip.id}: {len(same.paths)} files with the same audio: {', '.join(same.paths)}"
         for same in found.byte_copies[:MOST_GROUPS]
     )
     lists = (found.groups, found.parts, found.byte_copies)
