@@ -82,7 +82,8 @@ def scan(
 ) -> Scan:
     """Scan files and folders, recursively, without what the patterns of `exclude` fit (see `exclude.py`).
 
-    The catalog's `own` files are not counted, and its folder of previews is not visited.
+    The catalog's `own` files are not counted, and its folder of previews is not visited. A given file is audio
+    whatever its suffix is, unless it is one of those files or the sidecar of an audio file, as `runs/*` names them.
 
     Raises NotFoundError for a path that does not exist, unless `allow_vanished`, and UsageError for an invalid
     pattern.
@@ -92,6 +93,7 @@ def scan(
     seen: dict[bytes, FoundFile | Problem] = {}
     ignored: Counter[str] = Counter()
     visited: set[tuple[int, int]] = set()
+    sidecars: dict[bytes, set[bytes]] = {}
     asked = tuple(map(absolute, given))
     vanished: list[bytes] = []
     for path in asked:
@@ -110,7 +112,10 @@ def scan(
                 else:
                     seen.setdefault(entry.path, entry)
         elif not leave_out.leaves_out(_inside(path, os.path.dirname(path)), is_folder=False):
-            seen.setdefault(path, _look(path, os.path.dirname(path)))
+            if _is_sidecar(path, sidecars) or (own is not None and own.has_file(path)):
+                ignored[_kind_of(os.path.basename(path))] += 1
+            else:
+                seen.setdefault(path, _look(path, os.path.dirname(path)))
     entries = [seen[path] for path in sorted(seen)]
     return Scan(
         asked,
@@ -170,6 +175,20 @@ def _sidecar_names(entries: Iterable[os.DirEntry[bytes]]) -> set[bytes]:
     """Return the names that the sidecars of the audio files in a folder have."""
     audio = [entry.name for entry in entries if _suffix(entry.name) in SUFFIXES]
     return {stem + b".json" for name in audio for stem in (name, os.path.splitext(name)[0])}
+
+
+def _is_sidecar(path: bytes, of_folders: dict[bytes, set[bytes]]) -> bool:
+    """Return whether a file is the sidecar of an audio file beside it; `of_folders` keeps what was listed."""
+    folder, name = os.path.split(path)
+    if not name.endswith(b".json"):
+        return False
+    if folder not in of_folders:
+        try:
+            with os.scandir(folder) as listing:
+                of_folders[folder] = _sidecar_names(listing)
+        except OSError:  # a folder that can be entered but not listed
+            of_folders[folder] = set()
+    return name in of_folders[folder]
 
 
 def _kind_of(name: bytes) -> str:

@@ -298,4 +298,4 @@ def checkpoint(
         tell(f"{called}: nothing to change")
         return
     tell(f"decision {decision.id}: {decision.summary}")
-    say(f"thresher undo {decision.id} reverts it")
+    say(f"`thresher undo {decision.id}` reverts it")

@@ -60,7 +60,7 @@ def _clip_facts(detail: ClipDetail) -> list[tuple[str, object]]:
         ("kind", _kind_text(detail)),
         ("status", f"{row.status}{', rejected' if row.rejected else ''}"),
         ("reason", detail.reason),
-        ("checkpoint", f"{checkpoint_text(row)}{corrected}" or None),
+        ("checkpoint", f"{checkpoint_text(row)}{corrected}".strip() or None),
         ("role", row.role),
         ("span", span),
         ("format", audio_format),
