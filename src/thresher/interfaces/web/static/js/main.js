@@ -12,14 +12,18 @@ import { loadNames } from "./search.js";
 import "./visits.js";
 import { VIEWS, go, place } from "./views.js";
 
+const AGAIN = 2000; // milliseconds
+
 const view = document.getElementById("view");
 const trouble = document.getElementById("trouble");
 let leave = () => {};
 let shown = null;
+let asked = null; // the latest call of show
 
 async function show(now) {
   if (shown === now.view) return;
   shown = now.view;
+  const mine = (asked = Symbol(now.view));
   leave();
   leave = () => {};
   for (const link of document.querySelectorAll("[data-view-link]")) {
@@ -28,11 +32,24 @@ async function show(now) {
     else link.removeAttribute("aria-current");
     if (isShown) link.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
-  const module = await VIEWS.get(now.view).load();
-  if (shown !== now.view) return; // another view was asked for meanwhile
+  let module;
+  try {
+    module = await VIEWS.get(now.view).load();
+  } catch {
+    if (asked === mine) later(now);
+    return;
+  }
+  if (asked !== mine) return; // another view was asked for meanwhile
   view.replaceChildren();
   leave = module.show(view, place) ?? (() => {});
   view.dataset.view = now.view;
+}
+
+/** Try again to show a view whose module could not be read. */
+function later(now) {
+  shown = null;
+  view.replaceChildren(element("p", { class: "empty", role: "alert" }, `The view ${VIEWS.get(now.view).title} can't be read now. It appears when the server answers.`));
+  setTimeout(() => shown === null && show(place.value), AGAIN);
 }
 
 function linkTo(name, { title, key }) {
@@ -64,6 +81,7 @@ newest.listen(async ({ trouble: why }) => {
   if (now === null) return;
   if (now.version !== room.value.version || now.folder !== room.value.folder) location.reload();
   else room.value = now;
+  readNames();
 });
 
 room.listen(({ name, read_only, refusal }) => {
@@ -74,6 +92,9 @@ room.listen(({ name, read_only, refusal }) => {
   notice.hidden = !read_only;
 });
 
+/** Read the names that completion knows. If that fails, they are read when the server is back. */
+const readNames = () => loadNames().catch(() => {});
+
 /** Ask about the room until the server answers, then show the view. */
 async function begin() {
   try {
@@ -81,12 +102,12 @@ async function begin() {
   } catch (failure) {
     trouble.hidden = false;
     trouble.textContent = failure.message;
-    setTimeout(begin, 2000);
+    setTimeout(begin, AGAIN);
     return;
   }
   trouble.hidden = true;
   followChanges();
-  loadNames();
+  readNames();
   place.follow(show);
 }
 begin();

@@ -15,7 +15,9 @@ export class Signal {
   set value(value) {
     if (Object.is(value, this.#value)) return;
     this.#value = value;
-    for (const listener of [...this.#listeners]) listener(value);
+    for (const listener of [...this.#listeners]) {
+      if (this.#listeners.has(listener)) listener(value); // one before it may have ended it
+    }
   }
 
   /** Call `listener` with each new value; returns the function that ends this. */

@@ -1,0 +1,213 @@
+"""Answers that arrive late, in another order, or not at all, in a real browser.
+
+`hold` keeps the next answer from an address back until it is let go, so that no test depends on how fast it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import soundfile
+
+from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, chromium, serving
+from tests.support import EVERY_METRIC, RATE, MakeSound
+from thresher.catalog.catalog import Catalog
+from thresher.curation.clips.decisions import history
+from thresher.curation.clips.listing import ClipRow, rows_of
+from thresher.curation.cutting.undo import undo
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
+
+pytest.importorskip("selenium", reason="selenium drives the browser, and is not installed")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(DRIVER is None or BROWSER is None, reason="needs Chromium and chromedriver"),
+]
+
+ESCAPE = "\ue00c"
+SAYS = "return document.querySelector('#says').textContent"
+SECONDS = 6.0
+COUNT = 6
+
+HELD = """
+const now = window.fetch;
+window.held = [];
+window.asked = [];
+window.broken = [];
+window.fetch = async (url, options) => {
+  window.asked.push(String(url));
+  const isIt = (each) => String(url).includes(each.part) && (options?.method ?? 'GET') === each.method;
+  const gone = window.broken.findIndex(isIt);
+  if (gone >= 0) {
+    const [{ status }] = window.broken.splice(gone, 1);
+    if (status === 0) throw new TypeError('Failed to fetch');
+    return new Response(JSON.stringify({ error: 'not now', position: null }), { status });
+  }
+  const held = window.held.find((each) => each.answer === null && isIt(each));
+  const answer = held ? (held.answer = now(url, options)) : now(url, options);
+  if (held) {
+    await answer.catch(() => null);
+    held.isThere = true;
+    await held.go;
+  }
+  return answer;
+};
+"""
+
+
+class SlowPage(Page):
+    """A page whose answers can be held back."""
+
+    def hold(self, part: str, method: str = "GET") -> int:
+        """Hold back the next answer from an address; return its number."""
+        number: int = self.run(
+            "const held = { part: arguments[0], method: arguments[1], answer: null, isThere: false };"
+            "held.go = new Promise((resolve) => { held.let = resolve; });"
+            "return window.held.push(held) - 1",
+            part,
+            method,
+        )
+        return number
+
+    def is_held(self, number: int) -> bool:
+        """Return whether the answer is there."""
+        found: bool = self.run("return window.held[arguments[0]].isThere", number)
+        return found
+
+    def let_go(self, number: int) -> None:
+        """Let the answer arrive, and what follows from it happen."""
+        self.wait_until(lambda: self.is_held(number))
+        self.driver.execute_async_script(
+            "const done = arguments[1]; window.held[arguments[0]].let(); setTimeout(done, 200);", number
+        )
+
+    def break_next(self, part: str, method: str = "GET", status: int = 0) -> None:
+        """Let the next request to an address fail: with a status, or, with 0, without an answer."""
+        self.run("window.broken.push({ part: arguments[0], method: arguments[1], status: arguments[2] })", part, method, status)
+
+    def note_requests(self) -> None:
+        """Note the addresses that are asked for from now on."""
+        self.run("window.asked = []")
+
+    def requests(self, part: str) -> list[str]:
+        """Return the noted addresses that hold a part."""
+        return [each for each in self.run("return window.asked") if part in each]
+
+    def run(self, script: str, *values: Any) -> Any:
+        return self.driver.execute_script(script, *values)
+
+
+@dataclass(frozen=True)
+class Room:
+    """A catalog and the address at which it is served."""
+
+    catalog: Catalog
+    address: str
+
+    def row(self, clip_id: int) -> ClipRow:
+        return rows_of(self.catalog, [clip_id])[0]
+
+    def newest_decision(self) -> int:
+        return max((entry.id for entry in history(self.catalog)), default=0)
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory, sound: MakeSound) -> Iterator[Catalog]:
+    """Six clips of three epochs; clip 6 is a copy of clip 1."""
+    home = tmp_path_factory.mktemp("late")
+    Catalog.create(home).close()
+    (home / "catalog.toml").write_text(EVERY_METRIC)
+    (home / "night").mkdir()
+    for number in range(1, COUNT):
+        soundfile.write(home / f"night/night_epoch_{number // 2}_{number}.wav", sound(number, SECONDS), RATE)
+    soundfile.write(home / "night/night_epoch_3_6.wav", 0.5 * sound(1, SECONDS), RATE)
+    with Catalog.open(home / "catalog.toml") as opened:
+        ingest(opened, [home / "night"], IngestOptions(executor="serial"))
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Any]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def room(catalog: Catalog) -> Iterator[Room]:
+    with serving(catalog) as address:
+        yield Room(catalog, address)
+
+
+@pytest.fixture(autouse=True)
+def as_before(catalog: Catalog) -> Iterator[None]:
+    """Undo what a test decided."""
+    before = {entry.id for entry in history(catalog)}
+    yield
+    for entry in history(catalog):
+        if entry.id not in before and entry.undoes is None and entry.undone_by is None:
+            undo(catalog, entry.id)
+
+
+def opened(driver: Any, room: Room) -> SlowPage:
+    """Open the page, and wait until it knows the newest decision."""
+    page = SlowPage(driver, room.address)
+    page.wait("selection", f"m.ids.value.length === {COUNT} && m.rowOf(1) !== undefined")
+    page.wait("changes", f"m.newest.value.decision === {room.newest_decision()} && m.newest.value.clip > 0")
+    page.wait_until(lambda: page.run("return document.querySelectorAll('.card.waiting').length === 0"))
+    page.run(HELD)
+    page.complaints()
+    return page
+
+
+def list_of(page: Page) -> list[int]:
+    found: list[int] = page.value("selection", "m.ids.value")
+    return found
+
+
+def view(page: Page, name: str) -> None:
+    page.value("views", f"void m.go({{ view: '{name}' }})")
+    page.wait("views", f"document.getElementById('view').dataset.view === '{name}'")
+
+
+EVERY = list(range(1, COUNT + 1))
+
+
+def test_a_view_that_ended_hears_of_no_change(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    view(page, "tiles")
+    page.value("views", "void m.go({ values: { order: 'chain' } })")
+    page.wait_until(lambda: page.run("return document.querySelector('.session select').value") == "chain")
+    page.note_requests()
+    view(page, "clips")
+    page.value("selection", "m.findAgain()")
+    assert page.requests("order=") == []
+
+
+def test_a_view_that_is_left_and_opened_again_at_once_is_there_once(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    page.wait("api", "m.get('/api/map', { q: 'epoch:2' }).then(({ ready }) => ready)")
+    page.value("views", "[m.go({ view: 'map' }), m.go({ view: 'clips' }), m.go({ view: 'map' }), 0].at(-1)")
+    page.wait_until(lambda: page.run("return document.querySelectorAll('.legend li').length > 0"))
+    page.note_requests()
+    page.search("epoch:2")
+    page.wait_until(lambda: page.run("return document.querySelector('.legend').textContent.trim()") == "2 2")
+    assert len(page.requests("/api/map")) == 1
+
+
+def test_a_view_whose_module_could_not_be_read_appears_when_the_server_answers(
+    driver: Any, room: Room
+) -> None:
+    page = opened(driver, room)
+    driver.execute_cdp_cmd("Network.enable", {})
+    driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/views/duplicates.js"]})
+    try:
+        page.press("d")
+        page.wait_until(lambda: "can't be read now" in page.run("return document.getElementById('view').textContent"))
+    finally:
+        driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+    page.wait("views", "document.getElementById('view').dataset.view === 'duplicates'")
+    errors = [each for each in page.complaints() if "ERR_BLOCKED_BY_CLIENT" not in each]
+    assert errors == []
