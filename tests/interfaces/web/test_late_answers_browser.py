@@ -38,7 +38,7 @@ window.held = [];
 window.asked = [];
 window.broken = [];
 window.fetch = async (url, options) => {
-  window.asked.push(String(url));
+  window.asked.push(`${options?.method ?? 'GET'} ${url}`);
   const isIt = (each) => String(url).includes(each.part) && (options?.method ?? 'GET') === each.method;
   const gone = window.broken.findIndex(isIt);
   if (gone >= 0) {
@@ -89,11 +89,11 @@ class SlowPage(Page):
         self.run("window.broken.push({ part: arguments[0], method: arguments[1], status: arguments[2] })", part, method, status)
 
     def note_requests(self) -> None:
-        """Note the addresses that are asked for from now on."""
+        """Note the methods and addresses that are asked for from now on."""
         self.run("window.asked = []")
 
     def requests(self, part: str) -> list[str]:
-        """Return the noted addresses that hold a part."""
+        """Return the noted requests that hold a part."""
         return [each for each in self.run("return window.asked") if part in each]
 
     def run(self, script: str, *values: Any) -> Any:
@@ -175,6 +175,49 @@ def view(page: Page, name: str) -> None:
 EVERY = list(range(1, COUNT + 1))
 
 
+def test_a_moment_that_arrives_after_its_list_was_left_marks_no_clip(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    held = page.hold("/moment")
+    page.press("L")
+    page.wait_until(lambda: page.is_held(held))
+    page.press("g")
+    page.wait("selection", f"m.ids.value.length === {COUNT}")
+    page.let_go(held)
+    assert page.value("moment", "m.starts.size") == 0
+    assert page.value("card", "m.notes.size") == 0
+    assert "sound like it" not in page.run(SAYS)
+
+
+def test_the_sentence_about_a_decision_stays_while_a_moment_is_shown(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    page.press("L")
+    page.wait_until(lambda: "sound like it" in page.run(SAYS))
+    page.press("4")
+    page.wait("judge", "m.said.value.includes('★★★★')")
+    page.value("selection", "m.findAgain()")
+    assert "★★★★" in page.run(SAYS)
+
+
+def test_a_clip_is_carried_into_its_own_list_only(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    page.press("j", "l")
+    page.wait("views", "m.place.value.query === 'near@likeness:2'")
+    page.wait("selection", "m.ids.value[0] === 2")
+    page.press("l")
+    page.search("epoch:2")
+    page.wait("selection", "m.ids.value.includes(5)")
+    assert list_of(page) == [4, 5]
+
+
+def test_duplicates_of_another_query_leave_nothing_of_the_former_one(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    view(page, "duplicates")
+    page.wait("selection", "m.ids.value.length === 2 && m.selected.value === 1")
+    page.search("epoch:2")
+    page.wait_until(lambda: "no duplicates" in page.run("return document.querySelector('.session .status').textContent"))
+    assert list_of(page) == []
+
+
 def test_a_view_that_ended_hears_of_no_change(driver: Any, room: Room) -> None:
     page = opened(driver, room)
     view(page, "tiles")
@@ -211,3 +254,32 @@ def test_a_view_whose_module_could_not_be_read_appears_when_the_server_answers(
     page.wait("views", "document.getElementById('view').dataset.view === 'duplicates'")
     errors = [each for each in page.complaints() if "ERR_BLOCKED_BY_CLIENT" not in each]
     assert errors == []
+
+
+def test_what_is_kept_of_a_group_leads_on_only_if_the_server_took_it_and_the_listener_stayed(
+    driver: Any, room: Room
+) -> None:
+    page = opened(driver, room)
+    view(page, "duplicates")
+    page.wait("selection", "m.ids.value.length === 2 && m.selected.value === 1")
+    lanes = "return document.querySelector('.lanes').textContent"
+    page.wait_until(lambda: "6 ·" in page.run(lanes))
+    held = page.hold("/api/rejection", "POST")
+    page.press("Y")
+    page.wait_until(lambda: page.is_held(held))
+    view(page, "clips")
+    page.wait("selection", f"m.ids.value.length === {COUNT}")
+    page.press("j")
+    page.let_go(held)
+    assert page.selected() == 2
+    assert room.row(6).rejected
+
+
+def test_a_clip_that_is_rejected_beside_its_copy_is_named_as_rejected(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    view(page, "duplicates")
+    page.wait("selection", "m.ids.value.length === 2 && m.selected.value === 1")
+    lanes = "return document.querySelector('.lanes').textContent"
+    page.wait_until(lambda: "6 ·" in page.run(lanes))
+    page.press("x")
+    page.wait_until(lambda: "rejected" in page.run(lanes))

@@ -206,8 +206,9 @@ async function sameCluster() {
 function like() {
   const [clip] = one();
   if (clip === undefined) return;
-  carry(clip);
-  go({ view: "clips", query: likeQuery(clip) });
+  const query = likeQuery(clip);
+  carry(clip, query);
+  go({ view: "clips", query });
 }
 
 function help() {

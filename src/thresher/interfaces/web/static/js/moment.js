@@ -47,8 +47,9 @@ export function likeMoment() {
 }
 
 /** The ids of the clips most similar to a moment, its own clip first. */
-async function found({ near, at, length }) {
-  const { neighbours } = await get(`/api/clips/${near}/moment`, { at, length });
+async function found({ near, at, length }, { signal, quietly }) {
+  const { neighbours } = await get(`/api/clips/${near}/moment`, { at, length }, signal);
+  signal.throwIfAborted(); // another list is shown
   notes.clear();
   starts.clear();
   starts.set(near, at);
@@ -60,7 +61,7 @@ async function found({ near, at, length }) {
   rowsVersion.value += 1;
   const same = neighbours.filter((each) => each.at !== null).length;
   const occurs = same ? `the moment occurs in ${same} ${same === 1 ? "clip" : "clips"}, ` : "";
-  said.value = `${occurs}${neighbours.length - same} sound like it`;
+  if (!quietly) said.value = `${occurs}${neighbours.length - same} sound like it`;
   return [near, ...neighbours.map(({ clip }) => clip)];
 }
 
@@ -83,7 +84,7 @@ export function followMoment(line) {
       const { near, at, length } = moment;
       const all = element("button", { type: "button", onclick: () => go({ query: "", values: NO_MOMENT }) }, "All clips");
       line.replaceChildren(`Like ${time(at)} to ${time(at + length)} of clip ${near} `, all);
-      useSource(() => found(moment));
+      useSource((asked) => found(moment, asked));
     } else useSource(null);
   });
   return () => {

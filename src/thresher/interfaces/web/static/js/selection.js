@@ -28,10 +28,10 @@ const onTheWay = new Set(); // ids whose rows are asked for
 let request = null;
 let isAsked = false; // whether somebody asked for a list that is not shown yet
 let text = null;
-let source = null; // a function that resolves to the ids of a view's own list, null for the clips of the query
+let source = null; // resolves to the ids of a view's own list, null for the clips of the query
 let places = new Map(); // id → place in the list, for the present list only
 const kept = new Map(); // clips that stay in view though the query no longer finds them: id → place in the list
-let carried = null; // the clip that the next query keeps in view
+let carried = null; // the clip that a query keeps in view: {id, query}
 const released = new Set(); // clips that this page judged: they may leave the list
 
 /** The row of a clip, undefined while it is on its way and if there is no such clip. */
@@ -93,12 +93,12 @@ export async function find(query, { quietly = false } = {}) {
   if (text !== query) {
     kept.clear();
     released.clear();
-    if (carried !== null) kept.set(carried, 0);
+    if (carried?.query === query) kept.set(carried.id, 0);
     carried = null;
   }
   text = query;
   try {
-    const list = source ? await source() : (await get("/api/clips", { q: query }, mine.signal)).ids;
+    const list = source ? await source({ signal: mine.signal, quietly: !isAsked }) : (await get("/api/clips", { q: query }, mine.signal)).ids;
     if (request !== mine) return; // another list was asked for meanwhile
     queryProblem.value = null;
     show(list, !isAsked);
@@ -111,7 +111,10 @@ export async function find(query, { quietly = false } = {}) {
   }
 }
 
-/** Show a list of a view's own instead of the clips of the query; null goes back to them. */
+/**
+ * Show a list of a view's own instead of the clips of the query; null goes back to them. `own({signal, quietly})` resolves
+ * to the ids; the signal ends it once another list is asked for, and `quietly` says that nobody asked for this one.
+ */
 export function useSource(own) {
   source = own;
   kept.clear();
@@ -119,9 +122,9 @@ export function useSource(own) {
   return text === null ? null : find(text);
 }
 
-/** Show a clip first in the list of the next query: the one to which others are compared. */
-export function carry(id) {
-  carried = id;
+/** Show a clip first in the list of a query, if that is the next one: the clip to which others are compared. */
+export function carry(id, query) {
+  carried = { id, query };
 }
 
 /** Ask again for the clips of the present query. */

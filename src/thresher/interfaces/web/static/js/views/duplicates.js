@@ -9,7 +9,7 @@ import { Grid } from "../grid.js";
 import { reject, said, trust } from "../judge.js";
 import { action } from "../keys.js";
 import { play, playing, position } from "../player.js";
-import { findAgain, move, rowOf, rowsVersion, selected, useSource } from "../selection.js";
+import { move, rowOf, rowsVersion, selected, useSource } from "../selection.js";
 import { place } from "../views.js";
 
 const AGAIN = 400; // milliseconds between two looks whether the pairs are found
@@ -67,7 +67,7 @@ class PairsView {
         await new Promise((resolve) => setTimeout(resolve, AGAIN));
       }
     } catch (failure) {
-      this.status.textContent = failure.message;
+      if (this.asked === mine && !this.isClosed) this.status.textContent = failure.message;
     }
   }
 
@@ -89,7 +89,8 @@ class PairsView {
     const kinds = Object.groupBy(pairs, ({ kind }) => (kind === "suspect" ? "suspects" : kind === "copy" ? "copies" : "shared passages"));
     const counts = Object.entries(kinds).map(([kind, { length }]) => `${length} ${kind}`);
     this.status.textContent = counts.join(", ") || "no duplicates and no suspects among the clips of the query";
-    await findAgain();
+    await useSource(async () => this.#ids);
+    if (this.isClosed) return;
     if (!this.#ids.includes(selected.value)) selected.value = this.#ids[0] ?? null;
     this.#describe();
   }
@@ -126,9 +127,9 @@ class PairsView {
     const after = this.#ids[this.#ids.indexOf(group.at(-1)) + 1];
     const isSuspect = this.#pairs.some(({ first, kind }) => first === id && kind === "suspect");
     const others = group.filter((each) => each !== id && !rowOf(each)?.rejected);
-    if (isSuspect) await trust([id]);
-    if (others.length) await reject(others);
-    if (after === undefined) return;
+    if (isSuspect && (await trust([id])) === null) return; // it was refused
+    if (others.length && (await reject(others)) === null) return;
+    if (after === undefined || selected.value !== id || this.isClosed) return;
     selected.value = after;
     audition(event);
   }
@@ -139,7 +140,7 @@ class PairsView {
     const members = [{ id, offset: 0 }, ...this.#partners(id)].filter((each) => rowOf(each.id)?.seconds);
     const begin = Math.min(0, ...members.map(({ offset }) => offset ?? 0));
     const end = Math.max(1, ...members.map((each) => (each.offset ?? 0) + rowOf(each.id).seconds));
-    const key = members.map((each) => each.id).join(",");
+    const key = members.map((each) => `${each.id} ${rowOf(each.id).rejected}`).join(",");
     if (key === this.drawn) return;
     this.drawn = key;
     this.lanes.replaceChildren(...members.slice(0, 4).map((each) => this.#lane(each, begin, end)));

@@ -15,24 +15,25 @@ const AGAIN = 400; // milliseconds between two looks whether the map is ready
 const orderNow = () => place.value.values.get("order") ?? "query";
 
 /** The ids of the wall in its order; `columns` tiles lie side by side. */
-async function ordered(columns) {
+async function ordered(columns, signal) {
   const { query } = place.value;
-  if (orderNow() === "map") return asOnMap(query, columns);
-  if (orderNow() === "cluster") return (await get("/api/clips", { q: `${query} cluster+` })).ids;
-  return (await get("/api/clips", { q: query, order: orderNow() })).ids;
+  if (orderNow() === "map") return asOnMap(query, columns, signal);
+  if (orderNow() === "cluster") return (await get("/api/clips", { q: `${query} cluster+` }, signal)).ids;
+  return (await get("/api/clips", { q: query, order: orderNow() }, signal)).ids;
 }
 
 /** The ids in rows from the top of the map to its bottom, each from left to right; clips that are not on it are last. */
-async function asOnMap(query, columns) {
-  let found = await get("/api/map", { q: query });
+async function asOnMap(query, columns, signal) {
+  let found = await get("/api/map", { q: query }, signal);
   while (!found.ready) {
     said.value = `the map is being computed: ${Math.round(found.progress * 100)} %`;
     await new Promise((resolve) => setTimeout(resolve, AGAIN));
-    found = await get("/api/map", { q: query });
+    found = await get("/api/map", { q: query }, signal);
+    if (found.ready) said.value = "";
   }
   const points = found.ids.map((id, point) => ({ id, x: found.x[point], y: found.y[point] })).sort((one, other) => other.y - one.y);
   const drawn = new Set(found.ids);
-  const { ids: all } = await get("/api/clips", { q: query });
+  const { ids: all } = await get("/api/clips", { q: query }, signal);
   const rows = [];
   for (let first = 0; first < points.length; first += columns) rows.push(points.slice(first, first + columns).sort((one, other) => one.x - other.x));
   return [...rows.flat().map(({ id }) => id), ...all.filter((id) => !drawn.has(id))];
@@ -51,7 +52,7 @@ export function show(container) {
       field.value = orderNow();
       if (shown === field.value) return;
       shown = field.value;
-      useSource(() => ordered(grid.columns));
+      useSource(({ signal }) => ordered(grid.columns, signal));
     }),
     action("row-down", { keys: ["PageDown"], title: "a row down", run: () => move(grid.columns) }),
     action("row-up", { keys: ["PageUp"], title: "a row up", run: () => move(-grid.columns) }),
