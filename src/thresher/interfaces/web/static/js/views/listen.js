@@ -28,7 +28,9 @@ const many = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 class SessionView {
   constructor(container) {
     this.session = null;
-    this.changes = 0; // of the session by this page
+    this.asked = 0; // requests about the session
+    this.shown = 0; // the number of the request whose answer is shown: answers of earlier ones are old
+    this.isListed = false; // whether the list shows the clips of the session
     this.whileOpen = [];
     this.status = element("div", { class: "status", role: "status" });
     this.head = element("section", { class: "session", "aria-label": "Session" }, this.status, this.#form());
@@ -51,33 +53,39 @@ class SessionView {
       action("row-down", { keys: ["PageDown"], title: "a row down", run: () => move(this.grid.columns) }),
       action("row-up", { keys: ["PageUp"], title: "a row up", run: () => move(-this.grid.columns) }),
     ];
-    this.load(true);
+    this.load();
   }
 
-  async load(isFirst = false) {
-    const before = this.changes;
+  async load() {
+    const mine = (this.asked += 1);
     try {
       const { session } = await get("/api/listening");
-      if (before !== this.changes) return; // it may be the session before the change
-      this.#show(session);
+      if (mine < this.shown || this.isClosed) return;
+      this.#show(session, mine);
     } catch (failure) {
-      said.value = failure.message;
+      if (!this.isClosed) said.value = failure.message;
       return;
     }
-    if (!isFirst) return;
-    await useSource(async () => this.session?.clips.map(({ id }) => id) ?? []);
-    this.#selectFirst();
+    if (!this.isListed) await this.#list();
   }
 
-  /** Change the session on the server, and show it as it is then. */
+  /** Change the session on the server, and show it as it is then; returns whether the view is still there. */
   async #change(path, body) {
     const { session } = await post(path, body);
-    this.changes += 1;
-    this.#show(session);
+    if (this.isClosed) return false;
+    this.#show(session, (this.asked += 1)); // what was asked for meanwhile may be the session before the change
+    return true;
   }
 
-  #show(session) {
-    if (this.isClosed) return;
+  /** List the clips of the session, and select the first one that is not done. */
+  async #list() {
+    this.isListed = true;
+    await useSource(async () => this.session?.clips.map(({ id }) => id) ?? []);
+    if (!this.isClosed) this.#selectFirst();
+  }
+
+  #show(session, number) {
+    this.shown = number;
     this.session = session;
     judgedSession.value = session?.left ? session : null;
     notes.clear();
@@ -133,14 +141,18 @@ class SessionView {
   }
 
   async #begin(minutes) {
+    if (this.isBeginning) return;
+    this.isBeginning = true;
     try {
-      await this.#change("/api/listening", { query: place.value.query, minutes });
-      await useSource(async () => this.session?.clips.map(({ id }) => id) ?? []);
+      if (!(await this.#change("/api/listening", { query: place.value.query, minutes }))) return;
+      await this.#list();
+      if (this.isClosed) return;
       this.list.querySelector(".grid").focus();
-      this.#selectFirst();
       said.value = "Space plays the first clip";
     } catch (failure) {
       said.value = failure.message;
+    } finally {
+      this.isBeginning = false;
     }
   }
 
@@ -154,13 +166,13 @@ class SessionView {
     if (id === null || placeOf(id) < 0) return;
     const next = this.#next(id);
     try {
-      await this.#change("/api/listening/skip", { clip: id });
+      if (!(await this.#change("/api/listening/skip", { clip: id }))) return;
     } catch (failure) {
       said.value = failure.message;
       return;
     }
     said.value = `clip ${id} is left out`;
-    if (next === undefined) return;
+    if (next === undefined || selected.value !== id) return;
     selected.value = next;
     audition(null);
   }
