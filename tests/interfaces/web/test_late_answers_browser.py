@@ -204,6 +204,35 @@ def test_a_session_that_begins_after_its_view_was_left_changes_no_other_view(dri
     assert list_of(page) == [4, 5]
 
 
+def test_a_map_that_arrives_after_its_view_was_left_selects_nothing(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    view(page, "map")
+    page.wait_until(lambda: page.run("return document.querySelectorAll('.legend li').length > 0"))
+    page.press("p", "j", "p")
+    page.wait("selection", "m.chosen.value.length === 2")
+    held = page.hold("/api/map")
+    page.search("epoch:0..9")
+    page.wait_until(lambda: page.is_held(held))
+    view(page, "clips")
+    page.let_go(held)
+    assert page.value("selection", "m.chosen.value") == []
+
+
+def test_colours_of_a_former_query_do_not_replace_those_of_the_present_one(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    page.search("epoch:0")
+    view(page, "map")
+    page.wait_until(lambda: page.run("return document.querySelectorAll('.legend li').length > 0"))
+    held = page.hold("/api/values")
+    page.search("epoch:1")
+    page.wait_until(lambda: page.is_held(held))
+    page.search("epoch:2")
+    legend = "return document.querySelector('.legend').textContent"
+    page.wait_until(lambda: page.run(legend).strip() == "2 2")
+    page.let_go(held)
+    assert page.run(legend).strip() == "2 2"
+
+
 def test_a_moment_that_arrives_after_its_list_was_left_marks_no_clip(driver: Any, room: Room) -> None:
     page = opened(driver, room)
     held = page.hold("/moment")
@@ -225,6 +254,32 @@ def test_the_sentence_about_a_decision_stays_while_a_moment_is_shown(driver: Any
     page.wait("judge", "m.said.value.includes('★★★★')")
     page.value("selection", "m.findAgain()")
     assert "★★★★" in page.run(SAYS)
+
+
+def test_checkpoints_of_a_former_query_do_not_replace_those_of_the_present_one(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    view(page, "checkpoints")
+    lines = "return document.querySelectorAll('.checkpoints tbody tr').length"
+    page.wait_until(lambda: page.run(lines) == 4)
+    held = page.hold("/api/checkpoints")
+    page.search("epoch:0..1")
+    page.wait_until(lambda: page.is_held(held))
+    page.search("epoch:2")
+    page.wait_until(lambda: page.run(lines) == 1)
+    page.let_go(held)
+    assert page.run(lines) == 1
+
+
+def test_a_note_on_a_checkpoint_is_asked_for_and_stored(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    view(page, "checkpoints")
+    note = "[...document.querySelectorAll('.verdicts button')].find((each) => each.textContent.includes('note'))"
+    page.wait_until(lambda: page.run(f"return {note} !== undefined"))
+    page.run(f"{note}.click()")
+    page.wait_until(lambda: page.run("return document.querySelector('dialog.ask input') !== null"))
+    page.press("promising", "\ue007")
+    page.wait_until(lambda: "promising" in page.run("return document.querySelector('.checkpoints').textContent"))
+    assert page.complaints() == []
 
 
 def test_a_clip_is_carried_into_its_own_list_only(driver: Any, room: Room) -> None:
@@ -361,3 +416,36 @@ def test_a_clip_that_is_rejected_beside_its_copy_is_named_as_rejected(driver: An
     page.wait_until(lambda: "6 ·" in page.run(lanes))
     page.press("x")
     page.wait_until(lambda: "rejected" in page.run(lanes))
+
+
+def test_the_comparison_that_was_asked_for_last_is_shown(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    view(page, "checkpoints")
+    boxes = "document.querySelectorAll('.checkpoints input')"
+    page.wait_until(lambda: page.run(f"return {boxes}.length") == 4)
+    held = page.hold("/api/checkpoints/compare")
+    page.run(f"{boxes}[0].click(); {boxes}[1].click()")
+    page.wait_until(lambda: page.is_held(held))
+    page.run(f"{boxes}[2].click()")
+    shown = "return document.querySelector('.compared h2')?.textContent"
+    page.wait_until(lambda: page.run(shown) is not None)
+    before = page.run(shown)
+    page.let_go(held)
+    assert page.run(shown) == before
+
+
+def test_a_drag_that_the_system_ends_moves_the_map_no_further(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    view(page, "map")
+    page.wait_until(lambda: page.run("return document.querySelectorAll('.legend li').length > 0"))
+    page.run(
+        "const ink = document.querySelector('canvas.ink'); ink.setPointerCapture = () => {};"
+        "const box = ink.getBoundingClientRect();"
+        "window.point = (kind, x, more = {}) => ink.dispatchEvent(new PointerEvent(kind,"
+        " { clientX: box.left + x, clientY: box.top + 50, pointerId: 1, bubbles: true, ...more }));"
+        "window.frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done("
+        " document.querySelector('canvas.points').toDataURL()))));"
+    )
+    before = page.run("return window.frame()")
+    page.run("window.point('pointerdown', 50); window.point('pointercancel', 50); window.point('pointermove', 150)")
+    assert page.run("return window.frame()") == before

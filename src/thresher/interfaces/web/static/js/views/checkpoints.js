@@ -3,6 +3,7 @@
 import { get, post } from "../api.js";
 import { newest } from "../changes.js";
 import { colouring, colours, css } from "../colours.js";
+import { ask } from "../dialogs.js";
 import { element } from "../element.js";
 import { said } from "../judge.js";
 import { room } from "../room.js";
@@ -39,6 +40,8 @@ function aboutAxis(axis) {
 
 export function show(container, place) {
   let closed = false;
+  let asked = null; // the latest request: answers of earlier ones are old
+  let comparing = null; // the latest comparison
   const chosen = new Set();
   const open = (row) => go({ view: "clips", query: queryOf(row) });
   const compared = element("div", { class: "compared" });
@@ -54,7 +57,6 @@ export function show(container, place) {
   }
 
   async function annotate(row) {
-    const { ask } = await import("../actions.js");
     const text = await ask(`Note on ${nameOf(row)}`, row.note ?? "");
     if (text === null) return;
     await post("/api/checkpoints/verdict", { checkpoint: nameOf(row), note: text }).catch((failure) => { said.value = failure.message; });
@@ -63,16 +65,18 @@ export function show(container, place) {
 
   async function compare() {
     const [first, second] = [...chosen];
+    const mine = (comparing = Symbol("comparison"));
     compared.replaceChildren();
     if (second === undefined) return;
     try {
       const found = await get("/api/checkpoints/compare", { first, second });
+      if (comparing !== mine) return;
       const figures = found.differences.map((each) =>
         element("tr", { class: each.is_chance === false ? "sure" : "" }, element("th", { scope: "row" }, each.figure), ...[each.first, each.second, each.difference].map((value) => element("td", {}, value === null ? "" : Number(value).toPrecision(3))), element("td", {}, each.is_chance === null ? "too few clips" : each.is_chance ? "may be chance" : `${Number(each.low).toPrecision(2)} … ${Number(each.high).toPrecision(2)}`)),
       );
       compared.replaceChildren(element("h2", {}, `${found.first} and ${found.second}`), element("table", {}, element("thead", {}, element("tr", {}, ["figure", found.first, found.second, "difference", "95 % interval"].map((title) => element("th", {}, title)))), element("tbody", {}, figures)));
     } catch (failure) {
-      compared.replaceChildren(element("p", { role: "alert" }, failure.message));
+      if (comparing === mine) compared.replaceChildren(element("p", { role: "alert" }, failure.message));
     }
   }
 
@@ -103,14 +107,15 @@ export function show(container, place) {
   }
 
   async function load() {
+    const mine = (asked = Symbol("checkpoints"));
     let rows;
     try {
       ({ checkpoints: rows } = await get("/api/checkpoints", { q: place.value.query }));
     } catch (failure) {
-      if (!closed) container.replaceChildren(element("p", { role: "alert" }, failure.message));
+      if (!closed && asked === mine) container.replaceChildren(element("p", { role: "alert" }, failure.message));
       return;
     }
-    if (closed) return;
+    if (closed || asked !== mine) return;
     const { colourOf, legend } = colouring(rows.map((row) => row.run ?? ""));
     const axis = trainingAxis(rows);
     const drawing = { colourOf: (run) => css(colourOf(run)), nameOf, open };

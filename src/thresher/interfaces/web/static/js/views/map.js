@@ -92,19 +92,20 @@ class MapView {
   }
 
   async #load(query) {
+    if (query === this.query) return;
     this.query = query;
     this.says.textContent = "";
     while (!this.#closed && this.query === query) {
       try {
         const found = await get("/api/map", { q: query });
-        if (this.query !== query) return;
+        if (this.query !== query || this.#closed) return;
         if (found.ready) {
           this.#take(found);
           return;
         }
         this.says.textContent = `the map is being computed: ${Math.round(found.progress * 100)} %`;
       } catch (failure) {
-        this.says.textContent = failure.message;
+        if (this.query === query) this.says.textContent = failure.message;
         return;
       }
       await new Promise((resolve) => setTimeout(resolve, AGAIN));
@@ -130,12 +131,13 @@ class MapView {
   }
 
   async #colour() {
-    const field = this.field.value;
+    const mine = (this.colouring = Symbol("colours"));
     try {
-      const { ids: known, values } = await get("/api/values", { q: this.query, field });
-      if (field !== this.field.value) return;
+      const { ids: known, values } = await get("/api/values", { q: this.query, field: this.field.value });
+      if (this.colouring !== mine || this.#closed) return; // other colours were asked for meanwhile
       this.#values = new Map(known.map((id, place) => [id, values[place]]));
     } catch (failure) {
+      if (this.colouring !== mine || this.#closed) return;
       this.#values = new Map();
       said.value = failure.message;
     }
@@ -363,7 +365,12 @@ class MapView {
       }
     });
     const lift = ({ pointerId }) => fingers.delete(pointerId);
-    this.ink.addEventListener("pointercancel", lift);
+    this.ink.addEventListener("pointercancel", (event) => {
+      lift(event);
+      drag = null;
+      this.#lasso = null;
+      this.#later();
+    });
     this.ink.addEventListener("pointerup", lift);
     this.ink.addEventListener("pointerup", (event) => {
       if (this.#lasso) {
