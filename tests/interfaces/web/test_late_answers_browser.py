@@ -86,7 +86,12 @@ class SlowPage(Page):
 
     def break_next(self, part: str, method: str = "GET", status: int = 0) -> None:
         """Let the next request to an address fail: with a status, or, with 0, without an answer."""
-        self.run("window.broken.push({ part: arguments[0], method: arguments[1], status: arguments[2] })", part, method, status)
+        self.run(
+            "window.broken.push({ part: arguments[0], method: arguments[1], status: arguments[2] })",
+            part,
+            method,
+            status,
+        )
 
     def note_requests(self) -> None:
         """Note the methods and addresses that are asked for from now on."""
@@ -175,7 +180,9 @@ def view(page: Page, name: str) -> None:
 EVERY = list(range(1, COUNT + 1))
 
 
-def test_a_session_that_arrives_after_its_view_was_left_changes_no_other_view(driver: Any, room: Room) -> None:
+def test_a_session_that_arrives_after_its_view_was_left_changes_no_other_view(
+    driver: Any, room: Room
+) -> None:
     page = opened(driver, room)
     held = page.hold("/api/listening")
     view(page, "listen")
@@ -256,7 +263,9 @@ def test_the_sentence_about_a_decision_stays_while_a_moment_is_shown(driver: Any
     assert "★★★★" in page.run(SAYS)
 
 
-def test_checkpoints_of_a_former_query_do_not_replace_those_of_the_present_one(driver: Any, room: Room) -> None:
+def test_checkpoints_of_a_former_query_do_not_replace_those_of_the_present_one(
+    driver: Any, room: Room
+) -> None:
     page = opened(driver, room)
     view(page, "checkpoints")
     lines = "return document.querySelectorAll('.checkpoints tbody tr').length"
@@ -273,12 +282,16 @@ def test_checkpoints_of_a_former_query_do_not_replace_those_of_the_present_one(d
 def test_a_note_on_a_checkpoint_is_asked_for_and_stored(driver: Any, room: Room) -> None:
     page = opened(driver, room)
     view(page, "checkpoints")
-    note = "[...document.querySelectorAll('.verdicts button')].find((each) => each.textContent.includes('note'))"
+    note = (
+        "[...document.querySelectorAll('.verdicts button')].find((each) => each.textContent.includes('note'))"
+    )
     page.wait_until(lambda: page.run(f"return {note} !== undefined"))
     page.run(f"{note}.click()")
     page.wait_until(lambda: page.run("return document.querySelector('dialog.ask input') !== null"))
     page.press("promising", "\ue007")
-    page.wait_until(lambda: "promising" in page.run("return document.querySelector('.checkpoints').textContent"))
+    page.wait_until(
+        lambda: "promising" in page.run("return document.querySelector('.checkpoints').textContent")
+    )
     assert page.complaints() == []
 
 
@@ -347,7 +360,9 @@ def test_duplicates_of_another_query_leave_nothing_of_the_former_one(driver: Any
     view(page, "duplicates")
     page.wait("selection", "m.ids.value.length === 2 && m.selected.value === 1")
     page.search("epoch:2")
-    page.wait_until(lambda: "no duplicates" in page.run("return document.querySelector('.session .status').textContent"))
+    page.wait_until(
+        lambda: "no duplicates" in page.run("return document.querySelector('.session .status').textContent")
+    )
     assert list_of(page) == []
 
 
@@ -381,7 +396,9 @@ def test_a_view_whose_module_could_not_be_read_appears_when_the_server_answers(
     driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/views/duplicates.js"]})
     try:
         page.press("d")
-        page.wait_until(lambda: "can't be read now" in page.run("return document.getElementById('view').textContent"))
+        page.wait_until(
+            lambda: "can't be read now" in page.run("return document.getElementById('view').textContent")
+        )
     finally:
         driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
     page.wait("views", "document.getElementById('view').dataset.view === 'duplicates'")
@@ -447,5 +464,7 @@ def test_a_drag_that_the_system_ends_moves_the_map_no_further(driver: Any, room:
         " document.querySelector('canvas.points').toDataURL()))));"
     )
     before = page.run("return window.frame()")
-    page.run("window.point('pointerdown', 50); window.point('pointercancel', 50); window.point('pointermove', 150)")
+    page.run(
+        "window.point('pointerdown', 50); window.point('pointercancel', 50); window.point('pointermove', 150)"
+    )
     assert page.run("return window.frame()") == before
