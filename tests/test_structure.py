@@ -36,6 +36,7 @@ OF_NO_SINGLE_MODULE = {
     "interfaces/report/test_page_browser.py",  # the page in a browser, which takes long
     "interfaces/web/test_openapi.py",  # the description of all routes
     "interfaces/web/test_hearing_browser.py",  # moments, selections, downloads and undo in a browser
+    "interfaces/web/test_late_answers_browser.py",  # answers that reach the page late, or not at all
     "interfaces/web/test_restart_browser.py",  # an open page and a server that starts again
     "interfaces/web/test_several_machines.py",  # all routes, on a machine that lacks a root
     "interfaces/web/test_read_only_role.py",  # the room of a role that may only read
