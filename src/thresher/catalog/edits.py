@@ -47,12 +47,11 @@ class Edits:
 
     def add(self, clip_id: int) -> Self:
         """These edits, with a clip added that need not match the query."""
-        added = (*_without(self.added, clip_id), clip_id)
-        return replace(self, added=added, dropped=_without(self.dropped, clip_id))
+        return replace(self, added=_with(self.added, clip_id), dropped=_without(self.dropped, clip_id))
 
     def drop(self, clip_id: int) -> Self:
         """These edits, with a clip dropped even if it matches the query."""
-        return replace(self.release(clip_id), dropped=(*_without(self.dropped, clip_id), clip_id))
+        return replace(self.release(clip_id), dropped=_with(self.dropped, clip_id))
 
     def pin(self, clip_id: int, position: int) -> Self:
         """These edits, with a clip pinned to a position. Raises UsageError if another clip is pinned there."""
@@ -73,19 +72,20 @@ class Edits:
         """
         self._check_not_dropped(one)
         self._check_not_dropped(other)
-        kept = tuple(pair for pair in self.together if pair != (one, other))
-        for before, after in kept:
+        if (one, other) in self.together:
+            return self
+        for before, after in self.together:
             if before == one or after == other:
                 raise UsageError(
                     f"clip {after} stays right after clip {before} already; "
                     f"--release {after if before == one else before} first"
                 )
-        following, at = dict(kept), other
+        following, at = dict(self.together), other
         while at in following:
             at = following[at]
         if at == one:
             raise UsageError(f"clip {one} stays after clip {other} already; --release it first")
-        return replace(self, together=(*kept, (one, other)))
+        return replace(self, together=(*self.together, (one, other)))
 
     def swap(self, one: int, position: int, other: int, other_position: int) -> Self:
         """These edits, with two clips pinned to each other's positions; each position is that of the clip now."""
@@ -120,6 +120,10 @@ class Edits:
     def _check_not_dropped(self, clip_id: int) -> None:
         if clip_id in self.dropped:
             raise UsageError(f"clip {clip_id} was dropped from the song; --add {clip_id} first")
+
+
+def _with(clips: tuple[int, ...], clip_id: int) -> tuple[int, ...]:
+    return clips if clip_id in clips else (*clips, clip_id)
 
 
 def _without(clips: tuple[int, ...], clip_id: int) -> tuple[int, ...]:
