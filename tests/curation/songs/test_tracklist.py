@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+
 import pytest
 
 from tests.curation.songs.song_clips import clips_of, edited, ids
+from tests.support import POSTGRES, WriteClip
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips import decisions as judging
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.songs import clip_loudness
+from thresher.curation.songs.clip_loudness import Sound, song_loudness
+from thresher.curation.songs.edit import SongEdit, edit_song
 from thresher.curation.songs.listing import songs
 from thresher.curation.songs.songs import (
     save_song,
@@ -71,6 +81,28 @@ def test_the_worst_transitions_have_their_time_and_clips(catalog: Catalog) -> No
         assert (
             transition.at == sum(track.output_frames for track in plan.tracks[:position]) / plan.sample_rate
         )
+
+
+@pytest.mark.skipif(POSTGRES is not None, reason="readers of a server keep nobody from writing")
+def test_no_transaction_is_open_while_audio_is_read(
+    catalog: Catalog, write_clip: WriteClip, serial: IngestOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_clip(catalog.root / "stereo/run_epoch_30_0.wav", 30, channels=2)
+    ingest(catalog, [catalog.root / "stereo"], serial)
+    save_song(catalog, "S", ["epoch:30"], {"channels": 1, "lufs": -20.0})
+    read: list[Sound] = []
+
+    def reading(sounds: Iterable[Sound], channels: int) -> list[float | None]:
+        with closing(sqlite3.connect(catalog.root / "catalog.db", timeout=0)) as other:
+            other.execute("BEGIN EXCLUSIVE")  # which readers prevent, as they prevent a commit
+        found = list(sounds)
+        read.extend(found)
+        return song_loudness(found, channels)
+
+    monkeypatch.setattr(clip_loudness, "song_loudness", reading)
+    tracklist(catalog, "S")
+    edit_song(catalog, "S", SongEdit(first="8"))
+    assert [each.file is None for each in read] == [False, False]
 
 
 def test_compare_lays_out_each_ordering_and_saves_nothing(catalog: Catalog) -> None:

@@ -18,7 +18,7 @@ from thresher.curation.songs.options import UNCHANGED, Keep
 from thresher.curation.songs.sequence import arranged
 from thresher.curation.songs.settings import check_settings
 from thresher.curation.songs.songs import Song, find_song, matching_clips
-from thresher.curation.songs.tracklist import Tracklist, lay_out
+from thresher.curation.songs.tracklist import Tracklist, at_loudness, lay_out
 from thresher.errors import UsageError
 
 
@@ -64,9 +64,9 @@ def edit_song(catalog: Catalog, name: str, edit: SongEdit, *, dry_run: bool = Fa
         return editor.edited
 
     edited = catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
-    # outside the write transaction, because laying out may read audio files
     with catalog.reading() as connection:
-        return lay_out(catalog, connection, edited)
+        plan = lay_out(catalog, connection, edited)
+    return at_loudness(catalog, plan)
 
 
 class _Editor:

@@ -163,10 +163,10 @@ def tracklist(catalog: Catalog, name: str, *, rate_for: Callable[[int], int] | N
         found = find_song(connection, name)
         plan = lay_out(catalog, connection, found)
         rate = plan.sample_rate if rate_for is None else rate_for(plan.sample_rate)
-        if rate == plan.sample_rate:
-            return plan
-        settings = replace(found.settings, sample_rate=rate)
-        return lay_out(catalog, connection, replace(found, settings=settings))
+        if rate != plan.sample_rate:
+            settings = replace(found.settings, sample_rate=rate)
+            plan = lay_out(catalog, connection, replace(found, settings=settings))
+    return at_loudness(catalog, plan)
 
 
 def compare(
@@ -177,7 +177,7 @@ def compare(
         found = find_song(connection, name)
         by = found.settings.metric if metric is None else metric
         variants = [
-            # without a loudness, because gains are not compared and can take long to measure
+            # without a loudness, because gains are not compared
             replace(found.settings, ordering=parse_ordering(text), metric=by, lufs=None)
             for text in orderings
         ]
@@ -187,7 +187,7 @@ def compare(
 
 
 def lay_out(catalog: Catalog, connection: Connection, found: Song) -> Tracklist:
-    """Lay out a song as it is today, with the settings in `found`."""
+    """Lay out a song as it is today, with the settings in `found`; each clip has its own loudness."""
     sequence, settings = arranged(catalog, connection, found), found.settings
     tracks = _tracks(catalog, connection, [*sequence.body, *sequence.final])
     body, final = tracks[: len(sequence.body)], tracks[len(sequence.body) :]
@@ -198,18 +198,18 @@ def lay_out(catalog: Catalog, connection: Connection, found: Song) -> Tracklist:
     if not keeps_final:
         kept, cut = body[:count], [*cut, *final]
     sentences = edits_not_applied(sequence.not_applied, [track.clip for track in cut], settings)
-    return _laid_out(catalog, connection, found, kept, len(cut), sentences)
+    return _laid_out(connection, found, kept, len(cut), sentences)
 
 
 def without(catalog: Catalog, plan: Tracklist, clips: Collection[int]) -> Tracklist:
     """The tracklist without some of its clips; the clips after them move forward."""
     kept = [track for track in plan.tracks if track.clip not in clips]
     with catalog.reading() as connection:
-        return _laid_out(catalog, connection, plan.song, kept, plan.left_out, plan.edits_not_applied)
+        shorter = _laid_out(connection, plan.song, kept, plan.left_out, plan.edits_not_applied)
+    return at_loudness(catalog, shorter)
 
 
 def _laid_out(
-    catalog: Catalog,
     connection: Connection,
     found: Song,
     kept: Sequence[Track],
@@ -224,28 +224,40 @@ def _laid_out(
     lengths = [
         resampled_frames(track.end_frame - track.start_frame, track.sample_rate, rate) for track in kept
     ]
-    gains = _gains(catalog, kept, channels, settings.lufs)
     tracks = tuple(
         replace(
             track,
-            gain=gain,
             output_start=start,
             output_frames=length,
             crossfade=crossfade,
             transition=transition,
         )
-        for track, gain, length, (start, crossfade), transition in zip(
-            kept, gains, lengths, placed(lengths, settings, rate), transitions, strict=True
+        for track, length, (start, crossfade), transition in zip(
+            kept, lengths, placed(lengths, settings, rate), transitions, strict=True
         )
     )
     fade_frames = round(settings.fade * rate)
     return Tracklist(found, tracks, left_out, rate, channels, fade_frames, not_applied)
 
 
-def _gains(catalog: Catalog, tracks: Sequence[Track], channels: int, lufs: float | None) -> list[float]:
-    """The gain that brings each clip to a loudness; its own gain if it has no loudness or none is asked for."""
+def at_loudness(catalog: Catalog, plan: Tracklist) -> Tracklist:
+    """A tracklist whose clips have the gains that bring them to the loudness of the song, if it has one.
+
+    Clips without a loudness keep their own gains. This reads audio files, which can take long: never call it inside
+    of a transaction, which would keep other programs from the catalog.
+    """
+    lufs = plan.song.settings.lufs
     if lufs is None:
-        return [track.gain for track in tracks]
+        return plan
+    gains = _gains(catalog, plan.tracks, plan.channels, lufs)
+    return replace(
+        plan,
+        tracks=tuple(replace(track, gain=gain) for track, gain in zip(plan.tracks, gains, strict=True)),
+    )
+
+
+def _gains(catalog: Catalog, tracks: Sequence[Track], channels: int, lufs: float) -> list[float]:
+    """The gain that brings each clip to a loudness; its own gain if it has no loudness."""
     from thresher.curation.songs.clip_loudness import Sound, song_loudness
 
     mixed = {track.recording_sha256 for track in tracks if track.channels not in (1, channels)}
