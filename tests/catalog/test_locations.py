@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select, update
 
 from tests.catalog.shelf import Shelf, pairs, places, present
 from tests.support import RATE, writing
@@ -18,9 +19,10 @@ from thresher.catalog import locations
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import vacated_locations
 from thresher.catalog.locations import Arrival, Sighting
+from thresher.catalog.paths import Place
 from thresher.catalog.provenance import Provenance
-from thresher.catalog.schema import checkpoint, location
-from thresher.catalog.stamps import stamp_of
+from thresher.catalog.schema import checkpoint, location, recording
+from thresher.catalog.stamps import Stamp, stamp_of
 from thresher.curation.checkpoints.summary import checkpoints
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
@@ -217,3 +219,56 @@ def test_arrive_tells_copies_moves_and_unchanged_files_apart(catalog: Catalog) -
     assert places(catalog) == {"2.wav": (1, False), "1.wav (left)": (1, True), "1.wav": (2, False)}
     with catalog.reading() as connection:
         assert connection.scalar(select(func.count()).select_from(checkpoint)) == 1
+
+
+@pytest.mark.parametrize("status", ["ok", "silent"])
+@pytest.mark.parametrize(
+    ("left", "seen", "expected"),
+    [
+        (["c/a.wav", "c/b.wav"], "c/b.wav", "c/b.wav"),
+        (["c/b.wav/x.wav", "c/B.wav", "d/b.wav", "c/b.wav"], "e/b.wav", "d/b.wav"),
+        (["c/xb.wav", "b.wav", "c/b.wav"], "e/b.wav", "b.wav"),
+        (["c/xb.wav", "c/b%wav"], "b%wav", "c/b%wav"),
+        (["c/\xe9.wav", "c/\udcff.wav"], "\udcff.wav", "c/\udcff.wav"),
+    ],
+)
+def test_of_several_lost_files_that_of_the_path_has_moved_else_of_the_name_else_the_earliest(
+    catalog: Catalog, status: str, left: list[str], seen: str, expected: str
+) -> None:
+    shelf = Shelf(catalog)
+    lost = [catalog.stored(catalog.root / each) for each in left]
+    stored = catalog.stored(catalog.root / seen)
+    sighting = Sighting(stored, Stamp(1, 1, 1, 1), Provenance(), Provenance(), None, sha256="0" * 64)
+    state = {"size": 1, "mtime_ns": 1, "missing_since": 1.0}
+    with writing(catalog) as connection:
+        connection.execute(update(recording).values(status=status))
+        for each in lost:
+            row = {"recording_id": shelf.known[0], "batch_id": shelf.batch, **each._asdict(), **state}
+            connection.execute(insert(location).values(row))
+        done = locations.arrive(
+            connection, shelf.known[0], sighting, vacated=(), new_batch=lambda: shelf.batch, now=1.0
+        )
+        at = connection.scalars(select(location.c.path).where(location.c.missing_since.is_not(None)))
+        gone = {each.path for each in lost} - set(at)
+    assert (done.arrival, gone) == (Arrival.MOVED, {os.fsencode(expected)})
+
+
+@pytest.mark.usefixtures("settled")
+def test_an_arrival_reads_few_of_the_many_files_of_one_content(
+    catalog: Catalog, clips: Path, serial: IngestOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(catalog, [clips], serial)
+    copied = sorted(clips.iterdir())[0]
+    for number in range(50):
+        shutil.copy(copied, clips / f"copy_{number}.wav")
+    ingest(catalog, [clips], serial)
+    shutil.copy(copied, clips / "another.wav")
+    read = []
+
+    def place_of(row: Any) -> Place:
+        read.append(row)
+        return Place(row.root, row.path)
+
+    monkeypatch.setattr(locations, "place_of", place_of)
+    assert ingest(catalog, [clips], serial).copies == 1
+    assert len(read) < 10

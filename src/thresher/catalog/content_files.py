@@ -246,11 +246,11 @@ def vacated_locations(
             connection, sorted({each for found in holders.values() for each in found})
         )
     known = {(place_of(row), row.recording_id) for row in others}
-    new_paths: dict[int, list[bytes]] = {}
+    new_names: dict[int, set[bytes]] = {}
     for place, found in holders.items():
         for recording_id in found:
             if (place, recording_id) not in known:
-                new_paths.setdefault(recording_id, []).append(place.path)
+                new_names.setdefault(recording_id, set()).add(os.path.basename(place.path))
 
     def has_left(row: Any) -> bool:
         if place_of(row) in seen:
@@ -264,8 +264,7 @@ def vacated_locations(
     return frozenset(
         state_of(row)
         for row in others
-        if any(may_have_moved(row.status, row.path, path) for path in new_paths.get(row.recording_id, ()))
-        and has_left(row)
+        if may_have_moved(row.status, row.path, new_names.get(row.recording_id, ())) and has_left(row)
     )
 
 

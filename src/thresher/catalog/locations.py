@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Connection, LargeBinary, bindparam, delete, func, select, update
 
 from thresher.catalog.attribution import (
     complete_provenance,
@@ -27,7 +27,7 @@ from thresher.catalog.attribution import (
 )
 from thresher.catalog.database import chunks, insert_row
 from thresher.catalog.normal_form import nfc
-from thresher.catalog.paths import Place, StoredPath, display_text
+from thresher.catalog.paths import Place, StoredPath
 from thresher.catalog.provenance import Provenance
 from thresher.catalog.schema import USABLE_STATUSES, location, recording
 from thresher.catalog.stamps import Look, Stamp
@@ -323,13 +323,13 @@ def _add_location(
     return insert_row(connection, location, location_values(batch_id, recording_id, sighting, reason))
 
 
-def may_have_moved(status: str, former: bytes, path: bytes) -> bool:
-    """Return whether a file at `path` may be the one that was at `former`, both holding the same content.
+def may_have_moved(status: str, former: bytes, names: Collection[bytes]) -> bool:
+    """Return whether one of the files with these `names` may be the one at `former`, all holding the same content.
 
     Silence is the same whatever wrote it, and so are files that can't be used: there, only an equal file name
     is a sign that the file was moved.
     """
-    return status in USABLE_STATUSES or os.path.basename(former) == os.path.basename(path)
+    return bool(names) and (status in USABLE_STATUSES or os.path.basename(former) in names)
 
 
 def _left_location(
@@ -340,21 +340,42 @@ def _left_location(
     If it left several: the one at the same place, else one with the same file name, else the earliest.
     """
     name = os.path.basename(place.path)
-    statement = (
-        select(location, recording.c.status)
-        .join(recording, recording.c.id == location.c.recording_id)
-        .where(
-            location.c.recording_id == recording_id,
-            recording.c.status.in_(USABLE_STATUSES)
-            | location.c.path_text.endswith(display_text(name), autoescape=True),
-        )
-        .order_by(location.c.id)
+    here = {"recording_id": recording_id, **place._asdict(), "name": name, "end": b"/" + name}
+    left = list(connection.execute(_MISSING_OF.limit(1), here))
+    for chunk in chunks([state.id for state in vacated]):
+        present = connection.execute(_PRESENT_OF.where(location.c.id.in_(chunk)), here)
+        left += [row for row in present if state_of(row) in vacated]
+    return min(
+        left,
+        key=lambda row: (place_of(row) != place, os.path.basename(row.path) != name, row.id),
+        default=None,
     )
-    known = sorted(
-        (row for row in connection.execute(statement) if may_have_moved(row.status, row.path, place.path)),
-        key=lambda row: (place_of(row) != place, os.path.basename(row.path) != name),
+
+
+def _has_name() -> ColumnElement[bool]:
+    """Whether the path of a location ends with the file name `name`; `end` is the name with a slash before it.
+
+    Paths are compared as bytes: LIKE would ignore the case of letters.
+    """
+    end = bindparam("end", type_=LargeBinary)
+    tail = func.substr(location.c.path, func.length(location.c.path) - func.length(end) + 1)
+    return (location.c.path == bindparam("name")) | (tail == end)
+
+
+_OF_RECORDING = (
+    select(location)
+    .join(recording, recording.c.id == location.c.recording_id)
+    .where(
+        location.c.recording_id == bindparam("recording_id"),
+        recording.c.status.in_(USABLE_STATUSES) | _has_name(),  # as `may_have_moved`
     )
-    return next((row for row in known if row.missing_since is not None or state_of(row) in vacated), None)
+)
+_MISSING_OF = _OF_RECORDING.where(location.c.missing_since.is_not(None)).order_by(
+    ((location.c.root == bindparam("root")) & (location.c.path == bindparam("path"))).desc(),
+    _has_name().desc(),
+    location.c.id,
+)
+_PRESENT_OF = _OF_RECORDING.where(location.c.missing_since.is_(None))
 
 
 def state_of(row: Any) -> LocationState:
