@@ -39,8 +39,9 @@ class Catalog:
 
     `file` is its catalog.toml, `root` the folder of that file, and `settings` are the settings in it. `roots` are
     the folders at which stored paths start. `backup` is the copy that was made if opening the catalog upgraded it,
-    else None. `hashes` remembers which files were hashed through this object. `not_noted` is why something was not
-    noted on the side, see `note`; None if all was.
+    else None. `has_joined` says whether `create` found the catalog in the database of a server. `hashes` remembers
+    which files were hashed through this object. `not_noted` is why something was not noted on the side, see `note`;
+    None if all was.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Catalog:
         self.settings = settings
         self.roots = paths.Roots.of(self.root, settings.roots)
         self.backup = backup
+        self.has_joined = False
         self.hashes = Hashes()
         self.not_noted: str | None = None
         self._engine = engine
@@ -80,15 +82,18 @@ class Catalog:
             files = [file] if isinstance(target, URL) else [target, file]
             for each in files:
                 sweep(each.parent, [each], None)
+            is_new = True
             if isinstance(target, URL) or not target.exists():
-                database.create(target, settings.catalog.busy_timeout)
+                is_new = database.create(target, settings.catalog.busy_timeout)
             if not has_settings:
                 _write_starter(file, address)
         except OSError as error:
             raise CatalogError(
                 f"can't create a catalog in {root}: {error.strerror}; give another folder: thresher init FOLDER"
             ) from error
-        return cls.open(file)
+        catalog = cls.open(file)
+        catalog.has_joined = not is_new
+        return catalog
 
     @classmethod
     def open(

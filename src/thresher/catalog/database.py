@@ -141,12 +141,16 @@ def chunks(ids: Sequence[T], size: int = 500) -> Iterator[list[T]]:
         yield list(ids[start : start + size])
 
 
-def create(target: Target, busy_timeout: float) -> None:
-    """Create a catalog, complete or not at all, in a new file or in an empty database. Raises CatalogError."""
+def create(target: Target, busy_timeout: float) -> bool:
+    """Create a catalog, complete or not at all, in a new file or in an empty database. Raises CatalogError.
+
+    Return False if the database of a server holds a catalog already, which stays as it is.
+    """
     if isinstance(target, Path):
         sqlite_database.create(target, busy_timeout)
-    else:
-        _postgres().create(target, busy_timeout)
+        return True
+    is_new: bool = _postgres().create(target, busy_timeout)
+    return is_new
 
 
 def is_catalog(target: Target) -> bool:

@@ -180,10 +180,11 @@ def _numbered_tables() -> list[str]:
     return [name for name, table in schema.metadata.tables.items() if "id" in table.c]
 
 
-def create(url: URL, busy_timeout: float) -> None:
+def create(url: URL, busy_timeout: float) -> bool:
     """Create the tables of a catalog in an empty database, all of them or none.
 
-    A database that holds a current catalog already is left as it is: this machine joins it. Raises CatalogError.
+    Return False for a database that holds a current catalog already. It is left as it is: this machine joins it.
+    Raises CatalogError.
     """
     engine = connect(url, busy_timeout)
     try:
@@ -195,11 +196,12 @@ def create(url: URL, busy_timeout: float) -> None:
             revision = stored_revision(connection)
             if revision is not None:
                 _check_current(revision, url)
-                return
+                return False
             _check_empty(connection)
             _migrate(connection)
     finally:
         engine.dispose()
+    return True
 
 
 def _migrate(connection: Connection) -> None:

@@ -49,9 +49,12 @@ def test_init_creates_a_catalog_on_a_server_and_joins_it(tmp_path: Path) -> None
     url = POSTGRES.target_of("sqlite:///catalog.db", tmp_path / "server")
     assert isinstance(url, URL)
     address = url.render_as_string()
-    for machine in ("one", "two"):
+    for machine, said in (
+        ("one", f"created a catalog in {tmp_path / 'one'}, with its database at {address}; next"),
+        ("two", f"{tmp_path / 'two'} joined the catalog at {address}, which exists already; next"),
+    ):
         done = run_command("init", machine, "--database", address, cwd=tmp_path)
-        assert (done.returncode, f"with its database at {address}" in done.stderr) == (0, True), done
+        assert (done.returncode, said in done.stderr) == (0, True), done
         assert f'database = "{address}"' in (tmp_path / machine / "catalog.toml").read_text()
         assert not (tmp_path / machine / "catalog.db").exists()
     assert run_command("query", "save", "loud", "loudness:-20..", cwd=tmp_path / "one").returncode == 0

@@ -34,8 +34,12 @@ def init(
     from thresher.catalog.catalog import Catalog
 
     with Catalog.create(folder, database) as catalog:
-        where = "" if database is None else f", with its database at {database}"
-        say(f"created a catalog in {catalog.root}{where}; next: thresher ingest PATH")
+        if catalog.has_joined:
+            done = f"{catalog.root} joined the catalog at {database}, which exists already"
+        else:
+            where = "" if database is None else f", with its database at {database}"
+            done = f"created a catalog in {catalog.root}{where}"
+        say(f"{done}; next: thresher ingest PATH")
 
 
 @app.command(rich_help_panel=MAINTAIN)
