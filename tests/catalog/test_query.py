@@ -555,6 +555,7 @@ MISTAKES: list[tuple[str | list[str], str]] = [
     ("path:runs/*", "did you mean path::runs/.*?"),
     ("run:skel*", "did you mean run:skel?"),
     ("epok-", "did you mean tempo- or epoch-"),
+    ("epok+", "did you mean tempo+ or epoch+"),
     ("foo-", '"foo" is not a field'),
     ("riff && slow", "write `and`"),
     ("riff || slow", "write `or`"),
@@ -592,7 +593,7 @@ def test_mistakes_name_what_was_probably_meant(sample: Sample, terms: str | list
 
 
 @pytest.mark.parametrize(
-    "text", ["rating", "1..5", "#jazz", "*.mp3", "foo-", "!x", "a,b", "(x", "and", "1,2"]
+    "text", ["rating", "1..5", "#jazz", "*.mp3", "foo-", "epok+", "!x", "a,b", "(x", "and", "1,2"]
 )
 def test_mistakes_in_quotes_are_searched_for(sample: Sample, text: str) -> None:
     for query in (f'"{text}"', f"'{text}'", [f'"{text}"', ",", f"'{text}'"]):
@@ -723,6 +724,11 @@ def test_names_in_a_query(sample: Sample) -> None:
     query = parse(split_text("riff ^epoch:10 rating- 3 song:good temperature:1"), sample[2])
     assert query.named == {"epoch", "rating", "id", "song", "temperature"}
     assert query.text == "riff ^epoch:10 rating- 3 song:good temperature:1"
+
+
+def test_a_word_with_a_plus_that_resembles_no_field_is_searched_for(sample: Sample) -> None:
+    for text in ("C++", "take+", "x/epok+"):
+        assert [part.text for part in parse([text], sample[2]).parts] == [text]
 
 
 def test_a_sort_can_be_parsed_without_a_query(sample: Sample) -> None:

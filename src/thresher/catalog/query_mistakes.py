@@ -7,7 +7,7 @@ can be written in quotes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from thresher.catalog.field_kinds import Field
 from thresher.catalog.fields import close_names
@@ -41,6 +41,18 @@ def bare_word_mistake(word: Word, find: Find) -> str | None:
         or _value_meant(shape, text)
     )
     return None if meant is None else f"{meant} {_LITERALLY.format(in_quotes(text))}"
+
+
+def sort_mistake(word: Word, close: Callable[[str, str], Sequence[str]]) -> str | None:
+    """Return what is wrong with a word that ends with `+`, if its name is `close` to the name of a field.
+
+    Other words that end so, such as `C++`, are searched for.
+    """
+    if word.is_quoted or len(word.text) > LONGEST_NAME or re.fullmatch(rf"{_NAME}\+", word.shape) is None:
+        return None
+    if not close(word.text[:-1], "+"):
+        return None
+    return f"{_not_a_sort(word.text)} {_LITERALLY.format(in_quotes(word.text))}"
 
 
 def value_mistake(field: Field, operator: str, value: Word, find: Find) -> str | None:
@@ -147,8 +159,12 @@ def _field_meant(shape: str, text: str, find: Find) -> str | None:
             "as redirections unless the term is in quotes"
         )
     if shape.endswith("-") and shape.strip("-"):
-        return f'"{text}" is not a sort, because "{text.rstrip("-")}" is not a field'
+        return _not_a_sort(text)
     return None
+
+
+def _not_a_sort(text: str) -> str:
+    return f'"{text}" is not a sort, because "{text.rstrip("+-")}" is not a field'
 
 
 def _value_meant(shape: str, text: str) -> str | None:

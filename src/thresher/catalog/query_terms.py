@@ -12,7 +12,13 @@ from sqlalchemy import ColumnElement, and_
 from thresher.catalog.field_kinds import Condition, Field, Match, Scope
 from thresher.catalog.fields import FIELDS, find_field
 from thresher.catalog.query_context import Context
-from thresher.catalog.query_mistakes import bare_word_mistake, close_fields, value_hint, value_mistake
+from thresher.catalog.query_mistakes import (
+    bare_word_mistake,
+    close_fields,
+    sort_mistake,
+    value_hint,
+    value_mistake,
+)
 from thresher.catalog.query_text import ESCAPED, OPERATOR, PLAIN, QUOTED, Word, error_at
 from thresher.catalog.special_fields import bare_word
 from thresher.catalog.values import UnfitError
@@ -91,9 +97,9 @@ class TermReader:
             field, operator, value = split
             return self._field_term(field, operator, value)
         find = self._finder(word.position)
-        mistake = bare_word_mistake(word, find)
+        mistake = bare_word_mistake(word, find) or sort_mistake(word, self._close)
         if mistake is not None:
-            near = self._close(word.text[:-1], word.text[-1]) if word.shape.endswith("-") else []
+            near = self._close(word.text[:-1], word.text[-1]) if word.shape.endswith(("+", "-")) else []
             hint = f"; {did_you_mean(near).strip()}" if near else ""
             raise error_at(word.position, f"{mistake}{hint}")
         return Found(bare_word(text, self._scope), is_word=True)
