@@ -32,7 +32,7 @@ from thresher.curation.renderings.history import renderings
 from thresher.curation.renderings.render import render
 from thresher.curation.songs.edit import SongEdit, edit_song
 from thresher.curation.songs.songs import all_songs, find_song, save_song
-from thresher.errors import UsageError
+from thresher.errors import NotFoundError, UsageError
 from thresher.signal.features.split_settings import SplitSettings
 
 MakeOther = Callable[[], Catalog]
@@ -346,7 +346,7 @@ def test_damaged_files_are_refused(
 def test_what_is_no_file_is_refused_at_once(seven_clips: Catalog, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path, tmp_path / "gone"):
-        with pytest.raises(UsageError, match="there is no file"):
+        with pytest.raises(NotFoundError, match="there is no file"):
             import_catalog(seven_clips, path)
     for path in (tmp_path / "pipe", tmp_path):
         with pytest.raises(UsageError, match="is not an exported curation"):

@@ -23,7 +23,7 @@ from thresher.curation.backups.restore import RestoreChanges, prepare_restore
 from thresher.curation.clips.decisions import rate, tag
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.verify import verify
-from thresher.errors import CatalogError, UsageError
+from thresher.errors import CatalogError, NotFoundError, UsageError
 
 pytestmark = pytest.mark.sqlite_only("a database in a file")
 
@@ -103,7 +103,7 @@ def test_a_truncated_or_newer_backup_is_refused_and_the_own_database_too(home: H
         prepare_restore(tmp_path / "catalog.db", file),
     ):
         pass
-    with pytest.raises(UsageError, match="backup --list"), prepare_restore(tmp_path / "gone.db", file):
+    with pytest.raises(NotFoundError, match="backup --list"), prepare_restore(tmp_path / "gone.db", file):
         pass
 
 

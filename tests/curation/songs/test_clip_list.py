@@ -162,8 +162,10 @@ def test_an_error_names_the_line_of_the_list(
     (tmp_path / "list").write_text(content)
     with pytest.raises(kind, match=message):
         read_sequence(catalog, tmp_path / "list")
-    with pytest.raises(ThresherError, match="can't be read"):
+    with pytest.raises(NotFoundError, match="there is no file"):
         read_sequence(catalog, tmp_path / "nowhere")
+    with pytest.raises(ThresherError, match="can't be read"):
+        read_sequence(catalog, tmp_path)
 
 
 def test_a_playlist_with_times_names_parts_and_marks(cut_clips: Catalog, tmp_path: Path) -> None:

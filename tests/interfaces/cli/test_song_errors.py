@@ -15,7 +15,7 @@ from tests.support import Command
         (["song", "save", "Bone", "--lufs", "loud"], 2, '--lufs "loud" is not a number'),
         (["song", "save", "Bone", "--crossfade", "long"], 2, "--crossfade"),
         (["song", "save", "Bone", "--crossfade", "1", "--gap", "1"], 2, "set --crossfade 0 or --gap 0"),
-        (["song", "save", "Bone", "--from", "nowhere"], 1, "can't be read"),
+        (["song", "save", "Bone", "--from", "nowhere"], 4, "there is no file"),
         (["song", "save", "Bone", "--order", "epoch+", "--from", "list"], 2, "--from needs --order manual"),
         (["song", "save", "Bone", "--order", "manual"], 2, "give --from FILE"),
         (["song", "edit", "Bone"], 2, "thresher song edit --help"),

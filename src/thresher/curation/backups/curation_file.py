@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from thresher.catalog.query_text import Kind, tokens_of
-from thresher.errors import QueryError, UsageError
+from thresher.errors import NotFoundError, QueryError, UsageError
 
 FORMAT = "thresher curation"
 VERSION = 1
@@ -173,10 +173,11 @@ def _all(clips: Sequence[Any], change: Callable[[Any], Any]) -> list[Any]:
 def read_records(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the records of a file after its header, each with the number of its line.
 
-    Raises UsageError for a file that is not an exported curation, is of a newer version, or is damaged.
+    Raises NotFoundError if there is no such file, and UsageError for a file that is not an exported curation, is of a
+    newer version, or is damaged.
     """
     if not file.is_file():  # opening a FIFO would wait for ever
-        raise UsageError(f"there is no file {file}; `thresher export-catalog FILE` writes one")
+        raise NotFoundError(f"there is no file {file}; `thresher export-catalog FILE` writes one")
     try:
         with file.open(encoding="utf-8") as opened:
             for number, line in enumerate(opened, start=1):

@@ -73,8 +73,8 @@ def import_catalog(
 ) -> CurationImport:
     """Bring the curation in a file into the catalog.
 
-    What the catalog says stays; with `replace`, the file wins. Raises UsageError for a file that is not an exported
-    curation, or damaged.
+    What the catalog says stays; with `replace`, the file wins. Raises NotFoundError if there is no such file, and
+    UsageError for one that is not an exported curation, or damaged.
     """
     curation = read_curation(file)
     with catalog.reading() as connection:

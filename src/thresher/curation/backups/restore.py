@@ -35,7 +35,7 @@ from thresher.catalog.schema import HEAD
 from thresher.catalog.temporary_files import temporary_folder
 from thresher.curation.backups.difference import Difference, differences
 from thresher.curation.ingest.verify import VerifyReport, verify
-from thresher.errors import CatalogError, UsageError
+from thresher.errors import CatalogError, NotFoundError, UsageError
 
 UNDONE = "the catalog was not replaced"
 _UNREADABLE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -101,7 +101,8 @@ def prepare_restore(
 ) -> Iterator[PreparedRestore]:
     """Check a backup and compare it with a catalog, which is found as by `Catalog.open`.
 
-    Raises CatalogError if the backup is damaged, is not a catalog, or was written by a newer program.
+    Raises NotFoundError if there is no such file, and CatalogError if the backup is damaged, is not a catalog, or was
+    written by a newer program.
     """
     found = config.find_catalog(catalog, os.environ, start or Path.cwd())
     file = Path(os.path.realpath(found))
@@ -110,7 +111,7 @@ def prepare_restore(
     if _is_the_database(backup, place):
         raise UsageError(f"{backup} is the database of the catalog itself; give a backup of it")
     if not backup.is_file():
-        raise UsageError(f"there is no file {backup}; `thresher backup --list` shows the backups")
+        raise NotFoundError(f"there is no file {backup}; `thresher backup --list` shows the backups")
     revision = check_copy(backup).revision
     _check_revision(backup, revision)
     remove_litter(place)

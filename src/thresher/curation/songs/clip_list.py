@@ -54,6 +54,8 @@ def _lines(file: Path) -> Iterator[tuple[int, bytes, _Span]]:
     """Yield the lines that name clips, with their numbers, and with the spans that playlists say."""
     try:
         content = _without_byte_order_mark(file.read_bytes())
+    except FileNotFoundError as error:
+        raise NotFoundError(f"there is no file {file}; give another --from FILE") from error
     except OSError as error:
         raise ThresherError(f"{file} can't be read: {error.strerror}; give another --from FILE") from error
     if re.match(rb"\s*<(?:\?xml|playlist)\b", content):
