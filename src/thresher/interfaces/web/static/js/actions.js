@@ -48,7 +48,16 @@ export async function audition(event) {
   prefetch([ids.value[at + 1], ids.value[at + 2], ids.value[at - 1]].filter((each) => each !== undefined));
 }
 
-let rest = null;
+let rest = null; // the timer of a clip that plays once a key is no longer held down
+let pause = null; // the timer of the clip that follows the end of another one
+
+/** Stop what plays, and what would play next. */
+function stopAll() {
+  clearTimeout(rest);
+  clearTimeout(pause);
+  stop();
+}
+
 function auditionAtRest(event) {
   clearTimeout(rest);
   if (event?.repeat) rest = setTimeout(() => audition(null), REST);
@@ -63,7 +72,7 @@ function step(by) {
 }
 
 function playOrStop(event) {
-  if (playing.value?.id === selected.value && playing.value) stop();
+  if (playing.value?.id === selected.value && playing.value) stopAll();
   else audition(event);
 }
 
@@ -75,8 +84,6 @@ function seek(by) {
     play(id, Math.max(0, Math.min(length - 0.05, (position() ?? 0) + by)), event);
   };
 }
-
-let pause = null;
 
 /** Judge the selected clip. Where clips play on, the next one plays at once; a refusal leads back. */
 async function judged(event, judge, pitch, words) {
@@ -98,7 +105,10 @@ async function judged(event, judge, pitch, words) {
   }
   const outcome = await answer;
   if (outcome === null) {
-    if (selected.value === next) selected.value = clip;
+    if (selected.value === next) {
+      selected.value = clip;
+      audition(event); // what is heard and what the next key judges are one clip
+    }
     confirmRefusal(said.value);
     return;
   }
@@ -117,10 +127,18 @@ const reverts = (revert, pitch, words) => async (event) => {
   else confirmRefusal(said.value);
 };
 
+/** Return a function that says whether the listener is still where they were: an answer may arrive after they went on. */
+function stayed() {
+  const [clip, where] = [selected.value, place.value];
+  return () => selected.value === clip && place.value === where;
+}
+
 /** Ask which clips are unheard; most of them have no row in this page. */
 async function nextUnheard(event) {
+  const isHere = stayed();
   try {
     const unheard = new Set((await get("/api/clips", { q: "heard:no rejected+ status+" })).ids);
+    if (!isHere()) return;
     const at = placeOf(selected.value);
     const order = [...ids.value.slice(at + 1), ...ids.value.slice(0, Math.max(0, at))];
     const next = order.find((id) => unheard.has(id));
@@ -144,7 +162,10 @@ async function continueSimilar(id, event) {
     return;
   }
   const query = `${likeQuery(id)} heard:no`;
+  const where = place.value;
   const { ids: found } = await get("/api/clips", { q: query }).catch(() => ({ ids: [] }));
+  const isElsewhere = selected.value !== id && placeOf(id) >= 0; // a clip that left the list did not take them along
+  if (isElsewhere || place.value !== where || (playing.value && playing.value.id !== id)) return;
   const next = found.find((each) => each !== id);
   if (next === undefined) {
     said.value = "no similar clip is unheard";
@@ -194,8 +215,10 @@ async function saveQuery() {
 async function sameCluster() {
   const [clip] = one();
   if (clip === undefined) return;
+  const isHere = stayed();
   try {
     const { cluster } = await get(`/api/clips/${clip}/cluster`);
+    if (!isHere()) return;
     if (cluster === null) said.value = `clip ${clip} is in no cluster; \`thresher clusters\` makes clusters`;
     else go({ view: "clips", query: `cluster:${cluster}` });
   } catch (failure) {
@@ -237,7 +260,7 @@ const toggle = (signal, on, off) => () => {
 action("next", { keys: ["ArrowDown", "j"], title: "next clip", run: step(1) });
 action("previous", { keys: ["ArrowUp", "k"], title: "previous clip", run: step(-1) });
 action("play", { keys: [" "], title: "play or stop", run: playOrStop });
-action("stop", { keys: ["Escape"], title: "stop", run: stop });
+action("stop", { keys: ["Escape"], title: "stop", run: stopAll });
 action("forward", { keys: ["ArrowRight"], title: "seek forward", run: seek(SEEK) });
 action("back", { keys: ["ArrowLeft"], title: "seek back", run: seek(-SEEK) });
 for (let rating = 1; rating <= 5; rating += 1) {
