@@ -20,6 +20,7 @@ from thresher.curation.clips.listing import ClipRow, rows_of
 from thresher.curation.cutting.undo import undo
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.listening.heard import mark_heard
 
 pytest.importorskip("selenium", reason="selenium drives the browser, and is not installed")
 pytestmark = [
@@ -92,6 +93,10 @@ class SlowPage(Page):
             method,
             status,
         )
+
+    def rest(self, milliseconds: int) -> None:
+        """Let the page go on for a while."""
+        self.driver.execute_async_script("setTimeout(arguments[1], arguments[0])", milliseconds)
 
     def note_requests(self) -> None:
         """Note the methods and addresses that are asked for from now on."""
@@ -306,6 +311,66 @@ def test_a_clip_is_carried_into_its_own_list_only(driver: Any, room: Room) -> No
     assert list_of(page) == [4, 5]
 
 
+def test_what_arrives_after_the_listener_went_on_does_not_lead_back(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    held = page.hold("heard%3Ano")
+    page.press("h")
+    page.wait_until(lambda: page.is_held(held))
+    page.press("j", "j", "j")
+    page.let_go(held)
+    assert page.selected() == 4
+    held = page.hold("/cluster")
+    page.press("c")
+    page.wait_until(lambda: page.is_held(held))
+    page.press("k")
+    page.let_go(held)
+    assert page.selected() == 3
+    assert page.value("views", "m.place.value.query") == ""
+
+
+def test_similar_clips_do_not_follow_a_listener_who_went_on(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    page.value("actions", "void (m.goOn.value = true)")
+    page.value("actions", "void (m.advance.value = true)")
+    try:
+        page.search("epoch:1")
+        page.wait("selection", "m.ids.value.length === 2")
+        page.value("selection", "void (m.selected.value = 3)")
+        held = page.hold("/api/clips?q=near")
+        page.press("4")
+        page.wait_until(lambda: page.is_held(held))
+        page.press("k")
+        page.let_go(held)
+        assert page.value("views", "m.place.value.query") == "epoch:1"
+        assert page.selected() == 2
+    finally:
+        page.value("actions", "void (m.goOn.value = false)")
+        page.value("actions", "void (m.advance.value = false)")
+
+
+def test_an_undo_that_got_no_answer_can_be_tried_again(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    page.press("4")
+    page.wait_until(lambda: room.row(1).rating == 4)
+    page.wait("judge", "m.said.value.includes('★★★★')")
+    page.break_next("/api/undo", "POST")
+    page.press("u")
+    page.wait("judge", "m.said.value.includes('does not answer')")
+    page.press("u")
+    page.wait("judge", "!m.said.value.includes('does not answer')")
+    assert room.row(1).rating is None
+
+
+@pytest.mark.parametrize("status", [0, 503])
+def test_rows_that_could_not_be_read_are_read_again(driver: Any, room: Room, status: int) -> None:
+    page = opened(driver, room)
+    page.rest(500)  # the page looks again once it knows the newest decision
+    page.break_next("/api/clips/rows", status=status)
+    page.press("4")
+    page.wait_until(lambda: page.run("return window.broken.length") == 0)
+    page.wait_until(lambda: "★★★★" in page.run("return document.getElementById('clip-1').textContent"))
+
+
 def test_the_state_of_a_session_is_that_of_the_latest_answer(driver: Any, room: Room) -> None:
     page = opened(driver, room)
     page.search("epoch:0..1")
@@ -406,6 +471,38 @@ def test_a_view_whose_module_could_not_be_read_appears_when_the_server_answers(
     assert errors == []
 
 
+def test_escape_after_the_end_of_a_clip_stops_playing_on(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    page.value("actions", "void (m.advance.value = true)")
+    try:
+        page.value("player", "m.play(1, 5.6)")
+        page.wait("player", "m.playing.value?.id === 1")
+        page.wait("player", "m.playing.value === null")
+        page.press(ESCAPE)
+        page.rest(2500)
+        assert page.selected() == 1
+        assert page.value("player", "m.playing.value") is None
+    finally:
+        page.value("actions", "void (m.advance.value = false)")
+
+
+def test_a_refusal_leads_back_to_the_clip_and_its_sound(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    page.value("actions", "void (m.advance.value = true)")
+    try:
+        page.press(" ")
+        page.wait("player", "m.playing.value?.id === 1")
+        page.break_next("/api/rating", "POST", 503)
+        page.press("4")
+        page.wait("judge", "m.said.value === 'not now'")
+        page.wait("selection", "m.selected.value === 1")
+        page.wait("player", "m.playing.value?.id === 1")
+        page.rest(500)
+        assert page.value("player", "m.playing.value?.id") == 1
+    finally:
+        page.value("actions", "void (m.advance.value = false)")
+
+
 def test_what_is_kept_of_a_group_leads_on_only_if_the_server_took_it_and_the_listener_stayed(
     driver: Any, room: Room
 ) -> None:
@@ -468,3 +565,17 @@ def test_a_drag_that_the_system_ends_moves_the_map_no_further(driver: Any, room:
         "window.point('pointerdown', 50); window.point('pointercancel', 50); window.point('pointermove', 150)"
     )
     assert page.run("return window.frame()") == before
+
+
+def test_a_clip_whose_decision_was_refused_stays_while_it_is_selected(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    page.search("heard:no")
+    page.wait("selection", f"m.ids.value.length === {COUNT}")
+    page.break_next("/api/rating", "POST", 503)
+    page.press("4")
+    page.wait("judge", "m.said.value === 'not now'")
+    mark_heard(room.catalog, [1])
+    page.wait("selection", "m.rowOf(1)?.heard === true")
+    page.value("selection", "m.findAgain()")
+    assert page.selected() == 1
+    assert 1 in list_of(page)

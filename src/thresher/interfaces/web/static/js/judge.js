@@ -1,7 +1,7 @@
 // Decisions of this page. Each is sent at once and shown at once; `u` undoes the latest decision of this page.
 
 import { post } from "./api.js";
-import { expect, findAgain, isReleased, keep, placeOf, refresh, release, rowOf, selected } from "./selection.js";
+import { expect, findAgain, isReleased, keep, placeOf, refresh, release, retain, rowOf, selected } from "./selection.js";
 import { isReadOnly, refusal } from "./room.js";
 import { Signal } from "./signals.js";
 
@@ -46,6 +46,7 @@ export async function decide(path, body, sentence) {
     findAgain();
     return outcome;
   } catch (failure) {
+    retain(clips);
     said.value = failure.message;
     return null;
   } finally {
@@ -116,6 +117,8 @@ async function reverted(from, to, word) {
     findAgain();
     return true;
   } catch (failure) {
+    // without an answer, or if the server could not do it now, the key can be pressed again
+    if (failure.status === 0 || failure.status >= 500) from.push(latest);
     said.value = failure.message;
     return false;
   }

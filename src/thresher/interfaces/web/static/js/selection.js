@@ -6,6 +6,7 @@ import { Signal } from "./signals.js";
 
 const PAGE = 100;
 const ASKED_AT_ONCE = 400;
+const AGAIN = 2000; // milliseconds after which rows that could not be read are asked for again
 const MOST_ROWS = 6000; // rows that are kept; the others are read again when they are shown
 
 /** The ids that the query found, in its order. */
@@ -50,10 +51,8 @@ function ask(id) {
 async function fetchRows() {
   const batch = [...wanted].slice(-ASKED_AT_ONCE); // what was asked for last is what is on the screen
   wanted.clear();
-  for (const id of batch) {
-    stale.delete(id);
-    onTheWay.add(id);
-  }
+  const old = batch.filter((id) => stale.delete(id));
+  for (const id of batch) onTheWay.add(id);
   for (let first = 0; first < batch.length; first += PAGE) {
     const part = batch.slice(first, first + PAGE);
     try {
@@ -65,7 +64,11 @@ async function fetchRows() {
       }
     } catch {
       for (const id of batch) onTheWay.delete(id);
-      return; // asked for again when it is drawn again
+      for (const id of old) stale.add(id);
+      setTimeout(() => {
+        rowsVersion.value += 1; // what is on the screen asks again
+      }, AGAIN);
+      return;
     }
     for (const id of part) onTheWay.delete(id);
     for (const id of rows.keys()) {
@@ -149,6 +152,11 @@ export function release(clips) {
     kept.delete(id);
     released.add(id);
   }
+}
+
+/** Say that clips were not judged after all. */
+export function retain(clips) {
+  for (const id of clips) released.delete(id);
 }
 
 /** Whether this page judged a clip, so that it may leave the list. */
