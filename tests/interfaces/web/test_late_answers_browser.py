@@ -431,6 +431,87 @@ def test_duplicates_of_another_query_leave_nothing_of_the_former_one(driver: Any
     assert list_of(page) == []
 
 
+@pytest.mark.parametrize("key", ["j", "R"], ids=["another clip", "no region"])
+def test_an_end_of_the_region_that_is_gone_is_dragged_no_further(driver: Any, room: Room, key: str) -> None:
+    page = opened(driver, room)
+    page.value("player_settings", "void (m.loop.value = { from: 1, to: 3 })")
+    page.run(
+        "const canvas = document.querySelector('canvas.sound'); const box = canvas.getBoundingClientRect();"
+        "canvas.setPointerCapture = () => {};"
+        "window.point = (kind, share) => canvas.dispatchEvent(new PointerEvent(kind,"
+        " { clientX: box.left + share * box.width, clientY: box.top + 20, pointerId: 1, bubbles: true }));"
+    )
+    seconds = page.value("selection", "m.rowOf(1).seconds")
+    page.run("window.point('pointerdown', arguments[0])", 1 / seconds)
+    page.press(key)
+    page.run("window.point('pointermove', 0.7)")
+    assert page.value("player_settings", "m.loop.value") is None
+    assert page.complaints() == []
+
+
+def test_the_spectrum_is_that_of_the_range_chosen_last(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    page.rest(500)
+    shown = "return document.querySelector('canvas.sound').toDataURL()"
+    page.run(
+        "const decode = Image.prototype.decode; window.decoded = [];"
+        "Image.prototype.decode = async function () {"
+        "  await decode.call(this);"
+        "  if (window.decoded.push(this.src) === 1) await new Promise((resolve) => { window.letDecode = resolve; });"
+        "};"
+    )
+    page.value("sound_picture", "void (m.range.value = '2k')")
+    page.wait_until(lambda: page.run("return window.decoded.length") == 1)
+    page.value("sound_picture", "void (m.range.value = 'full')")
+    page.wait_until(lambda: page.run("return window.decoded.length") == 2)
+    page.rest(200)
+    before = page.run(shown)
+    page.run("window.letDecode()")
+    page.rest(200)
+    assert page.run(shown) == before
+
+
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory: pytest.TempPathFactory, sound: MakeSound) -> Iterator[Room]:
+    """A room with a short clip, and one that is streamed."""
+    home = tmp_path_factory.mktemp("long")
+    Catalog.create(home).close()
+    for number, seconds in ((1, SECONDS), (2, 130.0)):
+        soundfile.write(home / f"{number}.wav", sound(number, seconds), RATE)
+    with Catalog.open(home / "catalog.toml") as catalog:
+        ingest(catalog, [home], IngestOptions(executor="serial"))
+        with serving(catalog) as address:
+            yield Room(catalog, address)
+
+
+def opened_at(driver: Any, room: Room, query: str, clip: int) -> SlowPage:
+    page = SlowPage(driver, f"{room.address}&q={query}")
+    page.wait("selection", f"m.ids.value.length === 1 && m.rowOf({clip}) !== undefined")
+    page.run(HELD)
+    return page
+
+
+def test_a_long_clip_that_is_not_on_the_screen_is_streamed(driver: Any, long_clip: Room) -> None:
+    page = opened_at(driver, long_clip, "id:1", 1)
+    page.value("selection", "void (m.selected.value = 2)")
+    page.value("player", "m.play(2)")
+    page.wait("player", "m.playing.value?.id === 2 && m.position() > 0.1")
+    assert page.requests("GET /audio/2") == []
+
+
+def test_a_region_that_was_removed_before_its_sound_arrived_does_not_loop(
+    driver: Any, long_clip: Room
+) -> None:
+    page = opened_at(driver, long_clip, "id:2", 2)
+    page.value("player_settings", "void (m.loop.value = { from: 1, to: 1.3 })")
+    held = page.hold("/audio/2")
+    page.press("r")
+    page.wait_until(lambda: page.is_held(held))
+    page.press("R")
+    page.let_go(held)
+    page.wait("player", "m.playing.value?.id === 2 && m.position() > 1.6")
+
+
 def test_a_view_that_ended_hears_of_no_change(driver: Any, room: Room) -> None:
     page = opened(driver, room)
     view(page, "tiles")

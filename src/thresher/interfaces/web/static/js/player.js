@@ -3,7 +3,7 @@
 
 import { whyNot } from "./api.js";
 import { bufferOf, outputOf, outputProblem } from "./audio_output.js";
-import { rowOf, selected } from "./selection.js";
+import { readRow, rowOf, selected } from "./selection.js";
 import { gainOf, loop, matched, speed } from "./player_settings.js";
 import { Signal } from "./signals.js";
 import { SoundBuffers } from "./sound_buffers.js";
@@ -69,7 +69,10 @@ export async function play(id, from = 0, event = null) {
   const mine = (turn = Symbol(id));
   try {
     const voice = await voiceOf(id, from);
-    if (turn !== mine) return; // another clip was asked for meanwhile
+    if (turn !== mine) {
+      if (voice.element) voice.stop(); // another clip was asked for meanwhile
+      return;
+    }
     const begin = voice.context.currentTime;
     if (current !== null) release(current, current.context.currentTime);
     current = voice;
@@ -87,12 +90,14 @@ export async function play(id, from = 0, event = null) {
 
 /** Make what plays a clip. A long clip is streamed, but its region is decoded, so that it loops to the sample. */
 async function voiceOf(id, from) {
+  await readRow(id); // its length and its loudness
   if (!isLong(id)) return sampled(id, await buffers.get(id), from, loopOf(id), 0);
   const region = loopOf(id);
   if (!region || region.to - region.from > LONGEST_DECODED || from < region.from || from >= region.to) return streamed(id, from);
   if (part?.id !== id || part.from !== region.from || part.to !== region.to) {
     const bytes = await regionOf(`/audio/${id}`, region);
     part = { id, ...region, buffer: await bufferOf(bytes) };
+    if (loopOf(id) !== region) return voiceOf(id, from); // another region was selected meanwhile
   }
   return sampled(id, part.buffer, from, region, region.from);
 }

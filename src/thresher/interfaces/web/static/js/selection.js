@@ -79,6 +79,14 @@ async function fetchRows() {
   }
 }
 
+/** Read the row of a clip unless it is there, as before a clip is played that is not on the screen. Raises ApiError. */
+export async function readRow(id) {
+  if (rows.has(id)) return;
+  const { clips } = await get("/api/clips/rows", { ids: id });
+  rows.set(id, clips[0] ?? null);
+  rowsVersion.value += 1;
+}
+
 /** The place of a clip in the list, -1 if it is not there. */
 export const placeOf = (id) => places.get(id) ?? -1;
 

@@ -70,14 +70,12 @@ export class SoundBuffers {
   }
 
   async #fetch(id, signal) {
-    let response;
-    try {
-      response = await fetch(`/audio/${id}`, { signal });
-    } catch (failure) {
+    const lost = (failure) => {
       throw failure.name === "AbortError" ? failure : new Error("the server does not answer; start it again with `thresher serve`");
-    }
+    };
+    const response = await fetch(`/audio/${id}`, { signal }).catch(lost);
     if (!response.ok) throw new Error(await reasonOf(response, "the clip can't be played"));
-    const bytes = await response.arrayBuffer();
+    const bytes = await response.arrayBuffer().catch(lost);
     return this.#decode(bytes).catch(() => {
       throw new Error("the browser can't decode the clip");
     });

@@ -39,11 +39,13 @@ let peaks = null;
 let spectrum = null;
 let landmarks = null; // {onsets, silences, before, after}
 let shown = null; // the clip that is shown
+let drag = null; // {x, at, end, isMoved}
 let still = null; // what is drawn without cursor and region
 let stillSeconds = 0; // the length of the clip in it
 
 function load(id) {
   shown = id;
+  drag = null; // it began in another picture
   peaks = null;
   spectrum = null;
   landmarks = null;
@@ -78,9 +80,10 @@ async function loadPeaks(id) {
 
 async function loadSpectrum(id) {
   const image = new Image();
-  image.src = `/spectra/${id}?range=${range.value}`;
+  const wanted = range.value;
+  image.src = `/spectra/${id}?range=${wanted}`;
   await image.decode(); // draws at once then
-  if (shown !== id) return;
+  if (shown !== id || range.value !== wanted) return;
   spectrum = image;
   redraw();
 }
@@ -177,7 +180,6 @@ function endAt(event) {
   return ["from", "to"].find((end) => Math.abs(loop.value[end] - at) <= grip) ?? null;
 }
 
-let drag = null; // {x, at, end, event}
 canvas.addEventListener("pointerdown", (event) => {
   if (event.button || !secondsOf()) return;
   drag = { x: event.clientX, at: timeAt(event), end: endAt(event), isMoved: false };
@@ -214,6 +216,9 @@ window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", red
 selected.follow(load);
 range.listen(() => load(shown));
 for (const signal of [loop, rowsVersion]) signal.listen(draw);
+loop.listen((region) => {
+  if (region === null && drag?.end) drag = null; // the end that is dragged is gone
+});
 let frame = null;
 const tick = () => {
   draw();
