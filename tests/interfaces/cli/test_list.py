@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -41,12 +43,22 @@ def test_every_format_holds_the_same_clips(home: Path) -> None:
         json.loads(line) for line in run_command("list", "--format", "jsonl", cwd=home).stdout.splitlines()
     ]
     table = run_command("list", cwd=home).stdout
-    csv = run_command("list", "--format", "csv", cwd=home).stdout.splitlines()
+    listed = run_command("list", "--format", "csv", cwd=home).stdout.splitlines()
     assert rows == lines
-    assert len(csv) == len(rows) + 1
+    assert len(listed) == len(rows) + 1
     for row in rows:
         assert row["path"] in table
-        assert any(row["path"] in line for line in csv)
+        assert any(row["path"] in line for line in listed)
+
+
+def test_every_field_of_a_clip_is_a_column_of_its_own_in_csv(home: Path) -> None:
+    for command in (["list", "epoch:10"], ["near", "4", "--limit", "3"], ["near", "4", "--at", "0"]):
+        done = run_command(*command, "--format", "csv", cwd=home)
+        header, *lines = csv.reader(io.StringIO(done.stdout))
+        assert {"id", "path", "score", "epoch"} <= set(header)
+        assert not {"clip", "attributes"} & set(header)
+        assert lines
+        assert not [cell for line in lines for cell in line if cell.startswith("{")]
 
 
 def test_paths0_lists_files_that_exist(home: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections.abc import Callable
 from typing import Any
@@ -58,6 +60,10 @@ def test_orderings_are_compared_by_their_transitions(
     plans = song_json("song", "compare", "Bone", "--order", "chain", "epoch+")
     chain, by_epoch = (sum(track["transition"] or 0 for track in plan["tracks"]) for plan in plans)
     assert chain >= by_epoch
+    _, out, _ = song_command("song", "compare", "Bone", "--order", "chain", "epoch+", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [(row["order"], row["clips"]) for row in rows] == [("chain", "5"), ("epoch+", "5")]
+    assert all(0 < float(row["lowest"]) <= float(row["mean_transition"]) <= 1 for row in rows)
 
 
 @pytest.mark.parametrize("arguments", [["song", "show", "Bones"], ["list", "song:Bones"]])

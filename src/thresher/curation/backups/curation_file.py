@@ -173,8 +173,8 @@ def _all(clips: Sequence[Any], change: Callable[[Any], Any]) -> list[Any]:
 def read_records(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the records of a file after its header, each with the number of its line.
 
-    Raises NotFoundError if there is no such file, and UsageError for a file that is not an exported curation, is of a
-    newer version, or is damaged.
+    Raises NotFoundError if there is no such file, and UsageError for a file that is not an exported curation, is of
+    a newer version, or is damaged.
     """
     if not file.is_file():  # opening a FIFO would wait for ever
         raise NotFoundError(f"there is no file {file}; `thresher export-catalog FILE` writes one")

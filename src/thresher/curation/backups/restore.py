@@ -101,8 +101,8 @@ def prepare_restore(
 ) -> Iterator[PreparedRestore]:
     """Check a backup and compare it with a catalog, which is found as by `Catalog.open`.
 
-    Raises NotFoundError if there is no such file, and CatalogError if the backup is damaged, is not a catalog, or was
-    written by a newer program.
+    Raises NotFoundError if there is no such file, and CatalogError if the backup is damaged, is not a catalog, or
+    was written by a newer program.
     """
     found = config.find_catalog(catalog, os.environ, start or Path.cwd())
     file = Path(os.path.realpath(found))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,19 @@ from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
     from thresher.curation.clips.listing import ClipRow
+
+
+def csv_records(rows: Sequence[ClipRow], more: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return clips, with `more` fields of each, for CSV: the keys of attributes become columns of their own."""
+    keys = sorted({key for row in rows for key in row.attributes})
+    found = []
+    for row, fields in zip(rows, more, strict=True):
+        record = {**row._asdict(), **fields}
+        del record["attributes"]
+        for key in keys:
+            record[f"attribute.{key}" if key in row._fields else key] = row.attributes.get(key)
+        found.append(record)
+    return found
 
 
 def _status(row: ClipRow) -> str:

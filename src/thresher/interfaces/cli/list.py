@@ -17,6 +17,7 @@ from thresher.interfaces.cli.clip_columns import (
     CUT_COLUMNS,
     SHOWN_FIELDS,
     clip_columns,
+    csv_records,
     field_column,
     of_clip,
     shows_cuts,
@@ -165,22 +166,9 @@ def _records(found: Listing, names: Sequence[str], form: Format) -> list[Any]:
         return [{name: values[name] for name in shown} for values in found.values]
     own = found.rows[0]._fields if found.rows else ()
     extra = [name for name in found.used if name not in own and name not in SHOWN_FIELDS]
-    keys = sorted({key for row in found.rows for key in row.attributes}) if form is Format.CSV else []
-    return (
-        [
-            _record(row, {name: values[name] for name in extra}, keys)
-            for row, values in zip(found.rows, found.values, strict=True)
-        ]
-        if extra or keys
-        else list(found.rows)
-    )
-
-
-def _record(row: ClipRow, extra: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-    """Return a row with further fields; the keys of attributes become columns of their own."""
-    record = {**row._asdict(), **extra}
-    if keys:
-        del record["attributes"]
-        for key in keys:
-            record[f"attribute.{key}" if key in row._fields else key] = row.attributes.get(key)
-    return record
+    more = [{name: values[name] for name in extra} for values in found.values]
+    if form is Format.CSV:
+        return csv_records(found.rows, more)
+    if not extra:
+        return list(found.rows)
+    return [{**row._asdict(), **fields} for row, fields in zip(found.rows, more, strict=True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +11,7 @@ import typer
 from thresher.errors import UsageError
 from thresher.formatting import any_of
 from thresher.interfaces.cli.app import FIND, app, open_catalog
-from thresher.interfaces.cli.clip_columns import clip_columns
+from thresher.interfaces.cli.clip_columns import clip_columns, csv_records
 from thresher.interfaces.cli.options import Form, Json, form_of
 from thresher.interfaces.cli.output import Format, emit, score_text
 from thresher.interfaces.cli.table import Column
@@ -84,5 +84,17 @@ def _near_moment(
 
 
 def _emit(rows: Sequence[Any], own: tuple[Column, ...], form: Format) -> None:
+    if form is Format.CSV:
+        emit(_csv_rows(rows), own, form)
+        return
     of_clips = clip_columns([row.clip for row in rows])
     emit(rows, (*own, *(_of_clip(column) for column in of_clips if column.title != "score")), form)
+
+
+def _csv_rows(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return rows in which the fields of the clip are columns; its best score against any clip is left out."""
+    own = [
+        {each.name: getattr(row, each.name) for each in fields(row) if each.name != "clip"} for row in rows
+    ]
+    of_clips = csv_records([row.clip for row in rows], [{} for _ in rows])
+    return [{**scores, **{**clip, **scores}} for scores, clip in zip(own, of_clips, strict=True)]

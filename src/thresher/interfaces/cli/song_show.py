@@ -120,7 +120,20 @@ def compare(
             "worst transitions", lambda plan: ", ".join(map(transition_text, plan.worst[:3])), keep=Keep.START
         ),
     )
-    emit(plans, columns, chosen)
+    emit([_csv_row(plan) for plan in plans] if chosen is Format.CSV else plans, columns, chosen)
+
+
+def _csv_row(plan: Tracklist) -> dict[str, object]:
+    """Return the columns of the table as numbers, without the tracks."""
+    return {
+        "order": str(plan.song.settings.ordering),
+        "metric": plan.song.settings.metric,
+        "clips": len(plan.tracks),
+        "seconds": plan.seconds,
+        "mean_transition": _mean(plan.transitions),
+        "lowest": min(plan.transitions, default=None),
+        "worst_transitions": [transition_text(each) for each in plan.worst[:3]],
+    }
 
 
 def _mean(scores: Sequence[float]) -> float | None:
