@@ -37,13 +37,19 @@ def test_a_key_is_computed_once_with_progress() -> None:
     assert len(runs) == 1
 
 
-def test_an_error_is_kept_until_the_next_request() -> None:
-    jobs = Jobs[int]()
+def test_an_error_reaches_who_asks_again_and_then_the_computation_starts_again() -> None:
+    jobs, go = Jobs[int](), threading.Event()
 
     def fail(_progress: Progress) -> int:
         raise UsageError("no such thing")
 
-    assert str(finished(jobs.get("a", fail)).error) == "no such thing"
+    def slow(_progress: Progress) -> int:
+        go.wait(30)
+        return 2
+
+    finished(jobs.get("a", fail))
+    assert str(jobs.get("a", slow).error) == "no such thing"
+    go.set()
     assert finished(jobs.get("a", lambda _progress: 1)).result == 1
     unexpected = finished(jobs.get("b", lambda _progress: 1 // 0)).error
     assert "ZeroDivisionError" in str(unexpected)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Generator, Sequence
 from typing import Any
 
+import pytest
 from starlette.types import Message
 
 from thresher.errors import AudioError
@@ -84,3 +85,13 @@ def test_an_error_before_the_first_piece_is_a_sentence() -> None:
 def test_an_error_later_ends_the_answer_early() -> None:
     messages = sent(Source([b"ab", AudioError("the file ends")]))
     assert [each.get("more_body") for each in messages] == [None, True]
+
+
+def test_an_answer_without_a_byte_is_an_answer() -> None:
+    start, body = sent(Source([b""]))
+    assert (start["status"], body["body"], body.get("more_body", False)) == (206, b"", False)
+
+
+def test_an_error_of_another_kind_is_left_to_the_application() -> None:
+    with pytest.raises(OSError, match="the drive is gone"):
+        sent(Source([b"", OSError("the drive is gone")]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,31 @@ def test_clips_without_a_file_are_answered_with_a_sentence(mixed: Catalog, tmp_p
     client = visited(mixed)
     assert client.get("/files?ids=1,2,3").status_code == 404
     assert "is gone or has changed" in client.get("/files/1").json()["error"]
+
+
+def test_an_empty_file_is_downloaded_and_one_that_vanishes_is_a_sentence(
+    new_catalog: MakeCatalog,
+    tmp_path: Path,
+    write_clip: WriteClip,
+    serial: IngestOptions,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    new_catalog(tmp_path).close()
+    (tmp_path / "catalog.toml").write_text('[metrics]\nuse = ["prefix"]\n')
+    (tmp_path / "a.wav").touch()
+    write_clip(tmp_path / "b.wav", 1, 2.0)
+    with Catalog.open(tmp_path / "catalog.toml") as catalog:
+        ingest(catalog, [tmp_path], serial)
+        with TestClient(create_app(catalog, AccessRules(KEY)), base_url=ADDRESS) as client:
+            client.get(f"/?token={token_of(KEY)}")
+            empty = client.get("/files/1")
+            assert (empty.status_code, empty.content) == (200, b"")
+            monkeypatch.setattr("thresher.curation.exports.archive._copied", _vanished)
+            gone = client.get("/files/2")
+            assert gone.status_code == 503
+            assert "the system reports an error" in gone.json()["error"]
+
+
+def _vanished(_item: object) -> Iterator[bytes]:
+    raise FileNotFoundError(2, "No such file or directory")
+    yield b""

@@ -39,10 +39,16 @@ class Jobs(Generic[T]):
         self._turn = threading.Lock()
 
     def get(self, key: Hashable, compute: Callable[[Progress], T]) -> Job[T]:
-        """Return the computation of a key; start it if there is none. A request after a failure starts it again."""
+        """Return the computation of a key; start it if there is none.
+
+        A failed one is returned once, because whoever asked for it must see the error; the next request starts it
+        again.
+        """
         with self._lock:
             job = self._jobs.pop(key, None)
-            if job is None or (job.is_done and job.error is not None):
+            if job is not None and job.is_done and job.error is not None:
+                return job
+            if job is None:
                 job = Job[T]()
                 threading.Thread(target=self._run, args=(job, compute), daemon=True).start()
             self._jobs[key] = job

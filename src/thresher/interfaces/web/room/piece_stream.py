@@ -17,8 +17,9 @@ class PieceStream(Response):
     """An answer from a generator, which is closed at the end and when the client leaves.
 
     `length` is the number of bytes, None if it is not known before the end. An AudioError before the first bytes is
-    answered with 409 and its sentence. Later, the connection ends early, by which the client sees that something is
-    missing. Empty pieces let the server look whether the client is there.
+    answered with 409 and its sentence, another error as the application answers it. Later, the connection ends
+    early, by which the client sees that something is missing. Empty pieces let the server look whether the client
+    is there.
     """
 
     def __init__(
@@ -49,11 +50,16 @@ class PieceStream(Response):
                 group.start_soon(watch_client)
                 await self._send(scope, receive, send)
                 group.cancel_scope.cancel()
+        except ExceptionGroup as errors:
+            raise errors.exceptions[
+                0
+            ] from None  # the application has an answer for it, but not for the group
         finally:
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(self._pieces.close)
 
     async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         begun = False
         try:
             while (piece := await to_thread.run_sync(next, self._pieces, None)) is not None:
@@ -61,17 +67,13 @@ class PieceStream(Response):
                     continue
                 if not begun:
                     begun = True
-                    await send(
-                        {
-                            "type": "http.response.start",
-                            "status": self.status_code,
-                            "headers": self.raw_headers,
-                        }
-                    )
+                    await send(start)
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         except AudioError as error:
             if begun:
                 return
             await JSONResponse({"error": str(error), "position": None}, 409)(scope, receive, send)
         else:
+            if not begun:
+                await send(start)  # of an empty file
             await send({"type": "http.response.body", "body": b""})
