@@ -26,7 +26,8 @@ from thresher.catalog import features, score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import DupesSection
 from thresher.catalog.database import chunks
-from thresher.catalog.schema import clip, location, nearest
+from thresher.catalog.decoder_names import LOSSLESS
+from thresher.catalog.schema import clip, location, nearest, recording
 from thresher.curation.clips.listing import ClipRow, list_clips, rows_of
 from thresher.curation.clips.selection import Terms
 from thresher.curation.comparison.score import score
@@ -143,7 +144,7 @@ def read_sounds(connection: Connection, clip_ids: Sequence[int]) -> dict[int, So
 
 @dataclass(frozen=True)
 class _Pair:
-    """Two clips that match, as indices into the clips sorted by `_preference`; `first` is the one to keep.
+    """Two clips that match, as indices into the clips sorted by `_preferences`; `first` is the one to keep.
 
     `cover_first` and `cover_second` are the shares of the two clips that the alignment covers.
     """
@@ -162,7 +163,10 @@ def dupes(catalog: Catalog, terms: Terms = (), progress: Progress = no_progress)
     Clips without scores by `aligned` are scored first.
     """
     score(catalog, "aligned", progress)
-    rows = sorted(list_clips(catalog, terms), key=_preference)
+    listed = list_clips(catalog, terms)
+    with catalog.reading() as connection:
+        preference = _preferences(connection, listed)
+    rows = sorted(listed, key=lambda row: preference[row.id])
     index_of = {row.id: index for index, row in enumerate(rows)}
     settings = catalog.settings.dupes
     with catalog.reading() as connection:
@@ -181,9 +185,28 @@ def dupes(catalog: Catalog, terms: Terms = (), progress: Progress = no_progress)
     return Duplicates(tuple(groups), tuple(parts), byte_copies)
 
 
-def _preference(row: ClipRow) -> tuple[Any, ...]:
-    """Sort key: first the clip to keep, which is complete, has the higher sample rate, is longer, came earlier."""
-    return row.status == "truncated", -(row.sample_rate or 0), -(row.seconds or 0.0), row.id
+def _preferences(connection: Connection, rows: Sequence[ClipRow]) -> dict[int, tuple[Any, ...]]:
+    """Return the sort keys of clips, by their ids. First is the clip to keep.
+
+    It is complete, lossless, has the higher sample rate, is longer, came earlier. The rate of a lossy copy says
+    little: an Opus file always has 48 kHz.
+    """
+    lossless: set[int] = set()
+    for chunk in chunks(sorted({row.recording for row in rows})):
+        subtypes = select(recording.c.id, recording.c.subtype).where(recording.c.id.in_(chunk))
+        lossless |= {
+            found.id for found in connection.execute(subtypes) if (found.subtype or "").startswith(LOSSLESS)
+        }
+    return {
+        row.id: (
+            row.status == "truncated",
+            row.recording not in lossless,
+            -(row.sample_rate or 0),
+            -(row.seconds or 0.0),
+            row.id,
+        )
+        for row in rows
+    }
 
 
 def _pairs(connection: Connection, index_of: dict[int, int], settings: DupesSection) -> Iterator[_Pair]:
@@ -243,7 +266,9 @@ def copies_of(catalog: Catalog, clip_ids: Sequence[int]) -> list[Copy]:
             )
             close.update((row.clip_id, row.other_id) for row in connection.execute(statement))
         sounds = read_sounds(connection, sorted({*close, *close.values()}))
-    order = {row.id: _preference(row) for row in rows_of(catalog, sorted(sounds))}
+    rows = rows_of(catalog, sorted(sounds))
+    with catalog.reading() as connection:
+        order = _preferences(connection, rows)
     return [
         Copy(one, other, is_kept=order[one] < order[other])
         for one, other in close.items()

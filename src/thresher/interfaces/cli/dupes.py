@@ -30,9 +30,9 @@ def dupes(
 ) -> None:
     """Find near-duplicate clips: copies, shared parts, and files stored more than once.
 
-    The first line of a group is the clip to keep: the complete one, else the one with the highest sample rate, the
-    longest, the earliest. Ratings are not considered. Clips that are too short for a reliable answer are not
-    compared (by default under 12 fingerprint words, about 4 s).
+    The first line of a group is the clip to keep: the complete one, else the lossless one, else the one with the
+    highest sample rate, the longest, the earliest. Ratings are not considered. Clips that are too short for a
+    reliable answer are not compared (by default under 12 fingerprint words, about 4 s).
     """
     from thresher.curation.clips.decisions import reject
     from thresher.curation.comparison.duplicates import dupes as find
