@@ -105,7 +105,9 @@ def plan_listening(
     queue, and a role that may only read can't. Raises NotFoundError if there is no candidate.
     """
     if not 0 < minutes <= MOST_MINUTES:
-        raise UsageError(f"invalid number of minutes {minutes:g} (expected up to {MOST_MINUTES:,.0f})")
+        raise UsageError(
+            f"invalid number of minutes {minutes:g} (expected more than 0, and up to {MOST_MINUTES:,.0f})"
+        )
     text = join_terms(terms)
     now = time.time()
     with catalog.reading() as connection:
