@@ -661,3 +661,32 @@ def test_a_clip_whose_decision_was_refused_stays_while_it_is_selected(driver: An
     page.value("selection", "m.findAgain()")
     assert page.selected() == 1
     assert 1 in list_of(page)
+
+
+def test_an_undo_about_many_clips_changes_the_list_once(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    page.search("rated:no")
+    page.wait("selection", f"m.ids.value.length === {COUNT}")
+    page.value("judge", "m.rate([5, 2, 3, 4], 3).then(() => null)")
+    page.wait("selection", "m.ids.value.length === 2")
+    page.value("selection", "void m.ids.listen((now) => { (window.lists ??= []).push(now); })")
+    page.press("u")
+    page.wait("judge", "m.said.value.startsWith('undo')")
+    page.wait("selection", f"m.ids.value.length === {COUNT}")
+    assert page.run("return window.lists") == [EVERY]
+    assert page.selected() == 5
+
+
+def test_a_clip_that_is_back_has_its_row(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    page.value("player_settings", "void (m.loop.value = { from: 1, to: 3 })")
+    page.press("s")
+    page.wait("selection", f"m.ids.value.length === {COUNT + 1}")
+    mark = max(list_of(page))
+    page.press("u")
+    page.wait("selection", f"m.ids.value.length === {COUNT}")
+    page.value("selection", f"void (m.refresh([{mark}]), m.rowOf({mark}))")
+    page.wait("selection", f"m.rowOf({mark}) === undefined")
+    page.press("U")
+    page.wait("selection", f"m.ids.value.length === {COUNT + 1}")
+    page.wait("selection", f"m.rowOf({mark})?.kind === 'marked'")

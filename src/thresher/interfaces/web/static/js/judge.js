@@ -85,7 +85,7 @@ export const note = (clips, text) => decide("/api/note", { clips, text }, `note 
  * view, because it is judged after it was heard. */
 export async function heard(id) {
   if (isReadOnly() || (rowOf(id)?.heard && !session.value)) return;
-  if (placeOf(id) >= 0 && !isReleased(id)) keep(id); // a decision about it may still be on its way
+  if (placeOf(id) >= 0 && !isReleased(id)) keep([[id, placeOf(id)]]); // a decision about it may still be on its way
   const body = { clips: [id], ...(session.value ? heardNow() : {}) };
   await inOrder(() => post("/api/heard", body)).then(({ decision }) => expect(decision)).catch(() => {});
   decisions.dispatchEvent(new CustomEvent("decided", { detail: { path: "/api/heard", clips: [id] } }));
@@ -110,7 +110,7 @@ async function reverted(from, to, word) {
     to.push({ ...latest, decision: entry.decision });
     refresh(latest.clips);
     // in view even if the query hides it
-    latest.clips.forEach((id, at) => (at === 0 || latest.places[at] >= 0) && keep(id, latest.places[at]));
+    keep(latest.clips.map((id, at) => [id, latest.places[at]]).filter(([, at], nth) => nth === 0 || at >= 0));
     if (latest.clips.length) selected.value = latest.clips[0];
     said.value = `${word}: ${named(latest.clips)}`;
     decisions.dispatchEvent(new CustomEvent("decided", { detail: { path: "/api/undo", clips: latest.clips } }));

@@ -148,6 +148,7 @@ function show(found, quietly) {
   // a clip leaves the list under the listener's fingers only if this page judged it
   if (quietly && at !== null && placeOf(at) >= 0 && !inFound.has(at) && !released.has(at)) kept.set(at, placeOf(at));
   const list = withKept(found, inFound);
+  for (const id of list) if (rows.get(id) === null) rows.delete(id); // a clip that was gone is back
   const same = list.length === before.length && list.every((id, place) => id === before[place]);
   if (same) return keepSelection(before, quietly);
   setIds(list);
@@ -170,19 +171,25 @@ export function retain(clips) {
 /** Whether this page judged a clip, so that it may leave the list. */
 export const isReleased = (id) => released.has(id);
 
-/** Keep a clip in view even if the query no longer finds it, as after an undo; `place` is where in the list. */
-export function keep(id, place = placeOf(id)) {
-  released.delete(id);
-  kept.set(id, Math.max(0, place));
-  if (placeOf(id) < 0) setIds(withKept(ids.value, new Set(ids.value)));
+/** Keep clips in view even if the query no longer finds them, as after an undo: [id, place in the list] each. */
+export function keep(clips) {
+  for (const [id, place] of clips) {
+    released.delete(id);
+    kept.set(id, Math.max(0, place));
+  }
+  if (clips.some(([id]) => placeOf(id) < 0)) setIds(withKept(ids.value, new Set(ids.value)));
 }
 
 function withKept(found, known) {
   const missing = [...kept].filter(([id]) => !known.has(id)).sort(([, one], [, other]) => one - other);
   if (!missing.length) return found;
-  const merged = [...found];
-  for (const [id, place] of missing) merged.splice(Math.min(place, merged.length), 0, id);
-  return merged;
+  const merged = [];
+  let next = 0;
+  for (const [id, place] of missing) {
+    while (merged.length < place && next < found.length) merged.push(found[next++]);
+    merged.push(id);
+  }
+  return merged.concat(found.slice(next));
 }
 
 /** If the selected clip left, select the one that followed it, else the one before it: never the first of all. */
