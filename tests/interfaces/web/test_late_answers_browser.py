@@ -15,7 +15,7 @@ import soundfile
 from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, chromium, serving
 from tests.support import EVERY_METRIC, RATE, MakeSound
 from thresher.catalog.catalog import Catalog
-from thresher.curation.clips.decisions import history
+from thresher.curation.clips.decisions import history, note
 from thresher.curation.clips.listing import ClipRow, rows_of
 from thresher.curation.cutting.undo import undo
 from thresher.curation.ingest.ingest import ingest
@@ -690,3 +690,84 @@ def test_a_clip_that_is_back_has_its_row(driver: Any, room: Room) -> None:
     page.press("U")
     page.wait("selection", f"m.ids.value.length === {COUNT + 1}")
     page.wait("selection", f"m.rowOf({mark})?.kind === 'marked'")
+
+
+def test_pictures_that_the_server_could_not_send_appear_when_it_can(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    driver.execute_cdp_cmd("Network.enable", {})
+    driver.execute_cdp_cmd("Network.setCacheDisabled", {"cacheDisabled": True})
+    driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/thumbnails/*", "*/peaks/*"]})
+    why = "return document.querySelector('.card .why:not([hidden])')?.textContent ?? ''"
+    try:
+        view(page, "tiles")
+        page.wait_until(lambda: "the server does not answer" in page.run(why))
+        page.press("j")
+        page.rest(200)
+    finally:
+        driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+        driver.execute_cdp_cmd("Network.setCacheDisabled", {"cacheDisabled": False})
+    page.wait_until(lambda: page.run(why) == "")
+    assert page.run("return document.querySelectorAll('.card img[src]').length") == COUNT
+    page.note_requests()
+    for trouble in ("'away'", "null"):
+        page.value("changes", f"void (m.newest.value = {{ ...m.newest.value, trouble: {trouble} }})")
+    page.wait_until(lambda: page.requests("/peaks/2") != [])
+
+
+def test_a_failure_that_arrives_after_the_server_is_back_is_no_trouble(driver: Any, room: Room) -> None:
+    fake = (
+        "window.streams = [];"
+        "window.EventSource = class { constructor() { this.readyState = 0; window.streams.push(this); } };"
+        "window.EventSource.CLOSED = 2;"
+    )
+    number = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": fake})["identifier"]
+    try:
+        page = SlowPage(driver, room.address)
+        page.wait("selection", f"m.ids.value.length === {COUNT}")
+        page.wait_until(lambda: page.run("return window.streams.length") == 1)
+    finally:
+        driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": number})
+    page.run(
+        "window.fetch = (url) => new Promise((_, reject) => {"
+        "  if (url === '/api/room') window.fail ??= () => reject(new TypeError('gone')); });"
+        "window.streams[0].readyState = 2; window.streams[0].onerror();"
+    )
+    page.wait_until(lambda: page.run("return window.streams.length") == 2)
+    state = '{"decision": 1, "batch": 1, "clip": 6, "trouble": null}'
+    page.run(f"window.streams[1].onmessage({{ data: '{state}' }}); window.fail();")
+    page.rest(200)
+    assert page.value("changes", "m.newest.value.trouble") is None
+
+
+def test_every_card_learns_whether_its_clip_is_a_copy(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    page.rest(1000)
+    page.note_requests()
+    page.value("copies", "void Array.from({ length: 300 }, (_, at) => m.copyOf(1000 + at))")
+    page.value("selection", "void m.rowsVersion.listen(() => { window.redrawn = true; })")
+    page.wait_until(lambda: page.run("return window.redrawn === true"))
+    page.value("copies", "void Array.from({ length: 300 }, (_, at) => m.copyOf(1000 + at))")
+    page.wait_until(lambda: len(page.requests("/api/copies")) == 2)
+
+
+def test_a_note_is_shown_before_it_is_replaced(driver: Any, room: Room) -> None:
+    note(room.catalog, "2", "as it was")
+    page = opened_at(driver, room, "id:1", 1)
+    held = page.hold("/api/clips/rows?ids=2")
+    page.search("id:2")
+    page.wait_until(lambda: page.is_held(held))
+    page.wait("selection", "m.ids.value.includes(2) && m.selected.value === 2")
+    page.press("n")
+    page.wait_until(lambda: page.run("return document.querySelector('dialog.ask input') !== null"))
+    assert page.run("return document.querySelector('dialog.ask input').value") == "as it was"
+    page.press(ESCAPE)
+
+
+def test_more_clips_than_a_query_can_name_are_not_shown_as_clips(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    view(page, "map")
+    many = "Array.from({ length: 5000 }, (_, at) => at + 1)"
+    find = "find((each) => each.textContent === 'Show as clips')"
+    page.value("map_parts", f"void m.chosenButtons({many}).filter((each) => each.textContent).{find}.click()")
+    page.wait("judge", "m.said.value.includes('too many clips')")
+    assert page.value("views", "m.place.value.view") == "map"

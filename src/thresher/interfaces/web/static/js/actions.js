@@ -12,7 +12,7 @@ import { ended, play, playing, position, prefetch, stop } from "./player.js";
 import { keptSignal, matched, speed, volume } from "./player_settings.js";
 import { isReadOnly, refusal } from "./room.js";
 import { loadNames, metrics } from "./search.js";
-import { carry, chosen, ids, move, placeOf, rowOf, selected } from "./selection.js";
+import { carry, chosen, ids, move, placeOf, readRow, rowOf, selected } from "./selection.js";
 import { Signal } from "./signals.js";
 import { go, place, VIEWS } from "./views.js";
 
@@ -191,6 +191,12 @@ async function tagged() {
 async function annotated() {
   const clips = here();
   if (!clips.length) return;
+  try {
+    if (clips.length === 1) await readRow(clips[0]); // the note that the new one replaces
+  } catch (failure) {
+    said.value = failure.message;
+    return;
+  }
   const text = await ask("Note", clips.length === 1 ? rowOf(clips[0])?.note ?? "" : "");
   if (text !== null) await note(clips, text);
 }

@@ -20,13 +20,15 @@ async function answer(response) {
   }
 }
 
+const SILENT = "the server does not answer; start it again with `thresher serve`";
+
 async function sent(path, options) {
   let response;
   try {
     response = await fetch(path, options);
   } catch (failure) {
     if (failure.name === "AbortError") throw failure;
-    throw new ApiError("the server does not answer; start it again with `thresher serve`", 0);
+    throw new ApiError(SILENT, 0);
   }
   return answer(response);
 }
@@ -43,10 +45,14 @@ export async function reasonOf(response, otherwise) {
   return (await response.json().catch(() => null))?.error ?? otherwise;
 }
 
-/** Ask why a browser could not load an address; `otherwise` if the server would send it. */
+/**
+ * Ask why a browser could not load an address: {why, isLasting}; `otherwise` if the server would send it. What does not
+ * last may be loaded later: the server is away or busy.
+ */
 export async function whyNot(path, otherwise) {
   const response = await fetch(path, { headers: { range: "bytes=0-0" } }).catch(() => null);
-  return !response || response.ok ? otherwise : reasonOf(response, otherwise);
+  if (!response) return { why: SILENT, isLasting: false };
+  return { why: response.ok ? otherwise : await reasonOf(response, otherwise), isLasting: response.status !== 503 };
 }
 
 /** Send a change as JSON. */

@@ -44,6 +44,9 @@ export class Card {
     this.id = null;
     this.picture = element("img", { alt: "", draggable: "false", width: 240, height: 64, decoding: "async" });
     this.picture.addEventListener("nothumbnail", (event) => this.#explain(event.detail));
+    this.picture.addEventListener("load", () => {
+      if (!problems.has(this.id)) this.problem.hidden = true; // it could be loaded after all
+    });
     this.cursor = element("span", { class: "cursor", hidden: true });
     this.problem = element("span", { class: "why", hidden: true });
     this.screen = element("span", { class: "screen", onclick: (event) => this.#playFrom(event) }, this.picture, this.cursor, this.problem);

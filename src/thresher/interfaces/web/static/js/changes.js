@@ -32,7 +32,7 @@ function open() {
   stream.onerror = () => {
     say(SILENT);
     if (stream.readyState !== EventSource.CLOSED) return;
-    get("/api/room").catch((failure) => say(failure.message));
+    get("/api/room").catch((failure) => newest.value.trouble && say(failure.message)); // unless it is back
     setTimeout(open, RETRY);
   };
 }

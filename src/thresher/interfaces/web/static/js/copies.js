@@ -10,6 +10,7 @@ const AT_ONCE = 200;
 const known = new Map(); // id → "copy of 12" or "copied: 12", null if there is no copy
 const wanted = new Set();
 let timer = null;
+let state = 0; // counts the batches of new clips, which may have copies
 
 /** In words, of which clip another one is a copy, or that it has a copy; null if neither, or not known yet. */
 export function copyOf(id) {
@@ -21,12 +22,14 @@ export function copyOf(id) {
 
 async function fetchCopies() {
   const ids = [...wanted].slice(-AT_ONCE); // what was asked for last is what is on the screen
+  const isMore = wanted.size > ids.length;
+  const mine = state;
   wanted.clear();
   try {
     const { copies } = await get("/api/copies", { ids: ids.join(",") });
     const found = new Map(copies.map(({ clip, of, is_kept: isKept }) => [clip, isKept ? `copied: ${of}` : `copy of ${of}`]));
-    for (const id of ids) known.set(id, found.get(id) ?? null);
-    if (found.size) rowsVersion.value += 1;
+    if (mine === state) for (const id of ids) known.set(id, found.get(id) ?? null);
+    if (found.size || isMore || mine !== state) rowsVersion.value += 1; // cards that do not know yet ask again
   } catch {
     // asked for again when the card is drawn again
   }
@@ -35,6 +38,9 @@ async function fetchCopies() {
 
 let batch = newest.value.batch;
 newest.listen((now) => {
-  if (now.batch !== batch) known.clear(); // new clips may have copies
+  if (now.batch !== batch) {
+    known.clear();
+    state += 1;
+  }
   batch = now.batch;
 });

@@ -2,18 +2,26 @@
 
 import { checkpointOf, time } from "./card.js";
 import { element } from "./element.js";
+import { said } from "./judge.js";
 import { ACTIONS, keyText } from "./keys.js";
 import { play } from "./player.js";
 import { ids, rowOf, selected } from "./selection.js";
 import { go } from "./views.js";
 
 const LISTED = 200;
+const LONGEST_QUERY = 20_000; // characters that the server reads
 
 /** A button that does an action. */
 export function actionButton(name, face) {
   const { title, keys } = ACTIONS.get(name);
   const words = `${title} (${keyText(keys.at(-1))})`;
   return element("button", { type: "button", "data-action": name, title: words, "aria-label": words }, face);
+}
+
+function showAsClips(chosen) {
+  const query = chosen.join(" ");
+  if (query.length > LONGEST_QUERY) said.value = "these are too many clips for one query; select fewer";
+  else go({ view: "clips", query });
 }
 
 /** The buttons for the clips that are selected together. They do what their keys do. */
@@ -24,7 +32,7 @@ export function chosenButtons(chosen) {
     ...rating.map((each) => { each.classList.add("judging"); return each; }),
     ...[actionButton("reject", "Reject"), actionButton("tag", "Tag"), actionButton("note", "Note")].map((each) => { each.classList.add("judging"); return each; }),
     actionButton("download", "Download"),
-    element("button", { type: "button", onclick: () => go({ view: "clips", query: chosen.join(" ") }) }, "Show as clips"),
+    element("button", { type: "button", onclick: () => showAsClips(chosen) }, "Show as clips"),
     actionButton("map-none", "Clear"),
   ];
 }

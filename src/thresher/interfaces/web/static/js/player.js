@@ -142,7 +142,7 @@ function streamed(id, from) {
   node.connect(gain).connect(master);
   element.onended = () => finished(id, node);
   element.onerror = async () => {
-    const why = await whyNot(`/audio/${id}`, "the clip can't be played");
+    const { why } = await whyNot(`/audio/${id}`, "the clip can't be played");
     if (current?.node === node) failed(id, why);
   };
   element.ontimeupdate = () => {

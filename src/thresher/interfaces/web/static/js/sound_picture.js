@@ -1,6 +1,7 @@
 // The waveform and the spectrum of the selected clip. A click seeks; a drag selects a region, which loops; the ends of
 // the region can be dragged while it plays. Onsets are ticks, silences are shaded, and what trimming left out is dimmed.
 
+import { newest } from "./changes.js";
 import { element } from "./element.js";
 import { action } from "./keys.js";
 import { play, playing, position } from "./player.js";
@@ -218,6 +219,11 @@ range.listen(() => load(shown));
 for (const signal of [loop, rowsVersion]) signal.listen(draw);
 loop.listen((region) => {
   if (region === null && drag?.end) drag = null; // the end that is dragged is gone
+});
+let wasAway = false;
+newest.listen(({ trouble }) => {
+  if (wasAway && !trouble && (!peaks || !spectrum || !landmarks)) load(shown);
+  wasAway = Boolean(trouble);
 });
 let frame = null;
 const tick = () => {

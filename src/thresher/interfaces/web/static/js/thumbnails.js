@@ -7,6 +7,7 @@ import { whyNot } from "./api.js";
 const NO_PICTURE = "the file is missing or can't be read";
 const AT_ONCE = 3;
 const MOST_WAITING = 600;
+const AGAIN = 3000; // milliseconds after which a picture is asked for again that the server could not send
 const screens = []; // pictures that were asked for together: the newest screen is last, and is in reading order
 const first = []; // functions that load a picture of the player
 let isOpen = false; // whether the newest screen still grows
@@ -79,8 +80,9 @@ function loadThumbnail({ image, id, isWanted }, done) {
     done();
   };
   loader.onerror = async () => {
-    const why = await whyNot(loader.src, NO_PICTURE);
+    const { why, isLasting } = await whyNot(loader.src, NO_PICTURE);
     if (isWanted()) image.dispatchEvent(new CustomEvent("nothumbnail", { detail: why }));
+    if (!isLasting) setTimeout(() => isWanted() && showThumbnail(image, id, isWanted), AGAIN);
     done();
   };
   loader.src = `/thumbnails/${id}`;
