@@ -30,7 +30,7 @@ from thresher.curation.ingest.closing import check_vanished, close, prepare
 from thresher.curation.ingest.options import DEFAULT_OPTIONS, IngestOptions, check_options
 from thresher.curation.ingest.overwritten import note_songs
 from thresher.curation.ingest.reading import ReadFile, look_again, read_files, with_folder_run
-from thresher.curation.ingest.refiling import Misfiled, find_misfiled, refile
+from thresher.curation.ingest.refiling import Misfiled, find_misfiled, refile, todays_places
 from thresher.curation.ingest.report import COUNTS, SHOWN_UNNAMED, Failure, IngestReport, Tally
 from thresher.curation.ingest.run import Batch, CurrentRoots, IngestRun
 from thresher.curation.ingest.scan import FoundFile, Scan, scan
@@ -94,7 +94,7 @@ def _ingest(
     if misfiled and not options.dry_run:
         catalog.write(partial(refile, misfiled=misfiled))
         misfiled = {}
-    known = classify(catalog, found.files, {former: today.place for former, today in misfiled.values()})
+    known = classify(catalog, found.files, todays_places(misfiled))
     if known.to_read:
         find_backend(catalog.settings.fingerprint.backend)
     if workers is None:
@@ -137,7 +137,7 @@ def _begun(
 def _rehearse(run: IngestRun, before: Tally, misfiled: Mapping[int, Misfiled], progress: Progress) -> Tally:
     """Do the work of a dry run: one transaction, which is rolled back."""
     files = [with_folder_run(run, file) for file in read_files(run, run.known.to_read, progress)]
-    today = {former: stored.place for former, stored in misfiled.values()}
+    today = todays_places(misfiled)
     vacated = frozenset(
         each._replace(place=today.get(each.place, each.place)) for each in _vacated(run, files)
     )

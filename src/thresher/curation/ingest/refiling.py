@@ -24,6 +24,11 @@ class Misfiled(NamedTuple):
     today: StoredPath
 
 
+def todays_places(misfiled: Mapping[int, Misfiled]) -> dict[Place, Place]:
+    """Return where files are stored today, by the places at which their locations are stored."""
+    return {former: today.place for former, today in misfiled.values()}
+
+
 def find_misfiled(catalog: Catalog) -> dict[int, Misfiled]:
     """Return the locations, by id, whose files are below another root now than the one they are stored under."""
     if not catalog.roots.folders:
