@@ -68,6 +68,10 @@ def test_each_clip_starts_at_the_end_of_the_clip_before_less_its_overlap(
         ([4.0, 4.0, 4.0], [], {"clips": 2}, (2, True)),
         ([4.0, 4.0, 4.0], [], {"length": 8.0}, (2, True)),
         ([4.0, 4.0, 4.0], [], {"length": 7.9}, (1, True)),
+        # the sum of these floats is more than 6.3
+        ([2.1, 2.1, 2.1], [], {"length": 6.3}, (3, True)),
+        ([2.1, 2.1], [2.1], {"length": 6.3}, (2, True)),
+        ([2.1, 2.1, 2.1 + 1 / 384_000], [], {"length": 6.3}, (2, True)),
         # clips are kept in order: a short clip after one that does not fit is left out, too
         ([4.0, 9.0, 1.0], [], {"length": 6.0}, (1, True)),
         ([4.0, 4.0, 4.0], [], {"length": 10.0, "crossfade": 1.0}, (3, True)),

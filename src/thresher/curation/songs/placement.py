@@ -20,7 +20,7 @@ def within_limits(body: Sequence[float], final: Sequence[float], settings: SongS
     `body` and `final` are the lengths of clips in seconds, in sequence. Clips are taken in order until one does not
     fit; none is shortened. If the final clips alone exceed the limits, they are left out.
     """
-    longest = math.inf if settings.length is None else settings.length
+    longest = longest_song(settings)
     most = math.inf if settings.clips is None else settings.clips
     ending = sum(
         _added_seconds(before, each, settings) for before, each in zip((None, *final), final, strict=False)
@@ -36,6 +36,15 @@ def within_limits(body: Sequence[float], final: Sequence[float], settings: SongS
             break
         kept, before = kept + 1, each
     return kept, True
+
+
+def longest_song(settings: SongSettings) -> float:
+    """How many seconds a song may have: its limit, with room for the rounding of sums of seconds."""
+    return math.inf if settings.length is None else settings.length + _ROUNDING
+
+
+_ROUNDING = 1e-6
+"""Less than a frame at any sample rate that a song can have."""
 
 
 def _added_seconds(before: float | None, seconds: float, settings: SongSettings) -> float:

@@ -14,7 +14,7 @@ from thresher.catalog.database import chunks
 from thresher.catalog.schema import clip, recording
 from thresher.curation.clips.selection import Terms
 from thresher.curation.songs.options import SongOptions
-from thresher.curation.songs.placement import DEFAULT_RATE, placed, within_limits
+from thresher.curation.songs.placement import DEFAULT_RATE, longest_song, placed, within_limits
 from thresher.curation.songs.sequence import edits_not_applied, ordered, with_edits
 from thresher.curation.songs.settings import SongSettings
 from thresher.curation.songs.songs import Song, cover_of, matching_clips, store_song
@@ -87,7 +87,7 @@ def _size(connection: Connection, settings: SongSettings, clips: Sequence[int]) 
 
 def _may_exceed_limits(seconds: Sequence[float], settings: SongSettings) -> bool:
     """Whether the limits may leave out a clip; if not, all clips are kept in any ordering."""
-    longest = math.inf if settings.length is None else settings.length
+    longest = longest_song(settings)
     most = math.inf if settings.clips is None else settings.clips
     return sum(seconds) + settings.gap * max(0, len(seconds) - 1) > longest or len(seconds) > most
 
