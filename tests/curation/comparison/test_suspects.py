@@ -28,8 +28,10 @@ from thresher import (
 )
 from thresher.catalog import scores, suspicion
 from thresher.catalog.schema import clip, location, recording, score_row
+from thresher.curation.comparison import suspects as suspects_module
 from thresher.curation.comparison.score import score_all
 from thresher.curation.comparison.suspects import examine
+from thresher.curation.ingest.forget import forget
 from thresher.curation.ingest.report import IngestReport
 from thresher.errors import NotFoundError
 
@@ -238,6 +240,29 @@ def test_many_clips_are_examined_in_blocks(
     assert len(report.suspects) == 5
     with catalog.reading() as connection:
         assert not connection.scalars(clip.select().where(~clip.c.examined)).all()
+
+
+def test_other_programs_write_while_clips_are_compared(
+    catalog: Catalog, sound: MakeSound, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also a clip of the next block can be forgotten then."""
+    monkeypatch.setattr(suspects_module, "BLOCK_CLIPS", 1)
+    take(catalog, **{name: sound(seed, 6.0) for name, seed in (("a", 1), ("b", 2), ("c", 3))})
+    reject(catalog, "1 , 2 , 3")
+    soundfile.write(catalog.root / "d.wav", 0.5 * sound(1, 6.0), RATE)
+    soundfile.write(catalog.root / "e.wav", 0.5 * sound(2, 6.0), RATE)
+    ingest(catalog, [catalog.root], replace(SERIAL, score=False))
+    forgotten: list[int] = []
+
+    def other_program() -> int:
+        if not forgotten:
+            with Catalog.open(catalog.file) as other:
+                forgotten.append(forget(other, str(catalog.root / "e.wav")).recordings)
+        return 1
+
+    monkeypatch.setattr(suspects_module, "cores", other_program)
+    assert examine(catalog) == (4,)
+    assert forgotten == [1]
 
 
 def test_of_many_rejected_clips_the_most_similar_are_stored(

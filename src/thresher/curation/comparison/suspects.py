@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, TextClause, select, text
 from thresher.catalog import features, suspicion
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_source import IS_HEARD, IS_SHOWN
-from thresher.catalog.nearest import origins_of
+from thresher.catalog.database import chunks
 from thresher.catalog.schema import clip, recording
 from thresher.catalog.suspicion import COPY_METRIC, SEVERAL, SIMILARITY_METRIC, Suspicion
 from thresher.curation.workers import cores
@@ -39,8 +39,9 @@ def examine(catalog: Catalog) -> tuple[int, ...]:
         if not unexamined:
             return ()
         rejected = _generated(connection, clip.c.rejected)
-        new = sorted(set(unexamined) - set(rejected))
-        found = [*_copies(catalog, connection, new, rejected), *_similar(catalog, connection, new, rejected)]
+    new = sorted(set(unexamined) - set(rejected))
+    # no transaction is open while clips are compared: it would keep other programs from writing
+    found = [*_copies(catalog, new, rejected), *_similar(catalog, new, rejected)]
 
     def record(connection: Connection) -> tuple[int, ...]:
         suspicion.record(connection, unexamined, found)
@@ -61,55 +62,61 @@ def _generated(connection: Connection, *conditions: ColumnElement[bool] | TextCl
     return list(connection.scalars(statement.where(is_generated, IS_SHOWN, *conditions).order_by(clip.c.id)))
 
 
-def _apart(connection: Connection, new: Sequence[int], others: Sequence[int]) -> NDArray[np.bool_]:
-    """Return which pairs of clips are of different recordings; shape (new, others)."""
-    origins = origins_of(connection, np.array([*new, *others], np.int64))
-    found = np.ones((len(new), len(others)), np.bool_)
-    if not origins.is_plain:
-        found[origins.recordings[: len(new), None] == origins.recordings[len(new) :]] = False
-    return found
+def _recordings(connection: Connection, clip_ids: Sequence[int]) -> NDArray[np.int64]:
+    """Return the recording of each clip, in their order; 0 for one that was forgotten meanwhile."""
+    found: dict[int, int] = {}
+    for chunk in chunks(list(clip_ids)):
+        rows = connection.execute(select(clip.c.id, clip.c.recording_id).where(clip.c.id.in_(chunk)))
+        found.update((row.id, row.recording_id) for row in rows)
+    return np.array([found.get(clip_id, 0) for clip_id in clip_ids], np.int64)
 
 
-def _copies(
-    catalog: Catalog, connection: Connection, new: Sequence[int], rejected: Sequence[int]
-) -> Iterator[Suspicion]:
+def _copies(catalog: Catalog, new: Sequence[int], rejected: Sequence[int]) -> Iterator[Suspicion]:
     """Yield the rejected clips that each new clip is a copy or a part of, by the settings of duplicates."""
     by, settings = find_metric(COPY_METRIC), catalog.settings.dupes
-    new, rejected = (list(features.checksums(connection, ids, by.keeps)) for ids in (new, rejected))
-    if not new or not rejected:
-        return
-    from thresher.curation.comparison.duplicates import lies_in, read_sounds  # loads the query language
+    with catalog.reading() as connection:
+        new, rejected = (list(features.checksums(connection, ids, by.keeps)) for ids in (new, rejected))
+        if not new or not rejected:
+            return
+        from thresher.curation.comparison.duplicates import lies_in, read_sounds  # loads the query language
 
-    rejected_sounds = read_sounds(connection, rejected)
+        rejected_sounds = read_sounds(connection, rejected)
+        origins = _recordings(connection, rejected)
     columns = by.pack(sound.words for sound in rejected_sounds.values())
     for start in range(0, len(new), BLOCK_CLIPS):
-        block = new[start : start + BLOCK_CLIPS]
-        sounds = read_sounds(connection, block)
+        with catalog.reading() as connection:
+            block = list(features.checksums(connection, new[start : start + BLOCK_CLIPS], by.keeps))
+            sounds = read_sounds(connection, block)
+            apart = _recordings(connection, block)[:, None] != origins
         close = by.scores(by.pack(sound.words for sound in sounds.values()), columns, threads=cores())
-        is_close = (close >= np.float32(settings.score)) & _apart(connection, block, rejected)
+        is_close = (close >= np.float32(settings.score)) & apart
         for row, column in _highest(close, is_close):
             if lies_in(sounds[block[row]], rejected_sounds[rejected[column]], settings):
                 yield Suspicion(block[row], rejected[column], by.name, float(close[row, column]))
 
 
-def _similar(
-    catalog: Catalog, connection: Connection, new: Sequence[int], rejected: Sequence[int]
-) -> Iterator[Suspicion]:
+def _similar(catalog: Catalog, new: Sequence[int], rejected: Sequence[int]) -> Iterator[Suspicion]:
     """Yield the rejected clips that each new clip is very similar to.
 
     Only for new clips that are similar to SEVERAL rejected clips or more, and to more rejected clips than clips
     that were heard and kept.
     """
     by, least = find_metric(SIMILARITY_METRIC), np.float32(catalog.settings.suspect.likeness)
-    new, rejected = (list(features.checksums(connection, ids, by.keeps)) for ids in (new, rejected))
-    if not new or len(rejected) < SEVERAL:
-        return
-    kept = list(features.checksums(connection, _generated(connection, IS_HEARD, ~clip.c.rejected), by.keeps))
-    columns = by.pack(features.read(connection, [*rejected, *kept], by.keeps))
+    with catalog.reading() as connection:
+        new, rejected = (list(features.checksums(connection, ids, by.keeps)) for ids in (new, rejected))
+        if not new or len(rejected) < SEVERAL:
+            return
+        heard = _generated(connection, IS_HEARD, ~clip.c.rejected)
+        kept = list(features.checksums(connection, heard, by.keeps))
+        columns = by.pack(features.read(connection, [*rejected, *kept], by.keeps))
+        origins = _recordings(connection, [*rejected, *kept])
     for start in range(0, len(new), BLOCK_CLIPS):
-        block = new[start : start + BLOCK_CLIPS]
-        likeness = by.scores(by.pack(features.read(connection, block, by.keeps)), columns, threads=cores())
-        close = (likeness >= least) & _apart(connection, block, [*rejected, *kept])
+        with catalog.reading() as connection:
+            block = list(features.checksums(connection, new[start : start + BLOCK_CLIPS], by.keeps))
+            rows = by.pack(features.read(connection, block, by.keeps))
+            apart = _recordings(connection, block)[:, None] != origins
+        likeness = by.scores(rows, columns, threads=cores())
+        close = (likeness >= least) & apart
         to_rejected, to_kept = close[:, : len(rejected)], close[:, len(rejected) :]
         counts = to_rejected.sum(axis=1)
         is_suspect = (counts >= SEVERAL) & (counts > to_kept.sum(axis=1))
