@@ -16,6 +16,12 @@ def test_reach_counts_all_clips_that_the_terms_match(small_catalog: Catalog) -> 
     assert reach(small_catalog, ["1", "2"]).names_clips
 
 
+def test_a_query_never_reaches_more_clips_than_the_catalog_has(cut_clips: Catalog) -> None:
+    """A query for ids also matches the wholes of split recordings, which do not count otherwise."""
+    shown, by_id = reach(cut_clips, ""), reach(cut_clips, "id:1..")
+    assert shown.clips == shown.catalog < by_id.clips == by_id.catalog
+
+
 @pytest.mark.parametrize(
     ("clips", "catalog", "is_wide"), [(20, 39, True), (20, 40, False), (19, 19, False), (500, 999, True)]
 )

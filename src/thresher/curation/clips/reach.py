@@ -27,7 +27,8 @@ _LONGEST_SHOWN = 400  # characters
 class Reach:
     """The number of clips that a query matches, rejected and unusable ones included, and of all in the catalog.
 
-    `names_clips`: the query names all its clips by id or path. `negated_words` are the bare words behind NOT.
+    The whole of a split recording counts if the query matches it. `names_clips`: the query names all its clips by
+    id or path. `negated_words` are the bare words behind NOT.
     """
 
     clips: int
@@ -44,7 +45,7 @@ def reach(catalog: Catalog, terms: Terms) -> Reach:
     """Count the clips that the terms match. Raises QueryError."""
     with catalog.reading() as connection:
         query = parse_terms(catalog, connection, terms, defaults=False)
-        total = _count(connection, IS_SHOWN)
+        total = _count(connection, IS_SHOWN | query.condition)
         return Reach(_count(connection, query.condition), total, query.names_clips, query.negated_words)
 
 
