@@ -19,12 +19,14 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.listing import list_clips
+from thresher.curation.comparison import duplicates
 from thresher.curation.comparison.duplicates import Duplicates, copies_among, copies_of, dupes, without_copies
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.reanalyse import reanalyse
 from thresher.curation.ingest.verify import verify
 from thresher.errors import CatalogError
+from thresher.signal.metrics.aligned import align
 
 SERIAL = IngestOptions(executor="serial")
 
@@ -81,6 +83,24 @@ def test_copies_are_grouped_with_the_clip_to_keep(catalog: Catalog, folder: Path
     assert sorted(marked) == [1, 2, 3, 4, 5, 7]
     assert marked[3].is_kept
     assert all(each.of in marked for each in marked.values())
+
+
+def test_other_programs_write_while_sounds_are_aligned(
+    catalog: Catalog, folder: Path, sound: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soundfile.write(folder / "a.wav", sound(1, 6.0), RATE)
+    soundfile.write(folder / "b.wav", 0.5 * sound(1, 6.0), RATE)
+    ingest(catalog, [folder], IngestOptions(executor="serial"))
+    rated = []
+
+    def other_program(*sounds: Any) -> Any:
+        with Catalog.open(catalog.file) as other:
+            rated.append(judging.rate(other, "1", 4).found)
+        return duplicates.Matching(align(sounds[0].words, sounds[1].words), judged=True)
+
+    monkeypatch.setattr(duplicates, "matching", other_program)
+    assert len(dupes(catalog).groups) == 1
+    assert rated == [1]
 
 
 def test_copies_of_copies_are_not_grouped(catalog: Catalog, folder: Path, sound: Any) -> None:

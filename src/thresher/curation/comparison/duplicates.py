@@ -16,7 +16,7 @@ Clips of one recording are not compared with each other: a part or a mark lies i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -170,8 +170,10 @@ def dupes(catalog: Catalog, terms: Terms = (), progress: Progress = no_progress)
     index_of = {row.id: index for index, row in enumerate(rows)}
     settings = catalog.settings.dupes
     with catalog.reading() as connection:
-        pairs = list(_pairs(connection, index_of, settings))
+        close = _close_pairs(connection, index_of, settings)
         byte_copies = _byte_copies(connection, rows)
+    # no transaction is open while sounds are aligned: it would keep other programs from writing
+    pairs = list(_pairs(close, settings))
     kept_by = _grouped([pair for pair in pairs if _is_copy(pair, settings)], len(rows))
     copies: dict[int, list[Match]] = {}
     parts = []
@@ -209,17 +211,31 @@ def _preferences(connection: Connection, rows: Sequence[ClipRow]) -> dict[int, t
     }
 
 
-def _pairs(connection: Connection, index_of: dict[int, int], settings: DupesSection) -> Iterator[_Pair]:
-    """Yield the pairs that match, sorted by the index of the clip to keep."""
+@dataclass(frozen=True)
+class _ClosePairs:
+    """The pairs of clips whose scores are high enough, as indices, and the sounds of these clips, by index."""
+
+    pairs: Sequence[tuple[int, int]]
+    sounds: Mapping[int, Sound]
+
+
+def _close_pairs(connection: Connection, index_of: Mapping[int, int], settings: DupesSection) -> _ClosePairs:
+    """Read the pairs that may match, sorted by the index of the clip to keep."""
     by = find_metric("aligned")
     metric_id = scores.metric_id(connection, by.name, by.version)
     close = score_reads.pairs_above(connection, metric_id, sorted(index_of), settings.score)
-    ordered = sorted(tuple(sorted((index_of[one], index_of[other]))) for one, other in close)
-    ids = list(index_of)
-    wanted = sorted({index for pair in ordered for index in pair})
-    sounds = read_sounds(connection, [ids[index] for index in wanted])
-    for first, second in ordered:
-        one, other = sounds[ids[first]], sounds[ids[second]]
+    places = [(index_of[one], index_of[other]) for one, other in close]
+    sounds = read_sounds(connection, sorted({clip_id for pair in close for clip_id in pair}))
+    return _ClosePairs(
+        sorted((min(pair), max(pair)) for pair in places),
+        {index_of[clip_id]: sound for clip_id, sound in sounds.items()},
+    )
+
+
+def _pairs(close: _ClosePairs, settings: DupesSection) -> Iterator[_Pair]:
+    """Yield the pairs that match, in the order of the close ones."""
+    for first, second in close.pairs:
+        one, other = close.sounds[first], close.sounds[second]
         found = matching(one, other, settings)
         if found is not None:
             overlap = found.alignment.overlap
