@@ -37,6 +37,11 @@ def test_the_latest_stay_and_the_last_of_each_week() -> None:
     assert kept == [55, 62, 69, 76, 83, 90, 95, 96, 97, 98, 99]  # 97 is the last of its week, too
 
 
+def test_backups_of_a_time_to_come_stay_and_do_not_count() -> None:
+    found = [backup(day) for day in (*range(7), 800, 801, 802)]
+    assert ages(surplus(found, 3, 0, 6 * DAY)) == [0, 1, 2, 3]
+
+
 def test_without_weeks_only_the_latest_stay() -> None:
     assert ages(surplus([backup(day) for day in range(5)], 2, 0, 4 * DAY)) == [0, 1, 2]
 

@@ -18,8 +18,13 @@ _WEEK = 7 * 24 * 3600
 
 
 def surplus(found: Sequence[Backup], keep: int, weeks: int, now: float) -> list[Backup]:
-    """Return the backups that the rule removes; `found` are whole ones, `now` is in seconds since 1970."""
-    latest_first = sorted(found, key=lambda each: (each.made_at, each.number), reverse=True)
+    """Return the backups that the rule removes; `found` are whole ones, `now` is in seconds since 1970.
+
+    Backups that seem to be of a time to come stay and do not count: the clock was set back, or names are of another
+    time zone. Otherwise they would take the places of newer ones.
+    """
+    past = [each for each in found if each.made_at <= now]
+    latest_first = sorted(past, key=lambda each: (each.made_at, each.number), reverse=True)
     kept = set(latest_first[:keep])
     last_of_week: dict[int, Backup] = {}
     for each in latest_first:
