@@ -30,6 +30,19 @@ def test_missing_files_are_reported_with_the_folders_of_the_command(command: Com
     assert "1 marked missing in b, c\n" in command("ingest", "b", "c", "--no-score").stdout
 
 
+def test_a_list_that_is_cut_off_says_so(command: Command, nights: Path, write_clip: WriteClip) -> None:
+    for seed in range(21):
+        write_clip(nights / "d" / f"{seed}-x.wav", 100 + seed, 0.2)
+        other = (nights / "d" / f"{seed}-x.wav").read_bytes() + b"junk\x02\0\0\0\0\0"
+        (nights / "d" / f"{seed}-y.wav").write_bytes(other)
+    out = command("ingest", "d", "--no-score").stdout
+    assert "42 files name no checkpoint (no epoch and no step), among them:" in out
+    assert "21 groups of clips hold the same audio in other files" in out
+    assert "  … and 1 more group; --json shows all" in out
+    out = command("ingest", "c", "--no-score").stdout
+    assert "2 files name no checkpoint (no epoch and no step):" in out
+
+
 @pytest.mark.long
 def test_the_catalogs_own_files_are_not_counted_as_ignored(command: Command, nights: Path) -> None:
     (nights / "catalog.cache").mkdir()

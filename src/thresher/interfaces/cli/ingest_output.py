@@ -57,8 +57,16 @@ def tell_counts(report: IngestReport) -> None:
         (report.reanalysed, "analysed again"),
         (report.corrected, "known file corrected" if report.corrected == 1 else "known files corrected"),
         (report.unchanged, _unchanged(report)),
-        (report.renderings, "rendered songs, which are not added"),
-        (report.exports, "stems and exported clips, which are not added"),
+        (
+            report.renderings,
+            f"rendered {'song, which is' if report.renderings == 1 else 'songs, which are'} not added",
+        ),
+        (
+            report.exports,
+            "stem or exported clip, which is not added"
+            if report.exports == 1
+            else "stems and exported clips, which are not added",
+        ),
         (
             report.missing,
             f"{would}marked missing in {listed([from_here(path) for path in report.given], 3)}",
@@ -88,7 +96,8 @@ def _tell_unnamed(report: IngestReport) -> None:
     if not report.unnamed:
         return
     name = "names" if report.unnamed == 1 else "name"
-    tell(f"{counted(report.unnamed, 'file')} {name} no checkpoint (no epoch and no step):")
+    among = "" if len(report.unnamed_examples) == report.unnamed else ", among them"
+    tell(f"{counted(report.unnamed, 'file')} {name} no checkpoint (no epoch and no step){among}:")
     for path in report.unnamed_examples:
         tell(f"  {path}")
     command = shlex.join(["thresher", "names", *map(from_here, report.given)])
@@ -163,15 +172,19 @@ def _tell_linked(report: IngestReport) -> None:
     """Report clips of different recordings that hold the same audio, and contradictions in their ratings."""
     if not report.linked:
         return
+    hold = "holds" if len(report.linked) == 1 else "hold"
     groups = counted(len(report.linked), "group")
-    tell(f"{groups} of clips hold the same audio in other files; their ratings stay apart:")
+    tell(f"{groups} of clips {hold} the same audio in other files; their ratings stay apart:")
     conflicts = [group for group in report.linked if group.conflict]
-    for group in conflicts or report.linked[:MOST_NOTES]:
+    shown = conflicts or report.linked[:MOST_NOTES]
+    for group in shown:
         clips = ", ".join(
             f"{clip_id}{'' if rating is None else f' (rated {rating})'}"
             for clip_id, rating in zip(group.clips, group.ratings, strict=True)
         )
         tell(f"  clips {clips}{': judged differently' if group.conflict else ''}")
+    if len(shown) < len(report.linked):
+        tell(f"  … and {counted(len(report.linked) - len(shown), 'more group')}; --json shows all")
 
 
 def _tell_overwritten(report: IngestReport) -> None:
