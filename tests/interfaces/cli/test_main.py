@@ -189,6 +189,12 @@ def test_help_shows_words_in_square_brackets(tmp_path: Path, command: str, text:
     assert text in " ".join(done.stdout.split())
 
 
+def test_the_usage_shows_no_hidden_argument(tmp_path: Path) -> None:
+    done = run_command("song", "render", "--help", cwd=tmp_path)
+    assert "thresher song render [OPTIONS] [NAME]\n" in done.stdout.replace(" \n", "\n").replace("  ", "")
+    assert "former" not in done.stdout
+
+
 @pytest.mark.parametrize("repeated", [1, 400])
 def test_a_closed_pipe_ends_a_command_without_error(home: Path, repeated: int) -> None:
     """Whether the output fits into what Python and the system keep of it, or not."""

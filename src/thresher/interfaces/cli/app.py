@@ -50,13 +50,18 @@ class Group(typer.core.TyperGroup):
     """
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return a command with one line for each paragraph of its help text, and without markup in its texts."""
+        """Return a command with one line for each paragraph of its help text, and without markup in its texts.
+
+        Its usage does not show hidden arguments.
+        """
         command: Any = super().get_command(ctx, cmd_name)
         if command is not None and command.help:
             command.help = _without_markup(re.sub(r"(?<!\n)\n(?!\n)", " ", command.help))
         for parameter in [] if command is None else command.params:
             if text := getattr(parameter, "help", None):
                 parameter.help = _without_markup(text)
+            if getattr(parameter, "hidden", False):
+                parameter.get_usage_pieces = lambda ctx: []
         return command
 
 
