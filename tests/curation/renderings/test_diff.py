@@ -79,7 +79,7 @@ def test_a_changed_query_and_limits_are_reasons(catalog: Catalog, tmp_path: Path
     assert back.new == now.gone
     assert set(back.reasons.values()) == {
         "the query changed",
-        "rated or changed since, or now within the limits",
+        "rated or changed since, now within the limits, or its file was missing then",
     }
 
 
@@ -95,6 +95,7 @@ def test_a_missing_file_is_a_reason(catalog: Catalog, tmp_path: Path) -> None:
     ingest(catalog, [tmp_path / "clips"], SERIAL)
     render(catalog, "Bone", tmp_path / "rest.wav", without_missing=True)
     assert difference(catalog, "Bone", 1, 2).reasons == {2: "its file is missing or changed"}
+    assert "its file was missing then" in difference(catalog, "Bone", 2).reasons[2]
 
 
 def test_edits_by_hand_are_reasons(bone: Catalog, tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ class _Reasons:
             elif self._is_edited and each not in found_then:
                 reasons[each] = "the query changed"
             else:
-                reasons[each] = "rated or changed since, or now within the limits"
+                reasons[each] = "rated or changed since, now within the limits, or its file was missing then"
         return reasons
 
     def gone(self, clip_ids: Sequence[int]) -> dict[int, str]:
