@@ -61,7 +61,7 @@ class Group(typer.core.TyperGroup):
             if text := getattr(parameter, "help", None):
                 parameter.help = _without_markup(text)
             if getattr(parameter, "hidden", False):
-                parameter.get_usage_pieces = lambda ctx: []
+                parameter.get_usage_pieces = lambda _: []
         return command
 
 
