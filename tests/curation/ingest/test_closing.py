@@ -68,6 +68,21 @@ def test_an_unplugged_drive_is_suspected_even_if_its_folder_has_new_files(
     assert (dry.missing, dry.held_back) == (12, 0)
 
 
+def test_an_unplugged_drive_is_suspected_for_each_given_folder_alone(
+    catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions
+) -> None:
+    folder = tmp_path / "runs"
+    for name, clips in (("night", 11), ("night 2", 12), ("night/late", 1)):
+        for number in range(clips):
+            write_clip(folder / name / f"{name.replace('/', '_')}_{number}.wav", 100 * clips + number, 0.3)
+    ingest(catalog, [folder], serial)
+    for path in [*(folder / "night").glob("*.wav"), *list((folder / "night 2").iterdir())[:3]]:
+        path.unlink()
+    given = [folder / "night", folder / "night 2", folder / "night/late"]
+    report = ingest(catalog, given, serial)
+    assert (report.missing, report.held_back) == (3, 11)
+
+
 def test_nine_files_are_too_few_to_suspect_an_unplugged_drive(
     catalog: Catalog, tmp_path: Path, write_clip: Any, serial: IngestOptions
 ) -> None:

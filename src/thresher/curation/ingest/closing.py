@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, Connection, FromClause, exists, func, select, true
 
@@ -154,9 +154,9 @@ def check_vanished(catalog: Catalog, scan: Scan) -> None:
         return
     with catalog.reading() as connection:
         known = _present_files(catalog.roots.as_now(), connection)
-    paths = [_as_prefix(path) for path in known.values()]
+    occupied = {above for path in known.values() for above in _with_folders(path)}
     for path in scan.vanished:
-        if not any(each.startswith(_as_prefix(path)) for each in paths):
+        if _bare(path) not in occupied:
             raise NotFoundError(
                 f'"{display_text(path)}" can\'t be ingested: there is no such file or folder, and the catalog '
                 "knows no present file there"
@@ -176,7 +176,7 @@ def _present_files(roots: Roots, connection: Connection) -> dict[Place, bytes]:
 
 
 def _absent_paths(run: IngestRun, roots: Roots) -> frozenset[Place]:
-    folders = tuple(map(_as_prefix, (*run.scan.folders, *run.scan.vanished)))
+    folders = set(map(_bare, (*run.scan.folders, *run.scan.vanished)))
     if not folders:
         return frozenset()
     present = {found.path for found in run.scan.files}
@@ -185,7 +185,7 @@ def _absent_paths(run: IngestRun, roots: Roots) -> frozenset[Place]:
     return frozenset(
         place
         for place, path in known.items()
-        if _as_prefix(path).startswith(folders) and path not in present and _is_gone(path)
+        if path not in present and not folders.isdisjoint(_with_folders(path)) and _is_gone(path)
     )
 
 
@@ -200,8 +200,17 @@ def _is_gone(path: bytes) -> bool:
     return False
 
 
-def _as_prefix(folder: bytes) -> bytes:
-    return folder.rstrip(b"/") + b"/"
+def _with_folders(path: bytes) -> Iterator[bytes]:
+    """Yield an absolute path and all folders that contain it, the innermost first; the last one is empty."""
+    path = _bare(path)
+    yield path
+    while path:
+        path = path[: path.rfind(b"/")]
+        yield path
+
+
+def _bare(folder: bytes) -> bytes:
+    return folder.rstrip(b"/")
 
 
 def _correct(run: IngestRun, connection: Connection, closing: Closing, tally: Tally) -> set[int]:
@@ -232,6 +241,14 @@ def _reread(connection: Connection, reread: Mapping[int, ReadFile], tally: Tally
     return changed
 
 
+@dataclass
+class _Known:
+    """The number of files that were known at or below a given path, and the locations of those that are gone."""
+
+    files: int = 0
+    gone: list[int] = field(default_factory=list)
+
+
 def _gone(run: IngestRun, connection: Connection, closing: Closing, tally: Tally) -> list[int]:
     """Return the locations at absent paths, without those of a folder that seems to be on an unplugged drive.
 
@@ -244,18 +261,19 @@ def _gone(run: IngestRun, connection: Connection, closing: Closing, tally: Tally
         for row in connection.execute(select(*columns).where(location.c.missing_since.is_(None), is_older))
         if (path := closing.roots.absolute(row.root, row.path)) is not None
     ]
+    folders = {_bare(folder): _Known() for folder in (*run.scan.folders, *run.scan.vanished)}
+    for location_id, place, path in known:
+        for here in filter(None, map(folders.get, _with_folders(path))):
+            here.files += 1
+            here.gone += [location_id] if place in closing.absent else []
+    vanished = set(map(_bare, run.scan.vanished))
     gone: set[int] = set()
     held_back: set[int] = set()
-    for folder in (*run.scan.folders, *run.scan.vanished):
-        prefix = _as_prefix(folder)
-        here = [
-            (location_id, place) for location_id, place, path in known if _as_prefix(path).startswith(prefix)
-        ]
-        gone_here = [location_id for location_id, place in here if place in closing.absent]
-        most_are_gone = len(gone_here) >= FEWEST_GONE and 2 * (len(here) - len(gone_here)) < len(here)
-        if (most_are_gone or folder in run.scan.vanished) and not run.options.mark_missing:
-            held_back.update(gone_here)
+    for folder, here in folders.items():
+        most_are_gone = len(here.gone) >= FEWEST_GONE and 2 * (here.files - len(here.gone)) < here.files
+        if (most_are_gone or folder in vanished) and not run.options.mark_missing:
+            held_back.update(here.gone)
         else:
-            gone.update(gone_here)
+            gone.update(here.gone)
     tally.held_back = len(held_back)
     return sorted(gone - held_back)
