@@ -9,8 +9,9 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -262,3 +263,25 @@ def family() -> MakeSound:
         return (y + 0.002 * noise).astype(np.float32)
 
     return make
+
+
+@pytest.fixture
+def one_transaction_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a verb fail that reads in a second transaction within a first one.
+
+    On SQLite without WAL, the second one waits for a writer, which waits for the first one to end.
+    """
+    reading, threads = database.reading, set[int]()
+
+    @contextmanager
+    def checked(engine: Engine) -> Iterator[Connection]:
+        here = threading.get_ident()
+        assert here not in threads, "a transaction was opened within another one"
+        threads.add(here)
+        try:
+            with reading(engine) as connection:
+                yield connection
+        finally:
+            threads.remove(here)
+
+    monkeypatch.setattr(database, "reading", checked)

@@ -91,3 +91,9 @@ def test_a_file_that_changes_while_it_is_sent_is_cut_off(mixed: Catalog, tmp_pat
         for piece in pieces:
             sent += piece
     assert len(sent) < file.stat().st_size
+
+
+@pytest.mark.usefixtures("one_transaction_at_a_time")
+def test_a_download_is_planned_in_one_transaction(mixed: Catalog, tmp_path: Path) -> None:
+    assert b"".join(clip_download(mixed, 1).pieces) == (tmp_path / "1.wav").read_bytes()
+    assert sorted(unpacked(clip_archive(mixed, "1 3").pieces)) == ["1.wav", "3.wav"]

@@ -163,6 +163,11 @@ def test_a_copy_equals_its_file_byte_for_byte(catalog: Catalog, clips: Path, out
     } == before
 
 
+@pytest.mark.usefixtures("one_transaction_at_a_time", "clips")
+def test_an_export_is_planned_in_one_transaction(catalog: Catalog, out: Path) -> None:
+    assert counts(export_clips(catalog, (), out))[0] == 4
+
+
 def test_rejected_and_unusable_clips_are_left_out(
     catalog: Catalog, clips: Path, out: Path, take: Take
 ) -> None:

@@ -178,3 +178,11 @@ def test_clips_that_a_split_hides_or_takes_away_leave_a_queue(cut_clips: Catalog
     assert left(cut_clips) == []
     plan_listening(cut_clips, "kind:whole length:16..", 5)
     assert left(cut_clips) == [1]
+
+
+@pytest.mark.usefixtures("one_transaction_at_a_time")
+def test_a_queue_is_read_in_one_transaction(fresh: Catalog) -> None:
+    planned = plan_listening(fresh, (), 0.3)
+    stored = resume_listening(fresh)
+    assert stored is not None
+    assert ids(stored) == ids(planned)

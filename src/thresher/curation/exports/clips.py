@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_rows import clip_rows
-from thresher.catalog.content_files import KnownFile, elsewhere, intact_file, keep_looks, known_files
+from thresher.catalog.content_files import KnownFile, elsewhere, intact_file, keep_looks, known_files_in
 from thresher.catalog.cut_clips import CutPlace, cut_places
 from thresher.catalog.disk_trouble import refusal_to_write
 from thresher.catalog.encoding import OUTPUT_FORMATS, suffix_of
@@ -167,7 +167,7 @@ def export_items(
     ids = select_ids(catalog, connection, terms)
     known = clip_rows(connection, ids)
     cut = cut_places(connection, ids)
-    locations = known_files(catalog, {row[recording.c.sha256] for row in known.values()})
+    locations = known_files_in(catalog, connection, {row[recording.c.sha256] for row in known.values()})
     items = []
     for row in (known[clip_id] for clip_id in ids):
         clip_id, kind = row[clip.c.id], row[clip.c.kind]

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, insert, select, update
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_rows import known_clips
 from thresher.catalog.clip_source import IS_HIDDEN, SECONDS, SOURCE, shown_location
-from thresher.catalog.content_files import content_files, keep_looks
+from thresher.catalog.content_files import content_files_in, keep_looks
 from thresher.catalog.cut_clips import cut_places
 from thresher.catalog.database import chunks, insert_row
 from thresher.catalog.decisions import Decision
@@ -196,7 +196,7 @@ def _rows(
     found = _full_rows(connection, ids)
     gone = _gone(catalog, connection, query, found)
     cut = cut_places(connection, ids)
-    files = content_files(catalog, {row.sha256 for row in found.values()})
+    files = content_files_in(catalog, connection, {row.sha256 for row in found.values()})
     before = heard_clips(connection, started_at)
     wants_rejected = not _WANTS_REJECTED.isdisjoint(token.word.text for token in tokens_of(query))
     distances = _distances(connection, ids, before)
