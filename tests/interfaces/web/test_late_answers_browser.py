@@ -557,10 +557,11 @@ def test_escape_after_the_end_of_a_clip_stops_playing_on(driver: Any, room: Room
     page = opened(driver, room)
     page.value("actions", "void (m.advance.value = true)")
     try:
-        page.value("player", "m.play(1, 5.6)")
-        page.wait("player", "m.playing.value?.id === 1")
-        page.wait("player", "m.playing.value === null")
-        page.press(ESCAPE)
+        page.value(
+            "player",
+            "void (m.ended.dispatchEvent(new CustomEvent('ended', { detail: 1 })),"
+            " document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true })))",
+        )
         page.rest(2500)
         assert page.selected() == 1
         assert page.value("player", "m.playing.value") is None
@@ -771,3 +772,13 @@ def test_more_clips_than_a_query_can_name_are_not_shown_as_clips(driver: Any, ro
     page.value("map_parts", f"void m.chosenButtons({many}).filter((each) => each.textContent).{find}.click()")
     page.wait("judge", "m.said.value.includes('too many clips')")
     assert page.value("views", "m.place.value.view") == "map"
+
+
+def test_a_card_whose_clip_is_not_there_yet_says_nothing_of_another_one(driver: Any, room: Room) -> None:
+    page = opened_at(driver, room, "id:1", 1)
+    held = page.hold("/api/clips/rows?ids=2")
+    page.search("id:2")
+    page.wait_until(lambda: page.is_held(held))
+    label = "const card = document.querySelector('.card'); return [card.id, card.ariaLabel, card.title]"
+    page.wait_until(lambda: page.run(label)[0] == "clip-2")
+    assert page.run(label) == ["clip-2", "clip 2", ""]

@@ -111,6 +111,9 @@ export class Card {
     if (problems.has(id)) this.#explain();
     if (!clip) {
       this.node.classList.add("waiting");
+      this.node.classList.remove("rejected");
+      this.node.setAttribute("aria-label", `clip ${id}`);
+      this.node.removeAttribute("title");
       for (const part of [this.checkpoint, this.file, this.facts, this.stars, this.flags]) part.textContent = "";
       return;
     }
