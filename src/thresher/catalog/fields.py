@@ -86,7 +86,7 @@ _FIELDS: tuple[Field, ...] = (
     number("copies", _COPIES, "number of files with this recording"),
     number("recording", recording.c.id, "number of the recording that contains the clip"),
     sha256_field("sha256", "first digits of the file's SHA-256"),
-    song_field("song", "selected by the query of this song"),
+    song_field("song", "a clip of this song, before its limits"),
     query_field("query", "selected by this saved query (`thresher query list`)"),
     score_field(None),
     *(score_field(name) for name in METRICS),
