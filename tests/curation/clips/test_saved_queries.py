@@ -101,3 +101,17 @@ def test_names_and_queries_are_checked(small_catalog: Catalog) -> None:
 def test_the_field_may_be_written_in_any_case(small_catalog: Catalog) -> None:
     save_query(small_catalog, "Été", "riff")
     assert ids(small_catalog, "Query:E\u0301te\u0301") == ids(small_catalog, "riff")
+
+
+def test_what_a_song_or_a_query_uses_is_not_undone(small_catalog: Catalog) -> None:
+    save_query(small_catalog, "best", "rating:1..")  # 1
+    save_song(small_catalog, "A", ["query:best"])  # 2
+    save_query(small_catalog, "of A", "song:A")  # 3
+    with pytest.raises(UsageError, match=r'1 can.t be undone, because song "A" selects from what it made'):
+        undo(small_catalog, 1)
+    with pytest.raises(UsageError, match='saved query "of A" selects from what it made'):
+        undo(small_catalog, 2)
+    assert [row.problem for row in saved_queries(small_catalog)] == [None, None]
+    for number in (3, 2, 1):
+        undo(small_catalog, number)
+    assert saved_queries(small_catalog) == []

@@ -134,8 +134,14 @@ def modify(
 
 
 def undo(catalog: Catalog, number: int | None = None) -> Decision:
-    """Revert a decision, by default the latest one that is not undone, on a server your latest one."""
-    return catalog.write(lambda connection: decisions.undo(connection, number))
+    """Revert a decision, by default the latest one that is not undone, on a server your latest one.
+
+    Raises NotFoundError and UsageError as `catalog.decisions.undo` does, and UsageError if a song or a saved query
+    selects from what would be removed.
+    """
+    from thresher.curation.clips.saved_queries import undo_readably
+
+    return catalog.write(lambda connection: undo_readably(catalog, connection, number))
 
 
 def history(catalog: Catalog, limit: int | None = None) -> list[Decision]:

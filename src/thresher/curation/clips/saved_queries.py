@@ -17,12 +17,12 @@ from sqlalchemy import Connection, select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import insert_row
-from thresher.catalog.decisions import Assignment, decide
+from thresher.catalog.decisions import Assignment, Decision, decide, undo
 from thresher.catalog.fields import close_names
 from thresher.catalog.normal_form import nfc
 from thresher.catalog.query import context_of, join_terms, parse
 from thresher.catalog.query_text import tokens_of
-from thresher.catalog.schema import saved_query
+from thresher.catalog.schema import saved_query, song
 from thresher.catalog.text_columns import equals_any_form
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.errors import NotFoundError, QueryError, UsageError
@@ -122,6 +122,31 @@ def keeping_readable(catalog: Catalog, connection: Connection, kind: str, name: 
                 f'{noun} "{other}" selects from "{name}"; give it another query first: '
                 f'thresher {other_kind} save "{other}" QUERY'
             )
+
+
+def undo_readably(catalog: Catalog, connection: Connection, number: int | None) -> Decision:
+    """Undo a decision. Raises UsageError if another song or saved query can't be read then."""
+    before = _problems(catalog, connection)
+    done = undo(connection, number)
+    if not any(each.entity in ("song", "query") for each in done.changes):
+        return done
+    changed = {
+        (kind, name)
+        for kind, table in (("song", song), ("query", saved_query))
+        for name in connection.scalars(
+            select(table.c.name).where(
+                table.c.id.in_([each.id for each in done.changes if each.entity == kind])
+            )
+        )
+    }
+    for (kind, name), problem in _problems(catalog, connection).items():
+        if problem is not None and (kind, name) not in changed and before.get((kind, name), "") is None:
+            noun = "song" if kind == "song" else "saved query"
+            raise UsageError(
+                f'{done.undoes} can\'t be undone, because {noun} "{name}" selects from what it made; give that '
+                f'another query first: thresher {kind} save "{name}" QUERY'
+            )
+    return done
 
 
 def _problems(catalog: Catalog, connection: Connection) -> dict[tuple[str, str], str | None]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from thresher.formatting import counted
 from thresher.interfaces.cli.app import FIND, Group, app, open_catalog, terms_of
 from thresher.interfaces.cli.options import Form, Json, Query, form_of
 from thresher.interfaces.cli.output import Format, emit, print_facts, print_json, tell
@@ -33,7 +34,7 @@ def save(name: Name, query: Query, json: Json = False) -> None:
     if json:
         print_json(saved)
     else:
-        tell(f'query "{name}": {saved.query} ({saved.clips:,} clips today)')
+        tell(f'query "{name}": {saved.query} ({counted(saved.clips, "clip")} today)')
 
 
 @query_app.command("list")
