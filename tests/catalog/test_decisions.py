@@ -181,6 +181,7 @@ def test_undo_reverts_the_latest_decision_and_never_an_undo(restored: Catalog) -
     assert rating(restored) is None
     assert [made.verb for made in judging.history(restored)] == ["undo"] * 3 + ["rate"] * 3
     assert len(judging.history(restored, 2)) == 2
+    assert len(judging.history(restored, 2**63)) == 6
 
 
 def test_redo_is_the_undo_of_an_undo(restored: Catalog) -> None:

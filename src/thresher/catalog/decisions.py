@@ -261,7 +261,8 @@ def _mark_undone(connection: Connection, target: Decision, by: int) -> None:
 
 def history(connection: Connection, limit: int | None = None) -> list[Decision]:
     """Return decisions, the latest first."""
-    statement = _journal_entries().order_by(decision.c.id.desc()).limit(limit)
+    most = None if limit is None else min(limit, LARGEST_INTEGER)
+    statement = _journal_entries().order_by(decision.c.id.desc()).limit(most)
     return [_decision(row) for row in connection.execute(statement)]
 
 

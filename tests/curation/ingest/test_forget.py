@@ -206,13 +206,16 @@ def test_thousands_of_locations_are_forgotten_at_once(catalog: Catalog, tmp_path
 
 
 @pytest.mark.usefixtures("clips")
-@pytest.mark.parametrize("target", ["nowhere", "batch:3", "batch:99999999999999999999999"])
+@pytest.mark.parametrize(
+    "target",
+    ["nowhere", "batch:3", "batch:99999999999999999999999", pytest.param("batch:" + "9" * 5_000, id="huge")],
+)
 def test_an_unknown_path_or_batch_is_an_error(catalog: Catalog, target: str) -> None:
     with pytest.raises(NotFoundError, match="thresher batches"):
         forget(catalog, target)
 
 
-@pytest.mark.parametrize("target", ["", "batch:", "batch:last", "batch:-1"])
+@pytest.mark.parametrize("target", ["", "batch:", "batch:last", "batch:-1", "batch:١"])
 def test_an_invalid_target_is_refused(
     catalog: Catalog, clips: Path, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:

@@ -148,6 +148,8 @@ def test_a_rendering_is_written_to_its_name_and_number_by_default(
 def test_an_unknown_rendering_song_or_another_format_is_refused(catalog: Catalog, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"no rendering 7; `thresher song renderings"):
         again(catalog, tmp_path, 7)
+    with pytest.raises(NotFoundError, match=f"no rendering {2**63}"):
+        again(catalog, tmp_path, 2**63)
     with pytest.raises(UsageError, match=r"rendering 1 is WAV PCM_16; give -o FILE\.wav"):
         render(catalog, "Bone", tmp_path / "again.flac", rendering=1)
     with pytest.raises(NotFoundError, match="no song named"):

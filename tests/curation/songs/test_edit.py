@@ -107,6 +107,12 @@ def test_a_forgotten_clip_can_be_released(catalog: Catalog, tmp_path: Path) -> N
     assert tracklist(catalog, "Bone").edits_not_applied == ()
 
 
+def test_a_number_that_no_clip_can_have_is_an_error(catalog: Catalog) -> None:
+    for number in (f"{2**63}", "9" * 5_000):
+        with pytest.raises(NotFoundError):
+            edited(catalog, release=(number,))
+
+
 def test_release_removes_every_edit_of_a_clip(catalog: Catalog) -> None:
     edited(catalog, pins=(("5", 1),), drop=("8",), together=(("3", "7"),))
     assert edited(catalog, release=("5", "8", "7")) == [3, 4, 5, 6, 7, 8]

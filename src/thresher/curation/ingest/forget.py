@@ -21,11 +21,9 @@ from thresher.catalog.decisions import judged_clips, note_event
 from thresher.catalog.normal_form import nfc
 from thresher.catalog.paths import Roots, absolute, display_text
 from thresher.catalog.schema import attribute, clip, location, recording, rendering_clip, score_row
-from thresher.catalog.values import LARGEST_INTEGER
+from thresher.catalog.values import whole_number
 from thresher.errors import NotFoundError, ThresherError, UsageError
 from thresher.formatting import counted
-
-_MOST_DIGITS = len(str(LARGEST_INTEGER))
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def _find(roots: Roots, connection: Connection, target: str, path: bytes) -> lis
 
 def _nothing_there(connection: Connection, target: str) -> ThresherError:
     """The error for a target without files, which may be the id of a clip."""
-    number = int(target) if target.isascii() and target.isdigit() and len(target) < _MOST_DIGITS else 0
+    number = (whole_number(target) or 0) if target.isascii() and target.isdigit() else 0
     if connection.scalar(select(clip.c.id).where(clip.c.id == number)) is None:
         return NotFoundError(f'no file of "{target}" is in the catalog; `thresher batches` lists the ingests')
     return UsageError(
@@ -91,10 +89,9 @@ def _nothing_there(connection: Connection, target: str) -> ThresherError:
 
 def _batch_locations(connection: Connection, target: str) -> list[int]:
     number = target.removeprefix("batch:")
-    if not number.isdecimal():
+    if not (number.isascii() and number.isdigit()):
         raise UsageError(f'"{target}" is not batch:N; `thresher batches` shows the numbers')
-    batch_id = min(int(number), LARGEST_INTEGER)
-    of_batch = select(location.c.id).where(location.c.batch_id == batch_id)
+    of_batch = select(location.c.id).where(location.c.batch_id == (whole_number(number) or 0))
     return list(connection.scalars(of_batch.order_by(location.c.id)))
 
 

@@ -20,6 +20,7 @@ from thresher.catalog.cut_clips import CutPlace, cut_places
 from thresher.catalog.database import chunks
 from thresher.catalog.decisions import history
 from thresher.catalog.schema import checkpoint, clip, location, recording, rendering, rendering_clip
+from thresher.catalog.values import LARGEST_INTEGER
 from thresher.curation.renderings.plan import is_whole, track_of_columns
 from thresher.curation.songs.settings import SongSettings
 from thresher.curation.songs.songs import Song, find_song
@@ -80,8 +81,9 @@ def renderings(catalog: Catalog, name: str) -> list[Rendering]:
 def _find_rendering(connection: Connection, found: Song, number: int | None) -> Rendering:
     """The rendering of that number, or the last one. Raises NotFoundError if it does not exist."""
     latest = _of_song(found).order_by(rendering.c.number.desc()).limit(1)
-    statement = latest if number is None else latest.where(rendering.c.number == number)
-    row = connection.execute(statement).one_or_none()
+    if number is not None:
+        latest = latest.where(rendering.c.number == min(number, LARGEST_INTEGER))
+    row = connection.execute(latest).one_or_none()
     if row is not None:
         return _rendering(row)
     if number is None:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import Assignment, decide
 from thresher.catalog.edits import LAST, Edits
+from thresher.catalog.values import whole_number
 from thresher.curation.clips.selection import find_clip, select_ids
 from thresher.curation.songs.limits import check_copies
 from thresher.curation.songs.options import UNCHANGED, Keep
@@ -91,7 +92,8 @@ class _Editor:
         self._limit(edit)
         for term in edit.release:
             # a forgotten clip can still be released by its id
-            clip_id = int(term) if term.isascii() and term.isdigit() else self._clip(term)
+            clip_id = whole_number(term) if term.isascii() and term.isdigit() else None
+            clip_id = self._clip(term) if clip_id is None else clip_id
             self._change(f"release {term}", self.edits.release(clip_id))
         for term in edit.add:
             self._change(f"add {term}", self.edits.add(self._playable(term)))
