@@ -13,6 +13,8 @@ from tests.support import Command
 def test_a_manifest_is_written_and_reproduced_elsewhere(
     song_command: Command, song_json: Callable[..., Any], tmp_path: Path
 ) -> None:
+    dry = song_command("song", "render", "Bone", "--manifest", "-o", "bone.wav", "--dry-run")[1]
+    assert "bone.wav.manifest.json would be its manifest" in dry
     code, out, _ = song_command("song", "render", "Bone", "--manifest", "-o", "bone.wav")
     assert code == 0
     assert "bone.wav.manifest.json: its manifest" in out

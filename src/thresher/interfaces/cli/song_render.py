@@ -146,6 +146,8 @@ def _print_report(report: RenderReport, *, json: bool) -> None:
     known = "a new rendering" if report.number is None else f"rendering {report.number}"
     if report.dry_run:
         tell(f"dry run: {report.path} would be {known}{' again' if report.number else ''}: {what}")
+        if report.manifest is not None:
+            tell(f"{report.manifest} would be its manifest")
     else:
         tell(f"{report.path}: {known}, {what}, {report.seconds:.1f} s")
         if report.same_bytes is not None:
