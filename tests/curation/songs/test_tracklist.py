@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
@@ -103,6 +104,26 @@ def test_no_transaction_is_open_while_audio_is_read(
     tracklist(catalog, "S")
     edit_song(catalog, "S", SongEdit(first="8"))
     assert [each.file is None for each in read] == [False, False]
+
+
+def test_of_many_files_of_a_clip_the_first_that_is_there_is_looked_at(
+    catalog: Catalog, write_clip: WriteClip, serial: IngestOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        write_clip(catalog.root / f"copies/run_epoch_30_{number:02}.wav", 30)
+    ingest(catalog, [catalog.root / "copies"], serial)
+    save_song(catalog, "S", ["epoch:30"])
+    (catalog.root / "copies/run_epoch_30_00.wav").unlink()
+    looked, exists = [], os.path.exists
+
+    def counted(path: bytes) -> bool:
+        looked.append(path)
+        return exists(path)
+
+    monkeypatch.setattr(os.path, "exists", counted)
+    (track,) = tracklist(catalog, "S").tracks
+    assert (track.path, track.missing) == ("copies/run_epoch_30_01.wav", False)
+    assert len([path for path in looked if b"copies" in os.fsencode(path)]) == 2
 
 
 def test_compare_lays_out_each_ordering_and_saves_nothing(catalog: Catalog) -> None:

@@ -327,21 +327,22 @@ def _tracks(catalog: Catalog, connection: Connection, ids: Sequence[int]) -> lis
 
 def _track(catalog: Catalog, row: Any, locations: dict[int, list[Any]], cut: CutPlace | None) -> Track:
     known = locations.get(row[recording.c.id], [])
-    present = [
+    present = (
         each
         for each in known
         # other audio may be where a file that is marked missing was
         if each.missing_since is None
         and (path := catalog.absolute(each.root, each.path)) is not None
         and os.path.exists(path)
-    ]
-    shown = (present or known or [None])[0]
+    )
+    found = next(present, None)  # a recording can have thousands of files
+    shown = found or next(iter(known), None)
     return Track(
         clip=row[clip.c.id],
         recording_sha256=row[recording.c.sha256],
         path="" if shown is None else shown.path_text,
         root="" if shown is None else shown.root,
-        missing=not present,
+        missing=found is None,
         run=row[checkpoint.c.run],
         epoch=row[checkpoint.c.epoch],
         step=row[checkpoint.c.step],
