@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import soundfile
 
 from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, chromium, serving
-from tests.support import EVERY_METRIC, RATE, MakeSound
+from tests.support import EVERY_METRIC, RATE, MakeCatalog, MakeSound
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.decisions import history, note
 from thresher.curation.clips.listing import ClipRow, rows_of
@@ -782,3 +783,21 @@ def test_a_card_whose_clip_is_not_there_yet_says_nothing_of_another_one(driver: 
     label = "const card = document.querySelector('.card'); return [card.id, card.ariaLabel, card.title]"
     page.wait_until(lambda: page.run(label)[0] == "clip-2")
     assert page.run(label) == ["clip-2", "clip 2", ""]
+
+
+def test_new_clips_appear_on_an_open_map(
+    driver: Any, new_catalog: MakeCatalog, tmp_path: Path, sound: MakeSound
+) -> None:
+    new_catalog(tmp_path).close()
+    (tmp_path / "catalog.toml").write_text(EVERY_METRIC)
+    for number in (1, 2):
+        soundfile.write(tmp_path / f"{number}.wav", sound(number, 2.0), RATE)
+    with Catalog.open(tmp_path / "catalog.toml") as catalog:
+        ingest(catalog, [tmp_path], IngestOptions(executor="serial"))
+        with serving(catalog) as address:
+            page = SlowPage(driver, address.replace("/?", "/map?"))
+            legend = "return document.querySelector('.legend')?.textContent.trim()"
+            page.wait_until(lambda: page.run(legend) == "none 2")
+            soundfile.write(tmp_path / "3.wav", sound(3, 2.0), RATE)
+            ingest(catalog, [tmp_path], IngestOptions(executor="serial"))
+            page.wait_until(lambda: page.run(legend) == "none 3")

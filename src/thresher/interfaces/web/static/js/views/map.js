@@ -3,6 +3,7 @@
 
 import { get } from "../api.js";
 import { checkpointOf, time } from "../card.js";
+import { newest } from "../changes.js";
 import { colouring, colours, css } from "../colours.js";
 import { element } from "../element.js";
 import { dragOut } from "../downloads.js";
@@ -18,7 +19,7 @@ import { isNewClip } from "../visits.js";
 const FIELDS = ["epoch", "step", "run", "rating", "cluster", "score", "length", "loudness", "silence", "loop", "noise", "tempo", "heard"];
 const REACH = 12; // pixels around the pointer in which a point is hit
 const MOST_RINGS = 3000; // new clips that are marked
-const AGAIN = 400; // milliseconds between two looks whether the map is ready
+const AGAIN = 400; // milliseconds between two looks whether the map is ready, and after new clips
 
 /** The least and the largest value, at least 0.05 apart. */
 function extent(values) {
@@ -72,7 +73,8 @@ class MapView {
     this.observer = new ResizeObserver(() => this.#fit());
     this.observer.observe(this.board);
     this.#ends.push(
-      place.follow(({ query }) => this.#load(query)),
+      place.follow(({ query }) => query !== this.query && this.#load(query)),
+      this.#followClips(),
       selected.listen(() => this.#selectedChanged()),
       rowsVersion.listen(() => {
         this.#describe();
@@ -91,21 +93,36 @@ class MapView {
     this.#selectedChanged();
   }
 
+  /** Load the map again when clips were added, or when the server is back after a failure; the view stays. */
+  #followClips() {
+    let before = newest.value;
+    return newest.listen((now) => {
+      const isNew = now.batch !== before.batch || now.clip !== before.clip || (before.trouble && !now.trouble);
+      before = now;
+      if (!isNew) return;
+      clearTimeout(this.againTimer);
+      this.againTimer = setTimeout(() => this.#load(this.query), AGAIN);
+    });
+  }
+
   async #load(query) {
-    if (query === this.query) return;
+    const mine = (this.loading = Symbol("map"));
     this.query = query;
     this.says.textContent = "";
-    while (!this.#closed && this.query === query) {
+    while (!this.#closed && this.loading === mine) {
       try {
         const found = await get("/api/map", { q: query });
-        if (this.query !== query || this.#closed) return;
+        if (this.loading !== mine || this.#closed) return;
         if (found.ready) {
+          const isSeen = this.fitted === query && this.#points.ids.length > 0;
+          this.fitted = query;
           this.#take(found);
+          if (!isSeen) this.#fit();
           return;
         }
         this.says.textContent = `the map is being computed: ${Math.round(found.progress * 100)} %`;
       } catch (failure) {
-        if (this.query === query) this.says.textContent = failure.message;
+        if (this.loading === mine) this.says.textContent = failure.message;
         return;
       }
       await new Promise((resolve) => setTimeout(resolve, AGAIN));
@@ -126,7 +143,6 @@ class MapView {
     this.says.textContent = sentences.filter(Boolean).join("; ");
     this.#choose(this.#chosen.filter((id) => this.placeOf.has(id)));
     this.#colour();
-    this.#fit();
     this.#selectedChanged();
   }
 
@@ -408,6 +424,7 @@ class MapView {
     this.#closed = true;
     together.value = [];
     clearTimeout(this.nearTimer);
+    clearTimeout(this.againTimer);
     if (this.pending) cancelAnimationFrame(this.pending);
     this.observer.disconnect();
     for (const end of this.#ends) end();
