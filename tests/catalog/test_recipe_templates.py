@@ -55,6 +55,11 @@ def test_a_mistake_in_a_template(text: str, message: str | None) -> None:
         parse_template(text)
 
 
+def test_an_endless_template_is_read_in_the_time_of_its_length() -> None:
+    for text in ("x" * 2_000_000, "{{" * 1_000_000, "{x}" * 500_000):
+        assert parse_template(text).plain({"x": "{x}"}) == text.replace("{{", "{")
+
+
 @pytest.mark.parametrize(
     ("value", "quoted"),
     [

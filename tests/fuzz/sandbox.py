@@ -26,7 +26,7 @@ CODES = (0, 1, 2, 3, 4, 5)
 """The exit codes of a command that no signal ends."""
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_FORBIDDEN = ("unexpected", "Traceback", "Error:")
+_FORBIDDEN = ("error: unexpected", "Traceback", "Error:")
 
 
 class Sandbox(Target):

@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 LARGEST_WIDTH = 64
 
@@ -96,11 +97,9 @@ def parse_template(text: str, *, is_command: bool = True) -> Template:
     Raises ValueError with what is wrong and how to write it.
     """
     parts: list[str | Placeholder] = []
-    for part in _parts(text):
-        if isinstance(part, str) and parts and isinstance(parts[-1], str):
-            parts[-1] += part
-        else:
-            parts.append(part)
+    for _, group in groupby(_parts(text), key=type):
+        together = list(group)
+        parts += ["".join(map(str, together))] if isinstance(together[0], str) else together
     if is_command:
         _check_quotes(parts)
     return Template(text, tuple(parts))

@@ -137,7 +137,17 @@ def test_names_with_percent_signs_spaces_and_latin1_are_read(
 
 
 @pytest.mark.parametrize(
-    "line", ["C:\\music\\x.wav", "http://host/x.wav", "rating", "*.wav", "(x", "file:///nowhere/x%20y.wav"]
+    "line",
+    [
+        "C:\\music\\x.wav",
+        "http://host/x.wav",
+        "rating",
+        "*.wav",
+        "(x",
+        "file:///nowhere/x%20y.wav",
+        "file://",
+        "a\0b",
+    ],
 )
 def test_a_line_that_is_no_path_of_the_catalog_is_not_found(
     catalog: Catalog, tmp_path: Path, line: str

@@ -111,6 +111,8 @@ def _clip_on_line(catalog: Catalog, connection: Connection, folder: Path, line: 
     if line.strip().isdigit():
         return find_clip(catalog, connection, line.strip().decode())
     readings = list(_readings(line))
+    if not readings:
+        raise NotFoundError("the line names no file; delete it")
     for path in readings:
         for name in dict.fromkeys((os.path.join(folder, path), path)):
             found = clip_at_path(catalog, connection, name, span)
