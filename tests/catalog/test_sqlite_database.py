@@ -339,3 +339,12 @@ def test_a_kill_during_an_upgrade_leaves_a_catalog_that_can_be_upgraded(tmp_path
     with Catalog.open(file) as catalog:
         assert len(list_clips(catalog)) == 3
     assert kept(before, rows(file.parent / "catalog.db")) == before
+
+
+@pytest.mark.parametrize("content", [b"", b"[catalog]\n", b"SQLite format 3\0" + b"x" * 5000])
+def test_a_file_that_is_no_catalog_names_the_way_back_to_a_backup(tmp_path: Path, content: bytes) -> None:
+    Catalog.create(tmp_path).close()
+    (tmp_path / "catalog.db").write_bytes(content)
+    with pytest.raises(CatalogError, match="`thresher restore FILE` goes back to a backup"):
+        Catalog.open(tmp_path / "catalog.toml")
+    assert (tmp_path / "catalog.db").read_bytes() == content

@@ -162,8 +162,8 @@ _DAMAGE = (
 def damaged_file(file: Path, words: str) -> CatalogError:
     """Return the error for a file that SQLite says is damaged, in these words."""
     return CatalogError(
-        f"{file} is damaged ({words}); `thresher verify` lists the damage, and `thresher restore FILE` goes back "
-        "to a backup"
+        f"{file} is damaged ({words}); `thresher restore FILE` goes back to a backup, and `thresher verify` lists "
+        "the damage if the file can be read"
     )
 
 
@@ -236,7 +236,10 @@ def check_file(file: Path) -> None:
         raise CatalogError(f"{file} can't be read: {error.strerror}") from error
     if head != SQLITE_MAGIC:
         what = "is empty" if not head else "is not a SQLite database"
-        raise CatalogError(f"{file} {what}; it was not changed: move it away and run `thresher init`")
+        raise CatalogError(
+            f"{file} {what}; it was not changed: `thresher restore FILE` goes back to a backup, or move it away "
+            "and run `thresher init`"
+        )
 
 
 def create(file: Path, busy_timeout: float) -> None:
