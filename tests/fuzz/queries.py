@@ -195,10 +195,12 @@ class Queries(Target):
             try:
                 combined = parse(text, self.context)
             except QueryError as error:
-                # an id is not combined with other terms, and a sort is not negated
-                may = any(
-                    word in str(error) for word in ("id", "sort", "deep", "parentheses", "expected a term")
-                )
+                # An id is not combined with other terms, and a sort is not negated. A parenthesis without its
+                # counterpart is text where a value ends, and closes or opens something among parentheses.
+                words = ["id", "sort", "deep", "parentheses", "expected a term"]
+                if text.count("(") != text.count(")"):
+                    words.append("parenthesis")
+                may = any(word in str(error) for word in words)
                 promise(may, f"{text!a}: {error}")
                 counts.append(literal(0))
                 continue
