@@ -56,7 +56,7 @@ def test_a_mistake_in_a_template(text: str, message: str | None) -> None:
 
 
 def test_an_endless_template_is_read_in_the_time_of_its_length() -> None:
-    for text in ("x" * 2_000_000, "{{" * 1_000_000, "{x}" * 500_000):
+    for text in ("x" * 1_000_000, "{{" * 500_000, "{x}" * 100_000):
         assert parse_template(text).plain({"x": "{x}"}) == text.replace("{{", "{")
 
 

@@ -28,6 +28,19 @@ def test_streams_get_the_present_state_and_every_change_until_the_end(shelf: Cat
     assert second.decision == latest(shelf).decision > first.decision
 
 
+def test_a_stream_that_begins_before_a_change_is_spread_gets_it_once(shelf: Catalog) -> None:
+    async def trial() -> list[int]:
+        changes = Changes(shelf)
+        changes._loop = asyncio.get_running_loop()
+        changes._tell(Change(1))
+        stream = changes.stream()
+        decisions = [(await anext(stream)).decision]
+        changes._tell(Change(2))
+        return [*decisions, (await anext(stream)).decision]
+
+    assert asyncio.run(trial()) == [1, 2]
+
+
 def test_a_page_that_does_not_read_gets_only_the_latest_changes(shelf: Catalog) -> None:
     async def trial() -> int:
         changes = Changes(shelf)

@@ -80,30 +80,32 @@ class Changes:
             self._listeners.discard(queue)
 
     def _watch(self) -> None:
+        last: Change | None = None
         while True:
             refusal = None
             try:
                 change = Change(**asdict(latest(self._catalog)))
             except UpgradedError as error:
                 refusal = error
-                change = replace(self.now, trouble=str(error))
+                change = replace(last or Change(), trouble=str(error))
             except ThresherError as error:
-                change = replace(self.now, trouble=str(error))
+                change = replace(last or Change(), trouble=str(error))
             except Exception as error:  # noqa: BLE001  the next look may succeed
-                change = replace(self.now, trouble=f"unexpected {type(error).__name__}: {error}")
+                change = replace(last or Change(), trouble=f"unexpected {type(error).__name__}: {error}")
             self.refusal = refusal
-            if change != self.now or not self._has_looked:
+            if change != last:
+                last = change
                 self._tell(change)
             if self._stop.wait(EVERY):
                 return
 
     def _tell(self, change: Change) -> None:
-        self.now, self._has_looked = change, True
         assert self._loop is not None
         with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._spread, change)
 
     def _spread(self, change: Change) -> None:
+        self.now, self._has_looked = change, True  # on the event loop, so that no stream gets a change twice
         for queue in self._listeners:
             _put(queue, change)
 
