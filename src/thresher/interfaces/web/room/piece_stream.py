@@ -51,9 +51,8 @@ class PieceStream(Response):
                 await self._send(scope, receive, send)
                 group.cancel_scope.cancel()
         except ExceptionGroup as errors:
-            raise errors.exceptions[
-                0
-            ] from None  # the application has an answer for it, but not for the group
+            first = errors.exceptions[0]  # the application has an answer for it, but not for the group
+            raise first from None
         finally:
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(self._pieces.close)
