@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -200,3 +201,20 @@ def test_no_descriptor_is_left_open(tmp_path: Path, kinds: dict[str, Path]) -> N
     with AudioWriter(os.fsencode(tmp_path / "a.mp3"), SR, 1, "MP3", "MPEG_LAYER_III"):
         pass
     assert len(list(descriptors.iterdir())) == before
+
+
+def test_an_mp3_that_ends_within_its_second_frame_is_read_without_a_complaint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libsndfile seeks to a place before the begin of this file."""
+    (tmp_path / "a.mp3").write_bytes(
+        bytes.fromhex(
+            "49443304000000000022545353450000000e0000034c61766636332e312e3130320000000000000000000000ffe318c4000d2002"
+            "e65940100002d0bb200976ff138200802104c3efdffc1f28083bf041df9407c1f07dfff02020eff82107c1f07fff2808020ebc4e"
+            "fa0407383ef5fffeaff2606cffe318c4060dc1a2"
+        )
+    )
+    printed: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", printed.append)
+    assert len(read(tmp_path / "a.mp3")) == 1152
+    assert printed == []

@@ -96,9 +96,13 @@ def _au(data: bytes) -> Anatomy:
     return Anatomy(tuple(Number(4 * n, 4, data[0] == ord(".")) for n in range(1, 6)))
 
 
+MOST_BLOCKS = 1_000
+"""How many blocks before the frames of a FLAC file are taken apart: zero bytes are empty blocks of four bytes."""
+
+
 def _flac(data: bytes) -> Anatomy:
     numbers, parts, start, is_last = [], [], 4, False
-    while not is_last and start + 4 <= len(data):
+    while not is_last and start + 4 <= len(data) and len(parts) < MOST_BLOCKS:
         is_last = bool(data[start] & 0x80)
         end = start + 4 + int.from_bytes(data[start + 1 : start + 4], "big")
         numbers += [Number(start, 1), Number(start + 1, 3, is_big=True)]

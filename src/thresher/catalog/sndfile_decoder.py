@@ -202,7 +202,7 @@ class _Lengthened:
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer)[: max(0, self._size - self._position)]
-        count = os.preadv(self._fd, [view], self._start + self._position)
+        count = os.preadv(self._fd, [view], self._start + self._position) if view else 0
         self.exhausted = count < len(buffer)
         self._position += count
         return count
@@ -213,8 +213,9 @@ class _Lengthened:
         elif whence == os.SEEK_END:
             # A position before the end, such as that of an ID3v1 tag, is relative to the real end.
             offset = offset + self._size if offset < 0 else self._size * self._FACTOR
-        self._position = offset
-        return offset
+        if offset >= 0:  # libsndfile also seeks before the begin of damaged files; a system refuses that
+            self._position = offset
+        return self._position
 
     def tell(self) -> int:
         return self._position
