@@ -101,7 +101,9 @@ MOST_BLOCKS = 1_000
 
 
 def _flac(data: bytes) -> Anatomy:
-    numbers, parts, start, is_last = [], [], 4, False
+    numbers: list[Number] = []
+    parts: list[tuple[int, int]] = []
+    start, is_last = 4, False
     while not is_last and start + 4 <= len(data) and len(parts) < MOST_BLOCKS:
         is_last = bool(data[start] & 0x80)
         end = start + 4 + int.from_bytes(data[start + 1 : start + 4], "big")
