@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import pickle
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +36,21 @@ def test_other_errors_are_raised() -> None:
         with_cache(compiled)
 
 
-def _compiled(folder: Path) -> Any:
-    """Compile a function of a module in a folder, as a new process does; its cache is beside it."""
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with a module that can be imported, as numba does when it loads a function from a cache."""
+    (tmp_path / "doubling.py").write_text("def doubled(x):\n    return 2 * x\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    sys.modules.pop("doubling", None)
+
+
+def _compiled() -> Any:
+    """Compile the function of the module, as a new process does; its cache is beside it."""
     import numba
 
-    spec = importlib.util.spec_from_file_location("doubling", folder / "doubling.py")
-    assert spec is not None
-    assert spec.loader is not None
-    spec.loader.exec_module(module := importlib.util.module_from_spec(spec))
-    made = numba.njit(cache=True)(module.doubled)
+    sys.modules.pop("doubling", None)
+    made = numba.njit(cache=True)(importlib.import_module("doubling").doubled)
     with checked_cache(made):
         made.compile((numba.int64,))
     assert made(21) == 42
@@ -58,21 +65,19 @@ def _flipped(content: bytes) -> bytes:
 DAMAGES: list[Callable[[bytes], bytes]] = [_flipped, lambda content: content[:-9]]
 
 
-def test_a_damaged_file_of_the_cache_is_compiled_again(tmp_path: Path) -> None:
-    (tmp_path / "doubling.py").write_text("def doubled(x):\n    return 2 * x\n")
-    assert sum(_compiled(tmp_path).stats.cache_misses.values()) == 1
-    assert sum(_compiled(tmp_path).stats.cache_hits.values()) == 1
-    index, data = sorted((tmp_path / "__pycache__").glob("*.nb[ic]"), key=lambda path: path.suffix != ".nbi")
+def test_a_damaged_file_of_the_cache_is_compiled_again(folder: Path) -> None:
+    assert sum(_compiled().stats.cache_misses.values()) == 1
+    assert sum(_compiled().stats.cache_hits.values()) == 1
+    index, data = sorted((folder / "__pycache__").glob("*.nb[ic]"), key=lambda path: path.suffix != ".nbi")
     for number, damage in enumerate(DAMAGES):
         damaged = (data, index)[number % 2]
         damaged.write_bytes(damage(damaged.read_bytes()))
-        assert sum(_compiled(tmp_path).stats.cache_misses.values()) == 1
-        assert sum(_compiled(tmp_path).stats.cache_hits.values()) == 1
+        assert sum(_compiled().stats.cache_misses.values()) == 1
+        assert sum(_compiled().stats.cache_hits.values()) == 1
 
 
-def test_a_cache_without_digests_is_not_trusted(tmp_path: Path) -> None:
-    (tmp_path / "doubling.py").write_text("def doubled(x):\n    return 2 * x\n")
-    _compiled(tmp_path)
-    for path in (tmp_path / "__pycache__").glob("*.sha256"):
+def test_a_cache_without_digests_is_not_trusted(folder: Path) -> None:
+    _compiled()
+    for path in (folder / "__pycache__").glob("*.sha256"):
         path.unlink()
-    assert sum(_compiled(tmp_path).stats.cache_misses.values()) == 1
+    assert sum(_compiled().stats.cache_misses.values()) == 1
