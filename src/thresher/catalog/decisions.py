@@ -142,6 +142,11 @@ def events(connection: Connection, verb: str) -> list[Decision]:
     return [_decision(row) for row in connection.execute(statement)]
 
 
+def decision_to_undo(connection: Connection, number: int | None = None) -> Decision:
+    """Return the decision that `undo` reverts. Raises NotFoundError if there is no such decision."""
+    return _latest(connection) if number is None else get_decision(connection, number)
+
+
 def undo(connection: Connection, number: int | None = None) -> Decision:
     """Undo decision `number`, or the latest one that is not undone, on a server the latest own one.
 
@@ -150,7 +155,7 @@ def undo(connection: Connection, number: int | None = None) -> Decision:
     Raises NotFoundError if there is no such decision. Raises UsageError if a later decision changed the same
     fields, if the decision changed only what was forgotten since, or if the entry of the journal is not a decision.
     """
-    target = _latest(connection) if number is None else get_decision(connection, number)
+    target = decision_to_undo(connection, number)
     if target.verb in WAYS_BACK:
         raise _cannot_undo(connection, target, WAYS_BACK[target.verb].format(number=target.id))
     if target.undone_by is not None:

@@ -13,12 +13,11 @@ from typing import Any
 import pytest
 import soundfile
 
-from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, chromium, serving
+from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, chromium, serving, undoing
 from tests.support import EVERY_METRIC, RATE, MakeCatalog, MakeSound
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.decisions import history, note
 from thresher.curation.clips.listing import ClipRow, rows_of
-from thresher.curation.cutting.undo import undo
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.listening.heard import mark_heard
@@ -155,11 +154,8 @@ def room(catalog: Catalog) -> Iterator[Room]:
 @pytest.fixture(autouse=True)
 def as_before(catalog: Catalog) -> Iterator[None]:
     """Undo what a test decided."""
-    before = {entry.id for entry in history(catalog)}
-    yield
-    for entry in history(catalog):
-        if entry.id not in before and entry.undoes is None and entry.undone_by is None:
-            undo(catalog, entry.id)
+    with undoing(catalog):
+        yield
 
 
 def opened(driver: Any, room: Room) -> SlowPage:
@@ -362,6 +358,16 @@ def test_an_undo_that_got_no_answer_can_be_tried_again(driver: Any, room: Room) 
     assert room.row(1).rating is None
 
 
+def begin_session(page: Page) -> None:
+    """Begin a session with the clips of two epochs."""
+    page.search("epoch:0..1")
+    view(page, "listen")
+    page.wait_until(lambda: page.run("return document.querySelector('.plan') !== null"))
+    page.run("document.querySelector('.plan input').focus()")
+    page.press("\ue007")
+    page.wait("judge", "m.said.value === 'Space plays the first clip'")
+
+
 @pytest.mark.parametrize("status", [0, 503])
 def test_rows_that_could_not_be_read_are_read_again(driver: Any, room: Room, status: int) -> None:
     page = opened(driver, room)
@@ -374,12 +380,7 @@ def test_rows_that_could_not_be_read_are_read_again(driver: Any, room: Room, sta
 
 def test_the_state_of_a_session_is_that_of_the_latest_answer(driver: Any, room: Room) -> None:
     page = opened(driver, room)
-    page.search("epoch:0..1")
-    view(page, "listen")
-    page.wait_until(lambda: page.run("return document.querySelector('.plan') !== null"))
-    page.run("document.querySelector('.plan input').focus()")
-    page.press("\ue007")
-    page.wait("judge", "m.said.value === 'Space plays the first clip'")
+    begin_session(page)
     held = page.hold("/api/listening")
     page.press("4")
     page.wait_until(lambda: page.is_held(held))
@@ -406,12 +407,7 @@ def test_a_key_that_begins_a_session_twice_begins_one(driver: Any, room: Room) -
 
 def test_a_session_is_listed_though_its_first_answer_failed(driver: Any, room: Room) -> None:
     page = opened(driver, room)
-    page.search("epoch:0..1")
-    view(page, "listen")
-    page.wait_until(lambda: page.run("return document.querySelector('.plan') !== null"))
-    page.run("document.querySelector('.plan input').focus()")
-    page.press("\ue007")
-    page.wait("judge", "m.said.value === 'Space plays the first clip'")
+    begin_session(page)
     view(page, "clips")
     page.search("epoch:2")
     page.break_next("/api/listening")

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 import soundfile
 
-from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, chromium, serving
+from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, chromium, serving, undoing
 from tests.support import EVERY_METRIC, RATE, ROOT, MakeCatalog, MakeSound
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.decisions import history
 from thresher.curation.clips.listing import ClipRow, rows_of
-from thresher.curation.cutting.undo import undo
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.interfaces.web.room.room import READ_ONLY
@@ -65,11 +64,8 @@ def address(catalog: Catalog) -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def as_before(catalog: Catalog) -> Iterator[None]:
     """Undo what a test decided."""
-    before = {entry.id for entry in history(catalog)}
-    yield
-    for entry in history(catalog):
-        if entry.id not in before and entry.undoes is None and entry.undone_by is None:
-            undo(catalog, entry.id)
+    with undoing(catalog):
+        yield
 
 
 def opened(driver: Any, address: str, width: int = 1280) -> Page:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import insert_row
-from thresher.catalog.decisions import Assignment, Decision, decide, undo
+from thresher.catalog.decisions import Assignment, Decision, decide, decision_to_undo, undo
 from thresher.catalog.fields import close_names
 from thresher.catalog.normal_form import nfc
 from thresher.catalog.query import context_of, join_terms, parse
@@ -111,50 +111,61 @@ def keeping_readable(catalog: Catalog, connection: Connection, kind: str, name: 
     """
     before = _problems(catalog, connection)
     yield
-    for (other_kind, other), problem in _problems(catalog, connection).items():
-        if (
-            problem is not None
-            and (other_kind, other) != (kind, name)
-            and before.get((other_kind, other), "") is None
-        ):
-            noun = "song" if other_kind == "song" else "saved query"
-            raise UsageError(
-                f'{noun} "{other}" selects from "{name}"; give it another query first: '
-                f'thresher {other_kind} save "{other}" QUERY'
-            )
+    broken = _newly_unreadable(catalog, connection, before, {(kind, name)})
+    if broken is not None:
+        noun, other_kind, other = broken
+        raise UsageError(
+            f'{noun} "{other}" selects from "{name}"; give it another query first: '
+            f'thresher {other_kind} save "{other}" QUERY'
+        )
 
 
 def undo_readably(catalog: Catalog, connection: Connection, number: int | None) -> Decision:
     """Undo a decision. Raises UsageError if another song or saved query can't be read then."""
+    target = decision_to_undo(connection, number)
+    if not any(each.entity in _TABLES for each in target.changes):
+        return undo(connection, target.id)
     before = _problems(catalog, connection)
-    done = undo(connection, number)
-    if not any(each.entity in ("song", "query") for each in done.changes):
-        return done
+    done = undo(connection, target.id)
     changed = {
         (kind, name)
-        for kind, table in (("song", song), ("query", saved_query))
+        for kind, table in _TABLES.items()
         for name in connection.scalars(
             select(table.c.name).where(
                 table.c.id.in_([each.id for each in done.changes if each.entity == kind])
             )
         )
     }
-    for (kind, name), problem in _problems(catalog, connection).items():
-        if problem is not None and (kind, name) not in changed and before.get((kind, name), "") is None:
-            noun = "song" if kind == "song" else "saved query"
-            raise UsageError(
-                f'{done.undoes} can\'t be undone, because {noun} "{name}" selects from what it made; give that '
-                f'another query first: thresher {kind} save "{name}" QUERY'
-            )
+    broken = _newly_unreadable(catalog, connection, before, changed)
+    if broken is not None:
+        noun, kind, name = broken
+        raise UsageError(
+            f'{target.id} can\'t be undone, because {noun} "{name}" selects from what it made; give that '
+            f'another query first: thresher {kind} save "{name}" QUERY'
+        )
     return done
 
 
-def _problems(catalog: Catalog, connection: Connection) -> dict[tuple[str, str], str | None]:
+_TABLES = {"song": song, "query": saved_query}
+_Problems = dict[tuple[str, str], str | None]
+
+
+def _newly_unreadable(
+    catalog: Catalog, connection: Connection, before: _Problems, changed: Collection[tuple[str, str]]
+) -> tuple[str, str, str] | None:
+    """Return the noun, kind and name of a song or saved query, not in `changed`, that could be read before."""
+    for (kind, name), problem in _problems(catalog, connection).items():
+        if problem is not None and (kind, name) not in changed and before.get((kind, name), "") is None:
+            return "song" if kind == "song" else "saved query", kind, name
+    return None
+
+
+def _problems(catalog: Catalog, connection: Connection) -> _Problems:
     """Return why each song and saved query cannot be read, None for those that can."""
     context = context_of(catalog, connection)
     every = [("song", name, saved.text) for name, saved in context.songs().items()]
     every += [("query", name, saved.text) for name, saved in context.queries().items()]
-    problems: dict[tuple[str, str], str | None] = {}
+    problems: _Problems = {}
     for kind, name, text in every:
         try:
             parse(text, context, stored=True)

@@ -41,7 +41,7 @@ class Jobs(Generic[T]):
     def get(self, key: Hashable, compute: Callable[[Progress], T]) -> Job[T]:
         """Return the computation of a key; start it if there is none.
 
-        A failed one is returned once, because whoever asked for it must see the error; the next request starts it
+        A computation that failed is returned once, so that the page can show the error. The next request starts it
         again.
         """
         with self._lock:
