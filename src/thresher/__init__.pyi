@@ -194,6 +194,7 @@ from .errors import ReadOnlyCatalogError as ReadOnlyCatalogError
 from .errors import ThresherError as ThresherError
 from .errors import UpgradedError as UpgradedError
 from .errors import UsageError as UsageError
+from .errors import WorkersError as WorkersError
 from .interfaces.report.page import ReportFiles as ReportFiles
 from .interfaces.report.page import write_report as write_report
 from .signal.features.split_settings import SplitSettings as SplitSettings

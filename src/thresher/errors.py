@@ -53,6 +53,10 @@ class ClusterError(CatalogError):
     """The Dask cluster of the executor does not answer, has no workers, or runs another version of thresher."""
 
 
+class WorkersError(ThresherError):
+    """Worker processes end before their first task, such as those of a script without a guarded main part."""
+
+
 class NotFoundError(ThresherError):
     """No clip, song, batch or file has this name."""
 

@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from tests.support import MakeCatalog, environment
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.schema import batch, recording
 from thresher.curation.workers import ExecutorName, WorkerDied, Workers, grouped, parse_executor
 from thresher.errors import UsageError
 
@@ -163,3 +167,35 @@ def test_what_killed_commands_left_is_removed_before_processes_start(
     (left / "listener-1").touch()
     with Workers("processes:1"):
         assert not left.exists()
+
+
+SCRIPT = """
+import thresher
+
+with thresher.Catalog.open("catalog.toml") as catalog:
+    thresher.ingest(catalog, ["audio"])
+"""
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("audio")
+def test_a_script_without_a_guarded_main_part_gets_one_error_and_records_nothing(
+    tmp_path: Path, new_catalog: MakeCatalog
+) -> None:
+    """Each worker imports the script, which would start workers, too."""
+    new_catalog(tmp_path).close()
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    ended = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.count("Error: ") == 1
+    assert 'in a script, call thresher below `if __name__ == "__main__":`, or' in ended.stderr
+    with Catalog.open(tmp_path / "catalog.toml") as opened, opened.reading() as connection:
+        assert not connection.execute(select(batch)).all()
+        assert not connection.execute(select(recording)).all()
+    script.write_text(SCRIPT.replace('["audio"]', '["audio"], thresher.IngestOptions(executor="threads")'))
+    assert (
+        subprocess.run([sys.executable, script], cwd=tmp_path, env=environment(), check=False).returncode == 0
+    )

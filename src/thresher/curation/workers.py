@@ -21,8 +21,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from thresher.catalog.temporary_files import sweep_temporary_folders
-from thresher.curation.executors.worker_process import begin_worker, process_context
-from thresher.errors import CatalogError, UsageError
+from thresher.curation.executors.worker_process import begin_worker, is_starting, process_context
+from thresher.errors import CatalogError, UsageError, WorkersError
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
@@ -165,7 +165,7 @@ class Workers:
         """Run `task` on each argument of (key, argument) pairs, and yield (key, result) in the same order.
 
         An argument of None means no work; its result is None. An exception of a task is raised when its result is
-        due.
+        due. Raises WorkersError if worker processes can't run any task.
         """
         if self.name.kind == "serial":
             for key, argument in items:
@@ -206,7 +206,20 @@ class Workers:
             return self._submit(task, argument).result()
         except BrokenExecutor:
             self._drop()
-            return WorkerDied()
+        self._check_start()
+        return WorkerDied()
+
+    def _check_start(self) -> None:
+        """Raise WorkersError if a new worker process can't even run a task that does nothing."""
+        if self.name.kind != "processes":
+            return
+        try:
+            self._submit(_do_nothing, None).result()
+        except BrokenExecutor:
+            raise WorkersError(
+                "worker processes end before their first task; in a script, call thresher below "
+                '`if __name__ == "__main__":`, or use the executor "threads" or "serial"'
+            ) from None
 
     def _submit(self, task: Callable[[T], R | WorkerDied], argument: T) -> Future[R | WorkerDied]:
         for pause in RETRY_PAUSES:
@@ -257,6 +270,8 @@ class Workers:
         from concurrent.futures import ProcessPoolExecutor  # loads multiprocessing
 
         context = process_context(self._preload)
+        if is_starting():  # the script runs a second time, in a worker; its first run raises WorkersError
+            raise SystemExit(1)
         return ProcessPoolExecutor(self.name.count, mp_context=context, initializer=begin_worker)
 
 
@@ -268,6 +283,10 @@ def _dask_executor(name: ExecutorName, preload: Sequence[str]) -> DaskExecutor:
             f"the executor dask needs the package {error.name}; install it with `pip install 'thresher[dask]'`"
         ) from error
     return DaskExecutor(name.scheduler, name.count, preload=preload)
+
+
+def _do_nothing(_argument: None) -> None:
+    pass
 
 
 def _is_broken(future: Future[R]) -> bool:

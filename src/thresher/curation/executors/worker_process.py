@@ -63,6 +63,16 @@ def _keep_sockets_in_own_folder() -> None:
         Finalize(None, remove_temporary_folder, args=(folder,), exitpriority=-100)
 
 
+def is_starting() -> bool:
+    """Return whether this is a worker process that still imports the script of its parent.
+
+    It can't start processes. It tries to if the main part of the script has no guard.
+    """
+    from multiprocessing.process import current_process
+
+    return bool(getattr(current_process(), "_inheriting", False))
+
+
 def begin_worker() -> None:
     """Ignore Ctrl-C, which the parent handles, end with the parent, and discard what decoders write.
 
