@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import soundfile
 
-from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, chromium, serving
+from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, chromium, serving, undoing
 from tests.support import EVERY_METRIC, RATE, MakeSound
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips import decisions
@@ -55,9 +55,9 @@ def address(catalog: Catalog) -> Iterator[str]:
         yield where
 
 
-def opened(driver: Any, address: str, width: int = 1280) -> Page:
+def opened(driver: Any, address: str, width: int = 1280, clips: int = 5) -> Page:
     page = Page(driver, address, width)
-    page.wait("selection", "m.ids.value.length === 5 && m.rowOf(1) !== undefined")
+    page.wait("selection", f"m.ids.value.length === {clips} && m.rowOf(1) !== undefined")
     return page
 
 
@@ -120,6 +120,36 @@ def test_what_is_selected_on_the_map_is_rated_undone_and_downloaded_by_keys(
     )
     assert dragged == f"audio/wav:night_epoch_0_1.wav:{address.partition('?')[0]}files/1"
     assert page.complaints() == []
+
+
+def test_the_map_follows_decisions_of_this_page_and_of_others(
+    driver: Any, address: str, catalog: Catalog
+) -> None:
+    def legend() -> list[str]:
+        shown = "return [...document.querySelectorAll('.legend li')].map((each) => each.textContent.trim())"
+        found: list[str] = page.run(shown)
+        return found
+
+    with undoing(catalog):
+        page = opened(driver, address.replace("/?", "/map?colour=rating&"))
+        page.wait_until(lambda: legend() == ["none 5"])
+        page.press("4")
+        page.wait_until(lambda: legend() == ["4 1", "none 4"])
+        decisions.rate(catalog, "2", 3)
+        page.wait_until(lambda: legend() == ["3 1", "4 1", "none 3"])
+        page.press("p", "j", "p", "x")
+        page.wait_until(lambda: [row(catalog, each).rejected for each in (1, 2)] == [True, True])
+        page.wait_until(lambda: legend() == ["none 3"])
+        assert page.value("selection", "m.chosen.value") == []
+        page.press("u")
+        page.wait_until(lambda: legend() == ["3 1", "4 1", "none 3"])
+        decisions.reject(catalog, "5")
+        page.wait_until(lambda: legend() == ["3 1", "4 1", "none 2"])
+        page = opened(driver, address.replace("/?", "/map?colour=rating&"), clips=4)
+        page.wait_until(lambda: legend() == ["3 1", "4 1", "none 2"])
+        decisions.unreject(catalog, "5")
+        page.wait_until(lambda: legend() == ["3 1", "4 1", "none 3"])
+        assert page.complaints() == []
 
 
 def test_undo_takes_back_this_page_s_decision_and_nobody_else_s(

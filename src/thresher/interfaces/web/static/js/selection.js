@@ -19,6 +19,8 @@ export const selected = new Signal(null);
 export const chosen = new Signal([]);
 /** Counts up whenever rows have arrived or changed. */
 export const rowsVersion = new Signal(0);
+/** Counts up whenever clips were decided about, here or elsewhere, and their rows are read again. */
+export const refreshed = new Signal(0);
 /** The sentence of a query that can't be read, and where it is wrong: {error, position}; null if it is fine. */
 export const queryProblem = new Signal(null);
 
@@ -219,6 +221,7 @@ export function move(step) {
 export function refresh(changed) {
   for (const id of changed) stale.add(id);
   rowsVersion.value += 1;
+  refreshed.value += 1;
 }
 
 const own = new Set(); // decisions of this page, after which it has looked already

@@ -12,7 +12,7 @@ import { action } from "../keys.js";
 import { dimmed, drawPoints, nearestPoint, packed, pointSize, pointsWithin } from "../map_raster.js";
 import { actionButton, chosenButtons, MapList } from "../map_parts.js";
 import { play, playing } from "../player.js";
-import { chosen as together, ids, rowOf, rowsVersion, selected } from "../selection.js";
+import { chosen as together, ids, refreshed, rowOf, rowsVersion, selected } from "../selection.js";
 import { go } from "../views.js";
 import { isNewClip } from "../visits.js";
 
@@ -20,6 +20,7 @@ const FIELDS = ["epoch", "step", "run", "rating", "cluster", "score", "length", 
 const REACH = 12; // pixels around the pointer in which a point is hit
 const MOST_RINGS = 3000; // new clips that are marked
 const AGAIN = 400; // milliseconds between two looks whether the map is ready, and after new clips
+const REST = 100; // milliseconds after a change until the colours are asked for again
 
 /** The least and the largest value, at least 0.05 apart. */
 function extent(values) {
@@ -40,7 +41,9 @@ export function show(container, place) {
 
 class MapView {
   #ends = [];
-  #points = { ids: [], x: [], y: [], colours: new Uint32Array(), sizes: new Uint8Array(), order: [] };
+  #found = { ids: [], x: [], y: [] }; // the map as the server sent it
+  #points = { ids: [], x: [], y: [], colours: new Uint32Array(), sizes: new Uint8Array(), order: [] }; // what is drawn of it
+  #asked = new Set(); // the clips of the query when the map arrived: clips beyond them need another map
   #values = new Map();
   #legend = [];
   #packed = []; // the colour of each point, chosen or not
@@ -75,6 +78,11 @@ class MapView {
     this.#ends.push(
       place.follow(({ query }) => query !== this.query && this.#load(query)),
       this.#followClips(),
+      ids.listen(() => this.#followList()),
+      refreshed.listen(() => {
+        clearTimeout(this.colourTimer);
+        this.colourTimer = setTimeout(() => this.#colour(), REST);
+      }),
       selected.listen(() => this.#selectedChanged()),
       rowsVersion.listen(() => {
         this.#describe();
@@ -99,10 +107,20 @@ class MapView {
     return newest.listen((now) => {
       const isNew = now.batch !== before.batch || now.clip !== before.clip || (before.trouble && !now.trouble);
       before = now;
-      if (!isNew) return;
-      clearTimeout(this.againTimer);
-      this.againTimer = setTimeout(() => this.#load(this.query), AGAIN);
+      if (isNew) this.#loadSoon();
     });
+  }
+
+  #loadSoon() {
+    clearTimeout(this.againTimer);
+    this.againTimer = setTimeout(() => this.#load(this.query), AGAIN);
+  }
+
+  /** Clips that left the list leave the map, and come back with it; the others stay where they are. */
+  #followList() {
+    if (this.fitted !== this.query) return; // the map of the query is on its way
+    if (ids.value.some((id) => !this.#asked.has(id))) this.#loadSoon();
+    this.#take();
   }
 
   async #load(query) {
@@ -114,9 +132,13 @@ class MapView {
         const found = await get("/api/map", { q: query });
         if (this.loading !== mine || this.#closed) return;
         if (found.ready) {
-          const isSeen = this.fitted === query && this.#points.ids.length > 0;
+          const isSeen = this.fitted === query && this.#found.ids.length > 0;
           this.fitted = query;
-          this.#take(found);
+          this.#found = found;
+          this.#asked = new Set([...found.ids, ...ids.value]);
+          this.#take();
+          this.#colour();
+          this.#selectedChanged();
           if (!isSeen) this.#fit();
           return;
         }
@@ -129,21 +151,25 @@ class MapView {
     }
   }
 
-  #take(found) {
-    const count = found.ids.length;
-    this.#points = { ids: found.ids, x: Float32Array.from(found.x), y: Float32Array.from(found.y), colours: new Uint32Array(count), sizes: new Uint8Array(count).fill(pointSize(count)), order: Uint32Array.from(found.ids.keys()) };
-    this.placeOf = new Map(found.ids.map((id, point) => [id, point]));
+  /** Draw those clips of the map that are in the list. */
+  #take() {
+    const { ids: drawable, x, y } = this.#found;
+    const listed = new Set(ids.value);
+    const points = [...drawable.keys()].filter((point) => listed.has(drawable[point]));
+    const count = points.length;
+    const here = points.map((point) => drawable[point]);
+    this.#points = { ids: here, x: Float32Array.from(points, (point) => x[point]), y: Float32Array.from(points, (point) => y[point]), colours: new Uint32Array(count), sizes: new Uint8Array(count).fill(pointSize(count)), order: Uint32Array.from(here.keys()) };
+    this.placeOf = new Map(here.map((id, point) => [id, point]));
     const without = ids.value.length - count;
-    this.fresh = found.ids.filter(isNewClip);
+    this.fresh = here.filter(isNewClip);
     const sentences = [
-      count === 0 ? "no clip of the query can be drawn: the map needs descriptors, which `likeness` in [metrics] use gives" : "",
-      count > 0 && without > 0 ? `${without} clips have no descriptor and are not on the map` : "",
+      count === 0 && without > 0 ? "no clip of the query can be drawn: the map needs descriptors, which `likeness` in [metrics] use gives" : "",
+      count > 0 && without > 0 ? `${without} ${without === 1 ? "clip has no descriptor and is" : "clips have no descriptor and are"} not on the map` : "",
       this.fresh.length ? `${this.fresh.length.toLocaleString("en")} clips are new since the last visit and have a ring` : "",
     ];
     this.says.textContent = sentences.filter(Boolean).join("; ");
+    this.#paint();
     this.#choose(this.#chosen.filter((id) => this.placeOf.has(id)));
-    this.#colour();
-    this.#selectedChanged();
   }
 
   async #colour() {
@@ -157,13 +183,18 @@ class MapView {
       this.#values = new Map();
       said.value = failure.message;
     }
+    this.#paint();
+    this.#shade();
+    this.#drawLegend();
+  }
+
+  /** Give the points the colours of their values. */
+  #paint() {
     const { colourOf, legend } = colouring(this.#points.ids.map((id) => this.#values.get(id)));
     this.#legend = legend;
     const isKnown = ({ ids: drawn }, point) => this.#values.get(drawn[point]) != null;
     this.#points.order.sort((one, other) => isKnown(this.#points, one) - isKnown(this.#points, other));
     this.#packed = this.#points.ids.map((id) => packed(colourOf(this.#values.get(id))));
-    this.#shade();
-    this.#drawLegend();
   }
 
   /** Dim what is not chosen, if anything is. */
@@ -198,8 +229,8 @@ class MapView {
       canvas.height = Math.max(1, Math.round(box.height * scale));
     }
     const margin = 16 * scale;
-    const [left, right] = extent(this.#points.x);
-    const [bottom, top] = extent(this.#points.y);
+    const [left, right] = extent(this.#found.x);
+    const [bottom, top] = extent(this.#found.y);
     const room = [this.canvas.width - 2 * margin, this.canvas.height - 2 * margin];
     const size = Math.max(1, Math.min(room[0] / (right - left), room[1] / (top - bottom)));
     this.#view = {
@@ -425,6 +456,7 @@ class MapView {
     together.value = [];
     clearTimeout(this.nearTimer);
     clearTimeout(this.againTimer);
+    clearTimeout(this.colourTimer);
     if (this.pending) cancelAnimationFrame(this.pending);
     this.observer.disconnect();
     for (const end of this.#ends) end();
