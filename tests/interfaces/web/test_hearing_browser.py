@@ -24,6 +24,7 @@ pytestmark = [
     pytest.mark.skipif(DRIVER is None or BROWSER is None, reason="needs Chromium and chromedriver"),
 ]
 
+ENTER = "\ue007"
 SAYS = "return document.querySelector('#says').textContent"
 
 
@@ -91,7 +92,7 @@ def test_what_is_selected_on_the_map_is_rated_undone_and_downloaded_by_keys(
     )
     page = opened(driver, address)
     page.search("epoch:0..9")
-    page.press("Q", "all nights", "\ue007")
+    page.press("Q", "all nights", ENTER)
     page.wait_until(lambda: page.run(SAYS) == "saved: query:all nights")
     page.search('query:"all nights"')
     page.wait("selection", "m.queryProblem.value === null && m.ids.value.length === 5")
@@ -149,6 +150,56 @@ def test_the_map_follows_decisions_of_this_page_and_of_others(
         page.wait_until(lambda: legend() == ["3 1", "4 1", "none 2"])
         decisions.unreject(catalog, "5")
         page.wait_until(lambda: legend() == ["3 1", "4 1", "none 3"])
+        assert page.complaints() == []
+
+
+def test_a_note_field_that_is_left_as_it_is_changes_no_note(
+    driver: Any, address: str, catalog: Catalog
+) -> None:
+    def ask_for_note() -> str:
+        """Press the key; return what the dialog begins with, once it is known."""
+        page.press("n")
+        page.wait_until(
+            lambda: page.run("return document.querySelector('dialog.ask input')?.readOnly === false")
+        )
+        found: str = page.run(
+            "const field = document.querySelector('dialog.ask input');"
+            "return `${field.value}|${field.closest('dialog').querySelector('.facts').textContent}`"
+        )
+        return found
+
+    def answer(*keys: str) -> None:
+        page.press(*keys)
+        page.wait_until(lambda: page.run("return document.querySelector('dialog') === null"))
+
+    def notes() -> list[str | None]:
+        return [row(catalog, each).note for each in (1, 2, 3)]
+
+    with undoing(catalog):
+        decisions.note(catalog, "1", "first\nline")
+        decisions.note(catalog, "2", "second")
+        page = opened(driver, address.replace("/?", "/map?"))
+        page.wait_until(lambda: page.run("return document.querySelectorAll('.legend li').length > 0"))
+        made = len(decisions.history(catalog))
+        assert ask_for_note() == "firstline|"
+        answer(ENTER)
+        page.press("p", "j", "p", "j", "p")
+        page.wait("selection", "m.chosen.value.length === 3")
+        assert ask_for_note() == "|These clips have different notes. What you write replaces them."
+        answer(ENTER)
+        assert len(decisions.history(catalog)) == made
+        assert ask_for_note().startswith("|")
+        answer("same", ENTER)
+        page.wait_until(lambda: notes() == ["same", "same", "same"])
+        assert ask_for_note() == "same|"
+        answer("\ue003", ENTER)  # Backspace erases what is selected
+        page.wait_until(lambda: notes() == [None, None, None])
+        decisions.note(catalog, "2", "second")
+        assert "different" in ask_for_note()
+        page.run(
+            "[...document.querySelectorAll('dialog button')].find((each) => each.value === 'remove').click()"
+        )
+        page.wait_until(lambda: notes() == [None, None, None])
         assert page.complaints() == []
 
 
@@ -212,5 +263,5 @@ def test_at_400_pixels_a_thumb_reaches_tag_note_mark_split_and_download(
     assert page.run("return document.documentElement.scrollWidth") <= 400
     page.run("document.querySelector('#player [data-action=tag]').click()")
     page.wait_until(lambda: page.run("return document.querySelector('dialog.ask input') !== null"))
-    page.press("thumb", "\ue007")
+    page.press("thumb", ENTER)
     page.wait_until(lambda: row(catalog, 1).tags == ("thumb",))

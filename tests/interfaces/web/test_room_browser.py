@@ -71,6 +71,7 @@ def as_before(catalog: Catalog) -> Iterator[None]:
 def opened(driver: Any, address: str, width: int = 1280) -> Page:
     page = Page(driver, address, width)
     page.wait("selection", "m.ids.value.length === 8 && m.rowOf(1) !== undefined")
+    page.wait_until(lambda: page.run("return document.getElementById('view').childElementCount > 0"))
     return page
 
 

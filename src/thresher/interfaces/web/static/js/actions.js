@@ -5,19 +5,20 @@ import { ask, openDialog } from "./dialogs.js";
 import { confirmKey, confirmRefusal, earsOnly, hasVoices, voice } from "./confirm.js";
 import { downloadAll, downloadSelected } from "./downloads.js";
 import { element } from "./element.js";
-import { heard, note, redo, reject, rate, said, tag, undo, unreject } from "./judge.js";
+import { heard, named, note, redo, reject, rate, said, tag, undo, unreject } from "./judge.js";
 import { ACTIONS, action, keyText } from "./keys.js";
 import { likeMoment, NO_MOMENT, starts } from "./moment.js";
 import { ended, play, playing, position, prefetch, stop } from "./player.js";
 import { keptSignal, matched, speed, volume } from "./player_settings.js";
 import { isReadOnly, refusal } from "./room.js";
 import { loadNames, metrics } from "./search.js";
-import { carry, chosen, ids, move, placeOf, readRow, rowOf, selected } from "./selection.js";
+import { carry, chosen, ids, move, placeOf, rowOf, selected } from "./selection.js";
 import { Signal } from "./signals.js";
 import { go, place, VIEWS } from "./views.js";
 
 const SEEK = 2; // seconds
 const PAUSE = 1500; // milliseconds after the end of a clip in which a key still judges it
+const MOST_READ = 500; // rows that the server sends at once
 const REST = 120; // milliseconds after which a clip plays while a key is held down
 
 /** Whether the next clip plays by itself at the end of one. */
@@ -178,27 +179,41 @@ async function continueSimilar(id, event) {
   audition(event);
 }
 
+/** The clips that a key writes on; none, with the reason said, where it can't. */
+function writable() {
+  if (!isReadOnly()) return here();
+  said.value = refusal();
+  return [];
+}
+
 async function tagged() {
-  const clips = here();
+  const clips = writable();
   if (!clips.length) return;
-  const text = await ask("Tags, with commas; -name removes one", "");
+  const text = await ask(`Tags of ${named(clips)}, with commas; -name removes one`);
   const names = (text ?? "").split(",").map((name) => name.trim()).filter(Boolean);
   const remove = names.filter((name) => name.startsWith("-")).map((name) => name.slice(1));
   const add = names.filter((name) => !name.startsWith("-"));
   if (names.length) await tag(clips, add, remove);
 }
 
+/** The note that clips share, with a hint if they do not share one, or if they are too many to read. */
+async function commonNote(clips) {
+  if (clips.length > MOST_READ) return { text: "", hint: `The notes of more than ${MOST_READ} clips are not shown. What you write replaces them.` };
+  const { clips: found } = await get("/api/clips/rows", { ids: clips.join(",") });
+  const [first, ...others] = new Set(found.map((clip) => clip.note ?? ""));
+  return others.length ? { text: "", hint: "These clips have different notes. What you write replaces them." } : { text: first ?? "" };
+}
+
 async function annotated() {
-  const clips = here();
+  const clips = writable();
   if (!clips.length) return;
+  const row = clips.length === 1 ? rowOf(clips[0]) : undefined;
   try {
-    if (clips.length === 1) await readRow(clips[0]); // the note that the new one replaces
+    const text = await ask(`Note on ${named(clips)}`, row ? row.note ?? "" : commonNote(clips));
+    if (text !== null) await note(clips, text);
   } catch (failure) {
     said.value = failure.message;
-    return;
   }
-  const text = await ask("Note", clips.length === 1 ? rowOf(clips[0])?.note ?? "" : "");
-  if (text !== null) await note(clips, text);
 }
 
 async function saveQuery() {
@@ -206,7 +221,7 @@ async function saveQuery() {
   if (isReadOnly()) said.value = refusal();
   else if (!query) said.value = "there is no query to save; / leads to the search field";
   else {
-    const name = (await ask(`Save the query “${query}” under a name`, ""))?.trim();
+    const name = (await ask(`Save the query “${query}” under a name`))?.trim();
     if (!name) return;
     try {
       await post("/api/queries", { name, query });

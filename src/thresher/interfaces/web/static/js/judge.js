@@ -54,7 +54,8 @@ export async function decide(path, body, sentence) {
   }
 }
 
-const named = (clips) => (clips.length === 1 ? `clip ${clips[0]}` : `${clips.length} clips`);
+/** Clips in words: "clip 12", "3 clips". */
+export const named = (clips) => (clips.length === 1 ? `clip ${clips[0]}` : `${clips.length} clips`);
 
 /** The listening session in which clips are judged: {started_at}; null outside of one. What is judged there is heard. */
 export const session = new Signal(null);
@@ -79,7 +80,7 @@ export async function reject(clips) {
 export const unreject = (clips) => decide("/api/rejection", { clips, rejected: false }, `${named(clips)} shown again`);
 export const trust = (clips) => decide("/api/trust", { clips }, `${named(clips)} trusted`);
 export const tag = (clips, add, remove) => decide("/api/tags", { clips, add, remove }, `${named(clips)} tagged`);
-export const note = (clips, text) => decide("/api/note", { clips, text }, `note on ${named(clips)}`);
+export const note = (clips, text) => decide("/api/note", { clips, text }, text ? `note on ${named(clips)}` : `note on ${named(clips)} removed`);
 
 /** Mark a clip as heard; this is a decision, too, but no key undoes it: it says what happened. The clip stays in
  * view, because it is judged after it was heard. */
