@@ -30,7 +30,8 @@ from thresher.formatting import counted
 class ForgetReport:
     """The numbers of forgotten locations, of recordings forgotten with them, and of recordings that were kept.
 
-    `locations` includes those of kept recordings, which are marked missing.
+    `locations` includes those of kept recordings, which are marked missing. Kept recordings that were missing
+    already are not counted.
     """
 
     locations: int
@@ -39,27 +40,49 @@ class ForgetReport:
     dry_run: bool
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What to forget: locations of recordings that have others, and recordings with their `places`.
+
+    `absent` are the locations of kept recordings that are to be marked missing.
+    """
+
+    locations: list[int]
+    attributed_again: list[int]
+    recordings: list[int]
+    places: list[int]
+    kept: list[int]
+    absent: list[int]
+
+    def report(self, *, dry_run: bool) -> ForgetReport:
+        places = len(self.locations) + len(self.places) + len(self.absent)
+        return ForgetReport(places, len(self.recordings), len(self.kept), dry_run)
+
+
 def forget(catalog: Catalog, target: str, *, dry_run: bool = False) -> ForgetReport:
     """Forget all locations at or below a path, or those that `batch:N` added, after a backup.
 
-    Raises NotFoundError if the catalog knows no file there, UsageError for an empty target or an invalid batch,
+    Nothing happens, and no backup is made, if all recordings there are kept and missing already. Raises
+    NotFoundError if the catalog knows no file there, UsageError for an empty target or an invalid batch,
     CatalogError if no backup can be made.
     """
     if not target:
         raise UsageError("no path or batch given (expected a path, or batch:N)")
     path, roots = absolute(target), catalog.roots.as_now()  # which look at files, so before the transaction
-    if not dry_run:
-        with catalog.reading() as connection:
-            _find(roots, connection, target, path)
-        backup_before(catalog, "nothing was forgotten")
+    with catalog.reading() as connection:
+        report = _plan(connection, _find(roots, connection, target, path)).report(dry_run=dry_run)
+    if dry_run or report.locations == 0:
+        return report
+    backup_before(catalog, "nothing was forgotten")
 
     def carry_out(connection: Connection) -> ForgetReport:
-        found = _find(roots, connection, target, path)
-        report = _forget(connection, found, dry_run=dry_run)
+        plan = _plan(connection, _find(roots, connection, target, path))
+        _carry_out(connection, plan)
+        report = plan.report(dry_run=False)
         note_event(connection, "forget", f"forget {target}: {counted(report.locations, 'file')}")
         return report
 
-    return catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
+    return catalog.write(carry_out)
 
 
 def _find(roots: Roots, connection: Connection, target: str, path: bytes) -> list[int]:
@@ -112,25 +135,32 @@ def _locations(roots: Roots, connection: Connection, path: bytes) -> list[int]:
     return [each for each, here in forms.items() if here == text or here.startswith(start)]
 
 
-def _forget(connection: Connection, location_ids: Sequence[int], *, dry_run: bool) -> ForgetReport:
+def _plan(connection: Connection, location_ids: Sequence[int]) -> _Plan:
     touched = sorted(_recordings_at(connection, location_ids))
     all_locations = _all_locations(connection, touched)
     named = set(location_ids)
-    without_location = [
-        recording_id for recording_id in touched if named.issuperset(all_locations[recording_id])
-    ]
+    without_location = [each for each in touched if named.issuperset(all_locations[each])]
     history = _history(connection, without_location)
-    forgotten = [recording_id for recording_id in without_location if recording_id not in history]
-    for recording_id in without_location:
-        named.difference_update(all_locations[recording_id])
-    _mark_missing(
-        connection, [each for recording_id in sorted(history) for each in all_locations[recording_id]]
+    present = _present(connection, [place for each in sorted(history) for place in all_locations[each]])
+    forgotten = [each for each in without_location if each not in history]
+    for each in without_location:
+        named.difference_update(all_locations[each])
+    return _Plan(
+        sorted(named),
+        sorted(set(touched).difference(without_location)),
+        forgotten,
+        [place for each in forgotten for place in all_locations[each]],
+        sorted(each for each in history if not present.isdisjoint(all_locations[each])),
+        sorted(present),
     )
-    _forget_recordings(connection, forgotten)
-    locations.forget_locations(connection, sorted(named))
-    for recording_id in sorted(set(touched).difference(without_location)):
+
+
+def _carry_out(connection: Connection, plan: _Plan) -> None:
+    locations.mark_missing(connection, plan.absent, time.time())
+    _forget_recordings(connection, plan.recordings)
+    locations.forget_locations(connection, plan.locations)
+    for recording_id in plan.attributed_again:
         attribution.refresh_checkpoint(connection, recording_id)
-    return ForgetReport(len(location_ids), len(forgotten), len(history), dry_run)
 
 
 def _recordings_at(connection: Connection, location_ids: Sequence[int]) -> set[int]:
@@ -178,16 +208,15 @@ def _history(connection: Connection, recording_ids: Sequence[int]) -> set[int]:
     return history
 
 
-def _mark_missing(connection: Connection, location_ids: Sequence[int]) -> None:
-    """Mark those of the locations missing that are not missing already."""
-    present = [
+def _present(connection: Connection, location_ids: Sequence[int]) -> set[int]:
+    """Return those of the locations that are not missing."""
+    return {
         location_id
         for chunk in chunks(location_ids)
         for location_id in connection.scalars(
             select(location.c.id).where(location.c.id.in_(chunk), location.c.missing_since.is_(None))
         )
-    ]
-    locations.mark_missing(connection, present, time.time())
+    }
 
 
 def _forget_recordings(connection: Connection, recording_ids: Sequence[int]) -> None:

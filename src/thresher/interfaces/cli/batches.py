@@ -61,7 +61,7 @@ def forget(
     with open_catalog() as catalog:
         report = run(catalog, target, dry_run=True)
         what = f"{counted(report.locations, 'file')} and {counted(report.recordings, 'recording')}"
-        if not dry_run:
+        if not dry_run and report.locations:
             if not yes:
                 ask(
                     f"forget {what}? (`thresher undo` can't undo this; the files stay, and "
@@ -71,6 +71,12 @@ def forget(
             report = run(catalog, target)
     if json:
         print_json(report)
+        return
+    if not report.locations:
+        tell(
+            "nothing to forget: the recordings there are kept, because of decisions about them or rendered songs, "
+            "and are marked missing already"
+        )
         return
     done = "would be forgotten" if dry_run else "forgotten"
     tell(f"{what} {done}")
