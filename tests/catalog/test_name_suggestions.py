@@ -25,6 +25,13 @@ SUGGESTIONS = [
     ("night 120k 3.wav", r"(?P<run>[^/]+?) (?P<step>\d+[kKM]?) (?P<index>\d+)", None),
     ("2024-01-02_EP3.wav", r"\d+-\d+-\d+_EP(?P<epoch>\d+)", {"epoch": "3"}),
     ("Übung (a)_ep3.wav", r"(?P<run>[^/]+?)_ep(?P<epoch>\d+)", {"run": "Übung (a)", "epoch": "3"}),
+    ("ep003.5.wav", r"ep(?P<epoch>\d+)\.(?P<index>\d+)", {"epoch": "3", "index": "5"}),
+    (
+        "ep3.5_t0.8.wav",
+        r"ep(?P<epoch>\d+)\.\d+_t(?P<temperature>[\d.]+)",
+        {"epoch": "3", "temperature": "0.8"},
+    ),
+    ("ep1.5k_3.wav", r"ep(?P<epoch>[\d.]+[kKM]?)_(?P<index>\d+)", {"epoch": "1500", "index": "3"}),
     ("rating5_ep3.wav", r"rating\d+_ep(?P<epoch>\d+)", {"epoch": "3"}),
 ]
 
@@ -41,7 +48,9 @@ def test_suggestions(path: str, pattern: str, reads: dict[str, str] | None) -> N
     assert inference.pattern == entry["name"]
 
 
-@pytest.mark.parametrize("path", ["kick.wav", "gen_003.wav", "a/b/2024/12.wav", "noise_16k.wav", ".wav"])
+@pytest.mark.parametrize(
+    "path", ["kick.wav", "gen_003.wav", "a/b/2024/12.wav", "ep1.2345k.wav", "noise_16k.wav", ".wav"]
+)
 def test_without_a_word_before_a_number_nothing_is_suggested(path: str) -> None:
     assert suggest(f"/data/all/{path}".encode(), b"/data/all") is None
 
@@ -58,7 +67,9 @@ def test_every_suggestion_reads_its_own_path(name: str) -> None:
     path = f"/all/{name.strip('/')}_ep3.wav".encode()
     found = suggest(path, b"/all")
     if found is not None:
-        assert infer(path, patterns=[compile_pattern("mine", found.pattern)]).pattern == "mine"
+        inference = infer(path, patterns=[compile_pattern("mine", found.pattern)])
+        assert inference.pattern == "mine"
+        assert not inference.problems
 
 
 def test_names_of_one_kind_share_the_suggestion_that_reads_most_of_them() -> None:

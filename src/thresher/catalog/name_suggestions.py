@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from thresher.catalog.name_patterns import PLAIN_WORDS, Pattern
 from thresher.catalog.name_shapes import common_shape
 from thresher.catalog.paths import display_text
 from thresher.catalog.provenance import CHECKPOINT_KEYS, check_key, compile_pattern, infer
+from thresher.catalog.values import whole_number
 
 WORDS: Mapping[str, str] = {
     **dict.fromkeys(("epoch", "epochs", "ep", "eps", "e"), "epoch"),
@@ -32,11 +33,11 @@ WORDS: Mapping[str, str] = {
 """Words before a number → the group that reads the number."""
 
 _USEFUL = {*CHECKPOINT_KEYS, "seed", "temperature", "cfg"}
-_TOKEN = re.compile(
-    r"(?:(?P<word>(?<![^\W_])[^\W\d_]+|(?<=\d)[^\W\d_]+)(?P<between>[ =_.:-]?))?"
-    r"(?P<value>\d+(?:\.\d+)?(?:[kKM](?![^\W_]))?)(?![\d])",
-    re.ASCII,
-)
+_WORD = r"(?:(?P<word>(?<![^\W_])[^\W\d_]+|(?<=\d)[^\W\d_]+)(?P<between>[ =_.:-]?))?"
+_SUFFIX = r"[kKM](?![^\W_])"
+_TOKEN = re.compile(rf"{_WORD}(?P<value>\d+(?:\.\d+)?(?:{_SUFFIX})?)(?!\d)", re.ASCII)
+_WHOLE_TOKEN = re.compile(rf"{_WORD}(?P<value>\d+(?:(?:\.\d+)?{_SUFFIX})?)(?!\d)", re.ASCII)
+_DECIMAL_GROUPS = ("temperature", "cfg")
 _RATE = re.compile(
     r"(?:8|11|12|16|22|24|32|44|48|64|88|96|112|128|160|176|192|224|256|320|384)k", re.IGNORECASE
 )
@@ -128,7 +129,7 @@ class _Guess:
 
     def read(self, name: str) -> str:
         """Return the regular expression for a name, with a group for each number that it can tell."""
-        tokens = [token for token in _TOKEN.finditer(name) if not self._is_text(token)]
+        tokens = [token for token in _tokens(name) if not self._is_text(token)]
         words = [_word(token) for token in tokens]
         parts, end = [], 0
         for number, token in enumerate(tokens):
@@ -160,6 +161,8 @@ class _Guess:
             group = word if len(word) <= _LONGEST_WORD and _is_free(word) else None
         if group is None or group in self.values or group in self.taken:
             return None
+        if group in ("epoch", "step") and whole_number(value) is None:
+            return None
         self.values[group] = value
         return group
 
@@ -180,6 +183,17 @@ class _Guess:
         if group is None:
             return digits + suffix
         return f"(?P<{group}>{digits}{suffix})"
+
+
+def _tokens(name: str) -> Iterator[re.Match[str]]:
+    """Yield the numbers of a name with the words before them. The number of an epoch ends at a decimal point."""
+    position = 0
+    while token := _TOKEN.search(name, position):
+        word = _word(token)
+        if word and WORDS.get(word, "") not in _DECIMAL_GROUPS and (word in WORDS or word == "s"):
+            token = _WHOLE_TOKEN.match(name, token.start()) or token
+        yield token
+        position = token.end()
 
 
 def _word(token: re.Match[str]) -> str:
