@@ -153,6 +153,7 @@ def test_the_template_of_the_example_has_every_key() -> None:
         ('[[recipe]]\nname = "a"\ncommand = 3', '[[recipe]] "a", command: 3 is not text'),
         ('[recipe]\nname = "a"', "write [[recipe]], with name and command below it"),
         ('[[recipes]]\nname = "a"', 'did you mean "recipe"?'),
+        ('[[recipe]]\nname = "a"\ncommand = "g"\n' * 2, '[[recipe]] "a": another template has this name'),
     ],
 )  # fmt: skip
 def test_a_mistake_in_a_recipe_is_named(tmp_path: Path, content: str, message: str) -> None:

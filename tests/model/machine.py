@@ -551,6 +551,12 @@ class Machine(RuleBasedStateMachine):
             or self.shelf.value("song", song, "first") not in (None, chosen)
         ):
             return
+        kept = [self.shelf.value("song", song, key) for key in ("added", "dropped")]
+        if what == "release" and not (
+            any(chosen in (group or ()) for group in kept)
+            or self.shelf.value("song", song, "first") == chosen
+        ):
+            return
         name = self.shelf.value("song", song, "name")
         arguments: dict[str, Any] = {"first": str(chosen)} if what == "first" else {what: [str(chosen)]}
         before = self._latest_entry()

@@ -465,8 +465,13 @@ def _patterns(file: str, content: object) -> tuple[Pattern, ...]:
 
 
 def _recipes(file: str, content: object) -> tuple[RecipeTemplate, ...]:
-    entries = _entries(file, "recipe", content, "name and command")
-    return tuple(_recipe(_entry_at(file, "recipe", number, entry), entry) for number, entry in entries)
+    found: dict[str, RecipeTemplate] = {}
+    for number, entry in _entries(file, "recipe", content, "name and command"):
+        where = _entry_at(file, "recipe", number, entry)
+        template = _recipe(where, entry)
+        if found.setdefault(template.name, template) is not template:
+            raise ConfigError(f"{where}: another template has this name already; give each a name of its own")
+    return tuple(found.values())
 
 
 def _entries(file: str, name: str, content: object, keys: str) -> list[tuple[int, Mapping[str, object]]]:

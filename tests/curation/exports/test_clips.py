@@ -216,6 +216,8 @@ def test_the_ends_of_parts_are_faded_unless_the_fade_is_0(catalog: Catalog, clip
     assert export_clips(catalog, ["1"], out.parent / "whole", form="trimmed", fade=1).faded == 0
     with pytest.raises(UsageError, match="a fade of nan s is out of range"):
         export_clips(catalog, ["5"], out, fade=float("nan"))
+    with pytest.raises(UsageError, match="--fade contradicts --link"):
+        export_clips(catalog, ["1"], out, form="link", fade=1)
 
 
 def test_a_part_is_not_linked(catalog: Catalog, clips: Path, out: Path) -> None:

@@ -65,6 +65,12 @@ def test_missing_values_are_named_and_the_exit_code_is_5(home: Path) -> None:
     assert json.loads(found.stdout)[0]["missing"] == ["seed", "prompt"]
 
 
+def test_a_count_without_a_name_that_varies_is_refused(home: Path) -> None:
+    done = run_command("recipe", "a.flac", "--count", "2", cwd=home)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--count needs --vary NAME" in done.stderr
+
+
 def test_only_commands(home: Path) -> None:
     done = run_command("recipe", "id+", "--commands", "--set", "prompt=a b", cwd=home)
     assert done.returncode == 5

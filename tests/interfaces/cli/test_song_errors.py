@@ -23,6 +23,11 @@ from tests.support import Command
         (["song", "edit", "Bone", "--first", "1"], 2, "--add 1 adds it"),
         (["song", "edit", "Bone", "--last", "77"], 4, "no clip has the id 77"),
         (["song", "edit", "Skull", "--first", "1"], 4, "thresher song list"),
+        (["song", "edit", "Bone", "--release", "3"], 2, "has no edit of clip 3 to release (its edits: none)"),
+        (["song", "save", "Bone", "--dither", "--subtype", "FLOAT"], 2, "--dither is for 16-bit samples"),
+        (["song", "render", "Bone", "--quality", "3"], 2, "Bone.wav is a WAV file, which has no quality"),
+        (["song", "render", "Bone", "-o", "b.flac", "--quality", "3"], 2, "ends in .mp3, .ogg or .opus"),
+        (["song", "render", "Bone", "--manifest", "--manifest-file", "m.json"], 2, "give one of them"),
         (["song", "copy", "Bone", "Bone"], 2, "exists already"),
         (
             ["song", "save", "\udcff", "id:1"],

@@ -53,6 +53,13 @@ def test_a_dry_run_draws_the_cuts_and_changes_nothing(command: Command) -> None:
     assert command("history", "--json").stdout.strip() == "[]"
 
 
+def test_an_export_that_fades_nothing_says_so(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "to").mkdir()
+    assert "no end is faded" in command("export", "a.wav", "--to", "to/whole", "--fade", "0.1").stderr
+    command("split", "a.wav")
+    assert "no end is faded" not in command("export", "3", "--to", "to/part", "--fade", "0.1").stderr
+
+
 def test_lost_ratings_and_songs_are_named(command: Command) -> None:
     command("split", "a.wav")
     command("rate", "3", "4")
@@ -83,7 +90,10 @@ def test_json_has_the_parts_and_what_was_left(command: Command) -> None:
         (["--every", "nan"], "--every nan: every must be above 0 seconds, not nan"),
         (["--count", "1"], "--count 1: count must be 2 or more, not 1"),
         (["--every", "2", "--count", "3"], "--every 2, --count 3 contradict each other; give one of them"),
-        (["--join", "--count", "3"], "--join takes no --seconds, --every or --count"),
+        (["--count", "99999"], "--count 99999 is out of range (expected 2 to 10000)"),
+        (["--join", "--count", "3"], "--join takes no --seconds, --every, --count or --jobs"),
+        (["--join", "--jobs", "1"], "--join takes no --seconds, --every, --count or --jobs"),
+        (["--jobs", "2"], '--jobs 2 contradicts [ingest] executor = "serial" in catalog.toml'),
     ],
 )
 def test_other_values_are_refused(command: Command, options: list[str], message: str) -> None:

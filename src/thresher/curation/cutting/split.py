@@ -28,6 +28,7 @@ from thresher.curation.cutting.parts_plan import PartsPlan, plan_parts
 from thresher.curation.cutting.split_report import NotSplit, SplitReport, reported
 from thresher.curation.cutting.targets import CHANGED, Target, as_they_were, find_targets
 from thresher.curation.workers import Progress, no_progress
+from thresher.errors import UsageError
 from thresher.signal.features.split import CLICK_SECONDS, MOST_PARTS, cell_count
 from thresher.signal.features.split_settings import SplitSettings
 
@@ -45,9 +46,12 @@ def split(
 
     A recording that was split before is split again by the new settings; if they find nothing to split, it is
     joined. A dry run only surveys the files, and its report holds the envelopes. Raises NotFoundError if no clip
-    matches, and BackendMissingError if nothing on this machine makes fingerprints.
+    matches, UsageError for more than MOST_PARTS parts, and BackendMissingError if nothing on this machine makes
+    fingerprints.
     """
     settings = settings or SplitSettings(silence=catalog.settings.trim.split_seconds)
+    if (settings.count or 0) > MOST_PARTS:
+        raise UsageError(f"--count {settings.count} is out of range (expected 2 to {MOST_PARTS})")
     with catalog.reading() as connection:
         targets = find_targets(catalog, connection, terms)
     wanted, unchanged = [], []

@@ -101,6 +101,10 @@ def export_clips(
     begun = time.monotonic()
     if form not in get_args(Form):
         raise UsageError(f'unknown form of export "{form}" (expected {", ".join(get_args(Form))})')
+    if form == "link" and fade is not None:
+        raise UsageError(
+            "--fade contradicts --link: links lead to whole files, which are not faded; leave out one"
+        )
     seconds = catalog.settings.song.fade if fade is None else fade
     if not 0 <= seconds <= LONGEST_JOIN:
         raise UsageError(f"a fade of {seconds:g} s is out of range (expected 0 to {LONGEST_JOIN:g})")

@@ -19,7 +19,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import changed_since, content_files, elsewhere, keep_looks
 from thresher.catalog.covers import read_cover
 from thresher.catalog.database import insert_row
-from thresher.catalog.encoding import COVER_CONTAINERS, suffix_of
+from thresher.catalog.encoding import COVER_CONTAINERS, LOSSY_SUBTYPES, suffix_of
 from thresher.catalog.files import sha256_file
 from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.outputs import note_output, rendered_contents
@@ -105,8 +105,8 @@ def render(
 
     With the number of a `rendering`, write that rendering again (by default to "NAME NUMBER" and its suffix),
     from the same contents wherever they are now, even if the song has changed. `manifest` writes a manifest too:
-    True next to the output, or to a path. `quality` (0 to 10) replaces the song's for this rendering. Opus files
-    have the next higher sample rate that Opus knows.
+    True next to the output, or to a path. `quality` (0 to 10) replaces the song's for this rendering, which
+    must be of a lossy format. Opus files have the next higher sample rate that Opus knows.
 
     Raises NotFoundError, which lists them, if source files are missing, unless `without_missing` leaves their
     clips out. Raises UsageError if `output` exists and is not a rendering of this song, unless `overwrite`; a
@@ -185,7 +185,13 @@ def _plan(
     """What to render and where to: the song as it is today, or the rendering of that number."""
     if number is None:
         target = audio_target(output, f"{name}.wav")
-        plan = tracklist(catalog, name, rate_for=format_of(target).rate_for)
+        form = format_of(target)
+        if quality is not None and LOSSY_SUBTYPES.isdisjoint(form.subtypes):
+            raise UsageError(
+                f"{target.name} is a {form.container} file, which has no quality; leave out --quality, or give "
+                "-o a name that ends in .mp3, .ogg or .opus"
+            )
+        plan = tracklist(catalog, name, rate_for=form.rate_for)
         if quality is not None:
             settings = replace(plan.song.settings, quality=quality, file_rule=FILE_RULE)
             check_settings(settings)

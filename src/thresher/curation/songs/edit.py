@@ -94,7 +94,7 @@ class _Editor:
             # a forgotten clip can still be released by its id
             clip_id = whole_number(term) if term.isascii() and term.isdigit() else None
             clip_id = self._clip(term) if clip_id is None else clip_id
-            self._change(f"release {term}", self.edits.release(clip_id))
+            self._release(term, clip_id)
         for term in edit.add:
             self._change(f"add {term}", self.edits.add(self._playable(term)))
         for term in edit.drop:
@@ -127,6 +127,15 @@ class _Editor:
     def _change(self, phrase: str, edits: Edits) -> None:
         self.edits = edits
         self.changes.append(phrase)
+
+    def _release(self, term: str, clip_id: int) -> None:
+        before = self.song.settings.edits
+        if before.release(clip_id) == before:
+            raise UsageError(
+                f'song "{self.song.name}" has no edit of clip {clip_id} to release '
+                f"(its edits: {'; '.join(before.sentences()) or 'none'})"
+            )
+        self._change(f"release {term}", self.edits.release(clip_id))
 
     def _clip(self, term: str) -> int:
         return find_clip(self._catalog, self._connection, term)

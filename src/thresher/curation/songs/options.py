@@ -66,6 +66,10 @@ class SongOptions:
 
         `present` is the song's ordering. Raises UsageError for options that contradict each other.
         """
+        if self.dither is True and self.subtype in ("PCM_24", "FLOAT"):
+            raise UsageError(
+                f"--dither is for 16-bit samples, and --subtype {self.subtype} has more; give one of them"
+            )
         given = {
             each.name: value
             for each in fields(self)

@@ -72,6 +72,8 @@ def export(
         print_json(report)
     else:
         _print_report(report)
+        if fade and not report.faded:
+            say("note: no end is faded, because --fade is for parts and marks, and none was written")
     if report.refusal is not None:
         raise UsageError(report.refusal)
     if report.missing or report.failed:

@@ -47,8 +47,16 @@ Jobs = Annotated[
 
 
 def with_jobs(executor: str, jobs: int | None) -> str:
-    """Return the name of an executor with another number of workers, if this command starts them."""
+    """Return the name of an executor with another number of workers, if this command starts them.
+
+    Raises UsageError for several workers if the executor is `serial`.
+    """
     kind = executor.partition(":")[0]
+    if kind == "serial" and jobs not in (None, 1):
+        raise UsageError(
+            f'--jobs {jobs} contradicts [ingest] executor = "serial" in catalog.toml; leave out --jobs, or set '
+            "another executor"
+        )
     if jobs is None or kind == "serial" or "://" in executor:
         return executor
     return f"{kind}:{jobs}"

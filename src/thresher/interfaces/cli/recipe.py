@@ -29,7 +29,9 @@ def recipe(
             metavar="NAME", help="Also print the commands with the next whole numbers of NAME, such as seed."
         ),
     ] = None,
-    count: Annotated[int, typer.Option(min=1, max=1000, help="How many next numbers --vary uses.")] = 3,
+    count: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="How many next numbers --vary uses. Default: 3.")
+    ] = None,
     values: Annotated[
         list[str] | None,
         typer.Option(
@@ -55,11 +57,13 @@ def recipe(
 
     if json and commands:
         raise UsageError("--json contradicts --commands; use one of them")
+    if count is not None and vary is None:
+        raise UsageError("--count needs --vary NAME, whose next numbers it counts")
     with open_catalog() as catalog:
         found = find(
             catalog,
             terms_of(catalog, clips),
-            neighbours=_neighbours(values or [], vary, count),
+            neighbours=_neighbours(values or [], vary, 3 if count is None else count),
             template=template,
         )
     if json:

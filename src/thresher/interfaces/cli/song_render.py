@@ -62,6 +62,8 @@ def render(
     json: Json = False,
 ) -> None:
     """Render a song to a file, and store its plan as a numbered rendering."""
+    if manifest and manifest_file is not None:
+        raise UsageError("--manifest contradicts --manifest-file, which names another file; give one of them")
     if former_file is not None and not manifest:
         raise UsageError(f'unexpected argument "{former_file}"; `thresher song render` takes one song')
     if name is None:

@@ -47,8 +47,8 @@ def split(
 ) -> None:
     """Split recordings into several clips, at silences or on a grid; `undo` and --join take it back."""
     settings = settings_of(seconds, every, count)
-    if join and settings is not None:
-        raise UsageError("--join takes no --seconds, --every or --count")
+    if join and (settings is not None or jobs is not None):
+        raise UsageError("--join takes no --seconds, --every, --count or --jobs")
     from thresher.curation.cutting.split import join as run_join
     from thresher.curation.cutting.split import split as run_split
 
