@@ -8,7 +8,7 @@ QUICK := tests/catalog tests/signal tests/curation/clips tests/curation/exports/
 POSTGRES := tests/catalog tests/curation tests/faults/test_contention.py \
 	tests/interfaces/web/test_read_only_role.py
 
-.PHONY: demo test test-quick test-postgres slow lint types unit faults faults-sample fuzz coverage api bench clean
+.PHONY: demo test test-quick test-postgres slow lint types unit faults faults-sample fuzz coverage api schema bench clean
 
 demo: .venv/installed
 	$(BIN)/thresher demo demo
@@ -66,6 +66,9 @@ coverage: .venv/developing
 
 api: .venv/developing
 	$(BIN)/python docs/make_api.py
+
+schema: .venv/developing
+	$(BIN)/python migrations/make_newest.py
 
 bench: .venv/developing
 	$(BIN)/python -m pip install --quiet --group bench

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import shutil
 import sqlite3
 import tempfile
@@ -394,3 +395,22 @@ def test_a_catalog_in_a_folder_without_write_permission_can_be_read(filled: Cata
         folder.chmod(0o755)
     assert said[0] == "[1, 2]"
     assert "catalog.db can't be written" in said[1]
+
+
+def test_a_new_catalog_is_what_the_revisions_make_of_an_empty_database() -> None:
+    written = runpy.run_path(str(MIGRATIONS / "make_newest.py"))
+    assert written["SCRIPT"].read_text(encoding="utf-8") == written["script"](), "run `make schema`"
+
+
+def test_a_new_catalog_equals_a_migrated_database(tmp_path: Path) -> None:
+    migrated = tmp_path / "migrated.db"
+    migrated.touch()
+    engine = sqlite_database.connect(migrated, 1.0)
+    sqlite_database.run_migrations(engine)
+    engine.dispose()
+    sqlite_database.create(tmp_path / "new.db", 1.0)
+    dumps = []
+    for file in (migrated, tmp_path / "new.db"):
+        with closing(sqlite3.connect(file)) as connection:
+            dumps.append(list(connection.iterdump()))
+    assert dumps[0] == dumps[1]

@@ -19,6 +19,11 @@ def migrations_folder() -> Path:
     raise CatalogError(f"the migrations of {package} are missing; install thresher again")
 
 
+def newest_script() -> str:
+    """Return the SQL script that creates the schema of the newest revision in an empty SQLite database."""
+    return (migrations_folder() / "newest.sql").read_text(encoding="utf-8")
+
+
 def known_revisions(folder: Path | None = None) -> list[str]:
     """Return all revisions that this program can read, the newest first."""
     from alembic.script import ScriptDirectory

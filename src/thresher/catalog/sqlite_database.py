@@ -21,7 +21,7 @@ from sqlalchemy.pool import NullPool
 
 from thresher.catalog import digests, safeguards, schema
 from thresher.catalog.disk_trouble import NO_SPACE, why_unreadable, why_unwritable
-from thresher.catalog.migrations import known_revisions, migrate
+from thresher.catalog.migrations import known_revisions, migrate, newest_script
 from thresher.catalog.partial_files import partial_path, place_new
 from thresher.catalog.sql_functions import SQL_FUNCTIONS
 from thresher.catalog.time_limit import is_over
@@ -249,7 +249,7 @@ def create(file: Path, busy_timeout: float) -> None:
         partial.touch()
         engine = connect(partial, busy_timeout)
         try:
-            run_migrations(engine)
+            _create_newest(engine)
             _settle_journal(engine)
         finally:
             engine.dispose()
@@ -259,6 +259,13 @@ def create(file: Path, busy_timeout: float) -> None:
             place_new(partial, file)
         except FileExistsError as error:
             raise CatalogError(f"{file} exists already; it was not changed") from error
+
+
+def _create_newest(engine: Engine) -> None:
+    """Create the newest schema in an empty database, in one transaction, as all revisions would."""
+    with in_one_sentence(engine), engine.connect() as connection:
+        raw: Any = connection.connection.dbapi_connection
+        raw.executescript(f"BEGIN IMMEDIATE;\n{newest_script()}COMMIT;")
 
 
 def is_untouched(file: Path) -> bool:
