@@ -27,7 +27,7 @@ WIDTH = 100
 
 def page() -> str:
     """Return the text of docs/api.md."""
-    names: list[str] = sorted(vars(thresher)["__all__"], key=str.lower)
+    names: list[str] = sorted(dir(thresher), key=str.lower)
     found = {name: getattr(thresher, name) for name in names}
     functions = [name for name in names if inspect.isfunction(found[name])]
     errors = [name for name in names if _is_error(found[name])]

@@ -9,10 +9,24 @@ Open a `Catalog` and pass it to the other functions. Everything that the command
         for clip in thresher.list_clips(catalog, "epoch:20.. score-"):
             print(clip.id, clip.path)
 
-`__init__.pyi` lists the public names and the module of each. A module is imported when a name of it is first used,
-so `import thresher` itself is fast.
+`__init__.pyi` lists the public names and the module of each. It is read when the first public name is used, and a
+module is imported when a name of it is, so that `import thresher` and the command line start quickly.
 """
 
-import lazy_loader
+from functools import cache
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+@cache
+def _loader():
+    import lazy_loader
+
+    return lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name):
+    getter, _, names = _loader()
+    return names if name == "__all__" else getter(name)
+
+
+def __dir__():
+    return _loader()[1]()
