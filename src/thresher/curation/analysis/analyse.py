@@ -226,7 +226,7 @@ def _analyse_span(source: DecodedBlocks, levels: Levels, task: AnalysisTask) -> 
     peak = 0.0
     for block in source.blocks(span.start, span.end):
         loudness.update(block)
-        peak = max(peak, float(np.abs(block).max()))
+        peak = max(peak, float(block.max()), -float(block.min()))
     backend = find_backend(task.backend)
     mono = MonoBlocks(source, levels)
     words = backend.fingerprint((to_pcm(y, peak) for y in mono.blocks()), form.sample_rate)

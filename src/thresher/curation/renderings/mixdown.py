@@ -102,7 +102,7 @@ class Mix:
                     track.output_frames * plan.channels,
                 )
                 # a clip whose samples are only copied needs no preparation
-                yield clip, None if clip.needs_no_change or size > AHEAD_FRAMES else clip
+                yield clip, None if size > AHEAD_FRAMES else clip
 
         # more threads and more clips for each would only hold more clips in memory
         with Workers(f"threads:{min(cores(), MOST_THREADS)}", ahead=2) as workers:

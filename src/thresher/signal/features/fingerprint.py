@@ -63,8 +63,8 @@ def to_pcm(y: NDArray[np.float32], peak: float) -> NDArray[np.int16]:
     blocks are scaled equally. Samples read from a 16-bit file are returned unchanged.
     """
     # Divide first: 32768 · y could overflow. Scaling by a power of two does not round.
-    scaled = y / np.float32(max(1.0, peak))
-    scaled *= np.float32(32768.0)
+    full_scale = np.float32(32768.0)
+    scaled = y * full_scale if peak <= 1.0 else y / np.float32(peak) * full_scale
     np.rint(scaled, out=scaled)
     np.clip(scaled, -32768.0, 32767.0, out=scaled)
     return scaled.astype(np.int16)

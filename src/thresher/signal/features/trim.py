@@ -154,15 +154,19 @@ class LevelMeter:
             return Levels(self._frames, NOTHING, silent=False, mono_channel=None, finite=False)
         if self._frames == 0:
             return Levels(0, NOTHING, silent=True, mono_channel=None, finite=True)
-        silent_rows = [self._is_silent(*row) for row in zip(sums, energies, strict=True)]
+        silent_rows = []
+        for row in zip(sums, energies, strict=True):
+            powers = self._powers(*row)
+            silent_rows.append(self._is_silent(*row, powers))
         silent = all(silent_rows[: self._channels])
         mono_channel = None if silent else self._mono_channel(sums, energies, silent_rows)
         if silent:
             return Levels(self._frames, NOTHING, silent, mono_channel, finite=True)
-        row = -1 if mono_channel is None else mono_channel
-        powers = self._powers(sums[row], energies[row])
+        used = -1 if mono_channel is None else mono_channel
+        if mono_channel is not None:  # else they are those of the last row
+            powers = self._powers(sums[used], energies[used])
         span = self._span(powers)
-        silence = self._silence(sums[row], energies[row], powers, span)
+        silence = self._silence(sums[used], energies[used], powers, span)
         offset = self._dc_offset(sums[: self._channels], span)
         return Levels(self._frames, span, silent, mono_channel, True, silence, offset)
 
@@ -259,16 +263,19 @@ class LevelMeter:
             joined[:, -1:] = rest + begun.sum(axis=1, keepdims=True)
         return self._joined
 
-    def _is_silent(self, sums: NDArray[np.float64], energies: NDArray[np.float64]) -> bool:
-        """Return whether a row never exceeds the floor, about its mean or without its offset; (hops,) each."""
+    def _is_silent(
+        self, sums: NDArray[np.float64], energies: NDArray[np.float64], powers: NDArray[np.float64]
+    ) -> bool:
+        """Return whether a row never exceeds the floor, about its mean or without its offset.
+
+        `sums` and `energies` are those of its hops, `powers` those of its analysis frames without the offset.
+        """
         mean = sums.sum() / self._frames
         about_mean = 2.0 * mean * sums
         np.subtract(energies, about_mean, out=about_mean)
         about_mean += mean * mean * self._samples(len(sums))
         floor = 10.0 ** (self._settings.floor_db / 10.0)
-        return bool(
-            self._frame_powers(about_mean).max() <= floor or self._powers(sums, energies).max() <= floor
-        )
+        return bool(self._frame_powers(about_mean).max() <= floor or powers.max() <= floor)
 
     def _powers(self, sums: NDArray[np.float64], energies: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the powers of a row's analysis frames without its offset; `sums`, `energies`: (hops,)."""
