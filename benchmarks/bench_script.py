@@ -12,8 +12,9 @@ The two run in turn, each in a new process that has done the whole job on two cl
 neither imports nor librosa's compilation count; the start of thresher's worker processes does. Whole commands
 are measured as well: the peer's process from its start, and `thresher init`, `ingest`, `song save` and `song
 render`. The peak memory is that of a command's process tree, sampled every 20 ms (Linux only): resident memory,
-or proportional memory if there are several processes. thresher's is that of the whole commands; sampling makes
-their times a little too long. Times are medians of the repetitions, and the stages are those of the median run.
+or proportional memory if there are several processes. thresher's is that of the whole commands, run once more for
+it, because reading the memory of several processes stops each of them for a while. Times are medians of the
+repetitions, and the stages are those of the median run.
 
 The clips are cut from the corpus next to the checkout at equal, overlapping distances. Without a corpus they are
 cut from synthetic riffs.
@@ -326,28 +327,27 @@ def run(*command: str | Path, watch: bool = True) -> Ran:
 def run_job(side: str, *arguments: str | Path) -> dict[str, Any]:
     """Return what one side measured about itself, with the time of its whole process.
 
-    The memory of the script, a single process, is measured here too. Sampling would slow thresher's process
-    tree, so its memory is that of the whole commands.
+    The memory of the script, a single process, is measured here too; thresher's is that of the whole commands.
     """
     ran = run(__file__, "--side", side, *arguments, watch=side == "script")
     return {**json.loads(ran.output.splitlines()[-1]), "command": ran.seconds, "peak": ran.peak}
 
 
 def run_commands(
-    folder: Path, home: Path, backend: str, executor: str | None, *, everything: bool
-) -> dict[str, float]:
-    """The same job by the command line: all commands' time, and the greatest peak."""
+    folder: Path, home: Path, backend: str, executor: str | None, *, everything: bool, watch: bool
+) -> tuple[float, int]:
+    """The same job by the command line: the time of all commands, and with `watch` the greatest peak."""
     thresher = ("-m", "thresher", "--catalog", home / "catalog.toml")
     ran = []
     is_new = not home.exists()
     if is_new:
-        ran.append(run("-m", "thresher", "init", home))
+        ran.append(run("-m", "thresher", "init", home, watch=watch))
         (home / "catalog.toml").write_text(settings(backend, executor, everything=everything))
-    ran.append(run(*thresher, "ingest", folder))
+    ran.append(run(*thresher, "ingest", folder, watch=watch))
     if is_new:
-        ran.append(run(*thresher, "song", "save", "S", "role:generated", *PAIRS))
-    ran.append(run(*thresher, "song", "render", "S", "-o", home / "song.wav"))
-    return {"command": sum(each.seconds for each in ran), "peak": max(each.peak for each in ran)}
+        ran.append(run(*thresher, "song", "save", "S", "role:generated", *PAIRS, watch=watch))
+    ran.append(run(*thresher, "song", "render", "S", "-o", home / "song.wav", watch=watch))
+    return sum(each.seconds for each in ran), max(each.peak for each in ran)
 
 
 class Trial:
@@ -384,14 +384,19 @@ class Trial:
         peer = run_job("script", self._folder, self._here / "peer.wav", self._backend, "", "")
         last = EVERYTHING if self._everything else ""
         ours = run_job("thresher", self._folder, home, self._backend, self._executor or "", last)
-        commands = run_commands(
+        seconds, _ = self._commands(f"commands{number}", watch=False)
+        peak = self._commands("watched", watch=True)[1] if number == 0 else 0
+        return peer, {**ours, "command": seconds, "peak": peak}
+
+    def _commands(self, home: str, *, watch: bool) -> tuple[float, int]:
+        return run_commands(
             self._folder,
-            self._here / f"commands{number}",
+            self._here / home,
             self._backend,
             self._executor,
             everything=self._everything,
+            watch=watch,
         )
-        return peer, {**ours, **commands}
 
 
 def median_run(runs: list[dict[str, Any]]) -> dict[str, Any]:
