@@ -226,7 +226,17 @@ def _content(stream: io.TextIOWrapper) -> str:
 
 def counts(report: IngestReport) -> dict[str, int]:
     """Return the counts of an ingest that are not zero, by name."""
-    names = ("added", "copies", "moved", "missing", "reanalysed", "corrected", "retagged", "unchanged")
+    names = [
+        "added",
+        "copies",
+        "moved",
+        "returned",
+        "missing",
+        "reanalysed",
+        "corrected",
+        "retagged",
+        "unchanged",
+    ]
     return {name: value for name in names if (value := getattr(report, name))}
 
 

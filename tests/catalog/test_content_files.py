@@ -65,7 +65,7 @@ def test_a_touched_file_still_holds_its_content_so_another_one_is_a_copy(
     assert present(catalog)["c/r_epoch_3_0.wav"] == present(catalog)["c/a.wav"] == 3
 
 
-def test_content_that_returns_to_its_path_is_a_move(
+def test_content_that_returns_to_its_path_is_not_new(
     catalog: Catalog, clips: Path, write_clip: Any, serial: IngestOptions
 ) -> None:
     path = clips / "r_epoch_1_0.wav"
@@ -75,7 +75,7 @@ def test_content_that_returns_to_its_path_is_a_move(
     ingest(catalog, [clips], serial)
     path.write_bytes(first)
     report = ingest(catalog, [clips], serial)
-    assert (report.added, report.moved) == (0, 1)
+    assert (report.added, report.moved, report.returned) == (0, 0, 1)
     assert present(catalog)["c/r_epoch_1_0.wav"] == 1
     assert [row.missing for row in list_clips(catalog)] == [False, False, False, True]
     assert pairs(catalog) == 4

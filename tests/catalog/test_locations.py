@@ -78,7 +78,7 @@ def test_a_restored_file_is_matched_to_the_missing_location_with_its_path(
         each.unlink()
     assert ingest(catalog, [folder], serial).missing == 2
     (folder / "a.wav").write_bytes(kept)
-    assert ingest(catalog, [folder], serial).moved == 1
+    assert ingest(catalog, [folder], serial).returned == 1
     found = [(place.path, place.epoch) for place in show_clip(catalog, "1").locations]
     assert found == [("c/z.wav", 26), ("c/a.wav", 1)]
 
@@ -109,7 +109,7 @@ def test_silence_under_another_name_is_a_copy_and_not_a_move(
     silence(3).rename(folder / "epoch_3_0.wav")  # another name, though the old one ends like it
     assert ingest(catalog, [folder], serial).copies == 1
     (folder / "epoch_3_0.wav").rename(folder / "r_epoch_3_0.wav")
-    assert ingest(catalog, [folder], serial).moved == 1
+    assert ingest(catalog, [folder], serial).returned == 1
     forget(catalog, str(folder / "epoch_3_0.wav"))
     folder.rename(tmp_path / "d")
     assert ingest(catalog, [tmp_path / "d"], serial).moved == 2
@@ -250,7 +250,8 @@ def test_of_several_lost_files_that_of_the_path_has_moved_else_of_the_name_else_
         )
         at = connection.scalars(select(location.c.path).where(location.c.missing_since.is_not(None)))
         gone = {each.path for each in lost} - set(at)
-    assert (done.arrival, gone) == (Arrival.MOVED, {os.fsencode(expected)})
+    arrival = Arrival.RETURNED if expected == seen else Arrival.MOVED
+    assert (done.arrival, gone) == (arrival, {os.fsencode(expected)})
 
 
 @pytest.mark.usefixtures("settled")

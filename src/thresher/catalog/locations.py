@@ -45,6 +45,7 @@ class Arrival(Enum):
 
     COPY = "copies"
     MOVED = "moved"
+    RETURNED = "returned"
     CORRECTED = "corrected"
     RETAGGED = "retagged"
     UNCHANGED = "unchanged"
@@ -117,7 +118,7 @@ def arrive(
     new_batch: Callable[[], int],
     now: float,
 ) -> Arrived:
-    """Record that known content was seen at a path: where it was before, moved there, or as another copy.
+    """Record that known content was seen at a path: there as before or again, moved there, or as another copy.
 
     `vacated` holds the locations whose files are known to hold their content no longer. A file that moves with
     its folder keeps its provenance, whatever the folder is called now; a new file name adds what it says.
@@ -153,7 +154,15 @@ def arrive(
     if sighting.role is not None:
         set_role(connection, [recording_id], sighting.role)
     refresh_checkpoint(connection, recording_id)
-    return Arrived(Arrival.COPY if former is None else Arrival.MOVED, displaced)
+    return Arrived(_arrival_from(former, sighting.stored.place), displaced)
+
+
+def _arrival_from(former: Any, place: Place) -> Arrival:
+    """Return how a file arrived at a place, from the row of the location that it left, if it left one."""
+    if former is None:
+        return Arrival.COPY
+    is_back = place_of(former) == place and former.missing_since is not None
+    return Arrival.RETURNED if is_back else Arrival.MOVED
 
 
 def _seen_again(

@@ -129,7 +129,7 @@ def test_a_restored_file_is_no_longer_missing(
     assert counts(ingest(catalog, [six_clips], serial)) == {"missing": 1, "unchanged": 5}
     assert show_clip(catalog, "1").clip.missing
     (six_clips / "death_epoch_10_0.wav").write_bytes(content)
-    assert counts(ingest(catalog, [six_clips], serial)) == {"moved": 1, "unchanged": 5}
+    assert counts(ingest(catalog, [six_clips], serial)) == {"returned": 1, "unchanged": 5}
     assert not show_clip(catalog, "1").clip.missing
     assert len(show_clip(catalog, "1").locations) == 1
 

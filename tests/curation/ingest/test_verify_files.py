@@ -48,7 +48,7 @@ def test_a_vanished_folder_is_marked_missing_only_with_permission(
     assert missing(catalog) == (6, 6, 6)
     assert verify(catalog).files.gone == ()
     six_clips.with_name("away").rename(six_clips)
-    assert ingest(catalog, [six_clips], serial).moved == 6
+    assert ingest(catalog, [six_clips], serial).returned == 6
     assert missing(catalog) == (0, 0, 0)
 
 

@@ -29,7 +29,7 @@ BATCH_COUNTS = (
 )
 """The counts of a batch, named like the columns of the table."""
 
-COUNTS = (*(name for name in BATCH_COUNTS if name != "overwritten"), "corrected", "split")
+COUNTS = (*(name for name in BATCH_COUNTS if name != "overwritten"), "corrected", "split", "returned")
 """The counts of a report, named like its fields."""
 
 SHOWN_UNNAMED = 3
@@ -92,17 +92,18 @@ class IngestReport:
     """What an ingest found and changed; counts are files.
 
     `ignored` files are not audio; `ignored_suffixes` counts them by suffix.
-    Each file is counted once, except that a `reanalysed` file may also be counted as moved. Of the `unchanged`
-    files, `rehashed` were read, because their times or inodes did not prove them unchanged. `overwritten` lists
-    the files that hold other audio now, which are counted as new, copies or moved. `corrected` files were known,
-    and flags or their names changed what is known about them. `findings` counts silent and too short files.
-    `failures` are new files that can't be used, and folders that can't be read. `held_back` counts files that are
-    gone but were not marked missing, because most of their folder is gone. `renderings` counts files that are
-    rendered songs of this catalog, and `exports` its stems and exported clips; neither are added. `warnings` are
-    sentences about names and sidecars, and about known files that a worker on another machine could not read for
-    missing measures or descriptors. `scoring_failure` says why scoring stopped, if it did. `suspects` are new
-    clips that resemble rejected clips. `without_file` are the ids of recordings whose missing measures or
-    descriptors could not be computed, because no file holds them now.
+    Each file is counted once, except that a `reanalysed` file may also be counted as moved or returned. A
+    `returned` file was missing, and is at its path again. Of the `unchanged` files, `rehashed` were read, because
+    their times or inodes did not prove them unchanged. `overwritten` lists the files that hold other audio now,
+    which are counted as new, copies, moved or returned. `corrected` files were known, and flags or their names
+    changed what is known about them. `findings` counts silent and too short files. `failures` are new files that
+    can't be used, and folders that can't be read. `held_back` counts files that are gone but were not marked
+    missing, because most of their folder is gone. `renderings` counts files that are rendered songs of this
+    catalog, and `exports` its stems and exported clips; neither are added. `warnings` are sentences about names and
+    sidecars, and about known files that a worker on another machine could not read for missing measures or
+    descriptors. `scoring_failure` says why scoring stopped, if it did. `suspects` are new clips that resemble
+    rejected clips. `without_file` are the ids of recordings whose missing measures or descriptors could not be
+    computed, because no file holds them now.
 
     `split` counts the new recordings that were split, and `parts` the clips that they were split into.
 
@@ -146,6 +147,7 @@ class IngestReport:
     vanished: tuple[str, ...] = ()
     split: int = 0
     parts: int = 0
+    returned: int = 0
 
     @classmethod
     def of_unchanged(cls, scan: Scan, scores: tuple[ScoreReport, ...], seconds: float) -> Self:

@@ -53,6 +53,7 @@ def tell_counts(report: IngestReport) -> None:
         (report.added, "new"),
         (report.copies, "copy of known content" if report.copies == 1 else "copies of known content"),
         (report.moved, "moved"),
+        (report.returned, "there again"),
         (report.retagged, "with new tags"),
         (report.reanalysed, "analysed again"),
         (report.corrected, "known file corrected" if report.corrected == 1 else "known files corrected"),
