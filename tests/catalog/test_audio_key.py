@@ -89,7 +89,7 @@ def test_floats_have_keys_of_their_own_samples(tmp_path: Path, samples: np.ndarr
 
 
 def tagged_wav(content: bytes) -> bytes:
-    """Return a WAV with a LIST chunk before the samples and an ID3 chunk behind them."""
+    """Return a WAV with a LIST chunk before the samples and an ID3 chunk after them."""
     info = b"LIST" + struct.pack("<I", 16) + b"INFOINAM" + struct.pack("<I", 4) + b"song"
     tag = b"id3 " + struct.pack("<I", 12) + b"ID3\x03\0\0\0\0\0\x02ab"
     body = content[12:36] + info + content[36:] + tag

@@ -183,5 +183,5 @@ def test_other_containers_are_read_in_full(tmp_path: Path, container: str, claim
     path.write_bytes(patched(content, *patches))
     found = read(path)
     np.testing.assert_array_equal(found[:FRAMES], whole)
-    assert len(found) - FRAMES < 100  # chunks behind the audio cannot be told from it
+    assert len(found) - FRAMES < 100  # chunks after the audio can't be distinguished from it
     assert shortfall(path) is None

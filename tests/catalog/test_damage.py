@@ -31,7 +31,7 @@ SAMPLES = {
     "a lost decision": "DELETE FROM decision WHERE id = (SELECT max(id) FROM decision)",
     "an undone decision": "UPDATE decision SET undone_by_id = NULL",
     "the highest id of a table": "UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'song'",
-    "a name that is no UTF-8": "UPDATE song SET name = CAST(x'ff41' AS TEXT)",
+    "a name that is not UTF-8": "UPDATE song SET name = CAST(x'ff41' AS TEXT)",
     "a role that does not exist": "PRAGMA ignore_check_constraints = ON; UPDATE recording SET role = 'drummer'",
 }
 

@@ -205,7 +205,7 @@ def test_an_inode_that_is_used_again_protects_nothing(catalog: Catalog) -> None:
     assert guard.refusal(clip)
     for old in (journal, clip):
         old.rename(target)
-        if old is clip:  # other content, so that the file is no clip under a new name
+        if old is clip:  # other content, so that the file is not a clip under a new name
             target.write_bytes(b"another file")
         assert guard.refusal(target) is None
         target.unlink()

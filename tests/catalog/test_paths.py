@@ -32,7 +32,7 @@ NAMES = st.lists(st.binary(min_size=1, max_size=12).filter(lambda name: not {0, 
         ("/a/ü🎵.wav".encode(), "/a/ü🎵.wav"),
         (b"/a/\xff.wav", "/a/\\xff.wav"),
         (b"/a/\xc3.wav", "/a/\\xc3.wav"),
-        (b"/a/\xed\xa0\x80.wav", "/a/\\xed\\xa0\\x80.wav"),  # a surrogate is no UTF-8
+        (b"/a/\xed\xa0\x80.wav", "/a/\\xed\\xa0\\x80.wav"),  # a surrogate is not UTF-8
         (b"/a/x\ny\tz\x1b\x7f.wav", "/a/x\\x0ay\\x09z\\x1b\\x7f.wav"),
         ("/a/x\x85y\x9b.wav".encode(), "/a/x\\xc2\\x85y\\xc2\\x9b.wav"),
         ("/a/x\u2028y\u2029.wav".encode(), "/a/x\\xe2\\x80\\xa8y\\xe2\\x80\\xa9.wav"),

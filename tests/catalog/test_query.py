@@ -336,7 +336,7 @@ TABLE: list[tuple[str, list[int]]] = [
     ("added:-1m..", ALL),
     ("added:..-1y", []),
     ("added:-21d", [1, 2]),
-    # what files said of themselves
+    # what files stated about themselves
     ("temperature:0.95", [1]),
     ("temperature:1..", [2]),
     ("temperature:..", [1, 2, 4]),

@@ -42,8 +42,8 @@ def test_a_template_is_filled(text: str, expected: str) -> None:
         ("g '{seed}'", "inside '"),
         ('g "x {seed}"', 'inside "'),
         ("g `echo {seed}`", "inside `"),
-        ("g \\{seed}", "behind \\"),
-        ("g ${seed}", "behind $"),
+        ("g \\{seed}", "after \\"),
+        ("g ${seed}", "after $"),
         ("g 'open", "is not closed"),
     ],
 )

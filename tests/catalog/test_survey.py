@@ -1,4 +1,4 @@
-"""A survey says of a file, before it is decoded, who has to read it and what its header gets wrong."""
+"""A survey finds, before a file is decoded, which decoder has to read it and what its header gets wrong."""
 
 from __future__ import annotations
 

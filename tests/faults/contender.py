@@ -23,7 +23,7 @@ RATED = 3
 """The clips that all contenders rate and tag: the first ones."""
 
 ROUNDS_OF_INGEST = 20
-"""There is a file to ingest after each of so many rounds."""
+"""The number of rounds after each of which there is a file to ingest."""
 
 
 def contend(catalog: Catalog, name: str, rounds: int) -> None:

@@ -206,7 +206,7 @@ def _wavpack(data: bytes) -> Anatomy:
 
 
 def _matroska(data: bytes) -> Anatomy:
-    """The sizes behind the ids of Matroska's larger elements, and clusters as parts."""
+    """The sizes after the ids of Matroska's larger elements, and clusters as parts."""
     ids = rb"\x1a\x45\xdf\xa3|\x18\x53\x80\x67|\x15\x49\xa9\x66|\x16\x54\xae\x6b|\x1f\x43\xb6\x75|\xae|\xe1|\xa3"
     numbers = [Number(match.end(), 1) for match in re.finditer(ids, data)][:MOST_PARTS]
     starts = [match.start() for match in re.finditer(rb"\x1f\x43\xb6\x75|\x18\x53\x80\x67", data)]

@@ -129,7 +129,7 @@ class Audio(Target):
         path.write_bytes(case.content)
         task = _task(path, self.settings, case.decoder)
         found = analyse(task)
-        assert isinstance(found, Analysis), f"{found} is no analysis"
+        assert isinstance(found, Analysis), f"{found} is not an analysis"
         _check_analysis(found)
         if case.expected == "whole":
             assert found.status not in FAILED_STATUSES, f"a whole file is {found.status}: {found.reason}"
@@ -193,5 +193,5 @@ def _without_length(data: bytes) -> bytes:
 
 
 def _with_padding(data: bytes) -> bytes:
-    """Put an empty block behind STREAMINFO."""
+    """Put an empty block after STREAMINFO."""
     return data[:42] + b"\1\0\0\x10" + bytes(16) + data[42:]

@@ -119,7 +119,7 @@ def _truncated(data: bytes, _others: Sequence[bytes], chance: random.Random) -> 
 
 
 def _joined(data: bytes, others: Sequence[bytes], chance: random.Random) -> bytes:
-    """Put another file behind this one, or in front of it."""
+    """Put another file after this one, or before it."""
     other = chance.choice([*others, data])
     return data + other if chance.random() < 0.7 else other + data
 
@@ -142,7 +142,7 @@ def _in_front(data: bytes, _others: Sequence[bytes], chance: random.Random) -> b
 
 
 def _behind(data: bytes, _others: Sequence[bytes], chance: random.Random) -> bytes:
-    """Put a tag, zeros or junk behind the file."""
+    """Put a tag, zeros or junk after the file."""
     ape = b"APETAGEX" + chance.randbytes(24)
     size = chance.choice((1, 128, 5000))
     return data + chance.choice((b"TAG" + bytes(125), ape, bytes(size), chance.randbytes(size)))

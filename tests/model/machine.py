@@ -39,7 +39,7 @@ NAMES = ("a", "b", "c", "d")
 SUFFIXES = (".wav", ".flac")
 QUERIES = ("", "rating:3..", "tag:riff", "missing:no", "kind:marked")
 VERIFIED = 5
-"""After every so many steps, and at the end, the whole catalog is verified."""
+"""The number of steps after which the whole catalog is verified, as it is at the end."""
 
 SPANS = ((0.1, 0.4), (0.2, 0.5))
 

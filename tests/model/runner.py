@@ -33,7 +33,7 @@ def machine_in(folder: Path, *, golden: bool = True) -> Iterator[type[Machine]]:
 
 
 def run_examples(machine: type[Machine], *, examples: int, steps: int, number: int, shrink: bool) -> None:
-    """Run examples of so many steps. The same `number` gives the same examples.
+    """Run examples of a number of steps. The same `number` gives the same examples.
 
     Raises the AssertionError of an example that ends otherwise than the model; its notes list the steps. Without
     `shrink` these are all of its steps, which is quicker.

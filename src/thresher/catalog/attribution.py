@@ -243,7 +243,7 @@ def _filled(first: Provenance, second: Provenance) -> Provenance:
 def correct(
     connection: Connection, location_ids: Sequence[int], stated: Provenance, role: str | None
 ) -> set[int]:
-    """Replace what is known of locations by what is `stated`, and the role of their recordings by `role`.
+    """Replace what is known about locations by what is `stated`, and the role of their recordings by `role`.
 
     Values that `stated` does not have are kept; a `role` of None keeps the roles. Return the ids of the
     locations that changed.

@@ -1,7 +1,7 @@
 """Find the audio in WAV, RF64, W64, AIFF, AU and CAF files whose headers state wrong sizes or none.
 
 Programs that are stopped, or that write into a pipe, leave sizes of 0 or placeholders; sizes of 32 bits overflow;
-files are joined. The functions compare the header with the size of the file and with the bytes behind the declared
+files are joined. The functions compare the header with the size of the file and with the bytes after the declared
 end. They take a descriptor that is read by `os.pread` only, and never decode. Offsets and sizes are in bytes.
 """
 
@@ -17,7 +17,7 @@ from thresher.catalog.pieces import Piece, overlaid
 _MAXIMAL_CHUNKS = 4096
 _WIDE = 1 << 32
 _LEAST_AUDIO = 4096
-"""A shorter rest behind the declared end is not audio that a header forgot."""
+"""A shorter rest after the declared end is not audio that the header leaves out."""
 
 _PLACEHOLDERS = ((1 << 31) - (1 << 16), (1 << 31) + 4096), (_WIDE - (1 << 16), _WIDE + 4096)
 """Sizes close to 2³¹ and 2³² with which programs say that they do not know the size yet."""

@@ -5,7 +5,7 @@ of its feature. No other scorer takes these clips or positions. The rows are sto
 claim. A claim is a lease: its holder renews it while it computes, and after `LEASE` seconds without that, any
 scorer may take it over. A holder on this machine whose process has ended loses its claims at once.
 
-Positions are allocated behind the last row and the last claim, so a claim that is given up in the middle stays, for
+Positions are allocated after the last row and the last claim, so a claim that is given up in the middle stays, for
 the next scorer. The functions run inside the caller's transaction.
 """
 
@@ -138,7 +138,7 @@ def are_sound(connection: Connection, of_metric: int) -> bool:
 
 
 def next_position(connection: Connection, of_metric: int) -> int:
-    """Return the first position behind all rows and claims of a metric."""
+    """Return the first position after all rows and claims of a metric."""
     last = connection.scalar(select(func.max(score_row.c.position)).where(score_row.c.metric_id == of_metric))
     ends = (each.end for each in read(connection, of_metric))
     return max(0 if last is None else last + 1, *ends, 0)
@@ -158,7 +158,7 @@ def take_over(connection: Connection, of_metric: int, holder: str, now: float) -
 
 
 def add(connection: Connection, of_metric: int, clips: Mapping[int, int], holder: str, now: float) -> Claim:
-    """Claim rows for clips, which nobody has claimed, behind all rows and claims."""
+    """Claim rows for clips, which nobody has claimed, after all rows and claims."""
     first = next_position(connection, of_metric)
     values = {
         "metric_id": of_metric,

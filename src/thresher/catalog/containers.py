@@ -105,7 +105,7 @@ def flac_picture(cover: bytes) -> bytes:
 
 
 def add_flac_block(fd: int, size: int, block: bytes) -> None:
-    """Insert a metadata block behind STREAMINFO, the first block of a FLAC file.
+    """Insert a metadata block after STREAMINFO, the first block of a FLAC file.
 
     `fd` is open for reading and writing. Seek points count from the first frame, so they stay right.
     """

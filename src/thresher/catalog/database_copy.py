@@ -182,7 +182,7 @@ def _compared(
 
 
 def _fault(opened: sqlite3.Connection, file: Path) -> str | None:
-    """Return what is wrong with a database, None if it is sound."""
+    """Return what is wrong with a database, None if nothing is."""
     try:
         _checked(opened, file)
     except CatalogError as error:

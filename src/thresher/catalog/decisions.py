@@ -126,7 +126,7 @@ def decide(
 
 
 def note_event(connection: Connection, verb: str, summary: str, changes: Sequence[Change] = ()) -> Decision:
-    """Add something to the journal that is no decision and can't be undone, such as "forget" or "prune"."""
+    """Add something to the journal that is not a decision and can't be undone, such as "forget" or "prune"."""
     return _journal(connection, verb, summary, changes)
 
 
@@ -148,7 +148,7 @@ def decision_to_undo(connection: Connection, number: int | None = None) -> Decis
 
 
 def undo(connection: Connection, number: int | None = None) -> Decision:
-    """Undo decision `number`, or the latest one that is not undone, on a server the latest own one.
+    """Undo decision `number`, or the latest one that is not undone; on a server, the latest own one.
 
     Return the undo, itself a decision.
 
@@ -251,7 +251,7 @@ def _cannot_undo(connection: Connection, target: Decision, why: str) -> UsageErr
 
 
 def _mark_undone(connection: Connection, target: Decision, by: int) -> None:
-    """Mark `target` as undone `by` a decision, and follow the chain of undos behind it.
+    """Mark `target` as undone `by` a decision, and follow the chain of undos that it ends.
 
     If `target` is itself an undo, the decision that it undid is in force again. If that one is an undo too, the
     decision that it undid is undone again, and so on.

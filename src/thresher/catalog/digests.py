@@ -12,7 +12,7 @@ order, `NAME=TYPELENGTH:VALUE` and a line feed. The type is `i` (an integer or a
 `f` (a float, 8 bytes, big-endian), `t` (text, UTF-8) or `b` (bytes), and the length counts the bytes of the
 value. Columns without a value are left out, so that a new column that is NULL changes no digest.
 
-Writers need not know of digests. A new row has none. `mark_changed`, which the database calls before each
+Writers do not handle digests. A new row has none. `mark_changed`, which the database calls before each
 statement, makes every UPDATE of a row remove its digest; and `seal`, which `writing` calls before a commit,
 computes the missing ones. A digest that does not match the row before the UPDATE stays as it is, so that a
 change of a damaged row does not hide the damage. A statement that inserts or updates (ON CONFLICT DO UPDATE)

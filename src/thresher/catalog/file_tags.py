@@ -139,7 +139,7 @@ def _checked(found: Iterable[tuple[str, str]]) -> tuple[FileTag, ...]:
 
 
 class _Limited:
-    """A file of which only so many bytes are read in so many steps; then it seems to end."""
+    """A file of which a limited number of bytes is read in a limited number of steps; then it seems to end."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file

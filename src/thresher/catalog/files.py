@@ -69,7 +69,7 @@ class Hashes:
         self._fresh: set[bytes] = set()
 
     def forget(self, path: bytes) -> None:
-        """Forget what is known of a file."""
+        """Forget what is known about a file."""
         self._known.pop(path, None)
         self._fresh.discard(path)
 

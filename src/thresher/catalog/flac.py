@@ -83,7 +83,7 @@ def declared_length(fd: int, length: FlacLength) -> bytes:
 
 
 def _first_frame(fd: int, start: int) -> int | None:
-    """Return the offset behind the last metadata block."""
+    """Return the offset after the last metadata block."""
     offset = start + 4
     for _ in range(_MOST_METADATA):
         head = os.pread(fd, 4, offset)
@@ -165,7 +165,7 @@ _CRC = tuple(_crc_table())
 
 
 def _followers(fd: int, start: int, size: int, marks: Sequence[bytes]) -> Iterator[int]:
-    """Yield the offsets behind `start` at which other streams begin."""
+    """Yield the offsets after `start` at which other streams begin."""
     file = Windows(fd, size)
     for mark in marks:
         position = start

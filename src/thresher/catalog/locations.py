@@ -186,7 +186,7 @@ def _seen_again(
 
 
 def correct_by(connection: Connection, location_id: int, sighting: Sighting) -> set[int]:
-    """Replace what is known of a location by what was stated; return the ids of changed locations."""
+    """Replace what is known about a location by what was stated; return the ids of changed locations."""
     stated = sighting.stated
     if sighting.rereading is None:
         return correct(connection, [location_id], stated, sighting.role)

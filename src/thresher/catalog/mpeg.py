@@ -17,7 +17,7 @@ from thresher.catalog.mpeg_damage import LONGEST_SIDE, is_impossible, needs_lost
 _WINDOW = 1 << 20
 _SEARCH = 1 << 22
 _CERTAIN_FRAMES = 4
-"""That many frames in a row, or frames up to the end of the file, are no accident."""
+"""That many frames in a row, or frames up to the end of the file, are not a coincidence."""
 _UNCOUNTED_FRAMES = 2
 """Some encoders do not count the frame of the Xing header, or the last one."""
 
@@ -29,7 +29,7 @@ class MpegFrames:
     They begin at `begin` and end at `end`. `whole` counts the complete frames, including the one with the Xing
     header. `promised` is the count in that header. `cut` is true if the file ends inside a frame. `followed` is
     true if each frame header led to the next one up to the end of the audio; `has_more` if there are further frames
-    behind other bytes, or more than the Xing header promises, because files were joined. `damaged` counts the
+    after other bytes, or more than the Xing header promises, because files were joined. `damaged` counts the
     places where a frame was overwritten; the first one is `damaged_at` seconds after the beginning.
     """
 
@@ -77,7 +77,7 @@ _SAME_STREAM = (
 def mpeg_frames(fd: int, size: int) -> MpegFrames | None:
     """Follow the frames of an MP3 from header to header; return None if no first frame is found.
 
-    Tags before, between and after the frames are allowed. Frames behind other bytes are followed, too.
+    Tags before, between and after the frames are allowed. Frames after other bytes are followed, too.
     """
     start = audio_start(fd)
     first = _next_frame(fd, start, size, 1 << 16)
@@ -112,7 +112,7 @@ def mpeg_frames(fd: int, size: int) -> MpegFrames | None:
 
 
 def _next_chain(fd: int, end: int, size: int) -> _Chain | None:
-    """Return the next frames behind tags and foreign bytes, if it is certain that they are frames."""
+    """Return the next frames after tags and foreign bytes, if it is certain that they are frames."""
     position = end
     while position < size and (found := _next_frame(fd, position, size, _SEARCH)) is not None:
         chain = _follow(fd, size, *found)

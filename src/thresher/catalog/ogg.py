@@ -1,6 +1,6 @@
 """Walk the pages of an Ogg file, to learn which streams it has, and which of their pages are damaged or missing.
 
-RFC 3533 describes the pages. Nothing is decoded. A page with a wrong checksum is no page, as for every decoder.
+RFC 3533 describes the pages. Nothing is decoded. A page with a wrong checksum is ignored, as by every decoder.
 Offsets and sizes are in bytes.
 """
 
@@ -187,7 +187,7 @@ class _Walk:
             offset = file.find(_SIGNATURE, offset + 1)
 
     def fault(self, pages: int, flags: int) -> str | None:
-        """Return why the file is truncated, after a walk that found so many pages, the last with these flags."""
+        """Return why the file is truncated, after a walk that found `pages` pages, the last with these `flags`."""
         if self.broken is not None:
             return f"where its last Ogg page is {self.broken}"
         if pages == 0:

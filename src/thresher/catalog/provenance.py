@@ -75,7 +75,7 @@ def check_key(key: str) -> None:
     """Raise ValueError if `key` cannot name an attribute, with the reason and a name that can."""
     if not key.strip() or not key.isprintable() or len(key) > LONGEST_KEY:
         raise ValueError(
-            f"{key[:LONGEST_KEY]!r} is no name (expected 1 to {LONGEST_KEY} printable characters)"
+            f"{key[:LONGEST_KEY]!r} is not a name (expected 1 to {LONGEST_KEY} printable characters)"
         )
     if is_reserved(key):
         raise ValueError(f'"{key}" is already a query field; "file_{key}" is free')

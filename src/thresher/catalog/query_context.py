@@ -90,7 +90,7 @@ class Query:
 
     @property
     def negated_words(self) -> tuple[str, ...]:
-        """The bare words behind NOT."""
+        """The bare words after NOT."""
         return tuple(part.text for part in self.parts if part.is_negated and ":" not in part.text)
 
 

@@ -1,6 +1,6 @@
 """Recognise terms that are probably mistakes, and say what was probably meant.
 
-A mistake in a query can select far more clips than intended, above all behind NOT. A term that is meant literally
+A mistake in a query can select far more clips than intended, above all after NOT. A term that is meant literally
 can be written in quotes.
 """
 
@@ -194,7 +194,7 @@ def _no_wildcards(text: str, field: Field | None) -> str:
 
 
 def _inner_term(text: str, find: Find) -> str | None:
-    """Return a term behind a blank in the value of an argument, such as the second one of `run:a or run:b`."""
+    """Return a term after a blank in the value of an argument, such as the second one of `run:a or run:b`."""
     for match in re.finditer(rf"\s([(^]*)({_NAME})(?=:\S|[<>])\S*", text[:2000]):
         if find(match[2]) is not None:
             return match[0].strip()

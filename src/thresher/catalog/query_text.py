@@ -26,7 +26,7 @@ MOST_PARENTHESES = 20
 
 BLANKS = " \t\r\n"
 _KEYWORDS = ("and", "or", "not")
-# Marks of characters: plain, in quotes, behind a backslash, or ordinary because they are inside an argument.
+# Marks of characters: plain, in quotes, after a backslash, or ordinary because they are inside an argument.
 PLAIN, QUOTED, ESCAPED, LITERAL = " ", "q", "e", "a"
 _HIDDEN = "\0"
 _ORDINARY_IN_ARGUMENTS = re.compile(r"""[\s'"\\]""")

@@ -165,12 +165,12 @@ def _check_quotes(parts: list[str | Placeholder]) -> None:
     for part in parts:
         if isinstance(part, Placeholder):
             if inside or is_escaped:
-                place = f"inside {inside}" if inside else "behind \\"
+                place = f"inside {inside}" if inside else "after \\"
                 raise ValueError(
                     f"{part} is {place}; leave that out, because values are quoted for the shell"
                 )
             if before.endswith("$"):
-                raise ValueError(f"{part} is behind $; write ${{{{NAME}}}} for a variable of the shell")
+                raise ValueError(f"{part} is after $; write ${{{{NAME}}}} for a variable of the shell")
             before = ""
             continue
         before = part

@@ -344,7 +344,7 @@ def read_nearest(connection: Connection, of_metric: int) -> tuple[Matrix, Neares
 
 
 def _later_values(connection: Connection, held: Claim, matrix: Matrix) -> Scores:
-    """Return the scores of a claim's clips with the live rows behind the claim; shape (clips, later rows)."""
+    """Return the scores of a claim's clips with the live rows after the claim; shape (clips, later rows)."""
     positions = np.sort(matrix.positions[matrix.positions >= held.end])
     rows = [values[held.first : held.end] for values in stored_rows(connection, matrix.metric_id, positions)]
     return np.array(rows, dtype=ROW_DTYPE).reshape(len(rows), len(held.clips)).T

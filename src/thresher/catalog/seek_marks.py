@@ -58,7 +58,7 @@ def packed(marks: Sequence[SeekMark]) -> bytes:
 
 
 def unpacked(content: bytes) -> list[SeekMark]:
-    """Return the marks in bytes, ascending; none if the bytes are no marks."""
+    """Return the marks in bytes, ascending; none if the bytes are not marks."""
     if len(content) < 16:
         return []
     count, channels = np.frombuffer(content, "<i8", 2).tolist()

@@ -90,7 +90,7 @@ def find_sidecar(path: bytes) -> bytes | None:
 def json_attributes(text: str, prefix: str) -> dict[str, str]:
     """Return the values of a JSON object that is written in a text, named as those of a sidecar.
 
-    A key that is a query field gets the `prefix`. A text that is no JSON object has no values.
+    A key that is a query field gets the `prefix`. A text that is not a JSON object has no values.
     """
     try:
         content = json.loads(text, object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number)

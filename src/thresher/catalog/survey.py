@@ -81,7 +81,7 @@ def survey(fd: int, size: int) -> Survey:
 
 
 def _behind_zeros(fd: int, start: int) -> int:
-    """Return the offset of the container behind zero bytes; `start` if there is none."""
+    """Return the offset of the container after zero bytes; `start` if there is none."""
     if os.pread(fd, 4, start) != bytes(4):
         return start
     head = os.pread(fd, _MOST_ZEROS + 4, start)

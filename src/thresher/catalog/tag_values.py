@@ -65,7 +65,7 @@ def read_stated(path: bytes) -> tuple[dict[str, str], str | None]:
 def values_in(tags: Sequence[FileTag]) -> tuple[TagValue, ...]:
     """Return the attributes in tags. Of a name that occurs twice, the value from the more explicit place counts:
 
-    a tag of that name, then JSON, then a command line, then a number in a comment. An epoch or a step that is no
+    a tag of that name, then JSON, then a command line, then a number in a comment. An epoch or a step that is not a
     whole number is left out.
     """
     found: dict[str, TagValue] = {}

@@ -1,4 +1,4 @@
-"""Marks of one recording in one decision: a span is one mark, whatever became of it before."""
+"""Marks of one recording in one decision: a span is one mark, whatever happened to it before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A song is made of what sounds in mostly silent recordings, in one decision."""
+"""A song is made of the sounds in mostly silent recordings, in one decision."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_one_undo_takes_the_song_and_the_split_back(shelf: Catalog) -> None:
     listed = list_clips(shelf, "")
     made = salvage_song(shelf, "found", "", executor="serial").split.decision
     assert made is not None
-    assert made.summary == 'make song "found" of what sounds in 2 recordings'
+    assert made.summary == 'make song "found" of the sounds in 2 recordings'
     undo(shelf)
     assert list_clips(shelf, "") == listed
     assert get_song(shelf, "found") is None

@@ -184,7 +184,7 @@ def server(hosts: Hosts) -> Iterator[Server]:
 
 
 def listed(hosts: Hosts, host: str, folder: Path) -> list[tuple[object, ...]]:
-    """Return what `list` says of each clip, without ids."""
+    """Return what `list` prints about each clip, without ids."""
     found = json.loads(hosts.run(host, *COMMAND, "list", "--json", cwd=folder))
     return sorted((each["path"], each["seconds"], each["score"], each["epoch"]) for each in found)
 

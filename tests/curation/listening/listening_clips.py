@@ -1,4 +1,4 @@
-"""Clips that sound alike or differ, and what tests ask of a queue."""
+"""Clips that sound alike or differ, and the questions that tests ask about a queue."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def test_a_queue_has_one_clip_of_each_checkpoint_then_the_most_different_clips(f
     assert len(queue.clips) == 5
     assert {row.epoch for row in queue.clips[:3]} == {1, 2, 3}
     assert [row.why for row in queue.clips] == ["new checkpoint"] * 3 + ["different from the others"] * 2
-    # of the third epoch, which has a tone, a hiss and a beat, all that is no tone
+    # of the third epoch, which has a tone, a hiss and a beat, all that is not a tone
     assert {8, 9} <= set(ids(queue))
     assert queue.clips[0].distance is None
     assert all(row.distance is not None and 0 <= row.distance <= 1 for row in queue.clips[1:])

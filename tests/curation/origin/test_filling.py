@@ -36,7 +36,7 @@ def test_a_value_that_is_missing_is_named() -> None:
     ("wanted", "message"),
     [
         (Neighbours({"sed": ["1"]}), "no placeholder {sed} (expected seed or temperature)"),
-        (Neighbours({}, "temperature"), "temperature is 0.9, which is no whole number"),
+        (Neighbours({}, "temperature"), "temperature is 0.9, which is not a whole number"),
         (Neighbours({"seed": list("1234567890")}, "seed", 101), "more than 1,000 command lines"),
     ],
 )

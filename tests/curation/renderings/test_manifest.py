@@ -126,8 +126,8 @@ def test_a_manifest_that_does_not_exist_is_not_found(tmp_path: Path) -> None:
         (("song",), "a\0b", "no file name can hold"),
         (("clips", 0, "gain"), 1e308, "the gain of a clip is out of range"),
         (("clips", 0, "gain"), -1, "the gain of a clip is out of range"),
-        (("clips", 0, "gain"), float("nan"), "NaN is no number"),
-        (("clips", 0, "transition"), float("inf"), "Infinity is no number"),
+        (("clips", 0, "gain"), float("nan"), "NaN is not a number"),
+        (("clips", 0, "transition"), float("inf"), "Infinity is not a number"),
     ],
 )
 def test_an_invalid_value_is_refused_with_its_key(

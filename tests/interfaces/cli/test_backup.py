@@ -1,4 +1,4 @@
-"""`thresher backup`, and what `stats` says of backups."""
+"""`thresher backup`, and what `stats` prints about backups."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def test_a_comparison_in_both_forms(thresher: Command) -> None:
     assert code == 0
     assert out.split()[:3] == ["figure", "e2", "e3"]
     assert "too few clips" in out
-    assert err == "night e2 and night e3:\n"  # and nothing of chance where nothing can be said
+    assert err == "night e2 and night e3:\n"  # and nothing about chance where nothing can be said
     found = json.loads(thresher("checkpoints", "--compare", "e2", "e3", "--json")[1])
     assert (found["first"], found["second"]) == ("night e2", "night e3")
     assert {each["clips_first"] for each in found["differences"] if each["figure"] == "loudness"} == {2}

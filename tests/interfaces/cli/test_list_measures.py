@@ -1,4 +1,4 @@
-"""`thresher list --measures` and what `show` says of measures and of suspicion."""
+"""`thresher list --measures` and what `show` prints about measures and suspicion."""
 
 from __future__ import annotations
 

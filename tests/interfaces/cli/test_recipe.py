@@ -93,7 +93,7 @@ def test_without_a_template_the_facts_are_printed(home: Path, tmp_path: Path) ->
     [
         (["1", "--set", "seed"], 2, '"seed" is not NAME=VALUE'),
         (["1", "--set", "sed=1"], 2, "no placeholder {sed}"),
-        (["1", "--vary", "prompt"], 2, "is no whole number"),
+        (["1", "--vary", "prompt"], 2, "is not a whole number"),
         (["1", "--json", "--commands"], 2, "contradicts"),
         (["1", "--template", "other"], 4, 'it has "mine"'),
         (["99"], 4, "no clip matches"),

@@ -224,7 +224,7 @@ def test_undo_takes_back_this_page_s_decision_and_nobody_else_s(
     page.wait("selection", "m.selected.value === 2 && m.ids.value.includes(2)")
     assert [row(catalog, each).rating for each in (1, 2, 4)] == [3, None, 2]
     page.press("u")
-    page.wait_until(lambda: "nothing of this page" in page.run(SAYS))
+    page.wait_until(lambda: "nothing on this page" in page.run(SAYS))
     assert [row(catalog, each).rating for each in (1, 2, 4)] == [3, None, 2]
 
 

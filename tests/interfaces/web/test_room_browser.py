@@ -276,7 +276,7 @@ def test_a_region_loops_becomes_a_mark_and_undo_takes_it_back(
     page.wait("selection", f"!m.ids.value.includes({mark})")
     page.press("b")
     page.wait_until(lambda: "no silence" in page.run("return document.getElementById('says').textContent"))
-    gone = f"/thumbnails/{mark} "  # may be asked for when the mark was just taken back
+    gone = f"/thumbnails/{mark} "  # may be requested when the mark was just removed
     assert [each for each in page.complaints() if gone not in each] == []
 
 

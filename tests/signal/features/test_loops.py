@@ -1,4 +1,4 @@
-"""Loops: repeated phrases have their period; steady, drifting and unrepeated sounds are no loops."""
+"""Loops: repeated phrases have their period; steady, drifting and unrepeated sounds are not loops."""
 
 from __future__ import annotations
 

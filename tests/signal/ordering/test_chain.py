@@ -193,7 +193,7 @@ def test_the_sum_is_never_below_that_of_the_greedy_start(monkeypatch: pytest.Mon
         ([[1, 0.2, 0.3], [0.2, 1, 0.9], [0.3, 0.9, 1]], [1, 2, 3], [1, 3, 2]),
         # A clip without a score comes last, whatever its id.
         ([[1, NAN, NAN], [NAN, 1, 0.1], [NAN, 0.1, 1]], [1, 3, 2], [2, 3, 1]),
-        # A missing transition is no better than any score.
+        # A missing transition is not better than any score.
         ([[1, NAN, 0.1], [NAN, 1, 0.1], [0.1, 0.1, 1]], [1, 2, 3], [1, 3, 2]),
         ([[1, NAN, -0.1], [NAN, 1, -0.2], [-0.1, -0.2, 1]], [1, 2, 3], [1, 3, 2]),
     ],

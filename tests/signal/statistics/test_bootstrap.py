@@ -77,7 +77,7 @@ def test_intervals_of_pairs_are_right_about_as_often() -> None:
 
 
 def test_pairs_of_a_draw_are_those_of_different_clips() -> None:
-    """Against loops over the same draws: a clip drawn twice is no pair with itself."""
+    """Against loops over the same draws: a clip drawn twice is not a pair with itself."""
     scores = similar_scores(3, 5, 0.5)
     found = bootstrap._pair_means(scores, np.random.default_rng(1))
     generator = np.random.default_rng(1)

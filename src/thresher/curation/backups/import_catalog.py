@@ -1,7 +1,7 @@
 """Import an exported curation into a catalog of the same audio.
 
 First the recordings are cut as in the file: splits and marks are decisions of their own. Then one decision brings
-in everything else, so that one `undo` takes it back. An import can be repeated, for example after more audio was
+in everything else, so that one `undo` reverts it. An import can be repeated, for example after more audio was
 ingested: it adds what was missing, and changes nothing else. The user who imports makes these decisions; their text
 names the people who decided in the other catalog.
 """

@@ -1,7 +1,7 @@
 """What an exported curation says about clips, recordings and checkpoints, as assignments of a decision.
 
 The rule for conflicts: what the catalog says stays, and the file fills in what it does not say. With `replace`,
-the file wins. Tags are joined, and the later time of listening counts, in both cases. Nothing is ever taken back: a
+the file wins. Tags are joined, and the later time of listening counts, in both cases. Nothing is ever removed: a
 clip without a rating in the file keeps its rating here.
 """
 

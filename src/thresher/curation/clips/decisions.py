@@ -134,7 +134,7 @@ def modify(
 
 
 def undo(catalog: Catalog, number: int | None = None) -> Decision:
-    """Revert a decision, by default the latest one that is not undone, on a server your latest one.
+    """Revert a decision, by default the latest that is not undone; on a server, your latest.
 
     Raises NotFoundError and UsageError as `catalog.decisions.undo` does, and UsageError if a song or a saved query
     selects from what would be removed.

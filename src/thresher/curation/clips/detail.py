@@ -1,4 +1,4 @@
-"""Show everything that the catalog knows of one clip.
+"""Show everything that the catalog knows about one clip.
 
 Lengths and positions in audio are seconds; times are seconds since 1970 (UTC).
 """

@@ -1,4 +1,4 @@
-"""Prune: move the files of rejected clips to the system's trash. The catalog keeps everything it knows of them.
+"""Prune: move the files of rejected clips to the system's trash. The catalog keeps everything it knows about them.
 
 `plan_prune` reads every file to check that it still holds the rejected recording. `prune` then moves the files that
 have not changed since. It first notes in the catalog what it will move, and marks these locations as missing. So

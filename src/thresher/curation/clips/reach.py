@@ -28,7 +28,7 @@ class Reach:
     """The number of clips that a query matches, rejected and unusable ones included, and of all in the catalog.
 
     The whole of a split recording counts if the query matches it. `names_clips`: the query names all its clips by
-    id or path. `negated_words` are the bare words behind NOT.
+    id or path. `negated_words` are the bare words after NOT.
     """
 
     clips: int

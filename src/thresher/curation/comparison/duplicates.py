@@ -293,7 +293,7 @@ def copies_of(catalog: Catalog, clip_ids: Sequence[int]) -> list[Copy]:
 
 
 def without_copies(connection: Connection, clip_ids: Sequence[int], settings: DupesSection) -> list[int]:
-    """Return the clips, in their order of preference, that are no copy or part of one before them.
+    """Return the clips, in their order of preference, that are not a copy or part of one before them.
 
     Clips that `aligned` has not scored are kept.
     """

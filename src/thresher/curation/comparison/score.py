@@ -328,7 +328,7 @@ class _Snapshot:
             numbered = enumerate(each.clips.items(), start=each.first)
             clips.update((at, clip_id) for at, (clip_id, crc32) in numbered if now.get(clip_id) == crc32)
         before = np.array(sorted(at for at in clips if at < held.first), np.int64)
-        if state.rows > held.first:  # a claim that another scorer lost: rows behind it exist
+        if state.rows > held.first:  # a claim that another scorer lost: rows after it exist
             scorer = BlockScorer(self._metric, [], self._workers, 0)
             ids = [clips[at] for at in before.tolist()]
             for part in self._packed(features.read(connection, ids, self._metric.keeps)):

@@ -24,7 +24,7 @@ class FoundParts:
     """The `spans` of the parts of recordings by recording, empty if there is nothing to split.
 
     `contents` are their analyses, or, after a survey, `statuses` are those that they would have and `envelopes` the
-    levels of the recordings. `failures` say why nothing is known of other recordings.
+    levels of the recordings. `failures` say why nothing is known about other recordings.
     """
 
     spans: Mapping[int, Sequence[Span]]

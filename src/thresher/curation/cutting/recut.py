@@ -1,6 +1,6 @@
 """Cut a recording again after a new analysis: its marks stay where they were, its parts follow its split.
 
-A new analysis is no decision. A part keeps its id, even if its span changes, as a whole does. The functions that
+A new analysis is not a decision. A part keeps its id, even if its span changes, as a whole does. The functions that
 take a connection run inside the caller's transaction.
 """
 
@@ -92,7 +92,7 @@ def cuts_of(connection: Connection, recording_ids: Iterable[int]) -> dict[int, C
 def recut(cuts: Cuts, analysis: Analysis, trim: str) -> Recut:
     """Return what an analysis by `cuts.task` makes of the clips; `trim` is the key of the trim settings.
 
-    If nothing of the recording can be used, its parts and marks stay where they are, with its status.
+    If no part of the recording can be used, its parts and marks stay where they are, with its status.
     """
     if analysis.status not in USABLE_STATUSES:
         return Recut(

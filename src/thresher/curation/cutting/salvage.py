@@ -1,4 +1,4 @@
-"""Salvage: make a song of what sounds in mostly silent recordings.
+"""Salvage: make a song of the sounds in mostly silent recordings.
 
 The recordings are split at their silences, and the song is made of the parts that are long enough. Both are one
 decision, so that one undo takes both back.
@@ -39,7 +39,7 @@ LEAST_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Salvage:
-    """A song of what sounds in mostly silent recordings, and how they were split.
+    """A song of the sounds in mostly silent recordings, and how they were split.
 
     `recordings` is the number of mostly silent recordings that the query selects, `too_short` that of the sounds in
     them that are shorter than wanted.
@@ -94,7 +94,7 @@ def salvage_song(
             options or SongOptions(),
             cover,
             after=assignments,
-            source=f" of what sounds in {counted(len(kept), 'recording')}",
+            source=f" of the sounds in {counted(len(kept), 'recording')}",
         )
         if not clips:
             raise _nothing_sounds(terms, least)
@@ -140,7 +140,7 @@ def _songs_and_wholes(catalog: Catalog, connection: Connection, terms: Terms) ->
 
 
 def _query_of(targets: Sequence[Target], least: float) -> str:
-    """Return the query of the parts of recordings that last at least so many seconds."""
+    """Return the query of the parts of recordings that last at least `least` seconds."""
     recordings = " , ".join(f"of:{target.whole}" for target in targets)
     return f"kind:part length:{least:g}.. ({recordings})"
 

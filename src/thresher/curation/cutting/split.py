@@ -74,7 +74,7 @@ def split(
 def join(
     catalog: Catalog, terms: Terms, *, dry_run: bool = False, progress: Progress = no_progress
 ) -> SplitReport:
-    """Take a split back: the whole recordings of the clips that the terms match stand for themselves again.
+    """Revert splits: each recording of the clips that the terms match is one clip again.
 
     Their parts are removed; they come back, with their ratings, by the same split. Raises NotFoundError if no clip
     matches.

@@ -175,7 +175,7 @@ class LostClips:
         self._songs = songs_with(catalog, connection, clip_ids) if clip_ids else {}
 
     def clip(self, clip_id: int, *, has_heir: bool = False, heir: int | None = None) -> LostClip:
-        """Return what is known of a clip."""
+        """Return what is known about a clip."""
         row = self._rows[clip_id]
         rate = row[recording.c.sample_rate] or 1
         return LostClip(
@@ -190,7 +190,7 @@ class LostClips:
         )
 
     def part(self, clip_id: int, plan: PartsPlan, ids: Sequence[int] | None) -> LostClip:
-        """Return what is known of a part that goes, with its heir."""
+        """Return what is known about a removed part, with its heir."""
         place = next((n for n, part in enumerate(plan.parts) if part.former == clip_id), None)
         heir = None if place is None else plan.parts[place].clip if ids is None else ids[place]
         return self.clip(clip_id, has_heir=place is not None, heir=heir)

@@ -173,7 +173,7 @@ def _checked_stems(folder: Path, names: Sequence[str], guard: OutputGuard, *, ov
 
 
 def _remove_old_stem(catalog: Catalog, file: Path, names: Sequence[str], guard: OutputGuard) -> bool:
-    """Remove a stem of an earlier export; False if the file is no stem that thresher wrote, or a clip."""
+    """Remove a stem of an earlier export; False if the file is not a stem that thresher wrote, or is a clip."""
     if file.name in names:
         return True
     if not file.is_file() or file.is_symlink() or guard.refusal(file) is not None:

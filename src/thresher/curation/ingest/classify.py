@@ -27,7 +27,7 @@ class Classified:
     """Scanned files, and the known contents against which the files `to_read` are compared.
 
     `unchanged` maps location ids to files whose stamp and trim settings are as the catalog knows them. `doubtful`
-    maps the paths of other known files to what the catalog knows of them. `trims` maps the SHA-256 of each known
+    maps the paths of other known files to what the catalog knows about them. `trims` maps the SHA-256 of each known
     content to the trim settings of its recording's whole clip. `rendered` and `exported` hold the SHA-256 of the
     songs, and of the stems and clips, that this catalog wrote. `folders` are the changes of folders with a
     doubtful file system, by place. `keyless` contents are known, but the key of their audio is not.
@@ -43,7 +43,7 @@ class Classified:
     keyless: dict[str, Keyless]
 
     def is_output(self, sha256: str) -> bool:
-        """Whether thresher wrote a file with this content: it is no clip."""
+        """Whether thresher wrote a file with this content: such a file is not a clip."""
         return sha256 in self.rendered or sha256 in self.exported
 
 

@@ -131,7 +131,7 @@ def _unreported(run: IngestRun, connection: Connection, tally: Tally) -> list[Fa
 
 
 def _is_reported(connection: Connection) -> Callable[[FromClause], ColumnElement[bool]]:
-    """Return what tells of a batch whether its ingest came to its end, and reported what it had found.
+    """Return a condition for batches: the ingest ended, and reported what it had found.
 
     At its end an ingest examines all clips, unless it was not to score them.
     """

@@ -3,7 +3,8 @@
 A pattern without a slash fits the name of a file or folder at any depth: `*_16k.wav`, `rejected`. A pattern with a
 slash at the start or in the middle fits the path below the ingested folder: `run7/demos`. A slash at the end fits
 folders only. `*` and `?` stand for anything but a slash, `**` for any number of folders, `[a-z]` and `[!a-z]` for
-one character; `\\` takes the meaning from the next one. A pattern that begins with `!` takes back earlier ones.
+one character; `\\` takes the meaning from the next one. A pattern that begins with `!` includes again what earlier
+ones leave out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Shapes of names and sidecars, and the groups of shapes of which the same is read."""
+"""Shapes of names and sidecars, and the groups of shapes from which the same values are read."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from thresher.curation.ingest.scan import FoundFile, Problem, scan
 class NamesPreview:
     """What an ingest would read: the shapes, the most frequent first, and what it would leave out or warn about.
 
-    `groups` are the same shapes, those of which the same is read together. `unnamed` counts the files of which
+    `groups` are the same shapes, grouped by the values that are read from them. `unnamed` counts the files of which
     neither an epoch nor a step is known. `ignored` files are not audio; `ignored_suffixes` counts them by suffix.
     """
 
@@ -50,7 +50,7 @@ def preview_names(
     """Read the names and sidecars of the audio files at and below `paths`; no audio file is opened.
 
     `patterns` are those of the user, which are tried before those of the `catalog` and the built-in ones. Without
-    a catalog, nothing is known of former ingests, whose folders name runs. Raises NotFoundError for a path that
+    a catalog, nothing is known about former ingests, whose folders name runs. Raises NotFoundError for a path that
     does not exist, UsageError for an invalid exclusion.
     """
     roots, own = RunRoots(display_text), None

@@ -105,7 +105,7 @@ def _varied(
         return
     if not first.lstrip("-").isdecimal():
         raise UsageError(
-            f"{wanted.vary} is {first}, which is no whole number, so that it has no next one; "
+            f"{wanted.vary} is {first}, which is not a whole number, so that it has no next one; "
             f"`--set {wanted.vary}=VALUE` states other values"
         )
     for number in range(int(first) + 1, int(first) + 1 + wanted.count):

@@ -1,4 +1,4 @@
-"""The recipe of a clip: what is known of how it was made, and command lines that make it or its neighbours again.
+"""The recipe of a clip: how it was made, as far as known, and command lines that make it or its neighbours again.
 
 Command lines come from the `[[recipe]]` templates of `catalog.toml`. Nothing is run.
 """
@@ -41,7 +41,7 @@ from thresher.formatting import any_of
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is known of how a clip was made.
+    """What is known about how a clip was made.
 
     `path` is one of its files, with `is_missing` if it was gone at the last ingest; `pattern` is the file-name
     pattern that matches it. `recorded` is the command line in the sidecar or in a tag. `template` is the name of

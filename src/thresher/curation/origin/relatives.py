@@ -156,7 +156,7 @@ def _prompts(
 
 
 def _kind_of(head: Head, later: Words, earlier: Words, settings: DupesSection) -> str | None:
-    """Return what `later`, whose beginning was found in `earlier`, is to it; None if it is no continuation."""
+    """Return what `later`, whose beginning was found in `earlier`, is to it; None if it is not a continuation."""
     is_inside = head.words >= settings.cover * later.size
     if head.score < PROMPT_SCORE or head.words < LEAST_WORDS or is_inside:
         return None

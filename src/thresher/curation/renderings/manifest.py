@@ -219,7 +219,7 @@ def _shown(text: str) -> str:
 
 
 def plan_of(manifest: Manifest) -> Tracklist:
-    """The song that a manifest describes, laid out; nothing of it is checked."""
+    """The song that a manifest describes, laid out; it is not checked."""
     output = manifest.output
     tracks = tuple(
         Track(missing=False, **{of_track: getattr(clip, name) for name, of_track in _SHARED.items()})
@@ -312,7 +312,7 @@ def _validated(file: Path) -> Manifest:
 
 def _refused(constant: str) -> NoReturn:
     """Refuse NaN and Infinity, which JSON does not have."""
-    raise ValueError(f"{constant} is no number")
+    raise ValueError(f"{constant} is not a number")
 
 
 _ADDED: Mapping[str, Any] = MappingProxyType(

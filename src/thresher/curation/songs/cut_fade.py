@@ -9,7 +9,7 @@ from thresher.signal.mixing.mix import Fade
 
 
 def cut_fade(kind: str, seconds: float, frames: int, sample_rate: int) -> Fade:
-    """Return the fade at both ends of a clip of a `kind` and of so many frames: none for a whole.
+    """Return the fade at both ends of a clip of a `kind` and of `frames` frames: none for a whole.
 
     A fade is at most half of the clip.
     """

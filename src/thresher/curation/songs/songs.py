@@ -65,7 +65,7 @@ def save_song(
 
     `terms` is the query, None to keep the present one. `options` are named like the flags of `thresher song save`;
     a mapping of names in SongSettings, with the ordering as text, is accepted too, as earlier versions took it.
-    What is not given stays as it is.
+    Options that are not given stay as they are.
 
     Raises QueryError for a query that can't be read, UsageError for settings that contradict each other or are
     out of range, and NotFoundError for a new song without a query.

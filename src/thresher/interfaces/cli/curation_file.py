@@ -46,7 +46,7 @@ def import_catalog(
     file: Annotated[Path, typer.Argument(help="A file that thresher export-catalog wrote.")],
     replace: Annotated[
         bool,
-        typer.Option("--replace", help="Let the file win where the catalog says something else."),
+        typer.Option("--replace", help="Prefer the file's values to different ones in the catalog."),
     ] = False,
     dry_run: DryRun = False,
     json: Json = False,
@@ -54,7 +54,7 @@ def import_catalog(
     """Bring in ratings, tags, notes, marks, songs and renderings of another catalog of the same audio.
 
     Ingest the audio first. What this catalog says already stays, unless --replace is given. The command can be
-    repeated after more audio was ingested. `thresher undo` takes it back.
+    repeated after more audio was ingested. `thresher undo` reverts it.
     """
     from thresher.curation.backups.import_catalog import import_catalog as run
 

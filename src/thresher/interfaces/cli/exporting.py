@@ -48,7 +48,7 @@ def export(
 ) -> None:
     """Copy the files of clips to a folder, for example for a DAW. Existing files are not replaced.
 
-    Of parts and marks, only the span is written, with faded ends.
+    For parts and marks, only the span is written, with faded ends.
     """
     from thresher.curation.exports.clips import export_clips
 

@@ -19,7 +19,7 @@ def undo(
         int | None,
         typer.Argument(
             metavar="[N]",
-            help="The decision's number (see history). Default: the latest, on a server your latest.",
+            help="The decision's number (see history). Default: the latest; on a server, your latest.",
         ),
     ] = None,
     json: Json = False,

@@ -165,7 +165,7 @@ def _are(count: int) -> str:
 
 
 def _unchanged(report: IngestReport) -> str:
-    """Return what is said of the unchanged files: some had to be read."""
+    """Return the words about the unchanged files: some had to be read."""
     return f"unchanged ({report.rehashed} rehashed)" if report.rehashed else "unchanged"
 
 

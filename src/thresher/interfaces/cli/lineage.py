@@ -24,9 +24,9 @@ def lineage(
     clip: Annotated[str, typer.Argument(help="A clip id, a file, or a query that matches one clip.")],
     json: Json = False,
 ) -> None:
-    """Show where a clip comes from and where it went.
+    """Show where a clip comes from and where it is used.
 
-    Shown are the file that it was cut from, the other clips of that recording, copies and near-duplicates, the
+    The output names the file that it was cut from, other clips of that recording, copies and near-duplicates, the
     clips that it continues or that continue it, and the songs and renderings that it is in (docs/lineage.md).
     """
     from thresher.curation.origin.lineage import lineage as find

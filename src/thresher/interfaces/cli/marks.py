@@ -41,9 +41,9 @@ def mark(
         str, typer.Argument(metavar="CLIP", help="A clip id, a file, or a query that matches one clip.")
     ],
     start: Annotated[
-        str | None, typer.Argument(metavar="[START]", help="Where it starts: 7.5 or 0:07.500.")
+        str | None, typer.Argument(metavar="[START]", help="The start of the span: 7.5 or 0:07.500.")
     ] = None,
-    end: Annotated[str | None, typer.Argument(metavar="[END]", help="Where it ends.")] = None,
+    end: Annotated[str | None, typer.Argument(metavar="[END]", help="The end of the span.")] = None,
     name: Annotated[
         str | None,
         typer.Option(

@@ -40,9 +40,9 @@ def names(
 ) -> None:
     """Preview what an ingest reads from the names of files and from their sidecars; nothing is changed.
 
-    Paths that differ only in their numbers have one shape. Shapes of which the same is read by the same pattern are
-    printed together, with examples. Where no epoch and no step is read, a pattern for catalog.toml follows if words
-    such as ep, it or seed stand before the numbers.
+    Paths that differ only in their numbers have one shape. Shapes from which the same values are read, by the same
+    pattern, are printed together, with examples. Where no epoch and no step is read, a pattern for catalog.toml
+    follows if words such as ep, it or seed stand before the numbers.
     """
     from thresher.curation.ingest.names import preview_names
 

@@ -39,7 +39,7 @@ def serve(
         ),
     ] = None,
     link: Annotated[
-        bool, typer.Option("--link", help="Print the address of the server that runs, and end.")
+        bool, typer.Option("--link", help="Print the address of the running server, and end.")
     ] = False,
 ) -> None:
     """Open the listening room: hear, see and judge clips in the browser, until Ctrl-C."""

@@ -78,7 +78,7 @@ def render(
         raise UsageError("--files is an option of `thresher song reproduce MANIFEST`; leave it out")
     if former_file is not None:
         say("warning: `--manifest FILE` is now `--manifest-file FILE`; use the new option")
-        # the file stands behind --manifest, before or after the name of the song
+        # the file follows --manifest, before or after the name of the song
         name, file = (former_file, name) if name.lower().endswith(".json") else (name, former_file)
         manifest_file = Path(file)
     from thresher.curation.renderings.render import render as run

@@ -98,7 +98,7 @@ def save(
         bool,
         typer.Option(
             "--salvage",
-            help="Split the mostly silent recordings of the query, and make the song of what sounds in them.",
+            help="Split the mostly silent recordings of the query, and make the song of the sounds in them.",
         ),
     ] = False,
     least: Annotated[
@@ -180,7 +180,7 @@ def save(
 def _salvage(
     catalog: Catalog, name: str, terms: Terms, options: SongOptions, least: float | None, *, json: bool
 ) -> None:
-    """Make a song of what sounds in mostly silent recordings, and say what that did."""
+    """Make a song of the sounds in mostly silent recordings, and print what changed."""
     from thresher.curation.cutting.salvage import LEAST_SECONDS, salvage_song
     from thresher.interfaces.cli.progress import ProgressBar
     from thresher.interfaces.cli.split_output import tell_split

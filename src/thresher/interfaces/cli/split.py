@@ -38,14 +38,14 @@ def split(
         int | None, typer.Option(metavar="N", help="Split into N clips of equal length.")
     ] = None,
     join: Annotated[
-        bool, typer.Option("--join", help="Take a split back: one clip for each recording again.")
+        bool, typer.Option("--join", help="Revert splits: one clip for each recording again.")
     ] = False,
     jobs: Jobs = None,
     dry_run: DryRun = False,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Split recordings into several clips, at silences or on a grid; `undo` and --join take it back."""
+    """Split recordings into several clips, at silences or on a grid; `undo` and --join revert it."""
     settings = settings_of(seconds, every, count)
     if join and (settings is not None or jobs is not None):
         raise UsageError("--join takes no --seconds, --every, --count or --jobs")

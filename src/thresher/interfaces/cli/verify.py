@@ -38,11 +38,11 @@ def verify(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Check the database, every value in it, and whether the files are there.
+    """Check the database, every value in it, and whether the files exist.
 
-    The exit code is 3 if something needs an action: damage that is left, and files that are gone without being
-    marked missing, that can't be read, or that hold other audio (--files). What is marked missing is no fault, and
-    clips that are not scored yet are none either. A repair can be interrupted and run again.
+    The exit code is 3 if something needs an action: damage that remains, and files that are gone without being
+    marked missing, that can't be read, or that hold other audio (--files). Files marked missing and clips that are
+    not scored yet are not faults. A repair can be interrupted and run again.
     """
     from thresher.curation.ingest.verify import verify as run
 
@@ -62,7 +62,7 @@ def verify(
 
 
 def _tell_unfinished(report: VerifyReport) -> None:
-    """Report what is not computed yet, which is no damage."""
+    """Report what is not computed yet, which is not damage."""
     if report.repair is None:
         for what, count in report.unfinished.items():
             then = "thresher score" if what.startswith("scores") else "thresher ingest FOLDER"

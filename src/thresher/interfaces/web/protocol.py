@@ -12,7 +12,7 @@ REQUEST_SECONDS = 15.0
 """How long a request may take to arrive, body included, and a new connection to send its first one."""
 
 STALL_SECONDS = 60.0
-"""How long a client may read nothing of an answer that waits for it. A player that pauses for longer asks again."""
+"""How long a client may leave an answer unread. A player that pauses for longer asks again."""
 
 
 class RoomProtocol(H11Protocol):

@@ -1,4 +1,4 @@
-"""Requests take turns: each kind has so many places, so that slow queries and pictures never delay sound."""
+"""Requests take turns: a limited number of each kind runs at once, so that slow queries never delay sound."""
 
 from __future__ import annotations
 

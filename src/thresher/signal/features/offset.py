@@ -24,8 +24,8 @@ Exact = NDArray[np.float64]
 # Half a period of a square wave is steady, too, so a pause is longer than that of any tone.
 PAUSE = 2_048
 
-# A short run at an end is no pause, but half a period, if its mean is farther from the signal's than this share of
-# the loudest frame's amplitude.
+# A short run at an end is not a pause, but half a period, if its mean is farther from the signal's than this share
+# of the loudest frame's amplitude.
 NEAR = 0.5
 
 # Frames whose offsets are computed at a time, so that hours of audio need little memory.

@@ -173,9 +173,9 @@ def _trimmed(powers: Exact, run: Run, relative: float, floor: float) -> Run:
 
 
 def _frames(seconds: float, sample_rate: int, trim: TrimSettings) -> float:
-    """Return how many consecutive analysis frames, at most, lie in so many seconds of silence.
+    """Return how many consecutive analysis frames, at most, lie in `seconds` of silence.
 
-    The first of n frames begins half a frame before its hop, and the last one ends half a frame behind it: together
+    The first of n frames begins half a frame before its hop, and the last one ends half a frame after it: together
     they cover n - 1 hops and a frame.
     """
     return (seconds * sample_rate - trim.frame_length) / trim.hop_length + 1

@@ -14,9 +14,9 @@ SPLIT_SECONDS = 0.4
 class SplitSettings:
     """How a recording is split: by exactly one of three rules.
 
-    - `silence`: at silences longer than so many seconds, > 0. The parts are the sounds between them, trimmed.
-    - `every`: into cells of so many seconds, > 0. The last one may be shorter.
-    - `count`: into so many cells of equal length, 2 or more.
+    - `silence`: at silences longer than this, in seconds, > 0. The parts are the sounds between them, trimmed.
+    - `every`: into cells of this length, in seconds, > 0. The last one may be shorter.
+    - `count`: into this number of cells of equal length, 2 or more.
 
     Raises ValueError for other values, and unless one rule is given.
     """

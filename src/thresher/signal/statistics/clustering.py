@@ -29,7 +29,7 @@ from thresher.signal.statistics.neighbours import (
 )
 
 SMALLEST = 4
-"""The default for the least number of clips in a cluster; docs/clusters.md has the figures behind it."""
+"""The default for the least number of clips in a cluster; docs/clusters.md has the figures that led to it."""
 
 NEAR = 64
 """Neighbours of each clip whose distances HDBSCAN gets."""

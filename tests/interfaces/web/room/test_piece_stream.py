@@ -36,7 +36,7 @@ class Source:
 
 
 def sent(source: Source, *, leaves_after: int = 1000) -> list[Message]:
-    """Return the messages of an answer to a client that leaves after so many messages."""
+    """Return the messages of an answer to a client that leaves after a number of messages."""
     messages: list[Message] = []
 
     async def trial() -> None:

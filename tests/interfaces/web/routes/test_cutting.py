@@ -1,4 +1,4 @@
-"""Regions and splits over HTTP are the decisions of `mark` and `split`, and `undo` takes them back."""
+"""Regions and splits over HTTP are the decisions of `mark` and `split`, and `undo` reverts them."""
 
 from __future__ import annotations
 

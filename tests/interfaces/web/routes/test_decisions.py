@@ -1,4 +1,4 @@
-"""Decisions over HTTP are decisions of the journal, and can be undone there and here."""
+"""Decisions over HTTP are decisions of the journal, which HTTP and commands can undo."""
 
 from __future__ import annotations
 

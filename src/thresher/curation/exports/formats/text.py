@@ -34,7 +34,7 @@ def relative_path(path: bytes, folder: bytes) -> bytes:
 def folder_of(target: Path) -> bytes:
     """The folder to which paths in the file `target` can be relative; empty if a symlink leads to it.
 
-    Some programs resolve ".." in the text of a path and others in the file system, which differ behind a symlink.
+    Some programs resolve ".." in the text of a path and others in the file system, which differ after a symlink.
     """
     folder = os.path.abspath(target.parent)
     return os.fsencode(folder) if os.path.realpath(folder) == folder else b""

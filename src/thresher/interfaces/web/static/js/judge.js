@@ -102,7 +102,7 @@ async function reverted(from, to, word) {
   }
   const latest = from.pop();
   if (latest === undefined) {
-    said.value = `nothing of this page to ${word}`;
+    said.value = `nothing on this page to ${word}`;
     return false;
   }
   try {
