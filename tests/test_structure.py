@@ -207,6 +207,13 @@ def test_the_design_page_names_every_table() -> None:
     assert named == set(metadata.tables)
 
 
+def test_the_layout_on_the_design_page_lists_every_package() -> None:
+    layout = DESIGN.split("```")[1]
+    packages = {path.parent.name for path in (ROOT / "src/thresher").glob("*/*/__init__.py")}
+    assert len(packages) > 20
+    assert packages - set(re.findall(r"\b(\w+)/", layout)) == set()
+
+
 def test_the_modules_named_on_the_design_page_exist() -> None:
     named = re.findall(r"`((?:signal|catalog|curation|interfaces)/[\w/]+\.py)`", DESIGN)
     assert len(named) > 3

@@ -2,7 +2,7 @@
 
 Of the backups in the backup folder, the latest `[backup] keep` stay, and the last one of each of the last
 `[backup] weeks` weeks. Only files with the names of backups of this database are ever removed, and only after a new
-backup was made and checked. A file that is not a whole database counts as no backup and is not removed either.
+backup was made and checked. A file that is not a whole database does not count as a backup, and is not removed.
 """
 
 from __future__ import annotations
