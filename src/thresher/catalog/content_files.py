@@ -135,15 +135,28 @@ class Elsewhere:
 
 def elsewhere(catalog: Catalog, sha256: str) -> Elsewhere | None:
     """Return a file of a recording that is known to be present below a root that this machine lacks, if any."""
+    return all_elsewhere(catalog, [sha256]).get(sha256)
+
+
+def all_elsewhere(catalog: Catalog, sha256s: Collection[str]) -> dict[str, Elsewhere]:
+    """Return what `elsewhere` returns, for each recording that has such a file."""
     statement = (
-        select(location.c.root, location.c.path, location.c.path_text)
-        .join(recording, recording.c.id == location.c.recording_id)
-        .where(recording.c.sha256 == sha256, location.c.missing_since.is_(None), location.c.root != "")
+        select(recording.c.sha256, location.c.root, location.c.path, location.c.path_text)
+        .join(location, location.c.recording_id == recording.c.id)
+        .where(location.c.missing_since.is_(None), location.c.root != "")
+        .order_by(location.c.id)
     )
     with catalog.reading() as connection:
-        rows = connection.execute(statement.order_by(location.c.id)).all()
-    absent = (row for row in rows if catalog.absolute(row.root, row.path) is None)
-    return next((Elsewhere(row.path_text, catalog.roots.why_absent(row.root)) for row in absent), None)
+        rows = [
+            row
+            for chunk in chunks(sorted(sha256s))
+            for row in connection.execute(statement.where(recording.c.sha256.in_(chunk)))
+        ]
+    found: dict[str, Elsewhere] = {}
+    for row in rows:
+        if row.sha256 not in found and catalog.absolute(row.root, row.path) is None:
+            found[row.sha256] = Elsewhere(row.path_text, catalog.roots.why_absent(row.root))
+    return found
 
 
 def intact_file(catalog: Catalog, files: Iterable[KnownFile], *, rehash: bool = False) -> KnownFile | None:

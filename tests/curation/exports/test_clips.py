@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, update
 
 from tests.support import PREFIX_ONLY, RATE, MakeCatalog, copy_folder, for_processes, run_command, writing
+from thresher.catalog import database
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import clip, recording
 from thresher.curation.clips import decisions as judging
@@ -71,6 +73,20 @@ def clips(catalog: Catalog, template: Path) -> Path:
 def out(tmp_path: Path) -> Path:
     """The folder of the export, which does not exist yet."""
     return tmp_path / "out"
+
+
+@pytest.fixture
+def transactions(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The transactions that read, as they begin."""
+    begun: list[object] = []
+    reading = database.reading
+
+    def counted(engine: Engine) -> AbstractContextManager[Connection]:
+        begun.append(engine)
+        return reading(engine)
+
+    monkeypatch.setattr(database, "reading", counted)
+    return begun
 
 
 def states(report: ExportReport) -> list[str]:
@@ -812,3 +828,15 @@ def test_trimmed_files_of_parts_and_marks_say_which(cut_clips: Catalog, tmp_path
     assert np.array_equal(part, whole[6 * rate : 11 * rate])
     with soundfile.SoundFile(tmp_path / "to/run_epoch_1_0-part2.wav") as file:
         assert file.comment == "run epoch 1, part 2 of 3"
+
+
+def test_missing_files_are_looked_up_in_one_transaction(
+    catalog: Catalog, clips: Path, out: Path, transactions: list[object]
+) -> None:
+    found = []
+    for index in range(3):
+        (clips / f"a/r_epoch_1_{index}.wav").unlink()
+        transactions.clear()
+        assert export_clips(catalog, [], out, dry_run=True).missing == index + 1
+        found.append(len(transactions))
+    assert found[0] == found[2]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.content_files import elsewhere, intact_file, keep_looks
+from thresher.catalog.content_files import all_elsewhere, intact_file, keep_looks
 from thresher.catalog.files import sha256_file
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms
@@ -95,7 +95,7 @@ def _items(catalog: Catalog, terms: Terms) -> tuple[list[Item], list[str]]:
     names = [os.fsdecode(name) for name in distinct_names(requests)]
     sources = {item.sha256: intact_file(catalog, item.locations) for item in items}
     keep_looks(catalog)
-    absent = {sha256: elsewhere(catalog, sha256) for sha256, source in sources.items() if source is None}
+    absent = all_elsewhere(catalog, [sha256 for sha256, source in sources.items() if source is None])
     found = [
         replace(
             item,

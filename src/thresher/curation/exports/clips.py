@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_rows import clip_rows
-from thresher.catalog.content_files import KnownFile, elsewhere, intact_file, keep_looks, known_files_in
+from thresher.catalog.content_files import KnownFile, all_elsewhere, intact_file, keep_looks, known_files_in
 from thresher.catalog.cut_clips import CutPlace, cut_places
 from thresher.catalog.disk_trouble import refusal_to_write
 from thresher.catalog.encoding import OUTPUT_FORMATS, suffix_of
@@ -260,11 +260,10 @@ def _decided(
         if item.sha256 not in sources:
             sources[item.sha256] = intact_file(catalog, item.locations)
         progress("looking", done, len(items))
+    absent = all_elsewhere(catalog, [sha256 for sha256, source in sources.items() if source is None])
     with temporary_folder() as scratch:
         for done, plain in enumerate(items, start=1):
-            source = sources[plain.sha256]
-            absent = elsewhere(catalog, plain.sha256) if source is None else None
-            item = replace(plain, source=source, elsewhere=absent)
+            item = replace(plain, source=sources[plain.sha256], elsewhere=absent.get(plain.sha256))
             try:
                 file = _entry(item, guard, os.fsencode(scratch), overwrite=overwrite, dry_run=dry_run)
             except (ThresherError, OSError) as error:

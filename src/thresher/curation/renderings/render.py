@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from thresher.catalog.atomic_files import write_text
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.content_files import changed_since, content_files, elsewhere, keep_looks
+from thresher.catalog.content_files import all_elsewhere, changed_since, content_files, keep_looks
 from thresher.catalog.covers import read_cover
 from thresher.catalog.database import insert_row
 from thresher.catalog.encoding import COVER_CONTAINERS, LOSSY_SUBTYPES, suffix_of
@@ -288,8 +288,9 @@ def _missing_sentence(catalog: Catalog, name: str, missing: list[Track], alterna
     names = listed([track.path for track in missing])
     verb = "is" if len(missing) == 1 else "are"
     files = counted(len(missing), "clip") + (" whose file" if len(missing) == 1 else " whose files")
+    known = all_elsewhere(catalog, [track.recording_sha256 for track in missing])
     for track in missing:
-        absent = elsewhere(catalog, track.recording_sha256)
+        absent = known.get(track.recording_sha256)
         if absent is not None:
             otherwise = f"; render it where they are{f', {alternative}' if alternative else ''}"
             return f'song "{name}" needs {files} {verb} not here: clip {track.clip} is {absent}{otherwise}'
