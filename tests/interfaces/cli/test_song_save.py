@@ -22,7 +22,7 @@ def test_every_setting_is_saved_changed_and_shown(
         "--lufs": "-14",
         "--rate": "8000",
         "--channels": "2",
-        "--subtype": "PCM_24",
+        "--subtype": "PCM_16",
     }
     saved = song_json(
         "song", "save", "Bone", *(part for pair in options.items() for part in pair), "--dither"
@@ -33,12 +33,12 @@ def test_every_setting_is_saved_changed_and_shown(
         "lufs": -14.0,
         "sample_rate": 8_000,
         "channels": 2,
-        "subtype": "PCM_24",
+        "subtype": "PCM_16",
         "dither": True,
     }
     assert expected.items() <= saved["settings"].items()
     said = song_command("song", "show", "Bone")[1]
-    assert "8000 Hz, stereo, PCM_24, -14 LUFS, fades of 0.01 s, crossfades of 0.5 s, dithered" in said
+    assert "8000 Hz, stereo, PCM_16, -14 LUFS, fades of 0.01 s, crossfades of 0.5 s, dithered" in said
     changed = [
         "--crossfade",
         "0",
