@@ -10,8 +10,8 @@ import gc
 import os
 import shutil
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -264,6 +264,28 @@ def family() -> MakeSound:
         return (y + 0.002 * noise).astype(np.float32)
 
     return make
+
+
+@pytest.fixture
+def open_transactions(monkeypatch: pytest.MonkeyPatch) -> list[Engine]:
+    """The engines of the transactions that are open at the moment."""
+    found: list[Engine] = []
+
+    def noted(open_one: Callable[..., AbstractContextManager[Connection]]) -> Any:
+        @contextmanager
+        def opened(engine: Engine, **options: Any) -> Iterator[Connection]:
+            with open_one(engine, **options) as connection:
+                found.append(engine)
+                try:
+                    yield connection
+                finally:
+                    found.remove(engine)
+
+        return opened
+
+    monkeypatch.setattr(database, "reading", noted(database.reading))
+    monkeypatch.setattr(database, "writing", noted(database.writing))
+    return found
 
 
 @pytest.fixture

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import soundfile
 from sqlalchemy import update
 
 from tests.support import MakeCatalog, MakeSound, WriteClip, copy_folder, writing
@@ -14,6 +16,7 @@ from thresher.catalog.schema import recording, song
 from thresher.curation.checkpoints.verdicts import judge_checkpoint
 from thresher.curation.clips.decisions import rate, undo
 from thresher.curation.clips.listing import list_clips
+from thresher.curation.comparison import duplicates
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.listening.queue import plan_listening
@@ -23,6 +26,7 @@ from thresher.curation.renderings.render import render
 from thresher.curation.songs.edit import SongEdit, edit_song
 from thresher.curation.songs.former_rules import FormerSelection, former_selections
 from thresher.curation.songs.options import SongOptions
+from thresher.curation.songs.size import save_song_and_measure, song_size
 from thresher.curation.songs.songs import copy_song, get_song, save_song
 from thresher.curation.songs.tracklist import tracklist
 from thresher.errors import UsageError
@@ -118,8 +122,6 @@ def test_a_song_keeps_its_rule_until_it_is_saved(catalog: Catalog, tmp_path: Pat
 def test_copies_are_left_out_and_the_best_rated_stays(
     catalog: Catalog, tmp_path: Path, sound: MakeSound, serial: IngestOptions
 ) -> None:
-    import soundfile
-
     for gain, name in ((1.0, "a"), (0.5, "b"), (0.25, "c")):
         soundfile.write(tmp_path / f"clips/{name}_epoch_9.wav", gain * sound(30, 6.0), 16_000)
     ingest(catalog, [tmp_path / "clips"], serial)
@@ -133,6 +135,27 @@ def test_copies_are_left_out_and_the_best_rated_stays(
     assert clips_of(catalog) == [1, 7, 8, 9]
     assert copy_song(catalog, "S", "T", SongOptions(no_copies=True)).settings.no_copies
     assert clips_of(catalog, "T") == [1, 9]
+
+
+def test_no_transaction_is_open_while_copies_are_compared(
+    catalog: Catalog, sound: MakeSound, serial: IngestOptions, open_transactions: list[Any], monkeypatch: Any
+) -> None:
+    for gain, name in ((1.0, "a"), (0.5, "b")):
+        soundfile.write(catalog.root / f"clips/{name}_epoch_9.wav", gain * sound(30, 6.0), 16_000)
+    ingest(catalog, [catalog.root / "clips"], serial)
+    compared = []
+    lies_in = duplicates.lies_in
+
+    def watched(*given: Any) -> bool:
+        compared.append(len(open_transactions))
+        return lies_in(*given)
+
+    monkeypatch.setattr(duplicates, "lies_in", watched)
+    saved, size = save_song_and_measure(catalog, "S", "", SongOptions(no_copies=True))
+    assert size.clips == 4
+    assert clips_of(catalog) == [1, 3, 6, 7]
+    assert song_size(catalog, saved).clips == 4
+    assert set(compared) == {0}
 
 
 def test_few_clips_per_checkpoint_are_the_best_rated_then_the_earliest(

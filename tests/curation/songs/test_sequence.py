@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from thresher.curation.songs.edit import SongEdit, edit_song
 from thresher.curation.songs.songs import (
     save_song,
 )
-from thresher.curation.songs.tracklist import tracklist
+from thresher.curation.songs.tracklist import compare, tracklist
 from thresher.errors import UsageError
 
 
@@ -52,6 +53,25 @@ def test_a_chain_has_the_highest_sum_of_transitions_and_keeps_every_clip(
         assert sorted(clips_of(catalog, order)) == [1, 2, 3, 4, 5, 6, 7]
         sums[order] = transition_sum(catalog, order)
     assert max(sums.values()) == sums["chain"]
+
+
+@pytest.mark.parametrize("order", ["chain", "pairs"])
+def test_no_transaction_is_open_while_an_order_is_computed(
+    catalog: Catalog, open_transactions: list[Any], monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    module = importlib.import_module(f"thresher.signal.ordering.{order}")
+    computed, compute = [], getattr(module, order)
+
+    def watched(*given: Any) -> Any:
+        computed.append(len(open_transactions))
+        return compute(*given)
+
+    monkeypatch.setattr(module, order, watched)
+    save_song(catalog, "S", ["epoch:10.."], {"ordering": order, "metric": "likeness"})
+    assert len(tracklist(catalog, "S").tracks) == 7
+    compare(catalog, "S", [order])
+    edit_song(catalog, "S", SongEdit(first="3"))
+    assert computed == [0, 0, 0]
 
 
 def test_a_chain_starts_and_ends_with_the_given_clips(catalog: Catalog, tmp_path: Path) -> None:

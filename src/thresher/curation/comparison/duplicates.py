@@ -292,22 +292,31 @@ def copies_of(catalog: Catalog, clip_ids: Sequence[int]) -> list[Copy]:
     ]
 
 
-def without_copies(connection: Connection, clip_ids: Sequence[int], settings: DupesSection) -> list[int]:
-    """Return the clips, in their order of preference, that are not a copy or part of one before them.
+@dataclass(frozen=True, eq=False)
+class CloseClips:
+    """The clips whose score with each clip is high enough for a copy, by id, and the sounds of all of them."""
 
-    Clips that `aligned` has not scored are kept.
-    """
+    others: Mapping[int, Sequence[int]]
+    sounds: Mapping[int, Sound]
+
+
+def read_close_clips(connection: Connection, clip_ids: Sequence[int], settings: DupesSection) -> CloseClips:
+    """Read what `without_copies` needs to know of clips. Clips that `aligned` has not scored are left out."""
     by = find_metric("aligned")
     metric_id = scores.metric_id(connection, by.name, by.version)
     close: dict[int, list[int]] = {}
     for one, other in score_reads.pairs_above(connection, metric_id, sorted(clip_ids), settings.score):
         close.setdefault(one, []).append(other)
         close.setdefault(other, []).append(one)
-    sounds = read_sounds(connection, sorted(close))
+    return CloseClips(close, read_sounds(connection, sorted(close)))
+
+
+def without_copies(clip_ids: Sequence[int], close: CloseClips, settings: DupesSection) -> list[int]:
+    """Return the clips, in their order of preference, that are not a copy or part of one before them."""
     kept: dict[int, None] = {}
     for clip_id in clip_ids:
-        others = [other for other in close.get(clip_id, ()) if other in kept]
-        if not any(lies_in(sounds[clip_id], sounds[other], settings) for other in others):
+        others = [other for other in close.others.get(clip_id, ()) if other in kept]
+        if not any(lies_in(close.sounds[clip_id], close.sounds[other], settings) for other in others):
             kept[clip_id] = None
     return list(kept)
 

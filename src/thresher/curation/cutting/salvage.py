@@ -86,7 +86,7 @@ def salvage_song(
         if changed := as_they_were(connection, kept)[1]:
             raise CatalogError(f"{changed[0].path or 'a recording'} {CHANGED}")
         report, assignments = stored_parts(catalog, connection, changing, found, settings)
-        song, clips, made = store_song(
+        song, candidates, made = store_song(
             catalog,
             connection,
             name,
@@ -96,7 +96,7 @@ def salvage_song(
             after=assignments,
             source=f" of the sounds in {counted(len(kept), 'recording')}",
         )
-        if not clips:
+        if not candidates.clips:
             raise _nothing_sounds(terms, least)
         short = _count(catalog, connection, _query_of(kept, 0.0)) - _count(catalog, connection, query)
         return replace(report, decision=made), song, short

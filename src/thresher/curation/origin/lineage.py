@@ -13,7 +13,7 @@ from thresher.catalog.schema import rendering, rendering_clip, song
 from thresher.curation.clips.detail import ClipDetail, show_clip
 from thresher.curation.clips.listing import ClipRow, list_clips, rows_of
 from thresher.curation.origin.relatives import Relation, relations
-from thresher.curation.songs.songs import Song, all_songs, matching_clips
+from thresher.curation.songs.songs import Song, all_songs, song_candidates
 from thresher.curation.songs.tracklist import tracklist
 from thresher.errors import ThresherError
 
@@ -98,7 +98,8 @@ def _plays(catalog: Catalog, found: Song, clip_id: int) -> bool | None:
     """
     with suppress(ThresherError):
         with catalog.reading() as connection:
-            is_selected = clip_id in matching_clips(catalog, connection, found)
+            candidates = song_candidates(catalog, connection, found)
+        is_selected = clip_id in candidates.kept()
         if not is_selected or (found.settings.length is None and found.settings.clips is None):
             return is_selected
         return any(track.clip == clip_id for track in tracklist(catalog, found.name).tracks)

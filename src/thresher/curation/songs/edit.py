@@ -65,9 +65,7 @@ def edit_song(catalog: Catalog, name: str, edit: SongEdit, *, dry_run: bool = Fa
         return editor.edited
 
     edited = catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
-    with catalog.reading() as connection:
-        plan = lay_out(catalog, connection, edited)
-    return at_loudness(catalog, plan)
+    return at_loudness(catalog, lay_out(catalog, edited))
 
 
 class _Editor:

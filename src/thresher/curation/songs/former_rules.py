@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection
-
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.selection_rules import SELECTION_RULE
-from thresher.curation.songs.songs import Song, all_songs, matching_clips
+from thresher.curation.songs.songs import Song, all_songs, song_candidates
 from thresher.errors import NotFoundError, QueryError
 
 
@@ -23,22 +21,19 @@ class FormerSelection:
 def former_selections(catalog: Catalog) -> tuple[FormerSelection, ...]:
     """Return the songs that would lose clips if they were saved again, by name."""
     with catalog.reading() as connection:
-        found = [(each.name, _left_out(catalog, connection, each)) for each in all_songs(connection)]
+        songs = all_songs(connection)
+    found = [(each.name, left_out_today(catalog, each)) for each in songs]
     return tuple(FormerSelection(name, clips) for name, clips in found if clips)
 
 
 def left_out_today(catalog: Catalog, song: Song) -> tuple[int, ...]:
     """Return the clips of a song that today's selection rule leaves out; none if its query can't be read."""
-    with catalog.reading() as connection:
-        return _left_out(catalog, connection, song)
-
-
-def _left_out(catalog: Catalog, connection: Connection, song: Song) -> tuple[int, ...]:
     if song.settings.selection_rule == SELECTION_RULE:
         return ()
     saved = replace(song, settings=replace(song.settings, selection_rule=SELECTION_RULE))
     try:
-        after = set(matching_clips(catalog, connection, saved))
-        return tuple(sorted(set(matching_clips(catalog, connection, song)) - after))
+        with catalog.reading() as connection:
+            today, after = (song_candidates(catalog, connection, each) for each in (song, saved))
     except (QueryError, NotFoundError):
         return ()
+    return tuple(sorted(set(today.kept()) - set(after.kept())))

@@ -7,7 +7,8 @@ earliest ones. Clips that name no checkpoint are not limited per checkpoint.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
@@ -19,7 +20,8 @@ from thresher.errors import UsageError
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
-    from thresher.catalog.config import Settings
+    from thresher.catalog.config import DupesSection, Settings
+    from thresher.curation.comparison.duplicates import CloseClips
 
 
 def check_copies(settings: SongSettings, configured: Settings) -> None:
@@ -31,30 +33,57 @@ def check_copies(settings: SongSettings, configured: Settings) -> None:
         )
 
 
-def within(
+@dataclass(frozen=True)
+class Candidates:
+    """The clips that a song's query and edits select, and what the song's limits depend on.
+
+    They are read in a transaction. Which of them the limits keep is computed from here on, outside of transactions
+    where it can take long: looking for copies compares sounds.
+    """
+
+    clips: Sequence[int]
+    settings: SongSettings
+    dupes: DupesSection
+    facts: Mapping[int, Any]
+    close: CloseClips | None
+
+    def kept(self) -> list[int]:
+        """Return the clips that the song's limits keep, in the given order."""
+        settings = self.settings
+        if not settings.no_copies and settings.per_checkpoint is None:
+            return list(self.clips)
+        first = {*settings.edits.added, *settings.edits.positions}
+
+        def preference(clip_id: int) -> tuple[Any, ...]:
+            return clip_id not in first, -(self.facts[clip_id].rating or 0), clip_id
+
+        kept = sorted(self.clips, key=preference)
+        if self.close is not None:
+            from thresher.curation.comparison.duplicates import without_copies
+
+            kept = without_copies(kept, self.close, self.dupes)
+        if settings.per_checkpoint is not None:
+            kept = _few_per_checkpoint(kept, self.facts, settings.per_checkpoint)
+        members = {*kept, *settings.edits.added}
+        return [clip_id for clip_id in self.clips if clip_id in members]
+
+
+def read_candidates(
     catalog: Catalog, connection: Connection, settings: SongSettings, clips: Sequence[int]
-) -> list[int]:
-    """Return the clips that the song's limits keep, in the given order."""
+) -> Candidates:
+    """Read what the limits of a song depend on, of the clips that its query and edits select."""
+    dupes = catalog.settings.dupes
     if not settings.no_copies and settings.per_checkpoint is None:
-        return list(clips)
-    facts = _facts(connection, clips)
-    first = {*settings.edits.added, *settings.edits.positions}
-
-    def preference(clip_id: int) -> tuple[Any, ...]:
-        return clip_id not in first, -(facts[clip_id].rating or 0), clip_id
-
-    kept = sorted(clips, key=preference)
+        return Candidates(clips, settings, dupes, {}, None)
+    close = None
     if settings.no_copies:
-        from thresher.curation.comparison.duplicates import without_copies
+        from thresher.curation.comparison.duplicates import read_close_clips
 
-        kept = without_copies(connection, kept, catalog.settings.dupes)
-    if settings.per_checkpoint is not None:
-        kept = _few_per_checkpoint(kept, facts, settings.per_checkpoint)
-    members = {*kept, *settings.edits.added}
-    return [clip_id for clip_id in clips if clip_id in members]
+        close = read_close_clips(connection, clips, dupes)
+    return Candidates(clips, settings, dupes, _facts(connection, clips), close)
 
 
-def _few_per_checkpoint(clips: Sequence[int], facts: dict[int, Any], most: int) -> list[int]:
+def _few_per_checkpoint(clips: Sequence[int], facts: Mapping[int, Any], most: int) -> list[int]:
     counts: Counter[int] = Counter()
     kept = []
     for clip_id in clips:

@@ -13,11 +13,14 @@ from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.edits import LAST
 from thresher.catalog.schema import USABLE_STATUSES, clip, recording
 from thresher.curation.songs.settings import SongSettings
-from thresher.curation.songs.songs import Song, matching_clips
+from thresher.curation.songs.songs import Song, matching_clips, song_candidates
 from thresher.signal.ordering.pins import apply_pins, displaced
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+COMPUTED = frozenset({"chain", "pairs"})
+"""The orderings that need the scores of all clips."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,39 @@ class Arranged:
 
 
 def arranged(catalog: Catalog, connection: Connection, found: Song) -> Arranged:
-    """The song's clips in its ordering, with its edits applied."""
+    """The song's clips in its ordering, with its edits applied, for a transaction that needs them."""
     clips = matching_clips(catalog, connection, found)
-    return with_edits(connection, found.settings, ordered(connection, found.settings, clips))
+    scores = read_scores(connection, found.settings, clips)
+    return with_edits(connection, found.settings, ordered(found.settings, clips, scores))
 
 
-def ordered(connection: Connection, settings: SongSettings, clips: Sequence[int]) -> list[int]:
-    """The clips in the song's ordering. For a field ordering, `clips` are sorted by that field already."""
+def current_order(catalog: Catalog, found: Song) -> list[int]:
+    """The song's clips in its ordering. No transaction is open while it is computed."""
+    with catalog.reading() as connection:
+        candidates = song_candidates(catalog, connection, found)
+    clips = candidates.kept()
+    with catalog.reading() as connection:
+        scores = read_scores(connection, found.settings, clips)
+    return ordered(found.settings, clips, scores)
+
+
+def read_scores(connection: Connection, settings: SongSettings, clips: Sequence[int]) -> NDArray[Any] | None:
+    """The scores between clips in the order of their ids; None if the song's ordering needs no scores."""
+    if settings.ordering.name not in COMPUTED:
+        return None
+    from thresher.catalog import score_reads, scores
+    from thresher.signal.metrics.registry import find_metric
+
+    metric = find_metric(settings.metric)
+    of_metric = scores.metric_id(connection, metric.name, metric.version)
+    return score_reads.between(connection, of_metric, sorted(clips))
+
+
+def ordered(settings: SongSettings, clips: Sequence[int], scores: NDArray[Any] | None) -> list[int]:
+    """The clips in the song's ordering; `scores` are those of `read_scores`.
+
+    For a field ordering, `clips` are sorted by that field already.
+    """
     ordering = settings.ordering
     if ordering.name == "field":
         return list(clips)
@@ -48,10 +77,10 @@ def ordered(connection: Connection, settings: SongSettings, clips: Sequence[int]
         known = set(ids)
         listed = [clip_id for clip_id in settings.manual or () if clip_id in known]
         return [*listed, *sorted(known - set(listed))]
-    return [ids[position] for position in _positions(connection, settings, ids)]
+    return [ids[position] for position in _positions(settings, ids, scores)]
 
 
-def _positions(connection: Connection, settings: SongSettings, ids: Sequence[int]) -> list[int]:
+def _positions(settings: SongSettings, ids: Sequence[int], scores: NDArray[Any] | None) -> list[int]:
     """The positions of `ids` in the song's ordering; numerical libraries are imported only here."""
     import numpy as np
 
@@ -63,13 +92,15 @@ def _positions(connection: Connection, settings: SongSettings, ids: Sequence[int
     elif ordering.name == "pairs":
         from thresher.signal.ordering.pairs import pairs
 
-        found = pairs(_scores_between(connection, settings, ids), array)
+        assert scores is not None
+        found = pairs(scores, array)
     else:
         from thresher.signal.ordering.chain import chain
 
         # a pinned clip that no longer matches the query pins nothing
         start, end = (ids.index(pin) if pin in ids else None for pin in _ends(settings, ids))
-        found = chain(_scores_between(connection, settings, ids), array, start, end)
+        assert scores is not None
+        found = chain(scores, array, start, end)
     positions: list[int] = found.tolist()
     return positions
 
@@ -79,14 +110,6 @@ def _ends(settings: SongSettings, ids: Sequence[int]) -> tuple[int | None, int |
     by_hand = {position: clip_id for clip_id, position in settings.edits.pins if clip_id in ids}
     first, last = by_hand.get(1, settings.ordering.start), by_hand.get(LAST, settings.ordering.end)
     return first, (None if last == first else last)
-
-
-def _scores_between(connection: Connection, settings: SongSettings, ids: Sequence[int]) -> NDArray[Any]:
-    from thresher.catalog import score_reads, scores
-    from thresher.signal.metrics.registry import find_metric
-
-    metric = find_metric(settings.metric)
-    return score_reads.between(connection, scores.metric_id(connection, metric.name, metric.version), ids)
 
 
 def with_edits(connection: Connection, settings: SongSettings, order: Sequence[int]) -> Arranged:

@@ -15,12 +15,10 @@ from thresher.catalog.schema import clip, recording
 from thresher.curation.clips.selection import Terms
 from thresher.curation.songs.options import SongOptions
 from thresher.curation.songs.placement import DEFAULT_RATE, longest_song, placed, within_limits
-from thresher.curation.songs.sequence import edits_not_applied, ordered, with_edits
+from thresher.curation.songs.sequence import COMPUTED, edits_not_applied, ordered, with_edits
 from thresher.curation.songs.settings import SongSettings
-from thresher.curation.songs.songs import Song, cover_of, matching_clips, store_song
+from thresher.curation.songs.songs import Song, cover_of, song_candidates, store_song
 from thresher.signal.mixing.resampling import resampled_frames
-
-_COMPUTED = {"chain", "pairs"}  # the orderings that need the scores of all clips
 
 
 @dataclass(frozen=True)
@@ -44,9 +42,10 @@ def save_song_and_measure(
 ) -> tuple[Song, SongSize]:
     """Do what `save_song` does, and measure the saved song. Its query runs once."""
     cover = cover_of(options)
-    saved, clips, _ = catalog.write(
+    saved, candidates, _ = catalog.write(
         lambda connection: store_song(catalog, connection, name, terms, options, cover)
     )
+    clips = candidates.kept()
     with catalog.reading() as connection:
         return saved, _size(connection, saved.settings, clips)
 
@@ -54,14 +53,18 @@ def save_song_and_measure(
 def song_size(catalog: Catalog, song: Song) -> SongSize:
     """Measure a song. Raises QueryError or NotFoundError if its query or ordering can't be read."""
     with catalog.reading() as connection:
-        return _size(connection, song.settings, matching_clips(catalog, connection, song))
+        candidates = song_candidates(catalog, connection, song)
+    clips = candidates.kept()
+    with catalog.reading() as connection:
+        return _size(connection, song.settings, clips)
 
 
 def _size(connection: Connection, settings: SongSettings, clips: Sequence[int]) -> SongSize:
-    is_computed = settings.ordering.name in _COMPUTED
-    order = sorted(clips) if is_computed else ordered(connection, settings, clips)
-    sequence = with_edits(connection, settings, order)
     rows = _rows(connection, clips)
+    clips = [each for each in clips if each in rows]  # one may have been forgotten since they were selected
+    is_computed = settings.ordering.name in COMPUTED
+    order = sorted(clips) if is_computed else ordered(settings, clips, None)
+    sequence = with_edits(connection, settings, order)
     seconds = {clip_id: row.frames / (row.sample_rate or 1) for clip_id, row in rows.items()}
     is_cut = is_computed and _may_exceed_limits(list(seconds.values()), settings)
     kept, cut = [*sequence.body, *sequence.final], []

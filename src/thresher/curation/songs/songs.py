@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -27,7 +27,7 @@ from thresher.catalog.selection_rules import SELECTION_RULE
 from thresher.catalog.text_columns import equals_any_form
 from thresher.curation.clips.saved_queries import keeping_readable
 from thresher.curation.clips.selection import Terms, select_ids
-from thresher.curation.songs.limits import check_copies, within
+from thresher.curation.songs.limits import Candidates, check_copies, read_candidates
 from thresher.curation.songs.options import UNCHANGED, Keep, SongOptions
 from thresher.curation.songs.settings import FILE_RULE, SongSettings, check_settings, new_song_settings
 from thresher.errors import NotFoundError, UsageError
@@ -90,8 +90,8 @@ def store_song(
     *,
     after: Iterable[Assignment] = (),
     source: str = "",
-) -> tuple[Song, list[int], Decision | None]:
-    """Do what `save_song` does within a transaction; returns the song, `matching_clips` of it, and the decision.
+) -> tuple[Song, Candidates, Decision | None]:
+    """Do what `save_song` does within a transaction; returns the song, its candidates, and the decision.
 
     `cover` is what `cover_of` returns for the options. The assignments of `after` are made first, in the same
     decision; its summary ends with `source`.
@@ -117,9 +117,9 @@ def store_song(
         made = _edit(connection, old, wanted, after, source)
     saved = find_song(connection, name)
     check_copies(saved.settings, catalog.settings)
-    clips = matching_clips(catalog, connection, saved)
-    _check_ends(saved, clips)
-    return saved, clips, made
+    candidates = song_candidates(catalog, connection, saved)
+    _check_ends(saved, candidates)
+    return saved, candidates, made
 
 
 def matching_clips(catalog: Catalog, connection: Connection, found: Song) -> list[int]:
@@ -129,18 +129,29 @@ def matching_clips(catalog: Catalog, connection: Connection, found: Song) -> lis
     They are in the order of the song's field ordering, if it has one. Raises QueryError if the query or the
     ordering can't be read, and NotFoundError if it names a clip or song that does not exist.
     """
+    return song_candidates(catalog, connection, found).kept()
+
+
+def song_candidates(catalog: Catalog, connection: Connection, found: Song) -> Candidates:
+    """Read the clips that match the song's query, with its added clips and without its dropped ones.
+
+    `kept` are the `matching_clips`. Raises as `matching_clips` does.
+    """
     settings = found.settings
     sort = str(settings.ordering) if settings.ordering.name == "field" else None
     rule, edits = settings.selection_rule, settings.edits
     found_ids = select_ids(
         catalog, connection, settings.query, song=True, sort=sort, edits=edits, rule=rule, stored=True
     )
-    return within(catalog, connection, settings, found_ids)
+    return read_candidates(catalog, connection, settings, found_ids)
 
 
-def _check_ends(saved: Song, clips: Sequence[int]) -> None:
+def _check_ends(saved: Song, candidates: Candidates) -> None:
     """Raise UsageError if the first or last clip of a chain is not in the song."""
     ordering = saved.settings.ordering
+    if ordering.start is None and ordering.end is None:
+        return
+    clips = candidates.kept()
     for option, clip_id in (("--start", ordering.start), ("--end", ordering.end)):
         if clip_id is not None and clip_id not in clips:
             raise UsageError(
@@ -196,7 +207,7 @@ def copy_song(catalog: Catalog, name: str, new: str, options: SongOptions | None
         _insert(connection, new, settings, "song copy", f'copy song "{name}" to "{new}"')
         copied = find_song(connection, new)
         if changes:
-            _check_ends(copied, matching_clips(catalog, connection, copied))
+            _check_ends(copied, song_candidates(catalog, connection, copied))
         return copied
 
     return catalog.write(copy)

@@ -22,7 +22,7 @@ from thresher.catalog.database import chunks
 from thresher.catalog.decoder_names import LIBSNDFILE
 from thresher.catalog.schema import checkpoint, clip, location, recording
 from thresher.curation.songs.placement import DEFAULT_RATE, placed, within_limits
-from thresher.curation.songs.sequence import arranged, edits_not_applied
+from thresher.curation.songs.sequence import current_order, edits_not_applied, with_edits
 from thresher.curation.songs.settings import SongSettings, check_settings
 from thresher.curation.songs.songs import Song, find_song
 from thresher.errors import NotFoundError
@@ -161,11 +161,7 @@ def tracklist(catalog: Catalog, name: str, *, rate_for: Callable[[int], int] | N
     """
     with catalog.reading() as connection:
         found = find_song(connection, name)
-        plan = lay_out(catalog, connection, found)
-        rate = plan.sample_rate if rate_for is None else rate_for(plan.sample_rate)
-        if rate != plan.sample_rate:
-            settings = replace(found.settings, sample_rate=rate)
-            plan = lay_out(catalog, connection, replace(found, settings=settings))
+    plan = lay_out(catalog, found, rate_for=rate_for)
     return at_loudness(catalog, plan)
 
 
@@ -181,16 +177,34 @@ def compare(
             replace(found.settings, ordering=parse_ordering(text), metric=by, lufs=None)
             for text in orderings
         ]
-        for settings in variants:
-            check_settings(settings)
-        return [lay_out(catalog, connection, replace(found, settings=settings)) for settings in variants]
+    for settings in variants:
+        check_settings(settings)
+    return [lay_out(catalog, replace(found, settings=settings)) for settings in variants]
 
 
-def lay_out(catalog: Catalog, connection: Connection, found: Song) -> Tracklist:
-    """Lay out a song as it is today, with the settings in `found`; each clip has its own loudness."""
-    sequence, settings = arranged(catalog, connection, found), found.settings
-    tracks = _tracks(catalog, connection, [*sequence.body, *sequence.final])
-    body, final = tracks[: len(sequence.body)], tracks[len(sequence.body) :]
+def lay_out(catalog: Catalog, found: Song, *, rate_for: Callable[[int], int] | None = None) -> Tracklist:
+    """Lay out a song as it is today, with the settings in `found`; each clip has its own loudness.
+
+    Its ordering is computed outside of transactions. `rate_for` is that of `tracklist`.
+    """
+    order = current_order(catalog, found)
+    with catalog.reading() as connection:
+        plan = _in_time(catalog, connection, found, order)
+        rate = plan.sample_rate if rate_for is None else rate_for(plan.sample_rate)
+        if rate != plan.sample_rate:
+            settings = replace(found.settings, sample_rate=rate)
+            plan = _in_time(catalog, connection, replace(found, settings=settings), order)
+    return plan
+
+
+def _in_time(catalog: Catalog, connection: Connection, found: Song, order: Sequence[int]) -> Tracklist:
+    """Lay out a song whose clips are in this order before its edits are applied."""
+    sequence, settings = with_edits(connection, found.settings, order), found.settings
+    tracks = {track.clip: track for track in _tracks(catalog, connection, [*sequence.body, *sequence.final])}
+    # a clip may have been forgotten since the order was computed
+    body, final = (
+        [tracks[each] for each in ids if each in tracks] for ids in (sequence.body, sequence.final)
+    )
     count, keeps_final = within_limits(
         [track.seconds for track in body], [track.seconds for track in final], settings
     )
