@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import soundfile
 
-from tests.support import PREFIX_ONLY, RATE, MakeCatalog, MakeSound, WriteClip, copy_folder, writing
+from tests.support import (
+    PREFIX_ONLY,
+    RATE,
+    MakeCatalog,
+    MakeSound,
+    WriteClip,
+    copy_folder,
+    is_being_written,
+    writing,
+)
 from thresher.catalog import database, schema
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.config import MetricsSection, Settings, trim_key
@@ -191,6 +201,24 @@ def bone(tmp_path: Path, bone_template: Path) -> Iterator[Catalog]:
     copy_folder(bone_template, tmp_path)
     with Catalog.open(tmp_path / "catalog.toml") as made:
         yield made
+
+
+@pytest.fixture
+def lookups(monkeypatch: pytest.MonkeyPatch) -> Callable[[Catalog], list[bool]]:
+    """Note, for each path that is looked up from now on, whether a catalog is being written then."""
+
+    def watch(catalog: Catalog) -> list[bool]:
+        looked: list[bool] = []
+        realpath = os.path.realpath
+
+        def look(path: Any, **options: Any) -> Any:
+            looked.append(is_being_written(catalog))
+            return realpath(path, **options)
+
+        monkeypatch.setattr(os.path, "realpath", look)
+        return looked
+
+    return watch
 
 
 @pytest.fixture

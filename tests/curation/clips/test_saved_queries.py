@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -29,6 +29,17 @@ def test_a_saved_query_stands_for_its_terms(small_catalog: Catalog) -> None:
     assert set(ids(small_catalog, "query:gone")) == {2, 3}
     save_query(small_catalog, "two", "1 or 7")
     assert rate(small_catalog, "query:two", 2).found == 2
+
+
+def test_folders_are_looked_up_before_the_transaction(
+    bone: Catalog, lookups: Callable[[Catalog], list[bool]]
+) -> None:
+    (bone.root / "link").symlink_to(bone.root / "clips")
+    looked = lookups(bone)
+    assert save_query(bone, "linked", "path:link epoch:4..").clips == 4
+    delete_query(bone, "linked")
+    assert looked
+    assert not any(looked)
 
 
 def test_saving_again_changes_it_and_undo_reverts(small_catalog: Catalog) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +155,16 @@ def test_a_clip_with_a_follower_can_not_end_a_chain(catalog: Catalog) -> None:
     save_song(catalog, "Bone", None, {"ordering": "chain:..3"})
     with pytest.raises(UsageError, match="clip 3 can't be last: clips 3 and 4 stay together"):
         edited(catalog, together=(("3", "4"),))
+
+
+def test_paths_and_folders_are_looked_up_before_the_transaction(
+    catalog: Catalog, lookups: Callable[[Catalog], list[bool]]
+) -> None:
+    (catalog.root / "link").symlink_to(catalog.root / "clips")
+    save_song(catalog, "Bone", ["path:link", "epoch:2.."])
+    looked = lookups(catalog)
+    clips = [f"{catalog.root}/link/run_epoch_{epoch}_0.wav" for epoch in range(8)]
+    swapped = edited(catalog, add=(clips[0],), drop=("path:link epoch:3",), swap=(clips[2], clips[7]))
+    assert swapped == [1, 8, 5, 6, 7, 3]
+    assert looked
+    assert not any(looked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,13 @@ from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.render import render
 from thresher.curation.songs.edit import SongEdit, edit_song
 from thresher.curation.songs.listing import songs
+from thresher.curation.songs.options import SongOptions
+from thresher.curation.songs.size import save_song_and_measure
 from thresher.curation.songs.songs import (
     copy_song,
     delete_song,
     get_song,
+    matching_clips,
     rename_song,
     save_song,
     song_history,
@@ -165,6 +169,23 @@ def test_a_song_with_a_forgotten_field_is_listed_with_its_problem(
     assert (first.clips, first.problem) == (7, None)
     assert second.problem is not None
     assert 'unknown field "mood"' in second.problem
+
+
+def test_folders_are_looked_up_before_the_transaction(
+    bone: Catalog, lookups: Callable[[Catalog], list[bool]]
+) -> None:
+    (bone.root / "link").symlink_to(bone.root / "clips")
+    looked = lookups(bone)
+    save_song(bone, "Linked", ["path:link", "epoch:4.."], {"ordering": "epoch+"})
+    save_song_and_measure(bone, "Linked", None, {"fade": 0.1})
+    copied = copy_song(bone, "Linked", "Copy", SongOptions(per_checkpoint=1))
+    rename_song(bone, "Linked", "New")
+    delete_song(bone, "New")
+    undo(bone)
+    assert looked
+    assert not any(looked)
+    with bone.reading() as connection:
+        assert matching_clips(bone, connection, copied) == [5, 6, 7, 8]
 
 
 def test_a_copy_has_the_same_settings_and_is_edited_independently(bone: Catalog, tmp_path: Path) -> None:

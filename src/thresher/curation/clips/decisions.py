@@ -139,9 +139,10 @@ def undo(catalog: Catalog, number: int | None = None) -> Decision:
     Raises NotFoundError and UsageError as `catalog.decisions.undo` does, and UsageError if a song or a saved query
     selects from what would be removed.
     """
-    from thresher.curation.clips.saved_queries import undo_readably
+    from thresher.curation.clips.saved_queries import lookups_of_undo, undo_readably
 
-    return catalog.write(lambda connection: undo_readably(catalog, connection, number))
+    lookups = lookups_of_undo(catalog, number)
+    return catalog.write(lambda connection: undo_readably(catalog, connection, number, lookups))
 
 
 def history(catalog: Catalog, limit: int | None = None) -> list[Decision]:

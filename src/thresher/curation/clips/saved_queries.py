@@ -21,10 +21,11 @@ from thresher.catalog.decisions import Assignment, Decision, decide, decision_to
 from thresher.catalog.fields import close_names
 from thresher.catalog.normal_form import nfc
 from thresher.catalog.query import context_of, join_terms, parse
+from thresher.catalog.query_lookups import Lookups
 from thresher.catalog.query_text import tokens_of
 from thresher.catalog.schema import saved_query, song
 from thresher.catalog.text_columns import equals_any_form
-from thresher.curation.clips.selection import Terms, select_ids
+from thresher.curation.clips.selection import Terms, lookups_of, select_ids
 from thresher.errors import NotFoundError, QueryError, UsageError
 
 LONGEST_NAME = 200
@@ -55,12 +56,13 @@ def save_query(catalog: Catalog, name: str, terms: Terms) -> SavedQueryRow:
             f"{name!r} is not a valid name; use 1 to {LONGEST_NAME} printable characters, not only spaces"
         )
     text = join_terms(terms)
+    lookups = lookups_of_saved(catalog, lookups_of(catalog, terms))
 
     def save(connection: Connection) -> SavedQueryRow:
         # Parsed on its own first, so that an error points into these terms.
-        parse(terms, context_of(catalog, connection))
+        parse(terms, context_of(catalog, connection, lookups))
         found = _find(connection, name)
-        with keeping_readable(catalog, connection, "query", name):
+        with keeping_readable(catalog, connection, "query", name, lookups):
             if found is None:
                 values = {"name": name, "query": text, "created_at": time.time(), "deleted": True}
                 # Inserted as deleted; a decision then restores it, so that undoing the decision deletes it again.
@@ -70,8 +72,8 @@ def save_query(catalog: Catalog, name: str, terms: Terms) -> SavedQueryRow:
             else:
                 assignments = [Assignment("query", found.id, "query", text)]
                 decide(connection, "query save", f'edit query "{name}": {text}', assignments)
-            parse([f'query:"{name}"'], context_of(catalog, connection))
-        return _row(catalog, connection, _existing(connection, name))
+            parse([f'query:"{name}"'], context_of(catalog, connection, lookups))
+        return _row(catalog, connection, _existing(connection, name), lookups)
 
     return catalog.write(save)
 
@@ -93,25 +95,43 @@ def get_query(catalog: Catalog, name: str) -> SavedQueryRow:
 
 def delete_query(catalog: Catalog, name: str) -> None:
     """Delete a saved query; `undo` restores it. Raises UsageError if a song or another saved query uses it."""
+    lookups = lookups_of_saved(catalog)
 
     def delete(connection: Connection) -> None:
         found = _existing(connection, name)
-        with keeping_readable(catalog, connection, "query", found.name):
+        with keeping_readable(catalog, connection, "query", found.name, lookups):
             assignments = [Assignment("query", found.id, "deleted", True)]
             decide(connection, "query delete", f'delete query "{found.name}"', assignments)
 
     catalog.write(delete)
 
 
+def lookups_of_saved(catalog: Catalog, lookups: Lookups | None = None) -> Lookups:
+    """Look up what all songs and saved queries need, for a write transaction that parses them; add to `lookups`."""
+    lookups = lookups or Lookups.below(catalog.roots)
+    with catalog.reading() as connection:
+        _problems(catalog, connection, lookups)
+    return lookups
+
+
+def lookups_of_undo(catalog: Catalog, number: int | None) -> Lookups:
+    """Look up what `undo_readably` of the same decision needs, before its transaction."""
+    with catalog.reading() as connection:
+        target = decision_to_undo(connection, number)
+    return lookups_of_saved(catalog) if _concerns_saved(target) else Lookups.below(catalog.roots)
+
+
 @contextmanager
-def keeping_readable(catalog: Catalog, connection: Connection, kind: str, name: str) -> Iterator[None]:
+def keeping_readable(
+    catalog: Catalog, connection: Connection, kind: str, name: str, lookups: Lookups
+) -> Iterator[None]:
     """Raise UsageError, which rolls back, if the block makes another song or saved query unreadable.
 
-    `kind` ("song" or "query") and `name` say what the block changes.
+    `kind` ("song" or "query") and `name` say what the block changes. `lookups` are those of `lookups_of_saved`.
     """
-    before = _problems(catalog, connection)
+    before = _problems(catalog, connection, lookups)
     yield
-    broken = _newly_unreadable(catalog, connection, before, {(kind, name)})
+    broken = _newly_unreadable(catalog, connection, before, {(kind, name)}, lookups)
     if broken is not None:
         noun, other_kind, other = broken
         raise UsageError(
@@ -120,12 +140,15 @@ def keeping_readable(catalog: Catalog, connection: Connection, kind: str, name: 
         )
 
 
-def undo_readably(catalog: Catalog, connection: Connection, number: int | None) -> Decision:
-    """Undo a decision. Raises UsageError if another song or saved query can't be read then."""
+def undo_readably(catalog: Catalog, connection: Connection, number: int | None, lookups: Lookups) -> Decision:
+    """Undo a decision. Raises UsageError if another song or saved query can't be read then.
+
+    `lookups` are those of `lookups_of_undo`.
+    """
     target = decision_to_undo(connection, number)
-    if not any(each.entity in _TABLES for each in target.changes):
+    if not _concerns_saved(target):
         return undo(connection, target.id)
-    before = _problems(catalog, connection)
+    before = _problems(catalog, connection, lookups)
     done = undo(connection, target.id)
     changed = {
         (kind, name)
@@ -136,7 +159,7 @@ def undo_readably(catalog: Catalog, connection: Connection, number: int | None) 
             )
         )
     }
-    broken = _newly_unreadable(catalog, connection, before, changed)
+    broken = _newly_unreadable(catalog, connection, before, changed, lookups)
     if broken is not None:
         noun, kind, name = broken
         raise UsageError(
@@ -150,19 +173,27 @@ _TABLES = {"song": song, "query": saved_query}
 _Problems = dict[tuple[str, str], str | None]
 
 
+def _concerns_saved(target: Decision) -> bool:
+    return any(each.entity in _TABLES for each in target.changes)
+
+
 def _newly_unreadable(
-    catalog: Catalog, connection: Connection, before: _Problems, changed: Collection[tuple[str, str]]
+    catalog: Catalog,
+    connection: Connection,
+    before: _Problems,
+    changed: Collection[tuple[str, str]],
+    lookups: Lookups,
 ) -> tuple[str, str, str] | None:
     """Return the noun, kind and name of a song or saved query, not in `changed`, that could be read before."""
-    for (kind, name), problem in _problems(catalog, connection).items():
+    for (kind, name), problem in _problems(catalog, connection, lookups).items():
         if problem is not None and (kind, name) not in changed and before.get((kind, name), "") is None:
             return "song" if kind == "song" else "saved query", kind, name
     return None
 
 
-def _problems(catalog: Catalog, connection: Connection) -> _Problems:
+def _problems(catalog: Catalog, connection: Connection, lookups: Lookups) -> _Problems:
     """Return why each song and saved query cannot be read, None for those that can."""
-    context = context_of(catalog, connection)
+    context = context_of(catalog, connection, lookups)
     every = [("song", name, saved.text) for name, saved in context.songs().items()]
     every += [("query", name, saved.text) for name, saved in context.queries().items()]
     problems: _Problems = {}
@@ -191,10 +222,10 @@ def _existing(connection: Connection, name: str) -> Any:
     raise NotFoundError(f'no saved query named "{name}"; {hint}')
 
 
-def _row(catalog: Catalog, connection: Connection, row: Any) -> SavedQueryRow:
+def _row(catalog: Catalog, connection: Connection, row: Any, lookups: Lookups | None = None) -> SavedQueryRow:
     clips, problem = 0, None
     try:
-        clips = len(select_ids(catalog, connection, row.query, stored=True))
+        clips = len(select_ids(catalog, connection, row.query, stored=True, lookups=lookups))
     except (QueryError, NotFoundError) as error:
         problem = str(error)
     return SavedQueryRow(

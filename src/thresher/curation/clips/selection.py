@@ -41,15 +41,16 @@ SAME_SECONDS = 0.002
 """How far a time of a playlist may be from that of a clip, which is a whole number of frames."""
 
 
-def lookups_of(catalog: Catalog, terms: Terms) -> Lookups:
+def lookups_of(catalog: Catalog, terms: Terms, *, stored: bool = False) -> Lookups:
     """Look up what a query needs, for a write transaction that parses it: no file is touched there.
 
-    The needs of the songs and saved queries in it are among them. Raises QueryError.
+    The needs of the songs and saved queries in it are among them. `stored` says that the terms were saved before,
+    maybe by an earlier version. Raises QueryError.
     """
     lookups = Lookups.below(catalog.roots)
     with catalog.reading() as connection:
         context = context_of(catalog, connection, lookups)
-        parse(terms, replace(context, near=lambda _clip, _metric: ()))  # which looks up no scores
+        parse(terms, replace(context, near=lambda _clip, _metric: ()), stored=stored)  # looks up no scores
     return lookups
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,13 +12,14 @@ from sqlalchemy import Connection
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import Assignment, decide
 from thresher.catalog.edits import LAST, Edits
+from thresher.catalog.query_lookups import Lookups
 from thresher.catalog.values import whole_number
 from thresher.curation.clips.selection import find_clip, select_ids
 from thresher.curation.songs.limits import check_copies
 from thresher.curation.songs.options import UNCHANGED, Keep
 from thresher.curation.songs.sequence import arranged
 from thresher.curation.songs.settings import check_settings
-from thresher.curation.songs.songs import Song, find_song, matching_clips
+from thresher.curation.songs.songs import Song, find_song, lookups_of_song, matching_clips
 from thresher.curation.songs.tracklist import Tracklist, at_loudness, lay_out
 from thresher.errors import UsageError
 
@@ -53,8 +54,10 @@ def edit_song(catalog: Catalog, name: str, edit: SongEdit, *, dry_run: bool = Fa
     if edit == SongEdit():
         raise UsageError("no edit was given; `thresher song edit --help` lists them")
 
+    lookups, ids = lookups_of_song(catalog, name), _ids_of(catalog, name, edit)
+
     def carry_out(connection: Connection) -> Song:
-        editor = _Editor(catalog, connection, name)
+        editor = _Editor(catalog, connection, name, lookups, ids)
         editor.apply(edit)
         text = json.dumps(editor.edits.plain(), separators=(",", ":"))
         summary = f'edit song "{name}": {", ".join(editor.changes)}'
@@ -68,11 +71,31 @@ def edit_song(catalog: Catalog, name: str, edit: SongEdit, *, dry_run: bool = Fa
     return at_loudness(catalog, lay_out(catalog, edited))
 
 
-class _Editor:
-    """The edits of a song while they are changed, and a phrase about each change."""
+def _ids_of(catalog: Catalog, name: str, edit: SongEdit) -> dict[str, int]:
+    """Return the clips that an edit names by path or query, which may be looked up in the file system."""
+    pairs = (*edit.together, *([] if edit.swap is None else [edit.swap]))
+    named = {*edit.release, *edit.add, *edit.drop, *(term for pair in pairs for term in pair)}
+    named |= {term for term, _ in edit.pins} | {term for term in (edit.first, edit.last) if term is not None}
+    with catalog.reading() as connection:
+        find_song(connection, name)  # an unknown song is reported first
+        return {term: find_clip(catalog, connection, term) for term in sorted(named) if not _is_id(term)}
 
-    def __init__(self, catalog: Catalog, connection: Connection, name: str) -> None:
+
+def _is_id(term: str) -> bool:
+    return term.isascii() and term.isdigit()
+
+
+class _Editor:
+    """The edits of a song while they are changed, and a phrase about each change.
+
+    `lookups` and `ids` were looked up before the transaction, so that no file is touched in it.
+    """
+
+    def __init__(
+        self, catalog: Catalog, connection: Connection, name: str, lookups: Lookups, ids: Mapping[str, int]
+    ) -> None:
         self._catalog, self._connection = catalog, connection
+        self._lookups, self._ids = lookups, ids
         self.song = find_song(connection, name)
         self.edits: Edits = self.song.settings.edits
         self.limits: dict[str, Any] = {}
@@ -90,7 +113,7 @@ class _Editor:
         self._limit(edit)
         for term in edit.release:
             # a forgotten clip can still be released by its id
-            clip_id = whole_number(term) if term.isascii() and term.isdigit() else None
+            clip_id = whole_number(term) if _is_id(term) else None
             clip_id = self._clip(term) if clip_id is None else clip_id
             self._release(term, clip_id)
         for term in edit.add:
@@ -100,7 +123,7 @@ class _Editor:
         if not (edit.together or edit.pins or edit.first or edit.last or edit.swap):
             self._check_ends()
             return
-        members = matching_clips(self._catalog, self._connection, self.edited)
+        members = matching_clips(self._catalog, self._connection, self.edited, self._lookups)
         for one, other in edit.together:
             self._keep_together(one, other, members)
         ends = [(clip, at) for clip, at in ((edit.first, 1), (edit.last, LAST)) if clip is not None]
@@ -136,7 +159,8 @@ class _Editor:
         self._change(f"release {term}", self.edits.release(clip_id))
 
     def _clip(self, term: str) -> int:
-        return find_clip(self._catalog, self._connection, term)
+        found = self._ids.get(term)
+        return find_clip(self._catalog, self._connection, term) if found is None else found
 
     def _playable(self, term: str) -> int:
         """A clip that a song may contain."""
@@ -175,7 +199,7 @@ class _Editor:
         first, second = self._member(one, members), self._member(other, members)
         if first == second:
             raise UsageError(f"clip {first} can't be swapped with itself; name two clips")
-        sequence = arranged(self._catalog, self._connection, self.edited)
+        sequence = arranged(self._catalog, self._connection, self.edited, self._lookups)
         order = [*sequence.body, *sequence.final]
         positions = {clip_id: number for number, clip_id in enumerate(order, start=1)}
         if self.edits.positions.get(order[-1]) == LAST:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.edits import LAST
+from thresher.catalog.query_lookups import Lookups
 from thresher.catalog.schema import USABLE_STATUSES, clip, recording
 from thresher.curation.songs.settings import SongSettings
 from thresher.curation.songs.songs import Song, matching_clips, song_candidates
@@ -35,9 +36,14 @@ class Arranged:
     not_applied: tuple[tuple[int, str], ...]
 
 
-def arranged(catalog: Catalog, connection: Connection, found: Song) -> Arranged:
-    """The song's clips in its ordering, with its edits applied, for a transaction that needs them."""
-    clips = matching_clips(catalog, connection, found)
+def arranged(
+    catalog: Catalog, connection: Connection, found: Song, lookups: Lookups | None = None
+) -> Arranged:
+    """The song's clips in its ordering, with its edits applied, for a transaction that needs them.
+
+    `lookups` are those of `lookups_of_song`.
+    """
+    clips = matching_clips(catalog, connection, found, lookups)
     scores = read_scores(connection, found.settings, clips)
     return with_edits(connection, found.settings, ordered(found.settings, clips, scores))
 

@@ -17,7 +17,7 @@ from thresher.curation.songs.options import SongOptions
 from thresher.curation.songs.placement import DEFAULT_RATE, longest_song, placed, within_limits
 from thresher.curation.songs.sequence import COMPUTED, edits_not_applied, ordered, with_edits
 from thresher.curation.songs.settings import SongSettings
-from thresher.curation.songs.songs import Song, cover_of, song_candidates, store_song
+from thresher.curation.songs.songs import Song, cover_of, lookups_of_song, song_candidates, store_song
 from thresher.signal.mixing.resampling import resampled_frames
 
 
@@ -41,9 +41,9 @@ def save_song_and_measure(
     catalog: Catalog, name: str, terms: Terms | None, options: SongOptions | Mapping[str, Any]
 ) -> tuple[Song, SongSize]:
     """Do what `save_song` does, and measure the saved song. Its query runs once."""
-    cover = cover_of(options)
+    cover, lookups = cover_of(options), lookups_of_song(catalog, name, terms)
     saved, candidates, _ = catalog.write(
-        lambda connection: store_song(catalog, connection, name, terms, options, cover)
+        lambda connection: store_song(catalog, connection, name, terms, options, cover, lookups=lookups)
     )
     clips = candidates.kept()
     with catalog.reading() as connection:

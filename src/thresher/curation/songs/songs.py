@@ -22,11 +22,12 @@ from thresher.catalog.decisions import Assignment, Decision, decide
 from thresher.catalog.decisions import history as all_decisions
 from thresher.catalog.normal_form import nfc
 from thresher.catalog.query import context_of, join_terms, parse
+from thresher.catalog.query_lookups import Lookups
 from thresher.catalog.schema import song
 from thresher.catalog.selection_rules import SELECTION_RULE
 from thresher.catalog.text_columns import equals_any_form
-from thresher.curation.clips.saved_queries import keeping_readable
-from thresher.curation.clips.selection import Terms, select_ids
+from thresher.curation.clips.saved_queries import keeping_readable, lookups_of_saved
+from thresher.curation.clips.selection import Terms, lookups_of, select_ids
 from thresher.curation.songs.limits import Candidates, check_copies, read_candidates
 from thresher.curation.songs.options import UNCHANGED, Keep, SongOptions
 from thresher.curation.songs.settings import FILE_RULE, SongSettings, check_settings, new_song_settings
@@ -71,8 +72,26 @@ def save_song(
     out of range, and NotFoundError for a new song without a query.
     """
     options = options or {}
-    cover = cover_of(options)
-    return catalog.write(lambda connection: store_song(catalog, connection, name, terms, options, cover)[0])
+    cover, lookups = cover_of(options), lookups_of_song(catalog, name, terms)
+
+    def save(connection: Connection) -> Song:
+        return store_song(catalog, connection, name, terms, options, cover, lookups=lookups)[0]
+
+    return catalog.write(save)
+
+
+def lookups_of_song(catalog: Catalog, name: str, terms: Terms | None = None) -> Lookups:
+    """Look up what the query of a song needs, for a write transaction that runs it: no file is touched there.
+
+    `terms` are its new query, None for the stored one. Raises QueryError.
+    """
+    if terms is not None:
+        return lookups_of(catalog, terms)
+    with catalog.reading() as connection:
+        found = _find(connection, name)
+    if found is None:
+        return Lookups.below(catalog.roots)
+    return lookups_of(catalog, found.settings.query, stored=True)
 
 
 def cover_of(options: SongOptions | Mapping[str, Any]) -> bytes | Keep | None:
@@ -90,11 +109,12 @@ def store_song(
     *,
     after: Iterable[Assignment] = (),
     source: str = "",
+    lookups: Lookups | None = None,
 ) -> tuple[Song, Candidates, Decision | None]:
     """Do what `save_song` does within a transaction; returns the song, its candidates, and the decision.
 
-    `cover` is what `cover_of` returns for the options. The assignments of `after` are made first, in the same
-    decision; its summary ends with `source`.
+    `cover` is what `cover_of` returns for the options, `lookups` is what `lookups_of_song` returns. The assignments
+    of `after` are made first, in the same decision; its summary ends with `source`.
     """
     _check_name(name)
     old = _find(connection, name)
@@ -109,7 +129,7 @@ def store_song(
         wanted["cover"] = None if cover is None else store_cover(connection, cover)
     if terms is not None:
         # parsed on its own first, so that an error points into these terms
-        parse(terms, context_of(catalog, connection))
+        parse(terms, context_of(catalog, connection, lookups))
         wanted["query"] = join_terms(terms)
     if old is None:
         made = _create(connection, catalog, name, wanted, after, source)
@@ -117,22 +137,27 @@ def store_song(
         made = _edit(connection, old, wanted, after, source)
     saved = find_song(connection, name)
     check_copies(saved.settings, catalog.settings)
-    candidates = song_candidates(catalog, connection, saved)
+    candidates = song_candidates(catalog, connection, saved, lookups)
     _check_ends(saved, candidates)
     return saved, candidates, made
 
 
-def matching_clips(catalog: Catalog, connection: Connection, found: Song) -> list[int]:
+def matching_clips(
+    catalog: Catalog, connection: Connection, found: Song, lookups: Lookups | None = None
+) -> list[int]:
     """The clips that match the song's query, with its added clips and without its dropped ones, within its limits
     on copies and on clips per checkpoint.
 
-    They are in the order of the song's field ordering, if it has one. Raises QueryError if the query or the
-    ordering can't be read, and NotFoundError if it names a clip or song that does not exist.
+    They are in the order of the song's field ordering, if it has one. `lookups` are those of `lookups_of_song`.
+    Raises QueryError if the query or the ordering can't be read, and NotFoundError if it names a clip or song that
+    does not exist.
     """
-    return song_candidates(catalog, connection, found).kept()
+    return song_candidates(catalog, connection, found, lookups).kept()
 
 
-def song_candidates(catalog: Catalog, connection: Connection, found: Song) -> Candidates:
+def song_candidates(
+    catalog: Catalog, connection: Connection, found: Song, lookups: Lookups | None = None
+) -> Candidates:
     """Read the clips that match the song's query, with its added clips and without its dropped ones.
 
     `kept` are the `matching_clips`. Raises as `matching_clips` does.
@@ -141,7 +166,15 @@ def song_candidates(catalog: Catalog, connection: Connection, found: Song) -> Ca
     sort = str(settings.ordering) if settings.ordering.name == "field" else None
     rule, edits = settings.selection_rule, settings.edits
     found_ids = select_ids(
-        catalog, connection, settings.query, song=True, sort=sort, edits=edits, rule=rule, stored=True
+        catalog,
+        connection,
+        settings.query,
+        song=True,
+        sort=sort,
+        edits=edits,
+        rule=rule,
+        stored=True,
+        lookups=lookups,
     )
     return read_candidates(catalog, connection, settings, found_ids)
 
@@ -196,6 +229,7 @@ def copy_song(catalog: Catalog, name: str, new: str, options: SongOptions | None
     """
     _check_name(new)
     new = nfc(new)
+    lookups = lookups_of_song(catalog, name)
 
     def copy(connection: Connection) -> Song:
         found = find_song(connection, name)
@@ -207,7 +241,7 @@ def copy_song(catalog: Catalog, name: str, new: str, options: SongOptions | None
         _insert(connection, new, settings, "song copy", f'copy song "{name}" to "{new}"')
         copied = find_song(connection, new)
         if changes:
-            _check_ends(copied, song_candidates(catalog, connection, copied))
+            _check_ends(copied, song_candidates(catalog, connection, copied, lookups))
         return copied
 
     return catalog.write(copy)
@@ -289,12 +323,14 @@ def rename_song(catalog: Catalog, old: str, new: str) -> Song:
     _check_name(new)
     new = nfc(new)
 
+    lookups = lookups_of_saved(catalog)
+
     def rename(connection: Connection) -> Song:
         found = find_song(connection, old)
         if nfc(old) != new:
             _check_free(connection, new)
         assignments = [Assignment("song", found.id, "name", new)]
-        with keeping_readable(catalog, connection, "song", old):
+        with keeping_readable(catalog, connection, "song", old, lookups):
             decide(connection, "song rename", f'rename song "{old}" to "{new}"', assignments)
         return find_song(connection, new)
 
@@ -303,11 +339,12 @@ def rename_song(catalog: Catalog, old: str, new: str) -> Song:
 
 def delete_song(catalog: Catalog, name: str) -> None:
     """Mark a song as deleted. Its renderings are kept, and `undo` restores it."""
+    lookups = lookups_of_saved(catalog)
 
     def delete(connection: Connection) -> None:
         found = find_song(connection, name)
         assignments = [Assignment("song", found.id, "deleted", True)]
-        with keeping_readable(catalog, connection, "song", name):
+        with keeping_readable(catalog, connection, "song", name, lookups):
             decide(connection, "song delete", f'delete song "{name}"', assignments)
 
     catalog.write(delete)
