@@ -11,6 +11,7 @@ import typer
 from thresher.errors import UsageError
 from thresher.formatting import unknown
 from thresher.interfaces.cli.app import DECIDE, FIND, app, open_catalog, terms_of
+from thresher.interfaces.cli.envelope import BARS
 from thresher.interfaces.cli.options import Form, Json, form_of
 from thresher.interfaces.cli.output import (
     Format,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from thresher.curation.checkpoints.comparison import Difference
     from thresher.curation.checkpoints.summary import CheckpointRow
 
-BARS = "▁▂▃▄▅▆▇█"
 
 FEWEST = 3
 """The fewest checkpoints of a run for which lines of bars are drawn."""

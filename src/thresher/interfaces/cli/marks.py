@@ -13,7 +13,6 @@ from thresher.errors import UsageError
 from thresher.formatting import counted, listed
 from thresher.interfaces.cli.app import DECIDE, DONE_IN_PART, app, open_catalog
 from thresher.interfaces.cli.deciding import decide
-from thresher.interfaces.cli.decision_output import print_outcome
 from thresher.interfaces.cli.options import DryRun, Json, Query, Yes
 from thresher.interfaces.cli.output import print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
@@ -112,15 +111,7 @@ def unmark(query: Query, dry_run: DryRun = False, yes: Yes = False, json: Json =
     """
     from thresher.curation.cutting.marks import unmark as run
 
-    with open_catalog() as catalog:
-        report = decide(
-            catalog,
-            query,
-            lambda terms, is_dry: run(catalog, terms, dry_run=is_dry),
-            dry_run=dry_run,
-            yes=yes,
-        )
-    print_outcome(report, dry_run=dry_run, json=json)
+    report = decide(query, run, dry_run=dry_run, yes=yes, json=json)
     for song, marks in report.songs.items():
         verb = "would leave" if dry_run else "left"
         ids = listed([str(clip_id) for clip_id in marks])

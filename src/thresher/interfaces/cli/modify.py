@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -12,7 +13,7 @@ import typer
 from thresher.catalog.normal_form import folded, nfc
 from thresher.errors import UsageError
 from thresher.interfaces.cli.app import DECIDE, app, open_catalog
-from thresher.interfaces.cli.deciding import decide
+from thresher.interfaces.cli.deciding import decided
 from thresher.interfaces.cli.decision_output import print_outcome
 from thresher.interfaces.cli.options import DryRun, Json, Yes
 from thresher.interfaces.cli.output import say
@@ -49,13 +50,7 @@ def modify(
         query = [argument for argument in arguments if not _is_assignment(argument, known)]
         if not values or not query:
             raise UsageError("write clips, then field=value, as in `thresher modify path:old/ epoch=40`")
-        outcome = decide(
-            catalog,
-            query,
-            lambda terms, is_dry: run(catalog, terms, values, dry_run=is_dry),
-            dry_run=dry_run,
-            yes=yes,
-        )
+        outcome = decided(catalog, query, partial(run, values=values), dry_run=dry_run, yes=yes)
     print_outcome(outcome, dry_run=dry_run, json=json)
     in_any_case = set(map(folded, known))
     for key in (each for each in values if folded(each) not in in_any_case):

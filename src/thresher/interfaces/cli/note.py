@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from thresher.errors import UsageError
-from thresher.interfaces.cli.app import DECIDE, app, open_catalog
+from thresher.interfaces.cli.app import DECIDE, app
 from thresher.interfaces.cli.deciding import decide
-from thresher.interfaces.cli.decision_output import print_outcome
 from thresher.interfaces.cli.options import DryRun, Json, Yes
 
 
@@ -31,12 +31,4 @@ def note(
         raise UsageError(
             f'no clip given for the note "{text}"; write clips first: thresher note 12 "good bridge"'
         )
-    with open_catalog() as catalog:
-        outcome = decide(
-            catalog,
-            query,
-            lambda terms, is_dry: run(catalog, terms, text, dry_run=is_dry),
-            dry_run=dry_run,
-            yes=yes,
-        )
-    print_outcome(outcome, dry_run=dry_run, json=json)
+    decide(query, partial(run, text=text), dry_run=dry_run, yes=yes, json=json)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from thresher.errors import UsageError
-from thresher.interfaces.cli.app import DECIDE, app, open_catalog
+from thresher.interfaces.cli.app import DECIDE, app
 from thresher.interfaces.cli.deciding import decide
-from thresher.interfaces.cli.decision_output import print_outcome
 from thresher.interfaces.cli.options import DryRun, Json, Yes
 
 _MOST_DIGITS = 9  # more can be no rating, and Python reads no number of many thousand digits
@@ -33,13 +33,5 @@ def rate(
         raise UsageError(
             f'"{rating}" is not a rating; write clips, then 1 to 5 or none, as in `thresher rate 12 4`'
         )
-    with open_catalog() as catalog:
-        stars = None if rating == "none" else int(rating)
-        outcome = decide(
-            catalog,
-            query,
-            lambda terms, is_dry: run(catalog, terms, stars, dry_run=is_dry),
-            dry_run=dry_run,
-            yes=yes,
-        )
-    print_outcome(outcome, dry_run=dry_run, json=json)
+    stars = None if rating == "none" else int(rating)
+    decide(query, partial(run, rating=stars), dry_run=dry_run, yes=yes, json=json)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from thresher.interfaces.cli.app import DECIDE, app, open_catalog
+from thresher.interfaces.cli.app import DECIDE, app
 from thresher.interfaces.cli.deciding import decide
-from thresher.interfaces.cli.decision_output import print_outcome
 from thresher.interfaces.cli.options import DryRun, Json, Query, Yes
 
 
@@ -13,15 +12,7 @@ def reject(query: Query, dry_run: DryRun = False, yes: Yes = False, json: Json =
     """Hide clips from listings and songs. Their files are not touched."""
     from thresher.curation.clips.decisions import reject as run
 
-    with open_catalog() as catalog:
-        outcome = decide(
-            catalog,
-            query,
-            lambda terms, is_dry: run(catalog, terms, dry_run=is_dry),
-            dry_run=dry_run,
-            yes=yes,
-        )
-    print_outcome(outcome, dry_run=dry_run, json=json)
+    decide(query, run, dry_run=dry_run, yes=yes, json=json)
 
 
 @app.command(rich_help_panel=DECIDE)
@@ -29,15 +20,7 @@ def unreject(query: Query, dry_run: DryRun = False, yes: Yes = False, json: Json
     """Show rejected clips in listings and songs again."""
     from thresher.curation.clips.decisions import unreject as run
 
-    with open_catalog() as catalog:
-        outcome = decide(
-            catalog,
-            query,
-            lambda terms, is_dry: run(catalog, terms, dry_run=is_dry),
-            dry_run=dry_run,
-            yes=yes,
-        )
-    print_outcome(outcome, dry_run=dry_run, json=json)
+    decide(query, run, dry_run=dry_run, yes=yes, json=json)
 
 
 @app.command(rich_help_panel=DECIDE)
@@ -45,12 +28,4 @@ def trust(query: Query, dry_run: DryRun = False, yes: Yes = False, json: Json = 
     """Clear the suspect flag of clips that resemble rejected ones."""
     from thresher.curation.clips.decisions import trust as run
 
-    with open_catalog() as catalog:
-        outcome = decide(
-            catalog,
-            query,
-            lambda terms, is_dry: run(catalog, terms, dry_run=is_dry),
-            dry_run=dry_run,
-            yes=yes,
-        )
-    print_outcome(outcome, dry_run=dry_run, json=json)
+    decide(query, run, dry_run=dry_run, yes=yes, json=json)

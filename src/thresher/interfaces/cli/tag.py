@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from thresher.interfaces.cli.app import DECIDE, app, open_catalog
+from thresher.interfaces.cli.app import DECIDE, app
 from thresher.interfaces.cli.deciding import decide
-from thresher.interfaces.cli.decision_output import print_outcome
 from thresher.interfaces.cli.options import DryRun, Json, Query, Yes
 
 
@@ -28,12 +28,4 @@ def tag(
     """Add tags to clips, and remove tags from them."""
     from thresher.curation.clips.decisions import tag as run
 
-    with open_catalog() as catalog:
-        outcome = decide(
-            catalog,
-            query,
-            lambda terms, is_dry: run(catalog, terms, add=add or [], remove=remove or [], dry_run=is_dry),
-            dry_run=dry_run,
-            yes=yes,
-        )
-    print_outcome(outcome, dry_run=dry_run, json=json)
+    decide(query, partial(run, add=add or [], remove=remove or []), dry_run=dry_run, yes=yes, json=json)
