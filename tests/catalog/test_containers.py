@@ -25,7 +25,6 @@ from tests.catalog.audio_files import (
     wav_header,
     write,
 )
-from tests.support import CORPUS
 from thresher.catalog.audio import AudioReader
 from thresher.catalog.containers import audio_start, set_ogg_serial
 from thresher.catalog.files import SUFFIXES
@@ -257,21 +256,19 @@ def test_an_mp3_of_another_encoder_is_truncated_only_if_it_is_cut(
 
 
 @pytest.fixture(scope="module")
-def corpus() -> list[Path]:
-    if not CORPUS.is_dir():
-        pytest.skip("the corpus of real audio is not beside the repository")
-    return sorted(path for path in CORPUS.rglob("*") if path.suffix in SUFFIXES)
+def real_files(corpus: Path) -> list[Path]:
+    return sorted(path for path in corpus.rglob("*") if path.suffix in SUFFIXES)
 
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_no_real_file_is_called_truncated(corpus: list[Path]) -> None:
-    assert len(corpus) == 545
-    assert {str(path): reason for path in corpus if (reason := shortfall(path)) is not None} == {}
+def test_no_real_file_is_called_truncated(real_files: list[Path]) -> None:
+    assert len(real_files) == 545
+    assert {str(path): reason for path in real_files if (reason := shortfall(path)) is not None} == {}
 
 
-def test_real_files_that_are_cut_are_called_truncated(corpus: list[Path], tmp_path: Path) -> None:
-    for path in [path for path in corpus if path.suffix != ".flac"][::25]:
+def test_real_files_that_are_cut_are_called_truncated(real_files: list[Path], tmp_path: Path) -> None:
+    for path in [path for path in real_files if path.suffix != ".flac"][::25]:
         content = path.read_bytes()
         (tmp_path / "cut").write_bytes(content[: len(content) * 2 // 3])
         assert shortfall(tmp_path / "cut") is not None, path

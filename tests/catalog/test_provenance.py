@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import pickle
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support import CORPUS
 from thresher.catalog.fields import FIELDS
 from thresher.catalog.name_patterns import PATTERNS
 from thresher.catalog.provenance import (
@@ -25,8 +25,6 @@ from thresher.catalog.provenance import (
     run_of_folder,
     whole_number,
 )
-
-NEURAL = CORPUS / "neural"
 
 SAMPLERNN_FOLDER = (
     "models-three_tier-expskeletal-domain_experiment-n_frames64-frame_size16"
@@ -219,13 +217,12 @@ def test_other_names_match_no_pattern(path: str) -> None:
     assert inferred(path) == Inference(Provenance(), None)
 
 
-def test_real_names() -> None:
-    if not NEURAL.is_dir():
-        pytest.skip("the shared corpus is not here")
+def test_real_names(corpus: Path) -> None:
+    neural = (corpus / "neural").resolve()
     patterns: dict[str, set[str | None]] = {}
-    for file in NEURAL.resolve().rglob("*.*"):
+    for file in neural.rglob("*.*"):
         if file.is_file():
-            top = file.relative_to(NEURAL.resolve()).parts[0]
+            top = file.relative_to(neural).parts[0]
             patterns.setdefault(top, set()).add(infer(os.fsencode(file)).pattern)
     assert patterns == {
         "jazz_samplernn": {"samplernn-pytorch", None},  # jazz_rnn.wav is a song

@@ -55,6 +55,13 @@ def home(home_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def thresher(command: Command, template: Path, tmp_path: Path) -> Command:
+    """Run a command in a copy of the folder `template`, a fixture of the module."""
+    copy_folder(template, tmp_path)
+    return command
+
+
 @pytest.fixture(scope="session")
 def song_template(tmp_path_factory: pytest.TempPathFactory, write_clip: WriteClip) -> Path:
     """The folder that `song_command` copies."""

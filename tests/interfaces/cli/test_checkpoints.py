@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import Command, WriteClip, copy_folder, run_command
+from tests.support import Command, WriteClip, run_command
 from thresher.curation.checkpoints.summary import CheckpointRow
 from thresher.interfaces.cli.checkpoints import _COLUMNS, WIDEST, _short, sparkline
 from thresher.interfaces.cli.table import print_table
@@ -26,13 +26,6 @@ def template(tmp_path_factory: pytest.TempPathFactory, write_clip: WriteClip) ->
     for line in (["init"], ["ingest", "run", "--jobs", "1"]):
         assert run_command(*line, cwd=folder).returncode == 0
     return folder
-
-
-@pytest.fixture
-def thresher(command: Command, template: Path, tmp_path: Path) -> Command:
-    """Run a command in a copy of the template."""
-    copy_folder(template, tmp_path)
-    return command
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.support import RATE, Command, WriteClip, copy_folder, run_command
+from tests.support import RATE, Command, WriteClip, run_command
 from thresher.signal.features.measure_registry import MEASURES
 
 
@@ -26,13 +26,6 @@ def template(tmp_path_factory: pytest.TempPathFactory, write_clip: WriteClip) ->
     for line in (["init"], ["ingest", ".", "--jobs", "1"]):
         assert run_command(*line, cwd=folder).returncode == 0
     return folder
-
-
-@pytest.fixture
-def thresher(command: Command, template: Path, tmp_path: Path) -> Command:
-    """Run a command in a copy of the template."""
-    copy_folder(template, tmp_path)
-    return command
 
 
 def test_a_listing_with_measures_in_every_form(thresher: Command) -> None:

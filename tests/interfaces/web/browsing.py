@@ -14,8 +14,6 @@ import uvicorn
 
 from tests.interfaces.web.conftest import KEY
 from thresher.catalog.catalog import Catalog
-from thresher.curation.clips.decisions import history
-from thresher.curation.cutting.undo import undo
 from thresher.interfaces.web.access import AccessRules
 from thresher.interfaces.web.app import create_app
 from thresher.interfaces.web.server_key import token_of
@@ -70,16 +68,6 @@ def chromium(*more: str) -> Iterator[Any]:
     finally:
         driver.quit()
         shutil.rmtree(profile, ignore_errors=True)
-
-
-@contextmanager
-def undoing(catalog: Catalog) -> Iterator[None]:
-    """Undo what was decided while the block ran."""
-    before = {entry.id for entry in history(catalog)}
-    yield
-    for entry in history(catalog):
-        if entry.id not in before and entry.undoes is None and entry.undone_by is None:
-            undo(catalog, entry.id)
 
 
 class Page:

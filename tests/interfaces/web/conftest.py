@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from fastapi.testclient import TestClient
 
 from tests.support import EVERY_METRIC
 from thresher.catalog.catalog import Catalog
+from thresher.curation.clips.decisions import history
+from thresher.curation.cutting.undo import undo
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.interfaces.web.access import AccessRules
@@ -33,6 +36,23 @@ def shelf(tmp_path_factory: pytest.TempPathFactory, write_clip: Any) -> Iterator
     with Catalog.open(home / "catalog.toml") as catalog:
         ingest(catalog, [home / "night"], IngestOptions(executor="serial"))
         yield catalog
+
+
+@contextmanager
+def undoing(catalog: Catalog) -> Iterator[None]:
+    """Undo what was decided while the block ran."""
+    before = {entry.id for entry in history(catalog)}
+    yield
+    for entry in history(catalog):
+        if entry.id not in before and entry.undoes is None and entry.undone_by is None:
+            undo(catalog, entry.id)
+
+
+@pytest.fixture
+def as_before(shelf: Catalog) -> Iterator[None]:
+    """Undo what a test decided."""
+    with undoing(shelf):
+        yield
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import soundfile
 
-from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, chromium, serving, undoing
+from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, chromium, serving
+from tests.interfaces.web.conftest import undoing
 from tests.support import EVERY_METRIC, RATE, MakeSound
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips import decisions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.support import CORPUS
 from thresher.signal.features.loudness import (
     BLOCK_FRAMES,
     TILE_FRAMES,
@@ -131,12 +131,10 @@ def test_loudness_equals_pyloudnorms(filter_class: str, sr: int, channels: int) 
     assert integrated_loudness(y, sr) == pytest.approx(theirs, abs=tolerance)
 
 
-def test_real_clips_equal_pyloudnorm() -> None:
-    if not CORPUS.is_dir():
-        pytest.skip("no corpus beside the checkout")
+def test_real_clips_equal_pyloudnorm(corpus: Path) -> None:
     soundfile, pyloudnorm = pytest.importorskip("soundfile"), pytest.importorskip("pyloudnorm")
     compared = 0
-    for path in sorted((CORPUS / "neural").rglob("*.*"))[::12]:
+    for path in sorted((corpus / "neural").rglob("*.*"))[::12]:
         if path.suffix not in {".wav", ".ogg", ".flac"}:
             continue
         sr = soundfile.info(path).samplerate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.support import CORPUS
 from thresher.signal.features import trim
 from thresher.signal.features.trim import LevelMeter, Levels, Span, to_mono
 from thresher.signal.features.trim_settings import TrimSettings
@@ -85,11 +85,9 @@ def test_bounds_equal_librosas(trim: TrimSettings) -> None:
 
 @pytest.mark.parametrize("trim", WITH_OFFSET[:2], ids=lambda trim: f"{trim.frame_length}/{trim.hop_length}")
 @pytest.mark.long
-def test_bounds_of_real_clips_equal_librosas(trim: TrimSettings) -> None:
-    if not CORPUS.is_dir():
-        pytest.skip("no corpus beside the checkout")
+def test_bounds_of_real_clips_equal_librosas(corpus: Path, trim: TrimSettings) -> None:
     soundfile = pytest.importorskip("soundfile")
-    files = sorted((CORPUS / "neural").rglob("*.wav"))[::2]
+    files = sorted((corpus / "neural").rglob("*.wav"))[::2]
     assert len(files) > 50
     for path in files:
         block, _ = soundfile.read(path, frames=320_000, dtype="float32", always_2d=True)

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 import thresher
 from tests.signal.metrics.alignment_oracle import fingerprints_of, oracle, oracle_scores
-from tests.support import CORPUS
 from thresher.signal.metrics import aligned, blocks, prefix
 from thresher.signal.metrics.aligned import (
     ALIGNED,
@@ -200,16 +199,14 @@ def test_a_pair_and_its_block_agree_on_the_score() -> None:
 
 
 @pytest.fixture(scope="session")
-def corpus_clips() -> list[Words]:
+def corpus_clips(corpus: Path) -> list[Words]:
     import soundfile
 
     from thresher.signal.features.fingerprint import find_backend, to_pcm
 
-    if not CORPUS.is_dir():
-        pytest.skip("no corpus beside the checkout")
     backend = find_backend()
     files = sorted(
-        file for file in (CORPUS / "neural").rglob("*") if file.suffix in {".wav", ".ogg", ".flac", ".mp3"}
+        file for file in (corpus / "neural").rglob("*") if file.suffix in {".wav", ".ogg", ".flac", ".mp3"}
     )
     clips = []
     for file in files[:: max(1, len(files) // 40)][:40]:

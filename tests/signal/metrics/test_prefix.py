@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,13 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.support import CORPUS
 from thresher.signal.metrics import prefix as kernel
 from thresher.signal.metrics.metric import Fingerprints
 from thresher.signal.metrics.prefix import PREFIX, prefix_scores
 from thresher.signal.metrics.registry import METRICS, find_metric
 
-NEURAL = CORPUS / "neural"
 Words = NDArray[np.uint32]
 
 
@@ -219,14 +218,12 @@ def test_metrics_are_registered_by_their_name() -> None:
     assert np.array_equal(prefix.scores(packed, packed), prefix_scores(packed, packed))
 
 
-def corpus_fingerprints(seconds: int) -> list[Words]:
+def corpus_fingerprints(corpus: Path, seconds: int) -> list[Words]:
     """Real fingerprints of the first `seconds` of every neural clip that has one."""
-    if not NEURAL.is_dir():
-        pytest.skip("needs the real clips of ../shared/corpus")
     soundfile = pytest.importorskip("soundfile")
     backend = pytest.importorskip("thresher.signal.features.fingerprint").find_backend("auto")
     fingerprints = []
-    for path in sorted(NEURAL.rglob("*")):
+    for path in sorted((corpus / "neural").rglob("*")):
         if path.suffix not in {".wav", ".flac", ".ogg", ".mp3"}:
             continue
         try:
@@ -243,8 +240,8 @@ def corpus_fingerprints(seconds: int) -> list[Words]:
 
 
 @pytest.mark.slow
-def test_real_clips_score_as_the_formula_says() -> None:
-    fingerprints = corpus_fingerprints(seconds=20)
+def test_real_clips_score_as_the_formula_says(corpus: Path) -> None:
+    fingerprints = corpus_fingerprints(corpus, seconds=20)
     assert len({words.size for words in fingerprints}) > 5
     scores = scores_of(fingerprints, fingerprints)
     assert np.array_equal(scores, scores.T)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.signal.mixing.blocks import divided, noise
 from thresher.signal.mixing.mix import (
     Fade,
     downmix,
@@ -20,21 +21,6 @@ from thresher.signal.mixing.mix import (
     peak_gain,
     stereo_coefficients,
 )
-
-
-def noise(frames: int, channels: int, seed: int = 0) -> NDArray[np.float32]:
-    return np.random.default_rng(seed).uniform(-1, 1, (frames, channels)).astype(np.float32)
-
-
-def divided(block: NDArray[np.float32], sizes: list[int]) -> list[NDArray[np.float32]]:
-    pieces: list[NDArray[np.float32]] = []
-    start = 0
-    while start < len(block):
-        size = sizes[len(pieces) % len(sizes)]
-        pieces.append(block[start : start + size])
-        start += size
-    return pieces
-
 
 # Channels
 

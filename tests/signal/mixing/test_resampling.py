@@ -8,27 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.signal.mixing.blocks import divided, noise
 from thresher.signal.mixing.resampling import PORTION, Resampler, resampled_frames
 
 RATES = (2000, 8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 96000, 192000)
 
 
-def noise(frames: int, channels: int, seed: int = 0) -> NDArray[np.float32]:
-    return np.random.default_rng(seed).uniform(-1, 1, (frames, channels)).astype(np.float32)
-
-
 def sine(frames: int, frequency: float, sr: int) -> NDArray[np.float32]:
     return (0.5 * np.sin(2 * np.pi * frequency * np.arange(frames) / sr)).astype(np.float32)[:, np.newaxis]
-
-
-def divided(block: NDArray[np.float32], sizes: list[int]) -> list[NDArray[np.float32]]:
-    pieces: list[NDArray[np.float32]] = []
-    start = 0
-    while start < len(block):
-        size = sizes[len(pieces) % len(sizes)]
-        pieces.append(block[start : start + size])
-        start += size
-    return pieces
 
 
 def resampled(block: NDArray[np.float32], sr_in: int, sr_out: int, sizes: list[int]) -> NDArray[np.float32]:

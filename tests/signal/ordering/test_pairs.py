@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.support import CORPUS
 from thresher.signal.ordering.pairs import pairs
 
-NEURAL = CORPUS / "neural"
 NAN = float("nan")
 Scores = NDArray[np.float32]
 
@@ -136,16 +136,14 @@ def test_pairs_refuse_invalid_scores_and_ids(scores: Scores, ids: list[int], sho
         pairs(scores.astype(np.float32), np.array(ids))
 
 
-def test_pairs_of_real_clips_equal_those_of_a_full_sort() -> None:
-    if not NEURAL.is_dir():
-        pytest.skip("needs the real clips of ../shared/corpus")
+def test_pairs_of_real_clips_equal_those_of_a_full_sort(corpus: Path) -> None:
     soundfile = pytest.importorskip("soundfile")
     backend = pytest.importorskip("thresher.signal.features.fingerprint").find_backend("auto")
     from thresher.signal.metrics.metric import Fingerprints
     from thresher.signal.metrics.prefix import prefix_scores
 
     fingerprints = []
-    for path in sorted(NEURAL.rglob("*.wav"))[::2]:
+    for path in sorted((corpus / "neural").rglob("*.wav"))[::2]:
         with soundfile.SoundFile(path) as file:
             y, sr = file.read(10 * file.samplerate, dtype="float32", always_2d=True), file.samplerate
         y = np.nan_to_num(y).mean(axis=1)

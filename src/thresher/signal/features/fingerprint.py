@@ -37,9 +37,6 @@ HOPS_IN_A_WORD = 19
 WORD_SECONDS = ANALYSIS_HOP / CHROMAPRINT_RATE
 FIRST_WORD_SECONDS = (ANALYSIS_FRAME + HOPS_IN_A_WORD * ANALYSIS_HOP) / CHROMAPRINT_RATE
 
-# The fingerprint of silence, of a constant and of one-bit noise consists of this word only.
-SILENCE_WORD = 627_964_279
-
 # Samples passed to a backend at a time.
 BLOCK_SAMPLES = 1 << 20
 

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from fastapi.testclient import TestClient
 
 from thresher.catalog.catalog import Catalog
-from thresher.curation.clips.decisions import history
 from thresher.curation.clips.listing import list_clips, rows_of
-from thresher.curation.cutting.undo import undo
 
-
-@pytest.fixture(autouse=True)
-def as_before(shelf: Catalog) -> Iterator[None]:
-    """Undo what a test decided."""
-    before = {entry.id for entry in history(shelf)}
-    yield
-    for entry in history(shelf):
-        if entry.id not in before and entry.undoes is None and entry.undone_by is None:
-            undo(shelf, entry.id)
+pytestmark = pytest.mark.usefixtures("as_before")
 
 
 def test_a_region_becomes_a_marked_clip_and_undo_removes_it(client: TestClient, shelf: Catalog) -> None:

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from fastapi.testclient import TestClient
 
 from tests.interfaces.web.conftest import ADDRESS, KEY
 from thresher.catalog.catalog import Catalog
-from thresher.curation.clips.decisions import history
 from thresher.curation.clips.listing import list_clips
-from thresher.curation.cutting.undo import undo
 from thresher.interfaces.web.access import AccessRules
 from thresher.interfaces.web.app import create_app
 from thresher.interfaces.web.room.room import READ_ONLY
 from thresher.interfaces.web.server_key import token_of
 
-
-@pytest.fixture(autouse=True)
-def as_before(shelf: Catalog) -> Iterator[None]:
-    """Undo what a test decided."""
-    before = {entry.id for entry in history(shelf)}
-    yield
-    for entry in history(shelf):
-        if entry.id not in before and entry.undoes is None and entry.undone_by is None:
-            undo(shelf, entry.id)
+pytestmark = pytest.mark.usefixtures("as_before")
 
 
 def test_each_change_is_one_decision(client: TestClient, shelf: Catalog) -> None:
