@@ -101,7 +101,6 @@ class Mix:
                     (track.end_frame - track.start_frame) * track.channels,
                     track.output_frames * plan.channels,
                 )
-                # a clip whose samples are only copied needs no preparation
                 yield clip, None if size > AHEAD_FRAMES else clip
 
         # more threads and more clips for each would only hold more clips in memory
@@ -204,4 +203,6 @@ class _Clip:
 
 
 def _prepared(clip: _Clip) -> list[NDArray[Any]]:
-    return list(clip.blocks())
+    blocks = list(clip.blocks())
+    # samples for the encoder are written in one piece; floats are still mixed and limited, block by block
+    return [np.concatenate(blocks)] if clip.subtype and blocks else blocks
