@@ -21,7 +21,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from thresher.catalog.temporary_files import sweep_temporary_folders
-from thresher.curation.executors.worker_process import begin_worker, is_starting, process_context
+from thresher.curation.executors.worker_process import (
+    begin_worker,
+    is_starting,
+    process_context,
+    start_server,
+)
 from thresher.errors import CatalogError, UsageError, WorkersError
 
 if TYPE_CHECKING:
@@ -35,8 +40,9 @@ R = TypeVar("R")
 
 KINDS = ("serial", "threads", "processes", "dask")
 _SCHEDULER = re.compile(r"(?:tcp|tls)://[^\s/]+:[0-9]{1,5}")
-AHEAD = 4
-"""Tasks in flight for each worker: enough that no worker waits, few enough that memory does not grow."""
+AHEAD = 8
+"""Tasks in flight for each worker: enough that no worker waits while a group is stored, few enough that memory does
+not grow."""
 
 GROUP_SECONDS = 2.0
 """A group is committed after this time even if it is not full: an interruption loses no more work than that."""
@@ -130,6 +136,11 @@ class Workers:
         if self._executor is not None:
             self._executor.shutdown(wait=True, cancel_futures=True)
             self._executor = None
+
+    def get_ready(self) -> None:
+        """Let worker processes, if there will be any, load their modules in the background."""
+        if self.name.kind == "processes" and not is_starting():
+            start_server(self._preload)
 
     def begin(self, task: Callable[[T], Any], arguments: Sequence[T]) -> None:
         """Run `task` on each of these arguments, which must be hashable, before `map` asks for it.

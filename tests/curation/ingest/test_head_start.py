@@ -12,10 +12,10 @@ import pytest
 
 from thresher.catalog.config import Settings
 from thresher.catalog.stamps import Stamp
+from thresher.curation import workers
 from thresher.curation.analysis.analyse import analyse
 from thresher.curation.analysis.task import task_for
 from thresher.curation.analysis.worker import WORKER_MODULES, analyse_file
-from thresher.curation.ingest import head_start
 from thresher.curation.ingest.head_start import MOST_BYTES, MOST_FILES, give_head_start
 from thresher.curation.ingest.scan import FoundFile
 from thresher.curation.workers import Workers
@@ -24,7 +24,7 @@ from thresher.curation.workers import Workers
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     calls: list[Any] = []
-    monkeypatch.setattr(head_start, "start_server", calls.append)
+    monkeypatch.setattr(workers, "start_server", calls.append)
     return calls
 
 
@@ -46,16 +46,16 @@ def test_the_preloaded_modules_include_the_analysis() -> None:
 
 def test_only_worker_processes_start_the_server(started: list[Any]) -> None:
     for executor in ("serial", "threads:2", "processes:3"):
-        give_head_start(Workers(executor), Settings(), [])
+        give_head_start(Workers(executor, preload=WORKER_MODULES), Settings(), [])
     assert started == [WORKER_MODULES]
 
 
 @pytest.mark.usefixtures("started")
 def test_a_limited_number_of_small_files_is_begun() -> None:
-    workers = NotedWorkers("processes:2")
-    give_head_start(workers, Settings(), [found(0, MOST_BYTES + 1), *(found(n) for n in range(1, 999))])
+    noted = NotedWorkers("processes:2")
+    give_head_start(noted, Settings(), [found(0, MOST_BYTES + 1), *(found(n) for n in range(1, 999))])
     expected = [task_for(b"/clips/%d.wav" % n, 100, n, Settings()) for n in range(1, MOST_FILES + 1)]
-    assert workers.noted == (analyse_file, expected)
+    assert noted.noted == (analyse_file, expected)
 
 
 def test_the_head_start_loads_nothing_heavy() -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from thresher.curation.analysis.worker import WORKER_MODULES, analyse_file
-from thresher.curation.executors.worker_process import start_server
+from thresher.curation.analysis.worker import analyse_file
 from thresher.curation.workers import Workers
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ def give_head_start(
     """Begin to analyse files that seem to be new, if `workers` are processes; `split` is that of the options."""
     if workers.name.kind != "processes":
         return
-    start_server(WORKER_MODULES)
+    workers.get_ready()
     from thresher.curation.analysis.task import (  # loads numpy, while the server loads its modules
         split_of_new,
         task_for,

@@ -95,10 +95,11 @@ def _ingest(
         catalog.write(partial(refile, misfiled=misfiled))
         misfiled = {}
     known = classify(catalog, found.files, todays_places(misfiled))
-    if known.to_read:
-        find_backend(catalog.settings.fingerprint.backend)
     if workers is None:
         workers = Workers(options.executor or catalog.settings.ingest.executor, preload=WORKER_MODULES)
+    if known.to_read:
+        workers.get_ready()
+        find_backend(catalog.settings.fingerprint.backend)
     run = _begun(catalog, options, found, known, workers)
     tally = Tally()
     tally.counts["unchanged"] = len(known.unchanged)
