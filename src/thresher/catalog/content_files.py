@@ -178,20 +178,7 @@ def find_content(catalog: Catalog, sha256: str, *, rehash: bool = True) -> Known
 
 def content_files(catalog: Catalog, sha256s: Collection[str]) -> dict[str, bytes]:
     """Return the path of a file for each recording; recordings that no file holds are left out."""
-    return _paths(catalog, known_files(catalog, sha256s))
-
-
-def content_files_in(catalog: Catalog, connection: Connection, sha256s: Collection[str]) -> dict[str, bytes]:
-    """Return what `content_files` returns, as part of a transaction that only reads.
-
-    `content_files` would open a second transaction within the first: SQLite lets it wait for a writer that waits
-    for the first one to end.
-    """
-    return _paths(catalog, known_files_in(catalog, connection, sha256s))
-
-
-def _paths(catalog: Catalog, known: Mapping[str, Iterable[KnownFile]]) -> dict[str, bytes]:
-    found = {sha256: intact_file(catalog, files) for sha256, files in known.items()}
+    found = {sha256: intact_file(catalog, files) for sha256, files in known_files(catalog, sha256s).items()}
     return {sha256: file.path for sha256, file in found.items() if file is not None}
 
 

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from tests.curation.listening.listening_clips import SERIAL, heard, ids, left, write
+from thresher.catalog import content_files
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import listening
 from thresher.curation.clips import decisions as judging
@@ -178,6 +179,24 @@ def test_clips_that_a_split_hides_or_takes_away_leave_a_queue(cut_clips: Catalog
     assert left(cut_clips) == []
     plan_listening(cut_clips, "kind:whole length:16..", 5)
     assert left(cut_clips) == [1]
+
+
+def test_no_transaction_is_open_while_files_are_looked_for(
+    fresh: Catalog, open_transactions: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked, check_file = [], content_files.check_file
+
+    def watched(*given: Any, **options: Any) -> Any:
+        checked.append(len(open_transactions))
+        return check_file(*given, **options)
+
+    monkeypatch.setattr(content_files, "check_file", watched)
+    queue = plan_listening(fresh, (), 0.3)
+    Path(fresh.root / str(queue.clips[0].path)).unlink()
+    stored = resume_listening(fresh)
+    assert stored is not None
+    assert [row.missing for row in stored.clips] == [True, *[False] * (len(queue.clips) - 1)]
+    assert set(checked) == {0}
 
 
 @pytest.mark.usefixtures("one_transaction_at_a_time")

@@ -9,9 +9,9 @@ seconds since 1970 (UTC), lengths are seconds, distances are 1 - likeness.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -19,7 +19,7 @@ from sqlalchemy import Connection, insert, select, update
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.clip_rows import known_clips
 from thresher.catalog.clip_source import IS_HIDDEN, SECONDS, SOURCE, shown_location
-from thresher.catalog.content_files import content_files_in, keep_looks
+from thresher.catalog.content_files import KnownFile, intact_file, keep_looks, known_files_in
 from thresher.catalog.cut_clips import cut_places
 from thresher.catalog.database import chunks, insert_row
 from thresher.catalog.decisions import Decision
@@ -119,10 +119,13 @@ def plan_listening(
     number = None if dry_run else _store(catalog, now, query, minutes, chosen)
     with catalog.reading() as connection:
         known = known_clips(connection, chosen)
-        rows = _rows(catalog, connection, now, query, [(each, False) for each in chosen if each in known])
+        rows = _read_rows(
+            catalog, connection, now, query, [(each, False) for each in chosen if each in known]
+        )
+    clips = rows.with_files(catalog)
     if not dry_run:
         keep_looks(catalog)
-    return Queue(number, now, query, minutes, rows, reach)
+    return Queue(number, now, query, minutes, clips, reach)
 
 
 def resume_listening(catalog: Catalog) -> Queue | None:
@@ -182,21 +185,37 @@ def latest_listening(catalog: Catalog) -> Queue | None:
             .where(listening_clip.c.listening_id == last.id)
             .order_by(listening_clip.c.position)
         ).all()
-        rows = _rows(
+        rows = _read_rows(
             catalog, connection, last.started_at, last.query, [(row.clip_id, row.is_done) for row in clips]
         )
-    return Queue(last.id, last.started_at, last.query, last.minutes, rows)
+    return Queue(last.id, last.started_at, last.query, last.minutes, rows.with_files(catalog))
 
 
-def _rows(
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a queue, of which only clips without sound are marked missing, and the known files of all."""
+
+    rows: Sequence[ListenRow]
+    files: Mapping[str, Sequence[KnownFile]]
+
+    def with_files(self, catalog: Catalog) -> tuple[ListenRow, ...]:
+        """Look for the files, which may hash them, and return the rows with those marked missing that have none.
+
+        Never call this inside of a transaction.
+        """
+        missing = {sha256 for sha256, files in self.files.items() if intact_file(catalog, files) is None}
+        return tuple(replace(row, missing=row.missing or row.sha256 in missing) for row in self.rows)
+
+
+def _read_rows(
     catalog: Catalog, connection: Connection, started_at: float, query: str, clips: Sequence[tuple[int, bool]]
-) -> tuple[ListenRow, ...]:
+) -> _Rows:
     """Read the rows of a queue's clips, which are given with whether they were skipped."""
     ids = [clip_id for clip_id, _ in clips]
     found = _full_rows(connection, ids)
     gone = _gone(catalog, connection, query, found)
     cut = cut_places(connection, ids)
-    files = content_files_in(catalog, connection, {row.sha256 for row in found.values()})
+    files = known_files_in(catalog, connection, {row.sha256 for row in found.values()})
     before = heard_clips(connection, started_at)
     wants_rejected = not _WANTS_REJECTED.isdisjoint(token.word.text for token in tokens_of(query))
     distances = _distances(connection, ids, before)
@@ -214,7 +233,7 @@ def _rows(
                 id=clip_id,
                 done=skipped or heard_since or rejected_since or clip_id in gone,
                 path=row.path_text,
-                missing=row.sha256 not in files or not row.seconds,
+                missing=not row.seconds,
                 run=row.run,
                 epoch=row.epoch,
                 step=row.step,
@@ -232,7 +251,7 @@ def _rows(
                 part=None if (place := cut.get(clip_id)) is None else place.text,
             )
         )
-    return tuple(rows)
+    return _Rows(rows, files)
 
 
 def _gone(catalog: Catalog, connection: Connection, query: str, found: dict[int, Any]) -> set[int]:
