@@ -103,7 +103,7 @@ def test_a_file_put_back_from_the_trash_is_known_again(
     shutil.move(trash / "files/r_epoch_1_1.wav", clips)
     assert plan_prune(catalog).report.files == 0  # nobody has said that it is back
     report = ingest(catalog, [clips], serial)
-    assert (report.added, report.moved, report.missing) == (0, 1, 0)
+    assert (report.added, report.moved, report.returned, report.missing) == (0, 0, 1, 0)
     shown = show_clip(catalog, "2")
     assert (shown.clip.rating, shown.clip.note, shown.clip.rejected) == (2, "hum", True)
     assert missing(catalog) == []
