@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -31,6 +32,7 @@ from sqlalchemy import (
 
 from thresher.catalog.attribution import checkpoint_id, refresh_checkpoint, set_attributes
 from thresher.catalog.database import chunks, insert_row
+from thresher.catalog.paths import Place
 from thresher.catalog.schema import (
     attribute,
     checkpoint,
@@ -147,10 +149,37 @@ def decision_to_undo(connection: Connection, number: int | None = None) -> Decis
     return _latest(connection) if number is None else get_decision(connection, number)
 
 
-def undo(connection: Connection, number: int | None = None) -> Decision:
+def copies_since(connection: Connection, target: Decision) -> dict[int, Place]:
+    """Return the places of the locations that got an attribute from a decision because they were added after it.
+
+    They are by the ids of the locations. An undo does not know what their own names say.
+    """
+    there: dict[int, set[int]] = {}
+    for change in target.changes:
+        if _is_attribute(change):
+            there.setdefault(change.id, set()).update(row[0] for row in change.after)
+    found: dict[int, Place] = {}
+    for chunk in chunks(sorted(there)):
+        pinned = (
+            select(location.c.id, location.c.recording_id, location.c.root, location.c.path)
+            .join(attribute, attribute.c.location_id == location.c.id)
+            .where(location.c.recording_id.in_(chunk), attribute.c.pinned)
+        )
+        for row in connection.execute(pinned):
+            if row.id not in there[row.recording_id]:
+                found[row.id] = Place(row.root, row.path)
+    return found
+
+
+def undo(
+    connection: Connection,
+    number: int | None = None,
+    own: Mapping[int, Mapping[str, str]] = MappingProxyType({}),
+) -> Decision:
     """Undo decision `number`, or the latest one that is not undone; on a server, the latest own one.
 
-    Return the undo, itself a decision.
+    Return the undo, itself a decision. `own` are the attributes that the files of `copies_since` have by their own
+    names, by the ids of the locations.
 
     Raises NotFoundError if there is no such decision. Raises UsageError if a later decision changed the same
     fields, if the decision changed only what was forgotten since, or if the entry of the journal is not a decision.
@@ -179,8 +208,9 @@ def undo(connection: Connection, number: int | None = None) -> Decision:
             continue
         if current == change.before:
             continue
-        kind.write(connection, change.id, change.field, change.before)
-        reverted.append(Change(change.entity, change.id, change.field, current, change.before))
+        wanted = _with_own(change, current, own) if _is_attribute(change) else change.before
+        kind.write(connection, change.id, change.field, wanted)
+        reverted.append(Change(change.entity, change.id, change.field, current, wanted))
     reverted += _forget_former_queries(connection, target.changes, reverted)
     if not reverted:
         raise _cannot_undo(connection, target, "what it changed was forgotten, or is as it was before")
@@ -487,6 +517,22 @@ def pinned_attribute(connection: Connection, recording_id: int, text: str) -> Va
     """Return the value that pins an attribute at all locations of a recording."""
     statement = select(location.c.id).where(location.c.recording_id == recording_id).order_by(location.c.id)
     return [[location_id, text, True] for location_id in connection.scalars(statement)]
+
+
+def _with_own(change: Change, current: Value, own: Mapping[int, Mapping[str, str]]) -> Value:
+    """Return the attribute before a change, and that of the locations that were added since, by their own names."""
+    there = {row[0] for row in change.after}
+    key = _attribute_key(change.field)
+    added = [
+        [location_id, own[location_id][key], False]
+        for location_id, _, _ in current
+        if location_id not in there and key in own.get(location_id, ())
+    ]
+    return sorted([*change.before, *added]) if added else change.before
+
+
+def _is_attribute(change: Change) -> bool:
+    return change.entity == "recording" and change.field.startswith("attribute ")
 
 
 def _attribute_key(name: str) -> str:

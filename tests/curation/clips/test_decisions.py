@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support import JOURNAL, copy_folder, dump
+from tests.support import JOURNAL, WriteClip, copy_folder, dump
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
@@ -237,3 +238,27 @@ def test_a_query_decides_about_shown_clips_and_an_id_about_a_hidden_whole(cut_cl
         judging.rate(cut_clips, "10", 2)
     judging.modify(cut_clips, "6", {"epoch": "9"})  # the checkpoint is that of the recording
     assert [row.id for row in list_clips(cut_clips, "epoch:9")] == [5, 6, 7]
+
+
+def test_an_undone_correction_leaves_later_copies_the_attributes_of_their_own_names(
+    catalog: Catalog, tmp_path: Path, write_clip: WriteClip, serial: IngestOptions
+) -> None:
+    folder = tmp_path / "clips"
+    path = write_clip(folder / "night_step_100_seed7.wav", 1, 0.4)
+    ingest(catalog, [folder], serial)
+    judging.modify(catalog, ["1"], {"seed": "5", "mood": "grim"})
+    for name in ("night_step_100_seed8.wav", "night_step_100.wav"):
+        shutil.copy(path, folder / name)
+    (folder / "night_step_100.wav.json").write_text('{"mood": "calm"}')
+    ingest(catalog, [folder], serial)
+
+    def attributes() -> list[dict[str, str]]:
+        return [dict(place.attributes) for place in show_clip(catalog, "1").locations]
+
+    corrected = [{"mood": "grim", "seed": "5"}] * 3
+    assert attributes() == corrected
+    for _ in range(2):
+        judging.undo(catalog)
+        assert attributes() == [{"seed": "7"}, {"mood": "calm"}, {"seed": "8"}]
+        judging.undo(catalog, judging.history(catalog)[0].id)
+        assert attributes() == corrected

@@ -17,8 +17,9 @@ from thresher.catalog.attribution import as_number
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import Assignment, Decision
 from thresher.catalog.fields import FIELDS
+from thresher.catalog.name_patterns import PATTERNS
 from thresher.catalog.normal_form import folded, nfc
-from thresher.catalog.provenance import check_key
+from thresher.catalog.provenance import check_key, infer
 from thresher.catalog.query import join_terms
 from thresher.catalog.query_lookups import Lookups
 from thresher.catalog.schema import ROLES, attribute
@@ -141,8 +142,29 @@ def undo(catalog: Catalog, number: int | None = None) -> Decision:
     """
     from thresher.curation.clips.saved_queries import lookups_of_undo, undo_readably
 
-    lookups = lookups_of_undo(catalog, number)
-    return catalog.write(lambda connection: undo_readably(catalog, connection, number, lookups))
+    lookups, own = lookups_of_undo(catalog, number), _own_attributes(catalog, number)
+    return catalog.write(lambda connection: undo_readably(catalog, connection, number, lookups, own))
+
+
+def _own_attributes(catalog: Catalog, number: int | None) -> dict[int, Mapping[str, str]]:
+    """Return the attributes that the files of `copies_since` have by their names, sidecars and tags.
+
+    This reads files, so it runs before the transaction that reverts the decision.
+    """
+    with catalog.reading() as connection:
+        places = decisions.copies_since(connection, decisions.decision_to_undo(connection, number))
+    if not places:
+        return {}
+    from thresher.catalog.tag_values import read_stated  # loads a library for tags
+
+    patterns = (*catalog.settings.provenance, *PATTERNS)
+    found = {}
+    for location_id, place in places.items():
+        path = catalog.absolute(*place)
+        stated = {} if path is None else read_stated(path)[0]
+        named = infer(place.path if path is None else path, patterns=patterns, sidecar=stated)
+        found[location_id] = named.provenance.attributes
+    return found
 
 
 def history(catalog: Catalog, limit: int | None = None) -> list[Decision]:

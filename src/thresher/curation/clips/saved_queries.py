@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -140,16 +140,22 @@ def keeping_readable(
         )
 
 
-def undo_readably(catalog: Catalog, connection: Connection, number: int | None, lookups: Lookups) -> Decision:
+def undo_readably(
+    catalog: Catalog,
+    connection: Connection,
+    number: int | None,
+    lookups: Lookups,
+    own: Mapping[int, Mapping[str, str]],
+) -> Decision:
     """Undo a decision. Raises UsageError if another song or saved query can't be read then.
 
-    `lookups` are those of `lookups_of_undo`.
+    `lookups` are those of `lookups_of_undo`, and `own` is that of `decisions.undo`.
     """
     target = decision_to_undo(connection, number)
     if not _concerns_saved(target):
-        return undo(connection, target.id)
+        return undo(connection, target.id, own)
     before = _problems(catalog, connection, lookups)
-    done = undo(connection, target.id)
+    done = undo(connection, target.id, own)
     changed = {
         (kind, name)
         for kind, table in _TABLES.items()
