@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from sqlalchemy import URL
 
 from tests.postgres_catalogs import needs_postgres
@@ -18,6 +19,7 @@ def test_init_refuses_to_start_twice(home: Path) -> None:
     assert (home / "catalog.toml").read_bytes() == before
 
 
+@pytest.mark.sqlite_only("a database in a file, which can be renamed")
 def test_init_replaces_a_lost_database(tmp_path: Path) -> None:
     assert run_command("init", cwd=tmp_path).returncode == 0
     (tmp_path / "catalog.toml").write_text("[trim]\ntop_db = 33.0\n")
