@@ -21,6 +21,7 @@ from thresher.catalog.config import SECTIONS, STARTER, Settings, find_catalog, l
 from thresher.catalog.name_patterns import PATTERNS
 from thresher.catalog.provenance import Provenance, infer
 from thresher.errors import CatalogError, ConfigError, UsageError
+from thresher.formatting import any_of
 from thresher.signal.metrics.registry import METRICS
 from thresher.signal.ordering.orderings import parse_ordering
 
@@ -357,14 +358,14 @@ MISTAKES = [
         '[metrics]\nuse = ["prefix"]\ndefault = "aligned"',
         '[metrics] default: "aligned" is not among those in use: prefix',
     ),
-    ('[metrics]\nuse = ["ears"]', '[metrics] use: "ears" is not prefix, aligned or likeness'),
-    ("[metrics]\nuse = [7]", "[metrics] use: 7 is not prefix, aligned or likeness"),
+    ('[metrics]\nuse = ["ears"]', f'[metrics] use: "ears" is not {any_of(METRICS)}'),
+    ("[metrics]\nuse = [7]", f"[metrics] use: 7 is not {any_of(METRICS)}"),
     (
         '[metrics]\nuse = "prefix"',
-        '[metrics] use: "prefix" is not a list of prefix, aligned or likeness, such as ["prefix"]',
+        f'[metrics] use: "prefix" is not a list of {any_of(METRICS)}, such as ["prefix"]',
     ),
     ('[metrics]\nuse = ["prefix", "prefix"]', '[metrics] use: "prefix" is listed twice'),
-    ('[metrics]\ndefault = "ears"', '[metrics] default: "ears" is not prefix, aligned or likeness'),
+    ('[metrics]\ndefault = "ears"', f'[metrics] default: "ears" is not {any_of(METRICS)}'),
     ('[audio]\nmax_length = "2 hours"', '"2 hours" is not a length such as "2:00:00"'),
     ("[audio]\nmax_length = 0", "0 is not a length"),
     ("[audio]\nmax_length = inf", "Infinity is not a length"),

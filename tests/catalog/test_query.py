@@ -33,6 +33,7 @@ from thresher.catalog.query_folders import Folders
 from thresher.catalog.query_limits import MOST_TERMS, MOST_WORDS
 from thresher.catalog.query_text import Kind, tokens_of, words_of
 from thresher.errors import NotFoundError, QueryError
+from thresher.formatting import any_of
 from thresher.signal.features.measure_registry import MEASURES
 from thresher.signal.metrics.registry import METRICS
 
@@ -498,7 +499,7 @@ ERRORS: list[tuple[list[str], int, str]] = [
     (["riff", "temprature:1"], 5, "did you mean temperature?"),
     (["qqqqqqqq:1"], 0, 'unknown field "qqqqqqqq"; `thresher fields`'),
     (["http://x"], 0, 'unknown field "http"'),
-    (["score@likenes:1"], 6, "(expected prefix, aligned or likeness)"),
+    (["score@likenes:1"], 6, f"(expected {any_of(METRICS)})"),
     (["epoch@prefix:1"], 0, 'unknown field "epoch@prefix"'),
     (["song+"], 0, '"song" cannot be sorted by'),
     (["song:loop"], 5, "loop → loop b → loop"),

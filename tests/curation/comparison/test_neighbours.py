@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,8 @@ from thresher.curation.comparison.neighbours import near
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.errors import NotFoundError, QueryError, UsageError
+from thresher.formatting import any_of
+from thresher.signal.metrics.registry import METRICS
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +104,7 @@ def test_errors_say_why_a_clip_cannot_be_compared(full: Catalog, tmp_path: Path)
     (tmp_path / "text.wav").write_text("no audio")
     with pytest.raises(NotFoundError, match="Format not recognised"):
         near(full, str(tmp_path / "text.wav"))
-    with pytest.raises(UsageError, match=r"\(expected prefix, aligned or likeness\)"):
+    with pytest.raises(UsageError, match=re.escape(f"(expected {any_of(METRICS)})")):
         near(full, "1", "ears")
     with pytest.raises(UsageError, match="limit"):
         near(full, "1", limit=0)

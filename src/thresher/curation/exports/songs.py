@@ -35,7 +35,7 @@ from thresher.curation.renderings.render import check_sources, source_files
 from thresher.curation.songs.tracklist import Track, Tracklist, tracklist
 from thresher.curation.workers import Progress, no_progress
 from thresher.errors import AudioError, CatalogError, NotFoundError, UsageError
-from thresher.formatting import counted, listed
+from thresher.formatting import any_of, counted, listed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,7 +87,7 @@ def export_song(
     form = FORMATS.get(target.suffix.lower())
     if form is None:
         raise UsageError(
-            f'unknown export format "{target.name}" (expected a name that ends in {", ".join(sorted(FORMATS))})'
+            f'unknown export format "{target.name}" (expected a name that ends in {any_of(sorted(FORMATS))})'
         )
     guard = OutputGuard(catalog)
     guard.check(target)

@@ -25,6 +25,7 @@ from thresher.curation.renderings.plan import quality_of, tags
 from thresher.curation.songs.tracklist import Tracklist
 from thresher.curation.workers import Progress
 from thresher.errors import AudioError, NotFoundError, UsageError
+from thresher.formatting import any_of
 from thresher.signal.mixing.resampling import resampler_version
 
 
@@ -90,7 +91,7 @@ def format_of(target: Path) -> OutputFormat:
     suffix = target.suffix.lower()
     if suffix not in OUTPUT_FORMATS:
         raise UsageError(
-            f'unknown audio format "{target.name}" (expected a name that ends in {", ".join(OUTPUT_FORMATS)})'
+            f'unknown audio format "{target.name}" (expected a name that ends in {any_of(OUTPUT_FORMATS)})'
         )
     return OUTPUT_FORMATS[suffix]
 
