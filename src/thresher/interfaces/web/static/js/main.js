@@ -11,45 +11,36 @@ import { room } from "./room.js";
 import { loadNames } from "./search.js";
 import "./visits.js";
 import { VIEWS, go, place } from "./views.js";
+import * as checkpoints from "./views/checkpoints.js";
+import * as clips from "./views/clips.js";
+import * as duplicates from "./views/duplicates.js";
+import * as listen from "./views/listen.js";
+import * as map from "./views/map.js";
+import * as tiles from "./views/tiles.js";
 
 const AGAIN = 2000; // milliseconds
+/** Each has `show(container, place)`, which returns the end of the view. All are read with the page: a browser does not
+ * read a module again that it could not read once. */
+const MODULES = { checkpoints, clips, duplicates, listen, map, tiles };
 
 const view = document.getElementById("view");
 const trouble = document.getElementById("trouble");
 let leave = () => {};
 let shown = null;
-let asked = null; // the latest call of show
 
-async function show(now) {
+function show(now) {
   if (shown === now.view) return;
   shown = now.view;
-  const mine = (asked = Symbol(now.view));
   leave();
-  leave = () => {};
   for (const link of document.querySelectorAll("[data-view-link]")) {
     const isShown = link.dataset.viewLink === now.view && link.closest("nav");
     if (isShown) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
     if (isShown) link.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
-  let module;
-  try {
-    module = await VIEWS.get(now.view).load();
-  } catch {
-    if (asked === mine) later(now);
-    return;
-  }
-  if (asked !== mine) return; // another view was asked for meanwhile
   view.replaceChildren();
-  leave = module.show(view, place) ?? (() => {});
+  leave = MODULES[now.view].show(view, place);
   view.dataset.view = now.view;
-}
-
-/** Try again to show a view whose module could not be read. */
-function later(now) {
-  shown = null;
-  view.replaceChildren(element("p", { class: "empty", role: "alert" }, `The view ${VIEWS.get(now.view).title} can't be read now. It appears when the server answers.`));
-  setTimeout(() => shown === null && show(place.value), AGAIN);
 }
 
 function linkTo(name, { title, key }) {

@@ -2,14 +2,14 @@
 
 import { Signal } from "./signals.js";
 
-/** The registry of views: name, title, key, and a loader of the module with `show(container, place)`. */
+/** The registry of views: name, title and key. main.js has the module of each. */
 export const VIEWS = new Map([
-  ["clips", { title: "Clips", key: "g", load: () => import("./views/clips.js") }],
-  ["tiles", { title: "Tiles", key: "w", load: () => import("./views/tiles.js") }],
-  ["listen", { title: "Listen", key: "q", load: () => import("./views/listen.js") }],
-  ["duplicates", { title: "Duplicates", key: "d", load: () => import("./views/duplicates.js") }],
-  ["map", { title: "Map", key: "m", load: () => import("./views/map.js") }],
-  ["checkpoints", { title: "Checkpoints", key: "v", load: () => import("./views/checkpoints.js") }],
+  ["clips", { title: "Clips", key: "g" }],
+  ["tiles", { title: "Tiles", key: "w" }],
+  ["listen", { title: "Listen", key: "q" }],
+  ["duplicates", { title: "Duplicates", key: "d" }],
+  ["map", { title: "Map", key: "m" }],
+  ["checkpoints", { title: "Checkpoints", key: "v" }],
 ]);
 
 function placeOf(location) {
