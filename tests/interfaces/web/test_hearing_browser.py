@@ -250,6 +250,33 @@ def test_another_output_is_chosen_by_key_and_kept_and_one_that_is_gone_is_told(
     page.press("\ue00c")
 
 
+REFUSING = """
+const refused = () => Promise.reject(new DOMException('not allowed', 'NotAllowedError'));
+navigator.mediaDevices.enumerateDevices = refused;
+navigator.locks.request = refused;
+AudioContext.prototype.resume = refused;
+Object.defineProperty(BaseAudioContext.prototype, 'state', { get: () => 'suspended' });
+"""
+
+
+def test_what_the_browser_refuses_is_said_and_ends_in_no_error(
+    driver: Any, address: str, catalog: Catalog
+) -> None:
+    script = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": REFUSING})
+    try:
+        page = opened(driver, address)
+        page.press("O")
+        page.wait_until(lambda: page.run(SAYS) == "the browser does not tell its outputs: not allowed")
+        page.press("j")
+        page.wait("player", "m.playProblem.value?.includes('start the sound output')")
+        with undoing(catalog):
+            decisions.rate(catalog, "2", 3)
+            page.wait("selection", "m.rowOf(2)?.rating === 3")  # changes arrive without locks
+        assert page.complaints() == []
+    finally:
+        driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+
+
 def test_at_400_pixels_a_thumb_reaches_tag_note_mark_split_and_download(
     driver: Any, address: str, catalog: Catalog
 ) -> None:

@@ -38,7 +38,12 @@ export function outputOf(rate = null) {
     }
     outputs.set(rate, found);
   }
-  if (found.context.state !== "running") found.context.resume();
+  if (found.context.state !== "running") {
+    found.context.resume().catch(() => {
+      outputProblem.value = null; // the sentence is said again
+      outputProblem.value = "the browser can't start the sound output";
+    });
+  }
   return found;
 }
 

@@ -43,7 +43,7 @@ function hold() {
 
 /** Begin to follow the changes, in this tab or, while another tab does, through it. */
 export function followChanges() {
-  // pages that are not on this machine may have no locks; then each tab has a stream of its own
-  if (navigator.locks) navigator.locks.request(LOCK, hold);
+  // pages that are not on this machine, or may store nothing, may have no locks; then each tab has a stream of its own
+  if (navigator.locks) navigator.locks.request(LOCK, hold).catch(hold);
   else hold();
 }

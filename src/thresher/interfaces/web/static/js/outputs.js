@@ -44,12 +44,20 @@ async function choose(id) {
 }
 
 async function next() {
-  if (!isOffered) said.value = "this browser offers no choice of outputs";
-  else if (await look()) await allow();
-  else await choose(devices[(devices.findIndex(({ id }) => id === field.value) + 1) % devices.length].id);
+  if (!isOffered) {
+    said.value = "this browser offers no choice of outputs";
+    return;
+  }
+  try {
+    if (await look()) await allow();
+    else if (devices.length === 1 && !output.value) said.value = "there is no other output";
+    else await choose(devices[(devices.findIndex(({ id }) => id === field.value) + 1) % devices.length].id);
+  } catch (failure) {
+    said.value = `the browser does not tell its outputs: ${failure.message}`;
+  }
 }
 
-action("output", { keys: ["Shift+o"], title: "another output", run: () => next() });
+action("output", { keys: ["Shift+o"], title: "another output", run: next });
 
 /** The choice of outputs; null where the browser offers none. */
 export const outputField = isOffered ? element("label", { class: "slider" }, "Output", field) : null;
