@@ -67,6 +67,86 @@ def row(catalog: Catalog, clip_id: int) -> ClipRow:
     return rows_of(catalog, [clip_id])[0]
 
 
+def test_keys_that_can_do_nothing_say_why(driver: Any, address: str) -> None:
+    page = opened(driver, address)
+
+    def said(key: str) -> str:
+        page.value("judge", "void (m.said.value = '')")
+        page.press(key)
+        page.wait("judge", "m.said.value !== ''")
+        found: str = page.run(SAYS)
+        return found
+
+    assert said("k") == "this is the first clip"
+    assert said("r").startswith("select a region first")
+    page.search("nothing")
+    page.wait("selection", "m.ids.value.length === 0")
+    for key in ("4", "x", "X", "t", "n", "l", "c"):
+        assert said(key) == "no clip of the list is selected", key
+    for key in ("j", "Z"):
+        assert said(key) == "the list is empty", key
+    page = Page(driver, address.replace("/?", "/?q=nothing&"))
+    page.wait("selection", "m.isFound.value")
+    for key in (" ", "\ue014", "z", "s", "b", "i", "L"):
+        assert said(key) == "no clip of the list is selected", key
+    view = "return document.getElementById('view').dataset.view"
+    page.press("d")
+    page.wait_until(lambda: page.run(view) == "duplicates")
+    assert said("Y") == "this clip has no duplicate here"
+    page.press("q")
+    page.wait_until(lambda: page.run(view) == "listen")
+    assert said("J") == "no clip of the list is selected"
+    page.press("m")
+    page.wait_until(lambda: page.run(view) == "map")
+    assert said("p") == "no clip of the list is selected"
+
+
+def test_a_sentence_about_what_was_done_goes_away_and_hides_no_click(driver: Any, address: str) -> None:
+    page = opened(driver, address, 400)
+    page.press("r")
+    page.wait_until(lambda: page.run(SAYS).startswith("select a region first"))
+    text, width = page.run(
+        "const says = document.querySelector('.says-text');"
+        "const box = says.getBoundingClientRect();"
+        "const under = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);"
+        "return [under.closest('.says-text') === null && says.scrollWidth <= says.clientWidth, box.width]"
+    )
+    assert text
+    assert width <= 400
+    page.wait_until(lambda: page.run(SAYS) == "")
+
+
+def test_a_list_without_clips_keeps_the_selected_clip_for_the_next_list(driver: Any, address: str) -> None:
+    page = opened(driver, address)
+    page.value("selection", "void (m.selected.value = 4)")
+    page.search("nothing")
+    page.wait("selection", "m.ids.value.length === 0")
+    assert page.selected() == 4
+    page.press("q")
+    page.wait_until(lambda: page.run("return document.querySelector('.plan') !== null"))
+    page.press("g")
+    page.search("epoch:0..9")
+    page.wait("selection", "m.ids.value.length === 5")
+    assert page.selected() == 4
+
+
+@pytest.mark.parametrize("clicked", ["#views [data-view-link=map]", ".slider input", ".map summary"])
+def test_keys_are_those_of_the_player_after_a_click_with_the_mouse(
+    driver: Any, address: str, clicked: str
+) -> None:
+    from selenium.webdriver.common.by import By
+
+    page = opened(driver, address.replace("/?", "/map?"))
+    page.wait_until(lambda: page.run("return document.querySelectorAll('.legend li').length > 0"))
+    driver.find_element(By.CSS_SELECTOR, clicked).click()
+    page.press(" ")
+    page.wait("player", "m.playing.value?.id === 1")
+    page.press("\ue015")  # arrow down
+    page.wait("player", "m.playing.value?.id === 2")
+    page.press("\ue00c")
+    page.value("player_settings", "void (m.volume.value = 1)")
+
+
 def test_clips_with_the_moment_come_first_and_play_from_there(driver: Any, address: str) -> None:
     page = opened(driver, address)
     page.value("player_settings", "void (m.loop.value = { from: 3.5, to: 8.5 })")
@@ -82,6 +162,10 @@ def test_clips_with_the_moment_come_first_and_play_from_there(driver: Any, addre
     page.wait("selection", "m.ids.value[1] === 2 && m.ids.value.length === 5")
     assert page.run("return location.search") == ""
     page.wait_until(lambda: "copy of 1" in page.run("return document.getElementById('clip-3').textContent"))
+    page.press("d")
+    page.wait("card", "m.notes.get(3) === 'copy of 1'")
+    flags = "return [...document.querySelectorAll('#clip-3 .flag')].map((each) => each.textContent)"
+    page.wait_until(lambda: page.run(flags) == ["copy of 1", "new"])
     assert page.complaints() == []
 
 

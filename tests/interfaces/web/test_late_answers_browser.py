@@ -298,6 +298,35 @@ def test_a_note_on_a_checkpoint_is_asked_for_and_stored(driver: Any, room: Room)
     assert page.complaints() == []
 
 
+def test_the_focus_stays_where_it_was_when_the_checkpoints_are_drawn_again(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    held = page.hold("/api/checkpoints")
+    view(page, "checkpoints")
+    assert "Computing the figures" in page.run("return document.getElementById('view').textContent")
+    page.let_go(held)
+    page.wait_until(lambda: page.run("return document.querySelector('.verdicts button') !== null"))
+    page.run("document.querySelector('.verdicts button').focus()")
+    page.press("\ue007")  # Enter
+    pressed = "return document.querySelector('.verdicts button').getAttribute('aria-pressed')"
+    page.wait_until(lambda: page.run(pressed) == "true")
+    assert page.run("return document.activeElement === document.querySelector('.verdicts button')")
+    page.press("\ue007")
+    page.wait_until(lambda: page.run(pressed) == "false")
+
+
+def test_the_clips_like_a_moment_are_downloaded_and_no_others(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    page.press("L")
+    page.wait("selection", "new URLSearchParams(location.search).has('near') && m.ids.value.length > 1")
+    page.wait("judge", "m.said.value.includes('sound like it')")
+    shown = ",".join(str(each) for each in list_of(page))
+    page.note_requests()
+    page.press("Z")
+    page.wait_until(lambda: page.requests("/files?"))
+    page.wait("judge", "m.said.value === 'downloading clips.zip'")
+    assert page.requests("/files?") == [f"HEAD /files?ids={shown.replace(',', '%2C')}"]
+
+
 def test_a_clip_is_carried_into_its_own_list_only(driver: Any, room: Room) -> None:
     page = opened(driver, room)
     page.press("j", "l")

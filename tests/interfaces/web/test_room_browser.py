@@ -350,6 +350,8 @@ def test_copies_are_heard_side_by_side_at_the_same_moment_and_one_is_kept(
             page.wait("selection", "Math.abs(m.placeOf(1) - m.placeOf(3)) === 1")
             page.press("d")
             page.wait("selection", "m.ids.value.length === 2 && m.ids.value[0] === 1")
+            keep = "return document.querySelector('[data-action=pair-keep]').textContent"
+            page.wait_until(lambda: page.run(keep) == "Keep this, reject the other")
             page.press("k", " ")
             page.wait("player", "m.playing.value?.id === 1 && m.position() > 1.2")
             page.press("y")
@@ -364,6 +366,7 @@ def test_copies_are_heard_side_by_side_at_the_same_moment_and_one_is_kept(
             assert not row(catalog, 1).rejected
             page.press("u")
             page.wait_until(lambda: not row(catalog, 3).rejected)
+            page.wait("judge", "m.said.value === 'undo: clip 3 rejected'")
             page.press("g")
             page.wait("selection", "m.ids.value.length === 3")
             assert page.complaints() == []

@@ -5,7 +5,7 @@ import { ask, openDialog } from "./dialogs.js";
 import { confirmKey, confirmRefusal, earsOnly, hasVoices, voice } from "./confirm.js";
 import { downloadAll, downloadSelected } from "./downloads.js";
 import { element } from "./element.js";
-import { heard, named, note, redo, reject, rate, said, tag, undo, unreject } from "./judge.js";
+import { heard, named, NO_CLIP, note, redo, reject, rate, said, tag, undo, unreject } from "./judge.js";
 import { ACTIONS, action, keyText } from "./keys.js";
 import { likeMoment, NO_MOMENT, starts } from "./moment.js";
 import { ended, play, playing, position, prefetch, stop } from "./player.js";
@@ -35,14 +35,22 @@ function nextInList(id) {
 
 const playsOn = () => advance.value || earsOnly.value || place.value.view === "listen";
 
-const one = () => (selected.value === null || placeOf(selected.value) < 0 ? [] : [selected.value]);
+/** The selected clip of the list as the only item; none, and that is said, without one. */
+function one() {
+  if (selected.value !== null && placeOf(selected.value) >= 0) return [selected.value];
+  said.value = NO_CLIP;
+  return [];
+}
 /** The clips that a key judges: those that are selected together, else the selected one. */
 const here = () => (chosen.value.length ? chosen.value : one());
 
 /** Play the selected clip, then fetch its neighbours. */
 export async function audition(event) {
   const id = selected.value;
-  if (id === null) return;
+  if (id === null) {
+    said.value = NO_CLIP;
+    return;
+  }
   await play(id, starts.get(id) ?? 0, event);
   if (selected.value !== id) return;
   const at = placeOf(id);
@@ -68,7 +76,8 @@ function auditionAtRest(event) {
 function step(by) {
   return (event) => {
     if (move(by)) auditionAtRest(event);
-    else if (ids.value.length && placeOf(selected.value) === ids.value.length - 1 && by > 0) said.value = "this is the last clip";
+    else if (ids.value.length) said.value = by > 0 ? "this is the last clip" : "this is the first clip";
+    else said.value = "the list is empty";
   };
 }
 
@@ -80,7 +89,10 @@ function playOrStop(event) {
 function seek(by) {
   return (event) => {
     const id = playing.value?.id ?? selected.value;
-    if (id === null) return;
+    if (id === null) {
+      said.value = NO_CLIP;
+      return;
+    }
     const length = rowOf(id)?.seconds ?? 0;
     play(id, Math.max(0, Math.min(length - 0.05, (position() ?? 0) + by)), event);
   };
@@ -120,6 +132,11 @@ async function judged(event, judge, pitch, words) {
 const rated = (rating, event) =>
   event.repeat ? null : judged(event, (clips) => rate(clips, rating), rating ? 330 * 2 ** (rating / 6) : 262, rating ? `${rating}` : "no rating");
 const rejected = (event) => (event.repeat ? null : judged(event, reject, 165, "rejected"));
+
+function shownAgain() {
+  const clips = here();
+  if (clips.length) unreject(clips);
+}
 
 /** Undo or redo, and confirm it. */
 const reverts = (revert, pitch, words) => async (event) => {
@@ -289,7 +306,7 @@ for (let rating = 1; rating <= 5; rating += 1) {
 }
 action("rate-0", { keys: ["Digit0"], title: "clear the rating", run: (event) => rated(null, event) });
 action("reject", { keys: ["x"], title: "reject", run: rejected });
-action("unreject", { keys: ["Shift+x"], title: "show a rejected clip again", run: () => here().length && unreject(here()) });
+action("unreject", { keys: ["Shift+x"], title: "show a rejected clip again", run: shownAgain });
 action("undo", { keys: ["u"], title: "undo this page's latest decision", run: reverts(undo, 220, "undone") });
 action("redo", { keys: ["Shift+u"], title: "redo", run: reverts(redo, 294, "done again") });
 action("tag", { keys: ["t"], title: "tag", run: tagged });

@@ -27,7 +27,7 @@ const STARS = ["", "★", "★★", "★★★", "★★★★", "★★★★�
 export const notes = new Map();
 
 function flagsOf(clip) {
-  return [
+  const flags = [
     notes.get(clip.id),
     clip.missing ? "missing" : null,
     clip.rejected ? "rejected" : null,
@@ -36,7 +36,8 @@ function flagsOf(clip) {
     clip.status === "ok" ? null : clip.status.replace("_", " "),
     clip.place ?? (clip.kind === "whole" ? null : clip.kind),
     clip.heard ? null : "new",
-  ].filter(Boolean);
+  ];
+  return [...new Set(flags.filter(Boolean))]; // a view may say of a copy what the card says anyway
 }
 
 export class Card {

@@ -1,19 +1,23 @@
 // Regions by key, and what becomes of them: marks, and parts between silences.
 
 import { time } from "./card.js";
-import { decide, said } from "./judge.js";
+import { decide, NO_CLIP, said } from "./judge.js";
 import { action } from "./keys.js";
 import { play, playing, position, stop } from "./player.js";
 import { loop } from "./player_settings.js";
 import { findAgain, rowOf, selected } from "./selection.js";
 
 const LEAST = 0.02; // seconds
+const NO_REGION = "select a region first: drag in the waveform, or press i and o while it plays";
 
 /** Let the region begin or end where the sound is. */
 function setEnd(end) {
   return () => {
     const seconds = rowOf(selected.value)?.seconds;
-    if (!seconds) return;
+    if (!seconds) {
+      said.value = selected.value === null ? NO_CLIP : `clip ${selected.value} has no sound`;
+      return;
+    }
     const at = playing.value?.id === selected.value ? position() : end === "from" ? 0 : seconds;
     const region = { from: 0, to: seconds, ...loop.value, [end]: Math.min(at, seconds) };
     if (region.to - region.from < LEAST) {
@@ -25,6 +29,11 @@ function setEnd(end) {
   };
 }
 
+function playRegion(event) {
+  if (loop.value) play(selected.value, loop.value.from, event);
+  else said.value = NO_REGION;
+}
+
 function clear() {
   loop.value = null;
   said.value = "no region";
@@ -33,9 +42,9 @@ function clear() {
 async function mark(event) {
   const id = selected.value;
   const region = loop.value;
-  if (id === null || event.repeat) return;
-  if (region === null) {
-    said.value = "select a region first: drag in the waveform, or press i and o while it plays";
+  if (event.repeat) return;
+  if (id === null || region === null) {
+    said.value = id === null ? NO_CLIP : NO_REGION;
     return;
   }
   said.value = "marking …";
@@ -45,7 +54,11 @@ async function mark(event) {
 
 async function split(event) {
   const id = selected.value;
-  if (id === null || event.repeat) return;
+  if (event.repeat) return;
+  if (id === null) {
+    said.value = NO_CLIP;
+    return;
+  }
   said.value = "looking for silences …";
   const words = ({ clips, reasons }) => (clips.length ? `clip ${id}: ${clips.length} parts` : `clip ${id} ${reasons[0] ?? "stays as it is"}`);
   const outcome = await decide("/api/splits", { clips: [id] }, words);
@@ -57,7 +70,7 @@ async function split(event) {
 
 action("region-from", { keys: ["i"], title: "the region begins here", run: setEnd("from") });
 action("region-to", { keys: ["o"], title: "the region ends here", run: setEnd("to") });
-action("region-play", { keys: ["r"], title: "play the region from its start", run: (event) => loop.value && play(selected.value, loop.value.from, event) });
+action("region-play", { keys: ["r"], title: "play the region from its start", run: playRegion });
 action("region-clear", { keys: ["Shift+r"], title: "remove the region", run: clear });
 action("mark", { keys: ["s"], title: "store the region as a marked clip", run: mark });
 action("split", { keys: ["b"], title: "split the recording at its silences", run: split });

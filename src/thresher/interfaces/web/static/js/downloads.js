@@ -3,7 +3,7 @@
 
 import { get } from "./api.js";
 import { element } from "./element.js";
-import { said } from "./judge.js";
+import { NO_CLIP, said } from "./judge.js";
 import { chosen, ids, rowOf, selected } from "./selection.js";
 import { place } from "./views.js";
 
@@ -47,9 +47,12 @@ export function downloadSelected() {
     said.value = `at most ${MOST_IDS.toLocaleString("en")} clips can be selected for a download; Shift-z downloads all of the query`;
   } else if (several.length) download(`/files?ids=${several.join(",")}`, "clips.zip");
   else if (rowOf(selected.value)) download(`/files/${selected.value}`, rowOf(selected.value).file);
+  else said.value = NO_CLIP;
 }
 
-/** Download all clips of the query as a ZIP file. */
+/** Download all clips of the query, or those like a moment, as a ZIP file. */
 export function downloadAll() {
-  if (ids.value.length) download(`/files?${new URLSearchParams({ q: place.value.query })}`, "clips.zip");
+  const asked = place.value.values.has("near") ? { ids: ids.value.join(",") } : { q: place.value.query };
+  if (ids.value.length) download(`/files?${new URLSearchParams(asked)}`, "clips.zip");
+  else said.value = "the list is empty";
 }

@@ -7,10 +7,12 @@ import { Signal } from "./signals.js";
 
 /** A sentence about what was done last, for the status line. */
 export const said = new Signal("");
+/** What a key says that needs a clip of the list. */
+export const NO_CLIP = "no clip of the list is selected";
 /** Dispatches "decided" with {verb, clips, rating} after each decision of this page, undos included. */
 export const decisions = new EventTarget();
 
-const made = []; // decisions of this page that can be undone: {decision, clips, places, verb}
+const made = []; // decisions of this page that can be undone: {decision, clips, places, words}
 const undone = []; // undos of this page that can be undone
 
 let last = Promise.resolve();
@@ -30,18 +32,19 @@ export async function decide(path, body, sentence) {
   }
   const clips = body.clips ?? [];
   const places = clips.map(placeOf);
+  const wordsOf = (outcome) => (typeof sentence === "function" ? sentence(outcome) : sentence);
   release(clips);
   try {
     const outcome = await inOrder(async () => {
       const done = await post(path, body);
       if (done.decision !== null) {
         expect(done.decision);
-        made.push({ decision: done.decision, clips, places });
+        made.push({ decision: done.decision, clips, places, words: wordsOf(done) });
         undone.length = 0;
       }
       return done;
     });
-    said.value = typeof sentence === "function" ? sentence(outcome) : sentence;
+    said.value = wordsOf(outcome);
     decisions.dispatchEvent(new CustomEvent("decided", { detail: { path, ...body } }));
     findAgain();
     return outcome;
@@ -113,7 +116,7 @@ async function reverted(from, to, word) {
     // in view even if the query hides it
     keep(latest.clips.map((id, at) => [id, latest.places[at]]).filter(([, at], nth) => nth === 0 || at >= 0));
     if (latest.clips.length) selected.value = latest.clips[0];
-    said.value = `${word}: ${named(latest.clips)}`;
+    said.value = `${word}: ${latest.words}`;
     decisions.dispatchEvent(new CustomEvent("decided", { detail: { path: "/api/undo", clips: latest.clips } }));
     findAgain();
     return true;

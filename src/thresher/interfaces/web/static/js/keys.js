@@ -42,7 +42,7 @@ const OWN_KEYS = [" ", "Enter", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown
 /** Whether a control has its own use for a key: a button for Space, a slider for the arrows. */
 function isOwn(event) {
   if (event.target.closest?.("input")) return OWN_KEYS.includes(event.key);
-  return [" ", "Enter"].includes(event.key) && event.target.closest?.("button, a, summary");
+  return (event.key === "Enter" && event.target.closest?.("a")) || ([" ", "Enter"].includes(event.key) && event.target.closest?.("button, summary"));
 }
 
 function find(names) {
@@ -66,11 +66,13 @@ document.addEventListener("keydown", (event) => {
   entry.run(event);
 });
 
+const CLICKED = "button, a, summary, input[type=range], input[type=checkbox]";
+
 document.addEventListener("click", (event) => {
   const name = event.target.closest?.("[data-action]")?.dataset.action;
   if (name && ACTIONS.has(name)) ACTIONS.get(name).run(event);
-  // Space is the player's again after a click with a pointer, which sets detail
-  if (event.detail > 0 && !document.querySelector("dialog[open]")) event.target.closest?.("button")?.blur();
+  // Space and the arrows are the player's again after a click with a pointer, which sets detail
+  if (event.detail > 0 && !document.querySelector("dialog[open]")) event.target.closest?.(CLICKED)?.blur();
 });
 document.addEventListener("change", (event) => {
   if (event.target.tagName === "SELECT") event.target.blur();

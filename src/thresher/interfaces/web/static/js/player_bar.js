@@ -13,6 +13,8 @@ import { loop, matched, speed, volume } from "./player_settings.js";
 import { picture } from "./sound_picture.js";
 import { rowOf, rowsVersion, selected } from "./selection.js";
 
+const SAID = 12_000; // milliseconds for which a sentence stays
+
 const bar = document.getElementById("player");
 const says = document.querySelector("#says .says-text");
 const about = element("span", { class: "about", draggable: "true", title: "drag it out as a file", ondragstart: (event) => dragOut(event, selected.value) });
@@ -96,8 +98,11 @@ for (const signal of [selected, rowsVersion, loop]) signal.follow(describe);
 playProblem.follow((why) => {
   problem.textContent = why ?? "";
 });
+let silence = null;
 said.follow((text) => {
   says.textContent = text;
+  clearTimeout(silence);
+  silence = setTimeout(() => { said.value = ""; }, SAID);
 });
 playing.follow((now) => {
   playButton.textContent = now ? "■" : "▶";

@@ -205,7 +205,7 @@ function keepSelection(before, quietly) {
   const place = before.indexOf(at);
   const next = before.slice(place + 1).find((id) => placeOf(id) >= 0);
   const previous = before.slice(0, Math.max(0, place)).findLast((id) => placeOf(id) >= 0);
-  selected.value = next ?? previous ?? ids.value[0] ?? null;
+  selected.value = next ?? previous ?? ids.value[0] ?? at; // an empty list leaves it, for the list that follows
 }
 
 /** Select the clip `step` places further; returns whether there was one. */

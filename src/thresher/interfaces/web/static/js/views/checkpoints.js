@@ -83,7 +83,7 @@ export function show(container, place) {
   function line(row) {
     const name = nameOf(row);
     const verdicts = ["keep", "drop", "gone"].map((verdict) =>
-      element("button", { type: "button", "aria-pressed": String(row.verdict === verdict), disabled: room.value?.read_only, onclick: () => judge(row, row.verdict === verdict ? "none" : verdict) }, verdict),
+      element("button", { type: "button", "data-focus": `${verdict} ${name}`, "aria-pressed": String(row.verdict === verdict), disabled: room.value?.read_only, onclick: () => judge(row, row.verdict === verdict ? "none" : verdict) }, verdict),
     );
     const box = element("input", { type: "checkbox", "aria-label": `compare ${name}`, onchange: () => {
       if (box.checked) chosen.add(name);
@@ -96,13 +96,14 @@ export function show(container, place) {
       compare();
     } });
     box.dataset.name = name;
+    box.dataset.focus = `compare ${name}`;
     box.checked = chosen.has(name);
     const figures = [row.recordings, percent(row.minutes_generated ? row.minutes_kept / row.minutes_generated : null), percent(row.silence), percent(row.collapse), percent(row.novelty), row.mean_rating?.toFixed(1) ?? ""];
     return element("tr", {},
       element("td", {}, name ? box : ""),
-      element("th", { scope: "row" }, element("button", { type: "button", class: "plain", onclick: () => open(row) }, name || "no checkpoint")),
+      element("th", { scope: "row" }, element("button", { type: "button", class: "plain", "data-focus": `open ${name}`, onclick: () => open(row) }, name || "no checkpoint")),
       ...figures.map((text) => element("td", {}, String(text))),
-      element("td", { class: "verdicts" }, ...(name ? [...verdicts, element("button", { type: "button", onclick: () => annotate(row) }, row.note ? "✎ note" : "note")] : [])),
+      element("td", { class: "verdicts" }, ...(name ? [...verdicts, element("button", { type: "button", "data-focus": `note ${name}`, onclick: () => annotate(row) }, row.note ? "✎ note" : "note")] : [])),
       element("td", {}, row.note ?? ""));
   }
 
@@ -126,6 +127,7 @@ export function show(container, place) {
       return element("li", {}, swatch, ` ${text || "no run"}`);
     });
     const titles = ["compare", "checkpoint", "recordings", "kept", "silence", "collapse", "novelty", "rating", "verdict", "note"];
+    const focused = container.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined;
     container.replaceChildren(
       element("div", { class: "checkpoints" },
         element("ul", { class: "legend", "aria-label": "Runs" }, runs),
@@ -134,8 +136,10 @@ export function show(container, place) {
         compared,
         element("table", {}, element("thead", {}, element("tr", {}, titles.map((title) => element("th", {}, title)))), element("tbody", {}, rows.map(line)))),
     );
+    if (focused !== undefined) container.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
   }
 
+  container.append(element("p", { class: "empty", role: "status" }, "Computing the figures of the checkpoints …"));
   let timer = null;
   const ends = [
     place.follow(load),

@@ -13,6 +13,7 @@ import { move, rowOf, rowsVersion, selected, useSource } from "../selection.js";
 import { place } from "../views.js";
 
 const AGAIN = 400; // milliseconds between two looks whether the pairs are found
+const MOST_LANES = 4;
 const WORDS = { copy: "copy of", contained: "is part of", shared: "shares a passage with", suspect: "resembles the rejected" };
 
 class PairsView {
@@ -25,9 +26,10 @@ class PairsView {
     this.container = container;
     this.status = element("div", { class: "status", role: "status" });
     this.lanes = element("div", { class: "lanes" });
+    this.keep = element("button", { type: "button", "data-action": "pair-keep", class: "judging", title: "keep the selected clip, reject the others of its group (Shift-y)" });
     const buttons = [
       element("button", { type: "button", "data-action": "pair-switch", title: "hear the other at this moment (y)" }, "A / B"),
-      element("button", { type: "button", "data-action": "pair-keep", class: "judging", title: "keep the selected clip, reject the others of its group (Shift-y)" }, "Keep this, reject the others"),
+      this.keep,
       element("button", { type: "button", onclick: () => this.#load() }, "Look again"),
     ];
     this.head = element("section", { class: "session", "aria-label": "Duplicates" }, this.status, this.lanes, element("div", { class: "plan" }, buttons));
@@ -91,7 +93,7 @@ class PairsView {
     this.status.textContent = counts.join(", ") || "no duplicates and no suspects among the clips of the query";
     await useSource(async () => this.#ids);
     if (this.isClosed) return;
-    if (!this.#ids.includes(selected.value)) selected.value = this.#ids[0] ?? null;
+    if (this.#ids.length && !this.#ids.includes(selected.value)) [selected.value] = this.#ids;
     this.#describe();
   }
 
@@ -122,7 +124,11 @@ class PairsView {
 
   async #keep(event) {
     const id = selected.value;
-    if (event.repeat || !this.#groups.has(id)) return;
+    if (event.repeat) return;
+    if (!this.#groups.has(id)) {
+      said.value = "this clip has no duplicate here";
+      return;
+    }
     const group = this.#groups.get(id);
     const after = this.#ids[this.#ids.indexOf(group.at(-1)) + 1];
     const isSuspect = this.#pairs.some(({ first, kind }) => first === id && kind === "suspect");
@@ -137,13 +143,17 @@ class PairsView {
   /** Draw the group of the selected clip as lanes on one axis of time. */
   #describe() {
     const id = selected.value;
-    const members = [{ id, offset: 0 }, ...this.#partners(id)].filter((each) => rowOf(each.id)?.seconds);
+    const others = (this.#groups.get(id) ?? []).filter((each) => each !== id && !rowOf(each)?.rejected);
+    this.keep.textContent = others.length === 1 ? "Keep this, reject the other" : `Keep this, reject the ${others.length || ""} others`;
+    const related = this.#groups.has(id) ? [{ id, offset: 0 }, ...this.#partners(id)] : [];
+    const members = related.filter((each) => rowOf(each.id)?.seconds);
     const begin = Math.min(0, ...members.map(({ offset }) => offset ?? 0));
     const end = Math.max(1, ...members.map((each) => (each.offset ?? 0) + rowOf(each.id).seconds));
     const key = members.map((each) => `${each.id} ${rowOf(each.id).rejected}`).join(",");
     if (key === this.drawn) return;
     this.drawn = key;
-    this.lanes.replaceChildren(...members.slice(0, 4).map((each) => this.#lane(each, begin, end)));
+    this.lanes.replaceChildren(...members.slice(0, MOST_LANES).map((each) => this.#lane(each, begin, end)));
+    if (members.length > MOST_LANES) this.lanes.append(element("p", { class: "facts" }, `and ${members.length - MOST_LANES} more clips that share sound with clip ${id}`));
   }
 
   #lane({ id, offset }, begin, end) {

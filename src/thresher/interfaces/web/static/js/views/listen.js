@@ -7,7 +7,7 @@ import { checkpointOf, notes } from "../card.js";
 import { newest } from "../changes.js";
 import { element } from "../element.js";
 import { Grid } from "../grid.js";
-import { decide, decisions, said, session as judgedSession } from "../judge.js";
+import { decide, decisions, NO_CLIP, said, session as judgedSession } from "../judge.js";
 import { action } from "../keys.js";
 import { isReadOnly } from "../room.js";
 import { ids, move, placeOf, rowsVersion, selected, useSource } from "../selection.js";
@@ -163,7 +163,10 @@ class SessionView {
 
   async #skip() {
     const id = selected.value;
-    if (id === null || placeOf(id) < 0) return;
+    if (id === null || placeOf(id) < 0) {
+      said.value = NO_CLIP;
+      return;
+    }
     const next = this.#next(id);
     try {
       if (!(await this.#change("/api/listening/skip", { clip: id }))) return;

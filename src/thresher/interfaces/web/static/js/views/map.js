@@ -7,7 +7,7 @@ import { newest } from "../changes.js";
 import { colouring, colours, css } from "../colours.js";
 import { element } from "../element.js";
 import { dragOut } from "../downloads.js";
-import { said } from "../judge.js";
+import { NO_CLIP, said } from "../judge.js";
 import { action } from "../keys.js";
 import { dimmed, drawPoints, nearestPoint, packed, pointSize, pointsWithin } from "../map_raster.js";
 import { actionButton, chosenButtons, MapList } from "../map_parts.js";
@@ -91,8 +91,8 @@ class MapView {
       playing.listen(() => this.#later()),
       colours.listen(() => this.#colour()),
       action("map-none", { keys: ["Shift+Escape"], title: "map: select nothing", run: () => this.#choose([]) }),
-      action("map-pick", { keys: ["p"], title: "map: add the clip to the selection, or take it out", run: () => this.#pick(selected.value === null ? [] : [selected.value]) }),
-      action("map-pick-near", { keys: ["Shift+p"], title: "map: add the clip and its nearest ones to the selection", run: () => this.#add(selected.value === null ? [] : [selected.value, ...this.#neighbours]) }),
+      action("map-pick", { keys: ["p"], title: "map: add the clip to the selection, or take it out", run: () => this.#pick(this.#here()) }),
+      action("map-pick-near", { keys: ["Shift+p"], title: "map: add the clip and its nearest ones to the selection", run: () => this.#here().length && this.#add([...this.#here(), ...this.#neighbours]) }),
       action("map-nearer", { keys: ["]"], title: "map: zoom in", run: () => this.#zoomAtClip(1.5) }),
       action("map-farther", { keys: ["["], title: "map: zoom out", run: () => this.#zoomAtClip(1 / 1.5) }),
       action("map-fit", { keys: ["f"], title: "map: show all", run: () => this.#fit() }),
@@ -168,14 +168,16 @@ class MapView {
       this.fresh.length ? `${this.fresh.length.toLocaleString("en")} clips are new since the last visit and have a ring` : "",
     ];
     this.says.textContent = sentences.filter(Boolean).join("; ");
-    this.#paint();
+    if (this.coloured === this.query) this.#paint();
+    else [this.#packed, this.#legend] = [[], []]; // the values of the query are on their way
     this.#choose(this.#chosen.filter((id) => this.placeOf.has(id)));
   }
 
   async #colour() {
     const mine = (this.colouring = Symbol("colours"));
+    const { query } = this;
     try {
-      const { ids: known, values } = await get("/api/values", { q: this.query, field: this.field.value });
+      const { ids: known, values } = await get("/api/values", { q: query, field: this.field.value });
       if (this.colouring !== mine || this.#closed) return; // other colours were asked for meanwhile
       this.#values = new Map(known.map((id, place) => [id, values[place]]));
     } catch (failure) {
@@ -183,6 +185,7 @@ class MapView {
       this.#values = new Map();
       said.value = failure.message;
     }
+    this.coloured = query;
     this.#paint();
     this.#shade();
     this.#drawLegend();
@@ -305,6 +308,13 @@ class MapView {
 
   #list() {
     this.list.show(this.#points.ids, this.#chosen);
+  }
+
+  /** The selected clip as the only item, if it is on the map; else that is said. */
+  #here() {
+    if (this.placeOf?.has(selected.value)) return [selected.value];
+    said.value = selected.value === null ? NO_CLIP : `clip ${selected.value} is not on the map`;
+    return [];
   }
 
   /** Add clips to the selection. */
