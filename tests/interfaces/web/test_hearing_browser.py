@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(DRIVER is None or BROWSER is None, reason="needs Chromium and chromedriver"),
 ]
 
-ENTER = "\ue007"
+ENTER, ESCAPE = "\ue007", "\ue00c"
 SAYS = "return document.querySelector('#says').textContent"
 
 
@@ -130,7 +130,9 @@ def test_a_list_without_clips_keeps_the_selected_clip_for_the_next_list(driver: 
     assert page.selected() == 4
 
 
-@pytest.mark.parametrize("clicked", ["#views [data-view-link=map]", ".slider input", ".map summary"])
+@pytest.mark.parametrize(
+    "clicked", ["#views [data-view-link=map]", ".slider input", ".map summary", "header [data-action=help]"]
+)
 def test_keys_are_those_of_the_player_after_a_click_with_the_mouse(
     driver: Any, address: str, clicked: str
 ) -> None:
@@ -139,11 +141,14 @@ def test_keys_are_those_of_the_player_after_a_click_with_the_mouse(
     page = opened(driver, address.replace("/?", "/map?"))
     page.wait_until(lambda: page.run("return document.querySelectorAll('.legend li').length > 0"))
     driver.find_element(By.CSS_SELECTOR, clicked).click()
+    if "help" in clicked:
+        page.press(ESCAPE)
+        page.wait_until(lambda: page.run("return document.querySelector('dialog') === null"))
     page.press(" ")
     page.wait("player", "m.playing.value?.id === 1")
     page.press("\ue015")  # arrow down
     page.wait("player", "m.playing.value?.id === 2")
-    page.press("\ue00c")
+    page.press(ESCAPE)
     page.value("player_settings", "void (m.volume.value = 1)")
 
 
@@ -158,7 +163,7 @@ def test_clips_with_the_moment_come_first_and_play_from_there(driver: Any, addre
     page.wait(
         "player", "m.playing.value?.id === 2 && m.playing.value.offset > 5.2 && m.playing.value.offset < 5.8"
     )
-    page.press("\ue00c", "g")
+    page.press(ESCAPE, "g")
     page.wait("selection", "m.ids.value[1] === 2 && m.ids.value.length === 5")
     assert page.run("return location.search") == ""
     page.wait_until(lambda: "copy of 1" in page.run("return document.getElementById('clip-3').textContent"))
@@ -331,7 +336,7 @@ def test_another_output_is_chosen_by_key_and_kept_and_one_that_is_gone_is_told(
     page.wait("player", "m.playProblem.value?.includes('is not there')")
     page.press("O", "O", "O")
     page.wait("player_settings", "m.output.value === ''")
-    page.press("\ue00c")
+    page.press(ESCAPE)
 
 
 REFUSING = """

@@ -69,10 +69,11 @@ document.addEventListener("keydown", (event) => {
 const CLICKED = "button, a, summary, input[type=range], input[type=checkbox]";
 
 document.addEventListener("click", (event) => {
+  // Space and the arrows are the player's again after a click with a pointer, which sets detail, and after the dialog
+  // that it opens, which gives the focus back
+  if (event.detail > 0 && !event.target.closest?.("dialog")) event.target.closest?.(CLICKED)?.blur();
   const name = event.target.closest?.("[data-action]")?.dataset.action;
   if (name && ACTIONS.has(name)) ACTIONS.get(name).run(event);
-  // Space and the arrows are the player's again after a click with a pointer, which sets detail
-  if (event.detail > 0 && !document.querySelector("dialog[open]")) event.target.closest?.(CLICKED)?.blur();
 });
 document.addEventListener("change", (event) => {
   if (event.target.tagName === "SELECT") event.target.blur();
