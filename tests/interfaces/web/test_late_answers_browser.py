@@ -736,6 +736,18 @@ def test_pictures_that_the_server_could_not_send_appear_when_it_can(driver: Any,
     page.wait_until(lambda: page.requests("/peaks/2") != [])
 
 
+def test_a_part_of_the_picture_that_a_busy_server_refused_is_asked_for_again(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    parts = ("/peaks/2", "/landmarks/2")
+    for part in parts:
+        page.break_next(part, status=503)
+    page.note_requests()
+    page.press("j")
+    page.wait_until(lambda: all(len(page.requests(part)) == 2 for part in parts))
+    page.rest(4000)
+    assert [len(page.requests(part)) for part in parts] == [2, 2]
+
+
 def test_a_failure_that_arrives_after_the_server_is_back_is_no_trouble(driver: Any, room: Room) -> None:
     fake = (
         "window.streams = [];"

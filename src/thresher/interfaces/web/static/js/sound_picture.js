@@ -1,7 +1,7 @@
 // The waveform and the spectrum of the selected clip. A click seeks; a drag selects a region, which loops; the ends of
 // the region can be dragged while it plays. Onsets are ticks, silences are shaded, and what trimming left out is dimmed.
 
-import { newest } from "./changes.js";
+import { whyNot } from "./api.js";
 import { element } from "./element.js";
 import { action } from "./keys.js";
 import { play, playing, position } from "./player.js";
@@ -12,6 +12,7 @@ import { loadFirst } from "./thumbnails.js";
 const WAVE = 44; // CSS pixels
 const SPECTRUM = 84;
 const GRIP = 6; // how near an end of the region is taken hold of
+const AGAIN = 3000; // milliseconds after which a part of the picture is asked for again
 const LEAST_DRAG = 4;
 const LEAST_REGION = 0.02; // seconds
 
@@ -53,16 +54,27 @@ function load(id) {
   redraw();
   const row = rowOf(id);
   if (id === null || row?.missing || (row && !row.seconds)) return;
-  for (const part of [loadPeaks, loadSpectrum, loadLandmarks]) loadFirst(async () => shown === id && part(id));
+  for (const part of [loadPeaks, loadSpectrum, loadLandmarks]) loadPart(part, id);
 }
+
+/** Load a part of the picture. `part` resolves to whether it must be asked for again: the server is away or busy. */
+function loadPart(part, id) {
+  loadFirst(async () => {
+    if (shown !== id || !(await part(id))) return;
+    setTimeout(() => shown === id && loadPart(part, id), AGAIN);
+  });
+}
+
+const isForLater = (response) => response === null || response.status === 503;
 
 async function loadLandmarks(id) {
   const response = await fetch(`/landmarks/${id}`).catch(() => null);
-  if (!response?.ok || shown !== id) return;
+  if (!response?.ok) return isForLater(response);
   const found = await response.json();
-  if (shown !== id) return;
+  if (shown !== id) return false;
   landmarks = found;
   redraw();
+  return false;
 }
 
 /** What is shown, in seconds of the clip: the clip, and beside it a part of what trimming left out. */
@@ -72,21 +84,27 @@ function axis() {
 
 async function loadPeaks(id) {
   const response = await fetch(`/peaks/${id}`).catch(() => null);
-  if (!response?.ok) return;
+  if (!response?.ok) return isForLater(response);
   const found = new Int8Array(await response.arrayBuffer());
-  if (shown !== id) return;
+  if (shown !== id) return false;
   peaks = found;
   redraw();
+  return false;
 }
 
 async function loadSpectrum(id) {
   const image = new Image();
   const wanted = range.value;
   image.src = `/spectra/${id}?range=${wanted}`;
-  await image.decode(); // draws at once then
-  if (shown !== id || range.value !== wanted) return;
+  try {
+    await image.decode(); // draws at once then
+  } catch {
+    return !(await whyNot(image.src, "")).isLasting;
+  }
+  if (shown !== id || range.value !== wanted) return false;
   spectrum = image;
   redraw();
+  return false;
 }
 
 /** Draw pairs of lowest and highest samples between two places, in pixels. */
@@ -219,11 +237,6 @@ range.listen(() => load(shown));
 for (const signal of [loop, rowsVersion]) signal.listen(draw);
 loop.listen((region) => {
   if (region === null && drag?.end) drag = null; // the end that is dragged is gone
-});
-let wasAway = false;
-newest.listen(({ trouble }) => {
-  if (wasAway && !trouble && (!peaks || !spectrum || !landmarks)) load(shown);
-  wasAway = Boolean(trouble);
 });
 let frame = null;
 const tick = () => {
