@@ -78,7 +78,7 @@ function describe() {
   stars.forEach((star, place) => {
     star.textContent = place < (clip?.rating ?? 0) ? "★" : "☆";
   });
-  about.textContent = clip ? [`clip ${clip.id}`, clip.place, checkpointOf(clip), clip.path].filter(Boolean).join(" · ") : "no clip is selected";
+  about.textContent = clip ? [`clip ${clip.id}`, clip.place, checkpointOf(clip), clip.path].filter(Boolean).join(" · ") : selected.value === null ? "no clip is selected" : `clip ${selected.value}`;
   showTime();
 }
 

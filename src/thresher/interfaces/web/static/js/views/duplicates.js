@@ -26,7 +26,7 @@ class PairsView {
     this.container = container;
     this.status = element("div", { class: "status", role: "status" });
     this.lanes = element("div", { class: "lanes" });
-    this.keep = element("button", { type: "button", "data-action": "pair-keep", class: "judging", title: "keep the selected clip, reject the others of its group (Shift-y)" });
+    this.keep = element("button", { type: "button", "data-action": "pair-keep", class: "judging", title: "keep the selected clip, reject the others of its group (Shift-y)" }, "Keep this, reject the others");
     const buttons = [
       element("button", { type: "button", "data-action": "pair-switch", title: "hear the other at this moment (y)" }, "A / B"),
       this.keep,
@@ -144,7 +144,7 @@ class PairsView {
   #describe() {
     const id = selected.value;
     const others = (this.#groups.get(id) ?? []).filter((each) => each !== id && !rowOf(each)?.rejected);
-    this.keep.textContent = others.length === 1 ? "Keep this, reject the other" : `Keep this, reject the ${others.length || ""} others`;
+    this.keep.textContent = others.length === 1 ? "Keep this, reject the other" : `Keep this, reject the ${others.length ? `${others.length} ` : ""}others`;
     const related = this.#groups.has(id) ? [{ id, offset: 0 }, ...this.#partners(id)] : [];
     const members = related.filter((each) => rowOf(each.id)?.seconds);
     const begin = Math.min(0, ...members.map(({ offset }) => offset ?? 0));
