@@ -132,7 +132,7 @@ def test_a_damaged_backup_is_not_taken_for_the_latest(place: BackupPlace) -> Non
 
 
 @pytest.mark.parametrize("length", [0, 50, 4096, 4097])
-def test_a_file_that_is_cut_off_is_no_whole_database(place: BackupPlace, length: int) -> None:
+def test_a_file_that_is_cut_off_is_not_a_whole_database(place: BackupPlace, length: int) -> None:
     made = make_backup(place, UNDONE)
     assert looks_whole(made.path)
     made.path.write_bytes(made.path.read_bytes()[:length])
@@ -141,7 +141,7 @@ def test_a_file_that_is_cut_off_is_no_whole_database(place: BackupPlace, length:
         check_copy(made.path)
 
 
-def test_the_database_of_another_program_is_no_backup(tmp_path: Path) -> None:
+def test_the_database_of_another_program_is_not_a_backup(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "other.db")) as opened:
         opened.execute("CREATE TABLE x (y)")
     with pytest.raises(CatalogError, match="not a catalog"):
@@ -189,7 +189,7 @@ def test_a_file_that_appears_meanwhile_is_kept(
     assert names(tmp_path) == ["catalog.db", "catalog.toml", "mine.db"]
 
 
-def test_a_chosen_name_is_no_backup_of_the_folder(place: BackupPlace, tmp_path: Path) -> None:
+def test_a_chosen_name_is_not_a_backup_of_the_folder(place: BackupPlace, tmp_path: Path) -> None:
     write_backup(place, tmp_path / "mine.db", OutputGuard(None))
     assert find_backups(place) == []
 

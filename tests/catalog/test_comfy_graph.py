@@ -46,7 +46,7 @@ def test_circles_and_wrong_types_do_no_harm() -> None:
     assert graph_values(graph) == {}
 
 
-def test_graphs_and_workflows_are_told_apart() -> None:
+def test_graphs_and_workflows_are_distinguished() -> None:
     assert is_graph(GRAPH)
     assert not is_workflow(GRAPH)
     assert is_workflow(WORKFLOW)

@@ -182,7 +182,7 @@ def test_damage_stays_visible_after_the_next_upgrade(upgraded: Catalog) -> None:
 
 
 @pytest.mark.sqlite_only("values that are damaged in its file")
-def test_text_that_is_no_utf8_is_found(upgraded: Catalog) -> None:
+def test_text_that_is_not_utf8_is_found(upgraded: Catalog) -> None:
     with writing(upgraded, rollback=True) as connection:
         connection.exec_driver_sql("UPDATE song SET name = CAST(x'ff41' AS TEXT) WHERE id = 1")
         song_digest = next(each for each in PROTECTED if each.table is song)

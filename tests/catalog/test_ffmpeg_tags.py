@@ -13,7 +13,7 @@ def test_escapes_line_breaks_and_sections() -> None:
     assert parse_ffmetadata(content) == [("title", "a=b;c#\\"), ("prompt", "one\ntwo"), ("k", "v=w")]
 
 
-def test_a_file_that_is_no_audio_has_no_tags(tmp_path: Path) -> None:
+def test_a_file_that_is_not_audio_has_no_tags(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"this is no audio" * 10)
     assert ffmpeg_tags(os.fsencode(tmp_path / "a")) is None
     assert ffmpeg_tags(os.fsencode(tmp_path / "gone")) is None

@@ -51,7 +51,7 @@ def test_the_database_is_where_the_settings_say(tmp_path: Path, url: str) -> Non
     assert not has(tmp_path, "catalog.db", settings)
 
 
-def test_a_catalog_behind_a_symlink_is_the_same(tmp_path: Path) -> None:
+def test_a_catalog_found_through_a_symlink_is_the_same(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     own = OwnFiles(tmp_path / "link" / "catalog.toml", Settings())

@@ -334,7 +334,7 @@ def test_an_attribute_may_have_any_printable_name(key: str) -> None:
     check_key(key)
 
 
-def test_epochs_and_steps_that_are_no_integers_are_kept_as_text_and_reported() -> None:
+def test_epochs_and_steps_that_are_not_integers_are_kept_as_text_and_reported() -> None:
     assert inferred(f"a_epoch_{2**63 - 1}.wav").provenance.epoch == 2**63 - 1
     assert inferred(f"a_epoch_{2**63}.wav").provenance == Provenance("a", None, None, {"epoch": str(2**63)})
     assert inferred(f"a_epoch_{'9' * 5000}.wav").provenance.attributes == {"epoch": "9" * 5000}

@@ -59,7 +59,7 @@ def test_in_an_argument_a_blank_is_an_ordinary_character() -> None:
     assert normalise(["tag:a"]) == ["tag:a"]
 
 
-def test_quoted_characters_are_no_operators() -> None:
+def test_quoted_characters_are_not_operators() -> None:
     (word,) = words_of('"(a, or b)"')
     assert word.is_quoted
     assert set(word.shape) == {"\0"}

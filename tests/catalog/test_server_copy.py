@@ -149,7 +149,7 @@ def test_a_role_that_may_not_empty_the_tables_restores_nothing(cut_clips: Catalo
         assert ratings(catalog) == [4, 5]
 
 
-def test_a_copy_that_differs_is_no_backup(cut_clips: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_differs_is_not_a_backup(cut_clips: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_copy, "first_difference", lambda *_: "clip 3")
     with pytest.raises(CatalogError, match="differs from its source at clip 3"):
         back_up(cut_clips)

@@ -342,7 +342,7 @@ def test_a_kill_during_an_upgrade_leaves_a_catalog_that_can_be_upgraded(tmp_path
 
 
 @pytest.mark.parametrize("content", [b"", b"[catalog]\n", b"SQLite format 3\0" + b"x" * 5000])
-def test_a_file_that_is_no_catalog_names_the_way_back_to_a_backup(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_catalog_names_the_way_back_to_a_backup(tmp_path: Path, content: bytes) -> None:
     Catalog.create(tmp_path).close()
     (tmp_path / "catalog.db").write_bytes(content)
     with pytest.raises(CatalogError, match="`thresher restore FILE` goes back to a backup"):

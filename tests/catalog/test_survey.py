@@ -55,7 +55,7 @@ def test_bytes_before_the_container_are_skipped(tmp_path: Path) -> None:
     assert found.pieces == ((20, len(content)),)
 
 
-def test_another_stream_behind_the_first_is_left_to_ffmpeg(tmp_path: Path) -> None:
+def test_another_stream_after_the_first_is_left_to_ffmpeg(tmp_path: Path) -> None:
     found = surveyed(written(tmp_path, "a.ogg", 1) + written(tmp_path, "b.ogg", 2), tmp_path)
     assert (found.prefers_ffmpeg, found.rest) == (True, "another Ogg stream follows")
 

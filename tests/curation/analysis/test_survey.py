@@ -56,7 +56,7 @@ def test_without_a_split_only_the_envelope_is_found(long_task: SurveyTask) -> No
     assert (found.parts, len(found.envelope)) == ((), COLUMNS)
 
 
-def test_files_that_are_gone_changed_or_no_audio_are_told(long_task: SurveyTask, tmp_path: Path) -> None:
+def test_files_that_are_gone_changed_or_not_audio_are_reported(long_task: SurveyTask, tmp_path: Path) -> None:
     assert isinstance(survey(replace(long_task, size=1)), Unsettled)
     assert survey(replace(long_task, path=b"/nowhere.wav")) == Unopened(
         "No such file or directory", vanished=True

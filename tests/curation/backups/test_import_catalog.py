@@ -343,7 +343,7 @@ def test_damaged_files_are_refused(
         import_catalog(seven_clips, tmp_path / "x.jsonl")
 
 
-def test_what_is_no_file_is_refused_at_once(seven_clips: Catalog, tmp_path: Path) -> None:
+def test_what_is_not_a_file_is_refused_at_once(seven_clips: Catalog, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path, tmp_path / "gone"):
         with pytest.raises(NotFoundError, match="there is no file"):

@@ -83,7 +83,7 @@ def test_damage_that_only_checksums_show_is_found(home: Home) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"diary" * 9000])
-def test_what_is_no_backup_is_refused(home: Home, tmp_path: Path, content: bytes) -> None:
+def test_what_is_not_a_backup_is_refused(home: Home, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.db").write_bytes(content)
     with pytest.raises(CatalogError, match="or not a backup"), prepare_restore(tmp_path / "x.db", home[0]):
         pass

@@ -144,7 +144,7 @@ def test_parts_are_reported_with_their_offsets_and_never_as_copies(
     assert {os.path.basename(part.whole.path or "") for part in found.parts} == {"a_song.wav"}
 
 
-def test_row_11_unrelated_noises_are_no_copies(catalog: Catalog, folder: Path) -> None:
+def test_noises_of_the_same_kind_are_not_copies(catalog: Catalog, folder: Path) -> None:
     """Though their fingerprints score 0.85 and more."""
     for seed in range(6):
         noise = np.random.default_rng(seed).normal(scale=0.1, size=(20 * RATE, 1)).astype(np.float32)
@@ -164,7 +164,7 @@ def tone(hz: float, partials: int, seconds: float = 5.0) -> np.ndarray:
     return np.asarray(np.sum(waves, axis=0) / 4)
 
 
-def test_row_11_tones_of_different_pitch_are_no_copies(catalog: Catalog, folder: Path) -> None:
+def test_tones_of_different_pitch_are_not_copies(catalog: Catalog, folder: Path) -> None:
     """Though their fingerprints are equal: Chromaprint folds octaves, and a steady tone gives constant words."""
     for hz in (110, 165, 220, 440, 466):
         write(folder, f"sine{hz}.wav", tone(hz, 1))

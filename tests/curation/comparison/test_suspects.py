@@ -70,7 +70,7 @@ def test_a_copy_of_a_rejected_clip_arrives_suspect(catalog: Catalog, sound: Make
     assert [row.id for row in list_clips(catalog)] == [2, 3, 4]
 
 
-def test_the_octave_of_a_rejected_drone_is_no_copy_of_it(catalog: Catalog) -> None:
+def test_the_octave_of_a_rejected_drone_is_not_a_copy_of_it(catalog: Catalog) -> None:
     def drone(hz: float) -> np.ndarray:
         return 0.4 * np.sin(2 * np.pi * hz * np.arange(6 * RATE) / RATE)
 
@@ -115,7 +115,7 @@ def test_a_part_of_a_rejected_clip_is_suspect_and_what_contains_one_is_not(
     assert [show_clip(catalog, str(found)).clip.path for found in report.suspects] == ["c.wav"]
 
 
-def test_unrelated_noises_are_no_copies(catalog: Catalog) -> None:
+def test_unrelated_noises_are_not_copies(catalog: Catalog) -> None:
     """Their fingerprints match at 85 % everywhere, and nowhere better than elsewhere."""
     noises = [np.random.default_rng(seed).normal(scale=0.1, size=20 * RATE) for seed in range(2)]
     take(catalog, a=noises[0])

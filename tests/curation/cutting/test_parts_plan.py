@@ -32,6 +32,6 @@ def test_a_removed_part_that_comes_back_can_take_the_place_of_another() -> None:
     assert plan == PartsPlan((PlannedPart(Span(0, 12), 2, former=1),), (1,))
 
 
-def test_marks_are_no_parts() -> None:
+def test_marks_are_not_parts() -> None:
     plan = plan_parts([Span(0, 9)], [part(1, 0, 9, kind="marked")])
     assert plan == PartsPlan((PlannedPart(Span(0, 9)),), ())

@@ -76,7 +76,7 @@ def test_a_folder_that_was_restored_once_is_still_compared_completely(catalog: C
     assert look(catalog, folder, new_both, 1).copies == 2
 
 
-def test_other_content_is_no_sign_of_an_unstable_file_system(catalog: Catalog, folder: Path) -> None:
+def test_other_content_is_not_a_sign_of_an_unstable_file_system(catalog: Catalog, folder: Path) -> None:
     for number in range(5):
         for path in folder.iterdir():
             path.write_bytes(b"RIFF" + os.urandom(60))

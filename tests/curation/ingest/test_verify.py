@@ -67,7 +67,7 @@ def test_a_new_catalog_is_sound(catalog: Catalog) -> None:
     assert verify(catalog).is_sound
 
 
-def test_a_repair_does_not_change_a_sound_catalog(scored: Catalog) -> None:
+def test_a_repair_does_not_change_an_undamaged_catalog(scored: Catalog) -> None:
     before = state(scored)
     report = verify(scored, repair=True)
     assert report.is_sound

@@ -113,7 +113,7 @@ def test_unrelated_and_short_clips_have_no_relations(family_catalog: Catalog) ->
     assert of(family_catalog, "h") == {}
 
 
-def test_clips_of_one_recording_are_no_relatives(family_catalog: Catalog) -> None:
+def test_clips_of_one_recording_are_not_relatives(family_catalog: Catalog) -> None:
     with writing(family_catalog) as connection:
         whole = connection.execute(select(clip).order_by(clip.c.id).limit(1)).one()._asdict()
         part = {**whole, "id": 100, "kind": "marked", "ordinal": 0}

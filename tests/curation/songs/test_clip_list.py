@@ -149,7 +149,7 @@ def test_names_with_percent_signs_spaces_and_latin1_are_read(
         "a\0b",
     ],
 )
-def test_a_line_that_is_no_path_of_the_catalog_is_not_found(
+def test_a_line_that_is_not_a_path_of_the_catalog_is_not_found(
     catalog: Catalog, tmp_path: Path, line: str
 ) -> None:
     (tmp_path / "list").write_text(line)

@@ -39,7 +39,7 @@ def test_a_file_in_the_place_of_the_copy_stays(home: Path, command: Command) -> 
     ["copy.db", "mysql://x/y", "sqlite://", "postgresql+psycopg://", "postgresql+psycopg://a:b@c/d"],
 )
 @pytest.mark.usefixtures("home")
-def test_what_is_no_address_is_refused(command: Command, address: str) -> None:
+def test_what_is_not_an_address_is_refused(command: Command, address: str) -> None:
     done = command("copy-catalog", address)
     assert done.returncode == 3
     assert done.stderr.startswith("error: copy-catalog, database: ")

@@ -293,7 +293,7 @@ def test_a_note_field_that_is_left_as_it_is_changes_no_note(
         assert page.complaints() == []
 
 
-def test_undo_takes_back_this_page_s_decision_and_nobody_else_s(
+def test_undo_reverts_this_page_s_decision_and_nobody_else_s(
     driver: Any, address: str, catalog: Catalog
 ) -> None:
     page = opened(driver, address)
@@ -318,7 +318,7 @@ def test_undo_takes_back_this_page_s_decision_and_nobody_else_s(
     assert [row(catalog, each).rating for each in (1, 2, 4)] == [3, None, 2]
 
 
-def test_another_output_is_chosen_by_key_and_kept_and_one_that_is_gone_is_told(
+def test_another_output_is_chosen_by_key_and_kept_and_one_that_is_gone_is_reported(
     driver: Any, address: str
 ) -> None:
     page = opened(driver, address)

@@ -748,7 +748,7 @@ def test_a_part_of_the_picture_that_a_busy_server_refused_is_asked_for_again(dri
     assert [len(page.requests(part)) for part in parts] == [2, 2]
 
 
-def test_a_failure_that_arrives_after_the_server_is_back_is_no_trouble(driver: Any, room: Room) -> None:
+def test_a_failure_that_arrives_after_the_server_is_back_is_ignored(driver: Any, room: Room) -> None:
     fake = (
         "window.streams = [];"
         "window.EventSource = class { constructor() { this.readyState = 0; window.streams.push(this); } };"

@@ -84,7 +84,7 @@ def token(name: str, scheme: str) -> list[int]:
 
 @pytest.mark.parametrize("vision", VISION)
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_names_and_numbers_can_be_told_apart(scheme: str, vision: str) -> None:
+def test_names_and_numbers_can_be_distinguished(scheme: str, vision: str) -> None:
     colours = page_colours(scheme)
     assert len(colours["named"]) == 8
     apart = distances(colours["named"], vision)
@@ -104,7 +104,7 @@ def test_colours_stand_out_from_the_ground(scheme: str) -> None:
 
 
 @pytest.mark.parametrize("vision", VISION)
-def test_the_timbres_of_a_spectrum_can_be_told_apart(vision: str) -> None:
+def test_the_timbres_of_a_spectrum_can_be_distinguished(vision: str) -> None:
     raster = np.frombuffer(palette(), np.uint8).reshape(TONES, LEVELS, 3)
     loud = raster[:, LEVELS * 4 // 5].tolist()
     assert np.diagonal(distances(loud, vision), 1).min() > 10

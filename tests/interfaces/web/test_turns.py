@@ -32,7 +32,7 @@ def test_an_expression_that_backtracks_without_end_hangs_no_thread(client: TestC
     client.post("/api/undo", json={})
 
 
-def test_a_request_that_gets_no_turn_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_gets_no_turn_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "WAIT_SECONDS", 0.05)
 
     async def trial() -> list[int]:

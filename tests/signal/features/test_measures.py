@@ -148,7 +148,7 @@ def test_samples_out_of_range_have_no_noise(tmp_path: Path, sound: Any) -> None:
     assert found["clipping"] > 0.9
 
 
-def test_a_phrase_repeated_only_in_another_excerpt_is_no_loop(sound: Any) -> None:
+def test_a_phrase_repeated_only_in_another_excerpt_is_not_a_loop(sound: Any) -> None:
     """The excerpts of ten minutes lie minutes apart: what is similar in two of them says nothing about a lag."""
     excerpt = sound(7, 30.0)
     y = np.zeros((600 * RATE, 1), np.float32)

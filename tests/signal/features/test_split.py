@@ -82,7 +82,7 @@ def test_a_quiet_sound_between_loud_ones_is_a_part() -> None:
     assert_near(split(y), (0, 2), (3, 5), (6, 8))
 
 
-def test_quiet_music_that_fills_the_time_between_loud_sounds_is_no_silence() -> None:
+def test_quiet_music_that_fills_the_time_between_loud_sounds_is_not_silence() -> None:
     y = np.concatenate([tone(2, -1), tone(3, -55), tone(2, -1)])
     assert split(y) == ()
 

@@ -349,7 +349,7 @@ def test_each_channel_has_its_own_offset() -> None:
     assert measure([steady], channels=2).silent
 
 
-def test_the_flat_tops_of_a_square_wave_are_no_pause() -> None:
+def test_the_flat_tops_of_a_square_wave_are_not_a_pause() -> None:
     wave = np.sign(np.sin(2 * np.pi * 50 * np.arange(44_100) / 44_100 + 0.1)).astype(np.float32)
     levels = levels_of(0.5 * wave)
     assert levels.span == librosa_bounds(0.5 * wave, SETTINGS[0])

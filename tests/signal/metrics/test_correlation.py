@@ -57,5 +57,5 @@ def test_the_memory_of_short_clips_beside_a_long_one_is_bounded() -> None:
 
 
 @given(least=st.integers(1, 1 << 20))
-def test_a_transform_has_room_and_is_no_quarter_longer(least: int) -> None:
+def test_a_transform_has_room_and_is_less_than_a_quarter_longer(least: int) -> None:
     assert least <= transform_size(least) <= max(4, 1.25 * least)

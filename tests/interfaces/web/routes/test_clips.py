@@ -43,7 +43,7 @@ def test_the_order_can_be_a_chain_of_similar_clips(client: TestClient) -> None:
     assert client.get("/api/clips", params={"order": "random"}).status_code == 422
 
 
-def test_values_of_fields_are_told_the_most_frequent_first(client: TestClient) -> None:
+def test_values_of_fields_are_listed_the_most_frequent_first(client: TestClient) -> None:
     assert client.get("/api/fields/epoch").json() == {"values": ["0", "1"]}
     assert client.get("/api/fields/run").json() == {"values": ["night"]}
     assert client.get("/api/fields/tag").json() == {"values": []}

@@ -39,7 +39,7 @@ def test_an_undo_names_its_clips_and_undoing_it_is_a_redo(client: TestClient, sh
     assert list_clips(shelf, "2")[0].rating == 5
 
 
-def test_what_changes_nothing_is_no_decision(client: TestClient) -> None:
+def test_what_changes_nothing_is_not_a_decision(client: TestClient) -> None:
     client.post("/api/rating", json={"clips": [1], "rating": 3})
     again = client.post("/api/rating", json={"clips": [1], "rating": 3}).json()
     assert again == {"found": 1, "decision": None, "summary": None}

@@ -7,7 +7,7 @@ import time
 from fastapi.testclient import TestClient
 
 
-def test_pairs_are_there_after_some_time_and_none_is_no_error(client: TestClient) -> None:
+def test_pairs_are_there_after_some_time_and_none_is_not_an_error(client: TestClient) -> None:
     assert client.get("/api/duplicates", params={"q": "epoch:77"}).json()["ready"]
     until = time.monotonic() + 60
     while not (found := client.get("/api/duplicates").json())["ready"] and time.monotonic() < until:
@@ -16,6 +16,6 @@ def test_pairs_are_there_after_some_time_and_none_is_no_error(client: TestClient
     assert client.get("/api/duplicates", params={"q": "epcoh:1"}).status_code == 400
 
 
-def test_copies_are_told_by_id(client: TestClient) -> None:
+def test_copies_are_listed_by_id(client: TestClient) -> None:
     assert client.get("/api/copies", params={"ids": "1,2,99"}).json() == {"copies": []}
     assert client.get("/api/copies", params={"ids": "1;2"}).status_code == 422

@@ -76,7 +76,9 @@ def test_only_ids_of_clips_lead_to_files(client: TestClient) -> None:
         assert client.get(path).status_code in (404, 422), path
 
 
-def test_a_missing_or_changed_file_is_told_in_one_sentence(client: TestClient, sounds: list[Path]) -> None:
+def test_a_missing_or_changed_file_is_reported_in_one_sentence(
+    client: TestClient, sounds: list[Path]
+) -> None:
     file, away = sounds[2], sounds[2].with_suffix(".away")
     file.rename(away)
     gone = client.get("/audio/3")
