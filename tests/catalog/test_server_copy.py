@@ -13,7 +13,8 @@ from thresher.catalog import database, schema, server_copy
 from thresher.catalog.backups import Backup, BackupPlace, find_backups, place_of
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.catalog_backups import back_up, backup_state
-from thresher.catalog.database_copy import check_copy, no_progress
+from thresher.catalog.database_copy import check_copy
+from thresher.catalog.progress import no_progress
 from thresher.catalog.row_copy import row_counts
 from thresher.curation.backups import restore
 from thresher.curation.backups.restore import prepare_restore

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from thresher.catalog.backups import Backup, BackupPlace, find_backups, make_backup
-from thresher.catalog.database_copy import Progress, looks_whole, no_progress
+from thresher.catalog.database_copy import looks_whole
+from thresher.catalog.progress import Progress, no_progress
 
 _WEEK = 7 * 24 * 3600
 

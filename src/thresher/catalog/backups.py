@@ -29,11 +29,9 @@ from thresher.catalog.database import Target
 from thresher.catalog.database_copy import (
     DAMAGED,
     CheckedCopy,
-    Progress,
     changed_at,
     check_copy,
     checked_copy,
-    no_progress,
     reporting,
 )
 from thresher.catalog.partial_files import (
@@ -44,6 +42,7 @@ from thresher.catalog.partial_files import (
     sweep,
     sync_folder,
 )
+from thresher.catalog.progress import Progress, no_progress
 from thresher.catalog.sqlite_database import lock_holders
 from thresher.errors import CatalogError, UsageError
 

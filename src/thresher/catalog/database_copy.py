@@ -10,18 +10,16 @@ import errno
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from thresher.catalog.database import Target
+from thresher.catalog.progress import Progress, no_progress
 from thresher.catalog.sqlite_database import SQLITE_MAGIC, lock_holders
 from thresher.errors import CatalogError
 from thresher.formatting import counted
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is done, and with how many megabytes of how many."""
 
 DAMAGED = "damaged"
 """Stands for the revision of a damaged database that was copied as it is."""
@@ -38,10 +36,6 @@ class CheckedCopy:
 
     revision: str
     rows: Mapping[str, int]
-
-
-def no_progress(_stage: str, _done: int, _total: int) -> None:
-    """Report no progress."""
 
 
 def check_copy(file: Path) -> CheckedCopy:

@@ -6,16 +6,14 @@ for itself is left out: the safeguards of SQLite, and the claims of scorers that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
 
 from sqlalchemy import Column, Connection, Row, Table, bindparam, column, func, insert, select, table, update
 
 from thresher.catalog import schema
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is done, the number of rows done, and the number of all rows."""
+from thresher.catalog.progress import Progress
 
 _LEFT_OUT = ("safeguard", "claim")
 _BATCH_ROWS = 500

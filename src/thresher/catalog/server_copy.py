@@ -17,7 +17,8 @@ from typing import TypeVar
 from sqlalchemy import URL, Connection
 
 from thresher.catalog import database, postgres_database
-from thresher.catalog.database_copy import CheckedCopy, Progress, check_copy
+from thresher.catalog.database_copy import CheckedCopy, check_copy
+from thresher.catalog.progress import Progress
 from thresher.catalog.row_copy import copied_tables, copy_rows, first_difference
 from thresher.catalog.schema import claim
 from thresher.errors import CatalogError

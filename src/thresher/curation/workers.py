@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
+from thresher.catalog.progress import Progress as Progress
+from thresher.catalog.progress import no_progress as no_progress
 from thresher.catalog.temporary_files import sweep_temporary_folders
 from thresher.curation.executors.worker_process import (
     begin_worker,
@@ -49,13 +51,6 @@ GROUP_SECONDS = 2.0
 
 RETRY_PAUSES = (0.0, 0.1, 0.5)
 """Seconds to wait before each further attempt to start worker processes."""
-
-Progress = Callable[[str, int, int], None]
-"""Called with the stage, the number of items done, and the total (0 if it is not known yet)."""
-
-
-def no_progress(_stage: str, _done: int, _total: int) -> None:
-    """A progress callback that does nothing."""
 
 
 @dataclass(frozen=True)

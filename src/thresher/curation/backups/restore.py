@@ -23,14 +23,13 @@ from thresher.catalog import config, database, migrations, presence, safeguards,
 from thresher.catalog.backups import BackupPlace, keep_as_it_is, make_backup, place_of, remove_litter
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database_copy import (
-    Progress,
     check_copy,
     copy_database,
     error_code,
-    no_progress,
     transfer,
 )
 from thresher.catalog.partial_files import partial_path, sweep, sync_folder
+from thresher.catalog.progress import Progress, no_progress
 from thresher.catalog.schema import HEAD
 from thresher.catalog.temporary_files import temporary_folder
 from thresher.curation.backups.difference import Difference, differences
