@@ -234,8 +234,11 @@ def test_the_map_follows_decisions_of_this_page_and_of_others(
         assert page.value("selection", "m.chosen.value") == []
         page.press("u")
         page.wait_until(lambda: legend() == ["3 1", "4 1", "none 3"])
+        page.press("p")
+        page.run("document.querySelector('.chosen button').focus()")
         decisions.reject(catalog, "5")
-        page.wait_until(lambda: legend() == ["3 1", "4 1", "none 2"])
+        page.wait_until(lambda: legend() == ["3 0 / 1", "4 1 / 1", "none 0 / 2"])
+        assert page.run("return document.activeElement.closest('.chosen') !== null")
         page = opened(driver, address.replace("/?", "/map?colour=rating&"), clips=4)
         page.wait_until(lambda: legend() == ["3 1", "4 1", "none 2"])
         decisions.unreject(catalog, "5")

@@ -369,10 +369,11 @@ class MapView {
   }
 
   #choose(chosen) {
+    const isSame = chosen.length === this.#chosen.length && chosen.every((id, at) => id === this.#chosen[at]);
     this.#chosen = chosen;
     together.value = chosen;
     this.chosen.hidden = chosen.length === 0;
-    this.chosen.replaceChildren(...chosenButtons(chosen));
+    if (!isSame) this.chosen.replaceChildren(...chosenButtons(chosen)); // one of them may have the focus
     this.#list();
     this.#drawLegend();
     this.#shade();
