@@ -305,6 +305,7 @@ def test_the_focus_stays_where_it_was_when_the_checkpoints_are_drawn_again(drive
     assert "Computing the figures" in page.run("return document.getElementById('view').textContent")
     page.let_go(held)
     page.wait_until(lambda: page.run("return document.querySelector('.verdicts button') !== null"))
+    assert "100\N{NO-BREAK SPACE}%" in page.run("return document.querySelector('.checkpoints').textContent")
     page.run("document.querySelector('.verdicts button').focus()")
     page.press("\ue007")  # Enter
     pressed = "return document.querySelector('.verdicts button').getAttribute('aria-pressed')"

@@ -24,7 +24,7 @@ const FIGURES = [
 ];
 
 const nameOf = (row) => [row.run, row.epoch === null ? null : `e${row.epoch}`, row.step === null ? null : `i${row.step}`].filter((part) => part !== null).join(" ");
-const percent = (value) => (value === null ? "" : `${Math.round(value * 100)} %`);
+const percent = (value) => (value === null ? "" : `${Math.round(value * 100)}\u00a0%`);
 
 function queryOf(row) {
   const quoted = (text) => (/^[\w.-]+$/.test(text) ? text : `"${text.replace(/["\\]/g, "\\$&")}"`);
