@@ -21,7 +21,7 @@ _WEEK = 7 * 24 * 3600
 def surplus(found: Sequence[Backup], keep: int, weeks: int, now: float) -> list[Backup]:
     """Return the backups that the rule removes; `found` are whole ones, `now` is in seconds since 1970.
 
-    Backups that seem to be of a time to come stay and do not count: the clock was set back, or names are of another
+    Backups whose time is in the future stay and do not count: the clock was set back, or names are of another
     time zone. Otherwise they would take the places of newer ones.
     """
     past = [each for each in found if each.made_at <= now]

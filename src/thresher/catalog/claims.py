@@ -218,7 +218,7 @@ def waits_for(connection: Connection, of_metric: int, now: float) -> bool:
 
 
 def _is_lost(row: Any, now: float) -> bool:
-    """Return whether a claim was lost by its holder. One that ends in days is damaged: nobody may wait for ever."""
+    """Return whether a claim was lost by its holder. One that ends in days is damaged: none may block others."""
     return not now < row.expires_at < now + _LONGEST or has_ended(row.holder)
 
 

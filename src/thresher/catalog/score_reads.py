@@ -1,8 +1,8 @@
 """Read scores: between given clips, and of one clip against all others.
 
 All functions except `compare` read rows of the matrix that `scores` keeps. NaN stands for pairs without a score.
-The rows hold the scores of all pairs. What says which clips are alike leaves out pairs of one recording, because
-parts and marks resemble the recording that they are cut from.
+The rows hold the scores of all pairs. Functions that say which clips are similar leave out pairs of one recording,
+because parts and marks resemble the recording that they are cut from.
 """
 
 from __future__ import annotations

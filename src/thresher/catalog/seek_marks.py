@@ -23,7 +23,7 @@ FRAMES = 64
 """The samples of a mark: this many equal ones can't be a coincidence."""
 
 LEAST_VALUES = 32
-"""The fewest different values of a mark's samples: in silence, all places look alike."""
+"""The fewest different values of a mark's samples: in silence, all places look the same."""
 
 
 @dataclass(frozen=True, eq=False)

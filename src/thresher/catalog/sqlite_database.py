@@ -194,7 +194,7 @@ def _unwritable(file: Path, words: str) -> CatalogError:
 
 
 def _damaged(file: Path, words: str, error: DatabaseError | sqlite3.DatabaseError) -> CatalogError:
-    """Return the error for a damaged catalog, or for a disk that can't be read, which SQLite reports alike."""
+    """Return the error for a damaged catalog, or for a disk that can't be read: SQLite reports both as damage."""
     raw: Any = error.orig if isinstance(error, DatabaseError) else error
     cause = why_unreadable(file)
     if cause is not None or getattr(raw, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:

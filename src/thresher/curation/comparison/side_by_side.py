@@ -1,4 +1,4 @@
-"""Pairs of clips to hear side by side: duplicates, and suspects with the rejected clips that they resemble.
+"""Pairs of clips to compare side by side: duplicates, and suspects with the rejected clips that they resemble.
 
 Offsets and lengths are seconds, scores are in [0, 1].
 """
