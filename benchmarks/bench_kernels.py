@@ -50,14 +50,14 @@ def plain_loops() -> dict[str, Callable[[Fingerprints, Fingerprints], Scores]]:
     """Return the straightforward loops in numba: word by word, pair by pair."""
     import numba
 
-    @numba.njit(nogil=True, inline="always")  # type: ignore[untyped-decorator]
+    @numba.njit(nogil=True, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
     def bits(word: Any) -> Any:
         word = word - ((word >> np.uint32(1)) & np.uint32(0x55555555))
         word = (word & np.uint32(0x33333333)) + ((word >> np.uint32(2)) & np.uint32(0x33333333))
         word = (word + (word >> np.uint32(4))) & np.uint32(0x0F0F0F0F)
         return np.uint32(word * np.uint32(0x01010101)) >> np.uint32(24)
 
-    @numba.njit(nogil=True)  # type: ignore[untyped-decorator]
+    @numba.njit(nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
     def prefix(rows: Any, row_ends: Any, columns: Any, column_ends: Any, scores: Any) -> None:
         for i in range(scores.shape[0]):
             a = rows[row_ends[i] : row_ends[i + 1]]
@@ -68,7 +68,7 @@ def plain_loops() -> dict[str, Callable[[Fingerprints, Fingerprints], Scores]]:
                     different += bits(a[t] ^ b[t])
                 scores[i, k] = (32 * length - different) / (32.0 * length)
 
-    @numba.njit(nogil=True)  # type: ignore[untyped-decorator]
+    @numba.njit(nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
     def best(rows: Any, row_ends: Any, columns: Any, column_ends: Any, scores: Any) -> None:
         for i in range(scores.shape[0]):
             a = rows[row_ends[i] : row_ends[i + 1]]

@@ -43,7 +43,7 @@ def aligned(signals: Signals) -> Matrix:
 
 
 @numba.njit
-def best_offset(a, b):  # type: ignore[no-untyped-def]
+def best_offset(a, b):  # type: ignore[no-untyped-def]  # numba compiles it for each type
     """Return the best share of equal bits over all offsets with enough overlap, in plain and slow code."""
     shorter = min(len(a), len(b))
     least = max((shorter + 2) // 3, min(12, shorter))

@@ -200,7 +200,7 @@ def browser() -> Iterator[Any]:
 def is_available() -> bool:
     """Return whether there is a browser to measure in."""
     try:
-        import selenium  # noqa: F401
+        import selenium  # noqa: F401  only whether it is installed
     except ImportError:
         return False
     return shutil.which("chromedriver") is not None

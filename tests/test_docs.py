@@ -41,7 +41,7 @@ def all_commands() -> set[str]:
 
     root = get_command(app.app)
     names = set()
-    for name, command in root.commands.items():  # type: ignore[attr-defined]
+    for name, command in root.commands.items():  # type: ignore[attr-defined]  # a group
         below = getattr(command, "commands", None)
         names |= {f"{name} {each}" for each in below} if below else {name}
     return names

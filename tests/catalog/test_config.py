@@ -280,7 +280,7 @@ def test_plain_comparisons_settle_every_key_at_its_default() -> None:
 
 def test_settings_do_not_change() -> None:
     with pytest.raises(FrozenInstanceError):
-        Settings().trim.top_db = 1.0  # type: ignore[misc]
+        Settings().trim.top_db = 1.0  # type: ignore[misc]  # settings are frozen
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def _run(kind: type[Target], seed: int, numbers: Sequence[int], workers: int | N
             if len(findings) == MOST_FINDINGS:
                 break
     seconds = time.monotonic() - begun
-    print(  # noqa: T201
+    print(  # noqa: T201  a program
         f"{kind.name}: {run.done:,} of {len(numbers):,} cases of seed {seed}, {len(findings)} findings, "
         f"{seconds:.0f} s, at most {run.megabytes:.0f} MB a worker",
         flush=True,

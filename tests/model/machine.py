@@ -164,8 +164,8 @@ class Machine(RuleBasedStateMachine):
             # its bytes depend on the libraries of the machine that made it
             shelf.renderings.append(Rendered(row["song_id"], row["number"], "", recordings))
 
-    ignored_songs: set[int] = frozenset()  # type: ignore[assignment]
-    ignored_entries: set[int] = frozenset()  # type: ignore[assignment]
+    ignored_songs: set[int] = frozenset()  # type: ignore[assignment]  # never changed
+    ignored_entries: set[int] = frozenset()  # type: ignore[assignment]  # never changed
 
     def _tags(self, clip: int) -> tuple[str, ...]:
         rows = self._rows("SELECT tag FROM clip_tag WHERE clip_id = ? ORDER BY tag", clip)

@@ -379,7 +379,7 @@ def run_migrations(
     empty its children. SQLite allows the switch only before BEGIN. The keys are checked before COMMIT.
     """
     with in_one_sentence(engine), engine.connect() as raw:
-        raw.connection.dbapi_connection.execute("PRAGMA foreign_keys=OFF")  # type: ignore[union-attr]
+        raw.connection.dbapi_connection.execute("PRAGMA foreign_keys=OFF")  # type: ignore[union-attr]  # it is open
         connection = raw.execution_options(writes=True)
         with connection.begin():
             last_ids = _last_ids(connection)
@@ -390,7 +390,7 @@ def run_migrations(
             broken: list[Any] = list(connection.exec_driver_sql("PRAGMA foreign_key_check"))
             if broken:
                 raise CatalogError(f"the upgrade would break {len(broken)} references; nothing was changed")
-        raw.connection.dbapi_connection.execute("PRAGMA foreign_keys=ON")  # type: ignore[union-attr]
+        raw.connection.dbapi_connection.execute("PRAGMA foreign_keys=ON")  # type: ignore[union-attr]  # it is open
 
 
 def _protect(connection: Connection, damaged: Sequence[digests.DamagedRow]) -> None:

@@ -41,7 +41,7 @@ def _run_to_end(arguments: Sequence[str]) -> int:
         except KeyboardInterrupt:
             ending.end_at_once()
             with suppress(OSError):  # the terminal may be gone
-                print(  # noqa: T201
+                print(  # noqa: T201  before `output` can be loaded
                     "interrupted; finished work is saved; run the same command again to complete it",
                     file=sys.stderr,
                 )

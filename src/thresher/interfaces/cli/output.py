@@ -67,17 +67,17 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     shown = [(name, _cell(value)) for name, value in facts if value is not None]
     width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
-        print(f"{name:<{width}}  {value}")  # noqa: T201
+        print(f"{name:<{width}}  {value}")  # noqa: T201  the output
 
 
 def tell(sentence: str) -> None:
     """Write a line of the result to stdout."""
-    print(printable(sentence))  # noqa: T201
+    print(printable(sentence))  # noqa: T201  the output
 
 
 def say(sentence: str) -> None:
     """Write a line about the work to stderr: a hint, a warning, an error."""
-    print(printable(sentence, sys.stderr), file=sys.stderr)  # noqa: T201
+    print(printable(sentence, sys.stderr), file=sys.stderr)  # noqa: T201  the output
 
 
 def printable(text: str, stream: IO[str] | None = None) -> str:

@@ -114,7 +114,7 @@ def write_plainly(shown: Sequence[Shown]) -> None:
     titles = gap.join(column.aligned(column.title) for column in shown)
     rows = zip(*([column.aligned(text) for text in column.cells] for column in shown), strict=True)
     rule = "─" * (sum(column.width + GAP for column in shown) - GAP)
-    print("\n".join([titles, rule, *map(gap.join, rows)]))  # noqa: T201
+    print("\n".join([titles, rule, *map(gap.join, rows)]))  # noqa: T201  the output
 
 
 def write_with_rich(shown: Sequence[Shown], width: int) -> None:

@@ -56,8 +56,8 @@ def dct(y: Reals) -> Reals:
     if module is None:
         from scipy import fft
 
-        return fft.dct(y, norm="ortho", workers=1)  # type: ignore[no-any-return]
-    return module.dct(y, 2, (y.ndim - 1,), _ORTHONORMAL, None, 1)  # type: ignore[no-any-return]
+        return fft.dct(y, norm="ortho", workers=1)  # type: ignore[no-any-return]  # scipy has no types
+    return module.dct(y, 2, (y.ndim - 1,), _ORTHONORMAL, None, 1)  # type: ignore[no-any-return]  # scipy has no types
 
 
 def fast_size(least: int) -> int:

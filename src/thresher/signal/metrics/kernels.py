@@ -130,7 +130,7 @@ def _emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     return context.get_dummy_value()
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic  # type: ignore[untyped-decorator]  # numba has no types
 def _add_differences(_typing: Any, rows: Any, row: Any, step: Any, columns: Any, column: Any, first: Any,
                      last: Any, sums: Any) -> Any:  # fmt: skip
     """sums[k, lane] += bits of rows[row + k step + t] ^ columns[column + LANES t + lane], first ≤ t < last."""
@@ -138,7 +138,7 @@ def _add_differences(_typing: Any, rows: Any, row: Any, step: Any, columns: Any,
     return types.void(rows, index, index, columns, index, index, index, sums), _emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic  # type: ignore[untyped-decorator]  # numba has no types
 def _add_masked(_typing: Any, rows: Any, row: Any, step: Any, columns: Any, column: Any, first: Any, last: Any,
                 sums: Any, masks: Any, lengths: Any, length: Any) -> Any:  # fmt: skip
     """`_add_differences` of words that both clips have: where `masks` (like `rows`) is set and t <
@@ -148,7 +148,7 @@ def _add_masked(_typing: Any, rows: Any, row: Any, step: Any, columns: Any, colu
     return signature, _emit
 
 
-@register_jitable  # type: ignore[untyped-decorator]
+@register_jitable  # type: ignore[untyped-decorator]  # numba has no types
 def _least_overlap(one: int, other: int) -> int:
     """`aligned.least_overlap`, compiled."""
     shorter = min(one, other)
@@ -228,7 +228,7 @@ def _aligned_block(
                 scores[place] = np.float32(best[lane])
 
 
-@register_jitable  # type: ignore[untyped-decorator]
+@register_jitable  # type: ignore[untyped-decorator]  # numba has no types
 def _keep_best(best: Any, differences: Any, length: int, lengths: Any, enough: Any, offset: int) -> None:
     """Raise each lane's best score to its score at `offset`, if it has enough overlap there."""
     # 32-bit integers and no branches, so that the compiler scores all lanes at once.
@@ -257,7 +257,7 @@ def _compiled(function: Kernel) -> Kernel:
         with checked_cache(made) if cached else nullcontext():
             made.compile(_SIGNATURE)
         made.disable_compile()
-        return made  # type: ignore[no-any-return]
+        return made  # type: ignore[no-any-return]  # numba has no types
 
     return with_cache(compiled)
 

@@ -65,7 +65,7 @@ class Fingerprints:
     lengths: NDArray[np.int64]
 
     @classmethod
-    def pack(cls, fingerprints: Iterable[NDArray[Any]], *, threads: int = 1) -> Self:  # noqa: ARG003
+    def pack(cls, fingerprints: Iterable[NDArray[Any]], *, threads: int = 1) -> Self:  # noqa: ARG003  as all packs
         """Pack fingerprints, each uint32, shape (words,), at least one word long. It takes one thread only.
 
         Raises ValueError for another dtype or shape, and for an empty fingerprint: a clip without a fingerprint

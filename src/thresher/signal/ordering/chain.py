@@ -175,7 +175,7 @@ def _compiled(cached: bool) -> Callable[..., None]:
     # compiled now, so that a broken cache is detected here
     with checked_cache(improve) if cached else nullcontext():
         improve.compile((numba.float32[::1], integers, numbers, *[integers] * 6, numba.int64, numba.float64))
-    return improve  # type: ignore[no-any-return]
+    return improve  # type: ignore[no-any-return]  # numba has no types
 
 
 def _level(scores: Scores) -> None:
