@@ -71,7 +71,8 @@ def test_no_transaction_is_open_while_an_order_is_computed(
     assert len(tracklist(catalog, "S").tracks) == 7
     compare(catalog, "S", [order])
     edit_song(catalog, "S", SongEdit(first="3"))
-    assert computed == [0, 0, 0]
+    edit_song(catalog, "S", SongEdit(drop=("1",), swap=("4", "5")))
+    assert computed == [0] * 5
 
 
 def test_a_chain_starts_and_ends_with_the_given_clips(catalog: Catalog, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from thresher.catalog.values import whole_number
 from thresher.curation.clips.selection import find_clip, select_ids
 from thresher.curation.songs.limits import check_copies
 from thresher.curation.songs.options import UNCHANGED, Keep
-from thresher.curation.songs.sequence import arranged
+from thresher.curation.songs.sequence import arranged, current_order, with_edits
 from thresher.curation.songs.settings import check_settings
 from thresher.curation.songs.songs import Song, find_song, lookups_of_song, matching_clips
 from thresher.curation.songs.tracklist import Tracklist, at_loudness, lay_out
@@ -55,10 +55,11 @@ def edit_song(catalog: Catalog, name: str, edit: SongEdit, *, dry_run: bool = Fa
         raise UsageError("no edit was given; `thresher song edit --help` lists them")
 
     lookups, ids = lookups_of_song(catalog, name), _ids_of(catalog, name, edit)
+    order = [] if edit.swap is None else _order_before_swap(catalog, name, edit, lookups, ids)
 
     def carry_out(connection: Connection) -> Song:
         editor = _Editor(catalog, connection, name, lookups, ids)
-        editor.apply(edit)
+        editor.apply(edit, order)
         text = json.dumps(editor.edits.plain(), separators=(",", ":"))
         summary = f'edit song "{name}": {", ".join(editor.changes)}'
         changed = [Assignment("song", editor.song.id, *each) for each in editor.limits.items()]
@@ -79,6 +80,16 @@ def _ids_of(catalog: Catalog, name: str, edit: SongEdit) -> dict[str, int]:
     with catalog.reading() as connection:
         find_song(connection, name)  # an unknown song is reported first
         return {term: find_clip(catalog, connection, term) for term in sorted(named) if not _is_id(term)}
+
+
+def _order_before_swap(
+    catalog: Catalog, name: str, edit: SongEdit, lookups: Lookups, ids: Mapping[str, int]
+) -> list[int]:
+    """Return the clips of a song in its ordering after the other changes, computed outside of transactions."""
+    with catalog.reading() as connection:
+        editor = _Editor(catalog, connection, name, lookups, ids)
+        editor.change_before_swap(edit)
+    return current_order(catalog, editor.edited)
 
 
 def _is_id(term: str) -> bool:
@@ -108,8 +119,18 @@ class _Editor:
         settings = replace(self.song.settings, edits=self.edits, **self.limits)
         return replace(self.song, settings=settings)
 
-    def apply(self, edit: SongEdit) -> None:
-        """Make the changes. Raises UsageError for a change that is not possible."""
+    def apply(self, edit: SongEdit, order: Sequence[int]) -> None:
+        """Make the changes. Raises UsageError for a change that is not possible.
+
+        `order` is that of `_order_before_swap`, if there is a swap.
+        """
+        members = self.change_before_swap(edit)
+        if edit.swap is not None:
+            self._swap(*edit.swap, members, order)
+        self._check_ends()
+
+    def change_before_swap(self, edit: SongEdit) -> list[int]:
+        """Make all changes but a swap, and return the clips of the song if changes concern their positions."""
         self._limit(edit)
         for term in edit.release:
             # a forgotten clip can still be released by its id
@@ -121,17 +142,14 @@ class _Editor:
         for term in edit.drop:
             self._change(f"drop {term}", self.edits.drop(self._clip(term)))
         if not (edit.together or edit.pins or edit.first or edit.last or edit.swap):
-            self._check_ends()
-            return
+            return []
         members = matching_clips(self._catalog, self._connection, self.edited, self._lookups)
         for one, other in edit.together:
             self._keep_together(one, other, members)
         ends = [(clip, at) for clip, at in ((edit.first, 1), (edit.last, LAST)) if clip is not None]
         for term, position in (*edit.pins, *ends):
             self._pin(term, position, members)
-        if edit.swap is not None:
-            self._swap(*edit.swap, members)
-        self._check_ends()
+        return members
 
     def _limit(self, edit: SongEdit) -> None:
         """Set what the edit says about copies and about clips per checkpoint."""
@@ -195,15 +213,18 @@ class _Editor:
         where = "last" if position == LAST else f"at {position}"
         self._change(f"pin {clip_id} {where}", self.edits.pin(clip_id, position))
 
-    def _swap(self, one: str, other: str, members: Sequence[int]) -> None:
+    def _swap(self, one: str, other: str, members: Sequence[int], order: Sequence[int]) -> None:
         first, second = self._member(one, members), self._member(other, members)
         if first == second:
             raise UsageError(f"clip {first} can't be swapped with itself; name two clips")
-        sequence = arranged(self._catalog, self._connection, self.edited, self._lookups)
-        order = [*sequence.body, *sequence.final]
-        positions = {clip_id: number for number, clip_id in enumerate(order, start=1)}
-        if self.edits.positions.get(order[-1]) == LAST:
-            positions[order[-1]] = LAST
+        if set(order) == set(members):
+            sequence = with_edits(self._connection, self.edited.settings, order)
+        else:  # another program has changed the song since the order was computed
+            sequence = arranged(self._catalog, self._connection, self.edited, self._lookups)
+        clips = [*sequence.body, *sequence.final]
+        positions = {clip_id: number for number, clip_id in enumerate(clips, start=1)}
+        if self.edits.positions.get(clips[-1]) == LAST:
+            positions[clips[-1]] = LAST
         self._change(
             f"swap {first} and {second}", self.edits.swap(first, positions[first], second, positions[second])
         )
