@@ -175,6 +175,18 @@ def test_keys_in_quick_succession_each_judge_their_own_clip(
     page.press("a")
 
 
+def test_where_clips_play_on_undo_plays_the_clip_that_the_next_key_judges(driver: Any, address: str) -> None:
+    page = opened(driver, address)
+    page.press("a", "j")
+    page.wait("player", "m.playing.value?.id === 2")
+    page.press("4")
+    page.wait("player", "m.playing.value?.id === 3")
+    page.press("u")
+    page.wait("player", "m.playing.value?.id === 2")
+    assert page.selected() == 2
+    page.press("a", "\ue00c")
+
+
 @pytest.mark.parametrize(
     ("code", "key", "shift"),
     [("Digit4", "'", False), ("Digit4", "4", True), ("Numpad4", "4", False)],
@@ -424,5 +436,5 @@ def test_a_refresh_that_overtakes_a_query_keeps_no_clip_that_the_query_does_not_
     page = opened(driver, address)
     assert page.selected() != 6
     page.value("selection", "Promise.all([m.find('id:6'), m.findAgain()]).then(() => null)")
-    page.wait("selection", "m.ids.value.includes(6)")
+    page.wait("selection", "m.ids.value.length < 8")  # a change of the catalog may have asked once more
     assert page.value("selection", "[m.ids.value, m.selected.value]") == [[6], 6]

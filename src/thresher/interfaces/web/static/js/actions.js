@@ -141,8 +141,13 @@ function shownAgain() {
 /** Undo or redo, and confirm it. */
 const reverts = (revert, pitch, words) => async (event) => {
   if (event.repeat) return;
-  if (await revert(event)) confirmKey(pitch, words);
-  else confirmRefusal(said.value);
+  if (!(await revert(event))) {
+    confirmRefusal(said.value);
+    return;
+  }
+  confirmKey(pitch, words);
+  // where clips play on, what is heard and what the next key judges are one clip
+  if (playsOn() && playing.value && playing.value.id !== selected.value) audition(event);
 };
 
 /** Return a function that says whether the listener is still where they were: an answer may arrive after they went on. */
