@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 
 from thresher.catalog.catalog import Catalog
-from thresher.curation.clips.decisions import undo
+from thresher.curation.cutting.undo import undo
 from thresher.curation.listening.heard import mark_heard
 from thresher.curation.listening.player import ClipAudio, Playing, clip_audio
 from thresher.curation.listening.queue import ListenRow, Queue, skip
