@@ -335,7 +335,7 @@ def test_a_clip_is_carried_into_its_own_list_only(driver: Any, room: Room) -> No
     page.wait("selection", "m.ids.value[0] === 2")
     page.press("l")
     page.search("epoch:2")
-    page.wait("selection", "m.ids.value.includes(5)")
+    page.wait("selection", "m.ids.value.length === 2")
     assert list_of(page) == [4, 5]
 
 
@@ -726,14 +726,12 @@ def test_pictures_that_the_server_could_not_send_appear_when_it_can(driver: Any,
         page.wait_until(lambda: "the server does not answer" in page.run(why))
         page.press("j")
         page.rest(200)
+        page.note_requests()
     finally:
         driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
         driver.execute_cdp_cmd("Network.setCacheDisabled", {"cacheDisabled": False})
     page.wait_until(lambda: page.run(why) == "")
     assert page.run("return document.querySelectorAll('.card img[src]').length") == COUNT
-    page.note_requests()
-    for trouble in ("'away'", "null"):
-        page.value("changes", f"void (m.newest.value = {{ ...m.newest.value, trouble: {trouble} }})")
     page.wait_until(lambda: page.requests("/peaks/2") != [])
 
 
