@@ -55,7 +55,7 @@ def _run(kind: type[Target], seed: int, numbers: Sequence[int], workers: int | N
     with suppress(KeyboardInterrupt):  # what was run until then is counted
         for finding in run.findings(numbers, lambda done: _show(kind, done, len(numbers), begun)):
             place = run.keep(finding, FOLDER)
-            print(f"\r{finding.command}: {finding.problem.strip().splitlines()[-1]} ({place})")  # noqa: T201
+            print(f"\r{finding.command}: {finding.problem.strip().splitlines()[-1]} ({place})")  # noqa: T201  a command's output
             findings.append(finding)
             if len(findings) == MOST_FINDINGS:
                 break
@@ -71,7 +71,7 @@ def _run(kind: type[Target], seed: int, numbers: Sequence[int], workers: int | N
 def _show(kind: type[Target], done: int, total: int, begun: float) -> None:
     if sys.stderr.isatty() and done % 20 == 0:
         speed = done / (time.monotonic() - begun)
-        print(f"\r{kind.name}: {done:,} of {total:,}, {speed:.0f}/s ", end="", file=sys.stderr)  # noqa: T201
+        print(f"\r{kind.name}: {done:,} of {total:,}, {speed:.0f}/s ", end="", file=sys.stderr)  # noqa: T201  as above
 
 
 if __name__ == "__main__":

@@ -566,12 +566,12 @@ def _complaint(
         return f"{where.rstrip(',')}: {key} is missing"
     if mistake["type"] == _UNKNOWN_KEY:
         return f"{where} {key}: {_no_key(key, tuple(one.name for one in fields(section)))}"
-    value = content[key]
+    value: Any = content[key]
     kind = get_type_hints(section, include_extras=True)[key]
     if get_origin(kind) is tuple:  # a list of words
         words = get_args(get_args(kind)[0])
         if mistake["type"] == "literal_error":
-            return f"{where} {key}: {_shown(value[mistake['loc'][1]])} is not {any_of(words)}"  # type: ignore[index]
+            return f"{where} {key}: {_shown(value[mistake['loc'][1]])} is not {any_of(words)}"
         expected = f"a list of {any_of(words)}, such as {_shown(list(words[:1]))}"
     elif mistake["type"] == "literal_error":
         words = tuple(word for word in _words(kind) if word is not None)

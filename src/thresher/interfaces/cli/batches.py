@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Annotated
 
 import typer
@@ -29,10 +30,7 @@ _COUNTS = (
 COLUMNS = (
     Column("batch", lambda row: row.id, is_number=True),
     Column("when", lambda row: local_time(row.started_at)),
-    *(
-        Column(name, lambda row, name=name: getattr(row, name), is_number=True, rank=rank)  # type: ignore[misc]
-        for name, rank in _COUNTS
-    ),
+    *(Column(name, attrgetter(name), is_number=True, rank=rank) for name, rank in _COUNTS),
     Column("from", lambda row: row.paths, keep=Keep.END),
     Column("", lambda row: "interrupted" if row.finished_at is None else ""),
 )

@@ -63,7 +63,8 @@ def of_clip(column: Column) -> Column:
 
 # The fields of queries that the columns of a clip show, or that all clips found have in common.
 SHOWN_FIELDS = frozenset(
-    "id run epoch step length status rating rated score tag path missing rejected suspect".split()  # noqa: SIM905
+    {"id", "run", "epoch", "step", "length", "status", "rating", "rated", "score"}
+    | {"tag", "path", "missing", "rejected", "suspect"}
 )
 
 CLIP_COLUMNS = (
