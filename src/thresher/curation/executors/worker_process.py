@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
 
 KEPT_BYTES = 32 << 20
-"""Memory that a worker process keeps from one task to the next."""
+"""Memory that a process keeps from one clip to the next."""
 
 LONGEST_SOCKET_FOLDER = 85
 """Bytes in the name of a folder in which multiprocessing can make sockets; macOS allows 104 with the file."""
@@ -108,7 +108,8 @@ def keep_freed_memory() -> None:
     """Let the C library keep up to KEPT_BYTES of freed memory, if it is glibc.
 
     By default it returns large arrays to the system immediately. The system then has to clear new pages for the
-    next clip, which takes as long as decoding it.
+    next clip, which takes as long as decoding it. For processes of thresher's own: workers, and commands that write
+    songs.
     """
     with suppress(OSError, TypeError, AttributeError):
         c_library = ctypes.CDLL(None)

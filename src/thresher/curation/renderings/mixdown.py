@@ -92,7 +92,7 @@ class Mix:
         """The blocks of each clip, as samples for an encoder of that subtype, or as floats if it is empty."""
         plan = self.plan
 
-        def tasks() -> Iterator[tuple[_Clip, _Clip | None]]:
+        def tasks() -> Iterator[tuple[tuple[_Clip, bool], _Clip | None]]:
             for track, fades in zip(plan.tracks, plan.fades, strict=True):
                 clip = _Clip(
                     track, self.files[track.recording_sha256], fades, plan.sample_rate, plan.channels, subtype
@@ -101,13 +101,15 @@ class Mix:
                     (track.end_frame - track.start_frame) * track.channels,
                     track.output_frames * plan.channels,
                 )
-                yield clip, None if size > AHEAD_FRAMES else clip
+                is_long = size > AHEAD_FRAMES
+                # to copy samples takes less time than to get them from another thread
+                yield (clip, is_long), None if is_long or clip.needs_no_change else clip
 
         # more threads and more clips for each would only hold more clips in memory
         with Workers(f"threads:{min(cores(), MOST_THREADS)}", ahead=2) as workers:
-            for done, (clip, prepared) in enumerate(workers.map(_prepared, tasks()), start=1):
+            for done, ((clip, is_long), prepared) in enumerate(workers.map(_prepared, tasks()), start=1):
                 assert not isinstance(prepared, WorkerDied)
-                yield clip.blocks() if prepared is None else prepared
+                yield clip.blocks() if is_long else prepared or _prepared(clip)
                 self.progress("rendering", done, len(plan.tracks))
 
 

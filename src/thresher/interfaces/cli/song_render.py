@@ -81,8 +81,10 @@ def render(
         # the file follows --manifest, before or after the name of the song
         name, file = (former_file, name) if name.lower().endswith(".json") else (name, former_file)
         manifest_file = Path(file)
+    from thresher.curation.executors.worker_process import keep_freed_memory
     from thresher.curation.renderings.render import render as run
 
+    keep_freed_memory()
     with open_catalog() as catalog, ProgressBar() as progress:
         report = run(
             catalog,
@@ -123,8 +125,10 @@ def reproduce(
     json: Json = False,
 ) -> None:
     """Reproduce the audio of a manifest from the same source files, without a catalog."""
+    from thresher.curation.executors.worker_process import keep_freed_memory
     from thresher.curation.renderings.reproduce import reproduce as run
 
+    keep_freed_memory()
     with ProgressBar() as progress:
         report = run(
             manifest,
