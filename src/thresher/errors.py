@@ -54,7 +54,7 @@ class ClusterError(CatalogError):
 
 
 class WorkersError(ThresherError):
-    """Worker processes end before their first task, such as those of a script without a guarded main part."""
+    """Worker processes end before their first task."""
 
 
 class NotFoundError(ThresherError):

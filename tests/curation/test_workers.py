@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -14,9 +15,10 @@ from sqlalchemy import select
 
 from tests.support import MakeCatalog, environment
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import batch, recording
+from thresher.catalog.schema import recording
+from thresher.curation import workers
 from thresher.curation.workers import ExecutorName, WorkerDied, Workers, grouped, parse_executor
-from thresher.errors import UsageError
+from thresher.errors import UsageError, WorkersError
 
 KINDS = ["serial", "threads:2", "processes:2"]
 
@@ -172,30 +174,27 @@ def test_what_killed_commands_left_is_removed_before_processes_start(
 SCRIPT = """
 import thresher
 
+print("started")
 with thresher.Catalog.open("catalog.toml") as catalog:
     thresher.ingest(catalog, ["audio"])
 """
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures("audio")
-def test_a_script_without_a_guarded_main_part_gets_one_error_and_records_nothing(
-    tmp_path: Path, new_catalog: MakeCatalog
-) -> None:
-    """Each worker imports the script, which would start workers, too."""
+def test_a_script_needs_no_guarded_main_part(tmp_path: Path, new_catalog: MakeCatalog) -> None:
+    """Workers don't import the script, which would run again in each of them."""
     new_catalog(tmp_path).close()
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     ended = subprocess.run(
         [sys.executable, script], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
     )
-    assert ended.returncode == 1
-    assert ended.stderr.count("Error: ") == 1
-    assert 'in a script, call thresher below `if __name__ == "__main__":`, or' in ended.stderr
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "started\n", "")
     with Catalog.open(tmp_path / "catalog.toml") as opened, opened.reading() as connection:
-        assert not connection.execute(select(batch)).all()
-        assert not connection.execute(select(recording)).all()
-    script.write_text(SCRIPT.replace('["audio"]', '["audio"], thresher.IngestOptions(executor="threads")'))
-    assert (
-        subprocess.run([sys.executable, script], cwd=tmp_path, env=environment(), check=False).returncode == 0
-    )
+        assert set(connection.scalars(select(recording.c.status))) == {"ok"}
+
+
+def test_workers_that_cannot_start_end_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "begin_worker", os.abort)
+    with Workers("processes:1") as broken, pytest.raises(WorkersError, match='use the executor "threads"'):
+        list(broken.map(abs, [(1, -1)]))

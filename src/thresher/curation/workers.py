@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
@@ -25,9 +26,9 @@ from thresher.catalog.progress import no_progress as no_progress
 from thresher.catalog.temporary_files import sweep_temporary_folders
 from thresher.curation.executors.worker_process import (
     begin_worker,
-    is_starting,
     process_context,
     start_server,
+    without_script,
 )
 from thresher.errors import CatalogError, UsageError, WorkersError
 
@@ -134,7 +135,7 @@ class Workers:
 
     def get_ready(self) -> None:
         """Let worker processes, if there will be any, load their modules in the background."""
-        if self.name.kind == "processes" and not is_starting():
+        if self.name.kind == "processes":
             start_server(self._preload)
 
     def begin(self, task: Callable[[T], Any], arguments: Sequence[T]) -> None:
@@ -223,20 +224,20 @@ class Workers:
             self._submit(_do_nothing, None).result()
         except BrokenExecutor:
             raise WorkersError(
-                "worker processes end before their first task; in a script, call thresher below "
-                '`if __name__ == "__main__":`, or use the executor "threads" or "serial"'
+                'worker processes end before their first task; use the executor "threads" or "serial"'
             ) from None
 
     def _submit(self, task: Callable[[T], R | WorkerDied], argument: T) -> Future[R | WorkerDied]:
-        for pause in RETRY_PAUSES:
-            try:
-                return self._running().submit(task, argument)
-            except (BrokenExecutor, OSError):
-                # OSError: a worker died and closed the pipes while another one was starting. The server that
-                # starts them may have ended, too.
-                self._drop()
-                time.sleep(pause)
-        return self._running().submit(task, argument)
+        with without_script() if self.name.kind == "processes" else nullcontext():
+            for pause in RETRY_PAUSES:
+                try:
+                    return self._running().submit(task, argument)
+                except (BrokenExecutor, OSError):
+                    # OSError: a worker died and closed the pipes while another one was starting. The server that
+                    # starts them may have ended, too.
+                    self._drop()
+                    time.sleep(pause)
+            return self._running().submit(task, argument)
 
     def _most_ahead(self) -> int:
         """Return the number of tasks in flight. A cluster knows it: it may grow and shrink."""
@@ -276,8 +277,6 @@ class Workers:
         from concurrent.futures import ProcessPoolExecutor  # loads multiprocessing
 
         context = process_context(self._preload)
-        if is_starting():  # the script runs a second time, in a worker; its first run raises WorkersError
-            raise SystemExit(1)
         return ProcessPoolExecutor(self.name.count, mp_context=context, initializer=begin_worker)
 
 

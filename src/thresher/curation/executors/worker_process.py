@@ -6,8 +6,8 @@ import ctypes
 import os
 import signal
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from thresher.catalog.temporary_files import make_temporary_folder, remove_temporary_folder
@@ -63,14 +63,27 @@ def _keep_sockets_in_own_folder() -> None:
         Finalize(None, remove_temporary_folder, args=(folder,), exitpriority=-100)
 
 
-def is_starting() -> bool:
-    """Return whether this is a worker process that still imports the script of its parent.
+@contextmanager
+def without_script() -> Iterator[None]:
+    """A block in which new worker processes don't import the main script of this process.
 
-    It can't start processes. It tries to if the main part of the script has no guard.
+    Tasks need nothing of it. A worker would import all that it imports, and run it again if its main part is not
+    guarded by `if __name__ == "__main__":`. multiprocessing has no setting for this, so its function that lists
+    what a new process imports is replaced meanwhile.
     """
-    from multiprocessing.process import current_process
+    import multiprocessing.spawn
 
-    return bool(getattr(current_process(), "_inheriting", False))
+    spawn: Any = multiprocessing.spawn
+    complete = spawn.get_preparation_data
+
+    def reduced(name: str) -> dict[str, Any]:
+        return {key: value for key, value in complete(name).items() if not key.startswith("init_main")}
+
+    spawn.get_preparation_data = reduced
+    try:
+        yield
+    finally:
+        spawn.get_preparation_data = complete
 
 
 def begin_worker() -> None:
