@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from thresher.catalog.temporary_files import make_temporary_folder, remove_temporary_folder
@@ -20,6 +21,8 @@ KEPT_BYTES = 32 << 20
 
 LONGEST_SOCKET_FOLDER = 85
 """Bytes in the name of a folder in which multiprocessing can make sockets; macOS allows 104 with the file."""
+
+_ONE_THREAD = "thresher.curation.executors.one_thread"
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
@@ -45,7 +48,7 @@ def process_context(preload: Sequence[str]) -> BaseContext:
     if forkserver:
         _keep_sockets_in_own_folder()
         if preload:
-            context.set_forkserver_preload(list(preload))
+            context.set_forkserver_preload([_ONE_THREAD, *preload])
     return context
 
 
@@ -91,6 +94,7 @@ def begin_worker() -> None:
 
     A worker closes the streams of the parent, so a pipe such as `| tee` ends when the parent ends.
     """
+    import_module(_ONE_THREAD)  # a server has imported it already, before numpy
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with_parent()
     with open(os.devnull, "r+b", buffering=0) as null:

@@ -24,9 +24,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     # joblib counts the cores even for work on one thread, and warns where it can't, as in some containers.
     os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
-    # numpy's OpenBLAS starts a thread for each core, which spins for a tenth of a second after every import; the
-    # number of threads also decides the last digits of some sums. Large products run on threads of thresher's own.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    import_module("thresher.curation.executors.one_thread")
     is_debugging = "--debug" in arguments
     with nullcontext() if is_debugging else without_library_output():
         escape_what_cannot_be_written()
