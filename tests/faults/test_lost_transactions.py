@@ -57,7 +57,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         *("song rename night evening", "song delete night", "query save loud rating:4.."),
         *("song edit night --drop 2 --dry-run", "song render night -o out/night.wav --manifest"),
         *("export epoch:10.. --to out --trimmed", "song export night --stems out/stems"),
-        *("prune --rejected --yes && prune --restore 5", "forget batch:1 --yes", "forget audio --dry-run"),
+        *("prune --rejected --yes && prune --restore 5", "forget batch:1 --yes"),
         *("listen --minutes 1", "clusters", "ingest audio/night_epoch_10_0.wav --role reference"),
     ),
     "split_and_marked": (
