@@ -180,6 +180,7 @@ with thresher.Catalog.open("catalog.toml") as catalog:
 """
 
 
+@pytest.mark.sqlite_only("a script that opens a catalog by its file")
 @pytest.mark.usefixtures("audio")
 def test_a_script_needs_no_guarded_main_part(tmp_path: Path, new_catalog: MakeCatalog) -> None:
     """Workers don't import the script, which would run again in each of them."""

@@ -26,7 +26,7 @@ from thresher.catalog.schema import ROLES, attribute
 from thresher.catalog.values import whole_number
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, lookups_of, recordings_of, select_by_id, select_ids
-from thresher.errors import UsageError
+from thresher.errors import NotFoundError, UsageError
 from thresher.formatting import unknown
 
 RATINGS = range(1, 6)
@@ -151,8 +151,11 @@ def _own_attributes(catalog: Catalog, number: int | None) -> dict[int, Mapping[s
 
     This reads files, so it runs before the transaction that reverts the decision.
     """
-    with catalog.reading() as connection:
-        places = decisions.copies_since(connection, decisions.decision_to_undo(connection, number))
+    try:
+        with catalog.reading() as connection:
+            places = decisions.copies_since(connection, decisions.decision_to_undo(connection, number))
+    except (NotFoundError, UsageError):  # the transaction says why
+        return {}
     if not places:
         return {}
     from thresher.catalog.tag_values import read_stated  # loads a library for tags
