@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing.spawn
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from tests.support import MakeCatalog, environment
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.schema import recording
 from thresher.curation import workers
+from thresher.curation.executors.worker_process import without_script
 from thresher.curation.workers import ExecutorName, WorkerDied, Workers, grouped, parse_executor
 from thresher.errors import UsageError, WorkersError
 
@@ -199,3 +202,21 @@ def test_workers_that_cannot_start_end_the_command(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(workers, "begin_worker", os.abort)
     with Workers("processes:1") as broken, pytest.raises(WorkersError, match='use the executor "threads"'):
         list(broken.map(abs, [(1, -1)]))
+
+
+def test_threads_that_start_workers_at_once_leave_multiprocessing_as_it_was() -> None:
+    before = multiprocessing.spawn.get_preparation_data
+    entered, ended = threading.Event(), threading.Event()
+
+    def start() -> None:
+        with without_script():
+            entered.set()
+            ended.wait()
+
+    other = threading.Thread(target=start)
+    with without_script():
+        other.start()
+        entered.wait(0.2)
+    ended.set()
+    other.join()
+    assert multiprocessing.spawn.get_preparation_data is before

@@ -55,12 +55,12 @@ def _run(kind: type[Target], seed: int, numbers: Sequence[int], workers: int | N
     with suppress(KeyboardInterrupt):  # what was run until then is counted
         for finding in run.findings(numbers, lambda done: _show(kind, done, len(numbers), begun)):
             place = run.keep(finding, FOLDER)
-            print(f"\r{finding.command}: {finding.problem.strip().splitlines()[-1]} ({place})")  # noqa: T201  a command's output
+            print(f"\r{finding.command}: {finding.problem.strip().splitlines()[-1]} ({place})")  # noqa: T201  prints for the user
             findings.append(finding)
             if len(findings) == MOST_FINDINGS:
                 break
     seconds = time.monotonic() - begun
-    print(  # noqa: T201  a program
+    print(  # noqa: T201  the summary is what the command is for
         f"{kind.name}: {run.done:,} of {len(numbers):,} cases of seed {seed}, {len(findings)} findings, "
         f"{seconds:.0f} s, at most {run.megabytes:.0f} MB a worker",
         flush=True,
@@ -71,7 +71,7 @@ def _run(kind: type[Target], seed: int, numbers: Sequence[int], workers: int | N
 def _show(kind: type[Target], done: int, total: int, begun: float) -> None:
     if sys.stderr.isatty() and done % 20 == 0:
         speed = done / (time.monotonic() - begun)
-        print(f"\r{kind.name}: {done:,} of {total:,}, {speed:.0f}/s ", end="", file=sys.stderr)  # noqa: T201  as above
+        print(f"\r{kind.name}: {done:,} of {total:,}, {speed:.0f}/s ", end="", file=sys.stderr)  # noqa: T201  the progress
 
 
 if __name__ == "__main__":

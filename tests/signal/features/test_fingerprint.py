@@ -225,7 +225,7 @@ def test_the_library_is_preferred_and_found_once(monkeypatch: pytest.MonkeyPatch
         def __init__(self) -> None:
             Stub.made += 1
 
-        def fingerprint(self, blocks: object, sr: int) -> NDArray[np.uint32]:  # noqa: ARG002  a protocol
+        def fingerprint(self, blocks: object, sr: int) -> NDArray[np.uint32]:  # noqa: ARG002  Backend's names
             return np.empty(0, np.uint32)
 
     monkeypatch.setitem(BACKENDS, "libchromaprint", Stub)

@@ -22,6 +22,9 @@ KEPT_BYTES = 32 << 20
 LONGEST_SOCKET_FOLDER = 85
 """Bytes in the name of a folder in which multiprocessing can make sockets; macOS allows 104 with the file."""
 
+_WITHOUT_SCRIPT = threading.RLock()
+"""Held while multiprocessing's function is replaced, so that each thread puts the right one back."""
+
 _ONE_THREAD = "thresher.curation.executors.one_thread"
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
@@ -77,16 +80,17 @@ def without_script() -> Iterator[None]:
     import multiprocessing.spawn
 
     spawn: Any = multiprocessing.spawn
-    complete = spawn.get_preparation_data
+    with _WITHOUT_SCRIPT:
+        complete = spawn.get_preparation_data
 
-    def reduced(name: str) -> dict[str, Any]:
-        return {key: value for key, value in complete(name).items() if not key.startswith("init_main")}
+        def reduced(name: str) -> dict[str, Any]:
+            return {key: value for key, value in complete(name).items() if not key.startswith("init_main")}
 
-    spawn.get_preparation_data = reduced
-    try:
-        yield
-    finally:
-        spawn.get_preparation_data = complete
+        spawn.get_preparation_data = reduced
+        try:
+            yield
+        finally:
+            spawn.get_preparation_data = complete
 
 
 def begin_worker() -> None:
