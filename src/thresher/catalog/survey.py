@@ -57,7 +57,7 @@ def survey(fd: int, size: int) -> Survey:
     """Survey an open file of `size` bytes."""
     if size == 0:
         return Survey()
-    start = _behind_zeros(fd, audio_start(fd))
+    start = _after_zeros(fd, audio_start(fd))
     head = os.pread(fd, 12, start)
     found = None
     if head[:4] == b"fLaC":
@@ -80,7 +80,7 @@ def survey(fd: int, size: int) -> Survey:
     return _mpeg(fd, start, size)
 
 
-def _behind_zeros(fd: int, start: int) -> int:
+def _after_zeros(fd: int, start: int) -> int:
     """Return the offset of the container after zero bytes; `start` if there is none."""
     if os.pread(fd, 4, start) != bytes(4):
         return start

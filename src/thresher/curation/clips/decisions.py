@@ -8,6 +8,7 @@ all clips. Terms are a query as text, or a sequence of terms.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
@@ -19,6 +20,7 @@ from thresher.catalog.decisions import Assignment, Decision
 from thresher.catalog.fields import FIELDS
 from thresher.catalog.name_patterns import PATTERNS
 from thresher.catalog.normal_form import folded, nfc
+from thresher.catalog.paths import Place
 from thresher.catalog.provenance import check_key, infer
 from thresher.catalog.query import join_terms
 from thresher.catalog.query_lookups import Lookups
@@ -142,20 +144,22 @@ def undo(catalog: Catalog, number: int | None = None) -> Decision:
     """
     from thresher.curation.clips.saved_queries import lookups_of_undo, undo_readably
 
-    lookups, own = lookups_of_undo(catalog, number), _own_attributes(catalog, number)
+    target: Decision | None = None
+    places: Mapping[int, Place] = {}
+    # what can't be undone is left to the transaction: a role that may only read gets that error first
+    with suppress(NotFoundError, UsageError), catalog.reading() as connection:
+        target = decisions.decision_to_undo(connection, number)
+        places = decisions.copies_since(connection, target)
+    lookups = Lookups.below(catalog.roots) if target is None else lookups_of_undo(catalog, target)
+    own = _own_attributes(catalog, places)
     return catalog.write(lambda connection: undo_readably(catalog, connection, number, lookups, own))
 
 
-def _own_attributes(catalog: Catalog, number: int | None) -> dict[int, Mapping[str, str]]:
-    """Return the attributes that the files of `copies_since` have by their names, sidecars and tags.
+def _own_attributes(catalog: Catalog, places: Mapping[int, Place]) -> dict[int, Mapping[str, str]]:
+    """Return the attributes that files at these places have by their names, sidecars and tags, by the same keys.
 
     This reads files, so it runs before the transaction that reverts the decision.
     """
-    try:
-        with catalog.reading() as connection:
-            places = decisions.copies_since(connection, decisions.decision_to_undo(connection, number))
-    except (NotFoundError, UsageError):  # the transaction says why
-        return {}
     if not places:
         return {}
     from thresher.catalog.tag_values import read_stated  # loads a library for tags

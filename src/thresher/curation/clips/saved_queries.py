@@ -114,16 +114,8 @@ def lookups_of_saved(catalog: Catalog, lookups: Lookups | None = None) -> Lookup
     return lookups
 
 
-def lookups_of_undo(catalog: Catalog, number: int | None) -> Lookups:
-    """Look up what `undo_readably` of the same decision needs, before its transaction.
-
-    What can't be undone is left to the transaction: a role that may only read gets that error first.
-    """
-    try:
-        with catalog.reading() as connection:
-            target = decision_to_undo(connection, number)
-    except (NotFoundError, UsageError):
-        return Lookups.below(catalog.roots)
+def lookups_of_undo(catalog: Catalog, target: Decision) -> Lookups:
+    """Look up what `undo_readably` of a decision needs, before its transaction."""
     return lookups_of_saved(catalog) if _concerns_saved(target) else Lookups.below(catalog.roots)
 
 
