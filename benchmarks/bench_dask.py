@@ -37,7 +37,7 @@ from sqlalchemy import Connection, insert
 
 from corpus_clips import CORPUS, clips
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import batch, clip, recording
+from thresher.catalog.database.schema import batch, clip, recording
 from thresher.curation.analysis.task import task_for
 from thresher.curation.analysis.worker import analyse_file
 from thresher.curation.comparison import block_scores

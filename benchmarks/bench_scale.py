@@ -45,9 +45,9 @@ from sqlalchemy import Connection, func, insert, select
 
 import thresher
 from bench_startup import compare
-from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import batch, clip, location, recording
+from thresher.catalog.database.schema import batch, clip, location, recording
+from thresher.catalog.scores import score_reads, scores
 from thresher.curation.comparison.score import score
 from thresher.signal.features import descriptors
 from thresher.signal.metrics.registry import METRICS, find_metric

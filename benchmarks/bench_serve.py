@@ -38,7 +38,7 @@ from sqlalchemy import Connection, bindparam, update
 from bench_startup import fill
 from room_page import is_available, measure_page, measure_session
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import clip, location
+from thresher.catalog.database.schema import clip, location
 from thresher.interfaces.web.access import COOKIE
 
 GRID = 60

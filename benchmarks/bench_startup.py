@@ -28,7 +28,7 @@ from sqlalchemy import Connection, insert
 
 import thresher
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import (
+from thresher.catalog.database.schema import (
     attribute,
     batch,
     checkpoint,

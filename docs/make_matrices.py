@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thresher import Catalog, ingest, save_song
-from thresher.catalog import score_reads, scores
+from thresher.catalog.scores import score_reads, scores
 from thresher.curation.songs.tracklist import compare
 from thresher.signal.metrics.registry import find_metric
 

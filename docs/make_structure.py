@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = "src/thresher"
 LAYERS = ("signal", "catalog", "curation", "demo", "interfaces")
-SHARED = ("errors.py", "formatting.py", "version.py")
+SHARED = ("errors.py", "formatting.py", "progress.py", "version.py")
 """Modules that every package may import; the table does not repeat them."""
 PAGE = ROOT / "docs" / "structure.md"
 NOT_CODE = {
@@ -40,8 +40,9 @@ NOT_CODE = {
 HEAD = """# Structure
 
 The packages of `src/thresher`, from the bottom up: each follows the packages that it imports.
-[design.md](design.md) explains them. Every package may import `errors.py`, `formatting.py` and `version.py`. Lines
-of code exclude blank lines, comments and docstrings. `python docs/make_structure.py` writes this page.
+[design.md](design.md) explains them. Every package may import `errors.py`, `formatting.py`, `progress.py` and
+`version.py`. Lines of code exclude blank lines, comments and docstrings. `python docs/make_structure.py` writes
+this page.
 
 """
 

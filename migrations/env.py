@@ -6,12 +6,12 @@ from contextlib import nullcontext
 
 from alembic import context
 
-from thresher.catalog.schema import metadata
+from thresher.catalog.database.schema import metadata
 
 connection = context.config.attributes["connection"]
 rules = nullcontext()
 if connection.dialect.name == "postgresql":
-    from thresher.catalog.postgres_migrations import without_rows
+    from thresher.catalog.database.postgres_migrations import without_rows
 
     rules = without_rows(connection)
 context.configure(

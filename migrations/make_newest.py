@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from thresher.catalog import sqlite_database
+from thresher.catalog.database import sqlite_database
 
 SCRIPT = Path(__file__).with_name("newest.sql")
 

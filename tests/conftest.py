@@ -37,8 +37,9 @@ from tests.support import (
     copy_folder,
     run_command,
 )
-from thresher.catalog import database, stamps
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import database
+from thresher.catalog.files import stamps
 from thresher.curation.ingest.options import IngestOptions
 
 # The same examples in each run, however long they take. `--hypothesis-profile=default` tries new ones.

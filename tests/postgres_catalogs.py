@@ -18,7 +18,8 @@ import pytest
 from sqlalchemy import URL, Connection, Insert, Table, make_url
 
 from tests.postgres import VARIABLE
-from thresher.catalog import config, database, schema
+from thresher.catalog.database import database, schema
+from thresher.catalog.settings import config
 
 DEFAULT = config.CatalogSection().database
 

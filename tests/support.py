@@ -21,9 +21,9 @@ from sqlalchemy import Connection, select
 
 from tests.postgres import VARIABLE
 from tests.postgres_catalogs import PostgresCatalogs
-from thresher.catalog import database
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import checkpoint, metadata, recording
+from thresher.catalog.database import database
+from thresher.catalog.database.schema import checkpoint, metadata, recording
 from thresher.curation.ingest.report import IngestReport
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -59,9 +59,11 @@ measure_registry.MEASURES = {
     ),
 }
 
-from thresher.catalog import fields, name_patterns
-from thresher.catalog.field_kinds import number
-from thresher.catalog.schema import clip
+from thresher.catalog.queries import fields
+
+from thresher.catalog.provenance import name_patterns
+from thresher.catalog.queries.field_kinds import number
+from thresher.catalog.database.schema import clip
 
 fields.FIELDS = {**fields.FIELDS, "doubled": number("doubled", clip.c.id * 2, "twice the id")}
 name_patterns.PATTERNS = (

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from thresher.catalog.schema import metadata
+from thresher.catalog.database.schema import metadata
 
 ROOT = Path(__file__).resolve().parents[1]
 DESIGN = (ROOT / "docs/design.md").read_text("utf-8")
@@ -20,9 +20,9 @@ DESIGN = (ROOT / "docs/design.md").read_text("utf-8")
 OF_NO_SINGLE_MODULE = {
     "interfaces/web/test_accessibility_browser.py",  # of the page
     "interfaces/web/test_page_colours.py",  # of the page
-    "catalog/test_parts_upgrade.py",  # parts and marks of older catalogs
-    "catalog/test_queries_on_both.py",  # all modules of queries, in both databases
-    "catalog/test_query_upgrade.py",  # saved queries of older catalogs
+    "catalog/recordings/test_parts_upgrade.py",  # parts and marks of older catalogs
+    "catalog/queries/test_queries_on_both.py",  # all modules of queries, in both databases
+    "catalog/queries/test_query_upgrade.py",  # saved queries of older catalogs
     "curation/executors/test_dask_faults.py",  # a whole cluster
     "curation/executors/test_dask_namespaces.py",
     "curation/executors/test_dask_tls.py",  # a whole cluster on several hosts
@@ -48,9 +48,8 @@ HARNESSES = ("faults", "fuzz", "model")
 """Folders of `tests` with programs that try the whole, see docs/reliability.md."""
 
 WITHOUT_BEHAVIOUR = {
-    "catalog/decoder_names.py",  # names
-    "catalog/progress.py",  # a function that does nothing
-    "catalog/sql_functions.py",  # a table of functions
+    "catalog/audio/decoder_names.py",  # names
+    "catalog/database/sql_functions.py",  # a table of functions
     "curation/comparison/score_report.py",  # a dataclass
     "curation/exports/formats/export_format.py",  # a dataclass
     "curation/exports/formats/timeline.py",  # dataclasses
@@ -59,31 +58,31 @@ WITHOUT_BEHAVIOUR = {
 """Modules with nothing to test."""
 
 TESTED_ELSEWHERE = {
-    "catalog/audio_format.py",
+    "catalog/audio/audio_format.py",
     "catalog/catalog_backups.py",
-    "catalog/clip_content.py",
-    "catalog/cut_clips.py",
-    "catalog/database.py",
-    "catalog/database_copy.py",
-    "catalog/mpeg_damage.py",
+    "catalog/recordings/clip_content.py",
+    "catalog/recordings/cut_clips.py",
+    "catalog/database/database.py",
+    "catalog/safety/database_copy.py",
+    "catalog/audio/mpeg_damage.py",
     "catalog/outdated.py",
     "catalog/outputs.py",
-    "catalog/packets.py",
-    "catalog/partial_files.py",
-    "catalog/presence.py",
-    "catalog/postgres_migrations.py",
-    "catalog/query_context.py",
-    "catalog/query_ids.py",
-    "catalog/query_included.py",
-    "catalog/query_joins.py",
-    "catalog/query_limits.py",
-    "catalog/query_lookups.py",
-    "catalog/query_parser.py",
-    "catalog/query_terms.py",
-    "catalog/row_copy.py",
-    "catalog/run_roots.py",
-    "catalog/selection_rules.py",
-    "catalog/sndfile_decoder.py",
+    "catalog/audio/packets.py",
+    "catalog/files/partial_files.py",
+    "catalog/database/presence.py",
+    "catalog/database/postgres_migrations.py",
+    "catalog/queries/context.py",
+    "catalog/queries/ids.py",
+    "catalog/queries/included.py",
+    "catalog/queries/joins.py",
+    "catalog/queries/limits.py",
+    "catalog/queries/lookups.py",
+    "catalog/queries/parser.py",
+    "catalog/queries/terms.py",
+    "catalog/safety/row_copy.py",
+    "catalog/recordings/run_roots.py",
+    "catalog/queries/selection_rules.py",
+    "catalog/audio/sndfile_decoder.py",
     "curation/analysis/worker.py",
     "curation/executors/inputs.py",
     "curation/executors/worker_process.py",

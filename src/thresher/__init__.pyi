@@ -1,15 +1,15 @@
 """The public names of thresher: `__init__.py` loads each from the module named here when it is first used."""
 
-from .catalog.backups import Backup as Backup
 from .catalog.catalog import Catalog as Catalog
 from .catalog.catalog_backups import BackupReport as BackupReport
 from .catalog.catalog_backups import BackupState as BackupState
 from .catalog.catalog_backups import back_up as back_up
 from .catalog.catalog_backups import backup_state as backup_state
 from .catalog.decisions import Decision as Decision
-from .catalog.name_patterns import Pattern as Pattern
-from .catalog.name_suggestions import Suggestion as Suggestion
-from .catalog.own_files import OwnFiles as OwnFiles
+from .catalog.provenance.name_patterns import Pattern as Pattern
+from .catalog.provenance.name_suggestions import Suggestion as Suggestion
+from .catalog.safety.backups import Backup as Backup
+from .catalog.settings.own_files import OwnFiles as OwnFiles
 from .curation.backups.copy_catalog import CatalogCopy as CatalogCopy
 from .curation.backups.copy_catalog import copy_catalog as copy_catalog
 from .curation.backups.export_catalog import CurationExport as CurationExport

@@ -13,8 +13,8 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from thresher.catalog.audio import AudioReader
-from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter
+from thresher.catalog.audio.encoding import OUTPUT_FORMATS, AudioWriter
+from thresher.catalog.audio.reader import AudioReader
 
 SR = 16000
 

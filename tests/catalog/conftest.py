@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert
 from tests.catalog.audio_files import KINDS, SR, tones, write
 from tests.support import writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import batch, clip, recording
+from thresher.catalog.database.schema import batch, clip, recording
 from thresher.curation.clips.decisions import rate
 
 

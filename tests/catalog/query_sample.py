@@ -16,9 +16,10 @@ from unittest import mock
 from sqlalchemy import Connection
 
 from tests.support import writing
-from thresher.catalog import measures, schema
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.query import Context, context_of
+from thresher.catalog.database import schema
+from thresher.catalog.queries.query import Context, context_of
+from thresher.catalog.recordings import measures
 
 ALL = [1, 2, 3, 4, 5, 6, 7, 8, 9]
 PASTED = "sample_e10_i220001_20_17:19:52_0.wav"

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 
 from tests.support import writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import batch, clip, recording
+from thresher.catalog.database.schema import batch, clip, recording
 
 
 def words(seed: int) -> np.ndarray:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from sqlalchemy import func, insert, select
 
 from tests.support import RATE, writing
-from thresher.catalog import attribution, locations
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_content import ClipContent
 from thresher.catalog.content_files import vacated_locations
-from thresher.catalog.locations import Sighting
-from thresher.catalog.paths import Place
-from thresher.catalog.provenance import Provenance
-from thresher.catalog.recordings import Content
-from thresher.catalog.schema import batch, checkpoint, clip, location, recording
-from thresher.catalog.stamps import Stamp
+from thresher.catalog.database.schema import batch, checkpoint, clip, location, recording
+from thresher.catalog.files.paths import Place
+from thresher.catalog.files.stamps import Stamp
+from thresher.catalog.provenance.provenance import Provenance
+from thresher.catalog.recordings import attribution, locations
+from thresher.catalog.recordings.clip_content import ClipContent
+from thresher.catalog.recordings.locations import Sighting
+from thresher.catalog.recordings.recordings import Content
 
 
 def content(status: str = "ok") -> Content:

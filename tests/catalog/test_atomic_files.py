@@ -16,8 +16,8 @@ from thresher.catalog.atomic_files import (
     write_bytes,
     write_text,
 )
+from thresher.catalog.files.partial_files import sweep
 from thresher.catalog.output_guard import OutputGuard
-from thresher.catalog.partial_files import sweep
 from thresher.errors import CatalogError, UsageError
 
 UNGUARDED = OutputGuard(None)

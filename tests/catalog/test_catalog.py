@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import insert, text
 
 from tests.support import MakeCatalog, writing
-from thresher.catalog import config, schema, sqlite_database
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import schema, sqlite_database
+from thresher.catalog.settings import config
 from thresher.curation.clips.listing import list_clips
 from thresher.errors import CatalogError
 

@@ -16,8 +16,8 @@ from tests.catalog.shelf import pairs, places, present
 from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import content_files, keep_looks
-from thresher.catalog.files import Hashes
-from thresher.catalog.schema import location, recording
+from thresher.catalog.database.schema import location, recording
+from thresher.catalog.files.files import Hashes
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.exports.clips import export_clips
 from thresher.curation.exports.songs import export_song

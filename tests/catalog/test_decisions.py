@@ -14,8 +14,7 @@ from tests.postgres_catalogs import needs_postgres
 from tests.support import JOURNAL, dump, writing
 from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.decisions import Assignment, Decision
-from thresher.catalog.schema import (
+from thresher.catalog.database.schema import (
     attribute,
     batch,
     checkpoint,
@@ -26,6 +25,7 @@ from thresher.catalog.schema import (
     recording,
     writer,
 )
+from thresher.catalog.decisions import Assignment, Decision
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips

@@ -13,9 +13,9 @@ from tests.support import WriteClip
 from thresher.catalog import output_guard
 from thresher.catalog.atomic_files import always_replace, partial_file, remove, write_text
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.files import sha256_file
+from thresher.catalog.files.files import sha256_file
+from thresher.catalog.files.partial_files import sweep
 from thresher.catalog.output_guard import OutputGuard
-from thresher.catalog.partial_files import sweep
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.errors import UsageError

@@ -20,9 +20,9 @@ from tests.support import (
     is_being_written,
     writing,
 )
-from thresher.catalog import database, schema
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.config import MetricsSection, Settings, trim_key
+from thresher.catalog.database import database, schema
+from thresher.catalog.settings.config import MetricsSection, Settings, trim_key
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.songs.songs import save_song

@@ -20,7 +20,7 @@ from sqlalchemy import Engine, event, text
 
 from tests.catalog.audio_files import encoded
 from tests.support import RATE, writing
-from thresher.catalog import ffmpeg_decoder
+from thresher.catalog.audio import ffmpeg_decoder
 from thresher.catalog.catalog import Catalog
 from thresher.curation.analysis import decoded
 from thresher.curation.analysis.analyse import analyse
@@ -403,7 +403,7 @@ def test_fifos_sockets_and_devices_are_reported_but_not_opened(
 
 def grow_between(monkeypatch: pytest.MonkeyPatch, path: Path, times: int) -> None:
     """Append to a file after each of its first `times` hashes."""
-    from thresher.catalog import files as module
+    from thresher.catalog.files import files as module
 
     real, left = module.sha256_file, [times]
 

@@ -12,9 +12,9 @@ from sqlalchemy import select
 
 from tests.support import PREFIX_ONLY, Machines, WriteClip, counts, is_being_written, writing
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.database.schema import location
+from thresher.catalog.files.paths import Roots
 from thresher.catalog.output_guard import OutputGuard
-from thresher.catalog.paths import Roots
-from thresher.catalog.schema import location
 from thresher.curation.backups.export_catalog import export_catalog
 from thresher.curation.backups.import_catalog import import_catalog
 from thresher.curation.clips.decisions import rate, reject

@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from tests.support import MakeCatalog, environment
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import recording
+from thresher.catalog.database.schema import recording
 from thresher.curation import workers
 from thresher.curation.executors.worker_process import without_script
 from thresher.curation.workers import ExecutorName, WorkerDied, Workers, grouped, parse_executor

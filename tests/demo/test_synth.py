@@ -15,9 +15,9 @@ import soundfile
 from sqlalchemy import func, select
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.database.schema import checkpoint, location, recording, rendering
 from thresher.catalog.output_guard import OutputGuard
-from thresher.catalog.provenance import infer
-from thresher.catalog.schema import checkpoint, location, recording, rendering
+from thresher.catalog.provenance.provenance import infer
 from thresher.curation.checkpoints.summary import checkpoints
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions

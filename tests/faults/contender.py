@@ -17,7 +17,7 @@ from unittest import mock
 
 import thresher
 from thresher import Catalog
-from thresher.catalog import database, retries
+from thresher.catalog.database import database, retries
 
 RATED = 3
 """The clips that all contenders rate and tag: the first ones."""

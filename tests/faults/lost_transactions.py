@@ -10,8 +10,8 @@ from unittest import mock
 
 from sqlalchemy import Connection, Engine, event
 
-from thresher.catalog import retries
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import retries
 
 
 class Lost(Exception):  # noqa: N818  the driver's name for it

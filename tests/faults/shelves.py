@@ -94,7 +94,7 @@ def unscored() -> None:
 
 def retired() -> None:
     """A shelf most of whose score rows are retired, as after other settings: `score` compacts first."""
-    from thresher.catalog import scores
+    from thresher.catalog.scores import scores
 
     shelf()
     with Catalog.open() as catalog, writing(catalog) as connection:
@@ -196,7 +196,7 @@ def golden(revision: str) -> None:
 
 def golden_revisions() -> list[str]:
     """Return the revisions of which there is a golden catalog and after which there are others."""
-    from thresher.catalog.schema import HEAD
+    from thresher.catalog.database.schema import HEAD
 
     found = sorted(path.stem.removeprefix("catalog-") for path in (ROOT / "tests/golden").glob("*.sql"))
     return [revision for revision in found if revision != HEAD]

@@ -24,7 +24,7 @@ from tests.faults.journal import Entry, Journal
 from tests.faults.points import spread
 from tests.faults.scenarios import SCENARIOS
 from tests.support import ROOT
-from thresher.catalog.partial_files import is_running
+from thresher.catalog.files.partial_files import is_running
 
 RAM_DISK = Path("/dev/shm")
 """A disk in memory, on which a sync costs nothing."""

@@ -14,11 +14,11 @@ import thresher
 from tests.faults.contender import ROUNDS_OF_INGEST
 from tests.postgres_catalogs import needs_postgres
 from tests.support import POSTGRES, ROOT, WriteClip, environment
-from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.database.retries import ALONE, TRIES
+from thresher.catalog.database.schema import clip, clip_tag, decision
 from thresher.catalog.decisions import history
-from thresher.catalog.retries import ALONE, TRIES
-from thresher.catalog.schema import clip, clip_tag, decision
+from thresher.catalog.scores import scores
 
 pytestmark = needs_postgres
 

@@ -19,10 +19,10 @@ import numpy as np
 from tests.catalog.audio_files import encoded, tones, write
 from tests.fuzz.mutations import mutated
 from tests.fuzz.target import Target
-from thresher.catalog.config import Settings
-from thresher.catalog.decoder_names import FFMPEG, LIBSNDFILE
-from thresher.catalog.schema import FAILED_STATUSES, STATUSES
-from thresher.catalog.tag_values import read_stated
+from thresher.catalog.audio.decoder_names import FFMPEG, LIBSNDFILE
+from thresher.catalog.database.schema import FAILED_STATUSES, STATUSES
+from thresher.catalog.provenance.tag_values import read_stated
+from thresher.catalog.settings.config import Settings
 from thresher.curation.analysis.analyse import analyse
 from thresher.curation.analysis.task import Analysis, AnalysisTask, content_of, task_for
 

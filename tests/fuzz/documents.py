@@ -20,12 +20,12 @@ from tests.fuzz.mutations import mutated
 from tests.fuzz.sandbox import Sandbox, odd_text
 from tests.fuzz.texts import damaged_json, damaged_text
 from tests.support import ROOT
-from thresher.catalog.config import STARTER
-from thresher.catalog.file_tags import read_tags
-from thresher.catalog.name_patterns import PATTERNS
-from thresher.catalog.provenance import infer
-from thresher.catalog.recipe_templates import RecipeTemplate, parse_template
-from thresher.catalog.tag_values import read_stated
+from thresher.catalog.provenance.file_tags import read_tags
+from thresher.catalog.provenance.name_patterns import PATTERNS
+from thresher.catalog.provenance.provenance import infer
+from thresher.catalog.provenance.recipe_templates import RecipeTemplate, parse_template
+from thresher.catalog.provenance.tag_values import read_stated
+from thresher.catalog.settings.config import STARTER
 from thresher.curation.renderings.manifest import _validated, plan_of
 from thresher.curation.renderings.plan import plan_sha256
 from thresher.errors import ThresherError

@@ -18,12 +18,12 @@ from sqlalchemy import case as sql_case
 
 from tests.catalog.query_sample import ALL, ATTRIBUTES, PASTED, SONGS, TAGS, query_sample
 from tests.fuzz.target import Target, promise
-from thresher.catalog.clip_source import SOURCE
-from thresher.catalog.field_kinds import Condition
-from thresher.catalog.fields import FIELDS
-from thresher.catalog.query import Query, Terms, normalise, parse, select_clips, with_defaults
-from thresher.catalog.query_text import LONGEST_TEXT
-from thresher.catalog.schema import STATUSES, clip
+from thresher.catalog.database.schema import STATUSES, clip
+from thresher.catalog.queries.field_kinds import Condition
+from thresher.catalog.queries.fields import FIELDS
+from thresher.catalog.queries.query import Query, Terms, normalise, parse, select_clips, with_defaults
+from thresher.catalog.queries.text import LONGEST_TEXT
+from thresher.catalog.recordings.clip_source import SOURCE
 from thresher.errors import NotFoundError, QueryError, UsageError
 
 NAMES = (*FIELDS, *sorted({key for _, key, _, _ in ATTRIBUTES}))

@@ -32,8 +32,8 @@ from thresher import (
     tag,
     undo,
 )
+from thresher.catalog.database.schema import HEAD
 from thresher.catalog.edits import Edits
-from thresher.catalog.schema import HEAD
 
 
 def main() -> None:

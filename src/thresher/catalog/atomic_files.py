@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from thresher.catalog.files.partial_files import partial_path, sweep, sync_folder
 from thresher.catalog.output_guard import OutputGuard
-from thresher.catalog.partial_files import partial_path, sweep, sync_folder
 from thresher.errors import CatalogError
 
 Recheck = Callable[[], object]

@@ -18,11 +18,13 @@ from typing import Self, TypeVar
 from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from thresher.catalog import config, database, paths, presence, settled, sqlite_database
-from thresher.catalog.files import Hashes
-from thresher.catalog.own_files import SQLITE_SUFFIXES
-from thresher.catalog.partial_files import partial_path, place_new, sweep, sync_folder
-from thresher.catalog.retries import repeated
+from thresher.catalog.database import database, presence, settled, sqlite_database
+from thresher.catalog.database.retries import repeated
+from thresher.catalog.files import paths
+from thresher.catalog.files.files import Hashes
+from thresher.catalog.files.partial_files import partial_path, place_new, sweep, sync_folder
+from thresher.catalog.settings import config
+from thresher.catalog.settings.own_files import SQLITE_SUFFIXES
 from thresher.errors import CatalogError, ReadOnlyCatalogError
 
 T = TypeVar("T")
@@ -161,7 +163,7 @@ class Catalog:
         """Return the error to raise in place of an unexpected one if the database is damaged, else None."""
         if not isinstance(error, _OF_DAMAGED_VALUES):
             return None
-        from thresher.catalog.damage import is_damaged  # only a damaged catalog needs it
+        from thresher.catalog.safety.damage import is_damaged  # only a damaged catalog needs it
 
         with suppress(*_OF_DAMAGED_VALUES), self.reading() as connection:
             if not is_damaged(connection):
@@ -282,7 +284,7 @@ class Catalog:
 
 
 def _backup_before_upgrade(root: Path, settings: config.Settings) -> Path:
-    from thresher.catalog import backup_rule, backups  # only an upgrade needs them
+    from thresher.catalog.safety import backup_rule, backups  # only an upgrade needs them
 
     return backup_rule.backup_by_rule(backups.place_of(root, settings), "the catalog was not upgraded").path
 

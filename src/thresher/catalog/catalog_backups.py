@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from thresher.catalog.backup_rule import backup_by_rule, remove_surplus
-from thresher.catalog.backups import Backup, find_backups, make_backup, place_of, write_backup
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.database_copy import check_copy, looks_whole
+from thresher.catalog.database.schema import HEAD
 from thresher.catalog.output_guard import OutputGuard
-from thresher.catalog.progress import Progress, no_progress
-from thresher.catalog.schema import HEAD
+from thresher.catalog.safety.backup_rule import backup_by_rule, remove_surplus
+from thresher.catalog.safety.backups import Backup, find_backups, make_backup, place_of, write_backup
+from thresher.catalog.safety.database_copy import check_copy, looks_whole
+from thresher.progress import Progress, no_progress
 
 
 @dataclass(frozen=True)

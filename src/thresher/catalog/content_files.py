@@ -17,11 +17,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select, update
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.database import chunks
-from thresher.catalog.files import Hashes
-from thresher.catalog.folder_changes import unstable_folders
-from thresher.catalog.ingested_folders import read_changes
-from thresher.catalog.locations import (
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import location, recording
+from thresher.catalog.files.files import Hashes
+from thresher.catalog.files.folder_changes import unstable_folders
+from thresher.catalog.files.paths import Place
+from thresher.catalog.files.stamps import STABLE, Look, Unstable, is_settled, is_unchanged, stamp_of
+from thresher.catalog.recordings.ingested_folders import read_changes
+from thresher.catalog.recordings.locations import (
     LocationState,
     look_at,
     may_have_moved,
@@ -29,11 +32,8 @@ from thresher.catalog.locations import (
     present_among,
     state_of,
 )
-from thresher.catalog.paths import Place
-from thresher.catalog.recordings import find_recordings
-from thresher.catalog.same_audio import recordings_with_audio
-from thresher.catalog.schema import location, recording
-from thresher.catalog.stamps import STABLE, Look, Unstable, is_settled, is_unchanged, stamp_of
+from thresher.catalog.recordings.recordings import find_recordings
+from thresher.catalog.recordings.same_audio import recordings_with_audio
 from thresher.errors import AudioError, CatalogError
 
 

@@ -30,10 +30,8 @@ from sqlalchemy import (
     update,
 )
 
-from thresher.catalog.attribution import checkpoint_id, refresh_checkpoint, set_attributes
-from thresher.catalog.database import chunks, insert_row
-from thresher.catalog.paths import Place
-from thresher.catalog.schema import (
+from thresher.catalog.database.database import chunks, insert_row
+from thresher.catalog.database.schema import (
     attribute,
     checkpoint,
     clip,
@@ -45,8 +43,10 @@ from thresher.catalog.schema import (
     song,
     writer,
 )
-from thresher.catalog.values import LARGEST_INTEGER
-from thresher.catalog.writers import UNKNOWN, next_sequence, this_label, this_writer
+from thresher.catalog.database.writers import UNKNOWN, next_sequence, this_label, this_writer
+from thresher.catalog.files.paths import Place
+from thresher.catalog.recordings.attribution import checkpoint_id, refresh_checkpoint, set_attributes
+from thresher.catalog.text.values import LARGEST_INTEGER
 from thresher.errors import NotFoundError, UsageError
 
 Value = Any
@@ -251,7 +251,7 @@ def changes_clips(changes: Iterable[Change]) -> bool:
 def _follow(connection: Connection, changes: Sequence[Change]) -> None:
     """Bring the score matrices up to date after changes."""
     if changes_clips(changes):
-        from thresher.catalog import scores  # loads numpy, which other decisions do not need
+        from thresher.catalog.scores import scores  # loads numpy, which other decisions do not need
 
         removed = [change.id for change in changes if change.field == "removed" and change.after]
         if any(change.field == "split" for change in changes):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, and_, distinct, exists, func, or_, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import location, recording
+from thresher.catalog.database.schema import location, recording
 
 _FORMER_DAMAGE = "damaged: %"
 _FORMER_REASONS = (

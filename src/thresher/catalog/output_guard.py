@@ -16,13 +16,13 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import func, or_, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import IS_SHOWN
 from thresher.catalog.content_files import elsewhere, intact_file, known_files
-from thresher.catalog.files import sha256_file
-from thresher.catalog.locations import present_at
-from thresher.catalog.paths import display_text, name_too_long
-from thresher.catalog.recordings import find_recordings
-from thresher.catalog.schema import clip, location, recording
+from thresher.catalog.database.schema import clip, location, recording
+from thresher.catalog.files.files import sha256_file
+from thresher.catalog.files.paths import display_text, name_too_long
+from thresher.catalog.recordings.clip_source import IS_SHOWN
+from thresher.catalog.recordings.locations import present_at
+from thresher.catalog.recordings.recordings import find_recordings
 from thresher.errors import AudioError, UsageError
 
 Identity = tuple[int, int]

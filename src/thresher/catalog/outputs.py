@@ -11,7 +11,7 @@ from typing import Literal
 from sqlalchemy import ColumnElement, Connection, insert, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import output, recording, rendering
+from thresher.catalog.database.schema import output, recording, rendering
 
 OutputKind = Literal["rendering", "stem", "clip"]
 

@@ -21,9 +21,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-from thresher.catalog.progress import Progress as Progress
-from thresher.catalog.progress import no_progress as no_progress
-from thresher.catalog.temporary_files import sweep_temporary_folders
+from thresher.catalog.files.temporary_files import sweep_temporary_folders
 from thresher.curation.executors.worker_process import (
     begin_worker,
     process_context,
@@ -31,6 +29,8 @@ from thresher.curation.executors.worker_process import (
     without_script,
 )
 from thresher.errors import CatalogError, UsageError, WorkersError
+from thresher.progress import Progress as Progress
+from thresher.progress import no_progress as no_progress
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor

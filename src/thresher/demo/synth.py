@@ -22,7 +22,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from thresher.catalog.encoding import AudioWriter
+from thresher.catalog.audio.encoding import AudioWriter
 from thresher.catalog.output_guard import OutputGuard
 from thresher.errors import CatalogError
 

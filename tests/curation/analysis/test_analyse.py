@@ -15,7 +15,7 @@ import soundfile
 from tests.catalog.audio_files import encoded, write
 from tests.curation.analysis.analysed_files import analysed, between_silences, task_of, wav
 from tests.support import RATE
-from thresher.catalog.audio import AudioReader
+from thresher.catalog.audio.reader import AudioReader
 from thresher.curation.analysis.analyse import analyse
 from thresher.curation.analysis.task import Unopened, Unsettled
 from thresher.errors import AudioError

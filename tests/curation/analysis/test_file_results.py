@@ -14,8 +14,8 @@ from sqlalchemy import text
 from tests.curation.analysis.analysed_files import task_of
 from tests.support import WriteClip, counts, writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.paths import Roots
-from thresher.catalog.sqlite_database import user_version
+from thresher.catalog.database.sqlite_database import user_version
+from thresher.catalog.files.paths import Roots
 from thresher.curation.analysis import analyse as analysing
 from thresher.curation.analysis import file_results as module
 from thresher.curation.analysis.file_results import Unseen, file_results

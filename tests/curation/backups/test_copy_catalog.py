@@ -11,8 +11,11 @@ import pytest
 from sqlalchemy import URL, delete, select, update
 
 from tests.support import POSTGRES, PREFIX_ONLY, writing
-from thresher.catalog import config, database, row_copy, schema, scores
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import database, schema
+from thresher.catalog.safety import row_copy
+from thresher.catalog.scores import scores
+from thresher.catalog.settings import config
 from thresher.curation.backups.copy_catalog import copy_catalog
 from thresher.curation.clips.decisions import rate, tag, undo
 from thresher.curation.ingest.ingest import ingest

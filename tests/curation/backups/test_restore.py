@@ -14,10 +14,11 @@ import pytest
 from sqlalchemy import insert, select
 
 from tests.support import dump, run_python, writing
-from thresher.catalog import database_copy, schema
-from thresher.catalog.backups import find_backups, place_of
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.catalog_backups import back_up
+from thresher.catalog.database import schema
+from thresher.catalog.safety import database_copy
+from thresher.catalog.safety.backups import find_backups, place_of
 from thresher.curation.backups import restore
 from thresher.curation.backups.restore import RestoreChanges, prepare_restore
 from thresher.curation.clips.decisions import rate, tag
@@ -215,7 +216,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from thresher.curation.backups import restore
-from thresher.catalog import database_copy
+from thresher.catalog.safety import database_copy
 database_copy._STEP_PAGES = 8
 steps = int(sys.argv[3])
 def progress(stage, done, total):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.scores import score_reads, scores
 from thresher.curation.checkpoints.highlights import JudgedClip, mean_likeness, pick
 from thresher.signal.metrics.likeness import LIKENESS
 

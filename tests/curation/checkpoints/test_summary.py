@@ -10,8 +10,8 @@ from tests.curation.checkpoints.checkpoint_rows import SERIAL, row_of
 from tests.curation.cutting.cuts import mark_recording
 from tests.support import RATE, MakeSound, WriteClip, writing
 from thresher import Catalog, ingest, list_clips, modify, rate, reject, stats
-from thresher.catalog import score_reads, scores
-from thresher.catalog.schema import clip
+from thresher.catalog.database.schema import clip
+from thresher.catalog.scores import score_reads, scores
 from thresher.curation.checkpoints.comparison import compare_checkpoints
 from thresher.curation.checkpoints.summary import checkpoints
 from thresher.signal.features.trim import Span

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import event
 
 from tests.support import writing
-from thresher.catalog import database, schema
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.config import Settings
-from thresher.catalog.fields import FIELDS
+from thresher.catalog.database import database, schema
+from thresher.catalog.queries.fields import FIELDS
+from thresher.catalog.settings.config import Settings
 from thresher.curation.checkpoints.summary import checkpoints
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import ClipRow, clip_paths, count_clips, list_clips, list_values

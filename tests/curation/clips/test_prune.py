@@ -16,7 +16,7 @@ from sqlalchemy import insert, select
 
 from tests.support import writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import clip, location
+from thresher.catalog.database.schema import clip, location
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips import prune as prune_module
 from thresher.curation.clips.detail import show_clip

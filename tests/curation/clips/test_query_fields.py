@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.fields import FIELDS
+from thresher.catalog.queries.fields import FIELDS
 from thresher.curation.clips.query_fields import fields
 
 

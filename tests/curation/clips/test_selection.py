@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import update
 
 from tests.support import writing
-from thresher.catalog import schema
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import schema
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.selection import find_clip, select_ids
 from thresher.errors import NotFoundError, QueryError, UsageError

@@ -7,7 +7,7 @@ from sqlalchemy import insert
 
 from tests.support import writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import attribute
+from thresher.catalog.database.schema import attribute
 from thresher.curation.clips.listing import list_clips, list_values
 from thresher.errors import UsageError
 

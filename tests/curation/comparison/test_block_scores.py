@@ -13,7 +13,7 @@ from sqlalchemy import select
 from tests.catalog.scored_clips import add_clips
 from tests.support import MakeCatalog
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import nearest, score_row
+from thresher.catalog.database.schema import nearest, score_row
 from thresher.curation.comparison import block_scores
 from thresher.curation.comparison.block_scores import BlockScorer, score_part
 from thresher.curation.comparison.score import score, score_all

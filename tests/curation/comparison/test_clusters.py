@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from tests.support import RATE, Command, MakeCatalog, copy_folder
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import cluster, cluster_clip, clustering
+from thresher.catalog.database.schema import cluster, cluster_clip, clustering
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.comparison.cluster_fit import ClusterChange, fit_clusters

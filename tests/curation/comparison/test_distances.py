@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from tests.support import RATE, MakeCatalog, MakeSound
-from thresher.catalog import features
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.scores import features
 from thresher.curation.comparison import distances
 from thresher.curation.comparison.distances import ClipDistances
 from thresher.curation.ingest.ingest import IngestOptions, ingest

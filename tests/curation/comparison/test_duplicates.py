@@ -16,7 +16,7 @@ from sqlalchemy import update
 
 from tests.support import RATE, MakeCatalog, writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import clip
+from thresher.catalog.database.schema import clip
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.comparison import duplicates

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, func, insert, select, text, update
 
 from tests.support import MakeCatalog, for_processes, writing
-from thresher.catalog import claims, nearest, score_reads, scores
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import batch, claim, clip, recording, score_row
-from thresher.catalog.schema import nearest as nearest_table
+from thresher.catalog.database.schema import batch, claim, clip, recording, score_row
+from thresher.catalog.database.schema import nearest as nearest_table
+from thresher.catalog.scores import claims, nearest, score_reads, scores
 from thresher.curation.clips import decisions as judging
 from thresher.curation.comparison import block_scores
 from thresher.curation.comparison import score as scoring

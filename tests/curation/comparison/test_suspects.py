@@ -26,8 +26,8 @@ from thresher import (
     undo,
     unreject,
 )
-from thresher.catalog import scores, suspicion
-from thresher.catalog.schema import clip, location, recording, score_row
+from thresher.catalog.database.schema import clip, location, recording, score_row
+from thresher.catalog.scores import scores, suspicion
 from thresher.curation.comparison import suspects as suspects_module
 from thresher.curation.comparison.score import score_all
 from thresher.curation.comparison.suspects import examine

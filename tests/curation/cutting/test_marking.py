@@ -7,8 +7,8 @@ import os
 import pytest
 
 from tests.support import writing
-from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.scores import scores
 from thresher.curation.clips.listing import list_clips, list_values
 from thresher.curation.cutting.marking import WantedMark, make_marks
 from thresher.curation.cutting.marks import mark, unmark

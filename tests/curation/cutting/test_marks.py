@@ -13,8 +13,8 @@ from sqlalchemy import select
 from tests.curation.cutting.cuts import split_recording
 from tests.support import JOURNAL, RATE, dump
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_rows import clip_rows
-from thresher.catalog.schema import clip, score_row
+from thresher.catalog.database.schema import clip, score_row
+from thresher.catalog.recordings.clip_rows import clip_rows
 from thresher.curation.clips.decisions import history, rate, reject, tag
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.cutting.marks import mark, name_mark, unmark

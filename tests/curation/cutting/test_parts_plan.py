@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from thresher.catalog.cut_clips import CutClip
+from thresher.catalog.recordings.cut_clips import CutClip
 from thresher.curation.cutting.parts_plan import PartsPlan, PlannedPart, plan_parts
 from thresher.signal.features.trim import Span
 

@@ -12,8 +12,8 @@ import soundfile
 from tests.curation.cutting.cuts import split_recording
 from tests.support import PREFIX_ONLY, RATE, MakeCatalog
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_rows import clip_rows
-from thresher.catalog.schema import clip
+from thresher.catalog.database.schema import clip
+from thresher.catalog.recordings.clip_rows import clip_rows
 from thresher.curation.clips.decisions import history
 from thresher.curation.cutting.marks import mark
 from thresher.curation.ingest.ingest import ingest

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from tests.curation.cutting.cuts import mark_recording
 from tests.support import PREFIX_ONLY, RATE, dump, writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import clip, recording
+from thresher.catalog.database.schema import clip, recording
 from thresher.curation.analysis.task import Unsettled
 from thresher.curation.clips.decisions import rate
 from thresher.curation.clips.listing import list_clips

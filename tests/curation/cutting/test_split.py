@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 from tests.curation.cutting.cuts import mark_recording
 from tests.support import RATE, dump, writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import clip
+from thresher.catalog.database.schema import clip
 from thresher.curation.analysis.analyse import analyse
 from thresher.curation.analysis.task import Analysis, task_for
 from thresher.curation.clips.decisions import rate, tag

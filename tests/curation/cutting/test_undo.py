@@ -12,9 +12,9 @@ from sqlalchemy import select
 
 from tests.curation.cutting.cuts import mark_recording, split_recording
 from tests.support import RATE
-from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import nearest
+from thresher.catalog.database.schema import nearest
+from thresher.catalog.scores import score_reads, scores
 from thresher.curation.clips.decisions import rate
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.clips.selection import find_clip

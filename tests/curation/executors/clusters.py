@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from tests.support import TIMES, environment
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import metadata
+from thresher.catalog.database.schema import metadata
 
 CLIPS = 30
 SLOW = """

@@ -14,8 +14,8 @@ import soundfile
 
 from tests.support import RATE, WriteClip
 from thresher.catalog.content_files import KnownFile
+from thresher.catalog.files.stamps import Look
 from thresher.catalog.output_guard import OutputGuard
-from thresher.catalog.stamps import Look
 from thresher.curation.exports.clip_file import Item, put
 from thresher.errors import AudioError, NotFoundError, UsageError
 

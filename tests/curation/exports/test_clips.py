@@ -20,9 +20,9 @@ import soundfile
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from tests.support import PREFIX_ONLY, RATE, MakeCatalog, copy_folder, for_processes, run_command, writing
-from thresher.catalog import database
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import clip, recording
+from thresher.catalog.database import database
+from thresher.catalog.database.schema import clip, recording
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips

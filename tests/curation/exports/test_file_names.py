@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thresher.catalog.cut_clips import CutPlace
+from thresher.catalog.recordings.cut_clips import CutPlace
 from thresher.curation.exports.file_names import LONGEST_NAME, NameRequest, distinct_names
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import delete, select
 
 from tests.support import RATE, MakeSound, WriteClip, writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import output
+from thresher.catalog.database.schema import output
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.exports.clips import export_clips
 from thresher.curation.exports.formats.registry import FORMATS

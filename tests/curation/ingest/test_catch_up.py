@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import select, text, update
 
 from tests.support import MakeCatalog, writing
-from thresher.catalog import features, score_reads, scores
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import clip
+from thresher.catalog.database.schema import clip
+from thresher.catalog.scores import features, score_reads, scores
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.comparison.score import score_all

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import func, insert, select
 
 from tests.support import PREFIX_ONLY, MakeCatalog, copy_folder, dump, writing
-from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.catalog_backups import backup_state
-from thresher.catalog.schema import batch, clip, location, nearest, recording, score_row
+from thresher.catalog.database.schema import batch, clip, location, nearest, recording, score_row
+from thresher.catalog.scores import score_reads, scores
 from thresher.curation.checkpoints.summary import checkpoints
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from thresher.catalog.config import Settings
-from thresher.catalog.stamps import Stamp
+from thresher.catalog.files.stamps import Stamp
+from thresher.catalog.settings.config import Settings
 from thresher.curation import workers
 from thresher.curation.analysis.analyse import analyse
 from thresher.curation.analysis.task import task_for
@@ -61,5 +61,5 @@ def test_a_limited_number_of_small_files_is_begun() -> None:
 def test_the_head_start_loads_nothing_heavy() -> None:
     code = "import sys, thresher.curation.ingest.head_start; print(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    heavy = {"numpy", "soundfile", "sqlalchemy", "multiprocessing", "thresher.catalog.audio"}
+    heavy = {"numpy", "soundfile", "sqlalchemy", "multiprocessing", "thresher.catalog.audio.reader"}
     assert not set(done.stdout.split()) & heavy

@@ -17,11 +17,11 @@ import soundfile
 from sqlalchemy import select, text
 
 from tests.support import COMMAND, RATE, counts, dump, for_processes, writing
-from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import (
+from thresher.catalog.database.schema import (
     location,
 )
+from thresher.catalog.scores import scores
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips

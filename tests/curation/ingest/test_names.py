@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import update
 
 from tests.support import writing
-from thresher.catalog import schema
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.provenance import compile_pattern
+from thresher.catalog.database import schema
+from thresher.catalog.provenance.provenance import compile_pattern
 from thresher.curation.clips.decisions import modify
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from thresher.catalog import files
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.files import files
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.ingest import ingest

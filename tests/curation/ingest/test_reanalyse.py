@@ -14,10 +14,13 @@ from sqlalchemy import select, update
 
 from tests.catalog.audio_files import encoded
 from tests.support import RATE, dump, writing
-from thresher.catalog import audio, config, files, scores
+from thresher.catalog.audio import reader
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import find_content
-from thresher.catalog.schema import clip, recording, score_row
+from thresher.catalog.database.schema import clip, recording, score_row
+from thresher.catalog.files import files
+from thresher.catalog.scores import scores
+from thresher.catalog.settings import config
 from thresher.curation.analysis import analyse
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
@@ -71,7 +74,7 @@ def test_a_known_recording_keeps_its_decoder_until_it_is_analysed_again(
         return found.clip.status, found.decoder, (found.frames or 0) / RATE
 
     with monkeypatch.context() as patch:
-        patch.setattr(audio, "find_ffmpeg", lambda: None)
+        patch.setattr(reader, "find_ffmpeg", lambda: None)
         patch.setattr(analyse, "find_ffmpeg", lambda: None)
         ingest(catalog, [path.parent], serial)
     assert state() == ("truncated", "libsndfile", 4.0)

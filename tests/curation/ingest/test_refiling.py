@@ -7,8 +7,8 @@ from sqlalchemy import insert, select
 from tests.catalog.scored_clips import add_clips
 from tests.support import writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.paths import Roots
-from thresher.catalog.schema import location
+from thresher.catalog.database.schema import location
+from thresher.catalog.files.paths import Roots
 from thresher.curation.ingest.refiling import find_misfiled, refile
 
 

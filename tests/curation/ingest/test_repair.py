@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import update
 
 from tests.support import WriteClip, dump, writing
-from thresher.catalog import claims, scores
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.damage import find_damage
-from thresher.catalog.schema import claim
+from thresher.catalog.database.schema import claim
+from thresher.catalog.safety.damage import find_damage
+from thresher.catalog.scores import claims, scores
 from thresher.curation.clips.decisions import rate, tag, undo
 from thresher.curation.comparison.duplicates import dupes
 from thresher.curation.comparison.score import score

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from tests.support import writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import batch
+from thresher.catalog.database.schema import batch
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.run import Batch

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.stamps import Stamp
+from thresher.catalog.files.stamps import Stamp
 from thresher.curation.ingest.ingest import ingest_scan
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.report import IngestReport

@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from tests.support import RATE, counts, dump, writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import (
+from thresher.catalog.database.schema import (
     attribute,
     checkpoint,
     location,

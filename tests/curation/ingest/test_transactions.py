@@ -15,8 +15,8 @@ import pytest
 from sqlalchemy import text
 
 from tests.support import writing
-from thresher.catalog import database
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.database import database
 from thresher.curation.ingest.forget import forget
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions

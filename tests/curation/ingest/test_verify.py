@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from sqlalchemy import insert, select, text
 
 from tests.support import writing
-from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import clip, nearest, score_row
+from thresher.catalog.database.schema import clip, nearest, score_row
+from thresher.catalog.scores import score_reads, scores
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.comparison.score import score
 from thresher.curation.cutting.undo import undo

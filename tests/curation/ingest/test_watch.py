@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from tests.support import Machines, MakeCatalog, writing
-from thresher.catalog import files
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import location, recording
+from thresher.catalog.database.schema import location, recording
+from thresher.catalog.files import files
 from thresher.curation.analysis.file_results import Unseen, file_results
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip

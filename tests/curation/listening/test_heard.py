@@ -11,7 +11,7 @@ from tests.curation.listening.listening_clips import heard, ids, left
 from tests.postgres_catalogs import needs_postgres
 from tests.support import POSTGRES, run_command
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import clip
+from thresher.catalog.database.schema import clip
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.listening.heard import mark_heard

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 from tests.curation.listening.listening_clips import SERIAL, heard, ids, left, write
 from thresher.catalog import content_files
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import listening
+from thresher.catalog.database.schema import listening
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.cutting.undo import undo

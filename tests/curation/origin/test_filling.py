@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from thresher.catalog.recipe_templates import RecipeTemplate, parse_template
+from thresher.catalog.provenance.recipe_templates import RecipeTemplate, parse_template
 from thresher.curation.origin.filling import Neighbours, check_names, neighbouring
 from thresher.errors import ConfigError, UsageError
 

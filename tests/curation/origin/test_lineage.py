@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import song
+from thresher.catalog.database.schema import song
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.origin.lineage import lineage

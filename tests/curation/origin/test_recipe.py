@@ -9,7 +9,7 @@ from sqlalchemy import delete
 
 from tests.support import writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import attribute
+from thresher.catalog.database.schema import attribute
 from thresher.curation.clips.decisions import modify
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.ingest import ingest

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from tests.support import RATE, MakeCatalog, MakeSound, copy_folder, writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import clip, recording
+from thresher.catalog.database.schema import clip, recording
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions

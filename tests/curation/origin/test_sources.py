@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from tests.catalog.tagged_files import flac
-from thresher.catalog.name_patterns import PATTERNS
+from thresher.catalog.provenance.name_patterns import PATTERNS
 from thresher.curation.origin.sources import FileStatements, changed_since, read_statements, with_sources
 
 

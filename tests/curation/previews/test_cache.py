@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from thresher.catalog.own_files import CACHE_FOLDER as FOLDER
+from thresher.catalog.settings.own_files import CACHE_FOLDER as FOLDER
 from thresher.curation.previews import cache as module
 from thresher.curation.previews.cache import PreviewCache
 

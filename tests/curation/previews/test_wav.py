@@ -14,9 +14,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thresher.catalog.audio import AudioReader
-from thresher.catalog.ffmpeg_decoder import find_ffmpeg
-from thresher.catalog.seek_marks import SeekMark, packed, unpacked
+from thresher.catalog.audio.ffmpeg_decoder import find_ffmpeg
+from thresher.catalog.audio.reader import AudioReader
+from thresher.catalog.audio.seek_marks import SeekMark, packed, unpacked
 from thresher.curation.previews.cache import PreviewCache
 from thresher.curation.previews.pictures import peaks
 from thresher.curation.previews.source import ClipSource

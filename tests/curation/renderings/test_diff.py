@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from tests.support import RATE, WriteClip, writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import clip
+from thresher.catalog.database.schema import clip
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.decisions import history
 from thresher.curation.cutting.undo import undo

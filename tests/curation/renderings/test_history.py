@@ -12,8 +12,8 @@ from sqlalchemy import update
 
 from tests.support import RATE, writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.files import sha256_file
-from thresher.catalog.schema import clip, rendering
+from thresher.catalog.database.schema import clip, rendering
+from thresher.catalog.files.files import sha256_file
 from thresher.curation.clips import decisions as judging
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions

@@ -16,9 +16,9 @@ from scipy.signal import resample_poly
 from sqlalchemy import update
 
 from tests.support import RATE, MakeSound, writing
-from thresher.catalog import ffmpeg_decoder
+from thresher.catalog.audio import ffmpeg_decoder
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import recording, rendering
+from thresher.catalog.database.schema import recording, rendering
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.diff import difference

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from thresher.catalog.schema import rendering_clip
+from thresher.catalog.database.schema import rendering_clip
 from thresher.curation.renderings.plan import (
     faults,
     is_whole,

@@ -17,8 +17,8 @@ from sqlalchemy import delete, select, update
 
 from tests.support import RATE, WriteClip, for_processes, writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.files import sha256_file
-from thresher.catalog.schema import cover, output, rendering, rendering_clip
+from thresher.catalog.database.schema import cover, output, rendering, rendering_clip
+from thresher.catalog.files.files import sha256_file
 from thresher.curation.clips import decisions as judging
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
@@ -258,7 +258,7 @@ def test_a_killed_render_leaves_the_old_file_and_the_next_one_removes_its_tempor
     code = (
         "import os, signal, sys\n"
         "from thresher import Catalog\n"
-        "from thresher.catalog.encoding import AudioWriter\n"
+        "from thresher.catalog.audio.encoding import AudioWriter\n"
         "from thresher.curation.renderings.render import render\n"
         "write = AudioWriter.write\n"
         "def once(self, block):\n"
@@ -288,7 +288,7 @@ def test_two_renders_to_one_file_at_once_leave_a_whole_file(catalog: Catalog, tm
     code = (
         "import sys, time\n"
         "from thresher import Catalog\n"
-        "from thresher.catalog.encoding import AudioWriter\n"
+        "from thresher.catalog.audio.encoding import AudioWriter\n"
         "from thresher.curation.renderings.render import render\n"
         "write = AudioWriter.write\n"
         "def slowly(self, block):\n"

@@ -14,7 +14,7 @@ import soundfile
 from tests.curation.renderings.sounds import SOUNDS
 from tests.support import RATE, MakeSound
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.files import sha256_file
+from thresher.catalog.files.files import sha256_file
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.renderings.render import render

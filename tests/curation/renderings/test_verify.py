@@ -11,7 +11,7 @@ from sqlalchemy import delete, update
 
 from tests.support import writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import rendering, rendering_clip
+from thresher.catalog.database.schema import rendering, rendering_clip
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.listening.player import rendered_files

@@ -12,9 +12,10 @@ import soundfile
 from sqlalchemy import select
 
 from tests.support import EVERY_METRIC, MakeCatalog, WriteClip, writing
-from thresher.catalog import measures, score_reads, scores
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import clip, measure
+from thresher.catalog.database.schema import clip, measure
+from thresher.catalog.recordings import measures
+from thresher.catalog.scores import score_reads, scores
 from thresher.curation.clips.decisions import rate, reject
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions

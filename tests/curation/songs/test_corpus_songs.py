@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thresher.catalog import features
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.files import sha256_file
+from thresher.catalog.files.files import sha256_file
+from thresher.catalog.scores import features
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.exports.formats.registry import FORMATS
 from thresher.curation.exports.songs import export_song, export_stems

@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from tests.support import MakeCatalog, MakeSound, WriteClip, copy_folder, writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import recording, song
+from thresher.catalog.database.schema import recording, song
 from thresher.curation.checkpoints.verdicts import judge_checkpoint
 from thresher.curation.clips.decisions import rate, undo
 from thresher.curation.clips.listing import list_clips

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from tests.curation.songs.song_clips import clips_of, edited, ids
 from tests.support import PREFIX_ONLY, MakeCatalog, writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import clip, recording
+from thresher.catalog.database.schema import clip, recording
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.decisions import history, reject
 from thresher.curation.cutting.undo import undo

@@ -14,7 +14,7 @@ from tests.curation.songs.song_clips import clips_of, edited, ids
 from tests.support import RATE, WriteClip, writing
 from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import song
+from thresher.catalog.database.schema import song
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.decisions import undo
 from thresher.curation.ingest.forget import forget

@@ -11,7 +11,7 @@ from sqlalchemy import insert, update
 
 from tests.support import run_command, writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import batch, clip, clip_tag, location, recording, suspicion
+from thresher.catalog.database.schema import batch, clip, clip_tag, location, recording, suspicion
 from thresher.curation.clips.decisions import history
 from thresher.interfaces.cli.main import run
 

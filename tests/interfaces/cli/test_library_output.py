@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from tests.support import PREFIX_ONLY, RATE, MakeCatalog, riff, run_command
-from thresher.catalog.audio import AudioReader
+from thresher.catalog.audio.reader import AudioReader
 from thresher.interfaces.cli.library_output import without_library_output
 
 

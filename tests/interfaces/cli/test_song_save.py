@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from tests.support import Command, writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import song
+from thresher.catalog.database.schema import song
 
 
 def test_every_setting_is_saved_changed_and_shown(

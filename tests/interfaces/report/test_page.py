@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import MakeSound, WriteClip, writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import checkpoint
+from thresher.catalog.database.schema import checkpoint
 from thresher.curation.clips.decisions import note, rate, tag
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions

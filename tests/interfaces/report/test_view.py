@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from tests.support import writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import checkpoint
+from thresher.catalog.database.schema import checkpoint
 from thresher.curation.clips.decisions import rate, reject
 from thresher.curation.report.report import report_data
 from thresher.interfaces.report import view

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from thresher.catalog.own_files import KEY_FILE
+from thresher.catalog.settings.own_files import KEY_FILE
 from thresher.errors import CatalogError
 from thresher.interfaces.web.server_key import is_token, read_or_create_key, token_of
 

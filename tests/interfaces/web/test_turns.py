@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from thresher.catalog import time_limit
+from thresher.catalog.text import time_limit
 from thresher.interfaces.web import turns
 from thresher.interfaces.web.turns import Turns
 

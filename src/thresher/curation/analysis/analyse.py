@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from thresher.catalog.audio import AudioReader
-from thresher.catalog.audio_format import AudioFormat
-from thresher.catalog.audio_key import AudioKey, audio_key
-from thresher.catalog.decoder_names import FFMPEG, LIBSNDFILE
-from thresher.catalog.ffmpeg_decoder import find_ffmpeg
-from thresher.catalog.values import format_duration
+from thresher.catalog.audio.audio_format import AudioFormat
+from thresher.catalog.audio.audio_key import AudioKey, audio_key
+from thresher.catalog.audio.decoder_names import FFMPEG, LIBSNDFILE
+from thresher.catalog.audio.ffmpeg_decoder import find_ffmpeg
+from thresher.catalog.audio.reader import AudioReader
+from thresher.catalog.text.values import format_duration
 from thresher.curation.analysis.decoded import DecodedBlocks, MonoBlocks
 from thresher.curation.analysis.task import (
     Analysis,

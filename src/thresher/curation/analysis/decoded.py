@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from thresher.catalog.audio import AudioReader
+from thresher.catalog.audio.reader import AudioReader
 from thresher.errors import AudioError
 from thresher.signal.features import descriptors
 from thresher.signal.features.trim import Levels, Span, longest, to_mono

@@ -9,10 +9,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from thresher.catalog.config import ENVIRONMENT_VARIABLE, find_catalog, load_settings
-from thresher.catalog.ffmpeg_decoder import find_ffmpeg
-from thresher.catalog.paths import Place, Roots
-from thresher.catalog.stamps import stamp_of
+from thresher.catalog.audio.ffmpeg_decoder import find_ffmpeg
+from thresher.catalog.files.paths import Place, Roots
+from thresher.catalog.files.stamps import stamp_of
+from thresher.catalog.settings.config import ENVIRONMENT_VARIABLE, find_catalog, load_settings
 from thresher.curation.analysis.task import Analysis, FileTask, Unopened, Unsettled
 from thresher.curation.executors.dask_worker import worker_address
 from thresher.curation.workers import WorkerDied, Workers

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thresher.catalog.audio import AudioReader
+from thresher.catalog.audio.reader import AudioReader
 from thresher.curation.analysis.decoded import DecodedBlocks
 from thresher.curation.analysis.task import FileTask, Unopened, Unsettled
 from thresher.errors import AudioError

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from thresher.catalog.audio_format import AudioFormat
-from thresher.catalog.config import Settings
+from thresher.catalog.audio.audio_format import AudioFormat
+from thresher.catalog.settings.config import Settings
 from thresher.signal.features import descriptors
 from thresher.signal.features.profile import PROFILE_VERSION
 from thresher.signal.features.split_settings import SplitSettings
@@ -20,8 +20,8 @@ from thresher.signal.features.trim_settings import TrimSettings
 from thresher.signal.metrics.registry import find_metric
 
 if TYPE_CHECKING:
-    from thresher.catalog.clip_content import ClipContent
-    from thresher.catalog.recordings import Content
+    from thresher.catalog.recordings.clip_content import ClipContent
+    from thresher.catalog.recordings.recordings import Content
 
 DECODER_CRASHED = "decoder crashed"
 
@@ -181,7 +181,7 @@ def content_of(analysis: Analysis, trim: str, split: SplitSettings | None = None
 
     `trim` is the key of the trim settings it was made with.
     """
-    from thresher.catalog.recordings import Content  # imports SQLAlchemy, which workers don't need
+    from thresher.catalog.recordings.recordings import Content  # imports SQLAlchemy, which workers don't need
 
     form = analysis.format
     return Content(
@@ -205,7 +205,9 @@ def content_of(analysis: Analysis, trim: str, split: SplitSettings | None = None
 
 def clip_content_of(analysis: ClipAnalysis, trim: str) -> ClipContent:
     """Return the analysis of a clip as columns of the catalog; `trim` is the key of its trim settings."""
-    from thresher.catalog.clip_content import ClipContent  # imports SQLAlchemy, which workers don't need
+    from thresher.catalog.recordings.clip_content import (
+        ClipContent,  # imports SQLAlchemy, which workers don't need
+    )
 
     words = analysis.fingerprint
     return ClipContent(

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, select
 
-from thresher.catalog import database, digests, safeguards, sqlite_database
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.config import settings_of_database
-from thresher.catalog.database import Target
-from thresher.catalog.row_copy import copy_rows, first_difference, row_counts
-from thresher.catalog.schema import location
+from thresher.catalog.database import database, digests, safeguards, sqlite_database
+from thresher.catalog.database.database import Target
+from thresher.catalog.database.schema import location
+from thresher.catalog.safety.row_copy import copy_rows, first_difference, row_counts
+from thresher.catalog.settings.config import settings_of_database
 from thresher.curation.workers import Progress, no_progress
 from thresher.errors import CatalogError, UsageError
 from thresher.formatting import counted

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from thresher.catalog.query_text import Kind, tokens_of
+from thresher.catalog.queries.text import Kind, tokens_of
 from thresher.errors import NotFoundError, QueryError, UsageError
 
 FORMAT = "thresher curation"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from thresher.catalog.values import LARGEST_INTEGER
+from thresher.catalog.text.values import LARGEST_INTEGER
 from thresher.curation.backups.curation_file import read_records
 from thresher.errors import UsageError
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from thresher.catalog.schema import (
+from thresher.catalog.database.schema import (
     batch,
     checkpoint,
     clip,

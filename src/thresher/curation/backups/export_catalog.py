@@ -18,10 +18,8 @@ from sqlalchemy import Connection, func, select
 
 from thresher.catalog.atomic_files import whole_file
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.database import chunks
-from thresher.catalog.decisions import history
-from thresher.catalog.output_guard import OutputGuard
-from thresher.catalog.schema import (
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import (
     attribute,
     checkpoint,
     clip,
@@ -35,6 +33,8 @@ from thresher.catalog.schema import (
     saved_query,
     song,
 )
+from thresher.catalog.decisions import history
+from thresher.catalog.output_guard import OutputGuard
 from thresher.curation.backups.curation_file import (
     CLIP_FIELDS,
     HEADER,

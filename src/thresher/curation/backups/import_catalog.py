@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.database.writers import this_label
 from thresher.catalog.decisions import Assignment, decide
-from thresher.catalog.writers import this_label
 from thresher.curation.backups.curation_records import Curation, Ref, read_curation
 from thresher.curation.backups.import_cuts import cut, missing_marks, to_split
 from thresher.curation.backups.import_judgements import Chooser, judgements, verdicts

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.cut_clips import wholes_of
-from thresher.catalog.schema import recording
+from thresher.catalog.database.schema import recording
+from thresher.catalog.recordings.cut_clips import wholes_of
 from thresher.curation.backups.curation_records import ClipRecord, RecordingRecord, Ref
 from thresher.curation.backups.import_matching import Matches
 from thresher.curation.cutting.marking import WantedMark, make_marks

@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from thresher.catalog.attribution import checkpoint_id
-from thresher.catalog.clip_rows import clip_rows
+from thresher.catalog.database.schema import attribute, checkpoint, clip, location, recording
 from thresher.catalog.decisions import Assignment, current_checkpoint, current_tags, pinned_attribute
-from thresher.catalog.schema import attribute, checkpoint, clip, location, recording
+from thresher.catalog.recordings.attribution import checkpoint_id
+from thresher.catalog.recordings.clip_rows import clip_rows
 from thresher.curation.backups.curation_file import CLIP_FIELDS
 from thresher.curation.backups.curation_records import CheckpointRecord, ClipRecord, RecordingRecord, Ref
 from thresher.curation.backups.import_matching import Matches

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from thresher.catalog.database import chunks
-from thresher.catalog.schema import clip, location, recording
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import clip, location, recording
 from thresher.curation.backups.curation_records import RecordingRecord, Ref
 
 _SAME = 0.9

@@ -19,11 +19,11 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.covers import store_cover
-from thresher.catalog.database import insert_row
+from thresher.catalog.database.database import insert_row
+from thresher.catalog.database.schema import output, rendering, rendering_clip, saved_query, song
 from thresher.catalog.decisions import Assignment, history
-from thresher.catalog.normal_form import nfc
-from thresher.catalog.schema import output, rendering, rendering_clip, saved_query, song
+from thresher.catalog.recordings.covers import store_cover
+from thresher.catalog.text.normal_form import nfc
 from thresher.curation.backups.curation_file import local_settings, text_of
 from thresher.curation.backups.curation_records import Curation, Ref, RenderingRecord, SongRecord
 from thresher.curation.backups.import_matching import Matches

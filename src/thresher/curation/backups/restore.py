@@ -19,22 +19,23 @@ from pathlib import Path
 
 from sqlalchemy import URL, Engine
 
-from thresher.catalog import config, database, migrations, presence, safeguards, sqlite_database
-from thresher.catalog.backups import BackupPlace, keep_as_it_is, make_backup, place_of, remove_litter
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.database_copy import (
+from thresher.catalog.database import database, migrations, presence, safeguards, sqlite_database
+from thresher.catalog.database.schema import HEAD
+from thresher.catalog.files.partial_files import partial_path, sweep, sync_folder
+from thresher.catalog.files.temporary_files import temporary_folder
+from thresher.catalog.safety.backups import BackupPlace, keep_as_it_is, make_backup, place_of, remove_litter
+from thresher.catalog.safety.database_copy import (
     check_copy,
     copy_database,
     error_code,
     transfer,
 )
-from thresher.catalog.partial_files import partial_path, sweep, sync_folder
-from thresher.catalog.progress import Progress, no_progress
-from thresher.catalog.schema import HEAD
-from thresher.catalog.temporary_files import temporary_folder
+from thresher.catalog.settings import config
 from thresher.curation.backups.difference import Difference, differences
 from thresher.curation.ingest.verify import VerifyReport, verify
 from thresher.errors import CatalogError, NotFoundError, UsageError
+from thresher.progress import Progress, no_progress
 
 UNDONE = "the catalog was not replaced"
 _UNREADABLE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -86,7 +87,7 @@ class PreparedRestore:
         return replace(self.report, kept=None if kept is None else str(kept))
 
     def _carry_out_on_server(self, target: URL, progress: Progress) -> RestoreChanges:
-        from thresher.catalog.server_copy import replace_on_server  # loads psycopg
+        from thresher.catalog.safety.server_copy import replace_on_server  # loads psycopg
 
         kept = replace_on_server(
             target, _PATIENCE, self._copy, lambda: make_backup(self._place, UNDONE), progress
@@ -197,7 +198,7 @@ def _compared(
 def _compared_on_server(
     checked: Catalog, url: URL, settings: config.Settings
 ) -> tuple[tuple[Difference, ...], str | None]:
-    from thresher.catalog.postgres_database import open_current  # loads psycopg
+    from thresher.catalog.database.postgres_database import open_current  # loads psycopg
 
     engine = open_current(url, settings.catalog.busy_timeout)
     try:

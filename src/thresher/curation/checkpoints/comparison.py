@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select
 
-from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import SECONDS
-from thresher.catalog.database import chunks
-from thresher.catalog.measures import measure_value
-from thresher.catalog.schema import checkpoint, clip, recording
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import checkpoint, clip, recording
+from thresher.catalog.recordings.clip_source import SECONDS
+from thresher.catalog.recordings.measures import measure_value
+from thresher.catalog.scores import score_reads, scores
 from thresher.curation.checkpoints.highlights import evenly_spaced
 from thresher.curation.checkpoints.minutes import Beyond, beyond_clips, sounding
 from thresher.curation.checkpoints.summary import generated_files, in_training_order, written_by

@@ -19,9 +19,9 @@ from typing import Literal
 import numpy as np
 from sqlalchemy import Connection, select
 
-from thresher.catalog import score_reads, scores
-from thresher.catalog.database import chunks
-from thresher.catalog.schema import nearest
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import nearest
+from thresher.catalog.scores import score_reads, scores
 from thresher.signal.metrics.likeness import LIKENESS
 
 WORTH_HEARING = 3

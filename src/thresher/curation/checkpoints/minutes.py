@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Float, Subquery, case, func, select
 
-from thresher.catalog.clip_source import IS_SHOWN, SECONDS, STATUS
-from thresher.catalog.database import chunks
-from thresher.catalog.measures import measure_value
-from thresher.catalog.schema import IS_CUT, USABLE_STATUSES, clip, recording
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import IS_CUT, USABLE_STATUSES, clip, recording
+from thresher.catalog.recordings.clip_source import IS_SHOWN, SECONDS, STATUS
+from thresher.catalog.recordings.measures import measure_value
 
 RECORDED = recording.c.frames / func.nullif(recording.c.sample_rate, 0, type_=Float())
 IS_GENERATED = recording.c.role == "generated"

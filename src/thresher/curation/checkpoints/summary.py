@@ -14,10 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, Float, Subquery, case, cast, distinct, func, literal, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import IS_HEARD, IS_SHOWN, STATUS
-from thresher.catalog.database import chunks
-from thresher.catalog.measures import measure_value
-from thresher.catalog.schema import (
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import (
     STATUSES,
     USABLE_STATUSES,
     batch,
@@ -26,6 +24,8 @@ from thresher.catalog.schema import (
     location,
     recording,
 )
+from thresher.catalog.recordings.clip_source import IS_HEARD, IS_SHOWN, STATUS
+from thresher.catalog.recordings.measures import measure_value
 from thresher.curation.checkpoints.minutes import (
     CLIPS,
     IS_COUNTED,

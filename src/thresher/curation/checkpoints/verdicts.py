@@ -9,10 +9,10 @@ from sqlalchemy import Connection, case, select
 
 from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.database.schema import VERDICTS, checkpoint, location, recording
 from thresher.catalog.decisions import Assignment, Decision
-from thresher.catalog.normal_form import folded, nfc
-from thresher.catalog.schema import VERDICTS, checkpoint, location, recording
-from thresher.catalog.values import checkpoint_text, whole_number
+from thresher.catalog.text.normal_form import folded, nfc
+from thresher.catalog.text.values import checkpoint_text, whole_number
 from thresher.curation.clips.decisions import storable
 from thresher.errors import NotFoundError, UsageError
 from thresher.formatting import listed, unknown

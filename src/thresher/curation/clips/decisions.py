@@ -14,18 +14,18 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from thresher.catalog import decisions
-from thresher.catalog.attribution import as_number
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.database.schema import ROLES, attribute
 from thresher.catalog.decisions import Assignment, Decision
-from thresher.catalog.fields import FIELDS
-from thresher.catalog.name_patterns import PATTERNS
-from thresher.catalog.normal_form import folded, nfc
-from thresher.catalog.paths import Place
-from thresher.catalog.provenance import check_key, infer
-from thresher.catalog.query import join_terms
-from thresher.catalog.query_lookups import Lookups
-from thresher.catalog.schema import ROLES, attribute
-from thresher.catalog.values import whole_number
+from thresher.catalog.files.paths import Place
+from thresher.catalog.provenance.name_patterns import PATTERNS
+from thresher.catalog.provenance.provenance import check_key, infer
+from thresher.catalog.queries.fields import FIELDS
+from thresher.catalog.queries.lookups import Lookups
+from thresher.catalog.queries.query import join_terms
+from thresher.catalog.recordings.attribution import as_number
+from thresher.catalog.text.normal_form import folded, nfc
+from thresher.catalog.text.values import whole_number
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, lookups_of, recordings_of, select_by_id, select_ids
 from thresher.errors import NotFoundError, UsageError
@@ -162,7 +162,7 @@ def _own_attributes(catalog: Catalog, places: Mapping[int, Place]) -> dict[int, 
     """
     if not places:
         return {}
-    from thresher.catalog.tag_values import read_stated  # loads a library for tags
+    from thresher.catalog.provenance.tag_values import read_stated  # loads a library for tags
 
     patterns = (*catalog.settings.provenance, *PATTERNS)
     found = {}

@@ -10,12 +10,22 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from thresher.catalog import measures, suspicion
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import END, IS_SHOWN, REASON, SOURCE, shown_location
-from thresher.catalog.cut_clips import CutClip, cut_clips
-from thresher.catalog.schema import attribute, batch, checkpoint, clip, location, metric, nearest, recording
-from thresher.catalog.suspicion import Suspicion
+from thresher.catalog.database.schema import (
+    attribute,
+    batch,
+    checkpoint,
+    clip,
+    location,
+    metric,
+    nearest,
+    recording,
+)
+from thresher.catalog.recordings import measures
+from thresher.catalog.recordings.clip_source import END, IS_SHOWN, REASON, SOURCE, shown_location
+from thresher.catalog.recordings.cut_clips import CutClip, cut_clips
+from thresher.catalog.scores import suspicion
+from thresher.catalog.scores.suspicion import Suspicion
 from thresher.curation.clips.listing import ClipRow, read_rows
 from thresher.curation.clips.selection import find_clip_of_recording, parse_terms
 
@@ -223,7 +233,7 @@ def _neighbours(connection: Connection, clip_id: int) -> tuple[NeighbourRow, ...
 
 def _offset(connection: Connection, clip_id: int, other_id: int) -> float:
     """Return the position in the clip, in seconds, at which the other clip begins."""
-    from thresher.catalog import features
+    from thresher.catalog.scores import features
     from thresher.signal.metrics.aligned import align
 
     one, other = features.read(connection, [clip_id, other_id], "fingerprint")

@@ -7,7 +7,7 @@ from collections import Counter
 from sqlalchemy import func, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import clip_tag, song
+from thresher.catalog.database.schema import clip_tag, song
 from thresher.curation.clips.listing import values_of
 
 MOST = 50

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import batch, clip, decision
+from thresher.catalog.database.schema import batch, clip, decision
 
 
 @dataclass(frozen=True)

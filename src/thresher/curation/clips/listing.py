@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, and_, func, select
 
-from thresher.catalog import measures
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import (
+from thresher.catalog.database.schema import checkpoint, clip, clip_tag, location, nearest, recording
+from thresher.catalog.queries.query import Query, context_of, join_terms, select_clips
+from thresher.catalog.recordings import measures
+from thresher.catalog.recordings.clip_source import (
     IS_HEARD,
     SECONDS,
     SOURCE,
@@ -24,11 +26,9 @@ from thresher.catalog.clip_source import (
     latest_metric,
     shown_location,
 )
-from thresher.catalog.cut_clips import CutPlace, cut_places_within
-from thresher.catalog.query import Query, context_of, join_terms, select_clips
-from thresher.catalog.schema import checkpoint, clip, clip_tag, location, nearest, recording
-from thresher.catalog.suspicion import IS_SUSPECT
-from thresher.catalog.values import LARGEST_INTEGER
+from thresher.catalog.recordings.cut_clips import CutPlace, cut_places_within
+from thresher.catalog.scores.suspicion import IS_SUSPECT
+from thresher.catalog.text.values import LARGEST_INTEGER
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, parse_terms, select_ids
 from thresher.curation.clips.values import (

@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import func, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.exact_numbers import SORT_KEY, integer_of
-from thresher.catalog.fields import FIELDS
-from thresher.catalog.schema import attribute
-from thresher.catalog.values import LARGEST_EXACT
+from thresher.catalog.database.exact_numbers import SORT_KEY, integer_of
+from thresher.catalog.database.schema import attribute
+from thresher.catalog.queries.fields import FIELDS
+from thresher.catalog.text.values import LARGEST_EXACT
 
 
 @dataclass(frozen=True)

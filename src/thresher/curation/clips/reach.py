@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import IS_HIDDEN, IS_SHOWN, SOURCE
-from thresher.catalog.query import Part, Query, context_of, join_terms, parse, shown
-from thresher.catalog.query_lookups import Lookups
-from thresher.catalog.schema import clip
+from thresher.catalog.database.schema import clip
+from thresher.catalog.queries.lookups import Lookups
+from thresher.catalog.queries.query import Part, Query, context_of, join_terms, parse, shown
+from thresher.catalog.recordings.clip_source import IS_HIDDEN, IS_SHOWN, SOURCE
 from thresher.curation.clips.selection import Terms, parse_terms
 from thresher.errors import NotFoundError
 from thresher.formatting import counted, listed

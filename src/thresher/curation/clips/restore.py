@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from thresher.catalog import paths
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.database import chunks
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import location
 from thresher.catalog.decisions import get_decision
-from thresher.catalog.files import sha256_file
-from thresher.catalog.schema import location
+from thresher.catalog.files import paths
+from thresher.catalog.files.files import sha256_file
 from thresher.curation.clips.prune import PruneFailure
 from thresher.curation.clips.trash_folders import Trashed, remove_orphans, trashed_files
 from thresher.errors import AudioError, ThresherError, UsageError

@@ -16,15 +16,15 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.database import insert_row
+from thresher.catalog.database.database import insert_row
+from thresher.catalog.database.schema import saved_query, song
+from thresher.catalog.database.text_columns import equals_any_form
 from thresher.catalog.decisions import Assignment, Decision, decide, decision_to_undo, undo
-from thresher.catalog.fields import close_names
-from thresher.catalog.normal_form import nfc
-from thresher.catalog.query import context_of, join_terms, parse
-from thresher.catalog.query_lookups import Lookups
-from thresher.catalog.query_text import tokens_of
-from thresher.catalog.schema import saved_query, song
-from thresher.catalog.text_columns import equals_any_form
+from thresher.catalog.queries.fields import close_names
+from thresher.catalog.queries.lookups import Lookups
+from thresher.catalog.queries.query import context_of, join_terms, parse
+from thresher.catalog.queries.text import tokens_of
+from thresher.catalog.text.normal_form import nfc
 from thresher.curation.clips.selection import Terms, lookups_of, select_ids
 from thresher.errors import NotFoundError, QueryError, UsageError
 

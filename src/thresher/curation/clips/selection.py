@@ -9,14 +9,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
-from thresher.catalog import paths
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import END, IS_SHOWN, SOURCE, START
-from thresher.catalog.cut_clips import wholes_of
-from thresher.catalog.database import chunks
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import clip, location
+from thresher.catalog.database.text_columns import in_nfc
 from thresher.catalog.edits import Edits
-from thresher.catalog.normal_form import nfc
-from thresher.catalog.query import (
+from thresher.catalog.files import paths
+from thresher.catalog.queries.lookups import Lookups
+from thresher.catalog.queries.query import (
     Query,
     Terms,
     context_of,
@@ -28,11 +28,11 @@ from thresher.catalog.query import (
     shown,
     with_defaults,
 )
-from thresher.catalog.query_lookups import Lookups
-from thresher.catalog.schema import clip, location
-from thresher.catalog.selection_rules import SELECTION_RULE
-from thresher.catalog.text_columns import in_nfc
-from thresher.catalog.values import LARGEST_INTEGER
+from thresher.catalog.queries.selection_rules import SELECTION_RULE
+from thresher.catalog.recordings.clip_source import END, IS_SHOWN, SOURCE, START
+from thresher.catalog.recordings.cut_clips import wholes_of
+from thresher.catalog.text.normal_form import nfc
+from thresher.catalog.text.values import LARGEST_INTEGER
 from thresher.errors import NotFoundError, UsageError
 
 _IDS_IN_MESSAGE = 5

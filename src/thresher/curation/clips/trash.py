@@ -9,8 +9,8 @@ import os
 import stat
 from dataclasses import dataclass
 
-from thresher.catalog import paths
-from thresher.catalog.disk_trouble import refusal_to_write
+from thresher.catalog.files import paths
+from thresher.catalog.files.disk_trouble import refusal_to_write
 from thresher.curation.clips.trash_folders import remove_orphans
 
 MOST_LINKS = 40
@@ -66,7 +66,7 @@ class FileInspector:
 
     def inspect(self, file: RecordingFile) -> PlannedFile:
         """Return the state of a file. Raises FileChangedError if it does not hold the recording, and OSError."""
-        from thresher.catalog.files import (
+        from thresher.catalog.files.files import (
             sha256_file,  # loads libraries that a plan without files does not need
         )
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from thresher.catalog import paths
+from thresher.catalog.files import paths
 
 _SUFFIX = b".trashinfo"
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from thresher.catalog.database import chunks
-from thresher.catalog.field_kinds import Field
-from thresher.catalog.query import Context, Query, field_and_value, select_clips
-from thresher.catalog.schema import attribute, clip, location
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import attribute, clip, location
+from thresher.catalog.queries.field_kinds import Field
+from thresher.catalog.queries.query import Context, Query, field_and_value, select_clips
 from thresher.errors import QueryError, UsageError
 
 AttributeValue = int | float | str

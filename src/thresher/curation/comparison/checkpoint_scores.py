@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.scores import score_reads, scores
 from thresher.curation.comparison.duplicates import copies_among
 from thresher.curation.workers import Progress, no_progress
 from thresher.signal.metrics.registry import find_metric

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from thresher.catalog import features
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.scores import features
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.workers import Progress, cores, no_progress
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from thresher.catalog import score_reads, scores
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.scores import score_reads, scores
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.signal.metrics.registry import find_metric
 

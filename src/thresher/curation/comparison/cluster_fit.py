@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, insert, select
 
-from thresher.catalog import features
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_rows import known_clips
-from thresher.catalog.query import join_terms
-from thresher.catalog.schema import cluster, cluster_clip, clustering
-from thresher.catalog.values import LARGEST_INTEGER
+from thresher.catalog.database.schema import cluster, cluster_clip, clustering
+from thresher.catalog.queries.query import join_terms
+from thresher.catalog.recordings.clip_rows import known_clips
+from thresher.catalog.scores import features
+from thresher.catalog.text.values import LARGEST_INTEGER
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.workers import Progress, cores, no_progress
 from thresher.errors import CatalogError, NotFoundError, UsageError

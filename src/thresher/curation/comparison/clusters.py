@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from thresher.catalog import features
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import IS_HEARD, SOURCE, shown_location
-from thresher.catalog.cut_clips import cut_places
-from thresher.catalog.database import chunks
-from thresher.catalog.query import join_terms
-from thresher.catalog.schema import checkpoint, clip, cluster, cluster_clip, clustering, location
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import checkpoint, clip, cluster, cluster_clip, clustering, location
+from thresher.catalog.queries.query import join_terms
+from thresher.catalog.recordings.clip_source import IS_HEARD, SOURCE, shown_location
+from thresher.catalog.recordings.cut_clips import cut_places
+from thresher.catalog.scores import features
 from thresher.curation.analysis.task import makes_descriptors
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.comparison.cluster_fit import ClusterChange, fit_clusters

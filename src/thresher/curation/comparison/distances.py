@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from thresher.catalog import features
+from thresher.catalog.scores import features
 from thresher.curation.workers import cores
 from thresher.signal.metrics.likeness import LIKENESS, Likenesses
 

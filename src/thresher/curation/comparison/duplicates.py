@@ -22,12 +22,12 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from thresher.catalog import features, score_reads, scores
+from thresher.catalog.audio.decoder_names import LOSSLESS
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.config import DupesSection
-from thresher.catalog.database import chunks
-from thresher.catalog.decoder_names import LOSSLESS
-from thresher.catalog.schema import clip, location, nearest, recording
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import clip, location, nearest, recording
+from thresher.catalog.scores import features, score_reads, scores
+from thresher.catalog.settings.config import DupesSection
 from thresher.curation.clips.listing import ClipRow, list_clips, rows_of
 from thresher.curation.clips.selection import Terms
 from thresher.curation.comparison.score import score

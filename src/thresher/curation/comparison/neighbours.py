@@ -9,8 +9,9 @@ from typing import Any
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from thresher.catalog import features, paths, score_reads
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.files import paths
+from thresher.catalog.scores import features, score_reads
 from thresher.curation.analysis.file_results import file_results
 from thresher.curation.analysis.task import Analysis, task_for
 from thresher.curation.analysis.worker import WORKER_MODULES, analyse_file

@@ -4,8 +4,8 @@ Each new clip is compared with every clip that has a live row and with the other
 against n live ones costs m·n + m(m - 1)/2 comparisons. A block of rows is claimed in one short transaction,
 computed outside of any, and stored in another one. Scorers that run at once claim different blocks, and compare
 their clips with those that the others have claimed before, so that no pair is compared twice (see
-`catalog/claims.py`). If clips of the block have changed meanwhile, or rows before it, the block is dropped and the
-matrix is read again.
+`catalog/scores/claims.py`). If clips of the block have changed meanwhile, or rows before it, the block is dropped
+and the matrix is read again.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from thresher.catalog import claims, features, nearest, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.catalog_backups import backup_before
-from thresher.catalog.claims import Claim
+from thresher.catalog.scores import claims, features, nearest, scores
+from thresher.catalog.scores.claims import Claim
 from thresher.curation.comparison import block_scores
 from thresher.curation.comparison.block_scores import BlockScorer
 from thresher.curation.comparison.score_report import ScoreReport

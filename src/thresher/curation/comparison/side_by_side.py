@@ -11,9 +11,9 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from thresher.catalog import features, suspicion
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.suspicion import COPY_METRIC
+from thresher.catalog.scores import features, suspicion
+from thresher.catalog.scores.suspicion import COPY_METRIC
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.comparison.duplicates import Match, dupes
 from thresher.curation.workers import Progress, no_progress

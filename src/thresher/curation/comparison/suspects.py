@@ -1,6 +1,6 @@
 """Flag new clips that are copies or parts of rejected clips, or very similar to several of them.
 
-Each clip is examined once, after its ingest. `catalog/suspicion.py` stores what was found and decides which
+Each clip is examined once, after its ingest. `catalog/scores/suspicion.py` stores what was found and decides which
 clips are suspect. A clip is not suspect by likeness if it is as similar to at least as many clips that were
 heard and kept. Clips of one recording are not compared: a rejected part says nothing about the parts beside it.
 """
@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, TextClause, select, text
 
-from thresher.catalog import features, suspicion
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import IS_HEARD, IS_SHOWN
-from thresher.catalog.database import chunks
-from thresher.catalog.schema import clip, recording
-from thresher.catalog.suspicion import COPY_METRIC, SEVERAL, SIMILARITY_METRIC, Suspicion
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import clip, recording
+from thresher.catalog.recordings.clip_source import IS_HEARD, IS_SHOWN
+from thresher.catalog.scores import features, suspicion
+from thresher.catalog.scores.suspicion import COPY_METRIC, SEVERAL, SIMILARITY_METRIC, Suspicion
 from thresher.curation.workers import cores
 from thresher.signal.metrics.registry import find_metric
 

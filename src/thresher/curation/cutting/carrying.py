@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.database import chunks
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import clip
 from thresher.catalog.decisions import Assignment, current_tags
 from thresher.catalog.edits import Edits
-from thresher.catalog.schema import clip
 from thresher.curation.songs.membership import selected
 from thresher.curation.songs.settings import SongSettings
 from thresher.curation.songs.songs import Song, all_songs, find_song

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_content import ClipContent
+from thresher.catalog.recordings.clip_content import ClipContent
 from thresher.curation.analysis.file_results import file_results
 from thresher.curation.analysis.survey import Surveyed, survey
 from thresher.curation.analysis.task import Analysis, cut_content_of

@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 
 from thresher.catalog.atomic_files import always_replace, write_text
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.cut_clips import cut_clips
+from thresher.catalog.files.paths import display_text
 from thresher.catalog.output_guard import OutputGuard
-from thresher.catalog.paths import display_text
+from thresher.catalog.recordings.cut_clips import cut_clips
 from thresher.curation.cutting.marking import WantedMark, make_marks
 from thresher.curation.cutting.marks import MarkReport, mark_name
 from thresher.curation.cutting.places import Origin, Place, find_place

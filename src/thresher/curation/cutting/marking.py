@@ -9,11 +9,11 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_content import ClipContent
-from thresher.catalog.clip_rows import clip_rows
-from thresher.catalog.cut_clips import CutClip, add_cut_clips, cut_clips, wholes_of
+from thresher.catalog.database.schema import clip
 from thresher.catalog.decisions import Assignment, Decision, decide
-from thresher.catalog.schema import clip
+from thresher.catalog.recordings.clip_content import ClipContent
+from thresher.catalog.recordings.clip_rows import clip_rows
+from thresher.catalog.recordings.cut_clips import CutClip, add_cut_clips, cut_clips, wholes_of
 from thresher.curation.cutting.places import Place
 from thresher.curation.cutting.spans import analyse_spans
 from thresher.curation.workers import Progress, no_progress

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_rows import clip_rows
+from thresher.catalog.database.schema import clip, recording
 from thresher.catalog.decisions import Assignment, Decision, decide
-from thresher.catalog.normal_form import nfc
-from thresher.catalog.query import join_terms
-from thresher.catalog.query_lookups import Lookups
-from thresher.catalog.schema import clip, recording
+from thresher.catalog.queries.lookups import Lookups
+from thresher.catalog.queries.query import join_terms
+from thresher.catalog.recordings.clip_rows import clip_rows
+from thresher.catalog.text.normal_form import nfc
 from thresher.curation.clips.decisions import DecisionOutcome, storable
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, find_clip, lookups_of, select_ids

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from thresher.catalog.cut_clips import CutClip
+from thresher.catalog.recordings.cut_clips import CutClip
 from thresher.curation.cutting.matching import match
 from thresher.signal.features.trim import Span
 

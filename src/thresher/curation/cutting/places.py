@@ -12,9 +12,9 @@ from typing import Literal, get_args
 from sqlalchemy import Connection, RowMapping
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_rows import clip_rows
-from thresher.catalog.cut_clips import wholes_of
-from thresher.catalog.schema import clip, recording
+from thresher.catalog.database.schema import clip, recording
+from thresher.catalog.recordings.clip_rows import clip_rows
+from thresher.catalog.recordings.cut_clips import wholes_of
 from thresher.curation.clips.selection import find_clip, find_clip_of_recording
 from thresher.errors import UsageError
 from thresher.formatting import unknown

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_content import ClipContent
+from thresher.catalog.recordings.clip_content import ClipContent
 from thresher.formatting import counted
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def recut_recording(
 def follow_recut(connection: Connection, done: Sequence[Recutting]) -> None:
     """Let the score matrices follow the clips that came or went."""
     if any(each.changes_clips for each in done):
-        from thresher.catalog.scores import follow_clips
+        from thresher.catalog.scores.scores import follow_clips
 
         follow_clips(connection, [clip_id for each in done for clip_id in each.gone])
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select, update
 
-from thresher.catalog.clip_content import ClipContent
-from thresher.catalog.cut_clips import CutClip, add_cut_clips, cut_clips
-from thresher.catalog.database import chunks
-from thresher.catalog.schema import USABLE_STATUSES, clip, recording
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import USABLE_STATUSES, clip, recording
+from thresher.catalog.recordings.clip_content import ClipContent
+from thresher.catalog.recordings.cut_clips import CutClip, add_cut_clips, cut_clips
 from thresher.curation.analysis.task import Analysis, AnalysisTask, ClipAnalysis, cut_content_of
 from thresher.curation.cutting.parts_plan import plan_parts
 from thresher.signal.features.split_settings import SplitSettings, split_of_key

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.database import chunks
-from thresher.catalog.measures import measure_value
-from thresher.catalog.query import context_of, join_terms, parse, select_clips, with_defaults
-from thresher.catalog.schema import clip
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import clip
+from thresher.catalog.queries.query import context_of, join_terms, parse, select_clips, with_defaults
+from thresher.catalog.recordings.measures import measure_value
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, recordings_of, select_by_id, select_ids
 from thresher.curation.cutting.finding import analysed_parts

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_content import ClipContent
 from thresher.catalog.content_files import elsewhere, find_content
-from thresher.catalog.database import chunks
-from thresher.catalog.schema import clip, recording
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import clip, recording
+from thresher.catalog.recordings.clip_content import ClipContent
 from thresher.curation.analysis.file_results import Unseen, file_results
 from thresher.curation.analysis.task import (
     DECODER_CRASHED,

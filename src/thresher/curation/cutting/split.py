@@ -14,10 +14,10 @@ from sqlalchemy import Connection
 
 from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_content import ClipContent, replace_clip
-from thresher.catalog.cut_clips import add_cut_clips, cut_clips
 from thresher.catalog.decisions import Assignment
-from thresher.catalog.query import join_terms
+from thresher.catalog.queries.query import join_terms
+from thresher.catalog.recordings.clip_content import ClipContent, replace_clip
+from thresher.catalog.recordings.cut_clips import add_cut_clips, cut_clips
 from thresher.curation.clips.decisions import storable
 from thresher.curation.clips.selection import Terms
 from thresher.curation.comparison.score import score_all

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_rows import clip_rows
+from thresher.catalog.database.schema import clip, recording
 from thresher.catalog.decisions import Decision, judged_clips
-from thresher.catalog.schema import clip, recording
+from thresher.catalog.recordings.clip_rows import clip_rows
 from thresher.curation.comparison.score_report import ScoreReport
 from thresher.curation.cutting.finding import FoundParts
 from thresher.curation.cutting.parts_plan import PartsPlan

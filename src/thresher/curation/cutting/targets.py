@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import SOURCE, shown_location
 from thresher.catalog.content_files import find_content
-from thresher.catalog.database import chunks
-from thresher.catalog.schema import USABLE_STATUSES, clip, location, recording
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import USABLE_STATUSES, clip, location, recording
+from thresher.catalog.recordings.clip_source import SOURCE, shown_location
 from thresher.curation.analysis.survey import SurveyTask
 from thresher.curation.analysis.task import AnalysisTask, task_for, trim_of_key
 from thresher.curation.clips.reach import no_match

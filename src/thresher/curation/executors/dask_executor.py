@@ -33,7 +33,7 @@ from distributed.scheduler import KilledWorker
 from distributed.security import Security
 from distributed.utils import silence_logging_cmgr
 
-from thresher.catalog.temporary_files import temporary_folder
+from thresher.catalog.files.temporary_files import temporary_folder
 from thresher.curation.executors.dask_worker import Finished, OtherVersion, run_tasks
 from thresher.curation.executors.inputs import InputsLostError
 from thresher.curation.executors.worker_process import process_context

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from thresher.catalog.temporary_files import make_temporary_folder, remove_temporary_folder
+from thresher.catalog.files.temporary_files import make_temporary_folder, remove_temporary_folder
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext

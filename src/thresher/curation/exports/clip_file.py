@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from thresher.catalog.atomic_files import partial_file
-from thresher.catalog.audio import AudioReader
+from thresher.catalog.audio.encoding import OUTPUT_FORMATS, AudioWriter, suffix_of
+from thresher.catalog.audio.reader import AudioReader
 from thresher.catalog.content_files import Elsewhere, FileState, KnownFile, check_file
-from thresher.catalog.cut_clips import CutPlace
-from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, suffix_of
-from thresher.catalog.files import Hashes, sha256_file
+from thresher.catalog.files.files import Hashes, sha256_file
+from thresher.catalog.files.paths import display_text
 from thresher.catalog.output_guard import OutputGuard
-from thresher.catalog.paths import display_text
+from thresher.catalog.recordings.cut_clips import CutPlace
 from thresher.curation.exports.file_names import NameRequest
 from thresher.errors import AudioError, NotFoundError, UsageError
 from thresher.signal.mixing.mix import Fade, fade_edges

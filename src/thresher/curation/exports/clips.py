@@ -20,19 +20,19 @@ from typing import Any, get_args
 
 from sqlalchemy import Connection
 
+from thresher.catalog.audio.encoding import OUTPUT_FORMATS, suffix_of
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.content_files import KnownFile, all_elsewhere, intact_file, keep_looks, known_files_in
-from thresher.catalog.cut_clips import CutPlace, cut_places
-from thresher.catalog.disk_trouble import refusal_to_write
-from thresher.catalog.encoding import OUTPUT_FORMATS, suffix_of
-from thresher.catalog.files import sha256_file
+from thresher.catalog.database.schema import checkpoint, clip, recording
+from thresher.catalog.files.disk_trouble import refusal_to_write
+from thresher.catalog.files.files import sha256_file
+from thresher.catalog.files.partial_files import sweep, sync_folder
+from thresher.catalog.files.paths import absolute, display_text
+from thresher.catalog.files.temporary_files import temporary_folder
 from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.outputs import note_output
-from thresher.catalog.partial_files import sweep, sync_folder
-from thresher.catalog.paths import absolute, display_text
-from thresher.catalog.schema import checkpoint, clip, recording
-from thresher.catalog.temporary_files import temporary_folder
+from thresher.catalog.recordings.clip_rows import clip_rows
+from thresher.catalog.recordings.cut_clips import CutPlace, cut_places
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, select_ids
 from thresher.curation.exports.clip_file import ExportedFile, Form, Item, encode, not_here, put

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from thresher.catalog.files import SUFFIXES
+from thresher.catalog.files.files import SUFFIXES
 
 LONGEST_NAME = 255
 """The maximal length of a file name, in bytes."""

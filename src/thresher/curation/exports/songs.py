@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thresher.catalog.atomic_files import Recheck, always_replace, remove, whole_file, write_text
-from thresher.catalog.audio import AudioReader
+from thresher.catalog.audio.encoding import OUTPUT_FORMATS, AudioWriter
+from thresher.catalog.audio.reader import AudioReader
+from thresher.catalog.audio.sndfile_decoder import read_comment
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import keep_looks
-from thresher.catalog.covers import read_cover
-from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter
-from thresher.catalog.files import sha256_file
+from thresher.catalog.files.files import sha256_file
+from thresher.catalog.files.paths import display_text, text_bytes
 from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.outputs import is_stem, note_output
-from thresher.catalog.paths import display_text, text_bytes
-from thresher.catalog.sndfile_decoder import read_comment
-from thresher.catalog.values import checkpoint_text, format_duration
+from thresher.catalog.recordings.covers import read_cover
+from thresher.catalog.text.values import checkpoint_text, format_duration
 from thresher.curation.exports.file_names import plain_name
 from thresher.curation.exports.formats.registry import FORMATS
 from thresher.curation.exports.formats.text import folder_of

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import batch
+from thresher.catalog.database.schema import batch
 
 
 @dataclass(frozen=True)

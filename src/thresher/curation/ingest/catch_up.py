@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from sqlalchemy import ColumnElement, false, func, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import STATUS
-from thresher.catalog.measures import is_unmeasured
-from thresher.catalog.schema import USABLE_STATUSES, clip, recording
+from thresher.catalog.database.schema import USABLE_STATUSES, clip, recording
+from thresher.catalog.recordings.clip_source import STATUS
+from thresher.catalog.recordings.measures import is_unmeasured
 from thresher.curation.analysis.task import makes_descriptors
 from thresher.curation.comparison.score import open_work, pair_count, score_all
 from thresher.curation.comparison.score_report import ScoreReport

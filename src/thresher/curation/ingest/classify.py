@@ -10,15 +10,15 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.config import trim_keys
-from thresher.catalog.folder_changes import FolderChanges, unstable_folders
-from thresher.catalog.ingested_folders import read_changes
-from thresher.catalog.locations import LocationState, look_at, place_of, state_of
+from thresher.catalog.database.schema import clip, location, recording
+from thresher.catalog.files.folder_changes import FolderChanges, unstable_folders
+from thresher.catalog.files.paths import Place
+from thresher.catalog.files.stamps import is_unchanged
 from thresher.catalog.outputs import exported_contents, rendered_contents
-from thresher.catalog.paths import Place
-from thresher.catalog.same_audio import Keyless, keyless_contents
-from thresher.catalog.schema import clip, location, recording
-from thresher.catalog.stamps import is_unchanged
+from thresher.catalog.recordings.ingested_folders import read_changes
+from thresher.catalog.recordings.locations import LocationState, look_at, place_of, state_of
+from thresher.catalog.recordings.same_audio import Keyless, keyless_contents
+from thresher.catalog.settings.config import trim_keys
 from thresher.curation.ingest.scan import FoundFile
 
 

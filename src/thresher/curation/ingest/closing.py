@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, Connection, FromClause, exists, func, select, true
 
-from thresher.catalog import attribution, locations
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import IS_SHOWN
-from thresher.catalog.paths import Place, Roots, display_text
-from thresher.catalog.provenance import Provenance
-from thresher.catalog.schema import FAILED_STATUSES, batch, clip, location, recording
-from thresher.catalog.stamps import NO_STAMP
+from thresher.catalog.database.schema import FAILED_STATUSES, batch, clip, location, recording
+from thresher.catalog.files.paths import Place, Roots, display_text
+from thresher.catalog.files.stamps import NO_STAMP
+from thresher.catalog.provenance.provenance import Provenance
+from thresher.catalog.recordings import attribution, locations
+from thresher.catalog.recordings.clip_source import IS_SHOWN
 from thresher.curation.comparison.suspects import UNEXAMINED
 from thresher.curation.ingest.linked import linked_clips
 from thresher.curation.ingest.overwritten import overwritten_files

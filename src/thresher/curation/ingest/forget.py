@@ -13,15 +13,16 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select, update
 
-from thresher.catalog import attribution, locations, scores
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.catalog_backups import backup_before
-from thresher.catalog.database import chunks
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import attribute, clip, location, recording, rendering_clip, score_row
 from thresher.catalog.decisions import judged_clips, note_event
-from thresher.catalog.normal_form import nfc
-from thresher.catalog.paths import Roots, absolute, display_text
-from thresher.catalog.schema import attribute, clip, location, recording, rendering_clip, score_row
-from thresher.catalog.values import whole_number
+from thresher.catalog.files.paths import Roots, absolute, display_text
+from thresher.catalog.recordings import attribution, locations
+from thresher.catalog.scores import scores
+from thresher.catalog.text.normal_form import nfc
+from thresher.catalog.text.values import whole_number
 from thresher.errors import NotFoundError, ThresherError, UsageError
 from thresher.formatting import counted
 

@@ -18,10 +18,10 @@ from sqlalchemy import Connection
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import vacated_locations
-from thresher.catalog.locations import LocationState
-from thresher.catalog.own_files import OwnFiles
-from thresher.catalog.paths import display_text
-from thresher.catalog.run_roots import read_stated_runs
+from thresher.catalog.files.paths import display_text
+from thresher.catalog.recordings.locations import LocationState
+from thresher.catalog.recordings.run_roots import read_stated_runs
+from thresher.catalog.settings.own_files import OwnFiles
 from thresher.curation.analysis.worker import WORKER_MODULES
 from thresher.curation.comparison.suspects import all_examined
 from thresher.curation.ingest.catch_up import CatchUpReport, catch_up

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, select
 
-from thresher.catalog.database import chunks
-from thresher.catalog.schema import clip, recording
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import clip, recording
 from thresher.curation.ingest.report import LinkedClips
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from thresher.catalog.name_shapes import common_shape
-from thresher.catalog.name_suggestions import Suggestion
-from thresher.catalog.provenance import CHECKPOINT_KEYS
+from thresher.catalog.provenance.name_shapes import common_shape
+from thresher.catalog.provenance.name_suggestions import Suggestion
+from thresher.catalog.provenance.provenance import CHECKPOINT_KEYS
 
 SHOWN_EXAMPLES = 3
 """How many examples a group has: files of its most frequent shapes."""

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.name_patterns import PATTERNS, Pattern
-from thresher.catalog.name_shapes import shape_of
-from thresher.catalog.name_suggestions import suggest_for_all
-from thresher.catalog.own_files import OwnFiles
-from thresher.catalog.paths import display_text
-from thresher.catalog.provenance import infer, run_of_folder
-from thresher.catalog.run_roots import RunRoots, read_run_roots
-from thresher.catalog.sidecars import read_sidecar
+from thresher.catalog.files.paths import display_text
+from thresher.catalog.provenance.name_patterns import PATTERNS, Pattern
+from thresher.catalog.provenance.name_shapes import shape_of
+from thresher.catalog.provenance.name_suggestions import suggest_for_all
+from thresher.catalog.provenance.provenance import infer, run_of_folder
+from thresher.catalog.provenance.sidecars import read_sidecar
+from thresher.catalog.recordings.run_roots import RunRoots, read_run_roots
+from thresher.catalog.settings.own_files import OwnFiles
 from thresher.curation.ingest.exclude import Exclusion
 from thresher.curation.ingest.name_groups import NameGroup, NameShape, group_shapes
 from thresher.curation.ingest.reading import warnings_of

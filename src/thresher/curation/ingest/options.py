@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from thresher.catalog.paths import display_text
-from thresher.catalog.provenance import CHECKPOINT_KEYS, Provenance, check_key
-from thresher.catalog.schema import ROLES
-from thresher.catalog.values import LARGEST_INTEGER
+from thresher.catalog.database.schema import ROLES
+from thresher.catalog.files.paths import display_text
+from thresher.catalog.provenance.provenance import CHECKPOINT_KEYS, Provenance, check_key
+from thresher.catalog.text.values import LARGEST_INTEGER
 from thresher.curation.ingest.exclude import check_exclude
 from thresher.errors import UsageError
 

@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection, select
 
-from thresher.catalog.clip_source import IS_SHOWN
-from thresher.catalog.database import chunks
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import clip, location, recording
 from thresher.catalog.decisions import judged_clips
-from thresher.catalog.schema import clip, location, recording
+from thresher.catalog.recordings.clip_source import IS_SHOWN
 from thresher.curation.ingest.classify import Classified
 from thresher.curation.ingest.reading import ReadFile
 from thresher.curation.ingest.report import Overwritten, Tally

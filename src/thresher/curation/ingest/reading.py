@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from thresher.catalog.files import Hashes
-from thresher.catalog.locations import Rereading, Sighting
-from thresher.catalog.name_patterns import PATTERNS
-from thresher.catalog.normal_form import nfc
-from thresher.catalog.paths import display_text
-from thresher.catalog.provenance import Inference, infer, run_of_folder
-from thresher.catalog.stamps import stamp_of
-from thresher.catalog.tag_values import read_stated
+from thresher.catalog.files.files import Hashes
+from thresher.catalog.files.paths import display_text
+from thresher.catalog.files.stamps import stamp_of
+from thresher.catalog.provenance.name_patterns import PATTERNS
+from thresher.catalog.provenance.provenance import Inference, infer, run_of_folder
+from thresher.catalog.provenance.tag_values import read_stated
+from thresher.catalog.recordings.locations import Rereading, Sighting
+from thresher.catalog.text.normal_form import nfc
 from thresher.curation.analysis.file_results import Unseen, file_results
 from thresher.curation.analysis.task import (
     Analysis,
@@ -119,7 +119,7 @@ def read_files(run: IngestRun, files: Sequence[FoundFile], progress: Progress) -
 
 def _cuts(run: IngestRun, digest: str) -> Cuts | None:
     """Return the parts and marks of known content; None if it has none."""
-    from thresher.catalog.recordings import find_recordings
+    from thresher.catalog.recordings.recordings import find_recordings
     from thresher.curation.cutting.recut import cuts_of
 
     with run.catalog.reading() as connection:

@@ -13,12 +13,14 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from thresher.catalog import config, recordings, scores
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.content_files import find_content
-from thresher.catalog.cut_clips import wholes_of
-from thresher.catalog.schema import clip, recording
+from thresher.catalog.database.schema import clip, recording
+from thresher.catalog.recordings import recordings
+from thresher.catalog.recordings.clip_rows import clip_rows
+from thresher.catalog.recordings.cut_clips import wholes_of
+from thresher.catalog.scores import scores
+from thresher.catalog.settings import config
 from thresher.curation.analysis.file_results import Unseen, file_results
 from thresher.curation.analysis.task import (
     DECODER_CRASHED,

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from thresher.catalog import locations
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.paths import Place, StoredPath
-from thresher.catalog.schema import location
+from thresher.catalog.database.schema import location
+from thresher.catalog.files.paths import Place, StoredPath
+from thresher.catalog.recordings import locations
 
 
 class Misfiled(NamedTuple):

@@ -16,10 +16,13 @@ from functools import partial
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from thresher.catalog import claims, measures, safeguards, scores
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_content import replace_clip
-from thresher.catalog.damage import (
+from thresher.catalog.database import safeguards
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import clip, decision, metadata
+from thresher.catalog.recordings import measures
+from thresher.catalog.recordings.clip_content import replace_clip
+from thresher.catalog.safety.damage import (
     KINDS,
     Damage,
     damaged_blobs,
@@ -27,8 +30,7 @@ from thresher.catalog.damage import (
     integrity,
     wrong_undos,
 )
-from thresher.catalog.database import chunks
-from thresher.catalog.schema import clip, decision, metadata
+from thresher.catalog.scores import claims, scores
 from thresher.curation.cutting.spans import analyse_spans
 from thresher.curation.ingest.catch_up import catch_up
 from thresher.curation.ingest.reanalyse import ReanalysisReport, reanalyse_clips

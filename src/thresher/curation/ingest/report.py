@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from thresher.catalog.paths import Place, display_text
+from thresher.catalog.files.paths import Place, display_text
 from thresher.curation.comparison.score_report import ScoreReport
 from thresher.curation.ingest.exclude import Exclusion
 from thresher.curation.ingest.scan import FoundFile, Scan

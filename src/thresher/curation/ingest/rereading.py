@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from thresher.catalog import attribution, locations
-from thresher.catalog.name_shapes import shape_of
-from thresher.catalog.paths import display_text
-from thresher.catalog.provenance import Provenance
+from thresher.catalog.files.paths import display_text
+from thresher.catalog.provenance.name_shapes import shape_of
+from thresher.catalog.provenance.provenance import Provenance
+from thresher.catalog.recordings import attribution, locations
 from thresher.curation.ingest.reading import ReadFile
 from thresher.curation.ingest.report import Reread, Tally
 from thresher.curation.ingest.scan import FoundFile

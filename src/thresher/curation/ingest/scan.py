@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from thresher.catalog.files import SUFFIXES
-from thresher.catalog.own_files import OwnFiles
-from thresher.catalog.paths import absolute, display_text
-from thresher.catalog.provenance import is_skipped
-from thresher.catalog.stamps import Stamp, stamp_of
+from thresher.catalog.files.files import SUFFIXES
+from thresher.catalog.files.paths import absolute, display_text
+from thresher.catalog.files.stamps import Stamp, stamp_of
+from thresher.catalog.provenance.provenance import is_skipped
+from thresher.catalog.settings.own_files import OwnFiles
 from thresher.curation.ingest.exclude import Exclude, Exclusion
 from thresher.errors import NotFoundError
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from thresher.catalog.folder_changes import INGESTS, FolderChanges
-from thresher.catalog.ingested_folders import set_changes
-from thresher.catalog.paths import StoredPath
-from thresher.catalog.stamps import STABLE
+from thresher.catalog.files.folder_changes import INGESTS, FolderChanges
+from thresher.catalog.files.paths import StoredPath
+from thresher.catalog.files.stamps import STABLE
+from thresher.catalog.recordings.ingested_folders import set_changes
 from thresher.curation.ingest.classify import Classified
 from thresher.curation.ingest.scan import FoundFile
 

@@ -11,13 +11,13 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from thresher.catalog import locations, recordings
-from thresher.catalog.locations import Arrival, LocationState
-from thresher.catalog.paths import Place, display_text
-from thresher.catalog.recordings import NewRecording
-from thresher.catalog.same_audio import recording_of_file, recordings_with_audio, set_audio_key
-from thresher.catalog.schema import FAILED_STATUSES
-from thresher.catalog.scores import retire
+from thresher.catalog.database.schema import FAILED_STATUSES
+from thresher.catalog.files.paths import Place, display_text
+from thresher.catalog.recordings import locations, recordings
+from thresher.catalog.recordings.locations import Arrival, LocationState
+from thresher.catalog.recordings.recordings import NewRecording
+from thresher.catalog.recordings.same_audio import recording_of_file, recordings_with_audio, set_audio_key
+from thresher.catalog.scores.scores import retire
 from thresher.curation.analysis.file_results import Unseen
 from thresher.curation.analysis.task import DECODER_CRASHED, Analysis, Keyed, Unopened, Unsettled, content_of
 from thresher.curation.cutting.reanalysed import follow_recut, has_cuts, recut_recording

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from thresher.catalog import digests, safeguards
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.catalog_backups import backup_before
-from thresher.catalog.damage import Damage, find_damage, rows_in_words
-from thresher.catalog.schema import metric
+from thresher.catalog.database import digests, safeguards
+from thresher.catalog.database.schema import metric
+from thresher.catalog.safety.damage import Damage, find_damage, rows_in_words
 from thresher.curation.comparison.score import open_work
 from thresher.curation.ingest.catch_up import lacking_analysis, lacking_fingerprint
 from thresher.curation.ingest.reanalyse import ReanalysisReport

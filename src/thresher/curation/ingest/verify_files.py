@@ -10,12 +10,12 @@ from functools import partial
 from sqlalchemy import Connection, select, update
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import IS_SHOWN, STATUS
 from thresher.catalog.content_files import FileCheck, FileState, KnownFile, check_file, content_state
-from thresher.catalog.files import Hashes
-from thresher.catalog.locations import look_at
-from thresher.catalog.schema import USABLE_STATUSES, clip, location, recording, rendering
-from thresher.catalog.stamps import Unstable, is_same, stamp_of
+from thresher.catalog.database.schema import USABLE_STATUSES, clip, location, recording, rendering
+from thresher.catalog.files.files import Hashes
+from thresher.catalog.files.stamps import Unstable, is_same, stamp_of
+from thresher.catalog.recordings.clip_source import IS_SHOWN, STATUS
+from thresher.catalog.recordings.locations import look_at
 from thresher.curation.workers import Progress, Workers
 
 

@@ -17,12 +17,12 @@ from enum import Enum
 from sqlalchemy import select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.folder_changes import UnstableFolders, unstable_folders
-from thresher.catalog.ingested_folders import read_changes
-from thresher.catalog.own_files import OwnFiles
-from thresher.catalog.paths import absolute, display_text
-from thresher.catalog.schema import location
-from thresher.catalog.stamps import Stamp, is_same
+from thresher.catalog.database.schema import location
+from thresher.catalog.files.folder_changes import UnstableFolders, unstable_folders
+from thresher.catalog.files.paths import absolute, display_text
+from thresher.catalog.files.stamps import Stamp, is_same
+from thresher.catalog.recordings.ingested_folders import read_changes
+from thresher.catalog.settings.own_files import OwnFiles
 from thresher.curation.ingest.exclude import Exclusion
 from thresher.curation.ingest.ingest import ingest_scan
 from thresher.curation.ingest.options import IngestOptions, check_options

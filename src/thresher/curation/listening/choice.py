@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from thresher.catalog.clip_source import IS_HEARD, SECONDS
-from thresher.catalog.database import chunks
-from thresher.catalog.schema import clip, recording
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import clip, recording
+from thresher.catalog.recordings.clip_source import IS_HEARD, SECONDS
 
 LONGEST_SHARE = 0.25
 """Clips longer than this share of the queue are chosen last, because each displaces many shorter ones."""

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_rows import known_clips
 from thresher.catalog.decisions import Assignment, Decision
+from thresher.catalog.recordings.clip_rows import known_clips
 from thresher.curation.clips.decisions import RATINGS
 from thresher.errors import NotFoundError, UsageError
 from thresher.formatting import counted

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from thresher.catalog import features, score_reads
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.suspicion import COPY_METRIC
+from thresher.catalog.scores import features, score_reads
+from thresher.catalog.scores.suspicion import COPY_METRIC
 from thresher.curation.clips.listing import ClipRow, rows_of
 from thresher.curation.clips.selection import find_clip
 from thresher.curation.comparison.duplicates import STANDS_OUT

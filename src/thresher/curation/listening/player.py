@@ -17,11 +17,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from thresher.catalog.audio import AudioReader
+from thresher.catalog.audio.encoding import AudioWriter
+from thresher.catalog.audio.reader import AudioReader
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import elsewhere, find_content, keep_looks
-from thresher.catalog.encoding import AudioWriter
-from thresher.catalog.temporary_files import temporary_folder
+from thresher.catalog.files.temporary_files import temporary_folder
 from thresher.curation.clips.selection import find_clip
 from thresher.curation.listening.heard import mark_heard
 from thresher.curation.songs.cut_fade import cut_fade
@@ -217,7 +217,7 @@ def rendered_files(catalog: Catalog, name: str) -> list[Path]:
     """Return the paths of a song's renderings, the latest first."""
     from sqlalchemy import select
 
-    from thresher.catalog.schema import rendering
+    from thresher.catalog.database.schema import rendering
     from thresher.curation.songs.songs import find_song
 
     with catalog.reading() as connection:

@@ -10,9 +10,9 @@ from pathlib import Path
 from thresher.catalog.atomic_files import write_text
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import content_files, keep_looks
+from thresher.catalog.files.paths import display_text
 from thresher.catalog.output_guard import OutputGuard
-from thresher.catalog.paths import display_text
-from thresher.catalog.values import checkpoint_text
+from thresher.catalog.text.values import checkpoint_text
 from thresher.curation.exports.formats import m3u8
 from thresher.curation.exports.formats.text import folder_of
 from thresher.curation.exports.formats.timeline import Entry, Timeline

@@ -17,16 +17,16 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_rows import known_clips
-from thresher.catalog.clip_source import IS_HIDDEN, SECONDS, SOURCE, shown_location
 from thresher.catalog.content_files import KnownFile, intact_file, keep_looks, known_files_in
-from thresher.catalog.cut_clips import cut_places
-from thresher.catalog.database import chunks, insert_row
+from thresher.catalog.database.database import chunks, insert_row
+from thresher.catalog.database.schema import checkpoint, clip, listening, listening_clip, location, recording
 from thresher.catalog.decisions import Decision
-from thresher.catalog.measures import measure_value
-from thresher.catalog.query import join_terms
-from thresher.catalog.query_text import tokens_of
-from thresher.catalog.schema import checkpoint, clip, listening, listening_clip, location, recording
+from thresher.catalog.queries.query import join_terms
+from thresher.catalog.queries.text import tokens_of
+from thresher.catalog.recordings.clip_rows import known_clips
+from thresher.catalog.recordings.clip_source import IS_HIDDEN, SECONDS, SOURCE, shown_location
+from thresher.catalog.recordings.cut_clips import cut_places
+from thresher.catalog.recordings.measures import measure_value
 from thresher.curation.clips.decisions import storable
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, select_ids

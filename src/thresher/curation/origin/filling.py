@@ -6,10 +6,10 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from thresher.catalog.fields import close_names
-from thresher.catalog.name_patterns import PATTERNS
-from thresher.catalog.recipe_templates import RecipeTemplate
-from thresher.catalog.sidecars import SYNONYMS
+from thresher.catalog.provenance.name_patterns import PATTERNS
+from thresher.catalog.provenance.recipe_templates import RecipeTemplate
+from thresher.catalog.provenance.sidecars import SYNONYMS
+from thresher.catalog.queries.fields import close_names
 from thresher.errors import ConfigError, UsageError
 from thresher.formatting import any_of
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from thresher.catalog.database import chunks
-from thresher.catalog.schema import attribute, clip, location, recording
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import attribute, clip, location, recording
 
 
 @dataclass(frozen=True)

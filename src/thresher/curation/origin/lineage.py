@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import rendering, rendering_clip, song
+from thresher.catalog.database.schema import rendering, rendering_clip, song
 from thresher.curation.clips.detail import ClipDetail, show_clip
 from thresher.curation.clips.listing import ClipRow, list_clips, rows_of
 from thresher.curation.origin.relatives import Relation, relations

@@ -13,10 +13,10 @@ from fnmatch import fnmatchcase
 from sqlalchemy import select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.file_tags import FileTag
-from thresher.catalog.name_patterns import PATTERNS
-from thresher.catalog.recipe_templates import RecipeTemplate
-from thresher.catalog.schema import attribute
+from thresher.catalog.database.schema import attribute
+from thresher.catalog.provenance.file_tags import FileTag
+from thresher.catalog.provenance.name_patterns import PATTERNS
+from thresher.catalog.provenance.recipe_templates import RecipeTemplate
 from thresher.curation.clips.listing import ClipRow, read_rows
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, parse_terms, select_ids

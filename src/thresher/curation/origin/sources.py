@@ -11,14 +11,14 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from thresher.catalog.command_lines import flags_of
-from thresher.catalog.file_tags import FileTag, read_tags_thoroughly
-from thresher.catalog.name_patterns import Pattern
-from thresher.catalog.paths import display_text
-from thresher.catalog.provenance import CHECKPOINT_KEYS, infer
-from thresher.catalog.sidecars import find_sidecar, read_command, read_sidecar
-from thresher.catalog.tag_values import TagValue, command_in, values_in
-from thresher.catalog.values import whole_number
+from thresher.catalog.files.paths import display_text
+from thresher.catalog.provenance.command_lines import flags_of
+from thresher.catalog.provenance.file_tags import FileTag, read_tags_thoroughly
+from thresher.catalog.provenance.name_patterns import Pattern
+from thresher.catalog.provenance.provenance import CHECKPOINT_KEYS, infer
+from thresher.catalog.provenance.sidecars import find_sidecar, read_command, read_sidecar
+from thresher.catalog.provenance.tag_values import TagValue, command_in, values_in
+from thresher.catalog.text.values import whole_number
 
 
 @dataclass(frozen=True)

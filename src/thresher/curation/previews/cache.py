@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from thresher.catalog.own_files import CACHE_FOLDER
+from thresher.catalog.settings.own_files import CACHE_FOLDER
 
 LARGEST = 512 << 20
 """The most bytes of all entries together."""

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from thresher.catalog.audio import AudioReader
+from thresher.catalog.audio.reader import AudioReader
 from thresher.curation.previews.cache import PreviewCache
 from thresher.curation.previews.pictures import PEAKS
 from thresher.curation.previews.source import ClipSource, open_audio

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from thresher.catalog.audio import AudioReader
-from thresher.catalog.decoder_names import FFMPEG
-from thresher.catalog.seek_marks import SeekMark, marked, packed
+from thresher.catalog.audio.decoder_names import FFMPEG
+from thresher.catalog.audio.reader import AudioReader
+from thresher.catalog.audio.seek_marks import SeekMark, marked, packed
 from thresher.curation.previews.cache import PreviewCache
 from thresher.curation.previews.source import ClipSource, open_audio
 from thresher.curation.previews.wav import marks_name

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from thresher.catalog.audio import AudioReader
+from thresher.catalog.audio.reader import AudioReader
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import SOURCE
 from thresher.catalog.content_files import (
     FileState,
     KnownFile,
@@ -18,7 +17,8 @@ from thresher.catalog.content_files import (
     intact_file,
     known_files_in,
 )
-from thresher.catalog.schema import clip, recording
+from thresher.catalog.database.schema import clip, recording
+from thresher.catalog.recordings.clip_source import SOURCE
 from thresher.errors import AudioError, NotFoundError
 
 

@@ -13,9 +13,9 @@ from contextlib import closing
 import numpy as np
 from numpy.typing import NDArray
 
-from thresher.catalog.audio import AudioReader
-from thresher.catalog.decoder_names import FFMPEG
-from thresher.catalog.seek_marks import last_before, unpacked
+from thresher.catalog.audio.decoder_names import FFMPEG
+from thresher.catalog.audio.reader import AudioReader
+from thresher.catalog.audio.seek_marks import last_before, unpacked
 from thresher.curation.previews.cache import PreviewCache
 from thresher.curation.previews.source import ClipSource, open_audio
 from thresher.curation.songs.cut_fade import cut_fade
@@ -45,7 +45,7 @@ LARGEST = 0xFFFFFFFF - HEADER.size
 
 
 def marks_name(source: ClipSource) -> str:
-    """Return the name under which the cache keeps the marks for seeking in a clip, see `catalog/seek_marks.py`."""
+    """Return the name under which the cache keeps the marks for seeking in a clip, see `seek_marks.py`."""
     return f"{source.key}-i{MARKS_VERSION}"
 
 

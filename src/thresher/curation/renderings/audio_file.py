@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from thresher.catalog.atomic_files import Recheck, whole_file
-from thresher.catalog.audio import AudioReader
-from thresher.catalog.encoding import OUTPUT_FORMATS, AudioWriter, OutputFormat
-from thresher.catalog.files import sha256_file
+from thresher.catalog.audio.encoding import OUTPUT_FORMATS, AudioWriter, OutputFormat
+from thresher.catalog.audio.reader import AudioReader
+from thresher.catalog.audio.sndfile_decoder import library_version
+from thresher.catalog.files.files import sha256_file
+from thresher.catalog.files.paths import LONGEST_NAME, name_too_long
 from thresher.catalog.output_guard import OutputGuard
-from thresher.catalog.paths import LONGEST_NAME, name_too_long
-from thresher.catalog.sndfile_decoder import library_version
 from thresher.curation.renderings.mixdown import Limiting, Mix
 from thresher.curation.renderings.plan import quality_of, tags
 from thresher.curation.songs.tracklist import Tracklist

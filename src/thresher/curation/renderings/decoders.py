@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from thresher.catalog.audio import present_version
-from thresher.catalog.decoder_names import LIBSNDFILE, LOSSLESS
+from thresher.catalog.audio.decoder_names import LIBSNDFILE, LOSSLESS
+from thresher.catalog.audio.reader import present_version
 from thresher.curation.songs.tracklist import Track
 from thresher.formatting import counted
 

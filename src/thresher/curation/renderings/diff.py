@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from thresher.catalog.audio.encoding import OUTPUT_FORMATS, suffix_of
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import IS_HIDDEN
-from thresher.catalog.database import chunks
-from thresher.catalog.encoding import OUTPUT_FORMATS, suffix_of
-from thresher.catalog.schema import batch, clip, location, recording
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import batch, clip, location, recording
+from thresher.catalog.recordings.clip_source import IS_HIDDEN
 from thresher.curation.clips.selection import select_ids
 from thresher.curation.renderings.history import Rendering, frozen
 from thresher.curation.renderings.plan import quality_of

@@ -15,12 +15,12 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_rows import clip_rows
-from thresher.catalog.cut_clips import CutPlace, cut_places
-from thresher.catalog.database import chunks
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import checkpoint, clip, location, recording, rendering, rendering_clip
 from thresher.catalog.decisions import history
-from thresher.catalog.schema import checkpoint, clip, location, recording, rendering, rendering_clip
-from thresher.catalog.values import LARGEST_INTEGER
+from thresher.catalog.recordings.clip_rows import clip_rows
+from thresher.catalog.recordings.cut_clips import CutPlace, cut_places
+from thresher.catalog.text.values import LARGEST_INTEGER
 from thresher.curation.renderings.plan import is_whole, track_of_columns
 from thresher.curation.songs.settings import SongSettings
 from thresher.curation.songs.songs import Song, find_song

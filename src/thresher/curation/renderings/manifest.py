@@ -17,8 +17,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from thresher.catalog.decoder_names import LIBSNDFILE
-from thresher.catalog.encoding import is_written
+from thresher.catalog.audio.decoder_names import LIBSNDFILE
+from thresher.catalog.audio.encoding import is_written
 from thresher.curation.renderings.audio_file import versions
 from thresher.curation.renderings.history import Rendering
 from thresher.curation.renderings.plan import faults, plan_sha256, tags

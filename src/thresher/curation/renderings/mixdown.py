@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thresher.catalog.audio import AudioReader
-from thresher.catalog.encoding import encoder_samples
-from thresher.catalog.paths import display_text
+from thresher.catalog.audio.encoding import encoder_samples
+from thresher.catalog.audio.reader import AudioReader
+from thresher.catalog.files.paths import display_text
 from thresher.curation.songs.tracklist import TRUE_PEAK_CEILING, Track, Tracklist
 from thresher.curation.workers import Progress, WorkerDied, Workers, cores
 from thresher.errors import AudioError

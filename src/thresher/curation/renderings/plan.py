@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from thresher.catalog.decoder_names import LIBSNDFILE
-from thresher.catalog.encoding import COVER_CONTAINERS, DEFAULT_QUALITY, LOSSY_SUBTYPES
+from thresher.catalog.audio.decoder_names import LIBSNDFILE
+from thresher.catalog.audio.encoding import COVER_CONTAINERS, DEFAULT_QUALITY, LOSSY_SUBTYPES
 from thresher.curation.songs.tracklist import TRUE_PEAK_CEILING, Track, Tracklist
 from thresher.signal.mixing.resampling import resampled_frames
 

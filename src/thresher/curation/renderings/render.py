@@ -15,17 +15,17 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from thresher.catalog.atomic_files import write_text
+from thresher.catalog.audio.encoding import COVER_CONTAINERS, LOSSY_SUBTYPES, suffix_of
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import all_elsewhere, changed_since, content_files, keep_looks
-from thresher.catalog.covers import read_cover
-from thresher.catalog.database import insert_row
-from thresher.catalog.encoding import COVER_CONTAINERS, LOSSY_SUBTYPES, suffix_of
-from thresher.catalog.files import sha256_file
+from thresher.catalog.database.database import insert_row
+from thresher.catalog.database.schema import rendering as rendering_table
+from thresher.catalog.database.schema import rendering_clip
+from thresher.catalog.files.files import sha256_file
+from thresher.catalog.files.paths import display_text
 from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.outputs import note_output, rendered_contents
-from thresher.catalog.paths import display_text
-from thresher.catalog.schema import rendering as rendering_table
-from thresher.catalog.schema import rendering_clip
+from thresher.catalog.recordings.covers import read_cover
 from thresher.curation.renderings.audio_file import (
     Earlier,
     SongFile,

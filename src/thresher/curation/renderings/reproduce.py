@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from thresher.catalog.audio_key import audio_key
+from thresher.catalog.audio.audio_key import audio_key
+from thresher.catalog.audio.encoding import suffix_of
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.encoding import suffix_of
-from thresher.catalog.files import SUFFIXES, sha256_file
+from thresher.catalog.files.files import SUFFIXES, sha256_file
+from thresher.catalog.files.paths import display_text
+from thresher.catalog.files.stamps import Stamp, is_same, stamp_of
 from thresher.catalog.output_guard import OutputGuard
-from thresher.catalog.paths import display_text
-from thresher.catalog.stamps import Stamp, is_same, stamp_of
 from thresher.curation.renderings.audio_file import (
     SongFile,
     audio_target,

@@ -16,14 +16,21 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, select
 
-from thresher.catalog import scores
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_source import END, IS_HEARD, SECONDS, START, STATUS, shown_location
-from thresher.catalog.cut_clips import cut_places
-from thresher.catalog.measures import measure_value
-from thresher.catalog.query import context_of, join_terms, normalise, parse, select_clips, with_defaults
-from thresher.catalog.schema import USABLE_STATUSES, checkpoint, clip, location, recording
-from thresher.catalog.suspicion import IS_SUSPECT
+from thresher.catalog.database.schema import USABLE_STATUSES, checkpoint, clip, location, recording
+from thresher.catalog.queries.query import (
+    context_of,
+    join_terms,
+    normalise,
+    parse,
+    select_clips,
+    with_defaults,
+)
+from thresher.catalog.recordings.clip_source import END, IS_HEARD, SECONDS, START, STATUS, shown_location
+from thresher.catalog.recordings.cut_clips import cut_places
+from thresher.catalog.recordings.measures import measure_value
+from thresher.catalog.scores import scores
+from thresher.catalog.scores.suspicion import IS_SUSPECT
 from thresher.curation.checkpoints.highlights import JudgedClip, Pick, Picks, pick
 from thresher.curation.checkpoints.minutes import IS_COUNTED, RECORDED
 from thresher.curation.checkpoints.summary import CheckpointRow, checkpoints, generated_files

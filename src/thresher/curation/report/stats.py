@@ -11,14 +11,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, distinct, func, select
 
-from thresher.catalog import database
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.catalog_backups import BackupState, backup_state
-from thresher.catalog.clip_source import IS_SHOWN, STATUS
-from thresher.catalog.config import trim_key
-from thresher.catalog.measures import is_unmeasured
-from thresher.catalog.outdated import outdated_statuses
-from thresher.catalog.schema import (
+from thresher.catalog.database import database
+from thresher.catalog.database.schema import (
     STATUSES,
     USABLE_STATUSES,
     batch,
@@ -28,6 +24,10 @@ from thresher.catalog.schema import (
     recording,
     song,
 )
+from thresher.catalog.outdated import outdated_statuses
+from thresher.catalog.recordings.clip_source import IS_SHOWN, STATUS
+from thresher.catalog.recordings.measures import is_unmeasured
+from thresher.catalog.settings.config import trim_key
 from thresher.curation.checkpoints.minutes import CLIPS, IS_GENERATED, KEPT, RECORDED, Beyond, beyond_clips
 from thresher.curation.checkpoints.summary import generated_files
 
@@ -155,7 +155,7 @@ def _counter(connection: Connection) -> Any:
 
 
 def _metrics(connection: Connection, in_use: Sequence[str]) -> tuple[MetricRow, ...]:
-    from thresher.catalog import scores
+    from thresher.catalog.scores import scores
     from thresher.signal.metrics.registry import find_metric
 
     rows = []

@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 from sqlalchemy import Connection
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.paths import display_text
+from thresher.catalog.files.paths import display_text
 from thresher.curation.clips.selection import clip_at_path, find_clip
 from thresher.errors import NotFoundError, QueryError, ThresherError, UsageError
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from thresher.catalog.audio import AudioReader
+from thresher.catalog.audio.reader import AudioReader
 from thresher.curation.workers import WorkerDied, Workers
 from thresher.errors import AudioError
 from thresher.signal.features.loudness import LoudnessMeter

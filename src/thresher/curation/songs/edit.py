@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions import Assignment, decide
 from thresher.catalog.edits import LAST, Edits
-from thresher.catalog.query_lookups import Lookups
-from thresher.catalog.values import whole_number
+from thresher.catalog.queries.lookups import Lookups
+from thresher.catalog.text.values import whole_number
 from thresher.curation.clips.selection import find_clip, select_ids
 from thresher.curation.songs.limits import check_copies
 from thresher.curation.songs.options import UNCHANGED, Keep

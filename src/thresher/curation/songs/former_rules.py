@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.selection_rules import SELECTION_RULE
+from thresher.catalog.queries.selection_rules import SELECTION_RULE
 from thresher.curation.songs.songs import Song, all_songs, song_candidates
 from thresher.errors import NotFoundError, QueryError
 

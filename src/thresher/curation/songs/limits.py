@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
-from thresher.catalog.database import chunks
-from thresher.catalog.schema import clip, recording
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import clip, recording
 from thresher.curation.songs.settings import SongSettings
 from thresher.errors import UsageError
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
-    from thresher.catalog.config import DupesSection, Settings
+    from thresher.catalog.settings.config import DupesSection, Settings
     from thresher.curation.comparison.duplicates import CloseClips
 
 

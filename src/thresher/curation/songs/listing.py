@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import rendering
+from thresher.catalog.database.schema import rendering
 from thresher.curation.songs.settings import SongSettings
 from thresher.curation.songs.size import song_size
 from thresher.curation.songs.songs import Song, all_songs

@@ -8,7 +8,7 @@ from contextlib import suppress
 from sqlalchemy import Connection, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.schema import rendering, rendering_clip
+from thresher.catalog.database.schema import rendering, rendering_clip
 from thresher.curation.clips.selection import select_ids
 from thresher.curation.songs.songs import Song, all_songs
 from thresher.errors import ThresherError

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, Literal
 
-from thresher.catalog.cover_images import read_image
+from thresher.catalog.files.cover_images import read_image
 from thresher.errors import UsageError
 from thresher.signal.ordering.orderings import Ordering, parse_ordering
 

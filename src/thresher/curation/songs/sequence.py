@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_rows import clip_rows
+from thresher.catalog.database.schema import USABLE_STATUSES, clip, recording
 from thresher.catalog.edits import LAST
-from thresher.catalog.query_lookups import Lookups
-from thresher.catalog.schema import USABLE_STATUSES, clip, recording
+from thresher.catalog.queries.lookups import Lookups
+from thresher.catalog.recordings.clip_rows import clip_rows
 from thresher.curation.songs.settings import SongSettings
 from thresher.curation.songs.songs import Song, matching_clips, song_candidates
 from thresher.signal.ordering.pins import apply_pins, displaced
@@ -62,7 +62,7 @@ def read_scores(connection: Connection, settings: SongSettings, clips: Sequence[
     """The scores between clips in the order of their ids; None if the song's ordering needs no scores."""
     if settings.ordering.name not in COMPUTED:
         return None
-    from thresher.catalog import score_reads, scores
+    from thresher.catalog.scores import score_reads, scores
     from thresher.signal.metrics.registry import find_metric
 
     metric = find_metric(settings.metric)

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from thresher.catalog.config import Settings
 from thresher.catalog.edits import Edits
-from thresher.catalog.selection_rules import SELECTION_RULE
-from thresher.catalog.values import LARGEST_INTEGER
+from thresher.catalog.queries.selection_rules import SELECTION_RULE
+from thresher.catalog.settings.config import Settings
+from thresher.catalog.text.values import LARGEST_INTEGER
 from thresher.errors import UsageError
 from thresher.signal.metrics.registry import metric_entry
 from thresher.signal.ordering.orderings import Ordering, parse_ordering

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.database import chunks
-from thresher.catalog.schema import clip, recording
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import clip, recording
 from thresher.curation.clips.selection import Terms
 from thresher.curation.songs.options import SongOptions
 from thresher.curation.songs.placement import DEFAULT_RATE, longest_song, placed, within_limits

@@ -16,16 +16,16 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.covers import store_cover
-from thresher.catalog.database import insert_row
+from thresher.catalog.database.database import insert_row
+from thresher.catalog.database.schema import song
+from thresher.catalog.database.text_columns import equals_any_form
 from thresher.catalog.decisions import Assignment, Decision, decide
 from thresher.catalog.decisions import history as all_decisions
-from thresher.catalog.normal_form import nfc
-from thresher.catalog.query import context_of, join_terms, parse
-from thresher.catalog.query_lookups import Lookups
-from thresher.catalog.schema import song
-from thresher.catalog.selection_rules import SELECTION_RULE
-from thresher.catalog.text_columns import equals_any_form
+from thresher.catalog.queries.lookups import Lookups
+from thresher.catalog.queries.query import context_of, join_terms, parse
+from thresher.catalog.queries.selection_rules import SELECTION_RULE
+from thresher.catalog.recordings.covers import store_cover
+from thresher.catalog.text.normal_form import nfc
 from thresher.curation.clips.saved_queries import keeping_readable, lookups_of_saved
 from thresher.curation.clips.selection import Terms, lookups_of, select_ids
 from thresher.curation.songs.limits import Candidates, check_copies, read_candidates

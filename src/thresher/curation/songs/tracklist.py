@@ -14,13 +14,13 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from thresher.catalog.audio.decoder_names import LIBSNDFILE
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.clip_rows import clip_rows
 from thresher.catalog.content_files import content_files
-from thresher.catalog.cut_clips import CutPlace, cut_places
-from thresher.catalog.database import chunks
-from thresher.catalog.decoder_names import LIBSNDFILE
-from thresher.catalog.schema import checkpoint, clip, location, recording
+from thresher.catalog.database.database import chunks
+from thresher.catalog.database.schema import checkpoint, clip, location, recording
+from thresher.catalog.recordings.clip_rows import clip_rows
+from thresher.catalog.recordings.cut_clips import CutPlace, cut_places
 from thresher.curation.songs.placement import DEFAULT_RATE, placed, within_limits
 from thresher.curation.songs.sequence import current_order, edits_not_applied, with_edits
 from thresher.curation.songs.settings import SongSettings, check_settings
@@ -307,7 +307,7 @@ def track_of_clip(catalog: Catalog, clip_id: int) -> Track:
 
 def _transitions(connection: Connection, settings: SongSettings, ids: Sequence[int]) -> list[float | None]:
     """The score of each clip with the clip before; None for the first clip, and for two clips without a score."""
-    from thresher.catalog import score_reads, scores
+    from thresher.catalog.scores import score_reads, scores
     from thresher.signal.metrics.registry import find_metric
 
     metric = find_metric(settings.metric)

@@ -20,7 +20,7 @@ from thresher.interfaces.cli.commands import MODULES
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
-    from thresher.catalog.query_text import Terms
+    from thresher.catalog.queries.text import Terms
 
 
 # Exit codes of commands that end without an error; errors.py has those of errors.
@@ -113,7 +113,7 @@ context = Context()
 
 def catalog_file() -> Path:
     """The real path of the catalog.toml that `open_catalog` opens."""
-    from thresher.catalog.config import find_catalog
+    from thresher.catalog.settings.config import find_catalog
 
     return Path(os.path.realpath(find_catalog(context.catalog, os.environ, Path.cwd())))
 
@@ -166,7 +166,7 @@ def terms_of(catalog: Catalog, arguments: list[str]) -> Terms:
     Files and folders that exist become `path:` terms. If every argument is an id or a path, the terms are
     joined by OR, because no clip has two ids.
     """
-    from thresher.catalog.query_text import normalise, quoted_value
+    from thresher.catalog.queries.text import normalise, quoted_value
 
     terms = [
         f"path:{quoted_value(catalog.stored(argument).path_text)}" if _is_path(argument) else argument

@@ -14,7 +14,7 @@ from thresher.interfaces.cli.decision_output import print_outcome
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
-    from thresher.catalog.query import Terms
+    from thresher.catalog.queries.query import Terms
     from thresher.curation.clips.decisions import DecisionOutcome
     from thresher.curation.clips.reach import Reach
 

@@ -119,8 +119,8 @@ def _look_first(
     paths: list[Path], jobs: int | None, exclude: tuple[str, ...], *, split: bool | None, dry_run: bool
 ) -> tuple[Scan, FirstLook, Workers]:
     """Scan the paths, and begin to analyse new files, before this process loads SQLAlchemy."""
-    from thresher.catalog.config import load_settings
-    from thresher.catalog.own_files import OwnFiles
+    from thresher.catalog.settings.config import load_settings
+    from thresher.catalog.settings.own_files import OwnFiles
     from thresher.curation.analysis.worker import WORKER_MODULES
     from thresher.curation.ingest.first_look import first_look
     from thresher.curation.ingest.head_start import give_head_start

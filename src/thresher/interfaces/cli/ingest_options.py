@@ -64,7 +64,7 @@ def with_jobs(executor: str, jobs: int | None) -> str:
 
 def assignments(texts: list[str], option: str) -> dict[str, str]:
     """Parse `key=value` texts. Raises UsageError for other texts and for keys that can't be attributes."""
-    from thresher.catalog.provenance import check_key
+    from thresher.catalog.provenance.provenance import check_key
 
     values = {}
     for text in texts:

@@ -130,7 +130,7 @@ def _queue(
 
     With `only_show`, a new queue does not replace a current one.
     """
-    from thresher.catalog.query import join_terms
+    from thresher.catalog.queries.query import join_terms
     from thresher.curation.listening.queue import MINUTES, plan_listening, resume_listening
 
     terms = terms_of(catalog, query) if query else []

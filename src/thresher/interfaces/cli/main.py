@@ -77,12 +77,12 @@ def _run(arguments: Sequence[str]) -> int:
         if context.debug:
             raise
         if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-            from thresher.catalog.paths import name_too_long
+            from thresher.catalog.files.paths import name_too_long
 
             say(f"error: {name_too_long(error.filename or '')}")
             return 2
         if isinstance(error, OSError) and error.errno is not None:
-            from thresher.catalog.disk_trouble import sentence
+            from thresher.catalog.files.disk_trouble import sentence
 
             say(f"error: {sentence(error)}")
             return 1

@@ -119,7 +119,7 @@ def unmark(query: Query, dry_run: DryRun = False, yes: Yes = False, json: Json =
 
 
 def _seconds(what: str, text: str) -> float:
-    from thresher.catalog.values import parse_duration
+    from thresher.catalog.text.values import parse_duration
 
     try:
         return parse_duration(text)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from thresher.catalog.normal_form import folded, nfc
+from thresher.catalog.text.normal_form import folded, nfc
 from thresher.errors import UsageError
 from thresher.interfaces.cli.app import DECIDE, app, open_catalog
 from thresher.interfaces.cli.deciding import decided
@@ -36,7 +36,7 @@ def modify(
 
     Later ingests don't overwrite a correction.
     """
-    from thresher.catalog.fields import close_names
+    from thresher.catalog.queries.fields import close_names
     from thresher.curation.clips.decisions import modify as run
     from thresher.curation.clips.query_fields import fields
 

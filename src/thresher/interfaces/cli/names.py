@@ -21,7 +21,7 @@ from thresher.interfaces.cli.output import print_json, say, tell
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
-    from thresher.catalog.name_suggestions import Suggestion
+    from thresher.catalog.provenance.name_suggestions import Suggestion
     from thresher.curation.ingest.name_groups import NameExample, NameGroup
     from thresher.curation.ingest.names import NamesPreview
 
@@ -71,7 +71,7 @@ def names(
 
 def _catalog_if_any() -> AbstractContextManager[Catalog | None]:
     """Open the catalog, whose patterns and former ingests count; that there is none is reported."""
-    from thresher.catalog.config import ENVIRONMENT_VARIABLE
+    from thresher.catalog.settings.config import ENVIRONMENT_VARIABLE
 
     try:
         catalog_file()

@@ -144,7 +144,7 @@ def clock(seconds: float | None) -> str:
 
 def length_text(seconds: float) -> str:
     """Return seconds as m:ss or h:mm:ss, for lengths of songs."""
-    from thresher.catalog.values import format_duration
+    from thresher.catalog.text.values import format_duration
 
     return format_duration(seconds)
 
@@ -156,6 +156,6 @@ def score_text(score: float | None) -> str:
 
 def checkpoint_text(row: Any) -> str:
     """Return run, epoch and step of a row as text."""
-    from thresher.catalog import values
+    from thresher.catalog.text import values
 
     return values.checkpoint_text(row.run, row.epoch, row.step)

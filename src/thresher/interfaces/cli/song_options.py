@@ -71,7 +71,7 @@ def _whole_number(option: str, text: str) -> int | None:
 
 def _decimal(text: str) -> int | None:
     """Return the number in decimal digits, None for other text and for a number that is too large to store."""
-    from thresher.catalog.values import whole_number
+    from thresher.catalog.text.values import whole_number
 
     return whole_number(text) if text.isdecimal() else None
 
@@ -86,7 +86,7 @@ def _number(option: str, text: str) -> float | None:
 
 
 def _duration(option: str, text: str) -> float | None:
-    from thresher.catalog.values import parse_duration
+    from thresher.catalog.text.values import parse_duration
 
     try:
         return None if text == "none" else parse_duration(text)

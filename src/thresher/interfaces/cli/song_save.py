@@ -18,7 +18,7 @@ from thresher.signal.metrics.registry import METRICS
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
-    from thresher.catalog.query import Terms
+    from thresher.catalog.queries.query import Terms
     from thresher.curation.songs.options import SongOptions
     from thresher.curation.songs.size import SongSize
 

@@ -18,7 +18,7 @@ from thresher.interfaces.cli.split_output import tell_split
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
-    from thresher.catalog.query import Terms
+    from thresher.catalog.queries.query import Terms
     from thresher.signal.features.split_settings import SplitSettings
 
 

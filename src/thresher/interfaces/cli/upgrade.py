@@ -15,7 +15,7 @@ def upgrade(yes: Yes = False) -> None:
     It lists the programs that are connected to it, with their versions. Older ones can't write any more afterwards.
     A catalog in a file needs no command: it is upgraded when it is opened, after a backup.
     """
-    from thresher.catalog import upgrades
+    from thresher.catalog.database import upgrades
     from thresher.formatting import counted
 
     found = upgrades.prepare_upgrade(context.catalog)

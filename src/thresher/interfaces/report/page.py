@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from thresher.catalog import paths
 from thresher.catalog.atomic_files import write_bytes, write_text
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.files import paths
 from thresher.catalog.output_guard import OutputGuard
-from thresher.catalog.own_files import MARK_END, REPORT_MARK
+from thresher.catalog.settings.own_files import MARK_END, REPORT_MARK
 from thresher.curation.clips.listing import why_empty
 from thresher.curation.clips.selection import Terms
 from thresher.curation.report.report import BEST, ODDEST, ReportData, report_data

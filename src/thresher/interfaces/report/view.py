@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from thresher.catalog.values import checkpoint_text, format_duration
+from thresher.catalog.text.values import checkpoint_text, format_duration
 from thresher.curation.checkpoints.highlights import WORTH_HEARING, Pick
 from thresher.curation.checkpoints.minutes import covered
 from thresher.curation.checkpoints.summary import CheckpointRow

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from thresher.catalog.own_files import ROOM_FILE
+from thresher.catalog.settings.own_files import ROOM_FILE
 from thresher.errors import CatalogError
 
 _PATIENCE = 1.0

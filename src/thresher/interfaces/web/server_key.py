@@ -14,8 +14,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from thresher.catalog.own_files import KEY_FILE
-from thresher.catalog.partial_files import sweep
+from thresher.catalog.files.partial_files import sweep
+from thresher.catalog.settings.own_files import KEY_FILE
 from thresher.errors import CatalogError, UsageError
 
 _BYTES = 32

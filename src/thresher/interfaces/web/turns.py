@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from thresher.catalog.time_limit import query_limit
+from thresher.catalog.text.time_limit import query_limit
 
 QUERY_SECONDS = 20.0
 """How long the statements of one request that only reads may take."""

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Response
 from pydantic import BaseModel, Field
 
-from thresher.catalog.values import LARGEST_EXACT
+from thresher.catalog.text.values import LARGEST_EXACT
 from thresher.curation.clips.listing import ClipRow
 from thresher.curation.exports.file_names import NameRequest, distinct_names, portable_name
 from thresher.interfaces.plain import plain as plain_values

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from thresher.catalog.values import LARGEST_INTEGER
+from thresher.catalog.text.values import LARGEST_INTEGER
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import found_ids, list_values, rows_of
 from thresher.curation.comparison.clip_order import chained

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from thresher.catalog.decisions import Decision
-from thresher.catalog.values import LARGEST_INTEGER
+from thresher.catalog.text.values import LARGEST_INTEGER
 from thresher.curation.clips import decisions as verbs
 from thresher.curation.clips.decisions import DecisionOutcome
 from thresher.curation.cutting.undo import undo as undo_decision

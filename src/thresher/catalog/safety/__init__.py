@@ -1,0 +1,1 @@
+"""Backups of the database, copies between databases, and damage."""

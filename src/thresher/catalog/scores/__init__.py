@@ -1,0 +1,1 @@
+"""The rows of scores, and the features that they are computed from."""
