@@ -31,8 +31,8 @@ OF_NO_SINGLE_MODULE = {
     "curation/songs/test_corpus_songs.py",  # whole songs of real clips
     "curation/test_faults.py",  # the table of docs/reliability.md
     "curation/test_several_machines.py",  # two machines that share a catalog
-    "interfaces/cli/test_list_measures.py",  # long enough for a file beside test_list.py
-    "interfaces/cli/test_song_errors.py",  # the exit codes of all commands of songs
+    "interfaces/cli/commands/test_list_measures.py",  # long enough for a file beside test_list.py
+    "interfaces/cli/commands/test_song_errors.py",  # the exit codes of all commands of songs
     "interfaces/report/test_page_browser.py",  # the page in a browser, which takes long
     "interfaces/web/test_openapi.py",  # the description of all routes
     "interfaces/web/test_hearing_browser.py",  # moments, selections, downloads and undo in a browser
@@ -53,7 +53,7 @@ WITHOUT_BEHAVIOUR = {
     "curation/comparison/score_report.py",  # a dataclass
     "curation/exports/formats/export_format.py",  # a dataclass
     "curation/exports/formats/timeline.py",  # dataclasses
-    "interfaces/cli/songs.py",  # imports
+    "interfaces/cli/commands/songs.py",  # imports
 }
 """Modules with nothing to test."""
 
@@ -117,27 +117,27 @@ TESTED_ELSEWHERE = {
     "curation/songs/membership.py",
     "interfaces/cli/app.py",
     "interfaces/cli/clip_columns.py",
-    "interfaces/cli/clusters.py",
+    "interfaces/cli/commands/clusters.py",
     "interfaces/cli/confirm.py",
     "interfaces/cli/decision_output.py",
-    "interfaces/cli/dupes.py",
-    "interfaces/cli/exporting.py",
-    "interfaces/cli/fields.py",
-    "interfaces/cli/ingest.py",
+    "interfaces/cli/commands/dupes.py",
+    "interfaces/cli/commands/exporting.py",
+    "interfaces/cli/commands/fields.py",
+    "interfaces/cli/commands/ingest.py",
     "interfaces/cli/ingest_options.py",
-    "interfaces/cli/near.py",
+    "interfaces/cli/commands/near.py",
     "interfaces/cli/progress.py",
-    "interfaces/cli/rate.py",
-    "interfaces/cli/reject.py",
-    "interfaces/cli/serve.py",
-    "interfaces/cli/show.py",
+    "interfaces/cli/commands/rate.py",
+    "interfaces/cli/commands/reject.py",
+    "interfaces/cli/commands/serve.py",
+    "interfaces/cli/commands/show.py",
     "interfaces/cli/song_options.py",
     "interfaces/cli/song_text.py",
     "interfaces/cli/split_output.py",
-    "interfaces/cli/stats.py",
-    "interfaces/cli/tag.py",
-    "interfaces/cli/upgrade.py",
-    "interfaces/cli/verify.py",
+    "interfaces/cli/commands/stats.py",
+    "interfaces/cli/commands/tag.py",
+    "interfaces/cli/commands/upgrade.py",
+    "interfaces/cli/commands/verify.py",
     "interfaces/cli/watch_output.py",
     "interfaces/plain.py",
     "interfaces/report/clip_map_view.py",

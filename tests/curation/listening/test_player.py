@@ -1,4 +1,4 @@
-"""The sound that a player gets. `interfaces/cli/test_play.py` tests the players."""
+"""The sound that a player gets. `interfaces/cli/commands/test_play.py` tests the players."""
 
 from __future__ import annotations
 

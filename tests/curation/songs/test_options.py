@@ -13,7 +13,7 @@ from thresher.curation.songs.options import UNCHANGED, SongOptions
 from thresher.curation.songs.settings import SongSettings
 from thresher.curation.songs.songs import save_song
 from thresher.errors import UsageError
-from thresher.interfaces.cli.commands import MODULES
+from thresher.interfaces.cli.registry import MODULES
 from thresher.signal.ordering.orderings import parse_ordering
 
 

@@ -18,7 +18,7 @@ import soundfile
 from tests.support import RATE, riff, run_command, run_process, run_python
 from thresher.formatting import any_of
 from thresher.interfaces.cli import main
-from thresher.interfaces.cli.commands import MODULES
+from thresher.interfaces.cli.registry import MODULES
 from thresher.signal.metrics.registry import METRICS
 
 

@@ -33,7 +33,7 @@ def work(*_arguments, **_options):
 """
 
 COMMAND = """
-import thresher.curation.listening.heard, thresher.interfaces.cli.rate as module
+import thresher.curation.listening.heard, thresher.interfaces.cli.commands.rate as module
 from thresher.__main__ import main
 import thresher.curation.clips.decisions as decisions
 decisions.rate = work

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
-from thresher.interfaces.cli.commands import MODULES
+from thresher.interfaces.cli.registry import MODULES
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog

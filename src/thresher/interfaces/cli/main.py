@@ -10,9 +10,9 @@ from contextlib import nullcontext, suppress
 from importlib import import_module
 
 from thresher.errors import ThresherError
-from thresher.interfaces.cli.commands import MODULES
 from thresher.interfaces.cli.encodings import escape_what_cannot_be_written
 from thresher.interfaces.cli.library_output import without_library_output
+from thresher.interfaces.cli.registry import MODULES
 from thresher.interfaces.cli.signals import orderly_end
 
 
@@ -105,7 +105,7 @@ def _register(arguments: Sequence[str]) -> None:
 def load_commands(modules: Iterable[str] = tuple(MODULES.values())) -> None:
     """Import modules of commands, which adds their commands to the application."""
     for module in modules:
-        import_module(f"thresher.interfaces.cli.{module}")
+        import_module(f"thresher.interfaces.cli.commands.{module}")
 
 
 def _is_option(word: str, following: Iterator[str]) -> bool:

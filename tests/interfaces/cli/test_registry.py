@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from thresher.interfaces.cli.commands import MODULES
+from thresher.interfaces.cli.registry import MODULES
 
 
 def test_each_module_defines_the_commands_that_the_table_names() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support import Command, WriteClip, run_command
 from thresher.curation.checkpoints.summary import CheckpointRow
-from thresher.interfaces.cli.checkpoints import _COLUMNS, WIDEST, _short, sparkline
+from thresher.interfaces.cli.commands.checkpoints import _COLUMNS, WIDEST, _short, sparkline
 from thresher.interfaces.cli.table import print_table
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from thresher.interfaces.cli.modify import _is_assignment
+from thresher.interfaces.cli.commands.modify import _is_assignment
 
 
 @pytest.mark.parametrize(

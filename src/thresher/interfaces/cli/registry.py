@@ -54,7 +54,7 @@ MODULES: Mapping[str, str] = {
     "config": "init",
     "demo": "demo",
 }
-"""The module of `thresher.interfaces.cli` that defines each command, in the order of `thresher --help`.
+"""The module of `thresher.interfaces.cli.commands` that defines each command, in the order of `thresher --help`.
 
 Only the module of the requested command is loaded: loading all of them takes as long as listing thousands of clips.
 """

@@ -11,12 +11,12 @@ from typing import Annotated
 import typer
 
 from thresher.interfaces.cli.app import TRY, app, context, open_catalog
-from thresher.interfaces.cli.checkpoints import checkpoints
-from thresher.interfaces.cli.ingest import ingest_and_tell
-from thresher.interfaces.cli.init import init
+from thresher.interfaces.cli.commands.checkpoints import checkpoints
+from thresher.interfaces.cli.commands.ingest import ingest_and_tell
+from thresher.interfaces.cli.commands.init import init
+from thresher.interfaces.cli.commands.song_render import render
+from thresher.interfaces.cli.commands.song_save import save
 from thresher.interfaces.cli.output import say, tell
-from thresher.interfaces.cli.song_render import render
-from thresher.interfaces.cli.song_save import save
 
 
 @app.command(rich_help_panel=TRY)

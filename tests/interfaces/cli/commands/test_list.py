@@ -14,7 +14,7 @@ import pytest
 from tests.support import Command, run_command
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.listing import Listing
-from thresher.interfaces.cli.list import _columns
+from thresher.interfaces.cli.commands.list import _columns
 from thresher.interfaces.cli.table import Keep
 
 
