@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from tests.curation.listening.listening_clips import SERIAL, heard, ids, left, write
 from thresher.catalog import content_files
@@ -20,7 +19,7 @@ from thresher.curation.cutting.undo import undo
 from thresher.curation.ingest.forget import forget
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.listening import queue
-from thresher.curation.listening.choice import choose
+from thresher.curation.listening.choice import Candidates, choose
 from thresher.curation.listening.heard import mark_heard
 from thresher.curation.listening.playlist import write_playlist
 from thresher.curation.listening.queue import (
@@ -63,8 +62,8 @@ def test_heard_clips_are_not_chosen_while_there_are_unheard_ones(fresh: Catalog)
 def test_a_clip_that_is_forgotten_while_the_queue_is_made_is_left_out(
     fresh: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def choose_and_forget(connection: Connection, candidates: Sequence[int], seconds: float) -> Any:
-        chosen, reach = choose(connection, candidates, seconds)
+    def choose_and_forget(candidates: Candidates, seconds: float) -> Any:
+        chosen, reach = choose(candidates, seconds)
         return [chosen[0], 999, *chosen[1:]], reach  # another program has forgotten clip 999 since
 
     monkeypatch.setattr(queue, "choose", choose_and_forget)
@@ -197,6 +196,20 @@ def test_no_transaction_is_open_while_files_are_looked_for(
     assert stored is not None
     assert [row.missing for row in stored.clips] == [True, *[False] * (len(queue.clips) - 1)]
     assert set(checked) == {0}
+
+
+def test_no_transaction_is_open_while_clips_are_chosen(
+    fresh: Catalog, open_transactions: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_ones = []
+
+    def watched(candidates: Candidates, seconds: float) -> Any:
+        open_ones.append(len(open_transactions))
+        return choose(candidates, seconds)
+
+    monkeypatch.setattr(queue, "choose", watched)
+    assert plan_listening(fresh, (), 0.3).clips
+    assert open_ones == [0]
 
 
 @pytest.mark.usefixtures("one_transaction_at_a_time")

@@ -5,15 +5,18 @@ Distances are 1 - likeness, computed from descriptors. Lengths are seconds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
 from thresher.catalog.database.database import chunks
 from thresher.catalog.database.schema import clip, recording
 from thresher.catalog.recordings.clip_source import IS_HEARD, SECONDS
+
+if TYPE_CHECKING:
+    from thresher.curation.comparison.distances import ClipDistances
 
 LONGEST_SHARE = 0.25
 """Clips longer than this share of the queue are chosen last, because each displaces many shorter ones."""
@@ -33,37 +36,70 @@ class Reach:
     without_descriptor: int
 
 
-def choose(connection: Connection, ids: Sequence[int], seconds: float) -> tuple[list[int], Reach]:
-    """Choose among clips, in ascending order of ids, what to hear in `seconds`; and say what is left out."""
+@dataclass(frozen=True)
+class Candidates:
+    """The clips that a queue may hold, and what the choice among them depends on.
+
+    They are read in a transaction. The choice compares all of them, and is made outside of transactions.
+
+    `ids` are in ascending order, `facts` are rows with the length and the checkpoint of each. `heard` are the
+    clips of the catalog that were heard, the longest ago first, and `familiar` their checkpoints. `distances` are
+    those of the unheard candidates, `to_heard` those of the heard clips.
+    """
+
+    ids: Sequence[int]
+    facts: Mapping[int, Any]
+    heard: Sequence[int]
+    familiar: Set[int | None]
+    unheard: Sequence[int]
+    distances: ClipDistances
+    to_heard: ClipDistances
+
+
+def read_candidates(connection: Connection, ids: Sequence[int]) -> Candidates:
+    """Read what the choice among clips, in ascending order of ids, depends on."""
+    from thresher.curation.comparison.distances import ClipDistances
+
+    heard = heard_clips(connection)
+    known = set(heard)
+    unheard = [clip_id for clip_id in ids if clip_id not in known]
+    return Candidates(
+        ids,
+        _facts(connection, ids),
+        heard,
+        checkpoints_of(connection, heard),
+        unheard,
+        ClipDistances.read(connection, unheard),
+        ClipDistances.read(connection, heard),
+    )
+
+
+def choose(candidates: Candidates, seconds: float) -> tuple[list[int], Reach]:
+    """Choose what to hear in `seconds`, and say what is left out."""
     import numpy as np
 
-    from thresher.curation.comparison.distances import ClipDistances
     from thresher.signal.statistics.farthest_first import cover
 
-    facts = _facts(connection, ids)
-    heard_ids = heard_clips(connection)
-    heard = set(heard_ids)
-    unheard = [clip_id for clip_id in ids if clip_id not in heard]
-    distances = ClipDistances.read(connection, unheard)
+    facts, unheard, distances = candidates.facts, candidates.unheard, candidates.distances
     # checkpoint ids start at 1; clips without a checkpoint form a group of their own
     groups = np.array([facts[clip_id].checkpoint_id or 0 for clip_id in unheard], np.int64)
     lengths = np.array([facts[clip_id].seconds for clip_id in unheard], np.float64)
     covered = cover(
         distances.column,
-        distances.to_nearest(ClipDistances.read(connection, heard_ids)),
+        distances.to_nearest(candidates.to_heard),
         groups,
         lengths,
         seconds,
         longest=LONGEST_SHARE * seconds,
-        familiar={number or 0 for number in checkpoints_of(connection, heard_ids)},
+        familiar={number or 0 for number in candidates.familiar},
     )
     chosen = [unheard[choice.item] for choice in covered.choices]
     left_out = len(unheard) - len(chosen)
     described = len(distances.described)
     radius = covered.radius if left_out and described and np.isfinite(covered.radius) else None
-    candidates = set(ids)
+    allowed = set(candidates.ids)
     left = seconds - sum(facts[clip_id].seconds for clip_id in chosen)
-    for clip_id in (clip_id for clip_id in heard_ids if clip_id in candidates):
+    for clip_id in (clip_id for clip_id in candidates.heard if clip_id in allowed):
         if facts[clip_id].seconds <= left or not chosen:
             chosen.append(clip_id)
             left -= facts[clip_id].seconds

@@ -30,7 +30,7 @@ from thresher.catalog.recordings.measures import measure_value
 from thresher.curation.clips.decisions import storable
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import Terms, select_ids
-from thresher.curation.listening.choice import Reach, checkpoints_of, choose, heard_clips
+from thresher.curation.listening.choice import Reach, checkpoints_of, choose, heard_clips, read_candidates
 from thresher.curation.listening.heard import mark_heard
 from thresher.errors import NotFoundError, ReadOnlyCatalogError, ThresherError, UsageError
 
@@ -114,7 +114,8 @@ def plan_listening(
         ids = sorted(select_ids(catalog, connection, terms, song=True))
         if not ids:
             raise no_match(catalog, connection, terms, "generated clip")
-        chosen, reach = choose(connection, ids, minutes * 60)
+        candidates = read_candidates(connection, ids)
+    chosen, reach = choose(candidates, minutes * 60)
     query = storable(text)
     number = None if dry_run else _store(catalog, now, query, minutes, chosen)
     with catalog.reading() as connection:
