@@ -10,7 +10,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
@@ -84,6 +86,71 @@ def test_errors_are_one_sentence_with_the_right_code(
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def _commands() -> Iterator[tuple[list[str], Any]]:
+    from typer.main import get_command
+
+    from thresher.interfaces.cli.app import app
+
+    main.load_commands()
+    root: Any = get_command(app)
+    for name in root.list_commands(None):
+        command = root.get_command(None, name)
+        if hasattr(command, "list_commands"):
+            yield from (
+                ([name, each], command.get_command(None, each)) for each in command.list_commands(None)
+            )
+        else:
+            yield [name], command
+
+
+def _paths_of_commands() -> Iterator[list[str]]:
+    """Yield a command line with an empty path for each parameter of a command that takes paths."""
+    for words, command in _commands():
+        required = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
+        for parameter in command.params:
+            if parameter.type.name not in ("path", "file"):
+                continue
+            if parameter.param_type_name == "option":
+                yield [*words, parameter.opts[0], "", *["1" for each in required if each.required]]
+            else:
+                yield [*words, *["" if each is parameter else "1" for each in required]]
+
+
+def test_an_empty_path_is_refused_and_not_taken_for_the_current_folder(home: Path) -> None:
+    lines = [["--catalog", "", "list"], *_paths_of_commands()]
+    assert ["ingest", ""] in lines
+    assert len(lines) > 20
+    before = sorted(home.iterdir())
+    for line in lines:
+        done = run_command(*line, cwd=home)
+        assert (done.returncode, done.stdout) == (2, ""), line
+        assert "is empty; give a file or folder" in done.stderr, line
+    assert sorted(home.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["list", "--catalog", "x.toml"], "belongs before the command: thresher --catalog FILE list"),
+        (["song", "list", "--debug"], "belongs before the command: thresher --debug song list"),
+        (["show", "-1"], "write -- before values that begin with a dash: thresher show -- …"),
+        (["song", "save", "-dash", "epoch:3"], "thresher song save -- …"),
+    ],
+)
+def test_an_option_at_the_wrong_place_names_the_right_one(
+    tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    done = run_command(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+def test_a_misspelt_option_is_not_taken_for_a_value(tmp_path: Path) -> None:
+    assert "--limit" in run_command("list", "--limt", "3", cwd=tmp_path).stderr
+    for arguments in (["list", "--limt", "3"], ["stats", "-x"]):
+        assert "-- before" not in run_command(*arguments, cwd=tmp_path).stderr
 
 
 def test_debug_shows_the_traceback(home: Path) -> None:

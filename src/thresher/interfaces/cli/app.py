@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import typer.core
+from typer._click.exceptions import NoSuchOption
 
+from thresher.errors import UsageError
 from thresher.interfaces.cli.registry import MODULES
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class Group(typer.core.TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command with one line for each paragraph of its help text, and without markup in its texts.
 
-        Its usage does not show hidden arguments.
+        Its usage does not show hidden arguments. An empty path is refused: it would mean the current folder.
         """
         command: Any = super().get_command(ctx, cmd_name)
         if command is not None and command.help:
@@ -62,7 +64,34 @@ class Group(typer.core.TyperGroup):
                 parameter.help = _without_markup(text)
             if getattr(parameter, "hidden", False):
                 parameter.get_usage_pieces = lambda _: []
+            _refuse_empty_paths(parameter)
         return command
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Read the options of the group itself; a path among them must not be empty, either."""
+        for parameter in self.params:
+            _refuse_empty_paths(parameter)
+        return super().parse_args(ctx, args)
+
+
+def _refuse_empty_paths(parameter: Any) -> None:
+    """Let a parameter that takes paths refuse an empty one, such as an unset variable of the shell.
+
+    It would name the current folder: `thresher ingest "$RUNS"` would ingest all that is in it.
+    """
+    if parameter.type.name not in ("path", "file") or "convert" in vars(parameter.type):
+        return
+    convert = parameter.type.convert
+
+    def convert_named(value: Any, param: Any, ctx: Any) -> Any:
+        if value == "":
+            name = param.opts[0] if param.param_type_name == "option" else param.make_metavar(ctx)
+            raise UsageError(
+                f"the path given for {name} is empty; give a file or folder (. is the current folder)"
+            )
+        return convert(value, param, ctx)
+
+    parameter.type.convert = convert_named
 
 
 def _without_markup(text: str) -> str:
@@ -87,6 +116,24 @@ class _Commands(Group):
             raise Interrupted from error
         except BrokenPipeError as error:
             raise ReaderLeftError from error
+        except NoSuchOption as error:
+            error.message += self._remedy(error)
+            raise
+
+    def _remedy(self, error: NoSuchOption) -> str:
+        """Say where an option of all commands belongs, and how a command takes a value that begins with a dash."""
+        command = error.ctx.command_path if error.ctx is not None else "thresher"
+        for parameter in self.params:
+            if error.option_name in parameter.opts:
+                value = f" {parameter.metavar}" if parameter.metavar else ""
+                rest = command.partition(" ")[2]
+                return f"; it belongs before the command: thresher {error.option_name}{value} {rest}"
+        takes_values = error.ctx is not None and any(
+            parameter.param_type_name == "argument" for parameter in error.ctx.command.params
+        )
+        if takes_values and not error.option_name.startswith("--"):
+            return f"; write -- before values that begin with a dash: {command} -- …"
+        return ""
 
 
 app = typer.Typer(
