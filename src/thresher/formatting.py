@@ -1,7 +1,8 @@
-"""Parts of messages: counts with a noun, shortened lists, alternatives."""
+"""Parts of messages: counts with a noun, shortened lists, alternatives, commands to paste into a shell."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 
 
@@ -25,3 +26,24 @@ def any_of(words: Iterable[str]) -> str:
 def unknown(what: str, value: str, expected: Iterable[str]) -> str:
     """Say that `value` is not one of the expected words: `unknown role "x" (expected generated or reference)`."""
     return f'unknown {what} "{value}" (expected {any_of(expected)})'
+
+
+def shell_word(text: str) -> str:
+    """Return `text` as one word of a command for a shell, in double quotes where these suffice.
+
+    The escapes of a path that is not UTF-8, such as `\\xff`, are turned back into bytes by the shell.
+    """
+    if "\\x" in text or not text.isprintable():
+        return "$'" + text.replace("'", "\\'") + "'"
+    return shlex.quote(text) if set(text) & set('"\\$`!') else f'"{text}"'
+
+
+def command_on(command: str, name: str, *, options: str = "", then: str = "") -> str:
+    """Return the command that does something with the song or query `name`: `thresher song show "A"`.
+
+    `then` are words that follow the name. Options stand before a name that begins with a dash.
+    """
+    words = ["thresher", command, shell_word(name), then, options]
+    if name.startswith("-"):
+        words = ["thresher", command, options, "--", shell_word(name), then]
+    return " ".join(word for word in words if word)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,13 @@ from thresher.catalog.database.schema import cluster, cluster_clip, clustering
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.comparison.cluster_fit import ClusterChange, fit_clusters
-from thresher.curation.comparison.clusters import clusters
+from thresher.curation.comparison.clusters import Clustering, clusters
 from thresher.curation.cutting.undo import undo
 from thresher.curation.ingest.forget import forget
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.errors import CatalogError, NotFoundError, UsageError
+from thresher.signal.statistics.clustering import SMALLEST
 
 LIKENESS_ALONE = '[metrics]\nuse = ["likeness"]\ndefault = "likeness"\n'
 
@@ -312,3 +314,11 @@ def test_clusters_hold_shown_clips_only(cut_clips: Catalog) -> None:
     assert again.alone + sum(row.size for row in again.clusters) == 5
     assert again.unfitted == 1
     assert not {row.medoid for row in again.clusters} & {5, 6, 7}
+
+
+@pytest.mark.parametrize("query", ["epoch:3 , rating:4..", "(epoch:3 , $x)", "'rating>=4'", 'path:"it\'s"'])
+def test_a_shell_reads_the_query_of_the_command_that_groups_again(query: str) -> None:
+    shown = Clustering(query, 0.0, SMALLEST, (), 0, 0, 0)
+    words = shlex.split(shown.refit_command)
+    assert words[:2] + words[-1:] == ["thresher", "clusters", "--refit"]
+    assert " ".join(words[2:-1]) == query

@@ -27,6 +27,7 @@ from thresher.catalog.queries.text import tokens_of
 from thresher.catalog.text.normal_form import nfc
 from thresher.curation.clips.selection import Terms, lookups_of, select_ids
 from thresher.errors import NotFoundError, QueryError, UsageError
+from thresher.formatting import command_on
 
 LONGEST_NAME = 200
 
@@ -134,7 +135,7 @@ def keeping_readable(
         noun, other_kind, other = broken
         raise UsageError(
             f'{noun} "{other}" selects from "{name}"; give it another query first: '
-            f'thresher {other_kind} save "{other}" QUERY'
+            f"{command_on(f'{other_kind} save', other, then='QUERY')}"
         )
 
 
@@ -168,7 +169,7 @@ def undo_readably(
         noun, kind, name = broken
         raise UsageError(
             f'{target.id} can\'t be undone, because {noun} "{name}" selects from what it made; give that '
-            f'another query first: thresher {kind} save "{name}" QUERY'
+            f"another query first: {command_on(f'{kind} save', name, then='QUERY')}"
         )
     return done
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -76,7 +78,9 @@ class Clustering:
     def refit_command(self) -> str:
         """The command that repeats this fit with the clips that match its query now."""
         smallest = "" if self.smallest == SMALLEST else f" --smallest {self.smallest}"
-        return f"thresher clusters {self.query} --refit{smallest}".replace("  ", " ")
+        plain = re.fullmatch(r"[\w.:@,+/= ^-]*", self.query)
+        query = self.query if plain else shlex.quote(self.query)
+        return f"thresher clusters {query} --refit{smallest}".replace("  ", " ")
 
 
 def clusters(

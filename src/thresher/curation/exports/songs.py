@@ -35,7 +35,7 @@ from thresher.curation.renderings.render import check_sources, source_files
 from thresher.curation.songs.tracklist import Track, Tracklist, tracklist
 from thresher.curation.workers import Progress, no_progress
 from thresher.errors import AudioError, CatalogError, NotFoundError, UsageError
-from thresher.formatting import any_of, counted, listed
+from thresher.formatting import any_of, command_on, counted, listed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -237,7 +237,7 @@ def _source(catalog: Catalog, name: str, number: int | None) -> _Source:
         return _Source(plan, rendering, rendering.subtype)
     plan = tracklist(catalog, name)
     if not plan.tracks:
-        raise NotFoundError(f'song "{name}" has no clips; `thresher song show "{name}"` shows its query')
+        raise NotFoundError(f'song "{name}" has no clips; `{command_on("song show", name)}` shows its query')
     last = next(iter(renderings(catalog, name)[-1:]), None)
     if last is not None and is_whole(plan, last.container, last.subtype, last.plan_sha256):
         return _Source(plan, last, last.subtype)

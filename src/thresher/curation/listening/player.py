@@ -27,6 +27,7 @@ from thresher.curation.listening.heard import mark_heard
 from thresher.curation.songs.cut_fade import cut_fade
 from thresher.curation.songs.tracklist import track_of_clip
 from thresher.errors import ConfigError, NotFoundError, ThresherError
+from thresher.formatting import command_on
 from thresher.signal.mixing.mix import downmix, fade_edges
 
 PLAYERS: tuple[tuple[str, ...], ...] = (
@@ -210,7 +211,9 @@ def play_song(catalog: Catalog, name: str) -> Played:
     for path in rendered_files(catalog, name):
         if path.exists():
             return play_file(str(path), player, shown=str(path))
-    raise NotFoundError(f'song "{name}" has no rendering on disk; `thresher song render "{name}"` makes one')
+    raise NotFoundError(
+        f'song "{name}" has no rendering on disk; `{command_on("song render", name)}` makes one'
+    )
 
 
 def rendered_files(catalog: Catalog, name: str) -> list[Path]:

@@ -26,6 +26,7 @@ from thresher.curation.songs.settings import SongSettings
 from thresher.curation.songs.songs import Song, find_song
 from thresher.curation.songs.tracklist import Track, Tracklist
 from thresher.errors import NotFoundError
+from thresher.formatting import command_on
 from thresher.signal.ordering.orderings import parse_ordering
 
 
@@ -88,10 +89,10 @@ def _find_rendering(connection: Connection, found: Song, number: int | None) -> 
         return _rendering(row)
     if number is None:
         raise NotFoundError(
-            f'song "{found.name}" was never rendered; `thresher song render "{found.name}"` renders it'
+            f'song "{found.name}" was never rendered; `{command_on("song render", found.name)}` renders it'
         )
     raise NotFoundError(
-        f'song "{found.name}" has no rendering {number}; `thresher song renderings "{found.name}"` lists all'
+        f'song "{found.name}" has no rendering {number}; `{command_on("song renderings", found.name)}` lists all'
     )
 
 

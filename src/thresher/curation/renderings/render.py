@@ -47,7 +47,7 @@ from thresher.curation.songs.settings import FILE_RULE, check_settings
 from thresher.curation.songs.tracklist import Track, Tracklist, tracklist, without
 from thresher.curation.workers import Progress, no_progress
 from thresher.errors import NotFoundError, UsageError
-from thresher.formatting import counted, listed
+from thresher.formatting import command_on, counted, listed
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def render(
     plan, files, missing = _sources(catalog, name, plan, without_missing=without_missing)
     if not plan.tracks:
         raise NotFoundError(
-            f'song "{name}" has no clips to render; `thresher song show "{name}"` shows its query'
+            f'song "{name}" has no clips to render; `{command_on("song show", name)}` shows its query'
         )
     song_file = SongFile(target, form.container, then.subtype if then else subtype_of(plan, form))
     digest = then.plan_sha256 if then else plan_sha256(plan, song_file.container, song_file.subtype)

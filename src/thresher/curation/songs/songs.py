@@ -32,6 +32,7 @@ from thresher.curation.songs.limits import Candidates, check_copies, read_candid
 from thresher.curation.songs.options import UNCHANGED, Keep, SongOptions
 from thresher.curation.songs.settings import FILE_RULE, SongSettings, check_settings, new_song_settings
 from thresher.errors import NotFoundError, UsageError
+from thresher.formatting import command_on
 from thresher.signal.ordering.orderings import parse_ordering
 
 LONGEST_NAME = 200
@@ -272,7 +273,9 @@ def _create(
     source: str,
 ) -> Decision | None:
     if "query" not in wanted:
-        raise NotFoundError(f'no song named "{name}"; create it with `thresher song save "{name}" QUERY`')
+        raise NotFoundError(
+            f'no song named "{name}"; create it with `{command_on("song save", name, then="QUERY")}`'
+        )
     settings = new_song_settings(catalog.settings, wanted)
     check_settings(settings)
     name = nfc(name)

@@ -195,15 +195,15 @@ def tell_outdated(found: Mapping[str, int]) -> None:
 def _tell_former_selections(catalog: Catalog) -> None:
     """Say which songs have clips that new songs leave out."""
     from thresher.curation.songs.former_rules import former_selections
-    from thresher.formatting import counted, listed
+    from thresher.formatting import command_on, counted, listed
     from thresher.interfaces.cli.output import say
 
     for each in former_selections(catalog):
         ids = listed([str(clip_id) for clip_id in each.clips])
         say(
             f'song "{each.song}" keeps {counted(len(each.clips), "clip")} that new songs leave out ({ids}): stumps '
-            "of truncated files, overwritten clips, or clips of dropped checkpoints; the next `thresher song save "
-            f'"{each.song}"` takes them out'
+            "of truncated files, overwritten clips, or clips of dropped checkpoints; the next "
+            f"`{command_on('song save', each.song)}` takes them out"
         )
 
 

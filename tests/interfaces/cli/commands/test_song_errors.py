@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,23 @@ def test_a_name_beyond_the_limit_of_the_system_is_named_with_the_limit(
     assert code == 2
     assert "is too long for the file system: it has 30" in err
     assert "255 are allowed; give a shorter one" in err
+
+
+@pytest.mark.parametrize("name", ['it\'s "q"', "$HOME", "-dash", "--help", "`ls`", "back\\slash"])
+def test_a_command_in_a_message_names_the_song_as_a_shell_reads_it(song_command: Command, name: str) -> None:
+    said = [
+        song_command("song", "show", "--", name),
+        song_command("song", "save", "--", name),
+        song_command("song", "save", "--", name, "id:1"),
+        song_command("song", "verify", "--", name),
+        song_command("song", "render", "--rendering", "7", "--", name),
+        song_command("song", "export", "--", name, "song.cue"),
+    ]
+    texts = [each.stderr for each in said[1:]]
+    commands = re.findall(r"`(thresher song .*)`|next: (thresher .*)", "\n".join(texts))
+    assert len(commands) == len(texts)
+    for command in map("".join, commands):
+        words = shlex.split(command)
+        assert words[0] == "thresher"
+        done = song_command(*["id:2" if word == "QUERY" else word for word in words[1:]])
+        assert done.returncode == 0, (command, done.stderr)

@@ -9,7 +9,7 @@ import typer
 
 from thresher.curation.exports.formats.registry import FORMATS
 from thresher.errors import UsageError
-from thresher.formatting import counted
+from thresher.formatting import command_on, counted, shell_word
 from thresher.interfaces.cli.app import open_catalog, song_app
 from thresher.interfaces.cli.options import Json, SongName
 from thresher.interfaces.cli.output import print_json, say, tell
@@ -54,11 +54,9 @@ def export(
     what = f"{counted(len(report.stems), 'stem')}" if report.stems else counted(report.clips, "clip")
     tell(f"{report.path}: {what} of {of}")
     if report.has_audio is False:
-        number = f" --rendering {report.rendering}" if report.rendering else ""
-        say(
-            f"its audio file {report.audio} is missing or is not this rendering; "
-            f'`thresher song render "{name}"{number} -o "{report.audio}"` writes it'
-        )
+        number = f"--rendering {report.rendering} " if report.rendering else ""
+        command = command_on("song render", name, options=f"{number}-o {shell_word(str(report.audio))}")
+        say(f"its audio file {report.audio} is missing or is not this rendering; `{command}` writes it")
     if report.is_limited and report.format in (".rpp", "stems"):
         say("the export does not contain the song's limiter; watch the levels")
     for kept in report.kept:

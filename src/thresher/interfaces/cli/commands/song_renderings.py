@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from thresher.formatting import counted
+from thresher.formatting import command_on, counted, shell_word
 from thresher.interfaces.cli.app import NEEDS_ACTION, open_catalog, song_app
 from thresher.interfaces.cli.clip_columns import path_text
 from thresher.interfaces.cli.options import Form, Json, SongName, form_of
@@ -141,12 +141,8 @@ def verify(
         if report.missing or report.changed:
             say("restore the files and `thresher ingest` their folder")
         else:
-            command = f'thresher song render "{name}" --rendering {report.number} -o {_quoted(report.path)}'
+            options = f"--rendering {report.number} -o {shell_word(report.path)}"
+            command = command_on("song render", name, options=options)
             say(f"{command} writes the file again")
     if not report.is_sound:
         raise typer.Exit(NEEDS_ACTION)
-
-
-def _quoted(path: str) -> str:
-    """Return a path as text for a shell, which turns the escapes of a path that is not UTF-8 back into bytes."""
-    return f'"{path}"' if "\\x" not in path else "$'" + path.replace("'", "\\'") + "'"

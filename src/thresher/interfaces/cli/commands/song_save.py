@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from thresher.errors import UsageError
-from thresher.formatting import any_of, counted, listed
+from thresher.formatting import any_of, command_on, counted, listed
 from thresher.interfaces.cli.app import open_catalog, song_app, terms_of
 from thresher.interfaces.cli.options import Json, SongName
 from thresher.interfaces.cli.output import length_text, print_json, say, tell
@@ -170,9 +170,9 @@ def save(
         )
     say_edits_not_applied(size.edits_not_applied)
     if size.is_cut:
-        say(f'the limits keep some of these clips: `thresher song show "{name}"` shows which')
+        say(f"the limits keep some of these clips: `{command_on('song show', name)}` shows which")
     if size.clips:
-        say(f'next: thresher song render "{name}"')
+        say(f"next: {command_on('song render', name)}")
     else:
         say("no clip matches its query yet; new clips that match join the song")
 
@@ -200,7 +200,7 @@ def _salvage(
         f"{settings_text(done.song.settings)}"
     )
     say_edits_not_applied(done.size.edits_not_applied)
-    say(f'next: thresher song render "{name}"')
+    say(f"next: {command_on('song render', name)}")
 
 
 def _size_text(size: SongSize) -> str:
