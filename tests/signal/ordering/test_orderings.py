@@ -41,6 +41,7 @@ def test_orderings_as_text(text: str, ordering: Ordering) -> None:
         ("shuffle:٣", "shuffle:SEED"),
         ("shuffle:" + "9" * 5_000, "shuffle:SEED"),
         ("epoch", r'did you mean "epoch\+" or "epoch-"'),
+        ("cfgScale", r'did you mean "cfgScale\+" or "cfgScale-"'),
         ("", "FIELD-"),
         ("+", "FIELD-"),
         ("epoch+\n", "FIELD-"),
