@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -137,10 +137,9 @@ class _Editor:
             clip_id = whole_number(term) if _is_id(term) else None
             clip_id = self._clip(term) if clip_id is None else clip_id
             self._release(term, clip_id)
-        for term in edit.add:
-            self._change(f"add {term}", self.edits.add(self._playable(term)))
+        added = {self._add(term) for term in edit.add}
         for term in edit.drop:
-            self._change(f"drop {term}", self.edits.drop(self._clip(term)))
+            self._drop(term, added)
         if not (edit.together or edit.pins or edit.first or edit.last or edit.swap):
             return []
         members = matching_clips(self._catalog, self._connection, self.edited, self._lookups)
@@ -175,6 +174,17 @@ class _Editor:
                 f"(its edits: {'; '.join(before.sentences()) or 'none'})"
             )
         self._change(f"release {term}", self.edits.release(clip_id))
+
+    def _add(self, term: str) -> int:
+        clip_id = self._playable(term)
+        self._change(f"add {term}", self.edits.add(clip_id))
+        return clip_id
+
+    def _drop(self, term: str, added: Collection[int]) -> None:
+        clip_id = self._clip(term)
+        if clip_id in added:
+            raise UsageError(f"clip {clip_id} can't be both added and dropped; give --add or --drop")
+        self._change(f"drop {term}", self.edits.drop(clip_id))
 
     def _clip(self, term: str) -> int:
         found = self._ids.get(term)

@@ -23,10 +23,10 @@ DECISION_COLUMNS = (
 
 def print_outcome(outcome: DecisionOutcome, *, dry_run: bool, json: bool) -> None:
     """Print what a decision changed, and the command that reverts it."""
-    if json:
-        print_json(outcome)
-        return
     decision = outcome.decision
+    if json:
+        print_json(outcome, dry_run=dry_run)
+        return
     if decision is None:
         tell(f"{counted(outcome.found, 'clip')} found, nothing to change")
         return

@@ -57,9 +57,19 @@ def _object(row: Any) -> Any:
     return row._asdict() if hasattr(row, "_asdict") else plain(row)
 
 
-def print_json(value: Any) -> None:
-    """Write one JSON document."""
-    _write_data(json.dumps(plain(value), ensure_ascii=False, indent=2) + "\n")
+def print_json(value: Any, **added: Any) -> None:
+    """Write one JSON document. Keys that are `added` are in the object, or in each object of a list.
+
+    The decision of a dry run has no id, because it was not made.
+    """
+    document, more = plain(value), plain(added)
+    if more and isinstance(document, list):
+        document = [{**row, **more} for row in document]
+    elif more:
+        document = {**document, **more}
+    if isinstance(document, dict) and document.get("dry_run") and document.get("decision"):
+        document["decision"]["id"] = None
+    _write_data(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 
 
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from thresher.formatting import counted
@@ -11,6 +11,9 @@ from thresher.interfaces.cli.output import length_text, say
 if TYPE_CHECKING:
     from thresher.curation.songs.settings import SongSettings
     from thresher.curation.songs.tracklist import Transition
+
+MOST_EDITS = 5
+"""Edits that are not applied are listed up to this number."""
 
 
 def settings_text(settings: SongSettings) -> str:
@@ -54,7 +57,9 @@ def transition_text(transition: Transition) -> str:
     return f"{transition.score:.3f} at {length_text(transition.at)} ({clips})"
 
 
-def say_edits_not_applied(sentences: Iterable[str]) -> None:
-    """Print each edit that is not applied, on stderr."""
-    for sentence in sentences:
+def say_edits_not_applied(sentences: Sequence[str]) -> None:
+    """Print the first edits that are not applied, on stderr, and the number of further ones."""
+    for sentence in sentences[:MOST_EDITS]:
         say(f"edit not applied: {sentence}")
+    if len(sentences) > MOST_EDITS:
+        say(f"… and {counted(len(sentences) - MOST_EDITS, 'more edit')} not applied; --json lists all")

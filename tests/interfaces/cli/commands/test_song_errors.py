@@ -25,6 +25,7 @@ from tests.support import Command
         (["song", "edit", "Bone", "--first", "1"], 2, "--add 1 adds it"),
         (["song", "edit", "Bone", "--last", "77"], 4, "no clip has the id 77"),
         (["song", "edit", "Skull", "--first", "1"], 4, "thresher song list"),
+        (["song", "edit", "Bone", "--add", "3", "--drop", "3"], 2, "clip 3 can't be both added and dropped"),
         (["song", "edit", "Bone", "--release", "3"], 2, "has no edit of clip 3 to release (its edits: none)"),
         (["song", "save", "Bone", "--dither", "--subtype", "FLOAT"], 2, "--dither is for 16-bit samples"),
         (["song", "render", "Bone", "--quality", "3"], 2, "Bone.wav is a WAV file, which has no quality"),

@@ -41,3 +41,11 @@ def test_the_history_of_a_song_lists_its_changes_the_latest_first(
     shown = song_command("song", "history", "Bone").stdout
     assert shown.index("gap 0.5") < shown.index("make song")
     assert song_command("song", "history", "Skull").returncode == 4
+
+
+def test_a_song_that_has_the_name_already_is_not_renamed(
+    song_command: Command, song_json: Callable[..., Any]
+) -> None:
+    said = song_command("song", "rename", "Bone", "Bone")[1]
+    assert said == 'song "Bone" has this name already; nothing to change\n'
+    assert [each["verb"] for each in song_json("song", "history", "Bone")] == ["song save"]

@@ -110,3 +110,16 @@ def test_a_replaced_query_is_named(song_command: Command) -> None:
     assert "its query was epoch:1..; `thresher undo` reverts the change" in said
     assert song_command("undo")[0] == 0
     assert "epoch:1.." in song_command("song", "list")[1]
+
+
+def test_json_has_the_size_the_former_query_and_the_edits_that_are_not_applied(
+    song_command: Command, song_json: Callable[..., Any]
+) -> None:
+    assert song_json("song", "save", "New", "epoch:2..")["query_before"] is None
+    assert song_command("song", "edit", "Bone", "--pin", "2@1").returncode == 0
+    saved = song_json("song", "save", "Bone", "epoch:2..")
+    assert saved["query_before"] == "epoch:1.."
+    assert saved["size"]["clips"] == 4
+    assert saved["size"]["seconds"] == 16.0
+    assert saved["size"]["edits_not_applied"] == ["the query does not match clip 2"]
+    assert saved["left_out"] == []

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,3 +81,27 @@ def test_a_gain_is_shown_in_decibels(song_command: Command, song_json: Callable[
     gains = [track["gain"] for track in song_json("song", "show", "Bone")["tracklist"]["tracks"]]
     shown = song_command("song", "show", "Bone")[1]
     assert all(f"{20 * math.log10(gain):+.1f} dB" in shown for gain in gains)
+
+
+def test_a_gain_that_rounds_to_nothing_is_not_shown(
+    song_command: Command, song_json: Callable[..., Any]
+) -> None:
+    loudness = song_json("show", "2")["clip"]["loudness"]
+    below = math.floor(loudness * 100) / 100
+    assert song_command("song", "save", "One", "id:2", "--lufs", str(below))[0] == 0
+    (track,) = song_json("song", "show", "One")["tracklist"]["tracks"]
+    assert 0.99 < track["gain"] < 1
+    assert " dB" not in song_command("song", "show", "One")[1]
+
+
+def test_only_the_first_edits_that_are_not_applied_are_shown(
+    song_command: Command, song_json: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "list").write_text("1\n2\n3\n4\n5\n6\n")
+    said = song_command("song", "save", "Bone", "id:99", "--from", "list").stderr
+    assert said.count("edit not applied: ") == 5
+    assert "… and 1 more edit not applied; --json lists all" in said
+    shown = song_command("song", "show", "Bone").stdout
+    assert shown.count("the query does not match clip") == 5
+    assert "; and 1 more (--json lists all)" in shown
+    assert len(song_json("song", "show", "Bone")["tracklist"]["edits_not_applied"]) == 6

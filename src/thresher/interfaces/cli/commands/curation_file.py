@@ -61,7 +61,7 @@ def import_catalog(
     with open_catalog() as catalog, ProgressBar() as progress:
         report = run(catalog, file, replace=replace, dry_run=dry_run, progress=progress)
     if json:
-        print_json(report)
+        print_json(report, dry_run=dry_run)
     else:
         _tell_import(report, replaces=replace)
     if report.missing or report.missing_clips or report.waiting:

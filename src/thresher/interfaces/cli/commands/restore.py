@@ -40,7 +40,7 @@ def restore(
                 ask(f"replace the catalog by {file}?", otherwise="nothing was replaced")
             report = prepared.carry_out(progress)
     if json:
-        print_json(report)
+        print_json(report, dry_run=dry_run)
     elif not dry_run:
         tell(f"restored {file}")
         if report.kept is not None:

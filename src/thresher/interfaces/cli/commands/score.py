@@ -52,7 +52,7 @@ def score(
             done = catch_up(catalog, progress=progress)
             reports = done.scores
     if json:
-        print_json(reports)
+        print_json(reports, dry_run=dry_run)
         tell_without_file(done.without_file)
         tell_some("note", done.notes)
         return
@@ -83,7 +83,7 @@ def reanalyse(
         executor = with_jobs(catalog.settings.ingest.executor, jobs)
         report = run(catalog, terms, executor=executor, dry_run=dry_run, progress=progress)
     if json:
-        print_json(report)
+        print_json(report, dry_run=dry_run)
         return
     if dry_run:
         tell(f"dry run: {counted(report.analysed, 'recording')} would be analysed")

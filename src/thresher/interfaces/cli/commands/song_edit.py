@@ -61,7 +61,7 @@ def edit(
     with open_catalog() as catalog:
         plan = edit_song(catalog, name, changes, dry_run=dry_run)
     if json:
-        print_json(plan)
+        print_json(plan, dry_run=dry_run)
         return
     edits = "; ".join(plan.song.settings.edits.sentences()) or "no edits"
     prefix = "dry run: " if dry_run else ""

@@ -44,6 +44,8 @@ def rename(
         song = rename_song(catalog, name, new)
     if json:
         print_json(song)
+    elif song.name == name:
+        tell(f'song "{name}" has this name already; nothing to change')
     else:
         tell(f'renamed song "{name}" to "{song.name}"')
 

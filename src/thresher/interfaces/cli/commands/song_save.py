@@ -156,7 +156,8 @@ def save(
         leaving = () if present is None else left_out_today(catalog, present)
         song, size = save_song_and_measure(catalog, name, terms, options)
     if json:
-        print_json(song)
+        former = None if present is None else present.settings.query
+        print_json(song, size=size, query_before=former, left_out=leaving)
         return
     tell(f'song "{name}": {_size_text(size)}, {settings_text(song.settings)}')
     if present is not None and present.settings.query != song.settings.query:

@@ -23,7 +23,7 @@ from thresher.interfaces.cli.output import (
     say,
     score_text,
 )
-from thresher.interfaces.cli.song_text import settings_text, transition_text
+from thresher.interfaces.cli.song_text import MOST_EDITS, settings_text, transition_text
 from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _print_summary(plan: Tracklist, changed: Difference | None) -> None:
             ("transitions", f"mean {_mean(scores):.3f}, lowest {min(scores):.3f}" if scores else None),
             ("worst transitions", ", ".join(map(transition_text, plan.worst)) or None),
             ("edits", "; ".join(plan.song.settings.edits.sentences()) or None),
-            ("edits not applied", "; ".join(plan.edits_not_applied) or None),
+            ("edits not applied", _not_applied_text(plan.edits_not_applied)),
             ("left out", f"{counted(plan.left_out, 'clip')} beyond the limits" if plan.left_out else None),
             ("since rendering", _difference_text(changed)),
         ]
@@ -184,8 +184,16 @@ def _file_text(track: Track) -> str:
     return f"{path_text(track.path, track.part)}{missing}"
 
 
+def _not_applied_text(sentences: Sequence[str]) -> str | None:
+    """The first edits that are not applied, and the number of further ones; None if all are applied."""
+    rest = len(sentences) - MOST_EDITS
+    more = [f"and {rest:,} more (--json lists all)"] if rest > 0 else []
+    return "; ".join([*sentences[:MOST_EDITS], *more]) or None
+
+
 def _gain_text(track: Any) -> str:
-    """Return a linear gain in decibels; nothing for a clip that is not changed."""
-    if track.gain == 1:
-        return ""
-    return f"{20 * math.log10(track.gain):+.1f} dB" if track.gain > 0 else "silent"
+    """Return a linear gain in decibels; nothing for a clip that is changed by less than 0.05 dB."""
+    if track.gain <= 0:
+        return "silent"
+    text = f"{20 * math.log10(track.gain):+z.1f} dB"
+    return "" if text == "+0.0 dB" else text

@@ -65,7 +65,7 @@ def split(
                     catalog, terms, settings, executor=executor, dry_run=dry_run, progress=progress
                 )
     if json:
-        print_json(report)
+        print_json(report, dry_run=dry_run)
     else:
         tell_split(report, dry_run=dry_run)
     if report.failures:
