@@ -19,9 +19,9 @@ from sqlalchemy import URL, Connection, Insert, Table, make_url
 
 from tests.postgres import VARIABLE
 from thresher.catalog.database import database, schema
-from thresher.catalog.settings import config
+from thresher.catalog.settings.sections import CatalogSection
 
-DEFAULT = config.CatalogSection().database
+DEFAULT = CatalogSection().database
 
 
 class PostgresCatalogs:

@@ -22,7 +22,7 @@ from tests.support import (
 )
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import database, schema
-from thresher.catalog.settings.config import MetricsSection, Settings, trim_key
+from thresher.catalog.settings.sections import MetricsSection, Settings, trim_key
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.songs.songs import save_song

@@ -22,7 +22,7 @@ from tests.fuzz.target import Target
 from thresher.catalog.audio.decoder_names import FFMPEG, LIBSNDFILE
 from thresher.catalog.database.schema import FAILED_STATUSES, STATUSES
 from thresher.catalog.provenance.tag_values import read_stated
-from thresher.catalog.settings.config import Settings
+from thresher.catalog.settings.sections import Settings
 from thresher.curation.analysis.analyse import analyse
 from thresher.curation.analysis.task import Analysis, AnalysisTask, content_of, task_for
 

@@ -25,6 +25,7 @@ from thresher.catalog.files.files import Hashes
 from thresher.catalog.files.partial_files import partial_path, place_new, sweep, sync_folder
 from thresher.catalog.settings import config
 from thresher.catalog.settings.own_files import SQLITE_SUFFIXES
+from thresher.catalog.settings.sections import Settings
 from thresher.errors import CatalogError, ReadOnlyCatalogError
 
 T = TypeVar("T")
@@ -46,9 +47,7 @@ class Catalog:
     None if all was.
     """
 
-    def __init__(
-        self, file: Path, settings: config.Settings, engine: Engine, backup: Path | None = None
-    ) -> None:
+    def __init__(self, file: Path, settings: Settings, engine: Engine, backup: Path | None = None) -> None:
         self.file = file
         self.root = file.parent
         self.settings = settings
@@ -133,7 +132,7 @@ class Catalog:
     def _opened(
         cls,
         found: Path,
-        settings: config.Settings,
+        settings: Settings,
         target: database.Target,
         leave: Callable[[], object] | None,
     ) -> Self:
@@ -283,7 +282,7 @@ class Catalog:
         )
 
 
-def _backup_before_upgrade(root: Path, settings: config.Settings) -> Path:
+def _backup_before_upgrade(root: Path, settings: Settings) -> Path:
     from thresher.catalog.safety import backup_rule, backups  # only an upgrade needs them
 
     return backup_rule.backup_by_rule(backups.place_of(root, settings), "the catalog was not upgraded").path

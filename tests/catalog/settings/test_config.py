@@ -6,20 +6,19 @@ import os
 import subprocess
 import sys
 import tomllib
-from dataclasses import FrozenInstanceError, asdict, fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from tests.support import ROOT
 from thresher.catalog.provenance.name_patterns import PATTERNS
 from thresher.catalog.provenance.provenance import Provenance, infer
 from thresher.catalog.settings import config
-from thresher.catalog.settings.config import SECTIONS, STARTER, Settings, find_catalog, load_settings
+from thresher.catalog.settings.config import STARTER, find_catalog, load_settings
+from thresher.catalog.settings.sections import SECTIONS, Settings
 from thresher.errors import CatalogError, ConfigError, UsageError
 from thresher.formatting import any_of
 from thresher.signal.metrics.registry import METRICS
@@ -42,44 +41,6 @@ def message_for(folder: Path, content: str | bytes) -> str:
 
 def without_patterns(loaded: Settings) -> dict[str, object]:
     return {section: getattr(loaded, section) for section in SECTIONS}
-
-
-def test_defaults() -> None:
-    found = {
-        f"{section}.{key.name}": getattr(getattr(Settings(), section), key.name)
-        for section, keys in SECTIONS.items()
-        for key in fields(keys)
-    }
-    assert found == {
-        "catalog.database": "sqlite:///catalog.db",
-        "catalog.busy_timeout": 10.0,
-        "trim.top_db": 50.0,
-        "trim.frame_length": 256,
-        "trim.hop_length": 64,
-        "trim.floor_db": -72.0,
-        "trim.split": False,
-        "trim.split_seconds": 0.4,
-        "fingerprint.backend": "auto",
-        "audio.max_length": 7200.0,
-        "metrics.use": ("prefix", "aligned", "likeness"),
-        "metrics.default": None,
-        "dupes.score": 0.85,
-        "dupes.words": 12,
-        "dupes.cover": 0.9,
-        "suspect.likeness": 0.9,
-        "ingest.executor": "processes",
-        "ingest.group": 64,
-        "ingest.settle": 2.0,
-        "ingest.measure": True,
-        "listen.player": "auto",
-        "song.order": "chain",
-        "song.metric": "likeness",
-        "song.fade": 0.005,
-        "backup.folder": ".",
-        "backup.keep": 5,
-        "backup.weeks": 8,
-    }
-    assert Settings().provenance == ()
 
 
 @pytest.mark.parametrize(
@@ -224,63 +185,6 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         for key, value in keys.items():
             assert getattr(getattr(loaded, section), key) == value
     assert isinstance(loaded.trim.top_db, float)
-
-
-TOML_VALUES = st.one_of(
-    st.booleans(),
-    st.integers(-(2**70), 2**70),
-    st.integers(-3, 1100),
-    st.floats(),
-    st.floats(-2, 100),
-    st.text(),
-    st.lists(st.sampled_from([*METRICS, "none", 1]), max_size=3),
-    st.sampled_from(
-        [
-            "chain",
-            "age+",
-            "chain\n",
-            "serial",
-            "processes:2",
-            "processes:0",
-            "dask:tcp://h:1",
-            "likeness",
-            "fpcalc",
-        ]
-    ),
-    st.sampled_from(
-        ["sqlite:///a.db", "sqlite:///ä.db", "postgresql+psycopg://h/n", "postgresql+psycopg://u:p@h/n"]
-    ),
-)
-"""Values of keys, of which each key takes some."""
-
-
-ADAPTERS: dict[Any, TypeAdapter[Any]] = {
-    section: TypeAdapter(section) for section in (*SECTIONS.values(), config._PatternEntry)
-}
-
-
-@given(TOML_VALUES)
-def test_plain_comparisons_accept_only_what_pydantic_accepts(value: Any) -> None:
-    for section, adapter in ADAPTERS.items():
-        for key in (*(each.name for each in fields(section)), "unknown"):
-            plain = config._accepted(section, {key: value})
-            if plain is not None:
-                assert repr(plain) == repr(adapter.validate_python({key: value}))
-
-
-def test_plain_comparisons_settle_every_key_at_its_default() -> None:
-    for name, section in SECTIONS.items():
-        given = {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in asdict(section()).items()
-            if value is not None and key != "max_length"
-        }
-        assert config._accepted(section, given) == section(), name
-
-
-def test_settings_do_not_change() -> None:
-    with pytest.raises(FrozenInstanceError):
-        Settings().trim.top_db = 1.0  # type: ignore[misc]  # settings are frozen
 
 
 @pytest.mark.parametrize(
@@ -493,18 +397,3 @@ def test_no_catalog_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(CatalogError, match="thresher init") as error:
         find_catalog(None, {}, tmp_path)
     assert str(tmp_path) in str(error.value)
-
-
-# --- lengths ---
-
-
-def test_equal_trim_settings_have_equal_keys() -> None:
-    assert config.trim_key(config.TrimSection()) == config.trim_key(config.TrimSection())
-    assert config.trim_key(config.TrimSection()) != config.trim_key(config.TrimSection(top_db=30.0))
-
-
-def test_the_key_of_trim_settings_names_every_version_but_the_first() -> None:
-    old = '{"floor_db":-72.0,"frame_length":256,"hop_length":64,"top_db":50.0}'
-    now = config.trim_key(config.TrimSection())
-    assert now != old == config.trim_key(config.TrimSection(), version=1)
-    assert config.trim_keys(config.TrimSection()) == {old, now}

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from thresher.catalog.settings.config import Settings, load_settings
+from thresher.catalog.settings.config import load_settings
 from thresher.catalog.settings.own_files import OwnFiles
+from thresher.catalog.settings.sections import Settings
 
 PAGE = '<!doctype html><meta charset="utf-8">\n<meta name="generator" content="thresher 1.2">'
 

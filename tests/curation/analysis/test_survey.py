@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from tests.support import RATE
-from thresher.catalog.settings.config import Settings
+from thresher.catalog.settings.sections import Settings
 from thresher.curation.analysis import decoded
 from thresher.curation.analysis.analyse import analyse
 from thresher.curation.analysis.survey import COLUMNS, Surveyed, SurveyTask, survey

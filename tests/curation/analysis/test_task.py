@@ -12,7 +12,7 @@ import numpy as np
 
 from tests.curation.analysis.analysed_files import analysed, task_of
 from tests.support import RATE
-from thresher.catalog.settings.config import TrimSection, trim_key
+from thresher.catalog.settings.sections import TrimSection, trim_key
 from thresher.curation.analysis.task import Analysis, content_of, trim_of_key
 from thresher.signal.features.trim_settings import TrimSettings
 

@@ -15,7 +15,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import database, schema
 from thresher.catalog.safety import row_copy
 from thresher.catalog.scores import scores
-from thresher.catalog.settings import config
+from thresher.catalog.settings.sections import CatalogSection
 from thresher.curation.backups.copy_catalog import copy_catalog
 from thresher.curation.clips.decisions import rate, tag, undo
 from thresher.curation.ingest.ingest import ingest
@@ -29,7 +29,7 @@ from thresher.errors import CatalogError, UsageError
 def address_in(folder: Path) -> str:
     """The address of a database that does not exist, in the engine of the tests."""
     folder.mkdir()
-    target = database.target_of(config.CatalogSection().database, folder)
+    target = database.target_of(CatalogSection().database, folder)
     return target.render_as_string(hide_password=False) if isinstance(target, URL) else f"sqlite:///{target}"
 
 

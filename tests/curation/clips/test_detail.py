@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.settings.config import Settings, trim_key
+from thresher.catalog.settings.sections import Settings, trim_key
 from thresher.curation.clips.decisions import modify
 from thresher.curation.clips.detail import CutRow, show_clip
 from thresher.curation.clips.listing import list_clips

@@ -14,7 +14,7 @@ from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import database, schema
 from thresher.catalog.queries.fields import FIELDS
-from thresher.catalog.settings.config import Settings
+from thresher.catalog.settings.sections import Settings
 from thresher.curation.checkpoints.summary import checkpoints
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import ClipRow, clip_paths, count_clips, list_clips, list_values

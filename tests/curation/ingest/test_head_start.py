@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from thresher.catalog.files.stamps import Stamp
-from thresher.catalog.settings.config import Settings
+from thresher.catalog.settings.sections import Settings
 from thresher.curation import workers
 from thresher.curation.analysis.analyse import analyse
 from thresher.curation.analysis.task import task_for

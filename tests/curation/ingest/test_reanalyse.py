@@ -20,7 +20,7 @@ from thresher.catalog.content_files import find_content
 from thresher.catalog.database.schema import clip, recording, score_row
 from thresher.catalog.files import files
 from thresher.catalog.scores import scores
-from thresher.catalog.settings import config
+from thresher.catalog.settings.sections import trim_key
 from thresher.curation.analysis import analyse
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
@@ -265,7 +265,7 @@ def with_offset(catalog: Catalog, tmp_path: Path, sound: Any, serial: IngestOpti
     soundfile.write(folder / "r_epoch_2_0.wav", sound(2, 4.0), RATE)
     ingest(catalog, [folder], serial)
     with writing(catalog) as connection:
-        connection.execute(update(clip).values(trim=config.trim_key(catalog.settings.trim, version=1)))
+        connection.execute(update(clip).values(trim=trim_key(catalog.settings.trim, version=1)))
     reanalyse_clips(catalog, [1, 2], executor="serial", retrim=False)
     return folder
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from thresher.catalog.settings.config import Settings
 from thresher.catalog.settings.own_files import OwnFiles
+from thresher.catalog.settings.sections import Settings
 from thresher.curation.ingest.scan import Problem, scan
 from thresher.errors import NotFoundError
 

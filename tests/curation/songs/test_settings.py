@@ -10,7 +10,7 @@ import pytest
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.edits import Edits
-from thresher.catalog.settings.config import MetricsSection, Settings, SongSection
+from thresher.catalog.settings.sections import MetricsSection, Settings, SongSection
 from thresher.curation.songs.settings import SongSettings, new_song_settings
 from thresher.curation.songs.songs import save_song
 from thresher.errors import UsageError

@@ -42,7 +42,7 @@ from thresher.catalog.safety.database_copy import (
     checked_copy,
     reporting,
 )
-from thresher.catalog.settings.config import Settings
+from thresher.catalog.settings.sections import Settings
 from thresher.errors import CatalogError, UsageError
 from thresher.progress import Progress, no_progress
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from thresher.catalog.settings.config import Settings
+    from thresher.catalog.settings.sections import Settings
 
 KEY_FILE = "catalog.key"
 """The secret of the server, beside `catalog.toml`."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thresher.catalog.audio.audio_format import AudioFormat
-from thresher.catalog.settings.config import Settings
+from thresher.catalog.settings.sections import Settings
 from thresher.signal.features import descriptors
 from thresher.signal.features.profile import PROFILE_VERSION
 from thresher.signal.features.split_settings import SplitSettings
@@ -167,7 +167,7 @@ def trim_settings(settings: Settings) -> TrimSettings:
 
 
 def trim_of_key(key: str) -> TrimSettings:
-    """Return the trim settings that a clip keeps (see `config.trim_key`), with their version."""
+    """Return the trim settings that a clip keeps (see `sections.trim_key`), with their version."""
     return TrimSettings(**{"version": 1, **json.loads(key)})
 
 

@@ -32,6 +32,7 @@ from thresher.catalog.safety.database_copy import (
     transfer,
 )
 from thresher.catalog.settings import config
+from thresher.catalog.settings.sections import Settings
 from thresher.curation.backups.difference import Difference, differences
 from thresher.curation.ingest.verify import VerifyReport, verify
 from thresher.errors import CatalogError, NotFoundError, UsageError
@@ -147,7 +148,7 @@ def _check_revision(file: Path, revision: str) -> None:
         )
 
 
-def _copied(source: Path, copy: Path, settings: config.Settings, progress: Progress) -> Engine:
+def _copied(source: Path, copy: Path, settings: Settings, progress: Progress) -> Engine:
     """Copy a database, upgrade the copy, and open it."""
     copy.touch()
     copy_database(source, copy, settings.catalog.busy_timeout, progress)
@@ -172,7 +173,7 @@ def _damage(found: VerifyReport) -> tuple[str, ...]:
 
 
 def _compared(
-    checked: Catalog, place: BackupPlace, settings: config.Settings, folder: Path
+    checked: Catalog, place: BackupPlace, settings: Settings, folder: Path
 ) -> tuple[tuple[Difference, ...], str | None]:
     """Compare the catalog with a backup; if that is impossible, say why."""
     if isinstance(place.database, URL):
@@ -196,7 +197,7 @@ def _compared(
 
 
 def _compared_on_server(
-    checked: Catalog, url: URL, settings: config.Settings
+    checked: Catalog, url: URL, settings: Settings
 ) -> tuple[tuple[Difference, ...], str | None]:
     from thresher.catalog.database.postgres_database import open_current  # loads psycopg
 

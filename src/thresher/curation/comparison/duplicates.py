@@ -27,7 +27,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.database import chunks
 from thresher.catalog.database.schema import clip, location, nearest, recording
 from thresher.catalog.scores import features, score_reads, scores
-from thresher.catalog.settings.config import DupesSection
+from thresher.catalog.settings.sections import DupesSection
 from thresher.curation.clips.listing import ClipRow, list_clips, rows_of
 from thresher.curation.clips.selection import Terms
 from thresher.curation.comparison.score import score

@@ -18,7 +18,7 @@ from thresher.catalog.outputs import exported_contents, rendered_contents
 from thresher.catalog.recordings.ingested_folders import read_changes
 from thresher.catalog.recordings.locations import LocationState, look_at, place_of, state_of
 from thresher.catalog.recordings.same_audio import Keyless, keyless_contents
-from thresher.catalog.settings.config import trim_keys
+from thresher.catalog.settings.sections import trim_keys
 from thresher.curation.ingest.scan import FoundFile
 
 

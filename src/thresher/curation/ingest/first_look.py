@@ -17,7 +17,7 @@ from thresher.catalog.database import settled
 from thresher.catalog.files import paths
 from thresher.catalog.files.folder_changes import FolderChanges, unstable_folders
 from thresher.catalog.files.stamps import Look, is_unchanged
-from thresher.catalog.settings.config import Settings, trim_keys
+from thresher.catalog.settings.sections import Settings, trim_keys
 from thresher.curation.comparison.score_report import ScoreReport
 from thresher.curation.ingest.report import IngestReport
 from thresher.curation.ingest.scan import FoundFile, Scan

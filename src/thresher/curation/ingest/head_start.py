@@ -9,7 +9,7 @@ from thresher.curation.analysis.worker import analyse_file
 from thresher.curation.workers import Workers
 
 if TYPE_CHECKING:
-    from thresher.catalog.settings.config import Settings
+    from thresher.catalog.settings.sections import Settings
     from thresher.curation.ingest.scan import FoundFile
 
 MOST_FILES = 64

@@ -20,7 +20,7 @@ from thresher.catalog.recordings import recordings
 from thresher.catalog.recordings.clip_rows import clip_rows
 from thresher.catalog.recordings.cut_clips import wholes_of
 from thresher.catalog.scores import scores
-from thresher.catalog.settings import config
+from thresher.catalog.settings.sections import trim_key
 from thresher.curation.analysis.file_results import Unseen, file_results
 from thresher.curation.analysis.task import (
     DECODER_CRASHED,
@@ -204,12 +204,12 @@ def _store(
     catalog: Catalog, connection: Connection, *, found: Sequence[tuple[_Known, Analysis]], retrim: bool
 ) -> tuple[int, list[str]]:
     """Store the analyses of recordings; return how many clips changed, and notes about parts and marks."""
-    trim_key = config.trim_key(catalog.settings.trim)
+    current = trim_key(catalog.settings.trim)
     stale: list[int] = []
     recut: list[Recutting] = []
     notes: list[str] = []
     for known, analysis in found:
-        trim = trim_key if retrim else known.trim
+        trim = current if retrim else known.trim
         done = _recut(catalog, connection, known, analysis, trim, retrim=retrim)
         recut.append(done)
         notes += [f"recording of clip {known.clip_id}: {note}" for note in done.notes]

@@ -14,7 +14,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.database import insert_row
 from thresher.catalog.database.schema import batch
 from thresher.catalog.recordings.run_roots import RunRoots, latest_batch, read_run_roots
-from thresher.catalog.settings.config import trim_key, trim_keys
+from thresher.catalog.settings.sections import trim_key, trim_keys
 from thresher.curation.analysis.task import split_of_new
 from thresher.curation.ingest.classify import Classified
 from thresher.curation.ingest.options import IngestOptions

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from thresher.catalog.database.schema import clip, recording
 from thresher.catalog.recordings.clip_source import IS_HIDDEN
 from thresher.catalog.scores import features
-from thresher.catalog.settings.config import DupesSection
+from thresher.catalog.settings.sections import DupesSection
 from thresher.curation.comparison.duplicates import STANDS_OUT, matching, read_sounds
 from thresher.signal.metrics.agreement import agree
 from thresher.signal.metrics.aligned import aligned_scores, standing_out

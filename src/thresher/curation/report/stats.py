@@ -27,7 +27,7 @@ from thresher.catalog.database.schema import (
 from thresher.catalog.outdated import outdated_statuses
 from thresher.catalog.recordings.clip_source import IS_SHOWN, STATUS
 from thresher.catalog.recordings.measures import is_unmeasured
-from thresher.catalog.settings.config import trim_key
+from thresher.catalog.settings.sections import trim_key
 from thresher.curation.checkpoints.minutes import CLIPS, IS_GENERATED, KEPT, RECORDED, Beyond, beyond_clips
 from thresher.curation.checkpoints.summary import generated_files
 

@@ -20,7 +20,7 @@ from thresher.errors import UsageError
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
-    from thresher.catalog.settings.config import DupesSection, Settings
+    from thresher.catalog.settings.sections import DupesSection, Settings
     from thresher.curation.comparison.duplicates import CloseClips
 
 

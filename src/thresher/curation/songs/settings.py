@@ -9,7 +9,7 @@ from typing import Any
 
 from thresher.catalog.edits import Edits
 from thresher.catalog.queries.selection_rules import SELECTION_RULE
-from thresher.catalog.settings.config import Settings
+from thresher.catalog.settings.sections import Settings
 from thresher.catalog.text.values import LARGEST_INTEGER
 from thresher.errors import UsageError
 from thresher.signal.metrics.registry import metric_entry
