@@ -30,6 +30,7 @@ PACKAGES = {  # the packages and modules of a layer, from the bottom up; the res
         "database",
         "recordings",
         "scores",
+        "decisions",
         "safety",
         MODULES,
         "queries",

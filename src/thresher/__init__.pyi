@@ -5,7 +5,7 @@ from .catalog.catalog_backups import BackupReport as BackupReport
 from .catalog.catalog_backups import BackupState as BackupState
 from .catalog.catalog_backups import back_up as back_up
 from .catalog.catalog_backups import backup_state as backup_state
-from .catalog.decisions import Decision as Decision
+from .catalog.decisions.journal import Decision as Decision
 from .catalog.provenance.name_patterns import Pattern as Pattern
 from .catalog.provenance.name_suggestions import Suggestion as Suggestion
 from .catalog.safety.backups import Backup as Backup

@@ -17,7 +17,7 @@ from tests.support import POSTGRES, ROOT, WriteClip, environment
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.retries import ALONE, TRIES
 from thresher.catalog.database.schema import clip, clip_tag, decision
-from thresher.catalog.decisions import history
+from thresher.catalog.decisions.journal import history
 from thresher.catalog.scores import scores
 
 pytestmark = needs_postgres

@@ -9,18 +9,18 @@ import pytest
 from sqlalchemy import select
 
 from tests.support import writing
-from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.schema import decision, writer
 from thresher.catalog.database.writers import next_sequence, this_label, this_writer
+from thresher.catalog.decisions import journal
 
 
 def test_each_writer_counts_its_decisions(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     with writing(catalog) as connection:
         for name in ("anna", "ben", "anna"):
-            monkeypatch.setattr(decisions, "this_writer", lambda name=name: name)
-            monkeypatch.setattr(decisions, "this_label", lambda name=name: f"{name}@studio")
-            decisions.note_event(connection, "forget", "x")
+            monkeypatch.setattr(journal, "this_writer", lambda name=name: name)
+            monkeypatch.setattr(journal, "this_label", lambda name=name: f"{name}@studio")
+            journal.note_event(connection, "forget", "x")
     with catalog.reading() as connection:
         made = connection.execute(
             select(decision.c.writer, decision.c.sequence).order_by(decision.c.id)

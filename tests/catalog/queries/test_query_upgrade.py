@@ -12,7 +12,7 @@ import pytest
 
 from tests.support import ROOT, writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.decisions import undo
+from thresher.catalog.decisions.undo import undo
 from thresher.catalog.queries.query import context_of, parse
 from thresher.catalog.queries.text import Kind, tokens_of
 from thresher.curation.songs.songs import get_song, save_song

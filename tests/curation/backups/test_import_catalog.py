@@ -13,7 +13,6 @@ import soundfile
 from sqlalchemy import select
 
 from tests.support import MakeCatalog, copy_folder
-from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.schema import clip, recording
 from thresher.curation.backups import import_catalog as importing
@@ -279,8 +278,8 @@ def test_an_import_names_the_people_who_decided(
     said: str,
 ) -> None:
     def decide_as(name: str) -> None:
-        monkeypatch.setattr(decisions, "this_writer", lambda: name)
-        for module in (decisions, importing):
+        monkeypatch.setattr(all_entries, "this_writer", lambda: name)
+        for module in (all_entries, importing):
             monkeypatch.setattr(module, "this_label", lambda: f"{name}@studio")
 
     for name in deciding:

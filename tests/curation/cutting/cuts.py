@@ -9,7 +9,8 @@ import soundfile
 
 from tests.support import RATE, MakeSound, writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.decisions import Assignment, decide
+from thresher.catalog.decisions.decide import decide
+from thresher.catalog.decisions.journal import Assignment
 from thresher.catalog.recordings.cut_clips import add_cut_clips
 from thresher.curation.comparison.score import score_all
 from thresher.curation.cutting.spans import analyse_spans

@@ -12,9 +12,9 @@ from sqlalchemy import func, select, update
 
 from tests.curation.songs.song_clips import clips_of, edited, ids
 from tests.support import RATE, WriteClip, writing
-from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.schema import song
+from thresher.catalog.decisions import journal
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.decisions import undo
 from thresher.curation.ingest.forget import forget
@@ -112,7 +112,7 @@ def test_an_invalid_query_or_setting_saves_no_song(
         save_song(catalog, "S", terms, changes)
     with catalog.reading() as connection:
         assert connection.scalar(select(func.count()).select_from(song)) == 0
-        assert decisions.history(connection) == []
+        assert journal.history(connection) == []
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ from thresher.catalog.database.schema import (
     saved_query,
     song,
 )
-from thresher.catalog.decisions import history
+from thresher.catalog.decisions.journal import history
 from thresher.catalog.output_guard import OutputGuard
 from thresher.curation.backups.curation_file import (
     CLIP_FIELDS,

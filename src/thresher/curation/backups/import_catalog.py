@@ -17,7 +17,8 @@ from sqlalchemy.exc import IntegrityError
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.writers import this_label
-from thresher.catalog.decisions import Assignment, decide
+from thresher.catalog.decisions.decide import decide
+from thresher.catalog.decisions.journal import Assignment
 from thresher.curation.backups.curation_records import Curation, Ref, read_curation
 from thresher.curation.backups.import_cuts import cut, missing_marks, to_split
 from thresher.curation.backups.import_judgements import Chooser, judgements, verdicts

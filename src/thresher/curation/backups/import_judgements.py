@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from thresher.catalog.database.schema import attribute, checkpoint, clip, location, recording
-from thresher.catalog.decisions import Assignment, current_checkpoint, current_tags, pinned_attribute
+from thresher.catalog.decisions.fields import current_checkpoint, current_tags, pinned_attribute
+from thresher.catalog.decisions.journal import Assignment
 from thresher.catalog.recordings.attribution import checkpoint_id
 from thresher.catalog.recordings.clip_rows import clip_rows
 from thresher.curation.backups.curation_file import CLIP_FIELDS

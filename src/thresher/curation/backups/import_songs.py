@@ -21,7 +21,7 @@ from sqlalchemy import Connection, func, insert, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.database import insert_row
 from thresher.catalog.database.schema import output, rendering, rendering_clip, saved_query, song
-from thresher.catalog.decisions import Assignment, history
+from thresher.catalog.decisions.journal import Assignment, history
 from thresher.catalog.recordings.covers import store_cover
 from thresher.catalog.text.normal_form import nfc
 from thresher.curation.backups.curation_file import local_settings, text_of

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, case, select
 
-from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.schema import VERDICTS, checkpoint, location, recording
-from thresher.catalog.decisions import Assignment, Decision
+from thresher.catalog.decisions.decide import decide
+from thresher.catalog.decisions.journal import Assignment, Decision
 from thresher.catalog.text.normal_form import folded, nfc
 from thresher.catalog.text.values import checkpoint_text, whole_number
 from thresher.curation.clips.decisions import storable
@@ -55,7 +55,7 @@ def judge_checkpoint(
         if note is not None:
             assignments.append(Assignment("checkpoint", found.id, "note", note or None))
         said = " ".join(filter(None, [verdict, None if note is None else f'note "{note}"']))
-        return text, decisions.decide(connection, "checkpoint", f"checkpoint {text}: {said}", assignments)
+        return text, decide(connection, "checkpoint", f"checkpoint {text}: {said}", assignments)
 
     return catalog.write(judge)
 

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.schema import ROLES, attribute
-from thresher.catalog.decisions import Assignment, Decision
+from thresher.catalog.decisions import journal
+from thresher.catalog.decisions.decide import decide
+from thresher.catalog.decisions.fields import current_checkpoint, current_tags, pinned_attribute
+from thresher.catalog.decisions.journal import Assignment, Decision
+from thresher.catalog.decisions.undo import copies_since, decision_to_undo
 from thresher.catalog.files.paths import Place
 from thresher.catalog.provenance.name_patterns import PATTERNS
 from thresher.catalog.provenance.provenance import check_key, infer
@@ -91,7 +94,7 @@ def tag(
 
     def assign(connection: Connection, ids: Sequence[int]) -> Iterable[Assignment]:
         for clip_id in ids:
-            has = set(map(nfc, decisions.current_tags(connection, clip_id)))
+            has = set(map(nfc, current_tags(connection, clip_id)))
             yield Assignment("clip", clip_id, "tags", sorted((has | added) - removed))
 
     summary = " ".join(
@@ -124,12 +127,12 @@ def modify(
             _check_kind(connection, key, text)
         for recording_id in recordings_of(connection, ids):
             if checkpoint:
-                now = decisions.current_checkpoint(connection, recording_id)
+                now = current_checkpoint(connection, recording_id)
                 yield Assignment("recording", recording_id, "checkpoint", {**now, **checkpoint})
             if role is not None:
                 yield Assignment("recording", recording_id, "role", role)
             for key, text in attributes.items():
-                pinned = decisions.pinned_attribute(connection, recording_id, text)
+                pinned = pinned_attribute(connection, recording_id, text)
                 yield Assignment("recording", recording_id, f"attribute {key}", pinned)
 
     summary = " ".join(["modify", *(f"{key}={text}" for key, text in values.items())])
@@ -139,8 +142,8 @@ def modify(
 def undo(catalog: Catalog, number: int | None = None) -> Decision:
     """Revert a decision, by default the latest that is not undone; on a server, your latest.
 
-    Raises NotFoundError and UsageError as `catalog.decisions.undo` does, and UsageError if a song or a saved query
-    selects from what would be removed.
+    Raises NotFoundError and UsageError as `undo` of `catalog.decisions.undo` does, and UsageError if a song or a
+    saved query selects from what would be removed.
     """
     from thresher.curation.clips.saved_queries import lookups_of_undo, undo_readably
 
@@ -148,8 +151,8 @@ def undo(catalog: Catalog, number: int | None = None) -> Decision:
     places: Mapping[int, Place] = {}
     # what can't be undone is left to the transaction: a role that may only read gets that error first
     with suppress(NotFoundError, UsageError), catalog.reading() as connection:
-        target = decisions.decision_to_undo(connection, number)
-        places = decisions.copies_since(connection, target)
+        target = decision_to_undo(connection, number)
+        places = copies_since(connection, target)
     lookups = Lookups.below(catalog.roots) if target is None else lookups_of_undo(catalog, target)
     own = _own_attributes(catalog, places)
     return catalog.write(lambda connection: undo_readably(catalog, connection, number, lookups, own))
@@ -177,7 +180,7 @@ def _own_attributes(catalog: Catalog, places: Mapping[int, Place]) -> dict[int, 
 def history(catalog: Catalog, limit: int | None = None) -> list[Decision]:
     """Return decisions, the latest first."""
     with catalog.reading() as connection:
-        return decisions.history(connection, limit)
+        return journal.history(connection, limit)
 
 
 _CHECKPOINT = ("run", "epoch", "step")
@@ -242,14 +245,14 @@ def _decide(
     query = storable(join_terms(terms))
     lookups = lookups_of(catalog, terms)
 
-    def decide(connection: Connection) -> DecisionOutcome:
+    def carry_out(connection: Connection) -> DecisionOutcome:
         ids = sorted(among.select(catalog, connection, terms, lookups))
         if not ids:
             raise no_match(catalog, connection, terms, among.word, lookups=lookups)
-        made = decisions.decide(connection, verb, f"{summary}: {query}", assign(connection, ids))
+        made = decide(connection, verb, f"{summary}: {query}", assign(connection, ids))
         return DecisionOutcome(len(ids), made)
 
-    return catalog.rehearse(decide) if dry_run else catalog.write(decide)
+    return catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
 
 
 def storable(text: str) -> str:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.database import chunks
 from thresher.catalog.database.schema import clip, location, recording, rendering_clip
-from thresher.catalog.decisions import Decision, get_decision
+from thresher.catalog.decisions.journal import Decision, get_decision
 from thresher.catalog.files import paths
 from thresher.catalog.recordings.clip_source import IS_SHOWN
 from thresher.curation.clips.prune_entries import (

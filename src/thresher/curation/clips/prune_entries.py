@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.database import chunks
 from thresher.catalog.database.schema import location
-from thresher.catalog.decisions import Change, Decision, correct_event, events, note_event
+from thresher.catalog.decisions.journal import Change, Decision, correct_event, events, note_event
 from thresher.catalog.files import paths
 from thresher.catalog.recordings import locations
 from thresher.curation.clips.trash import PlannedFile

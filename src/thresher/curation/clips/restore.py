@@ -12,7 +12,7 @@ from sqlalchemy import select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.database import chunks
 from thresher.catalog.database.schema import location
-from thresher.catalog.decisions import get_decision
+from thresher.catalog.decisions.journal import get_decision
 from thresher.catalog.files import paths
 from thresher.catalog.files.files import sha256_file
 from thresher.curation.clips.prune import PruneFailure

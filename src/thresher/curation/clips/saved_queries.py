@@ -19,7 +19,9 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.database import insert_row
 from thresher.catalog.database.schema import saved_query, song
 from thresher.catalog.database.text_columns import equals_any_form
-from thresher.catalog.decisions import Assignment, Decision, decide, decision_to_undo, undo
+from thresher.catalog.decisions.decide import decide
+from thresher.catalog.decisions.journal import Assignment, Decision
+from thresher.catalog.decisions.undo import decision_to_undo, undo
 from thresher.catalog.queries.fields import close_names
 from thresher.catalog.queries.lookups import Lookups
 from thresher.catalog.queries.query import context_of, join_terms, parse

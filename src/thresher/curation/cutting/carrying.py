@@ -11,7 +11,8 @@ from sqlalchemy import Connection, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.database import chunks
 from thresher.catalog.database.schema import clip
-from thresher.catalog.decisions import Assignment, current_tags
+from thresher.catalog.decisions.fields import current_tags
+from thresher.catalog.decisions.journal import Assignment
 from thresher.catalog.edits import Edits
 from thresher.curation.songs.membership import selected
 from thresher.curation.songs.settings import SongSettings

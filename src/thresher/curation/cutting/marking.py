@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.schema import clip
-from thresher.catalog.decisions import Assignment, Decision, decide
+from thresher.catalog.decisions.decide import decide
+from thresher.catalog.decisions.journal import Assignment, Decision
 from thresher.catalog.recordings.clip_content import ClipContent
 from thresher.catalog.recordings.clip_rows import clip_rows
 from thresher.catalog.recordings.cut_clips import CutClip, add_cut_clips, cut_clips, wholes_of

@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.schema import clip, recording
-from thresher.catalog.decisions import Assignment, Decision, decide
+from thresher.catalog.decisions.decide import decide
+from thresher.catalog.decisions.journal import Assignment, Decision
 from thresher.catalog.queries.lookups import Lookups
 from thresher.catalog.queries.query import join_terms
 from thresher.catalog.recordings.clip_rows import clip_rows

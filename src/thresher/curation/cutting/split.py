@@ -12,9 +12,9 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.decisions import Assignment
+from thresher.catalog.decisions.decide import decide
+from thresher.catalog.decisions.journal import Assignment
 from thresher.catalog.queries.query import join_terms
 from thresher.catalog.recordings.clip_content import ClipContent, replace_clip
 from thresher.catalog.recordings.cut_clips import add_cut_clips, cut_clips
@@ -149,7 +149,7 @@ def _carry_out(
         report, assignments = stored_parts(catalog, connection, unchanged, found, settings)
         verb = "join" if settings is None else "split"
         failures = tuple(NotSplit(each.id, each.path, CHANGED) for each in changed)
-        made = decisions.decide(connection, verb, summary, assignments)
+        made = decide(connection, verb, summary, assignments)
         return replace(report, decision=made, failures=failures)
 
     return catalog.write(carry_out)

@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.schema import clip, recording
-from thresher.catalog.decisions import Decision, judged_clips
+from thresher.catalog.decisions.fields import judged_clips
+from thresher.catalog.decisions.journal import Decision
 from thresher.catalog.recordings.clip_rows import clip_rows
 from thresher.curation.comparison.score_report import ScoreReport
 from thresher.curation.cutting.finding import FoundParts

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.decisions import Decision, changes_clips
+from thresher.catalog.decisions.decide import changes_clips
+from thresher.catalog.decisions.journal import Decision
 from thresher.curation.clips import decisions
 
 

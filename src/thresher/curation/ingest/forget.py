@@ -17,7 +17,8 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.catalog_backups import backup_before
 from thresher.catalog.database.database import chunks
 from thresher.catalog.database.schema import attribute, clip, location, recording, rendering_clip, score_row
-from thresher.catalog.decisions import judged_clips, note_event
+from thresher.catalog.decisions.fields import judged_clips
+from thresher.catalog.decisions.journal import note_event
 from thresher.catalog.files.paths import Roots, absolute, display_text
 from thresher.catalog.recordings import attribution, locations
 from thresher.catalog.scores import scores

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from thresher.catalog.database.database import chunks
 from thresher.catalog.database.schema import clip, location, recording
-from thresher.catalog.decisions import judged_clips
+from thresher.catalog.decisions.fields import judged_clips
 from thresher.catalog.recordings.clip_source import IS_SHOWN
 from thresher.curation.ingest.classify import Classified
 from thresher.curation.ingest.reading import ReadFile

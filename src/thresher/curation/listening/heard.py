@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from thresher.catalog import decisions
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.decisions import Assignment, Decision
+from thresher.catalog.decisions.decide import decide
+from thresher.catalog.decisions.journal import Assignment, Decision
 from thresher.catalog.recordings.clip_rows import known_clips
 from thresher.curation.clips.decisions import RATINGS
 from thresher.errors import NotFoundError, UsageError
@@ -45,7 +45,7 @@ def mark_heard(
             Assignment("clip", clip_id, name, value) for clip_id in known for name, value in values.items()
         )
         summary = _summary(verb, known, rating, reject=reject)
-        return decisions.decide(connection, verb, summary, assignments)
+        return decide(connection, verb, summary, assignments)
 
     return catalog.write(mark) if judged else catalog.note(mark)
 

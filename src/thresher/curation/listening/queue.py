@@ -20,7 +20,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import KnownFile, intact_file, keep_looks, known_files_in
 from thresher.catalog.database.database import chunks, insert_row
 from thresher.catalog.database.schema import checkpoint, clip, listening, listening_clip, location, recording
-from thresher.catalog.decisions import Decision
+from thresher.catalog.decisions.journal import Decision
 from thresher.catalog.queries.query import join_terms
 from thresher.catalog.queries.text import tokens_of
 from thresher.catalog.recordings.clip_rows import known_clips

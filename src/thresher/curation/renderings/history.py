@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Select, func, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.database import chunks
 from thresher.catalog.database.schema import checkpoint, clip, location, recording, rendering, rendering_clip
-from thresher.catalog.decisions import history
+from thresher.catalog.decisions.journal import history
 from thresher.catalog.recordings.clip_rows import clip_rows
 from thresher.catalog.recordings.cut_clips import CutPlace, cut_places
 from thresher.catalog.text.values import LARGEST_INTEGER

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.decisions import Assignment, decide
+from thresher.catalog.decisions.decide import decide
+from thresher.catalog.decisions.journal import Assignment
 from thresher.catalog.edits import LAST, Edits
 from thresher.catalog.queries.lookups import Lookups
 from thresher.catalog.text.values import whole_number

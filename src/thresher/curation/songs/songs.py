@@ -19,8 +19,9 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.database import insert_row
 from thresher.catalog.database.schema import song
 from thresher.catalog.database.text_columns import equals_any_form
-from thresher.catalog.decisions import Assignment, Decision, decide
-from thresher.catalog.decisions import history as all_decisions
+from thresher.catalog.decisions.decide import decide
+from thresher.catalog.decisions.journal import Assignment, Decision
+from thresher.catalog.decisions.journal import history as all_decisions
 from thresher.catalog.queries.lookups import Lookups
 from thresher.catalog.queries.query import context_of, join_terms, parse
 from thresher.catalog.queries.selection_rules import SELECTION_RULE

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import run_command
-from thresher.catalog import decisions
+from thresher.catalog.decisions import journal
 
 
 def test_a_rating_is_listed_and_undone(home: Path) -> None:
@@ -29,8 +29,8 @@ def test_a_rating_is_listed_and_undone(home: Path) -> None:
 def test_history_shows_who_made_the_decisions_of_others(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run_command("rate", "1", "5", cwd=home)
     assert "by" not in run_command("history", cwd=home).stdout.splitlines()[0].split()
-    monkeypatch.setattr(decisions, "this_writer", lambda: "of ben")
-    monkeypatch.setattr(decisions, "this_label", lambda: "ben@desk")
+    monkeypatch.setattr(journal, "this_writer", lambda: "of ben")
+    monkeypatch.setattr(journal, "this_label", lambda: "ben@desk")
     run_command("rate", "2", "4", cwd=home)
     monkeypatch.undo()
     title, _rule, latest, *_rest = run_command("history", cwd=home).stdout.splitlines()

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from thresher.catalog.decisions import Decision
+from thresher.catalog.decisions.journal import Decision
 from thresher.catalog.text.values import LARGEST_INTEGER
 from thresher.curation.clips import decisions as verbs
 from thresher.curation.clips.decisions import DecisionOutcome
