@@ -15,6 +15,7 @@ from sqlalchemy import select
 from tests.support import MakeCatalog, copy_folder
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.schema import clip, recording
+from thresher.catalog.decisions import journal as all_entries
 from thresher.curation.backups import import_catalog as importing
 from thresher.curation.backups.export_catalog import export_catalog
 from thresher.curation.backups.import_catalog import import_catalog
