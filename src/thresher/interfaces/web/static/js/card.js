@@ -3,6 +3,7 @@
 import { copyOf } from "./copies.js";
 import { dragOut } from "./downloads.js";
 import { element } from "./element.js";
+import { readable } from "./names.js";
 import { play, playing, position, problems } from "./player.js";
 import { rowOf, selected } from "./selection.js";
 import { showThumbnail } from "./thumbnails.js";
@@ -17,7 +18,7 @@ export function time(seconds) {
 
 /** The checkpoint of a clip as the terminal writes it: "run7 e40 i1200". */
 export function checkpointOf(clip) {
-  const parts = [clip.run, clip.epoch === null ? null : `e${clip.epoch}`, clip.step === null ? null : `i${clip.step}`];
+  const parts = [clip.run === null ? null : readable(clip.run), clip.epoch === null ? null : `e${clip.epoch}`, clip.step === null ? null : `i${clip.step}`];
   return parts.filter((part) => part !== null).join(" ") || "no checkpoint";
 }
 
@@ -121,13 +122,13 @@ export class Card {
     this.node.classList.remove("waiting");
     this.node.classList.toggle("rejected", clip.rejected);
     this.checkpoint.textContent = checkpointOf(clip);
-    this.file.textContent = clip.path?.split("/").at(-1) ?? "";
-    this.facts.textContent = [`${id}`, time(clip.seconds), clip.tags.map((tag) => `#${tag}`).join(" ")].filter(Boolean).join(" · ");
+    this.file.textContent = readable(clip.path?.split("/").at(-1) ?? "");
+    this.facts.textContent = [`${id}`, time(clip.seconds), clip.tags.map((tag) => readable(`#${tag}`)).join(" ")].filter(Boolean).join(" · ");
     this.stars.textContent = STARS[clip.rating ?? 0];
     this.flags.replaceChildren(...flagsOf(clip).map((flag) => element("span", { class: "flag", "data-flag": flag }, flag)));
     const rating = clip.rating === null ? "not rated" : `${clip.rating} of 5`;
     this.node.setAttribute("aria-label", `clip ${id}, ${checkpointOf(clip)}, ${time(clip.seconds)}, ${rating}, ${flagsOf(clip).join(", ")}`);
-    this.node.title = clip.path ?? "";
+    this.node.title = readable(clip.path ?? "");
   }
 
   /** Say in the card why there is no picture or no sound. */

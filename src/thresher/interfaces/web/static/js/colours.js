@@ -1,6 +1,7 @@
 // Colours of values: a scale for numbers, and up to eight colours for names, for a dark and for a light ground. All can
 // be told apart with every kind of colour vision, and from the ground.
 
+import { readable } from "./names.js";
 import { Signal } from "./signals.js";
 
 const DARK = {
@@ -76,7 +77,7 @@ function byName(known) {
   const names = [...counts].sort((a, b) => b[1] - a[1]).map(([name]) => name);
   const places = new Map(names.slice(0, named.length - 1).map((name, place) => [name, place]));
   const colourOf = (value) => named[places.get(String(value)) ?? named.length - 1];
-  const legend = [...places].map(([name, place]) => ({ text: name, colour: named[place], holds: (value) => String(value) === name }));
+  const legend = [...places].map(([name, place]) => ({ text: readable(name), colour: named[place], holds: (value) => String(value) === name }));
   if (names.length > places.size) {
     legend.push({ text: `${names.length - places.size} more`, colour: named.at(-1), holds: (value) => !isMissing(value) && !places.has(String(value)) });
   }

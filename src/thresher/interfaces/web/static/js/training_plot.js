@@ -4,6 +4,7 @@ import { element } from "./element.js";
 
 const [WIDE, HIGH] = [300, 130];
 const EDGE = { left: 34, right: 8, top: 8, bottom: 18 };
+const DIGIT = 7; // the width of a character of a label
 const SVG = "http://www.w3.org/2000/svg";
 const FAR = 30; // times the median from which on an axis is logarithmic
 
@@ -44,16 +45,18 @@ export function trainingPlot({ title, valueOf, fromZero }, rows, axis, { colourO
   const drawn = rows.filter((row) => valueOf(row) !== null && row[axis.name] !== null);
   if (drawn.length === 0) return null;
   const [bottom, top] = range(drawn.map(valueOf), fromZero);
-  const x = (row) => EDGE.left + axis.share(row[axis.name]) * (WIDE - EDGE.left - EDGE.right);
+  const marks = [bottom, (bottom + top) / 2, top];
+  const left = Math.max(EDGE.left, 8 + DIGIT * Math.max(...marks.map((value) => short(value).length)));
+  const x = (row) => left + axis.share(row[axis.name]) * (WIDE - left - EDGE.right);
   const y = (value) => HIGH - EDGE.bottom - ((value - bottom) / (top - bottom)) * (HIGH - EDGE.top - EDGE.bottom);
   const picture = shape("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, class: "plot", role: "img", "aria-label": `${title} over training: ${short(bottom)} to ${short(top)}` });
-  for (const value of [bottom, (bottom + top) / 2, top]) {
+  for (const value of marks) {
     picture.append(
-      shape("line", { class: "axis", x1: EDGE.left, x2: WIDE - EDGE.right, y1: y(value), y2: y(value) }),
-      shape("text", { x: EDGE.left - 4, y: y(value) + 3.5, "text-anchor": "end" }, short(value)),
+      shape("line", { class: "axis", x1: left, x2: WIDE - EDGE.right, y1: y(value), y2: y(value) }),
+      shape("text", { x: left - 4, y: y(value) + 3.5, "text-anchor": "end" }, short(value)),
     );
   }
-  picture.append(shape("text", { x: EDGE.left, y: HIGH - 4 }, `${axis.name} ${short(axis.low)}`));
+  picture.append(shape("text", { x: left, y: HIGH - 4 }, `${axis.name} ${short(axis.low)}`));
   picture.append(shape("text", { x: WIDE - EDGE.right, y: HIGH - 4, "text-anchor": "end" }, short(axis.high)));
   for (const [run, members] of Map.groupBy(drawn, (row) => row.run ?? "")) {
     members.sort((one, other) => one[axis.name] - other[axis.name]);
