@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.interfaces.web.conftest import KEY
 from thresher.catalog.catalog import Catalog
@@ -34,12 +36,37 @@ FLAGS = (
 )
 
 
+class Busy:
+    """Requests that are answered with 503: those for addresses that begin with one of `paths`."""
+
+    SENTENCE = "the server is busy; try again in a moment"
+
+    def __init__(self) -> None:
+        self.paths: tuple[str, ...] = ()
+        self.refused: list[str] = []
+
+    def before(self, app: ASGIApp) -> ASGIApp:
+        """Return an application that refuses requests, and gives the others to another one."""
+
+        async def asked(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http" and self.paths and scope["path"].startswith(self.paths):
+                self.refused.append(scope["path"])
+                await JSONResponse({"error": self.SENTENCE, "position": None}, 503)(scope, receive, send)
+            else:
+                await app(scope, receive, send)
+
+        return asked
+
+
 @contextmanager
-def serving(catalog: Catalog, *, refusal: str | None = None, port: int = 0) -> Iterator[str]:
+def serving(
+    catalog: Catalog, *, refusal: str | None = None, port: int = 0, busy: Busy | None = None
+) -> Iterator[str]:
     """Serve a catalog while the block runs; yield the address with its token."""
     app = create_app(catalog, AccessRules(KEY), refusal=refusal)
     with socket.create_server(("127.0.0.1", port)) as opened:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
+        served = busy.before(app) if busy is not None else app
+        server = uvicorn.Server(uvicorn.Config(served, log_config=None, timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, args=([opened],), daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{opened.getsockname()[1]}/?token={token_of(KEY)}"

@@ -42,10 +42,12 @@ def shelf(tmp_path_factory: pytest.TempPathFactory, write_clip: Any) -> Iterator
 def undoing(catalog: Catalog) -> Iterator[None]:
     """Undo what was decided while the block ran."""
     before = {entry.id for entry in history(catalog)}
-    yield
-    for entry in history(catalog):
-        if entry.id not in before and entry.undoes is None and entry.undone_by is None:
-            undo(catalog, entry.id)
+    try:
+        yield
+    finally:  # the tests that follow a failed one still find the catalog as it was
+        for entry in history(catalog):
+            if entry.id not in before and entry.undoes is None and entry.undone_by is None:
+                undo(catalog, entry.id)
 
 
 @pytest.fixture

@@ -237,7 +237,7 @@ def test_the_map_follows_decisions_of_this_page_and_of_others(
         page.press("p")
         page.run("document.querySelector('.chosen button').focus()")
         decisions.reject(catalog, "5")
-        page.wait_until(lambda: legend() == ["3 0 / 1", "4 1 / 1", "none 0 / 2"])
+        page.wait_until(lambda: legend() == ["3 0 / 1", "4 0 / 1", "none 1 / 2"])
         assert page.run("return document.activeElement.closest('.chosen') !== null")
         page = opened(driver, address.replace("/?", "/map?colour=rating&"), clips=4)
         page.wait_until(lambda: legend() == ["3 1", "4 1", "none 2"])

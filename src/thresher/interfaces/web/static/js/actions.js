@@ -2,10 +2,10 @@
 
 import { get, post } from "./api.js";
 import { ask, openDialog } from "./dialogs.js";
-import { confirmKey, confirmRefusal, earsOnly, hasVoices, voice } from "./confirm.js";
+import { confirmKey, earsOnly, hasVoices, voice } from "./confirm.js";
 import { downloadAll, downloadSelected } from "./downloads.js";
 import { element } from "./element.js";
-import { heard, named, NO_CLIP, note, redo, reject, rate, said, tag, undo, unreject } from "./judge.js";
+import { heard, named, NO_CLIP, note, redo, refuse, reject, rate, said, tag, undo, unreject } from "./judge.js";
 import { ACTIONS, action, keyText } from "./keys.js";
 import { likeMoment, NO_MOMENT, starts } from "./moment.js";
 import { ended, play, playing, position, prefetch, stop } from "./player.js";
@@ -38,7 +38,7 @@ const playsOn = () => advance.value || earsOnly.value || place.value.view === "l
 /** The selected clip of the list as the only item; none, and that is said, without one. */
 function one() {
   if (selected.value !== null && placeOf(selected.value) >= 0) return [selected.value];
-  said.value = NO_CLIP;
+  refuse(NO_CLIP);
   return [];
 }
 /** The clips that a key judges: those that are selected together, else the selected one. */
@@ -48,7 +48,7 @@ const here = () => (chosen.value.length ? chosen.value : one());
 export async function audition(event) {
   const id = selected.value;
   if (id === null) {
-    said.value = NO_CLIP;
+    refuse(NO_CLIP);
     return;
   }
   await play(id, starts.get(id) ?? 0, event);
@@ -73,11 +73,17 @@ function auditionAtRest(event) {
   else audition(event);
 }
 
+/** Select the clip `by` places further; returns whether there was one, and says why not. */
+export function walk(by) {
+  if (move(by)) return true;
+  if (ids.value.length) refuse(by > 0 ? "this is the last clip" : "this is the first clip");
+  else refuse("the list is empty");
+  return false;
+}
+
 function step(by) {
   return (event) => {
-    if (move(by)) auditionAtRest(event);
-    else if (ids.value.length) said.value = by > 0 ? "this is the last clip" : "this is the first clip";
-    else said.value = "the list is empty";
+    if (walk(by)) auditionAtRest(event);
   };
 }
 
@@ -90,7 +96,7 @@ function seek(by) {
   return (event) => {
     const id = playing.value?.id ?? selected.value;
     if (id === null) {
-      said.value = NO_CLIP;
+      refuse(NO_CLIP);
       return;
     }
     const length = rowOf(id)?.seconds ?? 0;
@@ -104,8 +110,7 @@ async function judged(event, judge, pitch, words) {
   if (!clips.length) return;
   if (chosen.value.length) {
     const outcome = await judge(clips);
-    if (outcome === null) confirmRefusal(said.value);
-    else confirmKey(pitch, words);
+    if (outcome !== null) confirmKey(pitch, words);
     return;
   }
   const [clip] = clips;
@@ -122,7 +127,6 @@ async function judged(event, judge, pitch, words) {
       selected.value = clip;
       audition(event); // what is heard and what the next key judges are one clip
     }
-    confirmRefusal(said.value);
     return;
   }
   confirmKey(pitch, words);
@@ -141,10 +145,7 @@ function shownAgain() {
 /** Undo or redo, and confirm it. */
 const reverts = (revert, pitch, words) => async (event) => {
   if (event.repeat) return;
-  if (!(await revert(event))) {
-    confirmRefusal(said.value);
-    return;
-  }
+  if (!(await revert(event))) return;
   confirmKey(pitch, words);
   // where clips play on, what is heard and what the next key judges are one clip
   if (playsOn() && playing.value && playing.value.id !== selected.value) audition(event);
@@ -165,13 +166,13 @@ async function nextUnheard(event) {
     const at = placeOf(selected.value);
     const order = [...ids.value.slice(at + 1), ...ids.value.slice(0, Math.max(0, at))];
     const next = order.find((id) => unheard.has(id));
-    if (next === undefined) said.value = "all clips of this query are heard";
+    if (next === undefined) refuse("all clips of this query are heard");
     else {
       selected.value = next;
       audition(event);
     }
   } catch (failure) {
-    said.value = failure.message;
+    refuse(failure.message);
   }
 }
 
@@ -180,8 +181,7 @@ const likeQuery = (id) => `${metrics.value.includes("likeness") ? "near@likeness
 
 async function continueSimilar(id, event) {
   if (!goOn.value || place.value.view === "listen") {
-    said.value = "this was the last clip";
-    confirmRefusal(said.value);
+    refuse("this was the last clip");
     return;
   }
   const query = `${likeQuery(id)} heard:no`;
@@ -191,8 +191,7 @@ async function continueSimilar(id, event) {
   if (isElsewhere || place.value !== where || (playing.value && playing.value.id !== id)) return;
   const next = found.find((each) => each !== id);
   if (next === undefined) {
-    said.value = "no similar clip is unheard";
-    confirmRefusal(said.value);
+    refuse("no similar clip is unheard");
     return;
   }
   selected.value = next;
@@ -204,7 +203,7 @@ async function continueSimilar(id, event) {
 /** The clips that a key writes on; none, with the reason said, where it can't. */
 function writable() {
   if (!isReadOnly()) return here();
-  said.value = refusal();
+  refuse(refusal());
   return [];
 }
 
@@ -234,14 +233,14 @@ async function annotated() {
     const text = await ask(`Note on ${named(clips)}`, row ? row.note ?? "" : commonNote(clips));
     if (text !== null) await note(clips, text);
   } catch (failure) {
-    said.value = failure.message;
+    refuse(failure.message);
   }
 }
 
 async function saveQuery() {
   const { query } = place.value;
-  if (isReadOnly()) said.value = refusal();
-  else if (!query) said.value = "there is no query to save; / leads to the search field";
+  if (isReadOnly()) refuse(refusal());
+  else if (!query) refuse("there is no query to save; / leads to the search field");
   else {
     const name = (await ask(`Save the query “${query}” under a name`))?.trim();
     if (!name) return;
@@ -250,7 +249,7 @@ async function saveQuery() {
       await loadNames();
       said.value = `saved: query:${name}`;
     } catch (failure) {
-      said.value = failure.message;
+      refuse(failure.message);
     }
   }
 }
@@ -262,10 +261,10 @@ async function sameCluster() {
   try {
     const { cluster } = await get(`/api/clips/${clip}/cluster`);
     if (!isHere()) return;
-    if (cluster === null) said.value = `clip ${clip} is in no cluster; \`thresher clusters\` makes clusters`;
+    if (cluster === null) refuse(`clip ${clip} is in no cluster; \`thresher clusters\` makes clusters`);
     else go({ view: "clips", query: `cluster:${cluster}` });
   } catch (failure) {
-    said.value = failure.message;
+    refuse(failure.message);
   }
 }
 
@@ -287,7 +286,7 @@ function help() {
 
 function anotherVoice() {
   if (!hasVoices()) {
-    said.value = "this browser has no voice; tones confirm keys";
+    refuse("this browser has no voice; tones confirm keys");
     return;
   }
   voice.value = !voice.value;
@@ -341,8 +340,8 @@ const nudge = (signal, by, least, most, words) => () => {
 };
 const volumeText = (value) => `volume ${Math.round(value * 100)} %`;
 const speedText = (value) => `${value} times the speed`;
-action("first", { keys: ["Home"], title: "first clip", run: () => move(-Infinity) });
-action("last", { keys: ["End"], title: "last clip", run: () => move(Infinity) });
+action("first", { keys: ["Home"], title: "first clip", run: () => walk(-Infinity) });
+action("last", { keys: ["End"], title: "last clip", run: () => walk(Infinity) });
 action("softer", { keys: ["-"], title: "softer", run: nudge(volume, -0.1, 0, 1, volumeText) });
 action("louder", { keys: ["+", "="], title: "louder", run: nudge(volume, 0.1, 0, 1, volumeText) });
 action("slower", { keys: [","], title: "slower", run: nudge(speed, -0.05, 0.5, 2, speedText) });

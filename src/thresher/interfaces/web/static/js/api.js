@@ -40,6 +40,28 @@ export function get(path, values = {}, signal = undefined) {
   return sent(query ? `${path}?${query}` : path, { signal });
 }
 
+const AGAIN = 3000; // milliseconds
+
+/** Whether a request that failed may succeed later: the server is away or busy. */
+export const isPassing = (failure) => failure instanceof ApiError && (failure.status === 0 || failure.status === 503);
+
+/**
+ * Ask again while the server is away or busy and the answer is still wanted, and return the answer. `report` is called
+ * with each failure. Raises the failure that does not pass, or the latest one once nobody wants the answer.
+ */
+export async function persist(ask, isWanted, report) {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (failure) {
+      if (!isPassing(failure) || !isWanted()) throw failure;
+      report(failure);
+      await new Promise((resolve) => setTimeout(resolve, AGAIN));
+      if (!isWanted()) throw failure;
+    }
+  }
+}
+
 /** The server's sentence in an answer that is not a success, or another one. */
 export async function reasonOf(response, otherwise) {
   return (await response.json().catch(() => null))?.error ?? otherwise;
@@ -52,6 +74,7 @@ export async function reasonOf(response, otherwise) {
 export async function whyNot(path, otherwise) {
   const response = await fetch(path, { headers: { range: "bytes=0-0" } }).catch(() => null);
   if (!response) return { why: SILENT, isLasting: false };
+  if (response.ok) response.body?.cancel();
   return { why: response.ok ? otherwise : await reasonOf(response, otherwise), isLasting: response.status !== 503 };
 }
 

@@ -6,6 +6,7 @@ import { rowsVersion } from "./selection.js";
 
 const LATER = 300; // milliseconds
 const AT_ONCE = 200;
+const AGAIN = 3000; // milliseconds after a request that failed
 
 const known = new Map(); // id → "copy of 12" or "copied: 12", null if there is no copy
 const wanted = new Set();
@@ -31,7 +32,9 @@ async function fetchCopies() {
     if (mine === state) for (const id of ids) known.set(id, found.get(id) ?? null);
     if (found.size || isMore || mine !== state) rowsVersion.value += 1; // cards that do not know yet ask again
   } catch {
-    // asked for again when the card is drawn again
+    setTimeout(() => {
+      rowsVersion.value += 1; // cards that do not know yet ask again
+    }, AGAIN);
   }
   timer = null;
 }

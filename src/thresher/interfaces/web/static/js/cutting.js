@@ -1,7 +1,7 @@
 // Regions by key, and what becomes of them: marks, and parts between silences.
 
 import { time } from "./card.js";
-import { decide, NO_CLIP, said } from "./judge.js";
+import { decide, NO_CLIP, refuse, said } from "./judge.js";
 import { action } from "./keys.js";
 import { play, playing, position, stop } from "./player.js";
 import { loop } from "./player_settings.js";
@@ -15,13 +15,13 @@ function setEnd(end) {
   return () => {
     const seconds = rowOf(selected.value)?.seconds;
     if (!seconds) {
-      said.value = selected.value === null ? NO_CLIP : `clip ${selected.value} has no sound`;
+      refuse(selected.value === null ? NO_CLIP : `clip ${selected.value} has no sound`);
       return;
     }
     const at = playing.value?.id === selected.value ? position() : end === "from" ? 0 : seconds;
     const region = { from: 0, to: seconds, ...loop.value, [end]: Math.min(at, seconds) };
     if (region.to - region.from < LEAST) {
-      said.value = "a region ends after it begins";
+      refuse("a region ends after it begins");
       return;
     }
     loop.value = region;
@@ -31,7 +31,7 @@ function setEnd(end) {
 
 function playRegion(event) {
   if (loop.value) play(selected.value, loop.value.from, event);
-  else said.value = NO_REGION;
+  else refuse(NO_REGION);
 }
 
 function clear() {
@@ -44,7 +44,7 @@ async function mark(event) {
   const region = loop.value;
   if (event.repeat) return;
   if (id === null || region === null) {
-    said.value = id === null ? NO_CLIP : NO_REGION;
+    refuse(id === null ? NO_CLIP : NO_REGION);
     return;
   }
   said.value = "marking …";
@@ -56,7 +56,7 @@ async function split(event) {
   const id = selected.value;
   if (event.repeat) return;
   if (id === null) {
-    said.value = NO_CLIP;
+    refuse(NO_CLIP);
     return;
   }
   said.value = "looking for silences …";

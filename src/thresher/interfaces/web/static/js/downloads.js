@@ -1,9 +1,10 @@
 // Clips as files: a card can be dragged out of the page into a DAW or a file manager, and a key downloads the clip or
 // the clips that are selected on the map. What is dragged or downloaded is the file that `thresher export` writes.
 
-import { get } from "./api.js";
+import { whyNot } from "./api.js";
 import { element } from "./element.js";
-import { NO_CLIP, said } from "./judge.js";
+import { NO_CLIP, refuse, said } from "./judge.js";
+import { readable } from "./names.js";
 import { chosen, ids, rowOf, selected } from "./selection.js";
 import { place } from "./views.js";
 
@@ -30,29 +31,29 @@ export function dragOut(event, id) {
 async function download(address, name) {
   const answer = await fetch(address, { method: "HEAD" }).catch(() => null);
   if (!answer?.ok) {
-    said.value = await get(address).then(() => "", (failure) => failure.message);
+    refuse((await whyNot(address, "the download could not begin; press the key again")).why);
     return;
   }
   const link = element("a", { href: address, download: name });
   document.body.append(link);
   link.click();
   link.remove();
-  said.value = `downloading ${name}`;
+  said.value = `downloading ${readable(name)}`;
 }
 
 /** Download the selected clip, or the clips that are selected on the map as a ZIP file. */
 export function downloadSelected() {
   const several = chosen.value;
   if (several.length > MOST_IDS) {
-    said.value = `at most ${MOST_IDS.toLocaleString("en")} clips can be selected for a download; Shift-z downloads all of the query`;
+    refuse(`at most ${MOST_IDS.toLocaleString("en")} clips can be selected for a download; Shift-z downloads all of the query`);
   } else if (several.length) download(`/files?ids=${several.join(",")}`, "clips.zip");
   else if (rowOf(selected.value)) download(`/files/${selected.value}`, rowOf(selected.value).file);
-  else said.value = NO_CLIP;
+  else refuse(NO_CLIP);
 }
 
 /** Download all clips of the query, or those like a moment, as a ZIP file. */
 export function downloadAll() {
   const asked = place.value.values.has("near") ? { ids: ids.value.join(",") } : { q: place.value.query };
   if (ids.value.length) download(`/files?${new URLSearchParams(asked)}`, "clips.zip");
-  else said.value = "the list is empty";
+  else refuse("the list is empty");
 }

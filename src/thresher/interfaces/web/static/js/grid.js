@@ -1,7 +1,9 @@
 // A grid of cards of which only the visible ones exist, so that it scrolls alike with 50 and 50,000 clips.
 
+import { walk } from "./actions.js";
 import { Card } from "./card.js";
 import { element } from "./element.js";
+import { action } from "./keys.js";
 import { playing, playProblem } from "./player.js";
 import { ids, isFound, placeOf, queryProblem, rowsVersion, selected } from "./selection.js";
 import { place as here } from "./views.js";
@@ -12,7 +14,7 @@ const BEYOND = 2; // rows of cards above and below the visible ones
 /** Why there is nothing to see: [a title, what to do]. */
 function emptyText() {
   if (!isFound.value) return ["Looking for clips …", ""];
-  if (queryProblem.value) return ["No clips", "The query can't be read."];
+  if (queryProblem.value) return ["No clips", queryProblem.value.isWrong ? "The query can't be read." : `The clips can't be listed: ${queryProblem.value.error}.`];
   if (here.value.query) return ["No clip matches the query", `Nothing is found by “${here.value.query}”. Press / to change the query.`];
   return ["No clips yet", "Add some: thresher ingest FOLDER. They appear here by themselves."];
 }
@@ -22,6 +24,7 @@ export class Grid {
   #spare = [];
   #ends = [];
   #frame = 0;
+  #shown = {}; // what the last draw showed, and where the selected clip was then
 
   /** `size` is {leastWidth, height} of a card in CSS pixels; `className` tells how cards look, `empty` returns
    * [title, sentence] for a list without clips. */
@@ -41,10 +44,9 @@ export class Grid {
     this.#measure();
     for (const signal of [ids, isFound, queryProblem, rowsVersion, playProblem]) this.#ends.push(signal.listen(this.#later));
     this.#ends.push(
-      selected.listen(() => {
-        this.reveal();
-        this.draw();
-      }),
+      action("row-down", { keys: ["PageDown"], title: "a row down", run: () => walk(this.columns) }),
+      action("row-up", { keys: ["PageUp"], title: "a row up", run: () => walk(-this.columns) }),
+      selected.listen(() => this.draw()),
       playing.follow((now) => {
         this.draw();
         this.#tick();
@@ -80,10 +82,10 @@ export class Grid {
   draw() {
     const { columns, visible, size: { height } } = this;
     const list = ids.value;
-    const { scrollTop } = this.container;
+    this.#set("height", `${Math.ceil(list.length / columns) * height}px`);
+    const scrollTop = this.#follow(list);
     const first = Math.max(0, Math.floor(scrollTop / height) - BEYOND) * columns;
     const end = Math.min(list.length, (Math.ceil((scrollTop + visible) / height) + BEYOND) * columns);
-    this.#set("height", `${Math.ceil(list.length / columns) * height}px`);
     for (const [place, card] of this.#cards) {
       if (place < first || place >= end) {
         this.#cards.delete(place);
@@ -121,15 +123,25 @@ export class Grid {
     this.nothing.replaceChildren(element("b", {}, title), sentence);
   }
 
-  /** Scroll the selected clip into view. */
-  reveal() {
-    const place = placeOf(selected.value);
-    if (place < 0) return;
-    const { height } = this.size;
-    const top = Math.floor(place / this.columns) * height;
-    const { scrollTop } = this.container;
-    if (top < scrollTop) this.container.scrollTop = top;
-    else if (top + height > scrollTop + this.visible) this.container.scrollTop = top + height - this.visible;
+  /** Scroll so that the selected clip stays in view while the list or its size changes; returns where the list is then. */
+  #follow(list) {
+    const { columns, visible, size: { height } } = this;
+    const before = this.#shown;
+    const now = { list, columns, visible, id: selected.value, address: here.value };
+    const isOther = before.id !== now.id || before.address !== now.address; // somebody asked for something else
+    const isSame = before.list === list && before.columns === columns && before.visible === visible;
+    const place = placeOf(now.id);
+    const top = Math.floor(place / columns) * height;
+    let { scrollTop } = this.container;
+    const isAbove = () => top < scrollTop;
+    const isBelow = () => top + height > scrollTop + visible;
+    if (place >= 0 && (isOther || (!isSame && before.isInView)) && (isAbove() || isBelow())) {
+      if (isOther) this.container.scrollTop = isAbove() ? top : top + height - visible;
+      else this.container.scrollTop = top - Math.min(before.offset, Math.max(0, visible - height)); // on the same line of the screen
+      ({ scrollTop } = this.container);
+    }
+    this.#shown = { ...now, offset: top - scrollTop, isInView: place >= 0 && !isAbove() && !isBelow() };
+    return scrollTop;
   }
 
   #tick = () => {

@@ -1,12 +1,20 @@
 // Decisions of this page. Each is sent at once and shown at once; `u` undoes the latest decision of this page.
 
-import { post } from "./api.js";
+import { persist, post } from "./api.js";
+import { confirmRefusal } from "./confirm.js";
 import { expect, findAgain, isReleased, keep, placeOf, refresh, release, retain, rowOf, selected } from "./selection.js";
 import { isReadOnly, refusal } from "./room.js";
 import { Signal } from "./signals.js";
 
-/** A sentence about what was done last, for the status line. */
-export const said = new Signal("");
+/** A sentence about what was done last, for the status line. The same sentence again stays as long again. */
+export const said = new Signal("", { isRepeated: true });
+
+/** Say why a key did nothing; with ears only, also by a tone or a voice. */
+export function refuse(sentence) {
+  said.value = sentence;
+  confirmRefusal(sentence);
+}
+
 /** What a key says that needs a clip of the list. */
 export const NO_CLIP = "no clip of the list is selected";
 /** Dispatches "decided" with {verb, clips, rating} after each decision of this page, undos included. */
@@ -27,7 +35,7 @@ function inOrder(send) {
 /** Send a decision about clips; returns the server's outcome, null if it was refused. */
 export async function decide(path, body, sentence) {
   if (isReadOnly()) {
-    said.value = refusal();
+    refuse(refusal());
     return null;
   }
   const clips = body.clips ?? [];
@@ -50,7 +58,7 @@ export async function decide(path, body, sentence) {
     return outcome;
   } catch (failure) {
     retain(clips);
-    said.value = failure.message;
+    refuse(failure.message);
     return null;
   } finally {
     refresh(clips);
@@ -91,7 +99,8 @@ export async function heard(id) {
   if (isReadOnly() || (rowOf(id)?.heard && !session.value)) return;
   if (placeOf(id) >= 0 && !isReleased(id)) keep([[id, placeOf(id)]]); // a decision about it may still be on its way
   const body = { clips: [id], ...(session.value ? heardNow() : {}) };
-  await inOrder(() => post("/api/heard", body)).then(({ decision }) => expect(decision)).catch(() => {});
+  const send = () => inOrder(() => post("/api/heard", body));
+  await persist(send, () => true, () => {}).then(({ decision }) => expect(decision)).catch(() => {});
   decisions.dispatchEvent(new CustomEvent("decided", { detail: { path: "/api/heard", clips: [id] } }));
   refresh([id]);
 }
@@ -100,12 +109,12 @@ const revert = (from, to, word) => inOrder(() => reverted(from, to, word));
 
 async function reverted(from, to, word) {
   if (isReadOnly()) {
-    said.value = refusal();
+    refuse(refusal());
     return false;
   }
   const latest = from.pop();
   if (latest === undefined) {
-    said.value = `nothing on this page to ${word}`;
+    refuse(`nothing on this page to ${word}`);
     return false;
   }
   try {
@@ -113,9 +122,10 @@ async function reverted(from, to, word) {
     expect(entry.decision);
     to.push({ ...latest, decision: entry.decision });
     refresh(latest.clips);
+    const stays = latest.clips.length !== 1 && placeOf(selected.value) >= 0; // many clips do not draw the listener away
     // in view even if the query hides it
-    keep(latest.clips.map((id, at) => [id, latest.places[at]]).filter(([, at], nth) => nth === 0 || at >= 0));
-    if (latest.clips.length) selected.value = latest.clips[0];
+    keep(latest.clips.map((id, at) => [id, latest.places[at]]).filter(([, at], nth) => (nth === 0 && !stays) || at >= 0));
+    if (!stays && latest.clips.length) selected.value = latest.clips[0];
     said.value = `${word}: ${latest.words}`;
     decisions.dispatchEvent(new CustomEvent("decided", { detail: { path: "/api/undo", clips: latest.clips } }));
     findAgain();
@@ -123,7 +133,7 @@ async function reverted(from, to, word) {
   } catch (failure) {
     // without an answer, or if the server could not do it now, the key can be pressed again
     if (failure.status === 0 || failure.status >= 500) from.push(latest);
-    said.value = failure.message;
+    refuse(failure.message);
     return false;
   }
 }

@@ -68,10 +68,12 @@ document.addEventListener("keydown", (event) => {
 
 const CLICKED = "button, a, summary, input[type=range], input[type=checkbox]";
 
+// Space and the arrows are the player's again after a click with a pointer, which sets detail. The control loses the focus
+// before it acts, so that a dialog that it opens does not give the focus back.
 document.addEventListener("click", (event) => {
-  // Space and the arrows are the player's again after a click with a pointer, which sets detail, and after the dialog
-  // that it opens, which gives the focus back
   if (event.detail > 0 && !event.target.closest?.("dialog")) event.target.closest?.(CLICKED)?.blur();
+}, { capture: true });
+document.addEventListener("click", (event) => {
   const name = event.target.closest?.("[data-action]")?.dataset.action;
   if (name && ACTIONS.has(name)) ACTIONS.get(name).run(event);
 });

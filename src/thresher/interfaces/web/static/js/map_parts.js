@@ -2,7 +2,7 @@
 
 import { checkpointOf, time } from "./card.js";
 import { element } from "./element.js";
-import { said } from "./judge.js";
+import { refuse } from "./judge.js";
 import { ACTIONS, keyText } from "./keys.js";
 import { play } from "./player.js";
 import { ids, rowOf, selected } from "./selection.js";
@@ -20,7 +20,7 @@ export function actionButton(name, face) {
 
 function showAsClips(chosen) {
   const query = chosen.join(" ");
-  if (query.length > LONGEST_QUERY) said.value = "these are too many clips for one query; select fewer";
+  if (query.length > LONGEST_QUERY) refuse("these are too many clips for one query; select fewer");
   else go({ view: "clips", query });
 }
 

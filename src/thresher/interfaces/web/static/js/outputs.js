@@ -2,7 +2,7 @@
 // permission is asked for once, when another output is wanted, and nothing is recorded.
 
 import { element } from "./element.js";
-import { said } from "./judge.js";
+import { refuse, said } from "./judge.js";
 import { action } from "./keys.js";
 import { output } from "./player_settings.js";
 
@@ -28,7 +28,7 @@ async function allow() {
     for (const track of stream.getTracks()) track.stop();
     await look();
   } catch {
-    said.value = "the browser names its outputs only if the microphone is allowed for this page";
+    refuse("the browser names its outputs only if the microphone is allowed for this page");
     field.value = output.value ?? "";
   }
 }
@@ -45,15 +45,15 @@ async function choose(id) {
 
 async function next() {
   if (!isOffered) {
-    said.value = "this browser offers no choice of outputs";
+    refuse("this browser offers no choice of outputs");
     return;
   }
   try {
     if (await look()) await allow();
-    else if (devices.length === 1 && !output.value) said.value = "there is no other output";
+    else if (devices.length === 1 && !output.value) refuse("there is no other output");
     else await choose(devices[(devices.findIndex(({ id }) => id === field.value) + 1) % devices.length].id);
   } catch (failure) {
-    said.value = `the browser does not tell its outputs: ${failure.message}`;
+    refuse(`the browser does not tell its outputs: ${failure.message}`);
   }
 }
 

@@ -7,6 +7,7 @@ import { dragOut } from "./downloads.js";
 import { element } from "./element.js";
 import { said } from "./judge.js";
 import { ACTIONS, action, keyText } from "./keys.js";
+import { readable } from "./names.js";
 import { outputField } from "./outputs.js";
 import { playing, playProblem, position } from "./player.js";
 import { loop, matched, speed, volume } from "./player_settings.js";
@@ -78,7 +79,7 @@ function describe() {
   stars.forEach((star, place) => {
     star.textContent = place < (clip?.rating ?? 0) ? "★" : "☆";
   });
-  about.textContent = clip ? [`clip ${clip.id}`, clip.place, checkpointOf(clip), clip.path].filter(Boolean).join(" · ") : selected.value === null ? "no clip is selected" : `clip ${selected.value}`;
+  about.textContent = clip ? [`clip ${clip.id}`, clip.place, checkpointOf(clip), readable(clip.path ?? "")].filter(Boolean).join(" · ") : selected.value === null ? "no clip is selected" : `clip ${selected.value}`;
   showTime();
 }
 
@@ -102,7 +103,7 @@ let silence = null;
 said.follow((text) => {
   says.textContent = text;
   clearTimeout(silence);
-  silence = setTimeout(() => { said.value = ""; }, SAID);
+  if (text) silence = setTimeout(() => { said.value = ""; }, SAID);
 });
 playing.follow((now) => {
   playButton.textContent = now ? "■" : "▶";

@@ -1,6 +1,6 @@
 // The search field: the whole query language, with completion of fields and saved queries.
 
-import { get } from "./api.js";
+import { get, persist } from "./api.js";
 import { element } from "./element.js";
 import { find, ids, queryProblem } from "./selection.js";
 import { Signal } from "./signals.js";
@@ -84,7 +84,8 @@ const quoted = (text) => (/[\s"'()\\]/.test(text) ? `"${text.replace(/["\\]/g, "
 
 function complete() {
   const [, word] = wordAtCursor();
-  const choices = choicesFor(word).slice(0, MOST);
+  const found = choicesFor(word);
+  const choices = found.slice(0, MOST);
   active = -1;
   list.hidden = choices.length === 0;
   field.setAttribute("aria-expanded", String(choices.length > 0));
@@ -93,6 +94,7 @@ function complete() {
     ...choices.map(({ text, about }, place) =>
       element("li", { role: "option", id: `completion-${place}`, "aria-selected": "false", onpointerdown: (event) => { event.preventDefault(); take(text); } }, element("b", {}, text), ` ${about}`),
     ),
+    ...(found.length > MOST ? [element("li", { role: "option", "aria-disabled": "true", class: "rest" }, `and ${(found.length - MOST).toLocaleString("en")} more; go on typing`)] : []),
   );
 }
 
@@ -113,10 +115,11 @@ function later() {
 }
 
 function choose(by) {
-  const options = [...list.children];
+  const options = [...list.querySelectorAll("[aria-selected]")];
   if (!options.length) return;
   options[active]?.setAttribute("aria-selected", "false");
-  active = (active + by + options.length) % options.length;
+  const from = active < 0 && by < 0 ? 0 : active; // up from the field is the last one
+  active = (from + by + options.length) % options.length;
   options[active].setAttribute("aria-selected", "true");
   field.setAttribute("aria-activedescendant", options[active].id);
 }
@@ -156,7 +159,7 @@ queryProblem.follow((wrong) => {
   const at = wrong?.position ?? null;
   const word = at === null ? "" : shown.slice(at).split(/\s/, 1)[0];
   problem.replaceChildren(wrong?.error ?? "", word ? element("code", {}, word) : "");
-  field.setAttribute("aria-invalid", String(wrong !== null));
+  field.setAttribute("aria-invalid", String(wrong?.isWrong ?? false));
 });
 ids.follow((found) => {
   count.textContent = `${found.length.toLocaleString("en")} ${found.length === 1 ? "clip" : "clips"}`;
@@ -170,6 +173,7 @@ place.follow(({ query }) => {
 
 /** Read the names that completion knows. */
 export async function loadNames() {
-  [fields, queries] = (await Promise.all([get("/api/fields"), get("/api/queries")])).map(({ records }) => records);
+  const read = () => Promise.all([get("/api/fields"), get("/api/queries")]);
+  [fields, queries] = (await persist(read, () => true, () => {})).map(({ records }) => records);
   metrics.value = fields.filter(({ name }) => name.startsWith("near@")).map(({ name }) => name.slice(5));
 }

@@ -1,6 +1,6 @@
 // The clips of the query, and which of them is selected. The rows arrive in pages, as they are needed.
 
-import { get } from "./api.js";
+import { get, persist } from "./api.js";
 import { newest } from "./changes.js";
 import { Signal } from "./signals.js";
 
@@ -21,7 +21,8 @@ export const chosen = new Signal([]);
 export const rowsVersion = new Signal(0);
 /** Counts up whenever clips were decided about, here or elsewhere, and their rows are read again. */
 export const refreshed = new Signal(0);
-/** The sentence of a query that can't be read, and where it is wrong: {error, position}; null if it is fine. */
+/** Why there is no list: {error, position, isWrong}; null if it is there. `isWrong` is the query that can't be read, from
+ * `position` on. */
 export const queryProblem = new Signal(null);
 
 const rows = new Map(); // id → row, the newest last
@@ -110,8 +111,13 @@ export async function find(query, { quietly = false } = {}) {
     carried = null;
   }
   text = query;
+  const ask = async () => (source ? source({ signal: mine.signal, quietly: !isAsked }) : (await get("/api/clips", { q: query }, mine.signal)).ids);
+  const report = ({ message, status, position }) => {
+    if (isAsked) queryProblem.value = { error: message, position, isWrong: status === 400 };
+    isFound.value = true;
+  };
   try {
-    const list = source ? await source({ signal: mine.signal, quietly: !isAsked }) : (await get("/api/clips", { q: query }, mine.signal)).ids;
+    const list = await persist(ask, () => request === mine, report);
     if (request !== mine) return; // another list was asked for meanwhile
     queryProblem.value = null;
     show(list, !isAsked);
@@ -119,8 +125,7 @@ export async function find(query, { quietly = false } = {}) {
     isFound.value = true;
   } catch (failure) {
     if (request !== mine) return;
-    if (isAsked) queryProblem.value = { error: failure.message, position: failure.position };
-    isFound.value = true;
+    report(failure);
   }
 }
 

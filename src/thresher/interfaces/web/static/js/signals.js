@@ -3,9 +3,12 @@
 export class Signal {
   #value;
   #listeners = new Set();
+  #isRepeated;
 
-  constructor(value) {
+  /** Listeners hear of a value that equals the one before only if `isRepeated`. */
+  constructor(value, { isRepeated = false } = {}) {
     this.#value = value;
+    this.#isRepeated = isRepeated;
   }
 
   get value() {
@@ -13,7 +16,7 @@ export class Signal {
   }
 
   set value(value) {
-    if (Object.is(value, this.#value)) return;
+    if (Object.is(value, this.#value) && !this.#isRepeated) return;
     this.#value = value;
     for (const listener of [...this.#listeners]) {
       if (this.#listeners.has(listener)) listener(value); // one before it may have ended it

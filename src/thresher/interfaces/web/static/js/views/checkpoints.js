@@ -1,11 +1,12 @@
 // The checkpoints over training: a plot for each figure, a table, verdicts and notes, and the comparison of two.
 
-import { get, post } from "../api.js";
+import { get, persist, post } from "../api.js";
 import { newest } from "../changes.js";
 import { colouring, colours, css } from "../colours.js";
 import { ask } from "../dialogs.js";
 import { element } from "../element.js";
-import { said } from "../judge.js";
+import { refuse, said } from "../judge.js";
+import { readable } from "../names.js";
 import { room } from "../room.js";
 import { trainingAxis, trainingPlot } from "../training_plot.js";
 import { go } from "../views.js";
@@ -49,17 +50,17 @@ export function show(container, place) {
   async function judge(row, verdict) {
     try {
       await post("/api/checkpoints/verdict", { checkpoint: nameOf(row), verdict });
-      said.value = `${nameOf(row)}: ${verdict}`;
+      said.value = `${readable(nameOf(row))}: ${verdict}`;
       await load();
     } catch (failure) {
-      said.value = failure.message;
+      refuse(failure.message);
     }
   }
 
   async function annotate(row) {
-    const text = await ask(`Note on ${nameOf(row)}`, row.note ?? "");
+    const text = await ask(`Note on ${readable(nameOf(row))}`, row.note ?? "");
     if (text === null) return;
-    await post("/api/checkpoints/verdict", { checkpoint: nameOf(row), note: text }).catch((failure) => { said.value = failure.message; });
+    await post("/api/checkpoints/verdict", { checkpoint: nameOf(row), note: text }).catch((failure) => refuse(failure.message));
     await load();
   }
 
@@ -74,7 +75,7 @@ export function show(container, place) {
       const figures = found.differences.map((each) =>
         element("tr", { class: each.is_chance === false ? "sure" : "" }, element("th", { scope: "row" }, each.figure), ...[each.first, each.second, each.difference].map((value) => element("td", {}, value === null ? "" : Number(value).toPrecision(3))), element("td", {}, each.is_chance === null ? "too few clips" : each.is_chance ? "may be chance" : `${Number(each.low).toPrecision(2)} … ${Number(each.high).toPrecision(2)}`)),
       );
-      compared.replaceChildren(element("h2", {}, `${found.first} and ${found.second}`), element("table", {}, element("thead", {}, element("tr", {}, ["figure", found.first, found.second, "difference", "95 % interval"].map((title) => element("th", {}, title)))), element("tbody", {}, figures)));
+      compared.replaceChildren(element("h2", {}, `${readable(found.first)} and ${readable(found.second)}`), element("table", {}, element("thead", {}, element("tr", {}, ["figure", found.first, found.second, "difference", "95 % interval"].map((title) => element("th", {}, title)))), element("tbody", {}, figures)));
     } catch (failure) {
       if (comparing === mine) compared.replaceChildren(element("p", { role: "alert" }, failure.message));
     }
@@ -101,7 +102,7 @@ export function show(container, place) {
     const figures = [row.recordings, percent(row.minutes_generated ? row.minutes_kept / row.minutes_generated : null), percent(row.silence), percent(row.collapse), percent(row.novelty), row.mean_rating?.toFixed(1) ?? ""];
     return element("tr", {},
       element("td", {}, name ? box : ""),
-      element("th", { scope: "row" }, element("button", { type: "button", class: "plain", "data-focus": `open ${name}`, onclick: () => open(row) }, name || "no checkpoint")),
+      element("th", { scope: "row" }, element("button", { type: "button", class: "plain", "data-focus": `open ${name}`, onclick: () => open(row) }, readable(name) || "no checkpoint")),
       ...figures.map((text) => element("td", {}, String(text))),
       element("td", { class: "verdicts" }, ...(name ? [...verdicts, element("button", { type: "button", "data-focus": `note ${name}`, onclick: () => annotate(row) }, row.note ? "✎ note" : "note")] : [])),
       element("td", {}, row.note ?? ""));
@@ -109,17 +110,23 @@ export function show(container, place) {
 
   async function load() {
     const mine = (asked = Symbol("checkpoints"));
+    const isWanted = () => !closed && asked === mine;
+    const report = (failure) => {
+      if (container.querySelector(".checkpoints")) said.value = failure.message; // what is shown stays
+      else container.replaceChildren(element("p", { class: "empty", role: "alert" }, failure.message));
+    };
     let rows;
     try {
-      ({ checkpoints: rows } = await get("/api/checkpoints", { q: place.value.query }));
+      const { query } = place.value;
+      ({ checkpoints: rows } = await persist(() => get("/api/checkpoints", { q: query }), isWanted, report));
     } catch (failure) {
-      if (!closed && asked === mine) container.replaceChildren(element("p", { role: "alert" }, failure.message));
+      if (isWanted()) report(failure);
       return;
     }
-    if (closed || asked !== mine) return;
+    if (!isWanted()) return;
     const { colourOf, legend } = colouring(rows.map((row) => row.run ?? ""));
     const axis = trainingAxis(rows);
-    const drawing = { colourOf: (run) => css(colourOf(run)), nameOf, open };
+    const drawing = { colourOf: (run) => css(colourOf(run)), nameOf: (row) => readable(nameOf(row)), open };
     const plots = axis ? FIGURES.map((figure) => trainingPlot(figure, rows, axis, drawing)).filter(Boolean) : [];
     const runs = legend.map(({ text, colour }) => {
       const swatch = element("span", { class: "swatch" });

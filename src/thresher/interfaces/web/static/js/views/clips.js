@@ -2,9 +2,7 @@
 
 import { element } from "../element.js";
 import { Grid } from "../grid.js";
-import { action } from "../keys.js";
 import { followMoment } from "../moment.js";
-import { move } from "../selection.js";
 
 export function show(container) {
   const line = element("div", { class: "session", role: "status", hidden: true });
@@ -12,14 +10,10 @@ export function show(container) {
   container.append(line, list);
   container.classList.add("split");
   const grid = new Grid(list);
-  const ends = [
-    followMoment(line),
-    action("row-down", { keys: ["PageDown"], title: "a row down", run: () => move(grid.columns) }),
-    action("row-up", { keys: ["PageUp"], title: "a row up", run: () => move(-grid.columns) }),
-  ];
+  const end = followMoment(line);
   return () => {
     grid.close();
-    for (const end of ends) end();
+    end();
     container.classList.remove("split");
   };
 }

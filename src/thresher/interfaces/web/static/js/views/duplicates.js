@@ -2,14 +2,14 @@
 // is heard and rejects the others.
 
 import { audition } from "../actions.js";
-import { get } from "../api.js";
+import { get, persist } from "../api.js";
 import { checkpointOf, notes, time } from "../card.js";
 import { element } from "../element.js";
 import { Grid } from "../grid.js";
-import { reject, said, trust } from "../judge.js";
+import { refuse, reject, said, trust } from "../judge.js";
 import { action } from "../keys.js";
 import { play, playing, position } from "../player.js";
-import { move, rowOf, rowsVersion, selected, useSource } from "../selection.js";
+import { rowOf, rowsVersion, selected, useSource } from "../selection.js";
 import { place } from "../views.js";
 
 const AGAIN = 400; // milliseconds between two looks whether the pairs are found
@@ -41,8 +41,6 @@ class PairsView {
     this.ends = [
       action("pair-switch", { keys: ["y"], title: "hear the other at this moment", run: (event) => this.#switch(event) }),
       action("pair-keep", { keys: ["Shift+y"], title: "keep the selected clip, reject the others of its group", run: (event) => this.#keep(event) }),
-      action("row-down", { keys: ["PageDown"], title: "a row down", run: () => move(this.grid.columns) }),
-      action("row-up", { keys: ["PageUp"], title: "a row up", run: () => move(-this.grid.columns) }),
       selected.listen(() => this.#describe()),
       rowsVersion.listen(() => this.#describe()),
       place.follow(({ view, query }) => view === "duplicates" && query !== this.query && this.#load(query)),
@@ -57,10 +55,12 @@ class PairsView {
   async #load(query = place.value.query) {
     this.query = query;
     const mine = (this.asked = Symbol("pairs"));
+    const isWanted = () => this.asked === mine && !this.isClosed;
+    const report = (failure) => { this.status.textContent = failure.message; };
     try {
       for (;;) {
-        const { ready, progress, pairs } = await get("/api/duplicates", { q: query });
-        if (this.asked !== mine || this.isClosed) return;
+        const { ready, progress, pairs } = await persist(() => get("/api/duplicates", { q: query }), isWanted, report);
+        if (!isWanted()) return;
         if (ready) {
           this.#show(pairs);
           return;
@@ -69,7 +69,7 @@ class PairsView {
         await new Promise((resolve) => setTimeout(resolve, AGAIN));
       }
     } catch (failure) {
-      if (this.asked === mine && !this.isClosed) this.status.textContent = failure.message;
+      if (isWanted()) report(failure);
     }
   }
 
@@ -109,7 +109,7 @@ class PairsView {
     const id = selected.value;
     const partners = this.#partners(id);
     if (partners.length === 0) {
-      said.value = "this clip has no duplicate here";
+      refuse("this clip has no duplicate here");
       return;
     }
     // from the clip to keep, one copy after the other; from a copy, back
@@ -126,7 +126,7 @@ class PairsView {
     const id = selected.value;
     if (event.repeat) return;
     if (!this.#groups.has(id)) {
-      said.value = "this clip has no duplicate here";
+      refuse("this clip has no duplicate here");
       return;
     }
     const group = this.#groups.get(id);

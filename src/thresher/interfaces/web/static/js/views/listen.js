@@ -2,15 +2,16 @@
 // ends with a summary by checkpoint.
 
 import { audition, following } from "../actions.js";
-import { get, post } from "../api.js";
+import { get, persist, post } from "../api.js";
 import { checkpointOf, notes } from "../card.js";
 import { newest } from "../changes.js";
 import { element } from "../element.js";
 import { Grid } from "../grid.js";
-import { decide, decisions, NO_CLIP, said, session as judgedSession } from "../judge.js";
+import { decide, decisions, NO_CLIP, refuse, said, session as judgedSession } from "../judge.js";
 import { action } from "../keys.js";
+import { readable } from "../names.js";
 import { isReadOnly } from "../room.js";
-import { ids, move, placeOf, rowsVersion, selected, useSource } from "../selection.js";
+import { ids, placeOf, rowsVersion, selected, useSource } from "../selection.js";
 import { place } from "../views.js";
 
 const LATER = 200; // milliseconds
@@ -50,20 +51,19 @@ class SessionView {
       () => decisions.removeEventListener("decided", later),
       newest.listen(later),
       action("session-skip", { keys: ["Shift+j"], title: "leave the clip out of the session", run: () => this.#skip() }),
-      action("row-down", { keys: ["PageDown"], title: "a row down", run: () => move(this.grid.columns) }),
-      action("row-up", { keys: ["PageUp"], title: "a row up", run: () => move(-this.grid.columns) }),
     ];
     this.load();
   }
 
   async load() {
     const mine = (this.asked += 1);
+    const report = (failure) => { said.value = failure.message; };
     try {
-      const { session } = await get("/api/listening");
+      const { session } = await persist(() => get("/api/listening"), () => mine === this.asked && !this.isClosed, report);
       if (mine < this.shown || this.isClosed) return;
       this.#show(session, mine);
     } catch (failure) {
-      if (!this.isClosed) said.value = failure.message;
+      if (!this.isClosed && mine === this.asked) report(failure);
       return;
     }
     if (!this.isListed) await this.#list();
@@ -108,7 +108,7 @@ class SessionView {
 
   #about() {
     const { session } = this;
-    const query = session.query ? ` of ${session.query}` : "";
+    const query = session.query ? ` of ${readable(session.query)}` : "";
     const rest = session.unheard ? ` · ${many(session.unheard, "unheard clip")} did not fit` : "";
     return ` · ${many(session.clips.length, "clip")} from ${many(session.checkpoints.length, "checkpoint")}${query}${rest}`;
   }
@@ -150,7 +150,7 @@ class SessionView {
       this.list.querySelector(".grid").focus();
       said.value = "Space plays the first clip";
     } catch (failure) {
-      said.value = failure.message;
+      refuse(failure.message);
     } finally {
       this.isBeginning = false;
     }
@@ -164,14 +164,14 @@ class SessionView {
   async #skip() {
     const id = selected.value;
     if (id === null || placeOf(id) < 0) {
-      said.value = NO_CLIP;
+      refuse(NO_CLIP);
       return;
     }
     const next = this.#next(id);
     try {
       if (!(await this.#change("/api/listening/skip", { clip: id }))) return;
     } catch (failure) {
-      said.value = failure.message;
+      refuse(failure.message);
       return;
     }
     said.value = `clip ${id} is left out`;

@@ -1,13 +1,13 @@
 // The map of the query's clips: similar clips are near each other. Drag pans, the wheel zooms, Shift+drag draws a
 // lasso, Alt+hover plays.
 
-import { get } from "../api.js";
+import { get, persist } from "../api.js";
 import { checkpointOf, time } from "../card.js";
 import { newest } from "../changes.js";
 import { colouring, colours, css } from "../colours.js";
 import { element } from "../element.js";
 import { dragOut } from "../downloads.js";
-import { NO_CLIP, said } from "../judge.js";
+import { NO_CLIP, refuse, said } from "../judge.js";
 import { action } from "../keys.js";
 import { dimmed, drawPoints, nearestPoint, packed, pointSize, pointsWithin } from "../map_raster.js";
 import { actionButton, chosenButtons, MapList } from "../map_parts.js";
@@ -125,12 +125,13 @@ class MapView {
 
   async #load(query) {
     const mine = (this.loading = Symbol("map"));
+    const isWanted = () => this.loading === mine && !this.#closed;
     this.query = query;
     this.says.textContent = "";
-    while (!this.#closed && this.loading === mine) {
+    while (isWanted()) {
       try {
-        const found = await get("/api/map", { q: query });
-        if (this.loading !== mine || this.#closed) return;
+        const found = await persist(() => get("/api/map", { q: query }), isWanted, (failure) => { this.says.textContent = failure.message; });
+        if (!isWanted()) return;
         if (found.ready) {
           const isSeen = this.fitted === query && this.#found.ids.length > 0;
           this.fitted = query;
@@ -144,7 +145,7 @@ class MapView {
         }
         this.says.textContent = `the map is being computed: ${Math.round(found.progress * 100)} %`;
       } catch (failure) {
-        if (this.loading === mine) this.says.textContent = failure.message;
+        if (isWanted()) this.says.textContent = failure.message;
         return;
       }
       await new Promise((resolve) => setTimeout(resolve, AGAIN));
@@ -176,12 +177,14 @@ class MapView {
   async #colour() {
     const mine = (this.colouring = Symbol("colours"));
     const { query } = this;
+    const isWanted = () => this.colouring === mine && !this.#closed;
     try {
-      const { ids: known, values } = await get("/api/values", { q: query, field: this.field.value });
-      if (this.colouring !== mine || this.#closed) return; // other colours were asked for meanwhile
+      const ask = () => get("/api/values", { q: query, field: this.field.value });
+      const { ids: known, values } = await persist(ask, isWanted, (failure) => { said.value = failure.message; });
+      if (!isWanted()) return; // other colours were asked for meanwhile
       this.#values = new Map(known.map((id, place) => [id, values[place]]));
     } catch (failure) {
-      if (this.colouring !== mine || this.#closed) return;
+      if (!isWanted()) return;
       this.#values = new Map();
       said.value = failure.message;
     }
@@ -313,7 +316,7 @@ class MapView {
   /** The selected clip as the only item, if it is on the map; else that is said. */
   #here() {
     if (this.placeOf?.has(selected.value)) return [selected.value];
-    said.value = selected.value === null ? NO_CLIP : `clip ${selected.value} is not on the map`;
+    refuse(selected.value === null ? NO_CLIP : `clip ${selected.value} is not on the map`);
     return [];
   }
 

@@ -5,7 +5,7 @@ import { element } from "../element.js";
 import { Grid } from "../grid.js";
 import { said } from "../judge.js";
 import { action } from "../keys.js";
-import { findAgain, move, useSource } from "../selection.js";
+import { findAgain, useSource } from "../selection.js";
 import { go, place } from "../views.js";
 
 const TILE = { leastWidth: 118, height: 40 };
@@ -54,8 +54,6 @@ export function show(container) {
       shown = field.value;
       useSource(({ signal }) => ordered(grid.columns, signal));
     }),
-    action("row-down", { keys: ["PageDown"], title: "a row down", run: () => move(grid.columns) }),
-    action("row-up", { keys: ["PageUp"], title: "a row up", run: () => move(-grid.columns) }),
     action("order", {
       keys: ["Shift+w"],
       title: "tiles: another order",
