@@ -35,6 +35,9 @@ OF_NO_SINGLE_MODULE = {
     "interfaces/cli/commands/test_song_errors.py",  # the exit codes of all commands of songs
     "interfaces/report/test_page_browser.py",  # the page in a browser, which takes long
     "interfaces/web/test_openapi.py",  # the description of all routes
+    "interfaces/web/test_busy_server_browser.py",  # a page whose server is busy for a while
+    "interfaces/web/test_lists_browser.py",  # ends of lists, and what stays in view while they change
+    "interfaces/web/test_names_browser.py",  # names of every kind in a browser
     "interfaces/web/test_hearing_browser.py",  # moments, selections, downloads and undo in a browser
     "interfaces/web/test_late_answers_browser.py",  # answers that reach the page late, or not at all
     "interfaces/web/test_restart_browser.py",  # an open page and a server that starts again
