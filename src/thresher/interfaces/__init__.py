@@ -1,1 +1,1 @@
-"""What people use: the command line and the HTML report."""
+"""What people use: the command line, the HTML report and the listening room."""

@@ -1,4 +1,4 @@
-"""The functions in Python that statements call by name; `database.connect` makes them known to SQLite."""
+"""The functions in Python that statements call by name; `sqlite_database.connect` makes them known to SQLite."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The settings of a catalog, and the files that they name."""
+"""The settings of a catalog, and the files that belong to it."""

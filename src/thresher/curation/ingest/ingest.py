@@ -1,9 +1,9 @@
 """Ingest: bring the catalog up to date with files and folders.
 
-Scan → classify → read → store → close → catch up. Files whose stamp proves them unchanged cost nothing (see
-`catalog.stamps`); known content is only hashed; new content is analysed in the workers. Each group of files is
-stored in one transaction, and no file is read, hashed or looked at inside of one. An interrupted ingest keeps what
-was committed, and the next one continues from there.
+Scan → classify → read → store → close → catch up. Files whose stamp proves them unchanged cost nothing
+(`catalog/files/stamps.py`); known content is only hashed; new content is analysed in the workers. Each group of
+files is stored in one transaction, and no file is read, hashed or looked at inside of one. An interrupted ingest
+keeps what was committed, and the next one continues from there.
 """
 
 from __future__ import annotations

@@ -41,8 +41,9 @@ class SongSettings:
     sequence of clips for the ordering "manual". `quality` of lossy formats is 0 to 10; None is the default.
     `artist` and `album` are tags. `cover` is the SHA-256 of an image in the catalog.
     `file_rule` is how the file is tagged and encoded, see FILE_RULE.
-    `selection_rule` is the rule by which clips are left out, see `catalog.selection_rules`. `no_copies` leaves out
-    copies of other clips in the song, and `per_checkpoint` limits the clips of each checkpoint; None sets no limit.
+    `selection_rule` is the rule by which clips are left out, see `catalog.queries.selection_rules`. `no_copies`
+    leaves out copies of other clips in the song, and `per_checkpoint` limits the clips of each checkpoint; None
+    sets no limit.
     """
 
     query: str

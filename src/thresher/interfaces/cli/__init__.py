@@ -1,1 +1,1 @@
-"""The command line: one module per command or small group of commands."""
+"""The command line: what the commands share, such as options, tables and progress; `commands` has the commands."""
