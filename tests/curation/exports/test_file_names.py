@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from thresher.catalog.files.paths import LONGEST_NAME
 from thresher.catalog.recordings.cut_clips import CutPlace
-from thresher.curation.exports.file_names import LONGEST_NAME, NameRequest, distinct_names
+from thresher.curation.exports.file_names import NameRequest, distinct_names
 
 
 def named(*wanted: tuple[str | bytes, bytes | None]) -> list[bytes]:

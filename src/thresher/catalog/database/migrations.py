@@ -24,13 +24,11 @@ def newest_script() -> str:
     return (migrations_folder() / "newest.sql").read_text(encoding="utf-8")
 
 
-def known_revisions(folder: Path | None = None) -> list[str]:
+def known_revisions() -> list[str]:
     """Return all revisions that this program can read, the newest first."""
     from alembic.script import ScriptDirectory
 
-    return [
-        script.revision for script in ScriptDirectory(str(folder or migrations_folder())).walk_revisions()
-    ]
+    return [script.revision for script in ScriptDirectory(str(migrations_folder())).walk_revisions()]
 
 
 def migrate(

@@ -27,6 +27,9 @@ from thresher.catalog.decisions.journal import Change, Value
 from thresher.catalog.recordings.attribution import checkpoint_id, refresh_checkpoint, set_attributes
 from thresher.errors import UsageError
 
+JUDGEMENTS = ("rating", "rejected", "note", "heard_at", "trusted")
+"""What the curator decides about a clip, besides its tags; named like the columns of `clip`."""
+
 
 @dataclass(frozen=True)
 class DecisionField:
@@ -171,7 +174,7 @@ _QUERY = _named_row_of(saved_query, "saved query", "delete it first (`thresher q
 
 
 DECISION_FIELDS: Mapping[tuple[str, str], DecisionField] = {
-    **{("clip", name): _CLIP for name in ("rating", "rejected", "note", "heard_at", "trusted")},
+    **{("clip", name): _CLIP for name in JUDGEMENTS},
     **{("clip", name): _CLIP for name in ("removed", "name")},
     ("clip", "tags"): DecisionField(_read_tags, _write_tags),
     **{("checkpoint", name): _CHECKPOINT for name in ("verdict", "note")},

@@ -289,6 +289,17 @@ def present_among(connection: Connection, places: Sequence[Place]) -> dict[Place
     return found
 
 
+def not_missing(connection: Connection, location_ids: Iterable[int]) -> set[int]:
+    """Return those of these locations that are not marked missing."""
+    return {
+        location_id
+        for chunk in chunks(list(location_ids))
+        for location_id in connection.scalars(
+            select(location.c.id).where(location.c.id.in_(chunk), location.c.missing_since.is_(None))
+        )
+    }
+
+
 def occupy(connection: Connection, location_id: int, sighting: Sighting, recording_id: int) -> None:
     """Make an existing location that of the file that was seen, with this recording as its content."""
     connection.execute(

@@ -13,7 +13,7 @@ from thresher.catalog.audio.ffmpeg_decoder import find_ffmpeg
 from thresher.catalog.files.paths import Place, Roots
 from thresher.catalog.files.stamps import stamp_of
 from thresher.catalog.settings.config import ENVIRONMENT_VARIABLE, find_catalog, load_settings
-from thresher.curation.analysis.task import Analysis, FileTask, Unopened, Unsettled
+from thresher.curation.analysis.task import DECODER_CRASHED, Analysis, FileTask, Unopened, Unsettled
 from thresher.curation.executors.dask_worker import worker_address
 from thresher.curation.workers import WorkerDied, Workers
 from thresher.errors import CatalogError, ThresherError
@@ -28,6 +28,13 @@ class Unseen:
     """A file that this machine can read and a worker on another one can't: `reason` names the worker."""
 
     reason: str
+
+
+def analysis_of(result: object) -> Analysis | None:
+    """Return what a worker found out about a file; None if it could not read the file."""
+    if isinstance(result, WorkerDied):
+        return Analysis("unreadable", DECODER_CRASHED)
+    return result if isinstance(result, Analysis) else None
 
 
 @dataclass(frozen=True)

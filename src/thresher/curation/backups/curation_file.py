@@ -25,9 +25,6 @@ ClipRef = dict[str, Any]
 Pieces = str | list[Any]
 """A text, or a list of texts and clips."""
 
-CLIP_FIELDS = ("rating", "rejected", "note", "heard_at", "trusted")
-"""The judgements of a clip, beside its tags; named like the columns of the table."""
-
 _ID_TERM = re.compile(
     r"\^*(?:(?P<field>id|of|near(?:@\w+)?)(?P<operator>:=?|=))?(?P<number>\d+)(?P<rest>:.*)?",
     re.ASCII | re.IGNORECASE | re.DOTALL,

@@ -33,10 +33,10 @@ from thresher.catalog.database.schema import (
     saved_query,
     song,
 )
+from thresher.catalog.decisions.fields import JUDGEMENTS
 from thresher.catalog.decisions.journal import history
 from thresher.catalog.output_guard import OutputGuard
 from thresher.curation.backups.curation_file import (
-    CLIP_FIELDS,
     HEADER,
     ClipRef,
     References,
@@ -267,7 +267,7 @@ def _clips(connection: Connection, recording_ids: list[int]) -> dict[int, list[d
             record["name"] = row.name
         if row.removed:
             record["removed"] = True
-        record.update({name: getattr(row, name) for name in CLIP_FIELDS if getattr(row, name)})
+        record.update({name: getattr(row, name) for name in JUDGEMENTS if getattr(row, name)})
         if row.id in tags:
             record["tags"] = sorted(tags[row.id])
         found.setdefault(row.recording_id, []).append(record)

@@ -13,11 +13,15 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from thresher.catalog.database.schema import attribute, checkpoint, clip, location, recording
-from thresher.catalog.decisions.fields import current_checkpoint, current_tags, pinned_attribute
+from thresher.catalog.decisions.fields import (
+    JUDGEMENTS,
+    current_checkpoint,
+    current_tags,
+    pinned_attribute,
+)
 from thresher.catalog.decisions.journal import Assignment
 from thresher.catalog.recordings.attribution import checkpoint_id
 from thresher.catalog.recordings.clip_rows import clip_rows
-from thresher.curation.backups.curation_file import CLIP_FIELDS
 from thresher.curation.backups.curation_records import CheckpointRecord, ClipRecord, RecordingRecord, Ref
 from thresher.curation.backups.import_matching import Matches
 
@@ -62,7 +66,7 @@ def _of_clip(
 ) -> Iterator[Assignment]:
     row = clip_rows(connection, [clip_id])[clip_id]
     what = f"clip {clip_id}"
-    for name in CLIP_FIELDS:
+    for name in JUDGEMENTS:
         here, wanted = row[clip.c[name]], getattr(record, name)
         if name == "heard_at":
             if wanted is not None and (here is None or wanted > here):

@@ -93,7 +93,7 @@ def _conclude(
     stay: Collection[int],
 ) -> None:
     # an ingest may have found a file just before it was moved
-    found_again = _present(connection, {change.id for change in done}.intersection(moved))
+    found_again = locations.not_missing(connection, {change.id for change in done}.intersection(moved))
     locations.mark_missing(connection, sorted(found_again), time.time())
     for location_id in sorted(stay):
         locations.unmark_missing(connection, location_id)
@@ -107,13 +107,4 @@ def _paths(catalog: Catalog, connection: Connection, location_ids: Sequence[int]
     for chunk in chunks(location_ids):
         statement = select(location.c.id, location.c.root, location.c.path).where(location.c.id.in_(chunk))
         found.update((row.id, catalog.absolute(row.root, row.path)) for row in connection.execute(statement))
-    return found
-
-
-def _present(connection: Connection, location_ids: Collection[int]) -> set[int]:
-    """Return those of these locations that are not marked as missing."""
-    found: set[int] = set()
-    for chunk in chunks(sorted(location_ids)):
-        here = select(location.c.id).where(location.c.id.in_(chunk), location.c.missing_since.is_(None))
-        found.update(connection.scalars(here))
     return found

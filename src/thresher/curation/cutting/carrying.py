@@ -11,14 +11,12 @@ from sqlalchemy import Connection, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.database import chunks
 from thresher.catalog.database.schema import clip
-from thresher.catalog.decisions.fields import current_tags
+from thresher.catalog.decisions.fields import JUDGEMENTS, current_tags
 from thresher.catalog.decisions.journal import Assignment
 from thresher.catalog.edits import Edits
 from thresher.curation.songs.membership import selected
 from thresher.curation.songs.settings import SongSettings
 from thresher.curation.songs.songs import Song, all_songs, find_song
-
-JUDGEMENTS = ("rating", "rejected", "note", "heard_at", "trusted")
 
 
 def carried_judgements(connection: Connection, heirs: Mapping[int, int]) -> Iterator[Assignment]:

@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from thresher.catalog.files.files import SUFFIXES
-
-LONGEST_NAME = 255
-"""The maximal length of a file name, in bytes."""
+from thresher.catalog.files.paths import LONGEST_NAME
 
 _LONGEST_LABEL = 100  # bytes
 _UNWANTED = '/\\:*?"<>|'  # not allowed in names on some file systems

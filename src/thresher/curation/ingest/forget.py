@@ -143,7 +143,9 @@ def _plan(connection: Connection, location_ids: Sequence[int]) -> _Plan:
     named = set(location_ids)
     without_location = [each for each in touched if named.issuperset(all_locations[each])]
     history = _history(connection, without_location)
-    present = _present(connection, [place for each in sorted(history) for place in all_locations[each]])
+    present = locations.not_missing(
+        connection, [place for each in sorted(history) for place in all_locations[each]]
+    )
     forgotten = [each for each in without_location if each not in history]
     for each in without_location:
         named.difference_update(all_locations[each])
@@ -208,17 +210,6 @@ def _history(connection: Connection, recording_ids: Sequence[int]) -> set[int]:
         ):
             history.update(connection.scalars(statement))
     return history
-
-
-def _present(connection: Connection, location_ids: Sequence[int]) -> set[int]:
-    """Return those of the locations that are not missing."""
-    return {
-        location_id
-        for chunk in chunks(location_ids)
-        for location_id in connection.scalars(
-            select(location.c.id).where(location.c.id.in_(chunk), location.c.missing_since.is_(None))
-        )
-    }
 
 
 def _forget_recordings(connection: Connection, recording_ids: Sequence[int]) -> None:

@@ -21,9 +21,8 @@ from thresher.catalog.recordings.clip_rows import clip_rows
 from thresher.catalog.recordings.cut_clips import wholes_of
 from thresher.catalog.scores import scores
 from thresher.catalog.settings.sections import trim_key
-from thresher.curation.analysis.file_results import Unseen, file_results
+from thresher.curation.analysis.file_results import Unseen, analysis_of, file_results
 from thresher.curation.analysis.task import (
-    DECODER_CRASHED,
     Analysis,
     AnalysisTask,
     content_of,
@@ -47,7 +46,6 @@ from thresher.curation.cutting.recut import Cuts, cuts_of
 from thresher.curation.workers import (
     GROUP_SECONDS,
     Progress,
-    WorkerDied,
     Workers,
     grouped,
     no_progress,
@@ -173,7 +171,7 @@ def reanalyse_clips(
     with Workers(executor or settings.ingest.executor, preload=WORKER_MODULES) as workers:
         results = file_results(workers, analyse_file, _tasks(catalog, wanted, retrim=retrim), catalog.roots)
         for group in grouped(results, settings.ingest.group, GROUP_SECONDS):
-            found = [(known, each) for known, result in group if (each := _analysis(result)) is not None]
+            found = [(known, each) for known, result in group if (each := analysis_of(result)) is not None]
             stale, new_notes = catalog.write(partial(_store, catalog, found=found, retrim=retrim))
             changed += stale
             notes += new_notes
@@ -182,7 +180,7 @@ def reanalyse_clips(
                 if isinstance(result, Unseen):
                     unseen.append(known.id)
                     notes.append(f"recording of clip {known.clip_id} not analysed: {result.reason}")
-                elif _analysis(result) is None:
+                elif analysis_of(result) is None:
                     without_file.append(known.id)
             progress("analysing", analysed + len(without_file) + len(unseen), len(wanted))
     spans, statuses = _changes(wanted, _recordings(catalog, clip_ids))
@@ -191,13 +189,6 @@ def reanalyse_clips(
     return ReanalysisReport(
         analysed, changed, tuple(without_file), seconds, scored, spans, statuses, tuple(notes), tuple(unseen)
     )
-
-
-def _analysis(result: object) -> Analysis | None:
-    """Return what a worker found out about a file; None if it could not read the file."""
-    if isinstance(result, WorkerDied):
-        return Analysis("unreadable", DECODER_CRASHED)
-    return result if isinstance(result, Analysis) else None
 
 
 def _store(

@@ -18,14 +18,13 @@ from thresher.catalog.recordings.locations import Arrival, LocationState
 from thresher.catalog.recordings.recordings import NewRecording
 from thresher.catalog.recordings.same_audio import recording_of_file, recordings_with_audio, set_audio_key
 from thresher.catalog.scores.scores import retire
-from thresher.curation.analysis.file_results import Unseen
-from thresher.curation.analysis.task import DECODER_CRASHED, Analysis, Keyed, Unopened, Unsettled, content_of
+from thresher.curation.analysis.file_results import Unseen, analysis_of
+from thresher.curation.analysis.task import Analysis, Keyed, Unopened, Unsettled, content_of
 from thresher.curation.cutting.reanalysed import follow_recut, has_cuts, recut_recording
 from thresher.curation.ingest.reading import ReadFile
 from thresher.curation.ingest.report import Failure, Tally, ToReadAgain
 from thresher.curation.ingest.rereading import note_reread, stored_provenance
 from thresher.curation.ingest.run import IngestRun
-from thresher.curation.workers import WorkerDied
 
 
 def store(
@@ -113,7 +112,7 @@ def _add(
 def _new_recording(run: IngestRun, file: ReadFile, tally: Tally) -> NewRecording:
     assert file.sha256 is not None
     # a dry run analyses nothing; it counts the file, and its rows are rolled back
-    analysis = _analysis(file) or Analysis("ok", audio_key=file.audio_key)
+    analysis = analysis_of(file.result) or Analysis("ok", audio_key=file.audio_key)
     warn(file, tally)
     _report_status(file, analysis, tally)
     tally.stored.add(file.sighting.stored.place)
@@ -151,7 +150,7 @@ def _store_known(
     if is_reanalysed:
         run.batch.begin(connection)
         tally.counts["reanalysed"] += 1
-        analysis = _analysis(file)
+        analysis = analysis_of(file.result)
         if analysis is not None:
             if analysis.status != status:
                 _report_status(file, analysis, tally)
@@ -195,12 +194,6 @@ def _note_unnamed(file: ReadFile, tally: Tally) -> None:
     named = file.sighting.provenance
     if named.epoch is None and named.step is None and file.sighting.role != "reference":
         tally.unnamed.append(file.sighting.stored.path_text)
-
-
-def _analysis(file: ReadFile) -> Analysis | None:
-    if isinstance(file.result, WorkerDied):
-        return Analysis("unreadable", DECODER_CRASHED)
-    return file.result if isinstance(file.result, Analysis) else None
 
 
 def warn(file: ReadFile, tally: Tally) -> None:

@@ -45,14 +45,13 @@ def _shown_value(kind: str, name: str, value: Any) -> object:
     return _number(value) if kind in ("number", "attribute") else value
 
 
-def field_column(name: str, kind: str, rank: int = 0) -> Column:
+def field_column(name: str, kind: str) -> Column:
     """Return the column of a query's field; rows are pairs of a clip and the values of its fields."""
     return Column(
         name,
         lambda row: _shown_value(kind, name, row[1][name]),
         is_number=kind in ("number", "duration", "clip"),
         keep=Keep.END if kind == "path" else Keep.START if kind in ("text", "attribute", "tag") else Keep.ALL,
-        rank=rank,
     )
 
 
