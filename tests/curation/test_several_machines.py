@@ -34,8 +34,8 @@ from thresher.curation.renderings.render import render
 from thresher.curation.renderings.verify import verify_song
 from thresher.curation.songs.songs import save_song
 from thresher.curation.songs.tracklist import tracklist
-from thresher.curation.workers import no_progress
 from thresher.errors import NotFoundError, UsageError
+from thresher.progress import no_progress
 from thresher.signal.features.split_settings import SplitSettings
 
 MISSING = IngestOptions(executor="serial", score=False, mark_missing=True)

@@ -29,8 +29,6 @@ from thresher.curation.executors.worker_process import (
     without_script,
 )
 from thresher.errors import CatalogError, UsageError, WorkersError
-from thresher.progress import Progress as Progress
-from thresher.progress import no_progress as no_progress
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor

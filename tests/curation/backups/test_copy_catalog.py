@@ -22,8 +22,8 @@ from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.ingest.verify import verify
 from thresher.curation.renderings.render import render
-from thresher.curation.workers import no_progress
 from thresher.errors import CatalogError, UsageError
+from thresher.progress import no_progress
 
 
 def address_in(folder: Path) -> str:

@@ -19,9 +19,9 @@ from thresher.catalog.database.database import Target
 from thresher.catalog.database.schema import location
 from thresher.catalog.safety.row_copy import copy_rows, first_difference, row_counts
 from thresher.catalog.settings.config import settings_of_database
-from thresher.curation.workers import Progress, no_progress
 from thresher.errors import CatalogError, UsageError
 from thresher.formatting import counted
+from thresher.progress import Progress, no_progress
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,8 @@ from thresher.curation.backups.curation_file import (
 from thresher.curation.songs.sequence import arranged
 from thresher.curation.songs.settings import SongSettings
 from thresher.curation.songs.songs import all_songs
-from thresher.curation.workers import Progress, no_progress
 from thresher.errors import ThresherError, UsageError
+from thresher.progress import Progress, no_progress
 
 _NOT_OF_RENDERINGS = {
     "id",

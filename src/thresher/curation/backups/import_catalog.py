@@ -26,8 +26,8 @@ from thresher.curation.backups.import_matching import Matches, match
 from thresher.curation.backups.import_songs import IMPORT, SongImport
 from thresher.curation.comparison.score import score_all
 from thresher.curation.comparison.suspects import examine
-from thresher.curation.workers import Progress, no_progress
 from thresher.errors import UsageError
+from thresher.progress import Progress, no_progress
 
 
 @dataclass(frozen=True)

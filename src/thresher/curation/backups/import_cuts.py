@@ -18,9 +18,9 @@ from thresher.curation.backups.import_matching import Matches
 from thresher.curation.cutting.marking import WantedMark, make_marks
 from thresher.curation.cutting.places import find_place
 from thresher.curation.cutting.split import split
-from thresher.curation.workers import Progress, no_progress
 from thresher.errors import ThresherError
 from thresher.formatting import counted
+from thresher.progress import Progress, no_progress
 from thresher.signal.features.split_settings import SplitSettings
 from thresher.signal.features.trim import Span
 

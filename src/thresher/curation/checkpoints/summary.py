@@ -24,6 +24,7 @@ from thresher.catalog.database.schema import (
     location,
     recording,
 )
+from thresher.catalog.queries.text import Terms
 from thresher.catalog.recordings.clip_source import IS_HEARD, IS_SHOWN, STATUS
 from thresher.catalog.recordings.measures import measure_value
 from thresher.curation.checkpoints.minutes import (
@@ -36,13 +37,13 @@ from thresher.curation.checkpoints.minutes import (
     sounding,
 )
 from thresher.curation.checkpoints.verdicts import WROTE
-from thresher.curation.clips.selection import Terms, parse_terms
+from thresher.curation.clips.selection import parse_terms
 from thresher.curation.comparison.checkpoint_scores import (
     CheckpointClips,
     CheckpointScores,
     checkpoint_scores,
 )
-from thresher.curation.workers import Progress, no_progress
+from thresher.progress import Progress, no_progress
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,12 @@ from thresher.catalog.provenance.provenance import check_key, infer
 from thresher.catalog.queries.fields import FIELDS
 from thresher.catalog.queries.lookups import Lookups
 from thresher.catalog.queries.query import join_terms
+from thresher.catalog.queries.text import Terms
 from thresher.catalog.recordings.attribution import as_number
 from thresher.catalog.text.normal_form import folded, nfc
 from thresher.catalog.text.values import whole_number
 from thresher.curation.clips.reach import no_match
-from thresher.curation.clips.selection import Terms, lookups_of, recordings_of, select_by_id, select_ids
+from thresher.curation.clips.selection import lookups_of, recordings_of, select_by_id, select_ids
 from thresher.errors import NotFoundError, UsageError
 from thresher.formatting import unknown
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Select, and_, func, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.schema import checkpoint, clip, clip_tag, location, nearest, recording
 from thresher.catalog.queries.query import Query, context_of, join_terms, select_clips
+from thresher.catalog.queries.text import Terms
 from thresher.catalog.recordings import measures
 from thresher.catalog.recordings.clip_source import (
     IS_HEARD,
@@ -30,7 +31,7 @@ from thresher.catalog.recordings.cut_clips import CutPlace, cut_places_within
 from thresher.catalog.scores.suspicion import IS_SUSPECT
 from thresher.catalog.text.values import LARGEST_INTEGER
 from thresher.curation.clips.reach import no_match
-from thresher.curation.clips.selection import Terms, parse_terms, select_ids
+from thresher.curation.clips.selection import parse_terms, select_ids
 from thresher.curation.clips.values import (
     AttributeValue,
     read_attributes,

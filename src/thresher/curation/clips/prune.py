@@ -21,6 +21,7 @@ from thresher.catalog.database.database import chunks
 from thresher.catalog.database.schema import clip, location, recording, rendering_clip
 from thresher.catalog.decisions.journal import Decision, get_decision
 from thresher.catalog.files import paths
+from thresher.catalog.queries.text import Terms
 from thresher.catalog.recordings.clip_source import IS_SHOWN
 from thresher.curation.clips.prune_entries import (
     announce,
@@ -28,7 +29,7 @@ from thresher.curation.clips.prune_entries import (
     conclude,
     unfinished_prunes,
 )
-from thresher.curation.clips.selection import Terms, recordings_of, select_ids
+from thresher.curation.clips.selection import recordings_of, select_ids
 from thresher.curation.clips.trash import (
     FileChangedError,
     FileInspector,
@@ -39,8 +40,8 @@ from thresher.curation.clips.trash import (
     move_to_trash,
 )
 from thresher.curation.clips.trash_folders import remove_orphans
-from thresher.curation.workers import Progress, no_progress
 from thresher.errors import AudioError
+from thresher.progress import Progress, no_progress
 
 GROUP = 16
 """The number of recordings whose files are moved before their judgements are looked at again."""

@@ -10,8 +10,9 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.schema import clip
 from thresher.catalog.queries.lookups import Lookups
 from thresher.catalog.queries.query import Part, Query, context_of, join_terms, parse, shown
+from thresher.catalog.queries.text import Terms
 from thresher.catalog.recordings.clip_source import IS_HIDDEN, IS_SHOWN, SOURCE
-from thresher.curation.clips.selection import Terms, parse_terms
+from thresher.curation.clips.selection import parse_terms
 from thresher.errors import NotFoundError
 from thresher.formatting import counted, listed
 

@@ -25,9 +25,9 @@ from thresher.catalog.decisions.undo import decision_to_undo, undo
 from thresher.catalog.queries.fields import close_names
 from thresher.catalog.queries.lookups import Lookups
 from thresher.catalog.queries.query import context_of, join_terms, parse
-from thresher.catalog.queries.text import tokens_of
+from thresher.catalog.queries.text import Terms, tokens_of
 from thresher.catalog.text.normal_form import nfc
-from thresher.curation.clips.selection import Terms, lookups_of, select_ids
+from thresher.curation.clips.selection import lookups_of, select_ids
 from thresher.errors import NotFoundError, QueryError, UsageError
 from thresher.formatting import command_on
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.scores import score_reads, scores
 from thresher.curation.comparison.duplicates import copies_among
-from thresher.curation.workers import Progress, no_progress
+from thresher.progress import Progress, no_progress
 from thresher.signal.metrics.registry import find_metric
 
 SIMILARITY_METRIC, COPY_METRIC = "likeness", "aligned"

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.queries.text import Terms
 from thresher.catalog.scores import features
-from thresher.curation.clips.selection import Terms, select_ids
-from thresher.curation.workers import Progress, cores, no_progress
+from thresher.curation.clips.selection import select_ids
+from thresher.curation.workers import cores
+from thresher.progress import Progress, no_progress
 
 
 @dataclass(frozen=True)

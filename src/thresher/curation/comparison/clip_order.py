@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.queries.text import Terms
 from thresher.catalog.scores import score_reads, scores
-from thresher.curation.clips.selection import Terms, select_ids
+from thresher.curation.clips.selection import select_ids
 from thresher.signal.metrics.registry import find_metric
 
 MOST_CHAINED = 2_000

@@ -18,13 +18,15 @@ from sqlalchemy import Connection, delete, insert, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.schema import cluster, cluster_clip, clustering
 from thresher.catalog.queries.query import join_terms
+from thresher.catalog.queries.text import Terms
 from thresher.catalog.recordings.clip_rows import known_clips
 from thresher.catalog.scores import features
 from thresher.catalog.text.values import LARGEST_INTEGER
-from thresher.curation.clips.selection import Terms, select_ids
-from thresher.curation.workers import Progress, cores, no_progress
+from thresher.curation.clips.selection import select_ids
+from thresher.curation.workers import cores
 from thresher.errors import CatalogError, NotFoundError, UsageError
 from thresher.formatting import counted
+from thresher.progress import Progress, no_progress
 from thresher.signal.metrics.likeness import Likenesses
 from thresher.signal.statistics.clustering import SMALLEST, find_clusters, find_medoid
 

@@ -15,14 +15,16 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.database import chunks
 from thresher.catalog.database.schema import checkpoint, clip, cluster, cluster_clip, clustering, location
 from thresher.catalog.queries.query import join_terms
+from thresher.catalog.queries.text import Terms
 from thresher.catalog.recordings.clip_source import IS_HEARD, SOURCE, shown_location
 from thresher.catalog.recordings.cut_clips import cut_places
 from thresher.catalog.scores import features
 from thresher.curation.analysis.task import makes_descriptors
-from thresher.curation.clips.selection import Terms, select_ids
+from thresher.curation.clips.selection import select_ids
 from thresher.curation.comparison.cluster_fit import ClusterChange, fit_clusters
-from thresher.curation.workers import Progress, cores, no_progress
+from thresher.curation.workers import cores
 from thresher.errors import NotFoundError, QueryError, UsageError
+from thresher.progress import Progress, no_progress
 from thresher.signal.features.descriptors import VERSION as DESCRIPTOR_VERSION
 from thresher.signal.metrics.likeness import Likenesses
 from thresher.signal.statistics.clustering import SMALLEST, find_medoid

@@ -26,12 +26,12 @@ from thresher.catalog.audio.decoder_names import LOSSLESS
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.database import chunks
 from thresher.catalog.database.schema import clip, location, nearest, recording
+from thresher.catalog.queries.text import Terms
 from thresher.catalog.scores import features, score_reads, scores
 from thresher.catalog.settings.sections import DupesSection
 from thresher.curation.clips.listing import ClipRow, list_clips, rows_of
-from thresher.curation.clips.selection import Terms
 from thresher.curation.comparison.score import score
-from thresher.curation.workers import Progress, no_progress
+from thresher.progress import Progress, no_progress
 from thresher.signal.metrics.agreement import Profiled, agree
 from thresher.signal.metrics.aligned import Alignment, align, standing_out
 from thresher.signal.metrics.metric import Words

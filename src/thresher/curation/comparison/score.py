@@ -30,8 +30,9 @@ from thresher.catalog.scores.claims import Claim
 from thresher.curation.comparison import block_scores
 from thresher.curation.comparison.block_scores import BlockScorer
 from thresher.curation.comparison.score_report import ScoreReport
-from thresher.curation.workers import Progress, Workers, cores, no_progress
+from thresher.curation.workers import Workers, cores
 from thresher.errors import CatalogError
+from thresher.progress import Progress, no_progress
 from thresher.signal.metrics.metric import Metric
 from thresher.signal.metrics.registry import find_metric
 

@@ -12,11 +12,12 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.queries.text import Terms
 from thresher.catalog.scores import features, suspicion
 from thresher.catalog.scores.suspicion import COPY_METRIC
-from thresher.curation.clips.selection import Terms, select_ids
+from thresher.curation.clips.selection import select_ids
 from thresher.curation.comparison.duplicates import Match, dupes
-from thresher.curation.workers import Progress, no_progress
+from thresher.progress import Progress, no_progress
 
 PairKind = Literal["copy", "contained", "shared", "suspect"]
 

@@ -13,7 +13,8 @@ from thresher.curation.analysis.task import Analysis, cut_content_of
 from thresher.curation.analysis.worker import WORKER_MODULES, analyse_file
 from thresher.curation.cutting.spans import why_no_file, why_unread
 from thresher.curation.cutting.targets import Target, analysis_tasks, survey_tasks
-from thresher.curation.workers import Progress, Workers
+from thresher.curation.workers import Workers
+from thresher.progress import Progress
 from thresher.signal.features.fingerprint import find_backend
 from thresher.signal.features.split_settings import SplitSettings
 from thresher.signal.features.trim import Span

@@ -20,9 +20,9 @@ from thresher.curation.cutting.marks import MarkReport, mark_name
 from thresher.curation.cutting.places import Origin, Place, find_place
 from thresher.curation.exports.formats.audacity import LabelFile, labels_text, read_labels
 from thresher.curation.renderings.audio_file import target_of
-from thresher.curation.workers import Progress, no_progress
 from thresher.errors import NotFoundError, UsageError
 from thresher.formatting import counted
+from thresher.progress import Progress, no_progress
 from thresher.signal.features.trim import Span
 
 LARGEST_FILE = 16_000_000

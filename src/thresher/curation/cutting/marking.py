@@ -17,8 +17,8 @@ from thresher.catalog.recordings.clip_rows import clip_rows
 from thresher.catalog.recordings.cut_clips import CutClip, add_cut_clips, cut_clips, wholes_of
 from thresher.curation.cutting.places import Place
 from thresher.curation.cutting.spans import analyse_spans
-from thresher.curation.workers import Progress, no_progress
 from thresher.errors import AudioError, NotFoundError
+from thresher.progress import Progress, no_progress
 from thresher.signal.features.trim import Span
 
 State = Literal["new", "restored", "renamed", "unchanged"]

@@ -14,18 +14,19 @@ from thresher.catalog.decisions.decide import decide
 from thresher.catalog.decisions.journal import Assignment, Decision
 from thresher.catalog.queries.lookups import Lookups
 from thresher.catalog.queries.query import join_terms
+from thresher.catalog.queries.text import Terms
 from thresher.catalog.recordings.clip_rows import clip_rows
 from thresher.catalog.text.normal_form import nfc
 from thresher.curation.clips.decisions import DecisionOutcome, storable
 from thresher.curation.clips.reach import no_match
-from thresher.curation.clips.selection import Terms, find_clip, lookups_of, select_ids
+from thresher.curation.clips.selection import find_clip, lookups_of, select_ids
 from thresher.curation.cutting.marking import MarkRow, WantedMark, make_marks
 from thresher.curation.cutting.places import Origin, find_place
 from thresher.curation.songs.membership import selected
 from thresher.curation.songs.songs import all_songs
-from thresher.curation.workers import Progress, no_progress
 from thresher.errors import UsageError
 from thresher.formatting import counted, listed
+from thresher.progress import Progress, no_progress
 
 
 @dataclass(frozen=True)

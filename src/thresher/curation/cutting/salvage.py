@@ -15,9 +15,10 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.database import chunks
 from thresher.catalog.database.schema import clip
 from thresher.catalog.queries.query import context_of, join_terms, parse, select_clips, with_defaults
+from thresher.catalog.queries.text import Terms
 from thresher.catalog.recordings.measures import measure_value
 from thresher.curation.clips.reach import no_match
-from thresher.curation.clips.selection import Terms, recordings_of, select_by_id, select_ids
+from thresher.curation.clips.selection import recordings_of, select_by_id, select_ids
 from thresher.curation.cutting.finding import analysed_parts
 from thresher.curation.cutting.split import changed_by, scored, stored_parts, with_the_rest
 from thresher.curation.cutting.split_report import SplitReport
@@ -25,9 +26,9 @@ from thresher.curation.cutting.targets import CHANGED, Target, as_they_were, tar
 from thresher.curation.songs.options import SongOptions
 from thresher.curation.songs.size import SongSize, song_size
 from thresher.curation.songs.songs import Song, cover_of, store_song
-from thresher.curation.workers import Progress, no_progress
 from thresher.errors import CatalogError, NotFoundError, UsageError
 from thresher.formatting import counted
+from thresher.progress import Progress, no_progress
 from thresher.signal.features.split_settings import SplitSettings
 
 MOSTLY = 0.5

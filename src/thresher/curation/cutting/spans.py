@@ -22,7 +22,8 @@ from thresher.curation.analysis.task import (
     trim_of_key,
 )
 from thresher.curation.analysis.worker import WORKER_MODULES, analyse_file
-from thresher.curation.workers import Progress, WorkerDied, Workers, no_progress
+from thresher.curation.workers import WorkerDied, Workers
+from thresher.progress import Progress, no_progress
 from thresher.signal.features.trim import Span
 
 

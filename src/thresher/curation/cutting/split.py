@@ -16,10 +16,10 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions.decide import decide
 from thresher.catalog.decisions.journal import Assignment
 from thresher.catalog.queries.query import join_terms
+from thresher.catalog.queries.text import Terms
 from thresher.catalog.recordings.clip_content import ClipContent, replace_clip
 from thresher.catalog.recordings.cut_clips import add_cut_clips, cut_clips
 from thresher.curation.clips.decisions import storable
-from thresher.curation.clips.selection import Terms
 from thresher.curation.comparison.score import score_all
 from thresher.curation.comparison.suspects import examine
 from thresher.curation.cutting.carrying import carried_judgements, carried_places, songs_of
@@ -27,8 +27,8 @@ from thresher.curation.cutting.finding import FoundParts, analysed_parts, survey
 from thresher.curation.cutting.parts_plan import PartsPlan, plan_parts
 from thresher.curation.cutting.split_report import NotSplit, SplitReport, reported
 from thresher.curation.cutting.targets import CHANGED, Target, as_they_were, find_targets
-from thresher.curation.workers import Progress, no_progress
 from thresher.errors import UsageError
+from thresher.progress import Progress, no_progress
 from thresher.signal.features.split import CLICK_SECONDS, MOST_PARTS, cell_count
 from thresher.signal.features.split_settings import SplitSettings
 

@@ -11,11 +11,12 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import find_content
 from thresher.catalog.database.database import chunks
 from thresher.catalog.database.schema import USABLE_STATUSES, clip, location, recording
+from thresher.catalog.queries.text import Terms
 from thresher.catalog.recordings.clip_source import SOURCE, shown_location
 from thresher.curation.analysis.survey import SurveyTask
 from thresher.curation.analysis.task import AnalysisTask, task_for, trim_of_key
 from thresher.curation.clips.reach import no_match
-from thresher.curation.clips.selection import Terms, recordings_of, select_by_id, select_ids
+from thresher.curation.clips.selection import recordings_of, select_by_id, select_ids
 from thresher.signal.features.split_settings import SplitSettings
 from thresher.signal.features.trim import Span
 

@@ -19,8 +19,8 @@ from typing import Any, BinaryIO
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import all_elsewhere, intact_file, keep_looks
 from thresher.catalog.files.files import sha256_file
+from thresher.catalog.queries.text import Terms
 from thresher.curation.clips.reach import no_match
-from thresher.curation.clips.selection import Terms
 from thresher.curation.exports.clip_file import Item, encode, not_here
 from thresher.curation.exports.clips import export_items
 from thresher.curation.exports.file_names import distinct_names, portable_name

@@ -31,17 +31,18 @@ from thresher.catalog.files.paths import absolute, display_text
 from thresher.catalog.files.temporary_files import temporary_folder
 from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.outputs import note_output
+from thresher.catalog.queries.text import Terms
 from thresher.catalog.recordings.clip_rows import clip_rows
 from thresher.catalog.recordings.cut_clips import CutPlace, cut_places
 from thresher.curation.clips.reach import no_match
-from thresher.curation.clips.selection import Terms, select_ids
+from thresher.curation.clips.selection import select_ids
 from thresher.curation.exports.clip_file import ExportedFile, Form, Item, encode, not_here, put
 from thresher.curation.exports.file_names import distinct_names
 from thresher.curation.songs.cut_fade import cut_fade
 from thresher.curation.songs.settings import LONGEST_JOIN
-from thresher.curation.workers import Progress, no_progress
 from thresher.errors import AudioError, CatalogError, NotFoundError, ThresherError, UsageError
 from thresher.formatting import counted, listed
+from thresher.progress import Progress, no_progress
 
 _MOST_SHOWN = 3  # names in an error
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # errors that the next file would have, too

@@ -33,9 +33,9 @@ from thresher.curation.renderings.mixdown import Mix
 from thresher.curation.renderings.plan import is_whole
 from thresher.curation.renderings.render import check_sources, source_files
 from thresher.curation.songs.tracklist import Track, Tracklist, tracklist
-from thresher.curation.workers import Progress, no_progress
 from thresher.errors import AudioError, CatalogError, NotFoundError, UsageError
 from thresher.formatting import any_of, command_on, counted, listed
+from thresher.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -18,7 +18,7 @@ from thresher.curation.analysis.task import makes_descriptors
 from thresher.curation.comparison.score import open_work, pair_count, score_all
 from thresher.curation.comparison.score_report import ScoreReport
 from thresher.curation.comparison.suspects import examine
-from thresher.curation.workers import Progress, no_progress
+from thresher.progress import Progress, no_progress
 from thresher.signal.features import descriptors
 from thresher.signal.metrics.registry import find_metric
 

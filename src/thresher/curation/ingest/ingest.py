@@ -36,8 +36,9 @@ from thresher.curation.ingest.run import Batch, CurrentRoots, IngestRun
 from thresher.curation.ingest.scan import FoundFile, Scan, scan
 from thresher.curation.ingest.stability import Stability
 from thresher.curation.ingest.storing import store
-from thresher.curation.workers import GROUP_SECONDS, Progress, Workers, grouped, no_progress
+from thresher.curation.workers import GROUP_SECONDS, Workers, grouped
 from thresher.errors import CatalogError
+from thresher.progress import Progress, no_progress
 from thresher.signal.features.fingerprint import find_backend
 
 

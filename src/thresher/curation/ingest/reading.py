@@ -32,8 +32,9 @@ from thresher.curation.analysis.task import (
 from thresher.curation.analysis.worker import analyse_file
 from thresher.curation.ingest.run import IngestRun
 from thresher.curation.ingest.scan import FoundFile
-from thresher.curation.workers import Progress, WorkerDied, Workers
+from thresher.curation.workers import WorkerDied, Workers
 from thresher.errors import AudioError
+from thresher.progress import Progress
 
 if TYPE_CHECKING:
     from thresher.curation.cutting.recut import Cuts

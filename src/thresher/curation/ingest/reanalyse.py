@@ -43,13 +43,8 @@ from thresher.curation.cutting.reanalysed import (
     recut_recording,
 )
 from thresher.curation.cutting.recut import Cuts, cuts_of
-from thresher.curation.workers import (
-    GROUP_SECONDS,
-    Progress,
-    Workers,
-    grouped,
-    no_progress,
-)
+from thresher.curation.workers import GROUP_SECONDS, Workers, grouped
+from thresher.progress import Progress, no_progress
 from thresher.signal.features.fingerprint import find_backend
 from thresher.signal.features.trim import Span
 

@@ -34,8 +34,8 @@ from thresher.catalog.scores import claims, scores
 from thresher.curation.cutting.spans import analyse_spans
 from thresher.curation.ingest.catch_up import catch_up
 from thresher.curation.ingest.reanalyse import ReanalysisReport, reanalyse_clips
-from thresher.curation.workers import Progress
 from thresher.errors import CatalogError
+from thresher.progress import Progress
 from thresher.signal.features.trim import Span
 
 UNKNOWN_TRIM = "{}"

@@ -21,8 +21,8 @@ from thresher.curation.ingest.catch_up import lacking_analysis, lacking_fingerpr
 from thresher.curation.ingest.reanalyse import ReanalysisReport
 from thresher.curation.ingest.repair import repair_damage
 from thresher.curation.ingest.verify_files import FilesReport, check_files
-from thresher.curation.workers import Progress, no_progress
 from thresher.formatting import counted
+from thresher.progress import Progress, no_progress
 
 
 @dataclass(frozen=True)

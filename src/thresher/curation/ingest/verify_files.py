@@ -16,7 +16,8 @@ from thresher.catalog.files.files import Hashes
 from thresher.catalog.files.stamps import Unstable, is_same, stamp_of
 from thresher.catalog.recordings.clip_source import IS_SHOWN, STATUS
 from thresher.catalog.recordings.locations import look_at
-from thresher.curation.workers import Progress, Workers
+from thresher.curation.workers import Workers
+from thresher.progress import Progress
 
 
 @dataclass(frozen=True)

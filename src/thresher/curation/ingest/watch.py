@@ -28,8 +28,8 @@ from thresher.curation.ingest.ingest import ingest_scan
 from thresher.curation.ingest.options import IngestOptions, check_options
 from thresher.curation.ingest.report import IngestReport
 from thresher.curation.ingest.scan import FoundFile, Problem, Scan, scan
-from thresher.curation.workers import Progress, no_progress
 from thresher.errors import CatalogError, NotFoundError, ThresherError, UsageError
+from thresher.progress import Progress, no_progress
 from thresher.signal.features.fingerprint import find_backend
 
 PATIENCE = 10

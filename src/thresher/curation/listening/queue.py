@@ -22,14 +22,14 @@ from thresher.catalog.database.database import chunks, insert_row
 from thresher.catalog.database.schema import checkpoint, clip, listening, listening_clip, location, recording
 from thresher.catalog.decisions.journal import Decision
 from thresher.catalog.queries.query import join_terms
-from thresher.catalog.queries.text import tokens_of
+from thresher.catalog.queries.text import Terms, tokens_of
 from thresher.catalog.recordings.clip_rows import known_clips
 from thresher.catalog.recordings.clip_source import IS_HIDDEN, SECONDS, SOURCE, shown_location
 from thresher.catalog.recordings.cut_clips import cut_places
 from thresher.catalog.recordings.measures import measure_value
 from thresher.curation.clips.decisions import storable
 from thresher.curation.clips.reach import no_match
-from thresher.curation.clips.selection import Terms, select_ids
+from thresher.curation.clips.selection import select_ids
 from thresher.curation.listening.choice import Reach, checkpoints_of, choose, heard_clips, read_candidates
 from thresher.curation.listening.heard import mark_heard
 from thresher.errors import NotFoundError, ReadOnlyCatalogError, ThresherError, UsageError

@@ -17,9 +17,10 @@ from thresher.catalog.database.schema import attribute
 from thresher.catalog.provenance.file_tags import FileTag
 from thresher.catalog.provenance.name_patterns import PATTERNS
 from thresher.catalog.provenance.recipe_templates import RecipeTemplate
+from thresher.catalog.queries.text import Terms
 from thresher.curation.clips.listing import ClipRow, read_rows
 from thresher.curation.clips.reach import no_match
-from thresher.curation.clips.selection import Terms, parse_terms, select_ids
+from thresher.curation.clips.selection import parse_terms, select_ids
 from thresher.curation.origin.filling import (
     OF_THE_CLIP,
     CommandLine,

@@ -23,9 +23,9 @@ from thresher.catalog.output_guard import OutputGuard
 from thresher.curation.renderings.mixdown import Limiting, Mix
 from thresher.curation.renderings.plan import quality_of, tags
 from thresher.curation.songs.tracklist import Tracklist
-from thresher.curation.workers import Progress
 from thresher.errors import AudioError, NotFoundError, UsageError
 from thresher.formatting import any_of
+from thresher.progress import Progress
 from thresher.signal.mixing.resampling import resampler_version
 
 

@@ -17,8 +17,9 @@ from thresher.catalog.audio.encoding import encoder_samples
 from thresher.catalog.audio.reader import AudioReader
 from thresher.catalog.files.paths import display_text
 from thresher.curation.songs.tracklist import TRUE_PEAK_CEILING, Track, Tracklist
-from thresher.curation.workers import Progress, WorkerDied, Workers, cores
+from thresher.curation.workers import WorkerDied, Workers, cores
 from thresher.errors import AudioError
+from thresher.progress import Progress
 from thresher.signal.features.loudness import LoudnessMeter
 from thresher.signal.mixing.dither import Dither
 from thresher.signal.mixing.limiter import Limiter

@@ -45,9 +45,9 @@ from thresher.curation.renderings.mixdown import Limiting
 from thresher.curation.renderings.plan import plan_sha256, track_columns
 from thresher.curation.songs.settings import FILE_RULE, check_settings
 from thresher.curation.songs.tracklist import Track, Tracklist, tracklist, without
-from thresher.curation.workers import Progress, no_progress
 from thresher.errors import NotFoundError, UsageError
 from thresher.formatting import command_on, counted, listed
+from thresher.progress import Progress, no_progress
 
 
 @dataclass(frozen=True)

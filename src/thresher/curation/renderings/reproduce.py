@@ -26,9 +26,9 @@ from thresher.curation.renderings.audio_file import (
 from thresher.curation.renderings.manifest import read_manifest
 from thresher.curation.renderings.render import RenderReport, report_of
 from thresher.curation.songs.tracklist import Tracklist
-from thresher.curation.workers import Progress, no_progress
 from thresher.errors import AudioError, NotFoundError, ThresherError, UsageError
 from thresher.formatting import counted, listed
+from thresher.progress import Progress, no_progress
 
 
 def reproduce(

@@ -10,7 +10,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import FileState, content_state, known_files
 from thresher.curation.renderings.history import frozen
 from thresher.curation.renderings.plan import faults
-from thresher.curation.workers import Progress, no_progress
+from thresher.progress import Progress, no_progress
 
 State = Literal["unchanged", "changed", "missing"]
 

@@ -26,6 +26,7 @@ from thresher.catalog.queries.query import (
     select_clips,
     with_defaults,
 )
+from thresher.catalog.queries.text import Terms
 from thresher.catalog.recordings.clip_source import END, IS_HEARD, SECONDS, START, STATUS, shown_location
 from thresher.catalog.recordings.cut_clips import cut_places
 from thresher.catalog.recordings.measures import measure_value
@@ -34,13 +35,12 @@ from thresher.catalog.scores.suspicion import IS_SUSPECT
 from thresher.curation.checkpoints.highlights import JudgedClip, Pick, Picks, pick
 from thresher.curation.checkpoints.minutes import IS_COUNTED, RECORDED
 from thresher.curation.checkpoints.summary import CheckpointRow, checkpoints, generated_files
-from thresher.curation.clips.selection import Terms
 from thresher.curation.comparison.clip_map import MapPoint, clip_map
 from thresher.curation.comparison.duplicates import Duplicates, dupes
 from thresher.curation.renderings.history import renderings
 from thresher.curation.report.stats import Stats, stats
 from thresher.curation.songs.listing import SongRow, songs
-from thresher.curation.workers import Progress, no_progress
+from thresher.progress import Progress, no_progress
 from thresher.signal.metrics.registry import find_metric
 
 BEST, ODDEST = 3, 2

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.database import chunks
 from thresher.catalog.database.schema import clip, recording
-from thresher.curation.clips.selection import Terms
+from thresher.catalog.queries.text import Terms
 from thresher.curation.songs.options import SongOptions
 from thresher.curation.songs.placement import DEFAULT_RATE, longest_song, placed, within_limits
 from thresher.curation.songs.sequence import COMPUTED, edits_not_applied, ordered, with_edits

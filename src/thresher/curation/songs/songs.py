@@ -25,10 +25,11 @@ from thresher.catalog.decisions.journal import history as all_decisions
 from thresher.catalog.queries.lookups import Lookups
 from thresher.catalog.queries.query import context_of, join_terms, parse
 from thresher.catalog.queries.selection_rules import SELECTION_RULE
+from thresher.catalog.queries.text import Terms
 from thresher.catalog.recordings.covers import store_cover
 from thresher.catalog.text.normal_form import nfc
 from thresher.curation.clips.saved_queries import keeping_readable, lookups_of_saved
-from thresher.curation.clips.selection import Terms, lookups_of, select_ids
+from thresher.curation.clips.selection import lookups_of, select_ids
 from thresher.curation.songs.limits import Candidates, check_copies, read_candidates
 from thresher.curation.songs.options import UNCHANGED, Keep, SongOptions
 from thresher.curation.songs.settings import FILE_RULE, SongSettings, check_settings, new_song_settings

@@ -15,16 +15,16 @@ from thresher.catalog.atomic_files import write_bytes, write_text
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.files import paths
 from thresher.catalog.output_guard import OutputGuard
+from thresher.catalog.queries.text import Terms
 from thresher.catalog.settings.own_files import MARK_END, REPORT_MARK
 from thresher.curation.clips.listing import why_empty
-from thresher.curation.clips.selection import Terms
 from thresher.curation.report.report import BEST, ODDEST, ReportData, report_data
-from thresher.curation.workers import Progress, no_progress
 from thresher.errors import CatalogError, NotFoundError, UsageError
 from thresher.interfaces.report import plots, view
 from thresher.interfaces.report.charts import Chart, charts
 from thresher.interfaces.report.clip_map_view import Colouring, colourings, shown_on_page
 from thresher.interfaces.report.colours import DARK, LIGHT, gradient
+from thresher.progress import Progress, no_progress
 from thresher.version import __version__
 
 DEFAULT_NAME = "report.html"

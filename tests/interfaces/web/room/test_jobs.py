@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 
-from thresher.curation.workers import Progress
 from thresher.errors import UsageError
 from thresher.interfaces.web.room.jobs import KEPT, Job, Jobs
+from thresher.progress import Progress
 
 
 def finished(job: Job[int]) -> Job[int]:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from thresher.curation.workers import Progress
 from thresher.errors import ThresherError
+from thresher.progress import Progress
 
 T = TypeVar("T")
 
