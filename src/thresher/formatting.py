@@ -47,3 +47,10 @@ def command_on(command: str, name: str, *, options: str = "", then: str = "") ->
     if name.startswith("-"):
         words = ["thresher", command, options, "--", shell_word(name), then]
     return " ".join(word for word in words if word)
+
+
+def listing_of(kind: str, number: int) -> str:
+    """Return the command that lists all songs ("song") or saved queries ("query"), or makes the first one."""
+    if number == 0:
+        return f"there is none yet; `thresher {kind} save NAME QUERY` makes one"
+    return f"`thresher {kind} list` shows all {number}"

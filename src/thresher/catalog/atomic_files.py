@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from thresher.catalog.files.disk_trouble import NO_SPACE
 from thresher.catalog.files.partial_files import partial_path, sweep, sync_folder
 from thresher.catalog.output_guard import OutputGuard
 from thresher.errors import CatalogError
@@ -24,6 +25,13 @@ Recheck = Callable[[], object]
 
 def always_replace() -> None:
     """A recheck for commands that may replace whatever the guard allows."""
+
+
+def _remedy(error: OSError) -> str:
+    """What the user can do about an output that can't be written."""
+    if error.errno in NO_SPACE:
+        return "free some space, and run the command again"
+    return "give a file in a folder that you may write to"
 
 
 @contextmanager
@@ -38,7 +46,7 @@ def whole_file(target: Path, guard: OutputGuard, recheck: Recheck) -> Iterator[P
             yield partial
     except OSError as error:
         raise CatalogError(
-            f"{target} could not be written: {error.strerror}; the old file, if any, stays"
+            f"{target} could not be written: {error.strerror}; the old file, if any, stays; {_remedy(error)}"
         ) from error
     sync_folder(target.parent)
 

@@ -82,7 +82,7 @@ def test_lines_that_cannot_be_marks_are_named_and_the_others_are_used(bench: Cat
 
 def test_a_file_without_a_usable_label_is_refused(bench: Catalog, tmp_path: Path) -> None:
     refused: list[tuple[str | bytes, str]] = [
-        ("", "labels.txt has no label that can be a mark$"),
+        ("", "labels.txt has no label that can be a mark; Audacity"),
         ("1\t1\tpoint", r"\(1 label without a length\)"),
         ("5\t50\tx\n1\t1\t", r"\(line 1: 50.000 s is beyond .*; 1 label without a length\)"),
         (b"RIFF\0\0\0\0WAVE", "labels.txt has no labels: it is not a text file"),

@@ -69,7 +69,7 @@ def test_an_unknown_path_is_an_error(
     catalog: Catalog, six_clips: Path, serial: IngestOptions, name: str
 ) -> None:
     ingest(catalog, [six_clips], serial)
-    with pytest.raises(NotFoundError, match="knows no present file there"):
+    with pytest.raises(NotFoundError, match="no file of the catalog was there"):
         ingest(catalog, [six_clips.parent / name], serial)
 
 

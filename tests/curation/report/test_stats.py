@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import numpy as np
+import pytest
+import soundfile
+
+from tests.support import RATE
 from thresher.catalog.catalog import Catalog
+from thresher.curation.ingest.ingest import ingest
+from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.report.stats import stats
 
 
@@ -36,3 +43,16 @@ def test_stats_counts_kinds_of_shown_clips(cut_clips: Catalog) -> None:
     assert found.recordings == {"ok": 4}
     assert 60 * found.minutes_kept == pytest.approx(28)
     assert (found.trimmed_otherwise, found.unmeasured) == (0, 0)
+
+
+def test_a_truncated_file_without_sound_is_not_counted_as_unmeasured(
+    catalog: Catalog, tmp_path: Path, serial: IngestOptions
+) -> None:
+    file = tmp_path / "clips" / "a.wav"
+    file.parent.mkdir()
+    soundfile.write(file, np.zeros(4 * RATE, np.float32), RATE)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    ingest(catalog, [file.parent], serial)
+    found = stats(catalog)
+    assert found.recordings == {"truncated": 1}
+    assert found.unmeasured == 0

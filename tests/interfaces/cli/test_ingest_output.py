@@ -37,7 +37,7 @@ def test_a_list_that_is_cut_off_says_so(command: Command, nights: Path, write_cl
         (nights / "d" / f"{seed}-y.wav").write_bytes(other)
     out = command("ingest", "d", "--no-score").stdout
     assert "42 files name no checkpoint (no epoch and no step), among them:" in out
-    assert "21 groups of clips hold the same audio in other files" in out
+    assert "21 groups of clips have the same audio in different files" in out
     assert "  … and 1 more group; --json shows all" in out
     out = command("ingest", "c", "--no-score").stdout
     assert "2 files name no checkpoint (no epoch and no step):" in out

@@ -19,7 +19,7 @@ import soundfile
 
 from tests.support import RATE, copy_folder, riff, run_command, run_process, run_python
 from thresher.formatting import any_of
-from thresher.interfaces.cli import main
+from thresher.interfaces.cli import main, output
 from thresher.interfaces.cli.registry import MODULES
 from thresher.signal.metrics.registry import METRICS
 
@@ -56,7 +56,7 @@ def test_a_known_failure_is_reported_once(home: Path) -> None:
         (["ingest", "clips", "--set", "rating=4"], 2, "rating"),
         (["ingest", "clips", "--role", "dog"], 2, "reference"),
         (["undo", "999"], 4, "thresher history"),
-        (["song", "show", "NOTHING"], 4, "thresher song list"),
+        (["song", "show", "NOTHING"], 4, "thresher song save"),
         (["song", "save", "NOTHING"], 4, "QUERY"),
         (["song", "save", "A", "epoch:20..", "--order", "sorted"], 2, "pairs"),
         (["song", "save", "A", "epoch:20..", "--length", "long"], 2, "length"),
@@ -208,6 +208,73 @@ def test_json_of_a_dry_run_says_that_it_is_one(home_template: Path, tmp_path: Pa
             assert each["dry_run"] is True, words
             assert (each.get("decision") or {}).get("id") is None, words
     assert (tmp_path / "catalog.db").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("command", "rows"), [(["list"], 6), (["history"], 3), (["near", "3", "--metric", "likeness"], 5)]
+)
+def test_a_table_shows_as_many_rows_as_limit_says(
+    home_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], rows: int
+) -> None:
+    copy_folder(home_template, tmp_path)
+    for rating in ("1", "2", "3"):
+        assert run_command("rate", "3", rating, cwd=tmp_path).returncode == 0
+    monkeypatch.setattr(output, "TABLE_ROWS", 1)
+    done = run_command(*command, "--limit", "100", cwd=tmp_path)
+    assert len(done.stdout.splitlines()) == 2 + rows
+    assert "more row" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (["watch", "nowhere", "--once"], "create it first"),
+        (["ingest", "nowhere"], "give another path"),
+        (["names", "nowhere"], "give another path"),
+        (["--catalog", "clips", "list"], 'there is no catalog.toml in "clips"; `thresher init`'),
+        (["--catalog", "clips/death_epoch_10_0.wav", "list"], "name another catalog.toml"),
+        (["restore", "catalog.toml"], "`thresher backup --list` shows the backups"),
+        (["import-catalog", "catalog.toml"], "`thresher export-catalog FILE` writes such files"),
+        (["song", "reproduce", "catalog.toml"], "`thresher song render NAME --manifest` writes a manifest"),
+        (["song", "show", "x"], "there is none yet; `thresher song save NAME QUERY` makes one"),
+        (["query", "show", "x"], "there is none yet; `thresher query save NAME QUERY` makes one"),
+        (["list", "query:x"], "there is none yet; `thresher query save NAME QUERY` makes one"),
+        (["near", "catalog.toml"], "give a clip, or a file with sound"),
+        (["mark", "3", "--labels", "catalog.toml"], "Audacity writes one with File > Export"),
+        (["mark", "3", "--labels", "clips"], "Audacity writes one with File > Export"),
+        (["mark", "it's"], """`thresher mark 'it'"'"'s' START END`"""),
+        (["tag", "3", "--add", "x", "--remove", "x"], "give --add or --remove"),
+        (["modify", "3", "mood=a", "mood=b"], "give it once"),
+        (["modify", "3", "epoch=-1"], "epoch -1 is out of range (expected 0 to"),
+        (["modify", "3", f"step={10**30}"], f"step {10**30} is out of range (expected 0 to"),
+        (["song", "save", "A", "id:3", "--rate", str(10**30)], "is out of range"),
+        (["song", "save", "A", "id:3", "--rate", "x"], "is not a whole number (expected digits"),
+        (["song", "save", "A", "id:3", "--lufs", "x"], "is not a number (expected one such as -14"),
+        (["song", "save", "A", "id:3", "--cover", "x.png"], "give another --cover FILE"),
+        (["serve", "--password-file", "clips"], "give another --password-file"),
+        (["serve", "--host", "nowhere.invalid"], "give --host an address of it, such as 127.0.0.1"),
+        (["report", "-o", "/proc/report.html"], "give a file in a folder that you may write to"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+def test_an_error_says_what_to_do(home: Path, arguments: list[str], remedy: str) -> None:
+    done = run_command(*arguments, cwd=home)
+    assert done.returncode > 0
+    assert done.stdout == ""
+    assert remedy in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_query_that_selects_from_itself_is_named_once(home_template: Path, tmp_path: Path) -> None:
+    copy_folder(home_template, tmp_path)
+    for name, query in (("a", "epoch:20"), ("b", "query:a"), ("c", "query:b")):
+        assert run_command("query", "save", name, query, cwd=tmp_path).returncode == 0
+    said = run_command("query", "save", "a", "query:c", cwd=tmp_path).stderr
+    assert said == (
+        "error: query, character 7: query: "
+        'the saved query "a" selects from itself: a → c → b → a; give another query\n'
+    )
 
 
 def test_debug_shows_the_traceback(home: Path) -> None:
@@ -403,4 +470,4 @@ def test_a_catalog_can_be_named_by_its_folder(home: Path, tmp_path: Path) -> Non
     assert [row["id"] for row in json.loads(done.stdout)] == [3, 4, 5, 6, 7, 8]
     done = run_command("--catalog", tmp_path, "list", cwd=home)
     assert done.returncode == 3
-    assert "there is no file" in done.stderr
+    assert "there is no catalog.toml in" in done.stderr

@@ -71,7 +71,13 @@ def test_a_table_escapes_control_characters_and_counts_what_it_hides(
     shown = capsys.readouterr()
     assert r"a\x1b[31m\nb.wav" in shown.out
     assert "ü.wav" not in shown.out
-    assert "… and 4 more rows" in shown.err
+    assert shown.err == "… and 4 more rows; --format jsonl shows all\n"
+    emit(ROWS, COLUMNS, Format.TABLE, fewer="a query shows fewer")
+    assert capsys.readouterr().err.endswith("shows all, a query shows fewer\n")
+    emit(ROWS, COLUMNS, Format.TABLE, is_limited=True)
+    shown = capsys.readouterr()
+    assert "ü.wav" in shown.out
+    assert shown.err == ""
     emit([], COLUMNS, Format.TABLE)
     assert capsys.readouterr() == ("", "nothing found\n")
 

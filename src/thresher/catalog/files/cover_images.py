@@ -26,7 +26,9 @@ def read_image(path: str | os.PathLike[str]) -> bytes:
         with open(path, "rb") as file:
             content = file.read(LARGEST + 1)
     except OSError as error:
-        raise NotFoundError(f'the cover "{path}" can\'t be read: {error.strerror}') from error
+        raise NotFoundError(
+            f'the cover "{path}" can\'t be read: {error.strerror}; give another --cover FILE'
+        ) from error
     if len(content) > LARGEST:
         raise UsageError(f'the cover "{path}" has more than {LARGEST >> 20} MB; give a smaller image')
     image_type(content)

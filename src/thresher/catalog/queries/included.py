@@ -12,9 +12,14 @@ from thresher.catalog.queries.terms import Found, did_you_mean
 from thresher.catalog.text.normal_form import nfc
 from thresher.catalog.text.values import UnfitError
 from thresher.errors import NotFoundError, QueryError
+from thresher.formatting import listing_of
 
 Within = tuple[tuple[str, str], ...]
 """The songs and saved queries that contain a query, as kind and name, the outermost first."""
+
+
+class SelfSelectionError(UnfitError):
+    """A song or saved query selects from itself, maybe through others; the message names them all."""
 
 
 class Included:
@@ -31,7 +36,7 @@ class Included:
     def song(self, name: str) -> Found:
         """Return what the song of that name selects, with the defaults of songs."""
         name = nfc(name)
-        saved = self._named("song", name, self._context.songs(), "`thresher song list` shows all {}")
+        saved = self._named("song", name, self._context.songs())
         found = self._parsed("song", name, saved.text)
         selected = edited(found, saved.edits)
         added = saved.edits.added
@@ -43,14 +48,16 @@ class Included:
     def query(self, name: str) -> Query:
         """Return the saved query of that name."""
         name = nfc(name)
-        saved = self._named("query", name, self._context.queries(), "`thresher query list` shows all {}")
+        saved = self._named("query", name, self._context.queries())
         return self._parsed("query", name, saved.text)
 
-    def _named(self, kind: str, name: str, known: Mapping[str, SavedQuery], listing: str) -> SavedQuery:
+    def _named(self, kind: str, name: str, known: Mapping[str, SavedQuery]) -> SavedQuery:
         if (kind, name) in self._within:
             chain = [*self._within[self._within.index((kind, name)) :], (kind, name)]
             names = [each for _, each in chain]
-            raise UnfitError(f'the {_noun(kind)} "{name}" selects from itself: {" → ".join(names)}')
+            raise SelfSelectionError(
+                f'the {_noun(kind)} "{name}" selects from itself: {" → ".join(names)}; give another query'
+            )
         if len(self._within) == MOST_SONGS:
             raise UnfitError(
                 f"more than {MOST_SONGS} songs or saved queries select from one another: "
@@ -60,7 +67,7 @@ class Included:
             name = next((each for each in known if nfc(each) == nfc(name)), name)
         if name not in known:
             near = did_you_mean([f'"{each}"' for each in close_names(name, known)])
-            shown = listing.format(len(known))
+            shown = listing_of(kind, len(known))
             raise NotFoundError(f'no {_noun(kind)} named "{name}"; {f"{near}({shown})" if near else shown}')
         return known[name]
 
@@ -68,6 +75,8 @@ class Included:
         try:
             return self._parse(text, (*self._within, (kind, name)))
         except QueryError as error:
+            if isinstance(error.__context__, SelfSelectionError):  # it names all that are between
+                raise SelfSelectionError(str(error.__context__)) from error
             raise UnfitError(f'{_noun(kind)} "{name}": {error}') from error
 
 

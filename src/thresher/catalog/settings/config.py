@@ -57,6 +57,9 @@ def settings_of_database(address: str | None, source: str = "--database,") -> Se
     return Settings(catalog=validated(CatalogSection, {"database": address}, source))
 
 
+_CORRECT = f"; correct it, or name another {FILE_NAME}"
+
+
 def find_catalog(explicit: Path | None, environ: Mapping[str, str], start: Path) -> Path:
     """Return the catalog's file: `explicit`, else $THRESHER_CATALOG, else the nearest `catalog.toml` above `start`.
 
@@ -72,8 +75,9 @@ def find_catalog(explicit: Path | None, environ: Mapping[str, str], start: Path)
             if os.path.isfile(given / FILE_NAME):
                 return given / FILE_NAME
             if not os.path.isfile(given):
+                what = f"no {FILE_NAME} in" if os.path.isdir(given) else "no file"
                 raise CatalogError(
-                    f'{source}: there is no file "{given}"; `thresher init` creates a new catalog'
+                    f'{source}: there is {what} "{given}"; `thresher init` creates a new catalog'
                 )
             return given
     start = Path(os.path.abspath(start))
@@ -118,9 +122,11 @@ def _document(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         column = error.start - error.object.rfind(b"\n", 0, error.start)
-        raise ConfigError(f"{path.name} is not UTF-8 text (at line {line}, column {column})") from error
+        raise ConfigError(
+            f"{path.name} is not UTF-8 text (at line {line}, column {column}){_CORRECT}"
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path.name} is not valid TOML: {error}") from error
+        raise ConfigError(f"{path.name} is not valid TOML: {error}{_CORRECT}") from error
 
 
 def _section(file: str, name: str, content: object) -> Any:

@@ -17,6 +17,8 @@ from typing import Any
 from thresher.catalog.queries.text import Kind, tokens_of
 from thresher.errors import NotFoundError, QueryError, UsageError
 
+_WRITER = "`thresher export-catalog FILE` writes such files"
+
 FORMAT = "thresher curation"
 VERSION = 1
 HEADER = {"format": FORMAT, "version": VERSION}
@@ -184,13 +186,11 @@ def read_records(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 else:
                     yield number, record
             if file.stat().st_size == 0:
-                raise UsageError(f"{file} is empty; `thresher export-catalog FILE` writes such files")
+                raise UsageError(f"{file} is empty; {_WRITER}")
     except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{file} is not UTF-8 text; `thresher export-catalog FILE` writes such files"
-        ) from error
+        raise UsageError(f"{file} is not UTF-8 text; {_WRITER}") from error
     except OSError as error:
-        raise UsageError(f"{file} can't be read: {error.strerror}") from error
+        raise UsageError(f"{file} can't be read: {error.strerror}; {_WRITER}") from error
 
 
 def is_curation_file(file: Path) -> bool:
@@ -207,13 +207,15 @@ def is_curation_file(file: Path) -> bool:
 
 def _record(file: Path, number: int, line: str) -> dict[str, Any]:
     if not line.endswith("\n"):
-        raise UsageError(f"{file}, line {number}: the file is cut off; nothing was imported")
+        raise UsageError(f"{file}, line {number}: the file is cut off; nothing was imported; {_WRITER}")
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{file}, line {number} is not JSON ({error}); nothing was imported") from error
+        raise UsageError(
+            f"{file}, line {number} is not JSON ({error}); nothing was imported; {_WRITER}"
+        ) from error
     if not isinstance(record, dict):
-        raise UsageError(f"{file}, line {number} is not an object; nothing was imported")
+        raise UsageError(f"{file}, line {number} is not an object; nothing was imported; {_WRITER}")
     return record
 
 

@@ -113,7 +113,10 @@ def prepare_restore(
         raise UsageError(f"{backup} is the database of the catalog itself; give a backup of it")
     if not backup.is_file():
         raise NotFoundError(f"there is no file {backup}; `thresher backup --list` shows the backups")
-    revision = check_copy(backup).revision
+    try:
+        revision = check_copy(backup).revision
+    except CatalogError as error:
+        raise CatalogError(f"{error}; `thresher backup --list` shows the backups") from error
     _check_revision(backup, revision)
     remove_litter(place)
     if isinstance(place.database, Path):

@@ -7,6 +7,7 @@ all clips. Terms are a query as text, or a sequence of terms.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from thresher.catalog.queries.query import join_terms
 from thresher.catalog.queries.text import Terms
 from thresher.catalog.recordings.attribution import as_number
 from thresher.catalog.text.normal_form import folded, nfc
-from thresher.catalog.text.values import whole_number
+from thresher.catalog.text.values import LARGEST_INTEGER, whole_number
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import lookups_of, recordings_of, select_by_id, select_ids
 from thresher.errors import NotFoundError, UsageError
@@ -91,7 +92,7 @@ def tag(
     if not added and not removed:
         raise UsageError("no tag given; write --add TAG or --remove TAG")
     if added & removed:
-        raise UsageError(f'cannot both add and remove tag "{min(added & removed)}"')
+        raise UsageError(f'cannot both add and remove tag "{min(added & removed)}"; give --add or --remove')
 
     def assign(connection: Connection, ids: Sequence[int]) -> Iterable[Assignment]:
         for clip_id in ids:
@@ -285,6 +286,8 @@ def _checkpoint_value(key: str, text: str) -> str | int | None:
         return nfc(text) or None
     number = whole_number(text)
     if number is None:
+        if re.fullmatch(r"[+-]?[0-9]+", text):
+            raise UsageError(f"{key} {text} is out of range (expected 0 to {LARGEST_INTEGER})")
         raise UsageError(f'{key}="{text}" is not a whole number (expected 0 or more, such as 4000 or 120k)')
     return number
 

@@ -44,7 +44,9 @@ def restore_pruned(catalog: Catalog, entry: int) -> RestoreReport:
     with catalog.reading() as connection:
         pruned = get_decision(connection, entry)
     if pruned.verb != "prune":
-        raise UsageError(f"entry {entry} of the history is not a prune ({pruned.summary})")
+        raise UsageError(
+            f"entry {entry} of the history is not a prune ({pruned.summary}); `thresher history` lists them"
+        )
     if sys.platform != "linux":
         raise ThresherError(
             "files can't be taken out of this system's trash; put them back with the Finder or Explorer, then "

@@ -29,7 +29,7 @@ from thresher.catalog.queries.text import Terms, tokens_of
 from thresher.catalog.text.normal_form import nfc
 from thresher.curation.clips.selection import lookups_of, select_ids
 from thresher.errors import NotFoundError, QueryError, UsageError
-from thresher.formatting import command_on
+from thresher.formatting import command_on, listing_of
 
 LONGEST_NAME = 200
 
@@ -224,7 +224,7 @@ def _existing(connection: Connection, name: str) -> Any:
         return found
     names = list(connection.scalars(select(saved_query.c.name).where(~saved_query.c.deleted)))
     similar = close_names(name, names)
-    listing = f"`thresher query list` shows all {len(names)}"
+    listing = listing_of("query", len(names))
     hint = f'did you mean "{similar[0]}"? ({listing})' if similar else listing
     raise NotFoundError(f'no saved query named "{name}"; {hint}')
 

@@ -94,7 +94,9 @@ def _analysed(catalog: Catalog, path: str, by: Metric[Any]) -> NDArray[Any]:
     if feature is None:
         reason = getattr(found, "reason", None) or f"it has no {by.keeps}"
         name = paths.display_text(os.fsencode(path))
-        raise NotFoundError(f'cannot compare "{name}" by {by.name}: {reason}')
+        raise NotFoundError(
+            f'cannot compare "{name}" by {by.name}: {reason}; give a clip, or a file with sound'
+        )
     array: NDArray[Any] = feature
     return array
 

@@ -25,6 +25,8 @@ from thresher.formatting import counted
 from thresher.progress import Progress, no_progress
 from thresher.signal.features.trim import Span
 
+_WRITER = "Audacity writes one with File > Export"
+
 LARGEST_FILE = 16_000_000
 """The size of the largest label file that is read, in bytes. It has room for 200,000 labels."""
 
@@ -90,14 +92,16 @@ def import_labels(
     try:
         read = read_labels(content)
     except UsageError as error:
-        raise UsageError(f"{shown} has no labels: {error}") from error
+        raise UsageError(f"{shown} has no labels: {error}; {_WRITER}") from error
     with catalog.reading() as connection:
         place = find_place(catalog, connection, term, origin)
         parts = _part_texts(connection, place)
     sorted_labels = _sorted(read, place, parts)
     wanted = sorted_labels.wanted
     if not wanted and not sorted_labels.parts:
-        raise UsageError(f"{shown} has no label that can be a mark{_why_none(read, sorted_labels.unused)}")
+        raise UsageError(
+            f"{shown} has no label that can be a mark{_why_none(read, sorted_labels.unused)}; {_WRITER}"
+        )
     summary = f"mark {counted(len(wanted), 'label')} of {os.path.basename(shown)} in {place.noun}"
     rows, made = make_marks(catalog, place, wanted, summary, dry_run=dry_run, progress=progress)
     return LabelReport(
@@ -207,11 +211,9 @@ def _content(file: str | os.PathLike[str], shown: str) -> bytes:
         with open(file, "rb") as opened:
             content = opened.read(LARGEST_FILE + 1)
     except FileNotFoundError as error:
-        raise NotFoundError(
-            f"there is no label file {shown}; Audacity writes one with File > Export"
-        ) from error
+        raise NotFoundError(f"there is no label file {shown}; {_WRITER}") from error
     except OSError as error:
-        raise UsageError(f"{shown} can't be read: {error.strerror}") from error
+        raise UsageError(f"{shown} can't be read: {error.strerror}; {_WRITER}") from error
     if len(content) > LARGEST_FILE:
         raise UsageError(f"{shown} is larger than {LARGEST_FILE:,} bytes; it is not a label file")
     return content

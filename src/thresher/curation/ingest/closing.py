@@ -158,8 +158,8 @@ def check_vanished(catalog: Catalog, scan: Scan) -> None:
     for path in scan.vanished:
         if _bare(path) not in occupied:
             raise NotFoundError(
-                f'"{display_text(path)}" can\'t be ingested: there is no such file or folder, and the catalog '
-                "knows no present file there"
+                f'"{display_text(path)}" can\'t be ingested: there is no such file or folder, and no file of the '
+                "catalog was there; give another path"
             )
 
 

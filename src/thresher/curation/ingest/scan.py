@@ -103,7 +103,9 @@ def scan(
             if allow_vanished and isinstance(error, FileNotFoundError | NotADirectoryError):
                 vanished.append(path)
                 continue
-            raise NotFoundError(f'"{display_text(path)}" can\'t be ingested: {error.strerror}') from error
+            raise NotFoundError(
+                f'"{display_text(path)}" can\'t be read: {error.strerror}; give another path'
+            ) from error
         if stat.S_ISDIR(mode):
             folders.append(path)
             for entry in _walk(path, visited, leave_out, own):

@@ -155,7 +155,7 @@ def check_watch(
     for folder in folders:
         shown = display_text(os.fsencode(folder))
         if not os.path.exists(folder):
-            raise NotFoundError(f'"{shown}" can\'t be watched: there is no such folder')
+            raise NotFoundError(f'"{shown}" can\'t be watched: there is no such folder; create it first')
         if not os.path.isdir(folder):
             raise UsageError(f'"{shown}" is a file; `thresher watch` takes folders, `thresher ingest` files')
     check_options(options.ingest)

@@ -169,7 +169,9 @@ def _metrics(connection: Connection, in_use: Sequence[str]) -> tuple[MetricRow, 
 
 def _unmeasured(connection: Connection) -> int:
     statement = (
-        select(func.count()).select_from(CLIPS).where(STATUS.in_(USABLE_STATUSES), IS_SHOWN, is_unmeasured())
+        select(func.count())
+        .select_from(CLIPS)
+        .where(STATUS.in_(USABLE_STATUSES), IS_SHOWN, clip.c.end_frame > clip.c.start_frame, is_unmeasured())
     )
     return int(connection.scalar(statement) or 0)
 

@@ -34,7 +34,7 @@ from thresher.curation.songs.limits import Candidates, check_copies, read_candid
 from thresher.curation.songs.options import UNCHANGED, Keep, SongOptions
 from thresher.curation.songs.settings import FILE_RULE, SongSettings, check_settings, new_song_settings
 from thresher.errors import NotFoundError, UsageError
-from thresher.formatting import command_on
+from thresher.formatting import command_on, listing_of
 from thresher.signal.ordering.orderings import parse_ordering
 
 LONGEST_NAME = 200
@@ -318,7 +318,7 @@ def find_song(connection: Connection, name: str) -> Song:
     names = [each.name for each in all_songs(connection)]
     nearest = difflib.get_close_matches(name.lower(), [each.lower() for each in names], n=1)
     meant = next((each for each in names if nearest and each.lower() == nearest[0]), None)
-    listing = f"`thresher song list` shows all {len(names)}"
+    listing = listing_of("song", len(names))
     hint = f'did you mean "{meant}"? ({listing})' if meant else listing
     raise NotFoundError(f'no song named "{name}"; {hint}')
 

@@ -173,9 +173,9 @@ def _tell_linked(report: IngestReport) -> None:
     """Report clips of different recordings that hold the same audio, and contradictions in their ratings."""
     if not report.linked:
         return
-    hold = "holds" if len(report.linked) == 1 else "hold"
+    have = "has" if len(report.linked) == 1 else "have"
     groups = counted(len(report.linked), "group")
-    tell(f"{groups} of clips {hold} the same audio in other files; their ratings stay apart:")
+    tell(f"{groups} of clips {have} the same audio in different files; each clip keeps its own rating:")
     conflicts = [group for group in report.linked if group.conflict]
     shown = conflicts or report.linked[:MOST_NOTES]
     for group in shown:

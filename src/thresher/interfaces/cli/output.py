@@ -31,18 +31,31 @@ class Format(enum.StrEnum):
     CSV = "csv"
 
 
-def emit(rows: Sequence[Any], columns: Sequence[Column], form: Format, *, more: int = 0) -> None:
-    """Write rows in a format; `more` is the number of further rows that exist."""
+def emit(
+    rows: Sequence[Any],
+    columns: Sequence[Column],
+    form: Format,
+    *,
+    more: int = 0,
+    is_limited: bool = False,
+    fewer: str = "",
+) -> None:
+    """Write rows in a format; `more` is the number of further rows that exist.
+
+    A table shows all rows if the user has limited them (`is_limited`). `fewer` names the options of the command
+    that show fewer rows.
+    """
     if form is Format.TABLE:
-        hidden = more + max(0, len(rows) - TABLE_ROWS)
+        shown = rows if is_limited else rows[:TABLE_ROWS]
+        hidden = more + len(rows) - len(shown)
         if not rows:
             say("nothing found")
             return
-        left_out = print_table(rows[:TABLE_ROWS], columns, _cell)
+        left_out = print_table(shown, columns, _cell)
         if left_out:
             say(f"columns not shown: {', '.join(left_out)}; use a wider terminal or --format jsonl")
         if hidden:
-            say(f"… and {hidden} more rows; --format jsonl shows all, --limit and queries show fewer")
+            say(f"… and {hidden} more rows; --format jsonl shows all{f', {fewer}' if fewer else ''}")
     elif form is Format.CSV:
         _write_csv(rows)
     elif form is Format.JSON:

@@ -65,7 +65,9 @@ def _whole_number(option: str, text: str) -> int | None:
         return None
     number = _decimal(text)
     if number is None:
-        raise UsageError(f'{option} "{text}" is not a whole number')
+        if text.isdecimal():
+            raise UsageError(f"{option} {text} is out of range (expected a smaller number)")
+        raise UsageError(f'{option} "{text}" is not a whole number (expected digits, or auto or none)')
     return number
 
 
@@ -82,7 +84,7 @@ def _number(option: str, text: str) -> float | None:
     try:
         return float(text)
     except ValueError as error:
-        raise UsageError(f'{option} "{text}" is not a number') from error
+        raise UsageError(f'{option} "{text}" is not a number (expected one such as -14, or none)') from error
 
 
 def _duration(option: str, text: str) -> float | None:

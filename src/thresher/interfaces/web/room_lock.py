@@ -77,7 +77,7 @@ def _locked(file: Path) -> int | None:
             handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise CatalogError(
-                f"can't write {file}: {error.strerror}; the room needs a lock beside the catalog"
+                f"can't write {file}: {error.strerror}; the room keeps a lock there, so make the folder writable"
             ) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -143,7 +143,9 @@ def _listening(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or "the name is invalid"
-        raise ThresherError(f'no address of this machine is named "{host}": {why}') from error
+        raise ThresherError(
+            f'no address of this machine is named "{host}": {why}; give --host an address of it, such as 127.0.0.1'
+        ) from error
     opened = socket.socket(family, kind, protocol)
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

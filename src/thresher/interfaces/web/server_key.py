@@ -85,7 +85,9 @@ def read_password(file: Path) -> str:
         is_private = not file.stat().st_mode & 0o077
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise UsageError(f"the password file {file} can't be read: {why}") from error
+        raise UsageError(
+            f"the password file {file} can't be read: {why}; give another --password-file"
+        ) from error
     if len(password) < SHORTEST_PASSWORD:
         raise UsageError(
             f"the first line of {file} is the password, and needs at least {SHORTEST_PASSWORD} characters"

@@ -42,7 +42,7 @@ def test_a_short_mark_says_its_status(song_command: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["1"], "write `thresher mark 1 START END`, --name NAME for a mark, --labels FILE or --export FILE"),
+        (["1"], "START END`, or give --name NAME for a mark, --labels FILE or --export FILE"),
         (["1", "2"], "2 has no END; write `thresher mark 1 START END`"),
         (["1", "1", "nan"], 'END "nan" is not a time (expected seconds such as 7.5, or 0:07.500)'),
         (["1", "1:75", "2"], 'START "1:75" is not a time'),

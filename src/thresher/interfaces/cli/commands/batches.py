@@ -80,6 +80,6 @@ def forget(
     tell(f"{what} {done}")
     if report.kept:
         say(
-            f"{counted(report.kept, 'recording')} kept and marked missing, because of decisions about them or "
-            "rendered songs"
+            f"{counted(report.kept, 'recording')} kept and marked missing, because decisions or renderings "
+            "need them"
         )

@@ -140,7 +140,7 @@ def checkpoints(
     with open_catalog() as catalog, ProgressBar("checkpoints") as progress:
         terms = terms_of(catalog, query) if query else None
         rows = list_checkpoints(catalog, progress, terms=terms)
-    emit(rows if order is None else order(rows), _COLUMNS, form_of(form, json))
+    emit(rows if order is None else order(rows), _COLUMNS, form_of(form, json), fewer="a query shows fewer")
     if form_of(form, json) is Format.TABLE:
         _draw(rows)
 

@@ -75,7 +75,7 @@ def clusters(
     if chosen is Format.JSON:
         print_json(found)
         return
-    emit(found.clusters, COLUMNS, chosen)
+    emit(found.clusters, COLUMNS, chosen, fewer="a query shows fewer")
     _say_summary(found)
 
 

@@ -50,4 +50,10 @@ def history(
 
     with open_catalog() as catalog:
         rows = run(catalog, limit)
-    emit(rows, DECISION_COLUMNS, form_of(form, json))
+    emit(
+        rows,
+        DECISION_COLUMNS,
+        form_of(form, json),
+        is_limited=limit is not None,
+        fewer="--limit shows fewer",
+    )

@@ -95,16 +95,21 @@ def list_clips(
         hidden = listing.count_clips(catalog, terms, defaults=False) if not rows and limit != 0 else 0
         why = listing.why_empty(catalog, terms) if not rows and limit != 0 and not hidden else ""
         measured = listing.list_measures(catalog, [row.id for row in rows]) if measures else {}
+    cut: dict[str, Any] = {
+        "more": more,
+        "is_limited": limit is not None,
+        "fewer": "--limit and queries show fewer",
+    }
     if measures:
         unknown = dict.fromkeys(MEASURES)
         emit(
             [{**row._asdict(), **measured.get(row.id, unknown)} for row in rows],
             _measured_columns(rows),
             chosen,
-            more=more,
+            **cut,
         )
     elif chosen is Format.TABLE:
-        emit(list(zip(rows, found.values, strict=True)), _columns(found, names), chosen, more=more)
+        emit(list(zip(rows, found.values, strict=True)), _columns(found, names), chosen, **cut)
     else:
         emit(_records(found, names, chosen), (), chosen)
     if why:

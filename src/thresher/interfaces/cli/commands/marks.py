@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
@@ -78,10 +79,11 @@ def mark(
     if overwrite and export is None:
         raise UsageError("--overwrite needs --export FILE")
     if not given and (start is None) is not (end is None):
-        raise UsageError(f"{start} has no END; write `thresher mark {clip} START END`")
+        raise UsageError(f"{start} has no END; write `thresher mark {shlex.quote(clip)} START END`")
     if not given and start is None and name is None:
         raise UsageError(
-            f"write `thresher mark {clip} START END`, --name NAME for a mark, --labels FILE or --export FILE"
+            f"write `thresher mark {shlex.quote(clip)} START END`, or give --name NAME for a mark, "
+            "--labels FILE or --export FILE"
         )
     with open_catalog() as catalog:
         if labels is not None:

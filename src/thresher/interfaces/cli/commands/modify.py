@@ -46,7 +46,7 @@ def modify(
         values = dict(assigned)
         if len(values) < len(assigned):
             given = " ".join(f"{key}={value}" for key, value in assigned)
-            raise UsageError(f"a field is given twice: {given}")
+            raise UsageError(f"a field is given twice: {given}; give it once")
         query = [argument for argument in arguments if not _is_assignment(argument, known)]
         if not values or not query:
             raise UsageError("write clips, then field=value, as in `thresher modify path:old/ epoch=40`")

@@ -88,7 +88,12 @@ def _emit(rows: Sequence[Any], own: tuple[Column, ...], form: Format) -> None:
         emit(_csv_rows(rows), own, form)
         return
     of_clips = clip_columns([row.clip for row in rows])
-    emit(rows, (*own, *(_of_clip(column) for column in of_clips if column.title != "score")), form)
+    emit(
+        rows,
+        (*own, *(_of_clip(column) for column in of_clips if column.title != "score")),
+        form,
+        is_limited=True,
+    )
 
 
 def _csv_rows(rows: Sequence[Any]) -> list[dict[str, Any]]:
