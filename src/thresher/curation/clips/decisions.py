@@ -279,6 +279,10 @@ def _tag(name: str) -> str:
     return tidy
 
 
+LONGEST_SHOWN = 40
+"""A wrong value is shown up to this many characters."""
+
+
 def _checkpoint_value(key: str, text: str) -> str | int | None:
     if key == "run" and text and not text.strip():
         raise UsageError(f'run="{text}" is only blanks; run= removes the run')
@@ -286,9 +290,10 @@ def _checkpoint_value(key: str, text: str) -> str | int | None:
         return nfc(text) or None
     number = whole_number(text)
     if number is None:
+        shown = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
         if re.fullmatch(r"[+-]?[0-9]+", text):
-            raise UsageError(f"{key} {text} is out of range (expected 0 to {LARGEST_INTEGER})")
-        raise UsageError(f'{key}="{text}" is not a whole number (expected 0 or more, such as 4000 or 120k)')
+            raise UsageError(f"{key} {shown} is out of range (expected 0 to {LARGEST_INTEGER})")
+        raise UsageError(f'{key}="{shown}" is not a whole number (expected 0 or more, such as 4000 or 120k)')
     return number
 
 

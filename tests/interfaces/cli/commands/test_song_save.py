@@ -90,9 +90,12 @@ def test_limits_on_copies_and_checkpoints_are_saved_edited_copied_and_shown(
     copied = song_json("song", "copy", "Bone", "Few", "--per-checkpoint", "2")["settings"]
     assert copied["per_checkpoint"] == 2
     code, _, said = song_command("song", "save", "Bone", "--per-checkpoint", "few")
-    assert (code, said) == (2, 'error: --per-checkpoint "few" is not a whole number\n')
+    assert (code, said) == (
+        2,
+        'error: --per-checkpoint "few" is not a whole number (expected digits, or auto or none)\n',
+    )
     code, _, said = song_command("song", "save", "Bone", "--per-checkpoint", "9" * 5000)
-    assert (code, said.endswith(" is not a whole number\n")) == (2, True)
+    assert (code, said.endswith(" is out of range (expected a smaller number)\n")) == (2, True)
 
 
 def test_saving_an_older_song_names_the_clips_that_leave_it(song_command: Command, tmp_path: Path) -> None:
