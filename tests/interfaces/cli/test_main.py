@@ -277,6 +277,42 @@ def test_a_query_that_selects_from_itself_is_named_once(home_template: Path, tmp
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "written"),
+    [
+        (["report", "-o", "out/r.html"], "out/r.html"),
+        (["song", "render", "BONE", "-o", "out/b.wav", "--manifest"], "out/b.wav"),
+        (["song", "export", "BONE", "out/b.cue"], "out/b.cue"),
+        (["song", "export", "BONE", "--stems", "out/stems"], "out/stems"),
+        (["song", "reproduce", "m.json", "--files", "clips", "-o", "out/m.wav"], "out/m.wav"),
+        (["export", "3", "--to", "out/clips"], "out/clips"),
+        (["backup"], "catalog-"),
+        (["backup", "--list"], "  catalog-"),
+        (["mark", "3", "--export", "out/m.txt"], "out/m.txt"),
+        (["listen", "-o", "out/l.m3u8"], "out/l.m3u8"),
+        (["export-catalog", "out/c.jsonl"], "out/c.jsonl"),
+    ],
+    ids=lambda value: " ".join(value[:3]) if isinstance(value, list) else "",
+)
+def test_a_file_below_the_current_folder_is_named_from_there(
+    home_template: Path, tmp_path: Path, arguments: list[str], written: str
+) -> None:
+    copy_folder(home_template, tmp_path)
+    (tmp_path / "out").mkdir()
+    for line in (
+        ["mark", "3", "1", "3"],
+        ["song", "save", "BONE", "status:ok"],
+        ["song", "export", "BONE", "m.json"],
+        ["backup"],
+        ["rate", "3", "4"],
+    ):
+        assert run_command(*line, cwd=tmp_path).returncode == 0, line
+    done = run_command(*arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert written in done.stdout
+    assert str(tmp_path) not in done.stdout + done.stderr
+
+
 def test_debug_shows_the_traceback(home: Path) -> None:
     done = run_process("--debug", "show", "999", cwd=home)
     assert "Traceback" in done.stderr

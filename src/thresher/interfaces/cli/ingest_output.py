@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from thresher.formatting import counted, listed
-from thresher.interfaces.cli.output import say, tell
+from thresher.interfaces.cli.output import from_here, say, tell
 
 if TYPE_CHECKING:
     from thresher.curation.comparison.score_report import ScoreReport
@@ -103,12 +102,6 @@ def _tell_unnamed(report: IngestReport) -> None:
         tell(f"  {path}")
     command = shlex.join(["thresher", "names", *map(from_here, report.given)])
     tell(f"`{command}` shows what is read from names, and suggests patterns for catalog.toml")
-
-
-def from_here(path: str) -> str:
-    """Return an absolute path relative to the current folder, if it is inside of it."""
-    here = os.path.join(os.getcwd(), "")
-    return path.removeprefix(here) if path.startswith(here) else path
 
 
 def _tell_reread(report: IngestReport) -> None:

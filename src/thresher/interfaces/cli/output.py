@@ -9,6 +9,7 @@ import csv
 import enum
 import io
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -150,6 +151,12 @@ def _csv_cell(value: Any) -> Any:
     if isinstance(value, list):
         return ";".join(map(str, value))
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
+
+
+def from_here(path: str | os.PathLike[str]) -> str:
+    """Return an absolute path relative to the current folder, if it is inside of it."""
+    text, here = os.fspath(path), os.path.join(os.getcwd(), "")
+    return text.removeprefix(here) or text
 
 
 def local_time(seconds: float | None) -> str:

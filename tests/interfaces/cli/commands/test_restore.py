@@ -42,7 +42,7 @@ def test_nothing_is_replaced_without_a_yes(home: Path, command: Command) -> None
     assert (done.returncode, "restored mine.db" in done.stdout) == (0, True)
     assert json.loads(command("list", "rating:4", "--json").stdout) == []
     kept = next(home.glob("*.backup.db"))
-    assert str(kept) in done.stderr
+    assert f"what was replaced is in {kept.name};" in done.stderr
     report = json.loads(command("restore", kept, "--yes", "--json").stdout)
     assert {each["what"]: each["won"] for each in report["differences"]}["ratings"] == 1
     assert json.loads(command("list", "rating:4", "--json").stdout)

@@ -11,7 +11,7 @@ from thresher.errors import UsageError
 from thresher.formatting import counted
 from thresher.interfaces.cli.app import MAINTAIN, app, open_catalog
 from thresher.interfaces.cli.options import Json
-from thresher.interfaces.cli.output import local_time, print_json, say, tell
+from thresher.interfaces.cli.output import from_here, local_time, print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ def backup(
         return
     size = f"{report.bytes / 1e6:.1f} MB, checked"
     if report.is_new:
-        tell(f"{report.path}: {size}")
+        tell(f"{from_here(report.path)}: {size}")
     else:
-        tell(f"nothing has changed since {report.path} ({size})")
+        tell(f"nothing has changed since {from_here(report.path)} ({size})")
     if report.removed:
         say(
             f"{counted(len(report.removed), 'older backup')} removed: the latest {report.keep} stay, and the last "
@@ -66,4 +66,4 @@ def _tell_list(state: BackupState, *, json: bool) -> None:
         say(f"no backup in {state.folder}; `thresher backup` makes one")
     for each in (*state.whole, *state.damaged):
         damaged = "  damaged" if each in state.damaged else ""
-        tell(f"{local_time(each.made_at)}  {each.bytes / 1e6:8.1f} MB  {each.path}{damaged}")
+        tell(f"{local_time(each.made_at)}  {each.bytes / 1e6:8.1f} MB  {from_here(each.path)}{damaged}")

@@ -11,7 +11,7 @@ from thresher.errors import UsageError
 from thresher.formatting import counted
 from thresher.interfaces.cli.app import DONE_IN_PART, FIND, app, open_catalog, terms_of
 from thresher.interfaces.cli.options import DryRun, Json, Query
-from thresher.interfaces.cli.output import print_json, say, tell
+from thresher.interfaces.cli.output import from_here, print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _print_report(report: ExportReport) -> None:
         there = f", {report.there_already:,} there already" if report.there_already else ""
         there += f"; {report.faded:,} with faded ends" if report.faded else ""
         head, would = ("dry run: ", "would be ") if report.dry_run else ("", "")
-        tell(f"{head}{what}{size} {would}written to {report.folder}{there}")
+        tell(f"{head}{what}{size} {would}written to {from_here(report.folder)}{there}")
     else:
         tell("dry run: nothing would be written")
     left = [file for file in report.files if file.state in ("refused", "missing", "failed")]

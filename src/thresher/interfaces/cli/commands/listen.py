@@ -18,6 +18,7 @@ from thresher.interfaces.cli.output import (
     checkpoint_text,
     clock,
     emit,
+    from_here,
     length_text,
     local_time,
     say,
@@ -176,12 +177,14 @@ def _print_plan(queue: Queue) -> None:
 
 
 def _write(catalog: Catalog, queue: Queue, output: Path | None, *, overwrite: bool) -> None:
+    from thresher.curation.listening.player import PLAYERS
     from thresher.curation.listening.playlist import write_playlist
 
     if output is None:
-        say("no audio player found (`thresher play` lists those supported); writing a playlist instead")
+        names = ", ".join(player[0] for player in PLAYERS)
+        say(f"no audio player found (install one of {names}); writing a playlist instead")
     written = write_playlist(catalog, queue, output, overwrite=overwrite)
-    tell(f"{counted(written.clips, 'clip')} ({length_text(written.seconds)}) in {written.path}")
+    tell(f"{counted(written.clips, 'clip')} ({length_text(written.seconds)}) in {from_here(written.path)}")
     for path in written.missing:
         say(f"  left out, because its file is missing: {path}")
     if written.file_seconds > MUCH_LONGER * written.seconds:

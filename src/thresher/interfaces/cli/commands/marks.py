@@ -15,7 +15,7 @@ from thresher.formatting import counted, listed
 from thresher.interfaces.cli.app import DECIDE, DONE_IN_PART, app, open_catalog
 from thresher.interfaces.cli.deciding import decide
 from thresher.interfaces.cli.options import DryRun, Json, Query, Yes
-from thresher.interfaces.cli.output import print_json, say, tell
+from thresher.interfaces.cli.output import from_here, print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def _export(
     what = " and ".join(
         counted(number, noun) for number, noun in ((report.parts, "part"), (report.marks, "mark")) if number
     )
-    tell(f"{head}{report.path}: {what}")
+    tell(f"{head}{from_here(report.path)}: {what}")
     if report.outside:
         say(
             f"{counted(report.outside, 'clip')} left out: not inside of clip {report.clip} (--from recording)"

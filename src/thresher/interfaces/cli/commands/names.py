@@ -15,9 +15,9 @@ from thresher.errors import CatalogError
 from thresher.formatting import counted, listed
 from thresher.interfaces.cli.app import ADD, app, catalog_file, context, open_catalog
 from thresher.interfaces.cli.ingest_options import Exclude
-from thresher.interfaces.cli.ingest_output import from_here, short, tell_exclusions, tell_ignored, tell_some
+from thresher.interfaces.cli.ingest_output import short, tell_exclusions, tell_ignored, tell_some
 from thresher.interfaces.cli.options import Json
-from thresher.interfaces.cli.output import print_json, say, tell
+from thresher.interfaces.cli.output import from_here, print_json, say, tell
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog

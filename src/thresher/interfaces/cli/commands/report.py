@@ -10,7 +10,7 @@ import typer
 from thresher.formatting import counted
 from thresher.interfaces.cli.app import FIND, app, open_catalog, terms_of
 from thresher.interfaces.cli.options import Json, OptionalQuery
-from thresher.interfaces.cli.output import print_json, say, tell
+from thresher.interfaces.cli.output import from_here, print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
 
 
@@ -52,10 +52,11 @@ def report(
         print_json(files)
         return
     found = f"{counted(files.checkpoints, 'checkpoint')}, {counted(files.clips, 'clip')}"
-    tell(f"{files.path}: {found}, {counted(files.players, 'player')}; open it in a browser")
+    tell(f"{from_here(files.path)}: {found}, {counted(files.players, 'player')}; open it in a browser")
     for picture in files.png:
-        tell(picture)
+        tell(from_here(picture))
     if files.silent:
         say(
-            f"{files.silent:,} on the page cannot be played: file missing, or format not supported by browsers"
+            f"{counted(files.silent, 'clip')} on the page cannot be played: "
+            "file missing, or format not supported by browsers"
         )

@@ -10,7 +10,7 @@ import typer
 from thresher.interfaces.cli.app import MAINTAIN, NEEDS_ACTION, app, context
 from thresher.interfaces.cli.confirm import ask
 from thresher.interfaces.cli.options import DryRun, Json, Yes
-from thresher.interfaces.cli.output import print_json, say, tell
+from thresher.interfaces.cli.output import from_here, print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def restore(
         tell(f"restored {file}")
         if report.kept is not None:
             say(
-                f"what was replaced is in {report.kept}; `thresher restore` takes the catalog back to it, too"
+                f"what was replaced is in {from_here(report.kept)}; "
+                "`thresher restore` takes the catalog back to it, too"
             )
         say("`thresher ingest` of your folders adds the files that are newer than the backup")
     if report.damage and dry_run:

@@ -12,7 +12,7 @@ from thresher.errors import UsageError
 from thresher.formatting import command_on, counted, shell_word
 from thresher.interfaces.cli.app import open_catalog, song_app
 from thresher.interfaces.cli.options import Json, SongName
-from thresher.interfaces.cli.output import print_json, say, tell
+from thresher.interfaces.cli.output import from_here, print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
 from thresher.interfaces.cli.song_text import say_edits_not_applied
 
@@ -52,15 +52,18 @@ def export(
         return
     of = f"rendering {report.rendering}" if report.rendering else "today's song, which is not rendered"
     what = f"{counted(len(report.stems), 'stem')}" if report.stems else counted(report.clips, "clip")
-    tell(f"{report.path}: {what} of {of}")
+    tell(f"{from_here(report.path)}: {what} of {of}")
     if report.has_audio is False:
+        audio = from_here(str(report.audio))
         number = f"--rendering {report.rendering} " if report.rendering else ""
-        command = command_on("song render", name, options=f"{number}-o {shell_word(str(report.audio))}")
-        say(f"its audio file {report.audio} is missing or is not this rendering; `{command}` writes it")
+        command = command_on("song render", name, options=f"{number}-o {shell_word(audio)}")
+        say(f"its audio file {audio} is missing or is not this rendering; `{command}` writes it")
     if report.is_limited and report.format in (".rpp", "stems"):
         say("the export does not contain the song's limiter; watch the levels")
     for kept in report.kept:
-        say(f"left in place: {kept} has the name of a stem, but is a clip or another program wrote it")
+        say(
+            f"left in place: {from_here(kept)} has the name of a stem, but is a clip or another program wrote it"
+        )
     say_edits_not_applied(report.edits_not_applied)
     for path in report.missing:
         say(f"missing: {path}")

@@ -12,7 +12,7 @@ from thresher.errors import UsageError
 from thresher.formatting import counted
 from thresher.interfaces.cli.app import open_catalog, song_app
 from thresher.interfaces.cli.options import DryRun, Json
-from thresher.interfaces.cli.output import length_text, print_json, say, tell
+from thresher.interfaces.cli.output import from_here, length_text, print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
 from thresher.interfaces.cli.song_text import say_edits_not_applied
 
@@ -151,11 +151,11 @@ def _print_report(report: RenderReport, *, json: bool) -> None:
     what = f"{counted(report.clips, 'clip')}, {length}, {form}"
     known = "a new rendering" if report.number is None else f"rendering {report.number}"
     if report.dry_run:
-        tell(f"dry run: {report.path} would be {known}{' again' if report.number else ''}: {what}")
+        tell(f"dry run: {from_here(report.path)} would be {known}{' again' if report.number else ''}: {what}")
         if report.manifest is not None:
-            tell(f"{report.manifest} would be its manifest")
+            tell(f"{from_here(report.manifest)} would be its manifest")
     else:
-        tell(f"{report.path}: {known}, {what}, {report.seconds:.1f} s")
+        tell(f"{from_here(report.path)}: {known}, {what}, {report.seconds:.1f} s")
         if report.same_bytes is not None:
             equal = "the same as" if report.same_bytes else "NOT the same as"
             tell(f"its audio is {equal} when {known} was first made{_difference_text(report)}")
@@ -164,7 +164,7 @@ def _print_report(report: RenderReport, *, json: bool) -> None:
         if report.loudness is not None:
             tell(f"the loudness of the whole song is {report.loudness:.1f} LUFS")
         if report.manifest is not None:
-            tell(f"{report.manifest}: its manifest")
+            tell(f"{from_here(report.manifest)}: its manifest")
     if report.cover_left_out:
         say(
             f"note: {report.container} files can't hold the cover; render to .mp3 or .flac for a file with it"
