@@ -14,10 +14,12 @@ import soundfile
 
 from tests.support import RATE, MakeCatalog, copy_folder
 from thresher.catalog.catalog import Catalog
+from thresher.curation.analysis.file_results import file_results
 from thresher.curation.clips import decisions as judging
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.listing import list_clips
 from thresher.curation.clips.saved_queries import save_query
+from thresher.curation.comparison import neighbours
 from thresher.curation.comparison.neighbours import near
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
@@ -168,3 +170,18 @@ def test_clips_of_the_same_recording_and_hidden_wholes_are_not_near(cut_clips: C
         assert {row.id for row in list_clips(cut_clips, f"near@{metric}:{term}")} == scored - own
     outside = shutil.copy(cut_clips.root / "out/run_epoch_1_1.wav", cut_clips.root / "outside.wav")
     assert {each.clip.id for each in near(cut_clips, str(outside), metric)} == scored
+
+
+def test_no_transaction_is_open_while_a_file_is_analysed(
+    full: Catalog, tmp_path: Path, open_transactions: list[Any], monkeypatch: pytest.MonkeyPatch, sound: Any
+) -> None:
+    soundfile.write(tmp_path / "new.wav", sound(1, 8.0), RATE)
+    open_ones = []
+
+    def watched(*given: Any) -> Any:
+        open_ones.append(len(open_transactions))
+        return file_results(*given)
+
+    monkeypatch.setattr(neighbours, "file_results", watched)
+    assert near(full, str(tmp_path / "new.wav"), "aligned")
+    assert open_ones == [0]

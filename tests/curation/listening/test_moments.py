@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from thresher.catalog.catalog import Catalog
 from thresher.curation.cutting.marks import mark
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.listening import moments
 from thresher.curation.listening.moments import near_moment
 from thresher.errors import NotFoundError, UsageError
+from thresher.signal.features import descriptors
 
 PASTED_AT = 7.03  # not a multiple of the distance of fingerprint words
 
@@ -108,3 +111,21 @@ def test_the_command_lists_the_moments_and_json_has_their_times(shelf: Catalog, 
     assert '"at": 7.' in command(*options, "--json").stdout
     alone = command("--catalog", str(shelf.file), "near", "1", "--length", "6")
     assert (alone.returncode, "write --at" in alone.stderr) == (2, True)
+
+
+def test_no_transaction_is_open_while_a_moment_is_read_and_described(
+    shelf: Catalog, open_transactions: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_ones: dict[str, int] = {}
+
+    def watched(name: str, run: Any) -> Any:
+        def noted(*given: Any) -> Any:
+            open_ones[name] = len(open_transactions)
+            return run(*given)
+
+        return noted
+
+    monkeypatch.setattr(moments, "open_audio", watched("decoded", moments.open_audio))
+    monkeypatch.setattr(descriptors, "descriptor", watched("described", descriptors.descriptor))
+    assert near_moment(shelf, "1", 9.0, length=2.0)
+    assert open_ones == {"decoded": 0, "described": 0}

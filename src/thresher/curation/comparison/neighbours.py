@@ -48,8 +48,8 @@ def near(catalog: Catalog, term: str, metric: str | None = None, *, limit: int =
     if limit < 1:
         raise UsageError(f"the limit must be 1 or more, not {limit}")
     by = find_metric(metric or catalog.settings.metrics.default_metric)
+    own_id, feature = _asked_for(catalog, term, by)
     with catalog.reading() as connection:
-        own_id, feature = _asked_for(catalog, connection, term, by)
         nearest = score_reads.nearest_first(*score_reads.compare(connection, by, feature, own_id))[:limit]
         offsets = _offsets(connection, by, feature, [clip_id for clip_id, _ in nearest])
     terms = [part for clip_id, _ in nearest for part in (",", f"id:{clip_id}")][1:]
@@ -65,22 +65,25 @@ def near(catalog: Catalog, term: str, metric: str | None = None, *, limit: int =
 _INCLUDE_ALL = ("id+", "rejected+", "status+")
 
 
-def _asked_for(
-    catalog: Catalog, connection: Connection, term: str, by: Metric[Any]
-) -> tuple[int | None, NDArray[Any]]:
+def _asked_for(catalog: Catalog, term: str, by: Metric[Any]) -> tuple[int | None, NDArray[Any]]:
     """Find the clip or file that `term` names: its id (None for a file) and the feature that the metric
-    compares."""
+    compares.
+
+    No transaction is open while a file is analysed.
+    """
     try:
-        clip_id = find_clip(catalog, connection, term)
+        with catalog.reading() as connection:
+            clip_id = find_clip(catalog, connection, term)
     except NotFoundError:
         if not os.path.isfile(term):
             raise
         return None, _analysed(catalog, term, by)
-    if not features.checksums(connection, [clip_id], by.keeps):
-        raise NotFoundError(
-            f"clip {clip_id} has no {by.keeps} for {by.name} to compare; `thresher show {clip_id}` shows why"
-        )
-    (feature,) = features.read(connection, [clip_id], by.keeps)
+    with catalog.reading() as connection:
+        if not features.checksums(connection, [clip_id], by.keeps):
+            raise NotFoundError(
+                f"clip {clip_id} has no {by.keeps} for {by.name} to compare; `thresher show {clip_id}` shows why"
+            )
+        (feature,) = features.read(connection, [clip_id], by.keeps)
     return clip_id, feature
 
 

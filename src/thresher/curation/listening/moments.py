@@ -80,13 +80,13 @@ def near_moment(
         raise UsageError(f"there is no moment at {at:g} s of clip {clip_id}, which is {seconds:.2f} s long")
     end = min(at + length, seconds)
     found: list[tuple[int, float, str, float | None]] = []
-    with catalog.reading() as connection:
-        if metric != "likeness":
+    if metric != "likeness":
+        with catalog.reading() as connection:
             found += _occurring(connection, clip_id, (at, end), catalog.settings.dupes.score)
-        if metric != "aligned" and len(found) < limit:
-            known = {clip_id for clip_id, *_ in found}
-            alike = _alike(connection, clip_id, _samples(catalog, source, at, end), source.sample_rate)
-            found += [(each, score, "likeness", None) for each, score in alike if each not in known]
+    if metric != "aligned" and len(found) < limit:
+        known = {clip_id for clip_id, *_ in found}
+        alike = _alike(catalog, clip_id, _samples(catalog, source, at, end), source.sample_rate)
+        found += [(each, score, "likeness", None) for each, score in alike if each not in known]
     found = found[:limit]
     rows = {row.id: row for row in rows_of(catalog, [other for other, *_ in found])}
     return [
@@ -111,11 +111,14 @@ def _samples(catalog: Catalog, source: ClipSource, at: float, end: float) -> NDA
     return y
 
 
-def _alike(connection: Connection, clip_id: int, y: NDArray[np.float32], sr: int) -> list[tuple[int, float]]:
+def _alike(catalog: Catalog, clip_id: int, y: NDArray[np.float32], sr: int) -> list[tuple[int, float]]:
+    """Return the clips that sound like mono samples of a clip, the most similar first, with their scores."""
     from thresher.signal.features.descriptors import descriptor
 
     likeness: Metric[Any] = find_metric("likeness")
-    return score_reads.nearest_first(*score_reads.compare(connection, likeness, descriptor(y, sr), clip_id))
+    described = descriptor(y, sr)  # takes a while, so no transaction is open yet
+    with catalog.reading() as connection:
+        return score_reads.nearest_first(*score_reads.compare(connection, likeness, described, clip_id))
 
 
 def _occurring(
