@@ -290,6 +290,25 @@ def open_transactions(monkeypatch: pytest.MonkeyPatch) -> list[Engine]:
 
 
 @pytest.fixture
+def touched_in_transactions(open_transactions: list[Engine], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths, from now on, of audio files that were opened or looked at while a transaction was open."""
+    found: list[str] = []
+
+    def noted(run: Callable[..., Any]) -> Callable[..., Any]:
+        def look(path: Any, *given: Any, **options: Any) -> Any:
+            name = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else ""
+            if open_transactions and name.endswith((".wav", ".flac", ".ogg")):
+                found.append(name)
+            return run(path, *given, **options)
+
+        return look
+
+    for name in ("stat", "lstat", "open"):
+        monkeypatch.setattr(os, name, noted(getattr(os, name)))
+    return found
+
+
+@pytest.fixture
 def one_transaction_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a verb fail that reads in a second transaction within a first one.
 

@@ -220,3 +220,11 @@ def test_a_file_with_parts_is_named_by_the_first_of_them(cut_clips: Catalog) -> 
         "run_epoch_1_0": "is the file of 3 clips of the catalog (clip 5 and others)",
         "run_epoch_1_1": "is clip 3 of the catalog",
     }
+
+
+def test_no_transaction_is_open_while_files_are_looked_at(
+    catalog: Catalog, tmp_path: Path, touched_in_transactions: list[str]
+) -> None:
+    (tmp_path / "new.wav").write_bytes(b"other")
+    OutputGuard(catalog).check(tmp_path / "new.wav")
+    assert touched_in_transactions == []

@@ -112,10 +112,11 @@ def known_files_in(
             location.c.missing_since.is_not(None), location.c.sha256 != recording.c.sha256, location.c.id
         )
     )
-    unstable = unstable_folders(read_changes(connection), catalog.roots)
+    roots = catalog.roots.as_now()  # so that no file of thousands looks for its root
+    unstable = unstable_folders(read_changes(connection), roots)
     for chunk in chunks(sorted(found)):
         for row in connection.execute(statement.where(recording.c.sha256.in_(chunk))):
-            path = catalog.absolute(row.root, row.path)
+            path = roots.absolute(row.root, row.path)
             if path is not None:
                 file = KnownFile(path, row.path_text, row.sha256, look_at(row), unstable.of(path))
                 found[row.recording_sha256].append(file)

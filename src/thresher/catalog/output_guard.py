@@ -96,9 +96,10 @@ class OutputGuard:
             self._last_location = location_id
 
     def _refusal_by_content(self, catalog: Catalog, target: bytes, entry: os.stat_result) -> str | None:
+        place = catalog.stored(target).place
         # an ingest may have moved a location here since the first look
         with catalog.reading() as connection:
-            here = present_at(connection, catalog.stored(target).place)
+            here = present_at(connection, place)
         if here is not None:
             return self._named(catalog, here.recording_id or 0)
         if not stat.S_ISREG(entry.st_mode) or not _may_be_known(catalog, entry.st_size):

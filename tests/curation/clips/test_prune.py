@@ -518,3 +518,16 @@ def test_a_rejected_whole_that_was_split_moves_nothing(cut_clips: Catalog) -> No
     judging.reject(cut_clips, "1")
     assert plan_prune(cut_clips).report.recordings == 0
     assert plan_prune(cut_clips, "1").report.files == 0
+
+
+def test_no_transaction_is_open_while_files_are_looked_for_moved_or_put_back(
+    catalog: Catalog, clips: Path, touched_in_transactions: list[str]
+) -> None:
+    judging.reject(catalog, ["1"])
+    report = pruned(catalog)
+    assert report.files
+    assert report.entry is not None
+    if sys.platform == "linux":
+        assert restore_pruned(catalog, report.entry).restored
+        assert len(names(clips)) == 4
+    assert touched_in_transactions == []

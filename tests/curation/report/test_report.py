@@ -202,3 +202,11 @@ def test_players_of_parts_play_their_span_and_name_it(cut_clips: Catalog) -> Non
 def test_what_clips_of_a_query_share_counts_once(cut_clips: Catalog) -> None:
     totals = summary(report_data(cut_clips, "epoch:1"))
     assert ("0:19", "of clips") in totals
+
+
+def test_no_transaction_is_open_while_files_are_looked_for(
+    full: Catalog, take: Take, touched_in_transactions: list[str]
+) -> None:
+    take(full, 1, 2)
+    assert all(each.file for each in report_data(full).clips.values())
+    assert touched_in_transactions == []

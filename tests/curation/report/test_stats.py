@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ import soundfile
 
 from tests.support import RATE
 from thresher.catalog.catalog import Catalog
+from thresher.catalog.catalog_backups import BackupState, backup_state
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.report import stats as stats_module
 from thresher.curation.report.stats import stats
 
 
@@ -56,3 +59,17 @@ def test_a_truncated_file_without_sound_is_not_counted_as_unmeasured(
     found = stats(catalog)
     assert found.recordings == {"truncated": 1}
     assert found.unmeasured == 0
+
+
+def test_no_transaction_is_open_while_backups_are_counted(
+    small_catalog: Catalog, open_transactions: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_ones = []
+
+    def watched(catalog: Catalog) -> BackupState:
+        open_ones.append(len(open_transactions))
+        return backup_state(catalog)
+
+    monkeypatch.setattr(stats_module, "backup_state", watched)
+    assert stats(small_catalog).backups.whole == ()
+    assert open_ones == [0]

@@ -187,3 +187,19 @@ def test_a_playlist_with_times_names_parts_and_marks(cut_clips: Catalog, tmp_pat
     (tmp_path / "plain.m3u").write_text("out/run_epoch_1_0.wav\n")
     with pytest.raises(UsageError, match=r"line 1: .*matches 3 clips; give one id of 5, 6, 7"):
         read_sequence(cut_clips, tmp_path / "plain.m3u")
+
+
+def test_no_transaction_is_open_while_a_list_is_read(
+    catalog: Catalog, tmp_path: Path, open_transactions: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "list.txt").write_text("2\n1\n")
+    open_ones = []
+
+    def watched(path: Path) -> bytes:
+        open_ones.append(len(open_transactions))
+        return read_bytes(path)
+
+    read_bytes = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", watched)
+    assert read_sequence(catalog, tmp_path / "list.txt") == (2, 1)
+    assert open_ones == [0]

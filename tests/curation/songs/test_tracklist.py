@@ -22,7 +22,7 @@ from thresher.curation.songs.listing import songs
 from thresher.curation.songs.songs import (
     save_song,
 )
-from thresher.curation.songs.tracklist import compare, tracklist
+from thresher.curation.songs.tracklist import compare, track_of_clip, tracklist
 from thresher.errors import UsageError
 
 
@@ -143,3 +143,11 @@ def test_compare_refuses_the_ordering_manual_without_a_list(bone: Catalog) -> No
     assert len(compare(bone, "Bone", ["id+", "chain"])) == 2
     with pytest.raises(UsageError, match="give --from FILE"):
         compare(bone, "Bone", ["manual"])
+
+
+def test_no_transaction_is_open_while_the_files_of_clips_are_looked_for(
+    bone: Catalog, touched_in_transactions: list[str]
+) -> None:
+    assert not any(track.missing for track in tracklist(bone, "Bone", rate_for=lambda _rate: 48_000).tracks)
+    assert track_of_clip(bone, 1).seconds
+    assert touched_in_transactions == []

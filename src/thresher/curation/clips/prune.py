@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -132,9 +133,10 @@ def plan_prune(
         sorted_recordings = _sort_recordings(connection, found, rendered=rendered)
         unfinished = unfinished_prunes(connection)
         announced = {location_id for entry in unfinished for location_id in announced_locations(entry)}
-        files = _known_files(catalog, connection, sorted(sorted_recordings.free), announced)
+        rows = _read_locations(connection, sorted(sorted_recordings.free))
         not_asked = set(recordings_of(connection, sorted(rejected))).difference(found)
         left_alone = _locations_of(connection, not_asked, announced)
+    files = _known_files(catalog, rows, announced)
     inspector = FileInspector()
     changed: list[str] = []
     failures: list[PruneFailure] = []
@@ -274,14 +276,8 @@ def _locations_of(
     return frozenset(found)
 
 
-def _known_files(
-    catalog: Catalog, connection: Connection, recording_ids: Sequence[int], announced: Collection[int]
-) -> list[RecordingFile]:
-    """Return the files at which the catalog knows the recordings; locations with the same path are one file.
-
-    Locations that are marked as missing count if they are in `announced` and something is there.
-    """
-    found: dict[bytes, RecordingFile] = {}
+def _read_locations(connection: Connection, recording_ids: Sequence[int]) -> list[Any]:
+    """Return the rows of the locations of recordings, those that are not marked missing first."""
     marked = location.c.missing_since.is_not(None).label("is_marked")
     columns = (
         location.c.id,
@@ -291,27 +287,38 @@ def _known_files(
         location.c.sha256,
         marked,
     )
-    for chunk in chunks(recording_ids):
-        statement = (
+    return [
+        row
+        for chunk in chunks(recording_ids)
+        for row in connection.execute(
             select(*columns)
             .join(recording, recording.c.id == location.c.recording_id)
             .where(recording.c.id.in_(chunk))
             .order_by(marked, location.c.id)
         )
-        for row in connection.execute(statement):
-            here = catalog.absolute(row.root, row.path)
-            if here is None:
-                continue
-            path = paths.absolute(here)
-            known = found.get(path)
-            if row.is_marked and (row.id not in announced or not os.path.lexists(path)):
-                continue
-            if known is None:
-                found[path] = RecordingFile(
-                    path, row.recording_id, (row.id,), row.sha256, bool(row.is_marked)
-                )
-            elif known.is_marked == bool(row.is_marked):
-                found[path] = replace(known, location_ids=(*known.location_ids, row.id))
+    ]
+
+
+def _known_files(catalog: Catalog, rows: Iterable[Any], announced: Collection[int]) -> list[RecordingFile]:
+    """Return the files at which the catalog knows recordings; locations with the same path are one file.
+
+    Locations that are marked as missing count if they are in `announced` and something is there. `rows` are those
+    of `_read_locations`. Never call this inside of a transaction: it looks at files.
+    """
+    found: dict[bytes, RecordingFile] = {}
+    roots = catalog.roots.as_now()
+    for row in rows:
+        here = roots.absolute(row.root, row.path)
+        if here is None:
+            continue
+        path = paths.absolute(here)
+        known = found.get(path)
+        if row.is_marked and (row.id not in announced or not os.path.lexists(path)):
+            continue
+        if known is None:
+            found[path] = RecordingFile(path, row.recording_id, (row.id,), row.sha256, bool(row.is_marked))
+        elif known.is_marked == bool(row.is_marked):
+            found[path] = replace(known, location_ids=(*known.location_ids, row.id))
     return list(found.values())
 
 

@@ -70,7 +70,9 @@ def conclude(
     moved = {location_id for file in gone for location_id in file.location_ids}
     for entry in entries:
         with catalog.reading() as connection:
-            known = _paths(catalog, connection, [change.id for change in entry.changes])
+            places = _places(connection, [change.id for change in entry.changes])
+        roots = catalog.roots.as_now()
+        known = {id_: roots.absolute(*place) for id_, place in places.items()}
         announced = announced_locations(entry) - moved
         elsewhere = {id_ for id_, path in known.items() if path is None}
         there = {id_ for id_, path in known.items() if path is not None and os.path.lexists(path)}
@@ -101,10 +103,10 @@ def _conclude(
     correct_event(connection, entry, f"prune {counted(files, 'file')}", done)
 
 
-def _paths(catalog: Catalog, connection: Connection, location_ids: Sequence[int]) -> dict[int, bytes | None]:
-    """Return the absolute path of each of these locations that the catalog still knows; None without its root."""
-    found: dict[int, bytes | None] = {}
+def _places(connection: Connection, location_ids: Sequence[int]) -> dict[int, paths.Place]:
+    """Return the places of those of these locations that the catalog still knows."""
+    found: dict[int, paths.Place] = {}
     for chunk in chunks(location_ids):
         statement = select(location.c.id, location.c.root, location.c.path).where(location.c.id.in_(chunk))
-        found.update((row.id, catalog.absolute(row.root, row.path)) for row in connection.execute(statement))
+        found.update((row.id, locations.place_of(row)) for row in connection.execute(statement))
     return found

@@ -84,20 +84,26 @@ def _wanted(
     found: dict[bytes, str] = {}
     present = set()
     absent: dict[int, str] = {}
+    columns = [location.c[name] for name in ("id", "root", "path", "sha256", "missing_since")]
     with catalog.reading() as connection:
-        for chunk in chunks(sorted(set(location_ids))):
-            columns = (location.c[name] for name in ("id", "root", "path", "sha256", "missing_since"))
-            statement = select(*columns).where(location.c.id.in_(chunk)).order_by(location.c.id)
-            for row in connection.execute(statement):
-                here = catalog.absolute(row.root, row.path)
-                if here is None:
-                    absent[row.id] = catalog.roots.why_absent(row.root)
-                    continue
-                path = paths.absolute(here)
-                if row.missing_since is None:
-                    present.add(paths.display_text(path))
-                else:
-                    found[path] = row.sha256
+        rows = [
+            row
+            for chunk in chunks(sorted(set(location_ids)))
+            for row in connection.execute(
+                select(*columns).where(location.c.id.in_(chunk)).order_by(location.c.id)
+            )
+        ]
+    roots = catalog.roots.as_now()
+    for row in rows:
+        here = roots.absolute(row.root, row.path)
+        if here is None:
+            absent[row.id] = roots.why_absent(row.root)
+            continue
+        path = paths.absolute(here)
+        if row.missing_since is None:
+            present.add(paths.display_text(path))
+        else:
+            found[path] = row.sha256
     return found, present, absent
 
 

@@ -56,19 +56,17 @@ class FilesReport:
 def check_files(catalog: Catalog, *, rehash: bool, progress: Progress) -> FilesReport:
     """Look at every file, and with `rehash` read it. The next ingest reads again what has changed."""
     with catalog.reading() as connection:
-        rows = [
-            (row, catalog.absolute(row.root, row.path))
-            for row in connection.execute(
-                select(location)
-                .where(location.c.missing_since.is_(None), location.c.recording_id.is_not(None))
-                .order_by(location.c.root, location.c.path)
-            )
-        ]
+        rows = connection.execute(
+            select(location)
+            .where(location.c.missing_since.is_(None), location.c.recording_id.is_not(None))
+            .order_by(location.c.root, location.c.path)
+        ).all()
         marked, hidden = _recordings_without_file(connection)
+    roots = catalog.roots.as_now()
     known = [
         (row.id, KnownFile(path, row.path_text, row.sha256, look_at(row)))
-        for row, path in rows
-        if path is not None
+        for row in rows
+        if (path := roots.absolute(row.root, row.path)) is not None
     ]
     found: dict[FileState, list[str]] = {state: [] for state in FileState}
     changed: list[int] = []

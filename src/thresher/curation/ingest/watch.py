@@ -204,14 +204,15 @@ class _Watcher:
 
     def learn_known_files(self) -> None:
         """Remember the state of the files in the catalog: unchanged files are never pending."""
+        roots = self._catalog.roots.as_now()
         with self._catalog.reading() as connection:
-            self._unstable = unstable_folders(read_changes(connection), self._catalog.roots)
+            self._unstable = unstable_folders(read_changes(connection), roots)
             for row in connection.execute(
                 select(location).where(
                     location.c.missing_since.is_(None), location.c.recording_id.is_not(None)
                 )
             ):
-                path = self._catalog.absolute(row.root, row.path)
+                path = roots.absolute(row.root, row.path)
                 if row.inode is not None and path is not None:
                     self._done[path] = Stamp(row.size, row.mtime_ns, row.ctime_ns, row.inode)
 

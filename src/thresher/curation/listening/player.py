@@ -229,9 +229,9 @@ def rendered_files(catalog: Catalog, name: str) -> list[Path]:
             select(rendering.c.path_text, rendering.c.root)
             .where(rendering.c.song_id == song.id)
             .order_by(rendering.c.number.desc())
-        )
-        found = (catalog.absolute_of_text(path, root) for path, root in rows)
-        return [Path(os.fsdecode(path)) for path in found if path is not None]
+        ).all()
+    found = (catalog.absolute_of_text(path, root) for path, root in rows)
+    return [Path(os.fsdecode(path)) for path in found if path is not None]
 
 
 def play_file(file: str, player: Sequence[str], *, shown: str) -> Played:

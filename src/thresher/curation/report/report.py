@@ -11,13 +11,13 @@ import os
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.schema import USABLE_STATUSES, checkpoint, clip, location, recording
+from thresher.catalog.files.paths import Place
 from thresher.catalog.queries.query import (
     context_of,
     join_terms,
@@ -152,7 +152,7 @@ def report_data(catalog: Catalog, terms: Terms = (), progress: Progress = no_pro
     words = normalise(terms)
     duplicates = dupes(catalog, words, progress) if _has_duplicates(catalog) else None
     with catalog.reading() as connection:
-        clips = _clips(catalog, connection, words)
+        clips, stored = _read_clips(catalog, connection, words)
         of_checkpoint: defaultdict[int | None, list[ReportClip]] = defaultdict(list)
         for each in clips.values():
             if each.role == "generated":
@@ -164,6 +164,7 @@ def report_data(catalog: Catalog, terms: Terms = (), progress: Progress = no_pro
         spreads = _spreads(connection)
         likeness = find_metric("likeness")
         matrix = scores.read_matrix(connection, scores.metric_id(connection, likeness.name, likeness.version))
+    clips = _with_files(catalog, clips, stored)
     rows = [row for row in checkpoints(catalog) if not words or row.id in of_checkpoint]
     nothing = Picks((), ())
     return ReportData(
@@ -203,7 +204,10 @@ def _has_duplicates(catalog: Catalog) -> bool:
         return of_metric != 0 and not scores.has_unscored(connection, of_metric, by.keeps)
 
 
-def _clips(catalog: Catalog, connection: Connection, words: Terms) -> dict[int, ReportClip]:
+def _read_clips(
+    catalog: Catalog, connection: Connection, words: Terms
+) -> tuple[dict[int, ReportClip], dict[int, Place]]:
+    """Return the clips without their files, and the places of the files that are not marked missing, by clip."""
     found = with_defaults(parse(words, context_of(catalog, connection)), song=False)
     statement = select_clips(
         found,
@@ -234,22 +238,31 @@ def _clips(catalog: Catalog, connection: Connection, words: Terms) -> dict[int, 
         *(measure_value(name).label(name) for name in ("silence", "loop", "noise")),
         recording.c.id.label("recording"),
     )
-    clips = {row["id"]: _clip(catalog, dict(row)) for row in connection.execute(statement).mappings()}
+    clips: dict[int, ReportClip] = {}
+    places: dict[int, Place] = {}
+    for row in map(dict, connection.execute(statement).mappings()):
+        root, stored, missing_since = row.pop("root"), row.pop("stored"), row.pop("missing_since")
+        if stored is not None and missing_since is None:
+            places[row["id"]] = Place(root, stored)
+        # SQLite returns the value of a boolean expression as a number
+        row |= {name: bool(row[name]) for name in ("rejected", "suspect", "heard")}
+        clips[row["id"]] = ReportClip(file=None, **row)
     cut = cut_places(connection, clips)
     return {
         clip_id: replace(each, part=cut[clip_id].text) if clip_id in cut else each
         for clip_id, each in clips.items()
+    }, places
+
+
+def _with_files(
+    catalog: Catalog, clips: Mapping[int, ReportClip], stored: Mapping[int, Place]
+) -> dict[int, ReportClip]:
+    """Return clips with those of their files that are there. Never call this inside of a transaction."""
+    roots = catalog.roots.as_now()
+    return {
+        clip_id: replace(each, file=_present(roots.absolute(*stored[clip_id]))) if clip_id in stored else each
+        for clip_id, each in clips.items()
     }
-
-
-def _clip(catalog: Catalog, row: dict[str, Any]) -> ReportClip:
-    root, stored, missing_since = row.pop("root"), row.pop("stored"), row.pop("missing_since")
-    file = None
-    if stored is not None and missing_since is None:
-        file = _present(catalog.absolute(root, stored))
-    # SQLite returns the value of a boolean expression as a number
-    row |= {name: bool(row[name]) for name in ("rejected", "suspect", "heard")}
-    return ReportClip(file=file, **row)
 
 
 def _judged(each: ReportClip) -> JudgedClip:

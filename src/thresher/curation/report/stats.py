@@ -85,6 +85,7 @@ class Stats:
 
 def stats(catalog: Catalog) -> Stats:
     """Count the contents of the catalog."""
+    backups = backup_state(catalog)
     with catalog.reading() as connection:
         count = _counter(connection)
         statuses = connection.execute(select(recording.c.status, func.count()).group_by(recording.c.status))
@@ -136,7 +137,7 @@ def stats(catalog: Catalog) -> Stats:
             outdated=outdated_statuses(connection),
             unmeasured=_unmeasured(connection) if catalog.settings.ingest.measure else 0,
             database_bytes=_database_bytes(connection),
-            backups=backup_state(catalog),
+            backups=backups,
         )
 
 

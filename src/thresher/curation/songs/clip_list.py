@@ -29,8 +29,9 @@ def read_sequence(catalog: Catalog, file: str | os.PathLike[str]) -> tuple[int, 
     catalog and UsageError for a clip that is listed twice; the error names the line.
     """
     seen: dict[int, int] = {}
+    lines = list(_lines(Path(file)))  # a pipe can wait for another program: no transaction is open yet
     with catalog.reading() as connection:
-        for number, line, span in _lines(Path(file)):
+        for number, line, span in lines:
             try:
                 clip_id = _clip_on_line(catalog, connection, Path(file).parent, line, span)
             except (NotFoundError, UsageError) as error:

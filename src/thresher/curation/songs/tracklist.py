@@ -7,7 +7,7 @@ renderings. Audio is read only to measure the loudness of clips whose channels h
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -19,10 +19,11 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import content_files
 from thresher.catalog.database.database import chunks
 from thresher.catalog.database.schema import checkpoint, clip, location, recording
+from thresher.catalog.files.paths import Roots
 from thresher.catalog.recordings.clip_rows import clip_rows
 from thresher.catalog.recordings.cut_clips import CutPlace, cut_places
 from thresher.curation.songs.placement import DEFAULT_RATE, placed, within_limits
-from thresher.curation.songs.sequence import current_order, edits_not_applied, with_edits
+from thresher.curation.songs.sequence import Arranged, current_order, edits_not_applied, with_edits
 from thresher.curation.songs.settings import SongSettings, check_settings
 from thresher.curation.songs.songs import Song, find_song
 from thresher.errors import NotFoundError
@@ -189,18 +190,23 @@ def lay_out(catalog: Catalog, found: Song, *, rate_for: Callable[[int], int] | N
     """
     order = current_order(catalog, found)
     with catalog.reading() as connection:
-        plan = _in_time(catalog, connection, found, order)
+        sequence = with_edits(connection, found.settings, order)
+        rows = _read_rows(connection, [*sequence.body, *sequence.final])
+    tracks = {track.clip: track for track in rows.tracks(catalog)}
+    with catalog.reading() as connection:
+        plan = _in_time(connection, found, sequence, tracks)
         rate = plan.sample_rate if rate_for is None else rate_for(plan.sample_rate)
         if rate != plan.sample_rate:
             settings = replace(found.settings, sample_rate=rate)
-            plan = _in_time(catalog, connection, replace(found, settings=settings), order)
+            plan = _in_time(connection, replace(found, settings=settings), sequence, tracks)
     return plan
 
 
-def _in_time(catalog: Catalog, connection: Connection, found: Song, order: Sequence[int]) -> Tracklist:
-    """Lay out a song whose clips are in this order before its edits are applied."""
-    sequence, settings = with_edits(connection, found.settings, order), found.settings
-    tracks = {track.clip: track for track in _tracks(catalog, connection, [*sequence.body, *sequence.final])}
+def _in_time(
+    connection: Connection, found: Song, sequence: Arranged, tracks: Mapping[int, Track]
+) -> Tracklist:
+    """Lay out a song whose clips are in this sequence; `tracks` are those of its clips, by id."""
+    settings = found.settings
     # a clip may have been forgotten since the order was computed
     body, final = (
         [tracks[each] for each in ids if each in tracks] for ids in (sequence.body, sequence.final)
@@ -299,7 +305,8 @@ def _gains(catalog: Catalog, tracks: Sequence[Track], channels: int, lufs: float
 def track_of_clip(catalog: Catalog, clip_id: int) -> Track:
     """One clip as a track, to play or render it alone."""
     with catalog.reading() as connection:
-        tracks = _tracks(catalog, connection, [clip_id])
+        rows = _read_rows(connection, [clip_id])
+    tracks = rows.tracks(catalog)
     if not tracks or tracks[0].end_frame == tracks[0].start_frame:
         raise NotFoundError(f"clip {clip_id} has no sound to play; `thresher show {clip_id}` says why")
     return tracks[0]
@@ -319,8 +326,29 @@ def _transitions(connection: Connection, settings: SongSettings, ids: Sequence[i
     ]  # NaN means that there is no score
 
 
-def _tracks(catalog: Catalog, connection: Connection, ids: Sequence[int]) -> list[Track]:
-    """Clips as tracks in the order of `ids`, without positions in the song."""
+@dataclass(frozen=True)
+class _Rows:
+    """What the catalog knows of clips `ids`: their rows, the locations of their recordings, and their places."""
+
+    ids: Sequence[int]
+    clips: Mapping[int, Any]
+    locations: Mapping[int, Sequence[Any]]
+    cut: Mapping[int, CutPlace]
+
+    def tracks(self, catalog: Catalog) -> list[Track]:
+        """Look for the files, and return the clips as tracks in their order, without positions in the song.
+
+        Never call this inside of a transaction.
+        """
+        roots = catalog.roots.as_now()
+        return [
+            _track(roots, self.clips[clip_id], self.locations, self.cut.get(clip_id))
+            for clip_id in self.ids
+            if clip_id in self.clips
+        ]
+
+
+def _read_rows(connection: Connection, ids: Sequence[int]) -> _Rows:
     found = clip_rows(connection, ids)
     locations: dict[int, list[Any]] = {}
     for chunk in chunks(ids):
@@ -333,20 +361,17 @@ def _tracks(catalog: Catalog, connection: Connection, ids: Sequence[int]) -> lis
             .order_by(location.c.missing_since.is_not(None), location.c.id)
         ):
             locations.setdefault(row.recording_id, []).append(row)
-    cut = cut_places(connection, ids)
-    return [
-        _track(catalog, found[clip_id], locations, cut.get(clip_id)) for clip_id in ids if clip_id in found
-    ]
+    return _Rows(ids, found, locations, cut_places(connection, ids))
 
 
-def _track(catalog: Catalog, row: Any, locations: dict[int, list[Any]], cut: CutPlace | None) -> Track:
+def _track(roots: Roots, row: Any, locations: Mapping[int, Sequence[Any]], cut: CutPlace | None) -> Track:
     known = locations.get(row[recording.c.id], [])
     present = (
         each
         for each in known
         # other audio may be where a file that is marked missing was
         if each.missing_since is None
-        and (path := catalog.absolute(each.root, each.path)) is not None
+        and (path := roots.absolute(each.root, each.path)) is not None
         and os.path.exists(path)
     )
     found = next(present, None)  # a recording can have thousands of files
