@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,9 @@ from tests.support import RATE, MakeCatalog, WriteClip
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.decisions import reject
 from thresher.curation.cutting.marks import mark
+from thresher.curation.exports import archive, clip_file
 from thresher.curation.exports.archive import LEFT_OUT, clip_archive, clip_download
+from thresher.curation.exports.clip_file import Item
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.errors import AudioError, NotFoundError
@@ -97,3 +100,19 @@ def test_a_file_that_changes_while_it_is_sent_is_cut_off(mixed: Catalog, tmp_pat
 def test_a_download_is_planned_in_one_transaction(mixed: Catalog, tmp_path: Path) -> None:
     assert b"".join(clip_download(mixed, 1).pieces) == (tmp_path / "1.wav").read_bytes()
     assert sorted(unpacked(clip_archive(mixed, "1 3").pieces)) == ["1.wav", "3.wav"]
+
+
+def test_the_folder_of_a_span_has_a_name_by_which_it_is_removed_after_a_kill(
+    mixed: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = []
+
+    def encode(item: Item, file: bytes) -> int:
+        folders.append(Path(os.fsdecode(file)).parent)
+        return clip_file.encode(item, file)
+
+    monkeypatch.setattr(archive, "encode", encode)
+    clip_download(mixed, 4).pieces.close()
+    assert unpacked(clip_archive(mixed, "4").pieces)
+    assert len(folders) == 2
+    assert all(folder.name.startswith(f"thresher-{os.getpid()}-") for folder in folders)

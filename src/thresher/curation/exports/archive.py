@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import time
 import zipfile
 from collections.abc import Generator, Iterator, Sequence
@@ -19,6 +18,7 @@ from typing import Any, BinaryIO
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import all_elsewhere, intact_file, keep_looks
 from thresher.catalog.files.files import sha256_file
+from thresher.catalog.files.temporary_files import temporary_folder
 from thresher.catalog.queries.text import Terms
 from thresher.curation.clips.reach import no_match
 from thresher.curation.exports.clip_file import Item, encode, not_here
@@ -129,9 +129,8 @@ def _copied(item: Item) -> Pieces:
 
 
 def _encoded(item: Item, stack: ExitStack) -> str:
-    """Write the span of a clip to a temporary file, which goes when the stack is closed."""
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="thresher-"))
-    file = os.path.join(folder, "clip")
+    """Write the span of a clip to a temporary file, which is removed when the stack is closed."""
+    file = str(stack.enter_context(temporary_folder()) / "clip")
     encode(item, os.fsencode(file))
     return file
 
