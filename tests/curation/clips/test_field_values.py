@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.support import MakeCatalog, WriteClip
+from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.decisions import tag
 from thresher.curation.clips.field_values import common_values
+from thresher.curation.cutting.marks import mark, unmark
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
+from thresher.curation.songs.songs import delete_song, save_song
 from thresher.errors import UsageError
 
 
@@ -29,3 +32,17 @@ def test_the_most_frequent_values_come_first(
         assert common_values(catalog, "song") == []
         with pytest.raises(UsageError):
             common_values(catalog, "nosuch")
+
+
+def test_deleted_songs_and_the_tags_of_removed_clips_are_left_out(cut_clips: Catalog) -> None:
+    made = mark(cut_clips, "1", 0.0, 0.5).marks[0].clip
+    tag(cut_clips, [str(made)], add=["of a mark"])
+    save_song(cut_clips, "kept", "id:1")
+    save_song(cut_clips, "gone", "id:1")
+    assert "of a mark" in common_values(cut_clips, "tag")
+    assert {"kept", "gone"} <= set(common_values(cut_clips, "song"))
+    unmark(cut_clips, [str(made)])
+    delete_song(cut_clips, "gone")
+    assert "of a mark" not in common_values(cut_clips, "tag")
+    assert "kept" in common_values(cut_clips, "song")
+    assert "gone" not in common_values(cut_clips, "song")
