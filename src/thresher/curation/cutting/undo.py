@@ -11,7 +11,8 @@ from thresher.curation.clips import decisions
 def undo(catalog: Catalog, number: int | None = None) -> Decision:
     """Revert a decision, by default the latest that is not undone; on a server, your latest.
 
-    Clips that come back by it are scored. Raises NotFoundError and UsageError as `catalog.decisions.undo` does.
+    Clips that come back by it are scored. Raises NotFoundError and UsageError as
+    `curation.clips.decisions.undo` does.
     """
     done = decisions.undo(catalog, number)
     if changes_clips(done.changes):
