@@ -7,6 +7,7 @@ QUICK := tests/catalog tests/signal tests/curation/clips tests/curation/exports/
 	tests/test_public_names.py
 POSTGRES := tests/catalog tests/curation tests/faults/test_contention.py \
 	tests/interfaces/web/test_read_only_role.py
+WITHOUT_DATABASE := tests/catalog/audio tests/catalog/provenance tests/curation/exports/formats
 
 .PHONY: demo test test-quick test-postgres slow lint types unit faults faults-sample fuzz coverage api schema bench clean
 
@@ -36,7 +37,8 @@ test-quick: .venv/developing
 # The tests of the catalog, of the verbs and of two programs at once on a private PostgreSQL server, see
 # tests/postgres.py.
 test-postgres: .venv/developing
-	$(BIN)/python -m tests.postgres run $(BIN)/pytest -n auto --dist worksteal -m "not slow and not long" $(POSTGRES)
+	$(BIN)/python -m tests.postgres run $(BIN)/pytest -n auto --dist worksteal -m "not slow and not long" $(POSTGRES) \
+		$(addprefix --ignore=,$(WITHOUT_DATABASE))
 
 # Whole sessions in processes and browsers, and samples of faults and of random inputs.
 slow: .venv/developing
