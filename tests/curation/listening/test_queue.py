@@ -19,7 +19,7 @@ from thresher.curation.cutting.undo import undo
 from thresher.curation.ingest.forget import forget
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.listening import queue
-from thresher.curation.listening.choice import Candidates, choose
+from thresher.curation.listening.choice import QueueCandidates, choose
 from thresher.curation.listening.heard import mark_heard
 from thresher.curation.listening.playlist import write_playlist
 from thresher.curation.listening.queue import (
@@ -62,7 +62,7 @@ def test_heard_clips_are_not_chosen_while_there_are_unheard_ones(fresh: Catalog)
 def test_a_clip_that_is_forgotten_while_the_queue_is_made_is_left_out(
     fresh: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def choose_and_forget(candidates: Candidates, seconds: float) -> Any:
+    def choose_and_forget(candidates: QueueCandidates, seconds: float) -> Any:
         chosen, reach = choose(candidates, seconds)
         return [chosen[0], 999, *chosen[1:]], reach  # another program has forgotten clip 999 since
 
@@ -203,7 +203,7 @@ def test_no_transaction_is_open_while_clips_are_chosen(
 ) -> None:
     open_ones = []
 
-    def watched(candidates: Candidates, seconds: float) -> Any:
+    def watched(candidates: QueueCandidates, seconds: float) -> Any:
         open_ones.append(len(open_transactions))
         return choose(candidates, seconds)
 

@@ -37,7 +37,7 @@ class Reach:
 
 
 @dataclass(frozen=True)
-class Candidates:
+class QueueCandidates:
     """The clips that a queue may hold, and what the choice among them depends on.
 
     They are read in a transaction. The choice compares all of them, and is made outside of transactions.
@@ -56,14 +56,14 @@ class Candidates:
     to_heard: ClipDistances
 
 
-def read_candidates(connection: Connection, ids: Sequence[int]) -> Candidates:
+def read_candidates(connection: Connection, ids: Sequence[int]) -> QueueCandidates:
     """Read what the choice among clips, in ascending order of ids, depends on."""
     from thresher.curation.comparison.distances import ClipDistances
 
     heard = heard_clips(connection)
     known = set(heard)
     unheard = [clip_id for clip_id in ids if clip_id not in known]
-    return Candidates(
+    return QueueCandidates(
         ids,
         _facts(connection, ids),
         heard,
@@ -74,7 +74,7 @@ def read_candidates(connection: Connection, ids: Sequence[int]) -> Candidates:
     )
 
 
-def choose(candidates: Candidates, seconds: float) -> tuple[list[int], Reach]:
+def choose(candidates: QueueCandidates, seconds: float) -> tuple[list[int], Reach]:
     """Choose what to hear in `seconds`, and say what is left out."""
     import numpy as np
 
