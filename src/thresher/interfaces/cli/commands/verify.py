@@ -76,7 +76,11 @@ def _tell_files(files: FilesReport) -> None:
         (files.gone, "gone, but not marked missing", "`thresher ingest FOLDER` marks them"),
         (files.changed, "changed", "`thresher ingest FOLDER` reads them"),
         (files.unreadable, "not readable", "check their permissions and the disk"),
-        (files.renderings_changed, "renderings that changed", "`thresher song render NAME --rendering N` writes them again"),
+        (
+            files.renderings_changed,
+            "renderings that changed",
+            "`thresher song render NAME --rendering N` writes them again",
+        ),
     ):
         if paths:
             are = "is" if len(paths) == 1 else "are"
