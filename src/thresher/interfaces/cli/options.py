@@ -24,6 +24,22 @@ OptionalQuery = Annotated[
 ]
 
 
+def seconds_of(text: str) -> float:
+    """Return the seconds that an option states: 7.5, or 0:07.5 as listings write times."""
+    from thresher.catalog.text.values import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)  # such as -1, which the command refuses with its limits
+    except ValueError as error:
+        raise typer.BadParameter(
+            f'"{text}" is not a time (expected seconds such as 7.5, or 0:07.5)'
+        ) from error
+
+
 def form_of(form: Format, json: bool) -> Format:
     """Return the output format, of which `--json` is a short form. Raises UsageError if both options disagree."""
     if json and form not in (Format.TABLE, Format.JSON):

@@ -10,7 +10,7 @@ import typer
 from thresher.errors import UsageError
 from thresher.formatting import counted
 from thresher.interfaces.cli.app import DONE_IN_PART, FIND, app, open_catalog, terms_of
-from thresher.interfaces.cli.options import DryRun, Json, Query
+from thresher.interfaces.cli.options import DryRun, Json, Query, seconds_of
 from thresher.interfaces.cli.output import from_here, print_json, say, tell
 from thresher.interfaces.cli.progress import ProgressBar
 
@@ -37,6 +37,7 @@ def export(
         typer.Option(
             "--fade",
             metavar="S",
+            parser=seconds_of,
             help="Fade both ends of parts and marks for S seconds. Default: [song] fade.",
         ),
     ] = None,

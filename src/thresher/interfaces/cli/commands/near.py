@@ -12,7 +12,7 @@ from thresher.errors import UsageError
 from thresher.formatting import any_of
 from thresher.interfaces.cli.app import FIND, app, open_catalog
 from thresher.interfaces.cli.clip_columns import clip_columns, csv_records
-from thresher.interfaces.cli.options import Form, Json, form_of
+from thresher.interfaces.cli.options import Form, Json, form_of, seconds_of
 from thresher.interfaces.cli.output import Format, emit, score_text
 from thresher.interfaces.cli.table import Column
 from thresher.signal.metrics.registry import METRICS
@@ -46,12 +46,16 @@ def near(
         typer.Option(
             "--at",
             metavar="S",
-            help="Compare only the moment that begins S seconds after the start of the clip, "
+            parser=seconds_of,
+            help="Compare only the moment that begins S (seconds, or 0:07.5) after the start of the clip, "
             "with the places where it occurs in other clips first, then by likeness.",
         ),
     ] = None,
     length: Annotated[
-        float | None, typer.Option("--length", metavar="S", help="Length of the moment of --at. Default: 5.")
+        float | None,
+        typer.Option(
+            "--length", metavar="S", parser=seconds_of, help="Length of the moment of --at. Default: 5."
+        ),
     ] = None,
     form: Form = Format.TABLE,
     json: Json = False,

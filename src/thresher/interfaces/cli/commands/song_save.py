@@ -10,7 +10,7 @@ import typer
 from thresher.errors import UsageError
 from thresher.formatting import any_of, command_on, counted, listed
 from thresher.interfaces.cli.app import open_catalog, song_app, terms_of
-from thresher.interfaces.cli.options import Json, SongName
+from thresher.interfaces.cli.options import Json, SongName, seconds_of
 from thresher.interfaces.cli.output import length_text, print_json, say, tell
 from thresher.interfaces.cli.song_options import NoCopies, PerCheckpoint, options_of
 from thresher.interfaces.cli.song_text import say_edits_not_applied, settings_text
@@ -104,7 +104,9 @@ def save(
     least: Annotated[
         float | None,
         typer.Option(
-            metavar="S", help="With --salvage, leave out sounds shorter than S seconds. Default: 1."
+            metavar="S",
+            parser=seconds_of,
+            help="With --salvage, leave out sounds shorter than S seconds. Default: 1.",
         ),
     ] = None,
     json: Json = False,

@@ -11,7 +11,7 @@ from thresher.formatting import counted, listed
 from thresher.interfaces.cli.app import DECIDE, DONE_IN_PART, app, open_catalog, terms_of
 from thresher.interfaces.cli.confirm import ask
 from thresher.interfaces.cli.ingest_options import Jobs, with_jobs
-from thresher.interfaces.cli.options import DryRun, Json, Query, Yes
+from thresher.interfaces.cli.options import DryRun, Json, Query, Yes, seconds_of
 from thresher.interfaces.cli.output import print_json
 from thresher.interfaces.cli.progress import ProgressBar
 from thresher.interfaces.cli.split_output import tell_split
@@ -28,11 +28,16 @@ def split(
     seconds: Annotated[
         float | None,
         typer.Option(
-            metavar="S", help="Split at silences longer than S seconds. Default: [trim] split_seconds."
+            metavar="S",
+            parser=seconds_of,
+            help="Split at silences longer than S seconds. Default: [trim] split_seconds.",
         ),
     ] = None,
     every: Annotated[
-        float | None, typer.Option(metavar="S", help="Split into clips of S seconds, whatever they contain.")
+        float | None,
+        typer.Option(
+            metavar="S", parser=seconds_of, help="Split into clips of S seconds, whatever they contain."
+        ),
     ] = None,
     count: Annotated[
         int | None, typer.Option(metavar="N", help="Split into N clips of equal length.")
