@@ -25,7 +25,8 @@ def read_cover(connection: Connection, sha256: str | None) -> bytes | None:
     content = connection.scalar(select(cover.c.content).where(cover.c.sha256 == sha256))
     if content is None or hashlib.sha256(content).hexdigest() != sha256:
         raise CatalogError(
-            "the cover of the song is damaged in the catalog; set it again: thresher song save NAME --cover FILE"
+            "the cover of the song is damaged in the catalog; "
+            "set it again with `thresher song save NAME --cover FILE`"
         )
     return bytes(content)
 

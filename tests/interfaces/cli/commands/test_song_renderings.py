@@ -50,7 +50,7 @@ def test_a_changed_rendering_is_reported_with_the_command_that_repairs_it(
     code, out, err = rendered("song", "verify", "Bone", "1")
     assert code == 3
     assert "Bone.wav is changed" in out
-    assert err == 'thresher song render "Bone" --rendering 1 -o "Bone.wav" writes the file again\n'
+    assert err == '`thresher song render "Bone" --rendering 1 -o "Bone.wav"` writes the file again\n'
 
 
 def test_a_missing_source_file_is_named(rendered: Command, tmp_path: Path) -> None:

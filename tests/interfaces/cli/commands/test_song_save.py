@@ -107,6 +107,15 @@ def test_saving_an_older_song_names_the_clips_that_leave_it(song_command: Comman
     assert "new songs" not in song_command("song", "show", "Bone")[2]
 
 
+def test_the_command_for_an_older_song_can_be_pasted(song_command: Command, tmp_path: Path) -> None:
+    assert song_command("song", "rename", "Bone", "5 $HOME")[0] == 0
+    assert song_command("checkpoint", "run e2", "--drop")[0] == 0
+    with Catalog.open(tmp_path / "catalog.toml") as catalog, writing(catalog) as connection:
+        connection.execute(update(song).values(selection_rule=1))
+    said = song_command("song", "show", "5 $HOME")[2]
+    assert "the next `thresher song save '5 $HOME'` takes them out" in said
+
+
 def test_a_replaced_query_is_named(song_command: Command) -> None:
     assert "query was" not in song_command("song", "save", "Bone", "--gap", "1")[2]
     said = song_command("song", "save", "Bone", "epoch:2..")[2]

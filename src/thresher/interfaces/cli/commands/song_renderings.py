@@ -143,6 +143,6 @@ def verify(
         else:
             options = f"--rendering {report.number} -o {shell_word(report.path)}"
             command = command_on("song render", name, options=options)
-            say(f"{command} writes the file again")
+            say(f"`{command}` writes the file again")
     if not report.is_sound:
         raise typer.Exit(NEEDS_ACTION)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from thresher.formatting import counted, listed
+from thresher.formatting import command_on, counted, listed
 from thresher.interfaces.cli.app import open_catalog, song_app
 from thresher.interfaces.cli.clip_columns import path_text
 from thresher.interfaces.cli.options import Form, Json, SongName, form_of
@@ -79,8 +79,8 @@ def show(name: SongName, form: Form = Format.TABLE, json: Json = False) -> None:
         if former:
             ids = listed([str(clip_id) for clip_id in former])
             say(
-                f"new songs leave out {counted(len(former), 'clip')} of this one ({ids}); the next `thresher song "
-                f'save "{plan.song.name}"` takes them out'
+                f"new songs leave out {counted(len(former), 'clip')} of this one ({ids}); the next "
+                f"`{command_on('song save', plan.song.name)}` takes them out"
             )
 
 
