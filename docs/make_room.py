@@ -194,9 +194,9 @@ def save(picture: Image.Image, path: Path) -> None:
     """Write a picture with as many colours as its size allows."""
     for colours in (256, 128, 64, 48, 32):
         written = io.BytesIO()
-        picture.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-            written, "PNG", optimize=True
-        )
+        # kmeans lets large areas keep their colour
+        fewer = picture.quantize(colours, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
+        fewer.save(written, "PNG", optimize=True)
         if len(written.getvalue()) <= LARGEST:
             break
     path.write_bytes(written.getvalue())
