@@ -26,7 +26,7 @@ pytestmark = [
 ]
 
 ENTER, ESCAPE = "\ue007", "\ue00c"
-SAYS = "return document.querySelector('#says').textContent"
+SAYS = "return document.querySelector('.says-text').textContent"
 
 
 @pytest.fixture(scope="module")

@@ -111,6 +111,9 @@ def test_characters_that_turn_text_are_written_as_in_the_terminal(driver: Any, a
 def test_long_names_and_tags_hide_no_flag(driver: Any, address: str, width: int) -> None:
     page = opened(driver, address, width)
     page.wait_until(lambda: page.run("return document.querySelector('#clip-1 .flag') !== null"))
+    page.value("card", "void m.notes.set(1, 'very different from all the others')")
+    page.value("selection", "void (m.rowsVersion.value += 1)")
+    page.wait_until(lambda: page.run("return document.querySelectorAll('#clip-1 .flag').length") > 1)
     inside = (
         "const flag = [...document.querySelectorAll('#clip-1 .flag')].at(-1).getBoundingClientRect();"
         "const line = document.querySelector('#clip-1 .flags').getBoundingClientRect();"

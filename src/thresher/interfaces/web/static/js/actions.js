@@ -160,6 +160,7 @@ function stayed() {
 /** Ask which clips are unheard; most of them have no row in this page. */
 async function nextUnheard(event) {
   const isHere = stayed();
+  said.value = "";
   try {
     const unheard = new Set((await get("/api/clips", { q: "heard:no rejected+ status+" })).ids);
     if (!isHere()) return;
@@ -258,6 +259,7 @@ async function sameCluster() {
   const [clip] = one();
   if (clip === undefined) return;
   const isHere = stayed();
+  said.value = "";
   try {
     const { cluster } = await get(`/api/clips/${clip}/cluster`);
     if (!isHere()) return;

@@ -1,5 +1,7 @@
 // Requests to the server of the room. An answer that is not a success becomes an ApiError with the server's sentence.
 
+import { awaited } from "./waiting.js";
+
 export class ApiError extends Error {
   constructor(message, status, position = null) {
     super(message);
@@ -33,12 +35,15 @@ async function sent(path, options) {
   return answer(response);
 }
 
-/** Get JSON; `values` become the query of the address, without those that are null or undefined. */
-export function get(path, values = {}, signal = undefined) {
+/** Like `get`, for what nobody waits for. */
+export function getMeanwhile(path, values = {}, signal = undefined) {
   const given = Object.entries(values).filter(([, value]) => value !== null && value !== undefined);
   const query = new URLSearchParams(given).toString();
   return sent(query ? `${path}?${query}` : path, { signal });
 }
+
+/** Get JSON; `values` become the query of the address, without those that are null or undefined. */
+export const get = (path, values, signal) => awaited(getMeanwhile(path, values, signal));
 
 const AGAIN = 3000; // milliseconds
 
@@ -80,9 +85,6 @@ export async function whyNot(path, otherwise) {
 
 /** Send a change as JSON. */
 export function post(path, body) {
-  return sent(path, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
+  const options = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  return awaited(sent(path, options));
 }

@@ -1,6 +1,6 @@
 // Which clips are copies of others. It is asked for after the rows, so that it delays nothing.
 
-import { get } from "./api.js";
+import { getMeanwhile } from "./api.js";
 import { newest } from "./changes.js";
 import { rowsVersion } from "./selection.js";
 
@@ -27,7 +27,7 @@ async function fetchCopies() {
   const mine = state;
   wanted.clear();
   try {
-    const { copies } = await get("/api/copies", { ids: ids.join(",") });
+    const { copies } = await getMeanwhile("/api/copies", { ids: ids.join(",") });
     const found = new Map(copies.map(({ clip, of, is_kept: isKept }) => [clip, isKept ? `copied: ${of}` : `copy of ${of}`]));
     if (mine === state) for (const id of ids) known.set(id, found.get(id) ?? null);
     if (found.size || isMore || mine !== state) rowsVersion.value += 1; // cards that do not know yet ask again

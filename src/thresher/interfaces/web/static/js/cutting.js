@@ -47,9 +47,8 @@ async function mark(event) {
     refuse(id === null ? NO_CLIP : NO_REGION);
     return;
   }
-  said.value = "marking …";
   const words = ({ clips }) => `clip ${clips[0]}: ${time(region.from)} to ${time(region.to)} of clip ${id}`;
-  await decide("/api/marks", { clips: [id], start: region.from, end: region.to }, words);
+  await decide("/api/marks", { clips: [id], start: region.from, end: region.to }, words, "marking …");
 }
 
 async function split(event) {
@@ -59,9 +58,8 @@ async function split(event) {
     refuse(NO_CLIP);
     return;
   }
-  said.value = "looking for silences …";
   const words = ({ clips, reasons }) => (clips.length ? `clip ${id}: ${clips.length} parts` : `clip ${id} ${reasons[0] ?? "stays as it is"}`);
-  const outcome = await decide("/api/splits", { clips: [id] }, words);
+  const outcome = await decide("/api/splits", { clips: [id] }, words, "looking for silences …");
   if (!outcome?.clips.length) return;
   await findAgain();
   stop();

@@ -7,6 +7,7 @@ import { NO_CLIP, refuse, said } from "./judge.js";
 import { readable } from "./names.js";
 import { chosen, ids, rowOf, selected } from "./selection.js";
 import { place } from "./views.js";
+import { awaited } from "./waiting.js";
 
 const MOST_IDS = 6000;
 
@@ -29,7 +30,8 @@ export function dragOut(event, id) {
 
 /** Let the browser download a file, unless the server says why there is none. */
 async function download(address, name) {
-  const answer = await fetch(address, { method: "HEAD" }).catch(() => null);
+  said.value = "";
+  const answer = await awaited(fetch(address, { method: "HEAD" }).catch(() => null));
   if (!answer?.ok) {
     refuse((await whyNot(address, "the download could not begin; press the key again")).why);
     return;

@@ -32,8 +32,8 @@ function inOrder(send) {
   return sent;
 }
 
-/** Send a decision about clips; returns the server's outcome, null if it was refused. */
-export async function decide(path, body, sentence) {
+/** Send a decision about clips; returns the server's outcome, null if it was refused. `meanwhile` is said until then. */
+export async function decide(path, body, sentence, meanwhile = "") {
   if (isReadOnly()) {
     refuse(refusal());
     return null;
@@ -42,6 +42,7 @@ export async function decide(path, body, sentence) {
   const places = clips.map(placeOf);
   const wordsOf = (outcome) => (typeof sentence === "function" ? sentence(outcome) : sentence);
   release(clips);
+  said.value = meanwhile;
   try {
     const outcome = await inOrder(async () => {
       const done = await post(path, body);
@@ -112,6 +113,7 @@ async function reverted(from, to, word) {
     refuse(refusal());
     return false;
   }
+  said.value = "";
   const latest = from.pop();
   if (latest === undefined) {
     refuse(`nothing on this page to ${word}`);

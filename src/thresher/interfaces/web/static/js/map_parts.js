@@ -58,8 +58,9 @@ export class MapList {
     const isChosen = new Set(chosen);
     const shown = ids.value.filter((id) => known.has(id));
     const focused = document.activeElement?.closest?.(".twin [data-clip]")?.dataset.clip;
+    const control = document.activeElement?.localName; // the one that selects or the one that plays
     this.list.replaceChildren(...shown.slice(0, LISTED).map((id) => this.#line(id, isChosen.has(id))));
-    if (focused) this.list.querySelector(`[data-clip="${focused}"] button`)?.focus();
+    if (focused) this.list.querySelector(`[data-clip="${focused}"] ${control}`)?.focus();
     this.rest.textContent = shown.length > LISTED ? `and ${(shown.length - LISTED).toLocaleString("en")} more; a query narrows them down` : "";
   }
 

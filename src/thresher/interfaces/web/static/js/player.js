@@ -7,6 +7,7 @@ import { readRow, rowOf, selected } from "./selection.js";
 import { gainOf, loop, matched, speed } from "./player_settings.js";
 import { Signal } from "./signals.js";
 import { SoundBuffers } from "./sound_buffers.js";
+import { awaited } from "./waiting.js";
 import { regionOf } from "./wav_region.js";
 
 const FADE = 0.01; // seconds
@@ -95,7 +96,7 @@ async function voiceOf(id, from) {
   const region = loopOf(id);
   if (!region || region.to - region.from > LONGEST_DECODED || from < region.from || from >= region.to) return streamed(id, from);
   if (part?.id !== id || part.from !== region.from || part.to !== region.to) {
-    const bytes = await regionOf(`/audio/${id}`, region);
+    const bytes = await awaited(regionOf(`/audio/${id}`, region));
     part = { id, ...region, buffer: await bufferOf(bytes) };
     if (loopOf(id) !== region) return voiceOf(id, from); // another region was selected meanwhile
   }
@@ -156,7 +157,7 @@ function streamed(id, from) {
     element.load();
     gain.disconnect();
   };
-  return { id, context, node, gain, element, start: () => element.play().catch(() => {}), stop: () => setTimeout(end, FADE * 1000) };
+  return { id, context, node, gain, element, start: () => awaited(element.play().catch(() => {})), stop: () => setTimeout(end, FADE * 1000) };
 }
 
 function finished(id, node) {

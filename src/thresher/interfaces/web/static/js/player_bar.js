@@ -13,6 +13,7 @@ import { playing, playProblem, position } from "./player.js";
 import { loop, matched, speed, volume } from "./player_settings.js";
 import { picture } from "./sound_picture.js";
 import { rowOf, rowsVersion, selected } from "./selection.js";
+import { waiting } from "./waiting.js";
 
 const SAID = 12_000; // milliseconds for which a sentence stays
 
@@ -104,6 +105,9 @@ said.follow((text) => {
   says.textContent = text;
   clearTimeout(silence);
   if (text) silence = setTimeout(() => { said.value = ""; }, SAID);
+});
+waiting.listen((isLong) => {
+  document.querySelector("#says .says-wait").textContent = isLong ? "waiting for the server …" : "";
 });
 playing.follow((now) => {
   playButton.textContent = now ? "■" : "▶";

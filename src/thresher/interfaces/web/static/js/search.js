@@ -1,6 +1,6 @@
 // The search field: the whole query language, with completion of fields and saved queries.
 
-import { get, persist } from "./api.js";
+import { getMeanwhile, persist } from "./api.js";
 import { element } from "./element.js";
 import { find, ids, queryProblem } from "./selection.js";
 import { Signal } from "./signals.js";
@@ -72,7 +72,7 @@ function valuesOf(name) {
   if (values.has(name)) return values.get(name);
   values.set(name, known.examples);
   if ((WITH_VALUES.includes(known.kind) || known.examples.length) && !NO_VALUES.includes(name)) {
-    get(`/api/fields/${encodeURIComponent(name)}`).then((found) => {
+    getMeanwhile(`/api/fields/${encodeURIComponent(name)}`).then((found) => {
       values.set(name, found.values);
       if (document.activeElement === field) complete();
     }, () => {});
@@ -173,7 +173,7 @@ place.follow(({ query }) => {
 
 /** Read the names that completion knows. */
 export async function loadNames() {
-  const read = () => Promise.all([get("/api/fields"), get("/api/queries")]);
+  const read = () => Promise.all([getMeanwhile("/api/fields"), getMeanwhile("/api/queries")]);
   [fields, queries] = (await persist(read, () => true, () => {})).map(({ records }) => records);
   metrics.value = fields.filter(({ name }) => name.startsWith("near@")).map(({ name }) => name.slice(5));
 }

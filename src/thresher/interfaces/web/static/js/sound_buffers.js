@@ -2,6 +2,7 @@
 
 import { reasonOf } from "./api.js";
 import { pauseThumbnails } from "./thumbnails.js";
+import { awaited } from "./waiting.js";
 
 const MOST = 12; // decoded clips
 const MOST_SECONDS = 400; // of all decoded clips together
@@ -25,7 +26,7 @@ export class SoundBuffers {
     const resume = this.#kept.has(id) ? null : pauseThumbnails();
     this.#asked += 1;
     try {
-      return await this.#buffer(id);
+      return await awaited(this.#buffer(id));
     } finally {
       this.#asked -= 1;
       resume?.();

@@ -6,6 +6,7 @@ import { colouring, colours, css } from "../colours.js";
 import { ask } from "../dialogs.js";
 import { element } from "../element.js";
 import { refuse, said } from "../judge.js";
+import { action } from "../keys.js";
 import { readable } from "../names.js";
 import { room } from "../room.js";
 import { trainingAxis, trainingPlot } from "../training_plot.js";
@@ -37,6 +38,13 @@ function aboutAxis(axis) {
   if (axis === null) return "No checkpoint has an epoch or a step, so there is nothing to plot over training. `thresher names FOLDER` shows what is read from names.";
   const left = axis.without ? ` ${axis.without} without one are in the table only.` : "";
   return `The plots run over the ${axis.name}${axis.isFar ? ", on a logarithmic scale" : ""}. Large points have the verdict keep. A click shows the clips.${left}`;
+}
+
+/** Scroll by a part of what is visible, and say if that is the end. */
+function scroll(container, share) {
+  const before = container.scrollTop;
+  container.scrollTop += share * container.clientHeight;
+  if (container.scrollTop === before) refuse(share > 0 ? "this is the end of the table" : "this is the first plot");
 }
 
 export function show(container, place) {
@@ -149,6 +157,8 @@ export function show(container, place) {
   container.append(element("p", { class: "empty", role: "status" }, "Computing the figures of the checkpoints …"));
   let timer = null;
   const ends = [
+    action("row-down", { keys: ["PageDown"], title: "scroll down", run: () => scroll(container, 0.9) }),
+    action("row-up", { keys: ["PageUp"], title: "scroll up", run: () => scroll(container, -0.9) }),
     place.follow(load),
     colours.listen(load),
     newest.listen(() => {

@@ -1,7 +1,7 @@
 // The map of the query's clips: similar clips are near each other. Drag pans, the wheel zooms, Shift+drag draws a
 // lasso, Alt+hover plays.
 
-import { get, persist } from "../api.js";
+import { get, getMeanwhile, persist } from "../api.js";
 import { checkpointOf, time } from "../card.js";
 import { newest } from "../changes.js";
 import { colouring, colours, css } from "../colours.js";
@@ -359,7 +359,7 @@ class MapView {
     if (id === null) return;
     clearTimeout(this.nearTimer);
     this.nearTimer = setTimeout(async () => {
-      const { neighbours } = await get(`/api/clips/${id}/near`, { limit: 5 }).catch(() => ({ neighbours: [] }));
+      const { neighbours } = await getMeanwhile(`/api/clips/${id}/near`, { limit: 5 }).catch(() => ({ neighbours: [] }));
       if (selected.value !== id) return;
       this.#neighbours = neighbours.map(({ clip }) => clip.id);
       this.#later();
