@@ -123,6 +123,7 @@ from .curation.ingest.watch import WatchEvent as WatchEvent
 from .curation.ingest.watch import WatchOptions as WatchOptions
 from .curation.ingest.watch import WatchReport as WatchReport
 from .curation.ingest.watch import watch as watch
+from .curation.listening.choice import QueueReach as QueueReach
 from .curation.listening.heard import mark_heard as mark_heard
 from .curation.listening.moments import MomentNeighbour as MomentNeighbour
 from .curation.listening.moments import near_moment as near_moment

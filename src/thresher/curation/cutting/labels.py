@@ -17,7 +17,7 @@ from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.recordings.cut_clips import cut_clips
 from thresher.curation.cutting.marking import WantedMark, make_marks
 from thresher.curation.cutting.marks import MarkReport, mark_name
-from thresher.curation.cutting.places import Origin, Place, find_place
+from thresher.curation.cutting.places import MarkPlace, Origin, find_place
 from thresher.curation.exports.formats.audacity import LabelFile, labels_text, read_labels
 from thresher.curation.renderings.audio_file import target_of
 from thresher.errors import NotFoundError, UsageError
@@ -168,7 +168,7 @@ class _Sorted:
     parts: int
 
 
-def _sorted(read: LabelFile, place: Place, parts: Mapping[Span, str]) -> _Sorted:
+def _sorted(read: LabelFile, place: MarkPlace, parts: Mapping[Span, str]) -> _Sorted:
     wanted: dict[Span, WantedMark] = {}
     lines: dict[Span, int] = {}
     unused = [UnusedLabel(number, f'"{text}" is not a label') for number, text in read.invalid]
@@ -198,7 +198,7 @@ def _why_none(read: LabelFile, unused: Sequence[UnusedLabel]) -> str:
     return f" ({'; '.join(parts)})" if parts else ""
 
 
-def _part_texts(connection: Connection, place: Place) -> dict[Span, str]:
+def _part_texts(connection: Connection, place: MarkPlace) -> dict[Span, str]:
     """Return the texts of the parts of a recording by their span: "part 3", counted by their starts."""
     cuts = cut_clips(connection, [place.recording]).get(place.recording, [])
     parts = [Span(each.start, each.end) for each in cuts if each.kind == "part"]

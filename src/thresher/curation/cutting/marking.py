@@ -15,7 +15,7 @@ from thresher.catalog.decisions.journal import Assignment, Decision
 from thresher.catalog.recordings.clip_content import ClipContent
 from thresher.catalog.recordings.clip_rows import clip_rows
 from thresher.catalog.recordings.cut_clips import CutClip, add_cut_clips, cut_clips, wholes_of
-from thresher.curation.cutting.places import Place
+from thresher.curation.cutting.places import MarkPlace
 from thresher.curation.cutting.spans import analyse_spans
 from thresher.errors import AudioError, NotFoundError
 from thresher.progress import Progress, no_progress
@@ -53,7 +53,7 @@ class MarkRow:
 
 def make_marks(
     catalog: Catalog,
-    place: Place,
+    place: MarkPlace,
     wanted: Sequence[WantedMark],
     summary: str,
     *,
@@ -93,7 +93,7 @@ def _known(connection: Connection, recording_id: int) -> dict[Span, CutClip]:
 
 
 def _analysed(
-    catalog: Catalog, place: Place, spans: Sequence[Span], progress: Progress
+    catalog: Catalog, place: MarkPlace, spans: Sequence[Span], progress: Progress
 ) -> dict[Span, ClipContent]:
     """Return the contents of spans, in this process: the decoder has read the file before."""
     analysed = analyse_spans(catalog, {place.recording: spans}, executor="serial", progress=progress)
@@ -111,7 +111,10 @@ def _analysed(
 
 
 def _placed(
-    connection: Connection, place: Place, wanted: Sequence[WantedMark], contents: Mapping[Span, ClipContent]
+    connection: Connection,
+    place: MarkPlace,
+    wanted: Sequence[WantedMark],
+    contents: Mapping[Span, ClipContent],
 ) -> tuple[list[MarkRow], list[Assignment]]:
     """Add the marks that do not exist yet, and return all of them with what the decision assigns."""
     known = _known(connection, place.recording)

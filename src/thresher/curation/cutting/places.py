@@ -31,7 +31,7 @@ SLACK_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
-class Place:
+class MarkPlace:
     """The clip that a person named, and the frames `[start, end)` of its recording that a mark of it can have.
 
     `frames` is the length of the recording, as far as it is analysed. `noun` is what times count from, for
@@ -90,7 +90,7 @@ class Place:
         return f"; --from recording counts from the start of its recording ({length:.3f} s)"
 
 
-def find_place(catalog: Catalog, connection: Connection, term: str, origin: Origin) -> Place:
+def find_place(catalog: Catalog, connection: Connection, term: str, origin: Origin) -> MarkPlace:
     """Return the place that an id, a path or a query names.
 
     Times of a recording can be named by several of its clips. Raises NotFoundError if no clip matches, UsageError
@@ -104,7 +104,7 @@ def find_place(catalog: Catalog, connection: Connection, term: str, origin: Orig
     sample_rate = row[recording.c.sample_rate] or 1
     analysed = min(row[recording.c.frames] or 0, round(catalog.settings.audio.max_length * sample_rate))
     start, end = (row[clip.c.start_frame], row[clip.c.end_frame]) if origin == "clip" else (0, analysed)
-    return Place(
+    return MarkPlace(
         clip_id,
         row[clip.c.kind],
         row[recording.c.id],

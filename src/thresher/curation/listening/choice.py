@@ -23,7 +23,7 @@ LONGEST_SHARE = 0.25
 
 
 @dataclass(frozen=True)
-class Reach:
+class QueueReach:
     """What a new queue leaves out.
 
     `left_out` counts the unheard clips that did not fit. `radius` is the largest distance from one of them to the
@@ -74,7 +74,7 @@ def read_candidates(connection: Connection, ids: Sequence[int]) -> QueueCandidat
     )
 
 
-def choose(candidates: QueueCandidates, seconds: float) -> tuple[list[int], Reach]:
+def choose(candidates: QueueCandidates, seconds: float) -> tuple[list[int], QueueReach]:
     """Choose what to hear in `seconds`, and say what is left out."""
     import numpy as np
 
@@ -103,7 +103,7 @@ def choose(candidates: QueueCandidates, seconds: float) -> tuple[list[int], Reac
         if facts[clip_id].seconds <= left or not chosen:
             chosen.append(clip_id)
             left -= facts[clip_id].seconds
-    return chosen, Reach(left_out, radius, len(unheard) - described)
+    return chosen, QueueReach(left_out, radius, len(unheard) - described)
 
 
 def heard_clips(connection: Connection, before: float | None = None) -> list[int]:

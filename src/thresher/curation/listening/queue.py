@@ -30,7 +30,13 @@ from thresher.catalog.recordings.measures import measure_value
 from thresher.curation.clips.decisions import storable
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import select_ids
-from thresher.curation.listening.choice import Reach, checkpoints_of, choose, heard_clips, read_candidates
+from thresher.curation.listening.choice import (
+    QueueReach,
+    checkpoints_of,
+    choose,
+    heard_clips,
+    read_candidates,
+)
 from thresher.curation.listening.heard import mark_heard
 from thresher.errors import NotFoundError, ReadOnlyCatalogError, ThresherError, UsageError
 
@@ -81,7 +87,7 @@ class Queue:
     query: str
     minutes: float
     clips: tuple[ListenRow, ...]
-    reach: Reach | None = None
+    reach: QueueReach | None = None
 
     @property
     def left(self) -> tuple[ListenRow, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from thresher.curation.exports.formats.text import (
-    checkpoint_text,
+    checkpoint_in_words,
     folder_of,
     one_line,
     path_text,
@@ -67,4 +67,4 @@ def test_a_checkpoint_is_named_by_what_is_known(
     run: str | None, epoch: int | None, step: int | None, text: str
 ) -> None:
     entry = Entry(1, "", b"", "WAV", 1, run, epoch, step, 0, 1, 0, 1, 0, 0, 0, None)
-    assert checkpoint_text(entry) == text
+    assert checkpoint_in_words(entry) == text

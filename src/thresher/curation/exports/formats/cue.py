@@ -14,7 +14,7 @@ import math
 import os
 from collections.abc import Iterator
 
-from thresher.curation.exports.formats.text import checkpoint_text, one_line, path_text, relative_path
+from thresher.curation.exports.formats.text import checkpoint_in_words, one_line, path_text, relative_path
 from thresher.curation.exports.formats.timeline import Entry, Timeline
 from thresher.errors import UsageError
 from thresher.formatting import counted
@@ -54,7 +54,7 @@ def _track(number: int, entry: Entry) -> Iterator[str]:
     if entry.run is not None:
         yield f"    PERFORMER {_quoted(one_line(entry.run))}"
     yield f"    REM CLIP {entry.clip}"
-    if checkpoint := checkpoint_text(entry):
+    if checkpoint := checkpoint_in_words(entry):
         yield f"    REM CHECKPOINT {_quoted(checkpoint)}"
     yield f"    INDEX 01 {_time(entry.start)}"
 

@@ -45,7 +45,7 @@ def path_text(path: bytes) -> str:
     return _CONTROLS.sub(" ", path.decode("utf-8", "replace"))
 
 
-def checkpoint_text(entry: Entry) -> str:
+def checkpoint_in_words(entry: Entry) -> str:
     """The checkpoint as text, such as "bone, epoch 12, step 3400"; empty if it is unknown."""
     known = (
         None if entry.run is None else one_line(entry.run),
