@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import inspect
 import re
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +24,8 @@ HEAD = """\
 All names below are attributes of `thresher`. `make api` writes this page from the code.
 
 Functions take an open `Catalog` first and return frozen dataclasses. They print nothing. All errors are
-`ThresherError`s, whose message is a sentence for people.
+`ThresherError`s, whose message is a sentence for people. [Types of fields](#types-of-fields) describes what fields
+hold, each class with its module: programs read such objects, and need not make them.
 """
 
 WIDTH = 100
@@ -36,9 +42,74 @@ def page() -> str:
     parts = [HEAD]
     parts += ["## Functions", *(_function(name, found[name]) for name in functions)]
     parts += ["## Classes", *(_class(name, found[name]) for name in classes)]
+    parts += ["## Types of fields", *(_part(name, kind) for name, kind in sorted(field_types(found).items()))]
     parts += ["## Errors", *(_error(name, found[name]) for name in errors)]
     parts += ["## Other names", *(f"### `{name}`\n\n{_value(found[name])}" for name in values)]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def field_types(public: Mapping[str, Any]) -> dict[str, type]:
+    """Return the classes that public signatures and fields name and that are not public, with those that they name.
+
+    Raises ValueError if two classes share a name, or if one has the name of a public class.
+    """
+    found: dict[str, type] = {}
+    waiting = [value for value in public.values() if inspect.isclass(value) or inspect.isfunction(value)]
+    while waiting:
+        for name, kind in _named_classes(waiting.pop()):
+            if kind in (public.get(name), found.get(name)):
+                continue
+            if name in public or name in found:
+                raise ValueError(f"two classes have the name {name}; one of them is in {kind.__module__}")
+            found[name] = kind
+            waiting.append(kind)
+    return found
+
+
+def _named_classes(value: Any) -> Iterator[tuple[str, type]]:
+    """Yield the names in the annotations of a function or class that mean classes of thresher, with these."""
+    for owner in (value, *(function for _, function in _methods(value)), *_getters(value)):
+        for word in _words(owner.__annotations__ if hasattr(owner, "__annotations__") else {}):
+            kind = _meaning(word, owner.__module__)
+            if inspect.isclass(kind) and kind.__module__.startswith("thresher."):
+                yield word, kind
+
+
+def _words(annotations: Mapping[str, Any]) -> Iterator[str]:
+    for key, annotation in annotations.items():
+        if not key.startswith("_"):
+            yield from re.findall(r"[A-Z]\w+", _type(annotation))
+
+
+def _getters(value: Any) -> Iterator[Any]:
+    """Yield the functions of a class's properties."""
+    for key, member in vars(value).items() if inspect.isclass(value) else ():
+        if isinstance(member, property) and not key.startswith("_"):
+            yield member.fget
+
+
+def _meaning(word: str, module: str) -> Any:
+    """Return what a name means in a module, also if the module imports it only for type checkers."""
+    there = getattr(sys.modules[module], word, None)
+    if there is None and word in _imports(module):
+        there = getattr(import_module(_imports(module)[word]), word, None)
+    return there
+
+
+@cache
+def _imports(module: str) -> Mapping[str, str]:
+    """Return the modules from which a module imports names of thresher, by name."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    return {
+        name.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("thresher.")
+        for name in node.names
+    }
+
+
+def _part(name: str, kind: type) -> str:
+    return f"{_class(name, kind)}\n\nIn `{kind.__module__}`."
 
 
 def _is_error(value: Any) -> bool:
@@ -76,9 +147,9 @@ def _attributes(name: str, kind: type) -> list[str]:
     return [f"class {name}", *lines]
 
 
-def _methods(kind: type) -> list[tuple[str, Any]]:
+def _methods(kind: Any) -> list[tuple[str, Any]]:
     methods = []
-    for key, value in vars(kind).items():
+    for key, value in vars(kind).items() if inspect.isclass(kind) else ():
         function = value.__func__ if isinstance(value, classmethod | staticmethod) else value
         if inspect.isfunction(function) and not key.startswith("_") and inspect.getdoc(function):
             methods.append((key, function))

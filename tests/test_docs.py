@@ -18,6 +18,8 @@ import pytest
 import soundfile
 
 from tests.support import RATE, ROOT, Finished, run_command, run_process
+from thresher.curation.listening.choice import QueueReach
+from thresher.curation.listening.queue import ListenRow, Queue
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -144,6 +146,14 @@ def test_links_lead_somewhere() -> None:
 def test_the_api_page_describes_the_code() -> None:
     made = runpy.run_path(str(ROOT / "docs/make_api.py"))["page"]()
     assert (ROOT / "docs/api.md").read_text(encoding="utf-8") == made, "run `make api`"
+
+
+def test_the_api_page_describes_what_fields_hold_and_each_name_means_one_class() -> None:
+    field_types = runpy.run_path(str(ROOT / "docs/make_api.py"))["field_types"]
+    of_queue = field_types({"Queue": Queue})
+    assert {"ListenRow": ListenRow, "QueueReach": QueueReach} == of_queue
+    with pytest.raises(ValueError, match="two classes have the name ListenRow"):
+        field_types({"Queue": Queue, "ListenRow": QueueReach})
 
 
 def test_each_test_that_the_reliability_page_names_exists() -> None:

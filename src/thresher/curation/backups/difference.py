@@ -43,7 +43,7 @@ KEYS: Mapping[str, Select[Any]] = {
 
 
 @dataclass(frozen=True)
-class Difference:
+class RestoreDifference:
     """How many of one kind a restore takes away from the catalog (`lost`), and how many it brings (`won`)."""
 
     what: str
@@ -51,10 +51,10 @@ class Difference:
     won: int
 
 
-def differences(current: Connection, backup: Connection) -> tuple[Difference, ...]:
+def differences(current: Connection, backup: Connection) -> tuple[RestoreDifference, ...]:
     """Compare a catalog with its backup; both have today's schema."""
     found = []
     for what, statement in KEYS.items():
         here, there = ({tuple(row) for row in each.execute(statement)} for each in (current, backup))
-        found.append(Difference(what, len(here - there), len(there - here)))
+        found.append(RestoreDifference(what, len(here - there), len(there - here)))
     return tuple(found)

@@ -33,7 +33,7 @@ from thresher.catalog.safety.database_copy import (
 )
 from thresher.catalog.settings import config
 from thresher.catalog.settings.sections import Settings
-from thresher.curation.backups.difference import Difference, differences
+from thresher.curation.backups.difference import RestoreDifference, differences
 from thresher.curation.ingest.verify import VerifyReport, verify
 from thresher.errors import CatalogError, NotFoundError, UsageError
 from thresher.progress import Progress, no_progress
@@ -57,7 +57,7 @@ class RestoreChanges:
     backup: str
     revision: str
     damage: tuple[str, ...]
-    differences: tuple[Difference, ...]
+    differences: tuple[RestoreDifference, ...]
     incomparable: str | None
     kept: str | None = None
 
@@ -177,7 +177,7 @@ def _damage(found: VerifyReport) -> tuple[str, ...]:
 
 def _compared(
     checked: Catalog, place: BackupPlace, settings: Settings, folder: Path
-) -> tuple[tuple[Difference, ...], str | None]:
+) -> tuple[tuple[RestoreDifference, ...], str | None]:
     """Compare the catalog with a backup; if that is impossible, say why."""
     if isinstance(place.database, URL):
         return _compared_on_server(checked, place.database, settings)
@@ -201,7 +201,7 @@ def _compared(
 
 def _compared_on_server(
     checked: Catalog, url: URL, settings: Settings
-) -> tuple[tuple[Difference, ...], str | None]:
+) -> tuple[tuple[RestoreDifference, ...], str | None]:
     from thresher.catalog.database.postgres_database import open_current  # loads psycopg
 
     engine = open_current(url, settings.catalog.busy_timeout)

@@ -39,7 +39,7 @@ CLIP_FIGURES = ("seconds", "loudness", *(name for name in MEASURES if name != "s
 
 
 @dataclass(frozen=True)
-class Difference:
+class FigureDifference:
     """One figure of two checkpoints: its mean for each, over how many clips, and the difference of the means.
 
     `difference` is `second` - `first`. `low` and `high` are its 95 % interval, None if one checkpoint has too few
@@ -69,7 +69,7 @@ class Comparison:
 
     first: str
     second: str
-    differences: tuple[Difference, ...]
+    differences: tuple[FigureDifference, ...]
 
 
 def compare_checkpoints(catalog: Catalog, first: str, second: str) -> Comparison:
@@ -153,21 +153,21 @@ def _known(matrix: Values) -> Values:
     return matrix[np.ix_(here, here)]
 
 
-def _difference(figure: str, first: Values, second: Values) -> Difference:
+def _difference(figure: str, first: Values, second: Values) -> FigureDifference:
     means = [float(values.mean()) if values.size else None for values in (first, second)]
     return _as_difference(figure, means, (first.size, second.size), mean_difference(first, second))
 
 
-def _of_pairs(figure: str, first: Values, second: Values) -> Difference:
+def _of_pairs(figure: str, first: Values, second: Values) -> FigureDifference:
     means = [pair_mean(first), pair_mean(second)]
     return _as_difference(figure, means, (len(first), len(second)), pair_mean_difference(first, second))
 
 
 def _as_difference(
     figure: str, means: Sequence[float | None], clips: tuple[int, int], interval: Interval | None
-) -> Difference:
+) -> FigureDifference:
     first, second = means
-    return Difference(
+    return FigureDifference(
         figure=figure,
         first=first,
         second=second,

@@ -76,7 +76,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Part:
+class SharedPart:
     """A clip, `part`, of which all (`is_contained`) or a passage is also in another clip, `whole`."""
 
     whole: ClipRow
@@ -100,7 +100,7 @@ class Duplicates:
     """The duplicates among some clips."""
 
     groups: tuple[Group, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[SharedPart, ...]
     byte_copies: tuple[ByteCopies, ...]
 
     @property
@@ -370,12 +370,12 @@ def _match(row: ClipRow, pair: _Pair, *, mirrored: bool = False) -> Match:
     return Match(row, found.score, found.offset_seconds, found.overlap_seconds, pair.judged)
 
 
-def _part(rows: Sequence[ClipRow], pair: _Pair, settings: DupesSection) -> Part:
+def _part(rows: Sequence[ClipRow], pair: _Pair, settings: DupesSection) -> SharedPart:
     """Return a matching pair as a part: the part is the clip of which the match covers the larger share."""
     is_contained = max(pair.cover_first, pair.cover_second) >= settings.cover
     if pair.cover_second >= pair.cover_first:
-        return Part(rows[pair.first], _match(rows[pair.second], pair), is_contained)
-    return Part(rows[pair.second], _match(rows[pair.first], pair, mirrored=True), is_contained)
+        return SharedPart(rows[pair.first], _match(rows[pair.second], pair), is_contained)
+    return SharedPart(rows[pair.second], _match(rows[pair.first], pair, mirrored=True), is_contained)
 
 
 def _byte_copies(connection: Connection, rows: Sequence[ClipRow]) -> tuple[ByteCopies, ...]:

@@ -27,7 +27,7 @@ from thresher.interfaces.cli.progress import ProgressBar
 from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
-    from thresher.curation.checkpoints.comparison import Difference
+    from thresher.curation.checkpoints.comparison import FigureDifference
     from thresher.curation.checkpoints.summary import CheckpointRow
 
 
@@ -247,11 +247,11 @@ def _number(value: float | None, sign: str = "") -> str:
     return "" if value is None else f"{value:{sign}.3g}"
 
 
-def _interval(row: Difference) -> str:
+def _interval(row: FigureDifference) -> str:
     return "" if row.low is None or row.high is None else f"{row.low:+.2g} … {row.high:+.2g}"
 
 
-def _meaning(row: Difference) -> str:
+def _meaning(row: FigureDifference) -> str:
     if row.difference is None:
         return ""
     if row.is_chance is None:
