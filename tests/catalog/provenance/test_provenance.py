@@ -174,6 +174,7 @@ NAMES = [
     ("g_02500000/LJ001-0001.wav", "HiFi-GAN, VITS, so-vits-svc", (None, None, 2_500_000, {"index": "0001"})),
     ("my voice_e200_s14000.wav", "RVC", ("my voice", 200, 14000, {})),
     ("checkpoint_epoch_10.wav", "epoch word", (None, 10, None, {})),
+    ("steps50_cfg3.wav", "parameters", (None, None, None, {"steps": "50", "cfg": "3"})),
     ("periphery-epoch-83/sub/gen_64.wav", "epoch word", ("periphery", 83, None, {"index": "64"})),
 ]
 
@@ -200,7 +201,7 @@ def test_generators_names(
         "model_128k.mp3",
         "step_16kHz.wav",
         "footstep_3.wav",
-        "steps50_cfg3.wav",
+        "steps50.wav",
         "epoch=12.5.wav",
         "step_2000.5.wav",
         "model_2.wav",

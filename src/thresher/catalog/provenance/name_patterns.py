@@ -18,14 +18,14 @@ from functools import cached_property
 class Pattern:
     """One way of naming files, called by the name of the generator that uses it, with a path that it reads.
 
-    `text` and `needed` are regular expressions under `flags`. They are compiled when they are first used: most
-    commands use none of them. Every matching path contains `needed`, so that other paths are not tried in full.
+    `text` is a regular expression under `flags`. It is compiled when it is first used: most commands use none. In
+    lower case, every matching path contains one of the texts `needed`. Other paths are not tried in full.
     """
 
     name: str
     example: str
     text: str
-    needed: str = ""
+    needed: tuple[str, ...] = ("",)
     flags: re.RegexFlag = re.ASCII
 
     @cached_property
@@ -33,46 +33,103 @@ class Pattern:
         """The compiled expression."""
         return re.compile(self.text, self.flags)
 
-    def may_match(self, path: str) -> bool:
-        """Return whether a path contains what every matching path contains."""
-        return self._needed.search(path) is not None
-
-    @cached_property
-    def _needed(self) -> re.Pattern[str]:
-        return re.compile(self.needed, self.flags)
+    def may_match(self, lower_path: str) -> bool:
+        """Return whether a path in lower case contains one of the texts that every matching path contains."""
+        return any(text in lower_path for text in self.needed)
 
 
 _LOSS = r"[\d.]+|nan|inf"
 
 # The parts of patterns that find words such as "step" anywhere in the name of a file or folder.
-_COUNT = r"\d+(?:(?:\.\d+)?[kKM])?"
 _STARTS = r"(?<![^\W_])"
-_ENDS = r"(?![^\W_]|\.\d)"
-_EPOCH = rf"(?=[^/]*?{_STARTS}(?i:epochs?)[ =_.-]?(?P<epoch>{_COUNT}){_ENDS})"
-_STEP = rf"(?=[^/]*?{_STARTS}(?i:(?:global[_-]?)?step)[ =_.-]?(?P<step>{_COUNT}){_ENDS})"
+_ENDS = r"(?![^\W_]|[.,]\d)"
+
+# A date with or without a time, a Unix time in seconds or milliseconds, and the beginning of a UUID.
+_NO_DATE = (
+    r"(?!(?:(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{4}|\d{6})?|1[4-9]\d{8}(?:\d{3})?)(?!\d)"
+    r"|\d{8}(?:-[\da-f]{4}){3}-)"
+)
+_COUNT = rf"{_NO_DATE}\d+(?:(?:\.\d+)?[kKM])?"
+_LARGE = rf"(?:\d+(?:\.\d+)?[kKM]|{_NO_DATE}\d{{5,}})"
+"""An epoch or a step after a word that says so, and a step where smaller numbers are something else."""
+
+_EPOCH = (
+    rf"(?=[^/]*?(?:(?<![^\W\d_])|(?<=[a-z])(?=E))(?:(?i:epoch(?:(?<!\d[ _-]epoch)s)?)[ =_.-]?|(?i:ep)=)"
+    rf"(?P<epoch>{_COUNT}){_ENDS})"
+)
+
+# Words before "step": of samplers, whose steps are not those of the training, and of sounds and dances.
+_OTHER_STEPS = (
+    "infer inference sampling sampler ddim ode denoise denoising diffusion num ^n nfe"
+    " one two first next half whole dub foot quick side ^2 ^4 ^8 ^16 ^32"
+)
+_NO_OTHER_STEP = "".join(rf"(?<!{word}[ _-]step)" for word in _OTHER_STEPS.split())
+_STEP_WORD = rf"(?i:(?:global[_-]?)?step{_NO_OTHER_STEP})"
+_ITER_WORD = rf"(?i:iter(?:ation)?s?|it(?==\d|[_-]?{_LARGE}))"
+_STEP = rf"(?=[^/]*?{_STARTS}{_STEP_WORD}[ =_.-]?(?P<step>{_COUNT}){_ENDS})"
+_STEP_OR_ITER = rf"(?=[^/]*?{_STARTS}(?:{_STEP_WORD}|{_ITER_WORD})[ =_.-]?(?P<step>{_COUNT}){_ENDS})"
 
 PLAIN_WORDS = (
-    "audio|best|checkpoint|ckpt|clip|d|demo|epoch|eval|fake|final|g|gen|generated|generation|global|iter|last|latest|model"
-    "|out|output|pred|render|result|sample|song|step|test|track|train|val|version|wav|weights"
+    "audio|best|checkpoint|ckpt|clip|d|decoded|demo|ema|epoch|eval|fake|file|final|g|gen|generated|generation|global"
+    "|infer|inference|input|iter|last|latest|mel|model|music|noise|original|out|output|pred|predicted|prediction|real"
+    "|recon|reconstructed|reconstruction|ref|reference|render|result|sample|song|sound|step|synth|synthesized|target"
+    "|test|track|train|val|valid|validation|version|wav|waveform|weights"
 )
 """Words in front of an epoch or a step that name no run."""
 
-_NO_RUN = rf"(?!(?i:(?:{PLAIN_WORDS})s?)(?![^\W_]))"
-_WORDS = r"(?i:epochs?|(?:global[_-]?)?step|iter(?:ation)?s?|ckpt|checkpoint|model|weights)"
-_RUN = (
-    rf"(?:(?P<run>(?i:run|exp|experiment|trial|v|version)[_-]?\d+|{_NO_RUN}[^\W\d_][^\W_]*"
-    rf"|{_NO_RUN}[^/]+?(?=[ _.-](?i:epoch|step)=))"
-    rf"[ _.-](?={_WORDS}[ =_.-]?\d))?"
+_NO_RUN = rf"(?!(?i:(?:{PLAIN_WORDS})s?|ep?\d+)(?![^\W_]))"
+_WORDS = r"(?i:epochs?|ep(?==)|(?:global[_-]?)?steps?|iter(?:ation)?s?|it|ckpt|checkpoint|model|weights)"
+
+
+def _run_before(words: str) -> str:
+    """Return a pattern for the run in front of one of these words and a number, if it is there."""
+    return (
+        rf"(?:(?P<run>(?i:run|exp|experiment|trial|v|version)[_-]?\d+|{_NO_RUN}[^\W\d_][^\W_]*"
+        rf"|{_NO_RUN}[^/]+?(?=[ _.-](?i:epoch|step)=))"
+        rf"[ _.-](?={words}[ =_.-]?\d))?"
+    )
+
+
+_DECIMAL = r"\d+(?:\.\d+)?"
+
+
+def _value(name: str, words: str, number: str = _DECIMAL) -> str:
+    """Return a pattern for the value of a parameter, anywhere in the path, if it is there."""
+    return rf"(?:(?=.*?{_STARTS}(?i:{words})[ =_.-]?(?P<{name}>{number})(?![^\W_]|\.\d)))?"
+
+
+_CFG_WORDS = r"cfg(?:[_-]?(?:scale|coef))?|guidance(?:[_-]?scale)?"
+_PARAMETERS = (
+    _value("seed", r"seed(?!-1(?!\d))", r"\d+")
+    + _value("temperature", "temp(?:erature)?")
+    + _value("cfg", _CFG_WORDS)
 )
-_SEED = rf"(?:(?=.*?{_STARTS}(?i:seed)[ =_.-]?(?P<seed>\d+){_ENDS}))?"
-_TEMPERATURE = (
-    rf"(?:(?=.*?{_STARTS}(?i:temp(?:erature)?)[ =_.-]?(?P<temperature>\d+(?:\.\d+)?)(?![^\W_]|\.\d)))?"
+
+# A parameter with its value. "temp 3" may be a temporary file, and "seed 3" may be a sound.
+_PARAMETER = (
+    rf"(?i:seed[=_.-]?(?!-1(?!\d))\d|temp(?:[=_.-]?\d+\.|=)\d|temperature[ =_.-]?\d"
+    rf"|(?:{_CFG_WORDS})[=_.-]?\d|top[_-]?[kp][=_.-]?\d)"
+)
+
+# At the end of a name: the value of a parameter, a version, decimals, the rest of a date, a time, or a hash, a long
+# number, and a sample rate.
+_NO_VALUE = "".join(
+    rf"(?<!{word})(?<!{word}[ =_.-])"
+    for word in (
+        *("seed", "temp", "temperature", "cfg", "scale", "coef", "guidance"),
+        *("topk", "topp", "top_k", "top_p", "steps"),
+    )
+)
+_NO_INDEX = (
+    rf"(?i:{_NO_VALUE})(?<![ _.-]v)(?<!\d\.)"
+    rf"{_NO_DATE}(?!\d{{10}}|(?:8000|16000|22050|24000|32000|44100|48000|96000)$)"
+    r"(?<!\d\d-\d\d-)(?<!\d{4}_\d\d_)(?<!(?:19|20)\d{6}[_-])(?<![0-9a-f]{7})"
 )
 _INDEX = (
-    r"(?:(?:[^/]*[\dkKM][_-](?:(?i:sample|gen|take|clip|audio|out|wav|item|demo)[_-]?)?"
-    r"|[^/]*/(?:[^/]*/)*(?:[^/]*[^\d/])?)(?P<index>\d+)|[^/]*(?:/.*)?)"
+    rf"(?:(?:[^/]*[\dkKM][_-](?:(?i:sample|gen|take|clip|audio|out|wav|item|demo)[_-]?)?"
+    rf"|[^/]*/(?:[^/]*/)*(?:[^/]*[^\d/])?){_NO_INDEX}(?P<index>\d+)|[^/]*(?:/.*)?)"
 )
-_REST = rf"{_SEED}{_TEMPERATURE}{_RUN}{_INDEX}"
+_REST = rf"{_PARAMETERS}{_run_before(_WORDS)}{_INDEX}"
 """Everything but the epoch and the step: of the file, or of a folder and the files below it."""
 
 
@@ -84,8 +141,21 @@ def _step_after(words: str, separators: str = "[ =_.-]?", count: str = _COUNT) -
 # RAVE ends the name of a run with ten digits of a hash.
 _HASH = r"(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{10}"
 
-# Sample rates in kHz and bit rates in kbit/s, which may follow the word "model".
+# Sample rates in kHz and bit rates in kbit/s, which may follow the word "model", and sample rates in Hz.
 _NO_RATE = r"(?!(?:8|11|12|16|22|24|32|44|48|64|88|96|112|128|160|176|192|224|256|320|384)k)"
+_NO_SAMPLE_RATE = r"(?!(?:11025|16000|22050|24000|32000|44100|48000|88200|96000|176400|192000)(?!\d))"
+
+# With a guidance scale in the same name, a small number of steps may be the sampler's. "50k step 3" may be
+# the third clip after 50,000 steps.
+_CFG = rf"[^/]*?{_STARTS}(?i:{_CFG_WORDS})[ =_.-]?\d"
+_FEW_STEPS = rf"[^/]*?{_STARTS}(?i:step)[ =_.-]?\d{{1,3}}(?![\dkKM])"
+_THOUSANDS = r"[^/]*\d[kKM][ _-](?i:step)[ =_.-]?\d{1,2}(?!\d)"
+
+# What follows the epoch in the names of PRiSM SampleRNN, but no parameter with its value.
+_VARIANT = (
+    rf"(?:_(?![^/]*(?<![^\W_])(?i:seed|temp|temperature|iter|{_CFG_WORDS})[ =_.-]?\d)(?P<variant>[A-Za-z][^/]*?))?"
+    rf"(?:_{_NO_INDEX}(?P<index>\d+))?"
+)
 
 PATTERNS: tuple[Pattern, ...] = (
     # The first pattern that matches is used, so the most specific patterns come first.
@@ -94,123 +164,262 @@ PATTERNS: tuple[Pattern, ...] = (
         "sample_e10_i220001_20_17:19:52_0.wav",
         r"sample_e(?P<epoch>\d+)_i(?P<step>\d+)_(?P<seconds>\d+)"
         r"_(?P<clock>\d{1,2}[:_-]\d{1,2}[:_-]\d{1,2})_(?P<index>\d+)",
+        needed=("sample_e",),
     ),
     Pattern(
         "SampleRNN training",
         "sample_e29_i79751_t44.10_tr1.2345_v1.3456_best_3.wav",
         rf"sample_e(?P<epoch>\d+)_i(?P<step>\d+)_t(?P<hours>[\d.]+)"
         rf"_tr(?P<train_loss>{_LOSS})_v(?P<valid_loss>{_LOSS})(?:_best)?_(?P<index>\d+)",
+        needed=("sample_e",),
     ),
     Pattern(
         "PRiSM SampleRNN",
         "night_e=25(3)_t=0.95.wav",
         r"(?P<run>[^/]+?)_e=(?P<epoch>\d+)(?:\.index)?(?:\((?P<index>\d+)\))?"
         r"_t=(?P<temperature>\d+(?:\.\d+)?)",
+        needed=("_e=",),
     ),
     Pattern(
         "samplernn-pytorch",
         "jazz/samples/ep12-s1.wav",
         r"(?P<run>[^/]+)/samples/ep(?P<epoch>\d+)-s(?P<index>\d+)",
+        needed=("-s",),
     ),
-    Pattern("samplernn-pytorch", "ep12-s1.wav", r"ep(?P<epoch>\d+)-s(?P<index>\d+)"),
+    Pattern("samplernn-pytorch", "ep12-s1.wav", r"ep(?P<epoch>\d+)-s(?P<index>\d+)", needed=("-s",)),
     Pattern(
         "audiocraft",
         "9357d0f2/samples/40/noinput_0f8fad5b.wav",
         r"(?P<run>[0-9a-f]{8})/samples/(?P<epoch>\d+)/[^/]+",
+        needed=("/samples/",),
     ),
     Pattern(
         "Dance Diffusion",
         "demo_drums_cfg_4.5_00002001.wav",
-        r"demo(?:_(?!cfg_)(?P<condition>[^/]+?))?(?:_cfg_(?P<cfg>[\d.]+))?_(?P<step>\d{8,})",
+        rf"(?:demo|recon|decoded|first_stage)(?:_(?!cfg_)(?P<condition>[^/]+?))?(?:_cfg_(?P<cfg>[\d.]+))?"
+        rf"_{_NO_DATE}(?P<step>\d{{8,}})",
+        needed=("demo_", "recon_", "decoded_", "first_stage_"),
     ),
-    Pattern("WaveGAN", "train/preview/00012345.wav", r"(?P<run>[^/]+)/preview/(?P<step>\d{8,})"),
+    Pattern(
+        "WaveGAN",
+        "train/preview/00012345.wav",
+        rf"(?P<run>[^/]+)/preview/{_NO_DATE}(?P<step>\d{{8,}})",
+        needed=("/preview/",),
+    ),
     Pattern(
         "Jukebox",
         "sample_5b_rank_2/level_1/item_3.wav",
         r"(?P<run>[^/]+?)(?:_rank_\d+)?/level_(?P<level>\d)/item_(?P<index>\d+)",
+        needed=("/item_",),
     ),
     Pattern(
         "DiffWave, unconditional",
         "256_200_1000k_0.wav",
         r"(?P<width>\d+)_(?P<diffusion_steps>\d+)_(?P<step>\d+k)_(?P<index>\d+)",
+        needed=("k_",),
+    ),
+    Pattern(
+        "DiffWave, conditional",
+        "128_200_1000k_LJ001-0001.wav",
+        r"(?P<width>\d+)_(?P<diffusion_steps>\d+)_(?P<step>\d+k)_[A-Za-z][^/]*",
+        needed=("k_",),
+    ),
+    Pattern(
+        "DiffWave, SaShiMi",
+        "waveforms/500k_3.wav",
+        rf"waveforms/(?P<step>{_NO_RATE}\d+k)_(?P<index>\d+)",
+        needed=("waveforms/",),
+    ),
+    Pattern(
+        "BigVGAN",
+        "unseen_00050000/0003.wav",
+        r"[^/]*[^\W\d_]_(?!\d{4}(?:19|20)\d\d/)(?P<step>0\d{7})/(?P<index>\d{4})",
+        needed=("_0",),
+    ),
+    Pattern("F5-TTS", "update_50000_gen.wav", r"update_(?P<step>\d+)_gen", needed=("update_",)),
+    Pattern(
+        "MMAudio", "000010000_audio-r0.flac", r"(?P<step>\d{9})_audio-r(?P<rank>\d+)", needed=("_audio-r",)
+    ),
+    Pattern("audiolm-pytorch", "sample_1000.ema.flac", r"sample_(?P<step>\d+)\.ema", needed=(".ema",)),
+    Pattern(
+        "open-musiclm",
+        "coarse.reconstructed_wave_0.1000.wav",
+        r"(?:semantic|coarse|fine)\.reconstructed_wave_(?P<index>\d+)\.(?P<step>\d+)",
+        needed=(".reconstructed_wave_",),
+    ),
+    Pattern(
+        "improved-diffusion",
+        "ema_0.9999_100000.wav",
+        rf"ema_0\.\d+_{_NO_DATE}(?P<step>\d{{5,}})",
+        needed=("ema_0",),
+    ),
+    Pattern(
+        "AudioLDM",
+        "val_100000_07-12-13:45_cfg_scale_3.5_ddim_200_n_cand_3/rain.wav",
+        r"(?:val_(?P<step>\d+)|infer)_\d\d-\d\d-\d\d[:_.-]?\d\d_cfg_scale_(?P<cfg>\d+(?:\.\d+)?)"
+        r"_ddim_(?P<steps>\d+)_n_cand_(?P<candidates>\d+)/[^/]+",
+        needed=("_ddim_",),
+    ),
+    Pattern(
+        "Weights & Biases",
+        "media/audio/samples_2000_0a1b2c3d4e5f60718293.wav",
+        r"media/audio/(?:[^/]+/)*[^/]+_(?P<step>\d+)_(?=\d*[a-f])(?:[0-9a-f]{8}|[0-9a-f]{20})",
+        needed=("media/audio/",),
+    ),
+    Pattern(
+        "audio-diffusion",
+        "3141592653_cfg_4.0_2.wav",
+        r"(?P<seed>\d{5,})_cfg_(?P<cfg>\d+(?:\.\d+)?)(?:_(?P<index>\d+))?",
+        needed=("_cfg_",),
+    ),
+    Pattern(
+        "stable-audio-tools",
+        "slow_rain.cfg7.0.123456.wav",
+        r"[^/]*\.cfg(?P<cfg>\d+(?:\.\d+)?)\.(?P<seed>\d{3,})",
+        needed=(".cfg",),
     ),
     # RVC writes the sample rate's 40k or 48k elsewhere.
     Pattern(
         "RVC",
         "night_e200_s14000.wav",
-        r"(?P<run>[^/]+?)_e(?P<epoch>\d+)_s(?P<step>\d+)",
+        r"(?P<run>[^/]+?)_e(?P<epoch>\d+)_s(?P<step>\d+)(?:_l\d+)?",
+        needed=("_e",),
+    ),
+    Pattern(
+        "Applio",
+        "night_200e_14000s.wav",
+        r"(?P<run>[^/]+?)_(?P<epoch>\d+)e_(?P<step>\d+)s(?:_best_epoch)?",
+        needed=("e_",),
     ),
     Pattern(
         "Lightning",
-        "night-epoch=12-step=4000_seed7_temp0.9_3.wav",
-        rf"{_EPOCH}{_STEP}{_REST}",
-        "(?i:epoch)",
+        "night-epoch=12-step=4000_seed7_temp0.9_cfg3.5_3.wav",
+        rf"{_EPOCH}{_STEP_OR_ITER}{_REST}",
+        needed=("epoch", "ep="),
     ),
     Pattern(
         "epoch folder",
-        "night-epoch-12/step_4000_seed7_temp0.9_3.wav",
-        rf"{_EPOCH}{_SEED}{_TEMPERATURE}{_RUN}[^/]*/(?:[^/]*/)*{_STEP}(?:[^/]*[\dkKM][_-](?P<index>\d+)|[^/]*)",
-        "(?i:epoch)",
+        "night-epoch-12/step_4000_seed7_temp0.9_cfg3.5_3.wav",
+        rf"{_EPOCH}{_PARAMETERS}{_run_before(_WORDS)}[^/]*/(?:[^/]*/)*{_STEP_OR_ITER}{_INDEX}",
+        needed=("epoch", "ep="),
+    ),
+    # Alone, "ep" may also be a record or an episode, and "e" anything.
+    Pattern(
+        "ep with step",
+        "night_ep12_it3000_seed7_temp0.9_cfg3.5_3.wav",
+        rf"(?=[^/]*?{_STARTS}(?i:ep?)[=_-]?(?P<epoch>\d+){_ENDS})"
+        rf"(?=[^/]*?{_STARTS}(?:{_STEP_WORD}|(?i:iter(?:ation)?|it))[=_-]?(?P<step>{_COUNT}){_ENDS})"
+        rf"{_PARAMETERS}{_run_before('(?i:ep?|step|iter|it)')}{_INDEX}",
+        needed=("it", "step"),
     ),
     Pattern(
         "PRiSM SampleRNN 2020, training",
         "periphery_epoch_83_linear_2.wav",
-        rf"(?P<run>{_NO_RUN}[^/]+?)_epoch_(?P<epoch>\d+)(?:_(?P<variant>[A-Za-z][^/]*?))?(?:_(?P<index>\d+))?",
+        rf"(?P<run>{_NO_RUN}[^/]+?)_epoch_{_NO_DATE}(?P<epoch>\d+){_VARIANT}",
+        needed=("_epoch_",),
     ),
     Pattern(
         "PRiSM SampleRNN 2020",
         "periphery-epoch-83-2/gen_64.wav",
         r"(?P<run>[^/]+?)-epoch-(?P<epoch>\d+)(?:-(?P<part>\d+))?/[^/]+?_(?P<index>\d+)",
+        needed=("-epoch-",),
     ),
     # Not one generator's: a common name for files in a folder that is named after the run.
     Pattern(
-        "epoch",
-        "epoch_400_demo_07.mp3",
-        r"epoch_(?P<epoch>\d+)(?:_(?P<variant>[A-Za-z][^/]*?))?(?:_(?P<index>\d+))?",
+        "epoch", "epoch_400_demo_07.mp3", rf"epoch_{_NO_DATE}(?P<epoch>\d+){_VARIANT}", needed=("epoch_",)
     ),
     # Words that many programs use, in the name of the file or of a folder above it.
-    Pattern("step", "night_step_0002000_seed7_temp0.9_3.wav", rf"{_STEP}{_REST}", "(?i:step)"),
-    Pattern("iter", "night_iter100k_seed7_temp0.9_3.wav", _step_after("(?i:iter(?:ation)?s?)"), "(?i:iter)"),
     Pattern(
         "ParallelWaveGAN",
-        "night-checkpoint-400000steps/seed7_temp0.9_3.wav",
+        "night-checkpoint-400000steps/seed7_temp0.9_cfg3.5_3.wav",
         rf"(?=[^/]*?{_STARTS}checkpoint-(?P<step>\d+)steps{_ENDS}){_REST}",
-        "checkpoint",
+        needed=("checkpoint-",),
+    ),
+    Pattern(
+        "step",
+        "night_step_0002000_seed7_temp0.9_cfg3.5_3.wav",
+        rf"(?!(?={_FEW_STEPS}){_CFG}|{_THOUSANDS}){_STEP}{_REST}",
+        needed=("step",),
+    ),
+    Pattern(
+        "WaveRNN",
+        "night_100k_steps_seed7_temp0.9_cfg3.5_3.wav",
+        rf"(?=[^/]*?{_STARTS}(?P<step>{_LARGE}|\d{{4}}(?=[ _-]?(?i:iter)))[ _-]?"
+        rf"(?i:(?:step|iter(?:ation)?)(?:s|(?![ =_.-]?\d)))(?![^\W_])){_PARAMETERS}{_INDEX}",
+        needed=("step", "iter"),
+    ),
+    Pattern(
+        "steps",
+        "night_steps_250000_seed7_temp0.9_cfg3.5_3.wav",
+        _step_after("(?i:steps)", count=_LARGE),
+        needed=("steps",),
+    ),
+    Pattern(
+        "iter",
+        "night_iter100k_seed7_temp0.9_cfg3.5_3.wav",
+        _step_after(_ITER_WORD),
+        needed=("it",),
     ),
     Pattern(
         "Hugging Face",
-        "night-checkpoint-5000/seed7_temp0.9_3.wav",
+        "night-checkpoint-5000/seed7_temp0.9_cfg3.5_3.wav",
         _step_after("(?i:checkpoint)"),
-        "(?i:checkpoint)",
+        needed=("checkpoint",),
     ),
-    Pattern("ckpt", "night_ckpt120k_seed7_temp0.9_3.wav", _step_after("(?i:ckpt)"), "(?i:ckpt)"),
+    Pattern("ckpt", "night_ckpt120k_seed7_temp0.9_cfg3.5_3.wav", _step_after("(?i:ckpt)"), needed=("ckpt",)),
     Pattern(
         "model",
-        "night_model_120k_seed7_temp0.9_3.wav",
-        _step_after("(?i:model)", "[ =_.-]?", rf"{_NO_RATE}\d+(?:\.\d+)?[kM]|\d{{5,}}"),
-        "(?i:model)",
+        "night_model_120k_seed7_temp0.9_cfg3.5_3.wav",
+        _step_after(
+            "(?i:model)",
+            "[ =_.-]?",
+            rf"{_NO_RATE}\d+(?:\.\d+)?k|\d(?:\.\d+)?M|{_NO_SAMPLE_RATE}{_NO_DATE}\d{{5,}}",
+        ),
+        needed=("model",),
     ),
     Pattern(
         "DiffWave",
-        "night-weights-523456/seed7_temp0.9_3.wav",
-        _step_after("weights", "-", r"\d+"),
-        "weights-",
+        "night-weights-523456/seed7_temp0.9_cfg3.5_3.wav",
+        _step_after("weights", "-", rf"{_NO_DATE}\d+"),
+        needed=("weights-",),
     ),
     Pattern(
         "HiFi-GAN, VITS, so-vits-svc",
-        "G_4000/night_seed7_temp0.9_3.wav",
-        rf"(?=[^/]*?{_STARTS}(?:[GD]_(?=\d{{3}})|g_(?=\d{{8}}))(?P<step>\d+){_ENDS}){_SEED}{_TEMPERATURE}{_INDEX}",
-        r"[GDg]_\d",
+        "G_4000/night_seed7_temp0.9_cfg3.5_3.wav",
+        rf"(?=[^/]*?{_STARTS}(?:[GD]_(?=\d{{3}})(?!(?:[0-2]\d\d|(?:19|20)(?!00)\d\d)(?!\d))|g_(?=\d{{8}}))"
+        rf"{_NO_DATE}(?P<step>\d+){_ENDS}){_PARAMETERS}{_INDEX}",
+        needed=("g_", "d_"),
     ),
     Pattern(
         "RAVE",
-        "night_9f86d081ab/version_0/epoch-epoch=0199_seed7_temp0.9_3.wav",
+        "night_9f86d081ab/version_0/epoch-epoch=0199_seed7_temp0.9_cfg3.5_3.wav",
         rf"(?:(?P<run>[^/]+_{_HASH})/(?:[^/]*/)*)?(?=[^/]*?epoch-epoch=(?P<epoch>{_COUNT}){_ENDS})"
-        rf"{_SEED}{_TEMPERATURE}{_INDEX}",
-        "epoch-epoch=",
+        rf"{_PARAMETERS}{_INDEX}",
+        needed=("epoch-epoch=",),
     ),
     Pattern(
-        "epoch word", "night-epoch=12-val_loss=0.23_seed7_temp0.9_3.wav", rf"{_EPOCH}{_REST}", "(?i:epoch)"
+        "epoch word",
+        "night-epoch=12-val_loss=0.23_seed7_temp0.9_cfg3.5_3.wav",
+        rf"{_EPOCH}{_REST}",
+        needed=("epoch", "ep="),
+    ),
+    Pattern(
+        "epochs",
+        "drums_100_epochs_seed7_temp0.9_cfg3.5_3.wav",
+        rf"(?=[^/]*?{_STARTS}{_NO_DATE}(?P<epoch>\d+)(?:th)?[ _-]?(?i:epochs?)(?![^\W_]))"
+        rf"{_PARAMETERS}{_INDEX}",
+        needed=("epoch",),
+    ),
+    # Not one generator's: parameters, in names without an epoch or a step.
+    Pattern(
+        "parameters",
+        "rain_seed7_temp0.9_cfg3.5_steps50_topk250_topp0.95_3.wav",
+        rf"(?=[^/]*?{_STARTS}{_PARAMETER}){_PARAMETERS}"
+        + _value("steps", "steps", r"\d{1,4}")
+        + _value("top_k", "top[_-]?k", r"\d+")
+        + _value("top_p", "top[_-]?p")
+        + _INDEX,
+        needed=("seed", "temp", "cfg", "guidance", "top"),
     ),
 )
 """The patterns of known generators, in the order in which they are tried."""
@@ -226,6 +435,12 @@ RUN_FOLDERS: tuple[Pattern, ...] = (
         "samplernn-pytorch",
         "exp:night-frame_size:16/kept/clip.wav",
         r"^(?P<run>exp:.+)$",
+        flags=re.NOFLAG,
+    ),
+    Pattern(
+        "Weights & Biases",
+        "run-20240115_120000-night123/files/clip.wav",
+        r"^(?:offline-)?run-\d{8}_\d{6}-(?P<run>.+)$",
         flags=re.NOFLAG,
     ),
     Pattern(

@@ -183,10 +183,12 @@ def _names_checkpoint(folder: str, patterns: tuple[Pattern, ...]) -> bool:
 def _match(text: str, patterns: Sequence[Pattern]) -> tuple[str | None, dict[str, str]]:
     """Return the name and the groups of the first pattern that matches an end of a path, shorter ends first."""
     stem = os.path.splitext(text)[0]
-    ends = [*_ends(stem), *_ends(text)] if stem != text else list(_ends(stem))
+    lower = text.lower()
+    ends: list[str] = []
     for pattern in patterns:
-        if not pattern.may_match(text):
+        if not pattern.may_match(lower):
             continue
+        ends = ends or ([*_ends(stem), *_ends(text)] if stem != text else list(_ends(stem)))
         match = _fullmatch(pattern, ends, text)
         if match is not None:
             return pattern.name, {key: value for key, value in match.groupdict().items() if value}
