@@ -230,7 +230,8 @@ def check_file(file: Path) -> None:
             head = stream.read(len(SQLITE_MAGIC))
     except FileNotFoundError:
         raise CatalogError(
-            f"{file} does not exist; restore it, or run `thresher init` to create a new catalog"
+            f"{file} does not exist; `thresher restore FILE` brings it back from a backup, `thresher init` creates "
+            "a new catalog"
         ) from None
     except OSError as error:
         raise CatalogError(f"{file} can't be read: {error.strerror}") from error

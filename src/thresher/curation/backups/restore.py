@@ -196,7 +196,8 @@ def _compared(
         with database.reading(engine) as current, checked.reading() as backup:
             return differences(current, backup), None
     except (CatalogError, sqlite3.Error) as error:
-        return (), f"the catalog can't be read: {error}"
+        reason = str(error).partition(";")[0]  # what follows advises this restore
+        return (), f"the catalog can't be read: {reason}"
 
 
 def _compared_on_server(

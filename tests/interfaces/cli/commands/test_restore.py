@@ -48,5 +48,18 @@ def test_nothing_is_replaced_without_a_yes(home: Path, command: Command) -> None
     assert json.loads(command("list", "rating:4", "--json").stdout)
 
 
+def test_a_damaged_database_is_kept_but_not_offered_for_a_restore(home: Path, command: Command) -> None:
+    (home / "catalog.db").write_bytes(b"no database")
+    said = command("restore", "mine.db", "--yes").stderr
+    (kept,) = home.glob("*-damaged-*.backup.db")
+    assert f"the damaged database that was replaced is in {kept.name}; delete it" in said
+    assert "takes the catalog back to it" not in said
+    assert "the catalog can't be read: " in said
+    assert said.count("`thresher restore") == 0
+    (home / "catalog.db").unlink()
+    assert "`thresher restore FILE` brings it back from a backup" in command("list").stderr
+    assert command("restore", "mine.db", "--yes").returncode == 0
+
+
 def test_the_help_keeps_apart_restore_and_prune(command: Command) -> None:
     assert "prune --restore N" in " ".join(command("restore", "--help").stdout.split())

@@ -44,13 +44,22 @@ def restore(
     elif not dry_run:
         tell(f"restored {file}")
         if report.kept is not None:
-            say(
-                f"what was replaced is in {from_here(report.kept)}; "
-                "`thresher restore` takes the catalog back to it, too"
-            )
+            _tell_kept(Path(report.kept))
         say("`thresher ingest` of your folders adds the files that are newer than the backup")
     if report.damage and dry_run:
         raise typer.Exit(NEEDS_ACTION)
+
+
+def _tell_kept(file: Path) -> None:
+    """Say where the replaced database is, and whether a restore can take the catalog back to it."""
+    if "-damaged-" in file.name:
+        say(
+            f"the damaged database that was replaced is in {from_here(file)}; delete it when you do not need it"
+        )
+    else:
+        say(
+            f"what was replaced is in {from_here(file)}; `thresher restore` takes the catalog back to it, too"
+        )
 
 
 def _tell_changes(report: RestoreChanges, *, dry_run: bool) -> None:
