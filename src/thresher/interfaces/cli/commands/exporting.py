@@ -47,7 +47,7 @@ def export(
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Copy the files of clips to a folder, for example for a DAW. Existing files are not replaced.
+    """Copy the files of clips to a folder, for example for a DAW. Existing files stay, unless --overwrite is given.
 
     For parts and marks, only the span is written, with faded ends.
     """

@@ -25,7 +25,8 @@ Output = Annotated[
     typer.Option(
         "-o",
         "--output",
-        help="Write WAV, FLAC, OGG, Opus or MP3 by suffix. Default: NAME.wav in this folder.",
+        help="Write WAV, FLAC, OGG, Opus or MP3 by suffix. Default: NAME.wav in this folder; a rendering or a "
+        "manifest keeps its own format.",
     ),
 ]
 

@@ -91,7 +91,7 @@ def save(
         typer.Option(
             "--from",
             metavar="FILE",
-            help="Read the clips of --order manual: ids or paths, or a .m3u8 playlist.",
+            help="Read the clips of --order manual: ids or paths, or a playlist (M3U8, PLS, XSPF).",
         ),
     ] = None,
     salvage: Annotated[
