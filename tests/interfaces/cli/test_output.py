@@ -72,9 +72,11 @@ def test_a_table_escapes_control_characters_and_counts_what_it_hides(
     assert r"a\x1b[31m\nb.wav" in shown.out
     assert "ü.wav" not in shown.out
     assert shown.err == "… and 4 more rows; --format jsonl shows all\n"
+    emit(ROWS, COLUMNS, Format.TABLE)
+    assert capsys.readouterr().err == "… and 1 more row; --format jsonl shows all\n"
     emit(ROWS, COLUMNS, Format.TABLE, fewer="a query shows fewer")
     assert capsys.readouterr().err.endswith("shows all, a query shows fewer\n")
-    emit(ROWS, COLUMNS, Format.TABLE, is_limited=True)
+    emit(ROWS, COLUMNS, Format.TABLE, show_all=True)
     shown = capsys.readouterr()
     assert "ü.wav" in shown.out
     assert shown.err == ""

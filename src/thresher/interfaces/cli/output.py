@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
+from thresher.formatting import counted
 from thresher.interfaces.cli.encodings import writable, write_utf8
 from thresher.interfaces.cli.table import Column, print_table
 from thresher.interfaces.plain import plain
@@ -38,16 +39,16 @@ def emit(
     form: Format,
     *,
     more: int = 0,
-    is_limited: bool = False,
+    show_all: bool = False,
     fewer: str = "",
 ) -> None:
     """Write rows in a format; `more` is the number of further rows that exist.
 
-    A table shows all rows if the user has limited them (`is_limited`). `fewer` names the options of the command
-    that show fewer rows.
+    A table shows at most TABLE_ROWS rows unless `show_all` is true, as after --limit. `fewer` names the options of
+    the command that show fewer rows.
     """
     if form is Format.TABLE:
-        shown = rows if is_limited else rows[:TABLE_ROWS]
+        shown = rows if show_all else rows[:TABLE_ROWS]
         hidden = more + len(rows) - len(shown)
         if not rows:
             say("nothing found")
@@ -56,7 +57,9 @@ def emit(
         if left_out:
             say(f"columns not shown: {', '.join(left_out)}; use a wider terminal or --format jsonl")
         if hidden:
-            say(f"… and {hidden} more rows; --format jsonl shows all{f', {fewer}' if fewer else ''}")
+            say(
+                f"… and {counted(hidden, 'more row')}; --format jsonl shows all{f', {fewer}' if fewer else ''}"
+            )
     elif form is Format.CSV:
         _write_csv(rows)
     elif form is Format.JSON:

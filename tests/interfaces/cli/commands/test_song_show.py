@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support import Command
+from thresher.interfaces.cli import output
 
 
 def test_songs_are_listed_with_their_clips_renderings_and_settings(song_command: Command) -> None:
@@ -42,6 +43,14 @@ def test_a_tracklist_has_a_line_for_each_clip_and_a_summary(song_command: Comman
     assert "never rendered" in out
     assert song_command("song", "render", "Bone")[0] == 0
     assert "1: nothing changed" in song_command("song", "show", "Bone")[1]
+
+
+def test_a_tracklist_is_shown_in_full(song_command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "TABLE_ROWS", 2)
+    code, out, err = song_command("song", "show", "Bone")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()[2:7]] == ["1", "2", "3", "4", "5"]
+    assert "more row" not in err
 
 
 def test_the_json_of_a_song_contains_its_tracklist_and_difference(song_json: Callable[..., Any]) -> None:

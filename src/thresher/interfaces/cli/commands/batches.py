@@ -11,7 +11,7 @@ from thresher.formatting import counted
 from thresher.interfaces.cli.app import MAINTAIN, app, open_catalog
 from thresher.interfaces.cli.confirm import ask
 from thresher.interfaces.cli.options import DryRun, Form, Json, Yes, form_of
-from thresher.interfaces.cli.output import Format, emit, local_time, print_json, say, tell
+from thresher.interfaces.cli.output import TABLE_ROWS, Format, emit, local_time, print_json, say, tell
 from thresher.interfaces.cli.table import Column, Keep
 
 _COUNTS = (
@@ -37,13 +37,28 @@ COLUMNS = (
 
 
 @app.command(rich_help_panel=MAINTAIN)
-def batches(form: Form = Format.TABLE, json: Json = False) -> None:
-    """List ingests that changed something."""
+def batches(
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="List only this many ingests, the latest ones.")
+    ] = None,
+    form: Form = Format.TABLE,
+    json: Json = False,
+) -> None:
+    """List ingests that changed something.
+
+    A table shows the latest 200 unless --limit is given.
+    """
     from thresher.curation.ingest.batches import batches as list_batches
 
     with open_catalog() as catalog:
         rows = list_batches(catalog)
-    emit(rows, COLUMNS, form_of(form, json))
+    chosen = form_of(form, json)
+    most = TABLE_ROWS if chosen is Format.TABLE and limit is None else limit
+    emit(rows if most is None else rows[-most:], COLUMNS, chosen, show_all=True)
+    if limit is None and chosen is Format.TABLE and len(rows) > TABLE_ROWS:
+        say(
+            f"… and {counted(len(rows) - TABLE_ROWS, 'earlier ingest')}; --limit and --format jsonl show more"
+        )
 
 
 @app.command(rich_help_panel=MAINTAIN)

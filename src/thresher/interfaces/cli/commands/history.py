@@ -54,6 +54,6 @@ def history(
         rows,
         DECISION_COLUMNS,
         form_of(form, json),
-        is_limited=limit is not None,
+        show_all=limit is not None,
         fewer="--limit shows fewer",
     )

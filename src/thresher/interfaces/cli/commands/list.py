@@ -97,7 +97,7 @@ def list_clips(
         measured = listing.list_measures(catalog, [row.id for row in rows]) if measures else {}
     cut: dict[str, Any] = {
         "more": more,
-        "is_limited": limit is not None,
+        "show_all": limit is not None,
         "fewer": "--limit and queries show fewer",
     }
     if measures:

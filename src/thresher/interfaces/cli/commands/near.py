@@ -96,7 +96,7 @@ def _emit(rows: Sequence[Any], own: tuple[Column, ...], form: Format) -> None:
         rows,
         (*own, *(_of_clip(column) for column in of_clips if column.title != "score")),
         form,
-        is_limited=True,
+        show_all=True,
     )
 
 

@@ -73,7 +73,7 @@ def show(name: SongName, form: Form = Format.TABLE, json: Json = False) -> None:
         Column("gain", _gain_text, is_number=True, rank=2),
         Column("file", _file_text, keep=Keep.END),
     )
-    emit(plan.tracks, columns, chosen)
+    emit(plan.tracks, columns, chosen, show_all=True)
     if chosen is Format.TABLE:
         _print_summary(plan, changed)
         if former:
