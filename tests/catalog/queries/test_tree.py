@@ -14,7 +14,7 @@ def shown(node: Node) -> str:
     if isinstance(node, Leaf):
         return node.word.text
     if isinstance(node, Not):
-        return f"{'not' if node.is_keyword else '^'}({shown(node.node)})"
+        return f"not({shown(node.node)})"
     return f"{'or' if isinstance(node, Alternatives) else 'and'}({' '.join(map(shown, node.nodes))})"
 
 
@@ -30,11 +30,11 @@ def shown(node: Node) -> str:
         ("a (b or c)", "and(a or(and(b) and(c)))"),
         ("not a b", "and(not(a) b)"),
         ("not (a b)", "and(not(and(a b)))"),
-        ("^a", "and(^(a))"),
+        ("^a", "and(not(a))"),
         ("^^a", "and(a)"),
         ("not ^a", "and(a)"),
         ("not not not a", "and(not(a))"),
-        ("^(a or b)", "and(^(or(and(a) and(b))))"),
+        ("^(a or b)", "and(not(or(and(a) and(b))))"),
         ("rating >= 4", "and(rating>=4)"),
         ("rating >=4", "and(rating>=4)"),
         ("rating>= 4 b", "and(rating>=4 b)"),

@@ -40,8 +40,9 @@ class Context:
     """The catalog that queries are parsed for. Names are looked up only if a query needs them.
 
     `metric` is the one that `score:` means, `folders` looks up folders, `texts` searches the texts of the catalog,
-    `now` is in seconds since 1970. `songs` and `queries` are the saved songs and queries by name. `near` returns
-    the other clips with their scores against one clip under a metric, the highest score first.
+    `now` is in seconds since 1970. `songs` and `queries` are the saved songs and queries by the form NFC of their
+    names. `near` returns the other clips with their scores against one clip under a metric, the highest score
+    first.
     """
 
     attribute_keys: Callable[[], Collection[str]]

@@ -64,8 +64,6 @@ class Included:
                 f"{self._within[0][1]} → …"
             )
         if name not in known:
-            name = next((each for each in known if nfc(each) == nfc(name)), name)
-        if name not in known:
             near = did_you_mean([f'"{each}"' for each in close_names(name, known)])
             shown = listing_of(kind, len(known))
             raise NotFoundError(f'no {_noun(kind)} named "{name}"; {f"{near}({shown})" if near else shown}')

@@ -18,7 +18,7 @@ from thresher.catalog.queries.text import MOST_PARENTHESES, OPERATOR, Kind, Toke
 FEW_WORDS = 20
 """More words that are joined by OR, or negated one by one, are one condition."""
 MOST_WORDS = 200
-"""Bare words that are conditions of their own; each is searched for in four texts."""
+"""Bare words that are conditions of their own; each is searched for in five texts."""
 MOST_TERMS = 5_000
 """Terms such as run:night in a query and the songs and saved queries that it names."""
 

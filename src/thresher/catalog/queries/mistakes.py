@@ -153,7 +153,7 @@ def _field_meant(shape: str, text: str, find: Find) -> str | None:
     for match in re.finditer(rf",(\^?)({_NAME})(?=:|[<>])", shape):
         if find(match[2]) is not None:
             return f'"{text}" has a comma without blanks; did you mean "{text.replace(",", " , ")}"?'
-    if re.fullmatch(_NAME, shape) and len(shape) <= LONGEST_NAME and (field := find(text)) is not None:
+    if re.fullmatch(_NAME, shape) and (field := find(text)) is not None:
         return (
             f'"{text}" is the name of a field and needs a value, as in {_example(field)}; a shell takes < and > '
             "as redirections unless the term is in quotes"

@@ -256,7 +256,8 @@ class Parser:
         if not self._is_negated:
             if not found.is_sorted_by_near:
                 self._sort.setdefault(f"query:{name}", list(found.sort[:-1]))
-            self._near = {**self._near, **found.near, **self._near}
+            for field, near in found.near.items():
+                self._keep_near(field, near)
         self._terms.included = Found(
             found.condition, found.by_id, found.names_clips, height=found.height, is_all=found.is_all
         )

@@ -2,8 +2,8 @@
 
 A query is a sequence of terms: `field:value` (text: contains; numbers: equals), `field:=value` (exactly),
 `field:80..120` (a range, ends included), `field>=4`, `field::regex`, an id, or a bare word, which is searched for
-in path, run, tags and note. `field+` and `field-` sort, at any position. `text.py` splits a query into terms,
-`parser.py` evaluates them, `fields.py` lists the fields.
+in path, run, tags, note and the names of marks. `field+` and `field-` sort, at any position. `text.py` splits a
+query into terms, `parser.py` evaluates them, `fields.py` lists the fields.
 """
 
 from __future__ import annotations

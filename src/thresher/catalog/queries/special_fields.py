@@ -236,7 +236,10 @@ def _attribute_condition(match: Match, as_text: Condition) -> Condition:
 
 
 def bare_word(word: str, scope: Scope) -> Condition:
-    """Return whether the path, run, tags or note contain a word. A word with a slash may also name a folder."""
+    """Return whether the path, run, tags, note or name of a clip contain a word.
+
+    A word with a slash may also name a folder.
+    """
     searched = _searched(lambda column: scope.texts.containing(column, word))
     return or_(searched, has_location(under_folder(word, scope.folders))) if "/" in word else searched
 

@@ -24,10 +24,9 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Not:
-    """The clips that a node does not match. `is_keyword` says whether it was written as `not`."""
+    """The clips that a node does not match."""
 
     node: Node
-    is_keyword: bool
 
 
 @dataclass(frozen=True)
@@ -146,8 +145,7 @@ class _Reader:
         else:
             node, carets = _without_carets(token.word)
             is_odd ^= carets % 2 == 1
-        is_keyword = any(negation.word.text != "^" for negation in negations)
-        return Not(node, is_keyword) if is_odd else node
+        return Not(node) if is_odd else node
 
     def _group(self, token: Token) -> Node:
         node = self.alternatives()
