@@ -208,6 +208,7 @@ def test_an_rf64_can_be_read(tmp_path: Path) -> None:
         ("FLAC", "PCM_16", 1_000_000, 1),
         ("OGG", "VORBIS", 250_000, 1),
         ("OGG", "VORBIS", 44100, 300),
+        ("OGG", "OPUS", 48000, 9),
         ("FLAC", "FLOAT", 44100, 1),
         ("AIFF", "PCM_16", 44100, 1),
     ],

@@ -263,7 +263,7 @@ def _check_output(sample_rate: int, channels: int, container: str, subtype: str)
     rate_limit, channel_limit = _OGG_LIMITS
     if container == "OGG" and (sample_rate > rate_limit or channels > channel_limit):
         raise AudioError(
-            f"OGG VORBIS cannot hold {channels} channels at {sample_rate} Hz: "
+            f"{container} {subtype} cannot hold {channels} channels at {sample_rate} Hz: "
             f"its limits are {channel_limit} channels and {rate_limit} Hz"
         )
 

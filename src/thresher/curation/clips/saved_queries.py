@@ -31,7 +31,7 @@ from thresher.curation.clips.selection import lookups_of, select_ids
 from thresher.errors import NotFoundError, QueryError, UsageError
 from thresher.formatting import command_on, listing_of
 
-LONGEST_NAME = 200
+LONGEST_NAME = 200  # characters, of a song or a saved query
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,21 @@ class SavedQueryRow:
     problem: str | None = None
 
 
+def check_name(name: str, what: str) -> None:
+    """Raise UsageError if a song or a saved query can't have this name; the message calls it `what`."""
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+        shown = name if len(name) <= LONGEST_NAME else f"{name[:60]}…"
+        raise UsageError(
+            f"{shown!r} is not a valid {what}; use 1 to {LONGEST_NAME} printable characters, not only spaces"
+        )
+
+
 def save_query(catalog: Catalog, name: str, terms: Terms) -> SavedQueryRow:
     """Save a query under a new name, or change the saved query of that name.
 
     Raises QueryError for a query that cannot be read or selects from itself, UsageError for an invalid name.
     """
-    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
-        raise UsageError(
-            f"{name!r} is not a valid name; use 1 to {LONGEST_NAME} printable characters, not only spaces"
-        )
+    check_name(name, "name")
     text = join_terms(terms)
     lookups = lookups_of_saved(catalog, lookups_of(catalog, terms))
 

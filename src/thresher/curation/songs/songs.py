@@ -28,7 +28,7 @@ from thresher.catalog.queries.selection_rules import SELECTION_RULE
 from thresher.catalog.queries.text import Terms
 from thresher.catalog.recordings.covers import store_cover
 from thresher.catalog.text.normal_form import nfc
-from thresher.curation.clips.saved_queries import keeping_readable, lookups_of_saved
+from thresher.curation.clips.saved_queries import check_name, keeping_readable, lookups_of_saved
 from thresher.curation.clips.selection import lookups_of, select_ids
 from thresher.curation.songs.limits import Candidates, check_copies, read_candidates
 from thresher.curation.songs.options import UNCHANGED, Keep, SongOptions
@@ -36,8 +36,6 @@ from thresher.curation.songs.settings import FILE_RULE, SongSettings, check_sett
 from thresher.errors import NotFoundError, UsageError
 from thresher.formatting import command_on, listing_of
 from thresher.signal.ordering.orderings import parse_ordering
-
-LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,7 @@ def store_song(
     `cover` is what `cover_of` returns for the options, `lookups` is what `lookups_of_song` returns. The assignments
     of `after` are made first, in the same decision; its summary ends with `source`.
     """
-    _check_name(name)
+    check_name(name, "song name")
     old = _find(connection, name)
     if isinstance(options, SongOptions):
         wanted = options.changes(None if old is None else old.settings.ordering)
@@ -230,7 +228,7 @@ def copy_song(catalog: Catalog, name: str, new: str, options: SongOptions | None
 
     `options` change settings of the copy. The copy keeps the rules of the old song.
     """
-    _check_name(new)
+    check_name(new, "song name")
     new = nfc(new)
     lookups = lookups_of_song(catalog, name)
 
@@ -325,7 +323,7 @@ def find_song(connection: Connection, name: str) -> Song:
 
 def rename_song(catalog: Catalog, old: str, new: str) -> Song:
     """Rename a song. Raises UsageError if another song has the new name."""
-    _check_name(new)
+    check_name(new, "song name")
     new = nfc(new)
 
     lookups = lookups_of_saved(catalog)
@@ -367,11 +365,3 @@ def _find(connection: Connection, name: str) -> Song | None:
 
 def _song(row: Any) -> Song:
     return Song(row.id, row.name, SongSettings.from_columns(row._mapping), row.created_at, row.former_query)
-
-
-def _check_name(name: str) -> None:
-    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
-        shown = name if len(name) <= LONGEST_NAME else f"{name[:60]}…"
-        raise UsageError(
-            f"{shown!r} is not a valid song name; use 1 to {LONGEST_NAME} printable characters, not only spaces"
-        )
