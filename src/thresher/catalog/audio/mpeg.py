@@ -12,7 +12,13 @@ import os
 from dataclasses import dataclass
 
 from thresher.catalog.audio.containers import audio_start, tag_length
-from thresher.catalog.audio.mpeg_damage import LONGEST_SIDE, is_impossible, needs_lost_bytes
+from thresher.catalog.audio.mpeg_damage import (
+    LONGEST_SIDE,
+    SAME_STREAM,
+    is_impossible,
+    needs_lost_bytes,
+    side_bytes,
+)
 
 _WINDOW = 1 << 20
 _SEARCH = 1 << 22
@@ -69,9 +75,6 @@ _BIT_RATES = {  # kbit/s by (MPEG version is 1, layer)
     (False, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _SAMPLE_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
-_SAME_STREAM = (
-    0xFFFE0C00  # sync, version, layer and sample rate are the same in a stream; bit rate and padding vary
-)
 
 
 def mpeg_frames(fd: int, size: int) -> MpegFrames | None:
@@ -142,7 +145,7 @@ def _follow(fd: int, size: int, offset: int, header: int) -> _Chain:
         if len(tail) < 4:
             cut = len(tail) > 0 and header.to_bytes(4, "big")[:2].startswith(tail[:2])
             return _Chain(begin, whole, offset, cut, followed=True, damaged=tuple(damaged))
-        length = frame_size(value)[0] if (value ^ header) & _SAME_STREAM == 0 else 0
+        length = frame_size(value)[0] if (value ^ header) & SAME_STREAM == 0 else 0
         if length == 0:
             tagged = tail[:3] == b"TAG" or tail in (b"APET", b"LYRI") or not any(tail)
             return _Chain(begin, whole, offset, cut=False, followed=tagged, damaged=tuple(damaged))
@@ -188,7 +191,7 @@ def _next_frame(fd: int, start: int, size: int, search: int) -> tuple[int, int] 
             following = os.pread(fd, 4, start + position + length)
             if start + position + length >= size - 3:
                 return start + position, header
-            if (int.from_bytes(following, "big") ^ header) & _SAME_STREAM == 0:
+            if (int.from_bytes(following, "big") ^ header) & SAME_STREAM == 0:
                 return start + position, header
         position = head.find(b"\xff", position + 1)
     return None
@@ -196,9 +199,7 @@ def _next_frame(fd: int, start: int, size: int, search: int) -> tuple[int, int] 
 
 def _promised_frames(fd: int, offset: int, header: int) -> int | None:
     """Return the number of frames that the Xing, Info or VBRI header in the first frame promises, or None."""
-    mono, mpeg_1 = header >> 6 & 3 == 3, header >> 19 & 3 == 3
-    side_information = (17 if mono else 32) if mpeg_1 else (9 if mono else 17)
-    xing = os.pread(fd, 12, offset + 4 + side_information)
+    xing = os.pread(fd, 12, offset + 4 + side_bytes(header))
     if len(xing) == 12 and xing[:4] in (b"Xing", b"Info") and xing[7] & 1:
         return int.from_bytes(xing[8:], "big")
     vbri = os.pread(fd, 18, offset + 4 + 32)

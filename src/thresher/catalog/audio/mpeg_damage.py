@@ -12,8 +12,10 @@ import os
 LONGEST_SIDE = 40
 """Bytes of a frame's header, checksum and side information, at most."""
 
+SAME_STREAM = 0xFFFE0C00
+"""The bits of a frame header that are the same in a stream: sync, version, layer and sample rate."""
+
 _MOST_PAIRS = 288  # a granule has 576 values, coded in pairs
-_SAME_STREAM = 0xFFFE0C00  # sync, version, layer and sample rate are the same in a stream
 _NO_SOUND = (b"TAG", b"APETAGEX", b"LYRICS", b"ID3", b"RIFF")
 _TEXT = bytes([9, 10, 13, *range(32, 127)])
 _LONGEST_GAP = 1 << 20
@@ -40,10 +42,16 @@ def needs_lost_bytes(fd: int, header: int, end: int, begin: int) -> bool:
     head = os.pread(fd, LONGEST_SIDE, begin)
     following = int.from_bytes(head[:4], "big")
     side = _side_information(head, following)
-    if side is None or side[0] == 0 or (following ^ header) & _SAME_STREAM:
+    if side is None or side[0] == 0 or (following ^ header) & SAME_STREAM:
         return False
     between = os.pread(fd, min(begin - end, _LONGEST_GAP), end).strip(b"\0")
     return bool(between.translate(None, _TEXT)) and not between.startswith(_NO_SOUND)
+
+
+def side_bytes(header: int) -> int:
+    """Return the size of the side information of a frame of layer III with this header."""
+    mono, mpeg_1 = header >> 6 & 3 == 3, header >> 19 & 3 == 3
+    return (17 if mono else 32) if mpeg_1 else (9 if mono else 17)
 
 
 def _side_information(head: bytes, header: int) -> tuple[int, int, int, int] | None:
@@ -55,7 +63,7 @@ def _side_information(head: bytes, header: int) -> tuple[int, int, int, int] | N
         return None
     mono, mpeg_1 = header >> 6 & 3 == 3, header >> 19 & 3 == 3
     start = 4 if header >> 16 & 1 else 6
-    size = (17 if mono else 32) if mpeg_1 else (9 if mono else 17)
+    size = side_bytes(header)
     if len(head) < start + size:
         return None
     value = int.from_bytes(head[start : start + size], "big")

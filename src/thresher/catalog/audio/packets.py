@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 
 from thresher.catalog.audio.mpeg import frame_size
+from thresher.catalog.audio.mpeg_damage import SAME_STREAM
 from thresher.catalog.audio.windows import Windows
 
-_SAME_STREAM = 0xFFFE0C00  # sync, version, layer and sample rate are the same in an MPEG stream
 _XING_OFFSETS = (36, 21, 13, 38, 23, 15)  # after the header and side information, without and with a checksum
 _LONGEST_LYRICS = 1 << 20
 _START = re.compile(rb"\xff[\xe0-\xff]|ID3|APETAGEX|TAG")  # of a frame or a tag
@@ -51,7 +51,7 @@ def _frame_at(file: Windows, offset: int, stream: int | None) -> int:
     """Return the length of the frame at an offset, 0 if there is none, or none of the same stream."""
     head = file.at(offset, 4)
     header = int.from_bytes(head, "big")
-    if len(head) < 4 or (stream is not None and (header ^ stream) & _SAME_STREAM):
+    if len(head) < 4 or (stream is not None and (header ^ stream) & SAME_STREAM):
         return 0
     return frame_size(header)[0]
 
