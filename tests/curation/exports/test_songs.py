@@ -245,6 +245,18 @@ def test_stems_never_replace_or_remove_clips(
     assert (folder / report.kept[0]).read_bytes() == before[folder / report.kept[0]]
 
 
+def test_no_file_is_touched_while_a_transaction_is_open(
+    catalog: Catalog, tmp_path: Path, touched_in_transactions: list[str]
+) -> None:
+    export_song(catalog, "Bone / Marrow", tmp_path / "song.cue")
+    folder = tmp_path / "stems"
+    names = export_stems(catalog, "Bone / Marrow", folder).stems
+    (folder / names[0]).rename(folder / "009 run e9 x #9.wav")
+    export_stems(catalog, "Bone / Marrow", folder, overwrite=True)
+    assert not (folder / "009 run e9 x #9.wav").exists()
+    assert touched_in_transactions == []
+
+
 def test_old_stems_are_removed_by_content_or_tags_and_other_files_of_that_name_stay(
     catalog: Catalog, tmp_path: Path
 ) -> None:

@@ -178,8 +178,9 @@ def _remove_old_stem(catalog: Catalog, file: Path, names: Sequence[str], guard: 
         return True
     if not file.is_file() or file.is_symlink() or guard.refusal(file) is not None:
         return False
+    sha256 = sha256_file(os.fsencode(file))
     with catalog.reading() as connection:
-        is_ours = is_stem(connection, sha256_file(os.fsencode(file)))
+        is_ours = is_stem(connection, sha256)
     # older programs did not note their stems
     if not is_ours and not _STEM_COMMENT.fullmatch(read_comment(os.fsencode(file))):
         return False
