@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, update
 
-from tests.support import run_command, writing
+from tests.support import copy_folder, run_command, writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.schema import batch, clip, clip_tag, location, recording, suspicion
 from thresher.curation.clips.decisions import history
@@ -127,3 +127,22 @@ def test_an_answer_at_a_terminal_decides(folder: Path, monkeypatch: pytest.Monke
 def decisions(folder: Path) -> int:
     with Catalog.open(folder / "catalog.toml") as catalog:
         return len(history(catalog))
+
+
+def test_a_line_break_that_a_user_wrote_does_not_break_a_line_of_output(
+    home_template: Path, tmp_path: Path
+) -> None:
+    copy_folder(home_template, tmp_path)
+    said = [
+        run_command("note", "3", "two\nlines", "--dry-run", cwd=tmp_path),
+        run_command("note", "3", "two\nlines", cwd=tmp_path),
+        run_command("undo", cwd=tmp_path),
+        run_command("checkpoint", "e10", "--note", "two\nlines", cwd=tmp_path),
+    ]
+    for done in said:
+        assert done.returncode == 0
+        assert done.stdout.count("\n") == 1
+        assert r"two\nlines" in done.stdout
+    error = run_command("list", "two:\nlines", cwd=tmp_path)
+    assert error.returncode == 2
+    assert error.stderr.count("\n") == 1

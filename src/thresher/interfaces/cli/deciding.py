@@ -11,6 +11,7 @@ from thresher.formatting import counted
 from thresher.interfaces.cli.app import open_catalog, terms_of
 from thresher.interfaces.cli.confirm import ask
 from thresher.interfaces.cli.decision_output import print_outcome
+from thresher.interfaces.cli.output import one_line
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
@@ -66,7 +67,7 @@ def _confirm(verb: Verb, terms: Terms, found: Reach) -> None:
         word = found.negated_words[0]
         question = f'change {of_all}? Nothing contains "{word}", so that "not {word}" selects everything'
     elif found.is_wide(changed):
-        question = f"change {of_all}? ({planned.decision.summary})"
+        question = f"change {of_all}? ({one_line(planned.decision.summary)})"
     else:
         return
     ask(question, otherwise="nothing was changed")

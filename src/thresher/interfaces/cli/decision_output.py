@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thresher.formatting import counted
-from thresher.interfaces.cli.output import local_time, print_json, say, tell
+from thresher.interfaces.cli.output import local_time, one_line, print_json, say, tell
 from thresher.interfaces.cli.table import Column, Keep
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def print_outcome(outcome: DecisionOutcome, *, dry_run: bool, json: bool) -> Non
         return
     changed = len({change.id for change in decision.changes})
     if dry_run:
-        tell(f"dry run: {changed} of {outcome.found} would change ({decision.summary})")
+        tell(f"dry run: {changed} of {outcome.found} would change ({one_line(decision.summary)})")
         return
-    tell(f"decision {decision.id}: {changed} of {outcome.found} changed ({decision.summary})")
+    tell(f"decision {decision.id}: {changed} of {outcome.found} changed ({one_line(decision.summary)})")
     say(f"`thresher undo {decision.id}` reverts it")

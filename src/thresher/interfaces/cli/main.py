@@ -51,7 +51,7 @@ def _run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code. Raises KeyboardInterrupt if it is interrupted."""
     _register(arguments)
     from thresher.interfaces.cli.app import Interrupted, ReaderLeftError, app, context
-    from thresher.interfaces.cli.output import say
+    from thresher.interfaces.cli.output import one_line, say
 
     context.opened = None
     try:
@@ -63,7 +63,7 @@ def _run(arguments: Sequence[str]) -> int:
     except ThresherError as error:
         if context.debug:
             raise
-        say(f"error: {error}")
+        say(f"error: {one_line(error)}")
         return error.exit_code
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(bool(stop.code))

@@ -107,6 +107,11 @@ def say(sentence: str) -> None:
     print(printable(sentence, sys.stderr), file=sys.stderr)  # noqa: T201  the output
 
 
+def one_line(text: object) -> str:
+    """Return a text that contains what users wrote, such as a note or a query, with its line breaks escaped."""
+    return str(text).replace("\n", "\\n")
+
+
 def printable(text: str, stream: IO[str] | None = None) -> str:
     """Return `text` with characters escaped that are control characters or that `stream` cannot show.
 
@@ -125,7 +130,7 @@ def _cell(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(map(_cell, value))
-    return printable(str(value)).replace("\n", "\\n")
+    return printable(one_line(value))
 
 
 def _write_csv(rows: Sequence[Any]) -> None:

@@ -18,6 +18,7 @@ from thresher.interfaces.cli.output import (
     checkpoint_text,
     clock,
     emit,
+    one_line,
     print_json,
     say,
     score_text,
@@ -297,5 +298,5 @@ def checkpoint(
     if decision is None:
         tell(f"{called}: nothing to change")
         return
-    tell(f"decision {decision.id}: {decision.summary}")
+    tell(f"decision {decision.id}: {one_line(decision.summary)}")
     say(f"`thresher undo {decision.id}` reverts it")

@@ -10,7 +10,7 @@ from thresher.formatting import counted
 from thresher.interfaces.cli.app import DECIDE, app, open_catalog
 from thresher.interfaces.cli.decision_output import DECISION_COLUMNS
 from thresher.interfaces.cli.options import Form, Json, form_of
-from thresher.interfaces.cli.output import Format, emit, print_json, say, tell
+from thresher.interfaces.cli.output import Format, emit, one_line, print_json, say, tell
 
 
 @app.command(rich_help_panel=DECIDE)
@@ -35,7 +35,7 @@ def undo(
     if json:
         print_json(made)
         return
-    tell(f"decision {made.id}: {made.summary} ({counted(len(made.changes), 'value')} restored)")
+    tell(f"decision {made.id}: {one_line(made.summary)} ({counted(len(made.changes), 'value')} restored)")
     say(f"`thresher undo {made.id}` reverts it")
 
 

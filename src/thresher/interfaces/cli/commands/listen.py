@@ -21,6 +21,7 @@ from thresher.interfaces.cli.output import (
     from_here,
     length_text,
     local_time,
+    one_line,
     say,
     score_text,
     tell,
@@ -99,7 +100,7 @@ def listen(
             from thresher.curation.listening.queue import finish_listening
 
             made = finish_listening(catalog)
-            tell(f"decision {made.id}: {made.summary}")
+            tell(f"decision {made.id}: {one_line(made.summary)}")
             say(f"`thresher undo {made.id}` reverts it")
             return
         writes = not (show or dry_run) and (
