@@ -186,7 +186,9 @@ def test_json_of_a_dry_run_says_that_it_is_one(home_template: Path, tmp_path: Pa
         ["reject", "4"],
         ["song", "save", "BONE", "status:ok"],
         ["song", "export", "BONE", "m.json"],
+        ["rate", "3", "5"],
         ["export-catalog", "c.jsonl"],
+        ["undo"],  # so that the import has a rating to bring in
         ["backup", "b.db"],
     ):
         assert run_command(*line, cwd=tmp_path).returncode == 0, line

@@ -75,6 +75,8 @@ def _tell_import(report: CurationImport, *, replaces: bool) -> None:
         f"{would}{counted(report.changes, 'change')} to {counted(report.recordings, 'recording')} and "
         f"{counted(report.songs, 'song')}, {counted(report.renderings, 'new rendering')}"
     )
+    if report.decision is not None:
+        say(f"`thresher undo {report.decision}` reverts it")
     if report.cuts:
         say(
             f"{counted(report.cuts, 'cut')} (splits and marks) would be made first; what was decided about those "
