@@ -41,8 +41,8 @@ def test_curation_moves_to_another_catalog(
     assert command(*two, "rate", "2", "1").returncode == 0
     done = command(*two, "import-catalog", "c.jsonl")
     assert "clip 2: rating 1 here, 4 in the file" in done.stderr
-    number = done.stdout.partition(":")[0].removeprefix("decision ")
-    assert f"`thresher undo {number}` reverts it\n" in done.stderr
+    decision = done.stdout.partition(":")[0].removeprefix("decision ")
+    assert f"`thresher undo {decision}` reverts it\n" in done.stderr
     assert "thresher undo" not in dry.stderr
     assert "the catalog's value stays; --replace lets the file win" in done.stderr
     report = json.loads(command(*two, "import-catalog", "c.jsonl", "--replace", "--json").stdout)
