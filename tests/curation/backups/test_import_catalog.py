@@ -343,6 +343,30 @@ def test_damaged_files_are_refused(
         import_catalog(seven_clips, tmp_path / "x.jsonl")
 
 
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ('{"type":"checkpoint","run":"\\ud800"}', "line 2 is not JSON"),
+        ('{"type":"song","name":"x","created_at":NaN,"settings":{}}', "line 2 is not JSON"),
+        ('{"type":"song","name":"x","created_at":1e300,"settings":{}}', "created_at of this song"),
+        ('{"type":"song","name":"","created_at":1,"settings":{}}', "'' is not a valid name"),
+        ('{"type":"query","name":"a\\nb","query":"riff"}', "is not a valid name"),
+        ('{"type":"recording","sha256":"0","split":{"nonsense":1}}', "this recording is not valid"),
+        ('{"type":"recording","sha256":"0","split":{"count":1}}', "count must be 2 or more"),
+        ('{"type":"recording","sha256":"0","split":{"count":1e400}}', "line 2 is not JSON"),
+        ('{"type":"recording","sha256":"0","clips":[{"kind":"whole","tags":["a,b"]}]}', "invalid tag 'a,b'"),
+        ('{"type":"recording","sha256":"0","clips":[{"kind":"marked","name":"\\u0007"}]}', "invalid name"),
+        ('{"type":"recording","sha256":"0","clips":[{"kind":"whole","heard_at":1e300}]}', "heard_at"),
+    ],
+)
+def test_values_that_no_command_stores_are_refused(
+    seven_clips: Catalog, tmp_path: Path, record: str, message: str
+) -> None:
+    (tmp_path / "x.jsonl").write_text(f'{{"format":"thresher curation","version":1}}\n{record}\n')
+    with pytest.raises(UsageError, match=f"line 2.*{message}|{message}.*nothing was imported"):
+        import_catalog(seven_clips, tmp_path / "x.jsonl")
+
+
 def test_what_is_not_a_file_is_refused_at_once(seven_clips: Catalog, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path, tmp_path / "gone"):

@@ -210,6 +210,9 @@ def _record(file: Path, number: int, line: str) -> dict[str, Any]:
         raise UsageError(f"{file}, line {number}: the file is cut off; nothing was imported; {_WRITER}")
     try:
         record = json.loads(line)
+        json.dumps(
+            record, ensure_ascii=False, allow_nan=False
+        ).encode()  # refuses NaN and half of a surrogate pair
     except (ValueError, RecursionError) as error:
         raise UsageError(
             f"{file}, line {number} is not JSON ({error}); nothing was imported; {_WRITER}"

@@ -9,12 +9,19 @@ from typing import Annotated, Any, Literal
 
 from thresher.catalog.text.values import LARGEST_INTEGER
 from thresher.curation.backups.curation_file import read_records
+from thresher.curation.clips.decisions import tag_name
+from thresher.curation.clips.saved_queries import check_name
+from thresher.curation.cutting.marks import mark_name
 from thresher.errors import UsageError
+from thresher.signal.features.split_settings import SplitSettings
+
+LATEST = 253_402_300_799
+"""The last second of the year 9999 (UTC), after which no calendar of Python goes on."""
 
 
 @dataclass(frozen=True)
 class _Bounds:
-    """A whole number that a database column holds; grouped metadata as annotated_types defines it."""
+    """A number that a database column holds; grouped metadata as annotated_types defines it."""
 
     ge: int = -LARGEST_INTEGER
     le: int = LARGEST_INTEGER
@@ -28,6 +35,7 @@ class _Bounds:
 
 Whole = Annotated[int, _Bounds()]
 Frames = Annotated[int, _Bounds(ge=0)]
+Time = Annotated[float, _Bounds(ge=0, le=LATEST)]
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,7 @@ class ClipRecord:
     rating: Annotated[int, _Bounds(ge=1, le=5)] | None = None
     rejected: bool = False
     note: str | None = None
-    heard_at: float | None = None
+    heard_at: Time | None = None
     trusted: bool = False
     tags: tuple[str, ...] = ()
 
@@ -89,6 +97,13 @@ class RecordingRecord:
     checkpoint: CheckpointName | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
     clips: tuple[ClipRecord, ...] = ()
+
+    @property
+    def split_settings(self) -> SplitSettings:
+        """How the recording is split. Raises TypeError, ValueError or OverflowError for what is not a split."""
+        given = dict(self.split or {})
+        count = given.pop("count", None)
+        return SplitSettings(**given, count=None if count is None else int(count))
 
 
 @dataclass(frozen=True)
@@ -112,7 +127,7 @@ class SongRecord:
     """A song: its settings, and its clips in their order at the time of the export."""
 
     name: str
-    created_at: float
+    created_at: Time
     settings: Mapping[str, Any]
     tag_query: str | None = None
     clips: tuple[Ref | None, ...] | None = None
@@ -196,7 +211,9 @@ def read_curation(file: Path) -> Curation:
         else:
             values = record
         try:
-            getattr(found, name).append(adapters[name].validate_python(values))
+            checked = adapters[name].validate_python(values)
+            _check_words(checked)
+            getattr(found, name).append(checked)
         except ValidationError as error:
             mistake = error.errors()[0]
             where = ".".join(map(str, mistake["loc"]))
@@ -204,4 +221,22 @@ def read_curation(file: Path) -> Curation:
                 f"{file}, line {number}: {where} of this {name} is not valid ({mistake['msg']}); "
                 "nothing was imported"
             ) from error
+        except (UsageError, TypeError, ValueError, OverflowError) as error:
+            raise UsageError(
+                f"{file}, line {number}: this {name} is not valid ({error}); nothing was imported"
+            ) from error
     return found
+
+
+def _check_words(record: object) -> None:
+    """Raise an error for tags, names and splits that no command would store."""
+    if isinstance(record, QueryRecord | SongRecord):
+        check_name(record.name, "name")
+    if isinstance(record, RecordingRecord):
+        if record.split is not None:
+            _ = record.split_settings
+        for each in record.clips:
+            for name in each.tags:
+                tag_name(name)
+            if each.name is not None:
+                mark_name(each.name)

@@ -21,7 +21,6 @@ from thresher.curation.cutting.split import split
 from thresher.errors import ThresherError
 from thresher.formatting import counted
 from thresher.progress import Progress, no_progress
-from thresher.signal.features.split_settings import SplitSettings
 from thresher.signal.features.trim import Span
 
 
@@ -67,19 +66,13 @@ def to_split(
         recording_id = matches.recordings.get(each.sha256)
         if each.split is None or recording_id is None:
             continue
-        key = _settings(each).key
+        key = each.split_settings.key
         here = connection.scalar(select(recording.c.split).where(recording.c.id == recording_id))
         if here is None:
             wanted.setdefault(key, []).append(each)
         elif here != key:
             otherwise.append(each)
     return wanted, otherwise
-
-
-def _settings(record: RecordingRecord) -> SplitSettings:
-    given = dict(record.split or {})
-    count = given.pop("count", None)
-    return SplitSettings(**given, count=None if count is None else int(count))
 
 
 def _split(
@@ -95,7 +88,7 @@ def _split(
     notes = [f"{each.path} is split otherwise here, and stays so" for each in otherwise]
     for of_key in wanted.values():
         terms = [str(wholes[matches.recordings[each.sha256]]) for each in of_key]
-        report = split(catalog, terms, _settings(of_key[0]), executor=executor, progress=progress)
+        report = split(catalog, terms, of_key[0].split_settings, executor=executor, progress=progress)
         notes += [f"{each.path}: {each.reason}" for each in (*report.unchanged, *report.failures)]
     return notes
 

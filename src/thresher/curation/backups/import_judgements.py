@@ -24,6 +24,7 @@ from thresher.catalog.recordings.attribution import checkpoint_id
 from thresher.catalog.recordings.clip_rows import clip_rows
 from thresher.curation.backups.curation_records import CheckpointRecord, ClipRecord, RecordingRecord, Ref
 from thresher.curation.backups.import_matching import Matches
+from thresher.curation.clips.decisions import tag_name
 
 
 class Chooser:
@@ -84,7 +85,7 @@ def _of_clip(
     if record.kind == "marked" and not record.removed:
         yield from chooser.assignments("clip", clip_id, "name", row[clip.c.name], record.name, what)
     tags = current_tags(connection, clip_id)
-    joined = sorted({*tags, *record.tags})
+    joined = sorted({*tags, *map(tag_name, record.tags)})
     if joined != tags:
         yield Assignment("clip", clip_id, "tags", joined)
 

@@ -88,7 +88,7 @@ def tag(
     dry_run: bool = False,
 ) -> DecisionOutcome:
     """Add tags to clips, and remove tags from them."""
-    added, removed = set(map(_tag, add)), set(map(_tag, remove))
+    added, removed = set(map(tag_name, add)), set(map(tag_name, remove))
     if not added and not removed:
         raise UsageError("no tag given; write --add TAG or --remove TAG")
     if added & removed:
@@ -272,7 +272,8 @@ def _assign_to_all(field: str, value: object) -> Assign:
     return lambda _connection, ids: (Assignment("clip", clip_id, field, value) for clip_id in ids)
 
 
-def _tag(name: str) -> str:
+def tag_name(name: str) -> str:
+    """Return a tag as it is stored. Raises UsageError for blank text, commas and control characters."""
     tidy = nfc(name.strip())
     if not tidy or not tidy.isprintable() or "," in tidy:
         raise UsageError(f"invalid tag {name!r}; use printable characters except commas")
