@@ -136,6 +136,7 @@ def test_each_view_asks_again_for_what_a_busy_server_refused(
         lambda: Busy.SENTENCE in page.run(f"return document.querySelector('{where}').textContent")
     )
     assert not page.run(f"return {there}")
+    assert "Comparing clips" not in page.run(VIEW)
     busy.paths = ()
     page.wait_until(lambda: page.run(f"return {there}"))
 

@@ -296,6 +296,26 @@ def test_a_note_field_that_is_left_as_it_is_changes_no_note(
         assert page.complaints() == []
 
 
+def test_tags_that_change_nothing_are_not_called_a_change(
+    driver: Any, address: str, catalog: Catalog
+) -> None:
+    def tag(text: str) -> str:
+        page.press("t")
+        page.wait_until(lambda: page.run("return document.querySelector('dialog.ask input') !== null"))
+        page.press(text, ENTER)
+        page.wait_until(lambda: page.run("return document.querySelector('dialog') === null"))
+        page.wait_until(lambda: page.run(SAYS))
+        found: str = page.run(SAYS)
+        return found
+
+    with undoing(catalog):
+        page = opened(driver, address)
+        assert tag("riff") == "clip 1 tagged"
+        assert tag("riff") == "no tag of clip 1 changed"
+        assert tag("-loud") == "no tag of clip 1 changed"
+        assert tag("-riff") == "clip 1 tagged"
+
+
 def test_undo_reverts_this_page_s_decision_and_nobody_else_s(
     driver: Any, address: str, catalog: Catalog
 ) -> None:

@@ -22,6 +22,7 @@ from thresher.curation.clips.listing import ClipRow, rows_of
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.listening.heard import mark_heard
+from thresher.curation.listening.queue import plan_listening
 
 pytest.importorskip("selenium", reason="selenium drives the browser, and is not installed")
 pytestmark = [
@@ -555,6 +556,60 @@ def test_a_session_is_listed_though_its_first_answer_failed(driver: Any, room: R
     page.wait("judge", "m.said.value.includes('does not answer')")
     page.value("changes", "void (m.newest.value = { ...m.newest.value })")
     page.wait("selection", "m.ids.value.length === 3")
+
+
+def test_a_session_that_began_elsewhere_is_listed_when_the_listener_comes_back(
+    driver: Any, room: Room
+) -> None:
+    page = opened(driver, room)
+    begin_session(page)
+    page.wait("selection", "m.ids.value.length === 3")
+    plan_listening(room.catalog, "epoch:2", minutes=5)
+    page.run("window.dispatchEvent(new Event('focus'))")
+    page.wait("selection", "m.ids.value.length === 2 && m.ids.value.includes(m.selected.value)")
+    assert page.run(SAYS) == "another session began elsewhere; its clips are listed now"
+    assert "of epoch:2" in page.run("return document.querySelector('.session').textContent")
+
+
+@pytest.mark.parametrize("key", ["L", "i", "z"])
+def test_a_clip_that_is_not_loaded_yet_is_not_called_silent(driver: Any, room: Room, key: str) -> None:
+    page = opened_at(driver, room, "id:1", 1)
+    held = page.hold("/api/clips/rows?ids=2")
+    page.search("id:2")
+    page.wait("selection", "m.ids.value.includes(2) && m.selected.value === 2")
+    page.wait_until(lambda: page.is_held(held))
+    page.press(key)
+    page.wait_until(lambda: page.run(SAYS) == "clip 2 is not loaded yet; press the key again in a moment")
+    page.let_go(held)
+
+
+def test_why_a_clip_could_not_be_played_is_said_of_that_clip_until_it_can(driver: Any, room: Room) -> None:
+    def problems() -> list[str]:
+        found: list[str] = page.run(
+            "return ['#player .problem', '#clip-2 .why:not([hidden])'].map("
+            "(where) => document.querySelector(where)?.textContent ?? '')"
+        )
+        return found
+
+    page = opened(driver, room)
+    page.break_next("/audio/2", status=503)
+    page.press("j")
+    page.wait_until(lambda: problems() == ["not now", "not now"])
+    page.value("selection", "void (m.selected.value = 4)")
+    page.wait_until(lambda: problems() == ["", "not now"])
+    page.value("selection", "void (m.selected.value = 2)")
+    page.press(" ")
+    page.wait("player", "m.playing.value?.id === 2")
+    page.wait_until(lambda: problems() == ["", ""])
+    page.press(ESCAPE)
+    page.break_next("/audio/5", status=0)
+    page.value("selection", "void (m.selected.value = 5)")
+    page.press(" ")
+    page.wait_until(lambda: "does not answer" in problems()[0])
+    page.value("changes", "void (m.newest.value = { ...m.newest.value, trouble: 'away' })")
+    page.value("changes", "void (m.newest.value = { ...m.newest.value, trouble: null })")
+    page.wait_until(lambda: problems() == ["", ""])
+    assert page.value("player", "m.problems.size") == 0
 
 
 def test_duplicates_of_another_query_leave_nothing_of_the_former_one(driver: Any, room: Room) -> None:

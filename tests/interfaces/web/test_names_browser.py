@@ -23,7 +23,15 @@ pytestmark = [
 RUN = "\u05e9\u05dc\u05d5\u05dd"  # Hebrew
 TURNED = "\u202evaw.turned"  # an override of the direction of text
 LONG = "long-name-" * 20
-NAMES = (RUN, TURNED, LONG, "\u0644\u064a\u0644", 'it\'s "quoted" & <b>bold', "\N{GUITAR} solo")
+NAMES = (
+    RUN,
+    TURNED,
+    LONG,
+    "\u0644\u064a\u0644",
+    'it\'s "quoted" & <b>bold',
+    "\N{GUITAR} solo",
+    "plain_epoch_4",
+)
 
 PLACES = """
 const [where, parts] = arguments;
@@ -91,6 +99,13 @@ def test_a_name_from_right_to_left_changes_no_order_of_what_stands_beside_it(
     assert clip < run < length
     clip, run, folder = places(page, "#player .about", "clip 1", RUN, "night/")
     assert clip < run < folder
+    page.press("v")
+    names = "[...document.querySelectorAll('.checkpoints th button')]"
+    fourth = f"{names}.find((each) => each.textContent.includes('e4'))"
+    page.wait_until(lambda: page.run(f"return {fourth} !== undefined"))
+    page.run(f"{fourth}.id = 'fourth'")
+    run, epoch = places(page, "#fourth", RUN, "e4")
+    assert run < epoch
     page.press("g")
     page.wait_until(lambda: page.run("return document.querySelectorAll('.card .file').length") == len(NAMES))
     page.wait_until(lambda: f"#{RUN}" in page.run("return document.getElementById('clip-1').textContent"))

@@ -91,6 +91,8 @@ export class Card {
     const state = [id, place, count, clip, selected.value === id, playing.value?.id === id, notes.get(id), problems.get(id), copyOf(id)];
     if (this.state?.every((part, at) => Object.is(part, state[at]))) return; // while scrolling, most cards stay as they are
     const isNew = id !== this.id;
+    if (this.problematic && !problems.has(id)) this.pictured = null; // it can be played after all
+    this.problematic = problems.has(id);
     this.state = state;
     this.id = id;
     this.node.id = `clip-${id}`;

@@ -1,7 +1,7 @@
 // Regions by key, and what becomes of them: marks, and parts between silences.
 
 import { time } from "./card.js";
-import { decide, NO_CLIP, refuse, said } from "./judge.js";
+import { decide, NO_CLIP, refuse, said, withoutSound } from "./judge.js";
 import { action } from "./keys.js";
 import { play, playing, position, stop } from "./player.js";
 import { loop } from "./player_settings.js";
@@ -15,7 +15,7 @@ function setEnd(end) {
   return () => {
     const seconds = rowOf(selected.value)?.seconds;
     if (!seconds) {
-      refuse(selected.value === null ? NO_CLIP : `clip ${selected.value} has no sound`);
+      refuse(withoutSound(selected.value));
       return;
     }
     const at = playing.value?.id === selected.value ? position() : end === "from" ? 0 : seconds;

@@ -3,7 +3,7 @@
 
 import { whyNot } from "./api.js";
 import { element } from "./element.js";
-import { NO_CLIP, refuse, said } from "./judge.js";
+import { refuse, said, withoutSound } from "./judge.js";
 import { readable } from "./names.js";
 import { chosen, ids, rowOf, selected } from "./selection.js";
 import { place } from "./views.js";
@@ -50,7 +50,7 @@ export function downloadSelected() {
     refuse(`at most ${MOST_IDS.toLocaleString("en")} clips can be selected for a download; Shift-z downloads all of the query`);
   } else if (several.length) download(`/files?ids=${several.join(",")}`, "clips.zip");
   else if (rowOf(selected.value)) download(`/files/${selected.value}`, rowOf(selected.value).file);
-  else refuse(NO_CLIP);
+  else refuse(withoutSound(selected.value));
 }
 
 /** Download all clips of the query, or those like a moment, as a ZIP file. */

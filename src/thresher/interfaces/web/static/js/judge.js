@@ -17,6 +17,11 @@ export function refuse(sentence) {
 
 /** What a key says that needs a clip of the list. */
 export const NO_CLIP = "no clip of the list is selected";
+/** What a key says that needs the sound of a clip, where that is not there. */
+export function withoutSound(id) {
+  if (id === null) return NO_CLIP;
+  return rowOf(id) ? `clip ${id} has no sound` : `clip ${id} is not loaded yet; press the key again in a moment`;
+}
 /** Dispatches "decided" with {verb, clips, rating} after each decision of this page, undos included. */
 export const decisions = new EventTarget();
 
@@ -91,7 +96,10 @@ export async function reject(clips) {
 
 export const unreject = (clips) => decide("/api/rejection", { clips, rejected: false }, `${named(clips)} shown again`);
 export const trust = (clips) => decide("/api/trust", { clips }, `${named(clips)} trusted`);
-export const tag = (clips, add, remove) => decide("/api/tags", { clips, add, remove }, `${named(clips)} tagged`);
+export function tag(clips, add, remove) {
+  const words = ({ decision }) => (decision === null ? `no tag of ${named(clips)} changed` : `${named(clips)} tagged`);
+  return decide("/api/tags", { clips, add, remove }, words);
+}
 export const note = (clips, text) => decide("/api/note", { clips, text }, text ? `note on ${named(clips)}` : `note on ${named(clips)} removed`);
 
 /** Mark a clip as heard; this is a decision, too, but no key undoes it: it says what happened. The clip stays in

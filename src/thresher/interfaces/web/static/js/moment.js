@@ -4,7 +4,7 @@
 import { get } from "./api.js";
 import { notes, time } from "./card.js";
 import { element } from "./element.js";
-import { NO_CLIP, refuse, said } from "./judge.js";
+import { refuse, said, withoutSound } from "./judge.js";
 import { playing, position } from "./player.js";
 import { loop } from "./player_settings.js";
 import { rowOf, rowsVersion, selected, useSource } from "./selection.js";
@@ -40,7 +40,7 @@ export function likeMoment() {
   const id = selected.value;
   const seconds = rowOf(id)?.seconds;
   if (!seconds) {
-    refuse(id === null ? NO_CLIP : `clip ${id} has no sound`);
+    refuse(withoutSound(id));
     return;
   }
   const { from, to } = momentNow(id, seconds);

@@ -2,8 +2,9 @@
 // heard at once. Every start, stop and switch is faded over 10 ms.
 
 import { whyNot } from "./api.js";
+import { newest } from "./changes.js";
 import { bufferOf, outputOf, outputProblem } from "./audio_output.js";
-import { readRow, rowOf, selected } from "./selection.js";
+import { readRow, rowOf, rowsVersion, selected } from "./selection.js";
 import { gainOf, loop, matched, speed } from "./player_settings.js";
 import { Signal } from "./signals.js";
 import { SoundBuffers } from "./sound_buffers.js";
@@ -228,7 +229,18 @@ function within(at) {
   return region && (at < region.from || at >= region.to) ? region.from : at;
 }
 
-// a region belongs to the clip in which it was selected
+// a region, and why a clip could not be played, belong to that clip
 selected.listen(() => {
   loop.value = null;
+  playProblem.value = null;
+});
+
+let wasAway = false;
+newest.listen(({ trouble }) => {
+  if (wasAway && !trouble) {
+    problems.clear(); // what could not be played may be there now
+    playProblem.value = null;
+    rowsVersion.value += 1;
+  }
+  wasAway = Boolean(trouble);
 });

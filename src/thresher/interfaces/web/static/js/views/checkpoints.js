@@ -1,6 +1,7 @@
 // The checkpoints over training: a plot for each figure, a table, verdicts and notes, and the comparison of two.
 
 import { get, persist, post } from "../api.js";
+import { checkpointOf } from "../card.js";
 import { newest } from "../changes.js";
 import { colouring, colours, css } from "../colours.js";
 import { ask } from "../dialogs.js";
@@ -58,7 +59,7 @@ export function show(container, place) {
   async function judge(row, verdict) {
     try {
       await post("/api/checkpoints/verdict", { checkpoint: nameOf(row), verdict });
-      said.value = `${readable(nameOf(row))}: ${verdict}`;
+      said.value = `${checkpointOf(row)}: ${verdict}`;
       await load();
     } catch (failure) {
       refuse(failure.message);
@@ -66,7 +67,7 @@ export function show(container, place) {
   }
 
   async function annotate(row) {
-    const text = await ask(`Note on ${readable(nameOf(row))}`, row.note ?? "");
+    const text = await ask(`Note on ${checkpointOf(row)}`, row.note ?? "");
     if (text === null) return;
     await post("/api/checkpoints/verdict", { checkpoint: nameOf(row), note: text }).catch((failure) => refuse(failure.message));
     await load();
@@ -110,7 +111,7 @@ export function show(container, place) {
     const figures = [row.recordings, percent(row.minutes_generated ? row.minutes_kept / row.minutes_generated : null), percent(row.silence), percent(row.collapse), percent(row.novelty), row.mean_rating?.toFixed(1) ?? ""];
     return element("tr", {},
       element("td", {}, name ? box : ""),
-      element("th", { scope: "row" }, element("button", { type: "button", class: "plain", "data-focus": `open ${name}`, onclick: () => open(row) }, readable(name) || "no checkpoint")),
+      element("th", { scope: "row" }, element("button", { type: "button", class: "plain", "data-focus": `open ${name}`, onclick: () => open(row) }, checkpointOf(row))),
       ...figures.map((text) => element("td", {}, String(text))),
       element("td", { class: "verdicts" }, ...(name ? [...verdicts, element("button", { type: "button", "data-focus": `note ${name}`, onclick: () => annotate(row) }, row.note ? "✎ note" : "note")] : [])),
       element("td", {}, row.note ?? ""));
@@ -134,7 +135,7 @@ export function show(container, place) {
     if (!isWanted()) return;
     const { colourOf, legend } = colouring(rows.map((row) => row.run ?? ""));
     const axis = trainingAxis(rows);
-    const drawing = { colourOf: (run) => css(colourOf(run)), nameOf: (row) => readable(nameOf(row)), open };
+    const drawing = { colourOf: (run) => css(colourOf(run)), nameOf: checkpointOf, open };
     const plots = axis ? FIGURES.map((figure) => trainingPlot(figure, rows, axis, drawing)).filter(Boolean) : [];
     const runs = legend.map(({ text, colour }) => {
       const swatch = element("span", { class: "swatch" });

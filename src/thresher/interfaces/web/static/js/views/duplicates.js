@@ -48,6 +48,7 @@ class PairsView {
   }
 
   #empty() {
+    if (this.failure) return ["No clips", `The clips can't be compared: ${this.failure}.`];
     if (!this.isCompared) return ["Comparing clips …", "The first comparison of many clips takes a while; later ones are quick."];
     return ["No duplicates and no suspects", "No clip of the query sounds like another one again, and none resembles rejected clips."];
   }
@@ -56,11 +57,16 @@ class PairsView {
     this.query = query;
     const mine = (this.asked = Symbol("pairs"));
     const isWanted = () => this.asked === mine && !this.isClosed;
-    const report = (failure) => { this.status.textContent = failure.message; };
+    this.failure = null;
+    const report = (failure) => {
+      this.failure = this.status.textContent = failure.message;
+      rowsVersion.value += 1; // the list says it, too
+    };
     try {
       for (;;) {
         const { ready, progress, pairs } = await persist(() => get("/api/duplicates", { q: query }), isWanted, report);
         if (!isWanted()) return;
+        this.failure = null;
         if (ready) {
           this.#show(pairs);
           return;

@@ -47,7 +47,9 @@ class SessionView {
       this.timer = setTimeout(() => this.load(), LATER);
     };
     decisions.addEventListener("decided", later);
+    window.addEventListener("focus", later); // a session that began elsewhere is no decision, of which pages hear
     this.ends = [
+      () => window.removeEventListener("focus", later),
       () => decisions.removeEventListener("decided", later),
       newest.listen(later),
       action("session-skip", { keys: ["Shift+j"], title: "leave the clip out of the session", run: () => this.#skip() }),
@@ -61,6 +63,10 @@ class SessionView {
     try {
       const { session } = await persist(() => get("/api/listening"), () => mine === this.asked && !this.isClosed, report);
       if (mine < this.shown || this.isClosed) return;
+      if (this.isListed && this.session?.started_at !== session?.started_at) {
+        this.isListed = false;
+        if (session) said.value = "another session began elsewhere; its clips are listed now";
+      }
       this.#show(session, mine);
     } catch (failure) {
       if (!this.isClosed && mine === this.asked) report(failure);
