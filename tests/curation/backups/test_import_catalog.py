@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from tests.support import MakeCatalog, copy_folder
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.database.schema import clip, recording
+from thresher.catalog.database.schema import clip, recording, rendering
 from thresher.catalog.decisions import journal as all_entries
 from thresher.curation.backups import import_catalog as importing
 from thresher.curation.backups.export_catalog import export_catalog
@@ -365,6 +365,33 @@ def test_values_that_no_command_stores_are_refused(
     (tmp_path / "x.jsonl").write_text(f'{{"format":"thresher curation","version":1}}\n{record}\n')
     with pytest.raises(UsageError, match=f"line 2.*{message}|{message}.*nothing was imported"):
         import_catalog(seven_clips, tmp_path / "x.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"frames": "many"}, "frames is 'many'"),
+        ({"created_at": 1e300}, "created_at is 1e.300"),
+        ({"path_text": 3}, "path_text is 3"),
+        ({"settings": {"query": "riff"}}, "'ordering'"),
+        ({"rewritten": ["riff"]}, "has no attribute 'items'"),
+    ],
+)
+def test_a_damaged_rendering_is_refused(
+    other: Catalog, exported: Path, change: dict[str, Any], message: str
+) -> None:
+    records = [each | change if each.get("type") == "rendering" else each for each in lines(exported)]
+    exported.write_text("".join(json.dumps(each) + "\n" for each in records))
+    with pytest.raises(UsageError, match=rf"rendering 1 of song .* is not valid \(.*{message}"):
+        import_catalog(other, exported, executor="serial")
+
+
+def test_a_rendering_gets_ids_of_the_catalog_that_imports_it(other: Catalog, exported: Path) -> None:
+    records = [each | {"id": 77} if each.get("type") == "rendering" else each for each in lines(exported)]
+    exported.write_text("".join(json.dumps(each) + "\n" for each in records))
+    import_catalog(other, exported, executor="serial")
+    with other.reading() as connection:
+        assert connection.scalar(select(rendering.c.id)) == 1
 
 
 def test_what_is_not_a_file_is_refused_at_once(seven_clips: Catalog, tmp_path: Path) -> None:

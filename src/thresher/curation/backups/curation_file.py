@@ -23,6 +23,11 @@ FORMAT = "thresher curation"
 VERSION = 1
 HEADER = {"format": FORMAT, "version": VERSION}
 
+NOT_OF_RENDERINGS = frozenset(
+    ("id", "song_id", "rendering_id", "clip_id", "position", "digest", "settings", "rewritten")
+)
+"""Columns of renderings and their clips that hold ids, or that are written in another form."""
+
 ClipRef = dict[str, Any]
 Pieces = str | list[Any]
 """A text, or a list of texts and clips."""

@@ -38,6 +38,7 @@ from thresher.catalog.decisions.journal import history
 from thresher.catalog.output_guard import OutputGuard
 from thresher.curation.backups.curation_file import (
     HEADER,
+    NOT_OF_RENDERINGS,
     ClipRef,
     References,
     is_curation_file,
@@ -51,18 +52,6 @@ from thresher.curation.songs.settings import SongSettings
 from thresher.curation.songs.songs import all_songs
 from thresher.errors import ThresherError, UsageError
 from thresher.progress import Progress, no_progress
-
-_NOT_OF_RENDERINGS = {
-    "id",
-    "song_id",
-    "rendering_id",
-    "clip_id",
-    "position",
-    "digest",
-    "settings",
-    "rewritten",
-}
-"""Columns of renderings and their clips that hold ids, or that are written in another form."""
 
 
 @dataclass(frozen=True)
@@ -326,7 +315,7 @@ def _renderings(connection: Connection, references: References) -> Iterator[dict
         values = {
             column.name: getattr(row, column.name)
             for column in rendering.c
-            if column.name not in _NOT_OF_RENDERINGS
+            if column.name not in NOT_OF_RENDERINGS
         }
         values["versions"] = json.loads(row.versions)
         today = {"query": row.query, "ordering": row.ordering, **json.loads(row.rewritten or "{}")}
@@ -349,7 +338,7 @@ def _rendered(connection: Connection, rendering_id: int, references: References)
         values = {
             column.name: getattr(row, column.name)
             for column in rendering_clip.c
-            if column.name not in _NOT_OF_RENDERINGS
+            if column.name not in NOT_OF_RENDERINGS
         }
         yield {"clip": references.clip(row.clip_id), **values}
 

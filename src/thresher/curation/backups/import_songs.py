@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Table, func, insert, select
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.database import insert_row
@@ -24,8 +24,8 @@ from thresher.catalog.database.schema import output, rendering, rendering_clip, 
 from thresher.catalog.decisions.journal import Assignment, history
 from thresher.catalog.recordings.covers import store_cover
 from thresher.catalog.text.normal_form import nfc
-from thresher.curation.backups.curation_file import local_settings, text_of
-from thresher.curation.backups.curation_records import Curation, Ref, RenderingRecord, SongRecord
+from thresher.curation.backups.curation_file import NOT_OF_RENDERINGS, local_settings, text_of
+from thresher.curation.backups.curation_records import LATEST, Curation, Ref, RenderingRecord, SongRecord
 from thresher.curation.backups.import_matching import Matches
 from thresher.curation.songs.sequence import arranged
 from thresher.curation.songs.settings import SongSettings, check_settings
@@ -207,31 +207,51 @@ class SongImport:
             select(rendering.c.id).where(of_song, rendering.c.number == record.number)
         )
         last = self._connection.scalar(select(func.max(rendering.c.number)).where(of_song)) or 0
-        given = dict(record.columns)
-        values = {column.name: given[column.name] for column in rendering.c if column.name in given}
-        values["song_id"] = song_id
-        values["number"] = record.number if taken is None else last + 1
-        values["versions"] = json.dumps(given.get("versions", {}), separators=(",", ":"))
-        settings = given.get("settings")
-        values["settings"] = (
-            json.dumps(local_settings(settings, self._find), separators=(",", ":")) if settings else "{}"
-        )
-        if given.get("rewritten"):
-            today = {name: text_of(text, self._find, "0") for name, text in given["rewritten"].items()}
-            values["rewritten"] = json.dumps(today, separators=(",", ":"))
         try:
+            values = self._columns(record)
+            values |= {"song_id": song_id, "number": record.number if taken is None else last + 1}
             rendering_id = insert_row(self._connection, rendering, values)
             for position, (clip_id, each) in enumerate(zip(clips, record.clips, strict=True)):
-                columns = {
-                    column.name: each[column.name] for column in rendering_clip.c if column.name in each
-                }
+                columns = _values(rendering_clip, each)
                 columns |= {"rendering_id": rendering_id, "position": position, "clip_id": clip_id}
                 self._connection.execute(insert(rendering_clip).values(columns))
-        except (KeyError, TypeError, OverflowError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise UsageError(
                 f'rendering {record.number} of song "{record.song}" is not valid ({error}); nothing was imported'
             ) from error
         self.renderings += 1
+
+    def _columns(self, record: RenderingRecord) -> dict[str, Any]:
+        """Return the values of a rendering's row, with the ids of this catalog."""
+        given = {**record.columns, "versions": _compact(record.columns.get("versions", {}))}
+        values = _values(rendering, given)
+        settings, rewritten = given.get("settings"), given.get("rewritten")
+        values["settings"] = _compact(local_settings(settings, self._find)) if settings else "{}"
+        if rewritten:
+            today = {name: text_of(text, self._find, "0") for name, text in rewritten.items()}
+            values["rewritten"] = _compact(today)
+        return values
+
+
+def _values(table: Table, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of columns that an export writes as they are. Raises TypeError for one of another type."""
+    values = {
+        column.name: given[column.name]
+        for column in table.c
+        if column.name in given and column.name not in NOT_OF_RENDERINGS
+    }
+    for name, value in values.items():
+        kind = table.c[name].type.python_type
+        kinds = (int, float) if kind is float else (kind,)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
+            raise TypeError(f"{name} is {value!r}")
+        if name == "created_at" and (value is None or not 0 <= value <= LATEST):
+            raise ValueError(f"{name} is {value!r}")
+    return values
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _last_verbs(connection: Connection) -> dict[tuple[str, int], str]:
