@@ -7,7 +7,7 @@ import pytest
 from tests.support import ROOT
 from thresher.catalog.provenance.name_patterns import PATTERNS, RUN_FOLDERS, Pattern
 from thresher.catalog.provenance.provenance import infer
-from thresher.catalog.provenance.sidecars import SYNONYMS, TRANSPARENT
+from thresher.catalog.provenance.sidecars import CHECKPOINT_SYNONYMS, SYNONYMS, TRANSPARENT
 
 NAMES = (ROOT / "docs/names.md").read_text(encoding="utf-8")
 
@@ -45,7 +45,7 @@ def test_the_page_on_names_shows_every_pattern_in_order() -> None:
 
 
 def test_the_page_on_names_shows_the_special_keys_of_sidecars() -> None:
-    for key in (*TRANSPARENT, *SYNONYMS, *SYNONYMS.values()):
+    for key in (*TRANSPARENT, *SYNONYMS, *SYNONYMS.values(), *CHECKPOINT_SYNONYMS):
         assert f"`{key}`" in NAMES, key
 
 

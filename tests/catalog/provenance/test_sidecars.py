@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from thresher.catalog.provenance.provenance import Provenance, infer
-from thresher.catalog.provenance.sidecars import LARGEST_SIDECAR, MOST_SIDECAR_KEYS, read_sidecar
+from thresher.catalog.provenance.sidecars import (
+    LARGEST_SIDECAR,
+    MOST_SIDECAR_KEYS,
+    find_sidecar,
+    read_command,
+    read_sidecar,
+    sidecar_names,
+)
 
 UUID = "0f8fad5bd9cb469fa16570867728950e"
 
@@ -84,6 +91,36 @@ def test_an_audiocraft_sidecar(tmp_path: Path) -> None:
         (b'{"loss": NaN, "worst": -Infinity}', {"loss": "nan", "worst": "-inf"}),
         (b'\xef\xbb\xbf{"seed": 3}', {"seed": "3"}),
         (b'{"x": "\\ud800\\u0000"}', {"x": "\\ud800\\x00"}),
+        ({"params": {"seed": 42, "temp": 0.9}}, {"seed": "42", "temperature": "0.9"}),
+        ({"args": {"seed": 42}, "settings": {"cfg_coef": 3}}, {"seed": "42", "cfg": "3"}),
+        (
+            {"metadata": {"epoch": 3, "step": 1200, "title": "doom"}},
+            {"epoch": "3", "step": "1200", "title": "doom"},
+        ),
+        ({"params": {"model": {"name": "m"}}}, {"model_name": "m"}),
+        ({"params": {"seed": 2}, "seed": 1}, {"seed": "1", "params_seed": "2"}),
+        ({"params": {"seed": 2}, "args": {"seed": 1}}, {"seed": "2", "args_seed": "1"}),
+        (
+            {"config": {"seed": 2036}, "trainer": {"global_step": 5}},
+            {"config_seed": "2036", "trainer_global_step": "5"},
+        ),
+        (
+            {"global_step": 5000, "current_epoch": 3, "run_name": "a"},
+            {"step": "5000", "epoch": "3", "run": "a"},
+        ),
+        ({"exp_name": "a"}, {"run": "a"}),
+        ({"experiment_name": "a", "run": "b"}, {"run": "b", "experiment_name": "a"}),
+        ({"global_step": 5000, "step": 40}, {"step": "40", "global_step": "5000"}),
+        ({"global_step": "final", "run_name": True}, {"global_step": "final", "run_name": "true"}),
+        (
+            {"iteration": 3, "infer_step": 60, "steps": 50},
+            {"iteration": "3", "infer_step": "60", "steps": "50"},
+        ),
+        ({"actual_seeds": [3141592653], "oss_steps": [], "pair": [1, 2]}, {"seed": "3141592653"}),
+        ({"conditioning": [{"prompt": "rain"}], "nested": [[1]]}, {"prompt": "rain"}),
+        ({"sys.argv": ["g.py", "--seed", "42"]}, {"seed": "42"}),
+        ({"args": ["g.py"]}, {}),
+        ({"metadata": {"cmd": "g.py +seed=42"}}, {"seed": "42", "cmd": "g.py +seed=42"}),
     ],
 )
 def test_sidecars(tmp_path: Path, content: object, expected: dict[str, str] | None) -> None:
@@ -127,6 +164,20 @@ def test_the_sidecar_with_the_whole_name_comes_first(tmp_path: Path) -> None:
     audio_with_sidecar(tmp_path, {"seed": 1})
     path = audio_with_sidecar(tmp_path, {"seed": 2}, "a.wav.json")
     assert read_sidecar(path) == ({"seed": "2"}, None)
+
+
+def test_the_sidecar_of_ace_step(tmp_path: Path) -> None:
+    path = audio_with_sidecar(tmp_path, {"seed": 2}, "a_input_params.json")
+    assert read_sidecar(path) == ({"seed": "2"}, None)
+    assert find_sidecar(path) == os.fsencode(tmp_path / "a_input_params.json")
+    assert sidecar_names(b"a.wav") == (b"a.wav.json", b"a.json", b"a_input_params.json")
+
+
+def test_the_command_in_a_sidecar(tmp_path: Path) -> None:
+    path = audio_with_sidecar(tmp_path, {"seed": 3, "metadata": {"invocation": "g.py --seed 42"}})
+    assert read_command(path) == ("g.py", "--seed", "42")
+    assert read_sidecar(path)[0]["seed"] == "3"
+    assert read_command(audio_with_sidecar(tmp_path, {"note": {"command": "g.py --seed 42"}})) == ()
 
 
 def test_no_sidecar(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Find the command line that made a file in a sidecar or a tag, and read its flags.
 
-Flags are `--seed 42`, `--seed=42`, `--use-sampling` (true), and the assignments `seed=42` of Hydra and Dora. The
-names of flags are written with `_`.
+Flags are `--seed 42`, `--seed=42`, `--use-sampling` (true), and the assignments `seed=42` and `+seed=42` of Hydra
+and Dora. The names of flags are written with `_`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,18 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-COMMAND_KEYS = frozenset(("command", "cmd", "cmdline", "commandline", "command_line", "argv", "args"))
+COMMAND_KEYS = frozenset(
+    (
+        *("command", "cmd", "cmdline", "commandline", "command_line", "argv", "args"),
+        *("cli", "invocation", "sys_argv", "sys.argv"),
+    )
+)
 """The keys of sidecars, in any case, that hold a command line: a text or a list of words."""
 
 LONGEST_COMMAND = 32_768  # characters
 
 _FLAG = re.compile(r"--?([A-Za-z][\w.-]*)(?:=(.*))?", re.DOTALL)
-_ASSIGNMENT = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
+_ASSIGNMENT = re.compile(r"\+{0,2}([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
 _HAS_FLAG = re.compile(r"(?:^|\s)--[A-Za-z]")
 
 

@@ -14,34 +14,52 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from thresher.catalog.files.paths import display_text
-from thresher.catalog.provenance.command_lines import find_command, flags_of
+from thresher.catalog.provenance.command_lines import COMMAND_KEYS, find_command, flags_of
 from thresher.catalog.provenance.generation_words import is_generation_name
 from thresher.catalog.provenance.provenance import CHECKPOINT_KEYS, LONGEST_KEY, is_reserved
 from thresher.catalog.text.normal_form import nfc
+from thresher.catalog.text.values import whole_number
 
 _LONGEST_SHOWN = 60
 _PREFIX = "sidecar_"
 LARGEST_SIDECAR = 1_000_000  # bytes
 MOST_SIDECAR_KEYS = 256
 
-TRANSPARENT = ("generation_args", "conditioning")
-"""Objects of audiocraft's sidecars whose keys get no prefix."""
+TRANSPARENT = (
+    *("generation_args", "conditioning", "generation_config", "generation_params", "input_params"),
+    *("args", "metadata", "parameters", "params", "settings"),
+)
+"""Objects that hold the parameters of a generation, whose keys get no prefix."""
 
-SYNONYMS = {"temp": "temperature", "classifier_free_guidance_inference_coef": "cfg", "cfg_coef": "cfg"}
-"""Keys of audiocraft → the names that other generators use."""
+SYNONYMS = {
+    "temp": "temperature",
+    "classifier_free_guidance_inference_coef": "cfg",
+    "cfg_coef": "cfg",
+    "actual_seeds": "seed",
+}
+"""Keys of audiocraft and ACE-Step → the names that other generators use."""
+
+CHECKPOINT_SYNONYMS = {
+    "global_step": "step",
+    "current_epoch": "epoch",
+    "run_name": "run",
+    "exp_name": "run",
+    "experiment_name": "run",
+}
+"""Keys that name the checkpoint, if their values can be a run, an epoch or a step."""
 
 
 def read_sidecar(path: bytes) -> tuple[dict[str, str], str | None]:
-    """Return the attributes in the JSON file next to an audio file (`a.wav.json`, else `a.json`), and a warning.
+    """Return the attributes in the JSON file next to an audio file (see `sidecar_names`), and a warning.
 
     Keys and numbers are kept as they are written. Nested keys are joined: `{"prompt": {"id": 1}}` becomes
     `prompt_id`; where another value has that name, it becomes `prompt.id`. A key that is a query field, in any
-    case, gets the prefix `sidecar_`. Lists and nulls are left out, but a command line in the sidecar gives the
-    values of its flags that are parameters of a generation, where no key does. The warning is None unless the
-    sidecar could not be read or parsed, or another value is left out; without a sidecar there are no attributes and
-    no warning.
+    case, gets the prefix `sidecar_`. A list of one value is that value. Other lists and nulls are left out, but a
+    command line in the sidecar gives the values of its flags that are parameters of a generation, where no key
+    does. The warning is None unless the sidecar could not be read or parsed, or another value is left out; without
+    a sidecar there are no attributes and no warning.
     """
-    for candidate in _candidates(path):
+    for candidate in sidecar_names(path):
         name = display_text(os.path.basename(candidate))
         try:
             data = _read_small_file(candidate)
@@ -71,20 +89,25 @@ def read_command(path: bytes) -> tuple[str, ...]:
 
     Nothing is reported: `read_sidecar` does that.
     """
-    for candidate in _candidates(path):
+    for candidate in sidecar_names(path):
         try:
-            content = json.loads(_read_small_file(candidate), parse_int=_Number, parse_float=_Number)
+            content = json.loads(
+                _read_small_file(candidate),
+                object_pairs_hook=_Pairs,
+                parse_int=_Number,
+                parse_float=_Number,
+            )
         except FileNotFoundError:
             continue
         except (OSError, ValueError, RecursionError):
             return ()
-        return find_command(content) if isinstance(content, dict) else ()
+        return _command_in(content) if isinstance(content, _Pairs) else ()
     return ()
 
 
 def find_sidecar(path: bytes) -> bytes | None:
     """Return the path of the sidecar of an audio file; None if there is none."""
-    return next((candidate for candidate in _candidates(path) if os.path.exists(candidate)), None)
+    return next((candidate for candidate in sidecar_names(path) if os.path.exists(candidate)), None)
 
 
 def json_attributes(text: str, prefix: str) -> dict[str, str]:
@@ -102,17 +125,27 @@ def json_attributes(text: str, prefix: str) -> dict[str, str]:
 def parameters_of(values: Mapping[str, str], prefix: str) -> dict[str, str]:
     """Return those values that are parameters of a generation, named as those of a sidecar."""
     named = {
-        _names((key,), prefix)[0]: storable(text) for key, text in values.items() if is_generation_name(key)
+        _names((key,), prefix, text)[0]: storable(text)
+        for key, text in values.items()
+        if is_generation_name(key)
     }
     return {name: text for name, text in named.items() if text.strip() and len(name) <= LONGEST_KEY}
 
 
 def _flags(content: _Pairs) -> dict[str, str]:
-    return parameters_of(flags_of(find_command(dict(content))), _PREFIX)
+    return parameters_of(flags_of(_command_in(content)), _PREFIX)
 
 
-def _candidates(path: bytes) -> tuple[bytes, bytes]:
-    return path + b".json", os.path.splitext(path)[0] + b".json"
+def _command_in(content: _Pairs) -> tuple[str, ...]:
+    """Return the words of the command line in a sidecar, or in an object of parameters in it."""
+    objects = [value for key, value in content if key in TRANSPARENT and isinstance(value, _Pairs)]
+    return next(filter(None, (find_command(dict(each)) for each in (content, *objects))), ())
+
+
+def sidecar_names(name: bytes) -> tuple[bytes, ...]:
+    """Return the names that the sidecar of an audio file may have: `a.wav.json`, `a.json`, and that of ACE-Step."""
+    stem = os.path.splitext(name)[0]
+    return name + b".json", stem + b".json", stem + b"_input_params.json"
 
 
 class _Pairs(list[tuple[str, object]]):
@@ -157,8 +190,10 @@ def _attributes(content: _Pairs, prefix: str = _PREFIX) -> tuple[dict[str, str],
 
 def _flat(content: _Pairs, above: tuple[str, ...], problems: list[str], prefix: str) -> Iterator[_Value]:
     last = {key: place for place, (key, _) in enumerate(content)}
-    for place, (raw_key, value) in enumerate(content):
-        path = (*above, raw_key)
+    named = () if len(above) == 1 and above[0] in TRANSPARENT else above
+    for place, (raw_key, listed) in enumerate(content):
+        whole, path = (*above, raw_key), (*named, raw_key)
+        value = _only_value(raw_key, listed)
         text = _text_of(value)
         if last[raw_key] != place:
             problems.append(f'"{_shortened(raw_key)}" occurs twice, and only the last value is kept')
@@ -168,29 +203,40 @@ def _flat(content: _Pairs, above: tuple[str, ...], problems: list[str], prefix: 
                 shown = "a list" if text is None else f'"{_shortened(text)}"'
                 problems.append(f"{raw_key} is {shown}, which is ignored")
         elif isinstance(value, _Pairs):
-            inner = () if len(path) == 1 and raw_key in TRANSPARENT else path
-            yield from _flat(value, inner, problems, prefix)
+            yield from _flat(value, whole if len(whole) == 1 else path, problems, prefix)
         elif text:
-            names = _names(path, prefix)
+            # the whole path is for a value whose name another value has
+            names = tuple(dict.fromkeys((*_names(path, prefix, text), *_names(whole, prefix, text))))
             if len(names[0]) > LONGEST_KEY:
                 problems.append(
                     f'the value of "{_shortened(names[0])}" is ignored, because its name is too long'
                 )
             else:
-                yield _Value(names, text, is_exact=len(path) == 1 and names[0] == raw_key)
+                yield _Value(names, text, is_exact=len(whole) == 1 and names[0] == raw_key)
+
+
+def _only_value(key: str, value: object) -> object:
+    """Return the value of a list of one value, unless the list is a command line or stands for the checkpoint."""
+    if not isinstance(value, list) or isinstance(value, _Pairs) or len(value) != 1:
+        return value
+    return value if key.casefold() in (*CHECKPOINT_KEYS, *COMMAND_KEYS) else value[0]
 
 
 def _is_set(value: object, text: str | None) -> bool:
     return isinstance(value, _Pairs) or (bool(text and text.strip()) and not isinstance(value, bool))
 
 
-def _names(path: tuple[str, ...], prefix: str) -> tuple[str, ...]:
+def _names(path: tuple[str, ...], prefix: str, text: str) -> tuple[str, ...]:
     """Return the names that a value may get: the usual one, the keys joined by `_`, the keys joined by dots."""
     keys = [_LINE.sub(_escaped, storable(nfc(key))) for key in path]
     joined = "_".join(keys) or "_"
     usual = SYNONYMS.get(joined.casefold(), joined)
     if joined.casefold() in CHECKPOINT_KEYS:
         usual = joined.casefold()
+    checkpoint = CHECKPOINT_SYNONYMS.get(joined.casefold())
+    is_run = bool(text.strip()) and text not in ("true", "false")
+    if checkpoint and (is_run if checkpoint == "run" else whole_number(text) is not None):
+        usual = checkpoint
     names = dict.fromkeys((usual, joined, ".".join(keys)))
     return tuple(
         f"{prefix}{name}"

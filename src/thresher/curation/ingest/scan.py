@@ -16,6 +16,7 @@ from thresher.catalog.files.files import SUFFIXES
 from thresher.catalog.files.paths import absolute, display_text
 from thresher.catalog.files.stamps import Stamp, stamp_of
 from thresher.catalog.provenance.provenance import is_skipped
+from thresher.catalog.provenance.sidecars import sidecar_names
 from thresher.catalog.settings.own_files import OwnFiles
 from thresher.curation.ingest.exclude import Exclude, Exclusion
 from thresher.errors import NotFoundError
@@ -176,7 +177,7 @@ def _inside(path: bytes, root: bytes) -> str:
 def _sidecar_names(entries: Iterable[os.DirEntry[bytes]]) -> set[bytes]:
     """Return the names that the sidecars of the audio files in a folder have."""
     audio = [entry.name for entry in entries if _suffix(entry.name) in SUFFIXES]
-    return {stem + b".json" for name in audio for stem in (name, os.path.splitext(name)[0])}
+    return {sidecar for name in audio for sidecar in sidecar_names(name)}
 
 
 def _is_sidecar(path: bytes, of_folders: dict[bytes, set[bytes]]) -> bool:
