@@ -29,6 +29,17 @@ def test_prompts_are_found_through_other_nodes() -> None:
     assert graph_values(graph)["prompt"] == "slow rain"
 
 
+def test_values_in_primitive_nodes_are_those_of_the_inputs_that_link_to_them() -> None:
+    graph: dict[str, Any] = {
+        "3": {"class_type": "KSampler", "inputs": {"seed": ["20", 0], "steps": 50, "positive": ["6", 0]}},
+        "6": {"class_type": "CLIPTextEncode", "inputs": {"text": ["21", 0]}},
+        "20": {"class_type": "PrimitiveInt", "inputs": {"value": 42}},
+        "21": {"class_type": "PrimitiveStringMultiline", "inputs": {"value": "slow rain"}},
+        "22": {"class_type": "PrimitiveFloat", "inputs": {"value": 0.5}},
+    }
+    assert graph_values(graph) == {"prompt": "slow rain", "seed": 42, "steps": 50}
+
+
 def test_an_input_with_several_values_is_left_out() -> None:
     graph = {**GRAPH, "30": {"class_type": "KSampler", "inputs": {"seed": 1, "steps": 50}}}
     values = graph_values(graph)

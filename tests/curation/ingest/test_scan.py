@@ -96,11 +96,12 @@ def test_a_file_that_is_named_needs_no_suffix(tmp_path: Path) -> None:
 
 def test_named_sidecars_and_files_of_the_catalog_are_ignored(tmp_path: Path) -> None:
     """As in `thresher ingest *`, which names whatever is in the folder."""
-    for name in ("a.wav", "a.wav.json", "b.flac", "b.json", "take", "catalog.toml", "catalog.db"):
+    sidecars = ("a.wav.json", "b.json", "b_input_params.json")
+    for name in ("a.wav", "b.flac", *sidecars, "take", "catalog.toml", "catalog.db"):
         touch(tmp_path / name)
     seen = scan(sorted(tmp_path.iterdir()), own=OwnFiles(tmp_path / "catalog.toml", Settings()))
     assert [os.path.basename(found.path) for found in seen.files] == [b"a.wav", b"b.flac", b"take"]
-    assert seen.ignored_suffixes == {".json": 2, ".toml": 1, ".db": 1}
+    assert seen.ignored_suffixes == {".json": 3, ".toml": 1, ".db": 1}
     assert names(tmp_path, touch(tmp_path / "alone.json")) == ["alone.json"]
 
 
