@@ -33,6 +33,11 @@ class Pattern:
         """The compiled expression."""
         return re.compile(self.text, self.flags)
 
+    @property
+    def is_of_user(self) -> bool:
+        """Whether the pattern is from catalog.toml, so that it may take long."""
+        return self.flags == re.NOFLAG
+
     def may_match(self, lower_path: str) -> bool:
         """Return whether a path in lower case contains one of the texts that every matching path contains."""
         return any(text in lower_path for text in self.needed)
@@ -58,12 +63,19 @@ _EPOCH = (
     rf"(?P<epoch>{_COUNT}){_ENDS})"
 )
 
-# Words before "step": of samplers, whose steps are not those of the training, and of sounds and dances.
+# Words before "step": of samplers, whose steps are not those of the training, and of sounds and dances. The words of a
+# line have one length, as a look-behind demands.
 _OTHER_STEPS = (
-    "infer inference sampling sampler ddim ode denoise denoising diffusion num ^n nfe"
-    " one two first next half whole dub foot quick side ^2 ^4 ^8 ^16 ^32"
+    "ode|num|nfe|one|two|dub",
+    "ddim|next|half|foot|side",
+    "infer|first|whole|quick",
+    "sampler|denoise",
+    "sampling",
+    "inference|denoising|diffusion",
+    "^n|^2|^4|^8",
+    "^16|^32",
 )
-_NO_OTHER_STEP = "".join(rf"(?<!{word}[ _-]step)" for word in _OTHER_STEPS.split())
+_NO_OTHER_STEP = "".join(rf"(?<!(?:{words})[ _-]step)" for words in _OTHER_STEPS)
 _STEP_WORD = rf"(?i:(?:global[_-]?)?step{_NO_OTHER_STEP})"
 _ITER_WORD = rf"(?i:iter(?:ation)?s?|it(?==\d|[_-]?{_LARGE}))"
 _STEP = rf"(?=[^/]*?{_STARTS}{_STEP_WORD}[ =_.-]?(?P<step>{_COUNT}){_ENDS})"
@@ -76,6 +88,14 @@ PLAIN_WORDS = (
     "|test|track|train|val|valid|validation|version|wav|waveform|weights"
 )
 """Words in front of an epoch or a step that name no run."""
+
+NO_INDEX = (
+    rf"(?!{_NO_DATE})\d+|\d{{10,}}|8000|16000|22050|24000|32000|44100|48000|96000",
+    r"(?:(?i:seed|temp|temperature|cfg|scale|coef|guidance|top[_-]?[kp]|steps)[ =_.-]?|[ _.-]v|\d\."
+    r"|\d\d-\d\d-|\d{4}_\d\d_|(?:19|20)\d{6}[_-]|[0-9a-f]{7})\Z",
+)
+"""What is not an index: dates, long numbers and sample rates, and numbers after the name of a parameter, a version, a
+decimal point, a part of a date or a time, and a part of a hash."""
 
 _NO_RUN = rf"(?!(?i:(?:{PLAIN_WORDS})s?|ep?\d+)(?![^\W_]))"
 _WORDS = r"(?i:epochs?|ep(?==)|(?:global[_-]?)?steps?|iter(?:ation)?s?|it|ckpt|checkpoint|model|weights)"
@@ -111,23 +131,9 @@ _PARAMETER = (
     rf"|(?:{_CFG_WORDS})[=_.-]?\d|top[_-]?[kp][=_.-]?\d)"
 )
 
-# At the end of a name: the value of a parameter, a version, decimals, the rest of a date, a time, or a hash, a long
-# number, and a sample rate.
-_NO_VALUE = "".join(
-    rf"(?<!{word})(?<!{word}[ =_.-])"
-    for word in (
-        *("seed", "temp", "temperature", "cfg", "scale", "coef", "guidance"),
-        *("topk", "topp", "top_k", "top_p", "steps"),
-    )
-)
-_NO_INDEX = (
-    rf"(?i:{_NO_VALUE})(?<![ _.-]v)(?<!\d\.)"
-    rf"{_NO_DATE}(?!\d{{10}}|(?:8000|16000|22050|24000|32000|44100|48000|96000)$)"
-    r"(?<!\d\d-\d\d-)(?<!\d{4}_\d\d_)(?<!(?:19|20)\d{6}[_-])(?<![0-9a-f]{7})"
-)
 _INDEX = (
     rf"(?:(?:[^/]*[\dkKM][_-](?:(?i:sample|gen|take|clip|audio|out|wav|item|demo)[_-]?)?"
-    rf"|[^/]*/(?:[^/]*/)*(?:[^/]*[^\d/])?){_NO_INDEX}(?P<index>\d+)|[^/]*(?:/.*)?)"
+    rf"|[^/]*/(?:[^/]*/)*(?:[^/]*[^\d/])?)(?P<index>\d+)|[^/]*(?:/.*)?)"
 )
 _REST = rf"{_PARAMETERS}{_run_before(_WORDS)}{_INDEX}"
 """Everything but the epoch and the step: of the file, or of a folder and the files below it."""
@@ -154,7 +160,7 @@ _THOUSANDS = r"[^/]*\d[kKM][ _-](?i:step)[ =_.-]?\d{1,2}(?!\d)"
 # What follows the epoch in the names of PRiSM SampleRNN, but no parameter with its value.
 _VARIANT = (
     rf"(?:_(?![^/]*(?<![^\W_])(?i:seed|temp|temperature|iter|{_CFG_WORDS})[ =_.-]?\d)(?P<variant>[A-Za-z][^/]*?))?"
-    rf"(?:_{_NO_INDEX}(?P<index>\d+))?"
+    rf"(?:_(?P<index>\d+))?"
 )
 
 PATTERNS: tuple[Pattern, ...] = (

@@ -16,7 +16,7 @@ from functools import cache, lru_cache
 from importlib import import_module
 
 from thresher.catalog.files.paths import display_text
-from thresher.catalog.provenance.name_patterns import PATTERNS, RUN_FOLDERS, Pattern
+from thresher.catalog.provenance.name_patterns import NO_INDEX, PATTERNS, RUN_FOLDERS, Pattern
 from thresher.catalog.text import time_limit as time_limits
 from thresher.catalog.text.normal_form import nfc
 from thresher.catalog.text.time_limit import ADVICE, TooSlowError, bounded_match
@@ -69,6 +69,7 @@ class Inference:
 
 
 _LONGEST_SHOWN = 40
+_LONGEST_BEFORE = 16  # characters before an index that say that it is another value
 
 # audiocraft keeps prompts below their epoch, and the excerpts that they were cut from beside the epochs.
 _SKIPPED = re.compile(r"(?:^|/)[0-9a-f]{8}/samples/(?:\d+/)?(?:prompt|reference)/")
@@ -191,13 +192,31 @@ def _match(text: str, patterns: Sequence[Pattern]) -> tuple[str | None, dict[str
         ends = ends or ([*_ends(stem), *_ends(text)] if stem != text else list(_ends(stem)))
         match = _fullmatch(pattern, ends, text)
         if match is not None:
-            return pattern.name, {key: value for key, value in match.groupdict().items() if value}
+            values = {key: value for key, value in match.groupdict().items() if value}
+            if "index" in values and not pattern.is_of_user and not _is_index(match):
+                del values["index"]
+            return pattern.name, values
     return None, {}
+
+
+def _is_index(match: re.Match[str]) -> bool:
+    """Return whether the number of the group `index` is not a date, a rate or a part of another value."""
+    number, before = _no_index()
+    start, end = match.span("index")
+    if end - start > len("999") and number.fullmatch(match.string, start, end):
+        return False
+    return before.search(match.string, max(0, start - _LONGEST_BEFORE), start) is None
+
+
+@cache
+def _no_index() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    number, before = NO_INDEX
+    return re.compile(number, re.ASCII), re.compile(before, re.ASCII)
 
 
 def _fullmatch(pattern: Pattern, ends: Sequence[str], text: str) -> re.Match[str] | None:
     """Return the match of the first end. Raises ConfigError if a pattern of the user takes too long."""
-    if pattern.flags != re.NOFLAG:  # a pattern of our own
+    if not pattern.is_of_user:
         return next(filter(None, map(pattern.regex.fullmatch, ends)), None)
     expression = pattern.regex.pattern
     until = time.monotonic() + time_limits.SECONDS
