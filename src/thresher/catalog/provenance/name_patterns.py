@@ -63,8 +63,8 @@ _EPOCH = (
     rf"(?P<epoch>{_COUNT}){_ENDS})"
 )
 
-# Words before "step": of samplers, whose steps are not those of the training, and of sounds and dances. The words of a
-# line have one length, as a look-behind demands.
+# Words before "step": of samplers, whose steps are not those of the training, and of sounds and dances. The words
+# of a line have one length, as a look-behind demands.
 _OTHER_STEPS = (
     "ode|num|nfe|one|two|dub",
     "ddim|next|half|foot|side",
@@ -94,7 +94,7 @@ NO_INDEX = (
     r"(?:(?i:seed|temp|temperature|cfg|scale|coef|guidance|top[_-]?[kp]|steps)[ =_.-]?|[ _.-]v|\d\."
     r"|\d\d-\d\d-|\d{4}_\d\d_|(?:19|20)\d{6}[_-]|[0-9a-f]{7})\Z",
 )
-"""What is not an index: dates, long numbers and sample rates, and numbers after the name of a parameter, a version, a
+"""What is not an index: dates, long numbers and sample rates, and numbers after the name of a parameter, a "v", a
 decimal point, a part of a date or a time, and a part of a hash."""
 
 _NO_RUN = rf"(?!(?i:(?:{PLAIN_WORDS})s?|ep?\d+)(?![^\W_]))"
@@ -132,8 +132,8 @@ _PARAMETER = (
 )
 
 _INDEX = (
-    rf"(?:(?:[^/]*[\dkKM][_-](?:(?i:sample|gen|take|clip|audio|out|wav|item|demo)[_-]?)?"
-    rf"|[^/]*/(?:[^/]*/)*(?:[^/]*[^\d/])?)(?P<index>\d+)|[^/]*(?:/.*)?)"
+    r"(?:(?:[^/]*[\dkKM][_-](?:(?i:sample|gen|take|clip|audio|out|wav|item|demo)[_-]?)?"
+    r"|[^/]*/(?:[^/]*/)*(?:[^/]*[^\d/])?)(?P<index>\d+)|[^/]*(?:/.*)?)"
 )
 _REST = rf"{_PARAMETERS}{_run_before(_WORDS)}{_INDEX}"
 """Everything but the epoch and the step: of the file, or of a folder and the files below it."""
