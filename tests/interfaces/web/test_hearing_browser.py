@@ -314,6 +314,8 @@ def test_tags_that_change_nothing_are_not_called_a_change(
         assert tag("riff") == "no tag of clip 1 changed"
         assert tag("-loud") == "no tag of clip 1 changed"
         assert tag("-riff") == "clip 1 tagged"
+        page.value("judge", "void (m.said.value = '')")
+        assert tag(" , ") == "no tag was given"
 
 
 def test_undo_reverts_this_page_s_decision_and_nobody_else_s(

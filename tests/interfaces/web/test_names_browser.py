@@ -136,6 +136,10 @@ def test_long_names_and_tags_hide_no_flag(driver: Any, address: str, width: int)
         "return flag.left >= line.left && flag.right <= line.right + 0.5 && line.right <= card.right"
     )
     assert page.run(inside)
+    assert (
+        page.run("return document.querySelector('#clip-1 .flag').title")
+        == "very different from all the others"
+    )
     assert page.run("return document.documentElement.scrollWidth") <= width
 
 

@@ -216,6 +216,7 @@ async function tagged() {
   const remove = names.filter((name) => name.startsWith("-")).map((name) => name.slice(1));
   const add = names.filter((name) => !name.startsWith("-"));
   if (names.length) await tag(clips, add, remove);
+  else if (text !== null) refuse("no tag was given");
 }
 
 /** The note that clips share, with a hint if they do not share one, or if they are too many to read. */

@@ -127,7 +127,7 @@ export class Card {
     this.file.textContent = readable(clip.path?.split("/").at(-1) ?? "");
     this.facts.textContent = [`${id}`, time(clip.seconds), clip.tags.map((tag) => readable(`#${tag}`)).join(" ")].filter(Boolean).join(" · ");
     this.stars.textContent = STARS[clip.rating ?? 0];
-    this.flags.replaceChildren(...flagsOf(clip).map((flag) => element("span", { class: "flag", "data-flag": flag }, flag)));
+    this.flags.replaceChildren(...flagsOf(clip).map((flag) => element("span", { class: "flag", "data-flag": flag, title: flag }, flag)));
     const rating = clip.rating === null ? "not rated" : `${clip.rating} of 5`;
     this.node.setAttribute("aria-label", `clip ${id}, ${checkpointOf(clip)}, ${time(clip.seconds)}, ${rating}, ${flagsOf(clip).join(", ")}`);
     this.node.title = readable(clip.path ?? "");
