@@ -384,6 +384,7 @@ def test_a_damaged_rendering_is_refused(
     exported.write_text("".join(json.dumps(each) + "\n" for each in records))
     with pytest.raises(UsageError, match=rf"rendering 1 of song .* is not valid \(.*{message}"):
         import_catalog(other, exported, executor="serial")
+    assert history(other) == []  # nor was anything cut
 
 
 def test_a_rendering_gets_ids_of_the_catalog_that_imports_it(other: Catalog, exported: Path) -> None:

@@ -86,6 +86,8 @@ def import_catalog(
     )
     notes: tuple[str, ...] = ()
     if not dry_run and splits + marks:
+        # what is wrong with the file is found before anything is cut
+        _carried_out(catalog, file, curation, matches, notes, 0, replace=replace, dry_run=True)
         source = _source(file, curation)
         notes = cut(catalog, curation.recording, matches, source, executor=executor, progress=progress)
         with catalog.reading() as connection:
@@ -94,14 +96,9 @@ def import_catalog(
         # of the parts and marks of this import, and of an interrupted one; songs are compared by their scores
         score_all(catalog, progress, executor=executor)
         examine(catalog)
-    try:
-        return _carried_out(
-            catalog, file, curation, matches, notes, splits + marks, replace=replace, dry_run=dry_run
-        )
-    except IntegrityError as error:
-        raise UsageError(
-            f"{file} has values that no catalog can have ({error.orig}); nothing was imported"
-        ) from error
+    return _carried_out(
+        catalog, file, curation, matches, notes, splits + marks, replace=replace, dry_run=dry_run
+    )
 
 
 def _carried_out(
@@ -148,7 +145,12 @@ def _carried_out(
             dry_run,
         )
 
-    return catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
+    try:
+        return catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
+    except IntegrityError as error:
+        raise UsageError(
+            f"{file} has values that no catalog can have ({error.orig}); nothing was imported"
+        ) from error
 
 
 def _source(file: Path, curation: Curation) -> str:
