@@ -736,8 +736,10 @@ def test_a_sort_can_be_parsed_without_a_query(sample: Sample) -> None:
     _, connection, context = sample
     statement = select_clips(parse(["riff"], context), schema.clip.c.id).order_by(None)
     assert list(connection.scalars(statement.order_by(*parse_sort("rating-", context)))) == [1, 2, 4]
-    with pytest.raises(QueryError, match=r'"ratng-" is not a sort.*did you mean rating'):
+    with pytest.raises(QueryError, match=r'^ordering "ratng-" is not a sort.*did you mean rating'):
         parse_sort("ratng-", context)
+    with pytest.raises(QueryError, match=r'^ordering "near-": "near" cannot be sorted by'):
+        parse_sort("near-", context)
 
 
 def test_built_in_name_wins_over_an_attribute(sample: Sample) -> None:

@@ -29,7 +29,8 @@ from thresher.catalog.queries.fields import FIELDS, close_names
 from thresher.catalog.queries.limits import Budget
 from thresher.catalog.queries.parser import Parser
 from thresher.catalog.queries.terms import did_you_mean
-from thresher.catalog.queries.text import PLAIN, Terms, Word, error_at, join_terms, normalise, split_text
+from thresher.catalog.queries.text import PLAIN, Terms, Word, join_terms, normalise, split_text
+from thresher.errors import QueryError
 
 __all__ = [
     "Context",
@@ -62,11 +63,14 @@ def parse(terms: Terms, context: Context, *, stored: bool = False) -> Query:
 
 def parse_sort(term: str, context: Context) -> tuple[ColumnElement[Any], ...]:
     """Return the sort keys of `field+` or `field-`, the clip's id last. Raises QueryError for any other term."""
-    keys = Parser(context, Budget(), within=()).sort_keys(Word(term, PLAIN * len(term), 0))
+    try:
+        keys = Parser(context, Budget(), within=()).sort_keys(Word(term, PLAIN * len(term), 0))
+    except QueryError as error:  # there is no query in which a character would be wrong
+        raise QueryError(f'ordering "{term}": {str(error).partition(": ")[2]}') from error
     if keys is None:
         near = did_you_mean(close_names(term.rstrip("+-"), FIELDS))
-        raise error_at(
-            0, f'"{term}" is not a sort such as epoch+ or score-; {near}`thresher fields` lists them'
+        raise QueryError(
+            f'ordering "{term}" is not a sort such as epoch+ or score-; {near}`thresher fields` lists the fields'
         )
     return (*keys, clip.c.id.asc())
 

@@ -73,7 +73,7 @@ class TermReader:
         if found is None:
             return None
         if found.keys is None:
-            raise error_at(word.position, f'"{found.name}" cannot be sorted by')
+            raise error_at(word.position, f'"{found.name}" cannot be sorted by; give another field')
         self.use(found.name)
         return [
             (key.asc() if word.text[-1] == "+" else key.desc()).nulls_last()
