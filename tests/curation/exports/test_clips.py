@@ -767,13 +767,13 @@ def test_the_command_exports_copies_links_and_spans(clips: Path, out: Path) -> N
     assert not out.exists()
     done = run_command("export", "epoch:1..2", "--to", "out", cwd=clips)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"4 files (0.1 MB) written to {out}\n"
+    assert done.stdout == "4 files (0.1 MB) written to out\n"
     done = run_command("export", "epoch:1..2", "--to", "out", "--json", cwd=clips)
     found = json.loads(done.stdout)
     assert (found["written"], found["there_already"], found["form"]) == (0, 4, "copy")
     assert found["files"][0]["path"] == str(out / "r_epoch_1_0.wav")
     done = run_command("export", "a/r_epoch_1_0.wav", "3", "--to", "links", "--link", cwd=clips)
-    assert done.stdout == f"2 links written to {clips / 'links'}\n"
+    assert done.stdout == "2 links written to links\n"
     done = run_command("export", "4", "--to", "spans", "--trimmed", cwd=clips)
     assert done.returncode == 0, done.stderr
     assert names(clips / "spans") == ["r_epoch_2_0.flac"]
