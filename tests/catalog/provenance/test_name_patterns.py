@@ -204,6 +204,11 @@ epoch_12/rain_cfg_7.wav                                        | epoch 12, cfg 7
 epoch_12/night_v2.wav                                          | epoch 12
 step_2000/x_top_k_250.wav                                      | step 2000
 epoch_12/rain_12.wav                                           | epoch 12, index 12
+sample5_epoch100.wav                                           | epoch 100
+total_steps_100000.wav                                         | step 100000
+bass_E2_step_3.wav                                             | step 3
+ep_100_step_5000.wav                                           | epoch 100, step 5000
+night_e12_iter2000.wav                                         | run night, epoch 12, step 2000
 """
 """Names that programs and people write, each with what it says."""
 
@@ -482,6 +487,18 @@ epochs.wav
 500000it.wav
 50k_step_3.wav
 20240115_steps.wav
+2_step_132.wav
+2-Step Garage 132 BPM.wav
+footsteps 10000.wav
+steps_wood_12345.wav
+Sesame Seed 3 (Remix).wav
+total_steps_500.wav
+trainstep5000.wav
+ep3_it_hurts.wav
+rain_it_10.wav
+D_minor_4000.wav
+Roland Model 808.wav
+audio/media/audio/x_3_abc.wav
 """
 """Names that say nothing for certain about an epoch, a step or a parameter."""
 

@@ -85,7 +85,7 @@ PLAIN_WORDS = (
     "audio|best|checkpoint|ckpt|clip|d|decoded|demo|ema|epoch|eval|fake|file|final|g|gen|generated|generation|global"
     "|infer|inference|input|iter|last|latest|mel|model|music|noise|original|out|output|pred|predicted|prediction|real"
     "|recon|reconstructed|reconstruction|ref|reference|render|result|sample|song|sound|step|synth|synthesized|target"
-    "|test|track|train|val|valid|validation|version|wav|waveform|weights"
+    "|test|total|track|train|val|valid|validation|version|wav|waveform|weights"
 )
 """Words in front of an epoch or a step that name no run."""
 
@@ -97,7 +97,7 @@ NO_INDEX = (
 """What is not an index: dates, long numbers and sample rates, and numbers after the name of a parameter, a "v", a
 decimal point, a part of a date or a time, and a part of a hash."""
 
-_NO_RUN = rf"(?!(?i:(?:{PLAIN_WORDS})s?|ep?\d+)(?![^\W_]))"
+_NO_RUN = rf"(?!(?i:(?:{PLAIN_WORDS})s?\d*|ep?\d+)(?![^\W_]))"
 _WORDS = r"(?i:epochs?|ep(?==)|(?:global[_-]?)?steps?|iter(?:ation)?s?|it|ckpt|checkpoint|model|weights)"
 
 
@@ -309,11 +309,11 @@ PATTERNS: tuple[Pattern, ...] = (
         rf"{_EPOCH}{_PARAMETERS}{_run_before(_WORDS)}[^/]*/(?:[^/]*/)*{_STEP_OR_ITER}{_INDEX}",
         needed=("epoch", "ep="),
     ),
-    # Alone, "ep" may also be a record or an episode, and "e" anything.
+    # Alone, "ep" may also be a record or an episode, and "e" anything. "E2" is a note.
     Pattern(
         "ep with step",
         "night_ep12_it3000_seed7_temp0.9_cfg3.5_3.wav",
-        rf"(?=[^/]*?{_STARTS}(?i:ep?)[=_-]?(?P<epoch>\d+){_ENDS})"
+        rf"(?=[^/]*?{_STARTS}(?i:ep|e(?=\d\d|=))[=_-]?(?P<epoch>\d+){_ENDS})"
         rf"(?=[^/]*?{_STARTS}(?:{_STEP_WORD}|(?i:iter(?:ation)?|it))[=_-]?(?P<step>{_COUNT}){_ENDS})"
         rf"{_PARAMETERS}{_run_before('(?i:ep?|step|iter|it)')}{_INDEX}",
         needed=("it", "step"),
