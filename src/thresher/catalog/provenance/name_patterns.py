@@ -13,6 +13,36 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
+from thresher.catalog.provenance.name_parts import (
+    CFG,
+    COUNT,
+    ENDS,
+    EPOCH,
+    FEW_STEPS,
+    HASH,
+    INDEX,
+    ITER_WORD,
+    LARGE,
+    LOSS,
+    NO_DATE,
+    NO_RATE,
+    NO_RUN,
+    NO_SAMPLE_RATE,
+    PARAMETER,
+    PARAMETERS,
+    REST,
+    STARTS,
+    STEP,
+    STEP_OR_ITER,
+    STEP_WORD,
+    THOUSANDS,
+    VARIANT,
+    WORDS,
+    run_before,
+    step_after,
+    value_of,
+)
+
 
 @dataclass(frozen=True)
 class Pattern:
@@ -43,126 +73,6 @@ class Pattern:
         return any(text in lower_path for text in self.needed)
 
 
-_LOSS = r"[\d.]+|nan|inf"
-
-# The parts of patterns that find words such as "step" anywhere in the name of a file or folder.
-_STARTS = r"(?<![^\W_])"
-_ENDS = r"(?![^\W_]|[.,]\d)"
-
-# A date with or without a time, a Unix time in seconds or milliseconds, and the beginning of a UUID.
-_NO_DATE = (
-    r"(?!(?:(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{4}|\d{6})?|1[4-9]\d{8}(?:\d{3})?)(?!\d)"
-    r"|\d{8}(?:-[\da-f]{4}){3}-)"
-)
-_COUNT = rf"{_NO_DATE}\d+(?:(?:\.\d+)?[kKM])?"
-_LARGE = rf"(?:\d+(?:\.\d+)?[kKM]|{_NO_DATE}\d{{5,}})"
-"""An epoch or a step after a word that says so, and a step where smaller numbers are something else."""
-
-_EPOCH = (
-    rf"(?=[^/]*?(?:(?<![^\W\d_])|(?<=[a-z])(?=E))(?:(?i:epoch(?:(?<!\d[ _-]epoch)s)?)[ =_.-]?|(?i:ep)=)"
-    rf"(?P<epoch>{_COUNT}){_ENDS})"
-)
-
-# Words before "step": of samplers, whose steps are not those of the training, and of sounds and dances. The words
-# of a line have one length, as a look-behind demands.
-_OTHER_STEPS = (
-    "ode|num|nfe|one|two|dub",
-    "ddim|next|half|foot|side",
-    "infer|first|whole|quick",
-    "sampler|denoise",
-    "sampling",
-    "inference|denoising|diffusion",
-    "^n|^2|^4|^8",
-    "^16|^32",
-)
-_NO_OTHER_STEP = "".join(rf"(?<!(?:{words})[ _-]step)" for words in _OTHER_STEPS)
-_STEP_WORD = rf"(?i:(?:global[_-]?)?step{_NO_OTHER_STEP})"
-_ITER_WORD = rf"(?i:iter(?:ation)?s?|it(?==\d|[_-]?{_LARGE}))"
-_STEP = rf"(?=[^/]*?{_STARTS}{_STEP_WORD}[ =_.-]?(?P<step>{_COUNT}){_ENDS})"
-_STEP_OR_ITER = rf"(?=[^/]*?{_STARTS}(?:{_STEP_WORD}|{_ITER_WORD})[ =_.-]?(?P<step>{_COUNT}){_ENDS})"
-
-PLAIN_WORDS = (
-    "audio|best|checkpoint|ckpt|clip|d|decoded|demo|ema|epoch|eval|fake|file|final|g|gen|generated|generation|global"
-    "|infer|inference|input|iter|last|latest|mel|model|music|noise|original|out|output|pred|predicted|prediction|real"
-    "|recon|reconstructed|reconstruction|ref|reference|render|result|sample|song|sound|step|synth|synthesized|target"
-    "|test|total|track|train|val|valid|validation|version|wav|waveform|weights"
-)
-"""Words in front of an epoch or a step that name no run."""
-
-NO_INDEX = (
-    rf"(?!{_NO_DATE})\d+|\d{{10,}}|8000|16000|22050|24000|32000|44100|48000|96000",
-    r"(?:(?i:seed|temp|temperature|cfg|scale|coef|guidance|top[_-]?[kp]|steps)[ =_.-]?|[ _.-]v|\d\."
-    r"|\d\d-\d\d-|\d{4}_\d\d_|(?:19|20)\d{6}[_-]|[0-9a-f]{7})\Z",
-)
-"""What is not an index: dates, long numbers and sample rates, and numbers after the name of a parameter, a "v", a
-decimal point, a part of a date or a time, and a part of a hash."""
-
-_NO_RUN = rf"(?!(?i:(?:{PLAIN_WORDS})s?\d*|ep?\d+)(?![^\W_]))"
-_WORDS = r"(?i:epochs?|ep(?==)|(?:global[_-]?)?steps?|iter(?:ation)?s?|it|ckpt|checkpoint|model|weights)"
-
-
-def _run_before(words: str) -> str:
-    """Return a pattern for the run in front of one of these words and a number, if it is there."""
-    return (
-        rf"(?:(?P<run>(?i:run|exp|experiment|trial|v|version)[_-]?\d+|{_NO_RUN}[^\W\d_][^\W_]*"
-        rf"|{_NO_RUN}[^/]+?(?=[ _.-](?i:epoch|step)=))"
-        rf"[ _.-](?={words}[ =_.-]?\d))?"
-    )
-
-
-_DECIMAL = r"\d+(?:\.\d+)?"
-
-
-def _value(name: str, words: str, number: str = _DECIMAL) -> str:
-    """Return a pattern for the value of a parameter, anywhere in the path, if it is there."""
-    return rf"(?:(?=.*?{_STARTS}(?i:{words})[ =_.-]?(?P<{name}>{number})(?![^\W_]|\.\d)))?"
-
-
-_CFG_WORDS = r"cfg(?:[_-]?(?:scale|coef))?|guidance(?:[_-]?scale)?"
-_PARAMETERS = (
-    _value("seed", r"seed(?!-1(?!\d))", r"\d+")
-    + _value("temperature", "temp(?:erature)?")
-    + _value("cfg", _CFG_WORDS)
-)
-
-# A parameter with its value. "temp 3" may be a temporary file, and "seed 3" may be a sound.
-_PARAMETER = (
-    rf"(?i:seed[=_.-]?(?!-1(?!\d))\d|temp(?:[=_.-]?\d+\.|=)\d|temperature[ =_.-]?\d"
-    rf"|(?:{_CFG_WORDS})[=_.-]?\d|top[_-]?[kp][=_.-]?\d)"
-)
-
-_INDEX = (
-    r"(?:(?:[^/]*[\dkKM][_-](?:(?i:sample|gen|take|clip|audio|out|wav|item|demo)[_-]?)?"
-    r"|[^/]*/(?:[^/]*/)*(?:[^/]*[^\d/])?)(?P<index>\d+)|[^/]*(?:/.*)?)"
-)
-_REST = rf"{_PARAMETERS}{_run_before(_WORDS)}{_INDEX}"
-"""Everything but the epoch and the step: of the file, or of a folder and the files below it."""
-
-
-def _step_after(words: str, separators: str = "[ =_.-]?", count: str = _COUNT) -> str:
-    """Return a pattern for names in which one of these words is followed by the step."""
-    return rf"(?=[^/]*?{_STARTS}(?:{words}){separators}(?P<step>{count}){_ENDS}){_REST}"
-
-
-# RAVE ends the name of a run with ten digits of a hash.
-_HASH = r"(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{10}"
-
-# Sample rates in kHz and bit rates in kbit/s, which may follow the word "model", and sample rates in Hz.
-_NO_RATE = r"(?!(?:8|11|12|16|22|24|32|44|48|64|88|96|112|128|160|176|192|224|256|320|384)k)"
-_NO_SAMPLE_RATE = r"(?!(?:11025|16000|22050|24000|32000|44100|48000|88200|96000|176400|192000)(?!\d))"
-
-# With a guidance scale in the same name, a small number of steps may be the sampler's. "50k step 3" may be
-# the third clip after 50,000 steps.
-_CFG = rf"[^/]*?{_STARTS}(?i:{_CFG_WORDS})[ =_.-]?\d"
-_FEW_STEPS = rf"[^/]*?{_STARTS}(?i:step)[ =_.-]?\d{{1,3}}(?![\dkKM])"
-_THOUSANDS = r"[^/]*\d[kKM][ _-](?i:step)[ =_.-]?\d{1,2}(?!\d)"
-
-# What follows the epoch in the names of PRiSM SampleRNN, but no parameter with its value.
-_VARIANT = (
-    rf"(?:_(?![^/]*(?<![^\W_])(?i:seed|temp|temperature|iter|{_CFG_WORDS})[ =_.-]?\d)(?P<variant>[A-Za-z][^/]*?))?"
-    rf"(?:_(?P<index>\d+))?"
-)
-
 PATTERNS: tuple[Pattern, ...] = (
     # The first pattern that matches is used, so the most specific patterns come first.
     Pattern(
@@ -176,7 +86,7 @@ PATTERNS: tuple[Pattern, ...] = (
         "SampleRNN training",
         "sample_e29_i79751_t44.10_tr1.2345_v1.3456_best_3.wav",
         rf"sample_e(?P<epoch>\d+)_i(?P<step>\d+)_t(?P<hours>[\d.]+)"
-        rf"_tr(?P<train_loss>{_LOSS})_v(?P<valid_loss>{_LOSS})(?:_best)?_(?P<index>\d+)",
+        rf"_tr(?P<train_loss>{LOSS})_v(?P<valid_loss>{LOSS})(?:_best)?_(?P<index>\d+)",
         needed=("sample_e",),
     ),
     Pattern(
@@ -203,13 +113,13 @@ PATTERNS: tuple[Pattern, ...] = (
         "Dance Diffusion",
         "demo_drums_cfg_4.5_00002001.wav",
         rf"(?:demo|recon|decoded|first_stage)(?:_(?!cfg_)(?P<condition>[^/]+?))?(?:_cfg_(?P<cfg>[\d.]+))?"
-        rf"_{_NO_DATE}(?P<step>\d{{8,}})",
+        rf"_{NO_DATE}(?P<step>\d{{8,}})",
         needed=("demo_", "recon_", "decoded_", "first_stage_"),
     ),
     Pattern(
         "WaveGAN",
         "train/preview/00012345.wav",
-        rf"(?P<run>[^/]+)/preview/{_NO_DATE}(?P<step>\d{{8,}})",
+        rf"(?P<run>[^/]+)/preview/{NO_DATE}(?P<step>\d{{8,}})",
         needed=("/preview/",),
     ),
     Pattern(
@@ -233,7 +143,7 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern(
         "DiffWave, SaShiMi",
         "waveforms/500k_3.wav",
-        rf"waveforms/(?P<step>{_NO_RATE}\d+k)_(?P<index>\d+)",
+        rf"waveforms/(?P<step>{NO_RATE}\d+k)_(?P<index>\d+)",
         needed=("waveforms/",),
     ),
     Pattern(
@@ -256,7 +166,7 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern(
         "improved-diffusion",
         "ema_0.9999_100000.wav",
-        rf"ema_0\.\d+_{_NO_DATE}(?P<step>\d{{5,}})",
+        rf"ema_0\.\d+_{NO_DATE}(?P<step>\d{{5,}})",
         needed=("ema_0",),
     ),
     Pattern(
@@ -300,28 +210,28 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern(
         "Lightning",
         "night-epoch=12-step=4000_seed7_temp0.9_cfg3.5_3.wav",
-        rf"{_EPOCH}{_STEP_OR_ITER}{_REST}",
+        rf"{EPOCH}{STEP_OR_ITER}{REST}",
         needed=("epoch", "ep="),
     ),
     Pattern(
         "epoch folder",
         "night-epoch-12/step_4000_seed7_temp0.9_cfg3.5_3.wav",
-        rf"{_EPOCH}{_PARAMETERS}{_run_before(_WORDS)}[^/]*/(?:[^/]*/)*{_STEP_OR_ITER}{_INDEX}",
+        rf"{EPOCH}{PARAMETERS}{run_before(WORDS)}[^/]*/(?:[^/]*/)*{STEP_OR_ITER}{INDEX}",
         needed=("epoch", "ep="),
     ),
     # Alone, "ep" may also be a record or an episode, and "e" anything. "E2" is a note.
     Pattern(
         "ep with step",
         "night_ep12_it3000_seed7_temp0.9_cfg3.5_3.wav",
-        rf"(?=[^/]*?{_STARTS}(?i:ep|e(?=\d\d|=))[=_-]?(?P<epoch>\d+){_ENDS})"
-        rf"(?=[^/]*?{_STARTS}(?:{_STEP_WORD}|(?i:iter(?:ation)?|it))[=_-]?(?P<step>{_COUNT}){_ENDS})"
-        rf"{_PARAMETERS}{_run_before('(?i:ep?|step|iter|it)')}{_INDEX}",
+        rf"(?=[^/]*?{STARTS}(?i:ep|e(?=\d\d|=))[=_-]?(?P<epoch>\d+){ENDS})"
+        rf"(?=[^/]*?{STARTS}(?:{STEP_WORD}|(?i:iter(?:ation)?|it))[=_-]?(?P<step>{COUNT}){ENDS})"
+        rf"{PARAMETERS}{run_before('(?i:ep?|step|iter|it)')}{INDEX}",
         needed=("it", "step"),
     ),
     Pattern(
         "PRiSM SampleRNN 2020, training",
         "periphery_epoch_83_linear_2.wav",
-        rf"(?P<run>{_NO_RUN}[^/]+?)_epoch_{_NO_DATE}(?P<epoch>\d+){_VARIANT}",
+        rf"(?P<run>{NO_RUN}[^/]+?)_epoch_{NO_DATE}(?P<epoch>\d+){VARIANT}",
         needed=("_epoch_",),
     ),
     Pattern(
@@ -331,100 +241,98 @@ PATTERNS: tuple[Pattern, ...] = (
         needed=("-epoch-",),
     ),
     # Not one generator's: a common name for files in a folder that is named after the run.
-    Pattern(
-        "epoch", "epoch_400_demo_07.mp3", rf"epoch_{_NO_DATE}(?P<epoch>\d+){_VARIANT}", needed=("epoch_",)
-    ),
+    Pattern("epoch", "epoch_400_demo_07.mp3", rf"epoch_{NO_DATE}(?P<epoch>\d+){VARIANT}", needed=("epoch_",)),
     # Words that many programs use, in the name of the file or of a folder above it.
     Pattern(
         "ParallelWaveGAN",
         "night-checkpoint-400000steps/seed7_temp0.9_cfg3.5_3.wav",
-        rf"(?=[^/]*?{_STARTS}checkpoint-(?P<step>\d+)steps{_ENDS}){_REST}",
+        rf"(?=[^/]*?{STARTS}checkpoint-(?P<step>\d+)steps{ENDS}){REST}",
         needed=("checkpoint-",),
     ),
     Pattern(
         "step",
         "night_step_0002000_seed7_temp0.9_cfg3.5_3.wav",
-        rf"(?!(?={_FEW_STEPS}){_CFG}|{_THOUSANDS}){_STEP}{_REST}",
+        rf"(?!(?={FEW_STEPS}){CFG}|{THOUSANDS}){STEP}{REST}",
         needed=("step",),
     ),
     Pattern(
         "WaveRNN",
         "night_100k_steps_seed7_temp0.9_cfg3.5_3.wav",
-        rf"(?=[^/]*?{_STARTS}(?P<step>{_LARGE}|\d{{4}}(?=[ _-]?(?i:iter)))[ _-]?"
-        rf"(?i:(?:step|iter(?:ation)?)(?:s|(?![ =_.-]?\d)))(?![^\W_])){_PARAMETERS}{_INDEX}",
+        rf"(?=[^/]*?{STARTS}(?P<step>{LARGE}|\d{{4}}(?=[ _-]?(?i:iter)))[ _-]?"
+        rf"(?i:(?:step|iter(?:ation)?)(?:s|(?![ =_.-]?\d)))(?![^\W_])){PARAMETERS}{INDEX}",
         needed=("step", "iter"),
     ),
     Pattern(
         "steps",
         "night_steps_250000_seed7_temp0.9_cfg3.5_3.wav",
-        _step_after("(?i:steps)", count=_LARGE),
+        step_after("(?i:steps)", count=LARGE),
         needed=("steps",),
     ),
     Pattern(
         "iter",
         "night_iter100k_seed7_temp0.9_cfg3.5_3.wav",
-        _step_after(_ITER_WORD),
+        step_after(ITER_WORD),
         needed=("it",),
     ),
     Pattern(
         "Hugging Face",
         "night-checkpoint-5000/seed7_temp0.9_cfg3.5_3.wav",
-        _step_after("(?i:checkpoint)"),
+        step_after("(?i:checkpoint)"),
         needed=("checkpoint",),
     ),
-    Pattern("ckpt", "night_ckpt120k_seed7_temp0.9_cfg3.5_3.wav", _step_after("(?i:ckpt)"), needed=("ckpt",)),
+    Pattern("ckpt", "night_ckpt120k_seed7_temp0.9_cfg3.5_3.wav", step_after("(?i:ckpt)"), needed=("ckpt",)),
     Pattern(
         "model",
         "night_model_120k_seed7_temp0.9_cfg3.5_3.wav",
-        _step_after(
+        step_after(
             "(?i:model)",
             "[ =_.-]?",
-            rf"{_NO_RATE}\d+(?:\.\d+)?k|\d(?:\.\d+)?M|{_NO_SAMPLE_RATE}{_NO_DATE}\d{{5,}}",
+            rf"{NO_RATE}\d+(?:\.\d+)?k|\d(?:\.\d+)?M|{NO_SAMPLE_RATE}{NO_DATE}\d{{5,}}",
         ),
         needed=("model",),
     ),
     Pattern(
         "DiffWave",
         "night-weights-523456/seed7_temp0.9_cfg3.5_3.wav",
-        _step_after("weights", "-", rf"{_NO_DATE}\d+"),
+        step_after("weights", "-", rf"{NO_DATE}\d+"),
         needed=("weights-",),
     ),
     Pattern(
         "HiFi-GAN, VITS, so-vits-svc",
         "G_4000/night_seed7_temp0.9_cfg3.5_3.wav",
-        rf"(?=[^/]*?{_STARTS}(?:[GD]_(?=\d{{3}})(?!(?:[0-2]\d\d|(?:19|20)(?!00)\d\d)(?!\d))|g_(?=\d{{8}}))"
-        rf"{_NO_DATE}(?P<step>\d+){_ENDS}){_PARAMETERS}{_INDEX}",
+        rf"(?=[^/]*?{STARTS}(?:[GD]_(?=\d{{3}})(?!(?:[0-2]\d\d|(?:19|20)(?!00)\d\d)(?!\d))|g_(?=\d{{8}}))"
+        rf"{NO_DATE}(?P<step>\d+){ENDS}){PARAMETERS}{INDEX}",
         needed=("g_", "d_"),
     ),
     Pattern(
         "RAVE",
         "night_9f86d081ab/version_0/epoch-epoch=0199_seed7_temp0.9_cfg3.5_3.wav",
-        rf"(?:(?P<run>[^/]+_{_HASH})/(?:[^/]*/)*)?(?=[^/]*?epoch-epoch=(?P<epoch>{_COUNT}){_ENDS})"
-        rf"{_PARAMETERS}{_INDEX}",
+        rf"(?:(?P<run>[^/]+_{HASH})/(?:[^/]*/)*)?(?=[^/]*?epoch-epoch=(?P<epoch>{COUNT}){ENDS})"
+        rf"{PARAMETERS}{INDEX}",
         needed=("epoch-epoch=",),
     ),
     Pattern(
         "epoch word",
         "night-epoch=12-val_loss=0.23_seed7_temp0.9_cfg3.5_3.wav",
-        rf"{_EPOCH}{_REST}",
+        rf"{EPOCH}{REST}",
         needed=("epoch", "ep="),
     ),
     Pattern(
         "epochs",
         "drums_100_epochs_seed7_temp0.9_cfg3.5_3.wav",
-        rf"(?=[^/]*?{_STARTS}{_NO_DATE}(?P<epoch>\d+)(?:th)?[ _-]?(?i:epochs?)(?![^\W_]))"
-        rf"{_PARAMETERS}{_INDEX}",
+        rf"(?=[^/]*?{STARTS}{NO_DATE}(?P<epoch>\d+)(?:th)?[ _-]?(?i:epochs?)(?![^\W_]))"
+        rf"{PARAMETERS}{INDEX}",
         needed=("epoch",),
     ),
     # Not one generator's: parameters, in names without an epoch or a step.
     Pattern(
         "parameters",
         "rain_seed7_temp0.9_cfg3.5_steps50_topk250_topp0.95_3.wav",
-        rf"(?=[^/]*?{_STARTS}{_PARAMETER}){_PARAMETERS}"
-        + _value("steps", "steps", r"\d{1,4}")
-        + _value("top_k", "top[_-]?k", r"\d+")
-        + _value("top_p", "top[_-]?p")
-        + _INDEX,
+        rf"(?=[^/]*?{STARTS}{PARAMETER}){PARAMETERS}"
+        + value_of("steps", "steps", r"\d{1,4}")
+        + value_of("top_k", "top[_-]?k", r"\d+")
+        + value_of("top_p", "top[_-]?p")
+        + INDEX,
         needed=("seed", "temp", "cfg", "guidance", "top"),
     ),
 )
@@ -452,7 +360,7 @@ RUN_FOLDERS: tuple[Pattern, ...] = (
     Pattern(
         "RAVE",
         "night_9f86d081ab/version_0/clip.wav",
-        rf"^(?P<run>.+_{_HASH})$",
+        rf"^(?P<run>.+_{HASH})$",
         flags=re.NOFLAG,
     ),
 )

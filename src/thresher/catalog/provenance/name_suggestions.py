@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from thresher.catalog.files.paths import display_text
-from thresher.catalog.provenance.name_patterns import PLAIN_WORDS, Pattern
+from thresher.catalog.provenance.name_parts import PLAIN_WORDS
+from thresher.catalog.provenance.name_patterns import Pattern
 from thresher.catalog.provenance.name_shapes import common_shape
 from thresher.catalog.provenance.provenance import CHECKPOINT_KEYS, check_key, compile_pattern, infer
 from thresher.catalog.text.values import whole_number

@@ -16,7 +16,8 @@ from functools import cache, lru_cache
 from importlib import import_module
 
 from thresher.catalog.files.paths import display_text
-from thresher.catalog.provenance.name_patterns import NO_INDEX, PATTERNS, RUN_FOLDERS, Pattern
+from thresher.catalog.provenance.name_parts import NO_INDEX
+from thresher.catalog.provenance.name_patterns import PATTERNS, RUN_FOLDERS, Pattern
 from thresher.catalog.text import time_limit as time_limits
 from thresher.catalog.text.normal_form import nfc
 from thresher.catalog.text.time_limit import ADVICE, TooSlowError, bounded_match
