@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import soundfile
 
-from tests.support import RATE, copy_folder, riff, run_command, run_process, run_python
+from tests.support import COMMAND, RATE, copy_folder, riff, run_command, run_process, run_python
 from thresher.formatting import any_of
 from thresher.interfaces.cli import main, output
 from thresher.interfaces.cli.registry import MODULES
@@ -424,6 +424,16 @@ def test_the_usage_shows_no_hidden_argument(tmp_path: Path) -> None:
     done = run_command("song", "render", "--help", cwd=tmp_path)
     assert "thresher song render [OPTIONS] [NAME]\n" in done.stdout.replace(" \n", "\n").replace("  ", "")
     assert "former" not in done.stdout
+
+
+@pytest.mark.parametrize("words", [["--help"], ["song", "save", "--help"], ["fields"]], ids=" ".join)
+def test_a_closed_pipe_ends_a_help_text_without_error(home: Path, words: list[str]) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, *words], cwd=home, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait() == 0
 
 
 @pytest.mark.parametrize("repeated", [1, 400])

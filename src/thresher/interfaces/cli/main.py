@@ -67,7 +67,8 @@ def _run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(bool(stop.code))
-        return code if _flushed() else 0
+        has_reader = not isinstance(stop.__context__, BrokenPipeError)  # as of `thresher --help | head -1`
+        return code if _flushed() and has_reader else 0
     except ReaderLeftError:
         _flushed()
         return 0
