@@ -135,7 +135,7 @@ recording = Table(
     Column("channels", Integer),
     Column("frames", Integer),
     Column("mono_channel", Integer),  # NULL: mono is the mean of the channels
-    # The checkpoint set by `modify`, else that of the earliest location that names one (attribution.py).
+    # Set by `modify`, else that of the earliest location that names one, see catalog/recordings/attribution.py.
     Column("checkpoint_id", ForeignKey("checkpoint.id"), index=True),
     Column("checkpoint_pinned", Boolean(create_constraint=False), nullable=False, server_default="0"),
     Column("decoder", Text),  # what decoded the frames; NULL: nothing could
