@@ -49,7 +49,11 @@ def test_suggestions(path: str, pattern: str, reads: dict[str, str] | None) -> N
 
 
 @pytest.mark.parametrize(
-    "path", ["kick.wav", "gen_003.wav", "a/b/2024/12.wav", "ep1.2345k.wav", "noise_16k.wav", ".wav"]
+    "path",
+    [
+        *("kick.wav", "gen_003.wav", "a/b/2024/12.wav", "ep1.2345k.wav", "noise_16k.wav", ".wav"),
+        *("model_20240115.wav", "step_1700000000.wav"),
+    ],
 )
 def test_without_a_word_before_a_number_nothing_is_suggested(path: str) -> None:
     assert suggest(f"/data/all/{path}".encode(), b"/data/all") is None

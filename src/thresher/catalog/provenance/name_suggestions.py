@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from thresher.catalog.files.paths import display_text
-from thresher.catalog.provenance.name_parts import PLAIN_WORDS
+from thresher.catalog.provenance.name_parts import COUNT, PLAIN_WORDS
 from thresher.catalog.provenance.name_patterns import Pattern
 from thresher.catalog.provenance.name_shapes import common_shape
 from thresher.catalog.provenance.provenance import CHECKPOINT_KEYS, check_key, compile_pattern, infer
@@ -38,6 +38,7 @@ _WORD = r"(?:(?P<word>(?<![^\W_])[^\W\d_]+|(?<=\d)[^\W\d_]+)(?P<between>[ =_.:-]
 _SUFFIX = r"[kKM](?![^\W_])"
 _TOKEN = re.compile(rf"{_WORD}(?P<value>\d+(?:\.\d+)?(?:{_SUFFIX})?)(?!\d)", re.ASCII)
 _WHOLE_TOKEN = re.compile(rf"{_WORD}(?P<value>\d+(?:(?:\.\d+)?{_SUFFIX})?)(?!\d)", re.ASCII)
+_COUNT = re.compile(COUNT, re.ASCII)  # an epoch or a step, which is no date
 _DECIMAL_GROUPS = ("temperature", "cfg")
 _RATE = re.compile(
     r"(?:8|11|12|16|22|24|32|44|48|64|88|96|112|128|160|176|192|224|256|320|384)k", re.IGNORECASE
@@ -162,7 +163,7 @@ class _Guess:
             group = word if len(word) <= _LONGEST_WORD and _is_free(word) else None
         if group is None or group in self.values or group in self.taken:
             return None
-        if group in ("epoch", "step") and whole_number(value) is None:
+        if group in ("epoch", "step") and (whole_number(value) is None or not _COUNT.fullmatch(value)):
             return None
         self.values[group] = value
         return group
