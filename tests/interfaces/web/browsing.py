@@ -14,7 +14,7 @@ import uvicorn
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tests.interfaces.web.conftest import KEY
+from tests.interfaces.web.rooms import KEY
 from thresher.catalog.catalog import Catalog
 from thresher.interfaces.web.access import AccessRules
 from thresher.interfaces.web.app import create_app

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from tests.interfaces.web.browsing import chromium, serving
+from tests.interfaces.web.rooms import ADDRESS, KEY, undoing
 from tests.support import EVERY_METRIC
 from thresher.catalog.catalog import Catalog
-from thresher.curation.clips.decisions import history
-from thresher.curation.cutting.undo import undo
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.interfaces.web.access import AccessRules
 from thresher.interfaces.web.app import create_app
 from thresher.interfaces.web.server_key import token_of
-
-KEY = bytes(range(32))
-ADDRESS = "http://localhost:8377"
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +34,18 @@ def shelf(tmp_path_factory: pytest.TempPathFactory, write_clip: Any) -> Iterator
         yield catalog
 
 
-@contextmanager
-def undoing(catalog: Catalog) -> Iterator[None]:
-    """Undo what was decided while the block ran."""
-    before = {entry.id for entry in history(catalog)}
-    try:
-        yield
-    finally:  # the tests that follow a failed one still find the catalog as it was
-        for entry in history(catalog):
-            if entry.id not in before and entry.undoes is None and entry.undone_by is None:
-                undo(catalog, entry.id)
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Any]:
+    """A browser for the tests of a module."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def address(catalog: Catalog) -> Iterator[str]:
+    """The address of a server with the catalog of a module."""
+    with serving(catalog) as where:
+        yield where
 
 
 @pytest.fixture

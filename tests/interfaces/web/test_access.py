@@ -7,7 +7,7 @@ import base64
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.interfaces.web.conftest import ADDRESS, KEY
+from tests.interfaces.web.rooms import ADDRESS, KEY
 from thresher.catalog.catalog import Catalog
 from thresher.interfaces.web import access
 from thresher.interfaces.web.access import COOKIE, AccessRules

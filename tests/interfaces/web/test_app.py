@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from fastapi.testclient import TestClient
 
-from tests.interfaces.web.conftest import ADDRESS, KEY
+from tests.interfaces.web.rooms import ADDRESS, KEY
 from tests.support import RATE, MakeCatalog, writing
 from thresher.catalog.catalog import Catalog
 from thresher.curation.ingest.ingest import ingest

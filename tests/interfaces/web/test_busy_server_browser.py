@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from tests.interfaces.web.browsing import BROWSER, DRIVER, Busy, Page, chromium, serving
-from tests.interfaces.web.conftest import undoing
+from tests.interfaces.web.rooms import undoing
 from tests.support import EVERY_METRIC, RATE, MakeSound
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.listing import rows_of

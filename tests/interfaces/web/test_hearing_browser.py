@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import soundfile
 
-from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, chromium, serving
-from tests.interfaces.web.conftest import undoing
+from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, chromium
+from tests.interfaces.web.rooms import undoing
 from tests.support import EVERY_METRIC, RATE, MakeSound
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips import decisions
@@ -49,12 +49,6 @@ def catalog(tmp_path_factory: pytest.TempPathFactory, sound: MakeSound) -> Itera
 def driver() -> Iterator[Any]:
     with chromium("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def address(catalog: Catalog) -> Iterator[str]:
-    with serving(catalog) as where:
-        yield where
 
 
 def opened(driver: Any, address: str, width: int = 1280, clips: int = 5) -> Page:

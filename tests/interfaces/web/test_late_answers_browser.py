@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import soundfile
 
-from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, chromium, serving
-from tests.interfaces.web.conftest import undoing
+from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, serving
+from tests.interfaces.web.rooms import undoing
 from tests.support import EVERY_METRIC, RATE, MakeCatalog, MakeSound
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.decisions import history, note
@@ -139,12 +139,6 @@ def catalog(tmp_path_factory: pytest.TempPathFactory, sound: MakeSound) -> Itera
     with Catalog.open(home / "catalog.toml") as opened:
         ingest(opened, [home / "night"], IngestOptions(executor="serial"))
         yield opened
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Any]:
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

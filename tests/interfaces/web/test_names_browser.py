@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, chromium, serving
+from tests.interfaces.web.browsing import BROWSER, DRIVER, Page
 from tests.support import EVERY_METRIC, WriteClip
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips import decisions
@@ -64,18 +64,6 @@ def catalog(tmp_path_factory: pytest.TempPathFactory, write_clip: WriteClip) -> 
         decisions.tag(opened, "1", add=["a very long tag " * 5, RUN])
         decisions.tag(opened, "2", add=[f"layer{number:02}" for number in range(15)])
         yield opened
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Any]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def address(catalog: Catalog) -> Iterator[str]:
-    with serving(catalog) as where:
-        yield where
 
 
 def opened(driver: Any, address: str, width: int = 1280) -> Page:

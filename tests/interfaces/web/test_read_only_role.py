@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import URL
 
-from tests.interfaces.web.conftest import ADDRESS, KEY
+from tests.interfaces.web.rooms import ADDRESS, KEY
 from tests.postgres_catalogs import needs_postgres
 from tests.support import POSTGRES, run_command
 from thresher.catalog.catalog import Catalog

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import soundfile
 
-from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, chromium, serving
-from tests.interfaces.web.conftest import undoing
+from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, serving
+from tests.interfaces.web.rooms import undoing
 from tests.support import EVERY_METRIC, RATE, ROOT, MakeCatalog, MakeSound
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.decisions import history
@@ -48,18 +48,6 @@ def catalog(tmp_path_factory: pytest.TempPathFactory, write_clip: Any) -> Iterat
         gone.unlink()
         ingest(opened, [home / "night"], IngestOptions(executor="serial"))
         yield opened
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Any]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def address(catalog: Catalog) -> Iterator[str]:
-    with serving(catalog) as where:
-        yield where
 
 
 @pytest.fixture(autouse=True)

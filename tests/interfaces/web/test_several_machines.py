@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.interfaces.web.browsing import BROWSER, DRIVER, Page, chromium, serving
-from tests.interfaces.web.conftest import ADDRESS, KEY
+from tests.interfaces.web.rooms import ADDRESS, KEY
 from tests.support import Machines, WriteClip
 from thresher.catalog.catalog import Catalog
 from thresher.curation.exports.archive import LEFT_OUT

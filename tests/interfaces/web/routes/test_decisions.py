@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.interfaces.web.conftest import ADDRESS, KEY
+from tests.interfaces.web.rooms import ADDRESS, KEY
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips.listing import list_clips
 from thresher.interfaces.web.access import AccessRules

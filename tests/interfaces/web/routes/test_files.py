@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from fastapi.testclient import TestClient
 
-from tests.interfaces.web.conftest import ADDRESS, KEY
+from tests.interfaces.web.rooms import ADDRESS, KEY
 from tests.support import RATE, MakeCatalog, WriteClip
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips import decisions
