@@ -134,6 +134,22 @@ class Page:
 
         WebDriverWait(self.driver, PATIENCE, 0.05).until(lambda _: condition())
 
+    def click(self, selector: str) -> None:
+        """Click with the mouse what a CSS selector finds, as soon as it is there.
+
+        The page may draw it again between finding and clicking it; then the new one is clicked.
+        """
+        from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+        from selenium.webdriver.common.by import By
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        def clicked(driver: Any) -> bool:
+            driver.find_element(By.CSS_SELECTOR, selector).click()
+            return True
+
+        passing = (NoSuchElementException, StaleElementReferenceException)
+        WebDriverWait(self.driver, PATIENCE, 0.05, passing).until(clicked, selector)
+
     def press(self, *keys: str) -> None:
         """Press keys one after the other, wherever the focus is."""
         from selenium.webdriver.common.action_chains import ActionChains

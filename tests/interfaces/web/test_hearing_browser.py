@@ -130,11 +130,9 @@ def test_a_list_without_clips_keeps_the_selected_clip_for_the_next_list(driver: 
 def test_keys_are_those_of_the_player_after_a_click_with_the_mouse(
     driver: Any, address: str, clicked: str
 ) -> None:
-    from selenium.webdriver.common.by import By
-
     page = opened(driver, address.replace("/?", "/map?"))
     page.wait_until(lambda: page.run("return document.querySelectorAll('.legend li').length > 0"))
-    driver.find_element(By.CSS_SELECTOR, clicked).click()
+    page.click(clicked)
     if "help" in clicked:
         page.press(ESCAPE)
         page.wait_until(lambda: page.run("return document.querySelector('dialog') === null"))

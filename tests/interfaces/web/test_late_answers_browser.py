@@ -315,10 +315,7 @@ def test_keys_are_those_of_the_player_after_clicks_in_the_checkpoints(driver: An
     view(page, "checkpoints")
 
     def click(button: str, done: str) -> None:
-        from selenium.webdriver.common.by import By
-
-        page.wait_until(lambda: page.run(f"return document.querySelector('{button}') !== null"))
-        driver.find_element(By.CSS_SELECTOR, button).click()
+        page.click(button)
         page.wait_until(lambda: page.run(f"return {done}"))
 
     def plays_by_space() -> bool:
@@ -391,7 +388,7 @@ def test_the_focus_goes_through_the_help_and_back_to_where_it_was(driver: Any, r
     page.wait_until(lambda: page.run(focus) == "help|next clip")
     page.press("\ue004")  # Tab
     assert page.run(focus) == "help|previous clip"
-    driver.find_element(By.CSS_SELECTOR, "dialog h2").click()
+    page.click("dialog h2")
     page.press("\ue004")
     assert page.run(focus) == "help|next clip"
     page.press("j")  # a dialog has its own keys
