@@ -38,7 +38,7 @@ _WORD = r"(?:(?P<word>(?<![^\W_])[^\W\d_]+|(?<=\d)[^\W\d_]+)(?P<between>[ =_.:-]
 _SUFFIX = r"[kKM](?![^\W_])"
 _TOKEN = re.compile(rf"{_WORD}(?P<value>\d+(?:\.\d+)?(?:{_SUFFIX})?)(?!\d)", re.ASCII)
 _WHOLE_TOKEN = re.compile(rf"{_WORD}(?P<value>\d+(?:(?:\.\d+)?{_SUFFIX})?)(?!\d)", re.ASCII)
-_COUNT = re.compile(COUNT, re.ASCII)  # an epoch or a step, which is no date
+_COUNT = re.compile(COUNT, re.ASCII)  # an epoch or a step, not a date
 _DECIMAL_GROUPS = ("temperature", "cfg")
 _RATE = re.compile(
     r"(?:8|11|12|16|22|24|32|44|48|64|88|96|112|128|160|176|192|224|256|320|384)k", re.IGNORECASE

@@ -328,7 +328,7 @@ def _transitions(connection: Connection, settings: SongSettings, ids: Sequence[i
 
 @dataclass(frozen=True)
 class _Rows:
-    """What the catalog knows of clips `ids`: their rows, the locations of their recordings, and their places."""
+    """The rows of clips, in the order of `ids`, of the locations of their recordings, and of their places."""
 
     ids: Sequence[int]
     clips: Mapping[int, Any]

@@ -47,7 +47,7 @@ class SessionView {
       this.timer = setTimeout(() => this.load(), LATER);
     };
     decisions.addEventListener("decided", later);
-    window.addEventListener("focus", later); // a session that began elsewhere is no decision, of which pages hear
+    window.addEventListener("focus", later); // the server does not announce sessions that begin elsewhere
     this.ends = [
       () => window.removeEventListener("focus", later),
       () => decisions.removeEventListener("decided", later),
