@@ -45,7 +45,7 @@ export function getMeanwhile(path, values = {}, signal = undefined) {
 /** Get JSON; `values` become the query of the address, without those that are null or undefined. */
 export const get = (path, values, signal) => awaited(getMeanwhile(path, values, signal));
 
-const AGAIN = 3000; // milliseconds
+export const AGAIN = 3000; // milliseconds after a request that failed
 
 /** Whether a request that failed may succeed later: the server is away or busy. */
 export const isPassing = (failure) => failure instanceof ApiError && (failure.status === 0 || failure.status === 503);

@@ -1,12 +1,11 @@
 // Which clips are copies of others. It is asked for after the rows, so that it delays nothing.
 
-import { getMeanwhile } from "./api.js";
+import { AGAIN, getMeanwhile } from "./api.js";
 import { newest } from "./changes.js";
 import { rowsVersion } from "./selection.js";
 
 const LATER = 300; // milliseconds
 const AT_ONCE = 200;
-const AGAIN = 3000; // milliseconds after a request that failed
 
 const known = new Map(); // id → "copy of 12" or "copied: 12", null if there is no copy
 const wanted = new Set();
