@@ -22,6 +22,7 @@ from thresher.curation.listening.choice import QueueReach
 from thresher.curation.listening.queue import ListenRow, Queue
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md")]
 
 
 def blocks(language: str) -> list[str]:
@@ -125,7 +126,7 @@ def test_every_command_is_in_the_documents() -> None:
 def test_commands_named_in_the_documents_exist() -> None:
     known = all_commands()
     groups = {command.partition(" ")[0] for command in known if " " in command}
-    files = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("src/thresher/**/*.py")]
+    files = [*PAGES, *ROOT.glob("examples/*.py"), *ROOT.glob("src/thresher/**/*.py")]
     named = set()
     for file in files:
         text = " ".join(file.read_text(encoding="utf-8").split())
@@ -137,7 +138,7 @@ def test_commands_named_in_the_documents_exist() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")]:
+    for page in PAGES:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"
@@ -196,6 +197,7 @@ def test_the_top_level_is_as_designed() -> None:
         "benchmarks",
         "catalog.example.toml",
         "docs",
+        "examples",
         "migrations",
         "pyproject.toml",
         "src",
