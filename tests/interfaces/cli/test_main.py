@@ -12,11 +12,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import soundfile
 
+from tests.interfaces.cli.command_table import commands
 from tests.support import COMMAND, RATE, copy_folder, riff, run_command, run_process, run_python
 from thresher.formatting import any_of
 from thresher.interfaces.cli import main, output
@@ -88,26 +88,9 @@ def test_errors_are_one_sentence_with_the_right_code(
     assert done.stdout == ""
 
 
-def _commands() -> Iterator[tuple[list[str], Any]]:
-    from typer.main import get_command
-
-    from thresher.interfaces.cli.app import app
-
-    main.load_commands()
-    root: Any = get_command(app)
-    for name in root.list_commands(None):
-        command = root.get_command(None, name)
-        if hasattr(command, "list_commands"):
-            yield from (
-                ([name, each], command.get_command(None, each)) for each in command.list_commands(None)
-            )
-        else:
-            yield [name], command
-
-
 def _paths_of_commands() -> Iterator[list[str]]:
     """Yield a command line with an empty path for each parameter of a command that takes paths."""
-    for words, command in _commands():
+    for words, command in commands():
         required = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
         for parameter in command.params:
             if parameter.type.name not in ("path", "file"):
@@ -151,65 +134,6 @@ def test_a_misspelt_option_is_not_taken_for_a_value(tmp_path: Path) -> None:
     assert "--limit" in run_command("list", "--limt", "3", cwd=tmp_path).stderr
     for arguments in (["list", "--limt", "3"], ["stats", "-x"]):
         assert "-- before" not in run_command(*arguments, cwd=tmp_path).stderr
-
-
-PLANS: dict[str, list[str]] = {
-    "ingest": ["clips"],
-    "export": ["3", "--to", "out"],
-    "rate": ["3", "4"],
-    "reject": ["3"],
-    "unreject": ["4"],
-    "trust": ["status:ok"],
-    "tag": ["3", "--add", "x"],
-    "note": ["3", "x"],
-    "modify": ["3", "epoch=7"],
-    "split": ["3", "--count", "2"],
-    "mark": ["3", "1", "2"],
-    "unmark": ["9"],
-    "song edit": ["BONE", "--drop", "3"],
-    "song render": ["BONE"],
-    "song reproduce": ["m.json", "--files", "clips", "-o", "again.wav"],
-    "score": [],
-    "reanalyse": ["3"],
-    "restore": ["b.db"],
-    "import-catalog": ["c.jsonl"],
-    "forget": ["clips"],
-    "prune": ["--rejected"],
-}
-"""Arguments for each command that has --dry-run and writes an object with --json."""
-
-
-def test_json_of_a_dry_run_says_that_it_is_one(home_template: Path, tmp_path: Path) -> None:
-    copy_folder(home_template, tmp_path)
-    for line in (
-        ["mark", "4", "1", "3"],
-        ["reject", "4"],
-        ["song", "save", "BONE", "status:ok"],
-        ["song", "export", "BONE", "m.json"],
-        ["rate", "3", "5"],
-        ["export-catalog", "c.jsonl"],
-        ["undo"],  # so that the import has a rating to bring in
-        ["backup", "b.db"],
-    ):
-        assert run_command(*line, cwd=tmp_path).returncode == 0, line
-    planned = {
-        " ".join(words)
-        for words, command in _commands()
-        if {"--dry-run", "--json"} <= {option for parameter in command.params for option in parameter.opts}
-    }
-    assert planned - {"listen"} == set(PLANS)  # a queue is a list of clips, planned or not
-    before = (tmp_path / "catalog.db").read_bytes()
-    for words, arguments in PLANS.items():
-        done = run_command(*words.split(), *arguments, "--dry-run", "--json", cwd=tmp_path)
-        if words == "trust":
-            assert done.returncode == 4, "no clip here is suspect"
-            continue
-        assert done.returncode == 0, (words, done.stderr)
-        document = json.loads(done.stdout)
-        for each in document if isinstance(document, list) else [document]:
-            assert each["dry_run"] is True, words
-            assert (each.get("decision") or {}).get("id") is None, words
-    assert (tmp_path / "catalog.db").read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -28,13 +28,19 @@ _MOST_SHOWN = 5
 
 
 def judge_checkpoint(
-    catalog: Catalog, name: str, verdict: str | None = None, note: str | None = None
+    catalog: Catalog,
+    name: str,
+    verdict: str | None = None,
+    note: str | None = None,
+    *,
+    dry_run: bool = False,
 ) -> tuple[str, Decision | None]:
     """Set the verdict on a checkpoint, the note, or both.
 
     The verdict is `keep`, `drop`, `gone` (its weights are deleted) or `none`, which removes it. A blank note
-    removes the note. Returns the checkpoint's full name and the decision, which is None if nothing changed.
-    Raises NotFoundError if no checkpoint matches the name, UsageError if several do.
+    removes the note. Returns the checkpoint's full name and the decision, which is None if nothing changed. A
+    dry run returns the same and changes nothing. Raises NotFoundError if no checkpoint matches the name, UsageError
+    if several do.
     """
     if verdict is None and note is None:
         raise UsageError(
@@ -57,7 +63,7 @@ def judge_checkpoint(
         said = " ".join(filter(None, [verdict, None if note is None else f'note "{note}"']))
         return text, decide(connection, "checkpoint", f"checkpoint {text}: {said}", assignments)
 
-    return catalog.write(judge)
+    return catalog.rehearse(judge) if dry_run else catalog.write(judge)
 
 
 def find_checkpoint(connection: Connection, name: str) -> Any:

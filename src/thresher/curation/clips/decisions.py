@@ -141,8 +141,10 @@ def modify(
     return _decide(catalog, "modify", summary, terms, assign, dry_run=dry_run, among=_ALL)
 
 
-def undo(catalog: Catalog, number: int | None = None) -> Decision:
+def undo(catalog: Catalog, number: int | None = None, *, dry_run: bool = False) -> Decision:
     """Revert a decision, by default the latest that is not undone; on a server, your latest.
+
+    A dry run returns the decision that an undo would make, and changes nothing.
 
     Raises NotFoundError and UsageError as `undo` of `catalog.decisions.undo` does, and UsageError if a song or a
     saved query selects from what would be removed.
@@ -157,7 +159,11 @@ def undo(catalog: Catalog, number: int | None = None) -> Decision:
         places = copies_since(connection, target)
     lookups = Lookups.below(catalog.roots) if target is None else lookups_of_undo(catalog, target)
     own = _own_attributes(catalog, places)
-    return catalog.write(lambda connection: undo_readably(catalog, connection, number, lookups, own))
+
+    def revert(connection: Connection) -> Decision:
+        return undo_readably(catalog, connection, number, lookups, own)
+
+    return catalog.rehearse(revert) if dry_run else catalog.write(revert)
 
 
 def _own_attributes(catalog: Catalog, places: Mapping[int, Place]) -> dict[int, Mapping[str, str]]:

@@ -58,8 +58,8 @@ def check_name(name: str, what: str) -> None:
         )
 
 
-def save_query(catalog: Catalog, name: str, terms: Terms) -> SavedQueryRow:
-    """Save a query under a new name, or change the saved query of that name.
+def save_query(catalog: Catalog, name: str, terms: Terms, *, dry_run: bool = False) -> SavedQueryRow:
+    """Save a query under a new name, or change the saved query of that name. A dry run changes nothing.
 
     Raises QueryError for a query that cannot be read or selects from itself, UsageError for an invalid name.
     """
@@ -84,7 +84,7 @@ def save_query(catalog: Catalog, name: str, terms: Terms) -> SavedQueryRow:
             parse([f'query:"{name}"'], context_of(catalog, connection, lookups))
         return _row(catalog, connection, _existing(connection, name), lookups)
 
-    return catalog.write(save)
+    return catalog.rehearse(save) if dry_run else catalog.write(save)
 
 
 def saved_queries(catalog: Catalog) -> list[SavedQueryRow]:
@@ -102,8 +102,11 @@ def get_query(catalog: Catalog, name: str) -> SavedQueryRow:
         return _row(catalog, connection, _existing(connection, name))
 
 
-def delete_query(catalog: Catalog, name: str) -> None:
-    """Delete a saved query; `undo` restores it. Raises UsageError if a song or another saved query uses it."""
+def delete_query(catalog: Catalog, name: str, *, dry_run: bool = False) -> None:
+    """Delete a saved query; `undo` restores it. A dry run changes nothing.
+
+    Raises UsageError if a song or another saved query uses it.
+    """
     lookups = lookups_of_saved(catalog)
 
     def delete(connection: Connection) -> None:
@@ -112,7 +115,8 @@ def delete_query(catalog: Catalog, name: str) -> None:
             assignments = [Assignment("query", found.id, "deleted", True)]
             decide(connection, "query delete", f'delete query "{found.name}"', assignments)
 
-    catalog.write(delete)
+    run = catalog.rehearse if dry_run else catalog.write
+    run(delete)
 
 
 def lookups_of_saved(catalog: Catalog, lookups: Lookups | None = None) -> Lookups:

@@ -20,11 +20,12 @@ from thresher.catalog.recordings.measures import measure_value
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import recordings_of, select_by_id, select_ids
 from thresher.curation.cutting.finding import analysed_parts
-from thresher.curation.cutting.split import changed_by, scored, stored_parts, with_the_rest
+from thresher.curation.cutting.split import changed_by, planned_split, scored, stored_parts, with_the_rest
 from thresher.curation.cutting.split_report import SplitReport
 from thresher.curation.cutting.targets import CHANGED, Target, as_they_were, targets_of
+from thresher.curation.songs.limits import Candidates
 from thresher.curation.songs.options import SongOptions
-from thresher.curation.songs.size import SongSize, song_size
+from thresher.curation.songs.size import SongSize, size_of, song_size
 from thresher.curation.songs.songs import Song, cover_of, store_song
 from thresher.errors import CatalogError, NotFoundError, UsageError
 from thresher.formatting import counted
@@ -61,13 +62,17 @@ def salvage_song(
     *,
     least: float = LEAST_SECONDS,
     executor: str | None = None,
+    dry_run: bool = False,
     progress: Progress = no_progress,
 ) -> Salvage:
     """Split the mostly silent recordings of the clips that the terms match, and save a song of the parts.
 
     Recordings that were split before stay as they are split. `least` is the length of the shortest part in the
-    song, in seconds. Raises NotFoundError if nothing that the terms match is mostly silent, or nothing in it sounds
-    long enough; then nothing is changed.
+    song, in seconds. A dry run analyses the files and changes nothing. It knows no copies among new parts, because
+    these have no scores yet.
+
+    Raises NotFoundError if nothing that the terms match is mostly silent, or nothing in it sounds long enough; then
+    nothing is changed.
     """
     if not least >= 0:
         raise UsageError(f"--least {least:g} is below 0 seconds")
@@ -83,7 +88,7 @@ def salvage_song(
         raise _nothing_sounds(terms, least)
     query = _query_of(kept, least)
 
-    def carry_out(connection: Connection) -> tuple[SplitReport, Song, int]:
+    def carry_out(connection: Connection) -> tuple[SplitReport, Song, int, Candidates]:
         if changed := as_they_were(connection, kept)[1]:
             raise CatalogError(f"{changed[0].path or 'a recording'} {CHANGED}")
         report, assignments = stored_parts(catalog, connection, changing, found, settings)
@@ -100,9 +105,17 @@ def salvage_song(
         if not candidates.clips:
             raise _nothing_sounds(terms, least)
         short = _count(catalog, connection, _query_of(kept, 0.0)) - _count(catalog, connection, query)
-        return replace(report, decision=made), song, short
+        return replace(report, decision=made), song, short, candidates
 
-    report, song, short = catalog.write(carry_out)
+    def rehearse(connection: Connection) -> tuple[Song, int, SongSize]:
+        _, song, short, candidates = carry_out(connection)
+        return song, short, size_of(connection, song.settings, candidates.kept())
+
+    if dry_run:
+        song, short, size = catalog.rehearse(rehearse)
+        report = planned_split(catalog, changing, found, settings)
+        return Salvage(song, size, with_the_rest(report, whole, found, settings), len(targets), short)
+    report, song, short, _ = catalog.write(carry_out)
     report = with_the_rest(report, whole, found, settings)
     report = scored(catalog, report, progress, executor=executor)
     return Salvage(song, song_size(catalog, song), report, len(targets), short)

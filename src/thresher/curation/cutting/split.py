@@ -140,9 +140,7 @@ def _carry_out(
 ) -> SplitReport:
     """Give each recording the parts that were found, in one decision; a dry run only says what would change."""
     if dry_run:
-        key = None if settings is None else settings.key
-        with catalog.reading() as connection:
-            return reported(catalog, connection, targets, _plans(connection, targets, found), found, key, {})
+        return planned_split(catalog, targets, found, settings)
 
     def carry_out(connection: Connection) -> SplitReport:
         unchanged, changed = as_they_were(connection, targets)
@@ -153,6 +151,15 @@ def _carry_out(
         return replace(report, decision=made, failures=failures)
 
     return catalog.write(carry_out)
+
+
+def planned_split(
+    catalog: Catalog, targets: Sequence[Target], found: FoundParts, settings: SplitSettings | None
+) -> SplitReport:
+    """Return what storing the parts that were found would change. Without `settings`, the recordings are joined."""
+    key = None if settings is None else settings.key
+    with catalog.reading() as connection:
+        return reported(catalog, connection, targets, _plans(connection, targets, found), found, key, {})
 
 
 def stored_parts(

@@ -13,6 +13,7 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.database import chunks
 from thresher.catalog.database.schema import clip, recording
 from thresher.catalog.queries.text import Terms
+from thresher.curation.songs.limits import Candidates
 from thresher.curation.songs.options import SongOptions
 from thresher.curation.songs.placement import DEFAULT_RATE, longest_song, placed, within_limits
 from thresher.curation.songs.sequence import COMPUTED, edits_not_applied, ordered, with_edits
@@ -38,16 +39,23 @@ class SongSize:
 
 
 def save_song_and_measure(
-    catalog: Catalog, name: str, terms: Terms | None, options: SongOptions | Mapping[str, Any]
+    catalog: Catalog,
+    name: str,
+    terms: Terms | None,
+    options: SongOptions | Mapping[str, Any],
+    *,
+    dry_run: bool = False,
 ) -> tuple[Song, SongSize]:
-    """Do what `save_song` does, and measure the saved song. Its query runs once."""
+    """Do what `save_song` does, and measure the saved song. Its query runs once. A dry run saves nothing."""
     cover, lookups = cover_of(options), lookups_of_song(catalog, name, terms)
-    saved, candidates, _ = catalog.write(
-        lambda connection: store_song(catalog, connection, name, terms, options, cover, lookups=lookups)
-    )
+
+    def save(connection: Connection) -> tuple[Song, Candidates]:
+        return store_song(catalog, connection, name, terms, options, cover, lookups=lookups)[:2]
+
+    saved, candidates = catalog.rehearse(save) if dry_run else catalog.write(save)
     clips = candidates.kept()
     with catalog.reading() as connection:
-        return saved, _size(connection, saved.settings, clips)
+        return saved, size_of(connection, saved.settings, clips)
 
 
 def song_size(catalog: Catalog, song: Song) -> SongSize:
@@ -56,10 +64,11 @@ def song_size(catalog: Catalog, song: Song) -> SongSize:
         candidates = song_candidates(catalog, connection, song)
     clips = candidates.kept()
     with catalog.reading() as connection:
-        return _size(connection, song.settings, clips)
+        return size_of(connection, song.settings, clips)
 
 
-def _size(connection: Connection, settings: SongSettings, clips: Sequence[int]) -> SongSize:
+def size_of(connection: Connection, settings: SongSettings, clips: Sequence[int]) -> SongSize:
+    """Measure a song of these clips, which its limits on copies and checkpoints keep."""
     rows = _rows(connection, clips)
     clips = [each for each in clips if each in rows]  # one may have been forgotten since they were selected
     is_computed = settings.ordering.name in COMPUTED

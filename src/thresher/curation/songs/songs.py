@@ -223,10 +223,13 @@ def _value_text(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def copy_song(catalog: Catalog, name: str, new: str, options: SongOptions | None = None) -> Song:
+def copy_song(
+    catalog: Catalog, name: str, new: str, options: SongOptions | None = None, *, dry_run: bool = False
+) -> Song:
     """Save a song with the settings of another one under a new name. Its renderings stay with the old song.
 
-    `options` change settings of the copy. The copy keeps the rules of the old song.
+    `options` change settings of the copy. The copy keeps the rules of the old song. A dry run
+    changes nothing.
     """
     check_name(new, "song name")
     new = nfc(new)
@@ -245,7 +248,7 @@ def copy_song(catalog: Catalog, name: str, new: str, options: SongOptions | None
             _check_ends(copied, song_candidates(catalog, connection, copied, lookups))
         return copied
 
-    return catalog.write(copy)
+    return catalog.rehearse(copy) if dry_run else catalog.write(copy)
 
 
 def _check_free(connection: Connection, name: str) -> None:
@@ -321,8 +324,8 @@ def find_song(connection: Connection, name: str) -> Song:
     raise NotFoundError(f'no song named "{name}"; {hint}')
 
 
-def rename_song(catalog: Catalog, old: str, new: str) -> Song:
-    """Rename a song. Raises UsageError if another song has the new name."""
+def rename_song(catalog: Catalog, old: str, new: str, *, dry_run: bool = False) -> Song:
+    """Rename a song. A dry run changes nothing. Raises UsageError if another song has the new name."""
     check_name(new, "song name")
     new = nfc(new)
 
@@ -337,11 +340,11 @@ def rename_song(catalog: Catalog, old: str, new: str) -> Song:
             decide(connection, "song rename", f'rename song "{old}" to "{new}"', assignments)
         return find_song(connection, new)
 
-    return catalog.write(rename)
+    return catalog.rehearse(rename) if dry_run else catalog.write(rename)
 
 
-def delete_song(catalog: Catalog, name: str) -> None:
-    """Mark a song as deleted. Its renderings are kept, and `undo` restores it."""
+def delete_song(catalog: Catalog, name: str, *, dry_run: bool = False) -> None:
+    """Mark a song as deleted. Its renderings are kept, and `undo` restores it. A dry run changes nothing."""
     lookups = lookups_of_saved(catalog)
 
     def delete(connection: Connection) -> None:
@@ -350,7 +353,8 @@ def delete_song(catalog: Catalog, name: str) -> None:
         with keeping_readable(catalog, connection, "song", name, lookups):
             decide(connection, "song delete", f'delete song "{name}"', assignments)
 
-    catalog.write(delete)
+    run = catalog.rehearse if dry_run else catalog.write
+    run(delete)
 
 
 def _find(connection: Connection, name: str) -> Song | None:

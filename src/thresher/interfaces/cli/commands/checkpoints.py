@@ -12,7 +12,7 @@ from thresher.errors import UsageError
 from thresher.formatting import unknown
 from thresher.interfaces.cli.app import DECIDE, FIND, app, open_catalog, terms_of
 from thresher.interfaces.cli.envelope import BARS
-from thresher.interfaces.cli.options import Form, Json, form_of
+from thresher.interfaces.cli.options import DryRun, Form, Json, form_of
 from thresher.interfaces.cli.output import (
     Format,
     checkpoint_text,
@@ -278,6 +278,7 @@ def checkpoint(
     gone: Annotated[bool, typer.Option("--gone", help="Mark its weights as deleted.")] = False,
     none: Annotated[bool, typer.Option("--none", help="Remove the verdict.")] = False,
     note: Annotated[str | None, typer.Option(help='Set the note; "" removes it.')] = None,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Record a verdict on a checkpoint: keep, drop or gone. The query field is verdict, as in verdict:keep."""
@@ -291,12 +292,15 @@ def checkpoint(
     if len(said) > 1:
         raise UsageError(f"--{' and --'.join(said)} exclude each other; give one of them")
     with open_catalog() as catalog:
-        called, decision = judge_checkpoint(catalog, name, said[0] if said else None, note)
+        called, decision = judge_checkpoint(catalog, name, said[0] if said else None, note, dry_run=dry_run)
     if json:
-        print_json({"checkpoint": called, "decision": decision})
+        print_json({"checkpoint": called, "decision": decision}, dry_run=dry_run)
         return
     if decision is None:
         tell(f"{called}: nothing to change")
+        return
+    if dry_run:
+        tell(f"dry run: {one_line(decision.summary)}")
         return
     tell(f"decision {decision.id}: {one_line(decision.summary)}")
     say(f"`thresher undo {decision.id}` reverts it")

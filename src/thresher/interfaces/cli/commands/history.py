@@ -9,8 +9,9 @@ import typer
 from thresher.formatting import counted
 from thresher.interfaces.cli.app import DECIDE, app, open_catalog
 from thresher.interfaces.cli.decision_output import DECISION_COLUMNS
-from thresher.interfaces.cli.options import Form, Json, form_of
+from thresher.interfaces.cli.options import DryRun, Form, Json, form_of
 from thresher.interfaces.cli.output import Format, emit, one_line, print_json, say, tell
+from thresher.interfaces.plain import plain
 
 
 @app.command(rich_help_panel=DECIDE)
@@ -22,6 +23,7 @@ def undo(
             help="The decision's number (see history). Default: the latest; on a server, your latest.",
         ),
     ] = None,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Revert a decision, by default the latest one. The undo is itself a decision, which undo can revert.
@@ -31,9 +33,12 @@ def undo(
     from thresher.curation.cutting.undo import undo as run
 
     with open_catalog() as catalog:
-        made = run(catalog, number)
+        made = run(catalog, number, dry_run=dry_run)
     if json:
-        print_json(made)
+        print_json({**plain(made), "id": None if dry_run else made.id}, dry_run=dry_run)
+        return
+    if dry_run:
+        tell(f"dry run: {one_line(made.summary)} ({counted(len(made.changes), 'value')} would be restored)")
         return
     tell(f"decision {made.id}: {one_line(made.summary)} ({counted(len(made.changes), 'value')} restored)")
     say(f"`thresher undo {made.id}` reverts it")

@@ -8,7 +8,7 @@ import typer
 
 from thresher.formatting import counted
 from thresher.interfaces.cli.app import FIND, Group, app, open_catalog, terms_of
-from thresher.interfaces.cli.options import Form, Json, Query, form_of
+from thresher.interfaces.cli.options import DryRun, Form, Json, Query, form_of
 from thresher.interfaces.cli.output import Format, emit, print_facts, print_json, tell
 from thresher.interfaces.cli.table import Column, Keep
 
@@ -25,16 +25,17 @@ COLUMNS = (
 
 
 @query_app.command()
-def save(name: Name, query: Query, json: Json = False) -> None:
+def save(name: Name, query: Query, dry_run: DryRun = False, json: Json = False) -> None:
     """Save a query under a name, or change a saved query. Use it as query:NAME, also in songs."""
     from thresher.curation.clips.saved_queries import save_query
 
     with open_catalog() as catalog:
-        saved = save_query(catalog, name, terms_of(catalog, query))
+        saved = save_query(catalog, name, terms_of(catalog, query), dry_run=dry_run)
     if json:
-        print_json(saved)
+        print_json(saved, dry_run=dry_run)
     else:
-        tell(f'query "{name}": {saved.query} ({counted(saved.clips, "clip")} today)')
+        head = "dry run: " if dry_run else ""
+        tell(f'{head}query "{name}": {saved.query} ({counted(saved.clips, "clip")} today)')
 
 
 @query_app.command("list")
@@ -61,14 +62,16 @@ def show(name: Name, json: Json = False) -> None:
 
 
 @query_app.command()
-def delete(name: Name, json: Json = False) -> None:
+def delete(name: Name, dry_run: DryRun = False, json: Json = False) -> None:
     """Delete a saved query that no song or saved query uses; thresher undo restores it."""
     from thresher.curation.clips.saved_queries import delete_query
 
     with open_catalog() as catalog:
-        delete_query(catalog, name)
+        delete_query(catalog, name, dry_run=dry_run)
     if json:
-        print_json({"deleted": name})
+        print_json({"deleted": name}, dry_run=dry_run)
+    elif dry_run:
+        tell(f'dry run: would delete query "{name}"')
     else:
         tell(f'deleted query "{name}"; `thresher undo` restores it')
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from thresher.errors import UsageError
 from thresher.formatting import any_of, command_on, counted, listed
 from thresher.interfaces.cli.app import open_catalog, song_app, terms_of
-from thresher.interfaces.cli.options import Json, SongName, seconds_of
+from thresher.interfaces.cli.options import DryRun, Json, SongName, seconds_of
 from thresher.interfaces.cli.output import length_text, print_json, say, tell
 from thresher.interfaces.cli.song_options import NoCopies, PerCheckpoint, options_of
 from thresher.interfaces.cli.song_text import say_edits_not_applied, settings_text
+from thresher.interfaces.plain import plain
 from thresher.signal.metrics.registry import METRICS
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from thresher.catalog.queries.query import Terms
     from thresher.curation.songs.options import SongOptions
     from thresher.curation.songs.size import SongSize
+    from thresher.curation.songs.songs import Song
 
 
 @song_app.command()
@@ -109,6 +111,7 @@ def save(
             help="With --salvage, leave out sounds shorter than S seconds. Default: 1.",
         ),
     ] = None,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Save a new song, or change the given settings of an existing song."""
@@ -150,60 +153,83 @@ def save(
                 raise UsageError(
                     "--least needs --salvage" if not salvage else "--salvage needs a query, and no --from"
                 )
-            _salvage(catalog, name, terms, options, least, json=json)
+            _salvage(catalog, name, terms, options, least, dry_run=dry_run, json=json)
             return
         if clips_of_file is not None and terms is None and get_song(catalog, name) is None:
             terms = [part for clip in clips_of_file for part in (",", str(clip))][1:]
         present = get_song(catalog, name)
         leaving = () if present is None else left_out_today(catalog, present)
-        song, size = save_song_and_measure(catalog, name, terms, options)
+        song, size = save_song_and_measure(catalog, name, terms, options, dry_run=dry_run)
     if json:
         former = None if present is None else present.settings.query
-        print_json(song, size=size, query_before=former, left_out=leaving)
+        document = _plain_song(song, is_planned=dry_run and present is None)
+        print_json(document, size=size, query_before=former, left_out=leaving, dry_run=dry_run)
         return
-    tell(f'song "{name}": {_size_text(size)}, {settings_text(song.settings)}')
+    head, reverts = ("dry run: ", "") if dry_run else ("", "; `thresher undo` reverts the change")
+    tell(f'{head}song "{name}": {_size_text(size)}, {settings_text(song.settings)}')
     if present is not None and present.settings.query != song.settings.query:
-        say(f"its query was {present.settings.query}; `thresher undo` reverts the change")
+        say(f"its query {'is now' if dry_run else 'was'} {present.settings.query}{reverts}")
     if leaving:
         ids = listed([str(clip_id) for clip_id in leaving])
+        follows = "would follow" if dry_run else "now follows"
         say(
-            f"the song now follows the rule of new songs, which leaves out {counted(len(leaving), 'clip')} "
-            f"({ids}): stumps of truncated files, overwritten clips, or clips of dropped checkpoints; "
-            "`thresher undo` reverts it"
+            f"the song {follows} the rule of new songs, which leaves out {counted(len(leaving), 'clip')} "
+            f"({ids}): stumps of truncated files, overwritten clips, or clips of dropped checkpoints{reverts}"
         )
     say_edits_not_applied(size.edits_not_applied)
     if size.is_cut:
-        say(f"the limits keep some of these clips: `{command_on('song show', name)}` shows which")
-    if size.clips:
-        say(f"next: {command_on('song render', name)}")
-    else:
+        shows = "" if dry_run else f": `{command_on('song show', name)}` shows which"
+        say(f"the limits keep some of these clips{shows}")
+    if not size.clips:
         say("no clip matches its query yet; new clips that match join the song")
+    elif not dry_run:
+        say(f"next: {command_on('song render', name)}")
 
 
 def _salvage(
-    catalog: Catalog, name: str, terms: Terms, options: SongOptions, least: float | None, *, json: bool
+    catalog: Catalog,
+    name: str,
+    terms: Terms,
+    options: SongOptions,
+    least: float | None,
+    *,
+    dry_run: bool,
+    json: bool,
 ) -> None:
     """Make a song of the sounds in mostly silent recordings, and print what changed."""
     from thresher.curation.cutting.salvage import LEAST_SECONDS, salvage_song
+    from thresher.curation.songs.songs import get_song
     from thresher.interfaces.cli.progress import ProgressBar
     from thresher.interfaces.cli.split_output import tell_split
 
+    is_planned = dry_run and get_song(catalog, name) is None
     shortest = LEAST_SECONDS if least is None else least
     with ProgressBar("files") as progress:
-        done = salvage_song(catalog, name, terms, options, least=shortest, progress=progress)
+        done = salvage_song(catalog, name, terms, options, least=shortest, dry_run=dry_run, progress=progress)
     if json:
-        print_json(done)
+        print_json({**plain(done), "song": _plain_song(done.song, is_planned=is_planned)}, dry_run=dry_run)
         return
-    tell_split(done.split, dry_run=False)
+    tell_split(done.split, dry_run=dry_run)
     left_out = (
         f"; {counted(done.too_short, 'sound')} shorter than {shortest:g} s left out" if done.too_short else ""
     )
+    head = "dry run: " if dry_run else ""
     tell(
-        f'song "{name}": {_size_text(done.size)}, salvaged from {counted(done.recordings, "recording")}{left_out}, '
-        f"{settings_text(done.song.settings)}"
+        f'{head}song "{name}": {_size_text(done.size)}, salvaged from '
+        f"{counted(done.recordings, 'recording')}{left_out}, {settings_text(done.song.settings)}"
     )
     say_edits_not_applied(done.size.edits_not_applied)
-    say(f"next: {command_on('song render', name)}")
+    if not dry_run:
+        say(f"next: {command_on('song render', name)}")
+    elif done.song.settings.no_copies:
+        say(
+            "copies among new parts are found when the parts are scored, so that the song can have fewer clips"
+        )
+
+
+def _plain_song(song: Song, *, is_planned: bool) -> dict[str, Any]:
+    """Return a song for JSON. A song that a dry run would make has no id."""
+    return {**plain(song), "id": None if is_planned else song.id}
 
 
 def _size_text(size: SongSize) -> str:
