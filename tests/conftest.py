@@ -9,10 +9,12 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,7 @@ from tests.support import (
     copy_folder,
     run_command,
 )
+from thresher import signal
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import database
 from thresher.catalog.files import stamps
@@ -306,6 +309,31 @@ def touched_in_transactions(open_transactions: list[Engine], monkeypatch: pytest
     for name in ("stat", "lstat", "open"):
         monkeypatch.setattr(os, name, noted(getattr(os, name)))
     return found
+
+
+@pytest.fixture
+def computed_in_transactions(open_transactions: list[Engine]) -> Iterator[list[str]]:
+    """The functions of `signal` that compare or order sounds and were called, from now on, in a transaction."""
+    found: list[str] = []
+    folders = tuple(os.path.join(os.path.dirname(signal.__file__), each, "") for each in COMPARING)
+
+    def note(frame: FrameType, what: str, _given: Any) -> None:
+        code = frame.f_code
+        is_cheap = os.path.basename(code.co_filename) in KNOWING
+        if what == "call" and open_transactions and code.co_filename.startswith(folders) and not is_cheap:
+            found.append(code.co_qualname)
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    yield found
+    sys.setprofile(before)
+
+
+COMPARING = ("metrics", "ordering", "statistics")
+"""The packages of `signal` whose functions can take long."""
+
+KNOWING = ("registry.py", "orderings.py", "metric.py", "pins.py")
+"""The modules in them that always take little time."""
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import soundfile
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from tests.support import MakeCatalog, MakeSound, WriteClip, copy_folder, writing
 from thresher.catalog.catalog import Catalog
-from thresher.catalog.database.schema import recording, song
+from thresher.catalog.database.schema import clip, recording, song
 from thresher.curation.checkpoints.verdicts import judge_checkpoint
 from thresher.curation.clips.decisions import rate, undo
 from thresher.curation.clips.listing import list_clips
@@ -137,25 +137,77 @@ def test_copies_are_left_out_and_the_best_rated_stays(
     assert clips_of(catalog, "T") == [1, 9]
 
 
-def test_no_transaction_is_open_while_copies_are_compared(
-    catalog: Catalog, sound: MakeSound, serial: IngestOptions, open_transactions: list[Any], monkeypatch: Any
-) -> None:
+@pytest.fixture
+def with_copies(catalog: Catalog, sound: MakeSound, serial: IngestOptions) -> Catalog:
+    """Clips 7 and 8 have the same sound."""
     for gain, name in ((1.0, "a"), (0.5, "b")):
         soundfile.write(catalog.root / f"clips/{name}_epoch_9.wav", gain * sound(30, 6.0), 16_000)
     ingest(catalog, [catalog.root / "clips"], serial)
-    compared = []
-    lies_in = duplicates.lies_in
+    return catalog
+
+
+def test_no_transaction_is_open_while_copies_are_compared(
+    with_copies: Catalog, computed_in_transactions: list[str]
+) -> None:
+    saved, size = save_song_and_measure(with_copies, "S", "", SongOptions(no_copies=True))
+    assert size.clips == 4
+    assert clips_of(with_copies) == [1, 3, 6, 7]
+    assert song_size(with_copies, saved).clips == 4
+    assert computed_in_transactions == []
+
+
+def test_a_song_without_copies_is_saved_between_given_ends_without_comparing_sounds_in_a_transaction(
+    with_copies: Catalog, computed_in_transactions: list[str]
+) -> None:
+    save_song(with_copies, "S", "", SongOptions(no_copies=True, start=7, end=1))
+    save_song(with_copies, "S", options=SongOptions(start=6))
+    copy_song(with_copies, "S", "T", SongOptions(end=3))
+    save_song(with_copies, "U", "")
+    copy_song(with_copies, "U", "V", SongOptions(no_copies=True, start=7))
+    with pytest.raises(UsageError, match="clip 8 is not in song"):
+        save_song(with_copies, "W", "", SongOptions(no_copies=True, start=8))
+    assert get_song(with_copies, "W") is None
+    assert computed_in_transactions == []
+
+
+def test_positions_in_a_song_without_copies_are_edited_without_comparing_sounds_in_a_transaction(
+    with_copies: Catalog, computed_in_transactions: list[str]
+) -> None:
+    save_song(with_copies, "S", "", SongOptions(no_copies=True, order="id+"))
+    plan = edit_song(with_copies, "S", SongEdit(pins=(("7", 1),), together=(("1", "3"),), last="6"))
+    assert [track.clip for track in plan.tracks] == [7, 1, 3, 6]
+    swapped = edit_song(with_copies, "S", SongEdit(swap=("7", "6"), release=("1",)), dry_run=True)
+    assert swapped.tracks[0].clip == 6
+    with pytest.raises(UsageError, match="clip 8 is not in song"):
+        edit_song(with_copies, "S", SongEdit(first="8"))
+    save_song(with_copies, "T", "", SongOptions(order="id+"))
+    edit_song(with_copies, "T", SongEdit(no_copies=True, first="7"))
+    assert computed_in_transactions == []
+
+
+def test_a_clip_that_changes_while_its_song_is_saved_is_compared_again(
+    with_copies: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[bool] = []
+    lies_in, write = duplicates.lies_in, Catalog.write
 
     def watched(*given: Any) -> bool:
-        compared.append(len(open_transactions))
-        return lies_in(*given)
+        compared.append(lies_in(*given))
+        return compared[-1]
+
+    def after_a_change(catalog: Catalog, function: Any) -> Any:
+        monkeypatch.setattr(Catalog, "write", write)
+        with writing(catalog) as connection:
+            columns = [column for column in clip.c if column.name.startswith("fingerprint")]
+            other = connection.execute(select(*columns).where(clip.c.id == 1)).one()
+            connection.execute(update(clip).where(clip.c.id == 8).values(other._asdict()))
+        return write(catalog, function)
 
     monkeypatch.setattr(duplicates, "lies_in", watched)
-    saved, size = save_song_and_measure(catalog, "S", "", SongOptions(no_copies=True))
-    assert size.clips == 4
-    assert clips_of(catalog) == [1, 3, 6, 7]
-    assert song_size(catalog, saved).clips == 4
-    assert set(compared) == {0}
+    monkeypatch.setattr(Catalog, "write", after_a_change)
+    saved = save_song(with_copies, "S", "", SongOptions(no_copies=True, start=8))
+    assert compared == [True, False]
+    assert saved.settings.ordering.start == 8
 
 
 def test_few_clips_per_checkpoint_are_the_best_rated_then_the_earliest(

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, func, select
 
@@ -123,6 +123,17 @@ class Sound:
 
     words: Words
     profiled: Profiled | None = None
+
+    def content(self) -> tuple[Any, ...]:
+        """Return what comparisons depend on, as values that can be keys of a dictionary."""
+        found = self.profiled
+        if found is None:
+            return (self.words.tobytes(),)
+        return self.words.tobytes(), found.profile.tobytes(), found.frames, found.sr
+
+
+Comparisons: TypeAlias = dict[tuple[Any, Any], bool]
+"""Whether a sound lies in another one, by the contents of both: a clip that changes is compared again."""
 
 
 @dataclass(frozen=True)
@@ -311,12 +322,25 @@ def read_close_clips(connection: Connection, clip_ids: Sequence[int], settings: 
     return CloseClips(close, read_sounds(connection, sorted(close)))
 
 
-def without_copies(clip_ids: Sequence[int], close: CloseClips, settings: DupesSection) -> list[int]:
-    """Return the clips, in their order of preference, that are not a copy or part of one before them."""
+def without_copies(
+    clip_ids: Sequence[int], close: CloseClips, settings: DupesSection, known: Comparisons | None = None
+) -> list[int]:
+    """Return the clips, in their order of preference, that are not a copy or part of one before them.
+
+    Comparisons that are in `known` are not made again; those that are made are added to it.
+    """
+    known = {} if known is None else known
+
+    def is_known_to_lie_in(part: Sound, whole: Sound) -> bool:
+        key = part.content(), whole.content()
+        if key not in known:
+            known[key] = lies_in(part, whole, settings)
+        return known[key]
+
     kept: dict[int, None] = {}
     for clip_id in clip_ids:
         others = [other for other in close.others.get(clip_id, ()) if other in kept]
-        if not any(lies_in(close.sounds[clip_id], close.sounds[other], settings) for other in others):
+        if not any(is_known_to_lie_in(close.sounds[clip_id], close.sounds[other]) for other in others):
             kept[clip_id] = None
     return list(kept)
 

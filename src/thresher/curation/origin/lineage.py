@@ -98,7 +98,7 @@ def _plays(catalog: Catalog, found: Song, clip_id: int) -> bool | None:
     """
     with suppress(ThresherError):
         with catalog.reading() as connection:
-            candidates = song_candidates(catalog, connection, found)
+            candidates = song_candidates(catalog, connection, found.settings)
         is_selected = clip_id in candidates.kept()
         if not is_selected or (found.settings.length is None and found.settings.clips is None):
             return is_selected

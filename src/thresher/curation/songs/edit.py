@@ -13,14 +13,13 @@ from thresher.catalog.catalog import Catalog
 from thresher.catalog.decisions.decide import decide
 from thresher.catalog.decisions.journal import Assignment
 from thresher.catalog.edits import LAST, Edits
-from thresher.catalog.queries.lookups import Lookups
 from thresher.catalog.text.values import whole_number
 from thresher.curation.clips.selection import find_clip, select_ids
-from thresher.curation.songs.limits import check_copies
+from thresher.curation.songs.limits import SongLookups, check_copies
 from thresher.curation.songs.options import UNCHANGED, Keep
 from thresher.curation.songs.sequence import arranged, current_order, with_edits
 from thresher.curation.songs.settings import check_settings
-from thresher.curation.songs.songs import Song, find_song, lookups_of_song, matching_clips
+from thresher.curation.songs.songs import Song, find_song, lookups_of_song, matching_clips, song_candidates
 from thresher.curation.songs.tracklist import Tracklist, at_loudness, lay_out
 from thresher.errors import UsageError
 
@@ -46,6 +45,11 @@ class SongEdit:
     no_copies: bool | None = None
     per_checkpoint: int | Keep | None = UNCHANGED
 
+    @property
+    def concerns_positions(self) -> bool:
+        """Whether a change concerns the positions of clips, and so depends on which clips are in the song."""
+        return bool(self.together or self.pins or self.first or self.last or self.swap)
+
 
 def edit_song(catalog: Catalog, name: str, edit: SongEdit, *, dry_run: bool = False) -> Tracklist:
     """Edit a song, as one decision, and lay out the result. A dry run saves nothing.
@@ -56,6 +60,8 @@ def edit_song(catalog: Catalog, name: str, edit: SongEdit, *, dry_run: bool = Fa
         raise UsageError("no edit was given; `thresher song edit --help` lists them")
 
     lookups, ids = lookups_of_song(catalog, name), _ids_of(catalog, name, edit)
+    if edit.concerns_positions:
+        _compare_copies(catalog, name, edit, lookups, ids)
     order = [] if edit.swap is None else _order_before_swap(catalog, name, edit, lookups, ids)
 
     def carry_out(connection: Connection) -> Song:
@@ -83,14 +89,25 @@ def _ids_of(catalog: Catalog, name: str, edit: SongEdit) -> dict[str, int]:
         return {term: find_clip(catalog, connection, term) for term in sorted(named) if not _is_id(term)}
 
 
+def _compare_copies(
+    catalog: Catalog, name: str, edit: SongEdit, lookups: SongLookups, ids: Mapping[str, int]
+) -> None:
+    """Compare the sounds of the edited song's clips outside of transactions; `lookups` remember the result."""
+    with catalog.reading() as connection:
+        editor = _Editor(catalog, connection, name, lookups, ids)
+        editor.change_clips(edit)
+        candidates = song_candidates(catalog, connection, editor.edited.settings, lookups)
+    candidates.kept()
+
+
 def _order_before_swap(
-    catalog: Catalog, name: str, edit: SongEdit, lookups: Lookups, ids: Mapping[str, int]
+    catalog: Catalog, name: str, edit: SongEdit, lookups: SongLookups, ids: Mapping[str, int]
 ) -> list[int]:
     """Return the clips of a song in its ordering after the other changes, computed outside of transactions."""
     with catalog.reading() as connection:
         editor = _Editor(catalog, connection, name, lookups, ids)
         editor.change_before_swap(edit)
-    return current_order(catalog, editor.edited)
+    return current_order(catalog, editor.edited, lookups)
 
 
 def _is_id(term: str) -> bool:
@@ -100,11 +117,17 @@ def _is_id(term: str) -> bool:
 class _Editor:
     """The edits of a song while they are changed, and a phrase about each change.
 
-    `lookups` and `ids` were looked up before the transaction, so that no file is touched in it.
+    `lookups` and `ids` were looked up before the transaction, so that no file is touched and no sounds are compared
+    in it.
     """
 
     def __init__(
-        self, catalog: Catalog, connection: Connection, name: str, lookups: Lookups, ids: Mapping[str, int]
+        self,
+        catalog: Catalog,
+        connection: Connection,
+        name: str,
+        lookups: SongLookups,
+        ids: Mapping[str, int],
     ) -> None:
         self._catalog, self._connection = catalog, connection
         self._lookups, self._ids = lookups, ids
@@ -132,6 +155,19 @@ class _Editor:
 
     def change_before_swap(self, edit: SongEdit) -> list[int]:
         """Make all changes but a swap, and return the clips of the song if changes concern their positions."""
+        self.change_clips(edit)
+        if not edit.concerns_positions:
+            return []
+        members = matching_clips(self._catalog, self._connection, self.edited, self._lookups)
+        for one, other in edit.together:
+            self._keep_together(one, other, members)
+        ends = [(clip, at) for clip, at in ((edit.first, 1), (edit.last, LAST)) if clip is not None]
+        for term, position in (*edit.pins, *ends):
+            self._pin(term, position, members)
+        return members
+
+    def change_clips(self, edit: SongEdit) -> None:
+        """Make the changes on which it depends which clips are in the song."""
         self._limit(edit)
         for term in edit.release:
             # a forgotten clip can still be released by its id
@@ -141,15 +177,6 @@ class _Editor:
         added = {self._add(term) for term in edit.add}
         for term in edit.drop:
             self._drop(term, added)
-        if not (edit.together or edit.pins or edit.first or edit.last or edit.swap):
-            return []
-        members = matching_clips(self._catalog, self._connection, self.edited, self._lookups)
-        for one, other in edit.together:
-            self._keep_together(one, other, members)
-        ends = [(clip, at) for clip, at in ((edit.first, 1), (edit.last, LAST)) if clip is not None]
-        for term, position in (*edit.pins, *ends):
-            self._pin(term, position, members)
-        return members
 
     def _limit(self, edit: SongEdit) -> None:
         """Set what the edit says about copies and about clips per checkpoint."""

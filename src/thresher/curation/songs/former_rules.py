@@ -30,10 +30,10 @@ def left_out_today(catalog: Catalog, song: Song) -> tuple[int, ...]:
     """Return the clips of a song that today's selection rule leaves out; none if its query can't be read."""
     if song.settings.selection_rule == SELECTION_RULE:
         return ()
-    saved = replace(song, settings=replace(song.settings, selection_rule=SELECTION_RULE))
+    saved = replace(song.settings, selection_rule=SELECTION_RULE)
     try:
         with catalog.reading() as connection:
-            today, after = (song_candidates(catalog, connection, each) for each in (song, saved))
+            today, after = (song_candidates(catalog, connection, each) for each in (song.settings, saved))
     except (QueryError, NotFoundError):
         return ()
     return tuple(sorted(set(today.kept()) - set(after.kept())))

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
 from thresher.catalog.database.database import chunks
 from thresher.catalog.database.schema import clip, recording
+from thresher.catalog.queries.lookups import Lookups
 from thresher.curation.songs.settings import SongSettings
 from thresher.errors import UsageError
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
     from thresher.catalog.settings.sections import DupesSection, Settings
-    from thresher.curation.comparison.duplicates import CloseClips
+    from thresher.curation.comparison.duplicates import CloseClips, Comparisons
 
 
 def check_copies(settings: SongSettings, configured: Settings) -> None:
@@ -34,11 +35,21 @@ def check_copies(settings: SongSettings, configured: Settings) -> None:
 
 
 @dataclass(frozen=True)
+class SongLookups(Lookups):
+    """What the query of a song looked up, and the comparisons of sounds that were made to leave out copies.
+
+    A write transaction that gets it touches no file and compares no sounds, unless clips changed meanwhile.
+    """
+
+    comparisons: Comparisons = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Candidates:
     """The clips that a song's query and edits select, and what the song's limits depend on.
 
-    They are read in a transaction. Which of them the limits keep is computed from here on, outside of transactions
-    where it can take long: looking for copies compares sounds.
+    They are read in a transaction. Which of them the limits keep is computed outside of transactions, because
+    looking for copies compares sounds. `known` are the comparisons that were made before.
     """
 
     clips: Sequence[int]
@@ -46,6 +57,7 @@ class Candidates:
     dupes: DupesSection
     facts: Mapping[int, Any]
     close: CloseClips | None
+    known: Comparisons
 
     def kept(self) -> list[int]:
         """Return the clips that the song's limits keep, in the given order."""
@@ -61,7 +73,7 @@ class Candidates:
         if self.close is not None:
             from thresher.curation.comparison.duplicates import without_copies
 
-            kept = without_copies(kept, self.close, self.dupes)
+            kept = without_copies(kept, self.close, self.dupes, self.known)
         if settings.per_checkpoint is not None:
             kept = _few_per_checkpoint(kept, self.facts, settings.per_checkpoint)
         members = {*kept, *settings.edits.added}
@@ -69,18 +81,22 @@ class Candidates:
 
 
 def read_candidates(
-    catalog: Catalog, connection: Connection, settings: SongSettings, clips: Sequence[int]
+    catalog: Catalog,
+    connection: Connection,
+    settings: SongSettings,
+    clips: Sequence[int],
+    known: Comparisons | None = None,
 ) -> Candidates:
     """Read what the limits of a song depend on, of the clips that its query and edits select."""
-    dupes = catalog.settings.dupes
+    dupes, known = catalog.settings.dupes, {} if known is None else known
     if not settings.no_copies and settings.per_checkpoint is None:
-        return Candidates(clips, settings, dupes, {}, None)
+        return Candidates(clips, settings, dupes, {}, None, known)
     close = None
     if settings.no_copies:
         from thresher.curation.comparison.duplicates import read_close_clips
 
         close = read_close_clips(connection, clips, dupes)
-    return Candidates(clips, settings, dupes, _facts(connection, clips), close)
+    return Candidates(clips, settings, dupes, _facts(connection, clips), close, known)
 
 
 def _few_per_checkpoint(clips: Sequence[int], facts: Mapping[int, Any], most: int) -> list[int]:

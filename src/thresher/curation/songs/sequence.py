@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.schema import USABLE_STATUSES, clip, recording
 from thresher.catalog.edits import LAST
-from thresher.catalog.queries.lookups import Lookups
 from thresher.catalog.recordings.clip_rows import clip_rows
+from thresher.curation.songs.limits import SongLookups
 from thresher.curation.songs.settings import SongSettings
 from thresher.curation.songs.songs import Song, matching_clips, song_candidates
 from thresher.signal.ordering.pins import apply_pins, displaced
@@ -37,7 +37,7 @@ class Arranged:
 
 
 def arranged(
-    catalog: Catalog, connection: Connection, found: Song, lookups: Lookups | None = None
+    catalog: Catalog, connection: Connection, found: Song, lookups: SongLookups | None = None
 ) -> Arranged:
     """The song's clips in its ordering, with its edits applied, for a transaction that needs them.
 
@@ -48,10 +48,10 @@ def arranged(
     return with_edits(connection, found.settings, ordered(found.settings, clips, scores))
 
 
-def current_order(catalog: Catalog, found: Song) -> list[int]:
+def current_order(catalog: Catalog, found: Song, lookups: SongLookups | None = None) -> list[int]:
     """The song's clips in its ordering. No transaction is open while it is computed."""
     with catalog.reading() as connection:
-        candidates = song_candidates(catalog, connection, found)
+        candidates = song_candidates(catalog, connection, found.settings, lookups)
     clips = candidates.kept()
     with catalog.reading() as connection:
         scores = read_scores(connection, found.settings, clips)

@@ -18,7 +18,7 @@ from thresher.curation.songs.options import SongOptions
 from thresher.curation.songs.placement import DEFAULT_RATE, longest_song, placed, within_limits
 from thresher.curation.songs.sequence import COMPUTED, edits_not_applied, ordered, with_edits
 from thresher.curation.songs.settings import SongSettings
-from thresher.curation.songs.songs import Song, cover_of, lookups_of_song, song_candidates, store_song
+from thresher.curation.songs.songs import Song, cover_of, lookups_to_save, song_candidates, store_song
 from thresher.signal.mixing.resampling import resampled_frames
 
 
@@ -46,8 +46,8 @@ def save_song_and_measure(
     *,
     dry_run: bool = False,
 ) -> tuple[Song, SongSize]:
-    """Do what `save_song` does, and measure the saved song. Its query runs once. A dry run saves nothing."""
-    cover, lookups = cover_of(options), lookups_of_song(catalog, name, terms)
+    """Do what `save_song` does, and measure the saved song. A dry run saves nothing."""
+    cover, lookups = cover_of(options), lookups_to_save(catalog, name, terms, options)
 
     def save(connection: Connection) -> tuple[Song, Candidates]:
         return store_song(catalog, connection, name, terms, options, cover, lookups=lookups)[:2]
@@ -61,7 +61,7 @@ def save_song_and_measure(
 def song_size(catalog: Catalog, song: Song) -> SongSize:
     """Measure a song. Raises QueryError or NotFoundError if its query or ordering can't be read."""
     with catalog.reading() as connection:
-        candidates = song_candidates(catalog, connection, song)
+        candidates = song_candidates(catalog, connection, song.settings)
     clips = candidates.kept()
     with catalog.reading() as connection:
         return size_of(connection, song.settings, clips)

@@ -22,7 +22,6 @@ from thresher.catalog.database.text_columns import equals_any_form
 from thresher.catalog.decisions.decide import decide
 from thresher.catalog.decisions.journal import Assignment, Decision
 from thresher.catalog.decisions.journal import history as all_decisions
-from thresher.catalog.queries.lookups import Lookups
 from thresher.catalog.queries.query import context_of, join_terms, parse
 from thresher.catalog.queries.selection_rules import SELECTION_RULE
 from thresher.catalog.queries.text import Terms
@@ -30,7 +29,7 @@ from thresher.catalog.recordings.covers import store_cover
 from thresher.catalog.text.normal_form import nfc
 from thresher.curation.clips.saved_queries import check_name, keeping_readable, lookups_of_saved
 from thresher.curation.clips.selection import lookups_of, select_ids
-from thresher.curation.songs.limits import Candidates, check_copies, read_candidates
+from thresher.curation.songs.limits import Candidates, SongLookups, check_copies, read_candidates
 from thresher.curation.songs.options import UNCHANGED, Keep, SongOptions
 from thresher.curation.songs.settings import FILE_RULE, SongSettings, check_settings, new_song_settings
 from thresher.errors import NotFoundError, UsageError
@@ -73,7 +72,7 @@ def save_song(
     out of range, and NotFoundError for a new song without a query.
     """
     options = options or {}
-    cover, lookups = cover_of(options), lookups_of_song(catalog, name, terms)
+    cover, lookups = cover_of(options), lookups_to_save(catalog, name, terms, options)
 
     def save(connection: Connection) -> Song:
         return store_song(catalog, connection, name, terms, options, cover, lookups=lookups)[0]
@@ -81,18 +80,41 @@ def save_song(
     return catalog.write(save)
 
 
-def lookups_of_song(catalog: Catalog, name: str, terms: Terms | None = None) -> Lookups:
+def lookups_of_song(catalog: Catalog, name: str, terms: Terms | None = None) -> SongLookups:
     """Look up what the query of a song needs, for a write transaction that runs it: no file is touched there.
 
     `terms` are its new query, None for the stored one. Raises QueryError.
     """
+    found = get_song(catalog, name) if terms is None else None
     if terms is not None:
-        return lookups_of(catalog, terms)
-    with catalog.reading() as connection:
-        found = _find(connection, name)
-    if found is None:
-        return Lookups.below(catalog.roots)
-    return lookups_of(catalog, found.settings.query, stored=True)
+        known = lookups_of(catalog, terms)
+    elif found is not None:
+        known = lookups_of(catalog, found.settings.query, stored=True)
+    else:
+        return SongLookups.below(catalog.roots)
+    return SongLookups(known.folders, known.searches)
+
+
+def lookups_to_save(
+    catalog: Catalog, name: str, terms: Terms | None, options: SongOptions | Mapping[str, Any]
+) -> SongLookups:
+    """Do what `lookups_of_song` does, and compare the sounds that saving the song with these options compares."""
+    check_name(name, "song name")
+    lookups = lookups_of_song(catalog, name, terms)
+    old = get_song(catalog, name)
+    settings = _new_settings(catalog, name, old, _changes(old, terms, options))
+    _compare_copies(catalog, settings, lookups)
+    return lookups
+
+
+def _compare_copies(catalog: Catalog, settings: SongSettings, lookups: SongLookups) -> None:
+    """Compare the sounds of a song's clips if `_check_ends` has to know which of them are copies."""
+    if settings.no_copies and (settings.ordering.start, settings.ordering.end) != (None, None):
+        check_settings(settings)
+        check_copies(settings, catalog.settings)
+        with catalog.reading() as connection:
+            candidates = song_candidates(catalog, connection, settings, lookups)
+        candidates.kept()
 
 
 def cover_of(options: SongOptions | Mapping[str, Any]) -> bytes | Keep | None:
@@ -110,15 +132,39 @@ def store_song(
     *,
     after: Iterable[Assignment] = (),
     source: str = "",
-    lookups: Lookups | None = None,
+    lookups: SongLookups | None = None,
 ) -> tuple[Song, Candidates, Decision | None]:
     """Do what `save_song` does within a transaction; returns the song, its candidates, and the decision.
 
-    `cover` is what `cover_of` returns for the options, `lookups` is what `lookups_of_song` returns. The assignments
+    `cover` is what `cover_of` returns for the options, `lookups` is what `lookups_to_save` returns. The assignments
     of `after` are made first, in the same decision; its summary ends with `source`.
     """
     check_name(name, "song name")
     old = _find(connection, name)
+    wanted = _changes(old, terms, options)
+    if cover is not UNCHANGED:
+        wanted["cover"] = None if cover is None else store_cover(connection, cover)
+    if terms is not None:
+        # parsed on its own first, so that an error points into these terms
+        parse(terms, context_of(catalog, connection, lookups))
+    settings = _new_settings(catalog, name, old, wanted)
+    check_settings(settings)
+    if old is None:
+        new = nfc(name)
+        made = _insert(connection, new, settings, "song save", f'make song "{new}"{source}', after)
+    else:
+        made = _edit(connection, old, settings, wanted, after, source)
+    saved = find_song(connection, name)
+    check_copies(saved.settings, catalog.settings)
+    candidates = song_candidates(catalog, connection, saved.settings, lookups)
+    _check_ends(saved, candidates)
+    return saved, candidates, made
+
+
+def _changes(
+    old: Song | None, terms: Terms | None, options: SongOptions | Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the settings that a query and options change, without the cover. Raises UsageError."""
     if isinstance(options, SongOptions):
         wanted = options.changes(None if old is None else old.settings.ordering)
     else:
@@ -126,25 +172,24 @@ def store_song(
         if "ordering" in wanted:
             wanted["ordering"] = parse_ordering(wanted["ordering"])
     wanted |= {"file_rule": FILE_RULE, "selection_rule": SELECTION_RULE}
-    if cover is not UNCHANGED:
-        wanted["cover"] = None if cover is None else store_cover(connection, cover)
     if terms is not None:
-        # parsed on its own first, so that an error points into these terms
-        parse(terms, context_of(catalog, connection, lookups))
         wanted["query"] = join_terms(terms)
-    if old is None:
-        made = _create(connection, catalog, name, wanted, after, source)
-    else:
-        made = _edit(connection, old, wanted, after, source)
-    saved = find_song(connection, name)
-    check_copies(saved.settings, catalog.settings)
-    candidates = song_candidates(catalog, connection, saved, lookups)
-    _check_ends(saved, candidates)
-    return saved, candidates, made
+    return wanted
+
+
+def _new_settings(catalog: Catalog, name: str, old: Song | None, wanted: dict[str, Any]) -> SongSettings:
+    """Return the settings of a song with these changes. Raises NotFoundError for a new song without a query."""
+    if old is not None:
+        return replace(old.settings, **wanted)
+    if "query" not in wanted:
+        raise NotFoundError(
+            f'no song named "{name}"; create it with `{command_on("song save", name, then="QUERY")}`'
+        )
+    return new_song_settings(catalog.settings, wanted)
 
 
 def matching_clips(
-    catalog: Catalog, connection: Connection, found: Song, lookups: Lookups | None = None
+    catalog: Catalog, connection: Connection, found: Song, lookups: SongLookups | None = None
 ) -> list[int]:
     """The clips that match the song's query, with its added clips and without its dropped ones, within its limits
     on copies and on clips per checkpoint.
@@ -153,17 +198,16 @@ def matching_clips(
     Raises QueryError if the query or the ordering can't be read, and NotFoundError if it names a clip or song that
     does not exist.
     """
-    return song_candidates(catalog, connection, found, lookups).kept()
+    return song_candidates(catalog, connection, found.settings, lookups).kept()
 
 
 def song_candidates(
-    catalog: Catalog, connection: Connection, found: Song, lookups: Lookups | None = None
+    catalog: Catalog, connection: Connection, settings: SongSettings, lookups: SongLookups | None = None
 ) -> Candidates:
-    """Read the clips that match the song's query, with its added clips and without its dropped ones.
+    """Read the clips that match the query of a song, with its added clips and without its dropped ones.
 
     `kept` are the `matching_clips`. Raises as `matching_clips` does.
     """
-    settings = found.settings
     sort = str(settings.ordering) if settings.ordering.name == "field" else None
     rule, edits = settings.selection_rule, settings.edits
     found_ids = select_ids(
@@ -177,7 +221,8 @@ def song_candidates(
         stored=True,
         lookups=lookups,
     )
-    return read_candidates(catalog, connection, settings, found_ids)
+    known = None if lookups is None else lookups.comparisons
+    return read_candidates(catalog, connection, settings, found_ids, known)
 
 
 def _check_ends(saved: Song, candidates: Candidates) -> None:
@@ -198,10 +243,13 @@ def _check_ends(saved: Song, candidates: Candidates) -> None:
 
 
 def _edit(
-    connection: Connection, old: Song, wanted: dict[str, Any], after: Iterable[Assignment], source: str
+    connection: Connection,
+    old: Song,
+    settings: SongSettings,
+    wanted: Mapping[str, Any],
+    after: Iterable[Assignment],
+    source: str,
 ) -> Decision | None:
-    settings = replace(old.settings, **wanted)
-    check_settings(settings)
     columns = settings.columns()
     assignments = [Assignment("song", old.id, key, columns[key]) for key in wanted]
     if wanted.get("query", old.settings.query) != old.settings.query:
@@ -235,17 +283,24 @@ def copy_song(
     new = nfc(new)
     lookups = lookups_of_song(catalog, name)
 
+    def changes_of(found: Song) -> dict[str, Any]:
+        return {} if options is None else options.changes(found.settings.ordering)
+
+    present = get_song(catalog, name)
+    if present is not None:
+        _compare_copies(catalog, replace(present.settings, **changes_of(present)), lookups)
+
     def copy(connection: Connection) -> Song:
         found = find_song(connection, name)
         _check_free(connection, new)
-        changes = {} if options is None else options.changes(found.settings.ordering)
+        changes = changes_of(found)
         settings = replace(found.settings, **changes)
         check_settings(settings)
         check_copies(settings, catalog.settings)
         _insert(connection, new, settings, "song copy", f'copy song "{name}" to "{new}"')
         copied = find_song(connection, new)
         if changes:
-            _check_ends(copied, song_candidates(catalog, connection, copied, lookups))
+            _check_ends(copied, song_candidates(catalog, connection, copied.settings, lookups))
         return copied
 
     return catalog.rehearse(copy) if dry_run else catalog.write(copy)
@@ -265,24 +320,6 @@ def song_history(catalog: Catalog, name: str) -> list[Decision]:
             for each in all_decisions(connection)
             if any((change.entity, change.id) == ("song", found.id) for change in each.changes)
         ]
-
-
-def _create(
-    connection: Connection,
-    catalog: Catalog,
-    name: str,
-    wanted: dict[str, Any],
-    after: Iterable[Assignment],
-    source: str,
-) -> Decision | None:
-    if "query" not in wanted:
-        raise NotFoundError(
-            f'no song named "{name}"; create it with `{command_on("song save", name, then="QUERY")}`'
-        )
-    settings = new_song_settings(catalog.settings, wanted)
-    check_settings(settings)
-    name = nfc(name)
-    return _insert(connection, name, settings, "song save", f'make song "{name}"{source}', after)
 
 
 def _insert(
